@@ -1,0 +1,82 @@
+package etf
+
+import "time"
+
+// Basis says what a price has been adjusted for. Bars of different bases never mix in one series.
+type Basis string
+
+// The bases.
+const (
+	AsTraded      Basis = "as_traded"      // the prices of the day, on the shares of the day
+	SplitAdjusted Basis = "split_adjusted" // restated on today's shares; dividends left in
+	TotalAdjusted Basis = "total_adjusted" // restated for splits and dividends
+	BasisUnknown  Basis = "unknown"        // the provider does not say
+)
+
+// Valid reports whether b is one of the four bases.
+func (b Basis) Valid() bool {
+	switch b {
+	case AsTraded, SplitAdjusted, TotalAdjusted, BasisUnknown:
+		return true
+	}
+	return false
+}
+
+// Bar is one session's prices on one basis, in the ETF's currency. A KRX bar of a session without a trade has
+// Open = High = Low = 0, Volume = 0 and the close carried over; it is kept and flagged, never read as price 0.
+type Bar struct {
+	Session  Session `json:"session"`
+	Open     Price   `json:"open"`
+	High     Price   `json:"high"`
+	Low      Price   `json:"low"`
+	Close    Price   `json:"close"`
+	AdjClose Price   `json:"adj_close,omitempty"` // the provider's own adjusted close, as evidence; 0 = none given
+	Volume   Volume  `json:"volume"`
+}
+
+// NoTrade reports whether the bar stands for a session in which the ETF did not trade.
+func (b Bar) NoTrade() bool {
+	return b.Open == 0 && b.High == 0 && b.Low == 0 && b.Close > 0 && b.Volume == 0
+}
+
+// StoredBar is a bar as the store believes it, with its provenance.
+type StoredBar struct {
+	Bar
+	Basis       Basis     `json:"basis"`
+	Source      string    `json:"source"`
+	Fetch       string    `json:"fetch"` // the fetch that brought it
+	Quarantined bool      `json:"quarantined"`
+	DataVersion int64     `json:"data_version"` // the version that wrote it
+	KnownFrom   time.Time `json:"known_from"`
+	KnownTo     time.Time `json:"known_to,omitzero"` // zero for what is believed now
+}
+
+// ActionKind is a kind of corporate action.
+type ActionKind string
+
+// The kinds of corporate action.
+const (
+	Split       ActionKind = "split"        // Numerator new shares for Denominator old ones
+	Dividend    ActionKind = "dividend"     // Amount per share
+	CapitalGain ActionKind = "capital_gain" // Amount per share
+)
+
+// Action is a corporate action taking effect before the open of session Ex.
+type Action struct {
+	Kind        ActionKind `json:"kind"`
+	Ex          Session    `json:"ex"`
+	Amount      Price      `json:"amount,omitempty"`
+	Numerator   int64      `json:"numerator,omitempty"`
+	Denominator int64      `json:"denominator,omitempty"`
+}
+
+// ActionStatus is where a corporate action stands. Only accepted ones adjust prices.
+type ActionStatus string
+
+// The states of a corporate action. What a provider states in its answer is accepted at once, with the
+// provider as the one who decided; what a rule only infers from prices is proposed.
+const (
+	Proposed ActionStatus = "proposed"
+	Accepted ActionStatus = "accepted"
+	Rejected ActionStatus = "rejected"
+)

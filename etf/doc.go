@@ -1,0 +1,6 @@
+// Package etf holds the nouns of the domain: symbols, exchanges, sessions, exact prices and volumes,
+// bars, corporate actions, findings, forecasts, runs, and the kinds of error every adapter translates into.
+//
+// It imports the standard library only, does no I/O, reads no clock and knows nothing of Temporal, SQL or
+// HTTP. What it refuses to own: how a bar is validated (package quality), stored (db) or forecast (forecast).
+package etf

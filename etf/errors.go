@@ -1,0 +1,85 @@
+package etf
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind is the class of an error: what a caller can do about it. Adapters translate what they meet into one of
+// these; the activities translate kinds into Temporal application errors, the API into problem documents.
+type Kind string
+
+// The kinds. Retrying helps for KindUnavailable (soon), KindRateLimited (after RetryAfter) and KindConflict (a
+// lost race: at once, from the start); never for the others.
+const (
+	KindInvalid     Kind = "invalid"      // the request is wrong: field and remedy say how
+	KindNotFound    Kind = "not_found"    // no such thing, and asking again won't make one
+	KindConflict    Kind = "conflict"     // somebody else wrote first, or it differs from what is stored
+	KindUnavailable Kind = "unavailable"  // down, slow, truncated, restarting
+	KindRateLimited Kind = "rate_limited" // asked too often; RetryAfter says when again
+	KindDenied      Kind = "denied"       // key missing or wrong, plan too small, challenge page
+	KindCorrupt     Kind = "corrupt"      // an answer that can't be understood; the text says where
+	KindInternal    Kind = "internal"     // our own fault
+)
+
+// Error is an error with a kind. Field names the input at fault ("session", "body.symbols[2]", "SPY.csv:17");
+// Remedy says what to do. Both may be empty.
+type Error struct {
+	Kind       Kind
+	Field      string
+	Message    string
+	Remedy     string
+	RetryAfter time.Duration // KindRateLimited: how long the other side asked us to wait; 0 if it did not say
+	Err        error         // the cause, if there is one
+}
+
+// Error returns "field: message: cause; remedy".
+func (e *Error) Error() string {
+	s := e.Message
+	if e.Field != "" {
+		s = e.Field + ": " + s
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	if e.Remedy != "" {
+		s += "; " + e.Remedy
+	}
+	return s
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Invalid returns a KindInvalid error.
+func Invalid(field, message, remedy string) *Error {
+	return &Error{Kind: KindInvalid, Field: field, Message: message, Remedy: remedy}
+}
+
+// NotFound returns a KindNotFound error.
+func NotFound(field, message, remedy string) *Error {
+	return &Error{Kind: KindNotFound, Field: field, Message: message, Remedy: remedy}
+}
+
+// Wrap gives err a kind and a phrase; nil stays nil.
+func Wrap(kind Kind, err error, message string) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Kind: kind, Message: message, Err: err}
+}
+
+// Wrapf is Wrap with a format.
+func Wrapf(kind Kind, err error, format string, args ...any) error {
+	return Wrap(kind, err, fmt.Sprintf(format, args...))
+}
+
+// KindOf returns the kind of the outermost *Error in err's chain, KindInternal where there is none.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return KindInternal
+}

@@ -1,0 +1,94 @@
+package etf
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Symbol names an ETF: 1 to 32 of A-Z 0-9 . _ -, beginning with a letter or digit. KRX codes keep their
+// leading zeros ("069500", "0000J0"): a symbol is text, never a number.
+type Symbol string
+
+var symbolForm = regexp.MustCompile(`^[A-Z0-9][A-Z0-9._-]{0,31}$`)
+
+// ParseSymbol checks the form. Errors are of KindInvalid with Field "symbol".
+func ParseSymbol(s string) (Symbol, error) {
+	if !symbolForm.MatchString(s) {
+		return "", Invalid("symbol", fmt.Sprintf("%q is not a symbol", clip(s)), "use 1 to 32 of A-Z 0-9 . _ - beginning with a letter or digit, for example SPY or 069500")
+	}
+	return Symbol(s), nil
+}
+
+// Exchange is the ISO 10383 market identifier of an exchange.
+type Exchange string
+
+// The exchanges that have a trading calendar.
+const (
+	XNYS Exchange = "XNYS" // New York Stock Exchange, and the US ETF venues that share its sessions
+	XKRX Exchange = "XKRX" // Korea Exchange
+)
+
+// Exchanges lists the known exchanges in the order they are shown.
+func Exchanges() []Exchange { return []Exchange{XNYS, XKRX} }
+
+// ParseExchange checks that the exchange is known. Errors are of KindInvalid with Field "exchange".
+func ParseExchange(s string) (Exchange, error) {
+	for _, x := range Exchanges() {
+		if s == string(x) {
+			return x, nil
+		}
+	}
+	return "", Invalid("exchange", fmt.Sprintf("%q is not a known exchange", clip(s)), "use XNYS or XKRX")
+}
+
+// Currency is an ISO 4217 code.
+type Currency string
+
+// DefaultCurrency returns the currency ETFs of the exchange trade in.
+func (x Exchange) DefaultCurrency() Currency {
+	if x == XKRX {
+		return "KRW"
+	}
+	return "USD"
+}
+
+var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
+
+// ParseCurrency checks the form of an ISO 4217 code. Errors are of KindInvalid with Field "currency".
+func ParseCurrency(s string) (Currency, error) {
+	if !currencyForm.MatchString(s) {
+		return "", Invalid("currency", fmt.Sprintf("%q is not an ISO 4217 code", clip(s)), "use three capital letters, for example USD or KRW")
+	}
+	return Currency(s), nil
+}
+
+// SourceRef says where an ETF's prices come from: the adapter's name and what the adapter calls the ETF (a
+// ticker, a file name, a seed). The order in ETF.Sources is the order of preference.
+type SourceRef struct {
+	Name string `json:"name"`
+	Ref  string `json:"ref"`
+}
+
+// ETF is one registered fund.
+type ETF struct {
+	Symbol      Symbol      `json:"symbol"`
+	Exchange    Exchange    `json:"exchange"`
+	Currency    Currency    `json:"currency"`
+	Sources     []SourceRef `json:"sources"`
+	DataVersion DataVersion `json:"data_version"`
+	// First and Last are the first and last stored sessions, zero before the first update; Bars their count,
+	// quarantined ones included, and Quarantined how many are.
+	First       Session   `json:"first_session"`
+	Last        Session   `json:"last_session"`
+	Bars        int       `json:"bars"`
+	Quarantined int       `json:"quarantined"`
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+// DataVersion names one state of an ETF's market data. Number counts up by one with each change; Writer is
+// unique to the transaction that made it, so that two writers can never silently agree on a number.
+type DataVersion struct {
+	Number int64  `json:"number"`
+	Writer string `json:"writer"`
+}

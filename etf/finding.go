@@ -1,0 +1,39 @@
+package etf
+
+import "time"
+
+// Severity of a finding.
+type Severity string
+
+// The severities. Info is worth knowing; a warning should be looked at; an error keeps the rows it names out
+// of forecasts until a person decides.
+const (
+	Info    Severity = "info"
+	Warning Severity = "warning"
+	Fault   Severity = "error"
+)
+
+// Decision on a finding.
+type Decision string
+
+// The decisions. Undecided findings of severity error keep their rows quarantined.
+const (
+	Undecided Decision = ""
+	Accept    Decision = "accept" // the rows are right: use them
+	Reject    Decision = "reject" // the rows are wrong: keep them out
+)
+
+// Finding is one rule's objection to some sessions of one answer.
+type Finding struct {
+	ID       string    `json:"id"` // deterministic: the same rule on the same rows of the same fetch is the same finding
+	Symbol   Symbol    `json:"symbol"`
+	Fetch    string    `json:"fetch"`
+	Rule     string    `json:"rule"` // a stable name, such as "ohlc_order"
+	Severity Severity  `json:"severity"`
+	Sessions []Session `json:"sessions"`
+	Evidence string    `json:"evidence"` // numbers, file and line, what was expected; at most 1,000 characters
+	Decision Decision  `json:"decision"`
+	By       string    `json:"decided_by,omitempty"`
+	Why      string    `json:"decided_why,omitempty"`
+	FoundAt  time.Time `json:"found_at"`
+}

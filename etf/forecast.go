@@ -1,0 +1,41 @@
+package etf
+
+import "time"
+
+// QuantileLevels are the probability levels every forecast carries at every horizon.
+var QuantileLevels = [7]float64{.05, .10, .25, .50, .75, .90, .95}
+
+// MaxHorizon is the longest horizon issued daily, in sessions.
+const MaxHorizon = 21
+
+// ForecastPoint is the forecast of the close at one horizon. Values are prices in the ETF's currency on the
+// shares of the origin session (split-adjusted as of the origin).
+type ForecastPoint struct {
+	Horizon   int        `json:"horizon"` // sessions after the origin, 1-based
+	Target    Session    `json:"target"`
+	Mean      float64    `json:"mean"`
+	Quantiles [7]float64 `json:"quantiles"` // at QuantileLevels, never decreasing
+}
+
+// Forecast is one model's forecast of one ETF from one origin. It is only ever appended, and unique by
+// (Symbol, Model, Origin, DataVersion, ParamsHash, Seed, CodeVersion).
+type Forecast struct {
+	ID          string            `json:"id"` // 32 hex digits, a hash of what makes it unique
+	Symbol      Symbol            `json:"symbol"`
+	Model       string            `json:"model"`
+	Origin      Session           `json:"origin"`
+	DataVersion DataVersion       `json:"data_version"`
+	Basis       Basis             `json:"basis"`  // of the prices fitted
+	Params      string            `json:"params"` // JSON, canonical
+	ParamsHash  string            `json:"params_hash"`
+	Seed        uint64            `json:"seed"`
+	CodeVersion string            `json:"code_version"`
+	Diagnostics map[string]string `json:"diagnostics"` // status, sigma, drift, rows used, ...
+	Run         string            `json:"run"`
+	AsOf        time.Time         `json:"as_of"` // the instant its data was known
+	IssuedAt    time.Time         `json:"issued_at"`
+	Chain       int64             `json:"chain"` // position in the chain of (Symbol, Model), 1-based
+	PrevHash    string            `json:"prev_hash"`
+	Hash        string            `json:"hash"`
+	Points      []ForecastPoint   `json:"points"`
+}

@@ -1,0 +1,118 @@
+package etf
+
+import "time"
+
+// RunStatus is the state of a run, in the words the API uses.
+type RunStatus string
+
+// The states of a run.
+const (
+	RunRunning    RunStatus = "running"
+	RunCompleted  RunStatus = "completed"
+	RunFailed     RunStatus = "failed"
+	RunCancelled  RunStatus = "cancelled"
+	RunTerminated RunStatus = "terminated"
+	RunTimedOut   RunStatus = "timed_out"
+)
+
+// Stage is a step of one ETF's update, in order.
+type Stage string
+
+// The stages of an update.
+const (
+	StageFetch    Stage = "fetch"
+	StageValidate Stage = "validate"
+	StagePersist  Stage = "persist"
+	StageForecast Stage = "forecast"
+	StageDone     Stage = "done"
+)
+
+// Outcome is how one ETF's update ended.
+type Outcome string
+
+// The outcomes of an update.
+const (
+	OutcomeRunning     Outcome = "running"
+	OutcomeUpdated     Outcome = "updated"     // rows were new or revised
+	OutcomeUnchanged   Outcome = "unchanged"   // nothing to change; the forecast stands
+	OutcomeQuarantined Outcome = "quarantined" // an error-level finding on the new session: a person decides
+	OutcomeFailed      Outcome = "failed"
+	OutcomeElsewhere   Outcome = "elsewhere" // another run is updating this ETF and session
+	OutcomeCancelled   Outcome = "cancelled"
+)
+
+// RunETF is what a run did for one ETF.
+type RunETF struct {
+	Symbol       Symbol  `json:"symbol"`
+	Session      Session `json:"session"`
+	Stage        Stage   `json:"stage"`
+	Outcome      Outcome `json:"outcome"`
+	Source       string  `json:"source,omitempty"`
+	New          int     `json:"rows_new"`
+	Unchanged    int     `json:"rows_unchanged"`
+	Revised      int     `json:"rows_revised"`
+	Quarantined  int     `json:"rows_quarantined"`
+	Findings     int     `json:"findings"`
+	Forecasts    int     `json:"forecasts"` // appended by this run
+	Attempts     int     `json:"attempts"`  // of the stage reached
+	ErrorType    string  `json:"error_type,omitempty"`
+	ErrorMessage string  `json:"error_message,omitempty"`
+}
+
+// RunCounts sums a run up.
+type RunCounts struct {
+	Due         int `json:"due"` // ETFs handed out so far
+	Updated     int `json:"updated"`
+	Unchanged   int `json:"unchanged"`
+	Quarantined int `json:"quarantined"`
+	Failed      int `json:"failed"`
+	Elsewhere   int `json:"elsewhere"`
+	Cancelled   int `json:"cancelled"`
+	New         int `json:"rows_new"`
+	Same        int `json:"rows_unchanged"`
+	Revised     int `json:"rows_revised"`
+	Forecasts   int `json:"forecasts"`
+}
+
+// Add counts one finished ETF.
+func (c *RunCounts) Add(r RunETF) {
+	switch r.Outcome {
+	case OutcomeUpdated:
+		c.Updated++
+	case OutcomeUnchanged:
+		c.Unchanged++
+	case OutcomeQuarantined:
+		c.Quarantined++
+	case OutcomeFailed:
+		c.Failed++
+	case OutcomeElsewhere:
+		c.Elsewhere++
+	case OutcomeCancelled:
+		c.Cancelled++
+	}
+	c.New += r.New
+	c.Same += r.Unchanged
+	c.Revised += r.Revised
+	c.Forecasts += r.Forecasts
+}
+
+// Done returns how many ETFs have ended.
+func (c RunCounts) Done() int {
+	return c.Updated + c.Unchanged + c.Quarantined + c.Failed + c.Elsewhere + c.Cancelled
+}
+
+// Run is one execution of a daily update. ID is the workflow ID with ":" for "/", which is safe in a URL path:
+// "daily:XNYS:2025-09-26".
+type Run struct {
+	ID         string    `json:"id"`
+	Workflow   string    `json:"workflow"` // "daily"
+	Exchange   Exchange  `json:"exchange"`
+	Session    Session   `json:"session"`
+	Symbols    []Symbol  `json:"symbols,omitempty"` // empty = every ETF of the exchange
+	Status     RunStatus `json:"status"`
+	Closed     bool      `json:"closed,omitempty"` // the exchange was closed: nothing was due
+	Counts     RunCounts `json:"counts"`
+	Error      string    `json:"error,omitempty"`
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+}

@@ -1,0 +1,3 @@
+module github.com/etfcast/etfcast
+
+go 1.26.8
