@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -28,72 +27,28 @@ type Registry interface {
 	Due(ctx context.Context, exchange etf.Exchange, symbols []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error)
 }
 
-// Stored sums up what is stored of one ETF before an update.
-type Stored struct {
-	Bars  int
-	First etf.Session
-	Last  etf.Session
-	Basis etf.Basis // of the series, empty without bars
-}
-
 // Fetches keeps what providers said.
 type Fetches interface {
 	// Stored returns what is stored of the ETF; zero without bars.
-	Stored(ctx context.Context, symbol etf.Symbol) (Stored, error)
+	Stored(ctx context.Context, symbol etf.Symbol) (etf.Stored, error)
 	// SaveFetch stores the record, the raw answer (compressed) and the staged bars, actions and defects in one
 	// transaction. f.ID is the idempotency key: a repeat with the same ID changes nothing. Bars keep the
 	// answer's order as ordinals.
 	SaveFetch(ctx context.Context, f etf.Fetch, a etf.Answer) error
 	// Staged returns what a fetch staged. KindNotFound when there is no such fetch, KindConflict when it has been
 	// persisted already and its staged rows are gone.
-	Staged(ctx context.Context, fetch string) (Staged, error)
+	Staged(ctx context.Context, fetch string) (etf.Staged, error)
 }
-
-// Staged is a fetch's rows in the answer's order, and the stored context they are judged against.
-type Staged struct {
-	Fetch   etf.Fetch
-	Bars    []etf.Bar
-	Actions []etf.Action
-	Defects []etf.Defect
-	// Known holds up to 60 stored, not quarantined bars before the first staged session and all that overlap the
-	// staged span (at most 60 of the newest), ascending.
-	Known []etf.StoredBar
-	// Splits are the accepted splits stored of the ETF.
-	Splits []etf.Action
-	// Initial is true when no bar of the ETF is stored.
-	Initial bool
-}
-
-// Verdict is what becomes of a staged row.
-type Verdict uint8
-
-// The verdicts.
-const (
-	Keep       Verdict = iota // stored as a bar
-	Quarantine                // stored, and left out of forecasts until a person decides
-	Drop                      // not stored: a repeat of a session that a later row supersedes
-)
 
 // Judgements keeps findings.
 type Judgements interface {
 	// SaveFindings stores the findings of a fetch and the verdict on each staged row, in one transaction. The
 	// findings' IDs are deterministic: a repeat changes nothing. len(verdicts) is the number of staged bars.
-	SaveFindings(ctx context.Context, fetch string, findings []etf.Finding, verdicts []Verdict) error
+	SaveFindings(ctx context.Context, fetch string, findings []etf.Finding, verdicts []etf.Verdict) error
 	// Decide records a person's decision on a finding and frees (Accept) or keeps (Reject) the rows it names, in one
 	// transaction that advances the data version if a row changed. The first decision stands: a repeat of it
 	// changes nothing, a different one is KindConflict.
 	Decide(ctx context.Context, finding string, d etf.Decision, by, why string) (etf.Finding, error)
-}
-
-// Persisted is what Persist did.
-type Persisted struct {
-	New         int             `json:"new"`
-	Unchanged   int             `json:"unchanged"`
-	Revised     int             `json:"revised"`
-	Quarantined int             `json:"quarantined"`
-	Actions     int             `json:"actions"` // newly stored
-	DataVersion etf.DataVersion `json:"data_version"`
-	KnownFrom   time.Time       `json:"known_from"` // when this belief began; of the last change if nothing changed
 }
 
 // Bars keeps prices.
@@ -102,22 +57,14 @@ type Bars interface {
 	// revised rows apart; a revision keeps what was believed before. The data version advances by
 	// compare-and-set only when something changed. The fetch is the idempotency key: a repeat returns the first
 	// result. Staged rows are deleted in the same transaction. A basis other than the stored series' is KindConflict.
-	Persist(ctx context.Context, fetch string) (Persisted, error)
-}
-
-// History is one ETF's series as it is known at one data version.
-type History struct {
-	DataVersion etf.DataVersion
-	AsOf        time.Time // known_from of that version
-	Bars        []etf.StoredBar
-	Splits      []etf.Action // accepted
+	Persist(ctx context.Context, fetch string) (etf.Persisted, error)
 }
 
 // Forecasts keeps forecasts. They are only ever appended.
 type Forecasts interface {
 	// History returns the not quarantined bars up to and including session `to`, ascending, at most the newest
 	// limit of them, with the data version they belong to.
-	History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (History, error)
+	History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error)
 	// AppendForecast appends f to the hash chain of (symbol, model), unless a forecast with the same ID is stored;
 	// appended says which. It sets Chain, PrevHash and Hash. KindConflict when the ETF's data version is no longer
 	// f.DataVersion: the caller reads the history again.
