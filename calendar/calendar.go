@@ -1,0 +1,229 @@
+package calendar
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+	_ "time/tzdata" // a machine without a zone database must give the same instants
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Calendar is the trading calendar of one exchange. It never changes once built and is safe for concurrent use.
+type Calendar struct {
+	exchange etf.Exchange
+	location *time.Location
+	span     etf.Window
+	sessions []etf.Session  // ascending
+	opens    []int64        // Unix seconds, by index into sessions
+	closes   []int64        // Unix seconds, by index into sessions
+	rank     []int32        // rank[i] = sessions before the i-th day of span; one entry more than days
+	closures []Closure      // ascending by date
+	special  []SpecialHours // ascending by session
+}
+
+// Closure is a day on which the exchange would trade by its week but did not or will not.
+type Closure struct {
+	Date etf.Session `json:"date"`
+	Name string      `json:"name"`
+	// Announced is the date the closure became known; zero where it follows from a standing rule.
+	Announced etf.Session `json:"announced,omitzero"`
+}
+
+// SpecialHours is a session that opened or closed at another time than the rule of its period says. Instants
+// are UTC.
+type SpecialHours struct {
+	Session   etf.Session `json:"session"`
+	Open      time.Time   `json:"open"`
+	Close     time.Time   `json:"close"`
+	LateOpen  bool        `json:"late_open"`   // opened after the regular time
+	Early     bool        `json:"early_close"` // closed before the regular time
+	LateClose bool        `json:"late_close"`  // closed after the regular time
+	Reason    string      `json:"reason"`
+	Announced etf.Session `json:"announced,omitzero"` // zero where it follows from a standing rule
+}
+
+var built = map[etf.Exchange]func() (*Calendar, error){
+	etf.XNYS: sync.OnceValues(func() (*Calendar, error) { return build(xnysPlan()) }),
+	etf.XKRX: sync.OnceValues(func() (*Calendar, error) { return build(xkrxPlan()) }),
+}
+
+// For returns the calendar of an exchange, built on first use and shared by all callers. An exchange without a
+// calendar is a KindInvalid error with Field "exchange".
+func For(x etf.Exchange) (*Calendar, error) {
+	get, ok := built[x]
+	if !ok {
+		_, err := etf.ParseExchange(string(x))
+		if err == nil {
+			err = etf.Invalid("exchange", fmt.Sprintf("%s has no trading calendar", x), "use XNYS or XKRX")
+		}
+		return nil, err
+	}
+	return get()
+}
+
+// Exchange returns the exchange whose calendar this is.
+func (c *Calendar) Exchange() etf.Exchange { return c.exchange }
+
+// Location returns the exchange's time zone.
+func (c *Calendar) Location() *time.Location { return c.location }
+
+// Range returns the first and last civil date the calendar knows about, both inclusive.
+func (c *Calendar) Range() etf.Window { return c.span }
+
+// IsSession reports whether s is a trading session. Dates out of range are not.
+func (c *Calendar) IsSession(s etf.Session) bool {
+	if !c.span.Contains(s) {
+		return false
+	}
+	i := int(s - c.span.From)
+	return c.rank[i+1] > c.rank[i]
+}
+
+// Check returns nil for a session, else a KindInvalid error with Field "session" that says why the exchange
+// does not trade that day and names the nearest sessions.
+func (c *Calendar) Check(s etf.Session) error {
+	if c.IsSession(s) {
+		return nil
+	}
+	return c.notSession(s)
+}
+
+// Open returns the instant (UTC) the session's regular trading opens. Errors are those of Check.
+func (c *Calendar) Open(s etf.Session) (time.Time, error) {
+	if !c.IsSession(s) {
+		return time.Time{}, c.notSession(s)
+	}
+	return time.Unix(c.opens[c.before(s)], 0).UTC(), nil
+}
+
+// Close returns the instant (UTC) the session's regular trading closes. Errors are those of Check.
+func (c *Calendar) Close(s etf.Session) (time.Time, error) {
+	if !c.IsSession(s) {
+		return time.Time{}, c.notSession(s)
+	}
+	return time.Unix(c.closes[c.before(s)], 0).UTC(), nil
+}
+
+// Next returns the first session strictly after the civil date s, which need not be a session itself.
+// KindInvalid with Field "session" where the calendar does not reach that far.
+func (c *Calendar) Next(s etf.Session) (etf.Session, error) { return c.Nth(s, 1) }
+
+// Previous returns the last session strictly before the civil date s, which need not be a session itself.
+// KindInvalid with Field "session" where the calendar does not reach that far.
+func (c *Calendar) Previous(s etf.Session) (etf.Session, error) { return c.Nth(s, -1) }
+
+// Nth counts sessions from the civil date s: n = 1 is the first session strictly after s, n = -1 the last one
+// strictly before it, and n = 0 is s itself, which then has to be a session. KindInvalid with Field "session"
+// where the calendar does not reach that far.
+func (c *Calendar) Nth(s etf.Session, n int) (etf.Session, error) {
+	if n == 0 {
+		return s, c.Check(s)
+	}
+	// The day just outside the range still has a known neighbour inside it; days further out do not.
+	if s < c.span.From-1 || s > c.span.To+1 {
+		return 0, c.outOfRange(s)
+	}
+	var i int
+	if n > 0 {
+		i = c.before(s + 1) // s+1 never overflows: s is near the range
+		n--
+	} else {
+		i = c.before(s)
+	}
+	// Compared before adding, so that no n overflows.
+	if n >= len(c.sessions)-i || n < -i {
+		return 0, etf.Invalid("session", fmt.Sprintf("the calendar of %s ends before %s", c.exchange, counted(n, s)),
+			fmt.Sprintf("its sessions run from %s to %s", c.sessions[0], c.sessions[len(c.sessions)-1]))
+	}
+	return c.sessions[i+n], nil
+}
+
+// Sessions returns the sessions of the window in ascending order. A zero From or To stands for that end of the
+// calendar's range; what lies out of range is left out. The slice is the caller's own.
+func (c *Calendar) Sessions(w etf.Window) []etf.Session {
+	lo, hi := c.bounds(w)
+	return slices.Clone(c.sessions[lo:hi])
+}
+
+// Count returns len(Sessions(w)) without making the slice.
+func (c *Calendar) Count(w etf.Window) int {
+	lo, hi := c.bounds(w)
+	return hi - lo
+}
+
+// LastClosed returns the last session whose close is at or before t. KindInvalid with Field "instant" where t
+// lies before the calendar's first close or after its last day.
+func (c *Calendar) LastClosed(t time.Time) (etf.Session, error) {
+	i := sort.Search(len(c.closes), func(i int) bool { return !c.closeAt(i).Before(t) })
+	if i < len(c.closes) && c.closeAt(i).Equal(t) {
+		i++
+	}
+	if i == 0 || etf.SessionOf(t.In(c.location)) > c.span.To {
+		return 0, etf.Invalid("instant", fmt.Sprintf("%s is out of range of the calendar of %s", t.UTC().Format(time.RFC3339), c.exchange),
+			fmt.Sprintf("use an instant from the close of %s to %s", c.sessions[0], c.span.To))
+	}
+	return c.sessions[i-1], nil
+}
+
+// Closures returns, in ascending order, the days of the window on which the exchange is closed although it
+// trades on that day of the week: weekdays and, for XKRX until 1998-12-05, Saturdays. A zero From or To stands
+// for that end of the calendar's range.
+func (c *Calendar) Closures(w etf.Window) []Closure {
+	w = c.clip(w)
+	return within(c.closures, w, func(x Closure) etf.Session { return x.Date })
+}
+
+// SpecialHours returns the sessions of the window with an irregular open or close, in ascending order. A zero
+// From or To stands for that end of the calendar's range.
+func (c *Calendar) SpecialHours(w etf.Window) []SpecialHours {
+	w = c.clip(w)
+	return within(c.special, w, func(x SpecialHours) etf.Session { return x.Session })
+}
+
+// EarlyCloses returns those of SpecialHours that closed before the regular time.
+func (c *Calendar) EarlyCloses(w etf.Window) []SpecialHours {
+	return slices.DeleteFunc(c.SpecialHours(w), func(x SpecialHours) bool { return !x.Early })
+}
+
+// before returns how many sessions lie strictly before the day; the day may be out of range.
+func (c *Calendar) before(s etf.Session) int {
+	if s <= c.span.From {
+		return 0
+	}
+	if s > c.span.To {
+		return len(c.sessions)
+	}
+	return int(c.rank[s-c.span.From])
+}
+
+func (c *Calendar) closeAt(i int) time.Time { return time.Unix(c.closes[i], 0) }
+
+func (c *Calendar) clip(w etf.Window) etf.Window {
+	if w.From == 0 {
+		w.From = c.span.From
+	}
+	if w.To == 0 {
+		w.To = c.span.To
+	}
+	return etf.Window{From: max(w.From, c.span.From), To: min(w.To, c.span.To)}
+}
+
+func (c *Calendar) bounds(w etf.Window) (lo, hi int) {
+	w = c.clip(w)
+	if w.From > w.To {
+		return 0, 0
+	}
+	return c.before(w.From), c.before(w.To + 1)
+}
+
+func within[T any](sorted []T, w etf.Window, date func(T) etf.Session) []T {
+	lo := sort.Search(len(sorted), func(i int) bool { return date(sorted[i]) >= w.From })
+	hi := sort.Search(len(sorted), func(i int) bool { return date(sorted[i]) > w.To })
+	if lo >= hi {
+		return nil
+	}
+	return slices.Clone(sorted[lo:hi])
+}

@@ -1,0 +1,133 @@
+package calendar
+
+import (
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// substitution says when a holiday that falls on a day off is made up for.
+type substitution int
+
+const (
+	never   substitution = iota
+	sunday               // falls on a Sunday or on another holiday: Seollal and Chuseok
+	weekend              // falls on a Saturday, a Sunday or another holiday
+)
+
+// Substitute holidays came in three steps: Seollal, Chuseok and Children's Day from 2013-11-05 (Regulation on
+// Holidays of Public Offices, article 3); the national days from 2021-08-04; Buddha's Birthday and Christmas
+// from 2023-05-04.
+var (
+	substituteFamily    = day("2013-11-05")
+	substituteNational  = day("2021-08-04")
+	substituteReligious = day("2023-05-04")
+)
+
+type koreanHoliday struct {
+	date  etf.Session
+	name  string
+	rule  substitution
+	since etf.Session // the rule's first day
+}
+
+// xkrxHolidays returns one year's public holidays and Labour Day, with the substitutes the law of the day gave.
+func xkrxHolidays(year int) []Closure {
+	holidays := koreanHolidays(year)
+	off := map[etf.Session]int{}
+	var list []Closure
+	for _, h := range holidays {
+		off[h.date]++
+		list = append(list, Closure{Date: h.date, Name: h.name})
+	}
+	for _, h := range holidays {
+		if h.rule == never || h.date < h.since {
+			continue
+		}
+		clash := off[h.date] > 1 || h.date.Weekday() == time.Sunday ||
+			h.rule == weekend && h.date.Weekday() == time.Saturday
+		if !clash {
+			continue
+		}
+		if off[h.date] > 1 {
+			off[h.date]-- // of two holidays on one day only one is made up for
+		}
+		s := h.date + 1
+		for off[s] > 0 || !weekday(s) {
+			s++
+		}
+		off[s]++
+		list = append(list, Closure{Date: s, Name: "substitute holiday for " + h.name})
+	}
+	return list
+}
+
+// koreanHolidays lists a year's holidays in the order substitutes are given out.
+func koreanHolidays(year int) []koreanHoliday {
+	var list []koreanHoliday
+	add := func(s etf.Session, name string, rule substitution, since etf.Session) {
+		list = append(list, koreanHoliday{s, name, rule, since})
+	}
+	on := func(m time.Month, d int) etf.Session { return etf.NewSession(year, m, d) }
+	moon := lunar(year)
+
+	add(on(time.January, 1), "New Year's Day", never, 0)
+	if year <= 1998 {
+		add(on(time.January, 2), "New Year holiday", never, 0)
+	}
+	for _, offset := range []int{-1, 0, 1} {
+		add(moon.seollal.AddDays(offset), "Seollal", sunday, substituteFamily)
+	}
+	add(on(time.March, 1), "Independence Movement Day", weekend, substituteNational)
+	if year <= 1993 {
+		add(on(time.March, 10), "Labour Day", never, 0)
+	}
+	if year <= 2005 {
+		add(on(time.April, 5), "Arbor Day", never, 0)
+	}
+	if year >= 1994 {
+		add(on(time.May, 1), "Labour Day", never, 0)
+	}
+	add(on(time.May, 5), "Children's Day", weekend, substituteFamily)
+	add(moon.buddha, "Buddha's Birthday", weekend, substituteReligious)
+	add(on(time.June, 6), "Memorial Day", never, 0)
+	if year <= 2007 || year >= 2026 {
+		add(on(time.July, 17), "Constitution Day", weekend, substituteNational)
+	}
+	add(on(time.August, 15), "Liberation Day", weekend, substituteNational)
+	for _, offset := range []int{-1, 0, 1} {
+		add(moon.chuseok.AddDays(offset), "Chuseok", sunday, substituteFamily)
+	}
+	if year <= 1990 {
+		add(on(time.October, 1), "Armed Forces Day", never, 0)
+	}
+	add(on(time.October, 3), "National Foundation Day", weekend, substituteNational)
+	if year <= 1990 || year >= 2013 {
+		add(on(time.October, 9), "Hangul Day", weekend, substituteNational)
+	}
+	add(on(time.December, 25), "Christmas Day", weekend, substituteReligious)
+	return list
+}
+
+// xkrxYearEnds returns the year-end closures: the last weekday of December, unless a table gives more days.
+func xkrxYearEnds(holidays []Closure) []Closure {
+	closed := map[etf.Session]bool{}
+	for _, h := range holidays {
+		closed[h.Date] = true
+	}
+	var list []Closure
+	for year := 1990; year <= 2030; year++ {
+		if days, ok := xkrxLongYearEnds[year]; ok {
+			for _, d := range days {
+				list = append(list, Closure{Date: etf.NewSession(year, time.December, d), Name: "year-end closure"})
+			}
+			continue
+		}
+		s := etf.NewSession(year, time.December, 31)
+		for !weekday(s) {
+			s--
+		}
+		list = append(list, Closure{Date: s, Name: "year-end closure"})
+	}
+	return list
+}
