@@ -1,0 +1,24 @@
+// Package drift forecasts a random walk with drift: the benchmark every other model has to beat.
+//
+// Model. Log closes x follow x[t+1] = x[t] + mu + e with e normal, mean 0, variance sigma² of the day. Then the
+// close h sessions after the origin is lognormal around x + h*mu, with variance
+//
+//		v(h) = h*sigma² + h²*s²/n
+//
+//	  - mu is the mean log return per session over the drift window: (last - first log close) / sessions between.
+//	  - sigma² is the exponentially weighted mean of squared innovations (r - mu)², decay 0.94: the daily decay of
+//	    J.P. Morgan/Reuters, RiskMetrics Technical Document, 4th ed. 1996, section 5.3. Weights are normalised over
+//	    the window, so there is no starting value to choose. Under this scheme the forecast variance of every
+//	    later session is today's, hence h*sigma².
+//	  - h²*s²/n is the uncertainty of the drift itself: s² is the plain variance of the innovations and n the
+//	    sessions they span. With sigma = s it is the drift method's sigma*sqrt(h*(1+h/n)) of Hyndman and
+//	    Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., section 5.5. With the default window it is
+//	    0.4 % of the standard deviation at 21 sessions; with 33 returns it is 28 %, as it should be.
+//
+// Quantiles are exp of normal quantiles, the median is exp(x + h*mu), and the mean is the lognormal mean
+// exp(x + h*mu + v/2). A return over several sessions (a row left out) counts with its length: its squared
+// innovation is divided by the number of sessions.
+//
+// Normal tails are too thin for daily returns: expect 90 % intervals to cover about 88 %. Calibrating intervals
+// is not this package's work; it stays the plain benchmark.
+package drift
