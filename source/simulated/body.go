@@ -1,0 +1,129 @@
+package simulated
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// The body is what a provider would send, and what is parsed: text lines of comma-separated fields.
+//
+//	simulated,1,SEED,EXCHANGE,CURRENCY,BASIS
+//	bar,SESSION,OPEN,HIGH,LOW,CLOSE,VOLUME
+//	split,SESSION,NUMERATOR,DENOMINATOR
+//	dividend,SESSION,AMOUNT
+//	end,LINES            the number of lines between the first and this one
+const (
+	mediaType  = "text/csv; charset=utf-8"
+	bodyHeader = "simulated,1,"
+)
+
+func appendBar(b []byte, bar etf.Bar) []byte {
+	b = append(b, "bar,"...)
+	b = bar.Session.Time().AppendFormat(b, "2006-01-02")
+	for _, p := range [4]etf.Price{bar.Open, bar.High, bar.Low, bar.Close} {
+		b = appendPrice(append(b, ','), p)
+	}
+	b = strconv.AppendInt(append(b, ','), int64(bar.Volume)/10_000, 10)
+	return append(b, '\n')
+}
+
+// appendPrice writes a price that is a whole number of cents.
+func appendPrice(b []byte, p etf.Price) []byte {
+	b = strconv.AppendInt(b, int64(p)/1e8, 10)
+	if cents := int64(p) % 1e8 / 1e6; cents != 0 {
+		b = append(b, '.', byte('0'+cents/10), byte('0'+cents%10))
+	}
+	return b
+}
+
+func appendAction(b []byte, a etf.Action) []byte {
+	if a.Kind == etf.Split {
+		return fmt.Appendf(b, "split,%s,%d,%d\n", a.Ex, a.Numerator, a.Denominator)
+	}
+	return fmt.Appendf(b, "dividend,%s,%s\n", a.Ex, a.Amount)
+}
+
+// parseBody reads a body back. A body without its end line is truncated: KindUnavailable. A line between that can't
+// be read is a Defect; where names it.
+func parseBody(where string, body []byte) (etf.Answer, error) {
+	ans := etf.Answer{Raw: body, MediaType: mediaType}
+	first, rest, _ := bytes.Cut(body, []byte{'\n'})
+	head := strings.Split(string(first), ",")
+	if !bytes.HasPrefix(first, []byte(bodyHeader)) || len(head) != 6 {
+		return ans, &etf.Error{Kind: etf.KindUnavailable, Field: where, Message: "the simulated answer breaks off in its first line", Remedy: "ask again"}
+	}
+	ans.Currency, ans.Basis = etf.Currency(head[4]), etf.Basis(head[5])
+	ans.Bars = make([]etf.Bar, 0, bytes.Count(rest, []byte("bar,")))
+	lines := 0
+	for len(rest) > 0 {
+		line, after, whole := bytes.Cut(rest, []byte{'\n'})
+		rest = after
+		text := string(line)
+		if want, ok := strings.CutPrefix(text, "end,"); ok && whole && len(rest) == 0 && want == strconv.Itoa(lines) {
+			return ans, nil
+		}
+		lines++
+		if !whole {
+			break
+		}
+		if err := parseLine(&ans, text); err != nil {
+			d := etf.Defect{Where: fmt.Sprintf("%s:%d", where, lines+1), Text: text[:min(len(text), 200)], Reason: err.Error()}
+			if f := strings.Split(text, ","); len(f) > 1 {
+				d.Session, _ = etf.ParseSession(f[1])
+			}
+			ans.Defects = append(ans.Defects, d)
+		}
+	}
+	return ans, &etf.Error{Kind: etf.KindUnavailable, Field: where, Message: fmt.Sprintf("the simulated answer breaks off after %d bytes, line %d", len(body), lines+1), Remedy: "ask again"}
+}
+
+func parseLine(ans *etf.Answer, line string) error {
+	var f [7]string
+	n := 0
+	for field := range strings.SplitSeq(line, ",") {
+		if n == len(f) {
+			return fmt.Errorf("a simulated line has more than %d fields", n)
+		}
+		f[n], n = field, n+1
+	}
+	if want := map[string]int{"bar": 7, "split": 4, "dividend": 3}[f[0]]; n != want {
+		return fmt.Errorf("%d fields do not make a %.20q line", n, f[0])
+	}
+	s, err := etf.ParseSession(f[1])
+	if err != nil {
+		return err
+	}
+	switch f[0] {
+	case "bar":
+		b := etf.Bar{Session: s}
+		for i, p := range [4]*etf.Price{&b.Open, &b.High, &b.Low, &b.Close} {
+			if *p, err = etf.ParsePrice(f[2+i]); err != nil {
+				return err
+			}
+		}
+		if b.Volume, err = etf.ParseVolume(f[6]); err != nil {
+			return err
+		}
+		ans.Bars = append(ans.Bars, b)
+	case "split":
+		a := etf.Action{Kind: etf.Split, Ex: s}
+		if a.Numerator, err = strconv.ParseInt(f[2], 10, 64); err != nil {
+			return err
+		}
+		if a.Denominator, err = strconv.ParseInt(f[3], 10, 64); err != nil {
+			return err
+		}
+		ans.Actions = append(ans.Actions, a)
+	default:
+		a := etf.Action{Kind: etf.Dividend, Ex: s}
+		if a.Amount, err = etf.ParsePrice(f[2]); err != nil {
+			return err
+		}
+		ans.Actions = append(ans.Actions, a)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package simulated
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// fault is one switched-on fault: its numbers and the sessions it meets.
+type fault struct {
+	n     int
+	wait  time.Duration
+	date  etf.Session // only this session
+	every int         // one session in every; 0 = the fault's own default
+}
+
+type faults map[string]fault
+
+const (
+	maxWait     = 60 * time.Second
+	maxCount    = 10_000
+	faultRemedy = "see the list in the documentation of the simulated source, for example rate_limit:2,truncated:1,bad_tick@2025-09-26"
+)
+
+// shape of each fault: the default of its number (0 = takes none) and whether it takes a duration.
+var faultShapes = map[string]struct {
+	n    int
+	wait time.Duration
+	form string
+}{
+	"rate_limit":   {n: 1, wait: 2 * time.Second, form: "rate_limit[:N[:WAIT]]"},
+	"server_error": {n: 1, form: "server_error[:N]"},
+	"slow":         {n: maxCount, wait: time.Second, form: "slow:WAIT[:N]"},
+	"truncated":    {n: 1, form: "truncated[:N]"},
+	"missing":      {n: 1, form: "missing[:N]"},
+	"late":         {n: 1, form: "late[:K]"},
+	"revised":      {n: 1, form: "revised[:K]"},
+	"unsplit":      {n: 2, form: "unsplit[:K]"},
+	"bad_tick":     {form: "bad_tick"},
+	"duplicate":    {form: "duplicate"},
+	"garbled":      {form: "garbled"},
+}
+
+// parseFaults reads the list described in the package's documentation. Errors are of KindInvalid with the given
+// field.
+func parseFaults(field, list string, global faults) (faults, error) {
+	all := faults{}
+	for name, f := range global {
+		all[name] = f
+	}
+	for part := range strings.SplitSeq(list, ",") {
+		part = strings.TrimSpace(part)
+		switch part {
+		case "":
+			continue
+		case "none":
+			clear(all)
+			continue
+		}
+		name, f, err := parseFault(part)
+		if err != nil {
+			err.Field = field
+			return nil, err
+		}
+		all[name] = f
+	}
+	return all, nil
+}
+
+func parseFault(text string) (string, fault, *etf.Error) {
+	head, which, picked := strings.Cut(text, "@")
+	args := strings.Split(head, ":")
+	name := args[0]
+	shape, ok := faultShapes[name]
+	if !ok {
+		return "", fault{}, etf.Invalid("", fmt.Sprintf("%.40q is not a fault", name), faultRemedy)
+	}
+	bad := func(why string) (string, fault, *etf.Error) {
+		return "", fault{}, etf.Invalid("", fmt.Sprintf("fault %.60q: %s", text, why), "write "+shape.form+" with @YYYY-MM-DD or @1/20 for some sessions")
+	}
+	f := fault{n: shape.n, wait: shape.wait}
+	for i, arg := range args[1:] {
+		isWait := shape.wait > 0 && (name == "slow") == (i == 0)
+		switch {
+		case isWait:
+			d, err := time.ParseDuration(arg)
+			if err != nil || d <= 0 || (name == "slow" && d > maxWait) {
+				return bad("a duration above 0 is needed, for slow at most 60s")
+			}
+			f.wait = d
+		case shape.n > 0 && i < 2:
+			n, err := strconv.Atoi(arg)
+			if err != nil || n < 1 || n > maxCount {
+				return bad("a number from 1 to 10000 is needed")
+			}
+			f.n = n
+		default:
+			return bad("too many arguments")
+		}
+		if i > 0 && shape.wait == 0 {
+			return bad("too many arguments")
+		}
+	}
+	if !picked {
+		return name, f, nil
+	}
+	if nth, ok := strings.CutPrefix(which, "1/"); ok {
+		n, err := strconv.Atoi(nth)
+		if err != nil || n < 1 || n > maxCount {
+			return bad("one session in 1 to 10000 can be picked")
+		}
+		f.every = n
+		return name, f, nil
+	}
+	s, err := etf.ParseSession(which)
+	if err != nil {
+		return bad("after @ comes a date or 1/N")
+	}
+	f.date = s
+	return name, f, nil
+}
+
+// meets reports whether the fault is on for session s. Faults that were told nothing meet s where usual is true.
+func (f fault) meets(seed uint64, s etf.Session, usual bool) bool {
+	switch {
+	case f.date != 0:
+		return s == f.date
+	case f.every != 0:
+		return (uint64(weekday(s))+seed)%uint64(f.every) == 0
+	}
+	return usual
+}
