@@ -1,0 +1,17 @@
+# syntax=docker/dockerfile:1
+# A small image of the one binary, run as a user without rights.
+FROM golang:1.26.8-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY . .
+ARG VERSION=unknown
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /etfcast ./cmd/etfcast
+
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build /etfcast /etfcast
+USER nonroot:nonroot
+EXPOSE 8080
+ENTRYPOINT ["/etfcast"]
+CMD ["help"]

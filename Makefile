@@ -1,0 +1,125 @@
+# etfcast. `make` alone lists the targets. Needs Go 1.26.8, a C compiler, make and git; nothing else.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+GO      ?= go
+TOOLS   := $(CURDIR)/bin/tools
+
+# Every tool at one exact version; `make tools-versions` prints them.
+SQLC_VERSION          := v1.31.1
+OAPI_CODEGEN_VERSION  := v2.8.2
+GOLANGCI_VERSION      := v2.15.0
+WORKFLOWCHECK_VERSION := v0.6.0
+
+GO_SOURCES       := $(shell find . -name '*.go' -not -path './devstack/*' -not -path './bin/*' 2>/dev/null)
+EMBEDDED         := $(wildcard db/migrations/*.sql api/openapi.yaml api/assets/*)
+DEVSTACK_SOURCES := $(wildcard devstack/*.go devstack/go.mod devstack/go.sum)
+
+##@ Use
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*##"; print "Usage: make TARGET"} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-zA-Z0-9_-]+:.*##/ {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build devstack ## Build, start the embedded stack, run both exchanges, leave API and Temporal Web UI up (Ctrl-C stops all).
+	@bin/devstack run $(DEVSTACK_FLAGS) -- bin/etfcast up --demo $(UP_FLAGS)
+
+.PHONY: build
+build: bin/etfcast ## Build bin/etfcast.
+
+bin/etfcast: $(GO_SOURCES) $(EMBEDDED) go.mod go.sum
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $@ ./cmd/etfcast
+
+.PHONY: devstack
+devstack: bin/devstack ## Build bin/devstack, the embedded Temporal and database (5 to 6 minutes the first time on 2 cores).
+
+bin/devstack: $(DEVSTACK_SOURCES)
+	@mkdir -p bin
+	cd devstack && $(GO) build -tags gms_pure_go -trimpath -ldflags "-s -w" -o ../bin/devstack .
+
+##@ Test
+
+TEST_FLAGS ?= -race -shuffle=on
+.PHONY: test
+test: build devstack ## Run every test on the embedded stack.
+	cd devstack && ETFCAST_DEVSTACK=$(CURDIR)/bin/devstack $(GO) test -tags gms_pure_go -shuffle=on ./...
+	bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) ./...
+
+.PHONY: test-databases
+test-databases: build devstack ## The store's tests on the embedded database, MySQL and MariaDB (ETFCAST_TEST_MYSQL_DSN, ETFCAST_TEST_MARIADB_DSN).
+	ETFCAST_REQUIRE_DATABASES=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 ./db/...
+
+.PHONY: test-real-data
+test-real-data: build devstack ## The tests that read real prices and recorded answers (ETFCAST_REAL_DATA).
+	@[ -n "$$ETFCAST_REAL_DATA" ] || { echo "set ETFCAST_REAL_DATA to the folder of real prices and recorded answers" >&2; exit 1; }
+	bin/devstack run --ephemeral -- $(GO) test -count=1 ./calendar/... ./source/... ./quality/... ./forecast/... ./db/... ./bench/smoke/...
+
+.PHONY: replay
+replay: ## Replay the recorded workflow histories against this code.
+	$(GO) test -count=1 -run Replay ./workflows/...
+
+.PHONY: smoke
+smoke: build devstack ## The whole chain once, headless. PRICES=<folder of CSVs> [EXCHANGE=XNYS] uses real prices. One JSON line last.
+	@bin/devstack run --ephemeral -- $(GO) run ./bench/smoke -etfcast bin/etfcast $(if $(PRICES),-prices "$(PRICES)") $(if $(EXCHANGE),-exchange "$(EXCHANGE)")
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## gofmt, vet, the linters and the import law.
+	$(TOOLS)/golangci-lint run ./...
+	cd devstack && $(TOOLS)/golangci-lint run --config ../.golangci.yml --build-tags gms_pure_go ./...
+
+.PHONY: workflowcheck
+workflowcheck: $(TOOLS)/workflowcheck ## Determinism of the workflows.
+	$(TOOLS)/workflowcheck ./workflows/...
+
+FUZZTIME ?= 20s
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME each (default 20s).
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$dir/*_test.go 2>/dev/null | awk '{print $$2}'); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+##@ Measure (each prints one JSON line last)
+
+N ?= 500
+.PHONY: bench-daily
+bench-daily: build devstack ## N simulated ETFs, one new session, against bare workflows on the same stack.
+	@bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -n $(N)
+
+.PHONY: bench-store
+bench-store: ## Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
+	@$(GO) run ./bench/store
+
+##@ Generated code and tools
+
+.PHONY: generate
+generate: $(TOOLS)/sqlc $(TOOLS)/oapi-codegen ## Make the generated code again (sqlc, OpenAPI).
+	$(TOOLS)/sqlc generate
+	cd api && $(TOOLS)/oapi-codegen -config oapi-codegen.yaml openapi.yaml
+
+.PHONY: generate-check
+generate-check: generate ## Fail if generated code is not up to date.
+	@git diff --exit-code --stat -- db api || { echo "generated code is out of date: run 'make generate' and commit" >&2; exit 1; }
+
+.PHONY: record-histories
+record-histories: build devstack ## Record workflow histories for the replay tests (from released code only: see docs/workflows.md).
+	bin/devstack run --ephemeral -- $(GO) run ./workflows/record
+
+$(TOOLS)/sqlc:
+	GOBIN=$(TOOLS) $(GO) install github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC_VERSION)
+$(TOOLS)/oapi-codegen:
+	GOBIN=$(TOOLS) $(GO) install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@$(OAPI_CODEGEN_VERSION)
+$(TOOLS)/golangci-lint:
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+$(TOOLS)/workflowcheck:
+	GOBIN=$(TOOLS) $(GO) install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
+
+.PHONY: clean
+clean: ## Remove what was built (not the demo's data, which is in .devstack).
+	rm -rf bin

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+type problem struct {
+	Type   string `json:"type"`
+	Errors []struct {
+		Field string `json:"field"`
+	} `json:"errors"`
+}
+
+type runView struct {
+	etf.Run
+	ETFs struct {
+		Items []etf.RunETF `json:"items"`
+	} `json:"etfs"`
+}
+
+// exercise registers the listings, runs each group of exchange and session once, and checks what the API then says.
+func exercise(ctx context.Context, s *server, listings []listing) (result, error) {
+	res := result{ETFs: len(listings)}
+	for _, l := range listings {
+		if err := register(ctx, s, l.etf); err != nil {
+			return res, err
+		}
+	}
+	type group struct {
+		exchange etf.Exchange
+		session  etf.Session
+	}
+	groups := map[group][]etf.Symbol{}
+	var order []group
+	for _, l := range listings {
+		g := group{l.etf.Exchange, l.session}
+		if groups[g] == nil {
+			order = append(order, g)
+		}
+		groups[g] = append(groups[g], l.etf.Symbol)
+	}
+	for _, g := range order {
+		request := map[string]any{"workflow": "daily", "exchange": g.exchange}
+		if !g.session.IsZero() {
+			request["session"], request["symbols"] = g.session, groups[g]
+		}
+		run, err := runDaily(ctx, s, request)
+		if err != nil {
+			return res, err
+		}
+		res.RunsCompleted++
+		if n := run.Counts.Updated; n != len(groups[g]) {
+			return res, fmt.Errorf("run %s updated %d of %d ETFs: %+v", run.ID, n, len(groups[g]), run.ETFs.Items)
+		}
+	}
+	for _, l := range listings {
+		bars, quarantined, err := checkETF(ctx, s, l)
+		if err != nil {
+			return res, fmt.Errorf("%s: %w", l.etf.Symbol, err)
+		}
+		res.Bars += bars
+		res.Quarantined += quarantined
+		res.Forecasts++
+	}
+	return res, badInput(ctx, s, listings[0].etf)
+}
+
+func register(ctx context.Context, s *server, e etf.ETF) error {
+	body := map[string]any{"symbol": e.Symbol, "exchange": e.Exchange, "currency": e.Currency, "sources": e.Sources}
+	for _, want := range []int{http.StatusCreated, http.StatusOK} { // the identical repeat changes nothing
+		code, raw, header := s.do(ctx, http.MethodPost, "/v1/etfs", body, "")
+		if code != want {
+			return fmt.Errorf("registering %s answered %d, not %d: %s", e.Symbol, code, want, raw)
+		}
+		if at := header.Get("Location"); code == http.StatusCreated && at != "/v1/etfs/"+string(e.Symbol) {
+			return fmt.Errorf("registering %s: Location is %q", e.Symbol, at)
+		}
+	}
+	return nil
+}
+
+// runDaily starts a run, checks that asking again starts nothing, and waits until it ends.
+func runDaily(ctx context.Context, s *server, request map[string]any) (runView, error) {
+	var run runView
+	var location string
+	for range 2 {
+		code, raw, header := s.do(ctx, http.MethodPost, "/v1/runs", request, "")
+		if code != http.StatusAccepted {
+			return run, fmt.Errorf("POST /v1/runs answered %d: %s", code, raw)
+		}
+		if at := header.Get("Location"); location != "" && at != location {
+			return run, fmt.Errorf("the same request was given %s, then %s", location, at)
+		}
+		location = header.Get("Location")
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := s.get(ctx, location, &run); err != nil {
+			return run, err
+		}
+		if run.Status != etf.RunRunning {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return run, fmt.Errorf("run %s did not end: %w; %+v", run.ID, ctx.Err(), run.Counts)
+		case <-tick.C:
+		}
+	}
+	fmt.Fprintf(os.Stderr, "%s %s: %d updated, %d quarantined, %d failed; %d rows new\n", run.ID, run.Status,
+		run.Counts.Updated, run.Counts.Quarantined, run.Counts.Failed, run.Counts.New)
+	if run.Status != etf.RunCompleted {
+		return run, fmt.Errorf("run %s ended %s: %s", run.ID, run.Status, run.Error)
+	}
+	return run, nil
+}
+
+func checkETF(ctx context.Context, s *server, l listing) (bars, quarantined int, err error) {
+	var stored etf.ETF
+	path := "/v1/etfs/" + string(l.etf.Symbol)
+	if err := s.get(ctx, path, &stored); err != nil {
+		return 0, 0, err
+	}
+	if l.rows > 0 && stored.Bars != l.rows {
+		return 0, 0, fmt.Errorf("%d bars are stored, its file has %d rows", stored.Bars, l.rows)
+	}
+	if !l.session.IsZero() && stored.Last != l.session {
+		return 0, 0, fmt.Errorf("the last stored session is %s, not %s", stored.Last, l.session)
+	}
+	code, raw, header := s.do(ctx, http.MethodGet, path+"/bars", nil, "text/csv")
+	if code != http.StatusOK || !strings.HasPrefix(header.Get("Content-Type"), "text/csv") {
+		return 0, 0, fmt.Errorf("bars as CSV answered %d %s", code, header.Get("Content-Type"))
+	}
+	lines := 0
+	for sc := bufio.NewScanner(bytes.NewReader(raw)); sc.Scan(); {
+		lines++
+	}
+	if lines != stored.Bars+1 {
+		return 0, 0, fmt.Errorf("the CSV has %d lines for %d bars", lines, stored.Bars)
+	}
+	return stored.Bars, stored.Quarantined, checkForecast(ctx, s, path, stored)
+}
+
+func checkForecast(ctx context.Context, s *server, path string, stored etf.ETF) error {
+	var f struct {
+		ID     string      `json:"id"`
+		Model  string      `json:"model"`
+		Origin etf.Session `json:"origin"`
+		Run    string      `json:"run"`
+		Hash   string      `json:"hash"`
+		Points []struct {
+			Horizon   int                `json:"horizon"`
+			Target    etf.Session        `json:"target"`
+			Mean      float64            `json:"mean"`
+			Quantiles map[string]float64 `json:"quantiles"`
+		} `json:"points"`
+	}
+	if err := s.get(ctx, path+"/forecasts/latest", &f); err != nil {
+		return err
+	}
+	if f.Origin != stored.Last || len(f.Points) != etf.MaxHorizon || f.Hash == "" || f.Run == "" {
+		return fmt.Errorf("forecast %s: origin %s (last bar %s), %d points, hash %q, run %q", f.ID, f.Origin, stored.Last, len(f.Points), f.Hash, f.Run)
+	}
+	last := f.Origin
+	for _, p := range f.Points {
+		var q []float64
+		for _, level := range []string{"0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95"} {
+			q = append(q, p.Quantiles[level])
+		}
+		if p.Target <= last || p.Mean <= 0 || !slices.IsSorted(q) || q[0] <= 0 || q[6] <= q[0] {
+			return fmt.Errorf("forecast %s, horizon %d: target %s, mean %v, quantiles %v", f.ID, p.Horizon, p.Target, p.Mean, q)
+		}
+		last = p.Target
+	}
+	var again struct {
+		Hash string `json:"hash"`
+	}
+	if err := s.get(ctx, "/v1/forecasts/"+f.ID, &again); err != nil {
+		return err
+	}
+	if again.Hash != f.Hash {
+		return fmt.Errorf("forecast %s is %s by ID and %s as latest", f.ID, again.Hash, f.Hash)
+	}
+	return nil
+}
+
+// badInput checks that a wrong request starts nothing and names the field.
+func badInput(ctx context.Context, s *server, e etf.ETF) error {
+	for _, c := range []struct {
+		name, method, path string
+		body               any
+		code               int
+		field              string
+	}{
+		{"unknown exchange", http.MethodPost, "/v1/runs", map[string]any{"workflow": "daily", "exchange": "XXXX"}, 0, "exchange"},
+		{"session in the future", http.MethodPost, "/v1/runs", map[string]any{"workflow": "daily", "exchange": e.Exchange, "session": "2029-06-01"}, 0, "session"},
+		{"not a trading day", http.MethodPost, "/v1/runs", map[string]any{"workflow": "daily", "exchange": e.Exchange, "session": "2025-01-01"}, 0, "session"},
+		{"unknown field", http.MethodPost, "/v1/runs", map[string]any{"workflow": "daily", "exchange": e.Exchange, "sesion": "2025-09-26"}, 0, "sesion"},
+		{"unknown ETF", http.MethodGet, "/v1/etfs/NOSUCHETF", nil, http.StatusNotFound, "symbol"},
+		{"bad cursor", http.MethodGet, "/v1/etfs?cursor=%21%21", nil, 0, "cursor"},
+		{"wrong method", http.MethodDelete, "/v1/etfs", nil, http.StatusMethodNotAllowed, ""},
+	} {
+		code, raw, header := s.do(ctx, c.method, c.path, c.body, "")
+		var p problem
+		if code < 400 || code >= 500 || c.code != 0 && code != c.code || !strings.HasPrefix(header.Get("Content-Type"), "application/problem+json") || json.Unmarshal(raw, &p) != nil {
+			return fmt.Errorf("%s answered %d %s: %s", c.name, code, header.Get("Content-Type"), raw)
+		}
+		if c.field != "" && !slices.ContainsFunc(p.Errors, func(f struct {
+			Field string `json:"field"`
+		}) bool {
+			return f.Field == c.field || strings.HasSuffix(f.Field, "."+c.field)
+		}) {
+			return fmt.Errorf("%s: the problem does not name %q: %s", c.name, c.field, raw)
+		}
+	}
+	return nil
+}
