@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// app is what every command needs: where to read settings from and where to write.
+type app struct {
+	env            environment
+	stdout, stderr io.Writer
+	common         commonSettings
+}
+
+// commonSettings belong to every command.
+type commonSettings struct {
+	config    string
+	logLevel  string
+	logFormat string
+	mysqlDSN  string
+}
+
+// run is the whole program.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	a := &app{env: newEnvironment(environ), stdout: stdout, stderr: stderr}
+	root := rootCommand(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	report(stderr, err)
+	return exitCode(ctx, err)
+}
+
+func rootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "etfcast",
+		Short: "Daily ETF prices that can be trusted, forecasts that can be checked",
+		Long: `etfcast keeps daily ETF prices that can be trusted and issues forecasts that can be checked.
+
+One durable chain, run by Temporal, goes from a provider's answer to a stored forecast:
+fetch, validate, persist, forecast, for every ETF and every trading session.
+
+Every flag that is a setting can also be given as ETFCAST_<FLAG> in the environment
+(--file-dir is ETFCAST_FILE_DIR) or in the YAML file named by --config. Temporal's own
+settings are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables.
+
+` + exitCodesHelp,
+		Example: `  etfcast up                                     migrate, then worker and API in one process
+  etfcast etf add SPY --exchange XNYS --source yahoo
+  etfcast run daily --exchange XNYS --wait       update every ETF of the exchange now
+  etfcast schedule apply                         and from now on after every close
+  etfcast doctor                                 check everything and say the remedy`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return applySettings(cmd.Flags(), a.env)
+		},
+	}
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+	})
+	addCommonFlags(root.PersistentFlags(), &a.common)
+	root.AddCommand(
+		upCommand(a), workerCommand(a), apiCommand(a), migrateCommand(a), readyCommand(a),
+		etfCommand(a), runCommand(a), scheduleCommand(a), findingCommand(a),
+		calendarCommand(a), doctorCommand(a), versionCommand(a))
+	// A group of commands is not a command: without a known word after it, say so and fail.
+	for _, group := range root.Commands() {
+		if group.HasSubCommands() {
+			group.RunE = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usageError{fmt.Errorf("unknown command %q; see `%s --help`", args[0], cmd.CommandPath())}
+				}
+				return cmd.Help()
+			}
+		}
+	}
+	return root
+}
+
+func addCommonFlags(flags *pflag.FlagSet, c *commonSettings) {
+	flags.StringVar(&c.config, "config", "", "YAML file with settings (ETFCAST_CONFIG)")
+	flags.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
+	flags.StringVar(&c.logFormat, "log-format", "text", "text or json")
+	flags.StringVar(&c.mysqlDSN, "mysql-dsn", "", "database of the pipeline's user, user:password@tcp(host:port)/database")
+}
+
+// knownSettings names every key a settings file may have.
+func knownSettings() []string {
+	var names []string
+	collect := func(flags *pflag.FlagSet) {
+		flags.VisitAll(func(f *pflag.Flag) {
+			if !slices.Contains(notSettings, f.Name) && !slices.Contains(names, f.Name) {
+				names = append(names, f.Name)
+			}
+		})
+	}
+	a := &app{}
+	common := pflag.NewFlagSet("", pflag.ContinueOnError)
+	addCommonFlags(common, &commonSettings{})
+	collect(common)
+	for _, cmd := range []*cobra.Command{upCommand(a), workerCommand(a), apiCommand(a), migrateCommand(a)} {
+		collect(cmd.Flags())
+	}
+	slices.Sort(names)
+	return names
+}
+
+// logger returns the logger asked for, writing to standard error: standard output is for results.
+func (a *app) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.common.logLevel)); err != nil {
+		return nil, usageError{etf.Invalid("log-level", fmt.Sprintf("%q is not a level", a.common.logLevel), "use debug, info, warn or error")}
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch a.common.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(a.stderr, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(a.stderr, options)), nil
+	}
+	return nil, usageError{etf.Invalid("log-format", fmt.Sprintf("%q is not a format", a.common.logFormat), "use text or json")}
+}
+
+// exactArgs checks the number of arguments and names the missing or the superfluous one.
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usageError{fmt.Errorf("%s is missing; usage: %s", strings.Join(names[len(args):], " "), cmd.UseLine())}
+		}
+		if len(args) > len(names) {
+			return usageError{fmt.Errorf("%q is one argument too many; usage: %s", args[len(names)], cmd.UseLine())}
+		}
+		return nil
+	}
+}
