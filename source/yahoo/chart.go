@@ -1,0 +1,242 @@
+package yahoo
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// The path all others begin with. Errors and defects name cells by it.
+const root = "chart.result[0]"
+
+// envelope is the body of every JSON answer. Errors of the gateway come under "finance".
+type envelope struct {
+	Chart   section `json:"chart"`
+	Finance section `json:"finance"`
+}
+
+type section struct {
+	Result []chart   `json:"result"`
+	Error  *apiError `json:"error"`
+}
+
+type apiError struct {
+	Code        string `json:"code"`
+	Description string `json:"description"`
+}
+
+type chart struct {
+	Meta       meta   `json:"meta"`
+	Timestamp  []cell `json:"timestamp"`
+	Indicators struct {
+		Quote    []quote `json:"quote"`
+		AdjClose []struct {
+			AdjClose []cell `json:"adjclose"`
+		} `json:"adjclose"`
+	} `json:"indicators"`
+	Events struct {
+		Dividends    map[string]event `json:"dividends"`
+		CapitalGains map[string]event `json:"capitalGains"`
+		Splits       map[string]event `json:"splits"`
+	} `json:"events"`
+}
+
+type meta struct {
+	Currency             string `json:"currency"`
+	Symbol               string `json:"symbol"`
+	InstrumentType       string `json:"instrumentType"`
+	ExchangeTimezoneName string `json:"exchangeTimezoneName"`
+	DataGranularity      string `json:"dataGranularity"`
+	FirstTradeDate       cell   `json:"firstTradeDate"`
+	CurrentTradingPeriod struct {
+		Regular struct {
+			Start cell `json:"start"`
+			End   cell `json:"end"`
+		} `json:"regular"`
+	} `json:"currentTradingPeriod"`
+}
+
+type quote struct {
+	Open   []cell `json:"open"`
+	High   []cell `json:"high"`
+	Low    []cell `json:"low"`
+	Close  []cell `json:"close"`
+	Volume []cell `json:"volume"`
+}
+
+type event struct {
+	Date        cell `json:"date"`
+	Amount      cell `json:"amount"`
+	Numerator   cell `json:"numerator"`
+	Denominator cell `json:"denominator"`
+}
+
+// cell is one value as its own text, empty for null and for what stands for null (NaN, Infinity). A number is
+// never read as a float, and a null never as zero.
+type cell string
+
+// UnmarshalJSON keeps the text; whether it is a number is decided where it is used, so that a bad cell costs
+// its row and not the answer.
+func (c *cell) UnmarshalJSON(b []byte) error {
+	text := strings.Trim(string(b), `"`)
+	switch strings.TrimLeft(text, "+-") {
+	case "null", "NaN", "Infinity", "Inf":
+		text = ""
+	}
+	*c = cell(text)
+	return nil
+}
+
+func (c cell) null() bool { return c == "" }
+
+// whole reads an integer; ok is false for anything else.
+func (c cell) whole() (n int64, ok bool) {
+	n, err := strconv.ParseInt(string(c), 10, 64)
+	return n, err == nil
+}
+
+// decode reads the envelope. A body cut short is KindUnavailable, any other break of the form KindCorrupt.
+func decode(body []byte) (envelope, error) {
+	var e envelope
+	err := json.Unmarshal(body, &e)
+	var broken *json.SyntaxError
+	if errors.As(err, &broken) {
+		// Yahoo's serialiser has let Infinity and NaN through, which JSON does not have.
+		if mended, changed := nullNonFinite(body); changed {
+			e = envelope{}
+			err = json.Unmarshal(mended, &e)
+		}
+	}
+	var mistyped *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return e, nil
+	case errors.As(err, &broken) && broken.Offset >= int64(len(body)):
+		return e, etf.Wrap(etf.KindUnavailable, err, "Yahoo's answer ends in the middle")
+	case errors.As(err, &mistyped):
+		return e, &etf.Error{Kind: etf.KindCorrupt, Field: mistyped.Field, Message: "Yahoo sent " + mistyped.Value + " here", Err: err}
+	}
+	return e, etf.Wrap(etf.KindCorrupt, err, "Yahoo's answer is not JSON")
+}
+
+// nullNonFinite writes null for the words Infinity, -Infinity and NaN outside strings.
+func nullNonFinite(body []byte) (mended []byte, changed bool) {
+	words := [][]byte{[]byte("-Infinity"), []byte("Infinity"), []byte("NaN")}
+	mended = make([]byte, 0, len(body))
+	quoted := false
+scan:
+	for i := 0; i < len(body); i++ {
+		switch b := body[i]; {
+		case quoted && b == '\\' && i+1 < len(body):
+			mended = append(mended, b)
+			i++
+		case b == '"':
+			quoted = !quoted
+		case !quoted && (b == '-' || b == 'I' || b == 'N'):
+			for _, w := range words {
+				if bytes.HasPrefix(body[i:], w) {
+					mended = append(mended, "null"...)
+					i += len(w) - 1
+					changed = true
+					continue scan
+				}
+			}
+		}
+		mended = append(mended, body[i])
+	}
+	return mended, changed
+}
+
+// only returns the one chart of an answer.
+func (e envelope) only() (chart, error) {
+	if len(e.Chart.Result) == 0 {
+		return chart{}, &etf.Error{Kind: etf.KindCorrupt, Field: "chart.result", Message: "Yahoo sent neither a chart nor an error"}
+	}
+	return e.Chart.Result[0], nil
+}
+
+// table is the columns of a chart, each nil or as long as stamps.
+type table struct {
+	stamps                         []cell
+	open, high, low, close, volume []cell
+	adjClose                       []cell
+}
+
+// columns checks that the columns fit each other. A known symbol without a bar in the range has no stamps
+// and an empty quote; that is an empty table.
+func (c chart) columns() (table, error) {
+	t := table{stamps: c.Timestamp}
+	path := root + ".indicators.quote[0]"
+	if len(c.Indicators.Quote) > 0 {
+		q := c.Indicators.Quote[0]
+		t.open, t.high, t.low, t.close, t.volume = q.Open, q.High, q.Low, q.Close, q.Volume
+	}
+	prices := 0
+	for _, col := range [][]cell{t.open, t.high, t.low, t.close} {
+		if col != nil {
+			prices++
+		}
+	}
+	for _, col := range []struct {
+		path     string
+		values   []cell
+		required bool
+	}{
+		// With none of the four, every row is one without a price; with some, the answer is another's format.
+		{path + ".open", t.open, prices > 0},
+		{path + ".high", t.high, prices > 0},
+		{path + ".low", t.low, prices > 0},
+		{path + ".close", t.close, prices > 0},
+		{path + ".volume", t.volume, false},
+		{root + ".indicators.adjclose[0].adjclose", c.adjClose(), false},
+	} {
+		if col.values == nil && (!col.required || len(t.stamps) == 0) {
+			continue
+		}
+		if len(col.values) != len(t.stamps) {
+			return t, &etf.Error{Kind: etf.KindCorrupt, Field: col.path, Message: fmt.Sprintf("Yahoo sent %d values for %d timestamps", len(col.values), len(t.stamps))}
+		}
+	}
+	t.adjClose = c.adjClose()
+	return t, nil
+}
+
+func (c chart) adjClose() []cell {
+	if len(c.Indicators.AdjClose) == 0 {
+		return nil
+	}
+	return c.Indicators.AdjClose[0].AdjClose
+}
+
+func at(column []cell, i int) cell {
+	if column == nil {
+		return ""
+	}
+	return column[i]
+}
+
+// text shows row i as it came, at most 200 bytes.
+func (t table) text(i int) string {
+	show := func(c cell) string {
+		if c.null() {
+			return "null"
+		}
+		return string(c)
+	}
+	return clip(fmt.Sprintf("timestamp=%s open=%s high=%s low=%s close=%s volume=%s", show(at(t.stamps, i)),
+		show(at(t.open, i)), show(at(t.high, i)), show(at(t.low, i)), show(at(t.close, i)), show(at(t.volume, i))))
+}
+
+// clip keeps a defect's text within its 200 characters.
+func clip(s string) string {
+	const most = 200
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most-3], "") + "…"
+	}
+	return s
+}

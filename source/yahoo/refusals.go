@@ -1,0 +1,164 @@
+package yahoo
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// errCrumb is in the chain of a refusal that a new crumb may lift.
+var errCrumb = errors.New("no valid crumb")
+
+// classify tells a chart from an empty range from a refusal. The status alone never decides: Yahoo sends
+// outage pages with 200 and empty ranges with 400.
+func classify(r reply, ticker string) (ch chart, empty bool, err error) {
+	switch {
+	case r.status == http.StatusTooManyRequests, r.status == 999: // 999 is Yahoo's older way to say so
+		return ch, false, limited(r)
+	case r.status >= 300 && r.status < 400:
+		to := r.header.Get("Location")
+		if consent([]byte(to)) {
+			return ch, false, denied("Yahoo redirects to its consent page")
+		}
+		return ch, false, &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("Yahoo redirects to %.80q", to)}
+	case r.status == http.StatusUnauthorized:
+		return ch, false, denied("Yahoo answers 401: " + summary(r.body))
+	case isPage(r):
+		return ch, false, page(r)
+	}
+	// What is not JSON at all is judged by its words and status; a broken JSON answer by decode.
+	if !bytes.HasPrefix(bytes.TrimSpace(r.body), []byte("{")) {
+		return ch, false, plain(r)
+	}
+	e, err := decode(r.body)
+	if err != nil {
+		if r.status >= http.StatusBadRequest {
+			err = status(r, summary(r.body))
+		}
+		return ch, false, err
+	}
+	for _, s := range []section{e.Chart, e.Finance} {
+		if s.Error != nil {
+			empty, err := refusal(r, ticker, *s.Error)
+			return ch, empty, err
+		}
+	}
+	if r.status != http.StatusOK {
+		return ch, false, status(r, summary(r.body))
+	}
+	ch, err = e.only()
+	return ch, false, err
+}
+
+// refusal reads a JSON error.
+func refusal(r reply, ticker string, e apiError) (empty bool, err error) {
+	what := strings.TrimSpace(e.Code + ": " + e.Description)
+	words := strings.ToLower(what)
+	switch {
+	case strings.Contains(words, "data doesn't exist"):
+		return true, nil
+	case r.status == http.StatusNotFound, strings.EqualFold(e.Code, "Not Found"):
+		return false, etf.NotFound("ref", fmt.Sprintf("Yahoo does not know %s (%.120s)", ticker, what), "check the ticker on Yahoo Finance; a delisted ETF needs another source")
+	case strings.Contains(words, "too many requests"):
+		return false, limited(r)
+	case strings.Contains(words, "unauthorized"), strings.Contains(words, "invalid crumb"), strings.Contains(words, "invalid cookie"):
+		return false, denied("Yahoo answers " + what)
+	}
+	return false, status(r, what)
+}
+
+// status judges an answer that only its status and some words are known of.
+func status(r reply, words string) error {
+	message := fmt.Sprintf("Yahoo answers %d: %.160s", r.status, words)
+	switch {
+	case r.status == http.StatusForbidden, r.status == http.StatusUnavailableForLegalReasons:
+		return &etf.Error{Kind: etf.KindDenied, Message: message, Remedy: "try another address or user agent, or use another source"}
+	case r.status == http.StatusBadRequest, r.status == http.StatusUnprocessableEntity:
+		return etf.Invalid("ref", message, "check the ticker on Yahoo Finance")
+	case r.status == http.StatusOK, r.status >= 500, r.status == http.StatusRequestTimeout, r.status == http.StatusNotFound:
+		// A 404 that is no JSON comes from something between us and Yahoo: an unknown ticker's is JSON.
+		return &etf.Error{Kind: etf.KindUnavailable, Message: message}
+	}
+	return &etf.Error{Kind: etf.KindCorrupt, Field: "status", Message: message}
+}
+
+// plain judges a body that is neither a page nor JSON.
+func plain(r reply) error {
+	if strings.Contains(strings.ToLower(summary(r.body)), "too many requests") {
+		return limited(r)
+	}
+	if r.status == http.StatusOK && len(bytes.TrimSpace(r.body)) > 0 {
+		return &etf.Error{Kind: etf.KindCorrupt, Field: "body", Message: "Yahoo's answer is no JSON object: " + summary(r.body)}
+	}
+	return status(r, summary(r.body))
+}
+
+func isPage(r reply) bool {
+	return r.mediaType == "text/html" || bytes.HasPrefix(bytes.TrimSpace(r.body), []byte("<"))
+}
+
+// page judges a web page. Apart from consent pages they are outages ("Will be right back").
+func page(r reply) error {
+	if consent(r.body) {
+		return denied("Yahoo asks for consent with a web page")
+	}
+	if r.status >= http.StatusBadRequest {
+		return status(r, "a web page")
+	}
+	return &etf.Error{Kind: etf.KindUnavailable, Message: "Yahoo sent a web page instead of data: " + summary(r.body)}
+}
+
+func consent(text []byte) bool {
+	text = bytes.ToLower(text)
+	for _, word := range []string{"consent.yahoo", "guce.yahoo", "collectconsent"} {
+		if bytes.Contains(text, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+func denied(message string) error {
+	return &etf.Error{Kind: etf.KindDenied, Message: message, Err: errCrumb,
+		Remedy: "open finance.yahoo.com from this address once, or use another source"}
+}
+
+func limited(r reply) error {
+	return &etf.Error{Kind: etf.KindRateLimited, Message: "Yahoo says too many requests from this address",
+		Remedy: "wait some minutes; limits count per address", RetryAfter: retryAfter(r.header)}
+}
+
+// retryAfter reads seconds or a date. A date is measured from the answer's own Date, so that no clock of ours
+// is involved; 0 when the header does not say.
+func retryAfter(h http.Header) time.Duration {
+	const longest = 24 * time.Hour
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
+		return min(max(0, time.Duration(n)*time.Second), longest)
+	}
+	until, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	from, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return 0
+	}
+	return min(max(0, until.Sub(from)), longest)
+}
+
+// summary is the beginning of a body on one line, for messages.
+func summary(body []byte) string {
+	const most = 120
+	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), 4*most)]), "")), " ")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}

@@ -1,0 +1,162 @@
+package yahoo
+
+import (
+	"slices"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// adjCloseDecimals is what is kept of Yahoo's adjusted close. It is computed anew on every request, and its
+// seventh decimal differs from one to the next.
+const adjCloseDecimals = 6
+
+// dearest bounds a price, so that rounding can't leave its range: a billion per share.
+const dearest = etf.Price(1_000_000_000 * 100_000_000)
+
+// undo turns numbers stated on today's shares back into those of their day.
+type undo struct {
+	splits []etf.Action // oldest first
+	// num[i]/den[i] is the product of the ratios of splits[i:], in lowest terms.
+	num, den []int64
+	won      bool // the currency has no decimals
+}
+
+func newUndo(splits []etf.Action, currency etf.Currency) (undo, error) {
+	u := undo{splits: splits, num: make([]int64, len(splits)), den: make([]int64, len(splits)), won: currency == "KRW"}
+	// Shares multiply by this at most; anything more is nonsense, and products stay far from overflow.
+	const most = 1_000_000_000
+	num, den := int64(1), int64(1)
+	for i := len(splits) - 1; i >= 0; i-- {
+		n, d := lowest(splits[i].Numerator, splits[i].Denominator)
+		if n <= most && d <= most {
+			// Cancelling crosswise first keeps the products small.
+			n, den = lowest(n, den)
+			num, d = lowest(num, d)
+			num, den = num*n, den*d
+		}
+		if n > most || d > most || num > most || den > most {
+			return u, corrupt(root+".events.splits", "the splits from %s on multiply to more than %d:1", splits[i].Ex, most)
+		}
+		u.num[i], u.den[i] = num, den
+	}
+	return u, nil
+}
+
+func lowest(n, d int64) (int64, int64) {
+	a, b := n, d
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return n / a, d / a
+}
+
+// factor returns how many of today's shares one share of session s has become.
+func (u undo) factor(s etf.Session) (num, den int64) {
+	i, _ := slices.BinarySearchFunc(u.splits, s, func(a etf.Action, s etf.Session) int {
+		if a.Ex <= s {
+			return -1
+		}
+		return 1
+	})
+	if i == len(u.splits) {
+		return 1, 1
+	}
+	return u.num[i], u.den[i]
+}
+
+// after returns the splits that numbers of session first and later were turned back through.
+func (u undo) after(first etf.Session) []etf.Action {
+	var out []etf.Action
+	for _, a := range u.splits {
+		if a.Ex > first {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// bar restates a bar on the shares of its session. AdjClose stays what the provider says. ok is false when a
+// number leaves its range.
+func (u undo) bar(b etf.Bar) (r etf.Bar, ok bool) {
+	num, den := u.factor(b.Session)
+	r = b
+	for _, p := range []*etf.Price{&r.Open, &r.High, &r.Low, &r.Close} {
+		v, ok := p.MulRatio(num, den)
+		if !ok || abs(v) > dearest {
+			return b, false
+		}
+		*p = u.price(v, num, den)
+	}
+	if num != den {
+		v, ok := b.Volume.MulRatio(den, num)
+		if !ok {
+			return b, false
+		}
+		r.Volume = wholeShares(v)
+	}
+	return r, true
+}
+
+// amount restates an amount per share.
+func (u undo) amount(p etf.Price, ex etf.Session) (etf.Price, bool) {
+	num, den := u.factor(ex)
+	v, ok := p.MulRatio(num, den)
+	if !ok || abs(v) > dearest {
+		return p, false
+	}
+	return denoise(v, num, den), true
+}
+
+func (u undo) price(p etf.Price, num, den int64) etf.Price {
+	if u.won {
+		return p.RoundTo(0) // ticks are whole won
+	}
+	return denoise(p, num, den)
+}
+
+// denoise removes what the provider's arithmetic added to a traded number p, that is, the number sent times
+// num/den. Yahoo sends float32 (24 significant bits), rounded to six decimals where it is old; both errors grow
+// with the factor. Within that error, the first that fits is taken: cents, sixty-fourths of a dollar (the
+// ticks until 2001), then three to six decimals.
+func denoise(p etf.Price, num, den int64) etf.Price {
+	const sixDecimals = 50 // half a millionth, in units of Price
+	grain, ok := etf.Price(sixDecimals).MulRatio(num, den)
+	if !ok {
+		grain = 0
+	}
+	noise := max(grain+1, abs(p)>>23+1) // 2^-23 is twice float32's relative error: undoing rounds as well
+	fits := func(q etf.Price) bool { return abs(p-q) <= noise }
+	if q := p.RoundTo(2); fits(q) {
+		return q
+	}
+	const tick = 100_000_000 / 64
+	q := (abs(p) + tick/2) / tick * tick
+	if p < 0 {
+		q = -q
+	}
+	if fits(q) {
+		return q
+	}
+	for decimals := 3; decimals < 6; decimals++ {
+		if q := p.RoundTo(decimals); fits(q) {
+			return q
+		}
+	}
+	return p.RoundTo(6)
+}
+
+func abs(p etf.Price) etf.Price {
+	if p < 0 {
+		return -p
+	}
+	return p
+}
+
+// wholeShares rounds half up to whole shares: fractions come from Yahoo's own rounding, nobody trades them.
+func wholeShares(v etf.Volume) etf.Volume {
+	if !v.Known() {
+		return v
+	}
+	const share = 10_000
+	return (v + share/2) / share * share
+}
