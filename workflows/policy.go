@@ -1,0 +1,119 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Every size, timeout, wait and retry policy of the workflows. An error's type says whether it is worth another
+// try, and activities/errors.go decides it where the error is made; what is here says how soon.
+
+const (
+	// FanOut is how many updates a daily run keeps open. At about 10 KB each in the worker's cache it costs nothing;
+	// it is what bounds how many ETFs wait for one provider at once.
+	FanOut = 50
+
+	// duePage is how many ETFs one activity hands out: 100 of them with two sources each make 12 KB of payload,
+	// under the 16 KB aimed at.
+	duePage = 100
+
+	// recordBatch is how many ended updates go to the table of runs at once: 50 rows are about 12 KB.
+	recordBatch = 50
+
+	// maxProblems bounds the ETFs shown as needing attention, and the carry-over of continue-as-new with them.
+	maxProblems = 20
+
+	// maxFindings bounds how many findings on one new session are put before a person as workflows of their own.
+	// They name the same row, so deciding any of them decides the row's use.
+	maxFindings = 5
+
+	// maxTickSessions bounds one Tick run; what is beyond it continues as new.
+	maxTickSessions = 60
+
+	// detailsEvery is how often current details are rendered at most.
+	detailsEvery = 5 * time.Second
+
+	// drainPatience is how long a cancelled daily run waits for its updates to end before it reports without them.
+	// An update ends as soon as the activity under way does, and none takes longer than storePolicy allows.
+	drainPatience = 5 * time.Minute
+)
+
+// DailyPriority goes before the default (3), so that the daily run is served before a backfill on a source's queue.
+var DailyPriority = temporal.Priority{PriorityKey: 2}
+
+// missingWaits returns how long to wait before asking a source again that answered without the session asked for.
+// Providers publish the close late by minutes to hours; a file does not change by waiting; the simulated market
+// fills in within seconds.
+func missingWaits(source string) []time.Duration {
+	switch source {
+	case "file":
+		return nil
+	case "simulated":
+		return []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}
+	default:
+		return []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}
+	}
+}
+
+// storePolicy is for activities that only talk to the database. While it is down they wait, nearly at once at
+// first and every half minute later, for a day: nothing is lost by waiting and nobody has to start anything again.
+func storePolicy(summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              TaskQueue,
+		ScheduleToCloseTimeout: 24 * time.Hour,
+		StartToCloseTimeout:    2 * time.Minute,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
+		},
+		Summary: summary,
+		// The answer to a write says what it did, and a cancelled run records that.
+		WaitForCancellation: true,
+	}
+}
+
+// fetchPolicy is for asking one source. A source that is down or busy is asked activities.SourceAttempts times;
+// ScheduleToStart is for a source no worker serves.
+func fetchPolicy(source, summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              SourceTaskQueue(source),
+		ScheduleToStartTimeout: 4 * time.Hour,
+		ScheduleToCloseTimeout: 24 * time.Hour,
+		StartToCloseTimeout:    5 * time.Minute, // a whole history, slowly
+		HeartbeatTimeout:       30 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 2 * time.Second, BackoffCoefficient: 3, MaximumInterval: 2 * time.Minute,
+		},
+		Summary: summary,
+	}
+}
+
+// fitPolicy is for fitting models: long, on few cores, watched by heartbeats.
+func fitPolicy(summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:              FitTaskQueue,
+		ScheduleToCloseTimeout: 24 * time.Hour,
+		StartToCloseTimeout:    15 * time.Minute,
+		HeartbeatTimeout:       30 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
+		},
+		Summary: summary,
+		// A forecast that was appended is counted.
+		WaitForCancellation: true,
+	}
+}
+
+// watchPolicy is for waiting until a run somebody else started has ended. Each try may last a day.
+func watchPolicy(summary string) workflow.ActivityOptions {
+	return workflow.ActivityOptions{
+		TaskQueue:           TaskQueue,
+		StartToCloseTimeout: 24 * time.Hour,
+		HeartbeatTimeout:    time.Minute,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute,
+		},
+		Summary: summary,
+	}
+}

@@ -1,0 +1,60 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// The search attributes, which find workflows in the Web UI and in `temporal workflow list`. They have to exist in
+// the namespace before the first start: worker.EnsureSearchAttributes makes them.
+var (
+	ExchangeAttribute = temporal.NewSearchAttributeKeyKeyword("EtfcastExchange")
+	SymbolAttribute   = temporal.NewSearchAttributeKeyKeyword("EtfcastSymbol")
+	SessionAttribute  = temporal.NewSearchAttributeKeyTime("EtfcastSession") // midnight UTC of the civil date
+	OutcomeAttribute  = temporal.NewSearchAttributeKeyKeyword("EtfcastOutcome")
+	RunAttribute      = temporal.NewSearchAttributeKeyKeyword("EtfcastRun")
+
+	// scheduledStartAttribute is set by Temporal on what a schedule starts: the time the schedule meant.
+	scheduledStartAttribute = temporal.NewSearchAttributeKeyTime("TemporalScheduledStartTime")
+)
+
+// SearchAttributes lists the attributes a namespace needs, in a fixed order.
+func SearchAttributes() []temporal.SearchAttributeKey {
+	return []temporal.SearchAttributeKey{ExchangeAttribute, SymbolAttribute, SessionAttribute, OutcomeAttribute, RunAttribute}
+}
+
+// SearchAttributes returns the attributes a Tick is found by.
+func (in TickInput) SearchAttributes() temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(ExchangeAttribute.ValueSet(string(in.Exchange)))
+}
+
+// SearchAttributes returns the attributes a daily run is found by.
+func (in DailyInput) SearchAttributes() temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(
+		ExchangeAttribute.ValueSet(string(in.Exchange)),
+		SessionAttribute.ValueSet(in.Session.Time()),
+		RunAttribute.ValueSet(in.Run()),
+	)
+}
+
+// SearchAttributes returns the attributes an update is found by from its start. The outcome is added at its end.
+func (in UpdateETFInput) SearchAttributes() temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(
+		ExchangeAttribute.ValueSet(string(in.Exchange)),
+		SymbolAttribute.ValueSet(string(in.Symbol)),
+		SessionAttribute.ValueSet(in.Session.Time()),
+		RunAttribute.ValueSet(in.Run),
+	)
+}
+
+// SearchAttributes returns the attributes a waiting finding is found by.
+func (in ResolveFindingInput) SearchAttributes() temporal.SearchAttributes {
+	return temporal.NewSearchAttributes(
+		ExchangeAttribute.ValueSet(string(in.Exchange)),
+		SymbolAttribute.ValueSet(string(in.Symbol)),
+		SessionAttribute.ValueSet(in.Session.Time()),
+		OutcomeAttribute.ValueSet(string(etf.OutcomeQuarantined)),
+		RunAttribute.ValueSet(in.Run),
+	)
+}
