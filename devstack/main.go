@@ -1,19 +1,25 @@
 package main
 
 import (
-	_ "github.com/dolthub/dolt/go/cmd/dolt/cli"
-	_ "github.com/dolthub/dolt/go/cmd/dolt/commands/engine"
-	_ "github.com/dolthub/dolt/go/cmd/dolt/commands/sqlserver"
-	_ "github.com/dolthub/dolt/go/libraries/doltcore/env"
-	_ "github.com/dolthub/dolt/go/libraries/utils/svcs"
-	_ "github.com/go-sql-driver/mysql"
-	_ "github.com/google/pprof/profile"
-	_ "github.com/temporalio/ui-server/v2/server"
-	_ "go.temporal.io/sdk/client"
-	_ "go.temporal.io/server/common/membership/static"
-	_ "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
-	_ "go.temporal.io/server/schema/sqlite"
-	_ "go.temporal.io/server/temporal"
+	"context"
+	"errors"
+	"fmt"
+	"os"
 )
 
-func main() {}
+func main() {
+	err := run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	var exit exitError
+	switch {
+	case err == nil:
+	case errors.As(err, &exit):
+		os.Exit(int(exit))
+	default:
+		fmt.Fprintln(os.Stderr, "devstack:", err)
+		var usage usageError
+		if errors.As(err, &usage) {
+			os.Exit(2)
+		}
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/dolthub/dolt/go/cmd/dolt/cli"
+	"github.com/dolthub/dolt/go/cmd/dolt/commands/sqlserver"
+	"github.com/dolthub/dolt/go/cmd/dolt/doltversion"
+	"github.com/dolthub/dolt/go/libraries/doltcore/dconfig"
+	"github.com/dolthub/dolt/go/libraries/doltcore/doltdb"
+	"github.com/dolthub/dolt/go/libraries/doltcore/env"
+	"github.com/dolthub/dolt/go/libraries/doltcore/servercfg"
+	"github.com/dolthub/dolt/go/libraries/utils/filesys"
+	"github.com/dolthub/dolt/go/libraries/utils/svcs"
+	gmssql "github.com/dolthub/go-mysql-server/sql"
+	"github.com/go-sql-driver/mysql"
+	"gopkg.in/yaml.v3"
+)
+
+const (
+	mysqlDatabase = "etfcast"
+	mysqlUser     = "etfcast"
+	mysqlAdmin    = "etfcast_admin"
+)
+
+var mysqlUsers = []string{mysqlUser, mysqlAdmin}
+
+// doltLogLevels translates --log-level.
+var doltLogLevels = map[string]servercfg.LogLevel{
+	"error": servercfg.LogLevel_Error, "warn": servercfg.LogLevel_Warning,
+	"info": servercfg.LogLevel_Info, "debug": servercfg.LogLevel_Debug,
+}
+
+// mysqlServer is the embedded Dolt server. A process can hold one at a time: Dolt keeps its system variables and its
+// logger in package variables.
+type mysqlServer struct {
+	port       int
+	passwords  map[string]string
+	controller *svcs.Controller
+	served     chan error // one value, when the server has ended
+	log        io.Closer
+}
+
+// startMySQL starts the server and returns once both users can use database etfcast.
+func startMySQL(ctx context.Context, f *folder, port int, logLevel string) (*mysqlServer, error) {
+	data, home := f.file("mysql"), f.file("mysql-home")
+	if err := prepareDoltHome(home); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the database's folder: %w", err)
+	}
+	logFile, err := os.OpenFile(f.file("logs", "mysql.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database's log: %w", err)
+	}
+	cli.CliOut, cli.CliErr = logFile, logFile
+
+	fs, err := filesys.LocalFilesysWithWorkingDir(data)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("entering the database's folder: %w", err), logFile.Close())
+	}
+	conf, err := doltConfig(f, data, port, logLevel)
+	if err != nil {
+		return nil, errors.Join(err, logFile.Close())
+	}
+	if err := servercfg.ApplySystemVariables(nil, conf, gmssql.SystemVariables); err != nil {
+		return nil, errors.Join(fmt.Errorf("setting the database's variables: %w", err), logFile.Close())
+	}
+
+	m := &mysqlServer{
+		port: port, passwords: f.marker.Passwords, controller: svcs.NewController(),
+		served: make(chan error, 1), log: logFile,
+	}
+	go func() {
+		startErr, closeErr := sqlserver.Serve(context.WithoutCancel(ctx), &sqlserver.Config{
+			Version:      doltversion.Version,
+			ServerConfig: conf,
+			Controller:   m.controller,
+			DoltEnv: env.LoadWithoutDB(ctx, func() (string, error) { return home, nil }, fs,
+				doltdb.LocalDirDoltDB, doltversion.Version),
+			SkipRootUserInit: true, // no root without a password: the users below are all there are
+		})
+		m.served <- errors.Join(startErr, closeErr)
+	}()
+	if err := m.controller.WaitForStart(); err != nil {
+		<-m.served
+		return nil, errors.Join(fmt.Errorf("starting the database on port %d (see %s): %w", port, logFile.Name(), err), logFile.Close())
+	}
+	if err := m.becomeReady(ctx, fs); err != nil {
+		return nil, errors.Join(err, m.stop())
+	}
+	return m, nil
+}
+
+// stop closes the connections, waits for what they had in hand and flushes the data.
+func (m *mysqlServer) stop() error {
+	m.controller.Stop()
+	err := <-m.served
+	if err := errors.Join(err, m.log.Close()); err != nil {
+		return fmt.Errorf("stopping the database: %w", err)
+	}
+	return nil
+}
+
+// prepareDoltHome gives Dolt a home of its own in the data folder: the developer's ~/.dolt, if there is one, is neither
+// read nor written. Its settings keep Dolt from reporting usage and from asking for newer versions.
+func prepareDoltHome(home string) error {
+	if err := os.MkdirAll(home+"/.dolt", 0o700); err != nil {
+		return fmt.Errorf("making Dolt's home: %w", err)
+	}
+	const settings = `{"metrics.disabled":"true","versioncheck.disabled":"true","user.name":"etfcast","user.email":"etfcast@localhost"}`
+	if err := os.WriteFile(home+"/.dolt/config_global.json", []byte(settings), 0o600); err != nil {
+		return fmt.Errorf("writing Dolt's settings: %w", err)
+	}
+	// Dolt looks the home up again for each database it loads, and there only the environment is asked.
+	for name, value := range map[string]string{dconfig.EnvDoltRootPath: home, "DOLT_DISABLE_EVENT_FLUSH": "true"} {
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// doltConfig is what a dolt config.yaml would say.
+func doltConfig(f *folder, data string, port int, logLevel string) (servercfg.ServerConfig, error) {
+	settings, err := yaml.Marshal(map[string]any{
+		"log_level":           string(doltLogLevels[logLevel]),
+		"data_dir":            data,
+		"cfg_dir":             f.file("mysql", ".doltcfg"),
+		"privilege_file":      f.file("mysql", ".doltcfg", "privileges.db"),
+		"branch_control_file": f.file("mysql", ".doltcfg", "branch_control.db"),
+		"behavior": map[string]any{
+			"autocommit":              true,
+			"dolt_transaction_commit": false, // no version history: nobody reads it, and it doubles the writing
+			"event_scheduler":         "OFF",
+			// Each commit leaves its old tree nodes behind; without collection the folder only grows. Archive level 0
+			// skips Dolt's slow recompression, which would take one of two cores for minutes.
+			"auto_gc_behavior": map[string]any{"enable": true, "archive_level": 0},
+		},
+		"listener": map[string]any{
+			"host":                 loopback,
+			"port":                 port,
+			"max_connections":      200,
+			"back_log":             200,
+			"read_timeout_millis":  8 * 60 * 60 * 1000, // MySQL's own wait_timeout
+			"write_timeout_millis": 8 * 60 * 60 * 1000,
+		},
+		"system_variables": map[string]any{
+			"local_infile":            1,
+			"dolt_stats_enabled":      0, // collecting them again after each change costs more than they save at this size
+			"dolt_show_system_tables": 0,
+			"max_allowed_packet":      67108864,
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the database's settings: %w", err)
+	}
+	conf, err := servercfg.NewYamlConfig(settings)
+	if err != nil {
+		return nil, fmt.Errorf("building the database's settings: %w", err)
+	}
+	return *conf, nil
+}
+
+// becomeReady makes the database and its users where they are missing, and waits until both users get through.
+func (m *mysqlServer) becomeReady(ctx context.Context, fs filesys.Filesys) error {
+	err := until(ctx, func(ctx context.Context) error {
+		// The server gives itself a superuser with a new password at each start, for local tools such as this one.
+		local, err := sqlserver.LoadLocalCreds(fs)
+		if err != nil {
+			return fmt.Errorf("reading the database's local credentials: %w", err)
+		}
+		return m.provision(ctx, m.dsn(sqlserver.LocalConnectionUser, local.Secret, ""))
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the database on port %d: %w", m.port, err)
+	}
+	for _, user := range mysqlUsers {
+		if err := ping(ctx, m.userDSN(user)); err != nil {
+			return fmt.Errorf("connecting to the database as %s: %w", user, err)
+		}
+	}
+	return nil
+}
+
+// provision is safe to repeat. Passwords are set each time, as devstack.json is what clients are told.
+func (m *mysqlServer) provision(ctx context.Context, dsn string) error {
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		return fmt.Errorf("opening the database as its superuser: %w", err)
+	}
+	defer db.Close()
+	statements := []string{"CREATE DATABASE IF NOT EXISTS " + mysqlDatabase}
+	for _, user := range mysqlUsers {
+		statements = append(statements,
+			fmt.Sprintf("CREATE USER IF NOT EXISTS '%s'@'%%' IDENTIFIED BY '%s'", user, m.passwords[user]),
+			fmt.Sprintf("ALTER USER '%s'@'%%' IDENTIFIED BY '%s'", user, m.passwords[user]))
+	}
+	statements = append(statements,
+		fmt.Sprintf("GRANT ALL PRIVILEGES ON *.* TO '%s'@'%%' WITH GRANT OPTION", mysqlAdmin),
+		// Without any right in a database a user may not even connect to it. This one opens the door and nothing else.
+		fmt.Sprintf("GRANT SHOW VIEW ON %s.* TO '%s'@'%%'", mysqlDatabase, mysqlUser))
+	for i, statement := range statements {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("setting up the database, step %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func ping(ctx context.Context, dsn string) error {
+	db, err := sql.Open("mysql", dsn)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.PingContext(ctx)
+}
+
+func (m *mysqlServer) userDSN(user string) string {
+	return m.dsn(user, m.passwords[user], mysqlDatabase)
+}
+
+func (m *mysqlServer) dsn(user, password, database string) string {
+	conf := mysql.NewConfig()
+	conf.User, conf.Passwd, conf.DBName = user, password, database
+	conf.Net, conf.Addr = "tcp", loopback+":"+strconv.Itoa(m.port)
+	return conf.FormatDSN()
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	defaultTemporalPort = 7233
+	defaultUIPort       = 8233
+	defaultMySQLPort    = 13306 // not 3306: a MySQL of the machine's own is common there
+	defaultFolder       = ".devstack"
+)
+
+const usage = `devstack runs what etfcast needs to develop and test, in one process on 127.0.0.1:
+a Temporal server with its Web UI, and a MySQL-compatible database. Data is kept
+in one folder across restarts.
+
+Usage:
+  devstack run [flags] [-- COMMAND ARGS...]
+  devstack version
+  devstack help
+
+With a command, run waits until all servers answer, runs the command with the
+environment below, passes signals on to it, stops the servers once it has ended
+and exits with its exit code (128+signal if a signal ended it). Without a command
+it serves until interrupted.
+
+Flags of run:
+  --data DIR           folder for all data            (default .devstack)
+  --temporal-port N    Temporal's gRPC port           (default 7233)
+  --ui-port N          port of Temporal's Web UI      (default 8233)
+  --mysql-port N       port of the database           (default 13306)
+  --ephemeral          free ports and a temporary folder, removed at the end;
+                       any number of these run side by side
+  --log-level LEVEL    error, warn, info or debug, for the servers' log files
+                       in the data folder             (default warn)
+  --quiet              no banner
+
+Environment of the command:
+  TEMPORAL_ADDRESS         host:port of the Temporal server
+  TEMPORAL_NAMESPACE       default
+  ETFCAST_TEMPORAL_UI      URL of Temporal's Web UI
+  ETFCAST_MYSQL_DSN        database etfcast as user etfcast, who has no rights on
+                           any table until "etfcast migrate --grant etfcast"
+  ETFCAST_MYSQL_ADMIN_DSN  database etfcast as user etfcast_admin, for migrations
+                           and for tests, which make databases of their own
+`
+
+// options is one command line, checked.
+type options struct {
+	verb         string // run, version, help
+	folder       string // absolute; empty when ephemeral
+	temporalPort int    // 0 means a free one, as do the others
+	uiPort       int
+	mysqlPort    int
+	ephemeral    bool
+	quiet        bool
+	logLevel     string
+	command      []string
+}
+
+var logLevels = []string{"error", "warn", "info", "debug"}
+
+func parseArgs(args []string) (options, error) {
+	if len(args) == 0 {
+		return options{}, usagef("say what to do: run, version or help (devstack help tells more)")
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		return options{verb: "help"}, nil
+	case "version", "--version":
+		return options{verb: "version"}, nil
+	case "run":
+	default:
+		return options{}, usagef("there is no command %q; use run, version or help", args[0])
+	}
+
+	opts := options{verb: "run"}
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the error itself goes to the caller, once
+	flags.Usage = func() {}
+	flags.StringVar(&opts.folder, "data", defaultFolder, "")
+	flags.IntVar(&opts.temporalPort, "temporal-port", defaultTemporalPort, "")
+	flags.IntVar(&opts.uiPort, "ui-port", defaultUIPort, "")
+	flags.IntVar(&opts.mysqlPort, "mysql-port", defaultMySQLPort, "")
+	flags.BoolVar(&opts.ephemeral, "ephemeral", false, "")
+	flags.BoolVar(&opts.quiet, "quiet", false, "")
+	flags.StringVar(&opts.logLevel, "log-level", "warn", "")
+	flagArgs, command, separated := cutAtDashes(args[1:])
+	if err := flags.Parse(flagArgs); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return options{verb: "help"}, nil
+		}
+		return options{}, usagef("%v (devstack help lists the flags of run)", err)
+	}
+	if flags.NArg() > 0 {
+		return options{}, usagef("put -- before the command: devstack run [flags] -- %s", strings.Join(flags.Args(), " "))
+	}
+	if separated && len(command) == 0 {
+		return options{}, usagef("no command after --; name one, or leave -- out to serve until interrupted")
+	}
+	opts.command = command
+
+	set := map[string]bool{}
+	flags.Visit(func(f *flag.Flag) { set[f.Name] = true })
+	return opts, opts.complete(set)
+}
+
+// cutAtDashes splits at the first "--" by itself: the flag package would swallow one without saying whether it was there.
+func cutAtDashes(args []string) (before, after []string, found bool) {
+	if i := slices.Index(args, "--"); i >= 0 {
+		return args[:i], args[i+1:], true
+	}
+	return args, nil, false
+}
+
+// complete fills in what depends on other flags and checks what does not need the machine.
+func (o *options) complete(set map[string]bool) error {
+	if !slices.Contains(logLevels, o.logLevel) {
+		return usagef("--log-level %q is none of %s", o.logLevel, strings.Join(logLevels, ", "))
+	}
+	ports := []struct {
+		flag string
+		port *int
+	}{{"temporal-port", &o.temporalPort}, {"ui-port", &o.uiPort}, {"mysql-port", &o.mysqlPort}}
+	taken := map[int]string{}
+	for _, p := range ports {
+		if o.ephemeral && !set[p.flag] {
+			*p.port = 0
+			continue
+		}
+		if *p.port < 1 || *p.port > 65535 {
+			return usagef("--%s %d is not a port; use 1 to 65535", p.flag, *p.port)
+		}
+		if other, ok := taken[*p.port]; ok {
+			return usagef("--%s and --%s are both %d; give each its own port", other, p.flag, *p.port)
+		}
+		taken[*p.port] = p.flag
+	}
+	if o.ephemeral {
+		if set["data"] {
+			return usagef("--ephemeral and --data exclude each other: an ephemeral folder is removed at the end")
+		}
+		o.folder = ""
+		return nil
+	}
+	if o.folder == "" {
+		return usagef("--data is empty; name a folder")
+	}
+	abs, err := filepath.Abs(o.folder)
+	if err != nil {
+		return fmt.Errorf("resolving --data %s: %w", o.folder, err)
+	}
+	o.folder = abs
+	return nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// stack is the three servers, up and answering.
+type stack struct {
+	folder   *folder
+	temporal *temporalServer
+	ui       *webUI
+	mysql    *mysqlServer
+}
+
+// startStack starts all servers side by side. On an error none is left running.
+func startStack(ctx context.Context, opts options, f *folder) (*stack, error) {
+	if err := choosePorts(&opts.temporalPort, &opts.uiPort, &opts.mysqlPort); err != nil {
+		return nil, err
+	}
+	if err := trimLogs(f); err != nil {
+		return nil, err
+	}
+	s := &stack{folder: f}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		s.mysql, err = startMySQL(groupCtx, f, opts.mysqlPort, opts.logLevel)
+		return err
+	})
+	group.Go(func() (err error) {
+		if s.temporal, err = startTemporal(groupCtx, f, opts.temporalPort, opts.logLevel); err != nil {
+			return err
+		}
+		s.ui, err = startUI(groupCtx, opts.uiPort, opts.temporalPort)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return nil, errors.Join(err, s.stop())
+	}
+	return s, nil
+}
+
+// stop ends the servers, the ones that use others first.
+func (s *stack) stop() error {
+	if s.ui != nil {
+		s.ui.stop()
+	}
+	var group errgroup.Group
+	if s.temporal != nil {
+		group.Go(s.temporal.stop)
+	}
+	if s.mysql != nil {
+		group.Go(s.mysql.stop)
+	}
+	return group.Wait()
+}
+
+// environ is what a command needs to find the servers.
+func (s *stack) environ() []string {
+	return []string{
+		"TEMPORAL_ADDRESS=" + address(s.temporal.port),
+		"TEMPORAL_NAMESPACE=" + temporalNamespace,
+		"ETFCAST_TEMPORAL_UI=" + s.ui.url(),
+		"ETFCAST_MYSQL_DSN=" + s.mysql.userDSN(mysqlUser),
+		"ETFCAST_MYSQL_ADMIN_DSN=" + s.mysql.userDSN(mysqlAdmin),
+	}
+}
+
+// banner says where everything is. Passwords stay in the folder: terminals are recorded and shared.
+func (s *stack) banner(w io.Writer, took time.Duration) {
+	fmt.Fprintf(w, `devstack is ready after %d ms
+  Temporal Web UI  %s
+  Temporal         %s, namespace %s
+  MySQL            mysql -h %s -P %d -u %s -p %s
+                   also user %s; passwords in %s
+  Data             %s (logs in logs/)
+`,
+		took.Milliseconds(), s.ui.url(), address(s.temporal.port), temporalNamespace,
+		loopback, s.mysql.port, mysqlUser, mysqlDatabase, mysqlAdmin, s.folder.file(markerFile), s.folder.path)
+}
