@@ -28,7 +28,8 @@ type Calendar struct {
 type Closure struct {
 	Date etf.Session `json:"date"`
 	Name string      `json:"name"`
-	// Announced is the date the closure became known; zero where it follows from a standing rule.
+	// Announced is the date the closure became known; zero where it follows from a standing rule, a law or the
+	// exchange's yearly calendar.
 	Announced etf.Session `json:"announced,omitzero"`
 }
 
@@ -42,7 +43,7 @@ type SpecialHours struct {
 	Early     bool        `json:"early_close"` // closed before the regular time
 	LateClose bool        `json:"late_close"`  // closed after the regular time
 	Reason    string      `json:"reason"`
-	Announced etf.Session `json:"announced,omitzero"` // zero where it follows from a standing rule
+	Announced etf.Session `json:"announced,omitzero"` // zero as in Closure
 }
 
 var built = map[etf.Exchange]func() (*Calendar, error){
@@ -126,19 +127,16 @@ func (c *Calendar) Nth(s etf.Session, n int) (etf.Session, error) {
 	if s < c.span.From-1 || s > c.span.To+1 {
 		return 0, c.outOfRange(s)
 	}
-	var i int
-	if n > 0 {
-		i = c.before(s + 1) // s+1 never overflows: s is near the range
-		n--
-	} else {
-		i = c.before(s)
+	first, steps := c.before(s+1), n-1 // counting forwards, s itself does not count
+	if n < 0 {
+		first, steps = c.before(s), n
 	}
-	// Compared before adding, so that no n overflows.
-	if n >= len(c.sessions)-i || n < -i {
-		return 0, etf.Invalid("session", fmt.Sprintf("the calendar of %s ends before %s", c.exchange, counted(n, s)),
+	// Compared without adding first, so that no n overflows.
+	if steps >= len(c.sessions)-first || steps < -first {
+		return 0, etf.Invalid("session", fmt.Sprintf("session %+d from %s lies outside the calendar of %s", n, s.Time().Format(time.DateOnly), c.exchange),
 			fmt.Sprintf("its sessions run from %s to %s", c.sessions[0], c.sessions[len(c.sessions)-1]))
 	}
-	return c.sessions[i+n], nil
+	return c.sessions[first+steps], nil
 }
 
 // Sessions returns the sessions of the window in ascending order. A zero From or To stands for that end of the

@@ -3,6 +3,7 @@ package calendar
 import (
 	"fmt"
 	"sort"
+	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -21,7 +22,7 @@ func (c *Calendar) notSession(s etf.Session) error {
 }
 
 func (c *Calendar) outOfRange(s etf.Session) error {
-	return etf.Invalid("session", fmt.Sprintf("%s is out of range of the calendar of %s", s.Time().Format("2006-01-02"), c.exchange),
+	return etf.Invalid("session", fmt.Sprintf("%s is out of range of the calendar of %s", s.Time().Format(time.DateOnly), c.exchange),
 		fmt.Sprintf("use a date from %s to %s", c.span.From, c.span.To))
 }
 
@@ -34,12 +35,4 @@ func (c *Calendar) nearest(s etf.Session) string {
 		return fmt.Sprintf("the last session is %s", c.sessions[i-1])
 	}
 	return fmt.Sprintf("the nearest sessions are %s and %s", c.sessions[i-1], c.sessions[i])
-}
-
-// counted says in words which session was asked for. n is 0-based on the side after s.
-func counted(n int, s etf.Session) string {
-	if n < 0 {
-		return fmt.Sprintf("the %d. session before %s", -n, s.Time().Format("2006-01-02"))
-	}
-	return fmt.Sprintf("the %d. session after %s", n+1, s.Time().Format("2006-01-02"))
 }

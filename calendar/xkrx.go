@@ -9,76 +9,94 @@ import (
 // xkrxPlan states the Korea Exchange: closed on public holidays (the Regulation on Holidays of Public Offices
 // and, since 2022, the Public Holidays Act), on Labour Day and at the end of the year.
 func xkrxPlan() plan {
-	p := plan{
-		exchange: etf.XKRX,
-		zone:     "Asia/Seoul",
-		week: func(s etf.Session) bool {
-			return weekday(s) || s.Weekday() == time.Saturday && s <= lastSaturdaySession
-		},
-		hours: xkrxHours,
-	}
+	p := plan{exchange: etf.XKRX, zone: "Asia/Seoul", week: xkrxWeek, hours: xkrxHours}
 	p.closures = append(p.closures, xkrxOneOff...)
-	for year := 1990; year <= 2030; year++ {
+	p.closures = append(p.closures, xkrxElections...)
+	for year := span.From.Time().Year(); year <= span.To.Time().Year(); year++ {
 		p.closures = append(p.closures, xkrxHolidays(year)...)
+		p.closures = append(p.closures, xkrxYearEnd(year)...)
 	}
-	p.closures = append(p.closures, xkrxYearEnds(p.closures)...)
-	p.special = xkrxSpecialHours(p)
+	p.special = append(p.special, xkrxFirstSessions(p.closures)...)
+	p.special = append(p.special, xkrxExamDays()...)
+	p.special = append(p.special, xkrxIrregular...)
 	return p
 }
 
-// The Saturday session was given up together with the move of the open to 09:00 on Monday 1998-12-07.
+// The turning points of the exchange's hours.
 var (
+	hours1995           = day("1995-01-01")
 	lastSaturdaySession = day("1998-12-05")
-	openAtNine          = day("1998-12-07")
-	closeAtHalfPast     = day("2016-08-01")
+	hours1998           = day("1998-12-07")
+	hours2016           = day("2016-08-01")
 )
 
-func xkrxHours(s etf.Session) (open, end clock) {
-	switch {
-	case s < day("1995-01-01"):
-		open, end = at(9, 40), at(15, 20)
-	case s < openAtNine:
-		open, end = at(9, 30), at(15, 0)
-	case s < closeAtHalfPast:
-		open, end = at(9, 0), at(15, 0)
-	default:
-		open, end = at(9, 0), at(15, 30)
-	}
-	if s.Weekday() == time.Saturday {
-		// Mornings only: the afternoon trading of weekdays after the mid-day break fell away.
-		end = at(11, 40)
-		if s >= day("1995-01-01") {
-			end = at(11, 30)
-		}
-	}
-	return open, end
+func xkrxWeek(s etf.Session) bool {
+	return weekday(s) || s.Weekday() == time.Saturday && s <= lastSaturdaySession
 }
 
-// xkrxSpecialHours shifts the first session of a year (open one hour later) and the day of the university
-// entrance exam (open and close later by the same amount, so that the roads are free for the candidates).
-func xkrxSpecialHours(p plan) []irregular {
-	var list []irregular
+// xkrxHours gives the first open and the last close of a day. Until 2000-05-21 there was a break of 60 to 100
+// minutes around noon; Saturday was the morning part alone.
+func xkrxHours(s etf.Session) (open, end clock) {
+	saturday := s.Weekday() == time.Saturday
+	switch {
+	case s < hours1995 && saturday:
+		return at(9, 40), at(11, 40)
+	case s < hours1995:
+		return at(9, 40), at(15, 20)
+	case saturday:
+		return at(9, 30), at(11, 30)
+	case s < hours1998:
+		return at(9, 30), at(15, 0)
+	case s < hours2016:
+		return at(9, 0), at(15, 0)
+	default:
+		return at(9, 0), at(15, 30)
+	}
+}
+
+// xkrxFirstSessions gives the hours of each year's first session, which begins after the opening ceremony: 11:00
+// to 13:00 until 1998, 10:00 to 13:00 in 1999 and 2000, 10:00 to the regular close since.
+func xkrxFirstSessions(closures []Closure) []irregular {
 	closed := map[etf.Session]bool{}
-	for _, x := range p.closures {
+	for _, x := range closures {
 		closed[x.Date] = true
 	}
-	for year := 1990; year <= 2030; year++ {
+	var list []irregular
+	for year := span.From.Time().Year(); year <= span.To.Time().Year(); year++ {
 		s := etf.NewSession(year, time.January, 1)
-		for closed[s] || !p.week(s) {
+		for closed[s] || !xkrxWeek(s) {
 			s++
 		}
-		open, _ := p.hours(s)
-		list = append(list, irregular{session: s, open: open + at(1, 0), reason: "first session of the year"})
+		first := irregular{session: s, open: at(10, 0), reason: "first session of the year"}
+		if year <= 1998 {
+			first.open = at(11, 0)
+		}
+		if year <= 2000 {
+			first.close = at(13, 0)
+		}
+		list = append(list, first)
 	}
-	for _, exam := range xkrxExams {
+	return list
+}
+
+// xkrxExamDays shifts open and close on the day of the university entrance exam, to keep the roads free for the
+// candidates: by half an hour until 1998, by an hour since.
+func xkrxExamDays() []irregular {
+	var list []irregular
+	add := func(text, reason string) {
+		s := day(text)
 		shift := at(1, 0)
-		if exam.session <= day("1998-11-18") {
+		if s < hours1998 {
 			shift = at(0, 30)
 		}
-		open, end := p.hours(exam.session)
-		exam.open, exam.close = open+shift, end+shift
-		exam.reason = "university entrance exam"
-		list = append(list, exam)
+		open, end := xkrxHours(s)
+		list = append(list, irregular{session: s, open: open + shift, close: end + shift, reason: reason})
+	}
+	for _, text := range xkrxExams {
+		add(text, "university entrance exam")
+	}
+	for _, text := range xkrxExamsExpected {
+		add(text, "university entrance exam (expected date)")
 	}
 	return list
 }

@@ -15,9 +15,9 @@ const (
 	weekend              // falls on a Saturday, a Sunday or another holiday
 )
 
-// Substitute holidays came in three steps: Seollal, Chuseok and Children's Day from 2013-11-05 (Regulation on
-// Holidays of Public Offices, article 3); the national days from 2021-08-04; Buddha's Birthday and Christmas
-// from 2023-05-04.
+// Substitute holidays came in three steps (Regulation on Holidays of Public Offices, article 3): Seollal, Chuseok
+// and Children's Day from 2013-11-05; the national days from 2021-08-04; Buddha's Birthday and Christmas from
+// 2023-05-04. New Year's Day, Labour Day and Memorial Day have none.
 var (
 	substituteFamily    = day("2013-11-05")
 	substituteNational  = day("2021-08-04")
@@ -71,7 +71,7 @@ func koreanHolidays(year int) []koreanHoliday {
 	on := func(m time.Month, d int) etf.Session { return etf.NewSession(year, m, d) }
 	moon := lunar(year)
 
-	add(on(time.January, 1), "New Year's Day", never, 0)
+	add(on(time.January, 1), "New Year's Day", never, 0) // three days until 1989, two until 1998
 	if year <= 1998 {
 		add(on(time.January, 2), "New Year holiday", never, 0)
 	}
@@ -82,7 +82,7 @@ func koreanHolidays(year int) []koreanHoliday {
 	if year <= 1993 {
 		add(on(time.March, 10), "Labour Day", never, 0)
 	}
-	if year <= 2005 {
+	if year <= 2005 { // the five-day week cost it and Constitution Day their rank
 		add(on(time.April, 5), "Arbor Day", never, 0)
 	}
 	if year >= 1994 {
@@ -91,7 +91,7 @@ func koreanHolidays(year int) []koreanHoliday {
 	add(on(time.May, 5), "Children's Day", weekend, substituteFamily)
 	add(moon.buddha, "Buddha's Birthday", weekend, substituteReligious)
 	add(on(time.June, 6), "Memorial Day", never, 0)
-	if year <= 2007 || year >= 2026 {
+	if year <= 2007 || year >= 2026 { // given back by the Public Holidays Act as amended in January 2026
 		add(on(time.July, 17), "Constitution Day", weekend, substituteNational)
 	}
 	add(on(time.August, 15), "Liberation Day", weekend, substituteNational)
@@ -102,32 +102,33 @@ func koreanHolidays(year int) []koreanHoliday {
 		add(on(time.October, 1), "Armed Forces Day", never, 0)
 	}
 	add(on(time.October, 3), "National Foundation Day", weekend, substituteNational)
-	if year <= 1990 || year >= 2013 {
+	if year <= 1990 || year >= 2013 { // dropped with Armed Forces Day in November 1990
 		add(on(time.October, 9), "Hangul Day", weekend, substituteNational)
 	}
 	add(on(time.December, 25), "Christmas Day", weekend, substituteReligious)
 	return list
 }
 
-// xkrxYearEnds returns the year-end closures: the last weekday of December, unless a table gives more days.
-func xkrxYearEnds(holidays []Closure) []Closure {
-	closed := map[etf.Session]bool{}
-	for _, h := range holidays {
-		closed[h.Date] = true
-	}
+// xkrxYearEnd returns one year's closure at the end of December, for closing the registers of shareholders: from
+// the 27th on until 1991, the last three trading days from 1992 to 2000, the last one since.
+func xkrxYearEnd(year int) []Closure {
 	var list []Closure
-	for year := 1990; year <= 2030; year++ {
-		if days, ok := xkrxLongYearEnds[year]; ok {
-			for _, d := range days {
-				list = append(list, Closure{Date: etf.NewSession(year, time.December, d), Name: "year-end closure"})
-			}
-			continue
+	add := func(s etf.Session) { list = append(list, Closure{Date: s, Name: "year-end closure"}) }
+	last := etf.NewSession(year, time.December, 31)
+	if year <= 1991 {
+		for s := etf.NewSession(year, time.December, 27); s <= last; s++ {
+			add(s)
 		}
-		s := etf.NewSession(year, time.December, 31)
-		for !weekday(s) {
-			s--
+		return list
+	}
+	days := 1
+	if year <= 2000 {
+		days = 3
+	}
+	for s := last; len(list) < days; s-- {
+		if xkrxWeek(s) {
+			add(s)
 		}
-		list = append(list, Closure{Date: s, Name: "year-end closure"})
 	}
 	return list
 }

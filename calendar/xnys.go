@@ -16,7 +16,7 @@ func xnysPlan() plan {
 		hours: func(etf.Session) (clock, clock) { return at(9, 30), at(16, 0) },
 	}
 	p.closures = append(p.closures, xnysUnscheduled...)
-	for year := 1990; year <= 2030; year++ {
+	for year := span.From.Time().Year(); year <= span.To.Time().Year(); year++ {
 		p.closures = append(p.closures, xnysHolidays(year)...)
 		p.special = append(p.special, xnysEarlyCloses(year)...)
 	}
