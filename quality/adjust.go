@@ -1,0 +1,110 @@
+package quality
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Adjust restates prices on the shares of session asOf. It is a pure function of the raw bars and the accepted
+// splits with Ex up to asOf; other actions and later splits are ignored, and the same split stated twice counts once.
+//
+// Bars as traded get prices times Denominator/Numerator and volume times Numerator/Denominator of every split after
+// them, the product taken exactly and rounded once, half away from zero. AdjClose stays as it is: it is on the
+// provider's own basis. Bars of the other bases pass through unchanged: the provider has adjusted them, or nobody
+// knows.
+//
+// The result is parallel to bars, which must be ascending. Errors: KindInvalid for bars out of order or after asOf
+// (a forecast as of asOf must not have seen them) and for a split with a ratio that is not positive; KindConflict
+// for bars of different bases in one series and for two different splits on one day; KindInternal when a price
+// outgrows its type.
+func Adjust(bars []etf.StoredBar, actions []etf.Action, asOf etf.Session) ([]etf.Bar, error) {
+	out := make([]etf.Bar, len(bars))
+	for i, b := range bars {
+		field := fmt.Sprintf("bars[%d]", i)
+		switch {
+		case i > 0 && b.Session <= bars[i-1].Session:
+			return nil, etf.Invalid(field, fmt.Sprintf("%s does not come after %s", b.Session, bars[i-1].Session), "give the bars in ascending order")
+		case b.Session > asOf:
+			return nil, etf.Invalid(field, fmt.Sprintf("%s lies after %s, the session to adjust to", b.Session, asOf), "leave later bars out")
+		case b.Basis != bars[0].Basis:
+			return nil, &etf.Error{Kind: etf.KindConflict, Field: field, Message: fmt.Sprintf("basis %s in a series of basis %s", b.Basis, bars[0].Basis), Remedy: "fetch the whole history again from one source"}
+		}
+		out[i] = b.Bar
+	}
+	if len(bars) == 0 || bars[0].Basis != etf.AsTraded {
+		return out, nil
+	}
+	splits, err := splitsUpTo(actions, asOf)
+	if err != nil {
+		return nil, err
+	}
+	factor := big.NewRat(1, 1) // of prices
+	next := len(splits) - 1
+	for i := len(out) - 1; i >= 0; i-- {
+		for ; next >= 0 && splits[next].Ex > out[i].Session; next-- {
+			factor.Mul(factor, big.NewRat(splits[next].Denominator, splits[next].Numerator))
+		}
+		if err := scale(&out[i], factor); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// splitsUpTo returns the splits with Ex up to asOf, ascending, one for each day.
+func splitsUpTo(actions []etf.Action, asOf etf.Session) ([]etf.Action, error) {
+	var splits []etf.Action
+	for i, a := range actions {
+		if a.Kind != etf.Split || a.Ex > asOf {
+			continue
+		}
+		if a.Numerator <= 0 || a.Denominator <= 0 {
+			return nil, etf.Invalid(fmt.Sprintf("actions[%d]", i), fmt.Sprintf("split %d:%d on %s", a.Numerator, a.Denominator, a.Ex), "give two positive numbers")
+		}
+		splits = append(splits, a)
+	}
+	slices.SortStableFunc(splits, func(a, b etf.Action) int { return cmp.Compare(a.Ex, b.Ex) })
+	kept := splits[:0]
+	for _, a := range splits {
+		if n := len(kept); n > 0 && kept[n-1].Ex == a.Ex {
+			k := kept[n-1]
+			if big.NewRat(k.Numerator, k.Denominator).Cmp(big.NewRat(a.Numerator, a.Denominator)) != 0 {
+				return nil, &etf.Error{Kind: etf.KindConflict, Field: "actions", Message: fmt.Sprintf("splits %d:%d and %d:%d on %s", k.Numerator, k.Denominator, a.Numerator, a.Denominator, a.Ex), Remedy: "reject the wrong one"}
+			}
+			continue
+		}
+		kept = append(kept, a)
+	}
+	return kept, nil
+}
+
+func scale(b *etf.Bar, factor *big.Rat) error {
+	num, den := factor.Num(), factor.Denom()
+	if num.Cmp(den) == 0 {
+		return nil
+	}
+	if !num.IsInt64() || !den.IsInt64() {
+		return outgrown(b)
+	}
+	for _, p := range []*etf.Price{&b.Open, &b.High, &b.Low, &b.Close} {
+		scaled, ok := p.MulRatio(num.Int64(), den.Int64())
+		if !ok {
+			return outgrown(b)
+		}
+		*p = scaled
+	}
+	volume, ok := b.Volume.MulRatio(den.Int64(), num.Int64())
+	if !ok {
+		return outgrown(b)
+	}
+	b.Volume = volume
+	return nil
+}
+
+func outgrown(b *etf.Bar) error {
+	return &etf.Error{Kind: etf.KindInternal, Field: "actions", Message: fmt.Sprintf("the splits after %s multiply to a factor no price can hold", b.Session), Remedy: "look for a wrong split among the accepted ones"}
+}

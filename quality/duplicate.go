@@ -1,0 +1,41 @@
+package quality
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+const ruleDuplicate = "duplicate_row"
+
+// checkDuplicate drops every row of a session but the last one in the source's order. Providers correct
+// themselves by appending: Yahoo, for one, gives the live bar of a day after that day's stored one.
+func checkDuplicate(s *sheet) {
+	lastOf := make(map[etf.Session]int, len(s.in.Bars))
+	repeats := map[etf.Session]bool{}
+	for i, b := range s.in.Bars {
+		if _, seen := lastOf[b.Session]; seen {
+			repeats[b.Session] = true
+		}
+		lastOf[b.Session] = i
+	}
+	if len(repeats) == 0 {
+		return
+	}
+	for i, b := range s.in.Bars {
+		keep := lastOf[b.Session]
+		if i == keep {
+			continue
+		}
+		s.drop(i)
+		kept := s.in.Bars[keep]
+		if b == kept {
+			s.object(ruleDuplicate, etf.Info, b.Session, 0, fmt.Sprintf("%s: row %d repeats row %d", b.Session, i+1, keep+1))
+			continue
+		}
+		s.object(ruleDuplicate, etf.Warning, b.Session, math.Abs(float64(b.Close-kept.Close)),
+			fmt.Sprintf("%s: row %d (%s, volume %s) differs from row %d, which is kept (%s, volume %s)",
+				b.Session, i+1, ohlc(b), b.Volume, keep+1, ohlc(kept), kept.Volume))
+	}
+}

@@ -1,0 +1,82 @@
+package quality
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// maxEvidence is the most characters a finding's evidence may have (etf.Finding); shown the most objections
+// written out.
+const (
+	maxEvidence = 1000
+	shown       = 5
+)
+
+// evidence writes out the worst objections in order of session, and says how many there are in all. Objections
+// without a text are covered by another one's.
+func evidence(list []objection) string {
+	worst := slices.DeleteFunc(slices.Clone(list), func(o objection) bool { return o.text == "" })
+	slices.SortStableFunc(worst, func(a, b objection) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.session, b.session))
+	})
+	total, written := len(worst), min(len(worst), shown)
+	worst = worst[:written]
+	slices.SortStableFunc(worst, func(a, b objection) int { return cmp.Compare(a.session, b.session) })
+	texts := make([]string, 0, written)
+	for _, o := range worst {
+		texts = append(texts, o.text)
+	}
+	out := strings.Join(texts, "; ")
+	if total > written {
+		out = fmt.Sprintf("%d in all, the worst: %s", total, out)
+	}
+	return clip(out, maxEvidence)
+}
+
+// clip shortens s to at most n characters, on a character's boundary.
+func clip(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}
+
+// ranges writes ascending sessions as spans of the calendar's sessions: "2020-03-02..2020-03-20 (15)".
+func ranges(sessions []etf.Session, next func(etf.Session) (etf.Session, error), most int) string {
+	var parts []string
+	for i := 0; i < len(sessions); {
+		j := i
+		for j+1 < len(sessions) {
+			if n, err := next(sessions[j]); err != nil || n != sessions[j+1] {
+				break
+			}
+			j++
+		}
+		if len(parts) == most {
+			parts = append(parts, fmt.Sprintf("and %d more", len(sessions)-i))
+			break
+		}
+		if i == j {
+			parts = append(parts, sessions[i].String())
+		} else {
+			parts = append(parts, fmt.Sprintf("%s..%s (%d)", sessions[i], sessions[j], j-i+1))
+		}
+		i = j + 1
+	}
+	return strings.Join(parts, ", ")
+}
+
+// percent writes a log return as a change in percent.
+func percent(change float64) string {
+	return strconv.FormatFloat(100*change, 'f', 1, 64) + "%"
+}
+
+func ohlc(b etf.Bar) string {
+	return fmt.Sprintf("open %s, high %s, low %s, close %s", b.Open, b.High, b.Low, b.Close)
+}

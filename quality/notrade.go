@@ -1,0 +1,44 @@
+package quality
+
+import (
+	"fmt"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+const ruleNoTrade = "no_trade"
+
+// checkNoTrade notes sessions without a trade. KRX sends open = high = low = 0 with the close carried over;
+// others send a flat bar with volume 0.
+func checkNoTrade(s *sheet) {
+	var previous etf.Bar // the row before in the source's order, dropped ones apart
+	for i, b := range s.in.Bars {
+		if s.verdicts[i] == etf.VerdictDrop {
+			continue
+		}
+		switch {
+		case untraded(b):
+			before := previous
+			if before.Close == 0 && i == 0 {
+				if n := len(s.in.Known); n > 0 && s.in.Known[n-1].Session < b.Session {
+					before = s.in.Known[n-1].Bar
+				}
+			}
+			if off := b.Close - before.Close; before.Close > 0 && before.Session < b.Session &&
+				max(off, -off) > tolerance(s.in.Exchange, b.Close) {
+				s.object(ruleNoTrade, etf.Warning, b.Session, 1,
+					fmt.Sprintf("%s: no trade, but close %s is not the %s of %s carried over", b.Session, b.Close, before.Close, before.Session))
+				break
+			}
+			s.object(ruleNoTrade, etf.Info, b.Session, 0, fmt.Sprintf("%s: no trade, close %s carried over", b.Session, b.Close))
+		case b.Volume == 0 && b.Open == b.High && b.High == b.Low && b.Low == b.Close && b.Close > 0:
+			s.object(ruleNoTrade, etf.Info, b.Session, 0, fmt.Sprintf("%s: volume 0, flat at %s", b.Session, b.Close))
+		}
+		previous = b
+	}
+}
+
+// untraded reports a bar of KRX's untraded form; without a volume column, the three zeros alone say it.
+func untraded(b etf.Bar) bool {
+	return b.NoTrade() || (b.Open == 0 && b.High == 0 && b.Low == 0 && b.Close > 0 && !b.Volume.Known())
+}

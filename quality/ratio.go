@@ -1,0 +1,31 @@
+package quality
+
+import (
+	"fmt"
+	"math"
+)
+
+// splitRatios are the ratios funds split by, in either direction: 3:2 and 4:3 are rare, most are whole.
+var splitRatios = []struct{ num, den int64 }{
+	{4, 3}, {3, 2}, {2, 1}, {5, 2}, {3, 1}, {4, 1}, {5, 1}, {6, 1}, {7, 1}, {8, 1}, {10, 1}, {12, 1}, {15, 1}, {20, 1}, {25, 1}, {30, 1}, {40, 1}, {50, 1},
+}
+
+// unitRatios are the factors between a currency and its subunit, or a price in thousands.
+var unitRatios = []struct{ num, den int64 }{{100, 1}, {1000, 1}}
+
+// nearRatio finds the ratio whose logarithm is within tolerance of a log return's size. The text is the split that
+// would cause the return: "5:1" for a fall to a fifth, "1:20" for a rise to twentyfold.
+func nearRatio(ratios []struct{ num, den int64 }, log, tolerance float64) (text string, distance float64, ok bool) {
+	distance = tolerance
+	for _, r := range ratios {
+		if d := math.Abs(math.Abs(log) - math.Log(float64(r.num)/float64(r.den))); d <= distance {
+			distance, ok = d, true
+			if log < 0 {
+				text = fmt.Sprintf("%d:%d", r.num, r.den)
+			} else {
+				text = fmt.Sprintf("%d:%d", r.den, r.num)
+			}
+		}
+	}
+	return text, distance, ok
+}

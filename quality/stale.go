@@ -1,0 +1,71 @@
+package quality
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+const ruleStale = "stale_close"
+
+// checkStale looks for prices that stand still. Two signs: a bar with a range that equals the bar before it in all
+// four prices although there was trade; and a run of equal closes longer than chance allows, given how often this
+// very fund's close stays the same on other days.
+func checkStale(s *sheet) {
+	rows := s.series()
+	if len(rows) < 2 {
+		return
+	}
+	for i := 1; i < len(rows); i++ {
+		a, b := rows[i-1], rows[i]
+		if b.ordinal < 0 || b.Volume <= 0 || b.High == b.Low || a.Open != b.Open || a.High != b.High || a.Low != b.Low || a.Close != b.Close {
+			continue
+		}
+		if b.at-a.at > 1 {
+			continue
+		}
+		// A range of few ticks repeats by chance; of ten or more, or with the same volume, it does not.
+		if b.High-b.Low >= 10*smallestTick(s.in.Exchange, b.Close) || a.Volume == b.Volume {
+			s.object(ruleStale, etf.Warning, b.Session, 1, fmt.Sprintf("%s repeats %s: %s, volume %s after %s", b.Session, a.Session, ohlc(b.Bar), b.Volume, a.Volume))
+		}
+	}
+	total := len(rows) - 1
+	still := 0
+	for i := 1; i < len(rows); i++ {
+		if rows[i].Close == rows[i-1].Close {
+			still++
+		}
+	}
+	for i := 1; i < len(rows); {
+		j := i
+		for j < len(rows) && rows[j].Close == rows[j-1].Close {
+			j++
+		}
+		run := j - i
+		if run >= leastRun {
+			s.objectRun(rows, i, j, float64(still-run+1)/float64(total-run+2), total)
+		}
+		i = max(j, i+1)
+	}
+}
+
+// leastRun is the shortest run of unchanged closes looked at: 4 equal changes of 0, five equal closes.
+const leastRun = 4
+
+// objectRun objects to the unchanged closes of rows i..j-1 when fewer than one such run in a thousand histories of
+// this length is expected at the given chance of an unchanged close.
+func (s *sheet) objectRun(rows []row, i, j int, chance float64, total int) {
+	expected := float64(total) * math.Pow(chance, float64(j-i))
+	if expected >= 1e-3 || rows[j-1].ordinal < 0 {
+		return
+	}
+	text := fmt.Sprintf("close %s unchanged from %s to %s (%d sessions); this fund's close stays the same on %s of other days",
+		rows[i].Close, rows[i-1].Session, rows[j-1].Session, j-i+1, percent(chance))
+	for k := i; k < j; k++ {
+		if rows[k].ordinal >= 0 {
+			s.object(ruleStale, etf.Warning, rows[k].Session, float64(j-i), text)
+			text = ""
+		}
+	}
+}

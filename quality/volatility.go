@@ -1,0 +1,86 @@
+package quality
+
+import (
+	"math"
+	"slices"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// volatility follows the scale of daily log returns robustly: an exponentially weighted average of squares
+// (RiskMetrics' decay for daily data) in which no return counts for more than 5 of the deviations before it, so
+// that one bad price can't hide the next; and, asked only when a move looks large, at least the median deviation
+// of the last 60 returns.
+type volatility struct {
+	variance float64
+	recent   [60]float64 // absolute returns, a ring
+	n        int
+}
+
+const (
+	volatilityDecay = 0.94
+	volatilityClip  = 5.0
+	// volatilityFloor is 0.1 % a day (1.6 % a year): short bond funds. Below it, rounding and distributions make
+	// up the moves.
+	volatilityFloor = 0.001
+	// volatilityPrior stands in where there are fewer than 5 returns: 2 % a day (32 % a year) is more than a broad
+	// equity fund has in quiet times, and less than a leveraged one.
+	volatilityPrior = 0.02
+	// madScale makes a median absolute deviation comparable to a normal standard deviation: 1/Phi^-1(3/4).
+	madScale = 1.4826
+)
+
+// newVolatility starts from the median of the first returns, which a few bad prices don't move.
+func newVolatility(first []float64) *volatility {
+	v := &volatility{}
+	sigma := madScale * median(first)
+	if len(first) < 5 {
+		sigma = max(sigma, volatilityPrior)
+	}
+	v.variance = sigma * sigma
+	return v
+}
+
+func (v *volatility) add(size, floor float64) {
+	size = min(size, volatilityClip*max(math.Sqrt(v.variance), floor))
+	v.variance = volatilityDecay*v.variance + (1-volatilityDecay)*size*size
+	v.recent[v.n%len(v.recent)] = size
+	v.n++
+}
+
+// quick is the exponentially weighted deviation; careful is the greater of it and the median deviation.
+func (v *volatility) quick(floor float64) float64 { return max(math.Sqrt(v.variance), floor) }
+
+func (v *volatility) careful(floor float64) float64 {
+	if v.n < 20 {
+		return v.quick(floor)
+	}
+	return max(v.quick(floor), madScale*median(v.recent[:min(v.n, len(v.recent))]))
+}
+
+// floorAt is the least volatility believed at a price: 0.1 %, or half a trading tick (5 KRW, 1 below 2,000; a
+// cent, a hundredth below a dollar).
+func floorAt(x etf.Exchange, price etf.Price) float64 {
+	tick := smallestTick(x, price)
+	if x == etf.XKRX && price >= 2000*100_000_000 {
+		tick *= 5
+	}
+	return max(volatilityFloor, 0.5*tick.Float()/price.Float())
+}
+
+// median of the absolute values; 0 for none.
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := make([]float64, len(values))
+	for i, x := range values {
+		sorted[i] = math.Abs(x)
+	}
+	slices.Sort(sorted)
+	m := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[m]
+	}
+	return (sorted[m-1] + sorted[m]) / 2
+}

@@ -1,0 +1,29 @@
+package quality
+
+import (
+	"fmt"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+const ruleVolume = "volume"
+
+// checkVolume objects to volumes the rest of the row contradicts. Large volumes are no defect: they come with news
+// and index changes.
+func checkVolume(s *sheet) {
+	known := 0
+	for _, b := range s.in.Bars {
+		if b.Volume.Known() {
+			known++
+		}
+	}
+	for i, b := range s.in.Bars {
+		switch {
+		case s.verdicts[i] != etf.VerdictKeep:
+		case b.Volume == 0 && b.High > b.Low && b.Low > 0:
+			s.object(ruleVolume, etf.Warning, b.Session, b.High.Float()/b.Low.Float(), fmt.Sprintf("%s: volume 0, but prices from %s to %s", b.Session, b.Low, b.High))
+		case !b.Volume.Known() && known > 0:
+			s.object(ruleVolume, etf.Info, b.Session, 0, fmt.Sprintf("%s: no volume", b.Session))
+		}
+	}
+}
