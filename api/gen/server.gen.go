@@ -467,6 +467,11 @@ type Schedule struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange Exchange `json:"exchange"`
 
+	// Fires When it fires, in words.
+	//
+	// Example: 17:30 New York, Monday to Friday
+	Fires string `json:"fires"`
+
 	// Id Example: daily-XNYS
 	Id string `json:"id"`
 

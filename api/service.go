@@ -1,0 +1,79 @@
+package api
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// ServiceDeps is what a Service needs. Store and Temporal may both be out of reach when it is made: requests that
+// need them then get KindUnavailable.
+type ServiceDeps struct {
+	Store    Store
+	Temporal Temporal // nil = none yet: what needs it is KindUnavailable
+	// Now reads the clock; nil = time.Now.
+	Now func() time.Time
+	// Sources are the names a source of an ETF may have; empty = any name of the right form.
+	Sources []string
+	// ServedModel is the model whose forecast is given when none is named; empty = "drift".
+	ServedModel string
+	// UI is the base URL of Temporal's Web UI, for links; empty = no links. Namespace is the one the links point into;
+	// empty = "default".
+	UI        string
+	Namespace string
+}
+
+// Service is the logic the HTTP handlers and the commands share. Its methods check their input whole: every
+// objection to it is an *etf.Error, several of them joined (errors.Join). It is safe for concurrent use.
+type Service struct {
+	store     Store
+	temporal  Temporal
+	now       func() time.Time
+	sources   []string
+	served    string
+	ui        string
+	namespace string
+}
+
+// NewService returns a Service.
+func NewService(d ServiceDeps) *Service {
+	s := &Service{
+		store: d.Store, temporal: d.Temporal, now: d.Now, sources: d.Sources,
+		served: d.ServedModel, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
+	}
+	if s.temporal == nil {
+		s.temporal = noTemporal{}
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.served == "" {
+		s.served = "drift"
+	}
+	if s.namespace == "" {
+		s.namespace = "default"
+	}
+	return s
+}
+
+// RunURL returns the address of a run in Temporal's Web UI, empty where the UI's is not known.
+func (s *Service) RunURL(run string) string {
+	key, err := workflows.ParseRunID(run)
+	if s.ui == "" || err != nil {
+		return ""
+	}
+	return s.ui + "/namespaces/" + url.PathEscape(s.namespace) + "/workflows/" + url.PathEscape(key.WorkflowID)
+}
+
+// LastClosed returns the exchange's last session that has closed by now.
+func (s *Service) LastClosed(exchange etf.Exchange) (etf.Session, error) {
+	cal, err := calendar.For(exchange)
+	if err != nil {
+		return 0, err
+	}
+	return cal.LastClosed(s.now())
+}
