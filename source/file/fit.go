@@ -1,0 +1,226 @@
+package file
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// A header can name the wrong columns and every row still be readable. What gives it away is that the rows
+// contradict it: a high below the low, an open that is a change, a low that is a volume. Defective rows exist too
+// and are not this package's to judge, so the file is refused only when more than a third of the rows that can
+// tell (the four prices not all the same, and not a session without trade) contradict the header.
+
+const (
+	// fitTolerance is what low <= open, close <= high may be missed by, of the high: 0.02%, twice the rounding the
+	// adjusted files show.
+	fitTolerance = 0.0002
+	// fitRange is by what factor high and low of one day may differ. The largest in the real files is below 2.
+	fitRange = 3
+	// swapRows is how many consecutive rows it takes to tell open and close apart.
+	swapRows = 60
+	// swapFactor: the close before must lie nearer to the open than the open before to the close. In real files the
+	// one distance is at most 0.9 of the other; columns the wrong way round show more than 1.1.
+	swapFactor = 1.1
+)
+
+// contradiction says what in a bar contradicts the header, "" for nothing. tells is false for a bar that can't.
+func contradiction(b etf.Bar) (what string, tells bool) {
+	if b.NoTrade() || (b.Open == b.High && b.High == b.Low && b.Low == b.Close) {
+		return "", false
+	}
+	slack := etf.Price(math.Abs(b.High.Float()) * fitTolerance * 1e8)
+	switch {
+	case b.Low > b.High+slack:
+		return fmt.Sprintf("low %s is above high %s", b.Low, b.High), true
+	case b.Open > b.High+slack:
+		return fmt.Sprintf("open %s is above high %s", b.Open, b.High), true
+	case b.Close > b.High+slack:
+		return fmt.Sprintf("close %s is above high %s", b.Close, b.High), true
+	case b.Open < b.Low-slack:
+		return fmt.Sprintf("open %s is below low %s", b.Open, b.Low), true
+	case b.Close < b.Low-slack:
+		return fmt.Sprintf("close %s is below low %s", b.Close, b.Low), true
+	case b.Low <= 0:
+		return fmt.Sprintf("low %s is not a price", b.Low), true
+	case b.Low < b.High/fitRange:
+		return fmt.Sprintf("high %s is more than %d times low %s", b.High, fitRange, b.Low), true
+	}
+	return "", true
+}
+
+// checkFit refuses a file whose rows contradict its header. body is the file, read again for what fits better.
+func (t *table) checkFit(body []byte) error {
+	told, against := 0, 0
+	what, line := "", 0
+	for i, b := range t.bars {
+		w, tells := contradiction(b)
+		if !tells {
+			continue
+		}
+		told++
+		if w != "" {
+			if against == 0 {
+				what, line = w, t.lines[i]
+			}
+			against++
+		}
+	}
+	switch {
+	case against >= 2 && against*3 > told:
+		what = fmt.Sprintf("%s, and %d of %d rows contradict it", what, against, told)
+	case t.swapped():
+		what, line = "the opens follow the closes of two days before and not the last ones, as if open and close were the wrong way round", t.first
+	default:
+		return nil
+	}
+	e := &etf.Error{
+		Kind: etf.KindCorrupt, Field: fmt.Sprintf("%s:%d", t.name, line),
+		Message: fmt.Sprintf("the header %s does not fit the numbers under it: %s", clip(t.header), what),
+		Remedy:  "correct the header",
+	}
+	if better := t.betterColumns(body); better != "" {
+		e.Message += "; they fit " + better
+		e.Remedy = "correct the header, or put columns=" + better + " in the reference"
+	}
+	return e
+}
+
+// swapped reports open and close the wrong way round, which no single row shows: an open lies near the close
+// before it, a close no nearer to the open before it.
+func (t *table) swapped() bool {
+	if len(t.bars) < swapRows {
+		return false
+	}
+	descending := t.bars[0].Session > t.bars[len(t.bars)-1].Session
+	night, twoDays := 0.0, 0.0
+	for i := 1; i < len(t.bars); i++ {
+		before, b := t.bars[i-1], t.bars[i]
+		if descending {
+			before, b = b, before
+		}
+		if min(before.Open, before.Close, b.Open, b.Close) <= 0 {
+			continue
+		}
+		// A level shift or a bad tick counts as one big move only.
+		night += math.Min(math.Abs(math.Log(b.Open.Float()/before.Close.Float())), .1)
+		twoDays += math.Min(math.Abs(math.Log(b.Close.Float()/before.Open.Float())), .1)
+	}
+	return night > swapFactor*twoDays
+}
+
+// sampleRows is how many rows are tried when looking for columns that fit.
+const (
+	sampleRows    = 400
+	maxCandidates = 10 // columns tried: every four of them are
+)
+
+// betterColumns returns the order of columns the numbers fit, in the form of the option "columns", "" if there is
+// none.
+func (t *table) betterColumns(body []byte) string {
+	n := t.columns.count
+	values := make([][]float64, n) // by column; NaN where there is no number
+	r := newLineReader(body)
+	var fields []string
+	var dates []etf.Session
+	for len(dates) < sampleRows {
+		line, ok := r.next()
+		if !ok {
+			break
+		}
+		if r.number < t.first {
+			continue
+		}
+		var err error
+		if fields, err = t.split(line, fields); err != nil {
+			continue
+		}
+		s, err := parseDate(fields[t.columns.at[date]])
+		if err != nil {
+			continue
+		}
+		dates = append(dates, s)
+		for i, f := range fields {
+			v, err := strconv.ParseFloat(strings.ReplaceAll(f, ",", ""), 64)
+			if err != nil || v <= 0 || i == t.columns.at[date] {
+				v = math.NaN()
+			}
+			values[i] = append(values[i], v)
+		}
+	}
+	if len(dates) == 0 {
+		return ""
+	}
+	if dates[0] > dates[len(dates)-1] {
+		for i := range values {
+			slices.Reverse(values[i])
+		}
+	}
+	numeric := make([]int, 0, maxCandidates)
+	for i, column := range values {
+		missing := 0
+		for _, v := range column {
+			if math.IsNaN(v) {
+				missing++
+			}
+		}
+		if missing <= len(dates)/50 && len(numeric) < maxCandidates {
+			numeric = append(numeric, i)
+		}
+	}
+	var best [4]int
+	found, bestNight := false, math.Inf(1)
+	for _, o := range numeric {
+		for _, h := range numeric {
+			for _, l := range numeric {
+				for _, c := range numeric {
+					if o == h || o == l || o == c || h == l || h == c || l == c {
+						continue
+					}
+					if night, ok := fits(values[o], values[h], values[l], values[c]); ok && night < bestNight {
+						best, found, bestNight = [4]int{o, h, l, c}, true, night
+					}
+				}
+			}
+		}
+	}
+	if !found {
+		return ""
+	}
+	of := make([]role, n)
+	for r := role(0); r < roles; r++ {
+		// Other columns keep their names, unless their place turned out to be a price.
+		if i := t.columns.at[r]; i >= 0 && (r < open || r > adjClose) {
+			of[i] = r
+		}
+	}
+	of[best[0]], of[best[1]], of[best[2]], of[best[3]] = open, high, low, closing
+	names := make([]string, n)
+	for i, r := range of {
+		names[i] = roleNames[r]
+	}
+	return strings.Join(names, ",")
+}
+
+// fits reports whether four columns are consistent prices in 98% of the rows, and how far the opens lie from the
+// closes before them.
+func fits(o, h, l, c []float64) (night float64, ok bool) {
+	allowed := len(o) / 50
+	for i := range o {
+		slack := h[i] * fitTolerance
+		if !(l[i] <= min(o[i], c[i])+slack && max(o[i], c[i]) <= h[i]+slack && l[i]*fitRange > h[i]) { // NaN fails
+			if allowed--; allowed < 0 {
+				return 0, false
+			}
+			continue
+		}
+		if i > 0 && c[i-1] > 0 {
+			night += math.Abs(math.Log(o[i] / c[i-1]))
+		}
+	}
+	return night, true
+}

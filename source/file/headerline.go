@@ -1,0 +1,152 @@
+package file
+
+import (
+	"fmt"
+	"strings"
+)
+
+// delimiters in the order they are tried.
+const delimiters = ",;\t|"
+
+// maxTitleLines is how many lines above the header may hold something else.
+const maxTitleLines = 10
+
+// findHeader reads up to and including the header, and sets the layout, the columns and the delimiter.
+func (t *table) findHeader(r *lineReader, opt options) error {
+	if opt.columns != nil {
+		return t.findRows(r, opt)
+	}
+	var firstLine, nearest, lacks string
+	firstNumber, nearestNumber := 0, 0
+	for range maxTitleLines {
+		line, ok := r.next()
+		if !ok {
+			break
+		}
+		line = decodeHeader(line)
+		if firstLine == "" {
+			firstLine, firstNumber = line, r.number
+		}
+		h, delimiter := readHeader(line)
+		h.multi = len(h.keys) > 2 && h.keys[0] == "price" && h.has("close")
+		of := h.rolesOf()
+		cols, wrong := newColumns(of)
+		if wrong == "" {
+			t.header, t.delimiter, t.columns = line, delimiter, cols
+			t.take(h, opt)
+			if h.multi {
+				return t.skipExportLines(r)
+			}
+			return nil
+		}
+		if cols.at[date] >= 0 && lacks == "" && (cols.at[closing] >= 0 || cols.at[open] >= 0 || cols.at[volume] >= 0) {
+			nearest, nearestNumber, lacks = line, r.number, wrong
+		}
+	}
+	if lacks != "" {
+		return corrupt(t.name, nearestNumber, fmt.Sprintf("the header %q is not understood: %s", clip(nearest), lacks), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")
+	}
+	if h, _ := readHeader(firstLine); len(h.cells) > 0 {
+		if _, err := parseDate(h.cells[0]); err == nil {
+			return corrupt(t.name, firstNumber, fmt.Sprintf("there is a row where the header should be: %q", clip(firstLine)), "add a header line, or name the columns in the reference: columns=date,open,high,low,close,volume")
+		}
+	}
+	return corrupt(t.name, firstNumber, fmt.Sprintf("no header with date, open, high, low and close in the first lines, which begin %q", clip(firstLine)), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")
+}
+
+// take sets what the layout says.
+func (t *table) take(h header, opt options) {
+	t.layout = opt.layout
+	for _, l := range layouts {
+		if t.layout == nil && l.is(h) {
+			t.layout = l
+		}
+	}
+	t.basis, t.currency = t.layout.basis, t.layout.currency
+}
+
+// readHeader splits a line at the delimiter that gives most known names.
+func readHeader(line string) (h header, delimiter byte) {
+	best := -1
+	for i := range len(delimiters) {
+		fields, err := splitFields(line, delimiters[i], nil)
+		if err != nil {
+			continue
+		}
+		for len(fields) > 1 && fields[len(fields)-1] == "" { // a delimiter at the line's end
+			fields = fields[:len(fields)-1]
+		}
+		known := 0
+		keys := make([]string, len(fields))
+		for j, f := range fields {
+			keys[j] = headerKey(f)
+			if roleOf[keys[j]] != ignored {
+				known++
+			}
+		}
+		if known > best {
+			best, h, delimiter = known, header{cells: fields, keys: keys}, delimiters[i]
+		}
+	}
+	return h, delimiter
+}
+
+// skipExportLines reads the lines of Yahoo's export between the names and the rows: the tickers, and one that names
+// the index "Date".
+func (t *table) skipExportLines(r *lineReader) error {
+	for range 4 {
+		line, ok := r.next()
+		if !ok {
+			break
+		}
+		fields, err := splitFields(line, t.delimiter, nil)
+		if err != nil {
+			break
+		}
+		switch headerKey(fields[0]) {
+		case "ticker":
+			for _, f := range fields[1:] {
+				if f != fields[1] {
+					return corrupt(t.name, r.number, fmt.Sprintf("the file holds columns of %.20s and of %.20s", fields[1], f), "export one ETF to one file")
+				}
+			}
+		case "date", "datetime":
+			return nil
+		}
+	}
+	return corrupt(t.name, r.number, "no line beginning with Date follows the names of this export", "export it again")
+}
+
+// findRows finds the first row of a file whose columns the reference names.
+func (t *table) findRows(r *lineReader, opt options) error {
+	t.columns, _ = newColumns(opt.columns) // checked when the reference was read
+	t.layout = opt.layout
+	if t.layout == nil {
+		t.layout = layoutNamed("plain")
+	}
+	t.basis, t.currency = t.layout.basis, t.layout.currency
+	names := make([]string, len(opt.columns))
+	for i, c := range opt.columns {
+		names[i] = roleNames[c]
+	}
+	t.header = strings.Join(names, ",")
+	for range maxTitleLines {
+		before := *r
+		line, ok := r.next()
+		if !ok {
+			return nil
+		}
+		for i := range len(delimiters) {
+			fields, err := splitFields(line, delimiters[i], nil)
+			if err != nil || len(fields) != t.columns.count {
+				continue
+			}
+			if _, err := parseDate(fields[t.columns.at[date]]); err == nil {
+				t.delimiter = delimiters[i]
+				*r = before
+				return nil
+			}
+		}
+	}
+	return corrupt(t.name, r.number, fmt.Sprintf("none of the first %d lines is a row of the %d columns %s", maxTitleLines, t.columns.count, t.header), "correct columns= in the reference")
+}

@@ -1,0 +1,129 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// row is one row read.
+type row struct {
+	bar       etf.Bar
+	actions   [3]etf.Action
+	n         int // actions there are
+	priceless bool
+}
+
+var errDecimalComma = errors.New("a comma in a number of a file separated by semicolons; write decimals with a point")
+
+var errNoPrice = errors.New("the row has no price")
+
+// parseRow reads the fields of a row. On an error the session is set if it could be read.
+func (t *table) parseRow(fields []string) (row, error) {
+	var r row
+	at := &t.columns.at
+	var err error
+	if r.bar.Session, err = parseDate(fields[at[date]]); err != nil {
+		return row{}, err
+	}
+	r.bar.Volume = etf.VolumeUnknown
+	empty := 0
+	for want := open; want <= closing; want++ {
+		if blank(fields[at[want]]) {
+			empty++
+		}
+	}
+	if empty == 4 {
+		r.priceless = true
+		return r, errNoPrice
+	}
+	prices := [...]*etf.Price{open - open: &r.bar.Open, high - open: &r.bar.High, low - open: &r.bar.Low, closing - open: &r.bar.Close, adjClose - open: &r.bar.AdjClose}
+	for want := open; want <= adjClose; want++ {
+		i := at[want]
+		if i < 0 {
+			continue
+		}
+		text := fields[i]
+		if blank(text) {
+			if want == adjClose {
+				continue
+			}
+			r.priceless = true
+			return r, fmt.Errorf("the row has no %s price", roleNames[want])
+		}
+		if *prices[want-open], err = t.price(text); err != nil {
+			return r, fmt.Errorf("column %s: %w", roleNames[want], err)
+		}
+	}
+	if i := at[volume]; i >= 0 && !blank(fields[i]) {
+		if r.bar.Volume, err = t.volume(fields[i]); err != nil {
+			return r, fmt.Errorf("column volume: %w", err)
+		}
+	}
+	if err := t.parseActions(fields, &r); err != nil {
+		return r, err
+	}
+	return r, nil
+}
+
+func (t *table) price(text string) (etf.Price, error) {
+	if err := t.decimalComma(text); err != nil {
+		return 0, err
+	}
+	return parsePrice(text)
+}
+
+func (t *table) volume(text string) (etf.Volume, error) {
+	if err := t.decimalComma(text); err != nil {
+		return 0, err
+	}
+	return parseVolume(text)
+}
+
+// decimalComma refuses commas in the numbers of a file separated by semicolons: 43,750 could be 43.75 there, and
+// guessing would be wrong by a thousand.
+func (t *table) decimalComma(text string) error {
+	if t.delimiter == ';' && strings.IndexByte(text, ',') >= 0 {
+		return errDecimalComma
+	}
+	return nil
+}
+
+func (t *table) parseActions(fields []string, r *row) error {
+	add := func(a etf.Action) {
+		a.Ex = r.bar.Session
+		r.actions[r.n] = a
+		r.n++
+	}
+	if i := t.columns.at[split]; i >= 0 && !blank(fields[i]) {
+		num, den, err := parseRatio(fields[i])
+		if err != nil {
+			return fmt.Errorf("column split: %w", err)
+		}
+		if num != 0 {
+			add(etf.Action{Kind: etf.Split, Numerator: num, Denominator: den})
+		}
+	}
+	for _, c := range [...]struct {
+		role role
+		kind etf.ActionKind
+	}{{dividend, etf.Dividend}, {capitalGain, etf.CapitalGain}} {
+		i := t.columns.at[c.role]
+		if i < 0 || blank(fields[i]) {
+			continue
+		}
+		amount, err := t.price(fields[i])
+		if err != nil {
+			return fmt.Errorf("column %s: %w", roleNames[c.role], err)
+		}
+		if amount < 0 {
+			return fmt.Errorf("column %s: %s is negative", roleNames[c.role], amount)
+		}
+		if amount > 0 {
+			add(etf.Action{Kind: c.kind, Amount: amount})
+		}
+	}
+	return nil
+}

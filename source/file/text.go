@@ -1,0 +1,122 @@
+package file
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/korean"
+)
+
+var errQuote = errors.New("a quote that is not closed on its line, or text after one")
+
+const (
+	maxFields = 64
+	maxLine   = 64 << 10
+)
+
+// encoding problems that make a file unreadable; "" for none.
+func notText(body []byte) (wrong, remedy string) {
+	head := body[:min(len(body), 1024)]
+	switch {
+	case bytes.HasPrefix(body, []byte{0xff, 0xfe}), bytes.HasPrefix(body, []byte{0xfe, 0xff}):
+		return "the file is UTF-16", "save it as CSV in UTF-8"
+	case bytes.IndexByte(head, 0) >= 0:
+		return "the file is binary", "export it as CSV in UTF-8"
+	}
+	switch trimmed := bytes.TrimLeft(head, "\ufeff \t\r\n"); {
+	case len(trimmed) == 0 && len(bytes.TrimSpace(body)) == 0:
+		return "the file is empty", "export it again"
+	case bytes.HasPrefix(trimmed, []byte("<")) && !bytes.HasPrefix(trimmed, []byte("<TICKER>")) && !bytes.HasPrefix(trimmed, []byte("<DATE>")):
+		return "the file is a web page, not prices", "open it to see what the provider said, then export again"
+	case bytes.HasPrefix(trimmed, []byte("{")), bytes.HasPrefix(trimmed, []byte("[")):
+		return "the file is JSON", "export it as CSV"
+	}
+	return "", ""
+}
+
+// lineReader goes through the lines of a text that hold something.
+type lineReader struct {
+	rest   string
+	number int // of the line returned last, 1-based
+}
+
+func newLineReader(body []byte) *lineReader {
+	text := strings.TrimPrefix(string(body), "\ufeff")
+	if strings.IndexByte(text, '\n') < 0 { // line ends of old Macs
+		text = strings.ReplaceAll(text, "\r", "\n")
+	}
+	return &lineReader{rest: text}
+}
+
+// next returns the next line that is not blank, without its end.
+func (r *lineReader) next() (string, bool) {
+	for r.rest != "" {
+		line, after, _ := strings.Cut(r.rest, "\n")
+		r.rest = after
+		r.number++
+		line = strings.TrimSuffix(line, "\r")
+		if strings.TrimSpace(line) != "" {
+			return line, true
+		}
+	}
+	return "", false
+}
+
+// decodeHeader returns a header line as UTF-8: files from Korean sites are often EUC-KR.
+func decodeHeader(line string) string {
+	if utf8.ValidString(line) {
+		return line
+	}
+	if decoded, err := korean.EUCKR.NewDecoder().String(line); err == nil {
+		return decoded
+	}
+	return strings.ToValidUTF8(line, "\ufffd")
+}
+
+// splitFields cuts a line at the delimiter into fields, trimmed, quotes taken off. It reuses fields.
+func splitFields(line string, delimiter byte, fields []string) ([]string, error) {
+	fields = fields[:0]
+	for len(fields) < maxFields {
+		if start := strings.TrimLeft(line, " "); strings.HasPrefix(start, `"`) {
+			value, after, err := unquote(start[1:])
+			if err != nil {
+				return fields, err
+			}
+			fields = append(fields, value)
+			after = strings.TrimLeft(after, " ")
+			if after == "" {
+				return fields, nil
+			}
+			if after[0] != delimiter {
+				return fields, errQuote
+			}
+			line = after[1:]
+			continue
+		}
+		i := strings.IndexByte(line, delimiter)
+		if i < 0 {
+			return append(fields, strings.TrimSpace(line)), nil
+		}
+		fields = append(fields, strings.TrimSpace(line[:i]))
+		line = line[i+1:]
+	}
+	return fields, errors.New("more than 64 fields")
+}
+
+// unquote reads a quoted field after its opening quote; a doubled quote stands for one.
+func unquote(s string) (value, after string, err error) {
+	for from := 0; ; {
+		i := strings.IndexByte(s[from:], '"')
+		if i < 0 {
+			return "", "", errQuote
+		}
+		end := from + i
+		if end+1 < len(s) && s[end+1] == '"' {
+			from = end + 2
+			continue
+		}
+		return strings.TrimSpace(strings.ReplaceAll(s[:end], `""`, `"`)), s[end+1:], nil
+	}
+}
