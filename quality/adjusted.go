@@ -33,7 +33,7 @@ func checkAdjusted(s *sheet) {
 		}
 		before := a.Close.Float()
 		applied := before * (1 - (a.AdjClose.Float()/before)/(b.AdjClose.Float()/b.Close.Float()))
-		near := func(amount float64) bool { return math.Abs(applied-amount) <= 0.1*amount+1e-4*before }
+		near := func(amount float64) bool { return amount > 0 && math.Abs(applied-amount) <= 0.1*amount+1e-4*before }
 		switch {
 		case dividend > 0 && gain > 0 && near(dividend+gain) && !near(dividend):
 			// A dividend column that already contains the gain shows in the price: it falls by the smaller sum.

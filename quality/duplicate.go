@@ -13,15 +13,17 @@ const ruleDuplicate = "duplicate_row"
 // themselves by appending: Yahoo, for one, gives the live bar of a day after that day's stored one.
 func checkDuplicate(s *sheet) {
 	lastOf := make(map[etf.Session]int, len(s.in.Bars))
-	repeats := map[etf.Session]bool{}
 	for i, b := range s.in.Bars {
-		if _, seen := lastOf[b.Session]; seen {
-			repeats[b.Session] = true
-		}
 		lastOf[b.Session] = i
 	}
-	if len(repeats) == 0 {
+	if len(lastOf) == len(s.in.Bars) {
 		return
+	}
+	differing := map[etf.Session]bool{}
+	for _, b := range s.in.Bars {
+		if b != s.in.Bars[lastOf[b.Session]] {
+			differing[b.Session] = true
+		}
 	}
 	for i, b := range s.in.Bars {
 		keep := lastOf[b.Session]
@@ -30,6 +32,9 @@ func checkDuplicate(s *sheet) {
 		}
 		s.drop(i)
 		kept := s.in.Bars[keep]
+		if b == kept && differing[b.Session] {
+			continue // one severity for a session; the row that differs speaks for it
+		}
 		if b == kept {
 			s.object(ruleDuplicate, etf.Info, b.Session, 0, fmt.Sprintf("%s: row %d repeats row %d", b.Session, i+1, keep+1))
 			continue

@@ -151,6 +151,11 @@ func (s *sheet) classify(rows []row, prev, i int, move change, sigma float64) (l
 			return b, true
 		}
 	}
+	// A split or a unit moves all four prices; a bad close leaves some of them where they were.
+	if far && straddles(&rows[i], move) {
+		b.text += fmt.Sprintf("; %s: not all of it on the new level, a bad tick?", ohlc(rows[i].Bar))
+		return b, true
+	}
 	if factor, _, near := nearRatio(unitRatios, move.log, slack); near && far {
 		b.rule = ruleUnit
 		b.text += "; " + factor + ": another unit?"
@@ -170,6 +175,17 @@ func (s *sheet) classify(rows []row, prev, i int, move change, sigma float64) (l
 		return b, true
 	}
 	return b, far
+}
+
+// straddles reports whether some of the row's prices are still near the level the move to its close came from.
+func straddles(b *row, move change) bool {
+	far := func(p etf.Price) float64 {
+		if p <= 0 {
+			return 0
+		}
+		return math.Abs(math.Log(p.Float()/b.Close.Float())) / math.Abs(move.log)
+	}
+	return max(far(b.Open), far(b.High), far(b.Low)) > 0.6
 }
 
 // blame names the rows on the wrong side of the changes of level.
@@ -197,9 +213,14 @@ func (s *sheet) blame(rows []row, breaks []levelBreak) {
 		}
 		return n
 	}
-	truth := level[len(rows)-1]
-	if start := breaks[0].row; rows[start-1].believed {
-		truth = level[start-1]
+	truth, believed := level[len(rows)-1], -1
+	for i := range rows {
+		if rows[i].believed {
+			believed = i
+		}
+	}
+	if believed >= 0 {
+		truth = level[believed]
 	} else if most := on(truth); most < settled {
 		for i := range breaks {
 			if l := level[breaks[i].row-1]; on(l) > most {
@@ -222,14 +243,17 @@ func (s *sheet) blame(rows []row, breaks []levelBreak) {
 		reason[i] = max(k, 0)
 		named[reason[i]]++
 	}
-	told := make([]bool, len(breaks))
+	told := make(map[[2]int]bool, len(breaks)) // the new session's finding is one of its own and needs the text too
 	for i, k := range reason {
 		if k < 0 {
 			continue
 		}
-		text := ""
-		if !told[k] {
-			told[k] = true
+		text, key := "", [2]int{k, 0}
+		if rows[i].Session == s.in.Session {
+			key[1] = 1
+		}
+		if !told[key] {
+			told[key] = true
 			side := "from then on"
 			if i < breaks[k].row {
 				side = "before"

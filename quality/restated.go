@@ -49,12 +49,15 @@ func checkRestated(s *sheet) {
 		return
 	}
 	text += "; older stored rows are on the old level"
-	for i := range s.in.Bars {
-		if s.verdicts[i] == etf.VerdictDrop {
-			continue
+	first := logs[0].session // carries the text for all but the new session, whose finding is one of its own
+	for i, b := range s.in.Bars {
+		switch {
+		case s.verdicts[i] == etf.VerdictDrop:
+		case b.Session == first, b.Session == s.in.Session:
+			s.reject(ruleRestated, i, 0, text)
+		default:
+			s.reject(ruleRestated, i, 0, "")
 		}
-		s.reject(ruleRestated, i, 0, text)
-		text = ""
 	}
 }
 
