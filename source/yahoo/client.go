@@ -135,6 +135,9 @@ func (c *client) ask(ctx context.Context, base, ticker string, params url.Values
 	}
 	c.log.InfoContext(ctx, "yahoo wants a crumb", "host", base, "reason", err.Error())
 	fresh, renewErr := c.renew(ctx, held)
+	if etf.KindOf(renewErr) == etf.KindDenied {
+		return got, &etf.Error{Kind: etf.KindDenied, Message: "Yahoo refuses, and gives no crumb to ask again with", Err: errors.Join(err, renewErr)}
+	}
 	if renewErr != nil {
 		return got, renewErr
 	}

@@ -1,6 +1,7 @@
 package yahoo
 
 import (
+	"math"
 	"slices"
 
 	"github.com/etfcast/etfcast/etf"
@@ -23,19 +24,17 @@ type undo struct {
 
 func newUndo(splits []etf.Action, currency etf.Currency) (undo, error) {
 	u := undo{splits: splits, num: make([]int64, len(splits)), den: make([]int64, len(splits)), won: currency == "KRW"}
-	// Shares multiply by this at most; anything more is nonsense, and products stay far from overflow.
-	const most = 1_000_000_000
 	num, den := int64(1), int64(1)
 	for i := len(splits) - 1; i >= 0; i-- {
 		n, d := lowest(splits[i].Numerator, splits[i].Denominator)
-		if n <= most && d <= most {
-			// Cancelling crosswise first keeps the products small.
-			n, den = lowest(n, den)
-			num, d = lowest(num, d)
-			num, den = num*n, den*d
-		}
-		if n > most || d > most || num > most || den > most {
-			return u, corrupt(root+".events.splits", "the splits from %s on multiply to more than %d:1", splits[i].Ex, most)
+		// Cancelling crosswise first keeps the products small.
+		n, den = lowest(n, den)
+		num, d = lowest(num, d)
+		var okNum, okDen bool
+		num, okNum = times(num, n)
+		den, okDen = times(den, d)
+		if !okNum || !okDen {
+			return u, corrupt(root+".events.splits", "the splits from %s on have no exact product", splits[i].Ex)
 		}
 		u.num[i], u.den[i] = num, den
 	}
@@ -48,6 +47,14 @@ func lowest(n, d int64) (int64, int64) {
 		a, b = b, a%b
 	}
 	return n / a, d / a
+}
+
+// times multiplies positive numbers; ok is false when the product does not fit.
+func times(a, b int64) (c int64, ok bool) {
+	if a > math.MaxInt64/b {
+		return 0, false
+	}
+	return a * b, true
 }
 
 // factor returns how many of today's shares one share of session s has become.
@@ -124,7 +131,7 @@ func denoise(p etf.Price, num, den int64) etf.Price {
 	if !ok {
 		grain = 0
 	}
-	noise := max(grain+1, abs(p)>>23+1) // 2^-23 is twice float32's relative error: undoing rounds as well
+	noise := grain + abs(p)>>23 + 1 // 2^-23 is twice float32's relative error; 1 is our own rounding
 	fits := func(q etf.Price) bool { return abs(p-q) <= noise }
 	if q := p.RoundTo(2); fits(q) {
 		return q

@@ -1,0 +1,180 @@
+package yahoo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	_ "time/tzdata"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// answer is a chart as Yahoo would send it, built by a test. Cells are JSON text.
+type answer struct {
+	meta                              map[string]any
+	stamp                             []string
+	open, high, low, clos, vol, adj   []string
+	dividends, capitalGains, splitted []string // JSON members: "ts":{...}
+}
+
+func spy() *answer {
+	return &answer{meta: map[string]any{
+		"currency": "USD", "symbol": "SPY", "instrumentType": "ETF", "exchangeTimezoneName": "America/New_York",
+		"firstTradeDate": 728317800, "gmtoffset": -18000, "timezone": "EST", "priceHint": 2, "dataGranularity": "1d",
+	}}
+}
+
+func kodex() *answer {
+	return &answer{meta: map[string]any{
+		"currency": "KRW", "symbol": "069500.KS", "instrumentType": "ETF", "exchangeTimezoneName": "Asia/Seoul",
+		"firstTradeDate": 1034553600, "gmtoffset": 32400, "timezone": "KST", "priceHint": 2, "dataGranularity": "1d",
+	}}
+}
+
+// row appends open, high, low, close, volume (JSON cells) at an instant in RFC 3339.
+func (a *answer) row(at string, cells ...string) *answer {
+	a.stamp = append(a.stamp, strconv.FormatInt(unix(at), 10))
+	a.open, a.high, a.low = append(a.open, cells[0]), append(a.high, cells[1]), append(a.low, cells[2])
+	a.clos, a.vol = append(a.clos, cells[3]), append(a.vol, cells[4])
+	a.adj = append(a.adj, cells[3])
+	return a
+}
+
+func (a *answer) nulls(at string) *answer { return a.row(at, "null", "null", "null", "null", "null") }
+
+func (a *answer) split(at string, n, d string) *answer {
+	a.splitted = append(a.splitted, fmt.Sprintf(`"%d":{"date":%d,"numerator":%s,"denominator":%s,"splitRatio":"%s:%s"}`, unix(at), unix(at), n, d, n, d))
+	return a
+}
+
+func (a *answer) dividend(at, amount string) *answer {
+	a.dividends = append(a.dividends, fmt.Sprintf(`"%d":{"amount":%s,"date":%d}`, unix(at), amount, unix(at)))
+	return a
+}
+
+// regular sets the current trading period.
+func (a *answer) regular(start, end string) *answer {
+	a.meta["currentTradingPeriod"] = map[string]any{"regular": map[string]any{"start": unix(start), "end": unix(end), "gmtoffset": -14400}}
+	return a
+}
+
+func (a *answer) json() string {
+	m, err := json.Marshal(a.meta)
+	if err != nil {
+		panic(err)
+	}
+	list := func(c []string) string { return "[" + strings.Join(c, ",") + "]" }
+	if len(a.stamp) == 0 {
+		return fmt.Sprintf(`{"chart":{"result":[{"meta":%s,"indicators":{"quote":[{}],"adjclose":[{}]}}],"error":null}}`, m)
+	}
+	return fmt.Sprintf(`{"chart":{"result":[{"meta":%s,"timestamp":%s,"events":{"dividends":{%s},"capitalGains":{%s},"splits":{%s}},`+
+		`"indicators":{"quote":[{"open":%s,"high":%s,"low":%s,"close":%s,"volume":%s}],"adjclose":[{"adjclose":%s}]}}],"error":null}}`,
+		m, list(a.stamp), strings.Join(a.dividends, ","), strings.Join(a.capitalGains, ","), strings.Join(a.splitted, ","),
+		list(a.open), list(a.high), list(a.low), list(a.clos), list(a.vol), list(a.adj))
+}
+
+func unix(at string) int64 { return instant(at).Unix() }
+
+func instant(at string) time.Time {
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// float32Text is p*den/num the way Yahoo prints it: rounded to float32, written out as a float64.
+func float32Text(p etf.Price, num, den int64) string {
+	r := big.NewRat(int64(p), 100_000_000)
+	r.Mul(r, big.NewRat(den, num))
+	f, _ := r.Float32()
+	return strconv.FormatFloat(float64(f), 'f', -1, 64)
+}
+
+// serve plays one body to every chart request and returns a Source that asks it.
+func serve(t *testing.T, body string) *Source {
+	t.Helper()
+	return serveWith(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json;charset=utf-8")
+		fmt.Fprint(w, body)
+	})
+}
+
+func serveWith(t *testing.T, h http.HandlerFunc) *Source {
+	t.Helper()
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return New(Options{BaseURLs: []string{srv.URL}, Transport: srv.Client().Transport})
+}
+
+func spyQuery(from, to, asOf string) etf.Query {
+	return query("SPY", etf.XNYS, "USD", from, to, asOf)
+}
+
+func query(symbol etf.Symbol, x etf.Exchange, c etf.Currency, from, to, asOf string) etf.Query {
+	q := etf.Query{Symbol: symbol, Exchange: x, Currency: c, AsOf: instant(asOf)}
+	if from != "" {
+		q.Window.From = etf.MustSession(from)
+	}
+	if to != "" {
+		q.Window.To = etf.MustSession(to)
+	}
+	return q
+}
+
+func fetch(t *testing.T, s *Source, q etf.Query) etf.Answer {
+	t.Helper()
+	a, err := s.Fetch(context.Background(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Basis != etf.AsTraded {
+		t.Errorf("basis %q, want as_traded", a.Basis)
+	}
+	return a
+}
+
+// show writes bars as "session open high low close volume" lines.
+func show(bars []etf.Bar) string {
+	var b strings.Builder
+	for _, x := range bars {
+		v := "-"
+		if x.Volume.Known() {
+			v = x.Volume.String()
+		}
+		fmt.Fprintf(&b, "%s %s %s %s %s %s\n", x.Session, x.Open, x.High, x.Low, x.Close, v)
+	}
+	return b.String()
+}
+
+func wantBars(t *testing.T, a etf.Answer, want string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(want), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	if got := strings.TrimSpace(show(a.Bars)); got != strings.Join(lines, "\n") {
+		t.Errorf("bars:\n%s\nwant:\n%s", got, strings.Join(lines, "\n"))
+	}
+}
+
+func wantDefects(t *testing.T, a etf.Answer, want ...string) {
+	t.Helper()
+	var got []string
+	for _, d := range a.Defects {
+		got = append(got, d.Session.String()+" "+d.Reason)
+		if d.Where == "" || d.Text == "" || len(d.Text) > 202 {
+			t.Errorf("defect without place or text, or too long: %+v", d)
+		}
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("defects:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
