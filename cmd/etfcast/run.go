@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/api"
+	"github.com/etfcast/etfcast/etf"
+)
+
+func runCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "run", Short: "Start, watch and cancel runs"}
+	cmd.AddCommand(runDailyCommand(a), runShowCommand(a), runListCommand(a), runCancelCommand(a))
+	return cmd
+}
+
+func runDailyCommand(a *app) *cobra.Command {
+	var request api.RunRequest
+	var wait, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "daily",
+		Short: "Update ETFs of an exchange for one session; the same request again finds the same run",
+		Example: `  etfcast run daily --exchange XNYS --wait
+  etfcast run daily --exchange XNYS --session 2025-09-26 --symbols SPY,QQQ
+  etfcast run daily --exchange XNYS --session 2025-09-26 --rerun`,
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			service, closeAll, err := a.service(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			request.Workflow = "daily"
+			run, started, err := service.StartRun(cmd.Context(), request)
+			if err != nil {
+				return err
+			}
+			if wait {
+				return a.waitForRun(cmd.Context(), service, run, asJSON)
+			}
+			if asJSON {
+				return json.NewEncoder(a.stdout).Encode(run)
+			}
+			said := "started"
+			if !started {
+				said = "is there already: " + string(run.Status)
+			}
+			fmt.Fprintf(a.stdout, "run %s %s\n", run.ID, said)
+			if link := service.RunURL(run.ID); link != "" {
+				fmt.Fprintf(a.stdout, "%s\n", link)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&request.Exchange, "exchange", "", "XNYS or XKRX")
+	cmd.Flags().StringVar(&request.Session, "session", "", "the session, YYYY-MM-DD (default: the last closed one)")
+	cmd.Flags().StringSliceVar(&request.Symbols, "symbols", nil, "only these ETFs, separated by commas (default: all of the exchange)")
+	cmd.Flags().BoolVar(&request.Rerun, "rerun", false, "start a new run even if this one is running or completed")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the run has ended; exit code 3 if ETFs failed or are quarantined")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// waitForRun shows progress on a terminal and prints how the run ended.
+func (a *app) waitForRun(ctx context.Context, service *api.Service, run etf.Run, asJSON bool) error {
+	bar := a.progressBar(run.ID)
+	id := run.ID
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for run.Status == etf.RunRunning {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("run %s goes on without us: %w", id, ctx.Err())
+		case <-tick.C:
+		}
+		now, err := service.Run(ctx, id)
+		if err != nil {
+			// The run is durable: a server that is away for a while is no reason to stop watching.
+			if etf.KindOf(err) == etf.KindUnavailable && ctx.Err() == nil {
+				continue
+			}
+			return err
+		}
+		run = now
+		if bar != nil {
+			bar.ChangeMax(max(run.Counts.Due, 1))
+			_ = bar.Set(run.Counts.Done())
+		}
+	}
+	if bar != nil {
+		_ = bar.Clear()
+	}
+	if err := a.printRun(ctx, service, run, asJSON, true); err != nil {
+		return err
+	}
+	if run.Status != etf.RunCompleted {
+		return fmt.Errorf("run %s ended %s: %w", run.ID, run.Status, errIncomplete)
+	}
+	if c := run.Counts; c.Failed+c.Quarantined > 0 {
+		return fmt.Errorf("%d failed, %d quarantined: %w", c.Failed, c.Quarantined, errIncomplete)
+	}
+	return nil
+}
+
+func (a *app) progressBar(title string) *progressbar.ProgressBar {
+	if !isTerminal(a.stderr) {
+		return nil
+	}
+	return progressbar.NewOptions(1, progressbar.OptionSetWriter(a.stderr), progressbar.OptionSetDescription(title),
+		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(true))
+}
+
+func runShowCommand(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "show RUN",
+		Short:   "Show a run and what became of each ETF",
+		Example: "  etfcast run show daily:XNYS:2025-09-26",
+		Args:    exactArgs("RUN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			service, closeAll, err := a.service(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			run, err := service.Run(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.printRun(cmd.Context(), service, run, asJSON, false)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// printRun prints a run; with onlyBad, of its ETFs only those that did not end well.
+func (a *app) printRun(ctx context.Context, service *api.Service, run etf.Run, asJSON, onlyBad bool) error {
+	etfs := []etf.RunETF{}
+	for after, more := etf.Symbol(""), true; more; {
+		var page []etf.RunETF
+		var err error
+		if _, page, more, err = service.RunDetail(ctx, run.ID, after, 1000); err != nil {
+			return err
+		}
+		etfs = append(etfs, page...)
+		if len(page) == 0 {
+			break
+		}
+		after = page[len(page)-1].Symbol
+	}
+	if asJSON {
+		return json.NewEncoder(a.stdout).Encode(struct {
+			etf.Run
+			ETFs []etf.RunETF `json:"etfs"`
+		}{run, etfs})
+	}
+	c := run.Counts
+	took := ""
+	if !run.FinishedAt.IsZero() {
+		took = fmt.Sprintf(" in %.1f s", run.FinishedAt.Sub(run.StartedAt).Seconds())
+	}
+	fmt.Fprintf(a.stdout, "run %s %s%s\n", run.ID, run.Status, took)
+	if run.Closed {
+		fmt.Fprintf(a.stdout, "%s was closed on %s: nothing was due\n", run.Exchange, run.Session)
+	}
+	if run.Error != "" {
+		fmt.Fprintf(a.stdout, "error: %s\n", run.Error)
+	}
+	fmt.Fprintf(a.stdout, "%d due: %d updated, %d unchanged, %d quarantined, %d failed, %d elsewhere, %d cancelled\n",
+		c.Due, c.Updated, c.Unchanged, c.Quarantined, c.Failed, c.Elsewhere, c.Cancelled)
+	fmt.Fprintf(a.stdout, "rows: %d new, %d unchanged, %d revised; %d forecasts appended\n", c.New, c.Same, c.Revised, c.Forecasts)
+	if link := service.RunURL(run.ID); link != "" {
+		fmt.Fprintf(a.stdout, "%s\n", link)
+	}
+	return printRunETFs(a.stdout, etfs, onlyBad)
+}
+
+func printRunETFs(w io.Writer, etfs []etf.RunETF, onlyBad bool) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	header := false
+	for _, e := range etfs {
+		if onlyBad && (e.Outcome == etf.OutcomeUpdated || e.Outcome == etf.OutcomeUnchanged) {
+			continue
+		}
+		if !header {
+			fmt.Fprintln(tw, "\nSYMBOL\tOUTCOME\tSTAGE\tATTEMPTS\tNEW\tSAME\tREVISED\tFORECASTS\tERROR")
+			header = true
+		}
+		failure := e.ErrorType
+		if e.ErrorMessage != "" {
+			failure += ": " + e.ErrorMessage
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", e.Symbol, e.Outcome, e.Stage, e.Attempts, e.New, e.Unchanged, e.Revised, e.Forecasts, failure)
+	}
+	return tw.Flush()
+}
+
+func runListCommand(a *app) *cobra.Command {
+	var exchange, status string
+	var limit int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List runs, the newest first",
+		Args:  exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 || limit > 1000 {
+				return etf.Invalid("limit", fmt.Sprintf("%d is out of range", limit), "use 1 to 1000")
+			}
+			service, closeAll, err := a.service(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			runs, _, err := service.Runs(cmd.Context(), api.RunQuery{Exchange: exchange, Status: status, Limit: limit})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if runs == nil {
+					runs = []etf.Run{}
+				}
+				return json.NewEncoder(a.stdout).Encode(runs)
+			}
+			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(tw, "RUN\tSTATUS\tSTARTED\tDUE\tUPDATED\tUNCHANGED\tQUARANTINED\tFAILED")
+			for _, r := range runs {
+				c := r.Counts
+				fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\n", r.ID, r.Status, r.StartedAt.UTC().Format(time.RFC3339), c.Due, c.Updated, c.Unchanged, c.Quarantined, c.Failed)
+			}
+			return tw.Flush()
+		},
+	}
+	cmd.Flags().StringVar(&exchange, "exchange", "", "only runs of this exchange")
+	cmd.Flags().StringVar(&status, "status", "", "only runs in this state: running, completed, failed, cancelled, terminated or timed_out")
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many at most")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func runCancelCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "cancel RUN",
+		Short: "Ask a running run to stop; what was done stays",
+		Args:  exactArgs("RUN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			service, closeAll, err := a.service(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			run, err := service.CancelRun(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "run %s was asked to stop\n", run.ID)
+			return err
+		},
+	}
+}
+

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/api"
+	"github.com/etfcast/etfcast/etf"
+)
+
+func scheduleCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "schedule", Short: "The schedules that start the daily runs"}
+	cmd.AddCommand(scheduleApplyCommand(a), scheduleListCommand(a),
+		scheduleAct(a, "pause", "Stop a schedule from firing", func(ctx context.Context, s *api.Service, id string) (api.Schedule, error) {
+			return s.PauseSchedule(ctx, id, "etfcast schedule pause")
+		}),
+		scheduleAct(a, "resume", "Let a paused schedule fire again; it catches up what it missed", func(ctx context.Context, s *api.Service, id string) (api.Schedule, error) {
+			return s.ResumeSchedule(ctx, id, "etfcast schedule resume")
+		}),
+		scheduleAct(a, "trigger", "Fire a schedule now", func(ctx context.Context, s *api.Service, id string) (api.Schedule, error) {
+			return s.TriggerSchedule(ctx, id)
+		}))
+	return cmd
+}
+
+func scheduleApplyCommand(a *app) *cobra.Command {
+	var exchange string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "apply",
+		Short:   "Create the schedules or bring them up to date; a paused one stays paused",
+		Example: "  etfcast schedule apply\n  etfcast schedule apply --exchange XKRX",
+		Args:    exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			exchanges := etf.Exchanges()
+			if exchange != "" {
+				x, err := etf.ParseExchange(exchange)
+				if err != nil {
+					return err
+				}
+				exchanges = []etf.Exchange{x}
+			}
+			service, closeAll, err := a.temporalService(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			applied := make([]api.Schedule, 0, len(exchanges))
+			for _, x := range exchanges {
+				s, created, err := service.ApplySchedule(cmd.Context(), x)
+				if err != nil {
+					return err
+				}
+				applied = append(applied, s)
+				if !asJSON {
+					said := "brought up to date"
+					if created {
+						said = "created"
+					}
+					fmt.Fprintf(a.stdout, "schedule %s %s: %s\n", s.ID, said, s.Fires)
+				}
+			}
+			if asJSON {
+				return json.NewEncoder(a.stdout).Encode(applied)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&exchange, "exchange", "", "only this exchange (default: all)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func scheduleListCommand(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the schedules and when they fire next",
+		Args:  exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			service, closeAll, err := a.temporalService(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			all, err := service.Schedules(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if all == nil {
+					all = []api.Schedule{}
+				}
+				return json.NewEncoder(a.stdout).Encode(all)
+			}
+			if len(all) == 0 {
+				fmt.Fprintln(a.stdout, "no schedule yet: make them with `etfcast schedule apply`")
+				return nil
+			}
+			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(tw, "SCHEDULE\tFIRES\tSTATE\tNEXT")
+			for _, s := range all {
+				state, next := "active", "-"
+				if s.Paused {
+					state = "paused"
+				}
+				if len(s.Next) > 0 {
+					next = s.Next[0].UTC().Format(time.RFC3339)
+				}
+				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", s.ID, s.Fires, state, next)
+			}
+			return tw.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func scheduleAct(a *app, use, short string, act func(context.Context, *api.Service, string) (api.Schedule, error)) *cobra.Command {
+	return &cobra.Command{
+		Use:     use + " SCHEDULE",
+		Short:   short,
+		Example: "  etfcast schedule " + use + " daily-XNYS",
+		Args:    exactArgs("SCHEDULE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			service, closeAll, err := a.temporalService(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			s, err := act(cmd.Context(), service, args[0])
+			if err != nil {
+				return err
+			}
+			state := "active"
+			if s.Paused {
+				state = "paused"
+			}
+			_, err = fmt.Fprintf(a.stdout, "schedule %s: %s done; it is %s\n", s.ID, use, state)
+			return err
+		},
+	}
+}

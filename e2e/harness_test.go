@@ -1,0 +1,449 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// patience bounds every wait. It is a limit for a broken test, not a pace.
+const patience = 3 * time.Minute
+
+// stack is a database and a namespace that belong to one test.
+type stack struct {
+	dsn, adminDSN string
+	temporal      string
+	namespace     string
+	client        client.Client
+}
+
+func newStack(t *testing.T) *stack {
+	t.Helper()
+	admin, pipeline, temporal := os.Getenv("ETFCAST_MYSQL_ADMIN_DSN"), os.Getenv("ETFCAST_MYSQL_DSN"), os.Getenv("TEMPORAL_ADDRESS")
+	if admin == "" || pipeline == "" || temporal == "" {
+		t.Skip("no stack: run `make test`, which starts one")
+	}
+	suffix := make([]byte, 6)
+	_, _ = rand.Read(suffix)
+	name := "e2e_" + hex.EncodeToString(suffix)
+	s := &stack{temporal: temporal, namespace: strings.ReplaceAll(name, "_", "-")}
+
+	db, err := sql.Open("mysql", admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := db.ExecContext(context.Background(), "DROP DATABASE "+name); err != nil {
+			t.Errorf("dropping the test's database: %v", err)
+		}
+	})
+	s.adminDSN, s.dsn = withDatabase(t, admin, name), withDatabase(t, pipeline, name)
+
+	c, err := client.Dial(client.Options{HostPort: temporal, Namespace: s.namespace, Logger: quiet{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	s.client = c
+	if _, err := c.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: s.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// A new namespace takes a while to be known to every part of the server.
+	eventually(t, "the namespace to be usable", func() error {
+		_, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1})
+		return err
+	})
+	return s
+}
+
+func withDatabase(t *testing.T, dsn, name string) string {
+	t.Helper()
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.DBName = name
+	return cfg.FormatDSN()
+}
+
+// quiet drops the SDK's log lines.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}
+
+// eventually waits until check returns nil.
+func eventually(t *testing.T, what string, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waiting for %s: %v", what, err)
+		}
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatalf("waiting for %s: %v", what, t.Context().Err())
+		}
+	}
+}
+
+// process is one etfcast process.
+type process struct {
+	t    *testing.T
+	name string
+	cmd  *exec.Cmd
+	base string // its HTTP address, empty if it has none
+	done chan struct{}
+	err  error
+	mu   sync.Mutex
+	out  bytes.Buffer
+}
+
+// binary is the program under test, built by `make build`.
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("../bin/etfcast")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%v; run `make build` first", err)
+	}
+	return path
+}
+
+func (s *stack) environment(extra ...string) []string {
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
+		"TEMPORAL_ADDRESS=" + s.temporal, "TEMPORAL_NAMESPACE=" + s.namespace,
+		"ETFCAST_MYSQL_DSN=" + s.dsn, "ETFCAST_MYSQL_ADMIN_DSN=" + s.adminDSN}, extra...)
+}
+
+// start starts etfcast with args; where a command listens, its address is added and known as base.
+func (s *stack) start(t *testing.T, extraEnv []string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, name: args[0], done: make(chan struct{})}
+	switch args[0] {
+	case "up", "api", "worker":
+		addr := freeAddress(t)
+		p.base = "http://" + addr
+		args = append(args, "--listen", addr)
+	}
+	p.cmd = exec.Command(binary(t), args...)
+	p.cmd.Env = s.environment(extraEnv...)
+	p.cmd.Stdout, p.cmd.Stderr = p, p
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.err = p.cmd.Wait(); close(p.done) }()
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("--- output of etfcast %s\n%s", p.name, p.tail())
+		}
+	})
+	return p
+}
+
+// Write keeps the process's output.
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.Write(b)
+}
+
+func (p *process) tail() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lines := strings.Split(p.out.String(), "\n")
+	return strings.Join(lines[max(0, len(lines)-40):], "\n")
+}
+
+// kill ends the process as a power cut would.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// interrupt ends the process as Ctrl-C would and waits for it.
+func (p *process) interrupt() {
+	p.t.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.t.Fatalf("etfcast %s did not stop after an interrupt", p.name)
+	}
+}
+
+// wait waits for the process to end and returns its exit code.
+func (p *process) wait() int {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.t.Fatalf("etfcast %s did not end", p.name)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// request sends one request to the process.
+func (p *process) request(method, path string, body any) (int, []byte, http.Header, error) {
+	var r io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return 0, nil, nil, err
+		}
+		r = bytes.NewReader(raw)
+	}
+	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, p.base+path, r)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, raw, resp.Header, err
+}
+
+// must sends a request and fails the test unless it is answered with the wanted status.
+func (p *process) must(method, path string, body any, want int) ([]byte, http.Header) {
+	p.t.Helper()
+	code, raw, header, err := p.request(method, path, body)
+	if err != nil || code != want {
+		p.t.Fatalf("%s %s answered %d, not %d: %s %v", method, path, code, want, raw, err)
+	}
+	return raw, header
+}
+
+type readiness struct {
+	Ready      bool     `json:"ready"`
+	WaitingFor []string `json:"waiting_for"`
+}
+
+func (p *process) readiness() (readiness, error) {
+	var r readiness
+	code, raw, _, err := p.request(http.MethodGet, "/readyz", nil)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return r, fmt.Errorf("/readyz answered %d %s: %w", code, raw, err)
+	}
+	if r.Ready != (code == http.StatusOK) {
+		return r, fmt.Errorf("/readyz answered %d with %s", code, raw)
+	}
+	return r, nil
+}
+
+// waitReady waits until the process is ready.
+func (p *process) waitReady() {
+	p.t.Helper()
+	eventually(p.t, "etfcast "+p.name+" to be ready", func() error {
+		select {
+		case <-p.done:
+			p.t.Fatalf("etfcast %s ended: %v\n%s", p.name, p.err, p.tail())
+		default:
+		}
+		r, err := p.readiness()
+		if err == nil && !r.Ready {
+			err = fmt.Errorf("waiting for %v", r.WaitingFor)
+		}
+		return err
+	})
+}
+
+// waitsFor waits until the process says that it waits for something named so.
+func (p *process) waitsFor(name string) {
+	p.t.Helper()
+	eventually(p.t, "etfcast "+p.name+" to say that it waits for "+name, func() error {
+		select {
+		case <-p.done:
+			p.t.Fatalf("etfcast %s ended: %v\n%s", p.name, p.err, p.tail())
+		default:
+		}
+		r, err := p.readiness()
+		if err != nil {
+			return err
+		}
+		for _, w := range r.WaitingFor {
+			if w == name || strings.HasPrefix(w, name+":") {
+				return nil
+			}
+		}
+		return fmt.Errorf("it waits for %v", r.WaitingFor)
+	})
+}
+
+type runAnswer struct {
+	etf.Run
+	ETFs struct {
+		Items []etf.RunETF `json:"items"`
+	} `json:"etfs"`
+}
+
+// registerSimulated registers n simulated ETFs of the exchange, each with a short history.
+func (p *process) registerSimulated(exchange etf.Exchange, n int) []etf.Symbol {
+	p.t.Helper()
+	symbols := make([]etf.Symbol, n)
+	for i := range symbols {
+		symbols[i] = etf.Symbol(fmt.Sprintf("SIM%s%03d", exchange[1:3], i))
+		p.must(http.MethodPost, "/v1/etfs", map[string]any{"symbol": symbols[i], "exchange": exchange, "currency": exchange.DefaultCurrency(),
+			"sources": []etf.SourceRef{{Name: "simulated", Ref: string(symbols[i]) + "?inception=2024-01-02"}}}, http.StatusCreated)
+	}
+	return symbols
+}
+
+// startRun asks for a run and returns where it is.
+func (p *process) startRun(request map[string]any) string {
+	p.t.Helper()
+	_, header := p.must(http.MethodPost, "/v1/runs", request, http.StatusAccepted)
+	return header.Get("Location")
+}
+
+func (p *process) run(location string) runAnswer {
+	p.t.Helper()
+	var r runAnswer
+	raw, _ := p.must(http.MethodGet, location, nil, http.StatusOK)
+	if err := json.Unmarshal(raw, &r); err != nil {
+		p.t.Fatal(err)
+	}
+	return r
+}
+
+// waitRun waits until the run has ended.
+func (p *process) waitRun(location string) runAnswer {
+	p.t.Helper()
+	var r runAnswer
+	eventually(p.t, "run "+location+" to end", func() error {
+		code, raw, _, err := p.request(http.MethodGet, location, nil)
+		if err != nil {
+			return err
+		}
+		if code != http.StatusOK {
+			return fmt.Errorf("answered %d: %s", code, raw)
+		}
+		r = runAnswer{}
+		if err := json.Unmarshal(raw, &r); err != nil {
+			return err
+		}
+		if r.Status == etf.RunRunning {
+			return errors.New("it is running")
+		}
+		return nil
+	})
+	return r
+}
+
+// marketRows returns what is stored of every ETF without what differs between two installations (ids, instants):
+// one line a bar, a revision, a forecast or a forecast's point.
+func (s *stack) marketRows(t *testing.T, symbols []etf.Symbol, p *process) []string {
+	t.Helper()
+	var rows []string
+	for _, symbol := range symbols {
+		code, raw, _, err := p.request(http.MethodGet, "/v1/etfs/"+string(symbol)+"/bars?limit=10000", nil)
+		if err != nil || code != http.StatusOK {
+			t.Fatalf("bars of %s: %d %v", symbol, code, err)
+		}
+		var page struct {
+			Items      []etf.StoredBar `json:"items"`
+			NextCursor *string         `json:"next_cursor"`
+		}
+		if err := json.Unmarshal(raw, &page); err != nil {
+			t.Fatal(err)
+		}
+		if page.NextCursor != nil {
+			t.Fatalf("%s has more bars than one page", symbol)
+		}
+		seen := map[etf.Session]bool{}
+		for _, b := range page.Items {
+			if seen[b.Session] {
+				t.Errorf("%s has session %s twice", symbol, b.Session)
+			}
+			seen[b.Session] = true
+			rows = append(rows, fmt.Sprint(symbol, " ", b.Session, " ", b.Open, " ", b.High, " ", b.Low, " ", b.Close, " ", b.Volume, " ", b.Basis, " ", b.Source, " ", b.Quarantined, " v", b.DataVersion))
+		}
+		var f etf.Forecast
+		raw, _ = p.must(http.MethodGet, "/v1/etfs/"+string(symbol)+"/forecasts/latest", nil, http.StatusOK)
+		var view struct {
+			Model  string          `json:"model"`
+			Origin etf.Session     `json:"origin"`
+			Points json.RawMessage `json:"points"`
+		}
+		if err := json.Unmarshal(raw, &view); err != nil {
+			t.Fatal(err)
+		}
+		_ = f
+		rows = append(rows, fmt.Sprint(symbol, " ", view.Model, " ", view.Origin, " ", string(view.Points)))
+	}
+	return rows
+}
+
+// count counts rows of a table in the test's database.
+func (s *stack) count(t *testing.T, query string, args ...any) int {
+	t.Helper()
+	db, err := sql.Open("mysql", s.adminDSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var n int
+	if err := db.QueryRowContext(t.Context(), query, args...).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

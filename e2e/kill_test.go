@@ -1,0 +1,73 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// A process killed in the middle of a daily run of 50 ETFs and started again leaves the same rows as an undisturbed
+// run, none twice.
+func TestKilledRunEndsLikeAnUndisturbedOne(t *testing.T) {
+	const etfs = 50
+	request := map[string]any{"workflow": "daily", "exchange": etf.XNYS, "session": "2025-09-26"}
+
+	calm := newStack(t)
+	up := calm.start(t, nil, "up")
+	up.waitReady()
+	symbols := up.registerSimulated(etf.XNYS, etfs)
+	done := up.waitRun(up.startRun(request))
+	if done.Status != etf.RunCompleted || done.Counts.Updated != etfs {
+		t.Fatalf("the undisturbed run: %s, %+v", done.Status, done.Counts)
+	}
+	want := calm.marketRows(t, symbols, up)
+	up.interrupt()
+
+	rough := newStack(t)
+	victim := rough.start(t, nil, "up")
+	victim.waitReady()
+	victim.registerSimulated(etf.XNYS, etfs)
+	location := victim.startRun(request)
+	eventually(t, "the run to be in its middle", func() error {
+		if n := rough.count(t, "SELECT COUNT(*) FROM forecasts"); n < etfs/5 {
+			return fmt.Errorf("%d forecasts", n)
+		}
+		return nil
+	})
+	victim.kill()
+	if n := rough.count(t, "SELECT COUNT(*) FROM forecasts"); n >= etfs {
+		t.Fatalf("the run was over (%d forecasts) before the kill: nothing was tested", n)
+	}
+
+	again := rough.start(t, nil, "up")
+	again.waitReady()
+	done = again.waitRun(location)
+	if done.Status != etf.RunCompleted || done.Counts.Updated+done.Counts.Unchanged != etfs {
+		t.Fatalf("the run after the kill: %s, %+v", done.Status, done.Counts)
+	}
+	got := rough.marketRows(t, symbols, again)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d rows after the kill, %d undisturbed; first difference: %s", len(got), len(want), firstDifference(got, want))
+	}
+	for name, query := range map[string]string{
+		"revisions":              "SELECT COUNT(*) FROM bar_revisions",
+		"staged rows left":       "SELECT COUNT(*) FROM staged_bars",
+		"forecasts beyond one":   "SELECT COUNT(*) - 50 FROM forecasts",
+		"forecasts of one twice": "SELECT COUNT(*) FROM (SELECT etf_id FROM forecasts GROUP BY etf_id HAVING COUNT(*) > 1) twice",
+	} {
+		if n := rough.count(t, query); n != 0 {
+			t.Errorf("%s: %d", name, n)
+		}
+	}
+}
+
+func firstDifference(a, b []string) string {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("%q against %q", a[i], b[i])
+		}
+	}
+	return "one is longer"
+}
