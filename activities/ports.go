@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast"
 )
 
 // The ports: what the activities need from the outside, in the words of the domain. The adapters (db.Store,
@@ -83,7 +84,17 @@ type Runs interface {
 	LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.Session, error)
 }
 
-// Store is all of it; db.Store implements it.
+// Model is a forecasting model with its parameters chosen. Implemented in forecast/....
+type Model = forecast.Model
+
+// Watcher waits for workflows. Implemented in package worker on top of a Temporal client.
+type Watcher interface {
+	// AwaitEnd returns how the newest run of the workflow ended, once it has; at once if it had ended before.
+	// A workflow Temporal no longer knows is KindNotFound.
+	AwaitEnd(ctx context.Context, workflowID string) (etf.RunStatus, error)
+}
+
+// Store is all of it that the database keeps; db.Store implements it.
 type Store interface {
 	Registry
 	Fetches

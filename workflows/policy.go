@@ -25,10 +25,6 @@ const (
 	// maxProblems bounds the ETFs shown as needing attention, and the carry-over of continue-as-new with them.
 	maxProblems = 20
 
-	// maxFindings bounds how many findings on one new session are put before a person as workflows of their own.
-	// They name the same row, so deciding any of them decides the row's use.
-	maxFindings = 5
-
 	// maxTickSessions bounds one Tick run; what is beyond it continues as new.
 	maxTickSessions = 60
 

@@ -1,0 +1,30 @@
+package activities
+
+import (
+	"context"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Deciding applies a person's decisions.
+type Deciding struct {
+	Store Judgements
+}
+
+// DecideInput is a person's decision on a finding.
+type DecideInput struct {
+	Finding  string       `json:"finding"`
+	Decision etf.Decision `json:"decision"`
+	By       string       `json:"by"`
+	Why      string       `json:"why"`
+}
+
+// Decide records the decision and frees or keeps the rows the finding names. The first decision stands: a repeat of
+// it changes nothing, a different one is TypeConflict.
+func (a *Deciding) Decide(ctx context.Context, in DecideInput) (etf.Finding, error) {
+	finding, err := a.Store.Decide(ctx, in.Finding, in.Decision, in.By, in.Why)
+	if err != nil {
+		return etf.Finding{}, fail(ctx, err)
+	}
+	return finding, nil
+}

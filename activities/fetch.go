@@ -1,0 +1,146 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// TrailingSessions is how many sessions before the last stored one are asked for again with every update: three
+// weeks of trading. Providers fill holes and correct volumes and closes within days, and an exchange corrects a
+// trade within two weeks at most; asking for more costs rows that are compared in vain.
+const TrailingSessions = 15
+
+// Fetching asks one source.
+type Fetching struct {
+	Store  Fetches
+	Source Source
+	Now    func() time.Time
+}
+
+// FetchInput asks for one ETF's bars up to and including Session.
+type FetchInput struct {
+	Symbol   etf.Symbol   `json:"symbol"`
+	Exchange etf.Exchange `json:"exchange"`
+	Currency etf.Currency `json:"currency"`
+	Session  etf.Session  `json:"session"`
+	Ref      string       `json:"ref"`
+	Run      string       `json:"run"`
+}
+
+// FetchResult refers to what was stored of an answer.
+type FetchResult struct {
+	Fetch      string      `json:"fetch"`
+	Rows       int         `json:"rows"`
+	Last       etf.Session `json:"last,omitzero"`     // newest session among the rows
+	HasSession bool        `json:"has_session"`       // the session asked for is among them
+	Empty      bool        `json:"empty,omitempty"`   // no row, no action and no defect: nothing to judge
+	Attempt    int32       `json:"attempt,omitempty"` // of this activity
+}
+
+// Fetch asks the source for the whole history of an ETF without stored bars, else from TrailingSessions before the
+// last stored session, and stores the raw answer and the staged rows. It returns a reference.
+//
+// The fetch's ID is a hash of the workflow run and the activity, the same for every attempt: an attempt that finds
+// an earlier one's answer stored returns that, so that one fetch is one answer however often it was tried.
+func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error) {
+	stop := keepAlive(ctx)
+	defer stop()
+	info := activity.GetInfo(ctx)
+	id := fetchID(info.WorkflowExecution.RunID, info.ActivityID)
+	if info.Attempt > 1 {
+		staged, err := a.Store.Staged(ctx, id)
+		if err == nil {
+			return fetchResult(staged.Bars, len(staged.Actions)+len(staged.Defects), id, in.Session, info.Attempt), nil
+		}
+		if etf.KindOf(err) != etf.KindNotFound {
+			return FetchResult{}, fail(ctx, err)
+		}
+	}
+	stored, err := a.Store.Stored(ctx, in.Symbol)
+	if err != nil {
+		return FetchResult{}, fail(ctx, err)
+	}
+	window, err := fetchWindow(in.Exchange, in.Session, stored)
+	if err != nil {
+		return FetchResult{}, fail(ctx, err)
+	}
+	asked := a.Now()
+	answer, err := a.Source.Fetch(ctx, etf.Query{
+		Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: asked,
+	})
+	if err != nil {
+		return FetchResult{}, failSource(ctx, a.Source.Name(), err)
+	}
+	if err := mismatch(answer, stored, in.Currency); err != nil {
+		return FetchResult{}, appError(fmt.Errorf("%s: %w", a.Source.Name(), err), TypeSourceMismatch, info.Attempt, false)
+	}
+	hash := sha256.Sum256(answer.Raw)
+	err = a.Store.SaveFetch(ctx, etf.Fetch{
+		ID: id, Symbol: in.Symbol, Source: a.Source.Name(), Window: window,
+		Request: answer.Request, MediaType: answer.MediaType, Hash: hex.EncodeToString(hash[:]),
+		Basis: answer.Basis, Rows: len(answer.Bars), FetchedAt: asked, Run: in.Run,
+	}, answer)
+	if err != nil {
+		return FetchResult{}, fail(ctx, err)
+	}
+	if info.Attempt > 1 {
+		// An attempt given up as lost may have stored its own answer meanwhile: the first one stands.
+		staged, err := a.Store.Staged(ctx, id)
+		if err != nil {
+			return FetchResult{}, fail(ctx, err)
+		}
+		return fetchResult(staged.Bars, len(staged.Actions)+len(staged.Defects), id, in.Session, info.Attempt), nil
+	}
+	return fetchResult(answer.Bars, len(answer.Actions)+len(answer.Defects), id, in.Session, info.Attempt), nil
+}
+
+func fetchID(run, activityID string) string {
+	sum := sha256.Sum256([]byte("fetch\x00" + run + "\x00" + activityID))
+	return hex.EncodeToString(sum[:16])
+}
+
+// fetchWindow ends at the session and never later: a run of an earlier session must not bring later prices.
+func fetchWindow(exchange etf.Exchange, session etf.Session, stored etf.Stored) (etf.Window, error) {
+	if stored.Bars == 0 {
+		return etf.Window{To: session}, nil
+	}
+	cal, err := calendar.For(exchange)
+	if err != nil {
+		return etf.Window{}, err
+	}
+	from, err := cal.Nth(min(stored.Last, session), -TrailingSessions)
+	if err != nil {
+		from = cal.Range().From // so early that the calendar has no fifteen sessions before it
+	}
+	return etf.Window{From: from, To: session}, nil
+}
+
+// mismatch refuses an answer that can't continue the stored series: prices of another basis or currency.
+func mismatch(a etf.Answer, stored etf.Stored, currency etf.Currency) error {
+	if stored.Basis != "" && len(a.Bars) > 0 && a.Basis != stored.Basis {
+		return etf.Invalid("basis", fmt.Sprintf("the answer is %s and the stored series is %s", a.Basis, stored.Basis),
+			"use a source of the stored basis")
+	}
+	if a.Currency != "" && currency != "" && a.Currency != currency {
+		return etf.Invalid("currency", fmt.Sprintf("the answer is in %s and the ETF is registered in %s", a.Currency, currency),
+			"check the reference: it may be the ETF's listing on another exchange")
+	}
+	return nil
+}
+
+func fetchResult(bars []etf.Bar, others int, id string, session etf.Session, attempt int32) FetchResult {
+	r := FetchResult{Fetch: id, Rows: len(bars), Attempt: attempt, Empty: len(bars)+others == 0}
+	for _, b := range bars {
+		r.Last = max(r.Last, b.Session)
+		r.HasSession = r.HasSession || b.Session == session
+	}
+	return r
+}

@@ -1,0 +1,35 @@
+package activities
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Persisting moves judged rows into the series.
+type Persisting struct {
+	Store Bars
+}
+
+// PersistInput names a fetch whose rows have been judged.
+type PersistInput struct {
+	Fetch string `json:"fetch"`
+}
+
+// PersistResult says what became of the rows.
+type PersistResult struct {
+	etf.Persisted
+	Attempt int32 `json:"attempt"`
+}
+
+// Persist stores a fetch's judged rows in one transaction. The fetch is the idempotency key: however often it runs,
+// the effect and the result are those of once.
+func (a *Persisting) Persist(ctx context.Context, in PersistInput) (PersistResult, error) {
+	p, err := a.Store.Persist(ctx, in.Fetch)
+	if err != nil {
+		return PersistResult{}, fail(ctx, err)
+	}
+	return PersistResult{Persisted: p, Attempt: activity.GetInfo(ctx).Attempt}, nil
+}

@@ -1,0 +1,119 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Planning answers what is due. Workflows never compute calendars: the answer is in their history.
+type Planning struct {
+	Registry Registry
+	Runs     Runs
+	Watcher  Watcher
+}
+
+// SessionsDueInput asks which sessions of an exchange are due at an instant.
+type SessionsDueInput struct {
+	Exchange etf.Exchange `json:"exchange"`
+	At       time.Time    `json:"at"`
+	After    etf.Session  `json:"after,omitzero"` // dealt with up to here already
+	Limit    int          `json:"limit"`
+}
+
+// SessionsDueResult lists sessions, oldest first.
+type SessionsDueResult struct {
+	Sessions []etf.Session `json:"sessions"`
+	More     bool          `json:"more,omitempty"` // there are later ones beyond the limit
+}
+
+// SessionsDue returns the sessions that had closed at the instant and come after the last completed run over the
+// whole exchange, oldest first. Where no run has ever completed, only the last closed session is due: an ETF's
+// first update brings its history anyway.
+func (a *Planning) SessionsDue(ctx context.Context, in SessionsDueInput) (SessionsDueResult, error) {
+	cal, err := calendar.For(in.Exchange)
+	if err != nil {
+		return SessionsDueResult{}, fail(ctx, err)
+	}
+	last, err := cal.LastClosed(in.At)
+	if err != nil {
+		return SessionsDueResult{}, fail(ctx, err)
+	}
+	completed, err := a.Runs.LastCompleted(ctx, in.Exchange)
+	if err != nil {
+		return SessionsDueResult{}, fail(ctx, err)
+	}
+	from := max(completed, in.After) + 1
+	if completed.IsZero() && in.After.IsZero() {
+		from = last
+	}
+	if from > last {
+		return SessionsDueResult{}, nil
+	}
+	due := cal.Sessions(etf.Window{From: from, To: last})
+	if len(due) <= in.Limit {
+		return SessionsDueResult{Sessions: due}, nil
+	}
+	activity.GetLogger(ctx).Warn("many sessions are due; they are run in portions",
+		"exchange", in.Exchange, "due", len(due), "portion", in.Limit)
+	return SessionsDueResult{Sessions: due[:in.Limit], More: true}, nil
+}
+
+// DueETFsInput asks for a page of an exchange's ETFs.
+type DueETFsInput struct {
+	Exchange etf.Exchange `json:"exchange"`
+	Symbols  []etf.Symbol `json:"symbols,omitempty"` // only these; empty = all
+	After    etf.Symbol   `json:"after"`
+	Limit    int          `json:"limit"`
+}
+
+// DueETF is what a daily run needs to know of an ETF.
+type DueETF struct {
+	Symbol   etf.Symbol      `json:"symbol"`
+	Currency etf.Currency    `json:"currency"`
+	Sources  []etf.SourceRef `json:"sources"`
+}
+
+// DueETFsResult is a page in ascending order of symbol. It is the last one when it is shorter than the limit.
+type DueETFsResult struct {
+	ETFs []DueETF `json:"etfs"`
+}
+
+// DueETFs returns a page of the exchange's ETFs. A symbol that is not registered is TypeNotFound and named.
+func (a *Planning) DueETFs(ctx context.Context, in DueETFsInput) (DueETFsResult, error) {
+	etfs, err := a.Registry.Due(ctx, in.Exchange, in.Symbols, in.After, in.Limit)
+	if err != nil {
+		return DueETFsResult{}, fail(ctx, err)
+	}
+	page := DueETFsResult{ETFs: make([]DueETF, len(etfs))}
+	for i, e := range etfs {
+		page.ETFs[i] = DueETF{Symbol: e.Symbol, Currency: e.Currency, Sources: e.Sources}
+	}
+	return page, nil
+}
+
+// AwaitRunInput names the workflow of a run.
+type AwaitRunInput struct {
+	WorkflowID string `json:"workflow_id"`
+}
+
+// AwaitRunResult says how it ended.
+type AwaitRunResult struct {
+	Status etf.RunStatus `json:"status"`
+}
+
+// AwaitRun waits until a run that somebody else started has ended, however it ended. A workflow can wait for its
+// own children only; this is for the others. It heartbeats, and a repeat just waits on.
+func (a *Planning) AwaitRun(ctx context.Context, in AwaitRunInput) (AwaitRunResult, error) {
+	stop := keepAlive(ctx)
+	defer stop()
+	status, err := a.Watcher.AwaitEnd(ctx, in.WorkflowID)
+	if err != nil {
+		return AwaitRunResult{}, fail(ctx, err)
+	}
+	return AwaitRunResult{Status: status}, nil
+}

@@ -1,0 +1,80 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Recording keeps the record of runs, which outlives Temporal's retention.
+type Recording struct {
+	Store Runs
+	Now   func() time.Time
+}
+
+// BeginRunInput describes a run that starts.
+type BeginRunInput struct {
+	Run etf.Run `json:"run"`
+}
+
+// BeginRunResult says whether there is anything to do.
+type BeginRunResult struct {
+	Closed bool `json:"closed"` // not a trading session
+}
+
+// BeginRun records that a run has started and looks the session up: a day on which the exchange does not trade is
+// an answer, a session that has not closed yet an error (TypeInvalid). The run's ID is the idempotency key.
+func (a *Recording) BeginRun(ctx context.Context, in BeginRunInput) (BeginRunResult, error) {
+	cal, err := calendar.For(in.Run.Exchange)
+	if err != nil {
+		return BeginRunResult{}, fail(ctx, err)
+	}
+	if err := a.Store.StartRun(ctx, in.Run); err != nil {
+		return BeginRunResult{}, fail(ctx, err)
+	}
+	if !cal.Range().Contains(in.Run.Session) {
+		return BeginRunResult{}, fail(ctx, cal.Check(in.Run.Session))
+	}
+	if !cal.IsSession(in.Run.Session) {
+		return BeginRunResult{Closed: true}, nil
+	}
+	closes, err := cal.Close(in.Run.Session)
+	if err != nil {
+		return BeginRunResult{}, fail(ctx, err)
+	}
+	if now := a.Now(); now.Before(closes) {
+		return BeginRunResult{}, fail(ctx, etf.Invalid("session",
+			fmt.Sprintf("%s closes %s only at %s", in.Run.Exchange, in.Run.Session, closes.Format(time.RFC3339)),
+			"start the run after the close"))
+	}
+	return BeginRunResult{}, nil
+}
+
+// RecordOutcomesInput carries how some ETFs of a run ended.
+type RecordOutcomesInput struct {
+	Run    string        `json:"run"`
+	Counts etf.RunCounts `json:"counts"` // of the whole run, as of now
+	ETFs   []etf.RunETF  `json:"etfs"`
+}
+
+// RecordOutcomes adds or replaces the run's rows of these ETFs. A repeat changes nothing.
+func (a *Recording) RecordOutcomes(ctx context.Context, in RecordOutcomesInput) error {
+	return fail(ctx, a.Store.RecordOutcomes(ctx, in.Run, in.Counts, in.ETFs))
+}
+
+// FinishRunInput says how a run ended.
+type FinishRunInput struct {
+	Run    string        `json:"run"`
+	Status etf.RunStatus `json:"status"`
+	Counts etf.RunCounts `json:"counts"`
+	Closed bool          `json:"closed,omitempty"`
+	Reason string        `json:"reason,omitempty"`
+}
+
+// FinishRun records how a run ended. A repeat changes nothing.
+func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) error {
+	return fail(ctx, a.Store.FinishRun(ctx, in.Run, in.Status, in.Counts, in.Closed, in.Reason))
+}

@@ -1,0 +1,86 @@
+package activities
+
+import (
+	"context"
+	"slices"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/quality"
+)
+
+// Validating judges staged rows.
+type Validating struct {
+	Fetches    Fetches
+	Judgements Judgements
+}
+
+// ValidateInput names a fetch to judge and the session the run is for.
+type ValidateInput struct {
+	Fetch    string       `json:"fetch"`
+	Symbol   etf.Symbol   `json:"symbol"`
+	Exchange etf.Exchange `json:"exchange"`
+	Session  etf.Session  `json:"session"`
+}
+
+// ValidateResult sums the findings up.
+type ValidateResult struct {
+	Findings int `json:"findings"`         // of every severity
+	Faults   int `json:"faults,omitempty"` // error-level ones among them
+	// QuarantinedNew: an error-level finding names the new session. OnNew are those findings, at most newFindings.
+	QuarantinedNew bool         `json:"quarantined_new,omitempty"`
+	OnNew          []FindingRef `json:"on_new,omitempty"`
+	Attempt        int32        `json:"attempt,omitempty"`
+}
+
+// FindingRef is a finding in short.
+type FindingRef struct {
+	ID       string `json:"id"`
+	Rule     string `json:"rule"`
+	Evidence string `json:"evidence"` // clipped
+}
+
+const (
+	// newFindings bounds the findings on the new session that are put before a person one by one. They are about
+	// the same row.
+	newFindings = 5
+	// evidenceText bounds the evidence in a result; the whole of it is in the table of findings.
+	evidenceText = 600
+)
+
+// Validate applies every rule to the rows a fetch staged and stores the findings and each row's verdict. Findings'
+// IDs follow from the fetch, so a repeat changes nothing.
+func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateResult, error) {
+	staged, err := a.Fetches.Staged(ctx, in.Fetch)
+	if err != nil {
+		return ValidateResult{}, fail(ctx, err)
+	}
+	report, err := quality.Check(quality.Input{
+		Symbol: in.Symbol, Exchange: in.Exchange, Session: in.Session, Initial: staged.Initial,
+		Bars: staged.Bars, Defects: staged.Defects, Basis: staged.Fetch.Basis,
+		Actions: slices.Concat(staged.Actions, staged.Splits), Known: staged.Known,
+	})
+	if err != nil {
+		return ValidateResult{}, fail(ctx, err)
+	}
+	result := ValidateResult{
+		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, Attempt: activity.GetInfo(ctx).Attempt,
+	}
+	for i := range report.Findings {
+		f := &report.Findings[i]
+		f.Fetch, f.FoundAt = in.Fetch, staged.Fetch.FetchedAt
+		f.ID = quality.FindingID(f.Symbol, f.Fetch, f.Rule, f.Sessions)
+		if f.Severity != etf.Fault {
+			continue
+		}
+		result.Faults++
+		if slices.Contains(f.Sessions, in.Session) && len(result.OnNew) < newFindings {
+			result.OnNew = append(result.OnNew, FindingRef{ID: f.ID, Rule: f.Rule, Evidence: Clip(f.Evidence, evidenceText)})
+		}
+	}
+	if err := a.Judgements.SaveFindings(ctx, in.Fetch, report.Findings, report.Verdicts); err != nil {
+		return ValidateResult{}, fail(ctx, err)
+	}
+	return result, nil
+}

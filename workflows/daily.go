@@ -1,0 +1,260 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/etf"
+)
+
+var recording *activities.Recording
+
+// Daily brings the ETFs of an exchange, all or some, up to one session. It pages through them, keeps at most FanOut
+// UpdateETF children open and counts how they end. It completes when every ETF has ended, with failed and quarantined
+// ones counted; it fails only when the run itself is impossible (a session that has not closed, an unknown symbol, a
+// database away for a day). It never waits for a person. Cancelling it cancels the updates under way, records
+// their outcomes and ends as cancelled.
+//
+// When the server suggests it, it continues as new with no update open, carrying the counts and the position.
+func Daily(ctx workflow.Context, in DailyInput) (DailyResult, error) {
+	d := newDaily(ctx, in)
+	err := workflow.SetQueryHandler(ctx, StatusQuery, func() (DailyStatus, error) { return d.status(), nil })
+	if err != nil {
+		return DailyResult{}, err
+	}
+	err = d.run(ctx)
+	return d.end(ctx, err)
+}
+
+// daily is the state of one run of Daily.
+type daily struct {
+	in   DailyInput
+	info etf.Run
+
+	fan      fanOut
+	pages    pager
+	recorder recorder
+
+	problems []etf.RunETF
+	shown    time.Time // when current details were last rendered
+}
+
+func newDaily(ctx workflow.Context, in DailyInput) *daily {
+	in.Symbols = SortedSymbols(in.Symbols)
+	d := &daily{in: in, info: etf.Run{
+		ID: in.Run(), Workflow: "daily", Exchange: in.Exchange, Session: in.Session, Symbols: in.Symbols,
+		Status: etf.RunRunning, StartedAt: workflow.GetInfo(ctx).WorkflowStartTime.UTC(),
+	}}
+	after := etf.Symbol("")
+	if p := in.Progress; p != nil {
+		d.info.Counts, d.info.StartedAt = p.Counts, p.StartedAt
+		d.problems, after = p.Problems, p.After
+	}
+	d.fan = fanOut{limit: FanOut}
+	d.pages = pager{exchange: in.Exchange, symbols: in.Symbols, after: after, begun: after}
+	d.recorder = recorder{run: d.info.ID}
+	return d
+}
+
+// run starts updates and takes in their ends until there is nothing left, the context is cancelled, the run proves
+// impossible, or the history is long enough.
+func (d *daily) run(ctx workflow.Context) error {
+	if d.in.Progress == nil {
+		if err := d.begin(ctx); err != nil {
+			return err
+		}
+	}
+	d.show(ctx)
+	for !d.info.Closed {
+		full := workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+		for !full && d.fan.free() && d.pages.has() {
+			d.start(ctx, d.pages.next())
+		}
+		if !full {
+			// The next page comes while this one's last updates are still open.
+			d.pages.ask(ctx)
+		}
+		d.recorder.flush(ctx, d.info.Counts, recordBatch)
+		if d.fan.idle() && (full || d.pages.done()) {
+			break
+		}
+		err := workflow.Await(ctx, func() bool { return d.fan.ready() || d.pages.ready() || d.recorder.ready() })
+		if err != nil {
+			return err
+		}
+		if err := d.takeIn(ctx); err != nil {
+			return err
+		}
+	}
+	if err := d.record(ctx); err != nil {
+		return err
+	}
+	if !d.info.Closed && !d.pages.done() {
+		d.pages.drop()
+		d.info.Counts.Due = d.info.Counts.Done()
+		return workflow.NewContinueAsNewError(ctx, DailyWorkflow, DailyInput{
+			Exchange: d.in.Exchange, Session: d.in.Session, Symbols: d.in.Symbols, Attempt: d.in.Attempt,
+			Progress: &DailyProgress{
+				After: d.pages.begun, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems,
+			},
+		})
+	}
+	return nil
+}
+
+// begin records the run and learns whether the exchange was open.
+func (d *daily) begin(ctx workflow.Context) error {
+	ctx = workflow.WithActivityOptions(ctx, storePolicy(d.in.Summary()))
+	var begun activities.BeginRunResult
+	err := workflow.ExecuteActivity(ctx, recording.BeginRun, activities.BeginRunInput{Run: d.info}).Get(ctx, &begun)
+	d.info.Closed = begun.Closed
+	return err
+}
+
+func (d *daily) start(ctx workflow.Context, due activities.DueETF) {
+	d.fan.start(ctx, UpdateETFInput{
+		Symbol: due.Symbol, Exchange: d.in.Exchange, Currency: due.Currency, Session: d.in.Session,
+		Sources: due.Sources, Run: d.info.ID,
+	})
+}
+
+// takeIn takes in everything that has become ready.
+func (d *daily) takeIn(ctx workflow.Context) error {
+	for _, row := range d.fan.collect(ctx) {
+		d.count(ctx, row)
+	}
+	if err := d.recorder.check(ctx); err != nil {
+		return err
+	}
+	n, err := d.pages.check(ctx)
+	if err != nil {
+		return err
+	}
+	d.info.Counts.Due += n
+	if workflow.Now(ctx).Sub(d.shown) >= detailsEvery {
+		d.show(ctx)
+	}
+	return nil
+}
+
+func (d *daily) count(ctx workflow.Context, row etf.RunETF) {
+	d.info.Counts.Add(row)
+	d.recorder.add(row)
+	switch row.Outcome {
+	case etf.OutcomeFailed, etf.OutcomeQuarantined, etf.OutcomeElsewhere:
+		d.problems = append(d.problems, row)
+		if extra := len(d.problems) - maxProblems; extra > 0 {
+			d.problems = slices.Delete(d.problems, 0, extra)
+		}
+		workflow.GetLogger(ctx).Info("ETF needs attention", "symbol", row.Symbol, "session", row.Session,
+			"outcome", row.Outcome, "stage", row.Stage, "type", row.ErrorType)
+	}
+}
+
+// record writes what is not recorded yet and waits until it is.
+func (d *daily) record(ctx workflow.Context) error {
+	for !d.recorder.empty() {
+		d.recorder.flush(ctx, d.info.Counts, 1)
+		if err := workflow.Await(ctx, d.recorder.ready); err != nil {
+			return err
+		}
+		if err := d.recorder.check(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end records how the run ended and turns it into the workflow's end.
+func (d *daily) end(ctx workflow.Context, err error) (DailyResult, error) {
+	if workflow.IsContinueAsNewError(err) {
+		return DailyResult{}, err
+	}
+	// What is left to do has to be done even though the run is cancelled.
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	switch {
+	case err == nil:
+		d.info.Status = etf.RunCompleted
+	case temporal.IsCanceledError(err):
+		d.info.Status = etf.RunCancelled
+		d.drain(ctx, drainPatience)
+	default:
+		d.info.Status, d.info.Error = etf.RunFailed, describe(err)
+		d.drain(ctx, 0)
+	}
+	if err != nil {
+		d.pages.drop()
+		if recordErr := d.record(ctx); recordErr != nil {
+			workflow.GetLogger(ctx).Error("outcomes not recorded", "error", recordErr)
+		}
+	}
+	d.show(ctx)
+	finishErr := d.finish(ctx)
+	switch {
+	case temporal.IsCanceledError(err):
+		return DailyResult{}, temporal.NewCanceledError()
+	case err != nil:
+		return DailyResult{}, temporal.NewNonRetryableApplicationError(d.info.Error, failureOf(err).Type, nil, d.info.Counts)
+	case finishErr != nil:
+		return DailyResult{}, finishErr
+	}
+	return DailyResult{Run: d.info.ID, Closed: d.info.Closed, Counts: d.info.Counts}, nil
+}
+
+// drain waits until no update is open; patience 0 waits for ever. Updates that outlast a cancelled run's patience are
+// recorded as cancelled: that is what they have been asked to be.
+func (d *daily) drain(ctx workflow.Context, patience time.Duration) {
+	deadline := workflow.Now(ctx).Add(patience)
+	for !d.fan.idle() {
+		if patience == 0 {
+			_ = workflow.Await(ctx, d.fan.ready) // the context is never cancelled
+		} else {
+			left := deadline.Sub(workflow.Now(ctx))
+			ok, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+				Timeout: max(left, time.Millisecond), TimerOptions: workflow.TimerOptions{Summary: "updates under way end"},
+			}, d.fan.ready)
+			if err != nil || !ok {
+				for _, row := range d.fan.abandon() {
+					d.count(ctx, row)
+				}
+				return
+			}
+		}
+		for _, row := range d.fan.collect(ctx) {
+			d.count(ctx, row)
+		}
+	}
+}
+
+func (d *daily) finish(ctx workflow.Context) error {
+	ctx = workflow.WithActivityOptions(ctx, storePolicy(fmt.Sprintf("%s %s: %s", d.in.Exchange, d.in.Session, d.info.Status)))
+	return workflow.ExecuteActivity(ctx, recording.FinishRun, activities.FinishRunInput{
+		Run: d.info.ID, Status: d.info.Status, Counts: d.info.Counts, Closed: d.info.Closed, Reason: d.info.Error,
+	}).Get(ctx, nil)
+}
+
+func (d *daily) status() DailyStatus {
+	return DailyStatus{
+		Run: d.info, Active: d.fan.active(), Recent: d.recorder.unrecorded(), Problems: slices.Clone(d.problems),
+	}
+}
+
+func (d *daily) show(ctx workflow.Context) {
+	d.shown = workflow.Now(ctx)
+	workflow.SetCurrentDetails(ctx, dailyDetails(d.status(), d.shown.Sub(d.info.StartedAt), len(d.pages.queue), d.pages.last))
+}
+
+// describe says in one line why a run was impossible.
+func describe(err error) string {
+	f := failureOf(err)
+	if f.Message == "" {
+		f.Message = errors.Unwrap(err).Error()
+	}
+	return activities.Clip(f.Message, 500)
+}

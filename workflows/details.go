@@ -1,0 +1,105 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Current details, the part of the Web UI that changes while a workflow runs: markdown, made by pure functions of
+// what the workflow knows. They stay under 8 KB whatever the number of ETFs.
+
+// dailyDetails renders a daily run. elapsed is the time since its start, waiting how many ETFs have been handed out
+// and not begun.
+func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bool) string {
+	var b strings.Builder
+	c := s.Run.Counts
+	fmt.Fprintf(&b, "**%s %s**: %s after %s\n\n", s.Run.Exchange, s.Run.Session, s.Run.Status, elapsed.Truncate(time.Second))
+	if s.Run.Closed {
+		b.WriteString("The exchange was closed: nothing was due.\n")
+		return b.String()
+	}
+	b.WriteString("| ETFs | |\n|---|---:|\n")
+	for _, line := range []struct {
+		name string
+		n    int
+	}{
+		{"updated", c.Updated}, {"unchanged", c.Unchanged}, {"quarantined", c.Quarantined}, {"failed", c.Failed},
+		{"elsewhere", c.Elsewhere}, {"cancelled", c.Cancelled}, {"under way", len(s.Active)}, {"waiting", waiting},
+	} {
+		fmt.Fprintf(&b, "| %s | %s |\n", line.name, thousands(line.n))
+	}
+	more := ""
+	if !lastPage {
+		more = "; more will be handed out"
+	}
+	fmt.Fprintf(&b, "\n%s of %s ended%s.\n", thousands(c.Done()), thousands(c.Due), more)
+	fmt.Fprintf(&b, "Rows: %s new, %s unchanged, %s revised. Forecasts: %s.\n",
+		thousands(c.New), thousands(c.Same), thousands(c.Revised), thousands(c.Forecasts))
+	if s.Run.Error != "" {
+		fmt.Fprintf(&b, "\n%s\n", cell(s.Run.Error, 500))
+	}
+	if len(s.Problems) > 0 {
+		b.WriteString("\n| needs attention | stage | outcome | why |\n|---|---|---|---|\n")
+		for _, p := range s.Problems {
+			why := p.ErrorMessage
+			if p.ErrorType != "" {
+				why = p.ErrorType + ": " + why
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.Symbol, p.Stage, p.Outcome, cell(why, 160))
+		}
+		fmt.Fprintf(&b, "\nThe newest %d at most; all are in the run `%s`.\n", maxProblems, s.Run.ID)
+	}
+	return b.String()
+}
+
+func tickDetails(in TickInput, sessions []TickSession, waiting []etf.Session) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Due on **%s** at %s:\n\n", in.Exchange, in.Nominal.UTC().Format(time.RFC3339))
+	if len(sessions)+len(waiting) == 0 {
+		b.WriteString("nothing so far.\n")
+		return b.String()
+	}
+	b.WriteString("| session | run | |\n|---|---|---|\n")
+	for _, s := range sessions {
+		state := string(s.Status)
+		if s.Elsewhere {
+			state += ", was already there"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", s.Session, s.Run, state)
+	}
+	for _, s := range waiting {
+		fmt.Fprintf(&b, "| %s | | waiting |\n", s)
+	}
+	return b.String()
+}
+
+func findingDetails(in ResolveFindingInput) string {
+	return fmt.Sprintf("**%s %s**: rule `%s`\n\n%s\n\nWaiting for a decision: send the update `%s` with\n\n"+
+		"```json\n{\"decision\": \"accept\", \"by\": \"your name\", \"why\": \"the reason\"}\n```\n\n"+
+		"`accept`: the rows are right and are used from now on. `reject`: they are wrong and stay out. After an accept, "+
+		"run the session again (`--rerun`) for its forecast.\n",
+		in.Symbol, in.Session, in.Rule, cell(in.Evidence, 1000), DecideUpdate)
+}
+
+func decidedDetails(f etf.Finding) string {
+	return fmt.Sprintf("**%s**: rule `%s`: %s by %s\n\n%s\n", f.Symbol, f.Rule, f.Decision, cell(f.By, 100), cell(f.Why, 1000))
+}
+
+// cell makes text fit for a markdown table: one line, no column separators, bounded.
+func cell(s string, n int) string {
+	s = strings.Join(strings.Fields(s), " ")
+	return strings.ReplaceAll(activities.Clip(s, n), "|", "\\|")
+}
+
+// thousands writes 12345 as 12,345.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

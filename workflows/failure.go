@@ -1,0 +1,78 @@
+package workflows
+
+import (
+	"errors"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// failure is what a workflow knows of an activity or child that did not succeed. Decisions look at Type only.
+type failure struct {
+	Type    string
+	Message string
+	Attempt int
+}
+
+// failureOf reads an activity's or a child's error. A cancellation is not a failure: ask temporal.IsCanceledError
+// first.
+func failureOf(err error) failure {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		f := failure{Type: app.Type(), Message: app.Message()}
+		var detail activities.ErrorDetail
+		if app.HasDetails() && app.Details(&detail) == nil {
+			f.Attempt = int(detail.Attempt)
+		}
+		return f
+	}
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) {
+		if timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START {
+			return failure{Type: activities.TypeNoWorker, Message: "no worker took the task in time"}
+		}
+		// Behind a timeout of all attempts together stands the reason the last one failed, if it did.
+		if cause := errors.Unwrap(timeout); cause != nil {
+			if f := failureOf(cause); f.Type != activities.TypeInternal {
+				return f
+			}
+		}
+		return failure{Type: activities.TypeTimedOut, Message: "no attempt ended in time"}
+	}
+	return failure{Type: activities.TypeInternal, Message: activities.Clip(err.Error(), 500)}
+}
+
+// nextSource reports whether asking another source may help.
+func (f failure) nextSource() bool {
+	return activities.IsSourceError(f.Type) || f.Type == activities.TypeNoWorker
+}
+
+// updateError ends an update as failed, so that the Web UI shows it so. Its detail is the etf.RunETF, from which the
+// parent reads how far it came.
+func updateError(r etf.RunETF) error {
+	return temporal.NewApplicationErrorWithOptions(r.ErrorMessage, r.ErrorType, temporal.ApplicationErrorOptions{
+		NonRetryable: true,
+		Details:      []any{r},
+	})
+}
+
+// runStatusOf reads how a child daily run ended.
+func runStatusOf(err error) etf.RunStatus {
+	var terminated *temporal.TerminatedError
+	var timeout *temporal.TimeoutError
+	switch {
+	case err == nil:
+		return etf.RunCompleted
+	case temporal.IsCanceledError(err):
+		return etf.RunCancelled
+	case errors.As(err, &terminated):
+		return etf.RunTerminated
+	case errors.As(err, &timeout):
+		return etf.RunTimedOut
+	default:
+		return etf.RunFailed
+	}
+}

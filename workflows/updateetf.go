@@ -1,0 +1,234 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// UpdateETF brings one ETF up to one session: fetch, validate, persist, forecast. On the normal path that is four
+// activities and nothing else. It ends
+//
+//   - completed with outcome updated or unchanged;
+//   - completed with outcome quarantined when an error-level finding names the new session: a ResolveFinding waits
+//     for a person, this does not;
+//   - failed with an application error whose type says why and whose detail is the etf.RunETF;
+//   - cancelled, with the etf.RunETF as the detail.
+//
+// What an activity stored stays stored however the workflow ends, and a later update goes on from there.
+func UpdateETF(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
+	u := &update{in: in, row: etf.RunETF{
+		Symbol: in.Symbol, Session: in.Session, Stage: etf.StageFetch, Outcome: etf.OutcomeRunning,
+	}}
+	err := workflow.SetQueryHandler(ctx, StatusQuery, func() (etf.RunETF, error) { return u.row, nil })
+	if err != nil {
+		return u.row, err
+	}
+	err = u.chain(ctx)
+	return u.end(ctx, err)
+}
+
+type update struct {
+	in  UpdateETFInput
+	row etf.RunETF
+}
+
+var (
+	fetching    *activities.Fetching
+	validating  *activities.Validating
+	persisting  *activities.Persisting
+	forecasting *activities.Forecasting
+)
+
+func (u *update) chain(ctx workflow.Context) error {
+	fetched, err := u.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	var judged activities.ValidateResult
+	if !fetched.Empty {
+		if judged, err = u.validate(ctx, fetched.Fetch); err != nil {
+			return err
+		}
+		if err = u.persist(ctx, fetched); err != nil {
+			return err
+		}
+	}
+	if judged.QuarantinedNew {
+		u.row.Outcome = etf.OutcomeQuarantined
+		return u.askPerson(ctx, judged.OnNew)
+	}
+	if !fetched.HasSession {
+		return temporal.NewNonRetryableApplicationError(
+			fmt.Sprintf("no source has %s of %s yet", u.in.Session, u.in.Symbol), activities.TypeSessionMissing, nil,
+			activities.ErrorDetail{Attempt: int32(u.row.Attempts)})
+	}
+	if err = u.forecast(ctx); err != nil {
+		return err
+	}
+	u.row.Stage, u.row.Outcome = etf.StageDone, etf.OutcomeUnchanged
+	if u.row.New+u.row.Revised > 0 {
+		u.row.Outcome = etf.OutcomeUpdated
+	}
+	return nil
+}
+
+// fetch asks the sources in order until one has the session. Where none has, the answer of the most preferred one
+// that gave any is used: it may fill older gaps. Its error is that of the most preferred source.
+func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
+	var best *activities.FetchResult
+	var bestSource string
+	var first error
+	for _, ref := range u.in.Sources {
+		result, err := u.fetchFrom(ctx, ref)
+		switch {
+		case err == nil && result.HasSession:
+			u.row.Source = ref.Name
+			return result, nil
+		case err == nil:
+			if best == nil {
+				best, bestSource = &result, ref.Name
+			}
+		case temporal.IsCanceledError(err) || !failureOf(err).nextSource():
+			return activities.FetchResult{}, err
+		default:
+			workflow.GetLogger(ctx).Warn("source gives nothing", "source", ref.Name, "error", err)
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	switch {
+	case best != nil:
+		u.row.Source = bestSource
+		return *best, nil
+	case first != nil:
+		return activities.FetchResult{}, first
+	default:
+		return activities.FetchResult{}, temporal.NewNonRetryableApplicationError(
+			fmt.Sprintf("%s has no source", u.in.Symbol), activities.TypeInvalid, nil)
+	}
+}
+
+// fetchFrom asks one source, and again after each of its waits while the session is missing from its answers.
+func (u *update) fetchFrom(ctx workflow.Context, ref etf.SourceRef) (activities.FetchResult, error) {
+	input := activities.FetchInput{
+		Symbol: u.in.Symbol, Exchange: u.in.Exchange, Currency: u.in.Currency, Session: u.in.Session,
+		Ref: ref.Ref, Run: u.in.Run,
+	}
+	options := fetchPolicy(ref.Name, fmt.Sprintf("%s %s from %s", u.in.Symbol, u.in.Session, ref.Name))
+	waits := missingWaits(ref.Name)
+	for try := 0; ; try++ {
+		var result activities.FetchResult
+		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), fetching.Fetch, input).Get(ctx, &result)
+		if err != nil {
+			return result, err
+		}
+		u.row.Attempts = int(result.Attempt)
+		if result.HasSession || try == len(waits) {
+			return result, nil
+		}
+		if err := u.waitForSession(ctx, ref.Name, waits[try]); err != nil {
+			return result, err
+		}
+	}
+}
+
+func (u *update) waitForSession(ctx workflow.Context, source string, wait time.Duration) error {
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s has no %s of %s yet; asked again in %s.", source, u.in.Session, u.in.Symbol, wait))
+	defer workflow.SetCurrentDetails(ctx, "")
+	return workflow.NewTimerWithOptions(ctx, wait, workflow.TimerOptions{
+		Summary: fmt.Sprintf("%s has no %s yet", source, u.in.Session),
+	}).Get(ctx, nil)
+}
+
+func (u *update) validate(ctx workflow.Context, fetch string) (activities.ValidateResult, error) {
+	u.row.Stage, u.row.Attempts = etf.StageValidate, 0
+	ctx = workflow.WithActivityOptions(ctx, storePolicy(fmt.Sprintf("%s %s", u.in.Symbol, u.in.Session)))
+	var result activities.ValidateResult
+	err := workflow.ExecuteActivity(ctx, validating.Validate, activities.ValidateInput{
+		Fetch: fetch, Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: u.in.Session,
+	}).Get(ctx, &result)
+	if err == nil {
+		u.row.Findings, u.row.Attempts = result.Findings, int(result.Attempt)
+	}
+	return result, err
+}
+
+func (u *update) persist(ctx workflow.Context, fetched activities.FetchResult) error {
+	u.row.Stage, u.row.Attempts = etf.StagePersist, 0
+	ctx = workflow.WithActivityOptions(ctx, storePolicy(fmt.Sprintf("%s %s: %d rows", u.in.Symbol, u.in.Session, fetched.Rows)))
+	var result activities.PersistResult
+	err := workflow.ExecuteActivity(ctx, persisting.Persist, activities.PersistInput{Fetch: fetched.Fetch}).Get(ctx, &result)
+	if err == nil {
+		u.row.New, u.row.Unchanged, u.row.Revised = result.New, result.Unchanged, result.Revised
+		u.row.Quarantined, u.row.Attempts = result.Quarantined, int(result.Attempt)
+	}
+	return err
+}
+
+func (u *update) forecast(ctx workflow.Context) error {
+	u.row.Stage, u.row.Attempts = etf.StageForecast, 0
+	ctx = workflow.WithActivityOptions(ctx, fitPolicy(fmt.Sprintf("%s from %s", u.in.Symbol, u.in.Session)))
+	var result activities.ForecastResult
+	err := workflow.ExecuteActivity(ctx, forecasting.Forecast, activities.ForecastInput{
+		Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: u.in.Session, Run: u.in.Run,
+	}).Get(ctx, &result)
+	if err == nil {
+		u.row.Forecasts, u.row.Attempts = result.Appended, int(result.Attempt)
+	}
+	return err
+}
+
+// askPerson starts a ResolveFinding for each finding on the new session and waits only until they are started.
+func (u *update) askPerson(ctx workflow.Context, findings []activities.FindingRef) error {
+	for _, f := range findings {
+		input := ResolveFindingInput{
+			Finding: f.ID, Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: u.in.Session,
+			Rule: f.Rule, Evidence: f.Evidence, Run: u.in.Run,
+		}
+		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+			WorkflowID:            FindingID(f.ID),
+			TaskQueue:             TaskQueue,
+			ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+			WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+			TypedSearchAttributes: input.SearchAttributes(),
+			StaticSummary:         input.Summary(),
+			StaticDetails:         input.Details(),
+		}), ResolveFindingWorkflow, input)
+		err := child.GetChildWorkflowExecution().Get(ctx, nil)
+		if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// end turns what the chain came to into the workflow's end.
+func (u *update) end(ctx workflow.Context, err error) (etf.RunETF, error) {
+	cancelled := temporal.IsCanceledError(err)
+	switch {
+	case cancelled:
+		u.row.Outcome = etf.OutcomeCancelled
+	case err != nil:
+		f := failureOf(err)
+		u.row.Outcome, u.row.ErrorType, u.row.ErrorMessage = etf.OutcomeFailed, f.Type, f.Message
+		u.row.Attempts = max(u.row.Attempts, f.Attempt)
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, OutcomeAttribute.ValueSet(string(u.row.Outcome))); err != nil {
+		return u.row, err
+	}
+	switch {
+	case cancelled:
+		return u.row, temporal.NewCanceledError(u.row)
+	case err != nil:
+		return u.row, updateError(u.row)
+	}
+	return u.row, nil
+}
