@@ -38,10 +38,11 @@
 // A date is YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD or YYYY.MM.DD, alone or before a time; the civil date is taken as
 // written and the offset of the time ignored: "2024-01-10 00:00:00-05:00" is the session 2024-01-10.
 //
-// A number of up to 8 decimals is taken exactly, "1,234,500" as 1234500. Two kinds of noise are taken off prices: one
-// of more than 8 decimals came through binary floats and is rounded to 4 decimals (6 below a price of 1); one of 5
-// to 8 decimals that is just how a 32-bit float of 4 decimals prints (323.540009) is read as that (323.54). Real
-// fractions (45.71875) stay.
+// A number of up to 8 decimals is taken exactly, "1,234,500" as 1234500. Two kinds of noise are taken off prices. One
+// of more than 8 decimals came through binary floats and is rounded to 4 decimals, 6 below a price of 1 (a 32-bit
+// float of 1000 or more, which does not reach to 4 decimals, first to the shortest decimal it stands for). One of 5
+// to 8 decimals that is just how a 32-bit float of at most 4 decimals prints is read as that: 323.540009 is 323.54.
+// Real fractions (45.71875) stay.
 //
 // A split column holds new shares per old share: 4.0 is 4:1, 0.2 is 1:5; 0, 1 and empty mean none.
 //

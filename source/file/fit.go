@@ -181,7 +181,17 @@ func (t *table) betterColumns(body []byte) string {
 					if o == h || o == l || o == c || h == l || h == c || l == c {
 						continue
 					}
-					if night, ok := fits(values[o], values[h], values[l], values[c]); ok && night < bestNight {
+					night, ok := fits(values[o], values[h], values[l], values[c])
+					if !ok {
+						continue
+					}
+					// Few rows fit many ways: what the header says counts for something.
+					for i, r := range [4]role{open, high, low, closing} {
+						if t.columns.at[r] != [4]int{o, h, l, c}[i] {
+							night *= 1.25
+						}
+					}
+					if night < bestNight {
 						best, found, bestNight = [4]int{o, h, l, c}, true, night
 					}
 				}

@@ -3,6 +3,7 @@ package file
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -57,6 +58,12 @@ func parsePrice(s string) (etf.Price, error) {
 		return etf.ParsePrice(s)
 	}
 	if decimals > 8 {
+		if point >= 4 { // from 1024 on, 32 bits don't reach to 4 decimals: 1743.18 prints as 1743.1800537109375
+			if f, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(f-float64(float32(f))) <= 1e-12*math.Abs(f) {
+				p, err := etf.ParsePrice(strconv.FormatFloat(f, 'f', -1, 32))
+				return p.RoundTo(4), err
+			}
+		}
 		keep, unit := 4, etf.Price(10_000)
 		if whole := strings.TrimLeft(s[:point], "+-0"); whole == "" {
 			keep, unit = 6, 100
@@ -74,15 +81,12 @@ func parsePrice(s string) (etf.Price, error) {
 		}
 		return p, err
 	}
-	p, err := etf.ParsePrice(s)
-	if err != nil {
-		return 0, err
+	if f, err := strconv.ParseFloat(s, 64); err == nil && strconv.FormatFloat(float64(float32(f)), 'f', decimals, 64) == strings.TrimPrefix(s, "+") {
+		if p, err := etf.ParsePrice(strconv.FormatFloat(f, 'f', -1, 32)); err == nil && p == p.RoundTo(4) {
+			return p, nil
+		}
 	}
-	short := p.RoundTo(4)
-	if strconv.FormatFloat(float64(float32(short.Float())), 'f', decimals, 64) == strings.TrimPrefix(s, "+") {
-		return short, nil
-	}
-	return p, nil
+	return etf.ParsePrice(s)
 }
 
 func parseVolume(s string) (etf.Volume, error) {

@@ -1,0 +1,129 @@
+package file
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"testing"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+func TestParsePrice(t *testing.T) {
+	for text, want := range map[string]string{
+		"26775":              "26775",
+		"43.96875":           "43.96875", // an old fraction, 31/32
+		"1,234,500.25":       "1234500.25",
+		"-380":               "-380",
+		"661.8200073242188":  "661.82",      // float32 of 661.82
+		"662.3699951171875":  "662.37",      // float32 of 662.37
+		"11.222222328186035": "11.2222",     // 101/9 in float32
+		"102.37999999999999": "102.38",      // float64 arithmetic
+		"14.5500004291534":   "14.55",       // float32 cut at 15 digits
+		"323.540009":         "323.54",      // float32 of 323.54 in 6 decimals
+		"45.718750":          "45.71875",    // 23/32 in 6 decimals is no noise
+		"0.14550000429153":   "0.1455",      // float32 of 0.1455
+		"0.0123456789012":    "0.012346",    // 6 decimals below 1
+		"9.999999999999":     "10",          // rounding carries
+		"-9.999999999999":    "-10",         // away from zero
+		"0.99999999999":      "1",           //
+		"12.34567":           "12.34567",    // not how a float32 of 12.3457 prints
+		"12.12345678":        "12.12345678", // 8 decimals are exact
+		"1.5e3":              "1500",
+	} {
+		got, err := parsePrice(text)
+		if err != nil || got != etf.MustPrice(want) {
+			t.Errorf("%s is %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"abc", "1.2.3", "1.123456789x", "1,23", ",123", "1,2345", "1.5,000", "0x10", "1_000", "Inf", "1.1234567890.1", "99999999999999"} {
+		if got, err := parsePrice(text); err == nil {
+			t.Errorf("%s is read as %s", text, got)
+		}
+	}
+}
+
+// Whatever the noise, the price is within half a unit of the decimals kept, and a price of cents is met exactly.
+func TestFloatNoise(t *testing.T) {
+	for cents := int64(100); cents < 5_000_000; cents += 7919 {
+		want := etf.Price(cents * 1e6)
+		f := float64(cents) / 100
+		for _, text := range []string{
+			strconv.FormatFloat(float64(float32(f)), 'f', -1, 64),
+			fmt.Sprintf("%.6f", float64(float32(f))),
+			fmt.Sprintf("%.12f", math.Nextafter(f, 0)),
+		} {
+			if got, err := parsePrice(text); err != nil || got != want {
+				t.Fatalf("%s is %s, %v; want %s", text, got, err, want)
+			}
+		}
+	}
+}
+
+func TestParseDate(t *testing.T) {
+	for text, want := range map[string]string{
+		"2025-09-26":                "2025-09-26",
+		"20250926":                  "2025-09-26",
+		"2025/09/26":                "2025-09-26",
+		"2025.09.26":                "2025-09-26",
+		"2024-01-10 00:00:00-05:00": "2024-01-10", // as written, whatever the offset
+		"2024-01-10 23:30:00+14:00": "2024-01-10",
+		"2018-01-05T00:00:00.000Z":  "2018-01-05",
+		"2024-02-29":                "2024-02-29",
+		"20250926 000000":           "2025-09-26",
+	} {
+		if got, err := parseDate(text); err != nil || got.String() != want {
+			t.Errorf("%s is %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "2025", "09/26/2025", "26.09.2025", "2025-13-01", "2025-00-01", "2025-02-29", "2025-09-00", "2025-9-26", "1758844800", "2025-09/26", "1899-12-31", "2201-01-01", "2025-09-26x", "2025-09-26 drop", "٢٠٢٥-٠٩-٢٦"} {
+		if got, err := parseDate(text); err == nil {
+			t.Errorf("%s is read as %s", text, got)
+		}
+	}
+}
+
+func TestParseRatio(t *testing.T) {
+	for text, want := range map[string][2]int64{
+		"0": {}, "1": {}, "1.0": {}, "0.0": {},
+		"4.0":                 {4, 1},
+		"0.2":                 {1, 5},
+		"1.5":                 {3, 2},
+		"0.0125":              {1, 80},
+		"1.281":               {1281, 1000}, // a spin-off: exact where the denominator allows
+		"0.33333333":          {1, 3},
+		"0.3333":              {1, 3},
+		"0.06666666666666667": {1, 15},
+		"1.33333333":          {4, 3},
+		"0.123457":            {10, 81}, // 10/81 = 0.12345679
+	} {
+		num, den, err := parseRatio(text)
+		if err != nil || (num != want[0] && want != [2]int64{}) || num != want[0] || (num != 0 && den != want[1]) {
+			t.Errorf("%s is %d:%d, %v; want %d:%d", text, num, den, err, want[0], want[1])
+		}
+	}
+	for _, text := range []string{"-2", "2:1", "x"} {
+		if num, den, err := parseRatio(text); err == nil {
+			t.Errorf("%s is read as %d:%d", text, num, den)
+		}
+	}
+}
+
+// Every ratio of small numbers is found again from how it is written, in 8 decimals or as a float64.
+func TestRatiosComeBack(t *testing.T) {
+	for num := int64(1); num <= 60; num++ {
+		for den := int64(1); den <= 60; den++ {
+			if num == den {
+				continue
+			}
+			g := gcd(num, den)
+			f := float64(num) / float64(den)
+			for _, text := range []string{fmt.Sprintf("%.8f", f), strconv.FormatFloat(f, 'f', -1, 64)} {
+				n, d, err := parseRatio(text)
+				if err != nil || n != num/g || d != den/g {
+					t.Fatalf("%s is %d:%d, %v; want %d:%d", text, n, d, err, num/g, den/g)
+				}
+			}
+		}
+	}
+}
