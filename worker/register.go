@@ -1,0 +1,38 @@
+package worker
+
+import (
+	"time"
+
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// RegisterWorkflows registers the workflows under their wire names.
+func RegisterWorkflows(r sdkworker.WorkflowRegistry) {
+	r.RegisterWorkflowWithOptions(workflows.Tick, workflow.RegisterOptions{Name: workflows.TickWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.Daily, workflow.RegisterOptions{Name: workflows.DailyWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.UpdateETF, workflow.RegisterOptions{Name: workflows.UpdateETFWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.ResolveFinding, workflow.RegisterOptions{Name: workflows.ResolveFindingWorkflow})
+}
+
+// The activities' wire names are their methods' names: a workflow that calls a method by reference and a worker that
+// registers it agree without either knowing the other.
+
+func registerMain(r sdkworker.ActivityRegistry, d Deps, watcher activities.Watcher, now func() time.Time) {
+	r.RegisterActivity(&activities.Recording{Store: d.Store, Now: now})
+	r.RegisterActivity(&activities.Planning{Registry: d.Store, Runs: d.Store, Watcher: watcher})
+	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Judgements: d.Store})
+	r.RegisterActivity(&activities.Persisting{Store: d.Store})
+	r.RegisterActivity(&activities.Deciding{Store: d.Store})
+}
+
+func registerFit(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
+	r.RegisterActivity(&activities.Forecasting{Store: d.Store, Models: d.Models, CodeVersion: d.CodeVersion, Now: now})
+}
+
+func registerSource(r sdkworker.ActivityRegistry, d Deps, source activities.Source, now func() time.Time) {
+	r.RegisterActivity(&activities.Fetching{Store: d.Store, Source: source, Now: now})
+}

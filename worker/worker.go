@@ -1,0 +1,103 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	sdkworker "go.temporal.io/sdk/worker"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// Deps are what the activities work with. All but Observe, Now and Started are needed.
+type Deps struct {
+	Store       activities.Store
+	Sources     []activities.Source
+	Models      []activities.Model
+	CodeVersion string // of the running program; part of every forecast's identity
+	Log         *slog.Logger
+	// Observe is told of every activity that has ended; for metrics. May be nil.
+	Observe func(Activity)
+	// Now is the clock; nil means the machine's.
+	Now func() time.Time
+	// Started is called once, when every worker polls. May be nil.
+	Started func()
+}
+
+// Run serves every task queue until ctx ends, then lets running activities end within Options.StopTimeout. It waits
+// for nothing first: give it a client from Connect and a namespace that went through EnsureSearchAttributes. It
+// returns nil after a stop by ctx, and an error when a worker can't start or can't go on.
+func Run(ctx context.Context, c client.Client, deps Deps, options Options) error {
+	if deps.Store == nil || len(deps.Models) == 0 || len(deps.Sources) == 0 || deps.CodeVersion == "" || deps.Log == nil {
+		return etf.Invalid("deps", "a worker needs a store, sources, models, a code version and a log", "hand all of them in")
+	}
+	options = options.withDefaults()
+	now := deps.Now
+	if now == nil {
+		now = time.Now
+	}
+	sdkworker.SetStickyWorkflowCacheSize(options.CacheSize)
+
+	fatal := make(chan error, 1)
+	finish := func(s sdkworker.Options, queue string) sdkworker.Options {
+		s.OnFatalError = func(err error) {
+			select {
+			case fatal <- fmt.Errorf("worker on task queue %s gave up: %w", queue, err):
+			default: // one reason is enough
+			}
+		}
+		if deps.Observe != nil {
+			s.Interceptors = []interceptor.WorkerInterceptor{&observer{queue: queue, tell: deps.Observe}}
+		}
+		return s
+	}
+
+	main := sdkworker.New(c, workflows.TaskQueue, finish(options.Main(), workflows.TaskQueue))
+	RegisterWorkflows(main)
+	registerMain(main, deps, &watcher{client: c}, now)
+	fit := sdkworker.New(c, workflows.FitTaskQueue, finish(options.Fit(), workflows.FitTaskQueue))
+	registerFit(fit, deps, now)
+	workers := []sdkworker.Worker{main, fit}
+	for _, s := range deps.Sources {
+		queue := workflows.SourceTaskQueue(s.Name())
+		w := sdkworker.New(c, queue, finish(options.Source(s.Name()), queue))
+		registerSource(w, deps, s, now)
+		workers = append(workers, w)
+	}
+
+	started := 0
+	defer func() { stopAll(workers[:started]) }()
+	for _, w := range workers {
+		if err := w.Start(); err != nil {
+			return etf.Wrap(etf.KindUnavailable, err, "starting the workers")
+		}
+		started++
+	}
+	deps.Log.Info("workers started", "task_queues", len(workers), "fits_at_once", options.Cores)
+	if deps.Started != nil {
+		deps.Started()
+	}
+	select {
+	case <-ctx.Done():
+		deps.Log.Info("workers stopping", "at_most", options.StopTimeout)
+		return nil
+	case err := <-fatal:
+		return err
+	}
+}
+
+// stopAll stops side by side: one after another could take StopTimeout times their number.
+func stopAll(workers []sdkworker.Worker) {
+	var wg sync.WaitGroup
+	for _, w := range workers {
+		wg.Go(w.Stop)
+	}
+	wg.Wait()
+}
