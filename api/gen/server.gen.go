@@ -163,6 +163,14 @@ type FieldError struct {
 	Remedy  *string `json:"remedy,omitempty"`
 }
 
+// Firing defines model for Firing.
+type Firing struct {
+	// ScheduledAt The time the schedule meant.
+	ScheduledAt time.Time `json:"scheduled_at"`
+	StartedAt   time.Time `json:"started_at"`
+	WorkflowId  string    `json:"workflow_id"`
+}
+
 // Forecast One model's forecast of the close from one origin, in the ETF's currency on the shares of the origin session, and
 // what made it.
 type Forecast struct {
@@ -483,11 +491,7 @@ type Schedule struct {
 	Paused bool   `json:"paused"`
 
 	// Recent The last times it fired, the newest last.
-	Recent []struct {
-		ScheduledAt time.Time `json:"scheduled_at"`
-		StartedAt   time.Time `json:"started_at"`
-		WorkflowId  string    `json:"workflow_id"`
-	} `json:"recent"`
+	Recent []Firing `json:"recent"`
 
 	// TimeZone Example: America/New_York
 	TimeZone string `json:"time_zone"`
@@ -607,9 +611,6 @@ type ListBarsParams struct {
 
 	// Limit How many bars at most. CSV has no default.
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Accept application/json or text/csv.
-	Accept *string `json:"Accept,omitempty"`
 
 	// IfNoneMatch ETags the client holds; answers 304 when one is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
@@ -857,21 +858,6 @@ func (w *ServerInterfaceWrapper) ListBars(ctx echo.Context) error {
 	}
 
 	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Accept" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {
-		var Accept string
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Accept", valueList[0], &Accept, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept: %s", err))
-		}
-
-		params.Accept = &Accept
-	}
 	// ------------- Optional header parameter "If-None-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
 		var IfNoneMatch IfNoneMatch

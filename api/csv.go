@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+const csvHeader = "session,open,high,low,close,adj_close,volume,basis,source,quarantined,data_version,known_from\n"
+
+// csvChunk is how many bytes are gathered before they are sent.
+const csvChunk = 64 << 10
+
+// barsCSV answers with bars as CSV, sent as they are read: the memory it takes does not depend on their number.
+type barsCSV struct {
+	ctx    context.Context //nolint:containedctx // the generated interface hands none to the answer
+	store  Store
+	symbol etf.Symbol
+	window etf.Window
+	limit  int // 0 = all
+	etag   string
+}
+
+// errEnough ends the reading at the limit.
+var errEnough = errors.New("enough bars")
+
+// VisitListBarsResponse implements gen.ListBarsResponseObject. Nothing is sent before the first chunk is full, so an
+// error until then is still answered with a problem document.
+func (b barsCSV) VisitListBarsResponse(w http.ResponseWriter) error {
+	sender := http.NewResponseController(w)
+	buf := append(make([]byte, 0, csvChunk+1024), csvHeader...)
+	begun := false
+	send := func() error {
+		if !begun {
+			w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+			w.Header().Set("ETag", b.etag)
+			w.WriteHeader(http.StatusOK)
+			begun = true
+		}
+		// A slow reader has a minute for each chunk, not for the whole. Without a real connection there is no deadline.
+		if err := sender.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return err
+		}
+		_, err := w.Write(buf)
+		buf = buf[:0]
+		return err
+	}
+	n := 0
+	err := b.store.EachBar(b.ctx, b.symbol, b.window, func(bar etf.StoredBar) error {
+		buf = appendCSV(buf, bar)
+		if n++; n == b.limit {
+			return errEnough
+		}
+		if len(buf) >= csvChunk {
+			return send()
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	return send()
+}
+
+// appendCSV appends one line. No field can hold a comma, a quote or a line break: they are numbers, dates and names.
+func appendCSV(buf []byte, b etf.StoredBar) []byte {
+	add := func(text string) { buf = append(append(buf, text...), ',') }
+	add(b.Session.String())
+	for _, p := range []etf.Price{b.Open, b.High, b.Low, b.Close} {
+		add(p.String())
+	}
+	if b.AdjClose != 0 {
+		buf = append(buf, b.AdjClose.String()...)
+	}
+	buf = append(buf, ',')
+	add(b.Volume.String())
+	add(string(b.Basis))
+	add(b.Source)
+	add(strconv.FormatBool(b.Quarantined))
+	add(strconv.FormatInt(b.DataVersion, 10))
+	buf = b.KnownFrom.UTC().AppendFormat(buf, time.RFC3339Nano)
+	return append(buf, '\n')
+}

@@ -1,0 +1,89 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// A cursor is opaque to clients: base64url of "<8 hex of the query's hash>~<position>". The hash makes a cursor of
+// another query useless; it is no signature, since a forged position reads nothing a query could not.
+
+func encodeCursor(query []string, position string) *string {
+	text := base64.RawURLEncoding.EncodeToString([]byte(queryHash(query) + "~" + position))
+	return &text
+}
+
+// decodeCursor returns the position in the cursor, "" without one. Errors are KindInvalid with Field "cursor".
+func decodeCursor(query []string, cursor *string) (position string, err error) {
+	if cursor == nil {
+		return "", nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(*cursor)
+	hash, position, ok := strings.Cut(string(raw), "~")
+	if err != nil || !ok || position == "" || len(*cursor) > 512 {
+		return "", badCursor()
+	}
+	if hash != queryHash(query) {
+		return "", etf.Invalid("cursor", "this cursor belongs to another query", "use a cursor with the query it came from, or leave it out to begin again")
+	}
+	return position, nil
+}
+
+func badCursor() error {
+	return etf.Invalid("cursor", "this is not a cursor", "use the next_cursor of the page before, or leave it out to begin again")
+}
+
+func queryHash(query []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(query, "\x00")))
+	return hex.EncodeToString(sum[:4])
+}
+
+func symbolCursor(query []string, cursor *string) (etf.Symbol, error) {
+	position, err := decodeCursor(query, cursor)
+	if err != nil || position == "" {
+		return "", err
+	}
+	symbol, err := etf.ParseSymbol(position)
+	if err != nil {
+		return "", badCursor()
+	}
+	return symbol, nil
+}
+
+func sessionCursor(query []string, cursor *string) (etf.Session, error) {
+	position, err := decodeCursor(query, cursor)
+	if err != nil || position == "" {
+		return 0, err
+	}
+	session, err := etf.ParseSession(position)
+	if err != nil {
+		return 0, badCursor()
+	}
+	return session, nil
+}
+
+func encodeRunCursor(query []string, c etf.RunCursor) *string {
+	if c == (etf.RunCursor{}) {
+		return nil
+	}
+	return encodeCursor(query, c.StartedAt.UTC().Format(time.RFC3339Nano)+"~"+c.ID)
+}
+
+func runCursor(query []string, cursor *string) (etf.RunCursor, error) {
+	position, err := decodeCursor(query, cursor)
+	if err != nil || position == "" {
+		return etf.RunCursor{}, err
+	}
+	at, id, ok := strings.Cut(position, "~")
+	startedAt, err := time.Parse(time.RFC3339Nano, at)
+	if _, idErr := workflows.ParseRunID(id); !ok || err != nil || idErr != nil {
+		return etf.RunCursor{}, badCursor()
+	}
+	return etf.RunCursor{StartedAt: startedAt.UTC(), ID: id}, nil
+}

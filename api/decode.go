@@ -1,0 +1,183 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// maxFieldErrors bounds what one answer lists: enough to mend a request, too few to be worth asking for.
+const maxFieldErrors = 50
+
+// decodeStrict reads a JSON object into the struct `into` points to and reports everything wrong with it at once:
+// members it has no field for, members named twice, wrong types, required ones missing. Names match exactly. A
+// field is required unless it is a pointer; null counts as absent for one that is. Errors are KindInvalid; Field is the path
+// ("sources[0].name"), or "body" for the whole.
+func decodeStrict(data []byte, into any) error {
+	if err := checkSyntax(data); err != nil {
+		return err
+	}
+	d := strictDecoder{}
+	d.value("", data, reflect.ValueOf(into).Elem())
+	return joined(d.errs)
+}
+
+func checkSyntax(data []byte) error {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return etf.Invalid("body", "the body is empty", "send a JSON object")
+	}
+	if !utf8.Valid(data) {
+		return etf.Invalid("body", "the body is not UTF-8", "send JSON as UTF-8")
+	}
+	var whole json.RawMessage
+	err := json.Unmarshal(data, &whole)
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return etf.Invalid("body", fmt.Sprintf("the JSON is malformed at byte %d: %s", syntax.Offset, syntax.Error()), "send one well-formed JSON object")
+	}
+	if err != nil {
+		return etf.Invalid("body", "the JSON is malformed", "send one well-formed JSON object")
+	}
+	return nil
+}
+
+// strictDecoder walks syntactically valid JSON.
+type strictDecoder struct{ errs []error }
+
+func (d *strictDecoder) refuse(path, message, remedy string) {
+	if path == "" {
+		path = "body"
+	}
+	if len(d.errs) < maxFieldErrors {
+		d.errs = append(d.errs, etf.Invalid(path, message, remedy))
+	}
+}
+
+func (d *strictDecoder) value(path string, raw json.RawMessage, into reflect.Value) {
+	raw = bytes.TrimSpace(raw)
+	if into.Kind() == reflect.Pointer {
+		if string(raw) == "null" {
+			return
+		}
+		into.Set(reflect.New(into.Type().Elem()))
+		into = into.Elem()
+	}
+	wanted, opens := "", ""
+	switch into.Kind() {
+	case reflect.Struct:
+		wanted, opens = "an object", "{"
+	case reflect.Slice:
+		wanted, opens = "a list", "["
+	case reflect.String:
+		wanted, opens = "a string", `"`
+	case reflect.Bool:
+		wanted, opens = "true or false", "tf"
+	default:
+		panic("api: no strict decoding into " + into.Type().String())
+	}
+	if !strings.ContainsRune(opens, rune(raw[0])) {
+		d.refuse(path, fmt.Sprintf("this is %s, not %s", nameOf(raw), wanted), "write "+wanted)
+		return
+	}
+	switch into.Kind() {
+	case reflect.Struct:
+		d.object(path, raw, into)
+	case reflect.Slice:
+		d.list(path, raw, into)
+	default:
+		if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil {
+			d.refuse(path, "the value can't be read", "write "+wanted)
+		}
+	}
+}
+
+func (d *strictDecoder) list(path string, raw json.RawMessage, into reflect.Value) {
+	var items []json.RawMessage
+	if err := json.Unmarshal(raw, &items); err != nil {
+		d.refuse(path, "the list can't be read", "write a list")
+		return
+	}
+	into.Set(reflect.MakeSlice(into.Type(), len(items), len(items)))
+	for i, item := range items {
+		if len(d.errs) == maxFieldErrors {
+			return
+		}
+		d.value(fmt.Sprintf("%s[%d]", path, i), item, into.Index(i))
+	}
+}
+
+func (d *strictDecoder) object(path string, raw json.RawMessage, into reflect.Value) {
+	fields := map[string]reflect.Value{}
+	var names, required []string
+	for i := range into.NumField() {
+		name, _, _ := strings.Cut(into.Type().Field(i).Tag.Get("json"), ",")
+		fields[name] = into.Field(i)
+		names = append(names, name)
+		if into.Field(i).Kind() != reflect.Pointer {
+			required = append(required, name)
+		}
+	}
+	slices.Sort(names)
+	in := json.NewDecoder(bytes.NewReader(raw))
+	_, _ = in.Token() // the opening brace
+	seen := map[string]bool{}
+	for in.More() {
+		key, err := in.Token()
+		var item json.RawMessage
+		if err == nil {
+			err = in.Decode(&item)
+		}
+		if err != nil {
+			d.refuse(path, "the object can't be read", "send a well-formed JSON object")
+			return
+		}
+		name, _ := key.(string)
+		field, known := fields[name]
+		switch at := within(path, name); {
+		case !known:
+			d.refuse(within(path, clip(name)), "there is no such field", "use "+strings.Join(names, ", "))
+		case seen[name]:
+			d.refuse(at, "the field is given twice", "give it once")
+		default:
+			d.value(at, item, field)
+		}
+		seen[name] = true
+	}
+	slices.Sort(required)
+	for _, name := range required {
+		if !seen[name] {
+			d.refuse(within(path, name), "the field is missing", "it is required")
+		}
+	}
+}
+
+func within(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// nameOf says what a JSON value is.
+func nameOf(raw json.RawMessage) string {
+	switch raw[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "true or false"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}

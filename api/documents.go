@@ -1,0 +1,73 @@
+package api
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/labstack/echo/v4"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+//go:embed openapi.yaml
+var openapiYAML []byte
+
+// document is the OpenAPI document, read once.
+type document struct {
+	spec *openapi3.T
+	json []byte
+}
+
+func loadDocument() (*document, error) {
+	spec, err := openapi3.NewLoader().LoadFromData(openapiYAML)
+	if err != nil {
+		return nil, etf.Wrap(etf.KindInternal, err, "read openapi.yaml")
+	}
+	text, err := spec.MarshalJSON()
+	if err != nil {
+		return nil, etf.Wrap(etf.KindInternal, err, "write openapi.json")
+	}
+	return &document{spec, text}, nil
+}
+
+// register adds the pages that are not JSON made from a schema.
+func (d *document) register(e *echo.Echo) {
+	e.GET("/openapi.json", func(c echo.Context) error {
+		return c.Blob(http.StatusOK, "application/json", d.json)
+	})
+	e.GET("/problems/:type", func(c echo.Context) error {
+		for _, p := range problemClasses {
+			if c.Param("type") == p.name {
+				return c.String(http.StatusOK, fmt.Sprintf("%s (%d): %s\n\n%s\n", p.name, p.status, p.title, p.about))
+			}
+		}
+		return etf.NotFound("type", "there is no such problem type", "GET /openapi.json shows which problems a path may answer with")
+	})
+	e.GET("/", func(c echo.Context) error {
+		var page strings.Builder
+		if err := indexPage.Execute(&page, d.spec); err != nil {
+			return err
+		}
+		return c.HTML(http.StatusOK, page.String())
+	})
+}
+
+var indexPage = template.Must(template.New("index").Parse(`<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{{.Info.Title}}</title>
+<h1>{{.Info.Title}}</h1>
+<p>Daily ETF prices that can be trusted and forecasts that can be checked.</p>
+<ul>
+<li><a href="/v1/etfs">ETFs</a></li>
+<li><a href="/v1/runs">Runs</a></li>
+<li><a href="/v1/schedules">Schedules</a></li>
+<li><a href="/readyz">Is it ready?</a></li>
+<li><a href="/version">Version</a></li>
+<li><a href="/metrics">Metrics</a></li>
+<li><a href="/openapi.json">OpenAPI document</a></li>
+</ul>
+</html>
+`))

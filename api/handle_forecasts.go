@@ -1,0 +1,64 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"github.com/etfcast/etfcast/api/gen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// GetLatestForecast implements gen.StrictServerInterface.
+func (s *server) GetLatestForecast(ctx context.Context, r gen.GetLatestForecastRequestObject) (gen.GetLatestForecastResponseObject, error) {
+	f, err := s.LatestForecast(ctx, r.Symbol, textOf(r.Params.Model))
+	if err != nil {
+		return nil, err
+	}
+	etag := forecastTag(f)
+	if current(r.Params.IfNoneMatch, etag) {
+		return gen.GetLatestForecast304Response{Headers: gen.NotModifiedResponseHeaders{ETag: etag}}, nil
+	}
+	return gen.GetLatestForecast200JSONResponse{Body: forecastOut(f), Headers: gen.GetLatestForecast200ResponseHeaders{ETag: etag}}, nil
+}
+
+// GetForecast implements gen.StrictServerInterface.
+func (s *server) GetForecast(ctx context.Context, r gen.GetForecastRequestObject) (gen.GetForecastResponseObject, error) {
+	f, err := s.Forecast(ctx, r.Id)
+	if err != nil {
+		return nil, err
+	}
+	etag := forecastTag(f)
+	if current(r.Params.IfNoneMatch, etag) {
+		return gen.GetForecast304Response{Headers: gen.NotModifiedResponseHeaders{ETag: etag}}, nil
+	}
+	return gen.GetForecast200JSONResponse{Body: forecastOut(f), Headers: gen.GetForecast200ResponseHeaders{ETag: etag}}, nil
+}
+
+// forecastTag is strong: a forecast never changes.
+func forecastTag(f etf.Forecast) string { return `"` + f.Hash + `"` }
+
+func forecastOut(f etf.Forecast) gen.Forecast {
+	out := gen.Forecast{
+		Id: f.ID, Symbol: f.Symbol, Model: f.Model, Origin: f.Origin, Basis: f.Basis,
+		Points: make([]gen.ForecastPoint, len(f.Points)), Run: f.Run, CodeVersion: f.CodeVersion,
+		DataVersion: dataVersionOut(f.DataVersion), AsOf: f.AsOf.UTC(), IssuedAt: f.IssuedAt.UTC(),
+		Seed: strconv.FormatUint(f.Seed, 10), Params: json.RawMessage(f.Params), ParamsHash: f.ParamsHash,
+		Diagnostics: f.Diagnostics,
+	}
+	if f.Params == "" {
+		out.Params = json.RawMessage("{}")
+	}
+	if out.Diagnostics == nil {
+		out.Diagnostics = map[string]string{}
+	}
+	for i, p := range f.Points {
+		quantiles := make(map[string]float64, len(p.Quantiles))
+		for q, level := range etf.QuantileLevels {
+			quantiles[strconv.FormatFloat(level, 'f', -1, 64)] = p.Quantiles[q]
+		}
+		out.Points[i] = gen.ForecastPoint{Horizon: p.Horizon, Target: p.Target, Mean: p.Mean, Quantiles: quantiles}
+	}
+	out.Chain.Position, out.Chain.PrevHash, out.Chain.Hash = f.Chain, f.PrevHash, f.Hash
+	return out
+}

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/etfcast/etfcast/api/gen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// ListRuns implements gen.StrictServerInterface.
+func (s *server) ListRuns(ctx context.Context, r gen.ListRunsRequestObject) (gen.ListRunsResponseObject, error) {
+	q := RunQuery{Exchange: textOf(r.Params.Exchange), Status: textOf(r.Params.Status)}
+	query := []string{"runs", q.Exchange, q.Status}
+	_, _, filterErr := q.filter()
+	var cursorErr, limitErr error
+	q.After, cursorErr = runCursor(query, r.Params.Cursor)
+	q.Limit, limitErr = listLimits.parse(r.Params.Limit)
+	if err := joined([]error{filterErr, cursorErr, limitErr}); err != nil {
+		return nil, err
+	}
+	runs, next, err := s.Runs(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	page := gen.ListRuns200JSONResponse{Items: make([]gen.Run, len(runs)), NextCursor: encodeRunCursor(query, next)}
+	for i, run := range runs {
+		page.Items[i] = s.runOut(run)
+	}
+	return page, nil
+}
+
+// CreateRun implements gen.StrictServerInterface.
+func (s *server) CreateRun(ctx context.Context, r gen.CreateRunRequestObject) (gen.CreateRunResponseObject, error) {
+	request := RunRequest{
+		Workflow: r.Body.Workflow, Exchange: r.Body.Exchange, Session: textOf(r.Body.Session),
+		Rerun: r.Body.Rerun != nil && *r.Body.Rerun,
+	}
+	if r.Body.Session != nil && *r.Body.Session == "" {
+		return nil, etf.Invalid("session", "the session is empty", "write it as YYYY-MM-DD, or leave it out for the last closed one")
+	}
+	if r.Body.Symbols != nil {
+		request.Symbols = *r.Body.Symbols
+	}
+	run, _, err := s.StartRun(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	body := s.runOut(run)
+	return gen.CreateRun202JSONResponse{Body: body, Headers: gen.CreateRun202ResponseHeaders{Location: body.Links.Self}}, nil
+}
+
+// GetRun implements gen.StrictServerInterface.
+func (s *server) GetRun(ctx context.Context, r gen.GetRunRequestObject) (gen.GetRunResponseObject, error) {
+	query := []string{"run", r.Id}
+	after, cursorErr := symbolCursor(query, r.Params.Cursor)
+	limit, limitErr := runETFLimits.parse(r.Params.Limit)
+	if err := joined([]error{cursorErr, limitErr}); err != nil {
+		return nil, err
+	}
+	run, etfs, more, err := s.RunDetail(ctx, r.Id, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := s.runOut(run)
+	body := gen.GetRun200JSONResponse{
+		Id: out.Id, Workflow: out.Workflow, WorkflowId: out.WorkflowId, Exchange: out.Exchange, Session: out.Session,
+		Symbols: out.Symbols, Status: out.Status, Closed: out.Closed, Counts: out.Counts, Error: out.Error,
+		StartedAt: out.StartedAt, FinishedAt: out.FinishedAt,
+		Etfs: gen.RunETFList{Items: make([]gen.RunETF, len(etfs))},
+	}
+	body.Links = out.Links
+	for i, e := range etfs {
+		body.Etfs.Items[i] = runETFOut(e)
+	}
+	if more {
+		body.Etfs.NextCursor = encodeCursor(query, string(etfs[len(etfs)-1].Symbol))
+	}
+	return body, nil
+}
+
+// CancelRun implements gen.StrictServerInterface.
+func (s *server) CancelRun(ctx context.Context, r gen.CancelRunRequestObject) (gen.CancelRunResponseObject, error) {
+	run, err := s.Service.CancelRun(ctx, r.Id)
+	if err != nil {
+		return nil, err
+	}
+	body := s.runOut(run)
+	return gen.CancelRun202JSONResponse{Body: body, Headers: gen.CancelRun202ResponseHeaders{Location: body.Links.Self}}, nil
+}
+
+func (s *Service) runOut(run etf.Run) gen.Run {
+	out := gen.Run{
+		Id: run.ID, Workflow: run.Workflow, WorkflowId: strings.ReplaceAll(run.ID, ":", "/"), Exchange: run.Exchange,
+		Session: run.Session, Symbols: run.Symbols, Status: run.Status, Closed: run.Closed, Counts: run.Counts,
+		Error: textOrNil(run.Error), StartedAt: run.StartedAt.UTC(), FinishedAt: instantOut(run.FinishedAt),
+	}
+	if out.Symbols == nil {
+		out.Symbols = []etf.Symbol{}
+	}
+	out.Links.Self = "/v1/runs/" + run.ID // made of characters that stand in a path as they are
+	out.Links.Temporal = textOrNil(s.RunURL(run.ID))
+	return out
+}
+
+func runETFOut(r etf.RunETF) gen.RunETF {
+	return gen.RunETF{
+		Symbol: r.Symbol, Session: r.Session, Stage: textOrNil(string(r.Stage)), Outcome: string(r.Outcome),
+		Source: textOrNil(r.Source), RowsNew: r.New, RowsUnchanged: r.Unchanged, RowsRevised: r.Revised,
+		RowsQuarantined: r.Quarantined, Findings: r.Findings, Forecasts: r.Forecasts, Attempts: r.Attempts,
+		ErrorType: textOrNil(r.ErrorType), ErrorMessage: textOrNil(r.ErrorMessage),
+	}
+}
+
+// instantOut gives null for no instant.
+func instantOut(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

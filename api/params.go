@@ -1,0 +1,107 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/labstack/echo/v4"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// limits of one list; the numbers stand in openapi.yaml too, and a test compares them.
+type limits struct{ standard, most int }
+
+var (
+	listLimits   = limits{100, 1000}
+	barLimits    = limits{1000, 10_000}
+	runETFLimits = limits{1000, 10_000}
+)
+
+// parse reads a limit as it was written; nil gives the standard one. Errors are KindInvalid with Field "limit".
+func (l limits) parse(text *string) (int, error) {
+	if text == nil {
+		return l.standard, nil
+	}
+	n, err := strconv.Atoi(*text)
+	if err != nil || n < 1 || n > l.most || strings.HasPrefix(*text, "+") {
+		return 0, etf.Invalid("limit", fmt.Sprintf("%q is not a limit", clip(*text)), fmt.Sprintf("use a whole number from 1 to %d", l.most))
+	}
+	return n, nil
+}
+
+func textOf(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// textOrNil is how an optional text goes out: null rather than empty.
+func textOrNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// checkQuery refuses query parameters the operation does not have, and those given twice: a parameter with a typing
+// mistake would otherwise be ignored silently.
+func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
+	known := map[string][]string{} // by method and echo's form of the path
+	for path, item := range doc.Paths.Map() {
+		route := strings.NewReplacer("{", ":", "}", "").Replace(path)
+		for method, op := range item.Operations() {
+			names := []string{}
+			for _, p := range op.Parameters {
+				if p.Value.In == openapi3.ParameterInQuery {
+					names = append(names, p.Value.Name)
+				}
+			}
+			known[method+" "+route] = names
+		}
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			names, ok := known[c.Request().Method+" "+c.Path()]
+			if !ok || c.Request().URL.RawQuery == "" {
+				return next(c)
+			}
+			var errs []error
+			query := c.QueryParams()
+			for _, name := range sortedKeys(query) {
+				switch {
+				case !slices.Contains(names, name):
+					remedy := "this path takes no query parameters"
+					if len(names) > 0 {
+						remedy = "use " + strings.Join(names, ", ")
+					}
+					errs = append(errs, etf.Invalid(clip(name), "there is no such query parameter", remedy))
+				case len(query[name]) > 1:
+					errs = append(errs, etf.Invalid(name, "the query parameter is given twice", "give it once"))
+				case query[name][0] == "":
+					errs = append(errs, etf.Invalid(name, "the query parameter is empty", "give it a value or leave it out"))
+				}
+				if len(errs) == maxFieldErrors {
+					break
+				}
+			}
+			if err := joined(errs); err != nil {
+				return err
+			}
+			return next(c)
+		}
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

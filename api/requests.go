@@ -1,0 +1,199 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	requestTimeout = 30 * time.Second
+	// exportTimeout bounds a CSV of any length.
+	exportTimeout = 10 * time.Minute
+
+	barsRoute = "/v1/etfs/:symbol/bars"
+)
+
+// statusClientGone stands in the log for a client that hung up before the answer.
+const statusClientGone = 499
+
+type requestInfo struct {
+	id     string
+	accept string
+}
+
+type requestInfoKey struct{}
+
+func infoOf(ctx context.Context) requestInfo {
+	info, _ := ctx.Value(requestInfoKey{}).(requestInfo)
+	return info
+}
+
+var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// identified gives every request an ID, its own if it has a decent one, and says it in the answer.
+func identified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		info := requestInfo{id: r.Header.Get("X-Request-Id"), accept: strings.Join(r.Header.Values("Accept"), ",")}
+		if !requestIDForm.MatchString(info.id) {
+			var b [8]byte
+			_, _ = rand.Read(b[:]) // never fails
+			info.id = hex.EncodeToString(b[:])
+		}
+		w.Header().Set("X-Request-Id", info.id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, info)))
+	})
+}
+
+// normalised makes requests that mean the same look the same to the router: HEAD is GET (net/http leaves the body
+// off), one trailing slash is dropped, escapes that need not be are undone, and a repeated header is one list.
+func normalised(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		in := r
+		r = r.Clone(r.Context())
+		// Clone copies the body's reference; the server watches the original.
+		r.Body = in.Body
+		if r.Method == http.MethodHead {
+			r.Method = http.MethodGet
+		}
+		if etags := r.Header.Values("If-None-Match"); len(etags) > 1 {
+			r.Header.Set("If-None-Match", strings.Join(etags, ","))
+		}
+		r.URL = normalisedURL(r.URL)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func normalisedURL(in *url.URL) *url.URL {
+	u := *in
+	if u.RawPath != "" && !strings.Contains(strings.ToUpper(u.RawPath), "%2F") {
+		u.RawPath = ""
+	}
+	if len(u.Path) > 1 && strings.HasSuffix(u.Path, "/") && (u.RawPath == "" || strings.HasSuffix(u.RawPath, "/")) {
+		u.Path, u.RawPath = strings.TrimSuffix(u.Path, "/"), strings.TrimSuffix(u.RawPath, "/")
+	}
+	return &u
+}
+
+// observe is around every handler: it bounds the time, turns errors and panics into problem documents, and counts
+// and logs the request.
+func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		begun := time.Now()
+		r, w := c.Request(), c.Response()
+		timeout := requestTimeout
+		if c.Path() == barsRoute {
+			timeout = exportTimeout
+		}
+		ctx, stop := context.WithTimeout(r.Context(), timeout)
+		defer stop()
+		c.SetRequest(r.WithContext(ctx))
+		w.Before(func() { cacheHeaders(w.Header(), c.Path()) })
+
+		err := recovered(next, c)
+		status := w.Status
+		abort := false
+		switch {
+		case err == nil:
+		case w.Committed:
+			abort = true // the head said all was well: only a broken connection can tell otherwise
+		case errors.Is(r.Context().Err(), context.Canceled):
+			status = statusClientGone
+			abort = true
+		default:
+			if errors.Is(err, echo.ErrMethodNotAllowed) {
+				allowHead(w.Header())
+			}
+			if writing := writeProblem(w, r, infoOf(ctx).id, err); writing != nil {
+				err = errors.Join(err, writing)
+			}
+			status = w.Status
+		}
+		s.metrics.observe(r.Method, c.Path(), status, time.Since(begun))
+		s.logRequest(ctx, c, status, time.Since(begun), err)
+		if abort {
+			panic(http.ErrAbortHandler)
+		}
+		return nil
+	}
+}
+
+// cacheHeaders lets caches keep only what has an ETag, and ask again each time.
+func cacheHeaders(h http.Header, route string) {
+	if h.Get("Cache-Control") != "" {
+		return
+	}
+	h.Set("Cache-Control", "no-store")
+	if h.Get("ETag") != "" {
+		h.Set("Cache-Control", "no-cache")
+	}
+	if route == barsRoute {
+		h.Set("Vary", "Accept")
+	}
+}
+
+// allowHead completes the router's list: HEAD works wherever GET does.
+func allowHead(h http.Header) {
+	if allow := h.Get("Allow"); strings.Contains(allow, "GET") {
+		h.Set("Allow", allow+", HEAD")
+	}
+}
+
+// panicError is a panic on its way to the log.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+func recovered(next echo.HandlerFunc, c echo.Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler { //nolint:errorlint // a panic's value, compared as net/http does
+				panic(v)
+			}
+			err = &panicError{v, debug.Stack()}
+		}
+	}()
+	return next(c)
+}
+
+func (s *server) logRequest(ctx context.Context, c echo.Context, status int, took time.Duration, err error) {
+	level := slog.LevelInfo
+	switch route := c.Path(); {
+	case status >= 500 && route != "/readyz":
+		level = slog.LevelError
+	case route == "/healthz", route == "/readyz", route == "/metrics":
+		level = slog.LevelDebug
+	}
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
+	r := c.Request()
+	attrs := []slog.Attr{
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
+		slog.Int64("bytes", c.Response().Size), slog.Duration("took", took),
+		slog.String("remote", r.RemoteAddr), slog.String("request_id", infoOf(ctx).id),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	var p *panicError
+	if errors.As(err, &p) {
+		attrs = append(attrs, slog.String("stack", string(p.stack)))
+	}
+	s.log.LogAttrs(ctx, level, "request", attrs...)
+}

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/etfcast/etfcast/api/gen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Deps is what the HTTP side needs.
+type Deps struct {
+	Service *Service
+	// Version of the code, as forecasts record it.
+	Version string
+	// Queues are the task queues a ready installation has workers on; see workflows.TaskQueue and its neighbours.
+	Queues []string
+	Log    *slog.Logger // nil = none
+	// Metrics is served at /metrics, together with the HTTP side's own; nil = a new one.
+	Metrics *prometheus.Registry
+}
+
+// server implements the generated interface; each resource has its file (handle_*.go).
+type server struct {
+	*Service
+	version string
+	started time.Time
+	log     *slog.Logger
+	metrics *httpMetrics
+	ready   *readiness
+}
+
+var _ gen.StrictServerInterface = (*server)(nil)
+
+// New returns the handler of the whole API. It asks nothing of store or Temporal yet: either may come up later.
+func New(d Deps) (http.Handler, error) {
+	if d.Service == nil {
+		return nil, errors.New("api: Deps.Service is missing")
+	}
+	doc, err := loadDocument()
+	if err != nil {
+		return nil, err
+	}
+	registry := d.Metrics
+	if registry == nil {
+		registry = prometheus.NewRegistry()
+	}
+	metrics, err := newHTTPMetrics(registry)
+	if err != nil {
+		return nil, etf.Wrap(etf.KindInternal, err, "register HTTP metrics")
+	}
+	s := &server{
+		Service: d.Service, version: d.Version, started: d.Service.now().UTC(), log: d.Log, metrics: metrics,
+		ready: newReadiness(d.Service, d.Queues),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.Logger.SetOutput(logWriter{s.log})
+	e.Binder = strictBinder{}
+	// observe answers every error; nothing gets here unless echo itself is at fault.
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		s.log.Error("error past the handlers", "error", err, "path", c.Request().URL.Path)
+	}
+	e.Use(s.observe, checkQuery(doc.spec))
+	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
+	doc.register(e)
+	e.GET("/metrics", echo.WrapHandler(metrics.handler))
+
+	problem := func(err error) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, r *http.Request) {
+			class, _ := classify(err)
+			metrics.observe(r.Method, "", class.status, 0)
+			s.log.Info("request refused", "method", r.Method, "path", r.URL.Path, "status", class.status, "request_id", infoOf(r.Context()).id)
+			_ = writeProblem(w, r, infoOf(r.Context()).id, err) // a client that is gone can't be told
+		}
+	}
+	// Browsers attach no mark of the user's will: a page elsewhere must not start runs on somebody's loopback.
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(problem(refuse(problemForbidden, "Origin", "the request comes from another site's page", "send it from a page of this server or from no browser"))))
+	return identified(drained(origin.Handler(normalised(e)), problem(errBodyTooLarge))), nil
+}
+
+// logWriter sends what echo itself has to say to the log.
+type logWriter struct{ log *slog.Logger }
+
+func (w logWriter) Write(p []byte) (int, error) {
+	w.log.Warn("echo", "line", string(p))
+	return len(p), nil
+}
