@@ -5,10 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
-	"time"
 
 	"github.com/etfcast/etfcast/etf"
-	"github.com/etfcast/etfcast/workflows"
 )
 
 // A cursor is opaque to clients: base64url of "<8 hex of the query's hash>~<position>". The hash makes a cursor of
@@ -66,24 +64,4 @@ func sessionCursor(query []string, cursor *string) (etf.Session, error) {
 		return 0, badCursor()
 	}
 	return session, nil
-}
-
-func encodeRunCursor(query []string, c etf.RunCursor) *string {
-	if c == (etf.RunCursor{}) {
-		return nil
-	}
-	return encodeCursor(query, c.StartedAt.UTC().Format(time.RFC3339Nano)+"~"+c.ID)
-}
-
-func runCursor(query []string, cursor *string) (etf.RunCursor, error) {
-	position, err := decodeCursor(query, cursor)
-	if err != nil || position == "" {
-		return etf.RunCursor{}, err
-	}
-	at, id, ok := strings.Cut(position, "~")
-	startedAt, err := time.Parse(time.RFC3339Nano, at)
-	if _, idErr := workflows.ParseRunID(id); !ok || err != nil || idErr != nil {
-		return etf.RunCursor{}, badCursor()
-	}
-	return etf.RunCursor{StartedAt: startedAt.UTC(), ID: id}, nil
 }

@@ -15,7 +15,7 @@ func (s *server) ListRuns(ctx context.Context, r gen.ListRunsRequestObject) (gen
 	query := []string{"runs", q.Exchange, q.Status}
 	_, _, filterErr := q.filter()
 	var cursorErr, limitErr error
-	q.After, cursorErr = runCursor(query, r.Params.Cursor)
+	q.Cursor, cursorErr = decodeCursor(query, r.Params.Cursor)
 	q.Limit, limitErr = listLimits.parse(r.Params.Limit)
 	if err := joined([]error{filterErr, cursorErr, limitErr}); err != nil {
 		return nil, err
@@ -24,7 +24,10 @@ func (s *server) ListRuns(ctx context.Context, r gen.ListRunsRequestObject) (gen
 	if err != nil {
 		return nil, err
 	}
-	page := gen.ListRuns200JSONResponse{Items: make([]gen.Run, len(runs)), NextCursor: encodeRunCursor(query, next)}
+	page := gen.ListRuns200JSONResponse{Items: make([]gen.Run, len(runs))}
+	if next != "" {
+		page.NextCursor = encodeCursor(query, next)
+	}
 	for i, run := range runs {
 		page.Items[i] = s.runOut(run)
 	}

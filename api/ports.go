@@ -25,12 +25,14 @@ type Store interface {
 	// LatestForecasts returns the newest forecast of the model; of every model where model is "".
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)
 	Forecast(ctx context.Context, id string) (etf.Forecast, error)
-	// Runs returns up to limit recorded runs after the cursor, the newest first.
-	Runs(ctx context.Context, filter etf.RunFilter, after etf.RunCursor, limit int) ([]etf.Run, error)
+	// Runs returns a page of up to limit recorded runs, the newest first, and the cursor of the next page ("" after the
+	// last). A cursor is one returned before, "" for the first page; any other is KindInvalid with Field "cursor".
+	Runs(ctx context.Context, filter etf.RunFilter, cursor string, limit int) (page []etf.Run, next string, err error)
 	Run(ctx context.Context, id string) (etf.Run, error)
 	// RunETFs returns up to limit of what a run did for its ETFs, after the given symbol, ascending.
 	RunETFs(ctx context.Context, run string, after etf.Symbol, limit int) ([]etf.RunETF, error)
-	// RerunCount returns how many re-runs of a base run are recorded.
+	// RerunCount returns the highest attempt recorded of a run identity, given the ID of its first attempt: 0 when none
+	// is, 1 when only the first.
 	RerunCount(ctx context.Context, baseRun string) (int, error)
 	Ping(ctx context.Context) error
 	// SchemaVersion returns the version of the database's schema and the one this code wants.

@@ -56,7 +56,8 @@ func (s *Service) checkSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if is != wanted {
+	// A newer schema will do: migrations expand first and contract a release later.
+	if is < wanted {
 		return &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("the schema is at version %d, this code wants %d", is, wanted), Remedy: "run `etfcast migrate`"}
 	}
 	return nil

@@ -214,7 +214,7 @@ func (s *Service) withStatus(ctx context.Context, key workflows.RunKey, run etf.
 type RunQuery struct {
 	Exchange string // "" = all
 	Status   string // "" = all
-	After    etf.RunCursor
+	Cursor   string // of the page before; "" = from the newest
 	Limit    int
 }
 
@@ -241,27 +241,20 @@ var runStatuses = []etf.RunStatus{
 	etf.RunRunning, etf.RunCompleted, etf.RunFailed, etf.RunCancelled, etf.RunTerminated, etf.RunTimedOut,
 }
 
-// Runs returns recorded runs, the newest first, and where the list goes on (zero = it ends). Rows that say
+// Runs returns recorded runs, the newest first, and the cursor of the next page ("" after the last). Rows that say
 // "running" are checked with Temporal as by Run, and left as they are while it is out of reach. A page may have
 // fewer than Limit runs although the list goes on.
-func (s *Service) Runs(ctx context.Context, q RunQuery) (runs []etf.Run, next etf.RunCursor, err error) {
+func (s *Service) Runs(ctx context.Context, q RunQuery) (runs []etf.Run, next string, err error) {
 	filter, wanted, err := q.filter()
 	if err != nil {
-		return nil, etf.RunCursor{}, err
+		return nil, "", err
 	}
-	next = q.After
+	next = q.Cursor
 	for range pagesScanned {
-		room := q.Limit - len(runs)
-		rows, err := s.store.Runs(ctx, filter, next, room+1)
+		var rows []etf.Run
+		rows, next, err = s.store.Runs(ctx, filter, next, q.Limit-len(runs))
 		if err != nil {
-			return nil, etf.RunCursor{}, err
-		}
-		rows, more := cut(rows, room)
-		if more {
-			last := rows[len(rows)-1]
-			next = etf.RunCursor{StartedAt: last.StartedAt, ID: last.ID}
-		} else {
-			next = etf.RunCursor{}
+			return nil, "", err
 		}
 		s.refresh(ctx, rows)
 		for _, r := range rows {
@@ -269,7 +262,7 @@ func (s *Service) Runs(ctx context.Context, q RunQuery) (runs []etf.Run, next et
 				runs = append(runs, r)
 			}
 		}
-		if !more || len(runs) == q.Limit {
+		if next == "" || len(runs) == q.Limit {
 			break
 		}
 	}

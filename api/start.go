@@ -60,11 +60,11 @@ func (s *Service) startAgain(ctx context.Context, in workflows.DailyInput) (etf.
 		return etf.Run{}, false, err
 	}
 	if known {
-		reruns, err := s.store.RerunCount(ctx, in.Run())
+		highest, err := s.store.RerunCount(ctx, in.Run())
 		if err != nil {
 			return etf.Run{}, false, err
 		}
-		in.Attempt = reruns + 2
+		in.Attempt = max(highest, 1) + 1
 	}
 	for {
 		// A recorded attempt that Temporal has forgotten keeps its ID.

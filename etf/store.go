@@ -59,10 +59,3 @@ type RunFilter struct {
 	Exchange Exchange
 	Statuses []RunStatus // any of these; empty = all
 }
-
-// RunCursor is a position in the list of runs, which goes from the newest StartedAt to the oldest and, where
-// those are equal, from the greatest ID to the smallest. The zero value stands before the first run.
-type RunCursor struct {
-	StartedAt time.Time
-	ID        string
-}
