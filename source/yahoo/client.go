@@ -176,7 +176,7 @@ func (c *client) get(ctx context.Context, address, secret string) (reply, error)
 	if err != nil {
 		return got, etf.Wrapf(etf.KindUnavailable, withoutURL(err), "no answer from %s", req.URL.Host)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // read to its end or given up
 	got.status, got.header = res.StatusCode, res.Header
 	if got.mediaType, _, err = mime.ParseMediaType(res.Header.Get("Content-Type")); err != nil {
 		got.mediaType = "application/octet-stream"

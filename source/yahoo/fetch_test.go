@@ -281,6 +281,7 @@ func TestAnswersAboutSomethingElse(t *testing.T) {
 		{"symbol", "SPYG", etf.KindCorrupt, "meta.symbol"},
 		{"symbol", nil, etf.KindCorrupt, "meta.symbol"},
 		{"currency", "GBp", etf.KindInvalid, "GBp"},
+		{"instrumentType", "INDEX", etf.KindInvalid, "INDEX"},
 		{"instrumentType", "EQUITY", etf.KindInvalid, "EQUITY"},
 		{"exchangeTimezoneName", "Europe/London", etf.KindInvalid, "Europe/London"},
 		{"exchangeTimezoneName", "", etf.KindCorrupt, "exchangeTimezoneName"},
@@ -291,6 +292,17 @@ func TestAnswersAboutSomethingElse(t *testing.T) {
 		_, err := serve(t, a.json()).Fetch(t.Context(), spyQuery("", "", "2025-09-29T12:00:00Z"))
 		if etf.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s=%v gave %v, want %s naming %s", c.key, c.value, err, c.kind, c.text)
+		}
+	}
+}
+
+func TestKoreanInstruments(t *testing.T) {
+	for kind, ok := range map[string]bool{"ETF": true, "EQUITY": true, "MUTUALFUND": true, "": true, "INDEX": false, "CURRENCY": false} {
+		a := kodex().row("2025-09-25T00:00:00Z", "47105", "47330", "46950", "47215", "3000000")
+		a.meta["instrumentType"] = kind
+		_, err := serve(t, a.json()).Fetch(t.Context(), query("069500", etf.XKRX, "KRW", "", "", "2025-09-29T12:00:00Z"))
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", kind, err)
 		}
 	}
 }

@@ -100,10 +100,22 @@ func checkMeta(m meta, ticker string, cal *calendar.Calendar, q etf.Query) error
 	if q.Currency != "" && m.Currency != "" && m.Currency != string(q.Currency) {
 		return etf.Invalid("currency", fmt.Sprintf("Yahoo quotes %s in %.10s, it is registered in %s", ticker, m.Currency, q.Currency), "use the ticker of the listing in "+string(q.Currency)+", or register the ETF's own currency")
 	}
-	if m.InstrumentType != "" && m.InstrumentType != "ETF" {
+	if !instrument(m.InstrumentType, q.Exchange) {
 		return etf.Invalid("ref", fmt.Sprintf("Yahoo calls %s %.20q, not an ETF", ticker, m.InstrumentType), "check whether the ticker was given to another instrument")
 	}
 	return nil
+}
+
+// instrument reports whether Yahoo's kind can be an ETF's. US tickers are reused, so a share there is somebody
+// else. Korean codes are not, and Yahoo's kinds are less sure there: any kind of fund or share passes.
+func instrument(kind string, x etf.Exchange) bool {
+	switch kind {
+	case "", "ETF":
+		return true
+	case "EQUITY", "MUTUALFUND":
+		return x == etf.XKRX
+	}
+	return false
 }
 
 func corrupt(field, format string, args ...any) error {
