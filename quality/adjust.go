@@ -24,14 +24,13 @@ import (
 func Adjust(bars []etf.StoredBar, actions []etf.Action, asOf etf.Session) ([]etf.Bar, error) {
 	out := make([]etf.Bar, len(bars))
 	for i, b := range bars {
-		field := fmt.Sprintf("bars[%d]", i)
 		switch {
 		case i > 0 && b.Session <= bars[i-1].Session:
-			return nil, etf.Invalid(field, fmt.Sprintf("%s does not come after %s", b.Session, bars[i-1].Session), "give the bars in ascending order")
+			return nil, etf.Invalid(barField(i), fmt.Sprintf("%s does not come after %s", b.Session, bars[i-1].Session), "give the bars in ascending order")
 		case b.Session > asOf:
-			return nil, etf.Invalid(field, fmt.Sprintf("%s lies after %s, the session to adjust to", b.Session, asOf), "leave later bars out")
+			return nil, etf.Invalid(barField(i), fmt.Sprintf("%s lies after %s, the session to adjust to", b.Session, asOf), "leave later bars out")
 		case b.Basis != bars[0].Basis:
-			return nil, &etf.Error{Kind: etf.KindConflict, Field: field, Message: fmt.Sprintf("basis %s in a series of basis %s", b.Basis, bars[0].Basis), Remedy: "fetch the whole history again from one source"}
+			return nil, &etf.Error{Kind: etf.KindConflict, Field: barField(i), Message: fmt.Sprintf("basis %s in a series of basis %s", b.Basis, bars[0].Basis), Remedy: "fetch the whole history again from one source"}
 		}
 		out[i] = b.Bar
 	}
@@ -43,17 +42,24 @@ func Adjust(bars []etf.StoredBar, actions []etf.Action, asOf etf.Session) ([]etf
 		return nil, err
 	}
 	factor := big.NewRat(1, 1) // of prices
+	num, den := int64(1), int64(1)
 	next := len(splits) - 1
 	for i := len(out) - 1; i >= 0; i-- {
 		for ; next >= 0 && splits[next].Ex > out[i].Session; next-- {
 			factor.Mul(factor, big.NewRat(splits[next].Denominator, splits[next].Numerator))
+			if !factor.Num().IsInt64() || !factor.Denom().IsInt64() {
+				return nil, outgrown(out[i].Session)
+			}
+			num, den = factor.Num().Int64(), factor.Denom().Int64()
 		}
-		if err := scale(&out[i], factor); err != nil {
-			return nil, err
+		if num != den && !scale(&out[i], num, den) {
+			return nil, outgrown(out[i].Session)
 		}
 	}
 	return out, nil
 }
+
+func barField(i int) string { return fmt.Sprintf("bars[%d]", i) }
 
 // splitsUpTo returns the splits with Ex up to asOf, ascending, one for each day.
 func splitsUpTo(actions []etf.Action, asOf etf.Session) ([]etf.Action, error) {
@@ -82,29 +88,20 @@ func splitsUpTo(actions []etf.Action, asOf etf.Session) ([]etf.Action, error) {
 	return kept, nil
 }
 
-func scale(b *etf.Bar, factor *big.Rat) error {
-	num, den := factor.Num(), factor.Denom()
-	if num.Cmp(den) == 0 {
-		return nil
-	}
-	if !num.IsInt64() || !den.IsInt64() {
-		return outgrown(b)
-	}
+// scale multiplies prices by num/den and volume by den/num; false where one of them outgrows its type.
+func scale(b *etf.Bar, num, den int64) bool {
 	for _, p := range []*etf.Price{&b.Open, &b.High, &b.Low, &b.Close} {
-		scaled, ok := p.MulRatio(num.Int64(), den.Int64())
+		scaled, ok := p.MulRatio(num, den)
 		if !ok {
-			return outgrown(b)
+			return false
 		}
 		*p = scaled
 	}
-	volume, ok := b.Volume.MulRatio(den.Int64(), num.Int64())
-	if !ok {
-		return outgrown(b)
-	}
+	volume, ok := b.Volume.MulRatio(den, num)
 	b.Volume = volume
-	return nil
+	return ok
 }
 
-func outgrown(b *etf.Bar) error {
-	return &etf.Error{Kind: etf.KindInternal, Field: "actions", Message: fmt.Sprintf("the splits after %s multiply to a factor no price can hold", b.Session), Remedy: "look for a wrong split among the accepted ones"}
+func outgrown(s etf.Session) error {
+	return &etf.Error{Kind: etf.KindInternal, Field: "actions", Message: fmt.Sprintf("the splits after %s multiply to a factor no price can hold", s), Remedy: "look for a wrong split among the accepted ones"}
 }

@@ -82,6 +82,7 @@ type sheet struct {
 	cal      *calendar.Calendar
 	verdicts []etf.Verdict
 	believed map[etf.Session]*etf.StoredBar // Input.Known by session
+	ordered  bool                           // the answer's rows ascend strictly, as nearly all do
 	first    etf.Session                    // earliest session of the answer
 	last     etf.Session                    // latest session of the answer
 	splits   []etf.Action                   // each once, ascending
@@ -106,7 +107,10 @@ func newSheet(in Input, cal *calendar.Calendar) *sheet {
 	for i := range in.Known {
 		s.believed[in.Known[i].Session] = &in.Known[i]
 	}
-	for i, b := range in.Bars {
+	s.ordered = true
+	for i := range in.Bars {
+		b := &in.Bars[i]
+		s.ordered = s.ordered && (i == 0 || b.Session > in.Bars[i-1].Session)
 		if i == 0 || b.Session < s.first {
 			s.first = b.Session
 		}

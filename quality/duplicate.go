@@ -12,6 +12,9 @@ const ruleDuplicate = "duplicate_row"
 // checkDuplicate drops every row of a session but the last one in the source's order. Providers correct
 // themselves by appending: Yahoo, for one, gives the live bar of a day after that day's stored one.
 func checkDuplicate(s *sheet) {
+	if s.ordered {
+		return
+	}
 	lastOf := make(map[etf.Session]int, len(s.in.Bars))
 	for i, b := range s.in.Bars {
 		lastOf[b.Session] = i

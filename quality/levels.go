@@ -156,9 +156,9 @@ func (s *sheet) classify(rows []row, prev, i int, move change, sigma float64) (l
 		b.text += fmt.Sprintf("; %s: not all of it on the new level, a bad tick?", ohlc(rows[i].Bar))
 		return b, true
 	}
-	if factor, _, near := nearRatio(unitRatios, move.log, slack); near && far {
+	if _, factor, near := nearRatio(unitRatios, move.log, slack); near && far {
 		b.rule = ruleUnit
-		b.text += "; " + factor + ": another unit?"
+		b.text += "; near a factor of " + short(factor) + ": another unit?"
 		return b, true
 	}
 	volume, haveVolume := volumeRatio(rows, prev, i)

@@ -2,6 +2,7 @@ package quality
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -11,13 +12,14 @@ const ruleMissing = "missing_session"
 // checkMissing names the sessions without a row, from the last stored row before the answer (or the answer's first
 // row) to the new session. One finding: a long gap must not become a thousand.
 func checkMissing(s *sheet) {
-	have := make(map[etf.Session]bool, len(s.in.Bars)+len(s.in.Known))
+	have := make([]etf.Session, 0, len(s.in.Bars)+len(s.in.Known))
 	from := s.first
-	for _, b := range s.in.Bars {
-		have[b.Session] = true
+	for i := range s.in.Bars {
+		have = append(have, s.in.Bars[i].Session)
 	}
-	for _, k := range s.in.Known {
-		have[k.Session] = true
+	for i := range s.in.Known {
+		k := &s.in.Known[i]
+		have = append(have, k.Session)
 		if len(s.in.Bars) == 0 || k.Session < s.first {
 			from = k.Session // ascending: ends as the last one before the answer
 		}
@@ -26,9 +28,16 @@ func checkMissing(s *sheet) {
 	if from.IsZero() {
 		from = s.in.Session
 	}
+	if len(s.in.Known) > 0 || !s.ordered {
+		slices.Sort(have)
+	}
 	var missing []etf.Session
+	i := 0
 	for _, session := range s.cal.Sessions(etf.Window{From: from, To: to}) {
-		if !have[session] {
+		for i < len(have) && have[i] < session {
+			i++
+		}
+		if i == len(have) || have[i] != session {
 			missing = append(missing, session)
 		}
 	}

@@ -10,22 +10,23 @@ var splitRatios = []struct{ num, den int64 }{
 	{4, 3}, {3, 2}, {2, 1}, {5, 2}, {3, 1}, {4, 1}, {5, 1}, {6, 1}, {7, 1}, {8, 1}, {10, 1}, {12, 1}, {15, 1}, {20, 1}, {25, 1}, {30, 1}, {40, 1}, {50, 1},
 }
 
-// unitRatios are the factors between a currency and its subunit, or a price in thousands.
+// unitRatios are the factors between a currency and its subunit, or a price in thousands. A fund split 100:1 is
+// rarer than a price in pence.
 var unitRatios = []struct{ num, den int64 }{{100, 1}, {1000, 1}}
 
-// nearRatio finds the ratio whose logarithm is within tolerance of a log return's size. The text is the split that
-// would cause the return: "5:1" for a fall to a fifth, "1:20" for a rise to twentyfold.
-func nearRatio(ratios []struct{ num, den int64 }, log, tolerance float64) (text string, distance float64, ok bool) {
-	distance = tolerance
+// nearRatio finds the ratio whose logarithm is nearest to a log return's size, within tolerance. The text is the
+// split that would cause the return: "5:1" for a fall to a fifth, "1:20" for a rise to twentyfold. The factor is
+// the ratio as a number, above 1.
+func nearRatio(ratios []struct{ num, den int64 }, log, tolerance float64) (text string, factor float64, ok bool) {
 	for _, r := range ratios {
-		if d := math.Abs(math.Abs(log) - math.Log(float64(r.num)/float64(r.den))); d <= distance {
-			distance, ok = d, true
-			if log < 0 {
-				text = fmt.Sprintf("%d:%d", r.num, r.den)
-			} else {
+		q := float64(r.num) / float64(r.den)
+		if d := math.Abs(math.Abs(log) - math.Log(q)); d <= tolerance {
+			tolerance, factor, ok = d, q, true
+			text = fmt.Sprintf("%d:%d", r.num, r.den)
+			if log > 0 {
 				text = fmt.Sprintf("%d:%d", r.den, r.num)
 			}
 		}
 	}
-	return text, distance, ok
+	return text, factor, ok
 }

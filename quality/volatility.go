@@ -9,8 +9,9 @@ import (
 
 // volatility follows the scale of daily log returns robustly: an exponentially weighted average of squares
 // (RiskMetrics' decay for daily data) in which no return counts for more than 5 of the deviations before it, so
-// that one bad price can't hide the next; and, asked only when a move looks large, at least the median deviation
-// of the last 60 returns.
+// that one bad price can't hide the next; and, asked only when a move looks large, at least what the 90 % quantile of
+// the last 60 returns says. A quantile does not see the largest tenth; the median would see nothing in thin funds,
+// whose close stays the same on most days.
 type volatility struct {
 	variance float64
 	recent   [60]float64 // absolute returns, a ring
@@ -26,19 +27,19 @@ const (
 	// volatilityPrior stands in where there are fewer than 5 returns: 2 % a day (32 % a year) is more than a broad
 	// equity fund has in quiet times, and less than a leveraged one.
 	volatilityPrior = 0.02
-	// madScale makes a median absolute deviation comparable to a normal standard deviation: 1/Phi^-1(3/4).
-	madScale = 1.4826
+	// spreadLevel and spreadScale: the 90 % quantile of the absolute value of a standard normal is Phi^-1(0.95) = 1.6449.
+	spreadLevel = 0.90
+	spreadScale = 1.6449
 )
 
-// newVolatility starts from the median of the first returns, which a few bad prices don't move.
+// newVolatility starts from the first returns' quantile, which a few bad prices don't move. Fewer than 5 returns
+// say nothing.
 func newVolatility(first []float64) *volatility {
-	v := &volatility{}
-	sigma := madScale * median(first)
-	if len(first) < 5 {
-		sigma = max(sigma, volatilityPrior)
+	sigma := volatilityPrior
+	if len(first) >= 5 {
+		sigma = spread(first)
 	}
-	v.variance = sigma * sigma
-	return v
+	return &volatility{variance: sigma * sigma}
 }
 
 func (v *volatility) add(size, floor float64) {
@@ -48,14 +49,14 @@ func (v *volatility) add(size, floor float64) {
 	v.n++
 }
 
-// quick is the exponentially weighted deviation; careful is the greater of it and the median deviation.
+// quick is the exponentially weighted deviation; careful is the greater of it and the spread.
 func (v *volatility) quick(floor float64) float64 { return max(math.Sqrt(v.variance), floor) }
 
 func (v *volatility) careful(floor float64) float64 {
 	if v.n < 20 {
 		return v.quick(floor)
 	}
-	return max(v.quick(floor), madScale*median(v.recent[:min(v.n, len(v.recent))]))
+	return max(v.quick(floor), spread(v.recent[:min(v.n, len(v.recent))]))
 }
 
 // floorAt is the least volatility believed at a price: 0.1 %, or half a trading tick (5 KRW, 1 below 2,000; a
@@ -68,15 +69,17 @@ func floorAt(x etf.Exchange, price etf.Price) float64 {
 	return max(volatilityFloor, 0.5*tick.Float()/price.Float())
 }
 
-// median of the absolute values; 0 for none.
+// spread is the standard deviation of a normal distribution with the 90 % quantile of the given absolute returns
+// (at least one).
+func spread(sizes []float64) float64 {
+	sorted := slices.Clone(sizes)
+	slices.Sort(sorted)
+	return sorted[int(spreadLevel*float64(len(sorted)-1))] / spreadScale
+}
+
+// median of at least one value.
 func median(values []float64) float64 {
-	if len(values) == 0 {
-		return 0
-	}
-	sorted := make([]float64, len(values))
-	for i, x := range values {
-		sorted[i] = math.Abs(x)
-	}
+	sorted := slices.Clone(values)
 	slices.Sort(sorted)
 	m := len(sorted) / 2
 	if len(sorted)%2 == 1 {
