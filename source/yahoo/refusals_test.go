@@ -143,11 +143,11 @@ type crumbServer struct {
 }
 
 func (c *crumbServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path == "/cookie":
+	switch r.URL.Path {
+	case "/cookie":
 		http.SetCookie(w, &http.Cookie{Name: "A3", Value: "d=x", Path: "/"})
 		w.WriteHeader(http.StatusNotFound) // as the real one does
-	case r.URL.Path == "/v1/test/getcrumb":
+	case "/v1/test/getcrumb":
 		n := c.crumbs.Add(1)
 		if ck, err := r.Cookie("A3"); err != nil || ck.Value != "d=x" {
 			w.WriteHeader(http.StatusUnauthorized)
