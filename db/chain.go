@@ -1,0 +1,92 @@
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// chainHash returns the hash of a forecast at its position: SHA-256 over the previous hash (empty for the first), a
+// newline, and the forecast as JSON with Hash empty. The JSON has the fields in the order of etf.Forecast, map keys
+// sorted, instants in UTC with microseconds at most, and numbers as encoding/json writes them (the shortest text that
+// reads back as the same float64), so it can be recomputed from what is stored.
+func chainHash(f etf.Forecast) (string, error) {
+	f.Hash = ""
+	f.AsOf, f.IssuedAt = instant(f.AsOf), instant(f.IssuedAt)
+	if f.Diagnostics == nil {
+		f.Diagnostics = map[string]string{}
+	}
+	text, err := json.Marshal(f)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	h.Write([]byte(f.PrevHash))
+	h.Write([]byte{'\n'})
+	h.Write(text)
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// VerifyChain recomputes the hash chain of (symbol, model) from the first forecast on. The first position that is
+// missing, out of place or does not fit its hash is KindCorrupt, named in the message.
+func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string) error {
+	const page = 200
+	head, err := s.q.GetETFVersion(ctx, string(symbol))
+	if errors.Is(err, sql.ErrNoRows) {
+		return unknownSymbol(symbol)
+	}
+	if err != nil {
+		return translate(err, "verifying the chain of "+string(symbol))
+	}
+	previous, position := "", int64(0)
+	for {
+		rows, err := s.q.ListForecastsAfter(ctx, sqlcgen.ListForecastsAfterParams{EtfID: head.ID, Model: model, Chain: position, Limit: page})
+		if err != nil {
+			return translate(err, "reading the chain of "+string(symbol))
+		}
+		stored := make([]forecastRow, len(rows))
+		for i, r := range rows {
+			stored[i] = forecastRow{r.Forecast, r.Symbol}
+		}
+		list, err := s.withPoints(ctx, stored)
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			position++
+			if err := checkLink(f, position, previous); err != nil {
+				return err
+			}
+			previous = f.Hash
+		}
+		if len(list) < page {
+			return nil
+		}
+	}
+}
+
+func checkLink(f etf.Forecast, position int64, previous string) error {
+	reason := ""
+	switch want, err := chainHash(f); {
+	case err != nil:
+		reason = err.Error()
+	case f.Chain != position:
+		reason = fmt.Sprintf("position %d follows %d", f.Chain, position-1)
+	case f.PrevHash != previous:
+		reason = "its previous hash is not that of the position before"
+	case f.Hash != want:
+		reason = "its content does not fit its hash"
+	default:
+		return nil
+	}
+	return &etf.Error{Kind: etf.KindCorrupt, Field: "chain",
+		Message: fmt.Sprintf("forecast %s at position %d of the chain of %s and %s: %s", f.ID, f.Chain, f.Symbol, f.Model, reason),
+		Remedy:  "compare the database with a backup: a stored forecast has been changed or removed"}
+}

@@ -1,0 +1,278 @@
+package db
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/etfcast/etfcast/db/column"
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// knownBefore is how many stored bars a fetch is judged against, before its first session and within its span.
+const knownBefore = 60
+
+// maxBody is the largest compressed answer that is kept: below MEDIUMBLOB's 16 MiB and MariaDB's packet size.
+const maxBody = 12 << 20
+
+// SaveFetch stores a fetch and what it brought: see activities.Fetches. f.Hash, f.Basis and f.Rows are stored as given.
+func (s *Store) SaveFetch(ctx context.Context, f etf.Fetch, a etf.Answer) error {
+	return s.saveFetch(ctx, f, a, sql.NullTime{})
+}
+
+func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, a etf.Answer, judged sql.NullTime) error {
+	if f.Rows != len(a.Bars) {
+		return etf.Invalid("rows", fmt.Sprintf("the fetch says %d rows and the answer has %d", f.Rows, len(a.Bars)), "count the answer's bars")
+	}
+	for i, b := range a.Bars {
+		if b.Session.IsZero() {
+			return etf.Invalid(fmt.Sprintf("bars[%d].session", i), "a bar names no session", "leave such rows to the defects")
+		}
+	}
+	params, err := fetchParams(f, a)
+	if err != nil {
+		return etf.Wrap(etf.KindInternal, err, "encoding a fetch")
+	}
+	params.JudgedAt = judged
+	body, err := compress(a.Raw)
+	if err != nil {
+		return etf.Wrap(etf.KindInternal, err, "compressing an answer")
+	}
+	if len(body) > maxBody {
+		return etf.Invalid("body", fmt.Sprintf("the answer is %d bytes when compressed; at most %d are kept", len(body), maxBody), "ask for a shorter window")
+	}
+	return s.transaction(ctx, "saving fetch "+f.ID, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+		n, err := q.InsertFetch(ctx, params)
+		switch {
+		case duplicate(err):
+			return nil // the first one stands
+		case err != nil:
+			return err
+		case n == 0:
+			return unknownSymbol(f.Symbol)
+		}
+		if err := s.stageBars(ctx, tx, f.ID, a.Bars); err != nil {
+			return err
+		}
+		if len(a.Raw) == 0 {
+			return nil
+		}
+		return q.InsertFetchBody(ctx, sqlcgen.InsertFetchBodyParams{
+			FetchID: f.ID, Encoding: "gzip", Size: int32(len(a.Raw)), StoredAt: s.now(), Body: body,
+		})
+	})
+}
+
+func fetchParams(f etf.Fetch, a etf.Answer) (sqlcgen.InsertFetchParams, error) {
+	actions, err := encodeList(a.Actions)
+	if err != nil {
+		return sqlcgen.InsertFetchParams{}, err
+	}
+	undone, err := encodeList(a.Splits)
+	if err != nil {
+		return sqlcgen.InsertFetchParams{}, err
+	}
+	defects, err := encodeList(a.Defects)
+	if err != nil {
+		return sqlcgen.InsertFetchParams{}, err
+	}
+	return sqlcgen.InsertFetchParams{
+		ID: f.ID, Symbol: string(f.Symbol), Source: f.Source,
+		WindowFrom: column.Session(f.Window.From), WindowTo: column.Session(f.Window.To),
+		Request: f.Request, MediaType: f.MediaType, RawHash: f.Hash, Basis: string(f.Basis), RowCount: int32(f.Rows),
+		FetchedAt: instant(f.FetchedAt), RunID: f.Run, Actions: actions, UndoneSplits: undone, Defects: defects,
+	}, nil
+}
+
+// encodeList writes a list as JSON, and an empty one as nothing: most answers have neither actions nor defects.
+func encodeList[T any](list []T) (string, error) {
+	if len(list) == 0 {
+		return "", nil
+	}
+	b, err := json.Marshal(list)
+	return string(b), err
+}
+
+func decodeList[T any](text string) ([]T, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var list []T
+	err := json.Unmarshal([]byte(text), &list)
+	return list, err
+}
+
+// Staged returns what a fetch staged and what it is judged against: see activities.Fetches.
+func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
+	row, err := s.q.GetFetch(ctx, fetch)
+	if errors.Is(err, sql.ErrNoRows) {
+		return etf.Staged{}, unknownFetch(fetch)
+	}
+	if err != nil {
+		return etf.Staged{}, translate(err, "reading fetch "+fetch)
+	}
+	if row.Fetch.PersistedAt.Valid {
+		return etf.Staged{}, persistedAlready(fetch)
+	}
+	st := etf.Staged{Fetch: domainFetch(row.Fetch, row.Symbol), Initial: row.Bars == 0}
+	if st.Actions, err = decodeList[etf.Action](row.Fetch.Actions); err == nil {
+		st.Defects, err = decodeList[etf.Defect](row.Fetch.Defects)
+	}
+	if err != nil {
+		return etf.Staged{}, etf.Wrapf(etf.KindInternal, err, "decoding fetch %s", fetch)
+	}
+	staged, err := s.q.ListStagedBars(ctx, fetch)
+	if err != nil {
+		return etf.Staged{}, translate(err, "reading the staged bars of "+fetch)
+	}
+	if len(staged) != int(row.Fetch.RowCount) {
+		return etf.Staged{}, persistedAlready(fetch) // persisted between the two statements
+	}
+	st.Bars = make([]etf.Bar, len(staged))
+	for i, r := range staged {
+		st.Bars[i] = domainBar(r.Session, r.Open, r.High, r.Low, r.Close, r.AdjClose, r.Volume)
+	}
+	if st.Known, err = s.known(ctx, row.Fetch.EtfID, st.Bars, st.Initial); err != nil {
+		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
+	}
+	if st.Initial {
+		return st, nil
+	}
+	splits, err := s.q.ListSplitsWithVersion(ctx, sqlcgen.ListSplitsWithVersionParams{EtfID: row.Fetch.EtfID, OpenEnd: openEnd})
+	if err != nil {
+		return etf.Staged{}, translate(err, "reading the splits known to fetch "+fetch)
+	}
+	st.Splits = domainSplits(splits)
+	return st, nil
+}
+
+// known reads the newest good bars up to the last staged session, and those before the first one as well when the span
+// holds too many to reach them.
+func (s *Store) known(ctx context.Context, id uint32, staged []etf.Bar, initial bool) ([]etf.StoredBar, error) {
+	if initial || len(staged) == 0 {
+		return nil, nil
+	}
+	first, last := staged[0].Session, staged[0].Session
+	for _, b := range staged {
+		first, last = min(first, b.Session), max(last, b.Session)
+	}
+	newest, err := s.newestGood(ctx, id, last, 2*knownBefore)
+	if err != nil {
+		return nil, err
+	}
+	within := 0
+	for within < len(newest) && newest[within].Session >= first {
+		within++
+	}
+	before := newest[within:]
+	if within > knownBefore {
+		within = knownBefore
+		if before, err = s.newestGood(ctx, id, first-1, knownBefore); err != nil {
+			return nil, err
+		}
+	}
+	descending := append(newest[:within:within], before[:min(len(before), knownBefore)]...)
+	return ascending(descending), nil
+}
+
+func (s *Store) newestGood(ctx context.Context, id uint32, to etf.Session, limit int) ([]etf.StoredBar, error) {
+	rows, err := s.q.ListNewestGoodBars(ctx, sqlcgen.ListNewestGoodBarsParams{EtfID: id, ToSession: column.Session(to), Limit: int32(limit)})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]etf.StoredBar, len(rows))
+	for i, r := range rows {
+		list[i] = storedBar(r)
+	}
+	return list, nil
+}
+
+func ascending(list []etf.StoredBar) []etf.StoredBar {
+	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
+		list[i], list[j] = list[j], list[i]
+	}
+	return list
+}
+
+func domainFetch(f sqlcgen.Fetch, symbol string) etf.Fetch {
+	return etf.Fetch{
+		ID: f.ID, Symbol: etf.Symbol(symbol), Source: f.Source,
+		Window:  etf.Window{From: etf.Session(f.WindowFrom), To: etf.Session(f.WindowTo)},
+		Request: f.Request, MediaType: f.MediaType, Hash: f.RawHash, Basis: etf.Basis(f.Basis), Rows: int(f.RowCount),
+		FetchedAt: f.FetchedAt, Run: f.RunID,
+	}
+}
+
+func unknownFetch(fetch string) error {
+	return etf.NotFound("fetch", fmt.Sprintf("there is no fetch %s", fetch), "fetch again")
+}
+
+func persistedAlready(fetch string) error {
+	return &etf.Error{Kind: etf.KindConflict, Field: "fetch", Message: fmt.Sprintf("fetch %s has been persisted already", fetch)}
+}
+
+// FetchBody returns the answer of a fetch as received. KindNotFound when it has none or it has been pruned.
+func (s *Store) FetchBody(ctx context.Context, fetch string) ([]byte, error) {
+	row, err := s.q.GetFetchBody(ctx, fetch)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, etf.NotFound("fetch", fmt.Sprintf("no answer is kept of fetch %s", fetch), "")
+	}
+	if err != nil {
+		return nil, translate(err, "reading the answer of fetch "+fetch)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(row.Body))
+	if err != nil {
+		return nil, etf.Wrapf(etf.KindCorrupt, err, "unpacking the answer of fetch %s", fetch)
+	}
+	raw, err := io.ReadAll(io.LimitReader(z, int64(row.Size)+1))
+	if err != nil || len(raw) != int(row.Size) {
+		return nil, etf.Wrapf(etf.KindCorrupt, errors.Join(err, fmt.Errorf("%d bytes of %d", len(raw), row.Size)), "unpacking the answer of fetch %s", fetch)
+	}
+	return raw, nil
+}
+
+// PruneFetches deletes answers stored before olderThan, a thousand a transaction, and returns how many. The records of
+// the fetches stay.
+func (s *Store) PruneFetches(ctx context.Context, olderThan time.Time) (int, error) {
+	const batch = 1000
+	total := 0
+	for {
+		var n int64
+		err := s.again(ctx, "pruning answers", func() (err error) {
+			n, err = s.q.PruneFetchBodies(ctx, sqlcgen.PruneFetchBodiesParams{StoredAt: instant(olderThan), Limit: batch})
+			return err
+		})
+		total += int(n)
+		if err != nil || n < batch {
+			return total, err
+		}
+	}
+}
+
+// A gzip writer holds most of a megabyte, so they are kept for the next answer.
+var gzipWriters = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+	return w
+}}
+
+func compress(raw []byte) ([]byte, error) {
+	w := gzipWriters.Get().(*gzip.Writer)
+	defer gzipWriters.Put(w)
+	var buf bytes.Buffer
+	w.Reset(&buf)
+	if _, err := w.Write(raw); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}

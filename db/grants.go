@@ -1,0 +1,75 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// rights are what the pipeline's user may do, table by table. What is only ever appended has no UPDATE and no DELETE
+// here, so that not even a fault in this program can change it.
+var rights = map[string]string{
+	versionTable:        "SELECT",
+	"etfs":              "SELECT, INSERT, UPDATE",
+	"etf_sources":       "SELECT, INSERT",
+	"data_versions":     "SELECT, INSERT",
+	"fetches":           "SELECT, INSERT, UPDATE",
+	"fetch_bodies":      "SELECT, INSERT, DELETE",
+	"staged_bars":       "SELECT, INSERT, UPDATE, DELETE",
+	"bars":              "SELECT, INSERT, UPDATE",
+	"bar_revisions":     "SELECT, INSERT",
+	"corporate_actions": "SELECT, INSERT, UPDATE",
+	"findings":          "SELECT, INSERT",
+	"finding_rows":      "SELECT, INSERT",
+	"finding_decisions": "SELECT, INSERT",
+	"forecasts":         "SELECT, INSERT",
+	"forecast_points":   "SELECT, INSERT",
+	"runs":              "SELECT, INSERT, UPDATE",
+	"run_etfs":          "SELECT, INSERT, DELETE", // DELETE is REPLACE's
+}
+
+// AppendOnly lists the tables the pipeline's user may neither update nor delete from, in order of name.
+func AppendOnly() []string {
+	var names []string
+	for table, r := range rights {
+		if strings.Contains(r, "INSERT") && !strings.Contains(r, "UPDATE") && !strings.Contains(r, "DELETE") {
+			names = append(names, table)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func grant(ctx context.Context, pool *sql.DB, database, user string) error {
+	name, host, _ := strings.Cut(user, "@")
+	if host == "" {
+		host = "%"
+	}
+	if name == "" || strings.ContainsAny(user, "'\"\\`") {
+		return etf.Invalid("grant", fmt.Sprintf("%q is not a user", user), "write name or name@host")
+	}
+	for _, table := range slices.Sorted(maps.Keys(rights)) {
+		statement := fmt.Sprintf("GRANT %s ON %s.%s TO '%s'@'%s'", rights[table], identifier(database), table, name, host)
+		if _, err := pool.ExecContext(ctx, statement); err != nil {
+			return grantError(err, user)
+		}
+	}
+	return nil
+}
+
+func grantError(err error, user string) error {
+	var my *mysql.MySQLError
+	if errors.As(err, &my) && (my.Number == 1410 || my.Number == 1133 || strings.Contains(strings.ToLower(my.Message), "does not exist")) {
+		return &etf.Error{Kind: etf.KindNotFound, Field: "grant", Message: fmt.Sprintf("the database has no user %s", user), Err: err,
+			Remedy: "create it with CREATE USER first"}
+	}
+	return translate(err, "granting rights to "+user)
+}

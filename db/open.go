@@ -1,0 +1,152 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// The environment variables that hold the two data source names, for messages.
+const (
+	DSNVariable      = "ETFCAST_MYSQL_DSN"
+	AdminDSNVariable = "ETFCAST_MYSQL_ADMIN_DSN"
+)
+
+// Options tunes a Store. The zero value is right for production.
+type Options struct {
+	// Variable is the name of the setting the DSN came from, for error messages; DSNVariable if empty.
+	Variable string
+	// MaxConns bounds the connections; 16 if zero.
+	MaxConns int
+	// Now is the clock behind known_from and the other instants the store sets; time.Now if nil.
+	Now func() time.Time
+	// NoLocalInfile never tries LOAD DATA LOCAL.
+	NoLocalInfile bool
+}
+
+// Store is the database. It is safe for concurrent use.
+type Store struct {
+	db       *sql.DB
+	q        *sqlcgen.Queries
+	clock    func() time.Time
+	variable string
+	noLocal  atomic.Bool // the server refuses LOAD DATA LOCAL
+}
+
+// Open prepares a store; it does not connect, so that the order in which processes start does not matter. A malformed
+// DSN, or one without a database's name, is KindInvalid with the variable's name as Field.
+func Open(dsn string, o Options) (*Store, error) {
+	if o.Variable == "" {
+		o.Variable = DSNVariable
+	}
+	cfg, err := parseDSN(dsn, o.Variable)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.DBName == "" {
+		return nil, etf.Invalid(o.Variable, "the DSN names no database", "write user:password@tcp(host:port)/database")
+	}
+	pool, err := openPool(cfg, o.MaxConns)
+	if err != nil {
+		return nil, etf.Wrap(etf.KindInvalid, err, "using the DSN of "+o.Variable)
+	}
+	s := &Store{db: pool, q: sqlcgen.New(pool), clock: o.Now, variable: o.Variable}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	s.noLocal.Store(o.NoLocalInfile)
+	return s, nil
+}
+
+// Close closes the connections.
+func (s *Store) Close() error { return s.db.Close() }
+
+// now is the instant as the database keeps it.
+func (s *Store) now() time.Time { return instant(s.clock()) }
+
+// instant cuts t to the microseconds of DATETIME(6), in UTC. Cut here, so that the server has nothing to round.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+func parseDSN(dsn, variable string) (*mysql.Config, error) {
+	const form = "write user:password@tcp(host:port)/database"
+	if dsn == "" {
+		return nil, etf.Invalid(variable, "is not set", form)
+	}
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		// The driver's message may quote the DSN, which holds a password.
+		return nil, etf.Invalid(variable, "is not a DSN of the MySQL driver", form)
+	}
+	return cfg, nil
+}
+
+// The session every connection runs in, whatever the server's defaults. Strict mode turns what would be clipped into
+// an error; the isolation level is set by a statement because its variable's name differs between the servers.
+const (
+	sqlMode = "'STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+	// READ COMMITTED takes no gap locks, so writers of different ETFs never wait for each other; what must not change
+	// between two statements is locked by the first (MySQL, MariaDB) or checked at COMMIT (Dolt, whose transactions are
+	// snapshots whatever is asked for).
+	isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+)
+
+// strict returns the configuration with the settings that are not open to choice.
+func strict(cfg *mysql.Config) *mysql.Config {
+	c := cfg.Clone()
+	c.ParseTime = true
+	c.Loc = time.UTC
+	c.Collation = "utf8mb4_bin"
+	c.InterpolateParams = true // one round trip a statement instead of three
+	c.ClientFoundRows = true   // an UPDATE reports the rows it matched: repeating it is not a miss
+	c.MultiStatements = false
+	c.AllowAllFiles = false // LOAD DATA LOCAL reads from registered readers only
+	c.AllowOldPasswords = false
+	if c.Timeout == 0 {
+		c.Timeout = 5 * time.Second
+	}
+	if c.Params == nil {
+		c.Params = map[string]string{}
+	}
+	c.Params["sql_mode"] = sqlMode
+	c.Params["time_zone"] = "'+00:00'"
+	return c
+}
+
+func openPool(cfg *mysql.Config, maxConns int) (*sql.DB, error) {
+	inner, err := mysql.NewConnector(strict(cfg))
+	if err != nil {
+		return nil, err
+	}
+	if maxConns <= 0 {
+		maxConns = 16
+	}
+	pool := sql.OpenDB(connector{inner})
+	pool.SetMaxOpenConns(maxConns)
+	pool.SetMaxIdleConns(maxConns)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	pool.SetConnMaxLifetime(time.Hour)
+	return pool, nil
+}
+
+// connector sets the isolation level on every new connection.
+type connector struct{ driver.Connector }
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, isolation, nil); err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("setting the isolation level: %w", err)
+	}
+	return conn, nil
+}

@@ -1,0 +1,133 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+
+	"github.com/etfcast/etfcast/db/column"
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// lastSession stands for no upper bound.
+var lastSession = etf.NewSession(9999, 12, 31)
+
+// firstDate stands for no lower bound; DATE begins with the year 1000.
+var firstDate = etf.NewSession(1000, 1, 1)
+
+// History returns the series a forecast is fitted to: see activities.Forecasts. The bars and the version belong
+// together: a Persist in between makes it read again.
+func (s *Store) History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error) {
+	var h etf.History
+	err := s.again(ctx, "reading the history of "+string(symbol), func() error {
+		head, err := s.q.GetETFVersion(ctx, string(symbol))
+		if errors.Is(err, sql.ErrNoRows) {
+			return unknownSymbol(symbol)
+		}
+		if err != nil {
+			return err
+		}
+		bars, err := s.newestGood(ctx, head.ID, to, limit)
+		if err != nil {
+			return err
+		}
+		splits, err := s.q.ListSplitsWithVersion(ctx, sqlcgen.ListSplitsWithVersionParams{EtfID: head.ID, OpenEnd: openEnd})
+		if err != nil {
+			return err
+		}
+		if len(splits) == 0 || splits[0].DataVersion != head.DataVersion || splits[0].DataVersionWriter != head.DataVersionWriter {
+			return errLost
+		}
+		h = etf.History{
+			DataVersion: etf.DataVersion{Number: head.DataVersion, Writer: head.DataVersionWriter},
+			AsOf:        head.KnownFrom, Bars: ascending(bars), Splits: domainSplits(splits),
+		}
+		return nil
+	})
+	return h, err
+}
+
+// BarsPage returns up to limit current bars of the window after the given session (0 = from the first), ascending,
+// quarantined ones included. A zero window.To means no upper bound. KindNotFound for an unknown symbol.
+func (s *Store) BarsPage(ctx context.Context, symbol etf.Symbol, window etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error) {
+	rows, err := s.q.ListBars(ctx, listBarsParams(symbol, window, after, limit))
+	if err != nil {
+		return nil, translate(err, "reading bars of "+string(symbol))
+	}
+	if len(rows) == 0 {
+		return []etf.StoredBar{}, s.mustExist(ctx, symbol)
+	}
+	list := make([]etf.StoredBar, len(rows))
+	for i, r := range rows {
+		list[i] = storedBar(r)
+	}
+	return list, nil
+}
+
+// EachBar calls do for every current bar of the window, ascending, without holding them all; do's first error ends it
+// and is returned as it is. It reads in pages, so that a slow reader holds no connection and no transaction.
+func (s *Store) EachBar(ctx context.Context, symbol etf.Symbol, window etf.Window, do func(etf.StoredBar) error) error {
+	const page = 2000
+	after := etf.Session(0)
+	for {
+		bars, err := s.BarsPage(ctx, symbol, window, after, page)
+		if err != nil {
+			return err
+		}
+		for _, b := range bars {
+			if err := do(b); err != nil {
+				return err
+			}
+			after = b.Session
+		}
+		if len(bars) < page {
+			return nil
+		}
+	}
+}
+
+func listBarsParams(symbol etf.Symbol, w etf.Window, after etf.Session, limit int) sqlcgen.ListBarsParams {
+	if w.From.IsZero() {
+		w.From = firstDate
+	}
+	if w.To.IsZero() {
+		w.To = lastSession
+	}
+	if !after.IsZero() && after >= w.From {
+		w.From = after + 1
+	}
+	return sqlcgen.ListBarsParams{
+		Symbol: string(symbol), FromSession: column.Session(w.From), ToSession: column.Session(w.To), Limit: int32(min(limit, math.MaxInt32)),
+	}
+}
+
+// BarRevisions returns everything ever believed about one session, oldest first; the last one is believed now (its
+// KnownTo is zero) if there is a current bar. Empty when nothing was ever stored of the session.
+func (s *Store) BarRevisions(ctx context.Context, symbol etf.Symbol, session etf.Session) ([]etf.StoredBar, error) {
+	// The current bar is read first: a revision in between then appears twice under one version, and is left out once.
+	current, err := s.BarsPage(ctx, symbol, etf.Window{From: session, To: session}, 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.q.ListRevisions(ctx, sqlcgen.ListRevisionsParams{Symbol: string(symbol), Session: column.Session(session)})
+	if err != nil {
+		return nil, translate(err, "reading revisions of "+string(symbol))
+	}
+	list := make([]etf.StoredBar, 0, len(rows)+1)
+	for _, r := range rows {
+		if len(current) == 0 || r.DataVersion < current[0].DataVersion {
+			list = append(list, revisedBar(r))
+		}
+	}
+	return append(list, current...), nil
+}
+
+func (s *Store) mustExist(ctx context.Context, symbol etf.Symbol) error {
+	_, err := s.q.GetETFVersion(ctx, string(symbol))
+	if errors.Is(err, sql.ErrNoRows) {
+		return unknownSymbol(symbol)
+	}
+	return translate(err, "looking up "+string(symbol))
+}

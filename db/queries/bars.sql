@@ -1,0 +1,124 @@
+-- The comparison of numbers appears many times below and must read the same each time: open, high, low and close are
+-- equal, and the volume is equal or not given. The adjusted close is left out on purpose (see the data dictionary).
+
+-- name: ClassifyStagedBars :one
+SELECT COUNT(*) AS kept,
+    COUNT(DISTINCT s.session) AS sessions,
+    COUNT(CASE WHEN b.etf_id IS NULL THEN 1 END) AS fresh,
+    COUNT(CASE WHEN b.etf_id IS NULL AND s.verdict = 1 THEN 1 END) AS fresh_quarantined,
+    COUNT(CASE WHEN s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
+        AND (s.volume IS NULL OR s.volume <=> b.volume) THEN 1 END) AS same,
+    COUNT(CASE WHEN b.quarantined = 1 AND s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
+        AND (s.volume IS NULL OR s.volume <=> b.volume) THEN 1 END) AS same_quarantined,
+    COUNT(CASE WHEN b.quarantined = 0 AND s.verdict = 1 AND NOT (s.open = b.open AND s.high = b.high
+        AND s.low = b.low AND s.close = b.close AND (s.volume IS NULL OR s.volume <=> b.volume)) THEN 1 END) AS disputed,
+    COUNT(CASE WHEN b.quarantined = 1 AND s.verdict = 0 AND NOT (s.open = b.open AND s.high = b.high
+        AND s.low = b.low AND s.close = b.close AND (s.volume IS NULL OR s.volume <=> b.volume)) THEN 1 END) AS cleared,
+    COUNT(CASE WHEN b.quarantined = 1 AND s.verdict = 1 AND NOT (s.open = b.open AND s.high = b.high
+        AND s.low = b.low AND s.close = b.close AND (s.volume IS NULL OR s.volume <=> b.volume)) THEN 1 END) AS still_quarantined,
+    CAST(COALESCE(MIN(s.session), '1970-01-01') AS DATE) AS first_session,
+    CAST(COALESCE(MAX(s.session), '1970-01-01') AS DATE) AS last_session
+FROM staged_bars s LEFT JOIN bars b ON b.etf_id = sqlc.arg('etf_id') AND b.session = s.session
+WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2;
+
+-- name: SummariseStagedBars :one
+-- What classifyStagedBars says when no bar of the ETF is stored, without the join.
+SELECT COUNT(*) AS kept,
+    COUNT(DISTINCT s.session) AS sessions,
+    COUNT(CASE WHEN s.verdict = 1 THEN 1 END) AS quarantined,
+    CAST(COALESCE(MIN(s.session), '1970-01-01') AS DATE) AS first_session,
+    CAST(COALESCE(MAX(s.session), '1970-01-01') AS DATE) AS last_session
+FROM staged_bars s WHERE s.fetch_id = ? AND s.verdict < 2;
+
+-- name: DropRejectedRows :execrows
+-- Verdict 3: numbers that a person has rejected for this session. They do not come back as a revision.
+UPDATE staged_bars s
+JOIN finding_rows r ON r.session = s.session
+JOIN finding_decisions d ON d.finding_id = r.finding_id
+JOIN bars b ON b.etf_id = r.etf_id AND b.session = r.session
+SET s.verdict = 3
+WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2 AND r.etf_id = sqlc.arg('etf_id') AND r.staged = 1
+    AND d.decision = 'reject'
+    AND r.open = s.open AND r.high = s.high AND r.low = s.low AND r.close = s.close
+    AND (s.volume IS NULL OR s.volume <=> r.volume)
+    AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
+        AND (s.volume IS NULL OR s.volume <=> b.volume));
+
+-- name: KeepSupersededBars :execrows
+INSERT INTO bar_revisions (etf_id, session, data_version, open, high, low, close, adj_close, volume, basis, source,
+    fetch_id, quarantined, known_from, known_to, superseded_by)
+SELECT b.etf_id, b.session, b.data_version, b.open, b.high, b.low, b.close, b.adj_close, b.volume, b.basis, b.source,
+    b.fetch_id, b.quarantined, b.known_from, sqlc.arg('known_to'), sqlc.arg('superseded_by')
+FROM staged_bars s JOIN bars b ON b.etf_id = sqlc.arg('etf_id') AND b.session = s.session
+WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2 AND (s.verdict = 0 OR b.quarantined = 1)
+    AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
+        AND (s.volume IS NULL OR s.volume <=> b.volume));
+
+-- name: ReviseBars :execrows
+UPDATE bars b JOIN staged_bars s ON s.session = b.session
+SET b.open = s.open, b.high = s.high, b.low = s.low, b.close = s.close, b.adj_close = s.adj_close,
+    b.volume = s.volume, b.source = sqlc.arg('source'), b.fetch_id = s.fetch_id, b.quarantined = s.verdict,
+    b.data_version = sqlc.arg('data_version'), b.known_from = sqlc.arg('known_from')
+WHERE b.etf_id = sqlc.arg('etf_id') AND s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2
+    AND (s.verdict = 0 OR b.quarantined = 1)
+    AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
+        AND (s.volume IS NULL OR s.volume <=> b.volume));
+
+-- name: InsertAllStagedBars :execrows
+INSERT INTO bars (etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined,
+    data_version, known_from)
+SELECT sqlc.arg('etf_id'), s.session, s.open, s.high, s.low, s.close, s.adj_close, s.volume, sqlc.arg('basis'),
+    sqlc.arg('source'), s.fetch_id, s.verdict, sqlc.arg('data_version'), sqlc.arg('known_from')
+FROM staged_bars s
+WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2
+ORDER BY s.ordinal;
+
+-- name: InsertNewStagedBars :execrows
+INSERT INTO bars (etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined,
+    data_version, known_from)
+SELECT sqlc.arg('etf_id'), s.session, s.open, s.high, s.low, s.close, s.adj_close, s.volume, sqlc.arg('basis'),
+    sqlc.arg('source'), s.fetch_id, s.verdict, sqlc.arg('data_version'), sqlc.arg('known_from')
+FROM staged_bars s LEFT JOIN bars b ON b.etf_id = sqlc.arg('etf_id') AND b.session = s.session
+WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2 AND b.etf_id IS NULL;
+
+-- name: InsertDataVersion :exec
+INSERT INTO data_versions (etf_id, number, writer, known_from, cause, cause_id) VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: AdvanceETF :execrows
+-- The compare-and-set of the data version. The writer is unique to the transaction, so two of them can't agree.
+UPDATE etfs SET data_version = sqlc.arg('data_version'), data_version_writer = sqlc.arg('writer'),
+    known_from = sqlc.arg('known_from'), basis = sqlc.arg('basis'), bars = sqlc.arg('bars'),
+    quarantined = sqlc.arg('quarantined'), first_session = sqlc.narg('first_session'),
+    last_session = sqlc.narg('last_session')
+WHERE id = sqlc.arg('id') AND data_version = sqlc.arg('old_version') AND data_version_writer = sqlc.arg('old_writer');
+
+-- name: ListBars :many
+SELECT b.* FROM bars b JOIN etfs e ON e.id = b.etf_id
+WHERE e.symbol = sqlc.arg('symbol') AND b.session >= sqlc.arg('from_session') AND b.session <= sqlc.arg('to_session')
+ORDER BY b.etf_id, b.session LIMIT ?;
+
+-- name: ListNewestGoodBars :many
+SELECT * FROM bars
+WHERE etf_id = sqlc.arg('etf_id') AND session <= sqlc.arg('to_session') AND quarantined = 0
+ORDER BY session DESC LIMIT ?;
+
+-- name: ListRevisions :many
+SELECT r.* FROM bar_revisions r JOIN etfs e ON e.id = r.etf_id
+WHERE e.symbol = ? AND r.session = ? ORDER BY r.data_version;
+
+-- name: ListActions :many
+SELECT * FROM corporate_actions WHERE etf_id = ? AND known_to = ? ORDER BY ex, kind, terms;
+
+-- name: InsertAction :exec
+INSERT INTO corporate_actions (etf_id, kind, ex, terms, data_version, amount, numerator, denominator, status,
+    decided_by, fetch_id, known_from, known_to)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: ListSplitsWithVersion :many
+-- One row without an action when there is none: the version read here tells whether the bars read before it are torn.
+SELECT e.data_version, e.data_version_writer, a.ex, a.numerator, a.denominator
+FROM etfs e
+LEFT JOIN corporate_actions a ON a.etf_id = e.id AND a.kind = 'split' AND a.status = 'accepted'
+    AND a.known_to = sqlc.arg('open_end')
+WHERE e.id = sqlc.arg('etf_id')
+ORDER BY a.ex;

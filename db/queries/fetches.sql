@@ -1,0 +1,56 @@
+-- name: InsertFetch :execrows
+-- The ETF is looked up in the statement itself: no row means that there is no such ETF.
+INSERT INTO fetches (id, etf_id, source, window_from, window_to, request, media_type, raw_hash, basis, row_count,
+    fetched_at, run_id, actions, undone_splits, defects, judged_at)
+SELECT sqlc.arg('id'), e.id, sqlc.arg('source'), sqlc.narg('window_from'), sqlc.narg('window_to'),
+    sqlc.arg('request'), sqlc.arg('media_type'), sqlc.arg('raw_hash'), sqlc.arg('basis'), sqlc.arg('row_count'),
+    sqlc.arg('fetched_at'), sqlc.arg('run_id'), sqlc.arg('actions'), sqlc.arg('undone_splits'),
+    sqlc.arg('defects'), sqlc.narg('judged_at')
+FROM etfs e WHERE e.symbol = sqlc.arg('symbol');
+
+-- name: InsertFetchBody :exec
+INSERT INTO fetch_bodies (fetch_id, encoding, size, stored_at, body) VALUES (?, ?, ?, ?, ?);
+
+-- name: GetFetchBody :one
+SELECT encoding, size, body FROM fetch_bodies WHERE fetch_id = ?;
+
+-- name: PruneFetchBodies :execrows
+DELETE FROM fetch_bodies WHERE stored_at < ? ORDER BY stored_at LIMIT ?;
+
+-- name: GetFetch :one
+SELECT sqlc.embed(f), e.symbol, e.bars, e.data_version
+FROM fetches f JOIN etfs e ON e.id = f.etf_id
+WHERE f.id = ?;
+
+-- name: GetFetchToPersist :one
+-- Locks the fetch and its ETF where the server has row locks, in this order everywhere, so that writers of one ETF
+-- queue up instead of colliding. Where it has none (Dolt), the colliding COMMIT fails.
+SELECT f.etf_id, f.source, f.basis, f.row_count, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
+    f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from,
+    e.symbol, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
+    e.first_session, e.last_session
+FROM fetches f JOIN etfs e ON e.id = f.etf_id
+WHERE f.id = ?
+FOR UPDATE;
+
+-- name: ListStagedBars :many
+SELECT ordinal, session, open, high, low, close, adj_close, volume, verdict
+FROM staged_bars WHERE fetch_id = ? ORDER BY ordinal;
+
+-- name: CountStagedBars :one
+SELECT COUNT(*) FROM staged_bars WHERE fetch_id = ?;
+
+-- name: MarkFetchJudged :execrows
+UPDATE fetches SET judged_at = sqlc.arg('judged_at')
+WHERE id = sqlc.arg('id') AND judged_at IS NULL AND persisted_at IS NULL AND row_count = sqlc.arg('rows');
+
+-- name: SetVerdicts :exec
+UPDATE staged_bars SET verdict = ? WHERE fetch_id = ? AND ordinal IN (sqlc.slice('ordinals'));
+
+-- name: MarkFetchPersisted :execrows
+UPDATE fetches SET persisted_at = ?, rows_new = ?, rows_unchanged = ?, rows_revised = ?, rows_quarantined = ?,
+    actions_new = ?, result_version = ?, result_writer = ?, result_known_from = ?
+WHERE id = ? AND persisted_at IS NULL;
+
+-- name: DeleteStagedBars :exec
+DELETE FROM staged_bars WHERE fetch_id = ?;

@@ -1,0 +1,20 @@
+-- name: InsertETF :execlastid
+INSERT INTO etfs (symbol, exchange, currency, known_from, created_at) VALUES (?, ?, ?, ?, ?);
+
+-- name: InsertETFSource :exec
+INSERT INTO etf_sources (etf_id, ordinal, name, ref) VALUES (?, ?, ?, ?);
+
+-- name: GetETF :one
+SELECT * FROM etfs WHERE symbol = ?;
+
+-- name: ListETFs :many
+SELECT * FROM etfs WHERE symbol > ? ORDER BY symbol LIMIT ?;
+
+-- name: ListETFsOfExchange :many
+SELECT * FROM etfs WHERE exchange = ? AND symbol > ? ORDER BY symbol LIMIT ?;
+
+-- name: ListETFsBySymbol :many
+SELECT * FROM etfs WHERE symbol IN (sqlc.slice('symbols')) ORDER BY symbol;
+
+-- name: ListSources :many
+SELECT etf_id, name, ref FROM etf_sources WHERE etf_id IN (sqlc.slice('ids')) ORDER BY etf_id, ordinal;

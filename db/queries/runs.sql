@@ -1,0 +1,46 @@
+-- name: StartRun :exec
+-- A repeat of the same start (same started_at) leaves a status that has moved on alone; a new start opens it again.
+-- started_at comes last: assignments take effect from left to right.
+INSERT INTO runs (id, base_id, attempt, workflow, exchange, session, whole_exchange, symbols, status, closed, due,
+    updated, unchanged, quarantined, failed, elsewhere, cancelled, rows_new, rows_unchanged, rows_revised, forecasts,
+    error, started_at)
+VALUES (sqlc.arg('id'), sqlc.arg('base_id'), sqlc.arg('attempt'), sqlc.arg('workflow'), sqlc.arg('exchange'),
+    sqlc.arg('session'), sqlc.arg('whole_exchange'), sqlc.arg('symbols'), 'running', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    '', sqlc.arg('started_at'))
+ON DUPLICATE KEY UPDATE
+    status = IF(started_at = sqlc.arg('started_at'), status, 'running'),
+    closed = IF(started_at = sqlc.arg('started_at'), closed, 0),
+    error = IF(started_at = sqlc.arg('started_at'), error, ''),
+    finished_at = IF(started_at = sqlc.arg('started_at'), finished_at, NULL),
+    started_at = sqlc.arg('started_at');
+
+-- name: SetRunCounts :execrows
+UPDATE runs SET due = ?, updated = ?, unchanged = ?, quarantined = ?, failed = ?, elsewhere = ?, cancelled = ?,
+    rows_new = ?, rows_unchanged = ?, rows_revised = ?, forecasts = ?
+WHERE id = ?;
+
+-- name: FinishRun :execrows
+UPDATE runs SET status = ?, closed = ?, error = ?, due = ?, updated = ?, unchanged = ?, quarantined = ?, failed = ?,
+    elsewhere = ?, cancelled = ?, rows_new = ?, rows_unchanged = ?, rows_revised = ?, forecasts = ?, finished_at = ?
+WHERE id = ?;
+
+-- name: GetRun :one
+SELECT * FROM runs WHERE id = ?;
+
+-- name: GetLastCompletedSession :one
+SELECT session FROM runs
+WHERE exchange = ? AND workflow = 'daily' AND whole_exchange = 1 AND status = 'completed'
+ORDER BY session DESC LIMIT 1;
+
+-- name: GetHighestAttempt :one
+SELECT attempt FROM runs WHERE base_id = ? ORDER BY attempt DESC LIMIT 1;
+
+-- name: ListRuns :many
+SELECT * FROM runs
+WHERE (started_at < sqlc.arg('before_at') OR (started_at = sqlc.arg('before_at') AND id < sqlc.arg('before_id')))
+    AND (sqlc.arg('exchange') = '' OR exchange = sqlc.arg('exchange'))
+    AND (sqlc.arg('status') = '' OR status = sqlc.arg('status'))
+ORDER BY started_at DESC, id DESC LIMIT ?;
+
+-- name: ListRunETFs :many
+SELECT * FROM run_etfs WHERE run_id = ? AND symbol > ? ORDER BY symbol LIMIT ?;

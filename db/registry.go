@@ -1,0 +1,215 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/etfcast/etfcast/db/column"
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// CreateETF registers an ETF. Symbol, Exchange, Currency and Sources are taken from e, the rest is the store's.
+// Idempotent by symbol: an identical repeat gives the stored ETF and created = false; one that differs is
+// KindConflict with the differing field's name as Field.
+func (s *Store) CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error) {
+	if len(e.Sources) == 0 {
+		return etf.ETF{}, false, etf.Invalid("sources", "an ETF needs at least one source", "name where its prices come from")
+	}
+	err = s.transaction(ctx, "registering "+string(e.Symbol), func(q *sqlcgen.Queries, _ *sql.Tx) error {
+		created = false
+		old, err := q.GetETF(ctx, string(e.Symbol))
+		if err == nil {
+			return s.compareRegistered(ctx, q, old, e)
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		now := s.now()
+		id, err := q.InsertETF(ctx, sqlcgen.InsertETFParams{
+			Symbol: string(e.Symbol), Exchange: string(e.Exchange), Currency: string(e.Currency), KnownFrom: now, CreatedAt: now,
+		})
+		if err != nil {
+			return err
+		}
+		for i, src := range e.Sources {
+			if err := q.InsertETFSource(ctx, sqlcgen.InsertETFSourceParams{
+				EtfID: uint32(id), Ordinal: uint8(i), Name: src.Name, Ref: src.Ref,
+			}); err != nil {
+				return err
+			}
+		}
+		created = true
+		return nil
+	})
+	if err != nil {
+		return etf.ETF{}, false, err
+	}
+	stored, err = s.ETF(ctx, e.Symbol)
+	return stored, created, err
+}
+
+func (s *Store) compareRegistered(ctx context.Context, q *sqlcgen.Queries, old sqlcgen.Etf, e etf.ETF) error {
+	stored, err := withSources(ctx, q, []sqlcgen.Etf{old})
+	if err != nil {
+		return err
+	}
+	differs := ""
+	switch o := stored[0]; {
+	case o.Exchange != e.Exchange:
+		differs = "exchange"
+	case o.Currency != e.Currency:
+		differs = "currency"
+	case !slices.Equal(o.Sources, e.Sources):
+		differs = "sources"
+	default:
+		return nil
+	}
+	return &etf.Error{Kind: etf.KindConflict, Field: differs,
+		Message: fmt.Sprintf("%s is registered with another %s", e.Symbol, differs),
+		Remedy:  "repeat the registered values, or register another symbol"}
+}
+
+// ETF returns one ETF; KindNotFound for an unknown symbol.
+func (s *Store) ETF(ctx context.Context, symbol etf.Symbol) (etf.ETF, error) {
+	row, err := s.q.GetETF(ctx, string(symbol))
+	if errors.Is(err, sql.ErrNoRows) {
+		return etf.ETF{}, unknownSymbol(symbol)
+	}
+	if err != nil {
+		return etf.ETF{}, translate(err, "reading ETF "+string(symbol))
+	}
+	list, err := withSources(ctx, s.q, []sqlcgen.Etf{row})
+	if err != nil {
+		return etf.ETF{}, translate(err, "reading the sources of "+string(symbol))
+	}
+	return list[0], nil
+}
+
+// ETFs returns up to limit ETFs of the exchange ("" = all) in ascending order of symbol, after the given one.
+func (s *Store) ETFs(ctx context.Context, exchange etf.Exchange, after etf.Symbol, limit int) ([]etf.ETF, error) {
+	var rows []sqlcgen.Etf
+	var err error
+	if exchange == "" {
+		rows, err = s.q.ListETFs(ctx, sqlcgen.ListETFsParams{Symbol: string(after), Limit: int32(limit)})
+	} else {
+		rows, err = s.q.ListETFsOfExchange(ctx, sqlcgen.ListETFsOfExchangeParams{
+			Exchange: string(exchange), Symbol: string(after), Limit: int32(limit),
+		})
+	}
+	if err != nil {
+		return nil, translate(err, "listing ETFs")
+	}
+	list, err := withSources(ctx, s.q, rows)
+	return list, translate(err, "listing the ETFs' sources")
+}
+
+// Due returns a page of the ETFs a daily run is for: see activities.Registry.
+func (s *Store) Due(ctx context.Context, exchange etf.Exchange, symbols []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
+	if len(symbols) == 0 {
+		return s.ETFs(ctx, exchange, after, limit)
+	}
+	page := pageOf(symbols, after, limit)
+	if len(page) == 0 {
+		return []etf.ETF{}, nil
+	}
+	rows, err := s.q.ListETFsBySymbol(ctx, page)
+	if err != nil {
+		return nil, translate(err, "listing the ETFs due")
+	}
+	found := map[string]bool{}
+	for _, r := range rows {
+		found[r.Symbol] = r.Exchange == string(exchange)
+	}
+	for _, symbol := range page {
+		if !found[symbol] {
+			return nil, etf.NotFound("symbols", fmt.Sprintf("%s is not registered on %s", symbol, exchange), "register it, or correct the symbol")
+		}
+	}
+	list, err := withSources(ctx, s.q, rows)
+	return list, translate(err, "listing the sources of the ETFs due")
+}
+
+// pageOf returns the first limit distinct symbols after the given one, ascending.
+func pageOf(symbols []etf.Symbol, after etf.Symbol, limit int) []string {
+	sorted := slices.Compact(slices.Sorted(slices.Values(symbols)))
+	page := make([]string, 0, min(limit, len(sorted)))
+	for _, symbol := range sorted {
+		if symbol > after && len(page) < limit {
+			page = append(page, string(symbol))
+		}
+	}
+	return page
+}
+
+// withSources translates rows and adds their sources, with one statement for all of them.
+func withSources(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]etf.ETF, error) {
+	list := make([]etf.ETF, len(rows))
+	if len(rows) == 0 {
+		return list, nil
+	}
+	ids := make([]uint32, len(rows))
+	at := make(map[uint32]int, len(rows))
+	for i, r := range rows {
+		ids[i], at[r.ID] = r.ID, i
+		list[i] = etf.ETF{
+			Symbol: etf.Symbol(r.Symbol), Exchange: etf.Exchange(r.Exchange), Currency: etf.Currency(r.Currency),
+			DataVersion: etf.DataVersion{Number: r.DataVersion, Writer: r.DataVersionWriter},
+			First:       etf.Session(r.FirstSession), Last: etf.Session(r.LastSession),
+			Bars: int(r.Bars), Quarantined: int(r.Quarantined), CreatedAt: r.CreatedAt,
+		}
+	}
+	sources, err := q.ListSources(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, src := range sources {
+		e := &list[at[src.EtfID]]
+		e.Sources = append(e.Sources, etf.SourceRef{Name: src.Name, Ref: src.Ref})
+	}
+	return list, nil
+}
+
+// Stored returns what is stored of the ETF; zero without bars.
+func (s *Store) Stored(ctx context.Context, symbol etf.Symbol) (etf.Stored, error) {
+	row, err := s.q.GetETF(ctx, string(symbol))
+	if errors.Is(err, sql.ErrNoRows) {
+		return etf.Stored{}, unknownSymbol(symbol)
+	}
+	if err != nil {
+		return etf.Stored{}, translate(err, "reading what is stored of "+string(symbol))
+	}
+	return etf.Stored{
+		Bars: int(row.Bars), First: etf.Session(row.FirstSession), Last: etf.Session(row.LastSession), Basis: etf.Basis(row.Basis),
+	}, nil
+}
+
+func unknownSymbol(symbol etf.Symbol) error {
+	return etf.NotFound("symbol", fmt.Sprintf("%s is not registered", symbol), "register it with `etfcast etf add` or POST /v1/etfs")
+}
+
+func domainBar(session column.Session, open, high, low, closing column.Price, adj column.OptionalPrice, volume column.Volume) etf.Bar {
+	return etf.Bar{
+		Session: etf.Session(session), Open: etf.Price(open), High: etf.Price(high), Low: etf.Price(low),
+		Close: etf.Price(closing), AdjClose: etf.Price(adj), Volume: etf.Volume(volume),
+	}
+}
+
+func storedBar(b sqlcgen.Bar) etf.StoredBar {
+	return etf.StoredBar{
+		Bar:   domainBar(b.Session, b.Open, b.High, b.Low, b.Close, b.AdjClose, b.Volume),
+		Basis: etf.Basis(b.Basis), Source: b.Source, Fetch: b.FetchID, Quarantined: b.Quarantined,
+		DataVersion: b.DataVersion, KnownFrom: b.KnownFrom,
+	}
+}
+
+func revisedBar(b sqlcgen.BarRevision) etf.StoredBar {
+	return etf.StoredBar{
+		Bar:   domainBar(b.Session, b.Open, b.High, b.Low, b.Close, b.AdjClose, b.Volume),
+		Basis: etf.Basis(b.Basis), Source: b.Source, Fetch: b.FetchID, Quarantined: b.Quarantined,
+		DataVersion: b.DataVersion, KnownFrom: b.KnownFrom, KnownTo: b.KnownTo,
+	}
+}

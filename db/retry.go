@@ -1,0 +1,68 @@
+package db
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	mathrand "math/rand/v2"
+	"time"
+
+	"github.com/etfcast/etfcast/db/sqlcgen"
+)
+
+// How often a transaction that lost to another is done again. With 16 writers of one ETF on a server without row
+// locks the unluckiest loses about 16 rounds; the rest is margin. The pauses are random up to a cap that doubles.
+const (
+	maxTries   = 60
+	firstPause = time.Millisecond
+	maxPause   = 128 * time.Millisecond
+)
+
+// transaction runs do in a transaction and commits it; what loses to another transaction is done again from the start,
+// a bounded number of times, and is KindConflict then. do must have no effect but through its arguments.
+func (s *Store) transaction(ctx context.Context, what string, do func(q *sqlcgen.Queries, tx *sql.Tx) error) error {
+	return s.again(ctx, what, func() error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // after a commit it is a no-op
+		if err := do(s.q.WithTx(tx), tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// again calls do until it neither loses to another transaction nor finds LOAD DATA LOCAL refused.
+func (s *Store) again(ctx context.Context, what string, do func() error) error {
+	pause := firstPause
+	for try := 1; ; try++ {
+		err := do()
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errNoLocal):
+			continue // at most once: the store remembers
+		case !collision(err) || try == maxTries:
+			return translate(err, what)
+		}
+		timer := time.NewTimer(mathrand.N(pause))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return translate(ctx.Err(), what)
+		case <-timer.C:
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// newWriter returns an id that no other transaction has.
+func newWriter() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}

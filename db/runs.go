@@ -1,0 +1,233 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/etfcast/etfcast/db/column"
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+var rerunSuffix = regexp.MustCompile(`^(.+):rerun-([0-9]{1,9})$`)
+
+// attemptOf splits a run's ID into the run identity's ID and the attempt, 1 for the first.
+func attemptOf(id string) (base string, attempt int) {
+	if m := rerunSuffix.FindStringSubmatch(id); m != nil {
+		if n, err := strconv.Atoi(m[2]); err == nil && n > 1 {
+			return m[1], n
+		}
+	}
+	return id, 1
+}
+
+// StartRun records that a run has started, or has been started again after it had ended. Idempotent by (ID, StartedAt):
+// a repeat changes nothing, whatever the run's status has become.
+func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
+	base, attempt := attemptOf(r.ID)
+	symbols := make([]string, len(r.Symbols))
+	for i, symbol := range r.Symbols {
+		symbols[i] = string(symbol)
+	}
+	return s.again(ctx, "recording the start of "+r.ID, func() error {
+		return s.q.StartRun(ctx, sqlcgen.StartRunParams{
+			ID: r.ID, BaseID: base, Attempt: int32(attempt), Workflow: r.Workflow, Exchange: string(r.Exchange),
+			Session: column.Session(r.Session), WholeExchange: len(symbols) == 0, Symbols: strings.Join(symbols, ","),
+			StartedAt: instant(r.StartedAt),
+		})
+	})
+}
+
+// RecordOutcomes adds or replaces the run's rows of these ETFs and sets the run's counts, in one transaction.
+// KindNotFound when the run's start is not recorded.
+func (s *Store) RecordOutcomes(ctx context.Context, run string, counts etf.RunCounts, etfs []etf.RunETF) error {
+	return s.transaction(ctx, "recording outcomes of "+run, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+		n, err := q.SetRunCounts(ctx, countsParams(run, counts))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return unknownRun(run)
+		}
+		return replaceRunETFs(ctx, tx, run, etfs)
+	})
+}
+
+// replaceRunETFs is written by hand: sqlc has no multi-row VALUES. REPLACE is the one upsert of many rows that all
+// three servers understand alike.
+func replaceRunETFs(ctx context.Context, tx *sql.Tx, run string, etfs []etf.RunETF) error {
+	ins := inserter{ctx: ctx, tx: tx, head: `REPLACE INTO run_etfs (run_id, symbol, session, stage, outcome, source, rows_new,
+rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message) VALUES `}
+	id := quote(run)
+	for _, e := range etfs {
+		if e.Session.IsZero() {
+			return etf.Invalid("session", fmt.Sprintf("the outcome of %s names no session", e.Symbol), "name the run's session")
+		}
+		ins.row(func(buf []byte) []byte {
+			buf = append(buf, id...)
+			for _, text := range []string{string(e.Symbol), e.Session.String(), string(e.Stage), string(e.Outcome), e.Source} {
+				buf = append(append(buf, ','), quote(text)...)
+			}
+			for _, n := range []int{e.New, e.Unchanged, e.Revised, e.Quarantined, e.Findings, e.Forecasts, e.Attempts} {
+				buf = strconv.AppendInt(append(buf, ','), int64(n), 10)
+			}
+			buf = append(append(buf, ','), quote(e.ErrorType)...)
+			return append(append(buf, ','), quote(e.ErrorMessage)...)
+		})
+	}
+	return ins.done()
+}
+
+// FinishRun records how a run ended. A repeat writes the same again, with the instant of the repeat as its end.
+func (s *Store) FinishRun(ctx context.Context, run string, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
+	c := countsParams(run, counts)
+	return s.again(ctx, "recording the end of "+run, func() error {
+		n, err := s.q.FinishRun(ctx, sqlcgen.FinishRunParams{
+			ID: run, Status: string(status), Closed: closed, Error: reason, Due: c.Due, Updated: c.Updated,
+			Unchanged: c.Unchanged, Quarantined: c.Quarantined, Failed: c.Failed, Elsewhere: c.Elsewhere,
+			Cancelled: c.Cancelled, RowsNew: c.RowsNew, RowsUnchanged: c.RowsUnchanged, RowsRevised: c.RowsRevised,
+			Forecasts: c.Forecasts, FinishedAt: sql.NullTime{Time: s.now(), Valid: true},
+		})
+		if err == nil && n == 0 {
+			return unknownRun(run)
+		}
+		return err
+	})
+}
+
+func countsParams(run string, c etf.RunCounts) sqlcgen.SetRunCountsParams {
+	return sqlcgen.SetRunCountsParams{
+		ID: run, Due: int32(c.Due), Updated: int32(c.Updated), Unchanged: int32(c.Unchanged),
+		Quarantined: int32(c.Quarantined), Failed: int32(c.Failed), Elsewhere: int32(c.Elsewhere),
+		Cancelled: int32(c.Cancelled), RowsNew: int32(c.New), RowsUnchanged: int32(c.Same),
+		RowsRevised: int32(c.Revised), Forecasts: int32(c.Forecasts),
+	}
+}
+
+// LastCompleted returns the newest session whose run over the whole exchange completed; zero when there is none.
+func (s *Store) LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.Session, error) {
+	session, err := s.q.GetLastCompletedSession(ctx, string(exchange))
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return etf.Session(session), translate(err, "reading the last completed session of "+string(exchange))
+}
+
+// Run returns one run; KindNotFound for an unknown ID.
+func (s *Store) Run(ctx context.Context, id string) (etf.Run, error) {
+	row, err := s.q.GetRun(ctx, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return etf.Run{}, unknownRun(id)
+	}
+	if err != nil {
+		return etf.Run{}, translate(err, "reading a run")
+	}
+	return domainRun(row), nil
+}
+
+// RunETFs returns up to limit of what a run did for its ETFs, ascending by symbol, after the given one.
+func (s *Store) RunETFs(ctx context.Context, run string, after etf.Symbol, limit int) ([]etf.RunETF, error) {
+	rows, err := s.q.ListRunETFs(ctx, sqlcgen.ListRunETFsParams{RunID: run, Symbol: string(after), Limit: int32(limit)})
+	if err != nil {
+		return nil, translate(err, "listing a run's ETFs")
+	}
+	list := make([]etf.RunETF, len(rows))
+	for i, r := range rows {
+		list[i] = etf.RunETF{
+			Symbol: etf.Symbol(r.Symbol), Session: etf.Session(r.Session), Stage: etf.Stage(r.Stage),
+			Outcome: etf.Outcome(r.Outcome), Source: r.Source, New: int(r.RowsNew), Unchanged: int(r.RowsUnchanged),
+			Revised: int(r.RowsRevised), Quarantined: int(r.RowsQuarantined), Findings: int(r.Findings),
+			Forecasts: int(r.Forecasts), Attempts: int(r.Attempts), ErrorType: r.ErrorType, ErrorMessage: r.ErrorMessage,
+		}
+	}
+	return list, nil
+}
+
+// RerunCount returns the highest attempt recorded of a run identity, given the ID of its first attempt: 0 when none is,
+// 1 when only the first, n for ":rerun-n".
+func (s *Store) RerunCount(ctx context.Context, base string) (int, error) {
+	n, err := s.q.GetHighestAttempt(ctx, base)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return int(n), translate(err, "counting the attempts of "+base)
+}
+
+// RunFilter narrows a list of runs; empty fields let everything through.
+type RunFilter struct {
+	Exchange etf.Exchange
+	Status   etf.RunStatus
+}
+
+// Runs returns a page of runs, newest start first, and the cursor of the next page ("" after the last). A cursor is one
+// returned before, "" for the first page; any other is KindInvalid.
+func (s *Store) Runs(ctx context.Context, filter RunFilter, cursor string, limit int) (page []etf.Run, next string, err error) {
+	at, id, err := readCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := s.q.ListRuns(ctx, sqlcgen.ListRunsParams{
+		BeforeAt: at, BeforeID: id, Exchange: string(filter.Exchange), Status: string(filter.Status), Limit: int32(limit + 1),
+	})
+	if err != nil {
+		return nil, "", translate(err, "listing runs")
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		last := rows[limit-1]
+		next = writeCursor(last.StartedAt, last.ID)
+	}
+	page = make([]etf.Run, len(rows))
+	for i, r := range rows {
+		page[i] = domainRun(r)
+	}
+	return page, next, nil
+}
+
+func domainRun(r sqlcgen.Run) etf.Run {
+	run := etf.Run{
+		ID: r.ID, Workflow: r.Workflow, Exchange: etf.Exchange(r.Exchange), Session: etf.Session(r.Session),
+		Status: etf.RunStatus(r.Status), Closed: r.Closed, Error: r.Error, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt.Time,
+		Counts: etf.RunCounts{
+			Due: int(r.Due), Updated: int(r.Updated), Unchanged: int(r.Unchanged), Quarantined: int(r.Quarantined),
+			Failed: int(r.Failed), Elsewhere: int(r.Elsewhere), Cancelled: int(r.Cancelled), New: int(r.RowsNew),
+			Same: int(r.RowsUnchanged), Revised: int(r.RowsRevised), Forecasts: int(r.Forecasts),
+		},
+	}
+	if r.Symbols != "" {
+		for symbol := range strings.SplitSeq(r.Symbols, ",") {
+			run.Symbols = append(run.Symbols, etf.Symbol(symbol))
+		}
+	}
+	return run
+}
+
+func unknownRun(id string) error {
+	return etf.NotFound("id", fmt.Sprintf("there is no run %q", id), "list the runs")
+}
+
+// writeCursor names the last row of a page that is ordered by an instant and an ID, both descending.
+func writeCursor(at time.Time, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.UnixMicro(), 10) + " " + id))
+}
+
+func readCursor(cursor string) (time.Time, string, error) {
+	if cursor == "" {
+		return openEnd, "", nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	at, id, ok := strings.Cut(string(raw), " ")
+	micros, err2 := strconv.ParseInt(at, 10, 64)
+	t := time.UnixMicro(micros).UTC()
+	if err != nil || err2 != nil || !ok || len(id) > 200 || t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, "", etf.Invalid("cursor", "is not one this list has returned", "begin without a cursor")
+	}
+	return t, id, nil
+}

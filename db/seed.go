@@ -1,0 +1,30 @@
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// SeedBars stores bars of a registered ETF by the road every fetch takes, staging and Persist, with every row kept and
+// no answer behind it. For benchmarks and demonstrations. Not idempotent by itself; repeating it finds every row
+// unchanged.
+func (s *Store) SeedBars(ctx context.Context, symbol etf.Symbol, source string, basis etf.Basis, bars []etf.Bar) (etf.Persisted, error) {
+	if len(bars) == 0 {
+		return etf.Persisted{}, nil
+	}
+	none := sha256.Sum256(nil)
+	now := s.now()
+	f := etf.Fetch{
+		ID: newWriter(), Symbol: symbol, Source: source, Basis: basis, Rows: len(bars), FetchedAt: now,
+		Window:  etf.Window{From: bars[0].Session, To: bars[len(bars)-1].Session},
+		Request: "seed", MediaType: "none", Hash: hex.EncodeToString(none[:]),
+	}
+	if err := s.saveFetch(ctx, f, etf.Answer{Bars: bars, Basis: basis}, sql.NullTime{Time: now, Valid: true}); err != nil {
+		return etf.Persisted{}, err
+	}
+	return s.Persist(ctx, f.ID)
+}

@@ -1,0 +1,200 @@
+package db
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// The statements here are written by hand because sqlc has neither multi-row VALUES nor, for MySQL, a LOAD DATA that
+// checks its warnings. Values are written into the text: numbers, dates and hex digits that this package formats
+// itself, and text escaped by quote.
+
+const (
+	// Up to this many rows one multi-row INSERT is faster than LOAD DATA LOCAL, which costs three round trips.
+	loadDataFrom = 200
+	// A statement stays far below the smallest max_allowed_packet in use (MariaDB's 16 MiB).
+	maxStatement = 1 << 20
+)
+
+// errNoLocal asks for the transaction to be done again without LOAD DATA LOCAL.
+var errNoLocal = errors.New("the server refuses LOAD DATA LOCAL")
+
+// stageBars writes a fetch's bars into staged_bars in their order.
+func (s *Store) stageBars(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) error {
+	if len(bars) == 0 {
+		return nil
+	}
+	if len(bars) < loadDataFrom || s.noLocal.Load() {
+		return insertStaged(ctx, tx, fetch, bars)
+	}
+	err := loadStaged(ctx, tx, fetch, bars)
+	if localRefused(err) {
+		s.noLocal.Store(true)
+		return errNoLocal
+	}
+	return err
+}
+
+func insertStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) error {
+	ins := inserter{ctx: ctx, tx: tx,
+		head: "INSERT INTO staged_bars (fetch_id, ordinal, session, open, high, low, close, adj_close, volume) VALUES "}
+	prefix := quote(fetch) + ","
+	for i, b := range bars {
+		ins.row(func(buf []byte) []byte {
+			buf = append(buf, prefix...)
+			buf = strconv.AppendInt(buf, int64(i), 10)
+			buf = append(buf, ',', '\'')
+			buf = append(buf, b.Session.String()...)
+			buf = append(buf, '\'', ',')
+			return appendNumbers(buf, b, ',', "NULL")
+		})
+	}
+	return ins.done()
+}
+
+// appendNumbers writes open, high, low, close, adj_close and volume as the decimal text the columns take.
+func appendNumbers(buf []byte, b etf.Bar, separator byte, null string) []byte {
+	for _, p := range [4]etf.Price{b.Open, b.High, b.Low, b.Close} {
+		buf = append(append(buf, p.String()...), separator)
+	}
+	if b.AdjClose == 0 {
+		buf = append(buf, null...)
+	} else {
+		buf = append(buf, b.AdjClose.String()...)
+	}
+	buf = append(buf, separator)
+	if !b.Volume.Known() {
+		return append(buf, null...)
+	}
+	return append(buf, b.Volume.String()...)
+}
+
+var readers atomic.Uint64
+
+func loadStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) error {
+	name := "etfcast-staged-" + strconv.FormatUint(readers.Add(1), 10)
+	mysql.RegisterReaderHandler(name, func() io.Reader { return &barReader{bars: bars} })
+	defer mysql.DeregisterReaderHandler(name)
+
+	result, err := tx.ExecContext(ctx, `LOAD DATA LOCAL INFILE 'Reader::`+name+`' INTO TABLE staged_bars
+CHARACTER SET ascii FIELDS TERMINATED BY '\t' LINES TERMINATED BY '\n'
+(ordinal, session, open, high, low, close, adj_close, volume) SET fetch_id = `+quote(fetch))
+	if err != nil {
+		return err
+	}
+	loaded, err := result.RowsAffected()
+	if err != nil {
+		return err
+	}
+	// LOAD DATA LOCAL clips and skips with a warning even in strict mode, so any warning is an error.
+	if err := noWarnings(ctx, tx); err != nil {
+		return err
+	}
+	if loaded != int64(len(bars)) {
+		return etf.Wrap(etf.KindInternal, fmt.Errorf("%d of %d rows arrived", loaded, len(bars)), "loading staged bars")
+	}
+	return nil
+}
+
+func noWarnings(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, "SHOW WARNINGS")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var found []string
+	for rows.Next() {
+		var level, text string
+		var code int
+		if err := rows.Scan(&level, &code, &text); err != nil {
+			return err
+		}
+		found = append(found, fmt.Sprintf("%s %d: %s", level, code, text))
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if len(found) > 0 {
+		return &etf.Error{Kind: etf.KindInvalid, Field: columnOf(found[0]), Message: "loading staged bars",
+			Err: errors.New(strings.Join(found[:min(3, len(found))], "; ")), Remedy: "a value does not fit its column"}
+	}
+	return nil
+}
+
+// barReader writes bars as lines of tab-separated text while it is read, so a long history is never held twice.
+type barReader struct {
+	bars []etf.Bar
+	next int
+	buf  bytes.Buffer
+}
+
+func (r *barReader) Read(p []byte) (int, error) {
+	for r.buf.Len() < len(p) && r.next < len(r.bars) {
+		b := r.bars[r.next]
+		line := strconv.AppendInt(r.buf.AvailableBuffer(), int64(r.next), 10)
+		line = append(line, '\t')
+		line = append(line, b.Session.String()...)
+		line = append(line, '\t')
+		line = appendNumbers(line, b, '\t', `\N`)
+		r.buf.Write(append(line, '\n'))
+		r.next++
+	}
+	if r.buf.Len() == 0 {
+		return 0, io.EOF
+	}
+	return r.buf.Read(p)
+}
+
+// inserter sends rows in multi-row INSERTs of bounded size.
+type inserter struct {
+	ctx  context.Context
+	tx   *sql.Tx
+	head string
+	buf  []byte
+	err  error
+}
+
+// row adds one row; write appends its values without the parentheses.
+func (i *inserter) row(write func(buf []byte) []byte) {
+	if i.err != nil {
+		return
+	}
+	if len(i.buf) == 0 {
+		i.buf = append(i.buf, i.head...)
+	} else {
+		i.buf = append(i.buf, ',')
+	}
+	i.buf = append(write(append(i.buf, '(')), ')')
+	if len(i.buf) >= maxStatement {
+		i.flush()
+	}
+}
+
+func (i *inserter) flush() {
+	if i.err == nil && len(i.buf) > 0 {
+		_, i.err = i.tx.ExecContext(i.ctx, string(i.buf))
+		i.buf = i.buf[:0]
+	}
+}
+
+// done sends what is left and returns the first error.
+func (i *inserter) done() error {
+	i.flush()
+	return i.err
+}
+
+var escapes = strings.NewReplacer("\x00", `\0`, "\n", `\n`, "\r", `\r`, "\x1a", `\Z`, `\`, `\\`, "'", `\'`, `"`, `\"`)
+
+// quote writes text as a string literal for the session's sql_mode, in which the backslash escapes.
+func quote(text string) string { return "'" + escapes.Replace(text) + "'" }

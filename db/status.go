@@ -1,0 +1,71 @@
+package db
+
+import (
+	"context"
+	"strings"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Ping checks that the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return translate(s.db.PingContext(ctx), "reaching the database of "+s.variable)
+}
+
+// SchemaVersion returns the version the schema is at (0 before the first migration) and the one this program wants.
+func (s *Store) SchemaVersion(ctx context.Context) (current, wanted int64, err error) {
+	wanted = WantedSchema()
+	err = s.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+versionTable+" WHERE is_applied").Scan(&current)
+	if etf.KindOf(translate(err, "")) == etf.KindDenied || noSuchTable(err) {
+		return 0, wanted, nil // not migrated, or not for this user
+	}
+	return current, wanted, translate(err, "reading the schema's version")
+}
+
+// Counts sums the database up.
+type Counts struct {
+	ETFs          int `json:"etfs"`
+	Bars          int `json:"bars"` // quarantined ones included
+	Quarantined   int `json:"quarantined"`
+	Forecasts     int `json:"forecasts"`
+	RunsCompleted int `json:"runs_completed"`
+}
+
+// Counts counts what is stored. It reads every ETF and forecast: not for a hot path.
+func (s *Store) Counts(ctx context.Context) (Counts, error) {
+	sum, err := s.q.SumETFs(ctx)
+	if err != nil {
+		return Counts{}, translate(err, "counting ETFs")
+	}
+	forecasts, err := s.q.CountForecasts(ctx)
+	if err != nil {
+		return Counts{}, translate(err, "counting forecasts")
+	}
+	runs, err := s.q.CountRunsCompleted(ctx)
+	return Counts{
+		ETFs: int(sum.Etfs), Bars: int(sum.Bars), Quarantined: int(sum.Quarantined), Forecasts: int(forecasts), RunsCompleted: int(runs),
+	}, translate(err, "counting runs")
+}
+
+// Capabilities says what kind of server this is.
+type Capabilities struct {
+	Server      string `json:"server"` // "MySQL", "MariaDB" or "Dolt"
+	Version     string `json:"version"`
+	LocalInfile bool   `json:"local_infile"` // LOAD DATA LOCAL is allowed; without it large histories load more slowly
+}
+
+// Capabilities asks the server what it is.
+func (s *Store) Capabilities(ctx context.Context) (Capabilities, error) {
+	c := Capabilities{Server: "MySQL"}
+	var comment string
+	if err := s.db.QueryRowContext(ctx, "SELECT VERSION(), @@version_comment, @@local_infile").Scan(&c.Version, &comment, &c.LocalInfile); err != nil {
+		return Capabilities{}, translate(err, "asking the server what it is")
+	}
+	switch {
+	case strings.Contains(c.Version, "MariaDB"):
+		c.Server = "MariaDB"
+	case strings.Contains(comment, "Dolt"):
+		c.Server = "Dolt"
+	}
+	return c, nil
+}
