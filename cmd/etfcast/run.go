@@ -267,4 +267,3 @@ func runCancelCommand(a *app) *cobra.Command {
 		},
 	}
 }
-

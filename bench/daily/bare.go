@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	sdkworker "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/source/simulated"
+	"github.com/etfcast/etfcast/worker"
+	"github.com/etfcast/etfcast/workflows"
+	"github.com/etfcast/etfcast/workflows/start"
+)
+
+// bareUpdate is an update without its work: four activities in a row on the queues of the real ones.
+func bareUpdate(ctx workflow.Context, in workflows.UpdateETFInput) (etf.RunETF, error) {
+	for _, queue := range []string{workflows.SourceTaskQueue(simulated.Name), workflows.TaskQueue, workflows.TaskQueue, workflows.FitTaskQueue} {
+		options := workflow.ActivityOptions{TaskQueue: queue, StartToCloseTimeout: time.Minute}
+		if err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), nothing).Get(ctx, nil); err != nil {
+			return etf.RunETF{}, err
+		}
+	}
+	return etf.RunETF{Symbol: in.Symbol, Session: in.Session, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated}, nil
+}
+
+func nothing(context.Context) error { return nil }
+
+// memory is the registry and the record of a bare run.
+type memory struct {
+	symbols []etf.Symbol
+}
+
+func (m *memory) ETF(_ context.Context, symbol etf.Symbol) (etf.ETF, error) {
+	return m.etf(symbol), nil
+}
+
+func (m *memory) etf(symbol etf.Symbol) etf.ETF {
+	return etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: simulated.Name, Ref: string(symbol)}}}
+}
+
+func (m *memory) Due(_ context.Context, _ etf.Exchange, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
+	i, found := slices.BinarySearch(m.symbols, after)
+	if found {
+		i++
+	}
+	var page []etf.ETF
+	for ; i < len(m.symbols) && len(page) < limit; i++ {
+		page = append(page, m.etf(m.symbols[i]))
+	}
+	return page, nil
+}
+
+func (m *memory) StartRun(context.Context, etf.Run) error { return nil }
+func (m *memory) RecordOutcomes(context.Context, string, etf.RunCounts, []etf.RunETF) error {
+	return nil
+}
+func (m *memory) FinishRun(context.Context, string, etf.RunStatus, etf.RunCounts, bool, string) error {
+	return nil
+}
+func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) { return 0, nil }
+
+// bareRun runs the bare twin once, as session number `back` before the measured one, and returns ETFs per second.
+func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, session etf.Session, symbols []etf.Symbol, back int) (float64, error) {
+	past, err := cal.Nth(session, -1-back)
+	if err != nil {
+		return 0, err
+	}
+	m := &memory{symbols: symbols}
+	var options worker.Options
+	main := sdkworker.New(c, workflows.TaskQueue, options.Main())
+	main.RegisterWorkflowWithOptions(workflows.Daily, workflow.RegisterOptions{Name: workflows.DailyWorkflow})
+	main.RegisterWorkflowWithOptions(bareUpdate, workflow.RegisterOptions{Name: workflows.UpdateETFWorkflow})
+	main.RegisterActivity(&activities.Recording{Store: m, Now: time.Now})
+	main.RegisterActivity(&activities.Planning{Registry: m, Runs: m})
+	fit := sdkworker.New(c, workflows.FitTaskQueue, options.Fit())
+	fetch := sdkworker.New(c, workflows.SourceTaskQueue(simulated.Name), options.Source(simulated.Name))
+	for _, w := range []sdkworker.Worker{main, fit, fetch} {
+		w.RegisterActivity(nothing)
+		if err := w.Start(); err != nil {
+			return 0, err
+		}
+		defer w.Stop()
+	}
+	in := workflows.DailyInput{Exchange: etf.XNYS, Session: past}
+	run, err := c.ExecuteWorkflow(ctx, start.Daily(in), workflows.DailyWorkflow, in)
+	if err != nil {
+		return 0, err
+	}
+	var done workflows.DailyResult
+	if err := run.Get(ctx, &done); err != nil {
+		return 0, err
+	}
+	if done.Counts.Updated != len(symbols) {
+		return 0, fmt.Errorf("the bare run ended with %+v", done.Counts)
+	}
+	rate, err := ratePerSecond(ctx, c, in.ID(), len(symbols))
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "bare: %.1f ETFs/s\n", rate)
+	}
+	return rate, err
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	sdklog "go.temporal.io/sdk/log"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/worker"
+)
+
+type result struct {
+	ETFs     int     `json:"etfs"`
+	PerS     float64 `json:"etfs_per_s"`
+	BarePerS float64 `json:"bare_per_s"`
+	Ratio    float64 `json:"ratio"`
+	RSSMB    float64 `json:"rss_mb"`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := bench(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench-daily:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(ctx context.Context) error {
+	binary := flag.String("etfcast", "bin/etfcast", "the binary under test")
+	n := flag.Int("n", 500, "ETFs")
+	limit := flag.Duration("timeout", 40*time.Minute, "give up after this long")
+	flag.Parse()
+	if *n < 1 {
+		return etf.Invalid("n", "at least one ETF is needed", "make bench-daily N=500")
+	}
+	ctx, cancel := context.WithTimeout(ctx, *limit)
+	defer cancel()
+
+	cal, err := calendar.For(etf.XNYS)
+	if err != nil {
+		return err
+	}
+	session, err := cal.LastClosed(time.Now())
+	if err != nil {
+		return err
+	}
+	options, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return err
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	options.Logger = sdklog.NewStructuredLogger(quiet)
+	temporal, err := worker.Connect(ctx, options, quiet, nil)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	if err := worker.EnsureSearchAttributes(ctx, temporal, options.Namespace, quiet); err != nil {
+		return err
+	}
+	symbols, err := seed(ctx, cal, session, *n)
+	if err != nil {
+		return err
+	}
+
+	var bare [2]float64
+	if bare[0], err = bareRun(ctx, temporal, cal, session, symbols, 1); err != nil {
+		return err
+	}
+	rate, rss, err := productRun(ctx, temporal, *binary, session, len(symbols))
+	if err != nil {
+		return err
+	}
+	if bare[1], err = bareRun(ctx, temporal, cal, session, symbols, 2); err != nil {
+		return err
+	}
+	mean := (bare[0] + bare[1]) / 2
+	return json.NewEncoder(os.Stdout).Encode(result{
+		ETFs: *n, PerS: round(rate, 2), BarePerS: round(mean, 2), Ratio: round(rate/mean, 3), RSSMB: round(rss, 1),
+	})
+}
+
+func round(x float64, digits int) float64 {
+	unit := 1.0
+	for range digits {
+		unit *= 10
+	}
+	return float64(int64(x*unit+.5)) / unit
+}
+
+// ratePerSecond is ETFs per second of a closed workflow, by Temporal's own times.
+func ratePerSecond(ctx context.Context, c client.Client, workflowID string, etfs int) (float64, error) {
+	d, err := c.DescribeWorkflowExecution(ctx, workflowID, "")
+	if err != nil {
+		return 0, err
+	}
+	info := d.GetWorkflowExecutionInfo()
+	if info.GetCloseTime() == nil {
+		return 0, fmt.Errorf("%s has not ended", workflowID)
+	}
+	// A run that continued as new began with its first execution.
+	started := info.GetStartTime().AsTime()
+	if first := info.GetFirstRunId(); first != "" && first != info.GetExecution().GetRunId() {
+		f, err := c.DescribeWorkflowExecution(ctx, workflowID, first)
+		if err != nil {
+			return 0, err
+		}
+		started = f.GetWorkflowExecutionInfo().GetStartTime().AsTime()
+	}
+	return float64(etfs) / info.GetCloseTime().AsTime().Sub(started).Seconds(), nil
+}

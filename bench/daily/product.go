@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
+	"github.com/etfcast/etfcast/workflows/start"
+)
+
+// productRun runs the session with the real binary and returns ETFs per second and the process's peak memory in MB.
+func productRun(ctx context.Context, c client.Client, binary string, session etf.Session, etfs int) (rate, rss float64, err error) {
+	log := &output{started: make(chan struct{})}
+	cmd := exec.Command(binary, "up", "--listen", "127.0.0.1:0")
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = os.Environ()
+	if err := cmd.Start(); err != nil {
+		return 0, 0, err
+	}
+	defer func() {
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		_ = cmd.Wait()
+		if err != nil {
+			err = fmt.Errorf("%w\n%s", err, log.String())
+		}
+	}()
+	select {
+	case <-log.started:
+	case <-ctx.Done():
+		return 0, 0, ctx.Err()
+	}
+	in := workflows.DailyInput{Exchange: etf.XNYS, Session: session}
+	run, err := c.ExecuteWorkflow(ctx, start.Daily(in), workflows.DailyWorkflow, in)
+	if err != nil {
+		return 0, 0, err
+	}
+	var done workflows.DailyResult
+	if err := run.Get(ctx, &done); err != nil {
+		return 0, 0, err
+	}
+	if done.Counts.Updated != etfs || done.Counts.New != etfs || done.Counts.Forecasts != etfs {
+		return 0, 0, fmt.Errorf("the run ended with %+v", done.Counts)
+	}
+	if rate, err = ratePerSecond(ctx, c, in.ID(), etfs); err != nil {
+		return 0, 0, err
+	}
+	rss, err = peakMemory(cmd.Process.Pid)
+	fmt.Fprintf(os.Stderr, "etfcast: %.1f ETFs/s, %.0f MB at most\n", rate, rss)
+	return rate, rss, err
+}
+
+// output keeps what the process prints and notices when its workers poll: starting up is not measured.
+type output struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	once    sync.Once
+	started chan struct{}
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, err := o.text.Write(p)
+	if bytes.Contains(o.text.Bytes(), []byte("workers started")) {
+		o.once.Do(func() { close(o.started) })
+	}
+	return n, err
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// peakMemory is the peak resident memory of a process in MB, as Linux counts it.
+func peakMemory(pid int) (float64, error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(raw)); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kb / 1024, err
+		}
+	}
+	return 0, fmt.Errorf("no VmHWM of process %d", pid)
+}

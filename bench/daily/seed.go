@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/source/simulated"
+)
+
+// seed registers n simulated ETFs and stores five years of each, up to the session before the one measured, by the
+// bulk path. It is not measured.
+func seed(ctx context.Context, cal *calendar.Calendar, session etf.Session, n int) ([]etf.Symbol, error) {
+	dsn := os.Getenv(db.DSNVariable)
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil || dsn == "" {
+		return nil, etf.Invalid(db.DSNVariable, "is not set to a DSN", "run `make bench-daily`, which starts the embedded stack")
+	}
+	if err := db.Migrate(ctx, os.Getenv(db.AdminDSNVariable), db.MigrateOptions{GrantUsers: []string{cfg.User}, Log: slog.New(slog.DiscardHandler)}); err != nil {
+		return nil, err
+	}
+	store, err := db.Open(dsn, db.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	market, err := simulated.New(simulated.Options{})
+	if err != nil {
+		return nil, err
+	}
+	before, err := cal.Previous(session)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	symbols := make([]etf.Symbol, n)
+	for i := range symbols {
+		symbol := etf.Symbol(fmt.Sprintf("SIMB%04d", i+1))
+		symbols[i] = symbol
+		if _, _, err := store.CreateETF(ctx, etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD",
+			Sources: []etf.SourceRef{{Name: simulated.Name, Ref: string(symbol)}}}); err != nil {
+			return nil, err
+		}
+		answer, err := market.Fetch(ctx, etf.Query{Symbol: symbol, Ref: string(symbol), Exchange: etf.XNYS, Currency: "USD",
+			Window: etf.Window{From: before.AddDays(-5 * 365), To: before}, AsOf: time.Now()})
+		if err != nil {
+			return nil, err
+		}
+		if err := store.SeedBars(ctx, symbol, simulated.Name, answer.Basis, answer.Bars); err != nil {
+			return nil, err
+		}
+		if (i+1)%100 == 0 || i+1 == n {
+			fmt.Fprintf(os.Stderr, "seeded %d of %d ETFs, %d bars each, %.0f s\n", i+1, n, len(answer.Bars), time.Since(began).Seconds())
+		}
+	}
+	return symbols, nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/etfcast/etfcast/api"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/source/simulated"
+	"github.com/etfcast/etfcast/worker"
+)
+
+// demoETFs are registered by `etfcast up --demo`: simulated, so that the demo needs no network and goes on day
+// after day.
+var demoETFs = []struct {
+	exchange etf.Exchange
+	symbols  []string
+}{
+	{etf.XNYS, []string{"SIMUS1", "SIMUS2", "SIMUS3", "SIMUS4", "SIMUS5", "SIMUS6"}},
+	{etf.XKRX, []string{"SIMKR1", "SIMKR2", "SIMKR3", "SIMKR4"}},
+}
+
+// demo registers the demonstration's ETFs, applies the schedules, runs the last closed session of each exchange and
+// prints where to look. All of it can be repeated: a second start finds everything there.
+func (p *process) demo(ctx context.Context, out io.Writer) error {
+	began := time.Now()
+	service := p.service()
+	var runs []etf.Run
+	for _, group := range demoETFs {
+		for _, symbol := range group.symbols {
+			request := api.ETFRequest{Symbol: symbol, Exchange: string(group.exchange), Sources: []etf.SourceRef{{Name: simulated.Name, Ref: symbol}}}
+			if err := worker.Retry(ctx, p.log, func(error) {}, func(ctx context.Context) error {
+				// Until the migration has run, the tables are not there or not granted.
+				if err := p.schemaReady(ctx); err != nil {
+					return err
+				}
+				_, _, err := service.AddETF(ctx, request)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		if err := worker.Retry(ctx, p.log, func(error) {}, func(ctx context.Context) error {
+			if _, _, err := service.ApplySchedule(ctx, group.exchange); err != nil {
+				return err
+			}
+			run, _, err := service.StartRun(ctx, api.RunRequest{Workflow: "daily", Exchange: string(group.exchange)})
+			if err == nil {
+				runs = append(runs, run)
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for i := range runs {
+		for runs[i].Status == etf.RunRunning {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-tick.C:
+			}
+			if now, err := service.Run(ctx, runs[i].ID); err == nil {
+				runs[i] = now
+			} else if etf.KindOf(err) != etf.KindUnavailable {
+				return err
+			}
+		}
+	}
+	return p.printDemo(ctx, out, service, runs, time.Since(began))
+}
+
+func (p *process) printDemo(ctx context.Context, out io.Writer, service *api.Service, runs []etf.Run, took time.Duration) error {
+	base := "http://" + p.listener.Addr().String()
+	fmt.Fprintf(out, "\netfcast is up; both exchanges are up to date after %.1f s\n\n", took.Seconds())
+	for _, r := range runs {
+		e, err := service.LatestForecast(ctx, demoSymbol(r.Exchange), "")
+		if err != nil {
+			return err
+		}
+		pt := e.Points[len(e.Points)-1]
+		fmt.Fprintf(out, "  %-24s %s: %d ETFs, %d updated, %d unchanged, %d quarantined, %d failed\n", r.ID, r.Status, r.Counts.Due, r.Counts.Updated, r.Counts.Unchanged, r.Counts.Quarantined, r.Counts.Failed)
+		fmt.Fprintf(out, "  %-24s %s in %d sessions (%s): 90 %% between %.2f and %.2f\n", "", e.Symbol, pt.Horizon, pt.Target, pt.Quantiles[0], pt.Quantiles[6])
+	}
+	fmt.Fprintf(out, `
+  API              %[1]s
+  a forecast       curl -s %[1]s/v1/etfs/SIMUS1/forecasts/latest
+  its prices       curl -s '%[1]s/v1/etfs/SIMUS1/bars?limit=5'
+  the runs         curl -s %[1]s/v1/runs
+`, base)
+	if ui := p.settings.ui; ui != "" {
+		fmt.Fprintf(out, "  Temporal Web UI  %s\n", ui)
+	}
+	fmt.Fprintf(out, "\nThe schedules go on after each close. Ctrl-C stops everything; the next start finds all data.\n")
+	return nil
+}
+
+func demoSymbol(x etf.Exchange) string {
+	for _, g := range demoETFs {
+		if g.exchange == x {
+			return g.symbols[0]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/worker"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// diagnosis is the result of one of doctor's checks.
+type diagnosis struct {
+	Check  string `json:"check"`
+	State  string `json:"state"` // ok, warning, error
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+func doctorCommand(a *app) *cobra.Command {
+	var asJSON bool
+	var s sourceSettings
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check settings, database, Temporal, workers and schedules, and say the remedy (exit code 1 if something is wrong)",
+		Args:  exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
+			defer cancel()
+			d := &doctor{app: a, sources: s}
+			d.examine(ctx)
+			if asJSON {
+				if err := json.NewEncoder(a.stdout).Encode(d.found); err != nil {
+					return err
+				}
+			} else {
+				d.print()
+			}
+			for _, f := range d.found {
+				if f.State == "error" {
+					return errors.New("something is wrong; the remedies are above")
+				}
+			}
+			return nil
+		},
+	}
+	s.addFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+type doctor struct {
+	app     *app
+	sources sourceSettings
+	found   []diagnosis
+}
+
+func (d *doctor) ok(check, detail string) {
+	d.found = append(d.found, diagnosis{Check: check, State: "ok", Detail: detail})
+}
+
+func (d *doctor) bad(check string, err error, remedy string) {
+	f := diagnosis{Check: check, State: "error", Detail: err.Error(), Remedy: remedy}
+	var e *etf.Error
+	if errors.As(err, &e) && e.Remedy != "" {
+		bare := *e
+		bare.Remedy = ""
+		f.Detail, f.Remedy = bare.Error(), e.Remedy
+	}
+	d.found = append(d.found, f)
+}
+
+func (d *doctor) warn(check, detail, remedy string) {
+	d.found = append(d.found, diagnosis{Check: check, State: "warning", Detail: detail, Remedy: remedy})
+}
+
+func (d *doctor) examine(ctx context.Context) {
+	d.database(ctx)
+	d.temporal(ctx)
+	d.files()
+}
+
+func (d *doctor) database(ctx context.Context) {
+	dsn := d.app.common.mysqlDSN
+	store, err := d.app.openStore()
+	if err != nil {
+		d.bad("database", err, "set ETFCAST_MYSQL_DSN")
+		return
+	}
+	defer store.Close()
+	if err := store.Ping(ctx); err != nil {
+		d.bad("database", err, "start it, or correct ETFCAST_MYSQL_DSN ("+redactDSN(dsn)+")")
+		return
+	}
+	can, err := store.Capabilities(ctx)
+	if err != nil {
+		d.bad("database", err, "")
+		return
+	}
+	d.ok("database", fmt.Sprintf("%s %s at %s", can.Server, can.Version, redactDSN(dsn)))
+	if can.LocalInfile {
+		d.ok("bulk loading", "LOAD DATA LOCAL is allowed")
+	} else {
+		d.warn("bulk loading", "the server refuses LOAD DATA LOCAL: whole histories load more slowly", "start MySQL with --local-infile=1")
+	}
+	current, wanted, err := store.SchemaVersion(ctx)
+	switch {
+	case err != nil:
+		d.bad("schema", err, "")
+	case current < wanted:
+		d.bad("schema", fmt.Errorf("it is at version %d, this program needs %d", current, wanted), "run `etfcast migrate --grant USER`")
+	case current > wanted:
+		d.bad("schema", fmt.Errorf("it is at version %d, newer than this program's %d", current, wanted), "run a newer etfcast")
+	default:
+		d.ok("schema", fmt.Sprintf("version %d", current))
+		d.contents(ctx, store)
+	}
+}
+
+func (d *doctor) contents(ctx context.Context, store *db.Store) {
+	counts, err := store.Counts(ctx)
+	if err != nil {
+		d.bad("rights", err, "run `etfcast migrate --grant USER` for the user of ETFCAST_MYSQL_DSN")
+		return
+	}
+	if counts.ETFs == 0 {
+		d.warn("registry", "no ETF is registered", "register one with `etfcast etf add SPY --exchange XNYS --source yahoo`")
+		return
+	}
+	d.ok("registry", fmt.Sprintf("%d ETFs, %d bars (%d quarantined), %d forecasts, %d runs completed", counts.ETFs, counts.Bars, counts.Quarantined, counts.Forecasts, counts.RunsCompleted))
+}
+
+func (d *doctor) temporal(ctx context.Context) {
+	service, closeAll, err := d.app.temporalService(ctx)
+	if err != nil {
+		d.bad("temporal", err, "correct the TEMPORAL_* settings")
+		return
+	}
+	defer closeAll()
+	log, err := d.app.logger()
+	if err != nil {
+		d.bad("settings", err, "")
+		return
+	}
+	options, err := d.app.temporalOptions(log)
+	if err != nil {
+		d.bad("temporal", err, "")
+		return
+	}
+	options.Logger = nil
+	c, err := client.DialContext(ctx, options)
+	if err != nil {
+		d.bad("temporal", err, "start Temporal, or correct TEMPORAL_ADDRESS")
+		return
+	}
+	defer c.Close()
+	d.ok("temporal", fmt.Sprintf("%s, namespace %s", options.HostPort, options.Namespace))
+	d.searchAttributes(ctx, c, options.Namespace)
+
+	served, err := worker.Pollers(ctx, c, queues(), time.Now())
+	if err != nil {
+		d.bad("workers", err, "")
+		return
+	}
+	for _, q := range served {
+		if q.Served() {
+			d.ok("queue "+q.Queue, "served")
+		} else {
+			d.bad("queue "+q.Queue, errors.New("no worker takes its tasks"), "start `etfcast up` or `etfcast worker`")
+		}
+	}
+	schedules, err := service.Schedules(ctx)
+	if err != nil {
+		d.bad("schedules", err, "")
+		return
+	}
+	have := map[string]bool{}
+	for _, s := range schedules {
+		have[s.ID] = true
+		if s.Paused {
+			d.warn("schedule "+s.ID, "paused: "+s.Note, "`etfcast schedule resume "+s.ID+"`")
+		} else {
+			d.ok("schedule "+s.ID, s.Fires)
+		}
+	}
+	for _, x := range etf.Exchanges() {
+		if id := workflows.ScheduleID(x); !have[id] {
+			d.warn("schedule "+id, "not made: nothing runs by itself", "`etfcast schedule apply`")
+		}
+	}
+}
+
+func (d *doctor) searchAttributes(ctx context.Context, c client.Client, namespace string) {
+	if namespace == "" {
+		namespace = client.DefaultNamespace
+	}
+	have, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		d.bad("search attributes", err, "")
+		return
+	}
+	for _, key := range workflows.SearchAttributes() {
+		if got, ok := have.GetCustomAttributes()[key.GetName()]; !ok || got != key.GetValueType() {
+			d.bad("search attributes", fmt.Errorf("%s is missing or has another type", key.GetName()), "start a worker, which makes them, or see docs/workflows.md")
+			return
+		}
+	}
+	d.ok("search attributes", "all registered")
+}
+
+func (d *doctor) files() {
+	dir := d.sources.fileDir
+	if dir == "" {
+		d.ok("file source", "no folder set (--file-dir): only needed for CSV files")
+		return
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		d.bad("file source", err, "correct --file-dir")
+		return
+	}
+	d.ok("file source", fmt.Sprintf("%s, %d entries", dir, len(entries)))
+}
+
+func (d *doctor) print() {
+	for _, f := range d.found {
+		mark := map[string]string{"ok": "ok     ", "warning": "warning", "error": "ERROR  "}[f.State]
+		fmt.Fprintf(d.app.stdout, "%s  %-28s %s\n", mark, f.Check, f.Detail)
+		if f.Remedy != "" {
+			fmt.Fprintf(d.app.stdout, "         %-28s -> %s\n", "", f.Remedy)
+		}
+	}
+}

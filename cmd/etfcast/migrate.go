@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/etf"
+)
+
+func migrateCommand(a *app) *cobra.Command {
+	var adminDSN string
+	var grant []string
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the database's schema up to date and grant the pipeline's user its rights",
+		Long: `Bring the database's schema up to date, and with --grant give a user what worker and API need,
+table by table: no UPDATE or DELETE on what is only ever appended. It connects as the user of
+ETFCAST_MYSQL_ADMIN_DSN, which no other command uses. Waits for a database that is not up yet.`,
+		Example: "  etfcast migrate --grant etfcast",
+		Args:    exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := a.logger()
+			if err != nil {
+				return err
+			}
+			return a.migrate(cmd.Context(), adminDSN, grant, log)
+		},
+	}
+	addAdminDSN(cmd, &adminDSN)
+	cmd.Flags().StringSliceVar(&grant, "grant", nil, "database users to grant the pipeline's rights to, USER or USER@HOST")
+	return cmd
+}
+
+func addAdminDSN(cmd *cobra.Command, dsn *string) {
+	cmd.Flags().StringVar(dsn, "mysql-admin-dsn", "", "database of the user who owns the schema (migrations only)")
+}
+
+// migrate migrates, waiting for as long as the database can't be reached.
+func (a *app) migrate(ctx context.Context, adminDSN string, grant []string, log *slog.Logger) error {
+	if err := checkDSN("mysql-admin-dsn", adminDSN, "set ETFCAST_MYSQL_ADMIN_DSN or --mysql-admin-dsn"); err != nil {
+		return usageError{err}
+	}
+	return waiting(ctx, log, "the database", func() error {
+		return db.Migrate(ctx, adminDSN, db.MigrateOptions{GrantUsers: grant, Log: log})
+	})
+}
+
+// pipelineUser is whom `up` grants to: the user of the pipeline's DSN.
+func pipelineUser(dsn string) ([]string, error) {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return []string{cfg.User}, nil
+}
+
+// waiting repeats what until it succeeds or fails for another reason than that something can't be reached. It says
+// once what it waits for, and again each minute.
+func waiting(ctx context.Context, log *slog.Logger, what string, do func() error) error {
+	const pause = 250 * time.Millisecond
+	var said time.Time
+	for {
+		err := do()
+		if err == nil || etf.KindOf(err) != etf.KindUnavailable {
+			return err
+		}
+		if time.Since(said) > time.Minute {
+			log.Info("waiting for "+what, "because", err)
+			said = time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), fmt.Errorf("gave up waiting for %s: %w", what, err))
+		case <-time.After(pause):
+		}
+	}
+}

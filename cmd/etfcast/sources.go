@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/spf13/pflag"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/source/file"
+	"github.com/etfcast/etfcast/source/simulated"
+	"github.com/etfcast/etfcast/source/yahoo"
+)
+
+// sourceSettings say where prices come from.
+type sourceSettings struct {
+	fileDir   string
+	yahooURLs []string
+	simFaults string
+}
+
+func (s *sourceSettings) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&s.fileDir, "file-dir", "", "folder of CSV files for the source `file`")
+	flags.StringSliceVar(&s.yahooURLs, "yahoo-base-url", nil, "hosts of the source yahoo, in order (default: the two public ones)")
+	flags.StringVar(&s.simFaults, "sim-faults", "", "faults the source simulated plays to every ETF, for example rate_limit:2,bad_tick")
+}
+
+// sourceNames are the names an ETF's source may have.
+func sourceNames() []string { return []string{"yahoo", "file", simulated.Name} }
+
+// open makes the sources. None of them connects.
+func (s *sourceSettings) open(log *slog.Logger) ([]activities.Source, error) {
+	market, err := simulated.New(simulated.Options{Faults: s.simFaults})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	var files activities.Source = noFolder{}
+	if s.fileDir != "" {
+		if files, err = file.New(file.Options{Dir: s.fileDir}); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	return []activities.Source{yahoo.New(yahoo.Options{BaseURLs: s.yahooURLs, Log: log}), files, market}, nil
+}
+
+// noFolder stands for the source file where no folder is set: an ETF that asks for it gets told, instead of waiting
+// for a worker that never comes.
+type noFolder struct{}
+
+func (noFolder) Name() string { return "file" }
+
+func (noFolder) Fetch(context.Context, etf.Query) (etf.Answer, error) {
+	return etf.Answer{}, etf.Invalid("file-dir", "no folder of CSV files is set", "start the worker with --file-dir or ETFCAST_FILE_DIR")
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+)
+
+func upCommand(a *app) *cobra.Command {
+	var s serverSettings
+	var adminDSN string
+	var demo bool
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Migrate, then run worker and API in one process",
+		Long: `Migrate, then run worker and API in one process. What is not there yet (database, Temporal) is
+waited for; /readyz says for what. Without ETFCAST_MYSQL_ADMIN_DSN the migration is left out and
+waited for instead. Stops on Ctrl-C, letting running activities end.`,
+		Example: "  etfcast up --listen 127.0.0.1:8080",
+		Args:    exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := a.logger()
+			if err != nil {
+				return err
+			}
+			p, err := a.newProcess(s, log)
+			if err != nil {
+				return err
+			}
+			defer p.close()
+			if adminDSN != "" {
+				if err := checkDSN("mysql-admin-dsn", adminDSN, ""); err != nil {
+					return usageError{err}
+				}
+			}
+			return runTogether(cmd.Context(), log,
+				func(ctx context.Context) error {
+					if adminDSN == "" {
+						return nil
+					}
+					users, err := pipelineUser(a.common.mysqlDSN)
+					if err != nil {
+						return err
+					}
+					return a.migrate(ctx, adminDSN, users, log)
+				},
+				p.serveAPI,
+				p.work,
+				func(ctx context.Context) error {
+					if !demo {
+						return nil
+					}
+					return p.demo(ctx, a.stdout)
+				})
+		},
+	}
+	s.addFlags(cmd.Flags(), "127.0.0.1:8080")
+	addAdminDSN(cmd, &adminDSN)
+	cmd.Flags().BoolVar(&demo, "demo", false, "register simulated ETFs of both exchanges, run them, apply the schedules and print where to look")
+	return cmd
+}
+
+func workerCommand(a *app) *cobra.Command {
+	var s serverSettings
+	cmd := &cobra.Command{
+		Use:     "worker",
+		Short:   "Run the workflows and activities",
+		Example: "  etfcast worker --listen 127.0.0.1:8081",
+		Args:    exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := a.logger()
+			if err != nil {
+				return err
+			}
+			p, err := a.newProcess(s, log)
+			if err != nil {
+				return err
+			}
+			defer p.close()
+			return runTogether(cmd.Context(), log, p.serveHealth, p.work)
+		},
+	}
+	s.addFlags(cmd.Flags(), "127.0.0.1:8081")
+	return cmd
+}
+
+func apiCommand(a *app) *cobra.Command {
+	var s serverSettings
+	cmd := &cobra.Command{
+		Use:     "api",
+		Short:   "Serve the HTTP API",
+		Example: "  etfcast api --listen 127.0.0.1:8080",
+		Args:    exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := a.logger()
+			if err != nil {
+				return err
+			}
+			p, err := a.newProcess(s, log)
+			if err != nil {
+				return err
+			}
+			defer p.close()
+			return runTogether(cmd.Context(), log, p.serveAPI)
+		},
+	}
+	s.addFlags(cmd.Flags(), "127.0.0.1:8080")
+	return cmd
+}
+
+// runTogether runs the parts until the first error or the end of ctx, then waits for all of them. Being told to
+// stop is no error.
+func runTogether(ctx context.Context, log *slog.Logger, parts ...func(context.Context) error) error {
+	g, inner := errgroup.WithContext(ctx)
+	for _, part := range parts {
+		g.Go(func() error {
+			err := part(inner)
+			if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+				return nil
+			}
+			return err
+		})
+	}
+	err := g.Wait()
+	if ctx.Err() != nil && err == nil {
+		log.Info("stopped")
+	}
+	return err
+}

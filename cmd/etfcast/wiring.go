@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/pflag"
+	"go.temporal.io/sdk/client"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/api"
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/drift"
+	"github.com/etfcast/etfcast/worker"
+)
+
+// The adapters implement the ports of those who use them.
+var (
+	_ activities.Store = (*db.Store)(nil)
+	_ api.Store        = (*db.Store)(nil)
+)
+
+// serverSettings belong to the commands that keep running.
+type serverSettings struct {
+	listen  string
+	sources sourceSettings
+	worker  worker.Options
+	ui      string
+}
+
+func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
+	flags.StringVar(&s.listen, "listen", listen, "address of the HTTP server")
+	flags.StringVar(&s.ui, "temporal-ui", "", "address of Temporal's Web UI, for links")
+	flags.IntVar(&s.worker.Cores, "fit-cores", 0, "fits at once (default: the cores)")
+	flags.IntVar(&s.worker.StoreActivities, "store-activities", 0, "database activities at once (default 16)")
+	s.sources.addFlags(flags)
+}
+
+// process is everything a running etfcast is made of. Nothing in it needs the database or Temporal to be up when it
+// is made.
+type process struct {
+	settings serverSettings
+	log      *slog.Logger
+	listener net.Listener
+	store    *db.Store
+	sources  []activities.Source
+	options  client.Options
+	temporal client.Client // lazy: connects when first used
+	metrics  *prometheus.Registry
+	observe  func(worker.Activity)
+	model    activities.Model
+	ready    *readiness
+}
+
+// newProcess checks every setting before anything is started, and reports all problems at once.
+func (a *app) newProcess(s serverSettings, log *slog.Logger) (*process, error) {
+	var problems []error
+	note := func(err error) {
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	p := &process{settings: s, log: log, ready: newReadiness(time.Now)}
+	var err error
+	p.store, err = a.openStore()
+	note(err)
+	p.sources, err = s.sources.open(log)
+	note(err)
+	p.options, err = a.temporalOptions(log)
+	note(err)
+	if len(problems) == 0 {
+		p.temporal, err = client.NewLazyClient(p.options)
+		note(err)
+	}
+	if len(problems) == 0 {
+		p.listener, err = net.Listen("tcp", s.listen)
+		if err != nil {
+			err = &etf.Error{Kind: etf.KindInvalid, Field: "listen", Message: "can't listen on " + s.listen, Err: err, Remedy: "choose another address with --listen"}
+		}
+		note(err)
+	}
+	if len(problems) > 0 {
+		p.close()
+		return nil, usageError{errors.Join(problems...)}
+	}
+	if p.model, err = drift.New(drift.Settings{}); err != nil {
+		p.close()
+		return nil, err
+	}
+	p.metrics = prometheus.NewRegistry()
+	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.observe = activityMetrics(p.metrics)
+	return p, nil
+}
+
+func (p *process) close() {
+	if p.temporal != nil {
+		p.temporal.Close()
+	}
+	if p.store != nil {
+		_ = p.store.Close()
+	}
+	if p.listener != nil {
+		_ = p.listener.Close()
+	}
+}
+
+// work runs the workers. It waits for the schema, then for Temporal and its search attributes.
+func (p *process) work(ctx context.Context) error {
+	err := worker.Retry(ctx, p.log, func(err error) { p.ready.set("database", err) }, p.store.Ping)
+	if err != nil {
+		return err
+	}
+	if err := worker.Retry(ctx, p.log, func(err error) { p.ready.set("schema", err) }, p.schemaReady); err != nil {
+		return err
+	}
+	c, err := worker.Connect(ctx, p.options, p.log, func(err error) { p.ready.set("temporal", err) })
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := worker.EnsureSearchAttributes(ctx, c, p.options.Namespace, p.log); err != nil {
+		return err
+	}
+	return worker.Run(ctx, c, worker.Deps{
+		Store: p.store, Sources: p.sources, Models: []activities.Model{p.model},
+		CodeVersion: version, Log: p.log, Observe: p.observe,
+		Started: func() { p.ready.set("workers", nil) },
+	}, p.settings.worker)
+}
+
+// schemaReady returns nil when the database has the schema this program was written for.
+func (p *process) schemaReady(ctx context.Context) error {
+	current, wanted, err := p.store.SchemaVersion(ctx)
+	switch {
+	case err != nil:
+		return err
+	case current < wanted:
+		return &etf.Error{Kind: etf.KindUnavailable, Field: "schema", Message: fmt.Sprintf("the database's schema is at version %d, this program needs %d", current, wanted), Remedy: "run `etfcast migrate`"}
+	case current > wanted:
+		return &etf.Error{Kind: etf.KindConflict, Field: "schema", Message: fmt.Sprintf("the database's schema is at version %d, newer than this program's %d", current, wanted), Remedy: "run a newer etfcast"}
+	}
+	return nil
+}
+
+// queues are the task queues a complete installation serves.
+func queues() []string { return worker.Queues(sourceNames()) }
+
+// service is the logic behind the API, in this process.
+func (p *process) service() *api.Service {
+	return api.NewService(api.ServiceDeps{
+		Store: p.store, Temporal: api.NewTemporal(p.temporal), Sources: sourceNames(), UI: p.settings.ui, Namespace: p.options.Namespace,
+	})
+}
+
+// serveAPI serves the HTTP API until ctx ends.
+func (p *process) serveAPI(ctx context.Context) error {
+	handler, err := api.New(api.Deps{
+		Service: p.service(), Version: version, Queues: queues(), Log: p.log, Metrics: p.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	return api.Serve(ctx, p.listener, handler)
+}
