@@ -65,11 +65,11 @@ func parsePrice(s string) (etf.Price, error) {
 			}
 		}
 		keep, unit := 4, etf.Price(10_000)
-		if whole := strings.TrimLeft(s[:point], "+-0"); whole == "" {
+		if whole, ok := digits(strings.TrimLeft(s[:point], "+-")); ok && whole == 0 {
 			keep, unit = 6, 100
 		}
 		rest := s[point+1+keep:]
-		if strings.Trim(rest, "0123456789") != "" {
+		if _, ok := digits(rest); !ok {
 			return etf.ParsePrice(s) // says what is wrong
 		}
 		p, err := etf.ParsePrice(s[:point+1+keep])
@@ -99,7 +99,6 @@ func parseVolume(s string) (etf.Volume, error) {
 
 // parseDate reads the civil date at the beginning of s. What follows must look like a time of day.
 func parseDate(s string) (etf.Session, error) {
-	bad := fmt.Errorf("%.40q is not a date; write YYYY-MM-DD", s)
 	var y, m, d, rest string
 	switch {
 	case len(s) >= 10 && (s[4] == '-' || s[4] == '/' || s[4] == '.') && s[7] == s[4]:
@@ -107,16 +106,16 @@ func parseDate(s string) (etf.Session, error) {
 	case len(s) >= 8:
 		y, m, d, rest = s[:4], s[4:6], s[6:8], s[8:]
 	default:
-		return 0, bad
+		return 0, notDate(s)
 	}
 	if rest != "" && ((rest[0] != ' ' && rest[0] != 'T') || strings.Trim(rest, " TZ:.+-0123456789UC") != "") {
-		return 0, bad
+		return 0, notDate(s)
 	}
 	year, ok1 := digits(y)
 	month, ok2 := digits(m)
 	day, ok3 := digits(d)
 	if !ok1 || !ok2 || !ok3 || year < 1900 || year > 2200 || month < 1 || month > 12 || day < 1 {
-		return 0, bad
+		return 0, notDate(s)
 	}
 	at := etf.NewSession(year, time.Month(month), day)
 	if _, _, back := at.Date(); back != day {
@@ -124,6 +123,8 @@ func parseDate(s string) (etf.Session, error) {
 	}
 	return at, nil
 }
+
+func notDate(s string) error { return fmt.Errorf("%.40q is not a date; write YYYY-MM-DD", s) }
 
 func digits(s string) (n int, ok bool) {
 	for i := range len(s) {

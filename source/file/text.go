@@ -79,8 +79,11 @@ func decodeHeader(line string) string {
 func splitFields(line string, delimiter byte, fields []string) ([]string, error) {
 	fields = fields[:0]
 	for len(fields) < maxFields {
-		if start := strings.TrimLeft(line, " "); strings.HasPrefix(start, `"`) {
-			value, after, err := unquote(start[1:])
+		for line != "" && line[0] == ' ' {
+			line = line[1:]
+		}
+		if line != "" && line[0] == '"' {
+			value, after, err := unquote(line[1:])
 			if err != nil {
 				return fields, err
 			}

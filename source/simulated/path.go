@@ -30,7 +30,7 @@ func newTraits(m *market, seed string, planned plannedSplit) traits {
 	t := traits{
 		seed:   s,
 		start:  toNano(math.Log(m.startLow + (m.startHigh-m.startLow)*uniform(a, 0))),
-		drift:  toNano((.01 + .09*uniform(a, 16)) / 261), // 1% to 10% a year over 261 weekdays
+		drift:  toNano((-.03 + .12*uniform(a, 16)) / 261), // -3% to 9% a year over 261 weekdays, dividends included
 		beta:   200 + int64(1100*uniform(a, 32)),
 		own:    toNano(.001 + .006*uniform(a, 48)),
 		volume: math.Pow(10, 4.5+3*uniform(b, 0)), // 30 thousand to 30 million shares

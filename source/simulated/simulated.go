@@ -73,7 +73,7 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Answer, error) {
 	if f, ok := a.faults["truncated"]; ok && a.meets(f) && s.asks.first(a, "truncated", a.target, f.n) {
 		body = body[:len(body)*3/5]
 	}
-	ans, err := parseBody(a.request, body)
+	ans, err := parseBody(Name+":"+a.seed, body)
 	ans.Request = a.request
 	if err != nil {
 		return etf.Answer{}, err
