@@ -21,6 +21,9 @@ const (
 	bodyHeader = "simulated,1,"
 )
 
+// fields is how many fields each kind of line has.
+var fields = map[string]int{"bar": 7, "split": 4, "dividend": 3}
+
 func appendBar(b []byte, bar etf.Bar) []byte {
 	b = append(b, "bar,"...)
 	b = bar.Session.Time().AppendFormat(b, "2006-01-02")
@@ -90,7 +93,7 @@ func parseLine(ans *etf.Answer, line string) error {
 		}
 		f[n], n = field, n+1
 	}
-	if want := map[string]int{"bar": 7, "split": 4, "dividend": 3}[f[0]]; n != want {
+	if fields[f[0]] != n {
 		return fmt.Errorf("%d fields do not make a %.20q line", n, f[0])
 	}
 	s, err := etf.ParseSession(f[1])

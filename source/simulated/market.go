@@ -57,7 +57,7 @@ func newMarket(x etf.Exchange) *market {
 	m := &market{exchange: x, currency: x.DefaultCurrency(), tick: .01, startLow: 20, startHigh: 160, high: toNano(math.Log(400)), low: toNano(math.Log(14))}
 	paymentMonth, paymentDay := 0, 18 // March, June, September, December
 	if x == etf.XKRX {
-		m.tick, m.startLow, m.startHigh, m.high, m.low = 5, 10_000, 60_000, toNano(math.Log(200_000)), toNano(math.Log(6_000))
+		m.tick, m.startLow, m.startHigh, m.high, m.low = 5, 10_000, 60_000, toNano(math.Log(120_000)), toNano(math.Log(5_000))
 		paymentMonth, paymentDay = 1, 26 // January, April, July, October
 	}
 	n := weekday(horizon) + 1
