@@ -104,7 +104,7 @@ func (s *sheet) returns(rows []row, prev, i int, move change, sigma float64) int
 	for length := 1; length <= longest && i+length < len(rows); length++ {
 		end := i + length
 		net := s.change(&rows[prev], &rows[end])
-		if math.Abs(net.log) <= max(3*sigma*math.Sqrt(net.gap), 0.2*math.Abs(move.log)) {
+		if math.Abs(net.log) <= max(3*sigma*math.Sqrt(net.gap), 0.3*math.Abs(move.log)) {
 			back := s.change(&rows[end-1], &rows[end])
 			if back.log*move.log < 0 && back.size() > surprising*sigma && math.Abs(back.log) > leastMove {
 				return end
