@@ -1,0 +1,178 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/etfcast/etfcast/api/gen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+const spy = `{"symbol":"SPY","exchange":"XNYS","currency":"USD","sources":[{"name":"file","ref":"SPY.csv"}]}`
+
+func TestCreateETF(t *testing.T) {
+	f := newFixture(t)
+	first := f.post("/v1/etfs", spy).want(t, http.StatusCreated)
+	if got := first.header.Get("Location"); got != "/v1/etfs/SPY" {
+		t.Errorf("Location %q", got)
+	}
+	e := decode[gen.ETF](t, first)
+	if e.Symbol != "SPY" || e.Currency != "USD" || e.FirstSession != nil || e.LastSession != nil || e.Links.Bars != "/v1/etfs/SPY/bars" {
+		t.Errorf("stored as %+v", e)
+	}
+	again := f.post("/v1/etfs", spy).want(t, http.StatusOK)
+	if got := again.header.Get("Location"); got != "/v1/etfs/SPY" {
+		t.Errorf("Location of the repeat %q", got)
+	}
+	f.post("/v1/etfs", strings.Replace(spy, "SPY.csv", "other.csv", 1)).wantProblem(t, http.StatusConflict, "sources")
+	if n := len(f.store.etfs); n != 1 || f.starts() != 0 {
+		t.Errorf("%d ETFs stored, %d runs started; want 1 and 0", n, f.starts())
+	}
+}
+
+func TestCreateETFTakesTheExchangesCurrency(t *testing.T) {
+	f := newFixture(t)
+	a := f.post("/v1/etfs", `{"symbol":"069500","exchange":"XKRX","sources":[{"name":"file","ref":"069500.csv"}]}`).want(t, http.StatusCreated)
+	if e := decode[gen.ETF](t, a); e.Currency != "KRW" || e.Symbol != "069500" {
+		t.Errorf("stored as %+v", e)
+	}
+}
+
+func TestCreateETFRefused(t *testing.T) {
+	f := newFixture(t)
+	long := strings.Repeat("x", 256)
+	for _, tc := range []struct {
+		name, body string
+		fields     []string
+	}{
+		{"everything at once", `{"symbol":"spy","exchange":"NYSE","currency":"usd","sources":[{"name":"File","ref":""}]}`,
+			[]string{"symbol", "exchange", "currency", "sources[0].name", "sources[0].ref"}},
+		{"missing fields", `{}`, []string{"exchange", "sources", "symbol"}},
+		{"null for a required field", `{"symbol":null,"exchange":"XNYS","sources":[]}`, []string{"symbol"}},
+		{"no sources", `{"symbol":"SPY","exchange":"XNYS","sources":[]}`, []string{"sources"}},
+		{"unknown source", `{"symbol":"SPY","exchange":"XNYS","sources":[{"name":"bloomberg","ref":"SPY"}]}`, []string{"sources[0].name"}},
+		{"the same source twice", `{"symbol":"SPY","exchange":"XNYS","sources":[{"name":"file","ref":"a"},{"name":"file","ref":"a"}]}`, []string{"sources[1]"}},
+		{"nine sources", `{"symbol":"SPY","exchange":"XNYS","sources":[` + strings.TrimSuffix(strings.Repeat(`{"name":"file","ref":"a"},`, 9), ",") + `]}`, []string{"sources"}},
+		{"long ref", `{"symbol":"SPY","exchange":"XNYS","sources":[{"name":"file","ref":"` + long + `"}]}`, []string{"sources[0].ref"}},
+		{"line break in ref", `{"symbol":"SPY","exchange":"XNYS","sources":[{"name":"file","ref":"a\nb"}]}`, []string{"sources[0].ref"}},
+		{"unknown fields", `{"symbol":"SPY","exchange":"XNYS","colour":1,"sources":[{"name":"file","ref":"a","key":"b"}]}`, []string{"colour", "sources[0].key"}},
+		{"names match exactly", `{"Symbol":"SPY","exchange":"XNYS","sources":[{"name":"file","ref":"a"}]}`, []string{"Symbol", "symbol"}},
+		{"wrong types", `{"symbol":5,"exchange":["XNYS"],"currency":true,"sources":{"name":"file"}}`, []string{"symbol", "exchange", "currency", "sources"}},
+		{"field given twice", `{"symbol":"SPY","symbol":"QQQ","exchange":"XNYS","sources":[{"name":"file","ref":"a"}]}`, []string{"symbol"}},
+		{"a list", `[]`, []string{"body"}},
+		{"null", `null`, []string{"body"}},
+		{"malformed", `{"symbol":"SPY",}`, []string{"body"}},
+		{"two documents", `{} {}`, []string{"body"}},
+		{"blank", ` `, []string{"body"}},
+		{"not UTF-8", "{\"symbol\":\"\xff\"}", []string{"body"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := &fixture{t: t, store: f.store, temporal: f.temporal, server: f.server, router: f.router}
+			f.post("/v1/etfs", tc.body).wantProblem(t, http.StatusBadRequest, tc.fields...)
+		})
+	}
+	if len(f.store.etfs) != 0 {
+		t.Errorf("stored %v", f.store.etfs)
+	}
+}
+
+func TestMalformedJSONNamesTheByte(t *testing.T) {
+	f := newFixture(t)
+	p := f.post("/v1/etfs", `{"symbol":"SPY",}`).wantProblem(t, http.StatusBadRequest, "body")
+	if !strings.Contains(p.Detail, "byte 17") { // the brace after the comma
+		t.Errorf("detail %q", p.Detail)
+	}
+}
+
+func TestListETFsPages(t *testing.T) {
+	f := newFixture(t)
+	f.register(etf.XNYS, "AAA", "BBB", "CCC")
+	f.register(etf.XKRX, "069500")
+	var got []string
+	path := "/v1/etfs?limit=2"
+	for pages := 0; ; pages++ {
+		page := decode[gen.ETFList](t, f.get(path).want(t, http.StatusOK))
+		for _, e := range page.Items {
+			got = append(got, string(e.Symbol))
+		}
+		if page.NextCursor == nil {
+			if pages != 1 {
+				t.Errorf("%d pages after the first, want 1", pages)
+			}
+			break
+		}
+		path = "/v1/etfs?limit=2&cursor=" + *page.NextCursor
+	}
+	if fmt.Sprint(got) != "[069500 AAA BBB CCC]" {
+		t.Errorf("listed %v", got)
+	}
+	if page := decode[gen.ETFList](t, f.get("/v1/etfs?exchange=XKRX")); len(page.Items) != 1 || page.NextCursor != nil {
+		t.Errorf("XKRX gives %+v", page)
+	}
+}
+
+func TestListsRefuseBadParameters(t *testing.T) {
+	f := newFixture(t)
+	f.register(etf.XNYS, "AAA", "BBB")
+	cursor := *decode[gen.ETFList](t, f.get("/v1/etfs?limit=1")).NextCursor
+	for path, fields := range map[string][]string{
+		"/v1/etfs?limit=0":                                           {"limit"},
+		"/v1/etfs?limit=1001":                                        {"limit"},
+		"/v1/etfs?limit=ten":                                         {"limit"},
+		"/v1/etfs?limit=%2B5":                                        {"limit"},
+		"/v1/etfs?limit=":                                            {"limit"},
+		"/v1/etfs?limit=1&limit=2":                                   {"limit"},
+		"/v1/etfs?cursor=!!!":                                        {"cursor"},
+		"/v1/etfs?cursor=YWJj":                                       {"cursor"},
+		"/v1/etfs?cursor=" + strings.Repeat("A", 600):                {"cursor"},
+		"/v1/etfs?exchange=XNYS&cursor=" + cursor:                    {"cursor"}, // of another query
+		"/v1/runs?cursor=" + cursor:                                  {"cursor"},
+		"/v1/etfs/AAA/bars?cursor=" + cursor:                         {"cursor"},
+		"/v1/etfs?exchange=NYSE&cursor=x&limit=-1":                   {"exchange", "cursor", "limit"},
+		"/v1/etfs?sort=name&exchange=XNYS":                           {"sort"},
+		"/v1/runs?status=done&exchange=X":                            {"exchange", "status"},
+		"/v1/etfs/AAA?as_of=2025-01-01":                              {"as_of"},
+		"/v1/etfs/AAA/bars?from=2025-13-01&to=x&limit=9e9":           {"from", "to", "limit"},
+		"/v1/etfs/AAA/bars?from=2025-02-01&to=2025-01-01":            {"from"},
+		"/v1/etfs/AAA/bars?limit=10001":                              {"limit"},
+		"/v1/etfs/AAA/forecasts/latest?model=..%2Fetc":               {"model"},
+		"/v1/forecasts/xyz":                                          {"id"},
+		"/v1/forecasts/ABCDEFABCDEFABCDEFABCDEFABCDEFAB":             {"id"},
+		"/v1/etfs/aaa":                                               {"symbol"},
+		"/v1/etfs/A%2FB":                                             {"symbol"},
+		"/v1/etfs/aaa/bars":                                          {"symbol"},
+		"/v1/runs/nonsense":                                          {"id"},
+		"/v1/runs/daily:XNYS:2025-09-26:rerun-1":                     {"id"},
+		"/v1/runs/daily:XNYS:2025-09-26?cursor=x&limit=0":            {"cursor", "limit"},
+		"/v1/runs/daily:XNYS:2025-09-26:" + strings.Repeat("a", 200): {"id"},
+	} {
+		t.Run(path[:min(60, len(path))], func(t *testing.T) {
+			f := &fixture{t: t, server: f.server, router: f.router}
+			f.get(path).wantProblem(t, http.StatusBadRequest, fields...)
+		})
+	}
+}
+
+func TestGetETF(t *testing.T) {
+	f := newFixture(t)
+	f.register(etf.XNYS, "BRK.B")
+	a := f.get("/v1/etfs/BRK.B").want(t, http.StatusOK)
+	etag := a.header.Get("ETag")
+	if etag != `W/"3-ab12"` || a.header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("ETag %q, Cache-Control %q", etag, a.header.Get("Cache-Control"))
+	}
+	for _, held := range []string{etag, `"3-ab12"`, `"x", W/"3-ab12"`, "*"} {
+		n := f.get("/v1/etfs/BRK.B", header("If-None-Match", held)).want(t, http.StatusNotModified)
+		if len(n.body) != 0 || n.header.Get("ETag") != etag {
+			t.Errorf("304 with body %q and ETag %q", n.body, n.header.Get("ETag"))
+		}
+	}
+	f.get("/v1/etfs/BRK.B", header("If-None-Match", `"1"`), header("If-None-Match", etag)).want(t, http.StatusNotModified)
+	f.get("/v1/etfs/BRK.B", header("If-None-Match", `W/"2-ab12"`)).want(t, http.StatusOK)
+	p := f.get("/v1/etfs/ZZZ").wantProblem(t, http.StatusNotFound, "symbol")
+	if (*p.Errors)[0].Remedy == nil || p.Instance != "/v1/etfs/ZZZ" {
+		t.Errorf("problem %+v", p)
+	}
+}

@@ -1,0 +1,339 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// fakeStore is a Store in memory. Set err and every method fails with it.
+type fakeStore struct {
+	mu        sync.Mutex
+	err       error
+	etfs      map[etf.Symbol]etf.ETF
+	bars      map[etf.Symbol][]etf.StoredBar
+	forecasts []etf.Forecast
+	runs      map[string]etf.Run
+	runETFs   map[string][]etf.RunETF
+	schema    int64
+	barFault  func(n int) error // called before the n-th bar, from 0
+	onRun     func(id string)   // called by Run before it reads
+}
+
+func newFakeStore() *fakeStore {
+	return &fakeStore{
+		etfs: map[etf.Symbol]etf.ETF{}, bars: map[etf.Symbol][]etf.StoredBar{}, runs: map[string]etf.Run{},
+		runETFs: map[string][]etf.RunETF{}, schema: 7,
+	}
+}
+
+func (f *fakeStore) locked() func() { f.mu.Lock(); return f.mu.Unlock }
+
+func (f *fakeStore) CreateETF(_ context.Context, e etf.ETF) (etf.ETF, bool, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return etf.ETF{}, false, f.err
+	}
+	old, ok := f.etfs[e.Symbol]
+	if !ok {
+		e.CreatedAt = testNow
+		f.etfs[e.Symbol] = e
+		return e, true, nil
+	}
+	if old.Exchange != e.Exchange || old.Currency != e.Currency || !reflect.DeepEqual(old.Sources, e.Sources) {
+		return etf.ETF{}, false, &etf.Error{Kind: etf.KindConflict, Field: "sources", Message: string(e.Symbol) + " is registered differently", Remedy: "use what is stored"}
+	}
+	return old, false, nil
+}
+
+func (f *fakeStore) ETFs(_ context.Context, x etf.Exchange, after etf.Symbol, limit int) ([]etf.ETF, error) {
+	defer f.locked()()
+	var all []etf.ETF
+	for _, e := range f.etfs {
+		if (x == "" || e.Exchange == x) && e.Symbol > after {
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, func(a, b etf.ETF) int { return strings.Compare(string(a.Symbol), string(b.Symbol)) })
+	return all[:min(limit, len(all))], f.err
+}
+
+func (f *fakeStore) ETF(_ context.Context, s etf.Symbol) (etf.ETF, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return etf.ETF{}, f.err
+	}
+	e, ok := f.etfs[s]
+	if !ok {
+		return etf.ETF{}, etf.NotFound("symbol", "not registered", "register it")
+	}
+	return e, nil
+}
+
+func (f *fakeStore) window(s etf.Symbol, w etf.Window) []etf.StoredBar {
+	defer f.locked()()
+	var in []etf.StoredBar
+	for _, b := range f.bars[s] {
+		if w.Contains(b.Session) {
+			in = append(in, b)
+		}
+	}
+	return in
+}
+
+func (f *fakeStore) BarsPage(_ context.Context, s etf.Symbol, w etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error) {
+	w.From = max(w.From, after+1)
+	in := f.window(s, w)
+	return in[:min(limit, len(in))], f.err
+}
+
+func (f *fakeStore) EachBar(_ context.Context, s etf.Symbol, w etf.Window, do func(etf.StoredBar) error) error {
+	if f.err != nil {
+		return f.err
+	}
+	for i, b := range f.window(s, w) {
+		if f.barFault != nil {
+			if err := f.barFault(i); err != nil {
+				return err
+			}
+		}
+		if err := do(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fakeStore) LatestForecasts(_ context.Context, s etf.Symbol, model string) ([]etf.Forecast, error) {
+	defer f.locked()()
+	for i := len(f.forecasts) - 1; i >= 0; i-- {
+		if f.forecasts[i].Symbol == s && f.forecasts[i].Model == model {
+			return f.forecasts[i : i+1], f.err
+		}
+	}
+	return nil, f.err
+}
+
+func (f *fakeStore) Forecast(_ context.Context, id string) (etf.Forecast, error) {
+	defer f.locked()()
+	for _, one := range f.forecasts {
+		if one.ID == id {
+			return one, f.err
+		}
+	}
+	if f.err != nil {
+		return etf.Forecast{}, f.err
+	}
+	return etf.Forecast{}, etf.NotFound("id", "no such forecast", "")
+}
+
+func (f *fakeStore) Runs(_ context.Context, filter etf.RunFilter, cursor string, limit int) ([]etf.Run, string, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return nil, "", f.err
+	}
+	var all []etf.Run
+	for _, r := range f.runs {
+		if (filter.Exchange == "" || r.Exchange == filter.Exchange) && (len(filter.Statuses) == 0 || slices.Contains(filter.Statuses, r.Status)) {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b etf.Run) int { return b.StartedAt.Compare(a.StartedAt) })
+	skip := 0
+	if cursor != "" {
+		n, err := strconv.Atoi(cursor)
+		if err != nil || n < 0 {
+			return nil, "", etf.Invalid("cursor", "not one of this list", "")
+		}
+		skip = min(n, len(all))
+	}
+	all = all[skip:]
+	if len(all) > limit {
+		return all[:limit], strconv.Itoa(skip + limit), nil
+	}
+	return all, "", nil
+}
+
+func (f *fakeStore) Run(_ context.Context, id string) (etf.Run, error) {
+	if f.onRun != nil {
+		f.onRun(id)
+	}
+	defer f.locked()()
+	if f.err != nil {
+		return etf.Run{}, f.err
+	}
+	r, ok := f.runs[id]
+	if !ok {
+		return etf.Run{}, etf.NotFound("id", "no such run", "")
+	}
+	return r, nil
+}
+
+func (f *fakeStore) RunETFs(_ context.Context, run string, after etf.Symbol, limit int) ([]etf.RunETF, error) {
+	defer f.locked()()
+	var in []etf.RunETF
+	for _, r := range f.runETFs[run] {
+		if r.Symbol > after {
+			in = append(in, r)
+		}
+	}
+	return in[:min(limit, len(in))], f.err
+}
+
+func (f *fakeStore) RerunCount(_ context.Context, base string) (int, error) {
+	defer f.locked()()
+	highest := 0
+	for id := range f.runs {
+		if key, err := workflows.ParseRunID(id); err == nil && key.Base() == base {
+			highest = max(highest, key.Attempt)
+		}
+	}
+	return highest, f.err
+}
+
+func (f *fakeStore) Ping(context.Context) error { return f.err }
+
+func (f *fakeStore) SchemaVersion(context.Context) (int64, int64, error) {
+	defer f.locked()()
+	return f.schema, 7, f.err
+}
+
+// fakeTemporal keeps executions and schedules. Set err and every method fails with it.
+type fakeTemporal struct {
+	mu         sync.Mutex
+	err        error
+	executions map[string]Execution
+	statuses   map[string]workflows.DailyStatus
+	starts     []workflows.DailyInput
+	cancelled  []string
+	schedules  map[string]Schedule
+	triggered  []string
+	pollers    map[string]int
+	now        func() time.Time
+	onStart    func() // called by StartDaily before it decides
+}
+
+func newFakeTemporal() *fakeTemporal {
+	return &fakeTemporal{
+		executions: map[string]Execution{}, statuses: map[string]workflows.DailyStatus{}, schedules: map[string]Schedule{},
+		pollers: map[string]int{}, now: func() time.Time { return testNow },
+	}
+}
+
+func (f *fakeTemporal) locked() func() { f.mu.Lock(); return f.mu.Unlock }
+
+func (f *fakeTemporal) StartDaily(_ context.Context, in workflows.DailyInput, again bool) (bool, error) {
+	if f.onStart != nil {
+		f.onStart()
+	}
+	defer f.locked()()
+	if f.err != nil {
+		return false, f.err
+	}
+	x, there := f.executions[in.ID()]
+	if there && (!again || x.Status == etf.RunRunning || x.Status == etf.RunCompleted) {
+		return false, nil
+	}
+	f.executions[in.ID()] = Execution{Status: etf.RunRunning, Symbols: in.Symbols, StartedAt: f.now()}
+	f.starts = append(f.starts, in)
+	return true, nil
+}
+
+func (f *fakeTemporal) Execution(_ context.Context, id string) (Execution, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return Execution{}, f.err
+	}
+	x, ok := f.executions[id]
+	if !ok {
+		return Execution{}, etf.NotFound("", "no such workflow", "")
+	}
+	return x, nil
+}
+
+func (f *fakeTemporal) DailyStatus(_ context.Context, id string) (workflows.DailyStatus, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return workflows.DailyStatus{}, f.err
+	}
+	s, ok := f.statuses[id]
+	if !ok {
+		return s, etf.Wrap(etf.KindUnavailable, fmt.Errorf("no worker"), "query")
+	}
+	return s, nil
+}
+
+func (f *fakeTemporal) Cancel(_ context.Context, id string) error {
+	defer f.locked()()
+	if f.err != nil {
+		return f.err
+	}
+	if f.executions[id].Status != etf.RunRunning {
+		return etf.NotFound("", "not running", "")
+	}
+	f.cancelled = append(f.cancelled, id)
+	return nil
+}
+
+func (f *fakeTemporal) Schedule(_ context.Context, id string) (Schedule, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return Schedule{}, f.err
+	}
+	s, ok := f.schedules[id]
+	if !ok {
+		return s, etf.NotFound("", "no such schedule", "")
+	}
+	return s, nil
+}
+
+func (f *fakeTemporal) changeSchedule(id string, change func(*Schedule)) error {
+	defer f.locked()()
+	if f.err != nil {
+		return f.err
+	}
+	s, ok := f.schedules[id]
+	if !ok {
+		return etf.NotFound("", "no such schedule", "")
+	}
+	change(&s)
+	f.schedules[id] = s
+	return nil
+}
+
+func (f *fakeTemporal) PauseSchedule(_ context.Context, id, note string) error {
+	return f.changeSchedule(id, func(s *Schedule) { s.Paused, s.Note = true, note })
+}
+
+func (f *fakeTemporal) ResumeSchedule(_ context.Context, id, note string) error {
+	return f.changeSchedule(id, func(s *Schedule) { s.Paused, s.Note = false, note })
+}
+
+func (f *fakeTemporal) TriggerSchedule(_ context.Context, id string) error {
+	return f.changeSchedule(id, func(*Schedule) { f.triggered = append(f.triggered, id) })
+}
+
+func (f *fakeTemporal) ApplySchedule(_ context.Context, x etf.Exchange) (bool, error) {
+	defer f.locked()()
+	id := workflows.ScheduleID(x)
+	_, there := f.schedules[id]
+	if !there {
+		f.schedules[id] = Schedule{ID: id, Exchange: x}
+	}
+	return !there, f.err
+}
+
+func (f *fakeTemporal) Pollers(_ context.Context, queue string) (int, error) {
+	defer f.locked()()
+	return f.pollers[queue], f.err
+}
+
+func (f *fakeTemporal) Check(context.Context) error { return f.err }

@@ -1,0 +1,260 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"github.com/etfcast/etfcast/api/gen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// testNow is a Saturday: the last closed session of both exchanges is Friday 2025-09-26.
+var testNow = time.Date(2025, 9, 27, 12, 0, 0, 0, time.UTC)
+
+// fixture is the whole API over fakes, behind a real server.
+type fixture struct {
+	t        testing.TB
+	store    *fakeStore
+	temporal *fakeTemporal
+	service  *Service
+	server   *httptest.Server
+	router   routers.Router
+	log      *lockedBuffer
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (f *fixture) clock() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+func (f *fixture) advance(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func newFixture(t testing.TB) *fixture {
+	t.Helper()
+	f := &fixture{t: t, store: newFakeStore(), temporal: newFakeTemporal(), now: testNow, log: &lockedBuffer{}}
+	f.temporal.now = f.clock
+	f.service = NewService(ServiceDeps{
+		Store: f.store, Temporal: f.temporal, Now: f.clock, Sources: []string{"file", "simulated", "yahoo"},
+		UI: "http://127.0.0.1:8233/", Namespace: "default",
+	})
+	handler, err := New(Deps{
+		Service: f.service, Version: "v0.1.0-test", Queues: []string{"etfcast", "etfcast-fit"},
+		Log: slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server = httptest.NewServer(handler)
+	t.Cleanup(f.server.Close)
+	doc, err := loadDocument()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.spec.Validate(t.Context()); err != nil {
+		t.Fatalf("openapi.yaml is not valid: %v", err)
+	}
+	if f.router, err = gorillamux.NewRouter(doc.spec); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func init() {
+	text := func(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
+		data, err := io.ReadAll(body)
+		return string(data), err
+	}
+	for _, media := range []string{"text/csv", "text/html", "text/plain"} {
+		openapi3filter.RegisterBodyDecoder(media, text)
+	}
+}
+
+// answer is a response read whole.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+type option func(*http.Request)
+
+func header(name, value string) option { return func(r *http.Request) { r.Header.Add(name, value) } }
+
+func (f *fixture) get(path string, options ...option) answer {
+	f.t.Helper()
+	return f.send(http.MethodGet, path, "", options...)
+}
+
+func (f *fixture) post(path, body string, options ...option) answer {
+	f.t.Helper()
+	if body != "" {
+		options = append([]option{header("Content-Type", "application/json")}, options...)
+	}
+	return f.send(http.MethodPost, path, body, options...)
+}
+
+// send makes a request and checks the response against openapi.yaml, unless the document has no such path.
+func (f *fixture) send(method, path, body string, options ...option) answer {
+	f.t.Helper()
+	r, err := http.NewRequestWithContext(f.t.Context(), method, f.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, o := range options {
+		o(r)
+	}
+	return f.do(r)
+}
+
+func (f *fixture) do(r *http.Request) answer {
+	f.t.Helper()
+	resp, err := f.server.Client().Do(r)
+	if err != nil {
+		f.t.Fatalf("%s %s: %v", r.Method, r.URL, err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		f.t.Fatalf("%s %s: reading the answer: %v", r.Method, r.URL, err)
+	}
+	a := answer{resp.StatusCode, resp.Header, data}
+	f.checkContract(r, a)
+	return a
+}
+
+func (f *fixture) checkContract(r *http.Request, a answer) {
+	f.t.Helper()
+	if a.status >= 400 && a.status != 503 || a.header.Get("Content-Type") == "application/problem+json" {
+		checkProblem(f.t, a)
+	}
+	if a.header.Get("X-Request-Id") == "" {
+		f.t.Errorf("%s %s: no X-Request-Id", r.Method, r.URL)
+	}
+	route, params, err := f.router.FindRoute(r)
+	if err != nil {
+		if a.status < 400 && r.Method != http.MethodHead && r.Method != http.MethodOptions {
+			f.t.Errorf("%s %s answers %d, but openapi.yaml has no such path: %v", r.Method, r.URL, a.status, err)
+		}
+		return
+	}
+	err = openapi3filter.ValidateResponse(f.t.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
+		Status:                 a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+	})
+	if err != nil {
+		f.t.Errorf("%s %s answers %d against openapi.yaml: %v\n%s", r.Method, r.URL, a.status, err, a.body)
+	}
+}
+
+func checkProblem(t testing.TB, a answer) {
+	t.Helper()
+	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("content type of a %d is %q, want application/problem+json\n%s", a.status, got, a.body)
+		return
+	}
+	p := decode[gen.Problem](t, a)
+	if p.Status != a.status || p.Title == "" || p.Detail == "" || p.RequestId != a.header.Get("X-Request-Id") {
+		t.Errorf("incomplete problem for status %d: %s", a.status, a.body)
+	}
+	known := false
+	for _, c := range problemClasses {
+		known = known || p.Type == "/problems/"+c.name && p.Status == c.status && p.Title == c.title
+	}
+	if !known {
+		t.Errorf("problem type %q with status %d is none of ours", p.Type, p.Status)
+	}
+}
+
+func decode[T any](t testing.TB, a answer) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal(a.body, &v); err != nil {
+		t.Fatalf("status %d: %v in %s", a.status, err, a.body)
+	}
+	return v
+}
+
+// wantProblem checks the status and that exactly these fields are at fault.
+func (a answer) wantProblem(t testing.TB, status int, fields ...string) gen.Problem {
+	t.Helper()
+	if a.status != status {
+		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	p := decode[gen.Problem](t, a)
+	var got []string
+	if p.Errors != nil {
+		for _, e := range *p.Errors {
+			got = append(got, e.Field)
+			if e.Message == "" {
+				t.Errorf("field %s has no message", e.Field)
+			}
+		}
+	}
+	if strings.Join(got, " ") != strings.Join(fields, " ") {
+		t.Errorf("fields at fault are %q, want %q: %s", got, fields, a.body)
+	}
+	return p
+}
+
+func (a answer) want(t testing.TB, status int) answer {
+	t.Helper()
+	if a.status != status {
+		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	return a
+}
+
+// register puts ETFs straight into the store.
+func (f *fixture) register(exchange etf.Exchange, symbols ...etf.Symbol) {
+	for _, s := range symbols {
+		f.store.etfs[s] = etf.ETF{
+			Symbol: s, Exchange: exchange, Currency: exchange.DefaultCurrency(), CreatedAt: testNow,
+			Sources: []etf.SourceRef{{Name: "file", Ref: string(s) + ".csv"}}, DataVersion: etf.DataVersion{Number: 3, Writer: "ab12"},
+		}
+	}
+}
+
+func (f *fixture) starts() int {
+	f.temporal.mu.Lock()
+	defer f.temporal.mu.Unlock()
+	return len(f.temporal.starts)
+}
