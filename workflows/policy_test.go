@@ -1,0 +1,63 @@
+package workflows
+
+import (
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/etfcast/etfcast/activities"
+)
+
+// No policy gives up after a number of attempts: how often is worth it depends on the error, which the bridge in
+// package activities decides. All end at some time, so that nothing stays open for ever unseen.
+func TestPoliciesWaitAndEnd(t *testing.T) {
+	for name, p := range map[string]workflow.ActivityOptions{
+		"store": storePolicy("x"), "fetch": fetchPolicy("yahoo", "x"), "fit": fitPolicy("x"),
+	} {
+		if p.RetryPolicy.MaximumAttempts != 0 || len(p.RetryPolicy.NonRetryableErrorTypes) != 0 {
+			t.Errorf("%s gives up by count or type", name)
+		}
+		if p.ScheduleToCloseTimeout != 24*time.Hour {
+			t.Errorf("%s ends after %s", name, p.ScheduleToCloseTimeout)
+		}
+		if p.StartToCloseTimeout <= 0 || p.StartToCloseTimeout > 15*time.Minute {
+			t.Errorf("%s lets one attempt take %s", name, p.StartToCloseTimeout)
+		}
+		if p.Summary == "" {
+			t.Errorf("%s drops the summary", name)
+		}
+	}
+	if p := watchPolicy("x"); p.HeartbeatTimeout == 0 || p.Summary == "" {
+		t.Errorf("watching has no heartbeat or no summary: %+v", p)
+	}
+}
+
+// The attempts a source gets fit into the wait the policy's comment promises.
+func TestFetchAttemptsTakeHalfAMinute(t *testing.T) {
+	p := fetchPolicy("yahoo", "x").RetryPolicy
+	total, pause := time.Duration(0), p.InitialInterval
+	for range activities.SourceAttempts - 1 {
+		total += min(pause, p.MaximumInterval)
+		pause = time.Duration(float64(pause) * p.BackoffCoefficient)
+	}
+	if total != 26*time.Second { // 2 + 6 + 18
+		t.Errorf("the pauses sum to %s", total)
+	}
+}
+
+func TestMissingWaits(t *testing.T) {
+	sum := func(ds []time.Duration) (s time.Duration) {
+		for _, d := range ds {
+			s += d
+		}
+		return s
+	}
+	for source, want := range map[string]time.Duration{
+		"file": 0, "simulated": 6 * time.Second, "yahoo": 100 * time.Minute, "naver": 100 * time.Minute,
+	} {
+		if got := sum(missingWaits(source)); got != want {
+			t.Errorf("%s is waited for %s, want %s", source, got, want)
+		}
+	}
+}

@@ -1,0 +1,281 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/etf"
+)
+
+func detailsOf(err error, into any) bool {
+	var app *temporal.ApplicationError
+	var cancelled *temporal.CanceledError
+	switch {
+	case errors.As(err, &app):
+		return app.HasDetails() && app.Details(into) == nil
+	case errors.As(err, &cancelled):
+		return cancelled.HasDetails() && cancelled.Details(into) == nil
+	}
+	return false
+}
+
+func TestUpdateETFIsFourActivities(t *testing.T) {
+	env := newEnv(t)
+	var order []string
+	env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+		order = append(order, info.ActivityType.Name+" on "+info.TaskQueue)
+	})
+	env.OnActivity(fetching.Fetch, mock.Anything, activities.FetchInput{
+		Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD", Session: friday, Ref: "SPY", Run: spy.Run,
+	}).Return(hasSession, nil).Once()
+	expectStored(env, etf.Persisted{New: 1, Unchanged: 15})
+	env.OnUpsertTypedSearchAttributes(temporal.NewSearchAttributes(OutcomeAttribute.ValueSet("updated"))).Return(nil).Once()
+	env.ExecuteWorkflow(UpdateETF, spy)
+	wantRow(t, result[etf.RunETF](t, env), etf.RunETF{
+		Symbol: "SPY", Session: friday, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "yahoo",
+		New: 1, Unchanged: 15, Findings: 1, Forecasts: 1, Attempts: 1,
+	})
+	env.AssertExpectations(t)
+	if want := []string{"Fetch on etfcast-source-yahoo", "Validate on etfcast", "Persist on etfcast", "Forecast on etfcast-fit"}; !slices.Equal(order, want) {
+		t.Errorf("the activities were %v, want %v", order, want)
+	}
+}
+
+func TestUpdateETFUnchanged(t *testing.T) {
+	env := newEnv(t)
+	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
+	expectStored(env, etf.Persisted{Unchanged: 16})
+	env.ExecuteWorkflow(UpdateETF, spy)
+	if row := result[etf.RunETF](t, env); row.Outcome != etf.OutcomeUnchanged {
+		t.Errorf("the outcome is %s", row.Outcome)
+	}
+	env.AssertExpectations(t)
+}
+
+// Every error type that speaks of one source leads to the next one; every other one ends the update.
+func TestUpdateETFFailover(t *testing.T) {
+	for _, e := range activities.ErrorTypes() {
+		switch e.Name {
+		case activities.TypeSessionMissing, activities.TypeNoWorker, activities.TypeTimedOut:
+			continue // made by the workflow, not by the activity
+		}
+		t.Run(e.Name, func(t *testing.T) {
+			env := newEnv(t)
+			env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(activities.FetchResult{}, typed(e.Name, "yahoo: no", 4)).Once()
+			next := activities.IsSourceError(e.Name)
+			if next {
+				env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(hasSession, nil).Once()
+				expectStored(env, etf.Persisted{New: 1})
+			}
+			env.ExecuteWorkflow(UpdateETF, spy)
+			if next {
+				if row := result[etf.RunETF](t, env); row.Source != "file" || row.Outcome != etf.OutcomeUpdated {
+					t.Errorf("got %+v", row)
+				}
+			} else {
+				wantRow(t, wantFailed(t, env, e.Name), etf.RunETF{
+					Symbol: "SPY", Session: friday, Stage: etf.StageFetch, Outcome: etf.OutcomeFailed, Attempts: 4,
+					ErrorType: e.Name, ErrorMessage: "yahoo: no",
+				})
+			}
+			env.AssertExpectations(t)
+		})
+	}
+}
+
+func TestUpdateETFAllSourcesFail(t *testing.T) {
+	env := newEnv(t)
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(activities.FetchResult{}, typed(activities.TypeSourceDenied, "yahoo: key", 1)).Once()
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(activities.FetchResult{}, typed(activities.TypeSourceNotFound, "file: none", 1)).Once()
+	env.OnUpsertTypedSearchAttributes(temporal.NewSearchAttributes(OutcomeAttribute.ValueSet("failed"))).Return(nil).Once()
+	env.ExecuteWorkflow(UpdateETF, spy)
+	if row := wantFailed(t, env, activities.TypeSourceDenied); row.ErrorMessage != "yahoo: key" {
+		t.Errorf("the error of the preferred source is told, got %q", row.ErrorMessage)
+	}
+	env.AssertExpectations(t)
+}
+
+func TestUpdateETFSessionComesLate(t *testing.T) {
+	env := newEnv(t)
+	env.SetStartTime(time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC))
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(lacksSession, nil).Twice()
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(hasSession, nil).Once()
+	expectStored(env, etf.Persisted{New: 1})
+	var timers []time.Duration
+	env.SetOnTimerScheduledListener(func(_ string, d time.Duration) { timers = append(timers, d) })
+	env.ExecuteWorkflow(UpdateETF, spy)
+	if row := result[etf.RunETF](t, env); row.Outcome != etf.OutcomeUpdated || row.Source != "yahoo" {
+		t.Errorf("got %+v", row)
+	}
+	env.AssertExpectations(t)
+	if len(timers) != 2 || timers[0] != 10*time.Minute || timers[1] != 30*time.Minute {
+		t.Errorf("waited %v", timers)
+	}
+}
+
+// yahoo is asked four times, the file once; what the preferred source gave is stored, no forecast is made.
+func TestUpdateETFSessionMissing(t *testing.T) {
+	env := newEnv(t)
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(lacksSession, nil).Times(4)
+	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(activities.FetchResult{Fetch: "f9", Rows: 2, Attempt: 1}, nil).Once()
+	expectValidated(env, activities.ValidateResult{Findings: 2, Attempt: 1})
+	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f0"}).
+		Return(activities.PersistResult{Persisted: etf.Persisted{New: 2, Unchanged: 13}, Attempt: 1}, nil).Once()
+	env.ExecuteWorkflow(UpdateETF, spy)
+	wantRow(t, wantFailed(t, env, activities.TypeSessionMissing), etf.RunETF{
+		Symbol: "SPY", Session: friday, Stage: etf.StagePersist, Outcome: etf.OutcomeFailed, Source: "yahoo",
+		New: 2, Unchanged: 13, Findings: 2, Attempts: 1,
+		ErrorType: activities.TypeSessionMissing, ErrorMessage: "no source has 2025-09-26 of SPY yet",
+	})
+	env.AssertExpectations(t)
+}
+
+func TestUpdateETFEmptyAnswer(t *testing.T) {
+	env := newEnv(t)
+	in := spy
+	in.Sources = spy.Sources[1:]
+	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(activities.FetchResult{Fetch: "f0", Empty: true, Attempt: 1}, nil).Once()
+	env.ExecuteWorkflow(UpdateETF, in)
+	if row := wantFailed(t, env, activities.TypeSessionMissing); row.Stage != etf.StageFetch {
+		t.Errorf("got %+v", row)
+	}
+	env.AssertExpectations(t)
+}
+
+func TestUpdateETFQuarantined(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+	}{{"asks a person", nil}, {"is asking already", &temporal.ChildWorkflowExecutionAlreadyStartedError{}}} {
+		t.Run(c.name, func(t *testing.T) {
+			env := newEnv(t)
+			env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
+			expectValidated(env, activities.ValidateResult{
+				Findings: 3, Faults: 1, QuarantinedNew: true, Attempt: 1,
+				OnNew: []activities.FindingRef{{ID: "ab12", Rule: "jump", Evidence: "too far"}},
+			})
+			expectPersisted(env, etf.Persisted{New: 1, Quarantined: 1})
+			want := ResolveFindingInput{
+				Finding: "ab12", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, Rule: "jump", Evidence: "too far", Run: spy.Run,
+			}
+			var asked []string
+			if c.err != nil {
+				env.OnWorkflow(ResolveFindingWorkflow, mock.Anything, want).Return(etf.Finding{}, c.err).Once()
+			} // else the real one waits, and would keep the test from ending if it were waited for
+			env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, args converter.EncodedValues) {
+				var got ResolveFindingInput
+				if err := args.Get(&got); err != nil || got != want {
+					t.Errorf("the person is asked %+v, want %+v", got, want)
+				}
+				asked = append(asked, info.WorkflowExecution.ID)
+			})
+			var ended time.Duration
+			started := env.Now()
+			env.OnUpsertTypedSearchAttributes(temporal.NewSearchAttributes(OutcomeAttribute.ValueSet("quarantined"))).
+				Run(func(mock.Arguments) { ended = env.Now().Sub(started) }).Return(nil).Once()
+			env.SetDetachedChildWait(false)
+			env.ExecuteWorkflow(UpdateETF, spy)
+			wantRow(t, result[etf.RunETF](t, env), etf.RunETF{
+				Symbol: "SPY", Session: friday, Stage: etf.StagePersist, Outcome: etf.OutcomeQuarantined, Source: "yahoo",
+				New: 1, Quarantined: 1, Findings: 3, Attempts: 1,
+			})
+			if !slices.Equal(asked, []string{"finding/ab12"}) || ended > time.Hour {
+				t.Errorf("a person was asked by %v, and waited for %s", asked, ended)
+			}
+			env.AssertExpectations(t)
+		})
+	}
+}
+
+func TestUpdateETFStageErrors(t *testing.T) {
+	for _, c := range []struct {
+		stage etf.Stage
+		want  etf.RunETF
+	}{
+		{etf.StageValidate, etf.RunETF{}},
+		{etf.StagePersist, etf.RunETF{Findings: 1}},
+		{etf.StageForecast, etf.RunETF{Findings: 1, New: 1, Unchanged: 15}},
+	} {
+		t.Run(string(c.stage), func(t *testing.T) {
+			env := newEnv(t)
+			boom := typed(activities.TypeInternal, "boom", 3)
+			env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
+			switch c.stage {
+			case etf.StageValidate:
+				env.OnActivity(validating.Validate, mock.Anything, mock.Anything).Return(activities.ValidateResult{}, boom).Once()
+			case etf.StagePersist:
+				expectValidated(env, activities.ValidateResult{Findings: 1, Attempt: 1})
+				env.OnActivity(persisting.Persist, mock.Anything, mock.Anything).Return(activities.PersistResult{}, boom).Once()
+			case etf.StageForecast:
+				expectValidated(env, activities.ValidateResult{Findings: 1, Attempt: 1})
+				expectPersisted(env, etf.Persisted{New: 1, Unchanged: 15})
+				env.OnActivity(forecasting.Forecast, mock.Anything, mock.Anything).Return(activities.ForecastResult{}, boom).Once()
+			}
+			env.ExecuteWorkflow(UpdateETF, spy)
+			want := c.want
+			want.Symbol, want.Session, want.Stage, want.Outcome, want.Source = "SPY", friday, c.stage, etf.OutcomeFailed, "yahoo"
+			want.Attempts, want.ErrorType, want.ErrorMessage = 3, activities.TypeInternal, "boom"
+			wantRow(t, wantFailed(t, env, activities.TypeInternal), want)
+			env.AssertExpectations(t)
+		})
+	}
+}
+
+// A database that is away costs time and nothing else: the steps are tried until it is back.
+func TestUpdateETFWaitsForTheDatabase(t *testing.T) {
+	env := newEnv(t)
+	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
+	expectValidated(env, activities.ValidateResult{Attempt: 1})
+	tries := 0
+	env.OnActivity(persisting.Persist, mock.Anything, mock.Anything).Return(func(context.Context, activities.PersistInput) (activities.PersistResult, error) {
+		if tries++; tries < 9 { // the test environment stops at ten
+			return activities.PersistResult{}, temporal.NewApplicationError("down", activities.TypeUnavailable)
+		}
+		return activities.PersistResult{Persisted: etf.Persisted{New: 1}, Attempt: int32(tries)}, nil
+	})
+	env.OnActivity(forecasting.Forecast, mock.Anything, mock.Anything).Return(activities.ForecastResult{Appended: 1, Attempt: 1}, nil).Once()
+	env.ExecuteWorkflow(UpdateETF, spy)
+	if row := result[etf.RunETF](t, env); row.Outcome != etf.OutcomeUpdated {
+		t.Errorf("got %+v", row)
+	}
+	env.AssertExpectations(t)
+}
+
+func TestUpdateETFCancelledWhileItWaits(t *testing.T) {
+	env := newEnv(t)
+	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(lacksSession, nil).Once()
+	env.OnUpsertTypedSearchAttributes(temporal.NewSearchAttributes(OutcomeAttribute.ValueSet("cancelled"))).Return(nil).Once()
+	env.RegisterDelayedCallback(func() {
+		if row := ask[etf.RunETF](t, env); row.Outcome != etf.OutcomeRunning || row.Stage != etf.StageFetch {
+			t.Errorf("while it waits the status is %+v", row)
+		}
+		env.CancelWorkflow()
+	}, time.Minute)
+	env.ExecuteWorkflow(UpdateETF, spy)
+	err := env.GetWorkflowError()
+	if !temporal.IsCanceledError(err) {
+		t.Fatalf("ended with %v", err)
+	}
+	if row := rowOf(t, err); row.Outcome != etf.OutcomeCancelled || row.Stage != etf.StageFetch {
+		t.Errorf("got %+v", row)
+	}
+	env.AssertExpectations(t)
+}
+
+func TestUpdateETFWithoutSource(t *testing.T) {
+	env := newEnv(t)
+	in := spy
+	in.Sources = nil
+	env.ExecuteWorkflow(UpdateETF, in)
+	wantFailed(t, env, activities.TypeInvalid)
+}
