@@ -106,7 +106,7 @@ func (s *Source) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, &etf.Error{Kind: etf.KindUnavailable, Field: "dir", Message: "folder of price files can't be opened", Err: err, Remedy: "check --file-dir or ETFCAST_FILE_DIR"}
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	// Looked at before it is opened: opening a pipe would wait for its writer.
 	info, err := root.Stat(name)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Source) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, s.refusal(name, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read from
 	if info.Size() > MaxBytes {
 		return nil, tooLarge(name)
 	}

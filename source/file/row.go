@@ -39,7 +39,7 @@ func (t *table) parseRow(fields []string) (row, error) {
 		r.priceless = true
 		return r, errNoPrice
 	}
-	prices := [...]*etf.Price{open - open: &r.bar.Open, high - open: &r.bar.High, low - open: &r.bar.Low, closing - open: &r.bar.Close, adjClose - open: &r.bar.AdjClose}
+	prices := [...]*etf.Price{open: &r.bar.Open, high: &r.bar.High, low: &r.bar.Low, closing: &r.bar.Close, adjClose: &r.bar.AdjClose}
 	for want := open; want <= adjClose; want++ {
 		i := at[want]
 		if i < 0 {
@@ -53,7 +53,7 @@ func (t *table) parseRow(fields []string) (row, error) {
 			r.priceless = true
 			return r, fmt.Errorf("the row has no %s price", roleNames[want])
 		}
-		if *prices[want-open], err = t.price(text); err != nil {
+		if *prices[want], err = t.price(text); err != nil {
 			return r, fmt.Errorf("column %s: %w", roleNames[want], err)
 		}
 	}

@@ -113,23 +113,23 @@ func (t *traits) actions(m *market, s state, day int) (state, change) {
 	return s, c
 }
 
-// bar draws the session on weekday day, which went from base to close.
-func (t *traits) bar(m *market, s etf.Session, day int, base nano, close state) etf.Bar {
+// bar draws the session on weekday day, which went from base to after.
+func (t *traits) bar(m *market, s etf.Session, day int, base nano, after state) etf.Bar {
 	h, v := hash64(t.seed^uint64(day)<<3^0xb0), hash64(t.seed^uint64(day)<<3^0xb1)
 	sigma := math.Hypot(float64(t.beta)/1000*float64(regimeVolatility[m.regime[day]]), float64(t.own)) / 1e6 // millionths go with the normals
 	log := func(n nano, shift uint, scale float64) float64 {
 		return (float64(n) + scale*sigma*float64(normal(h, shift))) / 1e9
 	}
 	open := m.ticks(log(base, 0, .4), math.Round)
-	end := m.ticks(float64(close.log)/1e9, math.Round)
-	top, bottom := base, close.log
+	end := m.ticks(float64(after.log)/1e9, math.Round)
+	top, bottom := base, after.log
 	if top < bottom {
 		top, bottom = bottom, top
 	}
 	up, down := math.Abs(float64(normal(h, 12))), math.Abs(float64(normal(h, 24)))
 	high := max(m.ticks((float64(top)+.35*sigma*up)/1e9, math.Ceil), open, end)
 	low := min(m.ticks((float64(bottom)-.35*sigma*down)/1e9, math.Floor), open, end)
-	shares := t.volume * close.shares * math.Exp(.35*float64(normal(v, 0))/1e6) * [3]float64{.8, 1, 1.9}[m.regime[day]]
+	shares := t.volume * after.shares * math.Exp(.35*float64(normal(v, 0))/1e6) * [3]float64{.8, 1, 1.9}[m.regime[day]]
 	return etf.Bar{
 		Session: s,
 		Open:    m.price(open), High: m.price(high), Low: m.price(low), Close: m.price(end),
