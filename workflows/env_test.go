@@ -1,10 +1,12 @@
 package workflows
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/mock"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -130,6 +132,18 @@ func ask[T any](t *testing.T, env *testsuite.TestWorkflowEnvironment) T {
 		t.Fatal(err)
 	}
 	if err := answer.Get(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func asContinue(err error, next **workflow.ContinueAsNewError) bool { return errors.As(err, next) }
+
+// decodeInput reads what a workflow that continues as new hands to its next run.
+func decodeInput[T any](t *testing.T, next *workflow.ContinueAsNewError) T {
+	t.Helper()
+	var v T
+	if err := converter.GetDefaultDataConverter().FromPayloads(next.Input, &v); err != nil {
 		t.Fatal(err)
 	}
 	return v
