@@ -81,12 +81,11 @@ type sheet struct {
 	in       Input
 	cal      *calendar.Calendar
 	verdicts []etf.Verdict
-	believed map[etf.Session]*etf.StoredBar // Input.Known by session
-	ordered  bool                           // the answer's rows ascend strictly, as nearly all do
-	first    etf.Session                    // earliest session of the answer
-	last     etf.Session                    // latest session of the answer
-	splits   []etf.Action                   // each once, ascending
-	cash     []etf.Action                   // dividends and capital gains, each once, ascending
+	ordered  bool         // the answer's rows ascend strictly, as nearly all do
+	first    etf.Session  // earliest session of the answer
+	last     etf.Session  // latest session of the answer
+	splits   []etf.Action // each once, ascending
+	cash     []etf.Action // dividends and capital gains, each once, ascending
 	objects  []objection
 }
 
@@ -103,10 +102,12 @@ func newSheet(in Input, cal *calendar.Calendar) *sheet {
 	if in.Initial {
 		in.Known = nil
 	}
-	s := &sheet{in: in, cal: cal, verdicts: make([]etf.Verdict, len(in.Bars)), believed: make(map[etf.Session]*etf.StoredBar, len(in.Known))}
-	for i := range in.Known {
-		s.believed[in.Known[i].Session] = &in.Known[i]
+	bySession := func(a, b etf.StoredBar) int { return cmp.Compare(a.Session, b.Session) }
+	if !slices.IsSortedFunc(in.Known, bySession) {
+		in.Known = slices.Clone(in.Known)
+		slices.SortStableFunc(in.Known, bySession)
 	}
+	s := &sheet{in: in, cal: cal, verdicts: make([]etf.Verdict, len(in.Bars))}
 	s.ordered = true
 	for i := range in.Bars {
 		b := &in.Bars[i]
@@ -134,6 +135,15 @@ func newSheet(in Input, cal *calendar.Calendar) *sheet {
 	return s
 }
 
+// believed returns what is stored for a session, nil for nothing.
+func (s *sheet) believed(session etf.Session) *etf.StoredBar {
+	i, ok := slices.BinarySearchFunc(s.in.Known, session, func(k etf.StoredBar, t etf.Session) int { return cmp.Compare(k.Session, t) })
+	if !ok {
+		return nil
+	}
+	return &s.in.Known[i]
+}
+
 // object records an objection to a session.
 func (s *sheet) object(rule string, severity etf.Severity, session etf.Session, score float64, text string) {
 	s.objects = append(s.objects, objection{rule, severity, session, score, text})
@@ -142,7 +152,7 @@ func (s *sheet) object(rule string, severity etf.Severity, session etf.Session, 
 // reject records an error-level objection to a row and quarantines it, unless the same row is believed already.
 func (s *sheet) reject(rule string, ordinal int, score float64, text string) {
 	b := s.in.Bars[ordinal]
-	if k := s.believed[b.Session]; k != nil && samePrices(k.Bar, b) {
+	if k := s.believed(b.Session); k != nil && samePrices(k.Bar, b) {
 		return
 	}
 	s.verdicts[ordinal] = etf.VerdictQuarantine

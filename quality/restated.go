@@ -64,7 +64,7 @@ func checkRestated(s *sheet) {
 // checkRevised notes rows that differ from what is stored for their session.
 func checkRevised(s *sheet) {
 	for i, b := range s.in.Bars {
-		k := s.believed[b.Session]
+		k := s.believed(b.Session)
 		if k == nil || s.verdicts[i] != etf.VerdictKeep || k.Basis != s.in.Basis || (samePrices(k.Bar, b) && k.Volume == b.Volume) {
 			continue
 		}
@@ -92,7 +92,7 @@ type revision struct {
 func (s *sheet) overlap() (logs []revision, slack float64, compared int) {
 	const noise = 5e-4 // half a per mille: adjusted prices are rounded to few decimals
 	for i, b := range s.in.Bars {
-		k := s.believed[b.Session]
+		k := s.believed(b.Session)
 		if k == nil || s.verdicts[i] == etf.VerdictDrop || k.Basis != s.in.Basis || b.Close <= 0 || k.Close <= 0 {
 			continue
 		}

