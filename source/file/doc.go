@@ -50,5 +50,5 @@
 //
 // Every row under the header becomes a bar or an etf.Defect that names file and line: a wrong number of fields, a
 // date or number that can't be read, a row without a price (empty, null, NaN, N/A, -). The other rows go on. A file
-// with more unreadable rows than readable ones is refused, and so is one whose rows contradict the header.
+// with more unreadable rows than readable ones is refused, and so is one whose rows contradict the header (fit.go).
 package file

@@ -23,8 +23,8 @@ const (
 	fitRange = 3
 	// swapRows is how many consecutive rows it takes to tell open and close apart.
 	swapRows = 60
-	// swapFactor: the close before must lie nearer to the open than the open before to the close. In real files the
-	// one distance is at most 0.9 of the other; columns the wrong way round show more than 1.1.
+	// swapFactor: an open lies nearer to the close before it than a close to the open before. In the real files of that
+	// many rows the one distance is at most 0.66 of the other, so 1.5 and more with the columns the wrong way round.
 	swapFactor = 1.1
 )
 
@@ -75,6 +75,8 @@ func (t *table) checkFit(body []byte) error {
 		what = fmt.Sprintf("%s, and %d of %d rows contradict it", what, against, told)
 	case t.swapped():
 		what, line = "the opens follow the closes of two days before and not the last ones, as if open and close were the wrong way round", t.first
+	case t.adjustmentWanders():
+		what, line = "the adjusted close moves on its own and not with the close", t.first
 	default:
 		return nil
 	}
@@ -118,6 +120,32 @@ const (
 	sampleRows    = 400
 	maxCandidates = 10 // columns tried: every four of them are
 )
+
+const (
+	// adjustedLeast keeps out prices so low that two decimals are too coarse for the comparison below.
+	adjustedLeast = etf.Price(20 * 1e8)
+	// adjustedSlack is what the ratio of adjusted to traded close may change by without cause: two decimals at 20.
+	adjustedSlack = 0.001
+)
+
+// adjustmentWanders reports a column of adjusted closes that holds something else: the ratio to the close changes at
+// a distribution or split only, not on most days.
+func (t *table) adjustmentWanders() bool {
+	compared, changed := 0, 0
+	previous := math.NaN() // compares as unchanged
+	for _, b := range t.bars {
+		if b.AdjClose < adjustedLeast || b.Close < adjustedLeast {
+			continue
+		}
+		ratio := math.Log(b.AdjClose.Float() / b.Close.Float())
+		if math.Abs(ratio-previous) > adjustedSlack {
+			changed++
+		}
+		compared++
+		previous = ratio
+	}
+	return compared >= swapRows && changed*2 > compared
+}
 
 // betterColumns returns the order of columns the numbers fit, in the form of the option "columns", "" if there is
 // none.
@@ -173,7 +201,7 @@ func (t *table) betterColumns(body []byte) string {
 		}
 	}
 	var best [4]int
-	found, bestNight := false, math.Inf(1)
+	found, least := false, math.Inf(1)
 	for _, o := range numeric {
 		for _, h := range numeric {
 			for _, l := range numeric {
@@ -181,18 +209,18 @@ func (t *table) betterColumns(body []byte) string {
 					if o == h || o == l || o == c || h == l || h == c || l == c {
 						continue
 					}
-					night, ok := fits(values[o], values[h], values[l], values[c])
+					score, ok := fits(values[o], values[h], values[l], values[c])
 					if !ok {
 						continue
 					}
 					// Few rows fit many ways: what the header says counts for something.
 					for i, r := range [4]role{open, high, low, closing} {
 						if t.columns.at[r] != [4]int{o, h, l, c}[i] {
-							night *= 1.25
+							score *= 1.1
 						}
 					}
-					if night < bestNight {
-						best, found, bestNight = [4]int{o, h, l, c}, true, night
+					if score < least {
+						best, found, least = [4]int{o, h, l, c}, true, score
 					}
 				}
 			}
@@ -216,9 +244,10 @@ func (t *table) betterColumns(body []byte) string {
 	return strings.Join(names, ",")
 }
 
-// fits reports whether four columns are consistent prices in 98% of the rows, and how far the opens lie from the
-// closes before them.
-func fits(o, h, l, c []float64) (night float64, ok bool) {
+// fits reports whether four columns are consistent prices in 98% of the rows. The score is lower the nearer the opens
+// lie to the closes before them, which tells open from close, and the nearer the high to the low, which tells a low
+// from an adjusted close that happens to be lower still.
+func fits(o, h, l, c []float64) (score float64, ok bool) {
 	allowed := len(o) / 50
 	for i := range o {
 		slack := h[i] * fitTolerance
@@ -228,9 +257,10 @@ func fits(o, h, l, c []float64) (night float64, ok bool) {
 			}
 			continue
 		}
+		score += math.Log(h[i] / l[i])
 		if i > 0 && c[i-1] > 0 {
-			night += math.Abs(math.Log(o[i] / c[i-1]))
+			score += math.Abs(math.Log(o[i] / c[i-1]))
 		}
 	}
-	return night, true
+	return score, true
 }

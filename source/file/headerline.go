@@ -23,7 +23,7 @@ func (t *table) findHeader(r *lineReader, opt options) error {
 		if !ok {
 			break
 		}
-		line = decodeHeader(line)
+		line = decodeHeader(line[:min(len(line), maxLine)])
 		if firstLine == "" {
 			firstLine, firstNumber = line, r.number
 		}

@@ -177,7 +177,7 @@ func TestLongRowIsClipped(t *testing.T) {
 	}
 }
 
-// rows makes n plausible rows, the columns in the order given by the verbs o h l c v d(change).
+// rows makes n plausible rows, the columns in the order given by the verbs o h l c v d(change) a(djusted).
 func rows(order string, n int) string {
 	var b strings.Builder
 	price := 10_000
@@ -189,7 +189,7 @@ func rows(order string, n int) string {
 		s := etf.MustSession("2025-01-02").AddDays(i)
 		fmt.Fprintf(&b, "%s", s)
 		for _, c := range order {
-			fmt.Fprintf(&b, ",%d", map[rune]int{'o': o, 'h': h, 'l': l, 'c': price, 'v': 5_000_000 + i, 'd': price - before}[c])
+			fmt.Fprintf(&b, ",%d", map[rune]int{'o': o, 'h': h, 'l': l, 'c': price, 'v': 5_000_000 + i*i*700, 'd': price - before, 'a': price * 9 / 10}[c])
 		}
 		b.WriteByte('\n')
 	}
@@ -209,6 +209,8 @@ func TestHeaderThatDoesNotFit(t *testing.T) {
 		{"close and volume", "date,open,high,low,close,volume", "ohlvc", 100, "date,open,high,low,-,close"},
 		{"change as low", "date,open,high,low,close", "ohdc", 100, ""},
 		{"open and close", "date,open,high,low,close,volume", "chlov", 100, "date,close,high,low,open,volume"},
+		{"adjusted close and low", "date,open,high,low,close,adj_close", "ohacl", 100, "date,open,high,-,close,low"},
+		{"adjusted close and volume", "date,open,high,low,close,adj_close,volume", "ohlcva", 100, "date,open,high,low,close,-,volume"},
 		{"three rows only", "date,open,high,low,close,volume", "olhcv", 3, "date,open,low,high,close,volume"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -250,6 +252,7 @@ func TestHeaderThatFits(t *testing.T) {
 		"right":            plainHeader + rows("ohlcv", 100),
 		"newest first":     plainHeader + newestFirst(rows("ohlcv", 100)),
 		"some bad rows":    plainHeader + rows("ohlcv", 20) + rows("olhcv", 5),
+		"adjusted close":   "date,open,high,low,close,adj_close\n" + rows("ohlca", 100),
 		"one bad row":      plainHeader + rows("olhcv", 1),
 		"flat rows":        plainHeader + "2025-09-01,5,5,5,5,0\n2025-09-02,5,5,5,5,0\n",
 		"without trade":    plainHeader + "2025-09-01,0,0,0,5,0\n2025-09-02,0,0,0,5,0\n",
@@ -350,27 +353,38 @@ func FuzzParse(f *testing.F) {
 	f.Add("date,close,open,high,low,change,volume\n" + rows("cdohlv", 5))
 	f.Add("Price,Price,Close,High,Low,Open,Volume\nTicker,SPY,SPY,SPY,SPY,SPY,SPY\nDate,,,,,,\n1993-01-29 00:00:00,24.3,43.9375,43.96875,43.75,43.96875,1003200\n")
 	f.Add("\ufeff날짜,NAV,시가,고가,저가,종가\n2025-01-02,1,\"1,000\",1,1,1\n\"\n\"\"\n")
+	f.Add("2025-01-02,1,2,1,2,4.0,0.5\n2025-01-03,1,2,1,2,0,\n")
 	f.Add("Date;Open;High;Low;Close;Stock Splits\n20250102;1;1;1;1;0.33333333\n2025-01-03;null;;;;\n\r\r\n")
+	named, err := parseOptions(map[string]string{"columns": "date,open,high,low,close,split,dividend"})
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, body string) {
-		got, err := parse("x.csv", []byte(body), options{})
-		if err != nil {
-			if k := etf.KindOf(err); k != etf.KindCorrupt {
-				t.Fatalf("error of kind %s: %v", k, err)
-			}
-			return
-		}
-		if len(got.bars)+len(got.defects) != got.rows || len(got.bars) != len(got.lines) {
-			t.Fatalf("%d bars and %d defects of %d rows", len(got.bars), len(got.defects), got.rows)
-		}
-		for _, b := range got.bars {
-			if b.Session == 0 || (b.Volume < 0 && b.Volume != etf.VolumeUnknown) {
-				t.Fatalf("bar %v", b)
-			}
-		}
-		for _, a := range got.actions {
-			if a.Ex == 0 || (a.Kind == etf.Split && (a.Numerator < 1 || a.Denominator < 1)) || a.Amount < 0 {
-				t.Fatalf("action %v", a)
-			}
-		}
+		checkAccounting(t, body, options{})
+		checkAccounting(t, body, named)
 	})
+}
+
+func checkAccounting(t *testing.T, body string, opt options) {
+	t.Helper()
+	got, err := parse("x.csv", []byte(body), opt)
+	if err != nil {
+		if k := etf.KindOf(err); k != etf.KindCorrupt {
+			t.Fatalf("error of kind %s: %v", k, err)
+		}
+		return
+	}
+	if len(got.bars)+len(got.defects) != got.rows || len(got.bars) != len(got.lines) {
+		t.Fatalf("%d bars and %d defects of %d rows", len(got.bars), len(got.defects), got.rows)
+	}
+	for _, b := range got.bars {
+		if b.Session == 0 || (b.Volume < 0 && b.Volume != etf.VolumeUnknown) {
+			t.Fatalf("bar %v", b)
+		}
+	}
+	for _, a := range got.actions {
+		if a.Ex == 0 || (a.Kind == etf.Split && (a.Numerator < 1 || a.Denominator < 1)) || a.Amount < 0 {
+			t.Fatalf("action %v", a)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +109,114 @@ func TestRealFiles(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Two providers, one ETF that never split: the closes of the two files agree, which they would not if a column or a
+// date of either were misread. The specification counts 0 of 6,297 closes that differ by more than 0.2%.
+func TestRealFilesAgree(t *testing.T) {
+	data := os.Getenv("ETFCAST_REAL_DATA")
+	if data == "" {
+		t.Skip("ETFCAST_REAL_DATA is not set: the real price files are not read")
+	}
+	s, err := New(Options{Dir: filepath.Join(data, "prices")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closes := map[etf.Session]etf.Bar{}
+	for _, ref := range []string{"yahoo/SPY.csv", "alphavantage/SPY.csv"} {
+		a, err := s.Fetch(context.Background(), etf.Query{Symbol: "SPY", Ref: ref, Exchange: etf.XNYS, AsOf: time.Date(2026, 8, 31, 0, 0, 0, 0, time.UTC)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(closes) == 0 {
+			for _, b := range a.Bars {
+				closes[b.Session] = b
+			}
+			continue
+		}
+		compared := 0
+		for _, b := range a.Bars {
+			other, ok := closes[b.Session]
+			if !ok {
+				continue
+			}
+			compared++
+			if r := b.Close.Float() / other.Close.Float(); r < .998 || r > 1.002 {
+				t.Errorf("%s: close %s and %s", b.Session, b.Close, other.Close)
+			}
+		}
+		if compared != 6297 {
+			t.Errorf("%d sessions are in both files, want 6297", compared)
+		}
+	}
+}
+
+// Any two of the price and volume columns of a real file exchanged are found out, and the columns offered instead are
+// the right ones. Files of few rows, or with four equal prices in a row, can't tell.
+func TestRealFilesWithColumnsExchanged(t *testing.T) {
+	data := os.Getenv("ETFCAST_REAL_DATA")
+	if data == "" {
+		t.Skip("ETFCAST_REAL_DATA is not set: the real price files are not read")
+	}
+	paths, err := filepath.Glob(filepath.Join(data, "prices", "*", "*.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, path := range paths {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		right, err := parse(filepath.Base(path), body, options{})
+		if err != nil || len(right.bars) < swapRows || strings.Contains(path, "DODFX") { // DODFX: one price a day
+			continue
+		}
+		names := make([]string, right.columns.count)
+		for i := range names {
+			names[i] = "-"
+		}
+		var at []int
+		for r := date; r < ticker; r++ {
+			if i := right.columns.at[r]; i >= 0 {
+				names[i] = roleNames[r]
+				if r >= open && r <= volume {
+					at = append(at, i)
+				}
+			}
+		}
+		for i, a := range at {
+			for _, b := range at[:i] {
+				wrong := slices.Clone(names)
+				wrong[a], wrong[b] = wrong[b], wrong[a]
+				opt, err := parseOptions(map[string]string{"columns": strings.Join(wrong, ",")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				tried++
+				_, err = parse(filepath.Base(path), body, opt)
+				if etf.KindOf(err) != etf.KindCorrupt {
+					t.Errorf("%s with %s and %s exchanged: error %v", path, names[a], names[b], err)
+					continue
+				}
+				_, offer, _ := strings.Cut(err.Error(), "they fit ")
+				offer, _, _ = strings.Cut(offer, ";")
+				columns := strings.Split(offer, ",")
+				if len(columns) != len(names) {
+					t.Errorf("%s with %s and %s exchanged: nothing is offered: %v", path, names[a], names[b], err)
+					continue
+				}
+				for k, name := range columns {
+					if r, _ := roleNamed(names[k]); r >= open && r <= closing && name != names[k] {
+						t.Errorf("%s with %s and %s exchanged: %s is offered, want %s", path, names[a], names[b], offer, strings.Join(names, ","))
+						break
+					}
+				}
+			}
+		}
+	}
+	if tried < 190 { // 13 files of 10 pairs, 5 of 15
+		t.Errorf("only %d pairs tried", tried)
 	}
 }
