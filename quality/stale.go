@@ -3,6 +3,7 @@ package quality
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -30,6 +31,8 @@ func checkStale(s *sheet) {
 			s.object(ruleStale, etf.Warning, b.Session, 1, fmt.Sprintf("%s repeats %s: %s, volume %s after %s", b.Session, a.Session, ohlc(b.Bar), b.Volume, a.Volume))
 		}
 	}
+	// Sessions of volume 0 say nothing: without a trade the close stays, and no_trade has noted them.
+	rows = slices.DeleteFunc(rows, func(r row) bool { return r.Volume == 0 })
 	total := len(rows) - 1
 	still := 0
 	for i := 1; i < len(rows); i++ {
