@@ -160,21 +160,15 @@ func (s *Store) RerunCount(ctx context.Context, base string) (int, error) {
 	return int(n), translate(err, "counting the attempts of "+base)
 }
 
-// RunFilter narrows a list of runs; empty fields let everything through.
-type RunFilter struct {
-	Exchange etf.Exchange
-	Status   etf.RunStatus
-}
-
 // Runs returns a page of runs, newest start first, and the cursor of the next page ("" after the last). A cursor is one
 // returned before, "" for the first page; any other is KindInvalid.
-func (s *Store) Runs(ctx context.Context, filter RunFilter, cursor string, limit int) (page []etf.Run, next string, err error) {
+func (s *Store) Runs(ctx context.Context, filter etf.RunFilter, cursor string, limit int) (page []etf.Run, next string, err error) {
 	at, id, err := readCursor(cursor)
 	if err != nil {
 		return nil, "", err
 	}
 	rows, err := s.q.ListRuns(ctx, sqlcgen.ListRunsParams{
-		BeforeAt: at, BeforeID: id, Exchange: string(filter.Exchange), Status: string(filter.Status), Limit: int32(limit + 1),
+		BeforeAt: at, BeforeID: id, Exchange: string(filter.Exchange), Statuses: joinStatuses(filter.Statuses), Limit: int32(limit + 1),
 	})
 	if err != nil {
 		return nil, "", translate(err, "listing runs")
@@ -230,4 +224,13 @@ func readCursor(cursor string) (time.Time, string, error) {
 		return time.Time{}, "", etf.Invalid("cursor", "is not one this list has returned", "begin without a cursor")
 	}
 	return t, id, nil
+}
+
+// joinStatuses is the list as FIND_IN_SET wants it: states are single words.
+func joinStatuses(statuses []etf.RunStatus) string {
+	words := make([]string, len(statuses))
+	for i, s := range statuses {
+		words[i] = string(s)
+	}
+	return strings.Join(words, ",")
 }

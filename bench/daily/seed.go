@@ -53,7 +53,7 @@ func seed(ctx context.Context, cal *calendar.Calendar, session etf.Session, n in
 		if err != nil {
 			return nil, err
 		}
-		if err := store.SeedBars(ctx, symbol, simulated.Name, answer.Basis, answer.Bars); err != nil {
+		if _, err := store.SeedBars(ctx, symbol, simulated.Name, answer.Basis, answer.Bars); err != nil {
 			return nil, err
 		}
 		if (i+1)%100 == 0 || i+1 == n {

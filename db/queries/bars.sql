@@ -30,13 +30,14 @@ SELECT COUNT(*) AS kept,
     CAST(COALESCE(MAX(s.session), '1970-01-01') AS DATE) AS last_session
 FROM staged_bars s WHERE s.fetch_id = ? AND s.verdict < 2;
 
--- name: DropRejectedRows :execrows
--- Verdict 3: numbers that a person has rejected for this session. They do not come back as a revision.
-UPDATE staged_bars s
+-- name: ListRejectedRows :many
+-- Staged rows that differ from the stored bar and repeat numbers a person has rejected for their session. A SELECT, as
+-- Dolt wants the right to UPDATE every table that an UPDATE joins.
+SELECT DISTINCT s.ordinal
+FROM staged_bars s
 JOIN finding_rows r ON r.session = s.session
 JOIN finding_decisions d ON d.finding_id = r.finding_id
 JOIN bars b ON b.etf_id = r.etf_id AND b.session = r.session
-SET s.verdict = 3
 WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2 AND r.etf_id = sqlc.arg('etf_id') AND r.staged = 1
     AND d.decision = 'reject'
     AND r.open = s.open AND r.high = s.high AND r.low = s.low AND r.close = s.close

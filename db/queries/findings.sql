@@ -53,11 +53,9 @@ UPDATE bars SET quarantined = 0, data_version = sqlc.arg('data_version'), known_
 WHERE etf_id = sqlc.arg('etf_id') AND session IN (sqlc.slice('sessions'));
 
 -- name: AcceptDisputedBar :execrows
-UPDATE bars b JOIN finding_rows r ON r.etf_id = b.etf_id AND r.session = b.session
-SET b.open = r.open, b.high = r.high, b.low = r.low, b.close = r.close, b.adj_close = r.adj_close,
-    b.volume = r.volume, b.source = sqlc.arg('source'), b.fetch_id = sqlc.arg('fetch_id'), b.quarantined = 0,
-    b.data_version = sqlc.arg('data_version'), b.known_from = sqlc.arg('known_from')
-WHERE r.finding_id = sqlc.arg('finding_id') AND r.session IN (sqlc.slice('sessions'));
+UPDATE bars SET open = ?, high = ?, low = ?, close = ?, adj_close = ?, volume = ?, source = ?, fetch_id = ?,
+    quarantined = 0, data_version = ?, known_from = ?
+WHERE etf_id = ? AND session = ?;
 
 -- name: KeepStagedRows :exec
 -- For a finding accepted before its fetch is persisted: its rows are no longer quarantined.

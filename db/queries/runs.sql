@@ -39,7 +39,7 @@ SELECT attempt FROM runs WHERE base_id = ? ORDER BY attempt DESC LIMIT 1;
 SELECT * FROM runs
 WHERE (started_at < sqlc.arg('before_at') OR (started_at = sqlc.arg('before_at') AND id < sqlc.arg('before_id')))
     AND (sqlc.arg('exchange') = '' OR exchange = sqlc.arg('exchange'))
-    AND (sqlc.arg('status') = '' OR status = sqlc.arg('status'))
+    AND (sqlc.arg('statuses') = '' OR FIND_IN_SET(status, sqlc.arg('statuses')) > 0)
 ORDER BY started_at DESC, id DESC LIMIT ?;
 
 -- name: ListRunETFs :many

@@ -118,34 +118,6 @@ func (q *Queries) ClassifyStagedBars(ctx context.Context, arg ClassifyStagedBars
 	return i, err
 }
 
-const dropRejectedRows = `-- name: DropRejectedRows :execrows
-UPDATE staged_bars s
-JOIN finding_rows r ON r.session = s.session
-JOIN finding_decisions d ON d.finding_id = r.finding_id
-JOIN bars b ON b.etf_id = r.etf_id AND b.session = r.session
-SET s.verdict = 3
-WHERE s.fetch_id = ? AND s.verdict < 2 AND r.etf_id = ? AND r.staged = 1
-    AND d.decision = 'reject'
-    AND r.open = s.open AND r.high = s.high AND r.low = s.low AND r.close = s.close
-    AND (s.volume IS NULL OR s.volume <=> r.volume)
-    AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
-        AND (s.volume IS NULL OR s.volume <=> b.volume))
-`
-
-type DropRejectedRowsParams struct {
-	FetchID string
-	EtfID   uint32
-}
-
-// Verdict 3: numbers that a person has rejected for this session. They do not come back as a revision.
-func (q *Queries) DropRejectedRows(ctx context.Context, arg DropRejectedRowsParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, dropRejectedRows, arg.FetchID, arg.EtfID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const insertAction = `-- name: InsertAction :exec
 INSERT INTO corporate_actions (etf_id, kind, ex, terms, data_version, amount, numerator, denominator, status,
     decided_by, fetch_id, known_from, known_to)
@@ -453,6 +425,50 @@ func (q *Queries) ListNewestGoodBars(ctx context.Context, arg ListNewestGoodBars
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listRejectedRows = `-- name: ListRejectedRows :many
+SELECT DISTINCT s.ordinal
+FROM staged_bars s
+JOIN finding_rows r ON r.session = s.session
+JOIN finding_decisions d ON d.finding_id = r.finding_id
+JOIN bars b ON b.etf_id = r.etf_id AND b.session = r.session
+WHERE s.fetch_id = ? AND s.verdict < 2 AND r.etf_id = ? AND r.staged = 1
+    AND d.decision = 'reject'
+    AND r.open = s.open AND r.high = s.high AND r.low = s.low AND r.close = s.close
+    AND (s.volume IS NULL OR s.volume <=> r.volume)
+    AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
+        AND (s.volume IS NULL OR s.volume <=> b.volume))
+`
+
+type ListRejectedRowsParams struct {
+	FetchID string
+	EtfID   uint32
+}
+
+// Staged rows that differ from the stored bar and repeat numbers a person has rejected for their session. A SELECT, as
+// Dolt wants the right to UPDATE every table that an UPDATE joins.
+func (q *Queries) ListRejectedRows(ctx context.Context, arg ListRejectedRowsParams) ([]int32, error) {
+	rows, err := q.db.QueryContext(ctx, listRejectedRows, arg.FetchID, arg.EtfID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int32{}
+	for rows.Next() {
+		var ordinal int32
+		if err := rows.Scan(&ordinal); err != nil {
+			return nil, err
+		}
+		items = append(items, ordinal)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

@@ -15,39 +15,41 @@ import (
 )
 
 const acceptDisputedBar = `-- name: AcceptDisputedBar :execrows
-UPDATE bars b JOIN finding_rows r ON r.etf_id = b.etf_id AND r.session = b.session
-SET b.open = r.open, b.high = r.high, b.low = r.low, b.close = r.close, b.adj_close = r.adj_close,
-    b.volume = r.volume, b.source = ?, b.fetch_id = ?, b.quarantined = 0,
-    b.data_version = ?, b.known_from = ?
-WHERE r.finding_id = ? AND r.session IN (/*SLICE:sessions*/?)
+UPDATE bars SET open = ?, high = ?, low = ?, close = ?, adj_close = ?, volume = ?, source = ?, fetch_id = ?,
+    quarantined = 0, data_version = ?, known_from = ?
+WHERE etf_id = ? AND session = ?
 `
 
 type AcceptDisputedBarParams struct {
+	Open        column.Price
+	High        column.Price
+	Low         column.Price
+	Close       column.Price
+	AdjClose    column.OptionalPrice
+	Volume      column.Volume
 	Source      string
 	FetchID     string
 	DataVersion int64
 	KnownFrom   time.Time
-	FindingID   string
-	Sessions    []column.Session
+	EtfID       uint32
+	Session     column.Session
 }
 
 func (q *Queries) AcceptDisputedBar(ctx context.Context, arg AcceptDisputedBarParams) (int64, error) {
-	query := acceptDisputedBar
-	var queryParams []interface{}
-	queryParams = append(queryParams, arg.Source)
-	queryParams = append(queryParams, arg.FetchID)
-	queryParams = append(queryParams, arg.DataVersion)
-	queryParams = append(queryParams, arg.KnownFrom)
-	queryParams = append(queryParams, arg.FindingID)
-	if len(arg.Sessions) > 0 {
-		for _, v := range arg.Sessions {
-			queryParams = append(queryParams, v)
-		}
-		query = strings.Replace(query, "/*SLICE:sessions*/?", strings.Repeat(",?", len(arg.Sessions))[1:], 1)
-	} else {
-		query = strings.Replace(query, "/*SLICE:sessions*/?", "NULL", 1)
-	}
-	result, err := q.db.ExecContext(ctx, query, queryParams...)
+	result, err := q.db.ExecContext(ctx, acceptDisputedBar,
+		arg.Open,
+		arg.High,
+		arg.Low,
+		arg.Close,
+		arg.AdjClose,
+		arg.Volume,
+		arg.Source,
+		arg.FetchID,
+		arg.DataVersion,
+		arg.KnownFrom,
+		arg.EtfID,
+		arg.Session,
+	)
 	if err != nil {
 		return 0, err
 	}

@@ -176,7 +176,7 @@ const listRuns = `-- name: ListRuns :many
 SELECT id, base_id, attempt, workflow, exchange, session, whole_exchange, symbols, status, closed, due, updated, unchanged, quarantined, failed, elsewhere, cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error, started_at, finished_at FROM runs
 WHERE (started_at < ? OR (started_at = ? AND id < ?))
     AND (? = '' OR exchange = ?)
-    AND (? = '' OR status = ?)
+    AND (? = '' OR FIND_IN_SET(status, ?) > 0)
 ORDER BY started_at DESC, id DESC LIMIT ?
 `
 
@@ -184,7 +184,7 @@ type ListRunsParams struct {
 	BeforeAt time.Time
 	BeforeID string
 	Exchange string
-	Status   string
+	Statuses string
 	Limit    int32
 }
 
@@ -195,8 +195,8 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]Run, erro
 		arg.BeforeID,
 		arg.Exchange,
 		arg.Exchange,
-		arg.Status,
-		arg.Status,
+		arg.Statuses,
+		arg.Statuses,
 		arg.Limit,
 	)
 	if err != nil {
