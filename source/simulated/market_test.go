@@ -214,7 +214,7 @@ func TestActionsMovePrices(t *testing.T) {
 func TestDividendsComeOffThePrice(t *testing.T) {
 	s := newSource(t, "")
 	sum, sq, n := 0.0, 0.0, 0
-	for i := range 60 {
+	for i := range 40 {
 		a := fetch(t, s, query(fmt.Sprintf("SIM%d", i), etf.XKRX, "", ""))
 		for _, act := range a.Actions {
 			at := slices.IndexFunc(a.Bars, func(b etf.Bar) bool { return b.Session == act.Ex })
@@ -291,7 +291,7 @@ func TestSplitsHappen(t *testing.T) {
 	for i, x := range etf.Exchanges() {
 		m := s.markets[i]()
 		forward, reverse, far := 0, 0, 0
-		const etfs, years = 300, 28
+		const etfs, years = 100, 28
 		for n := range etfs {
 			tr := newTraits(m, fmt.Sprintf("SIM%d", n), plannedSplit{})
 			st := state{log: tr.start, shares: 1}
@@ -375,10 +375,10 @@ func TestManyGoroutines(t *testing.T) {
 	wg.Wait()
 }
 
-// What a thousand ETFs of trailing windows leave behind in memory, marks included: well under 50 KB each.
+// What hundreds of ETFs of trailing windows leave behind in memory, marks included: well under 50 KB each.
 func TestMemoryKept(t *testing.T) {
 	s := newSource(t, "")
-	kept := make([]etf.Answer, 0, 1000)
+	kept := make([]etf.Answer, 0, 400)
 	var before, after runtime.MemStats
 	fetch(t, s, query("SIMFIRST", etf.XNYS, "2026-11-06", "2026-11-20"))
 	runtime.GC()
