@@ -20,7 +20,7 @@ func checkAdjusted(s *sheet) {
 	for i := 1; i < len(rows); i++ {
 		a, b := rows[i-1], rows[i]
 		paid := s.between(s.cash, a.Session, b.Session)
-		if len(paid) == 0 || b.ordinal < 0 || a.AdjClose <= 0 || b.AdjClose <= 0 || len(s.between(s.splits, a.Session, b.Session)) > 0 {
+		if len(paid) == 0 || b.ordinal < 0 || s.settled(b.Bar) || a.AdjClose <= 0 || b.AdjClose <= 0 || len(s.between(s.splits, a.Session, b.Session)) > 0 {
 			continue
 		}
 		var dividend, gain float64

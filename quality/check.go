@@ -144,6 +144,13 @@ func (s *sheet) believed(session etf.Session) *etf.StoredBar {
 	return &s.in.Known[i]
 }
 
+// settled reports whether a row is stored and in use with these very numbers: what there was to say about it has been
+// said. Every update asks for some sessions again; a warning must not come back with each.
+func (s *sheet) settled(b etf.Bar) bool {
+	k := s.believed(b.Session)
+	return k != nil && samePrices(k.Bar, b) && k.Volume == b.Volume
+}
+
 // object records an objection to a session.
 func (s *sheet) object(rule string, severity etf.Severity, session etf.Session, score float64, text string) {
 	s.objects = append(s.objects, objection{rule, severity, session, score, text})

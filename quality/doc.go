@@ -8,7 +8,8 @@
 // What the severities do. An error keeps the rows it names out of forecasts until a person decides, so it is for
 // rows that are wrong or can't be compared with the rest, never for rows that are only surprising. A warning should
 // be looked at. Info is worth knowing. A row that is stored and believed already, with the same numbers, is not
-// objected to again at error level: a decision taken once holds.
+// objected to again: a decision taken once holds, and a warning does not come back with every update that asks for
+// the session again.
 //
 // The package refuses to own: reading rows (source), keeping findings and decisions (db), deciding what a finding
 // does to a run (workflows), and inferring corporate actions to be adopted: it only says that one seems to be missing.

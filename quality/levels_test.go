@@ -77,6 +77,9 @@ func TestSpike(t *testing.T) {
 		{"two in a row on both sides", func(in *Input) { spike(in, 100, .3); spike(in, 102, -.3) },
 			[]string{"price_spike error 2025-08-29..2025-09-03 (2)"}},
 		{"yesterday's, seen with today's row", func(in *Input) { spike(in, 118, .5); daily(in, 2) }, []string{"price_spike error 2025-09-25"}},
+		{"yesterday's, in use already", func(in *Input) { spike(in, 118, .25); overlap(in, 3) }, []string{"price_spike warning 2025-09-25"}},
+		{"yesterday's, stored and not asked for again", func(in *Input) { spike(in, 118, .25); daily(in, 1) }, []string{"price_spike warning 2025-09-25"}},
+		{"told before", func(in *Input) { spike(in, 112, .25); overlap(in, 10) }, []string{}},
 		{"the row before the last", func(in *Input) { spike(in, 118, .5) }, []string{"price_spike error 2025-09-25"}},
 		{"the second row", func(in *Input) { spike(in, 1, .5) }, []string{"price_spike error 2025-04-08"}},
 		// A day like 2020-03-13 after 2020-03-12: the volatility is high, both moves are taken as they come.

@@ -10,7 +10,8 @@ import (
 const ruleMissing = "missing_session"
 
 // checkMissing names the sessions without a row, from the last stored row before the answer (or the answer's first
-// row) to the new session. One finding: a long gap must not become a thousand.
+// row) to the new session. One finding: a long gap must not become a thousand. A hole with stored rows on both sides
+// was named when they came.
 func checkMissing(s *sheet) {
 	have := make([]etf.Session, 0, len(s.in.Bars)+len(s.in.Known))
 	from := s.first
@@ -31,13 +32,17 @@ func checkMissing(s *sheet) {
 	if len(s.in.Known) > 0 || !s.ordered {
 		slices.Sort(have)
 	}
+	stored := etf.Session(-1 << 31)
+	if n := len(s.in.Known); n > 0 {
+		stored = s.in.Known[n-1].Session
+	}
 	var missing []etf.Session
 	i := 0
 	for _, session := range s.cal.Sessions(etf.Window{From: from, To: to}) {
 		for i < len(have) && have[i] < session {
 			i++
 		}
-		if i == len(have) || have[i] != session {
+		if (i == len(have) || have[i] != session) && session > stored {
 			missing = append(missing, session)
 		}
 	}

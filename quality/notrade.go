@@ -17,6 +17,7 @@ func checkNoTrade(s *sheet) {
 			continue
 		}
 		switch {
+		case s.settled(b):
 		case untraded(b):
 			before := previous
 			if before.Close == 0 && i == 0 {

@@ -200,8 +200,9 @@ func TestRealFilesDayByDay(t *testing.T) {
 			t.Errorf("%s: errors on %v, want %v", f.path, faults, splits[f.path])
 		}
 	}
-	// 1 in 7,000 of all days: what TestRealFiles lists, and IWM's repeated bar.
-	if warnings != 11 {
+	// 1 in 6,000 of all days: what TestRealFiles lists, IWM's repeated bar, and 152380's spike twice: as a jump, and the
+	// day after for what it was.
+	if warnings != 12 {
 		t.Errorf("%d warnings in %d days", warnings, days)
 	}
 	t.Logf("%d days, %d warnings", days, warnings)

@@ -184,6 +184,18 @@ func TestMissing(t *testing.T) {
 			in.Bars = []etf.Bar{in.Bars[0], in.Bars[2]}
 		}, []string{}},
 	})
+	run(t, []scenario{
+		{"a hole between stored rows", func(in *Input) {
+			overlap(in, 10)
+			in.Bars = append(in.Bars[:4], in.Bars[5:]...)
+			in.Known = append(in.Known[:64], in.Known[65:]...)
+		}, []string{}},
+		{"a hole before the new session", func(in *Input) {
+			overlap(in, 10)
+			in.Bars = append(in.Bars[:8], in.Bars[9:]...)
+			in.Known = in.Known[:68]
+		}, []string{"missing_session warning 2025-09-25"}},
+	})
 	in := sound(t)
 	in.Bars = append(in.Bars[:20], append(in.Bars[50:60:60], in.Bars[61:]...)...)
 	e := check(t, in).Findings[0].Evidence

@@ -54,6 +54,30 @@ func TestAnswerWithoutRows(t *testing.T) {
 	})
 }
 
+// Whatever a first update warned of, the next one, which asks for the last sessions again, does not repeat.
+func TestWarningsAreNotRepeated(t *testing.T) {
+	in := sound(t)
+	in.Bars[112].Volume = 0                 // moved without volume
+	in.Bars[113].Volume = etf.VolumeUnknown // none at all
+	scalePricesOnly(in.Bars[114:115], 1.12) // a small spike
+	in.Bars[115] = etf.Bar{Session: in.Bars[115].Session, Close: in.Bars[114].Close}
+	in.Bars = append(in.Bars[:116], in.Bars[117:]...)
+	session := in.Session
+	in.Session = in.Bars[len(in.Bars)-2].Session
+	whole := in.Bars
+	in.Bars = whole[:len(whole)-1]
+	first := check(t, in)
+	if len(first.Findings) < 5 {
+		t.Fatalf("the first update should have findings: %q", summary(first))
+	}
+	in.Session, in.Initial = session, false
+	in.Known = stored(whole[:len(whole)-1], in.Basis)[50:]
+	in.Bars = whole[len(whole)-15:]
+	if r := check(t, in); len(r.Findings) > 0 {
+		t.Errorf("repeated: %q", summary(r))
+	}
+}
+
 // A row that is stored and in use with the same prices is not objected to again: a person accepted it, or it was
 // judged with what was known then.
 func TestBelievedRowsAreNotRejectedAgain(t *testing.T) {

@@ -23,7 +23,7 @@ func checkStale(s *sheet) {
 		if b.ordinal < 0 || b.Volume <= 0 || b.High == b.Low || a.Open != b.Open || a.High != b.High || a.Low != b.Low || a.Close != b.Close {
 			continue
 		}
-		if b.at-a.at > 1 {
+		if b.at-a.at > 1 || s.settled(b.Bar) {
 			continue
 		}
 		// A range of few ticks repeats by chance; of ten or more, or with the same volume, it does not.
@@ -60,13 +60,13 @@ const leastRun = 4
 // this length is expected at the given chance of an unchanged close.
 func (s *sheet) objectRun(rows []row, i, j int, chance float64, total int) {
 	expected := float64(total) * math.Pow(chance, float64(j-i))
-	if expected >= 1e-3 || rows[j-1].ordinal < 0 {
+	if expected >= 1e-3 || rows[j-1].ordinal < 0 || s.settled(rows[j-1].Bar) {
 		return
 	}
 	text := fmt.Sprintf("close %s unchanged from %s to %s (%d sessions); this fund's close stays the same on %s of other days",
 		rows[i].Close, rows[i-1].Session, rows[j-1].Session, j-i+1, percent(chance))
 	for k := i; k < j; k++ {
-		if rows[k].ordinal >= 0 {
+		if rows[k].ordinal >= 0 && !s.settled(rows[k].Bar) {
 			s.object(ruleStale, etf.Warning, rows[k].Session, float64(j-i), text)
 			text = ""
 		}

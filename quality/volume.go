@@ -19,7 +19,7 @@ func checkVolume(s *sheet) {
 	}
 	for i, b := range s.in.Bars {
 		switch {
-		case s.verdicts[i] != etf.VerdictKeep:
+		case s.verdicts[i] != etf.VerdictKeep || s.settled(b):
 		case b.Volume == 0 && b.High > b.Low && b.Low > 0:
 			s.object(ruleVolume, etf.Warning, b.Session, b.High.Float()/b.Low.Float(), fmt.Sprintf("%s: volume 0, but prices from %s to %s", b.Session, b.Low, b.High))
 		case !b.Volume.Known() && known > 0:
