@@ -1,5 +1,5 @@
 // Package quality judges the rows of a provider's answer and adjusts stored prices for splits. Check applies the
-// rules, one file each (order.go, ohlc.go, jump.go, ...), listed by Rules; Adjust is the only place where prices
+// rules, one file each (order.go, ohlc.go, levels.go, ...), listed by Rules; Adjust is the only place where prices
 // are restated.
 //
 // Everything is a pure function of its input. Rules look at what the rows say and at the calendar, never at a

@@ -72,6 +72,14 @@ func ranges(sessions []etf.Session, next func(etf.Session) (etf.Session, error),
 	return strings.Join(parts, ", ")
 }
 
+// count writes "1 row", "2 rows".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // percent writes a log return as a change in percent.
 func percent(change float64) string {
 	return strconv.FormatFloat(100*change, 'f', 1, 64) + "%"

@@ -24,7 +24,7 @@ const (
 	leastMove  = 0.01 // moves below 1 % are never worth a warning
 	spiking    = 10.0 // a move and its return: an error beyond this and leastSpike
 	unlikely   = 12.0 // no return: an error beyond this and leastShift
-	settled    = 20   // sessions on a new level after which it is taken for the true one
+	lasting    = 20   // sessions on a new level after which it is taken for the true one
 )
 
 var (
@@ -223,7 +223,7 @@ func (s *sheet) blame(rows []row, breaks []levelBreak) {
 	}
 	if believed >= 0 {
 		truth = level[believed]
-	} else if most := on(truth); most < settled {
+	} else if most := on(truth); most < lasting {
 		for i := range breaks {
 			if l := level[breaks[i].row-1]; on(l) > most {
 				truth, most = l, on(l)
@@ -260,7 +260,7 @@ func (s *sheet) blame(rows []row, breaks []levelBreak) {
 			if i < breaks[k].row {
 				side = "before"
 			}
-			text = fmt.Sprintf("%s; %d rows %s are on another level", breaks[k].text, named[k], side)
+			text = fmt.Sprintf("%s; on another level: %s %s", breaks[k].text, count(named[k], "row"), side)
 		}
 		s.reject(breaks[k].rule, rows[i].ordinal, breaks[k].score, text)
 	}

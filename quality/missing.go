@@ -49,7 +49,7 @@ func checkMissing(s *sheet) {
 	if len(missing) == 0 {
 		return
 	}
-	text := fmt.Sprintf("%d sessions without a row: %s", len(missing), ranges(missing, s.cal.Next, 12))
+	text := fmt.Sprintf("no row for %s: %s", count(len(missing), "session"), ranges(missing, s.cal.Next, 12))
 	for i, session := range missing {
 		if i > 0 {
 			text = ""

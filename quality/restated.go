@@ -37,7 +37,7 @@ func checkRestated(s *sheet) {
 	if len(logs) < 2 && !ratio {
 		return // one row tells no pattern
 	}
-	text := fmt.Sprintf("%d stored sessions from %s to %s are restated by the factor %s", len(logs), logs[0].session, logs[len(logs)-1].session, short(math.Exp(mean)))
+	text := fmt.Sprintf("%s from %s to %s restated by the factor %s", count(len(logs), "stored session"), logs[0].session, logs[len(logs)-1].session, short(math.Exp(mean)))
 	older := 0
 	for _, k := range s.in.Known {
 		if k.Session < s.first {

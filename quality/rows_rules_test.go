@@ -199,7 +199,7 @@ func TestMissing(t *testing.T) {
 	in := sound(t)
 	in.Bars = append(in.Bars[:20], append(in.Bars[50:60:60], in.Bars[61:]...)...)
 	e := check(t, in).Findings[0].Evidence
-	if want := "31 sessions without a row: 2025-05-06..2025-06-17 (30), 2025-07-03"; e != want {
+	if want := "no row for 31 sessions: 2025-05-06..2025-06-17 (30), 2025-07-03"; e != want {
 		t.Errorf("evidence %q, want %q", e, want)
 	}
 }

@@ -69,7 +69,7 @@ var registry = []rule{
 	}, checkVolume},
 	{Rule{
 		Name: ruleMissing, Severities: []etf.Severity{etf.Warning},
-		Meaning:  "Trading sessions between the first and the new session have no row, neither in the answer nor in the store.",
+		Meaning:  "Trading sessions between the first and the new session have no row, neither in the answer nor among the stored rows in use.",
 		Operator: "The new session: run it again later, the provider may be late. Earlier ones: backfill them, if need be from another source. Rows at the start that belong to another fund of the same ticker: reject them.",
 	}, checkMissing},
 	{Rule{
@@ -84,12 +84,12 @@ var registry = []rule{
 	}, checkRevised},
 	{Rule{
 		Name: ruleSpike, Severities: []etf.Severity{etf.Fault, etf.Warning},
-		Meaning:  "A close leaves the level of its neighbours and the next one is back: a bad tick. An error above 10 recent daily volatilities and 10 %.",
+		Meaning:  "A close leaves the level of its neighbours and the next one is back: a bad tick. An error above 10 recent daily volatilities and 10 %; a warning below, and for a row in use already.",
 		Operator: "Compare with another source; reject a bad tick, accept a day that really was like that.",
 	}, checkLevels},
 	{Rule{
 		Name: ruleSplit, Severities: []etf.Severity{etf.Fault},
-		Meaning:  "The level of prices changes by a ratio like that of a split that nobody stated, or a split was stated that the prices don't show.",
+		Meaning:  "The level of prices changes by a ratio like that of a split that nobody stated, or a split was stated that the prices don't show. Named are the rows that can't be compared with the others: new ones after stored ones; in a first answer the older ones, if the new level has lasted 20 sessions.",
 		Operator: "Find out whether there was a split. If so, record it (or have the source correct its prices) and fetch the history again: accepting or rejecting rows does not make the two levels comparable.",
 	}, nil},
 	{Rule{
