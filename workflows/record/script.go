@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	sdkworker "go.temporal.io/sdk/worker"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// script answers every activity. What it answers follows from the symbol's beginning:
+//
+//	OK     everything is fine
+//	DENY   no source answers
+//	SECOND only the second source answers
+//	LATE   the session is missing from the first answer
+//	MISS   the session is missing from every answer
+//	EMPTY  the answers are empty
+//	FAULT  an error-level finding names the new session
+//	DOWN   the database is away at first
+//	BOOM   forecasting goes wrong for good
+type script struct {
+	mu    sync.Mutex
+	asked map[string]int
+	due   map[etf.Session][]etf.Symbol
+	// pageError makes the second page of this session's ETFs fail.
+	pageError etf.Session
+	sessions  []etf.Session // answer of SessionsDue
+}
+
+func (s *script) register(main, fit sdkworker.ActivityRegistry, sources ...sdkworker.ActivityRegistry) {
+	named := func(r sdkworker.ActivityRegistry, name string, f any) {
+		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
+	named(main, "BeginRun", s.beginRun)
+	named(main, "DueETFs", s.dueETFs)
+	named(main, "RecordOutcomes", func(context.Context, activities.RecordOutcomesInput) error { return nil })
+	named(main, "FinishRun", func(context.Context, activities.FinishRunInput) error { return nil })
+	named(main, "SessionsDue", s.sessionsDue)
+	named(main, "AwaitRun", func(context.Context, activities.AwaitRunInput) (activities.AwaitRunResult, error) {
+		return activities.AwaitRunResult{Status: etf.RunCompleted}, nil
+	})
+	named(main, "Validate", s.validate)
+	named(main, "Persist", s.persist)
+	named(main, "Decide", s.decide)
+	named(fit, "Forecast", s.forecast)
+	for _, r := range sources {
+		named(r, "Fetch", s.fetch)
+	}
+}
+
+// times counts how often something was asked, from 1.
+func (s *script) times(key string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked[key]++
+	return s.asked[key]
+}
+
+func (s *script) beginRun(_ context.Context, in activities.BeginRunInput) (activities.BeginRunResult, error) {
+	return activities.BeginRunResult{Closed: in.Run.Session.Weekday() == time.Sunday}, nil
+}
+
+func (s *script) dueETFs(_ context.Context, in activities.DueETFsInput) (activities.DueETFsResult, error) {
+	// The script knows the session only through the subset's first symbol or, for a whole exchange, by exchange.
+	session := etf.MustSession("2025-09-26")
+	if in.Exchange == etf.XKRX {
+		session = s.pageError
+	}
+	var page activities.DueETFsResult
+	for _, symbol := range s.due[session] {
+		if symbol <= in.After || len(page.ETFs) == in.Limit || (len(in.Symbols) > 0 && !contains(in.Symbols, symbol)) {
+			continue
+		}
+		page.ETFs = append(page.ETFs, activities.DueETF{Symbol: symbol, Currency: "USD", Sources: sourcesOf(symbol)})
+	}
+	if session == s.pageError && in.After != "" {
+		return page, refuse(activities.TypeNotFound, "symbols: no ETF XYZ is registered")
+	}
+	return page, nil
+}
+
+func (s *script) sessionsDue(_ context.Context, in activities.SessionsDueInput) (activities.SessionsDueResult, error) {
+	var due activities.SessionsDueResult
+	for _, session := range s.sessions {
+		if session > in.After {
+			due.Sessions = append(due.Sessions, session)
+		}
+	}
+	return due, nil
+}
+
+func (s *script) fetch(ctx context.Context, in activities.FetchInput) (activities.FetchResult, error) {
+	info := activity.GetInfo(ctx)
+	source := strings.TrimPrefix(info.TaskQueue, workflows.SourceTaskQueue(""))
+	fetched := activities.FetchResult{Fetch: fmt.Sprintf("%032x", 1), Rows: 16, Last: in.Session, HasSession: true, Attempt: info.Attempt}
+	lacks := activities.FetchResult{Fetch: fmt.Sprintf("%032x", 2), Rows: 15, Last: in.Session - 1, Attempt: info.Attempt}
+	switch {
+	case starts(in.Symbol, "DENY"), starts(in.Symbol, "SECOND") && source == "simulated":
+		return activities.FetchResult{}, refuse(activities.TypeSourceDenied, source+": the key is wrong")
+	case starts(in.Symbol, "LATE") && s.times(string(in.Symbol)) == 1, starts(in.Symbol, "MISS"):
+		return lacks, nil
+	case starts(in.Symbol, "EMPTY"):
+		return activities.FetchResult{Fetch: lacks.Fetch, Empty: true, Attempt: info.Attempt}, nil
+	}
+	return fetched, nil
+}
+
+func (s *script) validate(_ context.Context, in activities.ValidateInput) (activities.ValidateResult, error) {
+	if starts(in.Symbol, "FAULT") {
+		return activities.ValidateResult{Findings: 1, Faults: 1, QuarantinedNew: true, Attempt: 1, OnNew: []activities.FindingRef{
+			{ID: "f1" + strings.ToLower(string(in.Symbol)), Rule: "jump", Evidence: "close 66.18 is 90 % below the one before"},
+		}}, nil
+	}
+	return activities.ValidateResult{Findings: 1, Attempt: 1}, nil
+}
+
+func (s *script) persist(ctx context.Context, in activities.PersistInput) (activities.PersistResult, error) {
+	info := activity.GetInfo(ctx)
+	if strings.HasPrefix(info.WorkflowExecution.ID, "update/DOWN") && info.Attempt < 3 {
+		return activities.PersistResult{}, temporal.NewApplicationError("connection refused", activities.TypeUnavailable, activities.ErrorDetail{Attempt: info.Attempt})
+	}
+	return activities.PersistResult{Persisted: etf.Persisted{New: 1, Unchanged: 15}, Attempt: info.Attempt}, nil
+}
+
+func (s *script) forecast(_ context.Context, in activities.ForecastInput) (activities.ForecastResult, error) {
+	if starts(in.Symbol, "BOOM") {
+		return activities.ForecastResult{}, refuse(activities.TypeInternal, "drift: no finite numbers")
+	}
+	return activities.ForecastResult{Appended: 1, Attempt: 1}, nil
+}
+
+func (s *script) decide(_ context.Context, in activities.DecideInput) (etf.Finding, error) {
+	if in.Finding == "taken" {
+		return etf.Finding{}, refuse(activities.TypeConflict, "decided before by al")
+	}
+	return etf.Finding{ID: in.Finding, Symbol: "FAULT1", Rule: "jump", Decision: in.Decision, By: in.By, Why: in.Why}, nil
+}
+
+func refuse(errorType, message string) error {
+	return temporal.NewNonRetryableApplicationError(message, errorType, nil, activities.ErrorDetail{Attempt: 1})
+}
+
+func sourcesOf(symbol etf.Symbol) []etf.SourceRef {
+	return []etf.SourceRef{{Name: "simulated", Ref: string(symbol)}, {Name: "file", Ref: string(symbol) + ".csv"}}
+}
+
+func starts(symbol etf.Symbol, with string) bool { return strings.HasPrefix(string(symbol), with) }
+
+func contains(symbols []etf.Symbol, symbol etf.Symbol) bool {
+	for _, s := range symbols {
+		if s == symbol {
+			return true
+		}
+	}
+	return false
+}
