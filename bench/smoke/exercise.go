@@ -159,7 +159,9 @@ func checkForecast(ctx context.Context, s *server, path string, stored etf.ETF) 
 		Model  string      `json:"model"`
 		Origin etf.Session `json:"origin"`
 		Run    string      `json:"run"`
-		Hash   string      `json:"hash"`
+		Chain  struct {
+			Hash string `json:"hash"`
+		} `json:"chain"`
 		Points []struct {
 			Horizon   int                `json:"horizon"`
 			Target    etf.Session        `json:"target"`
@@ -170,8 +172,8 @@ func checkForecast(ctx context.Context, s *server, path string, stored etf.ETF) 
 	if err := s.get(ctx, path+"/forecasts/latest", &f); err != nil {
 		return err
 	}
-	if f.Origin != stored.Last || len(f.Points) != etf.MaxHorizon || f.Hash == "" || f.Run == "" {
-		return fmt.Errorf("forecast %s: origin %s (last bar %s), %d points, hash %q, run %q", f.ID, f.Origin, stored.Last, len(f.Points), f.Hash, f.Run)
+	if f.Origin != stored.Last || len(f.Points) != etf.MaxHorizon || f.Chain.Hash == "" || f.Run == "" {
+		return fmt.Errorf("forecast %s: origin %s (last bar %s), %d points, hash %q, run %q", f.ID, f.Origin, stored.Last, len(f.Points), f.Chain.Hash, f.Run)
 	}
 	last := f.Origin
 	for _, p := range f.Points {
@@ -185,13 +187,15 @@ func checkForecast(ctx context.Context, s *server, path string, stored etf.ETF) 
 		last = p.Target
 	}
 	var again struct {
-		Hash string `json:"hash"`
+		Chain struct {
+			Hash string `json:"hash"`
+		} `json:"chain"`
 	}
 	if err := s.get(ctx, "/v1/forecasts/"+f.ID, &again); err != nil {
 		return err
 	}
-	if again.Hash != f.Hash {
-		return fmt.Errorf("forecast %s is %s by ID and %s as latest", f.ID, again.Hash, f.Hash)
+	if again.Chain != f.Chain {
+		return fmt.Errorf("forecast %s is %s by ID and %s as latest", f.ID, again.Chain.Hash, f.Chain.Hash)
 	}
 	return nil
 }
