@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
@@ -22,7 +23,8 @@ type document struct {
 	json []byte
 }
 
-func loadDocument() (*document, error) {
+// loadDocument reads the document once for all servers of the process; nobody changes it.
+var loadDocument = sync.OnceValues(func() (*document, error) {
 	spec, err := openapi3.NewLoader().LoadFromData(openapiYAML)
 	if err != nil {
 		return nil, etf.Wrap(etf.KindInternal, err, "read openapi.yaml")
@@ -32,7 +34,7 @@ func loadDocument() (*document, error) {
 		return nil, etf.Wrap(etf.KindInternal, err, "write openapi.json")
 	}
 	return &document{spec, text}, nil
-}
+})
 
 // register adds the pages that are not JSON made from a schema.
 func (d *document) register(e *echo.Echo) {

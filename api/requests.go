@@ -109,9 +109,6 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		case err == nil:
 		case w.Committed:
 			abort = true // the head said all was well: only a broken connection can tell otherwise
-		case errors.Is(r.Context().Err(), context.Canceled):
-			status = statusClientGone
-			abort = true
 		default:
 			if errors.Is(err, echo.ErrMethodNotAllowed) {
 				allowHead(w.Header())
@@ -120,6 +117,9 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 				err = errors.Join(err, writing)
 			}
 			status = w.Status
+			if errors.Is(r.Context().Err(), context.Canceled) {
+				status = statusClientGone // a half-closed connection looks the same, so the answer was written all the same
+			}
 		}
 		s.metrics.observe(r.Method, c.Path(), status, time.Since(begun))
 		s.logRequest(ctx, c, status, time.Since(begun), err)
