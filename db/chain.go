@@ -3,10 +3,8 @@ package db
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/etfcast/etfcast/db/sqlcgen"
@@ -38,24 +36,17 @@ func chainHash(f etf.Forecast) (string, error) {
 // missing, out of place or does not fit its hash is KindCorrupt, named in the message.
 func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string) error {
 	const page = 200
-	head, err := s.q.GetETFVersion(ctx, string(symbol))
-	if errors.Is(err, sql.ErrNoRows) {
-		return unknownSymbol(symbol)
-	}
+	id, err := s.idOf(ctx, symbol)
 	if err != nil {
-		return translate(err, "verifying the chain of "+string(symbol))
+		return err
 	}
 	previous, position := "", int64(0)
 	for {
-		rows, err := s.q.ListForecastsAfter(ctx, sqlcgen.ListForecastsAfterParams{EtfID: head.ID, Model: model, Chain: position, Limit: page})
+		rows, err := s.q.ListForecastsAfter(ctx, sqlcgen.ListForecastsAfterParams{EtfID: id, Model: model, Chain: position, Limit: page})
 		if err != nil {
 			return translate(err, "reading the chain of "+string(symbol))
 		}
-		stored := make([]forecastRow, len(rows))
-		for i, r := range rows {
-			stored[i] = forecastRow{r.Forecast, r.Symbol}
-		}
-		list, err := s.withPoints(ctx, stored)
+		list, err := s.withPoints(ctx, symbol, rows)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
 )
@@ -223,10 +224,12 @@ func (s *Store) applyAccepted(ctx context.Context, q *sqlcgen.Queries, f etf.Fin
 			return 0, 0, err
 		}
 	}
-	if len(replace) > 0 {
+	for _, session := range replace {
+		b := accepted[session]
 		if _, err := q.AcceptDisputedBar(ctx, sqlcgen.AcceptDisputedBarParams{
-			FindingID: f.ID, FetchID: f.Fetch, Source: fetch.Source, DataVersion: to.version.Number,
-			KnownFrom: to.knownFrom, Sessions: columns(replace),
+			Open: column.Price(b.Open), High: column.Price(b.High), Low: column.Price(b.Low), Close: column.Price(b.Close),
+			AdjClose: column.OptionalPrice(b.AdjClose), Volume: column.Volume(b.Volume), Source: fetch.Source, FetchID: f.Fetch,
+			DataVersion: to.version.Number, KnownFrom: to.knownFrom, EtfID: old.id, Session: column.Session(session),
 		}); err != nil {
 			return 0, 0, err
 		}

@@ -127,7 +127,6 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 // setVerdicts writes the verdicts that are not Keep, grouped, and Keep for rows whose every objection a person has
 // overruled before.
 func setVerdicts(ctx context.Context, q *sqlcgen.Queries, fetch string, staged []sqlcgen.ListStagedBarsRow, verdicts []etf.Verdict, freed map[etf.Session]bool) error {
-	const batch = 2000
 	ordinals := map[etf.Verdict][]int32{}
 	for i, v := range verdicts {
 		if v == etf.VerdictQuarantine && freed[etf.Session(staged[i].Session)] {
@@ -136,13 +135,21 @@ func setVerdicts(ctx context.Context, q *sqlcgen.Queries, fetch string, staged [
 		ordinals[v] = append(ordinals[v], staged[i].Ordinal)
 	}
 	for _, v := range []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop} {
-		for list := ordinals[v]; len(list) > 0; {
-			n := min(batch, len(list))
-			if err := q.SetVerdicts(ctx, sqlcgen.SetVerdictsParams{Verdict: uint8(v), FetchID: fetch, Ordinals: list[:n]}); err != nil {
-				return err
-			}
-			list = list[n:]
+		if err := setVerdict(ctx, q, fetch, v, ordinals[v]); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func setVerdict(ctx context.Context, q *sqlcgen.Queries, fetch string, v etf.Verdict, ordinals []int32) error {
+	const batch = 2000
+	for len(ordinals) > 0 {
+		n := min(batch, len(ordinals))
+		if err := q.SetVerdicts(ctx, sqlcgen.SetVerdictsParams{Verdict: uint8(v), FetchID: fetch, Ordinals: ordinals[:n]}); err != nil {
+			return err
+		}
+		ordinals = ordinals[n:]
 	}
 	return nil
 }
@@ -346,8 +353,12 @@ func (s *Store) Findings(ctx context.Context, filter FindingFilter, cursor strin
 			rows = append(rows, sqlcgen.GetFindingRow(r))
 		}
 	} else {
+		etfID, err := s.idOf(ctx, filter.Symbol)
+		if err != nil {
+			return nil, "", err
+		}
 		list, err := s.q.ListFindingsOfETF(ctx, sqlcgen.ListFindingsOfETFParams{
-			Symbol: string(filter.Symbol), BeforeAt: at, BeforeID: id, Undecided: undecided, Limit: int32(limit + 1),
+			EtfID: etfID, BeforeAt: at, BeforeID: id, Undecided: undecided, Limit: int32(limit + 1),
 		})
 		if err != nil {
 			return nil, "", translate(err, "listing findings of "+string(filter.Symbol))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/etfcast/etfcast/db/column"
@@ -30,27 +31,34 @@ func (s *Store) AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.
 	}
 	err = s.transaction(ctx, "appending forecast "+f.ID, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		appended = false
-		place, err := q.GetForecastPlace(ctx, sqlcgen.GetForecastPlaceParams{Model: f.Model, ID: f.ID, Symbol: string(f.Symbol)})
+		place, err := q.GetETFVersion(ctx, string(f.Symbol))
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(f.Symbol)
 		}
 		if err != nil {
 			return err
 		}
-		if place.StoredID.Valid {
-			return nil
-		}
 		if place.DataVersion != f.DataVersion.Number || place.DataVersionWriter != f.DataVersion.Writer {
+			if _, err := q.GetForecast(ctx, f.ID); !errors.Is(err, sql.ErrNoRows) {
+				return err // stored from the version it names, before the data moved on
+			}
 			return &etf.Error{Kind: etf.KindConflict, Field: "data_version",
 				Message: fmt.Sprintf("the data of %s is at version %d, the forecast was made from %d", f.Symbol, place.DataVersion, f.DataVersion.Number),
 				Remedy:  "read the history again"}
 		}
-		f.Chain, f.PrevHash = place.Chain.Int64+1, place.Hash.String
+		head, err := q.GetChainHead(ctx, sqlcgen.GetChainHeadParams{EtfID: place.ID, Model: f.Model})
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		f.Chain, f.PrevHash = head.Chain+1, head.Hash
 		if f.Hash, err = chainHash(f); err != nil {
 			return err
 		}
 		if err := q.InsertForecast(ctx, forecastParams(f, place.ID, string(diagnostics))); err != nil {
-			return err
+			if _, missing := q.GetForecast(ctx, f.ID); duplicate(err) && missing == nil {
+				return nil // it is stored already
+			}
+			return err // a duplicate here is the position, taken meanwhile: again
 		}
 		appended = true
 		return insertPoints(ctx, tx, f)
@@ -122,7 +130,7 @@ func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	if err != nil {
 		return etf.Forecast{}, translate(err, "reading a forecast")
 	}
-	list, err := s.withPoints(ctx, []forecastRow{{row.Forecast, row.Symbol}})
+	list, err := s.withPoints(ctx, etf.Symbol(row.Symbol), []sqlcgen.Forecast{row.Forecast})
 	if err != nil {
 		return etf.Forecast{}, err
 	}
@@ -136,53 +144,53 @@ func (s *Store) LatestForecasts(ctx context.Context, symbol etf.Symbol, model st
 	if err != nil {
 		return nil, translate(err, "reading the latest forecasts of "+string(symbol))
 	}
-	return s.withPoints(ctx, rows)
+	return s.withPoints(ctx, symbol, rows)
 }
 
-func (s *Store) latest(ctx context.Context, symbol etf.Symbol, model string) ([]forecastRow, error) {
-	head, err := s.q.GetETFVersion(ctx, string(symbol))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, unknownSymbol(symbol)
-	}
+func (s *Store) latest(ctx context.Context, symbol etf.Symbol, model string) ([]sqlcgen.Forecast, error) {
+	id, err := s.idOf(ctx, symbol)
 	if err != nil {
 		return nil, err
 	}
-	var rows []forecastRow
-	add := func(model string, origin column.Session) error {
-		r, err := s.q.GetNewestOfOrigin(ctx, sqlcgen.GetNewestOfOriginParams{EtfID: head.ID, Model: model, Origin: origin})
-		if err == nil {
-			rows = append(rows, forecastRow{r.Forecast, r.Symbol})
+	models := []string{model}
+	if model == "" {
+		if models, err = s.modelsOf(ctx, id); err != nil {
+			return nil, err
 		}
-		return err
 	}
-	if model != "" {
-		origin, err := s.q.GetNewestOrigin(ctx, sqlcgen.GetNewestOriginParams{EtfID: head.ID, Model: model})
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil, nil
-		}
+	var rows []sqlcgen.Forecast
+	for _, model := range models {
+		origin, err := s.q.GetNewestOrigin(ctx, sqlcgen.GetNewestOriginParams{EtfID: id, Model: model})
 		if err != nil {
 			return nil, err
 		}
-		err = add(model, origin)
-		return rows, err
-	}
-	for below := "~"; ; { // "~" comes after every model's name
-		last, err := s.q.GetLastModelBefore(ctx, sqlcgen.GetLastModelBeforeParams{EtfID: head.ID, Model: below})
-		if errors.Is(err, sql.ErrNoRows) {
-			break
+		if origin == 0 {
+			continue
 		}
+		r, err := s.q.GetNewestOfModel(ctx, sqlcgen.GetNewestOfModelParams{EtfID: id, Model: model, Origin: origin})
 		if err != nil {
 			return nil, err
 		}
-		if err := add(last.Model, last.Origin); err != nil {
-			return nil, err
-		}
-		below = last.Model
-	}
-	for i, j := 0, len(rows)-1; i < j; i, j = i+1, j-1 {
-		rows[i], rows[j] = rows[j], rows[i]
+		rows = append(rows, r)
 	}
 	return rows, nil
+}
+
+// modelsOf lists the models that have forecasts of the ETF, ascending.
+func (s *Store) modelsOf(ctx context.Context, id uint32) ([]string, error) {
+	var models []string
+	for below := "~"; ; { // "~" comes after every model's name
+		last, err := s.q.GetLastModelBefore(ctx, sqlcgen.GetLastModelBeforeParams{EtfID: id, Model: below})
+		if errors.Is(err, sql.ErrNoRows) {
+			slices.Reverse(models)
+			return models, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		models = append(models, last)
+		below = last
+	}
 }
 
 // ForecastPage returns up to limit forecasts of a model with their points, newest position in the chain first, below
@@ -191,31 +199,19 @@ func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model strin
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	head, err := s.q.GetETFVersion(ctx, string(symbol))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, unknownSymbol(symbol)
-	}
+	id, err := s.idOf(ctx, symbol)
 	if err != nil {
-		return nil, translate(err, "reading forecasts of "+string(symbol))
+		return nil, err
 	}
-	rows, err := s.q.ListForecastsBefore(ctx, sqlcgen.ListForecastsBeforeParams{EtfID: head.ID, Model: model, Chain: before, Limit: int32(limit)})
+	rows, err := s.q.ListForecastsBefore(ctx, sqlcgen.ListForecastsBeforeParams{EtfID: id, Model: model, Chain: before, Limit: int32(limit)})
 	if err != nil {
 		return nil, translate(err, "listing forecasts of "+string(symbol))
 	}
-	list := make([]forecastRow, len(rows))
-	for i, r := range rows {
-		list[i] = forecastRow{r.Forecast, r.Symbol}
-	}
-	return s.withPoints(ctx, list)
-}
-
-type forecastRow struct {
-	sqlcgen.Forecast
-	symbol string
+	return s.withPoints(ctx, symbol, rows)
 }
 
 // withPoints translates rows and adds their points, with one statement for all of them.
-func (s *Store) withPoints(ctx context.Context, rows []forecastRow) ([]etf.Forecast, error) {
+func (s *Store) withPoints(ctx context.Context, symbol etf.Symbol, rows []sqlcgen.Forecast) ([]etf.Forecast, error) {
 	list := make([]etf.Forecast, len(rows))
 	if len(rows) == 0 {
 		return list, nil
@@ -225,7 +221,7 @@ func (s *Store) withPoints(ctx context.Context, rows []forecastRow) ([]etf.Forec
 	for i, r := range rows {
 		ids[i], at[r.ID] = r.ID, i
 		list[i] = etf.Forecast{
-			ID: r.ID, Symbol: etf.Symbol(r.symbol), Model: r.Model, Origin: etf.Session(r.Origin),
+			ID: r.ID, Symbol: symbol, Model: r.Model, Origin: etf.Session(r.Origin),
 			DataVersion: etf.DataVersion{Number: r.DataVersion, Writer: r.DataVersionWriter},
 			Basis:       etf.Basis(r.Basis), Params: r.Params, ParamsHash: r.ParamsHash, Seed: r.Seed,
 			CodeVersion: r.CodeVersion, Run: r.RunID, AsOf: r.AsOf, IssuedAt: r.IssuedAt,

@@ -125,6 +125,9 @@ func markPersisted(ctx context.Context, q *sqlcgen.Queries, fetch string, now ti
 	return err
 }
 
+// verdictRejected is the verdict on a row whose numbers a person has rejected before; the store alone sets it.
+const verdictRejected = etf.VerdictDrop + 1
+
 // classify counts the staged rows by what becomes of them.
 func classify(ctx context.Context, q *sqlcgen.Queries, old series, fetch string) (sqlcgen.ClassifyStagedBarsRow, error) {
 	if old.bars > 0 {
@@ -143,11 +146,14 @@ func reviseBars(ctx context.Context, q *sqlcgen.Queries, old, to series, fetch, 
 	if c.Kept == c.Fresh+c.Same {
 		return 0, nil
 	}
-	rejected, err := q.DropRejectedRows(ctx, sqlcgen.DropRejectedRowsParams{EtfID: old.id, FetchID: fetch})
+	rejected, err := q.ListRejectedRows(ctx, sqlcgen.ListRejectedRowsParams{EtfID: old.id, FetchID: fetch})
 	if err != nil {
 		return 0, err
 	}
-	if rejected > 0 {
+	if len(rejected) > 0 {
+		if err := setVerdict(ctx, q, fetch, verdictRejected, rejected); err != nil {
+			return 0, err
+		}
 		kept := c.Kept
 		if *c, err = classify(ctx, q, old, fetch); err != nil {
 			return 0, err

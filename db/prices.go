@@ -18,7 +18,8 @@ var lastSession = etf.NewSession(9999, 12, 31)
 var firstDate = etf.NewSession(1000, 1, 1)
 
 // History returns the series a forecast is fitted to: see activities.Forecasts. The bars and the version belong
-// together: a Persist in between makes it read again.
+// together: a Persist in between makes it read again. Of a bar's provenance only DataVersion is filled in, and AdjClose
+// is left out; BarsPage gives the rest.
 func (s *Store) History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error) {
 	var h etf.History
 	err := s.again(ctx, "reading the history of "+string(symbol), func() error {
@@ -29,7 +30,7 @@ func (s *Store) History(ctx context.Context, symbol etf.Symbol, to etf.Session, 
 		if err != nil {
 			return err
 		}
-		bars, err := s.newestGood(ctx, head.ID, to, limit)
+		rows, err := s.history(ctx, head, to, min(limit, math.MaxInt32))
 		if err != nil {
 			return err
 		}
@@ -42,22 +43,47 @@ func (s *Store) History(ctx context.Context, symbol etf.Symbol, to etf.Session, 
 		}
 		h = etf.History{
 			DataVersion: etf.DataVersion{Number: head.DataVersion, Writer: head.DataVersionWriter},
-			AsOf:        head.KnownFrom, Bars: ascending(bars), Splits: domainSplits(splits),
+			AsOf:        head.KnownFrom, Bars: historyOf(rows), Splits: domainSplits(splits),
 		}
 		return nil
 	})
 	return h, err
 }
 
+func (s *Store) history(ctx context.Context, head sqlcgen.GetETFVersionRow, to etf.Session, limit int) ([]sqlcgen.ListHistoryRow, error) {
+	if to >= etf.Session(head.LastSession) {
+		return s.q.ListHistory(ctx, sqlcgen.ListHistoryParams{EtfID: head.ID, Limit: int32(limit)})
+	}
+	rows, err := s.q.ListHistoryUntil(ctx, sqlcgen.ListHistoryUntilParams{EtfID: head.ID, ToSession: column.Session(to), Limit: int32(limit)})
+	list := make([]sqlcgen.ListHistoryRow, len(rows))
+	for i, r := range rows {
+		list[i] = sqlcgen.ListHistoryRow(r)
+	}
+	return list, err
+}
+
+// historyOf turns rows that come newest first into bars, oldest first.
+func historyOf(rows []sqlcgen.ListHistoryRow) []etf.StoredBar {
+	list := make([]etf.StoredBar, len(rows))
+	for i, r := range rows {
+		list[len(rows)-1-i] = etf.StoredBar{
+			Bar:   domainBar(r.Session, r.Open, r.High, r.Low, r.Close, 0, r.Volume),
+			Basis: etf.Basis(r.Basis), DataVersion: r.DataVersion,
+		}
+	}
+	return list
+}
+
 // BarsPage returns up to limit current bars of the window after the given session (0 = from the first), ascending,
 // quarantined ones included. A zero window.To means no upper bound. KindNotFound for an unknown symbol.
 func (s *Store) BarsPage(ctx context.Context, symbol etf.Symbol, window etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error) {
-	rows, err := s.q.ListBars(ctx, listBarsParams(symbol, window, after, limit))
+	id, err := s.idOf(ctx, symbol)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.q.ListBars(ctx, listBarsParams(id, window, after, limit))
 	if err != nil {
 		return nil, translate(err, "reading bars of "+string(symbol))
-	}
-	if len(rows) == 0 {
-		return []etf.StoredBar{}, s.mustExist(ctx, symbol)
 	}
 	list := make([]etf.StoredBar, len(rows))
 	for i, r := range rows {
@@ -88,7 +114,7 @@ func (s *Store) EachBar(ctx context.Context, symbol etf.Symbol, window etf.Windo
 	}
 }
 
-func listBarsParams(symbol etf.Symbol, w etf.Window, after etf.Session, limit int) sqlcgen.ListBarsParams {
+func listBarsParams(id uint32, w etf.Window, after etf.Session, limit int) sqlcgen.ListBarsParams {
 	if w.From.IsZero() {
 		w.From = firstDate
 	}
@@ -99,7 +125,7 @@ func listBarsParams(symbol etf.Symbol, w etf.Window, after etf.Session, limit in
 		w.From = after + 1
 	}
 	return sqlcgen.ListBarsParams{
-		Symbol: string(symbol), FromSession: column.Session(w.From), ToSession: column.Session(w.To), Limit: int32(min(limit, math.MaxInt32)),
+		EtfID: id, FromSession: column.Session(w.From), ToSession: column.Session(w.To), Limit: int32(min(limit, math.MaxInt32)),
 	}
 }
 
@@ -111,7 +137,11 @@ func (s *Store) BarRevisions(ctx context.Context, symbol etf.Symbol, session etf
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.q.ListRevisions(ctx, sqlcgen.ListRevisionsParams{Symbol: string(symbol), Session: column.Session(session)})
+	id, err := s.idOf(ctx, symbol)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.q.ListRevisions(ctx, sqlcgen.ListRevisionsParams{EtfID: id, Session: column.Session(session)})
 	if err != nil {
 		return nil, translate(err, "reading revisions of "+string(symbol))
 	}
@@ -124,10 +154,10 @@ func (s *Store) BarRevisions(ctx context.Context, symbol etf.Symbol, session etf
 	return append(list, current...), nil
 }
 
-func (s *Store) mustExist(ctx context.Context, symbol etf.Symbol) error {
-	_, err := s.q.GetETFVersion(ctx, string(symbol))
+func (s *Store) idOf(ctx context.Context, symbol etf.Symbol) (uint32, error) {
+	head, err := s.q.GetETFVersion(ctx, string(symbol))
 	if errors.Is(err, sql.ErrNoRows) {
-		return unknownSymbol(symbol)
+		return 0, unknownSymbol(symbol)
 	}
-	return translate(err, "looking up "+string(symbol))
+	return head.ID, translate(err, "looking up "+string(symbol))
 }

@@ -18,8 +18,8 @@ CREATE TABLE IF NOT EXISTS forecasts (
     chain               BIGINT          NOT NULL,
     prev_hash           VARCHAR(64)     NOT NULL,
     hash                CHAR(64)        NOT NULL,
-    PRIMARY KEY (id),
-    UNIQUE KEY forecasts_chain (etf_id, model, chain),
+    PRIMARY KEY (etf_id, model, chain),
+    UNIQUE KEY forecasts_id (id),
     UNIQUE KEY forecasts_identity (etf_id, model, origin, data_version, data_version_writer, params_hash, seed, code_version)
 ) DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
 

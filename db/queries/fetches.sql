@@ -35,7 +35,7 @@ FOR UPDATE;
 
 -- name: ListStagedBars :many
 SELECT ordinal, session, open, high, low, close, adj_close, volume, verdict
-FROM staged_bars WHERE fetch_id = ? ORDER BY ordinal;
+FROM staged_bars WHERE fetch_id = ? ORDER BY fetch_id, ordinal;
 
 -- name: CountStagedBars :one
 SELECT COUNT(*) FROM staged_bars WHERE fetch_id = ?;

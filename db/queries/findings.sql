@@ -11,16 +11,17 @@ SELECT * FROM finding_decisions WHERE finding_id = ?;
 SELECT sqlc.embed(f), e.symbol, d.decision, d.decided_by, d.why
 FROM findings f JOIN etfs e ON e.id = f.etf_id
 LEFT JOIN finding_decisions d ON d.finding_id = f.id
-WHERE (f.found_at < sqlc.arg('before_at') OR (f.found_at = sqlc.arg('before_at') AND f.id < sqlc.arg('before_id')))
+WHERE f.found_at <= sqlc.arg('before_at')
+    AND (f.found_at < sqlc.arg('before_at') OR f.id < sqlc.arg('before_id'))
     AND (sqlc.arg('undecided') = 0 OR (d.finding_id IS NULL AND f.severity = 'error'))
 ORDER BY f.found_at DESC, f.id DESC LIMIT ?;
 
 -- name: ListFindingsOfETF :many
 SELECT sqlc.embed(f), e.symbol, d.decision, d.decided_by, d.why
-FROM etfs e JOIN findings f ON f.etf_id = e.id
+FROM findings f JOIN etfs e ON e.id = f.etf_id
 LEFT JOIN finding_decisions d ON d.finding_id = f.id
-WHERE e.symbol = sqlc.arg('symbol')
-    AND (f.found_at < sqlc.arg('before_at') OR (f.found_at = sqlc.arg('before_at') AND f.id < sqlc.arg('before_id')))
+WHERE f.etf_id = sqlc.arg('etf_id') AND f.found_at <= sqlc.arg('before_at')
+    AND (f.found_at < sqlc.arg('before_at') OR f.id < sqlc.arg('before_id'))
     AND (sqlc.arg('undecided') = 0 OR (d.finding_id IS NULL AND f.severity = 'error'))
 ORDER BY f.found_at DESC, f.id DESC LIMIT ?;
 

@@ -11,7 +11,7 @@ SELECT * FROM etfs WHERE symbol = ?;
 SELECT * FROM etfs WHERE symbol > ? ORDER BY symbol LIMIT ?;
 
 -- name: ListETFsOfExchange :many
-SELECT * FROM etfs WHERE exchange = ? AND symbol > ? ORDER BY symbol LIMIT ?;
+SELECT * FROM etfs WHERE exchange = ? AND symbol > ? ORDER BY exchange, symbol LIMIT ?;
 
 -- name: ListETFsBySymbol :many
 SELECT * FROM etfs WHERE symbol IN (sqlc.slice('symbols')) ORDER BY symbol;

@@ -30,17 +30,17 @@ SELECT * FROM runs WHERE id = ?;
 -- name: GetLastCompletedSession :one
 SELECT session FROM runs
 WHERE exchange = ? AND workflow = 'daily' AND whole_exchange = 1 AND status = 'completed'
-ORDER BY session DESC LIMIT 1;
+ORDER BY exchange DESC, workflow DESC, whole_exchange DESC, status DESC, session DESC LIMIT 1;
 
 -- name: GetHighestAttempt :one
-SELECT attempt FROM runs WHERE base_id = ? ORDER BY attempt DESC LIMIT 1;
+SELECT attempt FROM runs WHERE base_id = ? ORDER BY base_id DESC, attempt DESC LIMIT 1;
 
 -- name: ListRuns :many
 SELECT * FROM runs
-WHERE (started_at < sqlc.arg('before_at') OR (started_at = sqlc.arg('before_at') AND id < sqlc.arg('before_id')))
+WHERE started_at <= sqlc.arg('before_at') AND (started_at < sqlc.arg('before_at') OR id < sqlc.arg('before_id'))
     AND (sqlc.arg('exchange') = '' OR exchange = sqlc.arg('exchange'))
     AND (sqlc.arg('statuses') = '' OR FIND_IN_SET(status, sqlc.arg('statuses')) > 0)
 ORDER BY started_at DESC, id DESC LIMIT ?;
 
 -- name: ListRunETFs :many
-SELECT * FROM run_etfs WHERE run_id = ? AND symbol > ? ORDER BY symbol LIMIT ?;
+SELECT * FROM run_etfs WHERE run_id = ? AND symbol > ? ORDER BY run_id, symbol LIMIT ?;

@@ -330,21 +330,24 @@ func (q *Queries) ListActions(ctx context.Context, arg ListActionsParams) ([]Cor
 }
 
 const listBars = `-- name: ListBars :many
-SELECT b.etf_id, b.session, b.open, b.high, b.low, b.close, b.adj_close, b.volume, b.basis, b.source, b.fetch_id, b.quarantined, b.data_version, b.known_from FROM bars b JOIN etfs e ON e.id = b.etf_id
-WHERE e.symbol = ? AND b.session >= ? AND b.session <= ?
-ORDER BY b.etf_id, b.session LIMIT ?
+SELECT etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined, data_version, known_from FROM bars
+WHERE etf_id = ? AND session >= CAST(? AS DATE)
+    AND session <= CAST(? AS DATE)
+ORDER BY etf_id, session LIMIT ?
 `
 
 type ListBarsParams struct {
-	Symbol      string
+	EtfID       uint32
 	FromSession column.Session
 	ToSession   column.Session
 	Limit       int32
 }
 
+// By the ETF's id and not joined to etfs: Dolt would read every ETF's bars. ORDER BY names the whole primary key, which
+// is what makes Dolt walk it instead of sorting.
 func (q *Queries) ListBars(ctx context.Context, arg ListBarsParams) ([]Bar, error) {
 	rows, err := q.db.QueryContext(ctx, listBars,
-		arg.Symbol,
+		arg.EtfID,
 		arg.FromSession,
 		arg.ToSession,
 		arg.Limit,
@@ -385,10 +388,122 @@ func (q *Queries) ListBars(ctx context.Context, arg ListBarsParams) ([]Bar, erro
 	return items, nil
 }
 
+const listHistory = `-- name: ListHistory :many
+SELECT session, open, high, low, close, volume, basis, data_version FROM bars
+WHERE etf_id = ? AND quarantined = 0
+ORDER BY etf_id DESC, session DESC LIMIT ?
+`
+
+type ListHistoryParams struct {
+	EtfID uint32
+	Limit int32
+}
+
+type ListHistoryRow struct {
+	Session     column.Session
+	Open        column.Price
+	High        column.Price
+	Low         column.Price
+	Close       column.Price
+	Volume      column.Volume
+	Basis       string
+	DataVersion int64
+}
+
+// The columns a forecast needs: of thousands of rows, each DECIMAL costs Dolt about a millisecond.
+func (q *Queries) ListHistory(ctx context.Context, arg ListHistoryParams) ([]ListHistoryRow, error) {
+	rows, err := q.db.QueryContext(ctx, listHistory, arg.EtfID, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListHistoryRow{}
+	for rows.Next() {
+		var i ListHistoryRow
+		if err := rows.Scan(
+			&i.Session,
+			&i.Open,
+			&i.High,
+			&i.Low,
+			&i.Close,
+			&i.Volume,
+			&i.Basis,
+			&i.DataVersion,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listHistoryUntil = `-- name: ListHistoryUntil :many
+SELECT session, open, high, low, close, volume, basis, data_version FROM bars
+WHERE etf_id = ? AND session <= CAST(? AS DATE) AND quarantined = 0
+ORDER BY etf_id DESC, session DESC LIMIT ?
+`
+
+type ListHistoryUntilParams struct {
+	EtfID     uint32
+	ToSession column.Session
+	Limit     int32
+}
+
+type ListHistoryUntilRow struct {
+	Session     column.Session
+	Open        column.Price
+	High        column.Price
+	Low         column.Price
+	Close       column.Price
+	Volume      column.Volume
+	Basis       string
+	DataVersion int64
+}
+
+// Comparing each row's session costs Dolt as much as reading it, so a history up to the newest bar is read without. The
+// CAST spares it the conversion of the text for each row.
+func (q *Queries) ListHistoryUntil(ctx context.Context, arg ListHistoryUntilParams) ([]ListHistoryUntilRow, error) {
+	rows, err := q.db.QueryContext(ctx, listHistoryUntil, arg.EtfID, arg.ToSession, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListHistoryUntilRow{}
+	for rows.Next() {
+		var i ListHistoryUntilRow
+		if err := rows.Scan(
+			&i.Session,
+			&i.Open,
+			&i.High,
+			&i.Low,
+			&i.Close,
+			&i.Volume,
+			&i.Basis,
+			&i.DataVersion,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listNewestGoodBars = `-- name: ListNewestGoodBars :many
 SELECT etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined, data_version, known_from FROM bars
-WHERE etf_id = ? AND session <= ? AND quarantined = 0
-ORDER BY session DESC LIMIT ?
+WHERE etf_id = ? AND session <= CAST(? AS DATE) AND quarantined = 0
+ORDER BY etf_id DESC, session DESC LIMIT ?
 `
 
 type ListNewestGoodBarsParams struct {
@@ -480,17 +595,16 @@ func (q *Queries) ListRejectedRows(ctx context.Context, arg ListRejectedRowsPara
 }
 
 const listRevisions = `-- name: ListRevisions :many
-SELECT r.etf_id, r.session, r.data_version, r.open, r.high, r.low, r.close, r.adj_close, r.volume, r.basis, r.source, r.fetch_id, r.quarantined, r.known_from, r.known_to, r.superseded_by FROM bar_revisions r JOIN etfs e ON e.id = r.etf_id
-WHERE e.symbol = ? AND r.session = ? ORDER BY r.data_version
+SELECT etf_id, session, data_version, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined, known_from, known_to, superseded_by FROM bar_revisions WHERE etf_id = ? AND session = ? ORDER BY etf_id, session, data_version
 `
 
 type ListRevisionsParams struct {
-	Symbol  string
+	EtfID   uint32
 	Session column.Session
 }
 
 func (q *Queries) ListRevisions(ctx context.Context, arg ListRevisionsParams) ([]BarRevision, error) {
-	rows, err := q.db.QueryContext(ctx, listRevisions, arg.Symbol, arg.Session)
+	rows, err := q.db.QueryContext(ctx, listRevisions, arg.EtfID, arg.Session)
 	if err != nil {
 		return nil, err
 	}

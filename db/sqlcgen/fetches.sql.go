@@ -251,7 +251,7 @@ func (q *Queries) InsertFetchBody(ctx context.Context, arg InsertFetchBodyParams
 
 const listStagedBars = `-- name: ListStagedBars :many
 SELECT ordinal, session, open, high, low, close, adj_close, volume, verdict
-FROM staged_bars WHERE fetch_id = ? ORDER BY ordinal
+FROM staged_bars WHERE fetch_id = ? ORDER BY fetch_id, ordinal
 `
 
 type ListStagedBarsRow struct {

@@ -411,7 +411,8 @@ const listFindings = `-- name: ListFindings :many
 SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e.symbol, d.decision, d.decided_by, d.why
 FROM findings f JOIN etfs e ON e.id = f.etf_id
 LEFT JOIN finding_decisions d ON d.finding_id = f.id
-WHERE (f.found_at < ? OR (f.found_at = ? AND f.id < ?))
+WHERE f.found_at <= ?
+    AND (f.found_at < ? OR f.id < ?)
     AND (? = 0 OR (d.finding_id IS NULL AND f.severity = 'error'))
 ORDER BY f.found_at DESC, f.id DESC LIMIT ?
 `
@@ -474,16 +475,16 @@ func (q *Queries) ListFindings(ctx context.Context, arg ListFindingsParams) ([]L
 
 const listFindingsOfETF = `-- name: ListFindingsOfETF :many
 SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e.symbol, d.decision, d.decided_by, d.why
-FROM etfs e JOIN findings f ON f.etf_id = e.id
+FROM findings f JOIN etfs e ON e.id = f.etf_id
 LEFT JOIN finding_decisions d ON d.finding_id = f.id
-WHERE e.symbol = ?
-    AND (f.found_at < ? OR (f.found_at = ? AND f.id < ?))
+WHERE f.etf_id = ? AND f.found_at <= ?
+    AND (f.found_at < ? OR f.id < ?)
     AND (? = 0 OR (d.finding_id IS NULL AND f.severity = 'error'))
 ORDER BY f.found_at DESC, f.id DESC LIMIT ?
 `
 
 type ListFindingsOfETFParams struct {
-	Symbol    string
+	EtfID     uint32
 	BeforeAt  time.Time
 	BeforeID  string
 	Undecided interface{}
@@ -500,7 +501,7 @@ type ListFindingsOfETFRow struct {
 
 func (q *Queries) ListFindingsOfETF(ctx context.Context, arg ListFindingsOfETFParams) ([]ListFindingsOfETFRow, error) {
 	rows, err := q.db.QueryContext(ctx, listFindingsOfETF,
-		arg.Symbol,
+		arg.EtfID,
 		arg.BeforeAt,
 		arg.BeforeAt,
 		arg.BeforeID,

@@ -7,15 +7,38 @@ package sqlcgen
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/db/column"
 )
 
+const getChainHead = `-- name: GetChainHead :one
+
+SELECT chain, hash FROM forecasts WHERE etf_id = ? AND model = ?
+ORDER BY etf_id DESC, model DESC, chain DESC LIMIT 1
+`
+
+type GetChainHeadParams struct {
+	EtfID uint32
+	Model string
+}
+
+type GetChainHeadRow struct {
+	Chain int64
+	Hash  string
+}
+
+// Dolt walks an index backwards only when ORDER BY names all of its columns, the ones that are fixed by WHERE included.
+func (q *Queries) GetChainHead(ctx context.Context, arg GetChainHeadParams) (GetChainHeadRow, error) {
+	row := q.db.QueryRowContext(ctx, getChainHead, arg.EtfID, arg.Model)
+	var i GetChainHeadRow
+	err := row.Scan(&i.Chain, &i.Hash)
+	return i, err
+}
+
 const getETFVersion = `-- name: GetETFVersion :one
-SELECT id, data_version, data_version_writer, known_from FROM etfs WHERE symbol = ?
+SELECT id, data_version, data_version_writer, known_from, last_session FROM etfs WHERE symbol = ?
 `
 
 type GetETFVersionRow struct {
@@ -23,6 +46,7 @@ type GetETFVersionRow struct {
 	DataVersion       int64
 	DataVersionWriter string
 	KnownFrom         time.Time
+	LastSession       column.Session
 }
 
 func (q *Queries) GetETFVersion(ctx context.Context, symbol string) (GetETFVersionRow, error) {
@@ -33,6 +57,7 @@ func (q *Queries) GetETFVersion(ctx context.Context, symbol string) (GetETFVersi
 		&i.DataVersion,
 		&i.DataVersionWriter,
 		&i.KnownFrom,
+		&i.LastSession,
 	)
 	return i, err
 }
@@ -73,53 +98,9 @@ func (q *Queries) GetForecast(ctx context.Context, id string) (GetForecastRow, e
 	return i, err
 }
 
-const getForecastPlace = `-- name: GetForecastPlace :one
-SELECT e.id, e.data_version, e.data_version_writer, h.chain, h.hash, o.id AS stored_id
-FROM etfs e
-LEFT JOIN forecasts h ON h.etf_id = e.id AND h.model = ?
-    AND h.chain = (SELECT MAX(m.chain) FROM forecasts m WHERE m.etf_id = e.id AND m.model = ?)
-LEFT JOIN forecasts o ON o.id = ?
-WHERE e.symbol = ?
-`
-
-type GetForecastPlaceParams struct {
-	Model  string
-	ID     string
-	Symbol string
-}
-
-type GetForecastPlaceRow struct {
-	ID                uint32
-	DataVersion       int64
-	DataVersionWriter string
-	Chain             sql.NullInt64
-	Hash              sql.NullString
-	StoredID          sql.NullString
-}
-
-// All that an append has to know: the data version, the head of the chain, and whether the forecast is stored. It locks
-// nothing (that would need the right to UPDATE forecasts): two writers of one chain collide on the position.
-func (q *Queries) GetForecastPlace(ctx context.Context, arg GetForecastPlaceParams) (GetForecastPlaceRow, error) {
-	row := q.db.QueryRowContext(ctx, getForecastPlace,
-		arg.Model,
-		arg.Model,
-		arg.ID,
-		arg.Symbol,
-	)
-	var i GetForecastPlaceRow
-	err := row.Scan(
-		&i.ID,
-		&i.DataVersion,
-		&i.DataVersionWriter,
-		&i.Chain,
-		&i.Hash,
-		&i.StoredID,
-	)
-	return i, err
-}
-
 const getLastModelBefore = `-- name: GetLastModelBefore :one
-SELECT model, origin FROM forecasts WHERE etf_id = ? AND model < ? ORDER BY model DESC, origin DESC LIMIT 1
+SELECT model FROM forecasts WHERE etf_id = ? AND model < ?
+ORDER BY etf_id DESC, model DESC, chain DESC LIMIT 1
 `
 
 type GetLastModelBeforeParams struct {
@@ -127,64 +108,52 @@ type GetLastModelBeforeParams struct {
 	Model string
 }
 
-type GetLastModelBeforeRow struct {
-	Model  string
-	Origin column.Session
-}
-
-// Walks the identity index backwards: the last model, and its newest origin, in one step whatever the age.
-func (q *Queries) GetLastModelBefore(ctx context.Context, arg GetLastModelBeforeParams) (GetLastModelBeforeRow, error) {
+// One step backwards in the primary key per model, whatever the number of forecasts.
+func (q *Queries) GetLastModelBefore(ctx context.Context, arg GetLastModelBeforeParams) (string, error) {
 	row := q.db.QueryRowContext(ctx, getLastModelBefore, arg.EtfID, arg.Model)
-	var i GetLastModelBeforeRow
-	err := row.Scan(&i.Model, &i.Origin)
-	return i, err
+	var model string
+	err := row.Scan(&model)
+	return model, err
 }
 
-const getNewestOfOrigin = `-- name: GetNewestOfOrigin :one
-SELECT f.id, f.etf_id, f.model, f.origin, f.data_version, f.data_version_writer, f.basis, f.params, f.params_hash, f.seed, f.code_version, f.diagnostics, f.run_id, f.as_of, f.issued_at, f.chain, f.prev_hash, f.hash, e.symbol FROM forecasts f JOIN etfs e ON e.id = f.etf_id
-WHERE f.etf_id = ? AND f.model = ? AND f.origin = ? ORDER BY f.chain DESC LIMIT 1
+const getNewestOfModel = `-- name: GetNewestOfModel :one
+SELECT id, etf_id, model, origin, data_version, data_version_writer, basis, params, params_hash, seed, code_version, diagnostics, run_id, as_of, issued_at, chain, prev_hash, hash FROM forecasts WHERE etf_id = ? AND model = ? AND origin = ? ORDER BY chain DESC LIMIT 1
 `
 
-type GetNewestOfOriginParams struct {
+type GetNewestOfModelParams struct {
 	EtfID  uint32
 	Model  string
 	Origin column.Session
 }
 
-type GetNewestOfOriginRow struct {
-	Forecast Forecast
-	Symbol   string
-}
-
-func (q *Queries) GetNewestOfOrigin(ctx context.Context, arg GetNewestOfOriginParams) (GetNewestOfOriginRow, error) {
-	row := q.db.QueryRowContext(ctx, getNewestOfOrigin, arg.EtfID, arg.Model, arg.Origin)
-	var i GetNewestOfOriginRow
+func (q *Queries) GetNewestOfModel(ctx context.Context, arg GetNewestOfModelParams) (Forecast, error) {
+	row := q.db.QueryRowContext(ctx, getNewestOfModel, arg.EtfID, arg.Model, arg.Origin)
+	var i Forecast
 	err := row.Scan(
-		&i.Forecast.ID,
-		&i.Forecast.EtfID,
-		&i.Forecast.Model,
-		&i.Forecast.Origin,
-		&i.Forecast.DataVersion,
-		&i.Forecast.DataVersionWriter,
-		&i.Forecast.Basis,
-		&i.Forecast.Params,
-		&i.Forecast.ParamsHash,
-		&i.Forecast.Seed,
-		&i.Forecast.CodeVersion,
-		&i.Forecast.Diagnostics,
-		&i.Forecast.RunID,
-		&i.Forecast.AsOf,
-		&i.Forecast.IssuedAt,
-		&i.Forecast.Chain,
-		&i.Forecast.PrevHash,
-		&i.Forecast.Hash,
-		&i.Symbol,
+		&i.ID,
+		&i.EtfID,
+		&i.Model,
+		&i.Origin,
+		&i.DataVersion,
+		&i.DataVersionWriter,
+		&i.Basis,
+		&i.Params,
+		&i.ParamsHash,
+		&i.Seed,
+		&i.CodeVersion,
+		&i.Diagnostics,
+		&i.RunID,
+		&i.AsOf,
+		&i.IssuedAt,
+		&i.Chain,
+		&i.PrevHash,
+		&i.Hash,
 	)
 	return i, err
 }
 
 const getNewestOrigin = `-- name: GetNewestOrigin :one
-SELECT origin FROM forecasts WHERE etf_id = ? AND model = ? ORDER BY origin DESC LIMIT 1
+SELECT CAST(MAX(origin) AS DATE) AS origin FROM forecasts WHERE etf_id = ? AND model = ?
 `
 
 type GetNewestOriginParams struct {
@@ -300,8 +269,8 @@ func (q *Queries) ListForecastPoints(ctx context.Context, forecasts []string) ([
 }
 
 const listForecastsAfter = `-- name: ListForecastsAfter :many
-SELECT f.id, f.etf_id, f.model, f.origin, f.data_version, f.data_version_writer, f.basis, f.params, f.params_hash, f.seed, f.code_version, f.diagnostics, f.run_id, f.as_of, f.issued_at, f.chain, f.prev_hash, f.hash, e.symbol FROM forecasts f JOIN etfs e ON e.id = f.etf_id
-WHERE f.etf_id = ? AND f.model = ? AND f.chain > ? ORDER BY f.chain LIMIT ?
+SELECT id, etf_id, model, origin, data_version, data_version_writer, basis, params, params_hash, seed, code_version, diagnostics, run_id, as_of, issued_at, chain, prev_hash, hash FROM forecasts WHERE etf_id = ? AND model = ? AND chain > ?
+ORDER BY etf_id, model, chain LIMIT ?
 `
 
 type ListForecastsAfterParams struct {
@@ -311,12 +280,7 @@ type ListForecastsAfterParams struct {
 	Limit int32
 }
 
-type ListForecastsAfterRow struct {
-	Forecast Forecast
-	Symbol   string
-}
-
-func (q *Queries) ListForecastsAfter(ctx context.Context, arg ListForecastsAfterParams) ([]ListForecastsAfterRow, error) {
+func (q *Queries) ListForecastsAfter(ctx context.Context, arg ListForecastsAfterParams) ([]Forecast, error) {
 	rows, err := q.db.QueryContext(ctx, listForecastsAfter,
 		arg.EtfID,
 		arg.Model,
@@ -327,29 +291,28 @@ func (q *Queries) ListForecastsAfter(ctx context.Context, arg ListForecastsAfter
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ListForecastsAfterRow{}
+	items := []Forecast{}
 	for rows.Next() {
-		var i ListForecastsAfterRow
+		var i Forecast
 		if err := rows.Scan(
-			&i.Forecast.ID,
-			&i.Forecast.EtfID,
-			&i.Forecast.Model,
-			&i.Forecast.Origin,
-			&i.Forecast.DataVersion,
-			&i.Forecast.DataVersionWriter,
-			&i.Forecast.Basis,
-			&i.Forecast.Params,
-			&i.Forecast.ParamsHash,
-			&i.Forecast.Seed,
-			&i.Forecast.CodeVersion,
-			&i.Forecast.Diagnostics,
-			&i.Forecast.RunID,
-			&i.Forecast.AsOf,
-			&i.Forecast.IssuedAt,
-			&i.Forecast.Chain,
-			&i.Forecast.PrevHash,
-			&i.Forecast.Hash,
-			&i.Symbol,
+			&i.ID,
+			&i.EtfID,
+			&i.Model,
+			&i.Origin,
+			&i.DataVersion,
+			&i.DataVersionWriter,
+			&i.Basis,
+			&i.Params,
+			&i.ParamsHash,
+			&i.Seed,
+			&i.CodeVersion,
+			&i.Diagnostics,
+			&i.RunID,
+			&i.AsOf,
+			&i.IssuedAt,
+			&i.Chain,
+			&i.PrevHash,
+			&i.Hash,
 		); err != nil {
 			return nil, err
 		}
@@ -365,8 +328,8 @@ func (q *Queries) ListForecastsAfter(ctx context.Context, arg ListForecastsAfter
 }
 
 const listForecastsBefore = `-- name: ListForecastsBefore :many
-SELECT f.id, f.etf_id, f.model, f.origin, f.data_version, f.data_version_writer, f.basis, f.params, f.params_hash, f.seed, f.code_version, f.diagnostics, f.run_id, f.as_of, f.issued_at, f.chain, f.prev_hash, f.hash, e.symbol FROM forecasts f JOIN etfs e ON e.id = f.etf_id
-WHERE f.etf_id = ? AND f.model = ? AND f.chain < ? ORDER BY f.chain DESC LIMIT ?
+SELECT id, etf_id, model, origin, data_version, data_version_writer, basis, params, params_hash, seed, code_version, diagnostics, run_id, as_of, issued_at, chain, prev_hash, hash FROM forecasts WHERE etf_id = ? AND model = ? AND chain < ?
+ORDER BY etf_id DESC, model DESC, chain DESC LIMIT ?
 `
 
 type ListForecastsBeforeParams struct {
@@ -376,12 +339,7 @@ type ListForecastsBeforeParams struct {
 	Limit int32
 }
 
-type ListForecastsBeforeRow struct {
-	Forecast Forecast
-	Symbol   string
-}
-
-func (q *Queries) ListForecastsBefore(ctx context.Context, arg ListForecastsBeforeParams) ([]ListForecastsBeforeRow, error) {
+func (q *Queries) ListForecastsBefore(ctx context.Context, arg ListForecastsBeforeParams) ([]Forecast, error) {
 	rows, err := q.db.QueryContext(ctx, listForecastsBefore,
 		arg.EtfID,
 		arg.Model,
@@ -392,29 +350,28 @@ func (q *Queries) ListForecastsBefore(ctx context.Context, arg ListForecastsBefo
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ListForecastsBeforeRow{}
+	items := []Forecast{}
 	for rows.Next() {
-		var i ListForecastsBeforeRow
+		var i Forecast
 		if err := rows.Scan(
-			&i.Forecast.ID,
-			&i.Forecast.EtfID,
-			&i.Forecast.Model,
-			&i.Forecast.Origin,
-			&i.Forecast.DataVersion,
-			&i.Forecast.DataVersionWriter,
-			&i.Forecast.Basis,
-			&i.Forecast.Params,
-			&i.Forecast.ParamsHash,
-			&i.Forecast.Seed,
-			&i.Forecast.CodeVersion,
-			&i.Forecast.Diagnostics,
-			&i.Forecast.RunID,
-			&i.Forecast.AsOf,
-			&i.Forecast.IssuedAt,
-			&i.Forecast.Chain,
-			&i.Forecast.PrevHash,
-			&i.Forecast.Hash,
-			&i.Symbol,
+			&i.ID,
+			&i.EtfID,
+			&i.Model,
+			&i.Origin,
+			&i.DataVersion,
+			&i.DataVersionWriter,
+			&i.Basis,
+			&i.Params,
+			&i.ParamsHash,
+			&i.Seed,
+			&i.CodeVersion,
+			&i.Diagnostics,
+			&i.RunID,
+			&i.AsOf,
+			&i.IssuedAt,
+			&i.Chain,
+			&i.PrevHash,
+			&i.Hash,
 		); err != nil {
 			return nil, err
 		}

@@ -181,7 +181,7 @@ func (q *Queries) ListETFsBySymbol(ctx context.Context, symbols []string) ([]Etf
 }
 
 const listETFsOfExchange = `-- name: ListETFsOfExchange :many
-SELECT id, symbol, exchange, currency, basis, data_version, data_version_writer, known_from, bars, quarantined, first_session, last_session, created_at FROM etfs WHERE exchange = ? AND symbol > ? ORDER BY symbol LIMIT ?
+SELECT id, symbol, exchange, currency, basis, data_version, data_version_writer, known_from, bars, quarantined, first_session, last_session, created_at FROM etfs WHERE exchange = ? AND symbol > ? ORDER BY exchange, symbol LIMIT ?
 `
 
 type ListETFsOfExchangeParams struct {

@@ -64,7 +64,7 @@ func (q *Queries) FinishRun(ctx context.Context, arg FinishRunParams) (int64, er
 }
 
 const getHighestAttempt = `-- name: GetHighestAttempt :one
-SELECT attempt FROM runs WHERE base_id = ? ORDER BY attempt DESC LIMIT 1
+SELECT attempt FROM runs WHERE base_id = ? ORDER BY base_id DESC, attempt DESC LIMIT 1
 `
 
 func (q *Queries) GetHighestAttempt(ctx context.Context, baseID string) (int32, error) {
@@ -77,7 +77,7 @@ func (q *Queries) GetHighestAttempt(ctx context.Context, baseID string) (int32, 
 const getLastCompletedSession = `-- name: GetLastCompletedSession :one
 SELECT session FROM runs
 WHERE exchange = ? AND workflow = 'daily' AND whole_exchange = 1 AND status = 'completed'
-ORDER BY session DESC LIMIT 1
+ORDER BY exchange DESC, workflow DESC, whole_exchange DESC, status DESC, session DESC LIMIT 1
 `
 
 func (q *Queries) GetLastCompletedSession(ctx context.Context, exchange string) (column.Session, error) {
@@ -124,7 +124,7 @@ func (q *Queries) GetRun(ctx context.Context, id string) (Run, error) {
 }
 
 const listRunETFs = `-- name: ListRunETFs :many
-SELECT run_id, symbol, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message FROM run_etfs WHERE run_id = ? AND symbol > ? ORDER BY symbol LIMIT ?
+SELECT run_id, symbol, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message FROM run_etfs WHERE run_id = ? AND symbol > ? ORDER BY run_id, symbol LIMIT ?
 `
 
 type ListRunETFsParams struct {
@@ -174,7 +174,7 @@ func (q *Queries) ListRunETFs(ctx context.Context, arg ListRunETFsParams) ([]Run
 
 const listRuns = `-- name: ListRuns :many
 SELECT id, base_id, attempt, workflow, exchange, session, whole_exchange, symbols, status, closed, due, updated, unchanged, quarantined, failed, elsewhere, cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error, started_at, finished_at FROM runs
-WHERE (started_at < ? OR (started_at = ? AND id < ?))
+WHERE started_at <= ? AND (started_at < ? OR id < ?)
     AND (? = '' OR exchange = ?)
     AND (? = '' OR FIND_IN_SET(status, ?) > 0)
 ORDER BY started_at DESC, id DESC LIMIT ?

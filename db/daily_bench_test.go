@@ -1,0 +1,148 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/db/dbtest"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// BenchmarkDailyPath is what one ETF's daily update asks of the embedded database: 15 fetched rows of which one is new,
+// five years of history, one forecast of 21 points. server-ms/op is the processor time of the parent process, which is
+// the database server when this runs as `bin/devstack run --ephemeral -- db.test -test.bench DailyPath`.
+func BenchmarkDailyPath(b *testing.B) {
+	d := dbtest.Open(b, dbtest.Embedded(b))
+	s, ctx := d.Store, context.Background()
+	const symbols = 20
+	history := weekdays(etf.MustSession("2020-01-01"), 1300)
+	for i := range symbols {
+		symbol := etf.Symbol(fmt.Sprintf("SIM%03d", i))
+		register(b, s, symbol)
+		if _, err := s.SeedBars(ctx, symbol, "simulated", etf.AsTraded, history); err != nil {
+			b.Fatal(err)
+		}
+	}
+	next := make([][]etf.Bar, symbols)
+	for i := range next {
+		next[i] = slices.Clone(history)
+	}
+	stages := map[string]time.Duration{}
+	cpu := map[string]time.Duration{}
+	timed := func(name string, do func()) {
+		start, before := time.Now(), parentCPU()
+		do()
+		stages[name] += time.Since(start)
+		cpu[name] += parentCPU() - before
+	}
+	n := 0
+	for b.Loop() {
+		i := n % symbols
+		symbol := etf.Symbol(fmt.Sprintf("SIM%03d", i))
+		last := next[i][len(next[i])-1]
+		next[i] = append(next[i], bar(last.Session.AddDays(1), n))
+		window := next[i][len(next[i])-15:]
+		id := fmt.Sprintf("%032x", n+1)
+		must := func(err error) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		var h etf.History
+		var p etf.Persisted
+		var err error
+		timed("0 ETF+Stored", func() {
+			_, err = s.ETF(ctx, symbol)
+			must(err)
+			_, err = s.Stored(ctx, symbol)
+			must(err)
+		})
+		timed("1 SaveFetch", func() {
+			must(s.SaveFetch(ctx, etf.Fetch{ID: id, Symbol: symbol, Source: "simulated", Basis: etf.AsTraded, Rows: len(window),
+				Window: etf.Window{From: window[0].Session, To: window[14].Session}, FetchedAt: time.Now(), Run: "daily:XNYS:x"},
+				etf.Answer{Bars: window, Raw: []byte(strings.Repeat("1,2,3;", 300))}))
+		})
+		timed("2 Staged", func() { _, err = s.Staged(ctx, id); must(err) })
+		timed("3 SaveFindings", func() { must(s.SaveFindings(ctx, id, nil, make([]etf.Verdict, 15))) })
+		timed("4 Persist", func() { p, err = s.Persist(ctx, id); must(err) })
+		if p.New != 1 || p.Unchanged != 14 {
+			b.Fatalf("persisted %+v", p)
+		}
+		timed("5 History", func() { h, err = s.History(ctx, symbol, window[14].Session, 1300); must(err) })
+		timed("6 AppendForecast", func() {
+			f := forecastOf(symbol, "drift", window[14].Session, h.DataVersion)
+			f.ID = fmt.Sprintf("%032x", n+1)
+			_, _, err := s.AppendForecast(ctx, f)
+			must(err)
+		})
+		n++
+	}
+	for name, t := range stages {
+		b.Logf("%-18s %6.2f ms wall %6.2f ms server", name, t.Seconds()*1e3/float64(n), cpu[name].Seconds()*1e3/float64(n))
+	}
+	var all time.Duration
+	for _, t := range cpu {
+		all += t
+	}
+	b.ReportMetric(all.Seconds()*1e3/float64(n), "server-ms/op")
+}
+
+// parentCPU is the processor time the parent process has used, in clock ticks of 10 ms.
+func parentCPU() time.Duration {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(os.Getppid()) + "/stat")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text)[strings.LastIndexByte(string(text), ')')+1:])
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+func register(t testing.TB, s *db.Store, symbol etf.Symbol) {
+	t.Helper()
+	_, _, err := s.CreateETF(context.Background(), etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD",
+		Sources: []etf.SourceRef{{Name: "simulated", Ref: string(symbol)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// bar is a plausible bar whose numbers depend on n.
+func bar(session etf.Session, n int) etf.Bar {
+	base := etf.Price(100e8 + int64(n%997)*1e6)
+	return etf.Bar{Session: session, Open: base, High: base + 2e8, Low: base - 1e8, Close: base + 1e8, AdjClose: base + 5e7, Volume: etf.Shares(1000 + int64(n))}
+}
+
+func weekdays(from etf.Session, n int) []etf.Bar {
+	var bars []etf.Bar
+	for s := from; len(bars) < n; s++ {
+		if d := s.Weekday(); d != time.Saturday && d != time.Sunday {
+			bars = append(bars, bar(s, len(bars)))
+		}
+	}
+	return bars
+}
+
+func forecastOf(symbol etf.Symbol, model string, origin etf.Session, v etf.DataVersion) etf.Forecast {
+	f := etf.Forecast{
+		ID: fmt.Sprintf("%032x", origin), Symbol: symbol, Model: model, Origin: origin, DataVersion: v, Basis: etf.SplitAdjusted,
+		Params: `{"lambda":0.94}`, ParamsHash: strings.Repeat("a", 64), Seed: 1<<63 + 5, CodeVersion: "v0.1.0", Run: "daily:XNYS:x",
+		Diagnostics: map[string]string{"status": "ok", "sigma": "0.0123"}, AsOf: time.Now(), IssuedAt: time.Now(),
+	}
+	for h := 1; h <= etf.MaxHorizon; h++ {
+		p := etf.ForecastPoint{Horizon: h, Target: origin.AddDays(h), Mean: 100.1 / float64(h+2)}
+		for i := range p.Quantiles {
+			p.Quantiles[i] = 100.0/3 + float64(i)/7
+		}
+		f.Points = append(f.Points, p)
+	}
+	return f
+}
