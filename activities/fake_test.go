@@ -1,0 +1,276 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast"
+)
+
+var friday = etf.MustSession("2025-09-26")
+
+// asked is the evening of the friday in New York.
+var asked = time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC)
+
+func clock() time.Time { return asked }
+
+// fakeStore keeps things in memory, by the ports' contracts as far as the tests need them. err, when set, is the
+// answer of the method named.
+type fakeStore struct {
+	stored    etf.Stored
+	fetches   map[string]etf.Fetch
+	answers   map[string]etf.Answer
+	known     []etf.StoredBar
+	splits    []etf.Action
+	findings  []etf.Finding
+	verdicts  []etf.Verdict
+	persisted etf.Persisted
+	history   etf.History
+	limit     int
+	forecasts map[string]etf.Forecast
+	etfs      []etf.ETF
+	run       etf.Run
+	rows      map[etf.Symbol]etf.RunETF
+	completed etf.Session
+	decided   etf.Finding
+	err       map[string]error
+	times     map[string]int
+	onAppend  func(*fakeStore) error
+}
+
+func newFakeStore() *fakeStore {
+	return &fakeStore{
+		fetches: map[string]etf.Fetch{}, answers: map[string]etf.Answer{}, forecasts: map[string]etf.Forecast{},
+		rows: map[etf.Symbol]etf.RunETF{}, err: map[string]error{}, times: map[string]int{},
+	}
+}
+
+func (s *fakeStore) called(name string) error {
+	s.times[name]++
+	return s.err[name]
+}
+
+func (s *fakeStore) ETF(context.Context, etf.Symbol) (etf.ETF, error) {
+	return etf.ETF{}, s.called("ETF")
+}
+
+func (s *fakeStore) Due(_ context.Context, _ etf.Exchange, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
+	var due []etf.ETF
+	for _, e := range s.etfs {
+		if e.Symbol > after && len(due) < limit {
+			due = append(due, e)
+		}
+	}
+	return due, s.called("Due")
+}
+
+func (s *fakeStore) Stored(context.Context, etf.Symbol) (etf.Stored, error) {
+	return s.stored, s.called("Stored")
+}
+
+func (s *fakeStore) SaveFetch(_ context.Context, f etf.Fetch, a etf.Answer) error {
+	if _, ok := s.fetches[f.ID]; !ok {
+		s.fetches[f.ID], s.answers[f.ID] = f, a
+	}
+	return s.called("SaveFetch")
+}
+
+func (s *fakeStore) Staged(_ context.Context, fetch string) (etf.Staged, error) {
+	f, ok := s.fetches[fetch]
+	if !ok {
+		return etf.Staged{}, etf.NotFound("fetch", "no such fetch", "")
+	}
+	a := s.answers[fetch]
+	return etf.Staged{
+		Fetch: f, Bars: a.Bars, Actions: a.Actions, Defects: a.Defects, Known: s.known, Splits: s.splits, Initial: s.stored.Bars == 0,
+	}, s.called("Staged")
+}
+
+func (s *fakeStore) SaveFindings(_ context.Context, _ string, findings []etf.Finding, verdicts []etf.Verdict) error {
+	s.findings, s.verdicts = findings, verdicts
+	return s.called("SaveFindings")
+}
+
+func (s *fakeStore) Decide(_ context.Context, finding string, d etf.Decision, by, why string) (etf.Finding, error) {
+	s.decided = etf.Finding{ID: finding, Decision: d, By: by, Why: why}
+	return s.decided, s.called("Decide")
+}
+
+func (s *fakeStore) Persist(context.Context, string) (etf.Persisted, error) {
+	return s.persisted, s.called("Persist")
+}
+
+func (s *fakeStore) History(_ context.Context, _ etf.Symbol, _ etf.Session, limit int) (etf.History, error) {
+	s.limit = limit
+	return s.history, s.called("History")
+}
+
+func (s *fakeStore) AppendForecast(_ context.Context, f etf.Forecast) (etf.Forecast, bool, error) {
+	if s.onAppend != nil {
+		if err := s.onAppend(s); err != nil {
+			return f, false, err
+		}
+	}
+	if old, ok := s.forecasts[f.ID]; ok {
+		return old, false, s.called("AppendForecast")
+	}
+	s.forecasts[f.ID] = f
+	return f, true, s.called("AppendForecast")
+}
+
+func (s *fakeStore) StartRun(_ context.Context, r etf.Run) error {
+	s.run = r
+	return s.called("StartRun")
+}
+
+func (s *fakeStore) RecordOutcomes(_ context.Context, _ string, counts etf.RunCounts, rows []etf.RunETF) error {
+	s.run.Counts = counts
+	for _, r := range rows {
+		s.rows[r.Symbol] = r
+	}
+	return s.called("RecordOutcomes")
+}
+
+func (s *fakeStore) FinishRun(_ context.Context, _ string, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
+	s.run.Status, s.run.Counts, s.run.Closed, s.run.Error = status, counts, closed, reason
+	return s.called("FinishRun")
+}
+
+func (s *fakeStore) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) {
+	return s.completed, s.called("LastCompleted")
+}
+
+var _ Store = (*fakeStore)(nil)
+
+// fakeSource answers with what it is given, and keeps the question.
+type fakeSource struct {
+	answer etf.Answer
+	err    error
+	query  etf.Query
+	times  int
+	// failures is how often it is down first.
+	failures int
+}
+
+func (s *fakeSource) Name() string { return "fake" }
+
+func (s *fakeSource) Fetch(_ context.Context, q etf.Query) (etf.Answer, error) {
+	s.query = q
+	if s.times++; s.times <= s.failures {
+		return etf.Answer{}, &etf.Error{Kind: etf.KindUnavailable, Message: "down"}
+	}
+	return s.answer, s.err
+}
+
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}
+
+func newEnv(t *testing.T, structs ...any) *testsuite.TestActivityEnvironment {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(quiet{})
+	env := suite.NewTestActivityEnvironment()
+	for _, s := range structs {
+		env.RegisterActivity(s)
+	}
+	return env
+}
+
+func do[T any](t *testing.T, env *testsuite.TestActivityEnvironment, activity, in any) (T, error) {
+	t.Helper()
+	var v T
+	encoded, err := env.ExecuteActivity(activity, in)
+	if err == nil && encoded.HasValue() {
+		if err := encoded.Get(&v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return v, err
+}
+
+// retried runs the activity of that name as a workflow does, which tries it again as often as it asks for.
+func retried[T any](t *testing.T, registered any, name string, in any) (T, error) {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(quiet{})
+	env := suite.NewTestWorkflowEnvironment()
+	env.RegisterActivity(registered)
+	env.ExecuteWorkflow(func(ctx workflow.Context) (v T, err error) {
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+			StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 30},
+		})
+		err = workflow.ExecuteActivity(ctx, name, in).Get(ctx, &v)
+		return v, err
+	})
+	var v T
+	if err := env.GetWorkflowError(); err != nil {
+		return v, err
+	}
+	if err := env.GetWorkflowResult(&v); err != nil {
+		t.Fatal(err)
+	}
+	return v, nil
+}
+
+// bars makes n bars on sessions of XNYS, the last one on `last`.
+func bars(n int, last etf.Session) []etf.Bar {
+	cal, err := calendar.For(etf.XNYS)
+	if err != nil {
+		panic(err)
+	}
+	sessions := cal.Sessions(etf.Window{To: last})
+	out := make([]etf.Bar, n)
+	for i, s := range sessions[len(sessions)-n:] {
+		c := etf.MustPrice(fmt.Sprintf("%d.%02d", 100+i%3, i%7))
+		out[i] = etf.Bar{Session: s, Open: c, High: c, Low: c, Close: c, Volume: etf.Shares(1000)}
+	}
+	return out
+}
+
+// fakeModel predicts the last close at every horizon.
+type fakeModel struct {
+	name     string
+	min, max int
+	rows     *int
+}
+
+func (m fakeModel) Name() string                            { return m.name }
+func (m fakeModel) Params() string                          { return `{"a":1}` }
+func (m fakeModel) MinRows() int                            { return m.min }
+func (m fakeModel) MaxRows() int                            { return m.max }
+func (m fakeModel) Restore([]byte) (forecast.Fitted, error) { return nil, nil }
+
+func (m fakeModel) Fit(_ context.Context, s forecast.Series, _ uint64, _ forecast.Progress) (forecast.Fitted, error) {
+	if m.rows != nil {
+		*m.rows = len(s.Close)
+	}
+	return fakeFitted{s.Close[len(s.Close)-1]}, nil
+}
+
+type fakeFitted struct{ last float64 }
+
+func (f fakeFitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) {
+	points := make([]etf.ForecastPoint, len(targets))
+	for i, s := range targets {
+		points[i] = etf.ForecastPoint{Horizon: i + 1, Target: s, Mean: f.last}
+		for k := range points[i].Quantiles {
+			points[i].Quantiles[k] = f.last
+		}
+	}
+	return points, nil
+}
+
+func (fakeFitted) Diagnostics() map[string]string { return map[string]string{"status": "ok"} }
+func (fakeFitted) MarshalBinary() ([]byte, error) { return nil, nil }

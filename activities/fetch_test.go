@@ -1,0 +1,166 @@
+package activities
+
+import (
+	"errors"
+	"testing"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+var fetchSPY = FetchInput{Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD", Session: friday, Ref: "SPY", Run: "daily:XNYS:2025-09-26"}
+
+func typeOf(err error) string {
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) {
+		return ""
+	}
+	return app.Type()
+}
+
+func TestFetchWindow(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		stored  etf.Stored
+		session string
+		from    string
+	}{
+		{"nothing stored: the whole history", etf.Stored{}, "2025-09-26", ""},
+		// The fifteenth session before 2025-09-25; Labor Day, 2025-09-01, lies before it.
+		{"up to yesterday", etf.Stored{Bars: 9, Last: friday - 1}, "2025-09-26", "2025-09-04"},
+		{"the same session again", etf.Stored{Bars: 9, Last: friday}, "2025-09-26", "2025-09-05"},
+		{"an earlier session again", etf.Stored{Bars: 9, Last: friday}, "2025-09-22", "2025-08-29"},
+		{"a month behind", etf.Stored{Bars: 9, Last: etf.MustSession("2025-08-26")}, "2025-09-26", "2025-08-05"},
+		{"before the calendar", etf.Stored{Bars: 9, Last: etf.MustSession("1990-01-05")}, "1990-01-08", "1990-01-01"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, err := fetchWindow(etf.XNYS, etf.MustSession(c.session), c.stored)
+			if err != nil || w.From.String() != c.from || w.To.String() != c.session {
+				t.Errorf("got %s to %s, %v; want from %s", w.From, w.To, err, c.from)
+			}
+		})
+	}
+}
+
+func TestFetchStoresTheAnswer(t *testing.T) {
+	store, source := newFakeStore(), &fakeSource{answer: etf.Answer{
+		Bars: bars(16, friday), Basis: etf.AsTraded, Currency: "USD", Request: "GET x", Raw: []byte("raw"), MediaType: "text/csv",
+	}}
+	store.stored = etf.Stored{Bars: 100, Last: friday - 1, Basis: etf.AsTraded}
+	f := &Fetching{Store: store, Source: source, Now: clock}
+	got, err := do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := FetchResult{Fetch: got.Fetch, Rows: 16, Last: friday, HasSession: true, Attempt: 1}
+	if got != want || len(got.Fetch) != 32 {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if q := source.query; q.Symbol != "SPY" || q.Ref != "SPY" || q.Currency != "USD" || !q.AsOf.Equal(asked) || q.Window.To != friday || q.Window.From.IsZero() {
+		t.Errorf("asked %+v", q)
+	}
+	saved := store.fetches[got.Fetch]
+	// printf raw | sha256sum
+	if saved.Source != "fake" || saved.Rows != 16 || saved.Run != fetchSPY.Run || saved.Basis != etf.AsTraded || !saved.FetchedAt.Equal(asked) ||
+		saved.Hash != "d7439bee24773bcbfa2d0a97947ee36227b10d1022b1a55847e928965bb6bfde" {
+		t.Errorf("saved %+v", saved)
+	}
+}
+
+// The first try stored its answer and was lost on the way back: the second finds it, asks nobody, and says the same.
+func TestFetchTriedAgain(t *testing.T) {
+	store, source := newFakeStore(), &fakeSource{answer: etf.Answer{Bars: bars(16, friday), Basis: etf.AsTraded}}
+	store.err["SaveFetch"] = &etf.Error{Kind: etf.KindUnavailable, Message: "connection lost after the commit"}
+	f := &Fetching{Store: store, Source: source, Now: clock}
+	got, err := retried[FetchResult](t, f, "Fetch", fetchSPY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Rows != 16 || !got.HasSession || got.Attempt != 2 || source.times != 1 || len(store.fetches) != 1 {
+		t.Errorf("got %+v after %d questions and %d fetches", got, source.times, len(store.fetches))
+	}
+}
+
+// Nothing was stored by the first try: the second asks, and reads back what stands.
+func TestFetchTriedAgainFromTheStart(t *testing.T) {
+	store := newFakeStore()
+	source := &fakeSource{answer: etf.Answer{Bars: bars(16, friday), Basis: etf.AsTraded}, failures: 2}
+	f := &Fetching{Store: store, Source: source, Now: clock}
+	got, err := retried[FetchResult](t, f, "Fetch", fetchSPY)
+	if err != nil || got.Rows != 16 || got.Attempt != 3 || source.times != 3 || store.times["Staged"] != 1 {
+		t.Errorf("got %+v, %v after %d questions", got, err, source.times)
+	}
+}
+
+// A source that stays down is given up after SourceAttempts tries.
+func TestFetchGivesUp(t *testing.T) {
+	source := &fakeSource{failures: 1000}
+	f := &Fetching{Store: newFakeStore(), Source: source, Now: clock}
+	_, err := retried[FetchResult](t, f, "Fetch", fetchSPY)
+	if typeOf(err) != TypeSourceUnavailable || source.times != SourceAttempts {
+		t.Errorf("ended with %v after %d questions", err, source.times)
+	}
+}
+
+// A database that is away is not the source's fault, and must not make the workflow ask another source.
+func TestFetchStoreErrors(t *testing.T) {
+	for _, method := range []string{"Stored", "SaveFetch"} {
+		store, source := newFakeStore(), &fakeSource{answer: etf.Answer{Bars: bars(1, friday)}}
+		store.err[method] = &etf.Error{Kind: etf.KindUnavailable, Message: "database away"}
+		f := &Fetching{Store: store, Source: source, Now: clock}
+		_, err := do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
+		if typeOf(err) != TypeUnavailable {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+}
+
+func TestFetchMismatch(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer etf.Answer
+	}{
+		{"basis", etf.Answer{Bars: bars(2, friday), Basis: etf.TotalAdjusted}},
+		{"currency", etf.Answer{Bars: bars(2, friday), Basis: etf.AsTraded, Currency: "KRW"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store, source := newFakeStore(), &fakeSource{answer: c.answer}
+			store.stored = etf.Stored{Bars: 100, Last: friday - 1, Basis: etf.AsTraded}
+			f := &Fetching{Store: store, Source: source, Now: clock}
+			_, err := do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
+			if typeOf(err) != TypeSourceMismatch || len(store.fetches) != 0 {
+				t.Errorf("ended with %v and %d fetches", err, len(store.fetches))
+			}
+		})
+	}
+}
+
+func TestFetchEmptyAnswer(t *testing.T) {
+	store, source := newFakeStore(), &fakeSource{}
+	f := &Fetching{Store: store, Source: source, Now: clock}
+	got, err := do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
+	if err != nil || !got.Empty || got.HasSession || len(store.fetches) != 1 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	source.answer.Defects = []etf.Defect{{Where: "SPY.csv:2", Reason: "no date"}}
+	got, err = do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
+	if err != nil || got.Empty {
+		t.Errorf("an answer with a defect has to be judged, got %+v, %v", got, err)
+	}
+}
+
+func TestFetchIDs(t *testing.T) {
+	if fetchID("run", "5") != fetchID("run", "5") {
+		t.Error("the same activity has two IDs")
+	}
+	seen := map[string]bool{}
+	for _, run := range []string{"a", "b", "ab"} {
+		for _, activity := range []string{"1", "2", "b1"} {
+			seen[fetchID(run, activity)] = true
+		}
+	}
+	if len(seen) != 9 {
+		t.Errorf("%d IDs for nine activities", len(seen))
+	}
+}
