@@ -142,6 +142,9 @@ func classify(err error) (problemClass, []*etf.Error) {
 		return problemUnavailable, causes
 	case etf.KindRateLimited:
 		return problemRate, causes
+	case etf.KindDenied:
+		// The caller did nothing wrong: this service has not been given its rights, as before the first migration.
+		return problemUnavailable, []*etf.Error{{Kind: etf.KindUnavailable, Message: "the database or Temporal refuses this service; /readyz says what it waits for"}}
 	}
 	return problemInternal, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -222,6 +223,8 @@ func temporalError(ctx context.Context, err error, doing string) error {
 		return etf.Wrapf(etf.KindNotFound, err, "Temporal does not know it: %s", doing)
 	case errors.As(err, &exhausted):
 		return etf.Wrapf(etf.KindUnavailable, err, "Temporal is asked too often: %s", doing)
+	case errors.As(err, &invalid) && strings.Contains(invalid.Message, "search attribute"):
+		return &etf.Error{Kind: etf.KindUnavailable, Message: "Temporal does not know the search attributes yet", Remedy: "a worker makes them when it starts", Err: err}
 	case errors.As(err, &invalid), errors.As(err, &denied), errors.As(err, &query):
 		return etf.Wrapf(etf.KindInternal, err, "Temporal refused: %s", doing)
 	}

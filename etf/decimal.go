@@ -120,8 +120,11 @@ func (v Volume) String() string {
 // MarshalJSON writes an exact JSON number.
 func (p Price) MarshalJSON() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalJSON reads a JSON number or a string holding one, exactly.
+// UnmarshalJSON reads a JSON number or a string holding one, exactly; null leaves p as it is.
 func (p *Price) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
 	v, err := parseFixed(string(bytes.Trim(b, `"`)), priceDigits)
 	*p = Price(v)
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -111,8 +112,11 @@ func EnsureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 	}
 	return Retry(ctx, log, func(error) {}, func(ctx context.Context) error {
 		missing, err := missingAttributes(ctx, c, namespace)
-		if err != nil || len(missing) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(missing) == 0 {
+			return attributesUsable(ctx, c, namespace)
 		}
 		_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 			Namespace: namespace, SearchAttributes: missing,
@@ -127,8 +131,22 @@ func EnsureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 		if len(missing) > 0 {
 			return &etf.Error{Kind: etf.KindUnavailable, Message: "the new search attributes are not visible yet"}
 		}
-		return nil
+		return attributesUsable(ctx, c, namespace)
 	})
+}
+
+// attributesUsable asks for workflows by every attribute. A new attribute is listed before the parts of the server that
+// keep a namespace's settings in memory accept it; until then a start that sets it is refused.
+func attributesUsable(ctx context.Context, c client.Client, namespace string) error {
+	var query []string
+	for _, key := range workflows.SearchAttributes() {
+		query = append(query, key.GetName()+" IS NULL")
+	}
+	_, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: strings.Join(query, " AND ")})
+	if err != nil {
+		return etf.Wrap(etf.KindUnavailable, err, "waiting until the search attributes can be used")
+	}
+	return nil
 }
 
 func missingAttributes(ctx context.Context, c client.Client, namespace string) (map[string]enumspb.IndexedValueType, error) {
