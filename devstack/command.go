@@ -31,8 +31,12 @@ func runCommand(s *signals, command []string, environ []string, stdin, stdout, s
 
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
+	stopped, ignoreStops := terminal.watch()
+	defer ignoreStops()
 	for {
 		select {
+		case <-stopped:
+			terminal.suspendWith(cmd.Process.Pid)
 		case sig := <-s.incoming:
 			// To the group, as a terminal would: shells and go test have children of their own. It may have ended by now.
 			_ = syscall.Kill(-cmd.Process.Pid, sig.(syscall.Signal))

@@ -18,6 +18,8 @@ const (
 	markerFile = "devstack.json"
 	lockFile   = "devstack.lock"
 
+	temporaryPrefix = "etfcast-devstack-"
+
 	// folderFormat is the layout of the data folder. Raise it when an older devstack could no longer read what this one
 	// writes: another layout, or a pinned server whose files its predecessor refuses.
 	folderFormat = 1
@@ -43,10 +45,14 @@ type folder struct {
 // makes the folder this process's own.
 func openFolder(opts options) (*folder, error) {
 	if opts.ephemeral {
+		if strings.Contains(os.TempDir(), "%") {
+			return nil, fmt.Errorf("TMPDIR %s has a %% in it, which Dolt takes for an escape; set TMPDIR to another folder for --ephemeral", os.TempDir())
+		}
 		if err := checkPorts(opts); err != nil {
 			return nil, err
 		}
-		path, err := os.MkdirTemp("", "etfcast-devstack-")
+		sweepTemporary()
+		path, err := os.MkdirTemp("", temporaryPrefix)
 		if err != nil {
 			return nil, fmt.Errorf("making a temporary folder for --ephemeral (set TMPDIR to a writable one): %w", err)
 		}
@@ -58,6 +64,9 @@ func openFolder(opts options) (*folder, error) {
 		return f, nil
 	}
 
+	if strings.Contains(opts.folder, "%") {
+		return nil, fmt.Errorf("--data %s has a %% in it, which Dolt takes for an escape; name another folder", opts.folder)
+	}
 	f := &folder{path: opts.folder}
 	if err := f.inspect(); err != nil {
 		f.close()
@@ -72,6 +81,19 @@ func openFolder(opts options) (*folder, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// sweepTemporary removes the temporary folders that killed devstacks left. A living one holds its lock; one that is only
+// just being made may not hold it yet, so young folders are left alone.
+func sweepTemporary() {
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), temporaryPrefix+"*"))
+	for _, path := range left {
+		f := &folder{path: path, ephemeral: true}
+		lock, err := os.Stat(f.file(lockFile))
+		if err == nil && time.Since(lock.ModTime()) > time.Minute && f.takeLock(os.O_RDWR) == nil {
+			f.close()
+		}
+	}
 }
 
 // inspect reads an existing folder and refuses one that is not ours to use. It changes nothing.

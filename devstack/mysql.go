@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/dolthub/dolt/go/cmd/dolt/cli"
 	"github.com/dolthub/dolt/go/cmd/dolt/commands/sqlserver"
@@ -157,6 +158,7 @@ func doltConfig(f *folder, data string, port int, logLevel string) (servercfg.Se
 			"dolt_stats_enabled":      0, // collecting them again after each change costs more than they save at this size
 			"dolt_show_system_tables": 0,
 			"max_allowed_packet":      67108864,
+			"secure_file_priv":        f.file("mysql", "no-files"),
 		},
 	})
 	if err != nil {
@@ -171,16 +173,17 @@ func doltConfig(f *folder, data string, port int, logLevel string) (servercfg.Se
 
 // becomeReady makes the database and its users where they are missing, and waits until both users get through.
 func (m *mysqlServer) becomeReady(ctx context.Context, fs filesys.Filesys) error {
-	err := until(ctx, func(ctx context.Context) error {
-		// The server gives itself a superuser with a new password at each start, for local tools such as this one.
-		local, err := sqlserver.LoadLocalCreds(fs)
-		if err != nil {
-			return fmt.Errorf("reading the database's local credentials: %w", err)
-		}
-		return m.provision(ctx, m.dsn(sqlserver.LocalConnectionUser, local.Secret, ""))
-	})
+	// The server gives itself a superuser with a new password at each start, for local tools such as this one.
+	local, err := sqlserver.LoadLocalCreds(fs)
 	if err != nil {
+		return fmt.Errorf("reading the database's local credentials: %w", err)
+	}
+	superuser := m.dsn(sqlserver.LocalConnectionUser, local.Secret, "")
+	if err := until(ctx, func(ctx context.Context) error { return ping(ctx, superuser) }); err != nil {
 		return fmt.Errorf("waiting for the database on port %d: %w", m.port, err)
+	}
+	if err := m.provision(ctx, superuser); err != nil {
+		return err
 	}
 	for _, user := range mysqlUsers {
 		if err := ping(ctx, m.userDSN(user)); err != nil {
@@ -205,11 +208,14 @@ func (m *mysqlServer) provision(ctx context.Context, dsn string) error {
 	}
 	statements = append(statements,
 		fmt.Sprintf("GRANT ALL PRIVILEGES ON *.* TO '%s'@'%%' WITH GRANT OPTION", mysqlAdmin),
-		// Without any right in a database a user may not even connect to it. This one opens the door and nothing else.
-		fmt.Sprintf("GRANT SHOW VIEW ON %s.* TO '%s'@'%%'", mysqlDatabase, mysqlUser))
-	for i, statement := range statements {
+		// Dolt asks for FILE even when the rows come from the client (LOAD DATA LOCAL), where MySQL asks for INSERT on
+		// the table. Files of this machine stay closed: secure_file_priv names a folder that does not exist. The same
+		// right lets the user connect to a database in which nothing has been granted yet, which it otherwise may not.
+		fmt.Sprintf("GRANT FILE ON *.* TO '%s'@'%%'", mysqlUser))
+	for _, statement := range statements {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("setting up the database, step %d: %w", i+1, err)
+			public, _, _ := strings.Cut(statement, " IDENTIFIED BY ")
+			return fmt.Errorf("setting up the database (%s): %w", public, err)
 		}
 	}
 	return nil

@@ -37,11 +37,37 @@ func (t terminal) attributes() *syscall.SysProcAttr {
 
 // takeBack makes devstack the foreground again, else its caller would be left with a terminal it cannot read.
 func (t terminal) takeBack() {
-	if t.fd < 0 {
-		return
+	if t.fd >= 0 {
+		t.give(unix.Getpgrp())
 	}
-	// A background process that takes the foreground is stopped unless it ignores this signal.
+}
+
+// give puts a process group in the foreground.
+func (t terminal) give(group int) {
+	// A background process that changes the foreground is stopped unless it ignores this signal.
 	signal.Ignore(syscall.SIGTTOU)
 	defer signal.Reset(syscall.SIGTTOU)
-	_ = unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, unix.Getpgrp())
+	_ = unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, group) // the terminal may be gone
+}
+
+// watch tells when a child may have been stopped. It never does without a terminal: there is no Ctrl-Z then.
+func (t terminal) watch() (<-chan os.Signal, func()) {
+	changes := make(chan os.Signal, 1)
+	if t.fd < 0 {
+		return changes, func() {}
+	}
+	signal.Notify(changes, syscall.SIGCHLD)
+	return changes, func() { signal.Stop(changes) }
+}
+
+// suspendWith does for devstack's own group what Ctrl-Z did for the command's, if it did: the shell that started
+// devstack waits for devstack, and would wait for ever on a command that sleeps. It returns after the shell's fg.
+func (t terminal) suspendWith(child int) {
+	if !isStopped(child) {
+		return
+	}
+	t.takeBack()
+	_ = syscall.Kill(0, syscall.SIGTSTP)
+	t.give(child)
+	_ = syscall.Kill(-child, syscall.SIGCONT)
 }
