@@ -17,7 +17,7 @@ import (
 func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bool) string {
 	var b strings.Builder
 	c := s.Run.Counts
-	fmt.Fprintf(&b, "**%s %s**: %s after %s\n\n", s.Run.Exchange, s.Run.Session, s.Run.Status, elapsed.Truncate(time.Second))
+	writef(&b, "**%s %s**: %s after %s\n\n", s.Run.Exchange, s.Run.Session, s.Run.Status, elapsed.Truncate(time.Second))
 	if s.Run.Closed {
 		b.WriteString("The exchange was closed: nothing was due.\n")
 		return b.String()
@@ -30,17 +30,17 @@ func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bo
 		{"updated", c.Updated}, {"unchanged", c.Unchanged}, {"quarantined", c.Quarantined}, {"failed", c.Failed},
 		{"elsewhere", c.Elsewhere}, {"cancelled", c.Cancelled}, {"under way", len(s.Active)}, {"waiting", waiting},
 	} {
-		fmt.Fprintf(&b, "| %s | %s |\n", line.name, thousands(line.n))
+		writef(&b, "| %s | %s |\n", line.name, thousands(line.n))
 	}
 	more := ""
 	if !lastPage {
 		more = "; more will be handed out"
 	}
-	fmt.Fprintf(&b, "\n%s of %s ended%s.\n", thousands(c.Done()), thousands(c.Due), more)
-	fmt.Fprintf(&b, "Rows: %s new, %s unchanged, %s revised. Forecasts: %s.\n",
+	writef(&b, "\n%s of %s ended%s.\n", thousands(c.Done()), thousands(c.Due), more)
+	writef(&b, "Rows: %s new, %s unchanged, %s revised. Forecasts: %s.\n",
 		thousands(c.New), thousands(c.Same), thousands(c.Revised), thousands(c.Forecasts))
 	if s.Run.Error != "" {
-		fmt.Fprintf(&b, "\n%s\n", cell(s.Run.Error, 500))
+		writef(&b, "\n%s\n", cell(s.Run.Error, 500))
 	}
 	if len(s.Problems) > 0 {
 		b.WriteString("\n| needs attention | stage | outcome | why |\n|---|---|---|---|\n")
@@ -49,16 +49,16 @@ func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bo
 			if p.ErrorType != "" {
 				why = p.ErrorType + ": " + why
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.Symbol, p.Stage, p.Outcome, cell(why, 160))
+			writef(&b, "| %s | %s | %s | %s |\n", p.Symbol, p.Stage, p.Outcome, cell(why, 160))
 		}
-		fmt.Fprintf(&b, "\nThe newest %d at most; all are in the run `%s`.\n", maxProblems, s.Run.ID)
+		writef(&b, "\nThe newest %d at most; all are in the run `%s`.\n", maxProblems, s.Run.ID)
 	}
 	return b.String()
 }
 
 func tickDetails(in TickInput, sessions []TickSession, waiting []etf.Session) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Due on **%s** at %s:\n\n", in.Exchange, in.Nominal.UTC().Format(time.RFC3339))
+	writef(&b, "Due on **%s** at %s:\n\n", in.Exchange, in.Nominal.UTC().Format(time.RFC3339))
 	if len(sessions)+len(waiting) == 0 {
 		b.WriteString("nothing so far.\n")
 		return b.String()
@@ -69,10 +69,10 @@ func tickDetails(in TickInput, sessions []TickSession, waiting []etf.Session) st
 		if s.Elsewhere {
 			state += ", was already there"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", s.Session, s.Run, state)
+		writef(&b, "| %s | %s | %s |\n", s.Session, s.Run, state)
 	}
 	for _, s := range waiting {
-		fmt.Fprintf(&b, "| %s | | waiting |\n", s)
+		writef(&b, "| %s | | waiting |\n", s)
 	}
 	return b.String()
 }
@@ -87,6 +87,12 @@ func findingDetails(in ResolveFindingInput) string {
 
 func decidedDetails(f etf.Finding) string {
 	return fmt.Sprintf("**%s**: rule `%s`: %s by %s\n\n%s\n", f.Symbol, f.Rule, f.Decision, cell(f.By, 100), cell(f.Why, 1000))
+}
+
+// writef is fmt.Fprintf by way of fmt.Sprintf, which workflowcheck knows to be deterministic.
+func writef(b *strings.Builder, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	b.WriteString(text)
 }
 
 // cell makes text fit for a markdown table: one line, no column separators, bounded.

@@ -1,0 +1,261 @@
+package worker_test
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast"
+)
+
+// memory is a store that keeps what the tests look at.
+type memory struct {
+	mu        sync.Mutex
+	symbols   []etf.Symbol
+	fetches   map[string]etf.Fetch
+	answers   map[string]etf.Answer
+	bars      map[etf.Symbol]map[etf.Session]etf.StoredBar
+	forecasts map[string]etf.Forecast
+	runs      map[string]etf.Run
+	rows      map[string][]etf.RunETF
+	findings  map[string]etf.Finding
+	down      bool // every call is unavailable
+}
+
+func newMemory(symbols ...etf.Symbol) *memory {
+	return &memory{
+		symbols: symbols, fetches: map[string]etf.Fetch{}, answers: map[string]etf.Answer{},
+		bars: map[etf.Symbol]map[etf.Session]etf.StoredBar{}, forecasts: map[string]etf.Forecast{},
+		runs: map[string]etf.Run{}, rows: map[string][]etf.RunETF{}, findings: map[string]etf.Finding{},
+	}
+}
+
+var _ activities.Store = (*memory)(nil)
+
+func (m *memory) lock() (unlock func(), err error) {
+	m.mu.Lock()
+	if m.down {
+		m.mu.Unlock()
+		return func() {}, &etf.Error{Kind: etf.KindUnavailable, Message: "the memory is away"}
+	}
+	return m.mu.Unlock, nil
+}
+
+func (m *memory) setDown(down bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = down
+}
+
+func (m *memory) run(id string) etf.Run {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.runs[id]
+}
+
+func (m *memory) issued() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.forecasts)
+}
+
+func (m *memory) ETF(context.Context, etf.Symbol) (etf.ETF, error) { return etf.ETF{}, nil }
+
+func (m *memory) Due(_ context.Context, x etf.Exchange, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	var due []etf.ETF
+	for _, s := range m.symbols {
+		if s > after && len(due) < limit {
+			due = append(due, etf.ETF{Symbol: s, Exchange: x, Currency: "USD", Sources: []etf.SourceRef{{Name: "steady", Ref: string(s)}}})
+		}
+	}
+	return due, err
+}
+
+func (m *memory) Stored(_ context.Context, symbol etf.Symbol) (etf.Stored, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	var s etf.Stored
+	for session := range m.bars[symbol] {
+		s.Bars, s.Last, s.Basis = s.Bars+1, max(s.Last, session), etf.AsTraded
+	}
+	return s, err
+}
+
+func (m *memory) SaveFetch(_ context.Context, f etf.Fetch, a etf.Answer) error {
+	unlock, err := m.lock()
+	defer unlock()
+	m.fetches[f.ID], m.answers[f.ID] = f, a
+	return err
+}
+
+func (m *memory) Staged(_ context.Context, fetch string) (etf.Staged, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	f, ok := m.fetches[fetch]
+	if err == nil && !ok {
+		err = etf.NotFound("fetch", "no such fetch in memory", "")
+	}
+	return etf.Staged{Fetch: f, Bars: m.answers[fetch].Bars, Initial: len(m.bars[f.Symbol]) == 0}, err
+}
+
+func (m *memory) SaveFindings(_ context.Context, _ string, findings []etf.Finding, _ []etf.Verdict) error {
+	unlock, err := m.lock()
+	defer unlock()
+	for _, f := range findings {
+		m.findings[f.ID] = f
+	}
+	return err
+}
+
+func (m *memory) Decide(_ context.Context, finding string, d etf.Decision, by, why string) (etf.Finding, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	f := m.findings[finding]
+	f.ID, f.Decision, f.By, f.Why = finding, d, by, why
+	return f, err
+}
+
+func (m *memory) Persist(_ context.Context, fetch string) (etf.Persisted, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	var p etf.Persisted
+	symbol := m.fetches[fetch].Symbol
+	if m.bars[symbol] == nil {
+		m.bars[symbol] = map[etf.Session]etf.StoredBar{}
+	}
+	for _, b := range m.answers[fetch].Bars {
+		if _, ok := m.bars[symbol][b.Session]; ok {
+			p.Unchanged++
+			continue
+		}
+		m.bars[symbol][b.Session] = etf.StoredBar{Bar: b, Basis: etf.AsTraded}
+		p.New++
+	}
+	return p, err
+}
+
+func (m *memory) History(_ context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	cal, _ := calendar.For(etf.XNYS)
+	h := etf.History{DataVersion: etf.DataVersion{Number: int64(len(m.bars[symbol])), Writer: "memory"}}
+	for _, s := range cal.Sessions(etf.Window{To: to}) {
+		if b, ok := m.bars[symbol][s]; ok {
+			h.Bars = append(h.Bars, b)
+		}
+	}
+	h.Bars = h.Bars[max(0, len(h.Bars)-limit):]
+	return h, err
+}
+
+func (m *memory) AppendForecast(_ context.Context, f etf.Forecast) (etf.Forecast, bool, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	_, old := m.forecasts[f.ID]
+	m.forecasts[f.ID] = f
+	return f, !old, err
+}
+
+func (m *memory) StartRun(_ context.Context, r etf.Run) error {
+	unlock, err := m.lock()
+	defer unlock()
+	m.runs[r.ID] = r
+	return err
+}
+
+func (m *memory) RecordOutcomes(_ context.Context, run string, _ etf.RunCounts, rows []etf.RunETF) error {
+	unlock, err := m.lock()
+	defer unlock()
+	m.rows[run] = append(m.rows[run], rows...)
+	return err
+}
+
+func (m *memory) FinishRun(_ context.Context, run string, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
+	unlock, err := m.lock()
+	defer unlock()
+	if err != nil {
+		return err
+	}
+	r := m.runs[run]
+	r.Status, r.Counts, r.Closed, r.Error = status, counts, closed, reason
+	m.runs[run] = r
+	return nil
+}
+
+func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	var last etf.Session
+	for _, r := range m.runs {
+		if r.Status == etf.RunCompleted && len(r.Symbols) == 0 {
+			last = max(last, r.Session)
+		}
+	}
+	return last, err
+}
+
+// steady is a source that has a bar for every session asked for. Of symbols beginning with BAD the newest is wrong, of
+// those beginning with SLOW the answer takes until it is cancelled.
+type steady struct{}
+
+func (steady) Name() string { return "steady" }
+
+func (steady) Fetch(ctx context.Context, q etf.Query) (etf.Answer, error) {
+	if q.Symbol[:4] == "SLOW" {
+		<-ctx.Done()
+		return etf.Answer{}, ctx.Err()
+	}
+	cal, err := calendar.For(q.Exchange)
+	if err != nil {
+		return etf.Answer{}, err
+	}
+	w := q.Window
+	if w.From.IsZero() {
+		w.From = w.To.AddDays(-90)
+	}
+	a := etf.Answer{Basis: etf.AsTraded, Currency: "USD", Raw: []byte("x"), MediaType: "text/plain"}
+	for _, s := range cal.Sessions(w) {
+		c := etf.Price(100_00000000 + int64(s)%5*10000000)
+		b := etf.Bar{Session: s, Open: c, High: c, Low: c, Close: c, Volume: etf.Shares(int64(1000 + s))}
+		if q.Symbol[:3] == "BAD" && s == q.Window.To {
+			b.Low = 2 * c
+		}
+		a.Bars = append(a.Bars, b)
+	}
+	return a, nil
+}
+
+// last is a model that predicts the last close.
+type last struct{}
+
+func (last) Name() string                            { return "last" }
+func (last) Params() string                          { return "{}" }
+func (last) MinRows() int                            { return 1 }
+func (last) MaxRows() int                            { return 10 }
+func (last) Restore([]byte) (forecast.Fitted, error) { return nil, nil }
+func (last) Fit(_ context.Context, s forecast.Series, _ uint64, _ forecast.Progress) (forecast.Fitted, error) {
+	return fitted(s.Close[len(s.Close)-1]), nil
+}
+
+type fitted float64
+
+func (f fitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) {
+	points := make([]etf.ForecastPoint, len(targets))
+	for i, s := range targets {
+		points[i] = etf.ForecastPoint{Horizon: i + 1, Target: s, Mean: float64(f)}
+		for k := range points[i].Quantiles {
+			points[i].Quantiles[k] = float64(f)
+		}
+	}
+	return points, nil
+}
+
+func (fitted) Diagnostics() map[string]string { return map[string]string{"status": "ok"} }
+func (fitted) MarshalBinary() ([]byte, error) { return nil, nil }
+
+func clock() time.Time { return time.Date(2025, 10, 1, 12, 0, 0, 0, time.UTC) }

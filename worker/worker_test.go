@@ -1,0 +1,411 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/worker"
+	"github.com/etfcast/etfcast/workflows"
+	"github.com/etfcast/etfcast/workflows/start"
+)
+
+// These tests run the assembled workers on a real Temporal server:
+//
+//	bin/devstack run --ephemeral -- go test ./worker
+//
+// in a namespace of their own, so that they don't meet the workers of other tests.
+
+var friday = etf.MustSession("2025-09-26")
+
+var silent = slog.New(slog.DiscardHandler)
+
+// temporal returns a client in a new namespace, or skips.
+func temporal(t *testing.T) client.Client {
+	t.Helper()
+	address := os.Getenv("TEMPORAL_ADDRESS")
+	if address == "" {
+		t.Skip("TEMPORAL_ADDRESS is not set: run under bin/devstack run --ephemeral --")
+	}
+	ctx := context.Background()
+	namespace := fmt.Sprintf("worker-%d-%s", time.Now().UnixNano(), strings.ToLower(t.Name()))
+	options := client.Options{HostPort: address, Namespace: namespace, Logger: sdklog.NewStructuredLogger(silent)}
+	first, err := client.Dial(client.Options{HostPort: address, Logger: options.Logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	// Connect is there before the namespace is: the order of starting does not matter.
+	type connected struct {
+		client.Client
+		err error
+	}
+	waited := make(chan error, 10)
+	got := make(chan connected, 1)
+	go func() {
+		c, err := worker.Connect(ctx, options, silent, func(err error) { waited <- err })
+		got <- connected{c, err}
+	}()
+	if reason := <-waited; reason == nil || etf.KindOf(reason) != etf.KindUnavailable {
+		t.Fatalf("waits for %v", reason)
+	}
+	_, err = first.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := <-got
+	if c.err != nil {
+		t.Fatal(c.err)
+	}
+	t.Cleanup(c.Close)
+	var wg sync.WaitGroup // two processes that start at once
+	for range 2 {
+		wg.Go(func() {
+			if err := worker.EnsureSearchAttributes(ctx, c, namespace, silent); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	return c.Client
+}
+
+// serve runs the workers until the test ends, or stop is called.
+func serve(t *testing.T, c client.Client, m *memory) (stop func(), observed func() map[string]int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done, started := make(chan error, 1), make(chan struct{})
+	var mu sync.Mutex
+	seen := map[string]int{}
+	go func() {
+		done <- worker.Run(ctx, c, worker.Deps{
+			Store: m, Sources: []activities.Source{steady{}}, Models: []activities.Model{last{}}, CodeVersion: "test", Log: silent,
+			Now: clock, Started: func() { close(started) },
+			Observe: func(a worker.Activity) {
+				mu.Lock()
+				defer mu.Unlock()
+				seen[strings.TrimSpace(a.Name+" "+a.Error)]++
+			},
+		}, worker.Options{StopTimeout: 2 * time.Second})
+	}()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	select {
+	case <-started:
+	case err := <-done:
+		t.Fatalf("the workers ended with %v", err)
+	}
+	return stop, func() map[string]int {
+		mu.Lock()
+		defer mu.Unlock()
+		return seen
+	}
+}
+
+func startDaily(t *testing.T, c client.Client, in workflows.DailyInput) client.WorkflowRun {
+	t.Helper()
+	run, err := c.ExecuteWorkflow(context.Background(), start.Daily(in), workflows.DailyWorkflow, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// The whole chain on the real server: every ETF is updated, one is quarantined and waits for a person, the same request
+// again starts nothing, a re-run changes nothing, and the Web UI's texts and search attributes are there.
+func TestDailyOnAServer(t *testing.T) {
+	c := temporal(t)
+	m := newMemory("AAA1", "BAD1", "CCC1")
+	_, observed := serve(t, c, m)
+	ctx := within(t)
+	in := workflows.DailyInput{Exchange: etf.XNYS, Session: friday}
+	run := startDaily(t, c, in)
+	var result workflows.DailyResult
+	if err := run.Get(ctx, &result); err != nil {
+		t.Fatal(err)
+	}
+	if n := result.Counts; n.Updated != 2 || n.Quarantined != 1 || n.Due != 3 || n.Forecasts != 2 {
+		t.Errorf("the counts are %+v", n)
+	}
+	if r := m.run(in.Run()); r.Status != etf.RunCompleted || r.Counts != result.Counts || len(m.rows[in.Run()]) != 3 {
+		t.Errorf("recorded %+v with %d rows", r, len(m.rows[in.Run()]))
+	}
+	if again := startDaily(t, c, in); again.GetRunID() != run.GetRunID() {
+		t.Error("the same request started another run")
+	}
+	in.Attempt = 2
+	if err := startDaily(t, c, in).Get(ctx, &result); err != nil || result.Counts.Unchanged != 2 || result.Counts.Forecasts != 0 || m.issued() != 2 {
+		t.Errorf("the re-run ended with %+v, %v", result.Counts, err)
+	}
+	for _, name := range []string{"Fetch", "Validate", "Persist", "Forecast", "BeginRun", "DueETFs", "RecordOutcomes", "FinishRun"} {
+		if observed()[name] == 0 {
+			t.Errorf("%s was not observed: %v", name, observed())
+		}
+	}
+	described, err := c.DescribeWorkflowExecution(ctx, workflows.UpdateID("AAA1", friday), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	attributes := described.GetWorkflowExecutionInfo().GetSearchAttributes().GetIndexedFields()
+	for name, want := range map[string]string{
+		"EtfcastSymbol": `"AAA1"`, "EtfcastExchange": `"XNYS"`, "EtfcastOutcome": `"unchanged"`, "EtfcastRun": `"daily:XNYS:2025-09-26:rerun-2"`, "EtfcastSession": `"2025-09-26T00:00:00Z"`,
+	} {
+		if got := string(attributes[name].GetData()); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+	if summary := string(described.GetExecutionConfig().GetUserMetadata().GetSummary().GetData()); summary != `"AAA1 XNYS 2025-09-26"` {
+		t.Errorf("the update's summary is %s", summary)
+	}
+	decide(t, c, m)
+}
+
+// decide finds the quarantined row's finding and rejects it.
+func decide(t *testing.T, c client.Client, m *memory) {
+	t.Helper()
+	ctx := within(t)
+	id := ""
+	m.mu.Lock()
+	for _, f := range m.findings {
+		if f.Symbol == "BAD1" && f.Severity == etf.Fault {
+			id = f.ID
+		}
+	}
+	m.mu.Unlock()
+	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: workflows.FindingID(id), UpdateName: workflows.DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
+		Args: []any{workflows.Decision{Decision: etf.Reject, By: "jo", Why: "low above high"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var finding etf.Finding
+	if err := handle.Get(ctx, &finding); err != nil || finding.Decision != etf.Reject || finding.By != "jo" {
+		t.Errorf("the decision was answered %+v, %v", finding, err)
+	}
+}
+
+// Three sessions are due and the API has started the second one first: each runs exactly once, in order.
+func TestTickOnAServer(t *testing.T) {
+	c := temporal(t)
+	m := newMemory("AAA1")
+	m.runs["daily:XNYS:2025-09-23"] = etf.Run{Session: friday - 3, Status: etf.RunCompleted}
+	serve(t, c, m)
+	ctx := within(t)
+	thursday := workflows.DailyInput{Exchange: etf.XNYS, Session: friday - 1}
+	if err := startDaily(t, c, thursday).Get(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	m.mu.Lock()
+	r := m.runs[thursday.Run()]
+	r.Status = etf.RunRunning // as if its record had not arrived: Temporal knows better
+	m.runs[thursday.Run()] = r
+	m.mu.Unlock()
+	in := workflows.TickInput{Exchange: etf.XNYS, Nominal: time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC)}
+	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.TickID(etf.XNYS), TaskQueue: workflows.TaskQueue}, workflows.TickWorkflow, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var result workflows.TickResult
+	if err := run.Get(ctx, &result); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, s := range result.Sessions {
+		told = append(told, fmt.Sprintf("%s %s %t", s.Session, s.Status, s.Elsewhere))
+	}
+	if got := strings.Join(told, ", "); got != "2025-09-24 completed false, 2025-09-25 completed true, 2025-09-26 completed false" {
+		t.Errorf("the Tick says %s", got)
+	}
+	if m.issued() != 3 {
+		t.Errorf("%d forecasts for three sessions", m.issued())
+	}
+}
+
+// A cancelled run's fetch under way is cancelled too, and everything is recorded.
+func TestCancelOnAServer(t *testing.T) {
+	c := temporal(t)
+	m := newMemory("AAA1", "SLOW1")
+	serve(t, c, m)
+	ctx := within(t)
+	in := workflows.DailyInput{Exchange: etf.XNYS, Session: friday}
+	run := startDaily(t, c, in)
+	for m.issued() == 0 {
+		waitABit(t, ctx)
+	}
+	if err := c.CancelWorkflow(ctx, run.GetID(), run.GetRunID()); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Get(ctx, nil); err == nil {
+		t.Error("the cancelled run completed")
+	}
+	described, err := c.DescribeWorkflowExecution(ctx, run.GetID(), "")
+	if err != nil || described.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED {
+		t.Errorf("the run is %s, %v", described.GetWorkflowExecutionInfo().GetStatus(), err)
+	}
+	if r := m.run(in.Run()); r.Status != etf.RunCancelled || r.Counts.Cancelled != 1 || r.Counts.Updated != 1 {
+		t.Errorf("recorded %+v", r)
+	}
+	if again := startDaily(t, c, in); again.GetRunID() == run.GetRunID() {
+		t.Error("a cancelled run is not started again")
+	}
+}
+
+// The database goes away and comes back while a run is under way, and the workers are stopped and started again.
+func TestRestartOnAServer(t *testing.T) {
+	c := temporal(t)
+	m := newMemory("AAA1", "BBB1", "CCC1")
+	m.setDown(true)
+	stop, observed := serve(t, c, m)
+	ctx := within(t)
+	in := workflows.DailyInput{Exchange: etf.XNYS, Session: friday}
+	run := startDaily(t, c, in)
+	for observed()["BeginRun Unavailable"] == 0 {
+		waitABit(t, ctx)
+	}
+	stop()
+	m.setDown(false)
+	serve(t, c, m)
+	var result workflows.DailyResult
+	if err := run.Get(ctx, &result); err != nil || result.Counts.Updated != 3 {
+		t.Errorf("got %+v, %v", result, err)
+	}
+}
+
+// waitABit lets a condition be looked at again.
+func waitABit(t *testing.T, ctx context.Context) {
+	t.Helper()
+	select {
+	case <-ctx.Done():
+		t.Fatal("it did not happen within a minute")
+	case <-time.After(20 * time.Millisecond):
+	}
+}
+
+func TestPollersOnAServer(t *testing.T) {
+	c := temporal(t)
+	ctx := within(t)
+	queues := worker.Queues([]string{"steady"})
+	report, err := worker.Pollers(ctx, c, queues, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range report {
+		if q.Served() {
+			t.Errorf("without workers %+v", q)
+		}
+	}
+	serve(t, c, newMemory())
+	for served := 0; served < len(queues); {
+		waitABit(t, ctx)
+		if report, err = worker.Pollers(ctx, c, queues, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		served = 0
+		for _, q := range report {
+			if q.Served() {
+				served++
+			}
+		}
+	}
+}
+
+func TestRunStatus(t *testing.T) {
+	for s, want := range map[enumspb.WorkflowExecutionStatus]etf.RunStatus{
+		enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED: etf.RunCompleted, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED: etf.RunFailed,
+		enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED: etf.RunCancelled, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED: etf.RunTerminated,
+		enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: etf.RunTimedOut, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING: etf.RunRunning,
+		enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW: etf.RunRunning,
+	} {
+		if got, ended := worker.RunStatus(s); got != want || ended != (want != etf.RunRunning) {
+			t.Errorf("%s is %s, ended %t", s, got, ended)
+		}
+	}
+}
+
+func TestRetry(t *testing.T) {
+	var told []string
+	tell := func(err error) { told = append(told, fmt.Sprint(err)) }
+	n := 0
+	err := worker.Retry(context.Background(), silent, tell, func(context.Context) error {
+		if n++; n < 3 {
+			return &etf.Error{Kind: etf.KindUnavailable, Message: "not yet"}
+		}
+		return nil
+	})
+	if err != nil || n != 3 || strings.Join(told, ",") != "not yet,<nil>" {
+		t.Errorf("ended with %v after %d tries, told %v", err, n, told)
+	}
+	n = 0
+	err = worker.Retry(context.Background(), silent, tell, func(context.Context) error {
+		n++
+		return &etf.Error{Kind: etf.KindDenied, Message: "never"}
+	})
+	if etf.KindOf(err) != etf.KindDenied || n != 1 {
+		t.Errorf("ended with %v after %d tries", err, n)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	err = worker.Retry(ctx, silent, func(error) { cancel() }, func(context.Context) error {
+		return &etf.Error{Kind: etf.KindUnavailable, Message: "not yet", Err: serviceerror.NewUnavailable("x")}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestRunNeedsItsDeps(t *testing.T) {
+	if err := worker.Run(context.Background(), nil, worker.Deps{}, worker.Options{}); etf.KindOf(err) != etf.KindInvalid {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	o := worker.Options{Cores: 2}
+	if s := o.Fit(); s.MaxConcurrentActivityExecutionSize != 2 || !s.DisableWorkflowWorker {
+		t.Errorf("fits: %+v", s)
+	}
+	if s := o.Source("yahoo"); s.TaskQueueActivitiesPerSecond != 2 || !s.DisableWorkflowWorker {
+		t.Errorf("yahoo: %v a second", s.TaskQueueActivitiesPerSecond)
+	}
+	if s := o.Source("file"); s.TaskQueueActivitiesPerSecond != 0 {
+		t.Errorf("file: %v a second", s.TaskQueueActivitiesPerSecond)
+	}
+	if s := (worker.Options{SourceRates: map[string]float64{"yahoo": 0.5}}).Source("yahoo"); s.TaskQueueActivitiesPerSecond != 0.5 {
+		t.Errorf("yahoo: %v a second", s.TaskQueueActivitiesPerSecond)
+	}
+	if s := o.Main(); s.DisableWorkflowWorker || s.WorkerStopTimeout <= 0 || s.TaskQueueActivitiesPerSecond != 0 {
+		t.Errorf("main: %+v", s)
+	}
+}
