@@ -49,7 +49,7 @@ type Temporal interface {
 	Execution(ctx context.Context, workflowID string) (Execution, error)
 	// DailyStatus asks a daily run where it stands. It needs a worker: without one it is KindUnavailable.
 	DailyStatus(ctx context.Context, workflowID string) (workflows.DailyStatus, error)
-	// Cancel asks a running workflow to stop.
+	// Cancel asks a running workflow to stop. Of one that has ended the server may say nothing or KindNotFound.
 	Cancel(ctx context.Context, workflowID string) error
 
 	Schedule(ctx context.Context, id string) (Schedule, error)
