@@ -164,7 +164,8 @@ func (s *Store) known(ctx context.Context, id uint32, staged []etf.Bar, initial 
 	for _, b := range staged {
 		first, last = min(first, b.Session), max(last, b.Session)
 	}
-	newest, err := s.newestGood(ctx, id, last, 2*knownBefore)
+	limit := knownBefore + min(len(staged), knownBefore)
+	newest, err := s.newestGood(ctx, id, last, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +174,8 @@ func (s *Store) known(ctx context.Context, id uint32, staged []etf.Bar, initial 
 		within++
 	}
 	before := newest[within:]
-	if within > knownBefore {
-		within = knownBefore
+	within = min(within, knownBefore)
+	if len(before) < knownBefore && len(newest) == limit {
 		if before, err = s.newestGood(ctx, id, first-1, knownBefore); err != nil {
 			return nil, err
 		}

@@ -25,8 +25,7 @@ CREATE TABLE IF NOT EXISTS fetches (
     result_version    BIGINT        NOT NULL DEFAULT 0,
     result_writer     CHAR(32)      NOT NULL DEFAULT '',
     result_known_from DATETIME(6)   NULL,
-    PRIMARY KEY (id),
-    KEY fetches_etf (etf_id, fetched_at)
+    PRIMARY KEY (id)
 ) DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
 
 CREATE TABLE IF NOT EXISTS fetch_bodies (

@@ -1,0 +1,231 @@
+// Command store measures how fast Persist stores new and unchanged rows on a real MySQL server, against LOAD DATA LOCAL
+// of the same rows into an empty table of the same columns and primary key. It owns no SQL of the store: it goes the road
+// of a fetch (SaveFetch, SaveFindings, Persist). Progress goes to standard error, one line of JSON to standard output.
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/etf"
+)
+
+const variable = "ETFCAST_TEST_MYSQL_DSN"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench-store:", err)
+		os.Exit(1)
+	}
+}
+
+type figures struct {
+	Rows          float64 `json:"rows_per_s"`           // Persist of new rows, staging included
+	Unchanged     float64 `json:"unchanged_rows_per_s"` // Persist of the same rows again
+	LoadData      float64 `json:"load_data_rows_per_s"`
+	Ratio         float64 `json:"ratio"` // Rows / LoadData
+	N             int     `json:"rows"`
+	Batch         int     `json:"rows_per_transaction"`
+	ServerVersion string  `json:"server"`
+}
+
+func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("bench-store", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	n := flags.Int("rows", 250_000, "rows in all")
+	batch := flags.Int("batch", 5_000, "rows a transaction")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *batch < 1 || *n < *batch || *n%*batch != 0 {
+		return fmt.Errorf("-rows %d is not a multiple of -batch %d", *n, *batch)
+	}
+	dsn := env(variable)
+	if dsn == "" {
+		return fmt.Errorf("%s is not set; start the servers with: eval \"$(scripts/test-databases.sh start)\"", variable)
+	}
+	place, err := newDatabase(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer place.drop()
+	store, err := db.Open(place.dsn, db.Options{Variable: variable})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	about, err := store.Capabilities(ctx)
+	if err != nil {
+		return err
+	}
+	if !about.LocalInfile {
+		return fmt.Errorf("the server refuses LOAD DATA LOCAL; start it with --local-infile=1")
+	}
+	fmt.Fprintf(stderr, "%s %s: %d rows in transactions of %d\n", about.Server, about.Version, *n, *batch)
+	series := makeSeries(*n / *batch, *batch)
+	for _, s := range series {
+		if _, _, err := store.CreateETF(ctx, etf.ETF{Symbol: s.symbol, Exchange: etf.XNYS, Currency: "USD",
+			Sources: []etf.SourceRef{{Name: "simulated", Ref: string(s.symbol)}}}); err != nil {
+			return err
+		}
+	}
+	f := figures{N: *n, Batch: *batch, ServerVersion: about.Server + " " + about.Version}
+	before, err := place.loadData(ctx, series, *n)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "LOAD DATA LOCAL:    %8.0f rows/s\n", before)
+	if f.Rows, err = persistAll(ctx, store, series, *n, true, stderr); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Persist, all new:   %8.0f rows/s\n", f.Rows)
+	if f.Unchanged, err = persistAll(ctx, store, series, *n, false, stderr); err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "Persist, unchanged: %8.0f rows/s\n", f.Unchanged)
+	// The yardstick is measured on both sides of what it measures, so that a machine that grows busier or quieter
+	// meanwhile counts for both.
+	after, err := place.loadData(ctx, series, *n)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stderr, "LOAD DATA LOCAL:    %8.0f rows/s\n", after)
+	f.LoadData = (before + after) / 2
+	f.Ratio = f.Rows / f.LoadData
+	return json.NewEncoder(stdout).Encode(f)
+}
+
+// series is one ETF's history, one transaction's worth of rows.
+type series struct {
+	symbol etf.Symbol
+	bars   []etf.Bar
+}
+
+// makeSeries makes whole histories: consecutive days, as the rows' dates do not matter here.
+func makeSeries(etfs, rows int) []series {
+	list := make([]series, etfs)
+	first := etf.MustSession("2000-01-03")
+	for i := range list {
+		bars := make([]etf.Bar, rows)
+		for j := range bars {
+			base := etf.Price(100_00000000 + int64((i*31+j*17)%9973)*1_230000)
+			bars[j] = etf.Bar{
+				Session: first.AddDays(j), Open: base, High: base + 1_50000000, Low: base - 75000000,
+				Close: base + 12345678, AdjClose: base - 1_00000001, Volume: etf.Shares(int64(1_000_000 + i + j)),
+			}
+		}
+		list[i] = series{symbol: etf.Symbol(fmt.Sprintf("BENCH%04d", i)), bars: bars}
+	}
+	return list
+}
+
+// persistAll stores every series by the road of a fetch and checks that the rows were what they should be.
+func persistAll(ctx context.Context, store *db.Store, list []series, n int, fresh bool, stderr io.Writer) (float64, error) {
+	start := time.Now()
+	var saving, judging time.Duration
+	for _, s := range list {
+		id := newID()
+		now := time.Now()
+		lap := now
+		if err := store.SaveFetch(ctx, etf.Fetch{
+			ID: id, Symbol: s.symbol, Source: "simulated", Basis: etf.AsTraded, Rows: len(s.bars), FetchedAt: now,
+			Window: etf.Window{From: s.bars[0].Session, To: s.bars[len(s.bars)-1].Session},
+		}, etf.Answer{Bars: s.bars}); err != nil {
+			return 0, err
+		}
+		saving += time.Since(lap)
+		lap = time.Now()
+		if err := store.SaveFindings(ctx, id, nil, make([]etf.Verdict, len(s.bars))); err != nil {
+			return 0, err
+		}
+		judging += time.Since(lap)
+		p, err := store.Persist(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		if want := len(s.bars); (fresh && p.New != want) || (!fresh && p.Unchanged != want) {
+			return 0, fmt.Errorf("%s: %+v for %d rows", s.symbol, p, want)
+		}
+	}
+	took := time.Since(start)
+	fmt.Fprintf(stderr, "  staging %.1f s, verdicts %.1f s, persisting %.1f s\n",
+		saving.Seconds(), judging.Seconds(), (took - saving - judging).Seconds())
+	return float64(n) / took.Seconds(), nil
+}
+
+// database is a database of this run's own.
+type database struct {
+	admin *sql.DB
+	name  string
+	dsn   string
+}
+
+func newDatabase(ctx context.Context, serverDSN string) (*database, error) {
+	cfg, err := mysql.ParseDSN(serverDSN)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a DSN; write user:password@tcp(host:port)/", variable)
+	}
+	d := &database{name: fmt.Sprintf("etfcast_test_%d_%s", time.Now().Unix(), newID()[:10])}
+	cfg.DBName = d.name
+	d.dsn = cfg.FormatDSN()
+	if err := db.Migrate(ctx, d.dsn, db.MigrateOptions{Variable: variable}); err != nil {
+		return nil, err
+	}
+	d.admin, err = sql.Open("mysql", d.dsn)
+	return d, err
+}
+
+func (d *database) drop() {
+	_, _ = d.admin.Exec("DROP DATABASE " + d.name)
+	_ = d.admin.Close()
+}
+
+// loadData is the yardstick: one LOAD DATA LOCAL, one transaction, from memory.
+func (d *database) loadData(ctx context.Context, list []series, n int) (float64, error) {
+	for _, statement := range []string{"DROP TABLE IF EXISTS yardstick", "CREATE TABLE yardstick LIKE bars"} {
+		if _, err := d.admin.ExecContext(ctx, statement); err != nil {
+			return 0, err
+		}
+	}
+	var lines bytes.Buffer
+	fetch := newID()
+	for i, s := range list {
+		for _, b := range s.bars {
+			fmt.Fprintf(&lines, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\tas_traded\tsimulated\t%s\t0\t1\t2025-01-02 03:04:05.000000\n",
+				i+1, b.Session, b.Open, b.High, b.Low, b.Close, b.AdjClose, b.Volume, fetch)
+		}
+	}
+	mysql.RegisterReaderHandler("bench-store", func() io.Reader { return &lines })
+	defer mysql.DeregisterReaderHandler("bench-store")
+	start := time.Now()
+	result, err := d.admin.ExecContext(ctx, "LOAD DATA LOCAL INFILE 'Reader::bench-store' INTO TABLE yardstick CHARACTER SET ascii")
+	if err != nil {
+		return 0, err
+	}
+	took := time.Since(start)
+	if loaded, err := result.RowsAffected(); err != nil || loaded != int64(n) {
+		return 0, fmt.Errorf("LOAD DATA LOCAL loaded %d of %d rows (%v)", loaded, n, err)
+	}
+	return float64(n) / took.Seconds(), nil
+}
+
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}
