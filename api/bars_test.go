@@ -197,7 +197,7 @@ func TestBarsCSVFailures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer quietly(resp.Body)
 	if data, err := io.ReadAll(resp.Body); !errors.Is(err, io.ErrUnexpectedEOF) || resp.StatusCode != http.StatusOK {
 		t.Errorf("status %d, %d bytes and error %v; want an unexpected EOF", resp.StatusCode, len(data), err)
 	}

@@ -17,7 +17,7 @@ const csvChunk = 64 << 10
 
 // barsCSV answers with bars as CSV, sent as they are read: the memory it takes does not depend on their number.
 type barsCSV struct {
-	ctx    context.Context //nolint:containedctx // the generated interface hands none to the answer
+	ctx    context.Context // the generated interface hands none to the answer
 	store  Store
 	symbol etf.Symbol
 	window etf.Window

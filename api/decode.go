@@ -69,7 +69,7 @@ func (d *strictDecoder) value(path string, raw json.RawMessage, into reflect.Val
 		into.Set(reflect.New(into.Type().Elem()))
 		into = into.Elem()
 	}
-	wanted, opens := "", ""
+	var wanted, opens string
 	switch into.Kind() {
 	case reflect.Struct:
 		wanted, opens = "an object", "{"

@@ -2,6 +2,7 @@ package api
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -33,8 +34,34 @@ var loadDocument = sync.OnceValues(func() (*document, error) {
 	if err != nil {
 		return nil, etf.Wrap(etf.KindInternal, err, "write openapi.json")
 	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return nil, etf.Wrap(etf.KindInternal, err, "read openapi.json back")
+	}
+	withoutGoTypes(tree)
+	if text, err = json.Marshal(tree); err != nil {
+		return nil, etf.Wrap(etf.KindInternal, err, "write openapi.json again")
+	}
 	return &document{spec, text}, nil
 })
+
+// withoutGoTypes drops the notes to our own generator: a client's generator would follow them to types it has not got.
+func withoutGoTypes(tree any) {
+	switch t := tree.(type) {
+	case map[string]any:
+		for name, value := range t {
+			if strings.HasPrefix(name, "x-go-") {
+				delete(t, name)
+				continue
+			}
+			withoutGoTypes(value)
+		}
+	case []any:
+		for _, value := range t {
+			withoutGoTypes(value)
+		}
+	}
+}
 
 // register adds the pages that are not JSON made from a schema.
 func (d *document) register(e *echo.Echo) {

@@ -119,6 +119,9 @@ func init() {
 	}
 }
 
+// quietly closes what is done with: nothing can be made of an error then.
+func quietly(c io.Closer) { _ = c.Close() }
+
 // answer is a response read whole.
 type answer struct {
 	status int
@@ -162,7 +165,7 @@ func (f *fixture) do(r *http.Request) answer {
 	if err != nil {
 		f.t.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}
-	defer resp.Body.Close()
+	defer quietly(resp.Body)
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
 		f.t.Fatalf("%s %s: reading the answer: %v", r.Method, r.URL, err)

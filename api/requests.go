@@ -162,7 +162,7 @@ func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 func recovered(next echo.HandlerFunc, c echo.Context) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler { //nolint:errorlint // a panic's value, compared as net/http does
+			if v == http.ErrAbortHandler {
 				panic(v)
 			}
 			err = &panicError{v, debug.Stack()}

@@ -40,7 +40,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
+		quietly(resp.Body)
 		if resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") != tc.allow {
 			t.Errorf("%s %s: %d, Allow %q, want %q", tc.method, tc.path, resp.StatusCode, resp.Header.Get("Allow"), tc.allow)
 		}
@@ -83,7 +83,7 @@ func TestHead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp.Body.Close()
+	quietly(resp.Body)
 	if resp.StatusCode != http.StatusNotFound {
 		t.Errorf("HEAD of an unknown ETF: %d", resp.StatusCode)
 	}
@@ -120,7 +120,7 @@ func (f *fixture) raw(write func(io.Writer) error) (status int, closed bool, bod
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	defer conn.Close()
+	defer quietly(conn)
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	if err := write(conn); err != nil {
 		f.t.Fatalf("sending: %v", err)
@@ -129,7 +129,7 @@ func (f *fixture) raw(write func(io.Writer) error) (status int, closed bool, bod
 	if err != nil {
 		f.t.Fatalf("no answer: %v", err)
 	}
-	defer resp.Body.Close()
+	defer quietly(resp.Body)
 	body, err = io.ReadAll(resp.Body)
 	if err != nil {
 		f.t.Fatalf("half an answer: %v", err)
@@ -239,7 +239,7 @@ func TestEndlessBodyIsCut(t *testing.T) {
 	}
 	// The client may see the answer or the cut.
 	if err == nil {
-		resp.Body.Close()
+		quietly(resp.Body)
 		if resp.StatusCode != http.StatusRequestEntityTooLarge {
 			t.Errorf("status %d", resp.StatusCode)
 		}
@@ -353,7 +353,7 @@ func TestServeStopsCleanly(t *testing.T) {
 			got <- result{err: err}
 			return
 		}
-		defer resp.Body.Close()
+		defer quietly(resp.Body)
 		body, err := io.ReadAll(resp.Body)
 		got <- result{string(body), err}
 	}()
@@ -368,7 +368,7 @@ func TestServeStopsCleanly(t *testing.T) {
 	}
 	var d net.Dialer
 	if conn, err := d.DialContext(t.Context(), "tcp", listener.Addr().String()); err == nil {
-		conn.Close()
+		quietly(conn)
 		t.Error("the listener is still open")
 	}
 }
