@@ -355,16 +355,6 @@ func (p *process) startRun(request map[string]any) string {
 	return header.Get("Location")
 }
 
-func (p *process) run(location string) runAnswer {
-	p.t.Helper()
-	var r runAnswer
-	raw, _ := p.must(http.MethodGet, location, nil, http.StatusOK)
-	if err := json.Unmarshal(raw, &r); err != nil {
-		p.t.Fatal(err)
-	}
-	return r
-}
-
 // waitRun waits until the run has ended.
 func (p *process) waitRun(location string) runAnswer {
 	p.t.Helper()
@@ -417,7 +407,6 @@ func (s *stack) marketRows(t *testing.T, symbols []etf.Symbol, p *process) []str
 			seen[b.Session] = true
 			rows = append(rows, fmt.Sprint(symbol, " ", b.Session, " ", b.Open, " ", b.High, " ", b.Low, " ", b.Close, " ", b.Volume, " ", b.Basis, " ", b.Source, " ", b.Quarantined, " v", b.DataVersion))
 		}
-		var f etf.Forecast
 		raw, _ = p.must(http.MethodGet, "/v1/etfs/"+string(symbol)+"/forecasts/latest", nil, http.StatusOK)
 		var view struct {
 			Model  string          `json:"model"`
@@ -427,7 +416,6 @@ func (s *stack) marketRows(t *testing.T, symbols []etf.Symbol, p *process) []str
 		if err := json.Unmarshal(raw, &view); err != nil {
 			t.Fatal(err)
 		}
-		_ = f
 		rows = append(rows, fmt.Sprint(symbol, " ", view.Model, " ", view.Origin, " ", string(view.Points)))
 	}
 	return rows

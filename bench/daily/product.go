@@ -22,7 +22,8 @@ import (
 // productRun runs the session with the real binary and returns ETFs per second and the process's peak memory in MB.
 func productRun(ctx context.Context, c client.Client, binary string, session etf.Session, etfs int) (rate, rss float64, err error) {
 	log := &output{started: make(chan struct{})}
-	cmd := exec.Command(binary, "up", "--listen", "127.0.0.1:0")
+	cmd := exec.CommandContext(ctx, binary, "up", "--listen", "127.0.0.1:0")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = os.Environ()
 	if err := cmd.Start(); err != nil {

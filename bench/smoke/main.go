@@ -57,7 +57,7 @@ func smoke(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer server.stop()
+	defer func() { _ = server.stop() }()
 	ready := time.Since(began)
 	fmt.Fprintf(os.Stderr, "ready after %.1f s at %s\n", ready.Seconds(), server.base)
 

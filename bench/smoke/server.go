@@ -35,7 +35,8 @@ func startServer(ctx context.Context, binary, fileDir string) (*server, error) {
 		return nil, err
 	}
 	s := &server{base: "http://" + port, done: make(chan error, 1)}
-	s.cmd = exec.Command(binary, "up", "--listen", port)
+	s.cmd = exec.CommandContext(ctx, binary, "up", "--listen", port)
+	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGINT) }
 	s.cmd.Stdout, s.cmd.Stderr = s, s
 	s.cmd.Env = os.Environ()
 	if fileDir != "" {

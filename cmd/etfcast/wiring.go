@@ -80,7 +80,7 @@ func (a *app) newProcess(s serverSettings, log *slog.Logger) (*process, error) {
 		note(err)
 	}
 	if len(problems) == 0 {
-		p.listener, err = net.Listen("tcp", s.listen)
+		p.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", s.listen)
 		if err != nil {
 			err = &etf.Error{Kind: etf.KindInvalid, Field: "listen", Message: "can't listen on " + s.listen, Err: err, Remedy: "choose another address with --listen"}
 		}
