@@ -51,8 +51,7 @@ type FetchResult struct {
 // The fetch's ID is a hash of the workflow run and the activity, the same for every attempt: an attempt that finds
 // an earlier one's answer stored returns that, so that one fetch is one answer however often it was tried.
 func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error) {
-	stop := keepAlive(ctx)
-	defer stop()
+	defer keepAlive(ctx)()
 	info := activity.GetInfo(ctx)
 	id := fetchID(info.WorkflowExecution.RunID, info.ActivityID)
 	if info.Attempt > 1 {

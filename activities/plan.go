@@ -35,6 +35,7 @@ type SessionsDueResult struct {
 // whole exchange, oldest first. Where no run has ever completed, only the last closed session is due: an ETF's
 // first update brings its history anyway.
 func (a *Planning) SessionsDue(ctx context.Context, in SessionsDueInput) (SessionsDueResult, error) {
+	defer keepAlive(ctx)()
 	cal, err := calendar.For(in.Exchange)
 	if err != nil {
 		return SessionsDueResult{}, fail(ctx, err)
@@ -85,6 +86,7 @@ type DueETFsResult struct {
 
 // DueETFs returns a page of the exchange's ETFs. A symbol that is not registered is TypeNotFound and named.
 func (a *Planning) DueETFs(ctx context.Context, in DueETFsInput) (DueETFsResult, error) {
+	defer keepAlive(ctx)()
 	etfs, err := a.Registry.Due(ctx, in.Exchange, in.Symbols, in.After, in.Limit)
 	if err != nil {
 		return DueETFsResult{}, fail(ctx, err)
@@ -109,8 +111,7 @@ type AwaitRunResult struct {
 // AwaitRun waits until a run that somebody else started has ended, however it ended. A workflow can wait for its
 // own children only; this is for the others. It heartbeats, and a repeat just waits on.
 func (a *Planning) AwaitRun(ctx context.Context, in AwaitRunInput) (AwaitRunResult, error) {
-	stop := keepAlive(ctx)
-	defer stop()
+	defer keepAlive(ctx)()
 	status, err := a.Watcher.AwaitEnd(ctx, in.WorkflowID)
 	if err != nil {
 		return AwaitRunResult{}, fail(ctx, err)

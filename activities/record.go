@@ -28,6 +28,7 @@ type BeginRunResult struct {
 // BeginRun records that a run has started and looks the session up: a day on which the exchange does not trade is
 // an answer, a session that has not closed yet an error (TypeInvalid). The run's ID is the idempotency key.
 func (a *Recording) BeginRun(ctx context.Context, in BeginRunInput) (BeginRunResult, error) {
+	defer keepAlive(ctx)()
 	cal, err := calendar.For(in.Run.Exchange)
 	if err != nil {
 		return BeginRunResult{}, fail(ctx, err)
@@ -62,6 +63,7 @@ type RecordOutcomesInput struct {
 
 // RecordOutcomes adds or replaces the run's rows of these ETFs. A repeat changes nothing.
 func (a *Recording) RecordOutcomes(ctx context.Context, in RecordOutcomesInput) error {
+	defer keepAlive(ctx)()
 	return fail(ctx, a.Store.RecordOutcomes(ctx, in.Run, in.Counts, in.ETFs))
 }
 
@@ -76,5 +78,6 @@ type FinishRunInput struct {
 
 // FinishRun records how a run ended. A repeat changes nothing.
 func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) error {
+	defer keepAlive(ctx)()
 	return fail(ctx, a.Store.FinishRun(ctx, in.Run, in.Status, in.Counts, in.Closed, in.Reason))
 }

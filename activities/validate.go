@@ -52,6 +52,7 @@ const (
 // Validate applies every rule to the rows a fetch staged and stores the findings and each row's verdict. Findings'
 // IDs follow from the fetch, so a repeat changes nothing.
 func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateResult, error) {
+	defer keepAlive(ctx)()
 	staged, err := a.Fetches.Staged(ctx, in.Fetch)
 	if err != nil {
 		return ValidateResult{}, fail(ctx, err)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -53,7 +54,8 @@ func errorType(err error) string {
 	if err == nil {
 		return ""
 	}
-	if app, ok := err.(*temporal.ApplicationError); ok && app.Type() != "" {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) && app.Type() != "" {
 		return app.Type()
 	}
 	return "other"

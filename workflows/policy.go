@@ -28,6 +28,9 @@ const (
 	// maxTickSessions bounds one Tick run; what is beyond it continues as new.
 	maxTickSessions = 60
 
+	// heartbeatTimeout is how soon an activity of a worker that was killed is noticed and tried elsewhere.
+	heartbeatTimeout = 20 * time.Second
+
 	// detailsEvery is how often current details are rendered at most.
 	detailsEvery = 5 * time.Second
 
@@ -60,6 +63,7 @@ func storePolicy(summary string) workflow.ActivityOptions {
 		TaskQueue:              TaskQueue,
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		StartToCloseTimeout:    2 * time.Minute,
+		HeartbeatTimeout:       heartbeatTimeout,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
 		},
@@ -77,7 +81,7 @@ func fetchPolicy(source, summary string) workflow.ActivityOptions {
 		ScheduleToStartTimeout: 4 * time.Hour,
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		StartToCloseTimeout:    5 * time.Minute, // a whole history, slowly
-		HeartbeatTimeout:       30 * time.Second,
+		HeartbeatTimeout:       heartbeatTimeout,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: 2 * time.Second, BackoffCoefficient: 3, MaximumInterval: 2 * time.Minute,
 		},
@@ -91,7 +95,7 @@ func fitPolicy(summary string) workflow.ActivityOptions {
 		TaskQueue:              FitTaskQueue,
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		StartToCloseTimeout:    15 * time.Minute,
-		HeartbeatTimeout:       30 * time.Second,
+		HeartbeatTimeout:       heartbeatTimeout,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
 		},
@@ -106,7 +110,7 @@ func watchPolicy(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:           TaskQueue,
 		StartToCloseTimeout: 24 * time.Hour,
-		HeartbeatTimeout:    time.Minute,
+		HeartbeatTimeout:    heartbeatTimeout,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute,
 		},

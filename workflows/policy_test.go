@@ -24,6 +24,9 @@ func TestPoliciesWaitAndEnd(t *testing.T) {
 		if p.StartToCloseTimeout <= 0 || p.StartToCloseTimeout > 15*time.Minute {
 			t.Errorf("%s lets one attempt take %s", name, p.StartToCloseTimeout)
 		}
+		if p.HeartbeatTimeout <= 0 || p.HeartbeatTimeout > 30*time.Second {
+			t.Errorf("a killed worker's %s is missed after %s", name, p.HeartbeatTimeout)
+		}
 		if p.Summary == "" {
 			t.Errorf("%s drops the summary", name)
 		}

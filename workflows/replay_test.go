@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"bytes"
 	"compress/gzip"
 	"os"
 	"path/filepath"
@@ -64,12 +65,11 @@ func TestChangedWorkflowDoesNotReplay(t *testing.T) {
 
 func read(t *testing.T, file string) *historypb.History {
 	t.Helper()
-	f, err := os.Open(file)
+	zipped, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	zip, err := gzip.NewReader(f)
+	zip, err := gzip.NewReader(bytes.NewReader(zipped))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"flag"
@@ -125,12 +126,8 @@ func save(ctx context.Context, c client.Client, r recorded, path string) (events
 	if err != nil {
 		return 0, 0, err
 	}
-	file, err := os.Create(path)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer file.Close()
-	zip, err := gzip.NewWriterLevel(file, gzip.BestCompression)
+	var zipped bytes.Buffer
+	zip, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -140,5 +137,5 @@ func save(ctx context.Context, c client.Client, r recorded, path string) (events
 	if err := zip.Close(); err != nil {
 		return 0, 0, err
 	}
-	return len(history.Events), size, file.Close()
+	return len(history.Events), size, os.WriteFile(path, zipped.Bytes(), 0o644)
 }
