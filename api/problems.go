@@ -139,7 +139,7 @@ func classify(err error) (problemClass, []*etf.Error) {
 	case etf.KindConflict:
 		return problemConflict, causes
 	case etf.KindUnavailable:
-		return problemUnavailable, causes
+		return problemUnavailable, []*etf.Error{unavailable(causes[0])}
 	case etf.KindRateLimited:
 		return problemRate, causes
 	case etf.KindDenied:
@@ -147,6 +147,16 @@ func classify(err error) (problemClass, []*etf.Error) {
 		return problemUnavailable, []*etf.Error{{Kind: etf.KindUnavailable, Message: "the database or Temporal refuses this service; /readyz says what it waits for"}}
 	}
 	return problemInternal, nil
+}
+
+// unavailable says that something is out of reach where an adapter only says what it was doing.
+func unavailable(e *etf.Error) *etf.Error {
+	if e.Remedy != "" || e.Err == nil {
+		return e
+	}
+	c := *e
+	c.Message, c.Remedy = e.Message+": what this needs can't be reached", "GET /readyz says what is awaited"
+	return &c
 }
 
 func classifyEcho(e *echo.HTTPError) (problemClass, []*etf.Error) {

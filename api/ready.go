@@ -41,7 +41,7 @@ type namedCheck struct {
 
 func newReadiness(s *Service, queues []string) *readiness {
 	r := &readiness{service: s, checks: []namedCheck{
-		{"database", s.store.Ping},
+		{"database", func(ctx context.Context) error { return ofDatabase(s.store.Ping(ctx)) }},
 		{"schema", s.checkSchema},
 		{"temporal", s.temporal.Check},
 	}}
@@ -51,10 +51,21 @@ func newReadiness(s *Service, queues []string) *readiness {
 	return r
 }
 
+// ofDatabase says what to do about an error of the store, which itself says what it was doing.
+func ofDatabase(err error) error {
+	if err == nil {
+		return nil
+	}
+	if etf.KindOf(err) == etf.KindDenied {
+		return &etf.Error{Kind: etf.KindUnavailable, Message: "the database refuses the user", Remedy: "see that ETFCAST_MYSQL_DSN is right and `etfcast migrate` has run", Err: err}
+	}
+	return &etf.Error{Kind: etf.KindUnavailable, Message: "the database can't be reached", Remedy: "see that it runs and ETFCAST_MYSQL_DSN is right", Err: err}
+}
+
 func (s *Service) checkSchema(ctx context.Context) error {
 	is, wanted, err := s.store.SchemaVersion(ctx)
 	if err != nil {
-		return err
+		return ofDatabase(err)
 	}
 	// A newer schema will do: migrations expand first and contract a release later.
 	if is < wanted {

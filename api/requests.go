@@ -162,7 +162,7 @@ func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 func recovered(next echo.HandlerFunc, c echo.Context) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler {
+			if e, ok := v.(error); ok && errors.Is(e, http.ErrAbortHandler) {
 				panic(v)
 			}
 			err = &panicError{v, debug.Stack()}

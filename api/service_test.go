@@ -27,8 +27,12 @@ func TestReadiness(t *testing.T) {
 		return decode[gen.Readiness](t, a)
 	}
 	f.store.err, f.temporal.err = down, down
-	if got := read(503); fmt.Sprint(got.WaitingFor) != "[database schema temporal pollers:etfcast pollers:etfcast-fit]" || got.Ready {
+	got := read(503)
+	if fmt.Sprint(got.WaitingFor) != "[database schema temporal pollers:etfcast pollers:etfcast-fit]" || got.Ready {
 		t.Errorf("waits for %v", got.WaitingFor)
+	}
+	if !strings.Contains(got.Checks[0].Detail, "ETFCAST_MYSQL_DSN") {
+		t.Errorf("the database's check does not say what to do: %+v", got.Checks[0])
 	}
 	// The answer is kept for a second.
 	f.store.err = nil
@@ -39,7 +43,7 @@ func TestReadiness(t *testing.T) {
 	f.store.schema = 6
 	f.temporal.err = nil
 	f.temporal.pollers["etfcast"] = 1
-	got := read(503)
+	got = read(503)
 	if fmt.Sprint(got.WaitingFor) != "[schema pollers:etfcast-fit]" || !strings.Contains(got.Checks[1].Detail, "version 6") {
 		t.Errorf("waits for %v: %+v", got.WaitingFor, got.Checks)
 	}
@@ -52,6 +56,15 @@ func TestReadiness(t *testing.T) {
 	f.temporal.pollers["etfcast-fit"] = 1
 	if got := read(200); !got.Ready || len(got.WaitingFor) != 0 || !got.Checks[0].Since.Equal(changed) {
 		t.Errorf("ready: %+v", got)
+	}
+}
+
+func TestReadinessSaysWhoIsRefused(t *testing.T) {
+	f := newFixture(t)
+	f.store.err = etf.Wrap(etf.KindDenied, fmt.Errorf("user etfcast@10.0.0.1"), "pinging")
+	got := decode[gen.Readiness](t, f.get("/readyz").want(t, 503))
+	if d := got.Checks[0].Detail; !strings.Contains(d, "refuses") || strings.Contains(d, "10.0.0.1") {
+		t.Errorf("detail %q", d)
 	}
 }
 

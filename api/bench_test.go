@@ -1,0 +1,33 @@
+package api
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// BenchmarkBars answers 10,000 bars of a store in memory: what the API itself costs.
+func BenchmarkBars(b *testing.B) {
+	f := &fixture{store: newFakeStore()}
+	f.register(etf.XNYS, "SPY")
+	f.storeBars("SPY", 10_000)
+	handler, err := New(Deps{Service: NewService(ServiceDeps{Store: f.store})})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, media := range []string{mediaJSON, mediaCSV} {
+		b.Run(media, func(b *testing.B) {
+			for b.Loop() {
+				r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/v1/etfs/SPY/bars?limit=10000", nil)
+				r.Header.Set("Accept", media)
+				w := httptest.NewRecorder()
+				handler.ServeHTTP(w, r)
+				if w.Code != http.StatusOK {
+					b.Fatal(w.Body)
+				}
+			}
+		})
+	}
+}
