@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -66,8 +67,16 @@ func (t terminal) suspendWith(child int) {
 	if !isStopped(child) {
 		return
 	}
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, syscall.SIGCONT)
+	defer signal.Stop(continued)
 	t.takeBack()
 	_ = syscall.Kill(0, syscall.SIGTSTP)
+	// The stop may reach this thread a moment after the call returns, and never does where no shell could resume us.
+	select {
+	case <-continued:
+	case <-time.After(time.Second):
+	}
 	t.give(child)
 	_ = syscall.Kill(-child, syscall.SIGCONT)
 }
