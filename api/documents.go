@@ -38,27 +38,28 @@ var loadDocument = sync.OnceValues(func() (*document, error) {
 	if err := json.Unmarshal(text, &tree); err != nil {
 		return nil, etf.Wrap(etf.KindInternal, err, "read openapi.json back")
 	}
-	withoutGoTypes(tree)
+	withoutNotes(tree)
 	if text, err = json.Marshal(tree); err != nil {
 		return nil, etf.Wrap(etf.KindInternal, err, "write openapi.json again")
 	}
 	return &document{spec, text}, nil
 })
 
-// withoutGoTypes drops the notes to our own generator: a client's generator would follow them to types it has not got.
-func withoutGoTypes(tree any) {
+// withoutNotes drops the notes to our own generator (x-...): a client's generator would follow them to types it has not
+// got.
+func withoutNotes(tree any) {
 	switch t := tree.(type) {
 	case map[string]any:
 		for name, value := range t {
-			if strings.HasPrefix(name, "x-go-") {
+			if strings.HasPrefix(name, "x-") {
 				delete(t, name)
 				continue
 			}
-			withoutGoTypes(value)
+			withoutNotes(value)
 		}
 	case []any:
 		for _, value := range t {
-			withoutGoTypes(value)
+			withoutNotes(value)
 		}
 	}
 }

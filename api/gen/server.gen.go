@@ -21,51 +21,51 @@ import (
 //
 // Example: {"adj_close":null,"basis":"as_traded","close":661.82,"data_version":1,"high":662.39,"known_from":"2025-09-27T01:00:00.123456Z","low":656.64,"open":659.51,"quarantined":false,"session":"2025-09-26","source":"file","volume":69179200}
 type Bar struct {
-	// AdjClose The provider's own adjusted close, kept as evidence; null where it gave none.
-	AdjClose *etf.Price `json:"adj_close"`
-
-	// Basis What the prices have been adjusted for.
-	Basis Basis `json:"basis"`
-
-	// Close An exact amount of money per share in the ETF's currency, with up to eight decimals.
+	// Session A trading session, named by its civil date on the exchange.
 	//
-	// Example: 661.82
-	Close Price `json:"close"`
-
-	// DataVersion The ETF's data version that wrote it.
-	DataVersion int64 `json:"data_version"`
-
-	// High An exact amount of money per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	High Price `json:"high"`
-
-	// KnownFrom Since when this is believed.
-	KnownFrom time.Time `json:"known_from"`
-
-	// Low An exact amount of money per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Low Price `json:"low"`
+	// Example: 2025-09-26
+	Session Session `json:"session"`
 
 	// Open An exact amount of money per share in the ETF's currency, with up to eight decimals.
 	//
 	// Example: 661.82
 	Open Price `json:"open"`
 
-	// Quarantined Kept out of forecasts until a person decides.
-	Quarantined bool `json:"quarantined"`
-
-	// Session A trading session, named by its civil date on the exchange.
+	// High An exact amount of money per share in the ETF's currency, with up to eight decimals.
 	//
-	// Example: 2025-09-26
-	Session Session `json:"session"`
+	// Example: 661.82
+	High Price `json:"high"`
+
+	// Low An exact amount of money per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	Low Price `json:"low"`
+
+	// Close An exact amount of money per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	Close Price `json:"close"`
+
+	// AdjClose The provider's own adjusted close, kept as evidence; null where it gave none.
+	AdjClose *etf.Price `json:"adj_close"`
+
+	// Volume Shares traded; null where the provider gave none.
+	Volume etf.Volume `json:"volume"`
+
+	// Basis What the prices have been adjusted for.
+	Basis Basis `json:"basis"`
 
 	// Source The source it came from.
 	Source string `json:"source"`
 
-	// Volume Shares traded; null where the provider gave none.
-	Volume etf.Volume `json:"volume"`
+	// Quarantined Kept out of forecasts until a person decides.
+	Quarantined bool `json:"quarantined"`
+
+	// DataVersion The ETF's data version that wrote it.
+	DataVersion int64 `json:"data_version"`
+
+	// KnownFrom Since when this is believed.
+	KnownFrom time.Time `json:"known_from"`
 }
 
 // BarList defines model for BarList.
@@ -81,15 +81,15 @@ type Basis = etf.Basis
 
 // Check defines model for Check.
 type Check struct {
+	// Name `database`, `schema`, `temporal`, or `pollers:` and a task queue.
+	Name  string `json:"name"`
+	State string `json:"state"`
+
 	// Detail What is wrong and what to do.
 	Detail string `json:"detail"`
 
-	// Name `database`, `schema`, `temporal`, or `pollers:` and a task queue.
-	Name string `json:"name"`
-
 	// Since Since when the check is in this state.
 	Since time.Time `json:"since"`
-	State string    `json:"state"`
 }
 
 // Currency ISO 4217 code.
@@ -108,40 +108,40 @@ type DataVersion struct {
 
 // ETF Example: {"bars":8222,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"quarantined":0,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
 type ETF struct {
-	// Bars Stored bars, quarantined ones included.
-	Bars      int       `json:"bars"`
-	CreatedAt time.Time `json:"created_at"`
+	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
+	//
+	// Example: SPY
+	Symbol Symbol `json:"symbol"`
+
+	// Exchange ISO 10383 market identifier.
+	Exchange Exchange `json:"exchange"`
 
 	// Currency ISO 4217 code.
 	//
 	// Example: USD
-	Currency Currency `json:"currency"`
+	Currency Currency    `json:"currency"`
+	Sources  []SourceRef `json:"sources"`
 
 	// DataVersion One state of an ETF's market data.
 	DataVersion DataVersion `json:"data_version"`
-
-	// Exchange ISO 10383 market identifier.
-	Exchange Exchange `json:"exchange"`
 
 	// FirstSession First stored session; null before the first update.
 	FirstSession *etf.Session `json:"first_session"`
 
 	// LastSession Last stored session; null before the first update.
 	LastSession *etf.Session `json:"last_session"`
+
+	// Bars Stored bars, quarantined ones included.
+	Bars int `json:"bars"`
+
+	// Quarantined How many of them are kept out of forecasts.
+	Quarantined int       `json:"quarantined"`
+	CreatedAt   time.Time `json:"created_at"`
 	Links       struct {
 		Bars           string `json:"bars"`
 		LatestForecast string `json:"latest_forecast"`
 		Self           string `json:"self"`
 	} `json:"links"`
-
-	// Quarantined How many of them are kept out of forecasts.
-	Quarantined int         `json:"quarantined"`
-	Sources     []SourceRef `json:"sources"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
 }
 
 // ETFList defines model for ETFList.
@@ -174,31 +174,13 @@ type Firing struct {
 // Forecast One model's forecast of the close from one origin, in the ETF's currency on the shares of the origin session, and
 // what made it.
 type Forecast struct {
-	// AsOf The instant its data was known.
-	AsOf time.Time `json:"as_of"`
-
-	// Basis What the prices have been adjusted for.
-	Basis Basis `json:"basis"`
-
-	// Chain Place in the hash chain of the ETF and model, by which a later change would show.
-	Chain struct {
-		Hash     string `json:"hash"`
-		Position int64  `json:"position"`
-
-		// PrevHash Empty for the first.
-		PrevHash string `json:"prev_hash"`
-	} `json:"chain"`
-	CodeVersion string `json:"code_version"`
-
-	// DataVersion One state of an ETF's market data.
-	DataVersion DataVersion `json:"data_version"`
-
-	// Diagnostics What the fit says of itself.
-	Diagnostics map[string]string `json:"diagnostics"`
-
 	// Id 32 hex digits.
-	Id       string    `json:"id"`
-	IssuedAt time.Time `json:"issued_at"`
+	Id string `json:"id"`
+
+	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
+	//
+	// Example: SPY
+	Symbol Symbol `json:"symbol"`
 
 	// Model Example: drift
 	Model string `json:"model"`
@@ -208,9 +190,8 @@ type Forecast struct {
 	// Example: 2025-09-26
 	Origin Session `json:"origin"`
 
-	// Params The model's parameters.
-	Params     json.RawMessage `json:"params"`
-	ParamsHash string          `json:"params_hash"`
+	// Basis What the prices have been adjusted for.
+	Basis Basis `json:"basis"`
 
 	// Points By ascending horizon.
 	Points []ForecastPoint `json:"points"`
@@ -218,21 +199,45 @@ type Forecast struct {
 	// Run The run that made it.
 	//
 	// Example: daily:XNYS:2025-09-26
-	Run string `json:"run"`
+	Run         string `json:"run"`
+	CodeVersion string `json:"code_version"`
+
+	// DataVersion One state of an ETF's market data.
+	DataVersion DataVersion `json:"data_version"`
+
+	// AsOf The instant its data was known.
+	AsOf     time.Time `json:"as_of"`
+	IssuedAt time.Time `json:"issued_at"`
 
 	// Seed A 64-bit number, as text because many JSON readers would round it.
 	Seed string `json:"seed"`
 
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
+	// Params The model's parameters.
+	Params     json.RawMessage `json:"params"`
+	ParamsHash string          `json:"params_hash"`
+
+	// Diagnostics What the fit says of itself.
+	Diagnostics map[string]string `json:"diagnostics"`
+
+	// Chain Place in the hash chain of the ETF and model, by which a later change would show.
+	Chain struct {
+		Hash     string `json:"hash"`
+		Position int64  `json:"position"`
+
+		// PrevHash Empty for the first.
+		PrevHash string `json:"prev_hash"`
+	} `json:"chain"`
 }
 
 // ForecastPoint defines model for ForecastPoint.
 type ForecastPoint struct {
 	// Horizon Sessions after the origin.
 	Horizon int `json:"horizon"`
+
+	// Target A trading session, named by its civil date on the exchange.
+	//
+	// Example: 2025-09-26
+	Target Session `json:"target"`
 
 	// Mean Mean of the close.
 	Mean float64 `json:"mean"`
@@ -241,11 +246,6 @@ type ForecastPoint struct {
 	//
 	// Example: {"0.05":640.11,"0.1":645.3,"0.25":653.9,"0.5":662.1,"0.75":670.4,"0.9":678.2,"0.95":683}
 	Quantiles map[string]float64 `json:"quantiles"`
-
-	// Target A trading session, named by its civil date on the exchange.
-	//
-	// Example: 2025-09-26
-	Target Session `json:"target"`
 }
 
 // Health defines model for Health.
@@ -300,32 +300,56 @@ type Price = etf.Price
 
 // Problem An RFC 9457 problem document.
 type Problem struct {
-	Detail string        `json:"detail"`
-	Errors *[]FieldError `json:"errors,omitempty"`
+	// Type Stable; `GET` it for an explanation.
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
 
 	// Instance The path asked for.
 	Instance string `json:"instance"`
 
 	// RequestId Also in the header X-Request-Id and in the log.
-	RequestId string `json:"request_id"`
-	Status    int    `json:"status"`
-	Title     string `json:"title"`
-
-	// Type Stable; `GET` it for an explanation.
-	Type string `json:"type"`
+	RequestId string        `json:"request_id"`
+	Errors    *[]FieldError `json:"errors,omitempty"`
 }
 
 // Readiness Example: {"checks":[{"detail":"","name":"database","since":"2025-09-26T21:00:00Z","state":"ok"},{"detail":"Temporal can't be reached","name":"temporal","since":"2025-09-26T21:03:10Z","state":"waiting"}],"ready":false,"waiting_for":["temporal"]}
 type Readiness struct {
-	Checks []Check `json:"checks"`
-	Ready  bool    `json:"ready"`
+	Ready bool `json:"ready"`
 
 	// WaitingFor Names of the checks that do not pass.
 	WaitingFor []string `json:"waiting_for"`
+	Checks     []Check  `json:"checks"`
 }
 
 // Run defines model for Run.
 type Run struct {
+	// Id Safe in a URL path.
+	//
+	// Example: daily:XNYS:2025-09-26
+	Id       string `json:"id"`
+	Workflow string `json:"workflow"`
+
+	// WorkflowId The ID in Temporal.
+	//
+	// Example: daily/XNYS/2025-09-26
+	WorkflowId string `json:"workflow_id"`
+
+	// Exchange ISO 10383 market identifier.
+	Exchange Exchange `json:"exchange"`
+
+	// Session A trading session, named by its civil date on the exchange.
+	//
+	// Example: 2025-09-26
+	Session Session `json:"session"`
+
+	// Symbols The ETFs asked for; empty = every ETF of the exchange.
+	Symbols []Symbol `json:"symbols"`
+
+	// Status A run with failed or quarantined ETFs is completed; its counts say how many.
+	Status RunStatus `json:"status"`
+
 	// Closed The exchange was closed that day, so nothing was due.
 	Closed bool `json:"closed"`
 
@@ -333,40 +357,15 @@ type Run struct {
 	Counts RunCounts `json:"counts"`
 
 	// Error Why the run did not complete.
-	Error *string `json:"error"`
-
-	// Exchange ISO 10383 market identifier.
-	Exchange   Exchange   `json:"exchange"`
+	Error      *string    `json:"error"`
+	StartedAt  time.Time  `json:"started_at"`
 	FinishedAt *time.Time `json:"finished_at"`
-
-	// Id Safe in a URL path.
-	//
-	// Example: daily:XNYS:2025-09-26
-	Id    string `json:"id"`
-	Links struct {
+	Links      struct {
 		Self string `json:"self"`
 
 		// Temporal The run in Temporal's Web UI.
 		Temporal *string `json:"temporal,omitempty"`
 	} `json:"links"`
-
-	// Session A trading session, named by its civil date on the exchange.
-	//
-	// Example: 2025-09-26
-	Session   Session   `json:"session"`
-	StartedAt time.Time `json:"started_at"`
-
-	// Status A run with failed or quarantined ETFs is completed; its counts say how many.
-	Status RunStatus `json:"status"`
-
-	// Symbols The ETFs asked for; empty = every ETF of the exchange.
-	Symbols  []Symbol `json:"symbols"`
-	Workflow string   `json:"workflow"`
-
-	// WorkflowId The ID in Temporal.
-	//
-	// Example: daily/XNYS/2025-09-26
-	WorkflowId string `json:"workflow_id"`
 }
 
 // RunCounts How many ETFs are due and how they ended, and how many rows and forecasts that made.
@@ -374,6 +373,31 @@ type RunCounts = etf.RunCounts
 
 // RunDetail defines model for RunDetail.
 type RunDetail struct {
+	// Id Safe in a URL path.
+	//
+	// Example: daily:XNYS:2025-09-26
+	Id       string `json:"id"`
+	Workflow string `json:"workflow"`
+
+	// WorkflowId The ID in Temporal.
+	//
+	// Example: daily/XNYS/2025-09-26
+	WorkflowId string `json:"workflow_id"`
+
+	// Exchange ISO 10383 market identifier.
+	Exchange Exchange `json:"exchange"`
+
+	// Session A trading session, named by its civil date on the exchange.
+	//
+	// Example: 2025-09-26
+	Session Session `json:"session"`
+
+	// Symbols The ETFs asked for; empty = every ETF of the exchange.
+	Symbols []Symbol `json:"symbols"`
+
+	// Status A run with failed or quarantined ETFs is completed; its counts say how many.
+	Status RunStatus `json:"status"`
+
 	// Closed The exchange was closed that day, so nothing was due.
 	Closed bool `json:"closed"`
 
@@ -381,74 +405,49 @@ type RunDetail struct {
 	Counts RunCounts `json:"counts"`
 
 	// Error Why the run did not complete.
-	Error *string    `json:"error"`
-	Etfs  RunETFList `json:"etfs"`
-
-	// Exchange ISO 10383 market identifier.
-	Exchange   Exchange   `json:"exchange"`
+	Error      *string    `json:"error"`
+	StartedAt  time.Time  `json:"started_at"`
 	FinishedAt *time.Time `json:"finished_at"`
-
-	// Id Safe in a URL path.
-	//
-	// Example: daily:XNYS:2025-09-26
-	Id    string `json:"id"`
-	Links struct {
+	Links      struct {
 		Self string `json:"self"`
 
 		// Temporal The run in Temporal's Web UI.
 		Temporal *string `json:"temporal,omitempty"`
 	} `json:"links"`
-
-	// Session A trading session, named by its civil date on the exchange.
-	//
-	// Example: 2025-09-26
-	Session   Session   `json:"session"`
-	StartedAt time.Time `json:"started_at"`
-
-	// Status A run with failed or quarantined ETFs is completed; its counts say how many.
-	Status RunStatus `json:"status"`
-
-	// Symbols The ETFs asked for; empty = every ETF of the exchange.
-	Symbols  []Symbol `json:"symbols"`
-	Workflow string   `json:"workflow"`
-
-	// WorkflowId The ID in Temporal.
-	//
-	// Example: daily/XNYS/2025-09-26
-	WorkflowId string `json:"workflow_id"`
+	Etfs RunETFList `json:"etfs"`
 }
 
 // RunETF defines model for RunETF.
 type RunETF struct {
-	// Attempts Attempts at the stage reached.
-	Attempts     int     `json:"attempts"`
-	ErrorMessage *string `json:"error_message"`
-	ErrorType    *string `json:"error_type"`
-	Findings     int     `json:"findings"`
-
-	// Forecasts Appended by this run.
-	Forecasts       int    `json:"forecasts"`
-	Outcome         string `json:"outcome"`
-	RowsNew         int    `json:"rows_new"`
-	RowsQuarantined int    `json:"rows_quarantined"`
-	RowsRevised     int    `json:"rows_revised"`
-	RowsUnchanged   int    `json:"rows_unchanged"`
+	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
+	//
+	// Example: SPY
+	Symbol Symbol `json:"symbol"`
 
 	// Session A trading session, named by its civil date on the exchange.
 	//
 	// Example: 2025-09-26
 	Session Session `json:"session"`
 
-	// Source The source that answered.
-	Source *string `json:"source"`
-
 	// Stage The stage reached; null where it is not known yet.
-	Stage *string `json:"stage"`
+	Stage   *string `json:"stage"`
+	Outcome string  `json:"outcome"`
 
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
+	// Source The source that answered.
+	Source          *string `json:"source"`
+	RowsNew         int     `json:"rows_new"`
+	RowsUnchanged   int     `json:"rows_unchanged"`
+	RowsRevised     int     `json:"rows_revised"`
+	RowsQuarantined int     `json:"rows_quarantined"`
+	Findings        int     `json:"findings"`
+
+	// Forecasts Appended by this run.
+	Forecasts int `json:"forecasts"`
+
+	// Attempts Attempts at the stage reached.
+	Attempts     int     `json:"attempts"`
+	ErrorType    *string `json:"error_type"`
+	ErrorMessage *string `json:"error_message"`
 }
 
 // RunETFList defines model for RunETFList.
@@ -472,29 +471,29 @@ type RunStatus = etf.RunStatus
 
 // Schedule defines model for Schedule.
 type Schedule struct {
+	// Id Example: daily-XNYS
+	Id string `json:"id"`
+
 	// Exchange ISO 10383 market identifier.
 	Exchange Exchange `json:"exchange"`
 
 	// Fires When it fires, in words.
 	//
 	// Example: 17:30 New York, Monday to Friday
-	Fires string `json:"fires"`
+	Fires  string `json:"fires"`
+	Paused bool   `json:"paused"`
 
-	// Id Example: daily-XNYS
-	Id string `json:"id"`
+	// Note Who paused or resumed it, and why.
+	Note string `json:"note"`
+
+	// TimeZone Example: America/New_York
+	TimeZone string `json:"time_zone"`
 
 	// NextAt The next times it fires, at most five; empty while it is paused.
 	NextAt []time.Time `json:"next_at"`
 
-	// Note Who paused or resumed it, and why.
-	Note   string `json:"note"`
-	Paused bool   `json:"paused"`
-
 	// Recent The last times it fired, the newest last.
 	Recent []Firing `json:"recent"`
-
-	// TimeZone Example: America/New_York
-	TimeZone string `json:"time_zone"`
 }
 
 // ScheduleList defines model for ScheduleList.
@@ -530,12 +529,12 @@ type Symbol = etf.Symbol
 
 // Version defines model for Version.
 type Version struct {
+	// Version The version of the code; forecasts record it as code_version.
+	Version string `json:"version"`
+
 	// Go The Go release it was built with.
 	Go        string    `json:"go"`
 	StartedAt time.Time `json:"started_at"`
-
-	// Version The version of the code; forecasts record it as code_version.
-	Version string `json:"version"`
 }
 
 // IfNoneMatch defines model for IfNoneMatch.
