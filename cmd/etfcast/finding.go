@@ -86,9 +86,10 @@ func sessionsText(sessions []etf.Session) string {
 
 func findingShowCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "show FINDING",
-		Short: "Show one finding with its evidence, as JSON",
-		Args:  exactArgs("FINDING"),
+		Use:     "show FINDING",
+		Short:   "Show one finding with its evidence, as JSON",
+		Example: "  etfcast finding show 4f6c...",
+		Args:    exactArgs("FINDING"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, err := a.openStore()
 			if err != nil {

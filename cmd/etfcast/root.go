@@ -74,12 +74,19 @@ settings are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* varia
 		upCommand(a), workerCommand(a), apiCommand(a), migrateCommand(a), readyCommand(a),
 		etfCommand(a), runCommand(a), scheduleCommand(a), findingCommand(a),
 		calendarCommand(a), doctorCommand(a), versionCommand(a))
-	// A group of commands is not a command: without a known word after it, say so and fail.
-	for _, group := range root.Commands() {
+	// A group of commands is not a command: without a known word after it, show its help; with an unknown one, fail.
+	groups := append(root.Commands(), root)
+	for _, group := range groups {
 		if group.HasSubCommands() {
+			group.Args = cobra.ArbitraryArgs
+			group.SuggestionsMinimumDistance = 2
 			group.RunE = func(cmd *cobra.Command, args []string) error {
 				if len(args) > 0 {
-					return usageError{fmt.Errorf("unknown command %q; see `%s --help`", args[0], cmd.CommandPath())}
+					hint := ""
+					if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+						hint = ", did you mean " + strings.Join(like, " or ") + "?"
+					}
+					return usageError{fmt.Errorf("unknown command %q%s; see `%s --help`", args[0], hint, cmd.CommandPath())}
 				}
 				return cmd.Help()
 			}

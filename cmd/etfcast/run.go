@@ -249,9 +249,10 @@ func runListCommand(a *app) *cobra.Command {
 
 func runCancelCommand(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "cancel RUN",
-		Short: "Ask a running run to stop; what was done stays",
-		Args:  exactArgs("RUN"),
+		Use:     "cancel RUN",
+		Short:   "Ask a running run to stop; what was done stays",
+		Example: "  etfcast run cancel daily:XNYS:2025-09-26",
+		Args:    exactArgs("RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			service, closeAll, err := a.service(cmd.Context())
 			if err != nil {
