@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/db/dbtest"
 	"github.com/etfcast/etfcast/etf"
 )
@@ -104,45 +103,4 @@ func parentCPU() time.Duration {
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * 10 * time.Millisecond
-}
-
-func register(t testing.TB, s *db.Store, symbol etf.Symbol) {
-	t.Helper()
-	_, _, err := s.CreateETF(context.Background(), etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD",
-		Sources: []etf.SourceRef{{Name: "simulated", Ref: string(symbol)}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// bar is a plausible bar whose numbers depend on n.
-func bar(session etf.Session, n int) etf.Bar {
-	base := etf.Price(100e8 + int64(n%997)*1e6)
-	return etf.Bar{Session: session, Open: base, High: base + 2e8, Low: base - 1e8, Close: base + 1e8, AdjClose: base + 5e7, Volume: etf.Shares(1000 + int64(n))}
-}
-
-func weekdays(from etf.Session, n int) []etf.Bar {
-	var bars []etf.Bar
-	for s := from; len(bars) < n; s++ {
-		if d := s.Weekday(); d != time.Saturday && d != time.Sunday {
-			bars = append(bars, bar(s, len(bars)))
-		}
-	}
-	return bars
-}
-
-func forecastOf(symbol etf.Symbol, model string, origin etf.Session, v etf.DataVersion) etf.Forecast {
-	f := etf.Forecast{
-		ID: fmt.Sprintf("%032x", origin), Symbol: symbol, Model: model, Origin: origin, DataVersion: v, Basis: etf.SplitAdjusted,
-		Params: `{"lambda":0.94}`, ParamsHash: strings.Repeat("a", 64), Seed: 1<<63 + 5, CodeVersion: "v0.1.0", Run: "daily:XNYS:x",
-		Diagnostics: map[string]string{"status": "ok", "sigma": "0.0123"}, AsOf: time.Now(), IssuedAt: time.Now(),
-	}
-	for h := 1; h <= etf.MaxHorizon; h++ {
-		p := etf.ForecastPoint{Horizon: h, Target: origin.AddDays(h), Mean: 100.1 / float64(h+2)}
-		for i := range p.Quantiles {
-			p.Quantiles[i] = 100.0/3 + float64(i)/7
-		}
-		f.Points = append(f.Points, p)
-	}
-	return f
 }

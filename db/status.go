@@ -69,3 +69,15 @@ func (s *Store) Capabilities(ctx context.Context) (Capabilities, error) {
 	}
 	return c, nil
 }
+
+// Session is how the server treats this program's connections.
+type Session struct {
+	SQLMode, TimeZone, Charset string
+}
+
+// Session reads the settings of a connection back from the server, for doctor.
+func (s *Store) Session(ctx context.Context) (Session, error) {
+	var r Session
+	err := s.db.QueryRowContext(ctx, "SELECT @@session.sql_mode, @@session.time_zone, @@session.character_set_client").Scan(&r.SQLMode, &r.TimeZone, &r.Charset)
+	return r, translate(err, "reading the session's settings")
+}

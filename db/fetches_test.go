@@ -1,0 +1,165 @@
+package db_test
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/db/dbtest"
+	"github.com/etfcast/etfcast/etf"
+)
+
+func testFetch(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "FET")
+	// Order and repeats are the source's own; a KRX session without a trade has zeros; numbers keep every digit.
+	bars := []etf.Bar{bar(day(3), 1), bar(day(1), 2), bar(day(3), 3),
+		{Session: day(2), Close: etf.MustPrice("26775"), Volume: 0},
+		{Session: day(4), Open: etf.MustPrice("92233720368.54775807"), High: etf.MustPrice("0.00000001"), Low: etf.MustPrice("-1"), Close: etf.MustPrice("661.82000732"), Volume: etf.VolumeUnknown}}
+	f := fetchOf("FET", bars)
+	f.FetchedAt = time.Date(2025, 3, 9, 2, 30, 0, 123456789, time.FixedZone("", -5*3600))
+	a := etf.Answer{
+		Bars: bars, Basis: etf.AsTraded, Raw: bytes.Repeat([]byte("a \x00'\\\"\r\n\x1aü"), 500), MediaType: "text/csv",
+		Actions: []etf.Action{{Kind: etf.Dividend, Ex: day(1), Amount: etf.MustPrice("1.83111")}, {Kind: etf.Split, Ex: day(2), Numerator: 2, Denominator: 1}},
+		Defects: []etf.Defect{{Where: "SPY.csv:17", Text: "한국 'x' \\ \"y\"", Reason: "not a number"}},
+		Splits:  []etf.Action{{Kind: etf.Split, Ex: day(9), Numerator: 3, Denominator: 2}},
+	}
+	if err := s.SaveFetch(ctx, f, a); err != nil {
+		t.Fatal(err)
+	}
+	before := dump(t, d, "fetches", "staged_bars", "fetch_bodies")
+	changed := a
+	changed.Raw = []byte("other")
+	if err := s.SaveFetch(ctx, f, changed); err != nil {
+		t.Fatal(err)
+	}
+	if after := dump(t, d, "fetches", "staged_bars", "fetch_bodies"); after != before {
+		t.Error("a repeat with the same ID has changed something")
+	}
+	got, err := s.Staged(ctx, f.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.FetchedAt = f.FetchedAt.UTC().Truncate(time.Microsecond)
+	if want := (etf.Staged{Fetch: f, Bars: bars, Actions: a.Actions, Defects: a.Defects, Initial: true}); !reflect.DeepEqual(got, want) {
+		t.Errorf("staged\n%+v, want\n%+v", got, want)
+	}
+	raw, err := s.FetchBody(ctx, f.ID)
+	if err != nil || !bytes.Equal(raw, a.Raw) {
+		t.Errorf("body of %d bytes, %v", len(raw), err)
+	}
+
+	_, err = s.Staged(ctx, newID())
+	wantKind(t, err, etf.KindNotFound, "fetch")
+	wantKind(t, s.SaveFetch(ctx, fetchOf("FETX", nil), etf.Answer{}), etf.KindNotFound, "symbol")
+	wantKind(t, s.SaveFetch(ctx, fetchOf("FET", nil), a), etf.KindInvalid, "rows")
+	wantKind(t, s.SaveFetch(ctx, fetchOf("FET", make([]etf.Bar, 1)), etf.Answer{Bars: make([]etf.Bar, 1)}), etf.KindInvalid, "bars[0].session")
+
+	empty := fetchOf("FET", nil)
+	if err := s.SaveFetch(ctx, empty, etf.Answer{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Staged(ctx, empty.ID); err != nil || len(got.Bars) != 0 {
+		t.Errorf("an empty fetch staged %+v, %v", got, err)
+	}
+}
+
+// testStagingRoads: LOAD DATA LOCAL and multi-row INSERT stage the same.
+func testStagingRoads(t *testing.T, d dbtest.Database) {
+	ctx := t.Context()
+	register(t, d.Store, "ROAD")
+	bars := weekdays(etf.MustSession("2010-01-01"), 1234)
+	bars[5].Volume, bars[6].AdjClose, bars[7].Open = etf.VolumeUnknown, 0, 0
+	for name, s := range map[string]*db.Store{
+		"load data as the pipeline": d.Store,
+		"load data as administrator": func() *db.Store {
+			admin := d
+			admin.UserDSN = d.AdminDSN
+			return admin.Another(t, db.Options{})
+		}(),
+		"insert": d.Another(t, db.Options{NoLocalInfile: true}),
+	} {
+		f := fetchOf("ROAD", bars)
+		if err := s.SaveFetch(ctx, f, etf.Answer{Bars: bars}); err != nil {
+			t.Fatal(name, err)
+		}
+		got, err := s.Staged(ctx, f.ID)
+		if err != nil || !reflect.DeepEqual(got.Bars, bars) {
+			t.Errorf("%s: %d bars staged, %v", name, len(got.Bars), err)
+		}
+	}
+}
+
+func testKnown(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "KNOWN")
+	var history []etf.Bar
+	for i := range 300 {
+		history = append(history, bar(day(i), i))
+	}
+	bring(t, s, "KNOWN", history, against("rule", day(250), day(100)))
+	// Stored and good: 0..299 without 100 and 250.
+	for _, c := range []struct{ first, last, wantFirst, wantLast, want int }{
+		{290, 304, 229, 299, 70}, // 10 of the span, 60 before: 230..289 without 250 is 59, so one more
+		{270, 299, 209, 299, 90}, // 30 of the span
+		{150, 299, 89, 299, 120}, // the newest 60 of the span, and 60 before 150 without 100
+		{0, 10, 0, 10, 11},
+		{400, 410, 239, 299, 60},
+	} {
+		var window []etf.Bar
+		for i := c.first; i <= c.last; i++ {
+			if i == c.first || i == c.last || i%2 == 0 {
+				window = append(window, bar(day(i), i))
+			}
+		}
+		f := fetchOf("KNOWN", window)
+		if err := s.SaveFetch(ctx, f, etf.Answer{Bars: window}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Staged(ctx, f.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("window %d..%d", c.first, c.last)
+		if got.Initial || len(got.Known) != c.want {
+			t.Errorf("%s: %d bars known, want %d (initial %v)", name, len(got.Known), c.want, got.Initial)
+			continue
+		}
+		if k := got.Known; k[0].Session != day(c.wantFirst) || k[len(k)-1].Session != day(c.wantLast) {
+			t.Errorf("%s: known %s..%s, want %s..%s", name, k[0].Session, k[len(k)-1].Session, day(c.wantFirst), day(c.wantLast))
+		}
+		for i, b := range got.Known {
+			if b.Quarantined || (i > 0 && b.Session <= got.Known[i-1].Session) {
+				t.Errorf("%s: %+v at %d", name, b, i)
+			}
+		}
+	}
+}
+
+func testPrune(t *testing.T, d dbtest.Database) {
+	ctx := t.Context()
+	register(t, d.Store, "PRUNE")
+	old := d.Another(t, db.Options{Now: func() time.Time { return time.Now().Add(-48 * time.Hour) }})
+	ids := map[*db.Store]string{}
+	for _, s := range []*db.Store{old, d.Store} {
+		f := fetchOf("PRUNE", nil)
+		ids[s] = f.ID
+		if err := s.SaveFetch(ctx, f, etf.Answer{Raw: []byte("answer")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := d.Store.PruneFetches(ctx, time.Now().Add(-24*time.Hour)); err != nil || n != 1 {
+		t.Fatalf("pruned %d, %v", n, err)
+	}
+	_, err := d.Store.FetchBody(ctx, ids[old])
+	wantKind(t, err, etf.KindNotFound, "fetch")
+	if _, err := d.Store.FetchBody(ctx, ids[d.Store]); err != nil {
+		t.Error(err)
+	}
+	if _, err := d.Store.Staged(ctx, ids[old]); err != nil {
+		t.Error("the record went with the answer:", err)
+	}
+}

@@ -1,0 +1,282 @@
+package db_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/db/dbtest"
+	"github.com/etfcast/etfcast/etf"
+)
+
+func contains(text, part string) bool { return strings.Contains(text, part) }
+
+func decide(t testing.TB, s *db.Store, id string, d etf.Decision) etf.Finding {
+	t.Helper()
+	f, err := s.Decide(t.Context(), id, d, "kim", "looked at it")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// testQuarantine is the life of a bar that was quarantined when it first came.
+func testQuarantine(t *testing.T, d dbtest.Database) {
+	s := d.Store
+	good, bad, fixed := bar(day(0), 0), bar(day(1), 1), bar(day(1), 50)
+	setup := func(symbol etf.Symbol) etf.Finding {
+		register(t, s, symbol)
+		p, findings := bring(t, s, symbol, []etf.Bar{good, bad}, against("jump", day(1)))
+		if p.New != 2 || p.Quarantined != 1 || !one(t, s, symbol, day(1)).Quarantined || one(t, s, symbol, day(0)).Quarantined {
+			t.Fatalf("%+v", p)
+		}
+		if e := etfOf(t, s, symbol); e.Quarantined != 1 || e.Bars != 2 {
+			t.Fatalf("%+v", e)
+		}
+		return findings[0]
+	}
+	state := func(symbol etf.Symbol, quarantined bool, want etf.Bar, version int64) {
+		t.Helper()
+		b, e := one(t, s, symbol, day(1)), etfOf(t, s, symbol)
+		n := 0
+		if quarantined {
+			n = 1
+		}
+		if b.Quarantined != quarantined || b.Bar != want || e.Quarantined != n || e.DataVersion.Number != version {
+			t.Fatalf("%s: bar %+v, etf %+v; want quarantined %v at version %d", symbol, b, e, quarantined, version)
+		}
+	}
+	t.Run("accepted", func(t *testing.T) {
+		f := setup("QACC")
+		got := decide(t, s, f.ID, etf.Accept)
+		if got.Decision != etf.Accept || got.By != "kim" || got.Why != "looked at it" {
+			t.Errorf("%+v", got)
+		}
+		state("QACC", false, bad, 2)
+		beliefs, err := s.BarRevisions(t.Context(), "QACC", day(1))
+		if err != nil || len(beliefs) != 2 || !beliefs[0].Quarantined || !beliefs[0].KnownTo.Equal(beliefs[1].KnownFrom) {
+			t.Errorf("beliefs %+v, %v", beliefs, err)
+		}
+		before := dump(t, d, evidence...)
+		decide(t, s, f.ID, etf.Accept)
+		_, err = s.Decide(t.Context(), f.ID, etf.Reject, "lee", "")
+		wantKind(t, err, etf.KindConflict, "decision")
+		// The rule objects again to what has been accepted: nothing changes, and the finding takes the decision over.
+		p, findings := bring(t, s, "QACC", []etf.Bar{bad}, against("jump", day(1)))
+		if p.Unchanged != 1 || p.Quarantined != 0 {
+			t.Errorf("%+v", p)
+		}
+		if again, err := s.Finding(t.Context(), findings[0].ID); err != nil || again.Decision != etf.Accept || !contains(again.Why, f.ID) {
+			t.Errorf("%+v, %v", again, err)
+		}
+		if dump(t, d, evidence...) != before {
+			t.Error("something has changed")
+		}
+	})
+	t.Run("rejected", func(t *testing.T) {
+		f := setup("QREJ")
+		decide(t, s, f.ID, etf.Reject)
+		state("QREJ", true, bad, 1)
+		if p, _ := bring(t, s, "QREJ", []etf.Bar{bad}); p.Unchanged != 1 || p.Quarantined != 1 {
+			t.Errorf("the same numbers again: %+v", p)
+		}
+		state("QREJ", true, bad, 1)
+		if p, _ := bring(t, s, "QREJ", []etf.Bar{fixed}); p.Revised != 1 || p.Quarantined != 0 {
+			t.Errorf("other numbers: %+v", p)
+		}
+		state("QREJ", false, fixed, 2)
+	})
+	t.Run("undecided", func(t *testing.T) {
+		setup("QUND")
+		if p, _ := bring(t, s, "QUND", []etf.Bar{bad}); p.Unchanged != 1 || p.Quarantined != 1 {
+			t.Errorf("the same numbers, no objection: %+v", p)
+		}
+		state("QUND", true, bad, 1)
+		if p, _ := bring(t, s, "QUND", []etf.Bar{fixed}, against("jump", day(1))); p.Revised != 1 || p.Quarantined != 1 {
+			t.Errorf("other numbers, objected to: %+v", p)
+		}
+		state("QUND", true, fixed, 2)
+		if p, _ := bring(t, s, "QUND", []etf.Bar{bar(day(1), 60)}); p.Revised != 1 || p.Quarantined != 0 {
+			t.Errorf("other numbers, no objection: %+v", p)
+		}
+		state("QUND", false, bar(day(1), 60), 3)
+	})
+}
+
+// testDisputed: an objected-to row does not replace a good bar; a person can make it.
+func testDisputed(t *testing.T, d dbtest.Database) {
+	s := d.Store
+	good, tick := bar(day(0), 0), bar(day(0), 300)
+	for _, c := range []struct {
+		symbol   etf.Symbol
+		between  []etf.Bar // a revision before the decision
+		decision etf.Decision
+		want     etf.Bar
+		version  int64
+	}{
+		{"DISA", nil, etf.Accept, tick, 2},
+		{"DISR", nil, etf.Reject, good, 1},
+		{"DISN", []etf.Bar{bar(day(0), 7)}, etf.Accept, bar(day(0), 7), 2},
+	} {
+		register(t, s, c.symbol)
+		bring(t, s, c.symbol, []etf.Bar{good})
+		p, findings := bring(t, s, c.symbol, []etf.Bar{tick}, against("jump", day(0)))
+		if p.Unchanged != 1 || p.Quarantined != 1 || p.Revised != 0 || p.DataVersion.Number != 1 {
+			t.Fatalf("%s: %+v", c.symbol, p)
+		}
+		if b := one(t, s, c.symbol, day(0)); b.Bar != good || b.Quarantined {
+			t.Fatalf("%s: replaced by %+v", c.symbol, b)
+		}
+		if c.between != nil {
+			bring(t, s, c.symbol, c.between)
+		}
+		decide(t, s, findings[0].ID, c.decision)
+		b, e := one(t, s, c.symbol, day(0)), etfOf(t, s, c.symbol)
+		if b.Bar != c.want || b.Quarantined || e.DataVersion.Number != c.version || e.Quarantined != 0 {
+			t.Errorf("%s: bar %+v, etf %+v", c.symbol, b, e)
+		}
+	}
+}
+
+// testRejected: numbers a person has rejected do not come back as a revision of a good bar.
+func testRejected(t *testing.T, d dbtest.Database) {
+	s := d.Store
+	register(t, s, "REJ")
+	good, tick := bar(day(0), 0), bar(day(0), 300)
+	bring(t, s, "REJ", []etf.Bar{good})
+	_, findings := bring(t, s, "REJ", []etf.Bar{tick}, against("jump", day(0)))
+	decide(t, s, findings[0].ID, etf.Reject)
+	p, _ := bring(t, s, "REJ", []etf.Bar{tick, bar(day(1), 1)})
+	if p.New != 1 || p.Unchanged != 1 || p.Revised != 0 {
+		t.Fatalf("%+v", p)
+	}
+	if b := one(t, s, "REJ", day(0)); b.Bar != good {
+		t.Errorf("the rejected numbers are back: %+v", b)
+	}
+}
+
+func testTwoRules(t *testing.T, d dbtest.Database) {
+	s := d.Store
+	register(t, s, "TWO")
+	_, findings := bring(t, s, "TWO", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, against("jump", day(0), day(1)), against("stale", day(1)))
+	decide(t, s, findings[0].ID, etf.Accept)
+	if one(t, s, "TWO", day(0)).Quarantined || !one(t, s, "TWO", day(1)).Quarantined {
+		t.Error("a row is free before the other rule's objection is settled, or is not when it is")
+	}
+	decide(t, s, findings[1].ID, etf.Accept)
+	if one(t, s, "TWO", day(1)).Quarantined || etfOf(t, s, "TWO").Quarantined != 0 {
+		t.Error("still quarantined")
+	}
+}
+
+// testTwins: each later fetch of a quarantined row brings a finding of its own; one decision settles them all.
+func testTwins(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "TWIN")
+	var ids []string
+	for range 3 {
+		_, f := bring(t, s, "TWIN", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, against("jump", day(1)))
+		ids = append(ids, f[0].ID)
+	}
+	_, wider := bring(t, s, "TWIN", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, against("jump", day(0), day(1)))
+	decide(t, s, ids[1], etf.Accept)
+	open, _, err := s.Findings(ctx, db.FindingFilter{Symbol: "TWIN", Undecided: true}, "", 10)
+	if err != nil || len(open) != 1 || open[0].ID != wider[0].ID {
+		t.Fatalf("open: %+v, %v", open, err)
+	}
+	if one(t, s, "TWIN", day(1)).Quarantined {
+		t.Error("still quarantined")
+	}
+}
+
+func testDecideEarly(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "EARLY")
+	bars := []etf.Bar{bar(day(0), 0)}
+	f := fetchOf("EARLY", bars)
+	if err := s.SaveFetch(ctx, f, etf.Answer{Bars: bars}); err != nil {
+		t.Fatal(err)
+	}
+	found := finding(f, "jump", day(0))
+	if err := s.SaveFindings(ctx, f.ID, []etf.Finding{found}, []etf.Verdict{etf.VerdictQuarantine}); err != nil {
+		t.Fatal(err)
+	}
+	decide(t, s, found.ID, etf.Accept)
+	if p, err := s.Persist(ctx, f.ID); err != nil || p.New != 1 || p.Quarantined != 0 || one(t, s, "EARLY", day(0)).Quarantined {
+		t.Fatalf("%+v, %v", p, err)
+	}
+}
+
+func testFindings(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "FIND")
+	bars := []etf.Bar{bar(day(0), 0), bar(day(1), 1)}
+	f := fetchOf("FIND", bars)
+	if err := s.SaveFetch(ctx, f, etf.Answer{Bars: bars}); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC) // newer than every other test's
+	var findings []etf.Finding
+	for i := range 5 {
+		found := finding(f, fmt.Sprintf("rule_%d", i), day(0), day(9)) // the fetch has no row of day 9
+		found.FoundAt, found.Evidence = at, "한국 ' \\ \" \n"+strings.Repeat("é", 900)
+		if i > 2 {
+			found.Severity = etf.Warning
+		}
+		findings = append(findings, found)
+	}
+	verdicts := []etf.Verdict{etf.VerdictQuarantine, etf.VerdictKeep}
+	if err := s.SaveFindings(ctx, f.ID, findings, verdicts); err != nil {
+		t.Fatal(err)
+	}
+	before := dump(t, d, "findings", "finding_rows", "staged_bars")
+	if err := s.SaveFindings(ctx, f.ID, findings[:1], make([]etf.Verdict, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if dump(t, d, "findings", "finding_rows", "staged_bars") != before {
+		t.Error("a repeat has changed something")
+	}
+	got, err := s.Finding(ctx, findings[0].ID)
+	if err != nil || !reflect.DeepEqual(got, findings[0]) {
+		t.Fatalf("%+v, %v; want %+v", got, err, findings[0])
+	}
+	for _, filter := range []db.FindingFilter{{}, {Symbol: "FIND"}} {
+		var seen []string
+		cursor := ""
+		for {
+			page, next, err := s.Findings(ctx, filter, cursor, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range page {
+				if p.Symbol == "FIND" {
+					seen = append(seen, p.ID)
+				}
+			}
+			if cursor = next; cursor == "" || len(seen) >= 5 {
+				break
+			}
+		}
+		if len(seen) != 5 || seen[0] < seen[4] {
+			t.Errorf("%+v: pages %v", filter, seen)
+		}
+	}
+	if open, _, err := s.Findings(ctx, db.FindingFilter{Symbol: "FIND", Undecided: true}, "", 10); err != nil || len(open) != 3 {
+		t.Errorf("undecided: %d, %v", len(open), err)
+	}
+	_, err = s.Finding(ctx, "none")
+	wantKind(t, err, etf.KindNotFound, "id")
+	_, err = s.Decide(ctx, "none", etf.Accept, "kim", "")
+	wantKind(t, err, etf.KindNotFound, "id")
+	_, err = s.Decide(ctx, findings[0].ID, "maybe", "kim", "")
+	wantKind(t, err, etf.KindInvalid, "decision")
+	_, err = s.Decide(ctx, findings[0].ID, etf.Accept, "", "")
+	wantKind(t, err, etf.KindInvalid, "by")
+	for _, cursor := range []string{"x", "!!", "MTIz", "LTE"} {
+		_, _, err = s.Findings(ctx, db.FindingFilter{}, cursor, 2)
+		wantKind(t, err, etf.KindInvalid, "cursor")
+	}
+}

@@ -1,0 +1,73 @@
+package db_test
+
+import (
+	"database/sql"
+	"strings"
+	"testing"
+
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/db/dbtest"
+	"github.com/etfcast/etfcast/etf"
+)
+
+func testSessionSettings(t *testing.T, d dbtest.Database) {
+	settings, err := d.Store.Session(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []string{"STRICT_ALL_TABLES", "NO_ZERO_DATE", "ONLY_FULL_GROUP_BY"} {
+		if !strings.Contains(settings.SQLMode, mode) {
+			t.Errorf("sql_mode %q lacks %s", settings.SQLMode, mode)
+		}
+	}
+	if settings.TimeZone != "+00:00" || settings.Charset != "utf8mb4" {
+		t.Errorf("session %+v", settings)
+	}
+}
+
+// testUnfit: nothing is ever clipped, whichever road it takes.
+func testUnfit(t *testing.T, d dbtest.Database) {
+	ctx := t.Context()
+	register(t, d.Store, "UNFIT")
+	f := fetchOf("UNFIT", nil)
+	f.MediaType = strings.Repeat("x", 101)
+	err := d.Store.SaveFetch(ctx, f, etf.Answer{})
+	wantKind(t, err, etf.KindInvalid, "")
+	if !strings.Contains(err.Error(), "media_type") {
+		t.Errorf("%v does not name the column", err)
+	}
+	_, _, err = d.Store.CreateETF(ctx, etf.ETF{Symbol: "UNFIT2", Exchange: "XNYSE", Currency: "USD", Sources: []etf.SourceRef{{Name: "a", Ref: "b"}}})
+	wantKind(t, err, etf.KindInvalid, "")
+}
+
+// testRights: the pipeline's user can neither change nor remove what is only ever appended, nor touch the schema.
+func testRights(t *testing.T, d dbtest.Database) {
+	user, err := sql.Open("mysql", d.UserDSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer user.Close()
+	tables := db.AppendOnly()
+	if len(tables) < 7 {
+		t.Fatalf("append-only tables: %v", tables)
+	}
+	column := map[string]string{"data_versions": "number", "etf_sources": "name", "finding_decisions": "decision",
+		"finding_rows": "session", "findings": "rule", "bar_revisions": "close", "forecasts": "hash", "forecast_points": "mean"}
+	for _, table := range tables {
+		c := column[table]
+		if c == "" {
+			t.Fatalf("name a column of %s", table)
+		}
+		for _, statement := range []string{"UPDATE " + table + " SET " + c + " = " + c, "DELETE FROM " + table, "DROP TABLE " + table} {
+			if _, err := user.Exec(statement); err == nil || !strings.Contains(err.Error(), "denied") {
+				t.Errorf("%s: %v", statement, err)
+			}
+		}
+		if _, err := user.Exec("SELECT * FROM " + table + " LIMIT 1"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := user.Exec("DELETE FROM bars"); err == nil {
+		t.Error("the pipeline's user may delete bars")
+	}
+}
