@@ -132,9 +132,6 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 
 // cacheHeaders lets caches keep only what has an ETag, and ask again each time.
 func cacheHeaders(h http.Header, route string) {
-	if h.Get("Cache-Control") != "" {
-		return
-	}
 	h.Set("Cache-Control", "no-store")
 	if h.Get("ETag") != "" {
 		h.Set("Cache-Control", "no-cache")

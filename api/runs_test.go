@@ -505,10 +505,22 @@ func TestServicesDown(t *testing.T) {
 		f.get("/v1/etfs").want(t, http.StatusOK)
 	})
 	t.Run("no Temporal at all", func(t *testing.T) {
-		s := NewService(ServiceDeps{Store: newFakeStore(), Now: func() time.Time { return testNow }})
-		_, _, err := s.StartRun(t.Context(), RunRequest{Workflow: "daily", Exchange: "XNYS"})
-		if etf.KindOf(err) != etf.KindUnavailable {
-			t.Errorf("%v", err)
+		f := newFixture(t)
+		handler, err := New(Deps{Service: NewService(ServiceDeps{Store: f.store, Now: f.clock}), Queues: []string{"etfcast"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.server.Config.Handler = handler
+		f.setRun(etf.Run{ID: "daily:XNYS:2025-09-24", Status: etf.RunRunning})
+		check(t, f, http.MethodGet, "/v1/runs/daily:XNYS:2025-09-24", "")
+		check(t, f, http.MethodGet, "/v1/schedules", "")
+		check(t, f, http.MethodPost, "/v1/runs", friday)
+		check(t, f, http.MethodPost, "/v1/runs/daily:XNYS:2025-09-24/cancel", "")
+		for _, act := range []string{"pause", "resume", "trigger"} {
+			check(t, f, http.MethodPost, "/v1/schedules/daily-XNYS/"+act, "")
+		}
+		if got := decode[gen.Readiness](t, f.get("/readyz").want(t, 503)); fmt.Sprint(got.WaitingFor) != "[temporal pollers:etfcast]" {
+			t.Errorf("waits for %v", got.WaitingFor)
 		}
 	})
 }

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/etfcast/etfcast/calendar"
-	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/workflows"
 )
 
@@ -67,13 +65,4 @@ func (s *Service) RunURL(run string) string {
 		return ""
 	}
 	return s.ui + "/namespaces/" + url.PathEscape(s.namespace) + "/workflows/" + url.PathEscape(key.WorkflowID)
-}
-
-// LastClosed returns the exchange's last session that has closed by now.
-func (s *Service) LastClosed(exchange etf.Exchange) (etf.Session, error) {
-	cal, err := calendar.For(exchange)
-	if err != nil {
-		return 0, err
-	}
-	return cal.LastClosed(s.now())
 }
