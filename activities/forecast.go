@@ -58,7 +58,7 @@ func (a *Forecasting) Forecast(ctx context.Context, in ForecastInput) (ForecastR
 		return ForecastResult{}, fail(ctx, err)
 	}
 	var done atomic.Int32
-	stop := beat(ctx, func() any { return done.Load() })
+	stop := beat(ctx, heartbeatEvery, func() any { return done.Load() })
 	defer stop()
 	result := ForecastResult{Attempt: activity.GetInfo(ctx).Attempt}
 	for race := 0; ; race++ {

@@ -16,16 +16,16 @@ const heartbeatEvery = 5 * time.Second
 // keepAlive heartbeats until stop is called, for work that has no steps of its own to report. The heartbeat is also
 // how the activity's context learns of a cancellation.
 func keepAlive(ctx context.Context) (stop func()) {
-	return beat(ctx, func() any { return nil })
+	return beat(ctx, heartbeatEvery, func() any { return nil })
 }
 
 // beat is keepAlive for work that can say how far it is. progress is called from another goroutine.
-func beat(ctx context.Context, progress func() any) (stop func()) {
+func beat(ctx context.Context, every time.Duration, progress func() any) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		tick := time.NewTicker(heartbeatEvery)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			select {
