@@ -12,6 +12,10 @@ import (
 // Current details, the part of the Web UI that changes while a workflow runs: markdown, made by pure functions of
 // what the workflow knows. They stay under 8 KB whatever the number of ETFs.
 
+// gap ends a cell that another one follows: the Web UI draws tables without any space between columns, and markdown
+// takes away ordinary spaces.
+const gap = "\u00a0\u00a0"
+
 // dailyDetails renders a daily run. elapsed is the time since its start, waiting how many ETFs have been handed out
 // and not begun.
 func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bool) string {
@@ -22,7 +26,7 @@ func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bo
 		b.WriteString("The exchange was closed: nothing was due.\n")
 		return b.String()
 	}
-	b.WriteString("| ETFs | |\n|---|---:|\n")
+	b.WriteString("| ETFs" + gap + " | |\n|:---|---:|\n")
 	for _, line := range []struct {
 		name string
 		n    int
@@ -30,7 +34,7 @@ func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bo
 		{"updated", c.Updated}, {"unchanged", c.Unchanged}, {"quarantined", c.Quarantined}, {"failed", c.Failed},
 		{"elsewhere", c.Elsewhere}, {"cancelled", c.Cancelled}, {"under way", len(s.Active)}, {"waiting", waiting},
 	} {
-		writef(&b, "| %s | %s |\n", line.name, thousands(line.n))
+		writef(&b, "| %s%s | %s |\n", line.name, gap, thousands(line.n))
 	}
 	more := ""
 	if !lastPage {
@@ -43,13 +47,13 @@ func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bo
 		writef(&b, "\n%s\n", cell(s.Run.Error, 500))
 	}
 	if len(s.Problems) > 0 {
-		b.WriteString("\n| needs attention | stage | outcome | why |\n|---|---|---|---|\n")
+		b.WriteString("\n| needs attention" + gap + " | stage" + gap + " | outcome" + gap + " | why |\n|:---|:---|:---|:---|\n")
 		for _, p := range s.Problems {
 			why := p.ErrorMessage
 			if p.ErrorType != "" {
 				why = p.ErrorType + ": " + why
 			}
-			writef(&b, "| %s | %s | %s | %s |\n", p.Symbol, p.Stage, p.Outcome, cell(why, 160))
+			writef(&b, "| %s%s | %s%s | %s%s | %s |\n", p.Symbol, gap, p.Stage, gap, p.Outcome, gap, cell(why, 160))
 		}
 		writef(&b, "\nThe newest %d at most; all are in the run `%s`.\n", maxProblems, s.Run.ID)
 	}
@@ -63,16 +67,16 @@ func tickDetails(in TickInput, sessions []TickSession, waiting []etf.Session) st
 		b.WriteString("nothing so far.\n")
 		return b.String()
 	}
-	b.WriteString("| session | run | |\n|---|---|---|\n")
+	b.WriteString("| session" + gap + " | run" + gap + " | |\n|:---|:---|:---|\n")
 	for _, s := range sessions {
 		state := string(s.Status)
 		if s.Elsewhere {
 			state += ", was already there"
 		}
-		writef(&b, "| %s | %s | %s |\n", s.Session, s.Run, state)
+		writef(&b, "| %s%s | %s%s | %s |\n", s.Session, gap, s.Run, gap, state)
 	}
 	for _, s := range waiting {
-		writef(&b, "| %s | | waiting |\n", s)
+		writef(&b, "| %s%s | | waiting |\n", s, gap)
 	}
 	return b.String()
 }
