@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"strings"
 	"sync"
@@ -123,7 +124,7 @@ func serve(t *testing.T, c client.Client, m *memory) (stop func(), observed func
 	return stop, func() map[string]int {
 		mu.Lock()
 		defer mu.Unlock()
-		return seen
+		return maps.Clone(seen)
 	}
 }
 
@@ -251,6 +252,46 @@ func TestTickOnAServer(t *testing.T) {
 	}
 	if m.issued() != 3 {
 		t.Errorf("%d forecasts for three sessions", m.issued())
+	}
+}
+
+// The schedule's firings of three days, made good at once, each start the right session exactly once, by the time the
+// schedule meant and not by the clock.
+func TestScheduleOnAServer(t *testing.T) {
+	c := temporal(t)
+	m := newMemory("AAA1")
+	m.runs["daily:XNYS:2025-09-23"] = etf.Run{Session: friday - 3, Status: etf.RunCompleted}
+	serve(t, c, m)
+	ctx := within(t)
+	options, err := start.Schedule(etf.XNYS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Paused = true // it fires when told to, not when the test happens to run at 17:30 in New York
+	handle, err := c.ScheduleClient().Create(ctx, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = handle.Backfill(ctx, client.ScheduleBackfillOptions{Backfill: []client.ScheduleBackfill{{
+		Start:   time.Date(2025, 9, 24, 0, 0, 0, 0, time.UTC), // 20:00 on the 23rd in New York
+		End:     time.Date(2025, 9, 27, 0, 0, 0, 0, time.UTC),
+		Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ALL,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for m.run("daily:XNYS:2025-09-26").Status != etf.RunCompleted {
+		waitABit(t, ctx)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, run := range []string{"daily:XNYS:2025-09-24", "daily:XNYS:2025-09-25", "daily:XNYS:2025-09-26"} {
+		if r := m.runs[run]; r.Status != etf.RunCompleted || len(m.rows[run]) != 1 {
+			t.Errorf("%s: %s, %d ETFs", run, r.Status, len(m.rows[run]))
+		}
+	}
+	if len(m.runs) != 4 || len(m.forecasts) != 3 {
+		t.Errorf("%d runs and %d forecasts", len(m.runs), len(m.forecasts))
 	}
 }
 
