@@ -3,13 +3,10 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/go-sql-driver/mysql"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -56,20 +53,19 @@ func grant(ctx context.Context, pool *sql.DB, database, user string) error {
 	if name == "" || strings.ContainsAny(user, "'\"\\`") {
 		return etf.Invalid("grant", fmt.Sprintf("%q is not a user", user), "write name or name@host")
 	}
+	// MariaDB would make a missing user, without a password.
+	var found int
+	if err := pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM mysql.user WHERE user = ? AND host = ?", name, host).Scan(&found); err != nil {
+		return translate(err, "looking for user "+user)
+	}
+	if found == 0 {
+		return etf.NotFound("grant", fmt.Sprintf("the database has no user '%s'@'%s'", name, host), "create it with CREATE USER first")
+	}
 	for _, table := range slices.Sorted(maps.Keys(rights)) {
 		statement := fmt.Sprintf("GRANT %s ON %s.%s TO '%s'@'%s'", rights[table], identifier(database), table, name, host)
 		if _, err := pool.ExecContext(ctx, statement); err != nil {
-			return grantError(err, user)
+			return translate(err, "granting rights to "+user)
 		}
 	}
 	return nil
-}
-
-func grantError(err error, user string) error {
-	var my *mysql.MySQLError
-	if errors.As(err, &my) && (my.Number == 1410 || my.Number == 1133 || strings.Contains(strings.ToLower(my.Message), "does not exist")) {
-		return &etf.Error{Kind: etf.KindNotFound, Field: "grant", Message: fmt.Sprintf("the database has no user %s", user), Err: err,
-			Remedy: "create it with CREATE USER first"}
-	}
-	return translate(err, "granting rights to "+user)
 }

@@ -1,0 +1,175 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// The numbers and texts are those of MySQL 9.7, MariaDB 10.11 and Dolt, as their servers sent them.
+func TestTranslate(t *testing.T) {
+	my := func(number uint16, text string) error { return &mysql.MySQLError{Number: number, Message: text} }
+	for _, c := range []struct {
+		err   error
+		kind  etf.Kind
+		field string
+	}{
+		{my(1205, "Lock wait timeout exceeded; try restarting transaction"), etf.KindConflict, ""},
+		{my(1213, "serialization failure: this transaction conflicts with a committed transaction from another client, try restarting transaction."), etf.KindConflict, ""},
+		{my(1105, "this transaction conflicts with a committed transaction from another client"), etf.KindConflict, ""},
+		{my(1062, "Duplicate entry '1-drift-3' for key 'forecasts.PRIMARY'"), etf.KindConflict, ""},
+		{errLost, etf.KindConflict, ""},
+		{my(1406, "Data too long for column 'media_type' at row 1"), etf.KindInvalid, "media_type"},
+		{my(1264, "Out of range value for column 'close' at row 1"), etf.KindInvalid, "close"},
+		{my(1366, "Incorrect decimal value: 'x' for column `etfcast`.`bars`.`open` at row 1"), etf.KindInvalid, ""},
+		{my(4025, "CONSTRAINT `findings_severity` failed for `x`.`findings`"), etf.KindInvalid, ""},
+		{my(1040, "Too many connections"), etf.KindUnavailable, ""},
+		{my(1053, "Server shutdown in progress"), etf.KindUnavailable, ""},
+		{my(1146, "Table 'x.etfs' doesn't exist"), etf.KindUnavailable, ""},
+		{my(1045, "Access denied for user"), etf.KindDenied, ""},
+		{my(1142, "UPDATE command denied to user"), etf.KindDenied, ""},
+		{my(1105, "command denied to user 'x'@'%'"), etf.KindDenied, ""},
+		{my(1064, "You have an error in your SQL syntax"), etf.KindInternal, ""},
+		{driver.ErrBadConn, etf.KindUnavailable, ""},
+		{fmt.Errorf("commit: %w", mysql.ErrInvalidConn), etf.KindUnavailable, ""},
+		{context.DeadlineExceeded, etf.KindUnavailable, ""},
+		{etf.NotFound("symbol", "x", ""), etf.KindNotFound, "symbol"},
+		{errors.New("anything else"), etf.KindInternal, ""},
+	} {
+		err := translate(c.err, "doing it")
+		var e *etf.Error
+		if !errors.As(err, &e) || e.Kind != c.kind || (c.field != "" && e.Field != c.field) {
+			t.Errorf("%v became %v (%s), want %s of %q", c.err, err, etf.KindOf(err), c.kind, c.field)
+		}
+		if !errors.Is(err, c.err) {
+			t.Errorf("%v is lost in %v", c.err, err)
+		}
+	}
+	if translate(nil, "doing it") != nil {
+		t.Error("no error became one")
+	}
+}
+
+// TestAgain: what loses is done again, but not for ever, and not when it can't help.
+func TestAgain(t *testing.T) {
+	s := &Store{}
+	lost := &mysql.MySQLError{Number: erLockDeadlock}
+	for _, c := range []struct {
+		name  string
+		fail  func(try int) error
+		tries int
+		kind  etf.Kind // "" = succeeds
+	}{
+		{"at once", func(int) error { return nil }, 1, ""},
+		{"third time", func(n int) error {
+			if n < 3 {
+				return lost
+			}
+			return nil
+		}, 3, ""},
+		{"not a race", func(int) error { return &mysql.MySQLError{Number: 1406} }, 1, etf.KindInvalid},
+		{"without LOCAL", func(n int) error {
+			if n == 1 {
+				return errNoLocal
+			}
+			return nil
+		}, 2, ""},
+	} {
+		tries := 0
+		err := s.again(t.Context(), "doing it", func() error { tries++; return c.fail(tries) })
+		if tries != c.tries || (err == nil) != (c.kind == "") || (err != nil && etf.KindOf(err) != c.kind) {
+			t.Errorf("%s: %d tries, %v", c.name, tries, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	tries := 0
+	err := s.again(ctx, "doing it", func() error {
+		if tries++; tries == 3 {
+			cancel()
+		}
+		return lost
+	})
+	if tries != 3 || !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %d tries, %v", tries, err)
+	}
+}
+
+func FuzzQuote(f *testing.F) {
+	f.Add(`it's "\` + "\x00\n\r\x1a")
+	f.Fuzz(func(t *testing.T, text string) {
+		q := quote(text)
+		inner := q[1 : len(q)-1]
+		if q[0] != '\'' || q[len(q)-1] != '\'' {
+			t.Fatalf("%q", q)
+		}
+		// Undo the escapes as the server does; a quote that is not escaped would end the literal.
+		var back strings.Builder
+		for i := 0; i < len(inner); i++ {
+			switch c := inner[i]; c {
+			case '\'':
+				t.Fatalf("%q ends early", q)
+			case '\\':
+				i++
+				if i == len(inner) {
+					t.Fatalf("%q escapes its end", q)
+				}
+				back.WriteString(map[byte]string{'0': "\x00", 'n': "\n", 'r': "\r", 'Z': "\x1a"}[inner[i]])
+				if strings.IndexByte("0nrZ", inner[i]) < 0 {
+					back.WriteByte(inner[i])
+				}
+			default:
+				back.WriteByte(c)
+			}
+		}
+		if back.String() != text {
+			t.Fatalf("%q came back as %q", text, back.String())
+		}
+	})
+}
+
+func FuzzCursor(f *testing.F) {
+	f.Add(writeCursor(time.Unix(1700000000, 123456000), "daily:XNYS:2025-09-26"))
+	f.Add("AAAA")
+	f.Fuzz(func(t *testing.T, cursor string) {
+		at, id, err := readCursor(cursor)
+		if err != nil {
+			if etf.KindOf(err) != etf.KindInvalid {
+				t.Fatal(err)
+			}
+			return
+		}
+		if cursor == "" {
+			return
+		}
+		again, id2, err := readCursor(writeCursor(at, id))
+		if err != nil || !again.Equal(at) || id2 != id {
+			t.Fatalf("%v %q became %v %q, %v", at, id, again, id2, err)
+		}
+	})
+}
+
+func TestAttemptOf(t *testing.T) {
+	for id, want := range map[string]struct {
+		base string
+		n    int
+	}{
+		"daily:XNYS:2025-09-26":                       {"daily:XNYS:2025-09-26", 1},
+		"daily:XNYS:2025-09-26:abcdefabcdef":          {"daily:XNYS:2025-09-26:abcdefabcdef", 1},
+		"daily:XNYS:2025-09-26:rerun-2":               {"daily:XNYS:2025-09-26", 2},
+		"daily:XNYS:2025-09-26:abcdefabcdef:rerun-12": {"daily:XNYS:2025-09-26:abcdefabcdef", 12},
+		"daily:XNYS:2025-09-26:rerun-x":               {"daily:XNYS:2025-09-26:rerun-x", 1},
+		"daily:XNYS:2025-09-26:rerun-1":               {"daily:XNYS:2025-09-26:rerun-1", 1},
+	} {
+		if base, n := attemptOf(id); base != want.base || n != want.n {
+			t.Errorf("%s: %s %d", id, base, n)
+		}
+	}
+}
