@@ -35,6 +35,9 @@ type Defect struct {
 	Session Session `json:"session"`
 	Text    string  `json:"text"` // the row, clipped to 200 characters
 	Reason  string  `json:"reason"`
+	// NoPrice: the row could be read, and the source gave no price in it, or not all four. The session is missing
+	// from the answer rather than wrong in it: nobody can decide about it, and a later answer may bring it.
+	NoPrice bool `json:"no_price,omitempty"`
 }
 
 // Fetch is the record of one answer.

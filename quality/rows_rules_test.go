@@ -24,6 +24,11 @@ func TestUnreadable(t *testing.T) {
 			in.Bars = in.Bars[:119]
 			in.Defects = []etf.Defect{garbled(newest)}
 		}, []string{"unreadable_row error 2025-09-26", "missing_session warning 2025-09-26"}},
+		// Nobody can decide about a row without a price: the session is missing, as if there were no row.
+		{"new row without a price", func(in *Input) {
+			in.Bars = in.Bars[:119]
+			in.Defects = []etf.Defect{{Where: "chart.result[0].timestamp[119]", Session: newest, Reason: "no price", NoPrice: true}}
+		}, []string{"unreadable_row warning 2025-09-26", "missing_session warning 2025-09-26"}},
 		{"new row, and a readable one", func(in *Input) { in.Defects = []etf.Defect{garbled(newest)} },
 			[]string{"unreadable_row warning 2025-09-26"}},
 	})

@@ -29,7 +29,7 @@ type rule struct {
 var registry = []rule{
 	{Rule{
 		Name: ruleUnreadable, Severities: []etf.Severity{etf.Fault, etf.Warning},
-		Meaning:  "A row of the answer could not be read. An error when it is the only row of the new session.",
+		Meaning:  "A row of the answer could not be read or has no price. An error when it is the only row of the new session and can't be read; a row without a price is a missing session, which the provider may fill in later.",
 		Operator: "Correct the named line of the file, or wait for the provider's next answer, and run the session again.",
 	}, checkUnreadable},
 	{Rule{

@@ -9,7 +9,9 @@ import (
 const ruleUnreadable = "unreadable_row"
 
 // checkUnreadable turns defects into findings. Only the new session's own row is an error: an old session's row
-// that can't be read is no row to quarantine, and missing_session names the hole it leaves.
+// that can't be read is no row to quarantine, and missing_session names the hole it leaves. A row without a price
+// is never an error: providers send such rows for whole markets and fill them in later, and a person asked about
+// each of them would have nothing to decide.
 func checkUnreadable(s *sheet) {
 	readable := map[etf.Session]bool{}
 	if len(s.in.Defects) > 0 {
@@ -19,7 +21,7 @@ func checkUnreadable(s *sheet) {
 	}
 	for i, d := range s.in.Defects {
 		severity := etf.Warning
-		if d.Session == s.in.Session && !readable[d.Session] {
+		if d.Session == s.in.Session && !d.NoPrice && !readable[d.Session] {
 			severity = etf.Fault
 		}
 		text := fmt.Sprintf("%s: %s", d.Where, d.Reason)

@@ -103,7 +103,7 @@ func (t *table) readRows(r *lineReader, size int) error {
 		}
 		if err != nil {
 			t.defects = append(t.defects, defect{
-				Defect: etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, r.number), Session: row.bar.Session, Text: clip(line[:min(len(line), maxLine)]), Reason: err.Error()},
+				Defect: etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, r.number), Session: row.bar.Session, Text: clip(line[:min(len(line), maxLine)]), Reason: err.Error(), NoPrice: row.priceless},
 				before: last, priceless: row.priceless,
 			})
 			if row.priceless {

@@ -86,6 +86,11 @@ func TestNullCells(t *testing.T) {
 	if d := got.Defects[0]; d.Where != "chart.result[0].timestamp[1]" || !strings.Contains(d.Text, "volume=81000000") {
 		t.Errorf("the defect keeps no evidence: %+v", d)
 	}
+	for _, d := range got.Defects {
+		if !d.NoPrice {
+			t.Errorf("a row of nulls does not count as one without a price: %+v", d)
+		}
+	}
 }
 
 func TestAdjustedCloseIsEvidence(t *testing.T) {
@@ -229,6 +234,11 @@ func TestUnreadableCells(t *testing.T) {
 	got := fetch(t, serve(t, a.json()), spyQuery("", "", "2025-09-29T12:00:00Z"))
 	wantBars(t, got, "2025-09-24 660.5 662 659 661.5 121170000")
 	wantDefects(t, got, " not a time", "2025-09-22 not a number: open", "2025-09-23 not a number: high, volume")
+	for _, d := range got.Defects {
+		if d.NoPrice {
+			t.Errorf("a row that can't be read counts as one without a price: %+v", d)
+		}
+	}
 }
 
 func TestEmptyAnswers(t *testing.T) {

@@ -17,6 +17,7 @@ type row struct {
 	bar     etf.Bar // still on today's shares
 	priced  bool
 	reason  string // why it is not priced
+	missing bool   // not priced for want of prices alone
 }
 
 // translate fills the answer from a chart.
@@ -104,7 +105,7 @@ func (t table) rows(zone *time.Location) ([]row, []etf.Defect) {
 			defects = append(defects, t.defect(r, "not a time"))
 			continue
 		}
-		r.bar, r.reason = t.bar(i)
+		r.bar, r.reason, r.missing = t.bar(i)
 		r.bar.Session = r.session
 		r.priced = r.reason == ""
 		rows = append(rows, r)
@@ -121,8 +122,8 @@ func (t table) rows(zone *time.Location) ([]row, []etf.Defect) {
 	return rows, defects
 }
 
-// bar reads row i; reason says why there is none.
-func (t table) bar(i int) (b etf.Bar, reason string) {
+// bar reads row i; reason says why there is none, and absent that nothing but prices is lacking.
+func (t table) bar(i int) (b etf.Bar, reason string, absent bool) {
 	b.Volume = etf.VolumeUnknown
 	var missing, wrong []string
 	for _, f := range []struct {
@@ -154,13 +155,13 @@ func (t table) bar(i int) (b etf.Bar, reason string) {
 	}
 	switch {
 	case len(wrong) > 0:
-		return b, "not a number: " + strings.Join(wrong, ", ")
+		return b, "not a number: " + strings.Join(wrong, ", "), false
 	case len(missing) == 4:
-		return b, "no price"
+		return b, "no price", true
 	case len(missing) > 0:
-		return b, "no price: " + strings.Join(missing, ", ")
+		return b, "no price: " + strings.Join(missing, ", "), true
 	}
-	return b, ""
+	return b, "", false
 }
 
 // choose keeps the rows that may be given away, and names the ones with something wrong.
@@ -193,7 +194,7 @@ func (g gate) choose(t table, rows []row) (kept []row, defects []etf.Defect) {
 }
 
 func (t table) defect(r row, reason string) etf.Defect {
-	return etf.Defect{Where: fmt.Sprintf("%s.timestamp[%d]", root, r.index), Session: r.session, Text: t.text(r.index), Reason: reason}
+	return etf.Defect{Where: fmt.Sprintf("%s.timestamp[%d]", root, r.index), Session: r.session, Text: t.text(r.index), Reason: reason, NoPrice: r.missing}
 }
 
 func sameTicker(a, b string) bool { return strings.EqualFold(a, b) }
