@@ -30,7 +30,9 @@ const (
 
 // contradiction says what in a bar contradicts the header, "" for nothing. tells is false for a bar that can't.
 func contradiction(b etf.Bar) (what string, tells bool) {
-	if b.NoTrade() || (b.Open == b.High && b.High == b.Low && b.Low == b.Close) {
+	// Without a volume column three zeros alone say that there was no trade; quality takes them so, too.
+	untraded := b.Open == 0 && b.High == 0 && b.Low == 0 && b.Close > 0 && b.Volume <= 0
+	if untraded || (b.Open == b.High && b.High == b.Low && b.Low == b.Close) {
 		return "", false
 	}
 	slack := etf.Price(math.Abs(b.High.Float()) * fitTolerance * 1e8)

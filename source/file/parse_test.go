@@ -157,6 +157,9 @@ func TestRowDefects(t *testing.T) {
 			if d.Where != "SPY.csv:4" || !strings.Contains(d.Reason, c.reason) || d.Session.String() != c.session {
 				t.Errorf("defect %+v; want SPY.csv:4, session %q, reason with %q", d, c.session, c.reason)
 			}
+			if want := strings.Contains(c.name, "price") && !strings.HasPrefix(c.name, "a word"); d.NoPrice != want {
+				t.Errorf("counts as a row without a price: %v, want %v", d.NoPrice, want)
+			}
 			if want := strings.ToValidUTF8(c.row, "\ufffd"); d.Text != want {
 				t.Errorf("text %q, want the row %q", d.Text, want)
 			}
@@ -249,15 +252,16 @@ func TestHeaderThatDoesNotFit(t *testing.T) {
 // A few bad rows, or rows that can't tell, are no reason to refuse a file.
 func TestHeaderThatFits(t *testing.T) {
 	for name, body := range map[string]string{
-		"right":            plainHeader + rows("ohlcv", 100),
-		"newest first":     plainHeader + newestFirst(rows("ohlcv", 100)),
-		"some bad rows":    plainHeader + rows("ohlcv", 20) + rows("olhcv", 5),
-		"adjusted close":   "date,open,high,low,close,adj_close\n" + rows("ohlca", 100),
-		"one bad row":      plainHeader + rows("olhcv", 1),
-		"flat rows":        plainHeader + "2025-09-01,5,5,5,5,0\n2025-09-02,5,5,5,5,0\n",
-		"without trade":    plainHeader + "2025-09-01,0,0,0,5,0\n2025-09-02,0,0,0,5,0\n",
-		"rounded adjusted": plainHeader + "2025-09-01,10001,10000,9990,10000,1\n2025-09-02,10000,10000,9991,9990,1\n",
-		"header only":      plainHeader,
+		"right":                   plainHeader + rows("ohlcv", 100),
+		"newest first":            plainHeader + newestFirst(rows("ohlcv", 100)),
+		"some bad rows":           plainHeader + rows("ohlcv", 20) + rows("olhcv", 5),
+		"adjusted close":          "date,open,high,low,close,adj_close\n" + rows("ohlca", 100),
+		"one bad row":             plainHeader + rows("olhcv", 1),
+		"flat rows":               plainHeader + "2025-09-01,5,5,5,5,0\n2025-09-02,5,5,5,5,0\n",
+		"without trade":           plainHeader + "2025-09-01,0,0,0,5,0\n2025-09-02,0,0,0,5,0\n",
+		"untraded without volume": "date,open,high,low,close\n2025-09-01,5,6,4,5\n2025-09-02,0,0,0,5\n2025-09-03,0,0,0,5\n2025-09-04,5,6,4,5\n",
+		"rounded adjusted":        plainHeader + "2025-09-01,10001,10000,9990,10000,1\n2025-09-02,10000,10000,9991,9990,1\n",
+		"header only":             plainHeader,
 	} {
 		if _, err := parse("x.csv", []byte(body), options{}); err != nil {
 			t.Errorf("%s: %v", name, err)
