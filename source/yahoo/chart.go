@@ -100,9 +100,16 @@ func (c cell) whole() (n int64, ok bool) {
 	return n, err == nil
 }
 
+// maxValues bounds the values of an answer, which take some forty times the memory of their two bytes of text. Sixty
+// years of sessions in seven columns are a tenth of it.
+const maxValues = 1_000_000
+
 // decode reads the envelope. A body cut short is KindUnavailable, any other break of the form KindCorrupt.
 func decode(body []byte) (envelope, error) {
 	var e envelope
+	if n := bytes.Count(body, []byte{','}); n > maxValues {
+		return e, &etf.Error{Kind: etf.KindCorrupt, Field: "body", Message: fmt.Sprintf("Yahoo sent %d values, more than any ETF has sessions for", n)}
+	}
 	err := json.Unmarshal(body, &e)
 	var broken *json.SyntaxError
 	if errors.As(err, &broken) {

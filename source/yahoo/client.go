@@ -22,7 +22,7 @@ const (
 	host2         = "https://query2.finance.yahoo.com"
 	cookieHost    = "https://fc.yahoo.com/"
 	browser       = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
-	defaultLimit  = 32 << 20
+	defaultLimit  = 8 << 20
 	defaultPeriod = 30 * time.Second
 )
 
@@ -161,12 +161,21 @@ func (c *client) try(ctx context.Context, base, ticker string, params url.Values
 // get makes one request and reads its body within the bounds. secret is appended to the address and kept out
 // of the reply and of errors.
 func (c *client) get(ctx context.Context, address, secret string) (reply, error) {
-	got := reply{request: address}
+	var got reply
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(bounded, http.MethodGet, address+secret, nil)
 	if err != nil {
 		return got, etf.Invalid("base_url", "Yahoo's address can't be used: "+withoutURL(err).Error(), "write it as https://host")
+	}
+	if req.URL.Host == "" || req.URL.Scheme != "https" && req.URL.Scheme != "http" {
+		return got, etf.Invalid("base_url", "Yahoo's address names no host to ask by http or https", "write it as https://host")
+	}
+	got.request = address
+	if req.URL.User != nil { // a base URL may hold the name and password of a proxy
+		shown := *req.URL
+		shown.User = nil
+		got.request = strings.TrimSuffix(shown.String(), secret)
 	}
 	req.Header.Set("User-Agent", c.agent)
 	req.Header.Set("Accept", "application/json,text/plain,*/*")

@@ -258,6 +258,39 @@ func TestErrorsDoNotTellTheCrumb(t *testing.T) {
 	}
 }
 
+// A body of many tiny values would take far more memory decoded than it has bytes; it is refused before.
+func TestTooManyValues(t *testing.T) {
+	body := `{"chart":{"result":[{"timestamp":[` + strings.Repeat("1,", maxValues+1) + `1]}]}}`
+	_, err := serve(t, body).Fetch(t.Context(), anyQuery)
+	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "more than any ETF has sessions for") {
+		t.Errorf("%v, want corrupt", err)
+	}
+}
+
+// A base URL that no request can be made to is the configuration's fault, which no retry mends; the name and password
+// in one are for the other side alone.
+func TestBaseURLs(t *testing.T) {
+	for _, bad := range []string{"query1.finance.yahoo.com", "ftp://127.0.0.1", "file:///etc", "https://", "http://a b"} {
+		_, err := New(Options{BaseURLs: []string{bad}}).Fetch(t.Context(), anyQuery)
+		var e *etf.Error
+		if !errors.As(err, &e) || e.Kind != etf.KindInvalid || e.Field != "base_url" || e.Remedy == "" {
+			t.Errorf("%s: %v, want invalid base_url with a remedy", bad, err)
+		}
+	}
+	var user, password string
+	s := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ = r.BasicAuth()
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, goodBody())
+	})
+	plain := s.http.bases[0]
+	s.http.bases[0] = strings.Replace(plain, "://", "://me:hidden@", 1)
+	got := fetch(t, s, anyQuery)
+	if user != "me" || password != "hidden" || strings.Contains(got.Request, "hidden") || !strings.HasPrefix(got.Request, plain+"/v8/finance/chart/SPY?") {
+		t.Errorf("sent %q %q, stored request %s", user, password, got.Request)
+	}
+}
+
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

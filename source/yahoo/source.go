@@ -29,7 +29,7 @@ type Options struct {
 	UserAgent string
 	// Timeout bounds one request with its body. Default: 30 s.
 	Timeout time.Duration
-	// MaxBody bounds an answer, decompressed, in bytes. Default: 32 MiB (SPY's whole history is about 1 MiB).
+	// MaxBody bounds an answer, decompressed, in bytes. Default: 8 MiB (SPY's whole history is about 1 MiB).
 	MaxBody int64
 	// Log gets what an operator may want to know and no error says. Default: none.
 	Log *slog.Logger
