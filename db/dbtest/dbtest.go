@@ -66,7 +66,8 @@ func Empty(t testing.TB, serverDSN string) Database {
 	return create(t, serverDSN)
 }
 
-// Servers runs do as a subtest on each kind of server that the environment names; the others are skipped by name.
+// Servers runs do as a subtest on each kind of server that the environment names, side by side; the others are skipped
+// by name.
 func Servers(t *testing.T, do func(t *testing.T, serverDSN string)) {
 	t.Helper()
 	for _, server := range []struct{ name, variable, remedy string }{
@@ -74,7 +75,11 @@ func Servers(t *testing.T, do func(t *testing.T, serverDSN string)) {
 		{"mysql", MySQLVariable, "run `eval $(scripts/test-databases.sh start)`"},
 		{"mariadb", MariaDBVariable, "run `eval $(scripts/test-databases.sh start)`"},
 	} {
-		t.Run(server.name, func(t *testing.T) { do(t, need(t, server.variable, server.remedy)) })
+		t.Run(server.name, func(t *testing.T) {
+			dsn := need(t, server.variable, server.remedy)
+			t.Parallel() // they wait for three different servers
+			do(t, dsn)
+		})
 	}
 }
 
