@@ -38,7 +38,7 @@ func together(t *testing.T, d dbtest.Database, n int, do func(i int, s *db.Store
 // testWritersOfOne: 16 writers of one ETF bring a new bar each, revise one bar that all of them write, and repeat one
 // that none changes. Every effective change is one version, none is lost, and what was believed has no gap.
 func testWritersOfOne(t *testing.T, d dbtest.Database) {
-	const writers, rounds = 16, 2
+	const writers, rounds = 16, 1
 	ctx, s := t.Context(), d.Store
 	register(t, s, "RACE")
 	bring(t, s, "RACE", []etf.Bar{bar(day(0), 0), bar(day(1), 1)})
