@@ -17,11 +17,13 @@ const (
 
 // Substitute holidays came in three steps (Regulation on Holidays of Public Offices, article 3): Seollal, Chuseok
 // and Children's Day from 2013-11-05; the national days from 2021-08-04; Buddha's Birthday and Christmas from
-// 2023-05-04. New Year's Day, Labour Day and Memorial Day have none.
+// 2023-05-04. Labour Day, until then a holiday of the exchange and of private firms, became a public one with a
+// substitute in 2026. New Year's Day and Memorial Day have none.
 var (
 	substituteFamily    = day("2013-11-05")
 	substituteNational  = day("2021-08-04")
 	substituteReligious = day("2023-05-04")
+	substituteLabour    = day("2026-05-01")
 )
 
 type koreanHoliday struct {
@@ -86,7 +88,7 @@ func koreanHolidays(year int) []koreanHoliday {
 		add(on(time.April, 5), "Arbor Day", never, 0)
 	}
 	if year >= 1994 {
-		add(on(time.May, 1), "Labour Day", never, 0)
+		add(on(time.May, 1), "Labour Day", weekend, substituteLabour)
 	}
 	add(on(time.May, 5), "Children's Day", weekend, substituteFamily)
 	add(moon.buddha, "Buddha's Birthday", weekend, substituteReligious)

@@ -48,6 +48,14 @@ func TestXKRXClosed2026(t *testing.T) {
 	})
 }
 
+// The closures of 2027: the Official Gazette's list of public holidays, and the year-end closure.
+func TestXKRXClosed2027(t *testing.T) {
+	closures(t, etf.XKRX, "2027-01-01", "2027-12-31", []string{
+		"2027-01-01", "2027-02-08", "2027-02-09", "2027-03-01", "2027-05-03", "2027-05-05", "2027-05-13", "2027-07-19", "2027-08-16",
+		"2027-09-14", "2027-09-15", "2027-09-16", "2027-10-04", "2027-10-11", "2027-12-27", "2027-12-31",
+	})
+}
+
 func TestXKRXNamedDays(t *testing.T) {
 	for date, want := range map[string]string{ // empty: a session
 		"1998-12-05": "", "1998-12-12": "Saturday", "1998-11-28": "", // the last Saturday session
@@ -63,6 +71,7 @@ func TestXKRXNamedDays(t *testing.T) {
 		"2002-07-01": "World Cup", "2014-09-10": "substitute holiday for Chuseok", "2015-09-29": "substitute holiday for Chuseok",
 		"2013-09-23": "", "2021-08-16": "substitute holiday for Liberation Day", "2020-10-05": "", "2021-12-27": "",
 		"2023-05-29": "substitute holiday for Buddha's Birthday", "2022-05-09": "", "2025-05-06": "substitute holiday",
+		"2027-05-03": "substitute holiday for Labour Day", "2022-05-02": "", "2021-05-03": "", // by the official list of 2027; none before 2026
 		"2027-12-27": "substitute holiday for Christmas Day", "2028-10-05": "substitute holiday for Chuseok", "2027-07-19": "substitute holiday for Constitution Day",
 		"2017-10-06": "substitute holiday for Chuseok", "2018-05-07": "substitute holiday for Children's Day",
 		"2026-06-08": "", "2022-01-03": "", // Memorial Day and New Year's Day have no substitute
