@@ -18,7 +18,7 @@ import (
 // Name is the source's name.
 const Name = "file"
 
-// MaxBytes is the size up to which a file is read: some 600,000 rows.
+// MaxBytes is the size up to which a file is read. maxRows bounds what is made of it.
 const MaxBytes = 64 << 20
 
 const mediaType = "text/csv"

@@ -345,6 +345,10 @@ func TestJunkIsGivenUp(t *testing.T) {
 	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "10000 of the first 10000 rows") {
 		t.Errorf("error %v; want a refusal after 10,000 rows", err)
 	}
+	_, err = parse("x.csv", []byte(plainHeader+strings.Repeat("2025-09-01,5,5,5,5,1\n", maxRows+1)), options{})
+	if etf.KindOf(err) != etf.KindCorrupt || !strings.HasPrefix(err.Error(), "x.csv:250002: the file has more than 250000 rows") {
+		t.Errorf("error %v; want a refusal at the row after the last allowed one", err)
+	}
 	half := strings.Repeat("2025-09-01,10,12,9,11,100\njunk\n", 101_000)
 	_, err = parse("x.csv", []byte(plainHeader+half), options{})
 	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "100000 of the first") {

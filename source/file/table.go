@@ -70,8 +70,8 @@ func corrupt(name string, line int, wrong, remedy string) error {
 }
 
 func (t *table) readRows(r *lineReader, size int) error {
-	t.bars = make([]etf.Bar, 0, size/48+1)
-	t.lines = make([]int, 0, size/48+1)
+	t.bars = make([]etf.Bar, 0, min(size/48+1, maxRows))
+	t.lines = make([]int, 0, min(size/48+1, maxRows))
 	var fields []string
 	var last etf.Session
 	waiting := 0 // defects that don't know the row after them
@@ -85,6 +85,9 @@ func (t *table) readRows(r *lineReader, size int) error {
 			return nil
 		}
 		t.rows++
+		if t.rows > maxRows {
+			return corrupt(t.name, r.number, fmt.Sprintf("the file has more than %d rows, which no ETF has sessions for", maxRows), "keep only the daily prices of one ETF in it")
+		}
 		if t.first == 0 {
 			t.first = r.number
 		}
@@ -144,8 +147,12 @@ func (t *table) hopeless() bool {
 	return n >= maxDefects || (n >= maxDefects/10 && n*2 > t.rows && n-t.priceless > n/2)
 }
 
-// maxDefects bounds the memory a broken file may take.
-const maxDefects = 100_000
+// maxRows and maxDefects bound the memory a file may take. A century has some 26,000 sessions; the rest is for files
+// that repeat themselves.
+const (
+	maxRows    = 250_000
+	maxDefects = 100_000
+)
 
 // checkReadable refuses a file most of whose rows can't be read: it is not the layout it was taken for.
 func (t *table) checkReadable() error {
