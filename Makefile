@@ -110,7 +110,7 @@ generate-check: generate ## Fail if generated code is not up to date.
 
 .PHONY: record-histories
 record-histories: build devstack ## Record workflow histories for the replay tests (from released code only: see docs/workflows.md).
-	bin/devstack run --ephemeral -- $(GO) run ./workflows/record
+	bin/devstack run --ephemeral -- $(GO) run ./workflows/record --label $(VERSION)
 
 $(TOOLS)/sqlc:
 	GOBIN=$(TOOLS) $(GO) install github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC_VERSION)
