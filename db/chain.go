@@ -64,7 +64,7 @@ func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string
 }
 
 func checkLink(f etf.Forecast, position int64, previous string) error {
-	reason := ""
+	var reason string
 	switch want, err := chainHash(f); {
 	case err != nil:
 		reason = err.Error()

@@ -3,7 +3,9 @@ package db_test
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -133,15 +135,12 @@ func wantKind(t testing.TB, err error, kind etf.Kind, field string) {
 }
 
 func fieldOf(err error) string {
-	for err != nil {
-		if e, ok := err.(*etf.Error); ok && e.Field != "" {
+	var e *etf.Error
+	for errors.As(err, &e) {
+		if e.Field != "" {
 			return e.Field
 		}
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			return ""
-		}
-		err = u.Unwrap()
+		err = e.Err
 	}
 	return ""
 }
@@ -152,24 +151,32 @@ func dump(t testing.TB, d dbtest.Database, tables ...string) string {
 	admin := d.Admin(t)
 	var out strings.Builder
 	for _, table := range tables {
-		rows, err := admin.Query("SELECT * FROM " + table + " ORDER BY 1, 2, 3")
-		if err != nil {
-			t.Fatal(err)
-		}
-		columns, _ := rows.Columns()
-		for rows.Next() {
-			values, into := make([][]byte, len(columns)), make([]any, len(columns))
-			for i := range values {
-				into[i] = &values[i]
-			}
-			if err := rows.Scan(into...); err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(&out, "%s %s\n", table, values)
-		}
-		_ = rows.Close()
+		dumpTable(t, admin, table, &out)
 	}
 	return out.String()
+}
+
+func dumpTable(t testing.TB, admin *sql.DB, table string, out *strings.Builder) {
+	t.Helper()
+	rows, err := admin.QueryContext(context.Background(), "SELECT * FROM "+table+" ORDER BY 1, 2, 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, _ := rows.Columns()
+	for rows.Next() {
+		values, into := make([][]byte, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(out, "%s %s\n", table, values)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func forecastOf(symbol etf.Symbol, model string, origin etf.Session, v etf.DataVersion) etf.Forecast {

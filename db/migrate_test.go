@@ -41,6 +41,9 @@ FROM information_schema.columns WHERE table_schema = ? ORDER BY table_name, ordi
 		}
 		out.WriteByte('\n')
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return out.String()
 }
 

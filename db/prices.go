@@ -18,8 +18,8 @@ var lastSession = etf.NewSession(9999, 12, 31)
 var firstDate = etf.NewSession(1000, 1, 1)
 
 // History returns the series a forecast is fitted to: see activities.Forecasts. The bars and the version belong
-// together: a Persist in between makes it read again. Of a bar's provenance only DataVersion is filled in, and AdjClose
-// is left out; BarsPage gives the rest.
+// together: a Persist in between makes it read again. Of a bar only session, close and basis are filled in, its volume is
+// unknown; BarsPage gives the rest.
 func (s *Store) History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error) {
 	var h etf.History
 	err := s.again(ctx, "reading the history of "+string(symbol), func() error {
@@ -43,7 +43,7 @@ func (s *Store) History(ctx context.Context, symbol etf.Symbol, to etf.Session, 
 		}
 		h = etf.History{
 			DataVersion: etf.DataVersion{Number: head.DataVersion, Writer: head.DataVersionWriter},
-			AsOf:        head.KnownFrom, Bars: historyOf(rows), Splits: domainSplits(splits),
+			AsOf:        head.KnownFrom, Bars: historyOf(rows, etf.Basis(head.Basis)), Splits: domainSplits(splits),
 		}
 		return nil
 	})
@@ -63,12 +63,12 @@ func (s *Store) history(ctx context.Context, head sqlcgen.GetETFVersionRow, to e
 }
 
 // historyOf turns rows that come newest first into bars, oldest first.
-func historyOf(rows []sqlcgen.ListHistoryRow) []etf.StoredBar {
+func historyOf(rows []sqlcgen.ListHistoryRow, basis etf.Basis) []etf.StoredBar {
 	list := make([]etf.StoredBar, len(rows))
 	for i, r := range rows {
 		list[len(rows)-1-i] = etf.StoredBar{
-			Bar:   domainBar(r.Session, r.Open, r.High, r.Low, r.Close, 0, r.Volume),
-			Basis: etf.Basis(r.Basis), DataVersion: r.DataVersion,
+			Bar:   etf.Bar{Session: etf.Session(r.Session), Close: etf.Price(r.Close), Volume: etf.VolumeUnknown},
+			Basis: basis, // one for the whole series: Persist refuses another
 		}
 	}
 	return list

@@ -57,7 +57,7 @@ func (s *Store) compareRegistered(ctx context.Context, q *sqlcgen.Queries, old s
 	if err != nil {
 		return err
 	}
-	differs := ""
+	var differs string
 	switch o := stored[0]; {
 	case o.Exchange != e.Exchange:
 		differs = "exchange"

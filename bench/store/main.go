@@ -191,7 +191,7 @@ func newDatabase(ctx context.Context, serverDSN string) (*database, error) {
 }
 
 func (d *database) drop() {
-	_, _ = d.admin.Exec("DROP DATABASE " + d.name)
+	_, _ = d.admin.ExecContext(context.Background(), "DROP DATABASE " + d.name)
 	_ = d.admin.Close()
 }
 
@@ -218,8 +218,12 @@ func (d *database) loadData(ctx context.Context, list []series, n int) (float64,
 		return 0, err
 	}
 	took := time.Since(start)
-	if loaded, err := result.RowsAffected(); err != nil || loaded != int64(n) {
-		return 0, fmt.Errorf("LOAD DATA LOCAL loaded %d of %d rows (%v)", loaded, n, err)
+	loaded, err := result.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
+	if loaded != int64(n) {
+		return 0, fmt.Errorf("LOAD DATA LOCAL loaded %d of %d rows", loaded, n)
 	}
 	return float64(n) / took.Seconds(), nil
 }

@@ -150,13 +150,13 @@ func create(t testing.TB, serverDSN string) Database {
 		"CREATE DATABASE " + name + " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 		"CREATE USER '" + user + "'@'%' IDENTIFIED BY '" + suffix + "'",
 	} {
-		if _, err := admin.Exec(statement); err != nil {
+		if _, err := admin.ExecContext(context.Background(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Cleanup(func() {
 		for _, statement := range []string{"DROP DATABASE IF EXISTS " + name, "DROP USER IF EXISTS '" + user + "'@'%'"} {
-			if _, err := admin.Exec(statement); err != nil {
+			if _, err := admin.ExecContext(context.Background(), statement); err != nil {
 				t.Error(err)
 			}
 		}
@@ -187,25 +187,34 @@ func dropLeftovers(admin *sql.DB, addr string) {
 	if _, done := swept.LoadOrStore(addr, true); done {
 		return
 	}
+	ctx := context.Background()
 	drop := func(list, start, statement string) {
-		rows, err := admin.Query(list)
-		if err != nil {
-			return
-		}
-		var old []string
-		for rows.Next() {
-			var name string
-			if rows.Scan(&name) == nil && olderThanADay(name, start) {
-				old = append(old, name)
-			}
-		}
-		_ = rows.Close()
-		for _, name := range old {
-			_, _ = admin.Exec(fmt.Sprintf(statement, name))
+		for _, name := range old(ctx, admin, list, start) {
+			_, _ = admin.ExecContext(ctx, fmt.Sprintf(statement, name))
 		}
 	}
 	drop("SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE 'etfcast\\_test\\_%'", prefix, "DROP DATABASE IF EXISTS `%s`")
 	drop("SELECT user FROM mysql.user WHERE user LIKE 'et\\_%'", "et_", "DROP USER IF EXISTS '%s'@'%%'")
+}
+
+// old returns the names a query lists that begin with start and a time more than a day ago.
+func old(ctx context.Context, admin *sql.DB, list, start string) []string {
+	rows, err := admin.QueryContext(ctx, list)
+	if err != nil {
+		return nil
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if rows.Scan(&name) == nil && olderThanADay(name, start) {
+			names = append(names, name)
+		}
+	}
+	if rows.Err() != nil {
+		return nil
+	}
+	return names
 }
 
 func olderThanADay(name, start string) bool {

@@ -108,14 +108,14 @@ ORDER BY etf_id DESC, session DESC LIMIT ?;
 
 -- name: ListHistory :many
 -- The columns a forecast needs: of thousands of rows, each DECIMAL costs Dolt about a millisecond.
-SELECT session, open, high, low, close, volume, basis, data_version FROM bars
+SELECT session, close FROM bars
 WHERE etf_id = sqlc.arg('etf_id') AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?;
 
 -- name: ListHistoryUntil :many
 -- Comparing each row's session costs Dolt as much as reading it, so a history up to the newest bar is read without. The
 -- CAST spares it the conversion of the text for each row.
-SELECT session, open, high, low, close, volume, basis, data_version FROM bars
+SELECT session, close FROM bars
 WHERE etf_id = sqlc.arg('etf_id') AND session <= CAST(sqlc.arg('to_session') AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?;
 

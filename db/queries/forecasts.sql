@@ -11,7 +11,7 @@ SELECT chain, hash FROM forecasts WHERE etf_id = ? AND model = ?
 ORDER BY etf_id DESC, model DESC, chain DESC LIMIT 1;
 
 -- name: GetETFVersion :one
-SELECT id, data_version, data_version_writer, known_from, last_session FROM etfs WHERE symbol = ?;
+SELECT id, basis, data_version, data_version_writer, known_from, last_session FROM etfs WHERE symbol = ?;
 
 -- name: InsertForecast :exec
 INSERT INTO forecasts (id, etf_id, model, origin, data_version, data_version_writer, basis, params, params_hash, seed,

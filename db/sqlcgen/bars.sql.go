@@ -389,7 +389,7 @@ func (q *Queries) ListBars(ctx context.Context, arg ListBarsParams) ([]Bar, erro
 }
 
 const listHistory = `-- name: ListHistory :many
-SELECT session, open, high, low, close, volume, basis, data_version FROM bars
+SELECT session, close FROM bars
 WHERE etf_id = ? AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?
 `
@@ -400,14 +400,8 @@ type ListHistoryParams struct {
 }
 
 type ListHistoryRow struct {
-	Session     column.Session
-	Open        column.Price
-	High        column.Price
-	Low         column.Price
-	Close       column.Price
-	Volume      column.Volume
-	Basis       string
-	DataVersion int64
+	Session column.Session
+	Close   column.Price
 }
 
 // The columns a forecast needs: of thousands of rows, each DECIMAL costs Dolt about a millisecond.
@@ -420,16 +414,7 @@ func (q *Queries) ListHistory(ctx context.Context, arg ListHistoryParams) ([]Lis
 	items := []ListHistoryRow{}
 	for rows.Next() {
 		var i ListHistoryRow
-		if err := rows.Scan(
-			&i.Session,
-			&i.Open,
-			&i.High,
-			&i.Low,
-			&i.Close,
-			&i.Volume,
-			&i.Basis,
-			&i.DataVersion,
-		); err != nil {
+		if err := rows.Scan(&i.Session, &i.Close); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -444,7 +429,7 @@ func (q *Queries) ListHistory(ctx context.Context, arg ListHistoryParams) ([]Lis
 }
 
 const listHistoryUntil = `-- name: ListHistoryUntil :many
-SELECT session, open, high, low, close, volume, basis, data_version FROM bars
+SELECT session, close FROM bars
 WHERE etf_id = ? AND session <= CAST(? AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?
 `
@@ -456,14 +441,8 @@ type ListHistoryUntilParams struct {
 }
 
 type ListHistoryUntilRow struct {
-	Session     column.Session
-	Open        column.Price
-	High        column.Price
-	Low         column.Price
-	Close       column.Price
-	Volume      column.Volume
-	Basis       string
-	DataVersion int64
+	Session column.Session
+	Close   column.Price
 }
 
 // Comparing each row's session costs Dolt as much as reading it, so a history up to the newest bar is read without. The
@@ -477,16 +456,7 @@ func (q *Queries) ListHistoryUntil(ctx context.Context, arg ListHistoryUntilPara
 	items := []ListHistoryUntilRow{}
 	for rows.Next() {
 		var i ListHistoryUntilRow
-		if err := rows.Scan(
-			&i.Session,
-			&i.Open,
-			&i.High,
-			&i.Low,
-			&i.Close,
-			&i.Volume,
-			&i.Basis,
-			&i.DataVersion,
-		); err != nil {
+		if err := rows.Scan(&i.Session, &i.Close); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

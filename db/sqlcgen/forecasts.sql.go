@@ -38,11 +38,12 @@ func (q *Queries) GetChainHead(ctx context.Context, arg GetChainHeadParams) (Get
 }
 
 const getETFVersion = `-- name: GetETFVersion :one
-SELECT id, data_version, data_version_writer, known_from, last_session FROM etfs WHERE symbol = ?
+SELECT id, basis, data_version, data_version_writer, known_from, last_session FROM etfs WHERE symbol = ?
 `
 
 type GetETFVersionRow struct {
 	ID                uint32
+	Basis             string
 	DataVersion       int64
 	DataVersionWriter string
 	KnownFrom         time.Time
@@ -54,6 +55,7 @@ func (q *Queries) GetETFVersion(ctx context.Context, symbol string) (GetETFVersi
 	var i GetETFVersionRow
 	err := row.Scan(
 		&i.ID,
+		&i.Basis,
 		&i.DataVersion,
 		&i.DataVersionWriter,
 		&i.KnownFrom,
