@@ -191,7 +191,7 @@ func newDatabase(ctx context.Context, serverDSN string) (*database, error) {
 }
 
 func (d *database) drop() {
-	_, _ = d.admin.ExecContext(context.Background(), "DROP DATABASE " + d.name)
+	_, _ = d.admin.ExecContext(context.Background(), "DROP DATABASE "+d.name)
 	_ = d.admin.Close()
 }
 
