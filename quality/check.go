@@ -124,6 +124,9 @@ func newSheet(in Input, cal *calendar.Calendar) *sheet {
 			if a.Numerator <= 0 || a.Denominator <= 0 {
 				continue
 			}
+			// In lowest terms: the store and the answer may state one split in two ways.
+			g := gcd(a.Numerator, a.Denominator)
+			a.Numerator, a.Denominator = a.Numerator/g, a.Denominator/g
 		}
 		if !slices.Contains(*list, a) {
 			*list = append(*list, a)
@@ -148,7 +151,7 @@ func (s *sheet) believed(session etf.Session) *etf.StoredBar {
 // said. Every update asks for some sessions again; a warning must not come back with each.
 func (s *sheet) settled(b etf.Bar) bool {
 	k := s.believed(b.Session)
-	return k != nil && samePrices(k.Bar, b) && k.Volume == b.Volume
+	return k != nil && sameNumbers(k.Bar, b)
 }
 
 // object records an objection to a session.
@@ -210,6 +213,11 @@ func (s *sheet) finding(rule string, severity etf.Severity, list []objection) et
 	slices.Sort(f.Sessions)
 	f.Sessions = slices.Compact(f.Sessions)
 	return f
+}
+
+// sameNumbers reports whether b says nothing that the stored bar does not: a volume left out is none to compare.
+func sameNumbers(stored, b etf.Bar) bool {
+	return samePrices(stored, b) && (stored.Volume == b.Volume || !b.Volume.Known())
 }
 
 func samePrices(a, b etf.Bar) bool {

@@ -98,6 +98,7 @@ func TestSplit(t *testing.T) {
 	run(t, []scenario{
 		{"stated 4:1", func(in *Input) { split(4, 1, 100, in); stated(4, 1, 100, in) }, []string{}},
 		{"stated 4:1 twice over", func(in *Input) { split(4, 1, 100, in); stated(4, 1, 100, in); stated(4, 1, 100, in) }, []string{}},
+		{"stated 4:1 and 8:2, which is the same", func(in *Input) { split(4, 1, 100, in); stated(4, 1, 100, in); stated(8, 2, 100, in) }, []string{}},
 		{"stated 1:15", func(in *Input) { split(1, 15, 100, in); stated(1, 15, 100, in) }, []string{}},
 		{"stated on the new session", func(in *Input) { split(4, 1, 119, in); stated(4, 1, 119, in); daily(in, 1) }, []string{}},
 		{"not stated, 20 sessions ago", func(in *Input) { split(4, 1, 100, in) }, []string{"split_suspected error 2025-04-07..2025-08-28 (100)"}},

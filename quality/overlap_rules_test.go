@@ -35,6 +35,10 @@ func TestRevised(t *testing.T) {
 		{"one close by two cents", func(in *Input) { overlap(in, 10); in.Bars[4].Close += 2 * cent; in.Bars[4].High += 2 * cent },
 			[]string{"revised_bar info 2025-09-19"}},
 		{"one volume", func(in *Input) { overlap(in, 10); in.Bars[4].Volume++ }, []string{"revised_bar info 2025-09-19"}},
+		{"one volume to nothing, the prices as they are stored", func(in *Input) { overlap(in, 10); in.Bars[4].Volume = 0 },
+			[]string{"volume warning 2025-09-19", "revised_bar info 2025-09-19"}},
+		// The store keeps the volume it has, so there is nothing to say, now and with every later update.
+		{"one volume left out", func(in *Input) { overlap(in, 10); in.Bars[4].Volume = etf.VolumeUnknown }, []string{}},
 		{"one close by 3 %", func(in *Input) { overlap(in, 10); scalePricesOnly(in.Bars[4:5], 1.03) },
 			[]string{"revised_bar warning 2025-09-19"}},
 		{"a bad tick repaired", func(in *Input) {

@@ -30,3 +30,11 @@ func nearRatio(ratios []struct{ num, den int64 }, log, tolerance float64) (text 
 	}
 	return text, factor, ok
 }
+
+// gcd is the greatest common divisor of two positive numbers.
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}

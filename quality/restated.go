@@ -65,7 +65,7 @@ func checkRestated(s *sheet) {
 func checkRevised(s *sheet) {
 	for i, b := range s.in.Bars {
 		k := s.believed(b.Session)
-		if k == nil || s.verdicts[i] != etf.VerdictKeep || k.Basis != s.in.Basis || (samePrices(k.Bar, b) && k.Volume == b.Volume) {
+		if k == nil || s.verdicts[i] != etf.VerdictKeep || k.Basis != s.in.Basis || sameNumbers(k.Bar, b) {
 			continue
 		}
 		text := fmt.Sprintf("%s: %s, volume %s where %s, volume %s is stored", b.Session, ohlc(b), b.Volume, ohlc(k.Bar), k.Volume)

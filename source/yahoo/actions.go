@@ -80,8 +80,8 @@ func (e event) defect(path string, ex etf.Session, reason string) etf.Defect {
 		Text: clip(fmt.Sprintf("date=%s amount=%s numerator=%s denominator=%s", e.Date, e.Amount, e.Numerator, e.Denominator))}
 }
 
-// ratio reads n:d exactly as two integers without a common factor beyond what was stated: 4:1, 1231:1000; 1.5:1
-// becomes 3:2.
+// ratio reads n:d exactly, in lowest terms, so that one split stated in two ways is the same split: 4:1, 1231:1000;
+// 1.5:1 becomes 3:2 and 4:2 becomes 2:1.
 func ratio(n, d cell) (num, den int64, ok bool) {
 	a, okA := n.whole()
 	b, okB := d.whole()
@@ -94,7 +94,11 @@ func ratio(n, d cell) (num, den int64, ok bool) {
 		r := big.NewRat(int64(p), int64(q))
 		a, b = r.Num().Int64(), r.Denom().Int64()
 	}
-	return a, b, a > 0 && b > 0
+	if a <= 0 || b <= 0 {
+		return 0, 0, false
+	}
+	num, den = lowest(a, b)
+	return num, den, true
 }
 
 // applied returns the splits that the rows before them were adjusted for. Yahoo is known to state a split and

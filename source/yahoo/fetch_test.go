@@ -193,7 +193,7 @@ func TestSplitStatedButNotApplied(t *testing.T) {
 func TestSplitStatedTwiceIsUndoneOnce(t *testing.T) {
 	a := spy().row("2025-09-23T13:30:00Z", "150", "151", "149.5", "150", "40").
 		row("2025-09-24T13:30:00Z", "150.5", "152", "149", "151", "44").
-		split("2025-09-24T13:30:00Z", "4.0", "1.0").split("2025-09-24T14:30:00Z", "4", "1")
+		split("2025-09-24T13:30:00Z", "4.0", "1.0").split("2025-09-24T14:30:00Z", "8", "2")
 	got := fetch(t, serve(t, a.json()), spyQuery("", "", "2025-09-29T12:00:00Z"))
 	wantBars(t, got, "2025-09-23 600 604 598 600 10\n2025-09-24 150.5 152 149 151 44")
 	wantDefects(t, got, "2025-09-24 stated twice: used once")
