@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -126,6 +127,9 @@ func TestFetchRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.csv"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	large, err := os.Create(filepath.Join(dir, "large.csv"))
 	if err != nil {
 		t.Fatal(err)
@@ -145,6 +149,7 @@ func TestFetchRefuses(t *testing.T) {
 		{"link out", "link.csv", etf.KindInvalid, "lies outside the folder"},
 		{"link to the parent", "up/x.csv", etf.KindInvalid, "lies outside the folder"},
 		{"folder", "sub", etf.KindInvalid, "not a regular file"},
+		{"pipe without a writer", "pipe.csv", etf.KindInvalid, "not a regular file"},
 		{"too large", "large.csv", etf.KindInvalid, "larger than 64 MiB"},
 		{"web page", "page.csv", etf.KindCorrupt, "page.csv:1: the file is a web page"},
 		{"unknown option", "SPY.csv?color=red", etf.KindInvalid, "not an option"},
