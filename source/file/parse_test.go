@@ -250,6 +250,16 @@ func TestHeaderThatDoesNotFit(t *testing.T) {
 }
 
 // A few bad rows, or rows that can't tell, are no reason to refuse a file.
+// More than a third of the rows is where a few bad rows end and a wrong header begins.
+func TestHeaderThatOftenDoesNotFit(t *testing.T) {
+	for bad, refused := range map[int]bool{33: false, 34: true} {
+		_, err := parse("x.csv", []byte(plainHeader+rows("ohlcv", 100-bad)+rows("olhcv", bad)), options{})
+		if (err != nil) != refused {
+			t.Errorf("%d of 100 rows contradict the header: %v", bad, err)
+		}
+	}
+}
+
 func TestHeaderThatFits(t *testing.T) {
 	for name, body := range map[string]string{
 		"right":                   plainHeader + rows("ohlcv", 100),
@@ -349,10 +359,10 @@ func TestJunkIsGivenUp(t *testing.T) {
 	if etf.KindOf(err) != etf.KindCorrupt || !strings.HasPrefix(err.Error(), "x.csv:250002: the file has more than 250000 rows") {
 		t.Errorf("error %v; want a refusal at the row after the last allowed one", err)
 	}
-	half := strings.Repeat("2025-09-01,10,12,9,11,100\njunk\n", 101_000)
+	half := strings.Repeat("2025-09-01,10,12,9,11,100\njunk\n", 11_000)
 	_, err = parse("x.csv", []byte(plainHeader+half), options{})
-	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "100000 of the first") {
-		t.Errorf("error %v; want a refusal after 100,000 defects", err)
+	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "10000 of the first 20000") {
+		t.Errorf("error %v; want a refusal after 10,000 defects", err)
 	}
 }
 

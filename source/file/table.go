@@ -142,16 +142,13 @@ func (t *table) split(line string, fields []string) ([]string, error) {
 }
 
 // hopeless reports that reading on is useless: the file will be refused.
-func (t *table) hopeless() bool {
-	n := len(t.defects)
-	return n >= maxDefects || (n >= maxDefects/10 && n*2 > t.rows && n-t.priceless > n/2)
-}
+func (t *table) hopeless() bool { return len(t.defects) >= maxDefects }
 
-// maxRows and maxDefects bound the memory a file may take. A century has some 26,000 sessions; the rest is for files
-// that repeat themselves.
+// maxRows and maxDefects bound the memory a file may take, and what its defects take where they are stored. A
+// century has some 26,000 sessions; the rest is for files that repeat themselves.
 const (
 	maxRows    = 250_000
-	maxDefects = 100_000
+	maxDefects = 10_000
 )
 
 // checkReadable refuses a file most of whose rows can't be read: it is not the layout it was taken for.

@@ -104,6 +104,9 @@ func (c cell) whole() (n int64, ok bool) {
 // years of sessions in seven columns are a tenth of it.
 const maxValues = 1_000_000
 
+// maxRows bounds the rows, each of which may become a defect to store. Sixty years have 16,000 sessions.
+const maxRows = 30_000
+
 // decode reads the envelope. A body cut short is KindUnavailable, any other break of the form KindCorrupt.
 func decode(body []byte) (envelope, error) {
 	var e envelope
@@ -178,6 +181,9 @@ type table struct {
 // and an empty quote; that is an empty table.
 func (c chart) columns() (table, error) {
 	t := table{stamps: c.Timestamp}
+	if n := len(t.stamps); n > maxRows {
+		return t, &etf.Error{Kind: etf.KindCorrupt, Field: root + ".timestamp", Message: fmt.Sprintf("Yahoo sent %d rows, more than any ETF has sessions for", n)}
+	}
 	path := root + ".indicators.quote[0]"
 	if len(c.Indicators.Quote) > 0 {
 		q := c.Indicators.Quote[0]

@@ -260,10 +260,12 @@ func TestErrorsDoNotTellTheCrumb(t *testing.T) {
 
 // A body of many tiny values would take far more memory decoded than it has bytes; it is refused before.
 func TestTooManyValues(t *testing.T) {
-	body := `{"chart":{"result":[{"timestamp":[` + strings.Repeat("1,", maxValues+1) + `1]}]}}`
-	_, err := serve(t, body).Fetch(t.Context(), anyQuery)
-	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "more than any ETF has sessions for") {
-		t.Errorf("%v, want corrupt", err)
+	for n, field := range map[int]string{maxValues + 1: "body: ", maxRows: "chart.result[0].timestamp: "} {
+		body := `{"chart":{"result":[{"meta":{"symbol":"SPY"},"timestamp":[` + strings.Repeat("1,", n) + `1]}]}}`
+		_, err := serve(t, body).Fetch(t.Context(), anyQuery)
+		if etf.KindOf(err) != etf.KindCorrupt || !strings.HasPrefix(err.Error(), field) || !strings.Contains(err.Error(), "more than any ETF has sessions for") {
+			t.Errorf("%d values: %v, want corrupt at %s", n, err, field)
+		}
 	}
 }
 
