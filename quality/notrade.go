@@ -2,6 +2,7 @@ package quality
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -9,7 +10,9 @@ import (
 const ruleNoTrade = "no_trade"
 
 // checkNoTrade notes sessions without a trade. KRX sends open = high = low = 0 with the close carried over;
-// others send a flat bar with volume 0.
+// others send a flat bar with volume 0. A close that moved without a trade is the exchange's new base price, or
+// wrong; forecasts start from it like from any other, and the rules on levels don't see it, so beyond leastSpike it is
+// an error.
 func checkNoTrade(s *sheet) {
 	var previous etf.Bar // the row before in the source's order, dropped ones apart
 	for i, b := range s.in.Bars {
@@ -27,8 +30,13 @@ func checkNoTrade(s *sheet) {
 			}
 			if off := b.Close - before.Close; before.Close > 0 && before.Session < b.Session &&
 				max(off, -off) > tolerance(s.in.Exchange, b.Close) {
-				s.object(ruleNoTrade, etf.Warning, b.Session, 1,
-					fmt.Sprintf("%s: no trade, but close %s is not the %s of %s carried over", b.Session, b.Close, before.Close, before.Session))
+				text := fmt.Sprintf("%s: no trade, but close %s is not the %s of %s carried over", b.Session, b.Close, before.Close, before.Session)
+				size := math.Abs(s.change(&row{Bar: before}, &row{Bar: b}).log)
+				if size > leastSpike {
+					s.reject(ruleNoTrade, i, size, text)
+					continue // no level to carry over from
+				}
+				s.object(ruleNoTrade, etf.Warning, b.Session, size, text)
 				break
 			}
 			s.object(ruleNoTrade, etf.Info, b.Session, 0, fmt.Sprintf("%s: no trade, close %s carried over", b.Session, b.Close))

@@ -111,6 +111,12 @@ func TestNoTrade(t *testing.T) {
 		{"new session", func(in *Input) { untraded(in, 119, in.Bars[118].Close) }, []string{"no_trade info 2025-09-26"}},
 		{"new session of a daily update", func(in *Input) { untraded(in, 119, in.Bars[118].Close); daily(in, 1) }, []string{"no_trade info 2025-09-26"}},
 		{"close not carried", func(in *Input) { untraded(in, 100, in.Bars[99].Close+50_000_000) }, []string{"no_trade warning 2025-08-29"}},
+		{"new session's close far from the one before", func(in *Input) { overlap(in, 10); untraded(in, 9, 3*in.Bars[8].Close) },
+			[]string{"no_trade error 2025-09-26"}},
+		{"close halved by a split stated for the day", func(in *Input) {
+			in.Actions = []etf.Action{{Kind: etf.Split, Ex: in.Bars[119].Session, Numerator: 2, Denominator: 1}}
+			untraded(in, 119, in.Bars[118].Close/2)
+		}, []string{"no_trade warning 2025-09-26"}},
 		{"without a volume column", func(in *Input) {
 			for i := range in.Bars {
 				in.Bars[i].Volume = etf.VolumeUnknown
