@@ -29,6 +29,36 @@ func TestRestated(t *testing.T) {
 	})
 }
 
+// A provider's change of time zone: the prices are those stored, each a session off.
+func TestShiftedDates(t *testing.T) {
+	shift := func(in *Input, from, to, by int) {
+		old := slices.Clone(in.Bars)
+		for i := from; i < to; i++ {
+			s := in.Bars[i].Session
+			in.Bars[i] = old[i+by]
+			in.Bars[i].Session = s
+		}
+	}
+	run(t, []scenario{
+		{"to the session before", func(in *Input) { overlap(in, 10); shift(in, 0, 9, 1) },
+			[]string{"shifted_dates error 2025-09-26", "shifted_dates error 2025-09-15..2025-09-25 (9)"}},
+		{"to the session after", func(in *Input) { overlap(in, 10); shift(in, 1, 10, -1) },
+			[]string{"shifted_dates error 2025-09-26", "shifted_dates error 2025-09-16..2025-09-25 (8)"}},
+		{"a few of them, from a change of clocks on", func(in *Input) { overlap(in, 10); shift(in, 5, 9, 1) },
+			[]string{"shifted_dates error 2025-09-26", "shifted_dates error 2025-09-22..2025-09-25 (4)"}},
+		{"two of them are revisions", func(in *Input) { overlap(in, 10); shift(in, 3, 5, 1) },
+			[]string{"revised_bar info 2025-09-18..2025-09-19 (2)"}},
+		{"flat prices that stand still are no shift", func(in *Input) {
+			for i := range in.Bars {
+				b := &in.Bars[i]
+				b.Open, b.High, b.Low, b.Close, b.Volume = 100e8, 100e8, 100e8, 100e8, 0
+			}
+			overlap(in, 10)
+			in.Bars[9].Open, in.Bars[9].High, in.Bars[9].Close = 101e8, 101e8, 101e8
+		}, []string{"volume warning 2025-09-26"}},
+	})
+}
+
 func TestRevised(t *testing.T) {
 	cent := etf.MustPrice("0.01")
 	run(t, []scenario{

@@ -48,9 +48,9 @@ var registry = []rule{
 		Operator: "Many such rows: the ETF is registered with the wrong exchange, or dates are shifted by a time zone. A single one: reject it; accept it only if the calendar is wrong, and report that.",
 	}, checkCalendar},
 	{Rule{
-		Name: ruleNoTrade, Severities: []etf.Severity{etf.Warning, etf.Info},
-		Meaning:  "A session without a trade: open, high and low 0 and the close carried over, or a flat bar with volume 0. A warning when a carried close is not the close before.",
-		Operator: "Nothing for info: thin funds have such days. For a warning compare the close with another source.",
+		Name: ruleNoTrade, Severities: []etf.Severity{etf.Fault, etf.Warning, etf.Info},
+		Meaning:  "A session without a trade: open, high and low 0 and the close carried over, or a flat bar with volume 0. A warning when a carried close is not the close before, an error when it is off by more than 10 %.",
+		Operator: "Nothing for info: thin funds have such days. Otherwise compare the close with another source: the exchange may have set a new base price, as after a split.",
 	}, checkNoTrade},
 	{Rule{
 		Name: ruleNonPositive, Severities: []etf.Severity{etf.Fault},
@@ -72,6 +72,11 @@ var registry = []rule{
 		Meaning:  "Trading sessions between the first and the new session have no row, neither in the answer nor among the stored rows in use.",
 		Operator: "The new session: run it again later, the provider may be late. Earlier ones: backfill them, if need be from another source. Rows at the start that belong to another fund of the same ticker: reject them.",
 	}, checkMissing},
+	{Rule{
+		Name: ruleShifted, Severities: []etf.Severity{etf.Fault},
+		Meaning:  "Stored rows come back under the date of the session before or after theirs.",
+		Operator: "Don't accept the rows. Compare a few dates with another source; the provider has changed its time zone or stamps, and the source has to follow.",
+	}, checkShifted},
 	{Rule{
 		Name: ruleRestated, Severities: []etf.Severity{etf.Fault, etf.Info},
 		Meaning:  "The answer restates all sessions that are stored already by one factor: the provider has re-adjusted its series. An error when older stored rows stay on the old level.",
