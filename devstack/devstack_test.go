@@ -127,8 +127,17 @@ func TestServesUntilInterruptedAndLocksItsFolder(t *testing.T) {
 		t.Errorf("second devstack on the ports: %s", got)
 	}
 
+	env := start(t, "env", "--data", data)
+	env.line("export TEMPORAL_ADDRESS='127.0.0.1:" + ports[1] + "'")
+	env.end(0)
+
 	p.signal(syscall.SIGTERM)
 	p.end(0)
+	env = start(t, "env", "--data", data)
+	env.end(1)
+	if got := env.stderr.String(); !strings.Contains(got, "no devstack runs on --data") {
+		t.Errorf("environment of a stopped devstack: %s", got)
+	}
 }
 
 // A terminal sends Ctrl-C to its whole foreground group. The command must get it once, and keep its devstack.

@@ -23,6 +23,7 @@ in one folder across restarts.
 
 Usage:
   devstack run [flags] [-- COMMAND ARGS...]
+  devstack env [--data DIR]
   devstack version
   devstack help
 
@@ -30,6 +31,9 @@ With a command, run waits until all servers answer, runs the command with the
 environment below, passes signals on to it, stops the servers once it has ended
 and exits with its exit code (128+signal if a signal ended it). Without a command
 it serves until interrupted.
+
+env prints the same environment of a devstack that is running, for another
+terminal: eval "$(devstack env)"
 
 Flags of run:
   --data DIR           folder for all data            (default .devstack)
@@ -54,7 +58,7 @@ Environment of the command:
 
 // options is one command line, checked.
 type options struct {
-	verb         string // run, version, help
+	verb         string // run, env, version, help
 	folder       string // absolute; empty when ephemeral
 	temporalPort int    // 0 means a free one, as do the others
 	uiPort       int
@@ -69,23 +73,27 @@ var logLevels = []string{"error", "warn", "info", "debug"}
 
 func parseArgs(args []string) (options, error) {
 	if len(args) == 0 {
-		return options{}, usagef("say what to do: run, version or help (devstack help tells more)")
+		return options{}, usagef("say what to do: run, env, version or help (devstack help tells more)")
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		return options{verb: "help"}, nil
 	case "version", "--version":
 		return options{verb: "version"}, nil
-	case "run":
+	case "run", "env":
 	default:
-		return options{}, usagef("there is no command %q; use run, version or help", args[0])
+		return options{}, usagef("there is no command %q; use run, env, version or help", args[0])
 	}
 
-	opts := options{verb: "run"}
-	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	opts := options{verb: args[0]}
+	flags := flag.NewFlagSet(opts.verb, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the error itself goes to the caller, once
 	flags.Usage = func() {}
 	flags.StringVar(&opts.folder, "data", defaultFolder, "")
+	if opts.verb == "env" {
+		err := parseEnvArgs(flags, args[1:], &opts)
+		return opts, err
+	}
 	flags.IntVar(&opts.temporalPort, "temporal-port", defaultTemporalPort, "")
 	flags.IntVar(&opts.uiPort, "ui-port", defaultUIPort, "")
 	flags.IntVar(&opts.mysqlPort, "mysql-port", defaultMySQLPort, "")
@@ -110,6 +118,21 @@ func parseArgs(args []string) (options, error) {
 	set := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { set[f.Name] = true })
 	return opts, opts.complete(set)
+}
+
+func parseEnvArgs(flags *flag.FlagSet, args []string, opts *options) error {
+	if err := flags.Parse(args); err != nil {
+		return usagef("%v (env takes --data DIR and nothing else)", err)
+	}
+	if flags.NArg() > 0 {
+		return usagef("env takes --data DIR and nothing else, not %q", flags.Arg(0))
+	}
+	path, err := filepath.Abs(opts.folder)
+	if err != nil {
+		return fmt.Errorf("finding --data %s: %w", opts.folder, err)
+	}
+	opts.folder = path
+	return nil
 }
 
 // cutAtDashes splits at the first "--" by itself: the flag package would swallow one without saying whether it was there.

@@ -23,6 +23,8 @@ func run(ctx context.Context, args, environ []string, stdin, stdout, stderr *os.
 	case "version":
 		_, err := fmt.Fprintln(stdout, versions())
 		return err
+	case "env":
+		return printEnv(ctx, stdout, opts.folder)
 	}
 	began := time.Now()
 
@@ -45,6 +47,10 @@ func run(ctx context.Context, args, environ []string, stdin, stdout, stderr *os.
 		}
 		return err
 	}
+	if err := stack.writeEnv(); err != nil {
+		return errors.Join(err, stack.stop())
+	}
+	defer os.Remove(folder.file(envFile))
 	if !opts.quiet {
 		stack.banner(stderr, time.Since(began))
 	}
