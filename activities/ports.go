@@ -64,7 +64,8 @@ type Bars interface {
 // Forecasts keeps forecasts. They are only ever appended.
 type Forecasts interface {
 	// History returns the not quarantined bars up to and including session `to`, ascending, at most the newest
-	// limit of them, with the data version they belong to.
+	// limit of them, with the data version they belong to. Models fit closes: of a bar only session, close and basis
+	// need be filled in.
 	History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error)
 	// AppendForecast appends f to the hash chain of (symbol, model), unless a forecast with the same ID is stored;
 	// appended says which. It sets Chain, PrevHash and Hash. KindConflict when the ETF's data version is no longer

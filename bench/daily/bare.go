@@ -67,11 +67,11 @@ func (m *memory) FinishRun(context.Context, string, etf.RunStatus, etf.RunCounts
 }
 func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) { return 0, nil }
 
-// bareRun runs the bare twin once, as session number `back` before the measured one, and returns ETFs per second.
-func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, session etf.Session, symbols []etf.Symbol, back int) (float64, error) {
+// bareRun runs the bare twin once, as session number `back` before the measured one, and returns what it took.
+func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, session etf.Session, symbols []etf.Symbol, back, stack int) (figures, error) {
 	past, err := cal.Nth(session, -1-back)
 	if err != nil {
-		return 0, err
+		return figures{}, err
 	}
 	m := &memory{symbols: symbols}
 	var options worker.Options
@@ -85,25 +85,34 @@ func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, sessi
 	for _, w := range []sdkworker.Worker{main, fit, fetch} {
 		w.RegisterActivity(nothing)
 		if err := w.Start(); err != nil {
-			return 0, err
+			return figures{}, err
 		}
 		defer w.Stop()
 	}
 	in := workflows.DailyInput{Exchange: etf.XNYS, Session: past}
+	used, err := startMeter(os.Getpid(), stack)
+	if err != nil {
+		return figures{}, err
+	}
 	run, err := c.ExecuteWorkflow(ctx, start.Daily(in), workflows.DailyWorkflow, in)
 	if err != nil {
-		return 0, err
+		return figures{}, err
 	}
 	var done workflows.DailyResult
 	if err := run.Get(ctx, &done); err != nil {
-		return 0, err
+		return figures{}, err
 	}
 	if done.Counts.Updated != len(symbols) {
-		return 0, fmt.Errorf("the bare run ended with %+v", done.Counts)
+		return figures{}, fmt.Errorf("the bare run ended with %+v", done.Counts)
+	}
+	cpu, err := used.perETF(len(symbols))
+	if err != nil {
+		return figures{}, err
 	}
 	rate, err := ratePerSecond(ctx, c, in.ID(), len(symbols))
-	if err == nil {
-		fmt.Fprintf(os.Stderr, "bare: %.1f ETFs/s\n", rate)
+	if err != nil {
+		return figures{}, err
 	}
-	return rate, err
+	fmt.Fprintf(os.Stderr, "bare: %.1f ETFs/s\n", rate)
+	return figures{rate, cpu[0], cpu[1]}, nil
 }

@@ -27,6 +27,13 @@ type result struct {
 	RSSMB    float64 `json:"rss_mb"`
 }
 
+// figures are what one run took.
+type figures struct {
+	rate     float64 // ETFs per second
+	cpu      float64 // ms of processor time per ETF in the process with the workers
+	stackCPU float64 // the same in the embedded stack
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -74,18 +81,24 @@ func bench(ctx context.Context) error {
 		return err
 	}
 
-	var bare [2]float64
-	if bare[0], err = bareRun(ctx, temporal, cal, session, symbols, 1); err != nil {
-		return err
-	}
-	rate, rss, err := productRun(ctx, temporal, *binary, session, len(symbols))
+	stack, err := stackPID()
 	if err != nil {
 		return err
 	}
-	if bare[1], err = bareRun(ctx, temporal, cal, session, symbols, 2); err != nil {
+	var bare [2]figures
+	if bare[0], err = bareRun(ctx, temporal, cal, session, symbols, 1, stack); err != nil {
 		return err
 	}
-	mean := (bare[0] + bare[1]) / 2
+	run, rss, err := productRun(ctx, temporal, *binary, session, len(symbols), stack)
+	if err != nil {
+		return err
+	}
+	if bare[1], err = bareRun(ctx, temporal, cal, session, symbols, 2, stack); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "cpu: etfcast %.1f ms/ETF, stack %.1f ms/ETF, bare %.1f ms/ETF, bare stack %.1f ms/ETF\n",
+		run.cpu, run.stackCPU, (bare[0].cpu+bare[1].cpu)/2, (bare[0].stackCPU+bare[1].stackCPU)/2)
+	rate, mean := run.rate, (bare[0].rate+bare[1].rate)/2
 	return json.NewEncoder(os.Stdout).Encode(result{
 		ETFs: *n, PerS: round(rate, 2), BarePerS: round(mean, 2), Ratio: round(rate/mean, 3), RSSMB: round(rss, 1),
 	})

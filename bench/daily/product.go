@@ -19,15 +19,15 @@ import (
 	"github.com/etfcast/etfcast/workflows/start"
 )
 
-// productRun runs the session with the real binary and returns ETFs per second and the process's peak memory in MB.
-func productRun(ctx context.Context, c client.Client, binary string, session etf.Session, etfs int) (rate, rss float64, err error) {
+// productRun runs the session with the real binary and returns what it took, and the process's peak memory in MB.
+func productRun(ctx context.Context, c client.Client, binary string, session etf.Session, etfs, stack int) (run figures, rss float64, err error) {
 	log := &output{started: make(chan struct{})}
 	cmd := exec.CommandContext(ctx, binary, "up", "--listen", "127.0.0.1:0")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = os.Environ()
 	if err := cmd.Start(); err != nil {
-		return 0, 0, err
+		return figures{}, 0, err
 	}
 	defer func() {
 		_ = cmd.Process.Signal(syscall.SIGINT)
@@ -39,26 +39,35 @@ func productRun(ctx context.Context, c client.Client, binary string, session etf
 	select {
 	case <-log.started:
 	case <-ctx.Done():
-		return 0, 0, ctx.Err()
+		return figures{}, 0, ctx.Err()
 	}
 	in := workflows.DailyInput{Exchange: etf.XNYS, Session: session}
-	run, err := c.ExecuteWorkflow(ctx, start.Daily(in), workflows.DailyWorkflow, in)
+	used, err := startMeter(cmd.Process.Pid, stack)
 	if err != nil {
-		return 0, 0, err
+		return figures{}, 0, err
+	}
+	handle, err := c.ExecuteWorkflow(ctx, start.Daily(in), workflows.DailyWorkflow, in)
+	if err != nil {
+		return figures{}, 0, err
 	}
 	var done workflows.DailyResult
-	if err := run.Get(ctx, &done); err != nil {
-		return 0, 0, err
+	if err := handle.Get(ctx, &done); err != nil {
+		return figures{}, 0, err
 	}
 	if done.Counts.Updated != etfs || done.Counts.New != etfs || done.Counts.Forecasts != etfs {
-		return 0, 0, fmt.Errorf("the run ended with %+v", done.Counts)
+		return figures{}, 0, fmt.Errorf("the run ended with %+v", done.Counts)
 	}
-	if rate, err = ratePerSecond(ctx, c, in.ID(), etfs); err != nil {
-		return 0, 0, err
+	cpu, err := used.perETF(etfs)
+	if err != nil {
+		return figures{}, 0, err
+	}
+	rate, err := ratePerSecond(ctx, c, in.ID(), etfs)
+	if err != nil {
+		return figures{}, 0, err
 	}
 	rss, err = peakMemory(cmd.Process.Pid)
 	fmt.Fprintf(os.Stderr, "etfcast: %.1f ETFs/s, %.0f MB at most\n", rate, rss)
-	return rate, rss, err
+	return figures{rate, cpu[0], cpu[1]}, rss, err
 }
 
 // output keeps what the process prints and notices when its workers poll: starting up is not measured.
