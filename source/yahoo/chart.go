@@ -111,7 +111,7 @@ const maxRows = 30_000
 func decode(body []byte) (envelope, error) {
 	var e envelope
 	if n := bytes.Count(body, []byte{','}); n > maxValues {
-		return e, &etf.Error{Kind: etf.KindCorrupt, Field: "body", Message: fmt.Sprintf("Yahoo sent %d values, more than any ETF has sessions for", n)}
+		return e, corrupt("body", "Yahoo sent %d values, more than any ETF has sessions for", n)
 	}
 	err := json.Unmarshal(body, &e)
 	var broken *json.SyntaxError
@@ -129,9 +129,9 @@ func decode(body []byte) (envelope, error) {
 	case errors.As(err, &broken) && broken.Offset >= int64(len(body)):
 		return e, etf.Wrap(etf.KindUnavailable, err, "Yahoo's answer ends in the middle")
 	case errors.As(err, &mistyped):
-		return e, &etf.Error{Kind: etf.KindCorrupt, Field: mistyped.Field, Message: "Yahoo sent " + mistyped.Value + " here", Err: err}
+		return e, &etf.Error{Kind: etf.KindCorrupt, Field: mistyped.Field, Message: "Yahoo sent " + mistyped.Value + " here", Remedy: anotherForm, Err: err}
 	}
-	return e, etf.Wrap(etf.KindCorrupt, err, "Yahoo's answer is not JSON")
+	return e, &etf.Error{Kind: etf.KindCorrupt, Field: "body", Message: "Yahoo's answer is not JSON", Remedy: anotherForm, Err: err}
 }
 
 // nullNonFinite writes null for the words Infinity, -Infinity and NaN outside strings.
@@ -165,7 +165,7 @@ scan:
 // only returns the one chart of an answer.
 func (e envelope) only() (chart, error) {
 	if len(e.Chart.Result) == 0 {
-		return chart{}, &etf.Error{Kind: etf.KindCorrupt, Field: "chart.result", Message: "Yahoo sent neither a chart nor an error"}
+		return chart{}, corrupt("chart.result", "Yahoo sent neither a chart nor an error")
 	}
 	return e.Chart.Result[0], nil
 }
@@ -182,7 +182,7 @@ type table struct {
 func (c chart) columns() (table, error) {
 	t := table{stamps: c.Timestamp}
 	if n := len(t.stamps); n > maxRows {
-		return t, &etf.Error{Kind: etf.KindCorrupt, Field: root + ".timestamp", Message: fmt.Sprintf("Yahoo sent %d rows, more than any ETF has sessions for", n)}
+		return t, corrupt(root+".timestamp", "Yahoo sent %d rows, more than any ETF has sessions for", n)
 	}
 	path := root + ".indicators.quote[0]"
 	if len(c.Indicators.Quote) > 0 {
@@ -212,7 +212,7 @@ func (c chart) columns() (table, error) {
 			continue
 		}
 		if len(col.values) != len(t.stamps) {
-			return t, &etf.Error{Kind: etf.KindCorrupt, Field: col.path, Message: fmt.Sprintf("Yahoo sent %d values for %d timestamps", len(col.values), len(t.stamps))}
+			return t, corrupt(col.path, "Yahoo sent %d values for %d timestamps", len(col.values), len(t.stamps))
 		}
 	}
 	t.adjClose = c.adjClose()

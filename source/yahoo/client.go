@@ -4,7 +4,6 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"mime"
@@ -136,7 +135,10 @@ func (c *client) ask(ctx context.Context, base, ticker string, params url.Values
 	c.log.InfoContext(ctx, "yahoo wants a crumb", "host", base, "reason", err.Error())
 	fresh, renewErr := c.renew(ctx, held)
 	if etf.KindOf(renewErr) == etf.KindDenied {
-		return got, &etf.Error{Kind: etf.KindDenied, Message: "Yahoo refuses, and gives no crumb to ask again with", Err: errors.Join(err, renewErr)}
+		var first *etf.Error
+		errors.As(err, &first) // errCrumb comes in no other
+		return got, &etf.Error{Kind: etf.KindDenied, Message: first.Message + ", and gives no crumb to ask again with",
+			Remedy: first.Remedy, Err: errors.Unwrap(renewErr)}
 	}
 	if renewErr != nil {
 		return got, renewErr
@@ -209,7 +211,7 @@ func (c *client) read(res *http.Response) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(from, c.limit+1))
 	if int64(len(body)) > c.limit {
-		return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "body", Message: fmt.Sprintf("Yahoo's answer is larger than %d bytes", c.limit)}
+		return nil, corrupt("body", "Yahoo's answer is larger than %d bytes", c.limit)
 	}
 	return body, etf.Wrap(etf.KindUnavailable, err, "Yahoo's answer broke off")
 }

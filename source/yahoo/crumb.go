@@ -2,7 +2,7 @@ package yahoo
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -63,7 +63,7 @@ func (c *client) newCrumb(ctx context.Context) (string, error) {
 	case got.status >= 500:
 		return "", status(got, "no crumb")
 	case got.status != http.StatusOK, value == "", len(value) > 64, strings.ContainsAny(value, "<>{} \r\n\t"):
-		return "", &etf.Error{Kind: etf.KindDenied, Message: "Yahoo gives no crumb", Err: errors.New(summary(got.body)),
+		return "", &etf.Error{Kind: etf.KindDenied, Message: "Yahoo gives no crumb", Err: fmt.Errorf("status %d %q", got.status, summary(got.body)),
 			Remedy: "open finance.yahoo.com from this address once, or use another source"}
 	}
 	return value, nil

@@ -212,7 +212,7 @@ func TestEvents(t *testing.T) {
 
 	a.split("2025-09-25T13:30:00Z", "4", "0")
 	_, err := serve(t, a.json()).Fetch(t.Context(), spyQuery("", "", "2025-09-29T12:00:00Z"))
-	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), `chart.result[0].events.splits["1758807000"]`) {
+	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "use another source") || !strings.Contains(err.Error(), `chart.result[0].events.splits["1758807000"]`) {
 		t.Errorf("a split without ratio gave %v", err)
 	}
 }

@@ -85,7 +85,7 @@ func status(r reply, words string) error {
 		// A 404 that is no JSON comes from something between us and Yahoo: an unknown ticker's is JSON.
 		return &etf.Error{Kind: etf.KindUnavailable, Message: message}
 	}
-	return &etf.Error{Kind: etf.KindCorrupt, Field: "status", Message: message}
+	return corrupt("status", "%s", message)
 }
 
 // plain judges a body that is neither a page nor JSON.
@@ -94,7 +94,7 @@ func plain(r reply) error {
 		return limited(r)
 	}
 	if r.status == http.StatusOK && len(bytes.TrimSpace(r.body)) > 0 {
-		return &etf.Error{Kind: etf.KindCorrupt, Field: "body", Message: "Yahoo's answer is no JSON object: " + summary(r.body)}
+		return corrupt("body", "Yahoo's answer is no JSON object: %s", summary(r.body))
 	}
 	return status(r, summary(r.body))
 }

@@ -108,6 +108,9 @@ func TestRefusals(t *testing.T) {
 			if errors.As(err, &e) && e.RetryAfter != c.after {
 				t.Errorf("retry after %s, want %s", e.RetryAfter, c.after)
 			}
+			if e.Remedy == "" && c.kind != etf.KindUnavailable { // which is retried, and nobody has anything to do
+				t.Errorf("no remedy in %v", err)
+			}
 		})
 	}
 }

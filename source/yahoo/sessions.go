@@ -118,6 +118,9 @@ func instrument(kind string, x etf.Exchange) bool {
 	return false
 }
 
+// anotherForm is what can be done about an answer that is not understood.
+const anotherForm = "run it again later, or use another source; if it stays so, Yahoo has changed its answers and this source has to follow"
+
 func corrupt(field, format string, args ...any) error {
-	return &etf.Error{Kind: etf.KindCorrupt, Field: field, Message: fmt.Sprintf(format, args...)}
+	return &etf.Error{Kind: etf.KindCorrupt, Field: field, Message: fmt.Sprintf(format, args...), Remedy: anotherForm}
 }
