@@ -1,0 +1,209 @@
+// Package docs holds the documentation to the code: tables that are made from it, links, and make targets. It has
+// nothing but this test.
+package docs
+
+import (
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/quality"
+)
+
+var update = flag.Bool("update", false, "write the tables of operations.md anew")
+
+const operations = "operations.md"
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func errorTypeTable() string {
+	var b strings.Builder
+	b.WriteString("| type | meaning | tried again | what to do |\n|---|---|---|---|\n")
+	for _, e := range activities.ErrorTypes() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", e.Name, cell(e.Meaning), cell(e.Retried), cell(e.Do))
+	}
+	return b.String()
+}
+
+func ruleTable() string {
+	var b strings.Builder
+	b.WriteString("| rule | severity | meaning | what to do |\n|---|---|---|---|\n")
+	for _, r := range quality.Rules() {
+		severities := make([]string, len(r.Severities))
+		for i, s := range r.Severities {
+			severities[i] = string(s)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Name, strings.Join(severities, ", "), cell(r.Meaning), cell(r.Operator))
+	}
+	return b.String()
+}
+
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+
+// What an operator reads about error types and rules is what the code says.
+func TestTablesAreTheCodes(t *testing.T) {
+	text := read(t, operations)
+	for _, table := range []struct{ name, want string }{{"error-types", errorTypeTable()}, {"rules", ruleTable()}} {
+		begin, end := "<!-- "+table.name+" -->\n", "<!-- /"+table.name+" -->"
+		before, rest, ok := strings.Cut(text, begin)
+		got, after, closed := strings.Cut(rest, end)
+		if !ok || !closed {
+			t.Fatalf("%s has no part between %q and %q", operations, begin, end)
+		}
+		if strings.TrimSpace(got) == strings.TrimSpace(table.want) {
+			continue
+		}
+		if !*update {
+			t.Errorf("the table %s of docs/%s is not what the code says; `go test ./docs -update` writes it anew", table.name, operations)
+			continue
+		}
+		text = before + begin + "\n" + table.want + "\n" + end + after
+	}
+	if *update {
+		if err := os.WriteFile(operations, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestErrorTypesAreComplete(t *testing.T) {
+	for _, e := range activities.ErrorTypes() {
+		if e.Meaning == "" || e.Retried == "" || e.Do == "" {
+			t.Errorf("error type %s leaves its operator without an answer: %+v", e.Name, e)
+		}
+	}
+	for _, r := range quality.Rules() {
+		if r.Meaning == "" || r.Operator == "" || len(r.Severities) == 0 {
+			t.Errorf("rule %s leaves its operator without an answer: %+v", r.Name, r)
+		}
+	}
+}
+
+// pages are the markdown files of the repository's root and of docs.
+func pages(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob("../*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".md" {
+			found = append(found, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) < 10 {
+		t.Fatalf("only %d pages found: %v", len(found), found)
+	}
+	return found
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *$`)
+	fenced  = regexp.MustCompile("(?s)\n *```.*?\n *```")
+	notSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// anchors are the fragments a page's headings get, by the rule GitHub and most renderers follow.
+func anchors(text string) []string {
+	var all []string
+	for _, h := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
+		slug := strings.ToLower(notSlug.ReplaceAllString(h[1], ""))
+		all = append(all, strings.ReplaceAll(slug, " ", "-"))
+	}
+	return all
+}
+
+func TestRelativeLinksResolve(t *testing.T) {
+	checked := 0
+	for _, page := range pages(t) {
+		text := read(t, page)
+		for _, m := range link.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
+			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "mailto:") {
+				continue
+			}
+			checked++
+			path, fragment, _ := strings.Cut(m[1], "#")
+			target := page
+			if path != "" {
+				target = filepath.Join(filepath.Dir(page), filepath.FromSlash(path))
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: the link %s leads nowhere", page, m[1])
+				continue
+			}
+			if fragment != "" && filepath.Ext(target) == ".md" && !slices.Contains(anchors(read(t, target)), fragment) {
+				t.Errorf("%s: %s has no heading for #%s", page, target, fragment)
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d links checked: the pattern no longer finds them", checked)
+	}
+}
+
+// Every screenshot is shown somewhere.
+func TestImagesAreUsed(t *testing.T) {
+	images, err := filepath.Glob("images/*.png")
+	if err != nil || len(images) == 0 {
+		t.Fatalf("no images: %v", err)
+	}
+	var all strings.Builder
+	for _, page := range pages(t) {
+		all.WriteString(read(t, page))
+	}
+	for _, image := range images {
+		if !strings.Contains(all.String(), filepath.ToSlash(image)) {
+			t.Errorf("%s is on no page", image)
+		}
+		if info, err := os.Stat(image); err != nil || info.Size() > 300_000 {
+			t.Errorf("%s is larger than 300 KB (%v)", image, err)
+		}
+	}
+}
+
+var (
+	makeCall   = regexp.MustCompile("(?:`|\n)make ([a-z][a-z-]*)")
+	makeTarget = regexp.MustCompile(`(?m)^([a-z][a-zA-Z0-9_-]*):`)
+)
+
+// Targets named in the pages a newcomer reads first exist.
+func TestMakeTargetsExist(t *testing.T) {
+	var have []string
+	for _, m := range makeTarget.FindAllStringSubmatch(read(t, "../Makefile"), -1) {
+		have = append(have, m[1])
+	}
+	checked := 0
+	for _, page := range pages(t) {
+		for _, m := range makeCall.FindAllStringSubmatch(read(t, page), -1) {
+			if strings.HasSuffix(m[1], "-") { // "make bench-..." means all of them
+				continue
+			}
+			checked++
+			if !slices.Contains(have, m[1]) {
+				t.Errorf("%s names `make %s`, which the Makefile does not have", page, m[1])
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("no make target found in any page: the pattern no longer finds them")
+	}
+}
