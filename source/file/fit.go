@@ -72,12 +72,19 @@ func (t *table) checkFit(body []byte) error {
 			against++
 		}
 	}
+	better, same := "", false
+	wrong, swapped := against >= 2 && against*3 > told, t.swapped()
+	wanders := t.adjustmentWanders()
+	if wrong || swapped || wanders {
+		better, same = t.betterColumns(body)
+	}
 	switch {
-	case against >= 2 && against*3 > told:
+	case wrong:
 		what = fmt.Sprintf("%s, and %d of %d rows contradict it", what, against, told)
-	case t.swapped():
+	// A fund whose gaps overnight are taken back in the day looks swapped too, but then nothing fits better.
+	case swapped && !same:
 		what, line = "the opens follow the closes of two days before and not the last ones, as if open and close were the wrong way round", t.first
-	case t.adjustmentWanders():
+	case wanders:
 		what, line = "the adjusted close moves on its own and not with the close", t.first
 	default:
 		return nil
@@ -87,7 +94,7 @@ func (t *table) checkFit(body []byte) error {
 		Message: fmt.Sprintf("the header %s does not fit the numbers under it: %s", clip(t.header), what),
 		Remedy:  "correct the header",
 	}
-	if better := t.betterColumns(body); better != "" {
+	if better != "" && !(wrong && same) { // the first rows may fit where the rest is broken
 		e.Message += "; they fit " + better
 		e.Remedy = "correct the header, or put columns=" + better + " in the reference"
 	}
@@ -150,8 +157,8 @@ func (t *table) adjustmentWanders() bool {
 }
 
 // betterColumns returns the order of columns the numbers fit, in the form of the option "columns", "" if there is
-// none.
-func (t *table) betterColumns(body []byte) string {
+// none. same reports that the four prices are where the header says.
+func (t *table) betterColumns(body []byte) (order string, same bool) {
 	n := t.columns.count
 	values := make([][]float64, n) // by column; NaN where there is no number
 	r := newLineReader(body)
@@ -183,7 +190,7 @@ func (t *table) betterColumns(body []byte) string {
 		}
 	}
 	if len(dates) == 0 {
-		return ""
+		return "", false
 	}
 	if dates[0] > dates[len(dates)-1] {
 		for i := range values {
@@ -229,7 +236,7 @@ func (t *table) betterColumns(body []byte) string {
 		}
 	}
 	if !found {
-		return ""
+		return "", false
 	}
 	of := make([]role, n)
 	for r := role(0); r < roles; r++ {
@@ -243,7 +250,7 @@ func (t *table) betterColumns(body []byte) string {
 	for i, r := range of {
 		names[i] = roleNames[r]
 	}
-	return strings.Join(names, ",")
+	return strings.Join(names, ","), best == [4]int{t.columns.at[open], t.columns.at[high], t.columns.at[low], t.columns.at[closing]}
 }
 
 // fits reports whether four columns are consistent prices in 98% of the rows. The score is lower the nearer the opens

@@ -2,6 +2,7 @@ package file
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -276,6 +277,29 @@ func TestHeaderThatFits(t *testing.T) {
 		if _, err := parse("x.csv", []byte(body), options{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A fund of another time zone's shares: it opens with a gap, and three tenths of each gap are taken back in the day. Its opens lie
+// farther from the closes before them than its closes from the opens before, as if the two were exchanged.
+func TestGapsTakenBackAreNoSwap(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 5))
+	var body strings.Builder
+	body.WriteString(plainHeader)
+	closed := 30.0
+	for i := range 200 {
+		gap := 0.012 * random.NormFloat64()
+		opened := closed * (1 + gap)
+		closed *= 1 + 0.7*gap + 0.003*random.NormFloat64()
+		fmt.Fprintf(&body, "%s,%.2f,%.2f,%.2f,%.2f,%d\n", etf.MustSession("2025-01-01").AddDays(i), opened,
+			max(opened, closed)+.02, min(opened, closed)-.02, closed, 1000+i)
+	}
+	got, err := parse("x.csv", []byte(body.String()), options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.swapped() {
+		t.Error("the fund does not look swapped: the test tests nothing")
 	}
 }
 
