@@ -27,6 +27,7 @@ func run(ctx context.Context, args, environ []string, stdin, stdout, stderr *os.
 		return printEnv(ctx, stdout, opts.folder)
 	}
 	began := time.Now()
+	spareCollector()
 
 	// From here on signals are ours: an interrupt must stop the servers in order, whatever moment it comes at.
 	signals := catchSignals()
