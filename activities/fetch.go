@@ -48,6 +48,8 @@ type FetchResult struct {
 // Fetch asks the source for the whole history of an ETF without stored bars, else from TrailingSessions before the
 // last stored session, and stores the raw answer and the staged rows. It returns a reference.
 //
+// An answer that can't be understood, or is of another basis or currency, is an error; its body is kept all the same.
+//
 // The fetch's ID is a hash of the workflow run and the activity, the same for every attempt: an attempt that finds
 // an earlier one's answer stored returns that, so that one fetch is one answer however often it was tried.
 func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error) {
@@ -75,18 +77,37 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 	answer, err := a.Source.Fetch(ctx, etf.Query{
 		Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: asked,
 	})
+	record := func(id string, answer etf.Answer) error {
+		hash := sha256.Sum256(answer.Raw)
+		return a.Store.SaveFetch(ctx, etf.Fetch{
+			ID: id, Symbol: in.Symbol, Source: a.Source.Name(), Window: window,
+			Request: answer.Request, MediaType: answer.MediaType, Hash: hex.EncodeToString(hash[:]),
+			Basis: answer.Basis, Rows: len(answer.Bars), FetchedAt: asked, Run: in.Run,
+		}, answer)
+	}
+	// refused keeps the body of an answer that can't be used, under an ID of its own: whoever looks into the failure
+	// finds what the provider really said. Without rows there is nothing a later attempt could take for an answer.
+	refused := func(err error) error {
+		if len(answer.Raw) == 0 {
+			return err
+		}
+		kept := fetchID(info.WorkflowExecution.RunID, fmt.Sprintf("%s/refused-%d", info.ActivityID, info.Attempt))
+		if saveErr := record(kept, etf.Answer{Basis: etf.BasisUnknown, Request: answer.Request, MediaType: answer.MediaType, Raw: answer.Raw}); saveErr != nil {
+			activity.GetLogger(ctx).Warn("refused answer not kept", "error", saveErr)
+			return err
+		}
+		return fmt.Errorf("%w (the answer is kept as fetch %s)", err, kept)
+	}
 	if err != nil {
+		if etf.KindOf(err) == etf.KindCorrupt {
+			err = refused(err)
+		}
 		return FetchResult{}, failSource(ctx, a.Source.Name(), err)
 	}
 	if err := mismatch(answer, stored, in.Currency); err != nil {
-		return FetchResult{}, appError(fmt.Errorf("%s: %w", a.Source.Name(), err), TypeSourceMismatch, info.Attempt, false)
+		return FetchResult{}, appError(fmt.Errorf("%s: %w", a.Source.Name(), refused(err)), TypeSourceMismatch, info.Attempt, false)
 	}
-	hash := sha256.Sum256(answer.Raw)
-	err = a.Store.SaveFetch(ctx, etf.Fetch{
-		ID: id, Symbol: in.Symbol, Source: a.Source.Name(), Window: window,
-		Request: answer.Request, MediaType: answer.MediaType, Hash: hex.EncodeToString(hash[:]),
-		Basis: answer.Basis, Rows: len(answer.Bars), FetchedAt: asked, Run: in.Run,
-	}, answer)
+	err = record(id, answer)
 	if err != nil {
 		return FetchResult{}, fail(ctx, err)
 	}

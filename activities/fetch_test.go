@@ -2,6 +2,7 @@ package activities
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"go.temporal.io/sdk/temporal"
@@ -163,5 +164,39 @@ func TestFetchIDs(t *testing.T) {
 	}
 	if len(seen) != 9 {
 		t.Errorf("%d IDs for nine activities", len(seen))
+	}
+}
+
+// An answer that can't be used is an error, and what the provider said is kept under the ID the error names.
+func TestFetchKeepsARefusedAnswer(t *testing.T) {
+	raw := []byte("<html>what is this</html>")
+	for _, c := range []struct {
+		name   string
+		source *fakeSource
+		want   string
+		kept   int
+	}{
+		{"corrupt", &fakeSource{answer: etf.Answer{Raw: raw, Request: "GET x"}, err: &etf.Error{Kind: etf.KindCorrupt, Field: "$.chart", Message: "no JSON"}}, TypeSourceCorrupt, 1},
+		{"another basis", &fakeSource{answer: etf.Answer{Raw: raw, Bars: bars(16, friday), Basis: etf.TotalAdjusted}}, TypeSourceMismatch, 1},
+		{"corrupt without a body", &fakeSource{err: &etf.Error{Kind: etf.KindCorrupt, Message: "no JSON"}}, TypeSourceCorrupt, 0},
+		{"not found", &fakeSource{answer: etf.Answer{Raw: raw}, err: etf.NotFound("ref", "no such ticker", "")}, TypeSourceNotFound, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := newFakeStore()
+			store.stored = etf.Stored{Bars: 100, Last: friday - 1, Basis: etf.AsTraded}
+			f := &Fetching{Store: store, Source: c.source, Now: clock}
+			_, err := do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
+			if typeOf(err) != c.want || len(store.fetches) != c.kept {
+				t.Fatalf("%v, %d fetches kept", err, len(store.fetches))
+			}
+			for id, kept := range store.fetches {
+				if kept.Rows != 0 || kept.Basis != etf.BasisUnknown || string(store.answers[id].Raw) != string(raw) || len(store.answers[id].Bars) != 0 {
+					t.Errorf("kept %+v", kept)
+				}
+				if !strings.Contains(err.Error(), id) {
+					t.Errorf("the error does not name fetch %s: %v", id, err)
+				}
+			}
+		})
 	}
 }

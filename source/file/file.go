@@ -81,16 +81,16 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Answer, error) {
 	if err != nil {
 		return etf.Answer{}, err
 	}
+	request := "file:" + q.Ref
+	if q.Ref == "" {
+		request += name
+	}
 	t, err := parse(filepath.ToSlash(name), body, opt)
 	if err != nil {
-		return etf.Answer{}, err
+		return etf.Answer{Request: request, Raw: body, MediaType: mediaType}, err // what was refused, as evidence
 	}
 	ans := t.answer(window)
-	ans.Request = "file:" + q.Ref
-	if q.Ref == "" {
-		ans.Request += name
-	}
-	ans.Raw, ans.MediaType = body, mediaType
+	ans.Request, ans.Raw, ans.MediaType = request, body, mediaType
 	return ans, nil
 }
 
