@@ -40,6 +40,7 @@ type fakeStore struct {
 	run       etf.Run
 	rows      map[etf.Symbol]etf.RunETF
 	completed etf.Session
+	recorded  map[string]etf.RunStatus // of runs, by ID
 	decided   etf.Finding
 	err       map[string]error
 	times     map[string]int
@@ -146,6 +147,14 @@ func (s *fakeStore) FinishRun(_ context.Context, _ string, status etf.RunStatus,
 
 func (s *fakeStore) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) {
 	return s.completed, s.called("LastCompleted")
+}
+
+func (s *fakeStore) Run(_ context.Context, id string) (etf.Run, error) {
+	status, ok := s.recorded[id]
+	if err := s.called("Run"); err != nil || ok {
+		return etf.Run{ID: id, Status: status}, err
+	}
+	return etf.Run{}, etf.NotFound("id", "no run "+id, "")
 }
 
 var _ Store = (*fakeStore)(nil)

@@ -20,6 +20,8 @@ type Forecasting struct {
 	Models      []Model // fitted in this order
 	CodeVersion string  // of the running program, part of a forecast's identity
 	Now         func() time.Time
+	// Fits bounds by its capacity how many models are fitted at once, over all activities; nil means no bound.
+	Fits chan struct{}
 }
 
 // ForecastInput asks for the forecasts of one ETF from one origin.
@@ -120,7 +122,7 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calen
 
 func (a *Forecasting) issue(ctx context.Context, in ForecastInput, m Model, series forecast.Series, history etf.History, targets []etf.Session) (etf.Forecast, error) {
 	seed := forecast.Seed(in.Symbol, m.Name(), in.Session)
-	fitted, err := m.Fit(ctx, series, seed, nil)
+	fitted, err := a.fit(ctx, m, series, seed)
 	if err != nil {
 		return etf.Forecast{}, fmt.Errorf("fitting %s to %s: %w", m.Name(), in.Symbol, err)
 	}
@@ -138,6 +140,19 @@ func (a *Forecasting) issue(ctx context.Context, in ForecastInput, m Model, seri
 	}
 	f.ID = forecast.ID(f)
 	return f, nil
+}
+
+// fit waits until fewer models are being fitted than may be, and fits one.
+func (a *Forecasting) fit(ctx context.Context, m Model, series forecast.Series, seed uint64) (forecast.Fitted, error) {
+	if a.Fits != nil {
+		select {
+		case a.Fits <- struct{}{}:
+			defer func() { <-a.Fits }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return m.Fit(ctx, series, seed, nil)
 }
 
 // basisFitted is the basis of what quality.Adjust gives: prices as traded become split-adjusted, others stay.

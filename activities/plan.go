@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -15,7 +16,13 @@ type Planning struct {
 	Registry Registry
 	Runs     Runs
 	Watcher  Watcher
+	// DailyRun names the first run of a session over the whole exchange, as workflows.RunID does.
+	DailyRun func(etf.Exchange, etf.Session) string
 }
+
+// lookBack is how many sessions before the last completed one are looked through for some that were passed over: a
+// quarter of a year, one look-up by primary key each.
+const lookBack = 60
 
 // SessionsDueInput asks which sessions of an exchange are due at an instant.
 type SessionsDueInput struct {
@@ -32,8 +39,12 @@ type SessionsDueResult struct {
 }
 
 // SessionsDue returns the sessions that had closed at the instant and come after the last completed run over the
-// whole exchange, oldest first. Where no run has ever completed, only the last closed session is due: an ETF's
-// first update brings its history anyway.
+// whole exchange, oldest first. Before them come those passed over: without a run of their own, but between two that
+// completed. A person who runs the newest session after an outage must not make the schedule forget the others. A run
+// that was begun and did not complete is not among them: whoever cancelled it, or read why it failed, decides.
+//
+// Where no run has ever completed, only the last closed session is due: an ETF's first update brings its history
+// anyway.
 func (a *Planning) SessionsDue(ctx context.Context, in SessionsDueInput) (SessionsDueResult, error) {
 	defer keepAlive(ctx)()
 	cal, err := calendar.For(in.Exchange)
@@ -52,16 +63,52 @@ func (a *Planning) SessionsDue(ctx context.Context, in SessionsDueInput) (Sessio
 	if completed.IsZero() && in.After.IsZero() {
 		from = last
 	}
-	if from > last {
-		return SessionsDueResult{}, nil
+	due, err := a.passedOver(ctx, cal, in, min(completed, last+1))
+	if err != nil {
+		return SessionsDueResult{}, fail(ctx, err)
 	}
-	due := cal.Sessions(etf.Window{From: from, To: last})
+	if from <= last {
+		due = append(due, cal.Sessions(etf.Window{From: from, To: last})...)
+	}
 	if len(due) <= in.Limit {
 		return SessionsDueResult{Sessions: due}, nil
 	}
 	activity.GetLogger(ctx).Warn("many sessions are due; they are run in portions",
 		"exchange", in.Exchange, "due", len(due), "portion", in.Limit)
 	return SessionsDueResult{Sessions: due[:in.Limit], More: true}, nil
+}
+
+// passedOver returns the sessions before the given day that have no run although an older one completed, or was
+// dealt with by this Tick; oldest first.
+func (a *Planning) passedOver(ctx context.Context, cal *calendar.Calendar, in SessionsDueInput, before etf.Session) ([]etf.Session, error) {
+	if before.IsZero() || a.DailyRun == nil {
+		return nil, nil
+	}
+	var sure, unsure []etf.Session // newest first; unsure until an older completed run is met
+	for range lookBack {
+		s, err := cal.Previous(before)
+		if err != nil {
+			break // the calendar begins here
+		}
+		before = s
+		if !in.After.IsZero() && s <= in.After {
+			sure = append(sure, unsure...)
+			unsure = nil
+			break
+		}
+		run, err := a.Runs.Run(ctx, a.DailyRun(in.Exchange, s))
+		switch {
+		case err == nil && run.Status == etf.RunCompleted:
+			sure = append(sure, unsure...)
+			unsure = nil
+		case err != nil && etf.KindOf(err) == etf.KindNotFound:
+			unsure = append(unsure, s)
+		case err != nil:
+			return nil, err
+		}
+	}
+	slices.Reverse(sure)
+	return sure, nil
 }
 
 // DueETFsInput asks for a page of an exchange's ETFs.

@@ -83,6 +83,8 @@ type Runs interface {
 	FinishRun(ctx context.Context, run string, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error
 	// LastCompleted returns the newest session whose run over the whole exchange completed; zero when there is none.
 	LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.Session, error)
+	// Run returns what is recorded of a run; KindNotFound for one that was never begun.
+	Run(ctx context.Context, id string) (etf.Run, error)
 }
 
 // Model is a forecasting model with its parameters chosen. Implemented in forecast/....

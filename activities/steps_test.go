@@ -169,6 +169,54 @@ func TestSessionsDue(t *testing.T) {
 	}
 }
 
+// The record of runs around the friday: d completed, f failed, - none. The friday is the last one.
+func TestSessionsPassedOverAreDue(t *testing.T) {
+	monday := friday - 4
+	for _, c := range []struct {
+		name, record string // from the monday on
+		after        etf.Session
+		at           time.Time
+		want         []etf.Session
+	}{
+		{"a person ran the newest after an outage", "d---d", 0, asked, []etf.Session{monday + 1, monday + 2, monday + 3}},
+		{"two gaps", "d-d-d", 0, asked, []etf.Session{monday + 1, monday + 3}},
+		{"none", "ddddd", 0, asked, nil},
+		{"the only run ever", "----d", 0, asked, nil},
+		{"before the first run", "--d-d", 0, asked, []etf.Session{monday + 3}},
+		{"a failed run had its turn", "df--d", 0, asked, []etf.Session{monday + 2, monday + 3}},
+		{"dealt with in the portion before", "d---d", monday + 2, asked, []etf.Session{monday + 3}},
+		{"and the newer ones after them", "d-d--", 0, asked, []etf.Session{monday + 1, monday + 3, friday}},
+		{"asked about the past", "d-d-d", 0, asked.AddDate(0, 0, -2), []etf.Session{monday + 1}},
+		{"asked about a past without a run", "dd--d", 0, asked.AddDate(0, 0, -2), []etf.Session{monday + 2}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := newFakeStore()
+			store.recorded = map[string]etf.RunStatus{}
+			for i, r := range c.record {
+				s := monday + etf.Session(i)
+				switch r {
+				case 'd':
+					store.completed, store.recorded[s.String()] = s, etf.RunCompleted
+				case 'f':
+					store.recorded[s.String()] = etf.RunFailed
+				}
+			}
+			p := &Planning{Runs: store, DailyRun: func(_ etf.Exchange, s etf.Session) string { return s.String() }}
+			got, err := do[SessionsDueResult](t, newEnv(t, p), p.SessionsDue, SessionsDueInput{Exchange: etf.XNYS, At: c.at, After: c.after, Limit: 60})
+			if err != nil || !slices.Equal(got.Sessions, c.want) || got.More {
+				t.Errorf("got %+v, %v; want %v", got, err, c.want)
+			}
+		})
+	}
+
+	store := newFakeStore()
+	store.completed, store.err["Run"] = friday, &etf.Error{Kind: etf.KindUnavailable, Message: "database away"}
+	p := &Planning{Runs: store, DailyRun: func(etf.Exchange, etf.Session) string { return "x" }}
+	if _, err := do[SessionsDueResult](t, newEnv(t, p), p.SessionsDue, SessionsDueInput{Exchange: etf.XNYS, At: asked, Limit: 9}); typeOf(err) != TypeUnavailable {
+		t.Errorf("without the database it ended with %v", err)
+	}
+}
+
 func TestDueETFs(t *testing.T) {
 	store := newFakeStore()
 	for _, s := range []etf.Symbol{"AAA", "BBB", "CCC"} {

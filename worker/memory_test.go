@@ -187,6 +187,19 @@ func (m *memory) FinishRun(_ context.Context, run string, status etf.RunStatus, 
 	return nil
 }
 
+func (m *memory) Run(_ context.Context, id string) (etf.Run, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	if err != nil {
+		return etf.Run{}, err
+	}
+	r, ok := m.runs[id]
+	if !ok {
+		return etf.Run{}, etf.NotFound("id", "no run "+id, "")
+	}
+	return r, nil
+}
+
 func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) {
 	unlock, err := m.lock()
 	defer unlock()

@@ -30,6 +30,10 @@ type Options struct {
 	CacheSize int
 }
 
+// forecastsPerFit is how many forecast activities are open for each fit that may run: while one fits, others read their
+// history or append. With as many activities as cores, the cores waited for the database.
+const forecastsPerFit = 4
+
 // DefaultSourceRates are the fetches per second from the sources with unpublished limits, low enough for one address
 // in a browser's tempo. Sources that answer from this machine have none.
 func DefaultSourceRates() map[string]float64 {
@@ -77,7 +81,7 @@ func (o Options) Fit() sdkworker.Options {
 	o = o.withDefaults()
 	s := o.common()
 	s.DisableWorkflowWorker = true
-	s.MaxConcurrentActivityExecutionSize = o.Cores
+	s.MaxConcurrentActivityExecutionSize = forecastsPerFit * o.Cores
 	s.ActivityTaskPollerBehavior = pollers(2, max(2, o.Cores))
 	return s
 }

@@ -63,7 +63,7 @@ func Run(ctx context.Context, c client.Client, deps Deps, options Options) error
 	RegisterWorkflows(main)
 	registerMain(main, deps, &watcher{client: c}, now)
 	fit := sdkworker.New(c, workflows.FitTaskQueue, finish(options.Fit(), workflows.FitTaskQueue))
-	registerFit(fit, deps, now)
+	registerFit(fit, deps, options.Cores, now)
 	workers := []sdkworker.Worker{main, fit}
 	for _, s := range deps.Sources {
 		queue := workflows.SourceTaskQueue(s.Name())

@@ -434,7 +434,7 @@ func TestRunNeedsItsDeps(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	o := worker.Options{Cores: 2}
-	if s := o.Fit(); s.MaxConcurrentActivityExecutionSize != 2 || !s.DisableWorkflowWorker {
+	if s := o.Fit(); s.MaxConcurrentActivityExecutionSize != 8 || !s.DisableWorkflowWorker {
 		t.Errorf("fits: %+v", s)
 	}
 	if s := o.Source("yahoo"); s.TaskQueueActivitiesPerSecond != 2 || !s.DisableWorkflowWorker {

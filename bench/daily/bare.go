@@ -66,6 +66,7 @@ func (m *memory) FinishRun(context.Context, string, etf.RunStatus, etf.RunCounts
 	return nil
 }
 func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) { return 0, nil }
+func (m *memory) Run(context.Context, string) (etf.Run, error)                     { return etf.Run{}, nil }
 
 // bareRun runs the bare twin once, as session number `back` before the measured one, and returns what it took.
 func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, session etf.Session, symbols []etf.Symbol, back, stack int) (figures, error) {
