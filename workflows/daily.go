@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -254,7 +253,7 @@ func (d *daily) show(ctx workflow.Context) {
 func describe(err error) string {
 	f := failureOf(err)
 	if f.Message == "" {
-		f.Message = errors.Unwrap(err).Error()
+		f.Message = err.Error()
 	}
 	return activities.Clip(f.Message, 500)
 }

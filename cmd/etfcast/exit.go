@@ -16,7 +16,7 @@ const (
 	exitUsage       = 2   // bad command line or bad input: the message names the field and the remedy
 	exitIncomplete  = 3   // the run ended, but ETFs failed or are quarantined
 	exitUnavailable = 4   // the database or Temporal can't be reached
-	exitInterrupted = 130 // stopped by a signal
+	exitInterrupted = 130 // stopped by a signal before it was done
 )
 
 const exitCodesHelp = `Exit codes:
@@ -25,11 +25,20 @@ const exitCodesHelp = `Exit codes:
   2    bad command line or bad input; the message names the field and the remedy
   3    the run ended, but some ETFs failed or are quarantined
   4    the database or Temporal can't be reached
-  130  stopped by Ctrl-C or a signal
+  130  stopped by Ctrl-C or a signal before it was done; a server told to stop ends with 0
 `
 
 // errIncomplete is returned by commands that wait for a run in which not every ETF was updated.
 var errIncomplete = errors.New("not every ETF was updated")
+
+// errGoesOn is what a command says that was interrupted while it watched a run: the run does not end with it.
+type errGoesOn struct{ run string }
+
+func (e errGoesOn) Error() string {
+	return fmt.Sprintf("no longer watching; run %[1]s goes on (`etfcast run show %[1]s`, `etfcast run cancel %[1]s`)", e.run)
+}
+
+func (errGoesOn) Unwrap() error { return context.Canceled }
 
 // usageError marks an error of the command line itself.
 type usageError struct{ error }
@@ -58,7 +67,8 @@ func exitCode(ctx context.Context, err error) int {
 }
 
 func report(stderr io.Writer, err error) {
-	if err == nil || errors.Is(err, context.Canceled) {
+	var goesOn errGoesOn
+	if err == nil || errors.Is(err, context.Canceled) && !errors.As(err, &goesOn) {
 		return
 	}
 	fmt.Fprintf(stderr, "etfcast: %v\n", err)

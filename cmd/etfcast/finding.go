@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/workflows"
+	"github.com/etfcast/etfcast/workflows/start"
 )
 
 func findingCommand(a *app) *cobra.Command {
@@ -107,6 +109,65 @@ func findingShowCommand(a *app) *cobra.Command {
 	}
 }
 
+// decidePatience bounds the wait for a worker to apply a decision.
+const decidePatience = 30 * time.Second
+
+// decide hands a decision to the workflow that waits for it. One that names rows of the past waits nowhere, for no run
+// stopped over it; nor does one whose workflow was lost with Temporal's data. For those the workflow is started now.
+func (a *app) decide(ctx context.Context, c client.Client, id string, d workflows.Decision) (etf.Finding, error) {
+	ctx, stop := context.WithTimeout(ctx, decidePatience)
+	defer stop()
+	update := client.UpdateWorkflowOptions{
+		WorkflowID: workflows.FindingID(id), UpdateName: workflows.DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted, Args: []any{d},
+	}
+	decided, err := decision(ctx, func() (client.WorkflowUpdateHandle, error) { return c.UpdateWorkflow(ctx, update) })
+	var missing *serviceerror.NotFound
+	if !errors.As(err, &missing) {
+		return decided, err
+	}
+	store, err := a.openStore()
+	if err != nil {
+		return etf.Finding{}, err
+	}
+	defer store.Close()
+	f, err := store.Finding(ctx, id)
+	switch {
+	case err != nil:
+		return etf.Finding{}, err
+	case f.Decision == d.Decision:
+		return f, nil
+	case f.Decision != etf.Undecided:
+		return etf.Finding{}, &etf.Error{Kind: etf.KindConflict, Field: "finding", Message: fmt.Sprintf("%s has decided %s on %s", f.By, f.Decision, id), Remedy: "the first decision stands"}
+	case f.Severity != etf.Fault || len(f.Sessions) == 0:
+		return etf.Finding{}, etf.Invalid("finding", fmt.Sprintf("%s is of severity %s: it keeps no row out of forecasts", id, f.Severity), "nothing is to be decided")
+	}
+	in := workflows.ResolveFindingInput{
+		Finding: f.ID, Symbol: f.Symbol, Session: f.Sessions[len(f.Sessions)-1], Rule: f.Rule, Evidence: f.Evidence,
+	}
+	registered, err := store.ETF(ctx, f.Symbol)
+	if err != nil {
+		return etf.Finding{}, err
+	}
+	in.Exchange = registered.Exchange
+	return decision(ctx, func() (client.WorkflowUpdateHandle, error) {
+		return c.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+			StartWorkflowOperation: c.NewWithStartWorkflowOperation(start.Finding(in), workflows.ResolveFindingWorkflow, in), UpdateOptions: update,
+		})
+	})
+}
+
+func decision(ctx context.Context, ask func() (client.WorkflowUpdateHandle, error)) (etf.Finding, error) {
+	var decided etf.Finding
+	handle, err := ask()
+	if err == nil {
+		err = handle.Get(ctx, &decided)
+	}
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return decided, &etf.Error{Kind: etf.KindUnavailable, Field: "finding", Message: "no worker has applied the decision in time", Remedy: "see `etfcast doctor`, then decide again: a repeat changes nothing", Err: err}
+	}
+	return decided, err
+}
+
 // findingDecide hands a decision to the workflow that waits for it, so that it is in its history and made once.
 func findingDecide(a *app, use string, decision etf.Decision, short string) *cobra.Command {
 	var by, why string
@@ -139,18 +200,7 @@ func findingDecide(a *app, use string, decision etf.Decision, short string) *cob
 				return etf.Wrap(etf.KindUnavailable, err, "reaching Temporal")
 			}
 			defer c.Close()
-			handle, err := c.UpdateWorkflow(cmd.Context(), client.UpdateWorkflowOptions{
-				WorkflowID: workflows.FindingID(args[0]), UpdateName: workflows.DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
-				Args: []any{workflows.Decision{Decision: decision, By: by, Why: why}},
-			})
-			var decided etf.Finding
-			if err == nil {
-				err = handle.Get(cmd.Context(), &decided)
-			}
-			var missing *serviceerror.NotFound
-			if errors.As(err, &missing) {
-				return etf.NotFound("finding", fmt.Sprintf("no finding %s waits for a decision", args[0]), "`etfcast finding list` shows those that do")
-			}
+			decided, err := a.decide(cmd.Context(), c, args[0], workflows.Decision{Decision: decision, By: by, Why: why})
 			if err != nil {
 				return err
 			}

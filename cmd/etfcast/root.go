@@ -41,8 +41,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 
 func rootCommand(a *app) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "etfcast",
-		Short: "Daily ETF prices that can be trusted, forecasts that can be checked",
+		Use:     "etfcast",
+		Version: version,
+		Short:   "Daily ETF prices that can be trusted, forecasts that can be checked",
 		Long: `etfcast keeps daily ETF prices that can be trusted and issues forecasts that can be checked.
 
 One durable chain, run by Temporal, goes from a provider's answer to a stored forecast:

@@ -77,13 +77,16 @@ func (a *app) waitForRun(ctx context.Context, service *api.Service, run etf.Run,
 	for run.Status == etf.RunRunning {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("run %s goes on without us: %w", id, ctx.Err())
+			return errGoesOn{id}
 		case <-tick.C:
 		}
 		now, err := service.Run(ctx, id)
+		if ctx.Err() != nil {
+			return errGoesOn{id}
+		}
 		if err != nil {
 			// The run is durable: a server that is away for a while is no reason to stop watching.
-			if etf.KindOf(err) == etf.KindUnavailable && ctx.Err() == nil {
+			if etf.KindOf(err) == etf.KindUnavailable {
 				continue
 			}
 			return err
