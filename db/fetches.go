@@ -140,7 +140,7 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	for i, r := range staged {
 		st.Bars[i] = domainBar(r.Session, r.Open, r.High, r.Low, r.Close, r.AdjClose, r.Volume)
 	}
-	if st.Known, err = s.known(ctx, row.Fetch.EtfID, st.Bars, st.Initial); err != nil {
+	if st.Known, err = s.known(ctx, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}
 	if st.Initial {
@@ -155,9 +155,9 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 }
 
 // known reads the newest good bars up to the last staged session, and those before the first one as well when the span
-// holds too many to reach them.
-func (s *Store) known(ctx context.Context, id uint32, staged []etf.Bar, initial bool) ([]etf.StoredBar, error) {
-	if initial || len(staged) == 0 {
+// holds too many to reach them. Their provenance is not filled in, but for the basis.
+func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []etf.Bar) ([]etf.StoredBar, error) {
+	if fetch.Bars == 0 || len(staged) == 0 {
 		return nil, nil
 	}
 	first, last := staged[0].Session, staged[0].Session
@@ -165,7 +165,7 @@ func (s *Store) known(ctx context.Context, id uint32, staged []etf.Bar, initial 
 		first, last = min(first, b.Session), max(last, b.Session)
 	}
 	limit := knownBefore + min(len(staged), knownBefore)
-	newest, err := s.newestGood(ctx, id, last, limit)
+	newest, err := s.newestGood(ctx, fetch, last, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (s *Store) known(ctx context.Context, id uint32, staged []etf.Bar, initial 
 	before := newest[within:]
 	within = min(within, knownBefore)
 	if len(before) < knownBefore && len(newest) == limit {
-		if before, err = s.newestGood(ctx, id, first-1, knownBefore); err != nil {
+		if before, err = s.newestGood(ctx, fetch, first-1, knownBefore); err != nil {
 			return nil, err
 		}
 	}
@@ -184,14 +184,17 @@ func (s *Store) known(ctx context.Context, id uint32, staged []etf.Bar, initial 
 	return ascending(descending), nil
 }
 
-func (s *Store) newestGood(ctx context.Context, id uint32, to etf.Session, limit int) ([]etf.StoredBar, error) {
-	rows, err := s.q.ListNewestGoodBars(ctx, sqlcgen.ListNewestGoodBarsParams{EtfID: id, ToSession: column.Session(to), Limit: int32(limit)})
+func (s *Store) newestGood(ctx context.Context, fetch sqlcgen.GetFetchRow, to etf.Session, limit int) ([]etf.StoredBar, error) {
+	rows, err := s.q.ListNewestGoodBars(ctx, sqlcgen.ListNewestGoodBarsParams{EtfID: fetch.Fetch.EtfID, ToSession: column.Session(to), Limit: int32(limit)})
 	if err != nil {
 		return nil, err
 	}
 	list := make([]etf.StoredBar, len(rows))
 	for i, r := range rows {
-		list[i] = storedBar(r)
+		list[i] = etf.StoredBar{
+			Bar:   domainBar(r.Session, r.Open, r.High, r.Low, r.Close, r.AdjClose, r.Volume),
+			Basis: etf.Basis(fetch.SeriesBasis),
+		}
 	}
 	return list, nil
 }

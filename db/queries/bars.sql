@@ -2,24 +2,25 @@
 -- equal, and the volume is equal or not given. The adjusted close is left out on purpose (see the data dictionary).
 
 -- name: ClassifyStagedBars :one
+-- held tells whether the stored bar is quarantined, and is NULL where none is stored.
 SELECT COUNT(*) AS kept,
-    COUNT(DISTINCT s.session) AS sessions,
-    COUNT(CASE WHEN b.etf_id IS NULL THEN 1 END) AS fresh,
-    COUNT(CASE WHEN b.etf_id IS NULL AND s.verdict = 1 THEN 1 END) AS fresh_quarantined,
-    COUNT(CASE WHEN s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
-        AND (s.volume IS NULL OR s.volume <=> b.volume) THEN 1 END) AS same,
-    COUNT(CASE WHEN b.quarantined = 1 AND s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
-        AND (s.volume IS NULL OR s.volume <=> b.volume) THEN 1 END) AS same_quarantined,
-    COUNT(CASE WHEN b.quarantined = 0 AND s.verdict = 1 AND NOT (s.open = b.open AND s.high = b.high
-        AND s.low = b.low AND s.close = b.close AND (s.volume IS NULL OR s.volume <=> b.volume)) THEN 1 END) AS disputed,
-    COUNT(CASE WHEN b.quarantined = 1 AND s.verdict = 0 AND NOT (s.open = b.open AND s.high = b.high
-        AND s.low = b.low AND s.close = b.close AND (s.volume IS NULL OR s.volume <=> b.volume)) THEN 1 END) AS cleared,
-    COUNT(CASE WHEN b.quarantined = 1 AND s.verdict = 1 AND NOT (s.open = b.open AND s.high = b.high
-        AND s.low = b.low AND s.close = b.close AND (s.volume IS NULL OR s.volume <=> b.volume)) THEN 1 END) AS still_quarantined,
-    CAST(COALESCE(MIN(s.session), '1970-01-01') AS DATE) AS first_session,
-    CAST(COALESCE(MAX(s.session), '1970-01-01') AS DATE) AS last_session
-FROM staged_bars s LEFT JOIN bars b ON b.etf_id = sqlc.arg('etf_id') AND b.session = s.session
-WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2;
+    COUNT(DISTINCT r.session) AS sessions,
+    COUNT(CASE WHEN r.held IS NULL THEN 1 END) AS fresh,
+    COUNT(CASE WHEN r.held IS NULL AND r.verdict = 1 THEN 1 END) AS fresh_quarantined,
+    COUNT(CASE WHEN r.same THEN 1 END) AS same,
+    COUNT(CASE WHEN r.same AND r.held = 1 THEN 1 END) AS same_quarantined,
+    COUNT(CASE WHEN NOT r.same AND r.held = 0 AND r.verdict = 1 THEN 1 END) AS disputed,
+    COUNT(CASE WHEN NOT r.same AND r.held = 1 AND r.verdict = 0 THEN 1 END) AS cleared,
+    COUNT(CASE WHEN NOT r.same AND r.held = 1 AND r.verdict = 1 THEN 1 END) AS still_quarantined,
+    CAST(COALESCE(MIN(r.session), '1970-01-01') AS DATE) AS first_session,
+    CAST(COALESCE(MAX(r.session), '1970-01-01') AS DATE) AS last_session
+FROM (
+    SELECT s.session, s.verdict, b.quarantined AS held,
+        (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
+            AND (s.volume IS NULL OR s.volume <=> b.volume)) AS same
+    FROM staged_bars s LEFT JOIN bars b ON b.etf_id = sqlc.arg('etf_id') AND b.session = s.session
+    WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2
+) r;
 
 -- name: SummariseStagedBars :one
 -- What classifyStagedBars says when no bar of the ETF is stored, without the join.
@@ -102,7 +103,7 @@ WHERE etf_id = sqlc.arg('etf_id') AND session >= CAST(sqlc.arg('from_session') A
 ORDER BY etf_id, session LIMIT ?;
 
 -- name: ListNewestGoodBars :many
-SELECT * FROM bars
+SELECT session, open, high, low, close, adj_close, volume FROM bars
 WHERE etf_id = sqlc.arg('etf_id') AND session <= CAST(sqlc.arg('to_session') AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?;
 

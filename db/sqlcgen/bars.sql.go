@@ -59,23 +59,23 @@ func (q *Queries) AdvanceETF(ctx context.Context, arg AdvanceETFParams) (int64, 
 const classifyStagedBars = `-- name: ClassifyStagedBars :one
 
 SELECT COUNT(*) AS kept,
-    COUNT(DISTINCT s.session) AS sessions,
-    COUNT(CASE WHEN b.etf_id IS NULL THEN 1 END) AS fresh,
-    COUNT(CASE WHEN b.etf_id IS NULL AND s.verdict = 1 THEN 1 END) AS fresh_quarantined,
-    COUNT(CASE WHEN s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
-        AND (s.volume IS NULL OR s.volume <=> b.volume) THEN 1 END) AS same,
-    COUNT(CASE WHEN b.quarantined = 1 AND s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
-        AND (s.volume IS NULL OR s.volume <=> b.volume) THEN 1 END) AS same_quarantined,
-    COUNT(CASE WHEN b.quarantined = 0 AND s.verdict = 1 AND NOT (s.open = b.open AND s.high = b.high
-        AND s.low = b.low AND s.close = b.close AND (s.volume IS NULL OR s.volume <=> b.volume)) THEN 1 END) AS disputed,
-    COUNT(CASE WHEN b.quarantined = 1 AND s.verdict = 0 AND NOT (s.open = b.open AND s.high = b.high
-        AND s.low = b.low AND s.close = b.close AND (s.volume IS NULL OR s.volume <=> b.volume)) THEN 1 END) AS cleared,
-    COUNT(CASE WHEN b.quarantined = 1 AND s.verdict = 1 AND NOT (s.open = b.open AND s.high = b.high
-        AND s.low = b.low AND s.close = b.close AND (s.volume IS NULL OR s.volume <=> b.volume)) THEN 1 END) AS still_quarantined,
-    CAST(COALESCE(MIN(s.session), '1970-01-01') AS DATE) AS first_session,
-    CAST(COALESCE(MAX(s.session), '1970-01-01') AS DATE) AS last_session
-FROM staged_bars s LEFT JOIN bars b ON b.etf_id = ? AND b.session = s.session
-WHERE s.fetch_id = ? AND s.verdict < 2
+    COUNT(DISTINCT r.session) AS sessions,
+    COUNT(CASE WHEN r.held IS NULL THEN 1 END) AS fresh,
+    COUNT(CASE WHEN r.held IS NULL AND r.verdict = 1 THEN 1 END) AS fresh_quarantined,
+    COUNT(CASE WHEN r.same THEN 1 END) AS same,
+    COUNT(CASE WHEN r.same AND r.held = 1 THEN 1 END) AS same_quarantined,
+    COUNT(CASE WHEN NOT r.same AND r.held = 0 AND r.verdict = 1 THEN 1 END) AS disputed,
+    COUNT(CASE WHEN NOT r.same AND r.held = 1 AND r.verdict = 0 THEN 1 END) AS cleared,
+    COUNT(CASE WHEN NOT r.same AND r.held = 1 AND r.verdict = 1 THEN 1 END) AS still_quarantined,
+    CAST(COALESCE(MIN(r.session), '1970-01-01') AS DATE) AS first_session,
+    CAST(COALESCE(MAX(r.session), '1970-01-01') AS DATE) AS last_session
+FROM (
+    SELECT s.session, s.verdict, b.quarantined AS held,
+        (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
+            AND (s.volume IS NULL OR s.volume <=> b.volume)) AS same
+    FROM staged_bars s LEFT JOIN bars b ON b.etf_id = ? AND b.session = s.session
+    WHERE s.fetch_id = ? AND s.verdict < 2
+) r
 `
 
 type ClassifyStagedBarsParams struct {
@@ -99,6 +99,7 @@ type ClassifyStagedBarsRow struct {
 
 // The comparison of numbers appears many times below and must read the same each time: open, high, low and close are
 // equal, and the volume is equal or not given. The adjusted close is left out on purpose (see the data dictionary).
+// held tells whether the stored bar is quarantined, and is NULL where none is stored.
 func (q *Queries) ClassifyStagedBars(ctx context.Context, arg ClassifyStagedBarsParams) (ClassifyStagedBarsRow, error) {
 	row := q.db.QueryRowContext(ctx, classifyStagedBars, arg.EtfID, arg.FetchID)
 	var i ClassifyStagedBarsRow
@@ -471,7 +472,7 @@ func (q *Queries) ListHistoryUntil(ctx context.Context, arg ListHistoryUntilPara
 }
 
 const listNewestGoodBars = `-- name: ListNewestGoodBars :many
-SELECT etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined, data_version, known_from FROM bars
+SELECT session, open, high, low, close, adj_close, volume FROM bars
 WHERE etf_id = ? AND session <= CAST(? AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?
 `
@@ -482,17 +483,26 @@ type ListNewestGoodBarsParams struct {
 	Limit     int32
 }
 
-func (q *Queries) ListNewestGoodBars(ctx context.Context, arg ListNewestGoodBarsParams) ([]Bar, error) {
+type ListNewestGoodBarsRow struct {
+	Session  column.Session
+	Open     column.Price
+	High     column.Price
+	Low      column.Price
+	Close    column.Price
+	AdjClose column.OptionalPrice
+	Volume   column.Volume
+}
+
+func (q *Queries) ListNewestGoodBars(ctx context.Context, arg ListNewestGoodBarsParams) ([]ListNewestGoodBarsRow, error) {
 	rows, err := q.db.QueryContext(ctx, listNewestGoodBars, arg.EtfID, arg.ToSession, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Bar{}
+	items := []ListNewestGoodBarsRow{}
 	for rows.Next() {
-		var i Bar
+		var i ListNewestGoodBarsRow
 		if err := rows.Scan(
-			&i.EtfID,
 			&i.Session,
 			&i.Open,
 			&i.High,
@@ -500,12 +510,6 @@ func (q *Queries) ListNewestGoodBars(ctx context.Context, arg ListNewestGoodBars
 			&i.Close,
 			&i.AdjClose,
 			&i.Volume,
-			&i.Basis,
-			&i.Source,
-			&i.FetchID,
-			&i.Quarantined,
-			&i.DataVersion,
-			&i.KnownFrom,
 		); err != nil {
 			return nil, err
 		}
