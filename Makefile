@@ -7,11 +7,16 @@ LDFLAGS := -X main.version=$(VERSION)
 GO      ?= go
 TOOLS   := $(CURDIR)/bin/tools
 
-# Every tool at one exact version; `make tools-versions` prints them.
+# Every tool at one exact version, which is in the name of its program: another one is installed anew.
 SQLC_VERSION          := v1.31.1
 OAPI_CODEGEN_VERSION  := v2.8.2
 GOLANGCI_VERSION      := v2.15.0
 WORKFLOWCHECK_VERSION := v0.6.0
+
+SQLC          := $(TOOLS)/sqlc-$(SQLC_VERSION)
+OAPI_CODEGEN  := $(TOOLS)/oapi-codegen-$(OAPI_CODEGEN_VERSION)
+GOLANGCI      := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+WORKFLOWCHECK := $(TOOLS)/workflowcheck-$(WORKFLOWCHECK_VERSION)
 
 GO_SOURCES       := $(shell find . -name '*.go' -not -path './devstack/*' -not -path './bin/*' 2>/dev/null)
 EMBEDDED         := $(wildcard db/migrations/*.sql api/openapi.yaml api/assets/*)
@@ -32,7 +37,13 @@ demo: build devstack ## Build, start the embedded stack, run both exchanges, lea
 .PHONY: build
 build: bin/etfcast ## Build bin/etfcast.
 
-bin/etfcast: $(GO_SOURCES) $(EMBEDDED) go.mod go.sum
+# Written only when it changes: another commit is another version, which forecasts record, though no source may differ.
+bin/.version: FORCE
+	@mkdir -p bin; echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
+.PHONY: FORCE
+FORCE:
+
+bin/etfcast: $(GO_SOURCES) $(EMBEDDED) go.mod go.sum bin/.version
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $@ ./cmd/etfcast
 
@@ -70,13 +81,13 @@ smoke: build devstack ## The whole chain once, headless. PRICES=<folder of CSVs>
 	@bin/devstack run --ephemeral -- $(GO) run ./bench/smoke -etfcast bin/etfcast $(if $(PRICES),-prices "$(PRICES)") $(if $(EXCHANGE),-exchange "$(EXCHANGE)")
 
 .PHONY: lint
-lint: $(TOOLS)/golangci-lint ## gofmt, vet, the linters and the import law.
-	$(TOOLS)/golangci-lint run ./...
-	cd devstack && $(TOOLS)/golangci-lint run --config ../.golangci.yml --build-tags gms_pure_go ./...
+lint: $(GOLANGCI) ## gofmt, vet, the linters and the import law.
+	$(GOLANGCI) run ./...
+	cd devstack && $(GOLANGCI) run --config ../.golangci.yml --build-tags gms_pure_go ./...
 
 .PHONY: workflowcheck
-workflowcheck: $(TOOLS)/workflowcheck ## Determinism of the workflows.
-	$(TOOLS)/workflowcheck ./workflows/...
+workflowcheck: $(WORKFLOWCHECK) ## Determinism of the workflows.
+	$(WORKFLOWCHECK) ./workflows/...
 
 FUZZTIME ?= 20s
 .PHONY: fuzz
@@ -100,9 +111,9 @@ bench-store: ## Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_MYSQL_DS
 ##@ Generated code and tools
 
 .PHONY: generate
-generate: $(TOOLS)/sqlc $(TOOLS)/oapi-codegen ## Make the generated code again (sqlc, OpenAPI).
-	$(TOOLS)/sqlc generate
-	cd api && $(TOOLS)/oapi-codegen -config oapi-codegen.yaml openapi.yaml
+generate: $(SQLC) $(OAPI_CODEGEN) ## Make the generated code again (sqlc, OpenAPI).
+	$(SQLC) generate
+	cd api && $(OAPI_CODEGEN) -config oapi-codegen.yaml openapi.yaml
 
 .PHONY: generate-check
 generate-check: generate ## Fail if generated code is not up to date.
@@ -112,14 +123,16 @@ generate-check: generate ## Fail if generated code is not up to date.
 record-histories: build devstack ## Record workflow histories for the replay tests (from released code only: see docs/workflows.md).
 	bin/devstack run --ephemeral -- $(GO) run ./workflows/record --label $(VERSION)
 
-$(TOOLS)/sqlc:
-	GOBIN=$(TOOLS) $(GO) install github.com/sqlc-dev/sqlc/cmd/sqlc@$(SQLC_VERSION)
-$(TOOLS)/oapi-codegen:
-	GOBIN=$(TOOLS) $(GO) install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@$(OAPI_CODEGEN_VERSION)
-$(TOOLS)/golangci-lint:
-	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
-$(TOOLS)/workflowcheck:
-	GOBIN=$(TOOLS) $(GO) install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
+# $(call install,PACKAGE,VERSION,PROGRAM) puts the program under its name with the version.
+install = GOBIN=$(TOOLS) $(GO) install $(1)@$(2) && mv $(TOOLS)/$(3) $@
+$(SQLC):
+	$(call install,github.com/sqlc-dev/sqlc/cmd/sqlc,$(SQLC_VERSION),sqlc)
+$(OAPI_CODEGEN):
+	$(call install,github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen,$(OAPI_CODEGEN_VERSION),oapi-codegen)
+$(GOLANGCI):
+	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_VERSION),golangci-lint)
+$(WORKFLOWCHECK):
+	$(call install,go.temporal.io/sdk/contrib/tools/workflowcheck,$(WORKFLOWCHECK_VERSION),workflowcheck)
 
 .PHONY: clean
 clean: ## Remove what was built (not the demo's data, which is in .devstack).
