@@ -156,9 +156,20 @@ type AwaitRunResult struct {
 }
 
 // AwaitRun waits until a run that somebody else started has ended, however it ended. A workflow can wait for its
-// own children only; this is for the others. It heartbeats, and a repeat just waits on.
+// own children only; this is for the others. It heartbeats, and a repeat just waits on: so a stopping worker is not held
+// up by it.
 func (a *Planning) AwaitRun(ctx context.Context, in AwaitRunInput) (AwaitRunResult, error) {
 	defer keepAlive(ctx)()
+	stopping := activity.GetWorkerStopChannel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	status, err := a.Watcher.AwaitEnd(ctx, in.WorkflowID)
 	if err != nil {
 		return AwaitRunResult{}, fail(ctx, err)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
+
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
 )
@@ -246,6 +248,28 @@ func TestAwaitRun(t *testing.T) {
 	if _, err := do[AwaitRunResult](t, newEnv(t, p), p.AwaitRun, AwaitRunInput{WorkflowID: "x"}); typeOf(err) != TypeNotFound {
 		t.Errorf("ended with %v", err)
 	}
+}
+
+// A stopping worker gives the waiting back at once, to be tried again elsewhere.
+func TestAwaitRunEndsWithTheWorker(t *testing.T) {
+	p := &Planning{Watcher: patientWatcher{}}
+	env := newEnv(t, p)
+	stop := make(chan struct{})
+	close(stop)
+	env.SetWorkerStopChannel(stop)
+	_, err := do[AwaitRunResult](t, env, p.AwaitRun, AwaitRunInput{WorkflowID: "x"})
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) || app.Type() != TypeUnavailable || app.NonRetryable() {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// patientWatcher waits for as long as it is let.
+type patientWatcher struct{}
+
+func (patientWatcher) AwaitEnd(ctx context.Context, _ string) (etf.RunStatus, error) {
+	<-ctx.Done()
+	return "", ctx.Err()
 }
 
 // storedBars makes what History gives of bars.
