@@ -141,7 +141,7 @@ func dial() (client.Client, error) {
 var (
 	exchange = temporal.NewSearchAttributeKeyKeyword("EtfcastExchange")
 	symbol   = temporal.NewSearchAttributeKeyKeyword("EtfcastSymbol")
-	session  = temporal.NewSearchAttributeKeyTime("EtfcastSession")
+	session  = temporal.NewSearchAttributeKeyKeyword("EtfcastSession")
 	outcome  = temporal.NewSearchAttributeKeyKeyword("EtfcastOutcome")
 	runID    = temporal.NewSearchAttributeKeyKeyword("EtfcastRun")
 )
@@ -154,7 +154,7 @@ func workflowOptions(id string) client.StartWorkflowOptions {
 		Priority: temporal.Priority{PriorityKey: 1, FairnessKey: "probe"},
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			exchange.ValueSet("XNYS"), symbol.ValueSet("SPY"), runID.ValueSet(id),
-			session.ValueSet(time.Date(2025, 9, 26, 0, 0, 0, 0, time.UTC))),
+			session.ValueSet("2025-09-26")),
 	}
 }
 
@@ -192,9 +192,8 @@ func checkWorkflow() error {
 	if err := run.Get(ctx, &result); err != nil {
 		return err
 	}
-	// A range, not "=": SQLite keeps milliseconds in its text and no instant is ever equal to one written without.
 	query := "EtfcastExchange='XNYS' AND EtfcastSymbol='SPY' AND EtfcastRun='probe/1' AND EtfcastOutcome='done'" +
-		" AND EtfcastSession >= '2025-09-26T00:00:00Z' AND EtfcastSession < '2025-09-27T00:00:00Z' AND ExecutionStatus='Completed'"
+		" AND EtfcastSession='2025-09-26' AND ExecutionStatus='Completed'"
 	if err := until(ctx, func(ctx context.Context) error { return listed(ctx, c, query) }); err != nil {
 		return err
 	}

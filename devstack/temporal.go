@@ -40,7 +40,7 @@ const (
 var searchAttributes = map[string]enumspb.IndexedValueType{
 	"EtfcastExchange": enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	"EtfcastSymbol":   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
-	"EtfcastSession":  enumspb.INDEXED_VALUE_TYPE_DATETIME,
+	"EtfcastSession":  enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	"EtfcastOutcome":  enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	"EtfcastRun":      enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 }

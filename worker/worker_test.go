@@ -181,7 +181,7 @@ func TestDailyOnAServer(t *testing.T) {
 	}
 	attributes := described.GetWorkflowExecutionInfo().GetSearchAttributes().GetIndexedFields()
 	for name, want := range map[string]string{
-		"EtfcastSymbol": `"AAA1"`, "EtfcastExchange": `"XNYS"`, "EtfcastOutcome": `"unchanged"`, "EtfcastRun": `"daily:XNYS:2025-09-26:rerun-2"`, "EtfcastSession": `"2025-09-26T00:00:00Z"`,
+		"EtfcastSymbol": `"AAA1"`, "EtfcastExchange": `"XNYS"`, "EtfcastOutcome": `"unchanged"`, "EtfcastRun": `"daily:XNYS:2025-09-26:rerun-2"`, "EtfcastSession": `"2025-09-26"`,
 	} {
 		if got := string(attributes[name].GetData()); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)

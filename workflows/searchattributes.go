@@ -11,7 +11,7 @@ import (
 var (
 	ExchangeAttribute = temporal.NewSearchAttributeKeyKeyword("EtfcastExchange")
 	SymbolAttribute   = temporal.NewSearchAttributeKeyKeyword("EtfcastSymbol")
-	SessionAttribute  = temporal.NewSearchAttributeKeyTime("EtfcastSession") // midnight UTC of the civil date
+	SessionAttribute  = temporal.NewSearchAttributeKeyKeyword("EtfcastSession") // "2025-09-26": a date, which no time zone can shift
 	OutcomeAttribute  = temporal.NewSearchAttributeKeyKeyword("EtfcastOutcome")
 	RunAttribute      = temporal.NewSearchAttributeKeyKeyword("EtfcastRun")
 
@@ -33,7 +33,7 @@ func (in TickInput) SearchAttributes() temporal.SearchAttributes {
 func (in DailyInput) SearchAttributes() temporal.SearchAttributes {
 	return temporal.NewSearchAttributes(
 		ExchangeAttribute.ValueSet(string(in.Exchange)),
-		SessionAttribute.ValueSet(in.Session.Time()),
+		SessionAttribute.ValueSet(in.Session.String()),
 		RunAttribute.ValueSet(in.Run()),
 	)
 }
@@ -43,7 +43,7 @@ func (in UpdateETFInput) SearchAttributes() temporal.SearchAttributes {
 	return temporal.NewSearchAttributes(
 		ExchangeAttribute.ValueSet(string(in.Exchange)),
 		SymbolAttribute.ValueSet(string(in.Symbol)),
-		SessionAttribute.ValueSet(in.Session.Time()),
+		SessionAttribute.ValueSet(in.Session.String()),
 		RunAttribute.ValueSet(in.Run),
 	)
 }
@@ -53,7 +53,7 @@ func (in ResolveFindingInput) SearchAttributes() temporal.SearchAttributes {
 	return temporal.NewSearchAttributes(
 		ExchangeAttribute.ValueSet(string(in.Exchange)),
 		SymbolAttribute.ValueSet(string(in.Symbol)),
-		SessionAttribute.ValueSet(in.Session.Time()),
+		SessionAttribute.ValueSet(in.Session.String()),
 		OutcomeAttribute.ValueSet(string(etf.OutcomeQuarantined)),
 		RunAttribute.ValueSet(in.Run),
 	)
