@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -83,7 +84,7 @@ var errorTypes = []ErrorType{
 	{TypeSourceUnavailable, "The source is down, slow, or its answer broke off.",
 		"4 times within half a minute, then the next source", "Wait and run again. If it lasts, check the network and the provider's status; add a second source."},
 	{TypeSourceRateLimited, "The source says it is asked too often.",
-		"4 times, each after the wait the source asked for, then the next source", "Lower the source's rate (worker options) or wait until its quota starts anew."},
+		"4 times, each after the wait the source asked for, then the next source", "Lower the source's rate (`--source-rate`) or wait until its quota starts anew."},
 	{TypeSourceNotFound, "The source does not know the reference.",
 		"no; the next source at once", "Correct the ETF's reference for this source; the ETF may have been renamed or delisted."},
 	{TypeSourceDenied, "Key missing or wrong, plan too small, or a challenge page.",
@@ -164,7 +165,9 @@ func failSource(ctx context.Context, source string, err error) error {
 	}
 	attempt := activity.GetInfo(ctx).Attempt
 	again := attempt < SourceAttempts
-	err = fmt.Errorf("%s: %w", source, err)
+	if !strings.HasPrefix(err.Error(), source) { // adapters that name their reference name themselves with it
+		err = fmt.Errorf("%s: %w", source, err)
+	}
 	switch etf.KindOf(err) {
 	case etf.KindUnavailable:
 		return appError(err, TypeSourceUnavailable, attempt, again)

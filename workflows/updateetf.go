@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -62,6 +63,7 @@ func (u *update) chain(ctx workflow.Context) error {
 	}
 	if judged.QuarantinedNew {
 		u.row.Outcome = etf.OutcomeQuarantined
+		u.row.ErrorMessage = whyQuarantined(judged.OnNew)
 		return u.askPerson(ctx, judged.OnNew)
 	}
 	if !fetched.HasSession {
@@ -184,6 +186,15 @@ func (u *update) forecast(ctx workflow.Context) error {
 		u.row.Forecasts, u.row.Attempts = result.Appended, int(result.Attempt)
 	}
 	return err
+}
+
+// whyQuarantined names the rules and the findings, for the tables a person reads first.
+func whyQuarantined(findings []activities.FindingRef) string {
+	why := make([]string, len(findings))
+	for i, f := range findings {
+		why[i] = f.Rule + ", finding " + f.ID
+	}
+	return strings.Join(why, "; ")
 }
 
 // askPerson starts a ResolveFinding for each finding on the new session and waits only until they are started.

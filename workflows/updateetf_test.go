@@ -187,7 +187,7 @@ func TestUpdateETFQuarantined(t *testing.T) {
 			env.ExecuteWorkflow(UpdateETF, spy)
 			wantRow(t, result[etf.RunETF](t, env), etf.RunETF{
 				Symbol: "SPY", Session: friday, Stage: etf.StagePersist, Outcome: etf.OutcomeQuarantined, Source: "yahoo",
-				New: 1, Quarantined: 1, Findings: 3, Attempts: 1,
+				New: 1, Quarantined: 1, Findings: 3, Attempts: 1, ErrorMessage: "jump, finding ab12",
 			})
 			if !slices.Equal(asked, []string{"finding/ab12"}) || ended > time.Hour {
 				t.Errorf("a person was asked by %v, and waited for %s", asked, ended)

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/etfcast/etfcast/etf"
@@ -119,20 +118,4 @@ func writeJSON(w http.ResponseWriter, code int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(body)
-}
-
-// activityMetrics counts and times the activities.
-func activityMetrics(registry prometheus.Registerer) func(worker.Activity) {
-	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "etfcast_activity_seconds", Help: "Duration of activity attempts.",
-		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-	}, []string{"activity", "queue", "outcome"})
-	registry.MustRegister(seconds)
-	return func(a worker.Activity) {
-		outcome := a.Error
-		if outcome == "" {
-			outcome = "ok"
-		}
-		seconds.WithLabelValues(a.Name, a.Queue, outcome).Observe(a.Took.Seconds())
-	}
 }

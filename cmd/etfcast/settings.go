@@ -40,7 +40,7 @@ func envName(flag string) string {
 }
 
 // notSettings are flags of a single invocation: an environment variable must not switch them.
-var notSettings = []string{"help", "config", "json", "wait", "rerun", "from", "to", "exchange", "session", "symbols", "demo", "limit", "status"}
+var notSettings = []string{"help", "config", "json", "wait", "rerun", "from", "to", "exchange", "session", "symbols", "demo", "limit", "status", "older-than", "url", "by", "why", "all", "symbol", "grant"}
 
 // applySettings fills the flags that the command line left alone. Every problem is reported at once.
 func applySettings(flags *pflag.FlagSet, env environment) error {

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +36,7 @@ type serverSettings struct {
 	listen  string
 	sources sourceSettings
 	worker  worker.Options
+	rates   map[string]string
 	ui      string
 }
 
@@ -40,7 +45,22 @@ func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	flags.StringVar(&s.ui, "temporal-ui", "", "address of Temporal's Web UI, for links")
 	flags.IntVar(&s.worker.Cores, "fit-cores", 0, "fits at once (default: the cores)")
 	flags.IntVar(&s.worker.StoreActivities, "store-activities", 0, "database activities at once (default 16)")
+	flags.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, over all workers, for example yahoo=1 (default: yahoo=2)")
 	s.sources.addFlags(flags)
+}
+
+// sourceRates are the default rates with those given in their place.
+func (s *serverSettings) sourceRates() (map[string]float64, error) {
+	rates := worker.DefaultSourceRates()
+	for name, text := range s.rates {
+		rate, err := strconv.ParseFloat(text, 64)
+		if err != nil || rate <= 0 || math.IsInf(rate, 0) || !slices.Contains(sourceNames(), name) {
+			return nil, usageError{etf.Invalid("source-rate", fmt.Sprintf("%s=%s is not a rate", name, text),
+				"write NAME=FETCHES_PER_SECOND with a name of "+strings.Join(sourceNames(), ", "))}
+		}
+		rates[name] = rate
+	}
+	return rates, nil
 }
 
 // process is everything a running etfcast is made of. Nothing in it needs the database or Temporal to be up when it
@@ -75,6 +95,8 @@ func (a *app) newProcess(s serverSettings, log *slog.Logger) (*process, error) {
 	note(err)
 	p.options, err = a.temporalOptions(log)
 	note(err)
+	p.settings.worker.SourceRates, err = s.sourceRates()
+	note(err)
 	if len(problems) == 0 {
 		p.temporal, err = client.NewLazyClient(p.options)
 		note(err)
@@ -96,6 +118,7 @@ func (a *app) newProcess(s serverSettings, log *slog.Logger) (*process, error) {
 	}
 	p.metrics = prometheus.NewRegistry()
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.metrics.MustRegister(storeMetrics{p.store})
 	p.observe = activityMetrics(p.metrics)
 	return p, nil
 }

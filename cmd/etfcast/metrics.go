@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/worker"
+)
+
+// activityMetrics counts and times the activities.
+func activityMetrics(registry prometheus.Registerer) func(worker.Activity) {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "etfcast_activity_seconds", Help: "Duration of activity attempts.",
+		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"activity", "queue", "outcome"})
+	registry.MustRegister(seconds)
+	return func(a worker.Activity) {
+		outcome := a.Error
+		if outcome == "" {
+			outcome = "ok"
+		}
+		seconds.WithLabelValues(a.Name, a.Queue, outcome).Observe(a.Took.Seconds())
+	}
+}
+
+// storeMetrics asks the database at each scrape what an alert is made of: how old the newest complete session is, and
+// how many findings wait for a person. While the database is away the two are absent, and etfcast_database_up is 0.
+type storeMetrics struct{ store *db.Store }
+
+var (
+	descUp        = prometheus.NewDesc("etfcast_database_up", "1 when the database answers.", nil, nil)
+	descCompleted = prometheus.NewDesc("etfcast_last_completed_session_timestamp_seconds",
+		"Midnight UTC of the newest session whose run over the whole exchange completed.", []string{"exchange"}, nil)
+	descUndecided = prometheus.NewDesc("etfcast_undecided_findings",
+		"Error-level findings that wait for a decision, counted up to 1000.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (storeMetrics) Describe(ch chan<- *prometheus.Desc) {
+	ch <- descUp
+	ch <- descCompleted
+	ch <- descUndecided
+}
+
+// Collect implements prometheus.Collector.
+func (m storeMetrics) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	up := 0.0
+	if waiting, _, err := m.store.Findings(ctx, db.FindingFilter{Undecided: true}, "", 1000); err == nil {
+		up = 1
+		ch <- prometheus.MustNewConstMetric(descUndecided, prometheus.GaugeValue, float64(len(waiting)))
+		for _, x := range etf.Exchanges() {
+			if s, err := m.store.LastCompleted(ctx, x); err == nil && !s.IsZero() {
+				ch <- prometheus.MustNewConstMetric(descCompleted, prometheus.GaugeValue, float64(s.Time().Unix()), string(x))
+			}
+		}
+	}
+	ch <- prometheus.MustNewConstMetric(descUp, prometheus.GaugeValue, up)
+}

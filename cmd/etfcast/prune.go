@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// pruneCommand deletes what is large and no longer needed to trace a number: the bodies of old answers. Their records,
+// with the hash, stay.
+func pruneCommand(a *app) *cobra.Command {
+	var olderThan string
+	cmd := &cobra.Command{
+		Use:     "prune",
+		Short:   "Delete the bodies of old answers; their records and hashes stay",
+		Example: "  etfcast prune --older-than 365d",
+		Args:    exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			days, err := strconv.Atoi(strings.TrimSuffix(olderThan, "d"))
+			if err != nil || days < 1 || !strings.HasSuffix(olderThan, "d") {
+				return usageError{etf.Invalid("older-than", fmt.Sprintf("%q is not a number of days", olderThan), "write for example 365d; at least 1d")}
+			}
+			store, err := a.openStore()
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			n, err := store.PruneFetches(cmd.Context(), time.Now().AddDate(0, 0, -days))
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "%d answers deleted; their records stay\n", n)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&olderThan, "older-than", "", "age in days, for example 365d")
+	return cmd
+}
