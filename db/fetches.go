@@ -250,7 +250,7 @@ func (s *Store) PruneFetches(ctx context.Context, olderThan time.Time) (int, err
 	total := 0
 	for {
 		var n int64
-		err := s.write(ctx, "pruning answers", func() (err error) {
+		err := s.again(ctx, "pruning answers", func() (err error) {
 			n, err = s.q.PruneFetchBodies(ctx, sqlcgen.PruneFetchBodiesParams{StoredAt: instant(olderThan), Limit: batch})
 			return err
 		})

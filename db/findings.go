@@ -25,7 +25,7 @@ func (s *Store) SaveFindings(ctx context.Context, fetch string, findings []etf.F
 	mark := sqlcgen.MarkFetchJudgedParams{ID: fetch, Rows: int32(len(verdicts)), JudgedAt: sql.NullTime{Time: s.now(), Valid: true}}
 	what := "saving the findings of fetch " + fetch
 	if len(findings) == 0 && keepAll {
-		return s.write(ctx, what, func() error {
+		return s.again(ctx, what, func() error {
 			_, err := s.markJudged(ctx, s.q, mark)
 			return err
 		})

@@ -39,7 +39,6 @@ type Store struct {
 	clock    func() time.Time
 	variable string
 	noLocal  atomic.Bool // the server refuses LOAD DATA LOCAL
-	turns    turns
 }
 
 // Open prepares a store; it does not connect, so that the order in which processes start does not matter. A malformed
@@ -59,7 +58,7 @@ func Open(dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, etf.Wrap(etf.KindInvalid, err, "using the DSN of "+o.Variable)
 	}
-	s := &Store{db: pool, q: sqlcgen.New(pool), clock: o.Now, variable: o.Variable, turns: newTurns()}
+	s := &Store{db: pool, q: sqlcgen.New(pool), clock: o.Now, variable: o.Variable}
 	if s.clock == nil {
 		s.clock = time.Now
 	}

@@ -23,7 +23,7 @@ const (
 // transaction runs do in a transaction and commits it; what loses to another transaction is done again from the start,
 // a bounded number of times, and is KindConflict then. do must have no effect but through its arguments.
 func (s *Store) transaction(ctx context.Context, what string, do func(q *sqlcgen.Queries, tx *sql.Tx) error) error {
-	return s.write(ctx, what, func() error {
+	return s.again(ctx, what, func() error {
 		tx, err := s.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err

@@ -36,7 +36,7 @@ func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
 	for i, symbol := range r.Symbols {
 		symbols[i] = string(symbol)
 	}
-	return s.write(ctx, "recording the start of "+r.ID, func() error {
+	return s.again(ctx, "recording the start of "+r.ID, func() error {
 		return s.q.StartRun(ctx, sqlcgen.StartRunParams{
 			ID: r.ID, BaseID: base, Attempt: int32(attempt), Workflow: r.Workflow, Exchange: string(r.Exchange),
 			Session: column.Session(r.Session), WholeExchange: len(symbols) == 0, Symbols: strings.Join(symbols, ","),
@@ -88,7 +88,7 @@ rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, e
 // FinishRun records how a run ended. A repeat writes the same again, with the instant of the repeat as its end.
 func (s *Store) FinishRun(ctx context.Context, run string, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
 	c := countsParams(run, counts)
-	return s.write(ctx, "recording the end of "+run, func() error {
+	return s.again(ctx, "recording the end of "+run, func() error {
 		n, err := s.q.FinishRun(ctx, sqlcgen.FinishRunParams{
 			ID: run, Status: string(status), Closed: closed, Error: reason, Due: c.Due, Updated: c.Updated,
 			Unchanged: c.Unchanged, Quarantined: c.Quarantined, Failed: c.Failed, Elsewhere: c.Elsewhere,
