@@ -84,28 +84,24 @@ func (a *Planning) passedOver(ctx context.Context, cal *calendar.Calendar, in Se
 	if before.IsZero() || a.DailyRun == nil {
 		return nil, nil
 	}
+	from, err := cal.Nth(before, -lookBack)
+	if err != nil {
+		from = cal.Range().From // so early that the calendar has not as many sessions before it
+	}
 	var sure, unsure []etf.Session // newest first; unsure until an older completed run is met
-	for range lookBack {
-		s, err := cal.Previous(before)
-		if err != nil {
-			break // the calendar begins here
-		}
-		before = s
-		if !in.After.IsZero() && s <= in.After {
-			sure = append(sure, unsure...)
-			unsure = nil
-			break
-		}
+	for _, s := range slices.Backward(cal.Sessions(etf.Window{From: max(from, in.After+1), To: before - 1})) {
 		run, err := a.Runs.Run(ctx, a.DailyRun(in.Exchange, s))
 		switch {
 		case err == nil && run.Status == etf.RunCompleted:
-			sure = append(sure, unsure...)
-			unsure = nil
+			sure, unsure = append(sure, unsure...), nil
 		case err != nil && etf.KindOf(err) == etf.KindNotFound:
 			unsure = append(unsure, s)
 		case err != nil:
 			return nil, err
 		}
+	}
+	if from <= in.After {
+		sure = append(sure, unsure...) // this Tick has dealt with an older one
 	}
 	slices.Reverse(sure)
 	return sure, nil

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -22,7 +23,7 @@ func (t temporalAdapter) Schedule(ctx context.Context, id string) (Schedule, err
 	if err != nil {
 		return Schedule{}, temporalError(ctx, err, "describe schedule "+id)
 	}
-	one := Schedule{ID: id}
+	one := Schedule{ID: id, Next: []time.Time{}, Recent: []Firing{}}
 	for _, x := range etf.Exchanges() {
 		if workflows.ScheduleID(x) == id {
 			one.Exchange = x

@@ -79,8 +79,8 @@ type ETF struct {
 	DataVersion DataVersion `json:"data_version"`
 	// First and Last are the first and last stored sessions, zero before the first update; Bars their count,
 	// quarantined ones included, and Quarantined how many are.
-	First       Session   `json:"first_session"`
-	Last        Session   `json:"last_session"`
+	First       Session   `json:"first_session,omitzero"`
+	Last        Session   `json:"last_session,omitzero"`
 	Bars        int       `json:"bars"`
 	Quarantined int       `json:"quarantined"`
 	CreatedAt   time.Time `json:"created_at"`
