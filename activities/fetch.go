@@ -18,6 +18,9 @@ import (
 // trade within two weeks at most; asking for more costs rows that are compared in vain.
 const TrailingSessions = 15
 
+// saveTime is what a fetch keeps of its time for storing the answer.
+const saveTime = 30 * time.Second
+
 // Fetching asks one source.
 type Fetching struct {
 	Store  Fetches
@@ -74,7 +77,11 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		return FetchResult{}, fail(ctx, err)
 	}
 	asked := a.Now()
-	answer, err := a.Source.Fetch(ctx, etf.Query{
+	// The source ends before the activity's own time does, so that one which hangs is counted as a try of its own and
+	// the next source gets its turn.
+	asking, stop := context.WithDeadline(ctx, info.Deadline.Add(-saveTime))
+	defer stop()
+	answer, err := a.Source.Fetch(asking, etf.Query{
 		Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: asked,
 	})
 	record := func(id string, answer etf.Answer) error {

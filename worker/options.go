@@ -62,6 +62,12 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// Connections is how many database connections the workers of one process use at most, with this many sources.
+func (o Options) Connections(sources int) int {
+	o = o.withDefaults()
+	return o.StoreActivities + sources*o.SourceActivities + o.Cores
+}
+
 // Main returns the options of the worker on workflows.TaskQueue: workflow tasks and the activities that talk to the
 // database.
 func (o Options) Main() sdkworker.Options {

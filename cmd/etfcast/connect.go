@@ -35,12 +35,15 @@ func (a *app) temporalOptions(log *slog.Logger) (client.Options, error) {
 	return options, nil
 }
 
-// openStore prepares the store of the pipeline's user. It does not connect.
-func (a *app) openStore() (*db.Store, error) {
+// openStore prepares the store of the pipeline's user for a command. It does not connect.
+func (a *app) openStore() (*db.Store, error) { return a.openStoreFor(0) }
+
+// openStoreFor prepares the store with at most so many connections; 0 = the store's default.
+func (a *app) openStoreFor(connections int) (*db.Store, error) {
 	if err := checkDSN("mysql-dsn", a.common.mysqlDSN, "set ETFCAST_MYSQL_DSN or --mysql-dsn to user:password@tcp(host:port)/database"); err != nil {
 		return nil, usageError{err}
 	}
-	return db.Open(a.common.mysqlDSN, db.Options{})
+	return db.Open(a.common.mysqlDSN, db.Options{MaxConns: connections})
 }
 
 // service is what the commands act through: the same logic as the API's. closeAll ends its connections.

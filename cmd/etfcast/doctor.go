@@ -119,7 +119,8 @@ func (d *doctor) database(ctx context.Context) {
 	case current < wanted:
 		d.bad("schema", fmt.Errorf("it is at version %d, this program needs %d", current, wanted), "run `etfcast migrate --grant USER`")
 	case current > wanted:
-		d.bad("schema", fmt.Errorf("it is at version %d, newer than this program's %d", current, wanted), "run a newer etfcast")
+		d.warn("schema", fmt.Sprintf("it is at version %d, newer than this program's %d", current, wanted), "run a newer etfcast soon")
+		d.contents(ctx, store)
 	default:
 		d.ok("schema", fmt.Sprintf("version %d", current))
 		d.contents(ctx, store)
