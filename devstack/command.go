@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -20,7 +21,8 @@ func runCommand(s *signals, command []string, environ []string, stdin, stdout, s
 	defer runtime.UnlockOSThread()
 
 	terminal := foregroundTerminal(stdin)
-	cmd := exec.Command(command[0], command[1:]...)
+	// No context ends the command: signals are passed on to it, and it decides.
+	cmd := exec.CommandContext(context.Background(), command[0], command[1:]...)
 	cmd.Env = environ
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 	cmd.SysProcAttr = terminal.attributes()

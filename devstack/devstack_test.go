@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -262,7 +263,8 @@ func TestExitCodeIsTheCommands(t *testing.T) {
 	for script, want := range map[string]int{"exit 0": 0, "exit 7": 7, "kill -KILL $$": 137, "kill -TERM $$": 143} {
 		got := 0
 		err := runCommand(s, []string{"sh", "-c", script}, nil, nil, os.Stdout, os.Stderr)
-		if exit, ok := err.(exitError); ok {
+		var exit exitError
+		if errors.As(err, &exit) {
 			got = int(exit)
 		} else if err != nil {
 			t.Fatal(err)
@@ -272,7 +274,8 @@ func TestExitCodeIsTheCommands(t *testing.T) {
 		}
 	}
 	err := runCommand(s, []string{"/no/such/command"}, nil, nil, nil, nil)
-	if _, ok := err.(exitError); ok || err == nil {
+	var exit exitError
+	if err == nil || errors.As(err, &exit) {
 		t.Errorf("a command that is not there: %v", err)
 	}
 }

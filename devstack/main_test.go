@@ -70,8 +70,8 @@ func startWith(t *testing.T, change func(*process), args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(limit, func() { p.cmd.Process.Kill() })
-	t.Cleanup(func() { kill.Stop(); p.cmd.Process.Kill(); p.cmd.Wait() })
+	kill := time.AfterFunc(limit, func() { _ = p.cmd.Process.Kill() })
+	t.Cleanup(func() { kill.Stop(); _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() })
 	return p
 }
 

@@ -91,8 +91,7 @@ func startMySQL(ctx context.Context, f *folder, port int, logLevel string) (*mys
 		m.served <- errors.Join(startErr, closeErr)
 	}()
 	if err := m.controller.WaitForStart(); err != nil {
-		<-m.served
-		return nil, errors.Join(fmt.Errorf("starting the database on port %d (see %s): %w", port, logFile.Name(), err), logFile.Close())
+		return nil, errors.Join(fmt.Errorf("starting the database on port %d (see %s): %w", port, logFile.Name(), err), <-m.served, logFile.Close())
 	}
 	if err := m.becomeReady(ctx, fs); err != nil {
 		return nil, errors.Join(err, m.stop())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -25,7 +26,7 @@ func checkPorts(opts options) error {
 		if p.port == 0 {
 			continue
 		}
-		listener, err := net.Listen("tcp", address(p.port))
+		listener, err := listen(address(p.port))
 		if err != nil {
 			if errors.Is(err, syscall.EADDRINUSE) {
 				return fmt.Errorf("port %d is in use; stop what listens there, or choose another with --%s (--ephemeral takes free ports)",
@@ -38,18 +39,23 @@ func checkPorts(opts options) error {
 	return nil
 }
 
+// listen needs no context: on loopback it is answered at once.
+func listen(addr string) (net.Listener, error) {
+	return new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+}
+
 // freePort returns a port nobody else on this machine will be handed for a while.
 //
 // The servers bind their ports themselves, some time after they were chosen, so a port that is merely unused now could
 // be given away in between. Leaving the port's side of a closed connection in TIME_WAIT prevents that: the kernel
 // skips such ports when it picks one, while a listener that asks for it by number (SO_REUSEADDR, as Go sets it) may bind.
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp", address(0))
+	listener, err := listen(address(0))
 	if err != nil {
 		return 0, fmt.Errorf("asking for a free port: %w", err)
 	}
 	defer listener.Close()
-	dialled, err := net.Dial("tcp", listener.Addr().String())
+	dialled, err := new(net.Dialer).DialContext(context.Background(), "tcp", listener.Addr().String())
 	if err != nil {
 		return 0, fmt.Errorf("reserving a free port: %w", err)
 	}

@@ -29,7 +29,7 @@ func startUI(ctx context.Context, port, temporalPort int) (*webUI, error) {
 		HideLogs:            true,
 		CORS:                config.CORS{CookieInsecure: true}, // plain HTTP on loopback
 	}))}
-	go ui.server.Start() // its only errors end the process by themselves; the ports were checked before
+	go func() { _ = ui.server.Start() }() // its only errors end the process by themselves; the ports were checked before
 	if err := until(ctx, ui.answers); err != nil {
 		ui.stop()
 		return nil, fmt.Errorf("waiting for the Web UI on port %d: %w", port, err)
@@ -49,7 +49,7 @@ func (ui *webUI) answers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		io.Copy(io.Discard, response.Body)
+		_, _ = io.Copy(io.Discard, response.Body)
 		response.Body.Close()
 		if response.StatusCode != http.StatusOK {
 			return fmt.Errorf("the Web UI answers %s with %s", path, response.Status)
