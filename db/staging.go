@@ -48,7 +48,7 @@ func (s *Store) stageBars(ctx context.Context, tx *sql.Tx, fetch string, bars []
 
 func insertStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) error {
 	ins := inserter{ctx: ctx, tx: tx,
-		head: "INSERT INTO staged_bars (fetch_id, ordinal, session, open, high, low, close, adj_close, volume) VALUES "}
+		head: "INSERT INTO staged_bars (fetch_id, ordinal, session, open, high, low, close, adj_close, volume, verdict) VALUES "}
 	prefix := quote(fetch) + ","
 	for i, b := range bars {
 		ins.row(func(buf []byte) []byte {
@@ -57,7 +57,7 @@ func insertStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar)
 			buf = append(buf, ',', '\'')
 			buf = append(buf, b.Session.String()...)
 			buf = append(buf, '\'', ',')
-			return appendNumbers(buf, b, ',', "NULL")
+			return append(appendNumbers(buf, b, ',', "NULL"), ",0"...)
 		})
 	}
 	return ins.done()
@@ -89,7 +89,7 @@ func loadStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) e
 
 	result, err := tx.ExecContext(ctx, `LOAD DATA LOCAL INFILE 'Reader::`+name+`' INTO TABLE staged_bars
 CHARACTER SET ascii FIELDS TERMINATED BY '\t' LINES TERMINATED BY '\n'
-(ordinal, session, open, high, low, close, adj_close, volume) SET fetch_id = `+quote(fetch))
+(ordinal, session, open, high, low, close, adj_close, volume) SET verdict = 0, fetch_id = `+quote(fetch))
 	if err != nil {
 		return err
 	}

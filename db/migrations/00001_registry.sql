@@ -1,17 +1,18 @@
 -- +goose Up
 -- Keys, codes and hashes are ASCII and compare by bytes; prose columns say utf8mb4_bin themselves. Both collations
--- exist in MySQL, MariaDB and Dolt; the newer ones of each do not.
+-- exist in MySQL, MariaDB and Dolt; the newer ones of each do not. No column has a DEFAULT: the store says every value,
+-- and Dolt parses the whole table definition once for each default whenever it merges two transactions.
 CREATE TABLE IF NOT EXISTS etfs (
     id                  INT UNSIGNED NOT NULL AUTO_INCREMENT,
     symbol              VARCHAR(32)  NOT NULL,
     exchange            CHAR(4)      NOT NULL,
     currency            CHAR(3)      NOT NULL,
-    basis               VARCHAR(16)  NOT NULL DEFAULT '',
-    data_version        BIGINT       NOT NULL DEFAULT 0,
-    data_version_writer CHAR(32)     NOT NULL DEFAULT '',
+    basis               VARCHAR(16)  NOT NULL,
+    data_version        BIGINT       NOT NULL,
+    data_version_writer CHAR(32)     NOT NULL,
     known_from          DATETIME(6)  NOT NULL,
-    bars                INT          NOT NULL DEFAULT 0,
-    quarantined         INT          NOT NULL DEFAULT 0,
+    bars                INT          NOT NULL,
+    quarantined         INT          NOT NULL,
     first_session       DATE         NULL,
     last_session        DATE         NULL,
     created_at          DATETIME(6)  NOT NULL,

@@ -17,13 +17,13 @@ CREATE TABLE IF NOT EXISTS fetches (
     defects           MEDIUMTEXT    CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     judged_at         DATETIME(6)   NULL,
     persisted_at      DATETIME(6)   NULL,
-    rows_new          INT           NOT NULL DEFAULT 0,
-    rows_unchanged    INT           NOT NULL DEFAULT 0,
-    rows_revised      INT           NOT NULL DEFAULT 0,
-    rows_quarantined  INT           NOT NULL DEFAULT 0,
-    actions_new       INT           NOT NULL DEFAULT 0,
-    result_version    BIGINT        NOT NULL DEFAULT 0,
-    result_writer     CHAR(32)      NOT NULL DEFAULT '',
+    rows_new          INT           NOT NULL,
+    rows_unchanged    INT           NOT NULL,
+    rows_revised      INT           NOT NULL,
+    rows_quarantined  INT           NOT NULL,
+    actions_new       INT           NOT NULL,
+    result_version    BIGINT        NOT NULL,
+    result_writer     CHAR(32)      NOT NULL,
     result_known_from DATETIME(6)   NULL,
     PRIMARY KEY (id)
 ) DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS staged_bars (
     close     DECIMAL(20,8)    NOT NULL,
     adj_close DECIMAL(20,8)    NULL,
     volume    DECIMAL(24,4)    NULL,
-    verdict   TINYINT UNSIGNED NOT NULL DEFAULT 0,
+    verdict   TINYINT UNSIGNED NOT NULL,
     PRIMARY KEY (fetch_id, ordinal)
 ) DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
 

@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS corporate_actions (
     decided_by   VARCHAR(200)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     fetch_id     CHAR(32)      NOT NULL,
     known_from   DATETIME(6)   NOT NULL,
-    known_to     DATETIME(6)   NOT NULL DEFAULT '9999-12-31 00:00:00.000000',
+    known_to     DATETIME(6)   NOT NULL,
     PRIMARY KEY (etf_id, kind, ex, terms, data_version),
     KEY corporate_actions_known (etf_id, known_to),
     CONSTRAINT corporate_actions_status CHECK (status IN ('proposed', 'accepted', 'rejected'))

@@ -1,11 +1,12 @@
 -- name: InsertFetch :execrows
 -- The ETF is looked up in the statement itself: no row means that there is no such ETF.
 INSERT INTO fetches (id, etf_id, source, window_from, window_to, request, media_type, raw_hash, basis, row_count,
-    fetched_at, run_id, actions, undone_splits, defects, judged_at)
+    fetched_at, run_id, actions, undone_splits, defects, judged_at, rows_new, rows_unchanged, rows_revised,
+    rows_quarantined, actions_new, result_version, result_writer)
 SELECT sqlc.arg('id'), e.id, sqlc.arg('source'), sqlc.narg('window_from'), sqlc.narg('window_to'),
     sqlc.arg('request'), sqlc.arg('media_type'), sqlc.arg('raw_hash'), sqlc.arg('basis'), sqlc.arg('row_count'),
     sqlc.arg('fetched_at'), sqlc.arg('run_id'), sqlc.arg('actions'), sqlc.arg('undone_splits'),
-    sqlc.arg('defects'), sqlc.narg('judged_at')
+    sqlc.arg('defects'), sqlc.narg('judged_at'), 0, 0, 0, 0, 0, 0, ''
 FROM etfs e WHERE e.symbol = sqlc.arg('symbol');
 
 -- name: InsertFetchBody :exec

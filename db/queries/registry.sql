@@ -1,5 +1,6 @@
 -- name: InsertETF :execlastid
-INSERT INTO etfs (symbol, exchange, currency, known_from, created_at) VALUES (?, ?, ?, ?, ?);
+INSERT INTO etfs (symbol, exchange, currency, basis, data_version, data_version_writer, known_from, bars, quarantined, created_at)
+VALUES (?, ?, ?, '', 0, '', ?, 0, 0, ?);
 
 -- name: InsertETFSource :exec
 INSERT INTO etf_sources (etf_id, ordinal, name, ref) VALUES (?, ?, ?, ?);

@@ -175,11 +175,12 @@ func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToP
 
 const insertFetch = `-- name: InsertFetch :execrows
 INSERT INTO fetches (id, etf_id, source, window_from, window_to, request, media_type, raw_hash, basis, row_count,
-    fetched_at, run_id, actions, undone_splits, defects, judged_at)
+    fetched_at, run_id, actions, undone_splits, defects, judged_at, rows_new, rows_unchanged, rows_revised,
+    rows_quarantined, actions_new, result_version, result_writer)
 SELECT ?, e.id, ?, ?, ?,
     ?, ?, ?, ?, ?,
     ?, ?, ?, ?,
-    ?, ?
+    ?, ?, 0, 0, 0, 0, 0, 0, ''
 FROM etfs e WHERE e.symbol = ?
 `
 

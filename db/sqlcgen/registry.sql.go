@@ -37,7 +37,8 @@ func (q *Queries) GetETF(ctx context.Context, symbol string) (Etf, error) {
 }
 
 const insertETF = `-- name: InsertETF :execlastid
-INSERT INTO etfs (symbol, exchange, currency, known_from, created_at) VALUES (?, ?, ?, ?, ?)
+INSERT INTO etfs (symbol, exchange, currency, basis, data_version, data_version_writer, known_from, bars, quarantined, created_at)
+VALUES (?, ?, ?, '', 0, '', ?, 0, 0, ?)
 `
 
 type InsertETFParams struct {
