@@ -1,0 +1,30 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/etfcast/etfcast/forecast"
+)
+
+func TestFitsAreBounded(t *testing.T) {
+	rows := 0
+	model := fakeModel{name: "m", min: 1, rows: &rows}
+	series := forecast.Series{Close: []float64{1, 2, 3}}
+	f := &Forecasting{Fits: make(chan struct{}, 1)}
+
+	f.Fits <- struct{}{} // another activity fits
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.fit(ctx, model, series, 1); !errors.Is(err, context.Canceled) || rows != 0 {
+		t.Errorf("with no fit free: %v, %d rows fitted", err, rows)
+	}
+	<-f.Fits
+	if _, err := f.fit(t.Context(), model, series, 1); err != nil || rows != 3 {
+		t.Errorf("with a fit free: %v, %d rows fitted", err, rows)
+	}
+	if len(f.Fits) != 0 {
+		t.Error("a fit that has ended is still counted")
+	}
+}
