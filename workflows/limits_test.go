@@ -60,6 +60,13 @@ func (m *meter) note(p *commonpb.Payload) {
 	}
 }
 
+// seen is safe while activities of the environment still encode.
+func (m *meter) seen() (total, largest int, text string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.total, m.largest, m.text
+}
+
 // eventsPerChild: initiated, started and closed, and in the worst case a workflow task of three events after each of
 // the latter two. eventsPerActivity: scheduled, started, closed, and a workflow task.
 const (
@@ -105,7 +112,8 @@ func TestDailyOfThreeThousand(t *testing.T) {
 		count := func(n int) {
 			events += n
 			env.SetCurrentHistoryLength(events)
-			if events >= suggestedEvents || meter.total+events*bytesPerEvent >= suggestedBytes {
+			total, _, _ := meter.seen()
+			if events >= suggestedEvents || total+events*bytesPerEvent >= suggestedBytes {
 				env.SetContinueAsNewSuggested(true)
 			}
 		}
@@ -118,13 +126,14 @@ func TestDailyOfThreeThousand(t *testing.T) {
 		if events > allowedEvents {
 			t.Errorf("run %d has about %d events", runs, events)
 		}
-		if bytes := meter.total + events*bytesPerEvent; bytes > suggestedBytes*3/2 {
+		total, largest, text := meter.seen()
+		if bytes := total + events*bytesPerEvent; bytes > suggestedBytes*3/2 {
 			t.Errorf("run %d has about %d bytes of history", runs, bytes)
 		}
-		if meter.largest > allowedPayload {
-			t.Errorf("run %d has a payload of %d bytes: %s", runs, meter.largest, meter.text)
+		if largest > allowedPayload {
+			t.Errorf("run %d has a payload of %d bytes: %s", runs, largest, text)
 		}
-		t.Logf("run %d: %d events, %d bytes of payloads, the largest %d: %s", runs, events, meter.total, meter.largest, meter.text)
+		t.Logf("run %d: %d events, %d bytes of payloads, the largest %d: %s", runs, events, total, largest, text)
 		var next *workflow.ContinueAsNewError
 		if !asContinue(env.GetWorkflowError(), &next) {
 			got := result[DailyResult](t, env)
