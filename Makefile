@@ -65,7 +65,7 @@ test: build devstack ## Run every test on the embedded stack.
 
 .PHONY: test-databases
 test-databases: build devstack ## The store's tests on the embedded database, MySQL and MariaDB (ETFCAST_TEST_MYSQL_DSN, ETFCAST_TEST_MARIADB_DSN).
-	ETFCAST_REQUIRE_DATABASES=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 ./db/... ./deploy/...
+	ETFCAST_REQUIRE_DATABASES=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 ./db ./db/column ./deploy
 
 .PHONY: test-real-data
 test-real-data: build devstack ## The tests that read real prices and recorded answers (ETFCAST_REAL_DATA).
