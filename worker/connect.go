@@ -111,7 +111,7 @@ func EnsureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 		namespace = client.DefaultNamespace
 	}
 	return Retry(ctx, log, func(error) {}, func(ctx context.Context) error {
-		missing, err := missingAttributes(ctx, c, namespace)
+		missing, err := MissingSearchAttributes(ctx, c, namespace)
 		if err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func EnsureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 		if err != nil && !errors.As(err, &exists) {
 			return operatorError(err, "adding search attributes")
 		}
-		if missing, err = missingAttributes(ctx, c, namespace); err != nil {
+		if missing, err = MissingSearchAttributes(ctx, c, namespace); err != nil {
 			return err
 		}
 		if len(missing) > 0 {
@@ -149,7 +149,12 @@ func attributesUsable(ctx context.Context, c client.Client, namespace string) er
 	return nil
 }
 
-func missingAttributes(ctx context.Context, c client.Client, namespace string) (map[string]enumspb.IndexedValueType, error) {
+// MissingSearchAttributes returns the search attributes the namespace ("" = the default one) lacks. One of the name and
+// another type is KindConflict with the remedy.
+func MissingSearchAttributes(ctx context.Context, c client.Client, namespace string) (map[string]enumspb.IndexedValueType, error) {
+	if namespace == "" {
+		namespace = client.DefaultNamespace
+	}
 	have, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err != nil {
 		return nil, operatorError(err, "listing search attributes")

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/etfcast/etfcast/db"
@@ -201,21 +203,16 @@ func (d *doctor) temporal(ctx context.Context) {
 }
 
 func (d *doctor) searchAttributes(ctx context.Context, c client.Client, namespace string) {
-	if namespace == "" {
-		namespace = client.DefaultNamespace
-	}
-	have, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
-	if err != nil {
+	missing, err := worker.MissingSearchAttributes(ctx, c, namespace)
+	switch {
+	case err != nil:
 		d.bad("search attributes", err, "")
-		return
+	case len(missing) > 0:
+		names := slices.Sorted(maps.Keys(missing))
+		d.bad("search attributes", fmt.Errorf("not there: %s", strings.Join(names, ", ")), "start a worker, which makes them, or see docs/workflows.md")
+	default:
+		d.ok("search attributes", "all registered")
 	}
-	for _, key := range workflows.SearchAttributes() {
-		if got, ok := have.GetCustomAttributes()[key.GetName()]; !ok || got != key.GetValueType() {
-			d.bad("search attributes", fmt.Errorf("%s is missing or has another type", key.GetName()), "start a worker, which makes them, or see docs/workflows.md")
-			return
-		}
-	}
-	d.ok("search attributes", "all registered")
 }
 
 func (d *doctor) files() {

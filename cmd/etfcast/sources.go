@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 
 	"github.com/spf13/pflag"
 
 	"github.com/etfcast/etfcast/activities"
-	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/source/file"
 	"github.com/etfcast/etfcast/source/simulated"
 	"github.com/etfcast/etfcast/source/yahoo"
@@ -35,21 +33,9 @@ func (s *sourceSettings) open(log *slog.Logger) ([]activities.Source, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	var files activities.Source = noFolder{}
-	if s.fileDir != "" {
-		if files, err = file.New(file.Options{Dir: s.fileDir}); err != nil {
-			return nil, usageError{err}
-		}
+	files, err := file.New(file.Options{Dir: s.fileDir}) // without a folder it refuses each ETF, with the remedy
+	if err != nil {
+		return nil, usageError{err}
 	}
 	return []activities.Source{yahoo.New(yahoo.Options{BaseURLs: s.yahooURLs, Log: log}), files, market}, nil
-}
-
-// noFolder stands for the source file where no folder is set: an ETF that asks for it gets told, instead of waiting
-// for a worker that never comes.
-type noFolder struct{}
-
-func (noFolder) Name() string { return "file" }
-
-func (noFolder) Fetch(context.Context, etf.Query) (etf.Answer, error) {
-	return etf.Answer{}, etf.Invalid("file-dir", "no folder of CSV files is set", "start the worker with --file-dir or ETFCAST_FILE_DIR")
 }

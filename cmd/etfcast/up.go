@@ -22,11 +22,7 @@ waited for instead. Stops on Ctrl-C, letting running activities end.`,
 		Example: "  etfcast up --listen 127.0.0.1:8080",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := a.logger()
-			if err != nil {
-				return err
-			}
-			p, err := a.newProcess(s, log)
+			p, err := a.newProcess(s)
 			if err != nil {
 				return err
 			}
@@ -36,7 +32,7 @@ waited for instead. Stops on Ctrl-C, letting running activities end.`,
 					return usageError{err}
 				}
 			}
-			return runTogether(cmd.Context(), log,
+			return runTogether(cmd.Context(), p.log,
 				func(ctx context.Context) error {
 					if adminDSN == "" {
 						return nil
@@ -45,7 +41,7 @@ waited for instead. Stops on Ctrl-C, letting running activities end.`,
 					if err != nil {
 						return err
 					}
-					return a.migrate(ctx, adminDSN, users, log)
+					return a.migrate(ctx, adminDSN, users, p.log)
 				},
 				p.serveAPI,
 				p.work,
@@ -71,16 +67,12 @@ func workerCommand(a *app) *cobra.Command {
 		Example: "  etfcast worker --listen 127.0.0.1:8081",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := a.logger()
-			if err != nil {
-				return err
-			}
-			p, err := a.newProcess(s, log)
+			p, err := a.newProcess(s)
 			if err != nil {
 				return err
 			}
 			defer p.close()
-			return runTogether(cmd.Context(), log, p.serveHealth, p.work)
+			return runTogether(cmd.Context(), p.log, p.serveHealth, p.work)
 		},
 	}
 	s.addFlags(cmd.Flags(), "127.0.0.1:8081")
@@ -95,16 +87,12 @@ func apiCommand(a *app) *cobra.Command {
 		Example: "  etfcast api --listen 127.0.0.1:8080",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := a.logger()
-			if err != nil {
-				return err
-			}
-			p, err := a.newProcess(s, log)
+			p, err := a.newProcess(s)
 			if err != nil {
 				return err
 			}
 			defer p.close()
-			return runTogether(cmd.Context(), log, p.serveAPI)
+			return runTogether(cmd.Context(), p.log, p.serveAPI)
 		},
 	}
 	s.addFlags(cmd.Flags(), "127.0.0.1:8080")

@@ -86,7 +86,11 @@ func (s *serverSettings) connections() int {
 }
 
 // newProcess checks every setting before anything is started, and reports all problems at once.
-func (a *app) newProcess(s serverSettings, log *slog.Logger) (*process, error) {
+func (a *app) newProcess(s serverSettings) (*process, error) {
+	log, err := a.logger()
+	if err != nil {
+		return nil, err
+	}
 	var problems []error
 	note := func(err error) {
 		if err != nil {
@@ -95,7 +99,6 @@ func (a *app) newProcess(s serverSettings, log *slog.Logger) (*process, error) {
 	}
 	slog.SetDefault(log) // what libraries say goes where ours goes
 	p := &process{settings: s, log: log, ready: newReadiness(time.Now)}
-	var err error
 	p.store, err = a.openStoreFor(s.connections())
 	note(err)
 	p.sources, err = s.sources.open(log)
