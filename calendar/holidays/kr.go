@@ -1,0 +1,184 @@
+package holidays
+
+import (
+	"slices"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Days from which holidays are made up for: Seollal, Chuseok and Children's Day; the national days; Buddha's
+// Birthday and Christmas; Labour Day. New Year's Day and Memorial Day never are.
+var (
+	substituteFamily    = etf.MustSession("2013-11-05")
+	substituteNational  = etf.MustSession("2021-08-04")
+	substituteReligious = etf.MustSession("2023-05-04")
+	substituteLabour    = etf.MustSession("2026-05-01")
+)
+
+// southKorea lists one year's public holidays, their substitutes, the election days and the temporary holidays.
+func southKorea(year int) []Holiday {
+	k := korean{names: map[etf.Session][]string{}, festival: map[etf.Session]string{}}
+	on := func(month time.Month, day int) etf.Session { return etf.NewSession(year, month, day) }
+	moon := lunarDates[year-lunarFirstYear]
+
+	k.add(on(time.January, 1), "New Year's Day")
+	if year <= 1998 {
+		k.add(on(time.January, 2), "New Year's Day")
+	}
+	k.threeDays(moon.seollal.in(year), "Korean New Year")
+	k.madeUp(on(time.March, 1), "Independence Movement Day", substituteNational)
+	if year <= 2005 {
+		k.add(on(time.April, 5), "Tree Planting Day")
+	}
+	k.madeUp(moon.buddha.in(year), "Buddha's Birthday", substituteReligious)
+	if year >= 2026 { // until then a holiday of private firms only
+		k.madeUp(on(time.May, 1), "Labor Day", substituteLabour)
+	}
+	k.madeUp(on(time.May, 5), "Children's Day", substituteFamily)
+	k.add(on(time.June, 6), "Memorial Day")
+	if year <= 2007 || year >= 2026 { // given back by the Public Holidays Act as amended in January 2026
+		k.madeUp(on(time.July, 17), "Constitution Day", substituteNational)
+	}
+	k.madeUp(on(time.August, 15), "Liberation Day", substituteNational)
+	k.threeDays(moon.chuseok.in(year), "Chuseok")
+	if year <= 1990 { // dropped in November 1990 together with Hangul Day
+		k.add(on(time.October, 1), "Armed Forces Day")
+	}
+	k.madeUp(on(time.October, 3), "National Foundation Day", substituteNational)
+	if year <= 1990 || year >= 2013 {
+		k.madeUp(on(time.October, 9), "Hangul Day", substituteNational)
+	}
+	k.madeUp(on(time.December, 25), "Christmas Day", substituteReligious)
+
+	koreanElections(year, k.add) // an election moves out of a holiday's way, so it takes part in giving substitutes
+	k.substitute()
+	for _, h := range koreanDecisions {
+		k.add(h.Date, h.Name) // a substitute due on such a day would stay there; none ever was
+	}
+
+	var list []Holiday
+	for date, names := range k.names {
+		for _, name := range names {
+			list = append(list, Holiday{date, name})
+		}
+	}
+	return list
+}
+
+// korean is a year in the making.
+type korean struct {
+	names    map[etf.Session][]string
+	due      []etf.Session          // days made up for
+	festival map[etf.Session]string // days of Seollal and Chuseok, with the festival's name
+}
+
+func (k *korean) add(date etf.Session, name string) { k.names[date] = append(k.names[date], name) }
+
+// madeUp adds a holiday that is made up for from the given day on.
+func (k *korean) madeUp(date etf.Session, name string, since etf.Session) {
+	k.add(date, name)
+	if date >= since {
+		k.due = append(k.due, date)
+	}
+}
+
+// threeDays adds a festival with the days before and after.
+func (k *korean) threeDays(date etf.Session, name string) {
+	k.add(date-1, "The day preceding "+name)
+	k.add(date, name)
+	k.add(date+1, "The second day of "+name)
+	for d := date - 1; d <= date+1; d++ {
+		k.festival[d] = name
+		if d >= substituteFamily {
+			k.due = append(k.due, d)
+		}
+	}
+}
+
+// substitute gives, in order of date, the first free working day for each day due that clashes: with another
+// holiday, a Sunday or, outside the festivals, a Saturday. Two holidays on one day have one substitute under both
+// names; with a festival it bears the festival's name.
+func (k *korean) substitute() {
+	slices.Sort(k.due)
+	for _, date := range slices.Compact(k.due) {
+		festival, family := k.festival[date]
+		clash := len(k.names[date]) > 1 || date.Weekday() == time.Sunday ||
+			!family && date.Weekday() == time.Saturday
+		if !clash {
+			continue
+		}
+		names := k.names[date]
+		if family {
+			names = []string{festival}
+		}
+		free := date + 1
+		for len(k.names[free]) > 0 || weekend(free) {
+			free++
+		}
+		for _, name := range names {
+			k.add(free, "Alternative holiday for "+name)
+		}
+	}
+}
+
+const (
+	assemblyElection     = "National Assembly Election Day"
+	presidentialElection = "Presidential Election Day"
+	localElection        = "Local Election Day"
+	temporaryHoliday     = "Temporary Public Holiday"
+)
+
+// koreanElections adds the elections at the end of a term that the law has fixed on a Wednesday: the first one
+// from 50 days before the end of the assembly's term on May 29, from 70 days before the end of a president's and
+// from 30 days before the end of the local councils' on June 30; a week later if the day or a neighbour is a
+// holiday. A president's term ends on June 3 since 2025.
+func koreanElections(year int, add func(etf.Session, string)) {
+	wednesday := func(month time.Month, day int) etf.Session {
+		return from(etf.NewSession(year, month, day), time.Wednesday)
+	}
+	if year >= 2008 && year%4 == 0 {
+		add(wednesday(time.April, 9), assemblyElection)
+	}
+	if year >= 2030 && year%5 == 0 {
+		add(wednesday(time.March, 25), presidentialElection)
+	}
+	if year >= 2010 && year%4 == 2 {
+		day := wednesday(time.May, 31)
+		if memorial := etf.NewSession(year, time.June, 6); day == memorial || day == memorial-1 {
+			day += 7
+		}
+		add(day, localElection)
+	}
+}
+
+// koreanDecisions lists what no rule of today gives: elections before 2008, the presidents' since, and the
+// temporary holidays the cabinet decided on. Of other years than the one asked for they are dropped in the end.
+var koreanDecisions = []Holiday{
+	{etf.MustSession("1991-03-26"), localElection}, // districts
+	{etf.MustSession("1991-06-20"), localElection}, // provinces
+	{etf.MustSession("1992-03-24"), assemblyElection},
+	{etf.MustSession("1992-12-18"), presidentialElection},
+	{etf.MustSession("1995-06-27"), localElection},
+	{etf.MustSession("1996-04-11"), assemblyElection},
+	{etf.MustSession("1997-12-18"), presidentialElection},
+	{etf.MustSession("1998-06-04"), localElection},
+	{etf.MustSession("2000-04-13"), assemblyElection},
+	{etf.MustSession("2002-06-13"), localElection},
+	{etf.MustSession("2002-07-01"), "2002 FIFA World Cup National Team Semi-Finals Celebrations"},
+	{etf.MustSession("2002-12-19"), presidentialElection},
+	{etf.MustSession("2004-04-15"), assemblyElection},
+	{etf.MustSession("2006-05-31"), localElection},
+	{etf.MustSession("2007-12-19"), presidentialElection},
+	{etf.MustSession("2012-12-19"), presidentialElection},
+	{etf.MustSession("2015-08-14"), temporaryHoliday},
+	{etf.MustSession("2016-05-06"), temporaryHoliday},
+	{etf.MustSession("2017-05-09"), presidentialElection}, // the president was removed from office
+	{etf.MustSession("2017-10-02"), temporaryHoliday},
+	{etf.MustSession("2020-08-17"), temporaryHoliday},
+	{etf.MustSession("2022-03-09"), presidentialElection}, // a week late for Independence Movement Day
+	{etf.MustSession("2023-10-02"), temporaryHoliday},
+	{etf.MustSession("2024-10-01"), "Armed Forces Day"},
+	{etf.MustSession("2025-01-27"), temporaryHoliday},
+	{etf.MustSession("2025-06-03"), presidentialElection}, // the president was removed from office
+}

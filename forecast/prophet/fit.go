@@ -1,0 +1,371 @@
+package prophet
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/prophet/stan"
+)
+
+// FitOptions are what a fit may be told beyond the model's options. The zero value is sound.
+type FitOptions struct {
+	// Init is where to start from (a warm start): last values of another fit's parameters. Vectors of another length
+	// and values that are not finite are replaced by the usual start.
+	Init *Params
+	// Progress is called now and then while the posterior is sampled, from Fit's own goroutine.
+	Progress func(done, total int)
+	// Workers is how many chains are sampled at once; 0 = 1. The draws do not depend on it.
+	Workers int
+	// MaxIterations bounds the optimiser's iterations; 0 = the optimiser's own bound (the original's 10,000 for
+	// LBFGS and Newton).
+	MaxIterations int
+}
+
+// Chains is the number of chains that sample the posterior, as in the original.
+const Chains = 4
+
+func errNotFinite(message string) error {
+	return &etf.Error{Kind: etf.KindInternal, Field: "y", Message: message, Remedy: "look at the history for values out of all proportion; with logistic growth, at cap and floor"}
+}
+
+// Fit fits the model to a history: columns ds and y, cap and floor where growth is logistic, and a column for each
+// regressor and condition. Rows without y are left out. The frame is not changed and not kept.
+//
+// Errors: KindInvalid for bad input (Field names column and row), KindInternal for a fit that does not come to finite
+// numbers, ctx's error soon after ctx is done.
+func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted, error) {
+	f, dates, err := m.observed(history)
+	if err != nil {
+		return nil, err
+	}
+	y, err := m.fittedUnits(f)
+	if err != nil {
+		return nil, err
+	}
+	sc, err := m.scale(f, y)
+	if err != nil {
+		return nil, err
+	}
+	o := m.o.clone()
+	seasons := o.seasonalities(f.DS)
+	r, err := o.prepare(f, &sc, seasons, y)
+	if err != nil {
+		return nil, err
+	}
+	tab, err := o.holidaysFor(f.DS, nil)
+	if err != nil {
+		return nil, err
+	}
+	lay := o.newLayout(seasons, tab, tab.names, sc.regressors)
+	x := lay.features(r, tab)
+	changepoints := o.Changepoints
+	if changepoints != nil {
+		if err := givenChangepoints(changepoints, f.DS[0], f.DS[len(f.DS)-1]); err != nil {
+			return nil, err
+		}
+		changepoints = slices.Clone(changepoints)
+		slices.Sort(changepoints)
+	} else {
+		changepoints = autoChangepoints(f.DS, o.NChangepoints, o.ChangepointRange)
+		o.NChangepoints = min(o.NChangepoints, len(changepoints))
+	}
+	c := make([]float64, len(changepoints))
+	if err := sc.clock.write(c, changepoints); err != nil {
+		return nil, err
+	}
+	if len(c) == 0 {
+		c = []float64{0}
+	}
+	out := &Fitted{layout: lay, clock: sc.clock, s: State{
+		Options: o, SpecifiedChangepoints: m.o.Changepoints != nil,
+		YMin: sc.yMin, YScale: sc.yScale, LogisticFloor: sc.logisticFloor,
+		Start: f.DS[0], TScale: f.DS[len(f.DS)-1] - f.DS[0],
+		Seasonalities: seasons, Regressors: sc.regressors, TrainHolidayNames: tab.names,
+		ComponentModes: lay.modes(o.HolidaysMode, tab.names), ComponentColumns: lay.components(), Columns: len(lay.columns),
+		Changepoints: changepoints, ChangepointsT: c, HistoryDates: dates, History: historyOf(r),
+	}}
+	if err := out.estimate(ctx, r, x, fo); err != nil {
+		return nil, err
+	}
+	if err := out.checkParams(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// fittedUnits returns y, or its logarithm with Market.LogScale.
+func (m *Model) fittedUnits(f *Frame) ([]float64, error) {
+	if !m.o.Market.LogScale {
+		return f.Y, nil
+	}
+	out := make([]float64, len(f.Y))
+	for i, v := range f.Y {
+		if v <= 0 {
+			return nil, etf.Invalid(rowField("y", i), sprint(v)+" on "+f.DS[i].String()+" has no logarithm", "leave the row out, or leave log_scale out")
+		}
+		out[i] = math.Log(v)
+	}
+	return out, nil
+}
+
+// historyOf keeps the rows of the fit, regressors standardised as the original keeps them.
+func historyOf(r *rows) History {
+	h := History{Frame: *r.frame.Rows(indexTo(len(r.ds))), T: r.t, YScaled: r.ys, CapScaled: r.limit}
+	h.Y = slices.Clone(r.y)
+	h.Floor = slices.Clone(r.floor)
+	return h
+}
+
+func indexTo(n int) []int {
+	out := make([]int, n)
+	for i := range out {
+		out[i] = i
+	}
+	return out
+}
+
+// estimate finds the parameters.
+func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOptions) error {
+	o := &f.s.Options
+	for i := range f.s.Regressors {
+		f.s.History.Columns[f.s.Regressors[i].Name] = slices.Clone(r.regressors[i])
+	}
+	c := f.s.ChangepointsT
+	k0, m0 := initialTrend(o.Growth, r.t, r.ys, r.limit)
+	start := &mode{k: k0, m: m0, delta: make([]float64, len(c)), beta: make([]float64, len(x)), sigma: 1}
+	f.s.Report = Report{Optimizer: o.Optimizer, Rows: len(r.ds)}
+	if o.Growth != Logistic && slices.Min(r.y) == slices.Max(r.y) {
+		start.sigma, start.status, start.converged = minSigma, statusConstant, true
+		f.keep(start)
+		return nil
+	}
+	warm(start, fo.Init)
+	basis, err := newReduction(o, f.layout, r.ds)
+	if err != nil {
+		return err
+	}
+	columns, xr := basis.apply(f.layout.columns, x)
+	start.beta = basis.shrink(start.beta)
+	p := newPosterior(o.Growth, r, xr, columns, o.ChangepointPriorScale, c)
+	if o.MCMCSamples > 0 {
+		return f.sample(ctx, p, start, basis, fo)
+	}
+	best, used, err := optimise(ctx, p, start, o.Optimizer, fo.MaxIterations)
+	if err != nil {
+		return err
+	}
+	f.s.Report.Optimizer = used
+	f.s.Report.Gradient = p.subgradient(p.vector(best))
+	best.beta = basis.expand(best.beta)
+	f.keep(best)
+	return nil
+}
+
+// optimise finds a maximum by the optimizer asked for and says which one it was in the end.
+func optimise(ctx context.Context, p *posterior, start *mode, by Optimizer, limit int) (*mode, Optimizer, error) {
+	switch by {
+	case MAP:
+		starts := []*mode{start}
+		if p.growth == Logistic {
+			// The posterior has several modes. What the original's search comes to is one more start, so that this
+			// is never below it.
+			if other, err := p.lbfgs(ctx, start, 0); err == nil {
+				starts = append(starts, other)
+			} else if ctx.Err() != nil {
+				return nil, by, ctx.Err()
+			}
+		}
+		best, err := p.maximise(ctx, starts, limit)
+		return best, MAP, err
+	case Auto:
+		if len(p.y) >= 100 {
+			best, err := p.lbfgs(ctx, start, limit)
+			if err == nil && best.converged || ctx.Err() != nil {
+				return best, LBFGS, err
+			}
+		}
+		best, err := p.newton(ctx, start, limit)
+		return best, Newton, err
+	case LBFGS:
+		best, err := p.lbfgs(ctx, start, limit)
+		return best, LBFGS, err
+	}
+	best, err := p.newton(ctx, start, limit)
+	return best, Newton, err
+}
+
+// originalIterations is the bound the original gives its optimisers.
+const originalIterations = 10_000
+
+func (p *posterior) lbfgs(ctx context.Context, start *mode, limit int) (*mode, error) {
+	if limit <= 0 {
+		limit = originalIterations
+	}
+	res, err := stan.LBFGS(ctx, p, p.vector(start), stan.LBFGSOptions{MaxIterations: limit})
+	return p.fromStan(res, err)
+}
+
+func (p *posterior) newton(ctx context.Context, start *mode, limit int) (*mode, error) {
+	if limit <= 0 {
+		limit = originalIterations
+	}
+	res, err := stan.Newton(ctx, p, p.vector(start), stan.NewtonOptions{MaxIterations: limit})
+	return p.fromStan(res, err)
+}
+
+func (p *posterior) fromStan(res stan.Result, err error) (*mode, error) {
+	if err != nil {
+		return nil, err
+	}
+	x := p.modeOf(res.U)
+	x.logProb, x.iterations, x.status, x.converged = res.LogProb, res.Iterations, string(res.Status), res.Converged
+	return x, nil
+}
+
+// warm puts another fit's parameters into a start, as far as they fit.
+func warm(start *mode, init *Params) {
+	if init == nil || init.Draws() == 0 {
+		return
+	}
+	mean := func(x []float64) float64 {
+		var sum float64
+		for _, v := range x {
+			sum += v
+		}
+		return sum / float64(len(x))
+	}
+	set := func(to *float64, from []float64) {
+		if len(from) > 0 {
+			if v := mean(from); !math.IsNaN(v) && !math.IsInf(v, 0) {
+				*to = v
+			}
+		}
+	}
+	vector := func(to []float64, from [][]float64) {
+		if len(from) == 0 || len(from[0]) != len(to) {
+			return
+		}
+		out := make([]float64, len(to))
+		for _, draw := range from {
+			for j, v := range draw {
+				out[j] += v / float64(len(from))
+			}
+		}
+		for _, v := range out {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return
+			}
+		}
+		copy(to, out)
+	}
+	set(&start.k, init.K)
+	set(&start.m, init.M)
+	set(&start.sigma, init.SigmaObs)
+	if !(start.sigma > 0) {
+		start.sigma = 1
+	}
+	vector(start.delta, init.Delta)
+	vector(start.beta, init.Beta)
+}
+
+// keep stores a maximum. Where there are no changepoints the one that stands in for them goes into the rate.
+func (f *Fitted) keep(x *mode) {
+	f.s.Params = Params{K: []float64{x.k}, M: []float64{x.m}, SigmaObs: []float64{x.sigma}, Delta: [][]float64{x.delta}, Beta: [][]float64{x.beta}}
+	f.foldDummy()
+	r := &f.s.Report
+	r.Status, r.Converged, r.Iterations, r.LogPosterior = x.status, x.converged, x.iterations, x.logProb
+}
+
+func (f *Fitted) foldDummy() {
+	if len(f.s.Changepoints) > 0 {
+		return
+	}
+	p := &f.s.Params
+	for d := range p.K {
+		p.K[d] += p.Delta[d][0]
+		p.Delta[d] = make([]float64, len(p.Delta[d]))
+	}
+}
+
+// reduction replaces the columns of a weekly seasonality by those its weekdays identify (Market.WeekdayBasis).
+type reduction struct {
+	at, width int
+	basis     [][]float64 // width x len(basis[0])
+}
+
+// newReduction returns an empty reduction where there is nothing to reduce.
+func newReduction(o *Options, l layout, ds []Stamp) (*reduction, error) {
+	if !o.Market.WeekdayBasis {
+		return &reduction{}, nil
+	}
+	at := 0
+	for _, s := range l.seasons {
+		if s.Period == 7 && s.ConditionName == "" {
+			basis, err := weekdayBasis(ds, s.FourierOrder)
+			if err != nil || basis == nil {
+				return &reduction{}, err
+			}
+			return &reduction{at: at, width: 2 * s.FourierOrder, basis: basis}, nil
+		}
+		at += 2 * s.FourierOrder
+	}
+	return &reduction{}, nil
+}
+
+func (r *reduction) rank() int {
+	if r.width == 0 {
+		return 0
+	}
+	return len(r.basis[0])
+}
+
+func (r *reduction) apply(columns []column, x [][]float64) ([]column, [][]float64) {
+	if r.width == 0 {
+		return columns, x
+	}
+	outC, outX := slices.Clone(columns[:r.at]), slices.Clone(x[:r.at])
+	for j := range r.rank() {
+		z := make([]float64, len(x[0]))
+		for i := range r.width {
+			for row, v := range x[r.at+i] {
+				z[row] += r.basis[i][j] * v
+			}
+		}
+		outC, outX = append(outC, columns[r.at]), append(outX, z)
+	}
+	return append(outC, columns[r.at+r.width:]...), append(outX, x[r.at+r.width:]...)
+}
+
+// shrink projects coefficients onto the basis.
+func (r *reduction) shrink(beta []float64) []float64 {
+	if r.width == 0 {
+		return beta
+	}
+	out := slices.Clone(beta[:r.at])
+	for j := range r.rank() {
+		var v float64
+		for i := range r.width {
+			v += r.basis[i][j] * beta[r.at+i]
+		}
+		out = append(out, v)
+	}
+	return append(out, beta[r.at+r.width:]...)
+}
+
+// expand gives the original's coefficients back.
+func (r *reduction) expand(beta []float64) []float64 {
+	if r.width == 0 {
+		return beta
+	}
+	out := slices.Clone(beta[:r.at])
+	for i := range r.width {
+		var v float64
+		for j := range r.rank() {
+			v += r.basis[i][j] * beta[r.at+j]
+		}
+		out = append(out, v)
+	}
+	return append(out, beta[r.at+r.rank():]...)
+}

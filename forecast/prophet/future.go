@@ -1,0 +1,239 @@
+package prophet
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Freq is the distance between the rows of a future frame.
+type Freq struct {
+	unit     unit
+	n        int
+	weekday  time.Weekday // of unitWeek: the day the weeks end on
+	exchange string       // of unitSession
+}
+
+type unit int
+
+const (
+	unitInferred unit = iota
+	unitTime          // n is in microseconds
+	unitBusinessDay
+	unitWeek
+	unitMonthStart
+	unitMonthEnd
+	unitQuarterStart
+	unitQuarterEnd
+	unitYearStart
+	unitYearEnd
+	unitSession
+)
+
+// sessionPrefix begins the name of a frequency of trading sessions.
+const sessionPrefix = "session:"
+
+// maxPeriods bounds a future frame: 274 years of days.
+const maxPeriods = 100_000
+
+// fixedUnits are the units of constant length, calendarUnits those that are not, under pandas' names.
+var (
+	fixedUnits    = map[string]Stamp{"D": Day, "h": Hour, "H": Hour, "min": Minute, "T": Minute, "s": Second, "S": Second}
+	calendarUnits = map[string]unit{"B": unitBusinessDay, "MS": unitMonthStart, "ME": unitMonthEnd, "M": unitMonthEnd,
+		"QS": unitQuarterStart, "QE": unitQuarterEnd, "Q": unitQuarterEnd, "YS": unitYearStart, "YE": unitYearEnd, "Y": unitYearEnd}
+	weekdays = map[string]time.Weekday{"SUN": time.Sunday, "MON": time.Monday, "TUE": time.Tuesday, "WED": time.Wednesday,
+		"THU": time.Thursday, "FRI": time.Friday, "SAT": time.Saturday}
+)
+
+// ParseFreq reads a frequency by pandas' name, with a multiple before it if wanted: D (calendar days), B (Monday to
+// Friday), W or W-SUN to W-SAT, MS, ME, QS, QE, YS, YE (starts and ends of months, quarters, years), h, min, s; or
+// session:XNYS and session:XKRX, the trading sessions of an exchange. Empty means inferred from the history.
+// Errors are of KindInvalid.
+func ParseFreq(text string) (Freq, error) {
+	if text == "" {
+		return Freq{}, nil
+	}
+	bad := func() (Freq, error) {
+		return Freq{}, etf.Invalid("freq", fmt.Sprintf("%q is not a frequency", text), "use D, B, W, MS, ME, QS, QE, YS, YE, h, min, s, with a multiple if wanted, or session:XNYS")
+	}
+	if exchange, ok := strings.CutPrefix(text, sessionPrefix); ok {
+		if _, err := tradingCalendar(exchange); err != nil {
+			return Freq{}, etf.Invalid("freq", fmt.Sprintf("%q has no calendar", exchange), "use session:XNYS or session:XKRX")
+		}
+		return Freq{unit: unitSession, n: 1, exchange: exchange}, nil
+	}
+	name := strings.TrimLeft(text, "0123456789")
+	n := 1
+	if digits := text[:len(text)-len(name)]; digits != "" {
+		var err error
+		if n, err = strconv.Atoi(digits); err != nil || n < 1 || n > maxPeriods {
+			return bad()
+		}
+	}
+	if length, ok := fixedUnits[name]; ok {
+		return Freq{unit: unitTime, n: n * int(length)}, nil
+	}
+	if u, ok := calendarUnits[name]; ok {
+		return Freq{unit: u, n: n}, nil
+	}
+	day, found := strings.CutPrefix(name, "W-")
+	if name == "W" {
+		day, found = "SUN", true
+	}
+	if weekday, ok := weekdays[day]; ok && found {
+		return Freq{unit: unitWeek, n: n, weekday: weekday}, nil
+	}
+	return bad()
+}
+
+// first returns the first stamp of the frequency at or after s, its time of day kept.
+func (q Freq) first(s Stamp) Stamp {
+	date, clock := s.Date(), s-s.Date()
+	for !q.on(date) {
+		date += Day
+	}
+	return date + clock
+}
+
+// on says whether a date is one of the frequency's, multiples aside.
+func (q Freq) on(date Stamp) bool {
+	t := date.Time()
+	next := (date + Day).Time()
+	switch q.unit {
+	case unitBusinessDay:
+		return t.Weekday() != time.Saturday && t.Weekday() != time.Sunday
+	case unitWeek:
+		return t.Weekday() == q.weekday
+	case unitMonthStart:
+		return t.Day() == 1
+	case unitMonthEnd:
+		return next.Day() == 1
+	case unitQuarterStart:
+		return t.Day() == 1 && t.Month()%3 == 1
+	case unitQuarterEnd:
+		return next.Day() == 1 && next.Month()%3 == 1
+	case unitYearStart:
+		return t.YearDay() == 1
+	case unitYearEnd:
+		return next.YearDay() == 1
+	}
+	return true
+}
+
+// after returns n stamps of the frequency that come after last, counted from last.
+func (q Freq) after(last Stamp, n int) ([]Stamp, error) {
+	out := make([]Stamp, 0, n)
+	add := func(s Stamp) error {
+		if s >= maxStamp {
+			return etf.Invalid("periods", fmt.Sprintf("%d periods reach beyond 2261-12-31", n), "ask for fewer")
+		}
+		if s > last {
+			out = append(out, s)
+		}
+		return nil
+	}
+	switch q.unit {
+	case unitTime:
+		for s := last; len(out) < n; s += Stamp(q.n) {
+			if err := add(s); err != nil {
+				return nil, err
+			}
+		}
+	case unitSession:
+		cal, err := tradingCalendar(q.exchange)
+		if err != nil {
+			return nil, err
+		}
+		at := last.session()
+		for len(out) < n {
+			if at, err = cal.Next(at); err != nil {
+				return nil, fmt.Errorf("future sessions of %s: %w", q.exchange, err)
+			}
+			out = append(out, SessionStamp(at))
+		}
+	default:
+		skip := 0
+		for s := q.first(last); len(out) < n; s = q.first(s + Day) {
+			if skip == 0 {
+				if err := add(s); err != nil {
+					return nil, err
+				}
+				skip = q.n
+			}
+			skip--
+		}
+	}
+	return out, nil
+}
+
+// infer finds the frequency of the last five stamps of a history, as the original does: a constant distance, Monday to
+// Friday, or starts or ends of months, quarters or years.
+func infer(dates []Stamp) (Freq, error) {
+	tail := dates[max(0, len(dates)-5):]
+	refuse := func() (Freq, error) {
+		return Freq{}, etf.Invalid("freq", fmt.Sprintf("it can't be told from the last %d dates of the history", len(tail)), "name it, for example D")
+	}
+	if len(tail) < 3 {
+		return refuse()
+	}
+	gap := tail[1] - tail[0]
+	constant := true
+	for i := 2; i < len(tail); i++ {
+		constant = constant && tail[i]-tail[i-1] == gap
+	}
+	if constant {
+		if gap == 7*Day {
+			return Freq{unit: unitWeek, n: 1, weekday: tail[0].Weekday()}, nil
+		}
+		return Freq{unit: unitTime, n: int(gap)}, nil
+	}
+	for _, u := range []unit{unitYearStart, unitYearEnd, unitQuarterStart, unitQuarterEnd, unitMonthStart, unitMonthEnd, unitBusinessDay} {
+		q := Freq{unit: u, n: 1}
+		fits := q.on(tail[0].Date())
+		for i := 1; i < len(tail) && fits; i++ {
+			fits = q.first(tail[i-1]+Day) == tail[i]
+		}
+		if fits {
+			return q, nil
+		}
+	}
+	return refuse()
+}
+
+// MakeFuture returns a frame of dates to predict: periods stamps after the last of the history (rows without y
+// included), with the history's dates before them if wanted. Only DS is filled in. A zero Freq is inferred from the
+// last five dates; a model with Market.Exchange takes its sessions.
+//
+// Errors are of KindInvalid: periods out of range, a frequency that can't be inferred, a calendar that does not reach
+// that far.
+func (f *Fitted) MakeFuture(periods int, freq Freq, includeHistory bool) (*Frame, error) {
+	if periods < 0 || periods > maxPeriods || periods == 0 && !includeHistory {
+		return nil, etf.Invalid("periods", fmt.Sprintf("%d periods", periods), fmt.Sprintf("ask for 1 to %d", maxPeriods))
+	}
+	dates := f.s.HistoryDates
+	if len(dates) == 0 {
+		dates = slices.Compact(slices.Clone(f.s.History.DS))
+	}
+	var err error
+	if freq.unit == unitInferred {
+		if k := f.s.Options.Market; k.Exchange != "" {
+			freq = Freq{unit: unitSession, n: 1, exchange: k.Exchange}
+		} else if freq, err = infer(dates); err != nil {
+			return nil, err
+		}
+	}
+	ahead, err := freq.after(dates[len(dates)-1], periods)
+	if err != nil {
+		return nil, err
+	}
+	out := &Frame{}
+	if includeHistory {
+		out.DS = append(out.DS, dates...)
+	}
+	out.DS = append(out.DS, ahead...)
+	return out, nil
+}

@@ -1,0 +1,189 @@
+package prophet
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// The effects of Market.SessionHolidays.
+const (
+	beforeClosure = "before_closure"
+	afterClosure  = "after_closure"
+)
+
+func checkMarket(o *Options) error {
+	k := o.Market
+	if k.Exchange != "" {
+		if _, err := tradingCalendar(k.Exchange); err != nil {
+			return err
+		}
+	}
+	if k.Exchange == "" && (k.SessionTime || k.SessionHolidays) {
+		return etf.Invalid("market.exchange", "sessions are counted on an exchange's calendar and none is named", "name XNYS or XKRX")
+	}
+	if k.LogScale && o.Growth == Logistic {
+		return etf.Invalid("market.log_scale", "logistic growth saturates at cap and floor, which have no meaning on a logarithmic scale", "use linear or flat growth, or leave log_scale out")
+	}
+	return nil
+}
+
+func tradingCalendar(exchange string) (*calendar.Calendar, error) {
+	x, err := etf.ParseExchange(exchange)
+	if err != nil {
+		return nil, etf.Invalid("market.exchange", fmt.Sprintf("%q has no calendar", exchange), "name XNYS or XKRX")
+	}
+	return calendar.For(x)
+}
+
+// session returns the date of a stamp.
+func (s Stamp) session() etf.Session { return etf.Session(s.Date() / Day) }
+
+// clock turns stamps into scaled time: 0 at the start of the history and 1 at its end. It runs evenly, or, with
+// Market.SessionTime, only while sessions pass: a day without a session has the time of the session before.
+type clock struct {
+	start, span Stamp
+	sessions    []etf.Session // of the calendar, ascending; nil = runs evenly
+	first, len  float64       // ordinal of the start, ordinals to the end
+	covers      etf.Window
+}
+
+func newClock(k Market, first, last Stamp) (clock, error) {
+	c := clock{start: first, span: last - first}
+	if !k.SessionTime {
+		return c, nil
+	}
+	cal, err := tradingCalendar(k.Exchange)
+	if err != nil {
+		return c, err
+	}
+	c.covers = cal.Range()
+	c.sessions = cal.Sessions(c.covers)
+	a, err := c.ordinal(first)
+	if err != nil {
+		return c, err
+	}
+	b, err := c.ordinal(last)
+	if err != nil {
+		return c, err
+	}
+	if a == b {
+		return c, etf.Invalid("ds", fmt.Sprintf("no session passes from %s to %s", first, last), "give rows of 2 sessions or more")
+	}
+	c.first, c.len = a, b-a
+	return c, nil
+}
+
+// ordinal counts the sessions up to a stamp.
+func (c *clock) ordinal(s Stamp) (float64, error) {
+	day := s.session()
+	if !c.covers.Contains(day) {
+		return 0, etf.Invalid("ds", fmt.Sprintf("%s is outside the trading calendar", s), fmt.Sprintf("use dates from %s to %s, or leave session_time out", c.covers.From, c.covers.To))
+	}
+	at, found := slices.BinarySearch(c.sessions, day)
+	if found {
+		at++
+	}
+	return float64(at), nil
+}
+
+func (c *clock) write(t []float64, ds []Stamp) error {
+	if c.sessions == nil {
+		span := float64(c.span)
+		for i, s := range ds {
+			t[i] = float64(s-c.start) / span
+		}
+		return nil
+	}
+	for i, s := range ds {
+		n, err := c.ordinal(s)
+		if err != nil {
+			return err
+		}
+		t[i] = (n - c.first) / c.len
+	}
+	return nil
+}
+
+// closures returns the sessions next to a weekday without one, within the span of ds: before and after it.
+func closures(exchange string, ds []Stamp) (before, after []Stamp, err error) {
+	cal, err := tradingCalendar(exchange)
+	if err != nil {
+		return nil, nil, err
+	}
+	lo, hi := slices.Min(ds).session().AddDays(-14), slices.Max(ds).session().AddDays(14)
+	span := cal.Range()
+	for _, c := range cal.Closures(etf.Window{From: max(lo, span.From), To: min(hi, span.To)}) {
+		if s, err := cal.Previous(c.Date); err == nil {
+			before = append(before, SessionStamp(s))
+		}
+		if s, err := cal.Next(c.Date); err == nil {
+			after = append(after, SessionStamp(s))
+		}
+	}
+	return before, after, nil
+}
+
+// minWeekdayShare is the share of rows below which a weekday counts as not traded: a Saturday session made up for
+// once a year is no weekday of its own.
+const minWeekdayShare = 0.01
+
+// weekdayBasis returns the orthonormal columns C (order*2 x r, row-major) that span the coefficients of a weekly
+// Fourier series whose effect is 0 on the weekdays hardly ever observed; nil where all seven are observed.
+//
+// Why: on Monday-to-Friday rows the six columns of order 3 and the intercept have only five values to explain. Two
+// directions are then left to the priors, which put large effects of opposite sign on Saturday and Sunday into the
+// week and take them back in the trend. C leaves exactly what the weekdays identify. Since C is orthonormal, the
+// normal prior on the coefficients within it is the original's, and C times them are the original's coefficients.
+func weekdayBasis(ds []Stamp, order int) ([][]float64, error) {
+	var rows [7]int
+	for _, s := range ds {
+		if s != s.Date() {
+			return nil, etf.Invalid("market.weekday_basis", fmt.Sprintf("%s has a time of day", s), "use it for daily rows, or leave it out")
+		}
+		rows[s.Weekday()]++
+	}
+	least := int(math.Ceil(minWeekdayShare * float64(len(ds))))
+	var unseen []Stamp
+	for day, n := range rows {
+		if n < least {
+			unseen = append(unseen, DateOf(1970, 1, 4)+Stamp(day)*Day) // 1970-01-04 was a Sunday
+		}
+	}
+	width := 2 * order
+	if len(unseen) == 0 || len(unseen) == 7 {
+		return nil, nil
+	}
+	a := mat.NewDense(len(unseen), width, nil)
+	for i, s := range unseen {
+		for n := 1; n <= order; n++ {
+			sin, cos := fourierTerm(s, 7, n)
+			a.Set(i, 2*n-2, sin)
+			a.Set(i, 2*n-1, cos)
+		}
+	}
+	var svd mat.SVD
+	if !svd.Factorize(a, mat.SVDFullV) {
+		return nil, &etf.Error{Kind: etf.KindInternal, Field: "market.weekday_basis", Message: "the basis of the weekdays has no singular value decomposition"}
+	}
+	var v mat.Dense
+	svd.VTo(&v)
+	rank := 0
+	for _, s := range svd.Values(nil) {
+		if s > 1e-9 {
+			rank++
+		}
+	}
+	basis := make([][]float64, width)
+	for i := range basis {
+		for j := rank; j < width; j++ {
+			basis[i] = append(basis[i], v.At(i, j))
+		}
+	}
+	return basis, nil
+}

@@ -1,0 +1,156 @@
+package prophet
+
+// Growth is the shape of the trend.
+type Growth string
+
+// The growths.
+const (
+	Linear   Growth = "linear"
+	Logistic Growth = "logistic"
+	Flat     Growth = "flat"
+)
+
+// Mode is how a component enters the forecast.
+type Mode string
+
+// The modes: added to the trend, or multiplying it.
+const (
+	Additive       Mode = "additive"
+	Multiplicative Mode = "multiplicative"
+)
+
+// Scaling is how y is scaled before the fit.
+type Scaling string
+
+// The scalings: by the largest absolute value, or to [0,1].
+const (
+	AbsMax Scaling = "absmax"
+	MinMax Scaling = "minmax"
+)
+
+// Optimizer is how the maximum of the posterior is looked for.
+type Optimizer string
+
+// The optimizers.
+const (
+	// MAP finds the maximum itself: deterministic, and at least as probable as where the others stop.
+	MAP Optimizer = "map"
+	// LBFGS and Newton follow the recipes the original runs in Stan, and stop where it stops. Auto is the
+	// original's choice between them: Newton below 100 rows, else LBFGS with Newton to fall back on.
+	LBFGS  Optimizer = "lbfgs"
+	Newton Optimizer = "newton"
+	Auto   Optimizer = "auto"
+)
+
+// Seasonal says whether one of the three built-in seasonalities is fitted: Auto decides by the history, On and Off
+// speak for themselves, and a positive number is an order of Fourier terms.
+type Seasonal int
+
+// The values of Seasonal that are not an order.
+const (
+	SeasonalAuto Seasonal = -1
+	SeasonalOff  Seasonal = 0
+	SeasonalOn   Seasonal = -2
+)
+
+// Seasonality is a periodic component: Fourier terms of a period.
+type Seasonality struct {
+	Name         string  `json:"name"`
+	Period       float64 `json:"period"` // days
+	FourierOrder int     `json:"fourier_order"`
+	// PriorScale is the standard deviation of the coefficients; 0 means Options.SeasonalityPriorScale.
+	PriorScale float64 `json:"prior_scale"`
+	// Mode is "" for Options.SeasonalityMode.
+	Mode Mode `json:"mode"`
+	// ConditionName is a column of 0 and 1 that says in which rows the seasonality is at work; "" = all.
+	ConditionName string `json:"condition_name"`
+}
+
+// Regressor is an extra column whose effect is linear.
+type Regressor struct {
+	Name string `json:"name"`
+	// PriorScale is the standard deviation of the coefficient; 0 means Options.HolidaysPriorScale.
+	PriorScale float64 `json:"prior_scale"`
+	// Standardize is "auto" (standardise unless the values are 0 and 1), "true" or "false"; "" = "auto".
+	Standardize string `json:"standardize"`
+	// Mode is "" for Options.SeasonalityMode.
+	Mode Mode `json:"mode"`
+}
+
+// Holiday is one row of the table of holidays: a name on a date, with a window of days around it.
+type Holiday struct {
+	Name string `json:"holiday"`
+	DS   Stamp  `json:"ds"`
+	// LowerWindow (0 or below) to UpperWindow (0 or above): each offset in days has an effect of its own.
+	LowerWindow int `json:"lower_window"`
+	UpperWindow int `json:"upper_window"`
+	// PriorScale is the standard deviation of the effects; 0 means Options.HolidaysPriorScale.
+	PriorScale float64 `json:"prior_scale"`
+}
+
+// Options are the original's arguments under their names, and what goes beyond it. Defaults returns the original's
+// defaults; New checks.
+type Options struct {
+	Growth Growth
+	// Changepoints are dates on which the trend may change; nil = chosen automatically, empty = none.
+	Changepoints []Stamp
+	// NChangepoints is how many are chosen, evenly over the rows of the first ChangepointRange of the history.
+	NChangepoints    int
+	ChangepointRange float64
+	// The built-in seasonalities: periods of 365.25, 7 and 1 days, orders 10, 3 and 4.
+	YearlySeasonality, WeeklySeasonality, DailySeasonality Seasonal
+	Seasonalities                                          []Seasonality // further ones, in the order they are added
+	Regressors                                             []Regressor
+	Holidays                                               []Holiday
+	CountryHolidays                                        string // a country code of package calendar/holidays; "" = none
+	SeasonalityMode                                        Mode
+	HolidaysMode                                           Mode // "" = SeasonalityMode
+	SeasonalityPriorScale                                  float64
+	HolidaysPriorScale                                     float64
+	ChangepointPriorScale                                  float64
+	// MCMCSamples > 0 samples the posterior instead of maximising it: iterations a chain, the first half of them
+	// warm-up.
+	MCMCSamples int
+	// IntervalWidth is the probability the intervals cover, in (0,1).
+	IntervalWidth float64
+	// UncertaintySamples is the number of simulated paths; 0 = no intervals.
+	UncertaintySamples int
+	Scaling            Scaling
+
+	Optimizer Optimizer
+	Seed      uint64
+	Market    Market
+}
+
+// Market are the deviations from the original that make it right for prices on trading days. The zero value is the
+// original.
+type Market struct {
+	// Exchange is the trading calendar, "XNYS" or "XKRX"; "" = none. It is what SessionTime and SessionHolidays
+	// count with, and the default frequency of future frames.
+	Exchange string `json:"exchange,omitempty"`
+	// LogScale fits log y and forecasts exp of it, so that a forecast is positive and its spread is a percentage.
+	LogScale bool `json:"log_scale,omitempty"`
+	// WeekdayBasis restricts the weekly seasonality to what the weekdays of the history identify: its effect on a
+	// weekday never observed is 0, where the original's prior alone decides.
+	WeekdayBasis bool `json:"weekday_basis,omitempty"`
+	// SessionTime counts the trend's time in trading sessions, so that a weekend or a closed week does not move it.
+	SessionTime bool `json:"session_time,omitempty"`
+	// SessionHolidays adds the effects before_closure and after_closure of sessions next to a weekday on which
+	// the exchange is closed.
+	SessionHolidays bool `json:"session_holidays,omitempty"`
+}
+
+// MarketFor turns on all of Market for an exchange.
+func MarketFor(exchange string) Market {
+	return Market{Exchange: exchange, LogScale: true, WeekdayBasis: true, SessionTime: true, SessionHolidays: true}
+}
+
+// Defaults returns the original's defaults, with Optimizer MAP and Seed 0.
+func Defaults() Options {
+	return Options{
+		Growth: Linear, NChangepoints: 25, ChangepointRange: 0.8,
+		YearlySeasonality: SeasonalAuto, WeeklySeasonality: SeasonalAuto, DailySeasonality: SeasonalAuto,
+		SeasonalityMode: Additive, SeasonalityPriorScale: 10, HolidaysPriorScale: 10, ChangepointPriorScale: 0.05,
+		IntervalWidth: 0.8, UncertaintySamples: 1000, Scaling: AbsMax, Optimizer: MAP,
+	}
+}

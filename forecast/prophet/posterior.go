@@ -1,0 +1,312 @@
+package prophet
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+)
+
+// posterior is the log posterior density of the parameters given scaled data, constants dropped:
+//
+//	mu  = g(t) (1 + Xm beta) + Xa beta
+//	log p = -N ln sigma - SSE/(2 sigma²) - k²/50 - m²/50 - |delta|/tau - 2 sigma² - sum beta²/(2 prior²)
+//
+// which are the priors k, m ~ N(0,5), delta ~ Laplace(0,tau), sigma ~ half-N(0,0.5), beta ~ N(0,prior). The vector
+// is k, m, delta (S), ln sigma, beta (K). As a density to maximise it has no Jacobian term for ln sigma, as in the
+// original; as one to sample from (jacobian) it has.
+//
+// It keeps scratch space and is not safe for concurrent use; copies made by clone are independent.
+type posterior struct {
+	growth   Growth
+	t, y     []float64   // ascending t
+	limit    []float64   // scaled cap
+	x        [][]float64 // columns of features
+	mul      []bool      // column by column: multiplicative
+	none     []bool      // neither: the column of zeros
+	prior    []float64
+	tau      float64
+	c        []float64 // changepoints, at least one
+	start    []int     // first row at or after each changepoint
+	jacobian bool
+
+	g, add, times, r, gg []float64 // scratch, N each
+	rate, offset         []float64 // scratch, S+1 each
+	anyMul               bool
+}
+
+func newPosterior(growth Growth, r *rows, x [][]float64, columns []column, tau float64, c []float64) *posterior {
+	p := &posterior{growth: growth, t: r.t, y: r.ys, limit: r.limit, x: x, tau: tau, c: c}
+	for _, col := range columns {
+		p.mul = append(p.mul, col.mode == Multiplicative)
+		p.none = append(p.none, col.mode == "")
+		p.prior = append(p.prior, col.prior)
+		p.anyMul = p.anyMul || col.mode == Multiplicative
+	}
+	at := 0
+	for _, cp := range c {
+		for at < len(p.t) && p.t[at] < cp {
+			at++
+		}
+		p.start = append(p.start, at)
+	}
+	p.scratch()
+	return p
+}
+
+func (p *posterior) scratch() {
+	n := len(p.t)
+	block := make([]float64, 5*n)
+	p.g, p.add, p.times, p.r, p.gg = block[:n], block[n:2*n], block[2*n:3*n], block[3*n:4*n], block[4*n:]
+	p.rate, p.offset = make([]float64, len(p.c)+1), make([]float64, len(p.c)+1)
+}
+
+func (p *posterior) clone() *posterior {
+	q := *p
+	q.scratch()
+	return &q
+}
+
+// Dim returns the number of parameters.
+func (p *posterior) Dim() int { return 3 + len(p.c) + len(p.x) }
+
+// split names the parts of a vector of parameters.
+func (p *posterior) split(u []float64) (k, m float64, delta []float64, lnSigma float64, beta []float64) {
+	s := len(p.c)
+	return u[0], u[1], u[2 : 2+s], u[2+s], u[3+s:]
+}
+
+// residuals fills p.r with y - mu, p.g with the trend and p.times with 1 + Xm beta, and returns the sum of squares.
+func (p *posterior) residuals(k, m float64, delta, beta []float64) float64 {
+	n := len(p.t)
+	p.trendInto(k, m, delta)
+	clear(p.add)
+	if p.anyMul {
+		for i := range p.times {
+			p.times[i] = 1
+		}
+	}
+	for j, b := range beta {
+		switch {
+		case b == 0 || p.none[j]:
+		case p.mul[j]:
+			floats.AddScaled(p.times, b, p.x[j])
+		default:
+			floats.AddScaled(p.add, b, p.x[j])
+		}
+	}
+	g, add, times, r, y := p.g[:n], p.add[:n], p.times[:n], p.r[:n], p.y[:n]
+	var sse float64
+	if p.anyMul {
+		for i := range r {
+			e := y[i] - (g[i]*times[i] + add[i])
+			r[i] = e
+			sse += e * e
+		}
+		return sse
+	}
+	for i := range r {
+		e := y[i] - (g[i] + add[i])
+		r[i] = e
+		sse += e * e
+	}
+	return sse
+}
+
+// trendInto writes the trend into p.g, segment by segment.
+func (p *posterior) trendInto(k, m float64, delta []float64) {
+	if p.growth == Flat {
+		for i := range p.g {
+			p.g[i] = m
+		}
+		return
+	}
+	p.rate[0], p.offset[0] = k, m
+	for j, c := range p.c {
+		p.rate[j+1] = p.rate[j] + delta[j]
+		if p.growth == Logistic {
+			p.offset[j+1] = p.offset[j] + (c-p.offset[j])*(1-p.rate[j]/p.rate[j+1])
+		} else {
+			p.offset[j+1] = p.offset[j] - c*delta[j]
+		}
+	}
+	p.eachSegment(func(s, lo, hi int) {
+		rate, offset := p.rate[s], p.offset[s]
+		if p.growth == Logistic {
+			for i := lo; i < hi; i++ {
+				p.g[i] = p.limit[i] / (1 + math.Exp(-rate*(p.t[i]-offset)))
+			}
+			return
+		}
+		for i := lo; i < hi; i++ {
+			p.g[i] = rate*p.t[i] + offset
+		}
+	})
+}
+
+// eachSegment calls f with the rows lo to hi-1 that have reached s changepoints.
+func (p *posterior) eachSegment(f func(s, lo, hi int)) {
+	lo := 0
+	for s := 0; s <= len(p.c); s++ {
+		hi := len(p.t)
+		if s < len(p.c) {
+			hi = p.start[s]
+		}
+		if hi > lo {
+			f(s, lo, hi)
+			lo = hi
+		}
+	}
+}
+
+// logPrior is the part of the density that depends on neither the data nor sigma.
+func (p *posterior) logPrior(k, m float64, delta, beta []float64) float64 {
+	lp := -(k*k + m*m) / 50
+	var abs float64
+	for _, d := range delta {
+		abs += math.Abs(d)
+	}
+	lp -= abs / p.tau
+	for j, b := range beta {
+		z := b / p.prior[j]
+		lp -= z * z / 2
+	}
+	return lp
+}
+
+// LogProb implements stan.Density.
+func (p *posterior) LogProb(u, grad []float64) float64 {
+	k, m, delta, lnSigma, beta := p.split(u)
+	n := float64(len(p.t))
+	sigma := math.Exp(lnSigma)
+	sse := p.residuals(k, m, delta, beta)
+	w := 1 / (sigma * sigma)
+	lp := -n*lnSigma - sse*w/2 - 2*sigma*sigma + p.logPrior(k, m, delta, beta)
+	if p.jacobian {
+		lp += lnSigma
+	}
+	if grad == nil {
+		return lp
+	}
+	s := len(p.c)
+	grad[2+s] = -n + sse*w - 4*sigma*sigma
+	if p.jacobian {
+		grad[2+s]++
+	}
+	// p.gg becomes d log p / d trend.
+	floats.ScaleTo(p.gg, w, p.r)
+	if p.anyMul {
+		floats.Mul(p.gg, p.times)
+	}
+	p.trendGradient(k, m, delta, grad)
+	if p.anyMul {
+		// From here on p.times is r g: what multiplicative columns are correlated with.
+		floats.MulTo(p.times, p.r, p.g)
+	}
+	for j, x := range p.x {
+		var dot float64
+		switch {
+		case p.none[j]:
+		case p.mul[j]:
+			dot = floats.Dot(x, p.times)
+		default:
+			dot = floats.Dot(x, p.r)
+		}
+		grad[3+s+j] = w*dot - beta[j]/(p.prior[j]*p.prior[j])
+	}
+	return lp
+}
+
+// trendGradient writes the derivatives by k, m and delta from p.gg.
+func (p *posterior) trendGradient(k, m float64, delta, grad []float64) {
+	s := len(p.c)
+	grad[0], grad[1] = -k/25, -m/25
+	d := grad[2 : 2+s]
+	for j, v := range delta {
+		d[j] = -sign(v) / p.tau
+	}
+	switch p.growth {
+	case Flat:
+		grad[1] += floats.Sum(p.gg)
+		return
+	case Logistic:
+		dRate, dOffset := make([]float64, s+1), make([]float64, s+1)
+		p.eachSegment(func(s, lo, hi int) {
+			rate, offset := p.rate[s], p.offset[s]
+			var byRate, byOffset float64
+			for i := lo; i < hi; i++ {
+				slope := p.gg[i] * p.g[i] * (1 - p.g[i]/p.limit[i])
+				byRate += slope * (p.t[i] - offset)
+				byOffset -= slope * rate
+			}
+			dRate[s], dOffset[s] = byRate, byOffset
+		})
+		for j := s - 1; j >= 0; j-- {
+			gap, from, to := p.c[j]-p.offset[j], p.rate[j], p.rate[j+1]
+			dRate[j+1] += dOffset[j+1] * gap * from / (to * to)
+			dRate[j] -= dOffset[j+1] * gap / to
+			dOffset[j] += dOffset[j+1] * from / to
+			d[j] += dRate[j+1]
+			dRate[j] += dRate[j+1]
+		}
+		grad[0] += dRate[0]
+		grad[1] += dOffset[0]
+		return
+	}
+	var sum, moment float64 // of the rows from the back
+	at := len(p.t)
+	back := func(to int) {
+		for at > to {
+			at--
+			sum += p.gg[at]
+			moment += p.gg[at] * p.t[at]
+		}
+	}
+	for j := s - 1; j >= 0; j-- {
+		back(p.start[j])
+		d[j] += moment - p.c[j]*sum
+	}
+	back(0)
+	grad[0] += moment
+	grad[1] += sum
+}
+
+func sign(x float64) float64 {
+	switch {
+	case x > 0:
+		return 1
+	case x < 0:
+		return -1
+	}
+	return 0
+}
+
+// minSigma is the least sigma believed. The original sets 1e-9 where y is constant and needs no fit; a history that
+// the model meets exactly would otherwise drive sigma to 0 and the density beyond all bounds.
+const minSigma = 1e-9
+
+// bestSigma returns the sigma that maximises the density given the sum of squares.
+func bestSigma(n int, sse float64) float64 {
+	v := 2 * sse / (float64(n) + math.Sqrt(float64(n)*float64(n)+16*sse))
+	return max(math.Sqrt(v), minSigma)
+}
+
+// profile returns the density at the best sigma for a sum of squares and the priors' part.
+func profile(n int, sse, logPrior float64) float64 {
+	s := bestSigma(n, sse)
+	return -float64(n)*math.Log(s) - sse/(2*s*s) - 2*s*s + logPrior
+}
+
+// subgradient returns the largest absolute component of the subgradient of least norm at u: 0 at a maximum.
+func (p *posterior) subgradient(u []float64) float64 {
+	grad := make([]float64, len(u))
+	p.LogProb(u, grad)
+	_, _, delta, _, _ := p.split(u)
+	var most float64
+	for i, g := range grad {
+		if j := i - 2; j >= 0 && j < len(delta) && delta[j] == 0 {
+			g = max(0, math.Abs(g)-1/p.tau)
+		}
+		most = max(most, math.Abs(g))
+	}
+	return most
+}

@@ -1,0 +1,332 @@
+package prophet
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sort"
+)
+
+// simulation draws paths of the future: the trend goes on with random rate changes as frequent and as large as those
+// of the history, and normal noise is added. It goes through the rows in order and keeps one state a path, so that
+// memory does not grow with the rows, and a longer future begins with the same numbers (the steps being equal).
+type simulation struct {
+	f       *Fitted
+	r       *rows
+	x       [][]float64
+	draws   int
+	paths   int // in all
+	perDraw int
+	past    *rand.Rand // noise of the history's rows
+	future  *rand.Rand
+	slow    bool
+
+	first int     // first row with t > 1
+	step  float64 // d: mean distance of the future rows
+	prob  float64 // of a rate change at a row
+	lap   []float64
+	// The trend of each draw: rates and offsets of its segments.
+	rate, offset [][]float64
+	at           segments
+	// The state of each path. Fast: the change of rate at the row before, the sums of changes and of sums. Logistic
+	// growth has rate, rate carried and offset instead. Slow: rate, offset and the changes to come.
+	prev, sum, total []float64
+	changes          [][]change
+}
+
+type change struct{ t, delta float64 }
+
+// futureSteps is the stream of numbers that the future is drawn from; the history's noise has another.
+const (
+	futureStream = 0x9e3779b97f4a7c15
+	pastStream   = 0xd1b54a32d192ed03
+)
+
+func (f *Fitted) newSimulation(r *rows, x [][]float64, perDraw int, seed uint64, slow bool) *simulation {
+	p := &f.s.Params
+	s := &simulation{
+		f: f, r: r, x: x, draws: p.Draws(), perDraw: perDraw, paths: p.Draws() * perDraw, slow: slow,
+		past: rand.New(rand.NewPCG(seed, pastStream)), future: rand.New(rand.NewPCG(seed, futureStream)),
+	}
+	s.first = sort.Search(len(r.t), func(i int) bool { return r.t[i] > 1 })
+	ahead := r.t[s.first:]
+	switch h := f.s.History.T; {
+	case len(ahead) > 1:
+		s.step = (ahead[len(ahead)-1] - ahead[0]) / float64(len(ahead)-1)
+	case len(h) > 1:
+		s.step = (h[len(h)-1] - h[0]) / float64(len(h)-1)
+	}
+	c := f.s.ChangepointsT
+	if s.step <= 0 { // rows of one stamp
+		s.step = 1 / float64(max(len(f.s.History.T)-1, 1))
+	}
+	s.prob = float64(len(c)) * s.step
+	s.at = segments{c: c, prev: math.Inf(-1)}
+	for d := range s.draws {
+		var abs float64
+		for _, v := range p.Delta[d] {
+			abs += math.Abs(v)
+		}
+		s.lap = append(s.lap, abs/float64(len(p.Delta[d]))+1e-8)
+		rate, offset := f.segmentsOf(d)
+		s.rate, s.offset = append(s.rate, rate), append(s.offset, offset)
+	}
+	s.prev, s.sum, s.total = make([]float64, s.paths), make([]float64, s.paths), make([]float64, s.paths)
+	return s
+}
+
+// segmentsOf returns the rates and offsets of a draw's trend.
+func (f *Fitted) segmentsOf(d int) (rate, offset []float64) {
+	p, c := &f.s.Params, f.s.ChangepointsT
+	if f.s.Options.Growth == Logistic {
+		return logisticSegments(p.Delta[d], p.K[d], p.M[d], c)
+	}
+	rate, offset = make([]float64, len(c)+1), make([]float64, len(c)+1)
+	rate[0], offset[0] = p.K[d], p.M[d]
+	if f.s.Options.Growth == Flat {
+		for j := range c {
+			offset[j+1] = p.M[d]
+		}
+		clear(rate)
+		return rate, offset
+	}
+	for j := range c {
+		rate[j+1], offset[j+1] = rate[j]+p.Delta[d][j], offset[j]-c[j]*p.Delta[d][j]
+	}
+	return rate, offset
+}
+
+// laplace draws from the Laplace distribution with mean 0 and scale b.
+func laplace(rng *rand.Rand, b float64) float64 {
+	x := rng.ExpFloat64() * b
+	if rng.Uint64()&1 == 0 {
+		return -x
+	}
+	return x
+}
+
+// poisson draws a number of events of mean lambda: by counting exponential waits, in pieces that do not underflow.
+func poisson(rng *rand.Rand, lambda float64) int {
+	n := 0
+	for left := lambda; ; n++ {
+		left -= rng.ExpFloat64()
+		if left < 0 {
+			return n
+		}
+	}
+}
+
+// maxChanges bounds the rate changes drawn for one path, should the future be asked for absurdly far ahead.
+const maxChanges = 100_000
+
+// run visits the rows from the given one on. The slices handed to visit may be changed by it and are used again.
+func (s *simulation) run(ctx context.Context, from int, visit func(i int, yhat, trend []float64)) error {
+	yhat, trend := make([]float64, s.paths), make([]float64, s.paths)
+	s.begin()
+	for i := from; i < len(s.r.t); i++ {
+		if i%64 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		s.trendAt(i, trend)
+		s.observe(i, yhat, trend)
+		visit(i, yhat, trend)
+	}
+	return ctx.Err()
+}
+
+// observe adds the other terms and the noise.
+func (s *simulation) observe(i int, yhat, trend []float64) {
+	f := s.f
+	rng := s.past
+	if i >= s.first {
+		rng = s.future
+	}
+	for d := range s.draws {
+		var add, mul float64
+		beta := f.s.Params.Beta[d]
+		for j, c := range f.layout.columns {
+			switch c.mode {
+			case Additive:
+				add += s.x[j][i] * beta[j]
+			case Multiplicative:
+				mul += s.x[j][i] * beta[j]
+			}
+		}
+		sd := f.s.Params.SigmaObs[d] * f.s.YScale
+		add *= f.s.YScale
+		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
+			yhat[p] = trend[p]*(1+mul) + add + sd*rng.NormFloat64()
+		}
+	}
+}
+
+// trendAt writes the paths' trend at row i, in the units of y.
+func (s *simulation) trendAt(i int, trend []float64) {
+	f, t := s.f, s.r.t[i]
+	scale, floor := f.s.YScale, s.r.floor[i]
+	seg := s.at.at(t)
+	growth := f.s.Options.Growth
+	if i >= s.first {
+		switch {
+		case growth == Flat:
+		case s.slow:
+			s.slowAt(i, trend)
+			return
+		case growth == Logistic:
+			s.logisticAt(i, seg, trend)
+			return
+		default:
+			s.linearAt(i, seg, trend)
+			return
+		}
+	}
+	for d := range s.draws {
+		v := s.rate[d][seg]*t + s.offset[d][seg]
+		if growth == Logistic {
+			v = s.r.limit[i] / (1 + math.Exp(-s.rate[d][seg]*(t-s.offset[d][seg])))
+		}
+		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
+			trend[p] = v*scale + floor
+		}
+	}
+}
+
+// shift draws whether the rate changes at this row, and by how much; a change is spread over this row and the next.
+func (s *simulation) shift(p int, b float64) float64 {
+	var cell float64
+	if s.future.Float64() < s.prob {
+		cell = laplace(s.future, b)
+	}
+	smooth := (cell + s.prev[p]) / 2
+	s.prev[p] = cell
+	return smooth
+}
+
+func (s *simulation) linearAt(i, seg int, trend []float64) {
+	t, scale, floor := s.r.t[i], s.f.s.YScale, s.r.floor[i]
+	for d := range s.draws {
+		v := s.rate[d][seg]*t + s.offset[d][seg]
+		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
+			s.sum[p] += s.shift(p, s.lap[d])
+			s.total[p] += s.sum[p]
+			trend[p] = (v+s.total[p]*s.step)*scale + floor
+		}
+	}
+}
+
+// begin sets the state of the paths at the end of the history.
+func (s *simulation) begin() {
+	switch {
+	case s.first == len(s.r.t) || s.f.s.Options.Growth == Flat:
+	case s.slow:
+		s.drawChanges()
+	case s.f.s.Options.Growth == Logistic:
+		s.beginLogistic()
+	}
+}
+
+// beginLogistic walks the history on a regular grid, as the original does: each changepoint acts at the first grid
+// point after it, and a later one on the same point takes its place. prev is 0; sum is the rate, total the offset.
+func (s *simulation) beginLogistic() {
+	params, c := &s.f.s.Params, s.f.s.ChangepointsT
+	for d := range s.draws {
+		rate, carried, offset := params.K[d], params.K[d], params.M[d]
+		for j, cp := range c {
+			g := math.Floor(cp/s.step) + 1
+			if g > 0 && (g-1)*s.step > cp {
+				g--
+			}
+			if j+1 < len(c) && math.Floor(c[j+1]/s.step)+1 == g {
+				continue
+			}
+			rate, carried, offset = logisticStep(rate, carried, offset, params.Delta[d][j], g*s.step)
+		}
+		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
+			s.sum[p], s.total[p] = rate, offset
+		}
+	}
+}
+
+// logisticStep advances rate and offset by a change of rate at time t; carried is the last rate other than 0.
+func logisticStep(rate, carried, offset, delta, t float64) (float64, float64, float64) {
+	if delta == 0 {
+		return rate, carried, offset
+	}
+	rate += delta
+	if rate == 0 {
+		return rate, carried, offset
+	}
+	return rate, rate, offset + (t-offset)*(1-carried/rate)
+}
+
+func (s *simulation) logisticAt(i, seg int, trend []float64) {
+	t, limit, scale, floor := s.r.t[i], s.r.limit[i], s.f.s.YScale, s.r.floor[i]
+	var sum float64
+	for d := range s.draws {
+		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
+			delta := s.shift(p, s.lap[d])
+			s.sum[p], _, s.total[p] = logisticStep(s.sum[p], s.sum[p], s.total[p], delta, t)
+			trend[p] = limit / (1 + math.Exp(-s.sum[p]*(t-s.total[p])))
+			sum += trend[p]
+		}
+		// The paths tell the spread only: their mean is moved onto the forecast, draw by draw.
+		centre := limit/(1+math.Exp(-s.rate[d][seg]*(t-s.offset[d][seg]))) - sum/float64(s.perDraw)
+		sum = 0
+		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
+			trend[p] = (trend[p]+centre)*scale + floor
+		}
+	}
+}
+
+// drawChanges draws the times and sizes of every path's future rate changes.
+func (s *simulation) drawChanges() {
+	last := s.r.t[len(s.r.t)-1]
+	c := s.f.s.ChangepointsT
+	s.changes = make([][]change, s.paths)
+	for d := range s.draws {
+		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
+			n := min(poisson(s.future, min(float64(len(c))*(last-1), maxChanges)), maxChanges)
+			list := make([]change, n)
+			for k := range list {
+				list[k] = change{1 + s.future.Float64()*(last-1), laplace(s.future, s.lap[d])}
+			}
+			slices.SortFunc(list, func(a, b change) int {
+				switch {
+				case a.t < b.t:
+					return -1
+				case a.t > b.t:
+					return 1
+				}
+				return 0
+			})
+			s.changes[p] = list
+			s.sum[p], s.total[p] = s.rate[d][len(c)], s.offset[d][len(c)]
+		}
+	}
+}
+
+func (s *simulation) slowAt(i int, trend []float64) {
+	t, scale, floor := s.r.t[i], s.f.s.YScale, s.r.floor[i]
+	logistic := s.f.s.Options.Growth == Logistic
+	for p := range trend {
+		list := s.changes[p]
+		for len(list) > 0 && list[0].t <= t {
+			if logistic {
+				s.sum[p], _, s.total[p] = logisticStep(s.sum[p], s.sum[p], s.total[p], list[0].delta, list[0].t)
+			} else {
+				s.sum[p] += list[0].delta
+				s.total[p] -= list[0].t * list[0].delta
+			}
+			list = list[1:]
+		}
+		s.changes[p] = list
+		v := s.sum[p]*t + s.total[p]
+		if logistic {
+			v = s.r.limit[i] / (1 + math.Exp(-s.sum[p]*(t-s.total[p])))
+		}
+		trend[p] = v*scale + floor
+	}
+}

@@ -1,0 +1,92 @@
+package prophet
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Stamp is an instant on a civil calendar, without a time zone: microseconds since 1970-01-01 00:00.
+type Stamp int64
+
+// Units of Stamp.
+const (
+	Microsecond Stamp = 1
+	Second            = 1_000_000 * Microsecond
+	Minute            = 60 * Second
+	Hour              = 60 * Minute
+	Day               = 24 * Hour
+)
+
+// The span of stamps accepted: that of pandas' nanosecond time stamps, rounded inwards to whole years.
+var (
+	minStamp = DateOf(1678, time.January, 1)
+	maxStamp = DateOf(2262, time.January, 1)
+)
+
+// DateOf returns midnight of a civil date.
+func DateOf(year int, month time.Month, day int) Stamp {
+	return Stamp(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).UnixMicro())
+}
+
+// SessionStamp returns midnight of a session.
+func SessionStamp(s etf.Session) Stamp {
+	return Stamp(s.Time().UnixMicro())
+}
+
+// Time returns the stamp as a time in UTC.
+func (s Stamp) Time() time.Time { return time.UnixMicro(int64(s)).UTC() }
+
+// Days returns days since 1970-01-01 00:00, with the fraction of the day.
+func (s Stamp) Days() float64 { return float64(s) / float64(Day) }
+
+// Date returns midnight of the stamp's date.
+func (s Stamp) Date() Stamp {
+	d := s / Day
+	if s%Day < 0 {
+		d--
+	}
+	return d * Day
+}
+
+// Weekday returns the day of the week.
+func (s Stamp) Weekday() time.Weekday { return s.Time().Weekday() }
+
+// String returns "2006-01-02" for midnight, else "2006-01-02 15:04:05" with a fraction of six digits if there is one.
+func (s Stamp) String() string {
+	switch t := s.Time(); {
+	case s%Day == 0:
+		return t.Format("2006-01-02")
+	case s%Second == 0:
+		return t.Format("2006-01-02 15:04:05")
+	default:
+		return t.Format("2006-01-02 15:04:05.000000")
+	}
+}
+
+// stampLayouts are what ParseStamp reads. Fractions of a second are read after seconds without being named.
+var stampLayouts = []string{
+	"2006-01-02", "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04",
+	"2006/01/02", "2006/01/02 15:04:05", "20060102", "2006-01",
+}
+
+// ParseStamp reads a date or a date with a time of day, in ISO 8601 or as the digits YYYYMMDD. Errors are of
+// KindInvalid: text with a time zone or an offset, and what is not a date between 1678 and 2261.
+func ParseStamp(text string) (Stamp, error) {
+	for _, layout := range stampLayouts {
+		if t, err := time.Parse(layout, text); err == nil {
+			s := Stamp(t.UnixMicro())
+			if t.Year() < 1678 || s >= maxStamp {
+				return 0, etf.Invalid("ds", fmt.Sprintf("%q is outside 1678-01-01 to 2261-12-31", text), "use a date within")
+			}
+			return s, nil
+		}
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 Z0700", "2006-01-02 15:04:05-07", "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05 MST", "2006-01-02T15:04Z07:00", "2006-01-02 15:04Z07:00"} {
+		if _, err := time.Parse(layout, text); err == nil {
+			return 0, etf.Invalid("ds", fmt.Sprintf("%q has a time zone", text), "write local times without a zone, all in one zone")
+		}
+	}
+	return 0, etf.Invalid("ds", fmt.Sprintf("%q is not a date", text), "write YYYY-MM-DD or YYYY-MM-DD HH:MM:SS")
+}

@@ -1,0 +1,137 @@
+package prophet
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// autoChangepoints returns the stamps of changepoints spread evenly over the rows of the first part of the history,
+// the first row left out, and their number, which is lowered where there are fewer rows. ds is sorted.
+func autoChangepoints(ds []Stamp, n int, part float64) []Stamp {
+	rows := int(math.Floor(float64(len(ds)) * part))
+	if n+1 > rows {
+		n = rows - 1
+	}
+	if n <= 0 {
+		return []Stamp{}
+	}
+	step := float64(rows-1) / float64(n)
+	out := make([]Stamp, n)
+	for i := range out {
+		at := float64(i+1) * step
+		if i == n-1 {
+			at = float64(rows - 1)
+		}
+		out[i] = ds[int(math.RoundToEven(at))]
+	}
+	return out
+}
+
+// givenChangepoints checks that the changepoints lie within the history.
+func givenChangepoints(given []Stamp, first, last Stamp) error {
+	for i, c := range given {
+		if c < first || c > last {
+			return etf.Invalid(fmt.Sprintf("changepoints[%d]", i), fmt.Sprintf("%s is outside the history %s to %s", c, first, last),
+				"use dates within the history, or leave changepoints out to have them chosen")
+		}
+	}
+	return nil
+}
+
+// segments walks rows in ascending t and tells for each how many changepoints it has reached: those with c <= t. Rows
+// out of order are found by going back to the start.
+type segments struct {
+	c    []float64
+	s    int
+	prev float64
+}
+
+func (w *segments) at(t float64) int {
+	if t < w.prev {
+		w.s = 0
+	}
+	for w.s < len(w.c) && w.c[w.s] <= t {
+		w.s++
+	}
+	w.prev = t
+	return w.s
+}
+
+// piecewiseLinear writes the linear trend: (k + sum of the deltas reached) t + (m - sum of delta c).
+func piecewiseLinear(out, t, delta []float64, k, m float64, c []float64) {
+	rate := make([]float64, len(c)+1)
+	offset := make([]float64, len(c)+1)
+	rate[0], offset[0] = k, m
+	for j := range c {
+		rate[j+1] = rate[j] + delta[j]
+		offset[j+1] = offset[j] - c[j]*delta[j]
+	}
+	w := segments{c: c, prev: math.Inf(-1)}
+	for i, x := range t {
+		s := w.at(x)
+		out[i] = rate[s]*x + offset[s]
+	}
+}
+
+// logisticSegments returns rate and offset of each segment of the logistic trend, so that it is continuous.
+func logisticSegments(delta []float64, k, m float64, c []float64) (rate, offset []float64) {
+	rate = make([]float64, len(c)+1)
+	offset = make([]float64, len(c)+1)
+	rate[0], offset[0] = k, m
+	for j := range c {
+		rate[j+1] = rate[j] + delta[j]
+		offset[j+1] = offset[j] + (c[j]-offset[j])*(1-rate[j]/rate[j+1])
+	}
+	return rate, offset
+}
+
+// piecewiseLogistic writes the logistic trend, cap / (1 + exp(-rate (t - offset))).
+func piecewiseLogistic(out, t, limit, delta []float64, k, m float64, c []float64) {
+	rate, offset := logisticSegments(delta, k, m, c)
+	w := segments{c: c, prev: math.Inf(-1)}
+	for i, x := range t {
+		s := w.at(x)
+		out[i] = limit[i] / (1 + math.Exp(-rate[s]*(x-offset[s])))
+	}
+}
+
+// trend writes the trend of one draw on scaled y.
+func trend(growth Growth, out, t, limit, delta []float64, k, m float64, c []float64) {
+	switch growth {
+	case Logistic:
+		piecewiseLogistic(out, t, limit, delta, k, m, c)
+	case Flat:
+		for i := range out {
+			out[i] = m
+		}
+	default:
+		piecewiseLinear(out, t, delta, k, m, c)
+	}
+}
+
+// initialTrend returns the k and m the original starts from: through the first and the last row for linear and
+// logistic growth, the mean for flat growth.
+func initialTrend(growth Growth, t, y, limit []float64) (k, m float64) {
+	last := len(y) - 1
+	span := t[last] - t[0]
+	switch growth {
+	case Logistic:
+		clip := func(y, limit float64) float64 { return max(0.01*limit, min(0.99*limit, y)) }
+		r0, r1 := limit[0]/clip(y[0], limit[0]), limit[last]/clip(y[last], limit[last])
+		if math.Abs(r0-r1) <= 0.01 {
+			r0 *= 1.05
+		}
+		l0, l1 := math.Log(r0-1), math.Log(r1-1)
+		return (l0 - l1) / span, l0 * span / (l0 - l1)
+	case Flat:
+		var sum float64
+		for _, v := range y {
+			sum += v
+		}
+		return 0, sum / float64(len(y))
+	}
+	k = (y[last] - y[0]) / span
+	return k, y[0] - k*t[0]
+}
