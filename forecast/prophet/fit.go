@@ -78,7 +78,7 @@ func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted
 	if len(c) == 0 {
 		c = []float64{0}
 	}
-	out := &Fitted{layout: lay, clock: sc.clock, s: State{
+	out := &Fitted{layout: lay, clock: sc.clock, gap: meanGap(r.t), s: State{
 		Options: o, SpecifiedChangepoints: m.o.Changepoints != nil,
 		YMin: sc.yMin, YScale: sc.yScale, LogisticFloor: sc.logisticFloor,
 		Start: f.DS[0], TScale: f.DS[len(f.DS)-1] - f.DS[0],
@@ -92,6 +92,7 @@ func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted
 	if err := out.checkParams(); err != nil {
 		return nil, err
 	}
+	out.setResidual(r, x)
 	return out, nil
 }
 
@@ -152,6 +153,17 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 	if o.MCMCSamples > 0 {
 		return f.sample(ctx, p, start, basis, fo)
 	}
+	if o.Market.ResidualAR1 {
+		a := newAutoregression(p, &f.clock, fo.MaxIterations)
+		best, e, err := a.estimate(ctx)
+		if err != nil {
+			return err
+		}
+		f.s.Report.Phi, f.s.Report.Gradient = e.Phi, a.subgradient(best, e.Phi)
+		best.beta = basis.expand(best.beta)
+		f.keep(best)
+		return nil
+	}
 	best, used, err := optimise(ctx, p, start, o.Optimizer, fo.MaxIterations)
 	if err != nil {
 		return err
@@ -182,7 +194,7 @@ func optimise(ctx context.Context, p *posterior, start *mode, by Optimizer, limi
 	case Auto:
 		if len(p.y) >= 100 {
 			best, err := p.lbfgs(ctx, start, limit)
-			if err == nil && best.converged || ctx.Err() != nil {
+			if err == nil && best.status != string(stan.LineSearchFailed) || ctx.Err() != nil {
 				return best, LBFGS, err
 			}
 		}

@@ -15,6 +15,9 @@ type Fitted struct {
 	s      State
 	layout layout
 	clock  clock
+	// gap is the mean distance of the history's rows in scaled time: the step of a future of one row.
+	gap      float64
+	residual residual // of Market.ResidualAR1
 }
 
 // State returns what the model consists of. It shares memory with the model and must not be changed.
@@ -33,6 +36,36 @@ func sprint(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 // need not be filled in; where Columns is not 0 it is checked. Errors are of KindInvalid (an option) or KindCorrupt
 // (the parts do not fit together) and name the attribute.
 func FromState(s State) (*Fitted, error) {
+	if len(s.History.DS) == 0 {
+		return nil, corrupt("history", "it has no rows")
+	}
+	f, err := assemble(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.scaleHistory(); err != nil {
+		return nil, err
+	}
+	if !s.Options.Market.ResidualAR1 {
+		return f, nil
+	}
+	if !(s.Report.Phi >= 0 && s.Report.Phi <= maxPhi) {
+		return nil, corrupt("report.phi", sprint(s.Report.Phi)+" is not between 0 and 1")
+	}
+	r, err := f.rowsOf(nil)
+	if err != nil {
+		return nil, err
+	}
+	tab, err := f.s.Options.holidaysFor(r.ds, orEmpty(f.s.TrainHolidayNames))
+	if err != nil {
+		return nil, err
+	}
+	f.setResidual(r, f.layout.features(r, tab))
+	return f, nil
+}
+
+// assemble makes a model of its parts without its history.
+func assemble(s State) (*Fitted, error) {
 	m, err := New(s.Options)
 	if err != nil {
 		return nil, err
@@ -80,10 +113,7 @@ func FromState(s State) (*Fitted, error) {
 	f.s.Columns = len(f.layout.columns)
 	f.s.ComponentColumns = f.layout.components()
 	f.s.ComponentModes = f.layout.modes(s.Options.HolidaysMode, s.TrainHolidayNames)
-	if err := f.checkParams(); err != nil {
-		return nil, err
-	}
-	return f, f.scaleHistory()
+	return f, f.checkParams()
 }
 
 func corrupt(field, message string) error {
@@ -101,8 +131,6 @@ func checkScales(s *State) error {
 		return corrupt("t_scale", "it is not positive")
 	case s.Start < minStamp || s.Start+s.TScale >= maxStamp || s.TScale >= maxStamp-minStamp:
 		return corrupt("start", "the history is not within 1678-01-01 to 2261-12-31")
-	case len(s.History.DS) < 1:
-		return corrupt("history", "it has no rows")
 	}
 	for i, c := range s.Changepoints {
 		if c < minStamp || c >= maxStamp {
@@ -180,6 +208,7 @@ func (f *Fitted) scaleHistory() error {
 	if err := f.clock.write(h.T, h.DS); err != nil {
 		return err
 	}
+	f.gap = meanGap(h.T)
 	if h.Floor == nil || !f.s.LogisticFloor {
 		h.Floor = make([]float64, n)
 		if f.s.Options.Scaling == MinMax {
@@ -230,6 +259,14 @@ func (f *Fitted) scaleHistory() error {
 		}
 	}
 	return nil
+}
+
+// meanGap returns the mean distance of ascending times.
+func meanGap(t []float64) float64 {
+	if len(t) < 2 {
+		return 1
+	}
+	return (t[len(t)-1] - t[0]) / float64(len(t)-1)
 }
 
 // HistoryFrame returns the history fitted in the units it came in: y not as a logarithm, regressors as they were

@@ -119,6 +119,15 @@ func (e *normalEquations) solve(w, damp float64, smooth, kinked []float64) bool 
 	return true
 }
 
+// logDet returns the logarithm of the determinant of the smooth block's matrix in the last solve.
+func (e *normalEquations) logDet() float64 {
+	var sum float64
+	for i := range e.b {
+		sum += math.Log(e.u[i*e.b+i])
+	}
+	return 2 * sum
+}
+
 // lasso minimises x'Hx/2 - q'x + lambda |x| from x on, by the feature-sign search of Lee, Battle, Raina and Ng,
 // "Efficient sparse coding algorithms", NIPS 2006: guess the signs of the active coordinates, solve, walk to the best
 // point on the way at which a sign changes, and activate the coordinate that violates its condition most.

@@ -113,13 +113,21 @@ func (p *posterior) unpack(smooth, kinked []float64) *mode {
 }
 
 func (p *posterior) alternate(ctx context.Context, limit int) (*mode, error) {
-	smoothX, kinkedX, ridge := p.blocks()
-	eq := newNormalEquations(len(smoothX), len(kinkedX), ridge, 1/p.tau)
+	smooth, kinked, ridge := p.blocks()
+	eq := newNormalEquations(len(smooth), len(kinked), ridge, 1/p.tau)
+	return p.alternateOn(ctx, eq, smooth, kinked, p.y, limit, func(x *mode) float64 {
+		return p.residuals(x.k, x.m, x.delta, x.beta)
+	})
+}
+
+// alternateOn solves for the parameters and for sigma in turn, on given columns; sse tells the sum of squares of a
+// solution, computed from the rows and not from the equations.
+func (p *posterior) alternateOn(ctx context.Context, eq *normalEquations, smoothX, kinkedX [][]float64, y []float64, limit int, sse func(*mode) float64) (*mode, error) {
 	eq.gram(smoothX, kinkedX, p.start)
-	eq.right(smoothX, kinkedX, p.start, p.y)
+	eq.right(smoothX, kinkedX, p.start, y)
 	smooth, kinked := make([]float64, eq.b), make([]float64, eq.s)
-	n := len(p.y)
-	sigma := bestSigma(n, floats.Dot(p.y, p.y))
+	n := len(y)
+	sigma := bestSigma(n, floats.Dot(y, y))
 	var x *mode
 	if limit <= 0 || limit > maxSigmaSteps {
 		limit = maxSigmaSteps
@@ -137,12 +145,12 @@ func (p *posterior) alternate(ctx context.Context, limit int) (*mode, error) {
 			return nil, errNotFinite("the equations of the fit are not positive definite")
 		}
 		x = p.unpack(smooth, kinked)
-		sse := p.residuals(x.k, x.m, x.delta, x.beta)
-		next := bestSigma(n, sse)
+		squares := sse(x)
+		next := bestSigma(n, squares)
 		change := math.Abs(math.Log(next / sigma))
 		sigma = next
 		x.iterations, x.sigma = step, sigma
-		x.logProb = profile(n, sse, p.logPrior(x.k, x.m, x.delta, x.beta))
+		x.logProb = profile(n, squares, p.logPrior(x.k, x.m, x.delta, x.beta))
 		switch {
 		case sigma <= minSigma:
 			x.status, x.converged = statusPerfect, true

@@ -2,6 +2,7 @@ package prophet
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -26,6 +27,27 @@ func checkMarket(o *Options) error {
 	}
 	if k.Exchange == "" && (k.SessionTime || k.SessionHolidays) {
 		return etf.Invalid("market.exchange", "sessions are counted on an exchange's calendar and none is named", "name XNYS or XKRX")
+	}
+	if k.ResidualAR1 && !k.SessionTime {
+		return etf.Invalid("market.residual_ar1", "the residual fades by the session and session_time is off", "turn session_time on, or leave residual_ar1 out")
+	}
+	if k.ResidualAR1 && (o.Growth == Logistic || o.Optimizer != MAP || o.MCMCSamples > 0) {
+		return etf.Invalid("market.residual_ar1", "its autocorrelation is estimated with linear or flat growth and the optimizer map only", "choose those, or leave residual_ar1 out")
+	}
+	if k.LogScale || k.ResidualAR1 {
+		const remedy = "use additive terms: on the logarithmic scale they multiply"
+		modes := map[string]Mode{"seasonality_mode": o.SeasonalityMode, "holidays_mode": o.HolidaysMode}
+		for i, s := range o.Seasonalities {
+			modes[fmt.Sprintf("seasonalities[%d].mode", i)] = s.Mode
+		}
+		for i, r := range o.Regressors {
+			modes[fmt.Sprintf("regressors[%d].mode", i)] = r.Mode
+		}
+		for _, field := range slices.Sorted(maps.Keys(modes)) {
+			if modes[field] == Multiplicative {
+				return etf.Invalid(field, "multiplicative terms exclude market.log_scale and market.residual_ar1", remedy)
+			}
+		}
 	}
 	if k.LogScale && o.Growth == Logistic {
 		return etf.Invalid("market.log_scale", "logistic growth saturates at cap and floor, which have no meaning on a logarithmic scale", "use linear or flat growth, or leave log_scale out")

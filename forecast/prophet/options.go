@@ -138,11 +138,15 @@ type Market struct {
 	// SessionHolidays adds the effects before_closure and after_closure of sessions next to a weekday on which
 	// the exchange is closed.
 	SessionHolidays bool `json:"session_holidays,omitempty"`
+	// ResidualAR1 takes the distance of the rows from the model to be an autoregressive process of order one in
+	// sessions, estimated together with the model, in place of noise that is new in every row: a forecast starts from
+	// the last price. A row of the history is forecast from the row before it. It needs SessionTime.
+	ResidualAR1 bool `json:"residual_ar1,omitempty"`
 }
 
 // MarketFor turns on all of Market for an exchange.
 func MarketFor(exchange string) Market {
-	return Market{Exchange: exchange, LogScale: true, WeekdayBasis: true, SessionTime: true, SessionHolidays: true}
+	return Market{Exchange: exchange, LogScale: true, WeekdayBasis: true, SessionTime: true, SessionHolidays: true, ResidualAR1: true}
 }
 
 // Defaults returns the original's defaults, with Optimizer MAP and Seed 0.

@@ -32,7 +32,7 @@ type PredictOptions struct {
 func (f *Fitted) rowsOf(frame *Frame) (*rows, error) {
 	if frame == nil {
 		h := &f.s.History
-		r := &rows{ds: h.DS, t: h.T, limit: h.CapScaled, limitRaw: h.Cap, floor: h.Floor, frame: &h.Frame, conditions: map[string][]float64{}}
+		r := &rows{ds: h.DS, t: h.T, ys: h.YScaled, limit: h.CapScaled, limitRaw: h.Cap, floor: h.Floor, frame: &h.Frame, conditions: map[string][]float64{}}
 		for _, g := range f.s.Regressors {
 			r.regressors = append(r.regressors, h.Columns[g.Name])
 		}
@@ -81,6 +81,7 @@ func (f *Fitted) Predict(ctx context.Context, frame *Frame, po PredictOptions) (
 	}
 	f.addTrend(fc, r)
 	f.addComponents(fc, x, samples > 0)
+	f.addResidual(fc, r, samples > 0)
 	f.addYhat(fc)
 	if samples > 0 {
 		if err := f.addIntervals(ctx, fc, r, x, po, samples); err != nil {
@@ -217,6 +218,28 @@ func (f *Fitted) addYhat(fc *Forecast) {
 	for i := range fc.Yhat {
 		fc.Yhat[i] = fc.Trend[i]*(1+mul[i]) + add[i]
 	}
+	if c := fc.Component(residualName); c != nil {
+		floats.Add(fc.Yhat, c.Value)
+	}
+}
+
+// residualName is the component of Market.ResidualAR1: what is left of the residual of the last row of the history that
+// comes before. It is no part of additive_terms.
+const residualName = "residual"
+
+func (f *Fitted) addResidual(fc *Forecast, r *rows, intervals bool) {
+	if !f.s.Options.Market.ResidualAR1 {
+		return
+	}
+	c := Component{Name: residualName, Mode: Additive, Value: make([]float64, len(r.t))}
+	for i, t := range r.t {
+		e, _ := f.residualAt(r.ds[i], t)
+		c.Value[i] = e * f.s.YScale
+	}
+	if intervals {
+		c.Lower, c.Upper = slices.Clone(c.Value), slices.Clone(c.Value)
+	}
+	fc.Components = append(fc.Components, c)
 }
 
 // addIntervals adds the intervals of yhat and of the trend, and the quantiles asked for. Where there is one draw of
@@ -258,6 +281,10 @@ func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]
 			if r.t[i] > 1 {
 				future = i
 				break
+			}
+			if f.s.Options.Market.ResidualAR1 {
+				_, sd = f.residualAt(r.ds[i], r.t[i])
+				sd *= f.s.YScale
 			}
 			for k := range z {
 				y[k] = fc.Yhat[i] + z[k]*sd

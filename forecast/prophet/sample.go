@@ -161,7 +161,8 @@ func (p *posterior) gramAt(x *mode) *mat.SymDense {
 }
 
 // covariance guesses the posterior's covariance from the curvature at a maximum: of the sum of squares, of the normal
-// priors, and for a rate change that of a normal with the variance of its Laplace prior.
+// priors, and for a rate change that of a normal whose variance is 2 tau² + tau |delta|: the mean of the variance that
+// makes a Laplace variable a mixture of normals, given where it is.
 func (p *posterior) covariance(x *mode) (*mat.SymDense, error) {
 	s, dim := len(p.c), p.Dim()
 	w := 1 / (x.sigma * x.sigma)
@@ -182,7 +183,7 @@ func (p *posterior) covariance(x *mode) (*mat.SymDense, error) {
 	plus(0, 1.0/25)
 	plus(1, 1.0/25)
 	for j := range s {
-		plus(2+j, 1/(2*p.tau*p.tau))
+		plus(2+j, 1/(2*p.tau*p.tau+p.tau*math.Abs(x.delta[j])))
 	}
 	plus(2+s, 2*float64(len(p.y)))
 	for j, prior := range p.prior {

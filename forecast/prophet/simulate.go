@@ -33,6 +33,8 @@ type simulation struct {
 	// growth has rate, rate carried and offset instead. Slow: rate, offset and the changes to come.
 	prev, sum, total []float64
 	changes          [][]change
+	carried          []float64 // Market.ResidualAR1: each path's residual, in the units of y
+	carriedAt        float64   // the scaled time it is of
 }
 
 type change struct{ t, delta float64 }
@@ -51,16 +53,11 @@ func (f *Fitted) newSimulation(r *rows, x [][]float64, perDraw int, seed uint64,
 	}
 	s.first = sort.Search(len(r.t), func(i int) bool { return r.t[i] > 1 })
 	ahead := r.t[s.first:]
-	switch h := f.s.History.T; {
-	case len(ahead) > 1:
-		s.step = (ahead[len(ahead)-1] - ahead[0]) / float64(len(ahead)-1)
-	case len(h) > 1:
-		s.step = (h[len(h)-1] - h[0]) / float64(len(h)-1)
+	s.step = f.gap
+	if len(ahead) > 1 && ahead[len(ahead)-1] > ahead[0] {
+		s.step = meanGap(ahead)
 	}
 	c := f.s.ChangepointsT
-	if s.step <= 0 { // rows of one stamp
-		s.step = 1 / float64(max(len(f.s.History.T)-1, 1))
-	}
 	s.prob = float64(len(c)) * s.step
 	s.at = segments{c: c, prev: math.Inf(-1)}
 	for d := range s.draws {
@@ -143,6 +140,7 @@ func (s *simulation) observe(i int, yhat, trend []float64) {
 	rng := s.past
 	if i >= s.first {
 		rng = s.future
+		s.carry(s.r.t[i])
 	}
 	for d := range s.draws {
 		var add, mul float64
@@ -157,9 +155,34 @@ func (s *simulation) observe(i int, yhat, trend []float64) {
 		}
 		sd := f.s.Params.SigmaObs[d] * f.s.YScale
 		add *= f.s.YScale
+		if s.carried != nil && i >= s.first {
+			for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
+				yhat[p] = trend[p]*(1+mul) + add + s.carried[p]
+			}
+			continue
+		}
+		if s.carried != nil { // a row of the history
+			var e float64
+			e, sd = f.residualAt(s.r.ds[i], s.r.t[i])
+			sd *= f.s.YScale
+			add += e * f.s.YScale
+		}
 		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
 			yhat[p] = trend[p]*(1+mul) + add + sd*rng.NormFloat64()
 		}
+	}
+}
+
+// carry takes the residuals on to a row of the future.
+func (s *simulation) carry(t float64) {
+	if s.carried == nil {
+		return
+	}
+	kept, sd := s.f.residual.ahead(s.f.clock.steps(s.carriedAt, t))
+	sd *= s.f.s.YScale
+	s.carriedAt = t
+	for p := range s.carried {
+		s.carried[p] = kept*s.carried[p] + sd*s.future.NormFloat64()
 	}
 }
 
@@ -219,6 +242,12 @@ func (s *simulation) linearAt(i, seg int, trend []float64) {
 
 // begin sets the state of the paths at the end of the history.
 func (s *simulation) begin() {
+	if s.f.s.Options.Market.ResidualAR1 {
+		s.carried, s.carriedAt = make([]float64, s.paths), 1
+		for p := range s.carried {
+			s.carried[p] = s.f.residual.Last * s.f.s.YScale
+		}
+	}
 	switch {
 	case s.first == len(s.r.t) || s.f.s.Options.Growth == Flat:
 	case s.slow:

@@ -74,6 +74,8 @@ type Report struct {
 	// Gradient is the largest absolute component of the (sub)gradient at the end.
 	Gradient float64 `json:"gradient"`
 	Rows     int     `json:"rows"`
+	// Phi is the autocorrelation of the residuals a session apart, where Market.ResidualAR1 has it estimated.
+	Phi float64 `json:"phi,omitempty"`
 	// MaxRHat and MinESS are of the sampled posterior, 0 for a maximum.
 	MaxRHat     float64 `json:"max_rhat,omitempty"`
 	MinESS      float64 `json:"min_ess,omitempty"`

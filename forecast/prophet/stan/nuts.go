@@ -2,6 +2,7 @@ package stan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -192,7 +193,7 @@ func runChains(ctx context.Context, chains []*chain, workers int, progress func(
 		return err
 	}
 	for _, err := range errs {
-		if err != nil && etf.KindOf(err) == etf.KindInvalid {
+		if err != nil && !errors.Is(err, context.Canceled) { // not one of those stopped by it
 			return err
 		}
 	}

@@ -1,0 +1,180 @@
+package prophet_test
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/forecast/prophet"
+)
+
+// closes is a seeded random walk over the last n sessions up to the origin.
+func closes(t testing.TB, exchange etf.Exchange, origin string, n int) (forecast.Series, []etf.Session) {
+	t.Helper()
+	cal, err := calendar.For(exchange)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := etf.MustSession(origin)
+	sessions := cal.Sessions(etf.Window{From: cal.Range().From, To: last})
+	sessions = sessions[len(sessions)-n:]
+	s := forecast.Series{Symbol: "TEST", Exchange: exchange, Sessions: sessions, Origin: last}
+	rng := rand.New(rand.NewPCG(11, uint64(n)))
+	x := math.Log(100)
+	for range sessions {
+		x += 0.0003 + 0.01*rng.NormFloat64()
+		s.Close = append(s.Close, math.Exp(x))
+	}
+	targets, err := forecast.Targets(cal, last, etf.MaxHorizon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, targets
+}
+
+func TestPipelineForecasts(t *testing.T) {
+	for _, c := range []struct {
+		exchange etf.Exchange
+		origin   string
+		rows     int
+	}{
+		{etf.XNYS, "2025-09-26", 2600}, {etf.XKRX, "2025-10-02", 800}, {etf.XNYS, "2025-11-26", prophet.DefaultMinRows},
+	} {
+		p := prophet.DefaultPipeline()
+		s, targets := closes(t, c.exchange, c.origin, c.rows)
+		fitted, err := p.Fit(t.Context(), s, 5, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		points, err := fitted.Predict(targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := forecast.Check(points); err != nil {
+			t.Error(err)
+		}
+		again, err := p.Fit(t.Context(), s, 5, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same, err := again.Predict(targets); err != nil || !reflect.DeepEqual(same, points) {
+			t.Errorf("%s: fitted twice it forecasts otherwise (%v)", c.exchange, err)
+		}
+		if tail, err := p.Fit(t.Context(), s.Tail(p.MaxRows()), 5, nil); err != nil {
+			t.Error(err)
+		} else if same, _ := tail.Predict(targets); !reflect.DeepEqual(same, points) {
+			t.Error("MaxRows rows do not give the same forecast as all")
+		}
+		if other, err := p.Fit(t.Context(), s, 6, nil); err != nil {
+			t.Error(err)
+		} else if same, _ := other.Predict(targets); reflect.DeepEqual(same, points) {
+			t.Error("another seed gives the same quantiles")
+		}
+		if d := fitted.Diagnostics(); d["status"] != "ok" || d["rows"] == "" || d["from"] != s.Tail(p.MaxRows()).Sessions[0].String() {
+			t.Errorf("diagnostics %v", d)
+		}
+
+		parts, err := fitted.(forecast.Decomposer).Components(targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		weekly := 0.0
+		for i := range targets {
+			weekly = max(weekly, math.Abs(parts["weekly"][i]))
+			// The median of simulated paths is near trend * exp(additive_terms + residual), the paths' centre.
+			near(t, "median", points[i].Quantiles[3], parts["trend"][i]*math.Exp(parts["additive_terms"][i]+parts["residual"][i]), 0.02*points[i].Quantiles[3])
+			sum := parts["weekly"][i] + parts["holidays"][i]
+			if y, ok := parts["yearly"]; ok {
+				sum += y[i]
+			}
+			near(t, "sum of the parts", parts["additive_terms"][i], sum, 1e-12)
+		}
+		if weekly == 0 || weekly > 0.05 {
+			t.Errorf("largest weekly effect %v", weekly)
+		}
+
+		blob, err := fitted.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := p.Restore(blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, len(targets)} {
+			want, _ := fitted.Predict(targets[:n])
+			if got, err := back.Predict(targets[:n]); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("restored it forecasts otherwise: %v", err)
+			}
+		}
+		if second, err := back.MarshalBinary(); err != nil || !bytes.Equal(second, blob) {
+			t.Errorf("restored it is stored otherwise: %v", err)
+		}
+		if !reflect.DeepEqual(back.Diagnostics(), fitted.Diagnostics()) {
+			t.Error("restored it says otherwise")
+		}
+		if len(blob) > 16*1024 {
+			t.Errorf("a fit takes %d bytes", len(blob))
+		}
+		for i := 0; i < len(blob); i += 7 {
+			if _, err := p.Restore(blob[:i]); etf.KindOf(err) != etf.KindCorrupt {
+				t.Fatalf("a blob cut at %d: %v", i, err)
+			}
+		}
+	}
+}
+
+func TestPipelineRefuses(t *testing.T) {
+	p := prophet.DefaultPipeline()
+	s, targets := closes(t, etf.XNYS, "2025-09-26", 300)
+	if _, err := p.Fit(t.Context(), s.Tail(prophet.DefaultMinRows-1), 1, nil); etf.KindOf(err) != etf.KindInvalid || err == nil {
+		t.Errorf("too few rows: %v", err)
+	}
+	fitted, err := p.Fit(t.Context(), s, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fitted.Predict(targets[1:]); err != nil {
+		t.Errorf("targets that leave out a session are still after the origin: %v", err)
+	}
+	if _, err := fitted.Predict([]etf.Session{s.Origin}); etf.KindOf(err) != etf.KindInvalid || err == nil {
+		t.Errorf("the origin as target: %v", err)
+	}
+	for name, set := range map[string]prophet.PipelineSettings{
+		"window":   {Window: 10, MinRows: 20},
+		"min_rows": {MinRows: 1},
+	} {
+		if _, err := prophet.NewPipeline(set); etf.KindOf(err) != etf.KindInvalid || err == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, blob := range []string{`{}`, `{"format":1,"model":"drift"}`, `{"format":2,"model":"prophet"}`, `{"format":1,"model":"prophet","gap":1}`, ``} {
+		if _, err := p.Restore([]byte(blob)); etf.KindOf(err) != etf.KindCorrupt {
+			t.Errorf("%q: %v", blob, err)
+		}
+	}
+}
+
+// A change of the parameters changes every forecast's identity, so it must be meant.
+func TestPipelineParams(t *testing.T) {
+	want := `{"changepoint_prior_scale":0.05`
+	got := prophet.DefaultPipeline().Params()
+	if len(got) < len(want) || got[:len(want)] != want {
+		t.Errorf("params %s", got)
+	}
+	o := prophet.Defaults()
+	o.ChangepointPriorScale = 0.1
+	other, err := prophet.NewPipeline(prophet.PipelineSettings{Options: &o})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other.Params() == got {
+		t.Error("another prior scale has the same parameters")
+	}
+	t.Log(got)
+}

@@ -1,0 +1,268 @@
+package prophet
+
+import (
+	"context"
+	"math"
+	"sort"
+
+	"gonum.org/v1/gonum/floats"
+)
+
+// residual is the process the distance of y from the model follows with Market.ResidualAR1: autoregressive of order
+// one in trading sessions, on scaled y,
+//
+//	e[s+1] = phi e[s] + innovation N(0,1)
+//
+// The original takes the distance of a row from the model to be drawn anew every day. That of a close is nearly
+// yesterday's. Least squares that does not know this bends the trend after every excursion of the price, and is sure of
+// it; a forecast made so starts from the trend instead of from the price. Here trend, seasonality and phi are
+// estimated together, and a forecast starts from the last close.
+type residual struct {
+	Phi        float64 `json:"phi"`        // per session, in [0,1)
+	Innovation float64 `json:"innovation"` // standard deviation per session
+	Last       float64 `json:"last"`       // e of the last row
+	rows       []float64
+}
+
+// maxPhi keeps the process stationary: a half-life of 28 years of sessions.
+const maxPhi = 0.9999
+
+// ahead returns what is left of a residual after k sessions, and the standard deviation of what has come since.
+func (e residual) ahead(k int) (kept, sd float64) {
+	kept = math.Pow(e.Phi, float64(k))
+	return kept, e.Innovation * spread(e.Phi, k)
+}
+
+// spread is the standard deviation that innovations of variance 1 add up to over k sessions.
+func spread(phi float64, k int) float64 {
+	kept := math.Pow(phi, float64(k))
+	return math.Sqrt((1 - kept*kept) / (1 - phi*phi))
+}
+
+// steps returns the sessions from one scaled time to a later one.
+func (c *clock) steps(from, to float64) int { return int(math.Round((to - from) * c.len)) }
+
+// whitener turns columns into ones whose errors are independent: each row less phi to the power of its steps times the
+// row before, divided by the standard deviation of what comes between; the first row scaled as a draw of the process.
+type whitener struct {
+	kept, scale []float64
+	logDet      float64 // of the transformation
+}
+
+func newWhitener(phi float64, steps []int) *whitener {
+	w := &whitener{kept: make([]float64, len(steps)), scale: make([]float64, len(steps))}
+	w.scale[0] = math.Sqrt(1 - phi*phi)
+	w.logDet = math.Log(w.scale[0])
+	one, k := 1/spread(phi, 1), 1
+	last := one
+	for i := 1; i < len(steps); i++ {
+		if steps[i] != k {
+			k = steps[i]
+			last = 1 / spread(phi, k)
+		}
+		w.kept[i], w.scale[i] = math.Pow(phi, float64(k)), last
+		w.logDet += math.Log(last)
+	}
+	return w
+}
+
+// apply writes the whitened x to dst, which must not be x.
+func (w *whitener) apply(dst, x []float64) {
+	dst[0] = x[0] * w.scale[0]
+	for i := 1; i < len(x); i++ {
+		dst[i] = (x[i] - w.kept[i]*x[i-1]) * w.scale[i]
+	}
+}
+
+// autoregression estimates the parameters together with phi.
+type autoregression struct {
+	p              *posterior
+	steps          []int
+	smooth, kinked [][]float64
+	white          [2][][]float64 // whitened smooth, kinked
+	y, r           []float64      // whitened
+	eq             *normalEquations
+	limit          int
+}
+
+func newAutoregression(p *posterior, c *clock, limit int) *autoregression {
+	n := len(p.y)
+	a := &autoregression{p: p, steps: make([]int, n), y: make([]float64, n), r: make([]float64, n), limit: limit}
+	for i := 1; i < n; i++ {
+		a.steps[i] = max(c.steps(p.t[i-1], p.t[i]), 1) // two rows of one session count as one apart
+	}
+	var ridge []float64
+	a.smooth, a.kinked, ridge = p.blocks()
+	for k, columns := range [2][][]float64{a.smooth, a.kinked} {
+		block := make([]float64, len(columns)*n)
+		for j := range columns {
+			a.white[k] = append(a.white[k], block[j*n:(j+1)*n:(j+1)*n])
+		}
+	}
+	a.eq = newNormalEquations(len(a.smooth), len(a.kinked), ridge, 1/p.tau)
+	return a
+}
+
+// at returns the maximum given phi, and the log posterior of phi with the coefficients that have normal priors
+// integrated out: without that, phi would be estimated as if the trend and the seasons were known, and too low.
+func (a *autoregression) at(ctx context.Context, phi float64) (*mode, float64, error) {
+	p := a.p
+	w := newWhitener(phi, a.steps)
+	for j, x := range a.smooth {
+		w.apply(a.white[0][j], x)
+	}
+	for j, x := range a.kinked {
+		w.apply(a.white[1][j], x)
+	}
+	w.apply(a.y, p.y)
+	x, err := p.alternateOn(ctx, a.eq, a.white[0], a.white[1], a.y, a.limit, func(x *mode) float64 {
+		p.residuals(x.k, x.m, x.delta, x.beta)
+		w.apply(a.r, p.r)
+		return floats.Dot(a.r, a.r)
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	x.logProb += w.logDet
+	return x, x.logProb - a.eq.logDet()/2, nil
+}
+
+// estimate looks for the best phi by its distance from 1, on a logarithmic scale: it climbs until the maximum is
+// between three points, and closes in by parabolas.
+func (a *autoregression) estimate(ctx context.Context) (*mode, residual, error) {
+	lo, hi := math.Log(1-maxPhi), 0.0
+	type point struct {
+		x, value float64
+		at       *mode
+	}
+	eval := func(x float64) (point, error) {
+		at, value, err := a.at(ctx, 1-math.Exp(x))
+		return point{x, value, at}, err
+	}
+	fail := func(err error) (*mode, residual, error) { return nil, residual{}, err }
+	const start, stride = -4.6, 1.2 // phi = 0.99, and its distance from 1 times or divided by 3.3
+	mid, err := eval(start)
+	if err != nil {
+		return fail(err)
+	}
+	left, err := eval(start - stride)
+	if err != nil {
+		return fail(err)
+	}
+	right, err := eval(start + stride)
+	if err != nil {
+		return fail(err)
+	}
+	for left.value > mid.value && left.x > lo {
+		right, mid = mid, left
+		if left, err = eval(max(left.x-stride, lo)); err != nil {
+			return fail(err)
+		}
+	}
+	for right.value > mid.value && right.x < hi {
+		left, mid = mid, right
+		if right, err = eval(min(right.x+stride, hi)); err != nil {
+			return fail(err)
+		}
+	}
+	for range 4 {
+		if left.value > mid.value || right.value > mid.value { // the maximum is at an end
+			break
+		}
+		d1, d2 := (mid.x-left.x)*(mid.value-right.value), (mid.x-right.x)*(mid.value-left.value)
+		if d1-d2 == 0 {
+			break
+		}
+		x := mid.x - ((mid.x-left.x)*d1-(mid.x-right.x)*d2)/(2*(d1-d2))
+		if !(x > left.x && x < right.x) || math.Abs(x-mid.x) < 0.01 {
+			break
+		}
+		next, err := eval(x)
+		if err != nil {
+			return fail(err)
+		}
+		switch {
+		case next.value > mid.value && x < mid.x:
+			right, mid = mid, next
+		case next.value > mid.value:
+			left, mid = mid, next
+		case x < mid.x:
+			left = next
+		default:
+			right = next
+		}
+	}
+	for _, end := range []point{left, right} {
+		if end.value > mid.value {
+			mid = end
+		}
+	}
+	return mid.at, residual{Phi: 1 - math.Exp(mid.x), Innovation: mid.at.sigma}, nil
+}
+
+// setResidual computes the residuals of the history from the parameters, phi being known.
+func (f *Fitted) setResidual(r *rows, x [][]float64) {
+	if !f.s.Options.Market.ResidualAR1 {
+		return
+	}
+	p := &f.s.Params
+	e := make([]float64, len(r.t))
+	trend(f.s.Options.Growth, e, r.t, r.limit, p.Delta[0], p.K[0], p.M[0], f.s.ChangepointsT)
+	for j, c := range f.layout.columns {
+		if c.mode == Additive {
+			floats.AddScaled(e, p.Beta[0][j], x[j])
+		}
+	}
+	for i := range e {
+		e[i] = r.ys[i] - e[i]
+	}
+	f.residual = residual{Phi: f.s.Report.Phi, Innovation: p.SigmaObs[0], Last: e[len(e)-1], rows: e}
+}
+
+// residualAt returns what is known of the residual at a row from the rows of the history before it: mean and standard
+// deviation on scaled y.
+func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
+	e := &f.residual
+	if t > 1 || len(e.rows) == 0 {
+		kept, sd := e.ahead(f.clock.steps(1, max(t, 1)))
+		return kept * e.Last, sd
+	}
+	h := &f.s.History
+	before := sort.Search(len(h.DS), func(i int) bool { return h.DS[i] >= s }) - 1
+	if before < 0 {
+		return 0, e.Innovation / math.Sqrt(1-e.Phi*e.Phi)
+	}
+	kept, sd := e.ahead(f.clock.steps(h.T[before], t))
+	return kept * e.rows[before], sd
+}
+
+// subgradient is posterior.subgradient for the whitened rows.
+func (a *autoregression) subgradient(x *mode, phi float64) float64 {
+	p := a.p
+	w := newWhitener(phi, a.steps)
+	p.residuals(x.k, x.m, x.delta, x.beta)
+	w.apply(a.r, p.r)
+	weight := 1 / (x.sigma * x.sigma)
+	column := make([]float64, len(p.y))
+	slope := func(c []float64) float64 {
+		w.apply(column, c)
+		return weight * floats.Dot(column, a.r)
+	}
+	values := append([]float64{x.m}, x.beta...)
+	if p.growth != Flat {
+		values = append([]float64{x.k}, values...)
+	}
+	most := 0.0
+	for j, c := range a.smooth {
+		most = max(most, math.Abs(slope(c)-a.eq.ridge[j]*values[j]))
+	}
+	for j, c := range a.kinked {
+		g := slope(c) - sign(x.delta[j])/p.tau
+		if x.delta[j] == 0 {
+			g = max(0, math.Abs(g)-1/p.tau)
+		}
+		most = max(most, math.Abs(g))
+	}
+	sigma2 := x.sigma * x.sigma
+	return max(most, math.Abs(-float64(len(p.y))+floats.Dot(a.r, a.r)*weight-4*sigma2))
+}
