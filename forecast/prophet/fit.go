@@ -14,7 +14,7 @@ type FitOptions struct {
 	// Init is where to start from (a warm start): last values of another fit's parameters. Vectors of another length
 	// and values that are not finite are replaced by the usual start.
 	Init *Params
-	// Progress is called now and then while the posterior is sampled, from Fit's own goroutine.
+	// Progress is called now and then while the posterior is sampled. Calls do not overlap.
 	Progress func(done, total int)
 	// Workers is how many chains are sampled at once; 0 = 1. The draws do not depend on it.
 	Workers int

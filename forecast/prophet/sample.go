@@ -13,12 +13,22 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/stan"
 )
 
-// sampler is the optimizer Report names where the posterior was sampled.
-const sampler Optimizer = "nuts"
+// What Report names as the optimizer where the posterior was sampled.
+const (
+	gibbsSampler Optimizer = "gibbs"
+	nutsSampler  Optimizer = "nuts"
+)
 
-// sample draws from the posterior by the No-U-Turn sampler: Chains chains of MCMCSamples iterations, the first half of
-// each warm-up. They start around the maximum and move in coordinates in which the curvature there is 1 in every
-// direction, so that a few steps go a long way; the posterior is the same.
+// The kinks of the Laplace priors keep the No-U-Turn sampler's steps short and its draws correlated: every third one is
+// kept. The metric needs some iterations to adapt, however few draws are asked for.
+const (
+	nutsThin  = 3
+	minWarmup = 300
+)
+
+// sample draws from the posterior: Chains chains, MCMCSamples/2 draws each after as long a warm-up. With linear or flat
+// growth and additive terms by Gibbs sampling; else by the No-U-Turn sampler, in coordinates in which the curvature at
+// the maximum is 1 in every direction. Chains start around the maximum, wide apart.
 func (f *Fitted) sample(ctx context.Context, p *posterior, start *mode, basis *reduction, fo FitOptions) error {
 	o := &f.s.Options
 	peak, _, err := optimise(ctx, p, start, MAP, 0)
@@ -35,17 +45,35 @@ func (f *Fitted) sample(ctx context.Context, p *posterior, start *mode, basis *r
 	if err != nil {
 		return err
 	}
-	half := o.MCMCSamples / 2
-	draws, err := stan.NUTS(ctx, p.densities(peak), centre, stan.NUTSOptions{
-		Chains: Chains, Warmup: half, Draws: half, Seed: o.Seed, InitCov: cov, Inits: inits,
-		Workers: max(fo.Workers, 1), Progress: fo.Progress,
-	})
-	if err != nil {
-		return err
+	half, by := o.MCMCSamples/2, nutsSampler
+	var draws [][]float64
+	divergences := 0
+	if p.anyMul || p.growth == Logistic {
+		sampled, err := stan.NUTS(ctx, func() stan.Density {
+			q := p.clone()
+			q.jacobian = true
+			return q
+		}, centre, stan.NUTSOptions{
+			Chains: Chains, Warmup: max(half, minWarmup), Draws: half * nutsThin, Seed: o.Seed, InitCov: cov, Inits: inits,
+			Workers: max(fo.Workers, 1), Progress: fo.Progress,
+		})
+		if err != nil {
+			return err
+		}
+		for i := nutsThin - 1; i < len(sampled.U); i += nutsThin {
+			draws = append(draws, sampled.U[i])
+		}
+		divergences = sampled.Divergences
+	} else {
+		by = gibbsSampler
+		g := newGibbs(p, p.around(peak))
+		if draws, err = g.run(ctx, inits, max(half, minWarmup/gibbsSweeps), half, max(fo.Workers, 1), o.Seed, fo.Progress); err != nil {
+			return err
+		}
 	}
 	params := Params{}
 	best := math.Inf(-1)
-	for _, u := range draws.U {
+	for _, u := range draws {
 		k, m, delta, lnSigma, beta := p.split(u)
 		params.K, params.M = append(params.K, k), append(params.M, m)
 		params.SigmaObs = append(params.SigmaObs, math.Exp(lnSigma))
@@ -55,8 +83,8 @@ func (f *Fitted) sample(ctx context.Context, p *posterior, start *mode, basis *r
 	}
 	f.s.Params = params
 	f.foldDummy()
-	f.s.Report = Report{Optimizer: sampler, Converged: true, Iterations: Chains * 2 * half, LogPosterior: best, Rows: len(p.y), Divergences: draws.Divergences}
-	f.checkMixing(draws.U, half)
+	f.s.Report = Report{Optimizer: by, Converged: true, Iterations: Chains * 2 * half, LogPosterior: best, Rows: len(p.y), Divergences: divergences}
+	f.checkMixing(draws, half)
 	return nil
 }
 
@@ -128,7 +156,7 @@ func scatter(centre []float64, cov *mat.SymDense, seed uint64) ([][]float64, err
 	return out, nil
 }
 
-// precision returns J'J of the model's derivatives by k, m, delta and beta at x (in that order), the others left out.
+// gramAt returns J'J of the model's derivatives by k, m, delta and beta at x (in that order), the others left out.
 func (p *posterior) gramAt(x *mode) *mat.SymDense {
 	n, s := len(p.t), len(p.c)
 	p.residuals(x.k, x.m, x.delta, x.beta)
@@ -202,16 +230,8 @@ func (p *posterior) covariance(x *mode) (*mat.SymDense, error) {
 	return cov, nil
 }
 
-// densities returns what gives each chain its density: with linear or flat growth and additive terms one that costs
-// the same whatever the number of rows.
-func (p *posterior) densities(peak *mode) func() stan.Density {
-	if p.anyMul || p.growth == Logistic {
-		return func() stan.Density {
-			q := p.clone()
-			q.jacobian = true
-			return q
-		}
-	}
+// around returns the sum of squares as a function of the parameters, in which it is a parabola.
+func (p *posterior) around(peak *mode) *quadratic {
 	g := p.gramAt(peak)
 	sse := p.residuals(peak.k, peak.m, peak.delta, peak.beta)
 	// J'r, from the gradient of the sum of squares.
@@ -230,9 +250,7 @@ func (p *posterior) densities(peak *mode) func() stan.Density {
 		}
 		proj[i] = (withData[at] - p.priorGradient(i, center[i])) / w
 	}
-	return func() stan.Density {
-		return &quadratic{p: p, g: g, center: center, proj: proj, sse: sse, d: make([]float64, len(center)), gd: make([]float64, len(center))}
-	}
+	return &quadratic{g: g, center: center, proj: proj, sse: sse}
 }
 
 // priorGradient is the derivative of the log prior by parameter i of k, m, delta, beta.
@@ -247,44 +265,17 @@ func (p *posterior) priorGradient(i int, v float64) float64 {
 	}
 }
 
-// quadratic is the density to sample from where mu is linear in the parameters: the sum of squares is a parabola
-// around the maximum, sse - 2 proj'd + d'Gd with d the distance from it.
+// quadratic is the sum of squares where mu is linear in the parameters k, m, delta, beta: sse - 2 proj'd + d'Gd with d
+// the distance from center.
 type quadratic struct {
-	p            *posterior
 	g            *mat.SymDense
 	center, proj []float64
 	sse          float64
-	d, gd        []float64
 }
 
-// Dim implements stan.Density.
-func (q *quadratic) Dim() int { return q.p.Dim() }
-
-// LogProb implements stan.Density.
-func (q *quadratic) LogProb(u, grad []float64) float64 {
-	p := q.p
-	k, m, delta, lnSigma, beta := p.split(u)
-	s := len(p.c)
-	copy(q.d, u[:2+s])
-	copy(q.d[2+s:], beta)
-	floats.Sub(q.d, q.center)
-	blas64.Symv(1, q.g.RawSymmetric(), blas64.Vector{N: len(q.d), Inc: 1, Data: q.d}, 0, blas64.Vector{N: len(q.d), Inc: 1, Data: q.gd})
-	sse := max(q.sse-2*floats.Dot(q.proj, q.d)+floats.Dot(q.d, q.gd), 0)
-	n := float64(len(p.y))
-	sigma := math.Exp(lnSigma)
-	w := 1 / (sigma * sigma)
-	lp := -n*lnSigma - sse*w/2 - 2*sigma*sigma + p.logPrior(k, m, delta, beta) + lnSigma
-	if grad == nil {
-		return lp
-	}
-	for i := range q.d {
-		at, v := i, 0.0
-		if i >= 2+s {
-			at++
-		}
-		v = u[at]
-		grad[at] = w*(q.proj[i]-q.gd[i]) + p.priorGradient(i, v)
-	}
-	grad[2+s] = -n + sse*w - 4*sigma*sigma + 1
-	return lp
+// at returns the sum of squares; d and gd are scratch of its length.
+func (q *quadratic) at(theta, d, gd []float64) float64 {
+	floats.SubTo(d, theta, q.center)
+	blas64.Symv(1, q.g.RawSymmetric(), blas64.Vector{N: len(d), Inc: 1, Data: d}, 0, blas64.Vector{N: len(d), Inc: 1, Data: gd})
+	return q.sse - 2*floats.Dot(q.proj, d) + floats.Dot(d, gd)
 }
