@@ -48,6 +48,9 @@ const (
 	TypeTimedOut       = "TimedOut"
 )
 
+// TypeModelFailed ends nothing: it stands in the row of an update that is complete but for a model's forecast.
+const TypeModelFailed = "ModelFailed"
+
 const (
 	// SourceAttempts is how often a source that is down or busy is asked before the next one is. With the waits of
 	// workflows/policy.go (2 s, 6 s, 18 s) that covers a restart on the other side.
@@ -73,7 +76,8 @@ type ErrorType struct {
 	Do string
 }
 
-// ErrorTypes lists every error type a workflow or activity of etfcast ends with, in the order they are documented.
+// ErrorTypes lists every error type a workflow or activity of etfcast ends with or a run records, in the order they are
+// documented.
 func ErrorTypes() []ErrorType {
 	return slices.Clone(errorTypes)
 }
@@ -99,6 +103,8 @@ var errorTypes = []ErrorType{
 		"no; the next source at once", "Report it with the message and the workflow's history."},
 	{TypeNoWorker, "No worker served the source's task queue for 4 hours.",
 		"the next source", "Start a worker with this source, or take the source off the ETF. The Web UI lists the pollers of a task queue."},
+	{TypeModelFailed, "One model gave no forecast; the message says which and why. The benchmark's forecast and all else are stored, and the outcome is as without it.",
+		"no: a model would fail on the same data again", "Report it with the message, the ETF and the session. The session run again (`--rerun`) with a version that mends it makes up for it."},
 	{TypeUnavailable, "The database is down, restarting or overloaded.",
 		"for a day, at most every 30 s", "Bring the database back; nothing has to be started again within the day."},
 	{TypeConflict, "Another writer was faster, or the data differ from what is stored.",

@@ -3,6 +3,11 @@ package activities
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math"
+	"runtime/debug"
+	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -17,10 +22,10 @@ import (
 // Forecasting fits models and appends what they say.
 type Forecasting struct {
 	Store       Forecasts
-	Models      []Model // fitted in this order
+	Models      []Model // fitted in this order; the first is the benchmark
 	CodeVersion string  // of the running program, part of a forecast's identity
 	Now         func() time.Time
-	// Fits bounds by its capacity how many models are fitted at once, over all activities; nil means no bound.
+	// Fits bounds by its capacity how many models are at work at once, over all activities; nil means no bound.
 	Fits chan struct{}
 }
 
@@ -38,6 +43,9 @@ type ForecastResult struct {
 	Found    int `json:"found,omitempty"` // issued before from the same data, by the same code
 	// Skipped names the models for which the ETF has not traded long enough yet.
 	Skipped []string `json:"skipped,omitempty"`
+	// Failed says of each model that gave no forecast why, clipped; never the benchmark, without which there is no
+	// result. Trying again would not mend it.
+	Failed  []string `json:"failed,omitempty"`
 	Attempt int32    `json:"attempt,omitempty"`
 }
 
@@ -48,8 +56,13 @@ const lostRaces = 5
 const everything = 40_000
 
 // Forecast fits every model to the split-adjusted closes known now, up to and including the session, and appends
-// the forecasts. A forecast is identified by what made it, so a repeat on unchanged data appends nothing. An ETF too
-// young for a model is left to it: Skipped. Heartbeats carry the number of models done.
+// the forecasts, each with the model's components and its fit. A forecast is identified by what made it, so a repeat on
+// unchanged data appends nothing. An ETF too young for a model is left to it: Skipped. Heartbeats carry the number of
+// models done.
+//
+// A model that fails costs no other model its forecast. It is a function of its input and would fail again, so this is
+// reported (Failed) and not retried; only the benchmark's failure is the activity's, once the others have had their turn.
+// What the store can't do at the moment is retried as a whole.
 func (a *Forecasting) Forecast(ctx context.Context, in ForecastInput) (ForecastResult, error) {
 	cal, err := calendar.For(in.Exchange)
 	if err != nil {
@@ -64,7 +77,7 @@ func (a *Forecasting) Forecast(ctx context.Context, in ForecastInput) (ForecastR
 	defer stop()
 	result := ForecastResult{Attempt: activity.GetInfo(ctx).Attempt}
 	for race := 0; ; race++ {
-		result.Appended, result.Found, result.Skipped = 0, 0, nil
+		result.Appended, result.Found, result.Skipped, result.Failed = 0, 0, nil, nil
 		done.Store(0)
 		err = a.issueAll(ctx, in, cal, targets, &result, &done)
 		if etf.KindOf(err) != etf.KindConflict || err == nil || race == lostRaces {
@@ -96,63 +109,124 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calen
 	if err != nil {
 		return fmt.Errorf("the series of %s: %w", in.Symbol, err)
 	}
-	for _, m := range a.Models {
+	var benchmark error
+	for i, m := range a.Models {
 		if len(series.Close) < m.MinRows() {
 			result.Skipped = append(result.Skipped, fmt.Sprintf("%s: %d of %d sessions", m.Name(), len(series.Close), m.MinRows()))
 			done.Add(1)
 			continue
 		}
 		f, err := a.issue(ctx, in, m, series, history, targets)
-		if err != nil {
-			return err
+		appended := false
+		if err == nil {
+			_, appended, err = a.Store.AppendForecast(ctx, f)
+			if err != nil && etf.KindOf(err) != etf.KindInvalid {
+				return err
+			}
+			// An invalid forecast is the model's: the store can't hold what it gave.
 		}
-		_, appended, err := a.Store.AppendForecast(ctx, f)
-		if err != nil {
-			return err
-		}
-		if appended {
+		switch {
+		case err == nil && appended:
 			result.Appended++
-		} else {
+		case err == nil:
 			result.Found++
+		case ctx.Err() != nil:
+			return ctx.Err()
+		default:
+			err = fmt.Errorf("model %s: %w", m.Name(), err)
+			activity.GetLogger(ctx).Warn("model gives no forecast", "model", m.Name(), "symbol", in.Symbol, "session", in.Session, "error", err)
+			if i == 0 {
+				benchmark = err
+			} else {
+				result.Failed = append(result.Failed, Clip(err.Error(), errorText))
+			}
 		}
 		done.Add(1)
 	}
-	return nil
+	return benchmark
 }
 
-func (a *Forecasting) issue(ctx context.Context, in ForecastInput, m Model, series forecast.Series, history etf.History, targets []etf.Session) (etf.Forecast, error) {
-	seed := forecast.Seed(in.Symbol, m.Name(), in.Session)
-	fitted, err := a.fit(ctx, m, series, seed)
+// issue makes one model's forecast once fewer models are at work than may be. A model that panics has failed.
+func (a *Forecasting) issue(ctx context.Context, in ForecastInput, m Model, series forecast.Series, history etf.History, targets []etf.Session) (f etf.Forecast, err error) {
+	release, err := a.turn(ctx)
 	if err != nil {
-		return etf.Forecast{}, fmt.Errorf("fitting %s to %s: %w", m.Name(), in.Symbol, err)
+		return etf.Forecast{}, err
+	}
+	defer release()
+	defer func() {
+		if r := recover(); r != nil {
+			activity.GetLogger(ctx).Error("model panicked", "model", m.Name(), "symbol", in.Symbol, "panic", r, "stack", string(debug.Stack()))
+			err = &etf.Error{Kind: etf.KindInternal, Message: fmt.Sprintf("forecasting %s panicked: %v", in.Symbol, r)}
+		}
+	}()
+	seed := forecast.Seed(in.Symbol, m.Name(), in.Session)
+	fitted, err := m.Fit(ctx, series, seed, nil)
+	if err != nil {
+		return etf.Forecast{}, fmt.Errorf("fitting %s: %w", in.Symbol, err)
 	}
 	points, err := fitted.Predict(targets)
 	if err != nil {
-		return etf.Forecast{}, fmt.Errorf("predicting %s with %s: %w", in.Symbol, m.Name(), err)
+		return etf.Forecast{}, fmt.Errorf("predicting %s: %w", in.Symbol, err)
 	}
 	if err := forecast.Check(points); err != nil {
-		return etf.Forecast{}, fmt.Errorf("checking the %s forecast of %s: %w", m.Name(), in.Symbol, err)
+		return etf.Forecast{}, fmt.Errorf("checking the forecast of %s: %w", in.Symbol, err)
 	}
-	f := etf.Forecast{
+	parts, err := components(fitted, targets)
+	if err != nil {
+		return etf.Forecast{}, fmt.Errorf("decomposing the forecast of %s: %w", in.Symbol, err)
+	}
+	blob, err := fitted.MarshalBinary()
+	if err != nil {
+		return etf.Forecast{}, fmt.Errorf("writing the fit of %s: %w", in.Symbol, err)
+	}
+	f = etf.Forecast{
 		Symbol: in.Symbol, Model: m.Name(), Origin: in.Session, DataVersion: history.DataVersion, Basis: basisFitted(history),
 		Params: m.Params(), ParamsHash: forecast.ParamsHash(m.Params()), Seed: seed, CodeVersion: a.CodeVersion,
 		Diagnostics: fitted.Diagnostics(), Run: in.Run, AsOf: history.AsOf, IssuedAt: a.Now(), Points: points,
+		Components: parts, Fit: blob,
 	}
 	f.ID = forecast.ID(f)
 	return f, nil
 }
 
-// fit waits until fewer models are being fitted than may be, and fits one.
-func (a *Forecasting) fit(ctx context.Context, m Model, series forecast.Series, seed uint64) (forecast.Fitted, error) {
-	if a.Fits != nil {
-		select {
-		case a.Fits <- struct{}{}:
-			defer func() { <-a.Fits }()
-		case <-ctx.Done():
-			return nil, ctx.Err()
+// components are the parts of a model that has any, checked to be one finite value for each target.
+func components(fitted forecast.Fitted, targets []etf.Session) (map[string][]float64, error) {
+	d, ok := fitted.(forecast.Decomposer)
+	if !ok {
+		return nil, nil
+	}
+	parts, err := d.Components(targets)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		bad := func(format string, args ...any) error {
+			return &etf.Error{Kind: etf.KindInternal, Field: "components[" + strconv.Quote(name) + "]",
+				Message: fmt.Sprintf(format, args...), Remedy: "a model must refuse such a fit"}
+		}
+		if len(parts[name]) != len(targets) {
+			return nil, bad("%d values for %d horizons", len(parts[name]), len(targets))
+		}
+		for i, v := range parts[name] {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, bad("%v at horizon %d", v, i+1)
+			}
 		}
 	}
-	return m.Fit(ctx, series, seed, nil)
+	return parts, nil
+}
+
+// turn waits until fewer models are at work than may be. The caller gives the turn back.
+func (a *Forecasting) turn(ctx context.Context) (release func(), err error) {
+	if a.Fits == nil {
+		return func() {}, nil
+	}
+	select {
+	case a.Fits <- struct{}{}:
+		return func() { <-a.Fits }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // basisFitted is the basis of what quality.Adjust gives: prices as traded become split-adjusted, others stay.

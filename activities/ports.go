@@ -67,9 +67,10 @@ type Forecasts interface {
 	// limit of them, with the data version they belong to. Models fit closes: of a bar only session, close and basis
 	// need be filled in.
 	History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error)
-	// AppendForecast appends f to the hash chain of (symbol, model), unless a forecast with the same ID is stored;
-	// appended says which. It sets Chain, PrevHash and Hash. KindConflict when the ETF's data version is no longer
-	// f.DataVersion: the caller reads the history again.
+	// AppendForecast appends f with its components and its fit to the hash chain of (symbol, model), unless a forecast
+	// with the same ID is stored; appended says which. It sets Chain, PrevHash, Hash and FitHash, and what it returns has
+	// no Fit. KindConflict when the ETF's data version is no longer f.DataVersion: the caller reads the history again.
+	// KindInvalid when f can't be stored as it is, whenever it is tried.
 	AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.Forecast, appended bool, err error)
 }
 

@@ -396,14 +396,8 @@ func TestForecastBasisOfAdjustedSeries(t *testing.T) {
 func TestForecastModelErrors(t *testing.T) {
 	store := newFakeStore()
 	store.history = etf.History{Bars: storedBars(bars(50, friday), etf.AsTraded)}
-	f := &Forecasting{Store: store, CodeVersion: "v1", Now: clock, Models: []Model{brokenModel{fakeModel{name: "m", min: 1}}}}
+	f := &Forecasting{Store: store, CodeVersion: "v1", Now: clock, Models: []Model{scriptedModel{fakeModel: fakeModel{name: "m", min: 1}, err: errors.New("no convergence")}}}
 	if _, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY); typeOf(err) != TypeInternal {
 		t.Errorf("ended with %v", err)
 	}
-}
-
-type brokenModel struct{ fakeModel }
-
-func (brokenModel) Fit(context.Context, forecast.Series, uint64, forecast.Progress) (forecast.Fitted, error) {
-	return nil, errors.New("no convergence")
 }

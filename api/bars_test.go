@@ -1,11 +1,15 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -289,6 +293,73 @@ func TestForecasts(t *testing.T) {
 	if string(byID.body) != string(a.body) {
 		t.Errorf("by ID it is %s", byID.body)
 	}
+	if !strings.Contains(string(a.body), `"components":{},"fit_hash":null`) {
+		t.Errorf("without components and fit it is %s", a.body)
+	}
 	f.get("/v1/forecasts/"+one.ID, header("If-None-Match", `W/"c0ffee"`)).want(t, http.StatusNotModified)
 	f.get("/v1/forecasts/"+strings.Repeat("0", 32)).wantProblem(t, http.StatusNotFound, "id")
+}
+
+// The forecast of a model with parts shows them and leads to its fit, which comes byte for byte.
+func TestForecastParts(t *testing.T) {
+	f := newFixture(t)
+	f.register(etf.XNYS, "SPY")
+	// What an encoder would rewrite: spaces, a character that is escaped in HTML, a number with zeros at its end.
+	fit := []byte("{ \"model\": \"prophet\", \"note\": \"<a>\", \"k\": 0.50 }\n")
+	one := etf.Forecast{
+		ID: strings.Repeat("ef", 16), Symbol: "SPY", Model: "prophet", Origin: etf.MustSession("2025-09-26"), Basis: etf.SplitAdjusted,
+		Params: `{"growth":"linear"}`, Diagnostics: map[string]string{"status": "ok"}, Run: "daily:XNYS:2025-09-26", AsOf: testNow,
+		IssuedAt: testNow, Chain: 1, Hash: "beef", FitHash: fmt.Sprintf("%x", sha256.Sum256(fit)),
+		Points: []etf.ForecastPoint{
+			{Horizon: 1, Target: etf.MustSession("2025-09-29"), Mean: 662.5}, {Horizon: 2, Target: etf.MustSession("2025-09-30"), Mean: 663},
+		},
+		Components: map[string][]float64{"trend": {6.494, 6.4945}, "weekly": {-1e-9, 0.1}},
+	}
+	f.store.forecasts, f.store.fits = []etf.Forecast{one}, map[string][]byte{one.ID: fit}
+	for _, path := range []string{"/v1/forecasts/" + one.ID, "/v1/etfs/SPY/forecasts/latest?model=prophet"} {
+		a := f.get(path).want(t, http.StatusOK)
+		got := decode[gen.Forecast](t, a)
+		if !reflect.DeepEqual(got.Components, one.Components) || got.FitHash == nil || *got.FitHash != one.FitHash || got.Diagnostics["status"] != "ok" {
+			t.Errorf("%s: %s", path, a.body)
+		}
+	}
+	a := f.get("/v1/forecasts/"+one.ID+"/fit").want(t, http.StatusOK)
+	if !bytes.Equal(a.body, fit) || a.header.Get("ETag") != `"`+one.FitHash+`"` || a.header.Get("Content-Type") != "application/json" {
+		t.Errorf("the fit is %q, %v", a.body, a.header)
+	}
+	f.get("/v1/forecasts/"+one.ID+"/fit", header("If-None-Match", a.header.Get("ETag"))).want(t, http.StatusNotModified)
+
+	older := one
+	older.ID, older.FitHash, older.Components = strings.Repeat("ab", 16), "", nil
+	f.store.forecasts = append(f.store.forecasts, older)
+	f.get("/v1/forecasts/"+older.ID+"/fit").wantProblem(t, http.StatusNotFound, "id")
+	f.get("/v1/forecasts/"+strings.Repeat("0", 32)+"/fit").wantProblem(t, http.StatusNotFound, "id")
+	f.get("/v1/forecasts/x/fit").wantProblem(t, http.StatusBadRequest, "id")
+}
+
+// A name that is no model's is told apart from a model that has no forecast yet.
+func TestForecastModels(t *testing.T) {
+	f := newFixture(t)
+	f.register(etf.XNYS, "SPY")
+	p := f.get("/v1/etfs/SPY/forecasts/latest?model=profet").wantProblem(t, http.StatusBadRequest, "model")
+	if e := (*p.Errors)[0]; !strings.Contains(e.Message, `"profet"`) || e.Remedy == nil || *e.Remedy != "use drift or prophet" {
+		t.Errorf("the problem is %+v", e)
+	}
+	f.get("/v1/etfs/SPY/forecasts/latest?model=prophet").wantProblem(t, http.StatusNotFound, "model")
+	f.get("/v1/etfs/ZZZ/forecasts/latest?model=profet").wantProblem(t, http.StatusNotFound, "symbol")
+	// Forecasts of a model that is no longer run can still be read.
+	f.store.forecasts = []etf.Forecast{{ID: strings.Repeat("ab", 16), Symbol: "SPY", Model: "naive", Origin: etf.MustSession("2024-09-26"),
+		Basis: etf.SplitAdjusted, AsOf: testNow, IssuedAt: testNow, Chain: 1, Hash: "c0ffee"}}
+	f.get("/v1/etfs/SPY/forecasts/latest?model=naive").want(t, http.StatusOK)
+
+	a := f.get("/v1/models").want(t, http.StatusOK)
+	want := `{"items":[{"name":"drift","served":true,"min_sessions":21,"params":{"half_life":60}},` +
+		`{"name":"prophet","served":false,"min_sessions":2,"params":{"growth":"linear"}}],"next_cursor":null}`
+	if strings.TrimSpace(string(a.body)) != want {
+		t.Errorf("the models are %s", a.body)
+	}
+	served := NewService(ServiceDeps{Store: f.store, Models: []Model{{Name: "drift"}, {Name: "prophet"}}, ServedModel: "prophet"})
+	if _, err := served.LatestForecast(t.Context(), "SPY", ""); etf.KindOf(err) != etf.KindNotFound || !strings.Contains(err.Error(), "prophet") {
+		t.Errorf("with prophet served: %v", err)
+	}
 }

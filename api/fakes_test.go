@@ -21,6 +21,7 @@ type fakeStore struct {
 	etfs      map[etf.Symbol]etf.ETF
 	bars      map[etf.Symbol][]etf.StoredBar
 	forecasts []etf.Forecast
+	fits      map[string][]byte // by forecast
 	runs      map[string]etf.Run
 	runETFs   map[string][]etf.RunETF
 	schema    int64
@@ -133,6 +134,18 @@ func (f *fakeStore) Forecast(_ context.Context, id string) (etf.Forecast, error)
 		return etf.Forecast{}, f.err
 	}
 	return etf.Forecast{}, etf.NotFound("id", "no such forecast", "")
+}
+
+func (f *fakeStore) ForecastFit(_ context.Context, id string) ([]byte, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return nil, f.err
+	}
+	fit, ok := f.fits[id]
+	if !ok {
+		return nil, etf.NotFound("id", "no such fit", "")
+	}
+	return fit, nil
 }
 
 func (f *fakeStore) Runs(_ context.Context, filter etf.RunFilter, cursor string, limit int) ([]etf.Run, string, error) {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"strconv"
 
 	"github.com/etfcast/etfcast/api/gen"
@@ -35,6 +36,43 @@ func (s *server) GetForecast(ctx context.Context, r gen.GetForecastRequestObject
 	return gen.GetForecast200JSONResponse{Body: forecastOut(f), Headers: gen.GetForecast200ResponseHeaders{ETag: etag}}, nil
 }
 
+// GetForecastFit implements gen.StrictServerInterface.
+func (s *server) GetForecastFit(ctx context.Context, r gen.GetForecastFitRequestObject) (gen.GetForecastFitResponseObject, error) {
+	fit, hash, err := s.ForecastFit(ctx, r.Id)
+	if err != nil {
+		return nil, err
+	}
+	etag := `"` + hash + `"`
+	if current(r.Params.IfNoneMatch, etag) {
+		return gen.GetForecastFit304Response{Headers: gen.NotModifiedResponseHeaders{ETag: etag}}, nil
+	}
+	return storedFit{fit, etag}, nil
+}
+
+// storedFit answers with a fit as it is stored: through an encoder it would no longer have its hash.
+type storedFit struct {
+	body []byte
+	etag string
+}
+
+// VisitGetForecastFitResponse implements gen.GetForecastFitResponseObject.
+func (f storedFit) VisitGetForecastFitResponse(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", f.etag)
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(f.body)
+	return err
+}
+
+// ListModels implements gen.StrictServerInterface.
+func (s *server) ListModels(context.Context, gen.ListModelsRequestObject) (gen.ListModelsResponseObject, error) {
+	page := gen.ListModels200JSONResponse{Items: make([]gen.Model, len(s.models))}
+	for i, m := range s.models {
+		page.Items[i] = gen.Model{Name: m.Name, Served: m.Name == s.served, MinSessions: m.MinSessions, Params: json.RawMessage(m.Params)}
+	}
+	return page, nil
+}
+
 // forecastTag is strong: a forecast never changes.
 func forecastTag(f etf.Forecast) string { return `"` + f.Hash + `"` }
 
@@ -44,13 +82,16 @@ func forecastOut(f etf.Forecast) gen.Forecast {
 		Points: make([]gen.ForecastPoint, len(f.Points)), Run: f.Run, CodeVersion: f.CodeVersion,
 		DataVersion: dataVersionOut(f.DataVersion), AsOf: f.AsOf.UTC(), IssuedAt: f.IssuedAt.UTC(),
 		Seed: strconv.FormatUint(f.Seed, 10), Params: json.RawMessage(f.Params), ParamsHash: f.ParamsHash,
-		Diagnostics: f.Diagnostics,
+		Diagnostics: f.Diagnostics, Components: f.Components, FitHash: textOrNil(f.FitHash),
 	}
 	if f.Params == "" {
 		out.Params = json.RawMessage("{}")
 	}
 	if out.Diagnostics == nil {
 		out.Diagnostics = map[string]string{}
+	}
+	if out.Components == nil {
+		out.Components = map[string][]float64{}
 	}
 	for i, p := range f.Points {
 		quantiles := make(map[string]float64, len(p.Quantiles))

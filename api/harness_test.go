@@ -74,7 +74,8 @@ func newFixture(t testing.TB) *fixture {
 	f.temporal.now = f.clock
 	f.service = NewService(ServiceDeps{
 		Store: f.store, Temporal: f.temporal, Now: f.clock, Sources: []string{"file", "simulated", "yahoo"},
-		UI: "http://127.0.0.1:8233/", Namespace: "default",
+		Models: []Model{{"drift", 21, `{"half_life":60}`}, {"prophet", 2, `{"growth":"linear"}`}},
+		UI:     "http://127.0.0.1:8233/", Namespace: "default",
 	})
 	handler, err := New(Deps{
 		Service: f.service, Version: "v0.1.0-test", Queues: []string{"etfcast", "etfcast-fit"},

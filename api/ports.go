@@ -25,6 +25,8 @@ type Store interface {
 	// LatestForecasts returns the newest forecast of the model; of every model where model is "".
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)
 	Forecast(ctx context.Context, id string) (etf.Forecast, error)
+	// ForecastFit returns the fit stored with a forecast, byte for byte as its FitHash has it; KindNotFound where none is.
+	ForecastFit(ctx context.Context, id string) ([]byte, error)
 	// Runs returns a page of up to limit recorded runs, the newest first, and the cursor of the next page ("" after the
 	// last). A cursor is one returned before, "" for the first page; any other is KindInvalid with Field "cursor".
 	Runs(ctx context.Context, filter etf.RunFilter, cursor string, limit int) (page []etf.Run, next string, err error)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
@@ -53,13 +55,14 @@ var (
 )
 
 // LatestForecast returns the newest forecast of the ETF by the model, "" being the one that is served. KindNotFound
-// for an unknown symbol and while there is no such forecast.
+// for an unknown symbol and while there is no such forecast; KindInvalid for a name that is no model's, unless forecasts
+// of a former model of that name are stored.
 func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf.Forecast, error) {
 	if model == "" {
 		model = s.served
 	}
 	if !modelForm.MatchString(model) {
-		return etf.Forecast{}, etf.Invalid("model", fmt.Sprintf("%q is not the name of a model", clip(model)), "use a lower-case name, for example drift")
+		return etf.Forecast{}, s.unknownModel(model)
 	}
 	e, err := s.ETF(ctx, symbol)
 	if err != nil {
@@ -69,11 +72,31 @@ func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf
 	if err != nil && etf.KindOf(err) != etf.KindNotFound {
 		return etf.Forecast{}, err
 	}
+	if (err != nil || len(found) == 0) && !s.knows(model) {
+		return etf.Forecast{}, s.unknownModel(model)
+	}
 	if err != nil || len(found) == 0 {
 		return etf.Forecast{}, etf.NotFound("model", fmt.Sprintf("%s has no forecast by model %s yet", e.Symbol, model),
 			fmt.Sprintf("a daily run makes one: POST /v1/runs or `etfcast run daily --exchange %s`", e.Exchange))
 	}
 	return found[0], nil
+}
+
+// knows reports whether the name is a model's.
+func (s *Service) knows(model string) bool {
+	return len(s.models) == 0 || slices.ContainsFunc(s.models, func(m Model) bool { return m.Name == model })
+}
+
+func (s *Service) unknownModel(model string) error {
+	names := make([]string, len(s.models))
+	for i, m := range s.models {
+		names[i] = m.Name
+	}
+	remedy := "use a lower-case name, for example " + s.served
+	if len(names) > 0 {
+		remedy = "use " + strings.Join(names, " or ")
+	}
+	return etf.Invalid("model", fmt.Sprintf("%q is not the name of a model", clip(model)), remedy)
 }
 
 // Forecast returns one forecast; KindNotFound for an unknown ID, KindInvalid for text that is none.
@@ -86,4 +109,18 @@ func (s *Service) Forecast(ctx context.Context, id string) (etf.Forecast, error)
 		return etf.Forecast{}, etf.NotFound("id", fmt.Sprintf("there is no forecast %s", id), "GET /v1/etfs/{symbol}/forecasts/latest gives the ID of the newest")
 	}
 	return f, err
+}
+
+// ForecastFit returns what a forecast's model needs to predict it again, byte for byte as stored, and its SHA-256. The
+// errors are Forecast's, and KindNotFound for a forecast stored without a fit.
+func (s *Service) ForecastFit(ctx context.Context, id string) (fit []byte, hash string, err error) {
+	f, err := s.Forecast(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	if f.FitHash == "" {
+		return nil, "", etf.NotFound("id", fmt.Sprintf("forecast %s was stored without a fit", id), "fit the model again: same data version, parameters and seed")
+	}
+	fit, err = s.store.ForecastFit(ctx, id)
+	return fit, f.FitHash, err
 }

@@ -17,7 +17,10 @@ type ServiceDeps struct {
 	Now func() time.Time
 	// Sources are the names a source of an ETF may have; empty = any name of the right form.
 	Sources []string
-	// ServedModel is the model whose forecast is given when none is named; empty = "drift".
+	// Models are those every ETF is forecast with; the first is the benchmark. Empty = any name of the right form.
+	Models []Model
+	// ServedModel is the model whose forecast is given when none is named; empty = the benchmark, or "drift" where Models
+	// is empty. Another one is named here once its record beats the benchmark's.
 	ServedModel string
 	// UI is the base URL of Temporal's Web UI, for links; empty = no links. Namespace is the one the links point into;
 	// empty = "default".
@@ -32,22 +35,33 @@ type Service struct {
 	temporal  Temporal
 	now       func() time.Time
 	sources   []string
+	models    []Model
 	served    string
 	ui        string
 	namespace string
+}
+
+// Model is a forecasting model as the API shows it.
+type Model struct {
+	Name        string
+	MinSessions int    // the fewest stored sessions it forecasts from
+	Params      string // JSON
 }
 
 // NewService returns a Service.
 func NewService(d ServiceDeps) *Service {
 	s := &Service{
 		store: d.Store, temporal: d.Temporal, now: d.Now, sources: d.Sources,
-		served: d.ServedModel, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
+		models: d.Models, served: d.ServedModel, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
 	}
 	if s.temporal == nil {
 		s.temporal = noTemporal{}
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.served == "" && len(s.models) > 0 {
+		s.served = s.models[0].Name
 	}
 	if s.served == "" {
 		s.served = "drift"

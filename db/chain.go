@@ -14,7 +14,8 @@ import (
 // chainHash returns the hash of a forecast at its position: SHA-256 over the previous hash (empty for the first), a
 // newline, and the forecast as JSON with Hash empty. The JSON has the fields in the order of etf.Forecast, map keys
 // sorted, instants in UTC with microseconds at most, and numbers as encoding/json writes them (the shortest text that
-// reads back as the same float64), so it can be recomputed from what is stored.
+// reads back as the same float64), so it can be recomputed from what is stored. Components are part of it, a fit is by
+// its hash; a forecast without either hashes as it did before there were any.
 func chainHash(f etf.Forecast) (string, error) {
 	f.Hash = ""
 	f.AsOf, f.IssuedAt = instant(f.AsOf), instant(f.IssuedAt)
@@ -32,8 +33,8 @@ func chainHash(f etf.Forecast) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// VerifyChain recomputes the hash chain of (symbol, model) from the first forecast on. The first position that is
-// missing, out of place or does not fit its hash is KindCorrupt, named in the message.
+// VerifyChain recomputes the hash chain of (symbol, model) from the first forecast on, and the hash of every fit. The
+// first position that is missing, out of place or does not fit its hash is KindCorrupt, named in the message.
 func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string) error {
 	const page = 200
 	id, err := s.idOf(ctx, symbol)
@@ -46,13 +47,13 @@ func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string
 		if err != nil {
 			return translate(err, "reading the chain of "+string(symbol))
 		}
-		list, err := s.withPoints(ctx, symbol, rows)
+		list, err := s.withParts(ctx, symbol, rows)
 		if err != nil {
 			return err
 		}
 		for _, f := range list {
 			position++
-			if err := checkLink(f, position, previous); err != nil {
+			if err := s.checkLink(ctx, f, position, previous); err != nil {
 				return err
 			}
 			previous = f.Hash
@@ -63,7 +64,7 @@ func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string
 	}
 }
 
-func checkLink(f etf.Forecast, position int64, previous string) error {
+func (s *Store) checkLink(ctx context.Context, f etf.Forecast, position int64, previous string) error {
 	var reason string
 	switch want, err := chainHash(f); {
 	case err != nil:
@@ -74,8 +75,14 @@ func checkLink(f etf.Forecast, position int64, previous string) error {
 		reason = "its previous hash is not that of the position before"
 	case f.Hash != want:
 		reason = "its content does not fit its hash"
-	default:
+	case f.FitHash == "":
 		return nil
+	default:
+		_, err := s.ForecastFit(ctx, f.ID)
+		if etf.KindOf(err) != etf.KindCorrupt {
+			return err
+		}
+		reason = err.Error()
 	}
 	return &etf.Error{Kind: etf.KindCorrupt, Field: "chain",
 		Message: fmt.Sprintf("forecast %s at position %d of the chain of %s and %s: %s", f.ID, f.Chain, f.Symbol, f.Model, reason),

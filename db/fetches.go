@@ -232,15 +232,8 @@ func (s *Store) FetchBody(ctx context.Context, fetch string) ([]byte, error) {
 	if err != nil {
 		return nil, translate(err, "reading the answer of fetch "+fetch)
 	}
-	z, err := gzip.NewReader(bytes.NewReader(row.Body))
-	if err != nil {
-		return nil, etf.Wrapf(etf.KindCorrupt, err, "unpacking the answer of fetch %s", fetch)
-	}
-	raw, err := io.ReadAll(io.LimitReader(z, int64(row.Size)+1))
-	if err != nil || len(raw) != int(row.Size) {
-		return nil, etf.Wrapf(etf.KindCorrupt, errors.Join(err, fmt.Errorf("%d bytes of %d", len(raw), row.Size)), "unpacking the answer of fetch %s", fetch)
-	}
-	return raw, nil
+	raw, err := decompress(row.Body, int(row.Size))
+	return raw, etf.Wrapf(etf.KindCorrupt, err, "unpacking the answer of fetch %s", fetch)
 }
 
 // PruneFetches deletes answers stored before olderThan, a thousand a transaction, and returns how many. The records of
@@ -279,4 +272,17 @@ func compress(raw []byte) ([]byte, error) {
 		return nil, err
 	}
 	return buf.Bytes(), nil
+}
+
+// decompress is compress undone. It reads no more than the size expected and refuses any other.
+func decompress(body []byte, size int) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	raw, err := io.ReadAll(io.LimitReader(z, int64(size)+1))
+	if err != nil || len(raw) != size {
+		return nil, errors.Join(err, fmt.Errorf("%d bytes of %d", len(raw), size))
+	}
+	return raw, nil
 }

@@ -15,11 +15,23 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// AppendForecast appends f to its chain unless its ID is stored: see activities.Forecasts. Points must be in order of
-// horizon, finite, and at least one.
+// AppendForecast appends f with its components and its fit to its chain unless its ID is stored: see
+// activities.Forecasts. Points must be in order of horizon, finite, and at least one; a component has one finite value
+// for each. What is returned has FitHash, and Fit no more.
 func (s *Store) AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.Forecast, appended bool, err error) {
 	if err := checkPoints(f.Points); err != nil {
 		return etf.Forecast{}, false, err
+	}
+	if err := checkComponents(f); err != nil {
+		return etf.Forecast{}, false, err
+	}
+	fit, err := packFit(f)
+	if err != nil {
+		return etf.Forecast{}, false, err
+	}
+	f.Fit, f.FitHash = nil, fit.Hash
+	if len(f.Components) == 0 {
+		f.Components = nil
 	}
 	f.AsOf, f.IssuedAt = instant(f.AsOf), instant(f.IssuedAt)
 	if f.Diagnostics == nil {
@@ -61,7 +73,13 @@ func (s *Store) AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.
 			return err // a duplicate here is the position, taken meanwhile: again
 		}
 		appended = true
-		return insertPoints(ctx, tx, f)
+		if err := insertPoints(ctx, tx, f); err != nil {
+			return err
+		}
+		if err := insertComponents(ctx, tx, f); err != nil || f.FitHash == "" {
+			return err
+		}
+		return q.InsertForecastFit(ctx, fit)
 	})
 	if err != nil {
 		return etf.Forecast{}, false, err
@@ -121,7 +139,7 @@ func insertPoints(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
 	return ins.done()
 }
 
-// Forecast returns one forecast with its points; KindNotFound for an unknown ID.
+// Forecast returns one forecast with its points and components; KindNotFound for an unknown ID.
 func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	row, err := s.q.GetForecast(ctx, id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -130,21 +148,21 @@ func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	if err != nil {
 		return etf.Forecast{}, translate(err, "reading a forecast")
 	}
-	list, err := s.withPoints(ctx, etf.Symbol(row.Symbol), []sqlcgen.Forecast{row.Forecast})
+	list, err := s.withParts(ctx, etf.Symbol(row.Symbol), []sqlcgen.Forecast{row.Forecast})
 	if err != nil {
 		return etf.Forecast{}, err
 	}
 	return list[0], nil
 }
 
-// LatestForecasts returns the newest forecast of each model (or of the one named), with its points, in order of model:
+// LatestForecasts returns the newest forecast of each model (or of the one named), whole, in order of model:
 // the newest origin, and of that the one appended last. Empty when there is none; KindNotFound for an unknown symbol.
 func (s *Store) LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error) {
 	rows, err := s.latest(ctx, symbol, model)
 	if err != nil {
 		return nil, translate(err, "reading the latest forecasts of "+string(symbol))
 	}
-	return s.withPoints(ctx, symbol, rows)
+	return s.withParts(ctx, symbol, rows)
 }
 
 func (s *Store) latest(ctx context.Context, symbol etf.Symbol, model string) ([]sqlcgen.Forecast, error) {
@@ -193,7 +211,7 @@ func (s *Store) modelsOf(ctx context.Context, id uint32) ([]string, error) {
 	}
 }
 
-// ForecastPage returns up to limit forecasts of a model with their points, newest position in the chain first, below
+// ForecastPage returns up to limit whole forecasts of a model, newest position in the chain first, below
 // the given position (0 = from the newest).
 func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model string, before int64, limit int) ([]etf.Forecast, error) {
 	if before <= 0 {
@@ -207,11 +225,11 @@ func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model strin
 	if err != nil {
 		return nil, translate(err, "listing forecasts of "+string(symbol))
 	}
-	return s.withPoints(ctx, symbol, rows)
+	return s.withParts(ctx, symbol, rows)
 }
 
-// withPoints translates rows and adds their points, with one statement for all of them.
-func (s *Store) withPoints(ctx context.Context, symbol etf.Symbol, rows []sqlcgen.Forecast) ([]etf.Forecast, error) {
+// withParts translates rows and adds their points, components and hashes of fits, with one statement each for all rows.
+func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen.Forecast) ([]etf.Forecast, error) {
 	list := make([]etf.Forecast, len(rows))
 	if len(rows) == 0 {
 		return list, nil
@@ -241,6 +259,22 @@ func (s *Store) withPoints(ctx context.Context, symbol etf.Symbol, rows []sqlcge
 			Horizon: int(p.Horizon), Target: etf.Session(p.Target), Mean: p.Mean,
 			Quantiles: [7]float64{p.Q05, p.Q10, p.Q25, p.Q50, p.Q75, p.Q90, p.Q95},
 		})
+	}
+	components, err := s.q.ListForecastComponents(ctx, ids)
+	if err != nil {
+		return nil, translate(err, "reading the forecasts' components")
+	}
+	for _, c := range components {
+		if err := addComponent(&list[at[c.ForecastID]], c); err != nil {
+			return nil, err
+		}
+	}
+	fits, err := s.q.ListForecastFitHashes(ctx, ids)
+	if err != nil {
+		return nil, translate(err, "reading the hashes of the forecasts' fits")
+	}
+	for _, x := range fits {
+		list[at[x.ForecastID]].FitHash = x.Hash
 	}
 	return list, nil
 }

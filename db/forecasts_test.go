@@ -1,9 +1,14 @@
 package db_test
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +69,91 @@ func testForecasts(t *testing.T, d dbtest.Database) {
 	wantKind(t, err, etf.KindNotFound, "id")
 }
 
+// withParts gives a forecast the components and the fit of a model that has them.
+func withParts(f etf.Forecast) etf.Forecast {
+	random := rand.New(rand.NewPCG(3, uint64(len(f.Points))))
+	f.Components = map[string][]float64{}
+	for _, name := range []string{"trend", "yearly", "weekly", "additive_terms", "Lincoln's \\ 'Birthday'", "설날"} {
+		for range f.Points {
+			f.Components[name] = append(f.Components[name], random.NormFloat64()*math.Pow(10, float64(random.IntN(600)-300)))
+		}
+	}
+	copy(f.Components["trend"], []float64{0, math.Copysign(0, -1), math.MaxFloat64, math.SmallestNonzeroFloat64, 0.1, 1 - 1e-16})
+	f.Fit = []byte(`{"format":1,"model":"prophet","delta":[` + strings.Repeat("0.0123456789,", 2000) + `0]}`)
+	return f
+}
+
+// testForecastParts: components and fits come back exactly, with one forecast or a page of them, and only with those
+// that have them.
+func testForecastParts(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "PARTS")
+	p, _ := bring(t, s, "PARTS", []etf.Bar{bar(day(0), 0)})
+	want := withParts(forecastOf("PARTS", "prophet", day(0), p.DataVersion))
+	stored, appended, err := s.AppendForecast(ctx, want)
+	sum := sha256.Sum256(want.Fit)
+	if err != nil || !appended || stored.FitHash != hex.EncodeToString(sum[:]) || stored.Fit != nil {
+		t.Fatalf("%+v, %v, %v", stored, appended, err)
+	}
+	read, err := s.Forecast(ctx, want.ID)
+	if err != nil || !reflect.DeepEqual(read, stored) || len(read.Components) != 6 {
+		t.Fatalf("read %+v, %v; stored %+v", read, err, stored)
+	}
+	for name, values := range want.Components {
+		for i, v := range values {
+			if got := read.Components[name][i]; math.Float64bits(got) != math.Float64bits(v) {
+				t.Errorf("%s[%d] is %v, want %v", name, i, got, v)
+			}
+		}
+	}
+	if fit, err := s.ForecastFit(ctx, want.ID); err != nil || !bytes.Equal(fit, want.Fit) {
+		t.Errorf("the fit is %.50q, %v", fit, err)
+	}
+	if again, appended, err := s.AppendForecast(ctx, want); err != nil || appended || !reflect.DeepEqual(again, stored) {
+		t.Fatalf("again %+v, %v, %v", again, appended, err)
+	}
+
+	plain, _, err := s.AppendForecast(ctx, forecastOf("PARTS", "prophet", day(1), p.DataVersion))
+	if err != nil || plain.Components != nil || plain.FitHash != "" {
+		t.Fatalf("%+v, %v", plain, err)
+	}
+	page, err := s.ForecastPage(ctx, "PARTS", "prophet", 0, 5)
+	if err != nil || len(page) != 2 || !reflect.DeepEqual(page[0], plain) || !reflect.DeepEqual(page[1], stored) {
+		t.Errorf("page %+v, %v", page, err)
+	}
+	_, err = s.ForecastFit(ctx, plain.ID)
+	wantKind(t, err, etf.KindNotFound, "id")
+	if err := s.VerifyChain(ctx, "PARTS", "prophet"); err != nil {
+		t.Error(err)
+	}
+
+	before := dump(t, d, "forecasts", "forecast_points", "forecast_components", "forecast_fits")
+	for _, c := range []struct {
+		field  string
+		change func(etf.Forecast)
+	}{
+		{`components["trend"][20]`, func(f etf.Forecast) { f.Components["trend"][20] = math.Inf(1) }},
+		{`components["weekly"]`, func(f etf.Forecast) { f.Components["weekly"] = f.Components["weekly"][:20] }},
+		{`components[""]`, func(f etf.Forecast) { f.Components[""] = f.Components["trend"] }},
+		{`components["trend "]`, func(f etf.Forecast) { f.Components["trend "] = f.Components["trend"] }},
+		{`components["\xff"]`, func(f etf.Forecast) { f.Components["\xff"] = f.Components["trend"] }},
+		{"components[" + strconv.Quote(strings.Repeat("é", 101)) + "]", func(f etf.Forecast) { f.Components[strings.Repeat("é", 101)] = f.Components["trend"] }},
+	} {
+		bad := withParts(forecastOf("PARTS", "prophet", day(2), p.DataVersion))
+		c.change(bad)
+		_, _, err := s.AppendForecast(ctx, bad)
+		wantKind(t, err, etf.KindInvalid, c.field)
+	}
+	if after := dump(t, d, "forecasts", "forecast_points", "forecast_components", "forecast_fits"); after != before {
+		t.Error("a refused forecast left something behind")
+	}
+	longest := withParts(forecastOf("PARTS", "prophet", day(2), p.DataVersion))
+	longest.Components = map[string][]float64{strings.Repeat("é", 100): longest.Components["trend"]}
+	if _, _, err := s.AppendForecast(ctx, longest); err != nil {
+		t.Error(err)
+	}
+}
+
 // testFloats: a DOUBLE comes back as the same float64, which the hash chain relies on.
 func testFloats(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
@@ -106,7 +196,7 @@ func testChain(t *testing.T, d dbtest.Database) {
 	p, _ := bring(t, s, "CHAIN", []etf.Bar{bar(day(0), 0)})
 	var list []etf.Forecast
 	for i := range 5 {
-		f, _, err := s.AppendForecast(ctx, forecastOf("CHAIN", "drift", day(i), p.DataVersion))
+		f, _, err := s.AppendForecast(ctx, withParts(forecastOf("CHAIN", "drift", day(i), p.DataVersion)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,9 +212,14 @@ func testChain(t *testing.T, d dbtest.Database) {
 		}
 	}
 	for _, c := range []struct{ name, change, undo string }{
-		{"a point", "UPDATE forecast_points SET q95 = q95 + 0.001 WHERE horizon = 21 AND forecast_id = ?", "UPDATE forecast_points SET q95 = q95 - 0.001 WHERE horizon = 21 AND forecast_id = ?"},
-		{"the issue's instant", "UPDATE forecasts SET issued_at = issued_at - INTERVAL 1 DAY WHERE id = ?", "UPDATE forecasts SET issued_at = issued_at + INTERVAL 1 DAY WHERE id = ?"},
-		{"the seed", "UPDATE forecasts SET seed = seed + 1 WHERE id = ?", "UPDATE forecasts SET seed = seed - 1 WHERE id = ?"},
+		{"a point", "UPDATE forecast_points SET q95 = q95 * 2 WHERE horizon = 21 AND forecast_id = ?", "UPDATE forecast_points SET q95 = q95 / 2 WHERE horizon = 21 AND forecast_id = ?"},
+		{"the issue's instant", "UPDATE forecasts SET issued_at = issued_at - INTERVAL 1 DAY WHERE id = ?", "UPDATE forecasts SET issued_at = '" + list[2].IssuedAt.Format("2006-01-02 15:04:05.000000") + "' WHERE id = ?"},
+		{"the seed", "UPDATE forecasts SET seed = seed + 1 WHERE id = ?", "UPDATE forecasts SET seed = 9223372036854775813 WHERE id = ?"},
+		{"a component", "UPDATE forecast_components SET component = 'daily' WHERE component = 'weekly' AND forecast_id = ?", "UPDATE forecast_components SET component = 'weekly' WHERE component = 'daily' AND forecast_id = ?"},
+		{"a component's value", "UPDATE forecast_components SET by_horizon = REPLACE(by_horizon, ']', ',0]') WHERE component = 'weekly' AND forecast_id = ?", "UPDATE forecast_components SET by_horizon = REPLACE(by_horizon, ',0]', ']') WHERE component = 'weekly' AND forecast_id = ?"},
+		{"a fit's hash", "UPDATE forecast_fits SET hash = REVERSE(hash) WHERE forecast_id = ?", "UPDATE forecast_fits SET hash = REVERSE(hash) WHERE forecast_id = ?"},
+		{"a fit", "UPDATE forecast_fits SET size = size - 1 WHERE forecast_id = ?", "UPDATE forecast_fits SET size = size + 1 WHERE forecast_id = ?"},
+		{"a fit's removal", "UPDATE forecast_fits SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = ?", "UPDATE forecast_fits SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = REVERSE(?)"},
 		{"a point's removal", "DELETE FROM forecast_points WHERE horizon = 21 AND forecast_id = ?", ""},
 		{"the forecast's removal", "DELETE FROM forecasts WHERE id = ?", ""},
 	} {
@@ -136,6 +231,9 @@ func testChain(t *testing.T, d dbtest.Database) {
 		}
 		if c.undo != "" {
 			exec(c.undo, list[2].ID)
+			if err := s.VerifyChain(ctx, "CHAIN", "drift"); err != nil {
+				t.Errorf("%s, undone: %v", c.name, err)
+			}
 		}
 	}
 	wantKind(t, s.VerifyChain(ctx, "NOCHAIN", "drift"), etf.KindNotFound, "symbol")
@@ -171,7 +269,7 @@ func testCounts(t *testing.T, d dbtest.Database) {
 	if err := s.Ping(ctx); err != nil {
 		t.Error(err)
 	}
-	if current, wanted, err := s.SchemaVersion(ctx); err != nil || current != wanted || wanted < 6 {
+	if current, wanted, err := s.SchemaVersion(ctx); err != nil || current != wanted || wanted < 7 {
 		t.Errorf("schema %d of %d, %v", current, wanted, err)
 	}
 	if c, err := s.Capabilities(ctx); err != nil || c.Version == "" || !c.LocalInfile {

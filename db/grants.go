@@ -14,23 +14,25 @@ import (
 // rights are what the pipeline's user may do, table by table. What is only ever appended has no UPDATE and no DELETE
 // here, so that not even a fault in this program can change it.
 var rights = map[string]string{
-	versionTable:        "SELECT",
-	"etfs":              "SELECT, INSERT, UPDATE",
-	"etf_sources":       "SELECT, INSERT",
-	"data_versions":     "SELECT, INSERT",
-	"fetches":           "SELECT, INSERT, UPDATE",
-	"fetch_bodies":      "SELECT, INSERT, DELETE",
-	"staged_bars":       "SELECT, INSERT, UPDATE, DELETE",
-	"bars":              "SELECT, INSERT, UPDATE",
-	"bar_revisions":     "SELECT, INSERT",
-	"corporate_actions": "SELECT, INSERT, UPDATE",
-	"findings":          "SELECT, INSERT",
-	"finding_rows":      "SELECT, INSERT",
-	"finding_decisions": "SELECT, INSERT",
-	"forecasts":         "SELECT, INSERT",
-	"forecast_points":   "SELECT, INSERT",
-	"runs":              "SELECT, INSERT, UPDATE",
-	"run_etfs":          "SELECT, INSERT, DELETE", // DELETE is REPLACE's
+	versionTable:          "SELECT",
+	"etfs":                "SELECT, INSERT, UPDATE",
+	"etf_sources":         "SELECT, INSERT",
+	"data_versions":       "SELECT, INSERT",
+	"fetches":             "SELECT, INSERT, UPDATE",
+	"fetch_bodies":        "SELECT, INSERT, DELETE",
+	"staged_bars":         "SELECT, INSERT, UPDATE, DELETE",
+	"bars":                "SELECT, INSERT, UPDATE",
+	"bar_revisions":       "SELECT, INSERT",
+	"corporate_actions":   "SELECT, INSERT, UPDATE",
+	"findings":            "SELECT, INSERT",
+	"finding_rows":        "SELECT, INSERT",
+	"finding_decisions":   "SELECT, INSERT",
+	"forecasts":           "SELECT, INSERT",
+	"forecast_points":     "SELECT, INSERT",
+	"forecast_components": "SELECT, INSERT",
+	"forecast_fits":       "SELECT, INSERT",
+	"runs":                "SELECT, INSERT, UPDATE",
+	"run_etfs":            "SELECT, INSERT, DELETE", // DELETE is REPLACE's
 }
 
 // AppendOnly lists the tables the pipeline's user may neither update nor delete from, in order of name.

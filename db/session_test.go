@@ -48,11 +48,12 @@ func testRights(t *testing.T, d dbtest.Database) {
 	}
 	defer user.Close()
 	tables := db.AppendOnly()
-	if len(tables) < 7 {
+	if len(tables) < 9 {
 		t.Fatalf("append-only tables: %v", tables)
 	}
 	column := map[string]string{"data_versions": "number", "etf_sources": "name", "finding_decisions": "decision",
-		"finding_rows": "session", "findings": "rule", "bar_revisions": "close", "forecasts": "hash", "forecast_points": "mean"}
+		"finding_rows": "session", "findings": "rule", "bar_revisions": "close", "forecasts": "hash", "forecast_points": "mean",
+		"forecast_components": "by_horizon", "forecast_fits": "hash"}
 	for _, table := range tables {
 		c := column[table]
 		if c == "" {

@@ -37,6 +37,7 @@ func TestStore(t *testing.T) {
 		{"history", testHistory},
 		{"bars pages", testBarsPages},
 		{"forecasts", testForecasts},
+		{"components and fits", testForecastParts},
 		{"floats", testFloats},
 		{"chain", testChain},
 		{"runs", testRuns},

@@ -14,12 +14,11 @@ import (
 	"testing"
 
 	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/forecast/prophet"
 	"github.com/etfcast/etfcast/quality"
 )
 
-var update = flag.Bool("update", false, "write the tables of operations.md anew")
-
-const operations = "operations.md"
+var update = flag.Bool("update", false, "write the tables of operations.md and prophet.md anew")
 
 func read(t *testing.T, path string) string {
 	t.Helper()
@@ -52,29 +51,41 @@ func ruleTable() string {
 	return b.String()
 }
 
+func configTable() string {
+	var b strings.Builder
+	b.WriteString("| key | values | default | meaning |\n|---|---|---|---|\n")
+	for _, k := range prophet.ConfigKeys() {
+		standard := "required"
+		if k.Default != "" {
+			standard = "`" + k.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Name, cell(k.Values), standard, cell(k.Meaning))
+	}
+	return b.String()
+}
+
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
-// What an operator reads about error types and rules is what the code says.
+// What an operator reads about error types and rules, and a modeller about options, is what the code says.
 func TestTablesAreTheCodes(t *testing.T) {
-	text := read(t, operations)
-	for _, table := range []struct{ name, want string }{{"error-types", errorTypeTable()}, {"rules", ruleTable()}} {
+	for _, table := range []struct{ page, name, want string }{
+		{"operations.md", "error-types", errorTypeTable()}, {"operations.md", "rules", ruleTable()}, {"prophet.md", "config-keys", configTable()},
+	} {
+		text := read(t, table.page)
 		begin, end := "<!-- "+table.name+" -->\n", "<!-- /"+table.name+" -->"
 		before, rest, ok := strings.Cut(text, begin)
 		got, after, closed := strings.Cut(rest, end)
 		if !ok || !closed {
-			t.Fatalf("%s has no part between %q and %q", operations, begin, end)
+			t.Fatalf("%s has no part between %q and %q", table.page, begin, end)
 		}
 		if strings.TrimSpace(got) == strings.TrimSpace(table.want) {
 			continue
 		}
 		if !*update {
-			t.Errorf("the table %s of docs/%s is not what the code says; `go test ./docs -update` writes it anew", table.name, operations)
+			t.Errorf("the table %s of docs/%s is not what the code says; `go test ./docs -update` writes it anew", table.name, table.page)
 			continue
 		}
-		text = before + begin + "\n" + table.want + "\n" + end + after
-	}
-	if *update {
-		if err := os.WriteFile(operations, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(table.page, []byte(before+begin+"\n"+table.want+"\n"+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

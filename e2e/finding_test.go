@@ -25,7 +25,7 @@ func TestFindingOfThePastCanBeDecided(t *testing.T) {
 	p.waitReady()
 	p.registerFile("OLD", "OLD.csv")
 	request := map[string]any{"workflow": "daily", "exchange": etf.XNYS, "session": session}
-	if done := p.waitRun(p.startRun(request)); done.Counts.Updated != 1 || done.Counts.Forecasts != 1 {
+	if done := p.waitRun(p.startRun(request)); done.Counts.Updated != 1 || done.Counts.Forecasts != len(p.models()) {
 		t.Fatalf("the run ended with %+v", done.Counts)
 	}
 	const quarantined = "SELECT COUNT(*) FROM bars WHERE quarantined = 1"
@@ -57,7 +57,7 @@ func TestFindingOfThePastCanBeDecided(t *testing.T) {
 		t.Errorf("%d rows are quarantined after the decision", n)
 	}
 	request["rerun"] = true
-	if done := p.waitRun(p.startRun(request)); done.Counts.Unchanged != 1 || done.Counts.Forecasts != 1 {
+	if done := p.waitRun(p.startRun(request)); done.Counts.Unchanged != 1 || done.Counts.Forecasts != len(p.models()) {
 		t.Errorf("the run after the decision ended with %+v", done.Counts)
 	}
 	if code := s.start(t, nil, "finding", "accept", strings.Repeat("0", 32), "--by", "kim", "--why", "x").wait(); code != 2 {

@@ -407,18 +407,40 @@ func (s *stack) marketRows(t *testing.T, symbols []etf.Symbol, p *process) []str
 			seen[b.Session] = true
 			rows = append(rows, fmt.Sprint(symbol, " ", b.Session, " ", b.Open, " ", b.High, " ", b.Low, " ", b.Close, " ", b.Volume, " ", b.Basis, " ", b.Source, " ", b.Quarantined, " v", b.DataVersion))
 		}
-		raw, _ = p.must(http.MethodGet, "/v1/etfs/"+string(symbol)+"/forecasts/latest", nil, http.StatusOK)
-		var view struct {
-			Model  string          `json:"model"`
-			Origin etf.Session     `json:"origin"`
-			Points json.RawMessage `json:"points"`
+		for _, model := range p.models() {
+			raw, _ = p.must(http.MethodGet, "/v1/etfs/"+string(symbol)+"/forecasts/latest?model="+model, nil, http.StatusOK)
+			var view struct {
+				Model      string          `json:"model"`
+				Origin     etf.Session     `json:"origin"`
+				Points     json.RawMessage `json:"points"`
+				Components json.RawMessage `json:"components"`
+			}
+			if err := json.Unmarshal(raw, &view); err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, fmt.Sprint(symbol, " ", view.Model, " ", view.Origin, " ", string(view.Points), " ", string(view.Components)))
 		}
-		if err := json.Unmarshal(raw, &view); err != nil {
-			t.Fatal(err)
-		}
-		rows = append(rows, fmt.Sprint(symbol, " ", view.Model, " ", view.Origin, " ", string(view.Points)))
 	}
 	return rows
+}
+
+// models lists the models every ETF is forecast with.
+func (p *process) models() []string {
+	p.t.Helper()
+	raw, _ := p.must(http.MethodGet, "/v1/models", nil, http.StatusOK)
+	var list struct {
+		Items []struct {
+			Name string `json:"name"`
+		} `json:"items"`
+	}
+	if err := json.Unmarshal(raw, &list); err != nil || len(list.Items) < 2 {
+		p.t.Fatalf("/v1/models answered %s: %v", raw, err)
+	}
+	names := make([]string, len(list.Items))
+	for i, m := range list.Items {
+		names[i] = m.Name
+	}
+	return names
 }
 
 // count counts rows of a table in the test's database.

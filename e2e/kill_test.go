@@ -29,15 +29,16 @@ func TestKilledRunEndsLikeAnUndisturbedOne(t *testing.T) {
 	victim := rough.start(t, nil, "up")
 	victim.waitReady()
 	victim.registerSimulated(etf.XNYS, etfs)
+	forecasts := etfs * len(victim.models())
 	location := victim.startRun(request)
 	eventually(t, "the run to be in its middle", func() error {
-		if n := rough.count(t, "SELECT COUNT(*) FROM forecasts"); n < etfs/5 {
+		if n := rough.count(t, "SELECT COUNT(*) FROM forecasts"); n < forecasts/5 {
 			return fmt.Errorf("%d forecasts", n)
 		}
 		return nil
 	})
 	victim.kill()
-	if n := rough.count(t, "SELECT COUNT(*) FROM forecasts"); n >= etfs {
+	if n := rough.count(t, "SELECT COUNT(*) FROM forecasts"); n >= forecasts {
 		t.Fatalf("the run was over (%d forecasts) before the kill: nothing was tested", n)
 	}
 
@@ -54,8 +55,8 @@ func TestKilledRunEndsLikeAnUndisturbedOne(t *testing.T) {
 	for name, query := range map[string]string{
 		"revisions":              "SELECT COUNT(*) FROM bar_revisions",
 		"staged rows left":       "SELECT COUNT(*) FROM staged_bars",
-		"forecasts beyond one":   "SELECT COUNT(*) - 50 FROM forecasts",
-		"forecasts of one twice": "SELECT COUNT(*) FROM (SELECT etf_id FROM forecasts GROUP BY etf_id HAVING COUNT(*) > 1) twice",
+		"forecasts beyond one":   fmt.Sprintf("SELECT COUNT(*) - %d FROM forecasts", forecasts),
+		"forecasts of one twice": "SELECT COUNT(*) FROM (SELECT etf_id FROM forecasts GROUP BY etf_id, model HAVING COUNT(*) > 1) twice",
 	} {
 		if n := rough.count(t, query); n != 0 {
 			t.Errorf("%s: %d", name, n)

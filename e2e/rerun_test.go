@@ -73,7 +73,7 @@ func TestRerunChangesNothingAndRevisionKeepsThePast(t *testing.T) {
 	if got := s.marketRows(t, []etf.Symbol{"AAA"}, p); !slices.Equal(got, rows) {
 		t.Errorf("the re-run changed rows: %s", firstDifference(got, rows))
 	}
-	if n := s.count(t, "SELECT COUNT(*) FROM forecasts"); n != 1 {
+	if n := s.count(t, "SELECT COUNT(*) FROM forecasts"); n != len(p.models()) {
 		t.Errorf("%d forecasts after a re-run", n)
 	}
 
@@ -91,7 +91,7 @@ func TestRerunChangesNothingAndRevisionKeepsThePast(t *testing.T) {
 		lines[len(lines)-5] = strings.Join(row, ",")
 	})
 	done = p.waitRun(p.startRun(request))
-	if c := done.Counts; c.Revised != 1 || c.New != 0 || c.Forecasts != 1 {
+	if c := done.Counts; c.Revised != 1 || c.New != 0 || c.Forecasts != len(p.models()) {
 		t.Errorf("after a correction the run ended with %+v", c)
 	}
 	if n := s.count(t, "SELECT COUNT(*) FROM bars WHERE close = ?", corrected); n < 1 {
@@ -125,7 +125,7 @@ func TestCorruptLineIsNamedAndOthersGoOn(t *testing.T) {
 	for _, e := range done.ETFs.Items {
 		switch e.Symbol {
 		case "GOOD", "BAD":
-			if e.Outcome != etf.OutcomeUpdated || e.Forecasts != 1 {
+			if e.Outcome != etf.OutcomeUpdated || e.Forecasts != len(p.models()) {
 				t.Errorf("%s: %+v", e.Symbol, e)
 			}
 		case "GONE":

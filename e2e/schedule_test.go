@@ -123,7 +123,7 @@ func TestScheduleCatchesUpThreeSessionsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.waitSessions(etf.XNYS, want)
-	if n := s.count(t, "SELECT COUNT(*) FROM forecasts"); n != 2*len(want) {
+	if n := s.count(t, "SELECT COUNT(*) FROM forecasts"); n != 2*len(p.models())*len(want) {
 		t.Errorf("%d forecasts of 2 ETFs and %d sessions", n, len(want))
 	}
 }

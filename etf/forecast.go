@@ -38,4 +38,16 @@ type Forecast struct {
 	PrevHash    string            `json:"prev_hash"`
 	Hash        string            `json:"hash"`
 	Points      []ForecastPoint   `json:"points"`
+
+	// The JSON of a forecast is what its hash covers: fields are only ever added at the end, and left out when empty,
+	// so that the hashes of forecasts issued before stay valid.
+
+	// Components are the parts the model sums or multiplies up to its forecast, by name, each with one value for each
+	// point, in the model's own units (see Params). Empty for a model without parts.
+	Components map[string][]float64 `json:"components,omitempty"`
+	// FitHash is the SHA-256 of the fit in hex; empty when none is stored.
+	FitHash string `json:"fit_hash,omitempty"`
+	// Fit is what the model needs to predict these numbers again (Model.Restore). It is given to be stored and not
+	// read back with the forecast, because it is large.
+	Fit []byte `json:"-"`
 }

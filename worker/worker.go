@@ -20,8 +20,8 @@ import (
 type Deps struct {
 	Store       activities.Store
 	Sources     []activities.Source
-	Models      []activities.Model
-	CodeVersion string // of the running program; part of every forecast's identity
+	Models      []activities.Model // the benchmark first; see activities.Forecasting
+	CodeVersion string             // of the running program; part of every forecast's identity
 	Log         *slog.Logger
 	// Observe is told of every activity that has ended; for metrics. May be nil.
 	Observe func(Activity)

@@ -145,8 +145,9 @@ func (d *daily) takeIn(ctx workflow.Context) error {
 func (d *daily) count(ctx workflow.Context, row etf.RunETF) {
 	d.info.Counts.Add(row)
 	d.recorder.add(row)
-	switch row.Outcome {
-	case etf.OutcomeFailed, etf.OutcomeQuarantined, etf.OutcomeElsewhere:
+	switch {
+	case row.Outcome == etf.OutcomeFailed, row.Outcome == etf.OutcomeQuarantined, row.Outcome == etf.OutcomeElsewhere,
+		row.ErrorType == activities.TypeModelFailed:
 		d.problems = append(d.problems, row)
 		if extra := len(d.problems) - maxProblems; extra > 0 {
 			d.problems = slices.Delete(d.problems, 0, extra)

@@ -338,3 +338,29 @@ func TestDailyCannotRecord(t *testing.T) {
 		t.Errorf("%d of %d recorded, finished %+v", len(m.recorded), len(m.updated), m.finished)
 	}
 }
+
+// An update that lacks a model's forecast counts as what it is, and needs attention.
+func TestDailyShowsFailedModels(t *testing.T) {
+	m, marked := newMarket(3), false
+	env := newEnvWith(t, func(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
+		row, err := m.update(ctx, in)
+		if !marked {
+			marked = true
+			row.ErrorType, row.ErrorMessage = activities.TypeModelFailed, "model second: odd"
+		}
+		return row, err
+	})
+	m.serve(env)
+	env.ExecuteWorkflow(Daily, xnysFriday)
+	if got := result[DailyResult](t, env); got.Counts.Updated != got.Counts.Due || got.Counts.Failed != 0 {
+		t.Fatalf("got %+v", got)
+	}
+	answer, err := env.QueryWorkflow(StatusQuery)
+	var status DailyStatus
+	if err == nil {
+		err = answer.Get(&status)
+	}
+	if err != nil || len(status.Problems) != 1 || status.Problems[0].ErrorType != activities.TypeModelFailed || status.Problems[0].Outcome != etf.OutcomeUpdated {
+		t.Errorf("problems %+v, %v", status.Problems, err)
+	}
+}

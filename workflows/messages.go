@@ -84,7 +84,8 @@ type DailyStatus struct {
 	Active []etf.RunETF `json:"active"`
 	// Recent are the ETFs that have ended and may not be in the table of runs yet, oldest first.
 	Recent []etf.RunETF `json:"recent"`
-	// Problems are the newest ETFs that failed, are quarantined or run elsewhere, oldest first, at most 20.
+	// Problems are the newest ETFs that failed, are quarantined, run elsewhere or lack a model's forecast, oldest first, at
+	// most 20.
 	Problems []etf.RunETF `json:"problems"`
 }
 

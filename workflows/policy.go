@@ -22,6 +22,9 @@ const (
 	// recordBatch is how many ended updates go to the table of runs at once: 50 rows are about 12 KB.
 	recordBatch = 50
 
+	// modelFailures bounds, in bytes, what a row says of models that failed: as much as an activity's error may.
+	modelFailures = 300
+
 	// maxProblems bounds the ETFs shown as needing attention, and the carry-over of continue-as-new with them.
 	maxProblems = 20
 

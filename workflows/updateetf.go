@@ -16,7 +16,8 @@ import (
 // UpdateETF brings one ETF up to one session: fetch, validate, persist, forecast. On the normal path that is four
 // activities and nothing else. It ends
 //
-//   - completed with outcome updated or unchanged;
+//   - completed with outcome updated or unchanged, with the error type ModelFailed if a model other than the benchmark gave
+//     no forecast;
 //   - completed with outcome quarantined when an error-level finding names the new session: a ResolveFinding waits
 //     for a person, this does not;
 //   - failed with an application error whose type says why and whose detail is the etf.RunETF;
@@ -184,6 +185,10 @@ func (u *update) forecast(ctx workflow.Context) error {
 	}).Get(ctx, &result)
 	if err == nil {
 		u.row.Forecasts, u.row.Attempts = result.Appended, int(result.Attempt)
+		if len(result.Failed) > 0 {
+			u.row.ErrorType = activities.TypeModelFailed
+			u.row.ErrorMessage = activities.Clip(strings.Join(result.Failed, "; "), modelFailures)
+		}
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -278,4 +279,27 @@ func TestUpdateETFWithoutSource(t *testing.T) {
 	in.Sources = nil
 	env.ExecuteWorkflow(UpdateETF, in)
 	wantFailed(t, env, activities.TypeInvalid)
+}
+
+// A model without a forecast is told in the row; the outcome is as without it.
+func TestUpdateETFWithoutAModel(t *testing.T) {
+	env := newEnv(t)
+	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
+	expectValidated(env, activities.ValidateResult{Attempt: 1})
+	expectPersisted(env, etf.Persisted{New: 1})
+	env.OnActivity(forecasting.Forecast, mock.Anything, mock.Anything).Return(activities.ForecastResult{
+		Appended: 1, Attempt: 1, Failed: []string{"model a: fitting SPY: odd", "model b: " + strings.Repeat("x", 291)},
+	}, nil).Once()
+	env.OnUpsertTypedSearchAttributes(temporal.NewSearchAttributes(OutcomeAttribute.ValueSet("updated"))).Return(nil).Once()
+	env.ExecuteWorkflow(UpdateETF, spy)
+	row := result[etf.RunETF](t, env)
+	if len(row.ErrorMessage) > 300 || !strings.HasPrefix(row.ErrorMessage, "model a: fitting SPY: odd; model b: xxx") {
+		t.Errorf("the message is %q", row.ErrorMessage)
+	}
+	row.ErrorMessage = ""
+	wantRow(t, row, etf.RunETF{
+		Symbol: "SPY", Session: friday, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "yahoo", New: 1, Forecasts: 1,
+		Attempts: 1, ErrorType: activities.TypeModelFailed,
+	})
+	env.AssertExpectations(t)
 }

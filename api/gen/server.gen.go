@@ -216,8 +216,18 @@ type Forecast struct {
 	Params     json.RawMessage `json:"params"`
 	ParamsHash string          `json:"params_hash"`
 
-	// Diagnostics What the fit says of itself.
+	// Diagnostics What the fit says of itself; `status` is `ok` or what was out of the ordinary.
 	Diagnostics map[string]string `json:"diagnostics"`
+
+	// Components The parts the model puts the forecast together from, such as trend and weekly, in the model's own units. Each has
+	// one number for each of the points, in their order. Empty for a model without parts.
+	//
+	//
+	// Example: {"trend":[6.494,6.4945],"weekly":[0.0003,-0.0001]}
+	Components map[string][]float64 `json:"components"`
+
+	// FitHash SHA-256 of the fit, which `/v1/forecasts/{id}/fit` gives; null where none is stored.
+	FitHash *string `json:"fit_hash"`
 
 	// Chain Place in the hash chain of the ETF and model, by which a later change would show.
 	Chain struct {
@@ -251,6 +261,29 @@ type ForecastPoint struct {
 // Health defines model for Health.
 type Health struct {
 	Status string `json:"status"`
+}
+
+// Model defines model for Model.
+type Model struct {
+	// Name Example: drift
+	Name string `json:"name"`
+
+	// Served Its forecast is given where no model is named.
+	Served bool `json:"served"`
+
+	// MinSessions The fewest stored sessions it forecasts from; a younger ETF has no forecast of it.
+	MinSessions int `json:"min_sessions"`
+
+	// Params The parameters it is run with.
+	Params json.RawMessage `json:"params"`
+}
+
+// ModelList defines model for ModelList.
+type ModelList struct {
+	Items []Model `json:"items"`
+
+	// NextCursor Pass it as `cursor` for the next page; null where the list ends.
+	NextCursor *NextCursor `json:"next_cursor"`
 }
 
 // NewETF defines model for NewETF.
@@ -445,7 +478,9 @@ type RunETF struct {
 	Forecasts int `json:"forecasts"`
 
 	// Attempts Attempts at the stage reached.
-	Attempts     int     `json:"attempts"`
+	Attempts int `json:"attempts"`
+
+	// ErrorType Why it failed. `ModelFailed` with another outcome: all is done but the forecast of a model, which error_message names.
 	ErrorType    *string `json:"error_type"`
 	ErrorMessage *string `json:"error_message"`
 }
@@ -617,7 +652,8 @@ type ListBarsParams struct {
 
 // GetLatestForecastParams defines parameters for GetLatestForecast.
 type GetLatestForecastParams struct {
-	// Model The model's name. Without it, the model that is served.
+	// Model The model's name, one of `/v1/models`. Without it, the model that is served: the benchmark, unless another one's
+	// record beats it.
 	Model *string `form:"model,omitempty" json:"model,omitempty"`
 
 	// IfNoneMatch ETags the client holds; answers 304 when one is current.
@@ -626,6 +662,12 @@ type GetLatestForecastParams struct {
 
 // GetForecastParams defines parameters for GetForecast.
 type GetForecastParams struct {
+	// IfNoneMatch ETags the client holds; answers 304 when one is current.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetForecastFitParams defines parameters for GetForecastFit.
+type GetForecastFitParams struct {
 	// IfNoneMatch ETags the client holds; answers 304 when one is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
@@ -686,6 +728,12 @@ type ServerInterface interface {
 	// GetForecast One forecast. It never changes.
 	// (GET /v1/forecasts/{id})
 	GetForecast(ctx echo.Context, id string, params GetForecastParams) error
+	// GetForecastFit The fitted model behind a forecast, as the model wrote it. It never changes.
+	// (GET /v1/forecasts/{id}/fit)
+	GetForecastFit(ctx echo.Context, id string, params GetForecastFitParams) error
+	// ListModels List the models every ETF is forecast with, the benchmark first. There are few, so the list is never paged.
+	// (GET /v1/models)
+	ListModels(ctx echo.Context) error
 	// ListRuns List runs, the newest first.
 	// (GET /v1/runs)
 	ListRuns(ctx echo.Context, params ListRunsParams) error
@@ -956,6 +1004,51 @@ func (w *ServerInterfaceWrapper) GetForecast(ctx echo.Context) error {
 	return err
 }
 
+// GetForecastFit converts echo context to params.
+func (w *ServerInterfaceWrapper) GetForecastFit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetForecastFitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetForecastFit(ctx, id, params)
+	return err
+}
+
+// ListModels converts echo context to params.
+func (w *ServerInterfaceWrapper) ListModels(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListModels(ctx)
+	return err
+}
+
 // ListRuns converts echo context to params.
 func (w *ServerInterfaceWrapper) ListRuns(ctx echo.Context) error {
 	var err error
@@ -1171,6 +1264,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/bars", wrapper.ListBars, options.OperationMiddlewares["listBars"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/forecasts/latest", wrapper.GetLatestForecast, options.OperationMiddlewares["getLatestForecast"]...)
 	router.GET(options.BaseURL+"/v1/forecasts/:id", wrapper.GetForecast, options.OperationMiddlewares["getForecast"]...)
+	router.GET(options.BaseURL+"/v1/forecasts/:id/fit", wrapper.GetForecastFit, options.OperationMiddlewares["getForecastFit"]...)
+	router.GET(options.BaseURL+"/v1/models", wrapper.ListModels, options.OperationMiddlewares["listModels"]...)
 	router.GET(options.BaseURL+"/v1/runs", wrapper.ListRuns, options.OperationMiddlewares["listRuns"]...)
 	router.POST(options.BaseURL+"/v1/runs", wrapper.CreateRun, options.OperationMiddlewares["createRun"]...)
 	router.GET(options.BaseURL+"/v1/runs/:id", wrapper.GetRun, options.OperationMiddlewares["getRun"]...)
@@ -1961,6 +2056,149 @@ func (response GetForecastdefaultApplicationProblemPlusJSONResponse) VisitGetFor
 	return err
 }
 
+type GetForecastFitRequestObject struct {
+	Id     string `json:"id"`
+	Params GetForecastFitParams
+}
+
+type GetForecastFitResponseObject interface {
+	VisitGetForecastFitResponse(w http.ResponseWriter) error
+}
+
+type GetForecastFit200ResponseHeaders struct {
+	ETag string
+}
+
+type GetForecastFit200JSONResponse struct {
+	Body    json.RawMessage
+	Headers GetForecastFit200ResponseHeaders
+}
+
+func (response GetForecastFit200JSONResponse) VisitGetForecastFitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForecastFit304Response = NotModifiedResponse
+
+func (response GetForecastFit304Response) VisitGetForecastFitResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetForecastFit400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetForecastFit400ApplicationProblemPlusJSONResponse) VisitGetForecastFitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForecastFit404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetForecastFit404ApplicationProblemPlusJSONResponse) VisitGetForecastFitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForecastFit503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetForecastFit503ApplicationProblemPlusJSONResponse) VisitGetForecastFitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForecastFitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetForecastFitdefaultApplicationProblemPlusJSONResponse) VisitGetForecastFitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelsRequestObject struct {
+}
+
+type ListModelsResponseObject interface {
+	VisitListModelsResponse(w http.ResponseWriter) error
+}
+
+type ListModels200JSONResponse ModelList
+
+func (response ListModels200JSONResponse) VisitListModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListModelsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListModelsdefaultApplicationProblemPlusJSONResponse) VisitListModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRunsRequestObject struct {
 	Params ListRunsParams
 }
@@ -2712,6 +2950,12 @@ type StrictServerInterface interface {
 	// GetForecast One forecast. It never changes.
 	// (GET /v1/forecasts/{id})
 	GetForecast(ctx context.Context, request GetForecastRequestObject) (GetForecastResponseObject, error)
+	// GetForecastFit The fitted model behind a forecast, as the model wrote it. It never changes.
+	// (GET /v1/forecasts/{id}/fit)
+	GetForecastFit(ctx context.Context, request GetForecastFitRequestObject) (GetForecastFitResponseObject, error)
+	// ListModels List the models every ETF is forecast with, the benchmark first. There are few, so the list is never paged.
+	// (GET /v1/models)
+	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
 	// ListRuns List runs, the newest first.
 	// (GET /v1/runs)
 	ListRuns(ctx context.Context, request ListRunsRequestObject) (ListRunsResponseObject, error)
@@ -2968,6 +3212,55 @@ func (sh *strictHandler) GetForecast(ctx echo.Context, id string, params GetFore
 		return err
 	} else if validResponse, ok := response.(GetForecastResponseObject); ok {
 		return validResponse.VisitGetForecastResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetForecastFit operation middleware
+func (sh *strictHandler) GetForecastFit(ctx echo.Context, id string, params GetForecastFitParams) error {
+	var request GetForecastFitRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetForecastFit(ctx.Request().Context(), request.(GetForecastFitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetForecastFit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetForecastFitResponseObject); ok {
+		return validResponse.VisitGetForecastFitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListModels operation middleware
+func (sh *strictHandler) ListModels(ctx echo.Context) error {
+	var request ListModelsRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListModels(ctx.Request().Context(), request.(ListModelsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListModels")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListModelsResponseObject); ok {
+		return validResponse.VisitListModelsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -31,7 +32,11 @@ type runView struct {
 
 // exercise registers the listings, runs each group of exchange and session once, and checks what the API then says.
 func exercise(ctx context.Context, s *server, listings []listing) (result, error) {
-	res := result{ETFs: len(listings)}
+	res := result{ETFs: len(listings), Forecasts: map[string]int{}}
+	models, served, err := listModels(ctx, s)
+	if err != nil {
+		return res, err
+	}
 	for _, l := range listings {
 		if err := register(ctx, s, l.etf); err != nil {
 			return res, err
@@ -63,17 +68,50 @@ func exercise(ctx context.Context, s *server, listings []listing) (result, error
 		if n := run.Counts.Updated; n != len(groups[g]) {
 			return res, fmt.Errorf("run %s updated %d of %d ETFs: %+v", run.ID, n, len(groups[g]), run.ETFs.Items)
 		}
+		for _, e := range run.ETFs.Items {
+			if e.ErrorType != "" {
+				return res, fmt.Errorf("run %s, %s: %s: %s", run.ID, e.Symbol, e.ErrorType, e.ErrorMessage)
+			}
+		}
 	}
 	for _, l := range listings {
-		bars, quarantined, err := checkETF(ctx, s, l)
+		stored, err := checkETF(ctx, s, l)
 		if err != nil {
 			return res, fmt.Errorf("%s: %w", l.etf.Symbol, err)
 		}
-		res.Bars += bars
-		res.Quarantined += quarantined
-		res.Forecasts++
+		res.Bars += stored.Bars
+		res.Quarantined += stored.Quarantined
+		for _, model := range models {
+			if err := checkForecast(ctx, s, stored, model, model == served); err != nil {
+				return res, fmt.Errorf("%s by %s: %w", l.etf.Symbol, model, err)
+			}
+			res.Forecasts[model]++
+		}
 	}
 	return res, badInput(ctx, s, listings[0].etf)
+}
+
+// listModels returns the names of the models the server runs, and which of them is served.
+func listModels(ctx context.Context, s *server) (names []string, served string, err error) {
+	var list struct {
+		Items []struct {
+			Name   string `json:"name"`
+			Served bool   `json:"served"`
+		} `json:"items"`
+	}
+	if err := s.get(ctx, "/v1/models", &list); err != nil {
+		return nil, "", err
+	}
+	for _, m := range list.Items {
+		names = append(names, m.Name)
+		if m.Served {
+			served = m.Name
+		}
+	}
+	if served == "" {
+		return nil, "", fmt.Errorf("of the models %v none is served", names)
+	}
+	return names, served, nil
 }
 
 func register(ctx context.Context, s *server, e etf.ETF) error {
@@ -127,39 +165,43 @@ func runDaily(ctx context.Context, s *server, request map[string]any) (runView, 
 	return run, nil
 }
 
-func checkETF(ctx context.Context, s *server, l listing) (bars, quarantined int, err error) {
-	var stored etf.ETF
+func checkETF(ctx context.Context, s *server, l listing) (stored etf.ETF, err error) {
 	path := "/v1/etfs/" + string(l.etf.Symbol)
 	if err := s.get(ctx, path, &stored); err != nil {
-		return 0, 0, err
+		return stored, err
 	}
 	if l.rows > 0 && stored.Bars != l.rows {
-		return 0, 0, fmt.Errorf("%d bars are stored, its file has %d rows", stored.Bars, l.rows)
+		return stored, fmt.Errorf("%d bars are stored, its file has %d rows", stored.Bars, l.rows)
 	}
 	if !l.session.IsZero() && stored.Last != l.session {
-		return 0, 0, fmt.Errorf("the last stored session is %s, not %s", stored.Last, l.session)
+		return stored, fmt.Errorf("the last stored session is %s, not %s", stored.Last, l.session)
 	}
 	code, raw, header := s.do(ctx, http.MethodGet, path+"/bars", nil, "text/csv")
 	if code != http.StatusOK || !strings.HasPrefix(header.Get("Content-Type"), "text/csv") {
-		return 0, 0, fmt.Errorf("bars as CSV answered %d %s", code, header.Get("Content-Type"))
+		return stored, fmt.Errorf("bars as CSV answered %d %s", code, header.Get("Content-Type"))
 	}
 	lines := 0
 	for sc := bufio.NewScanner(bytes.NewReader(raw)); sc.Scan(); {
 		lines++
 	}
 	if lines != stored.Bars+1 {
-		return 0, 0, fmt.Errorf("the CSV has %d lines for %d bars", lines, stored.Bars)
+		return stored, fmt.Errorf("the CSV has %d lines for %d bars", lines, stored.Bars)
 	}
-	return stored.Bars, stored.Quarantined, checkForecast(ctx, s, path, stored)
+	return stored, nil
 }
 
-func checkForecast(ctx context.Context, s *server, path string, stored etf.ETF) error {
+// checkForecast checks the ETF's newest forecast by the model, the fit it was made from, and that the one which is
+// served is given where no model is named.
+func checkForecast(ctx context.Context, s *server, stored etf.ETF, model string, served bool) error {
 	var f struct {
-		ID     string      `json:"id"`
-		Model  string      `json:"model"`
-		Origin etf.Session `json:"origin"`
-		Run    string      `json:"run"`
-		Chain  struct {
+		ID          string               `json:"id"`
+		Model       string               `json:"model"`
+		Origin      etf.Session          `json:"origin"`
+		Run         string               `json:"run"`
+		Diagnostics map[string]string    `json:"diagnostics"`
+		Components  map[string][]float64 `json:"components"`
+		FitHash     string               `json:"fit_hash"`
+		Chain       struct {
 			Hash string `json:"hash"`
 		} `json:"chain"`
 		Points []struct {
@@ -169,8 +211,21 @@ func checkForecast(ctx context.Context, s *server, path string, stored etf.ETF) 
 			Quantiles map[string]float64 `json:"quantiles"`
 		} `json:"points"`
 	}
-	if err := s.get(ctx, path+"/forecasts/latest", &f); err != nil {
+	path := "/v1/etfs/" + string(stored.Symbol) + "/forecasts/latest"
+	if err := s.get(ctx, path+"?model="+model, &f); err != nil {
 		return err
+	}
+	if f.Model != model || f.Diagnostics["status"] == "" {
+		return fmt.Errorf("forecast %s is by model %q with diagnostics %v", f.ID, f.Model, f.Diagnostics)
+	}
+	for name, values := range f.Components {
+		if len(values) != len(f.Points) {
+			return fmt.Errorf("forecast %s: component %s has %d values for %d points", f.ID, name, len(values), len(f.Points))
+		}
+	}
+	code, fit, _ := s.do(ctx, http.MethodGet, "/v1/forecasts/"+f.ID+"/fit", nil, "")
+	if hash := fmt.Sprintf("%x", sha256.Sum256(fit)); code != http.StatusOK || hash != f.FitHash || !json.Valid(fit) {
+		return fmt.Errorf("forecast %s: its fit answered %d with hash %s, not %s: %.200s", f.ID, code, hash, f.FitHash, fit)
 	}
 	if f.Origin != stored.Last || len(f.Points) != etf.MaxHorizon || f.Chain.Hash == "" || f.Run == "" {
 		return fmt.Errorf("forecast %s: origin %s (last bar %s), %d points, hash %q, run %q", f.ID, f.Origin, stored.Last, len(f.Points), f.Chain.Hash, f.Run)
@@ -191,11 +246,17 @@ func checkForecast(ctx context.Context, s *server, path string, stored etf.ETF) 
 			Hash string `json:"hash"`
 		} `json:"chain"`
 	}
-	if err := s.get(ctx, "/v1/forecasts/"+f.ID, &again); err != nil {
-		return err
+	ways := []string{"/v1/forecasts/" + f.ID}
+	if served {
+		ways = append(ways, path)
 	}
-	if again.Chain != f.Chain {
-		return fmt.Errorf("forecast %s is %s by ID and %s as latest", f.ID, again.Chain.Hash, f.Chain.Hash)
+	for _, way := range ways {
+		if err := s.get(ctx, way, &again); err != nil {
+			return err
+		}
+		if again.Chain != f.Chain {
+			return fmt.Errorf("forecast %s is %s by GET %s and %s as latest of its model", f.ID, again.Chain.Hash, way, f.Chain.Hash)
+		}
 	}
 	return nil
 }
@@ -213,6 +274,7 @@ func badInput(ctx context.Context, s *server, e etf.ETF) error {
 		{"not a trading day", http.MethodPost, "/v1/runs", map[string]any{"workflow": "daily", "exchange": e.Exchange, "session": "2025-01-01"}, 0, "session"},
 		{"unknown field", http.MethodPost, "/v1/runs", map[string]any{"workflow": "daily", "exchange": e.Exchange, "sesion": "2025-09-26"}, 0, "sesion"},
 		{"unknown ETF", http.MethodGet, "/v1/etfs/NOSUCHETF", nil, http.StatusNotFound, "symbol"},
+		{"unknown model", http.MethodGet, "/v1/etfs/" + string(e.Symbol) + "/forecasts/latest?model=oracle", nil, http.StatusBadRequest, "model"},
 		{"bad cursor", http.MethodGet, "/v1/etfs?cursor=%21%21", nil, 0, "cursor"},
 		{"wrong method", http.MethodDelete, "/v1/etfs", nil, http.StatusMethodNotAllowed, ""},
 	} {

@@ -14,13 +14,13 @@ import (
 
 // result is the last line.
 type result struct {
-	ETFs           int     `json:"etfs"`
-	Bars           int     `json:"bars"`
-	Quarantined    int     `json:"quarantined"`
-	Forecasts      int     `json:"forecasts"`
-	RunsCompleted  int     `json:"runs_completed"`
-	SecondsToReady float64 `json:"seconds_to_ready"`
-	SecondsTotal   float64 `json:"seconds_total"`
+	ETFs           int            `json:"etfs"`
+	Bars           int            `json:"bars"`
+	Quarantined    int            `json:"quarantined"`
+	Forecasts      map[string]int `json:"forecasts"` // by model
+	RunsCompleted  int            `json:"runs_completed"`
+	SecondsToReady float64        `json:"seconds_to_ready"`
+	SecondsTotal   float64        `json:"seconds_total"`
 }
 
 func main() {

@@ -74,7 +74,7 @@ settings are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* varia
 	root.AddCommand(
 		upCommand(a), workerCommand(a), apiCommand(a), migrateCommand(a), readyCommand(a),
 		etfCommand(a), runCommand(a), scheduleCommand(a), findingCommand(a),
-		calendarCommand(a), pruneCommand(a), doctorCommand(a), versionCommand(a))
+		calendarCommand(a), prophetCommand(a), pruneCommand(a), doctorCommand(a), versionCommand(a))
 	// A group of commands is not a command: without a known word after it, show its help; with an unknown one, fail.
 	groups := append(root.Commands(), root)
 	for _, group := range groups {

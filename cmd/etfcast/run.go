@@ -191,7 +191,7 @@ func printRunETFs(w io.Writer, etfs []etf.RunETF, onlyBad bool) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	header := false
 	for _, e := range etfs {
-		if onlyBad && (e.Outcome == etf.OutcomeUpdated || e.Outcome == etf.OutcomeUnchanged) {
+		if onlyBad && (e.Outcome == etf.OutcomeUpdated || e.Outcome == etf.OutcomeUnchanged) && e.ErrorType == "" {
 			continue
 		}
 		if !header {

@@ -22,6 +22,7 @@ import (
 	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/drift"
+	"github.com/etfcast/etfcast/forecast/prophet"
 	"github.com/etfcast/etfcast/worker"
 )
 
@@ -75,7 +76,7 @@ type process struct {
 	temporal client.Client // lazy: connects when first used
 	metrics  *prometheus.Registry
 	observe  func(worker.Activity)
-	model    activities.Model
+	models   []activities.Model // the benchmark first
 	ready    *readiness
 }
 
@@ -122,7 +123,7 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 		p.close()
 		return nil, usageError{errors.Join(problems...)}
 	}
-	if p.model, err = drift.New(drift.Settings{}); err != nil {
+	if p.models, err = models(); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -131,6 +132,20 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	p.metrics.MustRegister(storeMetrics{p.store})
 	p.observe = activityMetrics(p.metrics)
 	return p, nil
+}
+
+// models are those every ETF is forecast with, the benchmark first: it is the one that is served, and the one whose
+// failure fails an update. The API and the smoke test follow this list.
+func models() ([]activities.Model, error) {
+	benchmark, err := drift.New(drift.Settings{})
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := prophet.NewPipeline(prophet.PipelineSettings{})
+	if err != nil {
+		return nil, err
+	}
+	return []activities.Model{benchmark, sessions}, nil
 }
 
 func (p *process) close() {
@@ -163,7 +178,7 @@ func (p *process) work(ctx context.Context) error {
 		return err
 	}
 	return worker.Run(ctx, c, worker.Deps{
-		Store: p.store, Sources: p.sources, Models: []activities.Model{p.model},
+		Store: p.store, Sources: p.sources, Models: p.models,
 		CodeVersion: version, Log: p.log, Observe: p.observe,
 		Started: func() { p.ready.set("workers", nil) },
 	}, p.settings.worker)
@@ -187,8 +202,13 @@ func queues() []string { return worker.Queues(sourceNames()) }
 
 // service is the logic behind the API, in this process.
 func (p *process) service() *api.Service {
+	infos := make([]api.Model, len(p.models))
+	for i, m := range p.models {
+		infos[i] = api.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
+	}
 	return api.NewService(api.ServiceDeps{
-		Store: p.store, Temporal: api.NewTemporal(p.temporal), Sources: sourceNames(), UI: p.settings.ui, Namespace: p.options.Namespace,
+		Store: p.store, Temporal: api.NewTemporal(p.temporal), Sources: sourceNames(), Models: infos,
+		UI: p.settings.ui, Namespace: p.options.Namespace,
 	})
 }
 

@@ -4,6 +4,18 @@ SELECT sqlc.embed(f), e.symbol FROM forecasts f JOIN etfs e ON e.id = f.etf_id W
 -- name: ListForecastPoints :many
 SELECT * FROM forecast_points WHERE forecast_id IN (sqlc.slice('forecasts')) ORDER BY forecast_id, horizon;
 
+-- name: ListForecastComponents :many
+SELECT * FROM forecast_components WHERE forecast_id IN (sqlc.slice('forecasts')) ORDER BY forecast_id, component;
+
+-- name: ListForecastFitHashes :many
+SELECT forecast_id, hash FROM forecast_fits WHERE forecast_id IN (sqlc.slice('forecasts'));
+
+-- name: GetForecastFit :one
+SELECT hash, encoding, size, fit FROM forecast_fits WHERE forecast_id = ?;
+
+-- name: InsertForecastFit :exec
+INSERT INTO forecast_fits (forecast_id, hash, encoding, size, fit) VALUES (?, ?, ?, ?, ?);
+
 -- Dolt walks an index backwards only when ORDER BY names all of its columns, the ones that are fixed by WHERE included.
 
 -- name: GetChainHead :one

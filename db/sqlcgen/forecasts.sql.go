@@ -100,6 +100,29 @@ func (q *Queries) GetForecast(ctx context.Context, id string) (GetForecastRow, e
 	return i, err
 }
 
+const getForecastFit = `-- name: GetForecastFit :one
+SELECT hash, encoding, size, fit FROM forecast_fits WHERE forecast_id = ?
+`
+
+type GetForecastFitRow struct {
+	Hash     string
+	Encoding string
+	Size     int32
+	Fit      []byte
+}
+
+func (q *Queries) GetForecastFit(ctx context.Context, forecastID string) (GetForecastFitRow, error) {
+	row := q.db.QueryRowContext(ctx, getForecastFit, forecastID)
+	var i GetForecastFitRow
+	err := row.Scan(
+		&i.Hash,
+		&i.Encoding,
+		&i.Size,
+		&i.Fit,
+	)
+	return i, err
+}
+
 const getLastModelBefore = `-- name: GetLastModelBefore :one
 SELECT model FROM forecasts WHERE etf_id = ? AND model < ?
 ORDER BY etf_id DESC, model DESC, chain DESC LIMIT 1
@@ -219,6 +242,108 @@ func (q *Queries) InsertForecast(ctx context.Context, arg InsertForecastParams) 
 		arg.Hash,
 	)
 	return err
+}
+
+const insertForecastFit = `-- name: InsertForecastFit :exec
+INSERT INTO forecast_fits (forecast_id, hash, encoding, size, fit) VALUES (?, ?, ?, ?, ?)
+`
+
+type InsertForecastFitParams struct {
+	ForecastID string
+	Hash       string
+	Encoding   string
+	Size       int32
+	Fit        []byte
+}
+
+func (q *Queries) InsertForecastFit(ctx context.Context, arg InsertForecastFitParams) error {
+	_, err := q.db.ExecContext(ctx, insertForecastFit,
+		arg.ForecastID,
+		arg.Hash,
+		arg.Encoding,
+		arg.Size,
+		arg.Fit,
+	)
+	return err
+}
+
+const listForecastComponents = `-- name: ListForecastComponents :many
+SELECT forecast_id, component, by_horizon FROM forecast_components WHERE forecast_id IN (/*SLICE:forecasts*/?) ORDER BY forecast_id, component
+`
+
+func (q *Queries) ListForecastComponents(ctx context.Context, forecasts []string) ([]ForecastComponent, error) {
+	query := listForecastComponents
+	var queryParams []interface{}
+	if len(forecasts) > 0 {
+		for _, v := range forecasts {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:forecasts*/?", strings.Repeat(",?", len(forecasts))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:forecasts*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ForecastComponent{}
+	for rows.Next() {
+		var i ForecastComponent
+		if err := rows.Scan(&i.ForecastID, &i.Component, &i.ByHorizon); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listForecastFitHashes = `-- name: ListForecastFitHashes :many
+SELECT forecast_id, hash FROM forecast_fits WHERE forecast_id IN (/*SLICE:forecasts*/?)
+`
+
+type ListForecastFitHashesRow struct {
+	ForecastID string
+	Hash       string
+}
+
+func (q *Queries) ListForecastFitHashes(ctx context.Context, forecasts []string) ([]ListForecastFitHashesRow, error) {
+	query := listForecastFitHashes
+	var queryParams []interface{}
+	if len(forecasts) > 0 {
+		for _, v := range forecasts {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:forecasts*/?", strings.Repeat(",?", len(forecasts))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:forecasts*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListForecastFitHashesRow{}
+	for rows.Next() {
+		var i ListForecastFitHashesRow
+		if err := rows.Scan(&i.ForecastID, &i.Hash); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listForecastPoints = `-- name: ListForecastPoints :many

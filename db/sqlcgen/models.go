@@ -185,6 +185,20 @@ type Forecast struct {
 	Hash              string
 }
 
+type ForecastComponent struct {
+	ForecastID string
+	Component  string
+	ByHorizon  string
+}
+
+type ForecastFit struct {
+	ForecastID string
+	Hash       string
+	Encoding   string
+	Size       int32
+	Fit        []byte
+}
+
 type ForecastPoint struct {
 	ForecastID string
 	Horizon    uint16

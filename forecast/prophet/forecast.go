@@ -50,11 +50,12 @@ func (fc *Forecast) columns() []namedColumn {
 	for _, c := range fc.Components {
 		all = append(all, namedColumn{c.Name, c.Value}, namedColumn{c.Name + "_lower", c.Lower}, namedColumn{c.Name + "_upper", c.Upper})
 	}
-	all = append(all, namedColumn{"yhat", fc.Yhat})
+	all = append(all, namedColumn{"yhat", fc.Yhat}, namedColumn{"mean", fc.Mean})
 	return slices.DeleteFunc(all, func(c namedColumn) bool { return c.value == nil })
 }
 
-// ColumnNames returns the names of the columns that are there, "ds" first, in the original's order.
+// ColumnNames returns the names of the columns that are there, "ds" first, in the original's order;
+// "mean", which it does not have, last.
 func (fc *Forecast) ColumnNames() []string {
 	out := []string{"ds"}
 	for _, c := range fc.columns() {

@@ -27,6 +27,8 @@ const (
 	unitWeek
 	unitMonthStart
 	unitMonthEnd
+	unitBusinessMonthStart
+	unitBusinessMonthEnd
 	unitQuarterStart
 	unitQuarterEnd
 	unitYearStart
@@ -44,13 +46,15 @@ const maxPeriods = 100_000
 var (
 	fixedUnits    = map[string]Stamp{"D": Day, "h": Hour, "H": Hour, "min": Minute, "T": Minute, "s": Second, "S": Second}
 	calendarUnits = map[string]unit{"B": unitBusinessDay, "MS": unitMonthStart, "ME": unitMonthEnd, "M": unitMonthEnd,
+		"BMS": unitBusinessMonthStart, "BME": unitBusinessMonthEnd, "BM": unitBusinessMonthEnd,
 		"QS": unitQuarterStart, "QE": unitQuarterEnd, "Q": unitQuarterEnd, "YS": unitYearStart, "YE": unitYearEnd, "Y": unitYearEnd}
 	weekdays = map[string]time.Weekday{"SUN": time.Sunday, "MON": time.Monday, "TUE": time.Tuesday, "WED": time.Wednesday,
 		"THU": time.Thursday, "FRI": time.Friday, "SAT": time.Saturday}
 )
 
 // ParseFreq reads a frequency by pandas' name, with a multiple before it if wanted: D (calendar days), B (Monday to
-// Friday), W or W-SUN to W-SAT, MS, ME, QS, QE, YS, YE (starts and ends of months, quarters, years), h, min, s; or
+// Friday), W or W-SUN to W-SAT, MS, ME, QS, QE, YS, YE (starts and ends of months, quarters, years), BMS and BME (of a
+// month's business days), h, min, s; or
 // session:XNYS and session:XKRX, the trading sessions of an exchange. Empty means inferred from the history.
 // Errors are of KindInvalid.
 func ParseFreq(text string) (Freq, error) {
@@ -58,7 +62,7 @@ func ParseFreq(text string) (Freq, error) {
 		return Freq{}, nil
 	}
 	bad := func() (Freq, error) {
-		return Freq{}, etf.Invalid("freq", fmt.Sprintf("%q is not a frequency", text), "use D, B, W, MS, ME, QS, QE, YS, YE, h, min, s, with a multiple if wanted, or session:XNYS")
+		return Freq{}, etf.Invalid("freq", fmt.Sprintf("%q is not a frequency", text), "use D, B, W, MS, ME, BMS, BME, QS, QE, YS, YE, h, min, s, with a multiple if wanted, or session:XNYS")
 	}
 	if exchange, ok := strings.CutPrefix(text, sessionPrefix); ok {
 		if _, err := tradingCalendar(exchange); err != nil {
@@ -99,19 +103,25 @@ func (q Freq) first(s Stamp) Stamp {
 	return date + clock
 }
 
+func businessDay(t time.Time) bool { return t.Weekday() != time.Saturday && t.Weekday() != time.Sunday }
+
 // on says whether a date is one of the frequency's, multiples aside.
 func (q Freq) on(date Stamp) bool {
 	t := date.Time()
 	next := (date + Day).Time()
 	switch q.unit {
 	case unitBusinessDay:
-		return t.Weekday() != time.Saturday && t.Weekday() != time.Sunday
+		return businessDay(t)
 	case unitWeek:
 		return t.Weekday() == q.weekday
 	case unitMonthStart:
 		return t.Day() == 1
 	case unitMonthEnd:
 		return next.Day() == 1
+	case unitBusinessMonthStart:
+		return businessDay(t) && (t.Day() == 1 || t.Day() <= 3 && t.Weekday() == time.Monday)
+	case unitBusinessMonthEnd:
+		return businessDay(t) && (next.Day() == 1 || t.Weekday() == time.Friday && (date+3*Day).Time().Day() <= 3)
 	case unitQuarterStart:
 		return t.Day() == 1 && t.Month()%3 == 1
 	case unitQuarterEnd:
@@ -170,8 +180,8 @@ func (q Freq) after(last Stamp, n int) ([]Stamp, error) {
 	return out, nil
 }
 
-// infer finds the frequency of the last five stamps of a history, as the original does: a constant distance, Monday to
-// Friday, or starts or ends of months, quarters or years.
+// infer finds the frequency of the last five stamps of a history, as the original does: starts or ends of years,
+// quarters or months, else a constant distance, else Monday to Friday.
 func infer(dates []Stamp) (Freq, error) {
 	tail := dates[max(0, len(dates)-5):]
 	refuse := func() (Freq, error) {
@@ -180,26 +190,34 @@ func infer(dates []Stamp) (Freq, error) {
 	if len(tail) < 3 {
 		return refuse()
 	}
-	gap := tail[1] - tail[0]
-	constant := true
+	follows := func(u unit) bool {
+		q := Freq{unit: u, n: 1}
+		if !q.on(tail[0].Date()) {
+			return false
+		}
+		for i := 1; i < len(tail); i++ {
+			if q.first(tail[i-1]+Day) != tail[i] {
+				return false
+			}
+		}
+		return true
+	}
+	for _, u := range []unit{unitYearStart, unitYearEnd, unitQuarterStart, unitQuarterEnd, unitMonthStart, unitMonthEnd, unitBusinessMonthStart, unitBusinessMonthEnd} {
+		if follows(u) {
+			return Freq{unit: u, n: 1}, nil
+		}
+	}
+	gap, constant := tail[1]-tail[0], true
 	for i := 2; i < len(tail); i++ {
 		constant = constant && tail[i]-tail[i-1] == gap
 	}
-	if constant {
-		if gap == 7*Day {
-			return Freq{unit: unitWeek, n: 1, weekday: tail[0].Weekday()}, nil
-		}
+	switch {
+	case constant && gap == 7*Day:
+		return Freq{unit: unitWeek, n: 1, weekday: tail[0].Weekday()}, nil
+	case constant:
 		return Freq{unit: unitTime, n: int(gap)}, nil
-	}
-	for _, u := range []unit{unitYearStart, unitYearEnd, unitQuarterStart, unitQuarterEnd, unitMonthStart, unitMonthEnd, unitBusinessDay} {
-		q := Freq{unit: u, n: 1}
-		fits := q.on(tail[0].Date())
-		for i := 1; i < len(tail) && fits; i++ {
-			fits = q.first(tail[i-1]+Day) == tail[i]
-		}
-		if fits {
-			return q, nil
-		}
+	case follows(unitBusinessDay):
+		return Freq{unit: unitBusinessDay, n: 1}, nil
 	}
 	return refuse()
 }

@@ -17,6 +17,8 @@ import (
 type PredictOptions struct {
 	// NoIntervals leaves the intervals out, as UncertaintySamples 0 does.
 	NoIntervals bool
+	// NoTrendIntervals leaves only trend_lower and trend_upper out, whose quantiles cost as much as yhat's.
+	NoTrendIntervals bool
 	// Levels are probabilities in (0,1), ascending, whose quantiles of y are wanted in Forecast.Quantiles.
 	Levels []float64
 	// Samples is the number of simulated paths; 0 = Options.UncertaintySamples.
@@ -87,6 +89,9 @@ func (f *Fitted) Predict(ctx context.Context, frame *Frame, po PredictOptions) (
 		if err := f.addIntervals(ctx, fc, r, x, po, samples); err != nil {
 			return nil, err
 		}
+	}
+	if po.NoTrendIntervals {
+		fc.TrendLower, fc.TrendUpper = nil, nil
 	}
 	f.backTransform(fc)
 	return fc, fc.finite()
@@ -312,7 +317,9 @@ func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]
 			fc.Mean[i] = sum / float64(len(yhat))
 		}
 		quantiles(yhat, levels, y)
-		quantiles(trend, ends, t[:])
+		if !po.NoTrendIntervals {
+			quantiles(trend, ends, t[:])
+		}
 		put(i, y, t[0], t[1])
 	})
 }

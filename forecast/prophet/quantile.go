@@ -35,49 +35,69 @@ func quantiles(x, levels, out []float64) {
 		}
 		next := math.Inf(1)
 		for _, v := range x[i+1:] {
-			next = min(next, v)
+			if v < next {
+				next = v
+			}
 		}
 		out[k] = interpolate(x[i], next, at-float64(i))
 	}
 }
 
 // selectNth reorders x so that x[k] is what it would be if x were sorted, with nothing above it before it and nothing
-// below it after it: Hoare's selection with the median of three.
+// below it after it: Hoare's selection. Values are moved whatever the comparison says, because a branch that can't be
+// foreseen costs several times what the move does.
 func selectNth(x []float64, k int) {
-	lo, hi := 0, len(x)-1
-	for hi > lo {
-		mid := lo + (hi-lo)/2
-		if x[mid] < x[lo] {
-			x[mid], x[lo] = x[lo], x[mid]
+	lo, hi := 0, len(x)
+	for hi-lo > 1 {
+		pivot := x[lo+(hi-lo)/2]
+		if hi-lo > 64 {
+			pivot = nearRank(x[lo:hi], k-lo)
 		}
-		if x[hi] < x[lo] {
-			x[hi], x[lo] = x[lo], x[hi]
+		below := lo
+		for i := lo; i < hi; i++ {
+			v := x[i]
+			x[i] = x[below]
+			x[below] = v
+			below += truth(v < pivot)
 		}
-		if x[hi] < x[mid] {
-			x[hi], x[mid] = x[mid], x[hi]
+		if k < below {
+			hi = below
+			continue
 		}
-		pivot := x[mid]
-		i, j := lo, hi
-		for i <= j {
-			for x[i] < pivot {
-				i++
-			}
-			for pivot < x[j] {
-				j--
-			}
-			if i <= j {
-				x[i], x[j] = x[j], x[i]
-				i++
-				j--
-			}
+		same := below
+		for i := below; i < hi; i++ {
+			v := x[i]
+			x[i] = x[same]
+			x[same] = v
+			same += truth(v <= pivot)
 		}
-		switch {
-		case k <= j:
-			hi = j
-		case k >= i:
-			lo = i
-		default:
+		if k < same || same == lo { // the latter where the pivot is NaN
 			return
 		}
+		lo = same
 	}
+}
+
+func truth(b bool) int {
+	var n int
+	if b {
+		n = 1
+	}
+	return n
+}
+
+// nearRank returns a value of x whose rank is probably near k: the one of that rank in a sample of 15.
+func nearRank(x []float64, k int) float64 {
+	var s [15]float64
+	step := len(x) / len(s)
+	for i := range s {
+		v := x[i*step]
+		j := i
+		for j > 0 && s[j-1] > v {
+			s[j] = s[j-1]
+			j--
+		}
+		s[j] = v
+	}
+	return s[min(k*len(s)/len(x), len(s)-1)]
 }

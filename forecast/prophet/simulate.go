@@ -25,7 +25,10 @@ type simulation struct {
 	first int     // first row with t > 1
 	step  float64 // d: mean distance of the future rows
 	prob  float64 // of a rate change at a row
-	lap   []float64
+	wait  int     // cells until the next change
+	// halved are the paths that changed at the row before, by prev: half of it is still to come.
+	halved []int
+	lap    []float64
 	// The trend of each draw: rates and offsets of its segments.
 	rate, offset [][]float64
 	at           segments
@@ -59,6 +62,7 @@ func (f *Fitted) newSimulation(r *rows, x [][]float64, perDraw int, seed uint64,
 	}
 	c := f.s.ChangepointsT
 	s.prob = float64(len(c)) * s.step
+	s.wait = s.untilChange()
 	s.at = segments{c: c, prev: math.Inf(-1)}
 	for d := range s.draws {
 		var abs float64
@@ -217,25 +221,49 @@ func (s *simulation) trendAt(i int, trend []float64) {
 	}
 }
 
-// shift draws whether the rate changes at this row, and by how much; a change is spread over this row and the next.
+// shift, for logistic growth, draws whether the rate changes at this row, and by how much; a change is spread over this row and the next.
 func (s *simulation) shift(p int, b float64) float64 {
 	var cell float64
-	if s.future.Float64() < s.prob {
+	if s.wait--; s.wait < 0 {
 		cell = laplace(s.future, b)
+		s.wait = s.untilChange()
 	}
 	smooth := (cell + s.prev[p]) / 2
 	s.prev[p] = cell
 	return smooth
 }
 
+// untilChange draws how many cells pass before the next one with a change: geometric, the whole part of an
+// exponential wait.
+func (s *simulation) untilChange() int {
+	if s.prob >= 1 {
+		return 0
+	}
+	return int(min(s.future.ExpFloat64()/-math.Log1p(-s.prob), math.MaxInt32))
+}
+
+// linearAt adds to each path's rate what changes, half at its row and half at the next, and to its trend the rate.
+// Changes are rare, so they are gone to from one to the next instead of asked for in every path.
 func (s *simulation) linearAt(i, seg int, trend []float64) {
+	for _, p := range s.halved {
+		s.sum[p] += s.prev[p] / 2
+	}
+	s.halved = s.halved[:0]
+	for ; s.wait < s.paths; s.wait += 1 + s.untilChange() {
+		p := s.wait
+		s.prev[p] = laplace(s.future, s.lap[p/s.perDraw])
+		s.sum[p] += s.prev[p] / 2
+		s.halved = append(s.halved, p)
+	}
+	s.wait -= s.paths
 	t, scale, floor := s.r.t[i], s.f.s.YScale, s.r.floor[i]
 	for d := range s.draws {
 		v := s.rate[d][seg]*t + s.offset[d][seg]
-		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
-			s.sum[p] += s.shift(p, s.lap[d])
-			s.total[p] += s.sum[p]
-			trend[p] = (v+s.total[p]*s.step)*scale + floor
+		lo, hi := d*s.perDraw, (d+1)*s.perDraw
+		sum, total, out := s.sum[lo:hi], s.total[lo:hi], trend[lo:hi]
+		for p, rate := range sum {
+			total[p] += rate
+			out[p] = (v+total[p]*s.step)*scale + floor
 		}
 	}
 }

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// standardStream is how a flag names standard input or output.
+const standardStream = "-"
+
+// inOut are the files of one command. Outputs are checked when they are named, before any work is done, and appear all
+// together at the end: a command that fails or is interrupted leaves what was there before.
+type inOut struct {
+	stdin   io.Reader
+	stdout  io.Writer
+	inputs  []input
+	outputs []*output
+}
+
+type input struct {
+	flag string
+	info os.FileInfo // nil: standard input
+}
+
+// output is a file to be written.
+type output struct {
+	flag    string
+	path    string // where it goes, links followed; "" = standard output
+	stream  bool   // not a regular file: can't be replaced, is written to
+	content func(io.Writer) error
+	temp    string
+}
+
+func (a *app) inOut(cmd *cobra.Command) *inOut {
+	return &inOut{stdin: cmd.InOrStdin(), stdout: a.stdout}
+}
+
+// displayName is how messages name a file.
+func displayName(path string) string {
+	if path == standardStream {
+		return "standard input"
+	}
+	return path
+}
+
+// scan opens an input and hands it to read, whose errors get the file's name.
+func (f *inOut) scan(flag, path string, read func(io.Reader) error) error {
+	if path == "" {
+		return usageError{etf.Invalid(flag, "no file is named", fmt.Sprintf("give --%s FILE, or - for standard input", flag))}
+	}
+	if path == standardStream {
+		for _, i := range f.inputs {
+			if i.info == nil {
+				return usageError{etf.Invalid(flag, fmt.Sprintf("--%s reads standard input already", i.flag), "name a file for one of them")}
+			}
+		}
+		f.inputs = append(f.inputs, input{flag: flag})
+		if err := read(f.stdin); err != nil {
+			return inFile(path, err)
+		}
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return usageError{openError(flag, path, err)}
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return usageError{openError(flag, path, err)}
+	}
+	if info.IsDir() {
+		return usageError{etf.Invalid(flag, path+" is a folder", "name a file")}
+	}
+	f.inputs = append(f.inputs, input{flag, info})
+	if err := read(file); err != nil {
+		return inFile(path, err)
+	}
+	return nil
+}
+
+func openError(flag, path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return etf.Invalid(flag, path+" does not exist", "name an existing file, or - for standard input")
+	case errors.Is(err, fs.ErrPermission):
+		return etf.Invalid(flag, path+" can't be read: permission denied", "allow reading it, or name another file")
+	}
+	return &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " can't be opened", Remedy: "name another file", Err: err}
+}
+
+// read returns what is in an input.
+func (f *inOut) read(flag, path string) (raw []byte, err error) {
+	err = f.scan(flag, path, func(r io.Reader) error {
+		raw, err = io.ReadAll(r)
+		return err
+	})
+	return raw, err
+}
+
+// write names an output and what will be written to it; see commit. It checks all that can be checked before: that
+// its folder is there and can be written to, and that it is neither a folder nor another file of this command.
+func (f *inOut) write(flag, path string, content func(io.Writer) error) error {
+	if path == "" {
+		return usageError{etf.Invalid(flag, "no file is named", fmt.Sprintf("give --%s FILE, or - for standard output", flag))}
+	}
+	out := &output{flag: flag, content: content, stream: path == standardStream}
+	var info os.FileInfo
+	if !out.stream {
+		out.path = path
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			out.path = real
+		}
+		var err error
+		info, err = os.Stat(out.path)
+		switch {
+		case err == nil && info.IsDir():
+			return usageError{etf.Invalid(flag, path+" is a folder", "name a file")}
+		case err == nil:
+			out.stream = !info.Mode().IsRegular()
+		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission):
+		default:
+			return usageError{&etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " can't be written", Remedy: "name another file", Err: err}}
+		}
+		if !out.stream {
+			if err := probe(flag, path, filepath.Dir(out.path)); err != nil {
+				return usageError{err}
+			}
+		}
+	}
+	for _, o := range f.outputs {
+		if o.path == out.path {
+			return usageError{etf.Invalid(flag, fmt.Sprintf("--%s goes to %s too", o.flag, path), "name another file for one of them")}
+		}
+	}
+	for _, i := range f.inputs {
+		if info != nil && !out.stream && i.info != nil && os.SameFile(i.info, info) {
+			return usageError{etf.Invalid(flag, fmt.Sprintf("%s is the file that --%s reads", path, i.flag), "name another file")}
+		}
+	}
+	f.outputs = append(f.outputs, out)
+	return nil
+}
+
+// probe checks that a file can be made in a folder.
+func probe(flag, path, folder string) error {
+	temp, err := createTemp(folder)
+	if err == nil {
+		name := temp.Name()
+		return errors.Join(temp.Close(), os.Remove(name))
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return etf.Invalid(flag, fmt.Sprintf("the folder of %s does not exist", path), "create it, or name another file")
+	case errors.Is(err, fs.ErrPermission):
+		return etf.Invalid(flag, fmt.Sprintf("the folder of %s can't be written to: permission denied", path), "name another file")
+	}
+	return &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " can't be written", Remedy: "name another file", Err: err}
+}
+
+// createTemp creates a file with the permissions of any new file, which os.CreateTemp's are not.
+func createTemp(folder string) (*os.File, error) {
+	for n := 0; ; n++ {
+		file, err := os.OpenFile(filepath.Join(folder, fmt.Sprintf(".etfcast-%d-%d.tmp", os.Getpid(), n)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) || n == 1000 {
+			return file, err
+		}
+	}
+}
+
+// commit writes all outputs: each whole to a file beside its place, then, unless ctx is done, all of them to their
+// places, and last to the streams.
+func (f *inOut) commit(ctx context.Context) error {
+	defer func() {
+		for _, o := range f.outputs {
+			if o.temp != "" {
+				_ = os.Remove(o.temp)
+			}
+		}
+	}()
+	streams := make([]bytes.Buffer, len(f.outputs))
+	for i, o := range f.outputs {
+		if o.stream {
+			if err := o.content(&streams[i]); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := o.stage(); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, o := range f.outputs {
+		if o.temp == "" {
+			continue
+		}
+		if err := os.Rename(o.temp, o.path); err != nil {
+			return fmt.Errorf("writing --%s: %w", o.flag, err)
+		}
+		o.temp = ""
+	}
+	for i, o := range f.outputs {
+		if o.stream {
+			if err := o.writeThrough(f.stdout, streams[i].Bytes()); err != nil {
+				return fmt.Errorf("writing --%s: %w", o.flag, err)
+			}
+		}
+	}
+	return nil
+}
+
+// stage writes the content to a file beside its place.
+func (o *output) stage() (err error) {
+	file, err := createTemp(filepath.Dir(o.path))
+	if err != nil {
+		return fmt.Errorf("writing --%s: %w", o.flag, err)
+	}
+	o.temp = file.Name()
+	defer func() {
+		if e := file.Close(); err == nil && e != nil {
+			err = fmt.Errorf("writing --%s: %w", o.flag, e)
+		}
+	}()
+	if err := o.content(file); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return fmt.Errorf("writing --%s: %w", o.flag, err)
+	}
+	return nil
+}
+
+// writeThrough writes to standard output, a device or a pipe.
+func (o *output) writeThrough(stdout io.Writer, content []byte) error {
+	if o.path == "" {
+		_, err := stdout.Write(content)
+		return err
+	}
+	file, err := os.OpenFile(o.path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	return errors.Join(err, file.Close())
+}
+
+// bytesOf is the content of an output that is there already.
+func bytesOf(raw []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(raw)
+		return err
+	}
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/chart"
+	"github.com/etfcast/etfcast/forecast/prophet/diagnostics"
+)
+
+func prophetPlotCommand(a *app) *cobra.Command {
+	var rows futureRows
+	var model, out, format, cv, metric string
+	var window float64
+	cmd := &cobra.Command{
+		Use:   "plot --model MODEL --out FOLDER",
+		Short: "Draw the forecast, its components and changepoints, and the errors of a cross-validation",
+		Long: `Draw figures into a folder, which is created if it is not there: forecast (the history,
+the forecast and its interval), changepoints (the same with the trend and where it changes),
+components, and with --cv a metric of a cross-validation over the horizon (cv_mape).`,
+		Example: `  etfcast prophet plot --model model.json --out figures
+  etfcast prophet plot --model model.json --periods 365 --format png --cv cv.csv --metric rmse --out figures`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			given := func(flag string) bool { return cmd.Flags().Changed(flag) }
+			formats, err := parseFormats(format)
+			if err != nil {
+				return usageError{err}
+			}
+			if given("in") && (given("periods") || given("freq")) {
+				return usageError{etf.Invalid("periods", "the rows to come are those of --in", "leave --periods and --freq out, or --in")}
+			}
+			for _, flag := range []string{"metric", "rolling-window"} {
+				if !given("cv") && given(flag) {
+					return usageError{etf.Invalid(flag, "there is no cross-validation to draw", "give --cv FILE, what `etfcast prophet cv --out` wrote")}
+				}
+			}
+			if given("cv") {
+				if err := checkMetrics([]string{metric}); err != nil {
+					return usageError{renamed(err, "metric")}
+				}
+			}
+			files := a.inOut(cmd)
+			fitted, err := files.model("model", model)
+			if err != nil {
+				return err
+			}
+			frame, err := rows.toDraw(files, fitted, given)
+			if err != nil {
+				return err
+			}
+			var table *diagnostics.Table
+			if given("cv") {
+				err := files.scan("cv", cv, func(r io.Reader) (err error) {
+					table, err = diagnostics.ReadCSV(r)
+					return err
+				})
+				if err != nil {
+					return err
+				}
+			}
+			removeFolder, err := makeFolder(out)
+			if err != nil {
+				return err
+			}
+			if err := a.drawAll(cmd.Context(), files, drawing{fitted, frame, table, metric, window, formats, out}); err != nil {
+				removeFolder()
+				return err
+			}
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&model, "model", "", "model file, of `etfcast prophet fit` or of the original's model_to_json")
+	rows.addFlags(cmd, 30, "rows to forecast after the last of the history, at the history's own distance unless --freq is given;\n0 draws the history alone, as is done without --in where the model needs more columns than ds")
+	flags.StringVar(&out, "out", "", "folder the figures are written to")
+	flags.StringVar(&format, "format", "svg", "svg, png or both")
+	flags.StringVar(&cv, "cv", "", "CSV of `etfcast prophet cv --out`, or of the original's cross_validation")
+	flags.StringVar(&metric, "metric", "mape", "metric to draw of it")
+	flags.Float64Var(&window, "rolling-window", 0.1, "part of the forecasts the metric's line is the mean of")
+	return cmd
+}
+
+func parseFormats(name string) ([]chart.Format, error) {
+	if name == "both" {
+		return []chart.Format{chart.SVG, chart.PNG}, nil
+	}
+	f, err := chart.ParseFormat(name)
+	if err != nil {
+		return nil, etf.Invalid("format", fmt.Sprintf("%q is not a format", name), "use svg, png or both")
+	}
+	return []chart.Format{f}, nil
+}
+
+// toDraw returns the rows of the history and those to come.
+func (r *futureRows) toDraw(files *inOut, f *prophet.Fitted, given func(string) bool) (*prophet.Frame, error) {
+	if given("in") {
+		ahead, err := files.frame("in", r.in, columns(f))
+		if err != nil || ahead.Len() == 0 {
+			return ahead, err
+		}
+		return joined(f.HistoryFrame(), ahead), nil
+	}
+	if !given("periods") && len(columns(f).Needed) > 0 {
+		return nil, nil // the history
+	}
+	if !given("periods") && !given("freq") {
+		// Nobody asked for days: go on as the history does.
+		if frame, err := f.MakeFuture(r.periods, prophet.Freq{}, true); err == nil {
+			return frame, nil
+		}
+	}
+	return r.toPredict(files, f, false, true)
+}
+
+// joined returns the rows of the history that come before those of a file, and those. Columns are the file's.
+func joined(history, ahead *prophet.Frame) *prophet.Frame {
+	first := ahead.DS[0]
+	for _, s := range ahead.DS {
+		first = min(first, s)
+	}
+	before := history.Where(func(s prophet.Stamp) bool { return s < first })
+	both := func(a, b []float64) []float64 {
+		if a == nil || b == nil {
+			return nil
+		}
+		return append(a, b...)
+	}
+	out := &prophet.Frame{DS: append(before.DS, ahead.DS...), Cap: both(before.Cap, ahead.Cap), Floor: both(before.Floor, ahead.Floor), Columns: map[string][]float64{}}
+	for name, x := range ahead.Columns {
+		if y := both(before.Columns[name], x); y != nil {
+			out.Columns[name] = y
+		}
+	}
+	return out
+}
+
+// makeFolder makes the folder of the figures and returns what takes it away again.
+func makeFolder(path string) (remove func(), err error) {
+	if path == "" || path == standardStream {
+		return nil, usageError{etf.Invalid("out", "no folder is named", "give --out FOLDER")}
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && !info.IsDir():
+		return nil, usageError{etf.Invalid("out", path+" is a file", "name a folder")}
+	case err == nil:
+		return func() {}, nil
+	}
+	if err := os.Mkdir(path, 0o777); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, usageError{etf.Invalid("out", fmt.Sprintf("the folder of %s does not exist", path), "create it, or name another folder")}
+		}
+		return nil, usageError{&etf.Error{Kind: etf.KindInvalid, Field: "out", Message: path + " can't be made", Remedy: "name another folder", Err: err}}
+	}
+	return func() { _ = os.Remove(path) }, nil // only where it is empty
+}
+
+// drawing is what is drawn, and where to.
+type drawing struct {
+	fitted  *prophet.Fitted
+	frame   *prophet.Frame // nil: the history
+	table   *diagnostics.Table
+	metric  string
+	window  float64
+	formats []chart.Format
+	folder  string
+}
+
+func (a *app) drawAll(ctx context.Context, files *inOut, d drawing) error {
+	type figure struct {
+		name string
+		draw func(io.Writer, chart.Format) error
+	}
+	forecast, err := d.fitted.Predict(ctx, d.frame, prophet.PredictOptions{})
+	if err != nil {
+		return err
+	}
+	panels, err := chart.PanelsOf(ctx, d.fitted, forecast, chart.PanelOptions{})
+	if err != nil {
+		return err
+	}
+	figures := []figure{
+		{"forecast", func(w io.Writer, f chart.Format) error {
+			return chart.Forecast(w, chart.ForecastOf(d.fitted, forecast, false), f, chart.Size{})
+		}},
+		{"changepoints", func(w io.Writer, f chart.Format) error {
+			return chart.Forecast(w, chart.ForecastOf(d.fitted, forecast, true), f, chart.Size{})
+		}},
+		{"components", func(w io.Writer, f chart.Format) error { return chart.Components(w, panels, f, chart.Size{}) }},
+	}
+	if d.table != nil {
+		data, err := d.metricData(a)
+		if err != nil {
+			return err
+		}
+		figures = append(figures, figure{"cv_" + d.metric, func(w io.Writer, f chart.Format) error {
+			return chart.CrossValidationMetric(w, data, f, chart.Size{})
+		}})
+	}
+	for _, g := range figures {
+		for _, f := range d.formats {
+			// Drawn before anything is written, so that a figure that can't be drawn leaves no others.
+			var b bytes.Buffer
+			if err := g.draw(&b, f); err != nil {
+				return fmt.Errorf("drawing %s: %w", g.name, err)
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := files.write("out", filepath.Join(d.folder, g.name+"."+string(f)), bytesOf(b.Bytes())); err != nil {
+				return err
+			}
+		}
+	}
+	return files.commit(ctx)
+}
+
+// metricData returns the metric of each forecast, and its mean (or median) over the horizon.
+func (d *drawing) metricData(a *app) (chart.MetricData, error) {
+	var out chart.MetricData
+	each, err := diagnostics.PerformanceMetrics(d.table, []string{d.metric}, -1, false)
+	if err != nil {
+		return out, err
+	}
+	rolling, err := diagnostics.PerformanceMetrics(d.table, []string{d.metric}, d.window, false)
+	if err != nil {
+		return out, renamed(err, "cv")
+	}
+	for _, notice := range rolling.Notices {
+		a.note(notice)
+	}
+	if each.Column(d.metric) == nil {
+		return out, etf.Invalid("metric", d.metric+" can't be computed of these forecasts", "choose another metric")
+	}
+	return chart.MetricData{Name: d.metric, Horizon: each.Horizon, Value: each.Column(d.metric), RollingHorizon: rolling.Horizon, Rolling: rolling.Column(d.metric)}, nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/prophet"
+)
+
+func prophetPredictCommand(a *app) *cobra.Command {
+	var rows futureRows
+	var model, out string
+	var noHistory bool
+	var seed uint64
+	cmd := &cobra.Command{
+		Use:   "predict --model MODEL (--periods N | --in ROWS) --out FORECAST",
+		Short: "Forecast with a fitted model",
+		Long: `Forecast with a fitted model and write a CSV with the original's columns.
+
+With --periods the rows are those of the history and N after its last, as the original's
+make_future_dataframe gives them; --no-history leaves out the former. With --in they are
+those of a file, which a model with cap, floor, regressors or conditions needs.`,
+		Example: `  etfcast prophet predict --model model.json --periods 365 --out forecast.csv
+  etfcast prophet predict --model model.json --periods 21 --freq session:XNYS --no-history --out -
+  etfcast prophet predict --model model.json --in future.csv --out forecast.csv`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			given := func(flag string) bool { return cmd.Flags().Changed(flag) }
+			if given("periods") == given("in") {
+				return usageError{etf.Invalid("periods", "give one of --periods and --in", "--periods 30 forecasts 30 rows after the history, --in FILE the rows of a file")}
+			}
+			for _, flag := range []string{"freq", "no-history"} {
+				if given("in") && given(flag) {
+					return usageError{etf.Invalid(flag, "it says which rows are made, and --in names them", "leave it out, or use --periods")}
+				}
+			}
+			files := a.inOut(cmd)
+			fitted, err := files.model("model", model)
+			if err != nil {
+				return err
+			}
+			frame, err := rows.toPredict(files, fitted, given("in"), !noHistory)
+			if err != nil {
+				return err
+			}
+			var forecast *prophet.Forecast
+			if err := files.write("out", out, func(w io.Writer) error { return forecast.WriteCSV(w) }); err != nil {
+				return err
+			}
+			var po prophet.PredictOptions
+			if given("seed") {
+				po.Seed = &seed
+			}
+			if forecast, err = fitted.Predict(cmd.Context(), frame, po); err != nil {
+				if given("in") {
+					err = inFile(rows.in, err)
+				}
+				return err
+			}
+			return files.commit(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&model, "model", "", "model file, of `etfcast prophet fit` or of the original's model_to_json")
+	rows.addFlags(cmd, 0, "rows to forecast after the last of the history")
+	cmd.Flags().BoolVar(&noHistory, "no-history", false, "leave out the rows of the history, which --periods includes")
+	cmd.Flags().StringVar(&out, "out", "", "CSV the forecast is written to")
+	cmd.Flags().Uint64Var(&seed, "seed", 0, "seed of the intervals (default: the model's)")
+	return cmd
+}
+
+// toPredict returns the rows to forecast: those of a file, or those of periods to come.
+func (r *futureRows) toPredict(files *inOut, f *prophet.Fitted, fromFile, history bool) (*prophet.Frame, error) {
+	want := columns(f)
+	if fromFile {
+		return files.frame("in", r.in, want)
+	}
+	if len(want.Needed) > 0 {
+		return nil, usageError{etf.Invalid("periods", fmt.Sprintf("the model needs the columns %s, which dates alone do not have", strings.Join(want.Needed, ", ")), "give the rows to forecast as a CSV with --in")}
+	}
+	return r.ahead(f, history)
+}

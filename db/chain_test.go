@@ -1,0 +1,59 @@
+package db
+
+import (
+	"testing"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+func issued() etf.Forecast {
+	return etf.Forecast{
+		ID: "31dbfb8f08f5adc05dc4ab539e34a466", Symbol: "SPY", Model: "drift", Origin: etf.MustSession("2025-09-26"),
+		DataVersion: etf.DataVersion{Number: 3, Writer: "ab12"}, Basis: etf.SplitAdjusted, Params: `{"half_life":60}`,
+		ParamsHash: "p", Seed: 1<<64 - 1, CodeVersion: "v0.1.0", Diagnostics: map[string]string{"rows": "250", "status": "ok"},
+		Run: "daily:XNYS:2025-09-26", AsOf: time.Date(2025, 9, 26, 21, 0, 0, 123456000, time.UTC),
+		IssuedAt: time.Date(2025, 9, 26, 21, 0, 1, 0, time.UTC), Chain: 2, PrevHash: "c0ffee", Hash: "any",
+		Points: []etf.ForecastPoint{{Horizon: 1, Target: etf.MustSession("2025-09-29"), Mean: 662.5, Quantiles: [7]float64{1, 2, 3, 4, 5, 6, 7.25}}},
+	}
+}
+
+// hashBeforeParts is the hash of issued() by the code before forecasts had components and fits (commit 63ae0b3).
+const hashBeforeParts = "c77b83ab15ae9a209ce7aa59adf1e671e0ace8c366daae0bf96f3448d5d3f69b"
+
+// A forecast stored before there were components and fits still has its hash, and parts that are added to it show.
+func TestChainHashOfAnOlderForecast(t *testing.T) {
+	hash := func(change func(*etf.Forecast)) string {
+		t.Helper()
+		f := issued()
+		change(&f)
+		h, err := chainHash(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	for name, change := range map[string]func(*etf.Forecast){
+		"as it was":                func(*etf.Forecast) {},
+		"without any components":   func(f *etf.Forecast) { f.Components = map[string][]float64{} },
+		"with a fit and no digest": func(f *etf.Forecast) { f.Fit = []byte("{}") },
+	} {
+		if h := hash(change); h != hashBeforeParts {
+			t.Errorf("%s: %s", name, h)
+		}
+	}
+	seen := map[string]string{hashBeforeParts: "as it was"}
+	for name, change := range map[string]func(*etf.Forecast){
+		"a component":         func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {1}} },
+		"another value":       func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {2}} },
+		"another name":        func(f *etf.Forecast) { f.Components = map[string][]float64{"weekly": {1}} },
+		"a component without": func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {}} },
+		"a fit":               func(f *etf.Forecast) { f.FitHash = hashOf([]byte("{}")) },
+	} {
+		h := hash(change)
+		if other, ok := seen[h]; ok {
+			t.Errorf("%s and %s have the same hash", name, other)
+		}
+		seen[h] = name
+	}
+}

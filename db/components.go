@@ -1,0 +1,69 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// maxComponentName is the width of forecast_components.component, in characters.
+const maxComponentName = 100
+
+// checkComponents: names that the column keeps apart (it pads with spaces when it compares), one finite value a point.
+func checkComponents(f etf.Forecast) error {
+	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
+		field, values := "components["+strconv.Quote(name)+"]", f.Components[name]
+		switch {
+		case name == "" || utf8.RuneCountInString(name) > maxComponentName || !utf8.ValidString(name) || strings.TrimSpace(name) != name:
+			return etf.Invalid(field, "the name can't be stored", fmt.Sprintf("use 1 to %d characters without spaces around them", maxComponentName))
+		case len(values) != len(f.Points):
+			return etf.Invalid(field, fmt.Sprintf("%d values for %d points", len(values), len(f.Points)), "give one for each point")
+		}
+		for i, v := range values {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return etf.Invalid(field+"["+strconv.Itoa(i)+"]", "a value is not finite", "a model must refuse such a fit")
+			}
+		}
+	}
+	return nil
+}
+
+// insertComponents writes all components with one statement. A list goes as JSON, whose shortest digits read back as the
+// same float64s.
+func insertComponents(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
+	ins := inserter{ctx: ctx, tx: tx, head: "INSERT INTO forecast_components (forecast_id, component, by_horizon) VALUES "}
+	prefix := quote(f.ID) + ","
+	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
+		list, err := json.Marshal(f.Components[name])
+		if err != nil {
+			return etf.Wrap(etf.KindInternal, err, "encoding a forecast's components")
+		}
+		ins.row(func(buf []byte) []byte {
+			buf = append(append(append(buf, prefix...), quote(name)...), ',', '\'')
+			return append(append(buf, list...), '\'')
+		})
+	}
+	return ins.done()
+}
+
+func addComponent(f *etf.Forecast, row sqlcgen.ForecastComponent) error {
+	var values []float64
+	if err := json.Unmarshal([]byte(row.ByHorizon), &values); err != nil {
+		return etf.Wrapf(etf.KindCorrupt, err, "decoding component %q of forecast %s", row.Component, row.ForecastID)
+	}
+	if f.Components == nil {
+		f.Components = map[string][]float64{}
+	}
+	f.Components[row.Component] = values
+	return nil
+}

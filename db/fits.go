@@ -1,0 +1,56 @@
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// packFit makes the row of a forecast's fit. Without a fit it is zero.
+func packFit(f etf.Forecast) (sqlcgen.InsertForecastFitParams, error) {
+	if len(f.Fit) == 0 {
+		return sqlcgen.InsertForecastFitParams{}, nil
+	}
+	packed, err := compress(f.Fit)
+	if err != nil {
+		return sqlcgen.InsertForecastFitParams{}, etf.Wrap(etf.KindInternal, err, "compressing a fit")
+	}
+	if len(packed) > maxBody {
+		return sqlcgen.InsertForecastFitParams{}, etf.Invalid("fit",
+			fmt.Sprintf("the fit is %d bytes when compressed; at most %d are kept", len(packed), maxBody), "store what predicting needs, not the history")
+	}
+	return sqlcgen.InsertForecastFitParams{
+		ForecastID: f.ID, Hash: hashOf(f.Fit), Encoding: "gzip", Size: int32(len(f.Fit)), Fit: packed,
+	}, nil
+}
+
+// ForecastFit returns the fit stored with a forecast, as the model wrote it; its Model.Restore reads it. KindNotFound
+// when the forecast is unknown or was stored without one, KindCorrupt when it no longer has its hash.
+func (s *Store) ForecastFit(ctx context.Context, id string) ([]byte, error) {
+	row, err := s.q.GetForecastFit(ctx, id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, etf.NotFound("id", fmt.Sprintf("no fit is stored of forecast %q", id), "list the ETF's latest forecasts")
+	}
+	if err != nil {
+		return nil, translate(err, "reading a forecast's fit")
+	}
+	fit, err := decompress(row.Fit, int(row.Size))
+	if err == nil && hashOf(fit) != row.Hash {
+		err = errors.New("its content does not fit its hash")
+	}
+	if err != nil {
+		return nil, etf.Wrapf(etf.KindCorrupt, err, "unpacking the fit of forecast %s", id)
+	}
+	return fit, nil
+}
+
+func hashOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

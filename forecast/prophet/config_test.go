@@ -1,0 +1,243 @@
+package prophet
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+func TestParseConfig(t *testing.T) {
+	day := func(y int, m time.Month, d int) Stamp { return DateOf(y, m, d) }
+	for _, c := range []struct {
+		name, text string
+		want       func(*Options)
+	}{
+		{"nothing", `{}`, func(*Options) {}},
+		{"byte order mark", "\xEF\xBB\xBF{}\r\n", func(*Options) {}},
+		{"every argument of the original", `{
+			"growth": "logistic", "changepoints": null, "n_changepoints": 10, "changepoint_range": 0.9,
+			"yearly_seasonality": 8, "weekly_seasonality": true, "daily_seasonality": false, "holidays": null,
+			"seasonality_mode": "multiplicative", "seasonality_prior_scale": 5, "holidays_prior_scale": 2.5,
+			"changepoint_prior_scale": 1e-1, "mcmc_samples": 300, "interval_width": 0.95, "uncertainty_samples": 500,
+			"scaling": "minmax", "holidays_mode": "additive"}`,
+			func(o *Options) {
+				o.Growth, o.NChangepoints, o.ChangepointRange = Logistic, 10, 0.9
+				o.YearlySeasonality, o.WeeklySeasonality, o.DailySeasonality = 8, SeasonalOn, SeasonalOff
+				o.SeasonalityMode, o.SeasonalityPriorScale, o.HolidaysPriorScale = Multiplicative, 5, 2.5
+				o.ChangepointPriorScale, o.MCMCSamples, o.IntervalWidth, o.UncertaintySamples = 0.1, 300, 0.95, 500
+				o.Scaling, o.HolidaysMode = MinMax, Additive
+			}},
+		{"auto, an order of 0, no intervals", `{"yearly_seasonality": "auto", "weekly_seasonality": 0, "uncertainty_samples": false}`,
+			func(o *Options) { o.WeeklySeasonality, o.UncertaintySamples = SeasonalOff, 0 }},
+		{"an order of 1 is not true", `{"yearly_seasonality": 1}`, func(o *Options) { o.YearlySeasonality = 1 }},
+		{"changepoints", `{"changepoints": ["2024-01-01", "2024-02-01 12:00:00"]}`,
+			func(o *Options) {
+				o.Changepoints = []Stamp{day(2024, time.January, 1), day(2024, time.February, 1) + 12*Hour}
+			}},
+		{"no changepoints", `{"changepoints": []}`, func(o *Options) { o.Changepoints = []Stamp{} }},
+		{"components", `{
+			"seasonalities": [{"name": "monthly", "period": 30.5, "fourier_order": 5},
+				{"name": "summer", "period": 7, "fourier_order": 3, "prior_scale": 0.1, "mode": "additive", "condition_name": "is_summer"}],
+			"regressors": [{"name": "price"}, {"name": "rain", "prior_scale": 3, "standardize": false, "mode": "multiplicative"}, {"name": "sun", "standardize": "auto"}],
+			"holidays": [{"holiday": "superbowl", "ds": "2014-02-02", "lower_window": -1, "upper_window": 1, "prior_scale": 4}, {"holiday": "x", "ds": "20160207"}],
+			"country_holidays": "US"}`,
+			func(o *Options) {
+				o.Seasonalities = []Seasonality{{Name: "monthly", Period: 30.5, FourierOrder: 5},
+					{Name: "summer", Period: 7, FourierOrder: 3, PriorScale: 0.1, Mode: Additive, ConditionName: "is_summer"}}
+				o.Regressors = []Regressor{{Name: "price"}, {Name: "rain", PriorScale: 3, Standardize: "false", Mode: Multiplicative}, {Name: "sun", Standardize: "auto"}}
+				o.Holidays = []Holiday{{Name: "superbowl", DS: day(2014, time.February, 2), LowerWindow: -1, UpperWindow: 1, PriorScale: 4}, {Name: "x", DS: day(2016, time.February, 7)}}
+				o.CountryHolidays = "US"
+			}},
+		{"market", `{"exchange": "XNYS", "market": true}`, func(o *Options) { o.Market = MarketFor("XNYS") }},
+		{"no market", `{"market": false}`, func(*Options) {}},
+		{"an exchange alone", `{"exchange": "XKRX"}`, func(o *Options) { o.Market.Exchange = "XKRX" }},
+		{"parts of market", `{"market": {"exchange": "XNYS", "log_scale": true, "weekday_basis": false}}`,
+			func(o *Options) { o.Market = Market{Exchange: "XNYS", LogScale: true} }},
+		{"optimizer and the largest seed", `{"optimizer": "lbfgs", "seed": 18446744073709551615}`,
+			func(o *Options) { o.Optimizer, o.Seed = LBFGS, 1<<64-1 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want := Defaults()
+			c.want(&want)
+			got, err := ParseConfig([]byte(c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("read\n%+v, not\n%+v", got, want)
+			}
+			text, again := roundTrip(t, got)
+			for i := range want.Regressors { // "" and "auto" are the same
+				if want.Regressors[i].Standardize == "" {
+					want.Regressors[i].Standardize = "auto"
+				}
+			}
+			if !reflect.DeepEqual(again, want) {
+				t.Errorf("written as %s and read back as\n%+v, not\n%+v", text, again, want)
+			}
+		})
+	}
+}
+
+// roundTrip writes options, reads them back, and checks that they are written the same again.
+func roundTrip(t *testing.T, o Options) (text []byte, again Options) {
+	t.Helper()
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &again); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	second, err := json.Marshal(again)
+	if err != nil || string(second) != string(text) {
+		t.Errorf("%v: written as %s, then as %s", err, text, second)
+	}
+	return text, again
+}
+
+// The canonical form names every argument of the original, each with its default (version 1.3.0).
+func TestMarshalConfigIsWhole(t *testing.T) {
+	text, err := json.Marshal(Defaults())
+	const want = `{"growth":"linear","changepoints":null,"n_changepoints":25,"changepoint_range":0.8,` +
+		`"yearly_seasonality":"auto","weekly_seasonality":"auto","daily_seasonality":"auto",` +
+		`"seasonalities":[],"regressors":[],"holidays":[],"country_holidays":null,` +
+		`"seasonality_mode":"additive","holidays_mode":null,"seasonality_prior_scale":10,"holidays_prior_scale":10,"changepoint_prior_scale":0.05,` +
+		`"mcmc_samples":0,"interval_width":0.8,"uncertainty_samples":1000,"scaling":"absmax",` +
+		`"market":false,"exchange":null,"optimizer":"map","seed":0}`
+	if err != nil || string(text) != want {
+		t.Errorf("%v:\n%s, not\n%s", err, text, want)
+	}
+	o := Defaults()
+	o.IntervalWidth = 0
+	o.IntervalWidth /= o.IntervalWidth
+	if _, err := json.Marshal(o); err == nil || !strings.Contains(err.Error(), "interval_width") {
+		t.Errorf("NaN: %v", err)
+	}
+}
+
+// What New fills in is written and read back too.
+func TestCheckedOptionsRoundTrip(t *testing.T) {
+	o := Defaults()
+	o.Seasonalities = []Seasonality{{Name: "monthly", Period: 30.5, FourierOrder: 5, ConditionName: "on"}}
+	o.Regressors = []Regressor{{Name: "price", Standardize: "true"}}
+	o.Holidays = []Holiday{{Name: "superbowl", DS: DateOf(2014, time.February, 2)}}
+	o.Changepoints = []Stamp{DateOf(2013, time.May, 1) + 3*Second/2}
+	o.Market = Market{LogScale: true}
+	m, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, again := roundTrip(t, m.Options()); !reflect.DeepEqual(again, m.Options()) {
+		t.Errorf("%+v, not %+v", again, m.Options())
+	}
+}
+
+func TestParseConfigRefuses(t *testing.T) {
+	for _, c := range []struct{ name, text, field, says string }{
+		{"nothing", " \n", "line 1", "write {}"},
+		{"not JSON", "{\n\"growth\": linear}", "line 2", "not JSON"},
+		{"Python's NaN", `{"interval_width": NaN}`, "line 1", "not JSON"},
+		{"trailing data", "{}\n{}", "line 2", "after top-level value"},
+		{"a list", `[]`, "the configuration", "a list is not an object"},
+		{"unknown key", `{"growht": "flat"}`, "growht", "nearest known one is growth"},
+		{"unknown key with odd letters", "{\"gro\\nwth\": 1}", `"gro\nwth"`, "nearest known one is growth"},
+		{"beginning of a key", `{"changepoint_prior": 0.1}`, "changepoint_prior", "nearest known one is changepoint_prior_scale"},
+		{"unknown key of another case", `{"Growth": "flat"}`, "Growth", "nearest known one is growth"},
+		{"unknown key of a seasonality", `{"seasonalities": [{"name": "x", "period": 7, "fourier_order": 3, "prior_scal": 1}]}`, "seasonalities[0].prior_scal", "prior_scale"},
+		{"unknown key of a regressor", `{"regressors": [{"name": "x"}, {"name": "y2", "standardise": true}]}`, "regressors[1].standardise", "standardize"},
+		{"unknown key of a holiday", `{"holidays": [{"holidy": "x", "ds": "2024-01-01"}]}`, "holidays[0].holidy", "holiday"},
+		{"unknown key of market", `{"market": {"exchange": "XNYS", "logscale": true}}`, "market.logscale", "log_scale"},
+		{"key twice", `{"growth": "flat", "seed": 1, "growth": "linear"}`, "growth", "twice"},
+		{"nested key twice", `{"regressors": [{"name": "a", "name": "b"}]}`, "regressors[0].name", "twice"},
+		{"key missing", `{"seasonalities": [{"name": "x", "period": 7}]}`, "seasonalities[0].fourier_order", "missing"},
+		{"no date", `{"holidays": [{"holiday": "x"}]}`, "holidays[0].ds", "missing"},
+		{"number as growth", `{"growth": 1}`, "growth", "1 is not text"},
+		{"null as growth", `{"growth": null}`, "growth", "null is not text"},
+		{"empty growth", `{"growth": ""}`, "growth", "empty"},
+		{"empty mode", `{"regressors": [{"name": "a", "mode": ""}]}`, "regressors[0].mode", "empty"},
+		{"text as number", `{"changepoint_range": "0.8"}`, "changepoint_range", `the text "0.8" is not a number`},
+		{"number too large", `{"changepoint_range": 1e999}`, "changepoint_range", "fits"},
+		{"fraction as count", `{"n_changepoints": 2.5}`, "n_changepoints", "whole number"},
+		{"count too large", `{"n_changepoints": 99999999999}`, "n_changepoints", "fits"},
+		{"true as count", `{"mcmc_samples": true}`, "mcmc_samples", "true is not a whole number"},
+		{"true as samples", `{"uncertainty_samples": true}`, "uncertainty_samples", "false for no intervals"},
+		{"negative order", `{"yearly_seasonality": -2}`, "yearly_seasonality", "1 or more"},
+		{"text as seasonality", `{"weekly_seasonality": "yes"}`, "weekly_seasonality", `"auto", true, false`},
+		{"negative seed", `{"seed": -1}`, "seed", "0 to 18446744073709551615"},
+		{"text as seed", `{"seed": "1"}`, "seed", "whole number"},
+		{"changepoints as text", `{"changepoints": "2024-01-01"}`, "changepoints", "list of dates"},
+		{"bad changepoint", `{"changepoints": ["2024-01-01", "soon"]}`, "changepoints[1]", "not a date"},
+		{"number as changepoint", `{"changepoints": [20240101]}`, "changepoints[0]", "20240101 is not a date"},
+		{"changepoint with a zone", `{"changepoints": ["2024-01-01T00:00:00Z"]}`, "changepoints[0]", "time zone"},
+		{"holidays as an object", `{"holidays": {"x": "2024-01-01"}}`, "holidays", "an object is not a list"},
+		{"holidays as texts", `{"holidays": ["x"]}`, "holidays[0]", "not an object"},
+		{"prior scale 0", `{"regressors": [{"name": "a", "prior_scale": 0}]}`, "regressors[0].prior_scale", "above 0"},
+		{"standardize as text", `{"regressors": [{"name": "a", "standardize": "true"}]}`, "regressors[0].standardize", `"auto", true or false`},
+		{"window as text", `{"holidays": [{"holiday": "x", "ds": "2024-01-01", "lower_window": "-1"}]}`, "holidays[0].lower_window", "whole number"},
+		{"market without an exchange", `{"market": true}`, "exchange", "XNYS"},
+		{"market as text", `{"market": "XNYS"}`, "market", "true, false or an object"},
+		{"two exchanges", `{"exchange": "XNYS", "market": {"exchange": "XKRX"}}`, "exchange", "move it"},
+		{"log_scale as number", `{"market": {"log_scale": 1}}`, "market.log_scale", "true or false"},
+		{"nested deeply", `{"growth": ` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `}`, "growth[0][0][0][0][0][0][0]", "too deeply"},
+		{"nested far too deeply", strings.Repeat("[", 20000), "line 1", "not JSON"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := ParseConfig([]byte(c.text))
+			var bad *etf.Error
+			if !errors.As(err, &bad) || bad.Kind != etf.KindInvalid {
+				t.Fatalf("%v is not an invalid input", err)
+			}
+			if bad.Field != c.field || !strings.Contains(bad.Error(), c.says) || bad.Remedy == "" {
+				t.Errorf("field %q, said: %v (wanted field %q and: %s)", bad.Field, bad, c.field, c.says)
+			}
+		})
+	}
+}
+
+// Every key has what a reader of the documentation needs, and its default is read as such.
+func TestConfigKeys(t *testing.T) {
+	for _, k := range ConfigKeys() {
+		if k.Values == "" || k.Meaning == "" || !strings.HasSuffix(k.Meaning, ".") {
+			t.Errorf("%s is not described: %+v", k.Name, k)
+		}
+		if strings.ContainsAny(k.Name, ".[") || k.Default == "" {
+			continue
+		}
+		if o, err := ParseConfig([]byte(`{"` + k.Name + `": ` + k.Default + `}`)); err != nil || !reflect.DeepEqual(o.clone(), Defaults()) {
+			t.Errorf("%s: the default %s is read as %+v (%v)", k.Name, k.Default, o, err)
+		}
+	}
+}
+
+// Whatever the text: no panic, errors that are somebody's fault, and what is read is written and read back the same.
+func FuzzParseConfig(f *testing.F) {
+	for _, text := range []string{
+		`{}`, `{"growth":"flat","changepoints":["2024-01-01"],"yearly_seasonality":8}`, `{"market":true,"exchange":"XNYS"}`,
+		`{"market":{"log_scale":true},"regressors":[{"name":"a","standardize":true}]}`, `{"a":1,"a":2}`, `[[[[[[[[[[`,
+		`{"seasonalities":[{"name":"x","period":7,"fourier_order":3,"condition_name":null}],"uncertainty_samples":false}`,
+		`{"holidays":[{"holiday":"x","ds":"2024-01-01","upper_window":1}],"seed":18446744073709551615}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		o, err := ParseConfig(text)
+		if err != nil {
+			if etf.KindOf(err) != etf.KindInvalid {
+				t.Fatal(err)
+			}
+			return
+		}
+		roundTrip(t, o)
+		if m, err := New(o); err == nil {
+			roundTrip(t, m.Options())
+		} else if etf.KindOf(err) != etf.KindInvalid {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,287 @@
+package diagnostics
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/prophet"
+)
+
+// Options say what to cross-validate on. Horizon is needed; the rest may be left zero.
+type Options struct {
+	// Horizon is how far ahead is forecast after each cutoff.
+	Horizon prophet.Stamp
+	// Period is the time between cutoffs; 0 = half the horizon.
+	Period prophet.Stamp
+	// Initial is the least length of the history before the first cutoff; 0 = the larger of three horizons and the
+	// longest period of a seasonality.
+	Initial prophet.Stamp
+	// Cutoffs, where not empty, are used as they are, in their order; Period and Initial are not.
+	Cutoffs []prophet.Stamp
+	// Extra names further columns of the forecast that are wanted in the table ("trend", "weekly", ...).
+	Extra []string
+	// Workers is how many cutoffs are worked on at once; 0 = 1. The table does not depend on it.
+	Workers int
+	// KeepScaling refits with the model's own Options.Scaling. The original always refits with AbsMax.
+	KeepScaling bool
+	// Fit is handed to every fit, its Progress left out.
+	Fit prophet.FitOptions
+	// Progress is called after every cutoff, never by two goroutines at once.
+	Progress func(done, total int)
+	// Warn is told, before the first fit, what makes the result doubtful.
+	Warn func(message string)
+}
+
+// CrossValidation fits the model again on the history up to each cutoff and forecasts the rows of the history within
+// the horizon after it. The refits have the fitted model's options and seasonalities; changepoints are chosen anew, or
+// are those given that come before the last row of the window. Each cutoff has a seed of its own, made of the
+// model's seed and the cutoff, so that a row does not depend on which other cutoffs there are.
+//
+// Errors: KindInvalid for bad options (see Cutoffs), for a cutoff with fewer than 2 rows before it or none within the
+// horizon after it, and for an unknown extra column; those of Fit and Predict, with the cutoff named; ctx's error soon
+// after ctx is done.
+func CrossValidation(ctx context.Context, f *prophet.Fitted, o Options) (*Table, error) {
+	if f == nil {
+		return nil, etf.Invalid("model", "there is no fitted model", "fit it first")
+	}
+	if o.Horizon <= 0 {
+		return nil, etf.Invalid("horizon", "it is not above zero", `use a length of time such as "30 days"`)
+	}
+	if o.Period < 0 || o.Initial < 0 || o.Workers < 0 {
+		return nil, etf.Invalid("period, initial or workers", "it is below zero", "use more than zero, or leave it out for the default")
+	}
+	history := historyOf(f, o.KeepScaling)
+	cutoffs, err := o.cutoffs(f, history.DS)
+	if err != nil {
+		return nil, err
+	}
+	windows := make([]window, len(cutoffs))
+	for i, c := range cutoffs {
+		if windows[i], err = newWindow(history.DS, c, o.Horizon); err != nil {
+			return nil, err
+		}
+	}
+	parts := make([]*Table, len(windows))
+	err = inParallel(ctx, len(windows), o.Workers, o.Progress, func(ctx context.Context, i int) error {
+		var err error
+		if parts[i], err = o.forecast(ctx, f, history, windows[i]); err != nil {
+			return fmt.Errorf("cross-validating at the cutoff %s: %w", windows[i].cutoff, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return join(parts), nil
+}
+
+// historyOf returns the rows of the fit as the original's refits get them.
+func historyOf(f *prophet.Fitted, keepScaling bool) *prophet.Frame {
+	s := f.State()
+	out := f.HistoryFrame()
+	for _, g := range s.Regressors {
+		// Standardising what is standardised already gives the same model, but a regressor with the values 0 and 1 in a
+		// window only would not be standardised if it came in its own units.
+		out.Columns[g.Name] = s.History.Columns[g.Name]
+	}
+	if s.Options.Growth == prophet.Logistic && !keepScaling && !s.Options.Market.LogScale {
+		out.Floor = s.History.Floor
+	}
+	return out
+}
+
+// cutoffs returns those given or generates them.
+func (o *Options) cutoffs(f *prophet.Fitted, ds []prophet.Stamp) ([]prophet.Stamp, error) {
+	var longestPeriod float64
+	for _, s := range f.State().Seasonalities {
+		longestPeriod = max(longestPeriod, s.Period)
+	}
+	// A period is no whole number of microseconds; what is compared with it is.
+	season := longest
+	if d := math.Ceil(longestPeriod * float64(prophet.Day)); d < float64(longest) {
+		season = prophet.Stamp(d)
+	}
+	cutoffs, initial := o.Cutoffs, o.Initial
+	if len(cutoffs) > 0 {
+		if err := checkCutoffs(cutoffs, ds, o.Horizon); err != nil {
+			return nil, err
+		}
+		initial = cutoffs[0] - ds[0]
+	} else {
+		period := o.Period
+		if period == 0 {
+			period = max(1, o.Horizon/2)
+		}
+		if initial == 0 {
+			initial = max(min(o.Horizon, longest)*3, season)
+		}
+		var err error
+		if cutoffs, err = Cutoffs(ds, o.Horizon, initial, period); err != nil {
+			return nil, err
+		}
+	}
+	if initial < season && o.Warn != nil {
+		o.Warn(fmt.Sprintf("the first window of %s is shorter than the longest seasonality, %v days: its first forecasts rest on the priors; a longer initial mends that", describe(initial), longestPeriod))
+	}
+	return cutoffs, nil
+}
+
+// window is a cutoff in the history: rows before train are fitted, rows train to end-1 forecast.
+type window struct {
+	cutoff     prophet.Stamp
+	train, end int
+}
+
+func newWindow(ds []prophet.Stamp, cutoff, horizon prophet.Stamp) (window, error) {
+	w := window{cutoff: cutoff}
+	w.train, _ = slices.BinarySearch(ds, cutoff+1)
+	w.end, _ = slices.BinarySearch(ds, cutoff+horizon+1)
+	if w.train < 2 {
+		return w, etf.Invalid("initial", fmt.Sprintf("the cutoff %s has fewer than 2 rows before it", cutoff), "use a longer initial, or a later cutoff")
+	}
+	if w.end == w.train {
+		return w, etf.Invalid("cutoffs", fmt.Sprintf("no row of the history is within %s after the cutoff %s", describe(horizon), cutoff), "use another cutoff, or a longer horizon")
+	}
+	return w, nil
+}
+
+// part returns rows from to end-1 without copying them.
+func part(f *prophet.Frame, from, end int) *prophet.Frame {
+	cut := func(x []float64) []float64 {
+		if x == nil {
+			return nil
+		}
+		return x[from:end:end]
+	}
+	out := &prophet.Frame{DS: f.DS[from:end:end], Y: cut(f.Y), Cap: cut(f.Cap), Floor: cut(f.Floor), Columns: make(map[string][]float64, len(f.Columns))}
+	for name, x := range f.Columns {
+		out.Columns[name] = cut(x)
+	}
+	return out
+}
+
+// forecast fits one window and forecasts what follows.
+func (o *Options) forecast(ctx context.Context, f *prophet.Fitted, history *prophet.Frame, w window) (*Table, error) {
+	options := f.CopyOptions(&w.cutoff)
+	if !o.KeepScaling {
+		options.Scaling = prophet.AbsMax
+	}
+	options.Seed = seedAt(options.Seed, w.cutoff)
+	m, err := prophet.New(options)
+	if err != nil {
+		return nil, err
+	}
+	how := o.Fit
+	how.Progress = nil
+	fitted, err := m.Fit(ctx, part(history, 0, w.train), how)
+	if err != nil {
+		return nil, err
+	}
+	ahead := part(history, w.train, w.end)
+	wantsTrend := slices.Contains(o.Extra, "trend_lower") || slices.Contains(o.Extra, "trend_upper")
+	fc, err := fitted.Predict(ctx, ahead, prophet.PredictOptions{NoTrendIntervals: !wantsTrend})
+	if err != nil {
+		return nil, err
+	}
+	t := &Table{DS: fc.DS, Yhat: fc.Yhat, YhatLower: fc.YhatLower, YhatUpper: fc.YhatUpper, Y: slices.Clone(ahead.Y), Cutoff: slices.Repeat([]prophet.Stamp{w.cutoff}, len(fc.DS))}
+	for i, name := range o.Extra {
+		switch {
+		case slices.Contains([]string{"ds", "yhat", "y", "cutoff"}, name) || slices.Contains(o.Extra[:i], name):
+			continue
+		case fc.YhatLower != nil && (name == "yhat_lower" || name == "yhat_upper"):
+			continue
+		}
+		x := fc.Column(name)
+		if x == nil {
+			return nil, etf.Invalid(fmt.Sprintf("extra[%d]", i), fmt.Sprintf("the forecast has no column %s", quote(name)), fmt.Sprintf("use columns of %v", fc.ColumnNames()))
+		}
+		t.Extra = append(t.Extra, Column{name, x})
+	}
+	return t, nil
+}
+
+// seedAt mixes a seed and a cutoff (the finaliser of Steele, Lea and Flood, "Fast splittable pseudorandom number
+// generators", 2014, in the constants of David Stafford's Mix13).
+func seedAt(seed uint64, cutoff prophet.Stamp) uint64 {
+	z := seed + 0x9e3779b97f4a7c15*uint64(cutoff)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// inParallel runs work for n-1 down to 0: the longest windows first, so that no worker is left with one at the end.
+// After an error nothing new is begun, and what has begun is finished: the error returned is that of the last cutoff
+// that has one, whatever the number of workers.
+func inParallel(ctx context.Context, n, workers int, progress func(done, total int), work func(context.Context, int) error) error {
+	var (
+		mu       sync.Mutex
+		next     = n - 1
+		done     int
+		failed   error
+		failedAt = -1
+		wait     sync.WaitGroup
+	)
+	take := func() (int, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		i := next
+		next--
+		return i, i >= 0 && failed == nil && ctx.Err() == nil
+	}
+	finish := func(i int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			if i > failedAt {
+				failed, failedAt = err, i
+			}
+			return
+		}
+		done++
+		if progress != nil {
+			progress(done, n)
+		}
+	}
+	for range min(max(1, workers), n) {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for {
+				i, ok := take()
+				if !ok {
+					return
+				}
+				finish(i, work(ctx, i))
+			}
+		}()
+	}
+	wait.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return failed
+}
+
+// join puts tables of the same columns below each other.
+func join(parts []*Table) *Table {
+	out := &Table{}
+	for i, p := range parts {
+		out.DS = append(out.DS, p.DS...)
+		out.Yhat = append(out.Yhat, p.Yhat...)
+		out.YhatLower = append(out.YhatLower, p.YhatLower...)
+		out.YhatUpper = append(out.YhatUpper, p.YhatUpper...)
+		out.Y = append(out.Y, p.Y...)
+		out.Cutoff = append(out.Cutoff, p.Cutoff...)
+		for k, c := range p.Extra {
+			if i == 0 {
+				out.Extra = append(out.Extra, Column{Name: c.Name})
+			}
+			out.Extra[k].Values = append(out.Extra[k].Values, c.Values...)
+		}
+	}
+	return out
+}

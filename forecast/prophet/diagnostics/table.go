@@ -1,0 +1,266 @@
+package diagnostics
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/prophet"
+)
+
+// Table is the result of a cross-validation: one row for each forecast, the cutoffs one after another, ascending in DS
+// within each.
+type Table struct {
+	DS                   []prophet.Stamp
+	Yhat                 []float64
+	YhatLower, YhatUpper []float64 // nil where the model has no intervals
+	Extra                []Column  // further columns of the forecast, as asked for
+	Y                    []float64 // what was observed
+	Cutoff               []prophet.Stamp
+}
+
+// Column is a named column of numbers.
+type Column struct {
+	Name   string
+	Values []float64
+}
+
+// Len returns the number of rows.
+func (t *Table) Len() int { return len(t.DS) }
+
+// columns returns the columns of numbers up to y, in the original's order.
+func (t *Table) columns() []Column {
+	out := []Column{{"yhat", t.Yhat}}
+	if t.YhatLower != nil {
+		out = append(out, Column{"yhat_lower", t.YhatLower})
+	}
+	if t.YhatUpper != nil {
+		out = append(out, Column{"yhat_upper", t.YhatUpper})
+	}
+	out = append(out, t.Extra...)
+	return append(out, Column{"y", t.Y})
+}
+
+// check checks that all columns are as long as DS.
+func (t *Table) check() error {
+	if len(t.Cutoff) != len(t.DS) {
+		return etf.Invalid("cutoff", fmt.Sprintf("%d values for %d rows", len(t.Cutoff), len(t.DS)), "give one for each row")
+	}
+	for _, c := range t.columns() {
+		if len(c.Values) != len(t.DS) {
+			return etf.Invalid(c.Name, fmt.Sprintf("%d values for %d rows", len(c.Values), len(t.DS)), "give one for each row")
+		}
+	}
+	return nil
+}
+
+// pick returns the rows of the given numbers, in that order.
+func (t *Table) pick(index []int) *Table {
+	numbers := func(x []float64) []float64 {
+		if x == nil {
+			return nil
+		}
+		out := make([]float64, len(index))
+		for i, k := range index {
+			out[i] = x[k]
+		}
+		return out
+	}
+	out := &Table{DS: make([]prophet.Stamp, len(index)), Cutoff: make([]prophet.Stamp, len(index)),
+		Yhat: numbers(t.Yhat), YhatLower: numbers(t.YhatLower), YhatUpper: numbers(t.YhatUpper), Y: numbers(t.Y)}
+	for i, k := range index {
+		out.DS[i], out.Cutoff[i] = t.DS[k], t.Cutoff[k]
+	}
+	for _, c := range t.Extra {
+		out.Extra = append(out.Extra, Column{c.Name, numbers(c.Values)})
+	}
+	return out
+}
+
+// WriteCSV writes the table as comma-separated text, the original's columns in its order: ds, yhat, yhat_lower and
+// yhat_upper where there are intervals, the extra columns, y, cutoff. Numbers are the shortest that read back to the
+// same bits; dates are without a time of day where all of a column are midnights.
+func (t *Table) WriteCSV(w io.Writer) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	header := []string{"ds"}
+	for _, c := range t.columns() {
+		header = append(header, c.Name)
+	}
+	columns := t.columns()
+	ds, cutoff := prophet.StampLayout(t.DS), prophet.StampLayout(t.Cutoff)
+	return writeCSV(w, append(header, "cutoff"), len(t.DS), func(line []byte, i int) []byte {
+		line = t.DS[i].Time().AppendFormat(line, ds)
+		for _, c := range columns {
+			line = appendNumber(append(line, ','), c.Values[i])
+		}
+		return t.Cutoff[i].Time().AppendFormat(append(line, ','), cutoff)
+	})
+}
+
+// appendNumber is prophet.AppendNumber with infinities as pandas writes them.
+func appendNumber(line []byte, v float64) []byte {
+	switch {
+	case math.IsInf(v, 1):
+		return append(line, "inf"...)
+	case math.IsInf(v, -1):
+		return append(line, "-inf"...)
+	}
+	return prophet.AppendNumber(line, v)
+}
+
+func writeCSV(w io.Writer, header []string, rows int, row func(line []byte, i int) []byte) error {
+	out := bufio.NewWriter(w)
+	first := csv.NewWriter(out)
+	if err := first.Write(header); err != nil {
+		return fmt.Errorf("writing a table: %w", err)
+	}
+	first.Flush()
+	var line []byte
+	for i := range rows {
+		line = append(row(line[:0], i), '\n')
+		if _, err := out.Write(line); err != nil {
+			return fmt.Errorf("writing a table: %w", err)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("writing a table: %w", err)
+	}
+	return nil
+}
+
+// ReadCSV reads a table as WriteCSV and the original's to_csv write it: columns ds, yhat, y and cutoff, in any order,
+// yhat_lower and yhat_upper where there are intervals, any others as extra ones. A column without a name, the index
+// that pandas writes, is left out. Every row has a number in yhat, its bounds and y; extra columns may have gaps.
+//
+// Errors of the text are of KindInvalid and name column and line.
+func ReadCSV(r io.Reader) (*Table, error) {
+	in := bufio.NewReader(r)
+	if mark, _ := in.Peek(3); string(mark) == "\xEF\xBB\xBF" {
+		_, _ = in.Discard(3) // the mark of UTF-8 that some programs write, which Peek has buffered
+	}
+	records := csv.NewReader(in)
+	records.ReuseRecord = true
+	const example = "begin with a line such as ds,yhat,yhat_lower,yhat_upper,y,cutoff"
+	header, err := records.Read()
+	if err == io.EOF {
+		return nil, etf.Invalid("ds", "the table is empty", example)
+	}
+	if err != nil {
+		return nil, syntax(err)
+	}
+	names := make([]string, len(header))
+	seen := map[string]bool{}
+	for i, name := range header {
+		names[i] = strings.TrimSpace(name)
+		if names[i] != "" && seen[names[i]] {
+			return nil, etf.Invalid(names[i], "two columns have this name", "remove one of them")
+		}
+		seen[names[i]] = true
+	}
+	for _, name := range []string{"ds", "yhat", "y", "cutoff"} {
+		if !seen[name] {
+			return nil, etf.Invalid(name, "the column is missing", example)
+		}
+	}
+	t := &Table{DS: []prophet.Stamp{}, Cutoff: []prophet.Stamp{}}
+	values := make([][]float64, len(names))
+	field := func(i int) string {
+		line, _ := records.FieldPos(i)
+		return fmt.Sprintf("%s, line %d", names[i], line)
+	}
+	for {
+		record, err := records.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, syntax(err)
+		}
+		for i, name := range names {
+			text := strings.TrimSpace(record[i])
+			switch name {
+			case "":
+			case "ds", "cutoff":
+				s, err := prophet.ParseStamp(text)
+				if err != nil {
+					var bad *etf.Error
+					if errors.As(err, &bad) {
+						return nil, etf.Invalid(field(i), bad.Message, bad.Remedy)
+					}
+					return nil, err
+				}
+				if name == "ds" {
+					t.DS = append(t.DS, s)
+				} else {
+					t.Cutoff = append(t.Cutoff, s)
+				}
+			default:
+				v, err := number(text)
+				if err == nil && math.IsNaN(v) && (name == "yhat" || name == "yhat_lower" || name == "yhat_upper" || name == "y") {
+					err = errMissing
+				}
+				if err != nil {
+					return nil, etf.Invalid(field(i), fmt.Sprintf("%s: %v", quote(text), err), "write a number such as 1234.5")
+				}
+				values[i] = append(values[i], v)
+			}
+		}
+	}
+	for i, name := range names {
+		x := values[i]
+		if x == nil {
+			x = []float64{}
+		}
+		switch name {
+		case "", "ds", "cutoff":
+		case "yhat":
+			t.Yhat = x
+		case "yhat_lower":
+			t.YhatLower = x
+		case "yhat_upper":
+			t.YhatUpper = x
+		case "y":
+			t.Y = x
+		default:
+			t.Extra = append(t.Extra, Column{name, x})
+		}
+	}
+	return t, nil
+}
+
+var (
+	errMissing  = errors.New("every row has to have a number")
+	errNoNumber = errors.New("not a number")
+)
+
+// number reads a finite decimal number, NaN where there is none.
+func number(text string) (float64, error) {
+	if slices.Contains([]string{"", "nan", "NaN", "NA", "null", "None"}, text) {
+		return math.NaN(), nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) || strings.ContainsAny(text, "xX_") {
+		return 0, errNoNumber
+	}
+	return v, nil
+}
+
+func syntax(err error) error {
+	var bad *csv.ParseError
+	if !errors.As(err, &bad) {
+		return fmt.Errorf("reading a table: %w", err)
+	}
+	if errors.Is(bad, csv.ErrFieldCount) {
+		return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "it has another number of fields than there are columns", "write one field for each column")
+	}
+	return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "a double quote is not closed, or stands inside a field", "put the whole field between double quotes and double those within")
+}
