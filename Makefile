@@ -109,6 +109,10 @@ bench-daily: build devstack ## N simulated ETFs, one new session, against bare w
 bench-store: ## Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
 	@$(GO) run ./bench/store
 
+.PHONY: bench-prophet
+bench-prophet: build ## Our Prophet against the original, in one process and as whole ones (python3 with prophet; ETFCAST_REAL_DATA).
+	@$(GO) run ./bench/prophet/bench -etfcast bin/etfcast $(BENCH_FLAGS)
+
 ##@ Generated code and tools
 
 .PHONY: generate
@@ -123,6 +127,15 @@ generate-check: generate ## Fail if generated code is not up to date.
 .PHONY: record-histories
 record-histories: build devstack ## Record workflow histories for the replay tests (from released code only: see docs/workflows.md).
 	bin/devstack run --ephemeral -- $(GO) run ./workflows/record --label $(VERSION)
+
+.PHONY: prophet-golden
+prophet-golden: ## What the original Prophet gives for every case, as golden files (python3 with prophet; ETFCAST_REAL_DATA).
+	$(GO) run ./bench/prophet/series -out forecast/prophet/testdata
+	python3 bench/prophet/golden.py $(GOLDEN_FLAGS)
+
+.PHONY: prophet-parity
+prophet-parity: ## docs/prophet-parity.md: the original Prophet and ours side by side. PARITY_FLAGS=--reuse takes the golden files.
+	@python3 bench/prophet/parity.py $(PARITY_FLAGS)
 
 # $(call install,PACKAGE,VERSION,PROGRAM) puts the program under its name with the version.
 install = GOBIN=$(TOOLS) $(GO) install $(1)@$(2) && mv $(TOOLS)/$(3) $@

@@ -20,7 +20,7 @@ import (
 
 func prophetPlotCommand(a *app) *cobra.Command {
 	var rows futureRows
-	var model, out, format, cv, metric string
+	var model, out, format, cv, metric, from string
 	var window float64
 	cmd := &cobra.Command{
 		Use:   "plot --model MODEL --out FOLDER",
@@ -50,6 +50,12 @@ components, and with --cv a metric of a cross-validation over the horizon (cv_ma
 					return usageError{renamed(err, "metric")}
 				}
 			}
+			var since prophet.Stamp
+			if given("from") {
+				if since, err = prophet.ParseStamp(from); err != nil {
+					return usageError{renamed(err, "from")}
+				}
+			}
 			files := a.inOut(cmd)
 			fitted, err := files.model("model", model)
 			if err != nil {
@@ -73,7 +79,7 @@ components, and with --cv a metric of a cross-validation over the horizon (cv_ma
 			if err != nil {
 				return err
 			}
-			if err := a.drawAll(cmd.Context(), files, drawing{fitted, frame, table, metric, window, formats, out}); err != nil {
+			if err := a.drawAll(cmd.Context(), files, drawing{fitted, frame, since, given("from"), table, metric, window, formats, out}); err != nil {
 				removeFolder()
 				return err
 			}
@@ -84,6 +90,7 @@ components, and with --cv a metric of a cross-validation over the horizon (cv_ma
 	flags.StringVar(&model, "model", "", "model file, of `etfcast prophet fit` or of the original's model_to_json")
 	rows.addFlags(cmd, 30, "rows to forecast after the last of the history, at the history's own distance unless --freq is given;\n0 draws the history alone, as is done without --in where the model needs more columns than ds")
 	flags.StringVar(&out, "out", "", "folder the figures are written to")
+	flags.StringVar(&from, "from", "", "first date of the forecast's figures, for a forecast of weeks after a history of years")
 	flags.StringVar(&format, "format", "svg", "svg, png or both")
 	flags.StringVar(&cv, "cv", "", "CSV of `etfcast prophet cv --out`, or of the original's cross_validation")
 	flags.StringVar(&metric, "metric", "mape", "metric to draw of it")
@@ -170,6 +177,8 @@ func makeFolder(path string) (remove func(), err error) {
 type drawing struct {
 	fitted  *prophet.Fitted
 	frame   *prophet.Frame // nil: the history
+	since   prophet.Stamp  // where recent, the first row of forecast and changepoints
+	recent  bool
 	table   *diagnostics.Table
 	metric  string
 	window  float64
@@ -190,13 +199,19 @@ func (a *app) drawAll(ctx context.Context, files *inOut, d drawing) error {
 	if err != nil {
 		return err
 	}
+	overTime := func(changepoints bool) func(io.Writer, chart.Format) error {
+		data := chart.ForecastOf(d.fitted, forecast, changepoints)
+		if d.recent {
+			data = data.Since(d.since)
+		}
+		return func(w io.Writer, f chart.Format) error { return chart.Forecast(w, data, f, chart.Size{}) }
+	}
+	if last := forecast.DS[len(forecast.DS)-1]; d.recent && d.since >= last {
+		return usageError{etf.Invalid("from", fmt.Sprintf("%s leaves fewer than 2 rows of a forecast that ends on %s", d.since, last), "name an earlier date")}
+	}
 	figures := []figure{
-		{"forecast", func(w io.Writer, f chart.Format) error {
-			return chart.Forecast(w, chart.ForecastOf(d.fitted, forecast, false), f, chart.Size{})
-		}},
-		{"changepoints", func(w io.Writer, f chart.Format) error {
-			return chart.Forecast(w, chart.ForecastOf(d.fitted, forecast, true), f, chart.Size{})
-		}},
+		{"forecast", overTime(false)},
+		{"changepoints", overTime(true)},
 		{"components", func(w io.Writer, f chart.Format) error { return chart.Components(w, panels, f, chart.Size{}) }},
 	}
 	if d.table != nil {

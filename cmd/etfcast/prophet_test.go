@@ -251,7 +251,7 @@ func TestProphetForAMarket(t *testing.T) {
 	if want := []string{"2025-07-01", "2025-07-02", "2025-07-03", "2025-07-07"}; !slices.Equal(days, want) {
 		t.Errorf("%v, not %v", days, want)
 	}
-	b.must("plot --model @model.json --periods 20 --out @figures")
+	b.must("plot --model @model.json --periods 20 --from 2025-05-01 --out @figures")
 }
 
 func TestProphetCrossValidates(t *testing.T) {
@@ -491,6 +491,8 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"bad table of cv", "plot --model @model.json --cv @cv-bad.csv --out @figures", "cv-bad.csv: y, line 2", "write a number"},
 		{"coverage without intervals", "plot --model @model.json --cv @cv-plain.csv --metric coverage --out @figures", "metric: coverage", "choose another metric"},
 		{"plot of a damaged model", "plot --model @damaged.model --out @figures", "damaged.model: ", ";"},
+		{"plot from no date", "plot --model @model.json --from yesterday --out @figures", "from: \"yesterday\"", "write YYYY-MM-DD"},
+		{"plot from after the end", "plot --model @model.json --from 2250-01-01 --out @figures", "from: 2250-01-01", "name an earlier date"},
 		{"plot of two sorts of rows", "plot --model @model.json --in @future.csv --periods 3 --out @figures", "periods: ", "leave --periods"},
 	}
 	b.put("cv-plain.csv", "ds,yhat,y,cutoff\n2024-01-01,1,1,2023-12-31\n2024-01-02,1,2,2023-12-31\n")

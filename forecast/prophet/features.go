@@ -5,10 +5,8 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/etfcast/etfcast/calendar/holidays"
-	"github.com/etfcast/etfcast/etf"
 )
 
 // fourierTerm returns sine and cosine of the n-th harmonic of a period at a stamp. The order of the operations is the
@@ -301,12 +299,12 @@ func (o *Options) seasonalities(ds []Stamp) []Seasonality {
 	for _, b := range builtIn {
 		order := 0
 		own := slices.IndexFunc(out, func(s Seasonality) bool { return s.Name == b.name })
-		switch asked := b.asked(o); {
-		case asked == SeasonalAuto:
+		switch asked := b.asked(o); asked {
+		case SeasonalAuto:
 			if own < 0 && !b.off(span, gap) {
 				order = b.order
 			}
-		case asked == SeasonalOn:
+		case SeasonalOn:
 			order = b.order
 		default:
 			order = int(asked)
@@ -323,11 +321,3 @@ func (o *Options) seasonalities(ds []Stamp) []Seasonality {
 	}
 	return out
 }
-
-// holidayNameOf returns the holiday of a column's name, and whether it is one.
-func holidayNameOf(label string) (string, bool) {
-	name, offset, ok := strings.Cut(label, delimiter)
-	return name, ok && (strings.HasPrefix(offset, "+") || strings.HasPrefix(offset, "-"))
-}
-
-var _ = etf.Invalid

@@ -298,7 +298,7 @@ func (f *Fitted) CopyOptions(cutoff *Stamp) Options {
 	o.Seasonalities = slices.Clone(f.s.Seasonalities)
 	o.YearlySeasonality, o.WeeklySeasonality, o.DailySeasonality = SeasonalOff, SeasonalOff, SeasonalOff
 	if o.Changepoints != nil && cutoff != nil {
-		var last Stamp = minStamp
+		last := minStamp
 		for _, s := range f.s.History.DS {
 			if s <= *cutoff {
 				last = max(last, s)

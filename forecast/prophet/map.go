@@ -370,14 +370,13 @@ func (q *jacobian) fill(p *posterior, x *mode) {
 			p.times[i] = 1
 		}
 	}
-	at := 0
+	at := 2 // the first column of features
 	switch p.growth {
 	case Flat:
 		copy(q.smooth[0], p.times)
 		at = 1
 	case Logistic:
 		q.logistic(p, x)
-		at = 2
 	default:
 		for i := range n {
 			q.smooth[0][i], q.smooth[1][i] = p.times[i]*p.t[i], p.times[i]
@@ -388,7 +387,6 @@ func (q *jacobian) fill(p *posterior, x *mode) {
 				h[i] = p.times[i] * (p.t[i] - c)
 			}
 		}
-		at = 2
 	}
 	for j, col := range p.x {
 		dst := q.smooth[at+j]

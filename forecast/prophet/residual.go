@@ -228,12 +228,16 @@ func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
 		return kept * e.Last, sd
 	}
 	h := &f.s.History
-	before := sort.Search(len(h.DS), func(i int) bool { return h.DS[i] >= s }) - 1
-	if before < 0 {
+	at := sort.Search(len(h.DS), func(i int) bool { return h.DS[i] >= s })
+	if at == 0 {
 		return 0, e.Innovation / math.Sqrt(1-e.Phi*e.Phi)
 	}
-	kept, sd := e.ahead(f.clock.steps(h.T[before], t))
-	return kept * e.rows[before], sd
+	k := f.clock.steps(h.T[at-1], t)
+	if at < len(h.DS) && h.DS[at] == s {
+		k = max(k, 1) // as in the fit: a row on a day that the calendar does not know is a step
+	}
+	kept, sd := e.ahead(k)
+	return kept * e.rows[at-1], sd
 }
 
 // subgradient is posterior.subgradient for the whitened rows.

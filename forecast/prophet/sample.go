@@ -2,6 +2,7 @@ package prophet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -223,7 +224,8 @@ func (p *posterior) covariance(x *mode) (*mat.SymDense, error) {
 	}
 	cov := mat.NewSymDense(dim, nil)
 	if err := chol.InverseTo(cov); err != nil {
-		if _, ok := err.(mat.Condition); !ok {
+		// A matrix near to singular is inverted all the same, as well as it can be.
+		if near := mat.Condition(0); !errors.As(err, &near) {
 			return nil, errNotFinite("the curvature of the posterior at its maximum has no inverse")
 		}
 	}
