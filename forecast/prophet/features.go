@@ -12,7 +12,7 @@ import (
 // fourierTerm returns sine and cosine of the n-th harmonic of a period at a stamp. The order of the operations is the
 // original's, so that the same bits go into the sine.
 func fourierTerm(s Stamp, period float64, n int) (sin, cos float64) {
-	return math.Sincos((float64(n) / period) * (2 * math.Pi * s.Days()))
+	return math.Sincos(2 * math.Pi * s.Days() * float64(n) / period)
 }
 
 // column is one column of features.
@@ -185,7 +185,7 @@ func (l *layout) features(r *rows, tab holidayTable) [][]float64 {
 			}
 			turn := 2 * math.Pi * d.Days()
 			for k := range s.FourierOrder {
-				x[at+2*k][i], x[at+2*k+1][i] = math.Sincos((float64(k+1) / s.Period) * turn)
+				x[at+2*k][i], x[at+2*k+1][i] = math.Sincos(turn * float64(k+1) / s.Period)
 			}
 		}
 		at += 2 * s.FourierOrder

@@ -62,10 +62,11 @@ func (e *normalEquations) right(smooth, kinked [][]float64, start []int, y []flo
 //
 //	w/2 x'Gx - w c'x + smooth' diag(ridge) smooth / 2 + lambda |kinked| + damp/2 sum of (x - x0)² diag(wG)
 //
-// starting from and writing to smooth and kinked. It is exact: the smooth block is eliminated, and the kinked one is
-// found by a search over signs that ends after finitely many steps. It returns false where the equations are not
-// positive definite.
-func (e *normalEquations) solve(w, damp float64, smooth, kinked []float64) bool {
+// starting from and writing to smooth and kinked. Where base is not nil, smooth is the distance from it: the right-hand
+// side is then that of the residuals at base, and the ridge still draws base + smooth to 0. It is exact: the smooth
+// block is eliminated, and the kinked one is found by a search over signs that ends after finitely many steps. It
+// returns false where the equations are not positive definite.
+func (e *normalEquations) solve(w, damp float64, base, smooth, kinked []float64) bool {
 	b, s := e.b, e.s
 	for i := range b {
 		for j := i; j < b; j++ {
@@ -78,6 +79,9 @@ func (e *normalEquations) solve(w, damp float64, smooth, kinked []float64) bool 
 			e.z[i] += extra * smooth[i]
 		}
 		e.u[i*b+i] += e.ridge[i]
+		if base != nil {
+			e.z[i] -= e.ridge[i] * base[i]
+		}
 	}
 	if _, ok := lapack64.Potrf(blas64.Symmetric{N: b, Stride: b, Data: e.u, Uplo: blas.Upper}); !ok {
 		return false

@@ -42,6 +42,9 @@ const (
 	statusNoStep    = "stopped: no step improves the posterior in floating point"
 )
 
+// epsilon is the distance from 1 to the next float64.
+const epsilon = 0x1p-52
+
 const (
 	maxSigmaSteps  = 2000
 	maxNewtonSteps = 300
@@ -115,53 +118,87 @@ func (p *posterior) unpack(smooth, kinked []float64) *mode {
 func (p *posterior) alternate(ctx context.Context, limit int) (*mode, error) {
 	smooth, kinked, ridge := p.blocks()
 	eq := newNormalEquations(len(smooth), len(kinked), ridge, 1/p.tau)
-	return p.alternateOn(ctx, eq, smooth, kinked, p.y, limit, func(x *mode) float64 {
-		return p.residuals(x.k, x.m, x.delta, x.beta)
+	return p.alternateOn(ctx, eq, smooth, kinked, p.y, limit, func(x *mode) []float64 {
+		p.residuals(x.k, x.m, x.delta, x.beta)
+		return p.r
 	})
 }
 
-// alternateOn solves for the parameters and for sigma in turn, on given columns; sse tells the sum of squares of a
-// solution, computed from the rows and not from the equations.
-func (p *posterior) alternateOn(ctx context.Context, eq *normalEquations, smoothX, kinkedX [][]float64, y []float64, limit int, sse func(*mode) float64) (*mode, error) {
+// alternateOn solves for the parameters and for sigma in turn, on given columns; residuals tells those of a solution,
+// computed from the rows. Once sigma is nearly known the equations are set up anew around the last solution, with its
+// residuals in place of y: their rounding is then a part of what is left to correct and not of y, which matters where
+// y varies by millionths. Directions too weak beside the others to be told apart in floating point are damped, and
+// found in more steps.
+func (p *posterior) alternateOn(ctx context.Context, eq *normalEquations, smoothX, kinkedX [][]float64, y []float64, limit int, residuals func(*mode) []float64) (*mode, error) {
 	eq.gram(smoothX, kinkedX, p.start)
 	eq.right(smoothX, kinkedX, p.start, y)
 	smooth, kinked := make([]float64, eq.b), make([]float64, eq.s)
+	var base, target []float64
 	n := len(y)
 	sigma := bestSigma(n, floats.Dot(y, y))
 	var x *mode
 	if limit <= 0 || limit > maxSigmaSteps {
 		limit = maxSigmaSteps
 	}
+	damp, still, reached := 0.0, 0, math.Inf(-1)
 	for step := 1; ; step++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if !eq.solve(1/(sigma*sigma), 0, smooth, kinked) {
-			// Weights beyond what the equations can carry: the model meets the rows to rounding.
-			if x != nil {
-				x.status, x.converged = statusPerfect, true
-				return x, nil
+		if base != nil {
+			clear(smooth)
+		}
+		for !eq.solve(1/(sigma*sigma), damp, base, smooth, kinked) {
+			if damp = max(10*damp, 1e-16); damp > 1e-6 {
+				return nil, errNotFinite("the equations of the fit are not positive definite")
 			}
-			return nil, errNotFinite("the equations of the fit are not positive definite")
+			if base != nil {
+				clear(smooth)
+			}
+		}
+		if base != nil {
+			floats.Add(smooth, base)
 		}
 		x = p.unpack(smooth, kinked)
-		squares := sse(x)
+		r := residuals(x)
+		squares := floats.Dot(r, r)
 		next := bestSigma(n, squares)
 		change := math.Abs(math.Log(next / sigma))
 		sigma = next
 		x.iterations, x.sigma = step, sigma
 		x.logProb = profile(n, squares, p.logPrior(x.k, x.m, x.delta, x.beta))
+		// Residuals are differences of numbers about 1, so that sigma is known to rounding relative to its size.
+		noise := max(1e-13, 16*epsilon/sigma)
+		if change < noise && x.logProb < reached+float64(n)*noise {
+			still++
+		} else {
+			still, reached = 0, x.logProb
+		}
 		switch {
 		case sigma <= minSigma:
 			x.status, x.converged = statusPerfect, true
 			return x, nil
-		case change < 1e-13:
+		case base != nil && (still >= 2 && damp == 0 || still >= 30):
 			x.status, x.converged = statusConverged, true
 			return x, nil
 		case step == limit:
 			x.status = statusLimit
 			return x, nil
 		}
+		if base == nil && change > 1e-6 && damp == 0 {
+			continue
+		}
+		if base == nil {
+			base, target = make([]float64, eq.b), make([]float64, n)
+		}
+		copy(base, smooth)
+		copy(target, r)
+		for j, d := range kinked {
+			if d != 0 {
+				floats.AddScaled(target, d, kinkedX[j])
+			}
+		}
+		eq.right(smoothX, kinkedX, p.start, target)
 	}
 }
 
@@ -239,7 +276,7 @@ func (p *posterior) newtonFrom(ctx context.Context, start *mode, limit int) (*mo
 		for try := 0; try < 30; try++ {
 			copy(trySmooth, smooth)
 			copy(tryKinked, kinked)
-			ok := eq.solve(w, damp, trySmooth, tryKinked)
+			ok := eq.solve(w, damp, nil, trySmooth, tryKinked)
 			if ok {
 				for alpha := 1.0; alpha > 1e-3; alpha /= 2 {
 					if alpha < 1 {

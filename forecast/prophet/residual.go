@@ -115,10 +115,10 @@ func (a *autoregression) at(ctx context.Context, phi float64) (*mode, float64, e
 		w.apply(a.white[1][j], x)
 	}
 	w.apply(a.y, p.y)
-	x, err := p.alternateOn(ctx, a.eq, a.white[0], a.white[1], a.y, a.limit, func(x *mode) float64 {
+	x, err := p.alternateOn(ctx, a.eq, a.white[0], a.white[1], a.y, a.limit, func(x *mode) []float64 {
 		p.residuals(x.k, x.m, x.delta, x.beta)
 		w.apply(a.r, p.r)
-		return floats.Dot(a.r, a.r)
+		return a.r
 	})
 	if err != nil {
 		return nil, 0, err

@@ -20,10 +20,10 @@ const (
 	nutsSampler  Optimizer = "nuts"
 )
 
-// The kinks of the Laplace priors keep the No-U-Turn sampler's steps short and its draws correlated: every third one is
+// The kinks of the Laplace priors keep the No-U-Turn sampler's steps short and its draws correlated: every fifth one is
 // kept. The metric needs some iterations to adapt, however few draws are asked for.
 const (
-	nutsThin  = 3
+	nutsThin  = 5
 	minWarmup = 300
 )
 
