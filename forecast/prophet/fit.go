@@ -2,6 +2,7 @@ package prophet
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -59,6 +60,9 @@ func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted
 		return nil, err
 	}
 	lay := o.newLayout(seasons, tab, tab.names, sc.regressors)
+	if err := checkSize(len(f.DS), 0, len(lay.columns)); err != nil {
+		return nil, err
+	}
 	x := lay.features(r, tab)
 	changepoints := o.Changepoints
 	if changepoints != nil {
@@ -70,6 +74,9 @@ func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted
 	} else {
 		changepoints = autoChangepoints(f.DS, o.NChangepoints, o.ChangepointRange)
 		o.NChangepoints = min(o.NChangepoints, len(changepoints))
+	}
+	if err := checkSize(len(f.DS), len(changepoints), len(lay.columns)); err != nil {
+		return nil, err
 	}
 	c := make([]float64, len(changepoints))
 	if err := sc.clock.write(c, changepoints); err != nil {
@@ -94,6 +101,23 @@ func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted
 	}
 	out.setResidual(r, x)
 	return out, nil
+}
+
+// The largest fit: beyond either bound it would take minutes and gigabytes.
+const (
+	maxChangepoints = 2000
+	maxCells        = 100_000_000 // of the columns of features and changepoints
+)
+
+func checkSize(rows, changepoints, columns int) error {
+	switch {
+	case changepoints > maxChangepoints:
+		return etf.Invalid("n_changepoints", fmt.Sprintf("%d changepoints", changepoints), fmt.Sprintf("use %d or fewer", maxChangepoints))
+	case rows*(changepoints+columns) > maxCells:
+		return etf.Invalid("history", fmt.Sprintf("%d rows with %d changepoints and %d columns of features", rows, changepoints, columns),
+			"use fewer rows, changepoints, holidays or orders of seasonalities")
+	}
+	return nil
 }
 
 // fittedUnits returns y, or its logarithm with Market.LogScale.
@@ -154,6 +178,9 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 		return f.sample(ctx, p, start, basis, fo)
 	}
 	if o.Market.ResidualAR1 {
+		if len(r.ds) < minAutoregressionRows {
+			return etf.Invalid("y", fmt.Sprintf("%d rows do not tell how residuals carry on", len(r.ds)), fmt.Sprintf("give %d rows or more, or leave market.residual_ar1 out", minAutoregressionRows))
+		}
 		a := newAutoregression(p, &f.clock, fo.MaxIterations)
 		best, e, err := a.estimate(ctx)
 		if err != nil {
@@ -181,9 +208,9 @@ func optimise(ctx context.Context, p *posterior, start *mode, by Optimizer, limi
 	case MAP:
 		starts := []*mode{start}
 		if p.growth == Logistic {
-			// The posterior has several modes. What the original's search comes to is one more start, so that this
-			// is never below it.
-			if other, err := p.lbfgs(ctx, start, 0); err == nil {
+			// The posterior has several modes. Where the original's search ends is one more start, so that this is
+			// never below it.
+			if other, _, err := optimise(ctx, p, start, Auto, 0); err == nil {
 				starts = append(starts, other)
 			} else if ctx.Err() != nil {
 				return nil, by, ctx.Err()

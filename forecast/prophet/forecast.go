@@ -7,7 +7,7 @@ import "slices"
 type Forecast struct {
 	DS         []Stamp
 	Trend      []float64
-	Cap, Floor []float64 // logistic growth: the cap given; the floor, where the model was fitted with one
+	Cap, Floor []float64 // the cap given, whatever the growth; the floor, where the model was fitted with one
 	YhatLower  []float64
 	YhatUpper  []float64
 	TrendLower []float64

@@ -180,8 +180,9 @@ func (q Freq) after(last Stamp, n int) ([]Stamp, error) {
 	return out, nil
 }
 
-// infer finds the frequency of the last five stamps of a history, as the original does: starts or ends of years,
-// quarters or months, else a constant distance, else Monday to Friday.
+// infer finds the frequency of the last five stamps of a history as pandas does where it is one of these: starts or ends
+// of years, quarters or months, else a constant distance, else Monday to Friday. (Pandas also finds multiples of the
+// former and the n-th weekday of a month.)
 func infer(dates []Stamp) (Freq, error) {
 	tail := dates[max(0, len(dates)-5):]
 	refuse := func() (Freq, error) {

@@ -12,6 +12,8 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/lapack/lapack64"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/etfcast/etfcast/etf"
 )
 
 // gibbs draws from the posterior where mu is linear in the parameters, by the Gibbs sampler of Park and Casella, "The
@@ -76,7 +78,7 @@ func (g *gibbs) run(ctx context.Context, inits [][]float64, warmup, draws, worke
 			for i := range warmup + draws {
 				for range g.sweeps {
 					if errs[c] = ctx.Err(); errs[c] == nil && !chain.sweep() {
-						errs[c] = errNotFinite("the posterior can't be sampled: its precision is not positive definite")
+						errs[c] = etf.Invalid("mcmc_samples", "the posterior can't be sampled: its precision is not positive definite", "give more rows, or leave mcmc_samples out")
 					}
 					if errs[c] != nil {
 						stop()

@@ -22,7 +22,11 @@ type normalEquations struct {
 	u, v, h, q, z []float64 // scratch
 	active        []int
 	rhs, a        []float64
+	// stop, where not nil, is asked now and then whether to give up.
+	stop func() bool
 }
+
+func (e *normalEquations) stopped() bool { return e.stop != nil && e.stop() }
 
 func newNormalEquations(b, s int, ridge []float64, lambda float64) *normalEquations {
 	f := func(n int) []float64 { return make([]float64, n) }
@@ -33,6 +37,9 @@ func newNormalEquations(b, s int, ridge []float64, lambda float64) *normalEquati
 // gram fills the matrices from columns. Kinked column j is 0 before row start[j].
 func (e *normalEquations) gram(smooth, kinked [][]float64, start []int) {
 	for i, x := range smooth {
+		if e.stopped() {
+			return
+		}
 		for j := i; j < e.b; j++ {
 			e.ss[i*e.b+j] = floats.Dot(x, smooth[j])
 		}
@@ -41,6 +48,9 @@ func (e *normalEquations) gram(smooth, kinked [][]float64, start []int) {
 		}
 	}
 	for i, h := range kinked {
+		if e.stopped() {
+			return
+		}
 		for j := i; j < e.s; j++ { // start ascends
 			d := floats.Dot(h[start[j]:], kinked[j][start[j]:])
 			e.kk[i*e.s+j], e.kk[j*e.s+i] = d, d
@@ -68,16 +78,8 @@ func (e *normalEquations) right(smooth, kinked [][]float64, start []int, y []flo
 // returns false where the equations are not positive definite.
 func (e *normalEquations) solve(w, damp float64, base, smooth, kinked []float64) bool {
 	b, s := e.b, e.s
+	weigh(e.u, e.z, e.ss, e.cs, w, damp, smooth)
 	for i := range b {
-		for j := i; j < b; j++ {
-			e.u[i*b+j] = w * e.ss[i*b+j]
-		}
-		e.z[i] = w * e.cs[i]
-		if damp > 0 {
-			extra := damp * (e.u[i*b+i] + 1e-12)
-			e.u[i*b+i] += extra
-			e.z[i] += extra * smooth[i]
-		}
 		e.u[i*b+i] += e.ridge[i]
 		if base != nil {
 			e.z[i] -= e.ridge[i] * base[i]
@@ -95,17 +97,7 @@ func (e *normalEquations) solve(w, damp float64, base, smooth, kinked []float64)
 		}
 		v := blas64.General{Rows: b, Cols: s, Stride: s, Data: e.v}
 		blas64.Trsm(blas.Left, blas.Trans, 1, upper, v)
-		for i := range s {
-			for j := i; j < s; j++ {
-				e.h[i*s+j] = w * e.kk[i*s+j]
-			}
-			e.q[i] = w * e.ck[i]
-			if damp > 0 {
-				extra := damp * (e.h[i*s+i] + 1e-12)
-				e.h[i*s+i] += extra
-				e.q[i] += extra * kinked[i]
-			}
-		}
+		weigh(e.h, e.q, e.kk, e.ck, w, damp, kinked)
 		blas64.Syrk(blas.Trans, -1, v, 1, blas64.Symmetric{N: s, Stride: s, Data: e.h, Uplo: blas.Upper})
 		for i := range s {
 			for j := range i {
@@ -121,6 +113,22 @@ func (e *normalEquations) solve(w, damp float64, base, smooth, kinked []float64)
 	blas64.Trsv(blas.NoTrans, upper, z)
 	copy(smooth, e.z)
 	return true
+}
+
+// weigh writes the upper triangle of a block and its right-hand side times w, drawn to at by the damping.
+func weigh(matrix, right, gram, products []float64, w, damp float64, at []float64) {
+	n := len(products)
+	for i := range n {
+		for j := i; j < n; j++ {
+			matrix[i*n+j] = w * gram[i*n+j]
+		}
+		right[i] = w * products[i]
+		if damp > 0 {
+			extra := damp * (matrix[i*n+i] + 1e-12)
+			matrix[i*n+i] += extra
+			right[i] += extra * at[i]
+		}
+	}
 }
 
 // logDet returns the logarithm of the determinant of the smooth block's matrix in the last solve.
@@ -153,7 +161,7 @@ func (e *normalEquations) lasso(x []float64) bool {
 		// Solve for the active coordinates until their signs hold.
 		for range 10 * (s + 2) {
 			moved, ok := e.signStep(x, signs)
-			if !ok {
+			if !ok || e.stopped() {
 				return false
 			}
 			refresh()

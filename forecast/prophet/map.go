@@ -36,7 +36,7 @@ func (p *posterior) modeOf(u []float64) *mode {
 // The statuses of a maximum found by this package's own method.
 const (
 	statusConverged = "converged: maximum of the posterior"
-	statusPerfect   = "converged: the model meets every row, sigma is at its floor"
+	statusPerfect   = "no maximum: the model can meet every row, sigma is at its floor; give more rows or smaller prior scales"
 	statusConstant  = "converged: y is constant, nothing to fit"
 	statusLimit     = "stopped: iteration limit"
 	statusNoStep    = "stopped: no step improves the posterior in floating point"
@@ -130,6 +130,7 @@ func (p *posterior) alternate(ctx context.Context, limit int) (*mode, error) {
 // y varies by millionths. Directions too weak beside the others to be told apart in floating point are damped, and
 // found in more steps.
 func (p *posterior) alternateOn(ctx context.Context, eq *normalEquations, smoothX, kinkedX [][]float64, y []float64, limit int, residuals func(*mode) []float64) (*mode, error) {
+	eq.stop = func() bool { return ctx.Err() != nil }
 	eq.gram(smoothX, kinkedX, p.start)
 	eq.right(smoothX, kinkedX, p.start, y)
 	smooth, kinked := make([]float64, eq.b), make([]float64, eq.s)
@@ -149,6 +150,9 @@ func (p *posterior) alternateOn(ctx context.Context, eq *normalEquations, smooth
 			clear(smooth)
 		}
 		for !eq.solve(1/(sigma*sigma), damp, base, smooth, kinked) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			if damp = max(10*damp, 1e-16); damp > 1e-6 {
 				return nil, errNotFinite("the equations of the fit are not positive definite")
 			}
@@ -176,7 +180,7 @@ func (p *posterior) alternateOn(ctx context.Context, eq *normalEquations, smooth
 		}
 		switch {
 		case sigma <= minSigma:
-			x.status, x.converged = statusPerfect, true
+			x.status = statusPerfect
 			return x, nil
 		case base != nil && (still >= 2 && damp == 0 || still >= 30):
 			x.status, x.converged = statusConverged, true
@@ -219,6 +223,7 @@ func (p *posterior) newtonFrom(ctx context.Context, start *mode, limit int) (*mo
 		ridge = append(ridge, 1/(prior*prior))
 	}
 	eq := newNormalEquations(b, s, ridge, 1/p.tau)
+	eq.stop = func() bool { return ctx.Err() != nil }
 	jac := newJacobian(n, b, s)
 	pack := func(x *mode) (smooth, kinked []float64) {
 		if !flat {
@@ -246,7 +251,7 @@ func (p *posterior) newtonFrom(ctx context.Context, start *mode, limit int) (*mo
 	finish := func(step int, status string, converged bool) (*mode, error) {
 		x.sigma, x.logProb, x.iterations, x.status, x.converged = bestSigma(n, sse), best, step, status, converged
 		if x.sigma <= minSigma {
-			x.status = statusPerfect
+			x.status, x.converged = statusPerfect, false
 		}
 		return x, nil
 	}
@@ -273,7 +278,7 @@ func (p *posterior) newtonFrom(ctx context.Context, start *mode, limit int) (*mo
 			p.addCurvature(eq, jac, smooth, kinked, -1)
 		}
 		improved := false
-		for try := 0; try < 30; try++ {
+		for try := 0; try < 30 && ctx.Err() == nil; try++ {
 			copy(trySmooth, smooth)
 			copy(tryKinked, kinked)
 			ok := eq.solve(w, damp, nil, trySmooth, tryKinked)

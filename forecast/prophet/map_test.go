@@ -163,6 +163,14 @@ func fitBy(t *testing.T, o Options, f *Frame, by Optimizer, fo FitOptions) *Fitt
 	return out
 }
 
+// iterations bounds Newton's method, which may take thousands of iterations for the last digits.
+func iterations(by Optimizer) int {
+	if by == Newton {
+		return 500
+	}
+	return 0
+}
+
 // With additive terms the maximum is never below where the original's optimisers stop.
 func TestMAPIsNeverBelowTheOriginals(t *testing.T) {
 	for seed := range uint64(100) {
@@ -172,7 +180,7 @@ func TestMAPIsNeverBelowTheOriginals(t *testing.T) {
 			if by == Newton && seed%25 != 0 { // a Newton step is 4 Dim evaluations
 				continue
 			}
-			other := fitBy(t, o, f, by, FitOptions{}).Report()
+			other := fitBy(t, o, f, by, FitOptions{MaxIterations: iterations(by)}).Report()
 			if other.LogPosterior > best.LogPosterior+1e-9 {
 				t.Errorf("seed %d: %s comes to %.12f (%s), the maximum to %.12f (%s; %d rows)", seed, by, other.LogPosterior, other.Status, best.LogPosterior, best.Status, best.Rows)
 			}
@@ -209,7 +217,7 @@ func TestMAPIsNeverBelowTheOriginalsOnLargeNumbers(t *testing.T) {
 			if by == Newton && seed%8 != 0 {
 				continue
 			}
-			other := fitBy(t, o, f, by, FitOptions{}).Report()
+			other := fitBy(t, o, f, by, FitOptions{MaxIterations: iterations(by)}).Report()
 			if other.LogPosterior > best.LogPosterior+1e-9*math.Abs(best.LogPosterior) {
 				t.Errorf("seed %d: %s comes to %.9f (%s), the maximum to %.9f (%s; %d rows)", seed, by, other.LogPosterior, other.Status, best.LogPosterior, best.Status, best.Rows)
 			}

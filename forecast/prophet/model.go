@@ -76,10 +76,10 @@ func checkChoices(o *Options) error {
 
 func checkNumbers(o *Options) error {
 	positive := func(field string, v float64) error {
-		if v > 0 && !math.IsInf(v, 1) {
+		if v >= minPrior && v <= 1/minPrior {
 			return nil
 		}
-		return etf.Invalid(field, fmt.Sprintf("%v is not a positive number", v), "use a number above 0, such as the default")
+		return etf.Invalid(field, fmt.Sprintf("%v is not a positive number that can be squared", v), "use a number above 0, such as the default")
 	}
 	notBelow := func(field string, v, least int) error {
 		if v >= least {
@@ -112,9 +112,12 @@ func checkNumbers(o *Options) error {
 	}
 	// Far beyond use, and below what would exhaust the memory of a small machine.
 	const most = 1_000_000
-	for field, v := range map[string]int{"n_changepoints": o.NChangepoints, "mcmc_samples": o.MCMCSamples, "uncertainty_samples": o.UncertaintySamples} {
-		if v > most {
-			return etf.Invalid(field, fmt.Sprintf("%d is too many", v), fmt.Sprintf("use %d or fewer", most))
+	for _, c := range []struct {
+		field string
+		v     int
+	}{{"n_changepoints", o.NChangepoints}, {"mcmc_samples", o.MCMCSamples}, {"uncertainty_samples", o.UncertaintySamples}} {
+		if c.v > most {
+			return etf.Invalid(c.field, fmt.Sprintf("%d is too many", c.v), fmt.Sprintf("use %d or fewer", most))
 		}
 	}
 	if o.MCMCSamples == 1 {
@@ -199,13 +202,16 @@ func (n names) check(field, name, kind string) error {
 	return nil
 }
 
+// minPrior is the least prior scale, and its inverse the largest: their squares are numbers still.
+const minPrior = 1e-100
+
 // priorScale returns scale, or what 0 stands for.
 func priorScale(field string, scale, otherwise float64) (float64, error) {
 	if scale == 0 {
 		return otherwise, nil
 	}
-	if !(scale > 0) || math.IsInf(scale, 1) {
-		return 0, etf.Invalid(field, fmt.Sprintf("prior scale %v is not a positive number", scale), "use a number above 0, or leave it out")
+	if !(scale >= minPrior && scale <= 1/minPrior) {
+		return 0, etf.Invalid(field, fmt.Sprintf("prior scale %v is not a positive number that can be squared", scale), "use a number above 0, or leave it out")
 	}
 	return scale, nil
 }
@@ -294,6 +300,16 @@ func checkHolidays(o *Options) error {
 		return err
 	}
 	scales := map[string]float64{}
+	ofCountry := map[string]bool{}
+	if o.CountryHolidays != "" {
+		list, err := holidays.Names(o.CountryHolidays)
+		if err != nil {
+			return err
+		}
+		for _, name := range list {
+			ofCountry[name] = true
+		}
+	}
 	for i := range o.Holidays {
 		h := &o.Holidays[i]
 		field := func(name string) string { return fmt.Sprintf("holidays[%d].%s", i, name) }
@@ -316,6 +332,10 @@ func checkHolidays(o *Options) error {
 			return etf.Invalid(field("prior_scale"), fmt.Sprintf("%q has prior scales %v and %v", h.Name, first, h.PriorScale), "give all rows of one holiday the same")
 		}
 		scales[h.Name] = h.PriorScale
+		if ofCountry[h.Name] && h.PriorScale != o.HolidaysPriorScale {
+			return etf.Invalid(field("prior_scale"), fmt.Sprintf("%q is a holiday of %s too, with prior scale %v", h.Name, o.CountryHolidays, o.HolidaysPriorScale),
+				"give it that one, or another name")
+		}
 	}
 	return nil
 }

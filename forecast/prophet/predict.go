@@ -75,8 +75,8 @@ func (f *Fitted) Predict(ctx context.Context, frame *Frame, po PredictOptions) (
 	}
 	x := f.layout.features(r, tab)
 	fc := &Forecast{DS: slices.Clone(r.ds)}
-	if f.s.Options.Growth == Logistic {
-		fc.Cap = slices.Clone(r.limitRaw)
+	if c := r.frame.Cap; c != nil && !slices.ContainsFunc(c, math.IsNaN) {
+		fc.Cap = slices.Clone(c)
 	}
 	if f.s.LogisticFloor {
 		fc.Floor = slices.Clone(r.floor)

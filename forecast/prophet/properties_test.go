@@ -142,6 +142,12 @@ func TestForecastIdentities(t *testing.T) {
 					sums[string(c.Mode)+"_terms"] = append(sums[string(c.Mode)+"_terms"], c.Name)
 				}
 			}
+			for name, want := range map[string][]float64{"trend": fc.Trend, "cap": fc.Cap, "floor": fc.Floor, "yhat_lower": fc.YhatLower, "yhat_upper": fc.YhatUpper, "trend_lower": fc.TrendLower,
+				"trend_upper": fc.TrendUpper, "yhat": fc.Yhat, "weekly": fc.Component("weekly").Value, "weekly_lower": fc.Component("weekly").Lower, "weekly_upper": fc.Component("weekly").Upper, "none": nil} {
+				if got := fc.Column(name); !slices.Equal(got, want) || (got == nil) != (want == nil) {
+					t.Errorf("column %q is not the field of that name", name)
+				}
+			}
 			draws := len(f.State().Params.K)
 			for i := range fc.DS {
 				trend, add, mul := fc.Trend[i], fc.Component("additive_terms").Value[i], fc.Component("multiplicative_terms").Value[i]

@@ -509,7 +509,7 @@ func TestStampRefused(t *testing.T) {
 		}
 	}
 	before := prophet.Stamp(-1) // 1969-12-31 23:59:59.999999
-	if before.Date() != -prophet.Day || before.Weekday() != 3 || prophet.Stamp(prophet.Day+1).Days() <= 1 {
+	if before.Date() != -prophet.Day || before.Weekday() != 3 || (prophet.Day+1).Days() <= 1 {
 		t.Errorf("date %v, weekday %v", before.Date(), before.Weekday())
 	}
 }

@@ -2,10 +2,13 @@ package prophet
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"sort"
+
+	"github.com/etfcast/etfcast/etf"
 )
 
 // simulation draws paths of the future: the trend goes on with random rate changes as frequent and as large as those
@@ -118,13 +121,16 @@ func poisson(rng *rand.Rand, lambda float64) int {
 	}
 }
 
-// maxChanges bounds the rate changes drawn for one path, should the future be asked for absurdly far ahead.
-const maxChanges = 100_000
+// maxChanges bounds the rate changes that all paths together are expected to have, should the future be asked for
+// absurdly far ahead: 160 MB.
+const maxChanges = 10_000_000
 
 // run visits the rows from the given one on. The slices handed to visit may be changed by it and are used again.
 func (s *simulation) run(ctx context.Context, from int, visit func(i int, yhat, trend []float64)) error {
 	yhat, trend := make([]float64, s.paths), make([]float64, s.paths)
-	s.begin()
+	if err := s.begin(); err != nil {
+		return err
+	}
 	for i := from; i < len(s.r.t); i++ {
 		if i%64 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -269,7 +275,7 @@ func (s *simulation) linearAt(i, seg int, trend []float64) {
 }
 
 // begin sets the state of the paths at the end of the history.
-func (s *simulation) begin() {
+func (s *simulation) begin() error {
 	if s.f.s.Options.Market.ResidualAR1 {
 		s.carried, s.carriedAt = make([]float64, s.paths), 1
 		for p := range s.carried {
@@ -279,10 +285,11 @@ func (s *simulation) begin() {
 	switch {
 	case s.first == len(s.r.t) || s.f.s.Options.Growth == Flat:
 	case s.slow:
-		s.drawChanges()
+		return s.drawChanges()
 	case s.f.s.Options.Growth == Logistic:
 		s.beginLogistic()
 	}
+	return nil
 }
 
 // beginLogistic walks the history on a regular grid, as the original does: each changepoint acts at the first grid
@@ -339,13 +346,18 @@ func (s *simulation) logisticAt(i, seg int, trend []float64) {
 }
 
 // drawChanges draws the times and sizes of every path's future rate changes.
-func (s *simulation) drawChanges() {
+func (s *simulation) drawChanges() error {
 	last := s.r.t[len(s.r.t)-1]
 	c := s.f.s.ChangepointsT
+	expected := float64(len(c)) * (last - 1)
+	if expected*float64(s.paths) > maxChanges {
+		return etf.Invalid("slow", fmt.Sprintf("%.0f rate changes are to be expected by %s in each of %d paths", expected, s.r.ds[len(s.r.ds)-1], s.paths),
+			"use fewer samples or a nearer future, or leave slow out")
+	}
 	s.changes = make([][]change, s.paths)
 	for d := range s.draws {
 		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
-			n := min(poisson(s.future, min(float64(len(c))*(last-1), maxChanges)), maxChanges)
+			n := poisson(s.future, expected)
 			list := make([]change, n)
 			for k := range list {
 				list[k] = change{1 + s.future.Float64()*(last-1), laplace(s.future, s.lap[d])}
@@ -363,6 +375,7 @@ func (s *simulation) drawChanges() {
 			s.sum[p], s.total[p] = s.rate[d][len(c)], s.offset[d][len(c)]
 		}
 	}
+	return nil
 }
 
 func (s *simulation) slowAt(i int, trend []float64) {

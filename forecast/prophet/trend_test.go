@@ -195,7 +195,8 @@ func TestFourierSeries(t *testing.T) {
 			var sum float64
 			for n := 1; n <= 3; n++ {
 				sin, cos := fourierTerm(s, c.period, n)
-				sum += math.Pow(sin-c.want[2*n-2], 2) + math.Pow(cos-c.want[2*n-1], 2)
+				a, b := sin-c.want[2*n-2], cos-c.want[2*n-1]
+				sum += a*a + b*b
 			}
 			if sum > 1e-12 {
 				t.Errorf("sum of squared differences %v, want 0 to 1e-12", sum)
