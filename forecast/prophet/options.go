@@ -33,7 +33,9 @@ type Optimizer string
 
 // The optimizers.
 const (
-	// MAP finds the maximum itself: deterministic, and at least as probable as where the others stop.
+	// MAP finds the maximum itself: deterministic, and at least as probable as where the others stop. With multiplicative
+	// terms or logistic growth it is a local maximum, the best of those climbed to. Where the model can meet every row
+	// exactly there is none: the density grows without bound as sigma goes to 0, and each stops where it does.
 	MAP Optimizer = "map"
 	// LBFGS and Newton follow the recipes the original runs in Stan, and stop where it stops. Auto is the
 	// original's choice between them: Newton below 100 rows, else LBFGS with Newton to fall back on.

@@ -120,6 +120,9 @@ func (m *Model) observed(f *Frame) (*Frame, []Stamp, error) {
 	return f, dates, nil
 }
 
+// maxScale is the largest range of y, and its inverse the smallest: forecasts far ahead are numbers still.
+const maxScale = 1e200
+
 // scale finds what the history is scaled by. y is in the units that are fitted (their logarithm with LogScale).
 func (m *Model) scale(f *Frame, y []float64) (scales, error) {
 	s := scales{logisticFloor: m.o.Growth == Logistic && f.Floor != nil}
@@ -159,7 +162,7 @@ func (m *Model) scale(f *Frame, y []float64) (scales, error) {
 	if s.yScale == 0 {
 		s.yScale = 1
 	}
-	if math.IsInf(s.yScale, 0) || s.yScale < math.SmallestNonzeroFloat64*(1<<53) {
+	if s.yScale > maxScale || s.yScale < 1/maxScale {
 		return s, etf.Invalid("y", fmt.Sprintf("values with a range of %v can't be scaled", s.yScale), "change the unit of y")
 	}
 	if s.clock, err = newClock(m.o.Market, f.DS[0], f.DS[len(f.DS)-1]); err != nil {

@@ -48,18 +48,26 @@ func (f *Fitted) sample(ctx context.Context, p *posterior, start *mode, basis *r
 	}
 	half, by := o.MCMCSamples/2, nutsSampler
 	var draws [][]float64
-	divergences := 0
+	divergences, iterations := 0, 0
 	if p.anyMul || p.growth == Logistic {
-		sampled, err := stan.NUTS(ctx, func() stan.Density {
-			q := p.clone()
-			q.jacobian = true
-			return q
-		}, centre, stan.NUTSOptions{
-			Chains: Chains, Warmup: max(half, minWarmup), Draws: half * nutsThin, Seed: o.Seed, InitCov: cov, Inits: inits,
-			Workers: max(fo.Workers, 1), Progress: fo.Progress,
-		})
-		if err != nil {
-			return err
+		// Divergent transitions mean that the steps are too long for where the posterior is narrow: shorter ones then.
+		var sampled stan.Draws
+		for _, delta := range []float64{0.8, 0.95} {
+			sampled, err = stan.NUTS(ctx, func() stan.Density {
+				q := p.clone()
+				q.jacobian = true
+				return q
+			}, centre, stan.NUTSOptions{
+				Chains: Chains, Warmup: max(half, minWarmup), Draws: half * nutsThin, AdaptDelta: delta, Seed: o.Seed, InitCov: cov, Inits: inits,
+				Workers: max(fo.Workers, 1), Progress: fo.Progress,
+			})
+			if err != nil {
+				return err
+			}
+			iterations += Chains * (max(half, minWarmup) + half*nutsThin)
+			if sampled.Divergences == 0 {
+				break
+			}
 		}
 		for i := nutsThin - 1; i < len(sampled.U); i += nutsThin {
 			draws = append(draws, sampled.U[i])
@@ -68,7 +76,9 @@ func (f *Fitted) sample(ctx context.Context, p *posterior, start *mode, basis *r
 	} else {
 		by = gibbsSampler
 		g := newGibbs(p, p.around(peak))
-		if draws, err = g.run(ctx, inits, max(half, minWarmup/gibbsSweeps), half, max(fo.Workers, 1), o.Seed, fo.Progress); err != nil {
+		warmup := max(half, minWarmup/gibbsSweeps)
+		iterations = Chains * (warmup + half) * gibbsSweeps
+		if draws, err = g.run(ctx, inits, warmup, half, max(fo.Workers, 1), o.Seed, fo.Progress); err != nil {
 			return err
 		}
 	}
@@ -84,7 +94,7 @@ func (f *Fitted) sample(ctx context.Context, p *posterior, start *mode, basis *r
 	}
 	f.s.Params = params
 	f.foldDummy()
-	f.s.Report = Report{Optimizer: by, Converged: true, Iterations: Chains * 2 * half, LogPosterior: best, Rows: len(p.y), Divergences: divergences}
+	f.s.Report = Report{Optimizer: by, Converged: true, Iterations: iterations, LogPosterior: best, Rows: len(p.y), Divergences: divergences}
 	f.checkMixing(draws, half)
 	return nil
 }
