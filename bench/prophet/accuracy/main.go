@@ -111,11 +111,62 @@ type score struct {
 	In90    float64 `json:"in_90"`
 }
 
-// evaluate fits drift, which comes first, and prophet at the same origins.
+// forecaster is a model and what it says of the targets after a series.
+type forecaster struct {
+	name     string
+	forecast func(ctx context.Context, past forecast.Series, targets []etf.Session) ([]etf.ForecastPoint, error)
+}
+
+func of(m forecast.Model) forecaster {
+	return forecaster{m.Name(), func(ctx context.Context, past forecast.Series, targets []etf.Session) ([]etf.ForecastPoint, error) {
+		fitted, err := m.Fit(ctx, past, forecast.Seed(past.Symbol, m.Name(), past.Origin), nil)
+		if err != nil {
+			return nil, err
+		}
+		return fitted.Predict(targets)
+	}}
+}
+
+// withoutResiduals is prophet as in the pipeline, but that residuals are drawn anew in every row, as in the original.
+func withoutResiduals(ctx context.Context, past forecast.Series, targets []etf.Session) ([]etf.ForecastPoint, error) {
+	o := prophet.Defaults()
+	o.Market, o.Seed = prophet.MarketFor(string(past.Exchange)), forecast.Seed(past.Symbol, prophet.Name, past.Origin)
+	o.Market.ResidualAR1 = false
+	m, err := prophet.New(o)
+	if err != nil {
+		return nil, err
+	}
+	past = past.Tail(prophet.DefaultWindow)
+	history, ahead := &prophet.Frame{Y: past.Close}, &prophet.Frame{}
+	for _, s := range past.Sessions {
+		history.DS = append(history.DS, prophet.SessionStamp(s))
+	}
+	for _, s := range targets {
+		ahead.DS = append(ahead.DS, prophet.SessionStamp(s))
+	}
+	fitted, err := m.Fit(ctx, history, prophet.FitOptions{})
+	if err != nil {
+		return nil, err
+	}
+	fc, err := fitted.Predict(ctx, ahead, prophet.PredictOptions{Levels: etf.QuantileLevels[:]})
+	if err != nil {
+		return nil, err
+	}
+	points := make([]etf.ForecastPoint, len(targets))
+	for i := range points {
+		points[i] = etf.ForecastPoint{Horizon: i + 1, Target: targets[i], Mean: fc.Mean[i]}
+		for k := range etf.QuantileLevels {
+			points[i].Quantiles[k] = fc.Quantiles[k][i]
+		}
+	}
+	return points, nil
+}
+
+// evaluate forecasts with drift, which comes first, and the others from the same origins.
 func evaluate(ctx context.Context, cal *calendar.Calendar, s forecast.Series) ([]score, error) {
-	models := []forecast.Model{drift.Default(), prophet.DefaultPipeline()}
+	models := []forecaster{of(drift.Default()), of(prophet.DefaultPipeline()), {"without residual_ar1", withoutResiduals}}
 	var origins []int
-	for at := models[1].MaxRows(); at+etf.MaxHorizon < len(s.Close); at += every {
+	for at := prophet.DefaultWindow; at+etf.MaxHorizon < len(s.Close); at += every {
 		origins = append(origins, at)
 	}
 	if len(origins) == 0 {
@@ -132,12 +183,9 @@ func evaluate(ctx context.Context, cal *calendar.Calendar, s forecast.Series) ([
 			past := s
 			past.Sessions, past.Close, past.Steps, past.Origin = s.Sessions[:at+1], s.Close[:at+1], s.Steps[:at+1], s.Sessions[at]
 			for m, model := range models {
-				fitted, err := model.Fit(ctx, past, forecast.Seed(s.Symbol, model.Name(), past.Origin), nil)
-				if err != nil {
-					return err
-				}
-				if points[m][i], err = fitted.Predict(s.Sessions[at+1 : at+1+etf.MaxHorizon]); err != nil {
-					return err
+				var err error
+				if points[m][i], err = model.forecast(ctx, past, s.Sessions[at+1:at+1+etf.MaxHorizon]); err != nil {
+					return fmt.Errorf("%s: %w", model.name, err)
 				}
 			}
 			return nil
@@ -151,7 +199,7 @@ func evaluate(ctx context.Context, cal *calendar.Calendar, s forecast.Series) ([
 		for _, h := range horizons {
 			mae, pinball, in80, in90 := losses(s.Close, origins, points[m], h)
 			baseMAE, basePinball, _, _ := losses(s.Close, origins, points[0], h)
-			out = append(out, score{Model: model.Name(), Horizon: h, Origins: len(origins), MAE: mae / baseMAE, Pinball: pinball / basePinball, In80: in80, In90: in90})
+			out = append(out, score{Model: model.name, Horizon: h, Origins: len(origins), MAE: mae / baseMAE, Pinball: pinball / basePinball, In80: in80, In90: in90})
 		}
 	}
 	return out, nil
