@@ -110,7 +110,7 @@ func readExtras(d *document) *extras {
 func readOptions(d *document) prophet.Options {
 	o := prophet.Options{
 		Growth:                prophet.Growth(d.text("growth")),
-		NChangepoints:         d.integer("n_changepoints"),
+		NChangepoints:         max(d.integer("n_changepoints"), 0), // the original leaves -1 where the range has no row
 		ChangepointRange:      d.number("changepoint_range"),
 		YearlySeasonality:     readSeasonal(d, "yearly_seasonality"),
 		WeeklySeasonality:     readSeasonal(d, "weekly_seasonality"),
