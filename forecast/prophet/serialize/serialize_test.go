@@ -674,7 +674,7 @@ func checkRead(t *testing.T, data []byte) {
 // Where changepoint_range leaves no row, the original stores -1 changepoints.
 func TestNegativeCountOfChangepoints(t *testing.T) {
 	model := readGolden(t)["no-changepoints-no-features"].Model
-	f, err := serialize.Unmarshal(edit(t, model, func(m map[string]any) { m["n_changepoints"], m["changepoint_range"] = -1, 0 }))
+	f, err := Unmarshal(edit(t, model, func(m map[string]any) { m["n_changepoints"], m["changepoint_range"] = -1, 0 }))
 	if err != nil {
 		t.Fatal(err)
 	}
