@@ -44,7 +44,7 @@ install_mysql() {
 
 install_mariadb() {
   # The core packages hold the programs alone: no service is set up or started.
-  command -v mariadbd >/dev/null && command -v mariadb-admin >/dev/null && command -v mariadb-install-db >/dev/null && return
+  command -v mariadbd >/dev/null && command -v mariadb >/dev/null && command -v mariadb-install-db >/dev/null && return
   packages mariadb-server-core mariadb-client-core
 }
 
@@ -97,7 +97,8 @@ start_mariadb() {
   setsid mariadbd "${options[@]}" --port="$mariadb_port" --bind-address=127.0.0.1 --socket="$data/mariadb.sock" \
     --local-infile=1 >>"$home/mariadb.log" 2>&1 </dev/null 9>&- &
   echo $! >"$home/mariadb.pid"
-  await mariadb mariadb-admin --no-defaults --socket="$data/mariadb.sock" -uroot ping
+  # Not by mariadb-admin: Debian's package of the core client does not have it.
+  await mariadb mariadb --no-defaults --socket="$data/mariadb.sock" -uroot -e 'SELECT 1'
   mariadb --no-defaults --socket="$data/mariadb.sock" -uroot -e \
     "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1'; GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION"
 }
