@@ -27,6 +27,9 @@ type Forecasting struct {
 	Now         func() time.Time
 	// Fits bounds by its capacity how many models are at work at once, over all activities; nil means no bound.
 	Fits chan struct{}
+	// ModelFailed is told the name of each model that gave no forecast, the benchmark included, once for each attempt of
+	// the activity; for metrics. May be nil.
+	ModelFailed func(model string)
 }
 
 // ForecastInput asks for the forecasts of one ETF from one origin.
@@ -79,22 +82,33 @@ func (a *Forecasting) Forecast(ctx context.Context, in ForecastInput) (ForecastR
 	for race := 0; ; race++ {
 		result.Appended, result.Found, result.Skipped, result.Failed = 0, 0, nil, nil
 		done.Store(0)
-		err = a.issueAll(ctx, in, cal, targets, &result, &done)
+		var failed []string
+		failed, err = a.issueAll(ctx, in, cal, targets, &result, &done)
 		if etf.KindOf(err) != etf.KindConflict || err == nil || race == lostRaces {
+			a.tell(failed)
 			return result, fail(ctx, err)
 		}
 	}
 }
 
-// issueAll reads the history once and issues every model's forecast from it, all on one data version.
-func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calendar.Calendar, targets []etf.Session, result *ForecastResult, done *atomic.Int32) error {
+func (a *Forecasting) tell(failed []string) {
+	for _, model := range failed {
+		if a.ModelFailed != nil {
+			a.ModelFailed(model)
+		}
+	}
+}
+
+// issueAll reads the history once and issues every model's forecast from it, all on one data version. failed are the
+// models that gave none; err is the store's, or the benchmark's.
+func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calendar.Calendar, targets []etf.Session, result *ForecastResult, done *atomic.Int32) (failed []string, err error) {
 	history, err := a.Store.History(ctx, in.Symbol, in.Session, a.historyLimit())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	bars := history.Bars
 	if len(bars) == 0 || bars[len(bars)-1].Session != in.Session {
-		return etf.NotFound("session", fmt.Sprintf("%s has no usable price on %s", in.Symbol, in.Session),
+		return nil, etf.NotFound("session", fmt.Sprintf("%s has no usable price on %s", in.Symbol, in.Session),
 			"decide on the findings of that session, then run it again")
 	}
 	adjusted, err := quality.Adjust(bars, history.Splits, in.Session)
@@ -103,11 +117,11 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calen
 		if etf.KindOf(err) == etf.KindConflict {
 			err = etf.Wrap(etf.KindCorrupt, err, "stored rows contradict each other")
 		}
-		return fmt.Errorf("adjusting the prices of %s: %w", in.Symbol, err)
+		return nil, fmt.Errorf("adjusting the prices of %s: %w", in.Symbol, err)
 	}
 	series, err := forecast.NewSeries(cal, in.Symbol, in.Exchange, adjusted)
 	if err != nil {
-		return fmt.Errorf("the series of %s: %w", in.Symbol, err)
+		return nil, fmt.Errorf("the series of %s: %w", in.Symbol, err)
 	}
 	var benchmark error
 	for i, m := range a.Models {
@@ -121,7 +135,7 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calen
 		if err == nil {
 			_, appended, err = a.Store.AppendForecast(ctx, f)
 			if err != nil && etf.KindOf(err) != etf.KindInvalid {
-				return err
+				return failed, err
 			}
 			// An invalid forecast is the model's: the store can't hold what it gave.
 		}
@@ -131,8 +145,9 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calen
 		case err == nil:
 			result.Found++
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return nil, ctx.Err()
 		default:
+			failed = append(failed, m.Name())
 			err = fmt.Errorf("model %s: %w", m.Name(), err)
 			activity.GetLogger(ctx).Warn("model gives no forecast", "model", m.Name(), "symbol", in.Symbol, "session", in.Session, "error", err)
 			if i == 0 {
@@ -143,7 +158,7 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calen
 		}
 		done.Add(1)
 	}
-	return benchmark
+	return failed, benchmark
 }
 
 // issue makes one model's forecast once fewer models are at work than may be. A model that panics has failed.

@@ -223,6 +223,8 @@ func TestForecastThatTheStoreRefuses(t *testing.T) {
 // A failure is told once, however often the history is read anew.
 func TestForecastFailureAfterALostRace(t *testing.T) {
 	store, f := forecasting(fakeModel{name: "first", min: 1}, scriptedModel{fakeModel: fakeModel{name: "second", min: 1}, err: errors.New("odd")}, fakeModel{name: "third", min: 1})
+	told := 0
+	f.ModelFailed = func(string) { told++ }
 	times := 0
 	store.onAppend = func(*fakeStore) error {
 		if times++; times == 2 { // the third model's
@@ -231,7 +233,84 @@ func TestForecastFailureAfterALostRace(t *testing.T) {
 		return nil
 	}
 	got, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
-	if err != nil || got.Appended != 1 || got.Found != 1 || fmt.Sprint(got.Failed) != "[model second: fitting SPY: odd]" {
-		t.Errorf("got %+v, %v", got, err)
+	if err != nil || got.Appended != 1 || got.Found != 1 || fmt.Sprint(got.Failed) != "[model second: fitting SPY: odd]" || told != 1 {
+		t.Errorf("got %+v, %v; told %d times", got, err, told)
+	}
+}
+
+// A model that is cancelled has not failed, whatever it makes of it: the step ends as a stopped one does, which is tried
+// again or not by what stopped it, and no model is charged with it.
+func TestForecastStoppedInAFit(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		cause  error
+		wanted func(error) bool
+	}{
+		{"by the workflow", temporal.NewCanceledError(), func(err error) bool { return errors.Is(err, context.Canceled) }},
+		{"by the worker's end", errors.New("shutdown"), func(err error) bool { return typeOf(err) == TypeUnavailable }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stopping := &stoppingModel{scriptedModel: parted(nil), cause: c.cause}
+			store, f := forecasting(fakeModel{name: "first", min: 1}, stopping, fakeModel{name: "third", min: 1})
+			var told []string
+			f.ModelFailed = func(model string) { told = append(told, model) }
+			var got ForecastResult
+			var err error
+			probe := func(ctx context.Context) error {
+				ctx, stopping.stop = context.WithCancelCause(ctx)
+				got, err = f.Forecast(ctx, forecastSPY)
+				return nil
+			}
+			env := newEnv(t)
+			env.RegisterActivity(probe)
+			if _, err := env.ExecuteActivity(probe); err != nil {
+				t.Fatal(err)
+			}
+			if !c.wanted(err) || len(got.Failed) != 0 || len(told) != 0 {
+				t.Errorf("ended with %v; failed %q, told of %q", err, got.Failed, told)
+			}
+			if found := byModel(store); len(found) != 1 || found["first"].ID == "" {
+				t.Errorf("appended %+v", found)
+			}
+		})
+	}
+}
+
+// stoppingModel is stopped while it fits, and calls that a failure of its own.
+type stoppingModel struct {
+	scriptedModel
+	cause error
+	stop  context.CancelCauseFunc
+}
+
+func (m *stoppingModel) Fit(context.Context, forecast.Series, uint64, forecast.Progress) (forecast.Fitted, error) {
+	m.stop(m.cause)
+	return nil, &etf.Error{Kind: etf.KindInternal, Message: "no convergence"}
+}
+
+// Who counts failures is told of each model that failed, the benchmark too, once for each attempt.
+func TestForecastTellsOfFailures(t *testing.T) {
+	broken := func(name string) Model {
+		return scriptedModel{fakeModel: fakeModel{name: name, min: 1}, err: errors.New("odd")}
+	}
+	young := fakeModel{name: "young", min: 51}
+	for _, c := range []struct {
+		name   string
+		models []Model
+		want   string
+	}{
+		{"none", []Model{fakeModel{name: "first", min: 1}, young}, "[]"},
+		{"one of two", []Model{fakeModel{name: "first", min: 1}, broken("second")}, "[second]"},
+		{"the benchmark and another", []Model{broken("first"), broken("second"), fakeModel{name: "third", min: 1}}, "[first second]"},
+	} {
+		_, f := forecasting(c.models...)
+		told := []string{}
+		f.ModelFailed = func(model string) { told = append(told, model) }
+		if _, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY); (err != nil) != strings.Contains(c.want, "first") {
+			t.Errorf("%s: ended with %v", c.name, err)
+		}
+		if fmt.Sprint(told) != c.want {
+			t.Errorf("%s: told of %v", c.name, told)
+		}
 	}
 }

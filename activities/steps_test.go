@@ -392,7 +392,7 @@ func TestForecastBasisOfAdjustedSeries(t *testing.T) {
 	}
 }
 
-// A fit that is cancelled says so, whatever error the model made of it.
+// The benchmark's failure is our own fault, and said so.
 func TestForecastModelErrors(t *testing.T) {
 	store := newFakeStore()
 	store.history = etf.History{Bars: storedBars(bars(50, friday), etf.AsTraded)}

@@ -345,6 +345,32 @@ func TestForecastModels(t *testing.T) {
 	if e := (*p.Errors)[0]; !strings.Contains(e.Message, `"profet"`) || e.Remedy == nil || *e.Remedy != "use drift or prophet" {
 		t.Errorf("the problem is %+v", e)
 	}
+	missing := func(bars, quarantined int) (message, remedy string) {
+		t.Helper()
+		e := f.store.etfs["SPY"]
+		e.Bars, e.Quarantined = bars, quarantined
+		f.store.etfs["SPY"] = e
+		p := f.get("/v1/etfs/SPY/forecasts/latest?model=drift").wantProblem(t, http.StatusNotFound, "model")
+		one := (*p.Errors)[0]
+		if one.Remedy == nil {
+			t.Fatalf("the problem has no remedy: %+v", one)
+		}
+		return one.Message, *one.Remedy
+	}
+	const bare = "SPY has no forecast by model drift yet" // which needs 21 sessions
+	for _, c := range []struct {
+		bars, quarantined int
+		message, remedy   string // the remedy contains it
+	}{
+		{0, 0, bare, "a daily run brings its prices"},
+		{22, 2, bare + ": it needs 21 sessions (min_sessions) and 20 are stored", "the daily run makes one once there are 21"},
+		{23, 2, bare, "ModelFailed"},
+	} {
+		message, remedy := missing(c.bars, c.quarantined)
+		if message != c.message || !strings.Contains(remedy, c.remedy) || strings.Contains(remedy, "/v1/runs/{id}") != (c.remedy == "ModelFailed") {
+			t.Errorf("%d bars, %d quarantined: %q, remedy %q", c.bars, c.quarantined, message, remedy)
+		}
+	}
 	f.get("/v1/etfs/SPY/forecasts/latest?model=prophet").wantProblem(t, http.StatusNotFound, "model")
 	f.get("/v1/etfs/ZZZ/forecasts/latest?model=profet").wantProblem(t, http.StatusNotFound, "symbol")
 	// Forecasts of a model that is no longer run can still be read.

@@ -25,6 +25,7 @@ type fakeStore struct {
 	runs      map[string]etf.Run
 	runETFs   map[string][]etf.RunETF
 	schema    int64
+	ungranted []string
 	barFault  func(n int) error // called before the n-th bar, from 0
 	onRun     func(id string)   // called by Run before it reads
 }
@@ -217,6 +218,11 @@ func (f *fakeStore) Ping(context.Context) error { return f.err }
 func (f *fakeStore) SchemaVersion(context.Context) (int64, int64, error) {
 	defer f.locked()()
 	return f.schema, 7, f.err
+}
+
+func (f *fakeStore) Ungranted(context.Context) ([]string, error) {
+	defer f.locked()()
+	return f.ungranted, f.err
 }
 
 // fakeTemporal keeps executions and schedules. Set err and every method fails with it.

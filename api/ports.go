@@ -39,6 +39,8 @@ type Store interface {
 	Ping(ctx context.Context) error
 	// SchemaVersion returns the version of the database's schema and the one this code wants.
 	SchemaVersion(ctx context.Context) (current, wanted int64, err error)
+	// Ungranted returns the tables this code uses and its user may not read.
+	Ungranted(ctx context.Context) ([]string, error)
 }
 
 // Temporal is what the API asks of Temporal; NewTemporal makes it from an SDK client. An unknown workflow or

@@ -76,10 +76,38 @@ func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf
 		return etf.Forecast{}, s.unknownModel(model)
 	}
 	if err != nil || len(found) == 0 {
-		return etf.Forecast{}, etf.NotFound("model", fmt.Sprintf("%s has no forecast by model %s yet", e.Symbol, model),
-			fmt.Sprintf("a daily run makes one: POST /v1/runs or `etfcast run daily --exchange %s`", e.Exchange))
+		return etf.Forecast{}, s.noForecast(e, model)
 	}
 	return found[0], nil
+}
+
+// noForecast says what a forecast of the ETF by the model waits for. How many sessions a model counts depends on the
+// prices as they were adjusted, so what is stored is said beside what it needs, not held against it where it suffices.
+func (s *Service) noForecast(e etf.ETF, model string) error {
+	run := fmt.Sprintf("POST /v1/runs or `etfcast run daily --exchange %s`", e.Exchange)
+	message := fmt.Sprintf("%s has no forecast by model %s yet", e.Symbol, model)
+	var remedy string
+	usable := e.Bars - e.Quarantined
+	switch needs := s.minSessions(model); {
+	case usable == 0:
+		remedy = "a daily run brings its prices and makes one: " + run
+	case usable < needs:
+		message += fmt.Sprintf(": it needs %d sessions (min_sessions) and %d are stored", needs, usable)
+		remedy = fmt.Sprintf("the daily run makes one once there are %d", needs)
+	default:
+		remedy = fmt.Sprintf("a daily run makes one: %s. If one has run, its row for %s (GET /v1/runs/{id}) says why there is none: error_type ModelFailed has the reason", run, e.Symbol)
+	}
+	return etf.NotFound("model", message, remedy)
+}
+
+// minSessions is the fewest sessions the model fits; 0 where that is not known here.
+func (s *Service) minSessions(model string) int {
+	for _, m := range s.models {
+		if m.Name == model {
+			return m.MinSessions
+		}
+	}
+	return 0
 }
 
 // knows reports whether the name is a model's.

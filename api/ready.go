@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,6 +71,13 @@ func (s *Service) checkSchema(ctx context.Context) error {
 	// A newer schema will do: migrations expand first and contract a release later.
 	if is < wanted {
 		return &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("the schema is at version %d, this code wants %d", is, wanted), Remedy: "run `etfcast migrate`"}
+	}
+	missing, err := s.store.Ungranted(ctx)
+	if err != nil {
+		return ofDatabase(err)
+	}
+	if len(missing) > 0 {
+		return &etf.Error{Kind: etf.KindUnavailable, Message: "tables not granted: " + strings.Join(missing, ", "), Remedy: "run `etfcast migrate --grant USER`"}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/etfcast/etfcast/db/sqlcgen"
@@ -34,7 +35,7 @@ func chainHash(f etf.Forecast) (string, error) {
 }
 
 // VerifyChain recomputes the hash chain of (symbol, model) from the first forecast on, and the hash of every fit. The
-// first position that is missing, out of place or does not fit its hash is KindCorrupt, named in the message.
+// first position that is missing, out of place, unreadable or does not fit its hash is KindCorrupt, named in the message.
 func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string) error {
 	const page = 200
 	id, err := s.idOf(ctx, symbol)
@@ -47,7 +48,7 @@ func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string
 		if err != nil {
 			return translate(err, "reading the chain of "+string(symbol))
 		}
-		list, err := s.withParts(ctx, symbol, rows)
+		list, broken, err := s.readable(ctx, symbol, rows)
 		if err != nil {
 			return err
 		}
@@ -58,10 +59,34 @@ func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string
 			}
 			previous = f.Hash
 		}
+		if broken != nil {
+			return broken
+		}
 		if len(list) < page {
 			return nil
 		}
 	}
+}
+
+// readable returns the forecasts of rows up to the first that can't be read, and of that one what is wrong with it.
+func (s *Store) readable(ctx context.Context, symbol etf.Symbol, rows []sqlcgen.Forecast) (list []etf.Forecast, broken, err error) {
+	list, err = s.withParts(ctx, symbol, rows)
+	if err == nil || etf.KindOf(err) != etf.KindCorrupt {
+		return list, nil, err
+	}
+	list = nil
+	for i, r := range rows { // the page can't be read as a whole: which one is it?
+		one, err := s.withParts(ctx, symbol, rows[i:i+1])
+		switch {
+		case err == nil:
+			list = append(list, one...)
+		case etf.KindOf(err) == etf.KindCorrupt:
+			return list, brokenLink(etf.Forecast{ID: r.ID, Chain: r.Chain, Symbol: symbol, Model: r.Model}, withoutRemedy(err)), nil
+		default:
+			return nil, nil, err
+		}
+	}
+	return list, nil, nil
 }
 
 func (s *Store) checkLink(ctx context.Context, f etf.Forecast, position int64, previous string) error {
@@ -84,6 +109,21 @@ func (s *Store) checkLink(ctx context.Context, f etf.Forecast, position int64, p
 		}
 		reason = err.Error()
 	}
+	return brokenLink(f, reason)
+}
+
+// withoutRemedy is the text of an error that becomes the reason of another, which has a remedy of its own.
+func withoutRemedy(err error) string {
+	var e *etf.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	bare := *e
+	bare.Remedy = ""
+	return bare.Error()
+}
+
+func brokenLink(f etf.Forecast, reason string) error {
 	return &etf.Error{Kind: etf.KindCorrupt, Field: "chain",
 		Message: fmt.Sprintf("forecast %s at position %d of the chain of %s and %s: %s", f.ID, f.Chain, f.Symbol, f.Model, reason),
 		Remedy:  "compare the database with a backup: a stored forecast has been changed or removed"}

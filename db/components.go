@@ -59,7 +59,8 @@ func insertComponents(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
 func addComponent(f *etf.Forecast, row sqlcgen.ForecastComponent) error {
 	var values []float64
 	if err := json.Unmarshal([]byte(row.ByHorizon), &values); err != nil {
-		return etf.Wrapf(etf.KindCorrupt, err, "decoding component %q of forecast %s", row.Component, row.ForecastID)
+		return &etf.Error{Kind: etf.KindCorrupt, Field: "components[" + strconv.Quote(row.Component) + "]", Err: err,
+			Message: "decoding a component of forecast " + row.ForecastID, Remedy: "see `etfcast doctor --chains`, and compare the database with a backup"}
 	}
 	if f.Components == nil {
 		f.Components = map[string][]float64{}

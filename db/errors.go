@@ -143,7 +143,9 @@ func doltUnfit(my *mysql.MySQLError) bool {
 }
 
 func doltRefused(my *mysql.MySQLError) bool {
-	return my.Number == erUnknown && strings.Contains(strings.ToLower(my.Message), "command denied")
+	text := strings.ToLower(my.Message)
+	// The second is what a SELECT from a table without any right gets.
+	return my.Number == erUnknown && (strings.Contains(text, "command denied") || strings.Contains(text, "access denied"))
 }
 
 func columnOf(message string) string {

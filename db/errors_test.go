@@ -37,6 +37,7 @@ func TestTranslate(t *testing.T) {
 		{my(1045, "Access denied for user"), etf.KindDenied, ""},
 		{my(1142, "UPDATE command denied to user"), etf.KindDenied, ""},
 		{my(1105, "command denied to user 'x'@'%'"), etf.KindDenied, ""},
+		{my(1105, "Access denied for user 'x'@'%' to table 'bars'"), etf.KindDenied, ""},
 		{my(1064, "You have an error in your SQL syntax"), etf.KindInternal, ""},
 		{driver.ErrBadConn, etf.KindUnavailable, ""},
 		{fmt.Errorf("commit: %w", mysql.ErrInvalidConn), etf.KindUnavailable, ""},

@@ -274,15 +274,22 @@ func compress(raw []byte) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// decompress is compress undone. It reads no more than the size expected and refuses any other.
+// decompress is compress undone. It reads no more than the size expected and refuses any other, and whatever follows.
 func decompress(body []byte, size int) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(body))
+	in := bytes.NewReader(body) // an io.ByteReader: gzip takes no more of it than it needs
+	z, err := gzip.NewReader(in)
 	if err != nil {
 		return nil, err
 	}
+	z.Multistream(false)
 	raw, err := io.ReadAll(io.LimitReader(z, int64(size)+1))
-	if err != nil || len(raw) != size {
-		return nil, errors.Join(err, fmt.Errorf("%d bytes of %d", len(raw), size))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%d bytes of %d could be unpacked: %w", len(raw), size, err)
+	case len(raw) != size:
+		return nil, fmt.Errorf("it unpacks to %d bytes or more, not %d", len(raw), size)
+	case in.Len() > 0:
+		return nil, fmt.Errorf("%d bytes follow its end", in.Len())
 	}
 	return raw, nil
 }

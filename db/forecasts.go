@@ -194,6 +194,17 @@ func (s *Store) latest(ctx context.Context, symbol etf.Symbol, model string) ([]
 	return rows, nil
 }
 
+// ForecastModels lists the models that have forecasts of the ETF, ascending, those no longer run included: each has a
+// chain. KindNotFound for an unknown symbol.
+func (s *Store) ForecastModels(ctx context.Context, symbol etf.Symbol) ([]string, error) {
+	id, err := s.idOf(ctx, symbol)
+	if err != nil {
+		return nil, err
+	}
+	models, err := s.modelsOf(ctx, id)
+	return models, translate(err, "listing the models of "+string(symbol))
+}
+
 // modelsOf lists the models that have forecasts of the ETF, ascending.
 func (s *Store) modelsOf(ctx context.Context, id uint32) ([]string, error) {
 	var models []string
@@ -246,7 +257,8 @@ func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen
 			Chain: r.Chain, PrevHash: r.PrevHash, Hash: r.Hash,
 		}
 		if err := json.Unmarshal([]byte(r.Diagnostics), &list[i].Diagnostics); err != nil {
-			return nil, etf.Wrapf(etf.KindCorrupt, err, "decoding the diagnostics of forecast %s", r.ID)
+			return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "diagnostics", Err: err,
+				Message: "decoding the diagnostics of forecast " + r.ID, Remedy: "see `etfcast doctor --chains`, and compare the database with a backup"}
 		}
 	}
 	points, err := s.q.ListForecastPoints(ctx, ids)

@@ -2,11 +2,14 @@ package db_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"math"
 	"math/rand/v2"
+	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -189,6 +192,13 @@ func testFloats(t *testing.T, d dbtest.Database) {
 	}
 }
 
+// emptyGzip is what gzip makes of nothing: an unpacker that goes on to the next stream does not notice it.
+var emptyGzip = func() []byte {
+	var buf bytes.Buffer
+	_ = gzip.NewWriter(&buf).Close() // a buffer takes everything
+	return buf.Bytes()
+}()
+
 // testChain: what is changed or removed behind the store's back is found, at its place.
 func testChain(t *testing.T, d dbtest.Database) {
 	ctx, s, admin := t.Context(), d.Store, d.Admin(t)
@@ -211,6 +221,37 @@ func testChain(t *testing.T, d dbtest.Database) {
 			t.Fatal(err)
 		}
 	}
+	broken := func(name string) {
+		t.Helper()
+		err := s.VerifyChain(ctx, "CHAIN", "drift")
+		wantKind(t, err, etf.KindCorrupt, "chain")
+		text := err.Error()
+		if at := "position 3"; name != "the forecast's removal" && !contains(text, at) {
+			t.Errorf("%s: %v does not name %s", name, err, at)
+		}
+		if contains(text, "\n") || strings.Count(text, "backup") != 1 || contains(text, "doctor") {
+			t.Errorf("%s: the message is not one line with one remedy: %s", name, text)
+		}
+	}
+	whole := func(name string) {
+		t.Helper()
+		if err := s.VerifyChain(ctx, "CHAIN", "drift"); err != nil {
+			t.Errorf("%s, undone: %v", name, err)
+		}
+	}
+	var packed []byte
+	if err := admin.QueryRowContext(ctx, "SELECT fit FROM forecast_fits WHERE forecast_id = ?", list[2].ID).Scan(&packed); err != nil {
+		t.Fatal(err)
+	}
+	for name, changed := range map[string][]byte{
+		"bytes after a fit": append(slices.Clone(packed), 0, 1, 2, 3), "a fit cut off": packed[:len(packed)-4], "no fit": {},
+		"an empty stream after a fit": append(slices.Clone(packed), emptyGzip...),
+	} {
+		exec("UPDATE forecast_fits SET fit = ? WHERE forecast_id = ?", changed, list[2].ID)
+		broken(name)
+		exec("UPDATE forecast_fits SET fit = ? WHERE forecast_id = ?", packed, list[2].ID)
+		whole(name)
+	}
 	for _, c := range []struct{ name, change, undo string }{
 		{"a point", "UPDATE forecast_points SET q95 = q95 * 2 WHERE horizon = 21 AND forecast_id = ?", "UPDATE forecast_points SET q95 = q95 / 2 WHERE horizon = 21 AND forecast_id = ?"},
 		{"the issue's instant", "UPDATE forecasts SET issued_at = issued_at - INTERVAL 1 DAY WHERE id = ?", "UPDATE forecasts SET issued_at = '" + list[2].IssuedAt.Format("2006-01-02 15:04:05.000000") + "' WHERE id = ?"},
@@ -219,21 +260,18 @@ func testChain(t *testing.T, d dbtest.Database) {
 		{"a component's value", "UPDATE forecast_components SET by_horizon = REPLACE(by_horizon, ']', ',0]') WHERE component = 'weekly' AND forecast_id = ?", "UPDATE forecast_components SET by_horizon = REPLACE(by_horizon, ',0]', ']') WHERE component = 'weekly' AND forecast_id = ?"},
 		{"a fit's hash", "UPDATE forecast_fits SET hash = REVERSE(hash) WHERE forecast_id = ?", "UPDATE forecast_fits SET hash = REVERSE(hash) WHERE forecast_id = ?"},
 		{"a fit", "UPDATE forecast_fits SET size = size - 1 WHERE forecast_id = ?", "UPDATE forecast_fits SET size = size + 1 WHERE forecast_id = ?"},
+		{"a component that is no list", "UPDATE forecast_components SET by_horizon = CONCAT('garbage', by_horizon) WHERE component = 'weekly' AND forecast_id = ?", "UPDATE forecast_components SET by_horizon = SUBSTRING(by_horizon, 8) WHERE component = 'weekly' AND forecast_id = ?"},
+		{"the diagnostics", "UPDATE forecasts SET diagnostics = CONCAT('garbage', diagnostics) WHERE id = ?", "UPDATE forecasts SET diagnostics = SUBSTRING(diagnostics, 8) WHERE id = ?"},
+		{"a fit's encoding", "UPDATE forecast_fits SET encoding = 'zstd' WHERE forecast_id = ?", "UPDATE forecast_fits SET encoding = 'gzip' WHERE forecast_id = ?"},
 		{"a fit's removal", "UPDATE forecast_fits SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = ?", "UPDATE forecast_fits SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = REVERSE(?)"},
 		{"a point's removal", "DELETE FROM forecast_points WHERE horizon = 21 AND forecast_id = ?", ""},
 		{"the forecast's removal", "DELETE FROM forecasts WHERE id = ?", ""},
 	} {
 		exec(c.change, list[2].ID)
-		err := s.VerifyChain(ctx, "CHAIN", "drift")
-		wantKind(t, err, etf.KindCorrupt, "chain")
-		if at := "position 3"; c.name != "the forecast's removal" && !contains(err.Error(), at) {
-			t.Errorf("%s: %v does not name %s", c.name, err, at)
-		}
+		broken(c.name)
 		if c.undo != "" {
 			exec(c.undo, list[2].ID)
-			if err := s.VerifyChain(ctx, "CHAIN", "drift"); err != nil {
-				t.Errorf("%s, undone: %v", c.name, err)
-			}
+			whole(c.name)
 		}
 	}
 	wantKind(t, s.VerifyChain(ctx, "NOCHAIN", "drift"), etf.KindNotFound, "symbol")
@@ -275,4 +313,56 @@ func testCounts(t *testing.T, d dbtest.Database) {
 	if c, err := s.Capabilities(ctx); err != nil || c.Version == "" || !c.LocalInfile {
 		t.Errorf("%+v, %v", c, err)
 	}
+}
+
+// oneHorizon is the statement of the documentation that takes one horizon's value out of a component.
+const oneHorizon = "SUBSTRING_INDEX(SUBSTRING_INDEX(TRIM(']' FROM TRIM('[' FROM by_horizon)), ',', 5), ',', -1)"
+
+// testOneHorizon: that statement works, on each server, and the pages have it as it is here.
+func testOneHorizon(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "ONEH")
+	p, _ := bring(t, s, "ONEH", []etf.Bar{bar(day(0), 0)})
+	f := withParts(forecastOf("ONEH", "prophet", day(0), p.DataVersion))
+	// The fifth value of "five" is the last one.
+	f.Points, f.Components = f.Points[:5], map[string][]float64{"five": {1, 2, 3, 4, -5.5e-7}, "exact": {0, 0, 0, 0, 0.1}}
+	if _, _, err := s.AppendForecast(ctx, f); err != nil {
+		t.Fatal(err)
+	}
+	longer := withParts(forecastOf("ONEH", "prophet", day(1), p.DataVersion))
+	if _, _, err := s.AppendForecast(ctx, longer); err != nil {
+		t.Fatal(err)
+	}
+	f.Components["weekly"] = longer.Components["weekly"]
+	for name, id := range map[string]string{"five": f.ID, "exact": f.ID, "weekly": longer.ID} {
+		var text string
+		err := d.Admin(t).QueryRowContext(ctx, "SELECT "+oneHorizon+" FROM forecast_components WHERE forecast_id = ? AND component = ?", id, name).Scan(&text)
+		if got, parseErr := strconv.ParseFloat(text, 64); err != nil || parseErr != nil || got != f.Components[name][4] {
+			t.Errorf("%s: %q, %v; want %v", name, text, err, f.Components[name][4])
+		}
+	}
+	for _, page := range []string{"../docs/data-dictionary.md", "../docs/adr/0010-stored-fits.md"} {
+		if text, err := os.ReadFile(page); err != nil || !contains(string(text), "`"+oneHorizon+"`") {
+			t.Errorf("%s does not have the statement: %v", page, err)
+		}
+	}
+}
+
+func testForecastModels(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "MODELS")
+	if models, err := s.ForecastModels(ctx, "MODELS"); err != nil || len(models) != 0 {
+		t.Errorf("before a forecast: %v, %v", models, err)
+	}
+	p, _ := bring(t, s, "MODELS", []etf.Bar{bar(day(0), 0)})
+	for i, model := range []string{"prophet", "drift", "a_former_one", "drift"} {
+		if _, _, err := s.AppendForecast(ctx, forecastOf("MODELS", model, day(i), p.DataVersion)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if models, err := s.ForecastModels(ctx, "MODELS"); err != nil || strings.Join(models, " ") != "a_former_one drift prophet" {
+		t.Errorf("%v, %v", models, err)
+	}
+	_, err := s.ForecastModels(ctx, "NOMODELS")
+	wantKind(t, err, etf.KindNotFound, "symbol")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -196,4 +197,58 @@ func TestBeforeMigrate(t *testing.T) {
 		defer s.Close()
 		wantKind(t, s.Ping(t.Context()), etf.KindUnavailable, "")
 	})
+}
+
+// TestUngranted: tables that migrate has made since rights were last granted are named, until they are granted; an answer
+// that none is missing stands for a minute.
+func TestUngranted(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		ctx, d := t.Context(), dbtest.Open(t, dsn)
+		admin := d.Admin(t)
+		user, _, _ := strings.Cut(d.UserDSN, ":")
+		now := time.Now()
+		s := d.Another(t, db.Options{Now: func() time.Time { return now }})
+		want := func(when, want string) {
+			t.Helper()
+			if missing, err := s.Ungranted(ctx); err != nil || fmt.Sprint(missing) != want {
+				t.Errorf("%s: %v, %v; want %s", when, missing, err, want)
+			}
+		}
+		revoke := func(tables ...string) {
+			t.Helper()
+			for _, table := range tables {
+				if _, err := admin.Exec("REVOKE SELECT, INSERT ON " + d.Name + "." + table + " FROM '" + user + "'@'%'"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		revoke("forecast_fits", "forecast_components")
+		want("as after a migration that granted nothing", "[forecast_components forecast_fits]")
+		if is, wanted, err := s.SchemaVersion(ctx); err != nil || is != wanted {
+			t.Errorf("the schema is at %d of %d, %v", is, wanted, err)
+		}
+		if err := db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{GrantUsers: []string{user}}); err != nil {
+			t.Fatal(err)
+		}
+		want("granted", "[]")
+		revoke("forecast_fits")
+		now = now.Add(59 * time.Second)
+		want("asked again too soon", "[]")
+		now = now.Add(time.Second)
+		want("a minute later", "[forecast_fits]")
+		if err := db.Down(ctx, d.AdminDSN); err != nil {
+			t.Fatal(err)
+		}
+		owner := d
+		owner.UserDSN = d.AdminDSN
+		_, err := owner.Another(t, db.Options{}).Ungranted(ctx)
+		wantKind(t, err, etf.KindUnavailable, "") // tables that are not there are not a matter of rights
+	})
+	s, err := db.Open("root@tcp(127.0.0.1:1)/etfcast", db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, err = s.Ungranted(t.Context())
+	wantKind(t, err, etf.KindUnavailable, "")
 }

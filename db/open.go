@@ -39,6 +39,8 @@ type Store struct {
 	clock    func() time.Time
 	variable string
 	noLocal  atomic.Bool // the server refuses LOAD DATA LOCAL
+	// grantedAt is when Ungranted last found that nothing is missing.
+	grantedAt atomic.Pointer[time.Time]
 }
 
 // Open prepares a store; it does not connect, so that the order in which processes start does not matter. A malformed

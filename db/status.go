@@ -2,7 +2,12 @@ package db
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -20,6 +25,35 @@ func (s *Store) SchemaVersion(ctx context.Context) (current, wanted int64, err e
 		return 0, wanted, nil // not migrated, or not for this user
 	}
 	return current, wanted, translate(err, "reading the schema's version")
+}
+
+// grantsKept is how long the answer that nothing is missing stands: readiness is asked often, grants change at an upgrade.
+const grantsKept = time.Minute
+
+// Ungranted returns the tables this program uses and the DSN's user may not read, in order of name: those that migrations
+// have made since rights were last granted. It asks for one table after another, and after an empty answer not again for
+// a minute.
+func (s *Store) Ungranted(ctx context.Context) ([]string, error) {
+	now := s.clock()
+	if at := s.grantedAt.Load(); at != nil && now.Sub(*at) < grantsKept && !now.Before(*at) {
+		return nil, nil
+	}
+	var missing []string
+	for _, table := range slices.Sorted(maps.Keys(rights)) {
+		err := s.db.QueryRowContext(ctx, "SELECT 1 FROM "+table+" LIMIT 0").Scan(new(int))
+		if errors.Is(err, sql.ErrNoRows) {
+			continue // which is all it can say
+		}
+		if err = translate(err, "looking whether "+table+" is granted"); etf.KindOf(err) == etf.KindDenied {
+			missing = append(missing, table)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	if len(missing) == 0 {
+		s.grantedAt.Store(&now)
+	}
+	return missing, nil
 }
 
 // Counts sums the database up.

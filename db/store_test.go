@@ -40,6 +40,8 @@ func TestStore(t *testing.T) {
 		{"components and fits", testForecastParts},
 		{"floats", testFloats},
 		{"chain", testChain},
+		{"one horizon of a component", testOneHorizon},
+		{"models of an ETF", testForecastModels},
 		{"runs", testRuns},
 		{"counts", testCounts},
 		{"prune", testPrune},

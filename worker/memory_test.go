@@ -255,6 +255,14 @@ func (last) Fit(_ context.Context, s forecast.Series, _ uint64, _ forecast.Progr
 	return fitted(s.Close[len(s.Close)-1]), nil
 }
 
+// broken fits nothing.
+type broken struct{ last }
+
+func (broken) Name() string { return "broken" }
+func (broken) Fit(context.Context, forecast.Series, uint64, forecast.Progress) (forecast.Fitted, error) {
+	return nil, &etf.Error{Kind: etf.KindInternal, Message: "no convergence"}
+}
+
 type fitted float64
 
 func (f fitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) {

@@ -37,6 +37,7 @@ func dailyRun(exchange etf.Exchange, session etf.Session) string {
 func registerFit(r sdkworker.ActivityRegistry, d Deps, cores int, now func() time.Time) {
 	r.RegisterActivity(&activities.Forecasting{
 		Store: d.Store, Models: d.Models, CodeVersion: d.CodeVersion, Now: now, Fits: make(chan struct{}, cores),
+		ModelFailed: d.ModelFailed,
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// Deps are what the activities work with. All but Observe, Now and Started are needed.
+// Deps are what the activities work with. All but Observe, ModelFailed, Now and Started are needed.
 type Deps struct {
 	Store       activities.Store
 	Sources     []activities.Source
@@ -25,6 +25,8 @@ type Deps struct {
 	Log         *slog.Logger
 	// Observe is told of every activity that has ended; for metrics. May be nil.
 	Observe func(Activity)
+	// ModelFailed is told of each model that gave an ETF no forecast; for metrics. May be nil.
+	ModelFailed func(model string)
 	// Now is the clock; nil means the machine's.
 	Now func() time.Time
 	// Started is called once, when every worker polls. May be nil.

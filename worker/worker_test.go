@@ -97,12 +97,17 @@ func serve(t *testing.T, c client.Client, m *memory) (stop func(), observed func
 	seen := map[string]int{}
 	go func() {
 		done <- worker.Run(ctx, c, worker.Deps{
-			Store: m, Sources: []activities.Source{steady{}}, Models: []activities.Model{last{}}, CodeVersion: "test", Log: silent,
+			Store: m, Sources: []activities.Source{steady{}}, Models: []activities.Model{last{}, broken{}}, CodeVersion: "test", Log: silent,
 			Now: clock, Started: func() { close(started) },
 			Observe: func(a worker.Activity) {
 				mu.Lock()
 				defer mu.Unlock()
 				seen[strings.TrimSpace(a.Name+" "+a.Error)]++
+			},
+			ModelFailed: func(model string) {
+				mu.Lock()
+				defer mu.Unlock()
+				seen["model "+model]++
 			},
 		}, worker.Options{StopTimeout: 2 * time.Second})
 	}()
@@ -174,6 +179,9 @@ func TestDailyOnAServer(t *testing.T) {
 		if observed()[name] == 0 {
 			t.Errorf("%s was not observed: %v", name, observed())
 		}
+	}
+	if n := observed(); n["model broken"] != 4 || n["model last"] != 0 { // two ETFs, two runs
+		t.Errorf("failures of models: %v", n)
 	}
 	described, err := c.DescribeWorkflowExecution(ctx, workflows.UpdateID("AAA1", friday), "")
 	if err != nil {

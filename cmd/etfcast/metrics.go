@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/etfcast/etfcast/activities"
 	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/worker"
@@ -25,6 +26,19 @@ func activityMetrics(registry prometheus.Registerer) func(worker.Activity) {
 		}
 		seconds.WithLabelValues(a.Name, a.Queue, outcome).Observe(a.Took.Seconds())
 	}
+}
+
+// modelMetrics counts the forecasts that models did not give. Every model has its series from the start: an alert on an
+// increase would miss the first failure of a series that appears with it.
+func modelMetrics(registry prometheus.Registerer, models []activities.Model) func(model string) {
+	failures := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "etfcast_model_failures_total", Help: "Times a model gave an ETF no forecast, counted for each attempt of the activity.",
+	}, []string{"model"})
+	registry.MustRegister(failures)
+	for _, m := range models {
+		failures.WithLabelValues(m.Name())
+	}
+	return func(model string) { failures.WithLabelValues(model).Inc() }
 }
 
 // storeMetrics asks the database at each scrape what an alert is made of: how old the newest complete session is, and

@@ -76,8 +76,10 @@ type process struct {
 	temporal client.Client // lazy: connects when first used
 	metrics  *prometheus.Registry
 	observe  func(worker.Activity)
-	models   []activities.Model // the benchmark first
-	ready    *readiness
+	// modelFailed counts a model that gave no forecast.
+	modelFailed func(model string)
+	models      []activities.Model // the benchmark first
+	ready       *readiness
 }
 
 // connections is the most the process uses at once: the workers' activities, and some for the API.
@@ -131,6 +133,7 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.metrics.MustRegister(storeMetrics{p.store})
 	p.observe = activityMetrics(p.metrics)
+	p.modelFailed = modelMetrics(p.metrics, p.models)
 	return p, nil
 }
 
@@ -177,11 +180,16 @@ func (p *process) work(ctx context.Context) error {
 	if err := worker.EnsureSearchAttributes(ctx, c, p.options.Namespace, p.log); err != nil {
 		return err
 	}
-	return worker.Run(ctx, c, worker.Deps{
+	return worker.Run(ctx, c, p.deps(), p.settings.worker)
+}
+
+// deps are what the workers of this process work with.
+func (p *process) deps() worker.Deps {
+	return worker.Deps{
 		Store: p.store, Sources: p.sources, Models: p.models,
-		CodeVersion: version, Log: p.log, Observe: p.observe,
+		CodeVersion: version, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
 		Started: func() { p.ready.set("workers", nil) },
-	}, p.settings.worker)
+	}
 }
 
 // schemaReady returns nil when the database has the schema this program was written for.
@@ -194,7 +202,17 @@ func (p *process) schemaReady(ctx context.Context) error {
 		return &etf.Error{Kind: etf.KindUnavailable, Field: "schema", Message: fmt.Sprintf("the database's schema is at version %d, this program needs %d", current, wanted), Remedy: "run `etfcast migrate`"}
 	}
 	// A newer schema is one this program can work with: migrations expand first and contract a release later.
-	return nil
+	return tablesGranted(ctx, p.store)
+}
+
+// tablesGranted returns nil when the pipeline's user may read every table. One that migrate has made and not granted is
+// waited for like the migration: somebody has to run it again.
+func tablesGranted(ctx context.Context, store *db.Store) error {
+	missing, err := store.Ungranted(ctx)
+	if err == nil && len(missing) > 0 {
+		err = &etf.Error{Kind: etf.KindUnavailable, Message: "tables not granted: " + strings.Join(missing, ", "), Remedy: "run `etfcast migrate --grant USER`"}
+	}
+	return err
 }
 
 // queues are the task queues a complete installation serves.
