@@ -23,6 +23,7 @@ ROOT = HERE.parent.parent
 GOLDEN = ROOT / "forecast" / "prophet" / "testdata" / "golden"
 EARLY = 1.0  # log posterior below the maximum from which the original counts as having stopped early
 YHAT, WIDTH = 0.5, 5.0  # tolerances in percent
+SHORT, SHORT_PART = 2.0, 0.0005  # how far below the original's log posterior `auto` may end: as in golden_test.go
 
 HEAD = """# Parity with the original Prophet
 
@@ -37,8 +38,14 @@ Cases are in `bench/prophet/cases.json`. Generated series are in `forecast/proph
 `go run ./bench/prophet/series`, seeded); real ones are not in the repository.
 
 What is compared beside this table, to 1e-9 and in `make test`: scales, changepoints, the start of the optimisers,
-every column of features, the log posterior, and trend, components and yhat given the original's parameters
-(`forecast/prophet/golden_test.go`).
+every column of features (sines and cosines to 4 units of the last place), the log posterior, and trend, components and
+yhat given the original's parameters (`forecast/prophet/golden_test.go`).
+
+Models cross over both ways: `make build`, then `python3 bench/prophet/roundtrip.py`, which needs the original too. It
+fits 18 models with `etfcast prophet fit` and has Python forecast them, and the other way round, and compares trend, every
+component and yhat on the same future rows, relative to the range of y (allowed: 1e-6). With the versions below the
+largest difference was 4.4e-15 from etfcast to Python and 4.1e-15 from Python to etfcast. A model with options for markets,
+which the original does not have, is refused by Python rather than forecast wrongly.
 
 ## How to read it
 
@@ -48,8 +55,8 @@ every column of features, the log posterior, and trend, components and yhat give
   prices), in percent of the range of y.
 - **itself**: how far the original is from itself, measured the same way: the largest difference from its own
   forecast once the last bits of y are changed (8 fits, 24 where it matters; L-BFGS only). L-BFGS stops where its test
-  of the gradient happens to hold, after hundreds of steps whose rounding decides the path. Where this figure is above
-  0.5, no program can be nearer than the original is to itself.
+  of the gradient happens to hold, after hundreds of steps whose rounding decides the path. The figure is the furthest
+  of those fits and no bound: one more fit, such as `auto`, may be a little beyond it.
 - **Width**: mean width of the 80 % interval (1,000 samples, averaged over 5 seeds) divided by the original's, over the
   history and ahead: given the original's parameters, with `auto`, and with `map`.
 """
@@ -115,6 +122,14 @@ def notes(rows, files):
     far = [c for c in rows if worst(c["matching_diff"]) > YHAT]
     out += ["", f"## Where `auto` is more than {YHAT} % from the original", ""]
     if far:
+        beyond = [c["name"] for c in far if worst(c["matching_diff"]) > 100 * c["spread"]]
+        out += [
+            f"There the original, with other last bits of y, is more than {YHAT} % from itself too."
+            + (f" `auto` is further than its furthest fit in {' and '.join(beyond)}." if beyond else "")
+            + " The figures are of a build for amd64; where products are fused with sums (arm64, GOAMD64=v3) `auto` takes another path, and other cases"
+            " of this kind are beyond: with GOAMD64=v3 at most 1.5 %, but 9.2 % on trading, whose log posterior is then 21.9 below the original's.",
+            "",
+        ]
         out += ["| case | auto: yhat | original from itself | auto: log posterior | original's, with other last bits |", "|---|---:|---:|---:|---|"]
         for c in far:
             s = files[c["name"]].get("spread")
@@ -122,11 +137,29 @@ def notes(rows, files):
             out.append(f'| {c["name"]} | {worst(c["matching_diff"]):.3f} | {itself} |')
     else:
         out.append("Nowhere.")
+    out += ["", f"## Where `auto` ends further below the original than {SHORT:.0f} and {100 * SHORT_PART:g} % of its log posterior", ""]
+    low = [c for c in rows if c["original"] - c["matching"] > max(SHORT, SHORT_PART * abs(c["original"]))]
+    if low:
+        out += ["| case | original | auto | below by | maximum | original's, with other last bits |", "|---|---:|---:|---:|---:|---|"]
+        out += [
+            f'| {c["name"]} | {c["original"]:.3f} | {c["matching"]:.3f} | {c["original"] - c["matching"]:.3f} | {c["map"]:.3f} | {c["spread_low"]:+.3f} to {c["spread_high"]:+.3f} |'
+            for c in low
+        ]
+    else:
+        out.append("Nowhere.")
     near = [c for c in rows if c["map"] - c["original"] <= EARLY and worst(c["map_diff"]) > YHAT]
     out += ["", f"## Where `map` is more than {YHAT} % from the original, though their log posteriors are within {EARLY:.0f}", ""]
     if near:
-        out += ["The posterior is flat in the direction of the difference.", "", "| case | yhat: history | ahead | log posterior above the original's |", "|---|---:|---:|---:|"]
-        out += [f'| {c["name"]} | {100 * c["map_diff"]["history"]:.3f} | {100 * c["map_diff"]["horizon"]:.3f} | {c["map"] - c["original"]:.4f} |' for c in near]
+        out += [
+            "The posterior is flat along the difference: `map` is the more probable fit, by less than 1.",
+            "",
+            "| case | yhat: history | ahead | original | maximum | above by |",
+            "|---|---:|---:|---:|---:|---:|",
+        ]
+        out += [
+            f'| {c["name"]} | {100 * c["map_diff"]["history"]:.3f} | {100 * c["map_diff"]["horizon"]:.3f} | {c["original"]:.4f} | {c["map"]:.4f} | {c["map"] - c["original"]:.4f} |'
+            for c in near
+        ]
     else:
         out.append("Nowhere.")
     return "\n".join(out)

@@ -2,11 +2,14 @@ package prophet_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"maps"
 	"math"
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/etfcast/etfcast/bench/prophet/golden"
@@ -19,86 +22,141 @@ const goldenFolder = "testdata/golden"
 
 // Tolerances of the comparison with the original.
 const (
-	deterministic = 1e-9  // of what follows from data and parameters, relative to its scale
-	yhatTolerance = 0.005 // of yhat between two fits, as a part of the range of y
-	widthRatio    = 0.05  // of the mean width of the interval at 1,000 samples
-	lpSlack       = 1e-6  // by which the maximum may be below the original's log posterior: 8 digits of parameters
-	nearMaximum   = 1.0   // the original's log posterior is this near to ours: map is held to its yhat too
+	deterministic = 1e-9        // of what follows from data and parameters, relative to its scale
+	lastBits      = 4 * 0x1p-53 // of a sine or cosine, whose last bits are the library's
+	yhatTolerance = 0.005       // of yhat between two fits, as a part of the range of y
+	chaoticLimit  = 0.05        // the same, in a case named chaotic
+	widthRatio    = 0.05        // of the mean width of the interval at 1,000 samples
+	lpSlack       = 1e-6        // by which the maximum may be below the original's log posterior: 8 digits of parameters
+	lpShort       = 2           // by which the original's recipe may end below the original, or ..
+	lpShortPart   = 0.0005      // .. this part of the log posterior
+	fusedWidth    = 0.15        // as widthRatio, in a build that fuses, where the original is far from itself
+	nearMaximum   = 1.0         // the original's log posterior is this near to ours: map is held to its yhat too
 )
 
-// A departure is a case in which a fit is further from the original's than the tolerances, with both figures.
-type departure struct {
-	ours   float64 // largest difference of yhat from the original's, as a part of the range of y
-	itself float64 // chaotic: the original's from itself (File.Spread)
-	above  float64 // flat: the maximum's log posterior above the original's
-	width  float64 // how far from 1 the ratio of interval widths is; 0 = within the tolerance
+// The original's recipe for 100 rows and more is L-BFGS, which stops before the maximum, on a path that rounding decides:
+// once the last bits of y are changed the original ends up to File.Spread from itself. The lists chaotic and short hold
+// for builds that round every product, as those for amd64 do up to GOAMD64=v2. Others (arm64, GOAMD64=v3) round a product
+// and a sum once, and are one more draw: see fusedLimits.
+
+// chaotic are the cases in which our fit by the recipe is further from the original's than yhatTolerance. It is held to
+// 1.5 times the original's distance from itself (the furthest of 24 fits: one more may be a little beyond), and to
+// chaoticLimit. The figures are in docs/prophet-parity.md.
+var chaotic = []string{"SPY-logistic", "SPY-us", "regressors-multiplicative", "trading", "trading-multiplicative-loose", "trading-us"}
+
+// short are the cases in which the recipe ends further below the original's log posterior than lpShort and lpShortPart
+// say, and by how much. The maximum is 5 to 118 above the original there, and the original is up to 19 to 65 below itself.
+var short = map[string]float64{"069500-multiplicative": 21.972, "SPY-multiplicative": 9.831, "trading": 4.542}
+
+// flat are the cases in which the maximum's yhat is further from the original's than yhatTolerance although their log
+// posteriors are within nearMaximum: the posterior is flat along the difference. yhat is how far, as a part of the range
+// of y; width how far from 1 a ratio of interval widths is, where that is beyond widthRatio.
+var flat = map[string]struct{ yhat, width float64 }{
+	"air":                   {yhat: 0.00563},
+	"air-multiplicative":    {yhat: 0.00838},
+	"regressors":            {yhat: 0.00736},
+	"regressors-conditions": {yhat: 0.01046},
+	"short-lbfgs":           {yhat: 0.01051, width: 0.083},
+	"short-minmax":          {yhat: 0.00700},
 }
 
-// chaotic are the cases in which the original is further from itself than the tolerance once the last bits of y are
-// changed: L-BFGS stops before the maximum, on a path that rounding decides. There our fit by its recipe is one draw
-// more, held to 1.5 times that distance (a draw may be a little beyond the furthest of 8 or 24). ours is the larger of
-// two figures, of builds that differ in the last bit of the Fourier terms; docs/prophet-parity.md has the present ones.
-var chaotic = map[string]departure{
-	"069500-kr":                    {ours: 0.00592, itself: 0.00802},
-	"069500-minmax":                {ours: 0.00534, itself: 0.00647},
-	"069500-multiplicative":        {ours: 0.00688, itself: 0.00989},
-	"QQQ-logistic":                 {ours: 0.00112, itself: 0.00577},
-	"QQQ-minmax":                   {ours: 0.00076, itself: 0.00536},
-	"SPY":                          {ours: 0.00350, itself: 0.00562},
-	"SPY-logistic":                 {ours: 0.00783, itself: 0.00635},
-	"SPY-us":                       {ours: 0.00713, itself: 0.00637},
-	"air-multiplicative":           {ours: 0.00534, itself: 0.00852},
-	"daily-kr":                     {ours: 0.00427, itself: 0.00511},
-	"daily-stiff":                  {ours: 0.00000, itself: 0.01780},
-	"data":                         {ours: 0.03767, itself: 0.04208},
-	"data-minmax":                  {ours: 0.00321, itself: 0.01033},
-	"peyton-minmax":                {ours: 0.00193, itself: 0.00668},
-	"peyton-us":                    {ours: 0.00236, itself: 0.00835},
-	"regressors-multiplicative":    {ours: 0.01238, itself: 0.02269},
-	"short-lbfgs":                  {ours: 0.00859, itself: 0.00948},
-	"trading":                      {ours: 0.05725, itself: 0.09517, width: 0.10},
-	"trading-minmax":               {ours: 0.00608, itself: 0.00883},
-	"trading-multiplicative-loose": {ours: 0.03053, itself: 0.36319},
-	"trading-us":                   {ours: 0.01898, itself: 0.05124},
-	"trading-yearly":               {ours: 0.00674, itself: 0.06992},
-}
+// beyondFigure is how far beyond its figure a named departure may go.
+const beyondFigure = 1.1
 
-// flat are the departures of the maximum where the original's log posterior is within 1 of it: the posterior is flat
-// along the difference, which is held to the figure here (and a tenth of it).
-var flat = map[string]departure{
-	"air":                   {ours: 0.00563, above: 0.4202},
-	"air-multiplicative":    {ours: 0.00838, above: 0.5148},
-	"regressors":            {ours: 0.00736, above: 0.0267},
-	"regressors-conditions": {ours: 0.01046, above: 0.6343},
-	"short-lbfgs":           {ours: 0.01051, above: 0.4203, width: 0.083},
-	"short-minmax":          {ours: 0.00700, above: 0.0089},
-}
-
-// notSharp is by how much the maximum may be below what the original's recipe finds; a hundredth of it is what the log
-// posterior may differ by. In large, y varies by millionths: residuals have 9 digits left, the equations of the maximum,
-// which square them, fewer, and the last bit of a Fourier term is 1e-5 of a standard deviation.
+// notSharp is by how much the maximum may be below what the original's recipe finds. In large, y varies by millionths of
+// its size and sigma is 1e-7, known to 16 units of rounding as 3e-8 of itself. Steps that change it by less end the
+// search; each is worth up to 2e-6 of the log posterior, and Newton's method goes 6.3e-6 further (6.9e-6 where products
+// are fused).
 var notSharp = map[string]float64{"large": 1e-5}
 
-// forEachCase runs a test on every case; those of real series are skipped by name without ETFCAST_REAL_DATA.
-func forEachCase(t *testing.T, test func(*testing.T, *golden.File, *prophet.Frame)) {
+// fusedLimits are recipeLimits in a build that fuses: 1.5 times the original's distance from itself in every case in
+// which that is beyond the tolerance. Figures of GOAMD64=v3 beyond the others' limits are, of yhat, 069500-minmax 0.76 %,
+// QQQ-logistic 0.67 %, air-multiplicative 0.70 %, data-minmax 1.23 %, peyton-minmax 0.70 %, trading 9.24 % and
+// trading-yearly 0.50 %; of the log posterior, data-minmax -3.4 and trading -21.9; of widths, trading 1.145. The
+// original is up to 9.5 % from itself and 21.5 below itself on trading.
+func fusedLimits(c golden.Comparison) (yhat, below, width float64) {
+	yhat, below, width = yhatTolerance, max(shortest(c), -1.5*c.SpreadLow), widthRatio
+	if c.Spread > yhatTolerance {
+		yhat, width = 1.5*c.Spread, fusedWidth
+	}
+	return yhat, below, width
+}
+
+// recipeLimits are how far a fit by the original's recipe may be from the original's: yhat, the log posterior below it,
+// and ratios of interval widths from 1.
+func recipeLimits(c golden.Comparison) (yhat, below, width float64) {
+	if fuses() {
+		return fusedLimits(c)
+	}
+	yhat, below, width = yhatTolerance, shortest(c), widthRatio
+	if slices.Contains(chaotic, c.Name) {
+		yhat = min(1.5*c.Spread, chaoticLimit)
+	}
+	if figure, ok := short[c.Name]; ok {
+		below = beyondFigure * figure
+	}
+	return yhat, below, width
+}
+
+// shortest is how far below the original's log posterior a fit by its recipe may end where nothing else is said.
+func shortest(c golden.Comparison) float64 { return max(lpShort, lpShortPart*math.Abs(c.Original)) }
+
+// fuses tells whether this build computes x*x+y with one rounding. The square is 1 + 2^-29 + 2^-60, the last of which is
+// lost where the product is rounded.
+func fuses() bool { return squarePlus(1+0x1p-30, -1-0x1p-29) != 0 }
+
+//go:noinline
+func squarePlus(x, y float64) float64 { return x*x + y }
+
+// A goldenCase is a case with what the tests share of it: its series is read once, and fitted once.
+type goldenCase struct {
+	file    *golden.File
+	history func() (*prophet.Frame, error)
+	fits    func() (golden.Fits, error)
+}
+
+var goldenCases = sync.OnceValues(func() ([]goldenCase, error) {
 	files, err := golden.Load(goldenFolder)
+	var out []goldenCase
+	for _, f := range files {
+		folder := "testdata"
+		if f.Real {
+			folder = os.Getenv("ETFCAST_REAL_DATA")
+		}
+		c := goldenCase{file: f, history: sync.OnceValues(func() (*prophet.Frame, error) { return f.History(folder) })}
+		c.fits = sync.OnceValues(func() (golden.Fits, error) {
+			history, err := c.history()
+			if err != nil {
+				return golden.Fits{}, err
+			}
+			return f.FitCase(context.Background(), history)
+		})
+		out = append(out, c)
+	}
+	return out, err
+})
+
+// forEachCase runs a test on every case; those of real series are skipped by name without ETFCAST_REAL_DATA.
+func forEachCase(t *testing.T, test func(*testing.T, *golden.File, *prophet.Frame, golden.Fits)) {
+	cases, err := goldenCases()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files {
-		t.Run(f.Name, func(t *testing.T) {
-			folder := "testdata"
-			if f.Real {
-				if folder = os.Getenv("ETFCAST_REAL_DATA"); folder == "" {
-					t.Skipf("set ETFCAST_REAL_DATA to the folder of real data to compare with the original on %s", f.Series)
-				}
+	for _, c := range cases {
+		t.Run(c.file.Name, func(t *testing.T) {
+			if c.file.Real && os.Getenv("ETFCAST_REAL_DATA") == "" {
+				t.Skipf("set ETFCAST_REAL_DATA to the folder of real data to compare with the original on %s", c.file.Series)
 			}
 			t.Parallel()
-			history, err := f.History(folder)
+			history, err := c.history()
 			if err != nil {
 				t.Fatal(err)
 			}
-			test(t, f, history)
+			fits, err := c.fits()
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, c.file, history, fits)
 		})
 	}
 }
@@ -127,29 +185,18 @@ func alikeWithin(t *testing.T, what string, got, want []float64, tolerance float
 	}
 }
 
-// optimised returns the case's model, fitted to the maximum.
-func optimised(t *testing.T, f *golden.File, history *prophet.Frame) (*prophet.Model, *prophet.Fitted) {
-	t.Helper()
-	o, err := f.Options()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Optimizer = prophet.MAP
-	m, err := prophet.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fitted, err := m.Fit(t.Context(), history, prophet.FitOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m, fitted
-}
-
 // Everything before the fit: scales, scaled data, changepoints, start, features, priors, modes, log posterior.
 func TestPreparedLikeTheOriginal(t *testing.T) {
-	forEachCase(t, func(t *testing.T, f *golden.File, history *prophet.Frame) {
-		m, fitted := optimised(t, f, history)
+	forEachCase(t, func(t *testing.T, f *golden.File, history *prophet.Frame, fits golden.Fits) {
+		fitted := fits.MAP
+		o, err := f.Options()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := prophet.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
 		s, want := fitted.State(), f.Prepared
 		if s.History.Len() != want.Rows {
 			t.Fatalf("%d rows, the original has %d", s.History.Len(), want.Rows)
@@ -191,6 +238,10 @@ func TestPreparedLikeTheOriginal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		seasonal := 0
+		for _, season := range s.Seasonalities {
+			seasonal += 2 * season.FourierOrder
+		}
 		for row, values := range want.FeatureRows {
 			i, err := strconv.Atoi(row)
 			if err != nil {
@@ -201,6 +252,7 @@ func TestPreparedLikeTheOriginal(t *testing.T) {
 				got[j] = x[j][i]
 			}
 			alike(t, "features of row "+row, got, values)
+			alikeWithin(t, "sines and cosines of row "+row, got[:seasonal], values[:seasonal], lastBits)
 		}
 		for j, label := range want.Columns {
 			scale := deterministic * max(1, want.FeatureSumsAbsolute[j])
@@ -224,23 +276,18 @@ func TestPreparedLikeTheOriginal(t *testing.T) {
 		if lp, err = fitted.LogPosteriorAt(slope, f.Fit.M, f.Fit.SigmaObs, delta, f.Fit.Beta); err != nil {
 			t.Fatal(err)
 		}
-		alikeWithin(t, "log posterior at the original's fit", []float64{lp}, []float64{f.Fit.LogPosterior}, max(deterministic*math.Abs(f.Fit.LogPosterior), notSharp[f.Name]/100))
+		alikeWithin(t, "log posterior at the original's fit", []float64{lp}, []float64{f.Fit.LogPosterior}, deterministic*max(1, math.Abs(f.Fit.LogPosterior)))
 	})
 }
 
 // Given the original's parameters, trend, components and yhat are the original's.
 func TestPredictsLikeTheOriginal(t *testing.T) {
-	forEachCase(t, func(t *testing.T, f *golden.File, history *prophet.Frame) {
-		_, fitted := optimised(t, f, history)
-		given, err := f.WithParams(fitted)
-		if err != nil {
-			t.Fatal(err)
-		}
+	forEachCase(t, func(t *testing.T, f *golden.File, _ *prophet.Frame, fits golden.Fits) {
 		frame, err := f.Frame()
 		if err != nil {
 			t.Fatal(err)
 		}
-		fc, err := given.Predict(t.Context(), frame, prophet.PredictOptions{NoIntervals: true})
+		fc, err := fits.Given.Predict(t.Context(), frame, prophet.PredictOptions{NoIntervals: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,11 +317,7 @@ func TestPredictsLikeTheOriginal(t *testing.T) {
 
 // The maximum is at least as probable as where the original stops, and both fits give its forecast.
 func TestFitsLikeTheOriginal(t *testing.T) {
-	forEachCase(t, func(t *testing.T, f *golden.File, history *prophet.Frame) {
-		fits, err := f.FitCase(t.Context(), history)
-		if err != nil {
-			t.Fatal(err)
-		}
+	forEachCase(t, func(t *testing.T, f *golden.File, _ *prophet.Frame, fits golden.Fits) {
 		c, err := f.Compare(t.Context(), fits)
 		if err != nil {
 			t.Fatal(err)
@@ -285,42 +328,46 @@ func TestFitsLikeTheOriginal(t *testing.T) {
 		if !(c.MAP >= c.Matching-max(lpSlack, notSharp[f.Name])) {
 			t.Errorf("log posterior %v is below %v, where %s stops", c.MAP, c.Matching, c.MatchingReport.Optimizer)
 		}
-		within(t, "interval over the history, given the original's parameters", c.GivenHistory, 0)
-		within(t, "interval ahead, given the original's parameters", c.GivenHorizon, 0)
-		hold := func(what string, diff golden.Diff, history, horizon, lp float64, limit float64, d departure) {
-			t.Helper()
-			if limit = max(yhatTolerance, limit); !(diff.Max() <= limit) {
-				t.Errorf("%s: yhat is up to %.5f of y's range away from the original's (history %.5f, ahead %.5f), want %.5f at most; log posterior"+
-					" %.4f, the original's %.4f; the original is up to %.5f from itself", what, diff.Max(), diff.History, diff.Horizon, limit, lp, c.Original, c.Spread)
-			}
-			within(t, what+": interval over the history", history, d.width)
-			within(t, what+": interval ahead", horizon, d.width)
+		within(t, "interval over the history, given the original's parameters", c.GivenHistory, widthRatio)
+		within(t, "interval ahead, given the original's parameters", c.GivenHorizon, widthRatio)
+		yhat, below, width := recipeLimits(c)
+		if !(c.Matching >= c.Original-below) {
+			t.Errorf("by the original's recipe: log posterior %.4f, want %.4f at most below the original's %.4f", c.Matching, below, c.Original)
 		}
-		limit := 0.0
-		named, ok := chaotic[f.Name]
-		if ok {
-			limit = 1.5 * c.Spread
-			if math.Abs(c.Spread-named.itself) > 1e-5 {
-				t.Errorf("the original is up to %.5f from itself by the golden file, %.5f by the list of chaotic cases", c.Spread, named.itself)
-			}
+		hold(t, "by the original's recipe", c.MatchingDiff, yhat)
+		within(t, "by the original's recipe: interval over the history", c.MatchingHistory, width)
+		within(t, "by the original's recipe: interval ahead", c.MatchingHorizon, width)
+		if c.MAP-c.Original > nearMaximum {
+			return
 		}
-		hold("by the original's recipe", c.MatchingDiff, c.MatchingHistory, c.MatchingHorizon, c.Matching, limit, named)
-		if c.MAP-c.Original <= nearMaximum {
-			named = flat[f.Name]
-			hold("at the maximum", c.MAPDiff, c.MAPHistory, c.MAPHorizon, c.MAP, 1.1*named.ours, named)
+		yhat, width = yhatTolerance, widthRatio
+		if named, ok := flat[f.Name]; ok {
+			yhat, width = beyondFigure*named.yhat, max(width, beyondFigure*named.width)
 		}
+		hold(t, "at the maximum", c.MAPDiff, yhat)
+		within(t, "at the maximum: interval over the history", c.MAPHistory, width)
+		within(t, "at the maximum: interval ahead", c.MAPHorizon, width)
 	})
+}
+
+// hold checks a largest difference of yhat from the original's.
+func hold(t *testing.T, what string, d golden.Diff, limit float64) {
+	t.Helper()
+	if !(d.Max() <= limit) {
+		t.Errorf("%s: yhat is up to %.5f of y's range away from the original's (history %.5f, ahead %.5f), want %.5f at most", what, d.Max(), d.History, d.Horizon, limit)
+	}
 }
 
 // within checks a ratio of interval widths.
 func within(t *testing.T, what string, ratio, allowed float64) {
 	t.Helper()
-	if allowed = max(allowed, widthRatio); !(math.Abs(ratio-1) <= allowed) {
-		t.Errorf("%s: %.4f times as wide as the original's, want within %.2f of 1", what, ratio, allowed)
+	if !(math.Abs(ratio-1) <= allowed) {
+		t.Errorf("%s: %.4f times as wide as the original's, want within %.3f of 1", what, ratio, allowed)
 	}
 }
 
-// Every case of cases.json has its golden file, made with the same config, and every departure is of a case.
+// Every case of cases.json has its golden file, made of the same rows with the same config, and every departure is of a
+// case that can have it: a chaotic one is further from itself than the tolerance.
 func TestEveryCaseHasAGoldenFile(t *testing.T) {
 	raw, err := os.ReadFile("../../bench/prophet/cases.json")
 	if err != nil {
@@ -328,6 +375,9 @@ func TestEveryCaseHasAGoldenFile(t *testing.T) {
 	}
 	type entry struct {
 		Name   string          `json:"name"`
+		Series string          `json:"series"`
+		Rows   int             `json:"rows"`
+		Freq   string          `json:"freq"`
 		Config json.RawMessage `json:"config"`
 	}
 	var cases struct {
@@ -357,6 +407,8 @@ func TestEveryCaseHasAGoldenFile(t *testing.T) {
 		switch f := have[c.Name]; {
 		case f == nil:
 			t.Errorf("%s has no golden file: make prophet-golden", c.Name)
+		case f.Series != c.Series || f.RowsUsed != c.Rows || f.Freq != c.Freq:
+			t.Errorf("%s: the golden file is of %s (%d rows, %s), cases.json has %s (%d rows, %s)", c.Name, f.Series, f.RowsUsed, f.Freq, c.Series, c.Rows, c.Freq)
 		case compact(f.Config) != compact(c.Config):
 			t.Errorf("%s: the golden file was made with the config %s, cases.json has %s", c.Name, compact(f.Config), compact(c.Config))
 		}
@@ -364,11 +416,14 @@ func TestEveryCaseHasAGoldenFile(t *testing.T) {
 	if len(all) != len(files) {
 		t.Errorf("%d golden files for %d cases", len(files), len(all))
 	}
-	for _, list := range []map[string]departure{chaotic, flat} {
-		for name := range list {
-			if have[name] == nil {
-				t.Errorf("%s is among the departures and is no case", name)
-			}
+	for _, name := range slices.Concat(chaotic, keys(short), keys(flat), keys(notSharp)) {
+		if have[name] == nil {
+			t.Errorf("%s is among the departures and is no case", name)
+		}
+	}
+	for _, name := range chaotic {
+		if f := have[name]; f != nil && !(len(f.Spread.Yhat) > 0 && slices.Max(f.Spread.Yhat) > yhatTolerance) {
+			t.Errorf("%s is named chaotic, and the original is no further from itself than %v", name, yhatTolerance)
 		}
 	}
 }
@@ -441,6 +496,8 @@ func TestGoldenFilesHoldNoRealPrices(t *testing.T) {
 		}
 	}
 }
+
+func keys[V any](m map[string]V) []string { return slices.Collect(maps.Keys(m)) }
 
 func sum(x []float64) (s float64) {
 	for _, v := range x {

@@ -169,7 +169,7 @@ func width(ctx context.Context, fitted *prophet.Fitted, frame *prophet.Frame, ru
 	rows := 0
 	for run := range runs {
 		seed := uint64(run)
-		fc, err := fitted.Predict(ctx, frame, prophet.PredictOptions{Seed: &seed})
+		fc, err := fitted.Predict(ctx, frame, prophet.PredictOptions{Seed: &seed, NoTrendIntervals: true})
 		if err != nil {
 			return 0, err
 		}
