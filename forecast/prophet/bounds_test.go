@@ -16,7 +16,7 @@ import (
 // With logistic growth the posterior has several modes; where the original's search ends, Newton below 100 rows, is one
 // of the starts, so that the maximum is never below it.
 func TestMAPIsNeverBelowTheOriginalsLogistic(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range uint64(10) {
 		rng := rand.New(rand.NewPCG(seed, 77))
 		n := 30 + rng.IntN(110)
 		f := &prophet.Frame{}

@@ -15,7 +15,9 @@ func TestLogisticHistoryOnTheGrid(t *testing.T) {
 		f.s.History.T = []float64{0, 0.5, 1}
 		r := &rows{t: []float64{1.25, 1.5, 1.75}, floor: make([]float64, 3), limit: []float64{1, 1, 1}} // a grid of quarters
 		s := f.newSimulation(r, nil, 2, 1, false)
-		s.begin()
+		if err := s.begin(); err != nil {
+			t.Fatal(err)
+		}
 		if s.step != 0.25 || s.sum[0] != s.sum[1] || s.total[0] != s.total[1] {
 			t.Fatalf("step %v, rates %v, offsets %v", s.step, s.sum, s.total)
 		}
