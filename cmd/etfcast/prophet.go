@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
@@ -38,8 +41,37 @@ and the settings file do not change them.`,
 			return nil
 		},
 	}
+	cmd.SetFlagErrorFunc(flagError)
+	// The flags of every command are the pipeline's: these commands read no settings and write no log.
+	help := cmd.HelpFunc()
+	cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
+		help(cmd, args)
+	})
 	cmd.AddCommand(prophetFitCommand(a), prophetPredictCommand(a), prophetCVCommand(a), prophetPlotCommand(a))
 	return cmd
+}
+
+// flagError says what a flag's value has to be.
+func flagError(cmd *cobra.Command, err error) error {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+	}
+	what, remedy := "a value of it", "write it as in its description"
+	switch bad.GetFlag().Value.Type() {
+	case "uint64":
+		what, remedy = "a seed", "use a whole number from 0 to 18446744073709551615"
+	case "int":
+		what, remedy = "a whole number that fits", "use one such as 30"
+	case "float64":
+		what, remedy = "a number", "use one such as 0.1"
+	case "bool":
+		what, remedy = "true or false", "leave the value out"
+	case "stringSlice":
+		what, remedy = "a list", "separate its values by commas, without quotes"
+	}
+	return usageError{etf.Invalid(bad.GetFlag().Name, fmt.Sprintf("%q is not %s", bad.GetValue(), what), fmt.Sprintf("%s; see `%s --help`", remedy, cmd.CommandPath()))}
 }
 
 // noArgs refuses arguments: inputs are named by flags.
@@ -54,6 +86,8 @@ func noArgs(cmd *cobra.Command, args []string) error {
 type modelSource struct {
 	in, config, holidays string
 	seed                 uint64
+	options              prophet.Options
+	lines                []int // of the rows of holidays, which come last of the options'
 }
 
 func (m *modelSource) addFlags(cmd *cobra.Command) {
@@ -71,7 +105,7 @@ func (m *modelSource) read(cmd *cobra.Command, files *inOut) (*prophet.Model, *p
 	}
 	o := prophet.Defaults()
 	if m.config != "" {
-		raw, err := files.read("config", m.config)
+		raw, err := files.read("config", m.config, maxConfig)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -81,8 +115,8 @@ func (m *modelSource) read(cmd *cobra.Command, files *inOut) (*prophet.Model, *p
 	}
 	if m.holidays != "" {
 		err := files.scan("holidays", m.holidays, func(r io.Reader) error {
-			more, err := prophet.ReadHolidaysCSV(r)
-			o.Holidays = append(o.Holidays, more...)
+			more, lines, err := prophet.ReadHolidayLines(r)
+			o.Holidays, m.lines = append(o.Holidays, more...), lines
 			return err
 		})
 		if err != nil {
@@ -92,15 +126,54 @@ func (m *modelSource) read(cmd *cobra.Command, files *inOut) (*prophet.Model, *p
 	if cmd.Flags().Changed("seed") {
 		o.Seed = m.seed
 	}
+	m.options = o
 	model, err := prophet.New(o)
 	if err != nil {
-		if m.config != "" {
-			err = inFile(m.config, err)
-		}
-		return nil, nil, err
+		return nil, nil, m.inOptions(err)
 	}
 	history, err := files.frame("in", m.in, o.CSVColumns(true))
 	return model, history, err
+}
+
+// The most megabytes of a configuration and of a model: many times those of use, and less than a machine has.
+const (
+	maxConfig = 16
+	maxModel  = 256
+)
+
+// inOptions says which file an error about the options is about, and for a row of --holidays which line.
+func (m *modelSource) inOptions(err error) error {
+	var bad *etf.Error
+	if errors.As(err, &bad) {
+		var row int
+		var key string
+		if n, _ := fmt.Sscanf(bad.Field, "holidays[%d].%s", &row, &key); n == 2 {
+			if at := row - (len(m.options.Holidays) - len(m.lines)); at >= 0 && at < len(m.lines) {
+				return inFile(m.holidays, renamed(err, fmt.Sprintf("%s, line %d", key, m.lines[at])))
+			}
+		}
+	}
+	if m.config == "" {
+		return err
+	}
+	return inFile(m.config, err)
+}
+
+// inInput says which file an error of a fit is about: that of the options where it names one of their keys, unless a
+// column that the model reads has the name.
+func (m *modelSource) inInput(err error) error {
+	var bad *etf.Error
+	if errors.As(err, &bad) && m.config != "" {
+		name := bad.Field
+		if at := strings.IndexAny(name, "[."); at >= 0 {
+			name = name[:at]
+		}
+		isKey := slices.ContainsFunc(prophet.ConfigKeys(), func(k prophet.ConfigKey) bool { return k.Name == name })
+		if isKey && !slices.Contains(m.options.CSVColumns(true).Needed, name) {
+			return inFile(m.config, err)
+		}
+	}
+	return inFile(m.in, err)
 }
 
 // inFile says which file an error is about.
@@ -126,7 +199,7 @@ func (f *inOut) frame(flag, path string, want prophet.CSVColumns) (*prophet.Fram
 
 // model reads a model file.
 func (f *inOut) model(flag, path string) (*prophet.Fitted, error) {
-	raw, err := f.read(flag, path)
+	raw, err := f.read(flag, path, maxModel)
 	if err != nil {
 		return nil, err
 	}
@@ -177,20 +250,45 @@ func (r *futureRows) ahead(f *prophet.Fitted, history bool) (*prophet.Frame, err
 	if err != nil {
 		return nil, renamed(err, "freq")
 	}
+	if r.periods < 0 {
+		least := 1
+		if history {
+			least = 0
+		}
+		return nil, usageError{etf.Invalid("periods", fmt.Sprintf("%d periods", r.periods), fmt.Sprintf("ask for %d or more", least))}
+	}
 	frame, err := f.MakeFuture(r.periods, freq, history)
+	var bad *etf.Error
+	if errors.As(err, &bad) && bad.Field == "session" {
+		return nil, usageError{etf.Invalid("periods", fmt.Sprintf("%d periods reach beyond the trading calendar: %s", r.periods, bad.Remedy), "ask for fewer, or for another --freq")}
+	}
 	if err != nil {
 		return nil, err
 	}
 	return frame, nil
 }
 
-// renamed gives an error the name of the flag whose value it is about.
-func renamed(err error, flag string) error {
+// inForecast says which file an error of a forecast is about. Numbers that do not come out finite are the fault of
+// the rows to forecast where they are a file's.
+func (r *futureRows) inForecast(err error, model string) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case r.in == "":
+		return inFile(model, err)
+	case etf.KindOf(err) == etf.KindInternal:
+		return usageError{inFile(r.in, err)}
+	}
+	return inFile(r.in, err)
+}
+
+// renamed gives an error the name under which the user knows the field.
+func renamed(err error, field string) error {
 	var e *etf.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	out := *e
-	out.Field = flag
+	out.Field = field
 	return &out
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ func prophetCVCommand(a *app) *cobra.Command {
 	var cutoffs, metrics []string
 	var workers int
 	var window float64
-	var keepScaling bool
+	var keepScaling, monthly bool
 	cmd := &cobra.Command{
 		Use:   "cv --in HISTORY --horizon LENGTH (--out FORECASTS | --metrics-out METRICS)",
 		Short: "Cross-validate: how good forecasts of the past would have been",
@@ -47,10 +48,16 @@ Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:0
 					return usageError{renamed(err, d.flag)}
 				}
 			}
+			if cmd.Flags().Changed("cutoffs") && len(cutoffs) == 0 {
+				return usageError{etf.Invalid("cutoffs", "no date is named", "name dates separated by commas, or leave it out")}
+			}
 			for i, text := range cutoffs {
 				s, err := prophet.ParseStamp(strings.TrimSpace(text))
 				if err != nil {
 					return usageError{renamed(err, fmt.Sprintf("cutoffs[%d]", i))}
+				}
+				if slices.Contains(o.Cutoffs, s) {
+					return usageError{etf.Invalid(fmt.Sprintf("cutoffs[%d]", i), fmt.Sprintf("%s is there twice", s), "name each cutoff once")}
 				}
 				o.Cutoffs = append(o.Cutoffs, s)
 			}
@@ -64,6 +71,20 @@ Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:0
 			}
 			if out == "" && metricsOut == "" {
 				return usageError{etf.Invalid("out", "no file is named for the results", "give --out FILE for the forecasts, --metrics-out FILE for the metrics, or both")}
+			}
+			for _, flag := range []string{"metrics", "rolling-window", "monthly"} {
+				if metricsOut == "" && cmd.Flags().Changed(flag) {
+					return usageError{etf.Invalid(flag, "it is about the metrics, and no file is named for them", "give --metrics-out FILE, or leave it out")}
+				}
+			}
+			if cmd.Flags().Changed("metrics") && len(metrics) == 0 {
+				return usageError{etf.Invalid("metrics", "no metric is named", "use some of "+strings.Join(diagnostics.MetricNames(), ", ")+", or leave it out")}
+			}
+			if err := checkMetrics(metrics); err != nil {
+				return usageError{err}
+			}
+			if err := checkWindow(window); err != nil {
+				return usageError{err}
 			}
 			files := a.inOut(cmd)
 			model, history, err := source.read(cmd, files)
@@ -82,12 +103,9 @@ Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:0
 					return err
 				}
 			}
-			if err := checkMetrics(metrics); err != nil {
-				return usageError{err}
-			}
 			fitted, err := model.Fit(cmd.Context(), history, prophet.FitOptions{Workers: workers})
 			if err != nil {
-				return inFile(source.in, err)
+				return source.inInput(err)
 			}
 			progress, done := a.progress("cutoffs")
 			o.Progress = progress
@@ -98,14 +116,14 @@ Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:0
 				return err
 			}
 			if metricsOut != "" {
-				if scores, err = diagnostics.PerformanceMetrics(table, metrics, window, false); err != nil {
+				if scores, err = diagnostics.PerformanceMetrics(table, metrics, window, monthly); err != nil {
 					return err
 				}
 				for _, notice := range scores.Notices {
 					a.note(notice)
 				}
 			}
-			return files.commit(cmd.Context())
+			return files.commit()
 		},
 	}
 	source.addFlags(cmd)
@@ -117,7 +135,8 @@ Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:0
 	flags.StringVar(&out, "out", "", "CSV the forecasts are written to: ds, yhat, yhat_lower, yhat_upper, y, cutoff")
 	flags.StringVar(&metricsOut, "metrics-out", "", "CSV the metrics are written to: horizon and a column for each metric")
 	flags.StringSliceVar(&metrics, "metrics", nil, "metrics wanted, of "+strings.Join(diagnostics.MetricNames(), ", ")+" (default: all)")
-	flags.Float64Var(&window, "rolling-window", 0.1, "part of the forecasts a metric is the mean of; 0 is each horizon by itself, -1 each forecast")
+	flags.Float64Var(&window, "rolling-window", 0.1, "part of the forecasts a metric is the mean of, 0 to 1; 0 is each horizon by itself, -1 each forecast")
+	flags.BoolVar(&monthly, "monthly", false, "horizons of the metrics in calendar months from the cutoff's")
 	flags.IntVar(&workers, "workers", runtime.GOMAXPROCS(0), "cutoffs worked on at once; the results do not depend on it")
 	flags.BoolVar(&keepScaling, "keep-scaling", false, "fit again with the model's own scaling; the original fits again with absmax whatever the model has")
 	return cmd
@@ -128,6 +147,14 @@ func checkMetrics(names []string) error {
 	row := []float64{1}
 	_, err := diagnostics.PerformanceMetrics(&diagnostics.Table{DS: []prophet.Stamp{prophet.Day}, Cutoff: []prophet.Stamp{0}, Y: row, Yhat: row, YhatLower: row, YhatUpper: row}, names, 0, false)
 	return err
+}
+
+// checkWindow refuses windows the original takes to be 0, 1 or -1.
+func checkWindow(window float64) error {
+	if window == -1 || window >= 0 && window <= 1 {
+		return nil
+	}
+	return etf.Invalid("rolling-window", fmt.Sprintf("%v is no part of the forecasts", window), "use 0 to 1; or -1 for each forecast by itself")
 }
 
 // note tells what does not stop a command.

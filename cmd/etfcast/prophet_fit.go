@@ -51,16 +51,25 @@ How the fit went is printed to standard error, or with --json to standard output
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				err := files.write("json", standardStream, func(w io.Writer) error { return json.NewEncoder(w).Encode(fitted.Report()) })
+				if err != nil {
+					return err
+				}
+			}
 			progress, done := a.progress("sampling")
 			fitted, err = model.Fit(cmd.Context(), history, prophet.FitOptions{Workers: workers, Progress: progress})
 			done()
 			if err != nil {
-				return inFile(source.in, err)
+				return source.inInput(err)
 			}
-			if err := files.commit(cmd.Context()); err != nil {
+			if err := files.commit(); err != nil {
 				return err
 			}
-			return a.printFit(fitted.Report(), asJSON)
+			if !asJSON {
+				a.printFit(fitted.Report())
+			}
+			return nil
 		},
 	}
 	source.addFlags(cmd)
@@ -70,10 +79,7 @@ How the fit went is printed to standard error, or with --json to standard output
 	return cmd
 }
 
-func (a *app) printFit(r prophet.Report, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(a.stdout).Encode(r)
-	}
+func (a *app) printFit(r prophet.Report) {
 	tw := tabwriter.NewWriter(a.stderr, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "status\t%s\n", r.Status)
 	fmt.Fprintf(tw, "optimizer\t%s\n", r.Optimizer)
@@ -83,7 +89,7 @@ func (a *app) printFit(r prophet.Report, asJSON bool) error {
 	if r.MaxRHat > 0 {
 		fmt.Fprintf(tw, "largest R-hat\t%.4f\nsmallest effective sample size\t%.0f\ndivergences\t%d\n", r.MaxRHat, r.MinESS, r.Divergences)
 	}
-	return tw.Flush()
+	tw.Flush()
 }
 
 // progress returns what shows a progress bar on a terminal, nil elsewhere, and what ends it.

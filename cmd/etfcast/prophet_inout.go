@@ -21,6 +21,7 @@ const standardStream = "-"
 // inOut are the files of one command. Outputs are checked when they are named, before any work is done, and appear all
 // together at the end: a command that fails or is interrupted leaves what was there before.
 type inOut struct {
+	ctx     context.Context // ends reading, and waiting for the other end of a pipe
 	stdin   io.Reader
 	stdout  io.Writer
 	inputs  []input
@@ -39,10 +40,11 @@ type output struct {
 	stream  bool   // not a regular file: can't be replaced, is written to
 	content func(io.Writer) error
 	temp    string
+	mode    fs.FileMode // of the file that is replaced; 0 = there is none
 }
 
 func (a *app) inOut(cmd *cobra.Command) *inOut {
-	return &inOut{stdin: cmd.InOrStdin(), stdout: a.stdout}
+	return &inOut{ctx: cmd.Context(), stdin: cmd.InOrStdin(), stdout: a.stdout}
 }
 
 // displayName is how messages name a file.
@@ -65,13 +67,14 @@ func (f *inOut) scan(flag, path string, read func(io.Reader) error) error {
 			}
 		}
 		f.inputs = append(f.inputs, input{flag: flag})
-		if err := read(f.stdin); err != nil {
-			return inFile(path, err)
-		}
-		return nil
+		return f.readThrough(path, f.stdin, read)
 	}
-	file, err := os.Open(path)
+	// A pipe is not open before somebody writes to it.
+	file, err := await(f.ctx, func() (*os.File, error) { return os.Open(path) })
 	if err != nil {
+		if f.ctx.Err() != nil {
+			return err
+		}
 		return usageError{openError(flag, path, err)}
 	}
 	defer file.Close()
@@ -83,11 +86,84 @@ func (f *inOut) scan(flag, path string, read func(io.Reader) error) error {
 		return usageError{etf.Invalid(flag, path+" is a folder", "name a file")}
 	}
 	f.inputs = append(f.inputs, input{flag, info})
-	if err := read(file); err != nil {
+	return f.readThrough(path, file, read)
+}
+
+// readThrough hands a reader to read until it is done or the command is interrupted.
+func (f *inOut) readThrough(path string, r io.Reader, read func(io.Reader) error) error {
+	in := interruptible(f.ctx, r)
+	defer in.stop()
+	if err := read(in); err != nil {
 		return inFile(path, err)
 	}
 	return nil
 }
+
+// await returns what f returns, or ctx's error as soon as ctx is done: f is left waiting then, for the program to end.
+func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := f()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// interruptedReader reads from a reader that may wait for ever, until its context is done.
+type interruptedReader struct {
+	ctx   context.Context
+	asked chan struct{}
+	given chan readResult
+	rest  []byte
+	err   error
+}
+
+type readResult struct {
+	some []byte // until the next request
+	err  error
+}
+
+func interruptible(ctx context.Context, r io.Reader) *interruptedReader {
+	in := &interruptedReader{ctx: ctx, asked: make(chan struct{}), given: make(chan readResult, 1)}
+	go func() {
+		buffer := make([]byte, 64<<10)
+		for range in.asked {
+			n, err := r.Read(buffer)
+			in.given <- readResult{buffer[:n], err}
+		}
+	}()
+	return in
+}
+
+// Read implements io.Reader.
+func (in *interruptedReader) Read(p []byte) (int, error) {
+	if len(in.rest) == 0 && in.err == nil {
+		in.asked <- struct{}{}
+		select {
+		case got := <-in.given:
+			in.rest, in.err = got.some, got.err
+		case <-in.ctx.Done():
+			in.err = in.ctx.Err()
+		}
+	}
+	n := copy(p, in.rest)
+	if in.rest = in.rest[n:]; len(in.rest) > 0 {
+		return n, nil
+	}
+	return n, in.err
+}
+
+func (in *interruptedReader) stop() { close(in.asked) }
 
 func openError(flag, path string, err error) error {
 	switch {
@@ -99,10 +175,13 @@ func openError(flag, path string, err error) error {
 	return &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " can't be opened", Remedy: "name another file", Err: err}
 }
 
-// read returns what is in an input.
-func (f *inOut) read(flag, path string) (raw []byte, err error) {
+// read returns what is in an input, of which there may be so many megabytes.
+func (f *inOut) read(flag, path string, megabytes int64) (raw []byte, err error) {
 	err = f.scan(flag, path, func(r io.Reader) error {
-		raw, err = io.ReadAll(r)
+		var err error
+		if raw, err = io.ReadAll(io.LimitReader(r, megabytes<<20+1)); err == nil && int64(len(raw)) > megabytes<<20 {
+			return usageError{etf.Invalid(flag, fmt.Sprintf("it is larger than %d MB", megabytes), "name another file: this is not what --"+flag+" reads")}
+		}
 		return err
 	})
 	return raw, err
@@ -120,6 +199,8 @@ func (f *inOut) write(flag, path string, content func(io.Writer) error) error {
 		out.path = path
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			out.path = real
+		} else if link, e := os.Lstat(path); e == nil && link.Mode()&fs.ModeSymlink != 0 {
+			return usageError{&etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " is a link that leads nowhere", Remedy: "create the file it points to, or name another file", Err: err}}
 		}
 		var err error
 		info, err = os.Stat(out.path)
@@ -128,9 +209,13 @@ func (f *inOut) write(flag, path string, content func(io.Writer) error) error {
 			return usageError{etf.Invalid(flag, path+" is a folder", "name a file")}
 		case err == nil:
 			out.stream = !info.Mode().IsRegular()
+			out.mode = info.Mode().Perm()
 		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission):
 		default:
 			return usageError{&etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " can't be written", Remedy: "name another file", Err: err}}
+		}
+		if info != nil && !out.stream && !mayWrite(out.path, info) {
+			return usageError{etf.Invalid(flag, path+" can't be written: permission denied", "allow writing it, or name another file")}
 		}
 		if !out.stream {
 			if err := probe(flag, path, filepath.Dir(out.path)); err != nil {
@@ -154,7 +239,7 @@ func (f *inOut) write(flag, path string, content func(io.Writer) error) error {
 
 // probe checks that a file can be made in a folder.
 func probe(flag, path, folder string) error {
-	temp, err := createTemp(folder)
+	temp, err := createTemp(folder, 0)
 	if err == nil {
 		name := temp.Name()
 		return errors.Join(temp.Close(), os.Remove(name))
@@ -168,19 +253,45 @@ func probe(flag, path, folder string) error {
 	return &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " can't be written", Remedy: "name another file", Err: err}
 }
 
-// createTemp creates a file with the permissions of any new file, which os.CreateTemp's are not.
-func createTemp(folder string) (*os.File, error) {
+// mayWrite reports whether a file may be written: replacing it takes no permission of its own, but would get around it.
+// The administrator may write anything, and still means what the file's mode says.
+func mayWrite(path string, info os.FileInfo) bool {
+	const anybody = 0o222
+	if info.Mode().Perm()&anybody == 0 {
+		return false
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return !errors.Is(err, fs.ErrPermission)
+	}
+	return file.Close() == nil
+}
+
+// createTemp creates a file with the permissions given, or with 0 those of any new file, which os.CreateTemp's are not.
+func createTemp(folder string, mode fs.FileMode) (*os.File, error) {
+	create := mode
+	if mode == 0 {
+		create = 0o666
+	}
 	for n := 0; ; n++ {
-		file, err := os.OpenFile(filepath.Join(folder, fmt.Sprintf(".etfcast-%d-%d.tmp", os.Getpid(), n)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, fs.ErrExist) || n == 1000 {
-			return file, err
+		file, err := os.OpenFile(filepath.Join(folder, fmt.Sprintf(".etfcast-%d-%d.tmp", os.Getpid(), n)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, create)
+		if errors.Is(err, fs.ErrExist) && n < 1000 {
+			continue
 		}
+		if err == nil && mode != 0 {
+			err = file.Chmod(mode) // what the process' mask took away
+			if err != nil {
+				err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+				file = nil
+			}
+		}
+		return file, err
 	}
 }
 
-// commit writes all outputs: each whole to a file beside its place, then, unless ctx is done, all of them to their
-// places, and last to the streams.
-func (f *inOut) commit(ctx context.Context) error {
+// commit writes all outputs: each whole to a file beside its place, then, unless the command is interrupted, to the
+// streams, which may fail, and last all files to their places.
+func (f *inOut) commit() error {
 	defer func() {
 		for _, o := range f.outputs {
 			if o.temp != "" {
@@ -200,8 +311,17 @@ func (f *inOut) commit(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := ctx.Err(); err != nil {
+	if err := f.ctx.Err(); err != nil {
 		return err
+	}
+	for i, o := range f.outputs {
+		if !o.stream {
+			continue
+		}
+		_, err := await(f.ctx, func() (struct{}, error) { return struct{}{}, o.writeThrough(f.stdout, streams[i].Bytes()) })
+		if err != nil {
+			return fmt.Errorf("writing --%s: %w", o.flag, err)
+		}
 	}
 	for _, o := range f.outputs {
 		if o.temp == "" {
@@ -212,19 +332,12 @@ func (f *inOut) commit(ctx context.Context) error {
 		}
 		o.temp = ""
 	}
-	for i, o := range f.outputs {
-		if o.stream {
-			if err := o.writeThrough(f.stdout, streams[i].Bytes()); err != nil {
-				return fmt.Errorf("writing --%s: %w", o.flag, err)
-			}
-		}
-	}
 	return nil
 }
 
 // stage writes the content to a file beside its place.
 func (o *output) stage() (err error) {
-	file, err := createTemp(filepath.Dir(o.path))
+	file, err := createTemp(filepath.Dir(o.path), o.mode)
 	if err != nil {
 		return fmt.Errorf("writing --%s: %w", o.flag, err)
 	}

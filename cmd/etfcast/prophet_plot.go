@@ -49,6 +49,9 @@ components, and with --cv a metric of a cross-validation over the horizon (cv_ma
 				if err := checkMetrics([]string{metric}); err != nil {
 					return usageError{renamed(err, "metric")}
 				}
+				if err := checkWindow(window); err != nil {
+					return usageError{err}
+				}
 			}
 			var since prophet.Stamp
 			if given("from") {
@@ -79,7 +82,7 @@ components, and with --cv a metric of a cross-validation over the horizon (cv_ma
 			if err != nil {
 				return err
 			}
-			if err := a.drawAll(cmd.Context(), files, drawing{fitted, frame, since, given("from"), table, metric, window, formats, out}); err != nil {
+			if err := a.drawAll(cmd.Context(), files, drawing{fitted, rows, model, frame, since, given("from"), table, cv, metric, window, formats, out}); err != nil {
 				removeFolder()
 				return err
 			}
@@ -87,14 +90,14 @@ components, and with --cv a metric of a cross-validation over the horizon (cv_ma
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&model, "model", "", "model file, of `etfcast prophet fit` or of the original's model_to_json")
+	flags.StringVar(&model, "model", "", "model file, of etfcast prophet fit or of the original's model_to_json")
 	rows.addFlags(cmd, 30, "rows to forecast after the last of the history, at the history's own distance unless --freq is given;\n0 draws the history alone, as is done without --in where the model needs more columns than ds")
 	flags.StringVar(&out, "out", "", "folder the figures are written to")
 	flags.StringVar(&from, "from", "", "first date of the forecast's figures, for a forecast of weeks after a history of years")
 	flags.StringVar(&format, "format", "svg", "svg, png or both")
-	flags.StringVar(&cv, "cv", "", "CSV of `etfcast prophet cv --out`, or of the original's cross_validation")
+	flags.StringVar(&cv, "cv", "", "CSV of etfcast prophet cv --out, or of the original's cross_validation")
 	flags.StringVar(&metric, "metric", "mape", "metric to draw of it")
-	flags.Float64Var(&window, "rolling-window", 0.1, "part of the forecasts the metric's line is the mean of")
+	flags.Float64Var(&window, "rolling-window", 0.1, "part of the forecasts the metric's line is the mean of, 0 to 1; 0 is each horizon by itself, -1 each forecast")
 	return cmd
 }
 
@@ -176,10 +179,13 @@ func makeFolder(path string) (remove func(), err error) {
 // drawing is what is drawn, and where to.
 type drawing struct {
 	fitted  *prophet.Fitted
+	rows    futureRows
+	model   string         // the file's name
 	frame   *prophet.Frame // nil: the history
 	since   prophet.Stamp  // where recent, the first row of forecast and changepoints
 	recent  bool
 	table   *diagnostics.Table
+	cv      string // the file's name
 	metric  string
 	window  float64
 	formats []chart.Format
@@ -193,7 +199,7 @@ func (a *app) drawAll(ctx context.Context, files *inOut, d drawing) error {
 	}
 	forecast, err := d.fitted.Predict(ctx, d.frame, prophet.PredictOptions{})
 	if err != nil {
-		return err
+		return d.rows.inForecast(err, d.model)
 	}
 	panels, err := chart.PanelsOf(ctx, d.fitted, forecast, chart.PanelOptions{})
 	if err != nil {
@@ -238,7 +244,7 @@ func (a *app) drawAll(ctx context.Context, files *inOut, d drawing) error {
 			}
 		}
 	}
-	return files.commit(ctx)
+	return files.commit()
 }
 
 // metricData returns the metric of each forecast, and its mean (or median) over the horizon.
@@ -246,11 +252,11 @@ func (d *drawing) metricData(a *app) (chart.MetricData, error) {
 	var out chart.MetricData
 	each, err := diagnostics.PerformanceMetrics(d.table, []string{d.metric}, -1, false)
 	if err != nil {
-		return out, err
+		return out, inFile(d.cv, err)
 	}
 	rolling, err := diagnostics.PerformanceMetrics(d.table, []string{d.metric}, d.window, false)
 	if err != nil {
-		return out, renamed(err, "cv")
+		return out, inFile(d.cv, err)
 	}
 	for _, notice := range rolling.Notices {
 		a.note(notice)

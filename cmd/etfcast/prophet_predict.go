@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ func prophetPredictCommand(a *app) *cobra.Command {
 	var model, out string
 	var noHistory bool
 	var seed uint64
+	var levelTexts []string
 	cmd := &cobra.Command{
 		Use:   "predict --model MODEL (--periods N | --in ROWS) --out FORECAST",
 		Short: "Forecast with a fitted model",
@@ -38,38 +40,59 @@ those of a file, which a model with cap, floor, regressors or conditions needs.`
 					return usageError{etf.Invalid(flag, "it says which rows are made, and --in names them", "leave it out, or use --periods")}
 				}
 			}
+			levels, err := parseLevels(levelTexts, given("levels"))
+			if err != nil {
+				return usageError{err}
+			}
 			files := a.inOut(cmd)
 			fitted, err := files.model("model", model)
 			if err != nil {
 				return err
+			}
+			if len(levels) > 0 && fitted.Options().UncertaintySamples == 0 {
+				return usageError{inFile(model, etf.Invalid("levels", "the model has no intervals, and so no quantiles", "fit it with uncertainty_samples above 0"))}
 			}
 			frame, err := rows.toPredict(files, fitted, given("in"), !noHistory)
 			if err != nil {
 				return err
 			}
 			var forecast *prophet.Forecast
-			if err := files.write("out", out, func(w io.Writer) error { return forecast.WriteCSV(w) }); err != nil {
+			if err := files.write("out", out, func(w io.Writer) error { return forecast.WriteCSVWithQuantiles(w, levels) }); err != nil {
 				return err
 			}
-			var po prophet.PredictOptions
+			po := prophet.PredictOptions{Levels: levels}
 			if given("seed") {
 				po.Seed = &seed
 			}
 			if forecast, err = fitted.Predict(cmd.Context(), frame, po); err != nil {
-				if given("in") {
-					err = inFile(rows.in, err)
-				}
-				return err
+				return rows.inForecast(err, model)
 			}
-			return files.commit(cmd.Context())
+			return files.commit()
 		},
 	}
-	cmd.Flags().StringVar(&model, "model", "", "model file, of `etfcast prophet fit` or of the original's model_to_json")
+	cmd.Flags().StringVar(&model, "model", "", "model file, of etfcast prophet fit or of the original's model_to_json")
 	rows.addFlags(cmd, 0, "rows to forecast after the last of the history")
 	cmd.Flags().BoolVar(&noHistory, "no-history", false, "leave out the rows of the history, which --periods includes")
 	cmd.Flags().StringVar(&out, "out", "", "CSV the forecast is written to")
+	cmd.Flags().StringSliceVar(&levelTexts, "levels", nil, "probabilities whose quantiles of y are wanted too, ascending, separated by commas: columns such as yhat_q0.05")
 	cmd.Flags().Uint64Var(&seed, "seed", 0, "seed of the intervals (default: the model's)")
 	return cmd
+}
+
+// parseLevels reads an ascending list of probabilities.
+func parseLevels(texts []string, given bool) (levels []float64, err error) {
+	const remedy = "use numbers between 0 and 1, ascending, such as 0.05,0.5,0.95"
+	if given && len(texts) == 0 {
+		return nil, etf.Invalid("levels", "no probability is named", remedy)
+	}
+	for i, text := range texts {
+		p, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		if err != nil || !(p > 0 && p < 1) || i > 0 && p <= levels[i-1] {
+			return nil, etf.Invalid(fmt.Sprintf("levels[%d]", i), fmt.Sprintf("%q", text), remedy)
+		}
+		levels = append(levels, p)
+	}
+	return levels, nil
 }
 
 // toPredict returns the rows to forecast: those of a file, or those of periods to come.

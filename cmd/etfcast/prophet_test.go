@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -16,6 +15,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
 // workbench is a folder of inputs, and a command run there.
@@ -159,6 +162,17 @@ func TestProphetFitsAndForecasts(t *testing.T) {
 	if again != fromFile || other == fromFile {
 		t.Error("the seed of the model is 0, and another one should give other intervals")
 	}
+	levels, _ := b.must("predict --model @model.json --in @future.csv --out - --levels 0.1,0.5,0.9")
+	header, rows = lines(levels)
+	if n := len(header); strings.Join(header[n-4:], ",") != "yhat,yhat_q0.1,yhat_q0.5,yhat_q0.9" {
+		t.Errorf("columns %v", header)
+	}
+	// The interval of 0.8 is from the quantile 0.1 to that of 0.9.
+	for _, row := range rows {
+		if n := len(row); row[n-3] != row[2] || row[n-1] != row[3] || row[n-2] <= row[n-3] || row[n-2] >= row[n-1] {
+			t.Errorf("quantiles %v, interval %v", row[n-3:], row[2:4])
+		}
+	}
 	weeks, _ := b.must("predict --model @model.json --periods 2 --freq W --no-history --out -")
 	if _, rows := lines(weeks); rows[0][0] != "2023-04-16" || rows[1][0] != "2023-04-23" { // Sundays, pandas' W
 		t.Errorf("weeks: %s", weeks)
@@ -295,6 +309,114 @@ func TestProphetCrossValidates(t *testing.T) {
 	b.must("plot --model @model.json --out @figures")
 }
 
+// Flags that change numbers do change them, as the option in the file does.
+func TestProphetFlagsAreHeeded(t *testing.T) {
+	b := newWorkbench(t)
+	b.put("history.csv", daily(60))
+	b.put("seed.json", `{"seed": 7}`)
+	b.put("minmax.json", `{"scaling": "minmax"}`)
+	b.must("fit --in @history.csv --seed 7 --model-out @flag.json")
+	b.must("fit --in @history.csv --config @seed.json --model-out @option.json")
+	b.must("fit --in @history.csv --config @seed.json --seed 0 --model-out @zero.json")
+	flag, option, zero := b.get("flag.json"), b.get("option.json"), b.get("zero.json")
+	if flag != option || flag == zero {
+		t.Errorf("--seed 7 is the option seed 7: %v; --seed 0 over it is another: %v", flag == option, flag != zero)
+	}
+
+	const cv = "cv --in @history.csv --horizon 5d --cutoffs 2023-02-10,2023-02-20 --config @minmax.json --out "
+	kept, _ := b.must(cv + "- --keep-scaling")
+	reset, _ := b.must(cv + "-")
+	if kept == reset {
+		t.Error("--keep-scaling changes nothing where scaling is minmax")
+	}
+
+	const metrics = "cv --in @history.csv --horizon 5d --cutoffs 2023-02-10,2023-02-20 --metrics mse --metrics-out - --rolling-window "
+	// 5 horizons of two forecasts each: one by one, the mean of all, and each forecast.
+	for window, want := range map[string]int{"0": 5, "1": 1, "-1": 10} {
+		text, _ := b.must(metrics + window)
+		if _, rows := lines(text); len(rows) != want {
+			t.Errorf("--rolling-window %s: %d rows, not %d", window, len(rows), want)
+		}
+	}
+	// Cutoffs in February with 5 days after each: months 0 of the one and 0 and 1 of the other.
+	text, _ := b.must("cv --in @history.csv --horizon 5d --cutoffs 2023-02-10,2023-02-25 --metrics mse --metrics-out - --rolling-window 0 --monthly")
+	if _, rows := lines(text); len(rows) != 2 || rows[0][0] != "0" || rows[1][0] != "1" {
+		t.Errorf("--monthly: %s", text)
+	}
+
+	b.must("plot --model @flag.json --out @whole")
+	b.must("plot --model @flag.json --from 2023-02-20 --out @recent")
+	for _, name := range []string{"forecast.svg", "changepoints.svg"} {
+		whole, recent := b.get("whole/"+name), b.get("recent/"+name)
+		// A dot for each row of the history: 60, of which 10 are from 2023-02-20 on.
+		if !(len(recent) < len(whole)*2/3) || !strings.Contains(whole, ">2023-01") || strings.Contains(recent, ">2023-01") {
+			t.Errorf("--from leaves %s as it is: %d bytes, and %d without it", name, len(recent), len(whole))
+		}
+	}
+	if b.get("whole/components.svg") != b.get("recent/components.svg") {
+		t.Error("--from is about the forecast's figures alone")
+	}
+}
+
+// Rows of a file, in any order, follow the rows of the history before the first of them.
+func TestJoined(t *testing.T) {
+	stamps := func(days ...int) (out []prophet.Stamp) {
+		for _, d := range days {
+			out = append(out, prophet.Stamp(d)*prophet.Day)
+		}
+		return out
+	}
+	history := &prophet.Frame{DS: stamps(1, 2, 3, 4), Columns: map[string][]float64{"price": {1, 2, 3, 4}}}
+	ahead := &prophet.Frame{DS: stamps(6, 3, 5), Columns: map[string][]float64{"price": {60, 30, 50}, "note": {0, 0, 0}}}
+	got := joined(history, ahead)
+	if !slices.Equal(got.DS, stamps(1, 2, 6, 3, 5)) || !slices.Equal(got.Columns["price"], []float64{1, 2, 60, 30, 50}) || got.Columns["note"] != nil || got.Cap != nil {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A flag's type is one word, and help names no flag that does nothing.
+func TestProphetHelp(t *testing.T) {
+	for _, cmd := range prophetCommand(&app{}).Commands() {
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if kind, _ := pflag.UnquoteUsage(f); strings.ContainsAny(kind, " -`") || strings.Contains(f.Usage, "`") {
+				t.Errorf("%s: the type of --%s is %q", cmd.Name(), f.Name, kind)
+			}
+		})
+		code, text, _ := etfcast(t, nil, "prophet", cmd.Name(), "--help")
+		for _, flag := range []string{"--mysql-dsn", "--log-level", "YAML"} {
+			if code != exitOK || !strings.Contains(text, "--in ") || strings.Contains(text, flag) {
+				t.Errorf("%s: exit code %d, help with %s: %s", cmd.Name(), code, flag, text)
+			}
+		}
+	}
+	if _, text, _ := etfcast(t, nil, "up", "--help"); !strings.Contains(text, "--mysql-dsn") {
+		t.Errorf("the help of another command: %s", text)
+	}
+}
+
+// What a model can't forecast with finite numbers is said with the file's name.
+func TestProphetForecastsOutOfBounds(t *testing.T) {
+	b := newWorkbench(t)
+	b.put("history.csv", daily(60))
+	b.must("fit --in @history.csv --model-out @model.json")
+	var document map[string]any
+	if err := json.Unmarshal([]byte(b.get("model.json")), &document); err != nil {
+		t.Fatal(err)
+	}
+	document["y_scale"] = 1.7e308
+	text, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.put("far.json", string(text))
+	for _, args := range []string{"predict --model @far.json --periods 400 --out @out.csv", "plot --model @far.json --periods 400 --out @figures"} {
+		code, _, stderr := b.run(args)
+		if code != exitError || !strings.Contains(stderr, "far.json: ") || !strings.Contains(stderr, "the row is too far from the history") {
+			t.Errorf("%s: exit code %d: %s", args, code, stderr)
+		}
+	}
+}
+
 // Every bad input ends with exit code 2, names the field and the remedy, and leaves the folder as it was.
 func TestProphetRefusesBadInput(t *testing.T) {
 	b := newWorkbench(t)
@@ -303,6 +425,8 @@ func TestProphetRefusesBadInput(t *testing.T) {
 	b.put("regressor.json", `{"regressors": [{"name": "price"}]}`)
 	b.must("fit --in @history.csv --config @regressor.json --model-out @regressor-model.json")
 	b.must("cv --in @history.csv --horizon 5d --out @cv.csv")
+	b.put("plain-options.json", `{"uncertainty_samples": 0}`)
+	b.must("fit --in @history.csv --config @plain-options.json --model-out @plain.json")
 	if err := os.Mkdir(b.path("folder"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -355,6 +479,9 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		"log":          `{"market": {"log_scale": true}}`,
 		"country":      `{"country_holidays": "Atlantis"}`,
 		"empty-config": "",
+		"twice":        `{"changepoints": ["2023-01-20", "2023-01-20"]}`,
+		"feast":        `{"holidays": [{"holiday": "feast", "ds": "2023-02-20", "prior_scale": 1}]}`,
+		"bad-feast":    `{"holidays": [{"holiday": "feast", "ds": "2023-02-20", "upper_window": -1}]}`,
 	}
 	for name, text := range configs {
 		b.put(name+".json", text)
@@ -376,6 +503,16 @@ func TestProphetRefusesBadInput(t *testing.T) {
 	b.put("future-gap.csv", "ds,price\n2023-03-05,\n")
 	b.put("future-none.csv", "ds\n")
 	b.put("feast.csv", "holiday,ds\nfeast,soon\n")
+	b.put("far.csv", "ds,price\n2023-03-05,1e308\n")
+	b.put("window.csv", "holiday,ds,lower_window\nfeast,2023-01-20,0\nfeast,2023-01-27,2\n")
+	b.put("scales.csv", "holiday,ds,prior_scale\nfeast,2023-01-20,2\n")
+	b.put("cv-none.csv", "ds,yhat,y,cutoff\n")
+	b.put("compressed.csv", "\x1f\x8b\x08\x00\x00")
+	b.put("semicolons.csv", "ds;y\n2024-01-01;1\n")
+	b.put("read-only", "keep\n")
+	if err := errors.Join(os.Chmod(b.path("read-only"), 0o444), os.Symlink("nothing", b.path("dangling"))); err != nil {
+		t.Fatal(err)
+	}
 	b.put("cv-bad.csv", "ds,yhat,y,cutoff\n2024-01-01,1,x,2023-12-31\n")
 
 	fit := func(history, config string) string {
@@ -426,9 +563,18 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"two prior scales", fit("history", "two-scales"), "holidays[1].prior_scale: ", "give all rows of one holiday the same"},
 		{"changepoint outside", fit("history", "outside"), "changepoints", "2030-01-01"},
 		{"market without an exchange", fit("history", "market"), "exchange: market is true", "XNYS"},
-		{"unknown exchange", fit("history", "nyse"), "exchange: \"NYSE\"", "XNYS or XKRX"},
+		{"unknown exchange", fit("history", "nyse"), "nyse.json: exchange: \"NYSE\" has no calendar", "XNYS or XKRX"},
 		{"unknown country", fit("history", "country"), "country_holidays: ", ";"},
 		{"bad holidays", "fit --in @history.csv --holidays @feast.csv --model-out @out.json", "feast.csv: ds, line 2", "write YYYY-MM-DD"},
+		{"window of a holiday", "fit --in @history.csv --holidays @window.csv --model-out @out.json", "window.csv: lower_window, line 3: 2 days", "use 0 to -366"},
+		{"holidays clash", "fit --in @history.csv --config @feast.json --holidays @scales.csv --model-out @out.json", "scales.csv: prior_scale, line 2: \"feast\" has prior scales 1 and 2", "give all rows of one holiday the same"},
+		{"holiday of the options", "fit --in @history.csv --config @bad-feast.json --holidays @scales.csv --model-out @out.json", "bad-feast.json: holidays[0].upper_window: ", "use 0 to 366"},
+		{"option that a history refuses", fit("history", "outside"), "outside.json: changepoints", "2030-01-01"},
+		{"changepoint twice", fit("history", "twice"), "twice.json: changepoints[1]: 2023-01-20 is there twice", "name each date once"},
+		{"compressed", fit("compressed", ""), "compressed.csv: line 1: it is compressed with gzip", "decompress it first"},
+		{"separated by semicolons", fit("semicolons", ""), "semicolons.csv: ds: ", "separate columns by commas"},
+		{"model out of nothing", "fit --in @history.csv --model-out @dangling", "model-out: ", "create the file it points to"},
+		{"model out of bounds", "fit --in @history.csv --model-out @read-only", "read-only can't be written", "allow writing it"},
 		{"no input", "fit --model-out @out.json", "in: no file is named", "give --in FILE"},
 		{"input not there", fit("nowhere", ""), "in: ", "name an existing file"},
 		{"input is a folder", "fit --in @folder --model-out @out.json", "in: ", "name a file"},
@@ -442,7 +588,7 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"standard input twice", "fit --in - --config - --model-out @out.json", "config", "standard input can be read once"},
 		{"standard input for model and rows", "predict --model - --in - --out @out.csv", "standard input: ", ";"},
 		{"an argument", "fit @history.csv --model-out @out.json", "one argument too many", "--help"},
-		{"a negative seed", "fit --in @history.csv --seed -1 --model-out @out.json", "seed", "--help"},
+		{"a negative seed", "fit --in @history.csv --seed -1 --model-out @out.json", "seed: \"-1\" is not a seed", "use a whole number from 0 to 18446744073709551615; see `etfcast prophet fit --help`"},
 
 		{"model of another program", "predict --model @foreign.model --periods 3 --out @out.csv", "foreign.model: ", ";"},
 		{"model not JSON", "predict --model @binary.model --periods 3 --out @out.csv", "binary.model: ", ";"},
@@ -455,7 +601,17 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"periods and rows", "predict --model @model.json --periods 3 --in @future.csv --out @out.csv", "periods: give one of", "--in FILE"},
 		{"frequency of rows", "predict --model @model.json --freq D --in @future.csv --out @out.csv", "freq: ", "leave it out"},
 		{"no history of rows", "predict --model @model.json --no-history --in @future.csv --out @out.csv", "no-history: ", "leave it out"},
-		{"negative periods", "predict --model @model.json --periods -3 --out @out.csv", "periods: -3 periods", "ask for 1 to"},
+		{"negative periods", "predict --model @model.json --periods -3 --out @out.csv", "periods: -3 periods", "ask for 0 or more"},
+		{"negative periods alone", "predict --model @model.json --periods -3 --no-history --out @out.csv", "periods: -3 periods", "ask for 1 or more"},
+		{"no rows at all", "predict --model @model.json --periods 0 --no-history --out @out.csv", "periods: 0 periods", "ask for 1 to"},
+		{"periods beyond the calendar", "predict --model @model.json --periods 5000 --freq session:XNYS --out @out.csv", "periods: 5000 periods reach beyond the trading calendar: its sessions run from 1990-01-02 to 2030-12-31", "ask for fewer"},
+		{"levels out of order", "predict --model @model.json --periods 3 --levels 0.5,0.1 --out @out.csv", "levels[1]: \"0.1\"", "ascending"},
+		{"level of 1", "predict --model @model.json --periods 3 --levels 1 --out @out.csv", "levels[0]: \"1\"", "between 0 and 1"},
+		{"no levels", "predict --model @model.json --periods 3 --levels= --out @out.csv", "levels: no probability is named", "such as 0.05,0.5,0.95"},
+		{"level of text", "predict --model @model.json --periods 3 --levels half --out @out.csv", "levels[0]: \"half\"", "such as 0.05,0.5,0.95"},
+		{"levels without intervals", "predict --model @plain.json --periods 3 --levels 0.5 --out @out.csv", "plain.json: levels: ", "uncertainty_samples above 0"},
+		{"periods of text", "predict --model @model.json --periods ten --out @out.csv", "periods: \"ten\" is not a whole number", "use one such as 30; see `etfcast prophet predict --help`"},
+		{"rows out of all proportion", "predict --model @regressor-model.json --in @far.csv --out @out.csv", "far.csv: ", "out of all proportion"},
 		{"far too many periods", "predict --model @model.json --periods 99999999 --out @out.csv", "periods: ", "ask for 1 to"},
 		{"unknown frequency", "predict --model @model.json --periods 3 --freq fortnight --out @out.csv", "freq: ", ";"},
 		{"unknown exchange's sessions", "predict --model @model.json --periods 3 --freq session:NYSE --out @out.csv", "freq: ", "XNYS"},
@@ -479,6 +635,17 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"cutoff outside", "cv --in @history.csv --horizon 5d --cutoffs 2022-02-01 --out @out.csv", "cutoffs", ";"},
 		{"cutoffs and a period", "cv --in @history.csv --horizon 5d --period 5d --cutoffs 2023-02-01 --out @out.csv", "period: ", "leave one of them out"},
 		{"no workers", "cv --in @history.csv --horizon 5d --workers 0 --out @out.csv", "workers: ", "use 1 or more"},
+		{"cutoff twice", "cv --in @history.csv --horizon 5d --cutoffs 2023-02-01,20230201 --out @out.csv", "cutoffs[1]: 2023-02-01 is there twice", "name each cutoff once"},
+		{"no cutoffs", "cv --in @history.csv --horizon 5d --cutoffs= --out @out.csv", "cutoffs: no date", "leave it out"},
+		{"no metrics", "cv --in @history.csv --horizon 5d --metrics= --metrics-out @out.csv", "metrics: no metric", "use some of mse"},
+		{"metrics to no file", "cv --in @history.csv --horizon 5d --metrics rmse --out @out.csv", "metrics: it is about the metrics", "give --metrics-out FILE"},
+		{"window to no file", "cv --in @history.csv --horizon 5d --rolling-window 0.5 --out @out.csv", "rolling-window: it is about the metrics", "give --metrics-out FILE"},
+		{"window above 1", "cv --in @nowhere.csv --horizon 5d --rolling-window 2 --metrics-out @out.csv", "rolling-window: 2 is", "use 0 to 1; or -1"},
+		{"window below 0", "cv --in @nowhere.csv --horizon 5d --rolling-window -0.5 --metrics-out @out.csv", "rolling-window: -0.5 is", "use 0 to 1; or -1"},
+		{"window that is no number", "cv --in @nowhere.csv --horizon 5d --rolling-window NaN --metrics-out @out.csv", "rolling-window: NaN is", "use 0 to 1; or -1"},
+		{"window of text", "cv --in @nowhere.csv --horizon 5d --rolling-window wide --metrics-out @out.csv", "rolling-window: \"wide\" is not a number", "use one such as 0.1"},
+		{"window of a plot", "plot --model @nowhere.json --cv @cv.csv --rolling-window 9 --out @figures", "rolling-window: 9 is", "use 0 to 1; or -1"},
+		{"cv without rows", "plot --model @model.json --cv @cv-none.csv --out @figures", "cv-none.csv: ds: the table has no rows", "use the result"},
 		{"unknown metric", "cv --in @history.csv --horizon 5d --metrics mase --metrics-out @out.csv", "metrics[0]: ", "use mse"},
 		{"cv of an unknown key", "cv --in @history.csv --horizon 5d --config @unknown.json --out @out.csv", "changepoint_prior: ", "changepoint_prior_scale"},
 
@@ -541,49 +708,5 @@ func TestProphetInterrupted(t *testing.T) {
 	}
 	if after := b.names(); !slices.Equal(after, before) || b.get("old.csv") != "what was there before\n" {
 		t.Errorf("the folder had %v and has %v", before, after)
-	}
-}
-
-func failing(err error) func(io.Writer) error {
-	return func(io.Writer) error { return err }
-}
-
-// Outputs appear together or not at all, where a link points to, and a device is written to, not replaced.
-func TestInOut(t *testing.T) {
-	b := newWorkbench(t)
-	broken := errors.New("no more ideas")
-	b.put("first", "old")
-	var stdout bytes.Buffer
-	f := &inOut{stdout: &stdout}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(f.write("out", b.path("first"), bytesOf([]byte("new"))))
-	must(f.write("more", b.path("second"), failing(broken)))
-	must(f.write("rest", "-", bytesOf([]byte("new"))))
-	if err := f.commit(context.Background()); !errors.Is(err, broken) {
-		t.Errorf("%v", err)
-	}
-	if got := b.names(); !slices.Equal(got, []string{"first"}) || b.get("first") != "old" || stdout.Len() > 0 {
-		t.Errorf("after an error: %v, %s, %s", got, b.get("first"), stdout.String())
-	}
-
-	must(os.Symlink("first", b.path("link")))
-	f = &inOut{stdout: &stdout}
-	must(f.write("out", b.path("link"), bytesOf([]byte("new"))))
-	must(f.write("device", os.DevNull, bytesOf([]byte("lost"))))
-	must(f.write("rest", "-", bytesOf([]byte("said"))))
-	must(f.commit(context.Background()))
-	if got := b.names(); !slices.Equal(got, []string{"first", "link"}) || b.get("first") != "new" || stdout.String() != "said" {
-		t.Errorf("%v, %s, %s", got, b.get("first"), stdout.String())
-	}
-	if info, err := os.Lstat(b.path("link")); err != nil || info.Mode()&os.ModeSymlink == 0 {
-		t.Errorf("the link is gone: %v", err)
-	}
-	if info, err := os.Lstat(os.DevNull); err != nil || info.Mode().IsRegular() {
-		t.Errorf("%s was replaced: %v", os.DevNull, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,7 +15,8 @@ import (
 
 // ParseConfig reads options from a JSON object whose keys are the names of the original's arguments and those of
 // ConfigKeys beyond them. What is not named keeps the default. Errors are of KindInvalid and name the key: text that is
-// not JSON, a key that is unknown or there twice, a value of the wrong type. What the values mean is checked by New.
+// not JSON, a key that is unknown or there twice, a value of the wrong type, a date twice in a list, an exchange without
+// a calendar. What else the values mean is checked by New.
 func ParseConfig(data []byte) (Options, error) {
 	top, err := parseJSON(data)
 	if err != nil {
@@ -167,9 +169,9 @@ func configKeys() []key[config] {
 	return []key[config]{
 		field("growth", `"linear", "logistic", "flat"`, "Shape of the trend. Logistic needs the column cap, and takes the column floor.",
 			func(c *config) *Growth { return &c.Growth }, readText[Growth], asIs),
-		field("changepoints", "list of dates, null", "Dates on which the trend may change. Null chooses them; an empty list is none.",
+		field("changepoints", "list of dates, null", "Dates on which the trend may change, each once. Null chooses them; an empty list is none.",
 			func(c *config) *[]Stamp { return &c.Changepoints }, readStamps, writeStamps),
-		count("n_changepoints", "How many changepoints are chosen.", func(c *config) *int { return &c.NChangepoints }),
+		count("n_changepoints", "How many changepoints are chosen, at most 2000.", func(c *config) *int { return &c.NChangepoints }),
 		number("changepoint_range", "The part of the history, 0 to 1, in which they are chosen.", func(c *config) *float64 { return &c.ChangepointRange }),
 		seasonal("yearly_seasonality", "Period 365.25 days. A number is an order of Fourier terms; true is order 10; auto needs two years of history.",
 			func(c *config) *Seasonal { return &c.YearlySeasonality }),
@@ -177,13 +179,13 @@ func configKeys() []key[config] {
 			func(c *config) *Seasonal { return &c.WeeklySeasonality }),
 		seasonal("daily_seasonality", "Period 1 day; true is order 4; auto needs two days of history and rows less than a day apart.",
 			func(c *config) *Seasonal { return &c.DailySeasonality }),
-		{name: "seasonalities", values: "list of objects", meaning: "Further seasonalities.",
+		{name: "seasonalities", values: "list of objects", meaning: "Further seasonalities. A name twice is refused, where the original overwrites the first.",
 			set: func(c *config, n node) (err error) {
 				c.Seasonalities, err = readList(seasonalityKeys, n)
 				return err
 			},
 			get: func(c *config) any { return listOf(seasonalityKeys, c.Seasonalities) }},
-		{name: "regressors", values: "list of objects", meaning: "Extra regressors: columns of the history and of the rows to forecast.",
+		{name: "regressors", values: "list of objects", meaning: "Extra regressors: columns of the history and of the rows to forecast. A name twice is refused, where the original overwrites the first.",
 			set: func(c *config, n node) (err error) {
 				c.Regressors, err = readList(regressorKeys, n)
 				return err
@@ -199,13 +201,13 @@ func configKeys() []key[config] {
 				return err
 			},
 			get: func(c *config) any { return listOf(holidayKeys, c.Holidays) }},
-		field("country_holidays", "text, null", "Public holidays of a country, by its code: US or KR.",
+		field("country_holidays", "text, null", "Public holidays of a country, by its code: US (1971 to 2050) or KR (1990 to 2050). Dates outside are refused, in the history and in the rows to forecast.",
 			func(c *config) *string { return &c.CountryHolidays }, orNull(readText[string]), nullIfEmpty),
 		field("seasonality_mode", modeValues, "Whether seasonalities and regressors are added to the trend or multiply it, unless they say so themselves.",
 			func(c *config) *Mode { return &c.SeasonalityMode }, readText[Mode], asIs),
 		field("holidays_mode", modeValues+", null", "The same for holidays; null is seasonality_mode.",
 			func(c *config) *Mode { return &c.HolidaysMode }, orNull(readText[Mode]), nullIfEmpty),
-		number("seasonality_prior_scale", "Standard deviation of the prior of seasonalities: smaller is smoother.", func(c *config) *float64 { return &c.SeasonalityPriorScale }),
+		number("seasonality_prior_scale", "Standard deviation of the prior of seasonalities: smaller is smoother. This and all prior scales are 1e-100 to 1e100.", func(c *config) *float64 { return &c.SeasonalityPriorScale }),
 		number("holidays_prior_scale", "The same for holidays and regressors.", func(c *config) *float64 { return &c.HolidaysPriorScale }),
 		number("changepoint_prior_scale", "Scale of the prior of the trend's changes: smaller is stiffer.", func(c *config) *float64 { return &c.ChangepointPriorScale }),
 		count("mcmc_samples", "0 finds the maximum of the posterior; more samples it with so many iterations a chain.", func(c *config) *int { return &c.MCMCSamples }),
@@ -218,7 +220,7 @@ func configKeys() []key[config] {
 			set: readMarket, get: writeMarket},
 		{name: "exchange", values: "text, null", meaning: "The trading calendar, XNYS or XKRX. Without market it is only the default frequency of future rows.",
 			set: func(c *config, n node) (err error) {
-				c.exchange, err = orNull(readText[string])(n)
+				c.exchange, err = readExchange(n)
 				return err
 			},
 			get: func(*config) any { return nil }}, // written within market
@@ -256,7 +258,7 @@ var holidayKeys = []key[Holiday]{
 }
 
 var marketKeys = []key[Market]{
-	field("exchange", "text, null", "The trading calendar, XNYS or XKRX.", func(m *Market) *string { return &m.Exchange }, orNull(readText[string]), nullIfEmpty),
+	field("exchange", "text, null", "The trading calendar, XNYS or XKRX.", func(m *Market) *string { return &m.Exchange }, readExchange, nullIfEmpty),
 	field("log_scale", "true, false", "Fit the logarithm of y.", func(m *Market) *bool { return &m.LogScale }, node.truth, asIs),
 	field("weekday_basis", "true, false", "Restrict the weekly seasonality to the weekdays of the history.", func(m *Market) *bool { return &m.WeekdayBasis }, node.truth, asIs),
 	field("session_time", "true, false", "Count the trend's time in trading sessions.", func(m *Market) *bool { return &m.SessionTime }, node.truth, asIs),
@@ -627,6 +629,18 @@ func writeStandardize(s string) any {
 	return s
 }
 
+// readExchange refuses what has no calendar here and not in New, which does not know which of the two keys was written.
+func readExchange(n node) (string, error) {
+	name, err := orNull(readText[string])(n)
+	if err != nil || name == "" {
+		return name, err
+	}
+	if _, err := tradingCalendar(name); err != nil {
+		return "", etf.Invalid(n.path, fmt.Sprintf("%s has no calendar", quote(name)), "name XNYS or XKRX")
+	}
+	return name, nil
+}
+
 func readStamps(n node) ([]Stamp, error) {
 	if n.value == nil {
 		return nil, nil
@@ -640,6 +654,9 @@ func readStamps(n node) ([]Stamp, error) {
 		s, err := item.stamp()
 		if err != nil {
 			return nil, err
+		}
+		if slices.Contains(out, s) {
+			return nil, etf.Invalid(item.path, fmt.Sprintf("%s is there twice", s), "name each date once")
 		}
 		out = append(out, s)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -42,7 +43,7 @@ func (o Options) CSVColumns(history bool) CSVColumns {
 // ReadCSV reads a frame from comma-separated text in UTF-8 whose first line names the columns: ds, y, cap, floor and
 // any others. ds is what ParseStamp reads. Numbers have a decimal point; true and false are 1 and 0 except in y, cap
 // and floor. Empty fields and NA, NaN, null, None are missing values, which only ds can't have. A column that is not
-// asked for and is not made of numbers is left out, and so are columns without a name.
+// asked for and is not made of numbers is left out, and so are columns without a name. See OpenCSV for the text.
 //
 // Errors of the text are of KindInvalid and name column and line.
 func ReadCSV(r io.Reader, want CSVColumns) (*Frame, error) {
@@ -180,10 +181,134 @@ func parseNumber(text string, truths bool) (float64, *problem) {
 // quote quotes text for a message, cut where it is long.
 func quote(text string) string {
 	const longest = 60
+	return quoteShort(text, longest)
+}
+
+func quoteShort(text string, longest int) string {
 	if len(text) > longest {
 		text = strings.ToValidUTF8(text[:longest], "") + "..."
 	}
 	return strconv.Quote(text)
+}
+
+// maxRecord bounds a row, so that a file that is no CSV does not fill the memory.
+const maxRecord = 1 << 20
+
+const notText = "the text is not a CSV in UTF-8"
+
+// OpenCSV returns a reader of comma-separated text in UTF-8, with or without a byte order mark, for this package and
+// those beside it. Lines end with LF, CRLF or CR; within double quotes a line end is part of the field. Errors are of
+// KindInvalid for what begins like something else (compressed data, UTF-16, other bytes that are not text); those of
+// the reader returned are for CSVError.
+func OpenCSV(r io.Reader) (*csv.Reader, error) {
+	in := bufio.NewReader(r)
+	const looked = 512
+	start, err := in.Peek(looked)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading a CSV: %w", err)
+	}
+	begins := func(mark string) bool { return strings.HasPrefix(string(start), mark) }
+	const save = "save it as CSV in UTF-8"
+	switch {
+	case begins("\xEF\xBB\xBF"):
+		if _, err := in.Discard(3); err != nil {
+			return nil, fmt.Errorf("reading a CSV: %w", err)
+		}
+	case begins("\xFF\xFE") || begins("\xFE\xFF"):
+		return nil, etf.Invalid("line 1", "the text is in UTF-16", save)
+	case begins("\x1F\x8B"):
+		return nil, etf.Invalid("line 1", "it is compressed with gzip", "decompress it first")
+	case begins("PK\x03\x04"):
+		return nil, etf.Invalid("line 1", "it is a ZIP archive or a spreadsheet", save)
+	case isBinary(start, len(start) == looked):
+		return nil, etf.Invalid("line 1", notText, save)
+	}
+	return csv.NewReader(&lineEnds{r: in, line: 1}), nil
+}
+
+// isBinary reports whether the beginning of a file is not text: a zero byte, or control characters in what is not UTF-8.
+func isBinary(start []byte, cut bool) bool {
+	if slices.Contains(start, 0) {
+		return true
+	}
+	if !slices.ContainsFunc(start, func(b byte) bool { return b < ' ' && !strings.ContainsRune("\t\n\v\f\r", rune(b)) }) {
+		return false
+	}
+	for range utf8.UTFMax {
+		if utf8.Valid(start) {
+			return false
+		}
+		if !cut || len(start) == 0 {
+			return true
+		}
+		start = start[:len(start)-1] // of a character that was cut
+	}
+	return true
+}
+
+// CSVError returns what to say of an error of OpenCSV's reader other than io.EOF: of KindInvalid, with the line, where
+// the text is at fault.
+func CSVError(err error) error {
+	var bad *csv.ParseError
+	var known *etf.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case !errors.As(err, &bad):
+		return fmt.Errorf("reading a CSV: %w", err)
+	case errors.Is(bad, csv.ErrFieldCount):
+		return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "it has another number of fields than there are columns", "write one field for each column")
+	}
+	return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "a double quote is not closed, or stands inside a field", "put the whole field between double quotes and double those within")
+}
+
+// lineEnds reads text with every CR outside double quotes that has no LF after it turned into LF, and refuses a row that
+// is too long.
+type lineEnds struct {
+	r      *bufio.Reader
+	quoted bool
+	size   int // bytes of the row
+	line   int
+	err    error
+}
+
+// Read implements io.Reader.
+func (l *lineEnds) Read(p []byte) (n int, err error) {
+	// A read at a time of what is there already, so that it never waits with something to give.
+	for n < len(p) && l.err == nil && (n == 0 || l.r.Buffered() > 0) {
+		var b byte
+		if b, l.err = l.r.ReadByte(); l.err != nil {
+			break
+		}
+		if b == '\r' && !l.quoted {
+			next, err := l.r.Peek(1)
+			if len(next) == 0 || next[0] != '\n' {
+				b = '\n'
+			}
+			if len(next) == 0 && !errors.Is(err, io.EOF) {
+				l.err = err
+			}
+		}
+		switch {
+		case b == '"':
+			l.quoted = !l.quoted
+		case b == '\n' && !l.quoted:
+			l.size = -1
+		}
+		if b == '\n' {
+			l.line++
+		}
+		if l.size++; l.size > maxRecord {
+			l.err = etf.Invalid(fmt.Sprintf("line %d", l.line), "a row is longer than 1 MB", "write one line for each row, and close double quotes")
+			break
+		}
+		p[n] = b
+		n++
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, l.err
 }
 
 // table reads comma-separated text whose first line names the columns.
@@ -195,20 +320,11 @@ type table struct {
 
 // openTable reads the header. first is a column that has to be there, example a header for the remedy.
 func openTable(r io.Reader, first, example string) (*table, error) {
-	in := bufio.NewReader(r)
-	start, err := in.Peek(3)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading a CSV: %w", err)
+	records, err := OpenCSV(r)
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case len(start) == 3 && string(start) == "\xEF\xBB\xBF":
-		if _, err := in.Discard(3); err != nil {
-			return nil, fmt.Errorf("reading a CSV: %w", err)
-		}
-	case len(start) >= 2 && (string(start[:2]) == "\xFF\xFE" || string(start[:2]) == "\xFE\xFF"):
-		return nil, etf.Invalid("line 1", "the text is in UTF-16", "save it as CSV in UTF-8")
-	}
-	t := &table{r: csv.NewReader(in), at: map[string]int{}}
+	t := &table{r: records, at: map[string]int{}}
 	t.r.FieldsPerRecord = -1 // checked in next, which says more
 	t.r.ReuseRecord = true
 	header, err := t.r.Read()
@@ -216,7 +332,7 @@ func openTable(r io.Reader, first, example string) (*table, error) {
 		return nil, etf.Invalid(first, "the CSV is empty", "begin with a line that names the columns, such as "+example)
 	}
 	if err != nil {
-		return nil, t.syntax(err)
+		return nil, CSVError(err)
 	}
 	for i, name := range header {
 		name = strings.TrimSpace(name)
@@ -253,18 +369,34 @@ func (t *table) need(name, why string) *etf.Error {
 	if _, ok := t.at[name]; ok {
 		return nil
 	}
+	const lengthiest = 24 // of a name
+	const longest = 80    // of all names
 	var have []string
+	room := longest
 	for _, n := range t.names {
-		if len(have) == 10 {
-			have = append(have, "...")
-			break
-		}
 		if strings.EqualFold(n, name) {
 			return etf.Invalid(name, fmt.Sprintf("the column is missing: %s", why), fmt.Sprintf("rename the column %s", quote(n)))
 		}
-		have = append(have, quote(n))
+		q := quoteShort(n, lengthiest)
+		if room -= len(q) + 2; room >= 0 {
+			have = append(have, q)
+		}
 	}
-	return etf.Invalid(quoteIfOdd(name), fmt.Sprintf("the column is missing: %s; there are %s", why, strings.Join(have, ", ")), addColumn)
+	if len(have) < len(t.names) {
+		have = append(have, "...")
+	}
+	message := fmt.Sprintf("the column is missing: %s; there are %s", why, strings.Join(have, ", "))
+	if all := strings.Join(t.names, ""); !utf8.ValidString(all) {
+		return etf.Invalid(quoteIfOdd(name), notText+": "+message, "save it as CSV in UTF-8")
+	}
+	if len(t.names) == 1 {
+		for _, c := range []struct{ separator, called string }{{";", "semicolons"}, {"\t", "tabs"}} {
+			if strings.Contains(t.names[0], c.separator) {
+				return etf.Invalid(quoteIfOdd(name), fmt.Sprintf("the column is missing: the first line has %s and no commas", c.called), "separate columns by commas, and write numbers with a decimal point")
+			}
+		}
+	}
+	return etf.Invalid(quoteIfOdd(name), message, addColumn)
 }
 
 // next returns the next row. It is valid until the call after.
@@ -274,7 +406,7 @@ func (t *table) next() ([]string, error) {
 		return nil, io.EOF
 	}
 	if err != nil {
-		return nil, t.syntax(err)
+		return nil, CSVError(err)
 	}
 	if len(record) == len(t.names) {
 		return record, nil
@@ -285,14 +417,6 @@ func (t *table) next() ([]string, error) {
 		return nil, t.invalid(quoteIfOdd(t.names[len(record)]), 0, message, remedy)
 	}
 	return nil, t.invalid("after "+quoteIfOdd(t.names[len(t.names)-1]), len(t.names), message, remedy)
-}
-
-func (t *table) syntax(err error) error {
-	var bad *csv.ParseError
-	if errors.As(err, &bad) {
-		return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "a double quote is not closed, or stands inside a field", "put the whole field between double quotes and double those within")
-	}
-	return fmt.Errorf("reading a CSV: %w", err)
 }
 
 // invalid is an error at a column of the row read last.
@@ -320,43 +444,59 @@ func (t *table) stamp(record []string, column string) (Stamp, error) {
 // there, lower_window, upper_window (missing: 0) and prior_scale (missing: Options.HolidaysPriorScale). Other columns
 // are left out. Errors of the text are of KindInvalid and name column and line.
 func ReadHolidaysCSV(r io.Reader) ([]Holiday, error) {
+	out, _, err := ReadHolidayLines(r)
+	return out, err
+}
+
+// ReadHolidayLines is ReadHolidaysCSV with the number of the line that each holiday is from.
+func ReadHolidayLines(r io.Reader) ([]Holiday, []int, error) {
 	t, err := openTable(r, "holiday", "holiday,ds,lower_window,upper_window,prior_scale")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := t.need("ds", "it is the date of the holiday"); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := []Holiday{}
+	out, at := []Holiday{}, []int{}
 	for {
 		record, err := t.next()
 		if errors.Is(err, io.EOF) {
-			return out, nil
+			return out, at, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		h := Holiday{Name: strings.TrimSpace(record[t.at["holiday"]])}
-		if isMissing(h.Name) {
-			return nil, t.invalid("holiday", t.at["holiday"], "the name is missing", "give every row a name")
+		h, err := t.holiday(record)
+		if err != nil {
+			return nil, nil, err
 		}
-		if h.DS, err = t.stamp(record, "ds"); err != nil {
-			return nil, err
-		}
-		if h.LowerWindow, err = t.days(record, "lower_window"); err != nil {
-			return nil, err
-		}
-		if h.UpperWindow, err = t.days(record, "upper_window"); err != nil {
-			return nil, err
-		}
-		if h.PriorScale, err = t.number(record, "prior_scale"); err != nil {
-			return nil, err
-		}
-		if at, ok := t.at["prior_scale"]; ok && !(h.PriorScale > 0) && !isMissing(strings.TrimSpace(record[at])) {
-			return nil, t.invalid("prior_scale", at, fmt.Sprintf("%v is not above 0", h.PriorScale), "use a number above 0, or leave it empty for the default")
-		}
-		out = append(out, h)
+		line, _ := t.r.FieldPos(0)
+		out, at = append(out, h), append(at, line)
 	}
+}
+
+// holiday reads the row read last.
+func (t *table) holiday(record []string) (h Holiday, err error) {
+	h.Name = strings.TrimSpace(record[t.at["holiday"]])
+	if isMissing(h.Name) {
+		return h, t.invalid("holiday", t.at["holiday"], "the name is missing", "give every row a name")
+	}
+	if h.DS, err = t.stamp(record, "ds"); err != nil {
+		return h, err
+	}
+	if h.LowerWindow, err = t.days(record, "lower_window"); err != nil {
+		return h, err
+	}
+	if h.UpperWindow, err = t.days(record, "upper_window"); err != nil {
+		return h, err
+	}
+	if h.PriorScale, err = t.number(record, "prior_scale"); err != nil {
+		return h, err
+	}
+	if at, ok := t.at["prior_scale"]; ok && !(h.PriorScale > 0) && !isMissing(strings.TrimSpace(record[at])) {
+		return h, t.invalid("prior_scale", at, fmt.Sprintf("%v is not above 0", h.PriorScale), "use a number above 0, or leave it empty for the default")
+	}
+	return h, nil
 }
 
 // number reads a number of the row read last; 0 where it is missing.
@@ -391,14 +531,27 @@ func (t *table) days(record []string, column string) (int, error) {
 // where the model has them, yhat_lower, yhat_upper, trend_lower, trend_upper, each component with its bounds, yhat.
 // Numbers are the shortest that read back to the same bits; a missing one is empty. Dates are written as pandas would:
 // all alike, without a time of day where all are midnights.
-func (fc *Forecast) WriteCSV(w io.Writer) error {
+func (fc *Forecast) WriteCSV(w io.Writer) error { return fc.WriteCSVWithQuantiles(w, nil) }
+
+// WriteCSVWithQuantiles is WriteCSV with the quantiles of PredictOptions.Levels after the other columns, each called
+// yhat_q and its level: yhat_q0.05.
+func (fc *Forecast) WriteCSVWithQuantiles(w io.Writer, levels []float64) error {
+	if len(levels) != len(fc.Quantiles) && len(levels) > 0 {
+		return etf.Invalid("levels", fmt.Sprintf("%d levels for %d quantiles", len(levels), len(fc.Quantiles)), "give those of the prediction")
+	}
 	names := fc.ColumnNames()
-	columns := make([][]float64, len(names))
+	columns := make([][]float64, len(names), len(names)+len(levels))
 	for i, name := range names {
-		if name == "ds" {
-			continue
+		if name != "ds" {
+			columns[i] = fc.Column(name)
 		}
-		if columns[i] = fc.Column(name); len(columns[i]) != len(fc.DS) {
+	}
+	for i, level := range levels {
+		names = append(names, "yhat_q"+strconv.FormatFloat(level, 'f', -1, 64))
+		columns = append(columns, fc.Quantiles[i])
+	}
+	for i, name := range names {
+		if name != "ds" && len(columns[i]) != len(fc.DS) {
 			return &etf.Error{Kind: etf.KindInternal, Field: name, Message: fmt.Sprintf("%d values for %d rows", len(columns[i]), len(fc.DS))}
 		}
 	}

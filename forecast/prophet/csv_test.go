@@ -3,6 +3,7 @@ package prophet
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"reflect"
@@ -26,6 +27,14 @@ func TestReadCSV(t *testing.T) {
 			Frame{DS: []Stamp{day(1), day(2)}, Y: []float64{1.5, -2000}}},
 		{"byte order mark, CRLF, quotes, no end of line", "\xEF\xBB\xBF\"ds\",y \r\n\"2024-01-01\", 1 \r\n2024-01-02,\"2\"", CSVColumns{Y: true},
 			Frame{DS: []Stamp{day(1), day(2)}, Y: []float64{1, 2}}},
+		{"CR alone", "\"ds\",y,note\r2024-01-01,1,\"a\rb\"\r\r2024-01-02,2,\"c \"\"d\"\"\"\r", CSVColumns{Y: true},
+			Frame{DS: []Stamp{day(1), day(2)}, Y: []float64{1, 2}}},
+		{"CR within quotes is part of the field", "ds,\"a\rb\"\r2024-01-01,5\r", CSVColumns{},
+			Frame{DS: []Stamp{day(1)}, Columns: map[string][]float64{"a\rb": {5}}}},
+		{"CR, CRLF and LF", "ds,y\r2024-01-01,1\r\n2024-01-02,2\n2024-01-03,3\r", CSVColumns{Y: true},
+			Frame{DS: []Stamp{day(1), day(2), day(3)}, Y: []float64{1, 2, 3}}},
+		{"a control character in a note", "ds,note\n2024-01-01,\x1b" + strings.Repeat("é", 300) + "\n", CSVColumns{}, Frame{DS: []Stamp{day(1)}}},
+		{"zeros after the microsecond", "ds\n2024-01-01 00:00:01.500000000\n", CSVColumns{}, Frame{DS: []Stamp{day(1) + 3*Second/2}}},
 		{"every column there is", "y,floor,cap,ds,price\n1,0,9,20240101,7\n2,0,9,20240102 ,8\n", CSVColumns{Needed: []string{"price"}},
 			Frame{DS: []Stamp{day(1), day(2)}, Y: []float64{1, 2}, Cap: []float64{9, 9}, Floor: []float64{0, 0}, Columns: map[string][]float64{"price": {7, 8}}}},
 		{"missing values", "ds,y\n2024-01-01,\n2024-01-01,NA\n2024-01-01,NaN\n2024-01-01,nan\n2024-01-01,null\n2024-01-01,None\n2024-01-01,N/A\n2024-01-01,<NA>\n2024-01-01,1\n", CSVColumns{Y: true},
@@ -85,7 +94,18 @@ func TestReadCSVRefuses(t *testing.T) {
 	}{
 		{"nothing", "", CSVColumns{}, "ds", "empty"},
 		{"no header", "2024-01-01,5\n2024-01-02,6\n", CSVColumns{Y: true}, "ds", "begin with a line such as ds,y"},
-		{"semicolons", "ds;y\n2024-01-01;5\n", CSVColumns{Y: true}, "ds", "separated by commas"},
+		{"semicolons", "ds;y\n2024-01-01;5\n", CSVColumns{Y: true}, "ds", "the first line has semicolons and no commas; separate columns by commas"},
+		{"tabs", "ds\ty\n2024-01-01\t5\n", CSVColumns{Y: true}, "ds", "the first line has tabs and no commas; separate columns by commas"},
+		{"gzip", "\x1f\x8b\x08\x00\"\"\n\"", CSVColumns{Y: true}, "line 1", "decompress it first"},
+		{"spreadsheet", "PK\x03\x04\x14\x00", CSVColumns{Y: true}, "line 1", "save it as CSV in UTF-8"},
+		{"zero bytes", "ds,y\n\x00", CSVColumns{Y: true}, "line 1", "the text is not a CSV in UTF-8"},
+		{"random bytes", "\x93\"\x04,\xf3\"\n\x81", CSVColumns{Y: true}, "line 1", "the text is not a CSV in UTF-8; save it as CSV in UTF-8"},
+		{"header in another encoding", "\xb3\xaf\xc2\xa5,\xc1\xbe\xb0\xa1\n2024-01-01,1\n", CSVColumns{Y: true}, "ds", "not a CSV in UTF-8"},
+		{"line of a CR", "ds,y\r2024-01-01,1\r2024-01-02,x\r", CSVColumns{Y: true}, "y, line 3", "not a number"},
+		{"America/New_York", "ds,y\n2024-01-01 00:00:00 America/New_York,1\n", CSVColumns{Y: true}, "ds, line 2", "has a time zone"},
+		{"zone in brackets", "ds,y\n2024-01-01T00:00:00[Asia/Seoul],1\n", CSVColumns{Y: true}, "ds, line 2", "has a time zone"},
+		{"nanoseconds", "ds,y\n2024-01-01 00:00:00.123456789,1\n", CSVColumns{Y: true}, "ds, line 2", "finer than a microsecond"},
+		{"date and a word", "ds,y\n2024-02-31 noon,1\n", CSVColumns{Y: true}, "ds, line 2", "is not a date"},
 		{"no ds", "date,y\n2024-01-01,5\n", CSVColumns{Y: true}, "ds", `there are "date", "y"`},
 		{"DS", "y,DS\n", CSVColumns{Y: true}, "ds", `rename the column "DS"`},
 		{"no y", "ds,close\n2024-01-01,5\n", CSVColumns{Y: true}, "y", `there are "ds", "close"`},
@@ -127,6 +147,66 @@ func TestReadCSVRefuses(t *testing.T) {
 	}
 }
 
+// A file without line ends, and a quote that is never closed, are refused long before they fill the memory.
+func TestReadCSVBoundsRows(t *testing.T) {
+	for _, c := range []struct{ begins, goesOn, field string }{
+		{"ds,y\n", "a", "line 2"},
+		{"", "a", "line 1"},
+		{"ds,y\n2024-01-01,1\n\"", "a\n", "line "},
+	} {
+		endless := &repeated{text: c.goesOn}
+		_, err := ReadCSV(io.MultiReader(strings.NewReader(c.begins), endless), CSVColumns{Y: true})
+		var bad *etf.Error
+		if !errors.As(err, &bad) || bad.Kind != etf.KindInvalid || !strings.HasPrefix(bad.Field, c.field) || !strings.Contains(bad.Error(), "longer than 1 MB") || bad.Remedy == "" {
+			t.Errorf("%q and %q for ever: %v", c.begins, c.goesOn, err)
+		}
+		if endless.read > 2*maxRecord {
+			t.Errorf("%q and %q for ever: %d bytes were read", c.begins, c.goesOn, endless.read)
+		}
+	}
+	long := "ds,note\n2024-01-01,\"" + strings.Repeat("a\n", maxRecord/2-20) + "\"\n"
+	if f, err := ReadCSV(strings.NewReader(long+strings.TrimPrefix(long, "ds,note\n")), CSVColumns{}); err != nil || f.Len() != 2 {
+		t.Errorf("two rows of just under 1 MB: %v", err)
+	}
+}
+
+// repeated is a text again and again, for ever.
+type repeated struct {
+	text string
+	read int
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = r.text[(r.read+i)%len(r.text)]
+	}
+	r.read += len(p)
+	return len(p), nil
+}
+
+// A message about a missing column is short, whatever the names of the others.
+func TestMissingColumnIsSaidShortly(t *testing.T) {
+	names := make([]string, 300)
+	for i := range names {
+		names[i] = fmt.Sprintf("a column with a very long name, %d", i)
+	}
+	_, err := ReadCSV(strings.NewReader("ds,\""+strings.Join(names, "\",\"")+"\"\n"), CSVColumns{Y: true})
+	if err == nil || len(err.Error()) > 250 || !strings.Contains(err.Error(), `there are "ds", "a column with a very lon..."`) {
+		t.Errorf("%v", err)
+	}
+}
+
+// Whatever the reads, a line end is a line end.
+func TestLineEndsInPieces(t *testing.T) {
+	const text = "ds,note,y\r2024-01-01,\"a\r\nb\",1\r\n2024-01-02,c,2\r\r2024-01-03,,3"
+	for name, r := range map[string]io.Reader{"one byte": iotest.OneByteReader(strings.NewReader(text)), "halves": iotest.HalfReader(strings.NewReader(text)), "with the end": iotest.DataErrReader(strings.NewReader(text))} {
+		f, err := ReadCSV(r, CSVColumns{Y: true})
+		if err != nil || !reflect.DeepEqual(f.Y, []float64{1, 2, 3}) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // An error of the reader is not one of the text.
 func TestReadCSVPassesOnErrorsOfTheReader(t *testing.T) {
 	broken := errors.New("cable unplugged")
@@ -146,6 +226,9 @@ func TestReadHolidaysCSV(t *testing.T) {
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v: %+v", err, got)
+	}
+	if rows, at, err := ReadHolidayLines(strings.NewReader("holiday,ds\rx,2024-01-01\r\ry,2024-01-02\r")); err != nil || len(rows) != 2 || !reflect.DeepEqual(at, []int{2, 4}) {
+		t.Errorf("%v: %+v, lines %v", err, rows, at)
 	}
 	for _, c := range []struct{ text, field, says string }{
 		{"", "holiday", "empty"},
@@ -279,6 +362,14 @@ func TestWriteCSV(t *testing.T) {
 				t.Errorf("%s[%d] read back as %v, not %v", name, i, got, v)
 			}
 		}
+	}
+	fc.Quantiles = [][]float64{{0.5, 1}, {2, 3}}
+	var more strings.Builder
+	if err := fc.WriteCSVWithQuantiles(&more, []float64{0.05, 0.5}); err != nil || more.String() != strings.NewReplacer(",yhat\n", ",yhat,yhat_q0.05,yhat_q0.5\n", ",1.1\n", ",1.1,0.5,2\n", ",2.00001\n", ",2.00001,1,3\n").Replace(want) {
+		t.Errorf("with quantiles %v:\n%s", err, more.String())
+	}
+	if err := fc.WriteCSVWithQuantiles(io.Discard, []float64{0.05}); etf.KindOf(err) != etf.KindInvalid {
+		t.Errorf("a level too few: %v", err)
 	}
 	broken := errors.New("disk full")
 	if err := fc.WriteCSV(writerFunc(func([]byte) (int, error) { return 0, broken })); !errors.Is(err, broken) {

@@ -4,9 +4,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
@@ -18,29 +17,24 @@ func realSeries(t testing.TB, name string) *prophet.Frame {
 	if folder == "" {
 		t.Skip("set ETFCAST_REAL_DATA to the folder of real data for the original's examples")
 	}
-	raw, err := os.ReadFile(filepath.Join(folder, "prophet", name))
+	file, err := os.Open(filepath.Join(folder, "prophet", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &prophet.Frame{}
-	for i, line := range strings.FieldsFunc(string(raw), func(r rune) bool { return r == '\n' || r == '\r' }) {
-		cells := strings.Split(strings.ReplaceAll(line, `"`, ""), ",")
-		if i == 0 {
-			continue
-		}
-		ds, err := prophet.ParseStamp(cells[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		y := math.NaN()
-		if cells[1] != "" {
-			if y, err = strconv.ParseFloat(cells[1], 64); err != nil {
-				t.Fatal(err)
-			}
-		}
-		f.DS, f.Y = append(f.DS, ds), append(f.Y, y)
+	defer file.Close()
+	f, err := prophet.ReadCSV(file, prophet.CSVColumns{Y: true})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return f
+}
+
+// The example whose lines end with CR has the 144 months that pandas reads.
+func TestRealSeriesWithCarriageReturns(t *testing.T) {
+	f := realSeries(t, "example_air_passengers.csv")
+	if f.Len() != 144 || f.DS[0] != prophet.DateOf(1949, time.January, 1) || f.Y[143] != 432 {
+		t.Errorf("%d rows: %v", f.Len(), f.Y)
+	}
 }
 
 // head and tail split a frame as the original's tests do: the last n rows are held out.

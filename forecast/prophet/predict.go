@@ -307,6 +307,7 @@ func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]
 	}
 	ends := []float64{tail, 1 - tail}
 	var t [2]float64
+	track := tracker{levels: levels}
 	sim := f.newSimulation(r, x, samples, f.seed(po), po.Slow)
 	return sim.run(ctx, future, func(i int, yhat, trend []float64) {
 		if logScale {
@@ -316,7 +317,7 @@ func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]
 			}
 			fc.Mean[i] = sum / float64(len(yhat))
 		}
-		quantiles(yhat, levels, y)
+		track.at(yhat, fc.Yhat[i], y)
 		if !po.NoTrendIntervals {
 			quantiles(trend, ends, t[:])
 		}

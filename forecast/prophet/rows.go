@@ -30,7 +30,7 @@ type scales struct {
 	regressors    []FittedRegressor
 }
 
-// columnsOf checks that every slice of a frame is as long as DS.
+// check checks that every slice of the frame is as long as DS, and that stamps are within bounds.
 func (f *Frame) check() error {
 	for _, name := range append([]string{"y", "cap", "floor"}, f.columnNames()...) {
 		if x := f.column(name); x != nil && len(x) != len(f.DS) {

@@ -2,7 +2,9 @@ package prophet
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -71,11 +73,23 @@ var stampLayouts = []string{
 	"2006/01/02", "2006/01/02 15:04:05", "20060102", "2006-01",
 }
 
+// zonedLayouts are times with a zone or an offset, which are refused as such.
+var zonedLayouts = []string{
+	time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 Z0700", "2006-01-02 15:04:05-07", "2006-01-02T15:04:05Z0700",
+	"2006-01-02 15:04:05 MST", "2006-01-02T15:04Z07:00", "2006-01-02 15:04Z07:00",
+}
+
 // ParseStamp reads a date or a date with a time of day, in ISO 8601 or as the digits YYYYMMDD. Errors are of
-// KindInvalid: text with a time zone or an offset, and what is not a date between 1678 and 2261.
+// KindInvalid: text with a time zone or an offset, a fraction of a second finer than a microsecond, and what is not a
+// date between 1678 and 2261.
 func ParseStamp(text string) (Stamp, error) {
 	for _, layout := range stampLayouts {
 		if t, err := time.Parse(layout, text); err == nil {
+			if at := strings.LastIndexAny(text, ".,"); at >= 0 {
+				if digits := text[at+1:]; len(digits) > 6 && strings.Trim(digits[6:], "0") != "" {
+					return 0, etf.Invalid("ds", fmt.Sprintf("%q is finer than a microsecond", text), "write 6 digits of a second's fraction or fewer")
+				}
+			}
 			s := Stamp(t.UnixMicro())
 			if t.Year() < 1678 || s >= maxStamp {
 				return 0, etf.Invalid("ds", fmt.Sprintf("%q is outside 1678-01-01 to 2261-12-31", text), "use a date within")
@@ -83,9 +97,18 @@ func ParseStamp(text string) (Stamp, error) {
 			return s, nil
 		}
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 Z0700", "2006-01-02 15:04:05-07", "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05 MST", "2006-01-02T15:04Z07:00", "2006-01-02 15:04Z07:00"} {
+	zoned := func() (Stamp, error) {
+		return 0, etf.Invalid("ds", fmt.Sprintf("%q has a time zone", text), "write local times without a zone, all in one zone")
+	}
+	for _, layout := range zonedLayouts {
 		if _, err := time.Parse(layout, text); err == nil {
-			return 0, etf.Invalid("ds", fmt.Sprintf("%q has a time zone", text), "write local times without a zone, all in one zone")
+			return zoned()
+		}
+	}
+	// A date, a time of day, and a name such as America/New_York or [Asia/Seoul].
+	if at := strings.IndexFunc(text, func(r rune) bool { return unicode.IsLetter(r) && r != 'T' || r == '[' }); at > 0 {
+		if _, err := ParseStamp(strings.TrimSpace(text[:at])); err == nil {
+			return zoned()
 		}
 	}
 	return 0, etf.Invalid("ds", fmt.Sprintf("%q is not a date", text), "write YYYY-MM-DD or YYYY-MM-DD HH:MM:SS")

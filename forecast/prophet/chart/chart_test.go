@@ -533,6 +533,26 @@ func TestLabelsAreText(t *testing.T) {
 	}
 }
 
+// A PNG has a box for each character that its font lacks, an SVG the character.
+func TestCharactersTheFontLacks(t *testing.T) {
+	draw := func(name string, f Format) string {
+		panels := two()
+		panels[0].Name = name
+		panels[0].XLabel = name
+		var b strings.Builder
+		if err := Components(&b, panels, f, Size{}); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if got := draw("설날 2024", PNG); got == draw(" 2024", PNG) || got != draw("□□ 2024", PNG) {
+		t.Error("a PNG does not show that characters are missing")
+	}
+	if got := draw("설날 2024", SVG); strings.Count(got, ">설날 2024<") != 2 {
+		t.Errorf("an SVG has the characters in %d of 2 places", strings.Count(got, ">설날 2024<"))
+	}
+}
+
 func TestColoursAreExact(t *testing.T) {
 	for _, k := range []ink{{0x00, 0x72, 0xB2, 51}, {0x80, 0x80, 0x80, 26}, {1, 254, 255, 3}, {0xE3, 0xE3, 0xE3, 255}} {
 		r, g, b, a := k.RGBA()

@@ -196,11 +196,28 @@ func shortened(text string, room vg.Length) string {
 	return string(runes[:max(n-1, 0)]) + "…"
 }
 
+// legible puts a box in the place of every character that the font of a PNG lacks. An SVG keeps it: whoever shows the
+// figure may have a font that has it.
+func (c canvas) legible(text string) string {
+	if c.dots == 0 {
+		return text
+	}
+	const lacking, box = 0, '□'
+	font := typeface().Face
+	return strings.Map(func(r rune) rune {
+		if i, err := font.GlyphIndex(nil, r); err != nil || i == lacking {
+			return box
+		}
+		return r
+	}, text)
+}
+
 // text writes at a base line; align is the fraction of the text to the left of x (0, 0.5 or 1).
 func (c canvas) text(x, y vg.Length, align float64, text string) {
 	if text == "" {
 		return
 	}
+	text = c.legible(text)
 	c.SetColor(black)
 	c.FillString(typeface(), vg.Point{X: x - vg.Length(align)*textWidth(text), Y: y}, text)
 }
@@ -210,6 +227,7 @@ func (c canvas) textUpwards(x, y vg.Length, text string) {
 	if text == "" {
 		return
 	}
+	text = c.legible(text)
 	c.Push()
 	// On the edge between two dots, so that a PNG's letters are as sharp as the others.
 	half := c.snap(textWidth(text)/2) - c.snap(0)

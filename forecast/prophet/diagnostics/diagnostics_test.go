@@ -509,6 +509,12 @@ func TestTableCSV(t *testing.T) {
 	if want := "ds,yhat,y,cutoff\n2024-01-02,14,13,2024-01-01 01:00:00\n"; !strings.HasPrefix(text.String(), want) {
 		t.Errorf("%s, want %s", text.String(), want)
 	}
+	// Lines that end with CR alone.
+	again, err = ReadCSV(strings.NewReader(strings.ReplaceAll(text.String(), "\n", "\r")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSame(t, again, bare)
 	// Columns in another order, and the index pandas writes.
 	other, err := ReadCSV(strings.NewReader(",cutoff,y,ds,yhat\n0,2024-01-01,1.5,2024-01-03 06:00,2\n"))
 	if err != nil || other.Len() != 1 || other.Y[0] != 1.5 || other.Yhat[0] != 2 || other.YhatLower != nil || len(other.Extra) != 0 ||

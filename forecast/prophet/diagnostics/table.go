@@ -143,11 +143,10 @@ func writeCSV(w io.Writer, header []string, rows int, row func(line []byte, i in
 //
 // Errors of the text are of KindInvalid and name column and line.
 func ReadCSV(r io.Reader) (*Table, error) {
-	in := bufio.NewReader(r)
-	if mark, _ := in.Peek(3); string(mark) == "\xEF\xBB\xBF" {
-		_, _ = in.Discard(3) // the mark of UTF-8 that some programs write, which Peek has buffered
+	records, err := prophet.OpenCSV(r)
+	if err != nil {
+		return nil, err
 	}
-	records := csv.NewReader(in)
 	records.ReuseRecord = true
 	const example = "begin with a line such as ds,yhat,yhat_lower,yhat_upper,y,cutoff"
 	header, err := records.Read()
@@ -155,7 +154,7 @@ func ReadCSV(r io.Reader) (*Table, error) {
 		return nil, etf.Invalid("ds", "the table is empty", example)
 	}
 	if err != nil {
-		return nil, syntax(err)
+		return nil, prophet.CSVError(err)
 	}
 	names := make([]string, len(header))
 	seen := map[string]bool{}
@@ -183,7 +182,7 @@ func ReadCSV(r io.Reader) (*Table, error) {
 			break
 		}
 		if err != nil {
-			return nil, syntax(err)
+			return nil, prophet.CSVError(err)
 		}
 		for i, name := range names {
 			text := strings.TrimSpace(record[i])
@@ -252,15 +251,4 @@ func number(text string) (float64, error) {
 		return 0, errNoNumber
 	}
 	return v, nil
-}
-
-func syntax(err error) error {
-	var bad *csv.ParseError
-	if !errors.As(err, &bad) {
-		return fmt.Errorf("reading a table: %w", err)
-	}
-	if errors.Is(bad, csv.ErrFieldCount) {
-		return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "it has another number of fields than there are columns", "write one field for each column")
-	}
-	return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "a double quote is not closed, or stands inside a field", "put the whole field between double quotes and double those within")
 }
