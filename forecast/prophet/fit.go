@@ -210,7 +210,7 @@ func optimise(ctx context.Context, p *posterior, start *mode, by Optimizer, limi
 		if p.growth == Logistic {
 			// The posterior has several modes. Where the original's search ends is one more start, so that this is
 			// never below it.
-			if other, _, err := optimise(ctx, p, start, Auto, 0); err == nil {
+			if other, _, err := optimise(ctx, p, start, Auto, limit); err == nil {
 				starts = append(starts, other)
 			} else if ctx.Err() != nil {
 				return nil, by, ctx.Err()

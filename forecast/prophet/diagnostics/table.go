@@ -150,7 +150,7 @@ func ReadCSV(r io.Reader) (*Table, error) {
 	records.ReuseRecord = true
 	const example = "begin with a line such as ds,yhat,yhat_lower,yhat_upper,y,cutoff"
 	header, err := records.Read()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, etf.Invalid("ds", "the table is empty", example)
 	}
 	if err != nil {
