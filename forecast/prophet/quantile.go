@@ -130,14 +130,17 @@ func (t *tracker) at(x []float64, centre float64, out []float64) {
 func (t *tracker) guessed(x []float64, centre float64, out []float64) bool {
 	for k, p := range t.levels {
 		lo, hi := centre+t.offset[k]-t.band, centre+t.offset[k]+t.band
-		near, below := t.near[:0], 0
-		for _, v := range x {
-			below += truth(v < lo)
-			if v >= lo && v <= hi {
-				near = append(near, v)
-			}
+		if len(t.near) < len(x)+1 {
+			t.near = make([]float64, len(x)+1)
 		}
-		t.near = near
+		buffer, found, notAbove := t.near, 0, 0
+		for _, v := range x {
+			buffer[found] = v // kept where it is near, else written over
+			in := truth(v <= hi)
+			notAbove += in
+			found += in &^ truth(v < lo)
+		}
+		near, below := buffer[:found], notAbove-found
 		at := float64(len(x)-1) * p
 		i := min(int(math.Floor(at)), len(x)-1)
 		last := i
