@@ -109,7 +109,7 @@ type tracker struct {
 	levels []float64
 	offset []float64 // of each quantile from the centre in the last sample; nil before the first
 	band   float64   // how far from there it is looked for
-	near   []float64
+	near   [2][]float64
 }
 
 // at writes the quantiles of x to out. It may reorder x.
@@ -126,43 +126,80 @@ func (t *tracker) at(x []float64, centre float64, out []float64) {
 	t.band = 0.08 * (out[len(out)-1] - out[0])
 }
 
-// guessed looks near the guesses, and reports whether all quantiles were there.
+// guessed looks near the guesses, and reports whether all quantiles were there. Levels are taken in pairs from outside
+// to inside, so that most values are passed over for both at once.
 func (t *tracker) guessed(x []float64, centre float64, out []float64) bool {
-	for k, p := range t.levels {
-		lo, hi := centre+t.offset[k]-t.band, centre+t.offset[k]+t.band
-		if len(t.near) < len(x)+1 {
-			t.near = make([]float64, len(x)+1)
+	for i := range t.near {
+		if len(t.near[i]) < len(x)+1 {
+			t.near[i] = make([]float64, len(x)+1)
 		}
-		buffer, found, notAbove := t.near, 0, 0
-		for _, v := range x {
-			buffer[found] = v // kept where it is near, else written over
-			in := truth(v <= hi)
-			notAbove += in
-			found += in &^ truth(v < lo)
-		}
-		near, below := buffer[:found], notAbove-found
-		at := float64(len(x)-1) * p
-		i := min(int(math.Floor(at)), len(x)-1)
-		last := i
-		if at != float64(i) && i < len(x)-1 {
-			last++
-		}
-		if i < below || last >= below+len(near) {
-			return false
-		}
-		i -= below
-		selectNth(near, i)
-		if last -= below; last == i {
-			out[k] = near[i]
+	}
+	for a, b := 0, len(t.levels)-1; a <= b; a, b = a+1, b-1 {
+		low, high := centre+t.offset[a], centre+t.offset[b]
+		if a == b || !(low+t.band < high-t.band) {
+			for _, k := range []int{a, b} {
+				at := centre + t.offset[k]
+				near, below, _, _ := t.gather(x, at-t.band, at+t.band, math.Inf(1), math.Inf(1))
+				if !pick(near, below, len(x), t.levels[k], &out[k]) {
+					return false
+				}
+			}
 			continue
 		}
-		next := math.Inf(1)
-		for _, v := range near[i+1:] {
-			if v < next {
-				next = v
-			}
+		lower, below, upper, notAbove := t.gather(x, low-t.band, low+t.band, high-t.band, high+t.band)
+		if !pick(lower, below, len(x), t.levels[a], &out[a]) || !pick(upper, notAbove, len(x), t.levels[b], &out[b]) {
+			return false
 		}
-		out[k] = interpolate(near[i], next, at-float64(i+below))
 	}
+	return true
+}
+
+// gather returns the values within each of two bands, the first below the second, and how many lie below each.
+func (t *tracker) gather(x []float64, lo1, hi1, lo2, hi2 float64) (near1 []float64, below1 int, near2 []float64, below2 int) {
+	buffer1, buffer2 := t.near[0], t.near[1]
+	found1, first, found2, second := 0, 0, 0, 0
+	for _, v := range x {
+		if v > hi1 {
+			if v < lo2 {
+				continue
+			}
+			second++
+			buffer2[found2] = v // kept where it is within, else written over
+			found2 += truth(v <= hi2)
+			continue
+		}
+		first++
+		buffer1[found1] = v
+		found1 += truth(v >= lo1)
+	}
+	return buffer1[:found1], first - found1, buffer2[:found2], len(x) - second
+}
+
+// pick writes the quantile of a sample of n values to out, given those near it and how many are below them. It reports
+// whether it is among them.
+func pick(near []float64, below, n int, p float64, out *float64) bool {
+	at := float64(n-1) * p
+	i := min(int(math.Floor(at)), n-1)
+	last := i
+	if at != float64(i) && i < n-1 {
+		last++
+	}
+	part := at - float64(i)
+	i, last = i-below, last-below
+	if i < 0 || last >= len(near) {
+		return false
+	}
+	selectNth(near, i)
+	if last == i {
+		*out = near[i]
+		return true
+	}
+	next := math.Inf(1)
+	for _, v := range near[i+1:] {
+		if v < next {
+			next = v
+		}
+	}
+	*out = interpolate(near[i], next, part)
 	return true
 }

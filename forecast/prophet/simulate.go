@@ -177,8 +177,9 @@ func (s *simulation) observe(i int, yhat, trend []float64) {
 			sd *= f.s.YScale
 			add += e * f.s.YScale
 		}
-		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
-			yhat[p] = trend[p]*(1+mul) + add + sd*rng.NormFloat64()
+		out, factor := yhat[d*s.perDraw:], 1+mul
+		for p, v := range trend[d*s.perDraw : (d+1)*s.perDraw] {
+			out[p] = v*factor + add + sd*rng.NormFloat64()
 		}
 	}
 }
