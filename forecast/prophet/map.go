@@ -118,25 +118,28 @@ func (p *posterior) unpack(smooth, kinked []float64) *mode {
 func (p *posterior) alternate(ctx context.Context, limit int) (*mode, error) {
 	smooth, kinked, ridge := p.blocks()
 	eq := newNormalEquations(len(smooth), len(kinked), ridge, 1/p.tau)
-	return p.alternateOn(ctx, eq, smooth, kinked, p.y, limit, func(x *mode) []float64 {
+	return p.alternateOn(ctx, eq, smooth, kinked, p.y, 0, limit, func(x *mode) []float64 {
 		p.residuals(x.k, x.m, x.delta, x.beta)
 		return p.r
 	})
 }
 
-// alternateOn solves for the parameters and for sigma in turn, on given columns; residuals tells those of a solution,
+// alternateOn solves for the parameters and for sigma in turn, on given columns, from a sigma above the solution's on (0
+// = that of no parameters); residuals tells those of a solution,
 // computed from the rows. Once sigma is nearly known the equations are set up anew around the last solution, with its
 // residuals in place of y: their rounding is then a part of what is left to correct and not of y, which matters where
 // y varies by millionths. Directions too weak beside the others to be told apart in floating point are damped, and
 // found in more steps.
-func (p *posterior) alternateOn(ctx context.Context, eq *normalEquations, smoothX, kinkedX [][]float64, y []float64, limit int, residuals func(*mode) []float64) (*mode, error) {
+func (p *posterior) alternateOn(ctx context.Context, eq *normalEquations, smoothX, kinkedX [][]float64, y []float64, sigma float64, limit int, residuals func(*mode) []float64) (*mode, error) {
 	eq.stop = func() bool { return ctx.Err() != nil }
 	eq.gram(smoothX, kinkedX, p.start)
 	eq.right(smoothX, kinkedX, p.start, y)
 	smooth, kinked := make([]float64, eq.b), make([]float64, eq.s)
 	var base, target []float64
 	n := len(y)
-	sigma := bestSigma(n, floats.Dot(y, y))
+	if sigma == 0 {
+		sigma = bestSigma(n, floats.Dot(y, y))
+	}
 	var x *mode
 	if limit <= 0 || limit > maxSigmaSteps {
 		limit = maxSigmaSteps

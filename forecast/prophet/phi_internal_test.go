@@ -113,7 +113,7 @@ func TestPeak(t *testing.T) {
 			}
 			return v
 		}, -4, 0, 3, c.f(0))
-		tolerance := 0.03
+		tolerance := 0.05
 		if name == "flat" {
 			tolerance = 0.3
 		}

@@ -86,6 +86,7 @@ type autoregression struct {
 	y, r           []float64      // whitened
 	eq             *normalEquations
 	limit          int
+	sigma          float64 // to begin with, 0 = the usual
 }
 
 func newAutoregression(p *posterior, c *clock, limit int) *autoregression {
@@ -118,7 +119,7 @@ func (a *autoregression) at(ctx context.Context, phi float64) (*mode, float64, e
 		w.apply(a.white[1][j], x)
 	}
 	w.apply(a.y, p.y)
-	x, err := p.alternateOn(ctx, a.eq, a.white[0], a.white[1], a.y, a.limit, func(x *mode) []float64 {
+	x, err := p.alternateOn(ctx, a.eq, a.white[0], a.white[1], a.y, a.sigma, a.limit, func(x *mode) []float64 {
 		p.residuals(x.k, x.m, x.delta, x.beta)
 		w.apply(a.r, p.r)
 		return a.r
@@ -126,6 +127,7 @@ func (a *autoregression) at(ctx context.Context, phi float64) (*mode, float64, e
 	if err != nil {
 		return nil, 0, err
 	}
+	a.sigma = 2 * x.sigma // of another phi it is much the same
 	x.logProb += w.logDet
 	return x, x.logProb - a.eq.logDet()/2, nil
 }
@@ -177,9 +179,9 @@ func (a *autoregression) estimate(ctx context.Context) (*mode, residual, error) 
 
 // peak looks for a maximum of f between lo and hi from x on, where f is fx, by Brent's method (Algorithms for
 // Minimization without Derivatives, 1973, chapter 5): parabolas through the best three points, golden sections where
-// they lead nowhere. It ends when the place is known to 0.02: the standard error of ln(1-phi) is ten times that and more.
+// they lead nowhere. It ends when the place is known to 0.04: the standard error of ln(1-phi) is several times that.
 func peak(f func(float64) float64, lo, x, hi, fx float64) {
-	const golden, tol = 0.3819660112501051, 0.01 // (3 - sqrt 5)/2
+	const golden, tol = 0.3819660112501051, 0.02 // (3 - sqrt 5)/2
 	w, v, fw, fv := x, x, fx, fx
 	var step, last float64
 	for range 40 {
