@@ -76,7 +76,9 @@ func NewPipeline(set PipelineSettings) (*Pipeline, error) {
 	}
 	// Each fit has its own: the exchange of the ETF, the seed of the forecast.
 	delete(settings, "seed")
-	settings["market"] = true
+	if market, ok := settings["market"].(map[string]any); ok {
+		delete(market, "exchange")
+	}
 	settings["window"], settings["min_rows"] = p.window, p.minRows
 	p.params, err = forecast.CanonicalJSON(settings)
 	return p, err

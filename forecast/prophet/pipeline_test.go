@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/etfcast/etfcast/calendar"
@@ -167,6 +168,14 @@ func TestPipelineParams(t *testing.T) {
 	if len(got) < len(want) || got[:len(want)] != want {
 		t.Errorf("params %s", got)
 	}
+	for _, part := range []string{"log_scale", "weekday_basis", "session_time", "session_holidays", "residual_ar1"} {
+		if !strings.Contains(got, `"`+part+`":true`) {
+			t.Errorf("params do not say that %s is on: %s", part, got)
+		}
+	}
+	if strings.Contains(got, "XNYS") || strings.Contains(got, "seed") {
+		t.Errorf("params name what belongs to a single forecast: %s", got)
+	}
 	o := prophet.Defaults()
 	o.ChangepointPriorScale = 0.1
 	other, err := prophet.NewPipeline(prophet.PipelineSettings{Options: &o})
@@ -176,5 +185,4 @@ func TestPipelineParams(t *testing.T) {
 	if other.Params() == got {
 		t.Error("another prior scale has the same parameters")
 	}
-	t.Log(got)
 }
