@@ -153,7 +153,7 @@ func foreignGrowth(o *prophet.Options) string {
 	for _, b := range []struct {
 		on   bool
 		name string
-	}{{o.Market.LogScale, "log_scale"}, {o.Market.SessionTime, "session_time"}, {o.Market.SessionHolidays, "session_holidays"}} {
+	}{{o.Market.LogScale, "log_scale"}, {o.Market.SessionTime, "session_time"}, {o.Market.SessionHolidays, "session_holidays"}, {o.Market.ResidualAR1, "residual_ar1"}} {
 		if b.on {
 			beyond = append(beyond, b.name)
 		}
@@ -166,7 +166,7 @@ func foreignGrowth(o *prophet.Options) string {
 
 // finiteReport is a report that JSON can hold: what is not a number there was not measured.
 func finiteReport(r prophet.Report) prophet.Report {
-	for _, v := range []*float64{&r.LogPosterior, &r.Gradient, &r.MaxRHat, &r.MinESS} {
+	for _, v := range []*float64{&r.LogPosterior, &r.Gradient, &r.MaxRHat, &r.MinESS, &r.Phi} {
 		if !finite(*v) {
 			*v = 0
 		}

@@ -350,7 +350,7 @@ func TestRoundTripIsExact(t *testing.T) {
 		o := prophet.Defaults()
 		o.Market = prophet.MarketFor("XNYS")
 		data := roundTrip(t, mustFit(t, o, walk(150, prophet.DateOf(2024, 1, 2), true)))
-		if want := `"growth": "linear with the market options log_scale, session_time, session_holidays: predict with etfcast"`; !bytes.Contains(data, []byte(want)) {
+		if want := `"growth": "linear with the market options log_scale, session_time, session_holidays, residual_ar1: predict with etfcast"`; !bytes.Contains(data, []byte(want)) {
 			t.Errorf("Python is not told that it can't predict; want %s", want)
 		}
 	})
