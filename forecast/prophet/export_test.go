@@ -8,11 +8,7 @@ func (f *Fitted) FeaturesOf(frame *Frame) ([][]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	tab, err := f.s.Options.holidaysFor(r.ds, orEmpty(f.s.TrainHolidayNames))
-	if err != nil {
-		return nil, err
-	}
-	return f.layout.features(r, tab), nil
+	return f.features(r)
 }
 
 // ColumnPriors returns the prior scale of every column of features.

@@ -60,10 +60,6 @@ func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted
 		return nil, err
 	}
 	lay := o.newLayout(seasons, tab, tab.names, sc.regressors)
-	if err := checkSize(len(f.DS), 0, len(lay.columns)); err != nil {
-		return nil, err
-	}
-	x := lay.features(r, tab)
 	changepoints := o.Changepoints
 	if changepoints != nil {
 		if err := givenChangepoints(changepoints, f.DS[0], f.DS[len(f.DS)-1]); err != nil {
@@ -78,6 +74,7 @@ func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted
 	if err := checkSize(len(f.DS), len(changepoints), len(lay.columns)); err != nil {
 		return nil, err
 	}
+	x := lay.features(r, tab)
 	c := make([]float64, len(changepoints))
 	if err := sc.clock.write(c, changepoints); err != nil {
 		return nil, err
@@ -177,26 +174,23 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 	if o.MCMCSamples > 0 {
 		return f.sample(ctx, p, start, basis, fo)
 	}
+	var best *mode
+	report := &f.s.Report
 	if o.Market.ResidualAR1 {
 		if len(r.ds) < minAutoregressionRows {
 			return etf.Invalid("y", fmt.Sprintf("%d rows do not tell how residuals carry on", len(r.ds)), fmt.Sprintf("give %d rows or more, or leave market.residual_ar1 out", minAutoregressionRows))
 		}
 		a := newAutoregression(p, &f.clock, fo.MaxIterations)
-		best, e, err := a.estimate(ctx)
-		if err != nil {
+		if best, report.Phi, err = a.estimate(ctx); err != nil {
 			return err
 		}
-		f.s.Report.Phi, f.s.Report.Gradient = e.Phi, a.subgradient(best, e.Phi)
-		best.beta = basis.expand(best.beta)
-		f.keep(best)
-		return nil
+		report.Gradient = a.subgradient(best, report.Phi)
+	} else {
+		if best, report.Optimizer, err = optimise(ctx, p, start, o.Optimizer, fo.MaxIterations); err != nil {
+			return err
+		}
+		report.Gradient = p.subgradient(p.vector(best))
 	}
-	best, used, err := optimise(ctx, p, start, o.Optimizer, fo.MaxIterations)
-	if err != nil {
-		return err
-	}
-	f.s.Report.Optimizer = used
-	f.s.Report.Gradient = p.subgradient(p.vector(best))
 	best.beta = basis.expand(best.beta)
 	f.keep(best)
 	return nil
@@ -235,22 +229,13 @@ func optimise(ctx context.Context, p *posterior, start *mode, by Optimizer, limi
 	return best, Newton, err
 }
 
-// originalIterations is the bound the original gives its optimisers.
-const originalIterations = 10_000
-
 func (p *posterior) lbfgs(ctx context.Context, start *mode, limit int) (*mode, error) {
-	if limit <= 0 {
-		limit = originalIterations
-	}
-	res, err := stan.LBFGS(ctx, p, p.vector(start), stan.LBFGSOptions{MaxIterations: limit})
+	res, err := stan.LBFGS(ctx, p, p.vector(start), stan.LBFGSOptions{MaxIterations: max(limit, 0)})
 	return p.fromStan(res, err)
 }
 
 func (p *posterior) newton(ctx context.Context, start *mode, limit int) (*mode, error) {
-	if limit <= 0 {
-		limit = originalIterations
-	}
-	res, err := stan.Newton(ctx, p, p.vector(start), stan.NewtonOptions{MaxIterations: limit})
+	res, err := stan.Newton(ctx, p, p.vector(start), stan.NewtonOptions{MaxIterations: max(limit, 0)})
 	return p.fromStan(res, err)
 }
 
@@ -268,13 +253,6 @@ func warm(start *mode, init *Params) {
 	if init == nil || init.Draws() == 0 {
 		return
 	}
-	mean := func(x []float64) float64 {
-		var sum float64
-		for _, v := range x {
-			sum += v
-		}
-		return sum / float64(len(x))
-	}
 	set := func(to *float64, from []float64) {
 		if len(from) > 0 {
 			if v := mean(from); !math.IsNaN(v) && !math.IsInf(v, 0) {
@@ -283,15 +261,10 @@ func warm(start *mode, init *Params) {
 		}
 	}
 	vector := func(to []float64, from [][]float64) {
-		if len(from) == 0 || len(from[0]) != len(to) {
+		if len(from) == 0 || slices.ContainsFunc(from, func(draw []float64) bool { return len(draw) != len(to) }) {
 			return
 		}
-		out := make([]float64, len(to))
-		for _, draw := range from {
-			for j, v := range draw {
-				out[j] += v / float64(len(from))
-			}
-		}
+		out := columnMeans(from)
 		for _, v := range out {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				return

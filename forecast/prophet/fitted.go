@@ -56,11 +56,11 @@ func FromState(s State) (*Fitted, error) {
 	if err != nil {
 		return nil, err
 	}
-	tab, err := f.s.Options.holidaysFor(r.ds, orEmpty(f.s.TrainHolidayNames))
+	x, err := f.features(r)
 	if err != nil {
 		return nil, err
 	}
-	f.setResidual(r, f.layout.features(r, tab))
+	f.setResidual(r, x)
 	return f, nil
 }
 

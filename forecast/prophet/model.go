@@ -154,10 +154,10 @@ var reservedNames = func() map[string]bool {
 const delimiter = "_delim_"
 
 // names are what components are called, each by its kind, for clashes.
-type names struct{ holidays, seasonalities, regressors map[string]bool }
+type names struct{ holidays, country, seasonalities, regressors map[string]bool } // country's are holidays too
 
 func (o *Options) names() (names, error) {
-	n := names{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	n := names{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
 	for _, h := range o.Holidays {
 		n.holidays[h.Name] = true
 	}
@@ -167,7 +167,7 @@ func (o *Options) names() (names, error) {
 			return n, err
 		}
 		for _, name := range list {
-			n.holidays[name] = true
+			n.holidays[name], n.country[name] = true, true
 		}
 	}
 	if o.Market.SessionHolidays {
@@ -300,16 +300,6 @@ func checkHolidays(o *Options) error {
 		return err
 	}
 	scales := map[string]float64{}
-	ofCountry := map[string]bool{}
-	if o.CountryHolidays != "" {
-		list, err := holidays.Names(o.CountryHolidays)
-		if err != nil {
-			return err
-		}
-		for _, name := range list {
-			ofCountry[name] = true
-		}
-	}
 	for i := range o.Holidays {
 		h := &o.Holidays[i]
 		field := func(name string) string { return fmt.Sprintf("holidays[%d].%s", i, name) }
@@ -332,7 +322,7 @@ func checkHolidays(o *Options) error {
 			return etf.Invalid(field("prior_scale"), fmt.Sprintf("%q has prior scales %v and %v", h.Name, first, h.PriorScale), "give all rows of one holiday the same")
 		}
 		scales[h.Name] = h.PriorScale
-		if ofCountry[h.Name] && h.PriorScale != o.HolidaysPriorScale {
+		if taken.country[h.Name] && h.PriorScale != o.HolidaysPriorScale {
 			return etf.Invalid(field("prior_scale"), fmt.Sprintf("%q is a holiday of %s too, with prior scale %v", h.Name, o.CountryHolidays, o.HolidaysPriorScale),
 				"give it that one, or another name")
 		}

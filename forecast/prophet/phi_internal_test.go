@@ -67,7 +67,7 @@ func TestPhiIsWhereTheGridIsHighest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, value, err := a.at(t.Context(), found.Phi)
+			_, value, err := a.at(t.Context(), found)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +82,7 @@ func TestPhiIsWhereTheGridIsHighest(t *testing.T) {
 				}
 			}
 			if value < best-0.01 {
-				t.Errorf("phi %v, seed %d: found %v with %v, the grid has %v at %v", phi, seed, found.Phi, value, best, at)
+				t.Errorf("phi %v, seed %d: found %v with %v, the grid has %v at %v", phi, seed, found, value, best, at)
 			}
 		}
 	}

@@ -114,21 +114,7 @@ func (p *posterior) residuals(k, m float64, delta, beta []float64) float64 {
 
 // trendInto writes the trend into p.g, segment by segment.
 func (p *posterior) trendInto(k, m float64, delta []float64) {
-	if p.growth == Flat {
-		for i := range p.g {
-			p.g[i] = m
-		}
-		return
-	}
-	p.rate[0], p.offset[0] = k, m
-	for j, c := range p.c {
-		p.rate[j+1] = p.rate[j] + delta[j]
-		if p.growth == Logistic {
-			p.offset[j+1] = p.offset[j] + (c-p.offset[j])*(1-p.rate[j]/p.rate[j+1])
-		} else {
-			p.offset[j+1] = p.offset[j] - c*delta[j]
-		}
-	}
+	segmentsInto(p.growth, p.rate, p.offset, delta, k, m, p.c)
 	p.eachSegment(func(s, lo, hi int) {
 		rate, offset := p.rate[s], p.offset[s]
 		if p.growth == Logistic {

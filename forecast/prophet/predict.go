@@ -34,7 +34,7 @@ type PredictOptions struct {
 func (f *Fitted) rowsOf(frame *Frame) (*rows, error) {
 	if frame == nil {
 		h := &f.s.History
-		r := &rows{ds: h.DS, t: h.T, ys: h.YScaled, limit: h.CapScaled, limitRaw: h.Cap, floor: h.Floor, frame: &h.Frame, conditions: map[string][]float64{}}
+		r := &rows{ds: h.DS, t: h.T, ys: h.YScaled, limit: h.CapScaled, floor: h.Floor, frame: &h.Frame, conditions: map[string][]float64{}}
 		for _, g := range f.s.Regressors {
 			r.regressors = append(r.regressors, h.Columns[g.Name])
 		}
@@ -69,11 +69,10 @@ func (f *Fitted) Predict(ctx context.Context, frame *Frame, po PredictOptions) (
 	if err != nil {
 		return nil, err
 	}
-	tab, err := f.s.Options.holidaysFor(r.ds, orEmpty(f.s.TrainHolidayNames))
+	x, err := f.features(r)
 	if err != nil {
 		return nil, err
 	}
-	x := f.layout.features(r, tab)
 	fc := &Forecast{DS: slices.Clone(r.ds)}
 	if c := r.frame.Cap; c != nil && !slices.ContainsFunc(c, math.IsNaN) {
 		fc.Cap = slices.Clone(c)
@@ -97,12 +96,17 @@ func (f *Fitted) Predict(ctx context.Context, frame *Frame, po PredictOptions) (
 	return fc, fc.finite()
 }
 
-// orEmpty makes nil, which means no restriction to holidaysFor, an empty list.
-func orEmpty(names []string) []string {
-	if names == nil {
-		return []string{}
+// features returns the columns of features of the rows, with the holidays of the fit.
+func (f *Fitted) features(r *rows) ([][]float64, error) {
+	train := f.s.TrainHolidayNames
+	if train == nil {
+		train = []string{} // none: nil would be no restriction
 	}
-	return names
+	tab, err := f.s.Options.holidaysFor(r.ds, train)
+	if err != nil {
+		return nil, err
+	}
+	return f.layout.features(r, tab), nil
 }
 
 // samples checks the options and returns how many paths a draw is simulated by, 0 for none.
@@ -389,12 +393,12 @@ func (f *Fitted) PredictiveSamples(ctx context.Context, frame *Frame, po Predict
 	if samples == 0 {
 		return nil, etf.Invalid("uncertainty_samples", "the model has none", "set Samples")
 	}
-	tab, err := f.s.Options.holidaysFor(r.ds, orEmpty(f.s.TrainHolidayNames))
+	x, err := f.features(r)
 	if err != nil {
 		return nil, err
 	}
 	out := &Samples{DS: slices.Clone(r.ds), Yhat: make([][]float64, len(r.ds)), Trend: make([][]float64, len(r.ds))}
-	sim := f.newSimulation(r, f.layout.features(r, tab), samples, f.seed(po), po.Slow)
+	sim := f.newSimulation(r, x, samples, f.seed(po), po.Slow)
 	err = sim.run(ctx, 0, func(i int, yhat, trend []float64) {
 		out.Yhat[i], out.Trend[i] = slices.Clone(yhat), slices.Clone(trend)
 		if f.s.Options.Market.LogScale {

@@ -134,24 +134,19 @@ func (a *autoregression) at(ctx context.Context, phi float64) (*mode, float64, e
 
 // estimate looks for the best phi by its distance from 1, on a logarithmic scale: it climbs until the maximum is
 // bracketed, or the end of the range is reached, and closes in by Brent's method.
-func (a *autoregression) estimate(ctx context.Context) (*mode, residual, error) {
-	type point struct {
-		x, value float64
-		at       *mode
-	}
-	var best point
-	var failed error
+func (a *autoregression) estimate(ctx context.Context) (best *mode, phi float64, err error) {
+	at, top := 0.0, math.Inf(-1)
 	eval := func(x float64) float64 {
-		if failed != nil {
-			return math.Inf(-1)
-		}
-		at, value, err := a.at(ctx, 1-math.Exp(x))
 		if err != nil {
-			failed = err
 			return math.Inf(-1)
 		}
-		if best.at == nil || value > best.value {
-			best = point{x, value, at}
+		found, value, e := a.at(ctx, 1-math.Exp(x))
+		if e != nil {
+			err = e
+			return math.Inf(-1)
+		}
+		if best == nil || value > top {
+			best, at, top = found, x, value
 		}
 		return value
 	}
@@ -171,10 +166,7 @@ func (a *autoregression) estimate(ctx context.Context) (*mode, residual, error) 
 		fr = eval(right)
 	}
 	peak(eval, left, mid, right, fm)
-	if failed != nil {
-		return nil, residual{}, failed
-	}
-	return best.at, residual{Phi: 1 - math.Exp(best.x), Innovation: best.at.sigma}, nil
+	return best, 1 - math.Exp(at), err
 }
 
 // peak looks for a maximum of f between lo and hi from x on, where f is fx, by Brent's method (Algorithms for

@@ -15,7 +15,6 @@ type rows struct {
 	t          []float64
 	y, ys      []float64 // nil when there is nothing to fit
 	limit      []float64 // cap on scaled y; nil unless growth is logistic
-	limitRaw   []float64
 	floor      []float64 // in units of y
 	regressors [][]float64
 	conditions map[string][]float64
@@ -53,10 +52,7 @@ func (f *Frame) order() *Frame {
 	if slices.IsSorted(f.DS) {
 		return f
 	}
-	index := make([]int, len(f.DS))
-	for i := range index {
-		index[i] = i
-	}
+	index := indexTo(len(f.DS))
 	sort.SliceStable(index, func(a, b int) bool { return f.DS[index[a]] < f.DS[index[b]] })
 	return f.Rows(index)
 }
@@ -226,7 +222,7 @@ func (o *Options) prepare(f *Frame, s *scales, seasonalities []Seasonality, y []
 		if err != nil {
 			return nil, err
 		}
-		r.limitRaw, r.limit = limit, make([]float64, n)
+		r.limit = make([]float64, n)
 		for i, c := range limit {
 			if c <= r.floor[i] {
 				return nil, etf.Invalid(rowField("cap", i), fmt.Sprintf("cap %v on %s is not above the floor %v", c, f.DS[i], r.floor[i]), "raise cap, or lower floor")

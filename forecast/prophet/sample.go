@@ -111,13 +111,9 @@ func (f *Fitted) checkMixing(draws [][]float64, perChain int) {
 	r := &f.s.Report
 	r.MaxRHat, r.MinESS = 1, math.Inf(1)
 	if perChain >= 4 {
+		all := stan.Draws{U: draws, Chains: Chains}
 		for j := range draws[0] {
-			chains := make([][]float64, Chains)
-			for c := range chains {
-				for d := range perChain {
-					chains[c] = append(chains[c], draws[c*perChain+d][j])
-				}
-			}
+			chains := all.Parameter(j)
 			if v := stan.RHat(chains); v > r.MaxRHat {
 				r.MaxRHat = v
 			}

@@ -35,8 +35,9 @@ type simulation struct {
 	// The trend of each draw: rates and offsets of its segments.
 	rate, offset [][]float64
 	at           segments
-	// The state of each path. Fast: the change of rate at the row before, the sums of changes and of sums. Logistic
-	// growth has rate, rate carried and offset instead. Slow: rate, offset and the changes to come.
+	// The state of each path. prev is the change of rate at the row before. Linear growth has in sum the change of rate
+	// since the history, and in total its sum over the rows; logistic growth and slow simulation have rate and offset.
+	// changes are the slow simulation's, those to come.
 	prev, sum, total []float64
 	changes          [][]change
 	carried          []float64 // Market.ResidualAR1: each path's residual, in the units of y
@@ -45,7 +46,7 @@ type simulation struct {
 
 type change struct{ t, delta float64 }
 
-// futureSteps is the stream of numbers that the future is drawn from; the history's noise has another.
+// The future is drawn from one stream of random numbers, the history's noise from another.
 const (
 	futureStream = 0x9e3779b97f4a7c15
 	pastStream   = 0xd1b54a32d192ed03
@@ -73,32 +74,11 @@ func (f *Fitted) newSimulation(r *rows, x [][]float64, perDraw int, seed uint64,
 			abs += math.Abs(v)
 		}
 		s.lap = append(s.lap, abs/float64(len(p.Delta[d]))+1e-8)
-		rate, offset := f.segmentsOf(d)
+		rate, offset := trendSegments(f.s.Options.Growth, p.Delta[d], p.K[d], p.M[d], c)
 		s.rate, s.offset = append(s.rate, rate), append(s.offset, offset)
 	}
 	s.prev, s.sum, s.total = make([]float64, s.paths), make([]float64, s.paths), make([]float64, s.paths)
 	return s
-}
-
-// segmentsOf returns the rates and offsets of a draw's trend.
-func (f *Fitted) segmentsOf(d int) (rate, offset []float64) {
-	p, c := &f.s.Params, f.s.ChangepointsT
-	if f.s.Options.Growth == Logistic {
-		return logisticSegments(p.Delta[d], p.K[d], p.M[d], c)
-	}
-	rate, offset = make([]float64, len(c)+1), make([]float64, len(c)+1)
-	rate[0], offset[0] = p.K[d], p.M[d]
-	if f.s.Options.Growth == Flat {
-		for j := range c {
-			offset[j+1] = p.M[d]
-		}
-		clear(rate)
-		return rate, offset
-	}
-	for j := range c {
-		rate[j+1], offset[j+1] = rate[j]+p.Delta[d][j], offset[j]-c[j]*p.Delta[d][j]
-	}
-	return rate, offset
 }
 
 // laplace draws from the Laplace distribution with mean 0 and scale b.
@@ -110,7 +90,7 @@ func laplace(rng *rand.Rand, b float64) float64 {
 	return x
 }
 
-// poisson draws a number of events of mean lambda: by counting exponential waits, in pieces that do not underflow.
+// poisson draws a number of events of mean lambda: by counting exponential waits.
 func poisson(rng *rand.Rand, lambda float64) int {
 	n := 0
 	for left := lambda; ; n++ {
@@ -197,6 +177,14 @@ func (s *simulation) carry(t float64) {
 	}
 }
 
+// limit is the scaled cap of a row, 0 unless growth is logistic.
+func (s *simulation) limit(i int) float64 {
+	if s.r.limit == nil {
+		return 0
+	}
+	return s.r.limit[i]
+}
+
 // trendAt writes the paths' trend at row i, in the units of y.
 func (s *simulation) trendAt(i int, trend []float64) {
 	f, t := s.f, s.r.t[i]
@@ -218,17 +206,15 @@ func (s *simulation) trendAt(i int, trend []float64) {
 		}
 	}
 	for d := range s.draws {
-		v := s.rate[d][seg]*t + s.offset[d][seg]
-		if growth == Logistic {
-			v = s.r.limit[i] / (1 + math.Exp(-s.rate[d][seg]*(t-s.offset[d][seg])))
-		}
+		v := trendValue(growth, s.rate[d][seg], s.offset[d][seg], t, s.limit(i))
 		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
 			trend[p] = v*scale + floor
 		}
 	}
 }
 
-// shift, for logistic growth, draws whether the rate changes at this row, and by how much; a change is spread over this row and the next.
+// shift, for logistic growth, draws whether the rate changes at this row, and by how much; a change is spread over this
+// row and the next.
 func (s *simulation) shift(p int, b float64) float64 {
 	var cell float64
 	if s.wait--; s.wait < 0 {
@@ -334,11 +320,11 @@ func (s *simulation) logisticAt(i, seg int, trend []float64) {
 		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
 			delta := s.shift(p, s.lap[d])
 			s.sum[p], _, s.total[p] = logisticStep(s.sum[p], s.sum[p], s.total[p], delta, t)
-			trend[p] = limit / (1 + math.Exp(-s.sum[p]*(t-s.total[p])))
+			trend[p] = trendValue(Logistic, s.sum[p], s.total[p], t, limit)
 			sum += trend[p]
 		}
 		// The paths tell the spread only: their mean is moved onto the forecast, draw by draw.
-		centre := limit/(1+math.Exp(-s.rate[d][seg]*(t-s.offset[d][seg]))) - sum/float64(s.perDraw)
+		centre := trendValue(Logistic, s.rate[d][seg], s.offset[d][seg], t, limit) - sum/float64(s.perDraw)
 		sum = 0
 		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
 			trend[p] = (trend[p]+centre)*scale + floor
@@ -381,11 +367,11 @@ func (s *simulation) drawChanges() error {
 
 func (s *simulation) slowAt(i int, trend []float64) {
 	t, scale, floor := s.r.t[i], s.f.s.YScale, s.r.floor[i]
-	logistic := s.f.s.Options.Growth == Logistic
+	growth := s.f.s.Options.Growth
 	for p := range trend {
 		list := s.changes[p]
 		for len(list) > 0 && list[0].t <= t {
-			if logistic {
+			if growth == Logistic {
 				s.sum[p], _, s.total[p] = logisticStep(s.sum[p], s.sum[p], s.total[p], list[0].delta, list[0].t)
 			} else {
 				s.sum[p] += list[0].delta
@@ -394,10 +380,6 @@ func (s *simulation) slowAt(i int, trend []float64) {
 			list = list[1:]
 		}
 		s.changes[p] = list
-		v := s.sum[p]*t + s.total[p]
-		if logistic {
-			v = s.r.limit[i] / (1 + math.Exp(-s.sum[p]*(t-s.total[p])))
-		}
-		trend[p] = v*scale + floor
+		trend[p] = trendValue(growth, s.sum[p], s.total[p], t, s.limit(i))*scale + floor
 	}
 }

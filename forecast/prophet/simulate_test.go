@@ -25,7 +25,7 @@ func TestLogisticHistoryOnTheGrid(t *testing.T) {
 	}
 	// What the changes at the grid's points give, by the exact recursion.
 	want := func(c, delta []float64) (rate, offset float64) {
-		rates, offsets := logisticSegments(delta, 2, 0.5, c)
+		rates, offsets := trendSegments(Logistic, delta, 2, 0.5, c)
 		return rates[len(c)], offsets[len(c)]
 	}
 	for _, c := range []struct {

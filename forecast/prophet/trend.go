@@ -59,55 +59,53 @@ func (w *segments) at(t float64) int {
 	return w.s
 }
 
-// piecewiseLinear writes the linear trend: (k + sum of the deltas reached) t + (m - sum of delta c).
-func piecewiseLinear(out, t, delta []float64, k, m float64, c []float64) {
-	rate := make([]float64, len(c)+1)
-	offset := make([]float64, len(c)+1)
-	rate[0], offset[0] = k, m
-	for j := range c {
-		rate[j+1] = rate[j] + delta[j]
-		offset[j+1] = offset[j] - c[j]*delta[j]
-	}
-	w := segments{c: c, prev: math.Inf(-1)}
-	for i, x := range t {
-		s := w.at(x)
-		out[i] = rate[s]*x + offset[s]
-	}
-}
-
-// logisticSegments returns rate and offset of each segment of the logistic trend, so that it is continuous.
-func logisticSegments(delta []float64, k, m float64, c []float64) (rate, offset []float64) {
-	rate = make([]float64, len(c)+1)
-	offset = make([]float64, len(c)+1)
-	rate[0], offset[0] = k, m
-	for j := range c {
-		rate[j+1] = rate[j] + delta[j]
-		offset[j+1] = offset[j] + (c[j]-offset[j])*(1-rate[j]/rate[j+1])
-	}
+// trendSegments returns rate and offset of each segment of the trend of one draw: those of a line, and of a logistic
+// curve so that it is continuous. A flat trend has rate 0.
+func trendSegments(growth Growth, delta []float64, k, m float64, c []float64) (rate, offset []float64) {
+	rate, offset = make([]float64, len(c)+1), make([]float64, len(c)+1)
+	segmentsInto(growth, rate, offset, delta, k, m, c)
 	return rate, offset
 }
 
-// piecewiseLogistic writes the logistic trend, cap / (1 + exp(-rate (t - offset))).
-func piecewiseLogistic(out, t, limit, delta []float64, k, m float64, c []float64) {
-	rate, offset := logisticSegments(delta, k, m, c)
-	w := segments{c: c, prev: math.Inf(-1)}
-	for i, x := range t {
-		s := w.at(x)
-		out[i] = limit[i] / (1 + math.Exp(-rate[s]*(x-offset[s])))
+// segmentsInto is trendSegments into slices that are there.
+func segmentsInto(growth Growth, rate, offset, delta []float64, k, m float64, c []float64) {
+	rate[0], offset[0] = k, m
+	if growth == Flat {
+		rate[0] = 0
+	}
+	for j := range c {
+		switch growth {
+		case Logistic:
+			rate[j+1] = rate[j] + delta[j]
+			offset[j+1] = offset[j] + (c[j]-offset[j])*(1-rate[j]/rate[j+1])
+		case Flat:
+			rate[j+1], offset[j+1] = 0, m
+		default:
+			rate[j+1] = rate[j] + delta[j]
+			offset[j+1] = offset[j] - c[j]*delta[j]
+		}
 	}
 }
 
-// trend writes the trend of one draw on scaled y.
+// trendValue is the trend within a segment on scaled y: rate t + offset, or cap / (1 + exp(-rate (t - offset))).
+func trendValue(growth Growth, rate, offset, t, limit float64) float64 {
+	if growth == Logistic {
+		return limit / (1 + math.Exp(-rate*(t-offset)))
+	}
+	return rate*t + offset
+}
+
+// trend writes the trend of one draw on scaled y. limit is the scaled cap, nil unless growth is logistic.
 func trend(growth Growth, out, t, limit, delta []float64, k, m float64, c []float64) {
-	switch growth {
-	case Logistic:
-		piecewiseLogistic(out, t, limit, delta, k, m, c)
-	case Flat:
-		for i := range out {
-			out[i] = m
+	rate, offset := trendSegments(growth, delta, k, m, c)
+	w := segments{c: c, prev: math.Inf(-1)}
+	var top float64
+	for i, x := range t {
+		if limit != nil {
+			top = limit[i]
 		}
-	default:
-		piecewiseLinear(out, t, delta, k, m, c)
+		s := w.at(x)
+		out[i] = trendValue(growth, rate[s], offset[s], x, top)
 	}
 }
 

@@ -25,11 +25,11 @@ var elevenSteps = []float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 
 func TestPiecewiseLinear(t *testing.T) {
 	out := make([]float64, 11)
-	piecewiseLinear(out, elevenSteps, []float64{0.5}, 1, 0, []float64{5})
+	trend(Linear, out, elevenSteps, nil, []float64{0.5}, 1, 0, []float64{5})
 	want := []float64{0, 1, 2, 3, 4, 5, 6.5, 8, 9.5, 11, 12.5}
 	close2(t, "trend", out, want, 0)
 	tail := make([]float64, 3)
-	piecewiseLinear(tail, elevenSteps[8:], []float64{0.5}, 1, 0, []float64{5})
+	trend(Linear, tail, elevenSteps[8:], nil, []float64{0.5}, 1, 0, []float64{5})
 	close2(t, "tail", tail, want[8:], 0)
 }
 
@@ -40,10 +40,10 @@ func TestPiecewiseLogistic(t *testing.T) {
 	}
 	want := []float64{5, 7.310586, 8.807971, 9.525741, 9.820138, 9.933071, 9.984988, 9.996646, 9.999252, 9.999833, 9.999963}
 	out := make([]float64, 11)
-	piecewiseLogistic(out, elevenSteps, limit, []float64{0.5}, 1, 0, []float64{5})
+	trend(Logistic, out, elevenSteps, limit, []float64{0.5}, 1, 0, []float64{5})
 	close2(t, "trend", out, want, 1e-6)
 	tail := make([]float64, 3)
-	piecewiseLogistic(tail, elevenSteps[8:], limit[8:], []float64{0.5}, 1, 0, []float64{5})
+	trend(Logistic, tail, elevenSteps[8:], limit[8:], []float64{0.5}, 1, 0, []float64{5})
 	close2(t, "tail", tail, want[8:], 1e-6)
 }
 
@@ -83,7 +83,7 @@ func TestPiecewiseLinearIsASumOfHinges(t *testing.T) {
 			}
 		}
 		got := make([]float64, n)
-		piecewiseLinear(got, x, delta, k, m, c)
+		trend(Linear, got, x, nil, delta, k, m, c)
 		close2(t, "trend", got, want, 1e-12)
 	}
 }
@@ -98,7 +98,7 @@ func TestPiecewiseLogisticIsContinuous(t *testing.T) {
 			c[j], delta[j] = (float64(j)+rng.Float64())/float64(s), 0.3*rng.NormFloat64()
 		}
 		k, m := 3+rng.Float64(), rng.NormFloat64()
-		rate, _ := logisticSegments(delta, k, m, c)
+		rate, _ := trendSegments(Logistic, delta, k, m, c)
 		sum := k
 		for j, at := range c {
 			sum += delta[j]
@@ -106,7 +106,7 @@ func TestPiecewiseLogisticIsContinuous(t *testing.T) {
 				t.Fatalf("rate of segment %d: got %v, want %v", j+1, rate[j+1], sum)
 			}
 			out := make([]float64, 2)
-			piecewiseLogistic(out, []float64{at - 1e-9, at}, []float64{1, 1}, delta, k, m, c)
+			trend(Logistic, out, []float64{at - 1e-9, at}, []float64{1, 1}, delta, k, m, c)
 			if math.Abs(out[0]-out[1]) > 1e-8 {
 				t.Fatalf("a step from %v to %v at changepoint %d", out[0], out[1], j)
 			}
