@@ -72,8 +72,8 @@ type ErrorType struct {
 	Meaning string
 	// Retried says what happened before the operator gets to see it.
 	Retried string
-	// Do is what the operator does about it.
-	Do string
+	// Remedy is what the operator does about it.
+	Remedy string
 }
 
 // ErrorTypes lists every error type a workflow or activity of etfcast ends with or a run records, in the order they are
@@ -224,27 +224,11 @@ func appError(err error, errorType string, attempt int32, retry bool) error {
 	options := temporal.ApplicationErrorOptions{NonRetryable: !retry}
 	var e *etf.Error
 	if errors.As(err, &e) {
-		detail.Field, detail.Remedy = Clip(e.Field, 100), Clip(e.Remedy, 200)
+		detail.Field, detail.Remedy = etf.Clip(e.Field, 100), etf.Clip(e.Remedy, 200)
 		if retry && e.RetryAfter > 0 {
 			options.NextRetryDelay = min(e.RetryAfter, longestRetryAfter)
 		}
 	}
 	options.Details = []any{detail}
-	return temporal.NewApplicationErrorWithOptions(Clip(err.Error(), errorText), errorType, options)
-}
-
-// Clip shortens text to at most n bytes, at a character's boundary, and marks that it did.
-func Clip(s string, n int) string {
-	const mark = "…"
-	if len(s) <= n {
-		return s
-	}
-	cut := 0
-	for i := range s {
-		if i > n-len(mark) {
-			break
-		}
-		cut = i
-	}
-	return s[:cut] + mark
+	return temporal.NewApplicationErrorWithOptions(etf.Clip(err.Error(), errorText), errorType, options)
 }

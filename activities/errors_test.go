@@ -106,7 +106,7 @@ func FuzzClip(f *testing.F) {
 		if n < 3 || n > 10_000 || !utf8.ValidString(s) {
 			t.Skip()
 		}
-		got := Clip(s, n)
+		got := etf.Clip(s, n)
 		if len(got) > n || !utf8.ValidString(got) || (len(s) <= n && got != s) {
 			t.Errorf("%q clipped to %d gives %q", s, n, got)
 		}
@@ -116,7 +116,7 @@ func FuzzClip(f *testing.F) {
 func TestEveryErrorTypeIsDocumentedOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, e := range ErrorTypes() {
-		if seen[e.Name] || e.Meaning == "" || e.Retried == "" || e.Do == "" {
+		if seen[e.Name] || e.Meaning == "" || e.Retried == "" || e.Remedy == "" {
 			t.Errorf("%+v", e)
 		}
 		seen[e.Name] = true

@@ -27,7 +27,7 @@ func clock() time.Time { return asked }
 type fakeStore struct {
 	stored    etf.Stored
 	fetches   map[string]etf.Fetch
-	answers   map[string]etf.Answer
+	answers   map[string]etf.Response
 	known     []etf.StoredBar
 	splits    []etf.Action
 	findings  []etf.Finding
@@ -40,7 +40,7 @@ type fakeStore struct {
 	run       etf.Run
 	rows      map[etf.Symbol]etf.RunETF
 	completed etf.Session
-	recorded  map[string]etf.RunStatus // of runs, by ID
+	recorded  map[etf.RunID]etf.RunStatus // of runs, by ID
 	decided   etf.Finding
 	err       map[string]error
 	times     map[string]int
@@ -49,7 +49,7 @@ type fakeStore struct {
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
-		fetches: map[string]etf.Fetch{}, answers: map[string]etf.Answer{}, forecasts: map[string]etf.Forecast{},
+		fetches: map[string]etf.Fetch{}, answers: map[string]etf.Response{}, forecasts: map[string]etf.Forecast{},
 		rows: map[etf.Symbol]etf.RunETF{}, err: map[string]error{}, times: map[string]int{},
 	}
 }
@@ -77,7 +77,7 @@ func (s *fakeStore) Stored(context.Context, etf.Symbol) (etf.Stored, error) {
 	return s.stored, s.called("Stored")
 }
 
-func (s *fakeStore) SaveFetch(_ context.Context, f etf.Fetch, a etf.Answer) error {
+func (s *fakeStore) SaveFetch(_ context.Context, f etf.Fetch, a etf.Response) error {
 	if _, ok := s.fetches[f.ID]; !ok {
 		s.fetches[f.ID], s.answers[f.ID] = f, a
 	}
@@ -132,7 +132,7 @@ func (s *fakeStore) StartRun(_ context.Context, r etf.Run) error {
 	return s.called("StartRun")
 }
 
-func (s *fakeStore) RecordOutcomes(_ context.Context, _ string, counts etf.RunCounts, rows []etf.RunETF) error {
+func (s *fakeStore) RecordOutcomes(_ context.Context, _ etf.RunID, counts etf.RunCounts, rows []etf.RunETF) error {
 	s.run.Counts = counts
 	for _, r := range rows {
 		s.rows[r.Symbol] = r
@@ -140,7 +140,7 @@ func (s *fakeStore) RecordOutcomes(_ context.Context, _ string, counts etf.RunCo
 	return s.called("RecordOutcomes")
 }
 
-func (s *fakeStore) FinishRun(_ context.Context, _ string, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
+func (s *fakeStore) FinishRun(_ context.Context, _ etf.RunID, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
 	s.run.Status, s.run.Counts, s.run.Closed, s.run.Error = status, counts, closed, reason
 	return s.called("FinishRun")
 }
@@ -149,19 +149,19 @@ func (s *fakeStore) LastCompleted(context.Context, etf.Exchange) (etf.Session, e
 	return s.completed, s.called("LastCompleted")
 }
 
-func (s *fakeStore) Run(_ context.Context, id string) (etf.Run, error) {
+func (s *fakeStore) Run(_ context.Context, id etf.RunID) (etf.Run, error) {
 	status, ok := s.recorded[id]
 	if err := s.called("Run"); err != nil || ok {
 		return etf.Run{ID: id, Status: status}, err
 	}
-	return etf.Run{}, etf.NotFound("id", "no run "+id, "")
+	return etf.Run{}, etf.NotFound("id", "no run "+string(id), "")
 }
 
 var _ Store = (*fakeStore)(nil)
 
 // fakeSource answers with what it is given, and keeps the question.
 type fakeSource struct {
-	answer etf.Answer
+	answer etf.Response
 	err    error
 	query  etf.Query
 	times  int
@@ -171,10 +171,10 @@ type fakeSource struct {
 
 func (s *fakeSource) Name() string { return "fake" }
 
-func (s *fakeSource) Fetch(_ context.Context, q etf.Query) (etf.Answer, error) {
+func (s *fakeSource) Fetch(_ context.Context, q etf.Query) (etf.Response, error) {
 	s.query = q
 	if s.times++; s.times <= s.failures {
-		return etf.Answer{}, &etf.Error{Kind: etf.KindUnavailable, Message: "down"}
+		return etf.Response{}, &etf.Error{Kind: etf.KindUnavailable, Message: "down"}
 	}
 	return s.answer, s.err
 }

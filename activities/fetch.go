@@ -35,7 +35,7 @@ type FetchInput struct {
 	Currency etf.Currency `json:"currency"`
 	Session  etf.Session  `json:"session"`
 	Ref      string       `json:"ref"`
-	Run      string       `json:"run"`
+	Run      etf.RunID    `json:"run"`
 }
 
 // FetchResult refers to what was stored of an answer.
@@ -84,7 +84,7 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 	answer, err := a.Source.Fetch(asking, etf.Query{
 		Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: asked,
 	})
-	record := func(id string, answer etf.Answer) error {
+	record := func(id string, answer etf.Response) error {
 		hash := sha256.Sum256(answer.Raw)
 		return a.Store.SaveFetch(ctx, etf.Fetch{
 			ID: id, Symbol: in.Symbol, Source: a.Source.Name(), Window: window,
@@ -99,7 +99,7 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 			return err
 		}
 		kept := fetchID(info.WorkflowExecution.RunID, fmt.Sprintf("%s/refused-%d", info.ActivityID, info.Attempt))
-		if saveErr := record(kept, etf.Answer{Basis: etf.BasisUnknown, Request: answer.Request, MediaType: answer.MediaType, Raw: answer.Raw}); saveErr != nil {
+		if saveErr := record(kept, etf.Response{Basis: etf.BasisUnknown, Request: answer.Request, MediaType: answer.MediaType, Raw: answer.Raw}); saveErr != nil {
 			activity.GetLogger(ctx).Warn("refused answer not kept", "error", saveErr)
 			return err
 		}
@@ -151,7 +151,7 @@ func fetchWindow(exchange etf.Exchange, session etf.Session, stored etf.Stored) 
 }
 
 // mismatch refuses an answer that can't continue the stored series: prices of another basis or currency.
-func mismatch(a etf.Answer, stored etf.Stored, currency etf.Currency) error {
+func mismatch(a etf.Response, stored etf.Stored, currency etf.Currency) error {
 	if stored.Basis != "" && len(a.Bars) > 0 && a.Basis != stored.Basis {
 		return etf.Invalid("basis", fmt.Sprintf("the answer is %s and the stored series is %s", a.Basis, stored.Basis),
 			"use a source of the stored basis")

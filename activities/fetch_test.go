@@ -45,7 +45,7 @@ func TestFetchWindow(t *testing.T) {
 }
 
 func TestFetchStoresTheAnswer(t *testing.T) {
-	store, source := newFakeStore(), &fakeSource{answer: etf.Answer{
+	store, source := newFakeStore(), &fakeSource{answer: etf.Response{
 		Bars: bars(16, friday), Basis: etf.AsTraded, Currency: "USD", Request: "GET x", Raw: []byte("raw"), MediaType: "text/csv",
 	}}
 	store.stored = etf.Stored{Bars: 100, Last: friday - 1, Basis: etf.AsTraded}
@@ -71,7 +71,7 @@ func TestFetchStoresTheAnswer(t *testing.T) {
 
 // The first try stored its answer and was lost on the way back: the second finds it, asks nobody, and says the same.
 func TestFetchTriedAgain(t *testing.T) {
-	store, source := newFakeStore(), &fakeSource{answer: etf.Answer{Bars: bars(16, friday), Basis: etf.AsTraded}}
+	store, source := newFakeStore(), &fakeSource{answer: etf.Response{Bars: bars(16, friday), Basis: etf.AsTraded}}
 	store.err["SaveFetch"] = &etf.Error{Kind: etf.KindUnavailable, Message: "connection lost after the commit"}
 	f := &Fetching{Store: store, Source: source, Now: clock}
 	got, err := retried[FetchResult](t, f, "Fetch", fetchSPY)
@@ -86,7 +86,7 @@ func TestFetchTriedAgain(t *testing.T) {
 // Nothing was stored by the first try: the second asks, and reads back what stands.
 func TestFetchTriedAgainFromTheStart(t *testing.T) {
 	store := newFakeStore()
-	source := &fakeSource{answer: etf.Answer{Bars: bars(16, friday), Basis: etf.AsTraded}, failures: 2}
+	source := &fakeSource{answer: etf.Response{Bars: bars(16, friday), Basis: etf.AsTraded}, failures: 2}
 	f := &Fetching{Store: store, Source: source, Now: clock}
 	got, err := retried[FetchResult](t, f, "Fetch", fetchSPY)
 	if err != nil || got.Rows != 16 || got.Attempt != 3 || source.times != 3 || store.times["Staged"] != 1 {
@@ -107,7 +107,7 @@ func TestFetchGivesUp(t *testing.T) {
 // A database that is away is not the source's fault, and must not make the workflow ask another source.
 func TestFetchStoreErrors(t *testing.T) {
 	for _, method := range []string{"Stored", "SaveFetch"} {
-		store, source := newFakeStore(), &fakeSource{answer: etf.Answer{Bars: bars(1, friday)}}
+		store, source := newFakeStore(), &fakeSource{answer: etf.Response{Bars: bars(1, friday)}}
 		store.err[method] = &etf.Error{Kind: etf.KindUnavailable, Message: "database away"}
 		f := &Fetching{Store: store, Source: source, Now: clock}
 		_, err := do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
@@ -120,10 +120,10 @@ func TestFetchStoreErrors(t *testing.T) {
 func TestFetchMismatch(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer etf.Answer
+		answer etf.Response
 	}{
-		{"basis", etf.Answer{Bars: bars(2, friday), Basis: etf.TotalAdjusted}},
-		{"currency", etf.Answer{Bars: bars(2, friday), Basis: etf.AsTraded, Currency: "KRW"}},
+		{"basis", etf.Response{Bars: bars(2, friday), Basis: etf.TotalAdjusted}},
+		{"currency", etf.Response{Bars: bars(2, friday), Basis: etf.AsTraded, Currency: "KRW"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store, source := newFakeStore(), &fakeSource{answer: c.answer}
@@ -176,10 +176,10 @@ func TestFetchKeepsARefusedAnswer(t *testing.T) {
 		want   string
 		kept   int
 	}{
-		{"corrupt", &fakeSource{answer: etf.Answer{Raw: raw, Request: "GET x"}, err: &etf.Error{Kind: etf.KindCorrupt, Field: "$.chart", Message: "no JSON"}}, TypeSourceCorrupt, 1},
-		{"another basis", &fakeSource{answer: etf.Answer{Raw: raw, Bars: bars(16, friday), Basis: etf.TotalAdjusted}}, TypeSourceMismatch, 1},
+		{"corrupt", &fakeSource{answer: etf.Response{Raw: raw, Request: "GET x"}, err: &etf.Error{Kind: etf.KindCorrupt, Field: "$.chart", Message: "no JSON"}}, TypeSourceCorrupt, 1},
+		{"another basis", &fakeSource{answer: etf.Response{Raw: raw, Bars: bars(16, friday), Basis: etf.TotalAdjusted}}, TypeSourceMismatch, 1},
 		{"corrupt without a body", &fakeSource{err: &etf.Error{Kind: etf.KindCorrupt, Message: "no JSON"}}, TypeSourceCorrupt, 0},
-		{"not found", &fakeSource{answer: etf.Answer{Raw: raw}, err: etf.NotFound("ref", "no such ticker", "")}, TypeSourceNotFound, 0},
+		{"not found", &fakeSource{answer: etf.Response{Raw: raw}, err: etf.NotFound("ref", "no such ticker", "")}, TypeSourceNotFound, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := newFakeStore()

@@ -37,7 +37,7 @@ type ForecastInput struct {
 	Symbol   etf.Symbol   `json:"symbol"`
 	Exchange etf.Exchange `json:"exchange"`
 	Session  etf.Session  `json:"session"` // the origin
-	Run      string       `json:"run"`
+	Run      etf.RunID    `json:"run"`
 }
 
 // ForecastResult sums up what was done.
@@ -153,7 +153,7 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calen
 			if i == 0 {
 				benchmark = err
 			} else {
-				result.Failed = append(result.Failed, Clip(err.Error(), errorText))
+				result.Failed = append(result.Failed, etf.Clip(err.Error(), errorText))
 			}
 		}
 		done.Add(1)

@@ -16,8 +16,6 @@ type Planning struct {
 	Registry Registry
 	Runs     Runs
 	Watcher  Watcher
-	// DailyRun names the first run of a session over the whole exchange, as workflows.RunID does.
-	DailyRun func(etf.Exchange, etf.Session) string
 }
 
 // lookBack is how many sessions before the last completed one are looked through for some that were passed over: a
@@ -81,7 +79,7 @@ func (a *Planning) SessionsDue(ctx context.Context, in SessionsDueInput) (Sessio
 // passedOver returns the sessions before the given day that have no run although an older one completed, or was
 // dealt with by this Tick; oldest first.
 func (a *Planning) passedOver(ctx context.Context, cal *calendar.Calendar, in SessionsDueInput, before etf.Session) ([]etf.Session, error) {
-	if before.IsZero() || a.DailyRun == nil {
+	if before.IsZero() {
 		return nil, nil
 	}
 	from, err := cal.Nth(before, -lookBack)
@@ -90,7 +88,7 @@ func (a *Planning) passedOver(ctx context.Context, cal *calendar.Calendar, in Se
 	}
 	var sure, unsure []etf.Session // newest first; unsure until an older completed run is met
 	for _, s := range slices.Backward(cal.Sessions(etf.Window{From: max(from, in.After+1), To: before - 1})) {
-		run, err := a.Runs.Run(ctx, a.DailyRun(in.Exchange, s))
+		run, err := a.Runs.Run(ctx, etf.DailyRunID(in.Exchange, s, nil, 1))
 		switch {
 		case err == nil && run.Status == etf.RunCompleted:
 			sure, unsure = append(sure, unsure...), nil

@@ -15,7 +15,7 @@ import (
 // Source gives one ETF's bars and actions over a window. Implemented by source/....
 type Source interface {
 	Name() string
-	Fetch(ctx context.Context, q etf.Query) (etf.Answer, error)
+	Fetch(ctx context.Context, q etf.Query) (etf.Response, error)
 }
 
 // Registry reads the registered ETFs.
@@ -35,7 +35,7 @@ type Fetches interface {
 	// SaveFetch stores the record, the raw answer (compressed) and the staged bars, actions and defects in one
 	// transaction. f.ID is the idempotency key: a repeat with the same ID changes nothing. Bars keep the
 	// answer's order as ordinals.
-	SaveFetch(ctx context.Context, f etf.Fetch, a etf.Answer) error
+	SaveFetch(ctx context.Context, f etf.Fetch, a etf.Response) error
 	// Staged returns what a fetch staged. KindNotFound when there is no such fetch, KindConflict when it has been
 	// persisted already and its staged rows are gone.
 	Staged(ctx context.Context, fetch string) (etf.Staged, error)
@@ -79,13 +79,13 @@ type Runs interface {
 	// StartRun records that a run has started (again). r.ID is the idempotency key.
 	StartRun(ctx context.Context, r etf.Run) error
 	// RecordOutcomes adds or replaces the run's rows of these ETFs, and sets the run's counts.
-	RecordOutcomes(ctx context.Context, run string, counts etf.RunCounts, etfs []etf.RunETF) error
+	RecordOutcomes(ctx context.Context, run etf.RunID, counts etf.RunCounts, etfs []etf.RunETF) error
 	// FinishRun records how a run ended.
-	FinishRun(ctx context.Context, run string, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error
+	FinishRun(ctx context.Context, run etf.RunID, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error
 	// LastCompleted returns the newest session whose run over the whole exchange completed; zero when there is none.
 	LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.Session, error)
 	// Run returns what is recorded of a run; KindNotFound for one that was never begun.
-	Run(ctx context.Context, id string) (etf.Run, error)
+	Run(ctx context.Context, id etf.RunID) (etf.Run, error)
 }
 
 // Model is a forecasting model with its parameters chosen. Implemented in forecast/....

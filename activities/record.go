@@ -56,7 +56,7 @@ func (a *Recording) BeginRun(ctx context.Context, in BeginRunInput) (BeginRunRes
 
 // RecordOutcomesInput carries how some ETFs of a run ended.
 type RecordOutcomesInput struct {
-	Run    string        `json:"run"`
+	Run    etf.RunID     `json:"run"`
 	Counts etf.RunCounts `json:"counts"` // of the whole run, as of now
 	ETFs   []etf.RunETF  `json:"etfs"`
 }
@@ -69,7 +69,7 @@ func (a *Recording) RecordOutcomes(ctx context.Context, in RecordOutcomesInput) 
 
 // FinishRunInput says how a run ended.
 type FinishRunInput struct {
-	Run    string        `json:"run"`
+	Run    etf.RunID     `json:"run"`
 	Status etf.RunStatus `json:"status"`
 	Counts etf.RunCounts `json:"counts"`
 	Closed bool          `json:"closed,omitempty"`

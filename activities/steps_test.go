@@ -14,7 +14,7 @@ import (
 )
 
 // stage puts an answer into the store as Fetch would.
-func stage(s *fakeStore, a etf.Answer) string {
+func stage(s *fakeStore, a etf.Response) string {
 	s.fetches["f1"] = etf.Fetch{ID: "f1", Symbol: "SPY", Basis: etf.AsTraded, FetchedAt: asked}
 	s.answers["f1"] = a
 	return "f1"
@@ -26,12 +26,12 @@ func TestValidateStoresFindingsAndVerdicts(t *testing.T) {
 	rows[39].High, rows[39].Low = etf.MustPrice("50"), etf.MustPrice("200") // the new session
 	rows[5].High, rows[5].Low = etf.MustPrice("50"), etf.MustPrice("200")   // an old one
 	v := &Validating{Fetches: store, Judgements: store}
-	in := ValidateInput{Fetch: stage(store, etf.Answer{Bars: rows}), Symbol: "SPY", Exchange: etf.XNYS, Session: friday}
+	in := ValidateInput{Fetch: stage(store, etf.Response{Bars: rows}), Symbol: "SPY", Exchange: etf.XNYS, Session: friday}
 	got, err := do[ValidateResult](t, newEnv(t, v), v.Validate, in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !got.QuarantinedNew || len(got.OnNew) == 0 || got.OnNew[0].Rule != "ohlc_order" || got.Faults != 2 || got.Findings != len(store.findings) {
+	if !got.QuarantinedNew || len(got.OnNew) == 0 || got.OnNew[0].Rule != "ohlc_order" || got.Errors != 2 || got.Findings != len(store.findings) {
 		t.Errorf("got %+v", got)
 	}
 	if store.verdicts[39] != etf.VerdictQuarantine || store.verdicts[5] != etf.VerdictQuarantine || store.verdicts[20] != etf.VerdictKeep {
@@ -58,8 +58,8 @@ func TestValidateCleanRows(t *testing.T) {
 	store.stored.Bars = 1
 	v := &Validating{Fetches: store, Judgements: store}
 	got, err := do[ValidateResult](t, newEnv(t, v), v.Validate,
-		ValidateInput{Fetch: stage(store, etf.Answer{Bars: bars(16, friday)}), Symbol: "SPY", Exchange: etf.XNYS, Session: friday})
-	if err != nil || got.QuarantinedNew || got.Faults != 0 || len(store.verdicts) != 16 {
+		ValidateInput{Fetch: stage(store, etf.Response{Bars: bars(16, friday)}), Symbol: "SPY", Exchange: etf.XNYS, Session: friday})
+	if err != nil || got.QuarantinedNew || got.Errors != 0 || len(store.verdicts) != 16 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -69,7 +69,7 @@ func TestStepErrorsHaveTypes(t *testing.T) {
 	for _, m := range []string{"Persist", "SaveFindings", "Decide", "RecordOutcomes", "FinishRun", "LastCompleted", "Due", "History", "StartRun"} {
 		store.err[m] = &etf.Error{Kind: etf.KindUnavailable, Message: "database away"}
 	}
-	fetch := stage(store, etf.Answer{Bars: bars(1, friday)})
+	fetch := stage(store, etf.Response{Bars: bars(1, friday)})
 	p, v, d := &Persisting{Store: store}, &Validating{Fetches: store, Judgements: store}, &Deciding{Store: store}
 	r, pl := &Recording{Store: store, Now: clock}, &Planning{Registry: store, Runs: store}
 	f := &Forecasting{Store: store, Models: []Model{fakeModel{name: "m", min: 1}}, CodeVersion: "1", Now: clock}
@@ -125,7 +125,7 @@ func TestBeginRun(t *testing.T) {
 	} {
 		store := newFakeStore()
 		r := &Recording{Store: store, Now: func() time.Time { return c.now }}
-		run := etf.Run{ID: "daily:XNYS:" + c.session, Exchange: etf.XNYS, Session: etf.MustSession(c.session)}
+		run := etf.Run{ID: etf.RunID("daily:XNYS:" + c.session), Exchange: etf.XNYS, Session: etf.MustSession(c.session)}
 		got, err := do[BeginRunResult](t, newEnv(t, r), r.BeginRun, BeginRunInput{Run: run})
 		if typeOf(err) != c.wrong || got.Closed != c.closed {
 			t.Errorf("%s at %s: %+v, %v", c.session, c.now, got, err)
@@ -193,17 +193,17 @@ func TestSessionsPassedOverAreDue(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := newFakeStore()
-			store.recorded = map[string]etf.RunStatus{}
+			store.recorded = map[etf.RunID]etf.RunStatus{}
 			for i, r := range c.record {
 				s := monday + etf.Session(i)
 				switch r {
 				case 'd':
-					store.completed, store.recorded[s.String()] = s, etf.RunCompleted
+					store.completed, store.recorded[etf.DailyRunID(etf.XNYS, s, nil, 1)] = s, etf.RunCompleted
 				case 'f':
-					store.recorded[s.String()] = etf.RunFailed
+					store.recorded[etf.DailyRunID(etf.XNYS, s, nil, 1)] = etf.RunFailed
 				}
 			}
-			p := &Planning{Runs: store, DailyRun: func(_ etf.Exchange, s etf.Session) string { return s.String() }}
+			p := &Planning{Runs: store}
 			got, err := do[SessionsDueResult](t, newEnv(t, p), p.SessionsDue, SessionsDueInput{Exchange: etf.XNYS, At: c.at, After: c.after, Limit: 60})
 			if err != nil || !slices.Equal(got.Sessions, c.want) || got.More {
 				t.Errorf("got %+v, %v; want %v", got, err, c.want)
@@ -213,7 +213,7 @@ func TestSessionsPassedOverAreDue(t *testing.T) {
 
 	store := newFakeStore()
 	store.completed, store.err["Run"] = friday, &etf.Error{Kind: etf.KindUnavailable, Message: "database away"}
-	p := &Planning{Runs: store, DailyRun: func(etf.Exchange, etf.Session) string { return "x" }}
+	p := &Planning{Runs: store}
 	if _, err := do[SessionsDueResult](t, newEnv(t, p), p.SessionsDue, SessionsDueInput{Exchange: etf.XNYS, At: asked, Limit: 9}); typeOf(err) != TypeUnavailable {
 		t.Errorf("without the database it ended with %v", err)
 	}

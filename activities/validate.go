@@ -27,7 +27,7 @@ type ValidateInput struct {
 // ValidateResult sums the findings up.
 type ValidateResult struct {
 	Findings int `json:"findings"`         // of every severity
-	Faults   int `json:"faults,omitempty"` // error-level ones among them
+	Errors   int `json:"faults,omitempty"` // error-level ones among them
 	// QuarantinedNew: an error-level finding names the new session. OnNew are those findings, at most newFindings.
 	QuarantinedNew bool         `json:"quarantined_new,omitempty"`
 	OnNew          []FindingRef `json:"on_new,omitempty"`
@@ -72,12 +72,12 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 		f := &report.Findings[i]
 		f.Fetch, f.FoundAt = in.Fetch, staged.Fetch.FetchedAt
 		f.ID = quality.FindingID(f.Symbol, f.Fetch, f.Rule, f.Sessions)
-		if f.Severity != etf.Fault {
+		if f.Severity != etf.SeverityError {
 			continue
 		}
-		result.Faults++
+		result.Errors++
 		if slices.Contains(f.Sessions, in.Session) && len(result.OnNew) < newFindings {
-			result.OnNew = append(result.OnNew, FindingRef{ID: f.ID, Rule: f.Rule, Evidence: Clip(f.Evidence, evidenceText)})
+			result.OnNew = append(result.OnNew, FindingRef{ID: f.ID, Rule: f.Rule, Evidence: etf.Clip(f.Evidence, evidenceText)})
 		}
 	}
 	if err := a.Judgements.SaveFindings(ctx, in.Fetch, report.Findings, report.Verdicts); err != nil {

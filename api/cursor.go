@@ -4,7 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -65,3 +68,25 @@ func sessionCursor(query []string, cursor *string) (etf.Session, error) {
 	}
 	return session, nil
 }
+
+// timePosition writes a position in a list ordered by instant and ID; timeCursor reads it.
+func timePosition(at etf.Cursor) string {
+	return strconv.FormatInt(at.At.UnixMicro(), 10) + " " + at.ID
+}
+
+func timeCursor(query []string, cursor *string) (etf.Cursor, error) {
+	position, err := decodeCursor(query, cursor)
+	if err != nil || position == "" {
+		return etf.Cursor{}, err
+	}
+	digits, id, ok := strings.Cut(position, " ")
+	micros, err := strconv.ParseInt(digits, 10, 64)
+	at := time.UnixMicro(micros).UTC()
+	// IDs are compared in ASCII columns: other text is refused here, where it can be told what it is.
+	if err != nil || !ok || !cursorID.MatchString(id) || at.Year() < 1970 || at.Year() > 9999 {
+		return etf.Cursor{}, badCursor()
+	}
+	return etf.Cursor{At: at, ID: id}, nil
+}
+
+var cursorID = regexp.MustCompile(`^[!-~]{1,200}$`)

@@ -1,13 +1,8 @@
 package api
 
 import (
-	"errors"
-
 	"github.com/etfcast/etfcast/etf"
 )
-
-// joined is errors.Join, which a nil of type error comes out of for no errors.
-func joined(errs []error) error { return errors.Join(errs...) }
 
 // failures takes err apart into the errors of package etf it is made of, in order: one, or several that were joined.
 // It is empty when there is none among them.

@@ -1,11 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -22,17 +22,17 @@ type fakeStore struct {
 	bars      map[etf.Symbol][]etf.StoredBar
 	forecasts []etf.Forecast
 	fits      map[string][]byte // by forecast
-	runs      map[string]etf.Run
+	runs      map[etf.RunID]etf.Run
 	runETFs   map[string][]etf.RunETF
 	schema    int64
 	ungranted []string
-	barFault  func(n int) error // called before the n-th bar, from 0
-	onRun     func(id string)   // called by Run before it reads
+	barFault  func(n int) error  // called before the n-th bar, from 0
+	onRun     func(id etf.RunID) // called by Run before it reads
 }
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
-		etfs: map[etf.Symbol]etf.ETF{}, bars: map[etf.Symbol][]etf.StoredBar{}, runs: map[string]etf.Run{},
+		etfs: map[etf.Symbol]etf.ETF{}, bars: map[etf.Symbol][]etf.StoredBar{}, runs: map[etf.RunID]etf.Run{},
 		runETFs: map[string][]etf.RunETF{}, schema: 7,
 	}
 }
@@ -149,34 +149,28 @@ func (f *fakeStore) ForecastFit(_ context.Context, id string) ([]byte, error) {
 	return fit, nil
 }
 
-func (f *fakeStore) Runs(_ context.Context, filter etf.RunFilter, cursor string, limit int) ([]etf.Run, string, error) {
+func (f *fakeStore) Runs(_ context.Context, filter etf.RunFilter, after etf.Cursor, limit int) ([]etf.Run, etf.Cursor, error) {
 	defer f.locked()()
 	if f.err != nil {
-		return nil, "", f.err
+		return nil, etf.Cursor{}, f.err
 	}
+	at := func(r etf.Run) etf.Cursor { return etf.Cursor{At: r.StartedAt, ID: string(r.ID)} }
+	newestFirst := func(a, b etf.Cursor) int { return cmp.Or(b.At.Compare(a.At), strings.Compare(b.ID, a.ID)) }
 	var all []etf.Run
 	for _, r := range f.runs {
-		if (filter.Exchange == "" || r.Exchange == filter.Exchange) && (len(filter.Statuses) == 0 || slices.Contains(filter.Statuses, r.Status)) {
+		if (filter.Exchange == "" || r.Exchange == filter.Exchange) && (len(filter.Statuses) == 0 || slices.Contains(filter.Statuses, r.Status)) &&
+			(after.IsZero() || newestFirst(at(r), after) > 0) {
 			all = append(all, r)
 		}
 	}
-	slices.SortFunc(all, func(a, b etf.Run) int { return b.StartedAt.Compare(a.StartedAt) })
-	skip := 0
-	if cursor != "" {
-		n, err := strconv.Atoi(cursor)
-		if err != nil || n < 0 {
-			return nil, "", etf.Invalid("cursor", "not one of this list", "")
-		}
-		skip = min(n, len(all))
-	}
-	all = all[skip:]
+	slices.SortFunc(all, func(a, b etf.Run) int { return newestFirst(at(a), at(b)) })
 	if len(all) > limit {
-		return all[:limit], strconv.Itoa(skip + limit), nil
+		return all[:limit], at(all[limit-1]), nil
 	}
-	return all, "", nil
+	return all, etf.Cursor{}, nil
 }
 
-func (f *fakeStore) Run(_ context.Context, id string) (etf.Run, error) {
+func (f *fakeStore) Run(_ context.Context, id etf.RunID) (etf.Run, error) {
 	if f.onRun != nil {
 		f.onRun(id)
 	}
@@ -191,10 +185,10 @@ func (f *fakeStore) Run(_ context.Context, id string) (etf.Run, error) {
 	return r, nil
 }
 
-func (f *fakeStore) RunETFs(_ context.Context, run string, after etf.Symbol, limit int) ([]etf.RunETF, error) {
+func (f *fakeStore) RunETFs(_ context.Context, run etf.RunID, after etf.Symbol, limit int) ([]etf.RunETF, error) {
 	defer f.locked()()
 	var in []etf.RunETF
-	for _, r := range f.runETFs[run] {
+	for _, r := range f.runETFs[string(run)] {
 		if r.Symbol > after {
 			in = append(in, r)
 		}
@@ -202,12 +196,12 @@ func (f *fakeStore) RunETFs(_ context.Context, run string, after etf.Symbol, lim
 	return in[:min(limit, len(in))], f.err
 }
 
-func (f *fakeStore) RerunCount(_ context.Context, base string) (int, error) {
+func (f *fakeStore) RerunCount(_ context.Context, base etf.RunID) (int, error) {
 	defer f.locked()()
 	highest := 0
 	for id := range f.runs {
-		if key, err := workflows.ParseRunID(id); err == nil && key.Base() == base {
-			highest = max(highest, key.Attempt)
+		if id.Base() == base {
+			highest = max(highest, id.Attempt())
 		}
 	}
 	return highest, f.err
@@ -257,11 +251,11 @@ func (f *fakeTemporal) StartDaily(_ context.Context, in workflows.DailyInput, ag
 	if f.err != nil {
 		return false, f.err
 	}
-	x, there := f.executions[in.ID()]
+	x, there := f.executions[in.Run().WorkflowID()]
 	if there && (!again || x.Status == etf.RunRunning || x.Status == etf.RunCompleted) {
 		return false, nil
 	}
-	f.executions[in.ID()] = Execution{Status: etf.RunRunning, Symbols: in.Symbols, StartedAt: f.now()}
+	f.executions[in.Run().WorkflowID()] = Execution{Status: etf.RunRunning, Symbols: in.Symbols, StartedAt: f.now()}
 	f.starts = append(f.starts, in)
 	return true, nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
@@ -22,7 +23,7 @@ func (s *server) ListBars(ctx context.Context, r gen.ListBarsRequestObject) (gen
 	query := []string{"bars", r.Symbol, textOf(r.Params.From), textOf(r.Params.To)}
 	after, cursorErr := sessionCursor(query, r.Params.Cursor)
 	limit, limitErr := barLimits.parse(r.Params.Limit)
-	if err := joined([]error{windowErr, cursorErr, limitErr}); err != nil {
+	if err := errors.Join([]error{windowErr, cursorErr, limitErr}...); err != nil {
 		return nil, err
 	}
 	e, err := s.ETF(ctx, r.Symbol)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -18,7 +19,7 @@ func (s *server) ListETFs(ctx context.Context, r gen.ListETFsRequestObject) (gen
 	if x := textOf(r.Params.Exchange); x != "" {
 		_, exchangeErr = etf.ParseExchange(x)
 	}
-	if err := joined([]error{exchangeErr, cursorErr, limitErr}); err != nil {
+	if err := errors.Join([]error{exchangeErr, cursorErr, limitErr}...); err != nil {
 		return nil, err
 	}
 	etfs, more, err := s.ETFs(ctx, textOf(r.Params.Exchange), after, limit)

@@ -79,7 +79,7 @@ func forecastTag(f etf.Forecast) string { return `"` + f.Hash + `"` }
 func forecastOut(f etf.Forecast) gen.Forecast {
 	out := gen.Forecast{
 		Id: f.ID, Symbol: f.Symbol, Model: f.Model, Origin: f.Origin, Basis: f.Basis,
-		Points: make([]gen.ForecastPoint, len(f.Points)), Run: f.Run, CodeVersion: f.CodeVersion,
+		Points: make([]gen.ForecastPoint, len(f.Points)), Run: string(f.Run), CodeVersion: f.CodeVersion,
 		DataVersion: dataVersionOut(f.DataVersion), AsOf: f.AsOf.UTC(), IssuedAt: f.IssuedAt.UTC(),
 		Seed: strconv.FormatUint(f.Seed, 10), Params: json.RawMessage(f.Params), ParamsHash: f.ParamsHash,
 		Diagnostics: f.Diagnostics, Components: f.Components, FitHash: textOrNil(f.FitHash),

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -15,9 +16,9 @@ func (s *server) ListRuns(ctx context.Context, r gen.ListRunsRequestObject) (gen
 	query := []string{"runs", q.Exchange, q.Status}
 	_, _, filterErr := q.filter()
 	var cursorErr, limitErr error
-	q.Cursor, cursorErr = decodeCursor(query, r.Params.Cursor)
+	q.After, cursorErr = timeCursor(query, r.Params.Cursor)
 	q.Limit, limitErr = listLimits.parse(r.Params.Limit)
-	if err := joined([]error{filterErr, cursorErr, limitErr}); err != nil {
+	if err := errors.Join([]error{filterErr, cursorErr, limitErr}...); err != nil {
 		return nil, err
 	}
 	runs, next, err := s.Runs(ctx, q)
@@ -25,8 +26,8 @@ func (s *server) ListRuns(ctx context.Context, r gen.ListRunsRequestObject) (gen
 		return nil, err
 	}
 	page := gen.ListRuns200JSONResponse{Items: make([]gen.Run, len(runs))}
-	if next != "" {
-		page.NextCursor = encodeCursor(query, next)
+	if !next.IsZero() {
+		page.NextCursor = encodeCursor(query, timePosition(next))
 	}
 	for i, run := range runs {
 		page.Items[i] = s.runOut(run)
@@ -59,10 +60,10 @@ func (s *server) GetRun(ctx context.Context, r gen.GetRunRequestObject) (gen.Get
 	query := []string{"run", r.Id}
 	after, cursorErr := symbolCursor(query, r.Params.Cursor)
 	limit, limitErr := runETFLimits.parse(r.Params.Limit)
-	if err := joined([]error{cursorErr, limitErr}); err != nil {
+	if err := errors.Join([]error{cursorErr, limitErr}...); err != nil {
 		return nil, err
 	}
-	run, etfs, more, err := s.RunDetail(ctx, r.Id, after, limit)
+	run, etfs, more, err := s.RunDetail(ctx, etf.RunID(r.Id), after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (s *server) GetRun(ctx context.Context, r gen.GetRunRequestObject) (gen.Get
 
 // CancelRun implements gen.StrictServerInterface.
 func (s *server) CancelRun(ctx context.Context, r gen.CancelRunRequestObject) (gen.CancelRunResponseObject, error) {
-	run, err := s.Service.CancelRun(ctx, r.Id)
+	run, err := s.Service.CancelRun(ctx, etf.RunID(r.Id))
 	if err != nil {
 		return nil, err
 	}
@@ -95,14 +96,14 @@ func (s *server) CancelRun(ctx context.Context, r gen.CancelRunRequestObject) (g
 
 func (s *Service) runOut(run etf.Run) gen.Run {
 	out := gen.Run{
-		Id: run.ID, Workflow: run.Workflow, WorkflowId: strings.ReplaceAll(run.ID, ":", "/"), Exchange: run.Exchange,
+		Id: string(run.ID), Workflow: run.Workflow, WorkflowId: strings.ReplaceAll(string(run.ID), ":", "/"), Exchange: run.Exchange,
 		Session: run.Session, Symbols: run.Symbols, Status: run.Status, Closed: run.Closed, Counts: run.Counts,
 		Error: textOrNil(run.Error), StartedAt: run.StartedAt.UTC(), FinishedAt: instantOut(run.FinishedAt),
 	}
 	if out.Symbols == nil {
 		out.Symbols = []etf.Symbol{}
 	}
-	out.Links.Self = "/v1/runs/" + run.ID // made of characters that stand in a path as they are
+	out.Links.Self = string("/v1/runs/" + run.ID) // made of characters that stand in a path as they are
 	out.Links.Temporal = textOrNil(s.RunURL(run.ID))
 	return out
 }
@@ -110,8 +111,8 @@ func (s *Service) runOut(run etf.Run) gen.Run {
 func runETFOut(r etf.RunETF) gen.RunETF {
 	return gen.RunETF{
 		Symbol: r.Symbol, Session: r.Session, Stage: textOrNil(string(r.Stage)), Outcome: string(r.Outcome),
-		Source: textOrNil(r.Source), RowsNew: r.New, RowsUnchanged: r.Unchanged, RowsRevised: r.Revised,
-		RowsQuarantined: r.Quarantined, Findings: r.Findings, Forecasts: r.Forecasts, Attempts: r.Attempts,
+		Source: textOrNil(r.Source), RowsNew: r.RowsNew, RowsUnchanged: r.RowsUnchanged, RowsRevised: r.RowsRevised,
+		RowsQuarantined: r.RowsQuarantined, Findings: r.Findings, Forecasts: r.Forecasts, Attempts: r.Attempts,
 		ErrorType: textOrNil(r.ErrorType), ErrorMessage: textOrNil(r.ErrorMessage),
 	}
 }

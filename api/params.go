@@ -1,7 +1,9 @@
 package api
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,7 +30,7 @@ func (l limits) parse(text *string) (int, error) {
 	}
 	n, err := strconv.Atoi(*text)
 	if err != nil || n < 1 || n > l.most || strings.HasPrefix(*text, "+") {
-		return 0, etf.Invalid("limit", fmt.Sprintf("%q is not a limit", clip(*text)), fmt.Sprintf("use a whole number from 1 to %d", l.most))
+		return 0, etf.Invalid("limit", fmt.Sprintf("%q is not a limit", etf.Clip(*text, quoted)), fmt.Sprintf("use a whole number from 1 to %d", l.most))
 	}
 	return n, nil
 }
@@ -72,14 +74,14 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 			}
 			var errs []error
 			query := c.QueryParams()
-			for _, name := range sortedKeys(query) {
+			for _, name := range slices.Sorted(maps.Keys(query)) {
 				switch {
 				case !slices.Contains(names, name):
 					remedy := "this path takes no query parameters"
 					if len(names) > 0 {
 						remedy = "use " + strings.Join(names, ", ")
 					}
-					errs = append(errs, etf.Invalid(clip(name), "there is no such query parameter", remedy))
+					errs = append(errs, etf.Invalid(etf.Clip(name, quoted), "there is no such query parameter", remedy))
 				case len(query[name]) > 1:
 					errs = append(errs, etf.Invalid(name, "the query parameter is given twice", "give it once"))
 				case query[name][0] == "":
@@ -89,19 +91,10 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 					break
 				}
 			}
-			if err := joined(errs); err != nil {
+			if err := errors.Join(errs...); err != nil {
 				return err
 			}
 			return next(c)
 		}
 	}
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -27,15 +27,15 @@ type Store interface {
 	Forecast(ctx context.Context, id string) (etf.Forecast, error)
 	// ForecastFit returns the fit stored with a forecast, byte for byte as its FitHash has it; KindNotFound where none is.
 	ForecastFit(ctx context.Context, id string) ([]byte, error)
-	// Runs returns a page of up to limit recorded runs, the newest first, and the cursor of the next page ("" after the
-	// last). A cursor is one returned before, "" for the first page; any other is KindInvalid with Field "cursor".
-	Runs(ctx context.Context, filter etf.RunFilter, cursor string, limit int) (page []etf.Run, next string, err error)
-	Run(ctx context.Context, id string) (etf.Run, error)
+	// Runs returns up to limit recorded runs after the given position, the newest first, and the position to read on
+	// from: zero after the last.
+	Runs(ctx context.Context, filter etf.RunFilter, after etf.Cursor, limit int) (page []etf.Run, next etf.Cursor, err error)
+	Run(ctx context.Context, id etf.RunID) (etf.Run, error)
 	// RunETFs returns up to limit of what a run did for its ETFs, after the given symbol, ascending.
-	RunETFs(ctx context.Context, run string, after etf.Symbol, limit int) ([]etf.RunETF, error)
+	RunETFs(ctx context.Context, run etf.RunID, after etf.Symbol, limit int) ([]etf.RunETF, error)
 	// RerunCount returns the highest attempt recorded of a run identity, given the ID of its first attempt: 0 when none
 	// is, 1 when only the first.
-	RerunCount(ctx context.Context, baseRun string) (int, error)
+	RerunCount(ctx context.Context, base etf.RunID) (int, error)
 	Ping(ctx context.Context) error
 	// SchemaVersion returns the version of the database's schema and the one this code wants.
 	SchemaVersion(ctx context.Context) (current, wanted int64, err error)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -36,7 +37,7 @@ func ParseWindow(from, to string) (etf.Window, error) {
 		}
 		v, err := etf.ParseSession(text)
 		if err != nil {
-			errs = append(errs, renamed(err, field))
+			errs = append(errs, etf.WithField(err, field))
 			return
 		}
 		*into = v
@@ -46,7 +47,7 @@ func ParseWindow(from, to string) (etf.Window, error) {
 	if len(errs) == 0 && w.From > w.To {
 		errs = append(errs, etf.Invalid("from", fmt.Sprintf("%s is after %s", w.From, w.To), "both ends are inclusive; exchange them"))
 	}
-	return w, joined(errs)
+	return w, errors.Join(errs...)
 }
 
 var (
@@ -124,13 +125,13 @@ func (s *Service) unknownModel(model string) error {
 	if len(names) > 0 {
 		remedy = "use " + strings.Join(names, " or ")
 	}
-	return etf.Invalid("model", fmt.Sprintf("%q is not the name of a model", clip(model)), remedy)
+	return etf.Invalid("model", fmt.Sprintf("%q is not the name of a model", etf.Clip(model, quoted)), remedy)
 }
 
 // Forecast returns one forecast; KindNotFound for an unknown ID, KindInvalid for text that is none.
 func (s *Service) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	if !forecastForm.MatchString(id) {
-		return etf.Forecast{}, etf.Invalid("id", fmt.Sprintf("%q is not the ID of a forecast", clip(id)), "IDs of forecasts are 32 lower-case hex digits")
+		return etf.Forecast{}, etf.Invalid("id", fmt.Sprintf("%q is not the ID of a forecast", etf.Clip(id, quoted)), "IDs of forecasts are 32 lower-case hex digits")
 	}
 	f, err := s.store.Forecast(ctx, id)
 	if err != nil && etf.KindOf(err) == etf.KindNotFound {

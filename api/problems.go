@@ -95,7 +95,7 @@ func problemOf(err error) (p gen.Problem, wait time.Duration) {
 			fields = append(fields, f)
 		}
 	}
-	p.Detail = shorten(strings.Join(details, "; "), 2000)
+	p.Detail = etf.Clip(strings.Join(details, "; "), 2000)
 	if fields != nil {
 		p.Errors = &fields
 	}

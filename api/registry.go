@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -67,7 +68,7 @@ func (s *Service) checkETF(r ETFRequest) (etf.ETF, error) {
 		}
 	}
 	if len(errs) > 0 {
-		return etf.ETF{}, joined(errs)
+		return etf.ETF{}, errors.Join(errs...)
 	}
 	return etf.ETF{Symbol: symbol, Exchange: exchange, Currency: currency, Sources: slices.Clone(r.Sources)}, nil
 }
@@ -76,7 +77,7 @@ func (s *Service) checkSource(field string, src etf.SourceRef) error {
 	var errs []error
 	switch {
 	case !sourceForm.MatchString(src.Name):
-		errs = append(errs, etf.Invalid(field+".name", fmt.Sprintf("%q is not the name of a source", clip(src.Name)), s.sourcesRemedy()))
+		errs = append(errs, etf.Invalid(field+".name", fmt.Sprintf("%q is not the name of a source", etf.Clip(src.Name, quoted)), s.sourcesRemedy()))
 	case len(s.sources) > 0 && !slices.Contains(s.sources, src.Name):
 		errs = append(errs, etf.Invalid(field+".name", fmt.Sprintf("there is no source %q", src.Name), s.sourcesRemedy()))
 	}
@@ -88,7 +89,7 @@ func (s *Service) checkSource(field string, src etf.SourceRef) error {
 	case utf8.RuneCountInString(src.Ref) > maxSourceRef:
 		errs = append(errs, etf.Invalid(field+".ref", "the text is too long", fmt.Sprintf("use at most %d characters", maxSourceRef)))
 	}
-	return joined(errs)
+	return errors.Join(errs...)
 }
 
 func (s *Service) sourcesRemedy() string {
@@ -140,13 +141,5 @@ func cut[T any](items []T, limit int) ([]T, bool) {
 	return items, false
 }
 
-// clip shortens what a client sent for quoting it back.
-func clip(s string) string { return shorten(s, 64) }
-
-// shorten cuts s to at most n bytes of valid UTF-8 and a mark.
-func shorten(s string, n int) string {
-	if len(s) <= n {
-		return strings.ToValidUTF8(s, "\uFFFD")
-	}
-	return strings.ToValidUTF8(s[:n], "") + "…"
-}
+// quoted is how much of what a client sent is quoted back to it, in bytes.
+const quoted = 64

@@ -270,7 +270,7 @@ func TestRequestIDs(t *testing.T) {
 
 func TestPanicIsAProblem(t *testing.T) {
 	f := newFixture(t)
-	f.store.onRun = func(string) { panic("secret inside") }
+	f.store.onRun = func(etf.RunID) { panic("secret inside") }
 	a := f.get("/v1/runs/daily:XNYS:2025-09-26")
 	a.wantProblem(t, http.StatusInternalServerError)
 	if strings.Contains(string(a.body), "secret") {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ type joinedRun struct {
 // Run returns one run. The record (table runs) is joined with Temporal's: a run just started is running with zero
 // counts, one that was terminated or timed out is not left "running", and one under way has its counts as of now.
 // KindNotFound when neither knows it; KindUnavailable when its state can't be told because one is out of reach.
-func (s *Service) Run(ctx context.Context, id string) (etf.Run, error) {
+func (s *Service) Run(ctx context.Context, id etf.RunID) (etf.Run, error) {
 	j, err := s.join(ctx, id)
 	return j.run, err
 }
@@ -41,7 +42,7 @@ func (s *Service) Run(ctx context.Context, id string) (etf.Run, error) {
 // RunDetail returns a run and, in ascending order of symbol, up to limit of what it did for its ETFs after the
 // given symbol; more says whether there are others. ETFs being updated now are among them, with the stage and
 // attempt they are at where that can be told in time.
-func (s *Service) RunDetail(ctx context.Context, id string, after etf.Symbol, limit int) (run etf.Run, etfs []etf.RunETF, more bool, err error) {
+func (s *Service) RunDetail(ctx context.Context, id etf.RunID, after etf.Symbol, limit int) (run etf.Run, etfs []etf.RunETF, more bool, err error) {
 	j, err := s.join(ctx, id)
 	if err != nil {
 		return etf.Run{}, nil, false, err
@@ -122,9 +123,8 @@ func atOnce(n int, f func(int)) {
 	wg.Wait()
 }
 
-func (s *Service) join(ctx context.Context, id string) (joinedRun, error) {
-	key, err := workflows.ParseRunID(id)
-	if err != nil {
+func (s *Service) join(ctx context.Context, id etf.RunID) (joinedRun, error) {
+	if _, err := id.Key(); err != nil {
 		return joinedRun{}, err
 	}
 	row, err := s.store.Run(ctx, id)
@@ -135,18 +135,17 @@ func (s *Service) join(ctx context.Context, id string) (joinedRun, error) {
 	if recorded && row.Status == etf.RunCompleted {
 		return joinedRun{run: row}, nil
 	}
-	return s.joinTemporal(ctx, key, row, recorded)
+	return s.joinTemporal(ctx, id, row, recorded)
 }
 
 // joinTemporal is join for a run that is not recorded as completed: its ID may have been started (again) since the
 // row was written, or ended without a word.
-func (s *Service) joinTemporal(ctx context.Context, key workflows.RunKey, row etf.Run, recorded bool) (joinedRun, error) {
+func (s *Service) joinTemporal(ctx context.Context, id etf.RunID, row etf.Run, recorded bool) (joinedRun, error) {
 	ended := recorded && row.Status != etf.RunRunning
-	x, err := s.temporal.Execution(ctx, key.WorkflowID)
+	x, err := s.temporal.Execution(ctx, id.WorkflowID())
 	switch {
 	case err == nil:
 	case etf.KindOf(err) == etf.KindNotFound && !recorded:
-		id := workflows.RunID(key.WorkflowID)
 		return joinedRun{}, etf.NotFound("id", fmt.Sprintf("there is no run %s", id), "GET /v1/runs or `etfcast run list` shows the runs there are")
 	case ended:
 		return joinedRun{run: row}, nil // the record stands
@@ -160,9 +159,9 @@ func (s *Service) joinTemporal(ctx context.Context, key workflows.RunKey, row et
 	if x.Status == etf.RunRunning {
 		run := row
 		if !recorded || ended {
-			run = started(key, x, row.Symbols)
+			run = started(id, x, row.Symbols)
 		}
-		return s.withStatus(ctx, key, run), nil
+		return s.withStatus(ctx, id, run), nil
 	}
 	switch {
 	case ended && !x.StartedAt.After(row.FinishedAt):
@@ -175,28 +174,29 @@ func (s *Service) joinTemporal(ctx context.Context, key workflows.RunKey, row et
 	}
 	run := row
 	if !recorded || ended {
-		run = started(key, x, row.Symbols)
+		run = started(id, x, row.Symbols)
 	}
 	run.Status, run.FinishedAt, run.Error = x.Status, x.FinishedAt, x.Failure
 	return joinedRun{run: run}, nil
 }
 
 // started is a run that only Temporal knows of yet.
-func started(key workflows.RunKey, x Execution, symbols []etf.Symbol) etf.Run {
+func started(id etf.RunID, x Execution, symbols []etf.Symbol) etf.Run {
 	if len(x.Symbols) > 0 {
 		symbols = x.Symbols
 	}
+	key, _ := id.Key() // join has checked it
 	return etf.Run{
-		ID: workflows.RunID(key.WorkflowID), Workflow: key.Workflow, Exchange: key.Exchange, Session: key.Session,
+		ID: id, Workflow: key.Workflow, Exchange: key.Exchange, Session: key.Session,
 		Symbols: symbols, Status: etf.RunRunning, StartedAt: x.StartedAt,
 	}
 }
 
 // withStatus adds the workflow's own word to a run under way; without a worker to answer, the record's counts stand.
-func (s *Service) withStatus(ctx context.Context, key workflows.RunKey, run etf.Run) joinedRun {
+func (s *Service) withStatus(ctx context.Context, id etf.RunID, run etf.Run) joinedRun {
 	ctx, stop := context.WithTimeout(ctx, queryTimeout)
 	defer stop()
-	status, err := s.temporal.DailyStatus(ctx, key.WorkflowID)
+	status, err := s.temporal.DailyStatus(ctx, id.WorkflowID())
 	if err != nil {
 		return joinedRun{run: run}
 	}
@@ -212,9 +212,9 @@ func (s *Service) withStatus(ctx context.Context, key workflows.RunKey, run etf.
 
 // RunQuery selects runs, as a person wrote it.
 type RunQuery struct {
-	Exchange string // "" = all
-	Status   string // "" = all
-	Cursor   string // of the page before; "" = from the newest
+	Exchange string     // "" = all
+	Status   string     // "" = all
+	After    etf.Cursor // zero = from the newest
 	Limit    int
 }
 
@@ -228,33 +228,33 @@ func (q RunQuery) filter() (filter etf.RunFilter, wanted etf.RunStatus, err erro
 	if q.Status != "" {
 		wanted = etf.RunStatus(q.Status)
 		if !slices.Contains(runStatuses, wanted) {
-			errs = append(errs, etf.Invalid("status", fmt.Sprintf("%q is not a state of a run", clip(q.Status)),
+			errs = append(errs, etf.Invalid("status", fmt.Sprintf("%q is not a state of a run", etf.Clip(q.Status, quoted)),
 				"use running, completed, failed, cancelled, terminated or timed_out"))
 		}
 		// Nobody records that a run was terminated or timed out: those rows still say "running".
 		filter.Statuses = slices.Compact([]etf.RunStatus{etf.RunRunning, wanted})
 	}
-	return filter, wanted, joined(errs)
+	return filter, wanted, errors.Join(errs...)
 }
 
 var runStatuses = []etf.RunStatus{
 	etf.RunRunning, etf.RunCompleted, etf.RunFailed, etf.RunCancelled, etf.RunTerminated, etf.RunTimedOut,
 }
 
-// Runs returns recorded runs, the newest first, and the cursor of the next page ("" after the last). Rows that say
+// Runs returns recorded runs, the newest first, and the position to read on from: zero after the last. Rows that say
 // "running" are checked with Temporal as by Run, and left as they are while it is out of reach. A page may have
 // fewer than Limit runs although the list goes on.
-func (s *Service) Runs(ctx context.Context, q RunQuery) (runs []etf.Run, next string, err error) {
+func (s *Service) Runs(ctx context.Context, q RunQuery) (runs []etf.Run, next etf.Cursor, err error) {
 	filter, wanted, err := q.filter()
 	if err != nil {
-		return nil, "", err
+		return nil, etf.Cursor{}, err
 	}
-	next = q.Cursor
+	next = q.After
 	for range pagesScanned {
 		var rows []etf.Run
 		rows, next, err = s.store.Runs(ctx, filter, next, q.Limit-len(runs))
 		if err != nil {
-			return nil, "", err
+			return nil, etf.Cursor{}, err
 		}
 		s.refresh(ctx, rows)
 		for _, r := range rows {
@@ -262,7 +262,7 @@ func (s *Service) Runs(ctx context.Context, q RunQuery) (runs []etf.Run, next st
 				runs = append(runs, r)
 			}
 		}
-		if next == "" || len(runs) == q.Limit {
+		if next.IsZero() || len(runs) == q.Limit {
 			break
 		}
 	}
@@ -281,11 +281,7 @@ func (s *Service) refresh(ctx context.Context, rows []etf.Run) {
 	}
 	atOnce(len(open), func(n int) {
 		row := &rows[open[n]]
-		key, err := workflows.ParseRunID(row.ID)
-		if err != nil {
-			return
-		}
-		if j, err := s.joinTemporal(ctx, key, *row, true); err == nil {
+		if j, err := s.joinTemporal(ctx, row.ID, *row, true); err == nil {
 			*row = j.run
 		}
 	})
@@ -293,13 +289,13 @@ func (s *Service) refresh(ctx context.Context, rows []etf.Run) {
 
 // CancelRun asks a run to stop and returns it as it is now: it still says "running" until it has stopped. Asking
 // again is harmless. KindConflict when the run has ended, KindNotFound when there is none.
-func (s *Service) CancelRun(ctx context.Context, id string) (etf.Run, error) {
+func (s *Service) CancelRun(ctx context.Context, id etf.RunID) (etf.Run, error) {
 	j, err := s.join(ctx, id)
 	if err != nil {
 		return etf.Run{}, err
 	}
 	if j.run.Status == etf.RunRunning {
-		err = s.temporal.Cancel(ctx, strings.ReplaceAll(id, ":", "/"))
+		err = s.temporal.Cancel(ctx, id.WorkflowID())
 		if err == nil {
 			return j.run, nil
 		}

@@ -26,7 +26,7 @@ func (f *fixture) setRun(r etf.Run) {
 	f.store.mu.Lock()
 	defer f.store.mu.Unlock()
 	if r.Workflow == "" {
-		key, _ := workflows.ParseRunID(r.ID)
+		key, _ := r.ID.Key()
 		r.Workflow, r.Exchange, r.Session = key.Workflow, key.Exchange, key.Session
 	}
 	f.store.runs[r.ID] = r
@@ -216,9 +216,9 @@ func TestRunUnderWay(t *testing.T) {
 		t.Errorf("before a worker: %+v", run)
 	}
 
-	f.setRun(etf.Run{ID: id, Status: etf.RunRunning, StartedAt: testNow, Counts: etf.RunCounts{Due: 1}})
+	f.setRun(etf.Run{ID: etf.RunID(id), Status: etf.RunRunning, StartedAt: testNow, Counts: etf.RunCounts{Due: 1}})
 	f.store.runETFs[id] = []etf.RunETF{
-		{Symbol: "AAA", Session: session, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "file", New: 5, Attempts: 1},
+		{Symbol: "AAA", Session: session, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "file", RowsNew: 5, Attempts: 1},
 		{Symbol: "CCC", Session: session, Stage: etf.StageFetch, Outcome: etf.OutcomeFailed, ErrorType: "NotFound", ErrorMessage: "no file"},
 	}
 	f.temporal.statuses["daily/XNYS/2025-09-26"] = workflows.DailyStatus{
@@ -293,7 +293,7 @@ func TestRunStatusJoinsRecordAndTemporal(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			f := newFixture(t)
 			if tc.row != "" {
-				f.setRun(etf.Run{ID: id, Status: tc.row, StartedAt: began, FinishedAt: tc.rowEnd, Error: "row"})
+				f.setRun(etf.Run{ID: etf.RunID(id), Status: tc.row, StartedAt: began, FinishedAt: tc.rowEnd, Error: "row"})
 			}
 			if tc.x != "" {
 				f.setExecution(wid, Execution{Status: tc.x, StartedAt: tc.xBegan, FinishedAt: testNow, Failure: "temporal"})
@@ -321,12 +321,12 @@ func TestRunStatusJoinsRecordAndTemporal(t *testing.T) {
 func TestRunThatEndsBetweenTheReads(t *testing.T) {
 	f := newFixture(t)
 	const id = "daily:XNYS:2025-09-26"
-	f.setRun(etf.Run{ID: id, Status: etf.RunRunning, StartedAt: testNow.Add(-time.Minute)})
+	f.setRun(etf.Run{ID: etf.RunID(id), Status: etf.RunRunning, StartedAt: testNow.Add(-time.Minute)})
 	f.setExecution("daily/XNYS/2025-09-26", Execution{Status: etf.RunCompleted, StartedAt: testNow.Add(-time.Minute), FinishedAt: testNow})
 	reads := 0
-	f.store.onRun = func(string) {
+	f.store.onRun = func(etf.RunID) {
 		if reads++; reads == 2 {
-			f.setRun(etf.Run{ID: id, Status: etf.RunCompleted, StartedAt: testNow.Add(-time.Minute), FinishedAt: testNow, Counts: etf.RunCounts{Due: 9, Updated: 9}})
+			f.setRun(etf.Run{ID: etf.RunID(id), Status: etf.RunCompleted, StartedAt: testNow.Add(-time.Minute), FinishedAt: testNow, Counts: etf.RunCounts{Due: 9, Updated: 9}})
 		}
 	}
 	if run := decode[gen.RunDetail](t, f.get("/v1/runs/"+id)); run.Status != etf.RunCompleted || run.Counts.Updated != 9 {
@@ -341,7 +341,7 @@ func TestListRuns(t *testing.T) {
 		if i >= 2 {
 			status = etf.RunRunning
 		}
-		f.setRun(etf.Run{ID: "daily:XNYS:2025-09-" + day, Status: status, StartedAt: testNow.Add(time.Duration(i) * time.Hour)})
+		f.setRun(etf.Run{ID: etf.RunID("daily:XNYS:2025-09-" + day), Status: status, StartedAt: testNow.Add(time.Duration(i) * time.Hour)})
 	}
 	f.setRun(etf.Run{ID: "daily:XKRX:2025-09-26", Status: etf.RunCompleted, StartedAt: testNow.Add(-time.Hour)})
 	f.setExecution("daily/XNYS/2025-09-24", Execution{Status: etf.RunTerminated, StartedAt: testNow, FinishedAt: testNow, Failure: "killed"})

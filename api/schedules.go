@@ -62,5 +62,5 @@ func (s *Service) onSchedule(ctx context.Context, id string, act func() error) (
 		}
 		return Schedule{}, err
 	}
-	return Schedule{}, etf.NotFound("id", fmt.Sprintf("there is no schedule %s", clip(id)), "GET /v1/schedules or `etfcast schedule list` shows those there are")
+	return Schedule{}, etf.NotFound("id", fmt.Sprintf("there is no schedule %s", etf.Clip(id, quoted)), "GET /v1/schedules or `etfcast schedule list` shows those there are")
 }

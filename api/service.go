@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/etfcast/etfcast/workflows"
+	"github.com/etfcast/etfcast/etf"
 )
 
 // ServiceDeps is what a Service needs. Store and Temporal may both be out of reach when it is made: requests that
@@ -73,10 +73,9 @@ func NewService(d ServiceDeps) *Service {
 }
 
 // RunURL returns the address of a run in Temporal's Web UI, empty where the UI's is not known.
-func (s *Service) RunURL(run string) string {
-	key, err := workflows.ParseRunID(run)
-	if s.ui == "" || err != nil {
+func (s *Service) RunURL(run etf.RunID) string {
+	if s.ui == "" {
 		return ""
 	}
-	return s.ui + "/namespaces/" + url.PathEscape(s.namespace) + "/workflows/" + url.PathEscape(key.WorkflowID)
+	return s.ui + "/namespaces/" + url.PathEscape(s.namespace) + "/workflows/" + url.PathEscape(run.WorkflowID())
 }

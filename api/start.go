@@ -89,7 +89,7 @@ func (s *Service) startAgain(ctx context.Context, in workflows.DailyInput) (etf.
 func (s *Service) known(ctx context.Context, in workflows.DailyInput) (bool, error) {
 	_, err := s.store.Run(ctx, in.Run())
 	if etf.KindOf(err) == etf.KindNotFound && err != nil {
-		_, err = s.temporal.Execution(ctx, in.ID())
+		_, err = s.temporal.Execution(ctx, in.Run().WorkflowID())
 	}
 	if err != nil && etf.KindOf(err) == etf.KindNotFound {
 		return false, nil
@@ -107,7 +107,7 @@ func (s *Service) newRun(in workflows.DailyInput) etf.Run {
 func (s *Service) checkRun(ctx context.Context, r RunRequest) (workflows.DailyInput, error) {
 	var errs []error
 	if r.Workflow != "daily" {
-		errs = append(errs, etf.Invalid("workflow", fmt.Sprintf("there is no workflow %q", clip(r.Workflow)), "use daily"))
+		errs = append(errs, etf.Invalid("workflow", fmt.Sprintf("there is no workflow %q", etf.Clip(r.Workflow, quoted)), "use daily"))
 	}
 	in := workflows.DailyInput{Attempt: 1}
 	exchange, err := etf.ParseExchange(r.Exchange)
@@ -128,8 +128,8 @@ func (s *Service) checkRun(ctx context.Context, r RunRequest) (workflows.DailyIn
 		}
 		errs = append(errs, err)
 	}
-	in.Symbols = workflows.SortedSymbols(symbols)
-	return in, joined(errs)
+	in.Symbols = etf.SortedSymbols(symbols)
+	return in, errors.Join(errs...)
 }
 
 // checkSession reads the session and checks it against the calendar and the clock. The exchange is "" when it is
@@ -187,7 +187,7 @@ func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts
 		where := fmt.Sprintf("symbols[%d]", i)
 		symbol, err := etf.ParseSymbol(text)
 		if err != nil {
-			errs = append(errs, renamed(err, where))
+			errs = append(errs, etf.WithField(err, where))
 			continue
 		}
 		if _, twice := field[symbol]; !twice {
@@ -209,7 +209,7 @@ func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts
 			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is an ETF of %s, not of %s", symbol, x, exchange), fmt.Sprintf("ask for a run of %s", x)))
 		}
 	}
-	return symbols, joined(errs)
+	return symbols, errors.Join(errs...)
 }
 
 // registered returns the exchange of each symbol that is registered.
@@ -241,15 +241,4 @@ func (s *Service) registered(ctx context.Context, symbols []etf.Symbol) (map[etf
 			return found, nil
 		}
 	}
-}
-
-// renamed returns a copy of err with another field name where it is an *etf.Error, else err.
-func renamed(err error, field string) error {
-	var e *etf.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	c := *e
-	c.Field = field
-	return &c
 }

@@ -94,14 +94,14 @@ func (t temporalAdapter) Execution(ctx context.Context, workflowID string) (Exec
 	if x.Status == etf.RunFailed {
 		// Only the history has the cause; for an ended workflow it is one call.
 		if err := t.client.GetWorkflow(ctx, workflowID, info.GetExecution().GetRunId()).Get(ctx, nil); err != nil {
-			x.Failure = shorten(err.Error(), maxFailure)
+			x.Failure = etf.Clip(err.Error(), maxFailure)
 		}
 	}
 	for _, p := range d.GetPendingActivities() {
 		x.Pending = append(x.Pending, PendingActivity{
 			Type:        p.GetActivityType().GetName(),
 			Attempt:     int(p.GetAttempt()),
-			Failure:     shorten(p.GetLastFailure().GetMessage(), maxFailure),
+			Failure:     etf.Clip(p.GetLastFailure().GetMessage(), maxFailure),
 			FailureType: failureType(p.GetLastFailure()),
 		})
 	}

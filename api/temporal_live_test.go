@@ -95,7 +95,7 @@ func TestTemporalAdapter(t *testing.T) {
 	temporal := NewTemporal(c)
 	ctx := t.Context()
 	in := workflows.DailyInput{Exchange: etf.XNYS, Session: etf.MustSession("2025-09-26"), Symbols: []etf.Symbol{"QQQ", "SPY"}, Attempt: 1}
-	id := in.ID()
+	id := in.Run().WorkflowID()
 	start := func(again, want bool) {
 		t.Helper()
 		started, err := temporal.StartDaily(ctx, in, again)

@@ -47,7 +47,7 @@ func testWritersOfOne(t *testing.T, d dbtest.Database) {
 			n := 1 + i + round*writers
 			bars := []etf.Bar{bar(day(0), n), bar(day(1), 1), bar(day(1+n), n)}
 			f := fetchOf("RACE", bars)
-			if err := s.SaveFetch(ctx, f, etf.Answer{Bars: bars}); err != nil {
+			if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars}); err != nil {
 				return err
 			}
 			if err := s.SaveFindings(ctx, f.ID, nil, make([]etf.Verdict, 3)); err != nil {
@@ -125,7 +125,7 @@ func testWritersOfOneFetch(t *testing.T, d dbtest.Database) {
 	var mu sync.Mutex
 	results := map[etf.Persisted]int{}
 	together(t, d, 8, func(_ int, s *db.Store) error {
-		if err := s.SaveFetch(ctx, f, etf.Answer{Bars: bars, Raw: []byte("x")}); err != nil {
+		if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars, Raw: []byte("x")}); err != nil {
 			return err
 		}
 		if err := s.SaveFindings(ctx, f.ID, []etf.Finding{found}, []etf.Verdict{etf.VerdictKeep, etf.VerdictQuarantine}); err != nil {

@@ -55,7 +55,7 @@ func (s *Store) decide(ctx context.Context, q *sqlcgen.Queries, f etf.Finding) e
 		return err
 	}
 	version, changed := fetch.DataVersion, 0
-	if f.Decision == etf.Accept && f.Severity == etf.Fault {
+	if f.Decision == etf.Accept && f.Severity == etf.SeverityError {
 		free := unblocked(f.Rule, objections, others)
 		switch {
 		case len(free) == 0:

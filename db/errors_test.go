@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -134,43 +133,4 @@ func FuzzQuote(f *testing.F) {
 			t.Fatalf("%q came back as %q", text, back.String())
 		}
 	})
-}
-
-func FuzzCursor(f *testing.F) {
-	f.Add(writeCursor(time.Unix(1700000000, 123456000), "daily:XNYS:2025-09-26"))
-	f.Add("AAAA")
-	f.Fuzz(func(t *testing.T, cursor string) {
-		at, id, err := readCursor(cursor)
-		if err != nil {
-			if etf.KindOf(err) != etf.KindInvalid {
-				t.Fatal(err)
-			}
-			return
-		}
-		if cursor == "" {
-			return
-		}
-		again, id2, err := readCursor(writeCursor(at, id))
-		if err != nil || !again.Equal(at) || id2 != id {
-			t.Fatalf("%v %q became %v %q, %v", at, id, again, id2, err)
-		}
-	})
-}
-
-func TestAttemptOf(t *testing.T) {
-	for id, want := range map[string]struct {
-		base string
-		n    int
-	}{
-		"daily:XNYS:2025-09-26":                       {"daily:XNYS:2025-09-26", 1},
-		"daily:XNYS:2025-09-26:abcdefabcdef":          {"daily:XNYS:2025-09-26:abcdefabcdef", 1},
-		"daily:XNYS:2025-09-26:rerun-2":               {"daily:XNYS:2025-09-26", 2},
-		"daily:XNYS:2025-09-26:abcdefabcdef:rerun-12": {"daily:XNYS:2025-09-26:abcdefabcdef", 12},
-		"daily:XNYS:2025-09-26:rerun-x":               {"daily:XNYS:2025-09-26:rerun-x", 1},
-		"daily:XNYS:2025-09-26:rerun-1":               {"daily:XNYS:2025-09-26:rerun-1", 1},
-	} {
-		if base, n := attemptOf(id); base != want.base || n != want.n {
-			t.Errorf("%s: %s %d", id, base, n)
-		}
-	}
 }

@@ -24,11 +24,11 @@ const knownBefore = 60
 const maxBody = 12 << 20
 
 // SaveFetch stores a fetch and what it brought: see activities.Fetches. f.Hash, f.Basis and f.Rows are stored as given.
-func (s *Store) SaveFetch(ctx context.Context, f etf.Fetch, a etf.Answer) error {
+func (s *Store) SaveFetch(ctx context.Context, f etf.Fetch, a etf.Response) error {
 	return s.saveFetch(ctx, f, a, sql.NullTime{})
 }
 
-func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, a etf.Answer, judged sql.NullTime) error {
+func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, a etf.Response, judged sql.NullTime) error {
 	if f.Rows != len(a.Bars) {
 		return etf.Invalid("rows", fmt.Sprintf("the fetch says %d rows and the answer has %d", f.Rows, len(a.Bars)), "count the answer's bars")
 	}
@@ -71,7 +71,7 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, a etf.Answer, judged
 	})
 }
 
-func fetchParams(f etf.Fetch, a etf.Answer) (sqlcgen.InsertFetchParams, error) {
+func fetchParams(f etf.Fetch, a etf.Response) (sqlcgen.InsertFetchParams, error) {
 	actions, err := encodeList(a.Actions)
 	if err != nil {
 		return sqlcgen.InsertFetchParams{}, err
@@ -88,7 +88,7 @@ func fetchParams(f etf.Fetch, a etf.Answer) (sqlcgen.InsertFetchParams, error) {
 		ID: f.ID, Symbol: string(f.Symbol), Source: f.Source,
 		WindowFrom: column.Session(f.Window.From), WindowTo: column.Session(f.Window.To),
 		Request: f.Request, MediaType: f.MediaType, RawHash: f.Hash, Basis: string(f.Basis), RowCount: int32(f.Rows),
-		FetchedAt: instant(f.FetchedAt), RunID: f.Run, Actions: actions, UndoneSplits: undone, Defects: defects,
+		FetchedAt: instant(f.FetchedAt), RunID: string(f.Run), Actions: actions, UndoneSplits: undone, Defects: defects,
 	}, nil
 }
 
@@ -211,7 +211,7 @@ func domainFetch(f sqlcgen.Fetch, symbol string) etf.Fetch {
 		ID: f.ID, Symbol: etf.Symbol(symbol), Source: f.Source,
 		Window:  etf.Window{From: etf.Session(f.WindowFrom), To: etf.Session(f.WindowTo)},
 		Request: f.Request, MediaType: f.MediaType, Hash: f.RawHash, Basis: etf.Basis(f.Basis), Rows: int(f.RowCount),
-		FetchedAt: f.FetchedAt, Run: f.RunID,
+		FetchedAt: f.FetchedAt, Run: etf.RunID(f.RunID),
 	}
 }
 

@@ -21,7 +21,7 @@ func testFetch(t *testing.T, d dbtest.Database) {
 		{Session: day(4), Open: etf.MustPrice("92233720368.54775807"), High: etf.MustPrice("0.00000001"), Low: etf.MustPrice("-1"), Close: etf.MustPrice("661.82000732"), Volume: etf.VolumeUnknown}}
 	f := fetchOf("FET", bars)
 	f.FetchedAt = time.Date(2025, 3, 9, 2, 30, 0, 123456789, time.FixedZone("", -5*3600))
-	a := etf.Answer{
+	a := etf.Response{
 		Bars: bars, Basis: etf.AsTraded, Raw: bytes.Repeat([]byte("a \x00'\\\"\r\n\x1aü"), 500), MediaType: "text/csv",
 		Actions: []etf.Action{{Kind: etf.Dividend, Ex: day(1), Amount: etf.MustPrice("1.83111")}, {Kind: etf.Split, Ex: day(2), Numerator: 2, Denominator: 1}},
 		Defects: []etf.Defect{{Where: "SPY.csv:17", Text: "한국 'x' \\ \"y\"", Reason: "not a number"}},
@@ -54,12 +54,12 @@ func testFetch(t *testing.T, d dbtest.Database) {
 
 	_, err = s.Staged(ctx, newID())
 	wantKind(t, err, etf.KindNotFound, "fetch")
-	wantKind(t, s.SaveFetch(ctx, fetchOf("FETX", nil), etf.Answer{}), etf.KindNotFound, "symbol")
+	wantKind(t, s.SaveFetch(ctx, fetchOf("FETX", nil), etf.Response{}), etf.KindNotFound, "symbol")
 	wantKind(t, s.SaveFetch(ctx, fetchOf("FET", nil), a), etf.KindInvalid, "rows")
-	wantKind(t, s.SaveFetch(ctx, fetchOf("FET", make([]etf.Bar, 1)), etf.Answer{Bars: make([]etf.Bar, 1)}), etf.KindInvalid, "bars[0].session")
+	wantKind(t, s.SaveFetch(ctx, fetchOf("FET", make([]etf.Bar, 1)), etf.Response{Bars: make([]etf.Bar, 1)}), etf.KindInvalid, "bars[0].session")
 
 	empty := fetchOf("FET", nil)
-	if err := s.SaveFetch(ctx, empty, etf.Answer{}); err != nil {
+	if err := s.SaveFetch(ctx, empty, etf.Response{}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := s.Staged(ctx, empty.ID); err != nil || len(got.Bars) != 0 {
@@ -83,7 +83,7 @@ func testStagingRoads(t *testing.T, d dbtest.Database) {
 		"insert": d.Another(t, db.Options{NoLocalInfile: true}),
 	} {
 		f := fetchOf("ROAD", bars)
-		if err := s.SaveFetch(ctx, f, etf.Answer{Bars: bars}); err != nil {
+		if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars}); err != nil {
 			t.Fatal(name, err)
 		}
 		got, err := s.Staged(ctx, f.ID)
@@ -116,7 +116,7 @@ func testKnown(t *testing.T, d dbtest.Database) {
 			}
 		}
 		f := fetchOf("KNOWN", window)
-		if err := s.SaveFetch(ctx, f, etf.Answer{Bars: window}); err != nil {
+		if err := s.SaveFetch(ctx, f, etf.Response{Bars: window}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := s.Staged(ctx, f.ID)
@@ -147,7 +147,7 @@ func testPrune(t *testing.T, d dbtest.Database) {
 	for _, s := range []*db.Store{old, d.Store} {
 		f := fetchOf("PRUNE", nil)
 		ids[s] = f.ID
-		if err := s.SaveFetch(ctx, f, etf.Answer{Raw: []byte("answer")}); err != nil {
+		if err := s.SaveFetch(ctx, f, etf.Response{Raw: []byte("answer")}); err != nil {
 			t.Fatal(err)
 		}
 	}

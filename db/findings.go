@@ -103,7 +103,7 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 			seen[session] = true
 			bar, ok := bySession[session]
 			objections[i] = append(objections[i], objection{session: session, staged: ok, bar: bar})
-			if f.Severity == etf.Fault {
+			if f.Severity == etf.SeverityError {
 				named[session] = true
 			}
 		}
@@ -235,7 +235,7 @@ func columns(sessions []etf.Session) []column.Session {
 func (s *Store) inheritDecisions(ctx context.Context, q *sqlcgen.Queries, id uint32, version int64, findings []etf.Finding, objections [][]objection) (map[string]etf.Decision, error) {
 	var sessions []etf.Session
 	for i, f := range findings {
-		if f.Severity == etf.Fault {
+		if f.Severity == etf.SeverityError {
 			for _, o := range objections[i] {
 				sessions = append(sessions, o.session)
 			}
@@ -250,7 +250,7 @@ func (s *Store) inheritDecisions(ctx context.Context, q *sqlcgen.Queries, id uin
 	}
 	decided := map[string]etf.Decision{}
 	for i, f := range findings {
-		if f.Severity != etf.Fault {
+		if f.Severity != etf.SeverityError {
 			continue
 		}
 		model, ok := precedent(f, objections[i], before)
@@ -291,7 +291,7 @@ func precedent(f etf.Finding, rows []objection, before map[etf.Session][]ruled) 
 func freedSessions(findings []etf.Finding, objections [][]objection, decided map[string]etf.Decision) map[etf.Session]bool {
 	freed := map[etf.Session]bool{}
 	for i, f := range findings {
-		if f.Severity != etf.Fault {
+		if f.Severity != etf.SeverityError {
 			continue
 		}
 		for _, o := range objections[i] {
@@ -333,21 +333,18 @@ type FindingFilter struct {
 	Undecided bool // only error-level findings that wait for a decision
 }
 
-// Findings returns a page of findings, newest first, and the cursor of the next page ("" after the last).
-func (s *Store) Findings(ctx context.Context, filter FindingFilter, cursor string, limit int) (page []etf.Finding, next string, err error) {
-	at, id, err := readCursor(cursor)
-	if err != nil {
-		return nil, "", err
-	}
+// Findings returns up to limit findings after the given position, newest first, and the position to read on from: zero
+// after the last.
+func (s *Store) Findings(ctx context.Context, filter FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error) {
 	undecided := 0
 	if filter.Undecided {
 		undecided = 1
 	}
 	var rows []sqlcgen.GetFindingRow
 	if filter.Symbol == "" {
-		list, err := s.q.ListFindings(ctx, sqlcgen.ListFindingsParams{BeforeAt: at, BeforeID: id, Undecided: undecided, Limit: int32(limit + 1)})
+		list, err := s.q.ListFindings(ctx, sqlcgen.ListFindingsParams{BeforeAt: startOf(after), BeforeID: after.ID, Undecided: undecided, Limit: int32(limit + 1)})
 		if err != nil {
-			return nil, "", translate(err, "listing findings")
+			return nil, next, translate(err, "listing findings")
 		}
 		for _, r := range list {
 			rows = append(rows, sqlcgen.GetFindingRow(r))
@@ -355,13 +352,13 @@ func (s *Store) Findings(ctx context.Context, filter FindingFilter, cursor strin
 	} else {
 		etfID, err := s.idOf(ctx, filter.Symbol)
 		if err != nil {
-			return nil, "", err
+			return nil, next, err
 		}
 		list, err := s.q.ListFindingsOfETF(ctx, sqlcgen.ListFindingsOfETFParams{
-			EtfID: etfID, BeforeAt: at, BeforeID: id, Undecided: undecided, Limit: int32(limit + 1),
+			EtfID: etfID, BeforeAt: startOf(after), BeforeID: after.ID, Undecided: undecided, Limit: int32(limit + 1),
 		})
 		if err != nil {
-			return nil, "", translate(err, "listing findings of "+string(filter.Symbol))
+			return nil, next, translate(err, "listing findings of "+string(filter.Symbol))
 		}
 		for _, r := range list {
 			rows = append(rows, sqlcgen.GetFindingRow(r))
@@ -369,7 +366,7 @@ func (s *Store) Findings(ctx context.Context, filter FindingFilter, cursor strin
 	}
 	if len(rows) > limit {
 		rows = rows[:limit]
-		next = writeCursor(rows[limit-1].Finding.FoundAt, rows[limit-1].Finding.ID)
+		next = etf.Cursor{At: rows[limit-1].Finding.FoundAt, ID: rows[limit-1].Finding.ID}
 	}
 	page, err = withSessions(ctx, s.q, rows)
 	return page, next, translate(err, "reading the findings' sessions")

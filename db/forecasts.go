@@ -113,7 +113,7 @@ func forecastParams(f etf.Forecast, id uint32, diagnostics string) sqlcgen.Inser
 	return sqlcgen.InsertForecastParams{
 		ID: f.ID, EtfID: id, Model: f.Model, Origin: column.Session(f.Origin), DataVersion: f.DataVersion.Number,
 		DataVersionWriter: f.DataVersion.Writer, Basis: string(f.Basis), Params: f.Params, ParamsHash: f.ParamsHash,
-		Seed: f.Seed, CodeVersion: f.CodeVersion, Diagnostics: diagnostics, RunID: f.Run, AsOf: f.AsOf,
+		Seed: f.Seed, CodeVersion: f.CodeVersion, Diagnostics: diagnostics, RunID: string(f.Run), AsOf: f.AsOf,
 		IssuedAt: f.IssuedAt, Chain: f.Chain, PrevHash: f.PrevHash, Hash: f.Hash,
 	}
 }
@@ -253,7 +253,7 @@ func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen
 			ID: r.ID, Symbol: symbol, Model: r.Model, Origin: etf.Session(r.Origin),
 			DataVersion: etf.DataVersion{Number: r.DataVersion, Writer: r.DataVersionWriter},
 			Basis:       etf.Basis(r.Basis), Params: r.Params, ParamsHash: r.ParamsHash, Seed: r.Seed,
-			CodeVersion: r.CodeVersion, Run: r.RunID, AsOf: r.AsOf, IssuedAt: r.IssuedAt,
+			CodeVersion: r.CodeVersion, Run: etf.RunID(r.RunID), AsOf: r.AsOf, IssuedAt: r.IssuedAt,
 			Chain: r.Chain, PrevHash: r.PrevHash, Hash: r.Hash,
 		}
 		if err := json.Unmarshal([]byte(r.Diagnostics), &list[i].Diagnostics); err != nil {

@@ -61,7 +61,7 @@ func fetchOf(symbol etf.Symbol, bars []etf.Bar) etf.Fetch {
 
 // finding names sessions in an error-level finding of the fetch.
 func finding(fetch etf.Fetch, rule string, sessions ...etf.Session) etf.Finding {
-	return etf.Finding{ID: newID(), Symbol: fetch.Symbol, Fetch: fetch.ID, Rule: rule, Severity: etf.Fault, Sessions: sessions,
+	return etf.Finding{ID: newID(), Symbol: fetch.Symbol, Fetch: fetch.ID, Rule: rule, Severity: etf.SeverityError, Sessions: sessions,
 		Evidence: "low 1 above high 0", FoundAt: time.Now()}
 }
 
@@ -71,7 +71,7 @@ func verdictsOf(bars []etf.Bar, findings []etf.Finding) []etf.Verdict {
 	for i, b := range bars {
 		for _, f := range findings {
 			for _, s := range f.Sessions {
-				if s == b.Session && f.Severity == etf.Fault {
+				if s == b.Session && f.Severity == etf.SeverityError {
 					list[i] = etf.VerdictQuarantine
 				}
 			}
@@ -85,7 +85,7 @@ func bring(t testing.TB, s *db.Store, symbol etf.Symbol, bars []etf.Bar, rules .
 	t.Helper()
 	ctx := context.Background()
 	f := fetchOf(symbol, bars)
-	if err := s.SaveFetch(ctx, f, etf.Answer{Bars: bars, Basis: f.Basis}); err != nil {
+	if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars, Basis: f.Basis}); err != nil {
 		t.Fatal(err)
 	}
 	var findings []etf.Finding

@@ -162,7 +162,7 @@ func TestDatabaseDown(t *testing.T) {
 	for name, err := range map[string]error{
 		"ping":    s.Ping(ctx),
 		"read":    func() error { _, err := s.ETF(ctx, "SPY"); return err }(),
-		"write":   s.SaveFetch(ctx, etf.Fetch{ID: newID()}, etf.Answer{}),
+		"write":   s.SaveFetch(ctx, etf.Fetch{ID: newID()}, etf.Response{}),
 		"migrate": db.Migrate(ctx, "root@tcp(127.0.0.1:1)/etfcast", db.MigrateOptions{}),
 	} {
 		if etf.KindOf(err) != etf.KindUnavailable {

@@ -58,7 +58,7 @@ func testPersistTwice(t *testing.T, d dbtest.Database) {
 	register(t, s, "TWICE")
 	bars := []etf.Bar{bar(day(0), 0)}
 	f := fetchOf("TWICE", bars)
-	if err := s.SaveFetch(ctx, f, etf.Answer{Bars: bars}); err != nil {
+	if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.Persist(ctx, f.ID)
@@ -152,7 +152,7 @@ func testPersistRefusals(t *testing.T, d dbtest.Database) {
 	register(t, s, "REF")
 	bars := []etf.Bar{bar(day(0), 0), bar(day(0), 1)}
 	f := fetchOf("REF", bars)
-	if err := s.SaveFetch(ctx, f, etf.Answer{Bars: bars}); err != nil {
+	if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars}); err != nil {
 		t.Fatal(err)
 	}
 	wantKind(t, s.SaveFindings(ctx, f.ID, nil, make([]etf.Verdict, 3)), etf.KindInvalid, "verdicts")
@@ -166,7 +166,7 @@ func testPersistRefusals(t *testing.T, d dbtest.Database) {
 	wantKind(t, err, etf.KindInvalid, "session") // two rows of one session are kept
 
 	g := fetchOf("REF", bars)
-	if err := s.SaveFetch(ctx, g, etf.Answer{Bars: bars}); err != nil {
+	if err := s.SaveFetch(ctx, g, etf.Response{Bars: bars}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.SaveFindings(ctx, g.ID, nil, []etf.Verdict{etf.VerdictDrop, etf.VerdictKeep}); err != nil {
@@ -178,7 +178,7 @@ func testPersistRefusals(t *testing.T, d dbtest.Database) {
 
 	other := fetchOf("REF", bars[:1])
 	other.Basis = etf.TotalAdjusted
-	if err := s.SaveFetch(ctx, other, etf.Answer{Bars: bars[:1]}); err != nil {
+	if err := s.SaveFetch(ctx, other, etf.Response{Bars: bars[:1]}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.SaveFindings(ctx, other.ID, nil, make([]etf.Verdict, 1)); err != nil {
@@ -195,7 +195,7 @@ func testActions(t *testing.T, d dbtest.Database) {
 	persist := func(actions ...etf.Action) etf.Persisted {
 		t.Helper()
 		f := fetchOf("ACT", nil)
-		if err := s.SaveFetch(ctx, f, etf.Answer{Actions: actions}); err != nil {
+		if err := s.SaveFetch(ctx, f, etf.Response{Actions: actions}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.SaveFindings(ctx, f.ID, nil, nil); err != nil {

@@ -3,10 +3,8 @@ package db
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -16,29 +14,16 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-var rerunSuffix = regexp.MustCompile(`^(.+):rerun-([0-9]{1,9})$`)
-
-// attemptOf splits a run's ID into the run identity's ID and the attempt, 1 for the first.
-func attemptOf(id string) (base string, attempt int) {
-	if m := rerunSuffix.FindStringSubmatch(id); m != nil {
-		if n, err := strconv.Atoi(m[2]); err == nil && n > 1 {
-			return m[1], n
-		}
-	}
-	return id, 1
-}
-
 // StartRun records that a run has started, or has been started again after it had ended. Idempotent by (ID, StartedAt):
 // a repeat changes nothing, whatever the run's status has become.
 func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
-	base, attempt := attemptOf(r.ID)
 	symbols := make([]string, len(r.Symbols))
 	for i, symbol := range r.Symbols {
 		symbols[i] = string(symbol)
 	}
-	return s.again(ctx, "recording the start of "+r.ID, func() error {
+	return s.again(ctx, "recording the start of "+string(r.ID), func() error {
 		return s.q.StartRun(ctx, sqlcgen.StartRunParams{
-			ID: r.ID, BaseID: base, Attempt: int32(attempt), Workflow: r.Workflow, Exchange: string(r.Exchange),
+			ID: string(r.ID), BaseID: string(r.ID.Base()), Attempt: int32(r.ID.Attempt()), Workflow: r.Workflow, Exchange: string(r.Exchange),
 			Session: column.Session(r.Session), WholeExchange: len(symbols) == 0, Symbols: strings.Join(symbols, ","),
 			StartedAt: instant(r.StartedAt),
 		})
@@ -47,14 +32,14 @@ func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
 
 // RecordOutcomes adds or replaces the run's rows of these ETFs and sets the run's counts, in one transaction.
 // KindNotFound when the run's start is not recorded.
-func (s *Store) RecordOutcomes(ctx context.Context, run string, counts etf.RunCounts, etfs []etf.RunETF) error {
-	return s.transaction(ctx, "recording outcomes of "+run, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+func (s *Store) RecordOutcomes(ctx context.Context, run etf.RunID, counts etf.RunCounts, etfs []etf.RunETF) error {
+	return s.transaction(ctx, "recording outcomes of "+string(run), func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		n, err := q.SetRunCounts(ctx, countsParams(run, counts))
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return unknownRun(run)
+			return unknownRun(string(run))
 		}
 		return replaceRunETFs(ctx, tx, run, etfs)
 	})
@@ -62,10 +47,10 @@ func (s *Store) RecordOutcomes(ctx context.Context, run string, counts etf.RunCo
 
 // replaceRunETFs is written by hand: sqlc has no multi-row VALUES. REPLACE is the one upsert of many rows that all
 // three servers understand alike.
-func replaceRunETFs(ctx context.Context, tx *sql.Tx, run string, etfs []etf.RunETF) error {
+func replaceRunETFs(ctx context.Context, tx *sql.Tx, run etf.RunID, etfs []etf.RunETF) error {
 	ins := inserter{ctx: ctx, tx: tx, head: `REPLACE INTO run_etfs (run_id, symbol, session, stage, outcome, source, rows_new,
 rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message) VALUES `}
-	id := quote(run)
+	id := quote(string(run))
 	for _, e := range etfs {
 		if e.Session.IsZero() {
 			return etf.Invalid("session", fmt.Sprintf("the outcome of %s names no session", e.Symbol), "name the run's session")
@@ -75,7 +60,7 @@ rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, e
 			for _, text := range []string{string(e.Symbol), e.Session.String(), string(e.Stage), string(e.Outcome), e.Source} {
 				buf = append(append(buf, ','), quote(text)...)
 			}
-			for _, n := range []int{e.New, e.Unchanged, e.Revised, e.Quarantined, e.Findings, e.Forecasts, e.Attempts} {
+			for _, n := range []int{e.RowsNew, e.RowsUnchanged, e.RowsRevised, e.RowsQuarantined, e.Findings, e.Forecasts, e.Attempts} {
 				buf = strconv.AppendInt(append(buf, ','), int64(n), 10)
 			}
 			buf = append(append(buf, ','), quote(e.ErrorType)...)
@@ -86,28 +71,28 @@ rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, e
 }
 
 // FinishRun records how a run ended. A repeat writes the same again, with the instant of the repeat as its end.
-func (s *Store) FinishRun(ctx context.Context, run string, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
+func (s *Store) FinishRun(ctx context.Context, run etf.RunID, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
 	c := countsParams(run, counts)
-	return s.again(ctx, "recording the end of "+run, func() error {
+	return s.again(ctx, "recording the end of "+string(run), func() error {
 		n, err := s.q.FinishRun(ctx, sqlcgen.FinishRunParams{
-			ID: run, Status: string(status), Closed: closed, Error: reason, Due: c.Due, Updated: c.Updated,
+			ID: string(run), Status: string(status), Closed: closed, Error: reason, Due: c.Due, Updated: c.Updated,
 			Unchanged: c.Unchanged, Quarantined: c.Quarantined, Failed: c.Failed, Elsewhere: c.Elsewhere,
 			Cancelled: c.Cancelled, RowsNew: c.RowsNew, RowsUnchanged: c.RowsUnchanged, RowsRevised: c.RowsRevised,
 			Forecasts: c.Forecasts, FinishedAt: sql.NullTime{Time: s.now(), Valid: true},
 		})
 		if err == nil && n == 0 {
-			return unknownRun(run)
+			return unknownRun(string(run))
 		}
 		return err
 	})
 }
 
-func countsParams(run string, c etf.RunCounts) sqlcgen.SetRunCountsParams {
+func countsParams(run etf.RunID, c etf.RunCounts) sqlcgen.SetRunCountsParams {
 	return sqlcgen.SetRunCountsParams{
-		ID: run, Due: int32(c.Due), Updated: int32(c.Updated), Unchanged: int32(c.Unchanged),
+		ID: string(run), Due: int32(c.Due), Updated: int32(c.Updated), Unchanged: int32(c.Unchanged),
 		Quarantined: int32(c.Quarantined), Failed: int32(c.Failed), Elsewhere: int32(c.Elsewhere),
-		Cancelled: int32(c.Cancelled), RowsNew: int32(c.New), RowsUnchanged: int32(c.Same),
-		RowsRevised: int32(c.Revised), Forecasts: int32(c.Forecasts),
+		Cancelled: int32(c.Cancelled), RowsNew: int32(c.RowsNew), RowsUnchanged: int32(c.RowsUnchanged),
+		RowsRevised: int32(c.RowsRevised), Forecasts: int32(c.Forecasts),
 	}
 }
 
@@ -121,10 +106,10 @@ func (s *Store) LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.S
 }
 
 // Run returns one run; KindNotFound for an unknown ID.
-func (s *Store) Run(ctx context.Context, id string) (etf.Run, error) {
-	row, err := s.q.GetRun(ctx, id)
+func (s *Store) Run(ctx context.Context, id etf.RunID) (etf.Run, error) {
+	row, err := s.q.GetRun(ctx, string(id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return etf.Run{}, unknownRun(id)
+		return etf.Run{}, unknownRun(string(id))
 	}
 	if err != nil {
 		return etf.Run{}, translate(err, "reading a run")
@@ -133,8 +118,8 @@ func (s *Store) Run(ctx context.Context, id string) (etf.Run, error) {
 }
 
 // RunETFs returns up to limit of what a run did for its ETFs, ascending by symbol, after the given one.
-func (s *Store) RunETFs(ctx context.Context, run string, after etf.Symbol, limit int) ([]etf.RunETF, error) {
-	rows, err := s.q.ListRunETFs(ctx, sqlcgen.ListRunETFsParams{RunID: run, Symbol: string(after), Limit: int32(limit)})
+func (s *Store) RunETFs(ctx context.Context, run etf.RunID, after etf.Symbol, limit int) ([]etf.RunETF, error) {
+	rows, err := s.q.ListRunETFs(ctx, sqlcgen.ListRunETFsParams{RunID: string(run), Symbol: string(after), Limit: int32(limit)})
 	if err != nil {
 		return nil, translate(err, "listing a run's ETFs")
 	}
@@ -142,8 +127,8 @@ func (s *Store) RunETFs(ctx context.Context, run string, after etf.Symbol, limit
 	for i, r := range rows {
 		list[i] = etf.RunETF{
 			Symbol: etf.Symbol(r.Symbol), Session: etf.Session(r.Session), Stage: etf.Stage(r.Stage),
-			Outcome: etf.Outcome(r.Outcome), Source: r.Source, New: int(r.RowsNew), Unchanged: int(r.RowsUnchanged),
-			Revised: int(r.RowsRevised), Quarantined: int(r.RowsQuarantined), Findings: int(r.Findings),
+			Outcome: etf.Outcome(r.Outcome), Source: r.Source, RowsNew: int(r.RowsNew), RowsUnchanged: int(r.RowsUnchanged),
+			RowsRevised: int(r.RowsRevised), RowsQuarantined: int(r.RowsQuarantined), Findings: int(r.Findings),
 			Forecasts: int(r.Forecasts), Attempts: int(r.Attempts), ErrorType: r.ErrorType, ErrorMessage: r.ErrorMessage,
 		}
 	}
@@ -152,31 +137,27 @@ func (s *Store) RunETFs(ctx context.Context, run string, after etf.Symbol, limit
 
 // RerunCount returns the highest attempt recorded of a run identity, given the ID of its first attempt: 0 when none is,
 // 1 when only the first, n for ":rerun-n".
-func (s *Store) RerunCount(ctx context.Context, base string) (int, error) {
-	n, err := s.q.GetHighestAttempt(ctx, base)
+func (s *Store) RerunCount(ctx context.Context, base etf.RunID) (int, error) {
+	n, err := s.q.GetHighestAttempt(ctx, string(base))
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
-	return int(n), translate(err, "counting the attempts of "+base)
+	return int(n), translate(err, "counting the attempts of "+string(base))
 }
 
-// Runs returns a page of runs, newest start first, and the cursor of the next page ("" after the last). A cursor is one
-// returned before, "" for the first page; any other is KindInvalid.
-func (s *Store) Runs(ctx context.Context, filter etf.RunFilter, cursor string, limit int) (page []etf.Run, next string, err error) {
-	at, id, err := readCursor(cursor)
-	if err != nil {
-		return nil, "", err
-	}
+// Runs returns up to limit runs after the given position, newest start first, and the position to read on from: zero
+// after the last.
+func (s *Store) Runs(ctx context.Context, filter etf.RunFilter, after etf.Cursor, limit int) (page []etf.Run, next etf.Cursor, err error) {
 	rows, err := s.q.ListRuns(ctx, sqlcgen.ListRunsParams{
-		BeforeAt: at, BeforeID: id, Exchange: string(filter.Exchange), Statuses: joinStatuses(filter.Statuses), Limit: int32(limit + 1),
+		BeforeAt: startOf(after), BeforeID: after.ID, Exchange: string(filter.Exchange), Statuses: joinStatuses(filter.Statuses), Limit: int32(limit + 1),
 	})
 	if err != nil {
-		return nil, "", translate(err, "listing runs")
+		return nil, next, translate(err, "listing runs")
 	}
 	if len(rows) > limit {
 		rows = rows[:limit]
 		last := rows[limit-1]
-		next = writeCursor(last.StartedAt, last.ID)
+		next = etf.Cursor{At: last.StartedAt, ID: last.ID}
 	}
 	page = make([]etf.Run, len(rows))
 	for i, r := range rows {
@@ -187,12 +168,12 @@ func (s *Store) Runs(ctx context.Context, filter etf.RunFilter, cursor string, l
 
 func domainRun(r sqlcgen.Run) etf.Run {
 	run := etf.Run{
-		ID: r.ID, Workflow: r.Workflow, Exchange: etf.Exchange(r.Exchange), Session: etf.Session(r.Session),
+		ID: etf.RunID(r.ID), Workflow: r.Workflow, Exchange: etf.Exchange(r.Exchange), Session: etf.Session(r.Session),
 		Status: etf.RunStatus(r.Status), Closed: r.Closed, Error: r.Error, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt.Time,
 		Counts: etf.RunCounts{
 			Due: int(r.Due), Updated: int(r.Updated), Unchanged: int(r.Unchanged), Quarantined: int(r.Quarantined),
-			Failed: int(r.Failed), Elsewhere: int(r.Elsewhere), Cancelled: int(r.Cancelled), New: int(r.RowsNew),
-			Same: int(r.RowsUnchanged), Revised: int(r.RowsRevised), Forecasts: int(r.Forecasts),
+			Failed: int(r.Failed), Elsewhere: int(r.Elsewhere), Cancelled: int(r.Cancelled), RowsNew: int(r.RowsNew),
+			RowsUnchanged: int(r.RowsUnchanged), RowsRevised: int(r.RowsRevised), Forecasts: int(r.Forecasts),
 		},
 	}
 	if r.Symbols != "" {
@@ -207,25 +188,6 @@ func unknownRun(id string) error {
 	return etf.NotFound("id", fmt.Sprintf("there is no run %q", id), "list the runs")
 }
 
-// writeCursor names the last row of a page that is ordered by an instant and an ID, both descending.
-func writeCursor(at time.Time, id string) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at.UnixMicro(), 10) + " " + id))
-}
-
-func readCursor(cursor string) (time.Time, string, error) {
-	if cursor == "" {
-		return openEnd, "", nil
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	at, id, ok := strings.Cut(string(raw), " ")
-	micros, err2 := strconv.ParseInt(at, 10, 64)
-	t := time.UnixMicro(micros).UTC()
-	if err != nil || err2 != nil || !ok || len(id) > 200 || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}, "", etf.Invalid("cursor", "is not one this list has returned", "begin without a cursor")
-	}
-	return t, id, nil
-}
-
 // joinStatuses is the list as FIND_IN_SET wants it: states are single words.
 func joinStatuses(statuses []etf.RunStatus) string {
 	words := make([]string, len(statuses))
@@ -233,4 +195,12 @@ func joinStatuses(statuses []etf.RunStatus) string {
 		words[i] = string(s)
 	}
 	return strings.Join(words, ",")
+}
+
+// startOf is the instant to list before: the newest there is for the first page.
+func startOf(after etf.Cursor) time.Time {
+	if after.IsZero() {
+		return openEnd
+	}
+	return after.At.UTC()
 }

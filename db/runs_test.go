@@ -27,11 +27,11 @@ func testRuns(t *testing.T, d dbtest.Database) {
 	if got, err := s.Run(ctx, whole.ID); err != nil || !reflect.DeepEqual(got, whole) {
 		t.Fatalf("%+v, %v; want %+v", got, err, whole)
 	}
-	counts := etf.RunCounts{Due: 11, Updated: 1, Unchanged: 2, Quarantined: 3, Failed: 4, Elsewhere: 5, Cancelled: 6, New: 7, Same: 8, Revised: 9, Forecasts: 10}
+	counts := etf.RunCounts{Due: 11, Updated: 1, Unchanged: 2, Quarantined: 3, Failed: 4, Elsewhere: 5, Cancelled: 6, RowsNew: 7, RowsUnchanged: 8, RowsRevised: 9, Forecasts: 10}
 	rows := []etf.RunETF{
 		{Symbol: "SPY", Session: whole.Session, Stage: etf.StageFetch, Outcome: etf.OutcomeRunning},
-		{Symbol: "QQQ", Session: whole.Session, Stage: etf.StagePersist, Outcome: etf.OutcomeFailed, Source: "yahoo", New: 1, Unchanged: 2, Revised: 3,
-			Quarantined: 4, Findings: 5, Forecasts: 6, Attempts: 7, ErrorType: "Unavailable", ErrorMessage: "it's \\ down \"now\"\nü"},
+		{Symbol: "QQQ", Session: whole.Session, Stage: etf.StagePersist, Outcome: etf.OutcomeFailed, Source: "yahoo", RowsNew: 1, RowsUnchanged: 2, RowsRevised: 3,
+			RowsQuarantined: 4, Findings: 5, Forecasts: 6, Attempts: 7, ErrorType: "Unavailable", ErrorMessage: "it's \\ down \"now\"\nü"},
 	}
 	must(s.RecordOutcomes(ctx, whole.ID, counts, rows))
 	rows[0].Stage, rows[0].Outcome = etf.StageDone, etf.OutcomeUpdated
@@ -69,7 +69,7 @@ func testRuns(t *testing.T, d dbtest.Database) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	rerun := whole
-	for _, suffix := range []string{":rerun-2", ":rerun-10", ":rerun-3"} {
+	for _, suffix := range []etf.RunID{":rerun-2", ":rerun-10", ":rerun-3"} {
 		rerun.ID = whole.ID + suffix
 		must(s.StartRun(ctx, rerun))
 		must(s.FinishRun(ctx, rerun.ID, etf.RunCompleted, counts, false, ""))
@@ -77,24 +77,24 @@ func testRuns(t *testing.T, d dbtest.Database) {
 	if session, err := s.LastCompleted(ctx, etf.XNYS); err != nil || session != whole.Session {
 		t.Fatalf("last completed: %s, %v", session, err)
 	}
-	for id, want := range map[string]int{whole.ID: 10, subset.ID: 1, "daily:XNYS:1999-01-04": 0} {
+	for id, want := range map[etf.RunID]int{whole.ID: 10, subset.ID: 1, "daily:XNYS:1999-01-04": 0} {
 		if n, err := s.RerunCount(ctx, id); err != nil || n != want {
 			t.Errorf("attempts of %s: %d, %v; want %d", id, n, err, want)
 		}
 	}
 	var ids []string
-	cursor := ""
+	var cursor etf.Cursor
 	for {
 		page, next, err := s.Runs(ctx, etf.RunFilter{Exchange: etf.XNYS, Statuses: []etf.RunStatus{etf.RunCompleted}}, cursor, 2)
 		must(err)
 		for _, r := range page {
-			ids = append(ids, r.ID)
+			ids = append(ids, string(r.ID))
 		}
-		if cursor = next; cursor == "" {
+		if cursor = next; cursor.IsZero() {
 			break
 		}
 	}
-	if want := []string{subset.ID, whole.ID + ":rerun-3", whole.ID + ":rerun-2", whole.ID + ":rerun-10"}; !reflect.DeepEqual(ids, want) {
+	if want := []string{string(subset.ID), string(whole.ID + ":rerun-3"), string(whole.ID + ":rerun-2"), string(whole.ID + ":rerun-10")}; !reflect.DeepEqual(ids, want) {
 		t.Errorf("pages %v, want %v", ids, want)
 	}
 	_, err = s.Run(ctx, "none")

@@ -23,7 +23,7 @@ func (s *Store) SeedBars(ctx context.Context, symbol etf.Symbol, source string, 
 		Window:  etf.Window{From: bars[0].Session, To: bars[len(bars)-1].Session},
 		Request: "seed", MediaType: "none", Hash: hex.EncodeToString(none[:]),
 	}
-	if err := s.saveFetch(ctx, f, etf.Answer{Bars: bars, Basis: basis}, sql.NullTime{Time: now, Valid: true}); err != nil {
+	if err := s.saveFetch(ctx, f, etf.Response{Bars: bars, Basis: basis}, sql.NullTime{Time: now, Valid: true}); err != nil {
 		return etf.Persisted{}, err
 	}
 	return s.Persist(ctx, f.ID)

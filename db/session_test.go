@@ -31,7 +31,7 @@ func testUnfit(t *testing.T, d dbtest.Database) {
 	register(t, d.Store, "UNFIT")
 	f := fetchOf("UNFIT", nil)
 	f.MediaType = strings.Repeat("x", 101)
-	err := d.Store.SaveFetch(ctx, f, etf.Answer{})
+	err := d.Store.SaveFetch(ctx, f, etf.Response{})
 	wantKind(t, err, etf.KindInvalid, "")
 	if !strings.Contains(err.Error(), "media_type") {
 		t.Errorf("%v does not name the column", err)

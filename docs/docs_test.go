@@ -33,7 +33,7 @@ func errorTypeTable() string {
 	var b strings.Builder
 	b.WriteString("| type | meaning | tried again | what to do |\n|---|---|---|---|\n")
 	for _, e := range activities.ErrorTypes() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", e.Name, cell(e.Meaning), cell(e.Retried), cell(e.Do))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", e.Name, cell(e.Meaning), cell(e.Retried), cell(e.Remedy))
 	}
 	return b.String()
 }
@@ -46,7 +46,7 @@ func ruleTable() string {
 		for i, s := range r.Severities {
 			severities[i] = string(s)
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Name, strings.Join(severities, ", "), cell(r.Meaning), cell(r.Operator))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Name, strings.Join(severities, ", "), cell(r.Meaning), cell(r.Remedy))
 	}
 	return b.String()
 }
@@ -93,12 +93,12 @@ func TestTablesAreTheCodes(t *testing.T) {
 
 func TestErrorTypesAreComplete(t *testing.T) {
 	for _, e := range activities.ErrorTypes() {
-		if e.Meaning == "" || e.Retried == "" || e.Do == "" {
+		if e.Meaning == "" || e.Retried == "" || e.Remedy == "" {
 			t.Errorf("error type %s leaves its operator without an answer: %+v", e.Name, e)
 		}
 	}
 	for _, r := range quality.Rules() {
-		if r.Meaning == "" || r.Operator == "" || len(r.Severities) == 0 {
+		if r.Meaning == "" || r.Remedy == "" || len(r.Severities) == 0 {
 			t.Errorf("rule %s leaves its operator without an answer: %+v", r.Name, r)
 		}
 	}

@@ -67,7 +67,7 @@ func TestRerunChangesNothingAndRevisionKeepsThePast(t *testing.T) {
 		t.Fatal("the re-run is the run itself")
 	}
 	done := p.waitRun(second)
-	if c := done.Counts; done.Status != etf.RunCompleted || c.Unchanged != 1 || c.New+c.Revised+c.Forecasts != 0 {
+	if c := done.Counts; done.Status != etf.RunCompleted || c.Unchanged != 1 || c.RowsNew+c.RowsRevised+c.Forecasts != 0 {
 		t.Errorf("the re-run ended with %+v", c)
 	}
 	if got := s.marketRows(t, []etf.Symbol{"AAA"}, p); !slices.Equal(got, rows) {
@@ -91,7 +91,7 @@ func TestRerunChangesNothingAndRevisionKeepsThePast(t *testing.T) {
 		lines[len(lines)-5] = strings.Join(row, ",")
 	})
 	done = p.waitRun(p.startRun(request))
-	if c := done.Counts; c.Revised != 1 || c.New != 0 || c.Forecasts != len(p.models()) {
+	if c := done.Counts; c.RowsRevised != 1 || c.RowsNew != 0 || c.Forecasts != len(p.models()) {
 		t.Errorf("after a correction the run ended with %+v", c)
 	}
 	if n := s.count(t, "SELECT COUNT(*) FROM bars WHERE close = ?", corrected); n < 1 {

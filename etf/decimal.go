@@ -180,18 +180,18 @@ func parseFixed(s string, digits int) (int64, error) {
 	}
 	// Exponents and long fractions take the exact slow path.
 	if !plainNumber(s) {
-		return 0, Invalid("number", fmt.Sprintf("%q is not a decimal number", clip(s)), "write digits with a point, for example 661.82")
+		return 0, Invalid("number", fmt.Sprintf("%q is not a decimal number", Clip(s, 40)), "write digits with a point, for example 661.82")
 	}
 	r, ok := new(big.Rat).SetString(s)
 	if !ok {
-		return 0, Invalid("number", fmt.Sprintf("%q is not a decimal number", clip(s)), "write digits with a point, for example 661.82")
+		return 0, Invalid("number", fmt.Sprintf("%q is not a decimal number", Clip(s, 40)), "write digits with a point, for example 661.82")
 	}
 	r.Mul(r, new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)))
 	num, den := new(big.Int).Set(r.Num()), r.Denom()
 	neg := num.Sign() < 0
 	num.Abs(num).Lsh(num, 1).Add(num, den).Quo(num, new(big.Int).Lsh(den, 1))
 	if !num.IsInt64() {
-		return 0, Invalid("number", fmt.Sprintf("%q is out of range", clip(s)), "check the unit of the column")
+		return 0, Invalid("number", fmt.Sprintf("%q is out of range", Clip(s, 40)), "check the unit of the column")
 	}
 	if neg {
 		return -num.Int64(), nil
@@ -293,11 +293,4 @@ func formatFixed(v int64, digits int) string {
 		buf = append(append(buf, '.'), frac[:end]...)
 	}
 	return string(buf)
-}
-
-func clip(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "…"
-	}
-	return s
 }

@@ -83,3 +83,14 @@ func KindOf(err error) Kind {
 	}
 	return KindInternal
 }
+
+// WithField returns a copy of the outermost *Error in err's chain with another Field; err itself where there is none.
+func WithField(err error, field string) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	c := *e
+	c.Field = field
+	return &c
+}

@@ -15,7 +15,7 @@ var symbolForm = regexp.MustCompile(`^[A-Z0-9][A-Z0-9._-]{0,31}$`)
 // ParseSymbol checks the form. Errors are of KindInvalid with Field "symbol".
 func ParseSymbol(s string) (Symbol, error) {
 	if !symbolForm.MatchString(s) {
-		return "", Invalid("symbol", fmt.Sprintf("%q is not a symbol", clip(s)), "use 1 to 32 of A-Z 0-9 . _ - beginning with a letter or digit, for example SPY or 069500")
+		return "", Invalid("symbol", fmt.Sprintf("%q is not a symbol", Clip(s, 40)), "use 1 to 32 of A-Z 0-9 . _ - beginning with a letter or digit, for example SPY or 069500")
 	}
 	return Symbol(s), nil
 }
@@ -39,7 +39,7 @@ func ParseExchange(s string) (Exchange, error) {
 			return x, nil
 		}
 	}
-	return "", Invalid("exchange", fmt.Sprintf("%q is not a known exchange", clip(s)), "use XNYS or XKRX")
+	return "", Invalid("exchange", fmt.Sprintf("%q is not a known exchange", Clip(s, 40)), "use XNYS or XKRX")
 }
 
 // Currency is an ISO 4217 code.
@@ -58,7 +58,7 @@ var currencyForm = regexp.MustCompile(`^[A-Z]{3}$`)
 // ParseCurrency checks the form of an ISO 4217 code. Errors are of KindInvalid with Field "currency".
 func ParseCurrency(s string) (Currency, error) {
 	if !currencyForm.MatchString(s) {
-		return "", Invalid("currency", fmt.Sprintf("%q is not an ISO 4217 code", clip(s)), "use three capital letters, for example USD or KRW")
+		return "", Invalid("currency", fmt.Sprintf("%q is not an ISO 4217 code", Clip(s, 40)), "use three capital letters, for example USD or KRW")
 	}
 	return Currency(s), nil
 }

@@ -5,12 +5,12 @@ import "time"
 // Severity of a finding.
 type Severity string
 
-// The severities. Info is worth knowing; a warning should be looked at; an error keeps the rows it names out
+// The severities. SeverityInfo is worth knowing; a warning should be looked at; an error keeps the rows it names out
 // of forecasts until a person decides.
 const (
-	Info    Severity = "info"
-	Warning Severity = "warning"
-	Fault   Severity = "error"
+	SeverityInfo    Severity = "info"
+	SeverityWarning Severity = "warning"
+	SeverityError   Severity = "error"
 )
 
 // Decision on a finding.
@@ -31,7 +31,7 @@ type Finding struct {
 	Rule     string    `json:"rule"` // a stable name, such as "ohlc_order"
 	Severity Severity  `json:"severity"`
 	Sessions []Session `json:"sessions"`
-	Evidence string    `json:"evidence"` // numbers, file and line, what was expected; at most 1,000 characters
+	Evidence string    `json:"evidence"` // numbers, file and line, what was expected; at most 1,000 bytes
 	Decision Decision  `json:"decision"`
 	By       string    `json:"decided_by,omitempty"`
 	Why      string    `json:"decided_why,omitempty"`

@@ -31,7 +31,7 @@ type Forecast struct {
 	Seed        uint64            `json:"seed"`
 	CodeVersion string            `json:"code_version"`
 	Diagnostics map[string]string `json:"diagnostics"` // status, sigma, drift, rows used, ...
-	Run         string            `json:"run"`
+	Run         RunID             `json:"run"`
 	AsOf        time.Time         `json:"as_of"` // the instant its data was known
 	IssuedAt    time.Time         `json:"issued_at"`
 	Chain       int64             `json:"chain"` // position in the chain of (Symbol, Model), 1-based

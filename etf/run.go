@@ -43,35 +43,35 @@ const (
 
 // RunETF is what a run did for one ETF.
 type RunETF struct {
-	Symbol       Symbol  `json:"symbol"`
-	Session      Session `json:"session"`
-	Stage        Stage   `json:"stage"`
-	Outcome      Outcome `json:"outcome"`
-	Source       string  `json:"source,omitempty"`
-	New          int     `json:"rows_new"`
-	Unchanged    int     `json:"rows_unchanged"`
-	Revised      int     `json:"rows_revised"`
-	Quarantined  int     `json:"rows_quarantined"`
-	Findings     int     `json:"findings"`
-	Forecasts    int     `json:"forecasts"` // appended by this run
-	Attempts     int     `json:"attempts"`  // of the stage reached
-	ErrorType    string  `json:"error_type,omitempty"`
-	ErrorMessage string  `json:"error_message,omitempty"`
+	Symbol          Symbol  `json:"symbol"`
+	Session         Session `json:"session"`
+	Stage           Stage   `json:"stage"`
+	Outcome         Outcome `json:"outcome"`
+	Source          string  `json:"source,omitempty"`
+	RowsNew         int     `json:"rows_new"`
+	RowsUnchanged   int     `json:"rows_unchanged"`
+	RowsRevised     int     `json:"rows_revised"`
+	RowsQuarantined int     `json:"rows_quarantined"`
+	Findings        int     `json:"findings"`
+	Forecasts       int     `json:"forecasts"` // appended by this run
+	Attempts        int     `json:"attempts"`  // of the stage reached
+	ErrorType       string  `json:"error_type,omitempty"`
+	ErrorMessage    string  `json:"error_message,omitempty"`
 }
 
 // RunCounts sums a run up.
 type RunCounts struct {
-	Due         int `json:"due"` // ETFs handed out so far
-	Updated     int `json:"updated"`
-	Unchanged   int `json:"unchanged"`
-	Quarantined int `json:"quarantined"`
-	Failed      int `json:"failed"`
-	Elsewhere   int `json:"elsewhere"`
-	Cancelled   int `json:"cancelled"`
-	New         int `json:"rows_new"`
-	Same        int `json:"rows_unchanged"`
-	Revised     int `json:"rows_revised"`
-	Forecasts   int `json:"forecasts"`
+	Due           int `json:"due"` // ETFs handed out so far
+	Updated       int `json:"updated"`
+	Unchanged     int `json:"unchanged"`
+	Quarantined   int `json:"quarantined"`
+	Failed        int `json:"failed"`
+	Elsewhere     int `json:"elsewhere"`
+	Cancelled     int `json:"cancelled"`
+	RowsNew       int `json:"rows_new"`
+	RowsUnchanged int `json:"rows_unchanged"`
+	RowsRevised   int `json:"rows_revised"`
+	Forecasts     int `json:"forecasts"`
 }
 
 // Add counts one finished ETF.
@@ -90,9 +90,9 @@ func (c *RunCounts) Add(r RunETF) {
 	case OutcomeCancelled:
 		c.Cancelled++
 	}
-	c.New += r.New
-	c.Same += r.Unchanged
-	c.Revised += r.Revised
+	c.RowsNew += r.RowsNew
+	c.RowsUnchanged += r.RowsUnchanged
+	c.RowsRevised += r.RowsRevised
 	c.Forecasts += r.Forecasts
 }
 
@@ -101,11 +101,10 @@ func (c RunCounts) Done() int {
 	return c.Updated + c.Unchanged + c.Quarantined + c.Failed + c.Elsewhere + c.Cancelled
 }
 
-// Run is one execution of a daily update. ID is the workflow ID with ":" for "/", which is safe in a URL path:
-// "daily:XNYS:2025-09-26".
+// Run is one execution of a daily update.
 type Run struct {
-	ID         string    `json:"id"`
-	Workflow   string    `json:"workflow"` // "daily"
+	ID         RunID     `json:"id"`
+	Workflow   string    `json:"workflow"` // DailyRun
 	Exchange   Exchange  `json:"exchange"`
 	Session    Session   `json:"session"`
 	Symbols    []Symbol  `json:"symbols,omitempty"` // empty = every ETF of the exchange

@@ -59,3 +59,13 @@ type RunFilter struct {
 	Exchange Exchange
 	Statuses []RunStatus // any of these; empty = all
 }
+
+// Cursor is a position in a list that is ordered by an instant and an ID, both descending: that of the last row of a
+// page. The zero value is before the first row.
+type Cursor struct {
+	At time.Time
+	ID string
+}
+
+// IsZero reports whether the cursor is before the first row.
+func (c Cursor) IsZero() bool { return c == Cursor{} }

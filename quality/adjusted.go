@@ -39,13 +39,13 @@ func checkAdjusted(s *sheet) {
 			// A dividend column that already contains the gain shows in the price: it falls by the smaller sum.
 			fall := before - b.Close.Float()
 			if math.Abs(fall-dividend) < math.Abs(fall-dividend-gain) {
-				s.object(ruleAdjusted, etf.Warning, b.Session, gain/before,
+				s.object(ruleAdjusted, etf.SeverityWarning, b.Session, gain/before,
 					fmt.Sprintf("%s: the adjusted close takes off %s, dividend %s and capital gain %s together, while the price fell by %s: the gain seems counted twice",
 						b.Session, short(applied), short(dividend), short(gain), short(fall)))
 			}
 		case near(dividend) || near(gain) || near(dividend+gain):
 		default:
-			s.object(ruleAdjusted, etf.Warning, b.Session, math.Abs(dividend+gain-applied)/before,
+			s.object(ruleAdjusted, etf.SeverityWarning, b.Session, math.Abs(dividend+gain-applied)/before,
 				fmt.Sprintf("%s: the adjusted close takes off %s where %s was paid", b.Session, short(applied), short(dividend+gain)))
 		}
 	}

@@ -166,7 +166,7 @@ func (s *sheet) reject(rule string, ordinal int, score float64, text string) {
 		return
 	}
 	s.verdicts[ordinal] = etf.VerdictQuarantine
-	s.object(rule, etf.Fault, b.Session, score, text)
+	s.object(rule, etf.SeverityError, b.Session, score, text)
 }
 
 // drop marks a repeat that a later row supersedes.
@@ -187,12 +187,12 @@ func (s *sheet) report() Report {
 	}
 	groups := map[group][]objection{}
 	for _, o := range s.objects {
-		g := group{o.rule, o.severity, o.severity == etf.Fault && o.session == s.in.Session}
+		g := group{o.rule, o.severity, o.severity == etf.SeverityError && o.session == s.in.Session}
 		groups[g] = append(groups[g], o)
 		r.QuarantinedNew = r.QuarantinedNew || g.isNew
 	}
 	for _, rule := range registry {
-		for _, severity := range []etf.Severity{etf.Fault, etf.Warning, etf.Info} {
+		for _, severity := range []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo} {
 			for _, isNew := range []bool{true, false} {
 				if list := groups[group{rule.Name, severity, isNew}]; len(list) > 0 {
 					r.Findings = append(r.Findings, s.finding(rule.Name, severity, list))

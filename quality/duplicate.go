@@ -39,10 +39,10 @@ func checkDuplicate(s *sheet) {
 			continue // one severity for a session; the row that differs speaks for it
 		}
 		if b == kept {
-			s.object(ruleDuplicate, etf.Info, b.Session, 0, fmt.Sprintf("%s: row %d repeats row %d", b.Session, i+1, keep+1))
+			s.object(ruleDuplicate, etf.SeverityInfo, b.Session, 0, fmt.Sprintf("%s: row %d repeats row %d", b.Session, i+1, keep+1))
 			continue
 		}
-		s.object(ruleDuplicate, etf.Warning, b.Session, math.Abs(float64(b.Close-kept.Close)),
+		s.object(ruleDuplicate, etf.SeverityWarning, b.Session, math.Abs(float64(b.Close-kept.Close)),
 			fmt.Sprintf("%s: row %d (%s, volume %s) differs from row %d, which is kept (%s, volume %s)",
 				b.Session, i+1, ohlc(b), b.Volume, keep+1, ohlc(kept), kept.Volume))
 	}

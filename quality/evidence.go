@@ -6,12 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/etfcast/etfcast/etf"
 )
 
-// maxEvidence is the most characters a finding's evidence may have (etf.Finding); shown the most objections
+// maxEvidence is the most bytes a finding's evidence may have (etf.Finding); shown the most objections
 // written out.
 const (
 	maxEvidence = 1000
@@ -36,17 +35,10 @@ func evidence(list []objection) string {
 	if total > written {
 		out = fmt.Sprintf("%d in all, the worst: %s", total, out)
 	}
-	return clip(out, maxEvidence)
+	return etf.Clip(out, maxEvidence)
 }
 
 // clip shortens s to at most n characters, on a character's boundary.
-func clip(s string, n int) string {
-	if utf8.RuneCountInString(s) <= n {
-		return s
-	}
-	return string([]rune(s)[:n-1]) + "…"
-}
-
 // ranges writes ascending sessions as spans of the calendar's sessions: "2020-03-02..2020-03-20 (15)".
 func ranges(sessions []etf.Session, next func(etf.Session) (etf.Session, error), most int) string {
 	var parts []string

@@ -84,7 +84,7 @@ func checkLevels(s *sheet) {
 		if b, isBreak := s.classify(rows, prev, i, move, sigma); isBreak {
 			breaks = append(breaks, b)
 		} else {
-			s.object(ruleJump, etf.Warning, rows[i].Session, move.size()/sigma, describe(rows, prev, i, move, sigma))
+			s.object(ruleJump, etf.SeverityWarning, rows[i].Session, move.size()/sigma, describe(rows, prev, i, move, sigma))
 			vol.add(move.size(), floor)
 		}
 		prev = i
@@ -130,7 +130,7 @@ func (s *sheet) objectSpike(rows []row, prev, i, end int, sigma float64) {
 	if !rows[i].believed && leg > spiking*sigma && min(math.Abs(there.log), math.Abs(back.log)) > leastSpike {
 		s.reject(ruleSpike, rows[i].ordinal, leg/sigma, text)
 	} else {
-		s.object(ruleSpike, etf.Warning, rows[i].Session, leg/sigma, text)
+		s.object(ruleSpike, etf.SeverityWarning, rows[i].Session, leg/sigma, text)
 	}
 }
 

@@ -54,6 +54,6 @@ func checkMissing(s *sheet) {
 		if i > 0 {
 			text = ""
 		}
-		s.object(ruleMissing, etf.Warning, session, 0, text)
+		s.object(ruleMissing, etf.SeverityWarning, session, 0, text)
 	}
 }

@@ -36,12 +36,12 @@ func checkNoTrade(s *sheet) {
 					s.reject(ruleNoTrade, i, size, text)
 					continue // no level to carry over from
 				}
-				s.object(ruleNoTrade, etf.Warning, b.Session, size, text)
+				s.object(ruleNoTrade, etf.SeverityWarning, b.Session, size, text)
 				break
 			}
-			s.object(ruleNoTrade, etf.Info, b.Session, 0, fmt.Sprintf("%s: no trade, close %s carried over", b.Session, b.Close))
+			s.object(ruleNoTrade, etf.SeverityInfo, b.Session, 0, fmt.Sprintf("%s: no trade, close %s carried over", b.Session, b.Close))
 		case b.Volume == 0 && b.Open == b.High && b.High == b.Low && b.Low == b.Close && b.Close > 0:
-			s.object(ruleNoTrade, etf.Info, b.Session, 0, fmt.Sprintf("%s: volume 0, flat at %s", b.Session, b.Close))
+			s.object(ruleNoTrade, etf.SeverityInfo, b.Session, 0, fmt.Sprintf("%s: volume 0, flat at %s", b.Session, b.Close))
 		}
 		previous = b
 	}

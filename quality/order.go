@@ -22,7 +22,7 @@ func checkOrder(s *sheet) {
 	latest := s.in.Bars[0].Session
 	for i, b := range s.in.Bars {
 		if b.Session < latest {
-			s.object(ruleOrder, etf.Warning, b.Session, float64(latest-b.Session), fmt.Sprintf("row %d (%s) comes after %s", i+1, b.Session, latest))
+			s.object(ruleOrder, etf.SeverityWarning, b.Session, float64(latest-b.Session), fmt.Sprintf("row %d (%s) comes after %s", i+1, b.Session, latest))
 		}
 		latest = max(latest, b.Session)
 	}

@@ -185,7 +185,7 @@ func TestEvidenceIsBounded(t *testing.T) {
 	}
 	r := check(t, in)
 	consistent(t, in, r)
-	if e := r.Findings[0].Evidence; len([]rune(e)) != 1000 || !strings.HasPrefix(e, "30 in all") {
-		t.Errorf("evidence of %d characters: %.60s", len([]rune(e)), e)
+	if e := r.Findings[0].Evidence; len(e) > 1000 || len(e) < 995 || !strings.HasPrefix(e, "30 in all") {
+		t.Errorf("evidence of %d bytes: %.60s", len(e), e)
 	}
 }

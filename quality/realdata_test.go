@@ -200,9 +200,9 @@ func TestRealFilesDayByDay(t *testing.T) {
 			days++
 			for _, x := range r.Findings {
 				switch x.Severity {
-				case etf.Fault:
+				case etf.SeverityError:
 					faults = append(faults, bars[i].Session.String())
-				case etf.Warning:
+				case etf.SeverityWarning:
 					warnings++
 				}
 			}
@@ -247,7 +247,7 @@ func TestLeveragedFunds(t *testing.T) {
 				r := check(t, Input{Symbol: "LEV", Exchange: exchange, Session: bars[len(bars)-1].Session, Initial: true, Bars: bars, Basis: etf.SplitAdjusted})
 				sessions += len(bars)
 				for _, f := range r.Findings {
-					if f.Severity == etf.Fault {
+					if f.Severity == etf.SeverityError {
 						t.Errorf("%s times %v: %s error: %s", path, leverage, f.Rule, f.Evidence)
 					}
 					warnings += len(f.Sessions)
@@ -276,19 +276,19 @@ func TestFaultsInRealHistories(t *testing.T) {
 		return func(bars []etf.Bar, i int) []etf.Bar { scalePricesOnly(bars[i:i+1], factor); return bars }
 	}
 	faults := []fault{
-		{"ten times too high", tick(10), "", etf.Fault, etf.Fault},
-		{"a hundredth", tick(.01), "", etf.Fault, etf.Fault},
-		{"half", tick(.5), "", etf.Fault, etf.Fault},
-		{"negative open", func(bars []etf.Bar, i int) []etf.Bar { bars[i].Open *= -1; return bars }, ruleNonPositive, etf.Fault, etf.Fault},
-		{"close above high", func(bars []etf.Bar, i int) []etf.Bar { bars[i].Close = bars[i].High + bars[i].High/50; return bars }, ruleOHLC, etf.Fault, etf.Fault},
+		{"ten times too high", tick(10), "", etf.SeverityError, etf.SeverityError},
+		{"a hundredth", tick(.01), "", etf.SeverityError, etf.SeverityError},
+		{"half", tick(.5), "", etf.SeverityError, etf.SeverityError},
+		{"negative open", func(bars []etf.Bar, i int) []etf.Bar { bars[i].Open *= -1; return bars }, ruleNonPositive, etf.SeverityError, etf.SeverityError},
+		{"close above high", func(bars []etf.Bar, i int) []etf.Bar { bars[i].Close = bars[i].High + bars[i].High/50; return bars }, ruleOHLC, etf.SeverityError, etf.SeverityError},
 		{"close repeated with all its bar", func(bars []etf.Bar, i int) []etf.Bar {
 			s := bars[i].Session
 			bars[i] = bars[i-1]
 			bars[i].Session = s
 			return bars
-		}, ruleStale, etf.Warning, etf.Warning},
-		{"missing", func(bars []etf.Bar, i int) []etf.Bar { return slices.Delete(bars, i, i+1) }, ruleMissing, etf.Warning, etf.Warning},
-		{"split to a quarter from here on", func(bars []etf.Bar, i int) []etf.Bar { scalePrices(bars[i:], 1, 4); return bars }, "", etf.Fault, ""},
+		}, ruleStale, etf.SeverityWarning, etf.SeverityWarning},
+		{"missing", func(bars []etf.Bar, i int) []etf.Bar { return slices.Delete(bars, i, i+1) }, ruleMissing, etf.SeverityWarning, etf.SeverityWarning},
+		{"split to a quarter from here on", func(bars []etf.Bar, i int) []etf.Bar { scalePrices(bars[i:], 1, 4); return bars }, "", etf.SeverityError, ""},
 	}
 	for _, path := range []string{"yahoo/SPY.csv", "yahoo/EEM.csv", "krx/069500_D.csv", "krx/161510_D.csv"} {
 		source, _ := realBars(t, path)
@@ -316,7 +316,7 @@ func TestFaultsInRealHistories(t *testing.T) {
 					for _, x := range check(t, in).Findings {
 						if slices.Contains(x.Sessions, session) && (x.Rule == f.rule || f.rule == "") && (x.Severity == want) {
 							found = true
-						} else if x.Severity == etf.Fault {
+						} else if x.Severity == etf.SeverityError {
 							t.Errorf("%s %s, %s: unrelated %s on %v: %s", path, session, f.name, x.Rule, x.Sessions, x.Evidence)
 						}
 					}

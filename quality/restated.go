@@ -45,7 +45,7 @@ func checkRestated(s *sheet) {
 		}
 	}
 	if older == 0 {
-		s.object(ruleRestated, etf.Info, logs[0].session, 0, text+", and the answer covers all of them")
+		s.object(ruleRestated, etf.SeverityInfo, logs[0].session, 0, text+", and the answer covers all of them")
 		return
 	}
 	text += "; older stored rows are on the old level"
@@ -73,9 +73,9 @@ func checkRevised(s *sheet) {
 		if b.Close > 0 && k.Close > 0 {
 			size = math.Abs(math.Log(b.Close.Float() / k.Close.Float()))
 		}
-		severity := etf.Info
+		severity := etf.SeverityInfo
 		if size > leastRevision {
-			severity = etf.Warning
+			severity = etf.SeverityWarning
 		}
 		s.object(ruleRevised, severity, b.Session, size, text)
 	}

@@ -27,7 +27,7 @@ func TestSoundRowsGiveNoFindings(t *testing.T) {
 func TestRulesAreDescribed(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range Rules() {
-		if seen[r.Name] || r.Name == "" || r.Meaning == "" || r.Operator == "" || len(r.Severities) == 0 {
+		if seen[r.Name] || r.Name == "" || r.Meaning == "" || r.Remedy == "" || len(r.Severities) == 0 {
 			t.Errorf("rule %+v is repeated or not described", r)
 		}
 		seen[r.Name] = true

@@ -114,7 +114,7 @@ func consistent(t testing.TB, in Input, r Report) {
 			t.Errorf("%s: identity %s is not unique", f.Rule, id)
 		}
 		ids[id] = true
-		if f.Severity == etf.Fault {
+		if f.Severity == etf.SeverityError {
 			for _, s := range f.Sessions {
 				faulty[s] = true
 			}

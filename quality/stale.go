@@ -28,7 +28,7 @@ func checkStale(s *sheet) {
 		}
 		// A range of few ticks repeats by chance; of ten or more, or with the same volume, it does not.
 		if b.High-b.Low >= 10*smallestTick(s.in.Exchange, b.Close) || a.Volume == b.Volume {
-			s.object(ruleStale, etf.Warning, b.Session, 1, fmt.Sprintf("%s repeats %s: %s, volume %s after %s", b.Session, a.Session, ohlc(b.Bar), b.Volume, a.Volume))
+			s.object(ruleStale, etf.SeverityWarning, b.Session, 1, fmt.Sprintf("%s repeats %s: %s, volume %s after %s", b.Session, a.Session, ohlc(b.Bar), b.Volume, a.Volume))
 		}
 	}
 	// Sessions of volume 0 say nothing: without a trade the close stays, and no_trade has noted them.
@@ -67,7 +67,7 @@ func (s *sheet) objectRun(rows []row, i, j int, chance float64, total int) {
 		rows[i].Close, rows[i-1].Session, rows[j-1].Session, j-i+1, percent(chance))
 	for k := i; k < j; k++ {
 		if rows[k].ordinal >= 0 && !s.settled(rows[k].Bar) {
-			s.object(ruleStale, etf.Warning, rows[k].Session, float64(j-i), text)
+			s.object(ruleStale, etf.SeverityWarning, rows[k].Session, float64(j-i), text)
 			text = ""
 		}
 	}

@@ -20,13 +20,13 @@ func checkUnreadable(s *sheet) {
 		}
 	}
 	for i, d := range s.in.Defects {
-		severity := etf.Warning
+		severity := etf.SeverityWarning
 		if d.Session == s.in.Session && !d.NoPrice && !readable[d.Session] {
-			severity = etf.Fault
+			severity = etf.SeverityError
 		}
 		text := fmt.Sprintf("%s: %s", d.Where, d.Reason)
 		if d.Text != "" {
-			text += fmt.Sprintf(" (%s)", clip(d.Text, 120))
+			text += fmt.Sprintf(" (%s)", etf.Clip(d.Text, 120))
 		}
 		s.object(ruleUnreadable, severity, d.Session, -float64(i), text)
 	}

@@ -21,9 +21,9 @@ func checkVolume(s *sheet) {
 		switch {
 		case s.verdicts[i] != etf.VerdictKeep || s.settled(b):
 		case b.Volume == 0 && b.High > b.Low && b.Low > 0:
-			s.object(ruleVolume, etf.Warning, b.Session, b.High.Float()/b.Low.Float(), fmt.Sprintf("%s: volume 0, but prices from %s to %s", b.Session, b.Low, b.High))
+			s.object(ruleVolume, etf.SeverityWarning, b.Session, b.High.Float()/b.Low.Float(), fmt.Sprintf("%s: volume 0, but prices from %s to %s", b.Session, b.Low, b.High))
 		case !b.Volume.Known() && known > 0:
-			s.object(ruleVolume, etf.Info, b.Session, 0, fmt.Sprintf("%s: no volume", b.Session))
+			s.object(ruleVolume, etf.SeverityInfo, b.Session, 0, fmt.Sprintf("%s: no volume", b.Session))
 		}
 	}
 }

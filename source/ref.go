@@ -31,7 +31,7 @@ func ParseRef(ref string, allowed ...string) (Ref, error) {
 		key, value, _ := strings.Cut(part, "=")
 		switch _, twice := r.Options[key]; {
 		case !slices.Contains(allowed, key):
-			return Ref{}, etf.Invalid("ref", fmt.Sprintf("%q is not an option of this source", clip(key)), known)
+			return Ref{}, etf.Invalid("ref", fmt.Sprintf("%q is not an option of this source", etf.Clip(key, 40)), known)
 		case value == "":
 			return Ref{}, etf.Invalid("ref", fmt.Sprintf("option %s has no value", key), "write "+key+"=value")
 		case twice:
@@ -40,11 +40,4 @@ func ParseRef(ref string, allowed ...string) (Ref, error) {
 		r.Options[key] = value
 	}
 	return r, nil
-}
-
-func clip(s string) string {
-	if len(s) > 40 {
-		return strings.ToValidUTF8(s[:40], "") + "…"
-	}
-	return s
 }

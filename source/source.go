@@ -18,5 +18,5 @@ type Source interface {
 	// RetryAfter, KindUnavailable for down, slow or truncated, KindCorrupt for an answer that can't be understood
 	// (the text says where), KindDenied for keys, plans, challenges and permissions, KindInvalid for a query or
 	// reference that is wrong in itself. A cancelled context gives an error that wraps ctx.Err().
-	Fetch(ctx context.Context, q etf.Query) (etf.Answer, error)
+	Fetch(ctx context.Context, q etf.Query) (etf.Response, error)
 }

@@ -16,7 +16,7 @@ type memory struct {
 	mu        sync.Mutex
 	symbols   []etf.Symbol
 	fetches   map[string]etf.Fetch
-	answers   map[string]etf.Answer
+	answers   map[string]etf.Response
 	bars      map[etf.Symbol]map[etf.Session]etf.StoredBar
 	forecasts map[string]etf.Forecast
 	runs      map[string]etf.Run
@@ -27,7 +27,7 @@ type memory struct {
 
 func newMemory(symbols ...etf.Symbol) *memory {
 	return &memory{
-		symbols: symbols, fetches: map[string]etf.Fetch{}, answers: map[string]etf.Answer{},
+		symbols: symbols, fetches: map[string]etf.Fetch{}, answers: map[string]etf.Response{},
 		bars: map[etf.Symbol]map[etf.Session]etf.StoredBar{}, forecasts: map[string]etf.Forecast{},
 		runs: map[string]etf.Run{}, rows: map[string][]etf.RunETF{}, findings: map[string]etf.Finding{},
 	}
@@ -86,7 +86,7 @@ func (m *memory) Stored(_ context.Context, symbol etf.Symbol) (etf.Stored, error
 	return s, err
 }
 
-func (m *memory) SaveFetch(_ context.Context, f etf.Fetch, a etf.Answer) error {
+func (m *memory) SaveFetch(_ context.Context, f etf.Fetch, a etf.Response) error {
 	unlock, err := m.lock()
 	defer unlock()
 	m.fetches[f.ID], m.answers[f.ID] = f, a
@@ -164,38 +164,38 @@ func (m *memory) AppendForecast(_ context.Context, f etf.Forecast) (etf.Forecast
 func (m *memory) StartRun(_ context.Context, r etf.Run) error {
 	unlock, err := m.lock()
 	defer unlock()
-	m.runs[r.ID] = r
+	m.runs[string(r.ID)] = r
 	return err
 }
 
-func (m *memory) RecordOutcomes(_ context.Context, run string, _ etf.RunCounts, rows []etf.RunETF) error {
+func (m *memory) RecordOutcomes(_ context.Context, run etf.RunID, _ etf.RunCounts, rows []etf.RunETF) error {
 	unlock, err := m.lock()
 	defer unlock()
-	m.rows[run] = append(m.rows[run], rows...)
+	m.rows[string(run)] = append(m.rows[string(run)], rows...)
 	return err
 }
 
-func (m *memory) FinishRun(_ context.Context, run string, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
+func (m *memory) FinishRun(_ context.Context, run etf.RunID, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
 	unlock, err := m.lock()
 	defer unlock()
 	if err != nil {
 		return err
 	}
-	r := m.runs[run]
+	r := m.runs[string(run)]
 	r.Status, r.Counts, r.Closed, r.Error = status, counts, closed, reason
-	m.runs[run] = r
+	m.runs[string(run)] = r
 	return nil
 }
 
-func (m *memory) Run(_ context.Context, id string) (etf.Run, error) {
+func (m *memory) Run(_ context.Context, id etf.RunID) (etf.Run, error) {
 	unlock, err := m.lock()
 	defer unlock()
 	if err != nil {
 		return etf.Run{}, err
 	}
-	r, ok := m.runs[id]
+	r, ok := m.runs[string(id)]
 	if !ok {
-		return etf.Run{}, etf.NotFound("id", "no run "+id, "")
+		return etf.Run{}, etf.NotFound("id", "no run "+string(id), "")
 	}
 	return r, nil
 }
@@ -218,20 +218,20 @@ type steady struct{}
 
 func (steady) Name() string { return "steady" }
 
-func (steady) Fetch(ctx context.Context, q etf.Query) (etf.Answer, error) {
+func (steady) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if q.Symbol[:4] == "SLOW" {
 		<-ctx.Done()
-		return etf.Answer{}, ctx.Err()
+		return etf.Response{}, ctx.Err()
 	}
 	cal, err := calendar.For(q.Exchange)
 	if err != nil {
-		return etf.Answer{}, err
+		return etf.Response{}, err
 	}
 	w := q.Window
 	if w.From.IsZero() {
 		w.From = w.To.AddDays(-90)
 	}
-	a := etf.Answer{Basis: etf.AsTraded, Currency: "USD", Raw: []byte("x"), MediaType: "text/plain"}
+	a := etf.Response{Basis: etf.AsTraded, Currency: "USD", Raw: []byte("x"), MediaType: "text/plain"}
 	for _, s := range cal.Sessions(w) {
 		c := etf.Price(100_00000000 + int64(s)%5*10000000)
 		b := etf.Bar{Session: s, Open: c, High: c, Low: c, Close: c, Volume: etf.Shares(int64(1000 + s))}

@@ -7,7 +7,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/etfcast/etfcast/activities"
-	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/workflows"
 )
 
@@ -24,14 +23,10 @@ func RegisterWorkflows(r sdkworker.WorkflowRegistry) {
 
 func registerMain(r sdkworker.ActivityRegistry, d Deps, watcher activities.Watcher, now func() time.Time) {
 	r.RegisterActivity(&activities.Recording{Store: d.Store, Now: now})
-	r.RegisterActivity(&activities.Planning{Registry: d.Store, Runs: d.Store, Watcher: watcher, DailyRun: dailyRun})
+	r.RegisterActivity(&activities.Planning{Registry: d.Store, Runs: d.Store, Watcher: watcher})
 	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Judgements: d.Store})
 	r.RegisterActivity(&activities.Persisting{Store: d.Store})
 	r.RegisterActivity(&activities.Deciding{Store: d.Store})
-}
-
-func dailyRun(exchange etf.Exchange, session etf.Session) string {
-	return workflows.DailyInput{Exchange: exchange, Session: session}.Run()
 }
 
 func registerFit(r sdkworker.ActivityRegistry, d Deps, cores int, now func() time.Time) {

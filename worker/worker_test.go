@@ -165,8 +165,8 @@ func TestDailyOnAServer(t *testing.T) {
 	if n := result.Counts; n.Updated != 2 || n.Quarantined != 1 || n.Due != 3 || n.Forecasts != 2 {
 		t.Errorf("the counts are %+v", n)
 	}
-	if r := m.run(in.Run()); r.Status != etf.RunCompleted || r.Counts != result.Counts || len(m.rows[in.Run()]) != 3 {
-		t.Errorf("recorded %+v with %d rows", r, len(m.rows[in.Run()]))
+	if r := m.run(string(in.Run())); r.Status != etf.RunCompleted || r.Counts != result.Counts || len(m.rows[string(in.Run())]) != 3 {
+		t.Errorf("recorded %+v with %d rows", r, len(m.rows[string(in.Run())]))
 	}
 	if again := startDaily(t, c, in); again.GetRunID() != run.GetRunID() {
 		t.Error("the same request started another run")
@@ -208,7 +208,7 @@ func decide(t *testing.T, c client.Client, m *memory) {
 	id := ""
 	m.mu.Lock()
 	for _, f := range m.findings {
-		if f.Symbol == "BAD1" && f.Severity == etf.Fault {
+		if f.Symbol == "BAD1" && f.Severity == etf.SeverityError {
 			id = f.ID
 		}
 	}
@@ -238,9 +238,9 @@ func TestTickOnAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.mu.Lock()
-	r := m.runs[thursday.Run()]
+	r := m.runs[string(thursday.Run())]
 	r.Status = etf.RunRunning // as if its record had not arrived: Temporal knows better
-	m.runs[thursday.Run()] = r
+	m.runs[string(thursday.Run())] = r
 	m.mu.Unlock()
 	in := workflows.TickInput{Exchange: etf.XNYS, Nominal: time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC)}
 	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.TickID(etf.XNYS), TaskQueue: workflows.TaskQueue}, workflows.TickWorkflow, in)
@@ -324,7 +324,7 @@ func TestCancelOnAServer(t *testing.T) {
 	if err != nil || described.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED {
 		t.Errorf("the run is %s, %v", described.GetWorkflowExecutionInfo().GetStatus(), err)
 	}
-	if r := m.run(in.Run()); r.Status != etf.RunCancelled || r.Counts.Cancelled != 1 || r.Counts.Updated != 1 {
+	if r := m.run(string(in.Run())); r.Status != etf.RunCancelled || r.Counts.Cancelled != 1 || r.Counts.Updated != 1 {
 		t.Errorf("recorded %+v", r)
 	}
 	if again := startDaily(t, c, in); again.GetRunID() == run.GetRunID() {

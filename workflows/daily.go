@@ -45,7 +45,7 @@ type daily struct {
 }
 
 func newDaily(ctx workflow.Context, in DailyInput) *daily {
-	in.Symbols = SortedSymbols(in.Symbols)
+	in.Symbols = etf.SortedSymbols(in.Symbols)
 	d := &daily{in: in, info: etf.Run{
 		ID: in.Run(), Workflow: "daily", Exchange: in.Exchange, Session: in.Session, Symbols: in.Symbols,
 		Status: etf.RunRunning, StartedAt: workflow.GetInfo(ctx).WorkflowStartTime.UTC(),
@@ -256,5 +256,5 @@ func describe(err error) string {
 	if f.Message == "" {
 		f.Message = err.Error()
 	}
-	return activities.Clip(f.Message, 500)
+	return etf.Clip(f.Message, 500)
 }

@@ -96,9 +96,9 @@ func (m *market) update(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, er
 		row.Stage, row.Outcome, row.ErrorType, row.ErrorMessage = etf.StageFetch, etf.OutcomeFailed, activities.TypeSourceUnavailable, "simulated: down"
 		return row, updateError(row)
 	case 7:
-		row.Stage, row.Outcome, row.New, row.Quarantined = etf.StagePersist, etf.OutcomeQuarantined, 1, 1
+		row.Stage, row.Outcome, row.RowsNew, row.RowsQuarantined = etf.StagePersist, etf.OutcomeQuarantined, 1, 1
 	default:
-		row.Stage, row.Outcome, row.New, row.Unchanged, row.Forecasts = etf.StageDone, etf.OutcomeUpdated, 1, 15, 1
+		row.Stage, row.Outcome, row.RowsNew, row.RowsUnchanged, row.Forecasts = etf.StageDone, etf.OutcomeUpdated, 1, 15, 1
 	}
 	return row, nil
 }
@@ -114,7 +114,7 @@ func (m *market) updateBut(symbol etf.Symbol, err error) func(workflow.Context, 
 }
 
 // distinct returns the ETFs updated. The test environment begins children in no particular order.
-func (m *market) distinct() []etf.Symbol { return SortedSymbols(m.updated) }
+func (m *market) distinct() []etf.Symbol { return etf.SortedSymbols(m.updated) }
 
 var xnysFriday = DailyInput{Exchange: etf.XNYS, Session: friday}
 
@@ -125,7 +125,7 @@ func TestDailyUpdatesEveryETF(t *testing.T) {
 	m.serve(env)
 	env.ExecuteWorkflow(Daily, xnysFriday)
 	got := result[DailyResult](t, env)
-	want := etf.RunCounts{Due: 230, Updated: 184, Quarantined: 23, Failed: 23, New: 207, Same: 184 * 15, Forecasts: 184}
+	want := etf.RunCounts{Due: 230, Updated: 184, Quarantined: 23, Failed: 23, RowsNew: 207, RowsUnchanged: 184 * 15, Forecasts: 184}
 	if got.Counts != want || got.Run != "daily:XNYS:2025-09-26" {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

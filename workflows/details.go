@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/etfcast/etfcast/activities"
 	"github.com/etfcast/etfcast/etf"
 )
 
@@ -42,7 +41,7 @@ func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bo
 	}
 	writef(&b, "\n%s of %s ended%s.\n", thousands(c.Done()), thousands(c.Due), more)
 	writef(&b, "Rows: %s new, %s unchanged, %s revised. Forecasts: %s.\n",
-		thousands(c.New), thousands(c.Same), thousands(c.Revised), thousands(c.Forecasts))
+		thousands(c.RowsNew), thousands(c.RowsUnchanged), thousands(c.RowsRevised), thousands(c.Forecasts))
 	if s.Run.Error != "" {
 		writef(&b, "\n%s\n", cell(s.Run.Error, 500))
 	}
@@ -102,7 +101,7 @@ func writef(b *strings.Builder, format string, args ...any) {
 // cell makes text fit for a markdown table: one line, no column separators, bounded.
 func cell(s string, n int) string {
 	s = strings.Join(strings.Fields(s), " ")
-	return strings.ReplaceAll(activities.Clip(s, n), "|", "\\|")
+	return strings.ReplaceAll(etf.Clip(s, n), "|", "\\|")
 }
 
 // thousands writes 12345 as 12,345.

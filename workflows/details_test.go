@@ -37,7 +37,7 @@ func TestDailyDetails(t *testing.T) {
 	s := DailyStatus{
 		Run: etf.Run{
 			ID: "daily:XNYS:2025-09-26", Exchange: etf.XNYS, Session: friday, Status: etf.RunRunning,
-			Counts: etf.RunCounts{Due: 1300, Updated: 1180, Unchanged: 3, Quarantined: 1, Failed: 2, New: 1181, Same: 17700, Revised: 4, Forecasts: 1180},
+			Counts: etf.RunCounts{Due: 1300, Updated: 1180, Unchanged: 3, Quarantined: 1, Failed: 2, RowsNew: 1181, RowsUnchanged: 17700, RowsRevised: 4, Forecasts: 1180},
 		},
 		Active: make([]etf.RunETF, 50),
 		Problems: []etf.RunETF{

@@ -42,7 +42,7 @@ func failureOf(err error) failure {
 		}
 		return failure{Type: activities.TypeTimedOut, Message: "no attempt ended in time"}
 	}
-	return failure{Type: activities.TypeInternal, Message: activities.Clip(err.Error(), 500)}
+	return failure{Type: activities.TypeInternal, Message: etf.Clip(err.Error(), 500)}
 }
 
 // nextSource reports whether asking another source may help.

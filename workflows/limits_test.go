@@ -56,7 +56,7 @@ func (m *meter) note(p *commonpb.Payload) {
 	n := len(p.GetData())
 	m.total += n
 	if n > m.largest {
-		m.largest, m.text = n, activities.Clip(string(p.GetData()), 120)
+		m.largest, m.text = n, etf.Clip(string(p.GetData()), 120)
 	}
 }
 
@@ -96,7 +96,7 @@ func TestDailyOfThreeThousand(t *testing.T) {
 			defer func() { m.open-- }()
 			row := etf.RunETF{
 				Symbol: in.Symbol, Session: in.Session, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "simulated",
-				New: 1, Unchanged: 15, Findings: 2, Forecasts: 1, Attempts: 1,
+				RowsNew: 1, RowsUnchanged: 15, Findings: 2, Forecasts: 1, Attempts: 1,
 			}
 			err := workflow.Sleep(ctx, time.Second)
 			if len(m.updated)%3 == 0 { // a bad day
@@ -137,7 +137,7 @@ func TestDailyOfThreeThousand(t *testing.T) {
 		var next *workflow.ContinueAsNewError
 		if !asContinue(env.GetWorkflowError(), &next) {
 			got := result[DailyResult](t, env)
-			if got.Counts.Due != n || got.Counts.Done() != n || got.Counts.New != n {
+			if got.Counts.Due != n || got.Counts.Done() != n || got.Counts.RowsNew != n {
 				t.Errorf("the counts over all runs are %+v", got.Counts)
 			}
 			break
@@ -150,8 +150,8 @@ func TestDailyOfThreeThousand(t *testing.T) {
 		if last.Progress != nil && !p.StartedAt.Equal(last.Progress.StartedAt) {
 			t.Errorf("the start moved to %s", p.StartedAt)
 		}
-		if in.ID() != xnysFriday.ID() {
-			t.Errorf("the next run is %s", in.ID())
+		if in.Run().WorkflowID() != xnysFriday.Run().WorkflowID() {
+			t.Errorf("the next run is %s", in.Run().WorkflowID())
 		}
 	}
 	if runs < 3 {
@@ -176,7 +176,7 @@ func TestChainPayloadsStaySmall(t *testing.T) {
 	}
 	for range recordBatch {
 		batch.ETFs = append(batch.ETFs, etf.RunETF{Symbol: long, Session: friday, Stage: etf.StageValidate, Outcome: etf.OutcomeQuarantined, Source: "simulated",
-			New: 10000, Unchanged: 10000, ErrorType: activities.TypeSourceUnavailable, ErrorMessage: text[:300]})
+			RowsNew: 10000, RowsUnchanged: 10000, ErrorType: activities.TypeSourceUnavailable, ErrorMessage: text[:300]})
 	}
 	status := DailyStatus{Active: batch.ETFs[:FanOut], Recent: append(batch.ETFs, batch.ETFs...), Problems: batch.ETFs[:maxProblems]}
 	for _, c := range []struct {
@@ -187,7 +187,7 @@ func TestChainPayloadsStaySmall(t *testing.T) {
 		{"page of ETFs", page, 24 << 10},
 		{"batch of outcomes", batch, 2 * aimedPayload},
 		{"status, which is an answer and in no history", status, 2 * allowedPayload},
-		{"finding", ResolveFindingInput{Finding: text[:32], Symbol: long, Rule: "missing_session", Evidence: text, Run: text[:60]}, aimedPayload},
+		{"finding", ResolveFindingInput{Finding: text[:32], Symbol: long, Rule: "missing_session", Evidence: text, Run: etf.RunID(text[:60])}, aimedPayload},
 	} {
 		p, err := converter.GetDefaultDataConverter().ToPayload(c.value)
 		if err != nil {

@@ -30,7 +30,7 @@ type TickResult struct {
 // TickSession is one session a Tick took care of.
 type TickSession struct {
 	Session etf.Session `json:"session"`
-	Run     string      `json:"run"`
+	Run     etf.RunID   `json:"run"`
 	// Elsewhere is true when that run was already there: started by a person, or completed.
 	Elsewhere bool `json:"elsewhere,omitempty"`
 	// Status is how the run ended.
@@ -50,13 +50,10 @@ type DailyInput struct {
 	Progress *DailyProgress `json:"progress,omitempty"`
 }
 
-// ID returns the workflow ID of the run asked for.
-func (in DailyInput) ID() string {
-	return DailyID(in.Exchange, in.Session, in.Symbols, in.Attempt)
+// Run returns the ID of the run asked for.
+func (in DailyInput) Run() etf.RunID {
+	return etf.DailyRunID(in.Exchange, in.Session, in.Symbols, in.Attempt)
 }
-
-// Run returns the run's ID in the API and the table of runs.
-func (in DailyInput) Run() string { return RunID(in.ID()) }
 
 // DailyProgress is what a Daily remembers across continue-as-new. No update is open then.
 type DailyProgress struct {
@@ -69,7 +66,7 @@ type DailyProgress struct {
 
 // DailyResult sums a daily run up. A run with failed or quarantined ETFs completes all the same.
 type DailyResult struct {
-	Run    string        `json:"run"`
+	Run    etf.RunID     `json:"run"`
 	Closed bool          `json:"closed,omitempty"` // not a trading session: nothing was due
 	Counts etf.RunCounts `json:"counts"`
 }
@@ -97,7 +94,7 @@ type UpdateETFInput struct {
 	Currency etf.Currency    `json:"currency"`
 	Session  etf.Session     `json:"session"`
 	Sources  []etf.SourceRef `json:"sources"` // in order of preference
-	Run      string          `json:"run"`     // the daily run it belongs to
+	Run      etf.RunID       `json:"run"`     // the daily run it belongs to
 }
 
 // ResolveFindingInput asks to wait for a person's decision on a finding.
@@ -108,7 +105,7 @@ type ResolveFindingInput struct {
 	Session  etf.Session  `json:"session"`
 	Rule     string       `json:"rule"`
 	Evidence string       `json:"evidence"`      // clipped to 1,000 characters
-	Run      string       `json:"run,omitempty"` // the run that met it
+	Run      etf.RunID    `json:"run,omitempty"` // the run that met it
 }
 
 // Decision is a person's decision on a finding. All three are needed.

@@ -14,7 +14,7 @@ import (
 // recorder writes ended updates to the table of runs in batches, one batch at a time, while the run goes on: an
 // activity for each ETF would cost the run a fifth of its speed.
 type recorder struct {
-	run     string
+	run     etf.RunID
 	pending []etf.RunETF // not sent
 	sent    []etf.RunETF // being written
 	writing workflow.Future

@@ -41,7 +41,7 @@ func ResolveFinding(ctx workflow.Context, in ResolveFindingInput) (etf.Finding, 
 			}
 			return etf.Finding{}, temporal.NewApplicationError("the finding has been decided already", activities.TypeConflict)
 		}
-		actx := workflow.WithActivityOptions(ctx, storePolicy(string(d.Decision)+" by "+activities.Clip(d.By, 60)))
+		actx := workflow.WithActivityOptions(ctx, storePolicy(string(d.Decision)+" by "+etf.Clip(d.By, 60)))
 		var result etf.Finding
 		err := workflow.ExecuteActivity(actx, deciding.Decide, activities.DecideInput{
 			Finding: in.Finding, Decision: d.Decision, By: d.By, Why: d.Why,

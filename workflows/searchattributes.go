@@ -34,7 +34,7 @@ func (in DailyInput) SearchAttributes() temporal.SearchAttributes {
 	return temporal.NewSearchAttributes(
 		ExchangeAttribute.ValueSet(string(in.Exchange)),
 		SessionAttribute.ValueSet(in.Session.String()),
-		RunAttribute.ValueSet(in.Run()),
+		RunAttribute.ValueSet(string(in.Run())),
 	)
 }
 
@@ -44,7 +44,7 @@ func (in UpdateETFInput) SearchAttributes() temporal.SearchAttributes {
 		ExchangeAttribute.ValueSet(string(in.Exchange)),
 		SymbolAttribute.ValueSet(string(in.Symbol)),
 		SessionAttribute.ValueSet(in.Session.String()),
-		RunAttribute.ValueSet(in.Run),
+		RunAttribute.ValueSet(string(in.Run)),
 	)
 }
 
@@ -55,6 +55,6 @@ func (in ResolveFindingInput) SearchAttributes() temporal.SearchAttributes {
 		SymbolAttribute.ValueSet(string(in.Symbol)),
 		SessionAttribute.ValueSet(in.Session.String()),
 		OutcomeAttribute.ValueSet(string(etf.OutcomeQuarantined)),
-		RunAttribute.ValueSet(in.Run),
+		RunAttribute.ValueSet(string(in.Run)),
 	)
 }

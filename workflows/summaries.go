@@ -25,7 +25,7 @@ func (in TickInput) Details() string {
 // Summary is the line shown beside a daily run.
 func (in DailyInput) Summary() string {
 	s := fmt.Sprintf("%s %s: ", in.Exchange, in.Session)
-	switch symbols := SortedSymbols(in.Symbols); len(symbols) {
+	switch symbols := etf.SortedSymbols(in.Symbols); len(symbols) {
 	case 0:
 		s += "all ETFs"
 	case 1, 2, 3, 4:

@@ -83,7 +83,7 @@ func (t *tick) run(ctx workflow.Context, s *TickSession) error {
 	// The child outlives a cancelled Tick, so its context does not hear of the cancellation.
 	childCtx, _ := workflow.NewDisconnectedContext(ctx)
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(childCtx, workflow.ChildWorkflowOptions{
-		WorkflowID:            input.ID(),
+		WorkflowID:            input.Run().WorkflowID(),
 		TaskQueue:             TaskQueue,
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
@@ -118,7 +118,7 @@ func (t *tick) run(ctx workflow.Context, s *TickSession) error {
 func (t *tick) await(ctx workflow.Context, s *TickSession, input DailyInput) error {
 	ctx = workflow.WithActivityOptions(ctx, watchPolicy(fmt.Sprintf("wait for %s, already there", s.Run)))
 	var ended activities.AwaitRunResult
-	err := workflow.ExecuteActivity(ctx, planning.AwaitRun, activities.AwaitRunInput{WorkflowID: input.ID()}).Get(ctx, &ended)
+	err := workflow.ExecuteActivity(ctx, planning.AwaitRun, activities.AwaitRunInput{WorkflowID: input.Run().WorkflowID()}).Get(ctx, &ended)
 	switch {
 	case err == nil:
 		s.Status = ended.Status

@@ -143,7 +143,7 @@ func TestTickSessionAlreadyStarted(t *testing.T) {
 			env.RegisterWorkflowWithOptions(func(ctx workflow.Context) (got TickResult, err error) {
 				api := DailyInput{Exchange: etf.XNYS, Session: friday - 1}
 				workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-					WorkflowID: api.ID(), TaskQueue: TaskQueue, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
+					WorkflowID: api.Run().WorkflowID(), TaskQueue: TaskQueue, ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
 				}), DailyWorkflow, api)
 				if err := workflow.Sleep(ctx, 10*time.Minute); err != nil {
 					return got, err

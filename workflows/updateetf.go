@@ -76,7 +76,7 @@ func (u *update) chain(ctx workflow.Context) error {
 		return err
 	}
 	u.row.Stage, u.row.Outcome = etf.StageDone, etf.OutcomeUnchanged
-	if u.row.New+u.row.Revised > 0 {
+	if u.row.RowsNew+u.row.RowsRevised > 0 {
 		u.row.Outcome = etf.OutcomeUpdated
 	}
 	return nil
@@ -170,8 +170,8 @@ func (u *update) persist(ctx workflow.Context, fetched activities.FetchResult) e
 	var result activities.PersistResult
 	err := workflow.ExecuteActivity(ctx, persisting.Persist, activities.PersistInput{Fetch: fetched.Fetch}).Get(ctx, &result)
 	if err == nil {
-		u.row.New, u.row.Unchanged, u.row.Revised = result.New, result.Unchanged, result.Revised
-		u.row.Quarantined, u.row.Attempts = result.Quarantined, int(result.Attempt)
+		u.row.RowsNew, u.row.RowsUnchanged, u.row.RowsRevised = result.New, result.Unchanged, result.Revised
+		u.row.RowsQuarantined, u.row.Attempts = result.Quarantined, int(result.Attempt)
 	}
 	return err
 }
@@ -187,7 +187,7 @@ func (u *update) forecast(ctx workflow.Context) error {
 		u.row.Forecasts, u.row.Attempts = result.Appended, int(result.Attempt)
 		if len(result.Failed) > 0 {
 			u.row.ErrorType = activities.TypeModelFailed
-			u.row.ErrorMessage = activities.Clip(strings.Join(result.Failed, "; "), modelFailures)
+			u.row.ErrorMessage = etf.Clip(strings.Join(result.Failed, "; "), modelFailures)
 		}
 	}
 	return err

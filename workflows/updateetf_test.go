@@ -44,7 +44,7 @@ func TestUpdateETFIsFourActivities(t *testing.T) {
 	env.ExecuteWorkflow(UpdateETF, spy)
 	wantRow(t, result[etf.RunETF](t, env), etf.RunETF{
 		Symbol: "SPY", Session: friday, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "yahoo",
-		New: 1, Unchanged: 15, Findings: 1, Forecasts: 1, Attempts: 1,
+		RowsNew: 1, RowsUnchanged: 15, Findings: 1, Forecasts: 1, Attempts: 1,
 	})
 	env.AssertExpectations(t)
 	if want := []string{"Fetch on etfcast-source-yahoo", "Validate on etfcast", "Persist on etfcast", "Forecast on etfcast-fit"}; !slices.Equal(order, want) {
@@ -135,7 +135,7 @@ func TestUpdateETFSessionMissing(t *testing.T) {
 	env.ExecuteWorkflow(UpdateETF, spy)
 	wantRow(t, wantFailed(t, env, activities.TypeSessionMissing), etf.RunETF{
 		Symbol: "SPY", Session: friday, Stage: etf.StagePersist, Outcome: etf.OutcomeFailed, Source: "yahoo",
-		New: 2, Unchanged: 13, Findings: 2, Attempts: 1,
+		RowsNew: 2, RowsUnchanged: 13, Findings: 2, Attempts: 1,
 		ErrorType: activities.TypeSessionMissing, ErrorMessage: "no source has 2025-09-26 of SPY yet",
 	})
 	env.AssertExpectations(t)
@@ -162,7 +162,7 @@ func TestUpdateETFQuarantined(t *testing.T) {
 			env := newEnv(t)
 			env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
 			expectValidated(env, activities.ValidateResult{
-				Findings: 3, Faults: 1, QuarantinedNew: true, Attempt: 1,
+				Findings: 3, Errors: 1, QuarantinedNew: true, Attempt: 1,
 				OnNew: []activities.FindingRef{{ID: "ab12", Rule: "jump", Evidence: "too far"}},
 			})
 			expectPersisted(env, etf.Persisted{New: 1, Quarantined: 1})
@@ -188,7 +188,7 @@ func TestUpdateETFQuarantined(t *testing.T) {
 			env.ExecuteWorkflow(UpdateETF, spy)
 			wantRow(t, result[etf.RunETF](t, env), etf.RunETF{
 				Symbol: "SPY", Session: friday, Stage: etf.StagePersist, Outcome: etf.OutcomeQuarantined, Source: "yahoo",
-				New: 1, Quarantined: 1, Findings: 3, Attempts: 1, ErrorMessage: "jump, finding ab12",
+				RowsNew: 1, RowsQuarantined: 1, Findings: 3, Attempts: 1, ErrorMessage: "jump, finding ab12",
 			})
 			if !slices.Equal(asked, []string{"finding/ab12"}) || ended > time.Hour {
 				t.Errorf("a person was asked by %v, and waited for %s", asked, ended)
@@ -205,7 +205,7 @@ func TestUpdateETFStageErrors(t *testing.T) {
 	}{
 		{etf.StageValidate, etf.RunETF{}},
 		{etf.StagePersist, etf.RunETF{Findings: 1}},
-		{etf.StageForecast, etf.RunETF{Findings: 1, New: 1, Unchanged: 15}},
+		{etf.StageForecast, etf.RunETF{Findings: 1, RowsNew: 1, RowsUnchanged: 15}},
 	} {
 		t.Run(string(c.stage), func(t *testing.T) {
 			env := newEnv(t)
@@ -298,7 +298,7 @@ func TestUpdateETFWithoutAModel(t *testing.T) {
 	}
 	row.ErrorMessage = ""
 	wantRow(t, row, etf.RunETF{
-		Symbol: "SPY", Session: friday, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "yahoo", New: 1, Forecasts: 1,
+		Symbol: "SPY", Session: friday, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "yahoo", RowsNew: 1, Forecasts: 1,
 		Attempts: 1, ErrorType: activities.TypeModelFailed,
 	})
 	env.AssertExpectations(t)

@@ -59,14 +59,14 @@ func (m *memory) Due(_ context.Context, _ etf.Exchange, _ []etf.Symbol, after et
 }
 
 func (m *memory) StartRun(context.Context, etf.Run) error { return nil }
-func (m *memory) RecordOutcomes(context.Context, string, etf.RunCounts, []etf.RunETF) error {
+func (m *memory) RecordOutcomes(context.Context, etf.RunID, etf.RunCounts, []etf.RunETF) error {
 	return nil
 }
-func (m *memory) FinishRun(context.Context, string, etf.RunStatus, etf.RunCounts, bool, string) error {
+func (m *memory) FinishRun(context.Context, etf.RunID, etf.RunStatus, etf.RunCounts, bool, string) error {
 	return nil
 }
 func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) { return 0, nil }
-func (m *memory) Run(context.Context, string) (etf.Run, error)                     { return etf.Run{}, nil }
+func (m *memory) Run(context.Context, etf.RunID) (etf.Run, error)                  { return etf.Run{}, nil }
 
 // bareRun runs the bare twin once, as session number `back` before the measured one, and returns what it took.
 func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, session etf.Session, symbols []etf.Symbol, back, stack int) (figures, error) {
@@ -110,7 +110,7 @@ func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, sessi
 	if err != nil {
 		return figures{}, err
 	}
-	rate, err := ratePerSecond(ctx, c, in.ID(), len(symbols))
+	rate, err := ratePerSecond(ctx, c, in.Run().WorkflowID(), len(symbols))
 	if err != nil {
 		return figures{}, err
 	}

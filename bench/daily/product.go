@@ -54,14 +54,14 @@ func productRun(ctx context.Context, c client.Client, binary string, session etf
 	if err := handle.Get(ctx, &done); err != nil {
 		return figures{}, 0, err
 	}
-	if done.Counts.Updated != etfs || done.Counts.New != etfs || done.Counts.Forecasts < etfs {
+	if done.Counts.Updated != etfs || done.Counts.RowsNew != etfs || done.Counts.Forecasts < etfs {
 		return figures{}, 0, fmt.Errorf("the run ended with %+v", done.Counts)
 	}
 	cpu, err := used.perETF(etfs)
 	if err != nil {
 		return figures{}, 0, err
 	}
-	rate, err := ratePerSecond(ctx, c, in.ID(), etfs)
+	rate, err := ratePerSecond(ctx, c, in.Run().WorkflowID(), etfs)
 	if err != nil {
 		return figures{}, 0, err
 	}

@@ -158,7 +158,7 @@ func runDaily(ctx context.Context, s *server, request map[string]any) (runView, 
 		}
 	}
 	fmt.Fprintf(os.Stderr, "%s %s: %d updated, %d quarantined, %d failed; %d rows new\n", run.ID, run.Status,
-		run.Counts.Updated, run.Counts.Quarantined, run.Counts.Failed, run.Counts.New)
+		run.Counts.Updated, run.Counts.Quarantined, run.Counts.Failed, run.Counts.RowsNew)
 	if run.Status != etf.RunCompleted {
 		return run, fmt.Errorf("run %s ended %s: %s", run.ID, run.Status, run.Error)
 	}

@@ -145,7 +145,7 @@ func persistAll(ctx context.Context, store *db.Store, list []series, n int, fres
 		if err := store.SaveFetch(ctx, etf.Fetch{
 			ID: id, Symbol: s.symbol, Source: "simulated", Basis: etf.AsTraded, Rows: len(s.bars), FetchedAt: now,
 			Window: etf.Window{From: s.bars[0].Session, To: s.bars[len(s.bars)-1].Session},
-		}, etf.Answer{Bars: s.bars}); err != nil {
+		}, etf.Response{Bars: s.bars}); err != nil {
 			return 0, err
 		}
 		saving += time.Since(lap)

@@ -51,7 +51,7 @@ func findingListCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer store.Close()
-			found, _, err := store.Findings(cmd.Context(), filter, "", limit)
+			found, _, err := store.Findings(cmd.Context(), filter, etf.Cursor{}, limit)
 			if err != nil {
 				return err
 			}
@@ -138,7 +138,7 @@ func (a *app) decide(ctx context.Context, c client.Client, id string, d workflow
 		return f, nil
 	case f.Decision != etf.Undecided:
 		return etf.Finding{}, &etf.Error{Kind: etf.KindConflict, Field: "finding", Message: fmt.Sprintf("%s has decided %s on %s", f.By, f.Decision, id), Remedy: "the first decision stands"}
-	case f.Severity != etf.Fault || len(f.Sessions) == 0:
+	case f.Severity != etf.SeverityError || len(f.Sessions) == 0:
 		return etf.Finding{}, etf.Invalid("finding", fmt.Sprintf("%s is of severity %s: it keeps no row out of forecasts", id, f.Severity), "nothing is to be decided")
 	}
 	in := workflows.ResolveFindingInput{

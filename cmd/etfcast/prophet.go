@@ -149,7 +149,7 @@ func (m *modelSource) inOptions(err error) error {
 		var key string
 		if n, _ := fmt.Sscanf(bad.Field, "holidays[%d].%s", &row, &key); n == 2 {
 			if at := row - (len(m.options.Holidays) - len(m.lines)); at >= 0 && at < len(m.lines) {
-				return inFile(m.holidays, renamed(err, fmt.Sprintf("%s, line %d", key, m.lines[at])))
+				return inFile(m.holidays, etf.WithField(err, fmt.Sprintf("%s, line %d", key, m.lines[at])))
 			}
 		}
 	}
@@ -248,7 +248,7 @@ func (r *futureRows) ahead(f *prophet.Fitted, history bool) (*prophet.Frame, err
 	}
 	freq, err := prophet.ParseFreq(name)
 	if err != nil {
-		return nil, renamed(err, "freq")
+		return nil, etf.WithField(err, "freq")
 	}
 	if r.periods < 0 {
 		least := 1
@@ -280,15 +280,4 @@ func (r *futureRows) inForecast(err error, model string) error {
 		return usageError{inFile(r.in, err)}
 	}
 	return inFile(r.in, err)
-}
-
-// renamed gives an error the name under which the user knows the field.
-func renamed(err error, field string) error {
-	var e *etf.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	out := *e
-	out.Field = field
-	return &out
 }

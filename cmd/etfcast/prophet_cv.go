@@ -45,7 +45,7 @@ Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:0
 				}
 				var err error
 				if *d.value, err = diagnostics.ParseDuration(d.text); err != nil {
-					return usageError{renamed(err, d.flag)}
+					return usageError{etf.WithField(err, d.flag)}
 				}
 			}
 			if cmd.Flags().Changed("cutoffs") && len(cutoffs) == 0 {
@@ -54,7 +54,7 @@ Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:0
 			for i, text := range cutoffs {
 				s, err := prophet.ParseStamp(strings.TrimSpace(text))
 				if err != nil {
-					return usageError{renamed(err, fmt.Sprintf("cutoffs[%d]", i))}
+					return usageError{etf.WithField(err, fmt.Sprintf("cutoffs[%d]", i))}
 				}
 				if slices.Contains(o.Cutoffs, s) {
 					return usageError{etf.Invalid(fmt.Sprintf("cutoffs[%d]", i), fmt.Sprintf("%s is there twice", s), "name each cutoff once")}

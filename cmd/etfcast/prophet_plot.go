@@ -47,7 +47,7 @@ components, and with --cv a metric of a cross-validation over the horizon (cv_ma
 			}
 			if given("cv") {
 				if err := checkMetrics([]string{metric}); err != nil {
-					return usageError{renamed(err, "metric")}
+					return usageError{etf.WithField(err, "metric")}
 				}
 				if err := checkWindow(window); err != nil {
 					return usageError{err}
@@ -56,7 +56,7 @@ components, and with --cv a metric of a cross-validation over the horizon (cv_ma
 			var since prophet.Stamp
 			if given("from") {
 				if since, err = prophet.ParseStamp(from); err != nil {
-					return usageError{renamed(err, "from")}
+					return usageError{etf.WithField(err, "from")}
 				}
 			}
 			files := a.inOut(cmd)

@@ -70,19 +70,19 @@ func runDailyCommand(a *app) *cobra.Command {
 
 // waitForRun shows progress on a terminal and prints how the run ended.
 func (a *app) waitForRun(ctx context.Context, service *api.Service, run etf.Run, asJSON bool) error {
-	bar := a.progressBar(run.ID)
+	bar := a.progressBar(string(run.ID))
 	id := run.ID
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for run.Status == etf.RunRunning {
 		select {
 		case <-ctx.Done():
-			return errGoesOn{id}
+			return errGoesOn{string(id)}
 		case <-tick.C:
 		}
 		now, err := service.Run(ctx, id)
 		if ctx.Err() != nil {
-			return errGoesOn{id}
+			return errGoesOn{string(id)}
 		}
 		if err != nil {
 			// The run is durable: a server that is away for a while is no reason to stop watching.
@@ -134,7 +134,7 @@ func runShowCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer closeAll()
-			run, err := service.Run(cmd.Context(), args[0])
+			run, err := service.Run(cmd.Context(), etf.RunID(args[0]))
 			if err != nil {
 				return err
 			}
@@ -180,7 +180,7 @@ func (a *app) printRun(ctx context.Context, service *api.Service, run etf.Run, a
 	}
 	fmt.Fprintf(a.stdout, "%d due: %d updated, %d unchanged, %d quarantined, %d failed, %d elsewhere, %d cancelled\n",
 		c.Due, c.Updated, c.Unchanged, c.Quarantined, c.Failed, c.Elsewhere, c.Cancelled)
-	fmt.Fprintf(a.stdout, "rows: %d new, %d unchanged, %d revised; %d forecasts appended\n", c.New, c.Same, c.Revised, c.Forecasts)
+	fmt.Fprintf(a.stdout, "rows: %d new, %d unchanged, %d revised; %d forecasts appended\n", c.RowsNew, c.RowsUnchanged, c.RowsRevised, c.Forecasts)
 	if link := service.RunURL(run.ID); link != "" {
 		fmt.Fprintf(a.stdout, "%s\n", link)
 	}
@@ -195,14 +195,14 @@ func printRunETFs(w io.Writer, etfs []etf.RunETF, onlyBad bool) error {
 			continue
 		}
 		if !header {
-			fmt.Fprintln(tw, "\nSYMBOL\tOUTCOME\tSTAGE\tATTEMPTS\tNEW\tSAME\tREVISED\tFORECASTS\tERROR")
+			fmt.Fprintln(tw, "\nSYMBOL\tOUTCOME\tSTAGE\tATTEMPTS\tNEW\tUNCHANGED\tREVISED\tFORECASTS\tERROR")
 			header = true
 		}
 		failure := e.ErrorType
 		if e.ErrorMessage != "" {
 			failure += ": " + e.ErrorMessage
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", e.Symbol, e.Outcome, e.Stage, e.Attempts, e.New, e.Unchanged, e.Revised, e.Forecasts, failure)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", e.Symbol, e.Outcome, e.Stage, e.Attempts, e.RowsNew, e.RowsUnchanged, e.RowsRevised, e.Forecasts, failure)
 	}
 	return tw.Flush()
 }
@@ -262,7 +262,7 @@ func runCancelCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer closeAll()
-			run, err := service.CancelRun(cmd.Context(), args[0])
+			run, err := service.CancelRun(cmd.Context(), etf.RunID(args[0]))
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func applySettings(flags *pflag.FlagSet, env environment) error {
 		}
 	})
 	known := knownSettings()
-	for _, key := range sortedKeys(file) {
+	for _, key := range slices.Sorted(maps.Keys(file)) {
 		if !slices.Contains(known, key) {
 			problems = append(problems, etf.Invalid(key, "the settings file has an unknown key", "known keys: "+strings.Join(known, ", ")))
 		}
@@ -128,13 +129,4 @@ func checkDSN(field, dsn, remedy string) error {
 		return etf.Invalid(field, "the DSN names no database", "write user:password@tcp(host:port)/database")
 	}
 	return nil
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -53,25 +53,25 @@ func (s *Source) Name() string { return Name }
 // Fetch reads the file once, whole, and answers with its rows in q.Window up to the last session closed at q.AsOf.
 // Raw is the whole file. Defects are those of rows in the window; one without a readable date counts as lying where
 // the rows around it do. Errors are those of source.Source; KindCorrupt ones name file and line.
-func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Answer, error) {
+func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if err := ctx.Err(); err != nil {
-		return etf.Answer{}, etf.Wrap(etf.KindUnavailable, err, "file not opened")
+		return etf.Response{}, etf.Wrap(etf.KindUnavailable, err, "file not opened")
 	}
 	cal, err := calendar.For(q.Exchange)
 	if err != nil {
-		return etf.Answer{}, err
+		return etf.Response{}, err
 	}
 	window, err := source.ClosedWindow(cal, q)
 	if err != nil {
-		return etf.Answer{}, err
+		return etf.Response{}, err
 	}
 	ref, err := source.ParseRef(q.Ref, "basis", "currency", "layout", "columns")
 	if err != nil {
-		return etf.Answer{}, err
+		return etf.Response{}, err
 	}
 	opt, err := parseOptions(ref.Options)
 	if err != nil {
-		return etf.Answer{}, err
+		return etf.Response{}, err
 	}
 	name := ref.Name
 	if name == "" {
@@ -79,7 +79,7 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Answer, error) {
 	}
 	body, err := s.read(name)
 	if err != nil {
-		return etf.Answer{}, err
+		return etf.Response{}, err
 	}
 	request := "file:" + q.Ref
 	if q.Ref == "" {
@@ -87,7 +87,7 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Answer, error) {
 	}
 	t, err := parse(filepath.ToSlash(name), body, opt)
 	if err != nil {
-		return etf.Answer{Request: request, Raw: body, MediaType: mediaType}, err // what was refused, as evidence
+		return etf.Response{Request: request, Raw: body, MediaType: mediaType}, err // what was refused, as evidence
 	}
 	ans := t.answer(window)
 	ans.Request, ans.Raw, ans.MediaType = request, body, mediaType

@@ -91,7 +91,7 @@ func (t *table) checkFit(body []byte) error {
 	}
 	e := &etf.Error{
 		Kind: etf.KindCorrupt, Field: fmt.Sprintf("%s:%d", t.name, line),
-		Message: fmt.Sprintf("the header %s does not fit the numbers under it: %s", clip(t.header), what),
+		Message: fmt.Sprintf("the header %s does not fit the numbers under it: %s", etf.Clip(t.header, etf.MaxDefectText), what),
 		Remedy:  "correct the header",
 	}
 	if better != "" && !(wrong && same) { // the first rows may fit where the rest is broken

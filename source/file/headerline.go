@@ -3,6 +3,8 @@ package file
 import (
 	"fmt"
 	"strings"
+
+	"github.com/etfcast/etfcast/etf"
 )
 
 // delimiters in the order they are tried.
@@ -44,14 +46,14 @@ func (t *table) findHeader(r *lineReader, opt options) error {
 		}
 	}
 	if lacks != "" {
-		return corrupt(t.name, nearestNumber, fmt.Sprintf("the header %q is not understood: %s", clip(nearest), lacks), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")
+		return corrupt(t.name, nearestNumber, fmt.Sprintf("the header %q is not understood: %s", etf.Clip(nearest, etf.MaxDefectText), lacks), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")
 	}
 	if h, _ := readHeader(firstLine); len(h.cells) > 0 {
 		if _, err := parseDate(h.cells[0]); err == nil {
-			return corrupt(t.name, firstNumber, fmt.Sprintf("there is a row where the header should be: %q", clip(firstLine)), "add a header line, or name the columns in the reference: columns=date,open,high,low,close,volume")
+			return corrupt(t.name, firstNumber, fmt.Sprintf("there is a row where the header should be: %q", etf.Clip(firstLine, etf.MaxDefectText)), "add a header line, or name the columns in the reference: columns=date,open,high,low,close,volume")
 		}
 	}
-	return corrupt(t.name, firstNumber, fmt.Sprintf("no header with date, open, high, low and close in the first lines, which begin %q", clip(firstLine)), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")
+	return corrupt(t.name, firstNumber, fmt.Sprintf("no header with date, open, high, low and close in the first lines, which begin %q", etf.Clip(firstLine, etf.MaxDefectText)), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")
 }
 
 // take sets what the layout says.

@@ -106,7 +106,7 @@ func (t *table) readRows(r *lineReader, size int) error {
 		}
 		if err != nil {
 			t.defects = append(t.defects, defect{
-				Defect: etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, r.number), Session: row.bar.Session, Text: clip(line[:min(len(line), maxLine)]), Reason: err.Error(), NoPrice: row.priceless},
+				Defect: etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, r.number), Session: row.bar.Session, Text: strings.Clone(etf.Clip(line[:min(len(line), maxLine)], etf.MaxDefectText)) /* a part would keep the whole file in memory */, Reason: err.Error(), NoPrice: row.priceless},
 				before: last, priceless: row.priceless,
 			})
 			if row.priceless {
@@ -160,7 +160,7 @@ func (t *table) checkReadable() error {
 	d := t.defects[max(0, slices.IndexFunc(t.defects, func(d defect) bool { return !d.priceless }))]
 	return &etf.Error{
 		Kind: etf.KindCorrupt, Field: d.Where,
-		Message: fmt.Sprintf("%d of the first %d rows can't be read under the header %q, the first because of %s", unreadable, t.rows, clip(t.header), d.Reason),
+		Message: fmt.Sprintf("%d of the first %d rows can't be read under the header %q, the first because of %s", unreadable, t.rows, etf.Clip(t.header, etf.MaxDefectText), d.Reason),
 		Remedy:  "check the header and the delimiter, or name the columns in the reference",
 	}
 }
@@ -181,8 +181,8 @@ func (t *table) ascending() {
 }
 
 // answer is what of the table lies in the window.
-func (t *table) answer(w etf.Window) etf.Answer {
-	a := etf.Answer{Basis: t.basis, Currency: t.currency}
+func (t *table) answer(w etf.Window) etf.Response {
+	a := etf.Response{Basis: t.basis, Currency: t.currency}
 	n := 0
 	for _, b := range t.bars {
 		if w.Contains(b.Session) {
@@ -216,18 +216,4 @@ func (d defect) in(w etf.Window) bool {
 		return true
 	}
 	return (d.before != 0 && w.Contains(d.before)) || (d.after != 0 && w.Contains(d.after))
-}
-
-// clip shortens a row to the 200 characters a Defect may carry, as valid UTF-8.
-func clip(s string) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	n := 0
-	for i := range s {
-		if n == 200 {
-			s = s[:i]
-			break
-		}
-		n++
-	}
-	return strings.Clone(s) // a part would keep the whole file in memory
 }

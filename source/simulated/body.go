@@ -52,8 +52,8 @@ func appendAction(b []byte, a etf.Action) []byte {
 
 // parseBody reads a body back. A body without its end line is truncated: KindUnavailable. A line between that can't
 // be read is a Defect; where names it.
-func parseBody(where string, body []byte) (etf.Answer, error) {
-	ans := etf.Answer{Raw: body, MediaType: mediaType}
+func parseBody(where string, body []byte) (etf.Response, error) {
+	ans := etf.Response{Raw: body, MediaType: mediaType}
 	first, rest, _ := bytes.Cut(body, []byte{'\n'})
 	head := strings.Split(string(first), ",")
 	if !bytes.HasPrefix(first, []byte(bodyHeader)) || len(head) != 6 {
@@ -84,7 +84,7 @@ func parseBody(where string, body []byte) (etf.Answer, error) {
 	return ans, &etf.Error{Kind: etf.KindUnavailable, Field: where, Message: fmt.Sprintf("the simulated answer breaks off after %d bytes, line %d", len(body), lines+1), Remedy: "ask again"}
 }
 
-func parseLine(ans *etf.Answer, line string) error {
+func parseLine(ans *etf.Response, line string) error {
 	var f [7]string
 	n := 0
 	for field := range strings.SplitSeq(line, ",") {

@@ -40,7 +40,7 @@ func query(symbol string, x etf.Exchange, from, to string) etf.Query {
 	return q
 }
 
-func fetch(t testing.TB, s *Source, q etf.Query) etf.Answer {
+func fetch(t testing.TB, s *Source, q etf.Query) etf.Response {
 	t.Helper()
 	a, err := s.Fetch(context.Background(), q)
 	if err != nil {
@@ -378,7 +378,7 @@ func TestManyGoroutines(t *testing.T) {
 // What hundreds of ETFs of trailing windows leave behind in memory, marks included: well under 50 KB each.
 func TestMemoryKept(t *testing.T) {
 	s := newSource(t, "")
-	kept := make([]etf.Answer, 0, 400)
+	kept := make([]etf.Response, 0, 400)
 	var before, after runtime.MemStats
 	fetch(t, s, query("SIMFIRST", etf.XNYS, "2026-11-06", "2026-11-20"))
 	runtime.GC()

@@ -58,16 +58,16 @@ func (s *Source) Name() string { return Name }
 
 // Fetch answers with the bars and actions of the window up to the last session closed at q.AsOf, as traded. It has
 // no side effect but the counting of fetches for the faults that count. Errors are those of source.Source.
-func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Answer, error) {
+func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if err := ctx.Err(); err != nil {
-		return etf.Answer{}, etf.Wrap(etf.KindUnavailable, err, "simulated fetch not begun")
+		return etf.Response{}, etf.Wrap(etf.KindUnavailable, err, "simulated fetch not begun")
 	}
 	a, err := s.ask(q)
 	if err != nil {
-		return etf.Answer{}, err
+		return etf.Response{}, err
 	}
 	if err := s.refuse(ctx, a); err != nil {
-		return etf.Answer{}, err
+		return etf.Response{}, err
 	}
 	body := s.write(a)
 	if f, ok := a.faults["truncated"]; ok && a.meets(f) && s.asks.first(a, "truncated", a.target, f.n) {
@@ -76,7 +76,7 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Answer, error) {
 	ans, err := parseBody(Name+":"+a.seed, body)
 	ans.Request = a.request
 	if err != nil {
-		return etf.Answer{}, err
+		return etf.Response{}, err
 	}
 	return ans, nil
 }

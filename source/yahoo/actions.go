@@ -77,7 +77,7 @@ func (e event) action(kind etf.ActionKind, key string, zone *time.Location) (act
 
 func (e event) defect(path string, ex etf.Session, reason string) etf.Defect {
 	return etf.Defect{Where: path, Session: ex, Reason: reason,
-		Text: clip(fmt.Sprintf("date=%s amount=%s numerator=%s denominator=%s", e.Date, e.Amount, e.Numerator, e.Denominator))}
+		Text: etf.Clip(fmt.Sprintf("date=%s amount=%s numerator=%s denominator=%s", e.Date, e.Amount, e.Numerator, e.Denominator), etf.MaxDefectText)}
 }
 
 // ratio reads n:d exactly, in lowest terms, so that one split stated in two ways is the same split: 4:1, 1231:1000;

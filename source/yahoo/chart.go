@@ -241,15 +241,6 @@ func (t table) text(i int) string {
 		}
 		return string(c)
 	}
-	return clip(fmt.Sprintf("timestamp=%s open=%s high=%s low=%s close=%s volume=%s", show(at(t.stamps, i)),
-		show(at(t.open, i)), show(at(t.high, i)), show(at(t.low, i)), show(at(t.close, i)), show(at(t.volume, i))))
-}
-
-// clip keeps a defect's text within its 200 characters.
-func clip(s string) string {
-	const most = 200
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most-3], "") + "…"
-	}
-	return s
+	return etf.Clip(fmt.Sprintf("timestamp=%s open=%s high=%s low=%s close=%s volume=%s", show(at(t.stamps, i)),
+		show(at(t.open, i)), show(at(t.high, i)), show(at(t.low, i)), show(at(t.close, i)), show(at(t.volume, i))), etf.MaxDefectText)
 }

@@ -29,7 +29,7 @@ func FuzzBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		r := reply{status: status, header: http.Header{}, body: []byte(body)}
 		c, empty, err := classify(r, "SPY")
-		var a etf.Answer
+		var a etf.Response
 		if err == nil && !empty {
 			err = translate(c, "SPY", cal, q, &a)
 		}

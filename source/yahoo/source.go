@@ -61,8 +61,8 @@ func (s *Source) Name() string { return "yahoo" }
 // KindNotFound (unknown ticker), KindRateLimited, KindUnavailable (down, slow, cut short), KindDenied,
 // KindCorrupt (the text names the JSON path). With an error the answer still carries Request, and Raw and MediaType
 // if there was a body.
-func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Answer, error) {
-	answer := etf.Answer{Basis: etf.AsTraded}
+func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
+	answer := etf.Response{Basis: etf.AsTraded}
 	cal, err := calendar.For(q.Exchange)
 	if err != nil {
 		return answer, err

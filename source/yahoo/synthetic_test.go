@@ -129,7 +129,7 @@ func query(symbol etf.Symbol, x etf.Exchange, c etf.Currency, from, to, asOf str
 	return q
 }
 
-func fetch(t *testing.T, s *Source, q etf.Query) etf.Answer {
+func fetch(t *testing.T, s *Source, q etf.Query) etf.Response {
 	t.Helper()
 	a, err := s.Fetch(context.Background(), q)
 	if err != nil {
@@ -154,7 +154,7 @@ func show(bars []etf.Bar) string {
 	return b.String()
 }
 
-func wantBars(t *testing.T, a etf.Answer, want string) {
+func wantBars(t *testing.T, a etf.Response, want string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(want), "\n")
 	for i := range lines {
@@ -165,7 +165,7 @@ func wantBars(t *testing.T, a etf.Answer, want string) {
 	}
 }
 
-func wantDefects(t *testing.T, a etf.Answer, want ...string) {
+func wantDefects(t *testing.T, a etf.Response, want ...string) {
 	t.Helper()
 	var got []string
 	for _, d := range a.Defects {

@@ -21,7 +21,7 @@ type row struct {
 }
 
 // translate fills the answer from a chart.
-func translate(c chart, ticker string, cal *calendar.Calendar, q etf.Query, a *etf.Answer) error {
+func translate(c chart, ticker string, cal *calendar.Calendar, q etf.Query, a *etf.Response) error {
 	if !sameTicker(c.Meta.Symbol, ticker) {
 		return corrupt(root+".meta.symbol", "Yahoo answers for %.40q instead of %s", c.Meta.Symbol, ticker)
 	}

@@ -116,7 +116,7 @@ func (s *script) fetch(ctx context.Context, in activities.FetchInput) (activitie
 
 func (s *script) validate(_ context.Context, in activities.ValidateInput) (activities.ValidateResult, error) {
 	if starts(in.Symbol, "FAULT") {
-		return activities.ValidateResult{Findings: 1, Faults: 1, QuarantinedNew: true, Attempt: 1, OnNew: []activities.FindingRef{
+		return activities.ValidateResult{Findings: 1, Errors: 1, QuarantinedNew: true, Attempt: 1, OnNew: []activities.FindingRef{
 			{ID: "f1" + strings.ToLower(string(in.Symbol)), Rule: "jump", Evidence: "close 66.18 is 90 % below the one before"},
 		}}, nil
 	}

@@ -14,7 +14,7 @@ import (
 // WorkflowExecutionErrorWhenAlreadyStarted.
 func Daily(in workflows.DailyInput) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                       in.ID(),
+		ID:                       in.Run().WorkflowID(),
 		TaskQueue:                workflows.TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,

@@ -23,12 +23,12 @@ func TestDailyStartsByItsIdentity(t *testing.T) {
 		o.WorkflowIDConflictPolicy != enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING {
 		t.Errorf("reuse %s, conflict %s", o.WorkflowIDReusePolicy, o.WorkflowIDConflictPolicy)
 	}
-	if !strings.Contains(o.StaticSummary, "SPY") || !strings.Contains(o.StaticDetails, in.Run()) {
+	if !strings.Contains(o.StaticSummary, "SPY") || !strings.Contains(o.StaticDetails, string(in.Run())) {
 		t.Errorf("summary %q, details %q", o.StaticSummary, o.StaticDetails)
 	}
 	run, _ := o.TypedSearchAttributes.GetKeyword(workflows.RunAttribute)
 	session, _ := o.TypedSearchAttributes.GetKeyword(workflows.SessionAttribute)
-	if run != in.Run() || session != "2025-09-26" {
+	if run != string(in.Run()) || session != "2025-09-26" {
 		t.Errorf("search attributes: run %q, session %s", run, session)
 	}
 }

@@ -13,10 +13,10 @@ type Query struct {
 	AsOf time.Time
 }
 
-// Answer is what a source said, translated but not judged. Bars are in ascending order of session where the
+// Response is what a source said, translated but not judged. Bars are in ascending order of session where the
 // source was in any consistent order, and in the source's own order otherwise; repeated and unknown sessions
 // are left in: judging is package quality's work.
-type Answer struct {
+type Response struct {
 	Bars     []Bar
 	Actions  []Action // only those whose Ex lies in the window
 	Basis    Basis
@@ -29,11 +29,14 @@ type Answer struct {
 	MediaType string
 }
 
+// MaxDefectText bounds the text of a row that could not be read, in bytes.
+const MaxDefectText = 200
+
 // Defect is a row of an answer that could not be read. Session is zero when not even that could be told.
 type Defect struct {
 	Where   string  `json:"where"` // file and line, or JSON path
 	Session Session `json:"session"`
-	Text    string  `json:"text"` // the row, clipped to 200 characters
+	Text    string  `json:"text"` // the row, at most MaxDefectText bytes
 	Reason  string  `json:"reason"`
 	// NoPrice: the row could be read, and the source gave no price in it, or not all four. The session is missing
 	// from the answer rather than wrong in it: nobody can decide about it, and a later answer may bring it.
@@ -52,5 +55,5 @@ type Fetch struct {
 	Basis     Basis     `json:"basis"`
 	Rows      int       `json:"rows"`
 	FetchedAt time.Time `json:"fetched_at"`
-	Run       string    `json:"run"`
+	Run       RunID     `json:"run"`
 }

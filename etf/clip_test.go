@@ -1,0 +1,31 @@
+package etf
+
+import (
+	"testing"
+	"unicode/utf8"
+)
+
+func TestClip(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		n    int
+		want string
+	}{
+		{"", 10, ""},
+		{"short", 5, "short"},
+		{"longer", 5, "lo…"},
+		{"한국거래소", 10, "한국…"}, // three bytes a character, and the mark has three
+		{"한국거래소", 15, "한국거래소"},
+		{"broken \xff byte", 40, "broken \uFFFD byte"},
+		{"\xff\xff\xff\xff", 3, "\uFFFD"}, // the bytes of one run become one replacement
+		{"abc", 2, "…"},                   // no room for a character: the mark alone
+	} {
+		got := Clip(c.in, c.n)
+		if got != c.want {
+			t.Errorf("Clip(%q, %d) = %q, want %q", c.in, c.n, got, c.want)
+		}
+		if !utf8.ValidString(got) {
+			t.Errorf("Clip(%q, %d) is not UTF-8", c.in, c.n)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package etf
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// RunID names a run by what was asked for, so that the same request finds the run that exists: "daily:XNYS:2025-09-26";
+// with a set of symbols the set's hash is added ("daily:XNYS:2025-09-26:3b1f0a9c2d4e"), and from the second attempt on
+// the attempt ("...:rerun-2"). It is safe in a URL path. The ID of the workflow that performs the run is the same text
+// with "/" for ":".
+type RunID string
+
+// RunKey is a RunID taken apart.
+type RunKey struct {
+	Workflow string // "daily"
+	Exchange Exchange
+	Session  Session
+	Subset   string // the hash of the set of symbols, 12 hex digits; empty for a run over the whole exchange
+	Attempt  int    // 1 unless it is a re-run
+}
+
+// DailyRun is the workflow of a daily run, the first word of its ID.
+const DailyRun = "daily"
+
+const (
+	rerunPrefix = "rerun-"
+	subsetBytes = 6
+	maxRunID    = 100 // bytes; the longest ID there is has 54
+)
+
+// DailyRunID returns the ID of a daily run of a session. No symbols mean every ETF of the exchange; their order and
+// repeats don't matter. Attempts below 2 are the first.
+func DailyRunID(exchange Exchange, session Session, symbols []Symbol, attempt int) RunID {
+	return RunKey{DailyRun, exchange, session, SubsetHash(symbols), attempt}.ID()
+}
+
+// ID puts the key together.
+func (k RunKey) ID() RunID {
+	id := k.Workflow + ":" + string(k.Exchange) + ":" + k.Session.String()
+	if k.Subset != "" {
+		id += ":" + k.Subset
+	}
+	if k.Attempt > 1 {
+		id += ":" + rerunPrefix + strconv.Itoa(k.Attempt)
+	}
+	return RunID(id)
+}
+
+// ParseRunID reads a run ID as a person or a client wrote it. Anything that is no run's ID is KindInvalid with Field "id".
+func ParseRunID(text string) (RunID, error) {
+	id := RunID(text)
+	if _, err := id.Key(); err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
+// Key takes the ID apart. Errors are of KindInvalid with Field "id".
+func (id RunID) Key() (RunKey, error) {
+	bad := func(message string) (RunKey, error) {
+		return RunKey{}, Invalid("id", message, "run IDs look like daily:XNYS:2025-09-26 or daily:XNYS:2025-09-26:rerun-2")
+	}
+	text := string(id)
+	if len(text) > maxRunID {
+		return bad(fmt.Sprintf("the run ID is longer than %d bytes", maxRunID))
+	}
+	parts := strings.Split(text, ":")
+	if len(parts) < 3 || len(parts) > 5 || parts[0] != DailyRun {
+		return bad(fmt.Sprintf("%q is not a run ID", text))
+	}
+	key := RunKey{Workflow: parts[0], Attempt: 1}
+	var err error
+	if key.Exchange, err = ParseExchange(parts[1]); err != nil {
+		return bad(fmt.Sprintf("the exchange in run ID %q is unknown", text))
+	}
+	if key.Session, err = ParseSession(parts[2]); err != nil {
+		return bad(fmt.Sprintf("the session in run ID %q is not a date", text))
+	}
+	rest := parts[3:]
+	if len(rest) > 0 && isSubsetHash(rest[0]) {
+		key.Subset, rest = rest[0], rest[1:]
+	}
+	if len(rest) > 0 {
+		n, ok := readAttempt(rest[0])
+		if !ok || len(rest) > 1 {
+			return bad(fmt.Sprintf("the ending of run ID %q is neither a set of symbols nor a re-run", text))
+		}
+		key.Attempt = n
+	}
+	return key, nil
+}
+
+// WorkflowID returns the ID of the workflow that performs the run.
+func (id RunID) WorkflowID() string { return strings.ReplaceAll(string(id), ":", "/") }
+
+// Base returns the ID of the first attempt, which all attempts of the same request share.
+func (id RunID) Base() RunID {
+	base, _ := id.split()
+	return base
+}
+
+// Attempt returns which attempt of its request the run is, 1 for the first.
+func (id RunID) Attempt() int {
+	_, attempt := id.split()
+	return attempt
+}
+
+func (id RunID) split() (base RunID, attempt int) {
+	if i := strings.LastIndexByte(string(id), ':'); i >= 0 {
+		if n, ok := readAttempt(string(id[i+1:])); ok {
+			return id[:i], n
+		}
+	}
+	return id, 1
+}
+
+// readAttempt reads "rerun-2". Attempts from 2 on are written so, in one way only.
+func readAttempt(text string) (n int, ok bool) {
+	digits, ok := strings.CutPrefix(text, rerunPrefix)
+	n, err := strconv.Atoi(digits)
+	return n, ok && err == nil && n >= 2 && strconv.Itoa(n) == digits
+}
+
+// SubsetHash names a set of symbols: the first 12 hex digits of the SHA-256 of the sorted, distinct symbols joined
+// by ",". It is empty for no symbols.
+func SubsetHash(symbols []Symbol) string {
+	if len(symbols) == 0 {
+		return ""
+	}
+	var text strings.Builder
+	for i, s := range SortedSymbols(symbols) {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		text.WriteString(string(s))
+	}
+	sum := sha256.Sum256([]byte(text.String()))
+	return hex.EncodeToString(sum[:subsetBytes])
+}
+
+func isSubsetHash(s string) bool {
+	return len(s) == 2*subsetBytes && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// SortedSymbols returns the distinct symbols in ascending order; nil for none. Its argument is left alone.
+func SortedSymbols(symbols []Symbol) []Symbol {
+	if len(symbols) == 0 {
+		return nil
+	}
+	sorted := slices.Clone(symbols)
+	slices.Sort(sorted)
+	return slices.Compact(sorted)
+}
