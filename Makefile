@@ -126,7 +126,7 @@ generate-check: generate ## Fail if generated code is not up to date.
 
 .PHONY: record-histories
 record-histories: build devstack ## Record workflow histories for the replay tests (from released code only: see docs/workflows.md).
-	bin/devstack run --ephemeral -- $(GO) run ./workflows/record --label $(VERSION)
+	bin/devstack run --ephemeral -- $(GO) run ./e2e/record --label $(VERSION)
 
 .PHONY: prophet-golden
 prophet-golden: ## What the original Prophet gives for every case, as golden files (python3 with prophet; ETFCAST_REAL_DATA).

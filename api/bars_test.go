@@ -16,6 +16,7 @@ import (
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 // storeBars gives the symbol n bars on consecutive days from 2020-01-01; days, not sessions, are all this needs.
@@ -215,7 +216,7 @@ func TestBarsCSVMemoryIsBounded(t *testing.T) {
 	f := &fixture{store: s}
 	f.storeBars("SPY", 1)
 	one := s.bars["SPY"][0]
-	export := barsCSV{ctx: t.Context(), store: manyBars{s, one, 50_000}, symbol: "SPY", window: etf.Window{To: lastDay}}
+	export := barsCSV{ctx: t.Context(), bars: service.New(service.Deps{Store: manyBars{s, one, 50_000}}), symbol: "SPY", window: etf.Window{To: etf.MustSession("2200-12-31")}}
 	w := &countingWriter{header: http.Header{}}
 	if err := export.VisitListBarsResponse(w); err != nil {
 		t.Fatal(err)
@@ -384,7 +385,7 @@ func TestForecastModels(t *testing.T) {
 	if strings.TrimSpace(string(a.body)) != want {
 		t.Errorf("the models are %s", a.body)
 	}
-	served := NewService(ServiceDeps{Store: f.store, Models: []Model{{Name: "drift"}, {Name: "prophet"}}, ServedModel: "prophet"})
+	served := service.New(service.Deps{Store: f.store, Models: []service.Model{{Name: "drift"}, {Name: "prophet"}}, ServedModel: "prophet"})
 	if _, err := served.LatestForecast(t.Context(), "SPY", ""); etf.KindOf(err) != etf.KindNotFound || !strings.Contains(err.Error(), "prophet") {
 		t.Errorf("with prophet served: %v", err)
 	}

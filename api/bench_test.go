@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 // BenchmarkBars answers 10,000 bars of a store in memory: what the API itself costs.
@@ -13,7 +14,7 @@ func BenchmarkBars(b *testing.B) {
 	f := &fixture{store: newFakeStore()}
 	f.register(etf.XNYS, "SPY")
 	f.storeBars("SPY", 10_000)
-	handler, err := New(Deps{Service: NewService(ServiceDeps{Store: f.store})})
+	handler, err := New(Deps{Service: service.New(service.Deps{Store: f.store})})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -80,7 +80,7 @@ func (strictBinder) Bind(into any, c echo.Context) error {
 	if err != nil || mediaType != "application/json" || (charset != "" && !strings.EqualFold(charset, "utf-8")) {
 		message := "the header is missing"
 		if contentType != "" {
-			message = etf.Clip(contentType, quoted) + " is not application/json in UTF-8"
+			message = etf.Clip(contentType, etf.MaxQuoted) + " is not application/json in UTF-8"
 		}
 		return refuse(problemMediaType, "Content-Type", message, "send Content-Type: application/json")
 	}

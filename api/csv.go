@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 const csvHeader = "session,open,high,low,close,adj_close,volume,basis,source,quarantined,data_version,known_from\n"
@@ -18,7 +19,7 @@ const csvChunk = 64 << 10
 // barsCSV answers with bars as CSV, sent as they are read: the memory it takes does not depend on their number.
 type barsCSV struct {
 	ctx    context.Context // the generated interface hands none to the answer
-	store  Store
+	bars   *service.Service
 	symbol etf.Symbol
 	window etf.Window
 	limit  int // 0 = all
@@ -50,7 +51,7 @@ func (b barsCSV) VisitListBarsResponse(w http.ResponseWriter) error {
 		return err
 	}
 	n := 0
-	err := b.store.EachBar(b.ctx, b.symbol, b.window, func(bar etf.StoredBar) error {
+	err := b.bars.EachBar(b.ctx, b.symbol, b.window, func(bar etf.StoredBar) error {
 		buf = appendCSV(buf, bar)
 		if n++; n == b.limit {
 			return errEnough

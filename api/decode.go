@@ -142,7 +142,7 @@ func (d *strictDecoder) object(path string, raw json.RawMessage, into reflect.Va
 		field, known := fields[name]
 		switch at := within(path, name); {
 		case !known:
-			d.refuse(within(path, etf.Clip(name, quoted)), "there is no such field", "use "+strings.Join(names, ", "))
+			d.refuse(within(path, etf.Clip(name, etf.MaxQuoted)), "there is no such field", "use "+strings.Join(names, ", "))
 		case seen[name]:
 			d.refuse(at, "the field is given twice", "give it once")
 		default:

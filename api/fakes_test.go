@@ -207,6 +207,14 @@ func (f *fakeStore) RerunCount(_ context.Context, base etf.RunID) (int, error) {
 	return highest, f.err
 }
 
+func (f *fakeStore) Findings(context.Context, etf.FindingFilter, etf.Cursor, int) ([]etf.Finding, etf.Cursor, error) {
+	return nil, etf.Cursor{}, f.err
+}
+
+func (f *fakeStore) Finding(context.Context, string) (etf.Finding, error) {
+	return etf.Finding{}, etf.NotFound("finding", "no such finding", "")
+}
+
 func (f *fakeStore) Ping(context.Context) error { return f.err }
 
 func (f *fakeStore) SchemaVersion(context.Context) (int64, int64, error) {
@@ -223,21 +231,21 @@ func (f *fakeStore) Ungranted(context.Context) ([]string, error) {
 type fakeTemporal struct {
 	mu         sync.Mutex
 	err        error
-	executions map[string]Execution
+	executions map[string]etf.Execution
 	statuses   map[string]workflows.DailyStatus
 	starts     []workflows.DailyInput
 	cancelled  []string
-	schedules  map[string]Schedule
+	schedules  map[string]etf.Schedule
 	triggered  []string
-	pollers    map[string]int
+	served     map[string]bool
 	now        func() time.Time
 	onStart    func() // called by StartDaily before it decides
 }
 
 func newFakeTemporal() *fakeTemporal {
 	return &fakeTemporal{
-		executions: map[string]Execution{}, statuses: map[string]workflows.DailyStatus{}, schedules: map[string]Schedule{},
-		pollers: map[string]int{}, now: func() time.Time { return testNow },
+		executions: map[string]etf.Execution{}, statuses: map[string]workflows.DailyStatus{}, schedules: map[string]etf.Schedule{},
+		served: map[string]bool{}, now: func() time.Time { return testNow },
 	}
 }
 
@@ -255,19 +263,19 @@ func (f *fakeTemporal) StartDaily(_ context.Context, in workflows.DailyInput, ag
 	if there && (!again || x.Status == etf.RunRunning || x.Status == etf.RunCompleted) {
 		return false, nil
 	}
-	f.executions[in.Run().WorkflowID()] = Execution{Status: etf.RunRunning, Symbols: in.Symbols, StartedAt: f.now()}
+	f.executions[in.Run().WorkflowID()] = etf.Execution{Status: etf.RunRunning, Symbols: in.Symbols, StartedAt: f.now()}
 	f.starts = append(f.starts, in)
 	return true, nil
 }
 
-func (f *fakeTemporal) Execution(_ context.Context, id string) (Execution, error) {
+func (f *fakeTemporal) Execution(_ context.Context, id string) (etf.Execution, error) {
 	defer f.locked()()
 	if f.err != nil {
-		return Execution{}, f.err
+		return etf.Execution{}, f.err
 	}
 	x, ok := f.executions[id]
 	if !ok {
-		return Execution{}, etf.NotFound("", "no such workflow", "")
+		return etf.Execution{}, etf.NotFound("", "no such workflow", "")
 	}
 	return x, nil
 }
@@ -296,10 +304,10 @@ func (f *fakeTemporal) Cancel(_ context.Context, id string) error {
 	return nil
 }
 
-func (f *fakeTemporal) Schedule(_ context.Context, id string) (Schedule, error) {
+func (f *fakeTemporal) Schedule(_ context.Context, id string) (etf.Schedule, error) {
 	defer f.locked()()
 	if f.err != nil {
-		return Schedule{}, f.err
+		return etf.Schedule{}, f.err
 	}
 	s, ok := f.schedules[id]
 	if !ok {
@@ -308,7 +316,7 @@ func (f *fakeTemporal) Schedule(_ context.Context, id string) (Schedule, error) 
 	return s, nil
 }
 
-func (f *fakeTemporal) changeSchedule(id string, change func(*Schedule)) error {
+func (f *fakeTemporal) changeSchedule(id string, change func(*etf.Schedule)) error {
 	defer f.locked()()
 	if f.err != nil {
 		return f.err
@@ -323,15 +331,15 @@ func (f *fakeTemporal) changeSchedule(id string, change func(*Schedule)) error {
 }
 
 func (f *fakeTemporal) PauseSchedule(_ context.Context, id, note string) error {
-	return f.changeSchedule(id, func(s *Schedule) { s.Paused, s.Note = true, note })
+	return f.changeSchedule(id, func(s *etf.Schedule) { s.Paused, s.Note = true, note })
 }
 
 func (f *fakeTemporal) ResumeSchedule(_ context.Context, id, note string) error {
-	return f.changeSchedule(id, func(s *Schedule) { s.Paused, s.Note = false, note })
+	return f.changeSchedule(id, func(s *etf.Schedule) { s.Paused, s.Note = false, note })
 }
 
 func (f *fakeTemporal) TriggerSchedule(_ context.Context, id string) error {
-	return f.changeSchedule(id, func(*Schedule) { f.triggered = append(f.triggered, id) })
+	return f.changeSchedule(id, func(*etf.Schedule) { f.triggered = append(f.triggered, id) })
 }
 
 func (f *fakeTemporal) ApplySchedule(_ context.Context, x etf.Exchange) (bool, error) {
@@ -339,14 +347,22 @@ func (f *fakeTemporal) ApplySchedule(_ context.Context, x etf.Exchange) (bool, e
 	id := workflows.ScheduleID(x)
 	_, there := f.schedules[id]
 	if !there {
-		f.schedules[id] = Schedule{ID: id, Exchange: x}
+		f.schedules[id] = etf.Schedule{ID: id, Exchange: x}
 	}
 	return !there, f.err
 }
 
-func (f *fakeTemporal) Pollers(_ context.Context, queue string) (int, error) {
+func (f *fakeTemporal) Served(_ context.Context, queue string) (bool, error) {
 	defer f.locked()()
-	return f.pollers[queue], f.err
+	return f.served[queue], f.err
+}
+
+func (f *fakeTemporal) Decide(context.Context, string, workflows.Decision) (etf.Finding, error) {
+	return etf.Finding{}, etf.NotFound("", "no workflow waits", "")
+}
+
+func (f *fakeTemporal) StartAndDecide(context.Context, workflows.ResolveFindingInput, workflows.Decision) (etf.Finding, error) {
+	return etf.Finding{}, f.err
 }
 
 func (f *fakeTemporal) Check(context.Context) error { return f.err }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 // FuzzBodies: whatever the body, the answer is one of those the document names, and nothing is started or stored
@@ -81,10 +82,10 @@ func FuzzDecodeStrict(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var strict, lax gen.NewETF
 		if err := decodeStrict(data, &strict); err != nil {
-			if etf.KindOf(err) != etf.KindInvalid || len(failures(err)) > maxFieldErrors {
+			if etf.KindOf(err) != etf.KindInvalid || len(etf.Errors(err)) > maxFieldErrors {
 				t.Fatalf("%v", err)
 			}
-			for _, e := range failures(err) {
+			for _, e := range etf.Errors(err) {
 				if e.Field == "" {
 					t.Fatalf("no field: %v", e)
 				}
@@ -124,13 +125,13 @@ func fuzzFixture(t *testing.T) fuzzed {
 		t.Fatal(err)
 	}
 	fx.store.etfs = map[etf.Symbol]etf.ETF{"SPY": {Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD"}}
-	fx.temporal.executions, fx.temporal.starts = map[string]Execution{}, nil
+	fx.temporal.executions, fx.temporal.starts = map[string]etf.Execution{}, nil
 	return fx
 }
 
 var fuzzServer = sync.OnceValues(func() (fuzzed, error) {
 	fx := fuzzed{store: newFakeStore(), temporal: newFakeTemporal()}
-	service := NewService(ServiceDeps{Store: fx.store, Temporal: fx.temporal, Now: fx.temporal.now})
+	service := service.New(service.Deps{Store: fx.store, Temporal: fx.temporal, Now: fx.temporal.now})
 	var err error
 	fx.handler, err = New(Deps{Service: service})
 	return fx, err

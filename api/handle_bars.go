@@ -6,6 +6,7 @@ import (
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 const (
@@ -19,11 +20,11 @@ func (s *server) ListBars(ctx context.Context, r gen.ListBarsRequestObject) (gen
 	if !ok {
 		return nil, refuse(problemAccept, "Accept", "bars are given as application/json and text/csv", "ask for one of them")
 	}
-	window, windowErr := ParseWindow(textOf(r.Params.From), textOf(r.Params.To))
+	window, windowErr := service.ParseWindow(textOf(r.Params.From), textOf(r.Params.To))
 	query := []string{"bars", r.Symbol, textOf(r.Params.From), textOf(r.Params.To)}
 	after, cursorErr := sessionCursor(query, r.Params.Cursor)
 	limit, limitErr := barLimits.parse(r.Params.Limit)
-	if err := errors.Join([]error{windowErr, cursorErr, limitErr}...); err != nil {
+	if err := errors.Join(windowErr, cursorErr, limitErr); err != nil {
 		return nil, err
 	}
 	e, err := s.ETF(ctx, r.Symbol)
@@ -39,7 +40,7 @@ func (s *server) ListBars(ctx context.Context, r gen.ListBarsRequestObject) (gen
 		return gen.ListBars304Response{Headers: gen.NotModifiedResponseHeaders{ETag: etag}}, nil
 	}
 	if media == mediaCSV {
-		export := barsCSV{ctx: ctx, store: s.store, symbol: e.Symbol, window: window, etag: etag}
+		export := barsCSV{ctx: ctx, bars: s.Service, symbol: e.Symbol, window: window, etag: etag}
 		if after != 0 {
 			export.window.From = max(window.From, after+1)
 		}

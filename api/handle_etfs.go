@@ -8,6 +8,7 @@ import (
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 // ListETFs implements gen.StrictServerInterface.
@@ -19,7 +20,7 @@ func (s *server) ListETFs(ctx context.Context, r gen.ListETFsRequestObject) (gen
 	if x := textOf(r.Params.Exchange); x != "" {
 		_, exchangeErr = etf.ParseExchange(x)
 	}
-	if err := errors.Join([]error{exchangeErr, cursorErr, limitErr}...); err != nil {
+	if err := errors.Join(exchangeErr, cursorErr, limitErr); err != nil {
 		return nil, err
 	}
 	etfs, more, err := s.ETFs(ctx, textOf(r.Params.Exchange), after, limit)
@@ -38,7 +39,7 @@ func (s *server) ListETFs(ctx context.Context, r gen.ListETFsRequestObject) (gen
 
 // CreateETF implements gen.StrictServerInterface.
 func (s *server) CreateETF(ctx context.Context, r gen.CreateETFRequestObject) (gen.CreateETFResponseObject, error) {
-	request := ETFRequest{Symbol: r.Body.Symbol, Exchange: r.Body.Exchange, Currency: textOf(r.Body.Currency)}
+	request := service.ETFRequest{Symbol: r.Body.Symbol, Exchange: r.Body.Exchange, Currency: textOf(r.Body.Currency)}
 	for _, src := range r.Body.Sources {
 		request.Sources = append(request.Sources, etf.SourceRef{Name: src.Name, Ref: src.Ref})
 	}

@@ -66,9 +66,9 @@ func (f storedFit) VisitGetForecastFitResponse(w http.ResponseWriter) error {
 
 // ListModels implements gen.StrictServerInterface.
 func (s *server) ListModels(context.Context, gen.ListModelsRequestObject) (gen.ListModelsResponseObject, error) {
-	page := gen.ListModels200JSONResponse{Items: make([]gen.Model, len(s.models))}
-	for i, m := range s.models {
-		page.Items[i] = gen.Model{Name: m.Name, Served: m.Name == s.served, MinSessions: m.MinSessions, Params: json.RawMessage(m.Params)}
+	page := gen.ListModels200JSONResponse{Items: make([]gen.Model, len(s.Models()))}
+	for i, m := range s.Models() {
+		page.Items[i] = gen.Model{Name: m.Name, Served: m.Name == s.ServedModel(), MinSessions: m.MinSessions, Params: json.RawMessage(m.Params)}
 	}
 	return page, nil
 }

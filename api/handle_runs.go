@@ -3,22 +3,22 @@ package api
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 // ListRuns implements gen.StrictServerInterface.
 func (s *server) ListRuns(ctx context.Context, r gen.ListRunsRequestObject) (gen.ListRunsResponseObject, error) {
-	q := RunQuery{Exchange: textOf(r.Params.Exchange), Status: textOf(r.Params.Status)}
+	q := service.RunQuery{Exchange: textOf(r.Params.Exchange), Status: textOf(r.Params.Status)}
 	query := []string{"runs", q.Exchange, q.Status}
-	_, _, filterErr := q.filter()
+	_, _, filterErr := q.Filter()
 	var cursorErr, limitErr error
 	q.After, cursorErr = timeCursor(query, r.Params.Cursor)
 	q.Limit, limitErr = listLimits.parse(r.Params.Limit)
-	if err := errors.Join([]error{filterErr, cursorErr, limitErr}...); err != nil {
+	if err := errors.Join(filterErr, cursorErr, limitErr); err != nil {
 		return nil, err
 	}
 	runs, next, err := s.Runs(ctx, q)
@@ -37,7 +37,7 @@ func (s *server) ListRuns(ctx context.Context, r gen.ListRunsRequestObject) (gen
 
 // CreateRun implements gen.StrictServerInterface.
 func (s *server) CreateRun(ctx context.Context, r gen.CreateRunRequestObject) (gen.CreateRunResponseObject, error) {
-	request := RunRequest{
+	request := service.RunRequest{
 		Workflow: r.Body.Workflow, Exchange: r.Body.Exchange, Session: textOf(r.Body.Session),
 		Rerun: r.Body.Rerun != nil && *r.Body.Rerun,
 	}
@@ -60,7 +60,7 @@ func (s *server) GetRun(ctx context.Context, r gen.GetRunRequestObject) (gen.Get
 	query := []string{"run", r.Id}
 	after, cursorErr := symbolCursor(query, r.Params.Cursor)
 	limit, limitErr := runETFLimits.parse(r.Params.Limit)
-	if err := errors.Join([]error{cursorErr, limitErr}...); err != nil {
+	if err := errors.Join(cursorErr, limitErr); err != nil {
 		return nil, err
 	}
 	run, etfs, more, err := s.RunDetail(ctx, etf.RunID(r.Id), after, limit)
@@ -94,16 +94,16 @@ func (s *server) CancelRun(ctx context.Context, r gen.CancelRunRequestObject) (g
 	return gen.CancelRun202JSONResponse{Body: body, Headers: gen.CancelRun202ResponseHeaders{Location: body.Links.Self}}, nil
 }
 
-func (s *Service) runOut(run etf.Run) gen.Run {
+func (s *server) runOut(run etf.Run) gen.Run {
 	out := gen.Run{
-		Id: string(run.ID), Workflow: run.Workflow, WorkflowId: strings.ReplaceAll(string(run.ID), ":", "/"), Exchange: run.Exchange,
+		Id: string(run.ID), Workflow: run.Workflow, WorkflowId: run.ID.WorkflowID(), Exchange: run.Exchange,
 		Session: run.Session, Symbols: run.Symbols, Status: run.Status, Closed: run.Closed, Counts: run.Counts,
 		Error: textOrNil(run.Error), StartedAt: run.StartedAt.UTC(), FinishedAt: instantOut(run.FinishedAt),
 	}
 	if out.Symbols == nil {
 		out.Symbols = []etf.Symbol{}
 	}
-	out.Links.Self = string("/v1/runs/" + run.ID) // made of characters that stand in a path as they are
+	out.Links.Self = "/v1/runs/" + string(run.ID) // made of characters that stand in a path as they are
 	out.Links.Temporal = textOrNil(s.RunURL(run.ID))
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/api/gen"
+	"github.com/etfcast/etfcast/etf"
 )
 
 // ListSchedules implements gen.StrictServerInterface.
@@ -47,7 +48,7 @@ func (s *server) TriggerSchedule(ctx context.Context, r gen.TriggerScheduleReque
 	return gen.TriggerSchedule202JSONResponse{ScheduleStateJSONResponse: gen.ScheduleStateJSONResponse(scheduleOut(one))}, nil
 }
 
-func scheduleOut(one Schedule) gen.Schedule {
+func scheduleOut(one etf.Schedule) gen.Schedule {
 	out := gen.Schedule{
 		Id: one.ID, Exchange: one.Exchange, Fires: one.Fires, TimeZone: one.TimeZone, Paused: one.Paused, Note: one.Note,
 		NextAt: one.Next,

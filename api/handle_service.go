@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/api/gen"
+	"github.com/etfcast/etfcast/service"
 )
 
 // GetHealth implements gen.StrictServerInterface.
@@ -15,8 +16,19 @@ func (s *server) GetHealth(context.Context, gen.GetHealthRequestObject) (gen.Get
 
 // GetReadiness implements gen.StrictServerInterface.
 func (s *server) GetReadiness(ctx context.Context, _ gen.GetReadinessRequestObject) (gen.GetReadinessResponseObject, error) {
+	body := readinessOut(s.ready.Checks(ctx))
+	if body.Ready {
+		return gen.GetReadiness200JSONResponse(body), nil
+	}
+	return gen.GetReadiness503JSONResponse{
+		Body:    body,
+		Headers: gen.GetReadiness503ResponseHeaders{RetryAfter: int(retryAfter / time.Second)},
+	}, nil
+}
+
+func readinessOut(checks []service.Check) gen.Readiness {
 	body := gen.Readiness{Ready: true, WaitingFor: []string{}, Checks: []gen.Check{}}
-	for _, c := range s.ready.Ready(ctx) {
+	for _, c := range checks {
 		state := "ok"
 		if !c.OK {
 			state = "waiting"
@@ -25,13 +37,7 @@ func (s *server) GetReadiness(ctx context.Context, _ gen.GetReadinessRequestObje
 		}
 		body.Checks = append(body.Checks, gen.Check{Name: c.Name, State: state, Detail: c.Detail, Since: c.Since})
 	}
-	if body.Ready {
-		return gen.GetReadiness200JSONResponse(body), nil
-	}
-	return gen.GetReadiness503JSONResponse{
-		Body:    body,
-		Headers: gen.GetReadiness503ResponseHeaders{RetryAfter: int(retryAfter / time.Second)},
-	}, nil
+	return body
 }
 
 // GetVersion implements gen.StrictServerInterface.

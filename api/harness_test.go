@@ -20,6 +20,7 @@ import (
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 // testNow is a Saturday: the last closed session of both exchanges is Friday 2025-09-26.
@@ -30,7 +31,7 @@ type fixture struct {
 	t        testing.TB
 	store    *fakeStore
 	temporal *fakeTemporal
-	service  *Service
+	service  *service.Service
 	server   *httptest.Server
 	router   routers.Router
 	log      *lockedBuffer
@@ -72,10 +73,12 @@ func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	f := &fixture{t: t, store: newFakeStore(), temporal: newFakeTemporal(), now: testNow, log: &lockedBuffer{}}
 	f.temporal.now = f.clock
-	f.service = NewService(ServiceDeps{
+	f.service = service.New(service.Deps{
 		Store: f.store, Temporal: f.temporal, Now: f.clock, Sources: []string{"file", "simulated", "yahoo"},
-		Models: []Model{{"drift", 21, `{"half_life":60}`}, {"prophet", 2, `{"growth":"linear"}`}},
-		UI:     "http://127.0.0.1:8233/", Namespace: "default",
+		Models: []service.Model{
+			{Name: "drift", MinSessions: 21, Params: `{"half_life":60}`}, {Name: "prophet", MinSessions: 2, Params: `{"growth":"linear"}`},
+		},
+		UI: "http://127.0.0.1:8233/", Namespace: "default",
 	})
 	handler, err := New(Deps{
 		Service: f.service, Version: "v0.1.0-test", Queues: []string{"etfcast", "etfcast-fit"},
@@ -275,4 +278,13 @@ func (f *fixture) starts() int {
 	f.temporal.mu.Lock()
 	defer f.temporal.mu.Unlock()
 	return len(f.temporal.starts)
+}
+
+// atOnce calls f(0) to f(n-1) side by side and returns when all have.
+func atOnce(n int, f func(int)) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { f(i) })
+	}
+	wg.Wait()
 }

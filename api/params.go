@@ -30,7 +30,7 @@ func (l limits) parse(text *string) (int, error) {
 	}
 	n, err := strconv.Atoi(*text)
 	if err != nil || n < 1 || n > l.most || strings.HasPrefix(*text, "+") {
-		return 0, etf.Invalid("limit", fmt.Sprintf("%q is not a limit", etf.Clip(*text, quoted)), fmt.Sprintf("use a whole number from 1 to %d", l.most))
+		return 0, etf.Invalid("limit", fmt.Sprintf("%q is not a limit", etf.Clip(*text, etf.MaxQuoted)), fmt.Sprintf("use a whole number from 1 to %d", l.most))
 	}
 	return n, nil
 }
@@ -81,7 +81,7 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 					if len(names) > 0 {
 						remedy = "use " + strings.Join(names, ", ")
 					}
-					errs = append(errs, etf.Invalid(etf.Clip(name, quoted), "there is no such query parameter", remedy))
+					errs = append(errs, etf.Invalid(etf.Clip(name, etf.MaxQuoted), "there is no such query parameter", remedy))
 				case len(query[name]) > 1:
 					errs = append(errs, etf.Invalid(name, "the query parameter is given twice", "give it once"))
 				case query[name][0] == "":

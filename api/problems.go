@@ -86,7 +86,7 @@ func problemOf(err error) (p gen.Problem, wait time.Duration) {
 	var details []string
 	var fields []gen.FieldError
 	for _, e := range causes {
-		details = append(details, detail(e))
+		details = append(details, e.Detail())
 		if e.Field != "" {
 			f := gen.FieldError{Field: e.Field, Message: e.Message}
 			if e.Remedy != "" {
@@ -102,17 +102,6 @@ func problemOf(err error) (p gen.Problem, wait time.Duration) {
 	return p, wait
 }
 
-// detail is an error's own words without its cause, which may name hosts and statements.
-func detail(e *etf.Error) string {
-	s := e.Message
-	if e.Field != "" {
-		s = e.Field + ": " + s
-	} else if e.Remedy != "" {
-		s += " (" + e.Remedy + ")"
-	}
-	return s
-}
-
 // classify finds the class of a problem and the errors it tells of. causes is never empty, except for an internal
 // problem.
 func classify(err error) (problemClass, []*etf.Error) {
@@ -124,7 +113,7 @@ func classify(err error) (problemClass, []*etf.Error) {
 	if errors.As(err, &framework) {
 		return classifyEcho(framework)
 	}
-	causes := failures(err)
+	causes := etf.Errors(err)
 	if len(causes) == 0 {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return problemUnavailable, []*etf.Error{{Kind: etf.KindUnavailable, Message: "the answer took too long"}}

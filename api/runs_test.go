@@ -16,7 +16,7 @@ import (
 
 const friday = `{"workflow":"daily","exchange":"XNYS","session":"2025-09-26"}`
 
-func (f *fixture) setExecution(id string, x Execution) {
+func (f *fixture) setExecution(id string, x etf.Execution) {
 	f.temporal.mu.Lock()
 	defer f.temporal.mu.Unlock()
 	f.temporal.executions[id] = x
@@ -69,7 +69,7 @@ func TestCompletedRunStandsBeyondTemporalsRetention(t *testing.T) {
 func TestEndedBadlyStartsAgain(t *testing.T) {
 	for _, status := range []etf.RunStatus{etf.RunFailed, etf.RunCancelled, etf.RunTerminated, etf.RunTimedOut} {
 		f := newFixture(t)
-		f.setExecution("daily/XNYS/2025-09-26", Execution{Status: status, StartedAt: testNow.Add(-time.Hour), FinishedAt: testNow.Add(-time.Minute)})
+		f.setExecution("daily/XNYS/2025-09-26", etf.Execution{Status: status, StartedAt: testNow.Add(-time.Hour), FinishedAt: testNow.Add(-time.Minute)})
 		f.setRun(etf.Run{ID: "daily:XNYS:2025-09-26", Status: status, StartedAt: testNow.Add(-time.Hour), FinishedAt: testNow.Add(-time.Minute), Error: "old"})
 		a := f.post("/v1/runs", friday).want(t, http.StatusAccepted)
 		if a.header.Get("Location") != "/v1/runs/daily:XNYS:2025-09-26" || f.starts() != 1 {
@@ -229,8 +229,8 @@ func TestRunUnderWay(t *testing.T) {
 			{Symbol: "CCC", Session: session, Outcome: etf.OutcomeRunning}, // recorded by an execution before this one
 		},
 	}
-	f.setExecution("update/DDD/2025-09-26", Execution{Status: etf.RunRunning, Pending: []PendingActivity{{Type: "Persist", Attempt: 3, Failure: "locked", FailureType: "Unavailable"}}})
-	f.setExecution("update/EEE/2025-09-26", Execution{Status: etf.RunRunning, Pending: []PendingActivity{{Type: "SomethingNew", Attempt: 1}}})
+	f.setExecution("update/DDD/2025-09-26", etf.Execution{Status: etf.RunRunning, Pending: []etf.PendingActivity{{Type: "Persist", Attempt: 3, Failure: "locked", FailureType: "Unavailable"}}})
+	f.setExecution("update/EEE/2025-09-26", etf.Execution{Status: etf.RunRunning, Pending: []etf.PendingActivity{{Type: "SomethingNew", Attempt: 1}}})
 
 	run = decode[gen.RunDetail](t, f.get("/v1/runs/"+id).want(t, http.StatusOK))
 	var got []string
@@ -296,7 +296,7 @@ func TestRunStatusJoinsRecordAndTemporal(t *testing.T) {
 				f.setRun(etf.Run{ID: etf.RunID(id), Status: tc.row, StartedAt: began, FinishedAt: tc.rowEnd, Error: "row"})
 			}
 			if tc.x != "" {
-				f.setExecution(wid, Execution{Status: tc.x, StartedAt: tc.xBegan, FinishedAt: testNow, Failure: "temporal"})
+				f.setExecution(wid, etf.Execution{Status: tc.x, StartedAt: tc.xBegan, FinishedAt: testNow, Failure: "temporal"})
 			}
 			a := f.get("/v1/runs/"+id).want(t, tc.status)
 			if tc.status != 200 {
@@ -322,7 +322,7 @@ func TestRunThatEndsBetweenTheReads(t *testing.T) {
 	f := newFixture(t)
 	const id = "daily:XNYS:2025-09-26"
 	f.setRun(etf.Run{ID: etf.RunID(id), Status: etf.RunRunning, StartedAt: testNow.Add(-time.Minute)})
-	f.setExecution("daily/XNYS/2025-09-26", Execution{Status: etf.RunCompleted, StartedAt: testNow.Add(-time.Minute), FinishedAt: testNow})
+	f.setExecution("daily/XNYS/2025-09-26", etf.Execution{Status: etf.RunCompleted, StartedAt: testNow.Add(-time.Minute), FinishedAt: testNow})
 	reads := 0
 	f.store.onRun = func(etf.RunID) {
 		if reads++; reads == 2 {
@@ -344,9 +344,9 @@ func TestListRuns(t *testing.T) {
 		f.setRun(etf.Run{ID: etf.RunID("daily:XNYS:2025-09-" + day), Status: status, StartedAt: testNow.Add(time.Duration(i) * time.Hour)})
 	}
 	f.setRun(etf.Run{ID: "daily:XKRX:2025-09-26", Status: etf.RunCompleted, StartedAt: testNow.Add(-time.Hour)})
-	f.setExecution("daily/XNYS/2025-09-24", Execution{Status: etf.RunTerminated, StartedAt: testNow, FinishedAt: testNow, Failure: "killed"})
-	f.setExecution("daily/XNYS/2025-09-25", Execution{Status: etf.RunTimedOut, StartedAt: testNow, FinishedAt: testNow})
-	f.setExecution("daily/XNYS/2025-09-26", Execution{Status: etf.RunRunning, StartedAt: testNow})
+	f.setExecution("daily/XNYS/2025-09-24", etf.Execution{Status: etf.RunTerminated, StartedAt: testNow, FinishedAt: testNow, Failure: "killed"})
+	f.setExecution("daily/XNYS/2025-09-25", etf.Execution{Status: etf.RunTimedOut, StartedAt: testNow, FinishedAt: testNow})
+	f.setExecution("daily/XNYS/2025-09-26", etf.Execution{Status: etf.RunRunning, StartedAt: testNow})
 
 	list := func(query string) (ids []string) {
 		t.Helper()
@@ -404,7 +404,7 @@ func TestCancelRun(t *testing.T) {
 	if !slices.Equal(f.temporal.cancelled, []string{"daily/XNYS/2025-09-26", "daily/XNYS/2025-09-26"}) {
 		t.Errorf("cancelled %v", f.temporal.cancelled)
 	}
-	f.setExecution("daily/XNYS/2025-09-26", Execution{Status: etf.RunCancelled, StartedAt: testNow, FinishedAt: testNow})
+	f.setExecution("daily/XNYS/2025-09-26", etf.Execution{Status: etf.RunCancelled, StartedAt: testNow, FinishedAt: testNow})
 	p := f.post(path+"/cancel", "").wantProblem(t, http.StatusConflict, "id")
 	if !strings.Contains(p.Detail, "cancelled") {
 		t.Errorf("detail %q", p.Detail)
@@ -425,9 +425,9 @@ func TestSchedules(t *testing.T) {
 	if r := (*p.Errors)[0].Remedy; r == nil || !strings.Contains(*r, "schedule apply") {
 		t.Errorf("remedy %v", r)
 	}
-	f.temporal.schedules["daily-XNYS"] = Schedule{
+	f.temporal.schedules["daily-XNYS"] = etf.Schedule{
 		ID: "daily-XNYS", Exchange: etf.XNYS, Fires: "17:30 New York", TimeZone: "America/New_York", Next: []time.Time{testNow},
-		Recent: []Firing{{ScheduledAt: testNow, StartedAt: testNow, WorkflowID: "tick/XNYS-2025"}},
+		Recent: []etf.Firing{{ScheduledAt: testNow, StartedAt: testNow, WorkflowID: "tick/XNYS-2025"}},
 	}
 	page := decode[gen.ScheduleList](t, f.get("/v1/schedules").want(t, http.StatusOK))
 	if len(page.Items) != 1 || page.Items[0].Recent[0].WorkflowId != "tick/XNYS-2025" {
@@ -503,24 +503,5 @@ func TestServicesDown(t *testing.T) {
 		}
 		f.get("/v1/runs/daily:XNYS:2025-09-25").want(t, http.StatusOK) // the record stands
 		f.get("/v1/etfs").want(t, http.StatusOK)
-	})
-	t.Run("no Temporal at all", func(t *testing.T) {
-		f := newFixture(t)
-		handler, err := New(Deps{Service: NewService(ServiceDeps{Store: f.store, Now: f.clock}), Queues: []string{"etfcast"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.server.Config.Handler = handler
-		f.setRun(etf.Run{ID: "daily:XNYS:2025-09-24", Status: etf.RunRunning})
-		check(t, f, http.MethodGet, "/v1/runs/daily:XNYS:2025-09-24", "")
-		check(t, f, http.MethodGet, "/v1/schedules", "")
-		check(t, f, http.MethodPost, "/v1/runs", friday)
-		check(t, f, http.MethodPost, "/v1/runs/daily:XNYS:2025-09-24/cancel", "")
-		for _, act := range []string{"pause", "resume", "trigger"} {
-			check(t, f, http.MethodPost, "/v1/schedules/daily-XNYS/"+act, "")
-		}
-		if got := decode[gen.Readiness](t, f.get("/readyz").want(t, 503)); fmt.Sprint(got.WaitingFor) != "[temporal pollers:etfcast]" {
-			t.Errorf("waits for %v", got.WaitingFor)
-		}
 	})
 }

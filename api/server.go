@@ -11,14 +11,15 @@ import (
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 // Deps is what the HTTP side needs.
 type Deps struct {
-	Service *Service
+	Service *service.Service
 	// Version of the code, as forecasts record it.
 	Version string
-	// Queues are the task queues a ready installation has workers on; see workflows.TaskQueue and its neighbours.
+	// Queues are the task queues a ready installation has workers on.
 	Queues []string
 	Log    *slog.Logger // nil = none
 	// Metrics is served at /metrics, together with the HTTP side's own; nil = a new one.
@@ -27,12 +28,12 @@ type Deps struct {
 
 // server implements the generated interface; each resource has its file (handle_*.go).
 type server struct {
-	*Service
+	*service.Service
 	version string
 	started time.Time
 	log     *slog.Logger
 	metrics *httpMetrics
-	ready   *readiness
+	ready   *service.Readiness
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -55,8 +56,8 @@ func New(d Deps) (http.Handler, error) {
 		return nil, etf.Wrap(etf.KindInternal, err, "register HTTP metrics")
 	}
 	s := &server{
-		Service: d.Service, version: d.Version, started: d.Service.now().UTC(), log: d.Log, metrics: metrics,
-		ready: newReadiness(d.Service, d.Queues),
+		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
+		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Service.QueueProbes(d.Queues)...)...),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

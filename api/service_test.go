@@ -13,6 +13,7 @@ import (
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 func TestReadiness(t *testing.T) {
@@ -42,7 +43,7 @@ func TestReadiness(t *testing.T) {
 	f.advance(2 * time.Second)
 	f.store.schema = 6
 	f.temporal.err = nil
-	f.temporal.pollers["etfcast"] = 1
+	f.temporal.served["etfcast"] = true
 	got = read(503)
 	if fmt.Sprint(got.WaitingFor) != "[schema pollers:etfcast-fit]" || !strings.Contains(got.Checks[1].Detail, "version 6") {
 		t.Errorf("waits for %v: %+v", got.WaitingFor, got.Checks)
@@ -60,7 +61,7 @@ func TestReadiness(t *testing.T) {
 	}
 	f.advance(2 * time.Second)
 	f.store.schema = 8 // newer will do
-	f.temporal.pollers["etfcast-fit"] = 1
+	f.temporal.served["etfcast-fit"] = true
 	if got := read(200); !got.Ready || len(got.WaitingFor) != 0 || !got.Checks[0].Since.Equal(changed) {
 		t.Errorf("ready: %+v", got)
 	}
@@ -110,7 +111,7 @@ func TestMetrics(t *testing.T) {
 
 func TestMetricsRegistryIsShared(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	service := NewService(ServiceDeps{Store: newFakeStore(), Temporal: newFakeTemporal()})
+	service := service.New(service.Deps{Store: newFakeStore(), Temporal: newFakeTemporal()})
 	for range 2 { // a second server in the process counts into the same series
 		if _, err := New(Deps{Service: service, Metrics: registry}); err != nil {
 			t.Fatal(err)
@@ -164,7 +165,7 @@ func TestLimitsAgreeWithTheDocument(t *testing.T) {
 	run := doc.spec.Components.Schemas["NewRun"].Value.Properties["symbols"].Value
 	sources := doc.spec.Components.Schemas["NewETF"].Value.Properties["sources"].Value
 	ref := doc.spec.Components.Schemas["SourceRef"].Value.Properties["ref"].Value
-	if *run.MaxItems != maxSymbols || *sources.MaxItems != maxSources || *ref.MaxLength != maxSourceRef {
+	if *run.MaxItems != service.MaxSymbols || *sources.MaxItems != service.MaxSources || *ref.MaxLength != service.MaxSourceRef {
 		t.Errorf("the document says %d symbols, %d sources, %d characters", *run.MaxItems, *sources.MaxItems, *ref.MaxLength)
 	}
 }

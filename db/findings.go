@@ -327,15 +327,9 @@ func finding(ctx context.Context, q *sqlcgen.Queries, id string) (etf.Finding, e
 	return list[0], nil
 }
 
-// FindingFilter narrows a list of findings; empty fields let everything through.
-type FindingFilter struct {
-	Symbol    etf.Symbol
-	Undecided bool // only error-level findings that wait for a decision
-}
-
 // Findings returns up to limit findings after the given position, newest first, and the position to read on from: zero
 // after the last.
-func (s *Store) Findings(ctx context.Context, filter FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error) {
+func (s *Store) Findings(ctx context.Context, filter etf.FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error) {
 	undecided := 0
 	if filter.Undecided {
 		undecided = 1

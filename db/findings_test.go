@@ -183,7 +183,7 @@ func testTwins(t *testing.T, d dbtest.Database) {
 	}
 	_, wider := bring(t, s, "TWIN", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, against("jump", day(0), day(1)))
 	decide(t, s, ids[1], etf.Accept)
-	open, _, err := s.Findings(ctx, db.FindingFilter{Symbol: "TWIN", Undecided: true}, etf.Cursor{}, 10)
+	open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: "TWIN", Undecided: true}, etf.Cursor{}, 10)
 	if err != nil || len(open) != 1 || open[0].ID != wider[0].ID {
 		t.Fatalf("open: %+v, %v", open, err)
 	}
@@ -243,7 +243,7 @@ func testFindings(t *testing.T, d dbtest.Database) {
 	if err != nil || !reflect.DeepEqual(got, findings[0]) {
 		t.Fatalf("%+v, %v; want %+v", got, err, findings[0])
 	}
-	for _, filter := range []db.FindingFilter{{}, {Symbol: "FIND"}} {
+	for _, filter := range []etf.FindingFilter{{}, {Symbol: "FIND"}} {
 		var seen []string
 		var cursor etf.Cursor
 		for {
@@ -264,7 +264,7 @@ func testFindings(t *testing.T, d dbtest.Database) {
 			t.Errorf("%+v: pages %v", filter, seen)
 		}
 	}
-	if open, _, err := s.Findings(ctx, db.FindingFilter{Symbol: "FIND", Undecided: true}, etf.Cursor{}, 10); err != nil || len(open) != 3 {
+	if open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: "FIND", Undecided: true}, etf.Cursor{}, 10); err != nil || len(open) != 3 {
 		t.Errorf("undecided: %d, %v", len(open), err)
 	}
 	_, err = s.Finding(ctx, "none")

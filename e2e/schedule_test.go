@@ -11,8 +11,8 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
-	"github.com/etfcast/etfcast/workflows/start"
 )
 
 // runs returns every recorded run, the newest first.
@@ -101,7 +101,7 @@ func TestScheduleCatchesUpThreeSessionsOnce(t *testing.T) {
 	}
 
 	// Now by its own clock: the same schedule, every second.
-	options, err := start.Schedule(etf.XNYS)
+	options, err := dispatch.ScheduleOptions(etf.XNYS)
 	if err != nil {
 		t.Fatal(err)
 	}

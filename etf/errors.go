@@ -49,6 +49,18 @@ func (e *Error) Error() string {
 	return s
 }
 
+// Detail says what is wrong without the cause, which may name hosts, users and statements: "field: message", or
+// "message (remedy)" where no field is at fault.
+func (e *Error) Detail() string {
+	switch {
+	case e.Field != "":
+		return e.Field + ": " + e.Message
+	case e.Remedy != "":
+		return e.Message + " (" + e.Remedy + ")"
+	}
+	return e.Message
+}
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -93,4 +105,24 @@ func WithField(err error, field string) error {
 	c := *e
 	c.Field = field
 	return &c
+}
+
+// Errors returns the *Errors that err is made of, in order: one, or several that were joined. Of each branch the outermost
+// counts. It is empty where there is none among them.
+func Errors(err error) []*Error {
+	switch e := err.(type) { //nolint:errorlint // walks the tree itself
+	case nil:
+		return nil
+	case *Error:
+		return []*Error{e}
+	case interface{ Unwrap() []error }:
+		var all []*Error
+		for _, one := range e.Unwrap() {
+			all = append(all, Errors(one)...)
+		}
+		return all
+	case interface{ Unwrap() error }:
+		return Errors(e.Unwrap())
+	}
+	return nil
 }

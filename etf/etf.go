@@ -63,13 +63,6 @@ func ParseCurrency(s string) (Currency, error) {
 	return Currency(s), nil
 }
 
-// SourceRef says where an ETF's prices come from: the adapter's name and what the adapter calls the ETF (a
-// ticker, a file name, a seed). The order in ETF.Sources is the order of preference.
-type SourceRef struct {
-	Name string `json:"name"`
-	Ref  string `json:"ref"`
-}
-
 // ETF is one registered fund.
 type ETF struct {
 	Symbol      Symbol      `json:"symbol"`

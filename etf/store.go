@@ -60,6 +60,12 @@ type RunFilter struct {
 	Statuses []RunStatus // any of these; empty = all
 }
 
+// FindingFilter selects findings. Zero fields select every finding.
+type FindingFilter struct {
+	Symbol    Symbol
+	Undecided bool // only those of severity error that wait for a decision
+}
+
 // Cursor is a position in a list that is ordered by an instant and an ID, both descending: that of the last row of a
 // page. The zero value is before the first row.
 type Cursor struct {

@@ -6,6 +6,7 @@ import (
 
 	sdkworker "go.temporal.io/sdk/worker"
 
+	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/workflows"
 )
 
@@ -34,10 +35,15 @@ type Options struct {
 // history or append. With as many activities as cores, the cores waited for the database.
 const forecastsPerFit = 4
 
-// DefaultSourceRates are the fetches per second from the sources with unpublished limits, low enough for one address
-// in a browser's tempo. Sources that answer from this machine have none.
+// DefaultSourceRates are the fetches per second from the sources that have a rate (etf.SourceTraits).
 func DefaultSourceRates() map[string]float64 {
-	return map[string]float64{"yahoo": 2}
+	rates := map[string]float64{}
+	for _, s := range etf.Sources() {
+		if s.Rate > 0 {
+			rates[s.Name] = s.Rate
+		}
+	}
+	return rates
 }
 
 func (o Options) withDefaults() Options {

@@ -21,9 +21,9 @@ func RegisterWorkflows(r sdkworker.WorkflowRegistry) {
 // The activities' wire names are their methods' names: a workflow that calls a method by reference and a worker that
 // registers it agree without either knowing the other.
 
-func registerMain(r sdkworker.ActivityRegistry, d Deps, watcher activities.Watcher, now func() time.Time) {
+func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
 	r.RegisterActivity(&activities.Recording{Store: d.Store, Now: now})
-	r.RegisterActivity(&activities.Planning{Registry: d.Store, Runs: d.Store, Watcher: watcher})
+	r.RegisterActivity(&activities.Planning{Registry: d.Store, Runs: d.Store, Watcher: d.Watcher})
 	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Judgements: d.Store})
 	r.RegisterActivity(&activities.Persisting{Store: d.Store})
 	r.RegisterActivity(&activities.Deciding{Store: d.Store})

@@ -19,6 +19,7 @@ import (
 // Deps are what the activities work with. All but Observe, ModelFailed, Now and Started are needed.
 type Deps struct {
 	Store       activities.Store
+	Watcher     activities.Watcher
 	Sources     []activities.Source
 	Models      []activities.Model // the benchmark first; see activities.Forecasting
 	CodeVersion string             // of the running program; part of every forecast's identity
@@ -37,8 +38,8 @@ type Deps struct {
 // for nothing first: give it a client from Connect and a namespace that went through EnsureSearchAttributes. It
 // returns nil after a stop by ctx, and an error when a worker can't start or can't go on.
 func Run(ctx context.Context, c client.Client, deps Deps, options Options) error {
-	if deps.Store == nil || len(deps.Models) == 0 || len(deps.Sources) == 0 || deps.CodeVersion == "" || deps.Log == nil {
-		return etf.Invalid("deps", "a worker needs a store, sources, models, a code version and a log", "hand all of them in")
+	if deps.Store == nil || deps.Watcher == nil || len(deps.Models) == 0 || len(deps.Sources) == 0 || deps.CodeVersion == "" || deps.Log == nil {
+		return etf.Invalid("deps", "a worker needs a store, a watcher, sources, models, a code version and a log", "hand all of them in")
 	}
 	options = options.withDefaults()
 	now := deps.Now
@@ -63,7 +64,7 @@ func Run(ctx context.Context, c client.Client, deps Deps, options Options) error
 
 	main := sdkworker.New(c, workflows.TaskQueue, finish(options.Main(), workflows.TaskQueue))
 	RegisterWorkflows(main)
-	registerMain(main, deps, &watcher{client: c}, now)
+	registerMain(main, deps, now)
 	fit := sdkworker.New(c, workflows.FitTaskQueue, finish(options.Fit(), workflows.FitTaskQueue))
 	registerFit(fit, deps, options.Cores, now)
 	workers := []sdkworker.Worker{main, fit}

@@ -2,28 +2,23 @@ package worker_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	sdklog "go.temporal.io/sdk/log"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/dispatch"
+	"github.com/etfcast/etfcast/dispatch/dispatchtest"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/worker"
 	"github.com/etfcast/etfcast/workflows"
-	"github.com/etfcast/etfcast/workflows/start"
 )
 
 // These tests run the assembled workers on a real Temporal server:
@@ -36,68 +31,16 @@ var friday = etf.MustSession("2025-09-26")
 
 var silent = slog.New(slog.DiscardHandler)
 
-// temporal returns a client in a new namespace, or skips.
-func temporal(t *testing.T) client.Client {
-	t.Helper()
-	address := os.Getenv("TEMPORAL_ADDRESS")
-	if address == "" {
-		t.Skip("TEMPORAL_ADDRESS is not set: run under bin/devstack run --ephemeral --")
-	}
-	ctx := context.Background()
-	namespace := fmt.Sprintf("worker-%d-%s", time.Now().UnixNano(), strings.ToLower(t.Name()))
-	options := client.Options{HostPort: address, Namespace: namespace, Logger: sdklog.NewStructuredLogger(silent)}
-	first, err := client.Dial(client.Options{HostPort: address, Logger: options.Logger})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer first.Close()
-	// Connect is there before the namespace is: the order of starting does not matter.
-	type connected struct {
-		client.Client
-		err error
-	}
-	waited := make(chan error, 10)
-	got := make(chan connected, 1)
-	go func() {
-		c, err := worker.Connect(ctx, options, silent, func(err error) { waited <- err })
-		got <- connected{c, err}
-	}()
-	if reason := <-waited; reason == nil || etf.KindOf(reason) != etf.KindUnavailable {
-		t.Fatalf("waits for %v", reason)
-	}
-	_, err = first.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := <-got
-	if c.err != nil {
-		t.Fatal(c.err)
-	}
-	t.Cleanup(c.Close)
-	var wg sync.WaitGroup // two processes that start at once
-	for range 2 {
-		wg.Go(func() {
-			if err := worker.EnsureSearchAttributes(ctx, c, namespace, silent); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	return c.Client
-}
-
 // serve runs the workers until the test ends, or stop is called.
-func serve(t *testing.T, c client.Client, m *memory) (stop func(), observed func() map[string]int) {
+func serve(t *testing.T, c *dispatch.Client, m *memory) (stop func(), observed func() map[string]int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done, started := make(chan error, 1), make(chan struct{})
 	var mu sync.Mutex
 	seen := map[string]int{}
 	go func() {
-		done <- worker.Run(ctx, c, worker.Deps{
-			Store: m, Sources: []activities.Source{steady{}}, Models: []activities.Model{last{}, broken{}}, CodeVersion: "test", Log: silent,
+		done <- worker.Run(ctx, c.SDK(), worker.Deps{
+			Store: m, Watcher: c, Sources: []activities.Source{steady{}}, Models: []activities.Model{last{}, broken{}}, CodeVersion: "test", Log: silent,
 			Now: clock, Started: func() { close(started) },
 			Observe: func(a worker.Activity) {
 				mu.Lock()
@@ -133,9 +76,9 @@ func serve(t *testing.T, c client.Client, m *memory) (stop func(), observed func
 	}
 }
 
-func startDaily(t *testing.T, c client.Client, in workflows.DailyInput) client.WorkflowRun {
+func startDaily(t *testing.T, c *dispatch.Client, in workflows.DailyInput) client.WorkflowRun {
 	t.Helper()
-	run, err := c.ExecuteWorkflow(context.Background(), start.Daily(in), workflows.DailyWorkflow, in)
+	run, err := c.SDK().ExecuteWorkflow(context.Background(), dispatch.DailyOptions(in), workflows.DailyWorkflow, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +95,7 @@ func within(t *testing.T) context.Context {
 // The whole chain on the real server: every ETF is updated, one is quarantined and waits for a person, the same request
 // again starts nothing, a re-run changes nothing, and the Web UI's texts and search attributes are there.
 func TestDailyOnAServer(t *testing.T) {
-	c := temporal(t)
+	c := dispatchtest.Connect(t)
 	m := newMemory("AAA1", "BAD1", "CCC1")
 	_, observed := serve(t, c, m)
 	ctx := within(t)
@@ -183,7 +126,7 @@ func TestDailyOnAServer(t *testing.T) {
 	if n := observed(); n["model broken"] != 4 || n["model last"] != 0 { // two ETFs, two runs
 		t.Errorf("failures of models: %v", n)
 	}
-	described, err := c.DescribeWorkflowExecution(ctx, workflows.UpdateID("AAA1", friday), "")
+	described, err := c.SDK().DescribeWorkflowExecution(ctx, workflows.UpdateID("AAA1", friday), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +145,7 @@ func TestDailyOnAServer(t *testing.T) {
 }
 
 // decide finds the quarantined row's finding and rejects it.
-func decide(t *testing.T, c client.Client, m *memory) {
+func decide(t *testing.T, c *dispatch.Client, m *memory) {
 	t.Helper()
 	ctx := within(t)
 	id := ""
@@ -213,7 +156,7 @@ func decide(t *testing.T, c client.Client, m *memory) {
 		}
 	}
 	m.mu.Unlock()
-	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+	handle, err := c.SDK().UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: workflows.FindingID(id), UpdateName: workflows.DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
 		Args: []any{workflows.Decision{Decision: etf.Reject, By: "jo", Why: "low above high"}},
 	})
@@ -228,7 +171,7 @@ func decide(t *testing.T, c client.Client, m *memory) {
 
 // Three sessions are due and the API has started the second one first: each runs exactly once, in order.
 func TestTickOnAServer(t *testing.T) {
-	c := temporal(t)
+	c := dispatchtest.Connect(t)
 	m := newMemory("AAA1")
 	m.runs["daily:XNYS:2025-09-23"] = etf.Run{Session: friday - 3, Status: etf.RunCompleted}
 	serve(t, c, m)
@@ -243,7 +186,7 @@ func TestTickOnAServer(t *testing.T) {
 	m.runs[string(thursday.Run())] = r
 	m.mu.Unlock()
 	in := workflows.TickInput{Exchange: etf.XNYS, Nominal: time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC)}
-	run, err := c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.TickID(etf.XNYS), TaskQueue: workflows.TaskQueue}, workflows.TickWorkflow, in)
+	run, err := c.SDK().ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.TickID(etf.XNYS), TaskQueue: workflows.TaskQueue}, workflows.TickWorkflow, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,17 +209,17 @@ func TestTickOnAServer(t *testing.T) {
 // The schedule's firings of three days, made good at once, each start the right session exactly once, by the time the
 // schedule meant and not by the clock.
 func TestScheduleOnAServer(t *testing.T) {
-	c := temporal(t)
+	c := dispatchtest.Connect(t)
 	m := newMemory("AAA1")
 	m.runs["daily:XNYS:2025-09-23"] = etf.Run{Session: friday - 3, Status: etf.RunCompleted}
 	serve(t, c, m)
 	ctx := within(t)
-	options, err := start.Schedule(etf.XNYS)
+	options, err := dispatch.ScheduleOptions(etf.XNYS)
 	if err != nil {
 		t.Fatal(err)
 	}
 	options.Paused = true // it fires when told to, not when the test happens to run at 17:30 in New York
-	handle, err := c.ScheduleClient().Create(ctx, options)
+	handle, err := c.SDK().ScheduleClient().Create(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +248,7 @@ func TestScheduleOnAServer(t *testing.T) {
 
 // A cancelled run's fetch under way is cancelled too, and everything is recorded.
 func TestCancelOnAServer(t *testing.T) {
-	c := temporal(t)
+	c := dispatchtest.Connect(t)
 	m := newMemory("AAA1", "SLOW1")
 	serve(t, c, m)
 	ctx := within(t)
@@ -314,13 +257,13 @@ func TestCancelOnAServer(t *testing.T) {
 	for m.issued() == 0 {
 		waitABit(t, ctx)
 	}
-	if err := c.CancelWorkflow(ctx, run.GetID(), run.GetRunID()); err != nil {
+	if err := c.SDK().CancelWorkflow(ctx, run.GetID(), run.GetRunID()); err != nil {
 		t.Fatal(err)
 	}
 	if err := run.Get(ctx, nil); err == nil {
 		t.Error("the cancelled run completed")
 	}
-	described, err := c.DescribeWorkflowExecution(ctx, run.GetID(), "")
+	described, err := c.SDK().DescribeWorkflowExecution(ctx, run.GetID(), "")
 	if err != nil || described.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED {
 		t.Errorf("the run is %s, %v", described.GetWorkflowExecutionInfo().GetStatus(), err)
 	}
@@ -334,7 +277,7 @@ func TestCancelOnAServer(t *testing.T) {
 
 // The database goes away and comes back while a run is under way, and the workers are stopped and started again.
 func TestRestartOnAServer(t *testing.T) {
-	c := temporal(t)
+	c := dispatchtest.Connect(t)
 	m := newMemory("AAA1", "BBB1", "CCC1")
 	m.setDown(true)
 	stop, observed := serve(t, c, m)
@@ -363,74 +306,29 @@ func waitABit(t *testing.T, ctx context.Context) {
 	}
 }
 
-func TestPollersOnAServer(t *testing.T) {
-	c := temporal(t)
+func TestQueuesOnAServer(t *testing.T) {
+	c := dispatchtest.Connect(t)
 	ctx := within(t)
 	queues := worker.Queues([]string{"steady"})
-	report, err := worker.Pollers(ctx, c, queues, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, q := range report {
-		if q.Served() {
-			t.Errorf("without workers %+v", q)
-		}
-	}
-	serve(t, c, newMemory())
-	for served := 0; served < len(queues); {
-		waitABit(t, ctx)
-		if report, err = worker.Pollers(ctx, c, queues, time.Now()); err != nil {
-			t.Fatal(err)
-		}
-		served = 0
-		for _, q := range report {
-			if q.Served() {
-				served++
+	served := func() (n int) {
+		t.Helper()
+		for _, queue := range queues {
+			ok, err := c.Served(ctx, queue)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok {
+				n++
 			}
 		}
+		return n
 	}
-}
-
-func TestRunStatus(t *testing.T) {
-	for s, want := range map[enumspb.WorkflowExecutionStatus]etf.RunStatus{
-		enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED: etf.RunCompleted, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED: etf.RunFailed,
-		enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED: etf.RunCancelled, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED: etf.RunTerminated,
-		enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: etf.RunTimedOut, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING: etf.RunRunning,
-		enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW: etf.RunRunning,
-	} {
-		if got, ended := worker.RunStatus(s); got != want || ended != (want != etf.RunRunning) {
-			t.Errorf("%s is %s, ended %t", s, got, ended)
-		}
+	if n := served(); n != 0 {
+		t.Errorf("without workers %d queues are served", n)
 	}
-}
-
-func TestRetry(t *testing.T) {
-	var told []string
-	tell := func(err error) { told = append(told, fmt.Sprint(err)) }
-	n := 0
-	err := worker.Retry(context.Background(), silent, tell, func(context.Context) error {
-		if n++; n < 3 {
-			return &etf.Error{Kind: etf.KindUnavailable, Message: "not yet"}
-		}
-		return nil
-	})
-	if err != nil || n != 3 || strings.Join(told, ",") != "not yet,<nil>" {
-		t.Errorf("ended with %v after %d tries, told %v", err, n, told)
-	}
-	n = 0
-	err = worker.Retry(context.Background(), silent, tell, func(context.Context) error {
-		n++
-		return &etf.Error{Kind: etf.KindDenied, Message: "never"}
-	})
-	if etf.KindOf(err) != etf.KindDenied || n != 1 {
-		t.Errorf("ended with %v after %d tries", err, n)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	err = worker.Retry(ctx, silent, func(error) { cancel() }, func(context.Context) error {
-		return &etf.Error{Kind: etf.KindUnavailable, Message: "not yet", Err: serviceerror.NewUnavailable("x")}
-	})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("ended with %v", err)
+	serve(t, c, newMemory())
+	for served() < len(queues) {
+		waitABit(t, ctx)
 	}
 }
 

@@ -3,6 +3,6 @@
 // session, UpdateETF is the chain of one ETF, ResolveFinding waits for a person.
 //
 // It is deterministic and refuses everything else: no clock, no I/O, no calendar, no numerics, no driver. What
-// a workflow needs to know of the world is an activity's answer. Clients start workflows with package
-// workflows/start.
+// a workflow needs to know of the world is an activity's answer. Clients start workflows through package
+// dispatch.
 package workflows

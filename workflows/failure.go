@@ -76,3 +76,30 @@ func runStatusOf(err error) etf.RunStatus {
 		return etf.RunFailed
 	}
 }
+
+// ErrorOf turns an application error that a workflow, a query or an update of ours ended with back into an error of its
+// kind; nil where err is none. Its message has field and remedy in it already.
+func ErrorOf(err error) error {
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) {
+		return nil
+	}
+	e := &etf.Error{Kind: etf.KindInternal, Message: app.Message()}
+	switch app.Type() {
+	case activities.TypeInvalid:
+		e.Kind = etf.KindInvalid
+	case activities.TypeNotFound:
+		e.Kind = etf.KindNotFound
+	case activities.TypeConflict:
+		e.Kind = etf.KindConflict
+	case activities.TypeUnavailable:
+		e.Kind = etf.KindUnavailable
+	case activities.TypeRateLimited:
+		e.Kind = etf.KindRateLimited
+	case activities.TypeDenied:
+		e.Kind = etf.KindDenied
+	case activities.TypeCorrupt:
+		e.Kind = etf.KindCorrupt
+	}
+	return e
+}

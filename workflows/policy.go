@@ -45,20 +45,6 @@ const (
 // DailyPriority goes before the default (3), so that the daily run is served before a backfill on a source's queue.
 var DailyPriority = temporal.Priority{PriorityKey: 2}
 
-// missingWaits returns how long to wait before asking a source again that answered without the session asked for.
-// Providers publish the close late by minutes to hours; a file does not change by waiting; the simulated market
-// fills in within seconds.
-func missingWaits(source string) []time.Duration {
-	switch source {
-	case "file":
-		return nil
-	case "simulated":
-		return []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}
-	default:
-		return []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}
-	}
-}
-
 // storePolicy is for activities that only talk to the database. While it is down they wait, nearly at once at
 // first and every half minute later, for a day: nothing is lost by waiting and nobody has to start anything again.
 func storePolicy(summary string) workflow.ActivityOptions {

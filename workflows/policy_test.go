@@ -48,19 +48,3 @@ func TestFetchAttemptsTakeHalfAMinute(t *testing.T) {
 		t.Errorf("the pauses sum to %s", total)
 	}
 }
-
-func TestMissingWaits(t *testing.T) {
-	sum := func(ds []time.Duration) (s time.Duration) {
-		for _, d := range ds {
-			s += d
-		}
-		return s
-	}
-	for source, want := range map[string]time.Duration{
-		"file": 0, "simulated": 6 * time.Second, "yahoo": 100 * time.Minute, "naver": 100 * time.Minute,
-	} {
-		if got := sum(missingWaits(source)); got != want {
-			t.Errorf("%s is waited for %s, want %s", source, got, want)
-		}
-	}
-}

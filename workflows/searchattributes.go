@@ -7,7 +7,7 @@ import (
 )
 
 // The search attributes, which find workflows in the Web UI and in `temporal workflow list`. They have to exist in
-// the namespace before the first start: worker.EnsureSearchAttributes makes them.
+// the namespace before the first start: package dispatch makes them.
 var (
 	ExchangeAttribute = temporal.NewSearchAttributeKeyKeyword("EtfcastExchange")
 	SymbolAttribute   = temporal.NewSearchAttributeKeyKeyword("EtfcastSymbol")

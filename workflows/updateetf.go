@@ -126,7 +126,7 @@ func (u *update) fetchFrom(ctx workflow.Context, ref etf.SourceRef) (activities.
 		Ref: ref.Ref, Run: u.in.Run,
 	}
 	options := fetchPolicy(ref.Name, fmt.Sprintf("%s %s from %s", u.in.Symbol, u.in.Session, ref.Name))
-	waits := missingWaits(ref.Name)
+	waits := etf.Source(ref.Name).Waits
 	for try := 0; ; try++ {
 		var result activities.FetchResult
 		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), fetching.Fetch, input).Get(ctx, &result)

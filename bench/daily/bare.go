@@ -13,11 +13,11 @@ import (
 
 	"github.com/etfcast/etfcast/activities"
 	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/source/simulated"
 	"github.com/etfcast/etfcast/worker"
 	"github.com/etfcast/etfcast/workflows"
-	"github.com/etfcast/etfcast/workflows/start"
 )
 
 // bareUpdate is an update without its work: four activities in a row on the queues of the real ones.
@@ -95,7 +95,7 @@ func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, sessi
 	if err != nil {
 		return figures{}, err
 	}
-	run, err := c.ExecuteWorkflow(ctx, start.Daily(in), workflows.DailyWorkflow, in)
+	run, err := c.ExecuteWorkflow(ctx, dispatch.DailyOptions(in), workflows.DailyWorkflow, in)
 	if err != nil {
 		return figures{}, err
 	}

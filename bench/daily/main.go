@@ -15,8 +15,8 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
-	"github.com/etfcast/etfcast/worker"
 )
 
 type result struct {
@@ -68,12 +68,12 @@ func bench(ctx context.Context) error {
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	options.Logger = sdklog.NewStructuredLogger(quiet)
-	temporal, err := worker.Connect(ctx, options, quiet, nil)
+	temporal, err := dispatch.New(options, quiet)
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
-	if err := worker.EnsureSearchAttributes(ctx, temporal, options.Namespace, quiet); err != nil {
+	if err := temporal.EnsureSearchAttributes(ctx, quiet); err != nil {
 		return err
 	}
 	symbols, err := seed(ctx, cal, session, *n)
@@ -86,14 +86,14 @@ func bench(ctx context.Context) error {
 		return err
 	}
 	var bare [2]figures
-	if bare[0], err = bareRun(ctx, temporal, cal, session, symbols, 1, stack); err != nil {
+	if bare[0], err = bareRun(ctx, temporal.SDK(), cal, session, symbols, 1, stack); err != nil {
 		return err
 	}
-	run, rss, err := productRun(ctx, temporal, *binary, session, len(symbols), stack)
+	run, rss, err := productRun(ctx, temporal.SDK(), *binary, session, len(symbols), stack)
 	if err != nil {
 		return err
 	}
-	if bare[1], err = bareRun(ctx, temporal, cal, session, symbols, 2, stack); err != nil {
+	if bare[1], err = bareRun(ctx, temporal.SDK(), cal, session, symbols, 2, stack); err != nil {
 		return err
 	}
 	fmt.Fprintf(os.Stderr, "cpu: etfcast %.1f ms/ETF, stack %.1f ms/ETF, bare %.1f ms/ETF, bare stack %.1f ms/ETF\n",

@@ -14,9 +14,9 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/workflows"
-	"github.com/etfcast/etfcast/workflows/start"
 )
 
 // productRun runs the session with the real binary and returns what it took, and the process's peak memory in MB.
@@ -46,7 +46,7 @@ func productRun(ctx context.Context, c client.Client, binary string, session etf
 	if err != nil {
 		return figures{}, 0, err
 	}
-	handle, err := c.ExecuteWorkflow(ctx, start.Daily(in), workflows.DailyWorkflow, in)
+	handle, err := c.ExecuteWorkflow(ctx, dispatch.DailyOptions(in), workflows.DailyWorkflow, in)
 	if err != nil {
 		return figures{}, 0, err
 	}

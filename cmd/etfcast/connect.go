@@ -1,16 +1,16 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	sdklog "go.temporal.io/sdk/log"
 
-	"github.com/etfcast/etfcast/api"
 	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 // LookupEnv lets Temporal's own configuration read what main was given.
@@ -47,36 +47,48 @@ func (a *app) openStoreFor(connections int) (*db.Store, error) {
 }
 
 // service is what the commands act through: the same logic as the API's. closeAll ends its connections.
-func (a *app) service(ctx context.Context) (*api.Service, func(), error) {
+func (a *app) service() (s *service.Service, closeAll func(), err error) {
 	store, err := a.openStore()
 	if err != nil {
 		return nil, nil, err
 	}
-	service, closeTemporal, err := a.newService(ctx, store)
+	s, closeTemporal, err := a.newService(store)
 	if err != nil {
 		_ = store.Close()
 		return nil, nil, err
 	}
-	return service, func() { closeTemporal(); _ = store.Close() }, nil
+	return s, func() { closeTemporal(); _ = store.Close() }, nil
 }
 
 // temporalService is service for commands that need no database.
-func (a *app) temporalService(ctx context.Context) (*api.Service, func(), error) {
-	return a.newService(ctx, nil)
-}
+func (a *app) temporalService() (*service.Service, func(), error) { return a.newService(nil) }
 
-func (a *app) newService(_ context.Context, store api.Store) (*api.Service, func(), error) {
-	// A command reports its own errors: the SDK's lines about a server that is away would only repeat them.
-	options, err := a.temporalOptions(slog.New(slog.DiscardHandler))
+func (a *app) newService(store service.Store) (*service.Service, func(), error) {
+	temporal, err := a.temporal()
 	if err != nil {
 		return nil, nil, err
 	}
-	temporal, err := client.NewLazyClient(options)
-	if err != nil {
-		return nil, nil, usageError{etf.Wrap(etf.KindInvalid, err, "using the TEMPORAL_* settings")}
-	}
+	return a.serviceOn(store, temporal), temporal.Close, nil
+}
+
+func (a *app) serviceOn(store service.Store, temporal *dispatch.Client) *service.Service {
 	ui, _ := a.env.lookup("ETFCAST_TEMPORAL_UI")
-	return api.NewService(api.ServiceDeps{
-		Store: store, Temporal: api.NewTemporal(temporal), Sources: sourceNames(), UI: ui, Namespace: options.Namespace,
-	}), temporal.Close, nil
+	return service.New(service.Deps{
+		Store: store, Temporal: temporal, Sources: etf.SourceNames(), UI: ui, Namespace: temporal.Namespace(),
+	})
+}
+
+// temporal prepares a command's client of Temporal. It does not connect.
+func (a *app) temporal() (*dispatch.Client, error) {
+	// A command reports its own errors: the SDK's lines about a server that is away would only repeat them.
+	silent := slog.New(slog.DiscardHandler)
+	options, err := a.temporalOptions(silent)
+	if err != nil {
+		return nil, err
+	}
+	c, err := dispatch.New(options, silent)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return c, nil
 }

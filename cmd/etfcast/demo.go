@@ -6,10 +6,10 @@ import (
 	"io"
 	"time"
 
-	"github.com/etfcast/etfcast/api"
+	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/source/simulated"
-	"github.com/etfcast/etfcast/worker"
 )
 
 // demoETFs are registered by `etfcast up --demo`: simulated, so that the demo needs no network and goes on day
@@ -26,27 +26,27 @@ var demoETFs = []struct {
 // prints where to look. All of it can be repeated: a second start finds everything there.
 func (p *process) demo(ctx context.Context, out io.Writer) error {
 	began := time.Now()
-	service := p.service()
+	svc := p.service()
 	var runs []etf.Run
 	for _, group := range demoETFs {
 		for _, symbol := range group.symbols {
-			request := api.ETFRequest{Symbol: symbol, Exchange: string(group.exchange), Sources: []etf.SourceRef{{Name: simulated.Name, Ref: symbol}}}
-			if err := worker.Retry(ctx, p.log, func(error) {}, func(ctx context.Context) error {
+			request := service.ETFRequest{Symbol: symbol, Exchange: string(group.exchange), Sources: []etf.SourceRef{{Name: simulated.Name, Ref: symbol}}}
+			if err := dispatch.Retry(ctx, p.log, nil, func(ctx context.Context) error {
 				// Until the migration has run, the tables are not there or not granted.
-				if err := p.schemaReady(ctx); err != nil {
+				if _, err := svc.Schema(ctx); err != nil {
 					return err
 				}
-				_, _, err := service.AddETF(ctx, request)
+				_, _, err := svc.AddETF(ctx, request)
 				return err
 			}); err != nil {
 				return err
 			}
 		}
-		if err := worker.Retry(ctx, p.log, func(error) {}, func(ctx context.Context) error {
-			if _, _, err := service.ApplySchedule(ctx, group.exchange); err != nil {
+		if err := dispatch.Retry(ctx, p.log, nil, func(ctx context.Context) error {
+			if _, _, err := svc.ApplySchedule(ctx, group.exchange); err != nil {
 				return err
 			}
-			run, _, err := service.StartRun(ctx, api.RunRequest{Workflow: "daily", Exchange: string(group.exchange)})
+			run, _, err := svc.StartRun(ctx, service.RunRequest{Workflow: "daily", Exchange: string(group.exchange)})
 			if err == nil {
 				runs = append(runs, run)
 			}
@@ -64,21 +64,21 @@ func (p *process) demo(ctx context.Context, out io.Writer) error {
 				return ctx.Err()
 			case <-tick.C:
 			}
-			if now, err := service.Run(ctx, runs[i].ID); err == nil {
+			if now, err := svc.Run(ctx, runs[i].ID); err == nil {
 				runs[i] = now
 			} else if etf.KindOf(err) != etf.KindUnavailable {
 				return err
 			}
 		}
 	}
-	return p.printDemo(ctx, out, service, runs, time.Since(began))
+	return p.printDemo(ctx, out, svc, runs, time.Since(began))
 }
 
-func (p *process) printDemo(ctx context.Context, out io.Writer, service *api.Service, runs []etf.Run, took time.Duration) error {
+func (p *process) printDemo(ctx context.Context, out io.Writer, svc *service.Service, runs []etf.Run, took time.Duration) error {
 	base := "http://" + p.listener.Addr().String()
 	fmt.Fprintf(out, "\netfcast is up; both exchanges are up to date after %.1f s\n\n", took.Seconds())
 	for _, r := range runs {
-		e, err := service.LatestForecast(ctx, demoSymbol(r.Exchange), "")
+		e, err := svc.LatestForecast(ctx, demoSymbol(r.Exchange), "")
 		if err != nil {
 			return err
 		}

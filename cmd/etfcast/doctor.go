@@ -12,11 +12,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/sdk/client"
 
 	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
-	"github.com/etfcast/etfcast/worker"
 	"github.com/etfcast/etfcast/workflows"
 )
 
@@ -126,26 +125,24 @@ func (d *doctor) database(ctx context.Context) {
 	} else {
 		d.warn("bulk loading", "the server refuses LOAD DATA LOCAL: whole histories load more slowly", "start MySQL with --local-infile=1")
 	}
-	current, wanted, err := store.SchemaVersion(ctx)
-	switch {
+	svc, closeTemporal, err := d.app.newService(store)
+	if err != nil {
+		return // temporal says so
+	}
+	defer closeTemporal()
+	switch schema, err := svc.Schema(ctx); {
 	case err != nil:
 		d.bad("schema", err, "")
-	case current < wanted:
-		d.bad("schema", fmt.Errorf("it is at version %d, this program needs %d", current, wanted), "run `etfcast migrate --grant USER`")
-	case current > wanted:
-		d.warn("schema", fmt.Sprintf("it is at version %d, newer than this program's %d", current, wanted), "run a newer etfcast soon")
+	case schema.Newer():
+		d.warn("schema", fmt.Sprintf("it is at version %d, newer than this program's %d", schema.Current, schema.Wanted), "run a newer etfcast soon")
 		d.contents(ctx, store)
 	default:
-		d.ok("schema", fmt.Sprintf("version %d", current))
+		d.ok("schema", fmt.Sprintf("version %d", schema.Current))
 		d.contents(ctx, store)
 	}
 }
 
 func (d *doctor) contents(ctx context.Context, store *db.Store) {
-	if err := tablesGranted(ctx, store); err != nil {
-		d.bad("rights", err, "")
-		return
-	}
 	counts, err := store.Counts(ctx)
 	if err != nil {
 		d.bad("rights", err, "run `etfcast migrate --grant USER` for the user of ETFCAST_MYSQL_DSN")
@@ -220,45 +217,27 @@ func eachETF(ctx context.Context, store *db.Store, page int, do func(etf.Symbol)
 }
 
 func (d *doctor) temporal(ctx context.Context) {
-	service, closeAll, err := d.app.temporalService(ctx)
+	c, err := d.app.temporal()
 	if err != nil {
 		d.bad("temporal", err, "correct the TEMPORAL_* settings")
 		return
 	}
-	defer closeAll()
-	log, err := d.app.logger()
-	if err != nil {
-		d.bad("settings", err, "")
-		return
-	}
-	options, err := d.app.temporalOptions(log)
-	if err != nil {
-		d.bad("temporal", err, "")
-		return
-	}
-	options.Logger = nil
-	c, err := client.DialContext(ctx, options)
-	if err != nil {
+	defer c.Close()
+	if err := c.Check(ctx); err != nil {
 		d.bad("temporal", err, "start Temporal, or correct TEMPORAL_ADDRESS")
 		return
 	}
-	defer c.Close()
-	d.ok("temporal", fmt.Sprintf("%s, namespace %s", options.HostPort, options.Namespace))
-	d.searchAttributes(ctx, c, options.Namespace)
-
-	served, err := worker.Pollers(ctx, c, queues(), time.Now())
-	if err != nil {
-		d.bad("workers", err, "")
-		return
-	}
-	for _, q := range served {
-		if q.Served() {
-			d.ok("queue "+q.Queue, "served")
+	d.ok("temporal", "namespace "+c.Namespace())
+	d.searchAttributes(ctx, c)
+	svc := d.app.serviceOn(nil, c)
+	for _, queue := range queues() {
+		if err := svc.CheckQueue(ctx, queue); err != nil {
+			d.bad("queue "+queue, err, "")
 		} else {
-			d.bad("queue "+q.Queue, errors.New("no worker takes its tasks"), "start `etfcast up` or `etfcast worker`")
+			d.ok("queue "+queue, "served")
 		}
 	}
-	schedules, err := service.Schedules(ctx)
+	schedules, err := svc.Schedules(ctx)
 	if err != nil {
 		d.bad("schedules", err, "")
 		return
@@ -279,8 +258,8 @@ func (d *doctor) temporal(ctx context.Context) {
 	}
 }
 
-func (d *doctor) searchAttributes(ctx context.Context, c client.Client, namespace string) {
-	missing, err := worker.MissingSearchAttributes(ctx, c, namespace)
+func (d *doctor) searchAttributes(ctx context.Context, c *dispatch.Client) {
+	missing, err := c.MissingSearchAttributes(ctx)
 	switch {
 	case err != nil:
 		d.bad("search attributes", err, "")

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/etfcast/etfcast/api"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 func etfCommand(a *app) *cobra.Command {
@@ -29,20 +29,20 @@ func etfAddCommand(a *app) *cobra.Command {
   etfcast etf add 069500 --exchange XKRX --source yahoo=069500.KS --source file=069500.csv`,
 		Args: exactArgs("SYMBOL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			request := api.ETFRequest{Symbol: args[0], Exchange: exchange, Currency: currency}
+			request := service.ETFRequest{Symbol: args[0], Exchange: exchange, Currency: currency}
 			for _, s := range sources {
 				name, ref, ok := strings.Cut(s, "=")
 				if !ok {
-					ref = defaultRef(name, args[0], etf.Exchange(exchange))
+					ref = etf.Source(name).DefaultRef(etf.Symbol(args[0]), etf.Exchange(exchange))
 				}
 				request.Sources = append(request.Sources, etf.SourceRef{Name: name, Ref: ref})
 			}
-			service, closeAll, err := a.service(cmd.Context())
+			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			stored, created, err := service.AddETF(cmd.Context(), request)
+			stored, created, err := svc.AddETF(cmd.Context(), request)
 			if err != nil {
 				return err
 			}
@@ -64,17 +64,6 @@ func etfAddCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// defaultRef is what a source calls an ETF when nothing else is said.
-func defaultRef(source, symbol string, exchange etf.Exchange) string {
-	switch {
-	case source == "yahoo" && exchange == etf.XKRX:
-		return symbol + ".KS"
-	case source == "file":
-		return symbol + ".csv"
-	}
-	return symbol
-}
-
 func etfListCommand(a *app) *cobra.Command {
 	var exchange string
 	var asJSON bool
@@ -83,7 +72,7 @@ func etfListCommand(a *app) *cobra.Command {
 		Short: "List the registered ETFs and what is stored of them",
 		Args:  exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			service, closeAll, err := a.service(cmd.Context())
+			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
@@ -91,7 +80,7 @@ func etfListCommand(a *app) *cobra.Command {
 			all := []etf.ETF{}
 			for after, more := etf.Symbol(""), true; more; {
 				var page []etf.ETF
-				if page, more, err = service.ETFs(cmd.Context(), exchange, after, 1000); err != nil {
+				if page, more, err = svc.ETFs(cmd.Context(), exchange, after, 1000); err != nil {
 					return err
 				}
 				all = append(all, page...)

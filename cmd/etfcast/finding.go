@@ -1,21 +1,15 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/sdk/client"
 
-	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/etf"
-	"github.com/etfcast/etfcast/workflows"
-	"github.com/etfcast/etfcast/workflows/start"
+	"github.com/etfcast/etfcast/service"
 )
 
 func findingCommand(a *app) *cobra.Command {
@@ -38,20 +32,12 @@ func findingListCommand(a *app) *cobra.Command {
 			if limit < 1 || limit > 1000 {
 				return etf.Invalid("limit", fmt.Sprintf("%d is out of range", limit), "use 1 to 1000")
 			}
-			filter := db.FindingFilter{Undecided: !all}
-			if symbol != "" {
-				s, err := etf.ParseSymbol(symbol)
-				if err != nil {
-					return err
-				}
-				filter.Symbol = s
-			}
-			store, err := a.openStore()
+			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
-			defer store.Close()
-			found, _, err := store.Findings(cmd.Context(), filter, etf.Cursor{}, limit)
+			defer closeAll()
+			found, _, err := svc.Findings(cmd.Context(), service.FindingQuery{Symbol: symbol, Undecided: !all, Limit: limit})
 			if err != nil {
 				return err
 			}
@@ -93,12 +79,12 @@ func findingShowCommand(a *app) *cobra.Command {
 		Example: "  etfcast finding show 4f6c...",
 		Args:    exactArgs("FINDING"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			store, err := a.openStore()
+			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
-			defer store.Close()
-			f, err := store.Finding(cmd.Context(), args[0])
+			defer closeAll()
+			f, err := svc.Finding(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -107,65 +93,6 @@ func findingShowCommand(a *app) *cobra.Command {
 			return enc.Encode(f)
 		},
 	}
-}
-
-// decidePatience bounds the wait for a worker to apply a decision.
-const decidePatience = 30 * time.Second
-
-// decide hands a decision to the workflow that waits for it. One that names rows of the past waits nowhere, for no run
-// stopped over it; nor does one whose workflow was lost with Temporal's data. For those the workflow is started now.
-func (a *app) decide(ctx context.Context, c client.Client, id string, d workflows.Decision) (etf.Finding, error) {
-	ctx, stop := context.WithTimeout(ctx, decidePatience)
-	defer stop()
-	update := client.UpdateWorkflowOptions{
-		WorkflowID: workflows.FindingID(id), UpdateName: workflows.DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted, Args: []any{d},
-	}
-	decided, err := decision(ctx, func() (client.WorkflowUpdateHandle, error) { return c.UpdateWorkflow(ctx, update) })
-	var missing *serviceerror.NotFound
-	if !errors.As(err, &missing) {
-		return decided, err
-	}
-	store, err := a.openStore()
-	if err != nil {
-		return etf.Finding{}, err
-	}
-	defer store.Close()
-	f, err := store.Finding(ctx, id)
-	switch {
-	case err != nil:
-		return etf.Finding{}, err
-	case f.Decision == d.Decision:
-		return f, nil
-	case f.Decision != etf.Undecided:
-		return etf.Finding{}, &etf.Error{Kind: etf.KindConflict, Field: "finding", Message: fmt.Sprintf("%s has decided %s on %s", f.By, f.Decision, id), Remedy: "the first decision stands"}
-	case f.Severity != etf.SeverityError || len(f.Sessions) == 0:
-		return etf.Finding{}, etf.Invalid("finding", fmt.Sprintf("%s is of severity %s: it keeps no row out of forecasts", id, f.Severity), "nothing is to be decided")
-	}
-	in := workflows.ResolveFindingInput{
-		Finding: f.ID, Symbol: f.Symbol, Session: f.Sessions[len(f.Sessions)-1], Rule: f.Rule, Evidence: f.Evidence,
-	}
-	registered, err := store.ETF(ctx, f.Symbol)
-	if err != nil {
-		return etf.Finding{}, err
-	}
-	in.Exchange = registered.Exchange
-	return decision(ctx, func() (client.WorkflowUpdateHandle, error) {
-		return c.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-			StartWorkflowOperation: c.NewWithStartWorkflowOperation(start.Finding(in), workflows.ResolveFindingWorkflow, in), UpdateOptions: update,
-		})
-	})
-}
-
-func decision(ctx context.Context, ask func() (client.WorkflowUpdateHandle, error)) (etf.Finding, error) {
-	var decided etf.Finding
-	handle, err := ask()
-	if err == nil {
-		err = handle.Get(ctx, &decided)
-	}
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return decided, &etf.Error{Kind: etf.KindUnavailable, Field: "finding", Message: "no worker has applied the decision in time", Remedy: "see `etfcast doctor`, then decide again: a repeat changes nothing", Err: err}
-	}
-	return decided, err
 }
 
 // findingDecide hands a decision to the workflow that waits for it, so that it is in its history and made once.
@@ -177,30 +104,12 @@ func findingDecide(a *app, use string, decision etf.Decision, short string) *cob
 		Example: "  etfcast finding " + use + ` 4f6c... --by kim --why "the exchange's own record says the same"`,
 		Args:    exactArgs("FINDING"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var problems []error
-			if by == "" {
-				problems = append(problems, etf.Invalid("by", "nobody is named", "say who decides with --by"))
-			}
-			if why == "" {
-				problems = append(problems, etf.Invalid("why", "no reason is given", "say why with --why"))
-			}
-			if len(problems) > 0 {
-				return usageError{errors.Join(problems...)}
-			}
-			log, err := a.logger()
+			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
-			options, err := a.temporalOptions(log)
-			if err != nil {
-				return err
-			}
-			c, err := client.DialContext(cmd.Context(), options)
-			if err != nil {
-				return etf.Wrap(etf.KindUnavailable, err, "reaching Temporal")
-			}
-			defer c.Close()
-			decided, err := a.decide(cmd.Context(), c, args[0], workflows.Decision{Decision: decision, By: by, Why: why})
+			defer closeAll()
+			decided, err := svc.Decide(cmd.Context(), service.DecisionRequest{Finding: args[0], Decision: decision, By: by, Why: why})
 			if err != nil {
 				return err
 			}

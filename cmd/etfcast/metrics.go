@@ -65,7 +65,7 @@ func (m storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	up := 0.0
-	if waiting, _, err := m.store.Findings(ctx, db.FindingFilter{Undecided: true}, etf.Cursor{}, 1000); err == nil {
+	if waiting, _, err := m.store.Findings(ctx, etf.FindingFilter{Undecided: true}, etf.Cursor{}, 1000); err == nil {
 		up = 1
 		ch <- prometheus.MustNewConstMetric(descUndecided, prometheus.GaugeValue, float64(len(waiting)))
 		for _, x := range etf.Exchanges() {

@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
 
 	"github.com/etfcast/etfcast/db"
-	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/dispatch"
 )
 
 func migrateCommand(a *app) *cobra.Command {
@@ -47,7 +44,7 @@ func (a *app) migrate(ctx context.Context, adminDSN string, grant []string, log 
 	if err := checkDSN("mysql-admin-dsn", adminDSN, "set ETFCAST_MYSQL_ADMIN_DSN or --mysql-admin-dsn"); err != nil {
 		return usageError{err}
 	}
-	return waiting(ctx, log, "the database", func() error {
+	return dispatch.Retry(ctx, log, nil, func(ctx context.Context) error {
 		return db.Migrate(ctx, adminDSN, db.MigrateOptions{GrantUsers: grant, Log: log})
 	})
 }
@@ -59,26 +56,4 @@ func pipelineUser(dsn string) ([]string, error) {
 		return nil, err
 	}
 	return []string{cfg.User}, nil
-}
-
-// waiting repeats what until it succeeds or fails for another reason than that something can't be reached. It says
-// once what it waits for, and again each minute.
-func waiting(ctx context.Context, log *slog.Logger, what string, do func() error) error {
-	const pause = 250 * time.Millisecond
-	var said time.Time
-	for {
-		err := do()
-		if err == nil || etf.KindOf(err) != etf.KindUnavailable {
-			return err
-		}
-		if time.Since(said) > time.Minute {
-			log.Info("waiting for "+what, "because", err)
-			said = time.Now()
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(ctx.Err(), fmt.Errorf("gave up waiting for %s: %w", what, err))
-		case <-time.After(pause):
-		}
-	}
 }

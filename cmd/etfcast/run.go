@@ -11,8 +11,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"github.com/etfcast/etfcast/api"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 func runCommand(a *app) *cobra.Command {
@@ -22,7 +22,7 @@ func runCommand(a *app) *cobra.Command {
 }
 
 func runDailyCommand(a *app) *cobra.Command {
-	var request api.RunRequest
+	var request service.RunRequest
 	var wait, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "daily",
@@ -32,18 +32,18 @@ func runDailyCommand(a *app) *cobra.Command {
   etfcast run daily --exchange XNYS --session 2025-09-26 --rerun`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			service, closeAll, err := a.service(cmd.Context())
+			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
 			defer closeAll()
 			request.Workflow = "daily"
-			run, started, err := service.StartRun(cmd.Context(), request)
+			run, started, err := svc.StartRun(cmd.Context(), request)
 			if err != nil {
 				return err
 			}
 			if wait {
-				return a.waitForRun(cmd.Context(), service, run, asJSON)
+				return a.waitForRun(cmd.Context(), svc, run, asJSON)
 			}
 			if asJSON {
 				return json.NewEncoder(a.stdout).Encode(run)
@@ -53,7 +53,7 @@ func runDailyCommand(a *app) *cobra.Command {
 				said = "is there already: " + string(run.Status)
 			}
 			fmt.Fprintf(a.stdout, "run %s %s\n", run.ID, said)
-			if link := service.RunURL(run.ID); link != "" {
+			if link := svc.RunURL(run.ID); link != "" {
 				fmt.Fprintf(a.stdout, "%s\n", link)
 			}
 			return nil
@@ -69,7 +69,7 @@ func runDailyCommand(a *app) *cobra.Command {
 }
 
 // waitForRun shows progress on a terminal and prints how the run ended.
-func (a *app) waitForRun(ctx context.Context, service *api.Service, run etf.Run, asJSON bool) error {
+func (a *app) waitForRun(ctx context.Context, svc *service.Service, run etf.Run, asJSON bool) error {
 	bar := a.progressBar(string(run.ID))
 	id := run.ID
 	tick := time.NewTicker(250 * time.Millisecond)
@@ -80,7 +80,7 @@ func (a *app) waitForRun(ctx context.Context, service *api.Service, run etf.Run,
 			return errGoesOn{string(id)}
 		case <-tick.C:
 		}
-		now, err := service.Run(ctx, id)
+		now, err := svc.Run(ctx, id)
 		if ctx.Err() != nil {
 			return errGoesOn{string(id)}
 		}
@@ -100,7 +100,7 @@ func (a *app) waitForRun(ctx context.Context, service *api.Service, run etf.Run,
 	if bar != nil {
 		_ = bar.Clear()
 	}
-	if err := a.printRun(ctx, service, run, asJSON, true); err != nil {
+	if err := a.printRun(ctx, svc, run, asJSON, true); err != nil {
 		return err
 	}
 	if run.Status != etf.RunCompleted {
@@ -129,16 +129,16 @@ func runShowCommand(a *app) *cobra.Command {
 		Example: "  etfcast run show daily:XNYS:2025-09-26",
 		Args:    exactArgs("RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			service, closeAll, err := a.service(cmd.Context())
+			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			run, err := service.Run(cmd.Context(), etf.RunID(args[0]))
+			run, err := svc.Run(cmd.Context(), etf.RunID(args[0]))
 			if err != nil {
 				return err
 			}
-			return a.printRun(cmd.Context(), service, run, asJSON, false)
+			return a.printRun(cmd.Context(), svc, run, asJSON, false)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -146,12 +146,12 @@ func runShowCommand(a *app) *cobra.Command {
 }
 
 // printRun prints a run; with onlyBad, of its ETFs only those that did not end well.
-func (a *app) printRun(ctx context.Context, service *api.Service, run etf.Run, asJSON, onlyBad bool) error {
+func (a *app) printRun(ctx context.Context, svc *service.Service, run etf.Run, asJSON, onlyBad bool) error {
 	etfs := []etf.RunETF{}
 	for after, more := etf.Symbol(""), true; more; {
 		var page []etf.RunETF
 		var err error
-		if _, page, more, err = service.RunDetail(ctx, run.ID, after, 1000); err != nil {
+		if _, page, more, err = svc.RunDetail(ctx, run.ID, after, 1000); err != nil {
 			return err
 		}
 		etfs = append(etfs, page...)
@@ -181,7 +181,7 @@ func (a *app) printRun(ctx context.Context, service *api.Service, run etf.Run, a
 	fmt.Fprintf(a.stdout, "%d due: %d updated, %d unchanged, %d quarantined, %d failed, %d elsewhere, %d cancelled\n",
 		c.Due, c.Updated, c.Unchanged, c.Quarantined, c.Failed, c.Elsewhere, c.Cancelled)
 	fmt.Fprintf(a.stdout, "rows: %d new, %d unchanged, %d revised; %d forecasts appended\n", c.RowsNew, c.RowsUnchanged, c.RowsRevised, c.Forecasts)
-	if link := service.RunURL(run.ID); link != "" {
+	if link := svc.RunURL(run.ID); link != "" {
 		fmt.Fprintf(a.stdout, "%s\n", link)
 	}
 	return printRunETFs(a.stdout, etfs, onlyBad)
@@ -219,12 +219,12 @@ func runListCommand(a *app) *cobra.Command {
 			if limit < 1 || limit > 1000 {
 				return etf.Invalid("limit", fmt.Sprintf("%d is out of range", limit), "use 1 to 1000")
 			}
-			service, closeAll, err := a.service(cmd.Context())
+			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			runs, _, err := service.Runs(cmd.Context(), api.RunQuery{Exchange: exchange, Status: status, Limit: limit})
+			runs, _, err := svc.Runs(cmd.Context(), service.RunQuery{Exchange: exchange, Status: status, Limit: limit})
 			if err != nil {
 				return err
 			}
@@ -257,12 +257,12 @@ func runCancelCommand(a *app) *cobra.Command {
 		Example: "  etfcast run cancel daily:XNYS:2025-09-26",
 		Args:    exactArgs("RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			service, closeAll, err := a.service(cmd.Context())
+			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			run, err := service.CancelRun(cmd.Context(), etf.RunID(args[0]))
+			run, err := svc.CancelRun(cmd.Context(), etf.RunID(args[0]))
 			if err != nil {
 				return err
 			}

@@ -9,20 +9,20 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/etfcast/etfcast/api"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 func scheduleCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "schedule", Short: "The schedules that start the daily runs"}
 	cmd.AddCommand(scheduleApplyCommand(a), scheduleListCommand(a),
-		scheduleAct(a, "pause", "Stop a schedule from firing", func(ctx context.Context, s *api.Service, id string) (api.Schedule, error) {
+		scheduleAct(a, "pause", "Stop a schedule from firing", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
 			return s.PauseSchedule(ctx, id, "etfcast schedule pause")
 		}),
-		scheduleAct(a, "resume", "Let a paused schedule fire again; it catches up what it missed", func(ctx context.Context, s *api.Service, id string) (api.Schedule, error) {
+		scheduleAct(a, "resume", "Let a paused schedule fire again; it catches up what it missed", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
 			return s.ResumeSchedule(ctx, id, "etfcast schedule resume")
 		}),
-		scheduleAct(a, "trigger", "Fire a schedule now", func(ctx context.Context, s *api.Service, id string) (api.Schedule, error) {
+		scheduleAct(a, "trigger", "Fire a schedule now", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
 			return s.TriggerSchedule(ctx, id)
 		}))
 	return cmd
@@ -45,14 +45,14 @@ func scheduleApplyCommand(a *app) *cobra.Command {
 				}
 				exchanges = []etf.Exchange{x}
 			}
-			service, closeAll, err := a.temporalService(cmd.Context())
+			svc, closeAll, err := a.temporalService()
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			applied := make([]api.Schedule, 0, len(exchanges))
+			applied := make([]etf.Schedule, 0, len(exchanges))
 			for _, x := range exchanges {
-				s, created, err := service.ApplySchedule(cmd.Context(), x)
+				s, created, err := svc.ApplySchedule(cmd.Context(), x)
 				if err != nil {
 					return err
 				}
@@ -83,18 +83,18 @@ func scheduleListCommand(a *app) *cobra.Command {
 		Short: "List the schedules and when they fire next",
 		Args:  exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			service, closeAll, err := a.temporalService(cmd.Context())
+			svc, closeAll, err := a.temporalService()
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			all, err := service.Schedules(cmd.Context())
+			all, err := svc.Schedules(cmd.Context())
 			if err != nil {
 				return err
 			}
 			if asJSON {
 				if all == nil {
-					all = []api.Schedule{}
+					all = []etf.Schedule{}
 				}
 				return json.NewEncoder(a.stdout).Encode(all)
 			}
@@ -121,19 +121,19 @@ func scheduleListCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func scheduleAct(a *app, use, short string, act func(context.Context, *api.Service, string) (api.Schedule, error)) *cobra.Command {
+func scheduleAct(a *app, use, short string, act func(context.Context, *service.Service, string) (etf.Schedule, error)) *cobra.Command {
 	return &cobra.Command{
 		Use:     use + " SCHEDULE",
 		Short:   short,
 		Example: "  etfcast schedule " + use + " daily-XNYS",
 		Args:    exactArgs("SCHEDULE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			service, closeAll, err := a.temporalService(cmd.Context())
+			svc, closeAll, err := a.temporalService()
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			s, err := act(cmd.Context(), service, args[0])
+			s, err := act(cmd.Context(), svc, args[0])
 			if err != nil {
 				return err
 			}

@@ -24,9 +24,6 @@ func (s *sourceSettings) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.simFaults, "sim-faults", "", "`faults` the source simulated plays to every ETF, for example rate_limit:2,bad_tick")
 }
 
-// sourceNames are the names an ETF's source may have.
-func sourceNames() []string { return []string{"yahoo", "file", simulated.Name} }
-
 // open makes the sources. None of them connects.
 func (s *sourceSettings) open(log *slog.Logger) ([]activities.Source, error) {
 	market, err := simulated.New(simulated.Options{Faults: s.simFaults})

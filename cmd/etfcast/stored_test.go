@@ -84,24 +84,24 @@ func TestUpgradeWithoutGrant(t *testing.T) {
 	if got := schema(); got != "waiting "+missing+" ("+remedy+")" {
 		t.Errorf("/readyz of the API: %s", got)
 	}
-	// What worker.Retry tries again is KindUnavailable; with anything else the worker would end.
-	if err := p.schemaReady(t.Context()); etf.KindOf(err) != etf.KindUnavailable || !strings.Contains(err.Error(), missing) {
+	// What dispatch.Retry tries again is KindUnavailable; with anything else the worker would end.
+	if _, err := p.service().Schema(t.Context()); etf.KindOf(err) != etf.KindUnavailable || !strings.Contains(err.Error(), missing) {
 		t.Errorf("the worker: %v", err)
 	}
-	if got := diagnoses(t, database.UserDSN, false)["rights"]; got.State != "error" || got.Detail != missing || got.Remedy != remedy {
+	if got := diagnoses(t, database.UserDSN, false)["schema"]; got.State != "error" || got.Detail != missing || got.Remedy != remedy {
 		t.Errorf("doctor: %+v", got)
 	}
 
 	if err := db.Migrate(t.Context(), database.AdminDSN, db.MigrateOptions{GrantUsers: []string{user}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.schemaReady(t.Context()); err != nil {
+	if _, err := p.service().Schema(t.Context()); err != nil {
 		t.Errorf("the worker, granted: %v", err)
 	}
 	if got := schema(); got != "ok " {
 		t.Errorf("/readyz of the API, granted: %s", got)
 	}
-	if got, ok := diagnoses(t, database.UserDSN, false)["rights"]; ok {
+	if got := diagnoses(t, database.UserDSN, false)["schema"]; got.State != "ok" {
 		t.Errorf("doctor, granted: %+v", got)
 	}
 }

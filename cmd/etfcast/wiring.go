@@ -10,26 +10,30 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/pflag"
-	"go.temporal.io/sdk/client"
 
 	"github.com/etfcast/etfcast/activities"
 	"github.com/etfcast/etfcast/api"
 	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/drift"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/worker"
 )
 
 // The adapters implement the ports of those who use them.
 var (
-	_ activities.Store = (*db.Store)(nil)
-	_ api.Store        = (*db.Store)(nil)
+	_ activities.Store   = (*db.Store)(nil)
+	_ service.Store      = (*db.Store)(nil)
+	_ service.Temporal   = (*dispatch.Client)(nil)
+	_ activities.Watcher = (*dispatch.Client)(nil)
 )
 
 // serverSettings belong to the commands that keep running.
@@ -55,9 +59,9 @@ func (s *serverSettings) sourceRates() (map[string]float64, error) {
 	rates := worker.DefaultSourceRates()
 	for name, text := range s.rates {
 		rate, err := strconv.ParseFloat(text, 64)
-		if err != nil || rate <= 0 || math.IsInf(rate, 0) || !slices.Contains(sourceNames(), name) {
+		if err != nil || rate <= 0 || math.IsInf(rate, 0) || !slices.Contains(etf.SourceNames(), name) {
 			return nil, usageError{etf.Invalid("source-rate", fmt.Sprintf("%s=%s is not a rate", name, text),
-				"write NAME=FETCHES_PER_SECOND with a name of "+strings.Join(sourceNames(), ", "))}
+				"write NAME=FETCHES_PER_SECOND with a name of "+strings.Join(etf.SourceNames(), ", "))}
 		}
 		rates[name] = rate
 	}
@@ -72,20 +76,19 @@ type process struct {
 	listener net.Listener
 	store    *db.Store
 	sources  []activities.Source
-	options  client.Options
-	temporal client.Client // lazy: connects when first used
+	temporal *dispatch.Client
 	metrics  *prometheus.Registry
 	observe  func(worker.Activity)
 	// modelFailed counts a model that gave no forecast.
 	modelFailed func(model string)
 	models      []activities.Model // the benchmark first
-	ready       *readiness
+	polling     atomic.Bool        // the workers of this process poll
 }
 
 // connections is the most the process uses at once: the workers' activities, and some for the API.
 func (s *serverSettings) connections() int {
 	const forAPI = 8
-	return s.worker.Connections(len(sourceNames())) + forAPI
+	return s.worker.Connections(len(etf.SourceNames())) + forAPI
 }
 
 // newProcess checks every setting before anything is started, and reports all problems at once.
@@ -101,17 +104,17 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 		}
 	}
 	slog.SetDefault(log) // what libraries say goes where ours goes
-	p := &process{settings: s, log: log, ready: newReadiness(time.Now)}
+	p := &process{settings: s, log: log}
 	p.store, err = a.openStoreFor(s.connections())
 	note(err)
 	p.sources, err = s.sources.open(log)
 	note(err)
-	p.options, err = a.temporalOptions(log)
+	options, err := a.temporalOptions(log)
 	note(err)
 	p.settings.worker.SourceRates, err = s.sourceRates()
 	note(err)
 	if len(problems) == 0 {
-		p.temporal, err = client.NewLazyClient(p.options)
+		p.temporal, err = dispatch.New(options, log)
 		note(err)
 	}
 	if len(problems) == 0 {
@@ -163,70 +166,52 @@ func (p *process) close() {
 	}
 }
 
+// askTimeout bounds one try of what is waited for.
+const askTimeout = 10 * time.Second
+
 // work runs the workers. It waits for the schema, then for Temporal and its search attributes.
 func (p *process) work(ctx context.Context) error {
-	err := worker.Retry(ctx, p.log, func(err error) { p.ready.set("database", err) }, p.store.Ping)
-	if err != nil {
+	if err := p.awaitSchema(ctx); err != nil {
 		return err
 	}
-	if err := worker.Retry(ctx, p.log, func(err error) { p.ready.set("schema", err) }, p.schemaReady); err != nil {
+	if err := p.temporal.Await(ctx, p.log, nil); err != nil {
 		return err
 	}
-	c, err := worker.Connect(ctx, p.options, p.log, func(err error) { p.ready.set("temporal", err) })
-	if err != nil {
+	if err := p.temporal.EnsureSearchAttributes(ctx, p.log); err != nil {
 		return err
 	}
-	defer c.Close()
-	if err := worker.EnsureSearchAttributes(ctx, c, p.options.Namespace, p.log); err != nil {
+	return worker.Run(ctx, p.temporal.SDK(), p.deps(), p.settings.worker)
+}
+
+// awaitSchema returns once the database answers and has the schema this program needs.
+func (p *process) awaitSchema(ctx context.Context) error {
+	return dispatch.Retry(ctx, p.log, nil, dispatch.Within(askTimeout, func(ctx context.Context) error {
+		_, err := p.service().Schema(ctx)
 		return err
-	}
-	return worker.Run(ctx, c, p.deps(), p.settings.worker)
+	}))
 }
 
 // deps are what the workers of this process work with.
 func (p *process) deps() worker.Deps {
 	return worker.Deps{
-		Store: p.store, Sources: p.sources, Models: p.models,
+		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
 		CodeVersion: version, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
-		Started: func() { p.ready.set("workers", nil) },
+		Started: func() { p.polling.Store(true) },
 	}
-}
-
-// schemaReady returns nil when the database has the schema this program was written for.
-func (p *process) schemaReady(ctx context.Context) error {
-	current, wanted, err := p.store.SchemaVersion(ctx)
-	switch {
-	case err != nil:
-		return err
-	case current < wanted:
-		return &etf.Error{Kind: etf.KindUnavailable, Field: "schema", Message: fmt.Sprintf("the database's schema is at version %d, this program needs %d", current, wanted), Remedy: "run `etfcast migrate`"}
-	}
-	// A newer schema is one this program can work with: migrations expand first and contract a release later.
-	return tablesGranted(ctx, p.store)
-}
-
-// tablesGranted returns nil when the pipeline's user may read every table. One that migrate has made and not granted is
-// waited for like the migration: somebody has to run it again.
-func tablesGranted(ctx context.Context, store *db.Store) error {
-	missing, err := store.Ungranted(ctx)
-	if err == nil && len(missing) > 0 {
-		err = &etf.Error{Kind: etf.KindUnavailable, Message: "tables not granted: " + strings.Join(missing, ", "), Remedy: "run `etfcast migrate --grant USER`"}
-	}
-	return err
 }
 
 // queues are the task queues a complete installation serves.
-func queues() []string { return worker.Queues(sourceNames()) }
+func queues() []string { return worker.Queues(etf.SourceNames()) }
 
 // service is the logic behind the API, in this process.
-func (p *process) service() *api.Service {
-	infos := make([]api.Model, len(p.models))
+func (p *process) service() *service.Service {
+	infos := make([]service.Model, len(p.models))
 	for i, m := range p.models {
-		infos[i] = api.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
+		infos[i] = service.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
 	}
-	return api.NewService(api.ServiceDeps{
-		Store: p.store, Temporal: api.NewTemporal(p.temporal), Sources: sourceNames(), Models: infos,
-		UI: p.settings.ui, Namespace: p.options.Namespace,
+	return service.New(service.Deps{
+		Store: p.store, Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
+		UI: p.settings.ui, Namespace: p.temporal.Namespace(),
 	})
 }
 
@@ -239,4 +224,17 @@ func (p *process) serveAPI(ctx context.Context) error {
 		return err
 	}
 	return api.Serve(ctx, p.listener, handler)
+}
+
+// serveHealth serves what a process without an API says of itself, until ctx ends.
+func (p *process) serveHealth(ctx context.Context) error {
+	workers := service.Probe{Name: "workers", Run: func(context.Context) error {
+		if !p.polling.Load() {
+			return &etf.Error{Kind: etf.KindUnavailable, Message: "the workers have not started yet: they wait for database and Temporal"}
+		}
+		return nil
+	}}
+	ready := service.NewReadiness(time.Now, append(p.service().Probes(), workers)...)
+	p.log.Info("health server listening", "address", p.listener.Addr().String())
+	return api.Serve(ctx, p.listener, api.NewHealth(ready, p.metrics))
 }

@@ -1,0 +1,69 @@
+// Package dispatchtest gives a test a namespace of its own on the Temporal server at TEMPORAL_ADDRESS, so that no other
+// test's workers take up what it starts. It is for tests only.
+package dispatchtest
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/etfcast/etfcast/dispatch"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Connect returns a client in a new namespace with the search attributes, or skips the test where there is no server.
+// On the way it sees that the order of starting does not matter: the client waits before the namespace is there, and two
+// processes make the attributes at once.
+func Connect(t *testing.T) *dispatch.Client {
+	t.Helper()
+	address := os.Getenv("TEMPORAL_ADDRESS")
+	if address == "" {
+		t.Skip("TEMPORAL_ADDRESS is not set: run under bin/devstack run --ephemeral --")
+	}
+	ctx, silent := t.Context(), slog.New(slog.DiscardHandler)
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails
+	options := client.Options{HostPort: address, Namespace: "test-" + hex.EncodeToString(b[:]), Logger: sdklog.NewStructuredLogger(silent)}
+	registrar, err := client.NewNamespaceClient(client.Options{HostPort: address, Logger: options.Logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer registrar.Close()
+	c, err := dispatch.New(options, silent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	waits, connected := make(chan error, 10), make(chan error, 1)
+	go func() { connected <- c.Await(ctx, silent, func(err error) { waits <- err }) }()
+	if reason := <-waits; reason == nil || etf.KindOf(reason) != etf.KindUnavailable {
+		t.Fatalf("before there is a namespace the client waits for %v", reason)
+	}
+	if err := registrar.Register(ctx, &workflowservice.RegisterNamespaceRequest{
+		Namespace: options.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-connected; err != nil {
+		t.Fatal(err)
+	}
+	var processes sync.WaitGroup
+	for range 2 {
+		processes.Go(func() {
+			if err := c.EnsureSearchAttributes(ctx, silent); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	processes.Wait()
+	return c
+}

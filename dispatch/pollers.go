@@ -1,0 +1,46 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// pollerAge is how long ago a poller may have asked for work to count as there. A long poll lasts up to 70 seconds; the
+// server itself forgets a poller after five minutes, too late to notice that the last worker is gone.
+const pollerAge = 90 * time.Second
+
+// Served reports whether tasks of the queue would be taken now: on the main queue workflow tasks and activities, on the
+// others activities.
+func (c *Client) Served(ctx context.Context, queue string) (bool, error) {
+	ctx, stop := context.WithTimeout(ctx, callTimeout)
+	defer stop()
+	kinds := []enumspb.TaskQueueType{enumspb.TASK_QUEUE_TYPE_ACTIVITY}
+	if queue == workflows.TaskQueue {
+		kinds = append(kinds, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	}
+	for _, kind := range kinds {
+		n, err := c.pollers(ctx, queue, kind)
+		if err != nil || n == 0 {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (c *Client) pollers(ctx context.Context, queue string, kind enumspb.TaskQueueType) (int, error) {
+	d, err := c.sdk.DescribeTaskQueue(ctx, queue, kind)
+	if err != nil {
+		return 0, temporalError(ctx, err, "describe task queue "+queue)
+	}
+	n := 0
+	for _, p := range d.GetPollers() {
+		if time.Since(p.GetLastAccessTime().AsTime()) < pollerAge {
+			n++
+		}
+	}
+	return n, nil
+}

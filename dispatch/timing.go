@@ -1,0 +1,69 @@
+package dispatch
+
+import (
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// timing is when an exchange's schedule fires: a cron expression in the exchange's own time zone, so that it
+// follows the change to and from summer time.
+type timing struct {
+	cron, zone, text string
+}
+
+// timingOf leaves the providers some time after the regular close: 16:00 in New York, 15:30 in Seoul. Closures are
+// not in it: on a holiday Tick finds nothing due.
+func timingOf(x etf.Exchange) (timing, bool) {
+	switch x {
+	case etf.XNYS:
+		return timing{"30 17 * * 1-5", "America/New_York", "17:30 New York, Monday to Friday"}, true
+	case etf.XKRX:
+		return timing{"45 16 * * 1-5", "Asia/Seoul", "16:45 Seoul, Monday to Friday"}, true
+	}
+	return timing{}, false
+}
+
+// jitter spreads the start, so that not every installation asks the providers in the same second.
+const jitter = 2 * time.Minute
+
+// catchUp is how far back the schedule makes good firings missed while Temporal was down. It needs one of them
+// only: Tick asks for every session since the last completed one.
+const catchUp = 7 * 24 * time.Hour
+
+// ScheduleOptions returns the schedule of an exchange, ready for ScheduleClient.Create. A firing while the Tick before it
+// still runs waits for it, one at most. Errors are of KindInvalid with Field "exchange".
+func ScheduleOptions(exchange etf.Exchange) (client.ScheduleOptions, error) {
+	at, ok := timingOf(exchange)
+	if !ok {
+		return client.ScheduleOptions{}, etf.Invalid("exchange", "no schedule is known for "+string(exchange), "use XNYS or XKRX")
+	}
+	in := workflows.TickInput{Exchange: exchange}
+	return client.ScheduleOptions{
+		ID: workflows.ScheduleID(exchange),
+		Spec: client.ScheduleSpec{
+			CronExpressions: []string{at.cron},
+			TimeZoneName:    at.zone,
+			Jitter:          jitter,
+		},
+		Action: &client.ScheduleWorkflowAction{
+			ID:                    workflows.TickID(exchange),
+			Workflow:              workflows.TickWorkflow,
+			Args:                  []any{in},
+			TaskQueue:             workflows.TaskQueue,
+			TypedSearchAttributes: in.SearchAttributes(),
+			StaticSummary:         in.Summary(),
+			StaticDetails:         in.Details(),
+			Priority:              workflows.DailyPriority,
+		},
+		Overlap:               enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE,
+		CatchupWindow:         catchUp,
+		Note:                  at.text,
+		Memo:                  map[string]any{"exchange": string(exchange), "fires": at.text},
+		TypedSearchAttributes: in.SearchAttributes(),
+	}, nil
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/etfcast/etfcast/dispatch"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// stage is what scenarios play on.
+type stage struct {
+	client client.Client
+	script *script
+}
+
+// recorded names the run whose history is kept.
+type recorded struct{ workflowID, runID string }
+
+type scenario struct {
+	name string
+	play func(context.Context, *stage) (recorded, error)
+}
+
+var (
+	friday = etf.MustSession("2025-09-26")
+	monday = etf.MustSession("2025-09-29")
+	sunday = etf.MustSession("2025-09-28")
+)
+
+func newStage(c client.Client) *stage {
+	s := &script{asked: map[string]int{}, due: map[etf.Session][]etf.Symbol{}, pageError: monday, sessions: []etf.Session{friday - 1, friday}}
+	for i := range 800 {
+		s.due[friday] = append(s.due[friday], etf.Symbol(fmt.Sprintf("OK%04d", i)))
+		s.due[monday] = append(s.due[monday], etf.Symbol(fmt.Sprintf("OK%04d", i)))
+	}
+	// In ascending order of symbol, as a registry gives them.
+	s.due[friday] = append([]etf.Symbol{"BOOM1", "DENY1", "DOWN1", "EMPTY1", "FAULT1", "LATE1"}, s.due[friday]...)
+	return &stage{client: c, script: s}
+}
+
+var scenarios = []scenario{
+	{"update_updated", update("OK1", completed)},
+	{"update_second_source", update("SECOND1", completed)},
+	{"update_late_session", update("LATE2", completed)},
+	{"update_missing_session", update("MISS1", failed)},
+	{"update_empty_answer", update("EMPTY2", failed)},
+	{"update_denied", update("DENY2", failed)},
+	{"update_database_away", update("DOWN2", completed)},
+	{"update_fit_fails", update("BOOM2", failed)},
+	{"update_quarantined", update("FAULT2", completed)},
+	{"update_cancelled", updateCancelled},
+	{"finding_decided", findingDecided},
+	{"finding_taken", findingTaken},
+	{"daily_subset", daily(workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Symbols: []etf.Symbol{
+		"OK0001", "OK0002", "OK0003", "BOOM1", "DENY1", "DOWN1", "EMPTY1", "FAULT1", "LATE1"}}, completed)},
+	{"daily_closed", daily(workflows.DailyInput{Exchange: etf.XNYS, Session: sunday}, completed)},
+	{"daily_page_fails", daily(workflows.DailyInput{Exchange: etf.XKRX, Session: monday}, failed)},
+	{"daily_cancelled", dailyCancelled},
+	{"daily_continued_first", dailyContinued(true)},
+	{"daily_continued_last", dailyContinued(false)},
+	{"tick_two_sessions", tick},
+}
+
+func completed(err error) error { return err }
+
+func failed(err error) error {
+	if err == nil {
+		return errors.New("it completed, and should have failed")
+	}
+	return nil
+}
+
+// wait waits for a run's end and checks how it ended.
+func (s *stage) wait(ctx context.Context, run client.WorkflowRun, how func(error) error) (recorded, error) {
+	id := recorded{run.GetID(), run.GetRunID()}
+	return id, how(run.Get(ctx, nil))
+}
+
+func (s *stage) startUpdate(ctx context.Context, symbol etf.Symbol, sources []etf.SourceRef) (client.WorkflowRun, error) {
+	in := workflows.UpdateETFInput{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD", Session: friday, Sources: sources, Run: "daily:XNYS:2025-09-26"}
+	return s.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.UpdateID(symbol, friday), TaskQueue: workflows.TaskQueue,
+		StaticSummary: in.Summary(), StaticDetails: in.Details(), TypedSearchAttributes: in.SearchAttributes(),
+	}, workflows.UpdateETFWorkflow, in)
+}
+
+func update(symbol etf.Symbol, how func(error) error) func(context.Context, *stage) (recorded, error) {
+	return func(ctx context.Context, s *stage) (recorded, error) {
+		run, err := s.startUpdate(ctx, symbol, sourcesOf(symbol))
+		if err != nil {
+			return recorded{}, err
+		}
+		return s.wait(ctx, run, how)
+	}
+}
+
+// updateCancelled cancels an update while it waits for a late session.
+func updateCancelled(ctx context.Context, s *stage) (recorded, error) {
+	run, err := s.startUpdate(ctx, "MISS2", []etf.SourceRef{{Name: "yahoo", Ref: "MISS2"}})
+	if err != nil {
+		return recorded{}, err
+	}
+	if err := s.until(ctx, run, enums.EVENT_TYPE_TIMER_STARTED); err != nil {
+		return recorded{}, err
+	}
+	if err := s.client.CancelWorkflow(ctx, run.GetID(), run.GetRunID()); err != nil {
+		return recorded{}, err
+	}
+	return s.wait(ctx, run, failed)
+}
+
+// until waits for an event of the type in the run's history.
+func (s *stage) until(ctx context.Context, run client.WorkflowRun, kind enums.EventType) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	iter := s.client.GetWorkflowHistory(ctx, run.GetID(), run.GetRunID(), true, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for iter.HasNext() {
+		event, err := iter.Next()
+		if err != nil {
+			return err
+		}
+		if event.GetEventType() == kind {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s ended without %s", run.GetID(), kind)
+}
+
+func (s *stage) decide(ctx context.Context, finding string, d workflows.Decision) (client.WorkflowRun, error) {
+	in := workflows.ResolveFindingInput{Finding: finding, Symbol: "FAULT1", Exchange: etf.XNYS, Session: friday, Rule: "jump", Evidence: "too far"}
+	run, err := s.client.ExecuteWorkflow(ctx, dispatch.FindingOptions(in), workflows.ResolveFindingWorkflow, in)
+	if err != nil {
+		return nil, err
+	}
+	handle, err := s.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: run.GetID(), UpdateName: workflows.DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted, Args: []any{d},
+	})
+	if err != nil {
+		return nil, err
+	}
+	_ = handle.Get(ctx, nil) // how the run ends says whether it was applied
+	return run, nil
+}
+
+func findingDecided(ctx context.Context, s *stage) (recorded, error) {
+	run, err := s.decide(ctx, "decided", workflows.Decision{Decision: etf.Accept, By: "jo", Why: "seen on two sources"})
+	if err != nil {
+		return recorded{}, err
+	}
+	return s.wait(ctx, run, completed)
+}
+
+func findingTaken(ctx context.Context, s *stage) (recorded, error) {
+	run, err := s.decide(ctx, "taken", workflows.Decision{Decision: etf.Reject, By: "jo", Why: "bad tick"})
+	if err != nil {
+		return recorded{}, err
+	}
+	return s.wait(ctx, run, failed)
+}
+
+func daily(in workflows.DailyInput, how func(error) error) func(context.Context, *stage) (recorded, error) {
+	return func(ctx context.Context, s *stage) (recorded, error) {
+		run, err := s.client.ExecuteWorkflow(ctx, dispatch.DailyOptions(in), workflows.DailyWorkflow, in)
+		if err != nil {
+			return recorded{}, err
+		}
+		return s.wait(ctx, run, how)
+	}
+}
+
+// dailyCancelled cancels a run over the whole exchange after its first updates have ended.
+func dailyCancelled(ctx context.Context, s *stage) (recorded, error) {
+	in := workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Attempt: 2}
+	run, err := s.client.ExecuteWorkflow(ctx, dispatch.DailyOptions(in), workflows.DailyWorkflow, in)
+	if err != nil {
+		return recorded{}, err
+	}
+	if err := s.until(ctx, run, enums.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED); err != nil {
+		return recorded{}, err
+	}
+	if err := s.client.CancelWorkflow(ctx, run.GetID(), run.GetRunID()); err != nil {
+		return recorded{}, err
+	}
+	return s.wait(ctx, run, failed)
+}
+
+// dailyContinued is a run over 806 ETFs, for which the server suggests to continue as new. Both its halves are kept.
+func dailyContinued(first bool) func(context.Context, *stage) (recorded, error) {
+	return func(ctx context.Context, s *stage) (recorded, error) {
+		in := workflows.DailyInput{Exchange: etf.XNYS, Session: friday}
+		run, err := s.client.ExecuteWorkflow(ctx, dispatch.DailyOptions(in), workflows.DailyWorkflow, in)
+		if err != nil {
+			return recorded{}, err
+		}
+		if _, err := s.wait(ctx, run, completed); err != nil {
+			return recorded{}, err
+		}
+		last, err := s.client.DescribeWorkflowExecution(ctx, run.GetID(), "")
+		if err != nil {
+			return recorded{}, err
+		}
+		info := last.GetWorkflowExecutionInfo()
+		if info.GetFirstRunId() == info.GetExecution().GetRunId() {
+			return recorded{}, errors.New("it did not continue as new")
+		}
+		if first {
+			return recorded{run.GetID(), info.GetFirstRunId()}, nil
+		}
+		return recorded{run.GetID(), info.GetExecution().GetRunId()}, nil
+	}
+}
+
+// tick finds one of its two sessions there already: dailyContinued has left it.
+func tick(ctx context.Context, s *stage) (recorded, error) {
+	in := workflows.TickInput{Exchange: etf.XNYS}
+	run, err := s.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.TickID(etf.XNYS), TaskQueue: workflows.TaskQueue,
+		StaticSummary: in.Summary(), StaticDetails: in.Details(), TypedSearchAttributes: in.SearchAttributes(),
+	}, workflows.TickWorkflow, in)
+	if err != nil {
+		return recorded{}, err
+	}
+	return s.wait(ctx, run, completed)
+}

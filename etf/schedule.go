@@ -1,0 +1,22 @@
+package etf
+
+import "time"
+
+// Schedule is the state of the schedule that starts an exchange's daily runs.
+type Schedule struct {
+	ID       string      `json:"id"`
+	Exchange Exchange    `json:"exchange"`
+	Fires    string      `json:"fires"` // in words
+	TimeZone string      `json:"time_zone"`
+	Paused   bool        `json:"paused"`
+	Note     string      `json:"note"`
+	Next     []time.Time `json:"next_at"` // UTC, ascending; empty while paused
+	Recent   []Firing    `json:"recent"`  // the newest last
+}
+
+// Firing is one time a schedule fired.
+type Firing struct {
+	ScheduledAt time.Time `json:"scheduled_at"`
+	StartedAt   time.Time `json:"started_at"`
+	WorkflowID  string    `json:"workflow_id"`
+}

@@ -1,0 +1,143 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// The bounds of a registration.
+const (
+	MaxSources   = 8
+	MaxSourceRef = 255 // the width of etf_sources.ref, in characters
+)
+
+var sourceForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+
+// ETFRequest asks to register an ETF, as a person wrote it.
+type ETFRequest struct {
+	Symbol   string
+	Exchange string
+	Currency string // "" = the exchange's
+	Sources  []etf.SourceRef
+}
+
+// AddETF checks the request and registers the ETF. An identical repeat gives what is stored, with created false; the
+// same symbol registered differently is KindConflict. It fetches nothing.
+func (s *Service) AddETF(ctx context.Context, r ETFRequest) (stored etf.ETF, created bool, err error) {
+	e, err := s.checkETF(r)
+	if err != nil {
+		return etf.ETF{}, false, err
+	}
+	return s.store.CreateETF(ctx, e)
+}
+
+func (s *Service) checkETF(r ETFRequest) (etf.ETF, error) {
+	var errs []error
+	note := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	symbol, err := etf.ParseSymbol(r.Symbol)
+	note(err)
+	exchange, err := etf.ParseExchange(r.Exchange)
+	note(err)
+	currency := exchange.DefaultCurrency()
+	if r.Currency != "" {
+		currency, err = etf.ParseCurrency(r.Currency)
+		note(err)
+	}
+	switch n := len(r.Sources); {
+	case n == 0:
+		note(etf.Invalid("sources", "at least one source is needed", `name one, for example {"name":"yahoo","ref":"SPY"}`))
+	case n > MaxSources:
+		note(etf.Invalid("sources", fmt.Sprintf("%d sources are too many", n), fmt.Sprintf("name at most %d", MaxSources)))
+	default:
+		for i, src := range r.Sources {
+			note(s.checkSource(fmt.Sprintf("sources[%d]", i), src))
+			if slices.Contains(r.Sources[:i], src) {
+				note(etf.Invalid(fmt.Sprintf("sources[%d]", i), "this source is named twice", "name each source once"))
+			}
+		}
+	}
+	if len(errs) > 0 {
+		return etf.ETF{}, errors.Join(errs...)
+	}
+	return etf.ETF{Symbol: symbol, Exchange: exchange, Currency: currency, Sources: slices.Clone(r.Sources)}, nil
+}
+
+func (s *Service) checkSource(field string, src etf.SourceRef) error {
+	var errs []error
+	switch {
+	case !sourceForm.MatchString(src.Name):
+		errs = append(errs, etf.Invalid(field+".name", fmt.Sprintf("%q is not the name of a source", etf.Clip(src.Name, etf.MaxQuoted)), s.sourcesRemedy()))
+	case len(s.sources) > 0 && !slices.Contains(s.sources, src.Name):
+		errs = append(errs, etf.Invalid(field+".name", fmt.Sprintf("there is no source %q", src.Name), s.sourcesRemedy()))
+	}
+	switch {
+	case src.Ref == "":
+		errs = append(errs, etf.Invalid(field+".ref", "what the source calls the ETF is missing", "give its ticker or file name there"))
+	case !utf8.ValidString(src.Ref) || strings.ContainsFunc(src.Ref, unicode.IsControl):
+		errs = append(errs, etf.Invalid(field+".ref", "the text has control characters or is not UTF-8", "write it as plain text"))
+	case utf8.RuneCountInString(src.Ref) > MaxSourceRef:
+		errs = append(errs, etf.Invalid(field+".ref", "the text is too long", fmt.Sprintf("use at most %d characters", MaxSourceRef)))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Service) sourcesRemedy() string {
+	if len(s.sources) == 0 {
+		return "use a lower-case name, for example yahoo or file"
+	}
+	return "use one of " + strings.Join(s.sources, ", ")
+}
+
+// ETF returns one ETF; KindNotFound for an unknown symbol, KindInvalid for text that is none.
+func (s *Service) ETF(ctx context.Context, symbol string) (etf.ETF, error) {
+	sym, err := etf.ParseSymbol(symbol)
+	if err != nil {
+		return etf.ETF{}, err
+	}
+	e, err := s.store.ETF(ctx, sym)
+	if etf.KindOf(err) == etf.KindNotFound {
+		return etf.ETF{}, unknownSymbol("symbol", sym)
+	}
+	return e, err
+}
+
+func unknownSymbol(field string, symbol etf.Symbol) *etf.Error {
+	return etf.NotFound(field, fmt.Sprintf("%s is not registered", symbol), "register it with POST /v1/etfs or `etfcast etf add`")
+}
+
+// ETFs returns up to limit ETFs of the exchange ("" = all) after the given symbol, ascending; more says whether
+// there are others.
+func (s *Service) ETFs(ctx context.Context, exchange string, after etf.Symbol, limit int) (etfs []etf.ETF, more bool, err error) {
+	var x etf.Exchange
+	if exchange != "" {
+		if x, err = etf.ParseExchange(exchange); err != nil {
+			return nil, false, err
+		}
+	}
+	etfs, err = s.store.ETFs(ctx, x, after, limit+1)
+	if err != nil {
+		return nil, false, err
+	}
+	etfs, more = cut(etfs, limit)
+	return etfs, more, nil
+}
+
+// cut shortens a slice that was read with one item too many.
+func cut[T any](items []T, limit int) ([]T, bool) {
+	if len(items) > limit {
+		return items[:limit], true
+	}
+	return items, false
+}

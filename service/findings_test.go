@@ -1,0 +1,118 @@
+package service
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+var monday = etf.MustSession("2025-09-22")
+
+// oneFinding is a Store that has one finding and its ETF.
+type oneFinding struct {
+	Store
+	finding etf.Finding
+}
+
+func (s *oneFinding) Finding(_ context.Context, id string) (etf.Finding, error) {
+	if id != s.finding.ID {
+		return etf.Finding{}, etf.NotFound("finding", "no finding "+id, "list them")
+	}
+	return s.finding, nil
+}
+
+func (s *oneFinding) ETF(context.Context, etf.Symbol) (etf.ETF, error) {
+	return etf.ETF{Symbol: "069500", Exchange: etf.XKRX}, nil
+}
+
+// deciding is a Temporal with at most one workflow that waits for a decision.
+type deciding struct {
+	Temporal
+	waits   bool
+	refusal error
+	handed  workflows.Decision
+	started workflows.ResolveFindingInput
+}
+
+func (t *deciding) Decide(_ context.Context, _ string, d workflows.Decision) (etf.Finding, error) {
+	if !t.waits {
+		return etf.Finding{}, etf.NotFound("", "no workflow waits", "")
+	}
+	t.handed = d
+	return etf.Finding{Decision: d.Decision, By: d.By, Why: d.Why}, t.refusal
+}
+
+func (t *deciding) StartAndDecide(_ context.Context, in workflows.ResolveFindingInput, d workflows.Decision) (etf.Finding, error) {
+	t.started, t.handed = in, d
+	return etf.Finding{ID: in.Finding, Decision: d.Decision, By: d.By, Why: d.Why}, nil
+}
+
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	open := etf.Finding{
+		ID: "ab12", Symbol: "069500", Rule: "jump", Severity: etf.SeverityError, Sessions: []etf.Session{monday - 7, monday}, Evidence: "up by half",
+	}
+	with := func(change func(*etf.Finding)) etf.Finding {
+		f := open
+		change(&f)
+		return f
+	}
+	accept := DecisionRequest{Finding: "ab12", Decision: etf.Accept, By: "kim", Why: "seen on two sources"}
+	for _, c := range []struct {
+		name    string
+		stored  etf.Finding
+		waits   bool
+		refusal error
+		request DecisionRequest
+		kind    etf.Kind // "" = decided
+		says    string
+		starts  bool
+	}{
+		{name: "a workflow waits", stored: open, waits: true, request: accept},
+		{name: "it was decided otherwise", stored: open, waits: true, refusal: &etf.Error{Kind: etf.KindConflict, Message: "decided already"}, request: accept, kind: etf.KindConflict, says: "decided already"},
+		{name: "none waits: rows of the past", stored: open, request: accept, starts: true},
+		{name: "none waits, decided so", stored: with(func(f *etf.Finding) { f.Decision, f.By = etf.Accept, "lee" }), request: accept},
+		{name: "none waits, decided otherwise", stored: with(func(f *etf.Finding) { f.Decision, f.By = etf.Reject, "lee" }), request: accept, kind: etf.KindConflict, says: "lee has decided reject"},
+		{name: "a warning", stored: with(func(f *etf.Finding) { f.Severity = etf.SeverityWarning }), request: accept, kind: etf.KindInvalid, says: "nothing is to be decided"},
+		{name: "no session", stored: with(func(f *etf.Finding) { f.Sessions = nil }), request: accept, kind: etf.KindInvalid, says: "nothing is to be decided"},
+		{name: "unknown", stored: etf.Finding{ID: "cd34"}, request: accept, kind: etf.KindNotFound, says: "no finding ab12"},
+		{name: "by nobody, for no reason", stored: open, waits: true, request: DecisionRequest{Finding: "ab12", Decision: etf.Accept, By: " "}, kind: etf.KindInvalid, says: "--by"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			temporal := &deciding{waits: c.waits, refusal: c.refusal}
+			s := New(Deps{Store: &oneFinding{finding: c.stored}, Temporal: temporal})
+			got, err := s.Decide(t.Context(), c.request)
+			if c.kind != "" {
+				if etf.KindOf(err) != c.kind || err == nil || !strings.Contains(err.Error(), c.says) {
+					t.Fatalf("decided %+v, %v; want %s with %q", got, err, c.kind, c.says)
+				}
+				return
+			}
+			if err != nil || got.Decision != etf.Accept {
+				t.Fatalf("decided %+v, %v", got, err)
+			}
+			if c.waits && (temporal.handed != workflows.Decision{Decision: etf.Accept, By: "kim", Why: "seen on two sources"}) {
+				t.Errorf("handed over %+v", temporal.handed)
+			}
+			want := workflows.ResolveFindingInput{}
+			if c.starts {
+				want = workflows.ResolveFindingInput{Finding: "ab12", Symbol: "069500", Exchange: etf.XKRX, Session: monday, Rule: "jump", Evidence: "up by half"}
+			}
+			if temporal.started != want {
+				t.Errorf("started %+v, want %+v", temporal.started, want)
+			}
+		})
+	}
+}
+
+func TestDecideReportsBothOmissions(t *testing.T) {
+	t.Parallel()
+	_, err := New(Deps{}).Decide(t.Context(), DecisionRequest{Finding: "ab12", Decision: etf.Accept})
+	if all := etf.Errors(err); len(all) != 2 || all[0].Field != "by" || all[1].Field != "why" {
+		t.Errorf("got %v", err)
+	}
+}

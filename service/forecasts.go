@@ -1,0 +1,115 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+var (
+	modelForm    = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+	forecastForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
+)
+
+// LatestForecast returns the newest forecast of the ETF by the model, "" being the one that is served. KindNotFound
+// for an unknown symbol and while there is no such forecast; KindInvalid for a name that is no model's, unless forecasts
+// of a former model of that name are stored.
+func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf.Forecast, error) {
+	if model == "" {
+		model = s.served
+	}
+	if !modelForm.MatchString(model) {
+		return etf.Forecast{}, s.unknownModel(model)
+	}
+	e, err := s.ETF(ctx, symbol)
+	if err != nil {
+		return etf.Forecast{}, err
+	}
+	found, err := s.store.LatestForecasts(ctx, e.Symbol, model)
+	if err != nil && etf.KindOf(err) != etf.KindNotFound {
+		return etf.Forecast{}, err
+	}
+	if (err != nil || len(found) == 0) && !s.knows(model) {
+		return etf.Forecast{}, s.unknownModel(model)
+	}
+	if err != nil || len(found) == 0 {
+		return etf.Forecast{}, s.noForecast(e, model)
+	}
+	return found[0], nil
+}
+
+// noForecast says what a forecast of the ETF by the model waits for. How many sessions a model counts depends on the
+// prices as they were adjusted, so what is stored is said beside what it needs, not held against it where it suffices.
+func (s *Service) noForecast(e etf.ETF, model string) error {
+	run := fmt.Sprintf("POST /v1/runs or `etfcast run daily --exchange %s`", e.Exchange)
+	message := fmt.Sprintf("%s has no forecast by model %s yet", e.Symbol, model)
+	var remedy string
+	usable := e.Bars - e.Quarantined
+	switch needs := s.minSessions(model); {
+	case usable == 0:
+		remedy = "a daily run brings its prices and makes one: " + run
+	case usable < needs:
+		message += fmt.Sprintf(": it needs %d sessions (min_sessions) and %d are stored", needs, usable)
+		remedy = fmt.Sprintf("the daily run makes one once there are %d", needs)
+	default:
+		remedy = fmt.Sprintf("a daily run makes one: %s. If one has run, its row for %s (GET /v1/runs/{id}) says why there is none: error_type ModelFailed has the reason", run, e.Symbol)
+	}
+	return etf.NotFound("model", message, remedy)
+}
+
+// minSessions is the fewest sessions the model fits; 0 where that is not known here.
+func (s *Service) minSessions(model string) int {
+	for _, m := range s.models {
+		if m.Name == model {
+			return m.MinSessions
+		}
+	}
+	return 0
+}
+
+// knows reports whether the name is a model's.
+func (s *Service) knows(model string) bool {
+	return len(s.models) == 0 || slices.ContainsFunc(s.models, func(m Model) bool { return m.Name == model })
+}
+
+func (s *Service) unknownModel(model string) error {
+	names := make([]string, len(s.models))
+	for i, m := range s.models {
+		names[i] = m.Name
+	}
+	remedy := "use a lower-case name, for example " + s.served
+	if len(names) > 0 {
+		remedy = "use " + strings.Join(names, " or ")
+	}
+	return etf.Invalid("model", fmt.Sprintf("%q is not the name of a model", etf.Clip(model, etf.MaxQuoted)), remedy)
+}
+
+// Forecast returns one forecast; KindNotFound for an unknown ID, KindInvalid for text that is none.
+func (s *Service) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
+	if !forecastForm.MatchString(id) {
+		return etf.Forecast{}, etf.Invalid("id", fmt.Sprintf("%q is not the ID of a forecast", etf.Clip(id, etf.MaxQuoted)), "IDs of forecasts are 32 lower-case hex digits")
+	}
+	f, err := s.store.Forecast(ctx, id)
+	if err != nil && etf.KindOf(err) == etf.KindNotFound {
+		return etf.Forecast{}, etf.NotFound("id", fmt.Sprintf("there is no forecast %s", id), "GET /v1/etfs/{symbol}/forecasts/latest gives the ID of the newest")
+	}
+	return f, err
+}
+
+// ForecastFit returns what a forecast's model needs to predict it again, byte for byte as stored, and its SHA-256. The
+// errors are Forecast's, and KindNotFound for a forecast stored without a fit.
+func (s *Service) ForecastFit(ctx context.Context, id string) (fit []byte, hash string, err error) {
+	f, err := s.Forecast(ctx, id)
+	if err != nil {
+		return nil, "", err
+	}
+	if f.FitHash == "" {
+		return nil, "", etf.NotFound("id", fmt.Sprintf("forecast %s was stored without a fit", id), "fit the model again: same data version, parameters and seed")
+	}
+	fit, err = s.store.ForecastFit(ctx, id)
+	return fit, f.FitHash, err
+}

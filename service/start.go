@@ -1,0 +1,244 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// MaxSymbols bounds the symbols of one run: 1,000 of them fit in a workflow's input of 64 KB.
+const MaxSymbols = 1000
+
+// RunRequest asks for a run, as a person wrote it.
+type RunRequest struct {
+	Workflow string // "daily"
+	Exchange string
+	Session  string   // "" = the last closed session
+	Symbols  []string // nil = every ETF of the exchange
+	Rerun    bool     // start a new run even if one is running or completed
+}
+
+// StartRun checks the request whole and starts the run, or finds the one of the same identity (exchange, session,
+// set of symbols) that is running or completed; started says which. A failed, cancelled, terminated or timed-out
+// one is started again under its ID. With Rerun a new run is started under the next attempt's ID. Nothing is
+// started when anything in the request is wrong.
+func (s *Service) StartRun(ctx context.Context, r RunRequest) (run etf.Run, started bool, err error) {
+	in, err := s.checkRun(ctx, r)
+	if err != nil {
+		return etf.Run{}, false, err
+	}
+	if r.Rerun {
+		return s.startAgain(ctx, in)
+	}
+	// The record decides beyond Temporal's retention: Temporal alone would start a run that completed long ago.
+	recorded, err := s.store.Run(ctx, in.Run())
+	switch {
+	case err == nil && recorded.Status == etf.RunCompleted:
+		return recorded, false, nil
+	case err != nil && etf.KindOf(err) != etf.KindNotFound:
+		return etf.Run{}, false, err
+	}
+	started, err = s.temporal.StartDaily(ctx, in, true)
+	if err != nil {
+		return etf.Run{}, false, err
+	}
+	if started {
+		return s.newRun(in), true, nil
+	}
+	run, err = s.Run(ctx, in.Run())
+	return run, false, err
+}
+
+// startAgain starts the next attempt. Two of them at the same time get two IDs: Temporal gives each ID once.
+func (s *Service) startAgain(ctx context.Context, in workflows.DailyInput) (etf.Run, bool, error) {
+	known, err := s.known(ctx, in)
+	if err != nil {
+		return etf.Run{}, false, err
+	}
+	if known {
+		highest, err := s.store.RerunCount(ctx, in.Run())
+		if err != nil {
+			return etf.Run{}, false, err
+		}
+		in.Attempt = max(highest, 1) + 1
+	}
+	for {
+		// A recorded attempt that Temporal has forgotten keeps its ID.
+		_, err := s.store.Run(ctx, in.Run())
+		if err != nil && etf.KindOf(err) != etf.KindNotFound {
+			return etf.Run{}, false, err
+		}
+		if err != nil {
+			started, err := s.temporal.StartDaily(ctx, in, false)
+			if err != nil {
+				return etf.Run{}, false, err
+			}
+			if started {
+				return s.newRun(in), true, nil
+			}
+		}
+		in.Attempt++
+	}
+}
+
+// known reports whether the first attempt was ever started.
+func (s *Service) known(ctx context.Context, in workflows.DailyInput) (bool, error) {
+	_, err := s.store.Run(ctx, in.Run())
+	if etf.KindOf(err) == etf.KindNotFound && err != nil {
+		_, err = s.temporal.Execution(ctx, in.Run().WorkflowID())
+	}
+	if err != nil && etf.KindOf(err) == etf.KindNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (s *Service) newRun(in workflows.DailyInput) etf.Run {
+	return etf.Run{
+		ID: in.Run(), Workflow: "daily", Exchange: in.Exchange, Session: in.Session, Symbols: in.Symbols,
+		Status: etf.RunRunning, StartedAt: s.now().UTC(),
+	}
+}
+
+func (s *Service) checkRun(ctx context.Context, r RunRequest) (workflows.DailyInput, error) {
+	var errs []error
+	if r.Workflow != "daily" {
+		errs = append(errs, etf.Invalid("workflow", fmt.Sprintf("there is no workflow %q", etf.Clip(r.Workflow, etf.MaxQuoted)), "use daily"))
+	}
+	in := workflows.DailyInput{Attempt: 1}
+	exchange, err := etf.ParseExchange(r.Exchange)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	in.Exchange = exchange
+	session, err := s.checkSession(exchange, r.Session)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	in.Session = session
+	symbols, err := s.checkSymbols(ctx, exchange, r.Symbols)
+	if err != nil {
+		// A database that is down is no objection to the request: it must not look like one.
+		if k := etf.KindOf(err); k != etf.KindInvalid {
+			return in, err
+		}
+		errs = append(errs, err)
+	}
+	in.Symbols = etf.SortedSymbols(symbols)
+	return in, errors.Join(errs...)
+}
+
+// checkSession reads the session and checks it against the calendar and the clock. The exchange is "" when it is
+// not known: then only the form is checked.
+func (s *Service) checkSession(exchange etf.Exchange, text string) (etf.Session, error) {
+	var session etf.Session
+	var err error
+	if text != "" {
+		if session, err = etf.ParseSession(text); err != nil {
+			return 0, err
+		}
+	}
+	if exchange == "" {
+		return session, nil
+	}
+	cal, err := calendar.For(exchange)
+	if err != nil {
+		return 0, err
+	}
+	now := s.now()
+	if text == "" {
+		return cal.LastClosed(now)
+	}
+	if err := cal.Check(session); err != nil {
+		return 0, err
+	}
+	closes, err := cal.Close(session)
+	if err != nil {
+		return 0, err
+	}
+	if closes.After(now) {
+		remedy := "wait until then"
+		if last, err := cal.LastClosed(now); err == nil {
+			remedy = fmt.Sprintf("the last closed session is %s", last)
+		}
+		return 0, etf.Invalid("session", fmt.Sprintf("session %s of %s closes only at %s", session, exchange, closes.UTC().Format("2006-01-02T15:04:05Z")), remedy)
+	}
+	return session, nil
+}
+
+// checkSymbols checks form and registration of each symbol, and that it is of the exchange where that is known.
+func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts []string) ([]etf.Symbol, error) {
+	switch {
+	case texts == nil:
+		return nil, nil
+	case len(texts) == 0:
+		return nil, etf.Invalid("symbols", "the list is empty", "leave symbols out to run every ETF of the exchange")
+	case len(texts) > MaxSymbols:
+		return nil, etf.Invalid("symbols", fmt.Sprintf("%d symbols are too many", len(texts)), fmt.Sprintf("name at most %d, or leave symbols out to run every ETF of the exchange", MaxSymbols))
+	}
+	var errs []error
+	symbols := make([]etf.Symbol, 0, len(texts))
+	field := map[etf.Symbol]string{} // where each symbol is first named
+	for i, text := range texts {
+		where := fmt.Sprintf("symbols[%d]", i)
+		symbol, err := etf.ParseSymbol(text)
+		if err != nil {
+			errs = append(errs, etf.WithField(err, where))
+			continue
+		}
+		if _, twice := field[symbol]; !twice {
+			field[symbol] = where
+			symbols = append(symbols, symbol)
+		}
+	}
+	registered, err := s.registered(ctx, symbols)
+	if err != nil {
+		return nil, err
+	}
+	for _, symbol := range symbols {
+		x, ok := registered[symbol]
+		switch {
+		case !ok:
+			e := unknownSymbol(field[symbol], symbol)
+			errs = append(errs, etf.Invalid(e.Field, e.Message, e.Remedy))
+		case exchange != "" && x != exchange:
+			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is an ETF of %s, not of %s", symbol, x, exchange), fmt.Sprintf("ask for a run of %s", x)))
+		}
+	}
+	return symbols, errors.Join(errs...)
+}
+
+// registered returns the exchange of each symbol that is registered.
+func (s *Service) registered(ctx context.Context, symbols []etf.Symbol) (map[etf.Symbol]etf.Exchange, error) {
+	const few = 20 // more are cheaper to find by reading the registry through
+	found := make(map[etf.Symbol]etf.Exchange, len(symbols))
+	if len(symbols) <= few {
+		for _, symbol := range symbols {
+			e, err := s.store.ETF(ctx, symbol)
+			switch {
+			case err == nil:
+				found[symbol] = e.Exchange
+			case etf.KindOf(err) != etf.KindNotFound:
+				return nil, err
+			}
+		}
+		return found, nil
+	}
+	const page = 1000
+	for after := etf.Symbol(""); ; {
+		etfs, err := s.store.ETFs(ctx, "", after, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range etfs {
+			found[e.Symbol], after = e.Exchange, e.Symbol
+		}
+		if len(etfs) < page {
+			return found, nil
+		}
+	}
+}
