@@ -3,19 +3,19 @@ package activities
 import (
 	"context"
 	"errors"
-	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/etfcast/etfcast/etf"
 )
 
-// This file is the one place where error kinds become Temporal application errors. Workflows decide by the type,
-// never by the text. Types are wire names: they are in histories and in the table of runs.
+// This file is the one place where error kinds become Temporal application errors; Interceptor calls it for whatever an
+// activity returns. Workflows decide by the type, never by the text. Types are wire names: they are in histories and in
+// the table of runs. Each constant Type... has its entry in errorTypes; a test reads the constants from this package.
 
 // The types of errors of the database, the pure packages and the request itself.
 const (
@@ -132,68 +132,6 @@ type ErrorDetail struct {
 	Remedy  string `json:"remedy,omitempty"`
 }
 
-// fail translates an error of the database or of a pure package. nil stays nil.
-func fail(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	if stopped := whenStopped(ctx); stopped != nil {
-		return stopped
-	}
-	attempt := activity.GetInfo(ctx).Attempt
-	switch kind := etf.KindOf(err); kind {
-	case etf.KindUnavailable:
-		return appError(err, TypeUnavailable, attempt, true)
-	case etf.KindRateLimited:
-		return appError(err, TypeRateLimited, attempt, true)
-	case etf.KindConflict:
-		return appError(err, TypeConflict, attempt, attempt < conflictAttempts)
-	case etf.KindInvalid:
-		return appError(err, TypeInvalid, attempt, false)
-	case etf.KindNotFound:
-		return appError(err, TypeNotFound, attempt, false)
-	case etf.KindDenied:
-		return appError(err, TypeDenied, attempt, false)
-	case etf.KindCorrupt:
-		return appError(err, TypeCorrupt, attempt, false)
-	default:
-		return appError(err, TypeInternal, attempt, attempt < internalAttempts)
-	}
-}
-
-// failSource translates an error of the named source. nil stays nil.
-func failSource(ctx context.Context, source string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if stopped := whenStopped(ctx); stopped != nil {
-		return stopped
-	}
-	attempt := activity.GetInfo(ctx).Attempt
-	again := attempt < SourceAttempts
-	if !strings.HasPrefix(err.Error(), source) { // adapters that name their reference name themselves with it
-		err = fmt.Errorf("%s: %w", source, err)
-	}
-	switch etf.KindOf(err) {
-	case etf.KindUnavailable:
-		return appError(err, TypeSourceUnavailable, attempt, again)
-	case etf.KindRateLimited:
-		var e *etf.Error
-		patient := errors.As(err, &e) && e.RetryAfter <= longestRetryAfter
-		return appError(err, TypeSourceRateLimited, attempt, again && patient)
-	case etf.KindNotFound:
-		return appError(err, TypeSourceNotFound, attempt, false)
-	case etf.KindDenied:
-		return appError(err, TypeSourceDenied, attempt, false)
-	case etf.KindCorrupt:
-		return appError(err, TypeSourceCorrupt, attempt, false)
-	case etf.KindInvalid:
-		return appError(err, TypeSourceInvalid, attempt, false)
-	default:
-		return appError(err, TypeSourceFault, attempt, false)
-	}
-}
-
 // IsSourceError reports whether an error type speaks of one source only, so that the next one is worth asking.
 func IsSourceError(errorType string) bool {
 	switch errorType {
@@ -204,19 +142,98 @@ func IsSourceError(errorType string) bool {
 	return false
 }
 
-// whenStopped returns what an activity whose context has ended answers: the cancellation itself if the workflow
-// asked for it, else an error that is tried again elsewhere, because only this worker stops.
-func whenStopped(ctx context.Context) error {
-	if ctx.Err() == nil {
-		return nil
+// errWorkerStopping is tried again by another worker, or by this one started again.
+var errWorkerStopping = &etf.Error{Kind: etf.KindUnavailable, Message: "the worker is stopping"}
+
+// sourceError is an error of one source: it becomes one of the types of errors of a source.
+type sourceError struct {
+	source   string
+	mismatch bool // the response can't continue the stored series
+	err      error
+}
+
+// Error returns the cause's text, which begins with the source's name.
+func (e *sourceError) Error() string {
+	text := e.err.Error()
+	if strings.HasPrefix(text, e.source) { // adapters that name their reference name themselves with it
+		return text
 	}
-	if temporal.IsCanceledError(context.Cause(ctx)) {
-		return ctx.Err()
+	return e.source + ": " + text
+}
+
+// Unwrap returns the cause.
+func (e *sourceError) Unwrap() error { return e.err }
+
+// translation is the type an error becomes, and the attempt from which on it is final.
+type translation struct {
+	errorType string
+	attempts  int32
+}
+
+// unlimited leaves it to the retry policy when to give up.
+const unlimited = math.MaxInt32
+
+// translations are for errors of the database, the pure packages and the request itself.
+var translations = map[etf.Kind]translation{
+	etf.KindUnavailable: {TypeUnavailable, unlimited},
+	etf.KindRateLimited: {TypeRateLimited, unlimited},
+	etf.KindConflict:    {TypeConflict, conflictAttempts},
+	etf.KindInvalid:     {TypeInvalid, 1},
+	etf.KindNotFound:    {TypeNotFound, 1},
+	etf.KindDenied:      {TypeDenied, 1},
+	etf.KindCorrupt:     {TypeCorrupt, 1},
+	etf.KindInternal:    {TypeInternal, internalAttempts},
+}
+
+// sourceTranslations are for errors of a source.
+var sourceTranslations = map[etf.Kind]translation{
+	etf.KindUnavailable: {TypeSourceUnavailable, SourceAttempts},
+	etf.KindRateLimited: {TypeSourceRateLimited, SourceAttempts},
+	etf.KindConflict:    {TypeSourceFault, 1},
+	etf.KindInvalid:     {TypeSourceInvalid, 1},
+	etf.KindNotFound:    {TypeSourceNotFound, 1},
+	etf.KindDenied:      {TypeSourceDenied, 1},
+	etf.KindCorrupt:     {TypeSourceCorrupt, 1},
+	etf.KindInternal:    {TypeSourceFault, 1},
+}
+
+// translate turns the error an attempt of an activity returned into what the workflow gets to see: an application error,
+// or the cancellation the workflow asked for. An application error stays as it is. ctx is the activity's own.
+func translate(ctx context.Context, err error, attempt int32) error {
+	switch {
+	case ctx.Err() == nil:
+	case temporal.IsCanceledError(context.Cause(ctx)):
+		return ctx.Err() // the workflow asked for it
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return appError(&etf.Error{Kind: etf.KindUnavailable, Message: "the activity ran out of time"}, TypeUnavailable, attempt, true)
+	default:
+		return appError(errWorkerStopping, TypeUnavailable, attempt, true) // whatever the activity makes of it
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return temporal.NewApplicationError("the activity ran out of time", TypeUnavailable, ErrorDetail{Attempt: activity.GetInfo(ctx).Attempt})
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app
 	}
-	return temporal.NewApplicationError("the worker is stopping", TypeUnavailable, ErrorDetail{Attempt: activity.GetInfo(ctx).Attempt})
+	to := translationOf(err)
+	return appError(err, to.errorType, attempt, attempt < to.attempts)
+}
+
+func translationOf(err error) translation {
+	kind := etf.KindOf(err)
+	if _, known := translations[kind]; !known {
+		kind = etf.KindInternal
+	}
+	var source *sourceError
+	if !errors.As(err, &source) {
+		return translations[kind]
+	}
+	if source.mismatch {
+		return translation{TypeSourceMismatch, 1}
+	}
+	var e *etf.Error
+	if kind == etf.KindRateLimited && errors.As(err, &e) && e.RetryAfter > longestRetryAfter {
+		return translation{TypeSourceRateLimited, 1}
+	}
+	return sourceTranslations[kind]
 }
 
 func appError(err error, errorType string, attempt int32, retry bool) error {

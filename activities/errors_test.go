@@ -4,23 +4,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/etfcast/etfcast/etf"
 )
 
-// translate runs f inside an activity, for its attempt and context.
-func translate(t *testing.T, f func(context.Context) error) *temporal.ApplicationError {
+// seenAs is what a workflow gets to see of an error that an activity returns.
+func seenAs(t *testing.T, err error) *temporal.ApplicationError {
 	t.Helper()
-	probe := func(ctx context.Context) error { return f(ctx) }
+	probe := func(context.Context) error { return err }
 	env := newEnv(t)
 	env.RegisterActivity(probe)
-	_, err := env.ExecuteActivity(probe)
+	_, err = env.ExecuteActivity(probe)
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) {
 		t.Fatalf("not an application error: %v", err)
@@ -46,7 +54,7 @@ func TestKindsBecomeTypes(t *testing.T) {
 		{etf.KindInternal, TypeInternal, false, TypeSourceFault, true},
 	} {
 		cause := fmt.Errorf("reading: %w", &etf.Error{Kind: c.kind, Field: "SPY.csv:17", Message: "bad", Remedy: "mend it"})
-		app := translate(t, func(ctx context.Context) error { return fail(ctx, cause) })
+		app := seenAs(t, cause)
 		if app.Type() != c.store || app.NonRetryable() != c.storeEnds {
 			t.Errorf("%s of the store became %s, final %t", c.kind, app.Type(), app.NonRetryable())
 		}
@@ -54,7 +62,7 @@ func TestKindsBecomeTypes(t *testing.T) {
 		if err := app.Details(&detail); err != nil || detail != (ErrorDetail{Attempt: 1, Field: "SPY.csv:17", Remedy: "mend it"}) {
 			t.Errorf("%s carries %+v, %v", c.kind, detail, err)
 		}
-		app = translate(t, func(ctx context.Context) error { return failSource(ctx, "yahoo", cause) })
+		app = seenAs(t, &sourceError{source: "yahoo", err: cause})
 		if app.Type() != c.source || app.NonRetryable() != c.sourceEnd || !strings.HasPrefix(app.Message(), "yahoo: ") {
 			t.Errorf("%s of a source became %s, final %t: %s", c.kind, app.Type(), app.NonRetryable(), app.Message())
 		}
@@ -65,9 +73,13 @@ func TestKindsBecomeTypes(t *testing.T) {
 }
 
 func TestAnErrorWithoutKindIsOurFault(t *testing.T) {
-	app := translate(t, func(ctx context.Context) error { return fail(ctx, errors.New("boom")) })
-	if app.Type() != TypeInternal || app.NonRetryable() {
-		t.Errorf("got %s, final %t", app.Type(), app.NonRetryable())
+	for _, err := range []error{errors.New("boom"), &etf.Error{Message: "boom"}, &etf.Error{Kind: "new", Message: "boom"}} {
+		if app := seenAs(t, err); app.Type() != TypeInternal || app.NonRetryable() || app.Message() != "boom" {
+			t.Errorf("%#v: %s, final %t: %s", err, app.Type(), app.NonRetryable(), app.Message())
+		}
+	}
+	if app := seenAs(t, &sourceError{source: "yahoo", err: errors.New("boom")}); app.Type() != TypeSourceFault || !app.NonRetryable() {
+		t.Errorf("of a source: %s, final %t", app.Type(), app.NonRetryable())
 	}
 }
 
@@ -79,7 +91,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		{0, 0, false}, {90 * time.Second, 90 * time.Second, false}, {time.Hour, time.Hour, false}, {2 * time.Hour, 0, true},
 	} {
 		cause := &etf.Error{Kind: etf.KindRateLimited, Message: "busy", RetryAfter: c.wait}
-		app := translate(t, func(ctx context.Context) error { return failSource(ctx, "yahoo", cause) })
+		app := seenAs(t, &sourceError{source: "yahoo", err: cause})
 		if app.NextRetryDelay() != c.next || app.NonRetryable() != c.final {
 			t.Errorf("asked to wait %s: next in %s, final %t", c.wait, app.NextRetryDelay(), app.NonRetryable())
 		}
@@ -87,9 +99,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 }
 
 func TestMessagesAreBounded(t *testing.T) {
-	app := translate(t, func(ctx context.Context) error {
-		return fail(ctx, etf.Invalid(strings.Repeat("f", 900), strings.Repeat("é", 900), strings.Repeat("r", 900)))
-	})
+	app := seenAs(t, etf.Invalid(strings.Repeat("f", 900), strings.Repeat("é", 900), strings.Repeat("r", 900)))
 	var detail ErrorDetail
 	if err := app.Details(&detail); err != nil || len(app.Message()) > errorText || len(detail.Field) > 100 || len(detail.Remedy) > 200 {
 		t.Errorf("message %d, field %d, remedy %d bytes, %v", len(app.Message()), len(detail.Field), len(detail.Remedy), err)
@@ -113,45 +123,174 @@ func FuzzClip(f *testing.F) {
 	})
 }
 
+// declaredTypes reads the constants Type... from this package's source: name of the constant to its value.
+func declaredTypes(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := map[string]string{}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range parsed.Decls {
+			if group, ok := decl.(*ast.GenDecl); ok && group.Tok == token.CONST {
+				for _, spec := range group.Specs {
+					constant := spec.(*ast.ValueSpec)
+					for i, name := range constant.Names {
+						if !strings.HasPrefix(name.Name, "Type") {
+							continue
+						}
+						value, err := strconv.Unquote(constant.Values[i].(*ast.BasicLit).Value)
+						if err != nil {
+							t.Fatalf("%s: %v", name.Name, err)
+						}
+						declared[name.Name] = value
+					}
+				}
+			}
+		}
+	}
+	return declared
+}
+
 func TestEveryErrorTypeIsDocumentedOnce(t *testing.T) {
-	seen := map[string]bool{}
+	documented := map[string]bool{}
 	for _, e := range ErrorTypes() {
-		if seen[e.Name] || e.Meaning == "" || e.Retried == "" || e.Remedy == "" {
+		if documented[e.Name] || e.Meaning == "" || e.Retried == "" || e.Remedy == "" {
 			t.Errorf("%+v", e)
 		}
-		seen[e.Name] = true
+		documented[e.Name] = true
 	}
-	for _, name := range []string{
-		TypeInvalid, TypeNotFound, TypeConflict, TypeUnavailable, TypeRateLimited, TypeDenied, TypeCorrupt, TypeInternal,
-		TypeSourceUnavailable, TypeSourceRateLimited, TypeSourceNotFound, TypeSourceDenied, TypeSourceCorrupt, TypeSourceInvalid,
-		TypeSourceMismatch, TypeSourceFault, TypeSessionMissing, TypeNoWorker, TypeTimedOut,
-	} {
-		if !seen[name] {
+	declared := declaredTypes(t)
+	for name, value := range declared {
+		if name != "Type"+value {
+			t.Errorf("%s is called %s in histories", name, value)
+		}
+		if !documented[value] {
 			t.Errorf("%s is not documented", name)
+		}
+		if ofSource := strings.HasPrefix(name, "TypeSource"); IsSourceError(value) != ofSource {
+			t.Errorf("after %s the next source is asked: %t", name, !ofSource)
+		}
+	}
+	if len(documented) != len(declared) {
+		t.Errorf("%d types are documented and %d declared", len(documented), len(declared))
+	}
+}
+
+// stopper ends an activity's context when stop is called, as the SDK does, and keeps the error the activity ended with:
+// the test environment knows nothing of the stop and would make a failure of a cancellation.
+type stopper struct {
+	interceptor.WorkerInterceptorBase
+	stop context.CancelCauseFunc
+	err  error
+}
+
+func (s *stopper) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	i := &stoppable{stopper: s}
+	i.Next = next
+	return i
+}
+
+type stoppable struct {
+	interceptor.ActivityInboundInterceptorBase
+	stopper *stopper
+}
+
+func (s *stoppable) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	ctx, s.stopper.stop = context.WithCancelCause(ctx)
+	var result any
+	result, s.stopper.err = s.Next.ExecuteActivity(ctx, in)
+	return result, s.stopper.err
+}
+
+// stoppableEnv is newEnv with activities that can be stopped.
+func stoppableEnv(t *testing.T, structs ...any) (*testsuite.TestActivityEnvironment, *stopper) {
+	t.Helper()
+	s := &stopper{}
+	env := newEnv(t, structs...)
+	env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{s, &Interceptor{}}})
+	return env, s
+}
+
+// A stopping worker's activities are tried again elsewhere, whatever their own error says, and a cancelled one is
+// cancelled.
+func TestStoppedContext(t *testing.T) {
+	invalid := &etf.Error{Kind: etf.KindInvalid, Message: "context canceled"}
+	for _, c := range []struct {
+		name   string
+		cause  error
+		err    error
+		wanted func(error) bool
+	}{
+		{"worker, store", errors.New("shutdown"), invalid, isStopping},
+		{"worker, source", errors.New("shutdown"), &sourceError{source: "yahoo", err: invalid}, isStopping},
+		{"worker, application error", errors.New("shutdown"), temporal.NewNonRetryableApplicationError("no", TypeInvalid, nil), isStopping},
+		{"workflow", temporal.NewCanceledError(), invalid, isCancelled},
+		{"nobody, done", errors.New("shutdown"), nil, func(err error) bool { return err == nil }},
+	} {
+		env, stopper := stoppableEnv(t)
+		probe := func(context.Context) error {
+			stopper.stop(c.cause)
+			return c.err
+		}
+		env.RegisterActivity(probe)
+		_, _ = env.ExecuteActivity(probe)
+		if !c.wanted(stopper.err) {
+			t.Errorf("%s: ended with %v", c.name, stopper.err)
 		}
 	}
 }
 
-// A stopping worker's activities are tried again elsewhere, whatever their own error says.
-func TestStoppedContext(t *testing.T) {
-	app := translate(t, func(ctx context.Context) error {
-		ctx, cancel := context.WithCancelCause(ctx)
-		cancel(errors.New("shutdown"))
-		return failSource(ctx, "yahoo", &etf.Error{Kind: etf.KindInvalid, Message: "context canceled"})
-	})
-	if app.Type() != TypeUnavailable || app.NonRetryable() {
-		t.Errorf("got %s, final %t", app.Type(), app.NonRetryable())
+func isCancelled(err error) bool { return errors.Is(err, context.Canceled) }
+
+func isStopping(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == TypeUnavailable && !app.NonRetryable() && app.Message() == "the worker is stopping"
+}
+
+func TestOutOfTime(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	var app *temporal.ApplicationError
+	if err := translate(ctx, errors.New("boom"), 3); !errors.As(err, &app) || app.Type() != TypeUnavailable || app.NonRetryable() ||
+		app.Message() != "the activity ran out of time" {
+		t.Errorf("got %v", err)
 	}
-	var got error
-	probe := func(ctx context.Context) error {
-		ctx, cancel := context.WithCancelCause(ctx)
-		cancel(temporal.NewCanceledError())
-		got = fail(ctx, &etf.Error{Kind: etf.KindUnavailable, Message: "context canceled"})
-		return nil
+}
+
+// An application error is what a workflow gets to see already.
+func TestApplicationErrorsStay(t *testing.T) {
+	app := seenAs(t, fmt.Errorf("asking: %w", temporal.NewNonRetryableApplicationError("no", TypeDenied, nil, ErrorDetail{Attempt: 7})))
+	var detail ErrorDetail
+	if err := app.Details(&detail); err != nil || app.Type() != TypeDenied || !app.NonRetryable() || app.Message() != "no" || detail.Attempt != 7 {
+		t.Errorf("got %s %q, final %t, %+v, %v", app.Type(), app.Message(), app.NonRetryable(), detail, err)
 	}
-	env := newEnv(t)
-	env.RegisterActivity(probe)
-	if _, err := env.ExecuteActivity(probe); err != nil || !errors.Is(got, context.Canceled) {
-		t.Errorf("a cancelled activity ends with %v, %v", got, err)
+}
+
+// How often each type is tried, by the attempt on which it is final.
+func TestAttempts(t *testing.T) {
+	for _, c := range []struct {
+		err   error
+		final int32 // 0: never
+	}{
+		{&etf.Error{Kind: etf.KindUnavailable}, 0}, {&etf.Error{Kind: etf.KindRateLimited}, 0}, {&etf.Error{Kind: etf.KindConflict}, 20},
+		{errors.New("boom"), 3}, {&etf.Error{Kind: etf.KindInvalid}, 1},
+		{&sourceError{source: "x", err: &etf.Error{Kind: etf.KindUnavailable}}, SourceAttempts},
+		{&sourceError{source: "x", err: &etf.Error{Kind: etf.KindRateLimited}}, SourceAttempts},
+	} {
+		for _, attempt := range []int32{1, c.final - 1, c.final, 100_000} {
+			if attempt < 1 {
+				continue
+			}
+			var app *temporal.ApplicationError
+			if err := translate(t.Context(), c.err, attempt); !errors.As(err, &app) || app.NonRetryable() != (c.final > 0 && attempt >= c.final) {
+				t.Errorf("%v: attempt %d is final: %t", c.err, attempt, app.NonRetryable())
+			}
+		}
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/etfcast/etfcast/calendar"
@@ -186,11 +188,15 @@ func (quiet) Info(string, ...any)  {}
 func (quiet) Warn(string, ...any)  {}
 func (quiet) Error(string, ...any) {}
 
+// intercepted is what every worker does: errors have the types a workflow gets to see.
+var intercepted = worker.Options{Interceptors: []interceptor.WorkerInterceptor{&Interceptor{}}}
+
 func newEnv(t *testing.T, structs ...any) *testsuite.TestActivityEnvironment {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(quiet{})
 	env := suite.NewTestActivityEnvironment()
+	env.SetWorkerOptions(intercepted)
 	for _, s := range structs {
 		env.RegisterActivity(s)
 	}
@@ -215,6 +221,7 @@ func retried[T any](t *testing.T, registered any, name string, in any) (T, error
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(quiet{})
 	env := suite.NewTestWorkflowEnvironment()
+	env.SetWorkerOptions(intercepted)
 	env.RegisterActivity(registered)
 	env.ExecuteWorkflow(func(ctx workflow.Context) (v T, err error) {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{

@@ -56,7 +56,6 @@ type FetchResult struct {
 // The fetch's ID is a hash of the workflow run and the activity, the same for every attempt: an attempt that finds
 // an earlier one's answer stored returns that, so that one fetch is one answer however often it was tried.
 func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error) {
-	defer keepAlive(ctx)()
 	info := activity.GetInfo(ctx)
 	id := fetchID(info.WorkflowExecution.RunID, info.ActivityID)
 	if info.Attempt > 1 {
@@ -65,16 +64,16 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 			return fetchResult(staged.Bars, len(staged.Actions)+len(staged.Defects), id, in.Session, info.Attempt), nil
 		}
 		if etf.KindOf(err) != etf.KindNotFound {
-			return FetchResult{}, fail(ctx, err)
+			return FetchResult{}, err
 		}
 	}
 	stored, err := a.Store.Stored(ctx, in.Symbol)
 	if err != nil {
-		return FetchResult{}, fail(ctx, err)
+		return FetchResult{}, err
 	}
 	window, err := fetchWindow(in.Exchange, in.Session, stored)
 	if err != nil {
-		return FetchResult{}, fail(ctx, err)
+		return FetchResult{}, err
 	}
 	asked := a.Now()
 	// The source ends before the activity's own time does, so that one which hangs is counted as a try of its own and
@@ -109,20 +108,20 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		if etf.KindOf(err) == etf.KindCorrupt {
 			err = refused(err)
 		}
-		return FetchResult{}, failSource(ctx, a.Source.Name(), err)
+		return FetchResult{}, &sourceError{source: a.Source.Name(), err: err}
 	}
 	if err := mismatch(answer, stored, in.Currency); err != nil {
-		return FetchResult{}, appError(fmt.Errorf("%s: %w", a.Source.Name(), refused(err)), TypeSourceMismatch, info.Attempt, false)
+		return FetchResult{}, &sourceError{source: a.Source.Name(), mismatch: true, err: refused(err)}
 	}
 	err = record(id, answer)
 	if err != nil {
-		return FetchResult{}, fail(ctx, err)
+		return FetchResult{}, err
 	}
 	if info.Attempt > 1 {
 		// An attempt given up as lost may have stored its own answer meanwhile: the first one stands.
 		staged, err := a.Store.Staged(ctx, id)
 		if err != nil {
-			return FetchResult{}, fail(ctx, err)
+			return FetchResult{}, err
 		}
 		return fetchResult(staged.Bars, len(staged.Actions)+len(staged.Defects), id, in.Session, info.Attempt), nil
 	}

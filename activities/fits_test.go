@@ -14,20 +14,20 @@ func TestFitsAreBounded(t *testing.T) {
 	model := fakeModel{name: "m", min: 1, rows: &rows}
 	series := forecast.Series{Close: []float64{1, 2, 3}}
 	f := &Forecasting{Fits: make(chan struct{}, 1), Now: clock}
-	history := etf.History{Bars: storedBars(bars(3, friday), etf.AsTraded)}
-	issue := func(ctx context.Context) error {
-		_, err := f.issue(ctx, forecastSPY, model, series, history, []etf.Session{friday + 3})
+	data := material{etf.History{Bars: storedBars(bars(3, friday), etf.AsTraded)}, series, []etf.Session{friday + 3}}
+	fit := func(ctx context.Context) error {
+		_, err := f.fit(ctx, forecastSPY, model, data)
 		return err
 	}
 
 	f.Fits <- struct{}{} // another activity fits
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := issue(ctx); !errors.Is(err, context.Canceled) || rows != 0 {
+	if err := fit(ctx); !errors.Is(err, context.Canceled) || rows != 0 {
 		t.Errorf("with no fit free: %v, %d rows fitted", err, rows)
 	}
 	<-f.Fits
-	if err := issue(t.Context()); err != nil || rows != 3 {
+	if err := fit(t.Context()); err != nil || rows != 3 {
 		t.Errorf("with a fit free: %v, %d rows fitted", err, rows)
 	}
 	if len(f.Fits) != 0 {

@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -60,55 +59,83 @@ const everything = 40_000
 
 // Forecast fits every model to the split-adjusted closes known now, up to and including the session, and appends
 // the forecasts, each with the model's components and its fit. A forecast is identified by what made it, so a repeat on
-// unchanged data appends nothing. An ETF too young for a model is left to it: Skipped. Heartbeats carry the number of
+// unchanged data appends nothing. An ETF too young for a model is left to it: Skipped. Its progress is the number of
 // models done.
 //
 // A model that fails costs no other model its forecast. It is a function of its input and would fail again, so this is
 // reported (Failed) and not retried; only the benchmark's failure is the activity's, once the others have had their turn.
 // What the store can't do at the moment is retried as a whole.
 func (a *Forecasting) Forecast(ctx context.Context, in ForecastInput) (ForecastResult, error) {
-	cal, err := calendar.For(in.Exchange)
-	if err != nil {
-		return ForecastResult{}, fail(ctx, err)
-	}
-	targets, err := forecast.Targets(cal, in.Session, etf.MaxHorizon)
-	if err != nil {
-		return ForecastResult{}, fail(ctx, err)
-	}
-	var done atomic.Int32
-	stop := beat(ctx, heartbeatEvery, func() any { return done.Load() })
-	defer stop()
-	result := ForecastResult{Attempt: activity.GetInfo(ctx).Attempt}
 	for race := 0; ; race++ {
-		result.Appended, result.Found, result.Skipped, result.Failed = 0, 0, nil, nil
-		done.Store(0)
-		var failed []string
-		failed, err = a.issueAll(ctx, in, cal, targets, &result, &done)
-		if etf.KindOf(err) != etf.KindConflict || err == nil || race == lostRaces {
-			a.tell(failed)
-			return result, fail(ctx, err)
+		r, err := a.issueAll(ctx, in)
+		if etf.KindOf(err) == etf.KindConflict && race < lostRaces {
+			continue
 		}
+		a.tell(r.models)
+		if err == nil {
+			err = r.benchmark
+		}
+		r.Attempt = activity.GetInfo(ctx).Attempt
+		return r.ForecastResult, err
 	}
 }
 
-func (a *Forecasting) tell(failed []string) {
-	for _, model := range failed {
+func (a *Forecasting) tell(models []string) {
+	for _, model := range models {
 		if a.ModelFailed != nil {
 			a.ModelFailed(model)
 		}
 	}
 }
 
-// issueAll reads the history once and issues every model's forecast from it, all on one data version. failed are the
-// models that gave none; err is the store's, or the benchmark's.
-func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calendar.Calendar, targets []etf.Session, result *ForecastResult, done *atomic.Int32) (failed []string, err error) {
+// round accounts for each model having had its turn on one data version.
+type round struct {
+	ForecastResult
+	models    []string // that gave no forecast, the benchmark among them
+	benchmark error    // why the benchmark gave none
+}
+
+// issueAll reads the history once and issues every model's forecast from it, all on one data version. Its error is none
+// of a model's.
+func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (round, error) {
+	var r round
+	data, err := a.read(ctx, in)
+	if err != nil {
+		return r, err
+	}
+	for i := range a.Models {
+		if err := a.issue(ctx, in, i, data, &r); err != nil {
+			return r, err
+		}
+		Progress(ctx, i+1)
+	}
+	return r, nil
+}
+
+// material is what the models of one round work on.
+type material struct {
+	history etf.History
+	series  forecast.Series
+	targets []etf.Session
+}
+
+// read makes the series the models are fitted to from what is known now.
+func (a *Forecasting) read(ctx context.Context, in ForecastInput) (material, error) {
+	cal, err := calendar.For(in.Exchange)
+	if err != nil {
+		return material{}, err
+	}
+	targets, err := forecast.Targets(cal, in.Session, etf.MaxHorizon)
+	if err != nil {
+		return material{}, err
+	}
 	history, err := a.Store.History(ctx, in.Symbol, in.Session, a.historyLimit())
 	if err != nil {
-		return nil, err
+		return material{}, err
 	}
 	bars := history.Bars
 	if len(bars) == 0 || bars[len(bars)-1].Session != in.Session {
-		return nil, etf.NotFound("session", fmt.Sprintf("%s has no usable price on %s", in.Symbol, in.Session),
+		return material{}, etf.NotFound("session", fmt.Sprintf("%s has no usable price on %s", in.Symbol, in.Session),
 			"decide on the findings of that session, then run it again")
 	}
 	adjusted, err := quality.Adjust(bars, history.Splits, in.Session)
@@ -117,52 +144,59 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput, cal *calen
 		if etf.KindOf(err) == etf.KindConflict {
 			err = etf.Wrap(etf.KindCorrupt, err, "stored rows contradict each other")
 		}
-		return nil, fmt.Errorf("adjusting the prices of %s: %w", in.Symbol, err)
+		return material{}, fmt.Errorf("adjusting the prices of %s: %w", in.Symbol, err)
 	}
 	series, err := forecast.NewSeries(cal, in.Symbol, in.Exchange, adjusted)
 	if err != nil {
-		return nil, fmt.Errorf("the series of %s: %w", in.Symbol, err)
+		return material{}, fmt.Errorf("the series of %s: %w", in.Symbol, err)
 	}
-	var benchmark error
-	for i, m := range a.Models {
-		if len(series.Close) < m.MinRows() {
-			result.Skipped = append(result.Skipped, fmt.Sprintf("%s: %d of %d sessions", m.Name(), len(series.Close), m.MinRows()))
-			done.Add(1)
-			continue
-		}
-		f, err := a.issue(ctx, in, m, series, history, targets)
-		appended := false
-		if err == nil {
-			_, appended, err = a.Store.AppendForecast(ctx, f)
-			if err != nil && etf.KindOf(err) != etf.KindInvalid {
-				return failed, err
-			}
-			// An invalid forecast is the model's: the store can't hold what it gave.
-		}
-		switch {
-		case err == nil && appended:
-			result.Appended++
-		case err == nil:
-			result.Found++
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		default:
-			failed = append(failed, m.Name())
-			err = fmt.Errorf("model %s: %w", m.Name(), err)
-			activity.GetLogger(ctx).Warn("model gives no forecast", "model", m.Name(), "symbol", in.Symbol, "session", in.Session, "error", err)
-			if i == 0 {
-				benchmark = err
-			} else {
-				result.Failed = append(result.Failed, etf.Clip(err.Error(), errorText))
-			}
-		}
-		done.Add(1)
-	}
-	return failed, benchmark
+	return material{history, series, targets}, nil
 }
 
-// issue makes one model's forecast once fewer models are at work than may be. A model that panics has failed.
-func (a *Forecasting) issue(ctx context.Context, in ForecastInput, m Model, series forecast.Series, history etf.History, targets []etf.Session) (f etf.Forecast, err error) {
+// issue gives the model at that place its turn and accounts for it in r. It returns only errors that are not the model's:
+// the store's, and the end of ctx.
+func (a *Forecasting) issue(ctx context.Context, in ForecastInput, place int, data material, r *round) error {
+	m := a.Models[place]
+	if rows := len(data.series.Close); rows < m.MinRows() {
+		r.Skipped = append(r.Skipped, fmt.Sprintf("%s: %d of %d sessions", m.Name(), rows, m.MinRows()))
+		return nil
+	}
+	appended := false
+	f, err := a.fit(ctx, in, m, data)
+	if err == nil {
+		_, appended, err = a.Store.AppendForecast(ctx, f)
+		if err != nil && etf.KindOf(err) != etf.KindInvalid {
+			return err
+		}
+		// An invalid forecast is the model's: the store can't hold what it gave.
+	}
+	switch {
+	case err == nil && appended:
+		r.Appended++
+	case err == nil:
+		r.Found++
+	case ctx.Err() != nil:
+		return ctx.Err()
+	default:
+		err = fmt.Errorf("model %s: %w", m.Name(), err)
+		activity.GetLogger(ctx).Warn("model gives no forecast", "model", m.Name(), "symbol", in.Symbol, "session", in.Session, "error", err)
+		r.fail(m.Name(), err, place == 0)
+	}
+	return nil
+}
+
+// fail accounts for a model that gave no forecast.
+func (r *round) fail(model string, why error, benchmark bool) {
+	r.models = append(r.models, model)
+	if benchmark {
+		r.benchmark = why
+		return
+	}
+	r.Failed = append(r.Failed, etf.Clip(why.Error(), errorText))
+}
+
+// fit makes one model's forecast once fewer models are at work than may be. A model that panics has failed.
+func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data material) (f etf.Forecast, err error) {
 	release, err := a.turn(ctx)
 	if err != nil {
 		return etf.Forecast{}, err
@@ -175,18 +209,18 @@ func (a *Forecasting) issue(ctx context.Context, in ForecastInput, m Model, seri
 		}
 	}()
 	seed := forecast.Seed(in.Symbol, m.Name(), in.Session)
-	fitted, err := m.Fit(ctx, series, seed, nil)
+	fitted, err := m.Fit(ctx, data.series, seed, nil)
 	if err != nil {
 		return etf.Forecast{}, fmt.Errorf("fitting %s: %w", in.Symbol, err)
 	}
-	points, err := fitted.Predict(targets)
+	points, err := fitted.Predict(data.targets)
 	if err != nil {
 		return etf.Forecast{}, fmt.Errorf("predicting %s: %w", in.Symbol, err)
 	}
 	if err := forecast.Check(points); err != nil {
 		return etf.Forecast{}, fmt.Errorf("checking the forecast of %s: %w", in.Symbol, err)
 	}
-	parts, err := components(fitted, targets)
+	parts, err := components(fitted, data.targets)
 	if err != nil {
 		return etf.Forecast{}, fmt.Errorf("decomposing the forecast of %s: %w", in.Symbol, err)
 	}
@@ -195,9 +229,9 @@ func (a *Forecasting) issue(ctx context.Context, in ForecastInput, m Model, seri
 		return etf.Forecast{}, fmt.Errorf("writing the fit of %s: %w", in.Symbol, err)
 	}
 	f = etf.Forecast{
-		Symbol: in.Symbol, Model: m.Name(), Origin: in.Session, DataVersion: history.DataVersion, Basis: basisFitted(history),
+		Symbol: in.Symbol, Model: m.Name(), Origin: in.Session, DataVersion: data.history.DataVersion, Basis: basisFitted(data.history),
 		Params: m.Params(), ParamsHash: forecast.ParamsHash(m.Params()), Seed: seed, CodeVersion: a.CodeVersion,
-		Diagnostics: fitted.Diagnostics(), Run: in.Run, AsOf: history.AsOf, IssuedAt: a.Now(), Points: points,
+		Diagnostics: fitted.Diagnostics(), Run: in.Run, AsOf: data.history.AsOf, IssuedAt: a.Now(), Points: points,
 		Components: parts, Fit: blob,
 	}
 	f.ID = forecast.ID(f)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
@@ -181,6 +182,7 @@ func TestForecastWithoutTheBenchmark(t *testing.T) {
 	}{
 		{etf.Invalid("close", "a close is negative", "mend it"), TypeInvalid, false},
 		{errors.New("odd"), TypeInternal, true},
+		{&etf.Error{Kind: etf.KindConflict, Message: "contradiction"}, TypeConflict, true}, // not a lost race: it is fitted once
 	} {
 		broken := scriptedModel{fakeModel: fakeModel{name: "first", min: 1}, err: c.err}
 		store, f := forecasting(broken, parted(nil))
@@ -188,6 +190,9 @@ func TestForecastWithoutTheBenchmark(t *testing.T) {
 		var app *temporal.ApplicationError
 		if !errors.As(err, &app) || app.Type() != c.want || app.NonRetryable() == c.retry || !strings.HasPrefix(app.Message(), "model first: fitting SPY: ") {
 			t.Errorf("%v: ended with %v", c.err, err)
+		}
+		if n := store.times["History"]; n != 1 {
+			t.Errorf("%v: the history was read %d times", c.err, n)
 		}
 		if found := byModel(store); len(found) != 1 || found["parted"].ID == "" {
 			t.Errorf("appended %+v", found)
@@ -246,28 +251,19 @@ func TestForecastStoppedInAFit(t *testing.T) {
 		cause  error
 		wanted func(error) bool
 	}{
-		{"by the workflow", temporal.NewCanceledError(), func(err error) bool { return errors.Is(err, context.Canceled) }},
-		{"by the worker's end", errors.New("shutdown"), func(err error) bool { return typeOf(err) == TypeUnavailable }},
+		{"by the workflow", temporal.NewCanceledError(), isCancelled},
+		{"by the worker's end", errors.New("shutdown"), isStopping},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stopping := &stoppingModel{scriptedModel: parted(nil), cause: c.cause}
 			store, f := forecasting(fakeModel{name: "first", min: 1}, stopping, fakeModel{name: "third", min: 1})
 			var told []string
 			f.ModelFailed = func(model string) { told = append(told, model) }
-			var got ForecastResult
-			var err error
-			probe := func(ctx context.Context) error {
-				ctx, stopping.stop = context.WithCancelCause(ctx)
-				got, err = f.Forecast(ctx, forecastSPY)
-				return nil
-			}
-			env := newEnv(t)
-			env.RegisterActivity(probe)
-			if _, err := env.ExecuteActivity(probe); err != nil {
-				t.Fatal(err)
-			}
-			if !c.wanted(err) || len(got.Failed) != 0 || len(told) != 0 {
-				t.Errorf("ended with %v; failed %q, told of %q", err, got.Failed, told)
+			var env *testsuite.TestActivityEnvironment
+			env, stopping.stopper = stoppableEnv(t, f)
+			_, _ = env.ExecuteActivity(f.Forecast, forecastSPY)
+			if err := stopping.stopper.err; !c.wanted(err) || len(told) != 0 {
+				t.Errorf("ended with %v; told of %q", err, told)
 			}
 			if found := byModel(store); len(found) != 1 || found["first"].ID == "" {
 				t.Errorf("appended %+v", found)
@@ -279,12 +275,12 @@ func TestForecastStoppedInAFit(t *testing.T) {
 // stoppingModel is stopped while it fits, and calls that a failure of its own.
 type stoppingModel struct {
 	scriptedModel
-	cause error
-	stop  context.CancelCauseFunc
+	cause   error
+	stopper *stopper
 }
 
 func (m *stoppingModel) Fit(context.Context, forecast.Series, uint64, forecast.Progress) (forecast.Fitted, error) {
-	m.stop(m.cause)
+	m.stopper.stop(m.cause)
 	return nil, &etf.Error{Kind: etf.KindInternal, Message: "no convergence"}
 }
 

@@ -27,10 +27,9 @@ type PersistResult struct {
 // Persist stores a fetch's judged rows in one transaction. The fetch is the idempotency key: however often it runs,
 // the effect and the result are those of once.
 func (a *Persisting) Persist(ctx context.Context, in PersistInput) (PersistResult, error) {
-	defer keepAlive(ctx)()
 	p, err := a.Store.Persist(ctx, in.Fetch)
 	if err != nil {
-		return PersistResult{}, fail(ctx, err)
+		return PersistResult{}, err
 	}
 	return PersistResult{Persisted: p, Attempt: activity.GetInfo(ctx).Attempt}, nil
 }

@@ -44,18 +44,17 @@ type SessionsDueResult struct {
 // Where no run has ever completed, only the last closed session is due: an ETF's first update brings its history
 // anyway.
 func (a *Planning) SessionsDue(ctx context.Context, in SessionsDueInput) (SessionsDueResult, error) {
-	defer keepAlive(ctx)()
 	cal, err := calendar.For(in.Exchange)
 	if err != nil {
-		return SessionsDueResult{}, fail(ctx, err)
+		return SessionsDueResult{}, err
 	}
 	last, err := cal.LastClosed(in.At)
 	if err != nil {
-		return SessionsDueResult{}, fail(ctx, err)
+		return SessionsDueResult{}, err
 	}
 	completed, err := a.Runs.LastCompleted(ctx, in.Exchange)
 	if err != nil {
-		return SessionsDueResult{}, fail(ctx, err)
+		return SessionsDueResult{}, err
 	}
 	from := max(completed, in.After) + 1
 	if completed.IsZero() && in.After.IsZero() {
@@ -63,7 +62,7 @@ func (a *Planning) SessionsDue(ctx context.Context, in SessionsDueInput) (Sessio
 	}
 	due, err := a.passedOver(ctx, cal, in, min(completed, last+1))
 	if err != nil {
-		return SessionsDueResult{}, fail(ctx, err)
+		return SessionsDueResult{}, err
 	}
 	if from <= last {
 		due = append(due, cal.Sessions(etf.Window{From: from, To: last})...)
@@ -127,10 +126,9 @@ type DueETFsResult struct {
 
 // DueETFs returns a page of the exchange's ETFs. A symbol that is not registered is TypeNotFound and named.
 func (a *Planning) DueETFs(ctx context.Context, in DueETFsInput) (DueETFsResult, error) {
-	defer keepAlive(ctx)()
 	etfs, err := a.Registry.Due(ctx, in.Exchange, in.Symbols, in.After, in.Limit)
 	if err != nil {
-		return DueETFsResult{}, fail(ctx, err)
+		return DueETFsResult{}, err
 	}
 	page := DueETFsResult{ETFs: make([]DueETF, len(etfs))}
 	for i, e := range etfs {
@@ -150,23 +148,25 @@ type AwaitRunResult struct {
 }
 
 // AwaitRun waits until a run that somebody else started has ended, however it ended. A workflow can wait for its
-// own children only; this is for the others. It heartbeats, and a repeat just waits on: so a stopping worker is not held
+// own children only; this is for the others. A repeat just waits on: so a stopping worker is not held
 // up by it.
 func (a *Planning) AwaitRun(ctx context.Context, in AwaitRunInput) (AwaitRunResult, error) {
-	defer keepAlive(ctx)()
 	stopping := activity.GetWorkerStopChannel(ctx)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	go func() {
 		select {
 		case <-stopping:
-			cancel()
+			cancel(errWorkerStopping)
 		case <-ctx.Done():
 		}
 	}()
 	status, err := a.Watcher.AwaitEnd(ctx, in.WorkflowID)
+	if err != nil && ctx.Err() != nil {
+		return AwaitRunResult{}, context.Cause(ctx)
+	}
 	if err != nil {
-		return AwaitRunResult{}, fail(ctx, err)
+		return AwaitRunResult{}, err
 	}
 	return AwaitRunResult{Status: status}, nil
 }

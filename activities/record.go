@@ -28,28 +28,27 @@ type BeginRunResult struct {
 // BeginRun records that a run has started and looks the session up: a day on which the exchange does not trade is
 // an answer, a session that has not closed yet an error (TypeInvalid). The run's ID is the idempotency key.
 func (a *Recording) BeginRun(ctx context.Context, in BeginRunInput) (BeginRunResult, error) {
-	defer keepAlive(ctx)()
 	cal, err := calendar.For(in.Run.Exchange)
 	if err != nil {
-		return BeginRunResult{}, fail(ctx, err)
+		return BeginRunResult{}, err
 	}
 	if err := a.Store.StartRun(ctx, in.Run); err != nil {
-		return BeginRunResult{}, fail(ctx, err)
+		return BeginRunResult{}, err
 	}
 	if !cal.Range().Contains(in.Run.Session) {
-		return BeginRunResult{}, fail(ctx, cal.Check(in.Run.Session))
+		return BeginRunResult{}, cal.Check(in.Run.Session)
 	}
 	if !cal.IsSession(in.Run.Session) {
 		return BeginRunResult{Closed: true}, nil
 	}
 	closes, err := cal.Close(in.Run.Session)
 	if err != nil {
-		return BeginRunResult{}, fail(ctx, err)
+		return BeginRunResult{}, err
 	}
 	if now := a.Now(); now.Before(closes) {
-		return BeginRunResult{}, fail(ctx, etf.Invalid("session",
+		return BeginRunResult{}, etf.Invalid("session",
 			fmt.Sprintf("%s closes %s only at %s", in.Run.Exchange, in.Run.Session, closes.Format(time.RFC3339)),
-			"start the run after the close"))
+			"start the run after the close")
 	}
 	return BeginRunResult{}, nil
 }
@@ -63,8 +62,7 @@ type RecordOutcomesInput struct {
 
 // RecordOutcomes adds or replaces the run's rows of these ETFs. A repeat changes nothing.
 func (a *Recording) RecordOutcomes(ctx context.Context, in RecordOutcomesInput) error {
-	defer keepAlive(ctx)()
-	return fail(ctx, a.Store.RecordOutcomes(ctx, in.Run, in.Counts, in.ETFs))
+	return a.Store.RecordOutcomes(ctx, in.Run, in.Counts, in.ETFs)
 }
 
 // FinishRunInput says how a run ended.
@@ -78,6 +76,5 @@ type FinishRunInput struct {
 
 // FinishRun records how a run ended. A repeat changes nothing.
 func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) error {
-	defer keepAlive(ctx)()
-	return fail(ctx, a.Store.FinishRun(ctx, in.Run, in.Status, in.Counts, in.Closed, in.Reason))
+	return a.Store.FinishRun(ctx, in.Run, in.Status, in.Counts, in.Closed, in.Reason)
 }

@@ -52,10 +52,9 @@ const (
 // Validate applies every rule to the rows a fetch staged and stores the findings and each row's verdict. Findings'
 // IDs follow from the fetch, so a repeat changes nothing.
 func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateResult, error) {
-	defer keepAlive(ctx)()
 	staged, err := a.Fetches.Staged(ctx, in.Fetch)
 	if err != nil {
-		return ValidateResult{}, fail(ctx, err)
+		return ValidateResult{}, err
 	}
 	report, err := quality.Check(quality.Input{
 		Symbol: in.Symbol, Exchange: in.Exchange, Session: in.Session, Initial: staged.Initial,
@@ -63,7 +62,7 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 		Actions: slices.Concat(staged.Actions, staged.Splits), Known: staged.Known,
 	})
 	if err != nil {
-		return ValidateResult{}, fail(ctx, err)
+		return ValidateResult{}, err
 	}
 	result := ValidateResult{
 		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, Attempt: activity.GetInfo(ctx).Attempt,
@@ -81,7 +80,7 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 		}
 	}
 	if err := a.Judgements.SaveFindings(ctx, in.Fetch, report.Findings, report.Verdicts); err != nil {
-		return ValidateResult{}, fail(ctx, err)
+		return ValidateResult{}, err
 	}
 	return result, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,8 +57,9 @@ func Run(ctx context.Context, c client.Client, deps Deps, options Options) error
 			default: // one reason is enough
 			}
 		}
-		if deps.Observe != nil {
-			s.Interceptors = []interceptor.WorkerInterceptor{&observer{queue: queue, tell: deps.Observe}}
+		s.Interceptors = []interceptor.WorkerInterceptor{&activities.Interceptor{}}
+		if deps.Observe != nil { // outermost: it counts errors by the type they have been given
+			s.Interceptors = slices.Insert(s.Interceptors, 0, interceptor.WorkerInterceptor(&observer{queue: queue, tell: deps.Observe}))
 		}
 		return s
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Every size, timeout, wait and retry policy of the workflows. An error's type says whether it is worth another
-// try, and activities/errors.go decides it where the error is made; what is here says how soon.
+// try, and activities/errors.go decides which type an error has; what is here says how soon.
 
 const (
 	// FanOut is how many updates a daily run keeps open. At about 10 KB each in the worker's cache it costs nothing;
@@ -32,6 +32,7 @@ const (
 	maxTickSessions = 60
 
 	// heartbeatTimeout is how soon an activity of a worker that was killed is noticed and tried elsewhere.
+	// activities.Interceptor heartbeats at a quarter of it.
 	heartbeatTimeout = 20 * time.Second
 
 	// detailsEvery is how often current details are rendered at most.

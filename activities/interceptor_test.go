@@ -1,0 +1,262 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// fakeSDK is what an activity sees of the SDK. It keeps the heartbeats.
+type fakeSDK struct {
+	interceptor.ActivityOutboundInterceptorBase
+	timeout  time.Duration // of heartbeats
+	previous any           // what the attempt before reported; nil = nothing
+	start    time.Time
+
+	mu    sync.Mutex
+	beats []string // "5s 3": the time since the start, and the details
+}
+
+func (s *fakeSDK) GetInfo(context.Context) activity.Info {
+	return activity.Info{HeartbeatTimeout: s.timeout, Attempt: 2}
+}
+
+func (s *fakeSDK) GetLogger(context.Context) log.Logger { return quiet{} }
+
+func (s *fakeSDK) HasHeartbeatDetails(context.Context) bool { return s.previous != nil }
+
+func (s *fakeSDK) GetHeartbeatDetails(_ context.Context, to ...any) error {
+	payloads, err := converter.GetDefaultDataConverter().ToPayloads(s.previous)
+	if err != nil {
+		return err
+	}
+	return converter.GetDefaultDataConverter().FromPayloads(payloads, to...)
+}
+
+func (s *fakeSDK) RecordHeartbeat(ctx context.Context, details ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	beat := time.Since(s.start).String()
+	for _, d := range details {
+		beat += " " + string(d.(converter.RawValue).Payload().GetData())
+	}
+	if ctx.Err() != nil {
+		beat += " into the void"
+	}
+	s.beats = append(s.beats, beat)
+}
+
+// body is an activity for the interceptor to run.
+type body struct {
+	interceptor.ActivityInboundInterceptorBase
+	run func(context.Context) (any, error)
+}
+
+func (b *body) Init(interceptor.ActivityOutboundInterceptor) error { return nil }
+
+func (b *body) ExecuteActivity(ctx context.Context, _ *interceptor.ExecuteActivityInput) (any, error) {
+	return b.run(ctx)
+}
+
+// intercept runs an activity, and a minute after it ends returns its heartbeats and its error.
+func intercept(ctx context.Context, t *testing.T, sdk *fakeSDK, run func(context.Context) error) (beats []string, err error) {
+	t.Helper()
+	sdk.start = time.Now()
+	i := (&Interceptor{}).InterceptActivity(ctx, &body{run: func(ctx context.Context) (any, error) { return "partial", run(ctx) }})
+	if err := i.Init(sdk); err != nil {
+		t.Fatal(err)
+	}
+	result, err := i.ExecuteActivity(ctx, nil)
+	if (result == nil) != (err != nil) {
+		t.Errorf("the result is %v, the error %v", result, err)
+	}
+	time.Sleep(time.Minute)
+	sdk.mu.Lock()
+	defer sdk.mu.Unlock()
+	return sdk.beats, err
+}
+
+func TestHeartbeats(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		sdk  *fakeSDK
+		run  func(context.Context) error
+		want []string
+	}{
+		{"at a quarter of the timeout", &fakeSDK{timeout: 20 * time.Second}, nap(21), []string{"5s", "10s", "15s", "20s"}},
+		{"of another timeout", &fakeSDK{timeout: 40 * time.Second}, nap(21), []string{"10s", "20s"}},
+		{"no timeout", &fakeSDK{}, nap(21), nil},
+		{"done before", &fakeSDK{timeout: 20 * time.Second}, nap(4), nil},
+		{"what the attempt before reported", &fakeSDK{timeout: 20 * time.Second, previous: map[string]int{"rows": 3}}, nap(11), []string{`5s {"rows":3}`, `10s {"rows":3}`}},
+		{"the latest report", &fakeSDK{timeout: 20 * time.Second, previous: 3}, func(ctx context.Context) error {
+			Progress(ctx, 4) // waits for the first heartbeat
+			Progress(ctx, 5)
+			time.Sleep(7 * time.Second)
+			Progress(ctx, 6) // the SDK decides when to send it
+			Progress(ctx, nil)
+			time.Sleep(4 * time.Second)
+			return nil
+		}, []string{"5s 5", "7s 6", "10s 6"}},
+		{"a report by a part of the activity that is over", &fakeSDK{timeout: 20 * time.Second}, func(ctx context.Context) error {
+			part, cancel := context.WithCancel(ctx)
+			cancel()
+			time.Sleep(6 * time.Second)
+			Progress(part, 1)
+			return nil
+		}, []string{"5s", "6s 1"}},
+		{"a report that changes afterwards", &fakeSDK{timeout: 20 * time.Second}, func(ctx context.Context) error {
+			report := []int{1, 2}
+			Progress(ctx, report)
+			report[0] = 9
+			return nap(6)(ctx)
+		}, []string{"5s [1,2]"}},
+		{"a report after the end", &fakeSDK{timeout: 20 * time.Second}, func(ctx context.Context) error {
+			time.AfterFunc(7*time.Second, func() { Progress(ctx, 1) })
+			return nap(6)(ctx)
+		}, []string{"5s"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if beats, err := intercept(t.Context(), t, c.sdk, c.run); err != nil || !slices.Equal(beats, c.want) {
+					t.Errorf("%q, %v; want %q", beats, err, c.want)
+				}
+			})
+		})
+	}
+}
+
+func nap(seconds int) func(context.Context) error {
+	return func(context.Context) error {
+		time.Sleep(time.Duration(seconds) * time.Second)
+		return nil
+	}
+}
+
+// An attempt that will be followed by another hands its latest report on, whenever and however it ended.
+func TestFailedAttemptsHandTheirReportOn(t *testing.T) {
+	busy, wrong := &etf.Error{Kind: etf.KindUnavailable, Message: "busy"}, etf.Invalid("x", "wrong", "")
+	for _, c := range []struct {
+		name   string
+		report any
+		err    error
+		stop   error // what ends the context, if anything
+		want   []string
+	}{
+		{"tried again", 4, busy, nil, []string{"1s 4"}},
+		{"nothing to report", nil, busy, nil, nil},
+		{"final", 4, wrong, nil, nil},
+		{"success", 4, nil, nil, nil},
+		{"cancelled by the workflow", 4, busy, temporal.NewCanceledError(), nil},
+		{"stopped with the worker", 4, wrong, errors.New("shutdown"), []string{"1s 4"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, stop := context.WithCancelCause(t.Context())
+				defer stop(nil)
+				sdk := &fakeSDK{timeout: 20 * time.Second, previous: 3}
+				beats, _ := intercept(ctx, t, sdk, func(ctx context.Context) error {
+					time.Sleep(time.Second)
+					Progress(ctx, c.report)
+					if c.stop != nil {
+						stop(c.stop)
+					}
+					return c.err
+				})
+				if !slices.Equal(beats, c.want) {
+					t.Errorf("%q, want %q", beats, c.want)
+				}
+			})
+		})
+	}
+}
+
+// What has no context left to send with is not sent into the void.
+func TestHeartbeatsEndWithTheContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		sdk := &fakeSDK{timeout: 20 * time.Second}
+		beats, _ := intercept(ctx, t, sdk, func(context.Context) error {
+			time.Sleep(6 * time.Second)
+			cancel()
+			time.Sleep(30 * time.Second) // clears up
+			return nil
+		})
+		if !slices.Equal(beats, []string{"5s"}) {
+			t.Errorf("got %q", beats)
+		}
+	})
+}
+
+func TestPanicsAreOurFault(t *testing.T) {
+	for name, run := range map[string]func(context.Context) error{
+		"index out of range": func(context.Context) error { panic("index out of range") },
+		"progress":           func(ctx context.Context) error { Progress(ctx, func() {}); return nil },
+	} {
+		probe := func(ctx context.Context) error { return run(ctx) }
+		env := newEnv(t)
+		env.RegisterActivity(probe)
+		_, err := env.ExecuteActivity(probe)
+		var app *temporal.ApplicationError
+		if !errors.As(err, &app) || app.Type() != TypeInternal || app.NonRetryable() || !strings.HasPrefix(app.Message(), "the activity panicked: ") ||
+			!strings.Contains(app.Message(), name) {
+			t.Errorf("%s: ended with %v", name, err)
+		}
+	}
+}
+
+func TestProgressOutsideAnActivity(t *testing.T) {
+	Progress(t.Context(), 1) // and no panic
+}
+
+// Workflows call activities by their methods' names, and the names are in histories.
+func TestWireNames(t *testing.T) {
+	var got []string
+	for _, s := range []any{&Fetching{}, &Validating{}, &Persisting{}, &Forecasting{}, &Deciding{}, &Recording{}, &Planning{}} {
+		for m := range reflect.TypeOf(s).Methods() {
+			got = append(got, m.Name)
+		}
+	}
+	want := []string{"Fetch", "Validate", "Persist", "Forecast", "Decide", "BeginRun", "FinishRun", "RecordOutcomes", "AwaitRun", "DueETFs", "SessionsDue"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the activities are %v, want %v", got, want)
+	}
+}
+
+// BenchmarkInterceptor is what the interceptor adds to an activity that does nothing.
+func BenchmarkInterceptor(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		err  error
+	}{{"success", nil}, {"error", &etf.Error{Kind: etf.KindUnavailable, Message: "down"}}} {
+		nothing := &body{run: func(context.Context) (any, error) { return nil, c.err }}
+		b.Run(c.name+"/without", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = nothing.ExecuteActivity(b.Context(), nil)
+			}
+		})
+		b.Run(c.name+"/with", func(b *testing.B) {
+			sdk := &fakeSDK{timeout: 20 * time.Second}
+			b.ReportAllocs()
+			for b.Loop() {
+				i := (&Interceptor{}).InterceptActivity(b.Context(), nothing)
+				_ = i.Init(sdk)
+				_, _ = i.ExecuteActivity(b.Context(), nil)
+			}
+		})
+	}
+}
