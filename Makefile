@@ -128,6 +128,12 @@ generate-check: generate ## Fail if generated code is not up to date.
 record-histories: build devstack ## Record workflow histories for the replay tests (from released code only: see docs/workflows.md).
 	bin/devstack run --ephemeral -- $(GO) run ./e2e/record --label $(VERSION)
 
+ETFCAST ?= bin/etfcast
+.PHONY: record-database
+record-database: build devstack ## Record a database for the tests of upgrading. RELEASE=0.1.0 (from released code only: see docs/workflows.md).
+	@[ -n "$(RELEASE)" ] || { echo "set RELEASE to the release, for example RELEASE=0.1.0" >&2; exit 1; }
+	bin/devstack run --ephemeral -- $(GO) run ./db/record --etfcast "$(ETFCAST)" --release "$(RELEASE)" $(RECORD_FLAGS)
+
 .PHONY: prophet-golden
 prophet-golden: ## What the original Prophet gives for every case, as golden files (python3 with prophet; ETFCAST_REAL_DATA).
 	$(GO) run ./bench/prophet/series -out forecast/prophet/testdata

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/dispatch/dispatchtest"
 	"github.com/etfcast/etfcast/etf"
 )
 
@@ -70,7 +71,7 @@ func tryAttempts(ctx workflow.Context) error {
 // Progress reaches the next attempt, whether the attempt that reported it failed at once or much later, was stopped with
 // its worker, or died without a word; and the heartbeats of an attempt that has nothing to report don't erase it.
 func TestProgressReachesTheNextAttemptOnAServer(t *testing.T) {
-	c := temporal(t)
+	c := dispatchtest.Connect(t).SDK()
 	ctx := within(t)
 	a := &attempts{found: make(chan string), then: make(chan func(context.Context) error)}
 	m := &mortal{}

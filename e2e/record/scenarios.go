@@ -66,6 +66,11 @@ var scenarios = []scenario{
 	{"daily_continued_first", dailyContinued(true)},
 	{"daily_continued_last", dailyContinued(false)},
 	{"tick_two_sessions", tick},
+	{"update_model_fails", update("PART1", completed)},
+	{"update_finding_open", updateFindingOpen},
+	{"daily_elsewhere", dailyElsewhere},
+	{"tick_continued_first", tickContinued(true)},
+	{"tick_continued_last", tickContinued(false)},
 }
 
 func completed(err error) error { return err }
@@ -199,33 +204,78 @@ func dailyContinued(first bool) func(context.Context, *stage) (recorded, error) 
 		if err != nil {
 			return recorded{}, err
 		}
-		if _, err := s.wait(ctx, run, completed); err != nil {
-			return recorded{}, err
-		}
-		last, err := s.client.DescribeWorkflowExecution(ctx, run.GetID(), "")
-		if err != nil {
-			return recorded{}, err
-		}
-		info := last.GetWorkflowExecutionInfo()
-		if info.GetFirstRunId() == info.GetExecution().GetRunId() {
-			return recorded{}, errors.New("it did not continue as new")
-		}
-		if first {
-			return recorded{run.GetID(), info.GetFirstRunId()}, nil
-		}
-		return recorded{run.GetID(), info.GetExecution().GetRunId()}, nil
+		return s.half(ctx, run, first)
 	}
+}
+
+// half waits for the end of a workflow that continues as new and names its first or its last run.
+func (s *stage) half(ctx context.Context, run client.WorkflowRun, first bool) (recorded, error) {
+	if _, err := s.wait(ctx, run, completed); err != nil {
+		return recorded{}, err
+	}
+	last, err := s.client.DescribeWorkflowExecution(ctx, run.GetID(), "")
+	if err != nil {
+		return recorded{}, err
+	}
+	info := last.GetWorkflowExecutionInfo()
+	if info.GetFirstRunId() == info.GetExecution().GetRunId() {
+		return recorded{}, errors.New("it did not continue as new")
+	}
+	if first {
+		return recorded{run.GetID(), info.GetFirstRunId()}, nil
+	}
+	return recorded{run.GetID(), info.GetExecution().GetRunId()}, nil
 }
 
 // tick finds one of its two sessions there already: dailyContinued has left it.
 func tick(ctx context.Context, s *stage) (recorded, error) {
-	in := workflows.TickInput{Exchange: etf.XNYS}
-	run, err := s.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: workflows.TickID(etf.XNYS), TaskQueue: workflows.TaskQueue,
-		StaticSummary: in.Summary(), StaticDetails: in.Details(), TypedSearchAttributes: in.SearchAttributes(),
-	}, workflows.TickWorkflow, in)
+	run, err := s.startTick(ctx, etf.XNYS)
 	if err != nil {
 		return recorded{}, err
 	}
 	return s.wait(ctx, run, completed)
+}
+
+func (s *stage) startTick(ctx context.Context, exchange etf.Exchange) (client.WorkflowRun, error) {
+	in := workflows.TickInput{Exchange: exchange}
+	return s.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.TickID(exchange), TaskQueue: workflows.TaskQueue,
+		StaticSummary: in.Summary(), StaticDetails: in.Details(), TypedSearchAttributes: in.SearchAttributes(),
+	}, workflows.TickWorkflow, in)
+}
+
+// tickContinued is given its sessions in two portions, and the run of each fails.
+func tickContinued(first bool) func(context.Context, *stage) (recorded, error) {
+	return func(ctx context.Context, s *stage) (recorded, error) {
+		run, err := s.startTick(ctx, etf.XKRX)
+		if err != nil {
+			return recorded{}, err
+		}
+		return s.half(ctx, run, first)
+	}
+}
+
+// updateFindingOpen finds that its finding waits for a decision already.
+func updateFindingOpen(ctx context.Context, s *stage) (recorded, error) {
+	const symbol = "FAULT3"
+	in := workflows.ResolveFindingInput{Finding: findingOf(symbol), Symbol: symbol, Exchange: etf.XNYS, Session: friday, Rule: "jump", Evidence: "too far"}
+	if _, err := s.client.ExecuteWorkflow(ctx, dispatch.FindingOptions(in), workflows.ResolveFindingWorkflow, in); err != nil {
+		return recorded{}, err
+	}
+	return update(symbol, completed)(ctx, s)
+}
+
+// dailyElsewhere finds one of its ETFs under way: its update waits for a late session.
+func dailyElsewhere(ctx context.Context, s *stage) (recorded, error) {
+	const symbol = "EMPTY1"
+	open, err := s.startUpdate(ctx, symbol, []etf.SourceRef{{Name: "yahoo", Ref: symbol}})
+	if err != nil {
+		return recorded{}, err
+	}
+	if err := s.until(ctx, open, enums.EVENT_TYPE_TIMER_STARTED); err != nil {
+		return recorded{}, err
+	}
+	in := workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Symbols: []etf.Symbol{symbol, "OK0004"}}
+	saved, err := daily(in, completed)(ctx, s)
+	return saved, errors.Join(err, s.client.CancelWorkflow(ctx, open.GetID(), open.GetRunID()))
 }

@@ -27,6 +27,7 @@ import (
 //	FAULT  an error-level finding names the new session
 //	DOWN   the database is away at first
 //	BOOM   forecasting goes wrong for good
+//	PART   a model other than the benchmark gives no forecast
 type script struct {
 	mu    sync.Mutex
 	asked map[string]int
@@ -95,6 +96,9 @@ func (s *script) sessionsDue(_ context.Context, in activities.SessionsDueInput) 
 			due.Sessions = append(due.Sessions, session)
 		}
 	}
+	if in.Exchange == etf.XKRX && len(due.Sessions) > 1 { // one at a time
+		due.Sessions, due.More = due.Sessions[:1], true
+	}
 	return due, nil
 }
 
@@ -117,11 +121,13 @@ func (s *script) fetch(ctx context.Context, in activities.FetchInput) (activitie
 func (s *script) validate(_ context.Context, in activities.ValidateInput) (activities.ValidateResult, error) {
 	if starts(in.Symbol, "FAULT") {
 		return activities.ValidateResult{Findings: 1, Errors: 1, QuarantinedNew: true, Attempt: 1, OnNew: []activities.FindingRef{
-			{ID: "f1" + strings.ToLower(string(in.Symbol)), Rule: "jump", Evidence: "close 66.18 is 90 % below the one before"},
+			{ID: findingOf(in.Symbol), Rule: "jump", Evidence: "close 66.18 is 90 % below the one before"},
 		}}, nil
 	}
 	return activities.ValidateResult{Findings: 1, Attempt: 1}, nil
 }
+
+func findingOf(symbol etf.Symbol) string { return "f1" + strings.ToLower(string(symbol)) }
 
 func (s *script) persist(ctx context.Context, in activities.PersistInput) (activities.PersistResult, error) {
 	info := activity.GetInfo(ctx)
@@ -134,6 +140,9 @@ func (s *script) persist(ctx context.Context, in activities.PersistInput) (activ
 func (s *script) forecast(_ context.Context, in activities.ForecastInput) (activities.ForecastResult, error) {
 	if starts(in.Symbol, "BOOM") {
 		return activities.ForecastResult{}, refuse(activities.TypeInternal, "drift: no finite numbers")
+	}
+	if starts(in.Symbol, "PART") {
+		return activities.ForecastResult{Appended: 1, Failed: []string{"model prophet: no finite numbers"}, Attempt: 1}, nil
 	}
 	return activities.ForecastResult{Appended: 1, Attempt: 1}, nil
 }

@@ -1,0 +1,20 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/pressly/goose/v3"
+)
+
+// MigrateTo brings an empty database to the schema of an earlier release.
+func MigrateTo(ctx context.Context, adminDSN string, version int64) error {
+	cfg, err := parseDSN(adminDSN, AdminDSNVariable)
+	if err != nil {
+		return err
+	}
+	return withMigrator(ctx, cfg, AdminDSNVariable, func(_ *sql.DB, p *goose.Provider) error {
+		_, err := p.UpTo(ctx, version)
+		return err
+	})
+}
