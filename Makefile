@@ -2,8 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -X main.version=$(VERSION)
+# The commit, and whether the tree differs from it. The Go tool records both by itself, but not in a worktree; it knows
+# nothing of either in a source archive, and there the program takes a hash of itself.
+STAMP   := $(shell [ -e .git ] && git rev-parse HEAD 2>/dev/null | tr -d '\n' && { [ -z "$$(git status --porcelain 2>/dev/null)" ] || echo .dirty; })
+LDFLAGS := $(if $(STAMP),-X main.stamp=$(STAMP))
 GO      ?= go
 TOOLS   := $(CURDIR)/bin/tools
 
@@ -39,7 +41,7 @@ build: bin/etfcast ## Build bin/etfcast.
 
 # Written only when it changes: another commit is another version, which forecasts record, though no source may differ.
 bin/.version: FORCE
-	@mkdir -p bin; echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
+	@mkdir -p bin; echo '$(STAMP)' | cmp -s - $@ || echo '$(STAMP)' > $@
 .PHONY: FORCE
 FORCE:
 
@@ -126,7 +128,7 @@ generate-check: generate ## Fail if generated code is not up to date.
 
 .PHONY: record-histories
 record-histories: build devstack ## Record workflow histories for the replay tests (from released code only: see docs/workflows.md).
-	bin/devstack run --ephemeral -- $(GO) run ./workflows/record --label $(VERSION)
+	bin/devstack run --ephemeral -- $(GO) run ./workflows/record --label "$$(bin/etfcast version | cut -d' ' -f2)" $(RECORD_FLAGS)
 
 .PHONY: prophet-golden
 prophet-golden: ## What the original Prophet gives for every case, as golden files (python3 with prophet; ETFCAST_REAL_DATA).

@@ -97,7 +97,7 @@ func TestSettingsPrecedence(t *testing.T) {
 		if err := cmd.ParseFlags(rest); err != nil {
 			t.Fatal(err)
 		}
-		if err := applySettings(cmd.Flags(), a.env); err != nil {
+		if _, err := applySettings(cmd, a.env); err != nil {
 			t.Fatal(err)
 		}
 		return a.common.mysqlDSN

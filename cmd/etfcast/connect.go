@@ -75,8 +75,7 @@ func (a *app) newService(_ context.Context, store api.Store) (*api.Service, func
 	if err != nil {
 		return nil, nil, usageError{etf.Wrap(etf.KindInvalid, err, "using the TEMPORAL_* settings")}
 	}
-	ui, _ := a.env.lookup("ETFCAST_TEMPORAL_UI")
 	return api.NewService(api.ServiceDeps{
-		Store: store, Temporal: api.NewTemporal(temporal), Sources: sourceNames(), UI: ui, Namespace: options.Namespace,
+		Store: store, Temporal: api.NewTemporal(temporal), Sources: sourceNames(), UI: a.common.temporalUI, Namespace: options.Namespace,
 	}), temporal.Close, nil
 }
