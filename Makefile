@@ -127,7 +127,7 @@ generate-check: generate ## Fail if generated code is not up to date.
 	@git diff --exit-code --stat -- db api || { echo "generated code is out of date: run 'make generate' and commit" >&2; exit 1; }
 
 .PHONY: record-histories
-record-histories: build devstack ## Record workflow histories for the replay tests (from released code only: see docs/workflows.md).
+record-histories: build devstack ## Record workflow histories for the replay tests (from the released commit only: see docs/workflows.md).
 	bin/devstack run --ephemeral -- $(GO) run ./workflows/record --label "$$(bin/etfcast version | cut -d' ' -f2)" $(RECORD_FLAGS)
 
 .PHONY: prophet-golden
