@@ -112,7 +112,7 @@ are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables.
 func addCommonFlags(flags *pflag.FlagSet, c *commonSettings) {
 	flags.StringVar(&c.config, "config", "", "YAML file with settings (ETFCAST_CONFIG)")
 	declare := settings{flags}
-	declare.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
+	declare.StringVar(&c.logLevel, "log-level", "info", "least severe messages to log: debug, info, warn or error")
 	declare.StringVar(&c.logFormat, "log-format", "text", "format of the log on standard error, text or json")
 	declare.StringVar(&c.mysqlDSN, "mysql-dsn", "", "database of the pipeline's user, user:password@tcp(host:port)/database")
 	declare.StringVar(&c.temporalUI, "temporal-ui", "", "address of Temporal's Web UI, for links")

@@ -97,11 +97,11 @@ func applySettings(cmd *cobra.Command, env environment) (warnings []string, err 
 		if f.Changed || !marked(f) {
 			return
 		}
-		value, inFile := file[f.Name]
-		origin := "the settings file"
+		value, origin := file[f.Name], "the settings file"
 		if v, ok := env.lookup(envName(f.Name)); ok && v != "" {
 			value, origin = v, envName(f.Name)
-		} else if !inFile {
+		}
+		if value == "" {
 			return
 		}
 		if err := f.Value.Set(value); err != nil {
@@ -124,7 +124,7 @@ func applySettings(cmd *cobra.Command, env environment) (warnings []string, err 
 func unknownVariables(known []string, env environment) []string {
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if !strings.HasPrefix(name, "ETFCAST_") || slices.ContainsFunc(known, func(flag string) bool { return envName(flag) == name }) {
+		if !strings.HasPrefix(name, "ETFCAST_") || env[name] == "" || slices.ContainsFunc(known, func(flag string) bool { return envName(flag) == name }) {
 			continue
 		}
 		if slices.ContainsFunc(otherVariables, func(other string) bool {
@@ -152,13 +152,24 @@ func settingsFile(flags *pflag.FlagSet, env environment) (map[string]string, err
 	if err != nil {
 		return nil, usageError{etf.Wrap(etf.KindInvalid, err, "reading the settings file")}
 	}
-	var values map[string]any
+	var values map[string]yaml.Node
 	if err := yaml.Unmarshal(raw, &values); err != nil {
 		return nil, usageError{etf.Wrapf(etf.KindInvalid, err, "%s is not a YAML mapping of settings", path)}
 	}
 	out := make(map[string]string, len(values))
-	for k, v := range values {
-		out[k] = fmt.Sprint(v)
+	var problems []error
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		switch node := values[key]; {
+		case node.Kind != yaml.ScalarNode:
+			problems = append(problems, etf.Invalid(key, fmt.Sprintf("line %d of %s has more than one value", node.Line, path), "write it as on the command line, with commas"))
+		case node.Tag == "!!null":
+			out[key] = ""
+		default:
+			out[key] = node.Value // as it is written: a date or a number would come back in another form
+		}
+	}
+	if len(problems) > 0 {
+		return nil, usageError{errors.Join(problems...)}
 	}
 	return out, nil
 }

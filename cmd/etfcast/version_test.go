@@ -56,6 +56,13 @@ func TestExecutableHash(t *testing.T) {
 	}
 }
 
+// The linker says nothing about a variable that does not exist.
+func TestMakeSetsTheStamp(t *testing.T) {
+	if raw, err := os.ReadFile("../../Makefile"); err != nil || !strings.Contains(string(raw), "-X main.stamp=$(STAMP)") {
+		t.Errorf("the Makefile does not set main.stamp (%q here): %v", stamp, err)
+	}
+}
+
 func TestReleaseIsTheChangelogs(t *testing.T) {
 	raw, err := os.ReadFile("../../CHANGELOG.md")
 	if err != nil {
