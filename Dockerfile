@@ -5,10 +5,10 @@ FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
+# With .git: the Go tool records the commit, which becomes part of the program's version.
 COPY . .
-ARG VERSION=unknown
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /etfcast ./cmd/etfcast
+    CGO_ENABLED=0 go build -trimpath -buildvcs=true -ldflags "-s -w" -o /etfcast ./cmd/etfcast
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

@@ -2,8 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -X main.version=$(VERSION)
+# The commit, and whether the tree differs from it. The Go tool records both by itself, but not in a worktree; it knows
+# nothing of either in a source archive, and there the program takes a hash of itself.
+STAMP   := $(shell [ -e .git ] && git rev-parse HEAD 2>/dev/null | tr -d '\n' && { [ -z "$$(git status --porcelain 2>/dev/null)" ] || echo .dirty; })
+LDFLAGS := $(if $(STAMP),-X main.stamp=$(STAMP))
 GO      ?= go
 TOOLS   := $(CURDIR)/bin/tools
 
@@ -39,7 +41,7 @@ build: bin/etfcast ## Build bin/etfcast.
 
 # Written only when it changes: another commit is another version, which forecasts record, though no source may differ.
 bin/.version: FORCE
-	@mkdir -p bin; echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
+	@mkdir -p bin; echo '$(STAMP)' | cmp -s - $@ || echo '$(STAMP)' > $@
 .PHONY: FORCE
 FORCE:
 
@@ -125,8 +127,8 @@ generate-check: generate ## Fail if generated code is not up to date.
 	@git diff --exit-code --stat -- db api || { echo "generated code is out of date: run 'make generate' and commit" >&2; exit 1; }
 
 .PHONY: record-histories
-record-histories: build devstack ## Record workflow histories for the replay tests (from released code only: see docs/workflows.md).
-	bin/devstack run --ephemeral -- $(GO) run ./e2e/record --label $(VERSION)
+record-histories: build devstack ## Record workflow histories for the replay tests (from the released commit only: see docs/workflows.md).
+	bin/devstack run --ephemeral -- $(GO) run ./e2e/record --label "$$(bin/etfcast version | cut -d' ' -f2)" $(RECORD_FLAGS)
 
 ETFCAST ?= bin/etfcast
 .PHONY: record-database

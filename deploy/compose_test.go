@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,5 +155,26 @@ func TestImageRunsWithoutRights(t *testing.T) {
 		if image := string(from[1]); image != "scratch" && !pinned.MatchString(image) {
 			t.Errorf("%s has no exact version", image)
 		}
+	}
+}
+
+// The image's program says from which commit it was built, so the build has to see the tree as git does: a tracked file
+// that .dockerignore leaves out would be a change.
+func TestImageIsBuiltFromTheWholeTree(t *testing.T) {
+	read := func(path string) []string {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(strings.TrimSpace(string(raw)), "\n")
+	}
+	ignored := read("../.gitignore")
+	for _, name := range read("../.dockerignore") {
+		if !strings.HasPrefix(name, "#") && !slices.Contains(ignored, "/"+name+"/") && !slices.Contains(ignored, "/"+name) {
+			t.Errorf(".dockerignore leaves out %s, which .gitignore does not", name)
+		}
+	}
+	if !strings.Contains(strings.Join(read("../Dockerfile"), "\n"), "-buildvcs=true") {
+		t.Error("the Dockerfile does not ask for the commit")
 	}
 }

@@ -218,3 +218,61 @@ func TestMakeTargetsExist(t *testing.T) {
 		t.Error("no make target found in any page: the pattern no longer finds them")
 	}
 }
+
+var (
+	inline   = regexp.MustCompile("`([^`\n]+)`")
+	pathLike = regexp.MustCompile(`^(?:\./)?[\w.-]+(?:/[\w.*<>-]+)*/?$`)
+	ofSource = regexp.MustCompile(`\.(go|md|sql|ya?ml|sh|py|mod)$`)
+	holder   = regexp.MustCompile(`<[\w-]+>`)
+)
+
+// Files and folders of the repository that the pages name exist. A name with a slash is seen from the repository's root;
+// one without, such as `policy.go`, may be in any folder.
+func TestFilesNamedInPagesExist(t *testing.T) {
+	var names []string // of all files
+	top := map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == "bin" || d.Name() == ".devstack") {
+			return fs.SkipDir
+		}
+		if d.IsDir() && filepath.Dir(path) == ".." {
+			top[d.Name()] = true
+		}
+		names = append(names, d.Name())
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, page := range pages(t) {
+		if strings.HasSuffix(page, "CHANGELOG.md") { // it tells of what was, too
+			continue
+		}
+		for _, m := range inline.FindAllStringSubmatch(fenced.ReplaceAllString(read(t, page), ""), -1) {
+			for _, word := range strings.Fields(m[1]) {
+				word = strings.TrimPrefix(strings.TrimSuffix(word, "/..."), "./")
+				first, _, slash := strings.Cut(word, "/")
+				switch {
+				case !pathLike.MatchString(word):
+				case slash && (top[first] || ofSource.MatchString(word)):
+					checked++
+					if found, err := filepath.Glob("../" + holder.ReplaceAllString(word, "*")); err != nil || len(found) == 0 {
+						t.Errorf("%s names %s, which does not exist", page, word)
+					}
+				case !slash && ofSource.MatchString(word):
+					checked++
+					if !slices.Contains(names, word) {
+						t.Errorf("%s names %s, and no file has this name", page, word)
+					}
+				}
+			}
+		}
+	}
+	if checked < 60 {
+		t.Errorf("only %d names checked: the patterns no longer find them", checked)
+	}
+}

@@ -99,7 +99,7 @@ func (s Series) Validate(minRows int) error {
 	}
 	if n < max(minRows, 1) {
 		return etf.Invalid("sessions", fmt.Sprintf("%d rows where the model needs %d", n, max(minRows, 1)),
-			"backfill earlier sessions, or wait until the ETF has traded long enough")
+			"wait until the ETF has traded long enough, or register it under another symbol with a source that has more history (`etfcast etf add`)")
 	}
 	for i, c := range s.Close {
 		if i > 0 && s.Sessions[i] <= s.Sessions[i-1] {

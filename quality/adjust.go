@@ -30,7 +30,7 @@ func Adjust(bars []etf.StoredBar, actions []etf.Action, asOf etf.Session) ([]etf
 		case b.Session > asOf:
 			return nil, etf.Invalid(barField(i), fmt.Sprintf("%s lies after %s, the session to adjust to", b.Session, asOf), "leave later bars out")
 		case b.Basis != bars[0].Basis:
-			return nil, &etf.Error{Kind: etf.KindConflict, Field: barField(i), Message: fmt.Sprintf("basis %s in a series of basis %s", b.Basis, bars[0].Basis), Remedy: "fetch the whole history again from one source"}
+			return nil, &etf.Error{Kind: etf.KindConflict, Field: barField(i), Message: fmt.Sprintf("basis %s in a series of basis %s", b.Basis, bars[0].Basis), Remedy: "register the ETF under another symbol with a single source (`etfcast etf add`)"}
 		}
 		out[i] = b.Bar
 	}

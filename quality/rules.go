@@ -70,7 +70,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleMissing, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "Trading sessions between the first and the new session have no row, neither in the answer nor among the stored rows in use.",
-		Remedy:  "The new session: run it again later, the provider may be late. Earlier ones: backfill them, if need be from another source. Rows at the start that belong to another fund of the same ticker: reject them.",
+		Remedy:  "The new session: run it again later (`etfcast run daily --rerun`), the provider may be late. Earlier ones: the next updates ask again for the 15 sessions before the last stored one and take in what the provider has by then; an older gap stays, and forecasts do without it. If the rows before the gap belong to another fund of the same ticker: register the ETF under another symbol, from a file without them (`etfcast etf add`).",
 	}, checkMissing},
 	{Rule{
 		Name: ruleShifted, Severities: []etf.Severity{etf.SeverityError},
@@ -80,7 +80,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleRestated, Severities: []etf.Severity{etf.SeverityError, etf.SeverityInfo},
 		Meaning: "The answer restates all sessions that are stored already by one factor: the provider has re-adjusted its series. An error when older stored rows stay on the old level.",
-		Remedy:  "Fetch the whole history again; don't accept the rows on their own.",
+		Remedy:  "Don't accept the rows: they are on another level than the older ones. Register the ETF under another symbol (`etfcast etf add`): its first update fetches the whole history.",
 	}, checkRestated},
 	{Rule{
 		Name: ruleRevised, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
@@ -95,12 +95,12 @@ var registry = []rule{
 	{Rule{
 		Name: ruleSplit, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "The level of prices changes by a ratio like that of a split that nobody stated, or a split was stated that the prices don't show. Named are the rows that can't be compared with the others: new ones after stored ones; in a first answer the older ones, if the new level has lasted 20 sessions.",
-		Remedy:  "Find out whether there was a split. If so, record it (or have the source correct its prices) and fetch the history again: accepting or rejecting rows does not make the two levels comparable.",
+		Remedy:  "Find out whether there was a split: accepting or rejecting rows does not make the two levels comparable. If there was, correct the file, or wait until the provider states the split or corrects its prices. Then register the ETF under another symbol (`etfcast etf add`): its first update fetches the whole history.",
 	}, nil},
 	{Rule{
 		Name: ruleUnit, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "The level of prices changes by a factor of 100 or 1000: another unit, such as pence for pounds.",
-		Remedy:  "Correct the source or its unit and fetch the history again. Reject rows in the wrong unit.",
+		Remedy:  "Reject rows in the wrong unit, and correct the file or choose another source. If the older rows are the wrong ones, register the ETF under another symbol (`etfcast etf add`): its first update fetches the whole history.",
 	}, nil},
 	{Rule{
 		Name: ruleJump, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},

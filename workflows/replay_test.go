@@ -17,7 +17,7 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// The histories of workflows that ran on released code. Whatever is changed in this package, they must replay: workflows
+// The histories of workflows that ran on earlier code. Whatever is changed in this package, they must replay: workflows
 // like them are running somewhere. docs/workflows.md says how to change a workflow and how to record new histories.
 func histories(t *testing.T) []string {
 	t.Helper()

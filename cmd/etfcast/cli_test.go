@@ -97,8 +97,11 @@ func TestSettingsPrecedence(t *testing.T) {
 		if err := cmd.ParseFlags(rest); err != nil {
 			t.Fatal(err)
 		}
-		if err := applySettings(cmd.Flags(), a.env); err != nil {
+		if _, err := applySettings(cmd, a.env); err != nil {
 			t.Fatal(err)
+		}
+		if a.common.logLevel != "info" {
+			t.Errorf("the log level is %q", a.common.logLevel)
 		}
 		return a.common.mysqlDSN
 	}
@@ -115,6 +118,15 @@ func TestSettingsPrecedence(t *testing.T) {
 	}
 	if v := got(append(env, "ETFCAST_CONFIG="+file), "--mysql-dsn", dsn("flag")); v != dsn("flag") {
 		t.Errorf("flag over all: %q", v)
+	}
+
+	write("log-level:\nmysql-dsn: 007\n") // no value is the default; text is taken as it is written
+	if v := got([]string{"ETFCAST_CONFIG=" + file}); v != "007" {
+		t.Errorf("a number in the file: %q", v)
+	}
+	write("yahoo-base-url: [a, b]\nsource-rate: {yahoo: 1}\n")
+	if code, _, stderr := etfcast(t, nil, "etf", "list", "--config", file); code != 2 || !strings.Contains(stderr, "yahoo-base-url: line 1") || !strings.Contains(stderr, "source-rate: line 2") {
+		t.Errorf("lists in the file: exit code %d, %s", code, stderr)
 	}
 
 	write("mysql-dsnn: x\nlog-level: info\nsessions: 3\n")

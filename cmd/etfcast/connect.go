@@ -72,9 +72,8 @@ func (a *app) newService(store service.Store) (*service.Service, func(), error) 
 }
 
 func (a *app) serviceOn(store service.Store, temporal *dispatch.Client) *service.Service {
-	ui, _ := a.env.lookup("ETFCAST_TEMPORAL_UI")
 	return service.New(service.Deps{
-		Store: store, Temporal: temporal, Sources: etf.SourceNames(), UI: ui, Namespace: temporal.Namespace(),
+		Store: store, Temporal: temporal, Sources: etf.SourceNames(), UI: a.common.temporalUI, Namespace: temporal.Namespace(),
 	})
 }
 

@@ -92,7 +92,7 @@ func (p *process) printDemo(ctx context.Context, out io.Writer, svc *service.Ser
   its prices       curl -s '%[1]s/v1/etfs/SIMUS1/bars?limit=5'
   the runs         curl -s %[1]s/v1/runs
 `, base)
-	if ui := p.settings.ui; ui != "" {
+	if ui := p.ui; ui != "" {
 		fmt.Fprintf(out, "  Temporal Web UI  %s\n", ui)
 	}
 	fmt.Fprintf(out, "\nThe schedules go on after each close. Ctrl-C stops everything; the next start finds all data.\n")

@@ -5,28 +5,43 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The exit codes, as `etfcast help exit-codes` prints them.
 const (
 	exitOK          = 0
-	exitError       = 1   // it did not work
-	exitUsage       = 2   // bad command line or bad input: the message names the field and the remedy
-	exitIncomplete  = 3   // the run ended, but ETFs failed or are quarantined
-	exitUnavailable = 4   // the database or Temporal can't be reached
-	exitInterrupted = 130 // stopped by a signal before it was done
+	exitError       = 1
+	exitUsage       = 2
+	exitIncomplete  = 3
+	exitUnavailable = 4
+	exitInterrupted = 130
 )
 
-const exitCodesHelp = `Exit codes:
-  0    done
-  1    it did not work; the message says why
-  2    bad command line or bad input; the message names the field and the remedy
-  3    the run ended, but some ETFs failed or are quarantined
-  4    the database or Temporal can't be reached
-  130  stopped by Ctrl-C or a signal before it was done; a server told to stop ends with 0
-`
+// exitCodes are what `etfcast help exit-codes` and docs/operations.md say of them.
+var exitCodes = []struct {
+	code    int
+	meaning string
+	remedy  string // what a script does about it
+}{
+	{exitOK, "done; a server told to stop ends with it too", "go on"},
+	{exitError, "it did not work; the message says why (doctor: something is wrong)", "call a person"},
+	{exitUsage, "bad command line or bad input; the message names the field and the remedy", "correct it; trying again changes nothing"},
+	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined", "look at run show"},
+	{exitUnavailable, "the database or Temporal can't be reached (ready: not ready)", "try again later"},
+	{exitInterrupted, "stopped by Ctrl-C or a signal before it was done; a run that was waited for goes on", "nothing"},
+}
+
+// exitCodesHelp is the short form, for the help of the root.
+func exitCodesHelp() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:\n")
+	for _, c := range exitCodes {
+		fmt.Fprintf(&b, "  %-4d %s\n", c.code, c.meaning)
+	}
+	return b.String()
+}
 
 // errIncomplete is returned by commands that wait for a run in which not every ETF was updated.
 var errIncomplete = errors.New("not every ETF was updated")

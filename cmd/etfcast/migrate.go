@@ -36,7 +36,7 @@ ETFCAST_MYSQL_ADMIN_DSN, which no other command uses. Waits for a database that 
 }
 
 func addAdminDSN(cmd *cobra.Command, dsn *string) {
-	cmd.Flags().StringVar(dsn, "mysql-admin-dsn", "", "database of the user who owns the schema (migrations only)")
+	settings{cmd.Flags()}.StringVar(dsn, "mysql-admin-dsn", "", "database of the user who owns the schema (migrations only); without it, up waits for somebody else's migration")
 }
 
 // migrate migrates, waiting for as long as the database can't be reached.

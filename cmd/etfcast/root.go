@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,10 +22,11 @@ type app struct {
 
 // commonSettings belong to every command.
 type commonSettings struct {
-	config    string
-	logLevel  string
-	logFormat string
-	mysqlDSN  string
+	config     string
+	logLevel   string
+	logFormat  string
+	mysqlDSN   string
+	temporalUI string
 }
 
 // run is the whole program.
@@ -49,11 +49,12 @@ func rootCommand(a *app) *cobra.Command {
 One durable chain, run by Temporal, goes from a provider's answer to a stored forecast:
 fetch, validate, persist, forecast, for every ETF and every trading session.
 
-Every flag that is a setting can also be given as ETFCAST_<FLAG> in the environment
-(--file-dir is ETFCAST_FILE_DIR) or in the YAML file named by --config. Temporal's own
-settings are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables.
+A flag that is a setting can also be given as ETFCAST_<FLAG> in the environment
+(--file-dir is ETFCAST_FILE_DIR) or in the YAML file named by --config; the others are
+given on the command line only. "etfcast help settings" lists the settings. Temporal's own
+are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables.
 
-` + exitCodesHelp,
+` + exitCodesHelp(),
 		Example: `  etfcast up                                     migrate, then worker and API in one process
   etfcast etf add SPY --exchange XNYS --source yahoo
   etfcast run daily --exchange XNYS --wait       update every ETF of the exchange now
@@ -62,7 +63,18 @@ settings are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* varia
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return applySettings(cmd.Flags(), a.env)
+			warnings, err := applySettings(cmd, a.env)
+			if err != nil || len(warnings) == 0 {
+				return err
+			}
+			log, err := a.logger()
+			if err != nil {
+				return err
+			}
+			for _, w := range warnings {
+				log.Warn(w)
+			}
+			return nil
 		},
 	}
 	root.SetOut(a.stdout)
@@ -74,7 +86,8 @@ settings are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* varia
 	root.AddCommand(
 		upCommand(a), workerCommand(a), apiCommand(a), migrateCommand(a), readyCommand(a),
 		etfCommand(a), runCommand(a), scheduleCommand(a), findingCommand(a),
-		calendarCommand(a), prophetCommand(a), pruneCommand(a), doctorCommand(a), versionCommand(a))
+		calendarCommand(a), prophetCommand(a), pruneCommand(a), doctorCommand(a), versionCommand(a),
+		settingsTopic(), exitCodesTopic())
 	// A group of commands is not a command: without a known word after it, show its help; with an unknown one, fail.
 	groups := append(root.Commands(), root)
 	for _, group := range groups {
@@ -98,30 +111,11 @@ settings are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* varia
 
 func addCommonFlags(flags *pflag.FlagSet, c *commonSettings) {
 	flags.StringVar(&c.config, "config", "", "YAML file with settings (ETFCAST_CONFIG)")
-	flags.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
-	flags.StringVar(&c.logFormat, "log-format", "text", "text or json")
-	flags.StringVar(&c.mysqlDSN, "mysql-dsn", "", "database of the pipeline's user, user:password@tcp(host:port)/database")
-}
-
-// knownSettings names every key a settings file may have.
-func knownSettings() []string {
-	var names []string
-	collect := func(flags *pflag.FlagSet) {
-		flags.VisitAll(func(f *pflag.Flag) {
-			if !slices.Contains(notSettings, f.Name) && !slices.Contains(names, f.Name) {
-				names = append(names, f.Name)
-			}
-		})
-	}
-	a := &app{}
-	common := pflag.NewFlagSet("", pflag.ContinueOnError)
-	addCommonFlags(common, &commonSettings{})
-	collect(common)
-	for _, cmd := range []*cobra.Command{upCommand(a), workerCommand(a), apiCommand(a), migrateCommand(a)} {
-		collect(cmd.Flags())
-	}
-	slices.Sort(names)
-	return names
+	declare := settings{flags}
+	declare.StringVar(&c.logLevel, "log-level", "info", "least severe messages to log: debug, info, warn or error")
+	declare.StringVar(&c.logFormat, "log-format", "text", "format of the log on standard error, text or json")
+	declare.StringVar(&c.mysqlDSN, "mysql-dsn", "", "database of the pipeline's user, user:password@tcp(host:port)/database")
+	declare.StringVar(&c.temporalUI, "temporal-ui", "", "address of Temporal's Web UI, for links")
 }
 
 // logger returns the logger asked for, writing to standard error: standard output is for results.

@@ -10,16 +10,52 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
 
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Every flag can also be given as ETFCAST_<FLAG> in the environment ("--file-dir" is ETFCAST_FILE_DIR) and as
-// "<flag>:" in the YAML file named by --config or ETFCAST_CONFIG. Flags win over the environment, the environment
-// over the file, the file over the default. Temporal's own settings (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, API
-// key, profiles) are read by Temporal's SDK.
+// A flag that is declared as a setting can also be given as ETFCAST_<FLAG> in the environment ("--file-dir" is
+// ETFCAST_FILE_DIR) and as "<flag>:" in the YAML file named by --config or ETFCAST_CONFIG. Flags win over the
+// environment, the environment over the file, the file over the default. Every other flag belongs to one invocation and
+// is given on the command line alone. Temporal's own settings (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, API key,
+// profiles) are read by Temporal's SDK.
+
+// settings declares flags that are settings. A flag declared on the flag set itself is none.
+type settings struct{ flags *pflag.FlagSet }
+
+// isSetting is the annotation of a flag that is a setting.
+const isSetting = "etfcast_setting"
+
+func (s settings) mark(name string) {
+	if err := s.flags.SetAnnotation(name, isSetting, []string{"true"}); err != nil {
+		panic(err) // the flag was declared one line above
+	}
+}
+
+func (s settings) StringVar(p *string, name, value, usage string) {
+	s.flags.StringVar(p, name, value, usage)
+	s.mark(name)
+}
+
+func (s settings) IntVar(p *int, name string, value int, usage string) {
+	s.flags.IntVar(p, name, value, usage)
+	s.mark(name)
+}
+
+func (s settings) StringSliceVar(p *[]string, name string, value []string, usage string) {
+	s.flags.StringSliceVar(p, name, value, usage)
+	s.mark(name)
+}
+
+func (s settings) StringToStringVar(p *map[string]string, name string, value map[string]string, usage string) {
+	s.flags.StringToStringVar(p, name, value, usage)
+	s.mark(name)
+}
+
+func marked(f *pflag.Flag) bool { return f.Annotations[isSetting] != nil }
 
 // environment answers look-ups in what main was given, not in the process's own.
 type environment map[string]string
@@ -40,42 +76,65 @@ func envName(flag string) string {
 	return "ETFCAST_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// notSettings are flags of a single invocation: an environment variable must not switch them.
-var notSettings = []string{"help", "config", "json", "wait", "rerun", "from", "to", "exchange", "session", "symbols", "demo", "limit", "status", "older-than", "url", "by", "why", "all", "symbol", "grant"}
+// otherVariables begin with ETFCAST_ and are no settings; what ends in "_" stands for all that begin so. CONTRIBUTING.md
+// says what they are for.
+var otherVariables = []string{
+	"ETFCAST_CONFIG",                                                  // names the settings file
+	"ETFCAST_REAL_DATA", "ETFCAST_REQUIRE_DATABASES", "ETFCAST_TEST_", // tests
+	"ETFCAST_ADMIN_PASSWORD", "ETFCAST_PASSWORD", "ETFCAST_VERSION", // docker-compose.yml
+}
 
-// applySettings fills the flags that the command line left alone. Every problem is reported at once.
-func applySettings(flags *pflag.FlagSet, env environment) error {
-	file, err := settingsFile(flags, env)
+// applySettings fills the command's settings that the command line left alone. Every problem is reported at once.
+// Unknown keys of the settings file are errors. Variables that look like settings and are none are returned as
+// warnings: the environment is not ours alone (Kubernetes, for one, names its services there).
+func applySettings(cmd *cobra.Command, env environment) (warnings []string, err error) {
+	file, err := settingsFile(cmd.Flags(), env)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var problems []error
-	flags.VisitAll(func(f *pflag.Flag) {
-		fromFile, inFile := file[f.Name]
-		delete(file, f.Name)
-		if f.Changed || slices.Contains(notSettings, f.Name) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || !marked(f) {
 			return
 		}
-		value, origin := fromFile, "the settings file"
+		value, origin := file[f.Name], "the settings file"
 		if v, ok := env.lookup(envName(f.Name)); ok && v != "" {
 			value, origin = v, envName(f.Name)
-		} else if !inFile {
+		}
+		if value == "" {
 			return
 		}
 		if err := f.Value.Set(value); err != nil {
-			problems = append(problems, etf.Invalid(origin, fmt.Sprintf("--%s can't take the value given: %v", f.Name, err), "see `etfcast help` for the form"))
+			problems = append(problems, etf.Invalid(origin, fmt.Sprintf("--%s can't take the value given: %v", f.Name, err), "see `etfcast help settings`"))
 		}
 	})
-	known := knownSettings()
+	known := knownSettings(cmd.Root())
 	for _, key := range slices.Sorted(maps.Keys(file)) {
 		if !slices.Contains(known, key) {
 			problems = append(problems, etf.Invalid(key, "the settings file has an unknown key", "known keys: "+strings.Join(known, ", ")))
 		}
 	}
 	if len(problems) > 0 {
-		return usageError{errors.Join(problems...)}
+		return nil, usageError{errors.Join(problems...)}
 	}
-	return nil
+	return unknownVariables(known, env), nil
+}
+
+// unknownVariables says which variables of the environment look like settings and are none.
+func unknownVariables(known []string, env environment) []string {
+	var warnings []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if !strings.HasPrefix(name, "ETFCAST_") || env[name] == "" || slices.ContainsFunc(known, func(flag string) bool { return envName(flag) == name }) {
+			continue
+		}
+		if slices.ContainsFunc(otherVariables, func(other string) bool {
+			return name == other || strings.HasSuffix(other, "_") && strings.HasPrefix(name, other)
+		}) {
+			continue
+		}
+		warnings = append(warnings, name+" is not a setting and has no effect; `etfcast help settings` lists the settings")
+	}
+	return warnings
 }
 
 func settingsFile(flags *pflag.FlagSet, env environment) (map[string]string, error) {
@@ -93,13 +152,24 @@ func settingsFile(flags *pflag.FlagSet, env environment) (map[string]string, err
 	if err != nil {
 		return nil, usageError{etf.Wrap(etf.KindInvalid, err, "reading the settings file")}
 	}
-	var values map[string]any
+	var values map[string]yaml.Node
 	if err := yaml.Unmarshal(raw, &values); err != nil {
 		return nil, usageError{etf.Wrapf(etf.KindInvalid, err, "%s is not a YAML mapping of settings", path)}
 	}
 	out := make(map[string]string, len(values))
-	for k, v := range values {
-		out[k] = fmt.Sprint(v)
+	var problems []error
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		switch node := values[key]; {
+		case node.Kind != yaml.ScalarNode:
+			problems = append(problems, etf.Invalid(key, fmt.Sprintf("line %d of %s has more than one value", node.Line, path), "write it as on the command line, with commas"))
+		case node.Tag == "!!null":
+			out[key] = ""
+		default:
+			out[key] = node.Value // as it is written: a date or a number would come back in another form
+		}
+	}
+	if len(problems) > 0 {
+		return nil, usageError{errors.Join(problems...)}
 	}
 	return out, nil
 }

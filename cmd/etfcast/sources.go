@@ -19,9 +19,10 @@ type sourceSettings struct {
 }
 
 func (s *sourceSettings) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&s.fileDir, "file-dir", "", "`folder` of CSV files for the source file")
-	flags.StringSliceVar(&s.yahooURLs, "yahoo-base-url", nil, "hosts of the source yahoo, in order (default: the two public ones)")
-	flags.StringVar(&s.simFaults, "sim-faults", "", "`faults` the source simulated plays to every ETF, for example rate_limit:2,bad_tick")
+	declare := settings{flags}
+	declare.StringVar(&s.fileDir, "file-dir", "", "`folder` of CSV files for the source file")
+	declare.StringSliceVar(&s.yahooURLs, "yahoo-base-url", nil, "hosts of the source yahoo, in order (default: the two public ones)")
+	declare.StringVar(&s.simFaults, "sim-faults", "", "`faults` the source simulated plays to every ETF, for example rate_limit:2,bad_tick")
 }
 
 // open makes the sources. None of them connects.

@@ -1,12 +1,82 @@
 package main
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
+	"os"
 	"runtime"
+	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
+
+// release is the release this code is or comes after: the newest one in CHANGELOG.md.
+const release = "0.1.0"
+
+// stamp is set by `make build`: the commit in full, ".dirty" behind it if the tree differed from it. The Go tool records
+// the same by itself, but not in a worktree and not under -buildvcs=false.
+var stamp string
+
+// version names the code in every forecast, where it is part of what tells two of them apart.
+var version = newVersion(stamp, debug.ReadBuildInfo, executableHash)
+
+// newVersion returns a version that no two programs share:
+//
+//	0.1.0+1a2b3c4d5e6f                   built from that commit
+//	0.1.0+1a2b3c4d5e6f.dirty.9f8e7d6c    ... with changes; what they were is in the hash of the executable
+//	0.1.0+module.1a2b3c4d5e6f            go install of a module at a version; the module's hash
+//	0.1.0+executable.1a2b3c4d5e6f        neither is known; the hash of the executable
+//
+// The executable is read only where it is needed.
+func newVersion(stamp string, buildInfo func() (*debug.BuildInfo, bool), executable func() string) string {
+	commit, dirty := strings.CutSuffix(stamp, ".dirty")
+	sum := ""
+	if info, ok := buildInfo(); ok {
+		sum = info.Main.Sum
+		recorded := map[string]string{}
+		for _, s := range info.Settings {
+			recorded[s.Key] = s.Value
+		}
+		if recorded["vcs.revision"] != "" {
+			commit, dirty = recorded["vcs.revision"], recorded["vcs.modified"] == "true"
+		}
+	}
+	switch {
+	case len(commit) >= 12 && dirty:
+		return release + "+" + commit[:12] + ".dirty." + executable()[:8]
+	case len(commit) >= 12:
+		return release + "+" + commit[:12]
+	}
+	if hash, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(sum, "h1:")); err == nil && len(hash) == sha256.Size {
+		return release + "+module." + hex.EncodeToString(hash)[:12]
+	}
+	return release + "+executable." + executable()[:12]
+}
+
+// executableHash is the SHA-256 of the running program's file in hexadecimal. If it can't be read, the digits are random:
+// better two versions of one program than one version of two.
+func executableHash() string {
+	h := sha256.New()
+	path, err := os.Executable()
+	if err == nil {
+		var f *os.File
+		if f, err = os.Open(path); err == nil {
+			_, err = io.Copy(h, f)
+			_ = f.Close()
+		}
+	}
+	if err != nil {
+		h.Reset()
+		_, _ = io.CopyN(h, rand.Reader, sha256.Size)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
 
 func versionCommand(a *app) *cobra.Command {
 	var asJSON bool

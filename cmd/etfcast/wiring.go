@@ -42,15 +42,14 @@ type serverSettings struct {
 	sources sourceSettings
 	worker  worker.Options
 	rates   map[string]string
-	ui      string
 }
 
 func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
-	flags.StringVar(&s.listen, "listen", listen, "address of the HTTP server")
-	flags.StringVar(&s.ui, "temporal-ui", "", "address of Temporal's Web UI, for links")
-	flags.IntVar(&s.worker.Cores, "fit-cores", 0, "fits at once (default: the cores)")
-	flags.IntVar(&s.worker.StoreActivities, "store-activities", 0, "database activities at once (default 16)")
-	flags.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, over all workers, for example yahoo=1 (default: yahoo=2)")
+	declare := settings{flags}
+	declare.StringVar(&s.listen, "listen", listen, "address of the HTTP server: API, or health and metrics")
+	declare.IntVar(&s.worker.Cores, "fit-cores", 0, "fits at once (default: the cores)")
+	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "database activities at once (default: 16)")
+	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, over all workers, NAME=RATE separated by commas (default: yahoo=2)")
 	s.sources.addFlags(flags)
 }
 
@@ -72,6 +71,7 @@ func (s *serverSettings) sourceRates() (map[string]float64, error) {
 // is made.
 type process struct {
 	settings serverSettings
+	ui       string // address of Temporal's Web UI; may be empty
 	log      *slog.Logger
 	listener net.Listener
 	store    *db.Store
@@ -104,7 +104,7 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 		}
 	}
 	slog.SetDefault(log) // what libraries say goes where ours goes
-	p := &process{settings: s, log: log}
+	p := &process{settings: s, ui: a.common.temporalUI, log: log}
 	p.store, err = a.openStoreFor(s.connections())
 	note(err)
 	p.sources, err = s.sources.open(log)
@@ -211,7 +211,7 @@ func (p *process) service() *service.Service {
 	}
 	return service.New(service.Deps{
 		Store: p.store, Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
-		UI: p.settings.ui, Namespace: p.temporal.Namespace(),
+		UI: p.ui, Namespace: p.temporal.Namespace(),
 	})
 }
 

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func testRoot(env ...string) *cobra.Command {
+	return rootCommand(&app{env: newEnvironment(env), stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}})
+}
+
+// commands calls do with every command below root that can be run.
+func commands(root *cobra.Command, do func(*cobra.Command)) {
+	for _, c := range root.Commands() {
+		commands(c, do)
+		if c.Runnable() && !c.HasSubCommands() {
+			do(c)
+		}
+	}
+}
+
+// Whoever adds a flag decides here whether the environment and the settings file may change it. A setting is what an
+// installation has; what a single invocation does is none.
+var (
+	settingFlags = []string{
+		"file-dir", "fit-cores", "listen", "log-format", "log-level", "mysql-admin-dsn", "mysql-dsn", "sim-faults",
+		"source-rate", "store-activities", "temporal-ui", "yahoo-base-url",
+	}
+	invocationFlags = []string{
+		"config", "help",
+		"all", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "older-than", "rerun",
+		"session", "source", "status", "symbol", "symbols", "to", "url", "wait", "why",
+	}
+	// Prophet's commands read no settings at all.
+	prophetFlags = []string{
+		"cutoffs", "cv", "format", "freq", "holidays", "horizon", "in", "initial", "keep-scaling", "levels", "metric",
+		"metrics", "metrics-out", "model", "model-out", "monthly", "no-history", "out", "period", "periods",
+		"rolling-window", "seed", "workers",
+	}
+)
+
+func TestEveryFlagIsASettingOrNot(t *testing.T) {
+	seen := map[string]bool{}
+	usage := map[string]string{}
+	commands(testRoot(), func(cmd *cobra.Command) {
+		check := func(f *pflag.Flag) {
+			seen[f.Name] = true
+			setting := slices.Contains(settingFlags, f.Name)
+			if decided := setting || slices.Contains(invocationFlags, f.Name) || slices.Contains(prophetFlags, f.Name); !decided {
+				t.Errorf("%s --%s: decide in this test whether it is a setting", cmd.CommandPath(), f.Name)
+			}
+			if marked(f) != setting {
+				t.Errorf("%s --%s: declared as a setting is %v, listed as one is %v", cmd.CommandPath(), f.Name, marked(f), setting)
+			}
+			if setting && usage[f.Name] != "" && usage[f.Name] != f.Usage {
+				t.Errorf("%s --%s: %q here, %q elsewhere", cmd.CommandPath(), f.Name, f.Usage, usage[f.Name])
+			}
+			usage[f.Name] = f.Usage
+		}
+		cmd.LocalFlags().VisitAll(check)
+		cmd.InheritedFlags().VisitAll(check)
+	})
+	for _, name := range slices.Concat(settingFlags, invocationFlags, prophetFlags) {
+		if !seen[name] && name != "help" { // cobra adds it when the command is executed
+			t.Errorf("--%s is a flag of no command", name)
+		}
+	}
+	if got := knownSettings(testRoot()); !slices.Equal(got, settingFlags) {
+		t.Errorf("the settings are %v", got)
+	}
+}
+
+// valueFor is a value that differs from the flag's default and that the flag takes.
+func valueFor(f *pflag.Flag) string {
+	switch f.Value.Type() {
+	case "bool":
+		return "true"
+	case "int", "uint64", "float64":
+		return "7"
+	case "stringToString":
+		return "yahoo=7"
+	}
+	return "from-outside"
+}
+
+// The environment and the settings file reach the settings of a command, and no other flag of it.
+func TestOnlySettingsAreReadFromOutside(t *testing.T) {
+	var env []string
+	var file strings.Builder
+	commands(testRoot(), func(cmd *cobra.Command) {
+		add := func(f *pflag.Flag) {
+			if f.Name == "config" {
+				return
+			}
+			env = append(env, envName(f.Name)+"="+valueFor(f))
+			if marked(f) && !strings.Contains(file.String(), f.Name+":") {
+				file.WriteString(f.Name + ": " + valueFor(f) + "\n")
+			}
+		}
+		cmd.LocalFlags().VisitAll(add)
+		cmd.InheritedFlags().VisitAll(add)
+	})
+	path := filepath.Join(t.TempDir(), "etfcast.yaml")
+	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range [][]string{env, {"ETFCAST_CONFIG=" + path}} {
+		flags := 0
+		commands(testRoot(), func(cmd *cobra.Command) {
+			if err := cmd.ParseFlags(nil); err != nil {
+				t.Fatal(err)
+			}
+			if !readsSettings(cmd) {
+				return
+			}
+			if _, err := applySettings(cmd, newEnvironment(from)); err != nil {
+				t.Fatal(err)
+			}
+			cmd.Flags().VisitAll(func(f *pflag.Flag) {
+				flags++
+				changed := f.Value.String() != f.DefValue
+				if setting := slices.Contains(settingFlags, f.Name); changed != setting {
+					t.Errorf("%s --%s is %q, its default %q", cmd.CommandPath(), f.Name, f.Value, f.DefValue)
+				}
+			})
+		})
+		if flags < 100 {
+			t.Errorf("only %d flags checked", flags)
+		}
+	}
+	for _, key := range []string{"currency", "grant", "json", "config"} {
+		if err := os.WriteFile(path, []byte(key+": x\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, stderr := etfcast(t, nil, "version", "--config", path); code != exitUsage || !strings.Contains(stderr, key+": the settings file has an unknown key") {
+			t.Errorf("%s in the settings file: exit code %d, %s", key, code, stderr)
+		}
+	}
+}
+
+// Once, these changed what a command did without a word.
+func TestVariablesThatAreNoSettings(t *testing.T) {
+	for _, c := range []struct {
+		variable string
+		command  []string
+		flag     string
+	}{
+		{"ETFCAST_CURRENCY=KRW", []string{"etf", "add"}, "currency"},
+		{"ETFCAST_SOURCE=yahoo", []string{"etf", "add"}, "source"},
+		{"ETFCAST_CHAINS=true", []string{"doctor"}, "chains"},
+		{"ETFCAST_GRANT=root", []string{"migrate"}, "grant"},
+	} {
+		cmd, _, err := testRoot().Find(c.command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings, err := applySettings(cmd, newEnvironment([]string{c.variable}))
+		if f := cmd.Flags().Lookup(c.flag); err != nil || f.Value.String() != f.DefValue {
+			t.Errorf("%s: --%s of %v is %s, %v", c.variable, c.flag, c.command, f.Value, err)
+		}
+		name, _, _ := strings.Cut(c.variable, "=")
+		if len(warnings) != 1 || !strings.HasPrefix(warnings[0], name+" is not a setting") {
+			t.Errorf("%s: warnings are %q", c.variable, warnings)
+		}
+	}
+	env := []string{
+		"ETFCAST_GRNAT=secret-word", "ETFCAST_CONFIG=", "ETFCAST_REAL_DATA=/prices", "ETFCAST_TEST_MYSQL_DSN=x", "ETFCAST_PASSWORD=x",
+		"ETFCAST_FILE_DIR=/prices", "TEMPORAL_ADDRESS=x", "HOME=/",
+	}
+	code, _, stderr := etfcast(t, env, "version")
+	if code != exitOK || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "ETFCAST_GRNAT is not a setting") || strings.Contains(stderr, "secret-word") {
+		t.Errorf("exit code %d, said: %s", code, stderr)
+	}
+	if _, _, stderr := etfcast(t, append(env, "ETFCAST_LOG_FORMAT=json"), "version"); !strings.HasPrefix(stderr, "{") {
+		t.Errorf("the warning is not in the log's format: %s", stderr)
+	}
+}
+
+func TestHelpTopics(t *testing.T) {
+	code, out, _ := etfcast(t, nil, "help", "settings")
+	for _, name := range settingFlags {
+		if want := "  --" + name + ", " + envName(name) + ", " + name + ":\n"; code != exitOK || !strings.Contains(out, want) {
+			t.Errorf("exit code %d; `etfcast help settings` lacks %q", code, want)
+		}
+	}
+	if strings.Contains(out, "grant") {
+		t.Errorf("--grant is listed as a setting:\n%s", out)
+	}
+	code, out, _ = etfcast(t, nil, "help", "exit-codes")
+	for _, c := range exitCodes {
+		if code != exitOK || !strings.Contains(out, c.meaning) || !strings.Contains(out, c.remedy) {
+			t.Errorf("exit code %d; `etfcast help exit-codes` lacks code %d", code, c.code)
+		}
+	}
+}
