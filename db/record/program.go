@@ -72,7 +72,9 @@ func (p *program) up(ctx context.Context, faults string, do func() error) (err e
 	defer func() {
 		if running {
 			_ = cmd.Process.Signal(syscall.SIGINT)
-			<-ended
+			if err := <-ended; err != nil {
+				fmt.Fprintf(&log, "ended: %v\n", err)
+			}
 		}
 		if err != nil {
 			err = fmt.Errorf("%w\n%s", err, log.Bytes())
@@ -84,9 +86,9 @@ func (p *program) up(ctx context.Context, faults string, do func() error) (err e
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("etfcast up did not become ready: %w", ctx.Err())
-		case <-ended:
+		case err := <-ended:
 			running = false
-			return errors.New("etfcast up ended before it was ready")
+			return fmt.Errorf("etfcast up ended before it was ready: %w", err)
 		case <-tick.C:
 		}
 	}
