@@ -154,28 +154,18 @@ func setVerdict(ctx context.Context, q *sqlcgen.Queries, fetch string, v etf.Ver
 	return nil
 }
 
-// insertFindings is written by hand: sqlc has no multi-row VALUES, and the first fetch of an ETF can find hundreds.
 func insertFindings(ctx context.Context, tx *sql.Tx, id uint32, fetch string, findings []etf.Finding, objections [][]objection, s *Store) error {
-	head := inserter{ctx: ctx, tx: tx, head: "INSERT INTO findings (id, etf_id, fetch_id, rule, severity, evidence, found_at) VALUES "}
-	rows := inserter{ctx: ctx, tx: tx, head: "INSERT INTO finding_rows (etf_id, finding_id, session, staged, open, high, low, close, adj_close, volume) VALUES "}
+	head := inserter{ctx: ctx, tx: tx, into: "INSERT INTO findings (id, etf_id, fetch_id, rule, severity, evidence, found_at)"}
+	rows := inserter{ctx: ctx, tx: tx, into: "INSERT INTO finding_rows (etf_id, finding_id, session, staged, open, high, low, close, adj_close, volume)"}
 	for i, f := range findings {
 		found := f.FoundAt
 		if found.IsZero() {
 			found = s.now()
 		}
-		head.row(func(buf []byte) []byte {
-			return fmt.Appendf(buf, "%s,%d,%s,%s,%s,%s,'%s'", quote(f.ID), id, quote(fetch), quote(f.Rule),
-				quote(string(f.Severity)), quote(f.Evidence), instant(found).Format("2006-01-02 15:04:05.000000"))
-		})
+		head.row(f.ID, id, fetch, f.Rule, string(f.Severity), f.Evidence, instant(found))
 		for _, o := range objections[i] {
-			rows.row(func(buf []byte) []byte {
-				staged := 0
-				if o.staged {
-					staged = 1
-				}
-				buf = fmt.Appendf(buf, "%d,%s,'%s',%d,", id, quote(f.ID), o.session, staged)
-				return appendNumbers(buf, o.bar, ',', "NULL")
-			})
+			rows.row(id, f.ID, column.Session(o.session), o.staged, column.Price(o.bar.Open), column.Price(o.bar.High),
+				column.Price(o.bar.Low), column.Price(o.bar.Close), column.OptionalPrice(o.bar.AdjClose), column.Volume(o.bar.Volume))
 		}
 	}
 	if err := head.done(); err != nil {
