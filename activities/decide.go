@@ -23,7 +23,7 @@ type DecideInput struct {
 // it changes nothing, a different one is TypeConflict.
 func (a *Deciding) Decide(ctx context.Context, in DecideInput) (etf.Finding, error) {
 	defer keepAlive(ctx)()
-	finding, err := a.Store.Decide(ctx, in.Finding, in.Decision, in.By, in.Why)
+	finding, err := a.Store.Decide(ctx, etf.Ruling(in))
 	if err != nil {
 		return etf.Finding{}, fail(ctx, err)
 	}

@@ -79,5 +79,5 @@ type FinishRunInput struct {
 // FinishRun records how a run ended. A repeat changes nothing.
 func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) error {
 	defer keepAlive(ctx)()
-	return fail(ctx, a.Store.FinishRun(ctx, in.Run, in.Status, in.Counts, in.Closed, in.Reason))
+	return fail(ctx, a.Store.FinishRun(ctx, etf.RunEnd(in)))
 }

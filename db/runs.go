@@ -59,17 +59,17 @@ rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, e
 }
 
 // FinishRun records how a run ended. A repeat writes the same again, with the instant of the repeat as its end.
-func (s *Store) FinishRun(ctx context.Context, run etf.RunID, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
-	c := countsParams(run, counts)
-	return s.again(ctx, "recording the end of "+string(run), func() error {
+func (s *Store) FinishRun(ctx context.Context, end etf.RunEnd) error {
+	c := countsParams(end.Run, end.Counts)
+	return s.again(ctx, "recording the end of "+string(end.Run), func() error {
 		n, err := s.q.FinishRun(ctx, sqlcgen.FinishRunParams{
-			ID: string(run), Status: string(status), Closed: closed, Error: reason, Due: c.Due, Updated: c.Updated,
+			ID: string(end.Run), Status: string(end.Status), Closed: end.Closed, Error: end.Reason, Due: c.Due, Updated: c.Updated,
 			Unchanged: c.Unchanged, Quarantined: c.Quarantined, Failed: c.Failed, Elsewhere: c.Elsewhere,
 			Cancelled: c.Cancelled, RowsNew: c.RowsNew, RowsUnchanged: c.RowsUnchanged, RowsRevised: c.RowsRevised,
 			Forecasts: c.Forecasts, FinishedAt: sql.NullTime{Time: s.now(), Valid: true},
 		})
 		if err == nil && n == 0 {
-			return unknownRun(string(run))
+			return unknownRun(string(end.Run))
 		}
 		return err
 	})
