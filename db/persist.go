@@ -49,7 +49,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
 			Message: fmt.Sprintf("fetch %s has not been judged", fetch), Remedy: "save its findings first"}
 	}
-	p := persisting{q: q, fetch: fetch, row: row, old: seriesOf(row)}
+	p := persisting{q: q, fetch: fetch, row: row, old: seriesOf(row), to: seriesOf(row)}
 	c, err := p.classify(ctx)
 	if err != nil {
 		return etf.Persisted{}, err
@@ -57,16 +57,14 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 	if c.Sessions != c.Kept {
 		return etf.Persisted{}, etf.Invalid("session", fmt.Sprintf("fetch %s keeps more than one row of a session", fetch), "drop all but one of them")
 	}
-	old := p.old
+	old, to := p.old, &p.to
 	if c.Kept > 0 && old.bars > 0 && row.Basis != old.basis {
 		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "basis",
 			Message: fmt.Sprintf("fetch %s has prices %s, the bars of %s are %s", fetch, row.Basis, row.Symbol, old.basis),
 			Remedy:  "use a source of the same basis"}
 	}
 
-	to := old
 	to.version, to.knownFrom = old.next(s.now())
-	p.to = to
 	result := etf.Persisted{DataVersion: old.version, KnownFrom: old.knownFrom}
 	if result.Revised, err = p.revise(ctx, &c); err != nil {
 		return etf.Persisted{}, err
@@ -92,7 +90,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 				to.first = min(old.first, to.first)
 			}
 		}
-		if err := advance(ctx, q, old, to, cause{causeFetch, fetch}); err != nil {
+		if err := advance(ctx, q, old, *to, cause{causeFetch, fetch}); err != nil {
 			return etf.Persisted{}, err
 		}
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom
@@ -110,7 +108,7 @@ type persisting struct {
 	q       *sqlcgen.Queries
 	fetch   string // ID
 	row     sqlcgen.GetFetchToPersistRow
-	old, to series // before, and with the version and instant this makes
+	old, to series // before and after
 }
 
 func seriesOf(row sqlcgen.GetFetchToPersistRow) series {
