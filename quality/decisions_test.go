@@ -93,7 +93,8 @@ func TestNamed(t *testing.T) {
 }
 
 func TestPrecedents(t *testing.T) {
-	both := found("spike", monRow, tueRow)
+	both, zeros := found("spike", monRow, tueRow), without(tueRow)
+	zeros.Staged = true
 	for _, c := range []struct {
 		name   string
 		found  Found
@@ -114,6 +115,7 @@ func TestPrecedents(t *testing.T) {
 		{"a volume where there was none", found("spike", tueRow), casesOf(on("a", "spike", volume(tueRow, etf.VolumeUnknown), etf.Accept)), ""},
 		{"a session without a row", found("missing", without(tueRow)), casesOf(on("a", "missing", without(tueRow), etf.Accept)), "a"},
 		{"a row where there was none", found("missing", tueRow), casesOf(on("a", "missing", without(tueRow), etf.Accept)), ""},
+		{"a row of zeros where there was none", found("missing", zeros), casesOf(on("a", "missing", without(zeros), etf.Accept)), ""},
 		{"itself", found("spike", tueRow), casesOf(on("new", "spike", tueRow, etf.Accept)), ""},
 		{"a warning waits for nobody", warning(found("spike", tueRow)), casesOf(on("a", "spike", tueRow, etf.Accept)), ""},
 		{"names no row", found("spike"), casesOf(on("a", "spike", tueRow, etf.Accept)), ""},
@@ -186,6 +188,7 @@ func TestUnblocked(t *testing.T) {
 		{"accepted before, open again", f, []Case{on("a", "stale", tueRow, etf.Undecided), on("b", "stale", tueRow, etf.Accept)}, []NamedRow{monRow, tueRow}},
 		{"one rule of two", f, []Case{on("a", "stale", tueRow, etf.Accept), on("b", "ohlc_order", tueRow, etf.Undecided)}, []NamedRow{monRow}},
 		{"on other numbers", f, []Case{on("a", "stale", tueOther, etf.Undecided)}, []NamedRow{monRow, tueRow}},
+		{"accepted on other numbers", f, []Case{on("a", "stale", tueRow, etf.Undecided), on("b", "stale", tueOther, etf.Accept)}, []NamedRow{monRow}},
 		{"no row to free", found("spike", without(monRow), tueRow), nil, []NamedRow{tueRow}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
