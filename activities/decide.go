@@ -22,5 +22,5 @@ type DecideInput struct {
 // Decide records the decision and frees or keeps the rows the finding names. The first decision stands: a repeat of
 // it changes nothing, a different one is TypeConflict.
 func (a *Deciding) Decide(ctx context.Context, in DecideInput) (etf.Finding, error) {
-	return a.Store.Decide(ctx, in.Finding, in.Decision, in.By, in.Why)
+	return a.Store.Decide(ctx, etf.Ruling(in))
 }

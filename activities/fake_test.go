@@ -97,13 +97,13 @@ func (s *fakeStore) Staged(_ context.Context, fetch string) (etf.Staged, error) 
 	}, s.called("Staged")
 }
 
-func (s *fakeStore) SaveFindings(_ context.Context, _ string, findings []etf.Finding, verdicts []etf.Verdict) error {
-	s.findings, s.verdicts = findings, verdicts
+func (s *fakeStore) SaveFindings(_ context.Context, j etf.Judgement) error {
+	s.findings, s.verdicts = j.Findings, j.Verdicts
 	return s.called("SaveFindings")
 }
 
-func (s *fakeStore) Decide(_ context.Context, finding string, d etf.Decision, by, why string) (etf.Finding, error) {
-	s.decided = etf.Finding{ID: finding, Decision: d, By: by, Why: why}
+func (s *fakeStore) Decide(_ context.Context, r etf.Ruling) (etf.Finding, error) {
+	s.decided = etf.Finding{ID: r.Finding, Decision: r.Decision, By: r.By, Why: r.Why}
 	return s.decided, s.called("Decide")
 }
 
@@ -142,8 +142,8 @@ func (s *fakeStore) RecordOutcomes(_ context.Context, _ etf.RunID, counts etf.Ru
 	return s.called("RecordOutcomes")
 }
 
-func (s *fakeStore) FinishRun(_ context.Context, _ etf.RunID, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
-	s.run.Status, s.run.Counts, s.run.Closed, s.run.Error = status, counts, closed, reason
+func (s *fakeStore) FinishRun(_ context.Context, end etf.RunEnd) error {
+	s.run.Status, s.run.Counts, s.run.Closed, s.run.Error = end.Status, end.Counts, end.Closed, end.Reason
 	return s.called("FinishRun")
 }
 

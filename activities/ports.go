@@ -44,12 +44,12 @@ type Fetches interface {
 // Judgements keeps findings.
 type Judgements interface {
 	// SaveFindings stores the findings of a fetch and the verdict on each staged row, in one transaction. The
-	// findings' IDs are deterministic: a repeat changes nothing. len(verdicts) is the number of staged bars.
-	SaveFindings(ctx context.Context, fetch string, findings []etf.Finding, verdicts []etf.Verdict) error
+	// findings' IDs are deterministic: a repeat changes nothing.
+	SaveFindings(ctx context.Context, j etf.Judgement) error
 	// Decide records a person's decision on a finding and frees (Accept) or keeps (Reject) the rows it names, in one
 	// transaction that advances the data version if a row changed. The first decision stands: a repeat of it
 	// changes nothing, a different one is KindConflict.
-	Decide(ctx context.Context, finding string, d etf.Decision, by, why string) (etf.Finding, error)
+	Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error)
 }
 
 // Bars keeps prices.
@@ -81,7 +81,7 @@ type Runs interface {
 	// RecordOutcomes adds or replaces the run's rows of these ETFs, and sets the run's counts.
 	RecordOutcomes(ctx context.Context, run etf.RunID, counts etf.RunCounts, etfs []etf.RunETF) error
 	// FinishRun records how a run ended.
-	FinishRun(ctx context.Context, run etf.RunID, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error
+	FinishRun(ctx context.Context, end etf.RunEnd) error
 	// LastCompleted returns the newest session whose run over the whole exchange completed; zero when there is none.
 	LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.Session, error)
 	// Run returns what is recorded of a run; KindNotFound for one that was never begun.

@@ -76,5 +76,5 @@ type FinishRunInput struct {
 
 // FinishRun records how a run ended. A repeat changes nothing.
 func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) error {
-	return a.Store.FinishRun(ctx, in.Run, in.Status, in.Counts, in.Closed, in.Reason)
+	return a.Store.FinishRun(ctx, etf.RunEnd(in))
 }

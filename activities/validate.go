@@ -79,7 +79,7 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 			result.OnNew = append(result.OnNew, FindingRef{ID: f.ID, Rule: f.Rule, Evidence: etf.Clip(f.Evidence, evidenceText)})
 		}
 	}
-	if err := a.Judgements.SaveFindings(ctx, in.Fetch, report.Findings, report.Verdicts); err != nil {
+	if err := a.Judgements.SaveFindings(ctx, etf.Judgement{Fetch: in.Fetch, Findings: report.Findings, Verdicts: report.Verdicts}); err != nil {
 		return ValidateResult{}, err
 	}
 	return result, nil

@@ -41,17 +41,13 @@ func checkComponents(f etf.Forecast) error {
 // insertComponents writes all components with one statement. A list goes as JSON, whose shortest digits read back as the
 // same float64s.
 func insertComponents(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
-	ins := inserter{ctx: ctx, tx: tx, head: "INSERT INTO forecast_components (forecast_id, component, by_horizon) VALUES "}
-	prefix := quote(f.ID) + ","
+	ins := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_components (forecast_id, component, by_horizon)"}
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list, err := json.Marshal(f.Components[name])
 		if err != nil {
 			return etf.Wrap(etf.KindInternal, err, "encoding a forecast's components")
 		}
-		ins.row(func(buf []byte) []byte {
-			buf = append(append(append(buf, prefix...), quote(name)...), ',', '\'')
-			return append(append(buf, list...), '\'')
-		})
+		ins.row(f.ID, name, string(list))
 	}
 	return ins.done()
 }

@@ -50,7 +50,7 @@ func testWritersOfOne(t *testing.T, d dbtest.Database) {
 			if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars}); err != nil {
 				return err
 			}
-			if err := s.SaveFindings(ctx, f.ID, nil, make([]etf.Verdict, 3)); err != nil {
+			if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 3)}); err != nil {
 				return err
 			}
 			p, err := s.Persist(ctx, f.ID)
@@ -128,7 +128,7 @@ func testWritersOfOneFetch(t *testing.T, d dbtest.Database) {
 		if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars, Raw: []byte("x")}); err != nil {
 			return err
 		}
-		if err := s.SaveFindings(ctx, f.ID, []etf.Finding{found}, []etf.Verdict{etf.VerdictKeep, etf.VerdictQuarantine}); err != nil {
+		if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{found}, Verdicts: []etf.Verdict{etf.VerdictKeep, etf.VerdictQuarantine}}); err != nil {
 			return err
 		}
 		p, err := s.Persist(ctx, f.ID)
@@ -144,7 +144,7 @@ func testWritersOfOneFetch(t *testing.T, d dbtest.Database) {
 		t.Errorf("%+v", e)
 	}
 	together(t, d, 8, func(_ int, s *db.Store) error {
-		_, err := s.Decide(ctx, found.ID, etf.Accept, "kim", "")
+		_, err := s.Decide(ctx, etf.Ruling{Finding: found.ID, Decision: etf.Accept, By: "kim"})
 		return err
 	})
 	if e := etfOf(t, d.Store, "ONEF"); e.DataVersion.Number != 2 || e.Quarantined != 0 {

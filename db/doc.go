@@ -3,8 +3,9 @@
 // statements (queries, compiled by sqlc into sqlcgen) and the rules of storing: what is new, unchanged or revised, how
 // a data version advances, how the forecasts' hash chain grows.
 //
-// It speaks the words of package etf. It refuses to judge prices (package quality), to decide when something is
-// fetched or forecast (workflows), and to know Temporal or HTTP. Tests get databases from db/dbtest.
+// It speaks the words of package etf. It refuses to judge prices, to say what a person's decision does to findings and
+// rows (both are package quality's), to decide when something is fetched or forecast (workflows), and to know Temporal
+// or HTTP. Tests get databases from db/dbtest.
 //
 // Three servers are supported and tested alike, so statements keep to what all three speak. Two things shape them: Dolt
 // has no row locks and merges transactions cell by cell at COMMIT, so every compare-and-set writes a value unique to its

@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -100,37 +99,4 @@ func TestAgain(t *testing.T) {
 	if tries != 3 || !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %d tries, %v", tries, err)
 	}
-}
-
-func FuzzQuote(f *testing.F) {
-	f.Add(`it's "\` + "\x00\n\r\x1a")
-	f.Fuzz(func(t *testing.T, text string) {
-		q := quote(text)
-		inner := q[1 : len(q)-1]
-		if q[0] != '\'' || q[len(q)-1] != '\'' {
-			t.Fatalf("%q", q)
-		}
-		// Undo the escapes as the server does; a quote that is not escaped would end the literal.
-		var back strings.Builder
-		for i := 0; i < len(inner); i++ {
-			switch c := inner[i]; c {
-			case '\'':
-				t.Fatalf("%q ends early", q)
-			case '\\':
-				i++
-				if i == len(inner) {
-					t.Fatalf("%q escapes its end", q)
-				}
-				back.WriteString(map[byte]string{'0': "\x00", 'n': "\n", 'r': "\r", 'Z': "\x1a"}[inner[i]])
-				if strings.IndexByte("0nrZ", inner[i]) < 0 {
-					back.WriteByte(inner[i])
-				}
-			default:
-				back.WriteByte(c)
-			}
-		}
-		if back.String() != text {
-			t.Fatalf("%q came back as %q", text, back.String())
-		}
-	})
 }

@@ -136,10 +136,7 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if len(staged) != int(row.Fetch.RowCount) {
 		return etf.Staged{}, persistedAlready(fetch) // persisted between the two statements
 	}
-	st.Bars = make([]etf.Bar, len(staged))
-	for i, r := range staged {
-		st.Bars[i] = domainBar(r.Session, r.Open, r.High, r.Low, r.Close, r.AdjClose, r.Volume)
-	}
+	st.Bars = stagedBars(staged)
 	if st.Known, err = s.known(ctx, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}
@@ -192,7 +189,7 @@ func (s *Store) newestGood(ctx context.Context, fetch sqlcgen.GetFetchRow, to et
 	list := make([]etf.StoredBar, len(rows))
 	for i, r := range rows {
 		list[i] = etf.StoredBar{
-			Bar:   domainBar(r.Session, r.Open, r.High, r.Low, r.Close, r.AdjClose, r.Volume),
+			Bar:   numbers(r).bar(),
 			Basis: etf.Basis(fetch.SeriesBasis),
 		}
 	}

@@ -71,7 +71,7 @@ func testFetch(t *testing.T, d dbtest.Database) {
 func testStagingRoads(t *testing.T, d dbtest.Database) {
 	ctx := t.Context()
 	register(t, d.Store, "ROAD")
-	bars := weekdays(etf.MustSession("2010-01-01"), 1234)
+	bars := weekdays(etf.MustSession("2010-01-01"), 5000) // more than one INSERT takes
 	bars[5].Volume, bars[6].AdjClose, bars[7].Open = etf.VolumeUnknown, 0, 0
 	for name, s := range map[string]*db.Store{
 		"load data as the pipeline": d.Store,

@@ -9,22 +9,23 @@ import (
 	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/quality"
 )
 
 // SaveFindings stores what was found in a fetch and the verdicts on its rows: see activities.Judgements. Beyond that
 // contract: a quarantined row must be named by an error-level finding, or nobody could ever free it (KindInvalid); and a
-// finding that objects to the very numbers a person has decided on before, by the same rule, takes over that decision.
-func (s *Store) SaveFindings(ctx context.Context, fetch string, findings []etf.Finding, verdicts []etf.Verdict) error {
+// finding with a precedent takes over its decision (quality.Precedents).
+func (s *Store) SaveFindings(ctx context.Context, j etf.Judgement) error {
 	keepAll := true
-	for i, v := range verdicts {
+	for i, v := range j.Verdicts {
 		if v > etf.VerdictDrop {
 			return etf.Invalid(fmt.Sprintf("verdicts[%d]", i), fmt.Sprintf("%d is not a verdict", v), "use keep, quarantine or drop")
 		}
 		keepAll = keepAll && v == etf.VerdictKeep
 	}
-	mark := sqlcgen.MarkFetchJudgedParams{ID: fetch, Rows: int32(len(verdicts)), JudgedAt: sql.NullTime{Time: s.now(), Valid: true}}
-	what := "saving the findings of fetch " + fetch
-	if len(findings) == 0 && keepAll {
+	mark := sqlcgen.MarkFetchJudgedParams{ID: j.Fetch, Rows: int32(len(j.Verdicts)), JudgedAt: sql.NullTime{Time: s.now(), Valid: true}}
+	what := "saving the findings of fetch " + j.Fetch
+	if len(j.Findings) == 0 && keepAll {
 		return s.again(ctx, what, func() error {
 			_, err := s.markJudged(ctx, s.q, mark)
 			return err
@@ -35,7 +36,7 @@ func (s *Store) SaveFindings(ctx context.Context, fetch string, findings []etf.F
 		if err != nil || !first {
 			return err
 		}
-		return s.saveFindings(ctx, q, tx, fetch, findings, verdicts)
+		return s.saveFindings(ctx, q, tx, j)
 	})
 }
 
@@ -59,88 +60,56 @@ func (s *Store) markJudged(ctx context.Context, q *sqlcgen.Queries, mark sqlcgen
 	return false, errLost
 }
 
-// objection is one row a finding names: the numbers it objects to, or just the session where the fetch had no row.
-type objection struct {
-	session etf.Session
-	staged  bool
-	bar     etf.Bar
-}
-
-// same reports whether two objections are to the same numbers of one session.
-func (o objection) same(p objection) bool {
-	return o.session == p.session && o.staged == p.staged && sameNumbers(o.bar, p.bar)
-}
-
-// sameNumbers compares as Persist does, but for an unknown volume, which is a value here.
-func sameNumbers(a, b etf.Bar) bool {
-	return a.Open == b.Open && a.High == b.High && a.Low == b.Low && a.Close == b.Close && a.Volume == b.Volume
-}
-
-func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fetch string, findings []etf.Finding, verdicts []etf.Verdict) error {
-	row, err := q.GetFetch(ctx, fetch)
+func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, j etf.Judgement) error {
+	fetch, err := q.GetFetch(ctx, j.Fetch)
 	if err != nil {
 		return err
 	}
-	staged, err := q.ListStagedBars(ctx, fetch)
+	staged, err := q.ListStagedBars(ctx, j.Fetch)
 	if err != nil {
 		return err
 	}
-	bySession := map[etf.Session]etf.Bar{}
-	for i, r := range staged {
-		session := etf.Session(r.Session)
-		if _, taken := bySession[session]; !taken || verdicts[i] != etf.VerdictDrop {
-			bySession[session] = domainBar(r.Session, r.Open, r.High, r.Low, r.Close, r.AdjClose, r.Volume)
-		}
-	}
-	objections := make([][]objection, len(findings))
-	named := map[etf.Session]bool{} // by an error-level finding
-	for i, f := range findings {
-		seen := map[etf.Session]bool{}
-		for _, session := range f.Sessions {
-			if session.IsZero() || seen[session] {
-				continue
-			}
-			seen[session] = true
-			bar, ok := bySession[session]
-			objections[i] = append(objections[i], objection{session: session, staged: ok, bar: bar})
-			if f.Severity == etf.SeverityError {
-				named[session] = true
-			}
-		}
-	}
-	for i, v := range verdicts {
-		if session := etf.Session(staged[i].Session); v == etf.VerdictQuarantine && !named[session] {
-			return etf.Invalid("findings", fmt.Sprintf("the row of %s is quarantined and no error-level finding names it", session), "name its session in a finding of severity error")
-		}
-	}
-	if err := insertFindings(ctx, tx, row.Fetch.EtfID, fetch, findings, objections, s); err != nil {
-		return err
-	}
-	decided, err := s.inheritDecisions(ctx, q, row.Fetch.EtfID, row.DataVersion, findings, objections)
+	found, err := quality.Named(j, stagedBars(staged))
 	if err != nil {
 		return err
 	}
-	freed := freedSessions(findings, objections, decided)
-	return setVerdicts(ctx, q, fetch, staged, verdicts, freed)
-}
-
-// setVerdicts writes the verdicts that are not Keep, grouped, and Keep for rows whose every objection a person has
-// overruled before.
-func setVerdicts(ctx context.Context, q *sqlcgen.Queries, fetch string, staged []sqlcgen.ListStagedBarsRow, verdicts []etf.Verdict, freed map[etf.Session]bool) error {
+	if err := s.insertFindings(ctx, tx, fetch, found); err != nil {
+		return err
+	}
+	before, err := casesOn(ctx, q, fetch.Fetch.EtfID, errorSessions(found))
+	if err != nil {
+		return err
+	}
+	precedents := quality.Precedents(found, before)
+	for _, f := range found {
+		c, ok := precedents[f.ID]
+		if !ok {
+			continue
+		}
+		if err := q.InsertDecision(ctx, sqlcgen.InsertDecisionParams{
+			FindingID: f.ID, Decision: string(c.Decision), DecidedBy: c.By,
+			Why: asDecidedOn(c.Finding), DecidedAt: s.now(), DataVersion: fetch.DataVersion,
+		}); err != nil {
+			return err
+		}
+	}
+	freed := quality.Freed(found, precedents)
 	ordinals := map[etf.Verdict][]int32{}
-	for i, v := range verdicts {
+	for i, v := range j.Verdicts {
 		if v == etf.VerdictQuarantine && freed[etf.Session(staged[i].Session)] {
 			continue
 		}
 		ordinals[v] = append(ordinals[v], staged[i].Ordinal)
 	}
-	for _, v := range []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop} {
-		if err := setVerdict(ctx, q, fetch, v, ordinals[v]); err != nil {
+	for _, v := range []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop} { // staged rows are kept to begin with
+		if err := setVerdict(ctx, q, j.Fetch, v, ordinals[v]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+func asDecidedOn(finding string) string { return "as decided on finding " + finding }
 
 func setVerdict(ctx context.Context, q *sqlcgen.Queries, fetch string, v etf.Verdict, ordinals []int32) error {
 	const batch = 2000
@@ -154,28 +123,19 @@ func setVerdict(ctx context.Context, q *sqlcgen.Queries, fetch string, v etf.Ver
 	return nil
 }
 
-// insertFindings is written by hand: sqlc has no multi-row VALUES, and the first fetch of an ETF can find hundreds.
-func insertFindings(ctx context.Context, tx *sql.Tx, id uint32, fetch string, findings []etf.Finding, objections [][]objection, s *Store) error {
-	head := inserter{ctx: ctx, tx: tx, head: "INSERT INTO findings (id, etf_id, fetch_id, rule, severity, evidence, found_at) VALUES "}
-	rows := inserter{ctx: ctx, tx: tx, head: "INSERT INTO finding_rows (etf_id, finding_id, session, staged, open, high, low, close, adj_close, volume) VALUES "}
-	for i, f := range findings {
-		found := f.FoundAt
-		if found.IsZero() {
-			found = s.now()
+func (s *Store) insertFindings(ctx context.Context, tx *sql.Tx, fetch sqlcgen.GetFetchRow, found []quality.Found) error {
+	head := inserter{ctx: ctx, tx: tx, into: "INSERT INTO findings (id, etf_id, fetch_id, rule, severity, evidence, found_at)"}
+	rows := inserter{ctx: ctx, tx: tx, into: "INSERT INTO finding_rows (etf_id, finding_id, session, staged, open, high, low, close, adj_close, volume)"}
+	id := fetch.Fetch.EtfID
+	for _, f := range found {
+		at := f.FoundAt
+		if at.IsZero() {
+			at = s.now()
 		}
-		head.row(func(buf []byte) []byte {
-			return fmt.Appendf(buf, "%s,%d,%s,%s,%s,%s,'%s'", quote(f.ID), id, quote(fetch), quote(f.Rule),
-				quote(string(f.Severity)), quote(f.Evidence), instant(found).Format("2006-01-02 15:04:05.000000"))
-		})
-		for _, o := range objections[i] {
-			rows.row(func(buf []byte) []byte {
-				staged := 0
-				if o.staged {
-					staged = 1
-				}
-				buf = fmt.Appendf(buf, "%d,%s,'%s',%d,", id, quote(f.ID), o.session, staged)
-				return appendNumbers(buf, o.bar, ',', "NULL")
-			})
+		head.row(f.ID, id, fetch.Fetch.ID, f.Rule, string(f.Severity), f.Evidence, instant(at))
+		for _, r := range f.Rows {
+			rows.row(id, f.ID, column.Session(r.Session), r.Staged, column.Price(r.Open), column.Price(r.High),
+				column.Price(r.Low), column.Price(r.Close), column.OptionalPrice(r.AdjClose), column.Volume(r.Volume))
 		}
 	}
 	if err := head.done(); err != nil {
@@ -184,19 +144,23 @@ func insertFindings(ctx context.Context, tx *sql.Tx, id uint32, fetch string, fi
 	return rows.done()
 }
 
-// ruled is a row some error-level finding objects to, the rule, and what was decided.
-type ruled struct {
-	objection
-	finding  string
-	rule     string
-	decision etf.Decision
-	by       string
+// errorSessions returns the sessions error-level findings name; a session may come more than once.
+func errorSessions(found []quality.Found) []etf.Session {
+	var sessions []etf.Session
+	for _, f := range found {
+		if f.Severity == etf.SeverityError {
+			for _, r := range f.Rows {
+				sessions = append(sessions, r.Session)
+			}
+		}
+	}
+	return sessions
 }
 
-// errorRows returns every row an error-level finding names on these sessions.
-func errorRows(ctx context.Context, q *sqlcgen.Queries, id uint32, sessions []etf.Session) (map[etf.Session][]ruled, error) {
+// casesOn reads every row an error-level finding names on these sessions.
+func casesOn(ctx context.Context, q *sqlcgen.Queries, id uint32, sessions []etf.Session) (quality.Cases, error) {
 	const batch = 1000
-	found := map[etf.Session][]ruled{}
+	cases := quality.Cases{}
 	for len(sessions) > 0 {
 		n := min(batch, len(sessions))
 		rows, err := q.ListErrorRowsOfSessions(ctx, sqlcgen.ListErrorRowsOfSessionsParams{EtfID: id, Sessions: columns(sessions[:n])})
@@ -204,22 +168,21 @@ func errorRows(ctx context.Context, q *sqlcgen.Queries, id uint32, sessions []et
 			return nil, err
 		}
 		for _, r := range rows {
-			o := domainObjection(r.FindingRow)
-			found[o.session] = append(found[o.session], ruled{
-				objection: o, finding: r.FindingRow.FindingID, rule: r.Rule,
-				decision: etf.Decision(r.Decision.String), by: r.DecidedBy.String,
+			row := namedRow(r.FindingRow)
+			cases[row.Session] = append(cases[row.Session], quality.Case{
+				NamedRow: row, Finding: r.FindingRow.FindingID, Rule: r.Rule,
+				Decision: etf.Decision(r.Decision.String), By: r.DecidedBy.String,
 			})
 		}
 		sessions = sessions[n:]
 	}
-	return found, nil
+	return cases, nil
 }
 
-func domainObjection(r sqlcgen.FindingRow) objection {
-	return objection{
-		session: etf.Session(r.Session), staged: r.Staged,
-		bar: domainBar(r.Session, r.Open, r.High, r.Low, r.Close, r.AdjClose, r.Volume),
-	}
+func namedRow(r sqlcgen.FindingRow) quality.NamedRow {
+	return quality.NamedRow{Staged: r.Staged, Bar: numbers{
+		Session: r.Session, Open: r.Open, High: r.High, Low: r.Low, Close: r.Close, AdjClose: r.AdjClose, Volume: r.Volume,
+	}.bar()}
 }
 
 func columns(sessions []etf.Session) []column.Session {
@@ -228,82 +191,6 @@ func columns(sessions []etf.Session) []column.Session {
 		list[i] = column.Session(session)
 	}
 	return list
-}
-
-// inheritDecisions decides new findings as a person has decided before on the same numbers under the same rule, and
-// returns the decisions by finding ID.
-func (s *Store) inheritDecisions(ctx context.Context, q *sqlcgen.Queries, id uint32, version int64, findings []etf.Finding, objections [][]objection) (map[string]etf.Decision, error) {
-	var sessions []etf.Session
-	for i, f := range findings {
-		if f.Severity == etf.SeverityError {
-			for _, o := range objections[i] {
-				sessions = append(sessions, o.session)
-			}
-		}
-	}
-	if len(sessions) == 0 {
-		return nil, nil
-	}
-	before, err := errorRows(ctx, q, id, sessions)
-	if err != nil {
-		return nil, err
-	}
-	decided := map[string]etf.Decision{}
-	for i, f := range findings {
-		if f.Severity != etf.SeverityError {
-			continue
-		}
-		model, ok := precedent(f, objections[i], before)
-		if !ok {
-			continue
-		}
-		decided[f.ID] = model.decision
-		if err := q.InsertDecision(ctx, sqlcgen.InsertDecisionParams{
-			FindingID: f.ID, Decision: string(model.decision), DecidedBy: model.by,
-			Why: "as decided on finding " + model.finding, DecidedAt: s.now(), DataVersion: version,
-		}); err != nil {
-			return nil, err
-		}
-	}
-	return decided, nil
-}
-
-// precedent returns an earlier decision that covers every row of the finding, if they all agree.
-func precedent(f etf.Finding, rows []objection, before map[etf.Session][]ruled) (ruled, bool) {
-	var model ruled
-	for _, o := range rows {
-		match := ruled{}
-		for _, r := range before[o.session] {
-			if r.rule == f.Rule && r.finding != f.ID && r.decision != etf.Undecided && r.same(o) {
-				match = r
-				break
-			}
-		}
-		if match.decision == etf.Undecided || (model.decision != etf.Undecided && match.decision != model.decision) {
-			return ruled{}, false
-		}
-		model = match
-	}
-	return model, model.decision != etf.Undecided
-}
-
-// freedSessions are those whose every error-level finding of this fetch has been accepted by precedent.
-func freedSessions(findings []etf.Finding, objections [][]objection, decided map[string]etf.Decision) map[etf.Session]bool {
-	freed := map[etf.Session]bool{}
-	for i, f := range findings {
-		if f.Severity != etf.SeverityError {
-			continue
-		}
-		for _, o := range objections[i] {
-			open := decided[f.ID] != etf.Accept
-			if before, seen := freed[o.session]; seen {
-				freed[o.session] = before && !open
-			} else {
-				freed[o.session] = !open
-			}
-		}
-	}
-	return freed
 }
 
 // Finding returns one finding; KindNotFound for an unknown ID.

@@ -16,7 +16,7 @@ func contains(text, part string) bool { return strings.Contains(text, part) }
 
 func decide(t testing.TB, s *db.Store, id string, d etf.Decision) etf.Finding {
 	t.Helper()
-	f, err := s.Decide(t.Context(), id, d, "kim", "looked at it")
+	f, err := s.Decide(t.Context(), etf.Ruling{Finding: id, Decision: d, By: "kim", Why: "looked at it"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func testQuarantine(t *testing.T, d dbtest.Database) {
 		}
 		before := dump(t, d, evidence...)
 		decide(t, s, f.ID, etf.Accept)
-		_, err = s.Decide(t.Context(), f.ID, etf.Reject, "lee", "")
+		_, err = s.Decide(t.Context(), etf.Ruling{Finding: f.ID, Decision: etf.Reject, By: "lee"})
 		wantKind(t, err, etf.KindConflict, "decision")
 		// The rule objects again to what has been accepted: nothing changes, and the finding takes the decision over.
 		p, findings := bring(t, s, "QACC", []etf.Bar{bad}, against("jump", day(1)))
@@ -201,7 +201,7 @@ func testDecideEarly(t *testing.T, d dbtest.Database) {
 		t.Fatal(err)
 	}
 	found := finding(f, "jump", day(0))
-	if err := s.SaveFindings(ctx, f.ID, []etf.Finding{found}, []etf.Verdict{etf.VerdictQuarantine}); err != nil {
+	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{found}, Verdicts: []etf.Verdict{etf.VerdictQuarantine}}); err != nil {
 		t.Fatal(err)
 	}
 	decide(t, s, found.ID, etf.Accept)
@@ -229,11 +229,11 @@ func testFindings(t *testing.T, d dbtest.Database) {
 		findings = append(findings, found)
 	}
 	verdicts := []etf.Verdict{etf.VerdictQuarantine, etf.VerdictKeep}
-	if err := s.SaveFindings(ctx, f.ID, findings, verdicts); err != nil {
+	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: findings, Verdicts: verdicts}); err != nil {
 		t.Fatal(err)
 	}
 	before := dump(t, d, "findings", "finding_rows", "staged_bars")
-	if err := s.SaveFindings(ctx, f.ID, findings[:1], make([]etf.Verdict, 2)); err != nil {
+	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: findings[:1], Verdicts: make([]etf.Verdict, 2)}); err != nil {
 		t.Fatal(err)
 	}
 	if dump(t, d, "findings", "finding_rows", "staged_bars") != before {
@@ -269,10 +269,10 @@ func testFindings(t *testing.T, d dbtest.Database) {
 	}
 	_, err = s.Finding(ctx, "none")
 	wantKind(t, err, etf.KindNotFound, "id")
-	_, err = s.Decide(ctx, "none", etf.Accept, "kim", "")
+	_, err = s.Decide(ctx, etf.Ruling{Finding: "none", Decision: etf.Accept, By: "kim"})
 	wantKind(t, err, etf.KindNotFound, "id")
-	_, err = s.Decide(ctx, findings[0].ID, "maybe", "kim", "")
+	_, err = s.Decide(ctx, etf.Ruling{Finding: findings[0].ID, Decision: "maybe", By: "kim"})
 	wantKind(t, err, etf.KindInvalid, "decision")
-	_, err = s.Decide(ctx, findings[0].ID, etf.Accept, "", "")
+	_, err = s.Decide(ctx, etf.Ruling{Finding: findings[0].ID, Decision: etf.Accept})
 	wantKind(t, err, etf.KindInvalid, "by")
 }

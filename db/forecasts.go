@@ -118,23 +118,13 @@ func forecastParams(f etf.Forecast, id uint32, diagnostics string) sqlcgen.Inser
 	}
 }
 
-// insertPoints is written by hand: sqlc has no multi-row VALUES. 'e' with the shortest digits reads back as the same
-// float64, and is a DOUBLE literal in SQL where plain digits would be a DECIMAL.
 func insertPoints(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
 	ins := inserter{ctx: ctx, tx: tx,
-		head: "INSERT INTO forecast_points (forecast_id, horizon, target, mean, q05, q10, q25, q50, q75, q90, q95) VALUES "}
-	id := quote(f.ID)
+		into: "INSERT INTO forecast_points (forecast_id, horizon, target, mean, q05, q10, q25, q50, q75, q90, q95)"}
 	for _, p := range f.Points {
-		ins.row(func(buf []byte) []byte {
-			buf = append(append(buf, id...), ',')
-			buf = append(strconv.AppendInt(buf, int64(p.Horizon), 10), ',', '\'')
-			buf = append(append(buf, p.Target.String()...), '\'', ',')
-			buf = strconv.AppendFloat(buf, p.Mean, 'e', -1, 64)
-			for _, v := range p.Quantiles {
-				buf = strconv.AppendFloat(append(buf, ','), v, 'e', -1, 64)
-			}
-			return buf
-		})
+		q := p.Quantiles
+		ins.row(f.ID, p.Horizon, column.Session(p.Target), double(p.Mean),
+			double(q[0]), double(q[1]), double(q[2]), double(q[3]), double(q[4]), double(q[5]), double(q[6]))
 	}
 	return ins.done()
 }

@@ -292,7 +292,7 @@ func testCounts(t *testing.T, d dbtest.Database) {
 	if err := s.StartRun(ctx, run); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.FinishRun(ctx, run.ID, etf.RunCompleted, etf.RunCounts{}, false, ""); err != nil {
+	if err := s.FinishRun(ctx, etf.RunEnd{Run: run.ID, Status: etf.RunCompleted}); err != nil {
 		t.Fatal(err)
 	}
 	after, err := s.Counts(ctx)

@@ -92,7 +92,7 @@ func bring(t testing.TB, s *db.Store, symbol etf.Symbol, bars []etf.Bar, rules .
 	for _, rule := range rules {
 		findings = append(findings, rule(f))
 	}
-	if err := s.SaveFindings(ctx, f.ID, findings, verdictsOf(bars, findings)); err != nil {
+	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: findings, Verdicts: verdictsOf(bars, findings)}); err != nil {
 		t.Fatal(err)
 	}
 	p, err := s.Persist(ctx, f.ID)

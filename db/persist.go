@@ -10,6 +10,7 @@ import (
 	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/quality"
 )
 
 // Persist moves a fetch's judged rows into the ETF's bars: see activities.Bars, and the data dictionary for what counts
@@ -48,32 +49,32 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
 			Message: fmt.Sprintf("fetch %s has not been judged", fetch), Remedy: "save its findings first"}
 	}
-	old := seriesOf(row)
-	c, err := classify(ctx, q, old, fetch)
+	p := persisting{q: q, fetch: fetch, row: row, old: seriesOf(row), to: seriesOf(row)}
+	c, err := p.classify(ctx)
 	if err != nil {
 		return etf.Persisted{}, err
 	}
 	if c.Sessions != c.Kept {
 		return etf.Persisted{}, etf.Invalid("session", fmt.Sprintf("fetch %s keeps more than one row of a session", fetch), "drop all but one of them")
 	}
+	old, to := p.old, &p.to
 	if c.Kept > 0 && old.bars > 0 && row.Basis != old.basis {
 		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "basis",
 			Message: fmt.Sprintf("fetch %s has prices %s, the bars of %s are %s", fetch, row.Basis, row.Symbol, old.basis),
 			Remedy:  "use a source of the same basis"}
 	}
 
-	to := old
 	to.version, to.knownFrom = old.next(s.now())
 	result := etf.Persisted{DataVersion: old.version, KnownFrom: old.knownFrom}
-	if result.Revised, err = reviseBars(ctx, q, old, to, fetch, row.Source, &c); err != nil {
+	if result.Revised, err = p.revise(ctx, &c); err != nil {
 		return etf.Persisted{}, err
 	}
 	if c.Fresh > 0 {
-		if err := insertFresh(ctx, q, to, fetch, row, c); err != nil {
+		if err := p.insertFresh(ctx, c); err != nil {
 			return etf.Persisted{}, err
 		}
 	}
-	if result.Actions, err = s.storeActions(ctx, q, to, fetch, row); err != nil {
+	if result.Actions, err = p.storeActions(ctx); err != nil {
 		return etf.Persisted{}, err
 	}
 	result.New = int(c.Fresh)
@@ -89,7 +90,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 				to.first = min(old.first, to.first)
 			}
 		}
-		if err := advance(ctx, q, old, to, causeFetch, fetch); err != nil {
+		if err := advance(ctx, q, old, *to, cause{causeFetch, fetch}); err != nil {
 			return etf.Persisted{}, err
 		}
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom
@@ -100,6 +101,14 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 		}
 	}
 	return result, markPersisted(ctx, q, fetch, s.now(), result)
+}
+
+// persisting is a fetch on its way into the ETF's bars.
+type persisting struct {
+	q       *sqlcgen.Queries
+	fetch   string // ID
+	row     sqlcgen.GetFetchToPersistRow
+	old, to series // before and after
 }
 
 func seriesOf(row sqlcgen.GetFetchToPersistRow) series {
@@ -129,33 +138,33 @@ func markPersisted(ctx context.Context, q *sqlcgen.Queries, fetch string, now ti
 const verdictRejected = etf.VerdictDrop + 1
 
 // classify counts the staged rows by what becomes of them.
-func classify(ctx context.Context, q *sqlcgen.Queries, old series, fetch string) (sqlcgen.ClassifyStagedBarsRow, error) {
-	if old.bars > 0 {
-		return q.ClassifyStagedBars(ctx, sqlcgen.ClassifyStagedBarsParams{EtfID: old.id, FetchID: fetch})
+func (p *persisting) classify(ctx context.Context) (sqlcgen.ClassifyStagedBarsRow, error) {
+	if p.old.bars > 0 {
+		return p.q.ClassifyStagedBars(ctx, sqlcgen.ClassifyStagedBarsParams{EtfID: p.old.id, FetchID: p.fetch})
 	}
-	sum, err := q.SummariseStagedBars(ctx, fetch)
+	sum, err := p.q.SummariseStagedBars(ctx, p.fetch)
 	return sqlcgen.ClassifyStagedBarsRow{
 		Kept: sum.Kept, Sessions: sum.Sessions, Fresh: sum.Kept, FreshQuarantined: sum.Quarantined,
 		FirstSession: sum.FirstSession, LastSession: sum.LastSession,
 	}, err
 }
 
-// reviseBars replaces the bars whose numbers differ and keeps what was believed before. A quarantined row does not
+// revise replaces the bars whose numbers differ and keeps what was believed before. A quarantined row does not
 // replace a good bar: its numbers wait in finding_rows for a decision. Numbers a person has rejected do not come back.
-func reviseBars(ctx context.Context, q *sqlcgen.Queries, old, to series, fetch, source string, c *sqlcgen.ClassifyStagedBarsRow) (int, error) {
+func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRow) (int, error) {
 	if c.Kept == c.Fresh+c.Same {
 		return 0, nil
 	}
-	rejected, err := q.ListRejectedRows(ctx, sqlcgen.ListRejectedRowsParams{EtfID: old.id, FetchID: fetch})
+	rejected, err := p.q.ListRejectedRows(ctx, sqlcgen.ListRejectedRowsParams{EtfID: p.old.id, FetchID: p.fetch})
 	if err != nil {
 		return 0, err
 	}
 	if len(rejected) > 0 {
-		if err := setVerdict(ctx, q, fetch, verdictRejected, rejected); err != nil {
+		if err := setVerdict(ctx, p.q, p.fetch, verdictRejected, rejected); err != nil {
 			return 0, err
 		}
 		kept := c.Kept
-		if *c, err = classify(ctx, q, old, fetch); err != nil {
+		if *c, err = p.classify(ctx); err != nil {
 			return 0, err
 		}
 		c.Same += kept - c.Kept // the rejected rows count as unchanged
@@ -165,8 +174,8 @@ func reviseBars(ctx context.Context, q *sqlcgen.Queries, old, to series, fetch, 
 	if revised == 0 {
 		return 0, nil
 	}
-	n, err := q.KeepSupersededBars(ctx, sqlcgen.KeepSupersededBarsParams{
-		EtfID: old.id, FetchID: fetch, KnownTo: to.knownFrom, SupersededBy: to.version.Number,
+	n, err := p.q.KeepSupersededBars(ctx, sqlcgen.KeepSupersededBarsParams{
+		EtfID: p.old.id, FetchID: p.fetch, KnownTo: p.to.knownFrom, SupersededBy: p.to.version.Number,
 	})
 	if err != nil {
 		return 0, err
@@ -174,8 +183,8 @@ func reviseBars(ctx context.Context, q *sqlcgen.Queries, old, to series, fetch, 
 	if n != revised {
 		return 0, fmt.Errorf("%d superseded bars kept where %d were counted", n, revised)
 	}
-	n, err = q.ReviseBars(ctx, sqlcgen.ReviseBarsParams{
-		EtfID: old.id, FetchID: fetch, Source: source, DataVersion: to.version.Number, KnownFrom: to.knownFrom,
+	n, err = p.q.ReviseBars(ctx, sqlcgen.ReviseBarsParams{
+		EtfID: p.old.id, FetchID: p.fetch, Source: p.row.Source, DataVersion: p.to.version.Number, KnownFrom: p.to.knownFrom,
 	})
 	if err == nil && n != revised {
 		err = fmt.Errorf("%d bars revised where %d were counted", n, revised)
@@ -183,16 +192,16 @@ func reviseBars(ctx context.Context, q *sqlcgen.Queries, old, to series, fetch, 
 	return int(revised), err
 }
 
-func insertFresh(ctx context.Context, q *sqlcgen.Queries, to series, fetch string, row sqlcgen.GetFetchToPersistRow, c sqlcgen.ClassifyStagedBarsRow) error {
+func (p *persisting) insertFresh(ctx context.Context, c sqlcgen.ClassifyStagedBarsRow) error {
 	all := sqlcgen.InsertAllStagedBarsParams{
-		EtfID: to.id, Basis: row.Basis, Source: row.Source, DataVersion: to.version.Number, KnownFrom: to.knownFrom, FetchID: fetch,
+		EtfID: p.to.id, Basis: p.row.Basis, Source: p.row.Source, DataVersion: p.to.version.Number, KnownFrom: p.to.knownFrom, FetchID: p.fetch,
 	}
 	var n int64
 	var err error
 	if c.Fresh == c.Kept {
-		n, err = q.InsertAllStagedBars(ctx, all)
+		n, err = p.q.InsertAllStagedBars(ctx, all)
 	} else {
-		n, err = q.InsertNewStagedBars(ctx, sqlcgen.InsertNewStagedBarsParams(all))
+		n, err = p.q.InsertNewStagedBars(ctx, sqlcgen.InsertNewStagedBarsParams(all))
 	}
 	if err == nil && n != c.Fresh {
 		err = fmt.Errorf("%d new bars stored where %d were counted", n, c.Fresh)
@@ -200,54 +209,35 @@ func insertFresh(ctx context.Context, q *sqlcgen.Queries, to series, fetch strin
 	return err
 }
 
-// storeActions stores the actions a fetch states that are not stored yet. The first statement about a kind and day is
-// accepted with the source as the one who decided; a differing later one is proposed, for a person to decide: two
-// sources that round a dividend differently must not make two dividends.
-func (s *Store) storeActions(ctx context.Context, q *sqlcgen.Queries, to series, fetch string, row sqlcgen.GetFetchToPersistRow) (int, error) {
-	actions, err := decodeList[etf.Action](row.Actions)
-	if err != nil || len(actions) == 0 {
+// storeActions stores the actions a fetch states that are not stored yet (quality.NewActions), with the source as the one
+// who decided, and returns how many.
+func (p *persisting) storeActions(ctx context.Context) (int, error) {
+	stated, err := decodeList[etf.Action](p.row.Actions)
+	if err != nil || len(stated) == 0 {
 		return 0, err
 	}
-	stored, err := q.ListActions(ctx, sqlcgen.ListActionsParams{EtfID: to.id, KnownTo: openEnd})
+	rows, err := p.q.ListActions(ctx, sqlcgen.ListActionsParams{EtfID: p.to.id, KnownTo: openEnd})
 	if err != nil {
 		return 0, err
 	}
-	type day struct {
-		kind string
-		ex   etf.Session
+	stored := make([]etf.Action, len(rows))
+	for i, r := range rows {
+		stored[i] = etf.Action{
+			Kind: etf.ActionKind(r.Kind), Ex: etf.Session(r.Ex), Amount: etf.Price(r.Amount),
+			Numerator: r.Numerator, Denominator: r.Denominator,
+		}
 	}
-	terms := map[day]map[string]bool{}
-	for _, a := range stored {
-		d := day{a.Kind, etf.Session(a.Ex)}
-		if terms[d] == nil {
-			terms[d] = map[string]bool{}
-		}
-		terms[d][a.Terms] = true
-	}
-	added := 0
-	for _, a := range actions {
-		d, t := day{string(a.Kind), a.Ex}, termsOf(a)
-		if terms[d][t] {
-			continue
-		}
-		status := etf.Accepted
-		if len(terms[d]) > 0 {
-			status = etf.Proposed
-		}
-		if err := q.InsertAction(ctx, sqlcgen.InsertActionParams{
-			EtfID: to.id, Kind: string(a.Kind), Ex: column.Session(a.Ex), Terms: t, DataVersion: to.version.Number,
+	added := quality.NewActions(stated, stored)
+	for _, a := range added {
+		if err := p.q.InsertAction(ctx, sqlcgen.InsertActionParams{
+			EtfID: p.to.id, Kind: string(a.Kind), Ex: column.Session(a.Ex), Terms: termsOf(a.Action), DataVersion: p.to.version.Number,
 			Amount: column.OptionalPrice(a.Amount), Numerator: a.Numerator, Denominator: a.Denominator,
-			Status: string(status), DecidedBy: "source:" + row.Source, FetchID: fetch, KnownFrom: to.knownFrom, KnownTo: openEnd,
+			Status: string(a.Status), DecidedBy: "source:" + p.row.Source, FetchID: p.fetch, KnownFrom: p.to.knownFrom, KnownTo: openEnd,
 		}); err != nil {
 			return 0, err
 		}
-		if terms[d] == nil {
-			terms[d] = map[string]bool{}
-		}
-		terms[d][t] = true
-		added++
 	}
-	return added, nil
+	return len(added), nil
 }
 
 // termsOf writes what an action says besides kind and day, so that the same statement is the same key.

@@ -191,16 +191,39 @@ func unknownSymbol(symbol etf.Symbol) error {
 	return etf.NotFound("symbol", fmt.Sprintf("%s is not registered", symbol), "register it with `etfcast etf add` or POST /v1/etfs")
 }
 
-func domainBar(session column.Session, open, high, low, closing column.Price, adj column.OptionalPrice, volume column.Volume) etf.Bar {
+// numbers are the columns of a bar's numbers, in every table that has them.
+type numbers struct {
+	Session  column.Session
+	Open     column.Price
+	High     column.Price
+	Low      column.Price
+	Close    column.Price
+	AdjClose column.OptionalPrice
+	Volume   column.Volume
+}
+
+func (n numbers) bar() etf.Bar {
 	return etf.Bar{
-		Session: etf.Session(session), Open: etf.Price(open), High: etf.Price(high), Low: etf.Price(low),
-		Close: etf.Price(closing), AdjClose: etf.Price(adj), Volume: etf.Volume(volume),
+		Session: etf.Session(n.Session), Open: etf.Price(n.Open), High: etf.Price(n.High), Low: etf.Price(n.Low),
+		Close: etf.Price(n.Close), AdjClose: etf.Price(n.AdjClose), Volume: etf.Volume(n.Volume),
 	}
+}
+
+func stagedBars(rows []sqlcgen.ListStagedBarsRow) []etf.Bar {
+	bars := make([]etf.Bar, len(rows))
+	for i, r := range rows {
+		bars[i] = numbers{
+			Session: r.Session, Open: r.Open, High: r.High, Low: r.Low, Close: r.Close, AdjClose: r.AdjClose, Volume: r.Volume,
+		}.bar()
+	}
+	return bars
 }
 
 func storedBar(b sqlcgen.Bar) etf.StoredBar {
 	return etf.StoredBar{
-		Bar:   domainBar(b.Session, b.Open, b.High, b.Low, b.Close, b.AdjClose, b.Volume),
+		Bar: numbers{
+			Session: b.Session, Open: b.Open, High: b.High, Low: b.Low, Close: b.Close, AdjClose: b.AdjClose, Volume: b.Volume,
+		}.bar(),
 		Basis: etf.Basis(b.Basis), Source: b.Source, Fetch: b.FetchID, Quarantined: b.Quarantined,
 		DataVersion: b.DataVersion, KnownFrom: b.KnownFrom,
 	}
@@ -208,7 +231,9 @@ func storedBar(b sqlcgen.Bar) etf.StoredBar {
 
 func revisedBar(b sqlcgen.BarRevision) etf.StoredBar {
 	return etf.StoredBar{
-		Bar:   domainBar(b.Session, b.Open, b.High, b.Low, b.Close, b.AdjClose, b.Volume),
+		Bar: numbers{
+			Session: b.Session, Open: b.Open, High: b.High, Low: b.Low, Close: b.Close, AdjClose: b.AdjClose, Volume: b.Volume,
+		}.bar(),
 		Basis: etf.Basis(b.Basis), Source: b.Source, Fetch: b.FetchID, Quarantined: b.Quarantined,
 		DataVersion: b.DataVersion, KnownFrom: b.KnownFrom, KnownTo: b.KnownTo,
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -45,43 +44,32 @@ func (s *Store) RecordOutcomes(ctx context.Context, run etf.RunID, counts etf.Ru
 	})
 }
 
-// replaceRunETFs is written by hand: sqlc has no multi-row VALUES. REPLACE is the one upsert of many rows that all
-// three servers understand alike.
+// replaceRunETFs uses REPLACE, the one upsert of many rows that all three servers understand alike.
 func replaceRunETFs(ctx context.Context, tx *sql.Tx, run etf.RunID, etfs []etf.RunETF) error {
-	ins := inserter{ctx: ctx, tx: tx, head: `REPLACE INTO run_etfs (run_id, symbol, session, stage, outcome, source, rows_new,
-rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message) VALUES `}
-	id := quote(string(run))
+	ins := inserter{ctx: ctx, tx: tx, into: `REPLACE INTO run_etfs (run_id, symbol, session, stage, outcome, source, rows_new,
+rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message)`}
 	for _, e := range etfs {
 		if e.Session.IsZero() {
 			return etf.Invalid("session", fmt.Sprintf("the outcome of %s names no session", e.Symbol), "name the run's session")
 		}
-		ins.row(func(buf []byte) []byte {
-			buf = append(buf, id...)
-			for _, text := range []string{string(e.Symbol), e.Session.String(), string(e.Stage), string(e.Outcome), e.Source} {
-				buf = append(append(buf, ','), quote(text)...)
-			}
-			for _, n := range []int{e.RowsNew, e.RowsUnchanged, e.RowsRevised, e.RowsQuarantined, e.Findings, e.Forecasts, e.Attempts} {
-				buf = strconv.AppendInt(append(buf, ','), int64(n), 10)
-			}
-			buf = append(append(buf, ','), quote(e.ErrorType)...)
-			return append(append(buf, ','), quote(e.ErrorMessage)...)
-		})
+		ins.row(string(run), string(e.Symbol), column.Session(e.Session), string(e.Stage), string(e.Outcome), e.Source, e.RowsNew,
+			e.RowsUnchanged, e.RowsRevised, e.RowsQuarantined, e.Findings, e.Forecasts, e.Attempts, e.ErrorType, e.ErrorMessage)
 	}
 	return ins.done()
 }
 
 // FinishRun records how a run ended. A repeat writes the same again, with the instant of the repeat as its end.
-func (s *Store) FinishRun(ctx context.Context, run etf.RunID, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
-	c := countsParams(run, counts)
-	return s.again(ctx, "recording the end of "+string(run), func() error {
+func (s *Store) FinishRun(ctx context.Context, end etf.RunEnd) error {
+	c := countsParams(end.Run, end.Counts)
+	return s.again(ctx, "recording the end of "+string(end.Run), func() error {
 		n, err := s.q.FinishRun(ctx, sqlcgen.FinishRunParams{
-			ID: string(run), Status: string(status), Closed: closed, Error: reason, Due: c.Due, Updated: c.Updated,
+			ID: string(end.Run), Status: string(end.Status), Closed: end.Closed, Error: end.Reason, Due: c.Due, Updated: c.Updated,
 			Unchanged: c.Unchanged, Quarantined: c.Quarantined, Failed: c.Failed, Elsewhere: c.Elsewhere,
 			Cancelled: c.Cancelled, RowsNew: c.RowsNew, RowsUnchanged: c.RowsUnchanged, RowsRevised: c.RowsRevised,
 			Forecasts: c.Forecasts, FinishedAt: sql.NullTime{Time: s.now(), Valid: true},
 		})
 		if err == nil && n == 0 {
-			return unknownRun(string(run))
+			return unknownRun(string(end.Run))
 		}
 		return err
 	})

@@ -42,7 +42,7 @@ func testRuns(t *testing.T, d dbtest.Database) {
 	if got, err := s.RunETFs(ctx, whole.ID, "QQQ", 10); err != nil || len(got) != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	must(s.FinishRun(ctx, whole.ID, etf.RunFailed, counts, true, "no such workers"))
+	must(s.FinishRun(ctx, etf.RunEnd{Run: whole.ID, Status: etf.RunFailed, Counts: counts, Closed: true, Reason: "no such workers"}))
 	got, err := s.Run(ctx, whole.ID)
 	if err != nil || got.Status != etf.RunFailed || got.Counts != counts || !got.Closed || got.Error != "no such workers" || got.FinishedAt.IsZero() {
 		t.Fatalf("%+v, %v", got, err)
@@ -61,7 +61,7 @@ func testRuns(t *testing.T, d dbtest.Database) {
 	subset := whole
 	subset.ID, subset.Session, subset.Symbols = "daily:XNYS:2025-09-29:abcdefabcdef", etf.MustSession("2025-09-29"), []etf.Symbol{"QQQ", "SPY"}
 	must(s.StartRun(ctx, subset))
-	must(s.FinishRun(ctx, subset.ID, etf.RunCompleted, counts, false, ""))
+	must(s.FinishRun(ctx, etf.RunEnd{Run: subset.ID, Status: etf.RunCompleted, Counts: counts}))
 	if session, err := s.LastCompleted(ctx, etf.XNYS); err != nil || session != 0 {
 		t.Fatalf("a subset counts as completed: %s, %v", session, err)
 	}
@@ -72,7 +72,7 @@ func testRuns(t *testing.T, d dbtest.Database) {
 	for _, suffix := range []etf.RunID{":rerun-2", ":rerun-10", ":rerun-3"} {
 		rerun.ID = whole.ID + suffix
 		must(s.StartRun(ctx, rerun))
-		must(s.FinishRun(ctx, rerun.ID, etf.RunCompleted, counts, false, ""))
+		must(s.FinishRun(ctx, etf.RunEnd{Run: rerun.ID, Status: etf.RunCompleted, Counts: counts}))
 	}
 	if session, err := s.LastCompleted(ctx, etf.XNYS); err != nil || session != whole.Session {
 		t.Fatalf("last completed: %s, %v", session, err)
@@ -100,5 +100,5 @@ func testRuns(t *testing.T, d dbtest.Database) {
 	_, err = s.Run(ctx, "none")
 	wantKind(t, err, etf.KindNotFound, "id")
 	wantKind(t, s.RecordOutcomes(ctx, "none", counts, nil), etf.KindNotFound, "id")
-	wantKind(t, s.FinishRun(ctx, "none", etf.RunFailed, counts, false, ""), etf.KindNotFound, "id")
+	wantKind(t, s.FinishRun(ctx, etf.RunEnd{Run: "none", Status: etf.RunFailed, Counts: counts}), etf.KindNotFound, "id")
 }

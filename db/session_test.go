@@ -25,6 +25,48 @@ func testSessionSettings(t *testing.T, d dbtest.Database) {
 	}
 }
 
+// testSettled: a DSN can't change what the escaping of values relies on.
+func testSettled(t *testing.T, d dbtest.Database) {
+	d.UserDSN += "?SQL_MODE=%27NO_BACKSLASH_ESCAPES%27&character_set_client=latin1&Time_Zone=%27%2B05%3A00%27"
+	s := d.Another(t, db.Options{MaxConns: 1})
+	settings, err := s.Session(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(settings.SQLMode, "NO_BACKSLASH_ESCAPES") || settings.TimeZone != "+00:00" || settings.Charset != "utf8mb4" {
+		t.Errorf("session %+v", settings)
+	}
+}
+
+// testText: whatever a text holds, it comes back as it was, from statements of one row and of many.
+func testText(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "TEXT")
+	for i, text := range []string{
+		`it's "\" \' \\' -- # /* ? %s`, "\x00\n\r\t\x1a\b", `\`, `'`, `?`, "'); DROP TABLE runs; --", "한국 ü € 𝄞 \u00a0\u2028",
+		"\u5c5c\u275c\u815c", // characters whose other encodings, or code points, hold the byte of a backslash
+	} {
+		bars := []etf.Bar{bar(day(i), i)}
+		f := fetchOf("TEXT", bars)
+		f.Request = text
+		if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars}); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		found := finding(f, "jump", day(i))
+		found.Evidence = text
+		if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{found, finding(f, "stale", day(i))}, Verdicts: []etf.Verdict{etf.VerdictQuarantine}}); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		staged, err := s.Staged(ctx, f.ID)
+		if err != nil || staged.Fetch.Request != text {
+			t.Errorf("request %q came back as %q, %v", text, staged.Fetch.Request, err)
+		}
+		if read, err := s.Finding(ctx, found.ID); err != nil || read.Evidence != text {
+			t.Errorf("evidence %q came back as %q, %v", text, read.Evidence, err)
+		}
+	}
+}
+
 // testUnfit: nothing is ever clipped, whichever road it takes.
 func testUnfit(t *testing.T, d dbtest.Database) {
 	ctx := t.Context()

@@ -13,18 +13,13 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/etf"
 )
-
-// The statements here are written by hand because sqlc has neither multi-row VALUES nor, for MySQL, a LOAD DATA that
-// checks its warnings. Values are written into the text: numbers, dates and hex digits that this package formats
-// itself, and text escaped by quote.
 
 const (
 	// Up to this many rows one multi-row INSERT is faster than LOAD DATA LOCAL, which costs three round trips.
 	loadDataFrom = 200
-	// A statement stays far below the smallest max_allowed_packet in use (MariaDB's 16 MiB).
-	maxStatement = 1 << 20
 )
 
 // errNoLocal asks for the transaction to be done again without LOAD DATA LOCAL.
@@ -48,36 +43,12 @@ func (s *Store) stageBars(ctx context.Context, tx *sql.Tx, fetch string, bars []
 
 func insertStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) error {
 	ins := inserter{ctx: ctx, tx: tx,
-		head: "INSERT INTO staged_bars (fetch_id, ordinal, session, open, high, low, close, adj_close, volume, verdict) VALUES "}
-	prefix := quote(fetch) + ","
+		into: "INSERT INTO staged_bars (fetch_id, ordinal, session, open, high, low, close, adj_close, volume, verdict)"}
 	for i, b := range bars {
-		ins.row(func(buf []byte) []byte {
-			buf = append(buf, prefix...)
-			buf = strconv.AppendInt(buf, int64(i), 10)
-			buf = append(buf, ',', '\'')
-			buf = append(buf, b.Session.String()...)
-			buf = append(buf, '\'', ',')
-			return append(appendNumbers(buf, b, ',', "NULL"), ",0"...)
-		})
+		ins.row(fetch, i, column.Session(b.Session), column.Price(b.Open), column.Price(b.High), column.Price(b.Low),
+			column.Price(b.Close), column.OptionalPrice(b.AdjClose), column.Volume(b.Volume), uint8(etf.VerdictKeep))
 	}
 	return ins.done()
-}
-
-// appendNumbers writes open, high, low, close, adj_close and volume as the decimal text the columns take.
-func appendNumbers(buf []byte, b etf.Bar, separator byte, null string) []byte {
-	for _, p := range [4]etf.Price{b.Open, b.High, b.Low, b.Close} {
-		buf = append(append(buf, p.String()...), separator)
-	}
-	if b.AdjClose == 0 {
-		buf = append(buf, null...)
-	} else {
-		buf = append(buf, b.AdjClose.String()...)
-	}
-	buf = append(buf, separator)
-	if !b.Volume.Known() {
-		return append(buf, null...)
-	}
-	return append(buf, b.Volume.String()...)
 }
 
 var readers atomic.Uint64
@@ -89,7 +60,7 @@ func loadStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) e
 
 	result, err := tx.ExecContext(ctx, `LOAD DATA LOCAL INFILE 'Reader::`+name+`' INTO TABLE staged_bars
 CHARACTER SET ascii FIELDS TERMINATED BY '\t' LINES TERMINATED BY '\n'
-(ordinal, session, open, high, low, close, adj_close, volume) SET verdict = 0, fetch_id = `+quote(fetch))
+(ordinal, session, open, high, low, close, adj_close, volume) SET verdict = 0, fetch_id = ?`, fetch)
 	if err != nil {
 		return err
 	}
@@ -146,7 +117,7 @@ func (r *barReader) Read(p []byte) (int, error) {
 		line = append(line, '\t')
 		line = append(line, b.Session.String()...)
 		line = append(line, '\t')
-		line = appendNumbers(line, b, '\t', `\N`)
+		line = appendNumbers(line, b)
 		r.buf.Write(append(line, '\n'))
 		r.next++
 	}
@@ -156,45 +127,20 @@ func (r *barReader) Read(p []byte) (int, error) {
 	return r.buf.Read(p)
 }
 
-// inserter sends rows in multi-row INSERTs of bounded size.
-type inserter struct {
-	ctx  context.Context
-	tx   *sql.Tx
-	head string
-	buf  []byte
-	err  error
-}
-
-// row adds one row; write appends its values without the parentheses.
-func (i *inserter) row(write func(buf []byte) []byte) {
-	if i.err != nil {
-		return
+// appendNumbers writes open, high, low, close, adj_close and volume as the decimal text the columns take.
+func appendNumbers(line []byte, b etf.Bar) []byte {
+	const null = `\N`
+	for _, p := range [4]etf.Price{b.Open, b.High, b.Low, b.Close} {
+		line = append(append(line, p.String()...), '\t')
 	}
-	if len(i.buf) == 0 {
-		i.buf = append(i.buf, i.head...)
+	if b.AdjClose == 0 {
+		line = append(line, null...)
 	} else {
-		i.buf = append(i.buf, ',')
+		line = append(line, b.AdjClose.String()...)
 	}
-	i.buf = append(write(append(i.buf, '(')), ')')
-	if len(i.buf) >= maxStatement {
-		i.flush()
+	line = append(line, '\t')
+	if !b.Volume.Known() {
+		return append(line, null...)
 	}
+	return append(line, b.Volume.String()...)
 }
-
-func (i *inserter) flush() {
-	if i.err == nil && len(i.buf) > 0 {
-		_, i.err = i.tx.ExecContext(i.ctx, string(i.buf))
-		i.buf = i.buf[:0]
-	}
-}
-
-// done sends what is left and returns the first error.
-func (i *inserter) done() error {
-	i.flush()
-	return i.err
-}
-
-var escapes = strings.NewReplacer("\x00", `\0`, "\n", `\n`, "\r", `\r`, "\x1a", `\Z`, `\`, `\\`, "'", `\'`, `"`, `\"`)
-
-// quote writes text as a string literal for the session's sql_mode, in which the backslash escapes.
-func quote(text string) string { return "'" + escapes.Replace(text) + "'" }

@@ -16,6 +16,8 @@ func TestStore(t *testing.T) {
 		{"registry", testRegistry},
 		{"due pages", testDue},
 		{"session settings", testSessionSettings},
+		{"settings of the DSN", testSettled},
+		{"text", testText},
 		{"values that do not fit", testUnfit},
 		{"rights", testRights},
 		{"fetch and staged", testFetch},

@@ -13,7 +13,10 @@ import (
 // openEnd is the known_to of what is believed now.
 var openEnd = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// The causes of a data version.
+// cause is what made a data version: a fetch or a finding that was decided, by ID.
+type cause struct{ kind, id string }
+
+// The kinds of cause.
 const (
 	causeFetch    = "fetch"
 	causeDecision = "decision"
@@ -42,7 +45,7 @@ func (e series) next(now time.Time) (etf.DataVersion, time.Time) {
 var errLost = errors.New("the data version has moved on")
 
 // advance makes to the ETF's data version, unless old's is no longer current.
-func advance(ctx context.Context, q *sqlcgen.Queries, old, to series, cause, causeID string) error {
+func advance(ctx context.Context, q *sqlcgen.Queries, old, to series, by cause) error {
 	n, err := q.AdvanceETF(ctx, sqlcgen.AdvanceETFParams{
 		ID: old.id, OldVersion: old.version.Number, OldWriter: old.version.Writer,
 		DataVersion: to.version.Number, Writer: to.version.Writer, KnownFrom: to.knownFrom, Basis: to.basis,
@@ -57,6 +60,6 @@ func advance(ctx context.Context, q *sqlcgen.Queries, old, to series, cause, cau
 	}
 	return q.InsertDataVersion(ctx, sqlcgen.InsertDataVersionParams{
 		EtfID: old.id, Number: to.version.Number, Writer: to.version.Writer, KnownFrom: to.knownFrom,
-		Cause: cause, CauseID: causeID,
+		Cause: by.kind, CauseID: by.id,
 	})
 }

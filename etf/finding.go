@@ -37,3 +37,11 @@ type Finding struct {
 	Why      string    `json:"decided_why,omitempty"`
 	FoundAt  time.Time `json:"found_at"`
 }
+
+// Ruling is a person's decision on a finding, to be recorded.
+type Ruling struct {
+	Finding  string // ID
+	Decision Decision
+	By       string // who decides
+	Why      string
+}

@@ -115,3 +115,12 @@ type Run struct {
 	StartedAt  time.Time `json:"started_at"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 }
+
+// RunEnd is how a run ended.
+type RunEnd struct {
+	Run    RunID
+	Status RunStatus
+	Counts RunCounts
+	Closed bool   // the exchange was closed: nothing was due
+	Reason string // of a run that did not complete
+}

@@ -35,6 +35,13 @@ const (
 	VerdictDrop                      // not stored: a repeat of a session that a later row supersedes
 )
 
+// Judgement is what a fetch's rows were found to be.
+type Judgement struct {
+	Fetch    string
+	Findings []Finding
+	Verdicts []Verdict // one for each staged row, in the answer's order
+}
+
 // Persisted is what persisting a fetch did.
 type Persisted struct {
 	New         int         `json:"new"`

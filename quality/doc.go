@@ -11,6 +11,9 @@
 // objected to again: a decision taken once holds, and a warning does not come back with every update that asks for
 // the session again.
 //
+// What a person's decision does is a rule too (decisions.go): which later findings it settles, which rows it frees, which
+// stored bars it changes.
+//
 // The package refuses to own: reading rows (source), keeping findings and decisions (db), deciding what a finding
 // does to a run (workflows), and inferring corporate actions to be adopted: it only says that one seems to be missing.
 package quality

@@ -103,20 +103,20 @@ func (m *memory) Staged(_ context.Context, fetch string) (etf.Staged, error) {
 	return etf.Staged{Fetch: f, Bars: m.answers[fetch].Bars, Initial: len(m.bars[f.Symbol]) == 0}, err
 }
 
-func (m *memory) SaveFindings(_ context.Context, _ string, findings []etf.Finding, _ []etf.Verdict) error {
+func (m *memory) SaveFindings(_ context.Context, j etf.Judgement) error {
 	unlock, err := m.lock()
 	defer unlock()
-	for _, f := range findings {
+	for _, f := range j.Findings {
 		m.findings[f.ID] = f
 	}
 	return err
 }
 
-func (m *memory) Decide(_ context.Context, finding string, d etf.Decision, by, why string) (etf.Finding, error) {
+func (m *memory) Decide(_ context.Context, r etf.Ruling) (etf.Finding, error) {
 	unlock, err := m.lock()
 	defer unlock()
-	f := m.findings[finding]
-	f.ID, f.Decision, f.By, f.Why = finding, d, by, why
+	f := m.findings[r.Finding]
+	f.ID, f.Decision, f.By, f.Why = r.Finding, r.Decision, r.By, r.Why
 	return f, err
 }
 
@@ -175,15 +175,15 @@ func (m *memory) RecordOutcomes(_ context.Context, run etf.RunID, _ etf.RunCount
 	return err
 }
 
-func (m *memory) FinishRun(_ context.Context, run etf.RunID, status etf.RunStatus, counts etf.RunCounts, closed bool, reason string) error {
+func (m *memory) FinishRun(_ context.Context, end etf.RunEnd) error {
 	unlock, err := m.lock()
 	defer unlock()
 	if err != nil {
 		return err
 	}
-	r := m.runs[string(run)]
-	r.Status, r.Counts, r.Closed, r.Error = status, counts, closed, reason
-	m.runs[string(run)] = r
+	r := m.runs[string(end.Run)]
+	r.Status, r.Counts, r.Closed, r.Error = end.Status, end.Counts, end.Closed, end.Reason
+	m.runs[string(end.Run)] = r
 	return nil
 }
 

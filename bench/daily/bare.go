@@ -62,9 +62,7 @@ func (m *memory) StartRun(context.Context, etf.Run) error { return nil }
 func (m *memory) RecordOutcomes(context.Context, etf.RunID, etf.RunCounts, []etf.RunETF) error {
 	return nil
 }
-func (m *memory) FinishRun(context.Context, etf.RunID, etf.RunStatus, etf.RunCounts, bool, string) error {
-	return nil
-}
+func (m *memory) FinishRun(context.Context, etf.RunEnd) error                      { return nil }
 func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) { return 0, nil }
 func (m *memory) Run(context.Context, etf.RunID) (etf.Run, error)                  { return etf.Run{}, nil }
 

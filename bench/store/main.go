@@ -150,7 +150,7 @@ func persistAll(ctx context.Context, store *db.Store, list []series, n int, fres
 		}
 		saving += time.Since(lap)
 		lap = time.Now()
-		if err := store.SaveFindings(ctx, id, nil, make([]etf.Verdict, len(s.bars))); err != nil {
+		if err := store.SaveFindings(ctx, etf.Judgement{Fetch: id, Verdicts: make([]etf.Verdict, len(s.bars))}); err != nil {
 			return 0, err
 		}
 		judging += time.Since(lap)

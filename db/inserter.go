@@ -1,0 +1,63 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+)
+
+// maxStatement is where an inserter ends a statement, in bytes: far below the smallest max_allowed_packet in use
+// (MariaDB's 16 MiB), even if escaping doubles the text.
+const maxStatement = 1 << 20
+
+// inserter sends rows in multi-row statements of bounded size, which sqlc does not generate. Every value is a
+// placeholder's: the driver writes it into the statement (see strict), so a statement costs one round trip.
+type inserter struct {
+	ctx  context.Context
+	tx   *sql.Tx
+	into string // the statement up to VALUES
+
+	columns int
+	values  []any
+	size    int // of the statement with the values, roughly
+	err     error
+}
+
+// row adds one row, with a value for each column.
+func (i *inserter) row(values ...any) {
+	if i.err != nil {
+		return
+	}
+	i.columns = len(values)
+	i.values = append(i.values, values...)
+	for _, v := range values {
+		i.size += 24 // a number or a date
+		if text, ok := v.(string); ok {
+			i.size += len(text)
+		}
+	}
+	if i.size >= maxStatement {
+		i.flush()
+	}
+}
+
+func (i *inserter) flush() {
+	if i.err != nil || len(i.values) == 0 {
+		return
+	}
+	row := "(?" + strings.Repeat(",?", i.columns-1) + ")"
+	rows := row + strings.Repeat(","+row, len(i.values)/i.columns-1)
+	_, i.err = i.tx.ExecContext(i.ctx, i.into+" VALUES "+rows, i.values...)
+	i.values, i.size = i.values[:0], 0
+}
+
+// done sends what is left and returns the first error.
+func (i *inserter) done() error {
+	i.flush()
+	return i.err
+}
+
+// double is a DOUBLE as text with the shortest digits that read back as the same float64. The driver writes a float64
+// with plain digits where it can, which SQL reads as a DECIMAL.
+func double(v float64) string { return strconv.FormatFloat(v, 'e', -1, 64) }
