@@ -22,7 +22,7 @@ import (
 	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/drift"
-	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/market"
 	"github.com/etfcast/etfcast/worker"
 )
 
@@ -144,7 +144,7 @@ func models() ([]activities.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := prophet.NewPipeline(prophet.PipelineSettings{})
+	sessions, err := market.New(market.Settings{})
 	if err != nil {
 		return nil, err
 	}

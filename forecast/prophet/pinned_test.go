@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
 // realSeries reads ds,y of one of the original's examples.
@@ -22,7 +23,7 @@ func realSeries(t testing.TB, name string) *prophet.Frame {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	f, err := prophet.ReadCSV(file, prophet.CSVColumns{Y: true})
+	f, err := csvfile.ReadFrame(file, csvfile.Columns{Y: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// residual is the process the distance of y from the model follows with Market.ResidualAR1: autoregressive of order
+// Residual is the process the distance of y from the model follows with Market.ResidualAR1: autoregressive of order
 // one in trading sessions, on scaled y,
 //
 //	e[s+1] = phi e[s] + innovation N(0,1)
@@ -17,11 +17,10 @@ import (
 // yesterday's. Least squares that does not know this bends the trend after every excursion of the price, and is sure of
 // it; a forecast made so starts from the trend instead of from the price. Here trend, seasonality and phi are
 // estimated together, and a forecast starts from the last close.
-type residual struct {
+type Residual struct {
 	Phi        float64 `json:"phi"`        // per session, in [0,1)
 	Innovation float64 `json:"innovation"` // standard deviation per session
 	Last       float64 `json:"last"`       // e of the last row
-	rows       []float64
 }
 
 // minAutoregressionRows is the fewest rows an autocorrelation is estimated from: on 30, a standard error of 0.18 at most.
@@ -31,7 +30,7 @@ const minAutoregressionRows = 30
 const maxPhi = 0.9999
 
 // ahead returns what is left of a residual after k sessions, and the standard deviation of what has come since.
-func (e residual) ahead(k int) (kept, sd float64) {
+func (e Residual) ahead(k int) (kept, sd float64) {
 	kept = math.Pow(e.Phi, float64(k))
 	return kept, e.Innovation * spread(e.Phi, k)
 }
@@ -247,14 +246,14 @@ func (f *Fitted) setResidual(r *rows, x [][]float64) {
 	for i := range e {
 		e[i] = r.ys[i] - e[i]
 	}
-	f.residual = residual{Phi: f.s.Report.Phi, Innovation: p.SigmaObs[0], Last: e[len(e)-1], rows: e}
+	f.residual, f.residuals = Residual{Phi: f.s.Report.Phi, Innovation: p.SigmaObs[0], Last: e[len(e)-1]}, e
 }
 
 // residualAt returns what is known of the residual at a row from the rows of the history before it: mean and standard
 // deviation on scaled y.
 func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
-	e := &f.residual
-	if t > 1 || len(e.rows) == 0 {
+	e := f.residual
+	if t > 1 || len(f.residuals) == 0 {
 		kept, sd := e.ahead(f.clock.steps(1, max(t, 1)))
 		return kept * e.Last, sd
 	}
@@ -268,7 +267,7 @@ func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
 		k = max(k, 1) // as in the fit: a row on a day that the calendar does not know is a step
 	}
 	kept, sd := e.ahead(k)
-	return kept * e.rows[at-1], sd
+	return kept * f.residuals[at-1], sd
 }
 
 // subgradient is posterior.subgradient for the whitened rows.

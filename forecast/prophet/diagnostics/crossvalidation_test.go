@@ -15,6 +15,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
 func readHistory(t testing.TB, path string) *prophet.Frame {
@@ -24,7 +25,7 @@ func readHistory(t testing.TB, path string) *prophet.Frame {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	frame, err := prophet.ReadCSV(f, prophet.CSVColumns{Y: true})
+	frame, err := csvfile.ReadFrame(f, csvfile.Columns{Y: true})
 	if err != nil {
 		t.Fatal(err)
 	}

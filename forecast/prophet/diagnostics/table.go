@@ -1,8 +1,6 @@
 package diagnostics
 
 import (
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
 // Table is the result of a cross-validation: one row for each forecast, the cutoffs one after another, ascending in DS
@@ -96,8 +95,8 @@ func (t *Table) WriteCSV(w io.Writer) error {
 		header = append(header, c.Name)
 	}
 	columns := t.columns()
-	ds, cutoff := prophet.StampLayout(t.DS), prophet.StampLayout(t.Cutoff)
-	return writeCSV(w, append(header, "cutoff"), len(t.DS), func(line []byte, i int) []byte {
+	ds, cutoff := csvfile.StampLayout(t.DS), csvfile.StampLayout(t.Cutoff)
+	return csvfile.WriteRows(w, append(header, "cutoff"), len(t.DS), func(line []byte, i int) []byte {
 		line = t.DS[i].Time().AppendFormat(line, ds)
 		for _, c := range columns {
 			line = appendNumber(append(line, ','), c.Values[i])
@@ -106,7 +105,7 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	})
 }
 
-// appendNumber is prophet.AppendNumber with infinities as pandas writes them.
+// appendNumber is csvfile.AppendNumber with infinities as pandas writes them.
 func appendNumber(line []byte, v float64) []byte {
 	switch {
 	case math.IsInf(v, 1):
@@ -114,27 +113,7 @@ func appendNumber(line []byte, v float64) []byte {
 	case math.IsInf(v, -1):
 		return append(line, "-inf"...)
 	}
-	return prophet.AppendNumber(line, v)
-}
-
-func writeCSV(w io.Writer, header []string, rows int, row func(line []byte, i int) []byte) error {
-	out := bufio.NewWriter(w)
-	first := csv.NewWriter(out)
-	if err := first.Write(header); err != nil {
-		return fmt.Errorf("writing a table: %w", err)
-	}
-	first.Flush()
-	var line []byte
-	for i := range rows {
-		line = append(row(line[:0], i), '\n')
-		if _, err := out.Write(line); err != nil {
-			return fmt.Errorf("writing a table: %w", err)
-		}
-	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("writing a table: %w", err)
-	}
-	return nil
+	return csvfile.AppendNumber(line, v)
 }
 
 // ReadCSV reads a table as WriteCSV and the original's to_csv write it: columns ds, yhat, y and cutoff, in any order,
@@ -143,7 +122,7 @@ func writeCSV(w io.Writer, header []string, rows int, row func(line []byte, i in
 //
 // Errors of the text are of KindInvalid and name column and line.
 func ReadCSV(r io.Reader) (*Table, error) {
-	records, err := prophet.OpenCSV(r)
+	records, err := csvfile.Open(r)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +133,7 @@ func ReadCSV(r io.Reader) (*Table, error) {
 		return nil, etf.Invalid("ds", "the table is empty", example)
 	}
 	if err != nil {
-		return nil, prophet.CSVError(err)
+		return nil, csvfile.ReadError(err)
 	}
 	names := make([]string, len(header))
 	seen := map[string]bool{}
@@ -182,7 +161,7 @@ func ReadCSV(r io.Reader) (*Table, error) {
 			break
 		}
 		if err != nil {
-			return nil, prophet.CSVError(err)
+			return nil, csvfile.ReadError(err)
 		}
 		for i, name := range names {
 			text := strings.TrimSpace(record[i])
