@@ -94,15 +94,14 @@ func newAutoregression(p *posterior, c *clock, limit int) *autoregression {
 	for i := 1; i < n; i++ {
 		a.steps[i] = max(c.steps(p.t[i-1], p.t[i]), 1) // two rows of one session count as one apart
 	}
-	var ridge []float64
-	a.smooth, a.kinked, ridge = p.blocks()
+	a.smooth, a.kinked = p.blocks()
 	for k, columns := range [2][][]float64{a.smooth, a.kinked} {
 		block := make([]float64, len(columns)*n)
 		for j := range columns {
 			a.white[k] = append(a.white[k], block[j*n:(j+1)*n:(j+1)*n])
 		}
 	}
-	a.eq = newNormalEquations(len(a.smooth), len(a.kinked), ridge, 1/p.tau)
+	a.eq = newNormalEquations(len(a.smooth), len(a.kinked), p.ridge(), 1/p.tau)
 	return a
 }
 
@@ -118,11 +117,12 @@ func (a *autoregression) at(ctx context.Context, phi float64) (*mode, float64, e
 		w.apply(a.white[1][j], x)
 	}
 	w.apply(a.y, p.y)
-	x, err := p.alternateOn(ctx, a.eq, a.white[0], a.white[1], a.y, a.sigma, a.limit, func(x *mode) []float64 {
+	whitened := &alternation{p: p, eq: a.eq, smoothX: a.white[0], kinkedX: a.white[1], y: a.y, residuals: func(x *mode) []float64 {
 		p.residuals(x.k, x.m, x.delta, x.beta)
 		w.apply(a.r, p.r)
 		return a.r
-	})
+	}}
+	x, err := whitened.run(ctx, a.sigma, a.limit)
 	if err != nil {
 		return nil, 0, err
 	}
