@@ -87,6 +87,7 @@ Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:0
 				return usageError{err}
 			}
 			files := a.inOut(cmd)
+			defer files.discard()
 			model, history, err := source.read(cmd, files)
 			if err != nil {
 				return err

@@ -46,6 +46,7 @@ those of a file, which a model with cap, floor, regressors or conditions needs.`
 				return usageError{err}
 			}
 			files := a.inOut(cmd)
+			defer files.discard()
 			fitted, err := files.model("model", model)
 			if err != nil {
 				return err
