@@ -11,6 +11,7 @@ import (
 
 // Made of its parts, a model without its history forecasts the rows after it as the one that was fitted.
 func TestForecasterOfItsParts(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Market = prophet.MarketFor("XNYS")
 	history := wave(7, 400)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestUnmarshal(t *testing.T) {
+	t.Parallel()
 	day := func(y int, m time.Month, d int) prophet.Stamp { return prophet.DateOf(y, m, d) }
 	for _, c := range []struct {
 		name, text string
@@ -103,6 +104,7 @@ func roundTrip(t *testing.T, o prophet.Options) (text []byte, again prophet.Opti
 
 // The canonical form names every argument of the original, each with its default (version 1.3.0).
 func TestMarshalIsWhole(t *testing.T) {
+	t.Parallel()
 	text, err := Marshal(prophet.Defaults())
 	const want = `{"growth":"linear","changepoints":null,"n_changepoints":25,"changepoint_range":0.8,` +
 		`"yearly_seasonality":"auto","weekly_seasonality":"auto","daily_seasonality":"auto",` +
@@ -123,6 +125,7 @@ func TestMarshalIsWhole(t *testing.T) {
 
 // What New fills in is written and read back too.
 func TestCheckedOptionsRoundTrip(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Seasonalities = []prophet.Seasonality{{Name: "monthly", Period: 30.5, FourierOrder: 5, ConditionName: "on"}}
 	o.Regressors = []prophet.Regressor{{Name: "price", Standardize: "true"}}
@@ -139,6 +142,7 @@ func TestCheckedOptionsRoundTrip(t *testing.T) {
 }
 
 func TestUnmarshalRefuses(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, text, field, says string }{
 		{"nothing", " \n", "line 1", "write {}"},
 		{"not JSON", "{\n\"growth\": linear}", "line 2", "not JSON"},
@@ -207,6 +211,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 
 // Every key has what a reader of the documentation needs, and its default is read as such.
 func TestKeys(t *testing.T) {
+	t.Parallel()
 	for _, k := range Keys() {
 		if k.Values == "" || k.Meaning == "" || !strings.HasSuffix(k.Meaning, ".") {
 			t.Errorf("%s is not described: %+v", k.Name, k)

@@ -18,6 +18,7 @@ import (
 )
 
 func TestReadFrame(t *testing.T) {
+	t.Parallel()
 	nan := math.NaN()
 	day := func(d int) prophet.Stamp { return prophet.DateOf(2024, time.January, d) }
 	for _, c := range []struct {
@@ -88,6 +89,7 @@ func sameFrame(a, b *prophet.Frame) bool {
 }
 
 func TestReadFrameRefuses(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, text string
 		want       Columns
@@ -151,6 +153,7 @@ func TestReadFrameRefuses(t *testing.T) {
 
 // A file without line ends, and a quote that is never closed, are refused long before they fill the memory.
 func TestReadFrameBoundsRows(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ begins, goesOn, field string }{
 		{"ds,y\n", "a", "line 2"},
 		{"", "a", "line 1"},
@@ -188,6 +191,7 @@ func (r *repeated) Read(p []byte) (int, error) {
 
 // A message about a missing column is short, whatever the names of the others.
 func TestMissingColumnIsSaidShortly(t *testing.T) {
+	t.Parallel()
 	names := make([]string, 300)
 	for i := range names {
 		names[i] = fmt.Sprintf("a column with a very long name, %d", i)
@@ -200,6 +204,7 @@ func TestMissingColumnIsSaidShortly(t *testing.T) {
 
 // Whatever the reads, a line end is a line end.
 func TestLineEndsInPieces(t *testing.T) {
+	t.Parallel()
 	const text = "ds,note,y\r2024-01-01,\"a\r\nb\",1\r\n2024-01-02,c,2\r\r2024-01-03,,3"
 	for name, r := range map[string]io.Reader{"one byte": iotest.OneByteReader(strings.NewReader(text)), "halves": iotest.HalfReader(strings.NewReader(text)), "with the end": iotest.DataErrReader(strings.NewReader(text))} {
 		f, err := ReadFrame(r, Columns{Y: true})
@@ -211,6 +216,7 @@ func TestLineEndsInPieces(t *testing.T) {
 
 // An error of the reader is not one of the text.
 func TestReadFramePassesOnErrorsOfTheReader(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("cable unplugged")
 	for _, text := range []string{"", "ds", "ds,y\n2024-01-01,1\n2024"} {
 		_, err := ReadFrame(io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken)), Columns{})
@@ -221,6 +227,7 @@ func TestReadFramePassesOnErrorsOfTheReader(t *testing.T) {
 }
 
 func TestReadHolidays(t *testing.T) {
+	t.Parallel()
 	got, err := ReadHolidays(strings.NewReader("ds,holiday,lower_window,upper_window,prior_scale,note\n2014-02-02,superbowl,0,1,,a\n20160207,superbowl,,1.0,5,b\n"))
 	want := []prophet.Holiday{
 		{Name: "superbowl", DS: prophet.DateOf(2014, time.February, 2), UpperWindow: 1},
@@ -255,6 +262,7 @@ func TestReadHolidays(t *testing.T) {
 
 // The columns a model asks for.
 func TestColumnsOf(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Growth = prophet.Logistic
 	o.Regressors = []prophet.Regressor{{Name: "price"}, {Name: "season"}}
@@ -269,6 +277,7 @@ func TestColumnsOf(t *testing.T) {
 
 // The layouts are those of pandas 3.1.1's to_csv of the same dates.
 func TestStampLayout(t *testing.T) {
+	t.Parallel()
 	day := prophet.DateOf(2020, time.January, 1)
 	for _, c := range []struct {
 		other prophet.Stamp
@@ -287,6 +296,7 @@ func TestStampLayout(t *testing.T) {
 
 // The spellings of numbers are those of pandas 3.1.1's to_csv, without ".0".
 func TestAppendNumber(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		v    float64
 		want string
@@ -343,6 +353,7 @@ func FuzzReadFrame(f *testing.F) {
 }
 
 func TestWriteForecast(t *testing.T) {
+	t.Parallel()
 	fc := &prophet.Forecast{
 		DS: []prophet.Stamp{prophet.DateOf(2024, time.January, 1), prophet.DateOf(2024, time.January, 2)}, Trend: []float64{1, 2}, Cap: []float64{9, 9},
 		YhatLower: []float64{0.5, 1.5}, YhatUpper: []float64{1.5, 2.5}, TrendLower: []float64{1, 1.9}, TrendUpper: []float64{1, 2.1},

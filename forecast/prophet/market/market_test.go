@@ -40,6 +40,7 @@ func closes(t testing.TB, exchange etf.Exchange, origin string, n int) (forecast
 }
 
 func TestModelForecasts(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		exchange etf.Exchange
 		origin   string
@@ -136,6 +137,7 @@ func TestModelForecasts(t *testing.T) {
 }
 
 func TestModelRefuses(t *testing.T) {
+	t.Parallel()
 	p := market.Default()
 	s, targets := closes(t, etf.XNYS, "2025-09-26", 300)
 	if _, err := p.Fit(t.Context(), s.Tail(market.DefaultMinRows-1), 1, nil); etf.KindOf(err) != etf.KindInvalid || err == nil {
@@ -168,6 +170,7 @@ func TestModelRefuses(t *testing.T) {
 
 // A change of the parameters changes every forecast's identity, so it must be meant.
 func TestModelParams(t *testing.T) {
+	t.Parallel()
 	want := `{"changepoint_prior_scale":0.05`
 	got := market.Default().Params()
 	if len(got) < len(want) || got[:len(want)] != want {
