@@ -41,9 +41,6 @@ func spread(phi float64, k int) float64 {
 	return math.Sqrt((1 - kept*kept) / (1 - phi*phi))
 }
 
-// steps returns the sessions from one scaled time to a later one.
-func (c *clock) steps(from, to float64) int { return int(math.Round((to - from) * c.len)) }
-
 // whitener turns columns into ones whose errors are independent: each row less phi to the power of its steps times the
 // row before, divided by the standard deviation of what comes between; the first row scaled as a draw of the process.
 type whitener struct {
