@@ -18,10 +18,10 @@ const maxRecord = 1 << 20
 
 const notText = "the text is not a CSV in UTF-8"
 
-// Open returns a reader of comma-separated text in UTF-8, with or without a byte order mark, for this package and
-// for others that read tables of their own. Lines end with LF, CRLF or CR; within double quotes a line end is part of the field. Errors are of
-// KindInvalid for what begins like something else (compressed data, UTF-16, other bytes that are not text); those of
-// the reader returned are for ReadError.
+// Open returns a reader of comma-separated text in UTF-8, with or without a byte order mark, for this package and for
+// others that read tables of their own. Lines end with LF, CRLF or CR; within double quotes a line end is part of the
+// field. Errors are of KindInvalid for what begins like something else (compressed data, UTF-16, other bytes that are not
+// text); those of the reader returned are for ReadError.
 func Open(r io.Reader) (*csv.Reader, error) {
 	in := bufio.NewReader(r)
 	const looked = 512
