@@ -18,7 +18,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
 	"github.com/etfcast/etfcast/forecast/drift"
-	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/market"
 )
 
 const releases = "testdata/releases"
@@ -299,7 +299,7 @@ func releaseTexts(t *testing.T, d dbtest.Database, f archive.Facts) {
 			t.Errorf("forecast %s is hashed as another text: %s", want.ID, firstDifference(string(text), want.JSON))
 		}
 	}
-	if byModel[drift.Name] == 0 || byModel[prophet.Name] == 0 {
+	if byModel[drift.Name] == 0 || byModel[market.Name] == 0 {
 		t.Errorf("the archive spells out forecasts of both models, it has %v", byModel)
 	}
 }

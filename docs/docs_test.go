@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/etfcast/etfcast/activities"
-	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/config"
 	"github.com/etfcast/etfcast/quality"
 )
 
@@ -54,7 +54,7 @@ func ruleTable() string {
 func configTable() string {
 	var b strings.Builder
 	b.WriteString("| key | values | default | meaning |\n|---|---|---|---|\n")
-	for _, k := range prophet.ConfigKeys() {
+	for _, k := range config.Keys() {
 		standard := "required"
 		if k.Default != "" {
 			standard = "`" + k.Default + "`"

@@ -22,6 +22,7 @@ func days(list ...string) (out []etf.Session) {
 }
 
 func TestSeriesValidate(t *testing.T) {
+	t.Parallel()
 	sound := func() forecast.Series {
 		return forecast.Series{Symbol: "SPY", Exchange: etf.XNYS, Origin: day("2025-09-26"),
 			Sessions: days("2025-09-24", "2025-09-25", "2025-09-26"), Close: []float64{1, 2, 3}, Steps: []int{0, 1, 1}}
@@ -70,6 +71,7 @@ func wantInvalid(t *testing.T, err error, field string) {
 }
 
 func TestNewSeries(t *testing.T) {
+	t.Parallel()
 	cal, err := calendar.For(etf.XKRX)
 	if err != nil {
 		t.Fatal(err)
@@ -97,6 +99,7 @@ func TestNewSeries(t *testing.T) {
 }
 
 func TestTargets(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		exchange etf.Exchange
 		origin   string
@@ -125,6 +128,7 @@ func TestTargets(t *testing.T) {
 }
 
 func TestCheckTargets(t *testing.T) {
+	t.Parallel()
 	origin := day("2025-09-26")
 	for _, bad := range [][]etf.Session{nil, make([]etf.Session, 22), days("2025-09-26"), days("2025-09-29", "2025-09-29"), days("2025-09-30", "2025-09-29")} {
 		if err := forecast.CheckTargets(origin, bad); etf.KindOf(err) != etf.KindInvalid || err == nil {
@@ -137,6 +141,7 @@ func TestCheckTargets(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	sound := func() []etf.ForecastPoint {
 		return []etf.ForecastPoint{
 			{Horizon: 1, Target: day("2025-09-29"), Mean: 4, Quantiles: [7]float64{1, 2, 3, 4, 5, 6, 7}},
@@ -165,6 +170,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestCanonicalJSON(t *testing.T) {
+	t.Parallel()
 	type params struct {
 		Zeta  float64 `json:"zeta"`
 		Alpha string  `json:"alpha"`
@@ -191,6 +197,7 @@ func TestCanonicalJSON(t *testing.T) {
 }
 
 func TestIDDependsOnWhatMakesAForecastUnique(t *testing.T) {
+	t.Parallel()
 	base := etf.Forecast{Symbol: "SPY", Model: "drift", Origin: day("2025-09-26"), DataVersion: etf.DataVersion{Number: 7, Writer: "w"},
 		ParamsHash: "p", Seed: 1, CodeVersion: "v"}
 	id := forecast.ID(base)
@@ -224,6 +231,7 @@ func TestIDDependsOnWhatMakesAForecastUnique(t *testing.T) {
 }
 
 func TestSeed(t *testing.T) {
+	t.Parallel()
 	a := forecast.Seed("SPY", "drift", day("2025-09-26"))
 	if a >= 1<<53 || a != forecast.Seed("SPY", "drift", day("2025-09-26")) {
 		t.Errorf("seed %d", a)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/config"
+	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 	"github.com/etfcast/etfcast/forecast/prophet/serialize"
 )
 
@@ -109,13 +111,13 @@ func (m *modelSource) read(cmd *cobra.Command, files *inOut) (*prophet.Model, *p
 		if err != nil {
 			return nil, nil, err
 		}
-		if o, err = prophet.ParseConfig(raw); err != nil {
+		if o, err = config.Unmarshal(raw); err != nil {
 			return nil, nil, inFile(m.config, err)
 		}
 	}
 	if m.holidays != "" {
 		err := files.scan("holidays", m.holidays, func(r io.Reader) error {
-			more, lines, err := prophet.ReadHolidayLines(r)
+			more, lines, err := csvfile.ReadHolidayLines(r)
 			o.Holidays, m.lines = append(o.Holidays, more...), lines
 			return err
 		})
@@ -131,7 +133,7 @@ func (m *modelSource) read(cmd *cobra.Command, files *inOut) (*prophet.Model, *p
 	if err != nil {
 		return nil, nil, m.inOptions(err)
 	}
-	history, err := files.frame("in", m.in, o.CSVColumns(true))
+	history, err := files.frame("in", m.in, csvfile.ColumnsOf(o, true))
 	return model, history, err
 }
 
@@ -168,8 +170,8 @@ func (m *modelSource) inInput(err error) error {
 		if at := strings.IndexAny(name, "[."); at >= 0 {
 			name = name[:at]
 		}
-		isKey := slices.ContainsFunc(prophet.ConfigKeys(), func(k prophet.ConfigKey) bool { return k.Name == name })
-		if isKey && !slices.Contains(m.options.CSVColumns(true).Needed, name) {
+		isKey := slices.ContainsFunc(config.Keys(), func(k config.Key) bool { return k.Name == name })
+		if isKey && !slices.Contains(csvfile.ColumnsOf(m.options, true).Needed, name) {
 			return inFile(m.config, err)
 		}
 	}
@@ -180,10 +182,10 @@ func (m *modelSource) inInput(err error) error {
 func inFile(path string, err error) error { return fmt.Errorf("%s: %w", displayName(path), err) }
 
 // frame reads a CSV and keeps the columns that are needed.
-func (f *inOut) frame(flag, path string, want prophet.CSVColumns) (*prophet.Frame, error) {
+func (f *inOut) frame(flag, path string, want csvfile.Columns) (*prophet.Frame, error) {
 	var frame *prophet.Frame
 	err := f.scan(flag, path, func(r io.Reader) (err error) {
-		frame, err = prophet.ReadCSV(r, want)
+		frame, err = csvfile.ReadFrame(r, want)
 		return err
 	})
 	if err != nil {
@@ -229,8 +231,8 @@ func (r *futureRows) addFlags(cmd *cobra.Command, periods int, usage string) {
 }
 
 // columns are what the model takes from a CSV besides ds.
-func columns(f *prophet.Fitted) prophet.CSVColumns {
-	want := f.Options().CSVColumns(false)
+func columns(f *prophet.Fitted) csvfile.Columns {
+	want := csvfile.ColumnsOf(f.Options(), false)
 	if f.State().LogisticFloor {
 		want.Needed = append(want.Needed, "floor")
 	}

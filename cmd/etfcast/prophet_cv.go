@@ -14,13 +14,21 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/diagnostics"
 )
 
+// crossValidation is what the flags of cv say.
+type crossValidation struct {
+	source                   modelSource
+	horizon, initial, period string
+	cutoffs                  []string
+	keepScaling              bool
+	workers                  int
+	out, metricsOut          string
+	metrics                  []string
+	window                   float64
+	monthly                  bool
+}
+
 func prophetCVCommand(a *app) *cobra.Command {
-	var source modelSource
-	var horizon, initial, period, out, metricsOut string
-	var cutoffs, metrics []string
-	var workers int
-	var window float64
-	var keepScaling, monthly bool
+	var c crossValidation
 	cmd := &cobra.Command{
 		Use:   "cv --in HISTORY --horizon LENGTH (--out FORECASTS | --metrics-out METRICS)",
 		Short: "Cross-validate: how good forecasts of the past would have been",
@@ -32,114 +40,147 @@ Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:0
   etfcast prophet cv --in history.csv --initial 730d --period 180d --horizon 365d --metrics-out -`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := diagnostics.Options{Workers: workers, KeepScaling: keepScaling}
-			if horizon == "" {
-				return usageError{etf.Invalid("horizon", "no length of time is given", "give one such as --horizon 30d")}
-			}
-			for _, d := range []struct {
-				flag, text string
-				value      *prophet.Stamp
-			}{{"horizon", horizon, &o.Horizon}, {"initial", initial, &o.Initial}, {"period", period, &o.Period}} {
-				if d.text == "" && !cmd.Flags().Changed(d.flag) {
-					continue
-				}
-				var err error
-				if *d.value, err = diagnostics.ParseDuration(d.text); err != nil {
-					return usageError{etf.WithField(err, d.flag)}
-				}
-			}
-			if cmd.Flags().Changed("cutoffs") && len(cutoffs) == 0 {
-				return usageError{etf.Invalid("cutoffs", "no date is named", "name dates separated by commas, or leave it out")}
-			}
-			for i, text := range cutoffs {
-				s, err := prophet.ParseStamp(strings.TrimSpace(text))
-				if err != nil {
-					return usageError{etf.WithField(err, fmt.Sprintf("cutoffs[%d]", i))}
-				}
-				if slices.Contains(o.Cutoffs, s) {
-					return usageError{etf.Invalid(fmt.Sprintf("cutoffs[%d]", i), fmt.Sprintf("%s is there twice", s), "name each cutoff once")}
-				}
-				o.Cutoffs = append(o.Cutoffs, s)
-			}
-			for _, flag := range []string{"initial", "period"} {
-				if len(cutoffs) > 0 && cmd.Flags().Changed(flag) {
-					return usageError{etf.Invalid(flag, "it says how cutoffs are chosen, and --cutoffs names them", "leave one of them out")}
-				}
-			}
-			if workers < 1 {
-				return usageError{etf.Invalid("workers", fmt.Sprintf("%d workers", workers), "use 1 or more")}
-			}
-			if out == "" && metricsOut == "" {
-				return usageError{etf.Invalid("out", "no file is named for the results", "give --out FILE for the forecasts, --metrics-out FILE for the metrics, or both")}
-			}
-			for _, flag := range []string{"metrics", "rolling-window", "monthly"} {
-				if metricsOut == "" && cmd.Flags().Changed(flag) {
-					return usageError{etf.Invalid(flag, "it is about the metrics, and no file is named for them", "give --metrics-out FILE, or leave it out")}
-				}
-			}
-			if cmd.Flags().Changed("metrics") && len(metrics) == 0 {
-				return usageError{etf.Invalid("metrics", "no metric is named", "use some of "+strings.Join(diagnostics.MetricNames(), ", ")+", or leave it out")}
-			}
-			if err := checkMetrics(metrics); err != nil {
+			given := func(flag string) bool { return cmd.Flags().Changed(flag) }
+			o, err := c.options(given)
+			if err != nil {
 				return usageError{err}
 			}
-			if err := checkWindow(window); err != nil {
+			if err := c.checkOutputs(given); err != nil {
 				return usageError{err}
 			}
-			files := a.inOut(cmd)
-			model, history, err := source.read(cmd, files)
-			if err != nil {
-				return err
-			}
-			var table *diagnostics.Table
-			var scores *diagnostics.Metrics
-			if out != "" {
-				if err := files.write("out", out, func(w io.Writer) error { return table.WriteCSV(w) }); err != nil {
-					return err
-				}
-			}
-			if metricsOut != "" {
-				if err := files.write("metrics-out", metricsOut, func(w io.Writer) error { return scores.WriteCSV(w) }); err != nil {
-					return err
-				}
-			}
-			fitted, err := model.Fit(cmd.Context(), history, prophet.FitOptions{Workers: workers})
-			if err != nil {
-				return source.inInput(err)
-			}
-			progress, done := a.progress("cutoffs")
-			o.Progress = progress
-			o.Warn = a.note
-			table, err = diagnostics.CrossValidation(cmd.Context(), fitted, o)
-			done()
-			if err != nil {
-				return err
-			}
-			if metricsOut != "" {
-				if scores, err = diagnostics.PerformanceMetrics(table, metrics, window, monthly); err != nil {
-					return err
-				}
-				for _, notice := range scores.Notices {
-					a.note(notice)
-				}
-			}
-			return files.commit()
+			return c.run(cmd, a, o)
 		},
 	}
-	source.addFlags(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&horizon, "horizon", "", "how far ahead is forecast after each cutoff")
-	flags.StringVar(&initial, "initial", "", "least length of the history before the first cutoff (default: three horizons, or the longest period of a seasonality if that is longer)")
-	flags.StringVar(&period, "period", "", "time between cutoffs (default: half the horizon)")
-	flags.StringSliceVar(&cutoffs, "cutoffs", nil, "the cutoffs themselves: dates, separated by commas")
-	flags.StringVar(&out, "out", "", "CSV the forecasts are written to: ds, yhat, yhat_lower, yhat_upper, y, cutoff")
-	flags.StringVar(&metricsOut, "metrics-out", "", "CSV the metrics are written to: horizon and a column for each metric")
-	flags.StringSliceVar(&metrics, "metrics", nil, "metrics wanted, of "+strings.Join(diagnostics.MetricNames(), ", ")+" (default: all)")
-	flags.Float64Var(&window, "rolling-window", 0.1, "part of the forecasts a metric is the mean of, 0 to 1; 0 is each horizon by itself, -1 each forecast")
-	flags.BoolVar(&monthly, "monthly", false, "horizons of the metrics in calendar months from the cutoff's")
-	flags.IntVar(&workers, "workers", runtime.GOMAXPROCS(0), "cutoffs worked on at once; the results do not depend on it")
-	flags.BoolVar(&keepScaling, "keep-scaling", false, "fit again with the model's own scaling; the original fits again with absmax whatever the model has")
+	c.addFlags(cmd)
 	return cmd
+}
+
+func (c *crossValidation) addFlags(cmd *cobra.Command) {
+	c.source.addFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&c.horizon, "horizon", "", "how far ahead is forecast after each cutoff")
+	flags.StringVar(&c.initial, "initial", "", "least length of the history before the first cutoff (default: three horizons, or the longest period of a seasonality if that is longer)")
+	flags.StringVar(&c.period, "period", "", "time between cutoffs (default: half the horizon)")
+	flags.StringSliceVar(&c.cutoffs, "cutoffs", nil, "the cutoffs themselves: dates, separated by commas")
+	flags.StringVar(&c.out, "out", "", "CSV the forecasts are written to: ds, yhat, yhat_lower, yhat_upper, y, cutoff")
+	flags.StringVar(&c.metricsOut, "metrics-out", "", "CSV the metrics are written to: horizon and a column for each metric")
+	flags.StringSliceVar(&c.metrics, "metrics", nil, "metrics wanted, of "+strings.Join(diagnostics.MetricNames(), ", ")+" (default: all)")
+	flags.Float64Var(&c.window, "rolling-window", 0.1, "part of the forecasts a metric is the mean of, 0 to 1; 0 is each horizon by itself, -1 each forecast")
+	flags.BoolVar(&c.monthly, "monthly", false, "horizons of the metrics in calendar months from the cutoff's")
+	flags.IntVar(&c.workers, "workers", runtime.GOMAXPROCS(0), "cutoffs worked on at once; the results do not depend on it")
+	flags.BoolVar(&c.keepScaling, "keep-scaling", false, "fit again with the model's own scaling; the original fits again with absmax whatever the model has")
+}
+
+// options reads the flags that say how to cross-validate.
+func (c *crossValidation) options(given func(string) bool) (o diagnostics.Options, err error) {
+	o = diagnostics.Options{Workers: c.workers, KeepScaling: c.keepScaling}
+	if c.horizon == "" {
+		return o, etf.Invalid("horizon", "no length of time is given", "give one such as --horizon 30d")
+	}
+	for _, d := range []struct {
+		flag, text string
+		value      *prophet.Stamp
+	}{{"horizon", c.horizon, &o.Horizon}, {"initial", c.initial, &o.Initial}, {"period", c.period, &o.Period}} {
+		if d.text == "" && !given(d.flag) {
+			continue
+		}
+		if *d.value, err = diagnostics.ParseDuration(d.text); err != nil {
+			return o, etf.WithField(err, d.flag)
+		}
+	}
+	if o.Cutoffs, err = c.parseCutoffs(given); err != nil {
+		return o, err
+	}
+	if c.workers < 1 {
+		return o, etf.Invalid("workers", fmt.Sprintf("%d workers", c.workers), "use 1 or more")
+	}
+	return o, nil
+}
+
+// parseCutoffs reads the cutoffs, nil where they are to be chosen.
+func (c *crossValidation) parseCutoffs(given func(string) bool) ([]prophet.Stamp, error) {
+	if given("cutoffs") && len(c.cutoffs) == 0 {
+		return nil, etf.Invalid("cutoffs", "no date is named", "name dates separated by commas, or leave it out")
+	}
+	var out []prophet.Stamp
+	for i, text := range c.cutoffs {
+		field := fmt.Sprintf("cutoffs[%d]", i)
+		s, err := prophet.ParseStamp(strings.TrimSpace(text))
+		if err != nil {
+			return nil, etf.WithField(err, field)
+		}
+		if slices.Contains(out, s) {
+			return nil, etf.Invalid(field, fmt.Sprintf("%s is there twice", s), "name each cutoff once")
+		}
+		out = append(out, s)
+	}
+	for _, flag := range []string{"initial", "period"} {
+		if len(out) > 0 && given(flag) {
+			return nil, etf.Invalid(flag, "it says how cutoffs are chosen, and --cutoffs names them", "leave one of them out")
+		}
+	}
+	return out, nil
+}
+
+// checkOutputs checks the flags that say what is written.
+func (c *crossValidation) checkOutputs(given func(string) bool) error {
+	if c.out == "" && c.metricsOut == "" {
+		return etf.Invalid("out", "no file is named for the results", "give --out FILE for the forecasts, --metrics-out FILE for the metrics, or both")
+	}
+	for _, flag := range []string{"metrics", "rolling-window", "monthly"} {
+		if c.metricsOut == "" && given(flag) {
+			return etf.Invalid(flag, "it is about the metrics, and no file is named for them", "give --metrics-out FILE, or leave it out")
+		}
+	}
+	if given("metrics") && len(c.metrics) == 0 {
+		return etf.Invalid("metrics", "no metric is named", "use some of "+strings.Join(diagnostics.MetricNames(), ", ")+", or leave it out")
+	}
+	if err := checkMetrics(c.metrics); err != nil {
+		return err
+	}
+	return checkWindow(c.window)
+}
+
+// run reads, fits, cross-validates and writes.
+func (c *crossValidation) run(cmd *cobra.Command, a *app, o diagnostics.Options) error {
+	files := a.inOut(cmd)
+	defer files.discard()
+	model, history, err := c.source.read(cmd, files)
+	if err != nil {
+		return err
+	}
+	var table *diagnostics.Table
+	var scores *diagnostics.Metrics
+	if c.out != "" {
+		if err := files.write("out", c.out, func(w io.Writer) error { return table.WriteCSV(w) }); err != nil {
+			return err
+		}
+	}
+	if c.metricsOut != "" {
+		if err := files.write("metrics-out", c.metricsOut, func(w io.Writer) error { return scores.WriteCSV(w) }); err != nil {
+			return err
+		}
+	}
+	fitted, err := model.Fit(cmd.Context(), history, prophet.FitOptions{Workers: c.workers})
+	if err != nil {
+		return c.source.inInput(err)
+	}
+	progress, done := a.progress("cutoffs")
+	o.Progress, o.Warn = progress, a.note
+	table, err = diagnostics.CrossValidation(cmd.Context(), fitted, o)
+	done()
+	if err != nil {
+		return err
+	}
+	if c.metricsOut != "" {
+		if scores, err = diagnostics.PerformanceMetrics(table, c.metrics, c.window, c.monthly); err != nil {
+			return err
+		}
+		for _, notice := range scores.Notices {
+			a.note(notice)
+		}
+	}
+	return files.commit()
 }
 
 // checkMetrics finds an unknown metric before the work is done.

@@ -36,6 +36,7 @@ How the fit went is printed to standard error, or with --json to standard output
 				return usageError{etf.Invalid("workers", fmt.Sprintf("%d workers", workers), "use 1 or more")}
 			}
 			files := a.inOut(cmd)
+			defer files.discard()
 			model, history, err := source.read(cmd, files)
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/etfcast/etfcast/etf"
@@ -18,8 +19,8 @@ import (
 // standardStream is how a flag names standard input or output.
 const standardStream = "-"
 
-// inOut are the files of one command. Outputs are checked when they are named, before any work is done, and appear all
-// together at the end: a command that fails or is interrupted leaves what was there before.
+// inOut are the files of one command. Outputs are opened when they are named, before any work is done, under other names,
+// and appear all together at the end: a command that fails or is interrupted leaves what was there before.
 type inOut struct {
 	ctx     context.Context // ends reading, and waiting for the other end of a pipe
 	stdin   io.Reader
@@ -37,10 +38,8 @@ type input struct {
 type output struct {
 	flag    string
 	path    string // where it goes, links followed; "" = standard output
-	stream  bool   // not a regular file: can't be replaced, is written to
 	content func(io.Writer) error
-	temp    string
-	mode    fs.FileMode // of the file that is replaced; 0 = there is none
+	pending *renameio.PendingFile // beside path, until it takes its place; nil = a stream, which is written to, not replaced
 }
 
 func (a *app) inOut(cmd *cobra.Command) *inOut {
@@ -187,40 +186,20 @@ func (f *inOut) read(flag, path string, megabytes int64) (raw []byte, err error)
 	return raw, err
 }
 
-// write names an output and what will be written to it; see commit. It checks all that can be checked before: that
-// its folder is there and can be written to, and that it is neither a folder nor another file of this command.
+// write names an output and what will be written to it; see commit. What can't be written is refused here: a folder,
+// another file of this command, a file in a folder where none can be made, a file that is read-only. Who calls it calls
+// discard when the command is done.
 func (f *inOut) write(flag, path string, content func(io.Writer) error) error {
-	if path == "" {
+	out := &output{flag: flag, content: content}
+	var existing os.FileInfo // nil: there is none, or it is standard output
+	switch path {
+	case "":
 		return usageError{etf.Invalid(flag, "no file is named", fmt.Sprintf("give --%s FILE, or - for standard output", flag))}
-	}
-	out := &output{flag: flag, content: content, stream: path == standardStream}
-	var info os.FileInfo
-	if !out.stream {
-		out.path = path
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			out.path = real
-		} else if link, e := os.Lstat(path); e == nil && link.Mode()&fs.ModeSymlink != 0 {
-			return usageError{&etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " is a link that leads nowhere", Remedy: "create the file it points to, or name another file", Err: err}}
-		}
+	case standardStream:
+	default:
 		var err error
-		info, err = os.Stat(out.path)
-		switch {
-		case err == nil && info.IsDir():
-			return usageError{etf.Invalid(flag, path+" is a folder", "name a file")}
-		case err == nil:
-			out.stream = !info.Mode().IsRegular()
-			out.mode = info.Mode().Perm()
-		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission):
-		default:
-			return usageError{&etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " can't be written", Remedy: "name another file", Err: err}}
-		}
-		if info != nil && !out.stream && !mayWrite(out.path, info) {
-			return usageError{etf.Invalid(flag, path+" can't be written: permission denied", "allow writing it, or name another file")}
-		}
-		if !out.stream {
-			if err := probe(flag, path, filepath.Dir(out.path)); err != nil {
-				return usageError{err}
-			}
+		if out.path, existing, err = destination(flag, path); err != nil {
+			return usageError{err}
 		}
 	}
 	for _, o := range f.outputs {
@@ -228,22 +207,47 @@ func (f *inOut) write(flag, path string, content func(io.Writer) error) error {
 			return usageError{etf.Invalid(flag, fmt.Sprintf("--%s goes to %s too", o.flag, path), "name another file for one of them")}
 		}
 	}
-	for _, i := range f.inputs {
-		if info != nil && !out.stream && i.info != nil && os.SameFile(i.info, info) {
-			return usageError{etf.Invalid(flag, fmt.Sprintf("%s is the file that --%s reads", path, i.flag), "name another file")}
+	if stream := out.path == "" || existing != nil && !existing.Mode().IsRegular(); !stream {
+		for _, i := range f.inputs {
+			if existing != nil && i.info != nil && os.SameFile(i.info, existing) {
+				return usageError{etf.Invalid(flag, fmt.Sprintf("%s is the file that --%s reads", path, i.flag), "name another file")}
+			}
+		}
+		var err error
+		if out.pending, err = renameio.NewPendingFile(out.path, renameio.WithTempDir(filepath.Dir(out.path)), renameio.WithPermissions(0o666), renameio.WithExistingPermissions()); err != nil {
+			return usageError{writeError(flag, path, err)}
 		}
 	}
 	f.outputs = append(f.outputs, out)
 	return nil
 }
 
-// probe checks that a file can be made in a folder.
-func probe(flag, path, folder string) error {
-	temp, err := createTemp(folder, 0)
-	if err == nil {
-		name := temp.Name()
-		return errors.Join(temp.Close(), os.Remove(name))
+// destination returns where an output goes, links followed, and what is there already, nil for nothing.
+func destination(flag, path string) (string, os.FileInfo, error) {
+	to := path
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		to = real
+	} else if link, e := os.Lstat(path); e == nil && link.Mode()&fs.ModeSymlink != 0 {
+		return "", nil, &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " is a link that leads nowhere", Remedy: "create the file it points to, or name another file", Err: err}
 	}
+	const anybody = 0o222
+	info, err := os.Stat(to)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return to, nil, nil
+	case err != nil:
+		return "", nil, writeError(flag, path, err)
+	case info.IsDir():
+		return "", nil, etf.Invalid(flag, path+" is a folder", "name a file")
+	case info.Mode().IsRegular() && info.Mode().Perm()&anybody == 0:
+		// Replacing it would take no permission of its own, but get around what its mode says.
+		return "", nil, etf.Invalid(flag, path+" can't be written: it is read-only", "allow writing it, or name another file")
+	}
+	return to, info, nil
+}
+
+// writeError says why a file can't be made.
+func writeError(flag, path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return etf.Invalid(flag, fmt.Sprintf("the folder of %s does not exist", path), "create it, or name another file")
@@ -253,61 +257,23 @@ func probe(flag, path, folder string) error {
 	return &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " can't be written", Remedy: "name another file", Err: err}
 }
 
-// mayWrite reports whether a file may be written: replacing it takes no permission of its own, but would get around it.
-// The administrator may write anything, and still means what the file's mode says.
-func mayWrite(path string, info os.FileInfo) bool {
-	const anybody = 0o222
-	if info.Mode().Perm()&anybody == 0 {
-		return false
+// discard removes the outputs that have not appeared.
+func (f *inOut) discard() {
+	for _, o := range f.outputs {
+		if o.pending != nil {
+			_ = o.pending.Cleanup()
+		}
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return !errors.Is(err, fs.ErrPermission)
-	}
-	return file.Close() == nil
+	f.outputs = nil
 }
 
-// createTemp creates a file with the permissions given, or with 0 those of any new file, which os.CreateTemp's are not.
-func createTemp(folder string, mode fs.FileMode) (*os.File, error) {
-	create := mode
-	if mode == 0 {
-		create = 0o666
-	}
-	for n := 0; ; n++ {
-		file, err := os.OpenFile(filepath.Join(folder, fmt.Sprintf(".etfcast-%d-%d.tmp", os.Getpid(), n)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, create)
-		if errors.Is(err, fs.ErrExist) && n < 1000 {
-			continue
-		}
-		if err == nil && mode != 0 {
-			err = file.Chmod(mode) // what the process' mask took away
-			if err != nil {
-				err = errors.Join(err, file.Close(), os.Remove(file.Name()))
-				file = nil
-			}
-		}
-		return file, err
-	}
-}
-
-// commit writes all outputs: each whole to a file beside its place, then, unless the command is interrupted, to the
-// streams, which may fail, and last all files to their places.
+// commit writes all outputs: each file whole under another name, then, unless the command is interrupted, the streams,
+// which may fail, and last all files appear in their places. It leaves nothing to discard.
 func (f *inOut) commit() error {
-	defer func() {
-		for _, o := range f.outputs {
-			if o.temp != "" {
-				_ = os.Remove(o.temp)
-			}
-		}
-	}()
+	defer f.discard()
 	streams := make([]bytes.Buffer, len(f.outputs))
 	for i, o := range f.outputs {
-		if o.stream {
-			if err := o.content(&streams[i]); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := o.stage(); err != nil {
+		if err := o.stage(&streams[i]); err != nil {
 			return err
 		}
 	}
@@ -315,7 +281,7 @@ func (f *inOut) commit() error {
 		return err
 	}
 	for i, o := range f.outputs {
-		if !o.stream {
+		if o.pending != nil {
 			continue
 		}
 		_, err := await(f.ctx, func() (struct{}, error) { return struct{}{}, o.writeThrough(f.stdout, streams[i].Bytes()) })
@@ -324,33 +290,25 @@ func (f *inOut) commit() error {
 		}
 	}
 	for _, o := range f.outputs {
-		if o.temp == "" {
+		if o.pending == nil {
 			continue
 		}
-		if err := os.Rename(o.temp, o.path); err != nil {
+		if err := o.pending.CloseAtomicallyReplace(); err != nil {
 			return fmt.Errorf("writing --%s: %w", o.flag, err)
 		}
-		o.temp = ""
 	}
 	return nil
 }
 
-// stage writes the content to a file beside its place.
-func (o *output) stage() (err error) {
-	file, err := createTemp(filepath.Dir(o.path), o.mode)
-	if err != nil {
-		return fmt.Errorf("writing --%s: %w", o.flag, err)
+// stage writes the content to the pending file and to the disk, or to a stream's buffer.
+func (o *output) stage(stream *bytes.Buffer) error {
+	if o.pending == nil {
+		return o.content(stream)
 	}
-	o.temp = file.Name()
-	defer func() {
-		if e := file.Close(); err == nil && e != nil {
-			err = fmt.Errorf("writing --%s: %w", o.flag, e)
-		}
-	}()
-	if err := o.content(file); err != nil {
+	if err := o.content(o.pending.File); err != nil {
 		return err
 	}
-	if err := file.Sync(); err != nil {
+	if err := o.pending.Sync(); err != nil {
 		return fmt.Errorf("writing --%s: %w", o.flag, err)
 	}
 	return nil

@@ -82,6 +82,52 @@ func TestInOutInterruptedWhileWriting(t *testing.T) {
 	}
 }
 
+// An output is opened when it is named and not to be seen under its name; discarded, it leaves nothing.
+func TestInOutDiscards(t *testing.T) {
+	b := newWorkbench(t)
+	b.put("old", "old")
+	f := &inOut{ctx: t.Context()}
+	if err := errors.Join(f.write("out", b.path("old"), bytesOf([]byte("new"))), f.write("more", b.path("new"), bytesOf([]byte("new")))); err != nil {
+		t.Fatal(err)
+	}
+	hidden := 0
+	for _, name := range b.names() {
+		if strings.HasPrefix(name, ".old") || strings.HasPrefix(name, ".new") {
+			hidden++
+		} else if name != "old" {
+			t.Errorf("%s is there before the command has succeeded", name)
+		}
+	}
+	if hidden != 2 || b.get("old") != "old" {
+		t.Errorf("%d hidden files, not 2; old: %s", hidden, b.get("old"))
+	}
+	f.discard()
+	f.discard()
+	if got := b.names(); !slices.Equal(got, []string{"old"}) || b.get("old") != "old" {
+		t.Errorf("after discarding: %v, %s", got, b.get("old"))
+	}
+}
+
+// A file that can't be made is refused when it is named.
+func TestInOutRefusesClosedFolder(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("permissions do not bind the administrator: run as another user")
+	}
+	b := newWorkbench(t)
+	b.put("old", "old")
+	if err := os.Chmod(b.dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(b.dir, 0o700) })
+	f := &inOut{ctx: t.Context()}
+	for _, name := range []string{"old", "new"} {
+		err := f.write("out", b.path(name), failing(errors.New("it was asked for its content")))
+		if code := exitCode(t.Context(), err); code != exitUsage || !strings.Contains(err.Error(), "out: the folder of "+b.path(name)+" can't be written to: permission denied") {
+			t.Errorf("%s: exit code %d: %v", name, code, err)
+		}
+	}
+}
+
 // A stream that can't be written leaves the files as they were: /dev/full refuses what is written to it.
 func TestProphetStreamsComeFirst(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {

@@ -193,6 +193,7 @@ type drawing struct {
 }
 
 func (a *app) drawAll(ctx context.Context, files *inOut, d drawing) error {
+	defer files.discard() // before its folder is taken away again
 	type figure struct {
 		name string
 		draw func(io.Writer, chart.Format) error

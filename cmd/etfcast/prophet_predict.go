@@ -10,6 +10,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
 func prophetPredictCommand(a *app) *cobra.Command {
@@ -45,6 +46,7 @@ those of a file, which a model with cap, floor, regressors or conditions needs.`
 				return usageError{err}
 			}
 			files := a.inOut(cmd)
+			defer files.discard()
 			fitted, err := files.model("model", model)
 			if err != nil {
 				return err
@@ -57,7 +59,7 @@ those of a file, which a model with cap, floor, regressors or conditions needs.`
 				return err
 			}
 			var forecast *prophet.Forecast
-			if err := files.write("out", out, func(w io.Writer) error { return forecast.WriteCSVWithQuantiles(w, levels) }); err != nil {
+			if err := files.write("out", out, func(w io.Writer) error { return csvfile.WriteForecast(w, forecast, levels) }); err != nil {
 				return err
 			}
 			po := prophet.PredictOptions{Levels: levels}

@@ -23,7 +23,7 @@ import (
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/drift"
-	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/market"
 	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/worker"
 )
@@ -147,7 +147,7 @@ func models() ([]activities.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := prophet.NewPipeline(prophet.PipelineSettings{})
+	sessions, err := market.New(market.Settings{})
 	if err != nil {
 		return nil, err
 	}

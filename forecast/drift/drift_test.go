@@ -90,6 +90,7 @@ func near(t *testing.T, what string, got, want, relative float64) {
 // v(h) = h d²/4 + h² d²/4. Normal quantiles: 1.644853627, 1.281551566, 0.674489750 (Abramowitz and Stegun, table
 // 26.1 and 26.5, to nine digits).
 func TestTwoReturnsByHand(t *testing.T) {
+	t.Parallel()
 	d := math.Log(1.2 / 1.1)
 	mu := math.Log(1.32) / 2
 	points := predict(t, model(t, Settings{MinReturns: 2}), series(100, 110, 132), 3)
@@ -108,6 +109,7 @@ func TestTwoReturnsByHand(t *testing.T) {
 // Three returns 0, 0, x: drift x/3, innovations -x/3, -x/3, 2x/3 from the oldest, so
 // sigma² = (4 + .94 + .94²)/9 / (1 + .94 + .94²) x².
 func TestWeightsDecayFromTheNewest(t *testing.T) {
+	t.Parallel()
 	x := math.Log(1.03)
 	f, err := model(t, Settings{MinReturns: 3}).Fit(context.Background(), series(100, 100, 100, 103), 0, nil)
 	if err != nil {
@@ -120,6 +122,7 @@ func TestWeightsDecayFromTheNewest(t *testing.T) {
 
 // Returns that alternate between +a and -a: the drift is 0, every innovation a. v(h) = h a² (1 + h/(n-1)).
 func TestAlternatingReturns(t *testing.T) {
+	t.Parallel()
 	const a, n = 0.01, 500
 	returns := make([]float64, n)
 	for i := range returns {
@@ -134,6 +137,7 @@ func TestAlternatingReturns(t *testing.T) {
 
 // A row left out: the drift is the same, and the move over two sessions counts half.
 func TestGapsCountWithTheirLength(t *testing.T) {
+	t.Parallel()
 	m := model(t, Settings{MinReturns: 2})
 	s := series(100, 110, 132)
 	s.Steps = []int{0, 1, 2}
@@ -152,6 +156,7 @@ func TestGapsCountWithTheirLength(t *testing.T) {
 
 // A hundredfold price (cents for dollars) gives a hundredfold forecast; a dividend of nothing but scale.
 func TestScaleEquivariance(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 3))
 	for range 50 {
 		s := fromReturns(normalReturns(random, 100+random.IntN(400), .0005, .02))
@@ -173,6 +178,7 @@ func TestScaleEquivariance(t *testing.T) {
 
 // Horizons widen, quantiles rise, the mean lies above the median (lognormal), the interval is symmetric in logs.
 func TestShape(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(4, 4))
 	for range 50 {
 		s := fromReturns(normalReturns(random, 40+random.IntN(3000), .001*(random.Float64()-.5), .0001+.05*random.Float64()))
@@ -197,6 +203,7 @@ func TestShape(t *testing.T) {
 
 // MaxRows is a promise: what lies before does not matter, in any digit.
 func TestMaxRowsIsEnough(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 5))
 	s := fromReturns(normalReturns(random, 4000, .0003, .01))
 	m := Default()
@@ -213,6 +220,7 @@ func TestMaxRowsIsEnough(t *testing.T) {
 // squares makes it a t interval that is a little too narrow) and the median is in the middle. 2,000 walks: the
 // standard error of a coverage of 90 % is 0.7 points, of a half 1.1; the bounds are four of them around 89.3 and 50.
 func TestCoverageOnSimulatedWalks(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(6, 6))
 	const walks, rows = 2000, 300
 	m := Default()
@@ -248,6 +256,7 @@ func TestCoverageOnSimulatedWalks(t *testing.T) {
 }
 
 func TestFitRefuses(t *testing.T) {
+	t.Parallel()
 	sound := fromReturns(normalReturns(rand.New(rand.NewPCG(7, 7)), 60, 0, .01))
 	for _, c := range []struct {
 		name   string
@@ -282,6 +291,7 @@ func TestFitRefuses(t *testing.T) {
 }
 
 func TestPredictRefuses(t *testing.T) {
+	t.Parallel()
 	f, err := Default().Fit(context.Background(), fromReturns(normalReturns(rand.New(rand.NewPCG(7, 7)), 60, 0, .01)), 0, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -306,6 +316,7 @@ func TestPredictRefuses(t *testing.T) {
 }
 
 func TestStandstillKeepsAWidth(t *testing.T) {
+	t.Parallel()
 	s := fromReturns(make([]float64, 100))
 	f, err := Default().Fit(context.Background(), s, 0, nil)
 	if err != nil {
@@ -319,6 +330,7 @@ func TestStandstillKeepsAWidth(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
+	t.Parallel()
 	for field, set := range map[string]Settings{
 		"decay":       {Decay: 1},
 		"window":      {Window: 5, MinReturns: 10},
@@ -340,6 +352,7 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func TestParams(t *testing.T) {
+	t.Parallel()
 	m := Default()
 	if want := `{"decay":0.94,"floor":0.00001,"min_returns":33,"window":2520}`; m.Params() != want || m.Name() != "drift" {
 		t.Errorf("%s with parameters %s, want %s", m.Name(), m.Params(), want)
@@ -350,6 +363,7 @@ func TestParams(t *testing.T) {
 }
 
 func TestRestore(t *testing.T) {
+	t.Parallel()
 	m := Default()
 	f, err := m.Fit(context.Background(), fromReturns(normalReturns(rand.New(rand.NewPCG(8, 8)), 300, .0003, .01)), 0, func(done, total int) {
 		if done != total || total != 1 {

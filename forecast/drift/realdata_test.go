@@ -19,6 +19,7 @@ import (
 // apart overlap at 21, so its standard error is 1.5 points. A leak of the future would show as far more, or as an
 // error of the median far below the random walk's.
 func TestCoverageOnRealFunds(t *testing.T) {
+	t.Parallel()
 	folder := os.Getenv("ETFCAST_REAL_DATA")
 	if folder == "" {
 		t.Skip("ETFCAST_REAL_DATA is not set: the real price files are not at hand")

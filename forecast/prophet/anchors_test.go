@@ -14,6 +14,7 @@ import (
 const peyton = "example_wp_log_peyton_manning.csv"
 
 func TestPeytonManningSetUp(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, peyton)
 	m, err := prophet.New(prophet.Defaults())
 	if err != nil {
@@ -32,6 +33,7 @@ func TestPeytonManningSetUp(t *testing.T) {
 }
 
 func TestPeytonManningForecast(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, peyton)
 	days := dates("2017-01-15", "2017-01-16", "2017-01-17", "2017-01-18", "2017-01-19")
 	// The maximum by an independent implementation of the same density, and what the original printed.
@@ -93,6 +95,7 @@ func playoffs(prior float64) []prophet.Holiday {
 
 // The effects on the days of a Super Bowl (a playoff game as well) and after, as the documentation prints them.
 func TestPeytonManningHolidays(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, peyton)
 	for _, c := range []struct {
 		prior                           float64
@@ -135,6 +138,7 @@ func TestPeytonManningHolidays(t *testing.T) {
 // A fit of data.csv's first 480 rows that another project copied from the original's Python program (augurs,
 // crates/augurs-prophet/src/prophet.rs, MIT or Apache): where the original stops, which depends on the machine.
 func TestTradingDaysLikeTheCopiedFit(t *testing.T) {
+	t.Parallel()
 	train, _ := split(realSeries(t, "data.csv"), 30)
 	o := prophet.Defaults()
 	m, err := prophet.New(o)

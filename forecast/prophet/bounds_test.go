@@ -16,6 +16,7 @@ import (
 // With logistic growth the posterior has several modes; where the original's search ends, Newton below 100 rows, is one
 // of the starts, so that the maximum is never below it.
 func TestMAPIsNeverBelowTheOriginalsLogistic(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(10) {
 		rng := rand.New(rand.NewPCG(seed, 77))
 		n := 30 + rng.IntN(110)
@@ -40,6 +41,7 @@ func TestMAPIsNeverBelowTheOriginalsLogistic(t *testing.T) {
 
 // The maximum is sharp where y varies by little beside its size, as in the original's data3.csv.
 func TestMAPConvergesWithLargeOffsets(t *testing.T) {
+	t.Parallel()
 	for _, offset := range []float64{1e3, 1e6, 1e8} {
 		rng := rand.New(rand.NewPCG(3, uint64(offset)))
 		f := &prophet.Frame{}
@@ -63,6 +65,7 @@ func TestMAPConvergesWithLargeOffsets(t *testing.T) {
 
 // A model that can meet every row has no maximum, and the report does not say "converged".
 func TestNoMaximumIsSaid(t *testing.T) {
+	t.Parallel()
 	f := &prophet.Frame{}
 	for i := range 40 {
 		f.DS, f.Y = append(f.DS, prophet.DateOf(2024, 1, 1)+prophet.Stamp(i)*prophet.Day), append(f.Y, 1+2*float64(i))
@@ -74,6 +77,7 @@ func TestNoMaximumIsSaid(t *testing.T) {
 }
 
 func TestSizesAreBounded(t *testing.T) {
+	t.Parallel()
 	long := &prophet.Frame{}
 	for i := range 6000 {
 		long.DS, long.Y = append(long.DS, prophet.DateOf(2000, 1, 1)+prophet.Stamp(i)*prophet.Day), append(long.Y, math.Sin(float64(i)))

@@ -16,7 +16,8 @@
 //     parameters: the distribution there is normal).
 //   - Random numbers are this package's own, from a seed.
 //
-// Subpackages: stan (the optimisers and the sampler), diagnostics (cross-validation and metrics), serialize (the
-// original's JSON), chart (plots). The package refuses to own files, clocks and networks; public holidays come from
-// package calendar/holidays, trading sessions from package calendar.
+// Subpackages that stand on this one: csvfile (histories and forecasts as CSV), config (options as JSON), serialize (the
+// original's JSON of a fitted model), diagnostics (cross-validation and metrics), chart (plots), market (the model of the
+// daily run). Below it is stan, the optimisers and the sampler. The package refuses to own formats, files, clocks and
+// networks; public holidays come from package calendar/holidays, trading sessions from package calendar.
 package prophet

@@ -16,8 +16,9 @@ type Fitted struct {
 	layout layout
 	clock  clock
 	// gap is the mean distance of the history's rows in scaled time: the step of a future of one row.
-	gap      float64
-	residual residual // of Market.ResidualAR1
+	gap       float64
+	residual  Residual  // of Market.ResidualAR1
+	residuals []float64 // of the history's rows
 }
 
 // State returns what the model consists of. It shares memory with the model and must not be changed.

@@ -9,6 +9,7 @@ import (
 
 // Dates after Friday 2026-01-30 at each frequency, as pandas.date_range of pandas 3.1.1 gives them.
 func TestFrequencies(t *testing.T) {
+	t.Parallel()
 	f := fit(t, prophet.Defaults(), &prophet.Frame{
 		DS: []prophet.Stamp{prophet.DateOf(2026, 1, 1), prophet.DateOf(2026, 1, 20), prophet.DateOf(2026, 1, 30)}, Y: []float64{1, 2, 2.5}})
 	for name, want := range map[string]string{

@@ -14,6 +14,7 @@ import (
 
 // The inverse Gaussian distribution has mean mu, variance mu³/lambda, and E[1/x] = 1/mu + 1/lambda.
 func TestInverseGaussian(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	const n = 200_000
 	for _, c := range []struct{ mean, shape float64 }{{1, 1}, {3, 400}, {0.2, 5}, {1e6, 400}} {
@@ -46,6 +47,7 @@ func TestInverseGaussian(t *testing.T) {
 
 // Two samplers that share nothing but the posterior agree on it: means and standard deviations of every parameter.
 func TestGibbsAgreesWithNUTS(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))
 	p := randomPosterior(rng, Linear, 120, 4, 3, Additive, "")
 	peak, err := p.maximise(t.Context(), nil, 0)
@@ -103,6 +105,7 @@ func TestGibbsAgreesWithNUTS(t *testing.T) {
 }
 
 func TestGibbsDoesNotDependOnWorkersAndStops(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 6))
 	p := randomPosterior(rng, Flat, 60, 2, 2, Additive, "")
 	peak, err := p.maximise(t.Context(), nil, 0)

@@ -187,6 +187,7 @@ func alikeWithin(t *testing.T, what string, got, want []float64, tolerance float
 
 // Everything before the fit: scales, scaled data, changepoints, start, features, priors, modes, log posterior.
 func TestPreparedLikeTheOriginal(t *testing.T) {
+	t.Parallel()
 	forEachCase(t, func(t *testing.T, f *golden.File, history *prophet.Frame, fits golden.Fits) {
 		fitted := fits.MAP
 		o, err := f.Options()
@@ -282,6 +283,7 @@ func TestPreparedLikeTheOriginal(t *testing.T) {
 
 // Given the original's parameters, trend, components and yhat are the original's.
 func TestPredictsLikeTheOriginal(t *testing.T) {
+	t.Parallel()
 	forEachCase(t, func(t *testing.T, f *golden.File, _ *prophet.Frame, fits golden.Fits) {
 		frame, err := f.Frame()
 		if err != nil {
@@ -317,6 +319,7 @@ func TestPredictsLikeTheOriginal(t *testing.T) {
 
 // The maximum is at least as probable as where the original stops, and both fits give its forecast.
 func TestFitsLikeTheOriginal(t *testing.T) {
+	t.Parallel()
 	forEachCase(t, func(t *testing.T, f *golden.File, _ *prophet.Frame, fits golden.Fits) {
 		c, err := f.Compare(t.Context(), fits)
 		if err != nil {
@@ -369,6 +372,7 @@ func within(t *testing.T, what string, ratio, allowed float64) {
 // Every case of cases.json has its golden file, made of the same rows with the same config, and every departure is of a
 // case that can have it: a chaotic one is further from itself than the tolerance.
 func TestEveryCaseHasAGoldenFile(t *testing.T) {
+	t.Parallel()
 	raw, err := os.ReadFile("../../bench/prophet/cases.json")
 	if err != nil {
 		t.Fatal(err)
@@ -430,6 +434,7 @@ func TestEveryCaseHasAGoldenFile(t *testing.T) {
 
 // make_future_dataframe: five stamps ahead for each frequency, and the frequency inferred.
 func TestFutureFramesLikeTheOriginal(t *testing.T) {
+	t.Parallel()
 	futures, err := golden.LoadFutures(goldenFolder)
 	if err != nil {
 		t.Fatal(err)
@@ -481,6 +486,7 @@ func TestFutureFramesLikeTheOriginal(t *testing.T) {
 
 // Golden files of real series must hold dates, parameters and forecasts only.
 func TestGoldenFilesHoldNoRealPrices(t *testing.T) {
+	t.Parallel()
 	files, err := golden.Load(goldenFolder)
 	if err != nil {
 		t.Fatal(err)

@@ -52,6 +52,7 @@ func moments(x []float64) (mean, variance, spread float64) {
 // With changes at their exact times, S of them on average in a unit of time, it is
 // S 2 b² times the integral of (t-u)² over u from 1 to t = 2 b² S (t-1)³/3.
 func TestTrendUncertainty(t *testing.T) {
+	t.Parallel()
 	f := trendOnly(t, prophet.Linear)
 	s := f.State()
 	var b float64
@@ -87,6 +88,7 @@ func TestTrendUncertainty(t *testing.T) {
 
 // Fast paths on rows of unequal distance take them to be equally far apart: the same numbers as on equal rows.
 func TestFastPathsTakeRowsAsEqual(t *testing.T) {
+	t.Parallel()
 	f := trendOnly(t, prophet.Linear)
 	equal := ahead(t, f, 21)
 	uneven := equal.Rows([]int{0, 1, 2, 3, 10, 19, 20})
@@ -103,6 +105,7 @@ func TestFastPathsTakeRowsAsEqual(t *testing.T) {
 
 // In the history the trend is certain and the quantiles are exact; simulation agrees to its own error.
 func TestHistoryIntervalsAgainstSimulation(t *testing.T) {
+	t.Parallel()
 	for _, o := range []prophet.Options{prophet.Defaults(), func() prophet.Options {
 		o := prophet.Defaults()
 		o.SeasonalityMode, o.IntervalWidth = prophet.Multiplicative, 0.5
@@ -134,6 +137,7 @@ func TestHistoryIntervalsAgainstSimulation(t *testing.T) {
 
 // Predict's bounds of the future are quantiles of the paths PredictiveSamples gives, with the same seed, bit for bit.
 func TestIntervalsAreQuantilesOfTheSamples(t *testing.T) {
+	t.Parallel()
 	for _, growth := range []prophet.Growth{prophet.Linear, prophet.Logistic, prophet.Flat} {
 		for _, slow := range []bool{false, true} {
 			f := trendOnly(t, growth)
@@ -154,6 +158,7 @@ func TestIntervalsAreQuantilesOfTheSamples(t *testing.T) {
 
 // Flat growth does not grow uncertain.
 func TestFlatGrowthHasNoTrendUncertainty(t *testing.T) {
+	t.Parallel()
 	f := trendOnly(t, prophet.Flat)
 	for _, slow := range []bool{false, true} {
 		fc := predict(t, f, ahead(t, f, 50), prophet.PredictOptions{Slow: slow})
@@ -167,6 +172,7 @@ func TestFlatGrowthHasNoTrendUncertainty(t *testing.T) {
 
 // Logistic paths are moved so that their mean is the trend; they stay near the cap and spread out with time.
 func TestLogisticPathsAreCentred(t *testing.T) {
+	t.Parallel()
 	f := trendOnly(t, prophet.Logistic)
 	frame := ahead(t, f, 60)
 	fc := predict(t, f, frame, prophet.PredictOptions{NoIntervals: true})
@@ -193,6 +199,7 @@ func TestLogisticPathsAreCentred(t *testing.T) {
 // variance (g (1 - g/cap))² 2 b² q d² ((1/2)² + ... + (n-3/2)²) = ... ((n-1)³/3 - (n-1)/12).
 // Changes at their exact times add S 2 b² (t-1)³/3 to the variance of the log odds, as in the linear case.
 func TestLogisticUncertainty(t *testing.T) {
+	t.Parallel()
 	s := copyState(trendOnly(t, prophet.Logistic).State())
 	for j := range s.Params.Delta[0] { // small, that the first order is all
 		s.Params.Delta[0][j] = 0.02
@@ -226,6 +233,7 @@ func TestLogisticUncertainty(t *testing.T) {
 
 // The same seed gives the same bits, another seed other ones, and a longer future begins with the same numbers.
 func TestSeeds(t *testing.T) {
+	t.Parallel()
 	for _, growth := range []prophet.Growth{prophet.Linear, prophet.Logistic} {
 		f := trendOnly(t, growth)
 		one, two := uint64(1), uint64(2)
@@ -252,6 +260,7 @@ func TestSeeds(t *testing.T) {
 
 // Quantiles ascend with their levels, in every row of history and future, on both scales.
 func TestQuantilesAreMonotone(t *testing.T) {
+	t.Parallel()
 	levels := []float64{0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99}
 	for _, market := range []prophet.Market{{}, {LogScale: true}} {
 		o := prophet.Defaults()
@@ -275,6 +284,7 @@ func TestQuantilesAreMonotone(t *testing.T) {
 
 // One future row: the distance between rows is the history's.
 func TestOneFutureRow(t *testing.T) {
+	t.Parallel()
 	f := trendOnly(t, prophet.Linear)
 	one := samples(t, f, ahead(t, f, 1), prophet.PredictOptions{Samples: 100})
 	many := samples(t, f, ahead(t, f, 10), prophet.PredictOptions{Samples: 100})
@@ -283,6 +293,7 @@ func TestOneFutureRow(t *testing.T) {
 
 // Half of what is held out lies in an interval of 50 %, and 0.9 in one of 90 %, where the model is true.
 func TestCoverage(t *testing.T) {
+	t.Parallel()
 	for _, width := range []float64{0.5, 0.9} {
 		inside, rows := 0, 0
 		for seed := range uint64(20) {

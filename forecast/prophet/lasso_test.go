@@ -35,6 +35,7 @@ func leastSquares(rng *rand.Rand, n, b, s int) (smooth, kinked [][]float64, star
 // At the solution the conditions of Karush, Kuhn and Tucker hold: the gradient of the smooth part is 0 for the smooth
 // block, -lambda sign(x) for a coordinate off 0, and within lambda for one at 0.
 func TestLassoMeetsItsConditions(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(8, 8))
 	for trial := range 400 {
 		b, s := 1+rng.IntN(12), 1+rng.IntN(40)
@@ -96,6 +97,7 @@ func TestLassoMeetsItsConditions(t *testing.T) {
 
 // Without the kink the equations are linear: a dense solution gives the same.
 func TestNormalEquationsAgainstDenseSolve(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(9, 9))
 	for range 100 {
 		b, s := 1+rng.IntN(8), rng.IntN(8)
@@ -157,6 +159,7 @@ func TestNormalEquationsAgainstDenseSolve(t *testing.T) {
 
 // Two changepoints on one row cannot be told apart; the sum is what the data say, and the solver must not give up.
 func TestLassoWithEqualColumns(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(10, 10))
 	for range 50 {
 		n := 30

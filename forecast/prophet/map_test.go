@@ -32,6 +32,7 @@ func gradientScale(p *posterior, x *mode) float64 {
 // At the maximum the subgradient is 0, for problems of many shapes. Where the rows are fewer than the parameters, sigma
 // may go down to its floor, where there is no maximum; those are counted and looked at by their residuals.
 func TestMAPMeetsItsConditions(t *testing.T) {
+	t.Parallel()
 	for _, growth := range []Growth{Linear, Flat, Logistic} {
 		for name, modes := range map[string][]Mode{"additive": {Additive}, "multiplicative": {Multiplicative}, "mixed": {Additive, Multiplicative, ""}} {
 			t.Run(fmt.Sprintf("%s %s", growth, name), func(t *testing.T) {
@@ -89,6 +90,7 @@ func TestMAPMeetsItsConditions(t *testing.T) {
 
 // No perturbation of a maximum is better: the definition, without derivatives.
 func TestMAPIsAMaximum(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(14, 14))
 	for _, growth := range []Growth{Linear, Flat, Logistic} {
 		for range 15 {
@@ -174,6 +176,7 @@ func iterations(by Optimizer) int {
 
 // With additive terms the maximum is never below where the original's optimisers stop.
 func TestMAPIsNeverBelowTheOriginals(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(100) {
 		f, o := randomSeries(seed)
 		best := fitBy(t, o, f, MAP, FitOptions{}).Report()
@@ -191,6 +194,7 @@ func TestMAPIsNeverBelowTheOriginals(t *testing.T) {
 
 // The same with multiplicative seasonality, which is not convex but in practice has one mode worth the name.
 func TestMAPIsNeverBelowTheOriginalsMultiplicative(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(50) {
 		f, o := randomSeries(seed)
 		for i := range f.Y {
@@ -208,6 +212,7 @@ func TestMAPIsNeverBelowTheOriginalsMultiplicative(t *testing.T) {
 // Values of 10^8 that move by some ten thousands, scaled by the largest of them: all that is to be explained is in the
 // last few thousandths of scaled y, and sigma is far below what the priors think.
 func TestMAPIsNeverBelowTheOriginalsOnLargeNumbers(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(16) {
 		f, o := randomSeries(seed)
 		for i := range f.Y {
@@ -273,6 +278,7 @@ func TestFitIsDeterministic(t *testing.T) {
 
 // Where to start from does not change the maximum.
 func TestWarmStartKeepsTheMAP(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(12) {
 		f, o := randomSeries(seed)
 		if seed%2 == 1 {
@@ -295,6 +301,7 @@ func TestWarmStartKeepsTheMAP(t *testing.T) {
 
 // A start that is not of this model, or not finite, is left aside part by part (spec of the original's warm start).
 func TestWarmStartOfAnotherShape(t *testing.T) {
+	t.Parallel()
 	nan := math.NaN()
 	start := &mode{k: 1, m: 2, sigma: 1, delta: []float64{0, 0}, beta: []float64{0}}
 	warm(start, &Params{K: []float64{nan}, M: []float64{3, 5}, SigmaObs: []float64{-1}, Delta: [][]float64{{1, 2, 3}}, Beta: [][]float64{{7}, {9}}})
@@ -314,6 +321,7 @@ func TestWarmStartOfAnotherShape(t *testing.T) {
 
 // A context that is done ends every optimizer with its error.
 func TestFitStopsWithTheContext(t *testing.T) {
+	t.Parallel()
 	f, o := randomSeries(1)
 	for _, c := range []struct {
 		by    Optimizer

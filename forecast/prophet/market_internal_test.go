@@ -25,6 +25,7 @@ func week(n int, days ...int) []Stamp {
 // The basis is orthonormal, its effect on days never seen is 0, and it has as many columns as the coefficients less
 // the unseen days' conditions.
 func TestWeekdayBasis(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		ds    []Stamp
@@ -102,6 +103,7 @@ func TestWeekdayBasis(t *testing.T) {
 
 // shrink projects and expand embeds: one after the other is the identity on what the basis spans.
 func TestReduction(t *testing.T) {
+	t.Parallel()
 	basis, err := weekdayBasis(week(250, 1, 2, 3, 4, 5), 3)
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +141,7 @@ func TestReduction(t *testing.T) {
 
 // The clock with sessions: Thanksgiving 2025 fell on Thursday November 27, the Friday after was a session.
 func TestSessionClock(t *testing.T) {
+	t.Parallel()
 	k := Market{Exchange: "XNYS", SessionTime: true}
 	c, err := newClock(k, DateOf(2025, 11, 3), DateOf(2025, 11, 28))
 	if err != nil {

@@ -30,6 +30,7 @@ func prices(t testing.TB, exchange etf.Exchange, from, to string, seed uint64) *
 
 // On a logarithmic scale everything forecast is positive, however steep the trend and however far ahead.
 func TestLogScaleIsPositive(t *testing.T) {
+	t.Parallel()
 	frame := daily(prophet.DateOf(2020, 1, 1), 200)
 	rng := rand.New(rand.NewPCG(23, 23))
 	for i := range frame.DS {
@@ -64,6 +65,7 @@ func TestLogScaleIsPositive(t *testing.T) {
 // Fitting on a logarithmic scale is fitting the logarithm: the same parameters, and exp of the same forecast. The mean
 // of a lognormal is its median times exp(sigma²/2).
 func TestLogScaleIsTheLogarithm(t *testing.T) {
+	t.Parallel()
 	data := prices(t, etf.XNYS, "2019-01-02", "2021-12-31", 1)
 	logs := with(data, "y", func(i int) float64 { return math.Log(data.Y[i]) })
 	o := prophet.Defaults()
@@ -103,6 +105,7 @@ func TestLogScaleIsTheLogarithm(t *testing.T) {
 // On Monday-to-Friday rows the weekday basis gives Saturday and Sunday no effect and the weekdays the forecast of the
 // plain maximum.
 func TestWeekdayBasisOnTradingDays(t *testing.T) {
+	t.Parallel()
 	data := prices(t, etf.XNYS, "2019-01-02", "2021-12-31", 2)
 	o := prophet.Defaults()
 	plain := fit(t, o, data)
@@ -156,6 +159,7 @@ func TestWeekdayBasisOnTradingDays(t *testing.T) {
 // With session time the trend stands still while the exchange is closed: over a weekend, over Thanksgiving, over the
 // nine days without a session at Chuseok 2025 in Korea (October 3 to 9, sessions on the 2nd and the 10th).
 func TestSessionTime(t *testing.T) {
+	t.Parallel()
 	data := prices(t, etf.XKRX, "2022-01-03", "2025-09-30", 3)
 	o := prophet.Defaults()
 	o.Market = prophet.Market{Exchange: "XKRX", SessionTime: true}
@@ -190,6 +194,7 @@ func TestSessionTime(t *testing.T) {
 
 // Future frames of a market model are sessions.
 func TestFutureSessions(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		exchange etf.Exchange
@@ -227,6 +232,7 @@ func TestFutureSessions(t *testing.T) {
 
 // SessionHolidays: two effects, at work on the sessions next to a weekday without trading.
 func TestSessionHolidays(t *testing.T) {
+	t.Parallel()
 	data := prices(t, etf.XNYS, "2023-01-03", "2025-10-31", 5)
 	o := prophet.Defaults()
 	o.Market = prophet.Market{Exchange: "XNYS", SessionHolidays: true}
@@ -261,6 +267,7 @@ func TestSessionHolidays(t *testing.T) {
 }
 
 func TestMarketRefusals(t *testing.T) {
+	t.Parallel()
 	data := prices(t, etf.XNYS, "2023-01-03", "2023-06-30", 6)
 	ar := prophet.Market{Exchange: "XNYS", SessionTime: true, ResidualAR1: true}
 	for _, c := range []struct {
@@ -329,6 +336,7 @@ func TestMarketRefusals(t *testing.T) {
 
 // A market model made of its own state is the same model, and a state that its calendar does not reach is refused.
 func TestMarketStateRoundTrip(t *testing.T) {
+	t.Parallel()
 	data := prices(t, etf.XNYS, "2022-01-03", "2025-06-30", 7)
 	for _, market := range []prophet.Market{prophet.MarketFor("XNYS"), {Exchange: "XNYS", LogScale: true, SessionTime: true}, {WeekdayBasis: true}, {Exchange: "XNYS", SessionHolidays: true}} {
 		o := prophet.Defaults()

@@ -71,6 +71,7 @@ func checkNearMaximum(t *testing.T, o prophet.Options, f *prophet.Fitted, data *
 
 // data.csv as the original's fit_predict_sampling splits it.
 func TestSampledTradingDays(t *testing.T) {
+	t.Parallel()
 	train, _ := split(realSeries(t, "data.csv"), 30)
 	o := prophet.Defaults()
 	f := sampled(t, o, train, 1000)
@@ -95,6 +96,7 @@ func TestSampledTradingDays(t *testing.T) {
 
 // A year of Peyton Manning's page with the yearly seasonality off.
 func TestSampledPeytonManning(t *testing.T) {
+	t.Parallel()
 	data := first(realSeries(t, peyton), 400)
 	o := prophet.Defaults()
 	o.YearlySeasonality = prophet.SeasonalOff
@@ -115,6 +117,7 @@ func TestSampledPeytonManning(t *testing.T) {
 
 // Monthly rows, multiplicative: the model is not linear in its parameters and the sampler another.
 func TestSampledAirPassengers(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "example_air_passengers.csv")
 	o := prophet.Defaults()
 	o.SeasonalityMode, o.NChangepoints = prophet.Multiplicative, 10
@@ -125,6 +128,7 @@ func TestSampledAirPassengers(t *testing.T) {
 
 // Regressors whose coefficients are known: the interval covers them, and the coefficient lies inside it.
 func TestSampledRegressors(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(31, 31))
 	data := daily(prophet.DateOf(2020, 1, 1), 300)
 	truth := map[string]float64{"a": 3, "b": -1.5, "none": 0}
@@ -156,6 +160,7 @@ func TestSampledRegressors(t *testing.T) {
 
 // Progress grows to its total, and the draws depend neither on it nor on the workers.
 func TestSamplingProgress(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []prophet.Mode{prophet.Additive, prophet.Multiplicative} {
 		o := prophet.Defaults()
 		o.MCMCSamples, o.NChangepoints, o.YearlySeasonality, o.SeasonalityMode = 20, 3, prophet.SeasonalOff, mode

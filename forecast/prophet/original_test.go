@@ -120,6 +120,7 @@ func nearAll(t testing.TB, name string, got, want []float64, tolerance float64) 
 // ---- TestFitPredict
 
 func TestFitPredictNoSeasons(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.WeeklySeasonality, o.YearlySeasonality = prophet.SeasonalOff, prophet.SeasonalOff
 	f := fit(t, o, realSeries(t, "data.csv"))
@@ -134,6 +135,7 @@ func TestFitPredictNoSeasons(t *testing.T) {
 }
 
 func TestFitPredictNoChangepoints(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	train := first(data, data.Len()/2)
 	o := prophet.Defaults()
@@ -156,6 +158,7 @@ func TestFitPredictNoChangepoints(t *testing.T) {
 }
 
 func TestFitChangepointNotInHistory(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	train := data.Where(func(s prophet.Stamp) bool {
 		return s < prophet.DateOf(2013, 1, 1) || s > prophet.DateOf(2014, 1, 1)
@@ -170,6 +173,7 @@ func TestFitChangepointNotInHistory(t *testing.T) {
 }
 
 func TestFitPredictDuplicates(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	train := first(data, data.Len()/2)
 	twice := &prophet.Frame{DS: append(slices.Clone(train.DS), train.DS...), Y: slices.Clone(train.Y)}
@@ -191,6 +195,7 @@ func TestFitPredictDuplicates(t *testing.T) {
 }
 
 func TestFitPredictConstantHistory(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	for _, growth := range []prophet.Growth{prophet.Linear, prophet.Flat} {
 		for _, scaling := range []prophet.Scaling{prophet.AbsMax, prophet.MinMax} {
@@ -211,6 +216,7 @@ func TestFitPredictConstantHistory(t *testing.T) {
 }
 
 func TestFitPredictUncertaintyDisabled(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	o := prophet.Defaults()
 	o.UncertaintySamples = 0
@@ -232,6 +238,7 @@ func TestFitPredictUncertaintyDisabled(t *testing.T) {
 // their way through text. Rounded to 8 digits, or not at all, they give other errors, here from an independent
 // implementation.
 func TestFitPredictLargeNumbers(t *testing.T) {
+	t.Parallel()
 	train, test := split(realSeries(t, "data3.csv"), 30)
 	o := prophet.Defaults()
 	o.Optimizer = prophet.Auto
@@ -267,6 +274,7 @@ func TestFitPredictLargeNumbers(t *testing.T) {
 // ---- TestDataPrep
 
 func TestSetupDataframe(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	f := fit(t, prophet.Defaults(), first(data, data.Len()/2))
 	h := f.State().History
@@ -281,6 +289,7 @@ func logisticFrame(f *prophet.Frame, floor, limit, shift float64) *prophet.Frame
 }
 
 func TestLogisticFloor(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	half := first(data, data.Len()/2)
 	o := prophet.Defaults()
@@ -302,6 +311,7 @@ func TestLogisticFloor(t *testing.T) {
 }
 
 func TestLogisticFloorMinmax(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	half := first(data, data.Len()/2)
 	o := prophet.Defaults()
@@ -317,6 +327,7 @@ func TestLogisticFloorMinmax(t *testing.T) {
 // A floor and a cap that vary: with minmax scaling the lowest floor becomes 0 and the highest cap 1 (of rows on the lowest
 // floor); with absmax the scale is the largest distance from the floor, and every row is scaled from its own.
 func TestVaryingFloor(t *testing.T) {
+	t.Parallel()
 	data := with(wave(16, 100), "floor", func(i int) float64 { return 10 + float64(i%5) })
 	data = with(data, "cap", func(i int) float64 { return 90 + float64(i%3) })
 	for _, scaling := range []prophet.Scaling{prophet.AbsMax, prophet.MinMax} {
@@ -344,6 +355,7 @@ func TestVaryingFloor(t *testing.T) {
 // Without changepoints one stands in that acts from the start, and its change is part of the rate afterwards. A prior
 // this wide lets it take most of the slope: with k + delta = 1, k²/50 + |delta|/100 is least at k = 1/4.
 func TestZeroChangepointsKeepTheSlope(t *testing.T) {
+	t.Parallel()
 	data := daily(prophet.DateOf(2020, 1, 1), 100)
 	for i := range data.DS {
 		data.Y = append(data.Y, float64(i)+0.01*float64(i%2))
@@ -362,6 +374,7 @@ func TestZeroChangepointsKeepTheSlope(t *testing.T) {
 // The lengths from which the automatic seasonalities come: 730, 14 and 2 days of history, rows less than 7 days and less
 // than a day apart.
 func TestAutoSeasonalityBounds(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name      string
 		step      prophet.Stamp
@@ -416,6 +429,7 @@ func dates(ds ...string) []prophet.Stamp {
 }
 
 func TestMakeFutureDataframe(t *testing.T) {
+	t.Parallel()
 	f := fit(t, prophet.Defaults(), first(realSeries(t, "data.csv"), 234)) // to 2013-04-25
 	for freq, want := range map[string][]prophet.Stamp{
 		"D":            dates("2013-04-26", "2013-04-27", "2013-04-28"),
@@ -444,6 +458,7 @@ func TestMakeFutureDataframe(t *testing.T) {
 }
 
 func TestMakeFutureDataframeIncludeHistory(t *testing.T) {
+	t.Parallel()
 	data := first(realSeries(t, "data.csv"), 234)
 	rng := rand.New(rand.NewPCG(16, 16))
 	for _, i := range rng.Perm(data.Len())[:10] {
@@ -462,6 +477,7 @@ func TestMakeFutureDataframeIncludeHistory(t *testing.T) {
 // ---- TestTrendComponent
 
 func TestInvalidGrowthInput(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Growth = "constant"
 	_, err := prophet.New(o)
@@ -474,6 +490,7 @@ func TestInvalidGrowthInput(t *testing.T) {
 }
 
 func TestGrowthInit(t *testing.T) {
+	t.Parallel()
 	data := first(realSeries(t, "data.csv"), 468)
 	data = with(data, "cap", constant(slices.Max(data.Y)))
 	for _, c := range []struct {
@@ -504,6 +521,7 @@ func TestGrowthInit(t *testing.T) {
 }
 
 func TestFlatGrowth(t *testing.T) {
+	t.Parallel()
 	frame := daily(prophet.DateOf(2020, 1, 1), 56)
 	for i := range frame.DS {
 		frame.Y = append(frame.Y, 30+math.Sin(8*2*math.Pi*float64(i)/55))
@@ -531,6 +549,7 @@ func TestFlatGrowth(t *testing.T) {
 }
 
 func TestGetChangepoints(t *testing.T) {
+	t.Parallel()
 	data := first(realSeries(t, "data.csv"), 255)
 	for _, part := range []float64{0.8, 0.4} {
 		o := prophet.Defaults()
@@ -547,6 +566,7 @@ func TestGetChangepoints(t *testing.T) {
 }
 
 func TestSetChangepointRange(t *testing.T) {
+	t.Parallel()
 	for _, part := range []float64{-0.1, 2, math.NaN()} {
 		o := prophet.Defaults()
 		o.ChangepointRange = part
@@ -556,6 +576,7 @@ func TestSetChangepointRange(t *testing.T) {
 }
 
 func TestGetZeroChangepoints(t *testing.T) {
+	t.Parallel()
 	data := first(realSeries(t, "data.csv"), 255)
 	o := prophet.Defaults()
 	o.NChangepoints = 0
@@ -570,6 +591,7 @@ func TestGetZeroChangepoints(t *testing.T) {
 }
 
 func TestOverrideNChangepoints(t *testing.T) {
+	t.Parallel()
 	data := first(realSeries(t, "data.csv"), 20)
 	for _, asked := range []int{15, 25} {
 		o := prophet.Defaults()
@@ -583,6 +605,7 @@ func TestOverrideNChangepoints(t *testing.T) {
 // ---- TestSeasonalComponent
 
 func TestAutoSeasonality(t *testing.T) {
+	t.Parallel()
 	everySeventh := func(f *prophet.Frame) *prophet.Frame {
 		var index []int
 		for i := 0; i < f.Len(); i += 7 {
@@ -645,6 +668,7 @@ func TestAutoSeasonality(t *testing.T) {
 }
 
 func TestSetSeasonalityMode(t *testing.T) {
+	t.Parallel()
 	options := func(seasonality, holidays prophet.Mode) (prophet.Options, error) {
 		o := prophet.Defaults()
 		o.SeasonalityMode, o.HolidaysMode = seasonality, holidays
@@ -672,6 +696,7 @@ func TestSetSeasonalityMode(t *testing.T) {
 }
 
 func TestSeasonalityModes(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	data = with(data, "binary_feature", func(i int) float64 { return float64(i / 255) })
 	data = with(data, "numeric_feature", func(i int) float64 { return float64(i) })
@@ -698,6 +723,7 @@ func TestSeasonalityModes(t *testing.T) {
 // ---- TestCustomSeasonality
 
 func TestCustomMonthlySeasonality(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Seasonalities = []prophet.Seasonality{{Name: "monthly", Period: 30, FourierOrder: 5, PriorScale: 2}}
 	m, err := prophet.New(o)
@@ -711,6 +737,7 @@ func TestCustomMonthlySeasonality(t *testing.T) {
 }
 
 func TestDuplicateComponentNames(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Holidays = []prophet.Holiday{{Name: "special_day", DS: prophet.DateOf(2017, 1, 1)}}
 	for name, ok := range map[string]bool{"special_day": false, "trend": false, "weekly": true} {
@@ -724,6 +751,7 @@ func TestDuplicateComponentNames(t *testing.T) {
 }
 
 func TestCustomFourierOrder(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	for _, order := range []int{0, -1} {
 		o.Seasonalities = []prophet.Seasonality{{Name: "weekly", Period: 7, FourierOrder: order}}
@@ -733,6 +761,7 @@ func TestCustomFourierOrder(t *testing.T) {
 }
 
 func TestCustomPriors(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Holidays = []prophet.Holiday{{Name: "special_day", DS: prophet.DateOf(2017, 1, 1), PriorScale: 4}}
 	o.YearlySeasonality, o.SeasonalityMode = prophet.SeasonalOff, prophet.Multiplicative
@@ -761,6 +790,7 @@ func TestCustomPriors(t *testing.T) {
 }
 
 func TestConditionalCustomSeasonality(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.WeeklySeasonality, o.YearlySeasonality = prophet.SeasonalOff, prophet.SeasonalOff
 	o.Seasonalities = []prophet.Seasonality{
@@ -813,6 +843,7 @@ func holidayFeatures(t *testing.T, o prophet.Options) (labels []string, x [][]fl
 }
 
 func TestHolidaysLowerWindow(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Holidays = []prophet.Holiday{{Name: "xmas", DS: prophet.DateOf(2016, 12, 25), LowerWindow: -1}}
 	labels, x, priors := holidayFeatures(t, o)
@@ -829,6 +860,7 @@ func TestHolidaysLowerWindow(t *testing.T) {
 }
 
 func TestHolidaysUpperWindow(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Holidays = []prophet.Holiday{{Name: "xmas", DS: prophet.DateOf(2016, 12, 25), LowerWindow: -1, UpperWindow: 10}}
 	labels, x, _ := holidayFeatures(t, o)
@@ -855,6 +887,7 @@ func TestHolidaysUpperWindow(t *testing.T) {
 }
 
 func TestHolidaysPriorScales(t *testing.T) {
+	t.Parallel()
 	xmas := prophet.Holiday{Name: "xmas", DS: prophet.DateOf(2016, 12, 25), LowerWindow: -1, PriorScale: 5}
 	bday := prophet.Holiday{Name: "seans-bday", DS: prophet.DateOf(2016, 12, 7)}
 	other := bday
@@ -884,6 +917,7 @@ func TestHolidaysPriorScales(t *testing.T) {
 }
 
 func TestFitWithHolidays(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.UncertaintySamples = 0
 	o.Holidays = []prophet.Holiday{
@@ -902,6 +936,7 @@ func TestFitWithHolidays(t *testing.T) {
 }
 
 func TestFitPredictWithCountryHolidays(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	o := prophet.Defaults()
 	o.CountryHolidays = "US"
@@ -921,6 +956,7 @@ func TestFitPredictWithCountryHolidays(t *testing.T) {
 }
 
 func TestSubdailyHolidays(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data2.csv")
 	o := prophet.Defaults()
 	o.Holidays = []prophet.Holiday{{Name: "special_day", DS: prophet.DateOf(2017, 1, 2)}}
@@ -962,6 +998,7 @@ func regressorOptions() prophet.Options {
 }
 
 func TestAddedRegressors(t *testing.T) {
+	t.Parallel()
 	data := regressorFrame(realSeries(t, "data.csv"))
 	o := regressorOptions()
 	m, err := prophet.New(o)
@@ -1019,6 +1056,7 @@ func TestAddedRegressors(t *testing.T) {
 }
 
 func TestConstantRegressor(t *testing.T) {
+	t.Parallel()
 	data := with(realSeries(t, "data.csv"), "constant_feature", constant(0))
 	for _, value := range []float64{0, 5} {
 		data = with(data, "constant_feature", constant(value))
@@ -1036,6 +1074,7 @@ func TestConstantRegressor(t *testing.T) {
 // ---- TestWarmStart
 
 func TestFitWarmStart(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	for _, c := range []struct{ samples, draws int }{{0, 1}, {100, 200}} {
 		o := prophet.Defaults()
@@ -1059,6 +1098,7 @@ func TestFitWarmStart(t *testing.T) {
 // ---- test_utilities.py
 
 func TestRegressorCoefficients(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	rng := rand.New(rand.NewPCG(123, 0))
 	normal := func(int) float64 { return rng.NormFloat64() }
@@ -1095,6 +1135,7 @@ func TestRegressorCoefficients(t *testing.T) {
 
 // The R suite's regressor_coefficients with sampling: strictly lower < coef < upper.
 func TestRegressorCoefficientsSampled(t *testing.T) {
+	t.Parallel()
 	data := realSeries(t, "data.csv")
 	rng := rand.New(rand.NewPCG(123, 1))
 	normal := func(int) float64 { return rng.NormFloat64() }

@@ -60,6 +60,7 @@ func autoregressionOf(t *testing.T, n int, phi float64, seed uint64) *autoregres
 
 // The search finds what a grid over phi finds, at both ends of its range as well as between.
 func TestPhiIsWhereTheGridIsHighest(t *testing.T) {
+	t.Parallel()
 	for _, phi := range []float64{0, 0.1, 0.3, 0.5, 0.8, 0.95, 0.999} {
 		for seed := range uint64(2) {
 			a := autoregressionOf(t, 400, phi, seed)
@@ -90,6 +91,7 @@ func TestPhiIsWhereTheGridIsHighest(t *testing.T) {
 
 // peak finds maxima inside and at both ends, of functions with and without curvature there.
 func TestPeak(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		f    func(float64) float64
 		want float64

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
 // realSeries reads ds,y of one of the original's examples.
@@ -22,7 +23,7 @@ func realSeries(t testing.TB, name string) *prophet.Frame {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	f, err := prophet.ReadCSV(file, prophet.CSVColumns{Y: true})
+	f, err := csvfile.ReadFrame(file, csvfile.Columns{Y: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +32,7 @@ func realSeries(t testing.TB, name string) *prophet.Frame {
 
 // The example whose lines end with CR has the 144 months that pandas reads.
 func TestRealSeriesWithCarriageReturns(t *testing.T) {
+	t.Parallel()
 	f := realSeries(t, "example_air_passengers.csv")
 	if f.Len() != 144 || f.DS[0] != prophet.DateOf(1949, time.January, 1) || f.Y[143] != 432 {
 		t.Errorf("%d rows: %v", f.Len(), f.Y)
@@ -87,6 +89,7 @@ func byPosition(t testing.TB, f *prophet.Fitted, test *prophet.Frame) float64 {
 }
 
 func TestPinnedErrors(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, file string
 		optimizer  prophet.Optimizer

@@ -86,6 +86,7 @@ func point(rng *rand.Rand, p *posterior) []float64 {
 }
 
 func TestLogPosteriorGradient(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 3))
 	modes := map[string][]Mode{"additive": {Additive}, "multiplicative": {Multiplicative}, "mixed": {Additive, Multiplicative, ""}}
 	for _, growth := range []Growth{Linear, Logistic, Flat} {
@@ -143,6 +144,7 @@ func plainLogPosterior(p *posterior, u []float64) float64 {
 }
 
 func TestLogPosteriorIsTheFormula(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(4, 4))
 	for _, growth := range []Growth{Linear, Logistic, Flat} {
 		for range 60 {
@@ -163,6 +165,7 @@ func TestLogPosteriorIsTheFormula(t *testing.T) {
 
 // The derivatives of mu by every parameter against central differences, for each growth.
 func TestModelJacobian(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 5))
 	for _, growth := range []Growth{Linear, Logistic, Flat} {
 		for range 20 {
@@ -215,6 +218,7 @@ func TestModelJacobian(t *testing.T) {
 
 // The sum of squares that the Gibbs sampler works with is that of the rows, everywhere.
 func TestQuadraticIsTheSumOfSquares(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(6, 6))
 	for _, growth := range []Growth{Linear, Flat} {
 		for range 30 {
@@ -239,6 +243,7 @@ func TestQuadraticIsTheSumOfSquares(t *testing.T) {
 
 // sigma by its formula is where the derivative by ln sigma, -N + SSE/sigma² - 4 sigma², is 0.
 func TestBestSigma(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{2, 10, 480, 100_000} {
 		for _, sse := range []float64{1e-12, 1e-3, 1, 50, 1e9} {
 			s := bestSigma(n, sse)
@@ -258,6 +263,7 @@ func TestBestSigma(t *testing.T) {
 // The original's matrix of changepoints, 1 where t >= c: here the first row of each, for changepoints between rows,
 // on rows, on several rows of one instant, and 0, which stands for no changepoint and reaches every row.
 func TestChangepointRows(t *testing.T) {
+	t.Parallel()
 	r := &rows{t: []float64{0, 0.2, 0.2, 0.5, 1}, ys: make([]float64, 5)}
 	for _, c := range []struct {
 		at   float64

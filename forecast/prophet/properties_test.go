@@ -33,6 +33,7 @@ func nearRel(t testing.TB, name string, got, want []float64, rel float64) {
 
 // In another unit the forecast is the same in that unit: nothing of the model knows the unit of y.
 func TestScaleEquivariance(t *testing.T) {
+	t.Parallel()
 	data := wave(1, 800)
 	for _, scaling := range []prophet.Scaling{prophet.AbsMax, prophet.MinMax} {
 		for _, mode := range []prophet.Mode{prophet.Additive, prophet.Multiplicative} {
@@ -57,6 +58,7 @@ func TestScaleEquivariance(t *testing.T) {
 
 // With minmax scaling a constant added to y is added to the forecast.
 func TestShiftEquivariance(t *testing.T) {
+	t.Parallel()
 	data := wave(2, 800)
 	o := prophet.Defaults()
 	o.Scaling = prophet.MinMax
@@ -77,6 +79,7 @@ func TestShiftEquivariance(t *testing.T) {
 
 // Without seasonality the calendar has no meaning: whole days later, the same forecast.
 func TestTimeShift(t *testing.T) {
+	t.Parallel()
 	data := wave(3, 400)
 	o := prophet.Defaults()
 	o.WeeklySeasonality, o.YearlySeasonality = prophet.SeasonalOff, prophet.SeasonalOff
@@ -108,6 +111,7 @@ func rangeTo(n int) []int {
 // The identities of every forecast: yhat = trend (1 + multiplicative) + additive, totals are sums of components, a
 // component of one draw has no spread, bounds enclose, and rows come back sorted.
 func TestForecastIdentities(t *testing.T) {
+	t.Parallel()
 	data := regressorFrame(realSeries(t, "data.csv"))
 	for _, c := range []struct {
 		name string
@@ -192,6 +196,7 @@ func TestForecastIdentities(t *testing.T) {
 
 // The order of the rows and rows without y do not matter.
 func TestRowOrderDoesNotMatter(t *testing.T) {
+	t.Parallel()
 	data := wave(4, 300)
 	rng := rand.New(rand.NewPCG(21, 21))
 	shuffled := data.Rows(rng.Perm(data.Len()))
@@ -205,6 +210,7 @@ func TestRowOrderDoesNotMatter(t *testing.T) {
 
 // The input is neither changed nor kept.
 func TestFitLeavesItsInputAlone(t *testing.T) {
+	t.Parallel()
 	data := with(wave(5, 200), "x", func(i int) float64 { return float64(i % 7) })
 	o := prophet.Defaults()
 	o.Regressors = []prophet.Regressor{{Name: "x"}}
@@ -236,6 +242,7 @@ func TestFitLeavesItsInputAlone(t *testing.T) {
 
 // A model made of its own state is the same model.
 func TestStateRoundTrip(t *testing.T) {
+	t.Parallel()
 	data := with(realSeries(t, "data.csv"), "x", func(i int) float64 { return math.Sin(float64(i)) })
 	data = with(with(data, "cap", constant(100)), "on", func(i int) float64 { return float64(i % 2) })
 	for _, growth := range []prophet.Growth{prophet.Linear, prophet.Logistic, prophet.Flat} {
@@ -274,6 +281,7 @@ func TestStateRoundTrip(t *testing.T) {
 
 // HistoryFrame gives back what was fitted, in the caller's units, and fits to the same model again.
 func TestHistoryFrame(t *testing.T) {
+	t.Parallel()
 	data := with(wave(6, 200), "x", func(i int) float64 { return 1000 + 50*math.Sin(float64(i)) })
 	data.Y[7] = math.NaN()
 	o := prophet.Defaults()
@@ -296,6 +304,7 @@ func TestHistoryFrame(t *testing.T) {
 // CopyOptions, the original's prophet_copy: the seasonalities fitted are given, the automatic ones off, and given
 // changepoints end before the last row up to the cutoff (test_diagnostics.py, test_prophet_copy_custom).
 func TestCopyOptions(t *testing.T) {
+	t.Parallel()
 	data := with(realSeries(t, "data.csv"), "binary_feature", func(i int) float64 { return float64(i / 255) })
 	o := prophet.Defaults()
 	// The fourth is the last row up to the cutoff itself, which the original leaves out.

@@ -46,6 +46,7 @@ func checkQuantiles(t *testing.T, x, levels []float64) {
 }
 
 func TestQuantilesAgainstSorting(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(11, 11))
 	levels := []float64{0.001, 0.1, 0.25, 0.5, 0.5000001, 0.9, 0.999}
 	for range 300 {
@@ -69,6 +70,7 @@ func TestQuantilesAgainstSorting(t *testing.T) {
 }
 
 func TestSelectNth(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(12, 12))
 	for range 500 {
 		x := make([]float64, 1+rng.IntN(60))
@@ -112,6 +114,7 @@ func FuzzQuantiles(f *testing.F) {
 // The tracker gives what sorting gives, to the bit, for samples that drift, jump, spread and shrink, with ties and with
 // few values.
 func TestTrackerIsExact(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(8, 9))
 	for _, n := range []int{1, 2, 3, 10, 100, 1000} {
 		levels := []float64{0.05, 0.1, 0.25, 0.5, 0.9, 0.95}

@@ -41,6 +41,7 @@ func checkRefusals(t *testing.T, list []refusal) {
 }
 
 func TestOptionsRefused(t *testing.T) {
+	t.Parallel()
 	nan, inf := math.NaN(), math.Inf(1)
 	far, old := prophet.DateOf(2300, 1, 1), prophet.DateOf(1600, 1, 1)
 	season := func(s prophet.Seasonality) func(*prophet.Options) {
@@ -170,6 +171,7 @@ func TestOptionsRefused(t *testing.T) {
 }
 
 func TestHistoryRefused(t *testing.T) {
+	t.Parallel()
 	nan, inf := math.NaN(), math.Inf(1)
 	good := with(with(with(wave(11, 30), "x", func(i int) float64 { return float64(i) }), "cap", constant(100)), "on", func(i int) float64 { return float64(i % 2) })
 	logistic := func(o *prophet.Options) { o.Growth = prophet.Logistic }
@@ -264,6 +266,7 @@ func TestHistoryRefused(t *testing.T) {
 }
 
 func TestPredictionRefused(t *testing.T) {
+	t.Parallel()
 	nan := math.NaN()
 	o := prophet.Defaults()
 	o.Growth = prophet.Logistic
@@ -323,6 +326,7 @@ func TestPredictionRefused(t *testing.T) {
 }
 
 func TestFutureRefused(t *testing.T) {
+	t.Parallel()
 	f := fit(t, prophet.Defaults(), wave(13, 30))
 	parsing := func(text string) func() error {
 		return func() error { _, err := prophet.ParseFreq(text); return err }
@@ -366,6 +370,7 @@ func TestFutureRefused(t *testing.T) {
 // Frequencies inferred from the last five dates. The dates that follow are those of pandas 3.0 (infer_freq and
 // date_range on the same dates).
 func TestInferredFrequency(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		ds   []prophet.Stamp
@@ -393,6 +398,7 @@ func TestInferredFrequency(t *testing.T) {
 }
 
 func TestStateRefused(t *testing.T) {
+	t.Parallel()
 	nan, inf := math.NaN(), math.Inf(1)
 	data := with(with(with(wave(14, 60), "x", func(i int) float64 { return float64(i) }), "cap", constant(100)), "on", func(i int) float64 { return float64(i % 2) })
 	o := prophet.Defaults()
@@ -488,6 +494,7 @@ func copyState(s prophet.State) prophet.State {
 }
 
 func TestStampRefused(t *testing.T) {
+	t.Parallel()
 	for _, text := range []string{"", "yesterday", "2020-13-01", "2020-02-30", "1500-01-01", "2262-01-01", "2020-01-01T00:00:00Z", "2020-01-01 00:00:00+09:00", "2020-01-01 10:00 +0900", "NaT"} {
 		_, err := prophet.ParseStamp(text)
 		if text == "" && err == nil {

@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// residual is the process the distance of y from the model follows with Market.ResidualAR1: autoregressive of order
+// Residual is the process the distance of y from the model follows with Market.ResidualAR1: autoregressive of order
 // one in trading sessions, on scaled y,
 //
 //	e[s+1] = phi e[s] + innovation N(0,1)
@@ -17,11 +17,10 @@ import (
 // yesterday's. Least squares that does not know this bends the trend after every excursion of the price, and is sure of
 // it; a forecast made so starts from the trend instead of from the price. Here trend, seasonality and phi are
 // estimated together, and a forecast starts from the last close.
-type residual struct {
+type Residual struct {
 	Phi        float64 `json:"phi"`        // per session, in [0,1)
 	Innovation float64 `json:"innovation"` // standard deviation per session
 	Last       float64 `json:"last"`       // e of the last row
-	rows       []float64
 }
 
 // minAutoregressionRows is the fewest rows an autocorrelation is estimated from: on 30, a standard error of 0.18 at most.
@@ -31,7 +30,7 @@ const minAutoregressionRows = 30
 const maxPhi = 0.9999
 
 // ahead returns what is left of a residual after k sessions, and the standard deviation of what has come since.
-func (e residual) ahead(k int) (kept, sd float64) {
+func (e Residual) ahead(k int) (kept, sd float64) {
 	kept = math.Pow(e.Phi, float64(k))
 	return kept, e.Innovation * spread(e.Phi, k)
 }
@@ -41,9 +40,6 @@ func spread(phi float64, k int) float64 {
 	kept := math.Pow(phi, float64(k))
 	return math.Sqrt((1 - kept*kept) / (1 - phi*phi))
 }
-
-// steps returns the sessions from one scaled time to a later one.
-func (c *clock) steps(from, to float64) int { return int(math.Round((to - from) * c.len)) }
 
 // whitener turns columns into ones whose errors are independent: each row less phi to the power of its steps times the
 // row before, divided by the standard deviation of what comes between; the first row scaled as a draw of the process.
@@ -95,15 +91,14 @@ func newAutoregression(p *posterior, c *clock, limit int) *autoregression {
 	for i := 1; i < n; i++ {
 		a.steps[i] = max(c.steps(p.t[i-1], p.t[i]), 1) // two rows of one session count as one apart
 	}
-	var ridge []float64
-	a.smooth, a.kinked, ridge = p.blocks()
+	a.smooth, a.kinked = p.blocks()
 	for k, columns := range [2][][]float64{a.smooth, a.kinked} {
 		block := make([]float64, len(columns)*n)
 		for j := range columns {
 			a.white[k] = append(a.white[k], block[j*n:(j+1)*n:(j+1)*n])
 		}
 	}
-	a.eq = newNormalEquations(len(a.smooth), len(a.kinked), ridge, 1/p.tau)
+	a.eq = newNormalEquations(len(a.smooth), len(a.kinked), p.ridge(), 1/p.tau)
 	return a
 }
 
@@ -119,11 +114,12 @@ func (a *autoregression) at(ctx context.Context, phi float64) (*mode, float64, e
 		w.apply(a.white[1][j], x)
 	}
 	w.apply(a.y, p.y)
-	x, err := p.alternateOn(ctx, a.eq, a.white[0], a.white[1], a.y, a.sigma, a.limit, func(x *mode) []float64 {
+	whitened := &alternation{p: p, eq: a.eq, smoothX: a.white[0], kinkedX: a.white[1], y: a.y, residuals: func(x *mode) []float64 {
 		p.residuals(x.k, x.m, x.delta, x.beta)
 		w.apply(a.r, p.r)
 		return a.r
-	})
+	}}
+	x, err := whitened.run(ctx, a.sigma, a.limit)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -247,14 +243,14 @@ func (f *Fitted) setResidual(r *rows, x [][]float64) {
 	for i := range e {
 		e[i] = r.ys[i] - e[i]
 	}
-	f.residual = residual{Phi: f.s.Report.Phi, Innovation: p.SigmaObs[0], Last: e[len(e)-1], rows: e}
+	f.residual, f.residuals = Residual{Phi: f.s.Report.Phi, Innovation: p.SigmaObs[0], Last: e[len(e)-1]}, e
 }
 
 // residualAt returns what is known of the residual at a row from the rows of the history before it: mean and standard
 // deviation on scaled y.
 func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
-	e := &f.residual
-	if t > 1 || len(e.rows) == 0 {
+	e := f.residual
+	if t > 1 || len(f.residuals) == 0 {
 		kept, sd := e.ahead(f.clock.steps(1, max(t, 1)))
 		return kept * e.Last, sd
 	}
@@ -268,7 +264,7 @@ func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
 		k = max(k, 1) // as in the fit: a row on a day that the calendar does not know is a step
 	}
 	kept, sd := e.ahead(k)
-	return kept * e.rows[at-1], sd
+	return kept * f.residuals[at-1], sd
 }
 
 // subgradient is posterior.subgradient for the whitened rows.

@@ -33,6 +33,7 @@ func autoregressive(t testing.TB, n int, phi, innovation float64, seed uint64) *
 // 0.0022 at 0.99 on 2,000 rows. Estimating trend, seasons and changepoints costs more, above all near 1, so five of
 // them are allowed; without integrating the coefficients out the estimates would lie twice that below.
 func TestResidualAutocorrelationIsFound(t *testing.T) {
+	t.Parallel()
 	const n = 2000
 	for _, phi := range []float64{0, 0.5, 0.9, 0.99} {
 		for seed := range uint64(3) {
@@ -51,6 +52,7 @@ func TestResidualAutocorrelationIsFound(t *testing.T) {
 // The forecast starts from the last close: one session on, the residual has faded by phi and the spread is one
 // innovation; in rows of the history it is the forecast from the row before.
 func TestForecastStartsFromTheLastClose(t *testing.T) {
+	t.Parallel()
 	frame := autoregressive(t, 1500, 0.98, 0.01, 9)
 	o := prophet.Defaults()
 	o.Market, o.UncertaintySamples, o.IntervalWidth = prophet.MarketFor("XNYS"), 20_000, 0.9
@@ -88,6 +90,7 @@ func TestForecastStartsFromTheLastClose(t *testing.T) {
 
 // A weekend asked for in between takes no step: Monday's forecast is the same.
 func TestResidualTakesNoStepOnClosedDays(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Market = prophet.MarketFor("XNYS")
 	f := fit(t, o, autoregressive(t, 600, 0.98, 0.01, 2)) // ends on Friday 2025-09-26

@@ -9,6 +9,7 @@ import (
 // The simulation of logistic growth starts from the history on a regular grid: a changepoint acts at the first grid point
 // strictly after it, and a later one on the same point takes its place (the original's quirk).
 func TestLogisticHistoryOnTheGrid(t *testing.T) {
+	t.Parallel()
 	start := func(c, delta []float64) (rate, offset float64) {
 		f := &Fitted{s: State{Options: Options{Growth: Logistic}, ChangepointsT: c,
 			Params: Params{K: []float64{2}, M: []float64{0.5}, SigmaObs: []float64{1}, Delta: [][]float64{delta}, Beta: [][]float64{{0}}}}}
@@ -47,6 +48,7 @@ func TestLogisticHistoryOnTheGrid(t *testing.T) {
 
 // Rates of change per row: S d, with d the mean distance of the future rows, or the history's where there is one.
 func TestSimulationSteps(t *testing.T) {
+	t.Parallel()
 	f := fitBy(t, func() Options { o := Defaults(); o.NChangepoints = 7; return o }(), &Frame{DS: days(101), Y: make101()}, MAP, FitOptions{})
 	sim := func(t ...float64) *simulation {
 		return f.newSimulation(&rows{t: t, floor: make([]float64, len(t))}, nil, 1, 0, false)

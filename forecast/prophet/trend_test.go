@@ -24,6 +24,7 @@ func close2(t *testing.T, name string, got, want []float64, tolerance float64) {
 var elevenSteps = []float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 
 func TestPiecewiseLinear(t *testing.T) {
+	t.Parallel()
 	out := make([]float64, 11)
 	trend(Linear, out, elevenSteps, nil, []float64{0.5}, 1, 0, []float64{5})
 	want := []float64{0, 1, 2, 3, 4, 5, 6.5, 8, 9.5, 11, 12.5}
@@ -34,6 +35,7 @@ func TestPiecewiseLinear(t *testing.T) {
 }
 
 func TestPiecewiseLogistic(t *testing.T) {
+	t.Parallel()
 	limit := make([]float64, 11)
 	for i := range limit {
 		limit[i] = 10
@@ -48,6 +50,7 @@ func TestPiecewiseLogistic(t *testing.T) {
 }
 
 func TestFlatTrend(t *testing.T) {
+	t.Parallel()
 	out := make([]float64, 11)
 	trend(Flat, out, elevenSteps, nil, []float64{0.5}, 1, 0.5, []float64{5})
 	for _, v := range out {
@@ -59,6 +62,7 @@ func TestFlatTrend(t *testing.T) {
 
 // The trend by the closed form k t + m + sum of delta max(0, t-c), for random changepoints.
 func TestPiecewiseLinearIsASumOfHinges(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 100 {
 		s, n := 1+rng.IntN(12), 1+rng.IntN(40)
@@ -90,6 +94,7 @@ func TestPiecewiseLinearIsASumOfHinges(t *testing.T) {
 
 // The logistic trend is continuous at each changepoint although its rate jumps, and has the rate of its segment.
 func TestPiecewiseLogisticIsContinuous(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(2, 2))
 	for range 100 {
 		s := 1 + rng.IntN(8)
@@ -124,6 +129,7 @@ func days(n int) []Stamp {
 
 // Indices by hand from the rule: H = floor(N range), indices round-half-to-even of i (H-1)/n without i = 0.
 func TestAutoChangepoints(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		rows  int
@@ -173,6 +179,7 @@ func rangeOf(lo, hi int) []int {
 
 // Changepoints are rows by number, not by calendar, and rows of one date may give the same changepoint twice.
 func TestAutoChangepointsFollowRows(t *testing.T) {
+	t.Parallel()
 	ds := []Stamp{0, 0, 0, Day, Day, 100 * Day, 1000 * Day, 1000 * Day, 1001 * Day, 2000 * Day}
 	got := autoChangepoints(ds, 7, 0.8)
 	if want := ds[1:8]; !slices.Equal(got, want) {
@@ -182,6 +189,7 @@ func TestAutoChangepointsFollowRows(t *testing.T) {
 
 // From the original's class TestFourierSeries: the first date of data.csv, 2012-05-18.
 func TestFourierSeries(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		period float64
@@ -221,6 +229,7 @@ func TestFourierSeries(t *testing.T) {
 // cross 0 half way. Equal ends would have no rate, so the first ratio of cap to y is raised by 5 %: from 2 to 2.1, log
 // odds -ln 1.1 and 0. What is beyond 1 % to 99 % of cap counts as being there.
 func TestInitialTrend(t *testing.T) {
+	t.Parallel()
 	x, one := []float64{0, 0.3, 1}, []float64{1, 1, 1}
 	for _, c := range []struct {
 		name   string

@@ -30,6 +30,7 @@ import (
 	"github.com/etfcast/etfcast/forecast"
 	"github.com/etfcast/etfcast/forecast/drift"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/market"
 	"github.com/etfcast/etfcast/source/file"
 )
 
@@ -127,16 +128,16 @@ func of(m forecast.Model) forecaster {
 	}}
 }
 
-// withoutResiduals is prophet as in the pipeline, but that residuals are drawn anew in every row, as in the original.
+// withoutResiduals is package market's model, but that residuals are drawn anew in every row, as in the original.
 func withoutResiduals(ctx context.Context, past forecast.Series, targets []etf.Session) ([]etf.ForecastPoint, error) {
 	o := prophet.Defaults()
-	o.Market, o.Seed = prophet.MarketFor(string(past.Exchange)), forecast.Seed(past.Symbol, prophet.Name, past.Origin)
+	o.Market, o.Seed = prophet.MarketFor(string(past.Exchange)), forecast.Seed(past.Symbol, market.Name, past.Origin)
 	o.Market.ResidualAR1 = false
 	m, err := prophet.New(o)
 	if err != nil {
 		return nil, err
 	}
-	past = past.Tail(prophet.DefaultWindow)
+	past = past.Tail(market.DefaultWindow)
 	history, ahead := &prophet.Frame{Y: past.Close}, &prophet.Frame{}
 	for _, s := range past.Sessions {
 		history.DS = append(history.DS, prophet.SessionStamp(s))
@@ -164,9 +165,9 @@ func withoutResiduals(ctx context.Context, past forecast.Series, targets []etf.S
 
 // evaluate forecasts with drift, which comes first, and the others from the same origins.
 func evaluate(ctx context.Context, cal *calendar.Calendar, s forecast.Series) ([]score, error) {
-	models := []forecaster{of(drift.Default()), of(prophet.DefaultPipeline()), {"without residual_ar1", withoutResiduals}}
+	models := []forecaster{of(drift.Default()), of(market.Default()), {"without residual_ar1", withoutResiduals}}
 	var origins []int
-	for at := prophet.DefaultWindow; at+etf.MaxHorizon < len(s.Close); at += every {
+	for at := market.DefaultWindow; at+etf.MaxHorizon < len(s.Close); at += every {
 		origins = append(origins, at)
 	}
 	if len(origins) == 0 {

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/config"
+	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
 // File is one case: what was asked of the original and what it gave.
@@ -159,7 +161,7 @@ func readJSON(path string, v any) error {
 // Options returns the case's options. Its optimizer is the matching one: the original's choice unless the case names
 // another.
 func (f *File) Options() (prophet.Options, error) {
-	o, err := prophet.ParseConfig(f.Config)
+	o, err := config.Unmarshal(f.Config)
 	if o.Optimizer == prophet.MAP {
 		o.Optimizer = prophet.Auto
 	}
@@ -238,7 +240,7 @@ func ReadSeries(path string, rows int) (*prophet.Frame, error) {
 	var frame *prophet.Frame
 	switch first, _, _ := strings.Cut(text, "\n"); {
 	case strings.HasPrefix(strings.ReplaceAll(first, `"`, ""), "ds,"):
-		frame, err = prophet.ReadCSV(strings.NewReader(text), prophet.CSVColumns{Y: true})
+		frame, err = csvfile.ReadFrame(strings.NewReader(text), csvfile.Columns{Y: true})
 	case strings.HasPrefix(first, "Price,"):
 		frame, err = readPrices(text, "Price", "Close", 4)
 	default:

@@ -145,6 +145,7 @@ func drawMetric(w io.Writer, f Format, s Size) error {
 }
 
 func TestForecastShowsEverything(t *testing.T) {
+	t.Parallel()
 	d := figure(t, drawFull)
 	// Points: one path of black circles, each of a move and two arcs.
 	var circles []path
@@ -189,6 +190,7 @@ func TestForecastShowsEverything(t *testing.T) {
 }
 
 func TestSince(t *testing.T) {
+	t.Parallel()
 	whole := full()
 	d := whole.Since(whole.DS[30])
 	if len(d.DS) != 100 || d.DS[0] != whole.DS[30] || d.Yhat[0] != whole.Yhat[30] || len(d.Upper) != 100 || len(d.Cap) != 100 || len(d.Trend) != 100 ||
@@ -206,6 +208,7 @@ func TestSince(t *testing.T) {
 }
 
 func TestForecastWithoutTheRest(t *testing.T) {
+	t.Parallel()
 	d := figure(t, func(w io.Writer, f Format, s Size) error {
 		return Forecast(w, ForecastData{DS: days(y2020, 3), Yhat: []float64{1, 2, 3}, XLabel: "date", YLabel: "closing price"}, f, s)
 	})
@@ -220,6 +223,7 @@ func TestForecastWithoutTheRest(t *testing.T) {
 }
 
 func TestComponentsShowsPanels(t *testing.T) {
+	t.Parallel()
 	d := figure(t, drawTwo)
 	for _, label := range []string{"trend", "weekly", "ds", "Day of week", "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "1.0%", "3.0%"} {
 		if !slices.Contains(d.text, label) {
@@ -254,6 +258,7 @@ func TestComponentsShowsPanels(t *testing.T) {
 }
 
 func TestComponentsAxes(t *testing.T) {
+	t.Parallel()
 	year := days(prophet.DateOf(2017, time.January, 1), 365)
 	period := func(length prophet.Stamp) []prophet.Stamp {
 		out := make([]prophet.Stamp, 200)
@@ -286,6 +291,7 @@ func TestComponentsAxes(t *testing.T) {
 }
 
 func TestCrossValidationMetric(t *testing.T) {
+	t.Parallel()
 	d := figure(t, drawMetric)
 	if n := len(d.with("fill:#808080")); n != 10 {
 		t.Errorf("%d dots, want one a prediction: 10", n)
@@ -302,6 +308,7 @@ func TestCrossValidationMetric(t *testing.T) {
 
 // The unit is the largest of which a tenth of the longest horizon is more than one: 10 days are 240 hours.
 func TestHorizonUnit(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		longest prophet.Stamp
 		want    string
@@ -316,6 +323,7 @@ func TestHorizonUnit(t *testing.T) {
 }
 
 func TestPNGSize(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		draw          func(io.Writer, Format, Size) error
 		size          Size
@@ -352,6 +360,7 @@ func TestPNGSize(t *testing.T) {
 }
 
 func TestSameDataSameBytes(t *testing.T) {
+	t.Parallel()
 	for name, draw := range map[string]func(io.Writer, Format, Size) error{"forecast": drawFull, "components": drawTwo, "metric": drawMetric} {
 		for _, f := range []Format{SVG, PNG} {
 			var a, b bytes.Buffer
@@ -366,6 +375,7 @@ func TestSameDataSameBytes(t *testing.T) {
 }
 
 func TestErrorsNameTheField(t *testing.T) {
+	t.Parallel()
 	inf := math.Inf(1)
 	forecast := func(change func(*ForecastData)) func(io.Writer, Format, Size) error {
 		return func(w io.Writer, f Format, s Size) error {
@@ -456,6 +466,7 @@ func (b *broken) Write(p []byte) (int, error) {
 }
 
 func TestWriterErrorsComeBack(t *testing.T) {
+	t.Parallel()
 	for _, f := range []Format{SVG, PNG} {
 		if err := drawFull(&broken{left: 100}, f, Size{}); !errors.Is(err, errFull) {
 			t.Errorf("%s: %v", f, err)
@@ -464,6 +475,7 @@ func TestWriterErrorsComeBack(t *testing.T) {
 }
 
 func TestMissingValuesAreGaps(t *testing.T) {
+	t.Parallel()
 	nan := math.NaN()
 	d := full()
 	d.Yhat[40], d.Yhat[80] = nan, nan // three stretches
@@ -496,6 +508,7 @@ func TestMissingValuesAreGaps(t *testing.T) {
 
 // Values far apart, all alike, or of any size have a finite place on the figure.
 func TestRanges(t *testing.T) {
+	t.Parallel()
 	for _, v := range [][]float64{{0, 0}, {5, 5}, {-5, -5}, {1e300, -1e300}, {5e-324, 0}, {1e-300, 2e-300}, {1e15, 1e15 + 1}, {1e9, 1e9}, {-1e-7, 1e-7}, {99999.9999999, 100000}} {
 		for _, percent := range []bool{false, true} {
 			if percent && math.Abs(v[0]) > 1e297 {
@@ -516,6 +529,7 @@ func TestRanges(t *testing.T) {
 }
 
 func TestLabelsAreText(t *testing.T) {
+	t.Parallel()
 	name := `<script> & "quotes" style="font-family:Liberation Sans;` + "\x00\xff\n"
 	d := figure(t, func(w io.Writer, f Format, s Size) error {
 		return Components(w, []Panel{{Name: name, Over: OverTime, DS: days(y2020, 2), Value: []float64{1, 2}}}, f, Size{Height: 10})
@@ -535,6 +549,7 @@ func TestLabelsAreText(t *testing.T) {
 
 // A PNG has a box for each character that its font lacks, an SVG the character.
 func TestCharactersTheFontLacks(t *testing.T) {
+	t.Parallel()
 	draw := func(name string, f Format) string {
 		panels := two()
 		panels[0].Name = name
@@ -554,6 +569,7 @@ func TestCharactersTheFontLacks(t *testing.T) {
 }
 
 func TestColoursAreExact(t *testing.T) {
+	t.Parallel()
 	for _, k := range []ink{{0x00, 0x72, 0xB2, 51}, {0x80, 0x80, 0x80, 26}, {1, 254, 255, 3}, {0xE3, 0xE3, 0xE3, 255}} {
 		r, g, b, a := k.RGBA()
 		if max(r, g, b) > a {
@@ -569,6 +585,7 @@ func TestColoursAreExact(t *testing.T) {
 
 // A history of any length makes a figure that a browser opens at once.
 func TestLongHistoriesStaySmall(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ rows, most int }{{10_000, 1_500_000}, {100_000, 3_000_000}} {
 		random := rand.New(rand.NewPCG(1, 2))
 		d := ForecastData{DS: days(prophet.DateOf(1900, time.January, 1), c.rows)}
@@ -596,6 +613,7 @@ func TestLongHistoriesStaySmall(t *testing.T) {
 // A band of very many rows is drawn in pieces, and its pieces don't show: along a level band all dots are of the
 // band's colour, one fifth of #0072B2 on white, but where the grid is.
 func TestPiecesShowNoSeam(t *testing.T) {
+	t.Parallel()
 	const rows = 5000
 	var b bytes.Buffer
 	d := ForecastData{DS: days(prophet.DateOf(2000, time.January, 1), rows), Yhat: line(rows, -9, 0), Lower: line(rows, -1, 0), Upper: line(rows, 1, 0)}
@@ -628,6 +646,7 @@ func TestPiecesShowNoSeam(t *testing.T) {
 // Pieces of a line have all its segments: a straight line over 500 days is one dot or more in each column of dots,
 // whether it has a corner a day or none.
 func TestLinesInPieces(t *testing.T) {
+	t.Parallel()
 	var b bytes.Buffer
 	if err := Forecast(&b, ForecastData{DS: days(y2020, 500), Yhat: line(500, 0, 1)}, PNG, Size{}); err != nil {
 		t.Fatal(err)

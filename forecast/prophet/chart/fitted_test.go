@@ -56,6 +56,7 @@ func names(panels []Panel) []string {
 }
 
 func TestPanelsComeInTheOriginalsOrder(t *testing.T) {
+	t.Parallel()
 	ds := days(y2020, 1000)
 	h := wave(ds)
 	h.Columns["rain"], h.Columns["price"], h.Columns["open"] = line(1000, 0, 0.01), make([]float64, 1000), make([]float64, 1000)
@@ -123,6 +124,7 @@ func TestPanelsComeInTheOriginalsOrder(t *testing.T) {
 }
 
 func TestPanelsWithinTheDay(t *testing.T) {
+	t.Parallel()
 	ds := make([]prophet.Stamp, 24*20)
 	for i := range ds {
 		ds[i] = y2020 + prophet.Stamp(i)*prophet.Hour
@@ -148,6 +150,7 @@ func TestPanelsWithinTheDay(t *testing.T) {
 // saturating is logistic growth between a floor and a cap, scaled by its range: cap 1 and floor 0, which the
 // original's panels are computed with, are below the history.
 func TestPanelsOfLogisticGrowth(t *testing.T) {
+	t.Parallel()
 	ds := days(y2020, 60)
 	for _, scaling := range []prophet.Scaling{prophet.AbsMax, prophet.MinMax} {
 		for _, floor := range [][]float64{nil, line(60, 50, 0)} {
@@ -171,6 +174,7 @@ func TestPanelsOfLogisticGrowth(t *testing.T) {
 }
 
 func TestPanelsOfAMarket(t *testing.T) {
+	t.Parallel()
 	var ds []prophet.Stamp
 	for _, s := range days(y2020, 400) {
 		if d := s.Weekday(); d != time.Saturday && d != time.Sunday {
@@ -230,6 +234,7 @@ func TestPanelsOfAMarket(t *testing.T) {
 
 // Of two draws the mean counts: 0.01 and more either way is drawn.
 func TestForecastOfChangepoints(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.Changepoints = days(y2020+50*prophet.Day, 5)
 	f, _ := fit(t, o, wave(days(y2020, 200)), nil)
@@ -258,6 +263,7 @@ func TestForecastOfChangepoints(t *testing.T) {
 }
 
 func TestForecastOfNoChangepoints(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.NChangepoints = 0
 	f, fc := fit(t, o, wave(days(y2020, 50)), nil)
@@ -267,6 +273,7 @@ func TestForecastOfNoChangepoints(t *testing.T) {
 }
 
 func TestPanelsStopWithTheContext(t *testing.T) {
+	t.Parallel()
 	o := prophet.Defaults()
 	o.MCMCSamples = 4
 	f, fc := fit(t, o, wave(days(y2020, 50)), nil)
@@ -279,6 +286,7 @@ func TestPanelsStopWithTheContext(t *testing.T) {
 
 // The daily page views of Peyton Manning's article, the example of the original's documentation.
 func TestRealData(t *testing.T) {
+	t.Parallel()
 	folder := os.Getenv("ETFCAST_REAL_DATA")
 	if folder == "" {
 		t.Skip("set ETFCAST_REAL_DATA to the folder of real data (prophet/example_wp_log_peyton_manning.csv)")

@@ -30,6 +30,7 @@ func wide(lo, hi float64) *plane {
 // Expected labels are read off a calendar: whole years, months, Mondays, days or hours between the ends, the finest
 // distance of which at most 12 ticks fit side by side.
 func TestDateTicks(t *testing.T) {
+	t.Parallel()
 	at := func(text string) prophet.Stamp {
 		s, err := prophet.ParseStamp(text)
 		if err != nil {
@@ -57,6 +58,7 @@ func TestDateTicks(t *testing.T) {
 
 // Over any span the ticks are ascending, within the axis, not too many, their labels apart and different.
 func TestDateTicksOverAnySpan(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
 	first, last := float64(prophet.DateOf(1678, time.January, 1)), float64(prophet.DateOf(2262, time.January, 1))
 	for range 2000 {
@@ -79,6 +81,7 @@ func TestDateTicksOverAnySpan(t *testing.T) {
 }
 
 func TestNumberTicks(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		lo, hi  float64
 		n       int
@@ -138,6 +141,7 @@ func FuzzNumberTicks(f *testing.F) {
 
 // Of a column's corners, what is left out lies between what is kept: the line covers the same dots.
 func TestVisibleKeepsTheOutline(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 50 {
 		line := make([]vg.Point, 1+random.IntN(5000))
@@ -180,6 +184,7 @@ func TestVisibleKeepsTheOutline(t *testing.T) {
 }
 
 func TestDistinct(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(7, 8))
 	points := make([]vg.Point, 10_000)
 	for i := range points {
@@ -205,6 +210,7 @@ func TestDistinct(t *testing.T) {
 
 // Cutting a line at any place leaves the same line.
 func TestCut(t *testing.T) {
+	t.Parallel()
 	points := []vg.Point{{X: 1, Y: 10}, {X: 2, Y: 20}, {X: 4, Y: 0}}
 	for _, c := range []struct {
 		x           vg.Length

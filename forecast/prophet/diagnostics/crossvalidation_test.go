@@ -15,6 +15,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
 func readHistory(t testing.TB, path string) *prophet.Frame {
@@ -24,7 +25,7 @@ func readHistory(t testing.TB, path string) *prophet.Frame {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	frame, err := prophet.ReadCSV(f, prophet.CSVColumns{Y: true})
+	frame, err := csvfile.ReadFrame(f, csvfile.Columns{Y: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,6 +139,7 @@ type goldenCV struct {
 // Rows, cutoffs and y are the original's to the bit. yhat is within 0.5 % of y's range; the two searches end next to
 // each other, not on the same number, and how far they were is logged.
 func TestCrossValidationEqualsTheOriginals(t *testing.T) {
+	t.Parallel()
 	var file goldenCV
 	golden(t, "cv.json", &file)
 	o := Options{Horizon: duration(t, file.Windows["horizon"]), Period: duration(t, file.Windows["period"]), Initial: duration(t, file.Windows["initial"]), Workers: 2}
@@ -202,6 +204,7 @@ func TestCrossValidationEqualsTheOriginals(t *testing.T) {
 
 // A model scaled by minmax is evaluated as itself only where that is asked for; the default is the original's.
 func TestKeepScaling(t *testing.T) {
+	t.Parallel()
 	o := Options{Horizon: 12 * day, Period: 9 * day, Initial: 45 * day}
 	kept := o
 	kept.KeepScaling = true
@@ -234,6 +237,7 @@ func TestKeepScaling(t *testing.T) {
 
 // The table is the same to the bit whatever the number of workers, and a cutoff's rows whatever the other cutoffs.
 func TestCrossValidationIsDeterministic(t *testing.T) {
+	t.Parallel()
 	f := fit(t, readHistory(t, "testdata/history_weekdays.csv"), func(o *prophet.Options) { o.UncertaintySamples, o.Seed = 50, 7 })
 	o := Options{Horizon: 10 * day, Period: 5 * day, Initial: 40 * day, Extra: []string{"weekly", "trend_upper"}}
 	one := crossValidate(t, f, o)
@@ -259,6 +263,7 @@ func TestCrossValidationIsDeterministic(t *testing.T) {
 }
 
 func TestSeedsOfCutoffsDiffer(t *testing.T) {
+	t.Parallel()
 	seen := map[uint64]bool{}
 	for seed := range uint64(50) {
 		for c := range 50 {
@@ -271,6 +276,7 @@ func TestSeedsOfCutoffsDiffer(t *testing.T) {
 }
 
 func TestCrossValidationOptions(t *testing.T) {
+	t.Parallel()
 	history := readHistory(t, "testdata/history_weekdays.csv") // 2022-01-03 to 2022-04-15
 	f := fit(t, history, func(o *prophet.Options) { o.UncertaintySamples = 0 })
 	for name, c := range map[string]struct {
@@ -315,6 +321,7 @@ func TestCrossValidationOptions(t *testing.T) {
 }
 
 func TestCrossValidationWarns(t *testing.T) {
+	t.Parallel()
 	f := fit(t, readHistory(t, "testdata/history_weekdays.csv"), func(o *prophet.Options) {
 		o.UncertaintySamples = 0
 		o.Seasonalities = []prophet.Seasonality{{Name: "monthly", Period: 30.5, FourierOrder: 2}}
@@ -339,6 +346,7 @@ func TestCrossValidationWarns(t *testing.T) {
 }
 
 func TestCrossValidationProgressAndCancelling(t *testing.T) {
+	t.Parallel()
 	f := fit(t, readHistory(t, "testdata/history_weekdays.csv"), func(o *prophet.Options) { o.UncertaintySamples = 0 })
 	o := Options{Horizon: 10 * day, Period: 5 * day, Initial: 40 * day, Workers: 3}
 	var calls []int
@@ -368,6 +376,7 @@ func TestCrossValidationProgressAndCancelling(t *testing.T) {
 
 // Of several errors it is the one of the last cutoff, whatever the number of workers, and nothing new is begun after.
 func TestInParallelErrors(t *testing.T) {
+	t.Parallel()
 	for _, workers := range []int{0, 1, 4, 50} {
 		for range 20 {
 			err := inParallel(context.Background(), 30, workers, nil, func(_ context.Context, i int) error {
@@ -386,6 +395,7 @@ func TestInParallelErrors(t *testing.T) {
 
 // A fit that fails names its cutoff and keeps its kind: the rows of the first window are all of one date.
 func TestCrossValidationNamesTheCutoff(t *testing.T) {
+	t.Parallel()
 	history := &prophet.Frame{}
 	for i := range 60 {
 		d := max(0, i-5)
@@ -411,6 +421,7 @@ func short(t testing.TB) *prophet.Frame {
 }
 
 func TestOriginalsCrossValidation(t *testing.T) {
+	t.Parallel()
 	history := short(t)
 	f := fit(t, history, nil)
 	observed := map[prophet.Stamp]float64{}
@@ -455,6 +466,7 @@ func TestOriginalsCrossValidation(t *testing.T) {
 }
 
 func TestOriginalsCrossValidationOfGrowths(t *testing.T) {
+	t.Parallel()
 	for _, growth := range []prophet.Growth{prophet.Logistic, prophet.Flat} {
 		history := short(t)
 		history.Cap = slices.Repeat([]float64{40}, history.Len())
@@ -472,6 +484,7 @@ func TestOriginalsCrossValidationOfGrowths(t *testing.T) {
 }
 
 func TestOriginalsCrossValidationWithRegressor(t *testing.T) {
+	t.Parallel()
 	history := short(t)
 	history.Columns = map[string][]float64{"extra": make([]float64, history.Len()), "is_conditional_week": make([]float64, history.Len())}
 	for i := range history.Len() {
@@ -488,6 +501,7 @@ func TestOriginalsCrossValidationWithRegressor(t *testing.T) {
 }
 
 func TestOriginalsCrossValidationDefaults(t *testing.T) {
+	t.Parallel()
 	f := fit(t, short(t), nil)
 	a := crossValidate(t, f, Options{Horizon: 32 * day, Period: 10 * day})
 	b := crossValidate(t, f, Options{Horizon: 32 * day, Period: 10 * day, Initial: 96 * day})
@@ -508,6 +522,7 @@ func TestOriginalsCrossValidationDefaults(t *testing.T) {
 }
 
 func TestOriginalsPerformanceMetrics(t *testing.T) {
+	t.Parallel()
 	table := crossValidate(t, fit(t, short(t), nil), Options{Horizon: 4 * day, Period: 10 * day, Initial: 90 * day})
 	var each *Metrics
 	for _, c := range []struct {
@@ -550,6 +565,7 @@ func TestOriginalsPerformanceMetrics(t *testing.T) {
 
 // The twin of the original's test of its copy over a product of options.
 func TestCopyOptions(t *testing.T) {
+	t.Parallel()
 	history := readHistory(t, "testdata/history_floor.csv")
 	base := map[string][]func(*prophet.Options){
 		"growth":            {func(o *prophet.Options) { o.Growth = prophet.Linear }, func(o *prophet.Options) { o.Growth = prophet.Logistic }},
@@ -599,6 +615,7 @@ func TestCopyOptions(t *testing.T) {
 }
 
 func TestCopyOptionsAtACutoff(t *testing.T) {
+	t.Parallel()
 	history := short(t)
 	history.Columns = map[string][]float64{"binary_feature": make([]float64, history.Len())}
 	for i := range history.Len() / 2 {
@@ -628,6 +645,7 @@ func TestCopyOptionsAtACutoff(t *testing.T) {
 // The original's documentation shows this cross-validation of the Peyton Manning example; the figures for the maximum
 // itself are of an independent implementation of the same definition.
 func TestPeytonManning(t *testing.T) {
+	t.Parallel()
 	history := readHistory(t, filepath.Join(realData(t), "example_wp_log_peyton_manning.csv"))
 	for _, c := range []struct {
 		optimizer prophet.Optimizer

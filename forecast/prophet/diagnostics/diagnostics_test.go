@@ -39,6 +39,7 @@ func upTo(n int) (x []float64, h []prophet.Stamp) {
 
 // The numbers are those of the original's tests of its two rolling functions.
 func TestRollingByHorizon(t *testing.T) {
+	t.Parallel()
 	x, h := upTo(10)
 	repeated := days(1, 2, 3, 4, 4, 4, 4, 4, 7, 7)
 	shifted := []float64{1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5}
@@ -78,6 +79,7 @@ func TestRollingByHorizon(t *testing.T) {
 
 // The mean of a window, written out: whole horizons going back, the earliest by its mean for what lacks.
 func TestRollingMeanIsTheMeanOfItsWindow(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		n := 1 + rng.IntN(40)
@@ -128,6 +130,7 @@ func TestRollingMeanIsTheMeanOfItsWindow(t *testing.T) {
 
 // A value out of all proportion at the far end leaves nothing behind in windows it is not in.
 func TestRollingMeanForgets(t *testing.T) {
+	t.Parallel()
 	got, err := RollingMeanByHorizon([]float64{1, 2, 3, 1e30}, days(1, 2, 3, 4), 1)
 	if err != nil || !slices.Equal(got.Value, []float64{1, 2, 3, 1e30}) {
 		t.Errorf("%v, %v", got, err)
@@ -152,6 +155,7 @@ func example() *Table {
 }
 
 func TestPerformanceMetricsOfAWindow(t *testing.T) {
+	t.Parallel()
 	table := example()
 	rows, err := PerformanceMetrics(table, nil, -1, false)
 	if err != nil {
@@ -204,6 +208,7 @@ func TestPerformanceMetricsOfAWindow(t *testing.T) {
 }
 
 func TestMetricsLeftOut(t *testing.T) {
+	t.Parallel()
 	names := func(m *Metrics) string {
 		out := []string{}
 		for _, c := range m.Columns {
@@ -267,6 +272,7 @@ var mase = MeanMetric("mase", func(s *Scored) []float64 {
 })
 
 func TestCustomMetrics(t *testing.T) {
+	t.Parallel()
 	got, err := PerformanceMetrics(example(), []string{"mase", "mae"}, 0, false, mase)
 	if err != nil {
 		t.Fatal(err)
@@ -307,6 +313,7 @@ func TestCustomMetrics(t *testing.T) {
 }
 
 func TestMetricsOfBadTables(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*Table)
 		field  string
@@ -338,6 +345,7 @@ func TestMetricsOfBadTables(t *testing.T) {
 
 // The product of the part and the rows is cut towards zero, as Python's int does.
 func TestWindowRows(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		window float64
 		rows   int
@@ -350,6 +358,7 @@ func TestWindowRows(t *testing.T) {
 }
 
 func TestCutoffsInvalid(t *testing.T) {
+	t.Parallel()
 	ds := days(0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 	for name, c := range map[string]struct {
 		ds                       []prophet.Stamp
@@ -380,6 +389,7 @@ func TestCutoffsInvalid(t *testing.T) {
 // Whatever the history, every cutoff has a row within the horizon after it, cutoffs are in order, at least initial
 // after the first row, and the last is the horizon before the last row.
 func TestCutoffsProperties(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))
 	made := 0
 	for range 2000 {
@@ -409,6 +419,7 @@ func TestCutoffsProperties(t *testing.T) {
 }
 
 func TestParseDuration(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]prophet.Stamp{
 		// Read by pandas 3.1.1 to the same length.
 		"30d": 30 * day, "30D": 30 * day, "30 days": 30 * day, "365 days": 365 * day, "1 day": day, " 3 days ": 3 * day,
@@ -440,6 +451,7 @@ func TestParseDuration(t *testing.T) {
 
 // The texts are what pandas 3.1.1 writes for columns of these differences.
 func TestFormatDurations(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		in   []prophet.Stamp
 		want string
@@ -480,6 +492,7 @@ func FuzzParseDuration(f *testing.F) {
 }
 
 func TestTableCSV(t *testing.T) {
+	t.Parallel()
 	table := example()
 	table.Extra = []Column{{"trend", slices.Clone(table.Y)}, {"a,b", make([]float64, table.Len())}}
 	table.Extra[1].Values[0] = math.NaN()
@@ -544,6 +557,7 @@ func wantSame(t testing.TB, got, want *Table) {
 }
 
 func TestReadCSVInvalid(t *testing.T) {
+	t.Parallel()
 	const header = "ds,yhat,y,cutoff\n"
 	for name, c := range map[string]struct{ text, field string }{
 		"empty":          {"", "ds"},
@@ -574,6 +588,7 @@ func (b broken) Read([]byte) (int, error)  { return 0, b.err }
 func (b broken) Write([]byte) (int, error) { return 0, b.err }
 
 func TestWritingToABrokenPipe(t *testing.T) {
+	t.Parallel()
 	want := errors.New("the pipe is closed")
 	if err := example().WriteCSV(broken{want}); !errors.Is(err, want) {
 		t.Errorf("table: %v", err)

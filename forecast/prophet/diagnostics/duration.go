@@ -110,11 +110,8 @@ func timeOfDay(text string) (*big.Rat, bool) {
 
 // quote quotes text for a message, cut where it is long.
 func quote(text string) string {
-	const most = 60
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return strconv.Quote(text)
+	const longest = 60
+	return strconv.Quote(etf.Clip(text, longest))
 }
 
 // FormatDurations writes differences of stamps as pandas writes a column of them, all alike: "37 days" where all are

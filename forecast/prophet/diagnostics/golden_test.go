@@ -76,6 +76,7 @@ func near(a, b float64) bool {
 }
 
 func TestMetricsEqualTheOriginals(t *testing.T) {
+	t.Parallel()
 	var file struct {
 		Versions map[string]string
 		Cases    []struct {
@@ -148,6 +149,7 @@ func TestMetricsEqualTheOriginals(t *testing.T) {
 }
 
 func TestCutoffsEqualTheOriginals(t *testing.T) {
+	t.Parallel()
 	var file struct {
 		Series map[string][]prophet.Stamp
 		Cases  []struct {

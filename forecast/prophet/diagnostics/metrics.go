@@ -10,6 +10,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
 // Scored is a table sorted by horizon, which metrics are computed from. It must not be changed.
@@ -292,7 +293,7 @@ func (m *Metrics) WriteCSV(w io.Writer) error {
 		}
 	}
 	horizon := FormatDurations(m.Horizon)
-	return writeCSV(w, header, len(m.Horizon), func(line []byte, i int) []byte {
+	return csvfile.WriteRows(w, header, len(m.Horizon), func(line []byte, i int) []byte {
 		if m.Monthly {
 			line = fmt.Appendf(line, "%d", m.Horizon[i])
 		} else {

@@ -1,7 +1,6 @@
 package diagnostics
 
 import (
-	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
 // Table is the result of a cross-validation: one row for each forecast, the cutoffs one after another, ascending in DS
@@ -96,8 +96,8 @@ func (t *Table) WriteCSV(w io.Writer) error {
 		header = append(header, c.Name)
 	}
 	columns := t.columns()
-	ds, cutoff := prophet.StampLayout(t.DS), prophet.StampLayout(t.Cutoff)
-	return writeCSV(w, append(header, "cutoff"), len(t.DS), func(line []byte, i int) []byte {
+	ds, cutoff := csvfile.StampLayout(t.DS), csvfile.StampLayout(t.Cutoff)
+	return csvfile.WriteRows(w, append(header, "cutoff"), len(t.DS), func(line []byte, i int) []byte {
 		line = t.DS[i].Time().AppendFormat(line, ds)
 		for _, c := range columns {
 			line = appendNumber(append(line, ','), c.Values[i])
@@ -106,7 +106,7 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	})
 }
 
-// appendNumber is prophet.AppendNumber with infinities as pandas writes them.
+// appendNumber is csvfile.AppendNumber with infinities as pandas writes them.
 func appendNumber(line []byte, v float64) []byte {
 	switch {
 	case math.IsInf(v, 1):
@@ -114,27 +114,7 @@ func appendNumber(line []byte, v float64) []byte {
 	case math.IsInf(v, -1):
 		return append(line, "-inf"...)
 	}
-	return prophet.AppendNumber(line, v)
-}
-
-func writeCSV(w io.Writer, header []string, rows int, row func(line []byte, i int) []byte) error {
-	out := bufio.NewWriter(w)
-	first := csv.NewWriter(out)
-	if err := first.Write(header); err != nil {
-		return fmt.Errorf("writing a table: %w", err)
-	}
-	first.Flush()
-	var line []byte
-	for i := range rows {
-		line = append(row(line[:0], i), '\n')
-		if _, err := out.Write(line); err != nil {
-			return fmt.Errorf("writing a table: %w", err)
-		}
-	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("writing a table: %w", err)
-	}
-	return nil
+	return csvfile.AppendNumber(line, v)
 }
 
 // ReadCSV reads a table as WriteCSV and the original's to_csv write it: columns ds, yhat, y and cutoff, in any order,
@@ -143,18 +123,42 @@ func writeCSV(w io.Writer, header []string, rows int, row func(line []byte, i in
 //
 // Errors of the text are of KindInvalid and name column and line.
 func ReadCSV(r io.Reader) (*Table, error) {
-	records, err := prophet.OpenCSV(r)
+	records, err := csvfile.Open(r)
 	if err != nil {
 		return nil, err
 	}
 	records.ReuseRecord = true
+	names, err := readHeader(records)
+	if err != nil {
+		return nil, err
+	}
+	in := &tableReader{records: records, names: names, values: make([][]float64, len(names)), table: Table{DS: []prophet.Stamp{}, Cutoff: []prophet.Stamp{}}}
+	for i := range in.values {
+		in.values[i] = []float64{}
+	}
+	for {
+		record, err := records.Read()
+		if errors.Is(err, io.EOF) {
+			return in.whole(), nil
+		}
+		if err != nil {
+			return nil, csvfile.ReadError(err)
+		}
+		if err := in.add(record); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// readHeader reads the names of the columns, "" for one without.
+func readHeader(records *csv.Reader) ([]string, error) {
 	const example = "begin with a line such as ds,yhat,yhat_lower,yhat_upper,y,cutoff"
 	header, err := records.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, etf.Invalid("ds", "the table is empty", example)
 	}
 	if err != nil {
-		return nil, prophet.CSVError(err)
+		return nil, csvfile.ReadError(err)
 	}
 	names := make([]string, len(header))
 	seen := map[string]bool{}
@@ -170,55 +174,62 @@ func ReadCSV(r io.Reader) (*Table, error) {
 			return nil, etf.Invalid(name, "the column is missing", example)
 		}
 	}
-	t := &Table{DS: []prophet.Stamp{}, Cutoff: []prophet.Stamp{}}
-	values := make([][]float64, len(names))
-	field := func(i int) string {
-		line, _ := records.FieldPos(i)
-		return fmt.Sprintf("%s, line %d", names[i], line)
-	}
-	for {
-		record, err := records.Read()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, prophet.CSVError(err)
-		}
-		for i, name := range names {
-			text := strings.TrimSpace(record[i])
-			switch name {
-			case "":
-			case "ds", "cutoff":
-				s, err := prophet.ParseStamp(text)
-				if err != nil {
-					var bad *etf.Error
-					if errors.As(err, &bad) {
-						return nil, etf.Invalid(field(i), bad.Message, bad.Remedy)
-					}
-					return nil, err
-				}
-				if name == "ds" {
-					t.DS = append(t.DS, s)
-				} else {
-					t.Cutoff = append(t.Cutoff, s)
-				}
-			default:
-				v, err := number(text)
-				if err == nil && math.IsNaN(v) && (name == "yhat" || name == "yhat_lower" || name == "yhat_upper" || name == "y") {
-					err = errMissing
-				}
-				if err != nil {
-					return nil, etf.Invalid(field(i), fmt.Sprintf("%s: %v", quote(text), err), "write a number such as 1234.5")
-				}
-				values[i] = append(values[i], v)
+	return names, nil
+}
+
+// tableReader gathers the rows of a table.
+type tableReader struct {
+	records *csv.Reader
+	names   []string
+	values  [][]float64 // a column of numbers for each name
+	table   Table
+}
+
+// add takes in the row read last.
+func (in *tableReader) add(record []string) error {
+	for i, name := range in.names {
+		text := strings.TrimSpace(record[i])
+		switch name {
+		case "":
+		case "ds", "cutoff":
+			s, err := prophet.ParseStamp(text)
+			var bad *etf.Error
+			if errors.As(err, &bad) {
+				return etf.Invalid(in.field(i), bad.Message, bad.Remedy)
 			}
+			if err != nil {
+				return err
+			}
+			if name == "ds" {
+				in.table.DS = append(in.table.DS, s)
+			} else {
+				in.table.Cutoff = append(in.table.Cutoff, s)
+			}
+		default:
+			v, err := number(text)
+			if err == nil && math.IsNaN(v) && (name == "yhat" || name == "yhat_lower" || name == "yhat_upper" || name == "y") {
+				err = errMissing
+			}
+			if err != nil {
+				return etf.Invalid(in.field(i), fmt.Sprintf("%s: %v", quote(text), err), "write a number such as 1234.5")
+			}
+			in.values[i] = append(in.values[i], v)
 		}
 	}
-	for i, name := range names {
-		x := values[i]
-		if x == nil {
-			x = []float64{}
-		}
+	return nil
+}
+
+// field names a column of the row read last in errors.
+func (in *tableReader) field(i int) string {
+	line, _ := in.records.FieldPos(i)
+	return fmt.Sprintf("%s, line %d", in.names[i], line)
+}
+
+// whole returns the table of the rows gathered.
+func (in *tableReader) whole() *Table {
+	t := &in.table
+	for i, name := range in.names {
+		x := in.values[i]
 		switch name {
 		case "", "ds", "cutoff":
 		case "yhat":
@@ -233,7 +244,7 @@ func ReadCSV(r io.Reader) (*Table, error) {
 			t.Extra = append(t.Extra, Column{name, x})
 		}
 	}
-	return t, nil
+	return t
 }
 
 var (

@@ -107,6 +107,7 @@ func mustPredict(t testing.TB, f *prophet.Fitted, frame *prophet.Frame, po proph
 // Models fitted and written by the original forecast here what they forecast there: every column, to 1e-9 of its
 // largest value.
 func TestModelsOfTheOriginalForecastTheSame(t *testing.T) {
+	t.Parallel()
 	for name, g := range readGolden(t) {
 		t.Run(name, func(t *testing.T) {
 			f := mustRead(t, []byte(g.Model))
@@ -143,6 +144,7 @@ func TestModelsOfTheOriginalForecastTheSame(t *testing.T) {
 
 // What is read from the original is written and read again without any change.
 func TestModelsOfTheOriginalRoundTrip(t *testing.T) {
+	t.Parallel()
 	for name, g := range readGolden(t) {
 		f := mustRead(t, []byte(g.Model))
 		again := mustRead(t, mustWrite(t, f))
@@ -154,6 +156,7 @@ func TestModelsOfTheOriginalRoundTrip(t *testing.T) {
 
 // What the original says of a model is what is read; the numbers are those of golden_serialize.py.
 func TestAttributesOfTheOriginal(t *testing.T) {
+	t.Parallel()
 	all := readGolden(t)
 	read := func(name string) prophet.State {
 		g := all[name]
@@ -198,6 +201,7 @@ func TestAttributesOfTheOriginal(t *testing.T) {
 
 // The numbers that the original's own test of old files expects of the last day of ten after the history.
 func TestOldFiles(t *testing.T) {
+	t.Parallel()
 	folder := realData(t)
 	for file, want := range map[string]float64{
 		"serialized_model_v0.6.1.dev0.json": 29.3669923968994,
@@ -238,6 +242,7 @@ func realData(t *testing.T) string {
 
 // The original's test of the size of a file: 480 rows in under 200,000 characters.
 func TestSize(t *testing.T) {
+	t.Parallel()
 	h := walk(480, prophet.DateOf(2012, 5, 18), false)
 	if n := len(mustWrite(t, mustFit(t, prophet.Defaults(), h))); n >= 200_000 {
 		t.Errorf("%d bytes", n)
@@ -278,6 +283,7 @@ func mustFit(t testing.TB, o prophet.Options, h *prophet.Frame) *prophet.Fitted 
 
 // Every attribute of a model fitted here comes back bit by bit, and so do the forecast and its intervals.
 func TestRoundTripIsExact(t *testing.T) {
+	t.Parallel()
 	day := func(y, m, d int) prophet.Stamp {
 		return prophet.DateOf(y, 1, 1) + prophet.Stamp(30*(m-1)+d)*prophet.Day
 	}
@@ -431,6 +437,7 @@ func edit(t testing.TB, model string, change func(m map[string]any)) []byte {
 }
 
 func TestForeignAndDamagedFiles(t *testing.T) {
+	t.Parallel()
 	all := readGolden(t)
 	linear, custom, days := all["linear"].Model, all["conditions-regressors"].Model, all["holidays"].Model
 	set := func(model, key string, v any) []byte {
@@ -518,6 +525,7 @@ func TestForeignAndDamagedFiles(t *testing.T) {
 
 // A file of the original has what Python writes beyond JSON, and columns of the caller's.
 func TestTolerance(t *testing.T) {
+	t.Parallel()
 	all := readGolden(t)
 	linear := all["linear"].Model
 	want := fingerprint(mustRead(t, []byte(linear)).State())
@@ -548,6 +556,7 @@ func TestTolerance(t *testing.T) {
 }
 
 func TestMarshalNeedsAModel(t *testing.T) {
+	t.Parallel()
 	if _, err := Marshal(nil); etf.KindOf(err) != etf.KindInvalid {
 		t.Errorf("no model: %v", err)
 	}
@@ -568,6 +577,7 @@ func TestMarshalNeedsAModel(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
+	t.Parallel()
 	for v, want := range map[float64]string{
 		0: "0.0", 1: "1.0", -2.5: "-2.5", 0.1: "0.1", 0.05: "5e-02", 1e15: "1e+15", 123456789012345: "123456789012345.0", 1.0 / 3: "0.3333333333333333",
 	} {
@@ -673,6 +683,7 @@ func checkRead(t *testing.T, data []byte) {
 
 // Where changepoint_range leaves no row, the original stores -1 changepoints.
 func TestNegativeCountOfChangepoints(t *testing.T) {
+	t.Parallel()
 	model := readGolden(t)["no-changepoints-no-features"].Model
 	f, err := Unmarshal(edit(t, model, func(m map[string]any) { m["n_changepoints"], m["changepoint_range"] = -1, 0 }))
 	if err != nil {

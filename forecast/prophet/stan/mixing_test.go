@@ -31,6 +31,7 @@ func lcgChains(chains, draws int, phi, shift float64, ties bool) [][]float64 {
 // The expected values were computed by ArviZ 0.23.4 (numpy 2.4.6, scipy 1.17.1): rhat(method="rank"),
 // ess(method="bulk"), ess(method="tail") of the same chains.
 func TestMixingAgainstArviZ(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name             string
 		chains, draws    int
@@ -62,6 +63,7 @@ func TestMixingAgainstArviZ(t *testing.T) {
 // Vehtari et al. 2021 take chains with R-hat below 1.01 for mixed; iid chains are, chains with other means or with
 // another spread are not. An unsplit R-hat is blind to a trend, a R-hat that is not folded to a spread.
 func TestRHatTellsChainsApart(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	chains := func(f func(c, k int, z float64) float64) [][]float64 {
 		out := make([][]float64, 4)
@@ -101,6 +103,7 @@ func TestRHatTellsChainsApart(t *testing.T) {
 }
 
 func TestMixingWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
 	for name, x := range map[string][][]float64{
 		"none":     nil,
 		"short":    {{1, 2, 3}, {1, 2, 3}},

@@ -70,6 +70,7 @@ func mapped(a, b [][]float64, f func(x, y float64) float64) [][]float64 {
 
 // Means, variances and covariances of a normal come out within five standard errors, by every metric.
 func TestNUTSDrawsANormal(t *testing.T) {
+	t.Parallel()
 	mean := []float64{1, -2, 0.5, 30}
 	cov := mat.NewSymDense(4, []float64{
 		1, 0.8, 0, -3,
@@ -124,6 +125,7 @@ func TestNUTSDrawsANormal(t *testing.T) {
 // Laplace(0, b) has mean absolute value b and variance 2b²; the kink is where Prophet's rate changes live. Beside it
 // the logarithm of a half normal with its Jacobian: E sigma = 0.5 sqrt(2/pi), E sigma² = 0.25.
 func TestNUTSDrawsLaplaceAndHalfNormal(t *testing.T) {
+	t.Parallel()
 	const b, sd = 0.05, 0.5
 	d := density{7, func(u, grad []float64) float64 {
 		var lp float64
@@ -159,6 +161,7 @@ func TestNUTSDrawsLaplaceAndHalfNormal(t *testing.T) {
 
 // A mild funnel, v ~ N(0,1) and x ~ N(0, exp(v/2)): v's marginal is known however x's scale changes.
 func TestNUTSDrawsAFunnel(t *testing.T) {
+	t.Parallel()
 	d := density{3, func(u, grad []float64) float64 {
 		v, w := u[0], math.Exp(-u[0])
 		sum := u[1]*u[1] + u[2]*u[2]
@@ -181,6 +184,7 @@ func TestNUTSDrawsAFunnel(t *testing.T) {
 // Correlation 0.999 between neighbours over 20 dimensions and scales from 1e-3 to 1e3: no diagonal metric helps, a
 // covariance does. It also saves the steps: with it trajectories are a handful long.
 func TestNUTSWithAnInitialCovariance(t *testing.T) {
+	t.Parallel()
 	const n = 20
 	cov := symmetric(n)
 	mean := make([]float64, n)
@@ -214,6 +218,7 @@ func TestNUTSWithAnInitialCovariance(t *testing.T) {
 
 // The draws depend on the seed and nothing else: not on the workers, not on the run.
 func TestNUTSIsDeterministic(t *testing.T) {
+	t.Parallel()
 	cov := mat.NewSymDense(2, []float64{1, 0.5, 0.5, 2})
 	run := func(seed uint64, workers int) Draws {
 		d, err := NUTS(context.Background(), normal(t, []float64{0, 0}, cov), []float64{0.1, 0.2}, NUTSOptions{Chains: 5, Warmup: 100, Draws: 50, Seed: seed, Workers: workers})
@@ -244,6 +249,7 @@ func TestNUTSIsDeterministic(t *testing.T) {
 }
 
 func TestNUTSStartsAndProgress(t *testing.T) {
+	t.Parallel()
 	cov := mat.NewSymDense(1, []float64{1})
 	inits := [][]float64{{-50}, {50}}
 	var calls, last int
@@ -271,6 +277,7 @@ func TestNUTSStartsAndProgress(t *testing.T) {
 
 // A box has no gradient that warns of its walls: trajectories leave it and are counted. Draws stay inside.
 func TestNUTSCountsDivergences(t *testing.T) {
+	t.Parallel()
 	box := density{1, func(u, grad []float64) float64 {
 		if grad != nil {
 			grad[0] = -u[0]
@@ -295,6 +302,7 @@ func TestNUTSCountsDivergences(t *testing.T) {
 }
 
 func TestNUTSCancels(t *testing.T) {
+	t.Parallel()
 	for _, workers := range []int{1, 3} {
 		ctx, cancel := context.WithCancel(context.Background())
 		number := 0
@@ -318,6 +326,7 @@ func TestNUTSCancels(t *testing.T) {
 }
 
 func TestNUTSRefuses(t *testing.T) {
+	t.Parallel()
 	one := func() Density { return bowl([]float64{1}, []float64{0}) }
 	flat := func() Density { return density{1, func(_, grad []float64) float64 { clear(grad); return 0 }} }
 	jagged := func() Density {
@@ -364,6 +373,7 @@ func TestNUTSRefuses(t *testing.T) {
 // Stan's reference manual (chapter MCMC sampling, automatic parameter tuning) shows for 1,000 iterations: 75 fast, slow
 // windows of 25, 50, 100, 200 and 500, and 50 fast. The short ones follow from the 15 % and 10 % stated there.
 func TestWarmupWindows(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		warmup, first, learned int
 		ends                   []int
@@ -399,6 +409,7 @@ func TestWarmupWindows(t *testing.T) {
 
 // Both metrics learn the covariance of what they are shown, shrunk by 5 draws' weight of 1e-3.
 func TestMetricsLearn(t *testing.T) {
+	t.Parallel()
 	q := [][]float64{{1, 10}, {2, 30}, {4, 20}, {5, 60}, {-2, 5}}
 	// Sample moments by hand: means 2 and 25, sums of squares 30 and 1900, of products 190.
 	diagonal, dense := newDiagonalMetric(2), newDenseMetric(2)
@@ -415,6 +426,7 @@ func TestMetricsLearn(t *testing.T) {
 
 // Prophet's own sampling case: the posterior of data.csv's first 480 rows mixes, R-hat below 1.01 for all.
 func TestNUTSOnProphetsPosterior(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}

@@ -73,6 +73,7 @@ func near(t *testing.T, what string, got, want []float64, tol float64) {
 }
 
 func TestOptimisersFindMaxima(t *testing.T) {
+	t.Parallel()
 	// LBFGS stops where g'Hg/2, about what is left to gain, is 1e-9, Newton where an iteration gains 1e-8.
 	for _, tt := range []struct {
 		name     string
@@ -106,6 +107,7 @@ func TestOptimisersFindMaxima(t *testing.T) {
 // kink lets it and fails, which is what Prophet falls back on Newton for. Newton's differences see a kink as a large
 // curvature and end on it.
 func TestOptimisersAtAKink(t *testing.T) {
+	t.Parallel()
 	init := []float64{-2, 5}
 	a, err := LBFGS(context.Background(), kinked, init, LBFGSOptions{})
 	if err != nil {
@@ -126,6 +128,7 @@ func TestOptimisersAtAKink(t *testing.T) {
 
 // Each stop test is reached with the others off (negative), and says the truth.
 func TestLBFGSStops(t *testing.T) {
+	t.Parallel()
 	off := LBFGSOptions{TolObj: -1, TolRelObj: -1, TolGrad: -1, TolRelGrad: -1, TolParam: -1}
 	for _, tt := range []struct {
 		status Status
@@ -171,6 +174,7 @@ func TestLBFGSStops(t *testing.T) {
 
 // A gradient of the wrong sign leads downhill: the line search fails along the gradient, at once and without moving.
 func TestLBFGSLineSearchFails(t *testing.T) {
+	t.Parallel()
 	wrong := density{1, func(u, grad []float64) float64 {
 		if grad != nil {
 			grad[0] = 2 * u[0]
@@ -189,6 +193,7 @@ func TestLBFGSLineSearchFails(t *testing.T) {
 // A search that fails with the memory is tried once more from the gradient: here the density is not finite for the 11
 // evaluations that one search takes before it gives up (the first and ten halvings), then it is again.
 func TestLBFGSRestartsAfterAFailedSearch(t *testing.T) {
+	t.Parallel()
 	calls := 0
 	d := density{2, func(u, grad []float64) float64 {
 		lp := rosenbrock.f(u, grad)
@@ -226,6 +231,7 @@ func TestLBFGSRestartsAfterAFailedSearch(t *testing.T) {
 
 // Where the density ends, steps are halved back into it: log x - x has its maximum at 1 and is nothing below 0.
 func TestOptimisersStayInside(t *testing.T) {
+	t.Parallel()
 	d := density{1, func(u, grad []float64) float64 {
 		if u[0] <= 0 {
 			if grad != nil {
@@ -253,6 +259,7 @@ func TestOptimisersStayInside(t *testing.T) {
 }
 
 func TestNewtonStops(t *testing.T) {
+	t.Parallel()
 	r, err := Newton(context.Background(), rosenbrock, []float64{-1.2, 1}, NewtonOptions{MaxIterations: 3})
 	if err != nil || r.Status != MaxIterationsReached || r.Converged || r.Iterations != 3 {
 		t.Errorf("%+v %v", r, err)
@@ -279,6 +286,7 @@ func TestNewtonStops(t *testing.T) {
 
 // The Hessian of x'Ax/2 by the recipe is h²A exactly, up to rounding.
 func TestScaledHessianHasStansScale(t *testing.T) {
+	t.Parallel()
 	a := [2][2]float64{{-3, 0.7}, {0.7, -11}}
 	d := density{2, func(u, grad []float64) float64 {
 		for i := range grad {
@@ -301,6 +309,7 @@ func TestScaledHessianHasStansScale(t *testing.T) {
 }
 
 func TestStartsThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
 	nan := density{1, func(_, grad []float64) float64 { clear(grad); return math.NaN() }}
 	steep := density{1, func(_, grad []float64) float64 {
 		if grad != nil {
@@ -346,6 +355,7 @@ func TestStartsThatCannotBeUsed(t *testing.T) {
 
 // Cancelling comes through with the last point reached, and ends the work: the density cancels at its 30th call.
 func TestOptimisersCancel(t *testing.T) {
+	t.Parallel()
 	for name, run := range map[string]func(ctx context.Context, d Density) (Result, error){
 		"LBFGS": func(ctx context.Context, d Density) (Result, error) {
 			return LBFGS(ctx, d, []float64{-1.2, 1}, LBFGSOptions{})
@@ -376,6 +386,7 @@ func TestOptimisersCancel(t *testing.T) {
 }
 
 func TestOptimisersDoNotTouchInit(t *testing.T) {
+	t.Parallel()
 	init := []float64{-1.2, 1}
 	for range 2 {
 		a, err := LBFGS(context.Background(), rosenbrock, init, LBFGSOptions{})
@@ -405,6 +416,7 @@ func TestLBFGSAllocatesOnce(t *testing.T) {
 }
 
 func TestGradientError(t *testing.T) {
+	t.Parallel()
 	u := []float64{-1.2, 1}
 	if e, _ := GradientError(rosenbrock, u, 1e-5); e > 1e-7 {
 		t.Errorf("a right gradient is off by %v", e)

@@ -179,6 +179,7 @@ func readPrices(t testing.TB) (days, y []float64) {
 // iteration is asked for by MaxIterations. The paths are the same to six digits for some 50 iterations; then rounding parts
 // them.
 func TestLBFGSFollowsStansPath(t *testing.T) {
+	t.Parallel()
 	days, y := readPrices(t)
 	d, init, _, _ := newTrendDensity(days[:480], y[:480], false)
 	// The init Prophet 1.3.0 passes to CmdStan for these rows.
@@ -209,6 +210,7 @@ func TestLBFGSFollowsStansPath(t *testing.T) {
 // TestProphetFitPredictDefault). The log densities are what an independent program written from the same recipe
 // reached; Prophet 1.3.0 with CmdStan 2.37.0 reached 1143.2072 and 1147.2790.
 func TestProphetsPinnedFits(t *testing.T) {
+	t.Parallel()
 	days, y := readPrices(t)
 	for _, c := range []struct {
 		name      string
@@ -253,6 +255,7 @@ func TestProphetsPinnedFits(t *testing.T) {
 }
 
 func TestTrendDensityGradient(t *testing.T) {
+	t.Parallel()
 	days, y := readPrices(t)
 	d, u, _, _ := newTrendDensity(days[:480], y[:480], false)
 	for i := range u {

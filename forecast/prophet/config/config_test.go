@@ -1,7 +1,6 @@
-package prophet
+package config
 
 import (
-	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -9,62 +8,64 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-func TestParseConfig(t *testing.T) {
-	day := func(y int, m time.Month, d int) Stamp { return DateOf(y, m, d) }
+func TestUnmarshal(t *testing.T) {
+	t.Parallel()
+	day := func(y int, m time.Month, d int) prophet.Stamp { return prophet.DateOf(y, m, d) }
 	for _, c := range []struct {
 		name, text string
-		want       func(*Options)
+		want       func(*prophet.Options)
 	}{
-		{"nothing", `{}`, func(*Options) {}},
-		{"byte order mark", "\xEF\xBB\xBF{}\r\n", func(*Options) {}},
+		{"nothing", `{}`, func(*prophet.Options) {}},
+		{"byte order mark", "\xEF\xBB\xBF{}\r\n", func(*prophet.Options) {}},
 		{"every argument of the original", `{
 			"growth": "logistic", "changepoints": null, "n_changepoints": 10, "changepoint_range": 0.9,
 			"yearly_seasonality": 8, "weekly_seasonality": true, "daily_seasonality": false, "holidays": null,
 			"seasonality_mode": "multiplicative", "seasonality_prior_scale": 5, "holidays_prior_scale": 2.5,
 			"changepoint_prior_scale": 1e-1, "mcmc_samples": 300, "interval_width": 0.95, "uncertainty_samples": 500,
 			"scaling": "minmax", "holidays_mode": "additive"}`,
-			func(o *Options) {
-				o.Growth, o.NChangepoints, o.ChangepointRange = Logistic, 10, 0.9
-				o.YearlySeasonality, o.WeeklySeasonality, o.DailySeasonality = 8, SeasonalOn, SeasonalOff
-				o.SeasonalityMode, o.SeasonalityPriorScale, o.HolidaysPriorScale = Multiplicative, 5, 2.5
+			func(o *prophet.Options) {
+				o.Growth, o.NChangepoints, o.ChangepointRange = prophet.Logistic, 10, 0.9
+				o.YearlySeasonality, o.WeeklySeasonality, o.DailySeasonality = 8, prophet.SeasonalOn, prophet.SeasonalOff
+				o.SeasonalityMode, o.SeasonalityPriorScale, o.HolidaysPriorScale = prophet.Multiplicative, 5, 2.5
 				o.ChangepointPriorScale, o.MCMCSamples, o.IntervalWidth, o.UncertaintySamples = 0.1, 300, 0.95, 500
-				o.Scaling, o.HolidaysMode = MinMax, Additive
+				o.Scaling, o.HolidaysMode = prophet.MinMax, prophet.Additive
 			}},
 		{"auto, an order of 0, no intervals", `{"yearly_seasonality": "auto", "weekly_seasonality": 0, "uncertainty_samples": false}`,
-			func(o *Options) { o.WeeklySeasonality, o.UncertaintySamples = SeasonalOff, 0 }},
-		{"an order of 1 is not true", `{"yearly_seasonality": 1}`, func(o *Options) { o.YearlySeasonality = 1 }},
+			func(o *prophet.Options) { o.WeeklySeasonality, o.UncertaintySamples = prophet.SeasonalOff, 0 }},
+		{"an order of 1 is not true", `{"yearly_seasonality": 1}`, func(o *prophet.Options) { o.YearlySeasonality = 1 }},
 		{"changepoints", `{"changepoints": ["2024-01-01", "2024-02-01 12:00:00"]}`,
-			func(o *Options) {
-				o.Changepoints = []Stamp{day(2024, time.January, 1), day(2024, time.February, 1) + 12*Hour}
+			func(o *prophet.Options) {
+				o.Changepoints = []prophet.Stamp{day(2024, time.January, 1), day(2024, time.February, 1) + 12*prophet.Hour}
 			}},
-		{"no changepoints", `{"changepoints": []}`, func(o *Options) { o.Changepoints = []Stamp{} }},
+		{"no changepoints", `{"changepoints": []}`, func(o *prophet.Options) { o.Changepoints = []prophet.Stamp{} }},
 		{"components", `{
 			"seasonalities": [{"name": "monthly", "period": 30.5, "fourier_order": 5},
 				{"name": "summer", "period": 7, "fourier_order": 3, "prior_scale": 0.1, "mode": "additive", "condition_name": "is_summer"}],
 			"regressors": [{"name": "price"}, {"name": "rain", "prior_scale": 3, "standardize": false, "mode": "multiplicative"}, {"name": "sun", "standardize": "auto"}],
 			"holidays": [{"holiday": "superbowl", "ds": "2014-02-02", "lower_window": -1, "upper_window": 1, "prior_scale": 4}, {"holiday": "x", "ds": "20160207"}],
 			"country_holidays": "US"}`,
-			func(o *Options) {
-				o.Seasonalities = []Seasonality{{Name: "monthly", Period: 30.5, FourierOrder: 5},
-					{Name: "summer", Period: 7, FourierOrder: 3, PriorScale: 0.1, Mode: Additive, ConditionName: "is_summer"}}
-				o.Regressors = []Regressor{{Name: "price"}, {Name: "rain", PriorScale: 3, Standardize: "false", Mode: Multiplicative}, {Name: "sun", Standardize: "auto"}}
-				o.Holidays = []Holiday{{Name: "superbowl", DS: day(2014, time.February, 2), LowerWindow: -1, UpperWindow: 1, PriorScale: 4}, {Name: "x", DS: day(2016, time.February, 7)}}
+			func(o *prophet.Options) {
+				o.Seasonalities = []prophet.Seasonality{{Name: "monthly", Period: 30.5, FourierOrder: 5},
+					{Name: "summer", Period: 7, FourierOrder: 3, PriorScale: 0.1, Mode: prophet.Additive, ConditionName: "is_summer"}}
+				o.Regressors = []prophet.Regressor{{Name: "price"}, {Name: "rain", PriorScale: 3, Standardize: "false", Mode: prophet.Multiplicative}, {Name: "sun", Standardize: "auto"}}
+				o.Holidays = []prophet.Holiday{{Name: "superbowl", DS: day(2014, time.February, 2), LowerWindow: -1, UpperWindow: 1, PriorScale: 4}, {Name: "x", DS: day(2016, time.February, 7)}}
 				o.CountryHolidays = "US"
 			}},
-		{"market", `{"exchange": "XNYS", "market": true}`, func(o *Options) { o.Market = MarketFor("XNYS") }},
-		{"no market", `{"market": false}`, func(*Options) {}},
-		{"an exchange alone", `{"exchange": "XKRX"}`, func(o *Options) { o.Market.Exchange = "XKRX" }},
+		{"market", `{"exchange": "XNYS", "market": true}`, func(o *prophet.Options) { o.Market = prophet.MarketFor("XNYS") }},
+		{"no market", `{"market": false}`, func(*prophet.Options) {}},
+		{"an exchange alone", `{"exchange": "XKRX"}`, func(o *prophet.Options) { o.Market.Exchange = "XKRX" }},
 		{"parts of market", `{"market": {"exchange": "XNYS", "log_scale": true, "weekday_basis": false}}`,
-			func(o *Options) { o.Market = Market{Exchange: "XNYS", LogScale: true} }},
+			func(o *prophet.Options) { o.Market = prophet.Market{Exchange: "XNYS", LogScale: true} }},
 		{"optimizer and the largest seed", `{"optimizer": "lbfgs", "seed": 18446744073709551615}`,
-			func(o *Options) { o.Optimizer, o.Seed = LBFGS, 1<<64-1 }},
+			func(o *prophet.Options) { o.Optimizer, o.Seed = prophet.LBFGS, 1<<64-1 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			want := Defaults()
+			want := prophet.Defaults()
 			c.want(&want)
-			got, err := ParseConfig([]byte(c.text))
+			got, err := Unmarshal([]byte(c.text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,16 +86,16 @@ func TestParseConfig(t *testing.T) {
 }
 
 // roundTrip writes options, reads them back, and checks that they are written the same again.
-func roundTrip(t *testing.T, o Options) (text []byte, again Options) {
+func roundTrip(t *testing.T, o prophet.Options) (text []byte, again prophet.Options) {
 	t.Helper()
-	text, err := json.Marshal(o)
+	text, err := Marshal(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(text, &again); err != nil {
+	if again, err = Unmarshal(text); err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
-	second, err := json.Marshal(again)
+	second, err := Marshal(again)
 	if err != nil || string(second) != string(text) {
 		t.Errorf("%v: written as %s, then as %s", err, text, second)
 	}
@@ -102,8 +103,9 @@ func roundTrip(t *testing.T, o Options) (text []byte, again Options) {
 }
 
 // The canonical form names every argument of the original, each with its default (version 1.3.0).
-func TestMarshalConfigIsWhole(t *testing.T) {
-	text, err := json.Marshal(Defaults())
+func TestMarshalIsWhole(t *testing.T) {
+	t.Parallel()
+	text, err := Marshal(prophet.Defaults())
 	const want = `{"growth":"linear","changepoints":null,"n_changepoints":25,"changepoint_range":0.8,` +
 		`"yearly_seasonality":"auto","weekly_seasonality":"auto","daily_seasonality":"auto",` +
 		`"seasonalities":[],"regressors":[],"holidays":[],"country_holidays":null,` +
@@ -113,23 +115,24 @@ func TestMarshalConfigIsWhole(t *testing.T) {
 	if err != nil || string(text) != want {
 		t.Errorf("%v:\n%s, not\n%s", err, text, want)
 	}
-	o := Defaults()
+	o := prophet.Defaults()
 	o.IntervalWidth = 0
 	o.IntervalWidth /= o.IntervalWidth
-	if _, err := json.Marshal(o); err == nil || !strings.Contains(err.Error(), "interval_width") {
+	if _, err := Marshal(o); err == nil || !strings.Contains(err.Error(), "interval_width") {
 		t.Errorf("NaN: %v", err)
 	}
 }
 
 // What New fills in is written and read back too.
 func TestCheckedOptionsRoundTrip(t *testing.T) {
-	o := Defaults()
-	o.Seasonalities = []Seasonality{{Name: "monthly", Period: 30.5, FourierOrder: 5, ConditionName: "on"}}
-	o.Regressors = []Regressor{{Name: "price", Standardize: "true"}}
-	o.Holidays = []Holiday{{Name: "superbowl", DS: DateOf(2014, time.February, 2)}}
-	o.Changepoints = []Stamp{DateOf(2013, time.May, 1) + 3*Second/2}
-	o.Market = Market{LogScale: true}
-	m, err := New(o)
+	t.Parallel()
+	o := prophet.Defaults()
+	o.Seasonalities = []prophet.Seasonality{{Name: "monthly", Period: 30.5, FourierOrder: 5, ConditionName: "on"}}
+	o.Regressors = []prophet.Regressor{{Name: "price", Standardize: "true"}}
+	o.Holidays = []prophet.Holiday{{Name: "superbowl", DS: prophet.DateOf(2014, time.February, 2)}}
+	o.Changepoints = []prophet.Stamp{prophet.DateOf(2013, time.May, 1) + 3*prophet.Second/2}
+	o.Market = prophet.Market{LogScale: true}
+	m, err := prophet.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +141,8 @@ func TestCheckedOptionsRoundTrip(t *testing.T) {
 	}
 }
 
-func TestParseConfigRefuses(t *testing.T) {
+func TestUnmarshalRefuses(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, text, field, says string }{
 		{"nothing", " \n", "line 1", "write {}"},
 		{"not JSON", "{\n\"growth\": linear}", "line 2", "not JSON"},
@@ -193,7 +197,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"nested far too deeply", strings.Repeat("[", 20000), "line 1", "not JSON"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := ParseConfig([]byte(c.text))
+			_, err := Unmarshal([]byte(c.text))
 			var bad *etf.Error
 			if !errors.As(err, &bad) || bad.Kind != etf.KindInvalid {
 				t.Fatalf("%v is not an invalid input", err)
@@ -206,22 +210,23 @@ func TestParseConfigRefuses(t *testing.T) {
 }
 
 // Every key has what a reader of the documentation needs, and its default is read as such.
-func TestConfigKeys(t *testing.T) {
-	for _, k := range ConfigKeys() {
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	for _, k := range Keys() {
 		if k.Values == "" || k.Meaning == "" || !strings.HasSuffix(k.Meaning, ".") {
 			t.Errorf("%s is not described: %+v", k.Name, k)
 		}
 		if strings.ContainsAny(k.Name, ".[") || k.Default == "" {
 			continue
 		}
-		if o, err := ParseConfig([]byte(`{"` + k.Name + `": ` + k.Default + `}`)); err != nil || !reflect.DeepEqual(o.clone(), Defaults()) {
+		if o, err := Unmarshal([]byte(`{"` + k.Name + `": ` + k.Default + `}`)); err != nil || !reflect.DeepEqual(o, prophet.Defaults()) {
 			t.Errorf("%s: the default %s is read as %+v (%v)", k.Name, k.Default, o, err)
 		}
 	}
 }
 
 // Whatever the text: no panic, errors that are somebody's fault, and what is read is written and read back the same.
-func FuzzParseConfig(f *testing.F) {
+func FuzzUnmarshal(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `{"growth":"flat","changepoints":["2024-01-01"],"yearly_seasonality":8}`, `{"market":true,"exchange":"XNYS"}`,
 		`{"market":{"log_scale":true},"regressors":[{"name":"a","standardize":true}]}`, `{"a":1,"a":2}`, `[[[[[[[[[[`,
@@ -231,7 +236,7 @@ func FuzzParseConfig(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		o, err := ParseConfig(text)
+		o, err := Unmarshal(text)
 		if err != nil {
 			if etf.KindOf(err) != etf.KindInvalid {
 				t.Fatal(err)
@@ -239,7 +244,7 @@ func FuzzParseConfig(f *testing.F) {
 			return
 		}
 		roundTrip(t, o)
-		if m, err := New(o); err == nil {
+		if m, err := prophet.New(o); err == nil {
 			roundTrip(t, m.Options())
 		} else if etf.KindOf(err) != etf.KindInvalid {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package prophet_test
+package market_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/market"
 )
 
 // closes is a seeded random walk over the last n sessions up to the origin.
@@ -38,15 +39,16 @@ func closes(t testing.TB, exchange etf.Exchange, origin string, n int) (forecast
 	return s, targets
 }
 
-func TestPipelineForecasts(t *testing.T) {
+func TestModelForecasts(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		exchange etf.Exchange
 		origin   string
 		rows     int
 	}{
-		{etf.XNYS, "2025-09-26", 2600}, {etf.XKRX, "2025-10-02", 800}, {etf.XNYS, "2025-11-26", prophet.DefaultMinRows},
+		{etf.XNYS, "2025-09-26", 2600}, {etf.XKRX, "2025-10-02", 800}, {etf.XNYS, "2025-11-26", market.DefaultMinRows},
 	} {
-		p := prophet.DefaultPipeline()
+		p := market.Default()
 		s, targets := closes(t, c.exchange, c.origin, c.rows)
 		fitted, err := p.Fit(t.Context(), s, 5, nil)
 		if err != nil {
@@ -88,12 +90,16 @@ func TestPipelineForecasts(t *testing.T) {
 		for i := range targets {
 			weekly = max(weekly, math.Abs(parts["weekly"][i]))
 			// The median of simulated paths is near trend * exp(additive_terms + residual), the paths' centre.
-			near(t, "median", points[i].Quantiles[3], parts["trend"][i]*math.Exp(parts["additive_terms"][i]+parts["residual"][i]), 0.02*points[i].Quantiles[3])
+			if got, want := points[i].Quantiles[3], parts["trend"][i]*math.Exp(parts["additive_terms"][i]+parts["residual"][i]); math.Abs(got-want) > 0.02*got {
+				t.Errorf("median %v, not near %v", got, want)
+			}
 			sum := parts["weekly"][i] + parts["holidays"][i]
 			if y, ok := parts["yearly"]; ok {
 				sum += y[i]
 			}
-			near(t, "sum of the parts", parts["additive_terms"][i], sum, 1e-12)
+			if got := parts["additive_terms"][i]; math.Abs(got-sum) > 1e-12 {
+				t.Errorf("the parts add up to %v, not %v", sum, got)
+			}
 		}
 		if weekly == 0 || weekly > 0.05 {
 			t.Errorf("largest weekly effect %v", weekly)
@@ -130,10 +136,11 @@ func TestPipelineForecasts(t *testing.T) {
 	}
 }
 
-func TestPipelineRefuses(t *testing.T) {
-	p := prophet.DefaultPipeline()
+func TestModelRefuses(t *testing.T) {
+	t.Parallel()
+	p := market.Default()
 	s, targets := closes(t, etf.XNYS, "2025-09-26", 300)
-	if _, err := p.Fit(t.Context(), s.Tail(prophet.DefaultMinRows-1), 1, nil); etf.KindOf(err) != etf.KindInvalid || err == nil {
+	if _, err := p.Fit(t.Context(), s.Tail(market.DefaultMinRows-1), 1, nil); etf.KindOf(err) != etf.KindInvalid || err == nil {
 		t.Errorf("too few rows: %v", err)
 	}
 	fitted, err := p.Fit(t.Context(), s, 1, nil)
@@ -146,11 +153,11 @@ func TestPipelineRefuses(t *testing.T) {
 	if _, err := fitted.Predict([]etf.Session{s.Origin}); etf.KindOf(err) != etf.KindInvalid || err == nil {
 		t.Errorf("the origin as target: %v", err)
 	}
-	for name, set := range map[string]prophet.PipelineSettings{
+	for name, set := range map[string]market.Settings{
 		"window":   {Window: 10, MinRows: 20},
 		"min_rows": {MinRows: 1},
 	} {
-		if _, err := prophet.NewPipeline(set); etf.KindOf(err) != etf.KindInvalid || err == nil {
+		if _, err := market.New(set); etf.KindOf(err) != etf.KindInvalid || err == nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -162,9 +169,10 @@ func TestPipelineRefuses(t *testing.T) {
 }
 
 // A change of the parameters changes every forecast's identity, so it must be meant.
-func TestPipelineParams(t *testing.T) {
+func TestModelParams(t *testing.T) {
+	t.Parallel()
 	want := `{"changepoint_prior_scale":0.05`
-	got := prophet.DefaultPipeline().Params()
+	got := market.Default().Params()
 	if len(got) < len(want) || got[:len(want)] != want {
 		t.Errorf("params %s", got)
 	}
@@ -178,7 +186,7 @@ func TestPipelineParams(t *testing.T) {
 	}
 	o := prophet.Defaults()
 	o.ChangepointPriorScale = 0.1
-	other, err := prophet.NewPipeline(prophet.PipelineSettings{Options: &o})
+	other, err := market.New(market.Settings{Options: &o})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,216 @@
+package market
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/config"
+)
+
+// Name is the name forecasts of this model are stored under.
+const Name = "prophet"
+
+// The defaults of Settings.
+const (
+	// DefaultWindow is ten years of 252 sessions, as in package drift. Over it the 25 changepoints of the default lie
+	// 80 sessions apart; over a whole history of thirty years the trend could not follow one year of prices.
+	DefaultWindow = 2520
+	// DefaultMinRows is half a year of sessions. A trend with changepoints has 27 parameters and the week 4; on fewer
+	// rows they would be the priors' more than the prices'.
+	DefaultMinRows = 126
+)
+
+// Settings are the parameters of a Model. The zero value of each field means its default.
+type Settings struct {
+	Window  int              // rows fitted, the latest ones
+	MinRows int              // the fewest rows fitted
+	Options *prophet.Options // nil = prophet.Defaults(); Market and Seed are set for each fit
+}
+
+// Model is Prophet with its settings chosen, fitted to an ETF's closes on the sessions of its exchange with everything for
+// markets turned on (prophet.MarketFor). It implements forecast.Model.
+type Model struct {
+	options         prophet.Options
+	window, minRows int
+	params          string
+}
+
+var _ forecast.Model = (*Model)(nil)
+
+// New checks the settings, zeroes replaced by defaults. Errors are of KindInvalid and name the setting.
+func New(set Settings) (*Model, error) {
+	o := prophet.Defaults()
+	if set.Options != nil {
+		o = *set.Options
+	}
+	o.Market = prophet.MarketFor(string(etf.XNYS)) // the exchange is the series'; this one stands in for the check
+	checked, err := prophet.New(o)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{options: checked.Options(), window: set.Window, minRows: set.MinRows}
+	if m.window == 0 {
+		m.window = DefaultWindow
+	}
+	if m.minRows == 0 {
+		m.minRows = min(DefaultMinRows, m.window)
+	}
+	switch {
+	case m.minRows < 2:
+		return nil, etf.Invalid("min_rows", fmt.Sprintf("%d rows have no trend", m.minRows), "use 2 or more")
+	case m.window < m.minRows:
+		return nil, etf.Invalid("window", fmt.Sprintf("%d is less than min_rows %d", m.window, m.minRows), "make the window longer")
+	case m.options.UncertaintySamples == 0:
+		return nil, etf.Invalid("uncertainty_samples", "a forecast needs quantiles", "use 1000")
+	}
+	raw, err := config.Marshal(m.options)
+	if err != nil {
+		return nil, err
+	}
+	var settings map[string]any
+	if err := json.Unmarshal(raw, &settings); err != nil {
+		return nil, etf.Wrap(etf.KindInternal, err, "reading back the options of prophet")
+	}
+	// Each fit has its own: the exchange of the ETF, the seed of the forecast.
+	delete(settings, "seed")
+	if market, ok := settings["market"].(map[string]any); ok {
+		delete(market, "exchange")
+	}
+	settings["window"], settings["min_rows"] = m.window, m.minRows
+	m.params, err = forecast.CanonicalJSON(settings)
+	return m, err
+}
+
+// Default is the model with default settings.
+func Default() *Model {
+	m, err := New(Settings{})
+	if err != nil {
+		panic(err) // the defaults are constants
+	}
+	return m
+}
+
+// Name returns "prophet".
+func (m *Model) Name() string { return Name }
+
+// Params returns the settings as canonical JSON.
+func (m *Model) Params() string { return m.params }
+
+// MinRows returns the fewest closes Fit accepts.
+func (m *Model) MinRows() int { return m.minRows }
+
+// MaxRows returns the most closes Fit looks at.
+func (m *Model) MaxRows() int { return m.window }
+
+// Fit implements forecast.Model. It takes milliseconds.
+func (m *Model) Fit(ctx context.Context, s forecast.Series, seed uint64, progress forecast.Progress) (forecast.Fitted, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.Validate(m.minRows); err != nil {
+		return nil, err
+	}
+	s = s.Tail(m.window)
+	o := m.options
+	o.Market, o.Seed = prophet.MarketFor(string(s.Exchange)), seed
+	model, err := prophet.New(o)
+	if err != nil {
+		return nil, err
+	}
+	history := frameOf(s.Sessions)
+	history.Y = s.Close
+	f, err := model.Fit(ctx, history, prophet.FitOptions{Progress: progress})
+	if err != nil {
+		return nil, err
+	}
+	if progress != nil {
+		progress(1, 1)
+	}
+	return &fitted{f: f.Forecaster(), origin: s.Origin, from: s.Sessions[0]}, nil
+}
+
+// fitted is a fit to one ETF.
+type fitted struct {
+	f            *prophet.Forecaster
+	origin, from etf.Session
+}
+
+var (
+	_ forecast.Fitted     = (*fitted)(nil)
+	_ forecast.Decomposer = (*fitted)(nil)
+)
+
+// frameOf returns a frame with a row for each session.
+func frameOf(sessions []etf.Session) *prophet.Frame {
+	f := &prophet.Frame{DS: make([]prophet.Stamp, len(sessions))}
+	for i, s := range sessions {
+		f.DS[i] = prophet.SessionStamp(s)
+	}
+	return f
+}
+
+// Predict implements forecast.Fitted: quantiles and mean of the simulated closes.
+func (m *fitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) {
+	if err := forecast.CheckTargets(m.origin, targets); err != nil {
+		return nil, err
+	}
+	fc, err := m.f.Predict(context.Background(), frameOf(targets), prophet.PredictOptions{Levels: etf.QuantileLevels[:]})
+	if err != nil {
+		return nil, err
+	}
+	points := make([]etf.ForecastPoint, len(targets))
+	for i, target := range targets {
+		points[i] = etf.ForecastPoint{Horizon: i + 1, Target: target, Mean: fc.Mean[i]}
+		for k := range etf.QuantileLevels {
+			points[i].Quantiles[k] = fc.Quantiles[k][i]
+		}
+	}
+	return points, forecast.Check(points)
+}
+
+// Components implements forecast.Decomposer: "trend" is a price, and each other part the logarithm of the factor it
+// puts on the trend, so that the median forecast is trend * exp(additive_terms + residual).
+func (m *fitted) Components(targets []etf.Session) (map[string][]float64, error) {
+	fc, err := m.f.Predict(context.Background(), frameOf(targets), prophet.PredictOptions{NoIntervals: true})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]float64{"trend": fc.Trend}
+	for _, c := range fc.Components {
+		if c.Name != "multiplicative_terms" { // there are none on the logarithmic scale
+			out[c.Name] = c.Value
+		}
+	}
+	return out, nil
+}
+
+// Diagnostics implements forecast.Fitted.
+func (m *fitted) Diagnostics() map[string]string {
+	s, residual := m.f.State(), m.f.Tail().Residual
+	r := s.Report
+	d := map[string]string{
+		"status":        "ok",
+		"fit":           r.Status,
+		"optimizer":     string(r.Optimizer),
+		"iterations":    strconv.Itoa(r.Iterations),
+		"log_posterior": sprint(r.LogPosterior),
+		"gradient":      sprint(r.Gradient),
+		"rows":          strconv.Itoa(r.Rows),
+		"from":          m.from.String(),
+		"sigma":         sprint(s.Params.SigmaObs[0] * s.YScale),
+		"changepoints":  strconv.Itoa(len(s.Changepoints)),
+		"phi":           sprint(residual.Phi),
+		"innovation":    sprint(residual.Innovation * s.YScale),
+	}
+	if !r.Converged {
+		d["status"] = r.Status
+	}
+	return d
+}
+
+func sprint(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

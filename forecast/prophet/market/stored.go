@@ -1,0 +1,83 @@
+package market
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/forecast/prophet/config"
+)
+
+// storedFit is the fit as it is stored: all that predicting needs, without the history.
+type storedFit struct {
+	Format            int                   `json:"format"`
+	Model             string                `json:"model"`
+	Origin            etf.Session           `json:"origin"`
+	From              etf.Session           `json:"from"`
+	Gap               float64               `json:"gap"`
+	Options           json.RawMessage       `json:"options"` // as package config writes them
+	YMin              float64               `json:"y_min"`
+	YScale            float64               `json:"y_scale"`
+	Start             prophet.Stamp         `json:"start"`   // microseconds since 1970-01-01
+	TScale            prophet.Stamp         `json:"t_scale"` // microseconds
+	Seasonalities     []prophet.Seasonality `json:"seasonalities"`
+	TrainHolidayNames []string              `json:"train_holiday_names"`
+	Changepoints      []prophet.Stamp       `json:"changepoints"` // microseconds since 1970-01-01
+	ChangepointsT     []float64             `json:"changepoints_t"`
+	Params            storedParams          `json:"params"`
+	Residual          prophet.Residual      `json:"residual"`
+	Report            prophet.Report        `json:"report"`
+}
+
+type storedParams struct {
+	K     []float64   `json:"k"`
+	M     []float64   `json:"m"`
+	Sigma []float64   `json:"sigma_obs"`
+	Delta [][]float64 `json:"delta"`
+	Beta  [][]float64 `json:"beta"`
+}
+
+// storedFormat is the version of the serialised fit; a change of storedFit's fields raises it.
+const storedFormat = 1
+
+// MarshalBinary implements forecast.Fitted: JSON, floats in the shortest text that reads back exactly.
+func (m *fitted) MarshalBinary() ([]byte, error) {
+	s, tail := m.f.State(), m.f.Tail()
+	options, err := config.Marshal(s.Options)
+	if err != nil {
+		return nil, etf.Wrap(etf.KindInternal, err, "writing a prophet fit")
+	}
+	b, err := json.Marshal(storedFit{
+		Format: storedFormat, Model: Name, Origin: m.origin, From: m.from, Gap: tail.Gap, Options: options,
+		YMin: s.YMin, YScale: s.YScale, Start: s.Start, TScale: s.TScale, Seasonalities: s.Seasonalities,
+		TrainHolidayNames: s.TrainHolidayNames, Changepoints: s.Changepoints, ChangepointsT: s.ChangepointsT,
+		Params: storedParams{s.Params.K, s.Params.M, s.Params.SigmaObs, s.Params.Delta, s.Params.Beta}, Residual: tail.Residual, Report: s.Report,
+	})
+	return b, etf.Wrap(etf.KindInternal, err, "writing a prophet fit")
+}
+
+// Restore implements forecast.Model.
+func (m *Model) Restore(blob []byte) (forecast.Fitted, error) {
+	var v storedFit
+	if err := json.Unmarshal(blob, &v); err != nil {
+		return nil, etf.Wrap(etf.KindCorrupt, err, "reading a stored prophet fit")
+	}
+	if v.Format != storedFormat || v.Model != Name {
+		return nil, &etf.Error{Kind: etf.KindCorrupt, Message: fmt.Sprintf("a stored fit of model %q, format %d, where prophet writes format %d", v.Model, v.Format, storedFormat), Remedy: "fit again"}
+	}
+	options, err := config.Unmarshal(v.Options)
+	if err != nil {
+		return nil, etf.Wrap(etf.KindCorrupt, err, "reading the options of a stored prophet fit")
+	}
+	f, err := prophet.NewForecaster(prophet.State{
+		Options: options, YMin: v.YMin, YScale: v.YScale, Start: v.Start, TScale: v.TScale, Seasonalities: v.Seasonalities,
+		TrainHolidayNames: v.TrainHolidayNames, Changepoints: v.Changepoints, ChangepointsT: v.ChangepointsT,
+		Params: prophet.Params{K: v.Params.K, M: v.Params.M, SigmaObs: v.Params.Sigma, Delta: v.Params.Delta, Beta: v.Params.Beta}, Report: v.Report,
+	}, prophet.Tail{Gap: v.Gap, Residual: v.Residual})
+	if err != nil {
+		return nil, etf.Wrap(etf.KindCorrupt, err, "a stored prophet fit is damaged")
+	}
+	return &fitted{f: f, origin: v.Origin, from: v.From}, nil
+}
