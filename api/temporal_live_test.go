@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 	"github.com/etfcast/etfcast/worker"
 	"github.com/etfcast/etfcast/workflows"
 )
@@ -28,10 +28,7 @@ import (
 // test's worker takes up what is started here.
 func liveTemporal(t *testing.T) client.Client {
 	t.Helper()
-	address := os.Getenv("TEMPORAL_ADDRESS")
-	if address == "" {
-		t.Skip("TEMPORAL_ADDRESS is not set: run under `bin/devstack run --ephemeral -- go test ./api`")
-	}
+	address := testenv.Temporal.Value(t)
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	log := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))

@@ -11,16 +11,14 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // datesIn reads the date each line of a real file begins with, as 2006-01-02 or 20060102; header lines have none.
 // Without the data the test is skipped.
 func datesIn(t *testing.T, name string) map[etf.Session]bool {
 	t.Helper()
-	folder := os.Getenv("ETFCAST_REAL_DATA")
-	if folder == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: the calendars are not compared with real price files")
-	}
+	folder := testenv.RealData.Value(t)
 	file, err := os.Open(filepath.Join(folder, filepath.FromSlash(name)))
 	if err != nil {
 		t.Fatal(err)

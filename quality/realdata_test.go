@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 type realPrices struct {
@@ -26,10 +27,7 @@ func realBars(t testing.TB, path string) (bars []etf.Bar, actions []etf.Action) 
 	if p, ok := read[path]; ok {
 		return p.bars, p.actions
 	}
-	folder := os.Getenv("ETFCAST_REAL_DATA")
-	if folder == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: the real price files are not at hand")
-	}
+	folder := testenv.RealData.Value(t)
 	f, err := os.Open(filepath.Join(folder, "prices", path))
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/etfcast/etfcast/activities"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 	"github.com/etfcast/etfcast/worker"
 	"github.com/etfcast/etfcast/workflows"
 	"github.com/etfcast/etfcast/workflows/start"
@@ -39,10 +39,7 @@ var silent = slog.New(slog.DiscardHandler)
 // temporal returns a client in a new namespace, or skips.
 func temporal(t *testing.T) client.Client {
 	t.Helper()
-	address := os.Getenv("TEMPORAL_ADDRESS")
-	if address == "" {
-		t.Skip("TEMPORAL_ADDRESS is not set: run under bin/devstack run --ephemeral --")
-	}
+	address := testenv.Temporal.Value(t)
 	ctx := context.Background()
 	namespace := fmt.Sprintf("worker-%d-%s", time.Now().UnixNano(), strings.ToLower(t.Name()))
 	options := client.Options{HostPort: address, Namespace: namespace, Logger: sdklog.NewStructuredLogger(silent)}

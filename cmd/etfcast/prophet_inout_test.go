@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 func failing(err error) func(io.Writer) error {
@@ -85,7 +86,7 @@ func TestInOutInterruptedWhileWriting(t *testing.T) {
 // A stream that can't be written leaves the files as they were: /dev/full refuses what is written to it.
 func TestProphetStreamsComeFirst(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("there is no /dev/full here")
+		testenv.FullDevice.Missing(t)
 	}
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
@@ -142,7 +143,7 @@ func TestProphetInterruptedWhileWaiting(t *testing.T) {
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	if err := exec.CommandContext(t.Context(), "mkfifo", b.path("pipe"), b.path("closed")).Run(); err != nil {
-		t.Skip("no mkfifo here")
+		testenv.NamedPipes.Missing(t)
 	}
 	waiting, writer := io.Pipe()
 	defer writer.Close()

@@ -12,15 +12,13 @@ import (
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // realData returns a file under ETFCAST_REAL_DATA, or skips.
 func realData(t *testing.T, path ...string) []byte {
 	t.Helper()
-	dir := os.Getenv("ETFCAST_REAL_DATA")
-	if dir == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: real answers and prices are not checked")
-	}
+	dir := testenv.RealData.Value(t)
 	b, err := os.ReadFile(filepath.Join(append([]string{dir}, path...)...))
 	if err != nil {
 		t.Fatal(err)
