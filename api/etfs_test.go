@@ -61,7 +61,12 @@ func TestCreateETFRefused(t *testing.T) {
 		{"names match exactly", `{"Symbol":"SPY","exchange":"XNYS","sources":[{"name":"file","ref":"a"}]}`, []string{"Symbol", "symbol"}},
 		{"wrong types", `{"symbol":5,"exchange":["XNYS"],"currency":true,"sources":{"name":"file"}}`, []string{"symbol", "exchange", "currency", "sources"}},
 		{"field given twice", `{"symbol":"SPY","symbol":"QQQ","exchange":"XNYS","sources":[{"name":"file","ref":"a"}]}`, []string{"symbol"}},
+		{"field of an item given twice", `{"symbol":"SPY","exchange":"XNYS","sources":[{"name":"file","ref":"a","ref":"b"}]}`, []string{"sources[0].ref"}},
+		{"given twice and a wrong type", `{"symbol":"SPY","symbol":"SPY","exchange":1,"sources":[{"name":"file","ref":"a"}]}`, []string{"symbol", "exchange"}},
+		{"items of a wrong type and incomplete", `{"x":1,"symbol":"SPY","exchange":"XNYS","sources":[null,{"name":"file"}]}`, []string{"x", "sources[0]", "sources[1].ref"}},
+		{"unknown field with a long name", `{"` + long + `":1,"symbol":"SPY","exchange":"XNYS","sources":[]}`, []string{long[:61] + "…"}},
 		{"a list", `[]`, []string{"body"}},
+		{"deeply nested", strings.Repeat("[", 10_001), []string{"body"}},
 		{"null", `null`, []string{"body"}},
 		{"malformed", `{"symbol":"SPY",}`, []string{"body"}},
 		{"two documents", `{} {}`, []string{"body"}},
@@ -75,6 +80,51 @@ func TestCreateETFRefused(t *testing.T) {
 	}
 	if len(f.store.etfs) != 0 {
 		t.Errorf("stored %v", f.store.etfs)
+	}
+}
+
+// A body with more errors than are worth listing is read no further than the last of them.
+func TestErrorsAreBounded(t *testing.T) {
+	f := newFixture(t)
+	for name, body := range map[string]string{
+		"items":  `{"workflow":"daily","exchange":"XNYS","symbols":[1` + strings.Repeat(",1", 100_000) + `]}`,
+		"fields": `{"a":1` + strings.Repeat(`,"a":1`, 100_000) + `}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fixture{t: t, server: f.server, router: f.router}
+			p := decode[gen.Problem](t, f.post("/v1/runs", body).want(t, http.StatusBadRequest))
+			if p.Errors == nil || len(*p.Errors) != maxFieldErrors {
+				t.Errorf("%+v, want %d errors", p.Errors, maxFieldErrors)
+			}
+		})
+	}
+	body := `[1` + strings.Repeat(",1", 100_000) + `]`
+	var into struct {
+		Symbols []string `json:"symbols"`
+	}
+	if err := decodeStrict([]byte(`{"symbols":`+body+`}`), &into); err == nil || len(into.Symbols) != maxFieldErrors {
+		t.Errorf("%d items were read, want %d: %v", len(into.Symbols), maxFieldErrors, err)
+	}
+}
+
+func TestNullIsAbsent(t *testing.T) {
+	f := newFixture(t)
+	a := f.post("/v1/etfs", `{"symbol":"SPY","exchange":"XNYS","currency":null,"sources":[{"name":"file","ref":"a"}]}`).want(t, http.StatusCreated)
+	if e := decode[gen.ETF](t, a); e.Currency != "USD" {
+		t.Errorf("stored as %+v", e)
+	}
+}
+
+func TestUnreadableQueryHasARemedy(t *testing.T) {
+	f := newFixture(t)
+	for query, want := range map[string]string{
+		"limit=1;cursor=2": `"limit=1;cursor=2" has a semicolon | separate parameters with &, and write a semicolon in a value as %3B`,
+		"limit=5%":         `"limit=5%" has a % that is not followed by two hex digits | write a percent sign as %25`,
+	} {
+		p := f.get("/v1/etfs?"+query).wantProblem(t, http.StatusBadRequest, "query")
+		if e := (*p.Errors)[0]; e.Remedy == nil || e.Message+" | "+*e.Remedy != want {
+			t.Errorf("%s: %+v", query, e)
+		}
 	}
 }
 
@@ -132,6 +182,12 @@ func TestListsRefuseBadParameters(t *testing.T) {
 		"/v1/etfs/AAA/bars?cursor=" + cursor:                         {"cursor"},
 		"/v1/etfs?exchange=NYSE&cursor=x&limit=-1":                   {"exchange", "cursor", "limit"},
 		"/v1/etfs?sort=name&exchange=XNYS":                           {"sort"},
+		"/v1/etfs?limit=1;cursor=2":                                  {"query"},
+		"/v1/etfs?limit=1;cursor=2&sort=name&exchange=":              {"query", "exchange", "sort"},
+		"/v1/etfs?%zz":                                               {"query"},
+		"/v1/etfs?limit=%zz&cursor=%":                                {"query", "query"},
+		"/v1/etfs?" + strings.Repeat("limit=1&", 10_001):             {"query"},
+		"/v1/etfs/AAA?%":                                             {"query"},
 		"/v1/runs?status=done&exchange=X":                            {"exchange", "status"},
 		"/v1/etfs/AAA?as_of=2025-01-01":                              {"as_of"},
 		"/v1/etfs/AAA/bars?from=2025-13-01&to=x&limit=9e9":           {"from", "to", "limit"},
