@@ -29,6 +29,7 @@ func translate(t *testing.T, f func(context.Context) error) *temporal.Applicatio
 }
 
 func TestKindsBecomeTypes(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		kind      etf.Kind
 		store     string
@@ -65,6 +66,7 @@ func TestKindsBecomeTypes(t *testing.T) {
 }
 
 func TestAnErrorWithoutKindIsOurFault(t *testing.T) {
+	t.Parallel()
 	app := translate(t, func(ctx context.Context) error { return fail(ctx, errors.New("boom")) })
 	if app.Type() != TypeInternal || app.NonRetryable() {
 		t.Errorf("got %s, final %t", app.Type(), app.NonRetryable())
@@ -72,6 +74,7 @@ func TestAnErrorWithoutKindIsOurFault(t *testing.T) {
 }
 
 func TestRetryAfterIsHonoured(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		wait, next time.Duration
 		final      bool
@@ -87,6 +90,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 }
 
 func TestMessagesAreBounded(t *testing.T) {
+	t.Parallel()
 	app := translate(t, func(ctx context.Context) error {
 		return fail(ctx, etf.Invalid(strings.Repeat("f", 900), strings.Repeat("é", 900), strings.Repeat("r", 900)))
 	})
@@ -114,6 +118,7 @@ func FuzzClip(f *testing.F) {
 }
 
 func TestEveryErrorTypeIsDocumentedOnce(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	for _, e := range ErrorTypes() {
 		if seen[e.Name] || e.Meaning == "" || e.Retried == "" || e.Remedy == "" {
@@ -134,6 +139,7 @@ func TestEveryErrorTypeIsDocumentedOnce(t *testing.T) {
 
 // A stopping worker's activities are tried again elsewhere, whatever their own error says.
 func TestStoppedContext(t *testing.T) {
+	t.Parallel()
 	app := translate(t, func(ctx context.Context) error {
 		ctx, cancel := context.WithCancelCause(ctx)
 		cancel(errors.New("shutdown"))

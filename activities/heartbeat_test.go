@@ -13,6 +13,7 @@ import (
 )
 
 func TestBeatReportsProgressUntilStopped(t *testing.T) {
+	t.Parallel()
 	told := make(chan int32, 1)
 	probe := func(ctx context.Context) error {
 		var calls atomic.Int32
@@ -51,6 +52,7 @@ func TestBeatReportsProgressUntilStopped(t *testing.T) {
 
 // Workflows call activities by their methods' names, and the names are in histories.
 func TestWireNames(t *testing.T) {
+	t.Parallel()
 	var got []string
 	for _, s := range []any{&Fetching{}, &Validating{}, &Persisting{}, &Forecasting{}, &Deciding{}, &Recording{}, &Planning{}} {
 		for m := range reflect.TypeOf(s).Methods() {

@@ -13,6 +13,7 @@ import (
 const spy = `{"symbol":"SPY","exchange":"XNYS","currency":"USD","sources":[{"name":"file","ref":"SPY.csv"}]}`
 
 func TestCreateETF(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	first := f.post("/v1/etfs", spy).want(t, http.StatusCreated)
 	if got := first.header.Get("Location"); got != "/v1/etfs/SPY" {
@@ -33,6 +34,7 @@ func TestCreateETF(t *testing.T) {
 }
 
 func TestCreateETFTakesTheExchangesCurrency(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := f.post("/v1/etfs", `{"symbol":"069500","exchange":"XKRX","sources":[{"name":"file","ref":"069500.csv"}]}`).want(t, http.StatusCreated)
 	if e := decode[gen.ETF](t, a); e.Currency != "KRW" || e.Symbol != "069500" {
@@ -41,6 +43,7 @@ func TestCreateETFTakesTheExchangesCurrency(t *testing.T) {
 }
 
 func TestCreateETFRefused(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	long := strings.Repeat("x", 256)
 	for _, tc := range []struct {
@@ -85,6 +88,7 @@ func TestCreateETFRefused(t *testing.T) {
 
 // A body with more errors than are worth listing is read no further than the last of them.
 func TestErrorsAreBounded(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	for name, body := range map[string]string{
 		"items":  `{"workflow":"daily","exchange":"XNYS","symbols":[1` + strings.Repeat(",1", 100_000) + `]}`,
@@ -108,6 +112,7 @@ func TestErrorsAreBounded(t *testing.T) {
 }
 
 func TestNullIsAbsent(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := f.post("/v1/etfs", `{"symbol":"SPY","exchange":"XNYS","currency":null,"sources":[{"name":"file","ref":"a"}]}`).want(t, http.StatusCreated)
 	if e := decode[gen.ETF](t, a); e.Currency != "USD" {
@@ -116,6 +121,7 @@ func TestNullIsAbsent(t *testing.T) {
 }
 
 func TestUnreadableQueryHasARemedy(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	for query, want := range map[string]string{
 		"limit=1;cursor=2": `"limit=1;cursor=2" has a semicolon | separate parameters with &, and write a semicolon in a value as %3B`,
@@ -129,6 +135,7 @@ func TestUnreadableQueryHasARemedy(t *testing.T) {
 }
 
 func TestMalformedJSONNamesTheByte(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	p := f.post("/v1/etfs", `{"symbol":"SPY",}`).wantProblem(t, http.StatusBadRequest, "body")
 	if !strings.Contains(p.Detail, "byte 17") { // the brace after the comma
@@ -137,6 +144,7 @@ func TestMalformedJSONNamesTheByte(t *testing.T) {
 }
 
 func TestListETFsPages(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "AAA", "BBB", "CCC")
 	f.register(etf.XKRX, "069500")
@@ -164,6 +172,7 @@ func TestListETFsPages(t *testing.T) {
 }
 
 func TestListsRefuseBadParameters(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "AAA", "BBB")
 	cursor := *decode[gen.ETFList](t, f.get("/v1/etfs?limit=1")).NextCursor
@@ -212,6 +221,7 @@ func TestListsRefuseBadParameters(t *testing.T) {
 }
 
 func TestGetETF(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "BRK.B")
 	a := f.get("/v1/etfs/BRK.B").want(t, http.StatusOK)

@@ -16,6 +16,7 @@ import (
 )
 
 func TestReadiness(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	down := &etf.Error{Kind: etf.KindUnavailable, Message: "it can't be reached", Err: fmt.Errorf("dial 10.0.0.1")}
 	read := func(status int) gen.Readiness {
@@ -67,6 +68,7 @@ func TestReadiness(t *testing.T) {
 }
 
 func TestReadinessSaysWhoIsRefused(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.store.err = etf.Wrap(etf.KindDenied, fmt.Errorf("user etfcast@10.0.0.1"), "pinging")
 	got := decode[gen.Readiness](t, f.get("/readyz").want(t, 503))
@@ -76,6 +78,7 @@ func TestReadinessSaysWhoIsRefused(t *testing.T) {
 }
 
 func TestHealthAnswersWhateverIsDown(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.store.err = etf.Wrap(etf.KindUnavailable, fmt.Errorf("x"), "down")
 	f.temporal.err = f.store.err
@@ -88,6 +91,7 @@ func TestHealthAnswersWhateverIsDown(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY", "QQQ")
 	f.get("/v1/etfs/SPY")
@@ -109,6 +113,7 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestMetricsRegistryIsShared(t *testing.T) {
+	t.Parallel()
 	registry := prometheus.NewRegistry()
 	service := NewService(ServiceDeps{Store: newFakeStore(), Temporal: newFakeTemporal()})
 	for range 2 { // a second server in the process counts into the same series
@@ -122,6 +127,7 @@ func TestMetricsRegistryIsShared(t *testing.T) {
 }
 
 func TestDocuments(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	var doc struct {
 		OpenAPI string                    `json:"openapi"`
@@ -149,6 +155,7 @@ func TestDocuments(t *testing.T) {
 
 // The limits in the code and in the document are the same.
 func TestLimitsAgreeWithTheDocument(t *testing.T) {
+	t.Parallel()
 	doc, err := loadDocument()
 	if err != nil {
 		t.Fatal(err)

@@ -188,6 +188,7 @@ func TestTemporalAdapter(t *testing.T) {
 }
 
 func TestTemporalSchedules(t *testing.T) {
+	t.Parallel()
 	c := liveTemporal(t)
 	ctx := t.Context()
 	service := NewService(ServiceDeps{Store: newFakeStore(), Temporal: NewTemporal(c)})
@@ -222,6 +223,7 @@ func TestTemporalSchedules(t *testing.T) {
 
 // Two requests at once, and a third much later, through HTTP and a real server: one run.
 func TestIdentityOnARealServer(t *testing.T) {
+	t.Parallel()
 	c := liveTemporal(t)
 	store := newFakeStore()
 	service := NewService(ServiceDeps{Store: store, Temporal: NewTemporal(c), Now: func() time.Time { return testNow }})
@@ -262,6 +264,7 @@ func TestIdentityOnARealServer(t *testing.T) {
 
 // A server that comes up later, or goes away, is KindUnavailable within the time of one call.
 func TestTemporalOutOfReach(t *testing.T) {
+	t.Parallel()
 	c, err := client.NewLazyClient(client.Options{
 		HostPort: "127.0.0.1:1", Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
 	})

@@ -24,6 +24,7 @@ import (
 )
 
 func TestTemporalErrorKinds(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		err  error
 		want etf.Kind
@@ -74,6 +75,7 @@ func (d *describing) DescribeTaskQueue(_ context.Context, _ string, kind enumspb
 }
 
 func TestPollersThatAreGoneDoNotCount(t *testing.T) {
+	t.Parallel()
 	ago := func(d time.Duration) *taskqueuepb.PollerInfo {
 		return &taskqueuepb.PollerInfo{LastAccessTime: timestamppb.New(time.Now().Add(-d))}
 	}
@@ -88,6 +90,7 @@ func TestPollersThatAreGoneDoNotCount(t *testing.T) {
 }
 
 func TestExecutionOfEveryStatus(t *testing.T) {
+	t.Parallel()
 	for from, want := range map[enumspb.WorkflowExecutionStatus]etf.RunStatus{
 		enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:          etf.RunRunning,
 		enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW: etf.RunRunning,
@@ -125,6 +128,7 @@ func TestExecutionOfEveryStatus(t *testing.T) {
 
 // The stages are told by the names of the activities.
 func TestStageOf(t *testing.T) {
+	t.Parallel()
 	for activity, want := range map[string]etf.Stage{
 		"Fetch": etf.StageFetch, "Validate": etf.StageValidate, "Persist": etf.StagePersist, "Forecast": etf.StageForecast,
 	} {

@@ -44,6 +44,7 @@ func datesIn(t *testing.T, name string) map[etf.Session]bool {
 // TestRealPriceFiles holds both directions: every date of a file is a session, and every session between the
 // file's first and last date is in the file. None of the files has a hole, so there is no list of excuses.
 func TestRealPriceFiles(t *testing.T) {
+	t.Parallel()
 	for x, files := range map[etf.Exchange][]string{
 		etf.XNYS: {
 			"prices/yahoo/SPY.csv", "prices/yahoo/QQQ.csv", "prices/yahoo/IWM.csv", "prices/yahoo/EEM.csv",
@@ -114,6 +115,7 @@ func among(dates ...string) func(etf.Session) bool {
 }
 
 func TestThirdPartyClosureListXNYS(t *testing.T) {
+	t.Parallel()
 	listed := datesIn(t, "calendars/holidays-nyse.csv")
 	c := mustFor(t, etf.XNYS)
 	var open, missing []etf.Session
@@ -142,6 +144,7 @@ func TestThirdPartyClosureListXNYS(t *testing.T) {
 }
 
 func TestThirdPartyClosureListXKRX(t *testing.T) {
+	t.Parallel()
 	listed := datesIn(t, "calendars/holidays-krx.csv")
 	c := mustFor(t, etf.XKRX)
 	for s := range listed {

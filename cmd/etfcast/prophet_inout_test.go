@@ -21,6 +21,7 @@ func failing(err error) func(io.Writer) error {
 
 // Outputs appear together or not at all, where a link points to, and a device is written to, not replaced.
 func TestInOut(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	broken := errors.New("no more ideas")
 	b.put("first", "old")
@@ -61,6 +62,7 @@ func TestInOut(t *testing.T) {
 
 // An interruption that comes while outputs are written leaves what was there, and nothing beside it.
 func TestInOutInterruptedWhileWriting(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("file", "old")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -85,6 +87,7 @@ func TestInOutInterruptedWhileWriting(t *testing.T) {
 
 // A stream that can't be written leaves the files as they were: /dev/full refuses what is written to it.
 func TestProphetStreamsComeFirst(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
 		testenv.FullDevice.Missing(t)
 	}
@@ -112,6 +115,7 @@ func TestProphetStreamsComeFirst(t *testing.T) {
 
 // A file that is replaced keeps its permissions, tight ones and loose ones.
 func TestInOutKeepsPermissions(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	for _, mode := range []os.FileMode{0o600, 0o640, 0o666, 0o200} {
 		b.put("file", "old")
@@ -140,6 +144,7 @@ func TestInOutKeepsPermissions(t *testing.T) {
 
 // Interrupted while an input is not there yet, a command ends as interrupted.
 func TestProphetInterruptedWhileWaiting(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	if err := exec.CommandContext(t.Context(), "mkfifo", b.path("pipe"), b.path("closed")).Run(); err != nil {
@@ -187,6 +192,7 @@ func TestProphetInterruptedWhileWaiting(t *testing.T) {
 
 // Interrupted while nobody takes the output, a command ends.
 func TestInOutInterruptedWhileNobodyReads(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()
 	f := &inOut{ctx: ctx, stdout: writer}
@@ -208,6 +214,7 @@ func TestInOutInterruptedWhileNobodyReads(t *testing.T) {
 
 // An input without end is refused.
 func TestInOutBoundsInputs(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{1 << 20, 1<<20 + 1} {
 		f := &inOut{ctx: t.Context(), stdin: bytes.NewReader(make([]byte, size))}
 		raw, err := f.read("config", "-", 1)
