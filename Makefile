@@ -67,11 +67,11 @@ test: build devstack ## Run every test on the embedded stack.
 
 .PHONY: test-databases
 test-databases: build devstack ## The store's tests on the embedded database, MySQL and MariaDB (ETFCAST_TEST_MYSQL_DSN, ETFCAST_TEST_MARIADB_DSN).
-	ETFCAST_REQUIRE_DATABASES=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 ./db ./db/column ./deploy
+	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 ./db ./db/column ./deploy
 
 .PHONY: test-real-data
 test-real-data: build devstack ## The tests that read real prices and recorded answers (ETFCAST_REAL_DATA).
-	@[ -n "$$ETFCAST_REAL_DATA" ] || { echo "set ETFCAST_REAL_DATA to the folder of real prices and recorded answers" >&2; exit 1; }
+	@[ -n "$$ETFCAST_REAL_DATA" ] || { echo "set ETFCAST_REAL_DATA to the folder of real prices and recorded responses" >&2; exit 1; }
 	bin/devstack run --ephemeral -- $(GO) test -count=1 ./calendar/... ./source/... ./quality/... ./forecast/... ./db/... ./bench/smoke/...
 
 .PHONY: replay

@@ -114,7 +114,7 @@ func FuzzClip(f *testing.F) {
 	f.Add("", 0)
 	f.Fuzz(func(t *testing.T, s string, n int) {
 		if n < 3 || n > 10_000 || !utf8.ValidString(s) {
-			t.Skip()
+			return
 		}
 		got := etf.Clip(s, n)
 		if len(got) > n || !utf8.ValidString(got) || (len(s) <= n && got != s) {

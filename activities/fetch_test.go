@@ -21,6 +21,7 @@ func typeOf(err error) string {
 }
 
 func TestFetchWindow(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		stored  etf.Stored
@@ -45,6 +46,7 @@ func TestFetchWindow(t *testing.T) {
 }
 
 func TestFetchStoresTheAnswer(t *testing.T) {
+	t.Parallel()
 	store, source := newFakeStore(), &fakeSource{answer: etf.Response{
 		Bars: bars(16, friday), Basis: etf.AsTraded, Currency: "USD", Request: "GET x", Raw: []byte("raw"), MediaType: "text/csv",
 	}}
@@ -71,6 +73,7 @@ func TestFetchStoresTheAnswer(t *testing.T) {
 
 // The first try stored its answer and was lost on the way back: the second finds it, asks nobody, and says the same.
 func TestFetchTriedAgain(t *testing.T) {
+	t.Parallel()
 	store, source := newFakeStore(), &fakeSource{answer: etf.Response{Bars: bars(16, friday), Basis: etf.AsTraded}}
 	store.err["SaveFetch"] = &etf.Error{Kind: etf.KindUnavailable, Message: "connection lost after the commit"}
 	f := &Fetching{Store: store, Source: source, Now: clock}
@@ -85,6 +88,7 @@ func TestFetchTriedAgain(t *testing.T) {
 
 // Nothing was stored by the first try: the second asks, and reads back what stands.
 func TestFetchTriedAgainFromTheStart(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	source := &fakeSource{answer: etf.Response{Bars: bars(16, friday), Basis: etf.AsTraded}, failures: 2}
 	f := &Fetching{Store: store, Source: source, Now: clock}
@@ -96,6 +100,7 @@ func TestFetchTriedAgainFromTheStart(t *testing.T) {
 
 // A source that stays down is given up after SourceAttempts tries.
 func TestFetchGivesUp(t *testing.T) {
+	t.Parallel()
 	source := &fakeSource{failures: 1000}
 	f := &Fetching{Store: newFakeStore(), Source: source, Now: clock}
 	_, err := retried[FetchResult](t, f, "Fetch", fetchSPY)
@@ -106,6 +111,7 @@ func TestFetchGivesUp(t *testing.T) {
 
 // A database that is away is not the source's fault, and must not make the workflow ask another source.
 func TestFetchStoreErrors(t *testing.T) {
+	t.Parallel()
 	for _, method := range []string{"Stored", "SaveFetch"} {
 		store, source := newFakeStore(), &fakeSource{answer: etf.Response{Bars: bars(1, friday)}}
 		store.err[method] = &etf.Error{Kind: etf.KindUnavailable, Message: "database away"}
@@ -118,6 +124,7 @@ func TestFetchStoreErrors(t *testing.T) {
 }
 
 func TestFetchMismatch(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		answer etf.Response
@@ -138,6 +145,7 @@ func TestFetchMismatch(t *testing.T) {
 }
 
 func TestFetchEmptyAnswer(t *testing.T) {
+	t.Parallel()
 	store, source := newFakeStore(), &fakeSource{}
 	f := &Fetching{Store: store, Source: source, Now: clock}
 	got, err := do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
@@ -152,6 +160,7 @@ func TestFetchEmptyAnswer(t *testing.T) {
 }
 
 func TestFetchIDs(t *testing.T) {
+	t.Parallel()
 	// printf 'fetch\0run\0%s' 5 | sha256sum
 	if got := fetchID("run", "5"); got != "7135bb1fb6913c6842e058c04f91f868" {
 		t.Errorf("the same activity has another ID than before: %s", got)
@@ -169,6 +178,7 @@ func TestFetchIDs(t *testing.T) {
 
 // An answer that can't be used is an error, and what the provider said is kept under the ID the error names.
 func TestFetchKeepsARefusedAnswer(t *testing.T) {
+	t.Parallel()
 	raw := []byte("<html>what is this</html>")
 	for _, c := range []struct {
 		name   string

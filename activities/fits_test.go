@@ -10,6 +10,7 @@ import (
 )
 
 func TestFitsAreBounded(t *testing.T) {
+	t.Parallel()
 	rows := 0
 	model := fakeModel{name: "m", min: 1, rows: &rows}
 	series := forecast.Series{Close: []float64{1, 2, 3}}

@@ -93,6 +93,7 @@ func driftModel(t *testing.T) Model {
 
 // What is appended has the model's components, and a fit that predicts the points again to the last bit.
 func TestForecastStoresComponentsAndFit(t *testing.T) {
+	t.Parallel()
 	model := driftModel(t)
 	want := parted(nil)
 	store, f := forecasting(model, want)
@@ -128,6 +129,7 @@ func TestForecastStoresComponentsAndFit(t *testing.T) {
 
 // Whatever goes wrong with one model, the others' forecasts are appended, the reason is told, and nothing is retried.
 func TestForecastWithoutAModel(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		change func(*scriptedModel)
@@ -175,6 +177,7 @@ func TestForecastWithoutAModel(t *testing.T) {
 
 // The benchmark's failure is the activity's, but the others have had their turn.
 func TestForecastWithoutTheBenchmark(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		err   error
 		want  string
@@ -202,6 +205,7 @@ func TestForecastWithoutTheBenchmark(t *testing.T) {
 
 // What the store objects to in a forecast is its model's failure; what the store can't do now is tried again.
 func TestForecastThatTheStoreRefuses(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		kind etf.Kind
 		want string // the activity's error, "" for none
@@ -227,6 +231,7 @@ func TestForecastThatTheStoreRefuses(t *testing.T) {
 
 // A failure is told once, however often the history is read anew.
 func TestForecastFailureAfterALostRace(t *testing.T) {
+	t.Parallel()
 	store, f := forecasting(fakeModel{name: "first", min: 1}, scriptedModel{fakeModel: fakeModel{name: "second", min: 1}, err: errors.New("odd")}, fakeModel{name: "third", min: 1})
 	told := 0
 	f.ModelFailed = func(string) { told++ }
@@ -246,6 +251,7 @@ func TestForecastFailureAfterALostRace(t *testing.T) {
 // A model that is cancelled has not failed, whatever it makes of it: the step ends as a stopped one does, which is tried
 // again or not by what stopped it, and no model is charged with it.
 func TestForecastStoppedInAFit(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		cause  error
@@ -286,6 +292,7 @@ func (m *stoppingModel) Fit(context.Context, forecast.Series, uint64, forecast.P
 
 // Who counts failures is told of each model that failed, the benchmark too, once for each attempt.
 func TestForecastTellsOfFailures(t *testing.T) {
+	t.Parallel()
 	broken := func(name string) Model {
 		return scriptedModel{fakeModel: fakeModel{name: name, min: 1}, err: errors.New("odd")}
 	}

@@ -21,6 +21,7 @@ func stage(s *fakeStore, a etf.Response) string {
 }
 
 func TestValidateStoresFindingsAndVerdicts(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	rows := bars(40, friday)
 	rows[39].High, rows[39].Low = etf.MustPrice("50"), etf.MustPrice("200") // the new session
@@ -54,6 +55,7 @@ func TestValidateStoresFindingsAndVerdicts(t *testing.T) {
 }
 
 func TestValidateCleanRows(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	store.stored.Bars = 1
 	v := &Validating{Fetches: store, Judgements: store}
@@ -65,6 +67,7 @@ func TestValidateCleanRows(t *testing.T) {
 }
 
 func TestStepErrorsHaveTypes(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	for _, m := range []string{"Persist", "SaveFindings", "Decide", "RecordOutcomes", "FinishRun", "LastCompleted", "Due", "History", "StartRun"} {
 		store.err[m] = &etf.Error{Kind: etf.KindUnavailable, Message: "database away"}
@@ -95,6 +98,7 @@ func TestStepErrorsHaveTypes(t *testing.T) {
 }
 
 func TestPersistAndDecide(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	store.persisted = etf.Persisted{New: 1, Unchanged: 15, DataVersion: etf.DataVersion{Number: 7, Writer: "w"}}
 	p, d := &Persisting{Store: store}, &Deciding{Store: store}
@@ -109,6 +113,7 @@ func TestPersistAndDecide(t *testing.T) {
 }
 
 func TestBeginRun(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		session string
 		now     time.Time
@@ -137,6 +142,7 @@ func TestBeginRun(t *testing.T) {
 }
 
 func TestSessionsDue(t *testing.T) {
+	t.Parallel()
 	day := etf.MustSession
 	for _, c := range []struct {
 		name      string
@@ -173,6 +179,7 @@ func TestSessionsDue(t *testing.T) {
 
 // The record of runs around the friday: d completed, f failed, - none. The friday is the last one.
 func TestSessionsPassedOverAreDue(t *testing.T) {
+	t.Parallel()
 	monday := friday - 4
 	for _, c := range []struct {
 		name, record string // from the monday on
@@ -220,6 +227,7 @@ func TestSessionsPassedOverAreDue(t *testing.T) {
 }
 
 func TestDueETFs(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	for _, s := range []etf.Symbol{"AAA", "BBB", "CCC"} {
 		store.etfs = append(store.etfs, etf.ETF{Symbol: s, Currency: "USD", Sources: []etf.SourceRef{{Name: "file", Ref: "x"}}})
@@ -239,6 +247,7 @@ type fakeWatcher struct {
 func (w fakeWatcher) AwaitEnd(context.Context, string) (etf.RunStatus, error) { return w.status, w.err }
 
 func TestAwaitRun(t *testing.T) {
+	t.Parallel()
 	p := &Planning{Watcher: fakeWatcher{status: etf.RunCancelled}}
 	got, err := do[AwaitRunResult](t, newEnv(t, p), p.AwaitRun, AwaitRunInput{WorkflowID: "x"})
 	if err != nil || got.Status != etf.RunCancelled {
@@ -252,6 +261,7 @@ func TestAwaitRun(t *testing.T) {
 
 // A stopping worker gives the waiting back at once, to be tried again elsewhere.
 func TestAwaitRunEndsWithTheWorker(t *testing.T) {
+	t.Parallel()
 	p := &Planning{Watcher: patientWatcher{}}
 	env := newEnv(t, p)
 	stop := make(chan struct{})
@@ -284,6 +294,7 @@ func storedBars(rows []etf.Bar, basis etf.Basis) []etf.StoredBar {
 var forecastSPY = ForecastInput{Symbol: "SPY", Exchange: etf.XNYS, Session: friday, Run: "daily:XNYS:2025-09-26"}
 
 func TestForecastAppendsOnce(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	rows := bars(50, friday)
 	store.history = etf.History{
@@ -321,6 +332,7 @@ func TestForecastAppendsOnce(t *testing.T) {
 // Somebody changes the data between reading and appending: the history is read anew, and all forecasts are of one
 // data version.
 func TestForecastLosesARace(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	store.history = etf.History{DataVersion: etf.DataVersion{Number: 7, Writer: "w"}, Bars: storedBars(bars(50, friday), etf.AsTraded)}
 	raced := false
@@ -345,6 +357,7 @@ func TestForecastLosesARace(t *testing.T) {
 }
 
 func TestForecastThatLosesEveryRaceIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	store.history = etf.History{Bars: storedBars(bars(50, friday), etf.AsTraded)}
 	store.onAppend = func(*fakeStore) error { return &etf.Error{Kind: etf.KindConflict, Message: "moved"} }
@@ -356,6 +369,7 @@ func TestForecastThatLosesEveryRaceIsTriedAgain(t *testing.T) {
 }
 
 func TestForecastRefuses(t *testing.T) {
+	t.Parallel()
 	mixed := storedBars(bars(50, friday), etf.AsTraded)
 	mixed[3].Basis = etf.TotalAdjusted
 	for _, c := range []struct {
@@ -379,6 +393,7 @@ func TestForecastRefuses(t *testing.T) {
 }
 
 func TestForecastBasisOfAdjustedSeries(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	store.history = etf.History{Bars: storedBars(bars(50, friday), etf.TotalAdjusted)}
 	f := &Forecasting{Store: store, CodeVersion: "v1", Now: clock, Models: []Model{fakeModel{name: "m", min: 1}}}
@@ -394,6 +409,7 @@ func TestForecastBasisOfAdjustedSeries(t *testing.T) {
 
 // The benchmark's failure is our own fault, and said so.
 func TestForecastModelErrors(t *testing.T) {
+	t.Parallel()
 	store := newFakeStore()
 	store.history = etf.History{Bars: storedBars(bars(50, friday), etf.AsTraded)}
 	f := &Forecasting{Store: store, CodeVersion: "v1", Now: clock, Models: []Model{scriptedModel{fakeModel: fakeModel{name: "m", min: 1}, err: errors.New("no convergence")}}}

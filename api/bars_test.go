@@ -34,6 +34,7 @@ func (f *fixture) storeBars(symbol etf.Symbol, n int) {
 }
 
 func TestBarsAreExact(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	f.storeBars("SPY", 2)
@@ -54,6 +55,7 @@ func TestBarsAreExact(t *testing.T) {
 }
 
 func TestBarsWindowIsInclusive(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	f.storeBars("SPY", 10)
@@ -77,6 +79,7 @@ func TestBarsWindowIsInclusive(t *testing.T) {
 }
 
 func TestBarsPages(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	f.storeBars("SPY", 1001)
@@ -97,6 +100,7 @@ func TestBarsPages(t *testing.T) {
 }
 
 func TestBarsCSV(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	f.storeBars("SPY", 9_999)
@@ -139,6 +143,7 @@ func TestBarsCSV(t *testing.T) {
 }
 
 func TestBarsCSVOfNothingIsItsHeader(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	if a := f.get("/v1/etfs/SPY/bars", header("Accept", "text/csv")).want(t, http.StatusOK); string(a.body) != csvHeader {
@@ -148,6 +153,7 @@ func TestBarsCSVOfNothingIsItsHeader(t *testing.T) {
 }
 
 func TestBarsNegotiation(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	for accept, want := range map[string]string{
@@ -177,6 +183,7 @@ func TestBarsNegotiation(t *testing.T) {
 }
 
 func TestBarsCSVFailures(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	f.storeBars("SPY", 10_000) // about 800 KB: more than is gathered before sending
@@ -212,6 +219,7 @@ func TestBarsCSVFailures(t *testing.T) {
 }
 
 func TestBarsCSVMemoryIsBounded(t *testing.T) {
+	t.Parallel()
 	s := newFakeStore()
 	f := &fixture{store: s}
 	f.storeBars("SPY", 1)
@@ -254,6 +262,7 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 }
 
 func TestForecasts(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	p := f.get("/v1/etfs/SPY/forecasts/latest").wantProblem(t, http.StatusNotFound, "model")
@@ -303,6 +312,7 @@ func TestForecasts(t *testing.T) {
 
 // The forecast of a model with parts shows them and leads to its fit, which comes byte for byte.
 func TestForecastParts(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	// What an encoder would rewrite: spaces, a character that is escaped in HTML, a number with zeros at its end.
@@ -340,6 +350,7 @@ func TestForecastParts(t *testing.T) {
 
 // A name that is no model's is told apart from a model that has no forecast yet.
 func TestForecastModels(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	p := f.get("/v1/etfs/SPY/forecasts/latest?model=profet").wantProblem(t, http.StatusBadRequest, "model")

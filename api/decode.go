@@ -99,16 +99,16 @@ func (d *strictDecoder) value(path string, raw json.RawMessage, into reflect.Val
 }
 
 func (d *strictDecoder) list(path string, raw json.RawMessage, into reflect.Value) {
-	var items []json.RawMessage
-	if err := json.Unmarshal(raw, &items); err != nil {
-		d.refuse(path, "the list can't be read", "write a list")
-		return
-	}
-	into.Set(reflect.MakeSlice(into.Type(), len(items), len(items)))
-	for i, item := range items {
-		if len(d.errs) == maxFieldErrors {
+	into.Set(reflect.MakeSlice(into.Type(), 0, 0))
+	in := json.NewDecoder(bytes.NewReader(raw))
+	_, _ = in.Token() // the opening bracket
+	var item json.RawMessage
+	for i := 0; in.More() && len(d.errs) < maxFieldErrors; i++ {
+		if err := in.Decode(&item); err != nil {
+			d.refuse(path, "the list can't be read", "write a list")
 			return
 		}
+		into.Set(reflect.Append(into, reflect.Zero(into.Type().Elem())))
 		d.value(fmt.Sprintf("%s[%d]", path, i), item, into.Index(i))
 	}
 }
@@ -128,7 +128,7 @@ func (d *strictDecoder) object(path string, raw json.RawMessage, into reflect.Va
 	in := json.NewDecoder(bytes.NewReader(raw))
 	_, _ = in.Token() // the opening brace
 	seen := map[string]bool{}
-	for in.More() {
+	for in.More() && len(d.errs) < maxFieldErrors {
 		key, err := in.Token()
 		var item json.RawMessage
 		if err == nil {

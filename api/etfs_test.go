@@ -13,6 +13,7 @@ import (
 const spy = `{"symbol":"SPY","exchange":"XNYS","currency":"USD","sources":[{"name":"file","ref":"SPY.csv"}]}`
 
 func TestCreateETF(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	first := f.post("/v1/etfs", spy).want(t, http.StatusCreated)
 	if got := first.header.Get("Location"); got != "/v1/etfs/SPY" {
@@ -33,6 +34,7 @@ func TestCreateETF(t *testing.T) {
 }
 
 func TestCreateETFTakesTheExchangesCurrency(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := f.post("/v1/etfs", `{"symbol":"069500","exchange":"XKRX","sources":[{"name":"file","ref":"069500.csv"}]}`).want(t, http.StatusCreated)
 	if e := decode[gen.ETF](t, a); e.Currency != "KRW" || e.Symbol != "069500" {
@@ -41,6 +43,7 @@ func TestCreateETFTakesTheExchangesCurrency(t *testing.T) {
 }
 
 func TestCreateETFRefused(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	long := strings.Repeat("x", 256)
 	for _, tc := range []struct {
@@ -61,7 +64,12 @@ func TestCreateETFRefused(t *testing.T) {
 		{"names match exactly", `{"Symbol":"SPY","exchange":"XNYS","sources":[{"name":"file","ref":"a"}]}`, []string{"Symbol", "symbol"}},
 		{"wrong types", `{"symbol":5,"exchange":["XNYS"],"currency":true,"sources":{"name":"file"}}`, []string{"symbol", "exchange", "currency", "sources"}},
 		{"field given twice", `{"symbol":"SPY","symbol":"QQQ","exchange":"XNYS","sources":[{"name":"file","ref":"a"}]}`, []string{"symbol"}},
+		{"field of an item given twice", `{"symbol":"SPY","exchange":"XNYS","sources":[{"name":"file","ref":"a","ref":"b"}]}`, []string{"sources[0].ref"}},
+		{"given twice and a wrong type", `{"symbol":"SPY","symbol":"SPY","exchange":1,"sources":[{"name":"file","ref":"a"}]}`, []string{"symbol", "exchange"}},
+		{"items of a wrong type and incomplete", `{"x":1,"symbol":"SPY","exchange":"XNYS","sources":[null,{"name":"file"}]}`, []string{"x", "sources[0]", "sources[1].ref"}},
+		{"unknown field with a long name", `{"` + long + `":1,"symbol":"SPY","exchange":"XNYS","sources":[]}`, []string{long[:61] + "…"}},
 		{"a list", `[]`, []string{"body"}},
+		{"deeply nested", strings.Repeat("[", 10_001), []string{"body"}},
 		{"null", `null`, []string{"body"}},
 		{"malformed", `{"symbol":"SPY",}`, []string{"body"}},
 		{"two documents", `{} {}`, []string{"body"}},
@@ -78,7 +86,56 @@ func TestCreateETFRefused(t *testing.T) {
 	}
 }
 
+// A body with more errors than are worth listing is read no further than the last of them.
+func TestErrorsAreBounded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for name, body := range map[string]string{
+		"items":  `{"workflow":"daily","exchange":"XNYS","symbols":[1` + strings.Repeat(",1", 100_000) + `]}`,
+		"fields": `{"a":1` + strings.Repeat(`,"a":1`, 100_000) + `}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fixture{t: t, server: f.server, router: f.router}
+			p := decode[gen.Problem](t, f.post("/v1/runs", body).want(t, http.StatusBadRequest))
+			if p.Errors == nil || len(*p.Errors) != maxFieldErrors {
+				t.Errorf("%+v, want %d errors", p.Errors, maxFieldErrors)
+			}
+		})
+	}
+	body := `[1` + strings.Repeat(",1", 100_000) + `]`
+	var into struct {
+		Symbols []string `json:"symbols"`
+	}
+	if err := decodeStrict([]byte(`{"symbols":`+body+`}`), &into); err == nil || len(into.Symbols) != maxFieldErrors {
+		t.Errorf("%d items were read, want %d: %v", len(into.Symbols), maxFieldErrors, err)
+	}
+}
+
+func TestNullIsAbsent(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	a := f.post("/v1/etfs", `{"symbol":"SPY","exchange":"XNYS","currency":null,"sources":[{"name":"file","ref":"a"}]}`).want(t, http.StatusCreated)
+	if e := decode[gen.ETF](t, a); e.Currency != "USD" {
+		t.Errorf("stored as %+v", e)
+	}
+}
+
+func TestUnreadableQueryHasARemedy(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for query, want := range map[string]string{
+		"limit=1;cursor=2": `"limit=1;cursor=2" has a semicolon | separate parameters with &, and write a semicolon in a value as %3B`,
+		"limit=5%":         `"limit=5%" has a % that is not followed by two hex digits | write a percent sign as %25`,
+	} {
+		p := f.get("/v1/etfs?"+query).wantProblem(t, http.StatusBadRequest, "query")
+		if e := (*p.Errors)[0]; e.Remedy == nil || e.Message+" | "+*e.Remedy != want {
+			t.Errorf("%s: %+v", query, e)
+		}
+	}
+}
+
 func TestMalformedJSONNamesTheByte(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	p := f.post("/v1/etfs", `{"symbol":"SPY",}`).wantProblem(t, http.StatusBadRequest, "body")
 	if !strings.Contains(p.Detail, "byte 17") { // the brace after the comma
@@ -87,6 +144,7 @@ func TestMalformedJSONNamesTheByte(t *testing.T) {
 }
 
 func TestListETFsPages(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "AAA", "BBB", "CCC")
 	f.register(etf.XKRX, "069500")
@@ -114,6 +172,7 @@ func TestListETFsPages(t *testing.T) {
 }
 
 func TestListsRefuseBadParameters(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "AAA", "BBB")
 	cursor := *decode[gen.ETFList](t, f.get("/v1/etfs?limit=1")).NextCursor
@@ -132,6 +191,12 @@ func TestListsRefuseBadParameters(t *testing.T) {
 		"/v1/etfs/AAA/bars?cursor=" + cursor:                         {"cursor"},
 		"/v1/etfs?exchange=NYSE&cursor=x&limit=-1":                   {"exchange", "cursor", "limit"},
 		"/v1/etfs?sort=name&exchange=XNYS":                           {"sort"},
+		"/v1/etfs?limit=1;cursor=2":                                  {"query"},
+		"/v1/etfs?limit=1;cursor=2&sort=name&exchange=":              {"query", "exchange", "sort"},
+		"/v1/etfs?%zz":                                               {"query"},
+		"/v1/etfs?limit=%zz&cursor=%":                                {"query", "query"},
+		"/v1/etfs?" + strings.Repeat("limit=1&", 10_001):             {"query"},
+		"/v1/etfs/AAA?%":                                             {"query"},
 		"/v1/runs?status=done&exchange=X":                            {"exchange", "status"},
 		"/v1/etfs/AAA?as_of=2025-01-01":                              {"as_of"},
 		"/v1/etfs/AAA/bars?from=2025-13-01&to=x&limit=9e9":           {"from", "to", "limit"},
@@ -156,6 +221,7 @@ func TestListsRefuseBadParameters(t *testing.T) {
 }
 
 func TestGetETF(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "BRK.B")
 	a := f.get("/v1/etfs/BRK.B").want(t, http.StatusOK)

@@ -99,6 +99,7 @@ func FuzzDecodeStrict(f *testing.F) {
 }
 
 func TestCursorRoundTrip(t *testing.T) {
+	t.Parallel()
 	query := []string{"bars", "SPY", "", ""}
 	for _, position := range []string{"2025-09-26", "a~b", "ü"} {
 		got, err := decodeCursor(query, encodeCursor(query, position))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,8 +51,8 @@ func textOrNil(s string) *string {
 	return &s
 }
 
-// checkQuery refuses query parameters the operation does not have, and those given twice: a parameter with a typing
-// mistake would otherwise be ignored silently.
+// checkQuery refuses query parameters the operation does not have, those given twice, empty ones and what can't be read:
+// a parameter with a typing mistake would otherwise be ignored silently.
 func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 	known := map[string][]string{} // by method and echo's form of the path
 	for path, item := range doc.Paths.Map() {
@@ -72,9 +73,11 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 			if !ok || c.Request().URL.RawQuery == "" {
 				return next(c)
 			}
-			var errs []error
-			query := c.QueryParams()
+			query, errs := readQuery(c.Request().URL.RawQuery)
 			for _, name := range slices.Sorted(maps.Keys(query)) {
+				if len(errs) == maxFieldErrors {
+					break
+				}
 				switch {
 				case !slices.Contains(names, name):
 					remedy := "this path takes no query parameters"
@@ -87,9 +90,6 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 				case query[name][0] == "":
 					errs = append(errs, etf.Invalid(name, "the query parameter is empty", "give it a value or leave it out"))
 				}
-				if len(errs) == maxFieldErrors {
-					break
-				}
 			}
 			if err := errors.Join(errs...); err != nil {
 				return err
@@ -97,4 +97,31 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// readQuery parses a query and refuses the parts that url.ParseQuery would leave out. Errors are KindInvalid with Field
+// "query"; there are at most maxFieldErrors.
+func readQuery(raw string) (url.Values, []error) {
+	query, err := url.ParseQuery(raw)
+	if err == nil {
+		return query, nil
+	}
+	var errs []error
+	for part := range strings.SplitSeq(raw, "&") {
+		if len(errs) == maxFieldErrors {
+			break
+		}
+		if _, err := url.ParseQuery(part); err == nil {
+			continue
+		}
+		message, remedy := "has a % that is not followed by two hex digits", "write a percent sign as %25"
+		if strings.Contains(part, ";") {
+			message, remedy = "has a semicolon", "separate parameters with &, and write a semicolon in a value as %3B"
+		}
+		errs = append(errs, etf.Invalid("query", fmt.Sprintf("%q %s", etf.Clip(part, etf.MaxQuoted), message), remedy))
+	}
+	if errs == nil { // no part alone is at fault: there are too many
+		errs = append(errs, etf.Invalid("query", "the query has too many parameters", "give each parameter once"))
+	}
+	return query, errs
 }

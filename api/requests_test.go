@@ -18,6 +18,7 @@ import (
 )
 
 func TestUnknownPathsAndMethods(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	for _, path := range []string{"/nothing", "/v1", "/v1/etf", "/v1/etfs/SPY/prices", "/v2/etfs", "/healthz/x", "/problems/none", "/../etc/passwd"} {
 		a := f.get(path)
@@ -54,6 +55,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 }
 
 func TestSameResourceHoweverItIsWritten(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	f.post("/v1/runs", friday)
@@ -69,6 +71,7 @@ func TestSameResourceHoweverItIsWritten(t *testing.T) {
 }
 
 func TestHead(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	for _, path := range []string{"/v1/etfs/SPY", "/v1/etfs", "/healthz", "/openapi.json", "/", "/metrics"} {
@@ -90,6 +93,7 @@ func TestHead(t *testing.T) {
 }
 
 func TestContentTypes(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	for _, media := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"} {
 		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, f.server.URL+"/v1/etfs", strings.NewReader(spy))
@@ -141,6 +145,7 @@ func (f *fixture) raw(write func(io.Writer) error) (status int, closed bool, bod
 }
 
 func TestOversizedBodies(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	pad := func(n int) string { return `{"symbol":"` + strings.Repeat("A", n-13) + `"}` }
 	plain := func(path string, n int) func(io.Writer) error {
@@ -213,6 +218,7 @@ func TestOversizedBodies(t *testing.T) {
 
 // A body that never ends is read off for 16 MiB and then cut.
 func TestEndlessBodyIsCut(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	const all = 64 << 20
 	sent, done := 0, make(chan struct{})
@@ -247,6 +253,7 @@ func TestEndlessBodyIsCut(t *testing.T) {
 }
 
 func TestCrossOriginIsRefused(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := f.post("/v1/runs", friday, header("Sec-Fetch-Site", "cross-site"), header("Origin", "http://evil.example"))
 	a.wantProblem(t, http.StatusForbidden, "Origin")
@@ -258,6 +265,7 @@ func TestCrossOriginIsRefused(t *testing.T) {
 }
 
 func TestRequestIDs(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	if got := f.get("/healthz", header("X-Request-Id", "my-id.1")).header.Get("X-Request-Id"); got != "my-id.1" {
 		t.Errorf("request ID %q", got)
@@ -269,6 +277,7 @@ func TestRequestIDs(t *testing.T) {
 }
 
 func TestPanicIsAProblem(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.store.onRun = func(etf.RunID) { panic("secret inside") }
 	a := f.get("/v1/runs/daily:XNYS:2025-09-26")
@@ -284,6 +293,7 @@ func TestPanicIsAProblem(t *testing.T) {
 }
 
 func TestInternalErrorsTellNothing(t *testing.T) {
+	t.Parallel()
 	for _, err := range []error{
 		errors.New("Error 1064 near SELECT password"), etf.Wrap(etf.KindCorrupt, errors.New("row 5 of password"), "unreadable"),
 		etf.Wrap(etf.KindInternal, errors.New("password"), "broken"),
@@ -311,6 +321,7 @@ func TestInternalErrorsTellNothing(t *testing.T) {
 }
 
 func TestAccessLog(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.get("/v1/etfs/ZZZ")
 	line := ""
@@ -327,6 +338,7 @@ func TestAccessLog(t *testing.T) {
 }
 
 func TestServeStopsCleanly(t *testing.T) {
+	t.Parallel()
 	var lc net.ListenConfig
 	listener, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

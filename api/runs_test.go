@@ -33,6 +33,7 @@ func (f *fixture) setRun(r etf.Run) {
 }
 
 func TestCreateRun(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := f.post("/v1/runs", friday).want(t, http.StatusAccepted)
 	if got := a.header.Get("Location"); got != "/v1/runs/daily:XNYS:2025-09-26" {
@@ -58,6 +59,7 @@ func TestCreateRun(t *testing.T) {
 }
 
 func TestCompletedRunStandsBeyondTemporalsRetention(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.setRun(etf.Run{ID: "daily:XNYS:2025-09-26", Status: etf.RunCompleted, StartedAt: testNow, FinishedAt: testNow})
 	f.post("/v1/runs", friday).want(t, http.StatusAccepted)
@@ -67,6 +69,7 @@ func TestCompletedRunStandsBeyondTemporalsRetention(t *testing.T) {
 }
 
 func TestEndedBadlyStartsAgain(t *testing.T) {
+	t.Parallel()
 	for _, status := range []etf.RunStatus{etf.RunFailed, etf.RunCancelled, etf.RunTerminated, etf.RunTimedOut} {
 		f := newFixture(t)
 		f.setExecution("daily/XNYS/2025-09-26", etf.Execution{Status: status, StartedAt: testNow.Add(-time.Hour), FinishedAt: testNow.Add(-time.Minute)})
@@ -83,6 +86,7 @@ func TestEndedBadlyStartsAgain(t *testing.T) {
 }
 
 func TestSubsetsHaveTheirOwnIdentity(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY", "QQQ", "IWM")
 	with := func(symbols string) string {
@@ -106,6 +110,7 @@ func TestSubsetsHaveTheirOwnIdentity(t *testing.T) {
 }
 
 func TestManySymbols(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	var names []string
 	for i := range 1500 {
@@ -121,6 +126,7 @@ func TestManySymbols(t *testing.T) {
 }
 
 func TestRerun(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	rerun := strings.Replace(friday, "}", `,"rerun":true}`, 1)
 	want := func(location string) {
@@ -143,6 +149,7 @@ func TestRerun(t *testing.T) {
 }
 
 func TestSameRequestAtOnceStartsOnce(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	const n = 16
 	locations := make([]string, n)
@@ -153,6 +160,7 @@ func TestSameRequestAtOnceStartsOnce(t *testing.T) {
 }
 
 func TestSessionOmittedIsTheLastClosed(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	a := f.post("/v1/runs", `{"workflow":"daily","exchange":"XKRX"}`).want(t, http.StatusAccepted)
 	if got := a.header.Get("Location"); got != "/v1/runs/daily:XKRX:2025-09-26" {
@@ -170,6 +178,7 @@ func TestSessionOmittedIsTheLastClosed(t *testing.T) {
 }
 
 func TestCreateRunRefused(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
 	f.register(etf.XKRX, "069500")
@@ -205,6 +214,7 @@ func TestCreateRunRefused(t *testing.T) {
 }
 
 func TestRunUnderWay(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	session := etf.MustSession("2025-09-26")
 	id := "daily:XNYS:2025-09-26"
@@ -264,6 +274,7 @@ func TestRunUnderWay(t *testing.T) {
 }
 
 func TestRunStatusJoinsRecordAndTemporal(t *testing.T) {
+	t.Parallel()
 	const id, wid = "daily:XNYS:2025-09-26", "daily/XNYS/2025-09-26"
 	began, ended := testNow.Add(-time.Hour), testNow.Add(-time.Minute)
 	for _, tc := range []struct {
@@ -319,6 +330,7 @@ func TestRunStatusJoinsRecordAndTemporal(t *testing.T) {
 }
 
 func TestRunThatEndsBetweenTheReads(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	const id = "daily:XNYS:2025-09-26"
 	f.setRun(etf.Run{ID: etf.RunID(id), Status: etf.RunRunning, StartedAt: testNow.Add(-time.Minute)})
@@ -335,6 +347,7 @@ func TestRunThatEndsBetweenTheReads(t *testing.T) {
 }
 
 func TestListRuns(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	for i, day := range []string{"22", "23", "24", "25", "26"} {
 		status := etf.RunCompleted
@@ -391,6 +404,7 @@ func TestListRuns(t *testing.T) {
 }
 
 func TestCancelRun(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	const path = "/v1/runs/daily:XNYS:2025-09-26"
 	f.post(path+"/cancel", "").wantProblem(t, http.StatusNotFound, "id")
@@ -417,6 +431,7 @@ func TestCancelRun(t *testing.T) {
 }
 
 func TestSchedules(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	if page := decode[gen.ScheduleList](t, f.get("/v1/schedules").want(t, http.StatusOK)); len(page.Items) != 0 {
 		t.Errorf("schedules %+v", page)
@@ -455,6 +470,7 @@ func TestSchedules(t *testing.T) {
 }
 
 func TestServicesDown(t *testing.T) {
+	t.Parallel()
 	down := &etf.Error{Kind: etf.KindUnavailable, Message: "it can't be reached", Err: errors.New("dial tcp 10.0.0.1:3306: refused")}
 	id := strings.Repeat("ab", 16)
 	check := func(t *testing.T, f *fixture, method, path, body string) {

@@ -17,6 +17,7 @@ import (
 )
 
 func TestReadiness(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	down := &etf.Error{Kind: etf.KindUnavailable, Message: "it can't be reached", Err: fmt.Errorf("dial 10.0.0.1")}
 	read := func(status int) gen.Readiness {
@@ -68,6 +69,7 @@ func TestReadiness(t *testing.T) {
 }
 
 func TestReadinessSaysWhoIsRefused(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.store.err = etf.Wrap(etf.KindDenied, fmt.Errorf("user etfcast@10.0.0.1"), "pinging")
 	got := decode[gen.Readiness](t, f.get("/readyz").want(t, 503))
@@ -77,6 +79,7 @@ func TestReadinessSaysWhoIsRefused(t *testing.T) {
 }
 
 func TestHealthAnswersWhateverIsDown(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.store.err = etf.Wrap(etf.KindUnavailable, fmt.Errorf("x"), "down")
 	f.temporal.err = f.store.err
@@ -89,6 +92,7 @@ func TestHealthAnswersWhateverIsDown(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY", "QQQ")
 	f.get("/v1/etfs/SPY")
@@ -110,6 +114,7 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestMetricsRegistryIsShared(t *testing.T) {
+	t.Parallel()
 	registry := prometheus.NewRegistry()
 	service := service.New(service.Deps{Store: newFakeStore(), Temporal: newFakeTemporal()})
 	for range 2 { // a second server in the process counts into the same series
@@ -123,6 +128,7 @@ func TestMetricsRegistryIsShared(t *testing.T) {
 }
 
 func TestDocuments(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	var doc struct {
 		OpenAPI string                    `json:"openapi"`
@@ -150,6 +156,7 @@ func TestDocuments(t *testing.T) {
 
 // The limits in the code and in the document are the same.
 func TestLimitsAgreeWithTheDocument(t *testing.T) {
+	t.Parallel()
 	doc, err := loadDocument()
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,7 @@ func wantInvalid(t *testing.T, err error, field string, phrases ...string) {
 }
 
 func TestForUnknownExchange(t *testing.T) {
+	t.Parallel()
 	for _, x := range []etf.Exchange{"", "XNAS", "xnys"} {
 		_, err := For(x)
 		wantInvalid(t, err, "exchange")
@@ -52,6 +53,7 @@ func TestForUnknownExchange(t *testing.T) {
 }
 
 func TestForIsSharedAndConcurrent(t *testing.T) {
+	t.Parallel()
 	var wg sync.WaitGroup
 	got := make([]*Calendar, 16)
 	for i := range got {
@@ -72,6 +74,7 @@ func TestForIsSharedAndConcurrent(t *testing.T) {
 }
 
 func TestAnswersAreCopies(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, c *Calendar) {
 		sessions, closures, special := c.Sessions(etf.Window{}), c.Closures(etf.Window{}), c.SpecialHours(etf.Window{})
 		first, name, reason := sessions[0], closures[0].Name, special[0].Reason
@@ -84,6 +87,7 @@ func TestAnswersAreCopies(t *testing.T) {
 
 // TestEveryDayIsASessionOrAccountedFor walks the whole range day by day.
 func TestEveryDayIsASessionOrAccountedFor(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, c *Calendar) {
 		closed := map[etf.Session]string{}
 		for _, x := range c.Closures(etf.Window{}) {
@@ -121,6 +125,7 @@ func TestEveryDayIsASessionOrAccountedFor(t *testing.T) {
 }
 
 func TestNextPreviousNthAgree(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, c *Calendar) {
 		all := c.Sessions(etf.Window{})
 		i := 0 // all[i] is the first session at or after s
@@ -165,6 +170,7 @@ func TestNextPreviousNthAgree(t *testing.T) {
 }
 
 func TestWindows(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, c *Calendar) {
 		span := c.Range()
 		whole := c.Sessions(etf.Window{})
@@ -200,6 +206,7 @@ func TestWindows(t *testing.T) {
 }
 
 func TestRangeEdges(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, c *Calendar) {
 		span, all := c.Range(), c.Sessions(etf.Window{})
 		if span.From != day("1990-01-01") || span.To != day("2030-12-31") {
@@ -237,6 +244,7 @@ func TestRangeEdges(t *testing.T) {
 
 // TestLastClosedAtEveryBoundary asks around every open and close, in UTC, in the exchange's zone and in an odd one.
 func TestLastClosedAtEveryBoundary(t *testing.T) {
+	t.Parallel()
 	odd := time.FixedZone("odd", 13*3600+45*60)
 	both(t, func(t *testing.T, c *Calendar) {
 		var previous etf.Session
@@ -281,6 +289,7 @@ func TestLastClosedAtEveryBoundary(t *testing.T) {
 }
 
 func TestSpecialHoursMatchOpenAndClose(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, c *Calendar) {
 		early := 0
 		for _, x := range c.SpecialHours(etf.Window{}) {
@@ -303,6 +312,7 @@ func TestSpecialHoursMatchOpenAndClose(t *testing.T) {
 }
 
 func TestBuildRefusesContradictions(t *testing.T) {
+	t.Parallel()
 	for name, p := range map[string]plan{
 		"zone": {zone: "Nowhere/Nothing"},
 		"twice": {zone: "UTC", special: []irregular{

@@ -11,16 +11,14 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // datesIn reads the date each line of a real file begins with, as 2006-01-02 or 20060102; header lines have none.
 // Without the data the test is skipped.
 func datesIn(t *testing.T, name string) map[etf.Session]bool {
 	t.Helper()
-	folder := os.Getenv("ETFCAST_REAL_DATA")
-	if folder == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: the calendars are not compared with real price files")
-	}
+	folder := testenv.RealData.Value(t)
 	file, err := os.Open(filepath.Join(folder, filepath.FromSlash(name)))
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +44,7 @@ func datesIn(t *testing.T, name string) map[etf.Session]bool {
 // TestRealPriceFiles holds both directions: every date of a file is a session, and every session between the
 // file's first and last date is in the file. None of the files has a hole, so there is no list of excuses.
 func TestRealPriceFiles(t *testing.T) {
+	t.Parallel()
 	for x, files := range map[etf.Exchange][]string{
 		etf.XNYS: {
 			"prices/yahoo/SPY.csv", "prices/yahoo/QQQ.csv", "prices/yahoo/IWM.csv", "prices/yahoo/EEM.csv",
@@ -116,6 +115,7 @@ func among(dates ...string) func(etf.Session) bool {
 }
 
 func TestThirdPartyClosureListXNYS(t *testing.T) {
+	t.Parallel()
 	listed := datesIn(t, "calendars/holidays-nyse.csv")
 	c := mustFor(t, etf.XNYS)
 	var open, missing []etf.Session
@@ -144,6 +144,7 @@ func TestThirdPartyClosureListXNYS(t *testing.T) {
 }
 
 func TestThirdPartyClosureListXKRX(t *testing.T) {
+	t.Parallel()
 	listed := datesIn(t, "calendars/holidays-krx.csv")
 	c := mustFor(t, etf.XKRX)
 	for s := range listed {

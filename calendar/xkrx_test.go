@@ -17,12 +17,16 @@ var xkrxCounts = map[int]int{
 	2024: 244, 2025: 242,
 }
 
-func TestXKRXSessionsPerYear(t *testing.T) { sessionsPerYear(t, etf.XKRX, xkrxCounts) }
+func TestXKRXSessionsPerYear(t *testing.T) {
+	t.Parallel()
+	sessionsPerYear(t, etf.XKRX, xkrxCounts)
+}
 
 // testdata/xkrx_closed_1990_2002.txt holds the days on which the exchange's index has no value: weekdays
 // throughout, Saturdays until 1996-12-10, where the series read stops having Saturdays; the later ones follow from
 // the holiday law.
 func TestXKRXClosed1990To2002(t *testing.T) {
+	t.Parallel()
 	file, err := os.Open("testdata/xkrx_closed_1990_2002.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +46,7 @@ func TestXKRXClosed1990To2002(t *testing.T) {
 
 // The closures of 2026, from the index series to August, the law and the exchange's calendar for the rest.
 func TestXKRXClosed2026(t *testing.T) {
+	t.Parallel()
 	closures(t, etf.XKRX, "2026-01-01", "2026-12-31", []string{
 		"2026-01-01", "2026-02-16", "2026-02-17", "2026-02-18", "2026-03-02", "2026-05-01", "2026-05-05", "2026-05-25", "2026-06-03",
 		"2026-07-17", "2026-08-17", "2026-09-24", "2026-09-25", "2026-10-05", "2026-10-09", "2026-12-25", "2026-12-31",
@@ -50,6 +55,7 @@ func TestXKRXClosed2026(t *testing.T) {
 
 // The closures of 2027: the Official Gazette's list of public holidays, and the year-end closure.
 func TestXKRXClosed2027(t *testing.T) {
+	t.Parallel()
 	closures(t, etf.XKRX, "2027-01-01", "2027-12-31", []string{
 		"2027-01-01", "2027-02-08", "2027-02-09", "2027-03-01", "2027-05-03", "2027-05-05", "2027-05-13", "2027-07-19", "2027-08-16",
 		"2027-09-14", "2027-09-15", "2027-09-16", "2027-10-04", "2027-10-11", "2027-12-27", "2027-12-31",
@@ -57,6 +63,7 @@ func TestXKRXClosed2027(t *testing.T) {
 }
 
 func TestXKRXNamedDays(t *testing.T) {
+	t.Parallel()
 	for date, want := range map[string]string{ // empty: a session
 		"1998-12-05": "", "1998-12-12": "Saturday", "1998-11-28": "", // the last Saturday session
 		"1990-10-09": "Hangul Day", "1991-10-09": "", "2012-10-09": "", "2013-10-09": "Hangul Day",
@@ -91,6 +98,7 @@ func TestXKRXNamedDays(t *testing.T) {
 }
 
 func TestXKRXHours(t *testing.T) {
+	t.Parallel()
 	hours(t, etf.XKRX, map[string]string{
 		"1990-06-07": "09:40-15:20", "1990-06-09": "09:40-11:40", "1994-12-28": "09:40-15:20", "1994-12-24": "09:40-11:40",
 		"1995-01-04": "09:30-15:00", "1995-01-07": "09:30-11:30", "1998-12-04": "09:30-15:00", "1998-12-05": "09:30-11:30",
@@ -108,6 +116,7 @@ func TestXKRXHours(t *testing.T) {
 
 // TestXKRXElectionsFollowTheLaw recomputes the table of elections from the ends of the terms.
 func TestXKRXElectionsFollowTheLaw(t *testing.T) {
+	t.Parallel()
 	type term struct{ name, end string }
 	var want []etf.Session
 	for _, x := range []term{
@@ -152,6 +161,7 @@ func TestXKRXElectionsFollowTheLaw(t *testing.T) {
 // TestLunarDatesArePlausible holds each table entry against the moon and the season: a lunar month has 29 or 30
 // days, Buddha's Birthday is 3 or 4 months and 7 days after Seollal (a leap month between), Chuseok 7 or 8 and 14.
 func TestLunarDatesArePlausible(t *testing.T) {
+	t.Parallel()
 	if got, want := len(lunarDates), 2030-lunarFirstYear+1; got != want {
 		t.Fatalf("%d years in the table, want %d", got, want)
 	}
@@ -179,6 +189,7 @@ func TestLunarDatesArePlausible(t *testing.T) {
 }
 
 func TestXKRXAnnouncements(t *testing.T) {
+	t.Parallel()
 	for date, announced := range map[string]string{"2015-08-14": "2015-08-04", "2002-07-01": "2002-06-24", "2025-06-03": "2025-04-08", "2030-06-12": "", "2025-10-08": ""} {
 		got := mustFor(t, etf.XKRX).Closures(etf.Window{From: day(date), To: day(date)})
 		if len(got) != 1 || got[0].Announced.String() != announced {

@@ -16,7 +16,10 @@ var xnysCounts = map[int]int{
 	2024: 252, 2025: 250, 2026: 251, 2027: 251, 2028: 251,
 }
 
-func TestXNYSSessionsPerYear(t *testing.T) { sessionsPerYear(t, etf.XNYS, xnysCounts) }
+func TestXNYSSessionsPerYear(t *testing.T) {
+	t.Parallel()
+	sessionsPerYear(t, etf.XNYS, xnysCounts)
+}
 
 func sessionsPerYear(t *testing.T, x etf.Exchange, counts map[int]int) {
 	t.Helper()
@@ -31,6 +34,7 @@ func sessionsPerYear(t *testing.T, x etf.Exchange, counts map[int]int) {
 
 // The full holidays of 2026 to 2028 as NYSE published them on 2025-12-23.
 func TestXNYSPublishedHolidays(t *testing.T) {
+	t.Parallel()
 	want := []string{
 		"2026-01-01", "2026-01-19", "2026-02-16", "2026-04-03", "2026-05-25", "2026-06-19", "2026-07-03", "2026-09-07", "2026-11-26", "2026-12-25",
 		"2027-01-01", "2027-01-18", "2027-02-15", "2027-03-26", "2027-05-31", "2027-06-18", "2027-07-05", "2027-09-06", "2027-11-25", "2027-12-24",
@@ -58,6 +62,7 @@ func closures(t *testing.T, x etf.Exchange, from, to string, want []string) {
 }
 
 func TestXNYSNamedDays(t *testing.T) {
+	t.Parallel()
 	for date, want := range map[string]string{ // empty: a session
 		"1993-12-31": "", "2004-12-31": "", "2010-12-31": "", "2021-12-31": "", // Saturday New Year: Friday trades
 		"1994-12-26": "Christmas Day (observed)", "2012-01-02": "New Year's Day (observed)",
@@ -83,6 +88,7 @@ func TestXNYSNamedDays(t *testing.T) {
 }
 
 func TestXNYSRefusalNamesTheNearestSessions(t *testing.T) {
+	t.Parallel()
 	err := mustFor(t, etf.XNYS).Check(day("2025-01-09"))
 	const want = "session: 2025-01-09 is not a trading day of XNYS: national day of mourning for Jimmy Carter; the nearest sessions are 2025-01-08 and 2025-01-10"
 	if err == nil || err.Error() != want {
@@ -92,6 +98,7 @@ func TestXNYSRefusalNamesTheNearestSessions(t *testing.T) {
 
 // Announcements as the papers reported them: a closure can't be known before.
 func TestXNYSAnnouncements(t *testing.T) {
+	t.Parallel()
 	want := map[string]string{"1994-04-27": "1994-04-25", "2007-01-02": "2006-12-29", "2012-10-29": "2012-10-28", "2025-01-09": "2024-12-30", "2025-12-25": ""}
 	c := mustFor(t, etf.XNYS)
 	for date, announced := range want {
@@ -104,6 +111,7 @@ func TestXNYSAnnouncements(t *testing.T) {
 
 // Local hours: regular, by the daylight saving rules of before and after 2007, and irregular.
 func TestXNYSHours(t *testing.T) {
+	t.Parallel()
 	hours(t, etf.XNYS, map[string]string{
 		"1990-01-02": "09:30-16:00", "2025-09-26": "09:30-16:00",
 		"1990-12-24": "09:30-14:00", "1992-11-27": "09:30-14:00", "1993-11-26": "09:30-13:00", "1991-11-29": "09:30-16:00",
@@ -154,6 +162,7 @@ func instants(t *testing.T, x etf.Exchange, want map[string]string) {
 
 // Easter by the tables of the Book of Common Prayer: earliest and latest of the range, and a few between.
 func TestEaster(t *testing.T) {
+	t.Parallel()
 	for year, want := range map[int]string{1990: "1990-04-15", 2000: "2000-04-23", 2008: "2008-03-23", 2011: "2011-04-24", 2024: "2024-03-31", 2025: "2025-04-20", 2030: "2030-04-21"} {
 		if got := easter(year); got != day(want) {
 			t.Errorf("Easter %d = %s, want %s", year, got, want)

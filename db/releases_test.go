@@ -321,7 +321,7 @@ func everyForecast(t *testing.T, s *db.Store, f archive.Facts, do func(etf.Forec
 // releaseFits: a stored fit, restored by today's model, predicts the numbers that were stored with it.
 func releaseFits(t *testing.T, d dbtest.Database, f archive.Facts) {
 	models := map[string]forecast.Model{}
-	for _, m := range []forecast.Model{drift.Default(), prophet.DefaultPipeline()} {
+	for _, m := range []forecast.Model{drift.Default(), market.Default()} {
 		models[m.Name()] = m
 	}
 	everyForecast(t, d.Store, f, func(stored etf.Forecast) {

@@ -11,18 +11,13 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // The users that Compose makes are enough for the migration and for the pipeline: the root of other tests may more
 // than either. Names are the test's own, so that it can run on any server.
 func TestUsersSufficeForMigration(t *testing.T) {
-	server := os.Getenv("ETFCAST_TEST_MYSQL_DSN")
-	if server == "" {
-		if os.Getenv("ETFCAST_REQUIRE_DATABASES") != "" {
-			t.Fatal("ETFCAST_TEST_MYSQL_DSN is not set; scripts/test-databases.sh start prints it")
-		}
-		t.Skip("ETFCAST_TEST_MYSQL_DSN is not set: no MySQL to try the users on")
-	}
+	server := testenv.MySQL.Value(t)
 	suffix := make([]byte, 4)
 	_, _ = rand.Read(suffix)
 	base := "deploy_" + hex.EncodeToString(suffix)

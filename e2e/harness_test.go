@@ -27,6 +27,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // patience bounds every wait. It is a limit for a broken test, not a pace.
@@ -42,10 +43,7 @@ type stack struct {
 
 func newStack(t *testing.T) *stack {
 	t.Helper()
-	admin, pipeline, temporal := os.Getenv("ETFCAST_MYSQL_ADMIN_DSN"), os.Getenv("ETFCAST_MYSQL_DSN"), os.Getenv("TEMPORAL_ADDRESS")
-	if admin == "" || pipeline == "" || temporal == "" {
-		t.Skip("no stack: run `make test`, which starts one")
-	}
+	admin, pipeline, temporal := testenv.Database.Value(t), testenv.Pipeline.Value(t), testenv.Temporal.Value(t)
 	suffix := make([]byte, 6)
 	_, _ = rand.Read(suffix)
 	name := "e2e_" + hex.EncodeToString(suffix)

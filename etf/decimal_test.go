@@ -8,6 +8,7 @@ import (
 )
 
 func TestParsePrice(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		text string
 		want string // exact decimal; "" = refused
@@ -45,6 +46,7 @@ func TestParsePrice(t *testing.T) {
 }
 
 func TestParseVolume(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{"25195543": "25195543", "1.12117471e+08": "112117471", "0": "0", "12.34567": "12.3457"} {
 		if v, err := ParseVolume(text); err != nil || v.String() != want {
 			t.Errorf("ParseVolume(%q) = %s, %v; want %s", text, v, err, want)
@@ -56,6 +58,7 @@ func TestParseVolume(t *testing.T) {
 }
 
 func TestMulRatio(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		p        string
 		num, den int64
@@ -85,6 +88,7 @@ func TestMulRatio(t *testing.T) {
 }
 
 func TestRoundTo(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		p        string
 		decimals int
@@ -97,6 +101,7 @@ func TestRoundTo(t *testing.T) {
 }
 
 func TestNumbersInJSON(t *testing.T) {
+	t.Parallel()
 	type row struct {
 		P Price
 		V Volume
@@ -115,6 +120,7 @@ func TestNumbersInJSON(t *testing.T) {
 }
 
 func TestPriceFromFloat(t *testing.T) {
+	t.Parallel()
 	if p, ok := PriceFromFloat(661.82); !ok || p != MustPrice("661.82") {
 		t.Errorf("661.82 is %s, %v", p, ok)
 	}

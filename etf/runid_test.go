@@ -10,6 +10,7 @@ import (
 var friday = MustSession("2025-09-26")
 
 func TestDailyRunID(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		symbols []Symbol
@@ -33,6 +34,7 @@ func TestDailyRunID(t *testing.T) {
 }
 
 func TestSubsetDoesNotChangeItsArgument(t *testing.T) {
+	t.Parallel()
 	symbols := []Symbol{"SPY", "QQQ"}
 	DailyRunID(XNYS, friday, symbols, 1)
 	if !slices.Equal(symbols, []Symbol{"SPY", "QQQ"}) {
@@ -41,6 +43,7 @@ func TestSubsetDoesNotChangeItsArgument(t *testing.T) {
 }
 
 func TestRunIDRoundTrip(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	all := []Symbol{"SPY", "QQQ", "069500", "0000J0", "BRK.B", "A-1", "X_Y"}
 	for range 2000 {
@@ -70,6 +73,7 @@ func TestRunIDRoundTrip(t *testing.T) {
 }
 
 func TestParseRunIDRefuses(t *testing.T) {
+	t.Parallel()
 	for _, bad := range []string{
 		"", "daily", "daily:XNYS", "daily/XNYS/2025-09-26", "weekly:XNYS:2025-09-26", "daily:XXXX:2025-09-26",
 		"daily:XNYS:2025-9-26", "daily:XNYS:2025-09-31", "daily:XNYS:2025-09-26:", "daily:XNYS:2025-09-26:rerun-1",
@@ -87,6 +91,7 @@ func TestParseRunIDRefuses(t *testing.T) {
 
 // Base and Attempt split any text that was stored as a run's ID, in the one way that attempts are written.
 func TestBaseAndAttempt(t *testing.T) {
+	t.Parallel()
 	for id, want := range map[RunID]struct {
 		base RunID
 		n    int

@@ -9,6 +9,7 @@ import (
 )
 
 func TestSession(t *testing.T) {
+	t.Parallel()
 	s := MustSession("2025-09-26")
 	if s.String() != "2025-09-26" || s.Weekday() != time.Friday || s.AddDays(3) != MustSession("2025-09-29") || s != NewSession(2025, time.September, 26) {
 		t.Errorf("%s %s", s, s.Weekday())
@@ -32,6 +33,7 @@ func TestSession(t *testing.T) {
 }
 
 func TestSessionInJSON(t *testing.T) {
+	t.Parallel()
 	b, err := json.Marshal(map[Session]Window{MustSession("2025-01-02"): {To: MustSession("1969-12-31")}})
 	if want := `{"2025-01-02":{"from":"","to":"1969-12-31"}}`; err != nil || string(b) != want {
 		t.Errorf("%s, %v", b, err)
@@ -43,6 +45,7 @@ func TestSessionInJSON(t *testing.T) {
 }
 
 func TestSymbols(t *testing.T) {
+	t.Parallel()
 	for _, good := range []string{"SPY", "069500", "0000J0", "BRK.B", "A", "8TRA-DE-1D"} {
 		if s, err := ParseSymbol(good); err != nil || string(s) != good {
 			t.Errorf("%q: %v", good, err)
@@ -56,6 +59,7 @@ func TestSymbols(t *testing.T) {
 }
 
 func TestKindOf(t *testing.T) {
+	t.Parallel()
 	inner := NotFound("symbol", "SPY is not registered", "register it")
 	if k := KindOf(fmt.Errorf("reading: %w", inner)); k != KindNotFound {
 		t.Errorf("wrapped: %s", k)

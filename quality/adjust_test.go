@@ -26,6 +26,7 @@ func closes(bars []etf.Bar) (out []string) {
 }
 
 func TestAdjust(t *testing.T) {
+	t.Parallel()
 	// iShares Core S&P Mid-Cap (IJH) as traded: split 2:1 on 2005-06-09 and 5:1 on 2024-02-22, closes of the real file.
 	raw := []etf.Bar{bar("2005-06-08", "135", 1000), bar("2005-06-09", "68.05", 2000), bar("2024-02-21", "280.68", 3000), bar("2024-02-22", "57.01", 15000)}
 	actions := []etf.Action{splitOn("2024-02-22", 5, 1), splitOn("2005-06-09", 2, 1), {Kind: etf.Dividend, Ex: etf.MustSession("2010-01-04"), Amount: etf.MustPrice("1")}}
@@ -72,6 +73,7 @@ func TestAdjust(t *testing.T) {
 }
 
 func TestAdjustKeepsUntradedAndUnknown(t *testing.T) {
+	t.Parallel()
 	b := etf.Bar{Session: etf.MustSession("2024-01-02"), Close: etf.MustPrice("53000"), Volume: etf.VolumeUnknown}
 	got, err := Adjust(stored([]etf.Bar{b}, etf.AsTraded), []etf.Action{splitOn("2024-01-03", 5, 1)}, etf.MustSession("2024-01-03"))
 	if err != nil {
@@ -83,6 +85,7 @@ func TestAdjustKeepsUntradedAndUnknown(t *testing.T) {
 }
 
 func TestAdjustRefuses(t *testing.T) {
+	t.Parallel()
 	a, b := bar("2024-01-02", "10", 1), bar("2024-01-03", "10", 1)
 	mixed := stored([]etf.Bar{a, b}, etf.AsTraded)
 	mixed[1].Basis = etf.SplitAdjusted
@@ -119,6 +122,7 @@ func TestAdjustRefuses(t *testing.T) {
 // Returns do not change under adjustment except on ex-dates, where the split is taken out: the property forecasts
 // rely on. Rounding to 1e-8 leaves at most that much per price.
 func TestAdjustKeepsReturns(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(20) {
 		bars := walk(t, etf.XNYS, 200, .02, newRandom(seed))
 		raw := slices.Clone(bars)

@@ -26,6 +26,7 @@ func scalePricesOnly(bars []etf.Bar, factor float64) {
 // The sound input moves about 1 % a day, 1.3 % around row 100 and 1 % at the end. Rows 100 and 119 are 2025-08-29 and
 // 2025-09-26.
 func TestJump(t *testing.T) {
+	t.Parallel()
 	run(t, []scenario{
 		{"5 volatilities", func(in *Input) { move(in, 100, -.05) }, []string{}},
 		{"9 volatilities in history", func(in *Input) { move(in, 100, -.12) }, []string{"price_jump warning 2025-08-29"}},
@@ -67,6 +68,7 @@ func TestJump(t *testing.T) {
 }
 
 func TestSpike(t *testing.T) {
+	t.Parallel()
 	spike := func(in *Input, i int, log float64) { scalePricesOnly(in.Bars[i:i+1], math.Exp(log)) }
 	run(t, []scenario{
 		{"11 % and back", func(in *Input) { spike(in, 100, .11) }, []string{"price_spike warning 2025-08-29"}},
@@ -91,6 +93,7 @@ func TestSpike(t *testing.T) {
 }
 
 func TestSplit(t *testing.T) {
+	t.Parallel()
 	split := func(num, den int64, at int, in *Input) { scalePrices(in.Bars[at:], den, num) }
 	stated := func(num, den int64, at int, in *Input) {
 		in.Actions = append(in.Actions, etf.Action{Kind: etf.Split, Ex: in.Bars[at].Session, Numerator: num, Denominator: den})
@@ -131,6 +134,7 @@ func TestSplit(t *testing.T) {
 }
 
 func TestUnit(t *testing.T) {
+	t.Parallel()
 	run(t, []scenario{
 		{"pence from the new session on", func(in *Input) { scalePricesOnly(in.Bars[119:], 100) }, []string{"unit_change error 2025-09-26"}},
 		{"pounds until 40 rows ago", func(in *Input) { scalePricesOnly(in.Bars[:80], .01) }, []string{"unit_change error 2025-04-07..2025-07-31 (80)"}},
@@ -141,6 +145,7 @@ func TestUnit(t *testing.T) {
 // A short memory for bad prices: one spike must not hide the next, and a jump in quiet times must not raise the
 // volatility so much that a second one passes.
 func TestVolatilityIsRobust(t *testing.T) {
+	t.Parallel()
 	v := newVolatility([]float64{.01, .009, .011, .5, .01})
 	if got, want := v.quick(volatilityFloor), .011/1.6449; math.Abs(got-want) > 1e-12 {
 		t.Errorf("starts at %v, want %v: the quantile does not see the .5", got, want)

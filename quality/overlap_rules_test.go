@@ -15,6 +15,7 @@ func overlap(in *Input, n int) {
 }
 
 func TestRestated(t *testing.T) {
+	t.Parallel()
 	run(t, []scenario{
 		{"overlap agrees", func(in *Input) { overlap(in, 10) }, []string{}},
 		{"all restated by 0.7 %", func(in *Input) { overlap(in, 10); scalePricesOnly(in.Bars, .993) },
@@ -31,6 +32,7 @@ func TestRestated(t *testing.T) {
 
 // A provider's change of time zone: the prices are those stored, each a session off.
 func TestShiftedDates(t *testing.T) {
+	t.Parallel()
 	shift := func(in *Input, from, to, by int) {
 		old := slices.Clone(in.Bars)
 		for i := from; i < to; i++ {
@@ -60,6 +62,7 @@ func TestShiftedDates(t *testing.T) {
 }
 
 func TestRevised(t *testing.T) {
+	t.Parallel()
 	cent := etf.MustPrice("0.01")
 	run(t, []scenario{
 		{"one close by two cents", func(in *Input) { overlap(in, 10); in.Bars[4].Close += 2 * cent; in.Bars[4].High += 2 * cent },
@@ -85,6 +88,7 @@ func TestRevised(t *testing.T) {
 }
 
 func TestStale(t *testing.T) {
+	t.Parallel()
 	copyOf := func(in *Input, i int) {
 		s := in.Bars[i].Session
 		in.Bars[i] = in.Bars[i-1]
@@ -139,6 +143,7 @@ func TestStale(t *testing.T) {
 }
 
 func TestAdjustedClose(t *testing.T) {
+	t.Parallel()
 	// A dividend of 1 and a gain of 2 on row 100; the price falls by what is paid.
 	ex := func(in *Input, dividend, gain, fall, applied string) {
 		session := in.Bars[100].Session
@@ -179,6 +184,7 @@ func TestAdjustedClose(t *testing.T) {
 }
 
 func TestEvidenceIsBounded(t *testing.T) {
+	t.Parallel()
 	in := sound(t)
 	for range 30 {
 		in.Defects = append(in.Defects, etf.Defect{Where: "파일.csv:1", Text: strings.Repeat("가", 300), Reason: strings.Repeat("나", 300)})

@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 type realPrices struct {
@@ -18,18 +20,21 @@ type realPrices struct {
 	actions []etf.Action
 }
 
-var read = map[string]realPrices{} // by path: several tests read the same files, none in parallel
+// read holds the files by path: several tests read the same ones.
+var read struct {
+	sync.Mutex
+	files map[string]realPrices
+}
 
 // realBars reads one of the real price files, whose columns are told by their header. The slices are shared.
 func realBars(t testing.TB, path string) (bars []etf.Bar, actions []etf.Action) {
 	t.Helper()
-	if p, ok := read[path]; ok {
+	read.Lock()
+	defer read.Unlock()
+	if p, ok := read.files[path]; ok {
 		return p.bars, p.actions
 	}
-	folder := os.Getenv("ETFCAST_REAL_DATA")
-	if folder == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: the real price files are not at hand")
-	}
+	folder := testenv.RealData.Value(t)
 	f, err := os.Open(filepath.Join(folder, "prices", path))
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +94,10 @@ func realBars(t testing.TB, path string) (bars []etf.Bar, actions []etf.Action) 
 			actions = append(actions, etf.Action{Kind: etf.Split, Ex: session, Numerator: int64(p), Denominator: 100_000_000})
 		}
 	}
-	read[path] = realPrices{bars, actions}
+	if read.files == nil {
+		read.files = map[string]realPrices{}
+	}
+	read.files[path] = realPrices{bars, actions}
 	return bars, actions
 }
 
@@ -149,6 +157,7 @@ var realFiles = []realFile{
 }
 
 func TestRealFiles(t *testing.T) {
+	t.Parallel()
 	for _, f := range realFiles {
 		t.Run(f.path, func(t *testing.T) {
 			bars, actions := realBars(t, f.path)
@@ -181,6 +190,7 @@ func TestRealFiles(t *testing.T) {
 // at all, which is where rules speak, and one in ten of the others. Only days on which a split really happened and
 // nobody stated it may be errors: the largest genuine moves of two decades may not.
 func TestRealFilesDayByDay(t *testing.T) {
+	t.Parallel()
 	splits := map[string][]string{
 		"alphavantage/QQQ.csv": {"2000-03-20"}, "alphavantage/IWM.csv": {"2005-06-09"}, "alphavantage/IJH.csv": {"2005-06-09", "2024-02-22"},
 	}
@@ -222,6 +232,7 @@ func TestRealFilesDayByDay(t *testing.T) {
 // Leveraged and inverse funds made of real returns: five years each from 10,000, no intraday range. They must not
 // drown in findings, and no day may be an error.
 func TestLeveragedFunds(t *testing.T) {
+	t.Parallel()
 	sessions, warnings := 0, 0
 	for _, path := range []string{"yahoo/SPY.csv", "yahoo/QQQ.csv", "yahoo/IWM.csv", "yahoo/EEM.csv", "krx/069500_D.csv", "krx_nav/253150.csv"} {
 		source, _ := realBars(t, path)
@@ -265,6 +276,7 @@ func TestLeveragedFunds(t *testing.T) {
 // 253150 is not among them: in the weeks after its -24.6 % day it moves 10 % a day, and there a close of half is not
 // told from a genuine move.
 func TestFaultsInRealHistories(t *testing.T) {
+	t.Parallel()
 	type fault struct {
 		name  string
 		apply func(bars []etf.Bar, i int) []etf.Bar

@@ -10,6 +10,7 @@ import (
 // Tables of the rules that look at single rows. Row 100 of the sound input is 2025-08-29; the last is 2025-09-26.
 
 func TestUnreadable(t *testing.T) {
+	t.Parallel()
 	newest := etf.MustSession("2025-09-26")
 	garbled := func(s etf.Session) etf.Defect {
 		return etf.Defect{Where: "SIM.csv:17", Session: s, Text: "2025-09-26,abc", Reason: "close \"abc\" is not a decimal number"}
@@ -40,6 +41,7 @@ func TestUnreadable(t *testing.T) {
 }
 
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	run(t, []scenario{
 		{"newest first is an order", func(in *Input) {
 			for i, j := 0, len(in.Bars)-1; i < j; i, j = i+1, j-1 {
@@ -54,6 +56,7 @@ func TestOrder(t *testing.T) {
 }
 
 func TestDuplicate(t *testing.T) {
+	t.Parallel()
 	repeat := func(in *Input, i, at int) {
 		b := in.Bars[i]
 		in.Bars = append(in.Bars[:at], append([]etf.Bar{b}, in.Bars[at:]...)...)
@@ -81,6 +84,7 @@ func TestDuplicate(t *testing.T) {
 }
 
 func TestCalendar(t *testing.T) {
+	t.Parallel()
 	run(t, []scenario{
 		{"a Saturday", func(in *Input) { in.Bars[118].Session = etf.MustSession("2025-09-20") },
 			[]string{"row_order warning 2025-09-20", "unknown_session error 2025-09-20", "missing_session warning 2025-09-25"}},
@@ -103,6 +107,7 @@ func TestCalendar(t *testing.T) {
 }
 
 func TestNoTrade(t *testing.T) {
+	t.Parallel()
 	untraded := func(in *Input, i int, close etf.Price) {
 		in.Bars[i] = etf.Bar{Session: in.Bars[i].Session, Close: close}
 	}
@@ -132,6 +137,7 @@ func TestNoTrade(t *testing.T) {
 }
 
 func TestNonPositive(t *testing.T) {
+	t.Parallel()
 	run(t, []scenario{
 		{"negative open", func(in *Input) { in.Bars[100].Open = -in.Bars[100].Open }, []string{"non_positive_price error 2025-08-29"}},
 		{"zero close", func(in *Input) { in.Bars[119].Close = 0 }, []string{"non_positive_price error 2025-09-26"}},
@@ -141,6 +147,7 @@ func TestNonPositive(t *testing.T) {
 }
 
 func TestOHLC(t *testing.T) {
+	t.Parallel()
 	cent := etf.MustPrice("0.01")
 	run(t, []scenario{
 		{"close a tick above high", func(in *Input) { b := &in.Bars[100]; b.High = max(b.Open, b.Close) - cent }, []string{}},
@@ -167,6 +174,7 @@ func krx(t testing.TB, in *Input) {
 }
 
 func TestVolume(t *testing.T) {
+	t.Parallel()
 	run(t, []scenario{
 		{"moved without volume", func(in *Input) { in.Bars[100].Volume = 0 }, []string{"volume warning 2025-08-29"}},
 		{"one without volume", func(in *Input) { in.Bars[100].Volume = etf.VolumeUnknown }, []string{"volume info 2025-08-29"}},
@@ -180,6 +188,7 @@ func TestVolume(t *testing.T) {
 }
 
 func TestMissing(t *testing.T) {
+	t.Parallel()
 	cut := func(in *Input, from, to int) { in.Bars = append(in.Bars[:from], in.Bars[to:]...) }
 	run(t, []scenario{
 		{"one", func(in *Input) { cut(in, 100, 101) }, []string{"missing_session warning 2025-08-29"}},

@@ -9,6 +9,7 @@ import (
 // A hundred sound histories of both exchanges must pass without a finding: with a threshold of 7 deviations a
 // normal walk has none.
 func TestSoundRowsGiveNoFindings(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(50) {
 		for _, x := range etf.Exchanges() {
 			in := sound(t)
@@ -25,6 +26,7 @@ func TestSoundRowsGiveNoFindings(t *testing.T) {
 }
 
 func TestRulesAreDescribed(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	for _, r := range Rules() {
 		if seen[r.Name] || r.Name == "" || r.Meaning == "" || r.Remedy == "" || len(r.Severities) == 0 {
@@ -35,6 +37,7 @@ func TestRulesAreDescribed(t *testing.T) {
 }
 
 func TestCheckRefusesBadInput(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*Input){
 		"exchange": func(in *Input) { in.Exchange = "XLON" },
 		"session":  func(in *Input) { in.Session = 0 },
@@ -48,6 +51,7 @@ func TestCheckRefusesBadInput(t *testing.T) {
 }
 
 func TestAnswerWithoutRows(t *testing.T) {
+	t.Parallel()
 	run(t, []scenario{
 		{"first update", func(in *Input) { in.Bars = nil }, []string{"missing_session warning 2025-09-26"}},
 		{"daily update", func(in *Input) { daily(in, 1); in.Bars = nil }, []string{"missing_session warning 2025-09-26"}},
@@ -56,6 +60,7 @@ func TestAnswerWithoutRows(t *testing.T) {
 
 // Whatever a first update warned of, the next one, which asks for the last sessions again, does not repeat.
 func TestWarningsAreNotRepeated(t *testing.T) {
+	t.Parallel()
 	in := sound(t)
 	in.Bars[112].Volume = 0                 // moved without volume
 	in.Bars[113].Volume = etf.VolumeUnknown // none at all
@@ -81,6 +86,7 @@ func TestWarningsAreNotRepeated(t *testing.T) {
 // A row that is stored and in use with the same prices is not objected to again: a person accepted it, or it was
 // judged with what was known then.
 func TestBelievedRowsAreNotRejectedAgain(t *testing.T) {
+	t.Parallel()
 	in := sound(t)
 	daily(&in, 10)
 	scalePrices(in.Bars[3:], 1, 3)                       // as if a fall to a third had happened

@@ -11,6 +11,7 @@ import (
 )
 
 func TestParseRef(t *testing.T) {
+	t.Parallel()
 	for ref, want := range map[string]Ref{
 		"":                           {"", map[string]string{}},
 		"SPY.csv":                    {"SPY.csv", map[string]string{}},
@@ -34,6 +35,7 @@ func TestParseRef(t *testing.T) {
 }
 
 func TestClosedWindow(t *testing.T) {
+	t.Parallel()
 	cal, err := calendar.For(etf.XNYS)
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ func of(t *testing.T, country string, year int) []holidays.Holiday {
 // TestSameAsProphet: expected rows are those of prophet 1.3.0 with holidays 0.109, written by
 // bench/prophet/country_holidays.py.
 func TestSameAsProphet(t *testing.T) {
+	t.Parallel()
 	for country, years := range span {
 		t.Run(country, func(t *testing.T) {
 			want := golden(t, country)
@@ -48,6 +49,7 @@ func TestSameAsProphet(t *testing.T) {
 }
 
 func TestNamesSameAsProphet(t *testing.T) {
+	t.Parallel()
 	for country := range span {
 		want := strings.Split(strings.TrimSuffix(read(t, country+"_names.txt"), "\n"), "\n")[1:]
 		got, err := holidays.Names(country)
@@ -66,6 +68,7 @@ func TestNamesSameAsProphet(t *testing.T) {
 }
 
 func TestEveryYearIsWellFormed(t *testing.T) {
+	t.Parallel()
 	for country, years := range span {
 		for year := years[0]; year <= years[1]; year++ {
 			list := of(t, country, year)
@@ -90,6 +93,7 @@ func TestEveryYearIsWellFormed(t *testing.T) {
 }
 
 func TestCountriesAndTheirOtherNames(t *testing.T) {
+	t.Parallel()
 	if got := holidays.Countries(); !slices.Equal(got, []string{"KR", "US"}) {
 		t.Errorf("Countries: %v", got)
 	}
@@ -102,6 +106,7 @@ func TestCountriesAndTheirOtherNames(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	check := func(err error, parts ...string) {
 		t.Helper()
 		var e *etf.Error
@@ -133,6 +138,7 @@ func TestRefusals(t *testing.T) {
 
 // TestExchangesCloseOnPublicHolidays holds the two calendars, made from different sources, against each other.
 func TestExchangesCloseOnPublicHolidays(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		exchange etf.Exchange
 		country  string
@@ -184,6 +190,7 @@ func TestExchangesCloseOnPublicHolidays(t *testing.T) {
 // 20 to 22 and September 22 to 24 belong to the first, fourth and eighth month, so each date lies within one window
 // of about a month.
 func TestLunarDatesFollowTheMoon(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name     string
 		offset   int    // days after the new moon
@@ -241,6 +248,7 @@ func newMoonNear(t time.Time) time.Time {
 
 // TestNewMoon: instants from the almanac of the U.S. Naval Observatory, in universal time and whole minutes.
 func TestNewMoon(t *testing.T) {
+	t.Parallel()
 	for _, want := range []string{"2000-01-06 18:14", "2017-08-21 18:30", "2024-04-08 18:21"} {
 		at, err := time.Parse("2006-01-02 15:04", want)
 		if err != nil {

@@ -19,6 +19,7 @@ func etfcast(t *testing.T, env []string, args ...string) (code int, stdout, stde
 }
 
 func TestExitCodesAndMessages(t *testing.T) {
+	t.Parallel()
 	nowhere := []string{"ETFCAST_MYSQL_DSN=u:secret-word@tcp(127.0.0.1:1)/etfcast", "TEMPORAL_ADDRESS=127.0.0.1:1"}
 	for _, c := range []struct {
 		name string
@@ -62,6 +63,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 }
 
 func TestCalendarPrintsOneSessionALine(t *testing.T) {
+	t.Parallel()
 	// Thanksgiving 2025 was Thursday 27 November; the day after closed at 13:00 New York, 18:00 UTC.
 	code, out, _ := etfcast(t, nil, "calendar", "sessions", "XNYS", "--from", "2025-11-26", "--to", "2025-12-01")
 	if want := "2025-11-26\n2025-11-28\n2025-12-01\n"; code != 0 || out != want {
@@ -80,6 +82,7 @@ func TestCalendarPrintsOneSessionALine(t *testing.T) {
 
 // Flags win over the environment, the environment over the file, the file over the default.
 func TestSettingsPrecedence(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "etfcast.yaml")
 	write := func(text string) {
 		t.Helper()
@@ -141,6 +144,7 @@ func TestSettingsPrecedence(t *testing.T) {
 
 // Every command has a short description; those that take something have an example.
 func TestEveryCommandHelps(t *testing.T) {
+	t.Parallel()
 	root := rootCommand(&app{env: environment{}, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}})
 	for _, group := range root.Commands() {
 		for _, cmd := range append(group.Commands(), group) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 func failing(err error) func(io.Writer) error {
@@ -20,6 +21,7 @@ func failing(err error) func(io.Writer) error {
 
 // Outputs appear together or not at all, where a link points to, and a device is written to, not replaced.
 func TestInOut(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	broken := errors.New("no more ideas")
 	b.put("first", "old")
@@ -60,6 +62,7 @@ func TestInOut(t *testing.T) {
 
 // An interruption that comes while outputs are written leaves what was there, and nothing beside it.
 func TestInOutInterruptedWhileWriting(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("file", "old")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -111,7 +114,7 @@ func TestInOutDiscards(t *testing.T) {
 // A file that can't be made is refused when it is named.
 func TestInOutRefusesClosedFolder(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("permissions do not bind the administrator: run as another user")
+		testenv.OrdinaryUser.Missing(t)
 	}
 	b := newWorkbench(t)
 	b.put("old", "old")
@@ -130,8 +133,9 @@ func TestInOutRefusesClosedFolder(t *testing.T) {
 
 // A stream that can't be written leaves the files as they were: /dev/full refuses what is written to it.
 func TestProphetStreamsComeFirst(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("there is no /dev/full here")
+		testenv.FullDevice.Missing(t)
 	}
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
@@ -157,6 +161,7 @@ func TestProphetStreamsComeFirst(t *testing.T) {
 
 // A file that is replaced keeps its permissions, tight ones and loose ones.
 func TestInOutKeepsPermissions(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	for _, mode := range []os.FileMode{0o600, 0o640, 0o666, 0o200} {
 		b.put("file", "old")
@@ -185,10 +190,11 @@ func TestInOutKeepsPermissions(t *testing.T) {
 
 // Interrupted while an input is not there yet, a command ends as interrupted.
 func TestProphetInterruptedWhileWaiting(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	if err := exec.CommandContext(t.Context(), "mkfifo", b.path("pipe"), b.path("closed")).Run(); err != nil {
-		t.Skip("no mkfifo here")
+		testenv.NamedPipes.Missing(t)
 	}
 	waiting, writer := io.Pipe()
 	defer writer.Close()
@@ -232,6 +238,7 @@ func TestProphetInterruptedWhileWaiting(t *testing.T) {
 
 // Interrupted while nobody takes the output, a command ends.
 func TestInOutInterruptedWhileNobodyReads(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()
 	f := &inOut{ctx: ctx, stdout: writer}
@@ -253,6 +260,7 @@ func TestInOutInterruptedWhileNobodyReads(t *testing.T) {
 
 // An input without end is refused.
 func TestInOutBoundsInputs(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{1 << 20, 1<<20 + 1} {
 		f := &inOut{ctx: t.Context(), stdin: bytes.NewReader(make([]byte, size))}
 		raw, err := f.read("config", "-", 1)

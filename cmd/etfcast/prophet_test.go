@@ -117,6 +117,7 @@ func lines(text string) (header []string, rows [][]string) {
 }
 
 func TestProphetFitsAndForecasts(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(100))
 	stdout, stderr := b.must("fit --in @history.csv --model-out @model.json")
@@ -180,6 +181,7 @@ func TestProphetFitsAndForecasts(t *testing.T) {
 }
 
 func TestProphetFitReportsAsJSON(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	b.put("prophet.json", `{"optimizer": "newton", "weekly_seasonality": false}`)
@@ -196,6 +198,7 @@ func TestProphetFitReportsAsJSON(t *testing.T) {
 }
 
 func TestProphetReadsStandardInput(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(40))
 	b.must("fit --in @history.csv --model-out @model.json")
@@ -214,6 +217,7 @@ func TestProphetReadsStandardInput(t *testing.T) {
 
 // Regressors, conditions, caps and floors come from the history and from the rows to forecast.
 func TestProphetWithFurtherColumns(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	b.put("prophet.json", `{"growth": "logistic", "weekly_seasonality": false, "regressors": [{"name": "price"}],
@@ -242,6 +246,7 @@ func TestProphetWithFurtherColumns(t *testing.T) {
 
 // A model for a market goes on by trading sessions.
 func TestProphetForAMarket(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	var history strings.Builder
 	history.WriteString("ds,y\n")
@@ -269,6 +274,7 @@ func TestProphetForAMarket(t *testing.T) {
 }
 
 func TestProphetCrossValidates(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(120))
 	_, stderr := b.must("cv --in @history.csv --horizon 10d --initial 60d --period 10d --out @cv.csv --metrics-out @metrics.csv --workers 2")
@@ -311,6 +317,7 @@ func TestProphetCrossValidates(t *testing.T) {
 
 // Flags that change numbers do change them, as the option in the file does.
 func TestProphetFlagsAreHeeded(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	b.put("seed.json", `{"seed": 7}`)
@@ -360,6 +367,7 @@ func TestProphetFlagsAreHeeded(t *testing.T) {
 
 // Rows of a file, in any order, follow the rows of the history before the first of them.
 func TestJoined(t *testing.T) {
+	t.Parallel()
 	stamps := func(days ...int) (out []prophet.Stamp) {
 		for _, d := range days {
 			out = append(out, prophet.Stamp(d)*prophet.Day)
@@ -376,6 +384,7 @@ func TestJoined(t *testing.T) {
 
 // A flag's type is one word, and help names no flag that does nothing.
 func TestProphetHelp(t *testing.T) {
+	t.Parallel()
 	for _, cmd := range prophetCommand(&app{}).Commands() {
 		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 			if kind, _ := pflag.UnquoteUsage(f); strings.ContainsAny(kind, " -`") || strings.Contains(f.Usage, "`") {
@@ -396,6 +405,7 @@ func TestProphetHelp(t *testing.T) {
 
 // What a model can't forecast with finite numbers is said with the file's name.
 func TestProphetForecastsOutOfBounds(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	b.must("fit --in @history.csv --model-out @model.json")
@@ -419,6 +429,7 @@ func TestProphetForecastsOutOfBounds(t *testing.T) {
 
 // Every bad input ends with exit code 2, names the field and the remedy, and leaves the folder as it was.
 func TestProphetRefusesBadInput(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	b.must("fit --in @history.csv --model-out @model.json")
@@ -688,6 +699,7 @@ func TestProphetRefusesBadInput(t *testing.T) {
 
 // An interrupted command leaves nothing, and ends as interrupted.
 func TestProphetInterrupted(t *testing.T) {
+	t.Parallel()
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	b.must("fit --in @history.csv --model-out @model.json")

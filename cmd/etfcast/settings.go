@@ -79,8 +79,8 @@ func envName(flag string) string {
 // otherVariables begin with ETFCAST_ and are no settings; what ends in "_" stands for all that begin so. CONTRIBUTING.md
 // says what they are for.
 var otherVariables = []string{
-	"ETFCAST_CONFIG",                                                  // names the settings file
-	"ETFCAST_REAL_DATA", "ETFCAST_REQUIRE_DATABASES", "ETFCAST_TEST_", // tests
+	"ETFCAST_CONFIG",                                                          // names the settings file
+	"ETFCAST_REAL_DATA", "ETFCAST_NO_SKIP", "ETFCAST_ABSENT", "ETFCAST_TEST_", // tests
 	"ETFCAST_ADMIN_PASSWORD", "ETFCAST_PASSWORD", "ETFCAST_VERSION", // docker-compose.yml
 }
 

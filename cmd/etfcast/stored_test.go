@@ -51,6 +51,7 @@ func diagnoses(t *testing.T, dsn string, chains bool) map[string]diagnosis {
 
 // After a migration that granted nothing, worker and API wait as they do for the migration, and doctor says what to do.
 func TestUpgradeWithoutGrant(t *testing.T) {
+	t.Parallel()
 	database := dbtest.Open(t, dbtest.Embedded(t))
 	user, _, _ := strings.Cut(database.UserDSN, ":")
 	if _, err := database.Admin(t).Exec("REVOKE SELECT, INSERT ON " + database.Name + ".forecast_fits FROM '" + user + "'@'%'"); err != nil {
@@ -107,6 +108,7 @@ func TestUpgradeWithoutGrant(t *testing.T) {
 }
 
 func TestDoctorChains(t *testing.T) {
+	t.Parallel()
 	database := dbtest.Open(t, dbtest.Embedded(t))
 	s := database.Store
 	for _, symbol := range []etf.Symbol{"AAA", "BBB", "NONE"} {
@@ -180,6 +182,7 @@ func TestDoctorChains(t *testing.T) {
 
 // Every model has its series before it fails, and a failure counts for its model.
 func TestModelMetrics(t *testing.T) {
+	t.Parallel()
 	registry := prometheus.NewRegistry()
 	all, err := models()
 	if err != nil {
@@ -195,6 +198,7 @@ func TestModelMetrics(t *testing.T) {
 
 // What the workers are handed counts into the registry that /metrics shows.
 func TestProcessCountsModelFailures(t *testing.T) {
+	t.Parallel()
 	p := processOn(t, "u:p@tcp(127.0.0.1:1)/etfcast")
 	p.deps().ModelFailed(p.models[1].Name())
 	if got := scrape(t, p.metrics); !strings.Contains(got, `etfcast_model_failures_total{model="`+p.models[1].Name()+`"} 1`) {

@@ -1,6 +1,6 @@
 // Package dbtest gives every test a database of its own: made, migrated, opened as a user with the pipeline's rights
 // and nothing more, and dropped at the end. It refuses to start servers: their data source names come from the
-// environment (see New and Servers).
+// environment (package testenv).
 package dbtest
 
 import (
@@ -9,7 +9,6 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,14 +18,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/etfcast/etfcast/db"
-)
-
-// The environment variables that name servers. The users of the DSNs may create databases and users.
-const (
-	MySQLVariable   = "ETFCAST_TEST_MYSQL_DSN"
-	MariaDBVariable = "ETFCAST_TEST_MARIADB_DSN"
-	// RequireVariable, set to 1, turns a test that would be skipped for want of a server into a failure.
-	RequireVariable = "ETFCAST_REQUIRE_DATABASES"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // prefix begins the names of test databases and users; the unix time of their making follows, so that what crashed
@@ -43,7 +35,7 @@ func New(t testing.TB) *db.Store {
 // Embedded returns the admin DSN of the embedded server, or skips the test.
 func Embedded(t testing.TB) string {
 	t.Helper()
-	return need(t, db.AdminDSNVariable, "run `make test`, or this test under `bin/devstack run --ephemeral --`")
+	return testenv.Database.Value(t)
 }
 
 // Database is one test's database.
@@ -70,30 +62,16 @@ func Empty(t testing.TB, serverDSN string) Database {
 // by name.
 func Servers(t *testing.T, do func(t *testing.T, serverDSN string)) {
 	t.Helper()
-	for _, server := range []struct{ name, variable, remedy string }{
-		{"embedded", db.AdminDSNVariable, "run `make test`"},
-		{"mysql", MySQLVariable, "run `eval $(scripts/test-databases.sh start)`"},
-		{"mariadb", MariaDBVariable, "run `eval $(scripts/test-databases.sh start)`"},
-	} {
+	for _, server := range []struct {
+		name string
+		need testenv.Need
+	}{{"embedded", testenv.Database}, {"mysql", testenv.MySQL}, {"mariadb", testenv.MariaDB}} {
 		t.Run(server.name, func(t *testing.T) {
-			dsn := need(t, server.variable, server.remedy)
+			dsn := server.need.Value(t)
 			t.Parallel() // they wait for three different servers
 			do(t, dsn)
 		})
 	}
-}
-
-func need(t testing.TB, variable, remedy string) string {
-	t.Helper()
-	dsn := os.Getenv(variable)
-	if dsn != "" {
-		return dsn
-	}
-	if os.Getenv(RequireVariable) == "1" {
-		t.Fatalf("%s is not set: %s", variable, remedy)
-	}
-	t.Skipf("%s is not set: %s", variable, remedy)
-	return ""
 }
 
 func open(t testing.TB, serverDSN string) Database {

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // Connect returns a client in a new namespace with the search attributes, or skips the test where there is no server.
@@ -25,10 +25,7 @@ import (
 // processes make the attributes at once.
 func Connect(t *testing.T) *dispatch.Client {
 	t.Helper()
-	address := os.Getenv("TEMPORAL_ADDRESS")
-	if address == "" {
-		t.Skip("TEMPORAL_ADDRESS is not set: run under bin/devstack run --ephemeral --")
-	}
+	address := testenv.Temporal.Value(t)
 	ctx, silent := t.Context(), slog.New(slog.DiscardHandler)
 	var b [6]byte
 	_, _ = rand.Read(b[:]) // never fails

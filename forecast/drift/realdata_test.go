@@ -11,6 +11,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // Rolling origins over the whole history of four real funds, one in five sessions, from row 750 on. The 90 %
@@ -20,10 +21,7 @@ import (
 // error of the median far below the random walk's.
 func TestCoverageOnRealFunds(t *testing.T) {
 	t.Parallel()
-	folder := os.Getenv("ETFCAST_REAL_DATA")
-	if folder == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: the real price files are not at hand")
-	}
+	folder := testenv.RealData.Value(t)
 	m := Default()
 	for _, symbol := range []string{"SPY", "QQQ", "IWM", "EEM"} {
 		s := readYahoo(t, filepath.Join(folder, "prices", "yahoo", symbol+".csv"))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/etfcast/etfcast/bench/prophet/golden"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // The golden files are what the original gave, version 1.3.0 with CmdStan 2.37.0 (each file names its versions);
@@ -144,8 +145,8 @@ func forEachCase(t *testing.T, test func(*testing.T, *golden.File, *prophet.Fram
 	}
 	for _, c := range cases {
 		t.Run(c.file.Name, func(t *testing.T) {
-			if c.file.Real && os.Getenv("ETFCAST_REAL_DATA") == "" {
-				t.Skipf("set ETFCAST_REAL_DATA to the folder of real data to compare with the original on %s", c.file.Series)
+			if c.file.Real {
+				testenv.RealData.Value(t)
 			}
 			t.Parallel()
 			history, err := c.history()

@@ -9,15 +9,13 @@ import (
 
 	"github.com/etfcast/etfcast/forecast/prophet"
 	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // realSeries reads ds,y of one of the original's examples.
 func realSeries(t testing.TB, name string) *prophet.Frame {
 	t.Helper()
-	folder := os.Getenv("ETFCAST_REAL_DATA")
-	if folder == "" {
-		t.Skip("set ETFCAST_REAL_DATA to the folder of real data for the original's examples")
-	}
+	folder := testenv.RealData.Value(t)
 	file, err := os.Open(filepath.Join(folder, "prophet", name))
 	if err != nil {
 		t.Fatal(err)

@@ -50,6 +50,7 @@ const week = "date,open,high,low,close,volume,dividend\n" +
 	"2025-09-29,10,12,9,11,100,\n" // not closed on sunday
 
 func TestFetchWindow(t *testing.T) {
+	t.Parallel()
 	s, _ := folder(t, map[string]string{"SPY.csv": week})
 	day := etf.MustSession
 	for _, c := range []struct {
@@ -88,6 +89,7 @@ func TestFetchWindow(t *testing.T) {
 }
 
 func TestFetchOptions(t *testing.T) {
+	t.Parallel()
 	s, _ := folder(t, map[string]string{
 		"us/spy.csv": "Date,Open,High,Low,Close,Volume\n2025-09-26,10,12,9,11,100\n",
 		"bare.csv":   "2025-09-26,11,-1,10,12,9\n2025-09-25,11,-1,10,12,9\n",
@@ -117,6 +119,7 @@ func TestFetchOptions(t *testing.T) {
 }
 
 func TestFetchRefuses(t *testing.T) {
+	t.Parallel()
 	s, dir := folder(t, map[string]string{"SPY.csv": week, "sub/QQQ.csv": week, "page.csv": "<html>"})
 	outside := filepath.Join(t.TempDir(), "secret.csv")
 	if err := os.WriteFile(outside, []byte(week), 0o644); err != nil {
@@ -173,6 +176,7 @@ func TestFetchRefuses(t *testing.T) {
 }
 
 func TestFetchWithoutFolder(t *testing.T) {
+	t.Parallel()
 	none, err := New(Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -197,6 +201,7 @@ func TestFetchWithoutFolder(t *testing.T) {
 }
 
 func TestFetchChecksQuery(t *testing.T) {
+	t.Parallel()
 	s, _ := folder(t, map[string]string{"SPY.csv": week})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -10,6 +10,7 @@ import (
 )
 
 func TestParsePrice(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"26775":              "26775",
 		"43.96875":           "43.96875", // an old fraction, 31/32
@@ -45,6 +46,7 @@ func TestParsePrice(t *testing.T) {
 
 // Whatever the noise, the price is within half a unit of the decimals kept, and a price of cents is met exactly.
 func TestFloatNoise(t *testing.T) {
+	t.Parallel()
 	for cents := int64(100); cents < 5_000_000; cents += 7919 {
 		want := etf.Price(cents * 1e6)
 		f := float64(cents) / 100
@@ -61,6 +63,7 @@ func TestFloatNoise(t *testing.T) {
 }
 
 func TestParseDate(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"2025-09-26":                "2025-09-26",
 		"20250926":                  "2025-09-26",
@@ -84,6 +87,7 @@ func TestParseDate(t *testing.T) {
 }
 
 func TestParseRatio(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string][2]int64{
 		"0": {}, "1": {}, "1.0": {}, "0.0": {},
 		"4.0":                 {4, 1},
@@ -111,6 +115,7 @@ func TestParseRatio(t *testing.T) {
 
 // Every ratio of small numbers is found again from how it is written, in 8 decimals or as a float64.
 func TestRatiosComeBack(t *testing.T) {
+	t.Parallel()
 	for num := int64(1); num <= 60; num++ {
 		for den := int64(1); den <= 60; den++ {
 			if num == den {

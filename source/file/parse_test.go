@@ -22,6 +22,7 @@ func bar(session, o, h, l, c, adj, v string) etf.Bar {
 
 // Each layout, written out by hand, with the bar its last row must give.
 func TestLayouts(t *testing.T) {
+	t.Parallel()
 	euckr := "\xb3\xaf\xc2\xa5,\xbd\xc3\xb0\xa1,\xb0\xed\xb0\xa1,\xc0\xfa\xb0\xa1,\xc1\xbe\xb0\xa1,\xb0\xc5\xb7\xa1\xb7\xae" // 날짜,시가,고가,저가,종가,거래량
 	for _, c := range []struct {
 		name, body, layout string
@@ -124,6 +125,7 @@ func describe(actions []etf.Action) string {
 const plainHeader = "date,open,high,low,close,volume\n"
 
 func TestRowDefects(t *testing.T) {
+	t.Parallel()
 	good := func(day int) string { return fmt.Sprintf("2025-09-%02d,10,12,9,11,100\n", day) }
 	for _, c := range []struct {
 		name, row, reason, session string
@@ -172,6 +174,7 @@ func TestRowDefects(t *testing.T) {
 }
 
 func TestLongRowIsClipped(t *testing.T) {
+	t.Parallel()
 	got, err := parse("x.csv", []byte(plainHeader+"2025-09-01,10,12,9,11,100\n"+strings.Repeat("가", 500)+"\n"), options{})
 	if err != nil {
 		t.Fatal(err)
@@ -201,6 +204,7 @@ func rows(order string, n int) string {
 }
 
 func TestHeaderThatDoesNotFit(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, header, order string
 		rows                int
@@ -253,6 +257,7 @@ func TestHeaderThatDoesNotFit(t *testing.T) {
 // A few bad rows, or rows that can't tell, are no reason to refuse a file.
 // More than a third of the rows is where a few bad rows end and a wrong header begins.
 func TestHeaderThatOftenDoesNotFit(t *testing.T) {
+	t.Parallel()
 	for bad, refused := range map[int]bool{33: false, 34: true} {
 		_, err := parse("x.csv", []byte(plainHeader+rows("ohlcv", 100-bad)+rows("olhcv", bad)), options{})
 		if (err != nil) != refused {
@@ -262,6 +267,7 @@ func TestHeaderThatOftenDoesNotFit(t *testing.T) {
 }
 
 func TestHeaderThatFits(t *testing.T) {
+	t.Parallel()
 	for name, body := range map[string]string{
 		"right":                   plainHeader + rows("ohlcv", 100),
 		"newest first":            plainHeader + newestFirst(rows("ohlcv", 100)),
@@ -283,6 +289,7 @@ func TestHeaderThatFits(t *testing.T) {
 // A fund of another time zone's shares: it opens with a gap, and three tenths of each gap are taken back in the day. Its opens lie
 // farther from the closes before them than its closes from the opens before, as if the two were exchanged.
 func TestGapsTakenBackAreNoSwap(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 5))
 	var body strings.Builder
 	body.WriteString(plainHeader)
@@ -312,6 +319,7 @@ func newestFirst(rows string) string {
 }
 
 func TestNewestFirstIsTurned(t *testing.T) {
+	t.Parallel()
 	header := "date,open,high,low,close,volume,dividend\n"
 	old := "2025-09-01,10,12,9,11,100,0.1\n"
 	middle := "2025-09-02,10,12,9,11,100,\n"
@@ -340,6 +348,7 @@ func TestNewestFirstIsTurned(t *testing.T) {
 }
 
 func TestRefusedFiles(t *testing.T) {
+	t.Parallel()
 	unreadable := plainHeader
 	for i := range 10 {
 		unreadable += fmt.Sprintf("2025-09-%02d,10,12,9,11\n", i+1)
@@ -375,6 +384,7 @@ func TestRefusedFiles(t *testing.T) {
 
 // A file of junk is given up before it fills the memory.
 func TestJunkIsGivenUp(t *testing.T) {
+	t.Parallel()
 	_, err := parse("x.csv", []byte(plainHeader+strings.Repeat("junk\n", 30_000)), options{})
 	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "10000 of the first 10000 rows") {
 		t.Errorf("error %v; want a refusal after 10,000 rows", err)

@@ -11,15 +11,14 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // TestRealFiles reads every real price file: each row under the header a bar, first and last as the file's own text
 // says (read off with head and tail).
 func TestRealFiles(t *testing.T) {
-	data := os.Getenv("ETFCAST_REAL_DATA")
-	if data == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: the real price files are not read")
-	}
+	t.Parallel()
+	data := testenv.RealData.Value(t)
 	type pin struct {
 		header      int // lines above the rows
 		basis       etf.Basis
@@ -115,10 +114,8 @@ func TestRealFiles(t *testing.T) {
 // Two providers, one ETF that never split: the closes of the two files agree, which they would not if a column or a
 // date of either were misread. The specification counts 0 of 6,297 closes that differ by more than 0.2%.
 func TestRealFilesAgree(t *testing.T) {
-	data := os.Getenv("ETFCAST_REAL_DATA")
-	if data == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: the real price files are not read")
-	}
+	t.Parallel()
+	data := testenv.RealData.Value(t)
 	s, err := New(Options{Dir: filepath.Join(data, "prices")})
 	if err != nil {
 		t.Fatal(err)
@@ -155,10 +152,8 @@ func TestRealFilesAgree(t *testing.T) {
 // Any two of the price and volume columns of a real file exchanged are found out, and the columns offered instead are
 // the right ones. Files of few rows, or with four equal prices in a row, can't tell.
 func TestRealFilesWithColumnsExchanged(t *testing.T) {
-	data := os.Getenv("ETFCAST_REAL_DATA")
-	if data == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: the real price files are not read")
-	}
+	t.Parallel()
+	data := testenv.RealData.Value(t)
 	paths, err := filepath.Glob(filepath.Join(data, "prices", "*", "*.csv"))
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestParseFaults(t *testing.T) {
+	t.Parallel()
 	for list, want := range map[string]fault{
 		"rate_limit":             {n: 1, wait: 2 * time.Second},
 		"rate_limit:3":           {n: 3, wait: 2 * time.Second},
@@ -60,6 +61,7 @@ func week(ref string) etf.Query {
 }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		faults string
 		kinds  []etf.Kind // of one fetch after the other, "" for an answer
@@ -114,6 +116,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestSlowAnswersEndWithTheContext(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "slow:60s:1")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
@@ -141,6 +144,7 @@ func sessions(bars []etf.Bar) string {
 }
 
 func TestMissingRowComesLater(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	for i, want := range []string{"16 17 18 19", "16 17 18 19", "16 17 18 19 20"} {
 		if got := sessions(fetch(t, s, week("?faults=missing:2")).Bars); got != want {
@@ -162,6 +166,7 @@ func at(ref string, day int) etf.Query {
 }
 
 func TestLateRows(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		ref  string
 		day  int
@@ -183,6 +188,7 @@ func TestLateRows(t *testing.T) {
 }
 
 func TestRevisedBar(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	clean := fetch(t, s, week("")).Bars
 	for day := 16; day <= 20; day++ {
@@ -203,6 +209,7 @@ func TestRevisedBar(t *testing.T) {
 }
 
 func TestSplitNotYetStated(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	ref := "?split=2026-11-17:4:1"
 	clean := fetch(t, s, week(ref))
@@ -221,6 +228,7 @@ func TestSplitNotYetStated(t *testing.T) {
 }
 
 func TestBrokenRows(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	clean := fetch(t, s, week("")).Bars
 
@@ -248,6 +256,7 @@ func TestBrokenRows(t *testing.T) {
 
 // One session in n means so: about that share of a long history, and not the same days for every ETF.
 func TestOneInN(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "late:1000@1/20")
 	var previous string
 	for _, symbol := range []string{"SIMA", "SIMB", "SIMC"} {

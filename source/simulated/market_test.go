@@ -52,6 +52,7 @@ func fetch(t testing.TB, s *Source, q etf.Query) etf.Response {
 // The market is never to change: what a demonstration or a test has stored must come back the same. The hashes are
 // of the bodies as first published, with the calendar of 2015 to 2025.
 func TestMarketNeverChanges(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		symbol   string
 		exchange etf.Exchange
@@ -68,6 +69,7 @@ func TestMarketNeverChanges(t *testing.T) {
 }
 
 func TestBarsAreSound(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	for _, x := range etf.Exchanges() {
 		cal, err := calendar.For(x)
@@ -111,6 +113,7 @@ func TestBarsAreSound(t *testing.T) {
 
 // A bar is the same whatever window and instant it is asked at, by a source that has seen much or nothing.
 func TestBarsDoNotDependOnTheWindow(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	old := newSource(t, "")
 	for _, x := range etf.Exchanges() {
@@ -150,6 +153,7 @@ func TestBarsDoNotDependOnTheWindow(t *testing.T) {
 }
 
 func TestSeedAndExchangeTellMarketsApart(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	base := fetch(t, s, query("SIMA", etf.XNYS, "2025-09-26", "2025-09-26")).Bars[0]
 	q := query("SIMB", etf.XNYS, "2025-09-26", "2025-09-26")
@@ -167,6 +171,7 @@ func TestSeedAndExchangeTellMarketsApart(t *testing.T) {
 
 // Across a split the price falls by its ratio and volume rises; across a dividend the price falls by its amount.
 func TestActionsMovePrices(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	q := query("SIMA", etf.XNYS, "2025-05-01", "2025-07-31")
 	plain := fetch(t, s, q)
@@ -212,6 +217,7 @@ func TestActionsMovePrices(t *testing.T) {
 
 // A dividend takes its amount off the price: with it, the mean return on its day is that of other days.
 func TestDividendsComeOffThePrice(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	sum, sq, n := 0.0, 0.0, 0
 	for i := range 40 {
@@ -236,6 +242,7 @@ func TestDividendsComeOffThePrice(t *testing.T) {
 
 // The market has quiet and stressed times, fat tails, and ETFs that move together within an exchange only.
 func TestMarketIsPlausible(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	returns := func(symbol string, x etf.Exchange) map[etf.Session]float64 {
 		a := fetch(t, s, query(symbol, x, "", ""))
@@ -287,6 +294,7 @@ func TestMarketIsPlausible(t *testing.T) {
 }
 
 func TestSplitsHappen(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	for i, x := range etf.Exchanges() {
 		m := s.markets[i]()
@@ -316,6 +324,7 @@ func TestSplitsHappen(t *testing.T) {
 }
 
 func TestFetchRefuses(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	for _, c := range []struct {
 		name string
@@ -347,6 +356,7 @@ func TestFetchRefuses(t *testing.T) {
 }
 
 func TestEmptyWindows(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "")
 	for _, q := range []etf.Query{
 		query("SIMA", etf.XNYS, "2026-11-23", "2026-11-27"), // not closed yet
@@ -360,6 +370,7 @@ func TestEmptyWindows(t *testing.T) {
 }
 
 func TestManyGoroutines(t *testing.T) {
+	t.Parallel()
 	s := newSource(t, "rate_limit:1")
 	var wg sync.WaitGroup
 	for g := range 8 {

@@ -17,6 +17,7 @@ const priced = "100.5"
 
 // 2025-09-26 is a Friday; the New York exchanges close at 16:00 EDT = 20:00Z, and a row is final 15 minutes later.
 func TestLiveBar(t *testing.T) {
+	t.Parallel()
 	settled := func() *answer {
 		return spy().regular("2025-09-26T13:30:00Z", "2025-09-26T20:00:00Z").
 			row("2025-09-25T13:30:00Z", "660", "662", "659", "661.5", "100")
@@ -54,6 +55,7 @@ func TestLiveBar(t *testing.T) {
 }
 
 func TestRowsPastTheWindowAreLeftOut(t *testing.T) {
+	t.Parallel()
 	a := spy().row("2025-09-24T13:30:00Z", priced, priced, priced, priced, "1").
 		row("2025-09-25T13:30:00Z", priced, priced, priced, priced, "2").
 		row("2025-09-26T20:00:00Z", priced, priced, priced, priced, "3")
@@ -66,6 +68,7 @@ func TestRowsPastTheWindowAreLeftOut(t *testing.T) {
 
 // 2025-11-28 closed at 13:00 EST = 18:00Z.
 func TestEarlyClose(t *testing.T) {
+	t.Parallel()
 	a := spy().row("2025-11-28T14:30:00Z", "680", "684", "679", "683", "5")
 	if got := fetch(t, serve(t, a.json()), spyQuery("", "", "2025-11-28T18:14:00Z")); len(got.Bars) != 0 {
 		t.Errorf("bars before the early close settled: %v", got.Bars)
@@ -74,6 +77,7 @@ func TestEarlyClose(t *testing.T) {
 }
 
 func TestNullCells(t *testing.T) {
+	t.Parallel()
 	a := spy().row("2025-09-22T13:30:00Z", "660", "662", "659", "661.5", "null").
 		row("2025-09-23T13:30:00Z", "null", "null", "null", "null", "81000000").
 		row("2025-09-24T13:30:00Z", "660", "null", "659", "661.5", "7").
@@ -94,6 +98,7 @@ func TestNullCells(t *testing.T) {
 }
 
 func TestAdjustedCloseIsEvidence(t *testing.T) {
+	t.Parallel()
 	a := spy()
 	for _, day := range []string{"22", "23", "24", "25", "26"} {
 		a.row("2025-09-"+day+"T13:30:00Z", "660", "662", "659", "661.5", "9")
@@ -113,6 +118,7 @@ func TestAdjustedCloseIsEvidence(t *testing.T) {
 }
 
 func TestNonFiniteWordsInStringsStay(t *testing.T) {
+	t.Parallel()
 	a := spy().row("2025-09-22T13:30:00Z", "NaN", "Infinity", "-Infinity", "661.5", "9")
 	a.meta["longName"] = `NaN "Infinity" \ Fund`
 	got := fetch(t, serve(t, a.json()), spyQuery("", "", "2025-09-29T12:00:00Z"))
@@ -125,6 +131,7 @@ func TestNonFiniteWordsInStringsStay(t *testing.T) {
 // The offset in the meta block is today's; a winter stamp is 14:30Z, a summer one 13:30Z. Around a change of
 // clocks some rows are stamped 22:00 or 23:00 of the evening before.
 func TestStampsAcrossTheChangeOfClocks(t *testing.T) {
+	t.Parallel()
 	a := spy().row("2025-03-07T14:30:00Z", priced, priced, priced, priced, "1").
 		row("2025-03-10T03:00:00Z", priced, priced, priced, priced, "2"). // Sunday 23:00 EDT: Monday's
 		row("2025-03-11T02:00:00Z", priced, priced, priced, priced, "3"). // Monday 22:00 EDT: Tuesday's
@@ -142,6 +149,7 @@ func TestStampsAcrossTheChangeOfClocks(t *testing.T) {
 
 // Korean rows are stamped 00:00Z = 09:00 KST; the session closes at 15:30 KST and its row is final at 16:30.
 func TestKorea(t *testing.T) {
+	t.Parallel()
 	a := kodex().regular("2025-09-26T00:00:00Z", "2025-09-26T06:30:00Z").
 		row("2025-09-25T00:00:00Z", "47105.0", "47330", "46950", "47215.0", "3000000").
 		row("2025-09-26T05:11:12Z", "46800", "46900", "46000", "46130", "5000000").
@@ -159,6 +167,7 @@ func TestKorea(t *testing.T) {
 
 // A 5:1 split: 47,005 won were sent as 9401, 47,012 as 9402.400390625 (float32).
 func TestKoreanPricesAreWholeWon(t *testing.T) {
+	t.Parallel()
 	a := kodex().row("2025-09-24T00:00:00Z", "9401", "9402.400390625", "9400.200195", "9401", "10").
 		row("2025-09-25T00:00:00Z", "9405", "9405", "9405", "9405", "11").split("2025-09-25T00:00:00Z", "5", "1")
 	got := fetch(t, serve(t, a.json()), query("069500", etf.XKRX, "KRW", "", "", "2025-09-29T00:00:00Z"))
@@ -166,6 +175,7 @@ func TestKoreanPricesAreWholeWon(t *testing.T) {
 }
 
 func TestRowsBeforeTheListingBelongToSomebodyElse(t *testing.T) {
+	t.Parallel()
 	a := spy().row("1993-01-27T14:30:00Z", "1", "1", "1", "1", "1").row("1993-01-28T14:30:00Z", "1", "1", "1", "1", "1").
 		row("1993-01-29T14:30:00Z", "43.96875", "43.96875", "43.75", "43.9375", "1003200").
 		dividend("1992-12-18T14:30:00Z", "0.2").dividend("1993-03-19T14:30:00Z", "0.213")
@@ -177,6 +187,7 @@ func TestRowsBeforeTheListingBelongToSomebodyElse(t *testing.T) {
 
 // Yahoo's whole-market loss of splits: the event is there, the prices before it are not restated.
 func TestSplitStatedButNotApplied(t *testing.T) {
+	t.Parallel()
 	a := spy().row("2025-09-23T13:30:00Z", "600", "604", "598", "600", "10").
 		row("2025-09-24T13:30:00Z", "150.5", "152", "149", "151", "44").
 		row("2025-09-25T13:30:00Z", "75.25", "76", "75", "75.5", "90").
@@ -191,6 +202,7 @@ func TestSplitStatedButNotApplied(t *testing.T) {
 }
 
 func TestSplitStatedTwiceIsUndoneOnce(t *testing.T) {
+	t.Parallel()
 	a := spy().row("2025-09-23T13:30:00Z", "150", "151", "149.5", "150", "40").
 		row("2025-09-24T13:30:00Z", "150.5", "152", "149", "151", "44").
 		split("2025-09-24T13:30:00Z", "4.0", "1.0").split("2025-09-24T14:30:00Z", "8", "2")
@@ -200,6 +212,7 @@ func TestSplitStatedTwiceIsUndoneOnce(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
+	t.Parallel()
 	a := spy().row("2025-09-23T13:30:00Z", "150", "151", "149.5", "150", "40").
 		dividend("2025-09-22T13:30:00Z", "1.8310000896453857").dividend("2025-09-23T13:30:00Z", "null").
 		split("2025-09-24T13:30:00Z", "1.5", "1")
@@ -218,6 +231,7 @@ func TestEvents(t *testing.T) {
 }
 
 func TestRepeatedAndUnknownSessionsAreLeftIn(t *testing.T) {
+	t.Parallel()
 	a := spy().row("2025-09-20T13:30:00Z", "1", "1", "1", "1", "1"). // a Saturday
 										row("2025-09-23T13:30:00Z", "2", "2", "2", "2", "2").row("2025-09-23T13:30:00Z", "3", "3", "3", "3", "3").
 										row("2025-09-22T13:30:00Z", "4", "4", "4", "0", "4").row("2025-09-24T13:30:00Z", "5", "5", "5", "5", "5")
@@ -226,6 +240,7 @@ func TestRepeatedAndUnknownSessionsAreLeftIn(t *testing.T) {
 }
 
 func TestUnreadableCells(t *testing.T) {
+	t.Parallel()
 	a := spy().row("2025-09-22T13:30:00Z", `"abc"`, "662", "659", "661.5", "1").
 		row("2025-09-23T13:30:00Z", "660", "[1]", "659", "661.5", "-1").
 		row("2025-09-24T13:30:00Z", `"660.5"`, "6.62e2", "659", "661.5", "1.2117e8").
@@ -242,6 +257,7 @@ func TestUnreadableCells(t *testing.T) {
 }
 
 func TestEmptyAnswers(t *testing.T) {
+	t.Parallel()
 	dead := spy()
 	dead.meta["instrumentType"], dead.meta["firstTradeDate"] = "ECNQUOTE", nil
 	for name, body := range map[string]string{"nothing in range": spy().json(), "dead ticker": dead.json()} {
@@ -253,6 +269,7 @@ func TestEmptyAnswers(t *testing.T) {
 }
 
 func TestColumnsThatDoNotFit(t *testing.T) {
+	t.Parallel()
 	short := spy().row("2025-09-22T13:30:00Z", priced, priced, priced, priced, "1").row("2025-09-23T13:30:00Z", priced, priced, priced, priced, "1")
 	short.low = short.low[:1]
 	closeOnly := strings.NewReplacer(`"open":[100.5]`, `"was_open":[100.5]`).Replace(spy().row("2025-09-22T13:30:00Z", priced, priced, priced, priced, "1").json())
@@ -282,6 +299,7 @@ func TestColumnsThatDoNotFit(t *testing.T) {
 }
 
 func TestAnswersAboutSomethingElse(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		key   string
 		value any
@@ -307,6 +325,7 @@ func TestAnswersAboutSomethingElse(t *testing.T) {
 }
 
 func TestKoreanInstruments(t *testing.T) {
+	t.Parallel()
 	for kind, ok := range map[string]bool{"ETF": true, "EQUITY": true, "MUTUALFUND": true, "": true, "INDEX": false, "CURRENCY": false} {
 		a := kodex().row("2025-09-25T00:00:00Z", "47105", "47330", "46950", "47215", "3000000")
 		a.meta["instrumentType"] = kind
@@ -318,6 +337,7 @@ func TestKoreanInstruments(t *testing.T) {
 }
 
 func TestRequest(t *testing.T) {
+	t.Parallel()
 	var seen *http.Request
 	s := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
 		seen = r
@@ -352,6 +372,7 @@ func TestRequest(t *testing.T) {
 }
 
 func TestTicker(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		symbol etf.Symbol
 		ref    string
@@ -378,6 +399,7 @@ func TestTicker(t *testing.T) {
 }
 
 func TestBadQueriesAskNobody(t *testing.T) {
+	t.Parallel()
 	asked := 0
 	s := serveWith(t, func(http.ResponseWriter, *http.Request) { asked++ })
 	good := spyQuery("2025-09-22", "2025-09-26", "2025-09-29T12:00:00Z")

@@ -12,15 +12,13 @@ import (
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // realData returns a file under ETFCAST_REAL_DATA, or skips.
 func realData(t *testing.T, path ...string) []byte {
 	t.Helper()
-	dir := os.Getenv("ETFCAST_REAL_DATA")
-	if dir == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: real answers and prices are not checked")
-	}
+	dir := testenv.RealData.Value(t)
 	b, err := os.ReadFile(filepath.Join(append([]string{dir}, path...)...))
 	if err != nil {
 		t.Fatal(err)
@@ -35,6 +33,7 @@ func recorded(t *testing.T, name string) string {
 // Real answer of February 2026. The prices are the cents nearest to its float32 texts, the dates those of its
 // stamps in New York (2026-02-16 was Presidents' Day).
 func TestRecordedSPY(t *testing.T) {
+	t.Parallel()
 	s := serve(t, recorded(t, "chart_SPY_ETF_5d_2026-02.json"))
 	got := fetch(t, s, spyQuery("", "", "2026-02-21T12:00:00Z"))
 	wantDefects(t, got)
@@ -55,6 +54,7 @@ func TestRecordedSPY(t *testing.T) {
 }
 
 func TestRecordedStocksAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		file, ticker, text string
 	}{
@@ -97,6 +97,7 @@ func recordedRows(t *testing.T, name string) ([]row, []etf.Defect, meta) {
 // Sydney opens at 10:00, 23:00Z of the day before in summer: a UTC date would be one day early. The last row was
 // live when recorded, stamped with the last trade, 2022-01-13 16:10:07 there, before the end of the session Yahoo names.
 func TestRecordedSydney(t *testing.T) {
+	t.Parallel()
 	rows, defects, m := recordedRows(t, "chart_ALL.AX_2022.json")
 	if len(rows) != 64 || len(defects) != 0 {
 		t.Fatalf("%d rows, defects %v", len(rows), defects)
@@ -118,6 +119,7 @@ func TestRecordedSydney(t *testing.T) {
 // The same winter of MUV2.DE twice. The gmtoffset of both answers is summer's: with it, nothing shows here, but the
 // stamps of both sides of the change of clocks must fall on weekdays in Berlin.
 func TestRecordedBerlin(t *testing.T) {
+	t.Parallel()
 	rows, defects, _ := recordedRows(t, "chart_MUV2.DE_2025.json")
 	if len(rows) != 124 || len(defects) != 0 {
 		t.Fatalf("%d rows, defects %v", len(rows), defects)
@@ -198,6 +200,7 @@ func history(t *testing.T, symbol string, splits ...[3]string) string {
 // Four real histories through the adapter. Since 2001-04-09 prices are in cents: not one of them may come out
 // otherwise, through up to two splits of 3:1. Before, sixty-fourths are the finest tick.
 func TestRealHistoriesComeOutInTicks(t *testing.T) {
+	t.Parallel()
 	cents := etf.MustSession("2001-04-09")
 	for symbol, splits := range map[string][][3]string{
 		"SPY": nil,
@@ -238,6 +241,7 @@ func TestRealHistoriesComeOutInTicks(t *testing.T) {
 // until 2001 and has a few odd days of its own: at most five an ETF since 2009, and under 4 in 1,000 in all (20
 // of 6,153 for IWM, measured).
 func TestRealHistoriesAgreeWithAsTradedOnes(t *testing.T) {
+	t.Parallel()
 	for symbol, splits := range map[string][][3]string{
 		"SPY": nil, "QQQ": {{"2000-03-20", "2", "1"}}, "IWM": {{"2005-06-09", "2", "1"}},
 	} {

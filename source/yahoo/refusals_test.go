@@ -25,6 +25,7 @@ func goodBody() string {
 
 // Every shape in which Yahoo says no, and what it means. Asked says how many hosts of two are tried.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	const jsonType = "application/json;charset=utf-8"
 	fault := func(section, code, text string) string {
 		return fmt.Sprintf(`{%q:{"result":null,"error":{"code":%q,"description":%q}}}`, section, code, text)
@@ -123,6 +124,7 @@ func counted(hosts map[string]int, name string, h http.HandlerFunc) http.Handler
 }
 
 func TestSecondHostAnswers(t *testing.T) {
+	t.Parallel()
 	down := httptest.NewServer(http.NotFoundHandler())
 	down.Close() // nobody listens there any more
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, goodBody()) }))
@@ -180,6 +182,7 @@ func newCrumbServer(t *testing.T, wanted string) (*crumbServer, *Source) {
 }
 
 func TestCrumbIsFetchedOnceAndKept(t *testing.T) {
+	t.Parallel()
 	c, s := newCrumbServer(t, "se/cret.1")
 	for i, charts := range []int32{2, 3} { // the second call brings the crumb along
 		got := fetch(t, s, anyQuery)
@@ -200,6 +203,7 @@ func TestCrumbIsFetchedOnceAndKept(t *testing.T) {
 }
 
 func TestCrumbThatDoesNotHelp(t *testing.T) {
+	t.Parallel()
 	c, s := newCrumbServer(t, "another")
 	_, err := s.Fetch(t.Context(), anyQuery)
 	if etf.KindOf(err) != etf.KindDenied || c.charts.Load() != 2 || c.crumbs.Load() != 1 {
@@ -211,6 +215,7 @@ func TestCrumbThatDoesNotHelp(t *testing.T) {
 }
 
 func TestNoCrumbToBeHad(t *testing.T) {
+	t.Parallel()
 	for _, x := range []struct {
 		status int
 		body   string
@@ -235,6 +240,7 @@ func TestNoCrumbToBeHad(t *testing.T) {
 
 // Calls refused together share one renewal, and all succeed.
 func TestConcurrentCallsShareACrumb(t *testing.T) {
+	t.Parallel()
 	c, s := newCrumbServer(t, "se/cret.1")
 	var wg sync.WaitGroup
 	for range 8 {
@@ -252,6 +258,7 @@ func TestConcurrentCallsShareACrumb(t *testing.T) {
 
 // A network error's text holds the address, and that the crumb.
 func TestErrorsDoNotTellTheCrumb(t *testing.T) {
+	t.Parallel()
 	_, s := newCrumbServer(t, "se/cret.1")
 	fetch(t, s, anyQuery)
 	s.http.http.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return nil, errors.New("wire cut") })
@@ -263,6 +270,7 @@ func TestErrorsDoNotTellTheCrumb(t *testing.T) {
 
 // A body of many tiny values would take far more memory decoded than it has bytes; it is refused before.
 func TestTooManyValues(t *testing.T) {
+	t.Parallel()
 	for n, field := range map[int]string{maxValues + 1: "body: ", maxRows: "chart.result[0].timestamp: "} {
 		body := `{"chart":{"result":[{"meta":{"symbol":"SPY"},"timestamp":[` + strings.Repeat("1,", n) + `1]}]}}`
 		_, err := serve(t, body).Fetch(t.Context(), anyQuery)
@@ -275,6 +283,7 @@ func TestTooManyValues(t *testing.T) {
 // A base URL that no request can be made to is the configuration's fault, which no retry mends; the name and password
 // in one are for the other side alone.
 func TestBaseURLs(t *testing.T) {
+	t.Parallel()
 	for _, bad := range []string{"query1.finance.yahoo.com", "ftp://127.0.0.1", "file:///etc", "https://", "http://a b"} {
 		_, err := New(Options{BaseURLs: []string{bad}}).Fetch(t.Context(), anyQuery)
 		var e *etf.Error
@@ -301,6 +310,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestTransportAndUserAgentArePluggable(t *testing.T) {
+	t.Parallel()
 	var agent, host string
 	s := New(Options{UserAgent: "me/1", Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 		agent, host = r.UserAgent(), r.URL.String()
@@ -314,6 +324,7 @@ func TestTransportAndUserAgentArePluggable(t *testing.T) {
 }
 
 func TestSlowAnswersTimeOut(t *testing.T) {
+	t.Parallel()
 	s := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, goodBody()[:100])
 		_ = http.NewResponseController(w).Flush()
@@ -327,6 +338,7 @@ func TestSlowAnswersTimeOut(t *testing.T) {
 }
 
 func TestCancelledCalls(t *testing.T) {
+	t.Parallel()
 	entered := make(chan struct{})
 	s := serveWith(t, func(_ http.ResponseWriter, r *http.Request) {
 		close(entered)
@@ -346,6 +358,7 @@ func TestCancelledCalls(t *testing.T) {
 }
 
 func TestBodies(t *testing.T) {
+	t.Parallel()
 	var zipped bytes.Buffer
 	z := gzip.NewWriter(&zipped)
 	_, _ = z.Write([]byte(goodBody()))

@@ -10,6 +10,7 @@ import (
 // Three splits: 2:1 on 2024-01-10, 3:2 on 2024-03-12, 1:10 on 2024-06-11. The traded prices are chosen; the
 // cells are those prices times 10/3, 20/3 and 10, computed as exact fractions and rounded to float32 outside this program.
 func TestThreeSplitsAreUndone(t *testing.T) {
+	t.Parallel()
 	a := spy()
 	a.row("2024-01-09T14:30:00Z", "998.3333129882812", "1004.1666870117188", "993.3666381835938", "1001", "300").
 		row("2024-01-10T14:30:00Z", "1001.3333129882812", "1007.1333618164062", "999.933349609375", "1001.3333129882812", "1500").
@@ -73,6 +74,7 @@ func wantActions(t *testing.T, got []etf.Action, want ...string) {
 // Undoing what Yahoo does to a price gives the price back: cents and sixty-fourths, up to 40,000 dollars, through
 // up to four splits of ratios that occur.
 func TestUndoIsTheInverseOfAdjusting(t *testing.T) {
+	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	ratios := [][2]int64{{2, 1}, {3, 1}, {3, 2}, {4, 1}, {5, 1}, {7, 1}, {10, 1}, {1, 2}, {1, 4}, {1, 5}, {1, 8}, {1, 10}, {1, 20}, {1231, 1000}, {1028, 1000}}
 	ex := etf.MustSession("2020-01-02")
@@ -114,6 +116,7 @@ func TestUndoIsTheInverseOfAdjusting(t *testing.T) {
 }
 
 func TestDenoise(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		sent, want string
 		num, den   int64
@@ -158,6 +161,7 @@ func TestDenoise(t *testing.T) {
 }
 
 func TestProductsOfSplits(t *testing.T) {
+	t.Parallel()
 	ex := etf.MustSession("2024-01-02")
 	var up, down []etf.Action
 	for i := range 7 {

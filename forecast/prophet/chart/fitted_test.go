@@ -18,6 +18,7 @@ import (
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // fit fits a history; in-sample rows are forecast without simulating.
@@ -287,10 +288,7 @@ func TestPanelsStopWithTheContext(t *testing.T) {
 // The daily page views of Peyton Manning's article, the example of the original's documentation.
 func TestRealData(t *testing.T) {
 	t.Parallel()
-	folder := os.Getenv("ETFCAST_REAL_DATA")
-	if folder == "" {
-		t.Skip("set ETFCAST_REAL_DATA to the folder of real data (prophet/example_wp_log_peyton_manning.csv)")
-	}
+	folder := testenv.RealData.Value(t)
 	file, err := os.Open(filepath.Join(folder, "prophet", "example_wp_log_peyton_manning.csv"))
 	if err != nil {
 		t.Fatal(err)

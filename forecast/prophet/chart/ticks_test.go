@@ -113,7 +113,7 @@ func FuzzNumberTicks(f *testing.F) {
 	f.Add(1e15, 1e15+1, 2)
 	f.Fuzz(func(t *testing.T, lo, hi float64, n int) {
 		if !(math.Abs(lo) < most && math.Abs(hi) < most && lo <= hi) {
-			t.Skip()
+			return // no axis asks for such a range
 		}
 		lo, hi = widened(lo, hi)
 		if !(lo < hi) || math.IsInf(lo, 0) || math.IsInf(hi, 0) {

@@ -16,6 +16,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
 	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 func readHistory(t testing.TB, path string) *prophet.Frame {
@@ -35,10 +36,7 @@ func readHistory(t testing.TB, path string) *prophet.Frame {
 // realData returns the folder of the original's examples, or skips.
 func realData(t testing.TB) string {
 	t.Helper()
-	folder := os.Getenv("ETFCAST_REAL_DATA")
-	if folder == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: set it to the folder that has the original's examples in prophet/")
-	}
+	folder := testenv.RealData.Value(t)
 	return filepath.Join(folder, "prophet")
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/prophet"
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // golden is a file of bench/prophet/golden_serialize.py.
@@ -233,10 +234,7 @@ func TestOldFiles(t *testing.T) {
 
 func realData(t *testing.T) string {
 	t.Helper()
-	folder := os.Getenv("ETFCAST_REAL_DATA")
-	if folder == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: the original's example files are not at hand")
-	}
+	folder := testenv.RealData.Value(t)
 	return folder
 }
 

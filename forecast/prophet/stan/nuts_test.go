@@ -427,9 +427,6 @@ func TestMetricsLearn(t *testing.T) {
 // Prophet's own sampling case: the posterior of data.csv's first 480 rows mixes, R-hat below 1.01 for all.
 func TestNUTSOnProphetsPosterior(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
 	days, y := readPrices(t)
 	d, init, _, _ := newTrendDensity(days[:480], y[:480], false)
 	mode, err := Newton(context.Background(), d, init, NewtonOptions{})

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"gonum.org/v1/gonum/floats"
+
+	"github.com/etfcast/etfcast/internal/testenv"
 )
 
 // trendDensity is Prophet's log posterior for linear growth and additive weekly seasonality, with its defaults:
@@ -147,10 +149,7 @@ func (p *trendDensity) predict(u []float64, first, day, span float64) float64 {
 // readPrices reads the example data.csv of Prophet's test suite: 510 rows of ds,y.
 func readPrices(t testing.TB) (days, y []float64) {
 	t.Helper()
-	folder := os.Getenv("ETFCAST_REAL_DATA")
-	if folder == "" {
-		t.Skip("ETFCAST_REAL_DATA is not set: Prophet's example prophet/data.csv is not at hand")
-	}
+	folder := testenv.RealData.Value(t)
 	f, err := os.Open(filepath.Join(folder, "prophet", "data.csv"))
 	if err != nil {
 		t.Fatal(err)
