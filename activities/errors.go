@@ -197,6 +197,17 @@ var sourceTranslations = map[etf.Kind]translation{
 	etf.KindInternal:    {TypeSourceFault, 1},
 }
 
+// KindOf returns the kind of the errors that become the given type, KindInternal for the types of sources and of the
+// workflows themselves: the way back of translate, for clients of the workflows.
+func KindOf(errorType string) etf.Kind {
+	for kind, t := range translations {
+		if t.errorType == errorType {
+			return kind
+		}
+	}
+	return etf.KindInternal
+}
+
 // translate turns the error an attempt of an activity returned into what the workflow gets to see: an application error,
 // or the cancellation the workflow asked for. An application error stays as it is. ctx is the activity's own.
 func translate(ctx context.Context, err error, attempt int32) error {

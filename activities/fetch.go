@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -80,7 +81,7 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 	// the next source gets its turn.
 	asking, stop := context.WithDeadline(ctx, info.Deadline.Add(-saveTime))
 	defer stop()
-	answer, err := a.Source.Fetch(asking, etf.Query{
+	answer, err := a.ask(asking, etf.Query{
 		Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: asked,
 	})
 	record := func(id string, answer etf.Response) error {
@@ -126,6 +127,17 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		return fetchResult(staged.Bars, len(staged.Actions)+len(staged.Defects), id, in.Session, info.Attempt), nil
 	}
 	return fetchResult(answer.Bars, len(answer.Actions)+len(answer.Defects), id, in.Session, info.Attempt), nil
+}
+
+// ask asks the source. An adapter that panics has gone wrong, which is the source's error: the next source gets its turn.
+func (a *Fetching) ask(ctx context.Context, q etf.Query) (r etf.Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			activity.GetLogger(ctx).Error("source panicked", "source", a.Source.Name(), "symbol", q.Symbol, "panic", p, "stack", string(debug.Stack()))
+			r, err = etf.Response{}, &etf.Error{Kind: etf.KindInternal, Message: fmt.Sprintf("the adapter panicked: %v", p)}
+		}
+	}()
+	return a.Source.Fetch(ctx, q)
 }
 
 func fetchID(run, activityID string) string {

@@ -11,23 +11,25 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/workflows"
 )
 
 // fakeStore is a Store in memory. Set err and every method fails with it.
 type fakeStore struct {
-	mu        sync.Mutex
-	err       error
-	etfs      map[etf.Symbol]etf.ETF
-	bars      map[etf.Symbol][]etf.StoredBar
-	forecasts []etf.Forecast
-	fits      map[string][]byte // by forecast
-	runs      map[etf.RunID]etf.Run
-	runETFs   map[string][]etf.RunETF
-	schema    int64
-	ungranted []string
-	barFault  func(n int) error  // called before the n-th bar, from 0
-	onRun     func(id etf.RunID) // called by Run before it reads
+	service.Store // nil: what no handler asks
+	mu            sync.Mutex
+	err           error
+	etfs          map[etf.Symbol]etf.ETF
+	bars          map[etf.Symbol][]etf.StoredBar
+	forecasts     []etf.Forecast
+	fits          map[string][]byte // by forecast
+	runs          map[etf.RunID]etf.Run
+	runETFs       map[string][]etf.RunETF
+	schema        int64
+	ungranted     []string
+	barFault      func(n int) error  // called before the n-th bar, from 0
+	onRun         func(id etf.RunID) // called by Run before it reads
 }
 
 func newFakeStore() *fakeStore {

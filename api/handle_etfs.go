@@ -41,7 +41,7 @@ func (s *server) ListETFs(ctx context.Context, r gen.ListETFsRequestObject) (gen
 func (s *server) CreateETF(ctx context.Context, r gen.CreateETFRequestObject) (gen.CreateETFResponseObject, error) {
 	request := service.ETFRequest{Symbol: r.Body.Symbol, Exchange: r.Body.Exchange, Currency: textOf(r.Body.Currency)}
 	for _, src := range r.Body.Sources {
-		request.Sources = append(request.Sources, etf.SourceRef{Name: src.Name, Ref: src.Ref})
+		request.Sources = append(request.Sources, service.SourceRequest{Name: src.Name, Ref: &src.Ref})
 	}
 	e, created, err := s.AddETF(ctx, request)
 	if err != nil {

@@ -57,13 +57,14 @@ func (s *server) CreateRun(ctx context.Context, r gen.CreateRunRequestObject) (g
 
 // GetRun implements gen.StrictServerInterface.
 func (s *server) GetRun(ctx context.Context, r gen.GetRunRequestObject) (gen.GetRunResponseObject, error) {
+	id, idErr := etf.ParseRunID(r.Id)
 	query := []string{"run", r.Id}
 	after, cursorErr := symbolCursor(query, r.Params.Cursor)
 	limit, limitErr := runETFLimits.parse(r.Params.Limit)
-	if err := errors.Join(cursorErr, limitErr); err != nil {
+	if err := errors.Join(idErr, cursorErr, limitErr); err != nil {
 		return nil, err
 	}
-	run, etfs, more, err := s.RunDetail(ctx, etf.RunID(r.Id), after, limit)
+	run, etfs, more, err := s.RunDetail(ctx, id, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,11 @@ func (s *server) GetRun(ctx context.Context, r gen.GetRunRequestObject) (gen.Get
 
 // CancelRun implements gen.StrictServerInterface.
 func (s *server) CancelRun(ctx context.Context, r gen.CancelRunRequestObject) (gen.CancelRunResponseObject, error) {
-	run, err := s.Service.CancelRun(ctx, etf.RunID(r.Id))
+	id, err := etf.ParseRunID(r.Id)
+	if err != nil {
+		return nil, err
+	}
+	run, err := s.Service.CancelRun(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -13,13 +13,14 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 )
 
 // limits of one list; the numbers stand in openapi.yaml too, and a test compares them.
 type limits struct{ standard, most int }
 
 var (
-	listLimits   = limits{100, 1000}
+	listLimits   = limits{100, service.MaxPage}
 	barLimits    = limits{1000, 10_000}
 	runETFLimits = limits{1000, 10_000}
 )

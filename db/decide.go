@@ -27,17 +27,15 @@ func (s *Store) Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error) {
 		if err != nil {
 			return err
 		}
-		if f.Decision == r.Decision {
-			result = f
+		settled, changed, err := quality.Settle(f, r)
+		if err != nil {
+			return err
+		}
+		result = settled
+		if !changed {
 			return nil
 		}
-		if f.Decision != etf.Undecided {
-			return &etf.Error{Kind: etf.KindConflict, Field: "decision",
-				Message: fmt.Sprintf("%s has decided %s on finding %s", f.By, f.Decision, f.ID), Remedy: "the first decision stands"}
-		}
-		f.Decision, f.By, f.Why = r.Decision, r.By, r.Why
-		result = f
-		return s.decide(ctx, q, f)
+		return s.decide(ctx, q, settled)
 	})
 	return result, err
 }

@@ -69,7 +69,8 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 	if err != nil {
 		return err
 	}
-	found, err := quality.Named(j, stagedBars(staged))
+	bars := stagedBars(staged)
+	found, err := quality.Named(j, bars)
 	if err != nil {
 		return err
 	}
@@ -93,12 +94,8 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 			return err
 		}
 	}
-	freed := quality.Freed(found, precedents)
 	ordinals := map[etf.Verdict][]int32{}
-	for i, v := range j.Verdicts {
-		if v == etf.VerdictQuarantine && freed[etf.Session(staged[i].Session)] {
-			continue
-		}
+	for i, v := range quality.Final(j.Verdicts, bars, quality.Freed(found, precedents)) {
 		ordinals[v] = append(ordinals[v], staged[i].Ordinal)
 	}
 	for _, v := range []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop} { // staged rows are kept to begin with

@@ -279,7 +279,7 @@ func testChain(t *testing.T, d dbtest.Database) {
 
 func testCounts(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
-	before, err := s.Counts(ctx)
+	before, err := s.Contents(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +295,7 @@ func testCounts(t *testing.T, d dbtest.Database) {
 	if err := s.FinishRun(ctx, etf.RunEnd{Run: run.ID, Status: etf.RunCompleted}); err != nil {
 		t.Fatal(err)
 	}
-	after, err := s.Counts(ctx)
+	after, err := s.Contents(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

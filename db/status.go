@@ -56,27 +56,18 @@ func (s *Store) Ungranted(ctx context.Context) ([]string, error) {
 	return missing, nil
 }
 
-// Counts sums the database up.
-type Counts struct {
-	ETFs          int `json:"etfs"`
-	Bars          int `json:"bars"` // quarantined ones included
-	Quarantined   int `json:"quarantined"`
-	Forecasts     int `json:"forecasts"`
-	RunsCompleted int `json:"runs_completed"`
-}
-
-// Counts counts what is stored. It reads every ETF and forecast: not for a hot path.
-func (s *Store) Counts(ctx context.Context) (Counts, error) {
+// Contents counts what is stored. It reads every ETF and forecast: not for a hot path.
+func (s *Store) Contents(ctx context.Context) (etf.Contents, error) {
 	sum, err := s.q.SumETFs(ctx)
 	if err != nil {
-		return Counts{}, translate(err, "counting ETFs")
+		return etf.Contents{}, translate(err, "counting ETFs")
 	}
 	forecasts, err := s.q.CountForecasts(ctx)
 	if err != nil {
-		return Counts{}, translate(err, "counting forecasts")
+		return etf.Contents{}, translate(err, "counting forecasts")
 	}
 	runs, err := s.q.CountRunsCompleted(ctx)
-	return Counts{
+	return etf.Contents{
 		ETFs: int(sum.Etfs), Bars: int(sum.Bars), Quarantined: int(sum.Quarantined), Forecasts: int(forecasts), RunsCompleted: int(runs),
 	}, translate(err, "counting runs")
 }

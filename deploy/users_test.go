@@ -77,7 +77,7 @@ func TestUsersSufficeForMigration(t *testing.T) {
 	if is, wanted, err := store.SchemaVersion(t.Context()); err != nil || is != wanted {
 		t.Errorf("the pipeline's user sees schema version %d of %d, %v", is, wanted, err)
 	}
-	if _, err := store.Counts(t.Context()); err != nil {
+	if _, err := store.Contents(t.Context()); err != nil {
 		t.Errorf("the pipeline's user can't read: %v", err)
 	}
 }

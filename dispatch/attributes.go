@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/retry"
 	"github.com/etfcast/etfcast/workflows"
 )
 
@@ -21,7 +22,7 @@ import (
 // accepts them. It may be called by several processes at once and as often as they start. An attribute of the name
 // and another type is KindConflict; a user who may not make attributes is KindDenied with the commands to run.
 func (c *Client) EnsureSearchAttributes(ctx context.Context, log *slog.Logger) error {
-	return Retry(ctx, log, nil, Within(waitTimeout, func(ctx context.Context) error {
+	return retry.Until(ctx, log, retry.Limit, func(ctx context.Context) error {
 		missing, err := c.MissingSearchAttributes(ctx)
 		if err != nil {
 			return err
@@ -43,7 +44,7 @@ func (c *Client) EnsureSearchAttributes(ctx context.Context, log *slog.Logger) e
 			return &etf.Error{Kind: etf.KindUnavailable, Message: "the new search attributes are not visible yet"}
 		}
 		return c.attributesUsable(ctx)
-	}))
+	})
 }
 
 // attributesUsable asks for workflows by every attribute. A new attribute is listed before the parts of the server that

@@ -10,18 +10,16 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/retry"
 )
 
-const (
-	// callTimeout bounds one call. The SDK retries a server that can't be reached until then.
-	callTimeout = 4 * time.Second
-	// waitTimeout bounds one call of those that wait until the server is there.
-	waitTimeout = 10 * time.Second
-)
+// callTimeout bounds one call. The SDK retries a server that can't be reached until then.
+const callTimeout = 4 * time.Second
 
 // Client acts on one namespace of a Temporal server. It is safe for concurrent use.
 type Client struct {
 	sdk       client.Client
+	address   string
 	namespace string
 }
 
@@ -39,7 +37,10 @@ func New(options client.Options, log *slog.Logger) (*Client, error) {
 		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "TEMPORAL_ADDRESS", Message: "Temporal's client refuses its options", Err: err,
 			Remedy: "correct the TEMPORAL_* settings"}
 	}
-	return &Client{sdk: sdk, namespace: options.Namespace}, nil
+	if options.HostPort == "" {
+		options.HostPort = client.DefaultHostPort
+	}
+	return &Client{sdk: sdk, address: options.HostPort, namespace: options.Namespace}, nil
 }
 
 // Of returns a Client on top of an SDK client that somebody else made and closes.
@@ -52,6 +53,9 @@ func Of(sdk client.Client, namespace string) *Client {
 
 // SDK returns the SDK's client, for the workers.
 func (c *Client) SDK() client.Client { return c.sdk }
+
+// Address returns the server's address; "" for a Client made with Of.
+func (c *Client) Address() string { return c.address }
 
 // Namespace returns the namespace the Client acts on.
 func (c *Client) Namespace() string { return c.namespace }
@@ -68,7 +72,7 @@ func (c *Client) Check(ctx context.Context) error {
 	return temporalError(ctx, err, "check namespace "+c.namespace)
 }
 
-// Await returns once Temporal answers and has the namespace. See Retry for report, and for when it gives up.
-func (c *Client) Await(ctx context.Context, log *slog.Logger, report func(error)) error {
-	return Retry(ctx, log, report, c.Check)
+// Await returns once Temporal answers and has the namespace. It gives up as retry.Until does.
+func (c *Client) Await(ctx context.Context, log *slog.Logger) error {
+	return retry.Until(ctx, log, 0, c.Check) // Check has a limit of its own
 }

@@ -19,6 +19,7 @@ func temporalError(ctx context.Context, err error, doing string) error {
 		return nil
 	}
 	var (
+		started   *serviceerror.WorkflowExecutionAlreadyStarted
 		notFound  *serviceerror.NotFound
 		namespace *serviceerror.NamespaceNotFound
 		exhausted *serviceerror.ResourceExhausted
@@ -29,6 +30,8 @@ func temporalError(ctx context.Context, err error, doing string) error {
 	switch {
 	case errors.As(err, &namespace):
 		return &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("Temporal has no namespace %s", namespace.Namespace), Remedy: "create it with `temporal operator namespace create`, or set TEMPORAL_NAMESPACE", Err: err}
+	case errors.As(err, &started):
+		return &etf.Error{Kind: etf.KindConflict, Message: "the workflow has run to its end before: " + doing, Remedy: "look at it in Temporal's Web UI", Err: err}
 	case errors.As(err, &notFound):
 		return etf.Wrapf(etf.KindNotFound, err, "Temporal does not know it: %s", doing)
 	case errors.As(err, &exhausted):

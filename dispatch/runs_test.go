@@ -31,6 +31,7 @@ func TestTemporalErrorKinds(t *testing.T) {
 		want etf.Kind
 	}{
 		{serviceerror.NewNotFound("no such workflow"), etf.KindNotFound},
+		{serviceerror.NewWorkflowExecutionAlreadyStarted("ended", "", ""), etf.KindConflict},
 		{serviceerror.NewNamespaceNotFound("prod"), etf.KindUnavailable},
 		{serviceerror.NewUnavailable("connection refused"), etf.KindUnavailable},
 		{serviceerror.NewDeadlineExceeded("slow"), etf.KindUnavailable},

@@ -2,6 +2,7 @@ package etf
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -20,25 +21,31 @@ type SourceTraits struct {
 	// Waits are the pauses before a source that responded without the session asked for is asked again, one after
 	// another. The number of waits is in the histories of running workflows: changing it needs a version (docs/workflows.md).
 	Waits []time.Duration
-	// RefSuffixes follow an ETF's symbol in what the source calls it where nothing else is said, by exchange; "" is for all
-	// exchanges that are not named.
-	RefSuffixes map[Exchange]string
+	// DefaultRef is what the source calls an ETF where nothing else is said.
+	DefaultRef func(Symbol, Exchange) string
 }
 
 // sources is the one table of sources. A new one is a folder under source/, a line here, and its line in
 // cmd/etfcast/sources.go, which makes it; a test names what is missing.
 var sources = []SourceTraits{
-	// Providers publish the close minutes to hours late. Yahoo's limits are not published: 2 a second is a browser's tempo.
-	{Name: "yahoo", Rate: 2, Waits: []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}, RefSuffixes: map[Exchange]string{XKRX: ".KS"}},
+	// Yahoo's limits are not published: 2 a second is a browser's tempo. It marks the Korea Exchange with a suffix, and
+	// writes the classes of American shares with a hyphen.
+	{Name: "yahoo", Rate: 2, Waits: providerWaits, DefaultRef: func(s Symbol, x Exchange) string {
+		if x == XKRX {
+			return string(s) + ".KS"
+		}
+		return strings.ReplaceAll(string(s), ".", "-")
+	}},
 	// A file does not change by waiting.
-	{Name: "file", RefSuffixes: map[Exchange]string{"": ".csv"}},
+	{Name: "file", DefaultRef: func(s Symbol, _ Exchange) string { return string(s) + ".csv" }},
 	// The simulated market fills in a missing session within seconds.
-	{Name: "simulated", Waits: []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}},
+	{Name: "simulated", Waits: []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}, DefaultRef: symbolItself},
 }
 
-// unknownSource is taken for a source that is not in the table: an ETF may be registered with one that a later release
-// brings.
-var unknownSource = SourceTraits{Waits: sources[0].Waits}
+// providerWaits suit a provider on the internet: the close is published minutes to hours late.
+var providerWaits = []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}
+
+func symbolItself(s Symbol, _ Exchange) string { return string(s) }
 
 // Sources lists the sources there are, in the order they are shown. The caller must not change what it is given.
 func Sources() []SourceTraits { return slices.Clone(sources) }
@@ -52,23 +59,13 @@ func SourceNames() []string {
 	return names
 }
 
-// Source returns the traits of the source; of a provider without a limit where the name is not in the table.
+// Source returns the traits of the source; those of a provider without a limit where the name is not in the table, since an
+// ETF may be registered with a source that only a later release has.
 func Source(name string) SourceTraits {
 	for _, s := range sources {
 		if s.Name == name {
 			return s
 		}
 	}
-	s := unknownSource
-	s.Name = name
-	return s
-}
-
-// DefaultRef is what the source calls an ETF where nothing else is said.
-func (s SourceTraits) DefaultRef(symbol Symbol, exchange Exchange) string {
-	suffix, ok := s.RefSuffixes[exchange]
-	if !ok {
-		suffix = s.RefSuffixes[""]
-	}
-	return string(symbol) + suffix
+	return SourceTraits{Name: name, Waits: providerWaits, DefaultRef: symbolItself}
 }

@@ -17,6 +17,7 @@ func TestSources(t *testing.T) {
 	}{
 		{"yahoo", "SPY", XNYS, "SPY", []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}, 2},
 		{"yahoo", "069500", XKRX, "069500.KS", []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}, 2},
+		{"yahoo", "BRK.B", XNYS, "BRK-B", []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}, 2},
 		{"file", "069500", XKRX, "069500.csv", nil, 0},
 		{"simulated", "SIMUS1", XNYS, "SIMUS1", []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}, 0},
 		{"brought-later", "SPY", XNYS, "SPY", []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}, 0},
@@ -39,10 +40,8 @@ func TestSourcesAreComplete(t *testing.T) {
 				t.Errorf("%s waits %s", s.Name, wait)
 			}
 		}
-		for x := range s.RefSuffixes {
-			if x != "" && !slices.Contains(Exchanges(), x) {
-				t.Errorf("%s has a suffix for %q, which is no exchange", s.Name, x)
-			}
+		if s.DefaultRef == nil || s.DefaultRef("SPY", XNYS) == "" {
+			t.Errorf("%s calls an ETF nothing", s.Name)
 		}
 	}
 }

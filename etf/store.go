@@ -61,6 +61,15 @@ type History struct {
 	Splits      []Action // accepted
 }
 
+// Contents sums up what is stored.
+type Contents struct {
+	ETFs          int `json:"etfs"`
+	Bars          int `json:"bars"` // quarantined ones included
+	Quarantined   int `json:"quarantined"`
+	Forecasts     int `json:"forecasts"`
+	RunsCompleted int `json:"runs_completed"`
+}
+
 // RunFilter selects runs. Zero fields select every run.
 type RunFilter struct {
 	Exchange Exchange

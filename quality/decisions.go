@@ -45,6 +45,9 @@ type Cases map[etf.Session][]Case
 // session that the answer repeats, the last row not dropped counts. A quarantined row that no error-level finding names
 // is KindInvalid: nobody could ever decide on it.
 func Named(j etf.Judgement, bars []etf.Bar) ([]Found, error) {
+	if len(j.Verdicts) != len(bars) {
+		return nil, etf.Invalid("verdicts", fmt.Sprintf("%d verdicts for %d rows", len(j.Verdicts), len(bars)), "give one for each row")
+	}
 	rows := map[etf.Session]etf.Bar{}
 	for i, b := range bars {
 		if _, taken := rows[b.Session]; !taken || j.Verdicts[i] != etf.VerdictDrop {
@@ -127,6 +130,39 @@ func Freed(found []Found, precedents map[string]Case) map[etf.Session]bool {
 		}
 	}
 	return freed
+}
+
+// Final returns the verdicts that stand after precedents: as judged, but rows of freed sessions are kept.
+func Final(verdicts []etf.Verdict, bars []etf.Bar, freed map[etf.Session]bool) []etf.Verdict {
+	final := slices.Clone(verdicts)
+	for i, v := range final {
+		if v == etf.VerdictQuarantine && freed[bars[i].Session] {
+			final[i] = etf.VerdictKeep
+		}
+	}
+	return final
+}
+
+// Settle applies a decision to a finding: the first one stands. changed is false for a repeat of it; another one is
+// KindConflict.
+func Settle(f etf.Finding, r etf.Ruling) (settled etf.Finding, changed bool, err error) {
+	switch f.Decision {
+	case r.Decision:
+		return f, false, nil
+	case etf.Undecided:
+		f.Decision, f.By, f.Why = r.Decision, r.By, r.Why
+		return f, true, nil
+	}
+	return f, false, &etf.Error{Kind: etf.KindConflict, Field: "decision",
+		Message: fmt.Sprintf("%s has decided %s on finding %s", f.By, f.Decision, f.ID), Remedy: "the first decision stands"}
+}
+
+// Decidable returns nil for a finding that a person can decide on: one of severity error that names sessions.
+func Decidable(f etf.Finding) error {
+	if f.Severity == etf.SeverityError && len(f.Sessions) > 0 {
+		return nil
+	}
+	return etf.Invalid("finding", fmt.Sprintf("%s is of severity %s: it keeps no row out of forecasts", f.ID, f.Severity), "nothing is to be decided")
 }
 
 // Unblocked returns those rows of an accepted finding that now count: rows the answer had, to which every other rule

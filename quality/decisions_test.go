@@ -1,6 +1,7 @@
 package quality
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"testing"
@@ -269,5 +270,63 @@ func TestAccepting(t *testing.T) {
 				t.Errorf("%+v, want %+v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	accept := etf.Ruling{Finding: "ab12", Decision: etf.Accept, By: "kim", Why: "seen twice"}
+	for _, c := range []struct {
+		name    string
+		before  etf.Finding
+		changed bool
+		kind    etf.Kind // "" = no error
+		by      string
+	}{
+		{"undecided", etf.Finding{ID: "ab12"}, true, "", "kim"},
+		{"a repeat by somebody else", etf.Finding{ID: "ab12", Decision: etf.Accept, By: "lee"}, false, "", "lee"},
+		{"decided otherwise", etf.Finding{ID: "ab12", Decision: etf.Reject, By: "lee"}, false, etf.KindConflict, "lee"},
+	} {
+		got, changed, err := Settle(c.before, accept)
+		if changed != c.changed || got.By != c.by || (c.kind == "") != (err == nil) || err != nil && etf.KindOf(err) != c.kind {
+			t.Errorf("%s: %+v, changed %t, %v", c.name, got, changed, err)
+		}
+	}
+}
+
+func TestFinalVerdicts(t *testing.T) {
+	t.Parallel()
+	bars := []etf.Bar{{Session: 20000}, {Session: 20001}, {Session: 20001}, {Session: 20002}}
+	judged := []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop, etf.VerdictQuarantine, etf.VerdictQuarantine}
+	got := Final(judged, bars, map[etf.Session]bool{20001: true, 20002: false})
+	want := []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop, etf.VerdictKeep, etf.VerdictQuarantine}
+	if !slices.Equal(got, want) || judged[2] != etf.VerdictQuarantine {
+		t.Errorf("got %v of %v, want %v", got, judged, want)
+	}
+}
+
+func TestDecidable(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		f    etf.Finding
+		want bool
+	}{
+		{etf.Finding{Severity: etf.SeverityError, Sessions: []etf.Session{20000}}, true},
+		{etf.Finding{Severity: etf.SeverityError}, false},
+		{etf.Finding{Severity: etf.SeverityWarning, Sessions: []etf.Session{20000}}, false},
+	} {
+		if err := Decidable(c.f); (err == nil) != c.want {
+			t.Errorf("%+v: %v", c.f, err)
+		}
+	}
+}
+
+// A verdict for each row: fewer or more are a caller's fault that is named, not a panic.
+func TestNamedWantsAVerdictForEachRow(t *testing.T) {
+	t.Parallel()
+	_, err := Named(etf.Judgement{Verdicts: make([]etf.Verdict, 1)}, make([]etf.Bar, 2))
+	var e *etf.Error
+	if !errors.As(err, &e) || e.Kind != etf.KindInvalid || e.Field != "verdicts" {
+		t.Errorf("got %v", err)
 	}
 }

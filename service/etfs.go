@@ -26,7 +26,13 @@ type ETFRequest struct {
 	Symbol   string
 	Exchange string
 	Currency string // "" = the exchange's
-	Sources  []etf.SourceRef
+	Sources  []SourceRequest
+}
+
+// SourceRequest names a source of an ETF, as a person wrote it.
+type SourceRequest struct {
+	Name string
+	Ref  *string // what the source calls the ETF; nil = what it calls ETFs by default (etf.SourceTraits)
 }
 
 // AddETF checks the request and registers the ETF. An identical repeat gives what is stored, with created false; the
@@ -55,23 +61,30 @@ func (s *Service) checkETF(r ETFRequest) (etf.ETF, error) {
 		currency, err = etf.ParseCurrency(r.Currency)
 		note(err)
 	}
+	var sources []etf.SourceRef
 	switch n := len(r.Sources); {
 	case n == 0:
 		note(etf.Invalid("sources", "at least one source is needed", `name one, for example {"name":"yahoo","ref":"SPY"}`))
 	case n > MaxSources:
 		note(etf.Invalid("sources", fmt.Sprintf("%d sources are too many", n), fmt.Sprintf("name at most %d", MaxSources)))
 	default:
-		for i, src := range r.Sources {
-			note(s.checkSource(fmt.Sprintf("sources[%d]", i), src))
-			if slices.Contains(r.Sources[:i], src) {
-				note(etf.Invalid(fmt.Sprintf("sources[%d]", i), "this source is named twice", "name each source once"))
+		for i, asked := range r.Sources {
+			field := fmt.Sprintf("sources[%d]", i)
+			src := etf.SourceRef{Name: asked.Name, Ref: etf.Source(asked.Name).DefaultRef(symbol, exchange)}
+			if asked.Ref != nil {
+				src.Ref = *asked.Ref
 			}
+			note(s.checkSource(field, src))
+			if slices.Contains(sources, src) {
+				note(etf.Invalid(field, "this source is named twice", "name each source once"))
+			}
+			sources = append(sources, src)
 		}
 	}
 	if len(errs) > 0 {
 		return etf.ETF{}, errors.Join(errs...)
 	}
-	return etf.ETF{Symbol: symbol, Exchange: exchange, Currency: currency, Sources: slices.Clone(r.Sources)}, nil
+	return etf.ETF{Symbol: symbol, Exchange: exchange, Currency: currency, Sources: sources}, nil
 }
 
 func (s *Service) checkSource(field string, src etf.SourceRef) error {

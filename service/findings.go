@@ -3,10 +3,10 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/quality"
 	"github.com/etfcast/etfcast/workflows"
 )
 
@@ -21,10 +21,12 @@ type FindingQuery struct {
 // Findings returns findings, the newest first, and the position to read on from: zero after the last.
 func (s *Service) Findings(ctx context.Context, q FindingQuery) (page []etf.Finding, next etf.Cursor, err error) {
 	filter := etf.FindingFilter{Undecided: q.Undecided}
+	var symbolErr error
 	if q.Symbol != "" {
-		if filter.Symbol, err = etf.ParseSymbol(q.Symbol); err != nil {
-			return nil, etf.Cursor{}, err
-		}
+		filter.Symbol, symbolErr = etf.ParseSymbol(q.Symbol)
+	}
+	if err := errors.Join(symbolErr, checkLimit(q.Limit)); err != nil {
+		return nil, etf.Cursor{}, err
 	}
 	return s.store.Findings(ctx, filter, q.After, q.Limit)
 }
@@ -62,15 +64,14 @@ func (s *Service) Decide(ctx context.Context, r DecisionRequest) (etf.Finding, e
 		return decided, err
 	}
 	f, err := s.store.Finding(ctx, r.Finding)
-	switch {
-	case err != nil:
+	if err != nil {
 		return etf.Finding{}, err
-	case f.Decision == r.Decision:
-		return f, nil
-	case f.Decision != etf.Undecided:
-		return etf.Finding{}, &etf.Error{Kind: etf.KindConflict, Field: "finding", Message: fmt.Sprintf("%s has decided %s on %s", f.By, f.Decision, r.Finding), Remedy: "the first decision stands"}
-	case f.Severity != etf.SeverityError || len(f.Sessions) == 0:
-		return etf.Finding{}, etf.Invalid("finding", fmt.Sprintf("%s is of severity %s: it keeps no row out of forecasts", r.Finding, f.Severity), "nothing is to be decided")
+	}
+	if _, changed, err := quality.Settle(f, etf.Ruling(r)); err != nil || !changed {
+		return f, err
+	}
+	if err := quality.Decidable(f); err != nil {
+		return etf.Finding{}, err
 	}
 	registered, err := s.store.ETF(ctx, f.Symbol)
 	if err != nil {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/workflows"
@@ -39,6 +40,15 @@ type Store interface {
 	// zero after the last.
 	Findings(ctx context.Context, filter etf.FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error)
 	Finding(ctx context.Context, id string) (etf.Finding, error)
+	// ForecastModels lists the models that have forecasts of the ETF, those no longer run included.
+	ForecastModels(ctx context.Context, symbol etf.Symbol) ([]string, error)
+	// VerifyChain recomputes one hash chain; what does not verify is KindCorrupt.
+	VerifyChain(ctx context.Context, symbol etf.Symbol, model string) error
+	// LastCompleted returns the newest session whose run over the whole exchange completed; zero when there is none.
+	LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.Session, error)
+	Contents(ctx context.Context) (etf.Contents, error)
+	// PruneFetches deletes the bodies of responses stored before the instant and returns how many; their records stay.
+	PruneFetches(ctx context.Context, olderThan time.Time) (int, error)
 	Ping(ctx context.Context) error
 	// SchemaVersion returns the version of the database's schema and the one this code wants.
 	SchemaVersion(ctx context.Context) (current, wanted int64, err error)

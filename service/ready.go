@@ -68,7 +68,7 @@ func (s *Service) QueueProbes(queues []string) []Probe {
 func (s *Service) CheckQueue(ctx context.Context, queue string) error {
 	served, err := s.temporal.Served(ctx, queue)
 	if err == nil && !served {
-		err = &etf.Error{Kind: etf.KindUnavailable, Message: "no worker polls task queue " + queue, Remedy: "start `etfcast worker`"}
+		err = &etf.Error{Kind: etf.KindUnavailable, Message: "no worker polls task queue " + queue, Remedy: "start `etfcast up` or `etfcast worker`"}
 	}
 	return err
 }
@@ -103,15 +103,19 @@ func (s *Service) Schema(ctx context.Context) (Schema, error) {
 	return v, nil
 }
 
-// ofDatabase says what to do about an error of the store, which itself says what it was doing.
+// ofDatabase says what to do about an error of the store, which itself says what it was doing. A user who is refused can
+// be waited for like a database that is not up: before the first migration has run, nothing is granted.
 func ofDatabase(err error) error {
 	if err == nil {
 		return nil
 	}
-	if etf.KindOf(err) == etf.KindDenied {
-		return &etf.Error{Kind: etf.KindUnavailable, Message: "the database refuses the user", Remedy: "see that ETFCAST_MYSQL_DSN is right and `etfcast migrate` has run", Err: err}
+	switch etf.KindOf(err) {
+	case etf.KindDenied:
+		return &etf.Error{Kind: etf.KindUnavailable, Message: "the database refuses the user", Remedy: "see that ETFCAST_MYSQL_DSN is right and `etfcast migrate --grant USER` has run", Err: err}
+	case etf.KindUnavailable:
+		return &etf.Error{Kind: etf.KindUnavailable, Message: "the database can't be reached", Remedy: "see that it runs and ETFCAST_MYSQL_DSN is right", Err: err}
 	}
-	return &etf.Error{Kind: etf.KindUnavailable, Message: "the database can't be reached", Remedy: "see that it runs and ETFCAST_MYSQL_DSN is right", Err: err}
+	return err
 }
 
 // Checks runs the probes, all at once and 2 s at most, and returns their results in the order of the probes.

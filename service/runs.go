@@ -124,9 +124,6 @@ func atOnce(n int, f func(int)) {
 }
 
 func (s *Service) join(ctx context.Context, id etf.RunID) (joinedRun, error) {
-	if _, err := id.Key(); err != nil {
-		return joinedRun{}, err
-	}
 	row, err := s.store.Run(ctx, id)
 	recorded := err == nil
 	if err != nil && etf.KindOf(err) != etf.KindNotFound {
@@ -247,7 +244,7 @@ var runStatuses = []etf.RunStatus{
 // fewer than Limit runs although the list goes on.
 func (s *Service) Runs(ctx context.Context, q RunQuery) (runs []etf.Run, next etf.Cursor, err error) {
 	filter, wanted, err := q.Filter()
-	if err != nil {
+	if err := errors.Join(err, checkLimit(q.Limit)); err != nil {
 		return nil, etf.Cursor{}, err
 	}
 	next = q.After

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -27,6 +28,16 @@ type Deps struct {
 	// empty = "default".
 	UI        string
 	Namespace string
+}
+
+// MaxPage is the most runs, findings or ETFs one call lists.
+const MaxPage = 1000
+
+func checkLimit(limit int) error {
+	if limit < 1 || limit > MaxPage {
+		return etf.Invalid("limit", fmt.Sprintf("%d is out of range", limit), fmt.Sprintf("use 1 to %d", MaxPage))
+	}
+	return nil
 }
 
 // Service is what the HTTP handlers and the commands share. Its methods check their input whole: every

@@ -99,15 +99,15 @@ func (s *Service) known(ctx context.Context, in workflows.DailyInput) (bool, err
 
 func (s *Service) newRun(in workflows.DailyInput) etf.Run {
 	return etf.Run{
-		ID: in.Run(), Workflow: "daily", Exchange: in.Exchange, Session: in.Session, Symbols: in.Symbols,
+		ID: in.Run(), Workflow: etf.DailyRun, Exchange: in.Exchange, Session: in.Session, Symbols: in.Symbols,
 		Status: etf.RunRunning, StartedAt: s.now().UTC(),
 	}
 }
 
 func (s *Service) checkRun(ctx context.Context, r RunRequest) (workflows.DailyInput, error) {
 	var errs []error
-	if r.Workflow != "daily" {
-		errs = append(errs, etf.Invalid("workflow", fmt.Sprintf("there is no workflow %q", etf.Clip(r.Workflow, etf.MaxQuoted)), "use daily"))
+	if r.Workflow != etf.DailyRun {
+		errs = append(errs, etf.Invalid("workflow", fmt.Sprintf("there is no workflow %q", etf.Clip(r.Workflow, etf.MaxQuoted)), "use "+etf.DailyRun))
 	}
 	in := workflows.DailyInput{Attempt: 1}
 	exchange, err := etf.ParseExchange(r.Exchange)

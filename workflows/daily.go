@@ -47,7 +47,7 @@ type daily struct {
 func newDaily(ctx workflow.Context, in DailyInput) *daily {
 	in.Symbols = etf.SortedSymbols(in.Symbols)
 	d := &daily{in: in, info: etf.Run{
-		ID: in.Run(), Workflow: "daily", Exchange: in.Exchange, Session: in.Session, Symbols: in.Symbols,
+		ID: in.Run(), Workflow: etf.DailyRun, Exchange: in.Exchange, Session: in.Session, Symbols: in.Symbols,
 		Status: etf.RunRunning, StartedAt: workflow.GetInfo(ctx).WorkflowStartTime.UTC(),
 	}}
 	after := etf.Symbol("")

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -84,22 +85,10 @@ func ErrorOf(err error) error {
 	if !errors.As(err, &app) {
 		return nil
 	}
-	e := &etf.Error{Kind: etf.KindInternal, Message: app.Message()}
-	switch app.Type() {
-	case activities.TypeInvalid:
-		e.Kind = etf.KindInvalid
-	case activities.TypeNotFound:
-		e.Kind = etf.KindNotFound
-	case activities.TypeConflict:
-		e.Kind = etf.KindConflict
-	case activities.TypeUnavailable:
-		e.Kind = etf.KindUnavailable
-	case activities.TypeRateLimited:
-		e.Kind = etf.KindRateLimited
-	case activities.TypeDenied:
-		e.Kind = etf.KindDenied
-	case activities.TypeCorrupt:
-		e.Kind = etf.KindCorrupt
+	e := &etf.Error{Kind: activities.KindOf(app.Type()), Message: app.Message()}
+	var detail activities.ErrorDetail
+	if app.HasDetails() && app.Details(&detail) == nil && !strings.HasPrefix(e.Message, detail.Field) {
+		e.Field = detail.Field
 	}
 	return e
 }

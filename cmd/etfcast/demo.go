@@ -6,8 +6,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/retry"
 	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/source/simulated"
 )
@@ -30,8 +30,8 @@ func (p *process) demo(ctx context.Context, out io.Writer) error {
 	var runs []etf.Run
 	for _, group := range demoETFs {
 		for _, symbol := range group.symbols {
-			request := service.ETFRequest{Symbol: symbol, Exchange: string(group.exchange), Sources: []etf.SourceRef{{Name: simulated.Name, Ref: symbol}}}
-			if err := dispatch.Retry(ctx, p.log, nil, func(ctx context.Context) error {
+			request := service.ETFRequest{Symbol: symbol, Exchange: string(group.exchange), Sources: []service.SourceRequest{{Name: simulated.Name}}}
+			if err := retry.Until(ctx, p.log, retry.Limit, func(ctx context.Context) error {
 				// Until the migration has run, the tables are not there or not granted.
 				if _, err := svc.Schema(ctx); err != nil {
 					return err
@@ -42,11 +42,11 @@ func (p *process) demo(ctx context.Context, out io.Writer) error {
 				return err
 			}
 		}
-		if err := dispatch.Retry(ctx, p.log, nil, func(ctx context.Context) error {
+		if err := retry.Until(ctx, p.log, retry.Limit, func(ctx context.Context) error {
 			if _, _, err := svc.ApplySchedule(ctx, group.exchange); err != nil {
 				return err
 			}
-			run, _, err := svc.StartRun(ctx, service.RunRequest{Workflow: "daily", Exchange: string(group.exchange)})
+			run, _, err := svc.StartRun(ctx, service.RunRequest{Workflow: etf.DailyRun, Exchange: string(group.exchange)})
 			if err == nil {
 				runs = append(runs, run)
 			}

@@ -13,9 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/workflows"
 )
 
@@ -125,25 +125,21 @@ func (d *doctor) database(ctx context.Context) {
 	} else {
 		d.warn("bulk loading", "the server refuses LOAD DATA LOCAL: whole histories load more slowly", "start MySQL with --local-infile=1")
 	}
-	svc, closeTemporal, err := d.app.newService(store)
-	if err != nil {
-		return // temporal says so
-	}
-	defer closeTemporal()
+	svc := service.New(service.Deps{Store: store})
 	switch schema, err := svc.Schema(ctx); {
 	case err != nil:
 		d.bad("schema", err, "")
 	case schema.Newer():
 		d.warn("schema", fmt.Sprintf("it is at version %d, newer than this program's %d", schema.Current, schema.Wanted), "run a newer etfcast soon")
-		d.contents(ctx, store)
+		d.contents(ctx, svc)
 	default:
 		d.ok("schema", fmt.Sprintf("version %d", schema.Current))
-		d.contents(ctx, store)
+		d.contents(ctx, svc)
 	}
 }
 
-func (d *doctor) contents(ctx context.Context, store *db.Store) {
-	counts, err := store.Counts(ctx)
+func (d *doctor) contents(ctx context.Context, svc *service.Service) {
+	counts, err := svc.Contents(ctx)
 	if err != nil {
 		d.bad("rights", err, "run `etfcast migrate --grant USER` for the user of ETFCAST_MYSQL_DSN")
 		return
@@ -165,54 +161,19 @@ func (d *doctor) chains(ctx context.Context) {
 		return // database has said so
 	}
 	defer store.Close()
-	etfs, chains, broken := 0, 0, 0
-	each := func(symbol etf.Symbol) error {
-		models, err := store.ForecastModels(ctx, symbol)
-		if err != nil {
-			return err
+	shown := 0
+	v, err := service.New(service.Deps{Store: store}).VerifyChains(ctx, func(symbol etf.Symbol, model string, err error) {
+		if shown++; shown <= brokenShown {
+			d.bad(fmt.Sprintf("chain %s %s", symbol, model), err, "")
 		}
-		etfs++
-		for _, model := range models {
-			chains++
-			err := store.VerifyChain(ctx, symbol, model)
-			if err != nil && etf.KindOf(err) != etf.KindCorrupt {
-				return err
-			}
-			if err != nil {
-				if broken++; broken <= brokenShown {
-					d.bad(fmt.Sprintf("chain %s %s", symbol, model), err, "")
-				}
-			}
-		}
-		return nil
-	}
-	if err := eachETF(ctx, store, 200, each); err != nil {
+	})
+	switch {
+	case err != nil:
 		d.bad("chains", err, "")
-		return
-	}
-	if broken > 0 {
-		d.bad("chains", fmt.Errorf("%d of %d are broken, of %d ETFs", broken, chains, etfs), "compare the database with a backup")
-		return
-	}
-	d.ok("chains", fmt.Sprintf("all %d hold, of %d ETFs", chains, etfs))
-}
-
-// eachETF calls do with every registered ETF, read in pages of so many, until it fails.
-func eachETF(ctx context.Context, store *db.Store, page int, do func(etf.Symbol) error) error {
-	for after := etf.Symbol(""); ; {
-		list, err := store.ETFs(ctx, "", after, page)
-		if err != nil {
-			return err
-		}
-		for _, e := range list {
-			if err := do(e.Symbol); err != nil {
-				return err
-			}
-			after = e.Symbol
-		}
-		if len(list) < page {
-			return nil
-		}
+	case v.Broken > 0:
+		d.bad("chains", fmt.Errorf("%d of %d are broken, of %d ETFs", v.Broken, v.Chains, v.ETFs), "compare the database with a backup")
+	default:
+		d.ok("chains", fmt.Sprintf("all %d hold, of %d ETFs", v.Chains, v.ETFs))
 	}
 }
 
@@ -227,7 +188,7 @@ func (d *doctor) temporal(ctx context.Context) {
 		d.bad("temporal", err, "start Temporal, or correct TEMPORAL_ADDRESS")
 		return
 	}
-	d.ok("temporal", "namespace "+c.Namespace())
+	d.ok("temporal", fmt.Sprintf("%s, namespace %s", c.Address(), c.Namespace()))
 	d.searchAttributes(ctx, c)
 	svc := d.app.serviceOn(nil, c)
 	for _, queue := range queues() {

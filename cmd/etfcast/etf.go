@@ -31,11 +31,12 @@ func etfAddCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request := service.ETFRequest{Symbol: args[0], Exchange: exchange, Currency: currency}
 			for _, s := range sources {
-				name, ref, ok := strings.Cut(s, "=")
-				if !ok {
-					ref = etf.Source(name).DefaultRef(etf.Symbol(args[0]), etf.Exchange(exchange))
+				name, ref, given := strings.Cut(s, "=")
+				source := service.SourceRequest{Name: name}
+				if given {
+					source.Ref = &ref
 				}
-				request.Sources = append(request.Sources, etf.SourceRef{Name: name, Ref: ref})
+				request.Sources = append(request.Sources, source)
 			}
 			svc, closeAll, err := a.service()
 			if err != nil {

@@ -29,9 +29,6 @@ func findingListCommand(a *app) *cobra.Command {
 		Short: "List findings, the newest first; those of severity error that nobody has decided unless --all",
 		Args:  exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 || limit > 1000 {
-				return etf.Invalid("limit", fmt.Sprintf("%d is out of range", limit), "use 1 to 1000")
-			}
 			svc, closeAll, err := a.service()
 			if err != nil {
 				return err

@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/etfcast/etfcast/activities"
-	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/worker"
 )
 
@@ -43,7 +43,7 @@ func modelMetrics(registry prometheus.Registerer, models []activities.Model) fun
 
 // storeMetrics asks the database at each scrape what an alert is made of: how old the newest complete session is, and
 // how many findings wait for a person. While the database is away the two are absent, and etfcast_database_up is 0.
-type storeMetrics struct{ store *db.Store }
+type storeMetrics struct{ service *service.Service }
 
 var (
 	descUp        = prometheus.NewDesc("etfcast_database_up", "1 when the database answers.", nil, nil)
@@ -65,11 +65,11 @@ func (m storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	up := 0.0
-	if waiting, _, err := m.store.Findings(ctx, etf.FindingFilter{Undecided: true}, etf.Cursor{}, 1000); err == nil {
+	if waiting, _, err := m.service.Findings(ctx, service.FindingQuery{Undecided: true, Limit: service.MaxPage}); err == nil {
 		up = 1
 		ch <- prometheus.MustNewConstMetric(descUndecided, prometheus.GaugeValue, float64(len(waiting)))
 		for _, x := range etf.Exchanges() {
-			if s, err := m.store.LastCompleted(ctx, x); err == nil && !s.IsZero() {
+			if s, err := m.service.LastCompleted(ctx, x); err == nil && !s.IsZero() {
 				ch <- prometheus.MustNewConstMetric(descCompleted, prometheus.GaugeValue, float64(s.Time().Unix()), string(x))
 			}
 		}

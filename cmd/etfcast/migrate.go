@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/etfcast/etfcast/db"
-	"github.com/etfcast/etfcast/dispatch"
+	"github.com/etfcast/etfcast/internal/retry"
 )
 
 func migrateCommand(a *app) *cobra.Command {
@@ -44,7 +44,7 @@ func (a *app) migrate(ctx context.Context, adminDSN string, grant []string, log 
 	if err := checkDSN("mysql-admin-dsn", adminDSN, "set ETFCAST_MYSQL_ADMIN_DSN or --mysql-admin-dsn"); err != nil {
 		return usageError{err}
 	}
-	return dispatch.Retry(ctx, log, nil, func(ctx context.Context) error {
+	return retry.Until(ctx, log, 0, func(ctx context.Context) error {
 		return db.Migrate(ctx, adminDSN, db.MigrateOptions{GrantUsers: grant, Log: log})
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,12 +24,12 @@ func pruneCommand(a *app) *cobra.Command {
 			if err != nil || days < 1 || !strings.HasSuffix(olderThan, "d") {
 				return usageError{etf.Invalid("older-than", fmt.Sprintf("%q is not a number of days", olderThan), "write for example 365d; at least 1d")}
 			}
-			store, err := a.openStore()
+			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
-			defer store.Close()
-			n, err := store.PruneFetches(cmd.Context(), time.Now().AddDate(0, 0, -days))
+			defer closeAll()
+			n, err := svc.Prune(cmd.Context(), days)
 			if err != nil {
 				return err
 			}

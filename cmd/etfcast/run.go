@@ -37,7 +37,7 @@ func runDailyCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer closeAll()
-			request.Workflow = "daily"
+			request.Workflow = etf.DailyRun
 			run, started, err := svc.StartRun(cmd.Context(), request)
 			if err != nil {
 				return err
@@ -129,12 +129,16 @@ func runShowCommand(a *app) *cobra.Command {
 		Example: "  etfcast run show daily:XNYS:2025-09-26",
 		Args:    exactArgs("RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := etf.ParseRunID(args[0])
+			if err != nil {
+				return err
+			}
 			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			run, err := svc.Run(cmd.Context(), etf.RunID(args[0]))
+			run, err := svc.Run(cmd.Context(), id)
 			if err != nil {
 				return err
 			}
@@ -216,9 +220,6 @@ func runListCommand(a *app) *cobra.Command {
 		Short: "List runs, the newest first",
 		Args:  exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 || limit > 1000 {
-				return etf.Invalid("limit", fmt.Sprintf("%d is out of range", limit), "use 1 to 1000")
-			}
 			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
@@ -257,12 +258,16 @@ func runCancelCommand(a *app) *cobra.Command {
 		Example: "  etfcast run cancel daily:XNYS:2025-09-26",
 		Args:    exactArgs("RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := etf.ParseRunID(args[0])
+			if err != nil {
+				return err
+			}
 			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
 			}
 			defer closeAll()
-			run, err := svc.CancelRun(cmd.Context(), etf.RunID(args[0]))
+			run, err := svc.CancelRun(cmd.Context(), id)
 			if err != nil {
 				return err
 			}

@@ -24,6 +24,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/drift"
 	"github.com/etfcast/etfcast/forecast/prophet/market"
+	"github.com/etfcast/etfcast/internal/retry"
 	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/worker"
 )
@@ -49,8 +50,19 @@ func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	declare.StringVar(&s.listen, "listen", listen, "address of the HTTP server: API, or health and metrics")
 	declare.IntVar(&s.worker.Cores, "fit-cores", 0, "fits at once (default: the cores)")
 	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "database activities at once (default: 16)")
-	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, over all workers, NAME=RATE separated by commas (default: yahoo=2)")
+	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, over all workers, NAME=RATE separated by commas (default: "+defaultRates()+")")
 	s.sources.addFlags(flags)
+}
+
+// defaultRates writes the table's rates as the flag takes them.
+func defaultRates() string {
+	var rates []string
+	for _, s := range etf.Sources() {
+		if s.Rate > 0 {
+			rates = append(rates, fmt.Sprintf("%s=%g", s.Name, s.Rate))
+		}
+	}
+	return strings.Join(rates, ",")
 }
 
 // sourceRates are the default rates with those given in their place.
@@ -134,7 +146,7 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	}
 	p.metrics = prometheus.NewRegistry()
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	p.metrics.MustRegister(storeMetrics{p.store})
+	p.metrics.MustRegister(storeMetrics{p.service()})
 	p.observe = activityMetrics(p.metrics)
 	p.modelFailed = modelMetrics(p.metrics, p.models)
 	return p, nil
@@ -166,15 +178,12 @@ func (p *process) close() {
 	}
 }
 
-// askTimeout bounds one try of what is waited for.
-const askTimeout = 10 * time.Second
-
 // work runs the workers. It waits for the schema, then for Temporal and its search attributes.
 func (p *process) work(ctx context.Context) error {
 	if err := p.awaitSchema(ctx); err != nil {
 		return err
 	}
-	if err := p.temporal.Await(ctx, p.log, nil); err != nil {
+	if err := p.temporal.Await(ctx, p.log); err != nil {
 		return err
 	}
 	if err := p.temporal.EnsureSearchAttributes(ctx, p.log); err != nil {
@@ -185,10 +194,10 @@ func (p *process) work(ctx context.Context) error {
 
 // awaitSchema returns once the database answers and has the schema this program needs.
 func (p *process) awaitSchema(ctx context.Context) error {
-	return dispatch.Retry(ctx, p.log, nil, dispatch.Within(askTimeout, func(ctx context.Context) error {
+	return retry.Until(ctx, p.log, retry.Limit, func(ctx context.Context) error {
 		_, err := p.service().Schema(ctx)
 		return err
-	}))
+	})
 }
 
 // deps are what the workers of this process work with.

@@ -40,11 +40,11 @@ func Connect(t *testing.T) *dispatch.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	waits, connected := make(chan error, 10), make(chan error, 1)
-	go func() { connected <- c.Await(ctx, silent, func(err error) { waits <- err }) }()
-	if reason := <-waits; reason == nil || etf.KindOf(reason) != etf.KindUnavailable {
-		t.Fatalf("before there is a namespace the client waits for %v", reason)
+	if err := c.Check(ctx); etf.KindOf(err) != etf.KindUnavailable {
+		t.Fatalf("before there is a namespace the check says %v", err)
 	}
+	connected := make(chan error, 1)
+	go func() { connected <- c.Await(ctx, silent) }()
 	if err := registrar.Register(ctx, &workflowservice.RegisterNamespaceRequest{
 		Namespace: options.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
 	}); err != nil {

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/calendar"
@@ -49,8 +48,11 @@ func New(o Options) *Source {
 	return &Source{http: newClient(o), log: o.Log}
 }
 
-// Name returns "yahoo", the name under which ETFs list this source.
-func (s *Source) Name() string { return "yahoo" }
+// Name is the name under which ETFs list this source.
+const Name = "yahoo"
+
+// Name returns the source's name.
+func (s *Source) Name() string { return Name }
 
 // Fetch asks for one ETF's bars and actions. Query.Ref is Yahoo's ticker (SPY, 069500.KS); Ticker says what an
 // empty one stands for. The answer holds the sessions of Query.Window (a zero To means through the last) that
@@ -90,17 +92,11 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 // The form keeps a ticker inside one path segment; Yahoo's own use these characters.
 var tickerForm = regexp.MustCompile(`^[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}$`)
 
-// Ticker returns what Yahoo calls the ETF: q.Ref as it is, or the symbol, with ".KS" appended on the
-// Korea Exchange and "-" for "." (classes of shares) elsewhere. Errors are of KindInvalid with Field "ref".
+// Ticker returns what Yahoo calls the ETF: q.Ref as it is, or the source's default for the symbol. Errors are of KindInvalid with Field "ref".
 func Ticker(q etf.Query) (string, error) {
 	ticker := q.Ref
 	if ticker == "" {
-		ticker = string(q.Symbol)
-		if q.Exchange == etf.XKRX {
-			ticker += ".KS"
-		} else {
-			ticker = strings.ReplaceAll(ticker, ".", "-")
-		}
+		ticker = etf.Source(Name).DefaultRef(q.Symbol, q.Exchange)
 	}
 	if !tickerForm.MatchString(ticker) {
 		return "", etf.Invalid("ref", fmt.Sprintf("%.40q is not a Yahoo ticker", ticker), "use the ticker shown on Yahoo Finance, for example SPY or 069500.KS")
