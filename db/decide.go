@@ -10,7 +10,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Decide records a person's decision on a finding: see activities.Judgements. It settles undecided findings of the same
+// Decide records a person's decision on a finding: see activities.Findings. It settles undecided findings of the same
 // rule on the same numbers as well: each later fetch of a quarantined row makes one. An accepted row stays quarantined
 // while another rule's objection to the same numbers is not accepted.
 func (s *Store) Decide(ctx context.Context, id string, d etf.Decision, by, why string) (etf.Finding, error) {

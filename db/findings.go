@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// SaveFindings stores what was found in a fetch and the verdicts on its rows: see activities.Judgements. Beyond that
+// SaveFindings stores what was found in a fetch and the verdicts on its rows: see activities.Findings. Beyond that
 // contract: a quarantined row must be named by an error-level finding, or nobody could ever free it (KindInvalid); and a
 // finding that objects to the very numbers a person has decided on before, by the same rule, takes over that decision.
 func (s *Store) SaveFindings(ctx context.Context, fetch string, findings []etf.Finding, verdicts []etf.Verdict) error {

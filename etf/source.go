@@ -12,35 +12,35 @@ type SourceRef struct {
 	Ref  string `json:"ref"`
 }
 
-// SourceTraits are what the pipeline has to know of a source before it asks it anything.
+// SourceTraits is what the pipeline needs to know about a source before it fetches from it.
 type SourceTraits struct {
 	Name string
-	// Rate is how many fetches a second the source gets by default, from all workers together; 0 means as many as come.
+	// Rate is the default limit of fetches per second, over all workers; 0 means no limit.
 	Rate float64
-	// Waits are the pauses before a source that responded without the session asked for is asked again, one after
-	// another. The number of waits is in the histories of running workflows: changing it needs a version (docs/workflows.md).
+	// Waits are the successive pauses before fetching again from a source whose response lacked the session. The number of
+	// waits is in the histories of running workflows: changing it needs a version (docs/workflows.md).
 	Waits []time.Duration
-	// RefSuffixes follow an ETF's symbol in what the source calls it where nothing else is said, by exchange; "" is for all
-	// exchanges that are not named.
+	// RefSuffixes are appended to an ETF's symbol to make its default reference, by exchange; "" is for every exchange not
+	// listed.
 	RefSuffixes map[Exchange]string
 }
 
-// sources is the one table of sources. A new one is a folder under source/, a line here, and its line in
-// cmd/etfcast/sources.go, which makes it; a test names what is missing.
+// sources is the only table of sources. A new source is a folder under source/, a line here, and a line in
+// cmd/etfcast/sources.go that constructs it; a test names whatever is missing.
 var sources = []SourceTraits{
-	// Providers publish the close minutes to hours late. Yahoo's limits are not published: 2 a second is a browser's tempo.
+	// Providers publish the close minutes to hours late. Yahoo publishes no limits: 2 per second is about a browser's pace.
 	{Name: "yahoo", Rate: 2, Waits: []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}, RefSuffixes: map[Exchange]string{XKRX: ".KS"}},
-	// A file does not change by waiting.
+	// Waiting does not change a file.
 	{Name: "file", RefSuffixes: map[Exchange]string{"": ".csv"}},
 	// The simulated market fills in a missing session within seconds.
 	{Name: "simulated", Waits: []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}},
 }
 
-// unknownSource is taken for a source that is not in the table: an ETF may be registered with one that a later release
-// brings.
+// unknownSource stands in for a source that is not in the table: an ETF may be registered with a source that only a later
+// release has.
 var unknownSource = SourceTraits{Waits: sources[0].Waits}
 
-// Sources lists the sources there are, in the order they are shown. The caller must not change what it is given.
+// Sources lists the sources in the order they are shown. The caller must not modify their slices and maps.
 func Sources() []SourceTraits { return slices.Clone(sources) }
 
 // SourceNames lists the names of Sources.
@@ -52,7 +52,7 @@ func SourceNames() []string {
 	return names
 }
 
-// Source returns the traits of the source; of a provider without a limit where the name is not in the table.
+// Source returns the traits of the named source; for an unknown name, those of a provider without a rate limit.
 func Source(name string) SourceTraits {
 	for _, s := range sources {
 		if s.Name == name {
@@ -64,7 +64,7 @@ func Source(name string) SourceTraits {
 	return s
 }
 
-// DefaultRef is what the source calls an ETF where nothing else is said.
+// DefaultRef is the source's reference for an ETF that was registered without one.
 func (s SourceTraits) DefaultRef(symbol Symbol, exchange Exchange) string {
 	suffix, ok := s.RefSuffixes[exchange]
 	if !ok {
