@@ -61,7 +61,7 @@ type RunETF struct {
 
 // RunCounts totals a run.
 type RunCounts struct {
-	Due           int `json:"due"` // ETFs handed out so far
+	Due           int `json:"due"` // ETFs found due so far
 	Updated       int `json:"updated"`
 	Unchanged     int `json:"unchanged"`
 	Quarantined   int `json:"quarantined"`
