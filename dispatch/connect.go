@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// callTimeout bounds one call. The SDK retries a server that can't be reached until then.
+	// callTimeout limits one call. Until then the SDK retries if the server can't be reached.
 	callTimeout = 4 * time.Second
-	// waitTimeout bounds one call of those that wait until the server is there.
+	// waitTimeout limits one attempt of a call that waits for the server.
 	waitTimeout = 10 * time.Second
 )
 
@@ -25,8 +25,8 @@ type Client struct {
 	namespace string
 }
 
-// New returns a Client that connects when it is first used: the server may come up later. Options that can never work
-// are KindInvalid. An empty Logger is set to log.
+// New returns a Client that connects when it is first used, so the server may come up later. Invalid options are
+// KindInvalid. A nil Logger is replaced by log.
 func New(options client.Options, log *slog.Logger) (*Client, error) {
 	if options.Namespace == "" {
 		options.Namespace = client.DefaultNamespace
@@ -36,13 +36,13 @@ func New(options client.Options, log *slog.Logger) (*Client, error) {
 	}
 	sdk, err := client.NewLazyClient(options)
 	if err != nil {
-		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "TEMPORAL_ADDRESS", Message: "Temporal's client refuses its options", Err: err,
-			Remedy: "correct the TEMPORAL_* settings"}
+		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "TEMPORAL_ADDRESS", Message: "Temporal's client rejects its options", Err: err,
+			Remedy: "correct the TEMPORAL_* variables"}
 	}
 	return &Client{sdk: sdk, namespace: options.Namespace}, nil
 }
 
-// Of returns a Client on top of an SDK client that somebody else made and closes.
+// Of returns a Client on top of an SDK client that the caller keeps and closes.
 func Of(sdk client.Client, namespace string) *Client {
 	if namespace == "" {
 		namespace = client.DefaultNamespace
@@ -50,7 +50,7 @@ func Of(sdk client.Client, namespace string) *Client {
 	return &Client{sdk: sdk, namespace: namespace}
 }
 
-// SDK returns the SDK's client, for the workers.
+// SDK returns the underlying SDK client, for the workers.
 func (c *Client) SDK() client.Client { return c.sdk }
 
 // Namespace returns the namespace the Client acts on.
@@ -59,16 +59,16 @@ func (c *Client) Namespace() string { return c.namespace }
 // Close ends the connection.
 func (c *Client) Close() { c.sdk.Close() }
 
-// Check returns nil when the server answers and has the namespace.
+// Check returns nil if the server responds and has the namespace.
 func (c *Client) Check(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
-	// Unlike the health service this also tells a missing namespace.
+	// Unlike the health service, this also detects a missing namespace.
 	_, err := c.sdk.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: c.namespace})
 	return temporalError(ctx, err, "check namespace "+c.namespace)
 }
 
-// Await returns once Temporal answers and has the namespace. See Retry for report, and for when it gives up.
+// Await returns once the server responds and has the namespace. See Retry for report and for when it gives up.
 func (c *Client) Await(ctx context.Context, log *slog.Logger, report func(error)) error {
 	return Retry(ctx, log, report, c.Check)
 }

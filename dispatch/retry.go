@@ -13,10 +13,10 @@ const (
 	longestPause = 5 * time.Second
 )
 
-// Retry calls do until it succeeds, with pauses growing from 0.25 s to 5 s: the order in which processes start does not
-// matter. It gives up when ctx ends, with ctx's error, and when do's error is one that waiting does not mend (any but
-// KindUnavailable and KindRateLimited), with that. report, which may be nil, is told of each new reason, and nil at the
-// end; the log is told too.
+// Retry calls do until it succeeds, with pauses growing from 0.25 s to 5 s, so that processes may start in any order. It
+// gives up when ctx ends, returning ctx's error, and when do returns an error that waiting can't cure (any but
+// KindUnavailable and KindRateLimited), returning that. report, which may be nil, is called with each new error, which is
+// also logged, and with nil at the end.
 func Retry(ctx context.Context, log *slog.Logger, report func(error), do func(context.Context) error) error {
 	if report == nil {
 		report = func(error) {}
@@ -48,7 +48,8 @@ func Retry(ctx context.Context, log *slog.Logger, report func(error), do func(co
 	}
 }
 
-// Within bounds each call of do, for Retry: a server that accepts a connection and says nothing is tried again.
+// Within limits the duration of each call of do, so that Retry also retries if a server accepts a connection but never
+// responds.
 func Within(limit time.Duration, do func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, limit)

@@ -1,5 +1,5 @@
-// Package dispatchtest gives a test a namespace of its own on the Temporal server at TEMPORAL_ADDRESS, so that no other
-// test's workers take up what it starts. It is for tests only.
+// Package dispatchtest gives each test its own namespace on the Temporal server at TEMPORAL_ADDRESS, so that other tests'
+// workers don't pick up its workflows. It is for tests only.
 package dispatchtest
 
 import (
@@ -20,9 +20,9 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Connect returns a client in a new namespace with the search attributes, or skips the test where there is no server.
-// On the way it sees that the order of starting does not matter: the client waits before the namespace is there, and two
-// processes make the attributes at once.
+// Connect returns a client in a new namespace with the search attributes, or skips the test if there is no server. It
+// also checks that start order does not matter: the client starts to wait before the namespace exists, and the search
+// attributes are ensured twice concurrently, as two processes would.
 func Connect(t *testing.T) *dispatch.Client {
 	t.Helper()
 	address := os.Getenv("TEMPORAL_ADDRESS")
@@ -46,7 +46,7 @@ func Connect(t *testing.T) *dispatch.Client {
 	waits, connected := make(chan error, 10), make(chan error, 1)
 	go func() { connected <- c.Await(ctx, silent, func(err error) { waits <- err }) }()
 	if reason := <-waits; reason == nil || etf.KindOf(reason) != etf.KindUnavailable {
-		t.Fatalf("before there is a namespace the client waits for %v", reason)
+		t.Fatalf("before the namespace exists the client waits for %v", reason)
 	}
 	if err := registrar.Register(ctx, &workflowservice.RegisterNamespaceRequest{
 		Namespace: options.Namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
