@@ -96,7 +96,7 @@ func TestDecide(t *testing.T) {
 				t.Fatalf("decided %+v, %v", got, err)
 			}
 			if c.waits && (temporal.received != workflows.Decision{Decision: etf.Accept, By: "kim", Why: "seen on two sources"}) {
-				t.Errorf("received over %+v", temporal.received)
+				t.Errorf("the workflow received %+v", temporal.received)
 			}
 			want := workflows.ResolveFindingInput{}
 			if c.starts {
