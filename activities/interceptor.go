@@ -170,7 +170,7 @@ func (p *heartbeater) report(details any) {
 	}
 }
 
-// stop ends the heartbeats. With sendReport it first sends this attempt's latest report, if any, for the next attempt.
+// stop ends the heartbeats. With sendReport it then sends this attempt's latest report, if any, for the next attempt.
 func (p *heartbeater) stop(sendReport bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
