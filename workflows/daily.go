@@ -14,7 +14,7 @@ import (
 
 var recording *activities.Recording
 
-// Daily updates the ETFs of an exchange, all or some, to one session. It pages through them, keeps at most FanOut
+// Daily updates the ETFs of an exchange, all or some, for one session. It pages through them, keeps at most FanOut
 // UpdateETF children open and counts their outcomes. It completes when every ETF has ended, failed and quarantined ones
 // included; it fails only if the run itself is impossible (a session that has not closed, an unknown symbol, a database
 // that is down for a day). It never waits for a person. Cancelling it cancels the open updates, records their outcomes
@@ -62,7 +62,7 @@ func newDaily(ctx workflow.Context, in DailyInput) *daily {
 }
 
 // run starts updates and collects their outcomes until none are left, the context is cancelled, the run proves
-// impossible, or the server suggests to continue as new.
+// impossible, or the server suggests continuing as new.
 func (d *daily) run(ctx workflow.Context) error {
 	if d.in.Progress == nil {
 		if err := d.begin(ctx); err != nil {

@@ -41,7 +41,7 @@ func (in DailyInput) Summary() string {
 
 // Details explains a daily run to whoever opens it.
 func (in DailyInput) Details() string {
-	return fmt.Sprintf("Updates the ETFs of **%s** to session **%s**: fetch, validate, persist, forecast, up to %d ETFs at a time. "+
+	return fmt.Sprintf("Updates the ETFs of **%s** for session **%s**: fetch, validate, persist, forecast, up to %d ETFs at a time. "+
 		"Current details show the progress.\n\nAn ETF that fails does not stop the others: the run completes and counts it. The API "+
 		"and the command line call this run `%s`. Cancelling is safe: stored data stay, and the same request starts the run again.",
 		in.Exchange, in.Session, FanOut, in.Run())

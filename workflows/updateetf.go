@@ -13,7 +13,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// UpdateETF updates one ETF to one session: fetch, validate, persist, forecast. Normally that is four activities and
+// UpdateETF updates one ETF for one session: fetch, validate, persist, forecast. Normally that is four activities and
 // nothing else. It ends
 //
 //   - completed with outcome updated or unchanged, with the error type ModelFailed if a model other than the benchmark gave
@@ -226,7 +226,7 @@ func (u *update) askPerson(ctx workflow.Context, findings []activities.FindingRe
 	return nil
 }
 
-// end turns the chain's error, if any, into the workflow's result.
+// end turns the outcome of the steps into the workflow's result or error.
 func (u *update) end(ctx workflow.Context, err error) (etf.RunETF, error) {
 	cancelled := temporal.IsCanceledError(err)
 	switch {
