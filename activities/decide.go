@@ -8,7 +8,7 @@ import (
 
 // Deciding applies a person's decisions.
 type Deciding struct {
-	Store Judgements
+	Store Findings
 }
 
 // DecideInput is a person's decision on a finding.
@@ -19,8 +19,8 @@ type DecideInput struct {
 	Why      string       `json:"why"`
 }
 
-// Decide records the decision and frees or keeps the rows the finding names. The first decision stands: a repeat of
-// it changes nothing, a different one is TypeConflict.
+// Decide records the decision and releases the rows the finding names from quarantine or keeps them there. The first
+// decision stands: a repeat of it changes nothing, a different one is TypeConflict.
 func (a *Deciding) Decide(ctx context.Context, in DecideInput) (etf.Finding, error) {
 	return a.Store.Decide(ctx, etf.Ruling(in))
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// This file is the one place where error kinds become Temporal application errors; Interceptor calls it for whatever an
-// activity returns. Workflows decide by the type, never by the text. Types are wire names: they are in histories and in
-// the table of runs. Each constant Type... has its entry in errorTypes; a test reads the constants from this package.
+// This file is the only place where error kinds become Temporal application errors; Interceptor calls it for every error
+// an activity returns. Workflows decide by type, never by text. Types are wire names: they are in histories and in the
+// runs table. Each constant Type... has an entry in errorTypes; a test reads the constants from this package.
 
 // The types of errors of the database, the pure packages and the request itself.
 const (
@@ -29,7 +29,7 @@ const (
 	TypeInternal    = "Internal"
 )
 
-// The types of errors of one source. After any of them the next source is asked.
+// The types of errors of one source. After any of them the next source is tried.
 const (
 	TypeSourceUnavailable = "SourceUnavailable"
 	TypeSourceRateLimited = "SourceRateLimited"
@@ -48,36 +48,36 @@ const (
 	TypeTimedOut       = "TimedOut"
 )
 
-// TypeModelFailed ends nothing: it stands in the row of an update that is complete but for a model's forecast.
+// TypeModelFailed fails nothing: it is recorded for an update that is complete except for one model's forecast.
 const TypeModelFailed = "ModelFailed"
 
 const (
-	// SourceAttempts is how often a source that is down or busy is asked before the next one is. With the waits of
-	// workflows/policy.go (2 s, 6 s, 18 s) that covers a restart on the other side.
+	// SourceAttempts is how many attempts a source that is down or busy gets before the next source. With the waits in
+	// workflows/policy.go (2 s, 6 s, 18 s) they outlast a restart of the source.
 	SourceAttempts = 4
 	// conflictAttempts: each lost race means another writer won, and no ETF has twenty writers.
 	conflictAttempts = 20
-	// internalAttempts: our own fault seldom goes away, but a crash in a dependency may.
+	// internalAttempts: our own bugs seldom go away on a retry, but a crash in a dependency may.
 	internalAttempts = 3
-	// longestRetryAfter is the longest wait asked for by the other side that is waited for.
+	// longestRetryAfter is the longest Retry-After that is honoured.
 	longestRetryAfter = time.Hour
-	// errorText bounds messages, which are kept in histories and in the table of runs: fifty of them in one batch of
+	// errorText bounds messages, in bytes. They are kept in histories and in the runs table: fifty of them in one batch of
 	// outcomes stay within 32 KB.
 	errorText = 300
 )
 
-// ErrorType documents one error type for operators; docs/operations.md is made from ErrorTypes.
+// ErrorType documents one error type for operators; docs/operations.md has a table generated from ErrorTypes.
 type ErrorType struct {
 	Name    string
 	Meaning string
-	// Retried says what happened before the operator gets to see it.
+	// Retried says how it was retried before the operator sees it.
 	Retried string
 	// Remedy is what the operator does about it.
 	Remedy string
 }
 
-// ErrorTypes lists every error type a workflow or activity of etfcast ends with or a run records, in the order they are
-// documented.
+// ErrorTypes lists every error type that a workflow or activity can end with or a run can record, in the order of the
+// documentation.
 func ErrorTypes() []ErrorType {
 	return slices.Clone(errorTypes)
 }
@@ -132,7 +132,7 @@ type ErrorDetail struct {
 	Remedy  string `json:"remedy,omitempty"`
 }
 
-// IsSourceError reports whether an error type speaks of one source only, so that the next one is worth asking.
+// IsSourceError reports whether an error type concerns one source only, so that the next source is worth trying.
 func IsSourceError(errorType string) bool {
 	switch errorType {
 	case TypeSourceUnavailable, TypeSourceRateLimited, TypeSourceNotFound, TypeSourceDenied, TypeSourceCorrupt,
@@ -142,20 +142,20 @@ func IsSourceError(errorType string) bool {
 	return false
 }
 
-// errWorkerStopping is tried again by another worker, or by this one started again.
+// errWorkerStopping is retried by another worker, or by this one after a restart.
 var errWorkerStopping = &etf.Error{Kind: etf.KindUnavailable, Message: "the worker is stopping"}
 
-// sourceError is an error of one source: it becomes one of the types of errors of a source.
+// sourceError is an error of one source: it becomes one of the TypeSource... types.
 type sourceError struct {
 	source   string
 	mismatch bool // the response can't continue the stored series
 	err      error
 }
 
-// Error returns the cause's text, which begins with the source's name.
+// Error returns the cause's text, beginning with the source's name.
 func (e *sourceError) Error() string {
 	text := e.err.Error()
-	if strings.HasPrefix(text, e.source) { // adapters that name their reference name themselves with it
+	if strings.HasPrefix(text, e.source) { // an adapter that names the reference also names itself
 		return text
 	}
 	return e.source + ": " + text
@@ -164,13 +164,13 @@ func (e *sourceError) Error() string {
 // Unwrap returns the cause.
 func (e *sourceError) Unwrap() error { return e.err }
 
-// translation is the type an error becomes, and the attempt from which on it is final.
+// translation is the type an error becomes, and the attempt from which it is final.
 type translation struct {
 	errorType string
 	attempts  int32
 }
 
-// unlimited leaves it to the retry policy when to give up.
+// unlimited leaves giving up to the retry policy.
 const unlimited = math.MaxInt32
 
 // translations are for errors of the database, the pure packages and the request itself.
@@ -197,8 +197,8 @@ var sourceTranslations = map[etf.Kind]translation{
 	etf.KindInternal:    {TypeSourceFault, 1},
 }
 
-// KindOf returns the kind of the errors that become the given type, KindInternal for the types of sources and of the
-// workflows themselves: the way back of translate, for clients of the workflows.
+// KindOf returns the kind of the errors that become the given type; KindInternal for the types of sources and of the
+// workflows themselves. Clients of the workflows use it to reverse translate.
 func KindOf(errorType string) etf.Kind {
 	for kind, t := range translations {
 		if t.errorType == errorType {
@@ -208,17 +208,17 @@ func KindOf(errorType string) etf.Kind {
 	return etf.KindInternal
 }
 
-// translate turns the error an attempt of an activity returned into what the workflow gets to see: an application error,
-// or the cancellation the workflow asked for. An application error stays as it is. ctx is the activity's own.
+// translate turns the error returned by an attempt of an activity into what the workflow sees: an application error, or
+// the cancellation the workflow requested. An application error is left unchanged. ctx is the activity's context.
 func translate(ctx context.Context, err error, attempt int32) error {
 	switch {
 	case ctx.Err() == nil:
 	case temporal.IsCanceledError(context.Cause(ctx)):
-		return ctx.Err() // the workflow asked for it
+		return ctx.Err() // the workflow cancelled it
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return appError(&etf.Error{Kind: etf.KindUnavailable, Message: "the activity ran out of time"}, TypeUnavailable, attempt, true)
 	default:
-		return appError(errWorkerStopping, TypeUnavailable, attempt, true) // whatever the activity makes of it
+		return appError(errWorkerStopping, TypeUnavailable, attempt, true) // whatever error the activity returned
 	}
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {

@@ -22,7 +22,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// seenAs is what a workflow gets to see of an error that an activity returns.
+// seenAs returns what a workflow sees of an error that an activity returns.
 func seenAs(t *testing.T, err error) *temporal.ApplicationError {
 	t.Helper()
 	probe := func(context.Context) error { return err }
@@ -53,13 +53,13 @@ func TestKindsBecomeTypes(t *testing.T) {
 		{etf.KindCorrupt, TypeCorrupt, true, TypeSourceCorrupt, true},
 		{etf.KindInternal, TypeInternal, false, TypeSourceFault, true},
 	} {
-		cause := fmt.Errorf("reading: %w", &etf.Error{Kind: c.kind, Field: "SPY.csv:17", Message: "bad", Remedy: "mend it"})
+		cause := fmt.Errorf("reading: %w", &etf.Error{Kind: c.kind, Field: "SPY.csv:17", Message: "bad", Remedy: "correct it"})
 		app := seenAs(t, cause)
 		if app.Type() != c.store || app.NonRetryable() != c.storeEnds {
 			t.Errorf("%s of the store became %s, final %t", c.kind, app.Type(), app.NonRetryable())
 		}
 		var detail ErrorDetail
-		if err := app.Details(&detail); err != nil || detail != (ErrorDetail{Attempt: 1, Field: "SPY.csv:17", Remedy: "mend it"}) {
+		if err := app.Details(&detail); err != nil || detail != (ErrorDetail{Attempt: 1, Field: "SPY.csv:17", Remedy: "correct it"}) {
 			t.Errorf("%s carries %+v, %v", c.kind, detail, err)
 		}
 		app = seenAs(t, &sourceError{source: "yahoo", err: cause})
@@ -67,12 +67,12 @@ func TestKindsBecomeTypes(t *testing.T) {
 			t.Errorf("%s of a source became %s, final %t: %s", c.kind, app.Type(), app.NonRetryable(), app.Message())
 		}
 		if !IsSourceError(app.Type()) {
-			t.Errorf("after %s the next source is not asked", app.Type())
+			t.Errorf("after %s the next source is not tried", app.Type())
 		}
 	}
 }
 
-func TestAnErrorWithoutKindIsOurFault(t *testing.T) {
+func TestErrorsWithoutAKindAreInternal(t *testing.T) {
 	for _, err := range []error{errors.New("boom"), &etf.Error{Message: "boom"}, &etf.Error{Kind: "new", Message: "boom"}} {
 		if app := seenAs(t, err); app.Type() != TypeInternal || app.NonRetryable() || app.Message() != "boom" {
 			t.Errorf("%#v: %s, final %t: %s", err, app.Type(), app.NonRetryable(), app.Message())
@@ -93,7 +93,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		cause := &etf.Error{Kind: etf.KindRateLimited, Message: "busy", RetryAfter: c.wait}
 		app := seenAs(t, &sourceError{source: "yahoo", err: cause})
 		if app.NextRetryDelay() != c.next || app.NonRetryable() != c.final {
-			t.Errorf("asked to wait %s: next in %s, final %t", c.wait, app.NextRetryDelay(), app.NonRetryable())
+			t.Errorf("Retry-After %s: next attempt in %s, final %t", c.wait, app.NextRetryDelay(), app.NonRetryable())
 		}
 	}
 }
@@ -105,7 +105,7 @@ func TestMessagesAreBounded(t *testing.T) {
 		t.Errorf("message %d, field %d, remedy %d bytes, %v", len(app.Message()), len(detail.Field), len(detail.Remedy), err)
 	}
 	if !utf8.ValidString(app.Message()) {
-		t.Error("the message was cut within a character")
+		t.Error("the message was cut in the middle of a character")
 	}
 }
 
@@ -123,7 +123,7 @@ func FuzzClip(f *testing.F) {
 	})
 }
 
-// declaredTypes reads the constants Type... from this package's source: name of the constant to its value.
+// declaredTypes reads the constants Type... from this package's source and returns their values by name.
 func declaredTypes(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -174,7 +174,7 @@ func TestEveryErrorTypeIsDocumentedOnce(t *testing.T) {
 			t.Errorf("%s is not documented", name)
 		}
 		if ofSource := strings.HasPrefix(name, "TypeSource"); IsSourceError(value) != ofSource {
-			t.Errorf("after %s the next source is asked: %t", name, !ofSource)
+			t.Errorf("after %s the next source is tried: %t", name, !ofSource)
 		}
 	}
 	if len(documented) != len(declared) {
@@ -183,7 +183,7 @@ func TestEveryErrorTypeIsDocumentedOnce(t *testing.T) {
 }
 
 // stopper ends an activity's context when stop is called, as the SDK does, and keeps the error the activity ended with:
-// the test environment knows nothing of the stop and would make a failure of a cancellation.
+// the test environment does not know about the stop and would turn a cancellation into a failure.
 type stopper struct {
 	interceptor.WorkerInterceptorBase
 	stop context.CancelCauseFunc
@@ -217,7 +217,7 @@ func stoppableEnv(t *testing.T, structs ...any) (*testsuite.TestActivityEnvironm
 	return env, s
 }
 
-// A stopping worker's activities are tried again elsewhere, whatever their own error says, and a cancelled one is
+// Activities of a stopping worker are retried elsewhere, whatever error they return, and a cancelled one ends as
 // cancelled.
 func TestStoppedContext(t *testing.T) {
 	invalid := &etf.Error{Kind: etf.KindInvalid, Message: "context canceled"}
@@ -231,7 +231,7 @@ func TestStoppedContext(t *testing.T) {
 		{"worker, source", errors.New("shutdown"), &sourceError{source: "yahoo", err: invalid}, isStopping},
 		{"worker, application error", errors.New("shutdown"), temporal.NewNonRetryableApplicationError("no", TypeInvalid, nil), isStopping},
 		{"workflow", temporal.NewCanceledError(), invalid, isCancelled},
-		{"nobody, done", errors.New("shutdown"), nil, func(err error) bool { return err == nil }},
+		{"worker, but the activity succeeded", errors.New("shutdown"), nil, func(err error) bool { return err == nil }},
 	} {
 		env, stopper := stoppableEnv(t)
 		probe := func(context.Context) error {
@@ -263,7 +263,7 @@ func TestOutOfTime(t *testing.T) {
 	}
 }
 
-// An application error is what a workflow gets to see already.
+// An application error is not translated again.
 func TestApplicationErrorsStay(t *testing.T) {
 	app := seenAs(t, fmt.Errorf("asking: %w", temporal.NewNonRetryableApplicationError("no", TypeDenied, nil, ErrorDetail{Attempt: 7})))
 	var detail ErrorDetail
@@ -272,11 +272,11 @@ func TestApplicationErrorsStay(t *testing.T) {
 	}
 }
 
-// How often each type is tried, by the attempt on which it is final.
+// The number of attempts each type gets.
 func TestAttempts(t *testing.T) {
 	for _, c := range []struct {
 		err   error
-		final int32 // 0: never
+		final int32 // the attempt from which it is final; 0: never
 	}{
 		{&etf.Error{Kind: etf.KindUnavailable}, 0}, {&etf.Error{Kind: etf.KindRateLimited}, 0}, {&etf.Error{Kind: etf.KindConflict}, 20},
 		{errors.New("boom"), 3}, {&etf.Error{Kind: etf.KindInvalid}, 1},

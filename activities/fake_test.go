@@ -19,17 +19,17 @@ import (
 
 var friday = etf.MustSession("2025-09-26")
 
-// asked is the evening of the friday in New York.
-var asked = time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC)
+// fridayEvening is after the close in New York.
+var fridayEvening = time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC)
 
-func clock() time.Time { return asked }
+func clock() time.Time { return fridayEvening }
 
-// fakeStore keeps things in memory, by the ports' contracts as far as the tests need them. err, when set, is the
-// answer of the method named.
+// fakeStore keeps everything in memory and follows the ports' contracts as far as the tests need. err holds the errors
+// its methods return, by method name.
 type fakeStore struct {
 	stored    etf.Stored
 	fetches   map[string]etf.Fetch
-	answers   map[string]etf.Response
+	responses map[string]etf.Response
 	known     []etf.StoredBar
 	splits    []etf.Action
 	findings  []etf.Finding
@@ -51,7 +51,7 @@ type fakeStore struct {
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
-		fetches: map[string]etf.Fetch{}, answers: map[string]etf.Response{}, forecasts: map[string]etf.Forecast{},
+		fetches: map[string]etf.Fetch{}, responses: map[string]etf.Response{}, forecasts: map[string]etf.Forecast{},
 		rows: map[etf.Symbol]etf.RunETF{}, err: map[string]error{}, times: map[string]int{},
 	}
 }
@@ -81,7 +81,7 @@ func (s *fakeStore) Stored(context.Context, etf.Symbol) (etf.Stored, error) {
 
 func (s *fakeStore) SaveFetch(_ context.Context, f etf.Fetch, a etf.Response) error {
 	if _, ok := s.fetches[f.ID]; !ok {
-		s.fetches[f.ID], s.answers[f.ID] = f, a
+		s.fetches[f.ID], s.responses[f.ID] = f, a
 	}
 	return s.called("SaveFetch")
 }
@@ -91,7 +91,7 @@ func (s *fakeStore) Staged(_ context.Context, fetch string) (etf.Staged, error) 
 	if !ok {
 		return etf.Staged{}, etf.NotFound("fetch", "no such fetch", "")
 	}
-	a := s.answers[fetch]
+	a := s.responses[fetch]
 	return etf.Staged{
 		Fetch: f, Bars: a.Bars, Actions: a.Actions, Defects: a.Defects, Known: s.known, Splits: s.splits, Initial: s.stored.Bars == 0,
 	}, s.called("Staged")
@@ -161,13 +161,13 @@ func (s *fakeStore) Run(_ context.Context, id etf.RunID) (etf.Run, error) {
 
 var _ Store = (*fakeStore)(nil)
 
-// fakeSource answers with what it is given, and keeps the question.
+// fakeSource returns the given response and error, and keeps the query.
 type fakeSource struct {
-	answer etf.Response
-	err    error
-	query  etf.Query
-	times  int
-	// failures is how often it is down first.
+	response etf.Response
+	err      error
+	query    etf.Query
+	times    int
+	// failures is how many of the first calls find it down.
 	failures int
 }
 
@@ -178,7 +178,7 @@ func (s *fakeSource) Fetch(_ context.Context, q etf.Query) (etf.Response, error)
 	if s.times++; s.times <= s.failures {
 		return etf.Response{}, &etf.Error{Kind: etf.KindUnavailable, Message: "down"}
 	}
-	return s.answer, s.err
+	return s.response, s.err
 }
 
 type quiet struct{}
@@ -188,7 +188,7 @@ func (quiet) Info(string, ...any)  {}
 func (quiet) Warn(string, ...any)  {}
 func (quiet) Error(string, ...any) {}
 
-// intercepted is what every worker does: errors have the types a workflow gets to see.
+// intercepted has the interceptor that every worker installs: errors have the types a workflow sees.
 var intercepted = worker.Options{Interceptors: []interceptor.WorkerInterceptor{&Interceptor{}}}
 
 func newEnv(t *testing.T, structs ...any) *testsuite.TestActivityEnvironment {
@@ -215,7 +215,7 @@ func do[T any](t *testing.T, env *testsuite.TestActivityEnvironment, activity, i
 	return v, err
 }
 
-// retried runs the activity of that name as a workflow does, which tries it again as often as it asks for.
+// retried runs the named activity in a workflow, which retries it as often as its errors allow.
 func retried[T any](t *testing.T, registered any, name string, in any) (T, error) {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
@@ -240,7 +240,7 @@ func retried[T any](t *testing.T, registered any, name string, in any) (T, error
 	return v, nil
 }
 
-// bars makes n bars on sessions of XNYS, the last one on `last`.
+// bars makes n bars on consecutive sessions of XNYS, ending with last.
 func bars(n int, last etf.Session) []etf.Bar {
 	cal, err := calendar.For(etf.XNYS)
 	if err != nil {

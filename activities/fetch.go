@@ -14,15 +14,15 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// TrailingSessions is how many sessions before the last stored one are asked for again with every update: three
-// weeks of trading. Providers fill holes and correct volumes and closes within days, and an exchange corrects a
-// trade within two weeks at most; asking for more costs rows that are compared in vain.
+// TrailingSessions is how many sessions before the last stored one every update fetches again: three weeks of trading.
+// Providers fill gaps and correct volumes and closes within days, and an exchange corrects a trade within two weeks at
+// most; fetching more would only add rows that have not changed.
 const TrailingSessions = 15
 
-// saveTime is what a fetch keeps of its time for storing the answer.
+// saveTime is how much of its timeout a fetch reserves for storing the response.
 const saveTime = 30 * time.Second
 
-// Fetching asks one source.
+// Fetching fetches from one source.
 type Fetching struct {
 	Store  Fetches
 	Source Source
@@ -39,23 +39,23 @@ type FetchInput struct {
 	Run      etf.RunID    `json:"run"`
 }
 
-// FetchResult refers to what was stored of an answer.
+// FetchResult refers to a stored response.
 type FetchResult struct {
 	Fetch      string      `json:"fetch"`
 	Rows       int         `json:"rows"`
 	Last       etf.Session `json:"last,omitzero"`     // newest session among the rows
-	HasSession bool        `json:"has_session"`       // the session asked for is among them
-	Empty      bool        `json:"empty,omitempty"`   // no row, no action and no defect: nothing to judge
+	HasSession bool        `json:"has_session"`       // the requested session is among them
+	Empty      bool        `json:"empty,omitempty"`   // no row, no action and no defect: nothing to validate
 	Attempt    int32       `json:"attempt,omitempty"` // of this activity
 }
 
-// Fetch asks the source for the whole history of an ETF without stored bars, else from TrailingSessions before the
-// last stored session, and stores the raw answer and the staged rows. It returns a reference.
+// Fetch fetches the whole history of an ETF without stored bars, otherwise from TrailingSessions before the last stored
+// session on, and stores the raw response and the staged rows. It returns a reference to them.
 //
-// An answer that can't be understood, or is of another basis or currency, is an error; its body is kept all the same.
+// A response that can't be parsed, or has another basis or currency, is an error; its body is kept all the same.
 //
-// The fetch's ID is a hash of the workflow run and the activity, the same for every attempt: an attempt that finds
-// an earlier one's answer stored returns that, so that one fetch is one answer however often it was tried.
+// The fetch's ID is a hash of the workflow run and the activity, so it is the same for every attempt. An attempt that
+// finds the stored response of an earlier one returns that: however many attempts it takes, one fetch has one response.
 func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error) {
 	info := activity.GetInfo(ctx)
 	id := fetchID(info.WorkflowExecution.RunID, info.ActivityID)
@@ -76,34 +76,34 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 	if err != nil {
 		return FetchResult{}, err
 	}
-	asked := a.Now()
-	// The source ends before the activity's own time does, so that one which hangs is counted as a try of its own and
-	// the next source gets its turn.
-	asking, stop := context.WithDeadline(ctx, info.Deadline.Add(-saveTime))
-	defer stop()
-	answer, err := a.ask(asking, etf.Query{
-		Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: asked,
+	now := a.Now()
+	// The source's deadline is before the activity's, so that a source that hangs uses up one attempt and the next source
+	// gets its turn.
+	fetchCtx, cancel := context.WithDeadline(ctx, info.Deadline.Add(-saveTime))
+	defer cancel()
+	response, err := a.request(fetchCtx, etf.Query{
+		Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: now,
 	})
-	record := func(id string, answer etf.Response) error {
-		hash := sha256.Sum256(answer.Raw)
+	record := func(id string, response etf.Response) error {
+		hash := sha256.Sum256(response.Raw)
 		return a.Store.SaveFetch(ctx, etf.Fetch{
 			ID: id, Symbol: in.Symbol, Source: a.Source.Name(), Window: window,
-			Request: answer.Request, MediaType: answer.MediaType, Hash: hex.EncodeToString(hash[:]),
-			Basis: answer.Basis, Rows: len(answer.Bars), FetchedAt: asked, Run: in.Run,
-		}, answer)
+			Request: response.Request, MediaType: response.MediaType, Hash: hex.EncodeToString(hash[:]),
+			Basis: response.Basis, Rows: len(response.Bars), FetchedAt: now, Run: in.Run,
+		}, response)
 	}
-	// refused keeps the body of an answer that can't be used, under an ID of its own: whoever looks into the failure
-	// finds what the provider really said. Without rows there is nothing a later attempt could take for an answer.
+	// refused keeps the body of an unusable response for whoever investigates the failure. Its ID differs from the fetch's
+	// and it has no rows, so that a later attempt can't mistake it for the fetch's response.
 	refused := func(err error) error {
-		if len(answer.Raw) == 0 {
+		if len(response.Raw) == 0 {
 			return err
 		}
 		kept := fetchID(info.WorkflowExecution.RunID, fmt.Sprintf("%s/refused-%d", info.ActivityID, info.Attempt))
-		if saveErr := record(kept, etf.Response{Basis: etf.BasisUnknown, Request: answer.Request, MediaType: answer.MediaType, Raw: answer.Raw}); saveErr != nil {
-			activity.GetLogger(ctx).Warn("refused answer not kept", "error", saveErr)
+		if saveErr := record(kept, etf.Response{Basis: etf.BasisUnknown, Request: response.Request, MediaType: response.MediaType, Raw: response.Raw}); saveErr != nil {
+			activity.GetLogger(ctx).Warn("body of the refused response not kept", "error", saveErr)
 			return err
 		}
-		return fmt.Errorf("%w (the answer is kept as fetch %s)", err, kept)
+		return fmt.Errorf("%w (the response is kept as fetch %s)", err, kept)
 	}
 	if err != nil {
 		if etf.KindOf(err) == etf.KindCorrupt {
@@ -111,26 +111,27 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		}
 		return FetchResult{}, &sourceError{source: a.Source.Name(), err: err}
 	}
-	if err := mismatch(answer, stored, in.Currency); err != nil {
+	if err := mismatch(response, stored, in.Currency); err != nil {
 		return FetchResult{}, &sourceError{source: a.Source.Name(), mismatch: true, err: refused(err)}
 	}
-	err = record(id, answer)
+	err = record(id, response)
 	if err != nil {
 		return FetchResult{}, err
 	}
 	if info.Attempt > 1 {
-		// An attempt given up as lost may have stored its own answer meanwhile: the first one stands.
+		// An earlier attempt that was assumed lost may have stored its response in the meantime: the first one stands.
 		staged, err := a.Store.Staged(ctx, id)
 		if err != nil {
 			return FetchResult{}, err
 		}
 		return fetchResult(staged.Bars, len(staged.Actions)+len(staged.Defects), id, in.Session, info.Attempt), nil
 	}
-	return fetchResult(answer.Bars, len(answer.Actions)+len(answer.Defects), id, in.Session, info.Attempt), nil
+	return fetchResult(response.Bars, len(response.Actions)+len(response.Defects), id, in.Session, info.Attempt), nil
 }
 
-// ask asks the source. An adapter that panics has gone wrong, which is the source's error: the next source gets its turn.
-func (a *Fetching) ask(ctx context.Context, q etf.Query) (r etf.Response, err error) {
+// request asks the source for its response. A panic in the adapter becomes an error of the source, so that the next source
+// gets its turn.
+func (a *Fetching) request(ctx context.Context, q etf.Query) (r etf.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			activity.GetLogger(ctx).Error("source panicked", "source", a.Source.Name(), "symbol", q.Symbol, "panic", p, "stack", string(debug.Stack()))
@@ -145,7 +146,7 @@ func fetchID(run, activityID string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// fetchWindow ends at the session and never later: a run of an earlier session must not bring later prices.
+// fetchWindow never ends after the session: a run for an earlier session must not fetch later prices.
 func fetchWindow(exchange etf.Exchange, session etf.Session, stored etf.Stored) (etf.Window, error) {
 	if stored.Bars == 0 {
 		return etf.Window{To: session}, nil
@@ -156,19 +157,19 @@ func fetchWindow(exchange etf.Exchange, session etf.Session, stored etf.Stored) 
 	}
 	from, err := cal.Nth(min(stored.Last, session), -TrailingSessions)
 	if err != nil {
-		from = cal.Range().From // so early that the calendar has no fifteen sessions before it
+		from = cal.Range().From // the calendar has fewer than TrailingSessions before it
 	}
 	return etf.Window{From: from, To: session}, nil
 }
 
-// mismatch refuses an answer that can't continue the stored series: prices of another basis or currency.
+// mismatch rejects a response that can't continue the stored series: prices of another basis or currency.
 func mismatch(a etf.Response, stored etf.Stored, currency etf.Currency) error {
 	if stored.Basis != "" && len(a.Bars) > 0 && a.Basis != stored.Basis {
-		return etf.Invalid("basis", fmt.Sprintf("the answer is %s and the stored series is %s", a.Basis, stored.Basis),
-			"use a source of the stored basis")
+		return etf.Invalid("basis", fmt.Sprintf("the response is %s but the stored series is %s", a.Basis, stored.Basis),
+			"use a source with the stored basis")
 	}
 	if a.Currency != "" && currency != "" && a.Currency != currency {
-		return etf.Invalid("currency", fmt.Sprintf("the answer is in %s and the ETF is registered in %s", a.Currency, currency),
+		return etf.Invalid("currency", fmt.Sprintf("the response is in %s but the ETF is registered in %s", a.Currency, currency),
 			"check the reference: it may be the ETF's listing on another exchange")
 	}
 	return nil

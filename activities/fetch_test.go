@@ -1,9 +1,11 @@
 package activities
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 
@@ -45,9 +47,9 @@ func TestFetchWindow(t *testing.T) {
 	}
 }
 
-func TestFetchStoresTheAnswer(t *testing.T) {
+func TestFetchStoresTheResponse(t *testing.T) {
 	t.Parallel()
-	store, source := newFakeStore(), &fakeSource{answer: etf.Response{
+	store, source := newFakeStore(), &fakeSource{response: etf.Response{
 		Bars: bars(16, friday), Basis: etf.AsTraded, Currency: "USD", Request: "GET x", Raw: []byte("raw"), MediaType: "text/csv",
 	}}
 	store.stored = etf.Stored{Bars: 100, Last: friday - 1, Basis: etf.AsTraded}
@@ -60,21 +62,22 @@ func TestFetchStoresTheAnswer(t *testing.T) {
 	if got != want || len(got.Fetch) != 32 {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if q := source.query; q.Symbol != "SPY" || q.Ref != "SPY" || q.Currency != "USD" || !q.AsOf.Equal(asked) || q.Window.To != friday || q.Window.From.IsZero() {
-		t.Errorf("asked %+v", q)
+	if q := source.query; q.Symbol != "SPY" || q.Ref != "SPY" || q.Currency != "USD" || !q.AsOf.Equal(fridayEvening) || q.Window.To != friday || q.Window.From.IsZero() {
+		t.Errorf("the query is %+v", q)
 	}
 	saved := store.fetches[got.Fetch]
 	// printf raw | sha256sum
-	if saved.Source != "fake" || saved.Rows != 16 || saved.Run != fetchSPY.Run || saved.Basis != etf.AsTraded || !saved.FetchedAt.Equal(asked) ||
+	if saved.Source != "fake" || saved.Rows != 16 || saved.Run != fetchSPY.Run || saved.Basis != etf.AsTraded || !saved.FetchedAt.Equal(fridayEvening) ||
 		saved.Hash != "d7439bee24773bcbfa2d0a97947ee36227b10d1022b1a55847e928965bb6bfde" {
 		t.Errorf("saved %+v", saved)
 	}
 }
 
-// The first try stored its answer and was lost on the way back: the second finds it, asks nobody, and says the same.
-func TestFetchTriedAgain(t *testing.T) {
+// The first attempt stored its response, but its result was lost: the second attempt finds the response, makes no
+// request and returns the same.
+func TestFetchRetried(t *testing.T) {
 	t.Parallel()
-	store, source := newFakeStore(), &fakeSource{answer: etf.Response{Bars: bars(16, friday), Basis: etf.AsTraded}}
+	store, source := newFakeStore(), &fakeSource{response: etf.Response{Bars: bars(16, friday), Basis: etf.AsTraded}}
 	store.err["SaveFetch"] = &etf.Error{Kind: etf.KindUnavailable, Message: "connection lost after the commit"}
 	f := &Fetching{Store: store, Source: source, Now: clock}
 	got, err := retried[FetchResult](t, f, "Fetch", fetchSPY)
@@ -82,39 +85,39 @@ func TestFetchTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.Rows != 16 || !got.HasSession || got.Attempt != 2 || source.times != 1 || len(store.fetches) != 1 {
-		t.Errorf("got %+v after %d questions and %d fetches", got, source.times, len(store.fetches))
+		t.Errorf("got %+v after %d requests and %d fetches", got, source.times, len(store.fetches))
 	}
 }
 
-// Nothing was stored by the first try: the second asks, and reads back what stands.
-func TestFetchTriedAgainFromTheStart(t *testing.T) {
+// The earlier attempts stored nothing: the last one makes the request and returns what is stored.
+func TestFetchRetriedFromTheStart(t *testing.T) {
 	t.Parallel()
 	store := newFakeStore()
-	source := &fakeSource{answer: etf.Response{Bars: bars(16, friday), Basis: etf.AsTraded}, failures: 2}
+	source := &fakeSource{response: etf.Response{Bars: bars(16, friday), Basis: etf.AsTraded}, failures: 2}
 	f := &Fetching{Store: store, Source: source, Now: clock}
 	got, err := retried[FetchResult](t, f, "Fetch", fetchSPY)
 	if err != nil || got.Rows != 16 || got.Attempt != 3 || source.times != 3 || store.times["Staged"] != 1 {
-		t.Errorf("got %+v, %v after %d questions", got, err, source.times)
+		t.Errorf("got %+v, %v after %d requests", got, err, source.times)
 	}
 }
 
-// A source that stays down is given up after SourceAttempts tries.
+// A source that stays down is given up after SourceAttempts attempts.
 func TestFetchGivesUp(t *testing.T) {
 	t.Parallel()
 	source := &fakeSource{failures: 1000}
 	f := &Fetching{Store: newFakeStore(), Source: source, Now: clock}
 	_, err := retried[FetchResult](t, f, "Fetch", fetchSPY)
 	if typeOf(err) != TypeSourceUnavailable || source.times != SourceAttempts {
-		t.Errorf("ended with %v after %d questions", err, source.times)
+		t.Errorf("ended with %v after %d requests", err, source.times)
 	}
 }
 
-// A database that is away is not the source's fault, and must not make the workflow ask another source.
+// A database that is down is not an error of the source, and must not make the workflow try another source.
 func TestFetchStoreErrors(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"Stored", "SaveFetch"} {
-		store, source := newFakeStore(), &fakeSource{answer: etf.Response{Bars: bars(1, friday)}}
-		store.err[method] = &etf.Error{Kind: etf.KindUnavailable, Message: "database away"}
+		store, source := newFakeStore(), &fakeSource{response: etf.Response{Bars: bars(1, friday)}}
+		store.err[method] = &etf.Error{Kind: etf.KindUnavailable, Message: "database down"}
 		f := &Fetching{Store: store, Source: source, Now: clock}
 		_, err := do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
 		if typeOf(err) != TypeUnavailable {
@@ -126,14 +129,14 @@ func TestFetchStoreErrors(t *testing.T) {
 func TestFetchMismatch(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name   string
-		answer etf.Response
+		name     string
+		response etf.Response
 	}{
 		{"basis", etf.Response{Bars: bars(2, friday), Basis: etf.TotalAdjusted}},
 		{"currency", etf.Response{Bars: bars(2, friday), Basis: etf.AsTraded, Currency: "KRW"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			store, source := newFakeStore(), &fakeSource{answer: c.answer}
+			store, source := newFakeStore(), &fakeSource{response: c.response}
 			store.stored = etf.Stored{Bars: 100, Last: friday - 1, Basis: etf.AsTraded}
 			f := &Fetching{Store: store, Source: source, Now: clock}
 			_, err := do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
@@ -144,7 +147,7 @@ func TestFetchMismatch(t *testing.T) {
 	}
 }
 
-func TestFetchEmptyAnswer(t *testing.T) {
+func TestFetchEmptyResponse(t *testing.T) {
 	t.Parallel()
 	store, source := newFakeStore(), &fakeSource{}
 	f := &Fetching{Store: store, Source: source, Now: clock}
@@ -152,10 +155,10 @@ func TestFetchEmptyAnswer(t *testing.T) {
 	if err != nil || !got.Empty || got.HasSession || len(store.fetches) != 1 {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	source.answer.Defects = []etf.Defect{{Where: "SPY.csv:2", Reason: "no date"}}
+	source.response.Defects = []etf.Defect{{Where: "SPY.csv:2", Reason: "no date"}}
 	got, err = do[FetchResult](t, newEnv(t, f), f.Fetch, fetchSPY)
 	if err != nil || got.Empty {
-		t.Errorf("an answer with a defect has to be judged, got %+v, %v", got, err)
+		t.Errorf("a response with a defect has to be validated, got %+v, %v", got, err)
 	}
 }
 
@@ -163,7 +166,7 @@ func TestFetchIDs(t *testing.T) {
 	t.Parallel()
 	// printf 'fetch\0run\0%s' 5 | sha256sum
 	if got := fetchID("run", "5"); got != "7135bb1fb6913c6842e058c04f91f868" {
-		t.Errorf("the same activity has another ID than before: %s", got)
+		t.Errorf("the ID of this activity has changed to %s", got)
 	}
 	seen := map[string]bool{}
 	for _, run := range []string{"a", "b", "ab"} {
@@ -176,8 +179,8 @@ func TestFetchIDs(t *testing.T) {
 	}
 }
 
-// An answer that can't be used is an error, and what the provider said is kept under the ID the error names.
-func TestFetchKeepsARefusedAnswer(t *testing.T) {
+// An unusable response is an error, and its body is kept under the ID that the error names.
+func TestFetchKeepsARefusedResponse(t *testing.T) {
 	t.Parallel()
 	raw := []byte("<html>what is this</html>")
 	for _, c := range []struct {
@@ -186,10 +189,10 @@ func TestFetchKeepsARefusedAnswer(t *testing.T) {
 		want   string
 		kept   int
 	}{
-		{"corrupt", &fakeSource{answer: etf.Response{Raw: raw, Request: "GET x"}, err: &etf.Error{Kind: etf.KindCorrupt, Field: "$.chart", Message: "no JSON"}}, TypeSourceCorrupt, 1},
-		{"another basis", &fakeSource{answer: etf.Response{Raw: raw, Bars: bars(16, friday), Basis: etf.TotalAdjusted}}, TypeSourceMismatch, 1},
+		{"corrupt", &fakeSource{response: etf.Response{Raw: raw, Request: "GET x"}, err: &etf.Error{Kind: etf.KindCorrupt, Field: "$.chart", Message: "no JSON"}}, TypeSourceCorrupt, 1},
+		{"another basis", &fakeSource{response: etf.Response{Raw: raw, Bars: bars(16, friday), Basis: etf.TotalAdjusted}}, TypeSourceMismatch, 1},
 		{"corrupt without a body", &fakeSource{err: &etf.Error{Kind: etf.KindCorrupt, Message: "no JSON"}}, TypeSourceCorrupt, 0},
-		{"not found", &fakeSource{answer: etf.Response{Raw: raw}, err: etf.NotFound("ref", "no such ticker", "")}, TypeSourceNotFound, 0},
+		{"not found", &fakeSource{response: etf.Response{Raw: raw}, err: etf.NotFound("ref", "no such ticker", "")}, TypeSourceNotFound, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := newFakeStore()
@@ -200,7 +203,7 @@ func TestFetchKeepsARefusedAnswer(t *testing.T) {
 				t.Fatalf("%v, %d fetches kept", err, len(store.fetches))
 			}
 			for id, kept := range store.fetches {
-				if kept.Rows != 0 || kept.Basis != etf.BasisUnknown || string(store.answers[id].Raw) != string(raw) || len(store.answers[id].Bars) != 0 {
+				if kept.Rows != 0 || kept.Basis != etf.BasisUnknown || string(store.responses[id].Raw) != string(raw) || len(store.responses[id].Bars) != 0 {
 					t.Errorf("kept %+v", kept)
 				}
 				if !strings.Contains(err.Error(), id) {
@@ -208,5 +211,22 @@ func TestFetchKeepsARefusedAnswer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// panicking is a source whose adapter has a bug.
+type panicking struct{ fakeSource }
+
+func (*panicking) Fetch(context.Context, etf.Query) (etf.Response, error) {
+	panic("index out of range")
+}
+
+// A panic in an adapter is an error of that source, after which the next source is asked.
+func TestFetchPanicIsTheSourcesError(t *testing.T) {
+	t.Parallel()
+	a := &Fetching{Store: newFakeStore(), Source: &panicking{}, Now: time.Now}
+	_, err := do[FetchResult](t, newEnv(t, a), a.Fetch, fetchSPY)
+	if typeOf(err) != TypeSourceFault || !strings.Contains(err.Error(), "index out of range") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -15,23 +15,23 @@ func TestFitsAreBounded(t *testing.T) {
 	model := fakeModel{name: "m", min: 1, rows: &rows}
 	series := forecast.Series{Close: []float64{1, 2, 3}}
 	f := &Forecasting{Fits: make(chan struct{}, 1), Now: clock}
-	data := material{etf.History{Bars: storedBars(bars(3, friday), etf.AsTraded)}, series, []etf.Session{friday + 3}}
+	data := modelInput{etf.History{Bars: storedBars(bars(3, friday), etf.AsTraded)}, series, []etf.Session{friday + 3}}
 	fit := func(ctx context.Context) error {
 		_, err := f.fit(ctx, forecastSPY, model, data)
 		return err
 	}
 
-	f.Fits <- struct{}{} // another activity fits
+	f.Fits <- struct{}{} // another activity is fitting
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := fit(ctx); !errors.Is(err, context.Canceled) || rows != 0 {
-		t.Errorf("with no fit free: %v, %d rows fitted", err, rows)
+		t.Errorf("at the limit: %v, %d rows fitted", err, rows)
 	}
 	<-f.Fits
 	if err := fit(t.Context()); err != nil || rows != 3 {
-		t.Errorf("with a fit free: %v, %d rows fitted", err, rows)
+		t.Errorf("below the limit: %v, %d rows fitted", err, rows)
 	}
 	if len(f.Fits) != 0 {
-		t.Error("a fit that has ended is still counted")
+		t.Error("a finished fit still counts against the limit")
 	}
 }

@@ -18,15 +18,15 @@ import (
 	"github.com/etfcast/etfcast/quality"
 )
 
-// Forecasting fits models and appends what they say.
+// Forecasting fits models and appends their forecasts.
 type Forecasting struct {
 	Store       Forecasts
 	Models      []Model // fitted in this order; the first is the benchmark
 	CodeVersion string  // of the running program, part of a forecast's identity
 	Now         func() time.Time
-	// Fits bounds by its capacity how many models are at work at once, over all activities; nil means no bound.
+	// Fits is a semaphore: its capacity limits how many models are fitted at once, over all activities. Nil means no limit.
 	Fits chan struct{}
-	// ModelFailed is told the name of each model that gave no forecast, the benchmark included, once for each attempt of
+	// ModelFailed is called with the name of each model that gave no forecast, the benchmark included, once per attempt of
 	// the activity; for metrics. May be nil.
 	ModelFailed func(model string)
 }
@@ -39,39 +39,39 @@ type ForecastInput struct {
 	Run      etf.RunID    `json:"run"`
 }
 
-// ForecastResult sums up what was done.
+// ForecastResult summarises what was done.
 type ForecastResult struct {
 	Appended int `json:"appended"`
-	Found    int `json:"found,omitempty"` // issued before from the same data, by the same code
+	Found    int `json:"found,omitempty"` // issued earlier from the same data by the same code
 	// Skipped names the models for which the ETF has not traded long enough yet.
 	Skipped []string `json:"skipped,omitempty"`
-	// Failed says of each model that gave no forecast why, clipped; never the benchmark, without which there is no
-	// result. Trying again would not mend it.
+	// Failed says why each of these models gave no forecast, clipped. The benchmark is never among them: without it there
+	// is no result. A retry would fail again.
 	Failed  []string `json:"failed,omitempty"`
 	Attempt int32    `json:"attempt,omitempty"`
 }
 
-// lostRaces is how often the history is read anew within one attempt after somebody else changed the data.
-const lostRaces = 5
+// maxLostRaces is how often one attempt reads the history again because somebody else changed the data.
+const maxLostRaces = 5
 
-// everything is the limit that loads a whole history: more than a century of sessions.
-const everything = 40_000
+// fullHistory is a limit that no history reaches: more than a century of sessions.
+const fullHistory = 40_000
 
 // Forecast fits every model to the split-adjusted closes known now, up to and including the session, and appends
-// the forecasts, each with the model's components and its fit. A forecast is identified by what made it, so a repeat on
-// unchanged data appends nothing. An ETF too young for a model is left to it: Skipped. Its progress is the number of
-// models done.
+// the forecasts, each with the model's components and its fit. A forecast is identified by its inputs, so a repeat on
+// unchanged data appends nothing. A model that needs a longer history than the ETF has is skipped (Skipped). Progress is
+// the number of models done.
 //
-// A model that fails costs no other model its forecast. It is a function of its input and would fail again, so this is
-// reported (Failed) and not retried; only the benchmark's failure is the activity's, once the others have had their turn.
-// What the store can't do at the moment is retried as a whole.
+// A model that fails does not affect the other models. It is a function of its input and would fail again, so the failure
+// is reported (Failed) and not retried. Only the benchmark's failure fails the activity, after the other models have run.
+// If the store is unavailable, the whole activity is retried.
 func (a *Forecasting) Forecast(ctx context.Context, in ForecastInput) (ForecastResult, error) {
 	for race := 0; ; race++ {
 		r, err := a.issueAll(ctx, in)
-		if etf.KindOf(err) == etf.KindConflict && race < lostRaces {
+		if etf.KindOf(err) == etf.KindConflict && race < maxLostRaces {
 			continue
 		}
-		a.tell(r.models)
+		a.reportFailures(r.models)
 		if err == nil {
 			err = r.benchmark
 		}
@@ -80,7 +80,7 @@ func (a *Forecasting) Forecast(ctx context.Context, in ForecastInput) (ForecastR
 	}
 }
 
-func (a *Forecasting) tell(models []string) {
+func (a *Forecasting) reportFailures(models []string) {
 	for _, model := range models {
 		if a.ModelFailed != nil {
 			a.ModelFailed(model)
@@ -88,17 +88,17 @@ func (a *Forecasting) tell(models []string) {
 	}
 }
 
-// round accounts for each model having had its turn on one data version.
-type round struct {
+// tally collects the results of running every model on one data version.
+type tally struct {
 	ForecastResult
 	models    []string // that gave no forecast, the benchmark among them
 	benchmark error    // why the benchmark gave none
 }
 
-// issueAll reads the history once and issues every model's forecast from it, all on one data version. Its error is none
-// of a model's.
-func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (round, error) {
-	var r round
+// issueAll reads the history once and issues every model's forecast from it, all on one data version. A model's failure
+// is in the tally, not in the error.
+func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (tally, error) {
+	var r tally
 	data, err := a.read(ctx, in)
 	if err != nil {
 		return r, err
@@ -112,51 +112,51 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (round, er
 	return r, nil
 }
 
-// material is what the models of one round work on.
-type material struct {
+// modelInput is what the models are fitted to and asked to predict.
+type modelInput struct {
 	history etf.History
 	series  forecast.Series
 	targets []etf.Session
 }
 
-// read makes the series the models are fitted to from what is known now.
-func (a *Forecasting) read(ctx context.Context, in ForecastInput) (material, error) {
+// read builds the models' input from what is known now.
+func (a *Forecasting) read(ctx context.Context, in ForecastInput) (modelInput, error) {
 	cal, err := calendar.For(in.Exchange)
 	if err != nil {
-		return material{}, err
+		return modelInput{}, err
 	}
 	targets, err := forecast.Targets(cal, in.Session, etf.MaxHorizon)
 	if err != nil {
-		return material{}, err
+		return modelInput{}, err
 	}
 	history, err := a.Store.History(ctx, in.Symbol, in.Session, a.historyLimit())
 	if err != nil {
-		return material{}, err
+		return modelInput{}, err
 	}
 	bars := history.Bars
 	if len(bars) == 0 || bars[len(bars)-1].Session != in.Session {
-		return material{}, etf.NotFound("session", fmt.Sprintf("%s has no usable price on %s", in.Symbol, in.Session),
-			"decide on the findings of that session, then run it again")
+		return modelInput{}, etf.NotFound("session", fmt.Sprintf("%s has no usable price on %s", in.Symbol, in.Session),
+			"decide on that session's findings, then run it again")
 	}
 	adjusted, err := quality.Adjust(bars, history.Splits, in.Session)
 	if err != nil {
-		// A conflict within what is stored is not a lost race: reading again would find it again.
+		// A contradiction in the stored data is not a lost race: reading again would find it again.
 		if etf.KindOf(err) == etf.KindConflict {
 			err = etf.Wrap(etf.KindCorrupt, err, "stored rows contradict each other")
 		}
-		return material{}, fmt.Errorf("adjusting the prices of %s: %w", in.Symbol, err)
+		return modelInput{}, fmt.Errorf("adjusting the prices of %s: %w", in.Symbol, err)
 	}
 	series, err := forecast.NewSeries(cal, in.Symbol, in.Exchange, adjusted)
 	if err != nil {
-		return material{}, fmt.Errorf("the series of %s: %w", in.Symbol, err)
+		return modelInput{}, fmt.Errorf("the series of %s: %w", in.Symbol, err)
 	}
-	return material{history, series, targets}, nil
+	return modelInput{history, series, targets}, nil
 }
 
-// issue gives the model at that place its turn and accounts for it in r. It returns only errors that are not the model's:
-// the store's, and the end of ctx.
-func (a *Forecasting) issue(ctx context.Context, in ForecastInput, place int, data material, r *round) error {
-	m := a.Models[place]
+// issue runs the model at the index and adds the result to r. It returns only errors that are not the model's: the
+// store's, and the end of ctx.
+func (a *Forecasting) issue(ctx context.Context, in ForecastInput, index int, data modelInput, r *tally) error {
+	m := a.Models[index]
 	if rows := len(data.series.Close); rows < m.MinRows() {
 		r.Skipped = append(r.Skipped, fmt.Sprintf("%s: %d of %d sessions", m.Name(), rows, m.MinRows()))
 		return nil
@@ -168,7 +168,7 @@ func (a *Forecasting) issue(ctx context.Context, in ForecastInput, place int, da
 		if err != nil && etf.KindOf(err) != etf.KindInvalid {
 			return err
 		}
-		// An invalid forecast is the model's: the store can't hold what it gave.
+		// KindInvalid is the model's failure: it gave a forecast that can't be stored.
 	}
 	switch {
 	case err == nil && appended:
@@ -179,14 +179,14 @@ func (a *Forecasting) issue(ctx context.Context, in ForecastInput, place int, da
 		return ctx.Err()
 	default:
 		err = fmt.Errorf("model %s: %w", m.Name(), err)
-		activity.GetLogger(ctx).Warn("model gives no forecast", "model", m.Name(), "symbol", in.Symbol, "session", in.Session, "error", err)
-		r.fail(m.Name(), err, place == 0)
+		activity.GetLogger(ctx).Warn("model gave no forecast", "model", m.Name(), "symbol", in.Symbol, "session", in.Session, "error", err)
+		r.fail(m.Name(), err, index == 0)
 	}
 	return nil
 }
 
-// fail accounts for a model that gave no forecast.
-func (r *round) fail(model string, why error, benchmark bool) {
+// fail records a model that gave no forecast.
+func (r *tally) fail(model string, why error, benchmark bool) {
 	r.models = append(r.models, model)
 	if benchmark {
 		r.benchmark = why
@@ -195,9 +195,9 @@ func (r *round) fail(model string, why error, benchmark bool) {
 	r.Failed = append(r.Failed, etf.Clip(why.Error(), errorText))
 }
 
-// fit makes one model's forecast once fewer models are at work than may be. A model that panics has failed.
-func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data material) (f etf.Forecast, err error) {
-	release, err := a.turn(ctx)
+// fit makes one model's forecast, after waiting for its turn (Fits). A model that panics has failed.
+func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data modelInput) (f etf.Forecast, err error) {
+	release, err := a.acquireFit(ctx)
 	if err != nil {
 		return etf.Forecast{}, err
 	}
@@ -238,7 +238,7 @@ func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data m
 	return f, nil
 }
 
-// components are the parts of a model that has any, checked to be one finite value for each target.
+// components returns the components of a model that has any, after checking that each has one finite value per target.
 func components(fitted forecast.Fitted, targets []etf.Session) (map[string][]float64, error) {
 	d, ok := fitted.(forecast.Decomposer)
 	if !ok {
@@ -251,7 +251,7 @@ func components(fitted forecast.Fitted, targets []etf.Session) (map[string][]flo
 	for _, name := range slices.Sorted(maps.Keys(parts)) {
 		bad := func(format string, args ...any) error {
 			return &etf.Error{Kind: etf.KindInternal, Field: "components[" + strconv.Quote(name) + "]",
-				Message: fmt.Sprintf(format, args...), Remedy: "a model must refuse such a fit"}
+				Message: fmt.Sprintf(format, args...), Remedy: "report it as a bug in the model"}
 		}
 		if len(parts[name]) != len(targets) {
 			return nil, bad("%d values for %d horizons", len(parts[name]), len(targets))
@@ -265,8 +265,8 @@ func components(fitted forecast.Fitted, targets []etf.Session) (map[string][]flo
 	return parts, nil
 }
 
-// turn waits until fewer models are at work than may be. The caller gives the turn back.
-func (a *Forecasting) turn(ctx context.Context) (release func(), err error) {
+// acquireFit waits until one more model may be fitted (Fits). The caller must call release.
+func (a *Forecasting) acquireFit(ctx context.Context) (release func(), err error) {
 	if a.Fits == nil {
 		return func() {}, nil
 	}
@@ -278,7 +278,7 @@ func (a *Forecasting) turn(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// basisFitted is the basis of what quality.Adjust gives: prices as traded become split-adjusted, others stay.
+// basisFitted is the basis of the prices quality.Adjust returns: as-traded prices become split-adjusted, others stay.
 func basisFitted(h etf.History) etf.Basis {
 	if basis := h.Bars[0].Basis; basis != etf.AsTraded {
 		return basis
@@ -286,13 +286,13 @@ func basisFitted(h etf.History) etf.Basis {
 	return etf.SplitAdjusted
 }
 
-// historyLimit is the most rows any model looks at.
+// historyLimit is the largest number of rows any model uses.
 func (a *Forecasting) historyLimit() int {
 	limit := 0
 	for _, m := range a.Models {
 		n := m.MaxRows()
 		if n == 0 {
-			return everything
+			return fullHistory
 		}
 		limit = max(limit, n)
 	}

@@ -15,13 +15,13 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Interceptor does for every activity what each would otherwise have to do by itself. A worker that runs activities of
-// this package installs it.
+// Interceptor does what every activity would otherwise have to do itself. A worker that runs this package's activities
+// must install it.
 //
 //   - It heartbeats at a quarter of the activity's heartbeat timeout until the activity returns, with the latest
-//     Progress. That is how the activities of a killed worker are missed within seconds instead of after their whole
-//     allowance, and how an activity's context learns of a cancellation. Without a heartbeat timeout there are no
-//     heartbeats.
+//     Progress. Heartbeats let the server notice within seconds that a worker was killed, instead of waiting for the
+//     start-to-close timeout, and they bring cancellations to the activity's context. Without a heartbeat timeout there
+//     are no heartbeats.
 //   - It translates the error the activity returns into an application error of one of the types in ErrorTypes.
 //   - It turns a panic into an error of TypeInternal.
 type Interceptor struct {
@@ -50,9 +50,9 @@ func (i *inbound) Init(outbound interceptor.ActivityOutboundInterceptor) error {
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
 func (i *inbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	info := i.sdk.GetInfo(ctx)
-	p := &pulse{sdk: i.sdk, ctx: ctx, every: info.HeartbeatTimeout / beatsPerTimeout}
+	p := &heartbeater{sdk: i.sdk, ctx: ctx, every: info.HeartbeatTimeout / heartbeatsPerTimeout}
 	p.start()
-	result, err := i.execute(context.WithValue(ctx, pulseKey{}, p), in)
+	result, err := i.execute(context.WithValue(ctx, heartbeaterKey{}, p), in)
 	if err == nil {
 		p.stop(false)
 		return result, nil
@@ -63,7 +63,7 @@ func (i *inbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteAc
 	return nil, err
 }
 
-// execute runs the activity and recovers from its panic, which would reach the workflow without a type of ours.
+// execute runs the activity and recovers from a panic, which would otherwise reach the workflow without one of our types.
 func (i *inbound) execute(ctx context.Context, in *interceptor.ExecuteActivityInput) (result any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -75,45 +75,45 @@ func (i *inbound) execute(ctx context.Context, in *interceptor.ExecuteActivityIn
 }
 
 const (
-	// beatsPerTimeout leaves room for three heartbeats that are late or lost.
-	beatsPerTimeout = 4
-	// lastReport bounds the sending of an attempt's last report, which may be from a worker whose time is up.
-	lastReport = 2 * time.Second
+	// heartbeatsPerTimeout tolerates three late or lost heartbeats.
+	heartbeatsPerTimeout = 4
+	// finalReportTimeout limits how long sending an attempt's last report may take: the worker may be stopping.
+	finalReportTimeout = 2 * time.Second
 )
 
-// Progress reports how far the activity is. Every heartbeat carries the latest report, and the next attempt reads it
-// with activity.GetHeartbeatDetails. An attempt that has reported nothing yet passes on what the one before reported, so
-// that no heartbeat erases progress. details is encoded at once and may change afterwards; nil reports nothing. A value
-// that can't be encoded panics, as it does in the SDK. Without Interceptor, Progress does nothing.
+// Progress reports how far the activity has got. Every heartbeat carries the latest report, and the next attempt reads it
+// with activity.GetHeartbeatDetails. An attempt that has reported nothing yet repeats the previous attempt's report, so
+// that no heartbeat erases progress. details is encoded immediately and may be modified afterwards; nil reports nothing.
+// Progress panics if details can't be encoded, as the SDK does. Without Interceptor, it does nothing.
 //
-// An attempt that fails and will be tried again hands its latest report on. One that dies with its process leaves behind
-// what was sent: until the first heartbeat reports wait for it, because nearly all activities are done before and a
-// heartbeat is a write in Temporal's database; from then on the SDK sends one at once, and the latest of those that
-// follow when four fifths of the heartbeat timeout have passed.
+// An attempt that fails and will be retried sends its latest report. An attempt that dies with its process leaves only
+// what was already sent. Reports made before the first heartbeat wait for it, because nearly all activities finish before
+// then and a heartbeat is a write to Temporal's database. After that the SDK sends a report at once, and the latest of
+// those that follow once four fifths of the heartbeat timeout have passed.
 func Progress(ctx context.Context, details any) {
-	if p, ok := ctx.Value(pulseKey{}).(*pulse); ok && details != nil {
+	if p, ok := ctx.Value(heartbeaterKey{}).(*heartbeater); ok && details != nil {
 		p.report(details)
 	}
 }
 
-type pulseKey struct{}
+type heartbeaterKey struct{}
 
-// pulse heartbeats for one attempt of an activity. It is a timer and not a goroutine: an activity that is done before
-// the first heartbeat, as nearly all are, costs next to nothing.
-type pulse struct {
+// heartbeater heartbeats for one attempt of an activity. It uses a timer, not a goroutine, so that an activity that
+// finishes before the first heartbeat, as nearly all do, costs next to nothing.
+type heartbeater struct {
 	sdk   interceptor.ActivityOutboundInterceptor
 	ctx   context.Context // the attempt's
 	every time.Duration   // 0: never
 
-	mu       sync.Mutex // also held while sending, so that no older report overtakes a newer one
+	mu       sync.Mutex // also held while sending, so that an older report never overtakes a newer one
 	timer    *time.Timer
-	latest   *converter.RawValue // what heartbeats carry; nil while nothing was ever reported
-	reported bool                // latest is this attempt's
-	beating  bool                // the first heartbeat has been
+	latest   *converter.RawValue // what heartbeats carry; nil if nothing was ever reported
+	reported bool                // latest is from this attempt
+	beating  bool                // the first heartbeat was sent
 	stopped  bool
 }
 
-func (p *pulse) start() {
+func (p *heartbeater) start() {
 	if p.every <= 0 {
 		return
 	}
@@ -122,7 +122,7 @@ func (p *pulse) start() {
 	p.timer = time.AfterFunc(p.every, p.beat)
 }
 
-func (p *pulse) beat() {
+func (p *heartbeater) beat() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stopped || p.ctx.Err() != nil {
@@ -136,8 +136,8 @@ func (p *pulse) beat() {
 	p.timer.Reset(p.every)
 }
 
-// previous returns what the attempt before reported; nil if that was nothing.
-func (p *pulse) previous() *converter.RawValue {
+// previous returns the previous attempt's report, or nil if there is none.
+func (p *heartbeater) previous() *converter.RawValue {
 	var raw converter.RawValue
 	if !p.sdk.HasHeartbeatDetails(p.ctx) || p.sdk.GetHeartbeatDetails(p.ctx, &raw) != nil || raw.Payload() == nil {
 		return nil
@@ -145,7 +145,7 @@ func (p *pulse) previous() *converter.RawValue {
 	return &raw
 }
 
-func (p *pulse) send(ctx context.Context) {
+func (p *heartbeater) send(ctx context.Context) {
 	if p.latest == nil {
 		p.sdk.RecordHeartbeat(ctx)
 		return
@@ -153,7 +153,7 @@ func (p *pulse) send(ctx context.Context) {
 	p.sdk.RecordHeartbeat(ctx, *p.latest)
 }
 
-func (p *pulse) report(details any) {
+func (p *heartbeater) report(details any) {
 	payload, err := converter.GetDefaultDataConverter().ToPayload(details)
 	if err != nil {
 		panic(fmt.Errorf("encoding an activity's progress: %w", err))
@@ -170,19 +170,19 @@ func (p *pulse) report(details any) {
 	}
 }
 
-// stop ends the heartbeats; none follows. handOn sends what this attempt reported to the next one.
-func (p *pulse) stop(handOn bool) {
+// stop ends the heartbeats. With sendReport it then sends this attempt's latest report, if any, for the next attempt.
+func (p *heartbeater) stop(sendReport bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stopped = true
 	if p.timer != nil {
 		p.timer.Stop()
 	}
-	if !handOn || !p.reported {
+	if !sendReport || !p.reported {
 		return
 	}
-	// The context of an attempt that was stopped has ended, and its report is wanted all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), lastReport)
+	// A stopped attempt's context has ended, but its report must still be sent.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), finalReportTimeout)
 	defer cancel()
 	p.send(ctx)
 }

@@ -20,11 +20,11 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// fakeSDK is what an activity sees of the SDK. It keeps the heartbeats.
+// fakeSDK is the part of the SDK that an activity sees. It keeps the heartbeats.
 type fakeSDK struct {
 	interceptor.ActivityOutboundInterceptorBase
 	timeout  time.Duration // of heartbeats
-	previous any           // what the attempt before reported; nil = nothing
+	previous any           // what the previous attempt reported; nil = nothing
 	start    time.Time
 
 	mu    sync.Mutex
@@ -55,7 +55,7 @@ func (s *fakeSDK) RecordHeartbeat(ctx context.Context, details ...any) {
 		beat += " " + string(d.(converter.RawValue).Payload().GetData())
 	}
 	if ctx.Err() != nil {
-		beat += " into the void"
+		beat += " on an ended context"
 	}
 	s.beats = append(s.beats, beat)
 }
@@ -72,7 +72,7 @@ func (b *body) ExecuteActivity(ctx context.Context, _ *interceptor.ExecuteActivi
 	return b.run(ctx)
 }
 
-// intercept runs an activity, and a minute after it ends returns its heartbeats and its error.
+// intercept runs an activity and, a minute after it ends, returns its heartbeats and its error.
 func intercept(ctx context.Context, t *testing.T, sdk *fakeSDK, run func(context.Context) error) (beats []string, err error) {
 	t.Helper()
 	sdk.start = time.Now()
@@ -98,10 +98,10 @@ func TestHeartbeats(t *testing.T) {
 		want []string
 	}{
 		{"at a quarter of the timeout", &fakeSDK{timeout: 20 * time.Second}, nap(21), []string{"5s", "10s", "15s", "20s"}},
-		{"of another timeout", &fakeSDK{timeout: 40 * time.Second}, nap(21), []string{"10s", "20s"}},
+		{"at a quarter of another timeout", &fakeSDK{timeout: 40 * time.Second}, nap(21), []string{"10s", "20s"}},
 		{"no timeout", &fakeSDK{}, nap(21), nil},
-		{"done before", &fakeSDK{timeout: 20 * time.Second}, nap(4), nil},
-		{"what the attempt before reported", &fakeSDK{timeout: 20 * time.Second, previous: map[string]int{"rows": 3}}, nap(11), []string{`5s {"rows":3}`, `10s {"rows":3}`}},
+		{"done before the first", &fakeSDK{timeout: 20 * time.Second}, nap(4), nil},
+		{"the previous attempt's report", &fakeSDK{timeout: 20 * time.Second, previous: map[string]int{"rows": 3}}, nap(11), []string{`5s {"rows":3}`, `10s {"rows":3}`}},
 		{"the latest report", &fakeSDK{timeout: 20 * time.Second, previous: 3}, func(ctx context.Context) error {
 			Progress(ctx, 4) // waits for the first heartbeat
 			Progress(ctx, 5)
@@ -111,20 +111,20 @@ func TestHeartbeats(t *testing.T) {
 			time.Sleep(4 * time.Second)
 			return nil
 		}, []string{"5s 5", "7s 6", "10s 6"}},
-		{"a report by a part of the activity that is over", &fakeSDK{timeout: 20 * time.Second}, func(ctx context.Context) error {
+		{"a report on a context that has ended", &fakeSDK{timeout: 20 * time.Second}, func(ctx context.Context) error {
 			part, cancel := context.WithCancel(ctx)
 			cancel()
 			time.Sleep(6 * time.Second)
 			Progress(part, 1)
 			return nil
 		}, []string{"5s", "6s 1"}},
-		{"a report that changes afterwards", &fakeSDK{timeout: 20 * time.Second}, func(ctx context.Context) error {
+		{"a report modified afterwards", &fakeSDK{timeout: 20 * time.Second}, func(ctx context.Context) error {
 			report := []int{1, 2}
 			Progress(ctx, report)
 			report[0] = 9
 			return nap(6)(ctx)
 		}, []string{"5s [1,2]"}},
-		{"a report after the end", &fakeSDK{timeout: 20 * time.Second}, func(ctx context.Context) error {
+		{"a report after the activity", &fakeSDK{timeout: 20 * time.Second}, func(ctx context.Context) error {
 			time.AfterFunc(7*time.Second, func() { Progress(ctx, 1) })
 			return nap(6)(ctx)
 		}, []string{"5s"}},
@@ -146,8 +146,8 @@ func nap(seconds int) func(context.Context) error {
 	}
 }
 
-// An attempt that will be followed by another hands its latest report on, whenever and however it ended.
-func TestFailedAttemptsHandTheirReportOn(t *testing.T) {
+// An attempt that will be retried sends its latest report when it ends, before the first heartbeat too.
+func TestFailedAttemptsSendTheirReport(t *testing.T) {
 	busy, wrong := &etf.Error{Kind: etf.KindUnavailable, Message: "busy"}, etf.Invalid("x", "wrong", "")
 	for _, c := range []struct {
 		name   string
@@ -156,7 +156,7 @@ func TestFailedAttemptsHandTheirReportOn(t *testing.T) {
 		stop   error // what ends the context, if anything
 		want   []string
 	}{
-		{"tried again", 4, busy, nil, []string{"1s 4"}},
+		{"retried", 4, busy, nil, []string{"1s 4"}},
 		{"nothing to report", nil, busy, nil, nil},
 		{"final", 4, wrong, nil, nil},
 		{"success", 4, nil, nil, nil},
@@ -184,7 +184,7 @@ func TestFailedAttemptsHandTheirReportOn(t *testing.T) {
 	}
 }
 
-// What has no context left to send with is not sent into the void.
+// No heartbeat is sent after the context has ended.
 func TestHeartbeatsEndWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -192,7 +192,7 @@ func TestHeartbeatsEndWithTheContext(t *testing.T) {
 		beats, _ := intercept(ctx, t, sdk, func(context.Context) error {
 			time.Sleep(6 * time.Second)
 			cancel()
-			time.Sleep(30 * time.Second) // clears up
+			time.Sleep(30 * time.Second) // cleanup
 			return nil
 		})
 		if !slices.Equal(beats, []string{"5s"}) {
@@ -201,7 +201,7 @@ func TestHeartbeatsEndWithTheContext(t *testing.T) {
 	})
 }
 
-func TestPanicsAreOurFault(t *testing.T) {
+func TestPanicsAreInternal(t *testing.T) {
 	for name, run := range map[string]func(context.Context) error{
 		"index out of range": func(context.Context) error { panic("index out of range") },
 		"progress":           func(ctx context.Context) error { Progress(ctx, func() {}); return nil },
@@ -219,7 +219,7 @@ func TestPanicsAreOurFault(t *testing.T) {
 }
 
 func TestProgressOutsideAnActivity(t *testing.T) {
-	Progress(t.Context(), 1) // and no panic
+	Progress(t.Context(), 1) // must not panic
 }
 
 // Workflows call activities by their methods' names, and the names are in histories.
@@ -236,7 +236,7 @@ func TestWireNames(t *testing.T) {
 	}
 }
 
-// BenchmarkInterceptor is what the interceptor adds to an activity that does nothing.
+// BenchmarkInterceptor measures what the interceptor adds to an activity that does nothing.
 func BenchmarkInterceptor(b *testing.B) {
 	for _, c := range []struct {
 		name string

@@ -18,7 +18,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/drift"
 )
 
-// scriptedModel is a model with components that goes wrong where it is told to.
+// scriptedModel is a model with components that fails as configured.
 type scriptedModel struct {
 	fakeModel
 	err        error // of Fit
@@ -27,7 +27,7 @@ type scriptedModel struct {
 	partsErr   error
 	blob       []byte
 	marshalErr error
-	last       float64 // predicted where it is not 0
+	last       float64 // what it predicts; 0 for the last close
 }
 
 func (m scriptedModel) Fit(ctx context.Context, s forecast.Series, seed uint64, p forecast.Progress) (forecast.Fitted, error) {
@@ -54,9 +54,9 @@ func (f scriptedFit) Components([]etf.Session) (map[string][]float64, error) {
 
 func (f scriptedFit) MarshalBinary() ([]byte, error) { return f.model.blob, f.model.marshalErr }
 
-// parted is a model that works, with two components of 21 values.
-func parted(change func(*scriptedModel)) scriptedModel {
-	m := scriptedModel{fakeModel: fakeModel{name: "parted", min: 1}, parts: map[string][]float64{}, blob: []byte(`{"k":1}`)}
+// decomposed is a working model, with two components of 21 values, after change.
+func decomposed(change func(*scriptedModel)) scriptedModel {
+	m := scriptedModel{fakeModel: fakeModel{name: "decomposed", min: 1}, parts: map[string][]float64{}, blob: []byte(`{"k":1}`)}
 	for h := range etf.MaxHorizon {
 		m.parts["trend"] = append(m.parts["trend"], float64(h))
 		m.parts["weekly"] = append(m.parts["weekly"], -float64(h))
@@ -67,7 +67,7 @@ func parted(change func(*scriptedModel)) scriptedModel {
 	return m
 }
 
-// forecasting is the activity over 50 stored sessions.
+// forecasting returns the activity on a store with 50 sessions.
 func forecasting(models ...Model) (*fakeStore, *Forecasting) {
 	store := newFakeStore()
 	store.history = etf.History{DataVersion: etf.DataVersion{Number: 7, Writer: "w"}, Bars: storedBars(bars(50, friday), etf.AsTraded)}
@@ -91,11 +91,11 @@ func driftModel(t *testing.T) Model {
 	return m
 }
 
-// What is appended has the model's components, and a fit that predicts the points again to the last bit.
+// Appended forecasts have the model's components, and a fit that reproduces the points to the last bit.
 func TestForecastStoresComponentsAndFit(t *testing.T) {
 	t.Parallel()
 	model := driftModel(t)
-	want := parted(nil)
+	want := decomposed(nil)
 	store, f := forecasting(model, want)
 	store.history.Bars = storedBars(bars(600, friday), etf.AsTraded)
 	got, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
@@ -103,7 +103,7 @@ func TestForecastStoresComponentsAndFit(t *testing.T) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	found := byModel(store)
-	if p := found["parted"]; !reflect.DeepEqual(p.Components, want.parts) || string(p.Fit) != `{"k":1}` {
+	if p := found["decomposed"]; !reflect.DeepEqual(p.Components, want.parts) || string(p.Fit) != `{"k":1}` {
 		t.Errorf("appended %+v", p)
 	}
 	d := found["drift"]
@@ -127,7 +127,7 @@ func TestForecastStoresComponentsAndFit(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong with one model, the others' forecasts are appended, the reason is told, and nothing is retried.
+// However one model fails, the others' forecasts are appended, the reason is reported, and nothing is retried.
 func TestForecastWithoutAModel(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -138,44 +138,44 @@ func TestForecastWithoutAModel(t *testing.T) {
 		{"no fit", func(m *scriptedModel) {
 			m.err = &etf.Error{Kind: etf.KindInternal, Message: "no convergence", Remedy: "none"}
 		}, "fitting SPY: no convergence"},
-		{"bad input", func(m *scriptedModel) { m.err = etf.Invalid("close", "a close is negative", "mend it") }, "fitting SPY: close: a close is negative"},
-		{"not its data version", func(m *scriptedModel) { m.err = &etf.Error{Kind: etf.KindConflict, Message: "contradiction"} }, "contradiction"},
-		{"of no kind", func(m *scriptedModel) { m.err = errors.New("odd") }, "odd"},
+		{"bad input", func(m *scriptedModel) { m.err = etf.Invalid("close", "a close is negative", "correct it") }, "fitting SPY: close: a close is negative"},
+		{"a conflict of its own", func(m *scriptedModel) { m.err = &etf.Error{Kind: etf.KindConflict, Message: "contradiction"} }, "contradiction"},
+		{"an error without a kind", func(m *scriptedModel) { m.err = errors.New("odd") }, "odd"},
 		{"panic", func(m *scriptedModel) { m.panics = "index out of range" }, "panicked: index out of range"},
 		{"points", func(m *scriptedModel) { m.last = math.Inf(1) }, "checking the forecast of SPY"},
 		{"components", func(m *scriptedModel) { m.partsErr = errors.New("no parts") }, "decomposing the forecast of SPY: no parts"},
 		{"a component that is not finite", func(m *scriptedModel) { m.parts["weekly"][4] = math.NaN() }, `components["weekly"]: NaN at horizon 5`},
 		{"a short component", func(m *scriptedModel) { m.parts["trend"] = m.parts["trend"][1:] }, `components["trend"]: 20 values for 21 horizons`},
 		{"the fit can't be written", func(m *scriptedModel) { m.marshalErr = errors.New("no text") }, "writing the fit of SPY: no text"},
-		{"a long story", func(m *scriptedModel) { m.err = errors.New(strings.Repeat("x", 5000)) }, "xxx"},
+		{"a long message", func(m *scriptedModel) { m.err = errors.New(strings.Repeat("x", 5000)) }, "xxx"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			last := fakeModel{name: "last", min: 1}
-			store, f := forecasting(driftModel(t), parted(c.change), last)
+			store, f := forecasting(driftModel(t), decomposed(c.change), last)
 			store.history.Bars = storedBars(bars(600, friday), etf.AsTraded)
 			f.Fits = make(chan struct{}, 1)
 			got, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
 			if err != nil || got.Appended != 2 || len(got.Failed) != 1 {
 				t.Fatalf("got %+v, %v", got, err)
 			}
-			if why := got.Failed[0]; !strings.HasPrefix(why, "model parted: ") || !strings.Contains(why, c.want) || len(why) > errorText {
-				t.Errorf("it says %q", why)
+			if why := got.Failed[0]; !strings.HasPrefix(why, "model decomposed: ") || !strings.Contains(why, c.want) || len(why) > errorText {
+				t.Errorf("the reason is %q", why)
 			}
 			if found := byModel(store); len(found) != 2 || found["drift"].ID == "" || found["last"].ID == "" {
 				t.Errorf("appended %+v", found)
 			}
 			if len(f.Fits) != 0 {
-				t.Error("a turn was not given back")
+				t.Error("a fit was not released")
 			}
 			again, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
 			if err != nil || again.Found != 2 || again.Appended != 0 || !reflect.DeepEqual(again.Failed, got.Failed) {
-				t.Errorf("again: %+v, %v", again, err)
+				t.Errorf("the repeat: %+v, %v", again, err)
 			}
 		})
 	}
 }
 
-// The benchmark's failure is the activity's, but the others have had their turn.
+// The benchmark's failure fails the activity, but the other models have run.
 func TestForecastWithoutTheBenchmark(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -183,12 +183,12 @@ func TestForecastWithoutTheBenchmark(t *testing.T) {
 		want  string
 		retry bool
 	}{
-		{etf.Invalid("close", "a close is negative", "mend it"), TypeInvalid, false},
+		{etf.Invalid("close", "a close is negative", "correct it"), TypeInvalid, false},
 		{errors.New("odd"), TypeInternal, true},
-		{&etf.Error{Kind: etf.KindConflict, Message: "contradiction"}, TypeConflict, true}, // not a lost race: it is fitted once
+		{&etf.Error{Kind: etf.KindConflict, Message: "contradiction"}, TypeConflict, true}, // not a lost race: fitted only once
 	} {
 		broken := scriptedModel{fakeModel: fakeModel{name: "first", min: 1}, err: c.err}
-		store, f := forecasting(broken, parted(nil))
+		store, f := forecasting(broken, decomposed(nil))
 		_, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
 		var app *temporal.ApplicationError
 		if !errors.As(err, &app) || app.Type() != c.want || app.NonRetryable() == c.retry || !strings.HasPrefix(app.Message(), "model first: fitting SPY: ") {
@@ -197,13 +197,13 @@ func TestForecastWithoutTheBenchmark(t *testing.T) {
 		if n := store.times["History"]; n != 1 {
 			t.Errorf("%v: the history was read %d times", c.err, n)
 		}
-		if found := byModel(store); len(found) != 1 || found["parted"].ID == "" {
+		if found := byModel(store); len(found) != 1 || found["decomposed"].ID == "" {
 			t.Errorf("appended %+v", found)
 		}
 	}
 }
 
-// What the store objects to in a forecast is its model's failure; what the store can't do now is tried again.
+// A forecast that the store rejects as invalid is its model's failure; any other error of the store fails the activity.
 func TestForecastThatTheStoreRefuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -212,7 +212,7 @@ func TestForecastThatTheStoreRefuses(t *testing.T) {
 	}{
 		{etf.KindInvalid, ""}, {etf.KindUnavailable, TypeUnavailable}, {etf.KindInternal, TypeInternal}, {etf.KindNotFound, TypeNotFound},
 	} {
-		store, f := forecasting(fakeModel{name: "first", min: 1}, parted(nil))
+		store, f := forecasting(fakeModel{name: "first", min: 1}, decomposed(nil))
 		store.onAppend = func(s *fakeStore) error {
 			if len(s.forecasts) == 1 {
 				return &etf.Error{Kind: c.kind, Message: "refused"}
@@ -223,18 +223,18 @@ func TestForecastThatTheStoreRefuses(t *testing.T) {
 		if c.want != "" && typeOf(err) != c.want || c.want == "" && err != nil {
 			t.Errorf("%s: ended with %v", c.kind, err)
 		}
-		if c.want == "" && (got.Appended != 1 || fmt.Sprint(got.Failed) != "[model parted: refused]") {
+		if c.want == "" && (got.Appended != 1 || fmt.Sprint(got.Failed) != "[model decomposed: refused]") {
 			t.Errorf("%s: got %+v", c.kind, got)
 		}
 	}
 }
 
-// A failure is told once, however often the history is read anew.
+// A failure is reported once, however often the history is read again.
 func TestForecastFailureAfterALostRace(t *testing.T) {
 	t.Parallel()
 	store, f := forecasting(fakeModel{name: "first", min: 1}, scriptedModel{fakeModel: fakeModel{name: "second", min: 1}, err: errors.New("odd")}, fakeModel{name: "third", min: 1})
-	told := 0
-	f.ModelFailed = func(string) { told++ }
+	reported := 0
+	f.ModelFailed = func(string) { reported++ }
 	times := 0
 	store.onAppend = func(*fakeStore) error {
 		if times++; times == 2 { // the third model's
@@ -243,13 +243,13 @@ func TestForecastFailureAfterALostRace(t *testing.T) {
 		return nil
 	}
 	got, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
-	if err != nil || got.Appended != 1 || got.Found != 1 || fmt.Sprint(got.Failed) != "[model second: fitting SPY: odd]" || told != 1 {
-		t.Errorf("got %+v, %v; told %d times", got, err, told)
+	if err != nil || got.Appended != 1 || got.Found != 1 || fmt.Sprint(got.Failed) != "[model second: fitting SPY: odd]" || reported != 1 {
+		t.Errorf("got %+v, %v; reported %d times", got, err, reported)
 	}
 }
 
-// A model that is cancelled has not failed, whatever it makes of it: the step ends as a stopped one does, which is tried
-// again or not by what stopped it, and no model is charged with it.
+// A model that is stopped has not failed, whatever error it returns: the activity ends like any stopped one, and is
+// retried or not depending on what stopped it. No model is reported as failed.
 func TestForecastStoppedInAFit(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -258,18 +258,18 @@ func TestForecastStoppedInAFit(t *testing.T) {
 		wanted func(error) bool
 	}{
 		{"by the workflow", temporal.NewCanceledError(), isCancelled},
-		{"by the worker's end", errors.New("shutdown"), isStopping},
+		{"by the worker", errors.New("shutdown"), isStopping},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			stopping := &stoppingModel{scriptedModel: parted(nil), cause: c.cause}
+			stopping := &stoppingModel{scriptedModel: decomposed(nil), cause: c.cause}
 			store, f := forecasting(fakeModel{name: "first", min: 1}, stopping, fakeModel{name: "third", min: 1})
-			var told []string
-			f.ModelFailed = func(model string) { told = append(told, model) }
+			var reported []string
+			f.ModelFailed = func(model string) { reported = append(reported, model) }
 			var env *testsuite.TestActivityEnvironment
 			env, stopping.stopper = stoppableEnv(t, f)
 			_, _ = env.ExecuteActivity(f.Forecast, forecastSPY)
-			if err := stopping.stopper.err; !c.wanted(err) || len(told) != 0 {
-				t.Errorf("ended with %v; told of %q", err, told)
+			if err := stopping.stopper.err; !c.wanted(err) || len(reported) != 0 {
+				t.Errorf("ended with %v; reported %q", err, reported)
 			}
 			if found := byModel(store); len(found) != 1 || found["first"].ID == "" {
 				t.Errorf("appended %+v", found)
@@ -278,7 +278,7 @@ func TestForecastStoppedInAFit(t *testing.T) {
 	}
 }
 
-// stoppingModel is stopped while it fits, and calls that a failure of its own.
+// stoppingModel is stopped while it fits, and returns an error of its own for that.
 type stoppingModel struct {
 	scriptedModel
 	cause   error
@@ -290,8 +290,8 @@ func (m *stoppingModel) Fit(context.Context, forecast.Series, uint64, forecast.P
 	return nil, &etf.Error{Kind: etf.KindInternal, Message: "no convergence"}
 }
 
-// Who counts failures is told of each model that failed, the benchmark too, once for each attempt.
-func TestForecastTellsOfFailures(t *testing.T) {
+// ModelFailed is called for each model that failed, including the benchmark, once per attempt.
+func TestForecastReportsFailures(t *testing.T) {
 	t.Parallel()
 	broken := func(name string) Model {
 		return scriptedModel{fakeModel: fakeModel{name: name, min: 1}, err: errors.New("odd")}
@@ -307,13 +307,13 @@ func TestForecastTellsOfFailures(t *testing.T) {
 		{"the benchmark and another", []Model{broken("first"), broken("second"), fakeModel{name: "third", min: 1}}, "[first second]"},
 	} {
 		_, f := forecasting(c.models...)
-		told := []string{}
-		f.ModelFailed = func(model string) { told = append(told, model) }
+		reported := []string{}
+		f.ModelFailed = func(model string) { reported = append(reported, model) }
 		if _, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY); (err != nil) != strings.Contains(c.want, "first") {
 			t.Errorf("%s: ended with %v", c.name, err)
 		}
-		if fmt.Sprint(told) != c.want {
-			t.Errorf("%s: told of %v", c.name, told)
+		if fmt.Sprint(reported) != c.want {
+			t.Errorf("%s: reported %v", c.name, reported)
 		}
 	}
 }

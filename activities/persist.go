@@ -8,24 +8,24 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Persisting moves judged rows into the series.
+// Persisting moves validated rows into the series.
 type Persisting struct {
 	Store Bars
 }
 
-// PersistInput names a fetch whose rows have been judged.
+// PersistInput names a fetch whose rows have been validated.
 type PersistInput struct {
 	Fetch string `json:"fetch"`
 }
 
-// PersistResult says what became of the rows.
+// PersistResult says what happened to the rows.
 type PersistResult struct {
 	etf.Persisted
 	Attempt int32 `json:"attempt"`
 }
 
-// Persist stores a fetch's judged rows in one transaction. The fetch is the idempotency key: however often it runs,
-// the effect and the result are those of once.
+// Persist stores a fetch's validated rows in one transaction. The fetch is the idempotency key: a repeat has no further
+// effect and returns the same result.
 func (a *Persisting) Persist(ctx context.Context, in PersistInput) (PersistResult, error) {
 	p, err := a.Store.Persist(ctx, in.Fetch)
 	if err != nil {

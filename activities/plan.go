@@ -11,38 +11,37 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Planning answers what is due. Workflows never compute calendars: the answer is in their history.
+// Planning finds out what is due. Workflows never compute calendars: the result is in their history.
 type Planning struct {
 	Registry Registry
 	Runs     Runs
 	Watcher  Watcher
 }
 
-// lookBack is how many sessions before the last completed one are looked through for some that were passed over: a
-// quarter of a year, one look-up by primary key each.
+// lookBack is how many sessions before the last completed one are checked for skipped sessions: a quarter of a year, one
+// look-up by primary key each.
 const lookBack = 60
 
 // SessionsDueInput asks which sessions of an exchange are due at an instant.
 type SessionsDueInput struct {
 	Exchange etf.Exchange `json:"exchange"`
 	At       time.Time    `json:"at"`
-	After    etf.Session  `json:"after,omitzero"` // dealt with up to here already
+	After    etf.Session  `json:"after,omitzero"` // the last session already handled
 	Limit    int          `json:"limit"`
 }
 
 // SessionsDueResult lists sessions, oldest first.
 type SessionsDueResult struct {
 	Sessions []etf.Session `json:"sessions"`
-	More     bool          `json:"more,omitempty"` // there are later ones beyond the limit
+	More     bool          `json:"more,omitempty"` // more are due, beyond the limit
 }
 
-// SessionsDue returns the sessions that had closed at the instant and come after the last completed run over the
-// whole exchange, oldest first. Before them come those passed over: without a run of their own, but between two that
-// completed. A person who runs the newest session after an outage must not make the schedule forget the others. A run
-// that was begun and did not complete is not among them: whoever cancelled it, or read why it failed, decides.
+// SessionsDue returns the sessions that had closed by the instant and come after the last completed run over the whole
+// exchange, oldest first. Before them come skipped sessions: those without a run between two that completed. If a person
+// runs the newest session after an outage, the schedule must not forget the others. A session whose run started but did
+// not complete is not skipped: whether to run it again is up to whoever cancelled it or looks into its failure.
 //
-// Where no run has ever completed, only the last closed session is due: an ETF's first update brings its history
-// anyway.
+// If no run has ever completed, only the last closed session is due: an ETF's first update fetches its history anyway.
 func (a *Planning) SessionsDue(ctx context.Context, in SessionsDueInput) (SessionsDueResult, error) {
 	cal, err := calendar.For(in.Exchange)
 	if err != nil {
@@ -60,7 +59,7 @@ func (a *Planning) SessionsDue(ctx context.Context, in SessionsDueInput) (Sessio
 	if completed.IsZero() && in.After.IsZero() {
 		from = last
 	}
-	due, err := a.passedOver(ctx, cal, in, min(completed, last+1))
+	due, err := a.skippedSessions(ctx, cal, in, min(completed, last+1))
 	if err != nil {
 		return SessionsDueResult{}, err
 	}
@@ -70,22 +69,22 @@ func (a *Planning) SessionsDue(ctx context.Context, in SessionsDueInput) (Sessio
 	if len(due) <= in.Limit {
 		return SessionsDueResult{Sessions: due}, nil
 	}
-	activity.GetLogger(ctx).Warn("many sessions are due; they are run in portions",
-		"exchange", in.Exchange, "due", len(due), "portion", in.Limit)
+	activity.GetLogger(ctx).Warn("many sessions are due; they will run in batches",
+		"exchange", in.Exchange, "due", len(due), "batch", in.Limit)
 	return SessionsDueResult{Sessions: due[:in.Limit], More: true}, nil
 }
 
-// passedOver returns the sessions before the given day that have no run although an older one completed, or was
-// dealt with by this Tick; oldest first.
-func (a *Planning) passedOver(ctx context.Context, cal *calendar.Calendar, in SessionsDueInput, before etf.Session) ([]etf.Session, error) {
+// skippedSessions returns the sessions before the given day that have no run although an older session's run completed
+// or this Tick has handled an older session; oldest first.
+func (a *Planning) skippedSessions(ctx context.Context, cal *calendar.Calendar, in SessionsDueInput, before etf.Session) ([]etf.Session, error) {
 	if before.IsZero() {
 		return nil, nil
 	}
 	from, err := cal.Nth(before, -lookBack)
 	if err != nil {
-		from = cal.Range().From // so early that the calendar has not as many sessions before it
+		from = cal.Range().From // the calendar has fewer than lookBack sessions before it
 	}
-	var sure, unsure []etf.Session // newest first; unsure until an older completed run is met
+	var sure, unsure []etf.Session // newest first; unsure until an older completed run is found
 	for _, s := range slices.Backward(cal.Sessions(etf.Window{From: max(from, in.After+1), To: before - 1})) {
 		run, err := a.Runs.Run(ctx, etf.DailyRunID(in.Exchange, s, nil, 1))
 		switch {
@@ -98,7 +97,7 @@ func (a *Planning) passedOver(ctx context.Context, cal *calendar.Calendar, in Se
 		}
 	}
 	if from <= in.After {
-		sure = append(sure, unsure...) // this Tick has dealt with an older one
+		sure = append(sure, unsure...) // this Tick has handled an older one
 	}
 	slices.Reverse(sure)
 	return sure, nil
@@ -112,19 +111,19 @@ type DueETFsInput struct {
 	Limit    int          `json:"limit"`
 }
 
-// DueETF is what a daily run needs to know of an ETF.
+// DueETF is what a daily run needs to know about an ETF.
 type DueETF struct {
 	Symbol   etf.Symbol      `json:"symbol"`
 	Currency etf.Currency    `json:"currency"`
 	Sources  []etf.SourceRef `json:"sources"`
 }
 
-// DueETFsResult is a page in ascending order of symbol. It is the last one when it is shorter than the limit.
+// DueETFsResult is a page in ascending order of symbol. A page shorter than the limit is the last.
 type DueETFsResult struct {
 	ETFs []DueETF `json:"etfs"`
 }
 
-// DueETFs returns a page of the exchange's ETFs. A symbol that is not registered is TypeNotFound and named.
+// DueETFs returns a page of the exchange's ETFs. A symbol that is not registered is a TypeNotFound that names it.
 func (a *Planning) DueETFs(ctx context.Context, in DueETFsInput) (DueETFsResult, error) {
 	etfs, err := a.Registry.Due(ctx, in.Exchange, in.Symbols, in.After, in.Limit)
 	if err != nil {
@@ -147,9 +146,8 @@ type AwaitRunResult struct {
 	Status etf.RunStatus `json:"status"`
 }
 
-// AwaitRun waits until a run that somebody else started has ended, however it ended. A workflow can wait for its
-// own children only; this is for the others. A repeat just waits on: so a stopping worker is not held
-// up by it.
+// AwaitRun waits until a run that somebody else started has ended, in whatever way. A workflow can wait only for its own
+// children; this is for other workflows. It returns when the worker stops, and a retry just keeps waiting.
 func (a *Planning) AwaitRun(ctx context.Context, in AwaitRunInput) (AwaitRunResult, error) {
 	stopping := activity.GetWorkerStopChannel(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)

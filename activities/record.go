@@ -20,13 +20,13 @@ type BeginRunInput struct {
 	Run etf.Run `json:"run"`
 }
 
-// BeginRunResult says whether there is anything to do.
+// BeginRunResult says whether there is a session to run.
 type BeginRunResult struct {
 	Closed bool `json:"closed"` // not a trading session
 }
 
-// BeginRun records that a run has started and looks the session up: a day on which the exchange does not trade is
-// an answer, a session that has not closed yet an error (TypeInvalid). The run's ID is the idempotency key.
+// BeginRun records that a run has started and checks the session: a day on which the exchange does not trade is a result
+// (Closed), a session that has not closed yet an error (TypeInvalid). The run's ID is the idempotency key.
 func (a *Recording) BeginRun(ctx context.Context, in BeginRunInput) (BeginRunResult, error) {
 	cal, err := calendar.For(in.Run.Exchange)
 	if err != nil {
@@ -47,7 +47,7 @@ func (a *Recording) BeginRun(ctx context.Context, in BeginRunInput) (BeginRunRes
 	}
 	if now := a.Now(); now.Before(closes) {
 		return BeginRunResult{}, etf.Invalid("session",
-			fmt.Sprintf("%s closes %s only at %s", in.Run.Exchange, in.Run.Session, closes.Format(time.RFC3339)),
+			fmt.Sprintf("%s session %s does not close until %s", in.Run.Exchange, in.Run.Session, closes.Format(time.RFC3339)),
 			"start the run after the close")
 	}
 	return BeginRunResult{}, nil
@@ -60,7 +60,7 @@ type RecordOutcomesInput struct {
 	ETFs   []etf.RunETF  `json:"etfs"`
 }
 
-// RecordOutcomes adds or replaces the run's rows of these ETFs. A repeat changes nothing.
+// RecordOutcomes adds or replaces the run's rows for these ETFs. A repeat changes nothing.
 func (a *Recording) RecordOutcomes(ctx context.Context, in RecordOutcomesInput) error {
 	return a.Store.RecordOutcomes(ctx, in.Run, in.Counts, in.ETFs)
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/etfcast/etfcast/forecast"
 )
 
-// stage puts an answer into the store as Fetch would.
+// stage puts a response into the store as Fetch would.
 func stage(s *fakeStore, a etf.Response) string {
-	s.fetches["f1"] = etf.Fetch{ID: "f1", Symbol: "SPY", Basis: etf.AsTraded, FetchedAt: asked}
-	s.answers["f1"] = a
+	s.fetches["f1"] = etf.Fetch{ID: "f1", Symbol: "SPY", Basis: etf.AsTraded, FetchedAt: fridayEvening}
+	s.responses["f1"] = a
 	return "f1"
 }
 
@@ -26,7 +26,7 @@ func TestValidateStoresFindingsAndVerdicts(t *testing.T) {
 	rows := bars(40, friday)
 	rows[39].High, rows[39].Low = etf.MustPrice("50"), etf.MustPrice("200") // the new session
 	rows[5].High, rows[5].Low = etf.MustPrice("50"), etf.MustPrice("200")   // an old one
-	v := &Validating{Fetches: store, Judgements: store}
+	v := &Validating{Fetches: store, Findings: store}
 	in := ValidateInput{Fetch: stage(store, etf.Response{Bars: rows}), Symbol: "SPY", Exchange: etf.XNYS, Session: friday}
 	got, err := do[ValidateResult](t, newEnv(t, v), v.Validate, in)
 	if err != nil {
@@ -40,17 +40,17 @@ func TestValidateStoresFindingsAndVerdicts(t *testing.T) {
 	}
 	ids := map[string]bool{}
 	for _, f := range store.findings {
-		if f.Fetch != "f1" || !f.FoundAt.Equal(asked) || f.Symbol != "SPY" || len(f.ID) != 32 || ids[f.ID] {
+		if f.Fetch != "f1" || !f.FoundAt.Equal(fridayEvening) || f.Symbol != "SPY" || len(f.ID) != 32 || ids[f.ID] {
 			t.Errorf("stored %+v", f)
 		}
 		ids[f.ID] = true
 	}
 	if !ids[got.OnNew[0].ID] {
-		t.Error("the finding named is not among those stored")
+		t.Error("the finding on the new session was not stored")
 	}
 	first := slices.Clone(store.findings)
 	if _, err := do[ValidateResult](t, newEnv(t, v), v.Validate, in); err != nil || first[0].ID != store.findings[0].ID {
-		t.Errorf("judging again gives another finding, %v", err)
+		t.Errorf("a repeat gives a different finding, %v", err)
 	}
 }
 
@@ -58,7 +58,7 @@ func TestValidateCleanRows(t *testing.T) {
 	t.Parallel()
 	store := newFakeStore()
 	store.stored.Bars = 1
-	v := &Validating{Fetches: store, Judgements: store}
+	v := &Validating{Fetches: store, Findings: store}
 	got, err := do[ValidateResult](t, newEnv(t, v), v.Validate,
 		ValidateInput{Fetch: stage(store, etf.Response{Bars: bars(16, friday)}), Symbol: "SPY", Exchange: etf.XNYS, Session: friday})
 	if err != nil || got.QuarantinedNew || got.Errors != 0 || len(store.verdicts) != 16 {
@@ -70,10 +70,10 @@ func TestStepErrorsHaveTypes(t *testing.T) {
 	t.Parallel()
 	store := newFakeStore()
 	for _, m := range []string{"Persist", "SaveFindings", "Decide", "RecordOutcomes", "FinishRun", "LastCompleted", "Due", "History", "StartRun"} {
-		store.err[m] = &etf.Error{Kind: etf.KindUnavailable, Message: "database away"}
+		store.err[m] = &etf.Error{Kind: etf.KindUnavailable, Message: "database down"}
 	}
 	fetch := stage(store, etf.Response{Bars: bars(1, friday)})
-	p, v, d := &Persisting{Store: store}, &Validating{Fetches: store, Judgements: store}, &Deciding{Store: store}
+	p, v, d := &Persisting{Store: store}, &Validating{Fetches: store, Findings: store}, &Deciding{Store: store}
 	r, pl := &Recording{Store: store, Now: clock}, &Planning{Registry: store, Runs: store}
 	f := &Forecasting{Store: store, Models: []Model{fakeModel{name: "m", min: 1}}, CodeVersion: "1", Now: clock}
 	for _, c := range []struct {
@@ -87,7 +87,7 @@ func TestStepErrorsHaveTypes(t *testing.T) {
 		{"BeginRun", r.BeginRun, BeginRunInput{Run: etf.Run{Exchange: etf.XNYS, Session: friday}}},
 		{"RecordOutcomes", r.RecordOutcomes, RecordOutcomesInput{}},
 		{"FinishRun", r.FinishRun, FinishRunInput{}},
-		{"SessionsDue", pl.SessionsDue, SessionsDueInput{Exchange: etf.XNYS, At: asked, Limit: 9}},
+		{"SessionsDue", pl.SessionsDue, SessionsDueInput{Exchange: etf.XNYS, At: fridayEvening, Limit: 9}},
 		{"DueETFs", pl.DueETFs, DueETFsInput{Exchange: etf.XNYS, Limit: 9}},
 		{"Forecast", f.Forecast, ForecastInput{Symbol: "SPY", Exchange: etf.XNYS, Session: friday}},
 	} {
@@ -120,13 +120,13 @@ func TestBeginRun(t *testing.T) {
 		closed  bool
 		wrong   string
 	}{
-		{"2025-09-26", asked, false, ""},
+		{"2025-09-26", fridayEvening, false, ""},
 		{"2025-09-26", time.Date(2025, 9, 26, 20, 0, 0, 0, time.UTC), false, ""}, // the close itself, 16:00 in New York
 		{"2025-09-26", time.Date(2025, 9, 26, 19, 59, 59, 0, time.UTC), false, TypeInvalid},
-		{"2025-09-29", asked, false, TypeInvalid}, // next Monday
-		{"2025-09-27", asked, true, ""},           // Saturday
-		{"2025-07-04", asked, true, ""},           // Independence Day
-		{"2150-01-04", asked, false, TypeInvalid}, // beyond the calendar
+		{"2025-09-29", fridayEvening, false, TypeInvalid}, // next Monday
+		{"2025-09-27", fridayEvening, true, ""},           // Saturday
+		{"2025-07-04", fridayEvening, true, ""},           // Independence Day
+		{"2150-01-04", fridayEvening, false, TypeInvalid}, // beyond the calendar
 	} {
 		store := newFakeStore()
 		r := &Recording{Store: store, Now: func() time.Time { return c.now }}
@@ -153,16 +153,16 @@ func TestSessionsDue(t *testing.T) {
 		want      []etf.Session
 		more      bool
 	}{
-		{"first time", asked, 0, 0, 60, []etf.Session{friday}, false},
-		{"in time", asked, friday - 1, 0, 60, []etf.Session{friday}, false},
-		{"done already", asked, friday, 0, 60, nil, false},
-		{"three late over a weekend", time.Date(2025, 9, 30, 21, 30, 0, 0, time.UTC), friday - 1, 0, 60, []etf.Session{friday, friday + 3, friday + 4}, false},
+		{"first time", fridayEvening, 0, 0, 60, []etf.Session{friday}, false},
+		{"on time", fridayEvening, friday - 1, 0, 60, []etf.Session{friday}, false},
+		{"already done", fridayEvening, friday, 0, 60, nil, false},
+		{"three missed over a weekend", time.Date(2025, 9, 30, 21, 30, 0, 0, time.UTC), friday - 1, 0, 60, []etf.Session{friday, friday + 3, friday + 4}, false},
 		{"before the close", time.Date(2025, 9, 26, 19, 0, 0, 0, time.UTC), friday - 1, 0, 60, nil, false},
 		{"Thanksgiving", time.Date(2025, 11, 27, 22, 30, 0, 0, time.UTC), day("2025-11-26"), 0, 60, nil, false},
-		{"in portions", asked, friday - 4, 0, 2, []etf.Session{friday - 3, friday - 2}, true},
-		{"the portion after", asked, friday - 4, friday - 2, 2, []etf.Session{friday - 1, friday}, false},
-		{"nothing completed, first portion dealt with", asked, 0, friday, 60, nil, false},
-		{"asked about the past", time.Date(2025, 9, 24, 21, 30, 0, 0, time.UTC), friday, 0, 60, nil, false},
+		{"in batches", fridayEvening, friday - 4, 0, 2, []etf.Session{friday - 3, friday - 2}, true},
+		{"the next batch", fridayEvening, friday - 4, friday - 2, 2, []etf.Session{friday - 1, friday}, false},
+		{"nothing completed, first batch handled", fridayEvening, 0, friday, 60, nil, false},
+		{"an instant in the past", time.Date(2025, 9, 24, 21, 30, 0, 0, time.UTC), friday, 0, 60, nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := newFakeStore()
@@ -177,26 +177,26 @@ func TestSessionsDue(t *testing.T) {
 	}
 }
 
-// The record of runs around the friday: d completed, f failed, - none. The friday is the last one.
-func TestSessionsPassedOverAreDue(t *testing.T) {
+// The record of the week's runs, Monday to Friday: d completed, f failed, - none.
+func TestSkippedSessionsAreDue(t *testing.T) {
 	t.Parallel()
 	monday := friday - 4
 	for _, c := range []struct {
-		name, record string // from the monday on
+		name, record string // from Monday on
 		after        etf.Session
 		at           time.Time
 		want         []etf.Session
 	}{
-		{"a person ran the newest after an outage", "d---d", 0, asked, []etf.Session{monday + 1, monday + 2, monday + 3}},
-		{"two gaps", "d-d-d", 0, asked, []etf.Session{monday + 1, monday + 3}},
-		{"none", "ddddd", 0, asked, nil},
-		{"the only run ever", "----d", 0, asked, nil},
-		{"before the first run", "--d-d", 0, asked, []etf.Session{monday + 3}},
-		{"a failed run had its turn", "df--d", 0, asked, []etf.Session{monday + 2, monday + 3}},
-		{"dealt with in the portion before", "d---d", monday + 2, asked, []etf.Session{monday + 3}},
-		{"and the newer ones after them", "d-d--", 0, asked, []etf.Session{monday + 1, monday + 3, friday}},
-		{"asked about the past", "d-d-d", 0, asked.AddDate(0, 0, -2), []etf.Session{monday + 1}},
-		{"asked about a past without a run", "dd--d", 0, asked.AddDate(0, 0, -2), []etf.Session{monday + 2}},
+		{"a person ran the newest after an outage", "d---d", 0, fridayEvening, []etf.Session{monday + 1, monday + 2, monday + 3}},
+		{"two gaps", "d-d-d", 0, fridayEvening, []etf.Session{monday + 1, monday + 3}},
+		{"none", "ddddd", 0, fridayEvening, nil},
+		{"the only run ever", "----d", 0, fridayEvening, nil},
+		{"before the first run", "--d-d", 0, fridayEvening, []etf.Session{monday + 3}},
+		{"a failed run is not skipped", "df--d", 0, fridayEvening, []etf.Session{monday + 2, monday + 3}},
+		{"handled in the previous batch", "d---d", monday + 2, fridayEvening, []etf.Session{monday + 3}},
+		{"newer ones come after them", "d-d--", 0, fridayEvening, []etf.Session{monday + 1, monday + 3, friday}},
+		{"an instant in the past", "d-d-d", 0, fridayEvening.AddDate(0, 0, -2), []etf.Session{monday + 1}},
+		{"an instant in the past, after a session without a run", "dd--d", 0, fridayEvening.AddDate(0, 0, -2), []etf.Session{monday + 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := newFakeStore()
@@ -219,10 +219,10 @@ func TestSessionsPassedOverAreDue(t *testing.T) {
 	}
 
 	store := newFakeStore()
-	store.completed, store.err["Run"] = friday, &etf.Error{Kind: etf.KindUnavailable, Message: "database away"}
+	store.completed, store.err["Run"] = friday, &etf.Error{Kind: etf.KindUnavailable, Message: "database down"}
 	p := &Planning{Runs: store}
-	if _, err := do[SessionsDueResult](t, newEnv(t, p), p.SessionsDue, SessionsDueInput{Exchange: etf.XNYS, At: asked, Limit: 9}); typeOf(err) != TypeUnavailable {
-		t.Errorf("without the database it ended with %v", err)
+	if _, err := do[SessionsDueResult](t, newEnv(t, p), p.SessionsDue, SessionsDueInput{Exchange: etf.XNYS, At: fridayEvening, Limit: 9}); typeOf(err) != TypeUnavailable {
+		t.Errorf("with the database down it ended with %v", err)
 	}
 }
 
@@ -259,7 +259,7 @@ func TestAwaitRun(t *testing.T) {
 	}
 }
 
-// A stopping worker gives the waiting back at once, to be tried again elsewhere.
+// A stopping worker stops waiting at once; the activity is retried elsewhere.
 func TestAwaitRunEndsWithTheWorker(t *testing.T) {
 	t.Parallel()
 	p := &Planning{Watcher: patientWatcher{}}
@@ -274,7 +274,7 @@ func TestAwaitRunEndsWithTheWorker(t *testing.T) {
 	}
 }
 
-// patientWatcher waits for as long as it is let.
+// patientWatcher waits until its context ends.
 type patientWatcher struct{}
 
 func (patientWatcher) AwaitEnd(ctx context.Context, _ string) (etf.RunStatus, error) {
@@ -282,7 +282,7 @@ func (patientWatcher) AwaitEnd(ctx context.Context, _ string) (etf.RunStatus, er
 	return "", ctx.Err()
 }
 
-// storedBars makes what History gives of bars.
+// storedBars turns bars into what History returns.
 func storedBars(rows []etf.Bar, basis etf.Basis) []etf.StoredBar {
 	out := make([]etf.StoredBar, len(rows))
 	for i, b := range rows {
@@ -298,8 +298,8 @@ func TestForecastAppendsOnce(t *testing.T) {
 	store := newFakeStore()
 	rows := bars(50, friday)
 	store.history = etf.History{
-		DataVersion: etf.DataVersion{Number: 7, Writer: "w"}, AsOf: asked.Add(-time.Hour), Bars: storedBars(rows, etf.AsTraded),
-		// Two for one before the last bar: forecasts speak of the shares of the origin.
+		DataVersion: etf.DataVersion{Number: 7, Writer: "w"}, AsOf: fridayEvening.Add(-time.Hour), Bars: storedBars(rows, etf.AsTraded),
+		// Two for one before the last bar: forecasts are in terms of the shares at the origin.
 		Splits: []etf.Action{{Kind: etf.Split, Ex: friday, Numerator: 2, Denominator: 1}},
 	}
 	fitted := 0
@@ -315,7 +315,7 @@ func TestForecastAppendsOnce(t *testing.T) {
 	}
 	for id, x := range store.forecasts {
 		if x.ID != id || x.ID != forecast.ID(x) || x.Origin != friday || x.DataVersion.Number != 7 || x.Basis != etf.SplitAdjusted ||
-			x.CodeVersion != "v1" || x.Run != forecastSPY.Run || !x.AsOf.Equal(store.history.AsOf) || !x.IssuedAt.Equal(asked) ||
+			x.CodeVersion != "v1" || x.Run != forecastSPY.Run || !x.AsOf.Equal(store.history.AsOf) || !x.IssuedAt.Equal(fridayEvening) ||
 			x.ParamsHash != forecast.ParamsHash(`{"a":1}`) || len(x.Points) != etf.MaxHorizon || x.Points[0].Target != friday+3 {
 			t.Errorf("appended %+v", x)
 		}
@@ -325,11 +325,11 @@ func TestForecastAppendsOnce(t *testing.T) {
 	}
 	again, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
 	if err != nil || again.Appended != 0 || again.Found != 2 || len(store.forecasts) != 2 {
-		t.Errorf("again: %+v, %v", again, err)
+		t.Errorf("the repeat: %+v, %v", again, err)
 	}
 }
 
-// Somebody changes the data between reading and appending: the history is read anew, and all forecasts are of one
+// Somebody changes the data between the read and the append: the history is read again, and all forecasts are of one
 // data version.
 func TestForecastLosesARace(t *testing.T) {
 	t.Parallel()
@@ -346,8 +346,8 @@ func TestForecastLosesARace(t *testing.T) {
 	}
 	f := &Forecasting{Store: store, CodeVersion: "v1", Now: clock, Models: []Model{fakeModel{name: "m", min: 1}}}
 	got, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
-	if err != nil || got.Appended != 1 || store.times["History"] != 2 || store.limit != everything {
-		t.Errorf("got %+v, %v after %d readings of %d", got, err, store.times["History"], store.limit)
+	if err != nil || got.Appended != 1 || store.times["History"] != 2 || store.limit != fullHistory {
+		t.Errorf("got %+v, %v after %d reads of up to %d rows", got, err, store.times["History"], store.limit)
 	}
 	for _, x := range store.forecasts {
 		if x.DataVersion.Number != 8 {
@@ -356,15 +356,15 @@ func TestForecastLosesARace(t *testing.T) {
 	}
 }
 
-func TestForecastThatLosesEveryRaceIsTriedAgain(t *testing.T) {
+func TestForecastThatLosesEveryRaceIsRetried(t *testing.T) {
 	t.Parallel()
 	store := newFakeStore()
 	store.history = etf.History{Bars: storedBars(bars(50, friday), etf.AsTraded)}
 	store.onAppend = func(*fakeStore) error { return &etf.Error{Kind: etf.KindConflict, Message: "moved"} }
 	f := &Forecasting{Store: store, CodeVersion: "v1", Now: clock, Models: []Model{fakeModel{name: "m", min: 1}}}
 	_, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
-	if typeOf(err) != TypeConflict || store.times["History"] != lostRaces+1 {
-		t.Errorf("ended with %v after %d readings", err, store.times["History"])
+	if typeOf(err) != TypeConflict || store.times["History"] != maxLostRaces+1 {
+		t.Errorf("ended with %v after %d reads", err, store.times["History"])
 	}
 }
 
@@ -379,7 +379,7 @@ func TestForecastRefuses(t *testing.T) {
 	}{
 		{"without the session", storedBars(bars(50, friday-1), etf.AsTraded), TypeNotFound},
 		{"without bars", nil, TypeNotFound},
-		{"bases mixed", mixed, TypeCorrupt},
+		{"mixed bases", mixed, TypeCorrupt},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := newFakeStore()
@@ -407,7 +407,7 @@ func TestForecastBasisOfAdjustedSeries(t *testing.T) {
 	}
 }
 
-// The benchmark's failure is our own fault, and said so.
+// The benchmark's failure is an internal error.
 func TestForecastModelErrors(t *testing.T) {
 	t.Parallel()
 	store := newFakeStore()

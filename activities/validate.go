@@ -10,13 +10,13 @@ import (
 	"github.com/etfcast/etfcast/quality"
 )
 
-// Validating judges staged rows.
+// Validating validates staged rows.
 type Validating struct {
-	Fetches    Fetches
-	Judgements Judgements
+	Fetches  Fetches
+	Findings Findings
 }
 
-// ValidateInput names a fetch to judge and the session the run is for.
+// ValidateInput names a fetch to validate and the session the run is for.
 type ValidateInput struct {
 	Fetch    string       `json:"fetch"`
 	Symbol   etf.Symbol   `json:"symbol"`
@@ -24,17 +24,17 @@ type ValidateInput struct {
 	Session  etf.Session  `json:"session"`
 }
 
-// ValidateResult sums the findings up.
+// ValidateResult summarises the findings.
 type ValidateResult struct {
 	Findings int `json:"findings"`         // of every severity
 	Errors   int `json:"faults,omitempty"` // error-level ones among them
-	// QuarantinedNew: an error-level finding names the new session. OnNew are those findings, at most newFindings.
+	// QuarantinedNew: an error-level finding names the new session. OnNew lists such findings, at most newFindings.
 	QuarantinedNew bool         `json:"quarantined_new,omitempty"`
 	OnNew          []FindingRef `json:"on_new,omitempty"`
 	Attempt        int32        `json:"attempt,omitempty"`
 }
 
-// FindingRef is a finding in short.
+// FindingRef is a short form of a finding.
 type FindingRef struct {
 	ID       string `json:"id"`
 	Rule     string `json:"rule"`
@@ -42,10 +42,10 @@ type FindingRef struct {
 }
 
 const (
-	// newFindings bounds the findings on the new session that are put before a person one by one. They are about
-	// the same row.
+	// newFindings bounds how many findings on the new session a person is asked about one by one. They all concern the
+	// same row.
 	newFindings = 5
-	// evidenceText bounds the evidence in a result; the whole of it is in the table of findings.
+	// evidenceText bounds the evidence in a result, in bytes; the findings table has all of it.
 	evidenceText = 600
 )
 
@@ -79,7 +79,7 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 			result.OnNew = append(result.OnNew, FindingRef{ID: f.ID, Rule: f.Rule, Evidence: etf.Clip(f.Evidence, evidenceText)})
 		}
 	}
-	if err := a.Judgements.SaveFindings(ctx, etf.Judgement{Fetch: in.Fetch, Findings: report.Findings, Verdicts: report.Verdicts}); err != nil {
+	if err := a.Findings.SaveFindings(ctx, etf.Judgement{Fetch: in.Fetch, Findings: report.Findings, Verdicts: report.Verdicts}); err != nil {
 		return ValidateResult{}, err
 	}
 	return result, nil

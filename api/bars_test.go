@@ -374,8 +374,8 @@ func TestForecastModels(t *testing.T) {
 		bars, quarantined int
 		message, remedy   string // the remedy contains it
 	}{
-		{0, 0, bare, "a daily run brings its prices"},
-		{22, 2, bare + ": it needs 21 sessions (min_sessions) and 20 are stored", "the daily run makes one once there are 21"},
+		{0, 0, bare, "a daily run fetches its prices"},
+		{22, 2, bare + ": it needs 21 sessions (min_sessions) but 20 are stored", "a daily run makes one once 21 are stored"},
 		{23, 2, bare, "ModelFailed"},
 	} {
 		message, remedy := missing(c.bars, c.quarantined)

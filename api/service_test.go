@@ -73,7 +73,7 @@ func TestReadinessSaysWhoIsRefused(t *testing.T) {
 	f := newFixture(t)
 	f.store.err = etf.Wrap(etf.KindDenied, fmt.Errorf("user etfcast@10.0.0.1"), "pinging")
 	got := decode[gen.Readiness](t, f.get("/readyz").want(t, 503))
-	if d := got.Checks[0].Detail; !strings.Contains(d, "refuses") || strings.Contains(d, "10.0.0.1") {
+	if d := got.Checks[0].Detail; !strings.Contains(d, "denies access") || strings.Contains(d, "10.0.0.1") {
 		t.Errorf("detail %q", d)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/etfcast/etfcast/quality"
 )
 
-// Decide records a person's decision on a finding: see activities.Judgements. It settles the finding's twins as well
+// Decide records a person's decision on a finding: see activities.Findings. It settles the finding's twins as well
 // (quality.MayBeTwins), and an accepted row stays quarantined while another rule blocks it (quality.Unblocked).
 func (s *Store) Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error) {
 	if r.Decision != etf.Accept && r.Decision != etf.Reject {

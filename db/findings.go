@@ -12,7 +12,7 @@ import (
 	"github.com/etfcast/etfcast/quality"
 )
 
-// SaveFindings stores what was found in a fetch and the verdicts on its rows: see activities.Judgements. Beyond that
+// SaveFindings stores what was found in a fetch and the verdicts on its rows: see activities.Findings. Beyond that
 // contract: a quarantined row must be named by an error-level finding, or nobody could ever free it (KindInvalid); and a
 // finding with a precedent takes over its decision (quality.Precedents).
 func (s *Store) SaveFindings(ctx context.Context, j etf.Judgement) error {

@@ -18,9 +18,9 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// EnsureSearchAttributes makes the search attributes the workflows use in the namespace and waits until the server
-// accepts them. It may be called by several processes at once and as often as they start. An attribute of the name
-// and another type is KindConflict; a user who may not make attributes is KindDenied with the commands to run.
+// EnsureSearchAttributes creates the workflows' search attributes in the namespace and waits until the server accepts
+// them. It may be called by several processes at once and on every start. An existing attribute of another type is
+// KindConflict; a user who may not create attributes gets KindDenied with a remedy.
 func (c *Client) EnsureSearchAttributes(ctx context.Context, log *slog.Logger) error {
 	return retry.Until(ctx, log, retry.Limit, func(ctx context.Context) error {
 		missing, err := c.MissingSearchAttributes(ctx)
@@ -47,8 +47,8 @@ func (c *Client) EnsureSearchAttributes(ctx context.Context, log *slog.Logger) e
 	})
 }
 
-// attributesUsable asks for workflows by every attribute. A new attribute is listed before the parts of the server that
-// keep a namespace's settings in memory accept it; until then a start that sets it is refused.
+// attributesUsable queries workflows by every attribute. A new attribute is listed before those parts of the server that
+// cache a namespace's settings accept it; until then a start that sets it fails.
 func (c *Client) attributesUsable(ctx context.Context) error {
 	var query []string
 	for _, key := range workflows.SearchAttributes() {
@@ -56,13 +56,13 @@ func (c *Client) attributesUsable(ctx context.Context) error {
 	}
 	_, err := c.sdk.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: c.namespace, Query: strings.Join(query, " AND ")})
 	if err != nil {
-		return etf.Wrap(etf.KindUnavailable, err, "waiting until the search attributes can be used")
+		return etf.Wrap(etf.KindUnavailable, err, "waiting until the search attributes are usable")
 	}
 	return nil
 }
 
-// MissingSearchAttributes returns the search attributes the namespace lacks. One of the name and
-// another type is KindConflict with the remedy.
+// MissingSearchAttributes returns the search attributes the namespace lacks. An existing attribute of another type is
+// KindConflict with a remedy.
 func (c *Client) MissingSearchAttributes(ctx context.Context) (map[string]enumspb.IndexedValueType, error) {
 	have, err := c.sdk.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: c.namespace})
 	if err != nil {
@@ -75,7 +75,7 @@ func (c *Client) MissingSearchAttributes(ctx context.Context) (map[string]enumsp
 			missing[key.GetName()] = key.GetValueType()
 		case got != key.GetValueType():
 			return nil, &etf.Error{Kind: etf.KindConflict, Field: key.GetName(),
-				Message: fmt.Sprintf("the search attribute is %s in namespace %s and has to be %s", got, c.namespace, key.GetValueType()),
+				Message: fmt.Sprintf("the search attribute is of type %s in namespace %s but must be %s", got, c.namespace, key.GetValueType()),
 				Remedy:  "use another namespace, or remove the attribute with `temporal operator search-attribute remove`"}
 		}
 	}
@@ -88,7 +88,7 @@ func operatorError(err error, doing string) error {
 	switch {
 	case errors.As(err, &denied):
 		return &etf.Error{Kind: etf.KindDenied, Message: doing, Err: err,
-			Remedy: "create them as an administrator: docs/workflows.md lists the commands"}
+			Remedy: "have an administrator create them: docs/workflows.md lists the commands"}
 	case errors.As(err, &invalid):
 		return &etf.Error{Kind: etf.KindInvalid, Message: doing, Err: err}
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/etfcast/etfcast/internal/retry"
 )
 
-// callTimeout bounds one call. The SDK retries a server that can't be reached until then.
+// callTimeout limits one call. Until then the SDK retries if the server can't be reached.
 const callTimeout = 4 * time.Second
 
 // Client acts on one namespace of a Temporal server. It is safe for concurrent use.
@@ -23,8 +23,8 @@ type Client struct {
 	namespace string
 }
 
-// New returns a Client that connects when it is first used: the server may come up later. Options that can never work
-// are KindInvalid. An empty Logger is set to log.
+// New returns a Client that connects when it is first used, so the server may come up later. Invalid options are
+// KindInvalid. A nil Logger is replaced by log.
 func New(options client.Options, log *slog.Logger) (*Client, error) {
 	if options.Namespace == "" {
 		options.Namespace = client.DefaultNamespace
@@ -34,8 +34,8 @@ func New(options client.Options, log *slog.Logger) (*Client, error) {
 	}
 	sdk, err := client.NewLazyClient(options)
 	if err != nil {
-		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "TEMPORAL_ADDRESS", Message: "Temporal's client refuses its options", Err: err,
-			Remedy: "correct the TEMPORAL_* settings"}
+		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "TEMPORAL_ADDRESS", Message: "Temporal's client rejects its options", Err: err,
+			Remedy: "correct the TEMPORAL_* variables"}
 	}
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort
@@ -43,7 +43,7 @@ func New(options client.Options, log *slog.Logger) (*Client, error) {
 	return &Client{sdk: sdk, address: options.HostPort, namespace: options.Namespace}, nil
 }
 
-// Of returns a Client on top of an SDK client that somebody else made and closes.
+// Of returns a Client on top of an SDK client that the caller keeps and closes.
 func Of(sdk client.Client, namespace string) *Client {
 	if namespace == "" {
 		namespace = client.DefaultNamespace
@@ -51,7 +51,7 @@ func Of(sdk client.Client, namespace string) *Client {
 	return &Client{sdk: sdk, namespace: namespace}
 }
 
-// SDK returns the SDK's client, for the workers.
+// SDK returns the underlying SDK client, for the workers.
 func (c *Client) SDK() client.Client { return c.sdk }
 
 // Address returns the server's address; "" for a Client made with Of.
@@ -63,16 +63,16 @@ func (c *Client) Namespace() string { return c.namespace }
 // Close ends the connection.
 func (c *Client) Close() { c.sdk.Close() }
 
-// Check returns nil when the server answers and has the namespace.
+// Check returns nil if the server responds and has the namespace.
 func (c *Client) Check(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
-	// Unlike the health service this also tells a missing namespace.
+	// Unlike the health service, this also detects a missing namespace.
 	_, err := c.sdk.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: c.namespace})
 	return temporalError(ctx, err, "check namespace "+c.namespace)
 }
 
-// Await returns once Temporal answers and has the namespace. It gives up as retry.Until does.
+// Await returns once the server responds and has the namespace. It gives up as retry.Until does.
 func (c *Client) Await(ctx context.Context, log *slog.Logger) error {
 	return retry.Until(ctx, log, 0, c.Check) // Check has a limit of its own
 }

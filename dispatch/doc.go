@@ -1,8 +1,8 @@
-// Package dispatch is the client side of Temporal: it connects, starts, finds, queries and cancels runs, hands decisions
-// to the workflows that wait for them, keeps the schedules, makes the namespace's search attributes, and says who serves
-// which task queue. The same request is the same run whoever asks, because the options of every start are made here.
+// Package dispatch is the client side of Temporal: it connects, starts, finds, queries and cancels runs, sends decisions
+// to the workflows that wait for them, manages the schedules and the namespace's search attributes, and finds out which
+// task queues are served. The same request is the same run whoever makes it, because the options of every start are set
+// here.
 //
-// It is not the SDK's package client, which it wraps and whose errors it turns into the kinds of package etf. It refuses
-// to own the workflows (package workflows), the workers that perform them (package worker) and any decision about what to
-// start (package service).
+// It wraps the SDK's package client and turns its errors into the kinds of package etf. The workflows belong to package
+// workflows, the workers that run them to package worker, and decisions about what to start to package service.
 package dispatch

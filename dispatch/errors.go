@@ -13,7 +13,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// temporalError gives err a kind. What can't be told apart from a server that is down counts as that.
+// temporalError gives err a kind. Errors that are indistinguishable from a server that is down are KindUnavailable.
 func temporalError(ctx context.Context, err error, doing string) error {
 	if err == nil {
 		return nil
@@ -33,19 +33,19 @@ func temporalError(ctx context.Context, err error, doing string) error {
 	case errors.As(err, &started):
 		return &etf.Error{Kind: etf.KindConflict, Message: "the workflow has run to its end before: " + doing, Remedy: "look at it in Temporal's Web UI", Err: err}
 	case errors.As(err, &notFound):
-		return etf.Wrapf(etf.KindNotFound, err, "Temporal does not know it: %s", doing)
+		return etf.Wrapf(etf.KindNotFound, err, "not found in Temporal: %s", doing)
 	case errors.As(err, &exhausted):
-		return etf.Wrapf(etf.KindUnavailable, err, "Temporal is asked too often: %s", doing)
+		return etf.Wrapf(etf.KindUnavailable, err, "Temporal is over its rate limit: %s", doing)
 	case errors.As(err, &invalid) && strings.Contains(invalid.Message, "search attribute"):
-		return &etf.Error{Kind: etf.KindUnavailable, Message: "Temporal does not know the search attributes yet", Remedy: "a worker makes them when it starts", Err: err}
+		return &etf.Error{Kind: etf.KindUnavailable, Message: "the namespace lacks the search attributes", Remedy: "start a worker, which creates them", Err: err}
 	case errors.As(err, &denied):
-		return &etf.Error{Kind: etf.KindDenied, Message: "Temporal refuses this client: " + doing, Remedy: "check TEMPORAL_API_KEY or the TLS certificate", Err: err}
+		return &etf.Error{Kind: etf.KindDenied, Message: "Temporal denies access: " + doing, Remedy: "check TEMPORAL_API_KEY or the TLS certificate", Err: err}
 	case errors.As(err, &invalid), errors.As(err, &query):
-		return etf.Wrapf(etf.KindInternal, err, "Temporal refused: %s", doing)
+		return etf.Wrapf(etf.KindInternal, err, "Temporal rejected the request: %s", doing)
 	}
 	if status.Code(err) == codes.Canceled && ctx.Err() == nil {
-		// The connection was closed under the call.
-		return etf.Wrapf(etf.KindUnavailable, err, "Temporal hung up: %s", doing)
+		// The connection was closed during the call.
+		return etf.Wrapf(etf.KindUnavailable, err, "Temporal closed the connection: %s", doing)
 	}
-	return &etf.Error{Kind: etf.KindUnavailable, Message: "Temporal can't be reached", Remedy: "see that it runs and TEMPORAL_ADDRESS is right", Err: fmt.Errorf("%s: %w", doing, err)}
+	return &etf.Error{Kind: etf.KindUnavailable, Message: "Temporal can't be reached", Remedy: "check that it is running and that TEMPORAL_ADDRESS is right", Err: fmt.Errorf("%s: %w", doing, err)}
 }

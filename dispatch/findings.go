@@ -12,20 +12,20 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// decideTimeout bounds the wait for a worker to apply a decision.
+// decideTimeout limits the wait for a worker to apply a decision.
 const decideTimeout = 30 * time.Second
 
-// Decide hands a decision to the workflow that waits for it and returns the decided finding. KindNotFound when no workflow
-// waits, KindConflict when another decision was made before, KindUnavailable when no worker has applied it in time: a
-// repeat changes nothing.
+// Decide sends a decision to the workflow that waits for it and returns the decided finding. KindNotFound if no workflow
+// is waiting, KindConflict if a different decision was made before, KindUnavailable if no worker has applied it in time:
+// a repeat is safe.
 func (c *Client) Decide(ctx context.Context, finding string, d workflows.Decision) (etf.Finding, error) {
 	return decided(ctx, func(ctx context.Context) (client.WorkflowUpdateHandle, error) {
 		return c.sdk.UpdateWorkflow(ctx, decideOptions(finding, d))
 	})
 }
 
-// StartAndDecide starts the workflow of a finding that waits nowhere and hands it the decision, in one call. One that
-// waits after all gets the decision.
+// StartAndDecide starts the workflow of a finding that has none waiting and sends it the decision, in one call. If one is
+// waiting after all, it gets the decision.
 func (c *Client) StartAndDecide(ctx context.Context, in workflows.ResolveFindingInput, d workflows.Decision) (etf.Finding, error) {
 	return decided(ctx, func(ctx context.Context) (client.WorkflowUpdateHandle, error) {
 		return c.sdk.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
@@ -42,25 +42,25 @@ func decideOptions(finding string, d workflows.Decision) client.UpdateWorkflowOp
 	}
 }
 
-func decided(ctx context.Context, ask func(context.Context) (client.WorkflowUpdateHandle, error)) (etf.Finding, error) {
+func decided(ctx context.Context, update func(context.Context) (client.WorkflowUpdateHandle, error)) (etf.Finding, error) {
 	within, stop := context.WithTimeout(ctx, decideTimeout)
 	defer stop()
 	var finding etf.Finding
-	handle, err := ask(within)
+	handle, err := update(within)
 	if err == nil {
 		err = handle.Get(within, &finding)
 	}
 	var notFound *serviceerror.NotFound
-	switch refused := workflows.ErrorOf(err); {
+	switch updateErr := workflows.ErrorOf(err); {
 	case err == nil:
 		return finding, nil
-	case refused != nil:
-		return etf.Finding{}, refused
+	case updateErr != nil:
+		return etf.Finding{}, updateErr
 	case errors.As(err, &notFound):
-		return etf.Finding{}, temporalError(within, err, "hand over a decision")
+		return etf.Finding{}, temporalError(within, err, "send a decision")
 	case ctx.Err() == nil && within.Err() != nil:
 		return etf.Finding{}, &etf.Error{Kind: etf.KindUnavailable, Field: "finding", Message: "no worker has applied the decision in time",
-			Remedy: "see `etfcast doctor`, then decide again: a repeat changes nothing", Err: err}
+			Remedy: "run `etfcast doctor`, then decide again: a repeat changes nothing", Err: err}
 	}
-	return etf.Finding{}, temporalError(within, err, "hand over a decision")
+	return etf.Finding{}, temporalError(within, err, "send a decision")
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// eventually waits for a condition, a minute at most.
+// eventually waits for a condition, for up to a minute.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
@@ -25,7 +25,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within a minute: %s", what)
 		}
-		time.Sleep(20 * time.Millisecond) // between two looks at the condition
+		time.Sleep(20 * time.Millisecond) // between two checks of the condition
 	}
 }
 
@@ -48,9 +48,9 @@ func TestRunsOnAServer(t *testing.T) {
 	ctx := t.Context()
 	in := workflows.DailyInput{Exchange: etf.XNYS, Session: etf.MustSession("2025-09-26"), Symbols: []etf.Symbol{"QQQ", "SPY"}, Attempt: 1}
 	id := in.Run().WorkflowID()
-	start := func(again, want bool) {
+	start := func(restart, want bool) {
 		t.Helper()
-		started, err := temporal.StartDaily(ctx, in, again)
+		started, err := temporal.StartDaily(ctx, in, restart)
 		if err != nil || started != want {
 			t.Fatalf("started %v, %v; want %v", started, err, want)
 		}
@@ -78,7 +78,7 @@ func TestRunsOnAServer(t *testing.T) {
 		t.Errorf("status without a worker after %v: %v", time.Since(began), err)
 	}
 
-	// Terminated: started again, but not as a new attempt of the same ID.
+	// A terminated run is started again only with restart.
 	if err := c.TerminateWorkflow(ctx, id, "", "test"); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestRunsOnAServer(t *testing.T) {
 	start(false, false)
 	start(true, true)
 
-	// A worker that plays Daily: it answers the query, waits, and ends as it is told.
+	// A worker with a stand-in for Daily: it handles the query, waits for a signal, and ends as the signal says.
 	w := sdkworker.New(c, workflows.TaskQueue, sdkworker.Options{})
 	play := func(ctx workflow.Context, in workflows.DailyInput) error {
 		err := workflow.SetQueryHandler(ctx, workflows.StatusQuery, func() (workflows.DailyStatus, error) {
@@ -112,7 +112,7 @@ func TestRunsOnAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Stop()
-	eventually(t, "the worker answers", func() bool {
+	eventually(t, "the worker handles the query", func() bool {
 		status, err := temporal.DailyStatus(ctx, id)
 		return err == nil && status.Run.Counts.Due == 7 && status.Run.ID == in.Run()
 	})
@@ -131,7 +131,7 @@ func TestRunsOnAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if x := wantExecution(t, temporal, id, etf.RunFailed); x.Failure == "" {
-		t.Error("no word of why it failed")
+		t.Error("the reason for the failure is missing")
 	}
 	start(true, true)
 	if err := c.SignalWorkflow(ctx, id, "", "end", "well"); err != nil {
@@ -160,7 +160,7 @@ func TestSchedulesOnAServer(t *testing.T) {
 		"pausing":    func() error { return temporal.PauseSchedule(ctx, id, "") },
 	} {
 		if err := act(); etf.KindOf(err) != etf.KindNotFound {
-			t.Errorf("%s what is not there: %v", name, err)
+			t.Errorf("%s a schedule that does not exist: %v", name, err)
 		}
 	}
 	created, err := temporal.ApplySchedule(ctx, etf.XNYS)
@@ -193,7 +193,7 @@ func TestSchedulesOnAServer(t *testing.T) {
 	})
 }
 
-// A server that comes up later, or goes away, is KindUnavailable within the time of one call.
+// A server that is not up yet, or has gone down, is KindUnavailable within the timeout of one call.
 func TestOutOfReach(t *testing.T) {
 	temporal, err := dispatch.New(client.Options{HostPort: "127.0.0.1:1"}, slog.New(slog.DiscardHandler))
 	if err != nil {

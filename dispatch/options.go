@@ -7,10 +7,10 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// DailyOptions returns the options to start workflows.DailyWorkflow with, its only argument being in. The run's identity
-// is its workflow ID: while a run of the same identity is running, or once it has completed, starting again gives
-// a handle to that run and starts nothing; one that failed, was cancelled or terminated, or timed out is started
-// again. To be told, compare the handle's run ID with that of an earlier describe, or ask for
+// DailyOptions returns the options to start workflows.DailyWorkflow with; in is its only argument. The run's identity is
+// its workflow ID: while a run with that ID is running, and after it has completed, starting it again starts nothing and
+// returns a handle to that run; a run that failed, was cancelled, was terminated or timed out is started again. To know
+// which happened, compare the handle's run ID with that of an earlier describe, or set
 // WorkflowExecutionErrorWhenAlreadyStarted.
 func DailyOptions(in workflows.DailyInput) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
@@ -25,8 +25,8 @@ func DailyOptions(in workflows.DailyInput) client.StartWorkflowOptions {
 	}
 }
 
-// FindingOptions returns the options to start workflows.ResolveFindingWorkflow with, its only argument being in. A
-// finding that is waiting already, or was decided, keeps its workflow.
+// FindingOptions returns the options to start workflows.ResolveFindingWorkflow with; in is its only argument. A finding
+// that is already waiting, or was decided, keeps its workflow.
 func FindingOptions(in workflows.ResolveFindingInput) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                       workflows.FindingID(in.Finding),

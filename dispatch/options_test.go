@@ -12,13 +12,13 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-func TestDailyStartsByItsIdentity(t *testing.T) {
+func TestDailyOptions(t *testing.T) {
 	in := workflows.DailyInput{Exchange: etf.XNYS, Session: etf.MustSession("2025-09-26"), Symbols: []etf.Symbol{"SPY"}, Attempt: 2}
 	o := DailyOptions(in)
 	if o.ID != "daily/XNYS/2025-09-26/6493341e6b56/rerun-2" || o.TaskQueue != "etfcast" {
 		t.Errorf("started as %s on %s", o.ID, o.TaskQueue)
 	}
-	// A running or completed run is found; a failed, cancelled, terminated or timed out one is started again.
+	// A running or completed run is found; a failed, cancelled, terminated or timed-out one is started again.
 	if o.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY ||
 		o.WorkflowIDConflictPolicy != enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING {
 		t.Errorf("reuse %s, conflict %s", o.WorkflowIDReusePolicy, o.WorkflowIDConflictPolicy)
@@ -81,7 +81,7 @@ func TestEveryExchangeHasASchedule(t *testing.T) {
 	}
 }
 
-func TestFindingStartsByItsIdentity(t *testing.T) {
+func TestFindingOptions(t *testing.T) {
 	o := FindingOptions(workflows.ResolveFindingInput{Finding: "ab12", Symbol: "SPY", Exchange: etf.XNYS, Rule: "jump"})
 	if o.ID != "finding/ab12" || o.StaticSummary == "" || o.WorkflowIDConflictPolicy != enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING {
 		t.Errorf("got %+v", o)

@@ -9,12 +9,12 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// pollerAge is how long ago a poller may have asked for work to count as there. A long poll lasts up to 70 seconds; the
-// server itself forgets a poller after five minutes, too late to notice that the last worker is gone.
+// pollerAge is how old a poller's last poll may be for the poller to count. A long poll lasts up to 70 seconds; the
+// server forgets a poller only after five minutes, which is too late to notice that the last worker is gone.
 const pollerAge = 90 * time.Second
 
-// Served reports whether tasks of the queue would be taken now: on the main queue workflow tasks and activities, on the
-// others activities.
+// Served reports whether workers are polling the task queue: the main queue for workflow tasks and activities, the others
+// for activities.
 func (c *Client) Served(ctx context.Context, queue string) (bool, error) {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()

@@ -15,28 +15,28 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// maxFailure bounds an error's text in an answer, in bytes.
+// maxFailure bounds an error message in an etf.Execution, in bytes.
 const maxFailure = 1000
 
-// StartDaily starts a daily run under the ID of its request. With again, a failed, cancelled, terminated or timed-out
-// run of the same ID is started again; without, any earlier one stands. started is false when one stood.
-func (c *Client) StartDaily(ctx context.Context, in workflows.DailyInput, again bool) (bool, error) {
+// StartDaily starts a daily run under the ID of its request. With restart, a failed, cancelled, terminated or timed-out
+// run with the same ID is started again; without, any earlier run stands. started is false if an earlier run stands.
+func (c *Client) StartDaily(ctx context.Context, in workflows.DailyInput, restart bool) (started bool, err error) {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
 	options := DailyOptions(in)
-	// The server decides and says so in one call: no other order of asking and starting is free of races.
+	// The server checks and starts in one call: checking first and then starting would be a race.
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true
-	if !again {
+	if !restart {
 		options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 	}
 	if len(in.Symbols) > 0 {
-		// The ID has only their hash, and until a worker takes the run up nothing else can tell.
+		// The ID has only their hash, and until a worker runs the workflow nothing else has the symbols.
 		options.Memo = map[string]any{symbolsMemo: in.Symbols}
 	}
-	_, err := c.sdk.ExecuteWorkflow(ctx, options, workflows.DailyWorkflow, in)
-	var stood *serviceerror.WorkflowExecutionAlreadyStarted
-	if errors.As(err, &stood) {
+	_, err = c.sdk.ExecuteWorkflow(ctx, options, workflows.DailyWorkflow, in)
+	var exists *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &exists) {
 		return false, nil
 	}
 	return err == nil, temporalError(ctx, err, "start "+options.ID)
@@ -44,7 +44,7 @@ func (c *Client) StartDaily(ctx context.Context, in workflows.DailyInput, again 
 
 const symbolsMemo = "symbols"
 
-// Execution returns the newest execution of a workflow ID; KindNotFound where Temporal knows none.
+// Execution returns the newest execution of a workflow ID; KindNotFound if Temporal knows none.
 func (c *Client) Execution(ctx context.Context, workflowID string) (etf.Execution, error) {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
@@ -78,28 +78,29 @@ func (c *Client) Execution(ctx context.Context, workflowID string) (etf.Executio
 	return x, nil
 }
 
-// DailyStatus asks a daily run where it stands. It needs a worker: without one it is KindUnavailable.
+// DailyStatus queries the status of a daily run. It needs a worker: without one the error is KindUnavailable.
 func (c *Client) DailyStatus(ctx context.Context, workflowID string) (workflows.DailyStatus, error) {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
-	var answer workflows.DailyStatus
+	var status workflows.DailyStatus
 	value, err := c.sdk.QueryWorkflow(ctx, workflowID, "", workflows.StatusQuery)
 	if err != nil {
-		return answer, temporalError(ctx, err, "query "+workflowID)
+		return status, temporalError(ctx, err, "query "+workflowID)
 	}
-	if err := value.Get(&answer); err != nil {
-		return answer, etf.Wrapf(etf.KindCorrupt, err, "the status of %s can't be read", workflowID)
+	if err := value.Get(&status); err != nil {
+		return status, etf.Wrapf(etf.KindCorrupt, err, "the status of %s can't be read", workflowID)
 	}
-	return answer, nil
+	return status, nil
 }
 
-// Cancel asks a running workflow to stop. Of one that has ended the server may say nothing or KindNotFound.
+// Cancel requests the cancellation of a running workflow. For one that has ended it returns nil or KindNotFound, depending
+// on the server.
 func (c *Client) Cancel(ctx context.Context, workflowID string) error {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
 	err := c.sdk.CancelWorkflow(ctx, workflowID, "")
-	var asked *serviceerror.CancellationAlreadyRequested
-	if errors.As(err, &asked) {
+	var requested *serviceerror.CancellationAlreadyRequested
+	if errors.As(err, &requested) {
 		return nil
 	}
 	return temporalError(ctx, err, "cancel "+workflowID)

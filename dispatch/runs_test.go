@@ -55,28 +55,28 @@ func TestTemporalErrorKinds(t *testing.T) {
 	}
 	err := temporalError(t.Context(), serviceerror.NewNamespaceNotFound("prod"), "test")
 	if !strings.Contains(err.Error(), "TEMPORAL_NAMESPACE") {
-		t.Errorf("the error does not say what to do: %v", err)
+		t.Errorf("the error has no remedy: %v", err)
 	}
 }
 
-// describing answers describes with what it holds.
-type describing struct {
+// fakeSDK returns the given descriptions.
+type fakeSDK struct {
 	client.Client
 	execution *workflowservice.DescribeWorkflowExecutionResponse
 	queue     *workflowservice.DescribeTaskQueueResponse
-	asked     []enumspb.TaskQueueType
+	kinds     []enumspb.TaskQueueType
 }
 
-func (d *describing) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (d *fakeSDK) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	return d.execution, nil
 }
 
-func (d *describing) DescribeTaskQueue(_ context.Context, _ string, kind enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
-	d.asked = append(d.asked, kind)
+func (d *fakeSDK) DescribeTaskQueue(_ context.Context, _ string, kind enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
+	d.kinds = append(d.kinds, kind)
 	return d.queue, nil
 }
 
-func TestPollersThatAreGoneDoNotCount(t *testing.T) {
+func TestServedIgnoresStalePollers(t *testing.T) {
 	ago := func(d time.Duration) *taskqueuepb.PollerInfo {
 		return &taskqueuepb.PollerInfo{LastAccessTime: timestamppb.New(time.Now().Add(-d))}
 	}
@@ -85,16 +85,16 @@ func TestPollersThatAreGoneDoNotCount(t *testing.T) {
 		queue   string
 		pollers []*taskqueuepb.PollerInfo
 		want    bool
-		asked   []enumspb.TaskQueueType
+		kinds   []enumspb.TaskQueueType
 	}{
 		{workflows.TaskQueue, []*taskqueuepb.PollerInfo{ago(4 * time.Minute), ago(time.Minute)}, true, []enumspb.TaskQueueType{activity, workflow}},
 		{workflows.FitTaskQueue, []*taskqueuepb.PollerInfo{ago(0)}, true, []enumspb.TaskQueueType{activity}},
 		{workflows.FitTaskQueue, []*taskqueuepb.PollerInfo{ago(pollerAge + time.Second)}, false, []enumspb.TaskQueueType{activity}},
 		{workflows.TaskQueue, nil, false, []enumspb.TaskQueueType{activity}},
 	} {
-		d := &describing{queue: &workflowservice.DescribeTaskQueueResponse{Pollers: c.pollers}}
-		if served, err := Of(d, "").Served(t.Context(), c.queue); served != c.want || err != nil || !slices.Equal(d.asked, c.asked) {
-			t.Errorf("%s with %d pollers: served %t, %v, asked for %v", c.queue, len(c.pollers), served, err, d.asked)
+		d := &fakeSDK{queue: &workflowservice.DescribeTaskQueueResponse{Pollers: c.pollers}}
+		if served, err := Of(d, "").Served(t.Context(), c.queue); served != c.want || err != nil || !slices.Equal(d.kinds, c.kinds) {
+			t.Errorf("%s with %d pollers: served %t, %v, described %v", c.queue, len(c.pollers), served, err, d.kinds)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func TestExecutionOfEveryStatus(t *testing.T) {
 		enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:       etf.RunTerminated,
 		enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:        etf.RunTimedOut,
 	} {
-		d := &describing{execution: &workflowservice.DescribeWorkflowExecutionResponse{
+		d := &fakeSDK{execution: &workflowservice.DescribeWorkflowExecutionResponse{
 			WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: from, StartTime: timestamppb.New(time.Now())},
 			PendingActivities: []*workflowpb.PendingActivityInfo{
 				{ActivityType: &commonpb.ActivityType{Name: "Fetch"}, Attempt: 4, LastFailure: &failurepb.Failure{

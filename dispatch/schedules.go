@@ -12,10 +12,10 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// maxFirings is how many coming and past firings an answer has.
+// maxFirings is how many upcoming and how many past firings an etf.Schedule has at most.
 const maxFirings = 5
 
-// Schedule returns the state of a schedule; KindNotFound where it has not been made.
+// Schedule returns the state of a schedule; KindNotFound if it has not been created.
 func (c *Client) Schedule(ctx context.Context, id string) (etf.Schedule, error) {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
@@ -52,7 +52,7 @@ func (c *Client) Schedule(ctx context.Context, id string) (etf.Schedule, error) 
 	return one, nil
 }
 
-// PauseSchedule keeps a schedule from firing. A paused one stays paused.
+// PauseSchedule stops a schedule from firing. A paused one stays paused.
 func (c *Client) PauseSchedule(ctx context.Context, id, note string) error {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
@@ -72,13 +72,13 @@ func (c *Client) ResumeSchedule(ctx context.Context, id, note string) error {
 func (c *Client) TriggerSchedule(ctx context.Context, id string) error {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
-	// The schedule's own overlap policy holds: beside a running Tick, one more waits.
+	// The schedule's overlap policy applies: while a Tick is running, one more waits.
 	err := c.sdk.ScheduleClient().GetHandle(ctx, id).Trigger(ctx, client.ScheduleTriggerOptions{})
 	return temporalError(ctx, err, "trigger schedule "+id)
 }
 
-// ApplySchedule creates the exchange's schedule or brings it up to date; a paused one stays paused.
-func (c *Client) ApplySchedule(ctx context.Context, exchange etf.Exchange) (bool, error) {
+// ApplySchedule creates the exchange's schedule or updates it; a paused one stays paused.
+func (c *Client) ApplySchedule(ctx context.Context, exchange etf.Exchange) (created bool, err error) {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
 	options, err := ScheduleOptions(exchange)
@@ -95,7 +95,7 @@ func (c *Client) ApplySchedule(ctx context.Context, exchange etf.Exchange) (bool
 	}
 	err = schedules.GetHandle(ctx, options.ID).Update(ctx, client.ScheduleUpdateOptions{
 		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
-			s := in.Description.Schedule // its State, paused or not, stays
+			s := in.Description.Schedule // keeps its State, paused or not
 			s.Spec, s.Action = &options.Spec, options.Action
 			if s.Policy == nil {
 				s.Policy = &client.SchedulePolicies{}

@@ -6,8 +6,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// runStatus is Temporal's state of a workflow in the words of a run. Whatever is not over is running: one that is paused,
-// and one that continued as new, whose next execution goes on.
+// runStatus translates Temporal's status of a workflow. Whatever has not ended is running, including a workflow that is
+// paused or has continued as new.
 func runStatus(s enumspb.WorkflowExecutionStatus) etf.RunStatus {
 	switch s {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:

@@ -10,14 +10,14 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// timing is when an exchange's schedule fires: a cron expression in the exchange's own time zone, so that it
-// follows the change to and from summer time.
+// timing is when an exchange's schedule fires: a cron expression in the exchange's own time zone, so that it follows
+// daylight saving time.
 type timing struct {
 	cron, zone, text string
 }
 
-// timingOf leaves the providers some time after the regular close: 16:00 in New York, 15:30 in Seoul. Closures are
-// not in it: on a holiday Tick finds nothing due.
+// timingOf leaves the providers some time after the regular close, which is at 16:00 in New York and 15:30 in Seoul. It
+// ignores holidays: on those, Tick finds nothing due.
 func timingOf(x etf.Exchange) (timing, bool) {
 	switch x {
 	case etf.XNYS:
@@ -28,19 +28,19 @@ func timingOf(x etf.Exchange) (timing, bool) {
 	return timing{}, false
 }
 
-// jitter spreads the start, so that not every installation asks the providers in the same second.
+// jitter spreads the start, so that not every installation sends its requests to the providers in the same second.
 const jitter = 2 * time.Minute
 
-// catchUp is how far back the schedule makes good firings missed while Temporal was down. It needs one of them
-// only: Tick asks for every session since the last completed one.
+// catchUp is how far back the schedule makes up for firings missed while Temporal was down. One firing is enough: Tick
+// runs every session since the last completed one.
 const catchUp = 7 * 24 * time.Hour
 
-// ScheduleOptions returns the schedule of an exchange, ready for ScheduleClient.Create. A firing while the Tick before it
-// still runs waits for it, one at most. Errors are of KindInvalid with Field "exchange".
+// ScheduleOptions returns the schedule of an exchange, ready for ScheduleClient.Create. If the previous Tick is still
+// running, a firing waits for it, but at most one does. Errors are of KindInvalid with Field "exchange".
 func ScheduleOptions(exchange etf.Exchange) (client.ScheduleOptions, error) {
 	at, ok := timingOf(exchange)
 	if !ok {
-		return client.ScheduleOptions{}, etf.Invalid("exchange", "no schedule is known for "+string(exchange), "use XNYS or XKRX")
+		return client.ScheduleOptions{}, etf.Invalid("exchange", string(exchange)+" has no schedule", "use XNYS or XKRX")
 	}
 	in := workflows.TickInput{Exchange: exchange}
 	return client.ScheduleOptions{

@@ -1,4 +1,4 @@
-// Package e2e tests the binary as an operator would meet it: processes that are killed, started in any order, given a
-// schedule. It owns no product code. Each test has a database and a Temporal namespace of its own on the embedded
-// stack, so that tests can run side by side.
+// Package e2e tests the binary as operators use it: processes are killed, started in any order, and run by a schedule. It
+// contains no product code. Each test has its own database and Temporal namespace on the embedded stack, so that tests
+// can run in parallel.
 package e2e

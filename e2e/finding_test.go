@@ -8,16 +8,16 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// A doubtful row of the past is stored and kept out of forecasts without stopping the run, so no workflow waits for a
-// decision on it. A person can decide all the same: the first decision stands, and the row takes part from the next
+// A suspect row of a past session is stored and kept out of forecasts without stopping the run, so no workflow waits for
+// a decision on it. A person can decide all the same: the first decision stands, and the row is used from the next
 // forecast on.
-func TestFindingOfThePastCanBeDecided(t *testing.T) {
+func TestFindingOnAPastRowCanBeDecided(t *testing.T) {
 	t.Parallel()
 	session := etf.MustSession("2025-09-26")
 	dir := t.TempDir()
 	writePrices(t, dir, "OLD.csv", session, func(lines []string) {
 		row := strings.Split(lines[len(lines)-40], ",")
-		row[2], row[3] = row[3], row[2] // high and low exchanged
+		row[2], row[3] = row[3], row[2] // high and low swapped
 		lines[len(lines)-40] = strings.Join(row, ",")
 	})
 	s := newStack(t)
@@ -43,7 +43,7 @@ func TestFindingOfThePastCanBeDecided(t *testing.T) {
 		}
 	}
 	if id == "" {
-		t.Fatalf("finding list does not show it: %s", list.tail())
+		t.Fatalf("finding list does not show the finding: %s", list.tail())
 	}
 	for _, c := range []struct {
 		decision string
@@ -61,7 +61,7 @@ func TestFindingOfThePastCanBeDecided(t *testing.T) {
 		t.Errorf("the run after the decision ended with %+v", done.Counts)
 	}
 	if code := s.start(t, nil, "finding", "accept", strings.Repeat("0", 32), "--by", "kim", "--why", "x").wait(); code != 2 {
-		t.Errorf("deciding on nothing ended with %d", code)
+		t.Errorf("deciding on an unknown finding ended with %d", code)
 	}
 	p.must(http.MethodGet, "/v1/etfs/OLD/forecasts/latest", nil, http.StatusOK)
 }

@@ -30,10 +30,10 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// patience bounds every wait. It is a limit for a broken test, not a pace.
-const patience = 3 * time.Minute
+// waitLimit is how long a test waits for a condition before it fails.
+const waitLimit = 3 * time.Minute
 
-// stack is a database and a namespace that belong to one test.
+// stack is one test's database and namespace.
 type stack struct {
 	dsn, adminDSN string
 	temporal      string
@@ -75,7 +75,7 @@ func newStack(t *testing.T) *stack {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// A new namespace takes a while to be known to every part of the server.
+	// It takes a while until every part of the server knows a new namespace.
 	eventually(t, "the namespace to be usable", func() error {
 		_, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1})
 		return err
@@ -93,7 +93,7 @@ func withDatabase(t *testing.T, dsn, name string) string {
 	return cfg.FormatDSN()
 }
 
-// quiet drops the SDK's log lines.
+// quiet discards the SDK's log.
 type quiet struct{}
 
 func (quiet) Debug(string, ...any) {}
@@ -104,7 +104,7 @@ func (quiet) Error(string, ...any) {}
 // eventually waits until check returns nil.
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(waitLimit)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -135,7 +135,7 @@ type process struct {
 	out  bytes.Buffer
 }
 
-// binary is the program under test, built by `make build`.
+// binary returns the path of the program under test, built by `make build`.
 func binary(t *testing.T) string {
 	t.Helper()
 	path, err := filepath.Abs("../bin/etfcast")
@@ -154,7 +154,7 @@ func (s *stack) environment(extra ...string) []string {
 		"ETFCAST_MYSQL_DSN=" + s.dsn, "ETFCAST_MYSQL_ADMIN_DSN=" + s.adminDSN}, extra...)
 }
 
-// start starts etfcast with args; where a command listens, its address is added and known as base.
+// start starts etfcast with args. A command that listens gets a free address, which base has.
 func (s *stack) start(t *testing.T, extraEnv []string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: args[0], done: make(chan struct{})}
@@ -194,19 +194,19 @@ func (p *process) tail() string {
 	return strings.Join(lines[max(0, len(lines)-40):], "\n")
 }
 
-// kill ends the process as a power cut would.
+// kill kills the process, without giving it a chance to clean up.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
 }
 
-// interrupt ends the process as Ctrl-C would and waits for it.
+// interrupt stops the process as Ctrl-C would and waits for it to end.
 func (p *process) interrupt() {
 	p.t.Helper()
 	_ = p.cmd.Process.Signal(syscall.SIGINT)
 	select {
 	case <-p.done:
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		p.t.Fatalf("etfcast %s did not stop after an interrupt", p.name)
 	}
 }
@@ -216,7 +216,7 @@ func (p *process) wait() int {
 	p.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		p.t.Fatalf("etfcast %s did not end", p.name)
 	}
 	return p.cmd.ProcessState.ExitCode()
@@ -258,12 +258,12 @@ func (p *process) request(method, path string, body any) (int, []byte, http.Head
 	return resp.StatusCode, raw, resp.Header, err
 }
 
-// must sends a request and fails the test unless it is answered with the wanted status.
+// must sends a request and fails the test unless the response has the wanted status.
 func (p *process) must(method, path string, body any, want int) ([]byte, http.Header) {
 	p.t.Helper()
 	code, raw, header, err := p.request(method, path, body)
 	if err != nil || code != want {
-		p.t.Fatalf("%s %s answered %d, not %d: %s %v", method, path, code, want, raw, err)
+		p.t.Fatalf("%s %s: status %d, want %d: %s %v", method, path, code, want, raw, err)
 	}
 	return raw, header
 }
@@ -280,10 +280,10 @@ func (p *process) readiness() (readiness, error) {
 		return r, err
 	}
 	if err := json.Unmarshal(raw, &r); err != nil {
-		return r, fmt.Errorf("/readyz answered %d %s: %w", code, raw, err)
+		return r, fmt.Errorf("/readyz: status %d, %s: %w", code, raw, err)
 	}
 	if r.Ready != (code == http.StatusOK) {
-		return r, fmt.Errorf("/readyz answered %d with %s", code, raw)
+		return r, fmt.Errorf("/readyz: status %d with %s", code, raw)
 	}
 	return r, nil
 }
@@ -305,10 +305,10 @@ func (p *process) waitReady() {
 	})
 }
 
-// waitsFor waits until the process says that it waits for something named so.
+// waitsFor waits until the process reports that it is waiting for the named thing.
 func (p *process) waitsFor(name string) {
 	p.t.Helper()
-	eventually(p.t, "etfcast "+p.name+" to say that it waits for "+name, func() error {
+	eventually(p.t, "etfcast "+p.name+" to report that it is waiting for "+name, func() error {
 		select {
 		case <-p.done:
 			p.t.Fatalf("etfcast %s ended: %v\n%s", p.name, p.err, p.tail())
@@ -323,11 +323,11 @@ func (p *process) waitsFor(name string) {
 				return nil
 			}
 		}
-		return fmt.Errorf("it waits for %v", r.WaitingFor)
+		return fmt.Errorf("it is waiting for %v", r.WaitingFor)
 	})
 }
 
-type runAnswer struct {
+type runResponse struct {
 	etf.Run
 	ETFs struct {
 		Items []etf.RunETF `json:"items"`
@@ -346,7 +346,7 @@ func (p *process) registerSimulated(exchange etf.Exchange, n int) []etf.Symbol {
 	return symbols
 }
 
-// startRun asks for a run and returns where it is.
+// startRun requests a run and returns its path.
 func (p *process) startRun(request map[string]any) string {
 	p.t.Helper()
 	_, header := p.must(http.MethodPost, "/v1/runs", request, http.StatusAccepted)
@@ -354,31 +354,31 @@ func (p *process) startRun(request map[string]any) string {
 }
 
 // waitRun waits until the run has ended.
-func (p *process) waitRun(location string) runAnswer {
+func (p *process) waitRun(location string) runResponse {
 	p.t.Helper()
-	var r runAnswer
+	var r runResponse
 	eventually(p.t, "run "+location+" to end", func() error {
 		code, raw, _, err := p.request(http.MethodGet, location, nil)
 		if err != nil {
 			return err
 		}
 		if code != http.StatusOK {
-			return fmt.Errorf("answered %d: %s", code, raw)
+			return fmt.Errorf("status %d: %s", code, raw)
 		}
-		r = runAnswer{}
+		r = runResponse{}
 		if err := json.Unmarshal(raw, &r); err != nil {
 			return err
 		}
 		if r.Status == etf.RunRunning {
-			return errors.New("it is running")
+			return errors.New("it is still running")
 		}
 		return nil
 	})
 	return r
 }
 
-// marketRows returns what is stored of every ETF without what differs between two installations (ids, instants):
-// one line a bar, a revision, a forecast or a forecast's point.
+// marketRows returns what is stored for the ETFs, except for what differs between two installations (IDs, times): one
+// line per bar and one per model's latest forecast.
 func (s *stack) marketRows(t *testing.T, symbols []etf.Symbol, p *process) []string {
 	t.Helper()
 	var rows []string
@@ -432,7 +432,7 @@ func (p *process) models() []string {
 		} `json:"items"`
 	}
 	if err := json.Unmarshal(raw, &list); err != nil || len(list.Items) < 2 {
-		p.t.Fatalf("/v1/models answered %s: %v", raw, err)
+		p.t.Fatalf("/v1/models returned %s: %v", raw, err)
 	}
 	names := make([]string, len(list.Items))
 	for i, m := range list.Items {
@@ -441,7 +441,7 @@ func (p *process) models() []string {
 	return names
 }
 
-// count counts rows of a table in the test's database.
+// count runs a query that counts rows in the test's database.
 func (s *stack) count(t *testing.T, query string, args ...any) int {
 	t.Helper()
 	db, err := sql.Open("mysql", s.adminDSN)

@@ -23,7 +23,7 @@ func writePrices(t *testing.T, dir, name string, to etf.Session, edit func(lines
 	}
 	lines := []string{"Date,Open,High,Low,Close,Volume"}
 	for i, s := range cal.Sessions(etf.Window{From: to.AddDays(-365), To: to}) {
-		// A smooth path with a small wobble: nothing for a rule to object to.
+		// A smooth path with a small wobble, which violates no rule.
 		price := 100 + 5*math.Sin(float64(i)/20) + .3*math.Sin(float64(i)*1.7)
 		lines = append(lines, fmt.Sprintf("%s,%.2f,%.2f,%.2f,%.2f,%d", s, price-.1, price+.4, price-.5, price, 1_000_000+i*37))
 	}
@@ -41,7 +41,7 @@ func (p *process) registerFile(symbol etf.Symbol, name string) {
 		"sources": []etf.SourceRef{{Name: "file", Ref: name}}}, http.StatusCreated)
 }
 
-// Running a session again changes no row and appends no forecast; a revised bar keeps its earlier value.
+// A re-run changes no rows and appends no forecast; when a bar is revised, its earlier values are kept.
 func TestRerunChangesNothingAndRevisionKeepsThePast(t *testing.T) {
 	t.Parallel()
 	session := etf.MustSession("2025-09-26")
@@ -64,7 +64,7 @@ func TestRerunChangesNothingAndRevisionKeepsThePast(t *testing.T) {
 	request["rerun"] = true
 	second := p.startRun(request)
 	if second == location {
-		t.Fatal("the re-run is the run itself")
+		t.Fatal("the re-run has the ID of the first run")
 	}
 	done := p.waitRun(second)
 	if c := done.Counts; done.Status != etf.RunCompleted || c.Unchanged != 1 || c.RowsNew+c.RowsRevised+c.Forecasts != 0 {
@@ -102,7 +102,8 @@ func TestRerunChangesNothingAndRevisionKeepsThePast(t *testing.T) {
 	}
 }
 
-// A line that can't be read is named, file and number; the other ETFs go on, and so does its own history.
+// A finding names the file and number of a line that can't be read. The other ETFs are not affected, nor are the other
+// rows of the same file.
 func TestCorruptLineIsNamedAndOthersGoOn(t *testing.T) {
 	t.Parallel()
 	session := etf.MustSession("2025-09-26")

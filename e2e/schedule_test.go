@@ -15,7 +15,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// runs returns every recorded run, the newest first.
+// runs returns every recorded run, newest first.
 func (p *process) runs() []etf.Run {
 	p.t.Helper()
 	var page struct {
@@ -28,7 +28,7 @@ func (p *process) runs() []etf.Run {
 	return page.Items
 }
 
-// waitSessions waits until exactly these sessions have a completed run, each once.
+// waitSessions waits until exactly these sessions have a completed run, one each.
 func (p *process) waitSessions(exchange etf.Exchange, want []etf.Session) {
 	p.t.Helper()
 	eventually(p.t, fmt.Sprintf("runs of %v", want), func() error {
@@ -59,7 +59,7 @@ func lastClosed(t *testing.T, exchange etf.Exchange) (*calendar.Calendar, etf.Se
 	return cal, session
 }
 
-// scheduleFired returns how often the schedule has started an action that has ended.
+// scheduleFired returns how many of the schedule's actions have ended.
 func (s *stack) scheduleFired(t *testing.T, id string) int {
 	t.Helper()
 	d, err := s.client.ScheduleClient().GetHandle(t.Context(), id).Describe(t.Context())
@@ -69,8 +69,8 @@ func (s *stack) scheduleFired(t *testing.T, id string) int {
 	return d.Info.NumActions - len(d.Info.RunningWorkflows)
 }
 
-// A schedule that comes three sessions late starts each of them once, oldest first; fired again, and fired by its own
-// clock, it starts nothing more.
+// A schedule that fires three sessions late starts each of them once, oldest first. When it fires again at its own times,
+// it starts nothing more.
 func TestScheduleCatchesUpThreeSessionsOnce(t *testing.T) {
 	t.Parallel()
 	cal, last := lastClosed(t, etf.XNYS)
@@ -100,7 +100,7 @@ func TestScheduleCatchesUpThreeSessionsOnce(t *testing.T) {
 		t.Errorf("sessions were started in the order %v", started)
 	}
 
-	// Now by its own clock: the same schedule, every second.
+	// Now at its own times: the same schedule, every second.
 	options, err := dispatch.ScheduleOptions(etf.XNYS)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func TestScheduleCatchesUpThreeSessionsOnce(t *testing.T) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the schedule to fire by itself twice", func() error {
+	eventually(t, "the schedule to fire on its own twice", func() error {
 		if n := s.scheduleFired(t, options.ID) - before; n < 2 {
 			return fmt.Errorf("it fired %d times", n)
 		}
@@ -128,8 +128,8 @@ func TestScheduleCatchesUpThreeSessionsOnce(t *testing.T) {
 	}
 }
 
-// Three sessions late, the schedule finds the newest one started by the API: it runs once, and the two before it are
-// not forgotten, however the two meet.
+// The schedule is three sessions late, and the API has started the newest one: that runs once, and the two before it are
+// not forgotten, whichever runs first.
 func TestScheduleMeetsRunStartedByAPI(t *testing.T) {
 	t.Parallel()
 	cal, last := lastClosed(t, etf.XKRX)

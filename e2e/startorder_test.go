@@ -12,7 +12,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// gate is a loopback address behind which a server can be absent, appear and disappear.
+// gate is a proxy on a loopback address that makes a server unreachable while it is shut.
 type gate struct {
 	t      *testing.T
 	addr   string
@@ -85,7 +85,7 @@ func (g *gate) shut() {
 	}
 }
 
-// behindGates returns the stack as seen through two gates, both shut.
+// behindGates returns a stack whose database and Temporal server are behind gates, both shut.
 func behindGates(t *testing.T) (s *stack, database, temporal *gate) {
 	t.Helper()
 	s = newStack(t)
@@ -106,7 +106,7 @@ func behindGates(t *testing.T) (s *stack, database, temporal *gate) {
 	return s, database, temporal
 }
 
-// works proves that a ready process does its work: one ETF, one run, one forecast.
+// works checks that a ready process works: one ETF, one run, one forecast.
 func works(t *testing.T, p *process) {
 	t.Helper()
 	symbols := p.registerSimulated(etf.XNYS, 1)
@@ -126,7 +126,7 @@ func TestDatabaseComesUpLast(t *testing.T) {
 	p.must(http.MethodGet, "/healthz", nil, http.StatusOK)
 	_, header := p.must(http.MethodGet, "/v1/etfs", nil, http.StatusServiceUnavailable)
 	if header.Get("Retry-After") == "" {
-		t.Error("a 503 without Retry-After")
+		t.Error("the 503 response has no Retry-After")
 	}
 	database.open()
 	p.waitReady()
@@ -139,7 +139,7 @@ func TestTemporalComesUpLast(t *testing.T) {
 	database.open()
 	p := s.start(t, nil, "up")
 	p.waitsFor("temporal")
-	eventually(t, "the registry to answer", func() error {
+	eventually(t, "the registry to respond", func() error {
 		_, _, _, err := p.request(http.MethodGet, "/v1/etfs", nil)
 		return err
 	})
@@ -148,7 +148,7 @@ func TestTemporalComesUpLast(t *testing.T) {
 	works(t, p)
 }
 
-// API, then worker, then the migration: the reverse of what they need.
+// API, then worker, then the migration: the reverse of the order in which they depend on each other.
 func TestProcessesInReverseOrder(t *testing.T) {
 	t.Parallel()
 	s, database, temporal := behindGates(t)
@@ -173,8 +173,8 @@ func TestProcessesInReverseOrder(t *testing.T) {
 	works(t, api)
 }
 
-// What was there goes away in the middle of the work, and comes back.
-func TestBothGoAwayAndComeBack(t *testing.T) {
+// The database and Temporal go down in the middle of a run, and come back.
+func TestBothGoDownAndComeBack(t *testing.T) {
 	t.Parallel()
 	s, database, temporal := behindGates(t)
 	database.open()

@@ -7,8 +7,8 @@ type Basis string
 
 // The bases.
 const (
-	AsTraded      Basis = "as_traded"      // the prices of the day, on the shares of the day
-	SplitAdjusted Basis = "split_adjusted" // restated on today's shares; dividends left in
+	AsTraded      Basis = "as_traded"      // as traded on the day, not adjusted for anything
+	SplitAdjusted Basis = "split_adjusted" // restated for later splits, not for dividends
 	TotalAdjusted Basis = "total_adjusted" // restated for splits and dividends
 	BasisUnknown  Basis = "unknown"        // the provider does not say
 )
@@ -39,16 +39,16 @@ func (b Bar) NoTrade() bool {
 	return b.Open == 0 && b.High == 0 && b.Low == 0 && b.Close > 0 && b.Volume == 0
 }
 
-// StoredBar is a bar as the store believes it, with its provenance.
+// StoredBar is a stored bar with its provenance.
 type StoredBar struct {
 	Bar
 	Basis       Basis     `json:"basis"`
 	Source      string    `json:"source"`
-	Fetch       string    `json:"fetch"` // the fetch that brought it
+	Fetch       string    `json:"fetch"` // ID of the fetch it came from
 	Quarantined bool      `json:"quarantined"`
 	DataVersion int64     `json:"data_version"` // the version that wrote it
 	KnownFrom   time.Time `json:"known_from"`
-	KnownTo     time.Time `json:"known_to,omitzero"` // zero for what is believed now
+	KnownTo     time.Time `json:"known_to,omitzero"` // zero while the bar is current
 }
 
 // ActionKind is a kind of corporate action.
@@ -70,11 +70,11 @@ type Action struct {
 	Denominator int64      `json:"denominator,omitempty"`
 }
 
-// ActionStatus is where a corporate action stands. Only accepted ones adjust prices.
+// ActionStatus says whether a corporate action has been decided on. Only accepted ones adjust prices.
 type ActionStatus string
 
-// The states of a corporate action. What a provider states in its answer is accepted at once, with the
-// provider as the one who decided; what a rule only infers from prices is proposed.
+// The statuses of a corporate action. An action stated in a provider's response is accepted at once, with the provider
+// recorded as the one who decided; an action that a rule only infers from prices is proposed.
 const (
 	Proposed ActionStatus = "proposed"
 	Accepted ActionStatus = "accepted"

@@ -2,10 +2,10 @@ package etf
 
 import "strings"
 
-// MaxQuoted bounds how much of what somebody sent is quoted back, in bytes.
+// MaxQuoted is how many bytes of a caller's input an error message quotes at most.
 const MaxQuoted = 64
 
-// Clip shortens text to at most n bytes of valid UTF-8, cut at a character's boundary, and marks the cut with "…".
+// Clip shortens s to at most n bytes of valid UTF-8, cutting at a character boundary and marking the cut with "…".
 func Clip(s string, n int) string {
 	const mark = "…"
 	s = strings.ToValidUTF8(s, "\uFFFD")

@@ -15,11 +15,11 @@ func TestClip(t *testing.T) {
 		{"", 10, ""},
 		{"short", 5, "short"},
 		{"longer", 5, "lo…"},
-		{"한국거래소", 10, "한국…"}, // three bytes a character, and the mark has three
+		{"한국거래소", 10, "한국…"}, // three bytes per character, and three for the mark
 		{"한국거래소", 15, "한국거래소"},
 		{"broken \xff byte", 40, "broken \uFFFD byte"},
-		{"\xff\xff\xff\xff", 3, "\uFFFD"}, // the bytes of one run become one replacement
-		{"abc", 2, "…"},                   // no room for a character: the mark alone
+		{"\xff\xff\xff\xff", 3, "\uFFFD"}, // a run of invalid bytes becomes one replacement character
+		{"abc", 2, "…"},                   // no room for a character: only the mark
 	} {
 		got := Clip(c.in, c.n)
 		if got != c.want {

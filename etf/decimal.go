@@ -45,13 +45,13 @@ func MustPrice(s string) Price {
 func ParseVolume(s string) (Volume, error) {
 	v, err := parseFixed(s, volumeDigits)
 	if err == nil && v < 0 {
-		return 0, Invalid("volume", fmt.Sprintf("%s is negative", s), "a volume is zero or more")
+		return 0, Invalid("volume", fmt.Sprintf("%s is negative", s), "use zero or more shares")
 	}
 	return Volume(v), err
 }
 
-// PriceFromFloat rounds a computed value to a Price. It is for computed numbers only (forecasts, simulations):
-// what a provider sent is read with ParsePrice from its own text. ok is false for NaN, Inf and overflow.
+// PriceFromFloat rounds a computed value to a Price. It is for computed numbers only (forecasts, simulations); use
+// ParsePrice for text from a provider. ok is false for NaN, Inf and overflow.
 func PriceFromFloat(f float64) (p Price, ok bool) {
 	f = math.Round(f * 1e8)
 	if math.IsNaN(f) || math.Abs(f) >= math.MaxInt64 {
@@ -120,7 +120,7 @@ func (v Volume) String() string {
 // MarshalJSON writes an exact JSON number.
 func (p Price) MarshalJSON() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalJSON reads a JSON number or a string holding one, exactly; null leaves p as it is.
+// UnmarshalJSON reads a JSON number or a string holding one, exactly; null leaves p unchanged.
 func (p *Price) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil
@@ -180,11 +180,11 @@ func parseFixed(s string, digits int) (int64, error) {
 	}
 	// Exponents and long fractions take the exact slow path.
 	if !plainNumber(s) {
-		return 0, Invalid("number", fmt.Sprintf("%q is not a decimal number", Clip(s, 40)), "write digits with a point, for example 661.82")
+		return 0, Invalid("number", fmt.Sprintf("%q is not a decimal number", Clip(s, 40)), "use digits and a decimal point, for example 661.82")
 	}
 	r, ok := new(big.Rat).SetString(s)
 	if !ok {
-		return 0, Invalid("number", fmt.Sprintf("%q is not a decimal number", Clip(s, 40)), "write digits with a point, for example 661.82")
+		return 0, Invalid("number", fmt.Sprintf("%q is not a decimal number", Clip(s, 40)), "use digits and a decimal point, for example 661.82")
 	}
 	r.Mul(r, new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)))
 	num, den := new(big.Int).Set(r.Num()), r.Denom()
@@ -241,8 +241,8 @@ func parsePlain(s string, digits int) (int64, bool) {
 	return v, true
 }
 
-// plainNumber refuses what big.Rat would accept beyond decimal numbers (fractions, hex, underscores) and
-// exponents large enough to be an attack on memory.
+// plainNumber rejects what big.Rat accepts beyond decimal numbers (fractions, hex, underscores), and exponents large
+// enough to exhaust memory.
 func plainNumber(s string) bool {
 	if len(s) == 0 || len(s) > 64 {
 		return false

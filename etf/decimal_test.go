@@ -11,7 +11,7 @@ func TestParsePrice(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		text string
-		want string // exact decimal; "" = refused
+		want string // exact decimal; "" = an error
 	}{
 		{"26775", "26775"},
 		{"661.82", "661.82"},
@@ -23,7 +23,7 @@ func TestParsePrice(t *testing.T) {
 		{"1.2e3", "1200"},
 		{"1E-8", "0.00000001"},
 		{"52.709999084472656", "52.70999908"}, // the ninth decimal is a 4
-		{"0.000000005", "0.00000001"},         // half goes away from zero
+		{"0.000000005", "0.00000001"},         // half rounds away from zero
 		{"-0.000000005", "-0.00000001"},
 		{"0.000000004999999999", "0"},
 		{"92233720368.54775807", "92233720368.54775807"}, // math.MaxInt64 units
@@ -35,7 +35,7 @@ func TestParsePrice(t *testing.T) {
 		p, err := ParsePrice(c.text)
 		if c.want == "" {
 			if err == nil || KindOf(err) != KindInvalid {
-				t.Errorf("ParsePrice(%q) = %s, %v; it should be refused", c.text, p, err)
+				t.Errorf("ParsePrice(%q) = %s, %v; want an error of KindInvalid", c.text, p, err)
 			}
 			continue
 		}
@@ -53,7 +53,7 @@ func TestParseVolume(t *testing.T) {
 		}
 	}
 	if _, err := ParseVolume("-1"); KindOf(err) != KindInvalid {
-		t.Errorf("a negative volume: %v", err)
+		t.Errorf("ParseVolume(-1): %v, want KindInvalid", err)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestMulRatio(t *testing.T) {
 		}
 	}
 	if _, ok := Price(math.MaxInt64).MulRatio(3, 2); ok {
-		t.Error("an overflow is not reported")
+		t.Error("overflow is not reported")
 	}
 	if v, ok := VolumeUnknown.MulRatio(2, 1); !ok || v != VolumeUnknown {
 		t.Errorf("an unknown volume becomes %d", v)
@@ -131,7 +131,7 @@ func TestPriceFromFloat(t *testing.T) {
 	}
 }
 
-// What is read is what big.Rat reads, rounded at the eighth decimal; what is written is read back the same.
+// ParsePrice agrees with big.Rat, rounded to eight decimals, and what String writes parses to the same price.
 func FuzzParsePrice(f *testing.F) {
 	for _, s := range []string{"661.82", "1e-9", "-0.000000005", "92233720368.54775807", "1.2.3", "9e9"} {
 		f.Add(s)

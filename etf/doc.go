@@ -2,5 +2,5 @@
 // bars, corporate actions, findings, forecasts, runs, and the kinds of error every adapter translates into.
 //
 // It imports the standard library only, does no I/O, reads no clock and knows nothing of Temporal, SQL or
-// HTTP. What it refuses to own: how a bar is validated (package quality), stored (db) or forecast (forecast).
+// HTTP. Validating, storing and forecasting bars belong to packages quality, db and forecast.
 package etf

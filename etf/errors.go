@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Kind is the class of an error: what a caller can do about it. Adapters translate what they meet into one of
-// these; the activities translate kinds into Temporal application errors, the API into problem documents.
+// Kind classifies an error by what a caller can do about it. Adapters translate their errors into one of these kinds;
+// the activities translate kinds into Temporal application errors, the API into problem documents.
 type Kind string
 
 // The kinds. Retrying helps for KindUnavailable (soon), KindRateLimited (after RetryAfter) and KindConflict (a
 // lost race: at once, from the start); never for the others.
 const (
 	KindInvalid     Kind = "invalid"      // the request is wrong: field and remedy say how
-	KindNotFound    Kind = "not_found"    // no such thing, and asking again won't make one
-	KindConflict    Kind = "conflict"     // somebody else wrote first, or it differs from what is stored
+	KindNotFound    Kind = "not_found"    // no such thing, and a retry won't change that
+	KindConflict    Kind = "conflict"     // somebody else wrote first, or the data differ from what is stored
 	KindUnavailable Kind = "unavailable"  // down, slow, truncated, restarting
-	KindRateLimited Kind = "rate_limited" // asked too often; RetryAfter says when again
+	KindRateLimited Kind = "rate_limited" // too many requests; RetryAfter says when to retry
 	KindDenied      Kind = "denied"       // key missing or wrong, plan too small, challenge page
-	KindCorrupt     Kind = "corrupt"      // an answer that can't be understood; the text says where
-	KindInternal    Kind = "internal"     // our own fault
+	KindCorrupt     Kind = "corrupt"      // a response or stored data that can't be parsed; the message says where
+	KindInternal    Kind = "internal"     // a bug in etfcast
 )
 
 // Error is an error with a kind. Field names the input at fault ("session", "body.symbols[2]", "SPY.csv:17");
@@ -30,8 +30,8 @@ type Error struct {
 	Field      string
 	Message    string
 	Remedy     string
-	RetryAfter time.Duration // KindRateLimited: how long the other side asked us to wait; 0 if it did not say
-	Err        error         // the cause, if there is one
+	RetryAfter time.Duration // KindRateLimited: how long the server asked us to wait; 0 if it did not say
+	Err        error         // the cause, if any
 }
 
 // Error returns "field: message: cause; remedy".
@@ -49,8 +49,8 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Detail says what is wrong without the cause, which may name hosts, users and statements: "field: message", or
-// "message (remedy)" where no field is at fault.
+// Detail describes the error without its cause, which may name hosts, users and SQL statements: "field: message", or
+// "message (remedy)" if there is no field.
 func (e *Error) Detail() string {
 	switch {
 	case e.Field != "":
@@ -87,7 +87,7 @@ func Wrapf(kind Kind, err error, format string, args ...any) error {
 	return Wrap(kind, err, fmt.Sprintf(format, args...))
 }
 
-// KindOf returns the kind of the outermost *Error in err's chain, KindInternal where there is none.
+// KindOf returns the kind of the outermost *Error in err's chain, or KindInternal if there is none.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -96,7 +96,7 @@ func KindOf(err error) Kind {
 	return KindInternal
 }
 
-// WithField returns a copy of the outermost *Error in err's chain with another Field; err itself where there is none.
+// WithField returns a copy of the outermost *Error in err's chain with another Field, or err itself if there is none.
 func WithField(err error, field string) error {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -107,8 +107,8 @@ func WithField(err error, field string) error {
 	return &c
 }
 
-// Errors returns the *Errors that err is made of, in order: one, or several that were joined. Of each branch the outermost
-// counts. It is empty where there is none among them.
+// Errors returns the outermost *Error of each error joined in err, in order; just one if nothing was joined, and none if
+// err contains no *Error.
 func Errors(err error) []*Error {
 	switch e := err.(type) { //nolint:errorlint // walks the tree itself
 	case nil:

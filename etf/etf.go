@@ -15,7 +15,7 @@ var symbolForm = regexp.MustCompile(`^[A-Z0-9][A-Z0-9._-]{0,31}$`)
 // ParseSymbol checks the form. Errors are of KindInvalid with Field "symbol".
 func ParseSymbol(s string) (Symbol, error) {
 	if !symbolForm.MatchString(s) {
-		return "", Invalid("symbol", fmt.Sprintf("%q is not a symbol", Clip(s, 40)), "use 1 to 32 of A-Z 0-9 . _ - beginning with a letter or digit, for example SPY or 069500")
+		return "", Invalid("symbol", fmt.Sprintf("%q is not a symbol", Clip(s, 40)), "use 1 to 32 of A-Z 0-9 . _ - and begin with a letter or digit, for example SPY or 069500")
 	}
 	return Symbol(s), nil
 }
@@ -70,8 +70,8 @@ type ETF struct {
 	Currency    Currency    `json:"currency"`
 	Sources     []SourceRef `json:"sources"`
 	DataVersion DataVersion `json:"data_version"`
-	// First and Last are the first and last stored sessions, zero before the first update; Bars their count,
-	// quarantined ones included, and Quarantined how many are.
+	// First and Last are the first and last stored sessions, zero before the first update. Bars counts the stored bars,
+	// quarantined ones included; Quarantined counts only those.
 	First       Session   `json:"first_session,omitzero"`
 	Last        Session   `json:"last_session,omitzero"`
 	Bars        int       `json:"bars"`
@@ -79,7 +79,7 @@ type ETF struct {
 	CreatedAt   time.Time `json:"created_at"`
 }
 
-// DataVersion names one state of an ETF's market data. Number counts up by one with each change; Writer is
+// DataVersion identifies one state of an ETF's market data. Number increases by one with each change; Writer is
 // unique to the transaction that made it, so that two writers can never silently agree on a number.
 type DataVersion struct {
 	Number int64  `json:"number"`

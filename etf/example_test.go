@@ -77,5 +77,5 @@ func ExampleKindOf() {
 	}
 	// Output:
 	// invalid
-	// symbol | "spy" is not a symbol | use 1 to 32 of A-Z 0-9 . _ - beginning with a letter or digit, for example SPY or 069500
+	// symbol | "spy" is not a symbol | use 1 to 32 of A-Z 0-9 . _ - and begin with a letter or digit, for example SPY or 069500
 }

@@ -2,18 +2,18 @@ package etf
 
 import "time"
 
-// Execution is what the workflow engine knows of one workflow. The record of runs knows less of one that is under way
-// and nothing of one that was terminated.
+// Execution is what the workflow engine knows about one workflow. The record of runs knows less about a running workflow
+// and nothing about a terminated one.
 type Execution struct {
 	Status     RunStatus
-	Symbols    []Symbol // as asked for when it was started; nil when that was not recorded
+	Symbols    []Symbol // as requested at the start; nil if that was not recorded
 	StartedAt  time.Time
 	FinishedAt time.Time // zero while it runs
 	Failure    string    // why it failed; empty unless Status is failed
 	Pending    []PendingActivity
 }
 
-// PendingActivity is an activity that a workflow waits for.
+// PendingActivity is an activity that a workflow is waiting for.
 type PendingActivity struct {
 	Type    string
 	Attempt int // 1-based

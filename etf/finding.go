@@ -2,7 +2,7 @@ package etf
 
 import "time"
 
-// Severity of a finding.
+// Severity is how serious a finding is.
 type Severity string
 
 // The severities. SeverityInfo is worth knowing; a warning should be looked at; an error keeps the rows it names out
@@ -13,7 +13,7 @@ const (
 	SeverityError   Severity = "error"
 )
 
-// Decision on a finding.
+// Decision is a person's decision on a finding.
 type Decision string
 
 // The decisions. Undecided findings of severity error keep their rows quarantined.
@@ -23,7 +23,7 @@ const (
 	Reject    Decision = "reject" // the rows are wrong: keep them out
 )
 
-// Finding is one rule's objection to some sessions of one answer.
+// Finding is what one rule reports about some sessions of one response.
 type Finding struct {
 	ID       string    `json:"id"` // deterministic: the same rule on the same rows of the same fetch is the same finding
 	Symbol   Symbol    `json:"symbol"`

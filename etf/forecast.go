@@ -8,16 +8,16 @@ var QuantileLevels = [7]float64{.05, .10, .25, .50, .75, .90, .95}
 // MaxHorizon is the longest horizon issued daily, in sessions.
 const MaxHorizon = 21
 
-// ForecastPoint is the forecast of the close at one horizon. Values are prices in the ETF's currency on the
-// shares of the origin session (split-adjusted as of the origin).
+// ForecastPoint is the forecast of the close at one horizon. Values are prices in the ETF's currency, split-adjusted as
+// of the origin session.
 type ForecastPoint struct {
 	Horizon   int        `json:"horizon"` // sessions after the origin, 1-based
 	Target    Session    `json:"target"`
 	Mean      float64    `json:"mean"`
-	Quantiles [7]float64 `json:"quantiles"` // at QuantileLevels, never decreasing
+	Quantiles [7]float64 `json:"quantiles"` // at QuantileLevels, nondecreasing
 }
 
-// Forecast is one model's forecast of one ETF from one origin. It is only ever appended, and unique by
+// Forecast is one model's forecast of one ETF from one origin. Forecasts are append-only and unique by
 // (Symbol, Model, Origin, DataVersion, ParamsHash, Seed, CodeVersion).
 type Forecast struct {
 	ID          string            `json:"id"` // 32 hex digits, a hash of what makes it unique
@@ -32,22 +32,22 @@ type Forecast struct {
 	CodeVersion string            `json:"code_version"`
 	Diagnostics map[string]string `json:"diagnostics"` // status, sigma, drift, rows used, ...
 	Run         RunID             `json:"run"`
-	AsOf        time.Time         `json:"as_of"` // the instant its data was known
+	AsOf        time.Time         `json:"as_of"` // the instant as of which its data was known
 	IssuedAt    time.Time         `json:"issued_at"`
 	Chain       int64             `json:"chain"` // position in the chain of (Symbol, Model), 1-based
 	PrevHash    string            `json:"prev_hash"`
 	Hash        string            `json:"hash"`
 	Points      []ForecastPoint   `json:"points"`
 
-	// The JSON of a forecast is what its hash covers: fields are only ever added at the end, and left out when empty,
-	// so that the hashes of forecasts issued before stay valid.
+	// A forecast's hash covers its JSON: add fields only at the end, and omit them when empty, so that the hashes of
+	// earlier forecasts stay valid.
 
-	// Components are the parts the model sums or multiplies up to its forecast, by name, each with one value for each
-	// point, in the model's own units (see Params). Empty for a model without parts.
+	// Components are the parts that the model adds or multiplies to get its forecast, by name, each with one value per
+	// point, in the model's own units (see Params). Empty for a model without components.
 	Components map[string][]float64 `json:"components,omitempty"`
 	// FitHash is the SHA-256 of the fit in hex; empty when none is stored.
 	FitHash string `json:"fit_hash,omitempty"`
-	// Fit is what the model needs to predict these numbers again (Model.Restore). It is given to be stored and not
-	// read back with the forecast, because it is large.
+	// Fit is what the model needs to reproduce these numbers (Model.Restore). It is stored with the forecast but, because
+	// it is large, not read back with it.
 	Fit []byte `json:"-"`
 }

@@ -9,41 +9,41 @@ type Query struct {
 	Exchange Exchange
 	Currency Currency
 	Window   Window // inclusive; a zero From asks for the whole history
-	// AsOf is the instant of asking. No bar of a session that closes after it may be returned.
+	// AsOf is the time of the request. No bar of a session that closes after it may be returned.
 	AsOf time.Time
 }
 
-// Response is what a source said, translated but not judged. Bars are in ascending order of session where the
-// source was in any consistent order, and in the source's own order otherwise; repeated and unknown sessions
-// are left in: judging is package quality's work.
+// Response is a source's response, parsed but not validated. Bars are in ascending order of session if the source's
+// order was consistent, otherwise in the source's own order; duplicate and unknown sessions are left in, because
+// validation belongs to package quality.
 type Response struct {
 	Bars     []Bar
 	Actions  []Action // only those whose Ex lies in the window
 	Basis    Basis
-	Currency Currency // what the source says; empty where it does not
+	Currency Currency // as stated by the source; empty if it states none
 	Defects  []Defect // rows that could not be read
-	Splits   []Action // splits undone to reach as_traded, wherever they lie; empty where none was needed
-	// Request is the request made, secrets removed; Raw the answer's body as received, and MediaType its type.
+	Splits   []Action // splits undone to get as-traded prices, in the window or not; empty if none
+	// Request is the request as sent, without secrets; Raw is the body of the response as received, MediaType its type.
 	Request   string
 	Raw       []byte
 	MediaType string
 }
 
-// MaxDefectText bounds the text of a row that could not be read, in bytes.
+// MaxDefectText is how many bytes of an unreadable row are kept at most.
 const MaxDefectText = 200
 
-// Defect is a row of an answer that could not be read. Session is zero when not even that could be told.
+// Defect is a row of a response that could not be read. Session is zero if even that could not be read.
 type Defect struct {
 	Where   string  `json:"where"` // file and line, or JSON path
 	Session Session `json:"session"`
 	Text    string  `json:"text"` // the row, at most MaxDefectText bytes
 	Reason  string  `json:"reason"`
-	// NoPrice: the row could be read, and the source gave no price in it, or not all four. The session is missing
-	// from the answer rather than wrong in it: nobody can decide about it, and a later answer may bring it.
+	// NoPrice: the row could be read, but has no prices or not all four. The session is missing from the response rather
+	// than wrong in it: there is nothing to decide, and a later response may have it.
 	NoPrice bool `json:"no_price,omitempty"`
 }
 
-// Fetch is the record of one answer.
+// Fetch is the record of one response.
 type Fetch struct {
 	ID        string    `json:"id"` // 32 hex digits, unique
 	Symbol    Symbol    `json:"symbol"`

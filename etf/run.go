@@ -34,8 +34,8 @@ type Outcome string
 const (
 	OutcomeRunning     Outcome = "running"
 	OutcomeUpdated     Outcome = "updated"     // rows were new or revised
-	OutcomeUnchanged   Outcome = "unchanged"   // nothing to change; the forecast stands
-	OutcomeQuarantined Outcome = "quarantined" // an error-level finding on the new session: a person decides
+	OutcomeUnchanged   Outcome = "unchanged"   // no row changed; the forecast stands
+	OutcomeQuarantined Outcome = "quarantined" // an error-level finding on the new session awaits a person's decision
 	OutcomeFailed      Outcome = "failed"
 	OutcomeElsewhere   Outcome = "elsewhere" // another run is updating this ETF and session
 	OutcomeCancelled   Outcome = "cancelled"
@@ -59,9 +59,9 @@ type RunETF struct {
 	ErrorMessage    string  `json:"error_message,omitempty"`
 }
 
-// RunCounts sums a run up.
+// RunCounts totals a run.
 type RunCounts struct {
-	Due           int `json:"due"` // ETFs handed out so far
+	Due           int `json:"due"` // ETFs found due so far
 	Updated       int `json:"updated"`
 	Unchanged     int `json:"unchanged"`
 	Quarantined   int `json:"quarantined"`
@@ -96,7 +96,7 @@ func (c *RunCounts) Add(r RunETF) {
 	c.Forecasts += r.Forecasts
 }
 
-// Done returns how many ETFs have ended.
+// Done returns how many ETFs are finished.
 func (c RunCounts) Done() int {
 	return c.Updated + c.Unchanged + c.Quarantined + c.Failed + c.Elsewhere + c.Cancelled
 }

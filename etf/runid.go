@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// RunID names a run by what was asked for, so that the same request finds the run that exists: "daily:XNYS:2025-09-26";
-// with a set of symbols the set's hash is added ("daily:XNYS:2025-09-26:3b1f0a9c2d4e"), and from the second attempt on
-// the attempt ("...:rerun-2"). It is safe in a URL path. The ID of the workflow that performs the run is the same text
-// with "/" for ":".
+// RunID identifies a run by what was requested, so that the same request finds the existing run:
+// "daily:XNYS:2025-09-26". A set of symbols adds its hash ("daily:XNYS:2025-09-26:3b1f0a9c2d4e"), and a re-run the
+// number of the attempt ("...:rerun-2"). It is safe in a URL path. The ID of the workflow that performs the run is the
+// same text with "/" instead of ":".
 type RunID string
 
-// RunKey is a RunID taken apart.
+// RunKey is a parsed RunID.
 type RunKey struct {
 	Workflow string // "daily"
 	Exchange Exchange
@@ -24,22 +24,22 @@ type RunKey struct {
 	Attempt  int    // 1 unless it is a re-run
 }
 
-// DailyRun is the workflow of a daily run, the first word of its ID.
+// DailyRun is the Workflow of a daily run, the first part of its ID.
 const DailyRun = "daily"
 
 const (
 	rerunPrefix = "rerun-"
 	subsetBytes = 6
-	maxRunID    = 100 // bytes; the longest ID there is has 54
+	maxRunID    = 100 // bytes; the longest valid ID has 54
 )
 
-// DailyRunID returns the ID of a daily run of a session. No symbols mean every ETF of the exchange; their order and
-// repeats don't matter. Attempts below 2 are the first.
+// DailyRunID returns the ID of a daily run of a session. No symbols means every ETF of the exchange; order and duplicates
+// don't matter. An attempt below 2 is the first.
 func DailyRunID(exchange Exchange, session Session, symbols []Symbol, attempt int) RunID {
 	return RunKey{DailyRun, exchange, session, SubsetHash(symbols), attempt}.ID()
 }
 
-// ID puts the key together.
+// ID formats the key as a RunID.
 func (k RunKey) ID() RunID {
 	id := k.Workflow + ":" + string(k.Exchange) + ":" + k.Session.String()
 	if k.Subset != "" {
@@ -51,7 +51,7 @@ func (k RunKey) ID() RunID {
 	return RunID(id)
 }
 
-// ParseRunID reads a run ID as a person or a client wrote it. Anything that is no run's ID is KindInvalid with Field "id".
+// ParseRunID checks a run ID written by a person or a client. Errors are of KindInvalid with Field "id".
 func ParseRunID(text string) (RunID, error) {
 	id := RunID(text)
 	if _, err := id.Key(); err != nil {
@@ -60,10 +60,10 @@ func ParseRunID(text string) (RunID, error) {
 	return id, nil
 }
 
-// Key takes the ID apart. Errors are of KindInvalid with Field "id".
+// Key parses the ID. Errors are of KindInvalid with Field "id".
 func (id RunID) Key() (RunKey, error) {
 	bad := func(message string) (RunKey, error) {
-		return RunKey{}, Invalid("id", message, "run IDs look like daily:XNYS:2025-09-26 or daily:XNYS:2025-09-26:rerun-2")
+		return RunKey{}, Invalid("id", message, "use an ID like daily:XNYS:2025-09-26 or daily:XNYS:2025-09-26:rerun-2")
 	}
 	text := string(id)
 	if len(text) > maxRunID {
@@ -88,7 +88,7 @@ func (id RunID) Key() (RunKey, error) {
 	if len(rest) > 0 {
 		n, ok := readAttempt(rest[0])
 		if !ok || len(rest) > 1 {
-			return bad(fmt.Sprintf("the ending of run ID %q is neither a set of symbols nor a re-run", text))
+			return bad(fmt.Sprintf("run ID %q ends in neither the hash of a set of symbols nor a re-run", text))
 		}
 		key.Attempt = n
 	}
@@ -119,14 +119,14 @@ func (id RunID) split() (base RunID, attempt int) {
 	return id, 1
 }
 
-// readAttempt reads "rerun-2". Attempts from 2 on are written so, in one way only.
+// readAttempt parses "rerun-2". A number below 2 or with leading zeros is not ok, so that every attempt has one form.
 func readAttempt(text string) (n int, ok bool) {
 	digits, ok := strings.CutPrefix(text, rerunPrefix)
 	n, err := strconv.Atoi(digits)
 	return n, ok && err == nil && n >= 2 && strconv.Itoa(n) == digits
 }
 
-// SubsetHash names a set of symbols: the first 12 hex digits of the SHA-256 of the sorted, distinct symbols joined
+// SubsetHash identifies a set of symbols: the first 12 hex digits of the SHA-256 of the sorted, distinct symbols joined
 // by ",". It is empty for no symbols.
 func SubsetHash(symbols []Symbol) string {
 	if len(symbols) == 0 {
@@ -147,7 +147,7 @@ func isSubsetHash(s string) bool {
 	return len(s) == 2*subsetBytes && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// SortedSymbols returns the distinct symbols in ascending order; nil for none. Its argument is left alone.
+// SortedSymbols returns the distinct symbols in ascending order; nil for none. It does not modify its argument.
 func SortedSymbols(symbols []Symbol) []Symbol {
 	if len(symbols) == 0 {
 		return nil

@@ -89,7 +89,7 @@ func TestParseRunIDRefuses(t *testing.T) {
 	}
 }
 
-// Base and Attempt split any text that was stored as a run's ID, in the one way that attempts are written.
+// Base and Attempt split any stored run ID, but recognise only the one valid form of a re-run.
 func TestBaseAndAttempt(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[RunID]struct {
@@ -110,7 +110,7 @@ func TestBaseAndAttempt(t *testing.T) {
 	}
 }
 
-// Whatever is accepted is exactly what a key makes of its parts: no two spellings of one run.
+// Every accepted ID is exactly what its key formats to, so no run has two spellings.
 func FuzzParseRunID(f *testing.F) {
 	f.Add("daily:XNYS:2025-09-26")
 	f.Add("daily:XKRX:2025-09-26:6493341e6b56:rerun-12")

@@ -6,12 +6,12 @@ import "time"
 type Schedule struct {
 	ID       string      `json:"id"`
 	Exchange Exchange    `json:"exchange"`
-	Fires    string      `json:"fires"` // in words
+	Fires    string      `json:"fires"` // for people to read
 	TimeZone string      `json:"time_zone"`
 	Paused   bool        `json:"paused"`
 	Note     string      `json:"note"`
 	Next     []time.Time `json:"next_at"` // UTC, ascending; empty while paused
-	Recent   []Firing    `json:"recent"`  // the newest last
+	Recent   []Firing    `json:"recent"`  // newest last
 }
 
 // Firing is one time a schedule fired.

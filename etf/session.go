@@ -56,7 +56,7 @@ func (s Session) Weekday() time.Weekday { return s.Time().Weekday() }
 // AddDays returns the civil date n calendar days later.
 func (s Session) AddDays(n int) Session { return s + Session(n) }
 
-// IsZero reports whether no session is named.
+// IsZero reports whether s means "no session".
 func (s Session) IsZero() bool { return s == 0 }
 
 // String returns "2006-01-02", or "" for no session.
@@ -84,7 +84,7 @@ func (s *Session) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Window is an inclusive range of civil dates. A zero From means "from the first session there is".
+// Window is an inclusive range of civil dates. A zero From means "from the earliest session".
 type Window struct {
 	From Session `json:"from"`
 	To   Session `json:"to"`

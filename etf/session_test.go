@@ -15,7 +15,7 @@ func TestSession(t *testing.T) {
 		t.Errorf("%s %s", s, s.Weekday())
 	}
 	if Session(0).String() != "" || !Session(0).IsZero() {
-		t.Error("the zero value is no session")
+		t.Error("the zero value should mean no session")
 	}
 	// 20:00 in New York is already the next day in UTC: the civil date is New York's.
 	ny, err := time.LoadLocation("America/New_York")
@@ -66,7 +66,7 @@ func TestKindOf(t *testing.T) {
 	}
 	outer := Wrap(KindUnavailable, inner, "asking")
 	if k := KindOf(outer); k != KindUnavailable {
-		t.Errorf("the outermost counts: %s", k)
+		t.Errorf("the outermost kind should count: %s", k)
 	}
 	if k := KindOf(errors.New("plain")); k != KindInternal {
 		t.Errorf("plain: %s", k)

@@ -20,7 +20,7 @@ func TestSources(t *testing.T) {
 		{"yahoo", "BRK.B", XNYS, "BRK-B", []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}, 2},
 		{"file", "069500", XKRX, "069500.csv", nil, 0},
 		{"simulated", "SIMUS1", XNYS, "SIMUS1", []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}, 0},
-		{"brought-later", "SPY", XNYS, "SPY", []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}, 0},
+		{"added-later", "SPY", XNYS, "SPY", []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour}, 0},
 	} {
 		s := Source(c.source)
 		if got := s.DefaultRef(c.symbol, c.exchange); got != c.ref || s.Name != c.source || s.Rate != c.rate || !slices.Equal(s.Waits, c.waits) {
@@ -29,7 +29,7 @@ func TestSources(t *testing.T) {
 	}
 }
 
-// A line of the table is complete, and no name is there twice.
+// Every line of the table is complete, and no name appears twice.
 func TestSourcesAreComplete(t *testing.T) {
 	for i, s := range Sources() {
 		if s.Name == "" || slices.Contains(SourceNames()[:i], s.Name) || s.Rate < 0 {
@@ -41,7 +41,7 @@ func TestSourcesAreComplete(t *testing.T) {
 			}
 		}
 		if s.DefaultRef == nil || s.DefaultRef("SPY", XNYS) == "" {
-			t.Errorf("%s calls an ETF nothing", s.Name)
+			t.Errorf("%s has no default reference", s.Name)
 		}
 	}
 }

@@ -2,7 +2,7 @@ package etf
 
 import "time"
 
-// Stored sums up what is stored of one ETF before an update.
+// Stored summarises what is stored for an ETF before an update.
 type Stored struct {
 	Bars  int
 	First Session
@@ -10,39 +10,39 @@ type Stored struct {
 	Basis Basis // of the series, empty without bars
 }
 
-// Staged is a fetch's rows in the answer's order, and the stored context they are judged against.
+// Staged holds a fetch's rows in the response's order, and the stored data they are validated against.
 type Staged struct {
 	Fetch   Fetch
 	Bars    []Bar
 	Actions []Action
 	Defects []Defect
-	// Known holds up to 60 stored, not quarantined bars before the first staged session and all that overlap the
-	// staged span (at most 60 of the newest), ascending.
+	// Known holds the stored bars that are not quarantined, ascending: up to 60 before the first staged session, and those
+	// within the staged range (at most the newest 60).
 	Known []StoredBar
-	// Splits are the accepted splits stored of the ETF.
+	// Splits are the ETF's stored, accepted splits.
 	Splits []Action
-	// Initial is true when no bar of the ETF is stored.
+	// Initial is true if the ETF has no stored bars.
 	Initial bool
 }
 
-// Verdict is what becomes of a staged row.
+// Verdict is what happens to a staged row.
 type Verdict uint8
 
 // The verdicts.
 const (
 	VerdictKeep       Verdict = iota // stored as a bar
-	VerdictQuarantine                // stored, and left out of forecasts until a person decides
-	VerdictDrop                      // not stored: a repeat of a session that a later row supersedes
+	VerdictQuarantine                // stored, but kept out of forecasts until a person decides
+	VerdictDrop                      // not stored: a later row for the same session supersedes it
 )
 
-// Judgement is what a fetch's rows were found to be.
+// Judgement is the result of validating a fetch.
 type Judgement struct {
 	Fetch    string
 	Findings []Finding
-	Verdicts []Verdict // one for each staged row, in the answer's order
+	Verdicts []Verdict // one for each staged row, in the response's order
 }
 
-// Persisted is what persisting a fetch did.
+// Persisted is the result of persisting a fetch.
 type Persisted struct {
 	New         int         `json:"new"`
 	Unchanged   int         `json:"unchanged"`
@@ -50,10 +50,10 @@ type Persisted struct {
 	Quarantined int         `json:"quarantined"`
 	Actions     int         `json:"actions"` // newly stored
 	DataVersion DataVersion `json:"data_version"`
-	KnownFrom   time.Time   `json:"known_from"` // when this belief began; of the last change if nothing changed
+	KnownFrom   time.Time   `json:"known_from"` // when DataVersion became current
 }
 
-// History is one ETF's series as it is known at one data version.
+// History is an ETF's series as of one data version.
 type History struct {
 	DataVersion DataVersion
 	AsOf        time.Time // known_from of that version
@@ -79,11 +79,11 @@ type RunFilter struct {
 // FindingFilter selects findings. Zero fields select every finding.
 type FindingFilter struct {
 	Symbol    Symbol
-	Undecided bool // only those of severity error that wait for a decision
+	Undecided bool // only those of severity error that await a decision
 }
 
-// Cursor is a position in a list that is ordered by an instant and an ID, both descending: that of the last row of a
-// page. The zero value is before the first row.
+// Cursor is the position of a page's last row in a list ordered by time and ID, both descending. The zero value is the
+// position before the first row.
 type Cursor struct {
 	At time.Time
 	ID string

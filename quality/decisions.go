@@ -154,7 +154,7 @@ func Settle(f etf.Finding, r etf.Ruling) (settled etf.Finding, changed bool, err
 		return f, true, nil
 	}
 	return f, false, &etf.Error{Kind: etf.KindConflict, Field: "decision",
-		Message: fmt.Sprintf("%s has decided %s on finding %s", f.By, f.Decision, f.ID), Remedy: "the first decision stands"}
+		Message: fmt.Sprintf("%s has already decided on %s: %s", f.By, f.ID, f.Decision), Remedy: "the first decision stands"}
 }
 
 // Decidable returns nil for a finding that a person can decide on: one of severity error that names sessions.
@@ -162,7 +162,7 @@ func Decidable(f etf.Finding) error {
 	if f.Severity == etf.SeverityError && len(f.Sessions) > 0 {
 		return nil
 	}
-	return etf.Invalid("finding", fmt.Sprintf("%s is of severity %s: it keeps no row out of forecasts", f.ID, f.Severity), "nothing is to be decided")
+	return etf.Invalid("finding", fmt.Sprintf("%s is of severity %s and keeps no rows out of forecasts, so there is nothing to decide", f.ID, f.Severity), "`etfcast finding list` shows the findings that need a decision")
 }
 
 // Unblocked returns those rows of an accepted finding that now count: rows the answer had, to which every other rule

@@ -13,7 +13,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The bounds of a registration.
+// The limits of a registration.
 const (
 	MaxSources   = 8
 	MaxSourceRef = 255 // the width of etf_sources.ref, in characters
@@ -21,7 +21,7 @@ const (
 
 var sourceForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 
-// ETFRequest asks to register an ETF, as a person wrote it.
+// ETFRequest asks to register an ETF, as the user wrote it.
 type ETFRequest struct {
 	Symbol   string
 	Exchange string
@@ -35,7 +35,7 @@ type SourceRequest struct {
 	Ref  *string // what the source calls the ETF; nil = what it calls ETFs by default (etf.SourceTraits)
 }
 
-// AddETF checks the request and registers the ETF. An identical repeat gives what is stored, with created false; the
+// AddETF checks the request and registers the ETF. An identical repeat returns the stored ETF with created false; the
 // same symbol registered differently is KindConflict. It fetches nothing.
 func (s *Service) AddETF(ctx context.Context, r ETFRequest) (stored etf.ETF, created bool, err error) {
 	e, err := s.checkETF(r)
@@ -64,7 +64,7 @@ func (s *Service) checkETF(r ETFRequest) (etf.ETF, error) {
 	var sources []etf.SourceRef
 	switch n := len(r.Sources); {
 	case n == 0:
-		note(etf.Invalid("sources", "at least one source is needed", `name one, for example {"name":"yahoo","ref":"SPY"}`))
+		note(etf.Invalid("sources", "at least one source is required", `name one, for example {"name":"yahoo","ref":"SPY"}`))
 	case n > MaxSources:
 		note(etf.Invalid("sources", fmt.Sprintf("%d sources are too many", n), fmt.Sprintf("name at most %d", MaxSources)))
 	default:
@@ -97,7 +97,7 @@ func (s *Service) checkSource(field string, src etf.SourceRef) error {
 	}
 	switch {
 	case src.Ref == "":
-		errs = append(errs, etf.Invalid(field+".ref", "what the source calls the ETF is missing", "give its ticker or file name there"))
+		errs = append(errs, etf.Invalid(field+".ref", "the reference is missing", "set it to the ETF's ticker or file name at the source"))
 	case !utf8.ValidString(src.Ref) || strings.ContainsFunc(src.Ref, unicode.IsControl):
 		errs = append(errs, etf.Invalid(field+".ref", "the text has control characters or is not UTF-8", "write it as plain text"))
 	case utf8.RuneCountInString(src.Ref) > MaxSourceRef:
@@ -113,7 +113,7 @@ func (s *Service) sourcesRemedy() string {
 	return "use one of " + strings.Join(s.sources, ", ")
 }
 
-// ETF returns one ETF; KindNotFound for an unknown symbol, KindInvalid for text that is none.
+// ETF returns one ETF; KindNotFound for an unknown symbol, KindInvalid for a malformed one.
 func (s *Service) ETF(ctx context.Context, symbol string) (etf.ETF, error) {
 	sym, err := etf.ParseSymbol(symbol)
 	if err != nil {
@@ -130,8 +130,8 @@ func unknownSymbol(field string, symbol etf.Symbol) *etf.Error {
 	return etf.NotFound(field, fmt.Sprintf("%s is not registered", symbol), "register it with POST /v1/etfs or `etfcast etf add`")
 }
 
-// ETFs returns up to limit ETFs of the exchange ("" = all) after the given symbol, ascending; more says whether
-// there are others.
+// ETFs returns up to limit ETFs of the exchange ("" = all) after the given symbol, ascending; more says whether more
+// follow.
 func (s *Service) ETFs(ctx context.Context, exchange string, after etf.Symbol, limit int) (etfs []etf.ETF, more bool, err error) {
 	var x etf.Exchange
 	if exchange != "" {
@@ -147,7 +147,7 @@ func (s *Service) ETFs(ctx context.Context, exchange string, after etf.Symbol, l
 	return etfs, more, nil
 }
 
-// cut shortens a slice that was read with one item too many.
+// cut shortens items to limit and reports whether it had more.
 func cut[T any](items []T, limit int) ([]T, bool) {
 	if len(items) > limit {
 		return items[:limit], true

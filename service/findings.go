@@ -10,15 +10,15 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// FindingQuery selects findings, as a person wrote it.
+// FindingQuery selects findings, as the user wrote it.
 type FindingQuery struct {
 	Symbol    string // "" = all
-	Undecided bool   // only those of severity error that wait for a decision
+	Undecided bool   // only those of severity error that await a decision
 	After     etf.Cursor
 	Limit     int
 }
 
-// Findings returns findings, the newest first, and the position to read on from: zero after the last.
+// Findings returns findings, newest first, and the position of the next page: zero after the last.
 func (s *Service) Findings(ctx context.Context, q FindingQuery) (page []etf.Finding, next etf.Cursor, err error) {
 	filter := etf.FindingFilter{Undecided: q.Undecided}
 	var symbolErr error
@@ -36,21 +36,21 @@ func (s *Service) Finding(ctx context.Context, id string) (etf.Finding, error) {
 	return s.store.Finding(ctx, id)
 }
 
-// DecisionRequest is a person's decision on a finding, as it was written.
+// DecisionRequest is a decision on a finding, as the user wrote it.
 type DecisionRequest struct {
 	Finding  string
 	Decision etf.Decision
 	By, Why  string
 }
 
-// Decide hands a decision to the workflow that waits for it, so that it is in its history and made once, and returns the
-// decided finding. A finding on rows of the past waits nowhere, for no run stopped over it; nor does one whose workflow
-// was lost with Temporal's data: for those the workflow is started now. The first decision stands: a repeat changes
-// nothing, another one is KindConflict. KindUnavailable when no worker has applied it in time.
+// Decide sends a decision to the workflow that waits for it, so that it is made once and in that workflow's history, and
+// returns the decided finding. No workflow waits for a finding on past rows, which stops no run, or for one whose workflow
+// was lost with Temporal's data: for these, Decide starts one. The first decision stands: a repeat changes nothing, a
+// different one is KindConflict. KindUnavailable if no worker has applied it in time.
 func (s *Service) Decide(ctx context.Context, r DecisionRequest) (etf.Finding, error) {
 	var problems []error
 	if strings.TrimSpace(r.By) == "" {
-		problems = append(problems, etf.Invalid("by", "nobody is named", `say who decides: --by, or "by" in a request`))
+		problems = append(problems, etf.Invalid("by", "no name is given", `say who decides: --by, or "by" in a request`))
 	}
 	if strings.TrimSpace(r.Why) == "" {
 		problems = append(problems, etf.Invalid("why", "no reason is given", `say why: --why, or "why" in a request`))

@@ -11,7 +11,7 @@ import (
 
 var monday = etf.MustSession("2025-09-22")
 
-// oneFinding is a Store that has one finding and its ETF.
+// oneFinding is a Store with one finding and its ETF.
 type oneFinding struct {
 	Store
 	finding etf.Finding
@@ -28,25 +28,25 @@ func (s *oneFinding) ETF(context.Context, etf.Symbol) (etf.ETF, error) {
 	return etf.ETF{Symbol: "069500", Exchange: etf.XKRX}, nil
 }
 
-// deciding is a Temporal with at most one workflow that waits for a decision.
+// deciding is a Temporal with at most one workflow waiting for a decision.
 type deciding struct {
 	Temporal
-	waits   bool
-	refusal error
-	handed  workflows.Decision
-	started workflows.ResolveFindingInput
+	waits     bool
+	decideErr error
+	received  workflows.Decision
+	started   workflows.ResolveFindingInput
 }
 
 func (t *deciding) Decide(_ context.Context, _ string, d workflows.Decision) (etf.Finding, error) {
 	if !t.waits {
 		return etf.Finding{}, etf.NotFound("", "no workflow waits", "")
 	}
-	t.handed = d
-	return etf.Finding{Decision: d.Decision, By: d.By, Why: d.Why}, t.refusal
+	t.received = d
+	return etf.Finding{Decision: d.Decision, By: d.By, Why: d.Why}, t.decideErr
 }
 
 func (t *deciding) StartAndDecide(_ context.Context, in workflows.ResolveFindingInput, d workflows.Decision) (etf.Finding, error) {
-	t.started, t.handed = in, d
+	t.started, t.received = in, d
 	return etf.Finding{ID: in.Finding, Decision: d.Decision, By: d.By, Why: d.Why}, nil
 }
 
@@ -62,28 +62,28 @@ func TestDecide(t *testing.T) {
 	}
 	accept := DecisionRequest{Finding: "ab12", Decision: etf.Accept, By: "kim", Why: "seen on two sources"}
 	for _, c := range []struct {
-		name    string
-		stored  etf.Finding
-		waits   bool
-		refusal error
-		request DecisionRequest
-		kind    etf.Kind // "" = decided
-		says    string
-		starts  bool
+		name      string
+		stored    etf.Finding
+		waits     bool
+		decideErr error
+		request   DecisionRequest
+		kind      etf.Kind // "" = decided
+		says      string
+		starts    bool
 	}{
 		{name: "a workflow waits", stored: open, waits: true, request: accept},
-		{name: "it was decided otherwise", stored: open, waits: true, refusal: &etf.Error{Kind: etf.KindConflict, Message: "decided already"}, request: accept, kind: etf.KindConflict, says: "decided already"},
-		{name: "none waits: rows of the past", stored: open, request: accept, starts: true},
-		{name: "none waits, decided so", stored: with(func(f *etf.Finding) { f.Decision, f.By = etf.Accept, "lee" }), request: accept},
-		{name: "none waits, decided otherwise", stored: with(func(f *etf.Finding) { f.Decision, f.By = etf.Reject, "lee" }), request: accept, kind: etf.KindConflict, says: "lee has decided reject"},
-		{name: "a warning", stored: with(func(f *etf.Finding) { f.Severity = etf.SeverityWarning }), request: accept, kind: etf.KindInvalid, says: "nothing is to be decided"},
-		{name: "no session", stored: with(func(f *etf.Finding) { f.Sessions = nil }), request: accept, kind: etf.KindInvalid, says: "nothing is to be decided"},
+		{name: "it was decided differently", stored: open, waits: true, decideErr: &etf.Error{Kind: etf.KindConflict, Message: "decided already"}, request: accept, kind: etf.KindConflict, says: "decided already"},
+		{name: "none waits: past rows", stored: open, request: accept, starts: true},
+		{name: "none waits, same decision", stored: with(func(f *etf.Finding) { f.Decision, f.By = etf.Accept, "lee" }), request: accept},
+		{name: "none waits, different decision", stored: with(func(f *etf.Finding) { f.Decision, f.By = etf.Reject, "lee" }), request: accept, kind: etf.KindConflict, says: "lee has already decided on ab12: reject"},
+		{name: "a warning", stored: with(func(f *etf.Finding) { f.Severity = etf.SeverityWarning }), request: accept, kind: etf.KindInvalid, says: "nothing to decide"},
+		{name: "no session", stored: with(func(f *etf.Finding) { f.Sessions = nil }), request: accept, kind: etf.KindInvalid, says: "nothing to decide"},
 		{name: "unknown", stored: etf.Finding{ID: "cd34"}, request: accept, kind: etf.KindNotFound, says: "no finding ab12"},
-		{name: "by nobody, for no reason", stored: open, waits: true, request: DecisionRequest{Finding: "ab12", Decision: etf.Accept, By: " "}, kind: etf.KindInvalid, says: "--by"},
+		{name: "no name, no reason", stored: open, waits: true, request: DecisionRequest{Finding: "ab12", Decision: etf.Accept, By: " "}, kind: etf.KindInvalid, says: "--by"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			temporal := &deciding{waits: c.waits, refusal: c.refusal}
+			temporal := &deciding{waits: c.waits, decideErr: c.decideErr}
 			s := New(Deps{Store: &oneFinding{finding: c.stored}, Temporal: temporal})
 			got, err := s.Decide(t.Context(), c.request)
 			if c.kind != "" {
@@ -95,8 +95,8 @@ func TestDecide(t *testing.T) {
 			if err != nil || got.Decision != etf.Accept {
 				t.Fatalf("decided %+v, %v", got, err)
 			}
-			if c.waits && (temporal.handed != workflows.Decision{Decision: etf.Accept, By: "kim", Why: "seen on two sources"}) {
-				t.Errorf("handed over %+v", temporal.handed)
+			if c.waits && (temporal.received != workflows.Decision{Decision: etf.Accept, By: "kim", Why: "seen on two sources"}) {
+				t.Errorf("the workflow received %+v", temporal.received)
 			}
 			want := workflows.ResolveFindingInput{}
 			if c.starts {

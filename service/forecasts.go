@@ -15,9 +15,9 @@ var (
 	forecastForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 )
 
-// LatestForecast returns the newest forecast of the ETF by the model, "" being the one that is served. KindNotFound
-// for an unknown symbol and while there is no such forecast; KindInvalid for a name that is no model's, unless forecasts
-// of a former model of that name are stored.
+// LatestForecast returns the newest forecast of the ETF by the model; "" means the served model. KindNotFound for an
+// unknown symbol and while there is no such forecast; KindInvalid for an unknown model, unless forecasts of a former
+// model of that name are stored.
 func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf.Forecast, error) {
 	if model == "" {
 		model = s.served
@@ -42,8 +42,8 @@ func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf
 	return found[0], nil
 }
 
-// noForecast says what a forecast of the ETF by the model waits for. How many sessions a model counts depends on the
-// prices as they were adjusted, so what is stored is said beside what it needs, not held against it where it suffices.
+// noForecast explains why the ETF has no forecast by the model. The number of sessions a model sees depends on how the
+// prices are adjusted, so too few stored sessions explain a missing forecast, but enough of them promise none.
 func (s *Service) noForecast(e etf.ETF, model string) error {
 	run := fmt.Sprintf("POST /v1/runs or `etfcast run daily --exchange %s`", e.Exchange)
 	message := fmt.Sprintf("%s has no forecast by model %s yet", e.Symbol, model)
@@ -51,17 +51,17 @@ func (s *Service) noForecast(e etf.ETF, model string) error {
 	usable := e.Bars - e.Quarantined
 	switch needs := s.minSessions(model); {
 	case usable == 0:
-		remedy = "a daily run brings its prices and makes one: " + run
+		remedy = "a daily run fetches its prices and makes one: " + run
 	case usable < needs:
-		message += fmt.Sprintf(": it needs %d sessions (min_sessions) and %d are stored", needs, usable)
-		remedy = fmt.Sprintf("the daily run makes one once there are %d", needs)
+		message += fmt.Sprintf(": it needs %d sessions (min_sessions) but %d are stored", needs, usable)
+		remedy = fmt.Sprintf("a daily run makes one once %d are stored", needs)
 	default:
-		remedy = fmt.Sprintf("a daily run makes one: %s. If one has run, its row for %s (GET /v1/runs/{id}) says why there is none: error_type ModelFailed has the reason", run, e.Symbol)
+		remedy = fmt.Sprintf("a daily run makes one: %s. If one has run, its row for %s (GET /v1/runs/{id}) has the reason: error_type ModelFailed", run, e.Symbol)
 	}
 	return etf.NotFound("model", message, remedy)
 }
 
-// minSessions is the fewest sessions the model fits; 0 where that is not known here.
+// minSessions returns the fewest sessions the model needs; 0 for an unknown model.
 func (s *Service) minSessions(model string) int {
 	for _, m := range s.models {
 		if m.Name == model {
@@ -71,7 +71,7 @@ func (s *Service) minSessions(model string) int {
 	return 0
 }
 
-// knows reports whether the name is a model's.
+// knows reports whether the model is known, or might be because Models was not given.
 func (s *Service) knows(model string) bool {
 	return len(s.models) == 0 || slices.ContainsFunc(s.models, func(m Model) bool { return m.Name == model })
 }
@@ -88,10 +88,10 @@ func (s *Service) unknownModel(model string) error {
 	return etf.Invalid("model", fmt.Sprintf("%q is not the name of a model", etf.Clip(model, etf.MaxQuoted)), remedy)
 }
 
-// Forecast returns one forecast; KindNotFound for an unknown ID, KindInvalid for text that is none.
+// Forecast returns one forecast; KindNotFound for an unknown ID, KindInvalid for a malformed one.
 func (s *Service) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	if !forecastForm.MatchString(id) {
-		return etf.Forecast{}, etf.Invalid("id", fmt.Sprintf("%q is not the ID of a forecast", etf.Clip(id, etf.MaxQuoted)), "IDs of forecasts are 32 lower-case hex digits")
+		return etf.Forecast{}, etf.Invalid("id", fmt.Sprintf("%q is not the ID of a forecast", etf.Clip(id, etf.MaxQuoted)), "use an ID of 32 lower-case hex digits")
 	}
 	f, err := s.store.Forecast(ctx, id)
 	if err != nil && etf.KindOf(err) == etf.KindNotFound {
@@ -100,8 +100,8 @@ func (s *Service) Forecast(ctx context.Context, id string) (etf.Forecast, error)
 	return f, err
 }
 
-// ForecastFit returns what a forecast's model needs to predict it again, byte for byte as stored, and its SHA-256. The
-// errors are Forecast's, and KindNotFound for a forecast stored without a fit.
+// ForecastFit returns what a forecast's model needs to reproduce it, byte for byte as stored, and its SHA-256. The errors
+// are those of Forecast, and KindNotFound for a forecast stored without a fit.
 func (s *Service) ForecastFit(ctx context.Context, id string) (fit []byte, hash string, err error) {
 	f, err := s.Forecast(ctx, id)
 	if err != nil {

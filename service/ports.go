@@ -8,35 +8,36 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// Store reads what the workflows stored and keeps the registry; db.Store implements it. Its errors are of the kinds
-// of package etf; an unknown symbol, run or forecast is KindNotFound, a database that can't be reached is
+// Store reads what the workflows have stored, and keeps the registry; db.Store implements it. Its errors are of the kinds
+// of package etf: an unknown symbol, run or forecast is KindNotFound, a database that can't be reached is
 // KindUnavailable. It is safe for concurrent use.
 type Store interface {
-	// CreateETF registers an ETF, or finds it registered exactly so (created is false). The same symbol with another
-	// exchange, currency or list of sources is KindConflict.
+	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
+	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
 	// ETFs returns up to limit ETFs of the exchange ("" = all) after the given symbol, ascending.
 	ETFs(ctx context.Context, exchange etf.Exchange, after etf.Symbol, limit int) ([]etf.ETF, error)
 	ETF(ctx context.Context, symbol etf.Symbol) (etf.ETF, error)
 	// BarsPage returns up to limit bars of the window after the given session, ascending.
 	BarsPage(ctx context.Context, symbol etf.Symbol, window etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error)
-	// EachBar calls f with every bar of the window, ascending, until f returns an error, which it returns.
+	// EachBar calls f with every bar of the window, ascending. It stops at and returns the first error of f.
 	EachBar(ctx context.Context, symbol etf.Symbol, window etf.Window, f func(etf.StoredBar) error) error
-	// LatestForecasts returns the newest forecast of the model; of every model where model is "".
+	// LatestForecasts returns the newest forecast of the model, or of every model if model is "".
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)
 	Forecast(ctx context.Context, id string) (etf.Forecast, error)
-	// ForecastFit returns the fit stored with a forecast, byte for byte as its FitHash has it; KindNotFound where none is.
+	// ForecastFit returns the fit stored with a forecast, byte for byte as hashed in its FitHash; KindNotFound if it has
+	// none.
 	ForecastFit(ctx context.Context, id string) ([]byte, error)
-	// Runs returns up to limit recorded runs after the given position, the newest first, and the position to read on
-	// from: zero after the last.
+	// Runs returns up to limit recorded runs after the given position, newest first, and the position of the next page:
+	// zero after the last.
 	Runs(ctx context.Context, filter etf.RunFilter, after etf.Cursor, limit int) (page []etf.Run, next etf.Cursor, err error)
 	Run(ctx context.Context, id etf.RunID) (etf.Run, error)
-	// RunETFs returns up to limit of what a run did for its ETFs, after the given symbol, ascending.
+	// RunETFs returns what a run did for up to limit of its ETFs, after the given symbol, ascending.
 	RunETFs(ctx context.Context, run etf.RunID, after etf.Symbol, limit int) ([]etf.RunETF, error)
-	// RerunCount returns the highest attempt recorded of a run identity, given the ID of its first attempt: 0 when none
-	// is, 1 when only the first.
+	// RerunCount returns the highest recorded attempt of a run, given the ID of its first attempt: 0 if none is recorded,
+	// 1 if only the first is.
 	RerunCount(ctx context.Context, base etf.RunID) (int, error)
-	// Findings returns up to limit findings after the given position, the newest first, and the position to read on from:
+	// Findings returns up to limit findings after the given position, newest first, and the position of the next page:
 	// zero after the last.
 	Findings(ctx context.Context, filter etf.FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error)
 	Finding(ctx context.Context, id string) (etf.Finding, error)
@@ -50,40 +51,40 @@ type Store interface {
 	// PruneFetches deletes the bodies of responses stored before the instant and returns how many; their records stay.
 	PruneFetches(ctx context.Context, olderThan time.Time) (int, error)
 	Ping(ctx context.Context) error
-	// SchemaVersion returns the version of the database's schema and the one this code wants.
+	// SchemaVersion returns the version of the database's schema and the version this code needs.
 	SchemaVersion(ctx context.Context) (current, wanted int64, err error)
-	// Ungranted returns the tables this code uses and its user may not read.
+	// Ungranted returns the tables that this code uses but its database user may not read.
 	Ungranted(ctx context.Context) ([]string, error)
 }
 
-// Temporal starts, finds and cancels workflows and keeps the schedules; dispatch.Client implements it. An unknown workflow or
-// schedule is KindNotFound, a server that can't be reached is KindUnavailable. It is safe for concurrent use.
+// Temporal starts, finds and cancels workflows and manages the schedules; dispatch.Client implements it. An unknown
+// workflow or schedule is KindNotFound, a server that can't be reached is KindUnavailable. It is safe for concurrent use.
 type Temporal interface {
-	// StartDaily starts a daily run under its business ID. With again, a failed, cancelled, terminated or timed-out
-	// run of the same ID is started again; without, any earlier one stands. started is false when one stood.
-	StartDaily(ctx context.Context, in workflows.DailyInput, again bool) (started bool, err error)
+	// StartDaily starts a daily run under its business ID. With restart, a failed, cancelled, terminated or timed-out
+	// run with the same ID is started again; without, any earlier run stands. started is false if an earlier run stands.
+	StartDaily(ctx context.Context, in workflows.DailyInput, restart bool) (started bool, err error)
 	// Execution returns the newest execution of a workflow ID.
 	Execution(ctx context.Context, workflowID string) (etf.Execution, error)
-	// DailyStatus asks a daily run where it stands. It needs a worker: without one it is KindUnavailable.
+	// DailyStatus queries the status of a daily run. It needs a worker: without one the error is KindUnavailable.
 	DailyStatus(ctx context.Context, workflowID string) (workflows.DailyStatus, error)
-	// Cancel asks a running workflow to stop. Of one that has ended the server may say nothing or KindNotFound.
+	// Cancel requests the cancellation of a running workflow. For one that has ended it returns nil or KindNotFound.
 	Cancel(ctx context.Context, workflowID string) error
 
-	// Decide hands a decision to the workflow that waits for it. KindNotFound when none waits, KindConflict when another
-	// decision was made before.
+	// Decide sends a decision to the workflow that waits for it. KindNotFound if none is waiting, KindConflict if a
+	// different decision was made before.
 	Decide(ctx context.Context, finding string, d workflows.Decision) (etf.Finding, error)
-	// StartAndDecide starts the workflow of a finding that waits nowhere and hands it the decision.
+	// StartAndDecide starts the workflow of a finding that has none waiting and sends it the decision.
 	StartAndDecide(ctx context.Context, in workflows.ResolveFindingInput, d workflows.Decision) (etf.Finding, error)
 
 	Schedule(ctx context.Context, id string) (etf.Schedule, error)
 	PauseSchedule(ctx context.Context, id, note string) error
 	ResumeSchedule(ctx context.Context, id, note string) error
 	TriggerSchedule(ctx context.Context, id string) error
-	// ApplySchedule creates the exchange's schedule or brings it up to date; a paused one stays paused.
+	// ApplySchedule creates the exchange's schedule or updates it; a paused one stays paused.
 	ApplySchedule(ctx context.Context, exchange etf.Exchange) (created bool, err error)
 
-	// Served reports whether workers take the tasks of a queue.
+	// Served reports whether workers are polling a task queue.
 	Served(ctx context.Context, queue string) (bool, error)
-	// Check returns nil when the server answers and has the namespace.
+	// Check returns nil if the server responds and has the namespace.
 	Check(ctx context.Context) error
 }

@@ -13,25 +13,25 @@ import (
 
 const (
 	checkTimeout = 2 * time.Second
-	// checksKept is how long an answer is given again: however often it is asked for, the checks stay few.
-	checksKept = time.Second
+	// checksCached is how long results are reused, so that frequent requests cause few checks.
+	checksCached = time.Second
 )
 
-// Check is one thing a ready process needs.
+// Check is the state of one thing a process needs in order to be ready.
 type Check struct {
 	Name   string
 	OK     bool
 	Detail string    // what is wrong and the remedy; empty when OK
-	Since  time.Time // since when it is so
+	Since  time.Time // when OK last changed, or the first check
 }
 
-// Probe looks whether one thing is there. Its error says what is wrong.
+// Probe checks whether one thing is available. The error of Run says what is wrong.
 type Probe struct {
 	Name string
 	Run  func(context.Context) error
 }
 
-// Readiness runs probes and remembers since when each is in its state. It is safe for concurrent use.
+// Readiness runs probes and remembers how long each has been in its state. It is safe for concurrent use.
 type Readiness struct {
 	now    func() time.Time
 	probes []Probe
@@ -41,21 +41,21 @@ type Readiness struct {
 	at   time.Time
 }
 
-// NewReadiness returns a Readiness over the probes, which it reports in this order.
+// NewReadiness returns a Readiness that runs the probes and reports them in this order.
 func NewReadiness(now func() time.Time, probes ...Probe) *Readiness {
 	return &Readiness{now: now, probes: probes}
 }
 
-// Probes are those of what every process needs: "database", "schema" and "temporal".
+// Probes returns the probes of what every process needs: "database", "schema" and "temporal".
 func (s *Service) Probes() []Probe {
 	return []Probe{
-		{"database", func(ctx context.Context) error { return ofDatabase(s.store.Ping(ctx)) }},
+		{"database", func(ctx context.Context) error { return databaseError(s.store.Ping(ctx)) }},
 		{"schema", func(ctx context.Context) error { _, err := s.Schema(ctx); return err }},
 		{"temporal", s.temporal.Check},
 	}
 }
 
-// QueueProbes are one for each task queue, "pollers:" and its name: whether workers take its tasks.
+// QueueProbes returns a probe for each task queue, named "pollers:<task queue>": whether workers are polling it.
 func (s *Service) QueueProbes(queues []string) []Probe {
 	probes := make([]Probe, len(queues))
 	for i, queue := range queues {
@@ -64,7 +64,7 @@ func (s *Service) QueueProbes(queues []string) []Probe {
 	return probes
 }
 
-// CheckQueue returns nil when workers take the queue's tasks, and KindUnavailable with the remedy when none does.
+// CheckQueue returns nil if workers are polling the task queue, and KindUnavailable with a remedy if none is.
 func (s *Service) CheckQueue(ctx context.Context, queue string) error {
 	served, err := s.temporal.Served(ctx, queue)
 	if err == nil && !served {
@@ -73,29 +73,29 @@ func (s *Service) CheckQueue(ctx context.Context, queue string) error {
 	return err
 }
 
-// Schema is the version of the database's schema beside the one this program was written for.
+// Schema is the version of the database's schema, and the version this program was written for.
 type Schema struct{ Current, Wanted int64 }
 
-// Newer reports whether the database is ahead of this program, which works with it for one release: migrations expand
-// first and contract a release later.
+// Newer reports whether the database is ahead of this program. They are compatible for one release: migrations expand
+// first and contract one release later.
 func (v Schema) Newer() bool { return v.Current > v.Wanted }
 
-// Schema returns the schema's version. It is an error of KindUnavailable with the remedy when the schema is not what this
-// program needs, or the pipeline's user lacks rights on a table of it: somebody has to run the migration, which can be
-// waited for.
+// Schema returns the schema's version. If the schema is older than this program needs, or the pipeline's user lacks access
+// to one of its tables, the error is KindUnavailable with a remedy: somebody has to run the migration, and the caller can
+// wait for that.
 func (s *Service) Schema(ctx context.Context) (Schema, error) {
 	current, wanted, err := s.store.SchemaVersion(ctx)
 	v := Schema{current, wanted}
 	if err != nil {
-		return v, ofDatabase(err)
+		return v, databaseError(err)
 	}
 	if current < wanted {
-		return v, &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("the schema is at version %d, this program needs %d", current, wanted),
+		return v, &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("the schema is at version %d, but this program needs %d", current, wanted),
 			Remedy: "run `etfcast migrate --grant USER`"}
 	}
 	missing, err := s.store.Ungranted(ctx)
 	if err != nil {
-		return v, ofDatabase(err)
+		return v, databaseError(err)
 	}
 	if len(missing) > 0 {
 		return v, &etf.Error{Kind: etf.KindUnavailable, Message: "tables not granted: " + strings.Join(missing, ", "), Remedy: "run `etfcast migrate --grant USER`"}
@@ -103,30 +103,30 @@ func (s *Service) Schema(ctx context.Context) (Schema, error) {
 	return v, nil
 }
 
-// ofDatabase says what to do about an error of the store, which itself says what it was doing. A user who is refused can
-// be waited for like a database that is not up: before the first migration has run, nothing is granted.
-func ofDatabase(err error) error {
+// databaseError adds a remedy to an error of the store, which itself says what the store was doing. A denied user is
+// waited for like a database that is down: before the first migration, nothing is granted.
+func databaseError(err error) error {
 	if err == nil {
 		return nil
 	}
 	switch etf.KindOf(err) {
 	case etf.KindDenied:
-		return &etf.Error{Kind: etf.KindUnavailable, Message: "the database refuses the user", Remedy: "see that ETFCAST_MYSQL_DSN is right and `etfcast migrate --grant USER` has run", Err: err}
+		return &etf.Error{Kind: etf.KindUnavailable, Message: "the database denies access to the user", Remedy: "check that ETFCAST_MYSQL_DSN is right and `etfcast migrate --grant USER` has run", Err: err}
 	case etf.KindUnavailable:
-		return &etf.Error{Kind: etf.KindUnavailable, Message: "the database can't be reached", Remedy: "see that it runs and ETFCAST_MYSQL_DSN is right", Err: err}
+		return &etf.Error{Kind: etf.KindUnavailable, Message: "the database can't be reached", Remedy: "check that it is running and that ETFCAST_MYSQL_DSN is right", Err: err}
 	}
 	return err
 }
 
-// Checks runs the probes, all at once and 2 s at most, and returns their results in the order of the probes.
+// Checks runs the probes, all at once and for at most 2 s, and returns their results in the order of the probes.
 func (r *Readiness) Checks(ctx context.Context) []Check {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now().UTC()
-	if r.last != nil && now.Sub(r.at) < checksKept && !now.Before(r.at) {
+	if r.last != nil && now.Sub(r.at) < checksCached && !now.Before(r.at) {
 		return slices.Clone(r.last)
 	}
-	// A client that hangs up must not make the checks fail for those who wait behind it.
+	// A client that disconnects must not make the checks fail for others waiting for them.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer stop()
 	checks := make([]Check, len(r.probes))
@@ -148,7 +148,7 @@ func (r *Readiness) Checks(ctx context.Context) []Check {
 	return slices.Clone(checks)
 }
 
-// detail says what is wrong without causes, which may name hosts and users.
+// detail describes an error without its causes, which may name hosts and users.
 func detail(err error) string {
 	if err == nil {
 		return ""
@@ -156,5 +156,5 @@ func detail(err error) string {
 	if all := etf.Errors(err); len(all) > 0 {
 		return all[0].Detail()
 	}
-	return "the check did not end in time"
+	return "the check timed out"
 }

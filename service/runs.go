@@ -14,41 +14,41 @@ import (
 )
 
 const (
-	// queryTimeout bounds a question a worker has to answer: a status page does not wait for a busy worker.
+	// queryTimeout limits a query that a worker has to handle: a status page does not wait for a busy worker.
 	queryTimeout = 2 * time.Second
-	// describeWidth is how many executions are asked for at once.
-	describeWidth = 8
-	// openDescribed is how many open updates are looked at for one answer, the most a run has open.
-	openDescribed = 50
-	// pagesScanned bounds how far one listing by status reads past rows that turn out not to match.
-	pagesScanned = 10
+	// maxParallel is how many executions are described at once.
+	maxParallel = 8
+	// maxDescribed is how many open updates are described for one response: the most a run has open.
+	maxDescribed = 50
+	// maxPages limits how many pages one listing by status reads to find rows that match.
+	maxPages = 10
 )
 
-// joinedRun is a run as the record and Temporal together tell it.
+// joinedRun is a run, combined from the record and Temporal.
 type joinedRun struct {
 	run etf.Run
-	// status is the workflow's own word; nil when it ended or no worker answered.
+	// status is the workflow's own status; nil if it has ended or no worker responded.
 	status *workflows.DailyStatus
 }
 
-// Run returns one run. The record (table runs) is joined with Temporal's: a run just started is running with zero
-// counts, one that was terminated or timed out is not left "running", and one under way has its counts as of now.
-// KindNotFound when neither knows it; KindUnavailable when its state can't be told because one is out of reach.
+// Run returns one run, joining the record (table runs) with Temporal's: a run that has just started is running with zero
+// counts, one that was terminated or timed out is not left "running", and a running one has its current counts.
+// KindNotFound if neither knows it; KindUnavailable if one of them can't be reached and so its status is unknown.
 func (s *Service) Run(ctx context.Context, id etf.RunID) (etf.Run, error) {
 	j, err := s.join(ctx, id)
 	return j.run, err
 }
 
-// RunDetail returns a run and, in ascending order of symbol, up to limit of what it did for its ETFs after the
-// given symbol; more says whether there are others. ETFs being updated now are among them, with the stage and
-// attempt they are at where that can be told in time.
+// RunDetail returns a run and, for up to limit of its ETFs after the given symbol, ascending, what it did; more says
+// whether more follow. They include ETFs being updated now, with their current stage and attempt if Temporal responds in
+// time.
 func (s *Service) RunDetail(ctx context.Context, id etf.RunID, after etf.Symbol, limit int) (run etf.Run, etfs []etf.RunETF, more bool, err error) {
 	j, err := s.join(ctx, id)
 	if err != nil {
 		return etf.Run{}, nil, false, err
 	}
 	stored, err := s.store.RunETFs(ctx, j.run.ID, after, limit+1)
-	// A run just started has no row yet.
+	// A run that has just started has no row yet.
 	if err != nil && etf.KindOf(err) != etf.KindNotFound {
 		return etf.Run{}, nil, false, err
 	}
@@ -57,8 +57,8 @@ func (s *Service) RunDetail(ctx context.Context, id etf.RunID, after etf.Symbol,
 	return j.run, etfs, more, nil
 }
 
-// overlay puts the workflow's newest word over the recorded rows. Both begin after the same symbol, so the first
-// items of the result are right however many rows were left unread.
+// overlay updates the recorded rows with the workflow's status. Both begin after the same symbol, so the first items of
+// the result are right however many rows were left unread.
 func overlay(stored []etf.RunETF, status *workflows.DailyStatus, after etf.Symbol) []etf.RunETF {
 	if status == nil {
 		return stored
@@ -79,17 +79,17 @@ func overlay(stored []etf.RunETF, status *workflows.DailyStatus, after etf.Symbo
 	return all
 }
 
-// describeOpen fills in the stage and attempt of updates that are open. What can't be told in time stays unknown.
+// describeOpen fills in the stage and attempt of open updates. Those not known in time are left empty.
 func (s *Service) describeOpen(ctx context.Context, etfs []etf.RunETF) {
 	ctx, stop := context.WithTimeout(ctx, queryTimeout)
 	defer stop()
 	var open []int
 	for i, r := range etfs {
-		if r.Outcome == etf.OutcomeRunning && len(open) < openDescribed {
+		if r.Outcome == etf.OutcomeRunning && len(open) < maxDescribed {
 			open = append(open, i)
 		}
 	}
-	atOnce(len(open), func(n int) {
+	inParallel(len(open), func(n int) {
 		r := &etfs[open[n]]
 		x, err := s.temporal.Execution(ctx, workflows.UpdateID(r.Symbol, r.Session))
 		if err != nil || len(x.Pending) == 0 {
@@ -103,16 +103,16 @@ func (s *Service) describeOpen(ctx context.Context, etfs []etf.RunETF) {
 	})
 }
 
-// stageOf returns the stage an activity type belongs to: they go by the same words.
+// stageOf returns the stage an activity type belongs to: they have the same names.
 func stageOf(activityType string) (etf.Stage, bool) {
 	stage := etf.Stage(strings.ToLower(activityType))
 	return stage, slices.Contains([]etf.Stage{etf.StageFetch, etf.StageValidate, etf.StagePersist, etf.StageForecast}, stage)
 }
 
-// atOnce calls f(0) to f(n-1), describeWidth of them at a time, and returns when all have.
-func atOnce(n int, f func(int)) {
+// inParallel calls f(0) to f(n-1), maxParallel of them at a time, and returns when all have returned.
+func inParallel(n int, f func(int)) {
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, describeWidth)
+	slots := make(chan struct{}, maxParallel)
 	for i := range n {
 		slots <- struct{}{}
 		wg.Go(func() {
@@ -135,15 +135,15 @@ func (s *Service) join(ctx context.Context, id etf.RunID) (joinedRun, error) {
 	return s.joinTemporal(ctx, id, row, recorded)
 }
 
-// joinTemporal is join for a run that is not recorded as completed: its ID may have been started (again) since the
-// row was written, or ended without a word.
+// joinTemporal is join for a run that is not recorded as completed: since the row was written, it may have been started
+// (again), or may have ended without being recorded.
 func (s *Service) joinTemporal(ctx context.Context, id etf.RunID, row etf.Run, recorded bool) (joinedRun, error) {
 	ended := recorded && row.Status != etf.RunRunning
 	x, err := s.temporal.Execution(ctx, id.WorkflowID())
 	switch {
 	case err == nil:
 	case etf.KindOf(err) == etf.KindNotFound && !recorded:
-		return joinedRun{}, etf.NotFound("id", fmt.Sprintf("there is no run %s", id), "GET /v1/runs or `etfcast run list` shows the runs there are")
+		return joinedRun{}, etf.NotFound("id", fmt.Sprintf("there is no run %s", id), "GET /v1/runs or `etfcast run list` lists the existing runs")
 	case ended:
 		return joinedRun{run: row}, nil // the record stands
 	case etf.KindOf(err) == etf.KindNotFound:
@@ -162,7 +162,7 @@ func (s *Service) joinTemporal(ctx context.Context, id etf.RunID, row etf.Run, r
 	}
 	switch {
 	case ended && !x.StartedAt.After(row.FinishedAt):
-		return joinedRun{run: row}, nil // the row tells of this execution, and more than Temporal does
+		return joinedRun{run: row}, nil // the row is about this execution, and has more than Temporal does
 	case recorded && !ended && x.Status == etf.RunCompleted:
 		// It ended between the two reads: a run records its end before it completes.
 		if again, err := s.store.Run(ctx, row.ID); err == nil && again.Status == etf.RunCompleted {
@@ -177,7 +177,7 @@ func (s *Service) joinTemporal(ctx context.Context, id etf.RunID, row etf.Run, r
 	return joinedRun{run: run}, nil
 }
 
-// started is a run that only Temporal knows of yet.
+// started returns a run that only Temporal knows about so far.
 func started(id etf.RunID, x etf.Execution, symbols []etf.Symbol) etf.Run {
 	if len(x.Symbols) > 0 {
 		symbols = x.Symbols
@@ -189,7 +189,7 @@ func started(id etf.RunID, x etf.Execution, symbols []etf.Symbol) etf.Run {
 	}
 }
 
-// withStatus adds the workflow's own word to a run under way; without a worker to answer, the record's counts stand.
+// withStatus adds the workflow's own status to a running run; if no worker responds, the recorded counts stand.
 func (s *Service) withStatus(ctx context.Context, id etf.RunID, run etf.Run) joinedRun {
 	ctx, stop := context.WithTimeout(ctx, queryTimeout)
 	defer stop()
@@ -207,7 +207,7 @@ func (s *Service) withStatus(ctx context.Context, id etf.RunID, run etf.Run) joi
 	return joinedRun{run: run, status: &status}
 }
 
-// RunQuery selects runs, as a person wrote it.
+// RunQuery selects runs, as the user wrote it.
 type RunQuery struct {
 	Exchange string     // "" = all
 	Status   string     // "" = all
@@ -215,7 +215,7 @@ type RunQuery struct {
 	Limit    int
 }
 
-// Filter checks the query and returns what to ask the store for, and the status wanted ("" = any). Errors are KindInvalid.
+// Filter checks the query and returns the filter for the store and the wanted status ("" = any). Errors are KindInvalid.
 func (q RunQuery) Filter() (filter etf.RunFilter, wanted etf.RunStatus, err error) {
 	var errs []error
 	if q.Exchange != "" {
@@ -226,10 +226,10 @@ func (q RunQuery) Filter() (filter etf.RunFilter, wanted etf.RunStatus, err erro
 	if q.Status != "" {
 		wanted = etf.RunStatus(q.Status)
 		if !slices.Contains(runStatuses, wanted) {
-			errs = append(errs, etf.Invalid("status", fmt.Sprintf("%q is not a state of a run", etf.Clip(q.Status, etf.MaxQuoted)),
+			errs = append(errs, etf.Invalid("status", fmt.Sprintf("%q is not a run status", etf.Clip(q.Status, etf.MaxQuoted)),
 				"use running, completed, failed, cancelled, terminated or timed_out"))
 		}
-		// Nobody records that a run was terminated or timed out: those rows still say "running".
+		// Nothing records that a run was terminated or timed out: those rows still say "running".
 		filter.Statuses = slices.Compact([]etf.RunStatus{etf.RunRunning, wanted})
 	}
 	return filter, wanted, errors.Join(errs...)
@@ -239,16 +239,16 @@ var runStatuses = []etf.RunStatus{
 	etf.RunRunning, etf.RunCompleted, etf.RunFailed, etf.RunCancelled, etf.RunTerminated, etf.RunTimedOut,
 }
 
-// Runs returns recorded runs, the newest first, and the position to read on from: zero after the last. Rows that say
-// "running" are checked with Temporal as by Run, and left as they are while it is out of reach. A page may have
-// fewer than Limit runs although the list goes on.
+// Runs returns recorded runs, newest first, and the position of the next page: zero after the last. Rows that say
+// "running" are checked with Temporal, as Run does, and left unchanged if it can't be reached. A page may have fewer than
+// Limit runs even if more follow.
 func (s *Service) Runs(ctx context.Context, q RunQuery) (runs []etf.Run, next etf.Cursor, err error) {
 	filter, wanted, err := q.Filter()
 	if err := errors.Join(err, checkLimit(q.Limit)); err != nil {
 		return nil, etf.Cursor{}, err
 	}
 	next = q.After
-	for range pagesScanned {
+	for range maxPages {
 		var rows []etf.Run
 		rows, next, err = s.store.Runs(ctx, filter, next, q.Limit-len(runs))
 		if err != nil {
@@ -267,7 +267,7 @@ func (s *Service) Runs(ctx context.Context, q RunQuery) (runs []etf.Run, next et
 	return runs, next, nil
 }
 
-// refresh joins the rows that say "running" with Temporal's word, in place.
+// refresh joins the rows that say "running" with Temporal's status, in place.
 func (s *Service) refresh(ctx context.Context, rows []etf.Run) {
 	ctx, stop := context.WithTimeout(ctx, 2*queryTimeout)
 	defer stop()
@@ -277,7 +277,7 @@ func (s *Service) refresh(ctx context.Context, rows []etf.Run) {
 			open = append(open, i)
 		}
 	}
-	atOnce(len(open), func(n int) {
+	inParallel(len(open), func(n int) {
 		row := &rows[open[n]]
 		if j, err := s.joinTemporal(ctx, row.ID, *row, true); err == nil {
 			*row = j.run
@@ -285,8 +285,8 @@ func (s *Service) refresh(ctx context.Context, rows []etf.Run) {
 	})
 }
 
-// CancelRun asks a run to stop and returns it as it is now: it still says "running" until it has stopped. Asking
-// again is harmless. KindConflict when the run has ended, KindNotFound when there is none.
+// CancelRun requests the cancellation of a run and returns its current state, which is still running until it has
+// stopped. A repeat is harmless. KindConflict if the run has ended, KindNotFound if there is none.
 func (s *Service) CancelRun(ctx context.Context, id etf.RunID) (etf.Run, error) {
 	j, err := s.join(ctx, id)
 	if err != nil {
@@ -306,7 +306,7 @@ func (s *Service) CancelRun(ctx context.Context, id etf.RunID) (etf.Run, error) 
 		}
 	}
 	return etf.Run{}, &etf.Error{
-		Kind: etf.KindConflict, Field: "id", Message: fmt.Sprintf("run %s has ended: it is %s", id, j.run.Status),
+		Kind: etf.KindConflict, Field: "id", Message: fmt.Sprintf("run %s has already ended: it is %s", id, j.run.Status),
 		Remedy: "only a running run can be cancelled",
 	}
 }

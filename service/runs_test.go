@@ -6,7 +6,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The stages are told by the names of the activities.
+// The stages follow from the names of the activities.
 func TestStageOf(t *testing.T) {
 	for activity, want := range map[string]etf.Stage{
 		"Fetch": etf.StageFetch, "Validate": etf.StageValidate, "Persist": etf.StagePersist, "Forecast": etf.StageForecast,

@@ -8,7 +8,7 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// Schedules returns the schedules there are, in the order of etf.Exchanges.
+// Schedules returns the existing schedules, in the order of etf.Exchanges.
 func (s *Service) Schedules(ctx context.Context) ([]etf.Schedule, error) {
 	var found []etf.Schedule
 	for _, x := range etf.Exchanges() {
@@ -23,12 +23,12 @@ func (s *Service) Schedules(ctx context.Context) ([]etf.Schedule, error) {
 	return found, nil
 }
 
-// PauseSchedule pauses a schedule and returns it; by says who asked, for the note. A paused one stays paused.
+// PauseSchedule pauses a schedule and returns it; by says who paused it, for the note. A paused one stays paused.
 func (s *Service) PauseSchedule(ctx context.Context, id, by string) (etf.Schedule, error) {
 	return s.onSchedule(ctx, id, func() error { return s.temporal.PauseSchedule(ctx, id, "paused by "+by) })
 }
 
-// ResumeSchedule resumes a schedule and returns it. Its next firing catches up the sessions missed meanwhile.
+// ResumeSchedule resumes a schedule and returns it. Its next firing makes up for the sessions missed in the meantime.
 func (s *Service) ResumeSchedule(ctx context.Context, id, by string) (etf.Schedule, error) {
 	return s.onSchedule(ctx, id, func() error { return s.temporal.ResumeSchedule(ctx, id, "resumed by "+by) })
 }
@@ -38,7 +38,7 @@ func (s *Service) TriggerSchedule(ctx context.Context, id string) (etf.Schedule,
 	return s.onSchedule(ctx, id, func() error { return s.temporal.TriggerSchedule(ctx, id) })
 }
 
-// ApplySchedule creates an exchange's schedule or brings it up to date; a paused one stays paused.
+// ApplySchedule creates an exchange's schedule or updates it; a paused one stays paused.
 func (s *Service) ApplySchedule(ctx context.Context, exchange etf.Exchange) (one etf.Schedule, created bool, err error) {
 	if created, err = s.temporal.ApplySchedule(ctx, exchange); err != nil {
 		return etf.Schedule{}, false, err
@@ -47,7 +47,7 @@ func (s *Service) ApplySchedule(ctx context.Context, exchange etf.Exchange) (one
 	return one, created, err
 }
 
-// onSchedule acts on one of our schedules. Others in the namespace are none of ours, whatever their ID.
+// onSchedule acts on one of our schedules. Other schedules in the namespace are not ours, whatever their ID.
 func (s *Service) onSchedule(ctx context.Context, id string, act func() error) (etf.Schedule, error) {
 	for _, x := range etf.Exchanges() {
 		if id != workflows.ScheduleID(x) {
@@ -58,9 +58,9 @@ func (s *Service) onSchedule(ctx context.Context, id string, act func() error) (
 			return s.temporal.Schedule(ctx, id)
 		}
 		if etf.KindOf(err) == etf.KindNotFound {
-			return etf.Schedule{}, etf.NotFound("id", fmt.Sprintf("schedule %s has not been made", id), "make it with `etfcast schedule apply`")
+			return etf.Schedule{}, etf.NotFound("id", fmt.Sprintf("schedule %s has not been created", id), "create it with `etfcast schedule apply`")
 		}
 		return etf.Schedule{}, err
 	}
-	return etf.Schedule{}, etf.NotFound("id", fmt.Sprintf("there is no schedule %s", etf.Clip(id, etf.MaxQuoted)), "GET /v1/schedules or `etfcast schedule list` shows those there are")
+	return etf.Schedule{}, etf.NotFound("id", fmt.Sprintf("there is no schedule %s", etf.Clip(id, etf.MaxQuoted)), "GET /v1/schedules or `etfcast schedule list` lists the schedules")
 }

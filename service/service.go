@@ -10,21 +10,21 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Deps is what a Service needs. Store and Temporal may both be out of reach when it is made: requests that
-// need them then get KindUnavailable.
+// Deps is what a Service needs. Store and Temporal may be unreachable when the Service is created: until they are up,
+// requests that need them fail with KindUnavailable.
 type Deps struct {
-	Store    Store // nil where nothing is asked that needs one
+	Store    Store // may be nil if no request needs it
 	Temporal Temporal
 	// Now reads the clock; nil = time.Now.
 	Now func() time.Time
-	// Sources are the names a source of an ETF may have; empty = any name of the right form.
+	// Sources are the source names an ETF may have; empty = any name of the right form.
 	Sources []string
-	// Models are those every ETF is forecast with; the first is the benchmark. Empty = any name of the right form.
+	// Models are the models every ETF is forecast with; the first is the benchmark. Empty = any name of the right form.
 	Models []Model
-	// ServedModel is the model whose forecast is given when none is named; empty = the benchmark, or "drift" where Models
-	// is empty. Another one is named here once its record beats the benchmark's.
+	// ServedModel is the model whose forecast is returned if the request names none; empty = the benchmark, or "drift" if
+	// Models is empty. Another model is set here once its record beats the benchmark's.
 	ServedModel string
-	// UI is the base URL of Temporal's Web UI, for links; empty = no links. Namespace is the one the links point into;
+	// UI is the base URL of Temporal's Web UI, for links; empty = no links. Namespace is the namespace the links point to;
 	// empty = "default".
 	UI        string
 	Namespace string
@@ -40,8 +40,8 @@ func checkLimit(limit int) error {
 	return nil
 }
 
-// Service is what the HTTP handlers and the commands share. Its methods check their input whole: every
-// objection to it is an *etf.Error, several of them joined (errors.Join). It is safe for concurrent use.
+// Service is shared by the HTTP handlers and the commands. Its methods report everything that is wrong with their input
+// at once: each problem is an *etf.Error, and several are joined (errors.Join). It is safe for concurrent use.
 type Service struct {
 	store     Store
 	temporal  Temporal
@@ -53,10 +53,10 @@ type Service struct {
 	namespace string
 }
 
-// Model is a forecasting model as it is shown.
+// Model describes a forecasting model.
 type Model struct {
 	Name        string
-	MinSessions int    // the fewest stored sessions it forecasts from
+	MinSessions int    // the fewest sessions it needs
 	Params      string // JSON
 }
 
@@ -87,10 +87,10 @@ func (s *Service) Now() time.Time { return s.now() }
 // Models lists the models every ETF is forecast with, the benchmark first.
 func (s *Service) Models() []Model { return slices.Clone(s.models) }
 
-// ServedModel is the model whose forecast is given when none is named.
+// ServedModel returns the model whose forecast is returned if a request names none.
 func (s *Service) ServedModel() string { return s.served }
 
-// RunURL returns the address of a run in Temporal's Web UI, empty where the UI's is not known.
+// RunURL returns the URL of a run in Temporal's Web UI, or "" if the UI's URL is not known.
 func (s *Service) RunURL(run etf.RunID) string {
 	if s.ui == "" {
 		return ""

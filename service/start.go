@@ -10,10 +10,10 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// MaxSymbols bounds the symbols of one run: 1,000 of them fit in a workflow's input of 64 KB.
+// MaxSymbols limits the symbols of one run: 1,000 of them fit in a workflow input of 64 KB.
 const MaxSymbols = 1000
 
-// RunRequest asks for a run, as a person wrote it.
+// RunRequest asks for a run, as the user wrote it.
 type RunRequest struct {
 	Workflow string // "daily"
 	Exchange string
@@ -22,19 +22,19 @@ type RunRequest struct {
 	Rerun    bool     // start a new run even if one is running or completed
 }
 
-// StartRun checks the request whole and starts the run, or finds the one of the same identity (exchange, session,
-// set of symbols) that is running or completed; started says which. A failed, cancelled, terminated or timed-out
-// one is started again under its ID. With Rerun a new run is started under the next attempt's ID. Nothing is
-// started when anything in the request is wrong.
+// StartRun checks the whole request and starts the run, or finds the running or completed run with the same identity
+// (exchange, session, set of symbols); started says which. A failed, cancelled, terminated or timed-out run is started
+// again under its ID. With Rerun, a new run is started under the ID of the next attempt. If anything in the request is
+// wrong, nothing is started.
 func (s *Service) StartRun(ctx context.Context, r RunRequest) (run etf.Run, started bool, err error) {
 	in, err := s.checkRun(ctx, r)
 	if err != nil {
 		return etf.Run{}, false, err
 	}
 	if r.Rerun {
-		return s.startAgain(ctx, in)
+		return s.startRerun(ctx, in)
 	}
-	// The record decides beyond Temporal's retention: Temporal alone would start a run that completed long ago.
+	// The record outlives Temporal's retention: Temporal alone would start a run again that completed long ago.
 	recorded, err := s.store.Run(ctx, in.Run())
 	switch {
 	case err == nil && recorded.Status == etf.RunCompleted:
@@ -53,8 +53,8 @@ func (s *Service) StartRun(ctx context.Context, r RunRequest) (run etf.Run, star
 	return run, false, err
 }
 
-// startAgain starts the next attempt. Two of them at the same time get two IDs: Temporal gives each ID once.
-func (s *Service) startAgain(ctx context.Context, in workflows.DailyInput) (etf.Run, bool, error) {
+// startRerun starts the next attempt. Two concurrent re-runs get different IDs, because Temporal starts each ID once.
+func (s *Service) startRerun(ctx context.Context, in workflows.DailyInput) (etf.Run, bool, error) {
 	known, err := s.known(ctx, in)
 	if err != nil {
 		return etf.Run{}, false, err
@@ -67,7 +67,7 @@ func (s *Service) startAgain(ctx context.Context, in workflows.DailyInput) (etf.
 		in.Attempt = max(highest, 1) + 1
 	}
 	for {
-		// A recorded attempt that Temporal has forgotten keeps its ID.
+		// The ID of a recorded attempt is taken, even if Temporal has forgotten it.
 		_, err := s.store.Run(ctx, in.Run())
 		if err != nil && etf.KindOf(err) != etf.KindNotFound {
 			return etf.Run{}, false, err
@@ -122,7 +122,7 @@ func (s *Service) checkRun(ctx context.Context, r RunRequest) (workflows.DailyIn
 	in.Session = session
 	symbols, err := s.checkSymbols(ctx, exchange, r.Symbols)
 	if err != nil {
-		// A database that is down is no objection to the request: it must not look like one.
+		// A database that is down must not be reported as a problem with the request.
 		if k := etf.KindOf(err); k != etf.KindInvalid {
 			return in, err
 		}
@@ -132,8 +132,8 @@ func (s *Service) checkRun(ctx context.Context, r RunRequest) (workflows.DailyIn
 	return in, errors.Join(errs...)
 }
 
-// checkSession reads the session and checks it against the calendar and the clock. The exchange is "" when it is
-// not known: then only the form is checked.
+// checkSession parses the session and checks it against the calendar and the clock. If the exchange is "", which means
+// it is not valid, only the form is checked.
 func (s *Service) checkSession(exchange etf.Exchange, text string) (etf.Session, error) {
 	var session etf.Session
 	var err error
@@ -163,14 +163,14 @@ func (s *Service) checkSession(exchange etf.Exchange, text string) (etf.Session,
 	if closes.After(now) {
 		remedy := "wait until then"
 		if last, err := cal.LastClosed(now); err == nil {
-			remedy = fmt.Sprintf("the last closed session is %s", last)
+			remedy = fmt.Sprintf("wait until then, or use %s, the last closed session", last)
 		}
-		return 0, etf.Invalid("session", fmt.Sprintf("session %s of %s closes only at %s", session, exchange, closes.UTC().Format("2006-01-02T15:04:05Z")), remedy)
+		return 0, etf.Invalid("session", fmt.Sprintf("%s session %s does not close until %s", exchange, session, closes.UTC().Format("2006-01-02T15:04:05Z")), remedy)
 	}
 	return session, nil
 }
 
-// checkSymbols checks form and registration of each symbol, and that it is of the exchange where that is known.
+// checkSymbols checks each symbol's form, that it is registered, and that it belongs to the exchange if that is valid.
 func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts []string) ([]etf.Symbol, error) {
 	switch {
 	case texts == nil:
@@ -206,7 +206,7 @@ func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts
 			e := unknownSymbol(field[symbol], symbol)
 			errs = append(errs, etf.Invalid(e.Field, e.Message, e.Remedy))
 		case exchange != "" && x != exchange:
-			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is an ETF of %s, not of %s", symbol, x, exchange), fmt.Sprintf("ask for a run of %s", x)))
+			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is registered on %s, not on %s", symbol, x, exchange), fmt.Sprintf("start a run of %s for it", x)))
 		}
 	}
 	return symbols, errors.Join(errs...)
@@ -214,7 +214,7 @@ func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts
 
 // registered returns the exchange of each symbol that is registered.
 func (s *Service) registered(ctx context.Context, symbols []etf.Symbol) (map[etf.Symbol]etf.Exchange, error) {
-	const few = 20 // more are cheaper to find by reading the registry through
+	const few = 20 // for more it is cheaper to read the whole registry
 	found := make(map[etf.Symbol]etf.Exchange, len(symbols))
 	if len(symbols) <= few {
 		for _, symbol := range symbols {

@@ -16,7 +16,7 @@ type memory struct {
 	mu        sync.Mutex
 	symbols   []etf.Symbol
 	fetches   map[string]etf.Fetch
-	answers   map[string]etf.Response
+	responses map[string]etf.Response
 	bars      map[etf.Symbol]map[etf.Session]etf.StoredBar
 	forecasts map[string]etf.Forecast
 	runs      map[string]etf.Run
@@ -27,7 +27,7 @@ type memory struct {
 
 func newMemory(symbols ...etf.Symbol) *memory {
 	return &memory{
-		symbols: symbols, fetches: map[string]etf.Fetch{}, answers: map[string]etf.Response{},
+		symbols: symbols, fetches: map[string]etf.Fetch{}, responses: map[string]etf.Response{},
 		bars: map[etf.Symbol]map[etf.Session]etf.StoredBar{}, forecasts: map[string]etf.Forecast{},
 		runs: map[string]etf.Run{}, rows: map[string][]etf.RunETF{}, findings: map[string]etf.Finding{},
 	}
@@ -39,7 +39,7 @@ func (m *memory) lock() (unlock func(), err error) {
 	m.mu.Lock()
 	if m.down {
 		m.mu.Unlock()
-		return func() {}, &etf.Error{Kind: etf.KindUnavailable, Message: "the memory is away"}
+		return func() {}, &etf.Error{Kind: etf.KindUnavailable, Message: "the memory is down"}
 	}
 	return m.mu.Unlock, nil
 }
@@ -89,7 +89,7 @@ func (m *memory) Stored(_ context.Context, symbol etf.Symbol) (etf.Stored, error
 func (m *memory) SaveFetch(_ context.Context, f etf.Fetch, a etf.Response) error {
 	unlock, err := m.lock()
 	defer unlock()
-	m.fetches[f.ID], m.answers[f.ID] = f, a
+	m.fetches[f.ID], m.responses[f.ID] = f, a
 	return err
 }
 
@@ -100,7 +100,7 @@ func (m *memory) Staged(_ context.Context, fetch string) (etf.Staged, error) {
 	if err == nil && !ok {
 		err = etf.NotFound("fetch", "no such fetch in memory", "")
 	}
-	return etf.Staged{Fetch: f, Bars: m.answers[fetch].Bars, Initial: len(m.bars[f.Symbol]) == 0}, err
+	return etf.Staged{Fetch: f, Bars: m.responses[fetch].Bars, Initial: len(m.bars[f.Symbol]) == 0}, err
 }
 
 func (m *memory) SaveFindings(_ context.Context, j etf.Judgement) error {
@@ -128,7 +128,7 @@ func (m *memory) Persist(_ context.Context, fetch string) (etf.Persisted, error)
 	if m.bars[symbol] == nil {
 		m.bars[symbol] = map[etf.Session]etf.StoredBar{}
 	}
-	for _, b := range m.answers[fetch].Bars {
+	for _, b := range m.responses[fetch].Bars {
 		if _, ok := m.bars[symbol][b.Session]; ok {
 			p.Unchanged++
 			continue
@@ -212,8 +212,8 @@ func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, erro
 	return last, err
 }
 
-// steady is a source that has a bar for every session asked for. Of symbols beginning with BAD the newest is wrong, of
-// those beginning with SLOW the answer takes until it is cancelled.
+// steady is a source that has a bar for every requested session. For symbols that begin with BAD the newest bar is wrong;
+// for those that begin with SLOW there is no response until the request is cancelled.
 type steady struct{}
 
 func (steady) Name() string { return "steady" }
@@ -255,7 +255,7 @@ func (last) Fit(_ context.Context, s forecast.Series, _ uint64, _ forecast.Progr
 	return fitted(s.Close[len(s.Close)-1]), nil
 }
 
-// broken fits nothing.
+// broken is a model that always fails.
 type broken struct{ last }
 
 func (broken) Name() string { return "broken" }

@@ -10,21 +10,21 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// Activity is an attempt of an activity that has ended.
+// Activity is a finished attempt of an activity.
 type Activity struct {
 	Queue   string
 	Name    string // the activity's type, such as "Persist"
 	Attempt int32
 	Took    time.Duration
-	// Error is the type of the error it ended with, such as "SourceUnavailable"; empty for success, "other" for
-	// errors without a type.
+	// Error is the type of the error it returned, such as "SourceUnavailable"; empty for success, "other" for errors
+	// without a type.
 	Error string
 }
 
 type observer struct {
 	interceptor.WorkerInterceptorBase
-	queue string
-	tell  func(Activity)
+	queue   string
+	observe func(Activity)
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
@@ -44,7 +44,7 @@ func (o *observedActivity) ExecuteActivity(ctx context.Context, in *interceptor.
 	start := time.Now()
 	result, err := o.Next.ExecuteActivity(ctx, in)
 	info := activity.GetInfo(ctx)
-	o.observer.tell(Activity{
+	o.observer.observe(Activity{
 		Queue: o.observer.queue, Name: info.ActivityType.Name, Attempt: info.Attempt, Took: time.Since(start), Error: errorType(err),
 	})
 	return result, err

@@ -10,32 +10,32 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// Options tune the workers. The zero value of each field means its default.
+// Options tunes the workers. The zero value of a field means its default.
 type Options struct {
-	// Cores bounds how many fits run at once; default: the cores the program may use.
+	// Cores limits how many fits run at once; default: the cores the process may use.
 	Cores int
-	// StoreActivities bounds the activities that talk to the database at once; default 16. The database's
-	// connection pool should hold as many, plus the fits and the fetches.
+	// StoreActivities limits how many activities talk to the database at once; default 16. The database's connection
+	// pool needs as many connections, plus those for fits and fetches (Connections).
 	StoreActivities int
-	// SourceActivities bounds the fetches from one source at once; default 8.
+	// SourceActivities limits how many fetches from one source run at once; default 8.
 	SourceActivities int
-	// SourceRates are fetches per second from a source, counted over all workers together; default:
-	// DefaultSourceRates. 0 or absent means as many as come.
+	// SourceRates limits the fetches per second from a source, over all workers; default: DefaultSourceRates. 0 or
+	// absent means no limit.
 	SourceRates map[string]float64
-	// StopTimeout is how long a stopping worker lets running activities end; default 20 s. What takes longer is
-	// cancelled and tried again by another worker.
+	// StopTimeout is how long a stopping worker lets running activities finish; default 20 s. Activities that take longer
+	// are cancelled and retried by another worker.
 	StopTimeout time.Duration
-	// CacheSize is how many workflows are kept in memory between their tasks, for the whole process; default 256:
-	// five times the fan-out. A workflow that is not kept is replayed, which costs time and nothing else. At 20 to
-	// 40 KB each, 256 of them are under 10 MB.
+	// CacheSize is how many workflows the process keeps in memory between their tasks; default 256: five times the
+	// fan-out. A workflow that is not cached is replayed, which only costs time. At 20 to 40 KB each, 256 of them are
+	// under 10 MB.
 	CacheSize int
 }
 
-// forecastsPerFit is how many forecast activities are open for each fit that may run: while one fits, others read their
-// history or append. With as many activities as cores, the cores waited for the database.
+// forecastsPerFit is how many forecast activities may be open for each fit that may run: while one fits, others read
+// their history or append. With only as many activities as cores, the cores waited for the database.
 const forecastsPerFit = 4
 
-// DefaultSourceRates are the fetches per second from the sources that have a rate (etf.SourceTraits).
+// DefaultSourceRates returns the fetches per second from each source that has a rate limit (etf.SourceTraits).
 func DefaultSourceRates() map[string]float64 {
 	rates := map[string]float64{}
 	for _, s := range etf.Sources() {
@@ -68,7 +68,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Connections is how many database connections the workers of one process use at most, with this many sources.
+// Connections returns how many database connections the workers of one process use at most, given the number of sources.
 func (o Options) Connections(sources int) int {
 	o = o.withDefaults()
 	return o.StoreActivities + sources*o.SourceActivities + o.Cores
@@ -83,7 +83,7 @@ func (o Options) Main() sdkworker.Options {
 	s.MaxConcurrentActivityExecutionSize = o.StoreActivities
 	s.WorkflowTaskPollerBehavior = pollers(4, 16)
 	s.ActivityTaskPollerBehavior = pollers(2, 8)
-	// A parent with fifty children takes in many events in one task, on two cores that fits and a database may share.
+	// A parent with fifty children handles many events in one task, possibly on two cores shared with fits and a database.
 	s.DeadlockDetectionTimeout = 10 * time.Second
 	return s
 }
@@ -113,21 +113,21 @@ func (o Options) Source(name string) sdkworker.Options {
 func (o Options) common() sdkworker.Options {
 	return sdkworker.Options{
 		WorkerStopTimeout: o.StopTimeout,
-		// A workflow whose history does not fit the code waits, visibly, for code that does: failing it would throw
-		// away what it has done.
+		// A workflow whose history does not match the code waits, visibly, for code that does: failing it would discard
+		// its progress.
 		WorkflowPanicPolicy: sdkworker.BlockWorkflow,
 	}
 }
 
-// pollers scales with the load between one and most: an idle worker keeps the server quiet, a busy one is not
-// limited by waiting for tasks.
+// pollers scales the number of pollers with the load, from one to most: an idle worker causes little load on the server,
+// and a busy one does not wait for tasks.
 func pollers(initial, most int) sdkworker.PollerBehavior {
 	return sdkworker.NewPollerBehaviorAutoscaling(sdkworker.PollerBehaviorAutoscalingOptions{
 		InitialNumberOfPollers: initial, MinimumNumberOfPollers: 1, MaximumNumberOfPollers: most,
 	})
 }
 
-// Queues lists the task queues a complete installation with these sources serves: the main one first.
+// Queues lists the task queues that the workers of a complete installation with these sources poll, the main one first.
 func Queues(sources []string) []string {
 	queues := []string{workflows.TaskQueue, workflows.FitTaskQueue}
 	for _, s := range sources {

@@ -18,7 +18,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// attempts is an activity whose attempts tell what they found of the one before and do as they are told.
+// attempts is an activity whose attempts send what the previous one reported to found, and then run a function from then.
 type attempts struct {
 	found chan string
 	then  chan func(context.Context) error
@@ -37,7 +37,7 @@ func (a *attempts) Attempt(ctx context.Context) error {
 	return (<-a.then)(ctx)
 }
 
-// mortal makes activities that can die: their context, and with it their heartbeats, ends without a word to the server.
+// mortal makes activities that can die: their context and their heartbeats end, and the server is not told.
 type mortal struct {
 	interceptor.WorkerInterceptorBase
 	die context.CancelFunc
@@ -69,7 +69,7 @@ func tryAttempts(ctx workflow.Context) error {
 }
 
 // Progress reaches the next attempt, whether the attempt that reported it failed at once or much later, was stopped with
-// its worker, or died without a word; and the heartbeats of an attempt that has nothing to report don't erase it.
+// its worker, or died; and the heartbeats of an attempt that has nothing to report don't erase it.
 func TestProgressReachesTheNextAttemptOnAServer(t *testing.T) {
 	c := dispatchtest.Connect(t).SDK()
 	ctx := within(t)
@@ -92,8 +92,8 @@ func TestProgressReachesTheNextAttemptOnAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	busy := &etf.Error{Kind: etf.KindUnavailable, Message: "busy"}
-	// beaten waits until the server has had a heartbeat from the attempt that began at that time.
-	beaten := func(ctx context.Context, since time.Time) {
+	// waitForHeartbeat waits until the server has a heartbeat from later than since.
+	waitForHeartbeat := func(ctx context.Context, since time.Time) {
 		for {
 			described, err := c.DescribeWorkflowExecution(ctx, run.GetID(), run.GetRunID())
 			if err != nil {
@@ -107,7 +107,7 @@ func TestProgressReachesTheNextAttemptOnAServer(t *testing.T) {
 			}
 			select {
 			case <-ctx.Done():
-				t.Error("no heartbeat came")
+				t.Error("no heartbeat arrived")
 				return
 			case <-time.After(20 * time.Millisecond):
 			}
@@ -122,17 +122,17 @@ func TestProgressReachesTheNextAttemptOnAServer(t *testing.T) {
 			activities.Progress(ctx, 1)
 			return busy
 		}},
-		{"panics", "1", func(ctx context.Context) error { // an early attempt: the third of our own faults would be the last
+		{"panics", "1", func(ctx context.Context) error { // early, because an internal error is final from the third attempt on
 			activities.Progress(ctx, 2)
 			panic("boom")
 		}},
 		{"has nothing to report", "2", func(ctx context.Context) error {
-			beaten(ctx, time.Now())
+			waitForHeartbeat(ctx, time.Now())
 			return busy
 		}},
 		{"reports what the SDK keeps, and fails", "2", func(ctx context.Context) error {
-			beaten(ctx, time.Now())
-			activities.Progress(ctx, 3) // too soon after the heartbeat to be sent
+			waitForHeartbeat(ctx, time.Now())
+			activities.Progress(ctx, 3) // too soon after the heartbeat for the SDK to send it
 			return busy
 		}},
 		{"is stopped with its worker", "3", func(ctx context.Context) error {
@@ -143,12 +143,12 @@ func TestProgressReachesTheNextAttemptOnAServer(t *testing.T) {
 		{"dies", "4", func(ctx context.Context) error {
 			started := time.Now()
 			activities.Progress(ctx, 5)
-			beaten(ctx, started)
+			waitForHeartbeat(ctx, started)
 			m.die()
-			<-over // the worker does not come back either
+			<-over // the activity does not return either
 			return nil
 		}},
-		{"ends well", "5", func(context.Context) error { return nil }},
+		{"succeeds", "5", func(context.Context) error { return nil }},
 	} {
 		select {
 		case found := <-a.found:

@@ -18,13 +18,13 @@ func RegisterWorkflows(r sdkworker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(workflows.ResolveFinding, workflow.RegisterOptions{Name: workflows.ResolveFindingWorkflow})
 }
 
-// The activities' wire names are their methods' names: a workflow that calls a method by reference and a worker that
-// registers it agree without either knowing the other.
+// The activities' wire names are their method names, so a workflow that calls a method by reference and a worker that
+// registers it agree without depending on each other.
 
 func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
 	r.RegisterActivity(&activities.Recording{Store: d.Store, Now: now})
 	r.RegisterActivity(&activities.Planning{Registry: d.Store, Runs: d.Store, Watcher: d.Watcher})
-	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Judgements: d.Store})
+	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Findings: d.Store})
 	r.RegisterActivity(&activities.Persisting{Store: d.Store})
 	r.RegisterActivity(&activities.Deciding{Store: d.Store})
 }

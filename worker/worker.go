@@ -17,7 +17,7 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// Deps are what the activities work with. All but Observe, ModelFailed, Now and Started are needed.
+// Deps are the dependencies of the activities. All but Observe, ModelFailed, Now and Started are required.
 type Deps struct {
 	Store       activities.Store
 	Watcher     activities.Watcher
@@ -25,22 +25,22 @@ type Deps struct {
 	Models      []activities.Model // the benchmark first; see activities.Forecasting
 	CodeVersion string             // of the running program; part of every forecast's identity
 	Log         *slog.Logger
-	// Observe is told of every activity that has ended; for metrics. May be nil.
+	// Observe is called for every finished attempt of an activity; for metrics. May be nil.
 	Observe func(Activity)
-	// ModelFailed is told of each model that gave an ETF no forecast; for metrics. May be nil.
+	// ModelFailed is called for each model that gave no forecast for an ETF; for metrics. May be nil.
 	ModelFailed func(model string)
-	// Now is the clock; nil means the machine's.
+	// Now is the clock; nil means the system clock.
 	Now func() time.Time
-	// Started is called once, when every worker polls. May be nil.
+	// Started is called once, when every worker is polling. May be nil.
 	Started func()
 }
 
-// Run serves every task queue until ctx ends, then lets running activities end within Options.StopTimeout. It waits
-// for nothing first: give it a client from Connect and a namespace that went through EnsureSearchAttributes. It
-// returns nil after a stop by ctx, and an error when a worker can't start or can't go on.
+// Run serves every task queue until ctx ends, then lets running activities finish within Options.StopTimeout. It does not
+// wait for Temporal: call Await and EnsureSearchAttributes of a dispatch.Client first. It returns nil after ctx has
+// ended, and an error if a worker can't start or fails.
 func Run(ctx context.Context, c client.Client, deps Deps, options Options) error {
 	if deps.Store == nil || deps.Watcher == nil || len(deps.Models) == 0 || len(deps.Sources) == 0 || deps.CodeVersion == "" || deps.Log == nil {
-		return etf.Invalid("deps", "a worker needs a store, a watcher, sources, models, a code version and a log", "hand all of them in")
+		return etf.Invalid("deps", "a worker needs a store, a watcher, sources, models, a code version and a log", "set all of them")
 	}
 	options = options.withDefaults()
 	now := deps.Now
@@ -53,13 +53,13 @@ func Run(ctx context.Context, c client.Client, deps Deps, options Options) error
 	finish := func(s sdkworker.Options, queue string) sdkworker.Options {
 		s.OnFatalError = func(err error) {
 			select {
-			case fatal <- fmt.Errorf("worker on task queue %s gave up: %w", queue, err):
-			default: // one reason is enough
+			case fatal <- fmt.Errorf("worker on task queue %s failed: %w", queue, err):
+			default: // the first error is enough
 			}
 		}
 		s.Interceptors = []interceptor.WorkerInterceptor{&activities.Interceptor{}}
-		if deps.Observe != nil { // outermost: it counts errors by the type they have been given
-			s.Interceptors = slices.Insert(s.Interceptors, 0, interceptor.WorkerInterceptor(&observer{queue: queue, tell: deps.Observe}))
+		if deps.Observe != nil { // outermost, so that it sees the error types set by the other
+			s.Interceptors = slices.Insert(s.Interceptors, 0, interceptor.WorkerInterceptor(&observer{queue: queue, observe: deps.Observe}))
 		}
 		return s
 	}
@@ -98,7 +98,7 @@ func Run(ctx context.Context, c client.Client, deps Deps, options Options) error
 	}
 }
 
-// stopAll stops side by side: one after another could take StopTimeout times their number.
+// stopAll stops the workers concurrently: one after another could take StopTimeout for each.
 func stopAll(workers []sdkworker.Worker) {
 	var wg sync.WaitGroup
 	for _, w := range workers {

@@ -25,7 +25,7 @@ import (
 //
 //	bin/devstack run --ephemeral -- go test ./worker
 //
-// in a namespace of their own, so that they don't meet the workers of other tests.
+// Each uses its own namespace, so that workers of other tests don't interfere.
 
 var friday = etf.MustSession("2025-09-26")
 
@@ -92,8 +92,8 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// The whole chain on the real server: every ETF is updated, one is quarantined and waits for a person, the same request
-// again starts nothing, a re-run changes nothing, and the Web UI's texts and search attributes are there.
+// A whole run on a real server: every ETF is updated, one is quarantined and waits for a person, repeating the request
+// starts nothing, a re-run changes nothing, and the Web UI's texts and search attributes are set.
 func TestDailyOnAServer(t *testing.T) {
 	c := dispatchtest.Connect(t)
 	m := newMemory("AAA1", "BAD1", "CCC1")
@@ -165,11 +165,11 @@ func decide(t *testing.T, c *dispatch.Client, m *memory) {
 	}
 	var finding etf.Finding
 	if err := handle.Get(ctx, &finding); err != nil || finding.Decision != etf.Reject || finding.By != "jo" {
-		t.Errorf("the decision was answered %+v, %v", finding, err)
+		t.Errorf("the result of the decision is %+v, %v", finding, err)
 	}
 }
 
-// Three sessions are due and the API has started the second one first: each runs exactly once, in order.
+// Three sessions are due, and the API has already started the second: each runs exactly once, in order.
 func TestTickOnAServer(t *testing.T) {
 	c := dispatchtest.Connect(t)
 	m := newMemory("AAA1")
@@ -182,7 +182,7 @@ func TestTickOnAServer(t *testing.T) {
 	}
 	m.mu.Lock()
 	r := m.runs[string(thursday.Run())]
-	r.Status = etf.RunRunning // as if its record had not arrived: Temporal knows better
+	r.Status = etf.RunRunning // as if its end had not been recorded yet: Temporal is right
 	m.runs[string(thursday.Run())] = r
 	m.mu.Unlock()
 	in := workflows.TickInput{Exchange: etf.XNYS, Nominal: time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC)}
@@ -194,20 +194,20 @@ func TestTickOnAServer(t *testing.T) {
 	if err := run.Get(ctx, &result); err != nil {
 		t.Fatal(err)
 	}
-	var told []string
+	var ended []string
 	for _, s := range result.Sessions {
-		told = append(told, fmt.Sprintf("%s %s %t", s.Session, s.Status, s.Elsewhere))
+		ended = append(ended, fmt.Sprintf("%s %s %t", s.Session, s.Status, s.Elsewhere))
 	}
-	if got := strings.Join(told, ", "); got != "2025-09-24 completed false, 2025-09-25 completed true, 2025-09-26 completed false" {
-		t.Errorf("the Tick says %s", got)
+	if got := strings.Join(ended, ", "); got != "2025-09-24 completed false, 2025-09-25 completed true, 2025-09-26 completed false" {
+		t.Errorf("the Tick's result is %s", got)
 	}
 	if m.issued() != 3 {
 		t.Errorf("%d forecasts for three sessions", m.issued())
 	}
 }
 
-// The schedule's firings of three days, made good at once, each start the right session exactly once, by the time the
-// schedule meant and not by the clock.
+// The schedule's firings of three days, backfilled at once, each start the right session exactly once: the one of the
+// scheduled time, not of the clock.
 func TestScheduleOnAServer(t *testing.T) {
 	c := dispatchtest.Connect(t)
 	m := newMemory("AAA1")
@@ -218,7 +218,7 @@ func TestScheduleOnAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.Paused = true // it fires when told to, not when the test happens to run at 17:30 in New York
+	options.Paused = true // it must fire only when triggered, even if the test runs at 17:30 in New York
 	handle, err := c.SDK().ScheduleClient().Create(ctx, options)
 	if err != nil {
 		t.Fatal(err)
@@ -246,7 +246,7 @@ func TestScheduleOnAServer(t *testing.T) {
 	}
 }
 
-// A cancelled run's fetch under way is cancelled too, and everything is recorded.
+// Cancelling a run also cancels its current fetch, and everything is recorded.
 func TestCancelOnAServer(t *testing.T) {
 	c := dispatchtest.Connect(t)
 	m := newMemory("AAA1", "SLOW1")
@@ -271,11 +271,11 @@ func TestCancelOnAServer(t *testing.T) {
 		t.Errorf("recorded %+v", r)
 	}
 	if again := startDaily(t, c, in); again.GetRunID() == run.GetRunID() {
-		t.Error("a cancelled run is not started again")
+		t.Error("the cancelled run was not started again")
 	}
 }
 
-// The database goes away and comes back while a run is under way, and the workers are stopped and started again.
+// During a run the database goes down and comes back, and the workers are restarted.
 func TestRestartOnAServer(t *testing.T) {
 	c := dispatchtest.Connect(t)
 	m := newMemory("AAA1", "BBB1", "CCC1")
@@ -296,12 +296,12 @@ func TestRestartOnAServer(t *testing.T) {
 	}
 }
 
-// waitABit lets a condition be looked at again.
+// waitABit pauses before a condition is checked again.
 func waitABit(t *testing.T, ctx context.Context) {
 	t.Helper()
 	select {
 	case <-ctx.Done():
-		t.Fatal("it did not happen within a minute")
+		t.Fatal("the condition did not hold within a minute")
 	case <-time.After(20 * time.Millisecond):
 	}
 }

@@ -14,13 +14,13 @@ import (
 
 var recording *activities.Recording
 
-// Daily brings the ETFs of an exchange, all or some, up to one session. It pages through them, keeps at most FanOut
-// UpdateETF children open and counts how they end. It completes when every ETF has ended, with failed and quarantined
-// ones counted; it fails only when the run itself is impossible (a session that has not closed, an unknown symbol, a
-// database away for a day). It never waits for a person. Cancelling it cancels the updates under way, records
-// their outcomes and ends as cancelled.
+// Daily updates the ETFs of an exchange, all or some, for one session. It pages through them, keeps at most FanOut
+// UpdateETF children open and counts their outcomes. It completes when every ETF has ended, failed and quarantined ones
+// included; it fails only if the run itself is impossible (a session that has not closed, an unknown symbol, a database
+// that is down for a day). It never waits for a person. Cancelling it cancels the open updates, records their outcomes
+// and ends as cancelled.
 //
-// When the server suggests it, it continues as new with no update open, carrying the counts and the position.
+// When the server suggests it, it continues as new with no update open, carrying over the counts and the position.
 func Daily(ctx workflow.Context, in DailyInput) (DailyResult, error) {
 	d := newDaily(ctx, in)
 	err := workflow.SetQueryHandler(ctx, StatusQuery, func() (DailyStatus, error) { return d.status(), nil })
@@ -56,13 +56,13 @@ func newDaily(ctx workflow.Context, in DailyInput) *daily {
 		d.problems, after = p.Problems, p.After
 	}
 	d.fan = fanOut{limit: FanOut}
-	d.pages = pager{exchange: in.Exchange, symbols: in.Symbols, after: after, begun: after}
+	d.pages = pager{exchange: in.Exchange, symbols: in.Symbols, after: after, taken: after}
 	d.recorder = recorder{run: d.info.ID}
 	return d
 }
 
-// run starts updates and takes in their ends until there is nothing left, the context is cancelled, the run proves
-// impossible, or the history is long enough.
+// run starts updates and collects their outcomes until none are left, the context is cancelled, the run proves
+// impossible, or the server suggests continuing as new.
 func (d *daily) run(ctx workflow.Context) error {
 	if d.in.Progress == nil {
 		if err := d.begin(ctx); err != nil {
@@ -76,8 +76,8 @@ func (d *daily) run(ctx workflow.Context) error {
 			d.start(ctx, d.pages.next())
 		}
 		if !full {
-			// The next page comes while this one's last updates are still open.
-			d.pages.ask(ctx)
+			// Fetch the next page while the last updates of this one are still open.
+			d.pages.request(ctx)
 		}
 		d.recorder.flush(ctx, d.info.Counts, recordBatch)
 		if d.fan.idle() && (full || d.pages.done()) {
@@ -87,7 +87,7 @@ func (d *daily) run(ctx workflow.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := d.takeIn(ctx); err != nil {
+		if err := d.collect(ctx); err != nil {
 			return err
 		}
 	}
@@ -95,19 +95,19 @@ func (d *daily) run(ctx workflow.Context) error {
 		return err
 	}
 	if !d.info.Closed && !d.pages.done() {
-		d.pages.drop()
+		d.pages.clear()
 		d.info.Counts.Due = d.info.Counts.Done()
 		return workflow.NewContinueAsNewError(ctx, DailyWorkflow, DailyInput{
 			Exchange: d.in.Exchange, Session: d.in.Session, Symbols: d.in.Symbols, Attempt: d.in.Attempt,
 			Progress: &DailyProgress{
-				After: d.pages.begun, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems,
+				After: d.pages.taken, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems,
 			},
 		})
 	}
 	return nil
 }
 
-// begin records the run and learns whether the exchange was open.
+// begin records the run and finds out whether the exchange was open.
 func (d *daily) begin(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, storePolicy(d.in.Summary()))
 	var begun activities.BeginRunResult
@@ -123,8 +123,8 @@ func (d *daily) start(ctx workflow.Context, due activities.DueETF) {
 	})
 }
 
-// takeIn takes in everything that has become ready.
-func (d *daily) takeIn(ctx workflow.Context) error {
+// collect handles everything that has become ready.
+func (d *daily) collect(ctx workflow.Context) error {
 	for _, row := range d.fan.collect(ctx) {
 		d.count(ctx, row)
 	}
@@ -157,7 +157,7 @@ func (d *daily) count(ctx workflow.Context, row etf.RunETF) {
 	}
 }
 
-// record writes what is not recorded yet and waits until it is.
+// record writes all outcomes that are not recorded yet and waits until they are.
 func (d *daily) record(ctx workflow.Context) error {
 	for !d.recorder.empty() {
 		d.recorder.flush(ctx, d.info.Counts, 1)
@@ -171,25 +171,25 @@ func (d *daily) record(ctx workflow.Context) error {
 	return nil
 }
 
-// end records how the run ended and turns it into the workflow's end.
+// end records how the run ended and returns the workflow's result or error.
 func (d *daily) end(ctx workflow.Context, err error) (DailyResult, error) {
 	if workflow.IsContinueAsNewError(err) {
 		return DailyResult{}, err
 	}
-	// What is left to do has to be done even though the run is cancelled.
+	// The rest must happen even if the run is cancelled.
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	switch {
 	case err == nil:
 		d.info.Status = etf.RunCompleted
 	case temporal.IsCanceledError(err):
 		d.info.Status = etf.RunCancelled
-		d.drain(ctx, drainPatience)
+		d.drain(ctx, drainTimeout)
 	default:
 		d.info.Status, d.info.Error = etf.RunFailed, describe(err)
 		d.drain(ctx, 0)
 	}
 	if err != nil {
-		d.pages.drop()
+		d.pages.clear()
 		if recordErr := d.record(ctx); recordErr != nil {
 			workflow.GetLogger(ctx).Error("outcomes not recorded", "error", recordErr)
 		}
@@ -207,17 +207,17 @@ func (d *daily) end(ctx workflow.Context, err error) (DailyResult, error) {
 	return DailyResult{Run: d.info.ID, Closed: d.info.Closed, Counts: d.info.Counts}, nil
 }
 
-// drain waits until no update is open; patience 0 waits for ever. Updates that outlast a cancelled run's patience are
-// recorded as cancelled: that is what they have been asked to be.
-func (d *daily) drain(ctx workflow.Context, patience time.Duration) {
-	deadline := workflow.Now(ctx).Add(patience)
+// drain waits until no update is open; with timeout 0 it waits without limit. Updates still open after the timeout are
+// recorded as cancelled, since that was requested.
+func (d *daily) drain(ctx workflow.Context, timeout time.Duration) {
+	deadline := workflow.Now(ctx).Add(timeout)
 	for !d.fan.idle() {
-		if patience == 0 {
+		if timeout == 0 {
 			_ = workflow.Await(ctx, d.fan.ready) // the context is never cancelled
 		} else {
 			left := deadline.Sub(workflow.Now(ctx))
 			ok, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
-				Timeout: max(left, time.Millisecond), TimerOptions: workflow.TimerOptions{Summary: "updates under way end"},
+				Timeout: max(left, time.Millisecond), TimerOptions: workflow.TimerOptions{Summary: "waiting for open updates"},
 			}, d.fan.ready)
 			if err != nil || !ok {
 				for _, row := range d.fan.abandon() {
@@ -250,7 +250,7 @@ func (d *daily) show(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, dailyDetails(d.status(), d.shown.Sub(d.info.StartedAt), len(d.pages.queue), d.pages.last))
 }
 
-// describe says in one line why a run was impossible.
+// describe returns the reason, on one line, why a run was impossible.
 func describe(err error) string {
 	f := failureOf(err)
 	if f.Message == "" {

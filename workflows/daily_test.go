@@ -17,7 +17,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// market is a registry of n ETFs and a table of runs, for daily runs in the test environment.
+// market is a registry of ETFs and a runs table, for daily runs in the test environment.
 type market struct {
 	symbols  []etf.Symbol
 	recorded map[etf.Symbol]etf.RunETF
@@ -39,7 +39,7 @@ func newMarket(n int) *market {
 	return m
 }
 
-// serve lets the environment's activities answer from the market.
+// serve makes the environment's activities use the market.
 func (m *market) serve(env *testsuite.TestWorkflowEnvironment) {
 	env.OnActivity(recording.BeginRun, mock.Anything, mock.Anything).Return(activities.BeginRunResult{}, nil).Maybe()
 	env.OnActivity(planning.DueETFs, mock.Anything, mock.Anything).Return(m.due)
@@ -76,7 +76,7 @@ func (m *market) finish(_ context.Context, in activities.FinishRunInput) error {
 	return nil
 }
 
-// update takes the time a chain takes and ends as the symbol's number says.
+// update stands in for UpdateETF; the symbol's number decides how long it takes and how it ends.
 func (m *market) update(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
 	m.open++
 	m.most = max(m.most, m.open)
@@ -85,7 +85,7 @@ func (m *market) update(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, er
 	var n int
 	_, _ = fmt.Sscanf(string(in.Symbol), "SIM%d", &n)
 	row := etf.RunETF{Symbol: in.Symbol, Session: in.Session, Source: "simulated", Attempts: 1}
-	for range 4 + n%7*2 { // in steps: the test environment tells a child of its cancellation only between two events
+	for range 4 + n%7*2 { // in steps: the test environment cancels a child only between two events
 		if err := workflow.Sleep(ctx, 50*time.Millisecond); err != nil {
 			row.Stage, row.Outcome = etf.StagePersist, etf.OutcomeCancelled
 			return row, temporal.NewCanceledError(row)
@@ -103,7 +103,7 @@ func (m *market) update(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, er
 	return row, nil
 }
 
-// updateBut is update with one ETF ending in an error.
+// updateBut is update, except that one ETF ends with an error.
 func (m *market) updateBut(symbol etf.Symbol, err error) func(workflow.Context, UpdateETFInput) (etf.RunETF, error) {
 	return func(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
 		if in.Symbol == symbol {
@@ -113,7 +113,7 @@ func (m *market) updateBut(symbol etf.Symbol, err error) func(workflow.Context, 
 	}
 }
 
-// distinct returns the ETFs updated. The test environment begins children in no particular order.
+// distinct returns the updated ETFs, sorted: the test environment starts children in no particular order.
 func (m *market) distinct() []etf.Symbol { return etf.SortedSymbols(m.updated) }
 
 var xnysFriday = DailyInput{Exchange: etf.XNYS, Session: friday}
@@ -144,9 +144,9 @@ func TestDailyUpdatesEveryETF(t *testing.T) {
 	if len(m.finished) != 1 || m.finished[0].Status != etf.RunCompleted || m.finished[0].Counts != want {
 		t.Errorf("finished %+v", m.finished)
 	}
-	status := ask[DailyStatus](t, env)
+	status := query[DailyStatus](t, env)
 	if status.Run.Status != etf.RunCompleted || len(status.Problems) != maxProblems || status.Active == nil || status.Recent == nil {
-		t.Errorf("the status afterwards is %+v", status)
+		t.Errorf("the final status is %+v", status)
 	}
 	if start := time.Date(2025, 9, 26, 23, 45, 0, 0, time.UTC); !status.Run.StartedAt.Equal(start) || status.Run.StartedAt.Location() != time.UTC {
 		t.Errorf("started at %v, want %v", status.Run.StartedAt, start)
@@ -159,7 +159,7 @@ func TestDailyStatusWhileItRuns(t *testing.T) {
 	env := newEnvWith(t, m.update)
 	m.serve(env)
 	env.RegisterDelayedCallback(func() {
-		s := ask[DailyStatus](t, env)
+		s := query[DailyStatus](t, env)
 		c := s.Run.Counts
 		if s.Run.Status != etf.RunRunning || len(s.Active) != FanOut || c.Done() == 0 || c.Due < c.Done()+len(s.Active) {
 			t.Errorf("the status is %+v", s)
@@ -177,7 +177,7 @@ func TestDailySubset(t *testing.T) {
 	env := newEnvWith(t, m.update)
 	m.serve(env)
 	in := xnysFriday
-	for i := 399; i >= 0; i -= 3 { // 134 symbols, backwards
+	for i := 399; i >= 0; i -= 3 { // 134 symbols, descending and duplicated
 		in.Symbols = append(in.Symbols, m.symbols[i], m.symbols[i])
 	}
 	env.ExecuteWorkflow(Daily, in)
@@ -217,9 +217,9 @@ func TestDailyClosedExchange(t *testing.T) {
 func TestDailyImpossible(t *testing.T) {
 	env := newEnv(t)
 	env.OnActivity(recording.BeginRun, mock.Anything, mock.Anything).
-		Return(activities.BeginRunResult{}, typed(activities.TypeInvalid, "session: XNYS closes 2025-09-26 only later", 1)).Once()
+		Return(activities.BeginRunResult{}, typed(activities.TypeInvalid, "session: not closed yet", 1)).Once()
 	env.OnActivity(recording.FinishRun, mock.Anything, activities.FinishRunInput{
-		Run: "daily:XNYS:2025-09-26", Status: etf.RunFailed, Reason: "session: XNYS closes 2025-09-26 only later",
+		Run: "daily:XNYS:2025-09-26", Status: etf.RunFailed, Reason: "session: not closed yet",
 	}).Return(nil).Once()
 	env.ExecuteWorkflow(Daily, xnysFriday)
 	if f := failureOf(env.GetWorkflowError()); f.Type != activities.TypeInvalid {
@@ -228,7 +228,7 @@ func TestDailyImpossible(t *testing.T) {
 	env.AssertExpectations(t)
 }
 
-// A page that can't be had ends the run, but not the updates that are open: they end first and are recorded.
+// A page that can't be read fails the run, but only after the open updates have ended and been recorded.
 func TestDailyFailsAfterItsUpdates(t *testing.T) {
 	m := newMarket(300)
 	env := newEnvWith(t, m.update)
@@ -260,7 +260,7 @@ func TestDailyUpdatedElsewhere(t *testing.T) {
 	}
 }
 
-// An update that was terminated leaves no row; the run says so and goes on.
+// An update that was terminated leaves no row; the run records it as failed and continues.
 func TestDailyUpdateWithoutDetails(t *testing.T) {
 	m := newMarket(2)
 	env := newEnvWith(t, m.updateBut("SIM00001", temporal.NewApplicationError("strange", "Strange")))
@@ -310,8 +310,8 @@ func TestDailyCancelled(t *testing.T) {
 	}
 }
 
-// An update that does not end when asked to does not keep a cancelled run open for ever.
-func TestDailyCancelledImpatiently(t *testing.T) {
+// An update that ignores its cancellation does not keep a cancelled run open for ever.
+func TestDailyCancelledWithATimeout(t *testing.T) {
 	m := newMarket(2)
 	env := newEnvWith(t, func(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
 		stubborn, _ := workflow.NewDisconnectedContext(ctx)
@@ -325,7 +325,7 @@ func TestDailyCancelledImpatiently(t *testing.T) {
 	if err := env.GetWorkflowError(); !temporal.IsCanceledError(err) {
 		t.Fatalf("ended with %v", err)
 	}
-	if took := m.ended.Sub(started); took > drainPatience+time.Minute {
+	if took := m.ended.Sub(started); took > drainTimeout+time.Minute {
 		t.Errorf("the cancelled run took %s", took)
 	}
 	if len(m.finished) != 1 || m.finished[0].Counts.Cancelled != 2 || len(m.recorded) != 2 {
@@ -333,7 +333,7 @@ func TestDailyCancelledImpatiently(t *testing.T) {
 	}
 }
 
-// A batch that can't be recorded for good ends the run; the rows are tried once more before it does.
+// A batch that can't be recorded fails the run, after one more attempt to record the rows.
 func TestDailyCannotRecord(t *testing.T) {
 	m := newMarket(60)
 	env := newEnvWith(t, m.update)
@@ -348,7 +348,7 @@ func TestDailyCannotRecord(t *testing.T) {
 	}
 }
 
-// An update that lacks a model's forecast counts as what it is, and needs attention.
+// An update that lacks a model's forecast counts with its outcome, and needs attention.
 func TestDailyShowsFailedModels(t *testing.T) {
 	m, marked := newMarket(3), false
 	env := newEnvWith(t, func(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
@@ -364,10 +364,10 @@ func TestDailyShowsFailedModels(t *testing.T) {
 	if got := result[DailyResult](t, env); got.Counts.Updated != got.Counts.Due || got.Counts.Failed != 0 {
 		t.Fatalf("got %+v", got)
 	}
-	answer, err := env.QueryWorkflow(StatusQuery)
+	response, err := env.QueryWorkflow(StatusQuery)
 	var status DailyStatus
 	if err == nil {
-		err = answer.Get(&status)
+		err = response.Get(&status)
 	}
 	if err != nil || len(status.Problems) != 1 || status.Problems[0].ErrorType != activities.TypeModelFailed || status.Problems[0].Outcome != etf.OutcomeUpdated {
 		t.Errorf("problems %+v, %v", status.Problems, err)

@@ -8,15 +8,15 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Current details, the part of the Web UI that changes while a workflow runs: markdown, made by pure functions of
-// what the workflow knows. They stay under 8 KB whatever the number of ETFs.
+// Current details, the part of the Web UI that changes while a workflow runs: markdown, rendered by pure functions of the
+// workflow's state. They stay under 8 KB whatever the number of ETFs.
 
-// gap ends a cell that another one follows: the Web UI draws tables without any space between columns, and markdown
-// takes away ordinary spaces.
+// gap ends every cell but the last: the Web UI draws tables without space between columns, and markdown removes ordinary
+// spaces.
 const gap = "\u00a0\u00a0"
 
-// dailyDetails renders a daily run. elapsed is the time since its start, waiting how many ETFs have been handed out
-// and not begun.
+// dailyDetails renders a daily run. elapsed is the time since its start, waiting the number of ETFs in pages read so far
+// that have not been started.
 func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bool) string {
 	var b strings.Builder
 	c := s.Run.Counts
@@ -37,16 +37,16 @@ func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bo
 	}
 	more := ""
 	if !lastPage {
-		more = "; more will be handed out"
+		more = "; more are due"
 	}
-	writef(&b, "\n%s of %s ended%s.\n", thousands(c.Done()), thousands(c.Due), more)
+	writef(&b, "\n%s of %s done%s.\n", thousands(c.Done()), thousands(c.Due), more)
 	writef(&b, "Rows: %s new, %s unchanged, %s revised. Forecasts: %s.\n",
 		thousands(c.RowsNew), thousands(c.RowsUnchanged), thousands(c.RowsRevised), thousands(c.Forecasts))
 	if s.Run.Error != "" {
 		writef(&b, "\n%s\n", cell(s.Run.Error, 500))
 	}
 	if len(s.Problems) > 0 {
-		b.WriteString("\n| needs attention" + gap + " | stage" + gap + " | outcome" + gap + " | why |\n|:---|:---|:---|:---|\n")
+		b.WriteString("\n| needs attention" + gap + " | stage" + gap + " | outcome" + gap + " | reason |\n|:---|:---|:---|:---|\n")
 		for _, p := range s.Problems {
 			why := p.ErrorMessage
 			if p.ErrorType != "" {
@@ -54,7 +54,7 @@ func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bo
 			}
 			writef(&b, "| %s%s | %s%s | %s%s | %s |\n", p.Symbol, gap, p.Stage, gap, p.Outcome, gap, cell(why, 160))
 		}
-		writef(&b, "\nThe newest %d at most; all are in the run `%s`.\n", maxProblems, s.Run.ID)
+		writef(&b, "\nAt most the newest %d are shown; run `%s` has all of them.\n", maxProblems, s.Run.ID)
 	}
 	return b.String()
 }
@@ -63,14 +63,14 @@ func tickDetails(in TickInput, sessions []TickSession, waiting []etf.Session) st
 	var b strings.Builder
 	writef(&b, "Due on **%s** at %s:\n\n", in.Exchange, in.Nominal.UTC().Format(time.RFC3339))
 	if len(sessions)+len(waiting) == 0 {
-		b.WriteString("nothing so far.\n")
+		b.WriteString("Nothing so far.\n")
 		return b.String()
 	}
 	b.WriteString("| session" + gap + " | run" + gap + " | |\n|:---|:---|:---|\n")
 	for _, s := range sessions {
 		state := string(s.Status)
 		if s.Elsewhere {
-			state += ", was already there"
+			state += ", started elsewhere"
 		}
 		writef(&b, "| %s%s | %s%s | %s |\n", s.Session, gap, s.Run, gap, state)
 	}
@@ -83,8 +83,8 @@ func tickDetails(in TickInput, sessions []TickSession, waiting []etf.Session) st
 func findingDetails(in ResolveFindingInput) string {
 	return fmt.Sprintf("**%s %s**: rule `%s`\n\n%s\n\nWaiting for a decision: send the update `%s` with\n\n"+
 		"```json\n{\"decision\": \"accept\", \"by\": \"your name\", \"why\": \"the reason\"}\n```\n\n"+
-		"`accept`: the rows are right and are used from now on. `reject`: they are wrong and stay out. After an accept, "+
-		"run the session again (`--rerun`) for its forecast.\n",
+		"`accept`: the rows are right and are used from now on. `reject`: they are wrong and stay out. After accepting, "+
+		"run the session again (`--rerun`) to get its forecast.\n",
 		in.Symbol, in.Session, in.Rule, cell(in.Evidence, 1000), DecideUpdate)
 }
 
@@ -92,19 +92,19 @@ func decidedDetails(f etf.Finding) string {
 	return fmt.Sprintf("**%s**: rule `%s`: %s by %s\n\n%s\n", f.Symbol, f.Rule, f.Decision, cell(f.By, 100), cell(f.Why, 1000))
 }
 
-// writef is fmt.Fprintf by way of fmt.Sprintf, which workflowcheck knows to be deterministic.
+// writef is fmt.Fprintf built on fmt.Sprintf, which workflowcheck knows to be deterministic.
 func writef(b *strings.Builder, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	b.WriteString(text)
 }
 
-// cell makes text fit for a markdown table: one line, no column separators, bounded.
+// cell makes text safe for a markdown table: one line, column separators escaped, bounded.
 func cell(s string, n int) string {
 	s = strings.Join(strings.Fields(s), " ")
 	return strings.ReplaceAll(etf.Clip(s, n), "|", "\\|")
 }
 
-// thousands writes 12345 as 12,345.
+// thousands formats 12345 as 12,345.
 func thousands(n int) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

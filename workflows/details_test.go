@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-var writeGolden = flag.Bool("update", false, "write the golden files anew")
+var writeGolden = flag.Bool("update", false, "rewrite the golden files")
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
@@ -29,7 +29,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs (go test -update writes it anew). Got:\n%s", name, got)
+		t.Errorf("%s differs (go test -update rewrites it). Got:\n%s", name, got)
 	}
 }
 
@@ -74,7 +74,7 @@ func TestDetailsStayBounded(t *testing.T) {
 	}
 }
 
-// Temporal bounds summaries at 400 bytes and details at 20 KB; a start beyond that is refused.
+// Temporal limits summaries to 400 bytes and details to 20 KB; it rejects a start that exceeds them.
 func TestSummariesStayBounded(t *testing.T) {
 	long := etf.Symbol("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345")
 	daily := DailyInput{Exchange: etf.XNYS, Session: friday, Attempt: 1 << 30}

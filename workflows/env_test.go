@@ -15,7 +15,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// quiet drops the test environment's log lines; t.Log would drown the failures.
+// quiet discards the test environment's log, in which failures would be hard to see.
 type quiet struct{}
 
 func (quiet) Debug(string, ...any) {}
@@ -27,8 +27,8 @@ func (quiet) Error(string, ...any) {}
 // expectation fail the test by panicking on their nil dependencies.
 func newEnv(t *testing.T) *testsuite.TestWorkflowEnvironment { return newEnvWith(t, UpdateETF) }
 
-// newEnvWith is newEnv with another chain in place of UpdateETF. It is registered and not mocked, because mocked
-// children are not told of a cancellation.
+// newEnvWith is newEnv with another workflow in place of UpdateETF. It is registered rather than mocked, because mocked
+// children don't receive cancellations.
 func newEnvWith(t *testing.T, updateETF func(workflow.Context, UpdateETFInput) (etf.RunETF, error)) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
@@ -78,7 +78,7 @@ func expectPersisted(env *testsuite.TestWorkflowEnvironment, persisted etf.Persi
 	env.OnActivity(persisting.Persist, mock.Anything, mock.Anything).Return(activities.PersistResult{Persisted: persisted, Attempt: 1}, nil).Once()
 }
 
-// typed is what an activity's error looks like after the bridge, tried `attempt` times.
+// typed is an activity's error as the workflow sees it, after `attempt` attempts.
 func typed(errorType, message string, attempt int32) error {
 	return temporal.NewNonRetryableApplicationError(message, errorType, nil, activities.ErrorDetail{Attempt: attempt})
 }
@@ -124,14 +124,14 @@ func result[T any](t *testing.T, env *testsuite.TestWorkflowEnvironment) T {
 	return v
 }
 
-func ask[T any](t *testing.T, env *testsuite.TestWorkflowEnvironment) T {
+func query[T any](t *testing.T, env *testsuite.TestWorkflowEnvironment) T {
 	t.Helper()
 	var v T
-	answer, err := env.QueryWorkflow(StatusQuery)
+	response, err := env.QueryWorkflow(StatusQuery)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := answer.Get(&v); err != nil {
+	if err := response.Get(&v); err != nil {
 		t.Fatal(err)
 	}
 	return v
@@ -139,7 +139,7 @@ func ask[T any](t *testing.T, env *testsuite.TestWorkflowEnvironment) T {
 
 func asContinue(err error, next **workflow.ContinueAsNewError) bool { return errors.As(err, next) }
 
-// decodeInput reads what a workflow that continues as new hands to its next run.
+// decodeInput decodes the input that a workflow passes on when it continues as new.
 func decodeInput[T any](t *testing.T, next *workflow.ContinueAsNewError) T {
 	t.Helper()
 	var v T

@@ -11,14 +11,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// failure is what a workflow knows of an activity or child that did not succeed. Decisions look at Type only.
+// failure is what a workflow knows about an activity or child that did not succeed. Decisions depend on Type only.
 type failure struct {
 	Type    string
 	Message string
 	Attempt int
 }
 
-// failureOf reads an activity's or a child's error. A cancellation is not a failure: ask temporal.IsCanceledError
+// failureOf reads an activity's or a child's error. A cancellation is not a failure: check temporal.IsCanceledError
 // first.
 func failureOf(err error) failure {
 	var app *temporal.ApplicationError
@@ -33,26 +33,26 @@ func failureOf(err error) failure {
 	var timeout *temporal.TimeoutError
 	if errors.As(err, &timeout) {
 		if timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START {
-			return failure{Type: activities.TypeNoWorker, Message: "no worker took the task in time"}
+			return failure{Type: activities.TypeNoWorker, Message: "no worker picked up the task in time"}
 		}
-		// Behind a timeout of all attempts together stands the reason the last one failed, if it did.
+		// A timeout of all attempts together wraps the last attempt's failure, if it failed.
 		if cause := errors.Unwrap(timeout); cause != nil {
 			if f := failureOf(cause); f.Type != activities.TypeInternal {
 				return f
 			}
 		}
-		return failure{Type: activities.TypeTimedOut, Message: "no attempt ended in time"}
+		return failure{Type: activities.TypeTimedOut, Message: "no attempt finished in time"}
 	}
 	return failure{Type: activities.TypeInternal, Message: etf.Clip(err.Error(), 500)}
 }
 
-// nextSource reports whether asking another source may help.
+// nextSource reports whether another source is worth trying.
 func (f failure) nextSource() bool {
 	return activities.IsSourceError(f.Type) || f.Type == activities.TypeNoWorker
 }
 
-// updateError ends an update as failed, so that the Web UI shows it so. Its detail is the etf.RunETF, from which the
-// parent reads how far it came.
+// updateError ends an update as failed, so that the Web UI shows it as failed. Its detail is the etf.RunETF, from which
+// the parent reads how far it got.
 func updateError(r etf.RunETF) error {
 	return temporal.NewApplicationErrorWithOptions(r.ErrorMessage, r.ErrorType, temporal.ApplicationErrorOptions{
 		NonRetryable: true,
@@ -78,8 +78,8 @@ func runStatusOf(err error) etf.RunStatus {
 	}
 }
 
-// ErrorOf turns an application error that a workflow, a query or an update of ours ended with back into an error of its
-// kind; nil where err is none. Its message has field and remedy in it already.
+// ErrorOf turns the application error of one of our workflows, queries or updates back into an error of its kind, or
+// returns nil if err is not an application error. The message already includes field and remedy.
 func ErrorOf(err error) error {
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) {

@@ -11,8 +11,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// fanOut is a sliding window of open UpdateETF children. It is a slice and not a map, so that what becomes ready
-// together is taken in in the order of starting.
+// fanOut is a sliding window of open UpdateETF children. It uses a slice, not a map, so that children that become ready
+// together are collected in the order they were started.
 type fanOut struct {
 	limit int
 	open  []openUpdate
@@ -27,8 +27,8 @@ type openUpdate struct {
 func (f *fanOut) free() bool { return len(f.open) < f.limit }
 func (f *fanOut) idle() bool { return len(f.open) == 0 }
 
-// start opens a child. If the parent ends first, however it ends, the child is asked to cancel: it stops between two
-// steps and says what it did.
+// start starts a child. If the parent ends first, for whatever reason, the child is sent a cancellation: it stops between
+// two steps and returns what it did.
 func (f *fanOut) start(ctx workflow.Context, in UpdateETFInput) {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            UpdateID(in.Symbol, in.Session),
@@ -48,7 +48,7 @@ func (f *fanOut) ready() bool {
 	return slices.ContainsFunc(f.open, func(o openUpdate) bool { return o.future.IsReady() })
 }
 
-// collect removes the ended children from the window and returns how they ended, in the order they were started.
+// collect removes the ended children from the window and returns their rows, in the order they were started.
 func (f *fanOut) collect(ctx workflow.Context) []etf.RunETF {
 	var rows []etf.RunETF
 	f.open = slices.DeleteFunc(f.open, func(o openUpdate) bool {
@@ -61,7 +61,7 @@ func (f *fanOut) collect(ctx workflow.Context) []etf.RunETF {
 	return rows
 }
 
-// abandon empties the window and returns its children as cancelled.
+// abandon empties the window and returns its children's rows as cancelled.
 func (f *fanOut) abandon() []etf.RunETF {
 	rows := f.active()
 	for i := range rows {
@@ -103,7 +103,7 @@ func (o openUpdate) ended(ctx workflow.Context) etf.RunETF {
 	case errors.As(err, &app) && app.HasDetails() && app.Details(&result) == nil && result.Symbol == o.symbol:
 		return result
 	}
-	// Terminated, timed out, or it could not start: it left no details.
+	// It was terminated, timed out, or could not start: it left no details.
 	f := failureOf(err)
 	row.Outcome, row.ErrorType, row.ErrorMessage = etf.OutcomeFailed, f.Type, f.Message
 	return row

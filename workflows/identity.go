@@ -4,8 +4,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Workflow IDs are business keys: the same request has the same ID, so it finds the run that is already there. A daily
-// run's is that of its etf.RunID.
+// Workflow IDs are business keys: the same request has the same ID, so it finds the existing run. etf.RunID gives the
+// workflow ID of a daily run.
 
 // UpdateID returns the workflow ID of one ETF's update: "update/SPY/2025-09-26".
 func UpdateID(symbol etf.Symbol, session etf.Session) string {

@@ -16,16 +16,16 @@ import (
 )
 
 // Temporal's defaults (server dynamic configuration): it suggests continue-as-new at 4,096 events or 4 MB of history
-// and ends a workflow at 51,200 events or 50 MB; one payload may have 2 MB, of which we allow ourselves 64 KB.
+// and ends a workflow at 51,200 events or 50 MB; a payload may have 2 MB, but our own limit is 64 KB.
 const (
 	suggestedEvents = 4_096
 	suggestedBytes  = 4 << 20
 	allowedEvents   = suggestedEvents * 3 / 2
 	allowedPayload  = 64 << 10
-	aimedPayload    = 16 << 10
+	targetPayload   = 16 << 10
 )
 
-// meter is a data converter that measures what goes into histories.
+// meter is a data converter that measures the payloads it encodes.
 type meter struct {
 	converter.DataConverter
 	mu      sync.Mutex
@@ -60,25 +60,25 @@ func (m *meter) note(p *commonpb.Payload) {
 	}
 }
 
-// seen is safe while activities of the environment still encode.
+// seen is safe to call while the environment's activities are still encoding.
 func (m *meter) seen() (total, largest int, text string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.total, m.largest, m.text
 }
 
-// eventsPerChild: initiated, started and closed, and in the worst case a workflow task of three events after each of
-// the latter two. eventsPerActivity: scheduled, started, closed, and a workflow task.
+// eventsPerChild: initiated, started, closed, and in the worst case a workflow task of three events after each of the
+// last two. eventsPerActivity: scheduled, started, closed, and a workflow task.
 const (
 	eventsPerChild    = 3 + 2*3
 	eventsPerActivity = 3 + 3
-	// bytesPerEvent is what an event takes beside its payloads: ids, times, search attributes, summaries. In the
-	// recorded histories it is 330 on average.
+	// bytesPerEvent is the size of an event apart from its payloads: IDs, times, search attributes, summaries. In the
+	// recorded histories the average is 330.
 	bytesPerEvent = 500
 )
 
-// A run over 3,000 ETFs stays within Temporal's limits: it continues as new when suggested, with nothing open and
-// every count carried, and no payload is large.
+// A run over 3,000 ETFs stays within Temporal's limits: it continues as new when suggested, with nothing open and all
+// counts carried over, and no payload is large.
 func TestDailyOfThreeThousand(t *testing.T) {
 	const n = 3000
 	m := newMarket(n)
@@ -87,7 +87,7 @@ func TestDailyOfThreeThousand(t *testing.T) {
 	runs := 0
 	for ; ; runs++ {
 		if runs > 10 {
-			t.Fatal("it goes on and on")
+			t.Fatal("it keeps continuing as new")
 		}
 		env := newEnvWith(t, func(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
 			m.open++
@@ -165,7 +165,7 @@ func TestDailyOfThreeThousand(t *testing.T) {
 	}
 }
 
-// The payloads of one chain at their largest: long symbols, ten sources, errors and evidence at their bounds.
+// The largest payloads: long symbols and references, errors and evidence at their limits.
 func TestChainPayloadsStaySmall(t *testing.T) {
 	long := etf.Symbol(strings.Repeat("A", 32))
 	text := strings.Repeat("x", 1000)
@@ -185,9 +185,9 @@ func TestChainPayloadsStaySmall(t *testing.T) {
 		most  int
 	}{
 		{"page of ETFs", page, 24 << 10},
-		{"batch of outcomes", batch, 2 * aimedPayload},
-		{"status, which is an answer and in no history", status, 2 * allowedPayload},
-		{"finding", ResolveFindingInput{Finding: text[:32], Symbol: long, Rule: "missing_session", Evidence: text, Run: etf.RunID(text[:60])}, aimedPayload},
+		{"batch of outcomes", batch, 2 * targetPayload},
+		{"status, which is a query result and in no history", status, 2 * allowedPayload},
+		{"finding", ResolveFindingInput{Finding: text[:32], Symbol: long, Rule: "missing_session", Evidence: text, Run: etf.RunID(text[:60])}, targetPayload},
 	} {
 		p, err := converter.GetDefaultDataConverter().ToPayload(c.value)
 		if err != nil {

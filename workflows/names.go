@@ -8,22 +8,22 @@ const (
 	UpdateETFWorkflow      = "UpdateETF"
 	ResolveFindingWorkflow = "ResolveFinding"
 
-	// StatusQuery asks a running or ended workflow where it stands. Daily answers a DailyStatus, UpdateETF an
-	// etf.RunETF, ResolveFinding a FindingStatus.
+	// StatusQuery asks a running or ended workflow for its status. Daily returns a DailyStatus, UpdateETF an etf.RunETF,
+	// ResolveFinding a FindingStatus.
 	StatusQuery = "status"
-	// DecideUpdate hands ResolveFinding a person's Decision; it answers the decided etf.Finding.
+	// DecideUpdate sends ResolveFinding a person's Decision; it returns the decided etf.Finding.
 	DecideUpdate = "decide"
 )
 
 // The task queues.
 const (
-	// TaskQueue takes workflow tasks and the activities that talk to the database.
+	// TaskQueue is for workflow tasks and for the activities that talk to the database.
 	TaskQueue = "etfcast"
-	// FitTaskQueue takes the fitting of models, which is bounded by the cores.
+	// FitTaskQueue is for fitting models, which is limited by the number of cores.
 	FitTaskQueue = "etfcast-fit"
 	// sourceTaskQueuePrefix is followed by a source's name.
 	sourceTaskQueuePrefix = "etfcast-source-"
 )
 
-// SourceTaskQueue names the task queue of the fetches from one source.
+// SourceTaskQueue returns the name of the task queue for fetches from one source.
 func SourceTaskQueue(source string) string { return sourceTaskQueuePrefix + source }

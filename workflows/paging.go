@@ -10,34 +10,34 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// pager hands out the ETFs due, in ascending order of symbol, a page at a time.
+// pager returns the ETFs due one by one, in ascending order of symbol, reading them a page at a time.
 type pager struct {
 	exchange etf.Exchange
 	symbols  []etf.Symbol // only these, ascending; empty = all
-	after    etf.Symbol   // every ETF up to here has come in a page
-	begun    etf.Symbol   // every ETF up to here has been handed out
+	after    etf.Symbol   // every ETF up to here has been read
+	taken    etf.Symbol   // every ETF up to here has been returned
 	queue    []activities.DueETF
-	asked    workflow.Future
-	last     bool // the last page has come
+	pending  workflow.Future
+	last     bool // the last page has been read
 }
 
-// has reports whether an ETF can be handed out at once.
+// has reports whether next can return an ETF.
 func (p *pager) has() bool { return len(p.queue) > 0 }
 
-// done reports whether every ETF has been handed out.
+// done reports whether every ETF has been returned.
 func (p *pager) done() bool { return p.last && len(p.queue) == 0 }
 
-// next hands out an ETF.
+// next returns the next ETF.
 func (p *pager) next() activities.DueETF {
 	due := p.queue[0]
 	p.queue = p.queue[1:]
-	p.begun = due.Symbol
+	p.taken = due.Symbol
 	return due
 }
 
-// ask asks for the next page once the queue runs low. A subset is asked for a page of symbols at a time.
-func (p *pager) ask(ctx workflow.Context) {
-	if p.last || p.asked != nil || len(p.queue) > FanOut {
+// request starts reading the next page once the queue runs low. Of a subset, it passes one page of symbols at a time.
+func (p *pager) request(ctx workflow.Context) {
+	if p.last || p.pending != nil || len(p.queue) > FanOut {
 		return
 	}
 	in := activities.DueETFsInput{Exchange: p.exchange, After: p.after, Limit: duePage}
@@ -45,33 +45,33 @@ func (p *pager) ask(ctx workflow.Context) {
 		in.Symbols, in.After = p.subset(), ""
 	}
 	ctx = workflow.WithActivityOptions(ctx, storePolicy(fmt.Sprintf("%s ETFs after %q", p.exchange, string(p.after))))
-	p.asked = workflow.ExecuteActivity(ctx, planning.DueETFs, in)
+	p.pending = workflow.ExecuteActivity(ctx, planning.DueETFs, in)
 }
 
-// subset returns the next page of the symbols asked for.
+// subset returns the next page of the requested symbols.
 func (p *pager) subset() []etf.Symbol {
 	from := sort.Search(len(p.symbols), func(i int) bool { return p.symbols[i] > p.after })
 	return p.symbols[from:min(from+duePage, len(p.symbols))]
 }
 
-// ready reports whether a page has come.
-func (p *pager) ready() bool { return p.asked != nil && p.asked.IsReady() }
+// ready reports whether the requested page has arrived.
+func (p *pager) ready() bool { return p.pending != nil && p.pending.IsReady() }
 
-// check takes in a page that has come and returns how many ETFs it holds.
+// check queues the page that has arrived, if any, and returns the number of ETFs in it.
 func (p *pager) check(ctx workflow.Context) (int, error) {
 	if !p.ready() {
 		return 0, nil
 	}
 	var page activities.DueETFsResult
-	err := p.asked.Get(ctx, &page)
-	p.asked = nil
+	err := p.pending.Get(ctx, &page)
+	p.pending = nil
 	if err != nil {
 		return 0, err
 	}
 	p.queue = append(p.queue, page.ETFs...)
 	if len(p.symbols) > 0 {
-		asked := p.subset()
-		p.after = asked[len(asked)-1]
+		requested := p.subset()
+		p.after = requested[len(requested)-1]
 		p.last = p.after == p.symbols[len(p.symbols)-1]
 		return len(page.ETFs), nil
 	}
@@ -82,5 +82,5 @@ func (p *pager) check(ctx workflow.Context) (int, error) {
 	return len(page.ETFs), nil
 }
 
-// drop forgets what has not been handed out.
-func (p *pager) drop() { p.queue = nil }
+// clear discards the queued ETFs.
+func (p *pager) clear() { p.queue = nil }

@@ -9,8 +9,8 @@ import (
 	"github.com/etfcast/etfcast/activities"
 )
 
-// No policy gives up after a number of attempts: how often is worth it depends on the error, which the bridge in
-// package activities decides. All end at some time, so that nothing stays open for ever unseen.
+// No policy limits the number of attempts: that depends on the error, and package activities decides it. All policies
+// have a timeout, so that nothing stays open for ever unnoticed.
 func TestPoliciesWaitAndEnd(t *testing.T) {
 	for name, p := range map[string]workflow.ActivityOptions{
 		"store": storePolicy("x"), "fetch": fetchPolicy("yahoo", "x"), "fit": fitPolicy("x"),
@@ -25,18 +25,18 @@ func TestPoliciesWaitAndEnd(t *testing.T) {
 			t.Errorf("%s lets one attempt take %s", name, p.StartToCloseTimeout)
 		}
 		if p.HeartbeatTimeout <= 0 || p.HeartbeatTimeout > 30*time.Second {
-			t.Errorf("a killed worker's %s is missed after %s", name, p.HeartbeatTimeout)
+			t.Errorf("a killed worker's %s is noticed after %s", name, p.HeartbeatTimeout)
 		}
 		if p.Summary == "" {
 			t.Errorf("%s drops the summary", name)
 		}
 	}
 	if p := watchPolicy("x"); p.HeartbeatTimeout == 0 || p.Summary == "" {
-		t.Errorf("watching has no heartbeat or no summary: %+v", p)
+		t.Errorf("watch has no heartbeat timeout or no summary: %+v", p)
 	}
 }
 
-// The attempts a source gets fit into the wait the policy's comment promises.
+// The waits between a source's attempts are those in the comment on activities.SourceAttempts.
 func TestFetchAttemptsTakeHalfAMinute(t *testing.T) {
 	p := fetchPolicy("yahoo", "x").RetryPolicy
 	total, pause := time.Duration(0), p.InitialInterval

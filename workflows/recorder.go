@@ -11,25 +11,25 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// recorder writes ended updates to the table of runs in batches, one batch at a time, while the run goes on: an
-// activity for each ETF would cost the run a fifth of its speed.
+// recorder writes ended updates to the runs table in batches, one batch at a time, while the run continues: an activity
+// per ETF would make the run a fifth slower.
 type recorder struct {
 	run     etf.RunID
-	pending []etf.RunETF // not sent
+	pending []etf.RunETF // not sent yet
 	sent    []etf.RunETF // being written
 	writing workflow.Future
 }
 
 func (r *recorder) add(row etf.RunETF) { r.pending = append(r.pending, row) }
 
-// flush starts writing if nothing is being written and at least `least` rows are there.
+// flush starts writing if nothing is being written and at least `least` rows are pending.
 func (r *recorder) flush(ctx workflow.Context, counts etf.RunCounts, least int) {
 	if r.writing != nil || len(r.pending) < least || len(r.pending) == 0 {
 		return
 	}
 	n := min(len(r.pending), recordBatch)
 	r.sent, r.pending = slices.Clone(r.pending[:n]), slices.Clone(r.pending[n:])
-	ctx = workflow.WithActivityOptions(ctx, storePolicy(fmt.Sprintf("%s: %d ended", r.run, counts.Done())))
+	ctx = workflow.WithActivityOptions(ctx, storePolicy(fmt.Sprintf("%s: %d done", r.run, counts.Done())))
 	r.writing = workflow.ExecuteActivity(ctx, recording.RecordOutcomes, activities.RecordOutcomesInput{
 		Run: r.run, Counts: counts, ETFs: r.sent,
 	})
@@ -38,8 +38,8 @@ func (r *recorder) flush(ctx workflow.Context, counts etf.RunCounts, least int) 
 // ready reports whether a batch has been written.
 func (r *recorder) ready() bool { return r.writing != nil && r.writing.IsReady() }
 
-// check takes in a written batch. Rows whose writing did not succeed are pending again; a cancelled writing is not an
-// error, for the run writes once more before it ends.
+// check handles a write that has finished. If it did not succeed, its rows become pending again. A cancelled write is not
+// an error, because the run writes once more before it ends.
 func (r *recorder) check(ctx workflow.Context) error {
 	if !r.ready() {
 		return nil

@@ -17,8 +17,8 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// The histories of workflows that ran on earlier code. Whatever is changed in this package, they must replay: workflows
-// like them are running somewhere. docs/workflows.md says how to change a workflow and how to record new histories.
+// histories lists the histories of workflows that ran on earlier code. Whatever changes in this package, they must
+// replay: such workflows may still be running. docs/workflows.md says how to change a workflow and record new histories.
 func histories(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/histories/*.json.gz")
@@ -43,10 +43,10 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	}
 }
 
-// The check itself is checked: an UpdateETF that leaves out a step does not replay.
+// A test of the check itself: an UpdateETF that leaves out a step does not replay.
 func TestChangedWorkflowDoesNotReplay(t *testing.T) {
 	changed := func(ctx workflow.Context, in workflows.UpdateETFInput) (etf.RunETF, error) {
-		in.Sources = nil // asks no source
+		in.Sources = nil // fetches nothing
 		return workflows.UpdateETF(ctx, in)
 	}
 	for _, file := range histories(t) {

@@ -13,13 +13,13 @@ import (
 var deciding *activities.Deciding
 
 // ResolveFinding waits, for as long as it takes, for a person's decision on a finding (the update "decide"), applies
-// it and returns the decided finding. Nobody waits for it. While it waits it holds no timer and no activity, so it
-// costs a row in Temporal and nothing else.
+// it and returns the decided finding. No workflow waits for it. While waiting it has no timer and no activity, so it
+// costs no more than its record in Temporal's database.
 func ResolveFinding(ctx workflow.Context, in ResolveFindingInput) (etf.Finding, error) {
 	var (
-		decided bool
-		finding etf.Finding
-		fault   error
+		decided   bool
+		finding   etf.Finding
+		decideErr error
 	)
 	workflow.SetCurrentDetails(ctx, findingDetails(in))
 	err := workflow.SetQueryHandler(ctx, StatusQuery, func() (FindingStatus, error) {
@@ -30,16 +30,16 @@ func ResolveFinding(ctx workflow.Context, in ResolveFindingInput) (etf.Finding, 
 	}
 	busy := workflow.NewMutex(ctx)
 	decide := func(ctx workflow.Context, d Decision) (etf.Finding, error) {
-		// One decision at a time: a second one is told what the first one was.
+		// One decision at a time: a second one waits for the result of the first.
 		if err := busy.Lock(ctx); err != nil {
 			return etf.Finding{}, err
 		}
 		defer busy.Unlock()
 		if decided {
-			if fault == nil && finding.Decision == d.Decision {
+			if decideErr == nil && finding.Decision == d.Decision {
 				return finding, nil
 			}
-			return etf.Finding{}, temporal.NewApplicationError("the finding has been decided already", activities.TypeConflict)
+			return etf.Finding{}, temporal.NewApplicationError("the finding has already been decided; the first decision stands", activities.TypeConflict)
 		}
 		actx := workflow.WithActivityOptions(ctx, storePolicy(string(d.Decision)+" by "+etf.Clip(d.By, 60)))
 		var result etf.Finding
@@ -48,7 +48,7 @@ func ResolveFinding(ctx workflow.Context, in ResolveFindingInput) (etf.Finding, 
 		}).Get(actx, &result)
 		if err != nil {
 			if !temporal.IsCanceledError(err) {
-				decided, fault = true, err
+				decided, decideErr = true, err
 			}
 			return etf.Finding{}, err
 		}
@@ -66,8 +66,8 @@ func ResolveFinding(ctx workflow.Context, in ResolveFindingInput) (etf.Finding, 
 	if err != nil {
 		return etf.Finding{}, err
 	}
-	if fault != nil {
-		f := failureOf(fault)
+	if decideErr != nil {
+		f := failureOf(decideErr)
 		workflow.SetCurrentDetails(ctx, "The decision could not be applied: "+f.Message)
 		return etf.Finding{}, temporal.NewNonRetryableApplicationError(f.Message, f.Type, nil)
 	}
@@ -75,16 +75,16 @@ func ResolveFinding(ctx workflow.Context, in ResolveFindingInput) (etf.Finding, 
 	return finding, nil
 }
 
-// validate refuses a decision that is incomplete; the caller is told before anything enters the history.
+// validate rejects an incomplete decision, before anything enters the history.
 func (d Decision) validate() error {
-	refuse := func(message string) error { return temporal.NewApplicationError(message, activities.TypeInvalid) }
+	invalid := func(message string) error { return temporal.NewApplicationError(message, activities.TypeInvalid) }
 	switch {
 	case d.Decision != etf.Accept && d.Decision != etf.Reject:
-		return refuse(`decision: use "accept" or "reject"`)
+		return invalid(`decision: use "accept" or "reject"`)
 	case strings.TrimSpace(d.By) == "" || len(d.By) > 100:
-		return refuse("by: say who decides, in at most 100 bytes")
+		return invalid("by: say who decides, in at most 100 bytes")
 	case strings.TrimSpace(d.Why) == "" || len(d.Why) > 1000:
-		return refuse("why: give the reason, in at most 1,000 bytes")
+		return invalid("why: give the reason, in at most 1,000 bytes")
 	}
 	return nil
 }

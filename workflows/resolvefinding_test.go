@@ -15,14 +15,14 @@ import (
 
 var jump = ResolveFindingInput{Finding: "ab12", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, Rule: "jump", Evidence: "too far"}
 
-// answer keeps what became of an update.
-type answer struct {
+// updateResult keeps the result of an update.
+type updateResult struct {
 	rejected error
 	err      error
 	finding  etf.Finding
 }
 
-func (a *answer) callback() *testsuite.TestUpdateCallback {
+func (a *updateResult) callback() *testsuite.TestUpdateCallback {
 	return &testsuite.TestUpdateCallback{
 		OnAccept: func() {},
 		OnReject: func(err error) { a.rejected = err },
@@ -40,9 +40,9 @@ func TestResolveFindingAppliesTheDecision(t *testing.T) {
 	decided := etf.Finding{ID: "ab12", Symbol: "SPY", Rule: "jump", Decision: etf.Accept, By: "jo", Why: "seen on two sources"}
 	env.OnActivity(deciding.Decide, mock.Anything, activities.DecideInput{Finding: "ab12", Decision: etf.Accept, By: "jo", Why: "seen on two sources"}).
 		Return(decided, nil).Once()
-	var first, second answer
+	var first, second updateResult
 	env.RegisterDelayedCallback(func() { // a month later
-		if s := ask[FindingStatus](t, env); s != (FindingStatus{Finding: "ab12"}) {
+		if s := query[FindingStatus](t, env); s != (FindingStatus{Finding: "ab12"}) {
 			t.Errorf("before the decision the status is %+v", s)
 		}
 		d := Decision{Decision: etf.Accept, By: "jo", Why: "seen on two sources"}
@@ -54,12 +54,12 @@ func TestResolveFindingAppliesTheDecision(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	if first.err != nil || first.finding.Decision != etf.Accept {
-		t.Errorf("the first decision was answered %+v", first)
+		t.Errorf("the result of the first decision is %+v", first)
 	}
 	if second.err == nil || second.rejected != nil {
-		t.Errorf("the second decision was answered %+v", second)
+		t.Errorf("the result of the second decision is %+v", second)
 	}
-	if s := ask[FindingStatus](t, env); s.Decision != etf.Accept || s.By != "jo" {
+	if s := query[FindingStatus](t, env); s.Decision != etf.Accept || s.By != "jo" {
 		t.Errorf("after the decision the status is %+v", s)
 	}
 	env.AssertExpectations(t)
@@ -72,17 +72,17 @@ func TestResolveFindingRefusesIncompleteDecisions(t *testing.T) {
 		{Decision: etf.Reject, By: "jo"}, {Decision: etf.Reject, By: strings.Repeat("j", 101), Why: "x"},
 		{Decision: etf.Reject, By: "jo", Why: strings.Repeat("x", 1001)},
 	}
-	answers := make([]answer, len(bad))
+	results := make([]updateResult, len(bad))
 	env.RegisterDelayedCallback(func() {
 		for i, d := range bad {
-			env.UpdateWorkflow(DecideUpdate, string(rune('a'+i)), answers[i].callback(), d)
+			env.UpdateWorkflow(DecideUpdate, string(rune('a'+i)), results[i].callback(), d)
 		}
 	}, time.Hour)
 	env.RegisterDelayedCallback(env.CancelWorkflow, 2*time.Hour)
 	env.ExecuteWorkflow(ResolveFinding, jump)
-	for i, a := range answers {
+	for i, a := range results {
 		if a.rejected == nil {
-			t.Errorf("%+v was taken", bad[i])
+			t.Errorf("%+v was accepted", bad[i])
 		}
 	}
 	if err := env.GetWorkflowError(); !temporal.IsCanceledError(err) {
@@ -91,11 +91,11 @@ func TestResolveFindingRefusesIncompleteDecisions(t *testing.T) {
 	env.AssertExpectations(t)
 }
 
-// Somebody decided otherwise by another way, or the finding is gone: the workflow ends and says so.
+// If the decision can't be applied, because of a different one or a finding that is gone, the workflow fails.
 func TestResolveFindingThatCannotBeApplied(t *testing.T) {
 	env := newEnv(t)
 	env.OnActivity(deciding.Decide, mock.Anything, mock.Anything).Return(etf.Finding{}, typed(activities.TypeConflict, "decided before by al", 20)).Once()
-	var a answer
+	var a updateResult
 	env.RegisterDelayedCallback(func() {
 		env.UpdateWorkflow(DecideUpdate, "one", a.callback(), Decision{Decision: etf.Reject, By: "jo", Why: "bad tick"})
 	}, time.Hour)
@@ -104,7 +104,7 @@ func TestResolveFindingThatCannotBeApplied(t *testing.T) {
 		t.Errorf("ended with %+v", f)
 	}
 	if a.err == nil {
-		t.Error("the person was not told")
+		t.Error("the update returned no error")
 	}
 	env.AssertExpectations(t)
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The search attributes, which find workflows in the Web UI and in `temporal workflow list`. They have to exist in
-// the namespace before the first start: package dispatch makes them.
+// The search attributes, for finding workflows in the Web UI and with `temporal workflow list`. They have to exist in the
+// namespace before the first workflow starts: package dispatch creates them.
 var (
 	ExchangeAttribute = temporal.NewSearchAttributeKeyKeyword("EtfcastExchange")
 	SymbolAttribute   = temporal.NewSearchAttributeKeyKeyword("EtfcastSymbol")
@@ -15,7 +15,7 @@ var (
 	OutcomeAttribute  = temporal.NewSearchAttributeKeyKeyword("EtfcastOutcome")
 	RunAttribute      = temporal.NewSearchAttributeKeyKeyword("EtfcastRun")
 
-	// scheduledStartAttribute is set by Temporal on what a schedule starts: the time the schedule meant.
+	// scheduledStartAttribute is set by Temporal on workflows started by a schedule: the time they were scheduled for.
 	scheduledStartAttribute = temporal.NewSearchAttributeKeyTime("TemporalScheduledStartTime")
 )
 
@@ -38,7 +38,7 @@ func (in DailyInput) SearchAttributes() temporal.SearchAttributes {
 	)
 }
 
-// SearchAttributes returns the attributes an update is found by from its start. The outcome is added at its end.
+// SearchAttributes returns the attributes an update is found by. The outcome is added when it ends.
 func (in UpdateETFInput) SearchAttributes() temporal.SearchAttributes {
 	return temporal.NewSearchAttributes(
 		ExchangeAttribute.ValueSet(string(in.Exchange)),

@@ -13,14 +13,13 @@ import (
 
 var planning *activities.Planning
 
-// Tick runs Daily for every session of an exchange that is due, oldest first, one after another: the next session
-// starts when the one before has ended, however it ended, so that two sessions never write one ETF at once and a
-// later session's forecast never rests on less data than an earlier one's. A session whose run is there already,
-// running or completed, is success: a running one is waited for like one of its own.
+// Tick runs Daily for every session of an exchange that is due, oldest first, one after another: a session starts when
+// the previous one has ended, in whatever way, so that two sessions never write the same ETF at once and a later
+// session's forecast never has less data than an earlier one's. A session that already has a run, running or completed,
+// counts as success: Tick waits for a running one as if it had started it.
 //
-// The daily runs are abandoned children: cancelling or terminating a Tick stops what has not been started and
-// nothing else. What is due follows from the time the schedule meant and from the table of runs, so missed firings
-// are made good by the next one, whatever their number.
+// The daily runs are abandoned children: cancelling or terminating a Tick only keeps further sessions from starting.
+// What is due depends on the scheduled time and the runs table, so the next firing makes up for any number of missed ones.
 func Tick(ctx workflow.Context, in TickInput) (TickResult, error) {
 	if in.Nominal.IsZero() {
 		in.Nominal = workflow.GetInfo(ctx).WorkflowStartTime.UTC() // started by hand
@@ -76,11 +75,11 @@ func (t *tick) due(ctx workflow.Context) (activities.SessionsDueResult, error) {
 	return due, err
 }
 
-// run sees one session through. Its error is that of the Tick: cancelled, or unable to start. How the daily run
-// itself ended is in s.Status and stops nothing.
+// run runs one session to its end. It returns an error only if the Tick is cancelled or the run can't be started. How the
+// daily run itself ended is in s.Status and does not stop the Tick.
 func (t *tick) run(ctx workflow.Context, s *TickSession) error {
 	input := t.input(s.Session)
-	// The child outlives a cancelled Tick, so its context does not hear of the cancellation.
+	// The child outlives a cancelled Tick, so its context must not be cancelled.
 	childCtx, _ := workflow.NewDisconnectedContext(ctx)
 	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(childCtx, workflow.ChildWorkflowOptions{
 		WorkflowID:            input.Run().WorkflowID(),
@@ -109,14 +108,14 @@ func (t *tick) run(ctx workflow.Context, s *TickSession) error {
 	err := child.Get(ctx, nil)
 	s.Status = runStatusOf(err)
 	if err != nil {
-		workflow.GetLogger(ctx).Warn("daily run did not complete; later sessions go on", "run", s.Run, "status", s.Status, "error", err)
+		workflow.GetLogger(ctx).Warn("daily run did not complete; continuing with later sessions", "run", s.Run, "status", s.Status, "error", err)
 	}
 	return nil
 }
 
 // await waits for a run that somebody else started.
 func (t *tick) await(ctx workflow.Context, s *TickSession, input DailyInput) error {
-	ctx = workflow.WithActivityOptions(ctx, watchPolicy(fmt.Sprintf("wait for %s, already there", s.Run)))
+	ctx = workflow.WithActivityOptions(ctx, watchPolicy(fmt.Sprintf("wait for %s, started elsewhere", s.Run)))
 	var ended activities.AwaitRunResult
 	err := workflow.ExecuteActivity(ctx, planning.AwaitRun, activities.AwaitRunInput{WorkflowID: input.Run().WorkflowID()}).Get(ctx, &ended)
 	switch {
@@ -125,7 +124,7 @@ func (t *tick) await(ctx workflow.Context, s *TickSession, input DailyInput) err
 	case temporal.IsCanceledError(err):
 		return err
 	case failureOf(err).Type == activities.TypeNotFound:
-		s.Status = etf.RunCompleted // gone after its retention: a run that is not there can't be in the way
+		s.Status = etf.RunCompleted // past its retention: a run that is gone can't be in the way
 	default:
 		return err
 	}

@@ -16,10 +16,10 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// fires is when the XNYS schedule fires on the friday: 17:30 in New York.
-var fires = time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC)
+// firesAt is when the XNYS schedule fires on that Friday: 17:30 in New York.
+var firesAt = time.Date(2025, 9, 26, 21, 30, 0, 0, time.UTC)
 
-// newTickEnv lets daily run in place of Daily.
+// newTickEnv runs daily in place of Daily.
 func newTickEnv(t *testing.T, daily func(workflow.Context, DailyInput) (DailyResult, error)) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
@@ -32,7 +32,7 @@ func newTickEnv(t *testing.T, daily func(workflow.Context, DailyInput) (DailyRes
 	return env
 }
 
-// scheduled sets what Temporal sets on a workflow a schedule starts.
+// scheduled sets the search attribute that Temporal sets on a workflow started by a schedule.
 func scheduled(t *testing.T, env *testsuite.TestWorkflowEnvironment, nominal time.Time) {
 	t.Helper()
 	err := env.SetTypedSearchAttributesOnStart(temporal.NewSearchAttributes(scheduledStartAttribute.ValueSet(nominal)))
@@ -46,22 +46,22 @@ func due(env *testsuite.TestWorkflowEnvironment, at time.Time, sessions ...etf.S
 		Return(activities.SessionsDueResult{Sessions: sessions}, nil).Once()
 }
 
-func TestTickAsksByTheNominalTime(t *testing.T) {
+func TestTickUsesTheScheduledTime(t *testing.T) {
 	env := newTickEnv(t, func(workflow.Context, DailyInput) (DailyResult, error) { return DailyResult{}, nil })
-	// The server was away: the firing of 21:30 UTC really starts two days later, in another zone of the clock.
-	env.SetStartTime(fires.Add(48 * time.Hour).In(time.FixedZone("Chatham", 12*3600+45*60)))
-	scheduled(t, env, fires)
-	due(env, fires, friday)
+	// The server was down: the firing of 21:30 UTC starts two days late, and in another time zone.
+	env.SetStartTime(firesAt.Add(48 * time.Hour).In(time.FixedZone("Chatham", 12*3600+45*60)))
+	scheduled(t, env, firesAt)
+	due(env, firesAt, friday)
 	env.ExecuteWorkflow(Tick, TickInput{Exchange: etf.XNYS})
 	got := result[TickResult](t, env)
 	want := TickSession{Session: friday, Run: "daily:XNYS:2025-09-26", Status: etf.RunCompleted}
-	if !got.Nominal.Equal(fires) || len(got.Sessions) != 1 || got.Sessions[0] != want {
+	if !got.Nominal.Equal(firesAt) || len(got.Sessions) != 1 || got.Sessions[0] != want {
 		t.Errorf("got %+v", got)
 	}
 	env.AssertExpectations(t)
 }
 
-func TestTickByHandAsksByItsStart(t *testing.T) {
+func TestTickStartedByHandUsesItsStartTime(t *testing.T) {
 	env := newTickEnv(t, func(workflow.Context, DailyInput) (DailyResult, error) { return DailyResult{}, nil })
 	by := time.Date(2025, 9, 27, 7, 0, 0, 0, time.FixedZone("Seoul", 9*3600))
 	env.SetStartTime(by)
@@ -73,8 +73,7 @@ func TestTickByHandAsksByItsStart(t *testing.T) {
 	env.AssertExpectations(t)
 }
 
-// Three sessions late: each runs once, oldest first, the next one only when the one before has ended, also when
-// one fails.
+// Three sessions late: each runs once, oldest first, and only after the previous one has ended, even if it failed.
 func TestTickThreeSessionsLate(t *testing.T) {
 	sessions := []etf.Session{friday - 2, friday - 1, friday}
 	var ran []etf.Session
@@ -82,7 +81,7 @@ func TestTickThreeSessionsLate(t *testing.T) {
 	env := newTickEnv(t, func(ctx workflow.Context, in DailyInput) (DailyResult, error) {
 		ran = append(ran, in.Session)
 		if running++; running > 1 {
-			t.Errorf("%s began while an earlier session was running", in.Session)
+			t.Errorf("%s started while an earlier session was running", in.Session)
 		}
 		defer func() { running-- }()
 		err := workflow.Sleep(ctx, 40*time.Minute)
@@ -91,8 +90,8 @@ func TestTickThreeSessionsLate(t *testing.T) {
 		}
 		return DailyResult{}, err
 	})
-	scheduled(t, env, fires)
-	due(env, fires, sessions...)
+	scheduled(t, env, firesAt)
+	due(env, firesAt, sessions...)
 	env.ExecuteWorkflow(Tick, TickInput{Exchange: etf.XNYS})
 	got := result[TickResult](t, env)
 	if !slices.Equal(ran, sessions) {
@@ -106,19 +105,19 @@ func TestTickThreeSessionsLate(t *testing.T) {
 	env.AssertExpectations(t)
 }
 
-// The API started the middle session first, and its run is still under way or has completed. The Tick waits for it
-// and starts no other for the session.
+// The API started the middle session first, and its run is still running or has completed. The Tick waits for it and
+// does not start another for that session.
 func TestTickSessionAlreadyStarted(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		takes  time.Duration // the API's run, which starts ten minutes before the Tick
-		answer activities.AwaitRunResult
+		result activities.AwaitRunResult
 		err    error
 		want   etf.RunStatus
 	}{
 		{"running", time.Hour, activities.AwaitRunResult{Status: etf.RunCompleted}, nil, etf.RunCompleted},
 		{"completed", time.Minute, activities.AwaitRunResult{Status: etf.RunCompleted}, nil, etf.RunCompleted},
-		{"cancelled meanwhile", time.Hour, activities.AwaitRunResult{Status: etf.RunCancelled}, nil, etf.RunCancelled},
+		{"cancelled in the meantime", time.Hour, activities.AwaitRunResult{Status: etf.RunCancelled}, nil, etf.RunCancelled},
 		{"beyond retention", time.Minute, activities.AwaitRunResult{}, typed(activities.TypeNotFound, "gone", 1), etf.RunCompleted},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -126,7 +125,7 @@ func TestTickSessionAlreadyStarted(t *testing.T) {
 			waited := false
 			env := newTickEnv(t, func(ctx workflow.Context, in DailyInput) (DailyResult, error) {
 				if in.Session == friday && !waited {
-					t.Error("the last session began before the one already there had ended")
+					t.Error("the last session started before the API's run had ended")
 				}
 				ran = append(ran, in.Session)
 				if in.Session == friday-1 {
@@ -134,11 +133,11 @@ func TestTickSessionAlreadyStarted(t *testing.T) {
 				}
 				return DailyResult{}, nil
 			})
-			due(env, fires, friday-2, friday-1, friday)
+			due(env, firesAt, friday-2, friday-1, friday)
 			env.OnActivity(planning.AwaitRun, mock.Anything, activities.AwaitRunInput{WorkflowID: "daily/XNYS/2025-09-25"}).
 				Return(func(context.Context, activities.AwaitRunInput) (activities.AwaitRunResult, error) {
 					waited = true
-					return c.answer, c.err
+					return c.result, c.err
 				}).Once()
 			env.RegisterWorkflowWithOptions(func(ctx workflow.Context) (got TickResult, err error) {
 				api := DailyInput{Exchange: etf.XNYS, Session: friday - 1}
@@ -150,7 +149,7 @@ func TestTickSessionAlreadyStarted(t *testing.T) {
 				}
 				err = workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 					WorkflowID: TickID(etf.XNYS), TaskQueue: TaskQueue,
-				}), TickWorkflow, TickInput{Exchange: etf.XNYS, Nominal: fires}).Get(ctx, &got)
+				}), TickWorkflow, TickInput{Exchange: etf.XNYS, Nominal: firesAt}).Get(ctx, &got)
 				return got, err
 			}, workflow.RegisterOptions{Name: "APIFirst"})
 			env.ExecuteWorkflow("APIFirst")
@@ -159,14 +158,14 @@ func TestTickSessionAlreadyStarted(t *testing.T) {
 				t.Errorf("ran %v, want %v", ran, want)
 			}
 			if s := got.Sessions[1]; !s.Elsewhere || s.Status != c.want {
-				t.Errorf("the session already there is %+v, want %s", s, c.want)
+				t.Errorf("the session of the API's run is %+v, want %s", s, c.want)
 			}
 			env.AssertExpectations(t)
 		})
 	}
 }
 
-// A cancelled Tick starts nothing more and leaves the run under way alone.
+// A cancelled Tick starts no further sessions and does not cancel the current run.
 func TestTickCancelled(t *testing.T) {
 	ended := false
 	var ran []etf.Session
@@ -180,19 +179,19 @@ func TestTickCancelled(t *testing.T) {
 		ended = true
 		return DailyResult{}, nil
 	})
-	scheduled(t, env, fires)
-	due(env, fires, friday-1, friday)
+	scheduled(t, env, firesAt)
+	due(env, firesAt, friday-1, friday)
 	env.RegisterDelayedCallback(env.CancelWorkflow, 10*time.Minute)
 	env.ExecuteWorkflow(Tick, TickInput{Exchange: etf.XNYS})
 	if err := env.GetWorkflowError(); !temporal.IsCanceledError(err) {
 		t.Errorf("ended with %v", err)
 	}
 	if !ended || !slices.Equal(ran, []etf.Session{friday - 1}) {
-		t.Errorf("the run under way ended: %t; ran %v", ended, ran)
+		t.Errorf("the current run ended: %t; ran %v", ended, ran)
 	}
 }
 
-func TestTickFailsWhenNothingCanBeLearnt(t *testing.T) {
+func TestTickFailsWithoutTheSessionsDue(t *testing.T) {
 	env := newTickEnv(t, func(workflow.Context, DailyInput) (DailyResult, error) { return DailyResult{}, nil })
 	env.OnActivity(planning.SessionsDue, mock.Anything, mock.Anything).
 		Return(activities.SessionsDueResult{}, typed(activities.TypeInvalid, "exchange: unknown", 1)).Once()
@@ -202,9 +201,9 @@ func TestTickFailsWhenNothingCanBeLearnt(t *testing.T) {
 	}
 }
 
-// A year late: the sessions run in portions of sixty, each portion a run of its own that goes on behind the last one,
-// even though none of them completed.
-func TestTickPortions(t *testing.T) {
+// A year late: the sessions run in batches of sixty. Each batch is a run of its own that continues after the previous
+// one, even though no session completed.
+func TestTickBatches(t *testing.T) {
 	var all []etf.Session
 	for s := friday - 364; s <= friday; s++ {
 		if d := s.Weekday(); d != time.Saturday && d != time.Sunday {
@@ -218,11 +217,11 @@ func TestTickPortions(t *testing.T) {
 			ran = append(ran, in.Session)
 			return DailyResult{}, temporal.NewNonRetryableApplicationError("no", activities.TypeInvalid, nil)
 		})
-		scheduled(t, env, fires)
+		scheduled(t, env, firesAt)
 		env.OnActivity(planning.SessionsDue, mock.Anything, mock.Anything).Return(
 			func(_ context.Context, in activities.SessionsDueInput) (activities.SessionsDueResult, error) {
-				if !in.At.Equal(fires) {
-					t.Errorf("asked by %s", in.At)
+				if !in.At.Equal(firesAt) {
+					t.Errorf("the instant is %s", in.At)
 				}
 				rest := slices.DeleteFunc(slices.Clone(all), func(s etf.Session) bool { return s <= in.After })
 				return activities.SessionsDueResult{Sessions: rest[:min(len(rest), in.Limit)], More: len(rest) > in.Limit}, nil

@@ -13,17 +13,17 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// UpdateETF brings one ETF up to one session: fetch, validate, persist, forecast. On the normal path that is four
-// activities and nothing else. It ends
+// UpdateETF updates one ETF for one session: fetch, validate, persist, forecast. Normally that is four activities and
+// nothing else. It ends
 //
 //   - completed with outcome updated or unchanged, with the error type ModelFailed if a model other than the benchmark gave
 //     no forecast;
-//   - completed with outcome quarantined when an error-level finding names the new session: a ResolveFinding waits
-//     for a person, this does not;
+//   - completed with outcome quarantined if an error-level finding names the new session: a ResolveFinding waits for a
+//     person, UpdateETF does not;
 //   - failed with an application error whose type says why and whose detail is the etf.RunETF;
 //   - cancelled, with the etf.RunETF as the detail.
 //
-// What an activity stored stays stored however the workflow ends, and a later update goes on from there.
+// What an activity stored stays stored however the workflow ends, and a later update continues from there.
 func UpdateETF(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
 	u := &update{in: in, row: etf.RunETF{
 		Symbol: in.Symbol, Session: in.Session, Stage: etf.StageFetch, Outcome: etf.OutcomeRunning,
@@ -53,23 +53,23 @@ func (u *update) chain(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	var judged activities.ValidateResult
+	var validated activities.ValidateResult
 	if !fetched.Empty {
-		if judged, err = u.validate(ctx, fetched.Fetch); err != nil {
+		if validated, err = u.validate(ctx, fetched.Fetch); err != nil {
 			return err
 		}
 		if err = u.persist(ctx, fetched); err != nil {
 			return err
 		}
 	}
-	if judged.QuarantinedNew {
+	if validated.QuarantinedNew {
 		u.row.Outcome = etf.OutcomeQuarantined
-		u.row.ErrorMessage = whyQuarantined(judged.OnNew)
-		return u.askPerson(ctx, judged.OnNew)
+		u.row.ErrorMessage = whyQuarantined(validated.OnNew)
+		return u.askPerson(ctx, validated.OnNew)
 	}
 	if !fetched.HasSession {
 		return temporal.NewNonRetryableApplicationError(
-			fmt.Sprintf("no source has %s of %s yet", u.in.Session, u.in.Symbol), activities.TypeSessionMissing, nil,
+			fmt.Sprintf("no source has a price of %s for %s yet", u.in.Symbol, u.in.Session), activities.TypeSessionMissing, nil,
 			activities.ErrorDetail{Attempt: int32(u.row.Attempts)})
 	}
 	if err = u.forecast(ctx); err != nil {
@@ -82,8 +82,8 @@ func (u *update) chain(ctx workflow.Context) error {
 	return nil
 }
 
-// fetch asks the sources in order until one has the session. Where none has, the answer of the most preferred one
-// that gave any is used: it may fill older gaps. Its error is that of the most preferred source.
+// fetch tries the sources in order until one has the session. If none has, it uses the first response: it may fill older
+// gaps. If there is no response either, it returns the first source's error.
 func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 	var best *activities.FetchResult
 	var bestSource string
@@ -101,7 +101,7 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 		case temporal.IsCanceledError(err) || !failureOf(err).nextSource():
 			return activities.FetchResult{}, err
 		default:
-			workflow.GetLogger(ctx).Warn("source gives nothing", "source", ref.Name, "error", err)
+			workflow.GetLogger(ctx).Warn("source failed", "source", ref.Name, "error", err)
 			if first == nil {
 				first = err
 			}
@@ -115,11 +115,11 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 		return activities.FetchResult{}, first
 	default:
 		return activities.FetchResult{}, temporal.NewNonRetryableApplicationError(
-			fmt.Sprintf("%s has no source", u.in.Symbol), activities.TypeInvalid, nil)
+			fmt.Sprintf("%s has no source; register it with at least one", u.in.Symbol), activities.TypeInvalid, nil)
 	}
 }
 
-// fetchFrom asks one source, and again after each of its waits while the session is missing from its answers.
+// fetchFrom fetches from one source, and again after each of its waits while its responses lack the session.
 func (u *update) fetchFrom(ctx workflow.Context, ref etf.SourceRef) (activities.FetchResult, error) {
 	input := activities.FetchInput{
 		Symbol: u.in.Symbol, Exchange: u.in.Exchange, Currency: u.in.Currency, Session: u.in.Session,
@@ -127,24 +127,24 @@ func (u *update) fetchFrom(ctx workflow.Context, ref etf.SourceRef) (activities.
 	}
 	options := fetchPolicy(ref.Name, fmt.Sprintf("%s %s from %s", u.in.Symbol, u.in.Session, ref.Name))
 	waits := etf.Source(ref.Name).Waits
-	for try := 0; ; try++ {
+	for attempt := 0; ; attempt++ {
 		var result activities.FetchResult
 		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), fetching.Fetch, input).Get(ctx, &result)
 		if err != nil {
 			return result, err
 		}
 		u.row.Attempts = int(result.Attempt)
-		if result.HasSession || try == len(waits) {
+		if result.HasSession || attempt == len(waits) {
 			return result, nil
 		}
-		if err := u.waitForSession(ctx, ref.Name, waits[try]); err != nil {
+		if err := u.waitForSession(ctx, ref.Name, waits[attempt]); err != nil {
 			return result, err
 		}
 	}
 }
 
 func (u *update) waitForSession(ctx workflow.Context, source string, wait time.Duration) error {
-	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s has no %s of %s yet; asked again in %s.", source, u.in.Session, u.in.Symbol, wait))
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s has no price of %s for %s yet; fetching again in %s.", source, u.in.Symbol, u.in.Session, wait))
 	defer workflow.SetCurrentDetails(ctx, "")
 	return workflow.NewTimerWithOptions(ctx, wait, workflow.TimerOptions{
 		Summary: fmt.Sprintf("%s has no %s yet", source, u.in.Session),
@@ -193,7 +193,7 @@ func (u *update) forecast(ctx workflow.Context) error {
 	return err
 }
 
-// whyQuarantined names the rules and the findings, for the tables a person reads first.
+// whyQuarantined names the rules and the findings, for the tables people look at first.
 func whyQuarantined(findings []activities.FindingRef) string {
 	why := make([]string, len(findings))
 	for i, f := range findings {
@@ -202,7 +202,7 @@ func whyQuarantined(findings []activities.FindingRef) string {
 	return strings.Join(why, "; ")
 }
 
-// askPerson starts a ResolveFinding for each finding on the new session and waits only until they are started.
+// askPerson starts a ResolveFinding for each finding on the new session and waits only until they have started.
 func (u *update) askPerson(ctx workflow.Context, findings []activities.FindingRef) error {
 	for _, f := range findings {
 		input := ResolveFindingInput{
@@ -226,7 +226,7 @@ func (u *update) askPerson(ctx workflow.Context, findings []activities.FindingRe
 	return nil
 }
 
-// end turns what the chain came to into the workflow's end.
+// end turns the outcome of the steps into the workflow's result or error.
 func (u *update) end(ctx workflow.Context, err error) (etf.RunETF, error) {
 	cancelled := temporal.IsCanceledError(err)
 	switch {

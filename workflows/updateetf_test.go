@@ -63,7 +63,7 @@ func TestUpdateETFUnchanged(t *testing.T) {
 	env.AssertExpectations(t)
 }
 
-// Every error type that speaks of one source leads to the next one; every other one ends the update.
+// After an error of one source the next source is tried; any other error fails the update.
 func TestUpdateETFFailover(t *testing.T) {
 	for _, e := range activities.ErrorTypes() {
 		switch e.Name {
@@ -101,7 +101,7 @@ func TestUpdateETFAllSourcesFail(t *testing.T) {
 	env.OnUpsertTypedSearchAttributes(temporal.NewSearchAttributes(OutcomeAttribute.ValueSet("failed"))).Return(nil).Once()
 	env.ExecuteWorkflow(UpdateETF, spy)
 	if row := wantFailed(t, env, activities.TypeSourceDenied); row.ErrorMessage != "yahoo: key" {
-		t.Errorf("the error of the preferred source is told, got %q", row.ErrorMessage)
+		t.Errorf("want the error of the preferred source, got %q", row.ErrorMessage)
 	}
 	env.AssertExpectations(t)
 }
@@ -124,7 +124,7 @@ func TestUpdateETFSessionComesLate(t *testing.T) {
 	}
 }
 
-// yahoo is asked four times, the file once; what the preferred source gave is stored, no forecast is made.
+// Yahoo is tried four times, the file once; the preferred source's rows are stored, and no forecast is made.
 func TestUpdateETFSessionMissing(t *testing.T) {
 	env := newEnv(t)
 	env.OnActivity(fetching.Fetch, mock.Anything, from("SPY")).Return(lacksSession, nil).Times(4)
@@ -136,12 +136,12 @@ func TestUpdateETFSessionMissing(t *testing.T) {
 	wantRow(t, wantFailed(t, env, activities.TypeSessionMissing), etf.RunETF{
 		Symbol: "SPY", Session: friday, Stage: etf.StagePersist, Outcome: etf.OutcomeFailed, Source: "yahoo",
 		RowsNew: 2, RowsUnchanged: 13, Findings: 2, Attempts: 1,
-		ErrorType: activities.TypeSessionMissing, ErrorMessage: "no source has 2025-09-26 of SPY yet",
+		ErrorType: activities.TypeSessionMissing, ErrorMessage: "no source has a price of SPY for 2025-09-26 yet",
 	})
 	env.AssertExpectations(t)
 }
 
-func TestUpdateETFEmptyAnswer(t *testing.T) {
+func TestUpdateETFEmptyResponse(t *testing.T) {
 	env := newEnv(t)
 	in := spy
 	in.Sources = spy.Sources[1:]
@@ -157,7 +157,7 @@ func TestUpdateETFQuarantined(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		err  error
-	}{{"asks a person", nil}, {"is asking already", &temporal.ChildWorkflowExecutionAlreadyStartedError{}}} {
+	}{{"asks a person", nil}, {"is already asking", &temporal.ChildWorkflowExecutionAlreadyStartedError{}}} {
 		t.Run(c.name, func(t *testing.T) {
 			env := newEnv(t)
 			env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
@@ -169,16 +169,16 @@ func TestUpdateETFQuarantined(t *testing.T) {
 			want := ResolveFindingInput{
 				Finding: "ab12", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, Rule: "jump", Evidence: "too far", Run: spy.Run,
 			}
-			var asked []string
+			var resolvers []string
 			if c.err != nil {
 				env.OnWorkflow(ResolveFindingWorkflow, mock.Anything, want).Return(etf.Finding{}, c.err).Once()
-			} // else the real one waits, and would keep the test from ending if it were waited for
+			} // otherwise the real one waits, and the test would not end if UpdateETF waited for it
 			env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, args converter.EncodedValues) {
 				var got ResolveFindingInput
 				if err := args.Get(&got); err != nil || got != want {
 					t.Errorf("the person is asked %+v, want %+v", got, want)
 				}
-				asked = append(asked, info.WorkflowExecution.ID)
+				resolvers = append(resolvers, info.WorkflowExecution.ID)
 			})
 			var ended time.Duration
 			started := env.Now()
@@ -190,8 +190,8 @@ func TestUpdateETFQuarantined(t *testing.T) {
 				Symbol: "SPY", Session: friday, Stage: etf.StagePersist, Outcome: etf.OutcomeQuarantined, Source: "yahoo",
 				RowsNew: 1, RowsQuarantined: 1, Findings: 3, Attempts: 1, ErrorMessage: "jump, finding ab12",
 			})
-			if !slices.Equal(asked, []string{"finding/ab12"}) || ended > time.Hour {
-				t.Errorf("a person was asked by %v, and waited for %s", asked, ended)
+			if !slices.Equal(resolvers, []string{"finding/ab12"}) || ended > time.Hour {
+				t.Errorf("started %v; the update took %s", resolvers, ended)
 			}
 			env.AssertExpectations(t)
 		})
@@ -232,17 +232,17 @@ func TestUpdateETFStageErrors(t *testing.T) {
 	}
 }
 
-// A database that is away costs time and nothing else: the steps are tried until it is back.
+// A database that is down only costs time: the steps are retried until it is back.
 func TestUpdateETFWaitsForTheDatabase(t *testing.T) {
 	env := newEnv(t)
 	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
 	expectValidated(env, activities.ValidateResult{Attempt: 1})
-	tries := 0
+	attempts := 0
 	env.OnActivity(persisting.Persist, mock.Anything, mock.Anything).Return(func(context.Context, activities.PersistInput) (activities.PersistResult, error) {
-		if tries++; tries < 9 { // the test environment stops at ten
+		if attempts++; attempts < 9 { // the test environment stops at ten
 			return activities.PersistResult{}, temporal.NewApplicationError("down", activities.TypeUnavailable)
 		}
-		return activities.PersistResult{Persisted: etf.Persisted{New: 1}, Attempt: int32(tries)}, nil
+		return activities.PersistResult{Persisted: etf.Persisted{New: 1}, Attempt: int32(attempts)}, nil
 	})
 	env.OnActivity(forecasting.Forecast, mock.Anything, mock.Anything).Return(activities.ForecastResult{Appended: 1, Attempt: 1}, nil).Once()
 	env.ExecuteWorkflow(UpdateETF, spy)
@@ -257,7 +257,7 @@ func TestUpdateETFCancelledWhileItWaits(t *testing.T) {
 	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(lacksSession, nil).Once()
 	env.OnUpsertTypedSearchAttributes(temporal.NewSearchAttributes(OutcomeAttribute.ValueSet("cancelled"))).Return(nil).Once()
 	env.RegisterDelayedCallback(func() {
-		if row := ask[etf.RunETF](t, env); row.Outcome != etf.OutcomeRunning || row.Stage != etf.StageFetch {
+		if row := query[etf.RunETF](t, env); row.Outcome != etf.OutcomeRunning || row.Stage != etf.StageFetch {
 			t.Errorf("while it waits the status is %+v", row)
 		}
 		env.CancelWorkflow()
@@ -281,7 +281,7 @@ func TestUpdateETFWithoutSource(t *testing.T) {
 	wantFailed(t, env, activities.TypeInvalid)
 }
 
-// A model without a forecast is told in the row; the outcome is as without it.
+// A model without a forecast is recorded in the row; the outcome stays the same.
 func TestUpdateETFWithoutAModel(t *testing.T) {
 	env := newEnv(t)
 	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()

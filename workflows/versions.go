@@ -1,7 +1,7 @@
 package workflows
 
-// The change IDs of workflow.GetVersion, one constant for each change of a workflow's path that running histories may
-// not follow, with the release it came in and the condition under which the old branch may go. docs/workflows.md has the
-// procedure.
+// The change IDs for workflow.GetVersion: one constant for each change of a workflow that running histories must not
+// follow, with the release that introduced it and the condition under which the old branch may be removed.
+// docs/workflows.md has the procedure.
 //
-// There are none: the first release's histories still replay as they are.
+// There are none so far: the first release's histories replay on the current code.

@@ -1,5 +1,5 @@
-// Package dispatchtest gives a test a namespace of its own on the Temporal server at TEMPORAL_ADDRESS, so that no other
-// test's workers take up what it starts. It is for tests only.
+// Package dispatchtest gives each test its own namespace on the Temporal server at TEMPORAL_ADDRESS, so that other tests'
+// workers don't pick up its workflows. It is for tests only.
 package dispatchtest
 
 import (
@@ -20,9 +20,9 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// Connect returns a client in a new namespace with the search attributes, or skips the test where there is no server.
-// On the way it sees that the order of starting does not matter: the client waits before the namespace is there, and two
-// processes make the attributes at once.
+// Connect returns a client in a new namespace with the search attributes, or skips the test if there is no server. It
+// also checks that start order does not matter: the client starts to wait before the namespace exists, and the search
+// attributes are ensured twice concurrently, as two processes would.
 func Connect(t *testing.T) *dispatch.Client {
 	t.Helper()
 	address := testenv.Temporal.Value(t)
@@ -41,7 +41,7 @@ func Connect(t *testing.T) *dispatch.Client {
 	}
 	t.Cleanup(c.Close)
 	if err := c.Check(ctx); etf.KindOf(err) != etf.KindUnavailable {
-		t.Fatalf("before there is a namespace the check says %v", err)
+		t.Fatalf("before the namespace exists the check returns %v", err)
 	}
 	connected := make(chan error, 1)
 	go func() { connected <- c.Await(ctx, silent) }()

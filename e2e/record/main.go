@@ -37,13 +37,13 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("record", flag.ContinueOnError)
 	dir := flags.String("dir", "workflows/testdata/histories", "folder to write to")
-	label := flags.String("label", "", "version of the code recorded, put before each file's name (needed)")
-	only := flags.String("only", "", "record this scenario alone")
+	label := flags.String("label", "", "version of the recorded code, the prefix of each file's name (required)")
+	only := flags.String("only", "", "record only this scenario")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *label == "" {
-		return etf.Invalid("label", "a recording is of a version", "give --label, for example --label 0.1.0")
+		return etf.Invalid("label", "the version is missing", "give --label, for example --label 0.1.0")
 	}
 	options, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
@@ -62,8 +62,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := os.MkdirAll(*dir, 0o755); err != nil {
 		return err
 	}
-	stage := newStage(c)
-	stop, err := serve(c, stage.script)
+	env := newEnvironment(c)
+	stop, err := serve(c, env.script)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if *only != "" && s.name != *only {
 			continue
 		}
-		saved, err := s.play(ctx, stage)
+		saved, err := s.run(ctx, env)
 		if err != nil {
 			return fmt.Errorf("scenario %s: %w", s.name, err)
 		}
@@ -86,7 +86,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-// serve starts workers for the workflows under the script.
+// serve starts workers for the workflows and the scripted activities.
 func serve(c client.Client, s *script) (stop func(), err error) {
 	var options worker.Options
 	main := sdkworker.New(c, workflows.TaskQueue, options.Main())
@@ -112,7 +112,7 @@ func serve(c client.Client, s *script) (stop func(), err error) {
 	return stop, nil
 }
 
-// save writes a run's whole history and returns its length and its size as Temporal stores it.
+// save writes a run's whole history and returns its number of events and its size in Temporal, in bytes.
 func save(ctx context.Context, c client.Client, r recorded, path string) (events, size int, err error) {
 	var history historypb.History
 	iter := c.GetWorkflowHistory(ctx, r.workflowID, r.runID, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)

@@ -14,18 +14,18 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// stage is what scenarios play on.
-type stage struct {
+// environment is what scenarios run on.
+type environment struct {
 	client client.Client
 	script *script
 }
 
-// recorded names the run whose history is kept.
+// recorded names the run whose history is saved.
 type recorded struct{ workflowID, runID string }
 
 type scenario struct {
 	name string
-	play func(context.Context, *stage) (recorded, error)
+	run  func(context.Context, *environment) (recorded, error)
 }
 
 var (
@@ -34,15 +34,15 @@ var (
 	sunday = etf.MustSession("2025-09-28")
 )
 
-func newStage(c client.Client) *stage {
-	s := &script{asked: map[string]int{}, due: map[etf.Session][]etf.Symbol{}, pageError: monday, sessions: []etf.Session{friday - 1, friday}}
+func newEnvironment(c client.Client) *environment {
+	s := &script{calls: map[string]int{}, due: map[etf.Session][]etf.Symbol{}, pageError: monday, sessions: []etf.Session{friday - 1, friday}}
 	for i := range 800 {
 		s.due[friday] = append(s.due[friday], etf.Symbol(fmt.Sprintf("OK%04d", i)))
 		s.due[monday] = append(s.due[monday], etf.Symbol(fmt.Sprintf("OK%04d", i)))
 	}
-	// In ascending order of symbol, as a registry gives them.
+	// In ascending order of symbol, as the registry returns them.
 	s.due[friday] = append([]etf.Symbol{"BOOM1", "DENY1", "DOWN1", "EMPTY1", "FAULT1", "LATE1"}, s.due[friday]...)
-	return &stage{client: c, script: s}
+	return &environment{client: c, script: s}
 }
 
 var scenarios = []scenario{
@@ -77,18 +77,18 @@ func completed(err error) error { return err }
 
 func failed(err error) error {
 	if err == nil {
-		return errors.New("it completed, and should have failed")
+		return errors.New("it completed, but should have failed")
 	}
 	return nil
 }
 
-// wait waits for a run's end and checks how it ended.
-func (s *stage) wait(ctx context.Context, run client.WorkflowRun, how func(error) error) (recorded, error) {
+// wait waits for a run to end and checks how it ended.
+func (s *environment) wait(ctx context.Context, run client.WorkflowRun, how func(error) error) (recorded, error) {
 	id := recorded{run.GetID(), run.GetRunID()}
 	return id, how(run.Get(ctx, nil))
 }
 
-func (s *stage) startUpdate(ctx context.Context, symbol etf.Symbol, sources []etf.SourceRef) (client.WorkflowRun, error) {
+func (s *environment) startUpdate(ctx context.Context, symbol etf.Symbol, sources []etf.SourceRef) (client.WorkflowRun, error) {
 	in := workflows.UpdateETFInput{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD", Session: friday, Sources: sources, Run: "daily:XNYS:2025-09-26"}
 	return s.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: workflows.UpdateID(symbol, friday), TaskQueue: workflows.TaskQueue,
@@ -96,8 +96,8 @@ func (s *stage) startUpdate(ctx context.Context, symbol etf.Symbol, sources []et
 	}, workflows.UpdateETFWorkflow, in)
 }
 
-func update(symbol etf.Symbol, how func(error) error) func(context.Context, *stage) (recorded, error) {
-	return func(ctx context.Context, s *stage) (recorded, error) {
+func update(symbol etf.Symbol, how func(error) error) func(context.Context, *environment) (recorded, error) {
+	return func(ctx context.Context, s *environment) (recorded, error) {
 		run, err := s.startUpdate(ctx, symbol, sourcesOf(symbol))
 		if err != nil {
 			return recorded{}, err
@@ -107,7 +107,7 @@ func update(symbol etf.Symbol, how func(error) error) func(context.Context, *sta
 }
 
 // updateCancelled cancels an update while it waits for a late session.
-func updateCancelled(ctx context.Context, s *stage) (recorded, error) {
+func updateCancelled(ctx context.Context, s *environment) (recorded, error) {
 	run, err := s.startUpdate(ctx, "MISS2", []etf.SourceRef{{Name: "yahoo", Ref: "MISS2"}})
 	if err != nil {
 		return recorded{}, err
@@ -122,7 +122,7 @@ func updateCancelled(ctx context.Context, s *stage) (recorded, error) {
 }
 
 // until waits for an event of the type in the run's history.
-func (s *stage) until(ctx context.Context, run client.WorkflowRun, kind enums.EventType) error {
+func (s *environment) until(ctx context.Context, run client.WorkflowRun, kind enums.EventType) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	iter := s.client.GetWorkflowHistory(ctx, run.GetID(), run.GetRunID(), true, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
@@ -138,7 +138,7 @@ func (s *stage) until(ctx context.Context, run client.WorkflowRun, kind enums.Ev
 	return fmt.Errorf("%s ended without %s", run.GetID(), kind)
 }
 
-func (s *stage) decide(ctx context.Context, finding string, d workflows.Decision) (client.WorkflowRun, error) {
+func (s *environment) decide(ctx context.Context, finding string, d workflows.Decision) (client.WorkflowRun, error) {
 	in := workflows.ResolveFindingInput{Finding: finding, Symbol: "FAULT1", Exchange: etf.XNYS, Session: friday, Rule: "jump", Evidence: "too far"}
 	run, err := s.client.ExecuteWorkflow(ctx, dispatch.FindingOptions(in), workflows.ResolveFindingWorkflow, in)
 	if err != nil {
@@ -150,11 +150,11 @@ func (s *stage) decide(ctx context.Context, finding string, d workflows.Decision
 	if err != nil {
 		return nil, err
 	}
-	_ = handle.Get(ctx, nil) // how the run ends says whether it was applied
+	_ = handle.Get(ctx, nil) // the run's own end says whether the decision was applied
 	return run, nil
 }
 
-func findingDecided(ctx context.Context, s *stage) (recorded, error) {
+func findingDecided(ctx context.Context, s *environment) (recorded, error) {
 	run, err := s.decide(ctx, "decided", workflows.Decision{Decision: etf.Accept, By: "jo", Why: "seen on two sources"})
 	if err != nil {
 		return recorded{}, err
@@ -162,7 +162,7 @@ func findingDecided(ctx context.Context, s *stage) (recorded, error) {
 	return s.wait(ctx, run, completed)
 }
 
-func findingTaken(ctx context.Context, s *stage) (recorded, error) {
+func findingTaken(ctx context.Context, s *environment) (recorded, error) {
 	run, err := s.decide(ctx, "taken", workflows.Decision{Decision: etf.Reject, By: "jo", Why: "bad tick"})
 	if err != nil {
 		return recorded{}, err
@@ -170,8 +170,8 @@ func findingTaken(ctx context.Context, s *stage) (recorded, error) {
 	return s.wait(ctx, run, failed)
 }
 
-func daily(in workflows.DailyInput, how func(error) error) func(context.Context, *stage) (recorded, error) {
-	return func(ctx context.Context, s *stage) (recorded, error) {
+func daily(in workflows.DailyInput, how func(error) error) func(context.Context, *environment) (recorded, error) {
+	return func(ctx context.Context, s *environment) (recorded, error) {
 		run, err := s.client.ExecuteWorkflow(ctx, dispatch.DailyOptions(in), workflows.DailyWorkflow, in)
 		if err != nil {
 			return recorded{}, err
@@ -181,7 +181,7 @@ func daily(in workflows.DailyInput, how func(error) error) func(context.Context,
 }
 
 // dailyCancelled cancels a run over the whole exchange after its first updates have ended.
-func dailyCancelled(ctx context.Context, s *stage) (recorded, error) {
+func dailyCancelled(ctx context.Context, s *environment) (recorded, error) {
 	in := workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Attempt: 2}
 	run, err := s.client.ExecuteWorkflow(ctx, dispatch.DailyOptions(in), workflows.DailyWorkflow, in)
 	if err != nil {
@@ -196,9 +196,9 @@ func dailyCancelled(ctx context.Context, s *stage) (recorded, error) {
 	return s.wait(ctx, run, failed)
 }
 
-// dailyContinued is a run over 806 ETFs, for which the server suggests to continue as new. Both its halves are kept.
-func dailyContinued(first bool) func(context.Context, *stage) (recorded, error) {
-	return func(ctx context.Context, s *stage) (recorded, error) {
+// dailyContinued is a run over 806 ETFs, for which the server suggests continuing as new. Both its halves are saved.
+func dailyContinued(first bool) func(context.Context, *environment) (recorded, error) {
+	return func(ctx context.Context, s *environment) (recorded, error) {
 		in := workflows.DailyInput{Exchange: etf.XNYS, Session: friday}
 		run, err := s.client.ExecuteWorkflow(ctx, dispatch.DailyOptions(in), workflows.DailyWorkflow, in)
 		if err != nil {
@@ -209,7 +209,7 @@ func dailyContinued(first bool) func(context.Context, *stage) (recorded, error) 
 }
 
 // half waits for the end of a workflow that continues as new and names its first or its last run.
-func (s *stage) half(ctx context.Context, run client.WorkflowRun, first bool) (recorded, error) {
+func (s *environment) half(ctx context.Context, run client.WorkflowRun, first bool) (recorded, error) {
 	if _, err := s.wait(ctx, run, completed); err != nil {
 		return recorded{}, err
 	}
@@ -227,8 +227,8 @@ func (s *stage) half(ctx context.Context, run client.WorkflowRun, first bool) (r
 	return recorded{run.GetID(), info.GetExecution().GetRunId()}, nil
 }
 
-// tick finds one of its two sessions there already: dailyContinued has left it.
-func tick(ctx context.Context, s *stage) (recorded, error) {
+// tick finds that one of its two sessions already has a run: dailyContinued's.
+func tick(ctx context.Context, s *environment) (recorded, error) {
 	run, err := s.startTick(ctx, etf.XNYS)
 	if err != nil {
 		return recorded{}, err
@@ -236,7 +236,7 @@ func tick(ctx context.Context, s *stage) (recorded, error) {
 	return s.wait(ctx, run, completed)
 }
 
-func (s *stage) startTick(ctx context.Context, exchange etf.Exchange) (client.WorkflowRun, error) {
+func (s *environment) startTick(ctx context.Context, exchange etf.Exchange) (client.WorkflowRun, error) {
 	in := workflows.TickInput{Exchange: exchange}
 	return s.client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: workflows.TickID(exchange), TaskQueue: workflows.TaskQueue,
@@ -244,9 +244,9 @@ func (s *stage) startTick(ctx context.Context, exchange etf.Exchange) (client.Wo
 	}, workflows.TickWorkflow, in)
 }
 
-// tickContinued is given its sessions in two portions, and the run of each fails.
-func tickContinued(first bool) func(context.Context, *stage) (recorded, error) {
-	return func(ctx context.Context, s *stage) (recorded, error) {
+// tickContinued gets its sessions in two batches, and the run of each fails.
+func tickContinued(first bool) func(context.Context, *environment) (recorded, error) {
+	return func(ctx context.Context, s *environment) (recorded, error) {
 		run, err := s.startTick(ctx, etf.XKRX)
 		if err != nil {
 			return recorded{}, err
@@ -255,8 +255,8 @@ func tickContinued(first bool) func(context.Context, *stage) (recorded, error) {
 	}
 }
 
-// updateFindingOpen finds that its finding waits for a decision already.
-func updateFindingOpen(ctx context.Context, s *stage) (recorded, error) {
+// updateFindingOpen finds that its finding is already waiting for a decision.
+func updateFindingOpen(ctx context.Context, s *environment) (recorded, error) {
 	const symbol = "FAULT3"
 	in := workflows.ResolveFindingInput{Finding: findingOf(symbol), Symbol: symbol, Exchange: etf.XNYS, Session: friday, Rule: "jump", Evidence: "too far"}
 	if _, err := s.client.ExecuteWorkflow(ctx, dispatch.FindingOptions(in), workflows.ResolveFindingWorkflow, in); err != nil {
@@ -265,8 +265,8 @@ func updateFindingOpen(ctx context.Context, s *stage) (recorded, error) {
 	return update(symbol, completed)(ctx, s)
 }
 
-// dailyElsewhere finds one of its ETFs under way: its update waits for a late session.
-func dailyElsewhere(ctx context.Context, s *stage) (recorded, error) {
+// dailyElsewhere finds that one of its ETFs is already being updated: that update is waiting for a late session.
+func dailyElsewhere(ctx context.Context, s *environment) (recorded, error) {
 	const symbol = "EMPTY1"
 	open, err := s.startUpdate(ctx, symbol, []etf.SourceRef{{Name: "yahoo", Ref: symbol}})
 	if err != nil {

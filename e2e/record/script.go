@@ -16,25 +16,25 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// script answers every activity. What it answers follows from the symbol's beginning:
+// script stands in for every activity. What it does depends on the beginning of the symbol:
 //
-//	OK     everything is fine
-//	DENY   no source answers
-//	SECOND only the second source answers
-//	LATE   the session is missing from the first answer
-//	MISS   the session is missing from every answer
-//	EMPTY  the answers are empty
+//	OK     everything succeeds
+//	DENY   every source fails
+//	SECOND only the second source responds
+//	LATE   the session is missing from the first response
+//	MISS   the session is missing from every response
+//	EMPTY  the responses are empty
 //	FAULT  an error-level finding names the new session
-//	DOWN   the database is away at first
-//	BOOM   forecasting goes wrong for good
+//	DOWN   the database is down at first
+//	BOOM   forecasting fails permanently
 //	PART   a model other than the benchmark gives no forecast
 type script struct {
 	mu    sync.Mutex
-	asked map[string]int
+	calls map[string]int
 	due   map[etf.Session][]etf.Symbol
 	// pageError makes the second page of this session's ETFs fail.
 	pageError etf.Session
-	sessions  []etf.Session // answer of SessionsDue
+	sessions  []etf.Session // the result of SessionsDue
 }
 
 func (s *script) register(main, fit sdkworker.ActivityRegistry, sources ...sdkworker.ActivityRegistry) {
@@ -58,12 +58,12 @@ func (s *script) register(main, fit sdkworker.ActivityRegistry, sources ...sdkwo
 	}
 }
 
-// times counts how often something was asked, from 1.
+// times counts the calls with a key and returns their number, from 1.
 func (s *script) times(key string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked[key]++
-	return s.asked[key]
+	s.calls[key]++
+	return s.calls[key]
 }
 
 func (s *script) beginRun(_ context.Context, in activities.BeginRunInput) (activities.BeginRunResult, error) {
@@ -71,7 +71,7 @@ func (s *script) beginRun(_ context.Context, in activities.BeginRunInput) (activ
 }
 
 func (s *script) dueETFs(_ context.Context, in activities.DueETFsInput) (activities.DueETFsResult, error) {
-	// The script knows the session only through the subset's first symbol or, for a whole exchange, by exchange.
+	// The input has no session: XKRX stands for the one whose second page fails, XNYS for the Friday.
 	session := etf.MustSession("2025-09-26")
 	if in.Exchange == etf.XKRX {
 		session = s.pageError
@@ -84,7 +84,7 @@ func (s *script) dueETFs(_ context.Context, in activities.DueETFsInput) (activit
 		page.ETFs = append(page.ETFs, activities.DueETF{Symbol: symbol, Currency: "USD", Sources: sourcesOf(symbol)})
 	}
 	if session == s.pageError && in.After != "" {
-		return page, refuse(activities.TypeNotFound, "symbols: no ETF XYZ is registered")
+		return page, permanentError(activities.TypeNotFound, "symbols: no ETF XYZ is registered")
 	}
 	return page, nil
 }
@@ -109,7 +109,7 @@ func (s *script) fetch(ctx context.Context, in activities.FetchInput) (activitie
 	lacks := activities.FetchResult{Fetch: fmt.Sprintf("%032x", 2), Rows: 15, Last: in.Session - 1, Attempt: info.Attempt}
 	switch {
 	case starts(in.Symbol, "DENY"), starts(in.Symbol, "SECOND") && source == "simulated":
-		return activities.FetchResult{}, refuse(activities.TypeSourceDenied, source+": the key is wrong")
+		return activities.FetchResult{}, permanentError(activities.TypeSourceDenied, source+": the key is wrong")
 	case starts(in.Symbol, "LATE") && s.times(string(in.Symbol)) == 1, starts(in.Symbol, "MISS"):
 		return lacks, nil
 	case starts(in.Symbol, "EMPTY"):
@@ -121,7 +121,7 @@ func (s *script) fetch(ctx context.Context, in activities.FetchInput) (activitie
 func (s *script) validate(_ context.Context, in activities.ValidateInput) (activities.ValidateResult, error) {
 	if starts(in.Symbol, "FAULT") {
 		return activities.ValidateResult{Findings: 1, Errors: 1, QuarantinedNew: true, Attempt: 1, OnNew: []activities.FindingRef{
-			{ID: findingOf(in.Symbol), Rule: "jump", Evidence: "close 66.18 is 90 % below the one before"},
+			{ID: findingOf(in.Symbol), Rule: "jump", Evidence: "close 66.18 is 90 % below the previous close"},
 		}}, nil
 	}
 	return activities.ValidateResult{Findings: 1, Attempt: 1}, nil
@@ -139,7 +139,7 @@ func (s *script) persist(ctx context.Context, in activities.PersistInput) (activ
 
 func (s *script) forecast(_ context.Context, in activities.ForecastInput) (activities.ForecastResult, error) {
 	if starts(in.Symbol, "BOOM") {
-		return activities.ForecastResult{}, refuse(activities.TypeInternal, "drift: no finite numbers")
+		return activities.ForecastResult{}, permanentError(activities.TypeInternal, "drift: no finite numbers")
 	}
 	if starts(in.Symbol, "PART") {
 		return activities.ForecastResult{Appended: 1, Failed: []string{"model prophet: no finite numbers"}, Attempt: 1}, nil
@@ -149,12 +149,12 @@ func (s *script) forecast(_ context.Context, in activities.ForecastInput) (activ
 
 func (s *script) decide(_ context.Context, in activities.DecideInput) (etf.Finding, error) {
 	if in.Finding == "taken" {
-		return etf.Finding{}, refuse(activities.TypeConflict, "decided before by al")
+		return etf.Finding{}, permanentError(activities.TypeConflict, "decided before by al")
 	}
 	return etf.Finding{ID: in.Finding, Symbol: "FAULT1", Rule: "jump", Decision: in.Decision, By: in.By, Why: in.Why}, nil
 }
 
-func refuse(errorType, message string) error {
+func permanentError(errorType, message string) error {
 	return temporal.NewNonRetryableApplicationError(message, errorType, nil, activities.ErrorDetail{Attempt: 1})
 }
 
