@@ -14,7 +14,7 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// fakeStore is a Store in memory. Set err and every method fails with it.
+// fakeStore is an in-memory service.Store. If err is set, every method fails with it.
 type fakeStore struct {
 	mu        sync.Mutex
 	err       error
@@ -26,7 +26,7 @@ type fakeStore struct {
 	runETFs   map[string][]etf.RunETF
 	schema    int64
 	ungranted []string
-	barFault  func(n int) error  // called before the n-th bar, from 0
+	barFault  func(n int) error  // called before the n-th bar, counted from 0
 	onRun     func(id etf.RunID) // called by Run before it reads
 }
 
@@ -227,7 +227,7 @@ func (f *fakeStore) Ungranted(context.Context) ([]string, error) {
 	return f.ungranted, f.err
 }
 
-// fakeTemporal keeps executions and schedules. Set err and every method fails with it.
+// fakeTemporal is an in-memory service.Temporal. If err is set, every method fails with it.
 type fakeTemporal struct {
 	mu         sync.Mutex
 	err        error
