@@ -183,14 +183,14 @@ func TestBarsCSVFailures(t *testing.T) {
 	down := etf.Wrap(etf.KindUnavailable, errors.New("root@10.0.0.1 refused"), "the database can't be reached")
 
 	// Before anything is sent, a failure becomes a problem document.
-	f.store.barFault = func(n int) error { return down }
+	f.store.barErr = func(n int) error { return down }
 	a := f.get("/v1/etfs/SPY/bars", header("Accept", "text/csv"))
 	if a.wantProblem(t, http.StatusServiceUnavailable); strings.Contains(string(a.body), "10.0.0.1") || a.header.Get("ETag") != "" {
 		t.Errorf("%v %s", a.header, a.body)
 	}
 
 	// After that, the client must see a broken response, not a short one.
-	f.store.barFault = func(n int) error {
+	f.store.barErr = func(n int) error {
 		if n == 9_000 {
 			return down
 		}

@@ -34,13 +34,13 @@ var errEnough = errors.New("enough bars")
 func (b barsCSV) VisitListBarsResponse(w http.ResponseWriter) error {
 	sender := http.NewResponseController(w)
 	buf := append(make([]byte, 0, csvChunk+1024), csvHeader...)
-	begun := false
+	started := false
 	send := func() error {
-		if !begun {
+		if !started {
 			w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
 			w.Header().Set("ETag", b.etag)
 			w.WriteHeader(http.StatusOK)
-			begun = true
+			started = true
 		}
 		// A slow client has a minute for each chunk, not for the whole response. Test recorders support no deadlines.
 		if err := sender.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {

@@ -26,7 +26,7 @@ type fakeStore struct {
 	runETFs   map[string][]etf.RunETF
 	schema    int64
 	ungranted []string
-	barFault  func(n int) error  // called before the n-th bar, counted from 0
+	barErr    func(n int) error  // called before the n-th bar, counted from 0
 	onRun     func(id etf.RunID) // called by Run before it reads
 }
 
@@ -102,8 +102,8 @@ func (f *fakeStore) EachBar(_ context.Context, s etf.Symbol, w etf.Window, do fu
 		return f.err
 	}
 	for i, b := range f.window(s, w) {
-		if f.barFault != nil {
-			if err := f.barFault(i); err != nil {
+		if f.barErr != nil {
+			if err := f.barErr(i); err != nil {
 				return err
 			}
 		}

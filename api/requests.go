@@ -92,7 +92,7 @@ func normalisedURL(in *url.URL) *url.URL {
 // the request.
 func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		begun := time.Now()
+		start := time.Now()
 		r, w := c.Request(), c.Response()
 		timeout := requestTimeout
 		if c.Path() == barsRoute {
@@ -122,8 +122,8 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 				status = statusClientGone // a half-closed connection looks the same, so the response was written anyway
 			}
 		}
-		s.metrics.observe(r.Method, c.Path(), status, time.Since(begun))
-		s.logRequest(ctx, c, status, time.Since(begun), err)
+		s.metrics.observe(r.Method, c.Path(), status, time.Since(start))
+		s.logRequest(ctx, c, status, time.Since(start), err)
 		if abort {
 			panic(http.ErrAbortHandler)
 		}

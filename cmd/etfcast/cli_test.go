@@ -47,7 +47,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"migrate without its DSN", nil, []string{"migrate"}, 2, "ETFCAST_MYSQL_ADMIN_DSN"},
 		{"decision without a name", nowhere, []string{"finding", "accept", "x"}, 2, "--by"},
 		{"limit out of range", nowhere, []string{"run", "list", "--limit", "0"}, 2, "1 to 1000"},
-		{"ready of nobody", nil, []string{"ready", "--url", "http://127.0.0.1:1/readyz"}, 4, "readiness"},
+		{"ready without a server", nil, []string{"ready", "--url", "http://127.0.0.1:1/readyz"}, 4, "readiness"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, _, stderr := etfcast(t, c.env, c.args...)

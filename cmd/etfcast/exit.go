@@ -46,14 +46,14 @@ func exitCodesHelp() string {
 // errIncomplete is returned by commands that waited for a run in which not every ETF was updated.
 var errIncomplete = errors.New("not every ETF was updated")
 
-// errGoesOn is returned by a command that was interrupted while watching a run, which continues without it.
-type errGoesOn struct{ run string }
+// errRunContinues is returned by a command that was interrupted while watching a run, which continues without it.
+type errRunContinues struct{ run string }
 
-func (e errGoesOn) Error() string {
+func (e errRunContinues) Error() string {
 	return fmt.Sprintf("interrupted, but run %[1]s continues (`etfcast run show %[1]s`, `etfcast run cancel %[1]s`)", e.run)
 }
 
-func (errGoesOn) Unwrap() error { return context.Canceled }
+func (errRunContinues) Unwrap() error { return context.Canceled }
 
 // usageError marks an error in the command line or the settings.
 type usageError struct{ error }
@@ -82,8 +82,8 @@ func exitCode(ctx context.Context, err error) int {
 }
 
 func report(stderr io.Writer, err error) {
-	var goesOn errGoesOn
-	if err == nil || errors.Is(err, context.Canceled) && !errors.As(err, &goesOn) {
+	var continues errRunContinues
+	if err == nil || errors.Is(err, context.Canceled) && !errors.As(err, &continues) {
 		return
 	}
 	fmt.Fprintf(stderr, "etfcast: %v\n", err)

@@ -77,12 +77,12 @@ func (a *app) waitForRun(ctx context.Context, svc *service.Service, run etf.Run,
 	for run.Status == etf.RunRunning {
 		select {
 		case <-ctx.Done():
-			return errGoesOn{string(id)}
+			return errRunContinues{string(id)}
 		case <-tick.C:
 		}
 		now, err := svc.Run(ctx, id)
 		if ctx.Err() != nil {
-			return errGoesOn{string(id)}
+			return errRunContinues{string(id)}
 		}
 		if err != nil {
 			// The run is durable: keep watching while a server is temporarily unreachable.
