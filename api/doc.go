@@ -4,5 +4,5 @@
 // kinds of package etf, translated into RFC 9457 problem documents in one place (problems.go).
 //
 // The package owns HTTP: parsing and validating requests, content negotiation, cursors, ETags, problems, and request
-// metrics and logs. It refuses to own application logic, SQL or anything of Temporal.
+// metrics and logs. It refuses to own application logic, SQL or Temporal code.
 package api
