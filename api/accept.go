@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// negotiate picks, of the media types offered, the one the Accept header likes best; the first of equals. An empty
-// header likes all. ok is false when it excludes every one. Parameters other than q are ignored.
+// negotiate picks the offered media type that the Accept header prefers; ties go to the first offer. An empty header
+// accepts everything. ok is false if the header excludes every offer. Parameters other than q are ignored.
 func negotiate(accept string, offers ...string) (chosen string, ok bool) {
 	if strings.TrimSpace(accept) == "" {
 		return offers[0], true
@@ -21,7 +21,7 @@ func negotiate(accept string, offers ...string) (chosen string, ok bool) {
 	return chosen, best > 0
 }
 
-// quality is the q of the most specific range of the header that matches the media type, 0 where none does.
+// quality is the q of the most specific range in the header that matches the media type, 0 if none does.
 func quality(accept, offer string) float64 {
 	kind, _, _ := strings.Cut(offer, "/")
 	q, specific := 0.0, 0
@@ -63,7 +63,7 @@ func current(ifNoneMatch *string, etag string) bool {
 	if strings.TrimSpace(*ifNoneMatch) == "*" {
 		return true
 	}
-	// Our ETags have no comma, so splitting can't cut one in two.
+	// Our ETags contain no comma, so splitting can't cut one in two.
 	for one := range strings.SplitSeq(*ifNoneMatch, ",") {
 		if strings.TrimPrefix(strings.TrimSpace(one), "W/") == strings.TrimPrefix(etag, "W/") {
 			return true

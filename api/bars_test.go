@@ -19,7 +19,7 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// storeBars gives the symbol n bars on consecutive days from 2020-01-01; days, not sessions, are all this needs.
+// storeBars stores n bars of the symbol on consecutive days from 2020-01-01, trading days or not.
 func (f *fixture) storeBars(symbol etf.Symbol, n int) {
 	first := etf.MustSession("2020-01-01")
 	for i := range n {
@@ -186,18 +186,18 @@ func TestBarsCSVFailures(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
-	f.storeBars("SPY", 10_000) // about 800 KB: more than is gathered before sending
+	f.storeBars("SPY", 10_000) // about 800 KB: more than one chunk
 	down := etf.Wrap(etf.KindUnavailable, errors.New("root@10.0.0.1 refused"), "the database can't be reached")
 
-	// Before anything is sent, a failure is a problem document.
-	f.store.barFault = func(n int) error { return down }
+	// Before anything is sent, a failure becomes a problem document.
+	f.store.barErr = func(n int) error { return down }
 	a := f.get("/v1/etfs/SPY/bars", header("Accept", "text/csv"))
 	if a.wantProblem(t, http.StatusServiceUnavailable); strings.Contains(string(a.body), "10.0.0.1") || a.header.Get("ETag") != "" {
 		t.Errorf("%v %s", a.header, a.body)
 	}
 
-	// After that, the client must see a broken answer and not a short one.
-	f.store.barFault = func(n int) error {
+	// After that, the client must see a broken response, not a short one.
+	f.store.barErr = func(n int) error {
 		if n == 9_000 {
 			return down
 		}
@@ -230,7 +230,7 @@ func TestBarsCSVMemoryIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if w.largest > csvChunk+1024 || w.total < 50_000*60 {
-		t.Errorf("%d bytes in all, %d at once", w.total, w.largest)
+		t.Errorf("%d bytes in total, %d in the largest write", w.total, w.largest)
 	}
 }
 
@@ -301,21 +301,21 @@ func TestForecasts(t *testing.T) {
 	}
 	byID := f.get("/v1/forecasts/"+one.ID).want(t, http.StatusOK)
 	if string(byID.body) != string(a.body) {
-		t.Errorf("by ID it is %s", byID.body)
+		t.Errorf("by ID the forecast is %s, want %s", byID.body, a.body)
 	}
 	if !strings.Contains(string(a.body), `"components":{},"fit_hash":null`) {
-		t.Errorf("without components and fit it is %s", a.body)
+		t.Errorf("without components and fit the forecast is %s", a.body)
 	}
 	f.get("/v1/forecasts/"+one.ID, header("If-None-Match", `W/"c0ffee"`)).want(t, http.StatusNotModified)
 	f.get("/v1/forecasts/"+strings.Repeat("0", 32)).wantProblem(t, http.StatusNotFound, "id")
 }
 
-// The forecast of a model with parts shows them and leads to its fit, which comes byte for byte.
+// The forecast by a model with components includes them, and its fit is returned byte for byte.
 func TestForecastParts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
-	// What an encoder would rewrite: spaces, a character that is escaped in HTML, a number with zeros at its end.
+	// Things an encoder would rewrite: spaces, a character that is escaped in HTML, a number with trailing zeros.
 	fit := []byte("{ \"model\": \"prophet\", \"note\": \"<a>\", \"k\": 0.50 }\n")
 	one := etf.Forecast{
 		ID: strings.Repeat("ef", 16), Symbol: "SPY", Model: "prophet", Origin: etf.MustSession("2025-09-26"), Basis: etf.SplitAdjusted,
@@ -348,7 +348,7 @@ func TestForecastParts(t *testing.T) {
 	f.get("/v1/forecasts/x/fit").wantProblem(t, http.StatusBadRequest, "id")
 }
 
-// A name that is no model's is told apart from a model that has no forecast yet.
+// An unknown model name is a different error than a model that has no forecast yet.
 func TestForecastModels(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -369,10 +369,10 @@ func TestForecastModels(t *testing.T) {
 		}
 		return one.Message, *one.Remedy
 	}
-	const bare = "SPY has no forecast by model drift yet" // which needs 21 sessions
+	const bare = "SPY has no forecast by model drift yet" // drift needs 21 sessions
 	for _, c := range []struct {
 		bars, quarantined int
-		message, remedy   string // the remedy contains it
+		message, remedy   string // remedy is a substring
 	}{
 		{0, 0, bare, "a daily run fetches its prices"},
 		{22, 2, bare + ": it needs 21 sessions (min_sessions) but 20 are stored", "a daily run makes one once 21 are stored"},
@@ -385,7 +385,7 @@ func TestForecastModels(t *testing.T) {
 	}
 	f.get("/v1/etfs/SPY/forecasts/latest?model=prophet").wantProblem(t, http.StatusNotFound, "model")
 	f.get("/v1/etfs/ZZZ/forecasts/latest?model=profet").wantProblem(t, http.StatusNotFound, "symbol")
-	// Forecasts of a model that is no longer run can still be read.
+	// Forecasts by a former model can still be read.
 	f.store.forecasts = []etf.Forecast{{ID: strings.Repeat("ab", 16), Symbol: "SPY", Model: "naive", Origin: etf.MustSession("2024-09-26"),
 		Basis: etf.SplitAdjusted, AsOf: testNow, IssuedAt: testNow, Chain: 1, Hash: "c0ffee"}}
 	f.get("/v1/etfs/SPY/forecasts/latest?model=naive").want(t, http.StatusOK)

@@ -9,7 +9,7 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// BenchmarkBars answers 10,000 bars of a store in memory: what the API itself costs.
+// BenchmarkBars serves 10,000 bars from an in-memory store: it measures the cost of the API itself.
 func BenchmarkBars(b *testing.B) {
 	f := &fixture{store: newFakeStore()}
 	f.register(etf.XNYS, "SPY")

@@ -16,22 +16,22 @@ import (
 
 const (
 	maxBody = 1 << 20
-	// maxDrained is how much of a body nobody wants is read off all the same. A connection closed with unread bytes
-	// is reset, and a client that is still sending would never see the answer.
+	// maxDrained is how much of an unwanted body is read anyway. Closing a connection with unread bytes resets it, and a
+	// client that is still sending would never see the response.
 	maxDrained = 16 << 20
 )
 
-// drained reads off what the handler left of a body before the answer goes out (net/http holds back a short one
-// until the handler returns), and refuses bodies that say they are too long without looking at them.
+// drained reads the rest of a body that the handler left unread before the response is sent (net/http holds back a
+// short one until the handler returns), and refuses bodies whose declared length is too large without reading them.
 func drained(next http.Handler, tooLarge func(http.ResponseWriter, *http.Request)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)
 			return
 		}
-		body := r.Body // the handlers may exchange it
+		body := r.Body // the handlers may replace it
 		if r.ContentLength > maxBody && r.Header.Get("Expect") != "" {
-			// It waits for leave to send, and gets the answer instead.
+			// The client waits for 100 Continue and gets the response instead.
 			w.Header().Set("Connection", "close")
 			tooLarge(w, r)
 			return
@@ -52,14 +52,14 @@ func drain(w http.ResponseWriter, body io.Reader) {
 	}
 }
 
-// readBody returns a request's whole body, at most maxBody bytes.
+// readBody returns the whole body of a request, at most maxBody bytes.
 func readBody(r *http.Request) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, etf.Invalid("body", "the body ends before its stated length", "send it whole")
+			return nil, etf.Invalid("body", "the body is shorter than its Content-Length", "send the whole body")
 		}
-		return nil, etf.Invalid("body", "the body can't be read", "send it whole, in time and well framed")
+		return nil, etf.Invalid("body", "the body can't be read", "send the whole body within a minute, correctly framed")
 	}
 	if len(data) > maxBody {
 		return nil, errBodyTooLarge
@@ -67,7 +67,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	return data, nil
 }
 
-var errBodyTooLarge = refuse(problemTooLarge, "body", "the body is over 1 MiB", "send at most 1,048,576 bytes")
+var errBodyTooLarge = refuse(problemTooLarge, "body", "the body is larger than 1 MiB", "send at most 1,048,576 bytes")
 
 // strictBinder reads JSON bodies for the generated handlers.
 type strictBinder struct{}
@@ -91,8 +91,8 @@ func (strictBinder) Bind(into any, c echo.Context) error {
 	return decodeStrict(data, into)
 }
 
-// refuseBodies refuses a body where the operation takes none: its fields would be ignored silently. An empty
-// object is let through; some clients always send one.
+// refuseBodies refuses a body if the operation takes none: its fields would be silently ignored. An empty object is
+// accepted, since some clients always send one.
 func refuseBodies(next gen.StrictHandlerFunc, operation string) gen.StrictHandlerFunc {
 	switch operation {
 	case "CancelRun", "PauseSchedule", "ResumeSchedule", "TriggerSchedule":
@@ -105,7 +105,7 @@ func refuseBodies(next gen.StrictHandlerFunc, operation string) gen.StrictHandle
 			return nil, err
 		}
 		if text := bytes.TrimSpace(data); len(text) > 0 && string(text) != "{}" {
-			return nil, etf.Invalid("body", "this path takes no body", "send none")
+			return nil, etf.Invalid("body", "this path takes no body", "send an empty one")
 		}
 		return next(c, request)
 	}

@@ -13,12 +13,12 @@ import (
 
 const csvHeader = "session,open,high,low,close,adj_close,volume,basis,source,quarantined,data_version,known_from\n"
 
-// csvChunk is how many bytes are gathered before they are sent.
+// csvChunk is how many bytes are buffered before they are sent.
 const csvChunk = 64 << 10
 
-// barsCSV answers with bars as CSV, sent as they are read: the memory it takes does not depend on their number.
+// barsCSV responds with bars as CSV, sent as they are read: its memory use does not depend on their number.
 type barsCSV struct {
-	ctx    context.Context // the generated interface hands none to the answer
+	ctx    context.Context // the generated interface passes none to the response
 	bars   *service.Service
 	symbol etf.Symbol
 	window etf.Window
@@ -26,23 +26,23 @@ type barsCSV struct {
 	etag   string
 }
 
-// errEnough ends the reading at the limit.
+// errEnough stops reading at the limit.
 var errEnough = errors.New("enough bars")
 
 // VisitListBarsResponse implements gen.ListBarsResponseObject. Nothing is sent before the first chunk is full, so an
-// error until then is still answered with a problem document.
+// error up to that point still becomes a problem document.
 func (b barsCSV) VisitListBarsResponse(w http.ResponseWriter) error {
 	sender := http.NewResponseController(w)
 	buf := append(make([]byte, 0, csvChunk+1024), csvHeader...)
-	begun := false
+	started := false
 	send := func() error {
-		if !begun {
+		if !started {
 			w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
 			w.Header().Set("ETag", b.etag)
 			w.WriteHeader(http.StatusOK)
-			begun = true
+			started = true
 		}
-		// A slow reader has a minute for each chunk, not for the whole. Without a real connection there is no deadline.
+		// A slow client has a minute for each chunk, not for the whole response. Test recorders support no deadlines.
 		if err := sender.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
@@ -67,7 +67,7 @@ func (b barsCSV) VisitListBarsResponse(w http.ResponseWriter) error {
 	return send()
 }
 
-// appendCSV appends one line. No field can hold a comma, a quote or a line break: they are numbers, dates and names.
+// appendCSV appends one line. No field can contain a comma, a quote or a line break: they are numbers, dates and names.
 func appendCSV(buf []byte, b etf.StoredBar) []byte {
 	add := func(text string) { buf = append(append(buf, text...), ',') }
 	add(b.Session.String())

@@ -12,15 +12,15 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// A cursor is opaque to clients: base64url of "<8 hex of the query's hash>~<position>". The hash makes a cursor of
-// another query useless; it is no signature, since a forged position reads nothing a query could not.
+// A cursor is opaque to clients: base64url of "<8 hex digits of the query's hash>~<position>". The hash rejects cursors
+// of other queries; it is not a signature, because a forged position reads nothing that a query could not.
 
 func encodeCursor(query []string, position string) *string {
 	text := base64.RawURLEncoding.EncodeToString([]byte(queryHash(query) + "~" + position))
 	return &text
 }
 
-// decodeCursor returns the position in the cursor, "" without one. Errors are KindInvalid with Field "cursor".
+// decodeCursor returns the cursor's position, "" for no cursor. Errors are KindInvalid with Field "cursor".
 func decodeCursor(query []string, cursor *string) (position string, err error) {
 	if cursor == nil {
 		return "", nil
@@ -31,13 +31,13 @@ func decodeCursor(query []string, cursor *string) (position string, err error) {
 		return "", badCursor()
 	}
 	if hash != queryHash(query) {
-		return "", etf.Invalid("cursor", "this cursor belongs to another query", "use a cursor with the query it came from, or leave it out to begin again")
+		return "", etf.Invalid("cursor", "this cursor belongs to another query", "use a cursor only with the query that returned it, or omit it to start over")
 	}
 	return position, nil
 }
 
 func badCursor() error {
-	return etf.Invalid("cursor", "this is not a cursor", "use the next_cursor of the page before, or leave it out to begin again")
+	return etf.Invalid("cursor", "this is not a cursor", "use the next_cursor of the previous page, or omit it to start over")
 }
 
 func queryHash(query []string) string {
@@ -69,7 +69,7 @@ func sessionCursor(query []string, cursor *string) (etf.Session, error) {
 	return session, nil
 }
 
-// timePosition writes a position in a list ordered by instant and ID; timeCursor reads it.
+// timePosition encodes a position in a list ordered by instant and ID; timeCursor decodes it.
 func timePosition(at etf.Cursor) string {
 	return strconv.FormatInt(at.At.UnixMicro(), 10) + " " + at.ID
 }
@@ -82,7 +82,7 @@ func timeCursor(query []string, cursor *string) (etf.Cursor, error) {
 	digits, id, ok := strings.Cut(position, " ")
 	micros, err := strconv.ParseInt(digits, 10, 64)
 	at := time.UnixMicro(micros).UTC()
-	// IDs are compared in ASCII columns: other text is refused here, where it can be told what it is.
+	// IDs are compared with ASCII columns: other text is refused here, where the error can say why.
 	if err != nil || !ok || !cursorID.MatchString(id) || at.Year() < 1970 || at.Year() > 9999 {
 		return etf.Cursor{}, badCursor()
 	}

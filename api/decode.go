@@ -13,12 +13,12 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// maxFieldErrors bounds what one answer lists: enough to mend a request, too few to be worth asking for.
+// maxFieldErrors limits the errors in one response: enough to fix a request, too few to be worth abusing.
 const maxFieldErrors = 50
 
-// decodeStrict reads a JSON object into the struct `into` points to and reports everything wrong with it at once:
-// members it has no field for, members named twice, wrong types, required ones missing. Names match exactly. A
-// field is required unless it is a pointer; null counts as absent for one that is. Errors are KindInvalid; Field is the path
+// decodeStrict decodes a JSON object into the struct that `into` points to and reports everything wrong with it at once:
+// unknown members, duplicate members, wrong types, missing required fields. Names match exactly. A field is required
+// unless it is a pointer; for a pointer, null means absent. Errors are KindInvalid; Field is the path
 // ("sources[0].name"), or "body" for the whole.
 func decodeStrict(data []byte, into any) error {
 	if err := checkSyntax(data); err != nil {
@@ -144,7 +144,7 @@ func (d *strictDecoder) object(path string, raw json.RawMessage, into reflect.Va
 		case !known:
 			d.refuse(within(path, etf.Clip(name, etf.MaxQuoted)), "there is no such field", "use "+strings.Join(names, ", "))
 		case seen[name]:
-			d.refuse(at, "the field is given twice", "give it once")
+			d.refuse(at, "the field is given twice", "give it only once")
 		default:
 			d.value(at, item, field)
 		}
@@ -153,7 +153,7 @@ func (d *strictDecoder) object(path string, raw json.RawMessage, into reflect.Va
 	slices.Sort(required)
 	for _, name := range required {
 		if !seen[name] {
-			d.refuse(within(path, name), "the field is missing", "it is required")
+			d.refuse(within(path, name), "the required field is missing", "add it")
 		}
 	}
 }
@@ -165,7 +165,7 @@ func within(path, name string) string {
 	return path + "." + name
 }
 
-// nameOf says what a JSON value is.
+// nameOf names the type of a JSON value.
 func nameOf(raw json.RawMessage) string {
 	switch raw[0] {
 	case '{':

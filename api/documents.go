@@ -24,7 +24,7 @@ type document struct {
 	json []byte
 }
 
-// loadDocument reads the document once for all servers of the process; nobody changes it.
+// loadDocument reads the document once for all servers in the process; it is never modified.
 var loadDocument = sync.OnceValues(func() (*document, error) {
 	spec, err := openapi3.NewLoader().LoadFromData(openapiYAML)
 	if err != nil {
@@ -38,16 +38,16 @@ var loadDocument = sync.OnceValues(func() (*document, error) {
 	if err := json.Unmarshal(text, &tree); err != nil {
 		return nil, etf.Wrap(etf.KindInternal, err, "read openapi.json back")
 	}
-	withoutNotes(tree)
+	removeExtensions(tree)
 	if text, err = json.Marshal(tree); err != nil {
 		return nil, etf.Wrap(etf.KindInternal, err, "write openapi.json again")
 	}
 	return &document{spec, text}, nil
 })
 
-// withoutNotes drops the notes to our own generator (x-...): a client's generator would follow them to types it has not
-// got.
-func withoutNotes(tree any) {
+// removeExtensions removes our code generator's extensions (x-...): a client's generator would look for the Go types
+// they name.
+func removeExtensions(tree any) {
 	switch t := tree.(type) {
 	case map[string]any:
 		for name, value := range t {
@@ -55,16 +55,16 @@ func withoutNotes(tree any) {
 				delete(t, name)
 				continue
 			}
-			withoutNotes(value)
+			removeExtensions(value)
 		}
 	case []any:
 		for _, value := range t {
-			withoutNotes(value)
+			removeExtensions(value)
 		}
 	}
 }
 
-// register adds the pages that are not JSON made from a schema.
+// register adds the routes that oapi-codegen.yaml excludes from generation.
 func (d *document) register(e *echo.Echo) {
 	e.GET("/openapi.json", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, "application/json", d.json)
@@ -75,7 +75,7 @@ func (d *document) register(e *echo.Echo) {
 				return c.String(http.StatusOK, fmt.Sprintf("%s (%d): %s\n\n%s\n", p.name, p.status, p.title, p.about))
 			}
 		}
-		return etf.NotFound("type", "there is no such problem type", "GET /openapi.json shows which problems a path may answer with")
+		return etf.NotFound("type", "there is no such problem type", "GET /openapi.json lists the problems of each path")
 	})
 	e.GET("/", func(c echo.Context) error {
 		var page strings.Builder

@@ -25,7 +25,7 @@ func TestCreateETF(t *testing.T) {
 	}
 	again := f.post("/v1/etfs", spy).want(t, http.StatusOK)
 	if got := again.header.Get("Location"); got != "/v1/etfs/SPY" {
-		t.Errorf("Location of the repeat %q", got)
+		t.Errorf("the repeated request has Location %q", got)
 	}
 	f.post("/v1/etfs", strings.Replace(spy, "SPY.csv", "other.csv", 1)).wantProblem(t, http.StatusConflict, "sources")
 	if n := len(f.store.etfs); n != 1 || f.starts() != 0 {

@@ -15,9 +15,9 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// fakeStore is a Store in memory. Set err and every method fails with it.
+// fakeStore is an in-memory service.Store. If err is set, every method fails with it.
 type fakeStore struct {
-	service.Store // nil: what no handler asks
+	service.Store // nil: methods that no handler calls
 	mu            sync.Mutex
 	err           error
 	etfs          map[etf.Symbol]etf.ETF
@@ -28,7 +28,7 @@ type fakeStore struct {
 	runETFs       map[string][]etf.RunETF
 	schema        int64
 	ungranted     []string
-	barFault      func(n int) error  // called before the n-th bar, from 0
+	barErr        func(n int) error  // called before the n-th bar, counted from 0
 	onRun         func(id etf.RunID) // called by Run before it reads
 }
 
@@ -104,8 +104,8 @@ func (f *fakeStore) EachBar(_ context.Context, s etf.Symbol, w etf.Window, do fu
 		return f.err
 	}
 	for i, b := range f.window(s, w) {
-		if f.barFault != nil {
-			if err := f.barFault(i); err != nil {
+		if f.barErr != nil {
+			if err := f.barErr(i); err != nil {
 				return err
 			}
 		}
@@ -229,7 +229,7 @@ func (f *fakeStore) Ungranted(context.Context) ([]string, error) {
 	return f.ungranted, f.err
 }
 
-// fakeTemporal keeps executions and schedules. Set err and every method fails with it.
+// fakeTemporal is an in-memory service.Temporal. If err is set, every method fails with it.
 type fakeTemporal struct {
 	mu         sync.Mutex
 	err        error

@@ -15,8 +15,8 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// FuzzBodies: whatever the body, the answer is one of those the document names, and nothing is started or stored
-// unless it says so.
+// FuzzBodies: whatever the body, the response is one that openapi.yaml lists, and nothing is started or stored unless
+// the response says so.
 func FuzzBodies(f *testing.F) {
 	for _, seed := range []string{
 		spy, friday, `{}`, `[]`, `null`, `""`, `{"symbol":{"a":[1,2,{"b":null}]}}`, `{"":1}`, `{"workflow":"daily","exchange":"XNYS","symbols":["SPY","SPY"],"rerun":true}`,
@@ -36,7 +36,7 @@ func FuzzBodies(f *testing.F) {
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		fx.handler.ServeHTTP(w, r)
-		a := answer{w.Code, w.Header(), w.Body.Bytes()}
+		a := response{w.Code, w.Header(), w.Body.Bytes()}
 		ok := false
 		for _, status := range good {
 			ok = ok || status == a.status
@@ -47,13 +47,13 @@ func FuzzBodies(f *testing.F) {
 		if a.status >= 400 {
 			checkProblem(t, a)
 			if len(fx.store.etfs) != 1 || len(fx.temporal.starts) != 0 {
-				t.Fatalf("refused, but something was done: %q", body)
+				t.Fatalf("refused, but something was started or stored: %q", body)
 			}
 		}
 	})
 }
 
-// FuzzCursors: whatever the cursor, a list is given or refused.
+// FuzzCursors: whatever the cursor, the response is a list or a refusal.
 func FuzzCursors(f *testing.F) {
 	for _, query := range [][]string{{"etfs", ""}, {"runs", "", ""}, {"bars", "SPY", "", ""}, {"run", "daily:XNYS:2025-09-26"}} {
 		for _, position := range []string{"SPY", "2025-09-26", "5", "-1", "\x00", strings.Repeat("9", 300)} {
@@ -74,7 +74,7 @@ func FuzzCursors(f *testing.F) {
 	})
 }
 
-// FuzzDecodeStrict: what is accepted is what encoding/json reads, and reads the same.
+// FuzzDecodeStrict: encoding/json decodes every accepted body too, to the same value.
 func FuzzDecodeStrict(f *testing.F) {
 	for _, seed := range []string{spy, friday, `{"symbol":"a","exchange":"b","sources":[],"currency":null}`, `{"sources":[{"name":"A","ref":"\u00e9"}],"symbol":"","exchange":""}`} {
 		f.Add([]byte(seed))
@@ -83,7 +83,7 @@ func FuzzDecodeStrict(f *testing.F) {
 		var strict, lax gen.NewETF
 		if err := decodeStrict(data, &strict); err != nil {
 			if etf.KindOf(err) != etf.KindInvalid || len(etf.Errors(err)) > maxFieldErrors {
-				t.Fatalf("%v", err)
+				t.Fatalf("unexpected errors: %v", err)
 			}
 			for _, e := range etf.Errors(err) {
 				if e.Field == "" {
@@ -107,9 +107,9 @@ func TestCursorRoundTrip(t *testing.T) {
 			t.Errorf("%q came back as %q, %v", position, got, err)
 		}
 	}
-	// The parts of a query don't run into each other.
+	// The parts of a query are not just concatenated.
 	if _, err := decodeCursor([]string{"bars", "SP", "Y", ""}, encodeCursor([]string{"bars", "S", "PY", ""}, "x")); err == nil {
-		t.Error("a cursor of another query was taken")
+		t.Error("a cursor of another query was accepted")
 	}
 }
 
@@ -119,7 +119,8 @@ type fuzzed struct {
 	handler  http.Handler
 }
 
-// fuzzFixture gives one handler over fakes that are emptied each time: making a server takes longer than a request.
+// fuzzFixture returns one shared handler over fakes that are reset each time: creating a server takes longer than a
+// request.
 func fuzzFixture(t *testing.T) fuzzed {
 	fx, err := fuzzServer()
 	if err != nil {

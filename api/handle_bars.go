@@ -18,7 +18,7 @@ const (
 func (s *server) ListBars(ctx context.Context, r gen.ListBarsRequestObject) (gen.ListBarsResponseObject, error) {
 	media, ok := negotiate(infoOf(ctx).accept, mediaJSON, mediaCSV)
 	if !ok {
-		return nil, refuse(problemAccept, "Accept", "bars are given as application/json and text/csv", "ask for one of them")
+		return nil, refuse(problemAccept, "Accept", "the header accepts neither application/json nor text/csv", "accept one of them")
 	}
 	window, windowErr := service.ParseWindow(textOf(r.Params.From), textOf(r.Params.To))
 	query := []string{"bars", r.Symbol, textOf(r.Params.From), textOf(r.Params.To)}

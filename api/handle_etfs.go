@@ -67,8 +67,8 @@ func (s *server) GetETF(ctx context.Context, r gen.GetETFRequestObject) (gen.Get
 	return gen.GetETF200JSONResponse{Body: etfOut(e), Headers: gen.GetETF200ResponseHeaders{ETag: etag}}, nil
 }
 
-// versionTag is the ETag of what changes with an ETF's market data; form tells representations apart. It is weak:
-// the version is read before the rows, so an answer may hold newer rows than its tag says, never older ones.
+// versionTag is the ETag of a resource that changes with an ETF's market data; form distinguishes its representations.
+// It is weak: the version is read before the rows, so a response may hold newer rows than its tag says, never older ones.
 func versionTag(v etf.DataVersion, form string) string {
 	return fmt.Sprintf(`W/"%d-%s%s"`, v.Number, v.Writer, form)
 }
@@ -91,7 +91,7 @@ func dataVersionOut(v etf.DataVersion) gen.DataVersion {
 	return gen.DataVersion{Number: v.Number, Writer: v.Writer}
 }
 
-// sessionOut gives null for no session.
+// sessionOut returns nil, which becomes null, for the zero session.
 func sessionOut(s etf.Session) *etf.Session {
 	if s.IsZero() {
 		return nil

@@ -49,7 +49,7 @@ func (s *server) GetForecastFit(ctx context.Context, r gen.GetForecastFitRequest
 	return storedFit{fit, etag}, nil
 }
 
-// storedFit answers with a fit as it is stored: through an encoder it would no longer have its hash.
+// storedFit responds with a fit exactly as stored: re-encoding it would change its hash.
 type storedFit struct {
 	body []byte
 	etag string

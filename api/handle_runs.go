@@ -42,7 +42,7 @@ func (s *server) CreateRun(ctx context.Context, r gen.CreateRunRequestObject) (g
 		Rerun: r.Body.Rerun != nil && *r.Body.Rerun,
 	}
 	if r.Body.Session != nil && *r.Body.Session == "" {
-		return nil, etf.Invalid("session", "the session is empty", "write it as YYYY-MM-DD, or leave it out for the last closed one")
+		return nil, etf.Invalid("session", "the session is empty", "write it as YYYY-MM-DD, or omit it for the last closed one")
 	}
 	if r.Body.Symbols != nil {
 		request.Symbols = *r.Body.Symbols
@@ -108,7 +108,7 @@ func (s *server) runOut(run etf.Run) gen.Run {
 	if out.Symbols == nil {
 		out.Symbols = []etf.Symbol{}
 	}
-	out.Links.Self = "/v1/runs/" + string(run.ID) // made of characters that stand in a path as they are
+	out.Links.Self = "/v1/runs/" + string(run.ID) // run IDs need no escaping in a path
 	out.Links.Temporal = textOrNil(s.RunURL(run.ID))
 	return out
 }
@@ -122,7 +122,7 @@ func runETFOut(r etf.RunETF) gen.RunETF {
 	}
 }
 
-// instantOut gives null for no instant.
+// instantOut returns nil, which becomes null, for the zero time.
 func instantOut(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

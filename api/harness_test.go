@@ -23,10 +23,10 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// testNow is a Saturday: the last closed session of both exchanges is Friday 2025-09-26.
+// testNow is a Saturday: the last closed session of both exchanges is Friday, 2025-09-26.
 var testNow = time.Date(2025, 9, 27, 12, 0, 0, 0, time.UTC)
 
-// fixture is the whole API over fakes, behind a real server.
+// fixture is the whole API over fakes, behind a real HTTP server.
 type fixture struct {
 	t        testing.TB
 	store    *fakeStore
@@ -103,7 +103,7 @@ var routerOnce sync.Once
 var theRouter routers.Router
 var routerErr error
 
-// router checks the document once and finds its paths.
+// router validates the document once and returns a router for its paths.
 func router(spec *openapi3.T) (routers.Router, error) {
 	routerOnce.Do(func() {
 		if routerErr = spec.Validate(context.Background()); routerErr == nil {
@@ -123,11 +123,11 @@ func init() {
 	}
 }
 
-// quietly closes what is done with: nothing can be made of an error then.
+// quietly closes c and ignores the error.
 func quietly(c io.Closer) { _ = c.Close() }
 
-// answer is a response read whole.
-type answer struct {
+// response is an HTTP response with its whole body.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
@@ -137,12 +137,12 @@ type option func(*http.Request)
 
 func header(name, value string) option { return func(r *http.Request) { r.Header.Add(name, value) } }
 
-func (f *fixture) get(path string, options ...option) answer {
+func (f *fixture) get(path string, options ...option) response {
 	f.t.Helper()
 	return f.send(http.MethodGet, path, "", options...)
 }
 
-func (f *fixture) post(path, body string, options ...option) answer {
+func (f *fixture) post(path, body string, options ...option) response {
 	f.t.Helper()
 	if body != "" {
 		options = append([]option{header("Content-Type", "application/json")}, options...)
@@ -150,8 +150,8 @@ func (f *fixture) post(path, body string, options ...option) answer {
 	return f.send(http.MethodPost, path, body, options...)
 }
 
-// send makes a request and checks the response against openapi.yaml, unless the document has no such path.
-func (f *fixture) send(method, path, body string, options ...option) answer {
+// send sends a request and checks the response against openapi.yaml, unless the document has no such path.
+func (f *fixture) send(method, path, body string, options ...option) response {
 	f.t.Helper()
 	r, err := http.NewRequestWithContext(f.t.Context(), method, f.server.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -163,7 +163,7 @@ func (f *fixture) send(method, path, body string, options ...option) answer {
 	return f.do(r)
 }
 
-func (f *fixture) do(r *http.Request) answer {
+func (f *fixture) do(r *http.Request) response {
 	f.t.Helper()
 	resp, err := f.server.Client().Do(r)
 	if err != nil {
@@ -172,14 +172,14 @@ func (f *fixture) do(r *http.Request) answer {
 	defer quietly(resp.Body)
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
-		f.t.Fatalf("%s %s: reading the answer: %v", r.Method, r.URL, err)
+		f.t.Fatalf("%s %s: reading the response: %v", r.Method, r.URL, err)
 	}
-	a := answer{resp.StatusCode, resp.Header, data}
+	a := response{resp.StatusCode, resp.Header, data}
 	f.checkContract(r, a)
 	return a
 }
 
-func (f *fixture) checkContract(r *http.Request, a answer) {
+func (f *fixture) checkContract(r *http.Request, a response) {
 	f.t.Helper()
 	if a.status >= 400 && a.status != 503 || a.header.Get("Content-Type") == "application/problem+json" {
 		checkProblem(f.t, a)
@@ -192,7 +192,7 @@ func (f *fixture) checkContract(r *http.Request, a answer) {
 	route, params, err := f.router.FindRoute(plain)
 	if err != nil {
 		if a.status < 400 && r.Method != http.MethodHead && r.Method != http.MethodOptions {
-			f.t.Errorf("%s %s answers %d, but openapi.yaml has no such path: %v", r.Method, r.URL, a.status, err)
+			f.t.Errorf("%s %s responds %d, but openapi.yaml has no such path: %v", r.Method, r.URL, a.status, err)
 		}
 		return
 	}
@@ -202,11 +202,11 @@ func (f *fixture) checkContract(r *http.Request, a answer) {
 		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
 	})
 	if err != nil {
-		f.t.Errorf("%s %s answers %d against openapi.yaml: %v\n%s", r.Method, r.URL, a.status, err, a.body)
+		f.t.Errorf("%s %s: the response with status %d violates openapi.yaml: %v\n%s", r.Method, r.URL, a.status, err, a.body)
 	}
 }
 
-func checkProblem(t testing.TB, a answer) {
+func checkProblem(t testing.TB, a response) {
 	t.Helper()
 	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
 		t.Errorf("content type of a %d is %q, want application/problem+json\n%s", a.status, got, a.body)
@@ -221,11 +221,11 @@ func checkProblem(t testing.TB, a answer) {
 		known = known || p.Type == "/problems/"+c.name && p.Status == c.status && p.Title == c.title
 	}
 	if !known {
-		t.Errorf("problem type %q with status %d is none of ours", p.Type, p.Status)
+		t.Errorf("problem type %q with status %d and title %q is unknown", p.Type, p.Status, p.Title)
 	}
 }
 
-func decode[T any](t testing.TB, a answer) T {
+func decode[T any](t testing.TB, a response) T {
 	t.Helper()
 	var v T
 	if err := json.Unmarshal(a.body, &v); err != nil {
@@ -234,8 +234,8 @@ func decode[T any](t testing.TB, a answer) T {
 	return v
 }
 
-// wantProblem checks the status and that exactly these fields are at fault.
-func (a answer) wantProblem(t testing.TB, status int, fields ...string) gen.Problem {
+// wantProblem checks the status and that the problem names exactly these fields.
+func (a response) wantProblem(t testing.TB, status int, fields ...string) gen.Problem {
 	t.Helper()
 	if a.status != status {
 		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
@@ -251,12 +251,12 @@ func (a answer) wantProblem(t testing.TB, status int, fields ...string) gen.Prob
 		}
 	}
 	if strings.Join(got, " ") != strings.Join(fields, " ") {
-		t.Errorf("fields at fault are %q, want %q: %s", got, fields, a.body)
+		t.Errorf("the problem names the fields %q, want %q: %s", got, fields, a.body)
 	}
 	return p
 }
 
-func (a answer) want(t testing.TB, status int) answer {
+func (a response) want(t testing.TB, status int) response {
 	t.Helper()
 	if a.status != status {
 		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
@@ -264,7 +264,7 @@ func (a answer) want(t testing.TB, status int) answer {
 	return a
 }
 
-// register puts ETFs straight into the store.
+// register puts ETFs directly into the store.
 func (f *fixture) register(exchange etf.Exchange, symbols ...etf.Symbol) {
 	for _, s := range symbols {
 		f.store.etfs[s] = etf.ETF{
@@ -280,7 +280,7 @@ func (f *fixture) starts() int {
 	return len(f.temporal.starts)
 }
 
-// atOnce calls f(0) to f(n-1) side by side and returns when all have.
+// atOnce calls f(0) to f(n-1) concurrently and returns when all have returned.
 func atOnce(n int, f func(int)) {
 	var wg sync.WaitGroup
 	for i := range n {

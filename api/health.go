@@ -13,7 +13,7 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// NewHealth returns a handler for a process without the API: /healthz, /readyz and /metrics, as the API has them.
+// NewHealth returns the handler for a process without the API: /healthz, /readyz and /metrics, as in the API.
 func NewHealth(ready *service.Readiness, metrics *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -35,5 +35,5 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that is gone can't be told
+	_ = json.NewEncoder(w).Encode(body) // an error means that the client is gone
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// Two requests at once, and a third much later, through HTTP and a real server: one run.
+// Concurrent identical requests, and a later one, start one run on a real Temporal server.
 func TestIdentityOnARealServer(t *testing.T) {
 	temporal := dispatchtest.Connect(t)
 	c := temporal.SDK()
@@ -48,6 +48,6 @@ func TestIdentityOnARealServer(t *testing.T) {
 	f.post("/v1/runs", friday).want(t, http.StatusAccepted)
 	last, err := c.DescribeWorkflowExecution(t.Context(), "daily/XNYS/2025-09-26", "")
 	if err != nil || last.GetWorkflowExecutionInfo().GetExecution().GetRunId() != first.GetWorkflowExecutionInfo().GetExecution().GetRunId() {
-		t.Errorf("the run was started again: %v", err)
+		t.Errorf("the run was restarted: %v", err)
 	}
 }

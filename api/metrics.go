@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// httpMetrics counts and times requests by route, never by path: the number of series stays small.
+// httpMetrics counts and times requests by route, not by path, so that the number of series stays small.
 type httpMetrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -21,15 +21,15 @@ type httpMetrics struct {
 func newHTTPMetrics(registry *prometheus.Registry) (*httpMetrics, error) {
 	m := &httpMetrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "etfcast_http_requests_total", Help: "Requests answered, by method, route and status.",
+			Name: "etfcast_http_requests_total", Help: "HTTP requests by method, route and status.",
 		}, []string{"method", "route", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "etfcast_http_request_seconds", Help: "Time to answer, by method and route.",
+			Name: "etfcast_http_request_seconds", Help: "Duration of HTTP requests by method and route.",
 			Buckets: []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10, 30},
 		}, []string{"method", "route"}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
-	// The registry is shared: others may have brought the Go and process metrics already.
+	// The registry is shared: the Go and process metrics may already be registered.
 	for _, c := range []prometheus.Collector{
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.requests, m.seconds,
 	} {
@@ -55,7 +55,7 @@ func (m *httpMetrics) observe(method, route string, status int, took time.Durati
 	switch method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions:
 	default:
-		method = "other" // clients may invent any
+		method = "other" // clients can send any method
 	}
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())

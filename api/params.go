@@ -16,8 +16,8 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// limits of one list; the numbers stand in openapi.yaml too, and a test compares them.
-type limits struct{ standard, most int }
+// limits are the default and the maximum page size of a list. openapi.yaml has the same numbers; a test compares them.
+type limits struct{ defaultSize, maxSize int }
 
 var (
 	listLimits   = limits{100, service.MaxPage}
@@ -25,14 +25,14 @@ var (
 	runETFLimits = limits{1000, 10_000}
 )
 
-// parse reads a limit as it was written; nil gives the standard one. Errors are KindInvalid with Field "limit".
+// parse parses a limit; nil gives the default. Errors are KindInvalid with Field "limit".
 func (l limits) parse(text *string) (int, error) {
 	if text == nil {
-		return l.standard, nil
+		return l.defaultSize, nil
 	}
 	n, err := strconv.Atoi(*text)
-	if err != nil || n < 1 || n > l.most || strings.HasPrefix(*text, "+") {
-		return 0, etf.Invalid("limit", fmt.Sprintf("%q is not a limit", etf.Clip(*text, etf.MaxQuoted)), fmt.Sprintf("use a whole number from 1 to %d", l.most))
+	if err != nil || n < 1 || n > l.maxSize || strings.HasPrefix(*text, "+") {
+		return 0, etf.Invalid("limit", fmt.Sprintf("%q is not a limit", etf.Clip(*text, etf.MaxQuoted)), fmt.Sprintf("use a whole number from 1 to %d", l.maxSize))
 	}
 	return n, nil
 }
@@ -44,7 +44,7 @@ func textOf(s *string) string {
 	return *s
 }
 
-// textOrNil is how an optional text goes out: null rather than empty.
+// textOrNil returns nil, which becomes null, for an empty string.
 func textOrNil(s string) *string {
 	if s == "" {
 		return nil
@@ -52,10 +52,10 @@ func textOrNil(s string) *string {
 	return &s
 }
 
-// checkQuery refuses query parameters the operation does not have, those given twice, empty ones and what can't be read:
-// a parameter with a typing mistake would otherwise be ignored silently.
+// checkQuery refuses unknown, repeated, empty and unreadable query parameters: a misspelled parameter would otherwise be silently
+// ignored.
 func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
-	known := map[string][]string{} // by method and echo's form of the path
+	known := map[string][]string{} // by method and path in echo's notation
 	for path, item := range doc.Paths.Map() {
 		route := strings.NewReplacer("{", ":", "}", "").Replace(path)
 		for method, op := range item.Operations() {
@@ -81,15 +81,15 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 				}
 				switch {
 				case !slices.Contains(names, name):
-					remedy := "this path takes no query parameters"
+					remedy := "omit it: this path takes no query parameters"
 					if len(names) > 0 {
 						remedy = "use " + strings.Join(names, ", ")
 					}
 					errs = append(errs, etf.Invalid(etf.Clip(name, etf.MaxQuoted), "there is no such query parameter", remedy))
 				case len(query[name]) > 1:
-					errs = append(errs, etf.Invalid(name, "the query parameter is given twice", "give it once"))
+					errs = append(errs, etf.Invalid(name, "the query parameter is given more than once", "give it only once"))
 				case query[name][0] == "":
-					errs = append(errs, etf.Invalid(name, "the query parameter is empty", "give it a value or leave it out"))
+					errs = append(errs, etf.Invalid(name, "the query parameter is empty", "give it a value or omit it"))
 				}
 			}
 			if err := errors.Join(errs...); err != nil {

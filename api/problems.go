@@ -16,37 +16,37 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// problemClass is one type of problem document. Its name is the last part of the type's URI and never changes.
+// problemClass is one type of problem document. Its name is the last segment of the type's URI and never changes.
 type problemClass struct {
 	name   string
 	status int
 	title  string
-	about  string // for whoever looks the type up
+	about  string // the explanation served at the type's URI
 }
 
 var (
-	problemInvalid = problemClass{"invalid-request", http.StatusBadRequest, "The request is not valid",
-		"Something in the request is wrong. `errors` names every field, parameter or header at fault, what is wrong and what to write instead. Nothing was done; the same request will always be refused."}
+	problemInvalid = problemClass{"invalid-request", http.StatusBadRequest, "The request is invalid",
+		"`errors` names every invalid field, parameter or header, what is wrong with it, and the remedy. Nothing was done; repeating the same request will fail again."}
 	problemForbidden = problemClass{"cross-origin", http.StatusForbidden, "The request comes from another site's page",
-		"A browser sent this on behalf of a page of another origin. Only pages of this server, and clients that are no browsers, may change anything."}
-	problemNotFound = problemClass{"not-found", http.StatusNotFound, "There is no such thing",
-		"The path, or what its ID names, does not exist. The remedy says how to find or make it."}
-	problemMethod = problemClass{"method-not-allowed", http.StatusMethodNotAllowed, "The path does not know this method",
-		"The header Allow lists the methods the path knows."}
-	problemAccept = problemClass{"not-acceptable", http.StatusNotAcceptable, "None of the media types asked for can be given",
-		"The header Accept excludes every media type there is for this path. The remedy lists them."}
-	problemConflict = problemClass{"conflict", http.StatusConflict, "The request contradicts what is there",
-		"What is stored or running rules the request out, for example another registration of the same symbol, or cancelling a run that has ended."}
+		"A browser sent this request for a page from another origin. Only pages from this server and clients that are not browsers may change anything."}
+	problemNotFound = problemClass{"not-found", http.StatusNotFound, "There is no such resource",
+		"The path, or the resource its ID names, does not exist. The remedy says how to find or create it."}
+	problemMethod = problemClass{"method-not-allowed", http.StatusMethodNotAllowed, "The path does not support this method",
+		"The Allow header lists the methods that the path supports."}
+	problemAccept = problemClass{"not-acceptable", http.StatusNotAcceptable, "None of the requested media types is available",
+		"The Accept header excludes every media type that this path can respond with. The message lists them."}
+	problemConflict = problemClass{"conflict", http.StatusConflict, "The request conflicts with the current state",
+		"For example, the symbol is already registered with other sources, or the run to cancel has already ended."}
 	problemTooLarge = problemClass{"body-too-large", http.StatusRequestEntityTooLarge, "The body is too large",
-		"A body may have 1 MiB. Nothing was done."}
+		"The limit is 1 MiB. Nothing was done."}
 	problemMediaType = problemClass{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body has the wrong media type",
-		"Send the body as JSON with the header Content-Type: application/json."}
-	problemRate = problemClass{"rate-limited", http.StatusTooManyRequests, "Asked too often",
-		"Wait for the number of seconds in the header Retry-After."}
-	problemInternal = problemClass{"internal", http.StatusInternalServerError, "Something went wrong on this side",
-		"A fault of the service. Its log has the cause under the problem's request_id."}
-	problemUnavailable = problemClass{"unavailable", http.StatusServiceUnavailable, "A service this needs can't be reached now",
-		"The database or Temporal is down or starting. Nothing was lost; ask again after the number of seconds in the header Retry-After. GET /readyz says what is awaited."}
+		"Send JSON with the header Content-Type: application/json."}
+	problemRate = problemClass{"rate-limited", http.StatusTooManyRequests, "Too many requests",
+		"Retry after the number of seconds in the Retry-After header."}
+	problemInternal = problemClass{"internal", http.StatusInternalServerError, "Internal error",
+		"The service failed. Its log has the cause under the problem's request_id."}
+	problemUnavailable = problemClass{"unavailable", http.StatusServiceUnavailable, "The database or Temporal can't be reached",
+		"The database or Temporal is down or still starting. Nothing was lost; retry after the number of seconds in the Retry-After header. GET /readyz says what the service is waiting for."}
 
 	problemClasses = []problemClass{
 		problemInvalid, problemForbidden, problemNotFound, problemMethod, problemAccept, problemConflict,
@@ -54,10 +54,10 @@ var (
 	}
 )
 
-// retryAfter is what a client is told to wait while something is down.
+// retryAfter is the Retry-After of a 503.
 const retryAfter = 5 * time.Second
 
-// httpError is an error of HTTP itself, which the kinds of package etf have no word for.
+// httpError is an HTTP-specific error, for which package etf has no kind.
 type httpError struct {
 	class problemClass
 	cause *etf.Error
@@ -69,8 +69,8 @@ func refuse(class problemClass, field, message, remedy string) error {
 	return &httpError{class, etf.Invalid(field, message, remedy)}
 }
 
-// problemOf is the one bridge from errors to problem documents. What a client did wrong is told in full; what went
-// wrong here is not: the log has it.
+// problemOf is the only place where errors become problem documents. Client errors are reported in full; the causes of
+// server errors go only to the log.
 func problemOf(err error) (p gen.Problem, wait time.Duration) {
 	class, causes := classify(err)
 	p = gen.Problem{Type: "/problems/" + class.name, Title: class.title, Status: class.status}
@@ -102,8 +102,7 @@ func problemOf(err error) (p gen.Problem, wait time.Duration) {
 	return p, wait
 }
 
-// classify finds the class of a problem and the errors it tells of. causes is never empty, except for an internal
-// problem.
+// classify returns the class of a problem and the errors it reports. The errors are empty only for an internal problem.
 func classify(err error) (problemClass, []*etf.Error) {
 	var h *httpError
 	if errors.As(err, &h) {
@@ -116,7 +115,7 @@ func classify(err error) (problemClass, []*etf.Error) {
 	causes := etf.Errors(err)
 	if len(causes) == 0 {
 		if errors.Is(err, context.DeadlineExceeded) {
-			return problemUnavailable, []*etf.Error{{Kind: etf.KindUnavailable, Message: "the answer took too long"}}
+			return problemUnavailable, []*etf.Error{{Kind: etf.KindUnavailable, Message: "the request timed out", Remedy: "retry it"}}
 		}
 		return problemInternal, nil
 	}
@@ -132,39 +131,41 @@ func classify(err error) (problemClass, []*etf.Error) {
 	case etf.KindRateLimited:
 		return problemRate, causes
 	case etf.KindDenied:
-		// The caller did nothing wrong: this service has not been given its rights, as before the first migration.
-		return problemUnavailable, []*etf.Error{{Kind: etf.KindUnavailable, Message: "the database or Temporal refuses this service; /readyz says what it waits for"}}
+		// The client did nothing wrong: this service lacks its privileges, as it does before the first migration.
+		return problemUnavailable, []*etf.Error{{Kind: etf.KindUnavailable, Message: "the database or Temporal denies this service access", Remedy: "GET /readyz says what it is waiting for"}}
 	}
 	return problemInternal, nil
 }
 
-// unavailable says that something is out of reach where an adapter only says what it was doing.
+// unavailable adds that something can't be reached, and a remedy, if the adapter's error only says what it was doing.
 func unavailable(e *etf.Error) *etf.Error {
 	if e.Remedy != "" || e.Err == nil {
 		return e
 	}
 	c := *e
-	c.Message, c.Remedy = e.Message+": what this needs can't be reached", "GET /readyz says what is awaited"
+	c.Message, c.Remedy = e.Message+": the database or Temporal can't be reached", "GET /readyz says what the service is waiting for"
 	return &c
 }
 
 func classifyEcho(e *echo.HTTPError) (problemClass, []*etf.Error) {
-	told := func(message string) []*etf.Error { return []*etf.Error{{Kind: etf.KindInvalid, Message: message}} }
+	cause := func(message, remedy string) []*etf.Error {
+		return []*etf.Error{{Kind: etf.KindInvalid, Message: message, Remedy: remedy}}
+	}
 	switch {
 	case e.Code == http.StatusNotFound:
-		return problemNotFound, told("there is no such path; GET /openapi.json lists those there are")
+		return problemNotFound, cause("there is no such path", "GET /openapi.json lists the paths")
 	case e.Code == http.StatusMethodNotAllowed:
-		return problemMethod, told("the header Allow lists the methods of this path")
+		return problemMethod, cause("the path does not support this method", "use one of those in the Allow header")
 	case e.Code >= 400 && e.Code < 500:
 		if message, ok := e.Message.(string); ok {
-			return problemInvalid, told(message)
+			return problemInvalid, cause(message, "")
 		}
-		return problemInvalid, told("the request can't be read")
+		return problemInvalid, cause("the request can't be read", "")
 	}
 	return problemInternal, nil
 }
 
-// writeProblem answers with err's problem document. It returns the error of writing.
+// writeProblem responds with err's problem document. It returns the error of writing it.
 func writeProblem(w http.ResponseWriter, r *http.Request, requestID string, err error) error {
 	p, wait := problemOf(err)
 	p.Instance, p.RequestId = r.URL.Path, requestID

@@ -19,13 +19,13 @@ import (
 
 const (
 	requestTimeout = 30 * time.Second
-	// exportTimeout bounds a CSV of any length.
+	// exportTimeout is for CSV exports of any length.
 	exportTimeout = 10 * time.Minute
 
 	barsRoute = "/v1/etfs/:symbol/bars"
 )
 
-// statusClientGone stands in the log for a client that hung up before the answer.
+// statusClientGone is logged for a client that disconnected before the response.
 const statusClientGone = 499
 
 type requestInfo struct {
@@ -42,7 +42,8 @@ func infoOf(ctx context.Context) requestInfo {
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// identified gives every request an ID, its own if it has a decent one, and says it in the answer.
+// identified gives every request an ID and returns it in the response: the client's own if it is well-formed, otherwise
+// a random one.
 func identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := requestInfo{id: r.Header.Get("X-Request-Id"), accept: strings.Join(r.Header.Values("Accept"), ",")}
@@ -57,13 +58,13 @@ func identified(next http.Handler) http.Handler {
 	})
 }
 
-// normalised makes requests that mean the same look the same to the router: HEAD is GET (net/http leaves the body
-// off), one trailing slash is dropped, escapes that need not be are undone, and a repeated header is one list.
+// normalised makes equivalent requests look the same to the router: HEAD becomes GET (net/http omits the body), one
+// trailing slash is dropped, unnecessary escapes are decoded, and repeated If-None-Match headers are joined.
 func normalised(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in := r
 		r = r.Clone(r.Context())
-		// Clone copies the body's reference; the server watches the original.
+		// Cloning must not replace the body: the server watches the original.
 		r.Body = in.Body
 		if r.Method == http.MethodHead {
 			r.Method = http.MethodGet
@@ -87,11 +88,11 @@ func normalisedURL(in *url.URL) *url.URL {
 	return &u
 }
 
-// observe is around every handler: it bounds the time, turns errors and panics into problem documents, and counts
-// and logs the request.
+// observe wraps every handler: it sets the timeout, turns errors and panics into problem documents, and counts and logs
+// the request.
 func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		begun := time.Now()
+		start := time.Now()
 		r, w := c.Request(), c.Response()
 		timeout := requestTimeout
 		if c.Path() == barsRoute {
@@ -108,7 +109,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		switch {
 		case err == nil:
 		case w.Committed:
-			abort = true // the head said all was well: only a broken connection can tell otherwise
+			abort = true // the status line said 200: only a broken connection can signal the failure
 		default:
 			if errors.Is(err, echo.ErrMethodNotAllowed) {
 				allowHead(w.Header())
@@ -118,11 +119,11 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			status = w.Status
 			if errors.Is(r.Context().Err(), context.Canceled) {
-				status = statusClientGone // a half-closed connection looks the same, so the answer was written all the same
+				status = statusClientGone // a half-closed connection looks the same, so the response was written anyway
 			}
 		}
-		s.metrics.observe(r.Method, c.Path(), status, time.Since(begun))
-		s.logRequest(ctx, c, status, time.Since(begun), err)
+		s.metrics.observe(r.Method, c.Path(), status, time.Since(start))
+		s.logRequest(ctx, c, status, time.Since(start), err)
 		if abort {
 			panic(http.ErrAbortHandler)
 		}
@@ -130,7 +131,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// cacheHeaders lets caches keep only what has an ETag, and ask again each time.
+// cacheHeaders lets caches store only what has an ETag, and makes them revalidate it each time.
 func cacheHeaders(h http.Header, route string) {
 	h.Set("Cache-Control", "no-store")
 	if h.Get("ETag") != "" {
@@ -141,14 +142,14 @@ func cacheHeaders(h http.Header, route string) {
 	}
 }
 
-// allowHead completes the router's list: HEAD works wherever GET does.
+// allowHead adds HEAD to the router's list wherever GET is allowed.
 func allowHead(h http.Header) {
 	if allow := h.Get("Allow"); strings.Contains(allow, "GET") {
 		h.Set("Allow", allow+", HEAD")
 	}
 }
 
-// panicError is a panic on its way to the log.
+// panicError is a recovered panic.
 type panicError struct {
 	value any
 	stack []byte

@@ -23,7 +23,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	for _, path := range []string{"/nothing", "/v1", "/v1/etf", "/v1/etfs/SPY/prices", "/v2/etfs", "/healthz/x", "/problems/none", "/../etc/passwd"} {
 		a := f.get(path)
 		if a.status != http.StatusNotFound {
-			t.Errorf("%s answers %d", path, a.status)
+			t.Errorf("%s responds %d", path, a.status)
 		}
 	}
 	for _, tc := range []struct{ method, path, allow string }{
@@ -46,7 +46,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 			t.Errorf("%s %s: %d, Allow %q, want %q", tc.method, tc.path, resp.StatusCode, resp.Header.Get("Allow"), tc.allow)
 		}
 		if tc.method != http.MethodHead {
-			checkProblem(t, answer{resp.StatusCode, resp.Header, body})
+			checkProblem(t, response{resp.StatusCode, resp.Header, body})
 		}
 	}
 	if a := f.send(http.MethodOptions, "/v1/etfs", ""); a.status != http.StatusNoContent || a.header.Get("Allow") == "" {
@@ -66,7 +66,7 @@ func TestSameResourceHoweverItIsWritten(t *testing.T) {
 		f.get(path).want(t, http.StatusOK)
 	}
 	f.get("/v1/etfs/").want(t, http.StatusOK)
-	f.get("/v1/etfs//").want(t, http.StatusNotFound) // an empty symbol is no path
+	f.get("/v1/etfs//").want(t, http.StatusNotFound) // no route has an empty symbol
 	f.get("/v1/runs/daily%2FXNYS%2F2025-09-26").wantProblem(t, http.StatusBadRequest, "id")
 }
 
@@ -114,8 +114,8 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
-// raw sends what write writes over a connection of its own and returns the answer, which has to come although the
-// client reads nothing before it has sent everything.
+// raw sends what write writes over a new connection and returns the response, which must arrive even though the client
+// reads nothing until it has sent everything.
 func (f *fixture) raw(write func(io.Writer) error) (status int, closed bool, body []byte) {
 	f.t.Helper()
 	address, _ := url.Parse(f.server.URL)
@@ -131,15 +131,15 @@ func (f *fixture) raw(write func(io.Writer) error) (status int, closed bool, bod
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		f.t.Fatalf("no answer: %v", err)
+		f.t.Fatalf("no response: %v", err)
 	}
 	defer quietly(resp.Body)
 	body, err = io.ReadAll(resp.Body)
 	if err != nil {
-		f.t.Fatalf("half an answer: %v", err)
+		f.t.Fatalf("incomplete response: %v", err)
 	}
 	if resp.Header.Get("Content-Type") == "application/problem+json" {
-		checkProblem(f.t, answer{resp.StatusCode, resp.Header, body})
+		checkProblem(f.t, response{resp.StatusCode, resp.Header, body})
 	}
 	return resp.StatusCode, resp.Close, body
 }
@@ -179,8 +179,8 @@ func TestOversizedBodies(t *testing.T) {
 		{"1 MiB and a byte in chunks", chunked("/v1/runs", 1<<20+1), 413},
 		{"15 MiB", plain("/v1/runs", 15<<20), 413},
 		{"15 MiB in chunks", chunked("/v1/etfs", 15<<20), 413},
-		{"15 MiB in chunks where no body belongs", chunked("/v1/schedules/daily-XNYS/pause", 15<<20), 413},
-		{"3 MiB in chunks to no path", chunked("/nothing", 3<<20), 404},
+		{"15 MiB in chunks to a path that takes no body", chunked("/v1/schedules/daily-XNYS/pause", 15<<20), 413},
+		{"3 MiB in chunks to an unknown path", chunked("/nothing", 3<<20), 404},
 		{"3 MiB to a wrong method", chunked("/healthz", 3<<20), 405},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestOversizedBodies(t *testing.T) {
 			t.Errorf("status %d, closed %v; want 413 at once and the connection closed", status, closed)
 		}
 	})
-	t.Run("body shorter than stated", func(t *testing.T) {
+	t.Run("body shorter than Content-Length", func(t *testing.T) {
 		f := &fixture{t: t, server: f.server, router: f.router}
 		status, _, _ := f.raw(func(w io.Writer) error {
 			_, err := io.WriteString(w, "POST /v1/etfs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{}")
@@ -216,7 +216,7 @@ func TestOversizedBodies(t *testing.T) {
 	})
 }
 
-// A body that never ends is read off for 16 MiB and then cut.
+// The server reads 16 MiB of an endless body and then closes the connection.
 func TestEndlessBodyIsCut(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -241,9 +241,9 @@ func TestEndlessBodyIsCut(t *testing.T) {
 	_ = reader.Close()
 	<-done
 	if sent == all {
-		t.Errorf("the server read all of %d bytes", sent)
+		t.Errorf("the server read all %d bytes", sent)
 	}
-	// The client may see the answer or the cut.
+	// The client sees either the response or the closed connection.
 	if err == nil {
 		quietly(resp.Body)
 		if resp.StatusCode != http.StatusRequestEntityTooLarge {
@@ -283,7 +283,7 @@ func TestPanicIsAProblem(t *testing.T) {
 	a := f.get("/v1/runs/daily:XNYS:2025-09-26")
 	a.wantProblem(t, http.StatusInternalServerError)
 	if strings.Contains(string(a.body), "secret") {
-		t.Errorf("the answer tells of internals: %s", a.body)
+		t.Errorf("the response exposes internals: %s", a.body)
 	}
 	log := f.log.String()
 	if !strings.Contains(log, "secret inside") || !strings.Contains(log, `"stack"`) || !strings.Contains(log, a.header.Get("X-Request-Id")) {
@@ -292,7 +292,7 @@ func TestPanicIsAProblem(t *testing.T) {
 	f.get("/healthz").want(t, http.StatusOK)
 }
 
-func TestInternalErrorsTellNothing(t *testing.T) {
+func TestInternalErrorsAreNotExposed(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
 		errors.New("Error 1064 near SELECT password"), etf.Wrap(etf.KindCorrupt, errors.New("row 5 of password"), "unreadable"),
@@ -303,11 +303,11 @@ func TestInternalErrorsTellNothing(t *testing.T) {
 		a := f.get("/v1/etfs")
 		a.wantProblem(t, http.StatusInternalServerError)
 		if strings.Contains(string(a.body), "password") || !strings.Contains(f.log.String(), "password") {
-			t.Errorf("answer %s, log %s", a.body, f.log.String())
+			t.Errorf("response %s, log %s", a.body, f.log.String())
 		}
 	}
 	f := newFixture(t)
-	// A service without its rights, as before the first migration, is one to wait for.
+	// A service without its privileges, as before the first migration, is unavailable for now.
 	f.store.err = etf.Wrap(etf.KindDenied, errors.New("user password"), "refused password")
 	if a := f.get("/v1/etfs"); a.status != http.StatusServiceUnavailable || strings.Contains(string(a.body), "password") {
 		t.Errorf("%d %s", a.status, a.body)
@@ -373,7 +373,7 @@ func TestServeStopsCleanly(t *testing.T) {
 	stop()
 	close(release)
 	if r := <-got; r.err != nil || r.body != "done" {
-		t.Errorf("the request under way got %q, %v", r.body, r.err)
+		t.Errorf("the request in flight got %q, %v", r.body, r.err)
 	}
 	if err := <-served; err != nil {
 		t.Errorf("Serve returned %v", err)

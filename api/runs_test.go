@@ -51,24 +51,24 @@ func TestCreateRun(t *testing.T) {
 	f.setRun(etf.Run{ID: "daily:XNYS:2025-09-26", Status: etf.RunCompleted, StartedAt: testNow, FinishedAt: testNow})
 	again := f.post("/v1/runs", friday).want(t, http.StatusAccepted)
 	if again.header.Get("Location") != a.header.Get("Location") || decode[gen.Run](t, again).Status != etf.RunCompleted {
-		t.Errorf("the repeat gives %v %s", again.header, again.body)
+		t.Errorf("the repeated request gets %v %s", again.header, again.body)
 	}
 	if f.starts() != 1 {
 		t.Errorf("%d starts, want 1", f.starts())
 	}
 }
 
-func TestCompletedRunStandsBeyondTemporalsRetention(t *testing.T) {
+func TestCompletedRunOutlivesTemporalsRetention(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.setRun(etf.Run{ID: "daily:XNYS:2025-09-26", Status: etf.RunCompleted, StartedAt: testNow, FinishedAt: testNow})
 	f.post("/v1/runs", friday).want(t, http.StatusAccepted)
 	if f.starts() != 0 {
-		t.Error("a run recorded as completed was started again")
+		t.Error("a run recorded as completed was restarted")
 	}
 }
 
-func TestEndedBadlyStartsAgain(t *testing.T) {
+func TestUnsuccessfulRunIsRestarted(t *testing.T) {
 	t.Parallel()
 	for _, status := range []etf.RunStatus{etf.RunFailed, etf.RunCancelled, etf.RunTerminated, etf.RunTimedOut} {
 		f := newFixture(t)
@@ -78,9 +78,9 @@ func TestEndedBadlyStartsAgain(t *testing.T) {
 		if a.header.Get("Location") != "/v1/runs/daily:XNYS:2025-09-26" || f.starts() != 1 {
 			t.Errorf("after %s: %v, %d starts", status, a.header, f.starts())
 		}
-		// The old row must not speak for the new execution.
+		// The old row must not hide the new execution.
 		if run := decode[gen.RunDetail](t, f.get("/v1/runs/daily:XNYS:2025-09-26")); run.Status != etf.RunRunning || run.Error != nil || run.FinishedAt != nil {
-			t.Errorf("after %s and a new start the run is %+v", status, run)
+			t.Errorf("restarted after %s, the run is %+v", status, run)
 		}
 	}
 }
@@ -102,7 +102,7 @@ func TestSubsetsHaveTheirOwnIdentity(t *testing.T) {
 	if !slices.Equal(f.temporal.starts[1].Symbols, []etf.Symbol{"QQQ", "SPY"}) {
 		t.Errorf("started with %v", f.temporal.starts[1].Symbols)
 	}
-	// Temporal alone can say which symbols were asked for.
+	// Only Temporal knows which symbols were requested.
 	run := decode[gen.RunDetail](t, f.get(other.header.Get("Location")).want(t, http.StatusOK))
 	if !slices.Equal(run.Symbols, []etf.Symbol{"SPY"}) {
 		t.Errorf("symbols %v", run.Symbols)
@@ -132,13 +132,13 @@ func TestRerun(t *testing.T) {
 	want := func(location string) {
 		t.Helper()
 		if got := f.post("/v1/runs", rerun).want(t, http.StatusAccepted).header.Get("Location"); got != "/v1/runs/daily:XNYS:2025-09-26"+location {
-			t.Errorf("Location %q, want it to end %q", got, location)
+			t.Errorf("Location %q, want the suffix %q", got, location)
 		}
 	}
-	want("")         // nothing to run again: the first attempt
+	want("")         // nothing to re-run: the first run
 	want(":rerun-2") // while the first is running
 	want(":rerun-3")
-	// Recorded attempts count although Temporal has forgotten them, and so do those no worker has recorded.
+	// Recorded re-runs count even if Temporal has forgotten them, and so do those that no worker has recorded yet.
 	f.setRun(etf.Run{ID: "daily:XNYS:2025-09-26:rerun-5", Status: etf.RunCompleted})
 	want(":rerun-6")
 	want(":rerun-7")
@@ -148,7 +148,7 @@ func TestRerun(t *testing.T) {
 	}
 }
 
-func TestSameRequestAtOnceStartsOnce(t *testing.T) {
+func TestConcurrentIdenticalRequestsStartOneRun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	const n = 16
@@ -213,7 +213,7 @@ func TestCreateRunRefused(t *testing.T) {
 	}
 }
 
-func TestRunUnderWay(t *testing.T) {
+func TestRunningRun(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	session := etf.MustSession("2025-09-26")
@@ -236,7 +236,7 @@ func TestRunUnderWay(t *testing.T) {
 		Recent: []etf.RunETF{{Symbol: "BBB", Session: session, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated}},
 		Active: []etf.RunETF{
 			{Symbol: "EEE", Session: session, Outcome: etf.OutcomeRunning}, {Symbol: "DDD", Session: session, Outcome: etf.OutcomeRunning},
-			{Symbol: "CCC", Session: session, Outcome: etf.OutcomeRunning}, // recorded by an execution before this one
+			{Symbol: "CCC", Session: session, Outcome: etf.OutcomeRunning}, // recorded by an earlier execution
 		},
 	}
 	f.setExecution("update/DDD/2025-09-26", etf.Execution{Status: etf.RunRunning, Pending: []etf.PendingActivity{{Type: "Persist", Attempt: 3, Failure: "locked", FailureType: "Unavailable"}}})
@@ -255,7 +255,7 @@ func TestRunUnderWay(t *testing.T) {
 		t.Errorf("counts %+v", run.Counts)
 	}
 
-	// Page by page it is the same list.
+	// Paging returns the same list.
 	got = nil
 	path := "/v1/runs/" + id + "?limit=2"
 	for range 3 {
@@ -269,7 +269,7 @@ func TestRunUnderWay(t *testing.T) {
 		path = "/v1/runs/" + id + "?limit=2&cursor=" + *page.NextCursor
 	}
 	if fmt.Sprint(got) != "[AAA BBB CCC DDD EEE]" {
-		t.Errorf("paged %v", got)
+		t.Errorf("the pages list %v", got)
 	}
 }
 
@@ -292,14 +292,14 @@ func TestRunStatusJoinsRecordAndTemporal(t *testing.T) {
 		{name: "failed, forgotten", row: etf.RunFailed, rowEnd: ended, status: 200, want: etf.RunFailed, error: "row"},
 		{name: "running, lost", row: etf.RunRunning, status: 200, want: etf.RunTerminated, error: "recorded as running, but Temporal does not know this run any more: start it again"},
 		{name: "running", row: etf.RunRunning, x: etf.RunRunning, xBegan: began, status: 200, want: etf.RunRunning, error: "row"},
-		{name: "terminated without a word", row: etf.RunRunning, x: etf.RunTerminated, xBegan: began, status: 200, want: etf.RunTerminated, error: "temporal"},
-		{name: "timed out without a word", row: etf.RunRunning, x: etf.RunTimedOut, xBegan: began, status: 200, want: etf.RunTimedOut, error: "temporal"},
+		{name: "terminated without recording it", row: etf.RunRunning, x: etf.RunTerminated, xBegan: began, status: 200, want: etf.RunTerminated, error: "temporal"},
+		{name: "timed out without recording it", row: etf.RunRunning, x: etf.RunTimedOut, xBegan: began, status: 200, want: etf.RunTimedOut, error: "temporal"},
 		{name: "terminated unrecorded", x: etf.RunTerminated, xBegan: began, status: 200, want: etf.RunTerminated, error: "temporal"},
 		{name: "completed unrecorded", x: etf.RunCompleted, xBegan: began, status: 200, want: etf.RunCompleted, error: "temporal"},
 		{name: "failed as recorded", row: etf.RunFailed, rowEnd: ended, x: etf.RunFailed, xBegan: began, status: 200, want: etf.RunFailed, error: "row"},
 		{name: "cancelled as recorded", row: etf.RunCancelled, rowEnd: ended, x: etf.RunCancelled, xBegan: began, status: 200, want: etf.RunCancelled, error: "row"},
-		{name: "failed, started again", row: etf.RunFailed, rowEnd: ended, x: etf.RunRunning, xBegan: testNow, status: 200, want: etf.RunRunning},
-		{name: "failed, started again, terminated", row: etf.RunFailed, rowEnd: ended, x: etf.RunTerminated, xBegan: testNow, status: 200, want: etf.RunTerminated, error: "temporal"},
+		{name: "failed, restarted", row: etf.RunFailed, rowEnd: ended, x: etf.RunRunning, xBegan: testNow, status: 200, want: etf.RunRunning},
+		{name: "failed, restarted, terminated", row: etf.RunFailed, rowEnd: ended, x: etf.RunTerminated, xBegan: testNow, status: 200, want: etf.RunTerminated, error: "temporal"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := newFixture(t)
@@ -396,7 +396,7 @@ func TestListRuns(t *testing.T) {
 			t.Errorf("%q lists %q, want %q", query, got, want)
 		}
 	}
-	// Without Temporal the record is given as it stands.
+	// Without Temporal, the stored record is returned unchanged.
 	f.temporal.err = etf.Wrap(etf.KindUnavailable, errors.New("refused"), "Temporal can't be reached")
 	if got := list("?status=running"); len(got) != 3 {
 		t.Errorf("without Temporal: %q", got)
@@ -409,7 +409,7 @@ func TestCancelRun(t *testing.T) {
 	const path = "/v1/runs/daily:XNYS:2025-09-26"
 	f.post(path+"/cancel", "").wantProblem(t, http.StatusNotFound, "id")
 	f.post("/v1/runs", friday)
-	for range 2 { // asking again is harmless
+	for range 2 { // repeating the request is harmless
 		a := f.post(path+"/cancel", "").want(t, http.StatusAccepted)
 		if a.header.Get("Location") != path || decode[gen.Run](t, a).Status != etf.RunRunning {
 			t.Errorf("%v %s", a.header, a.body)
@@ -498,9 +498,9 @@ func TestServicesDown(t *testing.T) {
 		check(t, f, http.MethodPost, "/v1/runs", strings.Replace(friday, "}", `,"symbols":["SPY"],"rerun":true}`, 1))
 		check(t, f, http.MethodPost, "/v1/runs/daily:XNYS:2025-09-26/cancel", "")
 		if f.starts() != 0 {
-			t.Error("started a run without the record")
+			t.Error("a run was started without the database")
 		}
-		// What is wrong with the request itself can be said all the same.
+		// An invalid request is still reported as such.
 		f.post("/v1/runs", `{"workflow":"daily","exchange":"X"}`).wantProblem(t, http.StatusBadRequest, "exchange")
 	})
 	t.Run("Temporal", func(t *testing.T) {
@@ -517,7 +517,7 @@ func TestServicesDown(t *testing.T) {
 		for _, act := range []string{"pause", "resume", "trigger"} {
 			check(t, f, http.MethodPost, "/v1/schedules/daily-XNYS/"+act, "")
 		}
-		f.get("/v1/runs/daily:XNYS:2025-09-25").want(t, http.StatusOK) // the record stands
+		f.get("/v1/runs/daily:XNYS:2025-09-25").want(t, http.StatusOK) // the stored record is enough
 		f.get("/v1/etfs").want(t, http.StatusOK)
 	})
 }

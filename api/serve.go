@@ -12,15 +12,15 @@ import (
 const (
 	headerTimeout = 10 * time.Second
 	readTimeout   = time.Minute
-	// writeTimeout bounds a whole answer; a long CSV prolongs it as it goes.
+	// writeTimeout is for a whole response; a CSV export extends it with each chunk.
 	writeTimeout    = time.Minute
 	idleTimeout     = 2 * time.Minute
 	shutdownTimeout = 10 * time.Second
 	maxHeaderBytes  = 64 << 10
 )
 
-// Serve answers on the listener until ctx ends, then takes no new requests, waits for those under way (10 s at most)
-// and returns nil. It closes the listener.
+// Serve serves requests on the listener until ctx ends, then accepts no new ones, waits for those in flight (at most
+// 10 s) and returns nil. It closes the listener.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	srv := &http.Server{
 		Handler:           handler,

@@ -14,19 +14,19 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// Deps is what the HTTP side needs.
+// Deps are the dependencies of the API.
 type Deps struct {
 	Service *service.Service
-	// Version of the code, as forecasts record it.
+	// Version is the version of the code, as recorded in forecasts.
 	Version string
-	// Queues are the task queues a ready installation has workers on.
+	// Queues are the task queues that must have workers for /readyz to report ready.
 	Queues []string
 	Log    *slog.Logger // nil = none
-	// Metrics is served at /metrics, together with the HTTP side's own; nil = a new one.
+	// Metrics is served at /metrics, together with the API's own metrics; nil = a new registry.
 	Metrics *prometheus.Registry
 }
 
-// server implements the generated interface; each resource has its file (handle_*.go).
+// server implements the generated interface, one file per resource (handle_*.go).
 type server struct {
 	*service.Service
 	version string
@@ -38,7 +38,7 @@ type server struct {
 
 var _ gen.StrictServerInterface = (*server)(nil)
 
-// New returns the handler of the whole API. It asks nothing of store or Temporal yet: either may come up later.
+// New returns the handler for the whole API. It does not contact the store or Temporal: either may start later.
 func New(d Deps) (http.Handler, error) {
 	if d.Service == nil {
 		return nil, errors.New("api: Deps.Service is missing")
@@ -67,9 +67,9 @@ func New(d Deps) (http.Handler, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.Logger.SetOutput(logWriter{s.log})
 	e.Binder = strictBinder{}
-	// observe answers every error; nothing gets here unless echo itself is at fault.
+	// observe handles every error; only a bug in echo could get here.
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		s.log.Error("error past the handlers", "error", err, "path", c.Request().URL.Path)
+		s.log.Error("unhandled error", "error", err, "path", c.Request().URL.Path)
 	}
 	e.Use(s.observe, checkQuery(doc.spec))
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
@@ -81,16 +81,16 @@ func New(d Deps) (http.Handler, error) {
 			class, _ := classify(err)
 			metrics.observe(r.Method, "", class.status, 0)
 			s.log.Info("request refused", "method", r.Method, "path", r.URL.Path, "status", class.status, "request_id", infoOf(r.Context()).id)
-			_ = writeProblem(w, r, infoOf(r.Context()).id, err) // a client that is gone can't be told
+			_ = writeProblem(w, r, infoOf(r.Context()).id, err) // an error means that the client is gone
 		}
 	}
-	// Browsers attach no mark of the user's will: a page elsewhere must not start runs on somebody's loopback.
+	// A browser sends requests to loopback for any page, so a page of another site could start runs.
 	origin := http.NewCrossOriginProtection()
-	origin.SetDenyHandler(http.HandlerFunc(problem(refuse(problemForbidden, "Origin", "the request comes from another site's page", "send it from a page of this server or from no browser"))))
+	origin.SetDenyHandler(http.HandlerFunc(problem(refuse(problemForbidden, "Origin", "the request comes from another site's page", "send it from a page of this server or without a browser"))))
 	return identified(drained(origin.Handler(normalised(e)), problem(errBodyTooLarge))), nil
 }
 
-// logWriter sends what echo itself has to say to the log.
+// logWriter writes echo's own messages to the log.
 type logWriter struct{ log *slog.Logger }
 
 func (w logWriter) Write(p []byte) (int, error) {

@@ -31,15 +31,15 @@ func TestReadiness(t *testing.T) {
 	f.store.err, f.temporal.err = down, down
 	got := read(503)
 	if fmt.Sprint(got.WaitingFor) != "[database schema temporal pollers:etfcast pollers:etfcast-fit]" || got.Ready {
-		t.Errorf("waits for %v", got.WaitingFor)
+		t.Errorf("waiting for %v", got.WaitingFor)
 	}
 	if !strings.Contains(got.Checks[0].Detail, "ETFCAST_MYSQL_DSN") {
-		t.Errorf("the database's check does not say what to do: %+v", got.Checks[0])
+		t.Errorf("the database check names no remedy: %+v", got.Checks[0])
 	}
-	// The answer is kept for a second.
+	// The result is cached for a second.
 	f.store.err = nil
 	if got := read(503); len(got.WaitingFor) != 5 {
-		t.Errorf("waits for %v", got.WaitingFor)
+		t.Errorf("waiting for %v", got.WaitingFor)
 	}
 	f.advance(2 * time.Second)
 	f.store.schema = 6
@@ -47,13 +47,13 @@ func TestReadiness(t *testing.T) {
 	f.temporal.served["etfcast"] = true
 	got = read(503)
 	if fmt.Sprint(got.WaitingFor) != "[schema pollers:etfcast-fit]" || !strings.Contains(got.Checks[1].Detail, "version 6") {
-		t.Errorf("waits for %v: %+v", got.WaitingFor, got.Checks)
+		t.Errorf("waiting for %v: %+v", got.WaitingFor, got.Checks)
 	}
 	f.store.schema, f.store.ungranted = 7, []string{"forecast_components", "forecast_fits"}
 	f.advance(2 * time.Second)
 	const ungranted = "tables not granted: forecast_components, forecast_fits (run `etfcast migrate --grant USER`)"
 	if got := read(503); fmt.Sprint(got.WaitingFor) != "[schema pollers:etfcast-fit]" || got.Checks[1].Detail != ungranted {
-		t.Errorf("waits for %v: %+v", got.WaitingFor, got.Checks)
+		t.Errorf("waiting for %v: %+v", got.WaitingFor, got.Checks)
 	}
 	f.store.ungranted = nil
 	changed := testNow.Add(2 * time.Second)
@@ -61,7 +61,7 @@ func TestReadiness(t *testing.T) {
 		t.Errorf("since %v and %v", got.Checks[0].Since, got.Checks[1].Since)
 	}
 	f.advance(2 * time.Second)
-	f.store.schema = 8 // newer will do
+	f.store.schema = 8 // a newer schema is accepted
 	f.temporal.served["etfcast-fit"] = true
 	if got := read(200); !got.Ready || len(got.WaitingFor) != 0 || !got.Checks[0].Since.Equal(changed) {
 		t.Errorf("ready: %+v", got)
@@ -78,7 +78,7 @@ func TestReadinessSaysWhoIsRefused(t *testing.T) {
 	}
 }
 
-func TestHealthAnswersWhateverIsDown(t *testing.T) {
+func TestHealthIgnoresDependencies(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.store.err = etf.Wrap(etf.KindUnavailable, fmt.Errorf("x"), "down")
@@ -109,7 +109,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	if strings.Contains(body, "nothing") {
-		t.Error("an unknown path made a series of its own")
+		t.Error("an unknown path created its own series")
 	}
 }
 
@@ -117,13 +117,13 @@ func TestMetricsRegistryIsShared(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	service := service.New(service.Deps{Store: newFakeStore(), Temporal: newFakeTemporal()})
-	for range 2 { // a second server in the process counts into the same series
+	for range 2 { // a second server in the process uses the same series
 		if _, err := New(Deps{Service: service, Metrics: registry}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if _, err := New(Deps{}); err == nil {
-		t.Error("no service was no error")
+		t.Error("New accepted Deps without a Service")
 	}
 }
 
@@ -138,13 +138,13 @@ func TestDocuments(t *testing.T) {
 		t.Fatalf("%v, openapi %q", err, doc.OpenAPI)
 	}
 	if strings.Contains(string(f.get("/openapi.json").body), `"x-`) {
-		t.Error("the document has notes to our own generator")
+		t.Error("the document has extensions for our code generator")
 	}
-	// Every link of the page leads somewhere.
+	// No link on the page is dead.
 	page := string(f.get("/").want(t, http.StatusOK).body)
 	for _, link := range regexp.MustCompile(`href="([^"]+)"`).FindAllStringSubmatch(page, -1) {
 		if a := f.get(link[1]); a.status == http.StatusNotFound {
-			t.Errorf("link %s leads nowhere", link[1])
+			t.Errorf("link %s is dead", link[1])
 		}
 	}
 	for _, class := range problemClasses {
@@ -154,8 +154,8 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// The limits in the code and in the document are the same.
-func TestLimitsAgreeWithTheDocument(t *testing.T) {
+// The limits in the code and in the document are equal.
+func TestLimitsMatchTheDocument(t *testing.T) {
 	t.Parallel()
 	doc, err := loadDocument()
 	if err != nil {
@@ -165,8 +165,8 @@ func TestLimitsAgreeWithTheDocument(t *testing.T) {
 		"/v1/etfs": listLimits, "/v1/runs": listLimits, "/v1/etfs/{symbol}/bars": barLimits, "/v1/runs/{id}": runETFLimits,
 	} {
 		schema := doc.spec.Paths.Value(path).Get.Parameters.GetByInAndName("query", "limit").Schema.Value
-		if *schema.Max != float64(want.most) || *schema.Min != 1 || schema.Default != float64(want.standard) {
-			t.Errorf("%s: the document says %v to %v, standard %v; the code %+v", path, *schema.Min, *schema.Max, schema.Default, want)
+		if *schema.Max != float64(want.maxSize) || *schema.Min != 1 || schema.Default != float64(want.defaultSize) {
+			t.Errorf("%s: the document says %v to %v, default %v; the code %+v", path, *schema.Min, *schema.Max, schema.Default, want)
 		}
 	}
 	run := doc.spec.Components.Schemas["NewRun"].Value.Properties["symbols"].Value

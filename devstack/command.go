@@ -10,18 +10,18 @@ import (
 	"syscall"
 )
 
-// runCommand runs the command to its end, passing signals on, and returns its exit code as an exitError.
+// runCommand runs the command until it ends, forwarding signals, and returns its exit code as an exitError.
 //
-// The command leads a process group of its own. A Ctrl-C goes to the whole foreground group of the terminal; were the
-// command in devstack's, it would get the signal once from the terminal and once from here. In its own group, every
-// signal reaches it exactly once: from the terminal when it is in the foreground there, else from devstack.
+// The command leads its own process group. The terminal sends Ctrl-C to its whole foreground group; if the command were
+// in devstack's group, it would get the signal twice, from the terminal and from devstack. In its own group it gets every
+// signal exactly once: from the terminal if it is in the foreground there, otherwise from devstack.
 func runCommand(s *signals, command []string, environ []string, stdin, stdout, stderr *os.File) error {
-	// The kernel ties "end the child when the parent dies" to the thread that made the child, so it must live as long.
+	// Pdeathsig fires when the thread that started the child ends, so that thread must live as long as devstack.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
 	terminal := foregroundTerminal(stdin)
-	// No context ends the command: signals are passed on to it, and it decides.
+	// No context ends the command: it gets the signals and decides for itself.
 	cmd := exec.CommandContext(context.Background(), command[0], command[1:]...)
 	cmd.Env = environ
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
@@ -40,7 +40,7 @@ func runCommand(s *signals, command []string, environ []string, stdin, stdout, s
 		case <-stopped:
 			terminal.suspendWith(cmd.Process.Pid)
 		case sig := <-s.incoming:
-			// To the group, as a terminal would: shells and go test have children of their own. It may have ended by now.
+			// To the group, as a terminal does: shells and go test have children. The group may have ended by now.
 			_ = syscall.Kill(-cmd.Process.Pid, sig.(syscall.Signal))
 		case err := <-ended:
 			return commandResult(command[0], err)

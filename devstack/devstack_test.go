@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestEphemeralServesAllThreeAndLeavesNothing(t *testing.T) {
+func TestEphemeralRunsAllServersAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	p := start(t, append([]string{"run", "--ephemeral"}, probe("servers")...)...)
 	p.end(0)
@@ -27,7 +27,7 @@ func TestEphemeralServesAllThreeAndLeavesNothing(t *testing.T) {
 	banner := p.stderr.String()
 	for _, want := range []string{"devstack is ready after", "http://127.0.0.1:", "mysql -h 127.0.0.1"} {
 		if !strings.Contains(banner, want) {
-			t.Errorf("no %q in the banner:\n%s", want, banner)
+			t.Errorf("the banner does not contain %q:\n%s", want, banner)
 		}
 	}
 }
@@ -46,7 +46,7 @@ func TestKeepsDataAcrossRestartAndKill(t *testing.T) {
 		t.Errorf("passwords changed from %v to %v", before, after)
 	}
 
-	// Standard output is the probe's too: that it ends here shows that the command does not outlive its devstack.
+	// The probe shares this standard output: reaching its end shows that the command does not outlive devstack.
 	held := run(probe("hold")...)
 	held.line("holding")
 	held.signal(syscall.SIGKILL)
@@ -85,7 +85,7 @@ func port(t *testing.T) string {
 	return fmt.Sprint(free)
 }
 
-func TestPassesEachSignalOnOnceAndWaits(t *testing.T) {
+func TestForwardsEachSignalOnceAndWaits(t *testing.T) {
 	t.Parallel()
 	p := start(t, append([]string{"run", "--ephemeral", "--quiet"}, probe("signals")...)...)
 	p.line("ready")
@@ -96,7 +96,7 @@ func TestPassesEachSignalOnOnceAndWaits(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	p.line("terminated")
 	if rest := p.end(9); rest != "" {
-		t.Errorf("more signals than were sent: %q", rest)
+		t.Errorf("the command got more signals than were sent: %q", rest)
 	}
 }
 
@@ -104,7 +104,7 @@ func TestServesUntilInterruptedAndLocksItsFolder(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	ports := []string{"--temporal-port", port(t), "--ui-port", port(t), "--mysql-port", port(t)}
-	// The banner goes through a pipe here, as it says when the servers are up.
+	// Read the banner through a pipe: it shows when the servers are up.
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -120,12 +120,12 @@ func TestServesUntilInterruptedAndLocksItsFolder(t *testing.T) {
 	refused := start(t, "run", "--data", data, "--temporal-port", port(t), "--ui-port", port(t), "--mysql-port", port(t))
 	refused.end(1)
 	if got := refused.stderr.String(); !strings.Contains(got, fmt.Sprintf("in use by another devstack (process %d)", p.cmd.Process.Pid)) {
-		t.Errorf("second devstack on the folder: %s", got)
+		t.Errorf("second devstack on the same folder: %s", got)
 	}
 	refused = start(t, append([]string{"run", "--data", t.TempDir()}, ports...)...)
 	refused.end(1)
 	if got := refused.stderr.String(); !strings.Contains(got, "--temporal-port") || !strings.Contains(got, "in use") {
-		t.Errorf("second devstack on the ports: %s", got)
+		t.Errorf("second devstack on the same ports: %s", got)
 	}
 
 	env := start(t, "env", "--data", data)
@@ -136,12 +136,12 @@ func TestServesUntilInterruptedAndLocksItsFolder(t *testing.T) {
 	p.end(0)
 	env = start(t, "env", "--data", data)
 	env.end(1)
-	if got := env.stderr.String(); !strings.Contains(got, "no devstack runs on --data") {
+	if got := env.stderr.String(); !strings.Contains(got, "no devstack is running on --data") {
 		t.Errorf("environment of a stopped devstack: %s", got)
 	}
 }
 
-// A terminal sends Ctrl-C to its whole foreground group. The command must get it once, and keep its devstack.
+// A terminal sends Ctrl-C to its whole foreground group. The command must get it once, and devstack must keep running.
 func TestCtrlCReachesTheCommandOnce(t *testing.T) {
 	t.Parallel()
 	keyboard, terminal := pseudoTerminal(t)
@@ -156,7 +156,7 @@ func TestCtrlCReachesTheCommandOnce(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	p.line("terminated")
 	if rest := p.end(9); rest != "" {
-		t.Errorf("more signals than were sent: %q", rest)
+		t.Errorf("the command got more signals than were sent: %q", rest)
 	}
 }
 
@@ -216,10 +216,10 @@ func TestRefusesBeforeItChangesAnything(t *testing.T) {
 		want []string
 	}{
 		{"a file", on(file), 1, []string{"--data", "is a file"}},
-		{"below a file", on(filepath.Join(file, "sub")), 1, []string{"--data"}},
+		{"a path below a file", on(filepath.Join(file, "sub")), 1, []string{"--data"}},
 		{"a newer folder", on(newer), 1, []string{"--data", "newer devstack 9.9.9", "rebuild"}},
 		{"a damaged marker", on(damaged), 1, []string{markerFile, "damaged"}},
-		{"somebody's folder", on(foreign), 1, []string{"--data", "did not make it"}},
+		{"someone else's folder", on(foreign), 1, []string{"--data", "did not create it"}},
 		{"a percent sign", on(filepath.Join(dir, "100%25")), 1, []string{"--data", "%"}},
 		{"port in use", append(on(filepath.Join(dir, "new")), "--mysql-port", taken), 1, []string{"port " + taken, "in use", "--mysql-port"}},
 		{"port in use, ephemeral", []string{"run", "--ephemeral", "--ui-port", taken}, 1, []string{"port " + taken, "--ui-port"}},
@@ -232,14 +232,14 @@ func TestRefusesBeforeItChangesAnything(t *testing.T) {
 		message := p.stderr.String()
 		for _, want := range c.want {
 			if !strings.Contains(message, want) {
-				t.Errorf("%s: no %q in %q", c.name, want, message)
+				t.Errorf("%s: the message %q does not contain %q", c.name, message, want)
 			}
 		}
 		if strings.Count(message, "\n") != 1 {
-			t.Errorf("%s: not one line: %q", c.name, message)
+			t.Errorf("%s: the message is not one line: %q", c.name, message)
 		}
 		if after := tree(t, dir); after != before {
-			t.Errorf("%s: changed the folder from %s to %s", c.name, before, after)
+			t.Errorf("%s: the folder changed from %s to %s", c.name, before, after)
 		}
 	}
 }
@@ -276,11 +276,11 @@ func TestExitCodeIsTheCommands(t *testing.T) {
 	err := runCommand(s, []string{"/no/such/command"}, nil, nil, nil, nil)
 	var exit exitError
 	if err == nil || errors.As(err, &exit) {
-		t.Errorf("a command that is not there: %v", err)
+		t.Errorf("a command that does not exist: %v", err)
 	}
 }
 
-func TestLogsAreEmptiedWhenTheyGotLarge(t *testing.T) {
+func TestLargeLogsAreEmptied(t *testing.T) {
 	f := &folder{path: t.TempDir()}
 	if err := os.Mkdir(f.file("logs"), 0o700); err != nil {
 		t.Fatal(err)
@@ -289,7 +289,7 @@ func TestLogsAreEmptiedWhenTheyGotLarge(t *testing.T) {
 		if err := os.WriteFile(f.file("logs", name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Truncate(f.file("logs", name), size); err != nil { // sparse: takes no room
+		if err := os.Truncate(f.file("logs", name), size); err != nil { // sparse: takes no disk space
 			t.Fatal(err)
 		}
 	}
@@ -312,7 +312,7 @@ func TestFreePortsDiffer(t *testing.T) {
 			t.Fatal(err)
 		}
 		if seen[p] {
-			t.Fatalf("port %d was given twice", p)
+			t.Fatalf("port %d was returned twice", p)
 		}
 		seen[p] = true
 		listener, err := net.Listen("tcp", address(p))

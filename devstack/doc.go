@@ -1,7 +1,7 @@
-// Devstack runs what etfcast needs to develop and to test, in one process and without containers: a Temporal server with
-// its Web UI, and a MySQL-compatible database (Dolt), all on 127.0.0.1 and all in one data folder.
+// Devstack runs the servers needed to develop and test etfcast in one process, without containers: a Temporal server with
+// its Web UI, and a MySQL-compatible database (Dolt). All listen on 127.0.0.1 and share one data folder.
 //
-// It is a Go module of its own so that the product's go.mod and builds stay small. It owns the servers' settings, the
-// data folder and the life of the command run beside them. It refuses to own anything of the product: no tables, no
+// It is a separate Go module so that etfcast's go.mod and builds stay small. It owns the servers' settings, the data
+// folder and the lifetime of the command it runs. It refuses to own anything that is part of etfcast: no tables, no
 // grants on tables, no workflows. It is not meant for production.
 package main

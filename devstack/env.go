@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// envFile lies in the data folder of a running devstack: the environment its command got, for other terminals.
+// envFile, in the data folder, holds the command's environment for other terminals while devstack runs.
 const envFile = "devstack.env"
 
-// writeEnv leaves the environment in the folder. It holds passwords, like the marker, and is as private.
+// writeEnv writes envFile. Like the marker it contains passwords, so it has the same permissions.
 func (s *stack) writeEnv() error {
 	var text strings.Builder
 	for _, pair := range s.environ() {
@@ -24,16 +24,16 @@ func (s *stack) writeEnv() error {
 		fmt.Fprintf(&text, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 	}
 	if err := os.WriteFile(s.folder.file(envFile), []byte(text.String()), 0o600); err != nil {
-		return fmt.Errorf("leaving the environment for other terminals: %w", err)
+		return fmt.Errorf("writing the environment for other terminals: %w", err)
 	}
 	return nil
 }
 
-// printEnv prints what writeEnv left, if that devstack still answers.
+// printEnv prints envFile, if the devstack that wrote it is still running.
 func printEnv(ctx context.Context, w io.Writer, folder string) error {
 	text, err := os.ReadFile(filepath.Join(folder, envFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no devstack runs on --data %s; start one with: devstack run --data %s", folder, folder)
+		return fmt.Errorf("no devstack is running on --data %s; start one with: devstack run --data %s", folder, folder)
 	}
 	if err != nil {
 		return fmt.Errorf("reading the environment of a running devstack: %w", err)
@@ -45,7 +45,7 @@ func printEnv(ctx context.Context, w io.Writer, folder string) error {
 		}
 		conn, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", strings.TrimSuffix(addr, "'"))
 		if err != nil {
-			return fmt.Errorf("the devstack on --data %s does not answer any more; start it with: devstack run --data %s", folder, folder)
+			return fmt.Errorf("the devstack on --data %s is no longer running; start it with: devstack run --data %s", folder, folder)
 		}
 		_ = conn.Close()
 	}

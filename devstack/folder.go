@@ -20,12 +20,12 @@ const (
 
 	temporaryPrefix = "etfcast-devstack-"
 
-	// folderFormat is the layout of the data folder. Raise it when an older devstack could no longer read what this one
-	// writes: another layout, or a pinned server whose files its predecessor refuses.
+	// folderFormat is the version of the data folder's format. Increment it when an older devstack can no longer read
+	// what this one writes: after a change of layout, or an upgrade to a server whose files its predecessor refuses.
 	folderFormat = 1
 )
 
-// marker is devstack.json: what wrote the folder, and the secrets that go with its data.
+// marker is devstack.json: the version that wrote the folder, and the database passwords.
 type marker struct {
 	Format    int               `json:"format"`
 	Devstack  string            `json:"devstack"`
@@ -33,7 +33,7 @@ type marker struct {
 	Passwords map[string]string `json:"mysql_passwords"`
 }
 
-// folder is a data folder that this process alone holds.
+// folder is a data folder that this process holds exclusively.
 type folder struct {
 	path      string
 	ephemeral bool
@@ -41,12 +41,12 @@ type folder struct {
 	lock      *os.File
 }
 
-// openFolder checks everything that can be checked without writing (the folder's state, then the ports), and only then
-// makes the folder this process's own.
+// openFolder first checks everything that can be checked without writing (the folder's state, then the ports), and then
+// claims the folder for this process.
 func openFolder(opts options) (*folder, error) {
 	if opts.ephemeral {
 		if strings.Contains(os.TempDir(), "%") {
-			return nil, fmt.Errorf("TMPDIR %s has a %% in it, which Dolt takes for an escape; set TMPDIR to another folder for --ephemeral", os.TempDir())
+			return nil, fmt.Errorf("TMPDIR %s contains %%, which Dolt treats as an escape; set TMPDIR to another folder for --ephemeral", os.TempDir())
 		}
 		if err := checkPorts(opts); err != nil {
 			return nil, err
@@ -54,7 +54,7 @@ func openFolder(opts options) (*folder, error) {
 		sweepTemporary()
 		path, err := os.MkdirTemp("", temporaryPrefix)
 		if err != nil {
-			return nil, fmt.Errorf("making a temporary folder for --ephemeral (set TMPDIR to a writable one): %w", err)
+			return nil, fmt.Errorf("creating a temporary folder for --ephemeral (set TMPDIR to a writable one): %w", err)
 		}
 		f := &folder{path: path, ephemeral: true}
 		if err := f.claim(); err != nil {
@@ -65,7 +65,7 @@ func openFolder(opts options) (*folder, error) {
 	}
 
 	if strings.Contains(opts.folder, "%") {
-		return nil, fmt.Errorf("--data %s has a %% in it, which Dolt takes for an escape; name another folder", opts.folder)
+		return nil, fmt.Errorf("--data %s contains %%, which Dolt treats as an escape; use another folder", opts.folder)
 	}
 	f := &folder{path: opts.folder}
 	if err := f.inspect(); err != nil {
@@ -83,8 +83,8 @@ func openFolder(opts options) (*folder, error) {
 	return f, nil
 }
 
-// sweepTemporary removes the temporary folders that killed devstacks left. A living one holds its lock; one that is only
-// just being made may not hold it yet, so young folders are left alone.
+// sweepTemporary removes the temporary folders left by killed devstacks. A running devstack holds its lock; one that is
+// just starting may not hold it yet, so recent folders are skipped.
 func sweepTemporary() {
 	left, _ := filepath.Glob(filepath.Join(os.TempDir(), temporaryPrefix+"*"))
 	for _, path := range left {
@@ -96,16 +96,16 @@ func sweepTemporary() {
 	}
 }
 
-// inspect reads an existing folder and refuses one that is not ours to use. It changes nothing.
+// inspect reads an existing folder and refuses one that devstack must not use. It changes nothing.
 func (f *folder) inspect() error {
 	info, err := os.Stat(f.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("looking at --data %s: %w", f.path, err)
+		return fmt.Errorf("inspecting --data %s: %w", f.path, err)
 	case !info.IsDir():
-		return fmt.Errorf("--data %s is a file; name a folder", f.path)
+		return fmt.Errorf("--data %s is a file; use a folder", f.path)
 	}
 	if err := f.takeLock(os.O_RDWR); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -122,34 +122,34 @@ func (f *folder) inspect() error {
 		return fmt.Errorf("%s is damaged (%w); restore it, or use another --data folder", f.file(markerFile), err)
 	}
 	if f.marker.Format > folderFormat {
-		return fmt.Errorf("--data %s was written by the newer devstack %s (format %d, this one reads up to %d); "+
+		return fmt.Errorf("--data %s was written by the newer devstack %s (format %d; this one reads formats up to %d); "+
 			"rebuild devstack, or use another --data folder", f.path, f.marker.Devstack, f.marker.Format, folderFormat)
 	}
 	return nil
 }
 
-// mustBeOurs refuses a folder that holds something but no marker: it is not devstack's, and servers would spread their
-// files among somebody's own.
+// mustBeOurs refuses a folder that has files but no marker: devstack did not create it, and the servers would mix their
+// files with someone else's.
 func (f *folder) mustBeOurs() error {
 	entries, err := os.ReadDir(f.path)
 	if err != nil {
 		return fmt.Errorf("listing --data %s: %w", f.path, err)
 	}
 	for _, e := range entries {
-		// A devstack killed between making the lock and the marker leaves these two.
+		// A devstack killed between creating the lock and the marker leaves these two behind.
 		if e.Name() != lockFile && e.Name() != markerFile+".new" {
-			return fmt.Errorf("--data %s has files in it but no %s, so devstack did not make it; name an empty or a new folder",
+			return fmt.Errorf("--data %s has files but no %s, so devstack did not create it; use an empty or new folder",
 				f.path, markerFile)
 		}
 	}
 	return nil
 }
 
-// claim makes the folder, locks it and writes the marker.
+// claim creates the folder if needed, locks it and writes the marker.
 func (f *folder) claim() error {
 	for _, dir := range []string{f.path, f.file("logs")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("--data needs a folder that can be written: %w", err)
+			return fmt.Errorf("--data %s can't be created; use a folder in a writable place: %w", f.path, err)
 		}
 	}
 	if f.lock == nil {
@@ -158,7 +158,7 @@ func (f *folder) claim() error {
 		}
 	}
 	if err := errors.Join(f.lock.Truncate(0), writeAt(f.lock, strconv.Itoa(os.Getpid()))); err != nil {
-		return fmt.Errorf("--data %s cannot be written: %w", f.path, err)
+		return fmt.Errorf("--data %s can't be written; use a writable folder: %w", f.path, err)
 	}
 
 	if f.marker.Format == 0 {
@@ -176,21 +176,21 @@ func (f *folder) claim() error {
 	return f.writeMarker()
 }
 
-// takeLock holds the lock file until the process ends. The kernel lets go of it even after SIGKILL, so a stale one
-// cannot be.
+// takeLock locks the lock file until the process ends. The kernel releases the lock even after SIGKILL, so it is never
+// stale.
 func (f *folder) takeLock(mode int) error {
 	lock, err := os.OpenFile(f.file(lockFile), mode, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err != nil {
-		return fmt.Errorf("--data %s cannot be written; name a folder that can: %w", f.path, err)
+		return fmt.Errorf("--data %s can't be written; use a writable folder: %w", f.path, err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		holder, _ := os.ReadFile(lock.Name())
 		lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return fmt.Errorf("--data %s is in use by another devstack (process %s); stop that one, or use another --data folder or --ephemeral",
+			return fmt.Errorf("--data %s is in use by another devstack (process %s); stop it, or use another --data folder or --ephemeral",
 				f.path, strings.TrimSpace(string(holder)))
 		}
 		return fmt.Errorf("locking --data %s: %w", f.path, err)
@@ -199,7 +199,7 @@ func (f *folder) takeLock(mode int) error {
 	return nil
 }
 
-// writeMarker replaces the marker by rename, so that a kill leaves the old one or the new one and never half of one.
+// writeMarker replaces the marker by renaming, so that a kill leaves either the old or the new one, never half of one.
 func (f *folder) writeMarker() error {
 	data, err := json.MarshalIndent(f.marker, "", "  ")
 	if err != nil {
@@ -207,10 +207,10 @@ func (f *folder) writeMarker() error {
 	}
 	next := f.file(markerFile + ".new")
 	if err := os.WriteFile(next, append(data, '\n'), 0o600); err != nil {
-		return fmt.Errorf("--data %s cannot be written; name a folder that can: %w", f.path, err)
+		return fmt.Errorf("--data %s can't be written; use a writable folder: %w", f.path, err)
 	}
 	if err := os.Rename(next, f.file(markerFile)); err != nil {
-		return fmt.Errorf("putting %s in place: %w", markerFile, err)
+		return fmt.Errorf("replacing %s: %w", markerFile, err)
 	}
 	return nil
 }
@@ -219,7 +219,7 @@ func (f *folder) file(elem ...string) string {
 	return filepath.Join(append([]string{f.path}, elem...)...)
 }
 
-// close lets go of the folder, and removes it when it was a temporary one.
+// close releases the folder and removes it if it is temporary.
 func (f *folder) close() {
 	if f.ephemeral {
 		os.RemoveAll(f.path)

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// logLimit is where a log file is emptied at the next start. There is no rotation: these are logs of a development
-// stack, read on the day or never.
+// logLimit is the size beyond which a log file is emptied at the next start. There is no rotation: the logs of a
+// development stack are read the same day or never.
 const logLimit = 50 << 20
 
 func trimLogs(f *folder) error {
@@ -19,7 +19,7 @@ func trimLogs(f *folder) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("looking at log %s: %w", path, err)
+			return fmt.Errorf("checking the size of log %s: %w", path, err)
 		}
 		if info.Size() <= logLimit {
 			continue

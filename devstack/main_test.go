@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// The test binary is also the program under test ("devstack" as its first argument) and the commands that it runs
-// ("probe"), so that nothing else has to be built and a server never shares a process with a test.
+// The test binary also serves as the program under test (first argument "devstack") and as the commands that it runs
+// ("probe"), so that nothing else has to be built and no server shares a process with a test.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// limit is for a machine under load; a start takes about a second.
+// limit allows for a machine under load; a start usually takes about a second.
 const limit = 100 * time.Second
 
 // process is a devstack under test.
@@ -46,7 +46,7 @@ type process struct {
 	stderr bytes.Buffer
 }
 
-// probe is the command line of a probe, for after "--".
+// probe returns the arguments that make devstack run a probe, starting with "--".
 func probe(name string) []string { return []string{"--", os.Args[0], "probe", name} }
 
 func start(t *testing.T, args ...string) *process {
@@ -75,7 +75,7 @@ func startWith(t *testing.T, change func(*process), args ...string) *process {
 	return p
 }
 
-// line waits for a line on standard output.
+// line reads the next line of standard output and checks it.
 func (p *process) line(want string) {
 	p.t.Helper()
 	got, err := p.stdout.ReadString('\n')
@@ -91,7 +91,7 @@ func (p *process) signal(sig syscall.Signal) {
 	}
 }
 
-// end waits for the process, checks its exit code and returns what was left on standard output.
+// end waits for the process, checks its exit code and returns the rest of its standard output.
 func (p *process) end(code int) string {
 	p.t.Helper()
 	rest, _ := io.ReadAll(p.stdout)

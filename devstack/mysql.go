@@ -32,19 +32,19 @@ const (
 
 var mysqlUsers = []string{mysqlUser, mysqlAdmin}
 
-// doltLogLevels translates --log-level.
+// doltLogLevels translates --log-level for Dolt.
 var doltLogLevels = map[string]servercfg.LogLevel{
 	"error": servercfg.LogLevel_Error, "warn": servercfg.LogLevel_Warning,
 	"info": servercfg.LogLevel_Info, "debug": servercfg.LogLevel_Debug,
 }
 
-// mysqlServer is the embedded Dolt server. A process can hold one at a time: Dolt keeps its system variables and its
+// mysqlServer is the embedded Dolt server. A process can run only one at a time: Dolt keeps its system variables and
 // logger in package variables.
 type mysqlServer struct {
 	port       int
 	passwords  map[string]string
 	controller *svcs.Controller
-	served     chan error // one value, when the server has ended
+	served     chan error // receives one value when the server has ended
 	log        io.Closer
 }
 
@@ -55,7 +55,7 @@ func startMySQL(ctx context.Context, f *folder, port int, logLevel string) (*mys
 		return nil, err
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, fmt.Errorf("making the database's folder: %w", err)
+		return nil, fmt.Errorf("creating the database's folder: %w", err)
 	}
 	logFile, err := os.OpenFile(f.file("logs", "mysql.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -65,14 +65,14 @@ func startMySQL(ctx context.Context, f *folder, port int, logLevel string) (*mys
 
 	fs, err := filesys.LocalFilesysWithWorkingDir(data)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("entering the database's folder: %w", err), logFile.Close())
+		return nil, errors.Join(fmt.Errorf("opening the database's folder: %w", err), logFile.Close())
 	}
 	conf, err := doltConfig(f, data, port, logLevel)
 	if err != nil {
 		return nil, errors.Join(err, logFile.Close())
 	}
 	if err := servercfg.ApplySystemVariables(nil, conf, gmssql.SystemVariables); err != nil {
-		return nil, errors.Join(fmt.Errorf("setting the database's variables: %w", err), logFile.Close())
+		return nil, errors.Join(fmt.Errorf("setting the database's system variables: %w", err), logFile.Close())
 	}
 
 	m := &mysqlServer{
@@ -86,7 +86,7 @@ func startMySQL(ctx context.Context, f *folder, port int, logLevel string) (*mys
 			Controller:   m.controller,
 			DoltEnv: env.LoadWithoutDB(ctx, func() (string, error) { return home, nil }, fs,
 				doltdb.LocalDirDoltDB, doltversion.Version),
-			SkipRootUserInit: true, // no root without a password: the users below are all there are
+			SkipRootUserInit: true, // no root user without a password: provision creates the only users
 		})
 		m.served <- errors.Join(startErr, closeErr)
 	}()
@@ -99,7 +99,7 @@ func startMySQL(ctx context.Context, f *folder, port int, logLevel string) (*mys
 	return m, nil
 }
 
-// stop closes the connections, waits for what they had in hand and flushes the data.
+// stop closes the connections, waits for their running statements and flushes the data.
 func (m *mysqlServer) stop() error {
 	m.controller.Stop()
 	err := <-m.served
@@ -109,17 +109,17 @@ func (m *mysqlServer) stop() error {
 	return nil
 }
 
-// prepareDoltHome gives Dolt a home of its own in the data folder: the developer's ~/.dolt, if there is one, is neither
-// read nor written. Its settings keep Dolt from reporting usage and from asking for newer versions.
+// prepareDoltHome gives Dolt a separate home in the data folder, so that it neither reads nor writes the developer's
+// ~/.dolt. The settings keep Dolt from reporting usage and from checking for newer versions.
 func prepareDoltHome(home string) error {
 	if err := os.MkdirAll(home+"/.dolt", 0o700); err != nil {
-		return fmt.Errorf("making Dolt's home: %w", err)
+		return fmt.Errorf("creating Dolt's home: %w", err)
 	}
 	const settings = `{"metrics.disabled":"true","versioncheck.disabled":"true","user.name":"etfcast","user.email":"etfcast@localhost"}`
 	if err := os.WriteFile(home+"/.dolt/config_global.json", []byte(settings), 0o600); err != nil {
 		return fmt.Errorf("writing Dolt's settings: %w", err)
 	}
-	// Dolt looks the home up again for each database it loads, and there only the environment is asked.
+	// Dolt looks up the home again for each database it loads, and then only in the environment.
 	for name, value := range map[string]string{dconfig.EnvDoltRootPath: home, "DOLT_DISABLE_EVENT_FLUSH": "true"} {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
@@ -128,7 +128,7 @@ func prepareDoltHome(home string) error {
 	return nil
 }
 
-// doltConfig is what a dolt config.yaml would say.
+// doltConfig returns the equivalent of Dolt's config.yaml.
 func doltConfig(f *folder, data string, port int, logLevel string) (servercfg.ServerConfig, error) {
 	settings, err := yaml.Marshal(map[string]any{
 		"log_level":           string(doltLogLevels[logLevel]),
@@ -138,10 +138,10 @@ func doltConfig(f *folder, data string, port int, logLevel string) (servercfg.Se
 		"branch_control_file": f.file("mysql", ".doltcfg", "branch_control.db"),
 		"behavior": map[string]any{
 			"autocommit":              true,
-			"dolt_transaction_commit": false, // no version history: nobody reads it, and it doubles the writing
+			"dolt_transaction_commit": false, // no version history: nobody reads it, and it doubles the writes
 			"event_scheduler":         "OFF",
-			// Each commit leaves its old tree nodes behind; without collection the folder only grows. Archive level 0
-			// skips Dolt's slow recompression, which would take one of two cores for minutes.
+			// Each commit leaves old tree nodes behind; without garbage collection the folder would only grow. Archive level
+			// 0 skips Dolt's slow recompression, which would occupy one of two cores for minutes.
 			"auto_gc_behavior": map[string]any{"enable": true, "archive_level": 0},
 		},
 		"listener": map[string]any{
@@ -149,12 +149,12 @@ func doltConfig(f *folder, data string, port int, logLevel string) (servercfg.Se
 			"port":                 port,
 			"max_connections":      200,
 			"back_log":             200,
-			"read_timeout_millis":  8 * 60 * 60 * 1000, // MySQL's own wait_timeout
+			"read_timeout_millis":  8 * 60 * 60 * 1000, // MySQL's default wait_timeout
 			"write_timeout_millis": 8 * 60 * 60 * 1000,
 		},
 		"system_variables": map[string]any{
 			"local_infile":            1,
-			"dolt_stats_enabled":      0, // collecting them again after each change costs more than they save at this size
+			"dolt_stats_enabled":      0, // recollecting them after each change costs more than they save at this size
 			"dolt_show_system_tables": 0,
 			"max_allowed_packet":      67108864,
 			"secure_file_priv":        f.file("mysql", "no-files"),
@@ -170,9 +170,9 @@ func doltConfig(f *folder, data string, port int, logLevel string) (servercfg.Se
 	return *conf, nil
 }
 
-// becomeReady makes the database and its users where they are missing, and waits until both users get through.
+// becomeReady creates the database and its users if missing, and waits until both users can connect.
 func (m *mysqlServer) becomeReady(ctx context.Context, fs filesys.Filesys) error {
-	// The server gives itself a superuser with a new password at each start, for local tools such as this one.
+	// At each start, the server creates a superuser with a new password for local tools such as this one.
 	local, err := sqlserver.LoadLocalCreds(fs)
 	if err != nil {
 		return fmt.Errorf("reading the database's local credentials: %w", err)
@@ -192,7 +192,8 @@ func (m *mysqlServer) becomeReady(ctx context.Context, fs filesys.Filesys) error
 	return nil
 }
 
-// provision is safe to repeat. Passwords are set each time, as devstack.json is what clients are told.
+// provision creates the database, its users and their grants. It is idempotent. It sets the passwords each time, because
+// clients are given those in devstack.json.
 func (m *mysqlServer) provision(ctx context.Context, dsn string) error {
 	db, err := sql.Open("mysql", dsn)
 	if err != nil {
@@ -207,9 +208,9 @@ func (m *mysqlServer) provision(ctx context.Context, dsn string) error {
 	}
 	statements = append(statements,
 		fmt.Sprintf("GRANT ALL PRIVILEGES ON *.* TO '%s'@'%%' WITH GRANT OPTION", mysqlAdmin),
-		// Dolt asks for FILE even when the rows come from the client (LOAD DATA LOCAL), where MySQL asks for INSERT on
-		// the table. Files of this machine stay closed: secure_file_priv names a folder that does not exist. The same
-		// right lets the user connect to a database in which nothing has been granted yet, which it otherwise may not.
+		// Dolt requires FILE even if the rows come from the client (LOAD DATA LOCAL), where MySQL requires INSERT on the
+		// table. The server's files stay inaccessible: secure_file_priv names a folder that does not exist. FILE also
+		// lets the user connect to a database in which it has no privileges yet, which Dolt otherwise refuses.
 		fmt.Sprintf("GRANT FILE ON *.* TO '%s'@'%%'", mysqlUser))
 	for _, statement := range statements {
 		if _, err := db.ExecContext(ctx, statement); err != nil {

@@ -13,13 +13,13 @@ import (
 const (
 	defaultTemporalPort = 7233
 	defaultUIPort       = 8233
-	defaultMySQLPort    = 13306 // not 3306: a MySQL of the machine's own is common there
+	defaultMySQLPort    = 13306 // not 3306, where many machines run their own MySQL
 	defaultFolder       = ".devstack"
 )
 
-const usage = `devstack runs what etfcast needs to develop and test, in one process on 127.0.0.1:
-a Temporal server with its Web UI, and a MySQL-compatible database. Data is kept
-in one folder across restarts.
+const usage = `devstack runs the servers needed to develop and test etfcast, in one process on
+127.0.0.1: a Temporal server with its Web UI, and a MySQL-compatible database.
+Data is kept in one folder across restarts.
 
 Usage:
   devstack run [flags] [-- COMMAND ARGS...]
@@ -27,13 +27,13 @@ Usage:
   devstack version
   devstack help
 
-With a command, run waits until all servers answer, runs the command with the
-environment below, passes signals on to it, stops the servers once it has ended
+With a command, run waits until all servers are ready, runs the command with the
+environment below, forwards signals to it, stops the servers once it has ended
 and exits with its exit code (128+signal if a signal ended it). Without a command
 it serves until interrupted.
 
-env prints the same environment of a devstack that is running, for another
-terminal: eval "$(devstack env)"
+env prints the same environment for use in another terminal, while devstack is
+running: eval "$(devstack env)"
 
 Flags of run:
   --data DIR           folder for all data            (default .devstack)
@@ -41,7 +41,7 @@ Flags of run:
   --ui-port N          port of Temporal's Web UI      (default 8233)
   --mysql-port N       port of the database           (default 13306)
   --ephemeral          free ports and a temporary folder, removed at the end;
-                       any number of these run side by side
+                       any number of these can run at the same time
   --log-level LEVEL    error, warn, info or debug, for the servers' log files
                        in the data folder             (default warn)
   --quiet              no banner
@@ -50,17 +50,17 @@ Environment of the command:
   TEMPORAL_ADDRESS         host:port of the Temporal server
   TEMPORAL_NAMESPACE       default
   ETFCAST_TEMPORAL_UI      URL of Temporal's Web UI
-  ETFCAST_MYSQL_DSN        database etfcast as user etfcast, who has no rights on
-                           any table until "etfcast migrate --grant etfcast"
+  ETFCAST_MYSQL_DSN        database etfcast as user etfcast, who has no privileges
+                           on any table until "etfcast migrate --grant etfcast"
   ETFCAST_MYSQL_ADMIN_DSN  database etfcast as user etfcast_admin, for migrations
-                           and for tests, which make databases of their own
+                           and for tests, which create their own databases
 `
 
-// options is one command line, checked.
+// options is a validated command line.
 type options struct {
 	verb         string // run, env, version, help
 	folder       string // absolute; empty when ephemeral
-	temporalPort int    // 0 means a free one, as do the others
+	temporalPort int    // 0 = any free port, for all three
 	uiPort       int
 	mysqlPort    int
 	ephemeral    bool
@@ -73,7 +73,7 @@ var logLevels = []string{"error", "warn", "info", "debug"}
 
 func parseArgs(args []string) (options, error) {
 	if len(args) == 0 {
-		return options{}, usagef("say what to do: run, env, version or help (devstack help tells more)")
+		return options{}, usagef("the command is missing; use run, env, version or help (devstack help explains them)")
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
@@ -87,7 +87,7 @@ func parseArgs(args []string) (options, error) {
 
 	opts := options{verb: args[0]}
 	flags := flag.NewFlagSet(opts.verb, flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // the error itself goes to the caller, once
+	flags.SetOutput(io.Discard) // the caller prints the error
 	flags.Usage = func() {}
 	flags.StringVar(&opts.folder, "data", defaultFolder, "")
 	if opts.verb == "env" {
@@ -108,10 +108,10 @@ func parseArgs(args []string) (options, error) {
 		return options{}, usagef("%v (devstack help lists the flags of run)", err)
 	}
 	if flags.NArg() > 0 {
-		return options{}, usagef("put -- before the command: devstack run [flags] -- %s", strings.Join(flags.Args(), " "))
+		return options{}, usagef("-- is missing before the command; use devstack run [flags] -- %s", strings.Join(flags.Args(), " "))
 	}
 	if separated && len(command) == 0 {
-		return options{}, usagef("no command after --; name one, or leave -- out to serve until interrupted")
+		return options{}, usagef("there is no command after --; add one, or omit -- to serve until interrupted")
 	}
 	opts.command = command
 
@@ -122,20 +122,20 @@ func parseArgs(args []string) (options, error) {
 
 func parseEnvArgs(flags *flag.FlagSet, args []string, opts *options) error {
 	if err := flags.Parse(args); err != nil {
-		return usagef("%v (env takes --data DIR and nothing else)", err)
+		return usagef("%v (env takes only --data DIR)", err)
 	}
 	if flags.NArg() > 0 {
-		return usagef("env takes --data DIR and nothing else, not %q", flags.Arg(0))
+		return usagef("unexpected argument %q; env takes only --data DIR", flags.Arg(0))
 	}
 	path, err := filepath.Abs(opts.folder)
 	if err != nil {
-		return fmt.Errorf("finding --data %s: %w", opts.folder, err)
+		return fmt.Errorf("resolving --data %s for env: %w", opts.folder, err)
 	}
 	opts.folder = path
 	return nil
 }
 
-// cutAtDashes splits at the first "--" by itself: the flag package would swallow one without saying whether it was there.
+// cutAtDashes splits the arguments at the first "--": the flag package drops it without reporting whether it was there.
 func cutAtDashes(args []string) (before, after []string, found bool) {
 	if i := slices.Index(args, "--"); i >= 0 {
 		return args[:i], args[i+1:], true
@@ -143,10 +143,10 @@ func cutAtDashes(args []string) (before, after []string, found bool) {
 	return args, nil, false
 }
 
-// complete fills in what depends on other flags and checks what does not need the machine.
+// complete fills in what depends on other flags and checks everything that needs no access to the machine.
 func (o *options) complete(set map[string]bool) error {
 	if !slices.Contains(logLevels, o.logLevel) {
-		return usagef("--log-level %q is none of %s", o.logLevel, strings.Join(logLevels, ", "))
+		return usagef("--log-level %q is not a log level; use %s", o.logLevel, strings.Join(logLevels, ", "))
 	}
 	ports := []struct {
 		flag string
@@ -162,19 +162,19 @@ func (o *options) complete(set map[string]bool) error {
 			return usagef("--%s %d is not a port; use 1 to 65535", p.flag, *p.port)
 		}
 		if other, ok := taken[*p.port]; ok {
-			return usagef("--%s and --%s are both %d; give each its own port", other, p.flag, *p.port)
+			return usagef("--%s and --%s are both %d; use different ports", other, p.flag, *p.port)
 		}
 		taken[*p.port] = p.flag
 	}
 	if o.ephemeral {
 		if set["data"] {
-			return usagef("--ephemeral and --data exclude each other: an ephemeral folder is removed at the end")
+			return usagef("--ephemeral and --data can't be combined, as an ephemeral folder is removed at the end; use one of them")
 		}
 		o.folder = ""
 		return nil
 	}
 	if o.folder == "" {
-		return usagef("--data is empty; name a folder")
+		return usagef("--data is empty; give it a folder")
 	}
 	abs, err := filepath.Abs(o.folder)
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// probes are the commands the tests have devstack run.
+// probes are the commands that the tests make devstack run.
 var probes = map[string]func() error{
 	"servers": probeServers,
 	"write":   probeWrite,
@@ -45,7 +45,7 @@ func checkUI() error {
 		}
 		response.Body.Close()
 		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("web UI %s: %s", path, response.Status)
+			return fmt.Errorf("the Web UI responded to GET %s with %s", path, response.Status)
 		}
 	}
 	return nil
@@ -62,7 +62,7 @@ func open(variable string) *sql.DB {
 func admin() *sql.DB { return open("ETFCAST_MYSQL_ADMIN_DSN") }
 func user() *sql.DB  { return open("ETFCAST_MYSQL_DSN") }
 
-// execute runs statements in order, up to the first that is refused.
+// execute runs statements in order, stopping at the first that fails.
 func execute(db *sql.DB, statements ...string) error {
 	for _, statement := range statements {
 		if _, err := db.Exec(statement); err != nil {
@@ -75,14 +75,14 @@ func execute(db *sql.DB, statements ...string) error {
 func mustRefuse(db *sql.DB, statements ...string) error {
 	for _, statement := range statements {
 		if _, err := db.Exec(statement); err == nil {
-			return fmt.Errorf("%s: was not refused", statement)
+			return fmt.Errorf("the statement was not refused: %s", statement)
 		}
 	}
 	return nil
 }
 
-// checkGrants: the user has no rights on a table until they are granted, and then those and no others; the admin can
-// make databases and grant in them.
+// checkGrants checks that the user has exactly the table privileges that were granted, and that the admin can create
+// databases and grant privileges in them.
 func checkGrants() error {
 	a, u := admin(), user()
 	defer a.Close()
@@ -158,7 +158,7 @@ func workflowOptions(id string) client.StartWorkflowOptions {
 	}
 }
 
-// checkWorkflow runs one workflow with one activity, finds it by each search attribute, and makes a schedule.
+// checkWorkflow runs one workflow with one activity, finds it by each search attribute, and creates a schedule.
 func checkWorkflow() error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
@@ -208,17 +208,17 @@ func checkWorkflow() error {
 }
 
 func listed(ctx context.Context, c client.Client, query string) error {
-	answer, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query})
+	response, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query})
 	if err != nil {
 		return err
 	}
-	if len(answer.Executions) != 1 {
-		return fmt.Errorf("%d workflows match %s", len(answer.Executions), query)
+	if len(response.Executions) != 1 {
+		return fmt.Errorf("%d workflows match %s, want 1", len(response.Executions), query)
 	}
 	return nil
 }
 
-// probeWrite leaves a row and an open workflow behind.
+// probeWrite leaves a row and a running workflow behind.
 func probeWrite() error {
 	a := admin()
 	defer a.Close()
@@ -236,7 +236,7 @@ func probeWrite() error {
 	return err
 }
 
-// probeRead finds what probeWrite left, the grant included.
+// probeRead finds what probeWrite left, including the grant.
 func probeRead() error {
 	u := user()
 	defer u.Close()
@@ -260,7 +260,8 @@ func probeRead() error {
 	return until(ctx, func(ctx context.Context) error { return listed(ctx, c, "EtfcastRun='kept'") })
 }
 
-// probeHold writes, says so and then works on the database until it is killed, so that the kill comes in the middle.
+// probeHold does what probeWrite does, then writes to the database until it is killed, so that the kill comes in the
+// middle of a write.
 func probeHold() error {
 	if err := probeWrite(); err != nil {
 		return err
@@ -280,7 +281,7 @@ func probeHold() error {
 	}
 }
 
-// probeSignals says which signals it gets, and ends with a code of its own at a SIGTERM.
+// probeSignals prints the signals it gets, and exits with code 9 on SIGTERM.
 func probeSignals() error {
 	got := make(chan os.Signal, 16)
 	signal.Notify(got, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)

@@ -6,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endWithParent has the kernel end the command when devstack is killed: its servers are gone then.
+// endWithParent makes the kernel kill the command when devstack is killed, because its servers are gone then.
 func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGKILL }
 
-// isStopped tells, once for each time, whether the child was stopped. It leaves the child's end to whoever waits for it.
+// isStopped reports, once per stop, whether the child was stopped. It does not reap the child.
 func isStopped(child int) bool {
 	const cldStopped = 5 // CLD_STOPPED of <asm-generic/siginfo.h>
 	var info unix.Siginfo

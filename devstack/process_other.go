@@ -4,8 +4,8 @@ package main
 
 import "syscall"
 
-// endWithParent does nothing: only Linux can tie a child's life to its parent's.
+// endWithParent does nothing: only Linux can kill a child when its parent dies.
 func endWithParent(*syscall.SysProcAttr) {}
 
-// isStopped never sees a stopped child: Ctrl-Z stops the command alone here, and "kill -CONT" wakes it.
+// isStopped never reports a stopped child: here, Ctrl-Z stops only the command, and "kill -CONT" resumes it.
 func isStopped(int) bool { return false }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// run is the whole program: it reads the arguments and returns what the process should end with. A nil error is exit
-// code 0, a usageError 2, an exitError the code of the command that ran, anything else 1.
+// run is the whole program. Its error determines the exit code: nil is 0, a usageError 2, an exitError the exit code of
+// the command, anything else 1.
 func run(ctx context.Context, args, environ []string, stdin, stdout, stderr *os.File) error {
 	opts, err := parseArgs(args)
 	if err != nil {
@@ -27,9 +27,9 @@ func run(ctx context.Context, args, environ []string, stdin, stdout, stderr *os.
 		return printEnv(ctx, stdout, opts.folder)
 	}
 	began := time.Now()
-	spareCollector()
+	tuneCollector()
 
-	// From here on signals are ours: an interrupt must stop the servers in order, whatever moment it comes at.
+	// From here on devstack handles signals: an interrupt at any time must stop the servers cleanly.
 	signals := catchSignals()
 	defer signals.release()
 
@@ -68,13 +68,12 @@ func run(ctx context.Context, args, environ []string, stdin, stdout, stderr *os.
 	return result
 }
 
-// exitError carries the exit code of the command out of run without a message of our own: the command has said
-// whatever there was to say.
+// exitError is the exit code of the command. No message is printed for it: the command has printed its own.
 type exitError int
 
-func (e exitError) Error() string { return fmt.Sprintf("command ended with exit code %d", int(e)) }
+func (e exitError) Error() string { return fmt.Sprintf("the command ended with exit code %d", int(e)) }
 
-// usageError marks an error in how devstack was called.
+// usageError marks an error in the command line.
 type usageError struct{ msg string }
 
 func (e usageError) Error() string { return e.msg }

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// signals receives every signal meant for devstack from the moment it has something to put in order.
+// signals receives every signal sent to devstack, from the moment it has something to clean up.
 type signals struct {
 	incoming chan os.Signal
 	last     atomic.Int32 // the signal that interrupted the start
@@ -22,7 +22,7 @@ func catchSignals() *signals {
 
 func (s *signals) release() { signal.Stop(s.incoming) }
 
-// interruptible returns a context that a signal ends. The function returned hands the signals back to the caller.
+// interruptible returns a context that a signal ends. The returned function stops consuming signals.
 func (s *signals) interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	ended := make(chan struct{})
@@ -43,7 +43,7 @@ func (s *signals) interruptible(parent context.Context) (context.Context, func()
 	return ctx, func() { cancel(); <-ended }
 }
 
-// caught is the signal that ended the interruptible part, or 0.
+// caught returns the signal that ended the interruptible context, or 0.
 func (s *signals) caught() syscall.Signal { return syscall.Signal(s.last.Load()) }
 
 // wait returns at the first signal that asks devstack to end, or when ctx does.
@@ -60,5 +60,5 @@ func (s *signals) wait(ctx context.Context) {
 	}
 }
 
-// ends tells signals that ask for an end from those that only mean something to the command.
+// ends reports whether a signal asks devstack to end; the others are meant only for the command.
 func ends(sig os.Signal) bool { return sig != syscall.SIGUSR1 && sig != syscall.SIGUSR2 }

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// stack is the three servers, up and answering.
+// stack is the three running servers.
 type stack struct {
 	folder   *folder
 	temporal *temporalServer
@@ -18,7 +18,7 @@ type stack struct {
 	mysql    *mysqlServer
 }
 
-// startStack starts all servers side by side. On an error none is left running.
+// startStack starts all servers concurrently and returns once they are ready. On error, none is left running.
 func startStack(ctx context.Context, opts options, f *folder) (*stack, error) {
 	if err := choosePorts(&opts.temporalPort, &opts.uiPort, &opts.mysqlPort); err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func startStack(ctx context.Context, opts options, f *folder) (*stack, error) {
 	return s, nil
 }
 
-// stop ends the servers, the ones that use others first.
+// stop stops the servers, the Web UI before the Temporal server it uses.
 func (s *stack) stop() error {
 	if s.ui != nil {
 		s.ui.stop()
@@ -60,7 +60,7 @@ func (s *stack) stop() error {
 	return group.Wait()
 }
 
-// environ is what a command needs to find the servers.
+// environ returns the variables with which a command finds the servers.
 func (s *stack) environ() []string {
 	return []string{
 		"TEMPORAL_ADDRESS=" + address(s.temporal.port),
@@ -71,7 +71,7 @@ func (s *stack) environ() []string {
 	}
 }
 
-// banner says where everything is. Passwords stay in the folder: terminals are recorded and shared.
+// banner prints where everything is, but no passwords: terminals are recorded and shared.
 func (s *stack) banner(w io.Writer, took time.Duration) {
 	fmt.Fprintf(w, `devstack is ready after %d ms
   Temporal Web UI  %s

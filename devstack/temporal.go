@@ -31,12 +31,12 @@ const (
 	temporalRetention = 7 * 24 * time.Hour
 	temporalCluster   = "active"
 
-	// historyShards cannot change once a folder has been written. More than one lets workflows advance side by side
-	// on two cores; many more only cost memory and timers, as all of them write to the one SQLite file.
+	// historyShards can't change once a folder has been written. More than one lets workflows advance concurrently on two
+	// cores; many more would only cost memory and timers, since all write to one SQLite file.
 	historyShards = 4
 )
 
-// searchAttributes are etfcast's own, by which the Web UI lists and filters workflows.
+// searchAttributes are etfcast's custom search attributes, by which the Web UI lists and filters workflows.
 var searchAttributes = map[string]enumspb.IndexedValueType{
 	"EtfcastExchange": enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	"EtfcastSymbol":   enumspb.INDEXED_VALUE_TYPE_KEYWORD,
@@ -45,13 +45,13 @@ var searchAttributes = map[string]enumspb.IndexedValueType{
 	"EtfcastRun":      enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 }
 
-// temporalServer is the embedded Temporal server: all four services in this process, over one SQLite file.
+// temporalServer is the embedded Temporal server: all four services in this process, on one SQLite file.
 type temporalServer struct {
 	port   int
 	server temporal.Server
 }
 
-// startTemporal starts the server and returns once namespace "default" and the search attributes can be used.
+// startTemporal starts the server and returns once the namespace "default" and the search attributes are usable.
 func startTemporal(ctx context.Context, f *folder, port int, logLevel string) (*temporalServer, error) {
 	store := temporalStore(f.file("temporal.db"))
 	if err := prepareTemporalStore(f.file("temporal.db")); err != nil {
@@ -94,8 +94,8 @@ func (t *temporalServer) stop() error {
 	return nil
 }
 
-// temporalStore is how the server opens its SQLite file. WAL with synchronous=NORMAL keeps the file whole through a
-// killed process, and loses at most the last moments of a machine that lost power, which a development stack can bear.
+// temporalStore configures how the server opens its SQLite file. WAL with synchronous=NORMAL keeps the file consistent if
+// the process is killed; a power failure loses at most the last moments, which is acceptable for a development stack.
 func temporalStore(path string) *config.SQL {
 	return &config.SQL{
 		PluginName:   sqlite.PluginName,
@@ -116,32 +116,32 @@ func temporalStore(path string) *config.SQL {
 // sqliteURIPath escapes what would end the path in SQLite's "file:" URI.
 func sqliteURIPath(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
-// prepareTemporalStore makes the file with its tables when there is none. It is made under another name and renamed:
-// a file whose tables were half made when the process was killed would never start again.
+// prepareTemporalStore creates the file with its tables if it does not exist. It creates it under another name and
+// renames it: after a kill, a file with only some of its tables would never work again.
 func prepareTemporalStore(path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("looking for Temporal's data file: %w", err)
+		return fmt.Errorf("checking Temporal's data file: %w", err)
 	}
 	next := path + ".new"
 	if err := os.RemoveAll(next); err != nil {
-		return fmt.Errorf("clearing an unfinished Temporal data file: %w", err)
+		return fmt.Errorf("removing an incomplete Temporal data file: %w", err)
 	}
-	// No journal: nothing reads this file before it is renamed, and without one the tables take a tenth of the time.
+	// No journal: nothing reads this file before it is renamed, and creating the tables takes a tenth of the time.
 	err := sqliteschema.SetupSchema(&config.SQL{
 		PluginName:        sqlite.PluginName,
 		DatabaseName:      sqliteURIPath(next),
 		ConnectAttributes: map[string]string{"mode": "rwc", "journal_mode": "off", "synchronous": "off"},
 	})
 	if err != nil {
-		return fmt.Errorf("making Temporal's tables: %w", err)
+		return fmt.Errorf("creating Temporal's tables: %w", err)
 	}
 	if err := syncFile(next); err != nil {
 		return err
 	}
 	if err := os.Rename(next, path); err != nil {
-		return fmt.Errorf("putting Temporal's data file in place: %w", err)
+		return fmt.Errorf("renaming Temporal's data file: %w", err)
 	}
 	return nil
 }
@@ -158,8 +158,8 @@ func syncFile(path string) error {
 	return nil
 }
 
-// prepareNamespace writes the namespace into the file before the server reads it, search attributes included: asking
-// the running server would take it seconds to see its own namespace. One that is there already is left as it is.
+// prepareNamespace writes the namespace and its search attributes to the file before the server starts: a running server
+// would take seconds to see a namespace created through its API. An existing namespace is left unchanged.
 func prepareNamespace(store *config.SQL) error {
 	namespace, err := sqliteschema.NewNamespaceConfig(temporalCluster, temporalNamespace, false, searchAttributes)
 	if err != nil {
@@ -173,7 +173,7 @@ func prepareNamespace(store *config.SQL) error {
 	return nil
 }
 
-// temporalConfig is the static configuration: the frontend on the port asked for, the other three services on free ones.
+// temporalConfig returns the static configuration: the frontend on the given port, the other three services on free ones.
 func temporalConfig(store *config.SQL, frontend int) (*config.Config, map[primitives.ServiceName]static.Hosts, error) {
 	conf := &config.Config{
 		Persistence: config.Persistence{
@@ -218,14 +218,15 @@ func temporalConfig(store *config.SQL, frontend int) (*config.Config, map[primit
 	return conf, hosts, nil
 }
 
-// temporalSettings is the dynamic configuration: one machine, one user, no limits that protect a shared cluster.
+// temporalSettings is the dynamic configuration for one machine and one user, without the limits that protect a shared
+// cluster.
 // Schedules, updates, user metadata, worker deployments and task priority are on by default in this version.
 var temporalSettings = dynamicconfig.StaticClient{
 	// Nothing may leave the machine.
 	dynamicconfig.EnableServerVersionCheck.Key(): false,
 
-	// One partition a task queue: with one process there is nothing to spread over, and a task that lands on another
-	// partition than the poller waits for the forwarder.
+	// One partition per task queue: with one process there is nothing to distribute, and a task in a different partition
+	// than the poller would wait to be forwarded.
 	dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 	dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
 	dynamicconfig.MatchingEnableFairness.Key():              true,
@@ -247,13 +248,13 @@ var temporalSettings = dynamicconfig.StaticClient{
 	dynamicconfig.VisibilityPersistenceMaxWriteQPS.Key():                                   20_000,
 }
 
-// becomeReady waits until the namespace answers, and adds the search attributes a folder of an older devstack lacks.
+// becomeReady waits until the namespace is usable, and adds search attributes that a folder from an older devstack lacks.
 func (t *temporalServer) becomeReady(ctx context.Context) error {
 	c, err := client.NewLazyClient(client.Options{
 		HostPort: address(t.port), Namespace: temporalNamespace, Logger: silent{},
 	})
 	if err != nil {
-		return fmt.Errorf("making a client for the Temporal server: %w", err)
+		return fmt.Errorf("creating a client for the Temporal server: %w", err)
 	}
 	defer c.Close()
 
@@ -289,11 +290,11 @@ func (t *temporalServer) ensureSearchAttributes(ctx context.Context, c client.Cl
 	if err != nil {
 		return fmt.Errorf("adding Temporal's search attributes: %w", err)
 	}
-	// Not done before the next listing shows them.
-	return errors.New("search attributes not visible yet")
+	// Retry until a listing shows them.
+	return errors.New("the search attributes are not visible yet")
 }
 
-// silent drops the SDK client's own log lines: what matters comes back as errors.
+// silent discards the SDK client's log lines: everything that matters is returned as an error.
 type silent struct{}
 
 var _ sdklog.Logger = silent{}

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is the terminal devstack has in the foreground, if it has one. The command takes the foreground over, so
-// that it can read keys and gets Ctrl-C itself.
+// terminal is the terminal in whose foreground devstack runs, if any. The command takes over the foreground, so that it
+// can read input and gets Ctrl-C directly.
 type terminal struct {
 	fd int // -1: none
 }
@@ -36,7 +36,7 @@ func (t terminal) attributes() *syscall.SysProcAttr {
 	return attr
 }
 
-// takeBack makes devstack the foreground again, else its caller would be left with a terminal it cannot read.
+// takeBack puts devstack in the foreground again; otherwise its caller could not read from the terminal.
 func (t terminal) takeBack() {
 	if t.fd >= 0 {
 		t.give(unix.Getpgrp())
@@ -45,13 +45,14 @@ func (t terminal) takeBack() {
 
 // give puts a process group in the foreground.
 func (t terminal) give(group int) {
-	// A background process that changes the foreground is stopped unless it ignores this signal.
+	// A background process that changes the foreground group is stopped unless it ignores this signal.
 	signal.Ignore(syscall.SIGTTOU)
 	defer signal.Reset(syscall.SIGTTOU)
 	_ = unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, group) // the terminal may be gone
 }
 
-// watch tells when a child may have been stopped. It never does without a terminal: there is no Ctrl-Z then.
+// watch returns a channel that signals when a child may have been stopped, and a function that ends the watch. Without a
+// terminal there is no Ctrl-Z, and the channel never signals.
 func (t terminal) watch() (<-chan os.Signal, func()) {
 	changes := make(chan os.Signal, 1)
 	if t.fd < 0 {
@@ -61,8 +62,8 @@ func (t terminal) watch() (<-chan os.Signal, func()) {
 	return changes, func() { signal.Stop(changes) }
 }
 
-// suspendWith does for devstack's own group what Ctrl-Z did for the command's, if it did: the shell that started
-// devstack waits for devstack, and would wait for ever on a command that sleeps. It returns after the shell's fg.
+// suspendWith stops devstack's own group if Ctrl-Z has stopped the command: the shell that started devstack waits for
+// devstack, and would wait forever for a stopped command. It returns after the shell's fg.
 func (t terminal) suspendWith(child int) {
 	if !isStopped(child) {
 		return
@@ -72,7 +73,7 @@ func (t terminal) suspendWith(child int) {
 	defer signal.Stop(continued)
 	t.takeBack()
 	_ = syscall.Kill(0, syscall.SIGTSTP)
-	// The stop may reach this thread a moment after the call returns, and never does where no shell could resume us.
+	// The stop may reach this thread a moment after the call returns, or never, if there is no shell to resume devstack.
 	select {
 	case <-continued:
 	case <-time.After(time.Second):

@@ -11,7 +11,7 @@ import (
 	"github.com/temporalio/ui-server/v2/server/server_options"
 )
 
-// webUI is Temporal's Web UI, a process-local HTTP server that talks to the Temporal server over gRPC.
+// webUI is Temporal's Web UI: an HTTP server in this process that talks to the Temporal server over gRPC.
 type webUI struct {
 	port   int
 	server *server.Server
@@ -29,8 +29,8 @@ func startUI(ctx context.Context, port, temporalPort int) (*webUI, error) {
 		HideLogs:            true,
 		CORS:                config.CORS{CookieInsecure: true}, // plain HTTP on loopback
 	}))}
-	go func() { _ = ui.server.Start() }() // its only errors end the process by themselves; the ports were checked before
-	if err := until(ctx, ui.answers); err != nil {
+	go func() { _ = ui.server.Start() }() // it exits the process on error; the ports were checked before
+	if err := until(ctx, ui.responds); err != nil {
 		ui.stop()
 		return nil, fmt.Errorf("waiting for the Web UI on port %d: %w", port, err)
 	}
@@ -39,11 +39,11 @@ func startUI(ctx context.Context, port, temporalPort int) (*webUI, error) {
 
 func (ui *webUI) url() string { return "http://" + address(ui.port) }
 
-func (ui *webUI) answers(ctx context.Context) error {
+func (ui *webUI) responds(ctx context.Context) error {
 	for _, path := range []string{"/", "/api/v1/settings"} {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, ui.url()+path, nil)
 		if err != nil {
-			return fmt.Errorf("asking the Web UI for %s: %w", path, err)
+			return fmt.Errorf("requesting %s from the Web UI: %w", path, err)
 		}
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
@@ -52,7 +52,7 @@ func (ui *webUI) answers(ctx context.Context) error {
 		_, _ = io.Copy(io.Discard, response.Body)
 		response.Body.Close()
 		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("the Web UI answers %s with %s", path, response.Status)
+			return fmt.Errorf("the Web UI responded to GET %s with %s", path, response.Status)
 		}
 	}
 	return nil

@@ -6,10 +6,10 @@ import (
 	"runtime/debug"
 )
 
-// version is devstack's own, kept in devstack.json so that a message about a newer folder can name it.
+// version is devstack's version. It is stored in devstack.json so that the error for a newer folder can name it.
 const version = "0.1.0"
 
-// versions tells what is inside, as the build recorded it.
+// versions returns devstack's version and those of the embedded servers, as recorded by the build.
 func versions() string {
 	modules := map[string]string{}
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// startLimit is how long a server may take to answer. It takes about a second; a machine busy with a build, or a large
-// folder after a kill, needs more.
+// startLimit is how long a server may take to become ready. It usually takes about a second, but longer on a machine that
+// is busy with a build, or with a large folder after a kill.
 const startLimit = 2 * time.Minute
 
-// until calls probe until it returns nil. Its error is the probe's last one, when time ran out or ctx ended.
+// until calls probe until it returns nil. If startLimit passes or ctx ends first, the error contains the probe's last one.
 func until(ctx context.Context, probe func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
@@ -28,7 +28,7 @@ func until(ctx context.Context, probe func(context.Context) error) error {
 		timer.Reset(pause)
 		select {
 		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), fmt.Errorf("last answer: %w", err))
+			return errors.Join(context.Cause(ctx), fmt.Errorf("last attempt: %w", err))
 		case <-timer.C:
 		}
 	}

@@ -1,3 +1,3 @@
-// Package gen is made from api/openapi.yaml by oapi-codegen (`make generate`): the types of requests and answers, and
-// the interface the handlers in package api implement. It is never edited; it owns no logic.
+// Package gen is generated from api/openapi.yaml by oapi-codegen (`make generate`): request and response types, and the
+// interface that the handlers in package api implement. It is never edited by hand and owns no logic.
 package gen

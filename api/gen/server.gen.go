@@ -12,59 +12,60 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/etfcast/etfcast/etf"
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
+
+	"github.com/etfcast/etfcast/etf"
 )
 
-// Bar One session's prices. A Korean bar of a session without a trade has open, high, low and volume 0 and the close carried over.
+// Bar One session's prices. On XKRX, a bar for a session without trades has open, high, low and volume 0 and the previous close.
 //
 // Example: {"adj_close":null,"basis":"as_traded","close":661.82,"data_version":1,"high":662.39,"known_from":"2025-09-27T01:00:00.123456Z","low":656.64,"open":659.51,"quarantined":false,"session":"2025-09-26","source":"file","volume":69179200}
 type Bar struct {
-	// Session A trading session, named by its civil date on the exchange.
+	// Session A trading session, identified by its civil date in the exchange's time zone.
 	//
 	// Example: 2025-09-26
 	Session Session `json:"session"`
 
-	// Open An exact amount of money per share in the ETF's currency, with up to eight decimals.
+	// Open An exact price per share in the ETF's currency, with up to eight decimals.
 	//
 	// Example: 661.82
 	Open Price `json:"open"`
 
-	// High An exact amount of money per share in the ETF's currency, with up to eight decimals.
+	// High An exact price per share in the ETF's currency, with up to eight decimals.
 	//
 	// Example: 661.82
 	High Price `json:"high"`
 
-	// Low An exact amount of money per share in the ETF's currency, with up to eight decimals.
+	// Low An exact price per share in the ETF's currency, with up to eight decimals.
 	//
 	// Example: 661.82
 	Low Price `json:"low"`
 
-	// Close An exact amount of money per share in the ETF's currency, with up to eight decimals.
+	// Close An exact price per share in the ETF's currency, with up to eight decimals.
 	//
 	// Example: 661.82
 	Close Price `json:"close"`
 
-	// AdjClose The provider's own adjusted close, kept as evidence; null where it gave none.
+	// AdjClose The provider's adjusted close, kept as evidence; null if the provider gave none.
 	AdjClose *etf.Price `json:"adj_close"`
 
-	// Volume Shares traded; null where the provider gave none.
+	// Volume Number of shares traded; null if the provider gave none.
 	Volume etf.Volume `json:"volume"`
 
-	// Basis What the prices have been adjusted for.
+	// Basis What the prices are adjusted for.
 	Basis Basis `json:"basis"`
 
-	// Source The source it came from.
+	// Source The source of the bar.
 	Source string `json:"source"`
 
-	// Quarantined Kept out of forecasts until a person decides.
+	// Quarantined Not used in forecasts until a person decides.
 	Quarantined bool `json:"quarantined"`
 
-	// DataVersion The ETF's data version that wrote it.
+	// DataVersion The ETF's data version that introduced this bar.
 	DataVersion int64 `json:"data_version"`
 
-	// KnownFrom Since when this is believed.
+	// KnownFrom When this version of the bar was stored.
 	KnownFrom time.Time `json:"known_from"`
 }
 
@@ -72,23 +73,23 @@ type Bar struct {
 type BarList struct {
 	Items []Bar `json:"items"`
 
-	// NextCursor Pass it as `cursor` for the next page; null where the list ends.
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// Basis What the prices have been adjusted for.
+// Basis What the prices are adjusted for.
 type Basis = etf.Basis
 
 // Check defines model for Check.
 type Check struct {
-	// Name `database`, `schema`, `temporal`, or `pollers:` and a task queue.
+	// Name `database`, `schema`, `temporal`, or `pollers:` followed by a task queue.
 	Name  string `json:"name"`
 	State string `json:"state"`
 
-	// Detail What is wrong and what to do.
+	// Detail What is wrong and the remedy.
 	Detail string `json:"detail"`
 
-	// Since Since when the check is in this state.
+	// Since When the check entered this state.
 	Since time.Time `json:"since"`
 }
 
@@ -97,12 +98,12 @@ type Check struct {
 // Example: USD
 type Currency = etf.Currency
 
-// DataVersion One state of an ETF's market data.
+// DataVersion Identifies one state of an ETF's market data.
 type DataVersion struct {
-	// Number Counts up by one with each change.
+	// Number Increases by one with each change.
 	Number int64 `json:"number"`
 
-	// Writer Unique to the transaction that made it.
+	// Writer Unique to the transaction that made the change.
 	Writer string `json:"writer"`
 }
 
@@ -122,7 +123,7 @@ type ETF struct {
 	Currency Currency    `json:"currency"`
 	Sources  []SourceRef `json:"sources"`
 
-	// DataVersion One state of an ETF's market data.
+	// DataVersion Identifies one state of an ETF's market data.
 	DataVersion DataVersion `json:"data_version"`
 
 	// FirstSession First stored session; null before the first update.
@@ -131,10 +132,10 @@ type ETF struct {
 	// LastSession Last stored session; null before the first update.
 	LastSession *etf.Session `json:"last_session"`
 
-	// Bars Stored bars, quarantined ones included.
+	// Bars Number of stored bars, including quarantined ones.
 	Bars int `json:"bars"`
 
-	// Quarantined How many of them are kept out of forecasts.
+	// Quarantined Number of stored bars that are quarantined and not used in forecasts.
 	Quarantined int       `json:"quarantined"`
 	CreatedAt   time.Time `json:"created_at"`
 	Links       struct {
@@ -148,7 +149,7 @@ type ETF struct {
 type ETFList struct {
 	Items []ETF `json:"items"`
 
-	// NextCursor Pass it as `cursor` for the next page; null where the list ends.
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -157,7 +158,7 @@ type Exchange = etf.Exchange
 
 // FieldError defines model for FieldError.
 type FieldError struct {
-	// Field The field, parameter or header at fault, such as `symbols[2]`.
+	// Field The invalid field, parameter or header, such as `symbols[2]`.
 	Field   string  `json:"field"`
 	Message string  `json:"message"`
 	Remedy  *string `json:"remedy,omitempty"`
@@ -165,14 +166,14 @@ type FieldError struct {
 
 // Firing defines model for Firing.
 type Firing struct {
-	// ScheduledAt The time the schedule meant.
+	// ScheduledAt When it was due to fire.
 	ScheduledAt time.Time `json:"scheduled_at"`
 	StartedAt   time.Time `json:"started_at"`
 	WorkflowId  string    `json:"workflow_id"`
 }
 
-// Forecast One model's forecast of the close from one origin, in the ETF's currency on the shares of the origin session, and
-// what made it.
+// Forecast One model's forecast of the closing price from one origin, in the ETF's currency per share as of the origin session,
+// and everything needed to trace it.
 type Forecast struct {
 	// Id 32 hex digits.
 	Id string `json:"id"`
@@ -185,74 +186,74 @@ type Forecast struct {
 	// Model Example: drift
 	Model string `json:"model"`
 
-	// Origin A trading session, named by its civil date on the exchange.
+	// Origin A trading session, identified by its civil date in the exchange's time zone.
 	//
 	// Example: 2025-09-26
 	Origin Session `json:"origin"`
 
-	// Basis What the prices have been adjusted for.
+	// Basis What the prices are adjusted for.
 	Basis Basis `json:"basis"`
 
-	// Points By ascending horizon.
+	// Points Ordered by horizon.
 	Points []ForecastPoint `json:"points"`
 
-	// Run The run that made it.
+	// Run The run that issued it.
 	//
 	// Example: daily:XNYS:2025-09-26
 	Run         string `json:"run"`
 	CodeVersion string `json:"code_version"`
 
-	// DataVersion One state of an ETF's market data.
+	// DataVersion Identifies one state of an ETF's market data.
 	DataVersion DataVersion `json:"data_version"`
 
-	// AsOf The instant its data was known.
+	// AsOf It used the data known at this instant.
 	AsOf     time.Time `json:"as_of"`
 	IssuedAt time.Time `json:"issued_at"`
 
-	// Seed A 64-bit number, as text because many JSON readers would round it.
+	// Seed A 64-bit number, as text because many JSON parsers would round it.
 	Seed string `json:"seed"`
 
 	// Params The model's parameters.
 	Params     json.RawMessage `json:"params"`
 	ParamsHash string          `json:"params_hash"`
 
-	// Diagnostics What the fit says of itself; `status` is `ok` or what was out of the ordinary.
+	// Diagnostics Diagnostics of the fit; `status` is `ok` or says what was unusual.
 	Diagnostics map[string]string `json:"diagnostics"`
 
-	// Components The parts the model puts the forecast together from, such as trend and weekly, in the model's own units. Each has
-	// one number for each of the points, in their order. Empty for a model without parts.
+	// Components The components the forecast is composed of, such as trend and weekly, in the model's units. Each has one number
+	// per point, in the order of `points`. Empty for a model without components.
 	//
 	//
 	// Example: {"trend":[6.494,6.4945],"weekly":[0.0003,-0.0001]}
 	Components map[string][]float64 `json:"components"`
 
-	// FitHash SHA-256 of the fit, which `/v1/forecasts/{id}/fit` gives; null where none is stored.
+	// FitHash SHA-256 of the fit, which `/v1/forecasts/{id}/fit` returns; null if none is stored.
 	FitHash *string `json:"fit_hash"`
 
-	// Chain Place in the hash chain of the ETF and model, by which a later change would show.
+	// Chain Position in the hash chain of the ETF and model, which reveals later changes.
 	Chain struct {
 		Hash     string `json:"hash"`
 		Position int64  `json:"position"`
 
-		// PrevHash Empty for the first.
+		// PrevHash The hash of the previous forecast; empty for the first.
 		PrevHash string `json:"prev_hash"`
 	} `json:"chain"`
 }
 
 // ForecastPoint defines model for ForecastPoint.
 type ForecastPoint struct {
-	// Horizon Sessions after the origin.
+	// Horizon Number of sessions after the origin.
 	Horizon int `json:"horizon"`
 
-	// Target A trading session, named by its civil date on the exchange.
+	// Target A trading session, identified by its civil date in the exchange's time zone.
 	//
 	// Example: 2025-09-26
 	Target Session `json:"target"`
 
-	// Mean Mean of the close.
+	// Mean Mean of the closing price.
 	Mean float64 `json:"mean"`
 
-	// Quantiles Quantiles of the close by probability level.
+	// Quantiles Quantiles of the closing price, keyed by probability level.
 	//
 	// Example: {"0.05":640.11,"0.1":645.3,"0.25":653.9,"0.5":662.1,"0.75":670.4,"0.9":678.2,"0.95":683}
 	Quantiles map[string]float64 `json:"quantiles"`
@@ -268,13 +269,13 @@ type Model struct {
 	// Name Example: drift
 	Name string `json:"name"`
 
-	// Served Its forecast is given where no model is named.
+	// Served Its forecast is returned if the request names no model.
 	Served bool `json:"served"`
 
-	// MinSessions The fewest stored sessions it forecasts from; a younger ETF has no forecast of it.
+	// MinSessions Minimum number of stored sessions it needs; it issues no forecast for an ETF with fewer.
 	MinSessions int `json:"min_sessions"`
 
-	// Params The parameters it is run with.
+	// Params The parameters it runs with.
 	Params json.RawMessage `json:"params"`
 }
 
@@ -282,13 +283,13 @@ type Model struct {
 type ModelList struct {
 	Items []Model `json:"items"`
 
-	// NextCursor Pass it as `cursor` for the next page; null where the list ends.
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
 // NewETF defines model for NewETF.
 type NewETF struct {
-	// Currency ISO 4217 code. Without it, the currency of the exchange.
+	// Currency ISO 4217 code; defaults to the exchange's currency.
 	//
 	// Example: USD
 	Currency *string `json:"currency,omitempty"`
@@ -296,7 +297,7 @@ type NewETF struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange string `json:"exchange"`
 
-	// Sources Where prices come from, the preferred source first.
+	// Sources The sources of its prices, in order of preference.
 	Sources []SourceRef `json:"sources"`
 
 	// Symbol The ETF's symbol.
@@ -313,20 +314,20 @@ type NewRun struct {
 	// Rerun Start a new run even if one is running or completed.
 	Rerun *bool `json:"rerun,omitempty"`
 
-	// Session A closed session. Without it, the last closed one.
+	// Session A closed session; defaults to the last closed one.
 	Session *string `json:"session,omitempty"`
 
-	// Symbols Registered ETFs of the exchange. Without it, all. Order and repeats don't matter.
+	// Symbols Registered ETFs of the exchange; defaults to all. Order and duplicates don't matter.
 	Symbols *[]string `json:"symbols,omitempty"`
 
 	// Workflow What to run.
 	Workflow string `json:"workflow"`
 }
 
-// NextCursor Pass it as `cursor` for the next page; null where the list ends.
+// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 type NextCursor = string
 
-// Price An exact amount of money per share in the ETF's currency, with up to eight decimals.
+// Price An exact price per share in the ETF's currency, with up to eight decimals.
 //
 // Example: 661.82
 type Price = etf.Price
@@ -339,10 +340,10 @@ type Problem struct {
 	Status int    `json:"status"`
 	Detail string `json:"detail"`
 
-	// Instance The path asked for.
+	// Instance The requested path.
 	Instance string `json:"instance"`
 
-	// RequestId Also in the header X-Request-Id and in the log.
+	// RequestId Also in the X-Request-Id header and in the log.
 	RequestId string        `json:"request_id"`
 	Errors    *[]FieldError `json:"errors,omitempty"`
 }
@@ -351,7 +352,7 @@ type Problem struct {
 type Readiness struct {
 	Ready bool `json:"ready"`
 
-	// WaitingFor Names of the checks that do not pass.
+	// WaitingFor Names of the failing checks.
 	WaitingFor []string `json:"waiting_for"`
 	Checks     []Check  `json:"checks"`
 }
@@ -364,7 +365,7 @@ type Run struct {
 	Id       string `json:"id"`
 	Workflow string `json:"workflow"`
 
-	// WorkflowId The ID in Temporal.
+	// WorkflowId The workflow ID in Temporal.
 	//
 	// Example: daily/XNYS/2025-09-26
 	WorkflowId string `json:"workflow_id"`
@@ -372,21 +373,21 @@ type Run struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange Exchange `json:"exchange"`
 
-	// Session A trading session, named by its civil date on the exchange.
+	// Session A trading session, identified by its civil date in the exchange's time zone.
 	//
 	// Example: 2025-09-26
 	Session Session `json:"session"`
 
-	// Symbols The ETFs asked for; empty = every ETF of the exchange.
+	// Symbols The requested ETFs; empty = every ETF of the exchange.
 	Symbols []Symbol `json:"symbols"`
 
-	// Status A run with failed or quarantined ETFs is completed; its counts say how many.
+	// Status A run in which ETFs failed or were quarantined is completed; its counts say how many.
 	Status RunStatus `json:"status"`
 
-	// Closed The exchange was closed that day, so nothing was due.
+	// Closed The exchange was closed that day, so no ETF was due.
 	Closed bool `json:"closed"`
 
-	// Counts How many ETFs are due and how they ended, and how many rows and forecasts that made.
+	// Counts Counts of ETFs by outcome, of rows and of forecasts.
 	Counts RunCounts `json:"counts"`
 
 	// Error Why the run did not complete.
@@ -401,7 +402,7 @@ type Run struct {
 	} `json:"links"`
 }
 
-// RunCounts How many ETFs are due and how they ended, and how many rows and forecasts that made.
+// RunCounts Counts of ETFs by outcome, of rows and of forecasts.
 type RunCounts = etf.RunCounts
 
 // RunDetail defines model for RunDetail.
@@ -412,7 +413,7 @@ type RunDetail struct {
 	Id       string `json:"id"`
 	Workflow string `json:"workflow"`
 
-	// WorkflowId The ID in Temporal.
+	// WorkflowId The workflow ID in Temporal.
 	//
 	// Example: daily/XNYS/2025-09-26
 	WorkflowId string `json:"workflow_id"`
@@ -420,21 +421,21 @@ type RunDetail struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange Exchange `json:"exchange"`
 
-	// Session A trading session, named by its civil date on the exchange.
+	// Session A trading session, identified by its civil date in the exchange's time zone.
 	//
 	// Example: 2025-09-26
 	Session Session `json:"session"`
 
-	// Symbols The ETFs asked for; empty = every ETF of the exchange.
+	// Symbols The requested ETFs; empty = every ETF of the exchange.
 	Symbols []Symbol `json:"symbols"`
 
-	// Status A run with failed or quarantined ETFs is completed; its counts say how many.
+	// Status A run in which ETFs failed or were quarantined is completed; its counts say how many.
 	Status RunStatus `json:"status"`
 
-	// Closed The exchange was closed that day, so nothing was due.
+	// Closed The exchange was closed that day, so no ETF was due.
 	Closed bool `json:"closed"`
 
-	// Counts How many ETFs are due and how they ended, and how many rows and forecasts that made.
+	// Counts Counts of ETFs by outcome, of rows and of forecasts.
 	Counts RunCounts `json:"counts"`
 
 	// Error Why the run did not complete.
@@ -457,16 +458,16 @@ type RunETF struct {
 	// Example: SPY
 	Symbol Symbol `json:"symbol"`
 
-	// Session A trading session, named by its civil date on the exchange.
+	// Session A trading session, identified by its civil date in the exchange's time zone.
 	//
 	// Example: 2025-09-26
 	Session Session `json:"session"`
 
-	// Stage The stage reached; null where it is not known yet.
+	// Stage The stage reached; null if not known yet.
 	Stage   *string `json:"stage"`
 	Outcome string  `json:"outcome"`
 
-	// Source The source that answered.
+	// Source The source whose response was used.
 	Source          *string `json:"source"`
 	RowsNew         int     `json:"rows_new"`
 	RowsUnchanged   int     `json:"rows_unchanged"`
@@ -474,13 +475,13 @@ type RunETF struct {
 	RowsQuarantined int     `json:"rows_quarantined"`
 	Findings        int     `json:"findings"`
 
-	// Forecasts Appended by this run.
+	// Forecasts Forecasts appended by this run.
 	Forecasts int `json:"forecasts"`
 
 	// Attempts Attempts at the stage reached.
 	Attempts int `json:"attempts"`
 
-	// ErrorType Why it failed. `ModelFailed` with another outcome: all is done but the forecast of a model, which error_message names.
+	// ErrorType Why it failed. `ModelFailed` with another outcome: only the forecast by the model named in error_message is missing.
 	ErrorType    *string `json:"error_type"`
 	ErrorMessage *string `json:"error_message"`
 }
@@ -489,7 +490,7 @@ type RunETF struct {
 type RunETFList struct {
 	Items []RunETF `json:"items"`
 
-	// NextCursor Pass it as `cursor` for the next page; null where the list ends.
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -497,11 +498,11 @@ type RunETFList struct {
 type RunList struct {
 	Items []Run `json:"items"`
 
-	// NextCursor Pass it as `cursor` for the next page; null where the list ends.
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// RunStatus A run with failed or quarantined ETFs is completed; its counts say how many.
+// RunStatus A run in which ETFs failed or were quarantined is completed; its counts say how many.
 type RunStatus = etf.RunStatus
 
 // Schedule defines model for Schedule.
@@ -512,7 +513,7 @@ type Schedule struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange Exchange `json:"exchange"`
 
-	// Fires When it fires, in words.
+	// Fires When it fires, as text.
 	//
 	// Example: 17:30 New York, Monday to Friday
 	Fires  string `json:"fires"`
@@ -524,10 +525,10 @@ type Schedule struct {
 	// TimeZone Example: America/New_York
 	TimeZone string `json:"time_zone"`
 
-	// NextAt The next times it fires, at most five; empty while it is paused.
+	// NextAt The next times it fires, at most five; empty while paused.
 	NextAt []time.Time `json:"next_at"`
 
-	// Recent The last times it fired, the newest last.
+	// Recent The last times it fired, newest last.
 	Recent []Firing `json:"recent"`
 }
 
@@ -535,11 +536,11 @@ type Schedule struct {
 type ScheduleList struct {
 	Items []Schedule `json:"items"`
 
-	// NextCursor Pass it as `cursor` for the next page; null where the list ends.
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// Session A trading session, named by its civil date on the exchange.
+// Session A trading session, identified by its civil date in the exchange's time zone.
 //
 // Example: 2025-09-26
 type Session = etf.Session
@@ -551,7 +552,7 @@ type SourceRef struct {
 	// Example: file
 	Name string `json:"name"`
 
-	// Ref What the source calls the ETF, a ticker or a file name for example.
+	// Ref The source's name for the ETF, such as a ticker or a file name.
 	//
 	// Example: SPY.csv
 	Ref string `json:"ref"`
@@ -567,7 +568,7 @@ type Version struct {
 	// Version The version of the code; forecasts record it as code_version.
 	Version string `json:"version"`
 
-	// Go The Go release it was built with.
+	// Go The Go version it was built with.
 	Go        string    `json:"go"`
 	StartedAt time.Time `json:"started_at"`
 }
@@ -616,83 +617,82 @@ type UnsupportedMediaType = Problem
 
 // ListETFsParams defines parameters for ListETFs.
 type ListETFsParams struct {
-	// Exchange Only ETFs of this exchange.
+	// Exchange Only ETFs on this exchange.
 	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
 
-	// Cursor The `next_cursor` of the page before, of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Limit How many items at most.
+	// Limit Maximum number of items.
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetETFParams defines parameters for GetETF.
 type GetETFParams struct {
-	// IfNoneMatch ETags the client holds; answers 304 when one is current.
+	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListBarsParams defines parameters for ListBars.
 type ListBarsParams struct {
-	// From First session. Without it, from the first stored bar.
+	// From First session; defaults to the first stored bar.
 	From *string `form:"from,omitempty" json:"from,omitempty"`
 
-	// To Last session. Without it, to the last stored bar.
+	// To Last session; defaults to the last stored bar.
 	To *string `form:"to,omitempty" json:"to,omitempty"`
 
-	// Cursor The `next_cursor` of the page before, of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Limit How many bars at most. CSV has no default.
+	// Limit Maximum number of bars. CSV has no default.
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// IfNoneMatch ETags the client holds; answers 304 when one is current.
+	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetLatestForecastParams defines parameters for GetLatestForecast.
 type GetLatestForecastParams struct {
-	// Model The model's name, one of `/v1/models`. Without it, the model that is served: the benchmark, unless another one's
-	// record beats it.
+	// Model The model's name, as listed by `/v1/models`. Defaults to the served model, which is the benchmark.
 	Model *string `form:"model,omitempty" json:"model,omitempty"`
 
-	// IfNoneMatch ETags the client holds; answers 304 when one is current.
+	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetForecastParams defines parameters for GetForecast.
 type GetForecastParams struct {
-	// IfNoneMatch ETags the client holds; answers 304 when one is current.
+	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetForecastFitParams defines parameters for GetForecastFit.
 type GetForecastFitParams struct {
-	// IfNoneMatch ETags the client holds; answers 304 when one is current.
+	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
-	// Exchange Only runs of this exchange.
+	// Exchange Only runs for this exchange.
 	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
 
-	// Status Only runs in this state.
+	// Status Only runs with this status.
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
-	// Cursor The `next_cursor` of the page before, of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Limit How many items at most.
+	// Limit Maximum number of items.
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetRunParams defines parameters for GetRun.
 type GetRunParams struct {
-	// Cursor The `next_cursor` of the page before, of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
-	// Limit How many ETFs at most.
+	// Limit Maximum number of ETFs.
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
@@ -704,61 +704,61 @@ type CreateRunJSONRequestBody = NewRun
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
-	// GetHealth Answers while the process lives, whatever it waits for.
+	// GetHealth Liveness. Responds 200 as long as the process runs, whatever it is waiting for.
 	// (GET /healthz)
 	GetHealth(ctx echo.Context) error
-	// GetReadiness Says whether the service can do its work, and what it waits for.
+	// GetReadiness Readiness. Says whether the service can do its work and, if not, what it is waiting for.
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
-	// ListETFs List the registered ETFs in ascending order of symbol.
+	// ListETFs List the registered ETFs, ordered by symbol.
 	// (GET /v1/etfs)
 	ListETFs(ctx echo.Context, params ListETFsParams) error
 	// CreateETF Register an ETF.
 	// (POST /v1/etfs)
 	CreateETF(ctx echo.Context) error
-	// GetETF One ETF.
+	// GetETF Get one ETF.
 	// (GET /v1/etfs/{symbol})
 	GetETF(ctx echo.Context, symbol SymbolInPath, params GetETFParams) error
-	// ListBars Stored bars in ascending order of session, as JSON or CSV.
+	// ListBars List stored bars, ordered by session, as JSON or CSV.
 	// (GET /v1/etfs/{symbol}/bars)
 	ListBars(ctx echo.Context, symbol SymbolInPath, params ListBarsParams) error
-	// GetLatestForecast The newest forecast of one model.
+	// GetLatestForecast Get the latest forecast by one model.
 	// (GET /v1/etfs/{symbol}/forecasts/latest)
 	GetLatestForecast(ctx echo.Context, symbol SymbolInPath, params GetLatestForecastParams) error
-	// GetForecast One forecast. It never changes.
+	// GetForecast Get one forecast. It never changes.
 	// (GET /v1/forecasts/{id})
 	GetForecast(ctx echo.Context, id string, params GetForecastParams) error
-	// GetForecastFit The fitted model behind a forecast, as the model wrote it. It never changes.
+	// GetForecastFit Get the fitted model behind a forecast, exactly as stored. It never changes.
 	// (GET /v1/forecasts/{id}/fit)
 	GetForecastFit(ctx echo.Context, id string, params GetForecastFitParams) error
-	// ListModels List the models every ETF is forecast with, the benchmark first. There are few, so the list is never paged.
+	// ListModels List the models that forecast every ETF, the benchmark first. The list is short and never paged.
 	// (GET /v1/models)
 	ListModels(ctx echo.Context) error
-	// ListRuns List runs, the newest first.
+	// ListRuns List runs, newest first.
 	// (GET /v1/runs)
 	ListRuns(ctx echo.Context, params ListRunsParams) error
-	// CreateRun Start a daily run, or find the one that is there.
+	// CreateRun Start a daily run, or find the existing one.
 	// (POST /v1/runs)
 	CreateRun(ctx echo.Context) error
-	// GetRun One run with what it did for each ETF.
+	// GetRun Get one run with its result for each ETF.
 	// (GET /v1/runs/{id})
 	GetRun(ctx echo.Context, id RunID, params GetRunParams) error
-	// CancelRun Ask a run to stop.
+	// CancelRun Cancel a run.
 	// (POST /v1/runs/{id}/cancel)
 	CancelRun(ctx echo.Context, id RunID) error
-	// ListSchedules List the schedules. There is at most one an exchange, so the list is never paged.
+	// ListSchedules List the schedules. There is at most one per exchange, so the list is never paged.
 	// (GET /v1/schedules)
 	ListSchedules(ctx echo.Context) error
-	// PauseSchedule Pause a schedule. A paused one stays paused. Takes no body.
+	// PauseSchedule Pause a schedule. Repeating the request changes nothing. Takes no body.
 	// (POST /v1/schedules/{id}/pause)
 	PauseSchedule(ctx echo.Context, id ScheduleID) error
-	// ResumeSchedule Resume a schedule. Sessions missed while it was paused are caught up by its next firing. Takes no body.
+	// ResumeSchedule Resume a schedule. The next time it fires, it catches up on sessions missed while paused. Takes no body.
 	// (POST /v1/schedules/{id}/resume)
 	ResumeSchedule(ctx echo.Context, id ScheduleID) error
-	// TriggerSchedule Fire a schedule now, paused or not. Sessions already run are not run again. Takes no body.
+	// TriggerSchedule Fire a schedule now, even if paused. Completed sessions are not run again. Takes no body.
 	// (POST /v1/schedules/{id}/trigger)
 	TriggerSchedule(ctx echo.Context, id ScheduleID) error
-	// GetVersion The version of the code.
+	// GetVersion Get the version of the code.
 	// (GET /version)
 	GetVersion(ctx echo.Context) error
 }
@@ -2926,61 +2926,61 @@ func (response GetVersion200JSONResponse) VisitGetVersionResponse(w http.Respons
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
-	// GetHealth Answers while the process lives, whatever it waits for.
+	// GetHealth Liveness. Responds 200 as long as the process runs, whatever it is waiting for.
 	// (GET /healthz)
 	GetHealth(ctx context.Context, request GetHealthRequestObject) (GetHealthResponseObject, error)
-	// GetReadiness Says whether the service can do its work, and what it waits for.
+	// GetReadiness Readiness. Says whether the service can do its work and, if not, what it is waiting for.
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
-	// ListETFs List the registered ETFs in ascending order of symbol.
+	// ListETFs List the registered ETFs, ordered by symbol.
 	// (GET /v1/etfs)
 	ListETFs(ctx context.Context, request ListETFsRequestObject) (ListETFsResponseObject, error)
 	// CreateETF Register an ETF.
 	// (POST /v1/etfs)
 	CreateETF(ctx context.Context, request CreateETFRequestObject) (CreateETFResponseObject, error)
-	// GetETF One ETF.
+	// GetETF Get one ETF.
 	// (GET /v1/etfs/{symbol})
 	GetETF(ctx context.Context, request GetETFRequestObject) (GetETFResponseObject, error)
-	// ListBars Stored bars in ascending order of session, as JSON or CSV.
+	// ListBars List stored bars, ordered by session, as JSON or CSV.
 	// (GET /v1/etfs/{symbol}/bars)
 	ListBars(ctx context.Context, request ListBarsRequestObject) (ListBarsResponseObject, error)
-	// GetLatestForecast The newest forecast of one model.
+	// GetLatestForecast Get the latest forecast by one model.
 	// (GET /v1/etfs/{symbol}/forecasts/latest)
 	GetLatestForecast(ctx context.Context, request GetLatestForecastRequestObject) (GetLatestForecastResponseObject, error)
-	// GetForecast One forecast. It never changes.
+	// GetForecast Get one forecast. It never changes.
 	// (GET /v1/forecasts/{id})
 	GetForecast(ctx context.Context, request GetForecastRequestObject) (GetForecastResponseObject, error)
-	// GetForecastFit The fitted model behind a forecast, as the model wrote it. It never changes.
+	// GetForecastFit Get the fitted model behind a forecast, exactly as stored. It never changes.
 	// (GET /v1/forecasts/{id}/fit)
 	GetForecastFit(ctx context.Context, request GetForecastFitRequestObject) (GetForecastFitResponseObject, error)
-	// ListModels List the models every ETF is forecast with, the benchmark first. There are few, so the list is never paged.
+	// ListModels List the models that forecast every ETF, the benchmark first. The list is short and never paged.
 	// (GET /v1/models)
 	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
-	// ListRuns List runs, the newest first.
+	// ListRuns List runs, newest first.
 	// (GET /v1/runs)
 	ListRuns(ctx context.Context, request ListRunsRequestObject) (ListRunsResponseObject, error)
-	// CreateRun Start a daily run, or find the one that is there.
+	// CreateRun Start a daily run, or find the existing one.
 	// (POST /v1/runs)
 	CreateRun(ctx context.Context, request CreateRunRequestObject) (CreateRunResponseObject, error)
-	// GetRun One run with what it did for each ETF.
+	// GetRun Get one run with its result for each ETF.
 	// (GET /v1/runs/{id})
 	GetRun(ctx context.Context, request GetRunRequestObject) (GetRunResponseObject, error)
-	// CancelRun Ask a run to stop.
+	// CancelRun Cancel a run.
 	// (POST /v1/runs/{id}/cancel)
 	CancelRun(ctx context.Context, request CancelRunRequestObject) (CancelRunResponseObject, error)
-	// ListSchedules List the schedules. There is at most one an exchange, so the list is never paged.
+	// ListSchedules List the schedules. There is at most one per exchange, so the list is never paged.
 	// (GET /v1/schedules)
 	ListSchedules(ctx context.Context, request ListSchedulesRequestObject) (ListSchedulesResponseObject, error)
-	// PauseSchedule Pause a schedule. A paused one stays paused. Takes no body.
+	// PauseSchedule Pause a schedule. Repeating the request changes nothing. Takes no body.
 	// (POST /v1/schedules/{id}/pause)
 	PauseSchedule(ctx context.Context, request PauseScheduleRequestObject) (PauseScheduleResponseObject, error)
-	// ResumeSchedule Resume a schedule. Sessions missed while it was paused are caught up by its next firing. Takes no body.
+	// ResumeSchedule Resume a schedule. The next time it fires, it catches up on sessions missed while paused. Takes no body.
 	// (POST /v1/schedules/{id}/resume)
 	ResumeSchedule(ctx context.Context, request ResumeScheduleRequestObject) (ResumeScheduleResponseObject, error)
-	// TriggerSchedule Fire a schedule now, paused or not. Sessions already run are not run again. Takes no body.
+	// TriggerSchedule Fire a schedule now, even if paused. Completed sessions are not run again. Takes no body.
 	// (POST /v1/schedules/{id}/trigger)
 	TriggerSchedule(ctx context.Context, request TriggerScheduleRequestObject) (TriggerScheduleResponseObject, error)
-	// GetVersion The version of the code.
+	// GetVersion Get the version of the code.
 	// (GET /version)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
 }

@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
 """Compare the calendars with exchange_calendars: every session, open and close of XNYS and XKRX, 1990 to 2030.
 
-How to run it, from the repository's root (nothing is installed by the script itself):
+Run it from the repository root (the script installs nothing):
 
     python3 -m venv /tmp/xcal
     /tmp/xcal/bin/pip install exchange_calendars==4.13.2
     /tmp/xcal/bin/python bench/calendars/compare.py
 
-It runs `go run ./bench/calendars`, which prints our sessions as JSON lines, and looks each difference up in
-differences.json beside it. An entry there has an exchange, a cause, a source and one of
+It runs `go run ./bench/calendars`, which prints our sessions as JSON lines, and looks up each difference in
+differences.json in the same folder. An entry there has an exchange, a cause, a source and one of
 
-    "only_ours"    dates that are sessions with us only; or from, to, weekday and the number of days
-    "only_theirs"  dates that are sessions with exchange_calendars only
-    "hours"        dates with our local hours "HH:MM-HH:MM" where open or close differ
+    "only_ours"    dates that are sessions only in our calendar; or from, to, weekday and the number of days
+    "only_theirs"  dates that are sessions only in exchange_calendars
+    "hours"        dates whose open or close differs, with our local hours "HH:MM-HH:MM"
 
-Each difference is printed with its cause. The last line is one JSON object. Exit code 1: a difference without
-an explanation, or an explanation without a difference; 2: the comparison could not be made.
+It prints each difference with its cause and ends with one line of JSON. Exit code 1: a difference without an
+explanation, or an explanation without a difference; 2: the comparison failed.
 """
 
 import datetime
@@ -33,7 +33,7 @@ ZONES = {"XNYS": "America/New_York", "XKRX": "Asia/Seoul"}
 
 
 def load_ours():
-    """Return {exchange: {date: (open, close)}} with aware UTC instants."""
+    """Return {exchange: {date: (open, close)}} with time zone-aware UTC datetimes."""
     out = subprocess.run(["go", "run", "./bench/calendars"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     ours = {exchange: {} for exchange in ZONES}
     for line in out.splitlines():
@@ -62,7 +62,7 @@ def local_hours(exchange, instants):
 
 
 def find_differences(ours, theirs):
-    """Return {(exchange, kind, date): what is seen}."""
+    """Return {(exchange, kind, date): local hours}."""
     found = {}
     for exchange in ZONES:
         mine, other = ours[exchange], theirs[exchange]
@@ -119,8 +119,8 @@ def main():
         return 2
     if exchange_calendars.__version__ != PINNED:
         print(
-            f"exchange_calendars {exchange_calendars.__version__} is installed, the differences are explained for {PINNED}:"
-            f" pip install exchange_calendars=={PINNED}",
+            f"exchange_calendars {exchange_calendars.__version__} is installed, but the differences are explained for"
+            f" {PINNED}: pip install exchange_calendars=={PINNED}",
             file=sys.stderr,
         )
         return 2

@@ -20,7 +20,7 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// bareUpdate is an update without its work: four activities in a row on the queues of the real ones.
+// bareUpdate is an update that does no work: four sequential activities on the task queues of the real ones.
 func bareUpdate(ctx workflow.Context, in workflows.UpdateETFInput) (etf.RunETF, error) {
 	for _, queue := range []string{workflows.SourceTaskQueue(simulated.Name), workflows.TaskQueue, workflows.TaskQueue, workflows.FitTaskQueue} {
 		options := workflow.ActivityOptions{TaskQueue: queue, StartToCloseTimeout: time.Minute}
@@ -33,7 +33,7 @@ func bareUpdate(ctx workflow.Context, in workflows.UpdateETFInput) (etf.RunETF, 
 
 func nothing(context.Context) error { return nil }
 
-// memory is the registry and the record of a bare run.
+// memory is the in-memory registry and run record of a bare run.
 type memory struct {
 	symbols []etf.Symbol
 }
@@ -66,7 +66,7 @@ func (m *memory) FinishRun(context.Context, etf.RunEnd) error                   
 func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) { return 0, nil }
 func (m *memory) Run(context.Context, etf.RunID) (etf.Run, error)                  { return etf.Run{}, nil }
 
-// bareRun runs the bare twin once, as session number `back` before the measured one, and returns what it took.
+// bareRun runs the bare workflows once, for the session `back` sessions before the measured one, and returns its figures.
 func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, session etf.Session, symbols []etf.Symbol, back, stack int) (figures, error) {
 	past, err := cal.Nth(session, -1-back)
 	if err != nil {
@@ -102,7 +102,7 @@ func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, sessi
 		return figures{}, err
 	}
 	if done.Counts.Updated != len(symbols) {
-		return figures{}, fmt.Errorf("the bare run ended with %+v", done.Counts)
+		return figures{}, fmt.Errorf("the bare run did not update every ETF: %+v", done.Counts)
 	}
 	cpu, err := used.perETF(len(symbols))
 	if err != nil {

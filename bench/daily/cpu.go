@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// clockTick is the unit of /proc/PID/stat: Linux shows it to programs as 100 a second, whatever the kernel's own.
+// clockTick is the unit of /proc/PID/stat: Linux reports 100 ticks per second, whatever the kernel uses internally.
 const clockTick = 10 * time.Millisecond
 
-// cpuOf is the processor time a process has used, its threads' together. On a shared machine it says more than a rate
-// does: it does not grow while others have the processor.
+// cpuOf returns the CPU time that all threads of a process have used. On a shared machine it is more telling than a
+// rate: it does not grow while other processes use the CPU.
 func cpuOf(pid int) (time.Duration, error) {
 	fields, err := statOf(pid)
 	if err != nil {
 		return 0, err
 	}
 	var ticks time.Duration
-	for _, field := range fields[11:13] { // utime and stime, counted from the state, which is the first
+	for _, field := range fields[11:13] { // utime and stime; fields[0] is the state
 		n, err := strconv.Atoi(field)
 		if err != nil {
-			return 0, fmt.Errorf("reading the processor time of process %d: %w", pid, err)
+			return 0, fmt.Errorf("reading the CPU time of process %d: %w", pid, err)
 		}
 		ticks += time.Duration(n)
 	}
@@ -38,12 +38,12 @@ func statOf(pid int) ([]string, error) {
 	_, rest, found := strings.Cut(string(raw), ") ")
 	fields := strings.Fields(rest)
 	if !found || len(fields) < 13 {
-		return nil, fmt.Errorf("/proc/%d/stat has another form: %q", pid, raw)
+		return nil, fmt.Errorf("/proc/%d/stat has an unexpected format: %q", pid, raw)
 	}
 	return fields, nil
 }
 
-// stackPID finds devstack among the processes this one descends from; `go run` may stand in between.
+// stackPID finds devstack among this process's ancestors; `go run` may be in between.
 func stackPID() (int, error) {
 	for pid := os.Getppid(); pid > 1; {
 		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
@@ -61,10 +61,10 @@ func stackPID() (int, error) {
 			return 0, err
 		}
 	}
-	return 0, fmt.Errorf("this runs under no devstack: start it with `make bench-daily`")
+	return 0, fmt.Errorf("not running under devstack; start it with `make bench-daily`")
 }
 
-// meter measures the processor time of processes over a stretch.
+// meter measures the CPU time that processes use from its start.
 type meter struct {
 	pids   []int
 	before []time.Duration
@@ -82,7 +82,7 @@ func startMeter(pids ...int) (*meter, error) {
 	return m, nil
 }
 
-// perETF returns the milliseconds each process has used since the start, divided by the number of ETFs.
+// perETF returns the milliseconds of CPU time that each process has used since the start, per ETF.
 func (m *meter) perETF(etfs int) ([]float64, error) {
 	used := make([]float64, len(m.pids))
 	for i, pid := range m.pids {

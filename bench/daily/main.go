@@ -27,11 +27,11 @@ type result struct {
 	RSSMB    float64 `json:"rss_mb"`
 }
 
-// figures are what one run took.
+// figures are the measurements of one run.
 type figures struct {
 	rate     float64 // ETFs per second
-	cpu      float64 // ms of processor time per ETF in the process with the workers
-	stackCPU float64 // the same in the embedded stack
+	cpu      float64 // ms of CPU time per ETF, in the process with the workers
+	stackCPU float64 // ms of CPU time per ETF, in the embedded stack
 }
 
 func main() {
@@ -45,11 +45,11 @@ func main() {
 
 func bench(ctx context.Context) error {
 	binary := flag.String("etfcast", "bin/etfcast", "the binary under test")
-	n := flag.Int("n", 500, "ETFs")
+	n := flag.Int("n", 500, "number of ETFs")
 	limit := flag.Duration("timeout", 40*time.Minute, "give up after this long")
 	flag.Parse()
 	if *n < 1 {
-		return etf.Invalid("n", "at least one ETF is needed", "make bench-daily N=500")
+		return etf.Invalid("n", "at least one ETF is needed", "run, for example, `make bench-daily N=500`")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
@@ -112,7 +112,7 @@ func round(x float64, digits int) float64 {
 	return float64(int64(x*unit+.5)) / unit
 }
 
-// ratePerSecond is ETFs per second of a closed workflow, by Temporal's own times.
+// ratePerSecond returns ETFs per second of a closed workflow, by the times that Temporal recorded.
 func ratePerSecond(ctx context.Context, c client.Client, workflowID string, etfs int) (float64, error) {
 	d, err := c.DescribeWorkflowExecution(ctx, workflowID, "")
 	if err != nil {
@@ -122,7 +122,7 @@ func ratePerSecond(ctx context.Context, c client.Client, workflowID string, etfs
 	if info.GetCloseTime() == nil {
 		return 0, fmt.Errorf("%s has not ended", workflowID)
 	}
-	// A run that continued as new began with its first execution.
+	// A workflow that continued as new started with its first execution.
 	started := info.GetStartTime().AsTime()
 	if first := info.GetFirstRunId(); first != "" && first != info.GetExecution().GetRunId() {
 		f, err := c.DescribeWorkflowExecution(ctx, workflowID, first)

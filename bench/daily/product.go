@@ -19,7 +19,7 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// productRun runs the session with the real binary and returns what it took, and the process's peak memory in MB.
+// productRun runs the session with the real binary and returns its figures and the process's peak memory in MB.
 func productRun(ctx context.Context, c client.Client, binary string, session etf.Session, etfs, stack int) (run figures, rss float64, err error) {
 	log := &output{started: make(chan struct{})}
 	cmd := exec.CommandContext(ctx, binary, "up", "--listen", "127.0.0.1:0")
@@ -55,7 +55,7 @@ func productRun(ctx context.Context, c client.Client, binary string, session etf
 		return figures{}, 0, err
 	}
 	if done.Counts.Updated != etfs || done.Counts.RowsNew != etfs || done.Counts.Forecasts < etfs {
-		return figures{}, 0, fmt.Errorf("the run ended with %+v", done.Counts)
+		return figures{}, 0, fmt.Errorf("the run did not update every ETF with one row and a forecast: %+v", done.Counts)
 	}
 	cpu, err := used.perETF(etfs)
 	if err != nil {
@@ -70,7 +70,7 @@ func productRun(ctx context.Context, c client.Client, binary string, session etf
 	return figures{rate, cpu[0], cpu[1]}, rss, err
 }
 
-// output keeps what the process prints and notices when its workers poll: starting up is not measured.
+// output collects the process's output and detects when its workers have started: startup is not measured.
 type output struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -94,7 +94,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// peakMemory is the peak resident memory of a process in MB, as Linux counts it.
+// peakMemory returns the peak resident memory of a process in MB, as reported by Linux.
 func peakMemory(pid int) (float64, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -106,5 +106,5 @@ func peakMemory(pid int) (float64, error) {
 			return kb / 1024, err
 		}
 	}
-	return 0, fmt.Errorf("no VmHWM of process %d", pid)
+	return 0, fmt.Errorf("/proc/%d/status has no VmHWM", pid)
 }

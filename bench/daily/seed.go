@@ -15,13 +15,13 @@ import (
 	"github.com/etfcast/etfcast/source/simulated"
 )
 
-// seed registers n simulated ETFs and stores five years of each, up to the session before the one measured, by the
-// bulk path. It is not measured.
+// seed registers n simulated ETFs and bulk-loads five years of bars for each, up to the session before the measured one.
+// It is not measured.
 func seed(ctx context.Context, cal *calendar.Calendar, session etf.Session, n int) ([]etf.Symbol, error) {
 	dsn := os.Getenv(db.DSNVariable)
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil || dsn == "" {
-		return nil, etf.Invalid(db.DSNVariable, "is not set to a DSN", "run `make bench-daily`, which starts the embedded stack")
+		return nil, etf.Invalid(db.DSNVariable, "the variable is not set to a DSN", "run `make bench-daily`, which starts the embedded stack")
 	}
 	if err := db.Migrate(ctx, os.Getenv(db.AdminDSNVariable), db.MigrateOptions{GrantUsers: []string{cfg.User}, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		return nil, err
@@ -48,16 +48,16 @@ func seed(ctx context.Context, cal *calendar.Calendar, session etf.Session, n in
 			Sources: []etf.SourceRef{{Name: simulated.Name, Ref: string(symbol)}}}); err != nil {
 			return nil, err
 		}
-		answer, err := market.Fetch(ctx, etf.Query{Symbol: symbol, Ref: string(symbol), Exchange: etf.XNYS, Currency: "USD",
+		response, err := market.Fetch(ctx, etf.Query{Symbol: symbol, Ref: string(symbol), Exchange: etf.XNYS, Currency: "USD",
 			Window: etf.Window{From: before.AddDays(-5 * 365), To: before}, AsOf: time.Now()})
 		if err != nil {
 			return nil, err
 		}
-		if _, err := store.SeedBars(ctx, symbol, simulated.Name, answer.Basis, answer.Bars); err != nil {
+		if _, err := store.SeedBars(ctx, symbol, simulated.Name, response.Basis, response.Bars); err != nil {
 			return nil, err
 		}
 		if (i+1)%100 == 0 || i+1 == n {
-			fmt.Fprintf(os.Stderr, "seeded %d of %d ETFs, %d bars each, %.0f s\n", i+1, n, len(answer.Bars), time.Since(began).Seconds())
+			fmt.Fprintf(os.Stderr, "seeded %d of %d ETFs, %d bars each, %.0f s\n", i+1, n, len(response.Bars), time.Since(began).Seconds())
 		}
 	}
 	return symbols, nil

@@ -1,10 +1,10 @@
-// Command smoke runs the whole chain once, headless, through the binary and its HTTP API only, checks the
-// answers, and prints one JSON line last:
+// Command smoke runs the whole pipeline once, headless, using only the binary and its HTTP API, and checks the
+// responses. The last line it prints is JSON:
 //
 //	{"etfs":..,"bars":..,"quarantined":..,"forecasts":{"drift":..},"runs_completed":..,"seconds_to_ready":..,"seconds_total":..}
 //
-// Every ETF must have a forecast by each model the server says it runs (/v1/models), with the fit it was made from.
+// Every ETF must have a forecast by each model that the server lists (/v1/models), with its fit.
 //
-// It is started under devstack by `make smoke`. Without -prices it uses simulated ETFs of both exchanges; with it every
-// CSV file of the folder becomes an ETF of -exchange, run at the file's own last session.
+// `make smoke` starts it under devstack. Without -prices it uses simulated ETFs on both exchanges; with it, every CSV
+// file in the folder becomes an ETF on -exchange, run for the last session in the file.
 package main

@@ -30,7 +30,7 @@ type runView struct {
 	} `json:"etfs"`
 }
 
-// exercise registers the listings, runs each group of exchange and session once, and checks what the API then says.
+// exercise registers the listings, runs each exchange and session once, and checks the API's responses.
 func exercise(ctx context.Context, s *server, listings []listing) (result, error) {
 	res := result{ETFs: len(listings), Forecasts: map[string]int{}}
 	models, served, err := listModels(ctx, s)
@@ -91,7 +91,7 @@ func exercise(ctx context.Context, s *server, listings []listing) (result, error
 	return res, badInput(ctx, s, listings[0].etf)
 }
 
-// listModels returns the names of the models the server runs, and which of them is served.
+// listModels returns the names of the server's models, and which of them is served.
 func listModels(ctx context.Context, s *server) (names []string, served string, err error) {
 	var list struct {
 		Items []struct {
@@ -109,17 +109,17 @@ func listModels(ctx context.Context, s *server) (names []string, served string, 
 		}
 	}
 	if served == "" {
-		return nil, "", fmt.Errorf("of the models %v none is served", names)
+		return nil, "", fmt.Errorf("none of the models %v is served", names)
 	}
 	return names, served, nil
 }
 
 func register(ctx context.Context, s *server, e etf.ETF) error {
 	body := map[string]any{"symbol": e.Symbol, "exchange": e.Exchange, "currency": e.Currency, "sources": e.Sources}
-	for _, want := range []int{http.StatusCreated, http.StatusOK} { // the identical repeat changes nothing
+	for _, want := range []int{http.StatusCreated, http.StatusOK} { // repeating the request changes nothing
 		code, raw, header := s.do(ctx, http.MethodPost, "/v1/etfs", body, "")
 		if code != want {
-			return fmt.Errorf("registering %s answered %d, not %d: %s", e.Symbol, code, want, raw)
+			return fmt.Errorf("registering %s returned %d, not %d: %s", e.Symbol, code, want, raw)
 		}
 		if at := header.Get("Location"); code == http.StatusCreated && at != "/v1/etfs/"+string(e.Symbol) {
 			return fmt.Errorf("registering %s: Location is %q", e.Symbol, at)
@@ -128,17 +128,17 @@ func register(ctx context.Context, s *server, e etf.ETF) error {
 	return nil
 }
 
-// runDaily starts a run, checks that asking again starts nothing, and waits until it ends.
+// runDaily starts a run, checks that repeating the request starts no other, and waits until it ends.
 func runDaily(ctx context.Context, s *server, request map[string]any) (runView, error) {
 	var run runView
 	var location string
 	for range 2 {
 		code, raw, header := s.do(ctx, http.MethodPost, "/v1/runs", request, "")
 		if code != http.StatusAccepted {
-			return run, fmt.Errorf("POST /v1/runs answered %d: %s", code, raw)
+			return run, fmt.Errorf("POST /v1/runs returned %d: %s", code, raw)
 		}
 		if at := header.Get("Location"); location != "" && at != location {
-			return run, fmt.Errorf("the same request was given %s, then %s", location, at)
+			return run, fmt.Errorf("the same request returned Location %s, then %s", location, at)
 		}
 		location = header.Get("Location")
 	}
@@ -160,7 +160,7 @@ func runDaily(ctx context.Context, s *server, request map[string]any) (runView, 
 	fmt.Fprintf(os.Stderr, "%s %s: %d updated, %d quarantined, %d failed; %d rows new\n", run.ID, run.Status,
 		run.Counts.Updated, run.Counts.Quarantined, run.Counts.Failed, run.Counts.RowsNew)
 	if run.Status != etf.RunCompleted {
-		return run, fmt.Errorf("run %s ended %s: %s", run.ID, run.Status, run.Error)
+		return run, fmt.Errorf("run %s ended as %s: %s", run.ID, run.Status, run.Error)
 	}
 	return run, nil
 }
@@ -171,14 +171,14 @@ func checkETF(ctx context.Context, s *server, l listing) (stored etf.ETF, err er
 		return stored, err
 	}
 	if l.rows > 0 && stored.Bars != l.rows {
-		return stored, fmt.Errorf("%d bars are stored, its file has %d rows", stored.Bars, l.rows)
+		return stored, fmt.Errorf("%d bars are stored, but the file has %d rows", stored.Bars, l.rows)
 	}
 	if !l.session.IsZero() && stored.Last != l.session {
 		return stored, fmt.Errorf("the last stored session is %s, not %s", stored.Last, l.session)
 	}
 	code, raw, header := s.do(ctx, http.MethodGet, path+"/bars", nil, "text/csv")
 	if code != http.StatusOK || !strings.HasPrefix(header.Get("Content-Type"), "text/csv") {
-		return stored, fmt.Errorf("bars as CSV answered %d %s", code, header.Get("Content-Type"))
+		return stored, fmt.Errorf("bars as CSV returned %d %s", code, header.Get("Content-Type"))
 	}
 	lines := 0
 	for sc := bufio.NewScanner(bytes.NewReader(raw)); sc.Scan(); {
@@ -190,8 +190,8 @@ func checkETF(ctx context.Context, s *server, l listing) (stored etf.ETF, err er
 	return stored, nil
 }
 
-// checkForecast checks the ETF's newest forecast by the model, the fit it was made from, and that the one which is
-// served is given where no model is named.
+// checkForecast checks the ETF's latest forecast by the model and its fit, and, if the model is served, that its
+// forecast is returned when the request names no model.
 func checkForecast(ctx context.Context, s *server, stored etf.ETF, model string, served bool) error {
 	var f struct {
 		ID          string               `json:"id"`
@@ -225,7 +225,7 @@ func checkForecast(ctx context.Context, s *server, stored etf.ETF, model string,
 	}
 	code, fit, _ := s.do(ctx, http.MethodGet, "/v1/forecasts/"+f.ID+"/fit", nil, "")
 	if hash := fmt.Sprintf("%x", sha256.Sum256(fit)); code != http.StatusOK || hash != f.FitHash || !json.Valid(fit) {
-		return fmt.Errorf("forecast %s: its fit answered %d with hash %s, not %s: %.200s", f.ID, code, hash, f.FitHash, fit)
+		return fmt.Errorf("forecast %s: its fit returned %d with hash %s, not %s: %.200s", f.ID, code, hash, f.FitHash, fit)
 	}
 	if f.Origin != stored.Last || len(f.Points) != etf.MaxHorizon || f.Chain.Hash == "" || f.Run == "" {
 		return fmt.Errorf("forecast %s: origin %s (last bar %s), %d points, hash %q, run %q", f.ID, f.Origin, stored.Last, len(f.Points), f.Chain.Hash, f.Run)
@@ -255,13 +255,13 @@ func checkForecast(ctx context.Context, s *server, stored etf.ETF, model string,
 			return err
 		}
 		if again.Chain != f.Chain {
-			return fmt.Errorf("forecast %s is %s by GET %s and %s as latest of its model", f.ID, again.Chain.Hash, way, f.Chain.Hash)
+			return fmt.Errorf("forecast %s has hash %s at GET %s but %s as its model's latest", f.ID, again.Chain.Hash, way, f.Chain.Hash)
 		}
 	}
 	return nil
 }
 
-// badInput checks that a wrong request starts nothing and names the field.
+// badInput checks that invalid requests are refused with a problem that names the field.
 func badInput(ctx context.Context, s *server, e etf.ETF) error {
 	for _, c := range []struct {
 		name, method, path string
@@ -281,7 +281,7 @@ func badInput(ctx context.Context, s *server, e etf.ETF) error {
 		code, raw, header := s.do(ctx, c.method, c.path, c.body, "")
 		var p problem
 		if code < 400 || code >= 500 || c.code != 0 && code != c.code || !strings.HasPrefix(header.Get("Content-Type"), "application/problem+json") || json.Unmarshal(raw, &p) != nil {
-			return fmt.Errorf("%s answered %d %s: %s", c.name, code, header.Get("Content-Type"), raw)
+			return fmt.Errorf("%s returned %d %s: %s", c.name, code, header.Get("Content-Type"), raw)
 		}
 		if c.field != "" && !slices.ContainsFunc(p.Errors, func(f struct {
 			Field string `json:"field"`

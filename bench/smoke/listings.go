@@ -15,11 +15,11 @@ import (
 	"github.com/etfcast/etfcast/source/file"
 )
 
-// listing is an ETF to register and the session to run it at; zero = the last closed one.
+// listing is an ETF to register and the session to run it for; zero = the last closed one.
 type listing struct {
 	etf     etf.ETF
 	session etf.Session
-	rows    int // rows of its file; 0 = not known beforehand
+	rows    int // rows in its file; 0 = unknown
 }
 
 func simulatedListings() []listing {
@@ -35,8 +35,8 @@ func simulatedListings() []listing {
 	return out
 }
 
-// fileListings makes a listing of every CSV file in dir. The rows are counted here, line by line, and not by the code
-// under test; only the last session is taken from it.
+// fileListings returns a listing for every CSV file in dir. It counts the rows itself, line by line, instead of relying
+// on the code under test; only the last session comes from that code.
 func fileListings(ctx context.Context, dir string, exchange etf.Exchange) ([]listing, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.csv"))
 	if err != nil {
@@ -62,14 +62,14 @@ func fileListings(ctx context.Context, dir string, exchange etf.Exchange) ([]lis
 			return nil, err
 		}
 		now := time.Now()
-		answer, err := src.Fetch(ctx, etf.Query{Symbol: symbol, Ref: name, Exchange: exchange, Currency: exchange.DefaultCurrency(),
+		response, err := src.Fetch(ctx, etf.Query{Symbol: symbol, Ref: name, Exchange: exchange, Currency: exchange.DefaultCurrency(),
 			Window: etf.Window{To: etf.SessionOf(now)}, AsOf: now})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		l := listing{rows: rows, etf: etf.ETF{Symbol: symbol, Exchange: exchange, Currency: exchange.DefaultCurrency(),
 			Sources: []etf.SourceRef{{Name: "file", Ref: name}}}}
-		for _, b := range answer.Bars {
+		for _, b := range response.Bars {
 			l.session = max(l.session, b.Session)
 		}
 		out = append(out, l)
@@ -77,7 +77,7 @@ func fileListings(ctx context.Context, dir string, exchange etf.Exchange) ([]lis
 	return out, nil
 }
 
-// countRows counts the lines that begin with a date: every other line of a price file is a header.
+// countRows counts the lines that begin with a date: all other lines of a price file are headers.
 func countRows(path string) (int, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {

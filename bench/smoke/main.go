@@ -12,7 +12,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// result is the last line.
+// result is the last line printed.
 type result struct {
 	ETFs           int            `json:"etfs"`
 	Bars           int            `json:"bars"`
@@ -34,7 +34,7 @@ func main() {
 
 func smoke(ctx context.Context) error {
 	binary := flag.String("etfcast", "bin/etfcast", "the binary under test")
-	prices := flag.String("prices", "", "folder of CSV files to run on instead of simulated ETFs")
+	prices := flag.String("prices", "", "folder of CSV files to use instead of simulated ETFs")
 	exchange := flag.String("exchange", string(etf.XNYS), "exchange of the files in -prices")
 	limit := flag.Duration("timeout", 10*time.Minute, "give up after this long")
 	flag.Parse()

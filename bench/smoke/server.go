@@ -72,14 +72,14 @@ func freePort(ctx context.Context) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// Write keeps what the process prints.
+// Write collects the process's output.
 func (s *server) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.Write(p)
 }
 
-// tail returns the end of what the process printed.
+// tail returns the end of the process's output.
 func (s *server) tail() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +87,7 @@ func (s *server) tail() string {
 	return "--- the end of etfcast's output\n" + strings.Join(lines[max(0, len(lines)-25):], "\n")
 }
 
-// stop ends the process as Ctrl-C would and says how it ended.
+// stop interrupts the process as Ctrl-C would, and returns an error if it did not stop cleanly.
 func (s *server) stop() error {
 	s.once.Do(func() {
 		_ = s.cmd.Process.Signal(syscall.SIGINT)
@@ -95,7 +95,7 @@ func (s *server) stop() error {
 		case err := <-s.done:
 			var exit *exec.ExitError
 			if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 130) {
-				s.err = fmt.Errorf("etfcast up stopped badly: %w\n%s", err, s.tail())
+				s.err = fmt.Errorf("etfcast up did not stop cleanly: %w\n%s", err, s.tail())
 			}
 		case <-time.After(40 * time.Second):
 			_ = s.cmd.Process.Kill()
@@ -137,11 +137,11 @@ func (s *server) do(ctx context.Context, method, path string, body any, accept s
 	return resp.StatusCode, raw, resp.Header
 }
 
-// get reads a JSON answer of status 200.
+// get sends a GET request and decodes the JSON response, whose status must be 200.
 func (s *server) get(ctx context.Context, path string, into any) error {
 	code, body, _ := s.do(ctx, http.MethodGet, path, nil, "")
 	if code != http.StatusOK {
-		return fmt.Errorf("GET %s answered %d: %s", path, code, body)
+		return fmt.Errorf("GET %s returned %d: %s", path, code, body)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("GET %s: %w", path, err)

@@ -1,6 +1,6 @@
-// Command store measures how fast Persist stores new and unchanged rows on a real MySQL server, against LOAD DATA LOCAL
-// of the same rows into an empty table of the same columns and primary key. It owns no SQL of the store: it goes the road
-// of a fetch (SaveFetch, SaveFindings, Persist). Progress goes to standard error, one line of JSON to standard output.
+// Command store measures how fast Persist stores new and unchanged rows on a real MySQL server, compared with LOAD DATA
+// LOCAL of the same rows into an empty table with the same columns and primary key. It uses the store as a fetch does
+// (SaveFetch, SaveFindings, Persist). Progress goes to standard error, one line of JSON to standard output.
 package main
 
 import (
@@ -47,13 +47,13 @@ type figures struct {
 func run(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench-store", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	n := flags.Int("rows", 250_000, "rows in all")
-	batch := flags.Int("batch", 5_000, "rows a transaction")
+	n := flags.Int("rows", 250_000, "number of rows")
+	batch := flags.Int("batch", 5_000, "rows per transaction")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *batch < 1 || *n < *batch || *n%*batch != 0 {
-		return fmt.Errorf("-rows %d is not a multiple of -batch %d", *n, *batch)
+		return fmt.Errorf("-rows %d is not a positive multiple of -batch %d", *n, *batch)
 	}
 	dsn := env(variable)
 	if dsn == "" {
@@ -98,8 +98,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 		return err
 	}
 	fmt.Fprintf(stderr, "Persist, unchanged: %8.0f rows/s\n", f.Unchanged)
-	// The yardstick is measured on both sides of what it measures, so that a machine that grows busier or quieter
-	// meanwhile counts for both.
+	// The baseline is measured before and after, so that changes in the machine's load affect both figures.
 	after, err := place.loadData(ctx, series, *n)
 	if err != nil {
 		return err
@@ -110,13 +109,13 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	return json.NewEncoder(stdout).Encode(f)
 }
 
-// series is one ETF's history, one transaction's worth of rows.
+// series is one ETF's history: the rows of one transaction.
 type series struct {
 	symbol etf.Symbol
 	bars   []etf.Bar
 }
 
-// makeSeries makes whole histories: consecutive days, as the rows' dates do not matter here.
+// makeSeries returns histories of consecutive days; whether they are trading days does not matter here.
 func makeSeries(etfs, rows int) []series {
 	list := make([]series, etfs)
 	first := etf.MustSession("2000-01-03")
@@ -134,7 +133,8 @@ func makeSeries(etfs, rows int) []series {
 	return list
 }
 
-// persistAll stores every series by the road of a fetch and checks that the rows were what they should be.
+// persistAll stores every series as a fetch does, checks that all rows were new (fresh) or unchanged, and returns rows
+// per second.
 func persistAll(ctx context.Context, store *db.Store, list []series, n int, fresh bool, stderr io.Writer) (float64, error) {
 	start := time.Now()
 	var saving, judging time.Duration
@@ -159,7 +159,7 @@ func persistAll(ctx context.Context, store *db.Store, list []series, n int, fres
 			return 0, err
 		}
 		if want := len(s.bars); (fresh && p.New != want) || (!fresh && p.Unchanged != want) {
-			return 0, fmt.Errorf("%s: %+v for %d rows", s.symbol, p, want)
+			return 0, fmt.Errorf("%s: Persist returned %+v for %d rows", s.symbol, p, want)
 		}
 	}
 	took := time.Since(start)
@@ -168,7 +168,7 @@ func persistAll(ctx context.Context, store *db.Store, list []series, n int, fres
 	return float64(n) / took.Seconds(), nil
 }
 
-// database is a database of this run's own.
+// database is a temporary database for this run.
 type database struct {
 	admin *sql.DB
 	name  string
@@ -195,9 +195,9 @@ func (d *database) drop() {
 	_ = d.admin.Close()
 }
 
-// loadData is the yardstick: one LOAD DATA LOCAL, one transaction, from memory.
+// loadData measures the baseline: one LOAD DATA LOCAL from memory, in one transaction.
 func (d *database) loadData(ctx context.Context, list []series, n int) (float64, error) {
-	for _, statement := range []string{"DROP TABLE IF EXISTS yardstick", "CREATE TABLE yardstick LIKE bars"} {
+	for _, statement := range []string{"DROP TABLE IF EXISTS baseline", "CREATE TABLE baseline LIKE bars"} {
 		if _, err := d.admin.ExecContext(ctx, statement); err != nil {
 			return 0, err
 		}
@@ -213,7 +213,7 @@ func (d *database) loadData(ctx context.Context, list []series, n int) (float64,
 	mysql.RegisterReaderHandler("bench-store", func() io.Reader { return &lines })
 	defer mysql.DeregisterReaderHandler("bench-store")
 	start := time.Now()
-	result, err := d.admin.ExecContext(ctx, "LOAD DATA LOCAL INFILE 'Reader::bench-store' INTO TABLE yardstick CHARACTER SET ascii")
+	result, err := d.admin.ExecContext(ctx, "LOAD DATA LOCAL INFILE 'Reader::bench-store' INTO TABLE baseline CHARACTER SET ascii")
 	if err != nil {
 		return 0, err
 	}

@@ -15,10 +15,10 @@ import (
 func calendarCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "calendar",
-		Short: "Print trading sessions and closures of an exchange",
+		Short: "Print an exchange's trading sessions and closures",
 	}
-	cmd.AddCommand(calendarList(a, "sessions", "Print the trading sessions, one date a line", printSessions),
-		calendarList(a, "closures", "Print the weekdays on which the exchange is closed, and why", printClosures))
+	cmd.AddCommand(calendarList(a, "sessions", "Print the trading sessions, one date per line", printSessions),
+		calendarList(a, "closures", "Print the weekdays on which the exchange is closed, with the reasons", printClosures))
 	return cmd
 }
 
@@ -105,7 +105,7 @@ func printClosures(a *app, cal *calendar.Calendar, w etf.Window, asJSON bool) er
 	type closure struct {
 		Date      etf.Session  `json:"date"`
 		Name      string       `json:"name"`
-		Announced *etf.Session `json:"announced"` // null: by a standing rule
+		Announced *etf.Session `json:"announced"` // null: by a permanent rule
 	}
 	rows := []closure{}
 	for _, c := range cal.Closures(w) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// etfcast runs the program with the environment given and nothing else.
+// etfcast runs the program with the given environment only.
 func etfcast(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -26,9 +26,9 @@ func TestExitCodesAndMessages(t *testing.T) {
 		env  []string
 		args []string
 		code int
-		says string // in what is printed to standard error
+		says string // substring of standard error
 	}{
-		{"no command prints help", nil, nil, 0, ""},
+		{"no command prints help", nil, []string{}, 0, ""},
 		{"unknown command", nil, []string{"upp"}, 2, "or up?"},
 		{"unknown subcommand", nil, []string{"etf", "ad"}, 2, `unknown command "ad"`},
 		{"unknown flag", nil, []string{"run", "daily", "--bogus"}, 2, "--bogus"},
@@ -38,7 +38,7 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"bad date", nil, []string{"calendar", "sessions", "XNYS", "--from", "2025-9-1"}, 2, "from: "},
 		{"date outside the calendar", nil, []string{"calendar", "sessions", "XNYS", "--to", "2031-01-01"}, 2, "1990-01-01 to 2030-12-31"},
 		{"from after to", nil, []string{"calendar", "closures", "XKRX", "--from", "2025-02-01", "--to", "2025-01-01"}, 2, "swap them"},
-		{"no database named", nil, []string{"etf", "list"}, 2, "ETFCAST_MYSQL_DSN"},
+		{"DSN not set", nil, []string{"etf", "list"}, 2, "ETFCAST_MYSQL_DSN"},
 		{"not a DSN", []string{"ETFCAST_MYSQL_DSN=secret-word"}, []string{"etf", "list"}, 2, "not a MySQL DSN"},
 		{"DSN without a database", []string{"ETFCAST_MYSQL_DSN=u:secret-word@tcp(h:1)/"}, []string{"etf", "list"}, 2, "names no database"},
 		{"database down", nowhere, []string{"etf", "list"}, 4, "127.0.0.1:1"},
@@ -48,23 +48,23 @@ func TestExitCodesAndMessages(t *testing.T) {
 		{"migrate without its DSN", nil, []string{"migrate"}, 2, "ETFCAST_MYSQL_ADMIN_DSN"},
 		{"decision without a name", nowhere, []string{"finding", "accept", "x"}, 2, "--by"},
 		{"limit out of range", nowhere, []string{"run", "list", "--limit", "0"}, 2, "1 to 1000"},
-		{"ready of nobody", nil, []string{"ready", "--url", "http://127.0.0.1:1/readyz"}, 4, "readiness"},
+		{"ready without a server", nil, []string{"ready", "--url", "http://127.0.0.1:1/readyz"}, 4, "readiness"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, _, stderr := etfcast(t, c.env, c.args...)
 			if code != c.code || !strings.Contains(stderr, c.says) {
-				t.Errorf("exit code %d, not %d; said: %s (wanted: %s)", code, c.code, stderr, c.says)
+				t.Errorf("exit code %d, want %d; standard error %q, want %q in it", code, c.code, stderr, c.says)
 			}
 			if strings.Contains(stderr, "secret-word") {
-				t.Errorf("a password is shown: %s", stderr)
+				t.Errorf("standard error contains a password: %s", stderr)
 			}
 		})
 	}
 }
 
-func TestCalendarPrintsOneSessionALine(t *testing.T) {
+func TestCalendarPrintsOneSessionPerLine(t *testing.T) {
 	t.Parallel()
-	// Thanksgiving 2025 was Thursday 27 November; the day after closed at 13:00 New York, 18:00 UTC.
+	// Thanksgiving 2025 was Thursday, 27 November; the day after closed at 13:00 New York time, 18:00 UTC.
 	code, out, _ := etfcast(t, nil, "calendar", "sessions", "XNYS", "--from", "2025-11-26", "--to", "2025-12-01")
 	if want := "2025-11-26\n2025-11-28\n2025-12-01\n"; code != 0 || out != want {
 		t.Errorf("exit code %d, %q", code, out)
@@ -80,7 +80,7 @@ func TestCalendarPrintsOneSessionALine(t *testing.T) {
 	}
 }
 
-// Flags win over the environment, the environment over the file, the file over the default.
+// Flags override the environment, which overrides the file, which overrides the default.
 func TestSettingsPrecedence(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "etfcast.yaml")
@@ -123,7 +123,7 @@ func TestSettingsPrecedence(t *testing.T) {
 		t.Errorf("flag over all: %q", v)
 	}
 
-	write("log-level:\nmysql-dsn: 007\n") // no value is the default; text is taken as it is written
+	write("log-level:\nmysql-dsn: 007\n") // no value means the default; text is taken as written
 	if v := got([]string{"ETFCAST_CONFIG=" + file}); v != "007" {
 		t.Errorf("a number in the file: %q", v)
 	}
@@ -142,8 +142,8 @@ func TestSettingsPrecedence(t *testing.T) {
 	}
 }
 
-// Every command has a short description; those that take something have an example.
-func TestEveryCommandHelps(t *testing.T) {
+// Every command has a short description, and every command that takes arguments has an example.
+func TestEveryCommandHasHelp(t *testing.T) {
 	t.Parallel()
 	root := rootCommand(&app{env: environment{}, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}})
 	for _, group := range root.Commands() {
@@ -152,7 +152,7 @@ func TestEveryCommandHelps(t *testing.T) {
 				t.Errorf("%s has no description", cmd.CommandPath())
 			}
 			if strings.Contains(cmd.Use, " ") && cmd.Example == "" && !cmd.HasSubCommands() {
-				t.Errorf("%s takes an argument and shows no example", cmd.CommandPath())
+				t.Errorf("%s takes an argument but has no example", cmd.CommandPath())
 			}
 		}
 	}

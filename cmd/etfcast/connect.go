@@ -13,10 +13,10 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// LookupEnv lets Temporal's own configuration read what main was given.
+// LookupEnv implements envconfig.EnvLookup, so that Temporal's SDK reads the same environment as the settings.
 func (e environment) LookupEnv(key string) (string, bool) { return e.lookup(key) }
 
-// Environ is the other half of envconfig's interface.
+// Environ implements envconfig.EnvLookup.
 func (e environment) Environ() []string {
 	pairs := make([]string, 0, len(e))
 	for k, v := range e {
@@ -25,7 +25,7 @@ func (e environment) Environ() []string {
 	return pairs
 }
 
-// temporalOptions reads TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the rest as Temporal's SDK does.
+// temporalOptions reads TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables as Temporal's SDK does.
 func (a *app) temporalOptions(log *slog.Logger) (client.Options, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: a.env})
 	if err != nil {
@@ -35,10 +35,10 @@ func (a *app) temporalOptions(log *slog.Logger) (client.Options, error) {
 	return options, nil
 }
 
-// openStore prepares the store of the pipeline's user for a command. It does not connect.
+// openStore opens the store as the pipeline's user. It does not connect yet.
 func (a *app) openStore() (*db.Store, error) { return a.openStoreFor(0) }
 
-// openStoreFor prepares the store with at most so many connections; 0 = the store's default.
+// openStoreFor is openStore with a maximum number of connections; 0 = the store's default.
 func (a *app) openStoreFor(connections int) (*db.Store, error) {
 	if err := checkDSN("mysql-dsn", a.common.mysqlDSN, "set ETFCAST_MYSQL_DSN or --mysql-dsn to user:password@tcp(host:port)/database"); err != nil {
 		return nil, usageError{err}
@@ -46,7 +46,7 @@ func (a *app) openStoreFor(connections int) (*db.Store, error) {
 	return db.Open(a.common.mysqlDSN, db.Options{MaxConns: connections})
 }
 
-// service is what the commands act through: the same logic as the API's. closeAll ends its connections.
+// service returns the service that commands share with the API. closeAll closes its connections.
 func (a *app) service() (s *service.Service, closeAll func(), err error) {
 	store, err := a.openStore()
 	if err != nil {
@@ -77,9 +77,9 @@ func (a *app) serviceOn(store service.Store, temporal *dispatch.Client) *service
 	})
 }
 
-// temporal prepares a command's client of Temporal. It does not connect.
+// temporal creates a command's Temporal client. It does not connect yet.
 func (a *app) temporal() (*dispatch.Client, error) {
-	// A command reports its own errors: the SDK's lines about a server that is away would only repeat them.
+	// Commands report their own errors: the SDK's log lines about an unreachable server would only repeat them.
 	silent := slog.New(slog.DiscardHandler)
 	options, err := a.temporalOptions(silent)
 	if err != nil {

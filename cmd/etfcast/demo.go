@@ -12,8 +12,8 @@ import (
 	"github.com/etfcast/etfcast/source/simulated"
 )
 
-// demoETFs are registered by `etfcast up --demo`: simulated, so that the demo needs no network and goes on day
-// after day.
+// demoETFs are registered by `etfcast up --demo`. They are simulated, so that the demo needs no network and keeps
+// running day after day.
 var demoETFs = []struct {
 	exchange etf.Exchange
 	symbols  []string
@@ -22,8 +22,8 @@ var demoETFs = []struct {
 	{etf.XKRX, []string{"SIMKR1", "SIMKR2", "SIMKR3", "SIMKR4"}},
 }
 
-// demo registers the demonstration's ETFs, applies the schedules, runs the last closed session of each exchange and
-// prints where to look. All of it can be repeated: a second start finds everything there.
+// demo registers the demo's ETFs, applies the schedules, runs the last closed session of each exchange and prints where
+// to look. It is idempotent: a second start finds everything in place.
 func (p *process) demo(ctx context.Context, out io.Writer) error {
 	began := time.Now()
 	svc := p.service()
@@ -32,7 +32,7 @@ func (p *process) demo(ctx context.Context, out io.Writer) error {
 		for _, symbol := range group.symbols {
 			request := service.ETFRequest{Symbol: symbol, Exchange: string(group.exchange), Sources: []service.SourceRequest{{Name: simulated.Name}}}
 			if err := retry.Until(ctx, p.log, retry.Limit, func(ctx context.Context) error {
-				// Until the migration has run, the tables are not there or not granted.
+				// Until the migration has run, the tables are missing or not granted.
 				if _, err := svc.Schema(ctx); err != nil {
 					return err
 				}
@@ -95,7 +95,7 @@ func (p *process) printDemo(ctx context.Context, out io.Writer, svc *service.Ser
 	if ui := p.ui; ui != "" {
 		fmt.Fprintf(out, "  Temporal Web UI  %s\n", ui)
 	}
-	fmt.Fprintf(out, "\nThe schedules go on after each close. Ctrl-C stops everything; the next start finds all data.\n")
+	fmt.Fprintf(out, "\nThe schedules fire after each close. Ctrl-C stops everything; the next start keeps all data.\n")
 	return nil
 }
 

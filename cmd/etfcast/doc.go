@@ -1,6 +1,5 @@
-// Command etfcast is the one binary of the product: the worker, the API, and everything an operator types.
+// Command etfcast is the product's only binary: the worker, the API and the operator's commands.
 //
-// One file holds one command. What commands share: settings.go (defaults < file < environment < flags),
-// exit.go (exit codes), connect.go (database and Temporal), and wiring.go, where every adapter is handed to
-// what needs it.
+// There is one file per group of commands. They share settings.go (defaults < file < environment < flags), exit.go (exit
+// codes), connect.go (database and Temporal) and wiring.go, which passes every adapter to its users.
 package main

@@ -19,7 +19,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/operations.md anew")
+var update = flag.Bool("update", false, "rewrite the tables in docs/operations.md")
 
 const repository = "../../"
 
@@ -32,7 +32,7 @@ func readText(t *testing.T, path string) string {
 	return string(raw)
 }
 
-// files lists the repository's own files with these ends of their names.
+// files lists the repository's files whose names have one of these suffixes.
 func files(t *testing.T, ends ...string) []string {
 	t.Helper()
 	var found []string
@@ -66,28 +66,28 @@ func settingsTable() string {
 
 func exitCodeTable() string {
 	var b strings.Builder
-	b.WriteString("| code | meaning | what a script does |\n|---|---|---|\n")
+	b.WriteString("| code | meaning | a script's remedy |\n|---|---|---|\n")
 	for _, c := range exitCodes {
 		fmt.Fprintf(&b, "| %d | %s | %s |\n", c.code, c.meaning, c.remedy)
 	}
 	return b.String()
 }
 
-// What an operator reads about settings and exit codes is what the code says.
-func TestTablesAreTheCodes(t *testing.T) {
+// The tables of settings and exit codes in docs/operations.md match the code.
+func TestTablesMatchTheCode(t *testing.T) {
 	const page = repository + "docs/operations.md"
 	for name, want := range map[string]string{"settings": settingsTable(), "exit-codes": exitCodeTable()} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
 		before, rest, ok := strings.Cut(readText(t, page), begin)
 		got, after, closed := strings.Cut(rest, end)
 		if !ok || !closed {
-			t.Fatalf("%s has no part between %q and %q", page, begin, end)
+			t.Fatalf("%s has no section between %q and %q", page, begin, end)
 		}
 		if strings.TrimSpace(got) == strings.TrimSpace(want) {
 			continue
 		}
 		if !*update {
-			t.Errorf("the table %s of docs/operations.md is not what the code says; `go test ./cmd/etfcast -update` writes it anew", name)
+			t.Errorf("the table %s in docs/operations.md does not match the code; `go test ./cmd/etfcast -update` rewrites it", name)
 			continue
 		}
 		if err := os.WriteFile(page, []byte(before+begin+"\n"+want+"\n"+end+after), 0o644); err != nil {
@@ -96,7 +96,7 @@ func TestTablesAreTheCodes(t *testing.T) {
 	}
 }
 
-// shellWords splits a command line as a shell does, up to a comment, a pipe, a redirection or the next command.
+// shellWords splits a command line as a shell does, up to a comment, pipe, redirection or second command.
 func shellWords(line string) []string {
 	var words []string
 	var word strings.Builder
@@ -133,7 +133,7 @@ func shellWords(line string) []string {
 
 var assignment = regexp.MustCompile(`^[A-Z][A-Z0-9_]*=`)
 
-// callOf returns the arguments of an etfcast command line, ok false if it is another program's.
+// callOf returns the arguments of an etfcast command line; ok is false if the line runs another program.
 func callOf(line string) (args []string, ok bool) {
 	words := shellWords(strings.TrimPrefix(strings.TrimSpace(line), "$ "))
 	for len(words) > 0 && assignment.MatchString(words[0]) {
@@ -145,7 +145,7 @@ func callOf(line string) (args []string, ok bool) {
 	return words[1:], true
 }
 
-// alternatives writes "finding accept|reject" as two command lines.
+// alternatives expands "finding accept|reject" into two command lines.
 func alternatives(args []string) [][]string {
 	all := [][]string{nil}
 	for _, word := range args {
@@ -160,13 +160,13 @@ func alternatives(args []string) [][]string {
 	return all
 }
 
-// notWritten is a word that stands for others: a placeholder of a format, or an ellipsis.
-func notWritten(word string) bool {
+// placeholder reports whether a word stands for others: a format verb, an optional part or an ellipsis.
+func placeholder(word string) bool {
 	return strings.ContainsAny(word, "%<[…") || strings.HasPrefix(word, "...")
 }
 
-// checkCall says what is wrong with a command line: its commands and flags have to be there. One to be typed as it
-// stands has to have all its arguments, and values its flags take.
+// checkCall says what is wrong with a command line: its commands and flags must exist. If it is meant to be typed
+// verbatim, it must also have all its arguments, and its flags valid values.
 func checkCall(args []string, typed bool) error {
 	root := testRoot()
 	root.InitDefaultHelpCmd()
@@ -184,7 +184,7 @@ func checkCall(args []string, typed bool) error {
 			if cmd.Flags().Lookup(name[2:]) == nil && cmd.InheritedFlags().Lookup(name[2:]) == nil {
 				return fmt.Errorf("%s has no flag %s", cmd.CommandPath(), name)
 			}
-		case i == 0 && cmd.HasSubCommands() && !notWritten(word):
+		case i == 0 && cmd.HasSubCommands() && !placeholder(word):
 			return fmt.Errorf("%s has no command %s", cmd.CommandPath(), word)
 		}
 	}
@@ -193,7 +193,7 @@ func checkCall(args []string, typed bool) error {
 			return fmt.Errorf("there is no help on %v", rest)
 		}
 	}
-	if !typed || slices.ContainsFunc(rest, notWritten) {
+	if !typed || slices.ContainsFunc(rest, placeholder) {
 		return nil
 	}
 	if err := cmd.ParseFlags(rest); err != nil {
@@ -227,7 +227,7 @@ func TestCheckCall(t *testing.T) {
 	} {
 		args, ok := callOf(line)
 		if !ok {
-			t.Errorf("%s is not seen as a command line", line)
+			t.Errorf("%s is not recognised as a command line", line)
 			continue
 		}
 		var err error
@@ -250,7 +250,7 @@ var (
 	mentioned = regexp.MustCompile(`\b(etfcast ([a-z]+) [a-z]+)\b`)
 )
 
-// groupNames are the commands that have commands.
+// groupNames maps the name of each command to whether it has subcommands.
 func groupNames() map[string]bool {
 	groups := map[string]bool{}
 	for _, c := range testRoot().Commands() {
@@ -259,13 +259,13 @@ func groupNames() map[string]bool {
 	return groups
 }
 
-// Whatever command line the pages show exists, flags included.
+// Every command line in the docs exists, including its flags.
 func TestCommandsInPagesExist(t *testing.T) {
 	groups := groupNames()
 	typed, named := 0, 0
 	for _, page := range files(t, ".md") {
 		if strings.HasSuffix(page, "CHANGELOG.md") {
-			continue // it tells of what was, too
+			continue // it also describes the past
 		}
 		text := readText(t, page)
 		for _, m := range fence.FindAllStringSubmatch(text, -1) {
@@ -281,7 +281,7 @@ func TestCommandsInPagesExist(t *testing.T) {
 		}
 		for _, m := range inline.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
 			line := m[1]
-			// "run show" without the program's name before it.
+			// "run show" without the program's name.
 			if words := strings.Fields(line); len(words) > 1 && groups[words[0]] && !strings.Contains(words[1], "/") {
 				line = "etfcast " + line
 			}
@@ -289,11 +289,11 @@ func TestCommandsInPagesExist(t *testing.T) {
 		}
 	}
 	if typed < 30 || named < 40 {
-		t.Errorf("only %d command lines and %d named commands checked: the patterns no longer find them", typed, named)
+		t.Errorf("only %d command lines and %d mentioned commands were found: the patterns no longer match", typed, named)
 	}
 }
 
-// literal returns the text an expression of string literals gives; what is not one is put in as "%".
+// literal returns the value of an expression of string literals, with "%" for operands that are not literals.
 func literal(e ast.Expr) (text string, isText bool) {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -315,7 +315,7 @@ func literal(e ast.Expr) (text string, isText bool) {
 	return "%", false
 }
 
-// texts calls do with every string in the program's files, tests left out.
+// texts calls do with every string in the repository's Go files except tests.
 func texts(t *testing.T, do func(where, text string)) {
 	t.Helper()
 	set := token.NewFileSet()
@@ -341,7 +341,7 @@ func texts(t *testing.T, do func(where, text string)) {
 	}
 }
 
-// Whatever command a message, a remedy or a help text names exists, flags included.
+// Every command named in a message, remedy or help text exists, including its flags.
 func TestCommandsInMessagesExist(t *testing.T) {
 	groups, checked := groupNames(), 0
 	texts(t, func(where, text string) {
@@ -351,23 +351,23 @@ func TestCommandsInMessagesExist(t *testing.T) {
 		for _, m := range quoted.FindAllStringSubmatch(text, -1) {
 			checked += checkLine(t, where, m[1], false)
 		}
-		for _, m := range mentioned.FindAllStringSubmatch(text, -1) { // in prose, of which the end can't be seen
+		for _, m := range mentioned.FindAllStringSubmatch(text, -1) { // in prose, where the end of a command line is unknown
 			if groups[m[2]] {
 				checked += checkLine(t, where, m[1], false)
 			}
 		}
 	})
 	if checked < 60 {
-		t.Errorf("only %d commands checked: the pattern no longer finds them", checked)
+		t.Errorf("only %d commands were found: the patterns no longer match", checked)
 	}
 }
 
-// The examples in the help can be typed as they stand.
+// The examples in the help can be typed verbatim.
 func TestExamplesCanBeTyped(t *testing.T) {
 	checked := 0
 	check := func(cmd *cobra.Command) {
 		for _, line := range strings.Split(cmd.Example, "\n") {
-			line, _, _ = strings.Cut(line, "   ") // what it does
+			line, _, _ = strings.Cut(line, "   ") // the description
 			if strings.TrimSpace(line) == "" {
 				line = strings.TrimSpace(cmd.Example)
 			}
@@ -378,13 +378,13 @@ func TestExamplesCanBeTyped(t *testing.T) {
 	check(root)
 	commands(root, check)
 	if checked < 20 {
-		t.Errorf("only %d examples checked", checked)
+		t.Errorf("only %d examples were found", checked)
 	}
 }
 
 var variable = regexp.MustCompile(`\bETFCAST_[A-Z0-9_]+`)
 
-// Every variable named anywhere is a setting or one of the few others, and the others are explained.
+// Every variable named anywhere is a setting or one of otherVariables, and CONTRIBUTING.md explains the latter.
 func TestVariablesExist(t *testing.T) {
 	known := knownSettings(testRoot())
 	exists := func(name string) bool {
@@ -416,12 +416,12 @@ func TestVariablesExist(t *testing.T) {
 	}
 	for _, name := range []string{"ETFCAST_MYSQL_DSN", "ETFCAST_REAL_DATA", "ETFCAST_TEST_DATABASES", "ETFCAST_ADMIN_PASSWORD"} {
 		if !checked[name] {
-			t.Errorf("%s was found nowhere: the pattern no longer finds them", name)
+			t.Errorf("%s was found nowhere: the pattern no longer matches", name)
 		}
 	}
 }
 
-// operations are the paths of the OpenAPI document with their methods.
+// operations returns the paths in the OpenAPI document with their methods.
 func operations(t *testing.T) map[string][]string {
 	t.Helper()
 	var document struct {
@@ -442,7 +442,7 @@ func operations(t *testing.T) map[string][]string {
 	return all
 }
 
-// served says whether a path as it is written somewhere, with values or placeholders, is one of the API's; method "" is any.
+// served reports whether the API has a path, written with values or placeholders, for the method; "" means any method.
 func served(all map[string][]string, method, path string) bool {
 	written := strings.Split(strings.TrimRight(path, "/."), "/")
 	for pattern, methods := range all {
@@ -468,7 +468,7 @@ var (
 	rootPath   = regexp.MustCompile("^(?:(GET|HEAD|POST) )?(/[a-z.]+(?:/[a-z-]+)*)$")
 )
 
-// Every endpoint that a page, a message or a remedy names is in the OpenAPI document, with that method.
+// Every endpoint named in the docs, a message or a remedy is in the OpenAPI document, with that method.
 func TestEndpointsExist(t *testing.T) {
 	all := operations(t)
 	checked := 0
@@ -506,14 +506,14 @@ func TestEndpointsExist(t *testing.T) {
 	inPages := checked
 	texts(t, func(where, text string) {
 		if strings.HasPrefix(where, repository+"source/") {
-			return // the providers' own endpoints
+			return // the providers' endpoints
 		}
 		for _, m := range endpoint.FindAllStringSubmatch(text, -1) {
 			check(where, m[1], m[2])
 		}
 	})
 	if inPages < 40 || checked-inPages < 10 {
-		t.Errorf("only %d endpoints checked in pages and %d in the code: the patterns no longer find them", inPages, checked-inPages)
+		t.Errorf("only %d endpoints were found in the docs and %d in the code: the patterns no longer match", inPages, checked-inPages)
 	}
 	for path, want := range map[string]bool{
 		"GET /v1/etfs/SPY": true, "POST /v1/runs/daily:XNYS:2025-09-26/cancel": true, " /v1/forecasts/%s/fit": true, "HEAD /readyz": true,

@@ -32,11 +32,11 @@ func doctorCommand(a *app) *cobra.Command {
 	var s sourceSettings
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check settings, database, Temporal, workers and schedules, and say the remedy (exit code 1 if something is wrong)",
-		Long: `Check settings, database, Temporal, workers and schedules, and say the remedy. The exit code is 1 if
-something is wrong. With --chains every stored forecast is read again and its hash recomputed, with its
-components and its fit: what has been changed or removed since it was issued is named. That takes a
-while on a large database, and no limit of time applies to it.`,
+		Short: "Check settings, database, Temporal, workers and schedules, and print remedies (exit code 1 if something is wrong)",
+		Long: `Check settings, database, Temporal, workers and schedules, and print a remedy for every problem. The exit
+code is 1 if something is wrong. With --chains, read every stored forecast with its components and fit,
+recompute its hash, and report what was changed or removed since it was issued. That takes a while on
+a large database and has no timeout.`,
 		Example: "  etfcast doctor --chains",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,7 +47,7 @@ while on a large database, and no limit of time applies to it.`,
 			if chains {
 				d.chains(cmd.Context())
 				if err := cmd.Context().Err(); err != nil {
-					return err // stopped, which says nothing of the chains
+					return err // interrupted: the chains were not all checked
 				}
 			}
 			if asJSON {
@@ -151,14 +151,14 @@ func (d *doctor) contents(ctx context.Context, svc *service.Service) {
 	d.ok("registry", fmt.Sprintf("%d ETFs, %d bars (%d quarantined), %d forecasts, %d runs completed", counts.ETFs, counts.Bars, counts.Quarantined, counts.Forecasts, counts.RunsCompleted))
 }
 
-// brokenShown is how many broken chains are listed; somebody who finds more has a backup to compare with, not a list.
+// brokenShown is how many broken chains are listed; beyond that, a longer list does not help to find the cause.
 const brokenShown = 20
 
-// chains verifies the hash chain of every ETF and model, former models included.
+// chains verifies the hash chain of every ETF and model, including former models.
 func (d *doctor) chains(ctx context.Context) {
 	store, err := d.app.openStore()
 	if err != nil {
-		return // database has said so
+		return // the database check has reported it
 	}
 	defer store.Close()
 	shown := 0
@@ -171,9 +171,9 @@ func (d *doctor) chains(ctx context.Context) {
 	case err != nil:
 		d.bad("chains", err, "")
 	case v.Broken > 0:
-		d.bad("chains", fmt.Errorf("%d of %d are broken, of %d ETFs", v.Broken, v.Chains, v.ETFs), "compare the database with a backup")
+		d.bad("chains", fmt.Errorf("%d of %d are broken (%d ETFs)", v.Broken, v.Chains, v.ETFs), "compare the database with a backup")
 	default:
-		d.ok("chains", fmt.Sprintf("all %d hold, of %d ETFs", v.Chains, v.ETFs))
+		d.ok("chains", fmt.Sprintf("all %d are intact (%d ETFs)", v.Chains, v.ETFs))
 	}
 }
 
@@ -195,7 +195,7 @@ func (d *doctor) temporal(ctx context.Context) {
 		if err := svc.CheckQueue(ctx, queue); err != nil {
 			d.bad("queue "+queue, err, "")
 		} else {
-			d.ok("queue "+queue, "served")
+			d.ok("queue "+queue, "polled by a worker")
 		}
 	}
 	schedules, err := svc.Schedules(ctx)
@@ -214,7 +214,7 @@ func (d *doctor) temporal(ctx context.Context) {
 	}
 	for _, x := range etf.Exchanges() {
 		if id := workflows.ScheduleID(x); !have[id] {
-			d.warn("schedule "+id, "not made: nothing runs by itself", "`etfcast schedule apply`")
+			d.warn("schedule "+id, "missing: nothing runs automatically", "`etfcast schedule apply`")
 		}
 	}
 }
@@ -226,7 +226,7 @@ func (d *doctor) searchAttributes(ctx context.Context, c *dispatch.Client) {
 		d.bad("search attributes", err, "")
 	case len(missing) > 0:
 		names := slices.Sorted(maps.Keys(missing))
-		d.bad("search attributes", fmt.Errorf("not there: %s", strings.Join(names, ", ")), "start a worker, which makes them, or see docs/workflows.md")
+		d.bad("search attributes", fmt.Errorf("missing: %s", strings.Join(names, ", ")), "start a worker, which registers them, or see docs/workflows.md")
 	default:
 		d.ok("search attributes", "all registered")
 	}
@@ -235,7 +235,7 @@ func (d *doctor) searchAttributes(ctx context.Context, c *dispatch.Client) {
 func (d *doctor) files() {
 	dir := d.sources.fileDir
 	if dir == "" {
-		d.ok("file source", "no folder set (--file-dir): only needed for CSV files")
+		d.ok("file source", "--file-dir is not set; only CSV files need it")
 		return
 	}
 	entries, err := os.ReadDir(dir)

@@ -50,11 +50,11 @@ func etfAddCommand(a *app) *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(a.stdout).Encode(stored)
 			}
-			said := "registered"
+			result := "registered"
 			if !created {
-				said = "was registered already, exactly so"
+				result = "is already registered, identically"
 			}
-			_, err = fmt.Fprintf(a.stdout, "%s %s\n", stored.Symbol, said)
+			_, err = fmt.Fprintf(a.stdout, "%s %s\n", stored.Symbol, result)
 			return err
 		},
 	}
@@ -70,7 +70,7 @@ func etfListCommand(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the registered ETFs and what is stored of them",
+		Short: "List the registered ETFs and their stored bars",
 		Args:  exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			svc, closeAll, err := a.service()
@@ -105,7 +105,7 @@ func etfListCommand(a *app) *cobra.Command {
 			return tw.Flush()
 		},
 	}
-	cmd.Flags().StringVar(&exchange, "exchange", "", "only ETFs of this exchange")
+	cmd.Flags().StringVar(&exchange, "exchange", "", "only ETFs on this exchange")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -19,11 +19,11 @@ const (
 	exitInterrupted = 130
 )
 
-// exitCodes are what `etfcast help exit-codes` and docs/operations.md say of them.
+// exitCodes documents the exit codes for `etfcast help exit-codes` and docs/operations.md.
 var exitCodes = []struct {
 	code    int
 	meaning string
-	remedy  string // what a script does about it
+	remedy  string // for a script
 }{
 	{exitOK, "done; a server told to stop ends with it too", "go on"},
 	{exitError, "it did not work; the message says why (doctor: something is wrong)", "call a person"},
@@ -33,7 +33,7 @@ var exitCodes = []struct {
 	{exitInterrupted, "stopped by Ctrl-C or a signal before it was done; a run that was waited for goes on", "nothing"},
 }
 
-// exitCodesHelp is the short form, for the help of the root.
+// exitCodesHelp is the short form, for the root command's help.
 func exitCodesHelp() string {
 	var b strings.Builder
 	b.WriteString("Exit codes:\n")
@@ -43,19 +43,19 @@ func exitCodesHelp() string {
 	return b.String()
 }
 
-// errIncomplete is returned by commands that wait for a run in which not every ETF was updated.
+// errIncomplete is returned by commands that waited for a run in which not every ETF was updated.
 var errIncomplete = errors.New("not every ETF was updated")
 
-// errGoesOn is what a command says that was interrupted while it watched a run: the run does not end with it.
-type errGoesOn struct{ run string }
+// errRunContinues is returned by a command that was interrupted while watching a run, which continues without it.
+type errRunContinues struct{ run string }
 
-func (e errGoesOn) Error() string {
-	return fmt.Sprintf("no longer watching; run %[1]s goes on (`etfcast run show %[1]s`, `etfcast run cancel %[1]s`)", e.run)
+func (e errRunContinues) Error() string {
+	return fmt.Sprintf("interrupted, but run %[1]s continues (`etfcast run show %[1]s`, `etfcast run cancel %[1]s`)", e.run)
 }
 
-func (errGoesOn) Unwrap() error { return context.Canceled }
+func (errRunContinues) Unwrap() error { return context.Canceled }
 
-// usageError marks an error of the command line itself.
+// usageError marks an error in the command line or the settings.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -82,8 +82,8 @@ func exitCode(ctx context.Context, err error) int {
 }
 
 func report(stderr io.Writer, err error) {
-	var goesOn errGoesOn
-	if err == nil || errors.Is(err, context.Canceled) && !errors.As(err, &goesOn) {
+	var continues errRunContinues
+	if err == nil || errors.Is(err, context.Canceled) && !errors.As(err, &continues) {
 		return
 	}
 	fmt.Fprintf(stderr, "etfcast: %v\n", err)

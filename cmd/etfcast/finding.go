@@ -13,7 +13,7 @@ import (
 )
 
 func findingCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "finding", Short: "Read what the rules objected to, and decide"}
+	cmd := &cobra.Command{Use: "finding", Short: "List what the validation rules reported, and decide"}
 	cmd.AddCommand(findingListCommand(a), findingShowCommand(a),
 		findingDecide(a, "accept", etf.Accept, "The rows are right: use them from now on"),
 		findingDecide(a, "reject", etf.Reject, "The rows are wrong: keep them out"))
@@ -26,7 +26,7 @@ func findingListCommand(a *app) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List findings, the newest first; those of severity error that nobody has decided unless --all",
+		Short: "List findings, newest first; without --all, only undecided ones of severity error",
 		Args:  exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			svc, closeAll, err := a.service()
@@ -52,9 +52,9 @@ func findingListCommand(a *app) *cobra.Command {
 			return tw.Flush()
 		},
 	}
-	cmd.Flags().StringVar(&symbol, "symbol", "", "only this ETF's")
-	cmd.Flags().BoolVar(&all, "all", false, "every severity, decided ones too")
-	cmd.Flags().IntVar(&limit, "limit", 100, "how many at most")
+	cmd.Flags().StringVar(&symbol, "symbol", "", "only findings about this ETF")
+	cmd.Flags().BoolVar(&all, "all", false, "every severity, including decided findings")
+	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of findings")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -72,7 +72,7 @@ func sessionsText(sessions []etf.Session) string {
 func findingShowCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show FINDING",
-		Short:   "Show one finding with its evidence, as JSON",
+		Short:   "Show a finding with its evidence, as JSON",
 		Example: "  etfcast finding show 4f6c...",
 		Args:    exactArgs("FINDING"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -92,7 +92,7 @@ func findingShowCommand(a *app) *cobra.Command {
 	}
 }
 
-// findingDecide hands a decision to the workflow that waits for it, so that it is in its history and made once.
+// findingDecide sends a decision to the workflow that waits for it, so that it is recorded in the history and made once.
 func findingDecide(a *app, use string, decision etf.Decision, short string) *cobra.Command {
 	var by, why string
 	cmd := &cobra.Command{
@@ -114,7 +114,7 @@ func findingDecide(a *app, use string, decision etf.Decision, short string) *cob
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&by, "by", "", "who decides")
-	cmd.Flags().StringVar(&why, "why", "", "why")
+	cmd.Flags().StringVar(&by, "by", "", "who made the decision")
+	cmd.Flags().StringVar(&why, "why", "", "reason for the decision")
 	return cmd
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/etfcast/etfcast/worker"
 )
 
-// activityMetrics counts and times the activities.
+// activityMetrics registers the activities' metrics and returns the function that counts and times an attempt.
 func activityMetrics(registry prometheus.Registerer) func(worker.Activity) {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "etfcast_activity_seconds", Help: "Duration of activity attempts.",
@@ -28,11 +28,11 @@ func activityMetrics(registry prometheus.Registerer) func(worker.Activity) {
 	}
 }
 
-// modelMetrics counts the forecasts that models did not give. Every model has its series from the start: an alert on an
-// increase would miss the first failure of a series that appears with it.
+// modelMetrics registers the counter of model failures and returns the function that increments it. Every model's series
+// exists from the start: an alert on an increase would miss the failure that creates a series.
 func modelMetrics(registry prometheus.Registerer, models []activities.Model) func(model string) {
 	failures := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "etfcast_model_failures_total", Help: "Times a model gave an ETF no forecast, counted for each attempt of the activity.",
+		Name: "etfcast_model_failures_total", Help: "Activity attempts in which a model failed to forecast an ETF.",
 	}, []string{"model"})
 	registry.MustRegister(failures)
 	for _, m := range models {
@@ -41,16 +41,16 @@ func modelMetrics(registry prometheus.Registerer, models []activities.Model) fun
 	return func(model string) { failures.WithLabelValues(model).Inc() }
 }
 
-// storeMetrics asks the database at each scrape what an alert is made of: how old the newest complete session is, and
-// how many findings wait for a person. While the database is away the two are absent, and etfcast_database_up is 0.
+// storeMetrics queries the database at each scrape for what alerts need: the last completed session, and how many
+// findings await a decision. While the database is unreachable both are absent and etfcast_database_up is 0.
 type storeMetrics struct{ service *service.Service }
 
 var (
-	descUp        = prometheus.NewDesc("etfcast_database_up", "1 when the database answers.", nil, nil)
+	descUp        = prometheus.NewDesc("etfcast_database_up", "1 if the database can be reached.", nil, nil)
 	descCompleted = prometheus.NewDesc("etfcast_last_completed_session_timestamp_seconds",
-		"Midnight UTC of the newest session whose run over the whole exchange completed.", []string{"exchange"}, nil)
+		"Midnight UTC of the last session whose run over the whole exchange completed.", []string{"exchange"}, nil)
 	descUndecided = prometheus.NewDesc("etfcast_undecided_findings",
-		"Error-level findings that wait for a decision, counted up to 1000.", nil, nil)
+		"Findings of severity error that await a decision, at most 1000.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.

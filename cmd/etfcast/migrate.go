@@ -16,10 +16,10 @@ func migrateCommand(a *app) *cobra.Command {
 	var grant []string
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the database's schema up to date and grant the pipeline's user its rights",
-		Long: `Bring the database's schema up to date, and with --grant give a user what worker and API need,
-table by table: no UPDATE or DELETE on what is only ever appended. It connects as the user of
-ETFCAST_MYSQL_ADMIN_DSN, which no other command uses. Waits for a database that is not up yet.`,
+		Short: "Bring the database schema up to date and grant the pipeline's user its privileges",
+		Long: `Bring the database schema up to date, and with --grant give a user the privileges that worker and API
+need, table by table: no UPDATE or DELETE on append-only tables. It connects as the user of
+ETFCAST_MYSQL_ADMIN_DSN, which only up and migrate use, and waits for a database that is not up yet.`,
 		Example: "  etfcast migrate --grant etfcast",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -31,15 +31,15 @@ ETFCAST_MYSQL_ADMIN_DSN, which no other command uses. Waits for a database that 
 		},
 	}
 	addAdminDSN(cmd, &adminDSN)
-	cmd.Flags().StringSliceVar(&grant, "grant", nil, "database users to grant the pipeline's rights to, USER or USER@HOST")
+	cmd.Flags().StringSliceVar(&grant, "grant", nil, "database users to grant the pipeline's privileges to, USER or USER@HOST")
 	return cmd
 }
 
 func addAdminDSN(cmd *cobra.Command, dsn *string) {
-	settings{cmd.Flags()}.StringVar(dsn, "mysql-admin-dsn", "", "database of the user who owns the schema (migrations only); without it, up waits for somebody else's migration")
+	settings{cmd.Flags()}.StringVar(dsn, "mysql-admin-dsn", "", "DSN of the user who owns the schema (migrations only); without it, up waits for a migration run elsewhere")
 }
 
-// migrate migrates, waiting for as long as the database can't be reached.
+// migrate runs the migrations, retrying as long as the database can't be reached.
 func (a *app) migrate(ctx context.Context, adminDSN string, grant []string, log *slog.Logger) error {
 	if err := checkDSN("mysql-admin-dsn", adminDSN, "set ETFCAST_MYSQL_ADMIN_DSN or --mysql-admin-dsn"); err != nil {
 		return usageError{err}
@@ -49,7 +49,7 @@ func (a *app) migrate(ctx context.Context, adminDSN string, grant []string, log 
 	})
 }
 
-// pipelineUser is whom `up` grants to: the user of the pipeline's DSN.
+// pipelineUser returns the user whom `up` grants privileges to: the one in the pipeline's DSN.
 func pipelineUser(dsn string) ([]string, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {

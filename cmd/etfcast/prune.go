@@ -10,19 +10,19 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// pruneCommand deletes what is large and no longer needed to trace a number: the bodies of old answers. Their records,
-// with the hash, stay.
+// pruneCommand deletes the bodies of old responses, which are large and not needed to trace a number. Their records,
+// including the hash, stay.
 func pruneCommand(a *app) *cobra.Command {
 	var olderThan string
 	cmd := &cobra.Command{
 		Use:     "prune",
-		Short:   "Delete the bodies of old answers; their records and hashes stay",
+		Short:   "Delete the bodies of old provider responses; their records and hashes stay",
 		Example: "  etfcast prune --older-than 365d",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			days, err := strconv.Atoi(strings.TrimSuffix(olderThan, "d"))
 			if err != nil || days < 1 || !strings.HasSuffix(olderThan, "d") {
-				return usageError{etf.Invalid("older-than", fmt.Sprintf("%q is not a number of days", olderThan), "write for example 365d; at least 1d")}
+				return usageError{etf.Invalid("older-than", fmt.Sprintf("%q is not a number of days", olderThan), "write, for example, 365d; the minimum is 1d")}
 			}
 			svc, closeAll, err := a.service()
 			if err != nil {
@@ -33,7 +33,7 @@ func pruneCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.stdout, "%d answers deleted; their records stay\n", n)
+			_, err = fmt.Fprintf(a.stdout, "bodies of %d responses deleted; their records stay\n", n)
 			return err
 		},
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// readyCommand is the health check of a container that has no shell and no curl.
+// readyCommand is the health check for a container, whose image has neither shell nor curl.
 func readyCommand(a *app) *cobra.Command {
 	var url string
 	cmd := &cobra.Command{
@@ -28,17 +28,17 @@ func readyCommand(a *app) *cobra.Command {
 			}
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
-				return etf.Wrap(etf.KindUnavailable, err, "asking for readiness")
+				return etf.Wrap(etf.KindUnavailable, err, "checking readiness")
 			}
 			defer resp.Body.Close()
 			body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 			if resp.StatusCode != http.StatusOK {
-				return &etf.Error{Kind: etf.KindUnavailable, Field: "url", Message: fmt.Sprintf("answered %d: %s", resp.StatusCode, body)}
+				return &etf.Error{Kind: etf.KindUnavailable, Field: "url", Message: fmt.Sprintf("the process is not ready; it responded %d: %s", resp.StatusCode, body)}
 			}
 			_, err = a.stdout.Write(body)
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&url, "url", "http://127.0.0.1:8080/readyz", "the process's /readyz")
+	cmd.Flags().StringVar(&url, "url", "http://127.0.0.1:8080/readyz", "URL of the process's /readyz")
 	return cmd
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// app is what every command needs: where to read settings from and where to write.
+// app is what every command needs: the environment, the output streams and the common settings.
 type app struct {
 	env            environment
 	stdout, stderr io.Writer
 	common         commonSettings
 }
 
-// commonSettings belong to every command.
+// commonSettings are the settings of every command.
 type commonSettings struct {
 	config     string
 	logLevel   string
@@ -44,22 +44,22 @@ func rootCommand(a *app) *cobra.Command {
 		Use:     "etfcast",
 		Version: version,
 		Short:   "Daily ETF prices that can be trusted, forecasts that can be checked",
-		Long: `etfcast keeps daily ETF prices that can be trusted and issues forecasts that can be checked.
+		Long: `etfcast stores daily ETF prices that can be trusted and issues forecasts that can be checked.
 
-One durable chain, run by Temporal, goes from a provider's answer to a stored forecast:
+One durable pipeline, run by Temporal, leads from a provider's response to a stored forecast:
 fetch, validate, persist, forecast, for every ETF and every trading session.
 
 A flag that is a setting can also be given as ETFCAST_<FLAG> in the environment
-(--file-dir is ETFCAST_FILE_DIR) or in the YAML file named by --config; the others are
-given on the command line only. "etfcast help settings" lists the settings. Temporal's own
-are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables.
+(--file-dir is ETFCAST_FILE_DIR) or in the YAML file named by --config; other flags are
+given on the command line only. "etfcast help settings" lists the settings. Temporal is
+configured by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables.
 
 ` + exitCodesHelp(),
-		Example: `  etfcast up                                     migrate, then worker and API in one process
+		Example: `  etfcast up                                     migrate, then run worker and API in one process
   etfcast etf add SPY --exchange XNYS --source yahoo
   etfcast run daily --exchange XNYS --wait       update every ETF of the exchange now
-  etfcast schedule apply                         and from now on after every close
-  etfcast doctor                                 check everything and say the remedy`,
+  etfcast schedule apply                         and, from now on, after every close
+  etfcast doctor                                 check everything and print remedies`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -88,7 +88,7 @@ are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables.
 		etfCommand(a), runCommand(a), scheduleCommand(a), findingCommand(a),
 		calendarCommand(a), prophetCommand(a), pruneCommand(a), doctorCommand(a), versionCommand(a),
 		settingsTopic(), exitCodesTopic())
-	// A group of commands is not a command: without a known word after it, show its help; with an unknown one, fail.
+	// A group is not a command by itself: without a subcommand it prints its help, with an unknown one it fails.
 	groups := append(root.Commands(), root)
 	for _, group := range groups {
 		if group.HasSubCommands() {
@@ -112,17 +112,17 @@ are TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables.
 func addCommonFlags(flags *pflag.FlagSet, c *commonSettings) {
 	flags.StringVar(&c.config, "config", "", "YAML file with settings (ETFCAST_CONFIG)")
 	declare := settings{flags}
-	declare.StringVar(&c.logLevel, "log-level", "info", "least severe messages to log: debug, info, warn or error")
-	declare.StringVar(&c.logFormat, "log-format", "text", "format of the log on standard error, text or json")
-	declare.StringVar(&c.mysqlDSN, "mysql-dsn", "", "database of the pipeline's user, user:password@tcp(host:port)/database")
-	declare.StringVar(&c.temporalUI, "temporal-ui", "", "address of Temporal's Web UI, for links")
+	declare.StringVar(&c.logLevel, "log-level", "info", "lowest level to log: debug, info, warn or error")
+	declare.StringVar(&c.logFormat, "log-format", "text", "log format on standard error: text or json")
+	declare.StringVar(&c.mysqlDSN, "mysql-dsn", "", "DSN of the pipeline's user, user:password@tcp(host:port)/database")
+	declare.StringVar(&c.temporalUI, "temporal-ui", "", "URL of Temporal's Web UI, for links")
 }
 
-// logger returns the logger asked for, writing to standard error: standard output is for results.
+// logger returns the configured logger, which writes to standard error: standard output is for results.
 func (a *app) logger() (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(a.common.logLevel)); err != nil {
-		return nil, usageError{etf.Invalid("log-level", fmt.Sprintf("%q is not a level", a.common.logLevel), "use debug, info, warn or error")}
+		return nil, usageError{etf.Invalid("log-level", fmt.Sprintf("%q is not a log level", a.common.logLevel), "use debug, info, warn or error")}
 	}
 	options := &slog.HandlerOptions{Level: level}
 	switch a.common.logFormat {
@@ -131,14 +131,14 @@ func (a *app) logger() (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(a.stderr, options)), nil
 	}
-	return nil, usageError{etf.Invalid("log-format", fmt.Sprintf("%q is not a format", a.common.logFormat), "use text or json")}
+	return nil, usageError{etf.Invalid("log-format", fmt.Sprintf("%q is not a log format", a.common.logFormat), "use text or json")}
 }
 
-// exactArgs checks the number of arguments and names the missing or the superfluous one.
+// exactArgs checks the number of arguments and names the missing or extra ones.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < len(names) {
-			return usageError{fmt.Errorf("%s is missing; usage: %s", strings.Join(names[len(args):], " "), cmd.UseLine())}
+			return usageError{fmt.Errorf("argument %s is missing; usage: %s", strings.Join(names[len(args):], " "), cmd.UseLine())}
 		}
 		if len(args) > len(names) {
 			return usageError{fmt.Errorf("%q is one argument too many; usage: %s", args[len(names)], cmd.UseLine())}

@@ -26,7 +26,7 @@ func runDailyCommand(a *app) *cobra.Command {
 	var wait, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "daily",
-		Short: "Update ETFs of an exchange for one session; the same request again finds the same run",
+		Short: "Update the ETFs of an exchange for one session; repeating the command finds the same run",
 		Example: `  etfcast run daily --exchange XNYS --wait
   etfcast run daily --exchange XNYS --session 2025-09-26 --symbols SPY,QQQ
   etfcast run daily --exchange XNYS --session 2025-09-26 --rerun`,
@@ -48,11 +48,11 @@ func runDailyCommand(a *app) *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(a.stdout).Encode(run)
 			}
-			said := "started"
+			result := "started"
 			if !started {
-				said = "is there already: " + string(run.Status)
+				result = "already exists: " + string(run.Status)
 			}
-			fmt.Fprintf(a.stdout, "run %s %s\n", run.ID, said)
+			fmt.Fprintf(a.stdout, "run %s %s\n", run.ID, result)
 			if link := svc.RunURL(run.ID); link != "" {
 				fmt.Fprintf(a.stdout, "%s\n", link)
 			}
@@ -61,14 +61,14 @@ func runDailyCommand(a *app) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&request.Exchange, "exchange", "", "XNYS or XKRX")
 	cmd.Flags().StringVar(&request.Session, "session", "", "the session, YYYY-MM-DD (default: the last closed one)")
-	cmd.Flags().StringSliceVar(&request.Symbols, "symbols", nil, "only these ETFs, separated by commas (default: all of the exchange)")
-	cmd.Flags().BoolVar(&request.Rerun, "rerun", false, "start a new run even if this one is running or completed")
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the run has ended; exit code 3 if ETFs failed or are quarantined")
+	cmd.Flags().StringSliceVar(&request.Symbols, "symbols", nil, "only these ETFs, separated by commas (default: every ETF of the exchange)")
+	cmd.Flags().BoolVar(&request.Rerun, "rerun", false, "start a new run even if one is running or completed")
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the run has ended; exit code 3 if any ETF failed or is quarantined")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-// waitForRun shows progress on a terminal and prints how the run ended.
+// waitForRun waits until the run has ended, with a progress bar if on a terminal, and prints its result.
 func (a *app) waitForRun(ctx context.Context, svc *service.Service, run etf.Run, asJSON bool) error {
 	bar := a.progressBar(string(run.ID))
 	id := run.ID
@@ -77,15 +77,15 @@ func (a *app) waitForRun(ctx context.Context, svc *service.Service, run etf.Run,
 	for run.Status == etf.RunRunning {
 		select {
 		case <-ctx.Done():
-			return errGoesOn{string(id)}
+			return errRunContinues{string(id)}
 		case <-tick.C:
 		}
 		now, err := svc.Run(ctx, id)
 		if ctx.Err() != nil {
-			return errGoesOn{string(id)}
+			return errRunContinues{string(id)}
 		}
 		if err != nil {
-			// The run is durable: a server that is away for a while is no reason to stop watching.
+			// The run is durable: keep watching while a server is temporarily unreachable.
 			if etf.KindOf(err) == etf.KindUnavailable {
 				continue
 			}
@@ -104,7 +104,7 @@ func (a *app) waitForRun(ctx context.Context, svc *service.Service, run etf.Run,
 		return err
 	}
 	if run.Status != etf.RunCompleted {
-		return fmt.Errorf("run %s ended %s: %w", run.ID, run.Status, errIncomplete)
+		return fmt.Errorf("run %s ended as %s: %w", run.ID, run.Status, errIncomplete)
 	}
 	if c := run.Counts; c.Failed+c.Quarantined > 0 {
 		return fmt.Errorf("%d failed, %d quarantined: %w", c.Failed, c.Quarantined, errIncomplete)
@@ -125,7 +125,7 @@ func runShowCommand(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "show RUN",
-		Short:   "Show a run and what became of each ETF",
+		Short:   "Show a run and its result for each ETF",
 		Example: "  etfcast run show daily:XNYS:2025-09-26",
 		Args:    exactArgs("RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -149,7 +149,7 @@ func runShowCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// printRun prints a run; with onlyBad, of its ETFs only those that did not end well.
+// printRun prints a run and its ETFs; with onlyBad, only the ETFs that need attention.
 func (a *app) printRun(ctx context.Context, svc *service.Service, run etf.Run, asJSON, onlyBad bool) error {
 	etfs := []etf.RunETF{}
 	for after, more := etf.Symbol(""), true; more; {
@@ -177,7 +177,7 @@ func (a *app) printRun(ctx context.Context, svc *service.Service, run etf.Run, a
 	}
 	fmt.Fprintf(a.stdout, "run %s %s%s\n", run.ID, run.Status, took)
 	if run.Closed {
-		fmt.Fprintf(a.stdout, "%s was closed on %s: nothing was due\n", run.Exchange, run.Session)
+		fmt.Fprintf(a.stdout, "%s was closed on %s: no ETF was due\n", run.Exchange, run.Session)
 	}
 	if run.Error != "" {
 		fmt.Fprintf(a.stdout, "error: %s\n", run.Error)
@@ -217,7 +217,7 @@ func runListCommand(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List runs, the newest first",
+		Short: "List runs, newest first",
 		Args:  exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			svc, closeAll, err := a.service()
@@ -244,9 +244,9 @@ func runListCommand(a *app) *cobra.Command {
 			return tw.Flush()
 		},
 	}
-	cmd.Flags().StringVar(&exchange, "exchange", "", "only runs of this exchange")
-	cmd.Flags().StringVar(&status, "status", "", "only runs in this state: running, completed, failed, cancelled, terminated or timed_out")
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many at most")
+	cmd.Flags().StringVar(&exchange, "exchange", "", "only runs for this exchange")
+	cmd.Flags().StringVar(&status, "status", "", "only runs with this status: running, completed, failed, cancelled, terminated or timed_out")
+	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of runs")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -254,7 +254,7 @@ func runListCommand(a *app) *cobra.Command {
 func runCancelCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "cancel RUN",
-		Short:   "Ask a running run to stop; what was done stays",
+		Short:   "Cancel a run; what it has stored stays",
 		Example: "  etfcast run cancel daily:XNYS:2025-09-26",
 		Args:    exactArgs("RUN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -271,7 +271,7 @@ func runCancelCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.stdout, "run %s was asked to stop\n", run.ID)
+			_, err = fmt.Fprintf(a.stdout, "cancellation of run %s requested\n", run.ID)
 			return err
 		},
 	}

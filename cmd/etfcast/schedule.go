@@ -14,15 +14,15 @@ import (
 )
 
 func scheduleCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "schedule", Short: "The schedules that start the daily runs"}
+	cmd := &cobra.Command{Use: "schedule", Short: "Manage the schedules that start the daily runs"}
 	cmd.AddCommand(scheduleApplyCommand(a), scheduleListCommand(a),
-		scheduleAct(a, "pause", "Stop a schedule from firing", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
+		scheduleAct(a, "pause", "Pause a schedule", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
 			return s.PauseSchedule(ctx, id, "etfcast schedule pause")
 		}),
-		scheduleAct(a, "resume", "Let a paused schedule fire again; it catches up what it missed", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
+		scheduleAct(a, "resume", "Resume a paused schedule; it catches up on missed sessions", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
 			return s.ResumeSchedule(ctx, id, "etfcast schedule resume")
 		}),
-		scheduleAct(a, "trigger", "Fire a schedule now", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
+		scheduleAct(a, "trigger", "Fire a schedule now, even if paused", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
 			return s.TriggerSchedule(ctx, id)
 		}))
 	return cmd
@@ -33,7 +33,7 @@ func scheduleApplyCommand(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "apply",
-		Short:   "Create the schedules or bring them up to date; a paused one stays paused",
+		Short:   "Create or update the schedules; a paused one stays paused",
 		Example: "  etfcast schedule apply\n  etfcast schedule apply --exchange XKRX",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,11 +58,11 @@ func scheduleApplyCommand(a *app) *cobra.Command {
 				}
 				applied = append(applied, s)
 				if !asJSON {
-					said := "brought up to date"
+					result := "updated"
 					if created {
-						said = "created"
+						result = "created"
 					}
-					fmt.Fprintf(a.stdout, "schedule %s %s: %s\n", s.ID, said, s.Fires)
+					fmt.Fprintf(a.stdout, "schedule %s %s: %s\n", s.ID, result, s.Fires)
 				}
 			}
 			if asJSON {
@@ -99,7 +99,7 @@ func scheduleListCommand(a *app) *cobra.Command {
 				return json.NewEncoder(a.stdout).Encode(all)
 			}
 			if len(all) == 0 {
-				fmt.Fprintln(a.stdout, "no schedule yet: make them with `etfcast schedule apply`")
+				fmt.Fprintln(a.stdout, "there are no schedules yet; create them with `etfcast schedule apply`")
 				return nil
 			}
 			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)

@@ -18,15 +18,15 @@ import (
 )
 
 // A flag that is declared as a setting can also be given as ETFCAST_<FLAG> in the environment ("--file-dir" is
-// ETFCAST_FILE_DIR) and as "<flag>:" in the YAML file named by --config or ETFCAST_CONFIG. Flags win over the
-// environment, the environment over the file, the file over the default. Every other flag belongs to one invocation and
-// is given on the command line alone. Temporal's own settings (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, API key,
-// profiles) are read by Temporal's SDK.
+// ETFCAST_FILE_DIR) and as "<flag>:" in the YAML file named by --config or ETFCAST_CONFIG. Flags override the
+// environment, which overrides the file, which overrides the default. Every other flag applies to one invocation and is
+// given on the command line only. Temporal's settings (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TLS, API key, profiles) are
+// read by Temporal's SDK.
 
-// settings declares flags that are settings. A flag declared on the flag set itself is none.
+// settings declares flags that are settings. A flag declared on the flag set directly is not a setting.
 type settings struct{ flags *pflag.FlagSet }
 
-// isSetting is the annotation of a flag that is a setting.
+// isSetting is the annotation that marks a flag as a setting.
 const isSetting = "etfcast_setting"
 
 func (s settings) mark(name string) {
@@ -57,7 +57,7 @@ func (s settings) StringToStringVar(p *map[string]string, name string, value map
 
 func marked(f *pflag.Flag) bool { return f.Annotations[isSetting] != nil }
 
-// environment answers look-ups in what main was given, not in the process's own.
+// environment looks variables up in what was passed to run, not in the process's environment.
 type environment map[string]string
 
 func newEnvironment(pairs []string) environment {
@@ -76,17 +76,17 @@ func envName(flag string) string {
 	return "ETFCAST_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// otherVariables begin with ETFCAST_ and are no settings; what ends in "_" stands for all that begin so. CONTRIBUTING.md
-// says what they are for.
+// otherVariables begin with ETFCAST_ but are not settings; one that ends in "_" is a prefix. CONTRIBUTING.md says what
+// they are for.
 var otherVariables = []string{
 	"ETFCAST_CONFIG",                                                          // names the settings file
 	"ETFCAST_REAL_DATA", "ETFCAST_NO_SKIP", "ETFCAST_ABSENT", "ETFCAST_TEST_", // tests
 	"ETFCAST_ADMIN_PASSWORD", "ETFCAST_PASSWORD", "ETFCAST_VERSION", // docker-compose.yml
 }
 
-// applySettings fills the command's settings that the command line left alone. Every problem is reported at once.
-// Unknown keys of the settings file are errors. Variables that look like settings and are none are returned as
-// warnings: the environment is not ours alone (Kubernetes, for one, names its services there).
+// applySettings sets the command's settings that are not on the command line. It reports all problems at once. Unknown
+// keys in the settings file are errors. Variables that look like settings but are not are returned as warnings: other
+// programs set variables too (Kubernetes, for example, sets some for each service).
 func applySettings(cmd *cobra.Command, env environment) (warnings []string, err error) {
 	file, err := settingsFile(cmd.Flags(), env)
 	if err != nil {
@@ -105,13 +105,13 @@ func applySettings(cmd *cobra.Command, env environment) (warnings []string, err 
 			return
 		}
 		if err := f.Value.Set(value); err != nil {
-			problems = append(problems, etf.Invalid(origin, fmt.Sprintf("--%s can't take the value given: %v", f.Name, err), "see `etfcast help settings`"))
+			problems = append(problems, etf.Invalid(origin, fmt.Sprintf("the value is not valid for --%s: %v", f.Name, err), "see `etfcast help settings`"))
 		}
 	})
 	known := knownSettings(cmd.Root())
 	for _, key := range slices.Sorted(maps.Keys(file)) {
 		if !slices.Contains(known, key) {
-			problems = append(problems, etf.Invalid(key, "the settings file has an unknown key", "known keys: "+strings.Join(known, ", ")))
+			problems = append(problems, etf.Invalid(key, "the settings file has an unknown key", "use "+strings.Join(known, ", ")))
 		}
 	}
 	if len(problems) > 0 {
@@ -120,7 +120,7 @@ func applySettings(cmd *cobra.Command, env environment) (warnings []string, err 
 	return unknownVariables(known, env), nil
 }
 
-// unknownVariables says which variables of the environment look like settings and are none.
+// unknownVariables returns a warning for each variable that looks like a setting but is not.
 func unknownVariables(known []string, env environment) []string {
 	var warnings []string
 	for _, name := range slices.Sorted(maps.Keys(env)) {
@@ -147,7 +147,7 @@ func settingsFile(flags *pflag.FlagSet, env environment) (map[string]string, err
 	}
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usageError{etf.Invalid("config", path+" does not exist", "name an existing YAML file, or none")}
+		return nil, usageError{etf.Invalid("config", path+" does not exist", "name an existing YAML file, or omit it")}
 	}
 	if err != nil {
 		return nil, usageError{etf.Wrap(etf.KindInvalid, err, "reading the settings file")}
@@ -161,11 +161,11 @@ func settingsFile(flags *pflag.FlagSet, env environment) (map[string]string, err
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		switch node := values[key]; {
 		case node.Kind != yaml.ScalarNode:
-			problems = append(problems, etf.Invalid(key, fmt.Sprintf("line %d of %s has more than one value", node.Line, path), "write it as on the command line, with commas"))
+			problems = append(problems, etf.Invalid(key, fmt.Sprintf("line %d of %s has a list or mapping as its value", node.Line, path), "write one string, as on the command line, with commas"))
 		case node.Tag == "!!null":
 			out[key] = ""
 		default:
-			out[key] = node.Value // as it is written: a date or a number would come back in another form
+			out[key] = node.Value // as written: a decoded date or number would be formatted differently
 		}
 	}
 	if len(problems) > 0 {
@@ -174,7 +174,7 @@ func settingsFile(flags *pflag.FlagSet, env environment) (map[string]string, err
 	return out, nil
 }
 
-// redactDSN returns the DSN with its password hidden, for logs and `doctor`.
+// redactDSN returns the DSN without its password, for logs and `doctor`.
 func redactDSN(dsn string) string {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
@@ -186,14 +186,14 @@ func redactDSN(dsn string) string {
 	return cfg.FormatDSN()
 }
 
-// checkDSN says what is wrong with a DSN without showing it.
+// checkDSN says what is wrong with a DSN without printing it.
 func checkDSN(field, dsn, remedy string) error {
 	if dsn == "" {
-		return etf.Invalid(field, "no database is named", remedy)
+		return etf.Invalid(field, "the DSN is not set", remedy)
 	}
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
-		return etf.Invalid(field, "not a MySQL DSN", "write user:password@tcp(host:port)/database")
+		return etf.Invalid(field, "this is not a MySQL DSN", "write user:password@tcp(host:port)/database")
 	}
 	if cfg.DBName == "" {
 		return etf.Invalid(field, "the DSN names no database", "write user:password@tcp(host:port)/database")

@@ -16,7 +16,7 @@ func testRoot(env ...string) *cobra.Command {
 	return rootCommand(&app{env: newEnvironment(env), stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}})
 }
 
-// commands calls do with every command below root that can be run.
+// commands calls do with every runnable command below root.
 func commands(root *cobra.Command, do func(*cobra.Command)) {
 	for _, c := range root.Commands() {
 		commands(c, do)
@@ -26,8 +26,8 @@ func commands(root *cobra.Command, do func(*cobra.Command)) {
 	}
 }
 
-// Whoever adds a flag decides here whether the environment and the settings file may change it. A setting is what an
-// installation has; what a single invocation does is none.
+// When you add a flag, decide here whether the environment and the settings file may set it. Settings describe an
+// installation; other flags say what a single invocation does.
 var (
 	settingFlags = []string{
 		"file-dir", "fit-cores", "listen", "log-format", "log-level", "mysql-admin-dsn", "mysql-dsn", "sim-faults",
@@ -57,7 +57,7 @@ func TestEveryFlagIsASettingOrNot(t *testing.T) {
 				t.Errorf("%s --%s: decide in this test whether it is a setting", cmd.CommandPath(), f.Name)
 			}
 			if marked(f) != setting {
-				t.Errorf("%s --%s: declared as a setting is %v, listed as one is %v", cmd.CommandPath(), f.Name, marked(f), setting)
+				t.Errorf("%s --%s: declared as a setting: %v; listed as a setting: %v", cmd.CommandPath(), f.Name, marked(f), setting)
 			}
 			if setting && usage[f.Name] != "" && usage[f.Name] != f.Usage {
 				t.Errorf("%s --%s: %q here, %q elsewhere", cmd.CommandPath(), f.Name, f.Usage, usage[f.Name])
@@ -69,7 +69,7 @@ func TestEveryFlagIsASettingOrNot(t *testing.T) {
 	})
 	for _, name := range slices.Concat(settingFlags, invocationFlags, prophetFlags) {
 		if !seen[name] && name != "help" { // cobra adds it when the command is executed
-			t.Errorf("--%s is a flag of no command", name)
+			t.Errorf("no command has the flag --%s", name)
 		}
 	}
 	if got := knownSettings(testRoot()); !slices.Equal(got, settingFlags) {
@@ -77,7 +77,7 @@ func TestEveryFlagIsASettingOrNot(t *testing.T) {
 	}
 }
 
-// valueFor is a value that differs from the flag's default and that the flag takes.
+// valueFor returns a valid value for the flag that differs from its default.
 func valueFor(f *pflag.Flag) string {
 	switch f.Value.Type() {
 	case "bool":
@@ -90,7 +90,7 @@ func valueFor(f *pflag.Flag) string {
 	return "from-outside"
 }
 
-// The environment and the settings file reach the settings of a command, and no other flag of it.
+// The environment and the settings file set a command's settings and no other flag.
 func TestOnlySettingsAreReadFromOutside(t *testing.T) {
 	var env []string
 	var file strings.Builder
@@ -132,7 +132,7 @@ func TestOnlySettingsAreReadFromOutside(t *testing.T) {
 			})
 		})
 		if flags < 100 {
-			t.Errorf("only %d flags checked", flags)
+			t.Errorf("only %d flags were checked", flags)
 		}
 	}
 	for _, key := range []string{"currency", "grant", "json", "config"} {
@@ -145,8 +145,8 @@ func TestOnlySettingsAreReadFromOutside(t *testing.T) {
 	}
 }
 
-// Once, these changed what a command did without a word.
-func TestVariablesThatAreNoSettings(t *testing.T) {
+// In 0.1.0, these variables silently changed what a command did.
+func TestVariablesThatAreNotSettings(t *testing.T) {
 	for _, c := range []struct {
 		variable string
 		command  []string
@@ -176,7 +176,7 @@ func TestVariablesThatAreNoSettings(t *testing.T) {
 	}
 	code, _, stderr := etfcast(t, env, "version")
 	if code != exitOK || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "ETFCAST_GRNAT is not a setting") || strings.Contains(stderr, "secret-word") {
-		t.Errorf("exit code %d, said: %s", code, stderr)
+		t.Errorf("exit code %d, standard error: %s", code, stderr)
 	}
 	if _, _, stderr := etfcast(t, append(env, "ETFCAST_LOG_FORMAT=json"), "version"); !strings.HasPrefix(stderr, "{") {
 		t.Errorf("the warning is not in the log's format: %s", stderr)

@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/source/yahoo"
 )
 
-// sourceSettings say where prices come from.
+// sourceSettings configure the sources of prices.
 type sourceSettings struct {
 	fileDir   string
 	yahooURLs []string
@@ -20,18 +20,18 @@ type sourceSettings struct {
 
 func (s *sourceSettings) addFlags(flags *pflag.FlagSet) {
 	declare := settings{flags}
-	declare.StringVar(&s.fileDir, "file-dir", "", "`folder` of CSV files for the source file")
-	declare.StringSliceVar(&s.yahooURLs, "yahoo-base-url", nil, "hosts of the source yahoo, in order (default: the two public ones)")
-	declare.StringVar(&s.simFaults, "sim-faults", "", "`faults` the source simulated plays to every ETF, for example rate_limit:2,bad_tick")
+	declare.StringVar(&s.fileDir, "file-dir", "", "`folder` of CSV files for source file")
+	declare.StringSliceVar(&s.yahooURLs, "yahoo-base-url", nil, "base URLs for source yahoo, in order of preference (default: the two public hosts)")
+	declare.StringVar(&s.simFaults, "sim-faults", "", "`faults` that source simulated injects for every ETF, for example rate_limit:2,bad_tick")
 }
 
-// open makes the sources. None of them connects.
+// open creates the sources. None of them connects yet.
 func (s *sourceSettings) open(log *slog.Logger) ([]activities.Source, error) {
 	market, err := simulated.New(simulated.Options{Faults: s.simFaults})
 	if err != nil {
 		return nil, usageError{err}
 	}
-	files, err := file.New(file.Options{Dir: s.fileDir}) // without a folder it refuses each ETF, with the remedy
+	files, err := file.New(file.Options{Dir: s.fileDir}) // without a folder, each Fetch fails with the remedy
 	if err != nil {
 		return nil, usageError{err}
 	}

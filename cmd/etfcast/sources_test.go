@@ -10,8 +10,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// A source is a folder under source/, a line in the table of traits (etf/source.go), and a line that makes it (sources.go):
-// whoever forgets one is told here which.
+// A source needs a folder under source/, a line in the table in etf/source.go, and a line in sources.go that creates it.
+// This test says which is missing.
 func TestSourcesAreComplete(t *testing.T) {
 	made, err := new(sourceSettings).open(slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -22,7 +22,7 @@ func TestSourcesAreComplete(t *testing.T) {
 		names = append(names, s.Name())
 	}
 	if want := etf.SourceNames(); !slices.Equal(names, want) {
-		t.Errorf("cmd/etfcast/sources.go makes %q, the table in etf/source.go has %q", names, want)
+		t.Errorf("cmd/etfcast/sources.go creates %q, the table in etf/source.go has %q", names, want)
 	}
 	entries, err := os.ReadDir(filepath.Join("..", "..", "source"))
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// processOn is what `up` makes of these settings, over a database of the test's own and no Temporal.
+// processOn returns the process that `up` would create, on this database and without Temporal.
 func processOn(t *testing.T, dsn string) *process {
 	t.Helper()
 	a := &app{env: environment{"TEMPORAL_ADDRESS": "127.0.0.1:1"}, stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
@@ -32,7 +32,7 @@ func processOn(t *testing.T, dsn string) *process {
 	return p
 }
 
-// diagnoses runs doctor's checks of the database, and of the chains if asked.
+// diagnoses runs doctor's database checks and, if chains is true, the check of the hash chains.
 func diagnoses(t *testing.T, dsn string, chains bool) map[string]diagnosis {
 	t.Helper()
 	d := &doctor{app: &app{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}}
@@ -48,7 +48,7 @@ func diagnoses(t *testing.T, dsn string, chains bool) map[string]diagnosis {
 	return found
 }
 
-// After a migration that granted nothing, worker and API wait as they do for the migration, and doctor says what to do.
+// After a migration without --grant, worker and API wait as they do for the migration, and doctor names the remedy.
 func TestUpgradeWithoutGrant(t *testing.T) {
 	t.Parallel()
 	database := dbtest.Open(t, dbtest.Embedded(t))
@@ -59,17 +59,17 @@ func TestUpgradeWithoutGrant(t *testing.T) {
 	p := processOn(t, database.UserDSN)
 	schema := func() string {
 		t.Helper()
-		// A new one each time: an answer of /readyz is kept for a second.
+		// A new handler each time: /readyz caches its result for a second.
 		handler, err := api.New(api.Deps{Service: p.service(), Version: "test", Log: p.log, Metrics: p.metrics})
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
 		var body struct {
 			Checks []struct{ Name, State, Detail string }
 		}
-		if err := json.Unmarshal(answer.Body.Bytes(), &body); err != nil {
+		if err := json.Unmarshal(response.Body.Bytes(), &body); err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range body.Checks {
@@ -77,14 +77,14 @@ func TestUpgradeWithoutGrant(t *testing.T) {
 				return c.State + " " + c.Detail
 			}
 		}
-		t.Fatalf("/readyz has no check of the schema: %s", answer.Body)
+		t.Fatalf("/readyz has no check \"schema\": %s", response.Body)
 		return ""
 	}
 	const missing, remedy = "tables not granted: forecast_fits", "run `etfcast migrate --grant USER`"
 	if got := schema(); got != "waiting "+missing+" ("+remedy+")" {
-		t.Errorf("/readyz of the API: %s", got)
+		t.Errorf("/readyz: %s", got)
 	}
-	// What retry.Until tries again is KindUnavailable; with anything else the worker would end.
+	// retry.Until retries KindUnavailable; any other kind would end the worker.
 	if _, err := p.service().Schema(t.Context()); etf.KindOf(err) != etf.KindUnavailable || !strings.Contains(err.Error(), missing) {
 		t.Errorf("the worker: %v", err)
 	}
@@ -96,13 +96,13 @@ func TestUpgradeWithoutGrant(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := p.service().Schema(t.Context()); err != nil {
-		t.Errorf("the worker, granted: %v", err)
+		t.Errorf("the worker, after the grant: %v", err)
 	}
 	if got := schema(); got != "ok " {
-		t.Errorf("/readyz of the API, granted: %s", got)
+		t.Errorf("/readyz, after the grant: %s", got)
 	}
 	if got := diagnoses(t, database.UserDSN, false)["schema"]; got.State != "ok" {
-		t.Errorf("doctor, granted: %+v", got)
+		t.Errorf("doctor, after the grant: %+v", got)
 	}
 }
 
@@ -117,7 +117,7 @@ func TestDoctorChains(t *testing.T) {
 		}
 	}
 	chains := func() map[string]diagnosis { return diagnoses(t, database.UserDSN, true) }
-	if got := chains()["chains"]; got.State != "ok" || got.Detail != "all 0 hold, of 3 ETFs" {
+	if got := chains()["chains"]; got.State != "ok" || got.Detail != "all 0 are intact (3 ETFs)" {
 		t.Errorf("without a forecast: %+v", got)
 	}
 	origin := etf.MustSession("2025-09-26")
@@ -132,8 +132,8 @@ func TestDoctorChains(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := chains()["chains"]; got.State != "ok" || got.Detail != "all 4 hold, of 3 ETFs" {
-		t.Errorf("untouched: %+v", got)
+	if got := chains()["chains"]; got.State != "ok" || got.Detail != "all 4 are intact (3 ETFs)" {
+		t.Errorf("unchanged: %+v", got)
 	}
 	for _, change := range []string{
 		"UPDATE forecast_components SET by_horizon = 'garbage' WHERE forecast_id = '" + fmt.Sprintf("%032x", 1) + "'",
@@ -144,7 +144,7 @@ func TestDoctorChains(t *testing.T) {
 		}
 	}
 	got := chains()
-	if c := got["chains"]; c.State != "error" || c.Detail != "2 of 4 are broken, of 3 ETFs" || c.Remedy == "" {
+	if c := got["chains"]; c.State != "error" || c.Detail != "2 of 4 are broken (3 ETFs)" || c.Remedy == "" {
 		t.Errorf("changed: %+v", c)
 	}
 	if c := got["chain AAA drift"]; c.State != "error" || !strings.Contains(c.Detail, "position 2") || !strings.Contains(c.Remedy, "backup") {
@@ -154,7 +154,7 @@ func TestDoctorChains(t *testing.T) {
 		t.Errorf("changed: %+v", c)
 	}
 
-	// The command: broken chains are something wrong, and only asked for are they looked at.
+	// The command: --chains reports broken chains as errors; without it, the chains are not checked.
 	env := []string{"ETFCAST_MYSQL_DSN=" + database.UserDSN, "TEMPORAL_ADDRESS=127.0.0.1:1"}
 	if code, out, _ := etfcast(t, env, "doctor", "--chains"); code != exitError || !strings.Contains(out, "2 of 4 are broken") {
 		t.Errorf("doctor --chains: exit code %d, %s", code, out)
@@ -167,7 +167,7 @@ func TestDoctorChains(t *testing.T) {
 	}
 }
 
-// Every model has its series before it fails, and a failure counts for its model.
+// Every model has a series before it first fails, and each failure is counted for its model.
 func TestModelMetrics(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
@@ -183,7 +183,7 @@ func TestModelMetrics(t *testing.T) {
 	}
 }
 
-// What the workers are handed counts into the registry that /metrics shows.
+// The workers' ModelFailed counts in the registry behind /metrics.
 func TestProcessCountsModelFailures(t *testing.T) {
 	t.Parallel()
 	p := processOn(t, "u:p@tcp(127.0.0.1:1)/etfcast")
@@ -195,7 +195,7 @@ func TestProcessCountsModelFailures(t *testing.T) {
 
 func scrape(t *testing.T, registry *prometheus.Registry) string {
 	t.Helper()
-	answer := httptest.NewRecorder()
-	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
-	return answer.Body.String()
+	response := httptest.NewRecorder()
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	return response.Body.String()
 }

@@ -14,13 +14,13 @@ import (
 
 // setting describes one setting as its commands declare it.
 type setting struct {
-	name     string // of the flag, and the key in a settings file
+	name     string // of the flag, also the key in a settings file
 	meaning  string
-	commands []string // that have it, in the order of the help
-	defaults []string // one for each command
+	commands []string // that have it, in help order
+	defaults []string // one per command
 }
 
-// allSettings lists the settings of every command in alphabetical order, and how many commands read settings.
+// allSettings returns the settings of every command in alphabetical order, and how many commands read settings.
 func allSettings(root *cobra.Command) (all []setting, readers int) {
 	found := map[string]*setting{}
 	var walk func(*cobra.Command)
@@ -57,7 +57,8 @@ func allSettings(root *cobra.Command) (all []setting, readers int) {
 	return all, readers
 }
 
-// readsSettings says whether the root's reading of settings comes before the command; a group's own hook replaces it.
+// readsSettings reports whether the root command's hook, which reads the settings, runs before the command; a hook of a
+// group replaces it.
 func readsSettings(cmd *cobra.Command) bool {
 	for ; cmd.HasParent(); cmd = cmd.Parent() {
 		if cmd.PersistentPreRunE != nil {
@@ -67,7 +68,7 @@ func readsSettings(cmd *cobra.Command) bool {
 	return true
 }
 
-// knownSettings names every key a settings file may have.
+// knownSettings returns every key that a settings file may have.
 func knownSettings(root *cobra.Command) []string {
 	all, _ := allSettings(root)
 	names := make([]string, len(all))
@@ -79,7 +80,7 @@ func knownSettings(root *cobra.Command) []string {
 
 var defaultInUsage = regexp.MustCompile(` \(default: ([^()]+)\)$`)
 
-// describeFlag returns what a flag means and its default, which is said in its usage where the zero value stands for it.
+// describeFlag returns a flag's meaning and default. Where the zero value means a default, the usage text names it.
 func describeFlag(f *pflag.Flag) (meaning, standard string) {
 	_, usage := pflag.UnquoteUsage(f)
 	if m := defaultInUsage.FindStringSubmatch(usage); m != nil {
@@ -92,7 +93,7 @@ func describeFlag(f *pflag.Flag) (meaning, standard string) {
 	return usage, f.DefValue
 }
 
-// byCommand returns the default, with the commands that have another one.
+// byCommand returns the default, followed by the commands whose default differs.
 func (s setting) byCommand() string {
 	var b strings.Builder
 	b.WriteString(s.defaults[0])
@@ -112,9 +113,9 @@ func (s setting) belongsTo(readers int) string {
 }
 
 func writeSettings(w io.Writer, root *cobra.Command) {
-	fmt.Fprint(w, `A setting is given by its flag, by its variable in the environment, or by its key in the YAML file named by --config
-or ETFCAST_CONFIG. The flag wins over the variable, the variable over the file, the file over the default. Every other
-flag belongs to one invocation and is given on the command line only.
+	fmt.Fprint(w, `A setting is given by its flag, its environment variable, or its key in the YAML file named by --config or
+ETFCAST_CONFIG. The flag overrides the variable, which overrides the file, which overrides the default. Every other flag
+applies to one invocation and is given on the command line only.
 
 `)
 	all, readers := allSettings(root)
@@ -125,14 +126,14 @@ flag belongs to one invocation and is given on the command line only.
 
 // settingsTopic is `etfcast help settings`.
 func settingsTopic() *cobra.Command {
-	topic := &cobra.Command{Use: "settings", Short: "The settings: flag, variable, key in the settings file, default, commands"}
+	topic := &cobra.Command{Use: "settings", Short: "List the settings: flag, variable, key in the settings file, default, commands"}
 	topic.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeSettings(cmd.OutOrStdout(), cmd.Root()) })
 	return topic
 }
 
 // exitCodesTopic is `etfcast help exit-codes`.
 func exitCodesTopic() *cobra.Command {
-	topic := &cobra.Command{Use: "exit-codes", Short: "The exit codes and what a script does about each"}
+	topic := &cobra.Command{Use: "exit-codes", Short: "List the exit codes, with a script's remedy for each"}
 	topic.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
 		w := cmd.OutOrStdout()
 		fmt.Fprintln(w, "Exit codes:")

@@ -16,9 +16,9 @@ func upCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Migrate, then run worker and API in one process",
-		Long: `Migrate, then run worker and API in one process. What is not there yet (database, Temporal) is
-waited for; /readyz says for what. Without ETFCAST_MYSQL_ADMIN_DSN the migration is left out and
-waited for instead. Stops on Ctrl-C, letting running activities end.`,
+		Long: `Migrate, then run worker and API in one process. It waits for a database or Temporal that is not up
+yet; /readyz says what it is waiting for. Without ETFCAST_MYSQL_ADMIN_DSN it does not migrate but
+waits until the schema is up to date. Ctrl-C stops it after letting running activities finish.`,
 		Example: "  etfcast up --listen 127.0.0.1:8080",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,7 +55,7 @@ waited for instead. Stops on Ctrl-C, letting running activities end.`,
 	}
 	s.addFlags(cmd.Flags(), "127.0.0.1:8080")
 	addAdminDSN(cmd, &adminDSN)
-	cmd.Flags().BoolVar(&demo, "demo", false, "register simulated ETFs of both exchanges, run them, apply the schedules and print where to look")
+	cmd.Flags().BoolVar(&demo, "demo", false, "register simulated ETFs on both exchanges, apply the schedules, run the last closed session and print where to look")
 	return cmd
 }
 
@@ -99,8 +99,8 @@ func apiCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// runTogether runs the parts until the first error or the end of ctx, then waits for all of them. Being told to
-// stop is no error.
+// runTogether runs the parts until the first error or until ctx ends, then waits for all of them. Stopping because ctx
+// ended is not an error.
 func runTogether(ctx context.Context, log *slog.Logger, parts ...func(context.Context) error) error {
 	g, inner := errgroup.WithContext(ctx)
 	for _, part := range parts {

@@ -16,24 +16,24 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// release is the release this code is or comes after: the newest one in CHANGELOG.md.
+// release is the latest release in CHANGELOG.md: this code is that release or later.
 const release = "0.1.0"
 
-// stamp is set by `make build`: the commit in full, ".dirty" behind it if the tree differed from it. The Go tool records
-// the same by itself, but not in a worktree and not under -buildvcs=false.
+// stamp is set by `make build` to the full commit hash, with ".dirty" appended if the tree had changes. The Go tool
+// records the same information, but not in a worktree and not with -buildvcs=false.
 var stamp string
 
-// version names the code in every forecast, where it is part of what tells two of them apart.
+// version identifies the code in every forecast and is part of the forecast's identity.
 var version = newVersion(stamp, debug.ReadBuildInfo, executableHash)
 
-// newVersion returns a version that no two programs share:
+// newVersion returns a version that no two different programs share:
 //
 //	0.1.0+1a2b3c4d5e6f                   built from that commit
-//	0.1.0+1a2b3c4d5e6f.dirty.9f8e7d6c    ... with changes; what they were is in the hash of the executable
-//	0.1.0+module.1a2b3c4d5e6f            go install of a module at a version; the module's hash
-//	0.1.0+executable.1a2b3c4d5e6f        neither is known; the hash of the executable
+//	0.1.0+1a2b3c4d5e6f.dirty.9f8e7d6c    ... with changes, which the executable's hash identifies
+//	0.1.0+module.1a2b3c4d5e6f            go install of a module version; the module's hash
+//	0.1.0+executable.1a2b3c4d5e6f        neither is known; the executable's hash
 //
-// The executable is read only where it is needed.
+// The executable is read only if its hash is needed.
 func newVersion(stamp string, buildInfo func() (*debug.BuildInfo, bool), executable func() string) string {
 	commit, dirty := strings.CutSuffix(stamp, ".dirty")
 	sum := ""
@@ -59,8 +59,8 @@ func newVersion(stamp string, buildInfo func() (*debug.BuildInfo, bool), executa
 	return release + "+executable." + executable()[:12]
 }
 
-// executableHash is the SHA-256 of the running program's file in hexadecimal. If it can't be read, the digits are random:
-// better two versions of one program than one version of two.
+// executableHash returns the SHA-256 of the running executable in hexadecimal. If it can't be read, the digits are
+// random: two versions for one program are better than one version for two.
 func executableHash() string {
 	h := sha256.New()
 	path, err := os.Executable()
@@ -82,7 +82,7 @@ func versionCommand(a *app) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the version that signs every forecast",
+		Short: "Print the version that every forecast records",
 		Args:  exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {

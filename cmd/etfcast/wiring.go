@@ -29,7 +29,7 @@ import (
 	"github.com/etfcast/etfcast/worker"
 )
 
-// The adapters implement the ports of those who use them.
+// The adapters implement their users' ports.
 var (
 	_ activities.Store   = (*db.Store)(nil)
 	_ service.Store      = (*db.Store)(nil)
@@ -37,7 +37,7 @@ var (
 	_ activities.Watcher = (*dispatch.Client)(nil)
 )
 
-// serverSettings belong to the commands that keep running.
+// serverSettings are the settings of the commands that run until stopped.
 type serverSettings struct {
 	listen  string
 	sources sourceSettings
@@ -47,14 +47,14 @@ type serverSettings struct {
 
 func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	declare := settings{flags}
-	declare.StringVar(&s.listen, "listen", listen, "address of the HTTP server: API, or health and metrics")
-	declare.IntVar(&s.worker.Cores, "fit-cores", 0, "fits at once (default: the cores)")
-	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "database activities at once (default: 16)")
-	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, over all workers, NAME=RATE separated by commas (default: "+defaultRates()+")")
+	declare.StringVar(&s.listen, "listen", listen, "address of the HTTP server (the API, or health and metrics)")
+	declare.IntVar(&s.worker.Cores, "fit-cores", 0, "number of concurrent model fits (default: number of cores)")
+	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "number of concurrent database activities (default: 16)")
+	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, across all workers: NAME=RATE, separated by commas (default: "+defaultRates()+")")
 	s.sources.addFlags(flags)
 }
 
-// defaultRates writes the table's rates as the flag takes them.
+// defaultRates formats the rates of the table of sources as the flag takes them.
 func defaultRates() string {
 	var rates []string
 	for _, s := range etf.Sources() {
@@ -65,25 +65,24 @@ func defaultRates() string {
 	return strings.Join(rates, ",")
 }
 
-// sourceRates are the default rates with those given in their place.
+// sourceRates returns the default rates overridden by the configured ones.
 func (s *serverSettings) sourceRates() (map[string]float64, error) {
 	rates := worker.DefaultSourceRates()
 	for name, text := range s.rates {
 		rate, err := strconv.ParseFloat(text, 64)
 		if err != nil || rate <= 0 || math.IsInf(rate, 0) || !slices.Contains(etf.SourceNames(), name) {
 			return nil, usageError{etf.Invalid("source-rate", fmt.Sprintf("%s=%s is not a rate", name, text),
-				"write NAME=FETCHES_PER_SECOND with a name of "+strings.Join(etf.SourceNames(), ", "))}
+				"write NAME=FETCHES_PER_SECOND; the names are "+strings.Join(etf.SourceNames(), ", "))}
 		}
 		rates[name] = rate
 	}
 	return rates, nil
 }
 
-// process is everything a running etfcast is made of. Nothing in it needs the database or Temporal to be up when it
-// is made.
+// process holds the parts of a running etfcast. Creating it does not need the database or Temporal to be up.
 type process struct {
 	settings serverSettings
-	ui       string // address of Temporal's Web UI; may be empty
+	ui       string // URL of Temporal's Web UI; may be empty
 	log      *slog.Logger
 	listener net.Listener
 	store    *db.Store
@@ -91,19 +90,19 @@ type process struct {
 	temporal *dispatch.Client
 	metrics  *prometheus.Registry
 	observe  func(worker.Activity)
-	// modelFailed counts a model that gave no forecast.
+	// modelFailed counts a failure of the model.
 	modelFailed func(model string)
 	models      []activities.Model // the benchmark first
-	polling     atomic.Bool        // the workers of this process poll
+	polling     atomic.Bool        // whether this process's workers are polling
 }
 
-// connections is the most the process uses at once: the workers' activities, and some for the API.
+// connections is the maximum number of database connections: enough for the workers' activities and the API.
 func (s *serverSettings) connections() int {
 	const forAPI = 8
 	return s.worker.Connections(len(etf.SourceNames())) + forAPI
 }
 
-// newProcess checks every setting before anything is started, and reports all problems at once.
+// newProcess checks every setting before starting anything, and reports all problems at once.
 func (a *app) newProcess(s serverSettings) (*process, error) {
 	log, err := a.logger()
 	if err != nil {
@@ -115,7 +114,7 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 			problems = append(problems, err)
 		}
 	}
-	slog.SetDefault(log) // what libraries say goes where ours goes
+	slog.SetDefault(log) // for libraries
 	p := &process{settings: s, ui: a.common.temporalUI, log: log}
 	p.store, err = a.openStoreFor(s.connections())
 	note(err)
@@ -152,8 +151,8 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	return p, nil
 }
 
-// models are those every ETF is forecast with, the benchmark first: it is the one that is served, and the one whose
-// failure fails an update. The API and the smoke test follow this list.
+// models returns the models that forecast every ETF. The first is the benchmark: it is the served model, and its failure
+// fails an update. The API and the smoke test use this list.
 func models() ([]activities.Model, error) {
 	benchmark, err := drift.New(drift.Settings{})
 	if err != nil {
@@ -192,7 +191,7 @@ func (p *process) work(ctx context.Context) error {
 	return worker.Run(ctx, p.temporal.SDK(), p.deps(), p.settings.worker)
 }
 
-// awaitSchema returns once the database answers and has the schema this program needs.
+// awaitSchema returns once the database can be reached and has the schema that this program needs.
 func (p *process) awaitSchema(ctx context.Context) error {
 	return retry.Until(ctx, p.log, retry.Limit, func(ctx context.Context) error {
 		_, err := p.service().Schema(ctx)
@@ -200,7 +199,7 @@ func (p *process) awaitSchema(ctx context.Context) error {
 	})
 }
 
-// deps are what the workers of this process work with.
+// deps are the dependencies of this process's workers.
 func (p *process) deps() worker.Deps {
 	return worker.Deps{
 		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
@@ -209,10 +208,10 @@ func (p *process) deps() worker.Deps {
 	}
 }
 
-// queues are the task queues a complete installation serves.
+// queues are the task queues that a complete installation polls.
 func queues() []string { return worker.Queues(etf.SourceNames()) }
 
-// service is the logic behind the API, in this process.
+// service returns the service behind the API.
 func (p *process) service() *service.Service {
 	infos := make([]service.Model, len(p.models))
 	for i, m := range p.models {
@@ -235,11 +234,11 @@ func (p *process) serveAPI(ctx context.Context) error {
 	return api.Serve(ctx, p.listener, handler)
 }
 
-// serveHealth serves what a process without an API says of itself, until ctx ends.
+// serveHealth serves health and metrics, for a process without the API, until ctx ends.
 func (p *process) serveHealth(ctx context.Context) error {
 	workers := service.Probe{Name: "workers", Run: func(context.Context) error {
 		if !p.polling.Load() {
-			return &etf.Error{Kind: etf.KindUnavailable, Message: "the workers have not started yet: they wait for database and Temporal"}
+			return &etf.Error{Kind: etf.KindUnavailable, Message: "the workers have not started yet: they are waiting for the database and Temporal"}
 		}
 		return nil
 	}}
