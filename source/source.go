@@ -11,8 +11,8 @@ type Source interface {
 	// Name is the name used in an etf.SourceRef and in the task queue: lower case, stable.
 	Name() string
 
-	// Fetch answers one query. It has no side effect on stored data and may be repeated. For a known ETF, a window
-	// without bars gives an empty response, not an error.
+	// Fetch runs one query. It has no side effect on stored data and may be repeated. For a known ETF, a window without
+	// bars gives an empty response, not an error.
 	//
 	// Errors are *etf.Error: KindNotFound for a reference the provider does not know, KindRateLimited with
 	// RetryAfter, KindUnavailable if the provider is down or slow or the response is truncated, KindCorrupt for a

@@ -29,7 +29,7 @@ const (
 	swapFactor = 1.1
 )
 
-// contradiction says how a bar contradicts the header, "" if it does not. A bar that can't tell is not informative.
+// contradiction says how a bar contradicts the header, "" if it does not. informative is false for a bar that never can.
 func contradiction(b etf.Bar) (what string, informative bool) {
 	// Without a volume column, three zeros alone mean that there was no trade; package quality reads them the same way.
 	untraded := b.Open == 0 && b.High == 0 && b.Low == 0 && b.Close > 0 && b.Volume <= 0

@@ -50,7 +50,7 @@ func (t *table) findHeader(r *lineReader, opt options) error {
 	}
 	if h, _ := readHeader(firstLine); len(h.cells) > 0 {
 		if _, err := parseDate(h.cells[0]); err == nil {
-			return corrupt(t.name, firstNumber, fmt.Sprintf("a row stands where the header should be: %q", etf.Clip(firstLine, etf.MaxDefectText)), "add a header line, or name the columns in the reference: columns=date,open,high,low,close,volume")
+			return corrupt(t.name, firstNumber, fmt.Sprintf("there is no header; the first line is a row: %q", etf.Clip(firstLine, etf.MaxDefectText)), "add a header line, or name the columns in the reference: columns=date,open,high,low,close,volume")
 		}
 	}
 	return corrupt(t.name, firstNumber, fmt.Sprintf("no header with date, open, high, low and close in the first lines, which begin with %q", etf.Clip(firstLine, etf.MaxDefectText)), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")

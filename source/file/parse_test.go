@@ -260,7 +260,7 @@ func TestHeaderThatOftenDoesNotFit(t *testing.T) {
 	}
 }
 
-// A few bad rows, or rows that can't tell, are no reason to reject a file.
+// A few bad rows, or rows that show nothing, are no reason to reject a file.
 func TestHeaderThatFits(t *testing.T) {
 	for name, body := range map[string]string{
 		"right":                   plainHeader + rows("ohlcv", 100),
@@ -353,7 +353,7 @@ func TestRejectedFiles(t *testing.T) {
 		{"web page", "<!DOCTYPE html>\n<html>", "x.csv:1", "web page"},
 		{"JSON", `{"Information":"25 requests per day"}`, "x.csv:1", "JSON"},
 		{"text", "No data\n", "x.csv:1", "no header with date"},
-		{"no header", "\n2025-09-01,10,12,9,11,100\n", "x.csv:2", "a row stands where the header should be"},
+		{"no header", "\n2025-09-01,10,12,9,11,100\n", "x.csv:2", "there is no header; the first line is a row"},
 		{"close only", "Date,Close\n2025-09-01,10\n", "x.csv:1", "no column holds open, high, low"},
 		{"two closes", "date,open,high,low,close,Close\n", "x.csv:1", "two columns hold close"},
 		{"two ETFs in rows", "date,open,high,low,close,ticker\n2025-09-01,1,1,1,1,SPY\n2025-09-01,1,1,1,1,QQQ\n", "x.csv:3", "rows of SPY and of QQQ"},

@@ -153,7 +153,7 @@ func TestRealFilesAgree(t *testing.T) {
 }
 
 // Swapping any two of the price and volume columns of a real file is detected, and the columns suggested instead are
-// the right ones. Files with few rows, or with four equal prices in each row, can't tell.
+// the right ones. Files with few rows, or with four equal prices in each row, don't show it.
 func TestRealFilesWithColumnsSwapped(t *testing.T) {
 	data := os.Getenv("ETFCAST_REAL_DATA")
 	if data == "" {

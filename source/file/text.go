@@ -16,7 +16,7 @@ const (
 	maxLine   = 64 << 10
 )
 
-// notText says why a file can't be CSV: its encoding or its kind. wrong is "" if nothing speaks against it.
+// notText says why a file can't be CSV, by its encoding or kind, and the remedy; wrong is "" if it may be CSV.
 func notText(body []byte) (wrong, remedy string) {
 	head := body[:min(len(body), 1024)]
 	switch {

@@ -124,7 +124,7 @@ func counted(hosts map[string]int, name string, h http.HandlerFunc) http.Handler
 
 func TestSecondHostResponds(t *testing.T) {
 	down := httptest.NewServer(http.NotFoundHandler())
-	down.Close() // nothing listens there any more
+	down.Close() // nothing listens there anymore
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, goodBody()) }))
 	defer up.Close()
 	got := fetch(t, New(Options{BaseURLs: []string{down.URL, up.URL}}), anyQuery)

@@ -165,7 +165,7 @@ func (t table) bar(i int) (b etf.Bar, reason string, missing bool) {
 	return b, "", false
 }
 
-// choose returns the rows that may be returned, and defects for the ones with something wrong.
+// choose returns the rows to keep, and defects for the ones with something wrong.
 func (g gate) choose(t table, rows []row) (kept []row, defects []etf.Defect) {
 	early := 0
 	var firstEarly, lastEarly row
