@@ -9,18 +9,18 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// plan is what an exchange's file states; build turns it into a Calendar.
+// plan is the specification of one exchange's calendar; build turns it into a Calendar.
 type plan struct {
 	exchange etf.Exchange
 	zone     string
-	// closures hold every closed day that is not closed by the week; days outside the trading week may be in
-	// it and are dropped. The first of two for the same day names it.
+	// closures holds every closed day of the trading week. Days outside the trading week are allowed and dropped. If
+	// there are two for the same day, the first one counts.
 	closures []Closure
-	// week reports whether the exchange trades on that day of the week, holidays apart.
+	// week reports whether the exchange trades on that day of the week, holidays aside.
 	week func(etf.Session) bool
-	// hours gives the regular open and close of a session.
+	// hours returns the regular open and close of a session.
 	hours func(etf.Session) (open, close clock)
-	// special lists irregular hours. A zero clock stands for the regular one.
+	// special lists irregular hours. A zero clock means the regular time.
 	special []irregular
 }
 
@@ -32,7 +32,7 @@ type irregular struct {
 	announced   etf.Session
 }
 
-// clock is a local time of day in seconds after midnight; 0 = not stated.
+// clock is a local time of day in seconds after midnight; 0 = not given.
 type clock int
 
 func at(hour, minute int) clock { return clock(hour*3600 + minute*60) }
@@ -40,11 +40,11 @@ func at(hour, minute int) clock { return clock(hour*3600 + minute*60) }
 // span is the range every calendar covers.
 var span = etf.Window{From: etf.NewSession(1990, time.January, 1), To: etf.NewSession(2030, time.December, 31)}
 
-// build errors only on tables that contradict themselves, which the tests rule out.
+// build fails only if a plan contradicts itself or its time zone is unknown, which the tests rule out.
 func build(p plan) (*Calendar, error) {
 	location, err := time.LoadLocation(p.zone)
 	if err != nil {
-		return nil, etf.Wrapf(etf.KindInternal, err, "time zone %s of the calendar of %s", p.zone, p.exchange)
+		return nil, etf.Wrapf(etf.KindInternal, err, "the calendar of %s can't load the time zone %s", p.exchange, p.zone)
 	}
 	c := &Calendar{exchange: p.exchange, location: location, span: span}
 
@@ -64,7 +64,7 @@ func build(p plan) (*Calendar, error) {
 		}
 		if _, twice := special[x.session]; twice || closed[x.session] || !p.week(x.session) {
 			return nil, etf.Wrap(etf.KindInternal, fmt.Errorf("%s %q", x.session, x.reason),
-				"special hours stated twice or for a closed day")
+				"special hours given twice or for a closed day")
 		}
 		special[x.session] = x
 	}

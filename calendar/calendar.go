@@ -6,12 +6,12 @@ import (
 	"sort"
 	"sync"
 	"time"
-	_ "time/tzdata" // a machine without a zone database must give the same instants
+	_ "time/tzdata" // the same instants on a machine without a time zone database
 
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Calendar is the trading calendar of one exchange. It never changes once built and is safe for concurrent use.
+// Calendar is the trading calendar of one exchange. It is immutable and safe for concurrent use.
 type Calendar struct {
 	exchange etf.Exchange
 	location *time.Location
@@ -19,22 +19,21 @@ type Calendar struct {
 	sessions []etf.Session  // ascending
 	opens    []int64        // Unix seconds, by index into sessions
 	closes   []int64        // Unix seconds, by index into sessions
-	rank     []int32        // rank[i] = sessions before the i-th day of span; one entry more than days
+	rank     []int32        // rank[i] = number of sessions before day i of span; one more entry than days
 	closures []Closure      // ascending by date
 	special  []SpecialHours // ascending by session
 }
 
-// Closure is a day on which the exchange would trade by its week but did not or will not.
+// Closure is a day of the exchange's trading week on which it did not or will not trade.
 type Closure struct {
 	Date etf.Session `json:"date"`
 	Name string      `json:"name"`
-	// Announced is the date the closure became known; zero where it follows from a standing rule, a law or the
-	// exchange's yearly calendar.
+	// Announced is the date the closure became known; zero if it follows from a standing rule, a law or the exchange's
+	// annual calendar.
 	Announced etf.Session `json:"announced,omitzero"`
 }
 
-// SpecialHours is a session that opened or closed at another time than the rule of its period says. Instants
-// are UTC.
+// SpecialHours is a session that opened or closed at a time other than the regular one of its period. Instants are UTC.
 type SpecialHours struct {
 	Session   etf.Session `json:"session"`
 	Open      time.Time   `json:"open"`
@@ -51,8 +50,8 @@ var built = map[etf.Exchange]func() (*Calendar, error){
 	etf.XKRX: sync.OnceValues(func() (*Calendar, error) { return build(xkrxPlan()) }),
 }
 
-// For returns the calendar of an exchange, built on first use and shared by all callers. An exchange without a
-// calendar is a KindInvalid error with Field "exchange".
+// For returns the calendar of an exchange, built on first use and shared by all callers. An exchange without a calendar
+// is an error of KindInvalid with Field "exchange".
 func For(x etf.Exchange) (*Calendar, error) {
 	get, ok := built[x]
 	if !ok {
@@ -71,10 +70,10 @@ func (c *Calendar) Exchange() etf.Exchange { return c.exchange }
 // Location returns the exchange's time zone.
 func (c *Calendar) Location() *time.Location { return c.location }
 
-// Range returns the first and last civil date the calendar knows about, both inclusive.
+// Range returns the first and last civil date of the calendar, both inclusive.
 func (c *Calendar) Range() etf.Window { return c.span }
 
-// IsSession reports whether s is a trading session. Dates out of range are not.
+// IsSession reports whether s is a trading session; it is false for dates out of range.
 func (c *Calendar) IsSession(s etf.Session) bool {
 	if !c.span.Contains(s) {
 		return false
@@ -83,8 +82,8 @@ func (c *Calendar) IsSession(s etf.Session) bool {
 	return c.rank[i+1] > c.rank[i]
 }
 
-// Check returns nil for a session, else a KindInvalid error with Field "session" that says why the exchange
-// does not trade that day and names the nearest sessions.
+// Check returns nil for a session, and otherwise an error of KindInvalid with Field "session" that says why the exchange
+// does not trade on that day and names the nearest sessions.
 func (c *Calendar) Check(s etf.Session) error {
 	if c.IsSession(s) {
 		return nil
@@ -108,67 +107,67 @@ func (c *Calendar) Close(s etf.Session) (time.Time, error) {
 	return time.Unix(c.closes[c.before(s)], 0).UTC(), nil
 }
 
-// Next returns the first session strictly after the civil date s, which need not be a session itself.
-// KindInvalid with Field "session" where the calendar does not reach that far.
+// Next returns the first session strictly after the civil date s, which need not be a session. If the calendar does not
+// reach that far, the error is of KindInvalid with Field "session".
 func (c *Calendar) Next(s etf.Session) (etf.Session, error) { return c.Nth(s, 1) }
 
-// Previous returns the last session strictly before the civil date s, which need not be a session itself.
-// KindInvalid with Field "session" where the calendar does not reach that far.
+// Previous returns the last session strictly before the civil date s, which need not be a session. If the calendar does
+// not reach that far, the error is of KindInvalid with Field "session".
 func (c *Calendar) Previous(s etf.Session) (etf.Session, error) { return c.Nth(s, -1) }
 
-// Nth counts sessions from the civil date s: n = 1 is the first session strictly after s, n = -1 the last one
-// strictly before it, and n = 0 is s itself, which then has to be a session. KindInvalid with Field "session"
-// where the calendar does not reach that far.
+// Nth counts sessions from the civil date s: n = 1 is the first session strictly after s, n = -1 the last one strictly
+// before it, and n = 0 is s itself, which must then be a session. If the calendar does not reach that far, the error is
+// of KindInvalid with Field "session".
 func (c *Calendar) Nth(s etf.Session, n int) (etf.Session, error) {
 	if n == 0 {
 		return s, c.Check(s)
 	}
-	// The day just outside the range still has a known neighbour inside it; days further out do not.
+	// The day just outside the range still has a known neighbor inside it; days farther out do not.
 	if s < c.span.From-1 || s > c.span.To+1 {
 		return 0, c.outOfRange(s)
 	}
-	first, steps := c.before(s+1), n-1 // counting forwards, s itself does not count
+	first, steps := c.before(s+1), n-1 // counting forward, s itself does not count
 	if n < 0 {
 		first, steps = c.before(s), n
 	}
-	// Compared without adding first, so that no n overflows.
+	// Compared without adding, so that no n overflows.
 	if steps >= len(c.sessions)-first || steps < -first {
-		return 0, etf.Invalid("session", fmt.Sprintf("session %+d from %s lies outside the calendar of %s", n, s.Time().Format(time.DateOnly), c.exchange),
+		return 0, etf.Invalid("session", fmt.Sprintf("session %+d from %s is outside the calendar of %s", n, s.Time().Format(time.DateOnly), c.exchange),
 			fmt.Sprintf("its sessions run from %s to %s", c.sessions[0], c.sessions[len(c.sessions)-1]))
 	}
 	return c.sessions[first+steps], nil
 }
 
 // Sessions returns the sessions of the window in ascending order. A zero From or To stands for that end of the
-// calendar's range; what lies out of range is left out. The slice is the caller's own.
+// calendar's range; dates out of range are ignored. The caller owns the slice.
 func (c *Calendar) Sessions(w etf.Window) []etf.Session {
 	lo, hi := c.bounds(w)
 	return slices.Clone(c.sessions[lo:hi])
 }
 
-// Count returns len(Sessions(w)) without making the slice.
+// Count returns len(Sessions(w)) without allocating the slice.
 func (c *Calendar) Count(w etf.Window) int {
 	lo, hi := c.bounds(w)
 	return hi - lo
 }
 
-// LastClosed returns the last session whose close is at or before t. KindInvalid with Field "instant" where t
-// lies before the calendar's first close or after its last day.
+// LastClosed returns the last session whose close is at or before t. If t is before the calendar's first close or after
+// its last day, the error is of KindInvalid with Field "instant".
 func (c *Calendar) LastClosed(t time.Time) (etf.Session, error) {
 	i := sort.Search(len(c.closes), func(i int) bool { return !c.closeAt(i).Before(t) })
 	if i < len(c.closes) && c.closeAt(i).Equal(t) {
 		i++
 	}
 	if i == 0 || etf.SessionOf(t.In(c.location)) > c.span.To {
-		return 0, etf.Invalid("instant", fmt.Sprintf("%s is out of range of the calendar of %s", t.UTC().Format(time.RFC3339), c.exchange),
+		return 0, etf.Invalid("instant", fmt.Sprintf("%s is out of range for the calendar of %s", t.UTC().Format(time.RFC3339), c.exchange),
 			fmt.Sprintf("use an instant from the close of %s to %s", c.sessions[0], c.span.To))
 	}
 	return c.sessions[i-1], nil
 }
 
-// Closures returns, in ascending order, the days of the window on which the exchange is closed although it
-// trades on that day of the week: weekdays and, for XKRX until 1998-12-05, Saturdays. A zero From or To stands
-// for that end of the calendar's range.
+// Closures returns, in ascending order, the days of the window on which the exchange is closed although it trades on
+// that day of the week: weekdays and, for XKRX until 1998-12-05, Saturdays. A zero From or To stands for that end of the
+// calendar's range.
 func (c *Calendar) Closures(w etf.Window) []Closure {
 	w = c.clip(w)
 	return within(c.closures, w, func(x Closure) etf.Session { return x.Date })
@@ -181,12 +180,12 @@ func (c *Calendar) SpecialHours(w etf.Window) []SpecialHours {
 	return within(c.special, w, func(x SpecialHours) etf.Session { return x.Session })
 }
 
-// EarlyCloses returns those of SpecialHours that closed before the regular time.
+// EarlyCloses returns the special hours of the window that end before the regular close.
 func (c *Calendar) EarlyCloses(w etf.Window) []SpecialHours {
 	return slices.DeleteFunc(c.SpecialHours(w), func(x SpecialHours) bool { return !x.Early })
 }
 
-// before returns how many sessions lie strictly before the day; the day may be out of range.
+// before returns the number of sessions strictly before the day, which may be out of range.
 func (c *Calendar) before(s etf.Session) int {
 	if s <= c.span.From {
 		return 0

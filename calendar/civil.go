@@ -16,7 +16,7 @@ func nthWeekday(year int, month time.Month, weekday time.Weekday, n int) etf.Ses
 	return last.AddDays(-((int(last.Weekday()) - int(weekday) + 7) % 7))
 }
 
-// easter returns Easter Sunday of the Gregorian calendar, by the method of Meeus, Jones and Butcher.
+// easter returns Easter Sunday in the Gregorian calendar, by the Meeus/Jones/Butcher algorithm.
 func easter(year int) etf.Session {
 	a, b, c := year%19, year/100, year%100
 	d, e := b/4, b%4

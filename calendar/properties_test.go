@@ -39,7 +39,7 @@ func wantInvalid(t *testing.T, err error, field string, phrases ...string) {
 	}
 	for _, phrase := range phrases {
 		if !strings.Contains(err.Error(), phrase) {
-			t.Errorf("error %q does not say %q", err, phrase)
+			t.Errorf("error %q does not contain %q", err, phrase)
 		}
 	}
 }
@@ -68,25 +68,25 @@ func TestForIsSharedAndConcurrent(t *testing.T) {
 	wg.Wait()
 	for _, c := range got {
 		if c == nil || c != got[0] {
-			t.Fatal("For does not give every caller the same calendar")
+			t.Fatal("For does not return the same calendar to every caller")
 		}
 	}
 }
 
-func TestAnswersAreCopies(t *testing.T) {
+func TestResultsAreCopies(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, c *Calendar) {
 		sessions, closures, special := c.Sessions(etf.Window{}), c.Closures(etf.Window{}), c.SpecialHours(etf.Window{})
 		first, name, reason := sessions[0], closures[0].Name, special[0].Reason
 		sessions[0], closures[0].Name, special[0].Reason = 0, "", ""
 		if c.Sessions(etf.Window{})[0] != first || c.Closures(etf.Window{})[0].Name != name || c.SpecialHours(etf.Window{})[0].Reason != reason {
-			t.Error("writing to an answer changed the calendar")
+			t.Error("writing to a result changed the calendar")
 		}
 	})
 }
 
-// TestEveryDayIsASessionOrAccountedFor walks the whole range day by day.
-func TestEveryDayIsASessionOrAccountedFor(t *testing.T) {
+// TestEveryDayIsASessionOrExplained checks the whole range day by day.
+func TestEveryDayIsASessionOrExplained(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, c *Calendar) {
 		closed := map[etf.Session]string{}
@@ -100,12 +100,12 @@ func TestEveryDayIsASessionOrAccountedFor(t *testing.T) {
 		for s := c.Range().From; s <= c.Range().To; s++ {
 			err := c.Check(s)
 			if c.IsSession(s) != (err == nil) {
-				t.Fatalf("%s: IsSession %v but Check says %v", s, c.IsSession(s), err)
+				t.Fatalf("%s: IsSession returns %v but Check %v", s, c.IsSession(s), err)
 			}
 			if err == nil {
 				sessions++
 				if closed[s] != "" {
-					t.Errorf("%s is a session and closed for %s", s, closed[s])
+					t.Errorf("%s is a session and a closure, %s", s, closed[s])
 				}
 				continue
 			}
@@ -119,7 +119,7 @@ func TestEveryDayIsASessionOrAccountedFor(t *testing.T) {
 			wantInvalid(t, err, "session", s.String(), string(c.Exchange()), why, "session")
 		}
 		if sessions != c.Count(etf.Window{}) || sessions != len(c.Sessions(etf.Window{})) {
-			t.Errorf("walked %d sessions, Count says %d and Sessions %d", sessions, c.Count(etf.Window{}), len(c.Sessions(etf.Window{})))
+			t.Errorf("found %d sessions, but Count returns %d and Sessions %d", sessions, c.Count(etf.Window{}), len(c.Sessions(etf.Window{})))
 		}
 	})
 }
@@ -195,11 +195,11 @@ func TestWindows(t *testing.T) {
 		}
 		middle := day("2012-06-15")
 		if got := c.Count(etf.Window{To: middle}) + c.Count(etf.Window{From: middle + 1}); got != len(whole) {
-			t.Errorf("two halves have %d sessions, the whole %d", got, len(whole))
+			t.Errorf("the two halves have %d sessions, the whole %d", got, len(whole))
 		}
 		for _, s := range c.Sessions(etf.Window{From: day("2020-02-01"), To: day("2020-02-29")}) {
 			if one := c.Sessions(etf.Window{From: s, To: s}); len(one) != 1 || one[0] != s {
-				t.Errorf("window of the single session %s gives %v", s, one)
+				t.Errorf("a window of the single session %s gives %v", s, one)
 			}
 		}
 	})
@@ -213,10 +213,10 @@ func TestRangeEdges(t *testing.T) {
 			t.Errorf("range %s..%s", span.From, span.To)
 		}
 		if got, err := c.Next(span.From - 1); err != nil || got != all[0] {
-			t.Errorf("Next of the day before the range = %s, %v", got, err)
+			t.Errorf("Next for the day before the range = %s, %v", got, err)
 		}
 		if got, err := c.Previous(span.To + 1); err != nil || got != all[len(all)-1] {
-			t.Errorf("Previous of the day after the range = %s, %v", got, err)
+			t.Errorf("Previous for the day after the range = %s, %v", got, err)
 		}
 		for _, s := range []etf.Session{span.From - 2, span.To + 2, 0, math.MinInt32, math.MaxInt32} {
 			_, err := c.Next(s)
@@ -242,7 +242,7 @@ func TestRangeEdges(t *testing.T) {
 	})
 }
 
-// TestLastClosedAtEveryBoundary asks around every open and close, in UTC, in the exchange's zone and in an odd one.
+// TestLastClosedAtEveryBoundary checks around every open and close, in UTC, in the exchange's time zone and in an odd one.
 func TestLastClosedAtEveryBoundary(t *testing.T) {
 	t.Parallel()
 	odd := time.FixedZone("odd", 13*3600+45*60)
@@ -296,22 +296,22 @@ func TestSpecialHoursMatchOpenAndClose(t *testing.T) {
 			open, err1 := c.Open(x.Session)
 			end, err2 := c.Close(x.Session)
 			if err1 != nil || err2 != nil || !open.Equal(x.Open) || !end.Equal(x.Close) {
-				t.Errorf("%s: %s to %s listed, %s to %s by Open and Close", x.Session, x.Open, x.Close, open, end)
+				t.Errorf("%s: listed as %s to %s, but Open and Close return %s and %s", x.Session, x.Open, x.Close, open, end)
 			}
 			if x.Reason == "" || !x.LateOpen && !x.Early && !x.LateClose || x.Announced > x.Session {
-				t.Errorf("nothing special about %+v", x)
+				t.Errorf("not special hours, or no reason: %+v", x)
 			}
 			if x.Early {
 				early++
 			}
 		}
 		if got := len(c.EarlyCloses(etf.Window{})); got != early {
-			t.Errorf("EarlyCloses gives %d, SpecialHours has %d early", got, early)
+			t.Errorf("EarlyCloses returns %d, but SpecialHours has %d", got, early)
 		}
 	})
 }
 
-func TestBuildRefusesContradictions(t *testing.T) {
+func TestBuildRejectsContradictions(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]plan{
 		"zone": {zone: "Nowhere/Nothing"},
@@ -329,7 +329,7 @@ func TestBuildRefusesContradictions(t *testing.T) {
 	}
 }
 
-func FuzzNoPanicAnywhere(f *testing.F) {
+func FuzzCalendar(f *testing.F) {
 	for _, s := range []int32{0, -1, 7304, 7305, 7306, 22278, 22279, 22280, math.MinInt32, math.MaxInt32} {
 		f.Add(s, 1, s+1, int64(s)*86400)
 	}
@@ -341,7 +341,7 @@ func FuzzNoPanicAnywhere(f *testing.F) {
 			s, w := etf.Session(date), etf.Window{From: etf.Session(date), To: etf.Session(to)}
 			if got, err := c.Nth(s, n); err == nil {
 				if !c.IsSession(got) {
-					t.Errorf("Nth(%d, %d) = %s is no session", date, n, got)
+					t.Errorf("Nth(%d, %d) = %s is not a session", date, n, got)
 				}
 				if n != 0 && n > -20_000 && n < 20_000 {
 					if back, err := c.Nth(got, -n); err == nil && n > 0 && back > s || err == nil && n < 0 && back < s {
@@ -357,7 +357,7 @@ func FuzzNoPanicAnywhere(f *testing.F) {
 				}
 			}
 			if c.Count(w) != len(c.Sessions(w)) || len(c.EarlyCloses(w)) > len(c.SpecialHours(w)) {
-				t.Errorf("window %d..%d disagrees with itself", date, to)
+				t.Errorf("the counts for the window %d..%d disagree", date, to)
 			}
 			for _, x := range c.Closures(w) {
 				if !c.clip(w).Contains(x.Date) {

@@ -14,8 +14,8 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// datesIn reads the date each line of a real file begins with, as 2006-01-02 or 20060102; header lines have none.
-// Without the data the test is skipped.
+// datesIn reads the date at the start of each line of a real file, as 2006-01-02 or 20060102; header lines have none.
+// Without the data it skips the test.
 func datesIn(t *testing.T, name string) map[etf.Session]bool {
 	t.Helper()
 	folder := testenv.RealData.Value(t)
@@ -36,13 +36,13 @@ func datesIn(t *testing.T, name string) map[etf.Session]bool {
 		}
 	}
 	if len(dates) < 300 {
-		t.Fatalf("%s: read %d dates only", name, len(dates))
+		t.Fatalf("%s: read only %d dates", name, len(dates))
 	}
 	return dates
 }
 
-// TestRealPriceFiles holds both directions: every date of a file is a session, and every session between the
-// file's first and last date is in the file. None of the files has a hole, so there is no list of excuses.
+// TestRealPriceFiles checks both directions: every date of a file is a session, and every session between the file's
+// first and last date is in the file. None of the files has a gap, so there are no exceptions.
 func TestRealPriceFiles(t *testing.T) {
 	t.Parallel()
 	for x, files := range map[etf.Exchange][]string{
@@ -67,7 +67,7 @@ func TestRealPriceFiles(t *testing.T) {
 				}
 				for _, s := range c.Sessions(etf.Window{From: sorted[0], To: sorted[len(sorted)-1]}) {
 					if !dates[s] {
-						t.Errorf("no price on the session %s", s)
+						t.Errorf("the file has no price for the session %s", s)
 					}
 				}
 			})
@@ -75,8 +75,8 @@ func TestRealPriceFiles(t *testing.T) {
 	}
 }
 
-// A third-party list disagrees with the calendar in known ways. Each explanation says how many days it accounts
-// for, so that one too wide fails as one too narrow does.
+// explanation is a known difference between a third-party list and the calendar, with the number of days it accounts
+// for: an explanation that covers too many days fails like one that covers too few.
 type explanation struct {
 	cause string
 	days  int
@@ -132,13 +132,13 @@ func TestThirdPartyClosureListXNYS(t *testing.T) {
 	explain(t, "listed as closed, but a session", open, []explanation{
 		{"Columbus Day, a bank holiday", 26, on(time.October, 8, 14, time.Monday)},
 		{"Veterans Day, a bank holiday", 22, on(time.November, 10, 12)},
-		{"2004-11-24 stands for Thanksgiving, a day early", 1, among("2004-11-24")},
-		{"early close of the day after Thanksgiving, 2007 to 2025", 19, on(time.November, 23, 29, time.Friday)},
-		{"early close of 3 July, from 2007", 11, on(time.July, 3, 3)},
-		{"early close of Christmas Eve, from 2007", 12, on(time.December, 24, 24)},
+		{"2004-11-24 is listed for Thanksgiving, a day early", 1, among("2004-11-24")},
+		{"early close on the day after Thanksgiving, 2007 to 2025", 19, on(time.November, 23, 29, time.Friday)},
+		{"early close on July 3, from 2007", 11, on(time.July, 3, 3)},
+		{"early close on Christmas Eve, from 2007", 12, on(time.December, 24, 24)},
 	})
 	explain(t, "closed, but not listed", missing, []explanation{
-		{"2004-11-24 is listed in its place", 1, among("2004-11-25")},
+		{"2004-11-24 is listed instead", 1, among("2004-11-25")},
 		{"day of mourning announced after the list was made", 1, among("2025-01-09")},
 	})
 }
@@ -168,10 +168,10 @@ func TestThirdPartyClosureListXKRX(t *testing.T) {
 		return func(s etf.Session) bool { return s >= day(from) && s <= day(to) }
 	}
 	explain(t, "closed weekday, not listed", missing, []explanation{
-		{"between 1994-12 and 2008-06 the list has little but New Year and the year's end", 171, between("1994-12-29", "2008-06-06")},
+		{"from 1994-12 to 2008-06 the list has little but New Year and the end of the year", 171, between("1994-12-29", "2008-06-06")},
 		{"temporary holidays and elections called after the list was made", 5, among("2023-10-02", "2024-04-10", "2024-10-01", "2025-01-27", "2025-06-03")},
-		{"substitute for Buddha's Birthday by the law of 2023", 1, among("2026-05-25")},
+		{"substitute for Buddha's Birthday under the law of 2023", 1, among("2026-05-25")},
 		{"local elections of 2026", 1, among("2026-06-03")},
-		{"Constitution Day by the law of 2026", 1, among("2026-07-17")},
+		{"Constitution Day under the law of 2026", 1, among("2026-07-17")},
 	})
 }

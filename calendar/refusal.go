@@ -8,7 +8,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// notSession explains why s is not a session.
+// notSession returns an error that says why s is not a session.
 func (c *Calendar) notSession(s etf.Session) error {
 	if !c.span.Contains(s) {
 		return c.outOfRange(s)
@@ -22,7 +22,7 @@ func (c *Calendar) notSession(s etf.Session) error {
 }
 
 func (c *Calendar) outOfRange(s etf.Session) error {
-	return etf.Invalid("session", fmt.Sprintf("%s is out of range of the calendar of %s", s.Time().Format(time.DateOnly), c.exchange),
+	return etf.Invalid("session", fmt.Sprintf("%s is out of range for the calendar of %s", s.Time().Format(time.DateOnly), c.exchange),
 		fmt.Sprintf("use a date from %s to %s", c.span.From, c.span.To))
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// xkrxPlan states the Korea Exchange: closed on public holidays (the Regulation on Holidays of Public Offices
-// and, since 2022, the Public Holidays Act), on Labour Day and at the end of the year.
+// xkrxPlan specifies the Korea Exchange: closed on public holidays (the Regulation on Holidays of Public Offices and,
+// since 2022, the Public Holidays Act), on Labour Day and at the end of the year.
 func xkrxPlan() plan {
 	p := plan{exchange: etf.XKRX, zone: "Asia/Seoul", week: xkrxWeek, hours: xkrxHours}
 	p.closures = append(p.closures, xkrxOneOff...)
@@ -22,7 +22,7 @@ func xkrxPlan() plan {
 	return p
 }
 
-// The turning points of the exchange's hours.
+// Dates on which the exchange's hours changed.
 var (
 	hours1995           = day("1995-01-01")
 	lastSaturdaySession = day("1998-12-05")
@@ -34,8 +34,8 @@ func xkrxWeek(s etf.Session) bool {
 	return weekday(s) || s.Weekday() == time.Saturday && s <= lastSaturdaySession
 }
 
-// xkrxHours gives the first open and the last close of a day. Until 2000-05-21 there was a break of 60 to 100
-// minutes around noon; Saturday was the morning part alone.
+// xkrxHours returns the first open and the last close of a day. Until 2000-05-21 there was a break of 60 to 100 minutes
+// around noon; on Saturdays there was only the morning part.
 func xkrxHours(s etf.Session) (open, end clock) {
 	saturday := s.Weekday() == time.Saturday
 	switch {
@@ -54,8 +54,8 @@ func xkrxHours(s etf.Session) (open, end clock) {
 	}
 }
 
-// xkrxFirstSessions gives the hours of each year's first session, which begins after the opening ceremony: 11:00
-// to 13:00 until 1998, 10:00 to 13:00 in 1999 and 2000, 10:00 to the regular close since.
+// xkrxFirstSessions returns the hours of each year's first session, which begins after the opening ceremony: 11:00 to
+// 13:00 until 1998, 10:00 to 13:00 in 1999 and 2000, and 10:00 to the regular close since then.
 func xkrxFirstSessions(closures []Closure) []irregular {
 	closed := map[etf.Session]bool{}
 	for _, x := range closures {
@@ -79,8 +79,8 @@ func xkrxFirstSessions(closures []Closure) []irregular {
 	return list
 }
 
-// xkrxExamDays shifts open and close on the day of the university entrance exam, to keep the roads free for the
-// candidates: by half an hour until 1998, by an hour since.
+// xkrxExamDays returns the hours on the days of the university entrance exam. Open and close are later, to keep the
+// roads clear for the candidates: by half an hour until 1998, by an hour since then.
 func xkrxExamDays() []irregular {
 	var list []irregular
 	add := func(text, reason string) {

@@ -6,19 +6,19 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// substitution says when a holiday that falls on a day off is made up for.
+// substitution says when a holiday has a substitute.
 type substitution int
 
 const (
 	never   substitution = iota
-	sunday               // falls on a Sunday or on another holiday: Seollal and Chuseok
-	weekend              // falls on a Saturday, a Sunday or another holiday
+	sunday               // if it falls on a Sunday or another holiday: Seollal and Chuseok
+	weekend              // if it falls on a Saturday, a Sunday or another holiday
 )
 
-// Substitute holidays came in three steps (Regulation on Holidays of Public Offices, article 3): Seollal, Chuseok
-// and Children's Day from 2013-11-05; the national days from 2021-08-04; Buddha's Birthday and Christmas from
-// 2023-05-04. Labour Day, until then a holiday of the exchange and of private firms, became a public one with a
-// substitute in 2026. New Year's Day and Memorial Day have none.
+// Substitute holidays were introduced in three steps (Regulation on Holidays of Public Offices, article 3): Seollal,
+// Chuseok and Children's Day from 2013-11-05; the national days from 2021-08-04; Buddha's Birthday and Christmas from
+// 2023-05-04. Labour Day, previously a holiday of the exchange and of private companies only, became a public holiday
+// with a substitute in 2026. New Year's Day and Memorial Day have no substitute.
 var (
 	substituteFamily    = day("2013-11-05")
 	substituteNational  = day("2021-08-04")
@@ -33,7 +33,7 @@ type koreanHoliday struct {
 	since etf.Session // the rule's first day
 }
 
-// xkrxHolidays returns one year's public holidays and Labour Day, with the substitutes the law of the day gave.
+// xkrxHolidays returns one year's public holidays and Labour Day, with their substitutes under the law of the time.
 func xkrxHolidays(year int) []Closure {
 	holidays := koreanHolidays(year)
 	off := map[etf.Session]int{}
@@ -52,7 +52,7 @@ func xkrxHolidays(year int) []Closure {
 			continue
 		}
 		if off[h.date] > 1 {
-			off[h.date]-- // of two holidays on one day only one is made up for
+			off[h.date]-- // two holidays on one day have only one substitute
 		}
 		s := h.date + 1
 		for off[s] > 0 || !weekday(s) {
@@ -64,7 +64,7 @@ func xkrxHolidays(year int) []Closure {
 	return list
 }
 
-// koreanHolidays lists a year's holidays in the order substitutes are given out.
+// koreanHolidays lists a year's holidays in the order in which substitutes are assigned.
 func koreanHolidays(year int) []koreanHoliday {
 	var list []koreanHoliday
 	add := func(s etf.Session, name string, rule substitution, since etf.Session) {
@@ -84,7 +84,7 @@ func koreanHolidays(year int) []koreanHoliday {
 	if year <= 1993 {
 		add(on(time.March, 10), "Labour Day", never, 0)
 	}
-	if year <= 2005 { // the five-day week cost it and Constitution Day their rank
+	if year <= 2005 { // it and Constitution Day lost their status with the five-day week
 		add(on(time.April, 5), "Arbor Day", never, 0)
 	}
 	if year >= 1994 {
@@ -93,7 +93,7 @@ func koreanHolidays(year int) []koreanHoliday {
 	add(on(time.May, 5), "Children's Day", weekend, substituteFamily)
 	add(moon.buddha, "Buddha's Birthday", weekend, substituteReligious)
 	add(on(time.June, 6), "Memorial Day", never, 0)
-	if year <= 2007 || year >= 2026 { // given back by the Public Holidays Act as amended in January 2026
+	if year <= 2007 || year >= 2026 { // restored by the Public Holidays Act as amended in January 2026
 		add(on(time.July, 17), "Constitution Day", weekend, substituteNational)
 	}
 	add(on(time.August, 15), "Liberation Day", weekend, substituteNational)
@@ -111,8 +111,8 @@ func koreanHolidays(year int) []koreanHoliday {
 	return list
 }
 
-// xkrxYearEnd returns one year's closure at the end of December, for closing the registers of shareholders: from
-// the 27th on until 1991, the last three trading days from 1992 to 2000, the last one since.
+// xkrxYearEnd returns one year's closures at the end of December, when the registers of shareholders are closed: from
+// the 27th on until 1991, the last three days of the trading week from 1992 to 2000, the last one since then.
 func xkrxYearEnd(year int) []Closure {
 	var list []Closure
 	add := func(s etf.Session) { list = append(list, Closure{Date: s, Name: "year-end closure"}) }

@@ -2,9 +2,9 @@ package calendar
 
 import "github.com/etfcast/etfcast/etf"
 
-// lunarYear holds the civil dates of one year's lunisolar holidays in Korea, reckoned at 135 degrees east
-// (China's, at 120 degrees, differ by a day in some years, such as 1997, 2027 and 2028). Published by the Korea
-// Astronomy and Space Science Institute in its annual almanac.
+// lunarYear holds the civil dates of one year's lunisolar holidays in Korea, computed for 135 degrees east. (China's, for
+// 120 degrees, differ by a day in some years, such as 1997, 2027 and 2028.) The source is the annual almanac of the Korea
+// Astronomy and Space Science Institute.
 type lunarYear struct {
 	seollal etf.Session // first day of the first month
 	buddha  etf.Session // eighth day of the fourth month
@@ -13,7 +13,7 @@ type lunarYear struct {
 
 const lunarFirstYear = 1990
 
-// lunarDates begins with lunarFirstYear.
+// lunarDates starts at lunarFirstYear.
 var lunarDates = [...]lunarYear{
 	{day("1990-01-27"), day("1990-05-02"), day("1990-10-03")},
 	{day("1991-02-15"), day("1991-05-21"), day("1991-09-22")},

@@ -10,7 +10,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Rows per year of the daily prices of 069500, 2003 to 2022, and of an index series for 2024 and 2025.
+// Rows per year in the daily prices of 069500 for 2003 to 2022, and in an index series for 2024 and 2025.
 var xkrxCounts = map[int]int{
 	2003: 247, 2004: 249, 2005: 249, 2006: 247, 2007: 246, 2008: 248, 2009: 253, 2010: 251, 2011: 248, 2012: 248,
 	2013: 247, 2014: 245, 2015: 248, 2016: 246, 2017: 243, 2018: 244, 2019: 246, 2020: 248, 2021: 248, 2022: 246,
@@ -22,9 +22,8 @@ func TestXKRXSessionsPerYear(t *testing.T) {
 	sessionsPerYear(t, etf.XKRX, xkrxCounts)
 }
 
-// testdata/xkrx_closed_1990_2002.txt holds the days on which the exchange's index has no value: weekdays
-// throughout, Saturdays until 1996-12-10, where the series read stops having Saturdays; the later ones follow from
-// the holiday law.
+// testdata/xkrx_closed_1990_2002.txt holds the days on which the exchange's index has no value: weekdays throughout, and
+// Saturdays until 1996-12-10, after which the series has no Saturdays; later ones follow from the holiday law.
 func TestXKRXClosed1990To2002(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open("testdata/xkrx_closed_1990_2002.txt")
@@ -44,7 +43,7 @@ func TestXKRXClosed1990To2002(t *testing.T) {
 	closures(t, etf.XKRX, "1990-01-01", "2002-12-31", want)
 }
 
-// The closures of 2026, from the index series to August, the law and the exchange's calendar for the rest.
+// The closures of 2026, from the index series up to August, then from the law and the exchange's calendar.
 func TestXKRXClosed2026(t *testing.T) {
 	t.Parallel()
 	closures(t, etf.XKRX, "2026-01-01", "2026-12-31", []string{
@@ -53,7 +52,7 @@ func TestXKRXClosed2026(t *testing.T) {
 	})
 }
 
-// The closures of 2027: the Official Gazette's list of public holidays, and the year-end closure.
+// The closures of 2027: the public holidays in the Official Gazette, and the year-end closure.
 func TestXKRXClosed2027(t *testing.T) {
 	t.Parallel()
 	closures(t, etf.XKRX, "2027-01-01", "2027-12-31", []string{
@@ -78,7 +77,7 @@ func TestXKRXNamedDays(t *testing.T) {
 		"2002-07-01": "World Cup", "2014-09-10": "substitute holiday for Chuseok", "2015-09-29": "substitute holiday for Chuseok",
 		"2013-09-23": "", "2021-08-16": "substitute holiday for Liberation Day", "2020-10-05": "", "2021-12-27": "",
 		"2023-05-29": "substitute holiday for Buddha's Birthday", "2022-05-09": "", "2025-05-06": "substitute holiday",
-		"2027-05-03": "substitute holiday for Labour Day", "2022-05-02": "", "2021-05-03": "", // by the official list of 2027; none before 2026
+		"2027-05-03": "substitute holiday for Labour Day", "2022-05-02": "", "2021-05-03": "", // in the official list of 2027; none before 2026
 		"2027-12-27": "substitute holiday for Christmas Day", "2028-10-05": "substitute holiday for Chuseok", "2027-07-19": "substitute holiday for Constitution Day",
 		"2017-10-06": "substitute holiday for Chuseok", "2018-05-07": "substitute holiday for Children's Day",
 		"2026-06-08": "", "2022-01-03": "", // Memorial Day and New Year's Day have no substitute
@@ -114,7 +113,7 @@ func TestXKRXHours(t *testing.T) {
 	instants(t, etf.XKRX, map[string]string{"2025-01-03": "00:00", "2025-07-01": "00:00", "1990-06-07": "00:40"}) // no daylight saving
 }
 
-// TestXKRXElectionsFollowTheLaw recomputes the table of elections from the ends of the terms.
+// TestXKRXElectionsFollowTheLaw recomputes the table of elections from the ends of terms.
 func TestXKRXElectionsFollowTheLaw(t *testing.T) {
 	t.Parallel()
 	type term struct{ name, end string }
@@ -149,17 +148,18 @@ func TestXKRXElectionsFollowTheLaw(t *testing.T) {
 	}
 	for _, s := range want {
 		if got[s] == "" {
-			t.Errorf("no election on %s, where the law puts one", s)
+			t.Errorf("the table has no election on %s, where the law puts one", s)
 		}
 		delete(got, s)
 	}
 	for s, name := range got {
-		t.Errorf("%s on %s is not where the law puts it", name, s)
+		t.Errorf("%s on %s: the law puts no election there", name, s)
 	}
 }
 
-// TestLunarDatesArePlausible holds each table entry against the moon and the season: a lunar month has 29 or 30
-// days, Buddha's Birthday is 3 or 4 months and 7 days after Seollal (a leap month between), Chuseok 7 or 8 and 14.
+// TestLunarDatesArePlausible checks each table entry against moon and season: a lunar month has 29 or 30 days, Buddha's
+// Birthday is 3 months (4 with a leap month) and 7 days after Seollal, and Chuseok 4 months (5 with a leap month) and 7
+// days after Buddha's Birthday.
 func TestLunarDatesArePlausible(t *testing.T) {
 	t.Parallel()
 	if got, want := len(lunarDates), 2030-lunarFirstYear+1; got != want {
@@ -182,7 +182,7 @@ func TestLunarDatesArePlausible(t *testing.T) {
 		}
 		if i > 0 {
 			if d := x.seollal - lunarDates[i-1].seollal; !between(d, 12, 0) && !between(d, 13, 0) {
-				t.Errorf("Seollal %d is %d days after the one before", year, d)
+				t.Errorf("Seollal %d is %d days after the previous one", year, d)
 			}
 		}
 	}

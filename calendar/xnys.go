@@ -6,7 +6,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// xnysPlan states the New York Stock Exchange: NYSE Rule 7.2 (holidays) and Rule 51, now 7.1 (hours).
+// xnysPlan specifies the New York Stock Exchange: NYSE Rule 7.2 (holidays) and Rule 51, now 7.1 (hours).
 func xnysPlan() plan {
 	p := plan{
 		exchange: etf.XNYS,
@@ -24,8 +24,8 @@ func xnysPlan() plan {
 	return p
 }
 
-// xnysHolidays returns one year's holidays. One on a Sunday is kept on Monday and one on a Saturday on the
-// Friday before, except where that Friday ends a month or year: a Saturday New Year's Day is not made up for.
+// xnysHolidays returns one year's holidays. A holiday on a Sunday is observed on Monday and one on a Saturday on the
+// Friday before, unless that Friday ends a month or year: New Year's Day on a Saturday is not observed on another day.
 func xnysHolidays(year int) []Closure {
 	on := func(s etf.Session, name string) Closure {
 		switch s.Weekday() {
@@ -61,7 +61,7 @@ func xnysHolidays(year int) []Closure {
 	)
 }
 
-// xnysEarlyCloses returns one year's early closes by rule: 13:00 since 1993, 14:00 before.
+// xnysEarlyCloses returns one year's regular early closes: 13:00 since 1993, 14:00 before.
 func xnysEarlyCloses(year int) []irregular {
 	early := at(13, 0)
 	if year < 1993 {
@@ -76,7 +76,7 @@ func xnysEarlyCloses(year int) []irregular {
 		case time.Tuesday, time.Wednesday, time.Friday:
 			add(fourth-1, "day before Independence Day")
 		case time.Thursday:
-			// The short day moved from the Friday after to the Wednesday before in 2013.
+			// In 2013 the short day moved from the Friday after to the Wednesday before.
 			if year < 2013 {
 				add(fourth+1, "day after Independence Day")
 			} else {

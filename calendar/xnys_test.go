@@ -7,8 +7,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Rows per year of the daily prices of SPY, 1994 to 2024, and of the holidays NYSE published for 2025 to 2028
-// (press release of 2025-12-23): 261 or so weekdays less the full holidays.
+// Rows per year in the daily prices of SPY for 1994 to 2024; for 2025 to 2028 some 261 weekdays less the full holidays
+// that NYSE published (press release of 2025-12-23).
 var xnysCounts = map[int]int{
 	1994: 252, 1995: 252, 1996: 254, 1997: 253, 1998: 252, 1999: 252, 2000: 252, 2001: 248, 2002: 252, 2003: 252,
 	2004: 252, 2005: 252, 2006: 251, 2007: 251, 2008: 253, 2009: 252, 2010: 252, 2011: 252, 2012: 250, 2013: 252,
@@ -52,24 +52,24 @@ func closures(t *testing.T, x etf.Exchange, from, to string, want []string) {
 	}
 	for _, c := range got {
 		if !expected[c.Date] {
-			t.Errorf("%s closed on %s for %q, unexpected", x, c.Date, c.Name)
+			t.Errorf("%s is closed on %s (%s), want a session", x, c.Date, c.Name)
 		}
 		delete(expected, c.Date)
 	}
 	for s := range expected {
-		t.Errorf("%s not closed on %s", x, s)
+		t.Errorf("%s is not closed on %s", x, s)
 	}
 }
 
 func TestXNYSNamedDays(t *testing.T) {
 	t.Parallel()
 	for date, want := range map[string]string{ // empty: a session
-		"1993-12-31": "", "2004-12-31": "", "2010-12-31": "", "2021-12-31": "", // Saturday New Year: Friday trades
+		"1993-12-31": "", "2004-12-31": "", "2010-12-31": "", "2021-12-31": "", // New Year's Day on a Saturday: the exchange trades on Friday
 		"1994-12-26": "Christmas Day (observed)", "2012-01-02": "New Year's Day (observed)",
 		"1997-01-20": "", "1998-01-19": "Martin Luther King Jr. Day",
 		"2021-06-18": "", "2022-06-20": "Juneteenth National Independence Day (observed)",
 		"2024-03-29": "Good Friday", "2000-04-21": "Good Friday", "2038-01-01": "out of range",
-		"2024-10-14": "", "2024-11-11": "", // Columbus and Veterans Day trade
+		"2024-10-14": "", "2024-11-11": "", // Columbus Day and Veterans Day are sessions
 		"2001-09-10": "", "2001-09-11": "attacks of September 11", "2001-09-14": "attacks of September 11", "2001-09-17": "",
 		"1994-04-27": "Richard Nixon", "2004-06-11": "Ronald Reagan", "2007-01-02": "Gerald Ford",
 		"2018-12-05": "George H. W. Bush", "2025-01-09": "Jimmy Carter",
@@ -87,7 +87,7 @@ func TestXNYSNamedDays(t *testing.T) {
 	}
 }
 
-func TestXNYSRefusalNamesTheNearestSessions(t *testing.T) {
+func TestXNYSErrorNamesTheNearestSessions(t *testing.T) {
 	t.Parallel()
 	err := mustFor(t, etf.XNYS).Check(day("2025-01-09"))
 	const want = "session: 2025-01-09 is not a trading day of XNYS: national day of mourning for Jimmy Carter; the nearest sessions are 2025-01-08 and 2025-01-10"
@@ -96,7 +96,7 @@ func TestXNYSRefusalNamesTheNearestSessions(t *testing.T) {
 	}
 }
 
-// Announcements as the papers reported them: a closure can't be known before.
+// The dates on which newspapers reported the announcements.
 func TestXNYSAnnouncements(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{"1994-04-27": "1994-04-25", "2007-01-02": "2006-12-29", "2012-10-29": "2012-10-28", "2025-01-09": "2024-12-30", "2025-12-25": ""}
@@ -109,7 +109,7 @@ func TestXNYSAnnouncements(t *testing.T) {
 	}
 }
 
-// Local hours: regular, by the daylight saving rules of before and after 2007, and irregular.
+// Local hours: regular, under the daylight saving rules before and since 2007, and irregular.
 func TestXNYSHours(t *testing.T) {
 	t.Parallel()
 	hours(t, etf.XNYS, map[string]string{
@@ -160,7 +160,7 @@ func instants(t *testing.T, x etf.Exchange, want map[string]string) {
 	}
 }
 
-// Easter by the tables of the Book of Common Prayer: earliest and latest of the range, and a few between.
+// Easter from the tables of the Book of Common Prayer: the earliest and the latest in the range, and a few others.
 func TestEaster(t *testing.T) {
 	t.Parallel()
 	for year, want := range map[int]string{1990: "1990-04-15", 2000: "2000-04-23", 2008: "2008-03-23", 2011: "2011-04-24", 2024: "2024-03-31", 2025: "2025-04-20", 2030: "2030-04-21"} {

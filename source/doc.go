@@ -1,8 +1,8 @@
-// Package source says what a provider of prices is: something that answers a query for one ETF's bars and
-// corporate actions over a window of sessions, with the basis of the prices and the answer as received. The
-// adapters are in the folders below, one a provider; here is only the interface and the two things every adapter
-// needs: the reading of a reference ("SPY.csv?basis=as_traded") and the window that may be answered.
+// Package source defines the interface of a price provider: given a query, it returns one ETF's bars and corporate
+// actions over a window of sessions, with the basis of the prices and the raw response. Each provider's adapter has
+// its own subfolder. This package also holds the two things every adapter needs: parsing a reference
+// ("SPY.csv?basis=as_traded"), and limiting the window to sessions that have closed.
 //
-// It refuses to own: judging bars (package quality), storing them (db), and retrying, failover or rates, which
-// belong to the workflow that asks. Adapters know nothing of Temporal or SQL.
+// It does not own judging bars (package quality), storing them (db), or retries, failover and rate limits, which
+// belong to the workflow that fetches. Adapters know nothing of Temporal or SQL.
 package source

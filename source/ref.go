@@ -8,13 +8,13 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Ref is a reference taken apart: "SPY.csv?basis=as_traded&currency=USD" has the name "SPY.csv" and two options.
+// Ref is a parsed reference: "SPY.csv?basis=as_traded&currency=USD" has the name "SPY.csv" and two options.
 type Ref struct {
 	Name    string
 	Options map[string]string // never nil
 }
 
-// ParseRef splits an etf.SourceRef's Ref at its first "?" into the name and options of the form
+// ParseRef splits an etf.SourceRef's Ref at its first "?" into a name and options of the form
 // key=value&key=value. Nothing is percent-decoded. An option that is not in allowed, is given twice or has no
 // value is an error of KindInvalid with Field "ref".
 func ParseRef(ref string, allowed ...string) (Ref, error) {
@@ -23,15 +23,15 @@ func ParseRef(ref string, allowed ...string) (Ref, error) {
 	if !has || query == "" {
 		return r, nil
 	}
-	known := "this source takes no options"
+	remedy := "remove it; this source takes no options"
 	if len(allowed) > 0 {
-		known = "the options are " + strings.Join(allowed, ", ")
+		remedy = "use one of " + strings.Join(allowed, ", ")
 	}
 	for part := range strings.SplitSeq(query, "&") {
 		key, value, _ := strings.Cut(part, "=")
 		switch _, twice := r.Options[key]; {
 		case !slices.Contains(allowed, key):
-			return Ref{}, etf.Invalid("ref", fmt.Sprintf("%q is not an option of this source", etf.Clip(key, 40)), known)
+			return Ref{}, etf.Invalid("ref", fmt.Sprintf("%q is not an option of this source", etf.Clip(key, 40)), remedy)
 		case value == "":
 			return Ref{}, etf.Invalid("ref", fmt.Sprintf("option %s has no value", key), "write "+key+"=value")
 		case twice:

@@ -26,7 +26,7 @@ func TestParseRef(t *testing.T) {
 	}
 	for _, ref := range []string{"x?c=1", "x?a", "x?a=", "x?a=1&a=2", "x?a=1&", "x?" + strings.Repeat("k", 100) + "=1"} {
 		if got, err := ParseRef(ref, "a", "b"); etf.KindOf(err) != etf.KindInvalid {
-			t.Errorf("%q is %v, %v; want an invalid one", ref, got, err)
+			t.Errorf("%q is %v, %v; want an error of KindInvalid", ref, got, err)
 		}
 	}
 	if _, err := ParseRef("SPY?a=1"); err == nil || !strings.Contains(err.Error(), "takes no options") {
@@ -48,8 +48,8 @@ func TestClosedWindow(t *testing.T) {
 		want     etf.Session
 	}{
 		{"one minute before the close", time.Date(2025, 9, 26, 19, 59, 0, 0, time.UTC), day("2025-09-01"), day("2025-09-26"), day("2025-09-25")},
-		{"one minute after it", time.Date(2025, 9, 26, 20, 1, 0, 0, time.UTC), day("2025-09-01"), day("2025-09-26"), day("2025-09-26")},
-		{"a window of the past", time.Date(2025, 9, 26, 20, 1, 0, 0, time.UTC), day("2025-09-01"), day("2025-09-10"), day("2025-09-10")},
+		{"one minute after the close", time.Date(2025, 9, 26, 20, 1, 0, 0, time.UTC), day("2025-09-01"), day("2025-09-26"), day("2025-09-26")},
+		{"a window in the past", time.Date(2025, 9, 26, 20, 1, 0, 0, time.UTC), day("2025-09-01"), day("2025-09-10"), day("2025-09-10")},
 		{"no end", time.Date(2025, 9, 28, 0, 0, 0, 0, time.UTC), 0, 0, day("2025-09-26")},
 	} {
 		w, err := ClosedWindow(cal, etf.Query{Window: etf.Window{From: c.from, To: c.to}, AsOf: c.asOf})
@@ -58,6 +58,6 @@ func TestClosedWindow(t *testing.T) {
 		}
 	}
 	if _, err := ClosedWindow(cal, etf.Query{}); etf.KindOf(err) != etf.KindInvalid {
-		t.Errorf("no instant: %v", err)
+		t.Errorf("no as-of time: %v", err)
 	}
 }

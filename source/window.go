@@ -5,12 +5,12 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// ClosedWindow returns q.Window with its end moved back to the last session closed at q.AsOf: what a source may
-// answer, since a bar of a running session is not final. The result is empty (To before From) where the whole
-// window lies later. Errors are of KindInvalid: an unknown exchange, no AsOf, or one outside the calendar.
+// ClosedWindow returns q.Window with its end moved back to the last session that had closed at q.AsOf: the bar of a
+// session still in progress is not final, so a source must not return it. If the whole window is later than that, the
+// result is empty (To before From). Errors are of KindInvalid: q.AsOf is missing or outside the calendar.
 func ClosedWindow(cal *calendar.Calendar, q etf.Query) (etf.Window, error) {
 	if q.AsOf.IsZero() {
-		return etf.Window{}, etf.Invalid("as_of", "the query names no instant of asking", "set Query.AsOf")
+		return etf.Window{}, etf.Invalid("as_of", "the query has no as-of time", "set Query.AsOf")
 	}
 	last, err := cal.LastClosed(q.AsOf)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Holiday is one name of one day. A holiday of several days is several of them, each with a name of its own, and
-// so is a day kept for several reasons.
+// Holiday is one name of one day. A holiday of several days is several Holidays, each with its own name, and so is a day
+// that is a holiday for several reasons.
 type Holiday struct {
 	Date etf.Session // a civil date of the country, weekends included
 	Name string
@@ -20,7 +20,7 @@ type Holiday struct {
 
 type country struct {
 	first, last int // years covered, both inclusive
-	// year may return days of other years, which are dropped, and no row twice.
+	// year returns the holidays of a year, none twice. It may return days of other years, which are dropped.
 	year func(int) []Holiday
 }
 
@@ -29,25 +29,25 @@ var countries = map[string]country{
 	"US": {first: 1971, last: 2050, year: unitedStates},
 }
 
-// aliases are the other names under which Python finds the same countries. Case counts, as it does there.
+// aliases are the other names of the countries in the Python package. They are case-sensitive, as they are there.
 var aliases = map[string]string{
 	"KOR": "KR", "Korea": "KR", "SouthKorea": "KR",
 	"USA": "US", "UnitedStates": "US",
 }
 
-// Names are those of the years 1995 to 2044 in Prophet's get_holiday_names.
+// Names covers the years 1995 to 2044, as Prophet's get_holiday_names does.
 const namesFrom, namesTo = 1995, 2044
 
-// Countries returns the codes of the countries there are holidays for, in ascending order.
+// Countries returns the codes of the supported countries in ascending order.
 func Countries() []string { return slices.Sorted(maps.Keys(countries)) }
 
-// Of returns the public holidays of one civil year, in order of date, then of the name's bytes; no row is there
-// twice. The country is a code of Countries or one of the other names Python knows it by (USA, UnitedStates, KOR,
-// Korea, SouthKorea).
+// Of returns the public holidays of one civil year, sorted by date, then bytewise by name, without duplicates. The
+// country is one of Countries or another of its names in the Python package (USA, UnitedStates, KOR, Korea,
+// SouthKorea).
 //
-// Where Python joins the names of one day by "; ", Prophet splits them again, and here they are rows of their own.
-// Python has no holidays at all outside the years it knows; here such a year is an error. Errors are of
-// KindInvalid with Field "country_holidays" and name the countries or years there are.
+// The Python package joins several names of one day with "; " and Prophet splits them again; here each name is a
+// separate Holiday. In years it does not cover, the Python package has no holidays; here such a year is an error. Errors
+// are of KindInvalid with Field "country_holidays" and name the supported countries or years.
 func Of(name string, year int) ([]Holiday, error) {
 	c, err := find(name)
 	if err != nil {
@@ -55,14 +55,14 @@ func Of(name string, year int) ([]Holiday, error) {
 	}
 	if year < c.first || year > c.last {
 		return nil, etf.Invalid("country_holidays", fmt.Sprintf("the public holidays of %s are not known for the year %d", name, year),
-			fmt.Sprintf("use dates of the years %d to %d or fit without country_holidays", c.first, c.last))
+			fmt.Sprintf("use dates in the years %d to %d, or fit without country_holidays", c.first, c.last))
 	}
 	return c.of(year), nil
 }
 
-// Names returns, in order of bytes, every name a day has from 1995 to 2044: the names Prophet refuses for the
-// holidays, seasonalities and regressors beside country_holidays. As there, a day with several names has them
-// joined by "; "; each of them is in the list by itself, too. Errors are those of an unknown country in Of.
+// Names returns, in bytewise order, every name that a day has from 1995 to 2044: the names that Prophet does not allow
+// for the other holidays, seasonalities and regressors of a model with country_holidays. As in Prophet, several names of
+// one day are joined with "; "; each of them is also in the list alone. An unknown country is an error as in Of.
 func Names(name string) ([]string, error) {
 	c, err := find(name)
 	if err != nil {
@@ -84,8 +84,8 @@ func Names(name string) ([]string, error) {
 func find(name string) (country, error) {
 	c, ok := countries[cmp.Or(aliases[name], name)]
 	if !ok {
-		return country{}, etf.Invalid("country_holidays", fmt.Sprintf("there are no public holidays for the country %q", name),
-			"use one of "+strings.Join(Countries(), ", ")+", or give the days as holidays of your own")
+		return country{}, etf.Invalid("country_holidays", fmt.Sprintf("the public holidays of the country %q are not known", name),
+			"use one of "+strings.Join(Countries(), ", ")+", or list the days as custom holidays")
 	}
 	return c, nil
 }
@@ -101,7 +101,7 @@ func (c country) of(year int) []Holiday {
 	return list
 }
 
-// from returns the first day of that weekday on or after the date.
+// from returns the first such weekday on or after the date.
 func from(date etf.Session, weekday time.Weekday) etf.Session {
 	return date.AddDays((int(weekday) - int(date.Weekday()) + 7) % 7)
 }

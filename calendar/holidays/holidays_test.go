@@ -15,7 +15,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// span is what doc.go promises.
+// span holds the years covered, as in doc.go.
 var span = map[string][2]int{"KR": {1990, 2050}, "US": {1971, 2050}}
 
 func of(t *testing.T, country string, year int) []holidays.Holiday {
@@ -27,7 +27,7 @@ func of(t *testing.T, country string, year int) []holidays.Holiday {
 	return list
 }
 
-// TestSameAsProphet: expected rows are those of prophet 1.3.0 with holidays 0.109, written by
+// TestSameAsProphet compares with the rows of prophet 1.3.0 and holidays 0.109, written by
 // bench/prophet/country_holidays.py.
 func TestSameAsProphet(t *testing.T) {
 	t.Parallel()
@@ -56,7 +56,7 @@ func TestNamesSameAsProphet(t *testing.T) {
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %v\n got %q\nwant %q", country, err, got, want)
 		}
-		// A column's name is never a joined one, so a name Prophet refuses includes every column's.
+		// Columns are named by single holidays, and each of those must be among the names.
 		for year := 1995; year <= 2044; year++ {
 			for _, h := range of(t, country, year) {
 				if _, found := slices.BinarySearch(got, h.Name); !found {
@@ -81,7 +81,7 @@ func TestEveryYearIsWellFormed(t *testing.T) {
 				}
 				substitute := strings.HasSuffix(h.Name, "(observed)") || strings.HasPrefix(h.Name, "Alternative holiday")
 				if w := h.Date.Weekday(); substitute && (w == time.Saturday || w == time.Sunday) {
-					t.Errorf("%s: %v is made up for on a weekend", country, h)
+					t.Errorf("%s: the substitute %v is on a weekend", country, h)
 				}
 			}
 			list[0].Name = "overwritten"
@@ -97,7 +97,7 @@ func TestCountriesAndTheirOtherNames(t *testing.T) {
 	if got := holidays.Countries(); !slices.Equal(got, []string{"KR", "US"}) {
 		t.Errorf("Countries: %v", got)
 	}
-	// Class names of the Python package, which Prophet looks up as they are.
+	// Class names of the Python package, which Prophet looks up unchanged.
 	for other, code := range map[string]string{"USA": "US", "UnitedStates": "US", "KOR": "KR", "Korea": "KR", "SouthKorea": "KR"} {
 		if !slices.Equal(of(t, other, 2025), of(t, code, 2025)) {
 			t.Errorf("%s is not %s", other, code)
@@ -105,7 +105,7 @@ func TestCountriesAndTheirOtherNames(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestErrors(t *testing.T) {
 	t.Parallel()
 	check := func(err error, parts ...string) {
 		t.Helper()
@@ -115,7 +115,7 @@ func TestRefusals(t *testing.T) {
 		}
 		for _, part := range parts {
 			if !strings.Contains(e.Error(), part) {
-				t.Errorf("%q does not say %q", e, part)
+				t.Errorf("error %q does not contain %q", e, part)
 			}
 		}
 	}
@@ -136,15 +136,15 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestExchangesCloseOnPublicHolidays holds the two calendars, made from different sources, against each other.
+// TestExchangesCloseOnPublicHolidays compares the two calendars, which come from different sources.
 func TestExchangesCloseOnPublicHolidays(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		exchange etf.Exchange
 		country  string
-		// trades reports the public holidays the exchange trades on.
+		// trades reports whether the exchange trades on a public holiday.
 		trades func(holidays.Holiday) bool
-		// private reports the closures that are no public holidays.
+		// private reports whether a closure is not a public holiday.
 		private func(calendar.Closure) bool
 	}{
 		{etf.XNYS, "US", func(h holidays.Holiday) bool {
@@ -159,7 +159,7 @@ func TestExchangesCloseOnPublicHolidays(t *testing.T) {
 		{etf.XKRX, "KR", func(holidays.Holiday) bool { return false }, func(x calendar.Closure) bool {
 			year, _, _ := x.Date.Date()
 			return strings.HasPrefix(x.Name, "year-end") || x.Name == "Labour Day" && year < 2026 ||
-				x.Date == etf.MustSession("2000-01-03") || x.Date == etf.MustSession("1996-11-23") // the exchange's own systems
+				x.Date == etf.MustSession("2000-01-03") || x.Date == etf.MustSession("1996-11-23") // technical closures
 		}},
 	} {
 		t.Run(string(c.exchange), func(t *testing.T) {
@@ -172,23 +172,22 @@ func TestExchangesCloseOnPublicHolidays(t *testing.T) {
 				for _, h := range of(t, c.country, year) {
 					public[h.Date] = true
 					if exchange.IsSession(h.Date) != (c.trades(h) && !weekend(h.Date)) {
-						t.Errorf("%v: session = %t", h, exchange.IsSession(h.Date))
+						t.Errorf("%v: IsSession = %t", h, exchange.IsSession(h.Date))
 					}
 				}
 			}
 			for _, x := range exchange.Closures(etf.Window{}) {
 				if !public[x.Date] && !c.private(x) {
-					t.Errorf("%s is closed on %s (%s)", c.exchange, x.Date, x.Name)
+					t.Errorf("%s is closed on %s (%s), which is not a public holiday", c.exchange, x.Date, x.Name)
 				}
 			}
 		})
 	}
 }
 
-// TestLunarDatesFollowTheMoon reckons Korea's lunar dates anew: a month begins on the day of the new moon at nine
-// hours east of Greenwich and bears the number of the zodiacal term within it. The terms of February 18 or 19, May
-// 20 to 22 and September 22 to 24 belong to the first, fourth and eighth month, so each date lies within one window
-// of about a month.
+// TestLunarDatesFollowTheMoon recomputes Korea's lunar dates: a month begins on the day of the new moon in the time zone
+// UTC+9, and its number is that of the zodiacal term within it. The terms of February 18 or 19, May 20 to 22 and
+// September 22 to 24 belong to the first, fourth and eighth month, so each date falls in a window of about a month.
 func TestLunarDatesFollowTheMoon(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -211,22 +210,22 @@ func TestLunarDatesFollowTheMoon(t *testing.T) {
 					t.Errorf("%v is out of season", h)
 				}
 				start := h.Date.AddDays(-c.offset).Time().Add(-9 * time.Hour)
-				// The formula is good to a few minutes, so a moon that close to midnight decides nothing.
+				// The formula is accurate to a few minutes, so a new moon that close to midnight fits both days.
 				const slack = 5 * time.Minute
 				if moon := newMoonNear(start.Add(12 * time.Hour)); moon.Before(start.Add(-slack)) || moon.After(start.Add(24*time.Hour+slack)) {
-					t.Errorf("%v: the moon is new at %s", h, moon.Add(9*time.Hour).Format(time.DateTime))
+					t.Errorf("%v: the new moon is at %s", h, moon.Add(9*time.Hour).Format(time.DateTime))
 				}
 			}
 		}
 		if want := span["KR"][1] - span["KR"][0] + 1; seen != want {
-			t.Errorf("%s: %d of %d years", c.name, seen, want)
+			t.Errorf("%s: found in %d years, want %d", c.name, seen, want)
 		}
 	}
 }
 
-// newMoonNear returns the new moon nearest to t (UTC), by J. Meeus, Astronomical Algorithms, 2nd edition, chapter
-// 49, without its planetary terms (together below 2 minutes) and with 70 s between dynamical and civil time (57 s
-// in 1990, about 90 s in 2050).
+// newMoonNear returns the new moon nearest to t in UTC, after J. Meeus, Astronomical Algorithms, 2nd edition, chapter 49,
+// without the planetary terms (together below 2 minutes) and with 70 s between dynamical and civil time (57 s in 1990,
+// about 90 s in 2050).
 func newMoonNear(t time.Time) time.Time {
 	const j2000 = 2451550.09766 // Julian ephemeris day of the new moon of 2000-01-06
 	days := float64(t.Unix())/86400 + 2440587.5
@@ -246,7 +245,7 @@ func newMoonNear(t time.Time) time.Time {
 	return time.Unix(int64(math.Round((jde-2440587.5)*86400))-70, 0).UTC()
 }
 
-// TestNewMoon: instants from the almanac of the U.S. Naval Observatory, in universal time and whole minutes.
+// TestNewMoon uses instants from the almanac of the U.S. Naval Observatory, in universal time and whole minutes.
 func TestNewMoon(t *testing.T) {
 	t.Parallel()
 	for _, want := range []string{"2000-01-06 18:14", "2017-08-21 18:30", "2024-04-08 18:21"} {
@@ -271,7 +270,7 @@ func read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(string(b), "# prophet 1.3.0, holidays 0.109,") {
-		t.Fatalf("%s was not written by the versions doc.go names", name)
+		t.Fatalf("%s was not written by the versions named in doc.go", name)
 	}
 	return string(b)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Days from which holidays are made up for: Seollal, Chuseok and Children's Day; the national days; Buddha's
-// Birthday and Christmas; Labour Day. New Year's Day and Memorial Day never are.
+// Dates from which holidays have substitutes: Seollal, Chuseok and Children's Day; the national days; Buddha's Birthday
+// and Christmas; Labour Day. New Year's Day and Memorial Day never have one.
 var (
 	substituteFamily    = etf.MustSession("2013-11-05")
 	substituteNational  = etf.MustSession("2021-08-04")
@@ -26,35 +26,35 @@ func southKorea(year int) []Holiday {
 	if year <= 1998 {
 		k.add(on(time.January, 2), "New Year's Day")
 	}
-	k.threeDays(moon.seollal.in(year), "Korean New Year")
-	k.madeUp(on(time.March, 1), "Independence Movement Day", substituteNational)
+	k.addFestival(moon.seollal.in(year), "Korean New Year")
+	k.addWithSubstitute(on(time.March, 1), "Independence Movement Day", substituteNational)
 	if year <= 2005 {
 		k.add(on(time.April, 5), "Tree Planting Day")
 	}
-	k.madeUp(moon.buddha.in(year), "Buddha's Birthday", substituteReligious)
-	if year >= 2026 { // until then a holiday of private firms only
-		k.madeUp(on(time.May, 1), "Labor Day", substituteLabour)
+	k.addWithSubstitute(moon.buddha.in(year), "Buddha's Birthday", substituteReligious)
+	if year >= 2026 { // before, a holiday of private companies only
+		k.addWithSubstitute(on(time.May, 1), "Labor Day", substituteLabour)
 	}
-	k.madeUp(on(time.May, 5), "Children's Day", substituteFamily)
+	k.addWithSubstitute(on(time.May, 5), "Children's Day", substituteFamily)
 	k.add(on(time.June, 6), "Memorial Day")
-	if year <= 2007 || year >= 2026 { // given back by the Public Holidays Act as amended in January 2026
-		k.madeUp(on(time.July, 17), "Constitution Day", substituteNational)
+	if year <= 2007 || year >= 2026 { // restored by the Public Holidays Act as amended in January 2026
+		k.addWithSubstitute(on(time.July, 17), "Constitution Day", substituteNational)
 	}
-	k.madeUp(on(time.August, 15), "Liberation Day", substituteNational)
-	k.threeDays(moon.chuseok.in(year), "Chuseok")
-	if year <= 1990 { // dropped in November 1990 together with Hangul Day
+	k.addWithSubstitute(on(time.August, 15), "Liberation Day", substituteNational)
+	k.addFestival(moon.chuseok.in(year), "Chuseok")
+	if year <= 1990 { // abolished in November 1990 together with Hangul Day
 		k.add(on(time.October, 1), "Armed Forces Day")
 	}
-	k.madeUp(on(time.October, 3), "National Foundation Day", substituteNational)
+	k.addWithSubstitute(on(time.October, 3), "National Foundation Day", substituteNational)
 	if year <= 1990 || year >= 2013 {
-		k.madeUp(on(time.October, 9), "Hangul Day", substituteNational)
+		k.addWithSubstitute(on(time.October, 9), "Hangul Day", substituteNational)
 	}
-	k.madeUp(on(time.December, 25), "Christmas Day", substituteReligious)
+	k.addWithSubstitute(on(time.December, 25), "Christmas Day", substituteReligious)
 
-	koreanElections(year, k.add) // an election moves out of a holiday's way, so it takes part in giving substitutes
-	k.substitute()
+	koreanElections(year, k.add) // before the substitutes, which must not fall on an election day
+	k.addSubstitutes()
 	for _, h := range koreanDecisions {
-		k.add(h.Date, h.Name) // a substitute due on such a day would stay there; none ever was
+		k.add(h.Date, h.Name) // after the substitutes, none of which has fallen on such a day
 	}
 
 	var list []Holiday
@@ -66,25 +66,25 @@ func southKorea(year int) []Holiday {
 	return list
 }
 
-// korean is a year in the making.
+// korean is a year under construction.
 type korean struct {
 	names    map[etf.Session][]string
-	due      []etf.Session          // days made up for
+	due      []etf.Session          // days that have a substitute if they clash
 	festival map[etf.Session]string // days of Seollal and Chuseok, with the festival's name
 }
 
 func (k *korean) add(date etf.Session, name string) { k.names[date] = append(k.names[date], name) }
 
-// madeUp adds a holiday that is made up for from the given day on.
-func (k *korean) madeUp(date etf.Session, name string, since etf.Session) {
+// addWithSubstitute adds a holiday that has a substitute from the given day on.
+func (k *korean) addWithSubstitute(date etf.Session, name string, since etf.Session) {
 	k.add(date, name)
 	if date >= since {
 		k.due = append(k.due, date)
 	}
 }
 
-// threeDays adds a festival with the days before and after.
-func (k *korean) threeDays(date etf.Session, name string) {
+// addFestival adds a festival with the days before and after.
+func (k *korean) addFestival(date etf.Session, name string) {
 	k.add(date-1, "The day preceding "+name)
 	k.add(date, name)
 	k.add(date+1, "The second day of "+name)
@@ -96,10 +96,10 @@ func (k *korean) threeDays(date etf.Session, name string) {
 	}
 }
 
-// substitute gives, in order of date, the first free working day for each day due that clashes: with another
-// holiday, a Sunday or, outside the festivals, a Saturday. Two holidays on one day have one substitute under both
-// names; with a festival it bears the festival's name.
-func (k *korean) substitute() {
+// addSubstitutes assigns the next free working day, in order of date, to each due day that clashes with another holiday,
+// a Sunday or, outside the festivals, a Saturday. Two holidays on one day have one substitute under both names; a day of
+// a festival has one under the festival's name.
+func (k *korean) addSubstitutes() {
 	slices.Sort(k.due)
 	for _, date := range slices.Compact(k.due) {
 		festival, family := k.festival[date]
@@ -129,10 +129,10 @@ const (
 	temporaryHoliday     = "Temporary Public Holiday"
 )
 
-// koreanElections adds the elections at the end of a term that the law has fixed on a Wednesday: the first one
-// from 50 days before the end of the assembly's term on May 29, from 70 days before the end of a president's and
-// from 30 days before the end of the local councils' on June 30; a week later if the day or a neighbour is a
-// holiday. A president's term ends on June 3 since 2025.
+// koreanElections adds the regular elections, which the law puts on the first Wednesday on or after a day: 50 days before
+// the end of the assembly's term on May 29, 70 days before the end of a president's term, which is June 3 since 2025, and
+// 30 days before the end of the local councils' term on June 30; a week later if that day or the day before or after is
+// a holiday.
 func koreanElections(year int, add func(etf.Session, string)) {
 	wednesday := func(month time.Month, day int) etf.Session {
 		return from(etf.NewSession(year, month, day), time.Wednesday)
@@ -152,8 +152,8 @@ func koreanElections(year int, add func(etf.Session, string)) {
 	}
 }
 
-// koreanDecisions lists what no rule of today gives: elections before 2008, the presidents' since, and the
-// temporary holidays the cabinet decided on. Of other years than the one asked for they are dropped in the end.
+// koreanDecisions lists what does not follow from today's rules: elections before 2008, presidential elections since, and
+// temporary holidays decided by the cabinet. Those of other years are dropped at the end.
 var koreanDecisions = []Holiday{
 	{etf.MustSession("1991-03-26"), localElection}, // districts
 	{etf.MustSession("1991-06-20"), localElection}, // provinces
@@ -176,7 +176,7 @@ var koreanDecisions = []Holiday{
 	{etf.MustSession("2017-05-09"), presidentialElection}, // the president was removed from office
 	{etf.MustSession("2017-10-02"), temporaryHoliday},
 	{etf.MustSession("2020-08-17"), temporaryHoliday},
-	{etf.MustSession("2022-03-09"), presidentialElection}, // a week late for Independence Movement Day
+	{etf.MustSession("2022-03-09"), presidentialElection}, // a week later because of Independence Movement Day
 	{etf.MustSession("2023-10-02"), temporaryHoliday},
 	{etf.MustSession("2024-10-01"), "Armed Forces Day"},
 	{etf.MustSession("2025-01-27"), temporaryHoliday},

@@ -13,7 +13,7 @@ func (d monthDay) in(year int) etf.Session {
 	return etf.NewSession(year, time.Month(d/100), int(d%100))
 }
 
-// lunarYear holds one year's lunisolar holidays in Korea, reckoned at 135 degrees east.
+// lunarYear holds one year's lunisolar holidays in Korea, computed for 135 degrees east.
 type lunarYear struct {
 	seollal monthDay // first day of the first month
 	buddha  monthDay // eighth day of the fourth month
@@ -22,9 +22,9 @@ type lunarYear struct {
 
 const lunarFirstYear = 1990
 
-// lunarDates begins with lunarFirstYear; five years a line. The years to 2030 are the Korea Astronomy and Space
-// Science Institute's, as in package calendar; later ones are the Python package's. The tests hold all of them
-// against the moon.
+// lunarDates starts at lunarFirstYear, with five years per line. The source is the Korea Astronomy and Space Science
+// Institute up to 2030, as in package calendar, and the Python package after that. The tests check all of them against
+// the new moons.
 var lunarDates = [...]lunarYear{
 	{127, 502, 1003}, {215, 521, 922}, {204, 510, 911}, {123, 528, 930}, {210, 518, 920},
 	{131, 507, 909}, {219, 524, 927}, {208, 514, 916}, {128, 503, 1005}, {216, 522, 924},

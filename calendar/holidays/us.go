@@ -6,14 +6,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// unitedStates lists one year's holidays of 5 U.S.C. 6103(a), under the names of the Python package: the statute
-// says "Birthday of Martin Luther King, Jr.".
+// unitedStates lists one year's holidays under 5 U.S.C. 6103(a), with the names of the Python package: the statute says
+// "Birthday of Martin Luther King, Jr.".
 func unitedStates(year int) []Holiday {
 	var list []Holiday
 	add := func(date etf.Session, name string) { list = append(list, Holiday{date, name}) }
 	on := func(month time.Month, day int) etf.Session { return etf.NewSession(year, month, day) }
-	// The days of the Uniform Monday Holiday Act never fall on a weekend. The others are kept on the Friday before
-	// or the Monday after as well (Executive Order 11582), and stay holidays on the day itself.
+	// The holidays of the Uniform Monday Holiday Act never fall on a weekend. If another one does, the Friday before or
+	// the Monday after is a holiday as well (Executive Order 11582).
 	addObserved := func(date etf.Session, name string) {
 		add(date, name)
 		switch date.Weekday() {
@@ -25,7 +25,7 @@ func unitedStates(year int) []Holiday {
 	}
 
 	addObserved(on(time.January, 1), "New Year's Day")
-	addObserved(etf.NewSession(year+1, time.January, 1), "New Year's Day") // on a Saturday it is kept on December 31
+	addObserved(etf.NewSession(year+1, time.January, 1), "New Year's Day") // on a Saturday it is observed on December 31
 	if year >= 1986 {
 		add(from(on(time.January, 15), time.Monday), "Martin Luther King Jr. Day")
 	}

@@ -18,24 +18,24 @@ import (
 // Name is the source's name.
 const Name = "file"
 
-// MaxBytes is the size up to which a file is read. maxRows bounds what is made of it.
+// MaxBytes is the largest size of a file that is read. maxRows bounds the number of rows.
 const MaxBytes = 64 << 20
 
 const mediaType = "text/csv"
 
 // Options configure a Source.
 type Options struct {
-	// Dir is the folder references are relative to. Empty makes a source that refuses every query with the remedy,
-	// so that a process that never uses files needs no folder.
+	// Dir is the folder that references are relative to. If it is empty, every query fails with an error that says how
+	// to set it, so a process that never uses files needs no folder.
 	Dir string
 }
 
-// Source reads CSV files. It is safe for use by several goroutines, and keeps nothing between queries.
+// Source reads CSV files. It is safe for concurrent use and keeps no state between queries.
 type Source struct{ dir string }
 
 var _ source.Source = (*Source)(nil)
 
-// New returns a source of the files in o.Dir. The folder may appear later; one that is there and is not a folder is
+// New returns a source of the files in o.Dir, which need not exist yet. If it exists but is not a folder, New returns
 // an error of KindInvalid with Field "dir".
 func New(o Options) (*Source, error) {
 	if o.Dir == "" {
@@ -50,9 +50,9 @@ func New(o Options) (*Source, error) {
 // Name returns "file".
 func (s *Source) Name() string { return Name }
 
-// Fetch reads the file once, whole, and answers with its rows in q.Window up to the last session closed at q.AsOf.
-// Raw is the whole file. Defects are those of rows in the window; one without a readable date counts as lying where
-// the rows around it do. Errors are those of source.Source; KindCorrupt ones name file and line.
+// Fetch reads the whole file once and returns its rows in q.Window up to the last session that had closed at q.AsOf.
+// Raw is the whole file. Defects are limited to rows in the window; a row without a readable date is placed by the rows
+// around it. Errors are those of source.Source; those of KindCorrupt name file and line.
 func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return etf.Response{}, etf.Wrap(etf.KindUnavailable, err, "file not opened")
@@ -87,39 +87,39 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	}
 	t, err := parse(filepath.ToSlash(name), body, opt)
 	if err != nil {
-		return etf.Response{Request: request, Raw: body, MediaType: mediaType}, err // what was refused, as evidence
+		return etf.Response{Request: request, Raw: body, MediaType: mediaType}, err // what was rejected, as evidence
 	}
-	ans := t.answer(window)
-	ans.Request, ans.Raw, ans.MediaType = request, body, mediaType
-	return ans, nil
+	response := t.response(window)
+	response.Request, response.Raw, response.MediaType = request, body, mediaType
+	return response, nil
 }
 
-// read returns the file's bytes. os.Root keeps it in the folder whatever links there are.
+// read returns the file's bytes. os.Root keeps it inside the folder whatever links it meets.
 func (s *Source) read(name string) ([]byte, error) {
 	if s.dir == "" {
-		return nil, etf.Invalid("ref", "no folder of price files is set", "start with --file-dir or ETFCAST_FILE_DIR")
+		return nil, etf.Invalid("ref", "no folder of price files is configured", "set --file-dir or ETFCAST_FILE_DIR")
 	}
 	if !filepath.IsLocal(name) {
-		return nil, etf.Invalid("ref", fmt.Sprintf("%.80q leaves the folder of price files", name), "give a path inside the folder, relative to it")
+		return nil, etf.Invalid("ref", fmt.Sprintf("%.80q leaves the folder of price files", name), "give a path relative to the folder and inside it")
 	}
 	root, err := os.OpenRoot(s.dir)
 	if err != nil {
 		return nil, &etf.Error{Kind: etf.KindUnavailable, Field: "dir", Message: "folder of price files can't be opened", Err: err, Remedy: "check --file-dir or ETFCAST_FILE_DIR"}
 	}
 	defer func() { _ = root.Close() }()
-	// Looked at before it is opened: opening a pipe would wait for its writer.
+	// Checked before opening: opening a pipe would block until it has a writer.
 	info, err := root.Stat(name)
 	if err != nil {
-		return nil, s.refusal(name, err)
+		return nil, s.openError(name, err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, etf.Invalid("ref", fmt.Sprintf("%s is not a regular file", name), "name a CSV file")
 	}
 	f, err := root.Open(name)
 	if err != nil {
-		return nil, s.refusal(name, err)
+		return nil, s.openError(name, err)
 	}
-	defer func() { _ = f.Close() }() // only read from
+	defer func() { _ = f.Close() }() // opened for reading only
 	if info.Size() > MaxBytes {
 		return nil, tooLarge(name)
 	}
@@ -134,25 +134,36 @@ func (s *Source) read(name string) ([]byte, error) {
 			return body, nil
 		}
 		if err != nil {
-			return nil, etf.Wrapf(etf.KindUnavailable, err, "reading %s", name)
+			return nil, &etf.Error{Kind: etf.KindUnavailable, Field: name, Message: "price file can't be read", Err: cause(err)}
 		}
 	}
 	return nil, tooLarge(name)
 }
 
 func tooLarge(name string) error {
-	return etf.Invalid("ref", fmt.Sprintf("%s is larger than %d MiB", name, MaxBytes>>20), "split the file by years or keep only daily prices in it")
+	return etf.Invalid("ref", fmt.Sprintf("%s is larger than %d MiB", name, MaxBytes>>20), "split the file by year, or keep only daily prices in it")
 }
 
-func (s *Source) refusal(name string, err error) error {
-	e := &etf.Error{Kind: etf.KindUnavailable, Field: name, Message: "price file can't be opened", Err: err}
+func (s *Source) openError(name string, err error) error {
+	e := &etf.Error{Kind: etf.KindUnavailable, Field: name, Message: "price file can't be opened", Err: cause(err)}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e.Kind, e.Message, e.Remedy = etf.KindNotFound, "there is no such price file", "put it into "+s.dir+" or correct the ETF's reference"
+		e.Kind, e.Message, e.Err = etf.KindNotFound, "price file not found", nil // the cause says no more
+		e.Remedy = "put it in " + s.dir + " or correct the ETF's reference"
 	case errors.Is(err, fs.ErrPermission):
-		e.Kind, e.Remedy = etf.KindDenied, "let the worker's user read it"
+		e.Kind, e.Remedy = etf.KindDenied, "give the worker's user permission to read it"
 	case strings.Contains(err.Error(), "escapes"): // os.Root has no error value for it
-		e.Kind, e.Message, e.Remedy = etf.KindInvalid, "price file lies outside the folder", "replace the symbolic link by the file"
+		e.Kind, e.Message, e.Remedy = etf.KindInvalid, "price file lies outside the folder", "replace the symbolic link with the file itself"
 	}
 	return e
+}
+
+// cause drops the operation and path that package os puts in front of an error: the message names the file already,
+// and os.Root's operations ("statat", "openat") mean nothing to a reader.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 // sunday is after the close of Friday 2025-09-26 in New York and in Seoul.
 var sunday = time.Date(2025, 9, 28, 12, 0, 0, 0, time.UTC)
 
+// folder returns a source of a new folder with the given files, and the folder's path.
 func folder(t *testing.T, files map[string]string) (*Source, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -145,11 +147,11 @@ func TestFetchRefuses(t *testing.T) {
 		kind      etf.Kind
 		says      string
 	}{
-		{"missing", "none.csv", etf.KindNotFound, "there is no such price file"},
+		{"missing", "none.csv", etf.KindNotFound, "none.csv: price file not found; put it in " + dir + " or correct the ETF's reference"},
 		{"parent", "../secret.csv", etf.KindInvalid, "leaves the folder"},
 		{"absolute", outside, etf.KindInvalid, "leaves the folder"},
 		{"through a parent", "sub/../../x.csv", etf.KindInvalid, "leaves the folder"},
-		{"link out", "link.csv", etf.KindInvalid, "lies outside the folder"},
+		{"link to a file outside", "link.csv", etf.KindInvalid, "lies outside the folder"},
 		{"link to the parent", "up/x.csv", etf.KindInvalid, "lies outside the folder"},
 		{"folder", "sub", etf.KindInvalid, "not a regular file"},
 		{"pipe without a writer", "pipe.csv", etf.KindInvalid, "not a regular file"},
@@ -160,7 +162,7 @@ func TestFetchRefuses(t *testing.T) {
 		{"bad currency", "SPY.csv?currency=dollar", etf.KindInvalid, "ISO 4217"},
 		{"unknown layout", "SPY.csv?layout=excel", etf.KindInvalid, "not a layout"},
 		{"unknown column", "SPY.csv?columns=date,price", etf.KindInvalid, "not a column"},
-		{"columns too few", "SPY.csv?columns=date,close", etf.KindInvalid, "no column holds open, high, low"},
+		{"too few columns", "SPY.csv?columns=date,close", etf.KindInvalid, "no column holds open, high, low"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := s.Fetch(context.Background(), query(c.ref))
@@ -172,6 +174,21 @@ func TestFetchRefuses(t *testing.T) {
 	}
 	if a, err := s.Fetch(context.Background(), query("inside.csv")); err != nil || len(a.Bars) != 4 {
 		t.Errorf("a link inside the folder: %d bars, %v", len(a.Bars), err)
+	}
+}
+
+// The operation names of os.Root are not part of any message.
+func TestOpenErrors(t *testing.T) {
+	s := &Source{dir: "/prices"}
+	for cause, want := range map[error]string{
+		fs.ErrNotExist:   "SPY.csv: price file not found; put it in /prices or correct the ETF's reference",
+		syscall.EACCES:   "SPY.csv: price file can't be opened: permission denied; give the worker's user permission to read it",
+		syscall.ESTALE:   "SPY.csv: price file can't be opened: stale file handle",
+		errors.New("no"): "SPY.csv: price file can't be opened: no",
+	} {
+		if got := s.openError("SPY.csv", &fs.PathError{Op: "statat", Path: "SPY.csv", Err: cause}).Error(); got != want {
+			t.Errorf("error %q, want %q", got, want)
+		}
 	}
 }
 
@@ -189,14 +206,14 @@ func TestFetchWithoutFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := later.Fetch(context.Background(), query("SPY.csv")); etf.KindOf(err) != etf.KindUnavailable {
-		t.Errorf("a folder that is not there yet: %v", err)
+		t.Errorf("a folder that does not exist yet: %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := New(Options{Dir: path}); etf.KindOf(err) != etf.KindInvalid {
-		t.Errorf("a file for a folder: %v", err)
+		t.Errorf("a file instead of a folder: %v", err)
 	}
 }
 
@@ -216,7 +233,7 @@ func TestFetchChecksQuery(t *testing.T) {
 	q = query("")
 	q.AsOf = time.Time{}
 	if _, err := s.Fetch(context.Background(), q); etf.KindOf(err) != etf.KindInvalid {
-		t.Errorf("no instant: %v", err)
+		t.Errorf("no as-of time: %v", err)
 	}
 }
 

@@ -10,27 +10,28 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// A header can name the wrong columns and every row still be readable. What gives it away is that the rows
-// contradict it: a high below the low, an open that is a change, a low that is a volume. Defective rows exist too
-// and are not this package's to judge, so the file is refused only when more than a third of the rows that can
-// tell (the four prices not all the same, and not a session without trade) contradict the header.
+// A header can name the wrong columns and yet every row be readable. What gives it away is that the rows contradict
+// it: a high below the low, an open that is a price change, a low that is a volume. Some rows are just bad, and those
+// are not this package's to judge, so a file is rejected only if more than a third of its informative rows contradict
+// the header. A row is informative unless its four prices are all the same or there was no trade in the session.
 
 const (
-	// fitTolerance is what low <= open, close <= high may be missed by, of the high: 0.02%, twice the rounding the
-	// adjusted files show.
+	// fitTolerance is how far low <= open, close <= high may be violated, as a fraction of the high: 0.02%, twice the
+	// rounding error seen in adjusted files.
 	fitTolerance = 0.0002
-	// fitRange is by what factor high and low of one day may differ. The largest in the real files is below 2.
+	// fitRange is the largest ratio of high to low within a session. The largest in the real files is below 2.
 	fitRange = 3
 	// swapRows is how many consecutive rows it takes to tell open and close apart.
 	swapRows = 60
-	// swapFactor: an open lies nearer to the close before it than a close to the open before. In the real files of that
-	// many rows the one distance is at most 0.66 of the other, so 1.5 and more with the columns the wrong way round.
+	// swapFactor is the threshold for the distance from each close to the next open, over the distance from each open to
+	// the next close. In the real files of at least swapRows rows the ratio is at most 0.66, so with the columns swapped
+	// it is at least 1.5.
 	swapFactor = 1.1
 )
 
-// contradiction says what in a bar contradicts the header, "" for nothing. tells is false for a bar that can't.
-func contradiction(b etf.Bar) (what string, tells bool) {
-	// Without a volume column three zeros alone say that there was no trade; quality takes them so, too.
+// contradiction says how a bar contradicts the header, "" if it does not. informative is false for a bar that never can.
+func contradiction(b etf.Bar) (what string, informative bool) {
+	// Without a volume column, three zeros alone mean that there was no trade; package quality reads them the same way.
 	untraded := b.Open == 0 && b.High == 0 && b.Low == 0 && b.Close > 0 && b.Volume <= 0
 	if untraded || (b.Open == b.High && b.High == b.Low && b.Low == b.Close) {
 		return "", false
@@ -55,16 +56,16 @@ func contradiction(b etf.Bar) (what string, tells bool) {
 	return "", true
 }
 
-// checkFit refuses a file whose rows contradict its header. body is the file, read again for what fits better.
+// checkFit rejects a file whose rows contradict its header. body is the file, read again to look for columns that fit.
 func (t *table) checkFit(body []byte) error {
-	told, against := 0, 0
+	compared, against := 0, 0
 	what, line := "", 0
 	for i, b := range t.bars {
-		w, tells := contradiction(b)
-		if !tells {
+		w, informative := contradiction(b)
+		if !informative {
 			continue
 		}
-		told++
+		compared++
 		if w != "" {
 			if against == 0 {
 				what, line = w, t.lines[i]
@@ -73,19 +74,19 @@ func (t *table) checkFit(body []byte) error {
 		}
 	}
 	better, same := "", false
-	wrong, swapped := against >= 2 && against*3 > told, t.swapped()
+	wrong, swapped := against >= 2 && against*3 > compared, t.swapped()
 	wanders := t.adjustmentWanders()
 	if wrong || swapped || wanders {
 		better, same = t.betterColumns(body)
 	}
 	switch {
 	case wrong:
-		what = fmt.Sprintf("%s, and %d of %d rows contradict it", what, against, told)
-	// A fund whose gaps overnight are taken back in the day looks swapped too, but then nothing fits better.
+		what = fmt.Sprintf("%s, and %d of %d rows contradict it", what, against, compared)
+	// A fund whose overnight gaps are partly reversed during the day looks swapped too, but then nothing fits better.
 	case swapped && !same:
-		what, line = "the opens follow the closes of two days before and not the last ones, as if open and close were the wrong way round", t.first
+		what, line = "the opens are farther from the closes before them than the closes from the opens before them, as if open and close were swapped", t.first
 	case wanders:
-		what, line = "the adjusted close moves on its own and not with the close", t.first
+		what, line = "the adjusted close moves independently of the close", t.first
 	default:
 		return nil
 	}
@@ -101,8 +102,8 @@ func (t *table) checkFit(body []byte) error {
 	return e
 }
 
-// swapped reports open and close the wrong way round, which no single row shows: an open lies near the close
-// before it, a close no nearer to the open before it.
+// swapped reports whether open and close look swapped, which no single row shows: normally an open is near the close
+// before it, and a close is farther from the open before it.
 func (t *table) swapped() bool {
 	if len(t.bars) < swapRows {
 		return false
@@ -117,28 +118,27 @@ func (t *table) swapped() bool {
 		if min(before.Open, before.Close, b.Open, b.Close) <= 0 {
 			continue
 		}
-		// A level shift or a bad tick counts as one big move only.
+		// Capped, so that a level shift or a bad tick counts as no more than one big move.
 		night += math.Min(math.Abs(math.Log(b.Open.Float()/before.Close.Float())), .1)
 		twoDays += math.Min(math.Abs(math.Log(b.Close.Float()/before.Open.Float())), .1)
 	}
 	return night > swapFactor*twoDays
 }
 
-// sampleRows is how many rows are tried when looking for columns that fit.
 const (
-	sampleRows    = 400
-	maxCandidates = 10 // columns tried: every four of them are
+	sampleRows    = 400 // rows used to look for columns that fit
+	maxCandidates = 10  // columns considered; every ordered choice of four of them is tried
 )
 
 const (
 	// adjustedLeast keeps out prices so low that two decimals are too coarse for the comparison below.
 	adjustedLeast = etf.Price(20 * 1e8)
-	// adjustedSlack is what the ratio of adjusted to traded close may change by without cause: two decimals at 20.
+	// adjustedSlack is how far rounding alone may change the ratio of adjusted to traded close: two decimals at 20.
 	adjustedSlack = 0.001
 )
 
-// adjustmentWanders reports a column of adjusted closes that holds something else: the ratio to the close changes at
-// a distribution or split only, not on most days.
+// adjustmentWanders reports whether the column of adjusted closes holds something else: the ratio of a real one to the
+// close changes only at a distribution or split, not on most days.
 func (t *table) adjustmentWanders() bool {
 	compared, changed := 0, 0
 	previous := math.NaN() // compares as unchanged
@@ -156,8 +156,8 @@ func (t *table) adjustmentWanders() bool {
 	return compared >= swapRows && changed*2 > compared
 }
 
-// betterColumns returns the order of columns the numbers fit, in the form of the option "columns", "" if there is
-// none. same reports that the four prices are where the header says.
+// betterColumns returns the order of columns that the numbers fit, in the form of the option "columns", or "" if there
+// is none. same reports whether the four prices are where the header says.
 func (t *table) betterColumns(body []byte) (order string, same bool) {
 	n := t.columns.count
 	values := make([][]float64, n) // by column; NaN where there is no number
@@ -222,7 +222,7 @@ func (t *table) betterColumns(body []byte) (order string, same bool) {
 					if !ok {
 						continue
 					}
-					// Few rows fit many ways: what the header says counts for something.
+					// A few rows fit in many ways, so the header counts for something.
 					for i, r := range [4]role{open, high, low, closing} {
 						if t.columns.at[r] != [4]int{o, h, l, c}[i] {
 							score *= 1.1
@@ -240,7 +240,7 @@ func (t *table) betterColumns(body []byte) (order string, same bool) {
 	}
 	of := make([]role, n)
 	for r := role(0); r < roles; r++ {
-		// Other columns keep their names, unless their place turned out to be a price.
+		// Other columns keep their names, unless they turned out to hold a price.
 		if i := t.columns.at[r]; i >= 0 && (r < open || r > adjClose) {
 			of[i] = r
 		}
@@ -253,8 +253,8 @@ func (t *table) betterColumns(body []byte) (order string, same bool) {
 	return strings.Join(names, ","), best == [4]int{t.columns.at[open], t.columns.at[high], t.columns.at[low], t.columns.at[closing]}
 }
 
-// fits reports whether four columns are consistent prices in 98% of the rows. The score is lower the nearer the opens
-// lie to the closes before them, which tells open from close, and the nearer the high to the low, which tells a low
+// fits reports whether four columns are consistent prices in 98% of the rows. The score is lower the closer the opens
+// are to the closes before them, which tells open from close, and the closer the high is to the low, which tells a low
 // from an adjusted close that happens to be lower still.
 func fits(o, h, l, c []float64) (score float64, ok bool) {
 	allowed := len(o) / 50

@@ -10,7 +10,7 @@ import (
 // delimiters in the order they are tried.
 const delimiters = ",;\t|"
 
-// maxTitleLines is how many lines above the header may hold something else.
+// maxTitleLines bounds the lines tried as the header: title lines may come before it.
 const maxTitleLines = 10
 
 // findHeader reads up to and including the header, and sets the layout, the columns and the delimiter.
@@ -18,7 +18,7 @@ func (t *table) findHeader(r *lineReader, opt options) error {
 	if opt.columns != nil {
 		return t.findRows(r, opt)
 	}
-	var firstLine, nearest, lacks string
+	var firstLine, nearest, problem string
 	firstNumber, nearestNumber := 0, 0
 	for range maxTitleLines {
 		line, ok := r.next()
@@ -35,29 +35,29 @@ func (t *table) findHeader(r *lineReader, opt options) error {
 		cols, wrong := newColumns(of)
 		if wrong == "" {
 			t.header, t.delimiter, t.columns = line, delimiter, cols
-			t.take(h, opt)
+			t.useLayout(h, opt)
 			if h.multi {
 				return t.skipExportLines(r)
 			}
 			return nil
 		}
-		if cols.at[date] >= 0 && lacks == "" && (cols.at[closing] >= 0 || cols.at[open] >= 0 || cols.at[volume] >= 0) {
-			nearest, nearestNumber, lacks = line, r.number, wrong
+		if cols.at[date] >= 0 && problem == "" && (cols.at[closing] >= 0 || cols.at[open] >= 0 || cols.at[volume] >= 0) {
+			nearest, nearestNumber, problem = line, r.number, wrong
 		}
 	}
-	if lacks != "" {
-		return corrupt(t.name, nearestNumber, fmt.Sprintf("the header %q is not understood: %s", etf.Clip(nearest, etf.MaxDefectText), lacks), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")
+	if problem != "" {
+		return corrupt(t.name, nearestNumber, fmt.Sprintf("the header %q can't be used: %s", etf.Clip(nearest, etf.MaxDefectText), problem), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")
 	}
 	if h, _ := readHeader(firstLine); len(h.cells) > 0 {
 		if _, err := parseDate(h.cells[0]); err == nil {
-			return corrupt(t.name, firstNumber, fmt.Sprintf("there is a row where the header should be: %q", etf.Clip(firstLine, etf.MaxDefectText)), "add a header line, or name the columns in the reference: columns=date,open,high,low,close,volume")
+			return corrupt(t.name, firstNumber, fmt.Sprintf("there is no header; the first line is a row: %q", etf.Clip(firstLine, etf.MaxDefectText)), "add a header line, or name the columns in the reference: columns=date,open,high,low,close,volume")
 		}
 	}
-	return corrupt(t.name, firstNumber, fmt.Sprintf("no header with date, open, high, low and close in the first lines, which begin %q", etf.Clip(firstLine, etf.MaxDefectText)), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")
+	return corrupt(t.name, firstNumber, fmt.Sprintf("no header with date, open, high, low and close in the first lines, which begin with %q", etf.Clip(firstLine, etf.MaxDefectText)), "name the columns in the header or in the reference: columns=date,open,high,low,close,volume")
 }
 
-// take sets what the layout says.
-func (t *table) take(h header, opt options) {
+// useLayout sets the layout, and with it the basis and the currency.
+func (t *table) useLayout(h header, opt options) {
 	t.layout = opt.layout
 	for _, l := range layouts {
 		if t.layout == nil && l.is(h) {
@@ -67,7 +67,7 @@ func (t *table) take(h header, opt options) {
 	t.basis, t.currency = t.layout.basis, t.layout.currency
 }
 
-// readHeader splits a line at the delimiter that gives most known names.
+// readHeader splits a line at the delimiter that yields the most known names.
 func readHeader(line string) (h header, delimiter byte) {
 	best := -1
 	for i := range len(delimiters) {
@@ -75,7 +75,7 @@ func readHeader(line string) (h header, delimiter byte) {
 		if err != nil {
 			continue
 		}
-		for len(fields) > 1 && fields[len(fields)-1] == "" { // a delimiter at the line's end
+		for len(fields) > 1 && fields[len(fields)-1] == "" { // a trailing delimiter
 			fields = fields[:len(fields)-1]
 		}
 		known := 0
@@ -93,7 +93,7 @@ func readHeader(line string) (h header, delimiter byte) {
 	return h, delimiter
 }
 
-// skipExportLines reads the lines of Yahoo's export between the names and the rows: the tickers, and one that names
+// skipExportLines reads the lines of Yahoo's export between the names and the rows: the tickers, and a line that names
 // the index "Date".
 func (t *table) skipExportLines(r *lineReader) error {
 	for range 4 {
@@ -116,10 +116,10 @@ func (t *table) skipExportLines(r *lineReader) error {
 			return nil
 		}
 	}
-	return corrupt(t.name, r.number, "no line beginning with Date follows the names of this export", "export it again")
+	return corrupt(t.name, r.number, "no line beginning with Date follows the column names of this export", "export it again")
 }
 
-// findRows finds the first row of a file whose columns the reference names.
+// findRows finds the first row of a file whose columns are named in the reference.
 func (t *table) findRows(r *lineReader, opt options) error {
 	t.columns, _ = newColumns(opt.columns) // checked when the reference was read
 	t.layout = opt.layout
@@ -150,5 +150,5 @@ func (t *table) findRows(r *lineReader, opt options) error {
 			}
 		}
 	}
-	return corrupt(t.name, r.number, fmt.Sprintf("none of the first %d lines is a row of the %d columns %s", maxTitleLines, t.columns.count, t.header), "correct columns= in the reference")
+	return corrupt(t.name, r.number, fmt.Sprintf("none of the first %d lines is a row with the %d columns %s", maxTitleLines, t.columns.count, t.header), "correct columns= in the reference")
 }

@@ -23,7 +23,7 @@ const (
 	split
 	capitalGain
 	ticker
-	roles // their number
+	roles // how many there are
 )
 
 // roleNames are the names of roles in the option "columns".
@@ -71,12 +71,12 @@ func headerKey(cell string) string {
 	}, s)
 }
 
-// numbered reports Alpha Vantage's "1. open".
+// numbered reports whether a cell is numbered, as in Alpha Vantage's "1. open".
 func numbered(cell string) bool {
 	return len(cell) > 3 && cell[0] >= '0' && cell[0] <= '9' && cell[1] == '.' && cell[2] == ' '
 }
 
-// layout is one of the forms in the package's documentation.
+// layout is one of the layouts in the package documentation.
 type layout struct {
 	name     string
 	basis    etf.Basis
@@ -88,16 +88,16 @@ type layout struct {
 type header struct {
 	cells []string // as written, trimmed
 	keys  []string // reduced by headerKey
-	multi bool     // the names take several lines, Yahoo's export
+	multi bool     // the names take several lines, as in Yahoo's export
 }
 
 func (h header) has(key string) bool   { return slices.Contains(h.keys, key) }
 func (h header) says(cell string) bool { return slices.Contains(h.cells, cell) }
 
-// adjusted reports a column of adjusted closes beside the closes.
+// adjusted reports whether there is a column of adjusted closes.
 func (h header) adjusted() bool { return slices.Contains(h.rolesOf(), adjClose) }
 
-// layouts in the order they are tried; the last takes all.
+// layouts in the order they are tried; the last matches everything.
 var layouts = []*layout{
 	{name: "yahoo_export", basis: etf.SplitAdjusted, is: func(h header) bool { return h.multi && h.adjusted() }},
 	{name: "yahoo_auto", basis: etf.BasisUnknown, is: func(h header) bool { return h.multi }},
@@ -129,13 +129,13 @@ func layoutNames() []string {
 	return names
 }
 
-// columns says where each role is, -1 for nowhere, and how many columns there are.
+// columns holds the index of each role's column, -1 for none, and how many columns there are.
 type columns struct {
 	at    [roles]int
 	count int
 }
 
-// newColumns places the roles. what is wrong is "" where nothing is.
+// newColumns places the roles. wrong says what is wrong with them, "" for nothing.
 func newColumns(of []role) (c columns, wrong string) {
 	c.count = len(of)
 	for i := range c.at {
@@ -162,7 +162,7 @@ func newColumns(of []role) (c columns, wrong string) {
 	return c, ""
 }
 
-// rolesOf reads the header's names.
+// rolesOf returns the role of each of the header's names.
 func (h header) rolesOf() []role {
 	of := make([]role, len(h.keys))
 	for i, key := range h.keys {

@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// blank reports the ways files say that a value is not there.
+// blank reports whether s is one of the ways files mark a missing value.
 func blank(s string) bool {
 	switch len(s) {
 	case 0:
@@ -31,7 +31,7 @@ func blank(s string) bool {
 
 var errComma = errors.New("a comma that does not group thousands; write decimals with a point")
 
-// ungroup takes thousands commas out: "1,234,500.5".
+// ungroup removes thousands separators: "1,234,500.5".
 func ungroup(s string) (string, error) {
 	if strings.IndexByte(s, ',') < 0 {
 		return s, nil
@@ -46,7 +46,7 @@ func ungroup(s string) (string, error) {
 	return strings.ReplaceAll(s, ",", ""), nil
 }
 
-// parsePrice reads a price without the noise floats leave, as the package's documentation says.
+// parsePrice reads a price and removes the noise of binary floats, as described in the package documentation.
 func parsePrice(s string) (etf.Price, error) {
 	s, err := ungroup(s)
 	if err != nil {
@@ -58,7 +58,7 @@ func parsePrice(s string) (etf.Price, error) {
 		return etf.ParsePrice(s)
 	}
 	if decimals > 8 {
-		if point >= 4 { // from 1024 on, 32 bits don't reach to 4 decimals: 1743.18 prints as 1743.1800537109375
+		if point >= 4 { // from 1024 on, 32 bits are not precise to 4 decimals: 1743.18 prints as 1743.1800537109375
 			if f, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(f-float64(float32(f))) <= 1e-12*math.Abs(f) {
 				p, err := etf.ParsePrice(strconv.FormatFloat(f, 'f', -1, 32))
 				return p.RoundTo(4), err
@@ -70,7 +70,7 @@ func parsePrice(s string) (etf.Price, error) {
 		}
 		rest := s[point+1+keep:]
 		if _, ok := digits(rest); !ok {
-			return etf.ParsePrice(s) // says what is wrong
+			return etf.ParsePrice(s) // for its error
 		}
 		p, err := etf.ParsePrice(s[:point+1+keep])
 		if err == nil && rest[0] >= '5' {
@@ -97,7 +97,7 @@ func parseVolume(s string) (etf.Volume, error) {
 	return etf.ParseVolume(s)
 }
 
-// parseDate reads the civil date at the beginning of s. What follows must look like a time of day.
+// parseDate reads the civil date at the start of s. Anything after it must look like a time of day.
 func parseDate(s string) (etf.Session, error) {
 	var y, m, d, rest string
 	switch {
@@ -119,7 +119,7 @@ func parseDate(s string) (etf.Session, error) {
 	}
 	at := etf.NewSession(year, time.Month(month), day)
 	if _, _, back := at.Date(); back != day {
-		return 0, fmt.Errorf("%.40q is a day that month does not have", s)
+		return 0, fmt.Errorf("%.40q is not a date: the month has no such day", s)
 	}
 	return at, nil
 }
@@ -136,18 +136,18 @@ func digits(s string) (n int, ok bool) {
 	return n, true
 }
 
-// maxDenominator bounds what a split ratio may look like: 1281:1000 has been seen for spin-offs.
+// maxDenominator bounds the denominator of a split ratio: 1281:1000 has been seen for spin-offs.
 const maxDenominator = 1000
 
-// parseRatio reads new shares per old share as a fraction: exactly where its denominator is at most 1000, else the
-// simplest fraction that rounds to what is written (0.06666667 is 1:15). num is 0 for none.
+// parseRatio reads new shares per old share as a fraction: exactly if its denominator is at most 1000, else as the
+// simplest fraction that rounds to the given decimals (0.06666667 is 1:15). num is 0 for no split.
 func parseRatio(s string) (num, den int64, err error) {
 	p, err := etf.ParsePrice(s)
 	if err != nil {
 		return 0, 0, err
 	}
 	if p < 0 {
-		return 0, 0, fmt.Errorf("a split of %s shares", s)
+		return 0, 0, fmt.Errorf("%s is negative", s)
 	}
 	const one = 100_000_000
 	if p == 0 || p == one {
@@ -158,7 +158,7 @@ func parseRatio(s string) (num, den int64, err error) {
 	if den <= maxDenominator {
 		return num, den, nil
 	}
-	// Half a unit of the last decimal written, of the eight kept.
+	// Half a unit in the last decimal given; at most eight are kept.
 	decimals := 0
 	if point := strings.IndexByte(s, '.'); point >= 0 {
 		decimals = min(len(s)-point-1, 8)

@@ -16,14 +16,14 @@ func TestParsePrice(t *testing.T) {
 		"43.96875":           "43.96875", // an old fraction, 31/32
 		"1,234,500.25":       "1234500.25",
 		"-380":               "-380",
-		"661.8200073242188":  "661.82",      // float32 of 661.82
-		"662.3699951171875":  "662.37",      // float32 of 662.37
-		"11.222222328186035": "11.2222",     // 101/9 in float32
+		"661.8200073242188":  "661.82",      // 661.82 as a float32
+		"662.3699951171875":  "662.37",      // 662.37 as a float32
+		"11.222222328186035": "11.2222",     // 101/9 as a float32
 		"102.37999999999999": "102.38",      // float64 arithmetic
-		"14.5500004291534":   "14.55",       // float32 cut at 15 digits
-		"323.540009":         "323.54",      // float32 of 323.54 in 6 decimals
-		"45.718750":          "45.71875",    // 23/32 in 6 decimals is no noise
-		"0.14550000429153":   "0.1455",      // float32 of 0.1455
+		"14.5500004291534":   "14.55",       // a float32 cut off at 15 digits
+		"323.540009":         "323.54",      // 323.54 as a float32, with 6 decimals
+		"45.718750":          "45.71875",    // 23/32 with 6 decimals is not noise
+		"0.14550000429153":   "0.1455",      // 0.1455 as a float32
 		"0.0123456789012":    "0.012346",    // 6 decimals below 1
 		"9.999999999999":     "10",          // rounding carries
 		"-9.999999999999":    "-10",         // away from zero
@@ -44,7 +44,7 @@ func TestParsePrice(t *testing.T) {
 	}
 }
 
-// Whatever the noise, the price is within half a unit of the decimals kept, and a price of cents is met exactly.
+// A price in whole cents is recovered exactly, whatever the noise.
 func TestFloatNoise(t *testing.T) {
 	t.Parallel()
 	for cents := int64(100); cents < 5_000_000; cents += 7919 {
@@ -113,8 +113,8 @@ func TestParseRatio(t *testing.T) {
 	}
 }
 
-// Every ratio of small numbers is found again from how it is written, in 8 decimals or as a float64.
-func TestRatiosComeBack(t *testing.T) {
+// Every ratio of small numbers is recovered from its decimals, 8 of them or all of a float64's.
+func TestRatiosAreRecovered(t *testing.T) {
 	t.Parallel()
 	for num := int64(1); num <= 60; num++ {
 		for den := int64(1); den <= 60; den++ {

@@ -7,7 +7,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// options are those of a reference, checked.
+// options are the options of a reference, validated.
 type options struct {
 	basis    etf.Basis
 	currency etf.Currency

@@ -20,7 +20,7 @@ func bar(session, o, h, l, c, adj, v string) etf.Bar {
 	return b
 }
 
-// Each layout, written out by hand, with the bar its last row must give.
+// A hand-written file of each layout, with the bar its row must give.
 func TestLayouts(t *testing.T) {
 	t.Parallel()
 	euckr := "\xb3\xaf\xc2\xa5,\xbd\xc3\xb0\xa1,\xb0\xed\xb0\xa1,\xc0\xfa\xb0\xa1,\xc1\xbe\xb0\xa1,\xb0\xc5\xb7\xa1\xb7\xae" // 날짜,시가,고가,저가,종가,거래량
@@ -43,7 +43,7 @@ func TestLayouts(t *testing.T) {
 		{name: "yahoo history", layout: "yahoo", basis: etf.SplitAdjusted, actions: "split 5:1, dividend 0.7, capital_gain 0.25",
 			body: "Date,Open,High,Low,Close,Adj Close,Volume,Dividends,Stock Splits,Capital Gains\n2023-03-15 00:00:00+09:00,4034,4050,4003,4041,3988.1578125,6122000,0.7,5.0,0.25\n",
 			want: bar("2023-03-15", "4034", "4050", "4003", "4041", "3988.1578125", "6122000")},
-		{name: "yahoo download of six decimals", layout: "yahoo", basis: etf.SplitAdjusted,
+		{name: "yahoo download with six decimals", layout: "yahoo", basis: etf.SplitAdjusted,
 			body: "Date,Open,High,Low,Close,Adj Close,Volume\n2020-01-02,323.540009,324.890015,322.529999,324.869995,303.291657,59151200\n",
 			want: bar("2020-01-02", "323.54", "324.89", "322.53", "324.87", "303.291657", "59151200")},
 		{name: "alpha vantage numbered", layout: "alphavantage", basis: etf.AsTraded,
@@ -61,7 +61,7 @@ func TestLayouts(t *testing.T) {
 		{name: "eodhd", layout: "eodhd", basis: etf.AsTraded,
 			body: "Date,Open,High,Low,Close,Adjusted_close,Volume\n2024-01-19,10,12,9,11,10.5,100\n",
 			want: bar("2024-01-19", "10", "12", "9", "11", "10.5", "100")},
-		{name: "krx with mark and NAV", layout: "krx", basis: etf.AsTraded, currency: "KRW",
+		{name: "krx with byte order mark and NAV", layout: "krx", basis: etf.AsTraded, currency: "KRW",
 			body: "\ufeff날짜,NAV,시가,고가,저가,종가,거래량,거래대금,기초지수\n2025-01-02,10872.09,10540,10880,10540,10860,83993,907092545,2249.54\n",
 			want: bar("2025-01-02", "10540", "10880", "10540", "10860", "", "83993")},
 		{name: "krx with quoted thousands, no trade", layout: "krx", basis: etf.AsTraded, currency: "KRW",
@@ -133,16 +133,16 @@ func TestRowDefects(t *testing.T) {
 		{"a word for a price", "2025-09-03,10,12,abc,11,100", `column low: number: "abc" is not a decimal number`, "2025-09-03"},
 		{"too few fields", "2025-09-03,10,12,9,11", "5 fields under a header of 6", ""},
 		{"too many fields", "2025-09-03,10,12,9,11,100,7", "7 fields under a header of 6", ""},
-		{"a day that is not", "2025-02-30,10,12,9,11,100", "a day that month does not have", ""},
+		{"a day that does not exist", "2025-02-30,10,12,9,11,100", `"2025-02-30" is not a date: the month has no such day`, ""},
 		{"American date", "09/03/2025,10,12,9,11,100", "is not a date; write YYYY-MM-DD", ""},
 		{"no date", ",10,12,9,11,100", "is not a date", ""},
 		{"a date with text after it", "2025-09-03abc,10,12,9,11,100", "is not a date", ""},
 		{"no price", "2025-09-03,,,,,100", "the row has no price", "2025-09-03"},
 		{"null price", "2025-09-03,null,NaN,N/A,-,0", "the row has no price", "2025-09-03"},
-		{"half a price", "2025-09-03,,12,9,11,100", "the row has no open price", "2025-09-03"},
+		{"three of four prices", "2025-09-03,,12,9,11,100", "the row has no open price", "2025-09-03"},
 		{"negative volume", "2025-09-03,10,12,9,11,-5", "-5 is negative", "2025-09-03"},
-		{"open quote", `2025-09-03,"10,12,9,11,100`, "quote", ""},
-		{"comma that groups nothing", `2025-09-03,"10,5",12,9,11,100`, "a comma that does not group thousands", "2025-09-03"},
+		{"unclosed quote", `2025-09-03,"10,12,9,11,100`, "quote", ""},
+		{"comma that does not group thousands", `2025-09-03,"10,5",12,9,11,100`, "a comma that does not group thousands", "2025-09-03"},
 		{"control characters", "2025-09-03,\x01,12,9,11,\xff\xfe", "is not a decimal number", "2025-09-03"},
 		{"infinite", "2025-09-03,10,Inf,9,11,100", "is not a decimal number", "2025-09-03"},
 		{"hexadecimal", "2025-09-03,10,0x1F,9,11,100", "is not a decimal number", "2025-09-03"},
@@ -161,7 +161,7 @@ func TestRowDefects(t *testing.T) {
 				t.Errorf("defect %+v; want SPY.csv:4, session %q, reason with %q", d, c.session, c.reason)
 			}
 			if want := strings.Contains(c.name, "price") && !strings.HasPrefix(c.name, "a word"); d.NoPrice != want {
-				t.Errorf("counts as a row without a price: %v, want %v", d.NoPrice, want)
+				t.Errorf("NoPrice is %v, want %v", d.NoPrice, want)
 			}
 			if want := strings.ToValidUTF8(c.row, "\ufffd"); d.Text != want {
 				t.Errorf("text %q, want the row %q", d.Text, want)
@@ -184,7 +184,7 @@ func TestLongRowIsClipped(t *testing.T) {
 	}
 }
 
-// rows makes n plausible rows, the columns in the order given by the verbs o h l c v d(change) a(djusted).
+// rows makes n plausible rows with the columns in the given order: o, h, l, c, v, d (change) and a (adjusted close).
 func rows(order string, n int) string {
 	var b strings.Builder
 	price := 10_000
@@ -224,7 +224,7 @@ func TestHeaderThatDoesNotFit(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parse("krx/069500.csv", []byte(c.header+"\n"+rows(c.order, c.rows)), options{})
 			if etf.KindOf(err) != etf.KindCorrupt {
-				t.Fatalf("error %v, want a corrupt one", err)
+				t.Fatalf("error %v, want one of KindCorrupt", err)
 			}
 			text := err.Error()
 			for _, want := range []string{"krx/069500.csv:2: ", "header " + c.header + " does not fit the numbers"} {
@@ -236,7 +236,7 @@ func TestHeaderThatDoesNotFit(t *testing.T) {
 				return
 			}
 			if !strings.Contains(text, "they fit "+c.fits+";") {
-				t.Errorf("error %q does not offer %s", text, c.fits)
+				t.Errorf("error %q does not suggest %s", text, c.fits)
 			}
 			// The remedy works.
 			opt, err := parseOptions(map[string]string{"columns": c.fits})
@@ -254,8 +254,7 @@ func TestHeaderThatDoesNotFit(t *testing.T) {
 	}
 }
 
-// A few bad rows, or rows that can't tell, are no reason to refuse a file.
-// More than a third of the rows is where a few bad rows end and a wrong header begins.
+// The header counts as wrong once more than a third of the rows contradict it.
 func TestHeaderThatOftenDoesNotFit(t *testing.T) {
 	t.Parallel()
 	for bad, refused := range map[int]bool{33: false, 34: true} {
@@ -266,6 +265,7 @@ func TestHeaderThatOftenDoesNotFit(t *testing.T) {
 	}
 }
 
+// A few bad rows, or rows that show nothing, are no reason to reject a file.
 func TestHeaderThatFits(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -286,9 +286,10 @@ func TestHeaderThatFits(t *testing.T) {
 	}
 }
 
-// A fund of another time zone's shares: it opens with a gap, and three tenths of each gap are taken back in the day. Its opens lie
-// farther from the closes before them than its closes from the opens before, as if the two were exchanged.
-func TestGapsTakenBackAreNoSwap(t *testing.T) {
+// A fund of shares from another time zone: it opens with a gap, and three tenths of each gap are reversed during the
+// day. Its opens are farther from the closes before them than its closes from the opens before, as if the columns were
+// swapped.
+func TestReversedGapsAreNotASwap(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 5))
 	var body strings.Builder
@@ -306,7 +307,7 @@ func TestGapsTakenBackAreNoSwap(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !got.swapped() {
-		t.Error("the fund does not look swapped: the test tests nothing")
+		t.Error("the fund's columns do not look swapped, so this test proves nothing")
 	}
 }
 
@@ -318,7 +319,7 @@ func newestFirst(rows string) string {
 	return strings.Join(lines, "")
 }
 
-func TestNewestFirstIsTurned(t *testing.T) {
+func TestNewestFirstIsReversed(t *testing.T) {
 	t.Parallel()
 	header := "date,open,high,low,close,volume,dividend\n"
 	old := "2025-09-01,10,12,9,11,100,0.1\n"
@@ -328,7 +329,7 @@ func TestNewestFirstIsTurned(t *testing.T) {
 		{"newest first", header + recent + middle + old, "2025-09-01 2025-09-02 2025-09-03", "dividend 0.1, dividend 0.3"},
 		{"oldest first", header + old + middle + recent, "2025-09-01 2025-09-02 2025-09-03", "dividend 0.1, dividend 0.3"},
 		{"neither", header + middle + recent + old, "2025-09-02 2025-09-03 2025-09-01", "dividend 0.3, dividend 0.1"},
-		{"twice the same", header + recent + recent + old, "2025-09-03 2025-09-03 2025-09-01", "dividend 0.3, dividend 0.3, dividend 0.1"},
+		{"a session twice", header + recent + recent + old, "2025-09-03 2025-09-03 2025-09-01", "dividend 0.3, dividend 0.3, dividend 0.1"},
 	} {
 		got, err := parse("x.csv", []byte(c.body), options{})
 		if err != nil {
@@ -347,7 +348,7 @@ func TestNewestFirstIsTurned(t *testing.T) {
 	}
 }
 
-func TestRefusedFiles(t *testing.T) {
+func TestRejectedFiles(t *testing.T) {
 	t.Parallel()
 	unreadable := plainHeader
 	for i := range 10 {
@@ -361,7 +362,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"web page", "<!DOCTYPE html>\n<html>", "x.csv:1", "web page"},
 		{"JSON", `{"Information":"25 requests per day"}`, "x.csv:1", "JSON"},
 		{"text", "No data\n", "x.csv:1", "no header with date"},
-		{"no header", "\n2025-09-01,10,12,9,11,100\n", "x.csv:2", "a row where the header should be"},
+		{"no header", "\n2025-09-01,10,12,9,11,100\n", "x.csv:2", "there is no header; the first line is a row"},
 		{"close only", "Date,Close\n2025-09-01,10\n", "x.csv:1", "no column holds open, high, low"},
 		{"two closes", "date,open,high,low,close,Close\n", "x.csv:1", "two columns hold close"},
 		{"two ETFs in rows", "date,open,high,low,close,ticker\n2025-09-01,1,1,1,1,SPY\n2025-09-01,1,1,1,1,QQQ\n", "x.csv:3", "rows of SPY and of QQQ"},
@@ -373,7 +374,7 @@ func TestRefusedFiles(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parse("x.csv", []byte(c.body), options{})
 			if etf.KindOf(err) != etf.KindCorrupt {
-				t.Fatalf("error %v, want a corrupt one", err)
+				t.Fatalf("error %v, want one of KindCorrupt", err)
 			}
 			if !strings.HasPrefix(err.Error(), c.where+": ") || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %q; want %s and %q", err, c.where, c.says)
@@ -382,21 +383,21 @@ func TestRefusedFiles(t *testing.T) {
 	}
 }
 
-// A file of junk is given up before it fills the memory.
-func TestJunkIsGivenUp(t *testing.T) {
+// A file of junk is abandoned before it fills the memory.
+func TestJunkIsAbandoned(t *testing.T) {
 	t.Parallel()
 	_, err := parse("x.csv", []byte(plainHeader+strings.Repeat("junk\n", 30_000)), options{})
 	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "10000 of the first 10000 rows") {
-		t.Errorf("error %v; want a refusal after 10,000 rows", err)
+		t.Errorf("error %v; want the file rejected after 10,000 rows", err)
 	}
 	_, err = parse("x.csv", []byte(plainHeader+strings.Repeat("2025-09-01,5,5,5,5,1\n", maxRows+1)), options{})
 	if etf.KindOf(err) != etf.KindCorrupt || !strings.HasPrefix(err.Error(), "x.csv:250002: the file has more than 250000 rows") {
-		t.Errorf("error %v; want a refusal at the row after the last allowed one", err)
+		t.Errorf("error %v; want the file rejected at the first row over the limit", err)
 	}
 	half := strings.Repeat("2025-09-01,10,12,9,11,100\njunk\n", 11_000)
 	_, err = parse("x.csv", []byte(plainHeader+half), options{})
 	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "10000 of the first 20000") {
-		t.Errorf("error %v; want a refusal after 10,000 defects", err)
+		t.Errorf("error %v; want the file rejected after 10,000 defects", err)
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// TestRealFiles reads every real price file: each row under the header a bar, first and last as the file's own text
-// says (read off with head and tail).
+// TestRealFiles reads every real price file: each row under the header is a bar, and the first and the last are what
+// the file says (read with head and tail).
 func TestRealFiles(t *testing.T) {
 	t.Parallel()
 	data := testenv.RealData.Value(t)
@@ -77,7 +77,7 @@ func TestRealFiles(t *testing.T) {
 			if name == "defects/krx-mislabelled-069500.csv" {
 				want := "defects/krx-mislabelled-069500.csv:2: the header Date,close,open,high,low,change,volume does not fit"
 				if etf.KindOf(err) != etf.KindCorrupt || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), "they fit date,close,-,open,high,low,volume") {
-					t.Fatalf("error %v; want a corrupt one beginning %q", err, want)
+					t.Fatalf("error %v; want one of KindCorrupt that begins with %q", err, want)
 				}
 				q.Ref += "?columns=date,close,-,open,high,low,volume"
 				got, err = s.Fetch(context.Background(), q)
@@ -91,7 +91,7 @@ func TestRealFiles(t *testing.T) {
 			}
 			want, ok := pins[name]
 			if !ok {
-				t.Fatalf("no first and last bar are pinned for this file: it gives %v and %v", got.Bars[0], got.Bars[len(got.Bars)-1])
+				t.Fatalf("this file has no expected first and last bar; it gives %v and %v", got.Bars[0], got.Bars[len(got.Bars)-1])
 			}
 			if rows := bytes.Count(got.Raw, []byte("\n")) - want.header; len(got.Bars) != rows || len(got.Defects) != 0 {
 				t.Errorf("%d bars and defects %v of %d rows", len(got.Bars), got.Defects, rows)
@@ -111,8 +111,8 @@ func TestRealFiles(t *testing.T) {
 	}
 }
 
-// Two providers, one ETF that never split: the closes of the two files agree, which they would not if a column or a
-// date of either were misread. The specification counts 0 of 6,297 closes that differ by more than 0.2%.
+// Two providers, one ETF that never split: the closes of the two files agree, as they would not if a column or a date of
+// either were misread. None of the 6,297 closes differs by more than 0.2%.
 func TestRealFilesAgree(t *testing.T) {
 	t.Parallel()
 	data := testenv.RealData.Value(t)
@@ -149,9 +149,9 @@ func TestRealFilesAgree(t *testing.T) {
 	}
 }
 
-// Any two of the price and volume columns of a real file exchanged are found out, and the columns offered instead are
-// the right ones. Files of few rows, or with four equal prices in a row, can't tell.
-func TestRealFilesWithColumnsExchanged(t *testing.T) {
+// Swapping any two of the price and volume columns of a real file is detected, and the columns suggested instead are
+// the right ones. Files with few rows, or with four equal prices in each row, don't show it.
+func TestRealFilesWithColumnsSwapped(t *testing.T) {
 	t.Parallel()
 	data := testenv.RealData.Value(t)
 	paths, err := filepath.Glob(filepath.Join(data, "prices", "*", "*.csv"))
@@ -192,26 +192,26 @@ func TestRealFilesWithColumnsExchanged(t *testing.T) {
 				tried++
 				_, err = parse(filepath.Base(path), body, opt)
 				if etf.KindOf(err) != etf.KindCorrupt {
-					t.Errorf("%s with %s and %s exchanged: error %v", path, names[a], names[b], err)
+					t.Errorf("%s with %s and %s swapped: error %v", path, names[a], names[b], err)
 					continue
 				}
-				_, offer, _ := strings.Cut(err.Error(), "they fit ")
-				offer, _, _ = strings.Cut(offer, ";")
-				columns := strings.Split(offer, ",")
+				_, suggested, _ := strings.Cut(err.Error(), "they fit ")
+				suggested, _, _ = strings.Cut(suggested, ";")
+				columns := strings.Split(suggested, ",")
 				if len(columns) != len(names) {
-					t.Errorf("%s with %s and %s exchanged: nothing is offered: %v", path, names[a], names[b], err)
+					t.Errorf("%s with %s and %s swapped: no columns are suggested: %v", path, names[a], names[b], err)
 					continue
 				}
 				for k, name := range columns {
 					if r, _ := roleNamed(names[k]); r >= open && r <= closing && name != names[k] {
-						t.Errorf("%s with %s and %s exchanged: %s is offered, want %s", path, names[a], names[b], offer, strings.Join(names, ","))
+						t.Errorf("%s with %s and %s swapped: %s is suggested, want %s", path, names[a], names[b], suggested, strings.Join(names, ","))
 						break
 					}
 				}
 			}
 		}
 	}
-	if tried < 190 { // 13 files of 10 pairs, 5 of 15
+	if tried < 190 { // 13 files with 10 pairs, 5 with 15
 		t.Errorf("only %d pairs tried", tried)
 	}
 }

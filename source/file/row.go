@@ -8,19 +8,19 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// row is one row read.
+// row is one parsed row.
 type row struct {
 	bar       etf.Bar
 	actions   [3]etf.Action
-	n         int // actions there are
+	n         int // how many of actions are set
 	priceless bool
 }
 
-var errDecimalComma = errors.New("a comma in a number of a file separated by semicolons; write decimals with a point")
+var errDecimalComma = errors.New("a comma in a number, in a file separated by semicolons; write decimals with a point")
 
 var errNoPrice = errors.New("the row has no price")
 
-// parseRow reads the fields of a row. On an error the session is set if it could be read.
+// parseRow reads the fields of a row. On an error, the session is still set if it could be read.
 func (t *table) parseRow(fields []string) (row, error) {
 	var r row
 	at := &t.columns.at
@@ -82,8 +82,8 @@ func (t *table) volume(text string) (etf.Volume, error) {
 	return parseVolume(text)
 }
 
-// decimalComma refuses commas in the numbers of a file separated by semicolons: 43,750 could be 43.75 there, and
-// guessing would be wrong by a thousand.
+// decimalComma rejects commas in the numbers of a file separated by semicolons: 43,750 could be 43.75 there, and a
+// wrong guess would be off by a factor of a thousand.
 func (t *table) decimalComma(text string) error {
 	if t.delimiter == ';' && strings.IndexByte(text, ',') >= 0 {
 		return errDecimalComma

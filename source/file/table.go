@@ -9,24 +9,24 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// table is a whole file read. len(bars) + len(defects) == rows.
+// table is a whole parsed file. len(bars) + len(defects) == rows.
 type table struct {
 	name      string
 	layout    *layout
 	basis     etf.Basis
 	currency  etf.Currency
-	header    string // as written, for messages
+	header    string // as in the file, for messages
 	delimiter byte
 	columns   columns
 	first     int // line of the first row
 
 	rows    int
 	bars    []etf.Bar
-	lines   []int // of each bar
+	lines   []int // line of each bar
 	actions []etf.Action
 	defects []defect
 
-	priceless int // defects that are only rows without a price
+	priceless int // how many defects are merely rows without a price
 }
 
 // defect is a row that could not be read, with the readable rows around it.
@@ -36,7 +36,7 @@ type defect struct {
 	priceless     bool        // readable, but without a price
 }
 
-// parse reads a file. Errors are of KindCorrupt and name file and line. It is a pure function.
+// parse reads a file. Errors are of KindCorrupt and name file and line. It has no side effects.
 func parse(name string, body []byte, opt options) (*table, error) {
 	if wrong, remedy := notText(body); wrong != "" {
 		return nil, corrupt(name, 1, wrong, remedy)
@@ -61,7 +61,7 @@ func parse(name string, body []byte, opt options) (*table, error) {
 	if err := t.checkFit(body); err != nil {
 		return nil, err
 	}
-	t.ascending()
+	t.sortAscending()
 	return t, nil
 }
 
@@ -74,7 +74,7 @@ func (t *table) readRows(r *lineReader, size int) error {
 	t.lines = make([]int, 0, min(size/48+1, maxRows))
 	var fields []string
 	var last etf.Session
-	waiting := 0 // defects that don't know the row after them
+	waiting := 0 // first defect whose following row is not known yet
 	id := ""
 	for {
 		line, ok := r.next()
@@ -86,7 +86,7 @@ func (t *table) readRows(r *lineReader, size int) error {
 		}
 		t.rows++
 		if t.rows > maxRows {
-			return corrupt(t.name, r.number, fmt.Sprintf("the file has more than %d rows, which no ETF has sessions for", maxRows), "keep only the daily prices of one ETF in it")
+			return corrupt(t.name, r.number, fmt.Sprintf("the file has more than %d rows, more than any ETF has sessions", maxRows), "keep only the daily prices of one ETF in it")
 		}
 		if t.first == 0 {
 			t.first = r.number
@@ -97,16 +97,16 @@ func (t *table) readRows(r *lineReader, size int) error {
 			row, err = t.parseRow(fields)
 		}
 		if err == nil && t.columns.at[ticker] >= 0 {
-			switch own := fields[t.columns.at[ticker]]; {
+			switch current := fields[t.columns.at[ticker]]; {
 			case id == "":
-				id = own
-			case own != "" && own != id:
-				return corrupt(t.name, r.number, fmt.Sprintf("the file holds rows of %.20s and of %.20s", id, own), "keep one ETF in one file")
+				id = current
+			case current != "" && current != id:
+				return corrupt(t.name, r.number, fmt.Sprintf("the file holds rows of %.20s and of %.20s", id, current), "keep one ETF per file")
 			}
 		}
 		if err != nil {
 			t.defects = append(t.defects, defect{
-				Defect: etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, r.number), Session: row.bar.Session, Text: strings.Clone(etf.Clip(line[:min(len(line), maxLine)], etf.MaxDefectText)) /* a part would keep the whole file in memory */, Reason: err.Error(), NoPrice: row.priceless},
+				Defect: etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, r.number), Session: row.bar.Session, Text: strings.Clone(etf.Clip(line[:min(len(line), maxLine)], etf.MaxDefectText)) /* a substring would keep the whole file in memory */, Reason: err.Error(), NoPrice: row.priceless},
 				before: last, priceless: row.priceless,
 			})
 			if row.priceless {
@@ -141,17 +141,17 @@ func (t *table) split(line string, fields []string) ([]string, error) {
 	return fields, nil
 }
 
-// hopeless reports that reading on is useless: the file will be refused.
+// hopeless reports whether there is no point in reading on: the file will be rejected.
 func (t *table) hopeless() bool { return len(t.defects) >= maxDefects }
 
-// maxRows and maxDefects bound the memory a file may take, and what its defects take where they are stored. A
-// century has some 26,000 sessions; the rest is for files that repeat themselves.
+// maxRows and maxDefects bound the memory a file takes, and the storage its defects take. A century has some 26,000
+// sessions; the rest is for files with repeated rows.
 const (
 	maxRows    = 250_000
 	maxDefects = 10_000
 )
 
-// checkReadable refuses a file most of whose rows can't be read: it is not the layout it was taken for.
+// checkReadable rejects a file most of whose rows can't be read: its layout was misjudged.
 func (t *table) checkReadable() error {
 	unreadable := len(t.defects) - t.priceless
 	if unreadable*2 <= t.rows && len(t.defects) < maxDefects {
@@ -160,13 +160,13 @@ func (t *table) checkReadable() error {
 	d := t.defects[max(0, slices.IndexFunc(t.defects, func(d defect) bool { return !d.priceless }))]
 	return &etf.Error{
 		Kind: etf.KindCorrupt, Field: d.Where,
-		Message: fmt.Sprintf("%d of the first %d rows can't be read under the header %q, the first because of %s", unreadable, t.rows, etf.Clip(t.header, etf.MaxDefectText), d.Reason),
+		Message: fmt.Sprintf("%d of the first %d rows can't be read under the header %q; the first: %s", unreadable, t.rows, etf.Clip(t.header, etf.MaxDefectText), d.Reason),
 		Remedy:  "check the header and the delimiter, or name the columns in the reference",
 	}
 }
 
-// ascending turns a file that is newest first. Any other order is left for the rules to find.
-func (t *table) ascending() {
+// sortAscending reverses a table that is newest first. Any other order is left for the validation rules to find.
+func (t *table) sortAscending() {
 	if len(t.bars) < 2 {
 		return
 	}
@@ -180,32 +180,32 @@ func (t *table) ascending() {
 	slices.SortStableFunc(t.actions, func(a, b etf.Action) int { return cmp.Compare(a.Ex, b.Ex) })
 }
 
-// answer is what of the table lies in the window.
-func (t *table) answer(w etf.Window) etf.Response {
-	a := etf.Response{Basis: t.basis, Currency: t.currency}
+// response returns the part of the table that lies in the window.
+func (t *table) response(w etf.Window) etf.Response {
+	r := etf.Response{Basis: t.basis, Currency: t.currency}
 	n := 0
 	for _, b := range t.bars {
 		if w.Contains(b.Session) {
 			n++
 		}
 	}
-	a.Bars = make([]etf.Bar, 0, n)
+	r.Bars = make([]etf.Bar, 0, n)
 	for _, b := range t.bars {
 		if w.Contains(b.Session) {
-			a.Bars = append(a.Bars, b)
+			r.Bars = append(r.Bars, b)
 		}
 	}
-	for _, act := range t.actions {
-		if w.Contains(act.Ex) {
-			a.Actions = append(a.Actions, act)
+	for _, a := range t.actions {
+		if w.Contains(a.Ex) {
+			r.Actions = append(r.Actions, a)
 		}
 	}
 	for _, d := range t.defects {
 		if d.in(w) {
-			a.Defects = append(a.Defects, d.Defect)
+			r.Defects = append(r.Defects, d.Defect)
 		}
 	}
-	return a
+	return r
 }
 
 func (d defect) in(w etf.Window) bool {

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/text/encoding/korean"
 )
 
-var errQuote = errors.New("a quote that is not closed on its line, or text after one")
+var errQuote = errors.New("a quote that is not closed on the same line, or text after a closing quote")
 
 const (
 	maxFields = 64
 	maxLine   = 64 << 10
 )
 
-// encoding problems that make a file unreadable; "" for none.
+// notText says why a file can't be CSV, by its encoding or kind, and the remedy; wrong is "" if it may be CSV.
 func notText(body []byte) (wrong, remedy string) {
 	head := body[:min(len(body), 1024)]
 	switch {
@@ -29,14 +29,14 @@ func notText(body []byte) (wrong, remedy string) {
 	case len(trimmed) == 0 && len(bytes.TrimSpace(body)) == 0:
 		return "the file is empty", "export it again"
 	case bytes.HasPrefix(trimmed, []byte("<")) && !bytes.HasPrefix(trimmed, []byte("<TICKER>")) && !bytes.HasPrefix(trimmed, []byte("<DATE>")):
-		return "the file is a web page, not prices", "open it to see what the provider said, then export again"
+		return "the file is a web page, not prices", "open it to see what the provider says, then export again"
 	case bytes.HasPrefix(trimmed, []byte("{")), bytes.HasPrefix(trimmed, []byte("[")):
 		return "the file is JSON", "export it as CSV"
 	}
 	return "", ""
 }
 
-// lineReader goes through the lines of a text that hold something.
+// lineReader reads the lines of a text, skipping blank ones.
 type lineReader struct {
 	rest   string
 	number int // of the line returned last, 1-based
@@ -44,13 +44,13 @@ type lineReader struct {
 
 func newLineReader(body []byte) *lineReader {
 	text := strings.TrimPrefix(string(body), "\ufeff")
-	if strings.IndexByte(text, '\n') < 0 { // line ends of old Macs
+	if strings.IndexByte(text, '\n') < 0 { // line endings of old Macs
 		text = strings.ReplaceAll(text, "\r", "\n")
 	}
 	return &lineReader{rest: text}
 }
 
-// next returns the next line that is not blank, without its end.
+// next returns the next line that is not blank, without its line ending.
 func (r *lineReader) next() (string, bool) {
 	for r.rest != "" {
 		line, after, _ := strings.Cut(r.rest, "\n")
@@ -75,7 +75,7 @@ func decodeHeader(line string) string {
 	return strings.ToValidUTF8(line, "\ufffd")
 }
 
-// splitFields cuts a line at the delimiter into fields, trimmed, quotes taken off. It reuses fields.
+// splitFields splits a line at the delimiter into trimmed, unquoted fields. It reuses fields.
 func splitFields(line string, delimiter byte, fields []string) ([]string, error) {
 	fields = fields[:0]
 	for len(fields) < maxFields {
@@ -108,7 +108,7 @@ func splitFields(line string, delimiter byte, fields []string) ([]string, error)
 	return fields, errors.New("more than 64 fields")
 }
 
-// unquote reads a quoted field after its opening quote; a doubled quote stands for one.
+// unquote reads a quoted field after its opening quote; a doubled quote stands for a single one.
 func unquote(s string) (value, after string, err error) {
 	for from := 0; ; {
 		i := strings.IndexByte(s[from:], '"')

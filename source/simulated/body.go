@@ -9,19 +9,19 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The body is what a provider would send, and what is parsed: text lines of comma-separated fields.
+// The body is what a provider would send, and what is then parsed: lines of comma-separated fields.
 //
 //	simulated,1,SEED,EXCHANGE,CURRENCY,BASIS
 //	bar,SESSION,OPEN,HIGH,LOW,CLOSE,VOLUME
 //	split,SESSION,NUMERATOR,DENOMINATOR
 //	dividend,SESSION,AMOUNT
-//	end,LINES            the number of lines between the first and this one
+//	end,LINES            the number of lines between the first and the last
 const (
 	mediaType  = "text/csv; charset=utf-8"
 	bodyHeader = "simulated,1,"
 )
 
-// fields is how many fields each kind of line has.
+// fields holds the number of fields in each kind of line.
 var fields = map[string]int{"bar": 7, "split": 4, "dividend": 3}
 
 func appendBar(b []byte, bar etf.Bar) []byte {
@@ -50,41 +50,41 @@ func appendAction(b []byte, a etf.Action) []byte {
 	return fmt.Appendf(b, "dividend,%s,%s\n", a.Ex, a.Amount)
 }
 
-// parseBody reads a body back. A body without its end line is truncated: KindUnavailable. A line between that can't
-// be read is a Defect; where names it.
+// parseBody parses a body. A body without its end line is truncated: KindUnavailable. A line in between that can't be
+// read is a defect, located by where and line.
 func parseBody(where string, body []byte) (etf.Response, error) {
-	ans := etf.Response{Raw: body, MediaType: mediaType}
+	response := etf.Response{Raw: body, MediaType: mediaType}
 	first, rest, _ := bytes.Cut(body, []byte{'\n'})
 	head := strings.Split(string(first), ",")
 	if !bytes.HasPrefix(first, []byte(bodyHeader)) || len(head) != 6 {
-		return ans, &etf.Error{Kind: etf.KindUnavailable, Field: where, Message: "the simulated answer breaks off in its first line", Remedy: "ask again"}
+		return response, &etf.Error{Kind: etf.KindUnavailable, Field: where, Message: "the simulated response is truncated in its first line", Remedy: "retry"}
 	}
-	ans.Currency, ans.Basis = etf.Currency(head[4]), etf.Basis(head[5])
-	ans.Bars = make([]etf.Bar, 0, bytes.Count(rest, []byte("bar,")))
+	response.Currency, response.Basis = etf.Currency(head[4]), etf.Basis(head[5])
+	response.Bars = make([]etf.Bar, 0, bytes.Count(rest, []byte("bar,")))
 	lines := 0
 	for len(rest) > 0 {
 		line, after, whole := bytes.Cut(rest, []byte{'\n'})
 		rest = after
 		text := string(line)
 		if want, ok := strings.CutPrefix(text, "end,"); ok && whole && len(rest) == 0 && want == strconv.Itoa(lines) {
-			return ans, nil
+			return response, nil
 		}
 		lines++
 		if !whole {
 			break
 		}
-		if err := parseLine(&ans, text); err != nil {
+		if err := parseLine(&response, text); err != nil {
 			d := etf.Defect{Where: fmt.Sprintf("%s:%d", where, lines+1), Text: text[:min(len(text), 200)], Reason: err.Error()}
 			if f := strings.Split(text, ","); len(f) > 1 {
 				d.Session, _ = etf.ParseSession(f[1])
 			}
-			ans.Defects = append(ans.Defects, d)
+			response.Defects = append(response.Defects, d)
 		}
 	}
-	return ans, &etf.Error{Kind: etf.KindUnavailable, Field: where, Message: fmt.Sprintf("the simulated answer breaks off after %d bytes, line %d", len(body), lines+1), Remedy: "ask again"}
+	return response, &etf.Error{Kind: etf.KindUnavailable, Field: where, Message: fmt.Sprintf("the simulated response is truncated after %d bytes, line %d", len(body), lines+1), Remedy: "retry"}
 }
 
-func parseLine(ans *etf.Response, line string) error {
+func parseLine(response *etf.Response, line string) error {
 	var f [7]string
 	n := 0
 	for field := range strings.SplitSeq(line, ",") {
@@ -94,7 +94,7 @@ func parseLine(ans *etf.Response, line string) error {
 		f[n], n = field, n+1
 	}
 	if fields[f[0]] != n {
-		return fmt.Errorf("%d fields do not make a %.20q line", n, f[0])
+		return fmt.Errorf("a simulated line of type %.20q has the wrong number of fields, %d", f[0], n)
 	}
 	s, err := etf.ParseSession(f[1])
 	if err != nil {
@@ -111,7 +111,7 @@ func parseLine(ans *etf.Response, line string) error {
 		if b.Volume, err = etf.ParseVolume(f[6]); err != nil {
 			return err
 		}
-		ans.Bars = append(ans.Bars, b)
+		response.Bars = append(response.Bars, b)
 	case "split":
 		a := etf.Action{Kind: etf.Split, Ex: s}
 		if a.Numerator, err = strconv.ParseInt(f[2], 10, 64); err != nil {
@@ -120,13 +120,13 @@ func parseLine(ans *etf.Response, line string) error {
 		if a.Denominator, err = strconv.ParseInt(f[3], 10, 64); err != nil {
 			return err
 		}
-		ans.Actions = append(ans.Actions, a)
+		response.Actions = append(response.Actions, a)
 	default:
 		a := etf.Action{Kind: etf.Dividend, Ex: s}
 		if a.Amount, err = etf.ParsePrice(f[2]); err != nil {
 			return err
 		}
-		ans.Actions = append(ans.Actions, a)
+		response.Actions = append(response.Actions, a)
 	}
 	return nil
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// A walk from the epoch to a window late in the market's life costs some 50 µs. Marks, the states every markEvery
-// weekdays, bring that down to the window itself. They are a cache and no more: dropping them changes nothing.
+// A walk from the epoch to a recent window costs some 50 µs. Marks, the states every markEvery weekdays, reduce that to
+// the window itself. They are only a cache: dropping them changes nothing.
 const (
 	markEvery = 256
 	maxPaths  = 8192 // ETFs whose marks are kept, about 0.6 KB each
@@ -19,7 +19,7 @@ type pathKey struct {
 	split  plannedSplit
 }
 
-// pathCache keeps marks by ETF. When full it is emptied whole: refilling costs less than keeping an order.
+// pathCache keeps marks by ETF. When it is full, it is emptied completely: refilling costs less than tracking use.
 type pathCache struct {
 	mu    sync.Mutex
 	marks map[pathKey][]state // marks[i] is the state before weekday i*markEvery; never written once shared
@@ -42,13 +42,13 @@ func (c *pathCache) put(k pathKey, marks []state) {
 	}
 }
 
-// walk calls each for every session, in order, with its bar and the actions that take effect at it.
-func (c *pathCache) walk(a ask, sessions []etf.Session, each func(etf.Bar, []etf.Action)) {
+// walk calls each for every session, in order, with its bar and the actions that take effect in it.
+func (c *pathCache) walk(a resolved, sessions []etf.Session, each func(etf.Bar, []etf.Action)) {
 	if len(sessions) == 0 {
 		return
 	}
-	// What was due on a day without trading takes effect at the next session, so the days since the session
-	// before the window count as well.
+	// What is due on a day without trading takes effect in the next session, so the days since the session before the
+	// window count as well.
 	first := weekday(sessions[0])
 	if before, err := a.cal.Previous(sessions[0]); err == nil && before >= epoch {
 		first = weekday(before + 1)
@@ -64,7 +64,7 @@ func (c *pathCache) walk(a ask, sessions []etf.Session, each func(etf.Bar, []etf
 	next := 0
 	for last := weekday(sessions[len(sessions)-1]); day <= last; day++ {
 		if day%markEvery == 0 && day/markEvery == len(marks) {
-			if len(marks) == len(known) { // the shared slice is never appended to in place
+			if len(marks) == len(known) { // a shared slice is never appended to in place
 				marks = append(make([]state, 0, weekday(horizon)/markEvery+1), marks...)
 			}
 			marks = append(marks, st)
@@ -96,30 +96,30 @@ func (c *pathCache) walk(a ask, sessions []etf.Session, each func(etf.Bar, []etf
 	}
 }
 
-// askCounter counts fetches for the faults that end after some.
-type askCounter struct {
+// fetchCounter counts fetches, for the faults that end after some number of them.
+type fetchCounter struct {
 	mu   sync.Mutex
-	seen map[askKey]int
+	seen map[fetchKey]int
 }
 
-type askKey struct {
+type fetchKey struct {
 	symbol  etf.Symbol
 	seed    uint64
 	fault   string
 	session etf.Session
 }
 
-// maxAsks bounds the counters; beyond it they start again.
-const maxAsks = 65_536
+// maxCounters bounds the counters; beyond that, all start again.
+const maxCounters = 65_536
 
-// first reports whether this is one of the first n asks of the fault at the session, and counts it.
-func (c *askCounter) first(a ask, name string, s etf.Session, n int) bool {
+// first reports whether this is one of the first n fetches that meet the fault at the session, and counts it.
+func (c *fetchCounter) first(a resolved, name string, s etf.Session, n int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.seen == nil || len(c.seen) >= maxAsks {
-		c.seen = make(map[askKey]int)
+	if c.seen == nil || len(c.seen) >= maxCounters {
+		c.seen = make(map[fetchKey]int)
 	}
-	k := askKey{a.symbol, a.traits.seed, name, s}
+	k := fetchKey{a.symbol, a.traits.seed, name, s}
 	if c.seen[k] >= n {
 		return false
 	}

@@ -9,12 +9,12 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// fault is one switched-on fault: its numbers and the sessions it meets.
+// fault is one switched-on fault: its arguments and the sessions it applies to.
 type fault struct {
 	n     int
 	wait  time.Duration
-	date  etf.Session // only this session
-	every int         // one session in every; 0 = the fault's own default
+	date  etf.Session // this session only; zero if not given
+	every int         // one session in this many; 0 = the fault's default
 }
 
 type faults map[string]fault
@@ -22,10 +22,10 @@ type faults map[string]fault
 const (
 	maxWait     = 60 * time.Second
 	maxCount    = 10_000
-	faultRemedy = "see the list in the documentation of the simulated source, for example rate_limit:2,truncated:1,bad_tick@2025-09-26"
+	faultRemedy = "use faults listed in the documentation of the simulated source, for example rate_limit:2,truncated:1,bad_tick@2025-09-26"
 )
 
-// shape of each fault: the default of its number (0 = takes none) and whether it takes a duration.
+// faultShapes holds the form of each fault, and the defaults of its number and duration; 0 = it takes none.
 var faultShapes = map[string]struct {
 	n    int
 	wait time.Duration
@@ -44,8 +44,7 @@ var faultShapes = map[string]struct {
 	"garbled":      {form: "garbled"},
 }
 
-// parseFaults reads the list described in the package's documentation. Errors are of KindInvalid with the given
-// field.
+// parseFaults parses a list as described in the package documentation. Errors are of KindInvalid with the given field.
 func parseFaults(field, list string, global faults) (faults, error) {
 	all := faults{}
 	for name, f := range global {
@@ -88,13 +87,13 @@ func parseFault(text string) (string, fault, *etf.Error) {
 		case isWait:
 			d, err := time.ParseDuration(arg)
 			if err != nil || d <= 0 || (name == "slow" && d > maxWait) {
-				return bad("a duration above 0 is needed, for slow at most 60s")
+				return bad("the duration must be above 0, and at most 60s for slow")
 			}
 			f.wait = d
 		case shape.n > 0 && i < 2:
 			n, err := strconv.Atoi(arg)
 			if err != nil || n < 1 || n > maxCount {
-				return bad("a number from 1 to 10000 is needed")
+				return bad("the number must be from 1 to 10000")
 			}
 			f.n = n
 		default:
@@ -110,26 +109,26 @@ func parseFault(text string) (string, fault, *etf.Error) {
 	if nth, ok := strings.CutPrefix(which, "1/"); ok {
 		n, err := strconv.Atoi(nth)
 		if err != nil || n < 1 || n > maxCount {
-			return bad("one session in 1 to 10000 can be picked")
+			return bad("N in @1/N must be from 1 to 10000")
 		}
 		f.every = n
 		return name, f, nil
 	}
 	s, err := etf.ParseSession(which)
 	if err != nil {
-		return bad("after @ comes a date or 1/N")
+		return bad("@ must be followed by a date or 1/N")
 	}
 	f.date = s
 	return name, f, nil
 }
 
-// meets reports whether the fault is on for session s. Faults that were told nothing meet s where usual is true.
-func (f fault) meets(seed uint64, s etf.Session, usual bool) bool {
+// appliesTo reports whether the fault is on for session s. byDefault is the result for a fault without "@".
+func (f fault) appliesTo(seed uint64, s etf.Session, byDefault bool) bool {
 	switch {
 	case f.date != 0:
 		return s == f.date
 	case f.every != 0:
 		return (uint64(weekday(s))+seed)%uint64(f.every) == 0
 	}
-	return usual
+	return byDefault
 }

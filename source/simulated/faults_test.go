@@ -37,7 +37,7 @@ func TestParseFaults(t *testing.T) {
 		got, err := parseFaults("faults", list, nil)
 		var e *etf.Error
 		if !errors.As(err, &e) || e.Kind != etf.KindInvalid || e.Field != "faults" || e.Remedy == "" {
-			t.Errorf("%s is %+v, %v; want an invalid one with the field and a remedy", list, got, err)
+			t.Errorf("%s is %+v, %v; want an error of KindInvalid with the field and a remedy", list, got, err)
 		}
 	}
 	global, err := parseFaults("faults", "rate_limit:5,late", nil)
@@ -46,7 +46,7 @@ func TestParseFaults(t *testing.T) {
 	}
 	own, err := parseFaults("ref", "rate_limit:1", global)
 	if err != nil || own["rate_limit"].n != 1 || own["late"].n != 1 || global["rate_limit"].n != 5 {
-		t.Errorf("own %+v and global %+v, %v; the own one replaces only its own name", own, global, err)
+		t.Errorf("own %+v and global %+v, %v; want only the fault of the same name replaced", own, global, err)
 	}
 	if none, err := parseFaults("ref", "none,bad_tick", global); err != nil || len(none) != 1 {
 		t.Errorf("after none: %+v, %v; want bad_tick alone", none, err)
@@ -64,13 +64,13 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		faults string
-		kinds  []etf.Kind // of one fetch after the other, "" for an answer
+		kinds  []etf.Kind // of successive fetches, "" for success
 	}{
 		{"rate_limit:2:30s", []etf.Kind{etf.KindRateLimited, etf.KindRateLimited, "", ""}},
 		{"server_error", []etf.Kind{etf.KindUnavailable, "", ""}},
 		{"truncated:2", []etf.Kind{etf.KindUnavailable, etf.KindUnavailable, ""}},
 		{"rate_limit:1,server_error:1,truncated:1", []etf.Kind{etf.KindRateLimited, etf.KindUnavailable, etf.KindUnavailable, ""}},
-		{"rate_limit@2026-11-19", []etf.Kind{""}}, // another session is the last one asked for
+		{"rate_limit@2026-11-19", []etf.Kind{""}}, // the last requested session is another one
 		{"rate_limit@2026-11-20", []etf.Kind{etf.KindRateLimited, ""}},
 	} {
 		t.Run(c.faults, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestRefusals(t *testing.T) {
 				a, err := s.Fetch(context.Background(), week(""))
 				if kind == "" {
 					if err != nil || !slices.Equal(a.Bars, clean.Bars) {
-						t.Fatalf("fetch %d: %d bars, %v; want the clean answer", i+1, len(a.Bars), err)
+						t.Fatalf("fetch %d: %d bars, %v; want the bars without faults", i+1, len(a.Bars), err)
 					}
 					continue
 				}
@@ -92,13 +92,13 @@ func TestRefusals(t *testing.T) {
 					t.Errorf("retry after %s, want 30s", e.RetryAfter)
 				}
 				if len(a.Bars) != 0 || len(a.Raw) != 0 {
-					t.Errorf("fetch %d: an error with an answer of %d bars", i+1, len(a.Bars))
+					t.Errorf("fetch %d: an error with a response of %d bars", i+1, len(a.Bars))
 				}
 			}
 			if c.kinds[0] == "" {
 				return
 			}
-			// Another ETF, and another session, count for themselves.
+			// Another ETF and another session are counted separately.
 			q := week("")
 			q.Symbol = "SIMB"
 			if _, err := s.Fetch(context.Background(), q); err == nil {
@@ -115,14 +115,14 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestSlowAnswersEndWithTheContext(t *testing.T) {
+func TestSlowResponsesEndWithTheContext(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, "slow:60s:1")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	_, err := s.Fetch(ctx, week(""))
 	if !errors.Is(err, context.DeadlineExceeded) || etf.KindOf(err) != etf.KindUnavailable {
-		t.Errorf("error %v; want the deadline, unavailable", err)
+		t.Errorf("error %v; want unavailable, by the deadline", err)
 	}
 	if _, err := s.Fetch(context.Background(), week("")); err != nil {
 		t.Errorf("the second fetch: %v; only the first is slow", err)
@@ -131,7 +131,7 @@ func TestSlowAnswersEndWithTheContext(t *testing.T) {
 	begin := time.Now()
 	fetch(t, s, week(""))
 	if took := time.Since(begin); took < 20*time.Millisecond {
-		t.Errorf("a slow answer took %s", took)
+		t.Errorf("a slow response took %s", took)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestMissingRowComesLater(t *testing.T) {
 	}
 }
 
-// at returns week as asked after the close of one of its days.
+// at returns week with AsOf after the close of one of its days.
 func at(ref string, day int) etf.Query {
 	q := week(ref)
 	q.AsOf = time.Date(2026, 11, day, 23, 0, 0, 0, time.UTC)
@@ -179,7 +179,7 @@ func TestLateRows(t *testing.T) {
 		{"?faults=late:2@2026-11-17", 18, "16 18"},
 		{"?faults=late:2@2026-11-17", 19, "16 17 18 19"},
 	} {
-		for range 2 { // it depends on the instant alone
+		for range 2 { // it depends on AsOf alone
 			if got := sessions(fetch(t, newSource(t, ""), at(c.ref, c.day)).Bars); got != c.want {
 				t.Errorf("%s on the %dth: sessions %s, want %s", c.ref, c.day, got, c.want)
 			}
@@ -208,7 +208,7 @@ func TestRevisedBar(t *testing.T) {
 	}
 }
 
-func TestSplitNotYetStated(t *testing.T) {
+func TestSplitNotYetListed(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, "")
 	ref := "?split=2026-11-17:4:1"
@@ -234,7 +234,7 @@ func TestBrokenRows(t *testing.T) {
 
 	bad := fetch(t, s, week("?faults=bad_tick")).Bars
 	if !slices.Equal(bad[:4], clean[:4]) || bad[4].Close != clean[4].Close*10 || bad[4].High < bad[4].Close || bad[4].Low != clean[4].Low {
-		t.Errorf("bad tick: %v of %v; want the last close ten times as high", bad[4], clean[4])
+		t.Errorf("bad tick: %v for %v; want the last close ten times as high", bad[4], clean[4])
 	}
 	if got := fetch(t, s, week("?faults=bad_tick@2026-11-17")).Bars; got[1].Close != clean[1].Close*10 || got[4] != clean[4] {
 		t.Errorf("bad tick on the 17th: %v", got)
@@ -254,7 +254,7 @@ func TestBrokenRows(t *testing.T) {
 	}
 }
 
-// One session in n means so: about that share of a long history, and not the same days for every ETF.
+// @1/n picks about one session in n of a long history, and not the same ones for every ETF.
 func TestOneInN(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, "late:1000@1/20")
@@ -274,19 +274,19 @@ func TestOneInN(t *testing.T) {
 	}
 }
 
-// Whatever is cut off or changed in a body, parsing never panics and never passes a cut body for a whole one.
+// Whatever is cut off or changed in a body, parsing never panics and never takes a truncated body for a whole one.
 func FuzzParseBody(f *testing.F) {
 	a := fetch(f, newSource(f, "duplicate"), query("SIMA", etf.XNYS, "2025-06-16", "2025-06-20"))
 	f.Add(a.Raw)
 	f.Add([]byte("simulated,1,A,XNYS,USD,as_traded\nend,0\n"))
 	f.Add([]byte("simulated,1,A,XNYS,USD,as_traded\nsplit,2025-06-02,4,1\nbar,x\nend,2\n"))
 	for n := range a.Raw {
-		if ans, err := parseBody("x", a.Raw[:n]); etf.KindOf(err) != etf.KindUnavailable {
-			f.Fatalf("%d of %d bytes give %d bars, %v; want unavailable", n, len(a.Raw), len(ans.Bars), err)
+		if response, err := parseBody("x", a.Raw[:n]); etf.KindOf(err) != etf.KindUnavailable {
+			f.Fatalf("%d of %d bytes give %d bars, %v; want unavailable", n, len(a.Raw), len(response.Bars), err)
 		}
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		ans, err := parseBody("x", body)
+		response, err := parseBody("x", body)
 		if err != nil {
 			if etf.KindOf(err) != etf.KindUnavailable {
 				t.Fatalf("error %v", err)
@@ -294,7 +294,7 @@ func FuzzParseBody(f *testing.F) {
 			return
 		}
 		lines := strings.Count(string(body), "\n") - 2
-		if got := len(ans.Bars) + len(ans.Actions) + len(ans.Defects); got != lines {
+		if got := len(response.Bars) + len(response.Actions) + len(response.Defects); got != lines {
 			t.Fatalf("%d bars, actions and defects of %d lines", got, lines)
 		}
 	})

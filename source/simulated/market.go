@@ -7,7 +7,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The market's time is weekdays, counted from epoch, a Monday. Sessions sample it.
+// The market's time is counted in weekdays from epoch, a Monday. Sessions sample it.
 var (
 	epoch   = etf.NewSession(1999, time.January, 4)
 	horizon = etf.NewSession(2030, time.December, 31)
@@ -25,30 +25,31 @@ type nano = int64
 
 func toNano(f float64) nano { return nano(math.Round(f * 1e9)) }
 
-// What is due on a weekday, whatever the ETF.
+// What is due on a weekday for every ETF.
 const (
 	dividendDay = 1 << iota
 	splitCheckDay
 )
 
-// daily volatilities of the market factor by regime: calm, usual, stressed (about 9%, 16% and 38% a year).
+// regimeVolatility is the daily volatility of the market factor by regime: calm, usual, stressed (about 9%, 16% and 38%
+// a year).
 var regimeVolatility = [3]nano{5_600_000, 10_000_000, 24_000_000}
 
-// chances, of 65,536, to leave regime i downwards and upwards on one weekday: calm lasts about 70 weekdays,
-// usual 50, stressed 25.
+// regimeDown and regimeUp are the probabilities, out of 65,536, of leaving a regime downwards and upwards on a weekday:
+// calm lasts about 70 weekdays, usual 67, stressed 25.
 var regimeDown = [3]uint64{0, 650, 2600}
 var regimeUp = [3]uint64{940, 330, 0}
 
-// market is what all ETFs of one exchange share. It never changes once made.
+// market is what all ETFs of one exchange share. It is immutable.
 type market struct {
 	exchange etf.Exchange
 	currency etf.Currency
 	tick     float64 // smallest price step
-	factor   []int32 // the common return of each weekday, nano
+	factor   []int32 // the market's return on each weekday, nano
 	regime   []uint8
 	due      []uint8 // dividendDay, splitCheckDay
 
-	// Usual prices: where ETFs begin, and the bounds that make a split or a reverse split likely.
+	// Usual prices: the range in which ETFs start, and the bounds beyond which they split or reverse split.
 	startLow, startHigh float64
 	high, low           nano
 }
@@ -64,7 +65,7 @@ func newMarket(x etf.Exchange) *market {
 	m.factor, m.regime, m.due = make([]int32, n), make([]uint8, n), make([]uint8, n)
 	seed := hashText("market/" + string(x))
 	regime := 1
-	lastPayment, lastCheck := 0, 0 // months already served
+	lastPayment, lastCheck := 0, 0 // months already handled
 	for i, s := 0, epoch; i < n; s++ {
 		if d := s.Weekday(); d == time.Saturday || d == time.Sunday {
 			continue

@@ -49,7 +49,7 @@ func fetch(t testing.TB, s *Source, q etf.Query) etf.Response {
 	return a
 }
 
-// The market is never to change: what a demonstration or a test has stored must come back the same. The hashes are
+// The market must never change: what a demonstration or a test has stored must come back the same. The hashes are those
 // of the bodies as first published, with the calendar of 2015 to 2025.
 func TestMarketNeverChanges(t *testing.T) {
 	t.Parallel()
@@ -68,7 +68,7 @@ func TestMarketNeverChanges(t *testing.T) {
 	}
 }
 
-func TestBarsAreSound(t *testing.T) {
+func TestBarsAreConsistent(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, "")
 	for _, x := range etf.Exchanges() {
@@ -89,11 +89,11 @@ func TestBarsAreSound(t *testing.T) {
 			}
 			want := cal.Sessions(etf.Window{From: epoch, To: etf.MustSession("2026-11-20")})
 			if len(a.Bars) != len(want) {
-				t.Fatalf("%d bars of %d sessions", len(a.Bars), len(want))
+				t.Fatalf("%d bars for %d sessions", len(a.Bars), len(want))
 			}
 			for j, b := range a.Bars {
 				if b.Session != want[j] {
-					t.Fatalf("bar %d is of %s, want %s", j, b.Session, want[j])
+					t.Fatalf("bar %d has session %s, want %s", j, b.Session, want[j])
 				}
 				if b.Low <= 0 || b.Low > min(b.Open, b.Close) || b.High < max(b.Open, b.Close) {
 					t.Fatalf("inconsistent bar %v", b)
@@ -111,11 +111,11 @@ func TestBarsAreSound(t *testing.T) {
 	}
 }
 
-// A bar is the same whatever window and instant it is asked at, by a source that has seen much or nothing.
+// A bar is the same for every window and as-of time, from a new source or one that has been used.
 func TestBarsDoNotDependOnTheWindow(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
-	old := newSource(t, "")
+	used := newSource(t, "")
 	for _, x := range etf.Exchanges() {
 		cal, err := calendar.For(x)
 		if err != nil {
@@ -132,11 +132,11 @@ func TestBarsDoNotDependOnTheWindow(t *testing.T) {
 				t.Fatal(err)
 			}
 			q.AsOf = closes.Add(time.Hour)
-			q.Window.To += etf.Session(r.IntN(30)) // the future is cut off
-			for name, s := range map[string]*Source{"a fresh source": newSource(t, ""), "an old source": old} {
+			q.Window.To += etf.Session(r.IntN(30)) // sessions after AsOf are cut off
+			for name, s := range map[string]*Source{"a new source": newSource(t, ""), "a used source": used} {
 				a := fetch(t, s, q)
 				if !slices.Equal(a.Bars, all.Bars[from:to+1]) {
-					t.Fatalf("%s gives other bars of %s from %s to %s", name, symbol, q.Window.From, q.Window.To)
+					t.Fatalf("%s returns different bars of %s from %s to %s", name, symbol, q.Window.From, q.Window.To)
 				}
 				var want []etf.Action
 				for _, act := range all.Actions {
@@ -145,14 +145,14 @@ func TestBarsDoNotDependOnTheWindow(t *testing.T) {
 					}
 				}
 				if !slices.Equal(a.Actions, want) {
-					t.Fatalf("%s gives actions %v from %s to %s, want %v", name, a.Actions, q.Window.From, q.Window.To, want)
+					t.Fatalf("%s returns actions %v from %s to %s, want %v", name, a.Actions, q.Window.From, q.Window.To, want)
 				}
 			}
 		}
 	}
 }
 
-func TestSeedAndExchangeTellMarketsApart(t *testing.T) {
+func TestBarsDependOnSeedAndExchange(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, "")
 	base := fetch(t, s, query("SIMA", etf.XNYS, "2025-09-26", "2025-09-26")).Bars[0]
@@ -169,7 +169,7 @@ func TestSeedAndExchangeTellMarketsApart(t *testing.T) {
 	}
 }
 
-// Across a split the price falls by its ratio and volume rises; across a dividend the price falls by its amount.
+// A split divides the price by its ratio and multiplies the volume by it; dividends are quarterly and of the right size.
 func TestActionsMovePrices(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, "")
@@ -190,7 +190,7 @@ func TestActionsMovePrices(t *testing.T) {
 			want = 4
 		}
 		if math.Abs(price-want) > .01 || math.Abs(volume-want) > .01 {
-			t.Fatalf("%s: price is 1/%.3f and volume %.3f of the one without the split, want %g", b.Session, price, volume, want)
+			t.Fatalf("%s: the split divides the price by %.3f and multiplies the volume by %.3f, want %g", b.Session, price, volume, want)
 		}
 	}
 
@@ -215,8 +215,8 @@ func TestActionsMovePrices(t *testing.T) {
 	}
 }
 
-// A dividend takes its amount off the price: with it, the mean return on its day is that of other days.
-func TestDividendsComeOffThePrice(t *testing.T) {
+// A dividend lowers the price by its amount: the mean return on its day, with the dividend added, is about zero.
+func TestDividendsLowerThePrice(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, "")
 	sum, sq, n := 0.0, 0.0, 0
@@ -234,13 +234,13 @@ func TestDividendsComeOffThePrice(t *testing.T) {
 		}
 	}
 	mean := sum / float64(n)
-	// The common factor makes the ETFs of one day alike, so the deviation counts for days (48), not for ETFs.
+	// The common factor makes all ETFs move alike on one day, so the sample size is the number of days (48).
 	if limit := 3 * math.Sqrt(sq/float64(n)) / math.Sqrt(48); math.Abs(mean) > limit {
-		t.Errorf("mean return with dividend %.5f over %d, want within %.5f of none", mean, n, limit)
+		t.Errorf("mean return with dividend %.5f over %d, want at most %.5f either way", mean, n, limit)
 	}
 }
 
-// The market has quiet and stressed times, fat tails, and ETFs that move together within an exchange only.
+// The market has quiet and stressed periods, fat tails, and ETFs that move together only within an exchange.
 func TestMarketIsPlausible(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, "")
@@ -289,7 +289,7 @@ func TestMarketIsPlausible(t *testing.T) {
 		days[r]++
 	}
 	if slices.Min(days[:]) < len(m.regime)/20 {
-		t.Errorf("days by regime %v: one hardly occurs", days)
+		t.Errorf("days by regime %v: a regime hardly ever occurs", days)
 	}
 }
 
@@ -316,7 +316,7 @@ func TestSplitsHappen(t *testing.T) {
 				}
 			}
 		}
-		// An ETF splits once in some decades, and no price goes far beyond the bounds of the splits.
+		// An ETF splits about once in several decades, and no price goes far beyond the bounds of the splits.
 		if forward < etfs/20 || forward > etfs || reverse == 0 || far > 0 {
 			t.Errorf("%s: %d splits, %d reverse splits and %d far prices in %d years of %d ETFs", x, forward, reverse, far, years, etfs)
 		}
@@ -334,7 +334,7 @@ func TestFetchRefuses(t *testing.T) {
 		{"a real symbol", query("SPY", etf.XNYS, "", ""), etf.KindNotFound},
 		{"lower case", query("SIMa", etf.XNYS, "", ""), etf.KindInvalid},
 		{"unknown exchange", query("SIMA", "XLON", "", ""), etf.KindInvalid},
-		{"no instant", etf.Query{Symbol: "SIMA", Exchange: etf.XNYS}, etf.KindInvalid},
+		{"no as-of time", etf.Query{Symbol: "SIMA", Exchange: etf.XNYS}, etf.KindInvalid},
 		{"unknown option", etf.Query{Symbol: "SIMA", Exchange: etf.XNYS, AsOf: later, Ref: "?color=red"}, etf.KindInvalid},
 		{"bad seed", etf.Query{Symbol: "SIMA", Exchange: etf.XNYS, AsOf: later, Ref: "a/b"}, etf.KindInvalid},
 		{"bad inception", etf.Query{Symbol: "SIMA", Exchange: etf.XNYS, AsOf: later, Ref: "?inception=1990-01-02"}, etf.KindInvalid},
@@ -351,7 +351,7 @@ func TestFetchRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a := fetch(t, clocked, etf.Query{Symbol: "SIMA", Exchange: etf.XNYS}); a.Bars[len(a.Bars)-1].Session.String() != "2026-11-20" {
-		t.Errorf("the clock's last session is %s, want 2026-11-20", a.Bars[len(a.Bars)-1].Session)
+		t.Errorf("with Options.Now the last session is %s, want 2026-11-20", a.Bars[len(a.Bars)-1].Session)
 	}
 }
 
@@ -386,7 +386,7 @@ func TestManyGoroutines(t *testing.T) {
 	wg.Wait()
 }
 
-// What hundreds of ETFs of trailing windows leave behind in memory, marks included: well under 50 KB each.
+// The memory kept per ETF after a trailing window, marks included.
 func TestMemoryKept(t *testing.T) {
 	s := newSource(t, "")
 	kept := make([]etf.Response, 0, 400)
@@ -400,7 +400,7 @@ func TestMemoryKept(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	per := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / int64(len(kept))
-	t.Logf("%d bytes per ETF, answers included", per)
+	t.Logf("%d bytes per ETF, responses included", per)
 	if per > 8<<10 {
 		t.Errorf("%d bytes are kept per ETF, want at most 8 KiB", per)
 	}

@@ -6,19 +6,19 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// traits are what distinguishes one ETF from another on the same market.
+// traits are what distinguishes one ETF from another in the same market.
 type traits struct {
 	seed   uint64
 	start  nano  // logarithm of the first price
 	drift  nano  // per weekday
 	beta   int64 // thousandths
-	own    nano  // daily volatility of its own noise in the quiet regime
+	own    nano  // daily volatility of the ETF's own noise in its quiet regime
 	yield  float64
 	volume float64 // shares on a usual weekday at the epoch
 	split  plannedSplit
 }
 
-// plannedSplit is a split asked for in the reference; zero for none.
+// plannedSplit is a split given in the reference; zero for none.
 type plannedSplit struct {
 	day      int
 	num, den int64
@@ -36,19 +36,19 @@ func newTraits(m *market, seed string, planned plannedSplit) traits {
 		volume: math.Pow(10, 4.5+3*uniform(b, 0)), // 30 thousand to 30 million shares
 		split:  planned,
 	}
-	if y := uniform(b, 16); y > .2 { // a fifth pay nothing
+	if y := uniform(b, 16); y > .2 { // a fifth of the ETFs pay nothing
 		t.yield = .005 + .035*y
 	}
 	return t
 }
 
-// state is where an ETF stands after the close of one weekday.
+// state is the state of an ETF after the close of a weekday.
 type state struct {
 	log    nano    // logarithm of the price as traded
 	shares float64 // new shares per share of the epoch
 }
 
-// change is what happened before the open of a weekday.
+// change is what happens before the open of a weekday.
 type change struct {
 	dividend         etf.Price
 	splitNum, splitD int64
@@ -56,8 +56,8 @@ type change struct {
 
 func (c change) none() bool { return c == change{} }
 
-// step takes s over weekday day. base is the logarithm the day starts from: the close before it, after the day's
-// split and dividend.
+// step advances s over a weekday. base is the logarithm the day starts from: the previous close, after the day's split
+// and dividend.
 func (t *traits) step(m *market, s state, day int) (next state, base nano, c change) {
 	next = s
 	if m.due[day] != 0 || (t.split.num != 0 && t.split.day == day) {
@@ -66,10 +66,10 @@ func (t *traits) step(m *market, s state, day int) (next state, base nano, c cha
 	base = next.log
 	h := hash64(t.seed + uint64(day)*0x9e3779b97f4a7c15)
 	own := t.own * normal(h, 0) / 1_000_000
-	if h>>12&511 == 0 { // news: about twice in three years
+	if h>>12&511 == 0 { // news, about every two years
 		own *= 4
 	}
-	// The ETF's own regime holds for 32 weekdays: usually quiet, a fifth of the time 1.5, seldom 3.
+	// The ETF's own regime lasts 32 weekdays: usually quiet, a fifth of the time 1.5 times as volatile, rarely 3 times.
 	switch r := hash64(t.seed^uint64(day/32)<<32) & 31; {
 	case r == 0:
 		own *= 3
@@ -113,10 +113,10 @@ func (t *traits) actions(m *market, s state, day int) (state, change) {
 	return s, c
 }
 
-// bar draws the session on weekday day, which went from base to after.
+// bar draws the bar of the session on a weekday that went from base to after.
 func (t *traits) bar(m *market, s etf.Session, day int, base nano, after state) etf.Bar {
 	h, v := hash64(t.seed^uint64(day)<<3^0xb0), hash64(t.seed^uint64(day)<<3^0xb1)
-	sigma := math.Hypot(float64(t.beta)/1000*float64(regimeVolatility[m.regime[day]]), float64(t.own)) / 1e6 // millionths go with the normals
+	sigma := math.Hypot(float64(t.beta)/1000*float64(regimeVolatility[m.regime[day]]), float64(t.own)) / 1e6 // the normals are in millionths
 	log := func(n nano, shift uint, scale float64) float64 {
 		return (float64(n) + scale*sigma*float64(normal(h, shift))) / 1e9
 	}
@@ -137,7 +137,7 @@ func (t *traits) bar(m *market, s etf.Session, day int, base nano, after state) 
 	}
 }
 
-// ticks returns the price of a logarithm as a whole number of ticks, at least one.
+// ticks returns the price with the given logarithm as a whole number of ticks, at least one.
 func (m *market) ticks(log float64, round func(float64) float64) int64 {
 	return max(int64(round(math.Exp(log)/m.tick)), 1)
 }

@@ -2,8 +2,8 @@ package simulated
 
 import "math"
 
-// hash64 is the finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that spreads every input bit. The
-// market's numbers depend on it for ever; TestMarketNeverChanges pins them.
+// hash64 is the finalizer of SplitMix64 (Steele, Lea, Flood 2014): a bijection that spreads every input bit. It must
+// never change, because every price depends on it; TestMarketNeverChanges pins them.
 func hash64(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -11,7 +11,7 @@ func hash64(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// hashText is FNV-1a, finished by hash64.
+// hashText is FNV-1a, finalized by hash64.
 func hashText(s string) uint64 {
 	h := uint64(0xcbf29ce484222325)
 	for i := range len(s) {
@@ -20,8 +20,8 @@ func hashText(s string) uint64 {
 	return hash64(h)
 }
 
-// normals are the 4,096 midpoint quantiles of the standard normal distribution in millionths: a 12-bit draw by
-// one look-up, in integers, so that sums come out the same on every processor.
+// normals are the 4,096 midpoint quantiles of the standard normal distribution in millionths. A 12-bit draw is one
+// lookup, in integers, so that sums are the same on every processor.
 var normals = func() (t [4096]int32) {
 	for i := range t {
 		p := (float64(i) + .5) / float64(len(t))

@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// actions reads the events, oldest first. Amounts are still on today's shares. A dividend that can't be read
+// actions returns the events, oldest first. Amounts are still in terms of today's shares. A dividend that can't be read
 // is a defect; a split that can't be read makes every price before it unknowable, so it is an error.
 func (c chart) actions(zone *time.Location) (acts []etf.Action, defects []etf.Defect, err error) {
 	for _, group := range []struct {
@@ -27,19 +27,19 @@ func (c chart) actions(zone *time.Location) (acts []etf.Action, defects []etf.De
 		for k := range group.events {
 			keys = append(keys, k)
 		}
-		slices.Sort(keys) // an order, so that the same body gives the same defects
+		slices.Sort(keys) // so that the same body gives the same defects
 		for _, key := range keys {
 			e := group.events[key]
 			path := fmt.Sprintf("%s.events.%s[%.20q]", root, group.name, key)
 			act, reason := e.action(group.kind, key, zone)
 			switch {
 			case reason == "" && slices.Contains(acts, act):
-				// Seen when an event is filed under two instants of one day; undoing it twice would double prices.
-				defects = append(defects, e.defect(path, act.Ex, "stated twice: used once"))
+				// An event is sometimes listed under two instants of one day; undoing a split twice would corrupt prices.
+				defects = append(defects, e.defect(path, act.Ex, "listed twice; applied once"))
 			case reason == "":
 				acts = append(acts, act)
 			case group.kind == etf.Split:
-				return nil, nil, corrupt(path, "a split with %s: the prices before it can't be turned back into what was traded", reason)
+				return nil, nil, corrupt(path, "the split has %s, so the prices before it can't be restated as traded", reason)
 			default:
 				defects = append(defects, e.defect(path, act.Ex, reason))
 			}
@@ -80,8 +80,8 @@ func (e event) defect(path string, ex etf.Session, reason string) etf.Defect {
 		Text: etf.Clip(fmt.Sprintf("date=%s amount=%s numerator=%s denominator=%s", e.Date, e.Amount, e.Numerator, e.Denominator), etf.MaxDefectText)}
 }
 
-// ratio reads n:d exactly, in lowest terms, so that one split stated in two ways is the same split: 4:1, 1231:1000;
-// 1.5:1 becomes 3:2 and 4:2 becomes 2:1.
+// ratio reads n:d exactly, in lowest terms, so that a split written in two ways is the same split: 1.5:1 becomes 3:2, and
+// 4:2 becomes 2:1.
 func ratio(n, d cell) (num, den int64, ok bool) {
 	a, okA := n.whole()
 	b, okB := d.whole()
@@ -101,10 +101,10 @@ func ratio(n, d cell) (num, den int64, ok bool) {
 	return num, den, true
 }
 
-// applied returns the splits that the rows before them were adjusted for. Yahoo is known to state a split and
-// not to restate the prices before it; undoing such a one would move the whole history by its ratio. A split of
-// at least 3:2 (or 2:3) whose ratio shows in the step from the last close before it to the first open from it
-// on is taken as not applied and named in a defect: the prices before are as traded already.
+// applied returns the splits that the rows before them are adjusted for. Yahoo sometimes lists a split without
+// restating the prices before it; undoing that split would shift the whole history by its ratio. A split of at least
+// 3:2 (or 2:3) whose ratio shows between the last close before it and the first open on or after it counts as not
+// applied and becomes a defect: the prices before it are as traded already.
 func applied(acts []etf.Action, rows []row) (splits []etf.Action, defects []etf.Defect) {
 	for _, act := range acts {
 		if act.Kind != etf.Split {
@@ -113,12 +113,12 @@ func applied(acts []etf.Action, rows []row) (splits []etf.Action, defects []etf.
 		stated := math.Log(float64(act.Numerator) / float64(act.Denominator))
 		before, after := around(rows, act.Ex)
 		if math.Abs(stated) >= math.Log(1.5)-1e-9 && before > 0 && after > 0 {
-			// A float serves here: the step is compared, not stored.
+			// A float will do: the step is compared, not stored.
 			step := math.Log(before.Float() / after.Float())
 			if math.Abs(step-stated) < math.Abs(stated)/4 {
 				defects = append(defects, etf.Defect{Where: root + ".events.splits", Session: act.Ex,
 					Text:   fmt.Sprintf("%d:%d on %s, close before %s, open after %s", act.Numerator, act.Denominator, act.Ex, before, after),
-					Reason: "the split is stated but not in the prices before it: they are taken as traded"})
+					Reason: "the split is listed, but the prices before it are not adjusted for it; they are kept as traded"})
 				continue
 			}
 		}
@@ -127,7 +127,7 @@ func applied(acts []etf.Action, rows []row) (splits []etf.Action, defects []etf.
 	return splits, defects
 }
 
-// around returns the last close before ex and the first open from ex on, at most ten days away; 0 for none.
+// around returns the last close before ex and the first open on or after it, at most ten days away; 0 for none.
 func around(rows []row, ex etf.Session) (before, after etf.Price) {
 	var last, next etf.Session
 	for _, r := range rows {

@@ -11,10 +11,10 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The path all others begin with. Errors and defects name cells by it.
+// root is the prefix of the JSON paths in errors and defects.
 const root = "chart.result[0]"
 
-// envelope is the body of every JSON answer. Errors of the gateway come under "finance".
+// envelope is the body of every JSON response. The gateway's errors are under "finance".
 type envelope struct {
 	Chart   section `json:"chart"`
 	Finance section `json:"finance"`
@@ -76,12 +76,12 @@ type event struct {
 	Denominator cell `json:"denominator"`
 }
 
-// cell is one value as its own text, empty for null and for what stands for null (NaN, Infinity). A number is
-// never read as a float, and a null never as zero.
+// cell is one value as text, empty for null and for its stand-ins (NaN, Infinity). A number is never read as a float,
+// nor a null as zero.
 type cell string
 
-// UnmarshalJSON keeps the text; whether it is a number is decided where it is used, so that a bad cell costs
-// its row and not the answer.
+// UnmarshalJSON keeps the text; whether it is a number is decided where it is used, so that a bad cell costs one row
+// and not the whole response.
 func (c *cell) UnmarshalJSON(b []byte) error {
 	text := strings.Trim(string(b), `"`)
 	switch strings.TrimLeft(text, "+-") {
@@ -100,26 +100,26 @@ func (c cell) whole() (n int64, ok bool) {
 	return n, err == nil
 }
 
-// maxValues bounds the values of an answer, which take some forty times the memory of their two bytes of text. Sixty
+// maxValues bounds the values in a response, which take some forty times the memory of their two bytes of text. Sixty
 // years of sessions in seven columns are a tenth of it.
 const maxValues = 1_000_000
 
 // maxRows bounds the rows, each of which may become a defect to store. Sixty years have 16,000 sessions.
 const maxRows = 30_000
 
-// decode reads the envelope. A body cut short is KindUnavailable, any other break of the form KindCorrupt.
+// decode reads the envelope. A truncated body is KindUnavailable, any other malformed one KindCorrupt.
 func decode(body []byte) (envelope, error) {
 	var e envelope
 	if n := bytes.Count(body, []byte{','}); n > maxValues {
-		return e, corrupt("body", "Yahoo sent %d values, more than any ETF has sessions for", n)
+		return e, corrupt("body", "Yahoo sent %d values, more than any ETF's history has", n)
 	}
 	err := json.Unmarshal(body, &e)
 	var broken *json.SyntaxError
 	if errors.As(err, &broken) {
-		// Yahoo's serialiser has let Infinity and NaN through, which JSON does not have.
-		if mended, changed := nullNonFinite(body); changed {
+		// Yahoo has sent Infinity and NaN, which JSON does not have.
+		if fixed, changed := nullNonFinite(body); changed {
 			e = envelope{}
-			err = json.Unmarshal(mended, &e)
+			err = json.Unmarshal(fixed, &e)
 		}
 	}
 	var mistyped *json.UnmarshalTypeError
@@ -127,42 +127,42 @@ func decode(body []byte) (envelope, error) {
 	case err == nil:
 		return e, nil
 	case errors.As(err, &broken) && broken.Offset >= int64(len(body)):
-		return e, etf.Wrap(etf.KindUnavailable, err, "Yahoo's answer ends in the middle")
+		return e, etf.Wrap(etf.KindUnavailable, err, "Yahoo's response is truncated")
 	case errors.As(err, &mistyped):
-		return e, &etf.Error{Kind: etf.KindCorrupt, Field: mistyped.Field, Message: "Yahoo sent " + mistyped.Value + " here", Remedy: anotherForm, Err: err}
+		return e, &etf.Error{Kind: etf.KindCorrupt, Field: mistyped.Field, Message: "Yahoo sent an unexpected " + mistyped.Value, Remedy: formatRemedy, Err: err}
 	}
-	return e, &etf.Error{Kind: etf.KindCorrupt, Field: "body", Message: "Yahoo's answer is not JSON", Remedy: anotherForm, Err: err}
+	return e, &etf.Error{Kind: etf.KindCorrupt, Field: "body", Message: "Yahoo's response is not valid JSON", Remedy: formatRemedy, Err: err}
 }
 
-// nullNonFinite writes null for the words Infinity, -Infinity and NaN outside strings.
-func nullNonFinite(body []byte) (mended []byte, changed bool) {
+// nullNonFinite replaces Infinity, -Infinity and NaN outside strings with null.
+func nullNonFinite(body []byte) (fixed []byte, changed bool) {
 	words := [][]byte{[]byte("-Infinity"), []byte("Infinity"), []byte("NaN")}
-	mended = make([]byte, 0, len(body))
+	fixed = make([]byte, 0, len(body))
 	quoted := false
 scan:
 	for i := 0; i < len(body); i++ {
 		switch b := body[i]; {
 		case quoted && b == '\\' && i+1 < len(body):
-			mended = append(mended, b)
+			fixed = append(fixed, b)
 			i++
 		case b == '"':
 			quoted = !quoted
 		case !quoted && (b == '-' || b == 'I' || b == 'N'):
 			for _, w := range words {
 				if bytes.HasPrefix(body[i:], w) {
-					mended = append(mended, "null"...)
+					fixed = append(fixed, "null"...)
 					i += len(w) - 1
 					changed = true
 					continue scan
 				}
 			}
 		}
-		mended = append(mended, body[i])
+		fixed = append(fixed, body[i])
 	}
-	return mended, changed
+	return fixed, changed
 }
 
-// only returns the one chart of an answer.
+// only returns the one chart in a response.
 func (e envelope) only() (chart, error) {
 	if len(e.Chart.Result) == 0 {
 		return chart{}, corrupt("chart.result", "Yahoo sent neither a chart nor an error")
@@ -170,19 +170,19 @@ func (e envelope) only() (chart, error) {
 	return e.Chart.Result[0], nil
 }
 
-// table is the columns of a chart, each nil or as long as stamps.
+// table holds the columns of a chart, each nil or as long as stamps.
 type table struct {
 	stamps                         []cell
 	open, high, low, close, volume []cell
 	adjClose                       []cell
 }
 
-// columns checks that the columns fit each other. A known symbol without a bar in the range has no stamps
-// and an empty quote; that is an empty table.
+// columns checks that the columns have the same length. A known symbol without a bar in the range has no stamps and an
+// empty quote, which gives an empty table.
 func (c chart) columns() (table, error) {
 	t := table{stamps: c.Timestamp}
 	if n := len(t.stamps); n > maxRows {
-		return t, corrupt(root+".timestamp", "Yahoo sent %d rows, more than any ETF has sessions for", n)
+		return t, corrupt(root+".timestamp", "Yahoo sent %d rows, more than any ETF's history has", n)
 	}
 	path := root + ".indicators.quote[0]"
 	if len(c.Indicators.Quote) > 0 {
@@ -200,7 +200,7 @@ func (c chart) columns() (table, error) {
 		values   []cell
 		required bool
 	}{
-		// With none of the four, every row is one without a price; with some, the answer is another's format.
+		// With none of the four, every row is simply without a price; with only some, the format is another one.
 		{path + ".open", t.open, prices > 0},
 		{path + ".high", t.high, prices > 0},
 		{path + ".low", t.low, prices > 0},
@@ -233,7 +233,7 @@ func at(column []cell, i int) cell {
 	return column[i]
 }
 
-// text shows row i as it came, at most 200 bytes.
+// text shows row i as received, in at most etf.MaxDefectText bytes.
 func (t table) text(i int) string {
 	show := func(c cell) string {
 		if c.null() {

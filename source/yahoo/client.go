@@ -25,7 +25,7 @@ const (
 	defaultPeriod = 30 * time.Second
 )
 
-// client makes requests and tells answers from refusals.
+// client makes requests and tells charts from refusals.
 type client struct {
 	http      *http.Client
 	bases     []string
@@ -33,12 +33,12 @@ type client struct {
 	agent     string
 	timeout   time.Duration
 	limit     int64
-	crumbs    chan crumb // holds the one crumb; taken out while it is renewed
+	crumbs    chan crumb // holds the only crumb, except while it is renewed
 	log       *slog.Logger
 }
 
-// reply is one answer as received.
-type reply struct {
+// response is one HTTP response as received.
+type response struct {
 	status    int
 	header    http.Header
 	body      []byte
@@ -46,11 +46,11 @@ type reply struct {
 	request   string // the URL without the crumb
 }
 
-// result is a reply that was understood.
+// result is a parsed response.
 type result struct {
-	reply
+	response
 	chart chart
-	empty bool // Yahoo knows the ticker and has nothing in the range
+	empty bool // Yahoo knows the ticker but has nothing in the range
 }
 
 func newClient(o Options) *client {
@@ -83,7 +83,7 @@ func newClient(o Options) *client {
 		http: &http.Client{
 			Transport: o.Transport,
 			Jar:       jar,
-			// A redirect leads to a consent page; following it would hide that behind a 200.
+			// Redirects lead to a consent page; following one would hide it behind a 200.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		cookieURL: o.CookieURL,
@@ -100,17 +100,17 @@ func newClient(o Options) *client {
 	return c
 }
 
-// chart asks the hosts in order for one ticker's chart. The result carries the last body received also when
-// there is an error.
+// chart requests one ticker's chart from the hosts in order. The result carries the last body received, even if there
+// is an error.
 func (c *client) chart(ctx context.Context, ticker string, params url.Values) (result, error) {
 	var got result
 	var failures []error
 	for _, base := range c.bases {
-		answered, err := c.ask(ctx, base, ticker, params)
-		if answered.body != nil || got.request == "" {
-			got = answered
+		latest, err := c.fetch(ctx, base, ticker, params)
+		if latest.body != nil || got.request == "" {
+			got = latest
 		}
-		// Only a host that is down is worth a second one: refusals hold for both, and limits count per address.
+		// The next host helps only if this one is down: a refusal holds for both, and rate limits apply per address.
 		if err == nil || etf.KindOf(err) != etf.KindUnavailable || ctx.Err() != nil {
 			return got, err
 		}
@@ -119,34 +119,34 @@ func (c *client) chart(ctx context.Context, ticker string, params url.Values) (r
 	if len(failures) == 1 {
 		return got, failures[0]
 	}
-	return got, etf.Wrapf(etf.KindUnavailable, errors.Join(failures...), "none of Yahoo's %d hosts answered", len(c.bases))
+	return got, etf.Wrapf(etf.KindUnavailable, errors.Join(failures...), "none of Yahoo's %d hosts responded", len(c.bases))
 }
 
-// ask makes one request, and a second one with a new crumb if the first was refused for want of one.
-func (c *client) ask(ctx context.Context, base, ticker string, params url.Values) (result, error) {
+// fetch requests a chart from one host, and again with a new crumb if the request was refused for lack of one.
+func (c *client) fetch(ctx context.Context, base, ticker string, params url.Values) (result, error) {
 	held, err := c.crumb(ctx)
 	if err != nil {
 		return result{}, err
 	}
-	got, err := c.try(ctx, base, ticker, params, held)
+	got, err := c.fetchWith(ctx, base, ticker, params, held)
 	if !errors.Is(err, errCrumb) {
 		return got, err
 	}
-	c.log.InfoContext(ctx, "yahoo wants a crumb", "host", base, "reason", err.Error())
+	c.log.InfoContext(ctx, "yahoo requires a crumb", "host", base, "reason", err.Error())
 	fresh, renewErr := c.renew(ctx, held)
 	if etf.KindOf(renewErr) == etf.KindDenied {
 		var first *etf.Error
-		errors.As(err, &first) // errCrumb comes in no other
-		return got, &etf.Error{Kind: etf.KindDenied, Message: first.Message + ", and gives no crumb to ask again with",
+		errors.As(err, &first) // errCrumb is only ever wrapped in an *etf.Error
+		return got, &etf.Error{Kind: etf.KindDenied, Message: first.Message + ", and gave no crumb to retry with",
 			Remedy: first.Remedy, Err: errors.Unwrap(renewErr)}
 	}
 	if renewErr != nil {
 		return got, renewErr
 	}
-	return c.try(ctx, base, ticker, params, fresh)
+	return c.fetchWith(ctx, base, ticker, params, fresh)
 }
 
-func (c *client) try(ctx context.Context, base, ticker string, params url.Values, with crumb) (result, error) {
+func (c *client) fetchWith(ctx context.Context, base, ticker string, params url.Values, with crumb) (result, error) {
 	address := base + "/v8/finance/chart/" + url.PathEscape(ticker) + "?" + params.Encode()
 	secret := ""
 	if with.value != "" {
@@ -154,16 +154,16 @@ func (c *client) try(ctx context.Context, base, ticker string, params url.Values
 	}
 	got, err := c.get(ctx, address, secret)
 	if err != nil {
-		return result{reply: got}, err
+		return result{response: got}, err
 	}
 	ch, empty, err := classify(got, ticker)
-	return result{reply: got, chart: ch, empty: empty}, err
+	return result{response: got, chart: ch, empty: empty}, err
 }
 
-// get makes one request and reads its body within the bounds. secret is appended to the address and kept out
-// of the reply and of errors.
-func (c *client) get(ctx context.Context, address, secret string) (reply, error) {
-	var got reply
+// get makes one request and reads the body within the bounds. secret is appended to the address and kept out of the
+// response and of errors.
+func (c *client) get(ctx context.Context, address, secret string) (response, error) {
+	var got response
 	bounded, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(bounded, http.MethodGet, address+secret, nil)
@@ -171,10 +171,10 @@ func (c *client) get(ctx context.Context, address, secret string) (reply, error)
 		return got, etf.Invalid("base_url", "Yahoo's address can't be used: "+withoutURL(err).Error(), "write it as https://host")
 	}
 	if req.URL.Host == "" || req.URL.Scheme != "https" && req.URL.Scheme != "http" {
-		return got, etf.Invalid("base_url", "Yahoo's address names no host to ask by http or https", "write it as https://host")
+		return got, etf.Invalid("base_url", "Yahoo's address is not an http or https URL with a host", "write it as https://host")
 	}
 	got.request = address
-	if req.URL.User != nil { // a base URL may hold the name and password of a proxy
+	if req.URL.User != nil { // a base URL may contain the user name and password of a proxy
 		shown := *req.URL
 		shown.User = nil
 		got.request = strings.TrimSuffix(shown.String(), secret)
@@ -185,38 +185,38 @@ func (c *client) get(ctx context.Context, address, secret string) (reply, error)
 	req.Header.Set("Accept-Encoding", "gzip")
 	res, err := c.http.Do(req)
 	if err != nil {
-		return got, etf.Wrapf(etf.KindUnavailable, withoutURL(err), "no answer from %s", req.URL.Host)
+		return got, etf.Wrapf(etf.KindUnavailable, withoutURL(err), "no response from %s", req.URL.Host)
 	}
-	defer func() { _ = res.Body.Close() }() // read to its end or given up
+	defer func() { _ = res.Body.Close() }() // read to the end or abandoned
 	got.status, got.header = res.StatusCode, res.Header
 	if got.mediaType, _, err = mime.ParseMediaType(res.Header.Get("Content-Type")); err != nil {
 		got.mediaType = "application/octet-stream"
 	}
 	got.body, err = c.read(res)
 	if err != nil && got.status >= http.StatusBadRequest {
-		err = nil // the status says more than the torn body of a refusal
+		err = nil // the status says more than the truncated body of a refusal
 	}
 	return got, err
 }
 
-// read returns the body, decompressed. What was read before an error is returned with it.
+// read returns the decompressed body. With an error, it returns what was read before it.
 func (c *client) read(res *http.Response) ([]byte, error) {
 	var from io.Reader = res.Body
 	if strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") {
 		unzip, err := gzip.NewReader(res.Body)
 		if err != nil {
-			return nil, etf.Wrap(etf.KindUnavailable, err, "Yahoo's compressed answer has no beginning")
+			return nil, etf.Wrap(etf.KindUnavailable, err, "Yahoo's compressed response has no valid gzip header")
 		}
 		from = unzip
 	}
 	body, err := io.ReadAll(io.LimitReader(from, c.limit+1))
 	if int64(len(body)) > c.limit {
-		return nil, corrupt("body", "Yahoo's answer is larger than %d bytes", c.limit)
+		return nil, corrupt("body", "Yahoo's response is larger than %d bytes", c.limit)
 	}
-	return body, etf.Wrap(etf.KindUnavailable, err, "Yahoo's answer broke off")
+	return body, etf.Wrap(etf.KindUnavailable, err, "Yahoo's response was cut off")
 }
 
-// withoutURL drops the address from a request's error: it may hold a crumb.
+// withoutURL drops the address from a request's error, because it may contain a crumb.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

@@ -9,14 +9,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// crumb is a token bound to a cookie of the client's jar. The zero value is none, which is what Yahoo's chart
-// endpoint normally wants. Number tells one crumb from the next.
+// crumb is a token bound to a cookie in the client's jar. The zero value means no crumb, and Yahoo's chart endpoint
+// normally needs none. number tells one crumb from the next.
 type crumb struct {
 	value  string
 	number int
 }
 
-// crumb returns the one held, waiting while another call renews it.
+// crumb returns the current crumb, waiting while another call renews it.
 func (c *client) crumb(ctx context.Context) (crumb, error) {
 	select {
 	case held := <-c.crumbs:
@@ -48,7 +48,7 @@ func (c *client) renew(ctx context.Context, refused crumb) (crumb, error) {
 }
 
 func (c *client) newCrumb(ctx context.Context) (string, error) {
-	// The cookie comes with whatever status and body; only the jar matters.
+	// The cookie comes with any status and body; only the jar matters.
 	if _, err := c.get(ctx, c.cookieURL, ""); err != nil && ctx.Err() != nil {
 		return "", err
 	}
@@ -63,8 +63,8 @@ func (c *client) newCrumb(ctx context.Context) (string, error) {
 	case got.status >= 500:
 		return "", status(got, "no crumb")
 	case got.status != http.StatusOK, value == "", len(value) > 64, strings.ContainsAny(value, "<>{} \r\n\t"):
-		return "", &etf.Error{Kind: etf.KindDenied, Message: "Yahoo gives no crumb", Err: fmt.Errorf("status %d %q", got.status, summary(got.body)),
-			Remedy: "open finance.yahoo.com from this address once, or use another source"}
+		return "", &etf.Error{Kind: etf.KindDenied, Message: "Yahoo gave no crumb", Err: fmt.Errorf("status %d %q", got.status, summary(got.body)),
+			Remedy: deniedRemedy}
 	}
 	return value, nil
 }

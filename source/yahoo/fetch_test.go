@@ -15,26 +15,26 @@ var _ source.Source = (*Source)(nil)
 
 const priced = "100.5"
 
-// 2025-09-26 is a Friday; the New York exchanges close at 16:00 EDT = 20:00Z, and a row is final 15 minutes later.
+// 2025-09-26 is a Friday; the New York exchanges close at 16:00 EDT = 20:00Z, and rows are final 15 minutes later.
 func TestLiveBar(t *testing.T) {
 	t.Parallel()
-	settled := func() *answer {
+	settled := func() *testChart {
 		return spy().regular("2025-09-26T13:30:00Z", "2025-09-26T20:00:00Z").
 			row("2025-09-25T13:30:00Z", "660", "662", "659", "661.5", "100")
 	}
-	live := func() *answer { return settled().row("2025-09-26T18:12:44Z", "661", "664", "660", "663", "40") }
+	live := func() *testChart { return settled().row("2025-09-26T18:12:44Z", "661", "664", "660", "663", "40") }
 	for _, c := range []struct {
 		name, asOf string
-		a          *answer
+		a          *testChart
 		want       string
 	}{
-		{"in the session", "2025-09-26T18:12:50Z", live(), "2025-09-25 660 662 659 661.5 100"},
+		{"during the session", "2025-09-26T18:12:50Z", live(), "2025-09-25 660 662 659 661.5 100"},
 		{"before it settles", "2025-09-26T20:14:59Z", live(), "2025-09-25 660 662 659 661.5 100"},
 		{"settled", "2025-09-26T20:15:00Z", live(), "2025-09-25 660 662 659 661.5 100\n2025-09-26 661 664 660 663 40"},
 		{"twice while live", "2025-09-26T18:12:50Z",
 			settled().row("2025-09-26T13:30:00Z", "661", "664", "660", "663", "39").row("2025-09-26T18:12:44Z", "661", "664", "660", "663", "40"),
 			"2025-09-25 660 662 659 661.5 100"},
-		{"twice when settled: the later one counts", "2025-09-26T21:00:00Z",
+		{"twice when settled: the later one wins", "2025-09-26T21:00:00Z",
 			settled().row("2025-09-26T13:30:00Z", "661", "664", "660", "663", "39").row("2025-09-26T20:00:01Z", "661", "664", "660", "663.5", "41"),
 			"2025-09-25 660 662 659 661.5 100\n2025-09-26 661 664 660 663.5 41"},
 		{"twice, the later one empty", "2025-09-26T21:00:00Z",
@@ -42,9 +42,9 @@ func TestLiveBar(t *testing.T) {
 			"2025-09-25 660 662 659 661.5 100\n2025-09-26 661 664 660 663 39"},
 		{"empty before the open of the next session", "2025-09-26T12:00:00Z", settled().nulls("2025-09-26T13:30:00Z"),
 			"2025-09-25 660 662 659 661.5 100"},
-		{"Yahoo says it runs longer than the calendar knows", "2025-09-26T20:30:00Z",
+		{"Yahoo's session ends later than the calendar's", "2025-09-26T20:30:00Z",
 			live().regular("2025-09-26T13:30:00Z", "2025-09-26T21:00:00Z"), "2025-09-25 660 662 659 661.5 100"},
-		{"asked as of the day before", "2025-09-25T23:00:00Z", live(), "2025-09-25 660 662 659 661.5 100"},
+		{"as of the day before", "2025-09-25T23:00:00Z", live(), "2025-09-25 660 662 659 661.5 100"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := fetch(t, serve(t, c.a.json()), spyQuery("2025-09-20", "2025-09-26", c.asOf))
@@ -54,14 +54,14 @@ func TestLiveBar(t *testing.T) {
 	}
 }
 
-func TestRowsPastTheWindowAreLeftOut(t *testing.T) {
+func TestRowsOutsideTheWindowAreDropped(t *testing.T) {
 	t.Parallel()
 	a := spy().row("2025-09-24T13:30:00Z", priced, priced, priced, priced, "1").
 		row("2025-09-25T13:30:00Z", priced, priced, priced, priced, "2").
 		row("2025-09-26T20:00:00Z", priced, priced, priced, priced, "3")
 	got := fetch(t, serve(t, a.json()), spyQuery("2025-09-25", "2025-09-25", "2025-09-29T12:00:00Z"))
 	wantBars(t, got, "2025-09-25 100.5 100.5 100.5 100.5 2")
-	// A zero end means through the last settled session.
+	// A zero end means up to the last settled session.
 	got = fetch(t, serve(t, a.json()), spyQuery("2025-09-25", "", "2025-09-29T12:00:00Z"))
 	wantBars(t, got, "2025-09-25 100.5 100.5 100.5 100.5 2\n2025-09-26 100.5 100.5 100.5 100.5 3")
 }
@@ -83,16 +83,16 @@ func TestNullCells(t *testing.T) {
 		row("2025-09-24T13:30:00Z", "660", "null", "659", "661.5", "7").
 		row("2025-09-25T13:30:00Z", "660", "662", "659", "661.5", "9").
 		nulls("2025-09-26T13:30:00Z"). // a finished session at the end is missing, not unfinished
-		nulls("2025-09-27T13:30:00Z")  // a Saturday: an empty row on a closed day says nothing
+		nulls("2025-09-27T13:30:00Z")  // a Saturday: an empty row on a closed day means nothing
 	got := fetch(t, serve(t, a.json()), spyQuery("", "", "2025-09-29T12:00:00Z"))
 	wantBars(t, got, "2025-09-22 660 662 659 661.5 -\n2025-09-25 660 662 659 661.5 9")
 	wantDefects(t, got, "2025-09-23 no price", "2025-09-24 no price: high", "2025-09-26 no price")
 	if d := got.Defects[0]; d.Where != "chart.result[0].timestamp[1]" || !strings.Contains(d.Text, "volume=81000000") {
-		t.Errorf("the defect keeps no evidence: %+v", d)
+		t.Errorf("the defect does not name the row or its cells: %+v", d)
 	}
 	for _, d := range got.Defects {
 		if !d.NoPrice {
-			t.Errorf("a row of nulls does not count as one without a price: %+v", d)
+			t.Errorf("NoPrice is not set for a row of nulls: %+v", d)
 		}
 	}
 }
@@ -117,20 +117,20 @@ func TestAdjustedCloseIsEvidence(t *testing.T) {
 	}
 }
 
-func TestNonFiniteWordsInStringsStay(t *testing.T) {
+func TestNonFiniteWordsInStringsAreKept(t *testing.T) {
 	t.Parallel()
 	a := spy().row("2025-09-22T13:30:00Z", "NaN", "Infinity", "-Infinity", "661.5", "9")
 	a.meta["longName"] = `NaN "Infinity" \ Fund`
 	got := fetch(t, serve(t, a.json()), spyQuery("", "", "2025-09-29T12:00:00Z"))
 	wantDefects(t, got, "2025-09-22 no price: open, high, low")
 	if len(got.Bars) != 0 {
-		t.Errorf("bars out of NaN: %v", got.Bars)
+		t.Errorf("bars made of NaN: %v", got.Bars)
 	}
 }
 
-// The offset in the meta block is today's; a winter stamp is 14:30Z, a summer one 13:30Z. Around a change of
-// clocks some rows are stamped 22:00 or 23:00 of the evening before.
-func TestStampsAcrossTheChangeOfClocks(t *testing.T) {
+// The offset in the meta block is today's; opens are stamped 14:30Z in winter and 13:30Z in summer. Around a daylight
+// saving change some rows are stamped 22:00 or 23:00 on the evening before.
+func TestStampsAcrossDaylightSavingChange(t *testing.T) {
 	t.Parallel()
 	a := spy().row("2025-03-07T14:30:00Z", priced, priced, priced, priced, "1").
 		row("2025-03-10T03:00:00Z", priced, priced, priced, priced, "2"). // Sunday 23:00 EDT: Monday's
@@ -165,7 +165,7 @@ func TestKorea(t *testing.T) {
 	wantBars(t, fetch(t, serve(t, a.json()), q), "2025-09-25 47105 47330 46950 47215 3000000\n2025-09-26 46800 46900 46000 46130 5000000")
 }
 
-// A 5:1 split: 47,005 won were sent as 9401, 47,012 as 9402.400390625 (float32).
+// A 5:1 split: 47,005 won is sent as 9401, 47,012 as 9402.400390625 (float32).
 func TestKoreanPricesAreWholeWon(t *testing.T) {
 	t.Parallel()
 	a := kodex().row("2025-09-24T00:00:00Z", "9401", "9402.400390625", "9400.200195", "9401", "10").
@@ -174,19 +174,19 @@ func TestKoreanPricesAreWholeWon(t *testing.T) {
 	wantBars(t, got, "2025-09-24 47005 47012 47001 47005 2\n2025-09-25 9405 9405 9405 9405 11")
 }
 
-func TestRowsBeforeTheListingBelongToSomebodyElse(t *testing.T) {
+func TestRowsBeforeTheListingBelongToAnEarlierHolder(t *testing.T) {
 	t.Parallel()
 	a := spy().row("1993-01-27T14:30:00Z", "1", "1", "1", "1", "1").row("1993-01-28T14:30:00Z", "1", "1", "1", "1", "1").
 		row("1993-01-29T14:30:00Z", "43.96875", "43.96875", "43.75", "43.9375", "1003200").
 		dividend("1992-12-18T14:30:00Z", "0.2").dividend("1993-03-19T14:30:00Z", "0.213")
 	got := fetch(t, serve(t, a.json()), spyQuery("", "", "2025-09-29T12:00:00Z"))
 	wantBars(t, got, "1993-01-29 43.96875 43.96875 43.75 43.9375 1003200")
-	wantDefects(t, got, "1993-01-27 2 rows from 1993-01-27 to 1993-01-28 lie before the first trade on 1993-01-29: they belong to whoever had the ticker then")
+	wantDefects(t, got, "1993-01-27 2 rows from 1993-01-27 to 1993-01-28 are before the first trade on 1993-01-29: they belong to an earlier holder of the ticker")
 	wantActions(t, got.Actions, "dividend 1993-03-19 0.213")
 }
 
-// Yahoo's whole-market loss of splits: the event is there, the prices before it are not restated.
-func TestSplitStatedButNotApplied(t *testing.T) {
+// Yahoo sometimes loses splits for a whole market: the event is there, but the prices before it are not restated.
+func TestSplitListedButNotApplied(t *testing.T) {
 	t.Parallel()
 	a := spy().row("2025-09-23T13:30:00Z", "600", "604", "598", "600", "10").
 		row("2025-09-24T13:30:00Z", "150.5", "152", "149", "151", "44").
@@ -196,19 +196,19 @@ func TestSplitStatedButNotApplied(t *testing.T) {
 	wantBars(t, got, "2025-09-23 600 604 598 600 10\n2025-09-24 150.5 152 149 151 44\n2025-09-25 75.25 76 75 75.5 90")
 	wantActions(t, got.Actions, "split 2025-09-24 4:1", "split 2025-09-25 2:1")
 	wantActions(t, got.Splits)
-	if len(got.Defects) != 2 || !strings.Contains(got.Defects[0].Reason, "not in the prices before it") {
+	if len(got.Defects) != 2 || !strings.Contains(got.Defects[0].Reason, "the prices before it are not adjusted for it") {
 		t.Errorf("defects %v", got.Defects)
 	}
 }
 
-func TestSplitStatedTwiceIsUndoneOnce(t *testing.T) {
+func TestSplitListedTwiceIsUndoneOnce(t *testing.T) {
 	t.Parallel()
 	a := spy().row("2025-09-23T13:30:00Z", "150", "151", "149.5", "150", "40").
 		row("2025-09-24T13:30:00Z", "150.5", "152", "149", "151", "44").
 		split("2025-09-24T13:30:00Z", "4.0", "1.0").split("2025-09-24T14:30:00Z", "8", "2")
 	got := fetch(t, serve(t, a.json()), spyQuery("", "", "2025-09-29T12:00:00Z"))
 	wantBars(t, got, "2025-09-23 600 604 598 600 10\n2025-09-24 150.5 152 149 151 44")
-	wantDefects(t, got, "2025-09-24 stated twice: used once")
+	wantDefects(t, got, "2025-09-24 listed twice; applied once")
 }
 
 func TestEvents(t *testing.T) {
@@ -216,21 +216,21 @@ func TestEvents(t *testing.T) {
 	a := spy().row("2025-09-23T13:30:00Z", "150", "151", "149.5", "150", "40").
 		dividend("2025-09-22T13:30:00Z", "1.8310000896453857").dividend("2025-09-23T13:30:00Z", "null").
 		split("2025-09-24T13:30:00Z", "1.5", "1")
-	a.capitalGains = append(a.capitalGains, `"1758634200":{"amount":0.25}`) // 2025-09-23, the date only in the key
+	a.capitalGains = append(a.capitalGains, `"1758634200":{"amount":0.25}`) // 2025-09-23; the date is only in the key
 	got := fetch(t, serve(t, a.json()), spyQuery("2025-09-22", "2025-09-23", "2025-09-29T12:00:00Z"))
 	wantActions(t, got.Splits, "split 2025-09-24 3:2")
-	// 1.831 and 0.25 are on today's shares; a share of that day has become 1.5.
+	// 1.831 and 0.25 are per share of today; a share of that day has become 1.5.
 	wantActions(t, got.Actions, "dividend 2025-09-22 2.7465", "capital_gain 2025-09-23 0.375")
 	wantDefects(t, got, "2025-09-23 no amount")
 
 	a.split("2025-09-25T13:30:00Z", "4", "0")
 	_, err := serve(t, a.json()).Fetch(t.Context(), spyQuery("", "", "2025-09-29T12:00:00Z"))
 	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "use another source") || !strings.Contains(err.Error(), `chart.result[0].events.splits["1758807000"]`) {
-		t.Errorf("a split without ratio gave %v", err)
+		t.Errorf("a split without a ratio: error %v", err)
 	}
 }
 
-func TestRepeatedAndUnknownSessionsAreLeftIn(t *testing.T) {
+func TestRepeatedAndUnknownSessionsAreKept(t *testing.T) {
 	t.Parallel()
 	a := spy().row("2025-09-20T13:30:00Z", "1", "1", "1", "1", "1"). // a Saturday
 										row("2025-09-23T13:30:00Z", "2", "2", "2", "2", "2").row("2025-09-23T13:30:00Z", "3", "3", "3", "3", "3").
@@ -248,15 +248,15 @@ func TestUnreadableCells(t *testing.T) {
 	a.stamp[3] = "12.5"
 	got := fetch(t, serve(t, a.json()), spyQuery("", "", "2025-09-29T12:00:00Z"))
 	wantBars(t, got, "2025-09-24 660.5 662 659 661.5 121170000")
-	wantDefects(t, got, " not a time", "2025-09-22 not a number: open", "2025-09-23 not a number: high, volume")
+	wantDefects(t, got, " the timestamp is not valid", "2025-09-22 not a number: open", "2025-09-23 not a number: high, volume")
 	for _, d := range got.Defects {
 		if d.NoPrice {
-			t.Errorf("a row that can't be read counts as one without a price: %+v", d)
+			t.Errorf("NoPrice is set for a row that can't be read: %+v", d)
 		}
 	}
 }
 
-func TestEmptyAnswers(t *testing.T) {
+func TestEmptyResponses(t *testing.T) {
 	t.Parallel()
 	dead := spy()
 	dead.meta["instrumentType"], dead.meta["firstTradeDate"] = "ECNQUOTE", nil
@@ -268,7 +268,7 @@ func TestEmptyAnswers(t *testing.T) {
 	}
 }
 
-func TestColumnsThatDoNotFit(t *testing.T) {
+func TestColumnsOfDifferentLength(t *testing.T) {
 	t.Parallel()
 	short := spy().row("2025-09-22T13:30:00Z", priced, priced, priced, priced, "1").row("2025-09-23T13:30:00Z", priced, priced, priced, priced, "1")
 	short.low = short.low[:1]
@@ -277,8 +277,8 @@ func TestColumnsThatDoNotFit(t *testing.T) {
 	for _, c := range []struct{ name, body, path string }{
 		{"short column", short.json(), "chart.result[0].indicators.quote[0].low"},
 		{"no open", closeOnly, "chart.result[0].indicators.quote[0].open"},
-		{"an object for the stamps", strings.Replace(short.json(), `"timestamp":[`, `"timestamp":{"a":[`, 1), ""},
-		{"a string for the stamps", `{"chart":{"result":[{"meta":{"symbol":"SPY"},"timestamp":"now"}]}}`, "timestamp"},
+		{"an object instead of timestamps", strings.Replace(short.json(), `"timestamp":[`, `"timestamp":{"a":[`, 1), ""},
+		{"a string instead of timestamps", `{"chart":{"result":[{"meta":{"symbol":"SPY"},"timestamp":"now"}]}}`, "timestamp"},
 		{"no result", `{"chart":{"result":[],"error":null}}`, "chart.result"},
 		{"another object", `{"quoteResponse":{}}`, "chart.result"},
 		{"an array", `[1,2]`, "body"},
@@ -289,7 +289,7 @@ func TestColumnsThatDoNotFit(t *testing.T) {
 				t.Errorf("%v, want corrupt at %q", err, c.path)
 			}
 			if string(a.Raw) != c.body {
-				t.Error("the answer's body was not kept")
+				t.Error("the response's body was not kept")
 			}
 		})
 	}
@@ -298,7 +298,7 @@ func TestColumnsThatDoNotFit(t *testing.T) {
 	wantDefects(t, got, "2025-09-22 no price")
 }
 
-func TestAnswersAboutSomethingElse(t *testing.T) {
+func TestResponsesAboutSomethingElse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		key   string
@@ -319,7 +319,7 @@ func TestAnswersAboutSomethingElse(t *testing.T) {
 		a.meta[c.key] = c.value
 		_, err := serve(t, a.json()).Fetch(t.Context(), spyQuery("", "", "2025-09-29T12:00:00Z"))
 		if etf.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.text) {
-			t.Errorf("%s=%v gave %v, want %s naming %s", c.key, c.value, err, c.kind, c.text)
+			t.Errorf("%s=%v: error %v, want %s naming %s", c.key, c.value, err, c.kind, c.text)
 		}
 	}
 }
@@ -360,7 +360,7 @@ func TestRequest(t *testing.T) {
 			t.Errorf("from %q: request %s", c.from, got.Request)
 		}
 		if seen.URL.RawQuery != u.RawQuery {
-			t.Errorf("asked %s, said %s", seen.URL.RawQuery, u.RawQuery)
+			t.Errorf("requested %s, recorded %s", seen.URL.RawQuery, u.RawQuery)
 		}
 		if !strings.HasPrefix(seen.UserAgent(), "Mozilla/5.0") {
 			t.Errorf("user agent %q", seen.UserAgent())
@@ -398,23 +398,23 @@ func TestTicker(t *testing.T) {
 	}
 }
 
-func TestBadQueriesAskNobody(t *testing.T) {
+func TestBadQueriesMakeNoRequest(t *testing.T) {
 	t.Parallel()
-	asked := 0
-	s := serveWith(t, func(http.ResponseWriter, *http.Request) { asked++ })
+	requests := 0
+	s := serveWith(t, func(http.ResponseWriter, *http.Request) { requests++ })
 	good := spyQuery("2025-09-22", "2025-09-26", "2025-09-29T12:00:00Z")
-	noInstant, backwards, elsewhere, badRef := good, good, good, good
-	noInstant.AsOf = etf.Query{}.AsOf
+	noAsOf, backwards, elsewhere, badRef := good, good, good, good
+	noAsOf.AsOf = etf.Query{}.AsOf
 	backwards.Window.To = etf.MustSession("2025-09-01")
 	elsewhere.Exchange = "XLON"
 	badRef.Ref = "a b"
-	for name, q := range map[string]etf.Query{"no instant": noInstant, "backwards": backwards, "elsewhere": elsewhere, "bad ref": badRef} {
+	for name, q := range map[string]etf.Query{"no as-of time": noAsOf, "backwards": backwards, "unknown exchange": elsewhere, "bad ref": badRef} {
 		if _, err := s.Fetch(t.Context(), q); etf.KindOf(err) != etf.KindInvalid {
 			t.Errorf("%s: %v, want invalid", name, err)
 		}
 	}
-	if asked != 0 {
-		t.Errorf("%d requests", asked)
+	if requests != 0 {
+		t.Errorf("%d requests", requests)
 	}
 	if s.Name() != "yahoo" {
 		t.Errorf("name %q", s.Name())

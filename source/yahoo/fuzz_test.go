@@ -9,8 +9,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Whatever the body, nothing panics, an error has a kind, and no number appears that was not sent: a bar's
-// prices are zero only where the chart's own cell reads as zero.
+// Whatever the body, nothing panics, every error has a kind, and no number appears that was not sent: a bar's price is
+// zero only if the chart's cell reads as zero.
 func FuzzBody(f *testing.F) {
 	f.Add(200, goodBody())
 	f.Add(200, spy().json())
@@ -27,7 +27,7 @@ func FuzzBody(f *testing.F) {
 	}
 	q := anyQuery
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		r := reply{status: status, header: http.Header{}, body: []byte(body)}
+		r := response{status: status, header: http.Header{}, body: []byte(body)}
 		c, empty, err := classify(r, "SPY")
 		var a etf.Response
 		if err == nil && !empty {
@@ -44,7 +44,7 @@ func FuzzBody(f *testing.F) {
 			for i := range table.stamps {
 				s, _ := sessionOf(table.stamps[i], cal.Location())
 				for _, column := range [][]cell{table.open, table.high, table.low, table.close} {
-					// Below half a millionth, or six decimals after a split, a price reads as zero too.
+					// A price below half a millionth, or below six decimals after a split, reads as zero too.
 					if p, err := etf.ParsePrice(string(at(column, i))); err == nil && abs(p) < 100 {
 						zeroes[s] = true
 					}

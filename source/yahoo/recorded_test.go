@@ -15,7 +15,7 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// realData returns a file under ETFCAST_REAL_DATA, or skips.
+// realData returns a file under ETFCAST_REAL_DATA, or skips the test.
 func realData(t *testing.T, path ...string) []byte {
 	t.Helper()
 	dir := testenv.RealData.Value(t)
@@ -30,8 +30,8 @@ func recorded(t *testing.T, name string) string {
 	return string(realData(t, "recorded", "yahoo", name))
 }
 
-// Real answer of February 2026. The prices are the cents nearest to its float32 texts, the dates those of its
-// stamps in New York (2026-02-16 was Presidents' Day).
+// A real response of February 2026. The prices are the cents nearest to its float32 texts, the dates those of its
+// timestamps in New York (2026-02-16 was Presidents' Day).
 func TestRecordedSPY(t *testing.T) {
 	t.Parallel()
 	s := serve(t, recorded(t, "chart_SPY_ETF_5d_2026-02.json"))
@@ -45,7 +45,7 @@ func TestRecordedSPY(t *testing.T) {
 	if strings.Join(closes, ", ") != want || got.Currency != "USD" {
 		t.Errorf("closes %s in %s, want %s", strings.Join(closes, ", "), got.Currency, want)
 	}
-	// The last row was taken after the close: at 21:14Z it is not yet settled, at 21:15Z it is.
+	// The last row was recorded after the close: at 21:14Z it is not settled yet, at 21:15Z it is.
 	for asOf, n := range map[string]int{"2026-02-20T20:59:00Z": 4, "2026-02-20T21:14:59Z": 4, "2026-02-20T21:15:00Z": 5} {
 		if got := fetch(t, s, spyQuery("", "", asOf)); len(got.Bars) != n {
 			t.Errorf("as of %s: %d bars, want %d", asOf, len(got.Bars), n)
@@ -53,7 +53,7 @@ func TestRecordedSPY(t *testing.T) {
 	}
 }
 
-func TestRecordedStocksAreRefused(t *testing.T) {
+func TestRecordedStocksAreRejected(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		file, ticker, text string
@@ -71,7 +71,7 @@ func TestRecordedStocksAreRefused(t *testing.T) {
 	}
 }
 
-// recordedRows reads a recorded answer's rows in its own zone, whatever the exchange.
+// recordedRows reads a recorded response's rows in its own time zone, whatever the exchange.
 func recordedRows(t *testing.T, name string) ([]row, []etf.Defect, meta) {
 	t.Helper()
 	e, err := decode([]byte(recorded(t, name)))
@@ -94,8 +94,8 @@ func recordedRows(t *testing.T, name string) ([]row, []etf.Defect, meta) {
 	return rows, defects, c.Meta
 }
 
-// Sydney opens at 10:00, 23:00Z of the day before in summer: a UTC date would be one day early. The last row was
-// live when recorded, stamped with the last trade, 2022-01-13 16:10:07 there, before the end of the session Yahoo names.
+// Sydney opens at 10:00, in summer 23:00Z on the day before, so a UTC date would be one day early. The last row was live
+// when recorded: it is stamped with the last trade, 2022-01-13 16:10:07 in Sydney, before Yahoo's end of the session.
 func TestRecordedSydney(t *testing.T) {
 	t.Parallel()
 	rows, defects, m := recordedRows(t, "chart_ALL.AX_2022.json")
@@ -104,7 +104,7 @@ func TestRecordedSydney(t *testing.T) {
 	}
 	for i, want := range map[int]string{0: "2021-10-13", 62: "2022-01-12", 63: "2022-01-13"} {
 		if rows[i].session.String() != want {
-			t.Errorf("row %d is of %s, want %s", i, rows[i].session, want)
+			t.Errorf("row %d has session %s, want %s", i, rows[i].session, want)
 		}
 	}
 	stamp, _ := cell("1642050607").whole()
@@ -116,8 +116,8 @@ func TestRecordedSydney(t *testing.T) {
 	}
 }
 
-// The same winter of MUV2.DE twice. The gmtoffset of both answers is summer's: with it, nothing shows here, but the
-// stamps of both sides of the change of clocks must fall on weekdays in Berlin.
+// The same winter of MUV2.DE twice. The timestamps on both sides of the daylight saving change must fall on weekdays in
+// Berlin.
 func TestRecordedBerlin(t *testing.T) {
 	t.Parallel()
 	rows, defects, _ := recordedRows(t, "chart_MUV2.DE_2025.json")
@@ -135,7 +135,7 @@ func TestRecordedBerlin(t *testing.T) {
 		t.Errorf("from %s to %s", first, last)
 	}
 
-	// The one of 2020 was reduced to closes: refused by name, not read as rows without prices.
+	// The recording of 2020 was reduced to closes: it is rejected by column, not read as rows without prices.
 	e, err := decode([]byte(recorded(t, "chart_MUV2.DE_6mo_2020.json")))
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func TestRecordedBerlin(t *testing.T) {
 	}
 }
 
-// history wraps a real Yahoo export, whose cells are the chart's own texts, into an answer with its splits.
+// history wraps a real Yahoo export, whose cells are the same texts as in a chart, into a response with its splits.
 func history(t *testing.T, symbol string, splits ...[3]string) string {
 	t.Helper()
 	r := csv.NewReader(strings.NewReader(string(realData(t, "prices", "yahoo", symbol+".csv"))))
@@ -197,8 +197,8 @@ func history(t *testing.T, symbol string, splits ...[3]string) string {
 	return a.json()
 }
 
-// Four real histories through the adapter. Since 2001-04-09 prices are in cents: not one of them may come out
-// otherwise, through up to two splits of 3:1. Before, sixty-fourths are the finest tick.
+// Four real histories through the adapter. Since 2001-04-09 prices are in cents, and every one of them must come out in
+// cents, through up to two 3:1 splits. Before that, the finest tick is a sixty-fourth.
 func TestRealHistoriesComeOutInTicks(t *testing.T) {
 	t.Parallel()
 	cents := etf.MustSession("2001-04-09")
@@ -231,15 +231,15 @@ func TestRealHistoriesComeOutInTicks(t *testing.T) {
 			}
 			t.Logf("%s: %d bars, %d of %d prices between ticks", symbol, len(got.Bars), off, prices)
 			if off > 0 {
-				t.Errorf("%d prices are no multiple of a tick", off)
+				t.Errorf("%d prices are not a multiple of a tick", off)
 			}
 		})
 	}
 }
 
-// The as-traded closes of another provider, with splits undone on our side only. It rounds to one decimal
-// until 2001 and has a few odd days of its own: at most five an ETF since 2009, and under 4 in 1,000 in all (20
-// of 6,153 for IWM, measured).
+// The closes agree with another provider's, which are as traded already. That provider rounds to one decimal until 2001
+// and has a few odd days: at most five per ETF since 2009, and under 4 in 1,000 overall (20 of 6,153 for IWM,
+// measured).
 func TestRealHistoriesAgreeWithAsTradedOnes(t *testing.T) {
 	t.Parallel()
 	for symbol, splits := range map[string][][3]string{
@@ -272,7 +272,7 @@ func TestRealHistoriesAgreeWithAsTradedOnes(t *testing.T) {
 					if b.Session >= etf.MustSession("2009-01-01") {
 						since2009++
 					}
-					t.Logf("%s: %s here, %v there", b.Session, b.Close, want)
+					t.Logf("%s: close %s, the other provider's %v", b.Session, b.Close, want)
 				}
 			}
 			t.Logf("%s: %d closes in common, %d before the split, %d odd", symbol, common, before, odd)

@@ -12,14 +12,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// errCrumb is in the chain of a refusal that a new crumb may lift.
+// errCrumb is in the chain of a refusal that a new crumb may resolve.
 var errCrumb = errors.New("no valid crumb")
 
-// classify tells a chart from an empty range from a refusal. The status alone never decides: Yahoo sends
-// outage pages with 200 and empty ranges with 400.
-func classify(r reply, ticker string) (ch chart, empty bool, err error) {
+// classify tells apart a chart, an empty range and a refusal. The status alone never decides: Yahoo sends outage pages
+// with 200 and empty ranges with 400.
+func classify(r response, ticker string) (ch chart, empty bool, err error) {
 	switch {
-	case r.status == http.StatusTooManyRequests, r.status == 999: // 999 is Yahoo's older way to say so
+	case r.status == http.StatusTooManyRequests, r.status == 999: // Yahoo's older status for the same
 		return ch, false, limited(r)
 	case r.status >= 300 && r.status < 400:
 		to := r.header.Get("Location")
@@ -28,11 +28,11 @@ func classify(r reply, ticker string) (ch chart, empty bool, err error) {
 		}
 		return ch, false, &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("Yahoo redirects to %.80q", to)}
 	case r.status == http.StatusUnauthorized:
-		return ch, false, denied("Yahoo answers 401: " + summary(r.body))
+		return ch, false, denied("Yahoo responded with 401: " + summary(r.body))
 	case isPage(r):
 		return ch, false, page(r)
 	}
-	// What is not JSON at all is judged by its words and status; a broken JSON answer by decode.
+	// A body that is not JSON at all is judged by its text and status, malformed JSON by decode.
 	if !bytes.HasPrefix(bytes.TrimSpace(r.body), []byte("{")) {
 		return ch, false, plain(r)
 	}
@@ -56,8 +56,8 @@ func classify(r reply, ticker string) (ch chart, empty bool, err error) {
 	return ch, false, err
 }
 
-// refusal reads a JSON error.
-func refusal(r reply, ticker string, e apiError) (empty bool, err error) {
+// refusal interprets a JSON error.
+func refusal(r response, ticker string, e apiError) (empty bool, err error) {
 	what := strings.TrimSpace(e.Code + ": " + e.Description)
 	words := strings.ToLower(what)
 	switch {
@@ -68,45 +68,45 @@ func refusal(r reply, ticker string, e apiError) (empty bool, err error) {
 	case strings.Contains(words, "too many requests"):
 		return false, limited(r)
 	case strings.Contains(words, "unauthorized"), strings.Contains(words, "invalid crumb"), strings.Contains(words, "invalid cookie"):
-		return false, denied("Yahoo answers " + what)
+		return false, denied("Yahoo responded with " + what)
 	}
 	return false, status(r, what)
 }
 
-// status judges an answer that only its status and some words are known of.
-func status(r reply, words string) error {
-	message := fmt.Sprintf("Yahoo answers %d: %.160s", r.status, words)
+// status judges a response by its status; words describe the body.
+func status(r response, words string) error {
+	message := fmt.Sprintf("Yahoo responded with %d: %.160s", r.status, words)
 	switch {
 	case r.status == http.StatusForbidden, r.status == http.StatusUnavailableForLegalReasons:
 		return &etf.Error{Kind: etf.KindDenied, Message: message, Remedy: "try another address or user agent, or use another source"}
 	case r.status == http.StatusBadRequest, r.status == http.StatusUnprocessableEntity:
 		return etf.Invalid("ref", message, "check the ticker on Yahoo Finance")
 	case r.status == http.StatusOK, r.status >= 500, r.status == http.StatusRequestTimeout, r.status == http.StatusNotFound:
-		// A 404 that is no JSON comes from something between us and Yahoo: an unknown ticker's is JSON.
+		// A 404 without JSON comes from something between us and Yahoo: for an unknown ticker it has JSON.
 		return &etf.Error{Kind: etf.KindUnavailable, Message: message}
 	}
 	return corrupt("status", "%s", message)
 }
 
 // plain judges a body that is neither a page nor JSON.
-func plain(r reply) error {
+func plain(r response) error {
 	if strings.Contains(strings.ToLower(summary(r.body)), "too many requests") {
 		return limited(r)
 	}
 	if r.status == http.StatusOK && len(bytes.TrimSpace(r.body)) > 0 {
-		return corrupt("body", "Yahoo's answer is no JSON object: %s", summary(r.body))
+		return corrupt("body", "Yahoo's response is not a JSON object: %s", summary(r.body))
 	}
 	return status(r, summary(r.body))
 }
 
-func isPage(r reply) bool {
+func isPage(r response) bool {
 	return r.mediaType == "text/html" || bytes.HasPrefix(bytes.TrimSpace(r.body), []byte("<"))
 }
 
-// page judges a web page. Apart from consent pages they are outages ("Will be right back").
-func page(r reply) error {
+// page judges a web page. Pages other than consent pages are outages ("Will be right back").
+func page(r response) error {
 	if consent(r.body) {
-		return denied("Yahoo asks for consent with a web page")
+		return denied("Yahoo asks for consent on a web page")
 	}
 	if r.status >= http.StatusBadRequest {
 		return status(r, "a web page")
@@ -124,18 +124,19 @@ func consent(text []byte) bool {
 	return false
 }
 
+const deniedRemedy = "open finance.yahoo.com once from this address, or use another source"
+
 func denied(message string) error {
-	return &etf.Error{Kind: etf.KindDenied, Message: message, Err: errCrumb,
-		Remedy: "open finance.yahoo.com from this address once, or use another source"}
+	return &etf.Error{Kind: etf.KindDenied, Message: message, Err: errCrumb, Remedy: deniedRemedy}
 }
 
-func limited(r reply) error {
-	return &etf.Error{Kind: etf.KindRateLimited, Message: "Yahoo says too many requests from this address",
-		Remedy: "wait some minutes; limits count per address", RetryAfter: retryAfter(r.header)}
+func limited(r response) error {
+	return &etf.Error{Kind: etf.KindRateLimited, Message: "Yahoo reports too many requests from this address",
+		Remedy: "wait a few minutes; limits apply per address", RetryAfter: retryAfter(r.header)}
 }
 
-// retryAfter reads seconds or a date. A date is measured from the answer's own Date, so that no clock of ours
-// is involved; 0 when the header does not say.
+// retryAfter reads the Retry-After header, in seconds or as a date. A date is measured from the response's own Date
+// header, so that no local clock is involved. It returns 0 if the header is missing or can't be read.
 func retryAfter(h http.Header) time.Duration {
 	const longest = 24 * time.Hour
 	text := strings.TrimSpace(h.Get("Retry-After"))
@@ -153,7 +154,7 @@ func retryAfter(h http.Header) time.Duration {
 	return min(max(0, until.Sub(from)), longest)
 }
 
-// summary is the beginning of a body on one line, for messages.
+// summary returns the beginning of a body on one line, for messages.
 func summary(body []byte) string {
 	const most = 120
 	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), 4*most)]), "")), " ")

@@ -23,7 +23,7 @@ func goodBody() string {
 	return spy().row("2025-09-22T13:30:00Z", "660", "662", "659", "661.5", "9").json()
 }
 
-// Every shape in which Yahoo says no, and what it means. Asked says how many hosts of two are tried.
+// Every form of refusal that Yahoo sends, and what it means. asked is how many of the two hosts are tried.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	const jsonType = "application/json;charset=utf-8"
@@ -46,10 +46,10 @@ func TestRefusals(t *testing.T) {
 		{name: "nothing in range", status: 400, mediaType: jsonType, body: fault("chart", "Bad Request", "Data doesn't exist for startDate = 1758499200, endDate = 9999999999"), asked: 1},
 		{name: "nothing in range, 422", status: 422, mediaType: jsonType, body: fault("chart", "Unprocessable Entity", "Data doesn't exist for startDate = 1, endDate = 2"), asked: 1},
 		{name: "bad request", status: 400, mediaType: jsonType, body: fault("chart", "Bad Request", "Invalid input - interval=1x is not supported"), kind: etf.KindInvalid, asked: 1, text: "interval"},
-		{name: "rate limit, no hint", status: 429, mediaType: "text/html", body: "Too Many Requests\r\n", kind: etf.KindRateLimited, asked: 1},
+		{name: "rate limit without Retry-After", status: 429, mediaType: "text/html", body: "Too Many Requests\r\n", kind: etf.KindRateLimited, asked: 1},
 		{name: "rate limit in seconds", status: 429, mediaType: "text/plain", header: map[string]string{"Retry-After": "120"}, body: "Too Many Requests", kind: etf.KindRateLimited, after: 2 * time.Minute, asked: 1},
-		{name: "rate limit until", status: 429, header: map[string]string{"Retry-After": "Mon, 29 Sep 2025 12:05:00 GMT", "Date": "Mon, 29 Sep 2025 12:00:00 GMT"}, body: "x", kind: etf.KindRateLimited, after: 5 * time.Minute, asked: 1},
-		{name: "rate limit until the past", status: 429, header: map[string]string{"Retry-After": "Mon, 29 Sep 2025 11:05:00 GMT", "Date": "Mon, 29 Sep 2025 12:00:00 GMT"}, kind: etf.KindRateLimited, asked: 1},
+		{name: "rate limit until a date", status: 429, header: map[string]string{"Retry-After": "Mon, 29 Sep 2025 12:05:00 GMT", "Date": "Mon, 29 Sep 2025 12:00:00 GMT"}, body: "x", kind: etf.KindRateLimited, after: 5 * time.Minute, asked: 1},
+		{name: "rate limit until a past date", status: 429, header: map[string]string{"Retry-After": "Mon, 29 Sep 2025 11:05:00 GMT", "Date": "Mon, 29 Sep 2025 12:00:00 GMT"}, kind: etf.KindRateLimited, asked: 1},
 		{name: "rate limit for a week", status: 429, header: map[string]string{"Retry-After": "604800"}, kind: etf.KindRateLimited, after: 24 * time.Hour, asked: 1},
 		{name: "rate limit with 200", status: 200, mediaType: "text/plain", body: "Edge: Too Many Requests", kind: etf.KindRateLimited, asked: 1},
 		{name: "rate limit in JSON", status: 200, mediaType: jsonType, body: fault("finance", "Too Many Requests", "Rate limited"), kind: etf.KindRateLimited, asked: 1},
@@ -66,10 +66,10 @@ func TestRefusals(t *testing.T) {
 		{name: "not found page", status: 404, mediaType: "text/html", body: "<html>Not found on Accelerator</html>", kind: etf.KindUnavailable, asked: 2},
 		{name: "broken JSON with a server error", status: 500, mediaType: jsonType, body: `{"chart":`, kind: etf.KindUnavailable, asked: 2},
 		{name: "no such method", status: 405, mediaType: jsonType, body: `{}`, kind: etf.KindCorrupt, asked: 1},
-		{name: "cut short", status: 200, mediaType: jsonType, body: goodBody()[:150], kind: etf.KindUnavailable, asked: 2},
+		{name: "truncated", status: 200, mediaType: jsonType, body: goodBody()[:150], kind: etf.KindUnavailable, asked: 2},
 		{name: "no body", status: 200, mediaType: jsonType, kind: etf.KindUnavailable, asked: 2},
 		{name: "garbage in the middle", status: 200, mediaType: jsonType, body: strings.Replace(goodBody(), "[660]", "[6;60]", 1), kind: etf.KindCorrupt, asked: 1},
-		{name: "words", status: 200, mediaType: "text/plain", body: "hello", kind: etf.KindCorrupt, asked: 1},
+		{name: "plain text", status: 200, mediaType: "text/plain", body: "hello", kind: etf.KindCorrupt, asked: 1},
 		{name: "null", status: 200, mediaType: jsonType, body: "null", kind: etf.KindCorrupt, asked: 1},
 		{name: "an unknown error with 200", status: 200, mediaType: jsonType, body: fault("chart", "Odd", "something"), kind: etf.KindUnavailable, asked: 2},
 	} {
@@ -98,7 +98,7 @@ func TestRefusals(t *testing.T) {
 			}
 			if c.kind == "" {
 				if err != nil || len(got.Bars) != 0 {
-					t.Fatalf("%v, %d bars; want an empty answer", err, len(got.Bars))
+					t.Fatalf("%v, %d bars; want an empty response", err, len(got.Bars))
 				}
 				return
 			}
@@ -109,7 +109,7 @@ func TestRefusals(t *testing.T) {
 			if errors.As(err, &e) && e.RetryAfter != c.after {
 				t.Errorf("retry after %s, want %s", e.RetryAfter, c.after)
 			}
-			if e.Remedy == "" && c.kind != etf.KindUnavailable { // which is retried, and nobody has anything to do
+			if e.Remedy == "" && c.kind != etf.KindUnavailable { // KindUnavailable is retried, so nobody has to do anything
 				t.Errorf("no remedy in %v", err)
 			}
 		})
@@ -123,15 +123,15 @@ func counted(hosts map[string]int, name string, h http.HandlerFunc) http.Handler
 	}
 }
 
-func TestSecondHostAnswers(t *testing.T) {
+func TestSecondHostResponds(t *testing.T) {
 	t.Parallel()
 	down := httptest.NewServer(http.NotFoundHandler())
-	down.Close() // nobody listens there any more
+	down.Close() // nothing listens there anymore
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, goodBody()) }))
 	defer up.Close()
 	got := fetch(t, New(Options{BaseURLs: []string{down.URL, up.URL}}), anyQuery)
 	if len(got.Bars) != 1 || !strings.HasPrefix(got.Request, up.URL) {
-		t.Errorf("%d bars by %s", len(got.Bars), got.Request)
+		t.Errorf("%d bars from %s", len(got.Bars), got.Request)
 	}
 	_, err := New(Options{BaseURLs: []string{down.URL, down.URL}}).Fetch(t.Context(), anyQuery)
 	if etf.KindOf(err) != etf.KindUnavailable || !strings.Contains(err.Error(), "none of Yahoo's 2 hosts") {
@@ -139,7 +139,7 @@ func TestSecondHostAnswers(t *testing.T) {
 	}
 }
 
-// crumbServer refuses charts without the crumb it handed out with its cookie.
+// crumbServer refuses charts without the crumb it issued with its cookie.
 type crumbServer struct {
 	charts, crumbs atomic.Int32
 	wanted         atomic.Value // string: the crumb charts need
@@ -184,10 +184,10 @@ func newCrumbServer(t *testing.T, wanted string) (*crumbServer, *Source) {
 func TestCrumbIsFetchedOnceAndKept(t *testing.T) {
 	t.Parallel()
 	c, s := newCrumbServer(t, "se/cret.1")
-	for i, charts := range []int32{2, 3} { // the second call brings the crumb along
+	for i, charts := range []int32{2, 3} { // the second call already has the crumb
 		got := fetch(t, s, anyQuery)
 		if len(got.Bars) != 1 || c.charts.Load() != charts || c.crumbs.Load() != 1 {
-			t.Errorf("call %d: %d bars, %d charts, %d crumbs asked", i, len(got.Bars), c.charts.Load(), c.crumbs.Load())
+			t.Errorf("call %d: %d bars, %d chart requests, %d crumb requests", i, len(got.Bars), c.charts.Load(), c.crumbs.Load())
 		}
 		if strings.Contains(got.Request, "crumb") || strings.Contains(got.Request, "cret") {
 			t.Errorf("the crumb is in the request: %s", got.Request)
@@ -198,7 +198,7 @@ func TestCrumbIsFetchedOnceAndKept(t *testing.T) {
 	c.crumbBody = func(int32) string { return "two" }
 	fetch(t, s, anyQuery)
 	if c.crumbs.Load() != 2 || c.charts.Load() != 5 {
-		t.Errorf("%d crumbs, %d charts asked", c.crumbs.Load(), c.charts.Load())
+		t.Errorf("%d crumb requests, %d chart requests; want 2 and 5", c.crumbs.Load(), c.charts.Load())
 	}
 }
 
@@ -210,11 +210,11 @@ func TestCrumbThatDoesNotHelp(t *testing.T) {
 		t.Errorf("%v after %d charts and %d crumbs, want denied after 2 and 1", err, c.charts.Load(), c.crumbs.Load())
 	}
 	if strings.Contains(err.Error(), "cret") {
-		t.Errorf("the error tells the crumb: %v", err)
+		t.Errorf("the error contains the crumb: %v", err)
 	}
 }
 
-func TestNoCrumbToBeHad(t *testing.T) {
+func TestNoCrumbAvailable(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {
 		status int
@@ -238,7 +238,7 @@ func TestNoCrumbToBeHad(t *testing.T) {
 	}
 }
 
-// Calls refused together share one renewal, and all succeed.
+// Calls refused at the same time share one renewal, and all succeed.
 func TestConcurrentCallsShareACrumb(t *testing.T) {
 	t.Parallel()
 	c, s := newCrumbServer(t, "se/cret.1")
@@ -252,12 +252,12 @@ func TestConcurrentCallsShareACrumb(t *testing.T) {
 	}
 	wg.Wait()
 	if c.crumbs.Load() != 1 {
-		t.Errorf("%d crumbs asked, want 1", c.crumbs.Load())
+		t.Errorf("%d crumb requests, want 1", c.crumbs.Load())
 	}
 }
 
-// A network error's text holds the address, and that the crumb.
-func TestErrorsDoNotTellTheCrumb(t *testing.T) {
+// The text of a network error contains the address, which contains the crumb.
+func TestErrorsDoNotContainTheCrumb(t *testing.T) {
 	t.Parallel()
 	_, s := newCrumbServer(t, "se/cret.1")
 	fetch(t, s, anyQuery)
@@ -268,20 +268,20 @@ func TestErrorsDoNotTellTheCrumb(t *testing.T) {
 	}
 }
 
-// A body of many tiny values would take far more memory decoded than it has bytes; it is refused before.
+// A body of many tiny values takes far more memory decoded than it has bytes, so it is rejected first.
 func TestTooManyValues(t *testing.T) {
 	t.Parallel()
 	for n, field := range map[int]string{maxValues + 1: "body: ", maxRows: "chart.result[0].timestamp: "} {
 		body := `{"chart":{"result":[{"meta":{"symbol":"SPY"},"timestamp":[` + strings.Repeat("1,", n) + `1]}]}}`
 		_, err := serve(t, body).Fetch(t.Context(), anyQuery)
-		if etf.KindOf(err) != etf.KindCorrupt || !strings.HasPrefix(err.Error(), field) || !strings.Contains(err.Error(), "more than any ETF has sessions for") {
+		if etf.KindOf(err) != etf.KindCorrupt || !strings.HasPrefix(err.Error(), field) || !strings.Contains(err.Error(), "more than any ETF's history has") {
 			t.Errorf("%d values: %v, want corrupt at %s", n, err, field)
 		}
 	}
 }
 
-// A base URL that no request can be made to is the configuration's fault, which no retry mends; the name and password
-// in one are for the other side alone.
+// A base URL that no request can be made to is a configuration error, which no retry fixes. A user name and password in
+// it are sent to the host and appear nowhere else.
 func TestBaseURLs(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"query1.finance.yahoo.com", "ftp://127.0.0.1", "file:///etc", "https://", "http://a b"} {
@@ -319,11 +319,11 @@ func TestTransportAndUserAgentArePluggable(t *testing.T) {
 		return rec.Result(), nil
 	})})
 	if got := fetch(t, s, anyQuery); len(got.Bars) != 1 || agent != "me/1" || !strings.HasPrefix(host, "https://query1.finance.yahoo.com/v8/finance/chart/SPY?") {
-		t.Errorf("%d bars, agent %q, asked %s", len(got.Bars), agent, host)
+		t.Errorf("%d bars, agent %q, requested %s", len(got.Bars), agent, host)
 	}
 }
 
-func TestSlowAnswersTimeOut(t *testing.T) {
+func TestSlowResponsesTimeOut(t *testing.T) {
 	t.Parallel()
 	s := serveWith(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, goodBody()[:100])
@@ -375,8 +375,8 @@ func TestBodies(t *testing.T) {
 		kind   etf.Kind
 	}{
 		{name: "gzip", gzip: true, body: zipped.Bytes()},
-		{name: "gzip cut short", gzip: true, body: zipped.Bytes()[:zipped.Len()/2], kind: etf.KindUnavailable},
-		{name: "gzip that is none", gzip: true, body: []byte(goodBody()), kind: etf.KindUnavailable},
+		{name: "truncated gzip", gzip: true, body: zipped.Bytes()[:zipped.Len()/2], kind: etf.KindUnavailable},
+		{name: "not gzip", gzip: true, body: []byte(goodBody()), kind: etf.KindUnavailable},
 		{name: "gzip bomb", gzip: true, body: bomb.Bytes(), kind: etf.KindCorrupt},
 		{name: "connection breaks", length: len(goodBody()), body: []byte(goodBody()[:200]), kind: etf.KindUnavailable},
 		{name: "too large", body: bytes.Repeat([]byte(" "), 5001), kind: etf.KindCorrupt},

@@ -8,9 +8,9 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// settle is how long after the close a session's row becomes final. On the New York exchanges the closing
-// auction and late prints take minutes; Korean quotes are delayed by 20 minutes and change until trading after
-// hours is over, an hour after the close.
+// settle returns how long after the close a session's row becomes final. On the New York exchanges the closing auction
+// and late prints take minutes; Korean quotes are delayed by 20 minutes and change until after-hours trading ends, an
+// hour after the close.
 func settle(x etf.Exchange) time.Duration {
 	if x == etf.XKRX {
 		return time.Hour
@@ -18,15 +18,14 @@ func settle(x etf.Exchange) time.Duration {
 	return 15 * time.Minute
 }
 
-// sessionOf turns a row's stamp into its session. Daily rows are stamped with the session's open, which lies on
-// another UTC date for exchanges far east; the zone is the exchange's, with the offset of that day. ok is
-// false for what is no plausible instant.
+// sessionOf returns the session of a row's timestamp. Daily rows are stamped with the session's open, which in the far
+// east falls on another UTC date; zone is the exchange's, with its offset on that day. ok is false for an implausible
+// instant.
 //
-// Some rows of days around a change of clocks are stamped at 22:00 or 23:00 sharp: Yahoo meant the midnight
-// that follows.
+// Around daylight saving changes some rows are stamped at exactly 22:00 or 23:00: Yahoo meant the following midnight.
 func sessionOf(stamp cell, zone *time.Location) (s etf.Session, ok bool) {
 	n, ok := stamp.whole()
-	// 1900 to 2200, the years an etf.Session is read for.
+	// 1900 to 2200, the years etf.ParseSession accepts.
 	if !ok || n < -2208988800 || n > 7289654400 {
 		return 0, false
 	}
@@ -38,16 +37,16 @@ func sessionOf(stamp cell, zone *time.Location) (s etf.Session, ok bool) {
 	return s, true
 }
 
-// gate tells which sessions of an answer may be given away.
+// gate decides which sessions of a response may be returned.
 type gate struct {
 	cal    *calendar.Calendar
 	asOf   time.Time
 	today  etf.Session // at asOf
 	window etf.Window
-	// The session Yahoo itself calls the current one, and its end; zero where it does not say.
+	// The session that Yahoo calls the current one, and its end; zero if it does not say.
 	current    etf.Session
 	currentEnd time.Time
-	// listed is the session of the first trade, zero where Yahoo does not say.
+	// listed is the session of the first trade, zero if Yahoo does not say.
 	listed etf.Session
 }
 
@@ -66,8 +65,8 @@ func newGate(cal *calendar.Calendar, q etf.Query, m meta, zone *time.Location) g
 	return g
 }
 
-// final reports whether session s was over and settled. A day that is no session of the calendar is final the
-// day after: whether it should have been traded is for others to judge.
+// final reports whether session s had closed and settled. A day that is not a session of the calendar is final the day
+// after: whether it should have a row is for others to judge.
 func (g gate) final(s etf.Session) bool {
 	delay := settle(g.cal.Exchange())
 	if s == g.current && g.asOf.Before(g.currentEnd.Add(delay)) {
@@ -80,34 +79,34 @@ func (g gate) final(s etf.Session) bool {
 	return !g.asOf.Before(end.Add(delay))
 }
 
-// beforeListing reports whether s lies before the first trade: such rows belong to whoever had the ticker then.
+// beforeListing reports whether s is before the first trade: such rows belong to an earlier holder of the ticker.
 func (g gate) beforeListing(s etf.Session) bool { return !g.listed.IsZero() && s < g.listed }
 
-// checkMeta refuses an answer about something other than the ETF asked for.
+// checkMeta rejects a response about something other than the requested ETF.
 func checkMeta(m meta, ticker string, cal *calendar.Calendar, q etf.Query) error {
 	if !sameTicker(m.Symbol, ticker) {
-		return corrupt(root+".meta.symbol", "Yahoo answers for %.40q instead of %s", m.Symbol, ticker)
+		return corrupt(root+".meta.symbol", "Yahoo sent %.40q instead of %s", m.Symbol, ticker)
 	}
 	if m.DataGranularity != "" && m.DataGranularity != "1d" {
-		return corrupt(root+".meta.dataGranularity", "Yahoo sent rows of %.20q instead of days", m.DataGranularity)
+		return corrupt(root+".meta.dataGranularity", "Yahoo sent rows at an interval of %.20q instead of daily ones", m.DataGranularity)
 	}
 	if m.ExchangeTimezoneName == "" {
-		return corrupt(root+".meta.exchangeTimezoneName", "Yahoo names no time zone, so no row has a date")
+		return corrupt(root+".meta.exchangeTimezoneName", "Yahoo sent no time zone, so rows have no date")
 	}
 	if zone := cal.Location().String(); m.ExchangeTimezoneName != zone {
-		return etf.Invalid("ref", fmt.Sprintf("Yahoo's %s trades in %.40s, %s in %s", ticker, m.ExchangeTimezoneName, q.Exchange, zone), "use the ticker of the listing on "+string(q.Exchange))
+		return etf.Invalid("ref", fmt.Sprintf("Yahoo's %s trades in the time zone %.40s, but %s is in %s", ticker, m.ExchangeTimezoneName, q.Exchange, zone), "use the ticker of the listing on "+string(q.Exchange))
 	}
 	if q.Currency != "" && m.Currency != "" && m.Currency != string(q.Currency) {
-		return etf.Invalid("currency", fmt.Sprintf("Yahoo quotes %s in %.10s, it is registered in %s", ticker, m.Currency, q.Currency), "use the ticker of the listing in "+string(q.Currency)+", or register the ETF's own currency")
+		return etf.Invalid("currency", fmt.Sprintf("Yahoo quotes %s in %.10s, but the ETF is registered in %s", ticker, m.Currency, q.Currency), "use the ticker of the listing in "+string(q.Currency)+", or register the ETF in its own currency")
 	}
 	if !instrument(m.InstrumentType, q.Exchange) {
-		return etf.Invalid("ref", fmt.Sprintf("Yahoo calls %s %.20q, not an ETF", ticker, m.InstrumentType), "check whether the ticker was given to another instrument")
+		return etf.Invalid("ref", fmt.Sprintf("Yahoo lists %s as %.20q, not as an ETF", ticker, m.InstrumentType), "check whether the ticker now belongs to another instrument")
 	}
 	return nil
 }
 
-// instrument reports whether Yahoo's kind can be an ETF's. US tickers are reused, so a share there is somebody
-// else. Korean codes are not, and Yahoo's kinds are less sure there: any kind of fund or share passes.
+// instrument reports whether an instrument of Yahoo's kind can be the ETF. US tickers are reused, so a share is another
+// instrument there. Korean codes are not reused, and Yahoo's kinds are less reliable: any fund or share passes.
 func instrument(kind string, x etf.Exchange) bool {
 	switch kind {
 	case "", "ETF":
@@ -118,9 +117,9 @@ func instrument(kind string, x etf.Exchange) bool {
 	return false
 }
 
-// anotherForm is what can be done about an answer that is not understood.
-const anotherForm = "run it again later, or use another source; if it stays so, Yahoo has changed its answers and this source has to follow"
+// formatRemedy is the remedy for a response that can't be parsed.
+const formatRemedy = "retry later, or use another source; if the error persists, Yahoo has changed its format and this source needs an update"
 
 func corrupt(field, format string, args ...any) error {
-	return &etf.Error{Kind: etf.KindCorrupt, Field: field, Message: fmt.Sprintf(format, args...), Remedy: anotherForm}
+	return &etf.Error{Kind: etf.KindCorrupt, Field: field, Message: fmt.Sprintf(format, args...), Remedy: formatRemedy}
 }

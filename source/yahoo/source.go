@@ -14,23 +14,23 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Options sets a Source up. The zero value asks the real service.
+// Options configure a Source. The zero value fetches from the real service.
 type Options struct {
-	// BaseURLs are the hosts to ask, in order; the next one is tried when one is down, never when it refuses.
+	// BaseURLs are the hosts to fetch from, in order; the next one is tried if a host is down, never if it refuses.
 	// Default: https://query1.finance.yahoo.com, then https://query2.finance.yahoo.com.
 	BaseURLs []string
-	// CookieURL hands out the cookie a crumb belongs to. It is asked only after a 401 or a consent page.
+	// CookieURL issues the cookie a crumb is bound to. It is requested only after a 401 or a consent page.
 	// Default: https://fc.yahoo.com/ with the default BaseURLs, the first of BaseURLs otherwise.
 	CookieURL string
 	// Transport makes the requests. Default: a copy of http.DefaultTransport.
 	Transport http.RoundTripper
-	// UserAgent is sent with every request; Yahoo answers 429 to the ones of libraries. Default: a browser's.
+	// UserAgent is sent with every request; Yahoo responds with 429 to those of HTTP libraries. Default: a browser's.
 	UserAgent string
-	// Timeout bounds one request with its body. Default: 30 s.
+	// Timeout bounds one request, including reading the body. Default: 30 s.
 	Timeout time.Duration
-	// MaxBody bounds an answer, decompressed, in bytes. Default: 8 MiB (SPY's whole history is about 1 MiB).
+	// MaxBody bounds the decompressed body of a response, in bytes. Default: 8 MiB (SPY's whole history is about 1 MiB).
 	MaxBody int64
-	// Log gets what an operator may want to know and no error says. Default: none.
+	// Log receives what an operator may want to know but no error says. Default: no log.
 	Log *slog.Logger
 }
 
@@ -54,45 +54,46 @@ const Name = "yahoo"
 // Name returns the source's name.
 func (s *Source) Name() string { return Name }
 
-// Fetch asks for one ETF's bars and actions. Query.Ref is Yahoo's ticker (SPY, 069500.KS); Ticker says what an
-// empty one stands for. The answer holds the sessions of Query.Window (a zero To means through the last) that
-// were over, and settled, at Query.AsOf; a window without any is an empty answer, not an error. One call makes one request, up to
-// two per host when a crumb is needed. Nothing is changed on the other side.
+// Fetch fetches one ETF's bars and actions. Query.Ref is Yahoo's ticker (SPY, 069500.KS); for an empty one see Ticker.
+// The response holds the sessions of Query.Window (a zero To means no end) that had closed and settled at Query.AsOf; if
+// there are none, it is empty and there is no error. One call makes one request, or up to two per host if a crumb is
+// needed. It changes nothing at the provider.
 //
-// Errors: KindInvalid (a bad query, or a ticker that is not this ETF's: currency, time zone, instrument),
-// KindNotFound (unknown ticker), KindRateLimited, KindUnavailable (down, slow, cut short), KindDenied,
-// KindCorrupt (the text names the JSON path). With an error the answer still carries Request, and Raw and MediaType
-// if there was a body.
+// Errors: KindInvalid (a bad query, or a ticker of another currency, time zone or instrument than the ETF),
+// KindNotFound (unknown ticker), KindRateLimited, KindUnavailable (down, slow, truncated), KindDenied,
+// KindCorrupt (the message names the JSON path). With an error, the response still carries Request, and Raw and
+// MediaType if there was a body.
 func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
-	answer := etf.Response{Basis: etf.AsTraded}
+	response := etf.Response{Basis: etf.AsTraded}
 	cal, err := calendar.For(q.Exchange)
 	if err != nil {
-		return answer, err
+		return response, err
 	}
 	ticker, err := Ticker(q)
 	if err != nil {
-		return answer, err
+		return response, err
 	}
 	if err := checkQuery(q); err != nil {
-		return answer, err
+		return response, err
 	}
 	got, err := s.http.chart(ctx, ticker, parameters(q.Window.From, cal.Location()))
-	answer.Request, answer.Raw, answer.MediaType = got.request, got.body, got.mediaType
+	response.Request, response.Raw, response.MediaType = got.request, got.body, got.mediaType
 	if err != nil || got.empty {
-		return answer, err
+		return response, err
 	}
-	if err := translate(got.chart, ticker, cal, q, &answer); err != nil {
-		return answer, err
+	if err := translate(got.chart, ticker, cal, q, &response); err != nil {
+		return response, err
 	}
-	s.log.DebugContext(ctx, "yahoo answered", "symbol", q.Symbol, "ticker", ticker, "bars", len(answer.Bars),
-		"actions", len(answer.Actions), "splits_undone", len(answer.Splits), "defects", len(answer.Defects), "bytes", len(answer.Raw))
-	return answer, nil
+	s.log.DebugContext(ctx, "yahoo responded", "symbol", q.Symbol, "ticker", ticker, "bars", len(response.Bars),
+		"actions", len(response.Actions), "splits_undone", len(response.Splits), "defects", len(response.Defects), "bytes", len(response.Raw))
+	return response, nil
 }
 
-// The form keeps a ticker inside one path segment; Yahoo's own use these characters.
+// tickerForm keeps a ticker inside one path segment; Yahoo's tickers use these characters.
 var tickerForm = regexp.MustCompile(`^[A-Za-z0-9^][A-Za-z0-9.^=_-]{0,31}$`)
 
-// Ticker returns what Yahoo calls the ETF: q.Ref as it is, or the source's default for the symbol. Errors are of KindInvalid with Field "ref".
+// Ticker returns Yahoo's ticker of the ETF: q.Ref unchanged, or else the source's default reference. Errors are of
+// KindInvalid with Field "ref".
 func Ticker(q etf.Query) (string, error) {
 	ticker := q.Ref
 	if ticker == "" {
@@ -107,20 +108,20 @@ func Ticker(q etf.Query) (string, error) {
 func checkQuery(q etf.Query) error {
 	switch {
 	case q.AsOf.IsZero():
-		return etf.Invalid("as_of", "Yahoo needs the instant of asking to tell a finished session from a live one", "set it to now")
+		return etf.Invalid("as_of", "the query has no as-of time to tell finished sessions from the live one", "set Query.AsOf")
 	case !q.Window.To.IsZero() && q.Window.To < q.Window.From:
-		return etf.Invalid("window", fmt.Sprintf("%s to %s is no range of sessions for Yahoo", q.Window.From, q.Window.To), "end the window on or after its first day")
+		return etf.Invalid("window", fmt.Sprintf("the window from %s to %s ends before it begins", q.Window.From, q.Window.To), "end the window on or after its first day")
 	}
 	return nil
 }
 
-// farFuture is past any present: Yahoo answers up to now, and the request needs no clock. It is the customary
-// value, 2286-11-20.
+// farFuture is the end of every request: Yahoo returns rows up to now, and the request needs no clock. It is the
+// customary value, 2286-11-20.
 const farFuture = "9999999999"
 
-// parameters asks from one day before the window, because a stamp may lie some hours off its day, through to
-// the present. Neither range=max (it silently turns daily into monthly bars) nor an instant before 1970 (there was
-// no ETF) is ever asked for.
+// parameters requests from one day before the window, because a timestamp may be some hours off its day, up to the
+// present. It never uses range=max, which silently turns daily bars into monthly ones, or an instant before 1970, when
+// there were no ETFs.
 func parameters(from etf.Session, zone *time.Location) url.Values {
 	var start int64
 	if !from.IsZero() {

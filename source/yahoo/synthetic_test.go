@@ -16,56 +16,58 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// answer is a chart as Yahoo would send it, built by a test. Cells are JSON text.
-type answer struct {
-	meta                              map[string]any
-	stamp                             []string
-	open, high, low, clos, vol, adj   []string
-	dividends, capitalGains, splitted []string // JSON members: "ts":{...}
+// testChart is a chart as Yahoo would send it, built by a test. Cells are JSON text.
+type testChart struct {
+	meta                             map[string]any
+	stamp                            []string
+	open, high, low, close, vol, adj []string
+	dividends, capitalGains, splits  []string // JSON members: "ts":{...}
 }
 
-func spy() *answer {
-	return &answer{meta: map[string]any{
+func spy() *testChart {
+	return &testChart{meta: map[string]any{
 		"currency": "USD", "symbol": "SPY", "instrumentType": "ETF", "exchangeTimezoneName": "America/New_York",
 		"firstTradeDate": 728317800, "gmtoffset": -18000, "timezone": "EST", "priceHint": 2, "dataGranularity": "1d",
 	}}
 }
 
-func kodex() *answer {
-	return &answer{meta: map[string]any{
+func kodex() *testChart {
+	return &testChart{meta: map[string]any{
 		"currency": "KRW", "symbol": "069500.KS", "instrumentType": "ETF", "exchangeTimezoneName": "Asia/Seoul",
 		"firstTradeDate": 1034553600, "gmtoffset": 32400, "timezone": "KST", "priceHint": 2, "dataGranularity": "1d",
 	}}
 }
 
 // row appends open, high, low, close, volume (JSON cells) at an instant in RFC 3339.
-func (a *answer) row(at string, cells ...string) *answer {
+func (a *testChart) row(at string, cells ...string) *testChart {
 	a.stamp = append(a.stamp, strconv.FormatInt(unix(at), 10))
 	a.open, a.high, a.low = append(a.open, cells[0]), append(a.high, cells[1]), append(a.low, cells[2])
-	a.clos, a.vol = append(a.clos, cells[3]), append(a.vol, cells[4])
+	a.close, a.vol = append(a.close, cells[3]), append(a.vol, cells[4])
 	a.adj = append(a.adj, cells[3])
 	return a
 }
 
-func (a *answer) nulls(at string) *answer { return a.row(at, "null", "null", "null", "null", "null") }
+func (a *testChart) nulls(at string) *testChart {
+	return a.row(at, "null", "null", "null", "null", "null")
+}
 
-func (a *answer) split(at string, n, d string) *answer {
-	a.splitted = append(a.splitted, fmt.Sprintf(`"%d":{"date":%d,"numerator":%s,"denominator":%s,"splitRatio":"%s:%s"}`, unix(at), unix(at), n, d, n, d))
+func (a *testChart) split(at string, n, d string) *testChart {
+	a.splits = append(a.splits, fmt.Sprintf(`"%d":{"date":%d,"numerator":%s,"denominator":%s,"splitRatio":"%s:%s"}`, unix(at), unix(at), n, d, n, d))
 	return a
 }
 
-func (a *answer) dividend(at, amount string) *answer {
+func (a *testChart) dividend(at, amount string) *testChart {
 	a.dividends = append(a.dividends, fmt.Sprintf(`"%d":{"amount":%s,"date":%d}`, unix(at), amount, unix(at)))
 	return a
 }
 
 // regular sets the current trading period.
-func (a *answer) regular(start, end string) *answer {
+func (a *testChart) regular(start, end string) *testChart {
 	a.meta["currentTradingPeriod"] = map[string]any{"regular": map[string]any{"start": unix(start), "end": unix(end), "gmtoffset": -14400}}
 	return a
 }
 
-func (a *answer) json() string {
+func (a *testChart) json() string {
 	m, err := json.Marshal(a.meta)
 	if err != nil {
 		panic(err)
@@ -76,8 +78,8 @@ func (a *answer) json() string {
 	}
 	return fmt.Sprintf(`{"chart":{"result":[{"meta":%s,"timestamp":%s,"events":{"dividends":{%s},"capitalGains":{%s},"splits":{%s}},`+
 		`"indicators":{"quote":[{"open":%s,"high":%s,"low":%s,"close":%s,"volume":%s}],"adjclose":[{"adjclose":%s}]}}],"error":null}}`,
-		m, list(a.stamp), strings.Join(a.dividends, ","), strings.Join(a.capitalGains, ","), strings.Join(a.splitted, ","),
-		list(a.open), list(a.high), list(a.low), list(a.clos), list(a.vol), list(a.adj))
+		m, list(a.stamp), strings.Join(a.dividends, ","), strings.Join(a.capitalGains, ","), strings.Join(a.splits, ","),
+		list(a.open), list(a.high), list(a.low), list(a.close), list(a.vol), list(a.adj))
 }
 
 func unix(at string) int64 { return instant(at).Unix() }
@@ -90,7 +92,7 @@ func instant(at string) time.Time {
 	return t
 }
 
-// float32Text is p*den/num the way Yahoo prints it: rounded to float32, written out as a float64.
+// float32Text returns p*den/num as Yahoo prints it: rounded to float32, printed as a float64.
 func float32Text(p etf.Price, num, den int64) string {
 	r := big.NewRat(int64(p), 100_000_000)
 	r.Mul(r, big.NewRat(den, num))
@@ -98,7 +100,7 @@ func float32Text(p etf.Price, num, den int64) string {
 	return strconv.FormatFloat(float64(f), 'f', -1, 64)
 }
 
-// serve plays one body to every chart request and returns a Source that asks it.
+// serve starts a server that sends one body for every request, and returns a Source that uses it.
 func serve(t *testing.T, body string) *Source {
 	t.Helper()
 	return serveWith(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -141,7 +143,7 @@ func fetch(t *testing.T, s *Source, q etf.Query) etf.Response {
 	return a
 }
 
-// show writes bars as "session open high low close volume" lines.
+// show formats bars as lines of "session open high low close volume".
 func show(bars []etf.Bar) string {
 	var b strings.Builder
 	for _, x := range bars {
@@ -171,7 +173,7 @@ func wantDefects(t *testing.T, a etf.Response, want ...string) {
 	for _, d := range a.Defects {
 		got = append(got, d.Session.String()+" "+d.Reason)
 		if d.Where == "" || d.Text == "" || len(d.Text) > 202 {
-			t.Errorf("defect without place or text, or too long: %+v", d)
+			t.Errorf("a defect has no location, no text or too long a text: %+v", d)
 		}
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -10,27 +10,27 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// row is one row of a chart with its place in it. A row with prices has all four.
+// row is one row of a chart with its index. A priced row has all four prices.
 type row struct {
 	index   int
 	session etf.Session
-	bar     etf.Bar // still on today's shares
+	bar     etf.Bar // still in terms of today's shares
 	priced  bool
 	reason  string // why it is not priced
-	missing bool   // not priced for want of prices alone
+	missing bool   // not priced only because prices are missing
 }
 
-// translate fills the answer from a chart.
+// translate fills the response from a chart.
 func translate(c chart, ticker string, cal *calendar.Calendar, q etf.Query, a *etf.Response) error {
 	if !sameTicker(c.Meta.Symbol, ticker) {
-		return corrupt(root+".meta.symbol", "Yahoo answers for %.40q instead of %s", c.Meta.Symbol, ticker)
+		return corrupt(root+".meta.symbol", "Yahoo sent %.40q instead of %s", c.Meta.Symbol, ticker)
 	}
 	a.Currency = etf.Currency(c.Meta.Currency)
 	t, err := c.columns()
 	if err != nil {
 		return err
 	}
-	// A dead ticker without a row has no listing to check either.
+	// A dead ticker has no rows, and no listing to check either.
 	if len(t.stamps) == 0 {
 		return nil
 	}
@@ -39,7 +39,7 @@ func translate(c chart, ticker string, cal *calendar.Calendar, q etf.Query, a *e
 	}
 	zone, err := time.LoadLocation(c.Meta.ExchangeTimezoneName)
 	if err != nil {
-		return corrupt(root+".meta.exchangeTimezoneName", "%.40q is no time zone", c.Meta.ExchangeTimezoneName)
+		return corrupt(root+".meta.exchangeTimezoneName", "%.40q is not a time zone", c.Meta.ExchangeTimezoneName)
 	}
 	g := newGate(cal, q, c.Meta, zone)
 	rows, defects := t.rows(zone)
@@ -64,7 +64,7 @@ func translate(c chart, ticker string, cal *calendar.Calendar, q etf.Query, a *e
 	for _, r := range kept {
 		bar, ok := u.bar(r.bar)
 		if !ok {
-			a.Defects = append(a.Defects, t.defect(r, "out of range on the shares of its day"))
+			a.Defects = append(a.Defects, t.defect(r, "out of range when restated as traded"))
 			continue
 		}
 		a.Bars = append(a.Bars, bar)
@@ -79,7 +79,7 @@ func translate(c chart, ticker string, cal *calendar.Calendar, q etf.Query, a *e
 		if act.Kind != etf.Split {
 			amount, ok := u.amount(act.Amount, act.Ex)
 			if !ok {
-				return corrupt(root+".events", "the %s of %s is out of range on the shares of its day", act.Kind, act.Ex)
+				return corrupt(root+".events", "the %s of %s is out of range when restated as traded", act.Kind, act.Ex)
 			}
 			act.Amount = amount
 			if first.IsZero() || act.Ex < first {
@@ -94,7 +94,7 @@ func translate(c chart, ticker string, cal *calendar.Calendar, q etf.Query, a *e
 	return nil
 }
 
-// rows reads every row that has a date. Rows without are defects.
+// rows reads every row that has a date. Rows without one are defects.
 func (t table) rows(zone *time.Location) ([]row, []etf.Defect) {
 	var defects []etf.Defect
 	rows := make([]row, 0, len(t.stamps))
@@ -102,7 +102,7 @@ func (t table) rows(zone *time.Location) ([]row, []etf.Defect) {
 		r := row{index: i}
 		var ok bool
 		if r.session, ok = sessionOf(t.stamps[i], zone); !ok {
-			defects = append(defects, t.defect(r, "not a time"))
+			defects = append(defects, t.defect(r, "the timestamp is not valid"))
 			continue
 		}
 		r.bar, r.reason, r.missing = t.bar(i)
@@ -110,8 +110,8 @@ func (t table) rows(zone *time.Location) ([]row, []etf.Defect) {
 		r.priced = r.reason == ""
 		rows = append(rows, r)
 	}
-	// While a session runs Yahoo may send it twice, the second time as the live row. Other repeats are left in for
-	// the rules to see.
+	// During a session Yahoo may send it twice, the second time as the live row. Other repeats are left for the
+	// validation rules to find.
 	if n := len(rows); n >= 2 && rows[n-1].session == rows[n-2].session && rows[n-1].index == len(t.stamps)-1 {
 		if rows[n-1].priced || !rows[n-2].priced {
 			rows = slices.Delete(rows, n-2, n-1)
@@ -122,10 +122,11 @@ func (t table) rows(zone *time.Location) ([]row, []etf.Defect) {
 	return rows, defects
 }
 
-// bar reads row i; reason says why there is none, and absent that nothing but prices is lacking.
-func (t table) bar(i int) (b etf.Bar, reason string, absent bool) {
+// bar reads row i. reason says why it has no bar, "" if it has one; missing is true if prices are missing and nothing
+// else is wrong.
+func (t table) bar(i int) (b etf.Bar, reason string, missing bool) {
 	b.Volume = etf.VolumeUnknown
-	var missing, wrong []string
+	var absent, wrong []string
 	for _, f := range []struct {
 		name   string
 		column []cell
@@ -133,7 +134,7 @@ func (t table) bar(i int) (b etf.Bar, reason string, absent bool) {
 	}{{"open", t.open, &b.Open}, {"high", t.high, &b.High}, {"low", t.low, &b.Low}, {"close", t.close, &b.Close}} {
 		c := at(f.column, i)
 		if c.null() {
-			missing = append(missing, f.name)
+			absent = append(absent, f.name)
 			continue
 		}
 		p, err := etf.ParsePrice(string(c))
@@ -149,45 +150,45 @@ func (t table) bar(i int) (b etf.Bar, reason string, absent bool) {
 		}
 		b.Volume = v
 	}
-	// Evidence only: a bad one is none.
+	// Only evidence, so a bad one is dropped.
 	if p, err := etf.ParsePrice(string(at(t.adjClose, i))); err == nil && p > 0 {
 		b.AdjClose = p.RoundTo(adjCloseDecimals)
 	}
 	switch {
 	case len(wrong) > 0:
 		return b, "not a number: " + strings.Join(wrong, ", "), false
-	case len(missing) == 4:
+	case len(absent) == 4:
 		return b, "no price", true
-	case len(missing) > 0:
-		return b, "no price: " + strings.Join(missing, ", "), true
+	case len(absent) > 0:
+		return b, "no price: " + strings.Join(absent, ", "), true
 	}
 	return b, "", false
 }
 
-// choose keeps the rows that may be given away, and names the ones with something wrong.
+// choose returns the rows to keep, and defects for the ones with something wrong.
 func (g gate) choose(t table, rows []row) (kept []row, defects []etf.Defect) {
-	strangers := 0
-	var firstStranger, lastStranger row
+	early := 0
+	var firstEarly, lastEarly row
 	for _, r := range rows {
 		switch {
 		case !g.window.Contains(r.session) || !g.final(r.session):
 		case g.beforeListing(r.session):
-			if strangers == 0 {
-				firstStranger = r
+			if early == 0 {
+				firstEarly = r
 			}
-			lastStranger = r
-			strangers++
+			lastEarly = r
+			early++
 		case r.priced:
 			kept = append(kept, r)
 		case r.reason == "no price" && !g.cal.IsSession(r.session):
-			// An empty row on a closed day says nothing.
+			// An empty row on a closed day means nothing.
 		default:
 			defects = append(defects, t.defect(r, r.reason))
 		}
 	}
-	if strangers > 0 {
-		d := t.defect(firstStranger, fmt.Sprintf("%d rows from %s to %s lie before the first trade on %s: they belong to whoever had the ticker then",
-			strangers, firstStranger.session, lastStranger.session, g.listed))
+	if early > 0 {
+		d := t.defect(firstEarly, fmt.Sprintf("%d rows from %s to %s are before the first trade on %s: they belong to an earlier holder of the ticker",
+			early, firstEarly.session, lastEarly.session, g.listed))
 		defects = append(defects, d)
 	}
 	return kept, defects

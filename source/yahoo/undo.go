@@ -7,14 +7,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// adjCloseDecimals is what is kept of Yahoo's adjusted close. It is computed anew on every request, and its
-// seventh decimal differs from one to the next.
+// adjCloseDecimals is how many decimals of Yahoo's adjusted close are kept. Yahoo computes it anew for every request,
+// and its seventh decimal differs from one to the next.
 const adjCloseDecimals = 6
 
-// dearest bounds a price, so that rounding can't leave its range: a billion per share.
-const dearest = etf.Price(1_000_000_000 * 100_000_000)
+// maxPrice bounds a price, so that rounding can't overflow: a billion per share.
+const maxPrice = etf.Price(1_000_000_000 * 100_000_000)
 
-// undo turns numbers stated on today's shares back into those of their day.
+// undo restates numbers in terms of today's shares as they were traded.
 type undo struct {
 	splits []etf.Action // oldest first
 	// num[i]/den[i] is the product of the ratios of splits[i:], in lowest terms.
@@ -27,14 +27,14 @@ func newUndo(splits []etf.Action, currency etf.Currency) (undo, error) {
 	num, den := int64(1), int64(1)
 	for i := len(splits) - 1; i >= 0; i-- {
 		n, d := lowest(splits[i].Numerator, splits[i].Denominator)
-		// Cancelling crosswise first keeps the products small.
+		// Cross-cancelling first keeps the products small.
 		n, den = lowest(n, den)
 		num, d = lowest(num, d)
 		var okNum, okDen bool
 		num, okNum = times(num, n)
 		den, okDen = times(den, d)
 		if !okNum || !okDen {
-			return u, corrupt(root+".events.splits", "the splits from %s on have no exact product", splits[i].Ex)
+			return u, corrupt(root+".events.splits", "the product of the splits from %s on is too large", splits[i].Ex)
 		}
 		u.num[i], u.den[i] = num, den
 	}
@@ -57,7 +57,7 @@ func times(a, b int64) (c int64, ok bool) {
 	return a * b, true
 }
 
-// factor returns how many of today's shares one share of session s has become.
+// factor returns how many of today's shares one share held in session s has become.
 func (u undo) factor(s etf.Session) (num, den int64) {
 	i, _ := slices.BinarySearchFunc(u.splits, s, func(a etf.Action, s etf.Session) int {
 		if a.Ex <= s {
@@ -71,7 +71,7 @@ func (u undo) factor(s etf.Session) (num, den int64) {
 	return u.num[i], u.den[i]
 }
 
-// after returns the splits that numbers of session first and later were turned back through.
+// after returns the splits undone in numbers of session first and later.
 func (u undo) after(first etf.Session) []etf.Action {
 	var out []etf.Action
 	for _, a := range u.splits {
@@ -82,14 +82,13 @@ func (u undo) after(first etf.Session) []etf.Action {
 	return out
 }
 
-// bar restates a bar on the shares of its session. AdjClose stays what the provider says. ok is false when a
-// number leaves its range.
+// bar restates a bar as traded. AdjClose stays as sent. ok is false if a number overflows.
 func (u undo) bar(b etf.Bar) (r etf.Bar, ok bool) {
 	num, den := u.factor(b.Session)
 	r = b
 	for _, p := range []*etf.Price{&r.Open, &r.High, &r.Low, &r.Close} {
 		v, ok := p.MulRatio(num, den)
-		if !ok || abs(v) > dearest {
+		if !ok || abs(v) > maxPrice {
 			return b, false
 		}
 		*p = u.price(v, num, den)
@@ -104,11 +103,11 @@ func (u undo) bar(b etf.Bar) (r etf.Bar, ok bool) {
 	return r, true
 }
 
-// amount restates an amount per share.
+// amount restates an amount per share as traded.
 func (u undo) amount(p etf.Price, ex etf.Session) (etf.Price, bool) {
 	num, den := u.factor(ex)
 	v, ok := p.MulRatio(num, den)
-	if !ok || abs(v) > dearest {
+	if !ok || abs(v) > maxPrice {
 		return p, false
 	}
 	return denoise(v, num, den), true
@@ -121,10 +120,10 @@ func (u undo) price(p etf.Price, num, den int64) etf.Price {
 	return denoise(p, num, den)
 }
 
-// denoise removes what the provider's arithmetic added to a traded number p, that is, the number sent times
-// num/den. Yahoo sends float32 (24 significant bits), rounded to six decimals where it is old; both errors grow
-// with the factor. Within that error, the first that fits is taken: cents, sixty-fourths of a dollar (the
-// ticks until 2001), then three to six decimals.
+// denoise removes the rounding errors of the provider from a traded number p, the number sent times num/den. Yahoo
+// sends float32 (24 significant bits), rounded to six decimals for old prices; both errors grow with the factor. The
+// first of these within that error is the result: cents, sixty-fourths of a dollar (the ticks until 2001), then three
+// to six decimals.
 func denoise(p etf.Price, num, den int64) etf.Price {
 	const sixDecimals = 50 // half a millionth, in units of Price
 	grain, ok := etf.Price(sixDecimals).MulRatio(num, den)
@@ -159,7 +158,7 @@ func abs(p etf.Price) etf.Price {
 	return p
 }
 
-// wholeShares rounds half up to whole shares: fractions come from Yahoo's own rounding, nobody trades them.
+// wholeShares rounds half up to whole shares: fractions come only from Yahoo's rounding.
 func wholeShares(v etf.Volume) etf.Volume {
 	if !v.Known() {
 		return v

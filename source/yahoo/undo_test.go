@@ -7,8 +7,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Three splits: 2:1 on 2024-01-10, 3:2 on 2024-03-12, 1:10 on 2024-06-11. The traded prices are chosen; the
-// cells are those prices times 10/3, 20/3 and 10, computed as exact fractions and rounded to float32 outside this program.
+// Three splits: 2:1 on 2024-01-10, 3:2 on 2024-03-12, 1:10 on 2024-06-11. The traded prices are made up; the cells are
+// those prices times 10/3, 20/3 and 10, computed elsewhere as exact fractions and rounded to float32.
 func TestThreeSplitsAreUndone(t *testing.T) {
 	t.Parallel()
 	a := spy()
@@ -35,7 +35,7 @@ func TestThreeSplitsAreUndone(t *testing.T) {
 	wantActions(t, got.Actions, "dividend 2024-01-09 0.47", "split 2024-01-10 2:1", "split 2024-03-12 3:2",
 		"dividend 2024-06-10 0.47", "dividend 2024-06-11 0.123456", "split 2024-06-11 1:10")
 
-	// The same answer through a narrow window: every later split is undone and listed, also outside the window.
+	// The same response for a narrow window: every later split is undone and listed, including those outside the window.
 	got = fetch(t, s, spyQuery("2024-03-11", "2024-03-12", "2025-01-02T22:00:00Z"))
 	wantBars(t, got, `
 		2024-03-11 90.03 90.03 90.03 90.03 1000
@@ -43,7 +43,7 @@ func TestThreeSplitsAreUndone(t *testing.T) {
 	wantActions(t, got.Splits, "split 2024-03-12 3:2", "split 2024-06-11 1:10")
 	wantActions(t, got.Actions, "split 2024-03-12 3:2")
 
-	// Asked as of an instant before the last split: what was traded does not depend on when one asks.
+	// As of an instant before the last split: what was traded does not depend on the as-of time.
 	got = fetch(t, s, spyQuery("2024-06-10", "", "2024-06-10T22:00:00Z"))
 	wantBars(t, got, "2024-06-10 5.67 5.67 5.67 5.67 70")
 	wantActions(t, got.Splits, "split 2024-06-11 1:10")
@@ -71,8 +71,8 @@ func wantActions(t *testing.T, got []etf.Action, want ...string) {
 	}
 }
 
-// Undoing what Yahoo does to a price gives the price back: cents and sixty-fourths, up to 40,000 dollars, through
-// up to four splits of ratios that occur.
+// Undoing what Yahoo does to a price gives the price back: cents and sixty-fourths, up to 40,000 dollars, through up to
+// four splits of realistic ratios.
 func TestUndoIsTheInverseOfAdjusting(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -90,8 +90,8 @@ func TestUndoIsTheInverseOfAdjusting(t *testing.T) {
 		}
 		num, den := u.factor(ex.AddDays(-1))
 		traded := etf.Price(1+rng.Int64N(4_000_000)) * 1_000_000
-		// Past some hundreds to one, six decimals no longer tell a sixty-fourth from a cent.
-		if rng.IntN(2) == 0 && num <= 500*den { // sixty-fourths ended in 2001, when nothing cost more than some hundred dollars
+		// Beyond a few hundred to one, six decimals no longer tell a sixty-fourth from a cent.
+		if rng.IntN(2) == 0 && num <= 500*den { // sixty-fourths ended in 2001, when nothing cost more than a few hundred dollars
 			traded = etf.Price(1+rng.Int64N(300*64)) * (100_000_000 / 64)
 		}
 		volume := etf.Shares(rng.Int64N(1_000_000_000))
@@ -99,7 +99,7 @@ func TestUndoIsTheInverseOfAdjusting(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Old prices are printed with six decimals.
+		// Old prices have six decimals.
 		if rng.IntN(3) == 0 && traded > 1_000_000*20 {
 			sent = sent.RoundTo(6)
 		}
@@ -108,7 +108,7 @@ func TestUndoIsTheInverseOfAdjusting(t *testing.T) {
 		if !ok || got.Open != traded || got.Close != traded {
 			t.Fatalf("%s through %d:%d sent as %s came back as %s", traded, num, den, sent, got.Close)
 		}
-		// Volumes have four decimals: beyond 1:10000 the last share is lost in them.
+		// Volumes have four decimals: beyond 1:10000 they can't hold the last share.
 		if den < 10_000*num && got.Volume != volume {
 			t.Fatalf("volume %s through %d:%d sent as %s came back as %s", volume, num, den, sentVolume, got.Volume)
 		}
@@ -127,10 +127,10 @@ func TestDenoise(t *testing.T) {
 		{"43.96875", "43.96875", 1, 1},              // 43 31/32, SPY 1993
 		{"114.484375", "114.484375", 1, 1},          // 114 31/64, QQQ 2000-03-23
 		{"89.2421875", "178.484375", 2, 1},          // 178 31/64
-		{"12.345", "12.345", 1, 1},                  // a print between cents
+		{"12.345", "12.345", 1, 1},                  // a trade between cents
 		{"0.12834800779819489", "28.75", 224, 1},    // AAPL 1980: 28 3/4 before 2:1, 2:1, 2:1, 7:1, 4:1, sent with six decimals
 		{"11.144444465637207", "100.3", 9, 1},       // EEM 2003-04-14 before two splits of 3:1
-		{"61.71500015258789", "123.43", 2, 1},       // IWM 2005-06-08, 123.43 on the tape
+		{"61.71500015258789", "123.43", 2, 1},       // IWM 2005-06-08, traded at 123.43
 		{"1159.5", "115.95", 1, 10},                 // before a reverse split
 		{"0.123456789", "0.123457", 1, 1},           // six decimals at most
 		{"-0.00999999977648258", "-0.01", 1, 1},     // left for the rules
@@ -141,14 +141,14 @@ func TestDenoise(t *testing.T) {
 		{"33.33333206176758", "100", 3, 1},          // a third
 		{"14.285714149475098", "100", 7, 1},         // a seventh
 		{"81.23476409912109375", "100", 1231, 1000}, // a spin-off stated as a split
-		{"0.00000001", "0", 1, 1},                   // less than is told apart
+		{"0.00000001", "0", 1, 1},                   // below the resolution
 		{"123.456703186", "123.4567", 1, 1},         // four decimals
 		{"1000000.0625", "1000000.06", 1, 1},        // only cents make sense here
 		{"0.0156250", "0.015625", 1, 1},             // one sixty-fourth
-		{"0.02999999932944775", "0.03", 1, 1},       // float32 of 0.03
+		{"0.02999999932944775", "0.03", 1, 1},       // 0.03 as a float32
 		{"499.99", "499.99", 1, 1},                  // no noise at all
 		{"26775", "26775", 1, 1},                    // whole
-		{"26774.99999", "26775", 1, 1},              // within float32 of whole
+		{"26774.99999", "26775", 1, 1},              // whole, within float32
 	} {
 		p, ok := etf.MustPrice(c.sent).MulRatio(c.num, c.den)
 		if !ok {
@@ -168,9 +168,9 @@ func TestProductsOfSplits(t *testing.T) {
 		up = append(up, etf.Action{Kind: etf.Split, Ex: ex.AddDays(i), Numerator: 1000, Denominator: 1})
 		down = append(down, etf.Action{Kind: etf.Split, Ex: ex.AddDays(10 + i), Numerator: 2, Denominator: 2000})
 	}
-	// 1000^7 does not fit 63 bits.
+	// 1000^7 does not fit in 63 bits.
 	if _, err := newUndo(up, "USD"); etf.KindOf(err) != etf.KindCorrupt {
-		t.Errorf("10^21:1 gave %v, want corrupt", err)
+		t.Errorf("10^21:1: error %v, want corrupt", err)
 	}
 	u, err := newUndo(append(up[:4:4], down[:4]...), "USD")
 	if err != nil {
@@ -184,12 +184,12 @@ func TestProductsOfSplits(t *testing.T) {
 			t.Errorf("day %d: factor %d:%d, want %d:%d", c.day, num, den, c.num, c.den)
 		}
 	}
-	// A price that leaves its range costs its row.
+	// A price that overflows costs its row.
 	u, err = newUndo(up[:6], "USD")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := u.bar(etf.Bar{Session: ex.AddDays(-1), Open: 1e8, High: 1e8, Low: 1e8, Close: 1e8}); ok {
-		t.Error("a dollar through 10^18:1 is a price")
+		t.Error("a dollar restated through 10^18:1 gives a bar, want an overflow")
 	}
 }
