@@ -13,11 +13,11 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// This file is the one place where error kinds become Temporal application errors; Interceptor calls it for whatever an
-// activity returns. Workflows decide by the type, never by the text. Types are wire names: they are in histories and in
-// the table of runs. Each constant Type... has its entry in errorTypes; a test reads the constants from this package.
+// This file is the one place where error kinds become Temporal application errors; Interceptor calls it for every error
+// an activity returns. Workflows decide by type, never by text. Types are wire names: they are in histories and in
+// the table of runs. Each constant Type... has an entry in errorTypes; a test reads the constants from this package.
 
-// The types of errors of the database, the pure packages and the request itself.
+// Error types for the database, the pure packages and the request itself.
 const (
 	TypeInvalid     = "Invalid"
 	TypeNotFound    = "NotFound"
@@ -29,7 +29,7 @@ const (
 	TypeInternal    = "Internal"
 )
 
-// The types of errors of one source. After any of them the next source is asked.
+// Error types for one source. After any of them the next source is asked.
 const (
 	TypeSourceUnavailable = "SourceUnavailable"
 	TypeSourceRateLimited = "SourceRateLimited"
@@ -41,88 +41,88 @@ const (
 	TypeSourceFault       = "SourceFault"
 )
 
-// The types the workflows themselves end with.
+// Error types that the workflows themselves end with.
 const (
 	TypeSessionMissing = "SessionMissing"
 	TypeNoWorker       = "NoWorker"
 	TypeTimedOut       = "TimedOut"
 )
 
-// TypeModelFailed ends nothing: it stands in the row of an update that is complete but for a model's forecast.
+// TypeModelFailed ends nothing: it is recorded on an update that is complete except for one model's forecast.
 const TypeModelFailed = "ModelFailed"
 
 const (
-	// SourceAttempts is how often a source that is down or busy is asked before the next one is. With the waits of
-	// workflows/policy.go (2 s, 6 s, 18 s) that covers a restart on the other side.
+	// SourceAttempts is how often a source that is down or busy is asked before the next source is. With the waits in
+	// workflows/policy.go (2 s, 6 s, 18 s) that covers a restart of the provider's server.
 	SourceAttempts = 4
 	// conflictAttempts: each lost race means another writer won, and no ETF has twenty writers.
 	conflictAttempts = 20
-	// internalAttempts: our own fault seldom goes away, but a crash in a dependency may.
+	// internalAttempts: a bug seldom goes away by itself, but a crash in a dependency may.
 	internalAttempts = 3
-	// longestRetryAfter is the longest wait asked for by the other side that is waited for.
+	// longestRetryAfter caps the wait that a server asks for.
 	longestRetryAfter = time.Hour
-	// errorText bounds messages, which are kept in histories and in the table of runs: fifty of them in one batch of
+	// errorText bounds messages, which are kept in histories and in the table of runs: fifty in one batch of
 	// outcomes stay within 32 KB.
 	errorText = 300
 )
 
-// ErrorType documents one error type for operators; docs/operations.md is made from ErrorTypes.
+// ErrorType documents one error type for operators; the table in docs/operations.md is generated from ErrorTypes.
 type ErrorType struct {
 	Name    string
 	Meaning string
-	// Retried says what happened before the operator gets to see it.
+	// Retried says which retries were made before the operator sees the error.
 	Retried string
 	// Remedy is what the operator does about it.
 	Remedy string
 }
 
-// ErrorTypes lists every error type a workflow or activity of etfcast ends with or a run records, in the order they are
-// documented.
+// ErrorTypes returns every error type that a workflow or activity of etfcast ends with or that a run records, in the
+// order in which they are documented.
 func ErrorTypes() []ErrorType {
 	return slices.Clone(errorTypes)
 }
 
 var errorTypes = []ErrorType{
-	{TypeSessionMissing, "No source has a price for the session yet. What came otherwise is stored; there is no forecast.",
-		"every source, by its own waits (up to 1 h 40 min)", "Nothing if the next session comes: it fills the gap. Run the session again with `--rerun` once the provider has it; check that the ETF still trades."},
-	{TypeSourceUnavailable, "The source is down, slow, or its answer broke off.",
-		"4 times within half a minute, then the next source", "Wait and run again. If it lasts, check the network and the provider's status; add a second source."},
-	{TypeSourceRateLimited, "The source says it is asked too often.",
-		"4 times, each after the wait the source asked for, then the next source", "Lower the source's rate (`--source-rate`) or wait until its quota starts anew."},
+	{TypeSessionMissing, "No source has a price for the session yet. The other rows are stored; there is no forecast.",
+		"every source, after its own waits (up to 1 h 40 min)", "Nothing: the next session's update fills the gap. To have it sooner, run the session again with `--rerun` once the provider has it. Check that the ETF still trades."},
+	{TypeSourceUnavailable, "The source is down or slow, or its response was cut off.",
+		"4 attempts within half a minute, then the next source", "Wait, then run the session again. If the error persists, check the network and the provider's status, and add a second source."},
+	{TypeSourceRateLimited, "The source refuses because it gets too many requests.",
+		"4 attempts, each after the wait the source asked for, then the next source", "Lower the source's rate (`--source-rate`), or wait until its quota resets."},
 	{TypeSourceNotFound, "The source does not know the reference.",
 		"no; the next source at once", "Correct the ETF's reference for this source; the ETF may have been renamed or delisted."},
-	{TypeSourceDenied, "Key missing or wrong, plan too small, or a challenge page.",
-		"no; the next source at once", "Check the key and the plan, then run again."},
-	{TypeSourceCorrupt, "The answer can't be understood; the message says where.",
-		"no; the next source at once", "For a file, correct the line named. For a provider, look at the stored raw answer: the format may have changed."},
-	{TypeSourceInvalid, "The source refuses the question as wrong in itself.",
-		"no; the next source at once", "Correct the ETF's reference or the session asked for."},
-	{TypeSourceMismatch, "The answer's price basis or currency differs from the stored series.",
-		"no; the next source at once", "Use one source of one basis for an ETF, or register the series under another symbol."},
-	{TypeSourceFault, "The adapter itself went wrong.",
+	{TypeSourceDenied, "The key is missing or wrong, the plan does not cover the request, or the source returned a challenge page.",
+		"no; the next source at once", "Check the key and the plan, then run the session again."},
+	{TypeSourceCorrupt, "The response can't be parsed; the message says where.",
+		"no; the next source at once", "For a file, correct the line named. For a provider, look at the stored raw response: the format may have changed."},
+	{TypeSourceInvalid, "The source rejects the request as invalid.",
+		"no; the next source at once", "Correct the ETF's reference or the session requested."},
+	{TypeSourceMismatch, "The response's price basis or currency differs from the stored series.",
+		"no; the next source at once", "Use sources with the same basis for an ETF, or register the series under another symbol."},
+	{TypeSourceFault, "The adapter has a bug.",
 		"no; the next source at once", "Report it with the message and the workflow's history."},
-	{TypeNoWorker, "No worker served the source's task queue for 4 hours.",
-		"the next source", "Start a worker with this source, or take the source off the ETF. The Web UI lists the pollers of a task queue."},
-	{TypeModelFailed, "One model gave no forecast; the message says which and why. The benchmark's forecast and all else are stored, and the outcome is as without it.",
-		"no: a model would fail on the same data again", "Report it with the message, the ETF and the session. The session run again (`--rerun`) with a version that mends it makes up for it."},
+	{TypeNoWorker, "No worker polled the source's task queue for 4 hours.",
+		"the next source", "Start a worker with this source. The Web UI lists the pollers of a task queue."},
+	{TypeModelFailed, "One model made no forecast; the message says which and why. Everything else is stored, including the benchmark's forecast, and the outcome is the same as without the error.",
+		"no: the model would fail again on the same data", "Report it with the message, the ETF and the session. Once a version fixes the model, run the session again with `--rerun`."},
 	{TypeUnavailable, "The database is down, restarting or overloaded.",
-		"for a day, at most every 30 s", "Bring the database back; nothing has to be started again within the day."},
+		"for a day, with waits of up to 30 s", "Bring the database back; within that day nothing has to be restarted."},
 	{TypeConflict, "Another writer was faster, or the data differ from what is stored.",
-		"20 times from the start of the step", "Look for two runs of the same ETF. If the message speaks of a decision, it was taken before."},
+		"20 attempts, each from the start of the step", "Look for two runs of the same ETF. If the message is about a decision, the finding was already decided."},
 	{TypeInvalid, "The request is wrong; the message names the field and the remedy.",
 		"no", "Do what the message says and start it again."},
-	{TypeNotFound, "Something named does not exist (any more).",
-		"no", "Register the ETF named, or take it out of the request."},
-	{TypeRateLimited, "A service other than a source says it is asked too often.",
+	{TypeNotFound, "Something the request names does not exist, or no longer does.",
+		"no", "Register the ETF named, or remove it from the request."},
+	{TypeRateLimited, "A service other than a source refuses because it gets too many requests.",
 		"after the wait asked for", "Wait, or lower the worker's concurrency."},
 	{TypeDenied, "The database refuses the user.",
-		"no", "Check ETFCAST_MYSQL_DSN and the grants (`etfcast migrate --grant`, `etfcast doctor`)."},
-	{TypeCorrupt, "Stored data can't be understood.",
+		"no", "Check ETFCAST_MYSQL_DSN and the grants (`etfcast migrate --grant USER`, `etfcast doctor`)."},
+	{TypeCorrupt, "Stored data can't be read.",
 		"no", "Run `etfcast doctor`; restore the rows named from a backup or fetch them again."},
-	{TypeInternal, "Our own fault.",
-		"3 times", "Report it with the message and the workflow's history."},
-	{TypeTimedOut, "A step took longer than allowed, again and again.",
-		"for a day", "Look at the load of database and workers; run the session again."},
+	{TypeInternal, "A bug in etfcast.",
+		"3 attempts", "Report it with the message and the workflow's history."},
+	{TypeTimedOut, "A step repeatedly took longer than allowed.",
+		"for a day", "Check the load on the database and the workers, then run the session again."},
 }
 
 // ErrorDetail is the first detail of every application error made here.
@@ -132,7 +132,7 @@ type ErrorDetail struct {
 	Remedy  string `json:"remedy,omitempty"`
 }
 
-// IsSourceError reports whether an error type speaks of one source only, so that the next one is worth asking.
+// IsSourceError reports whether an error type concerns one source only, so that the next source is worth asking.
 func IsSourceError(errorType string) bool {
 	switch errorType {
 	case TypeSourceUnavailable, TypeSourceRateLimited, TypeSourceNotFound, TypeSourceDenied, TypeSourceCorrupt,
@@ -142,10 +142,10 @@ func IsSourceError(errorType string) bool {
 	return false
 }
 
-// errWorkerStopping is tried again by another worker, or by this one started again.
+// errWorkerStopping is retried by another worker, or by this one after a restart.
 var errWorkerStopping = &etf.Error{Kind: etf.KindUnavailable, Message: "the worker is stopping"}
 
-// sourceError is an error of one source: it becomes one of the types of errors of a source.
+// sourceError is an error from one source: it becomes one of the source error types.
 type sourceError struct {
 	source   string
 	mismatch bool // the response can't continue the stored series
@@ -155,7 +155,7 @@ type sourceError struct {
 // Error returns the cause's text, which begins with the source's name.
 func (e *sourceError) Error() string {
 	text := e.err.Error()
-	if strings.HasPrefix(text, e.source) { // adapters that name their reference name themselves with it
+	if strings.HasPrefix(text, e.source) { // adapters that name their reference already name themselves
 		return text
 	}
 	return e.source + ": " + text
@@ -164,16 +164,16 @@ func (e *sourceError) Error() string {
 // Unwrap returns the cause.
 func (e *sourceError) Unwrap() error { return e.err }
 
-// translation is the type an error becomes, and the attempt from which on it is final.
+// translation is the type an error becomes, and how many attempts are made before the error is final.
 type translation struct {
 	errorType string
 	attempts  int32
 }
 
-// unlimited leaves it to the retry policy when to give up.
+// unlimited leaves the decision to give up to the retry policy.
 const unlimited = math.MaxInt32
 
-// translations are for errors of the database, the pure packages and the request itself.
+// translations are for errors from the database, the pure packages and the request itself.
 var translations = map[etf.Kind]translation{
 	etf.KindUnavailable: {TypeUnavailable, unlimited},
 	etf.KindRateLimited: {TypeRateLimited, unlimited},
@@ -185,7 +185,7 @@ var translations = map[etf.Kind]translation{
 	etf.KindInternal:    {TypeInternal, internalAttempts},
 }
 
-// sourceTranslations are for errors of a source.
+// sourceTranslations are for errors from a source.
 var sourceTranslations = map[etf.Kind]translation{
 	etf.KindUnavailable: {TypeSourceUnavailable, SourceAttempts},
 	etf.KindRateLimited: {TypeSourceRateLimited, SourceAttempts},
@@ -197,17 +197,17 @@ var sourceTranslations = map[etf.Kind]translation{
 	etf.KindInternal:    {TypeSourceFault, 1},
 }
 
-// translate turns the error an attempt of an activity returned into what the workflow gets to see: an application error,
-// or the cancellation the workflow asked for. An application error stays as it is. ctx is the activity's own.
+// translate turns the error that an attempt of an activity returned into what the workflow sees: an application error,
+// or the cancellation the workflow requested. An application error is returned unchanged. ctx is the activity's context.
 func translate(ctx context.Context, err error, attempt int32) error {
 	switch {
 	case ctx.Err() == nil:
 	case temporal.IsCanceledError(context.Cause(ctx)):
-		return ctx.Err() // the workflow asked for it
+		return ctx.Err() // the workflow requested it
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return appError(&etf.Error{Kind: etf.KindUnavailable, Message: "the activity ran out of time"}, TypeUnavailable, attempt, true)
 	default:
-		return appError(errWorkerStopping, TypeUnavailable, attempt, true) // whatever the activity makes of it
+		return appError(errWorkerStopping, TypeUnavailable, attempt, true) // whatever error the activity returned
 	}
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
