@@ -13,11 +13,11 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// This file is the one place where error kinds become Temporal application errors; Interceptor calls it for every error
-// an activity returns. Workflows decide by type, never by text. Types are wire names: they are in histories and in
-// the table of runs. Each constant Type... has an entry in errorTypes; a test reads the constants from this package.
+// This file is the only place where error kinds become Temporal application errors; Interceptor calls it for every error
+// an activity returns. Workflows decide by type, never by text. Types are wire names: they are in histories and in the
+// runs table. Each constant Type... has an entry in errorTypes; a test reads the constants from this package.
 
-// Error types for the database, the pure packages and the request itself.
+// The types of errors of the database, the pure packages and the request itself.
 const (
 	TypeInvalid     = "Invalid"
 	TypeNotFound    = "NotFound"
@@ -29,7 +29,7 @@ const (
 	TypeInternal    = "Internal"
 )
 
-// Error types for one source. After any of them the next source is asked.
+// The types of errors of one source. After any of them the next source is tried.
 const (
 	TypeSourceUnavailable = "SourceUnavailable"
 	TypeSourceRateLimited = "SourceRateLimited"
@@ -41,43 +41,43 @@ const (
 	TypeSourceFault       = "SourceFault"
 )
 
-// Error types that the workflows themselves end with.
+// The types the workflows themselves end with.
 const (
 	TypeSessionMissing = "SessionMissing"
 	TypeNoWorker       = "NoWorker"
 	TypeTimedOut       = "TimedOut"
 )
 
-// TypeModelFailed ends nothing: it is recorded on an update that is complete except for one model's forecast.
+// TypeModelFailed fails nothing: it is recorded for an update that is complete except for one model's forecast.
 const TypeModelFailed = "ModelFailed"
 
 const (
-	// SourceAttempts is how often a source that is down or busy is asked before the next source is. With the waits in
-	// workflows/policy.go (2 s, 6 s, 18 s) that covers a restart of the provider's server.
+	// SourceAttempts is how many attempts a source that is down or busy gets before the next source. With the waits in
+	// workflows/policy.go (2 s, 6 s, 18 s) they outlast a restart of the source.
 	SourceAttempts = 4
 	// conflictAttempts: each lost race means another writer won, and no ETF has twenty writers.
 	conflictAttempts = 20
-	// internalAttempts: a bug seldom goes away by itself, but a crash in a dependency may.
+	// internalAttempts: our own bugs seldom go away on a retry, but a crash in a dependency may.
 	internalAttempts = 3
-	// longestRetryAfter caps the wait that a server asks for.
+	// longestRetryAfter is the longest Retry-After that is honoured.
 	longestRetryAfter = time.Hour
-	// errorText bounds messages, which are kept in histories and in the table of runs: fifty in one batch of
+	// errorText bounds messages, in bytes. They are kept in histories and in the runs table: fifty of them in one batch of
 	// outcomes stay within 32 KB.
 	errorText = 300
 )
 
-// ErrorType documents one error type for operators; the table in docs/operations.md is generated from ErrorTypes.
+// ErrorType documents one error type for operators; docs/operations.md has a table generated from ErrorTypes.
 type ErrorType struct {
 	Name    string
 	Meaning string
-	// Retried says which retries were made before the operator sees the error.
+	// Retried says how it was retried before the operator sees it.
 	Retried string
 	// Remedy is what the operator does about it.
 	Remedy string
 }
 
-// ErrorTypes returns every error type that a workflow or activity of etfcast ends with or that a run records, in the
-// order in which they are documented.
+// ErrorTypes lists every error type that a workflow or activity can end with or a run can record, in the order of the
+// documentation.
 func ErrorTypes() []ErrorType {
 	return slices.Clone(errorTypes)
 }
@@ -132,7 +132,7 @@ type ErrorDetail struct {
 	Remedy  string `json:"remedy,omitempty"`
 }
 
-// IsSourceError reports whether an error type concerns one source only, so that the next source is worth asking.
+// IsSourceError reports whether an error type concerns one source only, so that the next source is worth trying.
 func IsSourceError(errorType string) bool {
 	switch errorType {
 	case TypeSourceUnavailable, TypeSourceRateLimited, TypeSourceNotFound, TypeSourceDenied, TypeSourceCorrupt,
@@ -145,17 +145,17 @@ func IsSourceError(errorType string) bool {
 // errWorkerStopping is retried by another worker, or by this one after a restart.
 var errWorkerStopping = &etf.Error{Kind: etf.KindUnavailable, Message: "the worker is stopping"}
 
-// sourceError is an error from one source: it becomes one of the source error types.
+// sourceError is an error of one source: it becomes one of the TypeSource... types.
 type sourceError struct {
 	source   string
 	mismatch bool // the response can't continue the stored series
 	err      error
 }
 
-// Error returns the cause's text, which begins with the source's name.
+// Error returns the cause's text, beginning with the source's name.
 func (e *sourceError) Error() string {
 	text := e.err.Error()
-	if strings.HasPrefix(text, e.source) { // adapters that name their reference already name themselves
+	if strings.HasPrefix(text, e.source) { // an adapter that names the reference also names itself
 		return text
 	}
 	return e.source + ": " + text
@@ -164,16 +164,16 @@ func (e *sourceError) Error() string {
 // Unwrap returns the cause.
 func (e *sourceError) Unwrap() error { return e.err }
 
-// translation is the type an error becomes, and how many attempts are made before the error is final.
+// translation is the type an error becomes, and the attempt from which it is final.
 type translation struct {
 	errorType string
 	attempts  int32
 }
 
-// unlimited leaves the decision to give up to the retry policy.
+// unlimited leaves giving up to the retry policy.
 const unlimited = math.MaxInt32
 
-// translations are for errors from the database, the pure packages and the request itself.
+// translations are for errors of the database, the pure packages and the request itself.
 var translations = map[etf.Kind]translation{
 	etf.KindUnavailable: {TypeUnavailable, unlimited},
 	etf.KindRateLimited: {TypeRateLimited, unlimited},
@@ -185,7 +185,7 @@ var translations = map[etf.Kind]translation{
 	etf.KindInternal:    {TypeInternal, internalAttempts},
 }
 
-// sourceTranslations are for errors from a source.
+// sourceTranslations are for errors of a source.
 var sourceTranslations = map[etf.Kind]translation{
 	etf.KindUnavailable: {TypeSourceUnavailable, SourceAttempts},
 	etf.KindRateLimited: {TypeSourceRateLimited, SourceAttempts},
@@ -197,13 +197,13 @@ var sourceTranslations = map[etf.Kind]translation{
 	etf.KindInternal:    {TypeSourceFault, 1},
 }
 
-// translate turns the error that an attempt of an activity returned into what the workflow sees: an application error,
-// or the cancellation the workflow requested. An application error is returned unchanged. ctx is the activity's context.
+// translate turns the error returned by an attempt of an activity into what the workflow sees: an application error, or
+// the cancellation the workflow requested. An application error is left unchanged. ctx is the activity's context.
 func translate(ctx context.Context, err error, attempt int32) error {
 	switch {
 	case ctx.Err() == nil:
 	case temporal.IsCanceledError(context.Cause(ctx)):
-		return ctx.Err() // the workflow requested it
+		return ctx.Err() // the workflow cancelled it
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return appError(&etf.Error{Kind: etf.KindUnavailable, Message: "the activity ran out of time"}, TypeUnavailable, attempt, true)
 	default:

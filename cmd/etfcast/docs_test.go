@@ -66,7 +66,7 @@ func settingsTable() string {
 
 func exitCodeTable() string {
 	var b strings.Builder
-	b.WriteString("| code | meaning | remedy |\n|---|---|---|\n")
+	b.WriteString("| code | meaning | a script's remedy |\n|---|---|---|\n")
 	for _, c := range exitCodes {
 		fmt.Fprintf(&b, "| %d | %s | %s |\n", c.code, c.meaning, c.remedy)
 	}

@@ -19,11 +19,11 @@ const (
 	exitInterrupted = 130
 )
 
-// exitCodes documents the exit codes; `etfcast help exit-codes` and docs/operations.md are generated from it.
+// exitCodes documents the exit codes for `etfcast help exit-codes` and docs/operations.md.
 var exitCodes = []struct {
 	code    int
 	meaning string
-	remedy  string // what a script does about it
+	remedy  string // for a script
 }{
 	{exitOK, "success; also a server that was asked to stop", "continue"},
 	{exitError, "the command failed; the message says why (doctor: a check failed)", "alert a person"},
@@ -33,7 +33,7 @@ var exitCodes = []struct {
 	{exitInterrupted, "interrupted by Ctrl-C or a signal; a run that --wait was following continues", "none"},
 }
 
-// exitCodesHelp is the short form, for the help of the root.
+// exitCodesHelp is the short form, for the root command's help.
 func exitCodesHelp() string {
 	var b strings.Builder
 	b.WriteString("Exit codes:\n")
