@@ -2,14 +2,14 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-# The commit, and whether the tree differs from it. The Go tool records both by itself, but not in a worktree; it knows
-# nothing of either in a source archive, and there the program takes a hash of itself.
+# The commit, and whether the tree differs from it. The Go tool records both, but not in a worktree. In a source archive
+# neither is known, and the program uses a hash of its executable.
 STAMP   := $(shell [ -e .git ] && git rev-parse HEAD 2>/dev/null | tr -d '\n' && { [ -z "$$(git status --porcelain 2>/dev/null)" ] || echo .dirty; })
 LDFLAGS := $(if $(STAMP),-X main.stamp=$(STAMP))
 GO      ?= go
 TOOLS   := $(CURDIR)/bin/tools
 
-# Every tool at one exact version, which is in the name of its program: another one is installed anew.
+# Every tool has one exact version, which is part of the program's file name: a new version is installed on first use.
 SQLC_VERSION          := v1.31.1
 OAPI_CODEGEN_VERSION  := v2.8.2
 GOLANGCI_VERSION      := v2.15.0
@@ -33,13 +33,13 @@ help: ## List the targets.
 	  /^[a-zA-Z0-9_-]+:.*##/ {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build devstack ## Build, start the embedded stack, run both exchanges, leave API and Temporal Web UI up (Ctrl-C stops all).
+demo: build devstack ## Build, start the embedded stack, run both exchanges, leave API and Temporal Web UI running (Ctrl-C stops all).
 	@bin/devstack run $(DEVSTACK_FLAGS) -- bin/etfcast up --demo $(UP_FLAGS)
 
 .PHONY: build
 build: bin/etfcast ## Build bin/etfcast.
 
-# Written only when it changes: another commit is another version, which forecasts record, though no source may differ.
+# Written only when it changes. A new commit is a new version, which forecasts record, even if no source file differs.
 bin/.version: FORCE
 	@mkdir -p bin; echo '$(STAMP)' | cmp -s - $@ || echo '$(STAMP)' > $@
 .PHONY: FORCE
@@ -61,16 +61,16 @@ bin/devstack: $(DEVSTACK_SOURCES)
 TEST_FLAGS ?= -race -shuffle=on
 .PHONY: test
 test: build devstack ## Run every test on the embedded stack.
-	@# devstack: without -trimpath every dependency would be compiled again, and vet would need all of them unstripped.
+	@# devstack: without -trimpath and -vet=off every dependency would be compiled again.
 	cd devstack && $(GO) test -tags gms_pure_go -trimpath -vet=off -shuffle=on .
 	bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) ./...
 
 .PHONY: test-databases
-test-databases: build devstack ## The store's tests on the embedded database, MySQL and MariaDB (ETFCAST_TEST_MYSQL_DSN, ETFCAST_TEST_MARIADB_DSN).
+test-databases: build devstack ## Run the store's tests on the embedded database, MySQL and MariaDB (ETFCAST_TEST_MYSQL_DSN, ETFCAST_TEST_MARIADB_DSN).
 	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 ./db ./db/column ./deploy
 
 .PHONY: test-real-data
-test-real-data: build devstack ## The tests that read real prices and recorded answers (ETFCAST_REAL_DATA).
+test-real-data: build devstack ## Run the tests that read real prices and recorded responses (ETFCAST_REAL_DATA).
 	@[ -n "$$ETFCAST_REAL_DATA" ] || { echo "set ETFCAST_REAL_DATA to the folder of real prices and recorded responses" >&2; exit 1; }
 	bin/devstack run --ephemeral -- $(GO) test -count=1 ./calendar/... ./source/... ./quality/... ./forecast/... ./db/... ./bench/smoke/...
 
@@ -79,46 +79,46 @@ replay: ## Replay the recorded workflow histories against this code.
 	$(GO) test -count=1 -run Replay ./workflows/...
 
 .PHONY: smoke
-smoke: build devstack ## The whole chain once, headless. PRICES=<folder of CSVs> [EXCHANGE=XNYS] uses real prices. One JSON line last.
+smoke: build devstack ## Run the whole chain once, headless; the last line is JSON. PRICES=<folder of CSVs> [EXCHANGE=XNYS] uses real prices.
 	@bin/devstack run --ephemeral -- $(GO) run ./bench/smoke -etfcast bin/etfcast $(if $(PRICES),-prices "$(PRICES)") $(if $(EXCHANGE),-exchange "$(EXCHANGE)")
 
 .PHONY: lint
-lint: $(GOLANGCI) ## gofmt, vet, the linters and the import law.
-	@# -trimpath for devstack: so its dependencies are those that make devstack has compiled.
+lint: $(GOLANGCI) ## Run gofmt, vet and the linters, including the import rules.
+	@# devstack: -trimpath, to reuse the dependencies that make devstack has compiled.
 	$(GOLANGCI) run ./...
 	cd devstack && GOFLAGS="$$GOFLAGS -trimpath" $(GOLANGCI) run --config ../.golangci.yml --build-tags gms_pure_go ./...
 
 .PHONY: workflowcheck
-workflowcheck: $(WORKFLOWCHECK) ## Determinism of the workflows.
+workflowcheck: $(WORKFLOWCHECK) ## Check that the workflows are deterministic.
 	$(WORKFLOWCHECK) ./workflows/...
 
 FUZZTIME ?= 20s
 .PHONY: fuzz
-fuzz: ## Every fuzz target for FUZZTIME each (default 20s).
+fuzz: ## Run every fuzz target for FUZZTIME (default 20s).
 	@set -e; for pkg in $$($(GO) list ./...); do \
 	  dir=$$($(GO) list -f '{{.Dir}}' $$pkg); \
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$dir/*_test.go 2>/dev/null | awk '{print $$2}'); do \
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
 
-##@ Measure (each prints one JSON line last)
+##@ Measure (the last line of each is JSON)
 
 N ?= 500
 .PHONY: bench-daily
-bench-daily: build devstack ## N simulated ETFs, one new session, against bare workflows on the same stack.
+bench-daily: build devstack ## Update N simulated ETFs for one new session, against bare workflows on the same stack.
 	@bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -n $(N)
 
 .PHONY: bench-store
-bench-store: ## Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
+bench-store: ## Measure Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
 	@$(GO) run ./bench/store
 
 .PHONY: bench-prophet
-bench-prophet: build ## Our Prophet against the original, in one process and as whole ones (python3 with prophet; ETFCAST_REAL_DATA).
+bench-prophet: build ## Measure Prophet against the original, in one process and as whole processes (python3 with prophet; ETFCAST_REAL_DATA).
 	@$(GO) run ./bench/prophet/bench -etfcast bin/etfcast $(BENCH_FLAGS)
 
 ##@ Generated code and tools
 
 .PHONY: generate
-generate: $(SQLC) $(OAPI_CODEGEN) ## Make the generated code again (sqlc, OpenAPI).
+generate: $(SQLC) $(OAPI_CODEGEN) ## Regenerate the generated code (sqlc, OpenAPI).
 	$(SQLC) generate
 	cd api && $(OAPI_CODEGEN) -config oapi-codegen.yaml openapi.yaml
 
@@ -127,25 +127,25 @@ generate-check: generate ## Fail if generated code is not up to date.
 	@git diff --exit-code --stat -- db api || { echo "generated code is out of date: run 'make generate' and commit" >&2; exit 1; }
 
 .PHONY: record-histories
-record-histories: build devstack ## Record workflow histories for the replay tests (from the released commit only: see docs/workflows.md).
+record-histories: build devstack ## Record workflow histories for the replay tests (only from the released commit: see docs/workflows.md).
 	bin/devstack run --ephemeral -- $(GO) run ./e2e/record --label "$$(bin/etfcast version | cut -d' ' -f2)" $(RECORD_FLAGS)
 
 ETFCAST ?= bin/etfcast
 .PHONY: record-database
-record-database: build devstack ## Record a database for the tests of upgrading. RELEASE=0.1.0 (from released code only: see docs/workflows.md).
+record-database: build devstack ## Record a database for the upgrade tests. RELEASE=0.1.0 (only from released code: see docs/workflows.md).
 	@[ -n "$(RELEASE)" ] || { echo "set RELEASE to the release, for example RELEASE=0.1.0" >&2; exit 1; }
 	bin/devstack run --ephemeral -- $(GO) run ./db/record --etfcast "$(ETFCAST)" --release "$(RELEASE)" $(RECORD_FLAGS)
 
 .PHONY: prophet-golden
-prophet-golden: ## What the original Prophet gives for every case, as golden files (python3 with prophet; ETFCAST_REAL_DATA).
+prophet-golden: ## Record the original Prophet's results for every case as golden files (python3 with prophet; ETFCAST_REAL_DATA).
 	$(GO) run ./bench/prophet/series -out forecast/prophet/testdata
 	python3 bench/prophet/golden.py $(GOLDEN_FLAGS)
 
 .PHONY: prophet-parity
-prophet-parity: ## docs/prophet-parity.md: the original Prophet and ours side by side. PARITY_FLAGS=--reuse takes the golden files.
+prophet-parity: ## Make docs/prophet-parity.md: the original Prophet and ours side by side. PARITY_FLAGS=--reuse uses the golden files.
 	@python3 bench/prophet/parity.py $(PARITY_FLAGS)
 
-# $(call install,PACKAGE,VERSION,PROGRAM) puts the program under its name with the version.
+# $(call install,PACKAGE,VERSION,PROGRAM) installs the program under its name and version.
 install = GOBIN=$(TOOLS) $(GO) install $(1)@$(2) && mv $(TOOLS)/$(3) $@
 $(SQLC):
 	$(call install,github.com/sqlc-dev/sqlc/cmd/sqlc,$(SQLC_VERSION),sqlc)
@@ -157,5 +157,5 @@ $(WORKFLOWCHECK):
 	$(call install,go.temporal.io/sdk/contrib/tools/workflowcheck,$(WORKFLOWCHECK_VERSION),workflowcheck)
 
 .PHONY: clean
-clean: ## Remove what was built (not the demo's data, which is in .devstack).
+clean: ## Remove everything built (but not the demo's data, which is in .devstack).
 	rm -rf bin

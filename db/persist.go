@@ -79,7 +79,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 	}
 	result.New = int(c.Fresh)
 	result.Unchanged = int(c.Kept) - result.New - result.Revised
-	result.Quarantined = int(c.FreshQuarantined + c.SameQuarantined + c.Disputed + c.StillQuarantined)
+	result.Quarantined = int(c.FreshQuarantined + c.UnchangedQuarantined + c.Disputed + c.StillQuarantined)
 	if result.New+result.Revised+result.Actions > 0 {
 		to.bars += result.New
 		to.quarantined += int(c.FreshQuarantined - c.Cleared)
@@ -152,7 +152,7 @@ func (p *persisting) classify(ctx context.Context) (sqlcgen.ClassifyStagedBarsRo
 // revise replaces the bars whose numbers differ and keeps what was believed before. A quarantined row does not
 // replace a good bar: its numbers wait in finding_rows for a decision. Numbers a person has rejected do not come back.
 func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRow) (int, error) {
-	if c.Kept == c.Fresh+c.Same {
+	if c.Kept == c.Fresh+c.Unchanged {
 		return 0, nil
 	}
 	rejected, err := p.q.ListRejectedRows(ctx, sqlcgen.ListRejectedRowsParams{EtfID: p.old.id, FetchID: p.fetch})
@@ -167,10 +167,10 @@ func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRo
 		if *c, err = p.classify(ctx); err != nil {
 			return 0, err
 		}
-		c.Same += kept - c.Kept // the rejected rows count as unchanged
+		c.Unchanged += kept - c.Kept // the rejected rows count as unchanged
 		c.Kept = kept
 	}
-	revised := c.Kept - c.Fresh - c.Same - c.Disputed
+	revised := c.Kept - c.Fresh - c.Unchanged - c.Disputed
 	if revised == 0 {
 		return 0, nil
 	}

@@ -37,7 +37,7 @@ func withPasswords(t *testing.T) *types.Project {
 	return p
 }
 
-// oneShot services end by themselves; every other must say when it is healthy.
+// oneShot services exit when they are done; every other service must have a health check.
 var oneShot = map[string]bool{"temporal-schema": true, "temporal-namespace": true, "migrate": true}
 
 func TestEveryServiceIsHealthCheckedOrOneShot(t *testing.T) {
@@ -53,7 +53,7 @@ func TestEveryServiceIsHealthCheckedOrOneShot(t *testing.T) {
 			t.Errorf("%s: one-shot is %v, has a health check is %v", name, oneShot[name], checked)
 		}
 		if oneShot[name] != strings.HasPrefix(s.Restart, "on-failure:") {
-			t.Errorf("%s: restart is %q; a one-shot retries on failure, a service until stopped", name, s.Restart)
+			t.Errorf("%s: restart is %q; a one-shot restarts on failure only, a service until it is stopped", name, s.Restart)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func TestStartOrderIsByCondition(t *testing.T) {
 	p := withPasswords(t)
 	for name, s := range p.Services {
 		if name != "mysql" && len(s.DependsOn) == 0 {
-			t.Errorf("%s depends on nothing", name)
+			t.Errorf("%s has no depends_on", name)
 		}
 		for on, d := range s.DependsOn {
 			want := types.ServiceConditionHealthy
@@ -70,7 +70,7 @@ func TestStartOrderIsByCondition(t *testing.T) {
 				want = types.ServiceConditionCompletedSuccessfully
 			}
 			if d.Condition != want {
-				t.Errorf("%s waits for %s by %q, not by %q", name, on, d.Condition, want)
+				t.Errorf("%s waits for %s with condition %q, want %q", name, on, d.Condition, want)
 			}
 		}
 	}
@@ -100,7 +100,7 @@ func TestNoPasswordHasADefault(t *testing.T) {
 			}
 		}
 		if _, err := load(t, env...); err == nil || !strings.Contains(err.Error(), missing) {
-			t.Errorf("without %s compose says %v", missing, err)
+			t.Errorf("without %s: error %v, want one that names it", missing, err)
 		}
 	}
 	raw, err := os.ReadFile("../docker-compose.yml")
@@ -108,7 +108,7 @@ func TestNoPasswordHasADefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m := regexp.MustCompile(`(?i)password[^\n]*:-`).Find(raw); m != nil {
-		t.Errorf("a default secret: %s", m)
+		t.Errorf("docker-compose.yml has a default password: %s", m)
 	}
 	example, err := os.ReadFile("../.env.example")
 	if err != nil {
@@ -116,7 +116,7 @@ func TestNoPasswordHasADefault(t *testing.T) {
 	}
 	for _, name := range passwords {
 		if !regexp.MustCompile(`(?m)^` + name + `=$`).Match(example) {
-			t.Errorf(".env.example does not leave %s empty", name)
+			t.Errorf(".env.example: %s is missing or not empty", name)
 		}
 	}
 }
@@ -138,11 +138,11 @@ func TestMountedFilesExist(t *testing.T) {
 func TestMySQLAllowsLoadDataLocal(t *testing.T) {
 	command := strings.Join(withPasswords(t).Services["mysql"].Command, " ")
 	if !strings.Contains(command, "--local-infile=1") {
-		t.Errorf("the MySQL command is %q", command)
+		t.Errorf("the MySQL command %q lacks --local-infile=1", command)
 	}
 }
 
-func TestImageRunsWithoutRights(t *testing.T) {
+func TestImageRunsUnprivileged(t *testing.T) {
 	raw, err := os.ReadFile("../Dockerfile")
 	if err != nil {
 		t.Fatal(err)
@@ -158,8 +158,8 @@ func TestImageRunsWithoutRights(t *testing.T) {
 	}
 }
 
-// The image's program says from which commit it was built, so the build has to see the tree as git does: a tracked file
-// that .dockerignore leaves out would be a change.
+// The image's binary names the commit it was built from, so the build has to see the tree as git does: leaving out a
+// tracked file with .dockerignore would make the tree look modified.
 func TestImageIsBuiltFromTheWholeTree(t *testing.T) {
 	read := func(path string) []string {
 		raw, err := os.ReadFile(path)
@@ -171,10 +171,10 @@ func TestImageIsBuiltFromTheWholeTree(t *testing.T) {
 	ignored := read("../.gitignore")
 	for _, name := range read("../.dockerignore") {
 		if !strings.HasPrefix(name, "#") && !slices.Contains(ignored, "/"+name+"/") && !slices.Contains(ignored, "/"+name) {
-			t.Errorf(".dockerignore leaves out %s, which .gitignore does not", name)
+			t.Errorf(".dockerignore excludes %s, but .gitignore does not", name)
 		}
 	}
 	if !strings.Contains(strings.Join(read("../Dockerfile"), "\n"), "-buildvcs=true") {
-		t.Error("the Dockerfile does not ask for the commit")
+		t.Error("the Dockerfile does not build with -buildvcs=true")
 	}
 }

@@ -1,4 +1,4 @@
-// Package deploy holds what running on real servers needs beyond the binary: the scripts and settings that
-// docker-compose.yml at the top mounts. Its Go code is a test that reads that file as Compose does and holds it to
-// the promises made in docs/operations.md.
+// Package deploy holds what it takes, besides the binary, to run on real servers: the scripts and settings that the
+// docker-compose.yml in the repository's root mounts. Its Go code is tests, which read that file as Compose does and
+// check it against docs/operations.md.
 package deploy

@@ -14,8 +14,8 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// The users that Compose makes are enough for the migration and for the pipeline: the root of other tests may more
-// than either. Names are the test's own, so that it can run on any server.
+// The users that Compose creates have the rights that migration and pipeline need; other tests run as root, which has
+// more than either. All names are unique to the test, so that it can run on any server.
 func TestUsersSufficeForMigration(t *testing.T) {
 	server := testenv.MySQL.Value(t)
 	suffix := make([]byte, 4)
@@ -46,7 +46,7 @@ func TestUsersSufficeForMigration(t *testing.T) {
 	ran := 0
 	for line := range strings.Lines(text) {
 		if strings.Contains(line, "temporal") {
-			continue // Temporal's own user and databases
+			continue // Temporal's user and databases
 		}
 		statement := names.Replace(strings.TrimSuffix(strings.TrimSpace(line), ";"))
 		if _, err := root.Exec(statement); err != nil {
@@ -55,7 +55,7 @@ func TestUsersSufficeForMigration(t *testing.T) {
 		ran++
 	}
 	if ran < 4 {
-		t.Fatalf("users.sh has %d statements for us:\n%s", ran, text)
+		t.Fatalf("only %d statements of users.sh are for etfcast:\n%s", ran, text)
 	}
 
 	as := func(user, password string) string {
@@ -67,15 +67,15 @@ func TestUsersSufficeForMigration(t *testing.T) {
 		return cfg.FormatDSN()
 	}
 	if err := db.Migrate(t.Context(), as(admin, "a1"), db.MigrateOptions{GrantUsers: []string{pipeline}}); err != nil {
-		t.Fatalf("migrating as the user of the migrations: %v", err)
+		t.Fatalf("migrating as the admin user: %v", err)
 	}
 	store, err := db.Open(as(pipeline, "p1"), db.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	if is, wanted, err := store.SchemaVersion(t.Context()); err != nil || is != wanted {
-		t.Errorf("the pipeline's user sees schema version %d of %d, %v", is, wanted, err)
+	if got, want, err := store.SchemaVersion(t.Context()); err != nil || got != want {
+		t.Errorf("the pipeline's user sees schema version %d, want %d (error: %v)", got, want, err)
 	}
 	if _, err := store.Contents(t.Context()); err != nil {
 		t.Errorf("the pipeline's user can't read: %v", err)

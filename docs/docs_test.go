@@ -1,5 +1,5 @@
-// Package docs holds the documentation to the code: tables that are made from it, links, and make targets. It has
-// nothing but this test.
+// Package docs checks the documentation against the code: the tables generated from it, links, and make targets. It
+// contains only tests.
 package docs
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/etfcast/etfcast/quality"
 )
 
-var update = flag.Bool("update", false, "write the tables of operations.md and prophet.md anew")
+var update = flag.Bool("update", false, "rewrite the tables of operations.md and prophet.md")
 
 func read(t *testing.T, path string) string {
 	t.Helper()
@@ -31,7 +31,7 @@ func read(t *testing.T, path string) string {
 
 func errorTypeTable() string {
 	var b strings.Builder
-	b.WriteString("| type | meaning | tried again | what to do |\n|---|---|---|---|\n")
+	b.WriteString("| type | meaning | retried | remedy |\n|---|---|---|---|\n")
 	for _, e := range activities.ErrorTypes() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", e.Name, cell(e.Meaning), cell(e.Retried), cell(e.Remedy))
 	}
@@ -40,7 +40,7 @@ func errorTypeTable() string {
 
 func ruleTable() string {
 	var b strings.Builder
-	b.WriteString("| rule | severity | meaning | what to do |\n|---|---|---|---|\n")
+	b.WriteString("| rule | severity | meaning | remedy |\n|---|---|---|---|\n")
 	for _, r := range quality.Rules() {
 		severities := make([]string, len(r.Severities))
 		for i, s := range r.Severities {
@@ -66,8 +66,8 @@ func configTable() string {
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
-// What an operator reads about error types and rules, and a modeller about options, is what the code says.
-func TestTablesAreTheCodes(t *testing.T) {
+// The tables of error types, rules and options in the pages match the code.
+func TestTablesMatchTheCode(t *testing.T) {
 	for _, table := range []struct{ page, name, want string }{
 		{"operations.md", "error-types", errorTypeTable()}, {"operations.md", "rules", ruleTable()}, {"prophet.md", "config-keys", configTable()},
 	} {
@@ -76,13 +76,13 @@ func TestTablesAreTheCodes(t *testing.T) {
 		before, rest, ok := strings.Cut(text, begin)
 		got, after, closed := strings.Cut(rest, end)
 		if !ok || !closed {
-			t.Fatalf("%s has no part between %q and %q", table.page, begin, end)
+			t.Fatalf("%s has no section between %q and %q", table.page, begin, end)
 		}
 		if strings.TrimSpace(got) == strings.TrimSpace(table.want) {
 			continue
 		}
 		if !*update {
-			t.Errorf("the table %s of docs/%s is not what the code says; `go test ./docs -update` writes it anew", table.name, table.page)
+			t.Errorf("the table %s of docs/%s does not match the code; run `go test ./docs -update`", table.name, table.page)
 			continue
 		}
 		if err := os.WriteFile(table.page, []byte(before+begin+"\n"+table.want+"\n"+end+after), 0o644); err != nil {
@@ -94,17 +94,17 @@ func TestTablesAreTheCodes(t *testing.T) {
 func TestErrorTypesAreComplete(t *testing.T) {
 	for _, e := range activities.ErrorTypes() {
 		if e.Meaning == "" || e.Retried == "" || e.Remedy == "" {
-			t.Errorf("error type %s leaves its operator without an answer: %+v", e.Name, e)
+			t.Errorf("error type %s lacks a meaning, a retry or a remedy: %+v", e.Name, e)
 		}
 	}
 	for _, r := range quality.Rules() {
 		if r.Meaning == "" || r.Remedy == "" || len(r.Severities) == 0 {
-			t.Errorf("rule %s leaves its operator without an answer: %+v", r.Name, r)
+			t.Errorf("rule %s lacks a meaning, a remedy or severities: %+v", r.Name, r)
 		}
 	}
 }
 
-// pages are the markdown files of the repository's root and of docs.
+// pages returns the markdown files in the repository's root and in docs.
 func pages(t *testing.T) []string {
 	t.Helper()
 	found, err := filepath.Glob("../*.md")
@@ -133,7 +133,7 @@ var (
 	notSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// anchors are the fragments a page's headings get, by the rule GitHub and most renderers follow.
+// anchors returns the fragments of a page's headings, by the rule that GitHub and most renderers follow.
 func anchors(text string) []string {
 	var all []string
 	for _, h := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
@@ -158,7 +158,7 @@ func TestRelativeLinksResolve(t *testing.T) {
 				target = filepath.Join(filepath.Dir(page), filepath.FromSlash(path))
 			}
 			if _, err := os.Stat(target); err != nil {
-				t.Errorf("%s: the link %s leads nowhere", page, m[1])
+				t.Errorf("%s: the target of the link %s does not exist", page, m[1])
 				continue
 			}
 			if fragment != "" && filepath.Ext(target) == ".md" && !slices.Contains(anchors(read(t, target)), fragment) {
@@ -167,11 +167,11 @@ func TestRelativeLinksResolve(t *testing.T) {
 		}
 	}
 	if checked < 20 {
-		t.Errorf("only %d links checked: the pattern no longer finds them", checked)
+		t.Errorf("only %d links checked: the pattern no longer matches", checked)
 	}
 }
 
-// Every screenshot is shown somewhere.
+// Every image is shown on some page.
 func TestImagesAreUsed(t *testing.T) {
 	images, err := filepath.Glob("images/*.png")
 	if err != nil || len(images) == 0 {
@@ -196,7 +196,7 @@ var (
 	makeTarget = regexp.MustCompile(`(?m)^([a-z][a-zA-Z0-9_-]*):`)
 )
 
-// Targets named in the pages a newcomer reads first exist.
+// Every make target named on a page exists.
 func TestMakeTargetsExist(t *testing.T) {
 	var have []string
 	for _, m := range makeTarget.FindAllStringSubmatch(read(t, "../Makefile"), -1) {
@@ -215,7 +215,7 @@ func TestMakeTargetsExist(t *testing.T) {
 		}
 	}
 	if checked == 0 {
-		t.Error("no make target found in any page: the pattern no longer finds them")
+		t.Error("no make target found on any page: the pattern no longer matches")
 	}
 }
 
@@ -226,10 +226,10 @@ var (
 	holder   = regexp.MustCompile(`<[\w-]+>`)
 )
 
-// Files and folders of the repository that the pages name exist. A name with a slash is seen from the repository's root;
-// one without, such as `policy.go`, may be in any folder.
+// Files and folders of the repository that the pages name exist. A name with a slash is relative to the repository's
+// root; a name without one, such as `policy.go`, may be in any folder.
 func TestFilesNamedInPagesExist(t *testing.T) {
-	var names []string // of all files
+	var names []string // base names of all files
 	top := map[string]bool{}
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -249,7 +249,7 @@ func TestFilesNamedInPagesExist(t *testing.T) {
 	}
 	checked := 0
 	for _, page := range pages(t) {
-		if strings.HasSuffix(page, "CHANGELOG.md") { // it tells of what was, too
+		if strings.HasSuffix(page, "CHANGELOG.md") { // it also names files that no longer exist
 			continue
 		}
 		for _, m := range inline.FindAllStringSubmatch(fenced.ReplaceAllString(read(t, page), ""), -1) {
@@ -273,6 +273,6 @@ func TestFilesNamedInPagesExist(t *testing.T) {
 		}
 	}
 	if checked < 60 {
-		t.Errorf("only %d names checked: the patterns no longer find them", checked)
+		t.Errorf("only %d names checked: the patterns no longer match", checked)
 	}
 }

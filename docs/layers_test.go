@@ -17,7 +17,7 @@ const module = "github.com/etfcast/etfcast/"
 // row is a row of the table of packages in architecture.md: the folders it names.
 type row []string
 
-// has reports whether a folder of the repository is one of the row's. "source/..." stands for a folder and all under it.
+// has reports whether the row names the folder. "source/..." stands for a folder and everything below it.
 func (r row) has(folder string) bool {
 	for _, name := range r {
 		under, all := strings.CutSuffix(name, "/...")
@@ -28,8 +28,8 @@ func (r row) has(folder string) bool {
 	return false
 }
 
-// layers are the rows of the table, from the ground up, and the folders named beside the product.
-func layers(t *testing.T) (rows []row, beside row) {
+// layers returns the rows of the table, lowest layer first, and the folders that are not part of the binary.
+func layers(t *testing.T) (rows []row, others row) {
 	t.Helper()
 	_, text, _ := strings.Cut(read(t, "architecture.md"), "## The packages")
 	text, _, _ = strings.Cut(text, "\n## ")
@@ -45,17 +45,17 @@ func layers(t *testing.T) (rows []row, beside row) {
 			rows = append(rows, names(cells[1]))
 		}
 	}
-	_, rest, ok := strings.Cut(text, "Beside the product")
+	_, rest, ok := strings.Cut(text, "not part of the binary")
 	if !ok || len(rows) < 10 {
-		t.Fatalf("architecture.md has no table of packages as this test reads it: %d rows", len(rows))
+		t.Fatalf("architecture.md has no table of packages that this test can read: %d rows", len(rows))
 	}
 	rest, _, _ = strings.Cut(rest, "\n\n")
 	return rows, names(rest)
 }
 
-// No import arrow runs upward, and every package is in the table.
-func TestImportsRunDownward(t *testing.T) {
-	rows, beside := layers(t)
+// No package imports from a row below its own, and every package is in the table.
+func TestImportsFollowTheTable(t *testing.T) {
+	rows, others := layers(t)
 	layer := func(folder string) int {
 		for i, r := range rows {
 			if r.has(folder) {
@@ -78,7 +78,7 @@ func TestImportsRunDownward(t *testing.T) {
 		}
 		folder := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../")
 		from := layer(folder)
-		if from < 0 && !beside.has(folder) {
+		if from < 0 && !others.has(folder) {
 			t.Errorf("%s is in no row of the table in architecture.md", folder)
 			return nil
 		}
@@ -94,11 +94,11 @@ func TestImportsRunDownward(t *testing.T) {
 			}
 			checked++
 			switch at := layer(to); {
-			case from < 0: // beside the product: may look at all of it
+			case from < 0: // not part of the binary: may import any of it
 			case at < 0:
-				t.Errorf("%s imports %s, which is beside the product", file, to)
+				t.Errorf("%s imports %s, which is not part of the binary", file, to)
 			case at > from:
-				t.Errorf("%s imports %s, which is above it", file, to)
+				t.Errorf("%s imports %s, which is in a row below its own", file, to)
 			}
 		}
 		return nil
@@ -107,6 +107,6 @@ func TestImportsRunDownward(t *testing.T) {
 		t.Fatal(err)
 	}
 	if checked < 200 {
-		t.Errorf("only %d imports checked: the test no longer finds them", checked)
+		t.Errorf("only %d imports checked: the test no longer recognises imports", checked)
 	}
 }

@@ -25,12 +25,12 @@ var exitCodes = []struct {
 	meaning string
 	remedy  string // for a script
 }{
-	{exitOK, "done; a server told to stop ends with it too", "go on"},
-	{exitError, "it did not work; the message says why (doctor: something is wrong)", "call a person"},
-	{exitUsage, "bad command line or bad input; the message names the field and the remedy", "correct it; trying again changes nothing"},
-	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined", "look at run show"},
-	{exitUnavailable, "the database or Temporal can't be reached (ready: not ready)", "try again later"},
-	{exitInterrupted, "stopped by Ctrl-C or a signal before it was done; a run that was waited for goes on", "nothing"},
+	{exitOK, "success; also a server that was asked to stop", "continue"},
+	{exitError, "the command failed; the message says why (doctor: a check failed)", "alert a person"},
+	{exitUsage, "invalid command line or input; the message names the field and the remedy", "correct it; a retry gives the same error"},
+	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined", "see `etfcast run show RUN`"},
+	{exitUnavailable, "the database or Temporal can't be reached (ready: not ready)", "retry later"},
+	{exitInterrupted, "interrupted by Ctrl-C or a signal; a run that --wait was following continues", "none"},
 }
 
 // exitCodesHelp is the short form, for the root command's help.

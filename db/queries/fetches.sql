@@ -1,5 +1,5 @@
 -- name: InsertFetch :execrows
--- The ETF is looked up in the statement itself: no row means that there is no such ETF.
+-- The statement looks up the ETF: no inserted row means that the ETF does not exist.
 INSERT INTO fetches (id, etf_id, source, window_from, window_to, request, media_type, raw_hash, basis, row_count,
     fetched_at, run_id, actions, undone_splits, defects, judged_at, rows_new, rows_unchanged, rows_revised,
     rows_quarantined, actions_new, result_version, result_writer)
@@ -24,8 +24,8 @@ FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?;
 
 -- name: GetFetchToPersist :one
--- Locks the fetch and its ETF where the server has row locks, in this order everywhere, so that writers of one ETF
--- queue up instead of colliding. Where it has none (Dolt), the colliding COMMIT fails.
+-- Locks the fetch and its ETF, always in this order, if the server has row locks, so that writers of one ETF
+-- queue up instead of conflicting. Without row locks (Dolt), the conflicting COMMIT fails.
 SELECT f.etf_id, f.source, f.basis, f.row_count, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
     f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from,
     e.symbol, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,

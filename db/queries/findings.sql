@@ -29,7 +29,7 @@ ORDER BY f.found_at DESC, f.id DESC LIMIT ?;
 SELECT * FROM finding_rows WHERE finding_id IN (sqlc.slice('findings')) ORDER BY finding_id, session;
 
 -- name: ListErrorRowsOfSessions :many
--- Every row an error-level finding names on these sessions, with what was decided.
+-- Every row that an error-level finding names on these sessions, with the decision on it.
 SELECT sqlc.embed(r), f.rule, d.decision, d.decided_by
 FROM finding_rows r JOIN findings f ON f.id = r.finding_id
 LEFT JOIN finding_decisions d ON d.finding_id = f.id

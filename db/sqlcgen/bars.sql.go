@@ -35,7 +35,8 @@ type AdvanceETFParams struct {
 	OldWriter    string
 }
 
-// The compare-and-set of the data version. The writer is unique to the transaction, so two of them can't agree.
+// The compare-and-set of the data version. The writer is unique to the transaction, so two transactions never write
+// the same version.
 func (q *Queries) AdvanceETF(ctx context.Context, arg AdvanceETFParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, advanceETF,
 		arg.DataVersion,
@@ -62,17 +63,17 @@ SELECT COUNT(*) AS kept,
     COUNT(DISTINCT r.session) AS sessions,
     COUNT(CASE WHEN r.held IS NULL THEN 1 END) AS fresh,
     COUNT(CASE WHEN r.held IS NULL AND r.verdict = 1 THEN 1 END) AS fresh_quarantined,
-    COUNT(CASE WHEN r.same THEN 1 END) AS same,
-    COUNT(CASE WHEN r.same AND r.held = 1 THEN 1 END) AS same_quarantined,
-    COUNT(CASE WHEN NOT r.same AND r.held = 0 AND r.verdict = 1 THEN 1 END) AS disputed,
-    COUNT(CASE WHEN NOT r.same AND r.held = 1 AND r.verdict = 0 THEN 1 END) AS cleared,
-    COUNT(CASE WHEN NOT r.same AND r.held = 1 AND r.verdict = 1 THEN 1 END) AS still_quarantined,
+    COUNT(CASE WHEN r.unchanged THEN 1 END) AS unchanged,
+    COUNT(CASE WHEN r.unchanged AND r.held = 1 THEN 1 END) AS unchanged_quarantined,
+    COUNT(CASE WHEN NOT r.unchanged AND r.held = 0 AND r.verdict = 1 THEN 1 END) AS disputed,
+    COUNT(CASE WHEN NOT r.unchanged AND r.held = 1 AND r.verdict = 0 THEN 1 END) AS cleared,
+    COUNT(CASE WHEN NOT r.unchanged AND r.held = 1 AND r.verdict = 1 THEN 1 END) AS still_quarantined,
     CAST(COALESCE(MIN(r.session), '1970-01-01') AS DATE) AS first_session,
     CAST(COALESCE(MAX(r.session), '1970-01-01') AS DATE) AS last_session
 FROM (
     SELECT s.session, s.verdict, b.quarantined AS held,
         (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
-            AND (s.volume IS NULL OR s.volume <=> b.volume)) AS same
+            AND (s.volume IS NULL OR s.volume <=> b.volume)) AS unchanged
     FROM staged_bars s LEFT JOIN bars b ON b.etf_id = ? AND b.session = s.session
     WHERE s.fetch_id = ? AND s.verdict < 2
 ) r
@@ -84,22 +85,22 @@ type ClassifyStagedBarsParams struct {
 }
 
 type ClassifyStagedBarsRow struct {
-	Kept             int64
-	Sessions         int64
-	Fresh            int64
-	FreshQuarantined int64
-	Same             int64
-	SameQuarantined  int64
-	Disputed         int64
-	Cleared          int64
-	StillQuarantined int64
-	FirstSession     column.Session
-	LastSession      column.Session
+	Kept                 int64
+	Sessions             int64
+	Fresh                int64
+	FreshQuarantined     int64
+	Unchanged            int64
+	UnchangedQuarantined int64
+	Disputed             int64
+	Cleared              int64
+	StillQuarantined     int64
+	FirstSession         column.Session
+	LastSession          column.Session
 }
 
-// The comparison of numbers appears many times below and must read the same each time: open, high, low and close are
-// equal, and the volume is equal or not given. The adjusted close is left out on purpose (see the data dictionary).
-// held tells whether the stored bar is quarantined, and is NULL where none is stored.
+// The comparison of numbers appears many times below and must be identical each time: open, high, low and close are
+// equal, and the volume is equal or missing. The adjusted close is left out on purpose (see the data dictionary).
+// held says whether the stored bar is quarantined, and is NULL if none is stored.
 func (q *Queries) ClassifyStagedBars(ctx context.Context, arg ClassifyStagedBarsParams) (ClassifyStagedBarsRow, error) {
 	row := q.db.QueryRowContext(ctx, classifyStagedBars, arg.EtfID, arg.FetchID)
 	var i ClassifyStagedBarsRow
@@ -108,8 +109,8 @@ func (q *Queries) ClassifyStagedBars(ctx context.Context, arg ClassifyStagedBars
 		&i.Sessions,
 		&i.Fresh,
 		&i.FreshQuarantined,
-		&i.Same,
-		&i.SameQuarantined,
+		&i.Unchanged,
+		&i.UnchangedQuarantined,
 		&i.Disputed,
 		&i.Cleared,
 		&i.StillQuarantined,
@@ -344,8 +345,8 @@ type ListBarsParams struct {
 	Limit       int32
 }
 
-// By the ETF's id and not joined to etfs: Dolt would read every ETF's bars. ORDER BY names the whole primary key, which
-// is what makes Dolt walk it instead of sorting.
+// Selects by the ETF's id instead of joining etfs, for which Dolt would read every ETF's bars. ORDER BY names the whole
+// primary key so that Dolt walks the key instead of sorting.
 func (q *Queries) ListBars(ctx context.Context, arg ListBarsParams) ([]Bar, error) {
 	rows, err := q.db.QueryContext(ctx, listBars,
 		arg.EtfID,
@@ -405,7 +406,7 @@ type ListHistoryRow struct {
 	Close   column.Price
 }
 
-// The columns a forecast needs: of thousands of rows, each DECIMAL costs Dolt about a millisecond.
+// Only the columns a forecast needs: for thousands of rows, each DECIMAL column costs Dolt about a millisecond.
 func (q *Queries) ListHistory(ctx context.Context, arg ListHistoryParams) ([]ListHistoryRow, error) {
 	rows, err := q.db.QueryContext(ctx, listHistory, arg.EtfID, arg.Limit)
 	if err != nil {
@@ -446,8 +447,8 @@ type ListHistoryUntilRow struct {
 	Close   column.Price
 }
 
-// Comparing each row's session costs Dolt as much as reading it, so a history up to the newest bar is read without. The
-// CAST spares it the conversion of the text for each row.
+// Comparing a row's session costs Dolt as much as reading it, so a history up to the newest bar uses ListHistory. The
+// CAST saves converting the text for every row.
 func (q *Queries) ListHistoryUntil(ctx context.Context, arg ListHistoryUntilParams) ([]ListHistoryUntilRow, error) {
 	rows, err := q.db.QueryContext(ctx, listHistoryUntil, arg.EtfID, arg.ToSession, arg.Limit)
 	if err != nil {
@@ -543,8 +544,8 @@ type ListRejectedRowsParams struct {
 	EtfID   uint32
 }
 
-// Staged rows that differ from the stored bar and repeat numbers a person has rejected for their session. A SELECT, as
-// Dolt wants the right to UPDATE every table that an UPDATE joins.
+// Staged rows that differ from the stored bar and repeat numbers a person has rejected for their session. This is a
+// SELECT because Dolt demands the right to UPDATE every table that an UPDATE joins.
 func (q *Queries) ListRejectedRows(ctx context.Context, arg ListRejectedRowsParams) ([]int32, error) {
 	rows, err := q.db.QueryContext(ctx, listRejectedRows, arg.FetchID, arg.EtfID)
 	if err != nil {
@@ -639,7 +640,7 @@ type ListSplitsWithVersionRow struct {
 	Denominator       sql.NullInt64
 }
 
-// One row without an action when there is none: the version read here tells whether the bars read before it are torn.
+// Returns one row without an action if there is none: its version shows whether the bars read before have changed since.
 func (q *Queries) ListSplitsWithVersion(ctx context.Context, arg ListSplitsWithVersionParams) ([]ListSplitsWithVersionRow, error) {
 	rows, err := q.db.QueryContext(ctx, listSplitsWithVersion, arg.OpenEnd, arg.EtfID)
 	if err != nil {
@@ -719,7 +720,7 @@ type SummariseStagedBarsRow struct {
 	LastSession  column.Session
 }
 
-// What classifyStagedBars says when no bar of the ETF is stored, without the join.
+// The counts of classifyStagedBars when the ETF has no stored bar, without the join.
 func (q *Queries) SummariseStagedBars(ctx context.Context, fetchID string) (SummariseStagedBarsRow, error) {
 	row := q.db.QueryRowContext(ctx, summariseStagedBars, fetchID)
 	var i SummariseStagedBarsRow

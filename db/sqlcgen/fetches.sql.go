@@ -139,8 +139,8 @@ type GetFetchToPersistRow struct {
 	LastSession       column.Session
 }
 
-// Locks the fetch and its ETF where the server has row locks, in this order everywhere, so that writers of one ETF
-// queue up instead of colliding. Where it has none (Dolt), the colliding COMMIT fails.
+// Locks the fetch and its ETF, always in this order, if the server has row locks, so that writers of one ETF
+// queue up instead of conflicting. Without row locks (Dolt), the conflicting COMMIT fails.
 func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToPersistRow, error) {
 	row := q.db.QueryRowContext(ctx, getFetchToPersist, id)
 	var i GetFetchToPersistRow
@@ -203,7 +203,7 @@ type InsertFetchParams struct {
 	Symbol       string
 }
 
-// The ETF is looked up in the statement itself: no row means that there is no such ETF.
+// The statement looks up the ETF: no inserted row means that the ETF does not exist.
 func (q *Queries) InsertFetch(ctx context.Context, arg InsertFetchParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, insertFetch,
 		arg.ID,

@@ -310,7 +310,7 @@ type ListErrorRowsOfSessionsRow struct {
 	DecidedBy  sql.NullString
 }
 
-// Every row an error-level finding names on these sessions, with what was decided.
+// Every row that an error-level finding names on these sessions, with the decision on it.
 func (q *Queries) ListErrorRowsOfSessions(ctx context.Context, arg ListErrorRowsOfSessionsParams) ([]ListErrorRowsOfSessionsRow, error) {
 	query := listErrorRowsOfSessions
 	var queryParams []interface{}

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Run once by the MySQL image on an empty data folder: the databases, and one user for each who writes.
-#   etfcast_admin  migrations; may grant what it owns, and see which users there are
-#   etfcast        worker and API: nothing until `etfcast migrate --grant etfcast` grants table by table
+# Run once by the MySQL image on an empty data folder: creates the database and one user per writer.
+#   etfcast_admin  migrations; may grant what it owns, and see which users exist
+#   etfcast        worker and API; has no rights until `etfcast migrate --grant etfcast` grants them table by table
 #   temporal       Temporal's own two databases
 set -eu
 mysql -u root -p"$MYSQL_ROOT_PASSWORD" <<SQL

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates or upgrades Temporal's two databases; safe to run again. The password comes in SQL_PASSWORD.
+# Creates or upgrades Temporal's two databases; safe to run again. SQL_PASSWORD has the password.
 set -eu
 sql() { temporal-sql-tool --plugin mysql8 --ep mysql -p 3306 -u temporal "$@"; }
 for pair in temporal:temporal temporal_visibility:visibility; do
