@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/google/renameio/v2"
 )
 
 const (
@@ -205,12 +207,8 @@ func (f *folder) writeMarker() error {
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", markerFile, err)
 	}
-	next := f.file(markerFile + ".new")
-	if err := os.WriteFile(next, append(data, '\n'), 0o600); err != nil {
+	if err := renameio.WriteFile(f.file(markerFile), append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("--data %s can't be written; use a writable folder: %w", f.path, err)
-	}
-	if err := os.Rename(next, f.file(markerFile)); err != nil {
-		return fmt.Errorf("replacing %s: %w", markerFile, err)
 	}
 	return nil
 }
