@@ -186,8 +186,8 @@ func between(lo, hi []vg.Point) vg.Path {
 }
 
 // extremes keeps, of the corners within one resolution of width, the one that comes first in the given order, moved to
-// the level of any earlier one within half the width of a band's edge, as if the edge were drawn. It keeps the ends'
-// places.
+// the level of any earlier one within half the width of a band's edge, as if the edge were drawn. The line still
+// begins and ends where it did.
 func extremes(line []vg.Point, before func(a, b vg.Length) bool) []vg.Point {
 	var best []vg.Point
 	column := func(p vg.Point) float64 { return math.Floor(float64(p.X) / resolution) }
