@@ -122,7 +122,7 @@ func TestNUTSDrawsANormal(t *testing.T) {
 	}
 }
 
-// Laplace(0, b) has mean absolute value b and variance 2b²; Prophet's rate changes lie at its kink. The second
+// Laplace(0, b) has mean absolute value b and variance 2b²; Prophet's rate changes lie at its kink. The last
 // coordinate is the logarithm of a half normal with its Jacobian: E sigma = 0.5 sqrt(2/pi), E sigma² = 0.25.
 func TestNUTSDrawsLaplaceAndHalfNormal(t *testing.T) {
 	t.Parallel()
