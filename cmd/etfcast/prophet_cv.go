@@ -92,7 +92,7 @@ func (c *crossValidation) options(given func(string) bool) (o diagnostics.Option
 		return o, err
 	}
 	if c.workers < 1 {
-		return o, etf.Invalid("workers", fmt.Sprintf("%d workers", c.workers), "use 1 or more")
+		return o, etf.Invalid("workers", fmt.Sprintf("%d is below 1", c.workers), "use 1 or more")
 	}
 	return o, nil
 }

@@ -33,7 +33,7 @@ A report on the fit is printed to standard error, or with --json to standard out
 				return usageError{etf.Invalid("json", "--model-out - already writes to standard output", "name a file for the model, or leave --json out")}
 			}
 			if workers < 1 {
-				return usageError{etf.Invalid("workers", fmt.Sprintf("%d workers", workers), "use 1 or more")}
+				return usageError{etf.Invalid("workers", fmt.Sprintf("%d is below 1", workers), "use 1 or more")}
 			}
 			files := a.inOut(cmd)
 			defer files.discard()

@@ -23,7 +23,7 @@ func failing(err error) func(io.Writer) error {
 func TestInOut(t *testing.T) {
 	t.Parallel()
 	b := newWorkbench(t)
-	broken := errors.New("no more ideas")
+	broken := errors.New("no content")
 	b.put("first", "old")
 	var stdout bytes.Buffer
 	f := &inOut{ctx: t.Context(), stdout: &stdout}
@@ -124,7 +124,7 @@ func TestInOutRefusesClosedFolder(t *testing.T) {
 	t.Cleanup(func() { _ = os.Chmod(b.dir, 0o700) })
 	f := &inOut{ctx: t.Context()}
 	for _, name := range []string{"old", "new"} {
-		err := f.write("out", b.path(name), failing(errors.New("it was asked for its content")))
+		err := f.write("out", b.path(name), failing(errors.New("the content was requested")))
 		if code := exitCode(t.Context(), err); code != exitUsage || !strings.Contains(err.Error(), "out: the folder of "+b.path(name)+" can't be written to: permission denied") {
 			t.Errorf("%s: exit code %d: %v", name, code, err)
 		}

@@ -124,7 +124,7 @@ func TestProphetFitsAndForecasts(t *testing.T) {
 	stdout, stderr := b.must("fit --in @history.csv --model-out @model.json")
 	for _, says := range []string{"status", "converged", "optimizer      map", "iterations", "log posterior", "rows           100"} {
 		if !strings.Contains(stderr, says) {
-			t.Errorf("the report does not say %q: %s", says, stderr)
+			t.Errorf("the report does not contain %q: %s", says, stderr)
 		}
 	}
 	if stdout != "" {
@@ -132,7 +132,7 @@ func TestProphetFitsAndForecasts(t *testing.T) {
 	}
 	stdout, stderr = b.must("predict --model @model.json --periods 10 --out @forecast.csv")
 	if stdout+stderr != "" {
-		t.Errorf("predict said %s%s", stdout, stderr)
+		t.Errorf("predict printed %s%s", stdout, stderr)
 	}
 	header, rows := lines(b.get("forecast.csv"))
 	// The original's order; a series of 100 days has only a weekly seasonality.
@@ -280,7 +280,7 @@ func TestProphetCrossValidates(t *testing.T) {
 	b.put("history.csv", daily(120))
 	_, stderr := b.must("cv --in @history.csv --horizon 10d --initial 60d --period 10d --out @cv.csv --metrics-out @metrics.csv --workers 2")
 	if stderr != "" {
-		t.Errorf("said %s", stderr)
+		t.Errorf("cv printed %s", stderr)
 	}
 	header, rows := lines(b.get("cv.csv"))
 	// Cutoffs every 10 days, back from 10 days before the last day, 2023-04-21, to 60 days after the first: 5 of them,
@@ -681,7 +681,7 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			code, stdout, stderr := b.run(c.args)
 			if code != exitUsage || !strings.Contains(stderr, c.field) || !strings.Contains(stderr, c.remedy) {
-				t.Errorf("exit code %d; said: %s (wanted %q and %q)", code, stderr, c.field, c.remedy)
+				t.Errorf("exit code %d: %s (want %q and %q)", code, stderr, c.field, c.remedy)
 			}
 			if stdout != "" {
 				t.Errorf("on standard output: %s", stdout)
@@ -717,7 +717,7 @@ func TestProphetInterrupted(t *testing.T) {
 	} {
 		var out, errs bytes.Buffer
 		if code := run(ctx, b.args(args), nil, &out, &errs); code != exitInterrupted || out.Len()+errs.Len() > 0 {
-			t.Errorf("%s: exit code %d, said %s%s", args, code, out.String(), errs.String())
+			t.Errorf("%s: exit code %d, printed %s%s", args, code, out.String(), errs.String())
 		}
 	}
 	if after := b.names(); !slices.Equal(after, before) || b.get("old.csv") != "what was there before\n" {

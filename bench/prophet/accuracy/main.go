@@ -94,11 +94,11 @@ func read(ctx context.Context, cal *calendar.Calendar, x etf.Exchange, path stri
 		return forecast.Series{}, err
 	}
 	symbol := etf.Symbol(strings.ToUpper(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))))
-	answer, err := src.Fetch(ctx, etf.Query{Symbol: symbol, Ref: filepath.Base(path) + "?basis=split_adjusted", Exchange: x, AsOf: time.Now()})
+	response, err := src.Fetch(ctx, etf.Query{Symbol: symbol, Ref: filepath.Base(path) + "?basis=split_adjusted", Exchange: x, AsOf: time.Now()})
 	if err != nil {
 		return forecast.Series{}, err
 	}
-	return forecast.NewSeries(cal, symbol, x, answer.Bars)
+	return forecast.NewSeries(cal, symbol, x, response.Bars)
 }
 
 type score struct {

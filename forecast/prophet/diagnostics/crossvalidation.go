@@ -52,7 +52,7 @@ func CrossValidation(ctx context.Context, f *prophet.Fitted, o Options) (*Table,
 		return nil, etf.Invalid("horizon", "it is not above zero", `use a length of time such as "30 days"`)
 	}
 	if o.Period < 0 || o.Initial < 0 || o.Workers < 0 {
-		return nil, etf.Invalid("period, initial or workers", "it is below zero", "use more than zero, or leave it out for the default")
+		return nil, etf.Invalid("period, initial or workers", "one of them is below zero", "use more than zero, or leave it out for the default")
 	}
 	history := historyOf(f, o.KeepScaling)
 	cutoffs, err := o.cutoffs(f, history.DS)

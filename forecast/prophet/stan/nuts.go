@@ -79,11 +79,11 @@ func NUTS(ctx context.Context, newDensity func() Density, init []float64, o NUTS
 	}
 	switch {
 	case o.Chains < 1:
-		return Draws{}, etf.Invalid("chains", fmt.Sprintf("%d chains", o.Chains), "use 4")
+		return Draws{}, etf.Invalid("chains", fmt.Sprintf("%d is below 1", o.Chains), "use 4")
 	case o.Draws < 1:
-		return Draws{}, etf.Invalid("draws", fmt.Sprintf("%d draws a chain", o.Draws), "use 1000")
+		return Draws{}, etf.Invalid("draws", fmt.Sprintf("%d is below 1", o.Draws), "use 1000")
 	case o.Warmup < 0:
-		return Draws{}, etf.Invalid("warmup", fmt.Sprintf("%d iterations", o.Warmup), "use as many as draws")
+		return Draws{}, etf.Invalid("warmup", fmt.Sprintf("%d is below 0", o.Warmup), "use as many as draws")
 	case !(o.AdaptDelta > 0 && o.AdaptDelta < 1):
 		return Draws{}, etf.Invalid("adapt_delta", fmt.Sprintf("%v is not between 0 and 1", o.AdaptDelta), "use 0.8")
 	case o.MaxDepth < 1 || o.MaxDepth > 30:
@@ -93,7 +93,7 @@ func NUTS(ctx context.Context, newDensity func() Density, init []float64, o NUTS
 	case o.Inits != nil && len(o.Inits) != o.Chains:
 		return Draws{}, etf.Invalid("inits", fmt.Sprintf("%d starts for %d chains", len(o.Inits), o.Chains), "give one for each chain")
 	case o.Workers < 0:
-		return Draws{}, etf.Invalid("workers", fmt.Sprintf("%d workers", o.Workers), "use 0 for one per processor")
+		return Draws{}, etf.Invalid("workers", fmt.Sprintf("%d is below 0", o.Workers), "use 0 for one per processor")
 	}
 	var lower *mat.TriDense
 	if o.InitCov != nil {
