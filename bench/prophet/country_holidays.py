@@ -2,13 +2,13 @@
 """Writes the public holidays that Prophet sees, for the tests of package calendar/holidays.
 
 For each country the rows of prophet.make_holidays.make_holidays_df (date,name, ordered by date and name) go to
-<CC>.csv and the names of get_holiday_names, one a line and in order of bytes, to <CC>_names.txt. The first line
+<CC>.csv and the names of get_holiday_names, one per line and in byte order, to <CC>_names.txt. The first line
 of each file names the versions. Needs prophet and holidays:
 
     pip install prophet==1.3.0 holidays==0.109
     python3 bench/prophet/country_holidays.py calendar/holidays/testdata
 
-This file must not be called holidays.py: scripts beside it would import it in place of the package.
+This file must not be called holidays.py: scripts in this folder would import it instead of the package.
 """
 
 import csv

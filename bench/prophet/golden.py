@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Run the original Prophet on every case of cases.json and write what it gives as golden files.
+"""Run the original Prophet on every case of cases.json and write its results as golden files.
 
     python3 bench/prophet/golden.py [--out FOLDER] [--only NAME ...] [--real FOLDER] [--skip-generated] [--spread N]
 
 Generated series go to FOLDER/<case>.json, real ones (read from --real or ETFCAST_REAL_DATA, left out without it) to
-FOLDER/real/<case>.json. Files of real series hold no observation: dates, parameters and forecasts only. Default FOLDER:
-forecast/prophet/testdata/golden. forecast/prophet/golden_test.go compares; parity.py makes the report.
+FOLDER/real/<case>.json. Files of real series contain no observations, only dates, parameters and forecasts. Default
+FOLDER: forecast/prophet/testdata/golden. forecast/prophet/golden_test.go compares; parity.py writes the report.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def numbers(values):
 
 
 def add_columns(df, case):
-    """The columns that a case has beside its series' own: a constant cap, and regressors made of the date."""
+    """The columns that a case has besides those of its series: a constant cap, and regressors made from the date."""
     if "cap" in case:
         df["cap"] = float(case["cap"])
     if case.get("weekday"):
@@ -45,7 +45,7 @@ def add_columns(df, case):
 
 def future_frame(model, df, case):
     """The last rows of the history and the rows ahead. Columns ahead repeat the series' first rows; caps and floors
-    stay where they are."""
+    keep their last values."""
     history = model.history[["ds"]].drop_duplicates()
     ahead = model.make_future_dataframe(HORIZON, freq=case["freq"], include_history=False)
     extra = [c for c in df.columns if c not in ("ds", "y")]
@@ -71,12 +71,12 @@ def widths(model, frame):
 
 
 def spread(case, df, model, frame):
-    """How far the original is from itself: fits of the same series with the last bits of y changed.
+    """How far the original is from itself, by fits of the same series with the last bits of y changed.
 
-    L-BFGS stops where its test of the gradient happens to hold, and the way there is chaotic: what another compiler's
-    rounding would do is shown by multiplying every y with 1 - 2, 1 - 1, .. 1 + 2 units of the last place, at random.
-    Differences are from the fit of the series as it is: of the log posterior, and the largest of yhat over the history
-    and the rows ahead as a part of the range of y.
+    L-BFGS stops where its gradient test happens to hold, and the path to there is chaotic: to show the effect of another
+    compiler's rounding, every y is multiplied by 1 plus -2 to +2 units in the last place, at random. Differences are from
+    the fit of the unchanged series: that of the log posterior, and the largest of yhat over the history and the rows
+    ahead, as a fraction of the range of y.
     """
     rng = np.random.default_rng(1)
     width = float(df["y"].max() - df["y"].min())
@@ -159,7 +159,7 @@ def golden(case, df, real):
         "log_posterior": log_posterior(model, raw) if model.stan_fit is not None else 0.0,
     }
     if len(model.changepoints) == 0 and model.stan_fit is not None:
-        # The model has since added the rate of its stand-in changepoint to k: where the optimiser stopped.
+        # Where the optimiser stopped: the model has since added the rate of its placeholder changepoint to k.
         out["fit"] |= {"optimised_k": raw["k"], "optimised_delta": raw["delta"]}
     frame = future_frame(model, df, case)
     samples, model.uncertainty_samples = model.uncertainty_samples, 0
@@ -172,7 +172,7 @@ def golden(case, df, real):
         "values": {name: numbers(forecast[name]) for name in names},
     }
     past = history.drop_duplicates("ds")[["ds", *[c for c in df.columns if c not in ("ds", "y")]]].copy()
-    for c in past.columns[1:]:  # the model keeps regressors standardised: predict wants them as they came
+    for c in past.columns[1:]:  # the model keeps regressors standardised: predict needs the original values
         past[c] = df.sort_values("ds", kind="stable").drop_duplicates("ds").set_index("ds").loc[past["ds"], c].to_numpy(dtype=float)
     out["interval_width"] = {
         "runs": RUNS,
@@ -208,10 +208,10 @@ def main():
     parser.add_argument("--real", type=pathlib.Path, default=os.environ.get("ETFCAST_REAL_DATA"))
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--skip-generated", action="store_true")
-    parser.add_argument("--spread", type=int, help="fits with other last bits a case, instead of cases.json's; 0 leaves them out")
+    parser.add_argument("--spread", type=int, help="number of fits with other last bits per case, instead of the number in cases.json; 0 leaves them out")
     args = parser.parse_args()
     if prophet.__version__ != PINNED:
-        print(f"prophet {prophet.__version__} is installed, the golden files are of {PINNED}: pip install prophet=={PINNED}", file=sys.stderr)
+        print(f"prophet {prophet.__version__} is installed, but the golden files need {PINNED}; run pip install prophet=={PINNED}", file=sys.stderr)
         return 2
     cases = json.loads((HERE / "cases.json").read_text())
     (args.out / "real").mkdir(parents=True, exist_ok=True)

@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Writes what the original's diagnostics answer, for the tests of package forecast/prophet/diagnostics.
+"""Writes the results of the original's diagnostics, for the tests of package forecast/prophet/diagnostics.
 
     pip install prophet==1.3.0
     python3 bench/prophet/golden_diagnostics.py
 
-Everything in forecast/prophet/diagnostics/testdata is written again, the same on every run: tables of forecasts and
+It rewrites everything in forecast/prophet/diagnostics/testdata, the same on every run: tables of forecasts and
 histories (CSV, synthetic, seeded), and
 
     metrics.json  performance_metrics of the tables, for windows, lists of metrics and months
     cutoffs.json  generate_cutoffs of stamps with and without gaps
     cv.json       cross_validation of the histories with several models
 
-each with the versions that made it.
+each with the versions that produced it.
 
-performance_metrics sorts by an algorithm that may shuffle rows of one horizon, not alike on every processor, and mdape
-depends on that. Here pandas is told to sort stably, which is one of the orders the original may come to.
+The sort of performance_metrics may shuffle rows of one horizon, differently on different processors, and mdape depends
+on that. Here pandas is told to sort stably, which gives one of the original's possible orders.
 """
 
 import json
@@ -49,7 +49,7 @@ def micros(delta):
 
 def write_json(name, **what):
     text = json.dumps({"versions": original.versions(), **what}, indent=None, separators=(",", ":"))
-    # One case a line keeps differences readable.
+    # One case per line keeps diffs readable.
     (FOLDER / name).write_text(text.replace('{"case":', '\n{"case":') + "\n")
 
 
@@ -171,8 +171,8 @@ def cutoffs_golden():
     return len(cases)
 
 
-# Cross-validation. Below 100 rows the original uses Newton, whose result does not depend on the processor as that of
-# L-BFGS does.
+# Cross-validation. Below 100 rows the original uses Newton, whose result, unlike that of L-BFGS, does not depend on the
+# processor.
 
 WINDOWS = {"horizon": "12 days", "period": "15 days", "initial": "45 days"}
 MODELS = {

@@ -1,10 +1,10 @@
-"""Writes forecast/prophet/serialize/testdata/*.json: models as prophet.serialize writes them, fitted on small series
-made here from a seed, each with dates to forecast and what Python forecasts for them.
+"""Writes forecast/prophet/serialize/testdata/*.json: models as prophet.serialize writes them, fitted to small seeded
+series made here, each with dates to forecast and Python's forecasts for them.
 
     python3 bench/prophet/golden_serialize.py
 
-The files name the versions that made them. Parameters may differ in their last digits on another machine; the tests
-compare forecasts given the parameters, so that any machine's files will do.
+The files name the versions that produced them. Parameters may differ in their last digits on another machine; the
+tests compare forecasts given the parameters, so files from any machine will do.
 """
 import json
 import sys
@@ -18,7 +18,7 @@ SEED = 20260105
 
 
 def series(rows, start="2021-01-04", freq="D", seed=0):
-    """A trend with a bend, a week, and noise: about 10 to 18."""
+    """A trend with a bend, a weekly pattern, and noise: about 10 to 18."""
     rng = np.random.default_rng(SEED + seed)
     at = np.arange(rows)
     y = 10 + 0.1 * at - 0.06 * np.maximum(at - rows // 2, 0) + np.sin(2 * np.pi * at / 7) + rng.normal(0, 0.3, rows)

@@ -1,4 +1,4 @@
-"""The original Prophet, driven by the config keys of `etfcast prophet`: what golden.py, parity.py and timing.py share.
+"""The original Prophet, driven by the config keys of `etfcast prophet`; shared by the other scripts of this folder.
 
 Nothing here is used by the product. Needs prophet 1.3.0 (pip install prophet==1.3.0).
 """
@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TESTDATA = ROOT / "forecast" / "prophet" / "testdata"
 PINNED = "1.3.0"
 
-# A BLAS told by the environment to take the machine for another one would be slower than the original's users know it.
+# These variables make a BLAS assume another machine, which would make the original slower than its users know it.
 for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(_name, None)
 
@@ -59,13 +59,13 @@ def versions():
 
 
 def read_series(path, rows=0):
-    """Read ds and y (and what else there is) of any of the layouts used here; rows > 0 keeps the last ones."""
+    """Read ds and y (and any other columns) in any of the layouts used here; rows > 0 keeps only the last ones."""
     text = path.read_text()
     header = re.split(r"[\r\n]", text, maxsplit=1)[0].replace('"', "").split(",")
     read = {"float_precision": "round_trip"}
     if header[0] == "ds":
         df = pd.read_csv(path, **read)
-    elif header[0] == "Price":  # Yahoo's download: three more lines of header, the date in the first column
+    elif header[0] == "Price":  # Yahoo's download: three more header lines, the date in the first column
         table = pd.read_csv(path, header=None, skiprows=4, **read)
         df = pd.DataFrame({"ds": table[0], "y": table[header.index("Close")]})
     else:
@@ -79,7 +79,7 @@ def read_series(path, rows=0):
 
 
 def new_model(config):
-    """Return a Prophet of a config, and the arguments of its fit. Keys of ours that it has no argument for are refused."""
+    """Return a Prophet for a config, and the arguments of its fit. Keys that the original does not have are refused."""
     unknown = set(config) - set(PLAIN) - {"seasonalities", "regressors", "holidays", "country_holidays", "optimizer"}
     if unknown:
         raise ValueError(f"the original has no {sorted(unknown)}")
@@ -87,7 +87,7 @@ def new_model(config):
     if "holidays" in config:
         table = pd.DataFrame(config["holidays"])
         table["ds"] = pd.to_datetime(table["ds"])
-        windows = ["lower_window", "upper_window"]  # the original wants both or neither
+        windows = ["lower_window", "upper_window"]  # the original needs both or neither
         if set(windows) & set(table):
             for name in windows:
                 table[name] = table[name].fillna(0) if name in table else 0
@@ -110,9 +110,9 @@ def fit(config, df):
 
 
 def log_posterior(model, params):
-    """The log posterior without constants, of the definition, by plain sums: independent of Stan and of our Go.
+    """The log posterior without constants, computed from the definition by plain sums: independent of Stan and our Go.
 
-    params has k, m, delta, beta, sigma_obs as numbers and vectors, on the scaled data the model keeps.
+    params has k, m, sigma_obs (numbers) and delta, beta (vectors), for the scaled data that the model keeps.
     """
     h = model.history
     t = h["t"].to_numpy()
@@ -153,7 +153,7 @@ def log_posterior(model, params):
 
 
 def raw_params(model):
-    """The parameters where the optimiser stopped, before the rate of the stand-in changepoint is added to k."""
+    """The parameters where the optimiser stopped, before the rate of the placeholder changepoint is added to k."""
     if model.stan_fit is None:
         return {name: value[0].tolist() for name, value in model.params.items() if name != "trend"}
     found = {}
@@ -166,10 +166,10 @@ def raw_params(model):
 
 
 def termination(model):
-    """How the optimiser says it ended, and after how many iterations."""
+    """How the optimiser reports that it ended, and after how many iterations."""
     if model.stan_fit is None:
         return {"algorithm": "none", "status": "constant history, not optimised", "iterations": 0}
-    # The last pass of console output has its own file per run; the parameters the program echoes name the algorithm.
+    # Each run has its own file of console output; the parameters that the program echoes name the algorithm.
     text = pathlib.Path(model.stan_fit.runset.stdout_files[0]).read_text()
     algorithm = re.search(r"algorithm = (\w+)", text)
     ended = re.search(r"Optimization terminated[^\n]*\n\s*([^\n]*)", text)

@@ -1,11 +1,11 @@
-"""Shows that models cross over both ways: fitted by `etfcast prophet fit` and forecast by Python, and fitted by Python
-and forecast by `etfcast prophet predict`.
+"""Checks that models work in both directions: fitted by `etfcast prophet fit` and forecast by Python, and fitted by
+Python and forecast by `etfcast prophet predict`.
 
     python3 bench/prophet/roundtrip.py [--etfcast bin/etfcast] [--keep FOLDER]
 
-The series are made here from a seed. Each case is fitted once on each side, saved, and forecast by both sides on the
-same future rows; the table has the largest difference over trend, every component and yhat, relative to the range of y
-(to 1 for multiplicative components, which are fractions). Ends with 1 if one is beyond 1e-6, or columns differ.
+The series are made here from a seed. Each case is fitted once by each program, saved, and forecast by both on the same
+future rows; the table has the largest difference over trend, every component and yhat, relative to the range of y (to 1
+for multiplicative components, which are fractions). The exit code is 1 if any is above 1e-6 or columns differ.
 """
 
 import argparse
@@ -104,7 +104,7 @@ def cases():
 
 
 def run(command, *args):
-    """Run the command and return what it printed; its message is ours if it does not work."""
+    """Run the command and return what it printed; raise its message if it fails."""
     done = subprocess.run([command, "prophet", *map(str, args)], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"etfcast prophet {args[0]}: {done.stderr.strip() or done.stdout.strip()}")
@@ -120,7 +120,7 @@ def python_frame(frame):
 
 
 def by_python(model, future):
-    """Forecast without drawing at random, and the names of the columns there are with intervals."""
+    """Return a forecast without random draws, and the names of the columns of one with intervals."""
     samples = model.uncertainty_samples
     columns = list(model.predict(python_frame(future)).columns)
     model.uncertainty_samples = 0
@@ -139,7 +139,7 @@ def by_etfcast(command, folder, model):
 def difference(python, columns, ours, model, y):
     """Return the largest relative difference and the column it is in."""
     if list(ours.columns) != columns:
-        return np.inf, f"columns: {list(ours.columns)} where Python has {columns}"
+        return np.inf, f"columns {list(ours.columns)}, but Python has {columns}"
     if not (ours["ds"].to_numpy() == python["ds"].to_numpy()).all():
         return np.inf, "ds"
     spread = float(y.max() - y.min()) or float(abs(y).max())
@@ -169,7 +169,7 @@ def one_way(command, folder, config, history, future):
 
 
 def other_way(command, folder, config, history, future, as_string):
-    """Fitted by Python, forecast here; saved as text or, as is also usual, as a JSON string of that text."""
+    """Fitted by Python, forecast here; saved as text or, as is also common, as a JSON string of that text."""
     samples = config.get("mcmc_samples", 0)
     model, args = original.new_model({key: value for key, value in config.items() if key != "mcmc_samples"})
     if samples:
@@ -183,7 +183,7 @@ def other_way(command, folder, config, history, future, as_string):
 
 
 def market(command, folder):
-    """A model that rests on what the original does not have loads in Python, and does not forecast wrong numbers."""
+    """A model with features that the original lacks loads in Python, but does not forecast wrong numbers."""
     history = series(300, freq="B")
     history.to_csv(folder / "history.csv", index=False)
     model = fit(command, folder, {"market": True, "exchange": "XNYS"})
@@ -191,7 +191,7 @@ def market(command, folder):
         model.predict(ahead(history, freq="B"))
     except Exception as err:
         return f"refused by Python ({type(err).__name__}), growth {model.growth!r}", True
-    return "Python forecasts it, and wrongly", False
+    return "not refused by Python, which forecasts wrongly", False
 
 
 def main():
@@ -201,7 +201,7 @@ def main():
     p.add_argument("--keep", help="folder to leave the files in (default: a temporary one)")
     args = p.parse_args()
     if not os.access(args.etfcast, os.X_OK):
-        sys.exit(f"{args.etfcast} is not there: build it with `make build`, or name it with --etfcast")
+        sys.exit(f"{args.etfcast} does not exist; build it with `make build`, or name it with --etfcast")
     version = subprocess.run([args.etfcast, "version"], capture_output=True, text=True).stdout.split("\n")[0]
     print("etfcast:", version)
     print(", ".join(f"{name} {v}" for name, v in original.versions().items()))
@@ -233,7 +233,7 @@ def main():
             text, good = f"{type(err).__name__}: {err}", False
         print(f"{'market':32} {text}")
         bad += not good
-    print("\nall within the tolerance" if bad == 0 else f"\n{bad} beyond the tolerance")
+    print("\nall within the tolerance" if bad == 0 else f"\n{bad} outside the tolerance")
     return 1 if bad else 0
 
 

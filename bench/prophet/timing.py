@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The original's side of `make bench-prophet`.
 
-    timing.py serve                 one request a line on standard input, one answer a line, both JSON
+    timing.py serve                 one request per line on standard input, one response per line, both JSON
     timing.py once HISTORY OUT N    the whole process: read HISTORY, fit, forecast N days ahead, write OUT
 
 Requests: {"do": "fit_predict", "series": CSV, "periods": N} and {"do": "cv", "series": CSV, "initial", "period",
-"horizon"}. The answer is {"ms": ...}: the work alone, after imports and reading. Stan's output is silenced.
+"horizon"}. The response is {"ms": ...}: the work alone, after imports and reading. Stan's output is silenced.
 """
 
 import json
@@ -22,7 +22,7 @@ def fit_predict(df, periods):
     return model.predict(model.make_future_dataframe(periods))
 
 
-def answer(request):
+def respond(request):
     df = read_series(pathlib.Path(request["series"]))
     if request["do"] == "fit_predict":
         began = time.perf_counter()
@@ -43,7 +43,7 @@ def main():
         np.linalg.svd(np.random.default_rng(0).standard_normal((400, 400)))
         print(json.dumps({"prophet": prophet.__version__, "numpy": np.__version__, "blas_ms": 1e3 * (time.perf_counter() - began)}), flush=True)
         for line in sys.stdin:
-            print(json.dumps(answer(json.loads(line))), flush=True)
+            print(json.dumps(respond(json.loads(line))), flush=True)
         return 0
     if len(sys.argv) == 5 and sys.argv[1] == "once":
         fit_predict(read_series(pathlib.Path(sys.argv[2])), int(sys.argv[4])).to_csv(sys.argv[3], index=False)

@@ -29,22 +29,22 @@ docs/prophet.md lists them. A model file is the original's own JSON: a model fit
 predicts in Python, and one fitted in Python predicts here.
 
 "-" is standard input or standard output. Every other output appears under its name only
-when the command has succeeded. Flags of these commands are no settings: the environment
-and the settings file do not change them.`,
+when the command has succeeded. The flags of these commands are not settings: the
+environment and the settings file do not change them.`,
 		Example: `  etfcast prophet fit --in history.csv --model-out model.json
   etfcast prophet predict --model model.json --periods 30 --out forecast.csv
   etfcast prophet cv --in history.csv --horizon 30d --metrics-out metrics.csv
   etfcast prophet plot --model model.json --out figures`,
-		// Takes the place of the root's, which would read --config as the settings file.
+		// Replaces the root's, which would read --config as the settings file.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if f := cmd.InheritedFlags().Lookup("config"); f != nil && f.Changed {
-				return usageError{etf.Invalid("config", "a fitted model has its options in its file", "give --config to `etfcast prophet fit` or `cv`")}
+				return usageError{etf.Invalid("config", "a model file already contains the model's options", "give --config to `etfcast prophet fit` or `cv`")}
 			}
 			return nil
 		},
 	}
 	cmd.SetFlagErrorFunc(flagError)
-	// The flags of every command are the pipeline's: these commands read no settings and write no log.
+	// The inherited flags are the pipeline's: these commands read no settings and write no log.
 	help := cmd.HelpFunc()
 	cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
@@ -54,24 +54,24 @@ and the settings file do not change them.`,
 	return cmd
 }
 
-// flagError says what a flag's value has to be.
+// flagError says what a flag's value must be.
 func flagError(cmd *cobra.Command, err error) error {
 	var bad *pflag.InvalidValueError
 	if !errors.As(err, &bad) {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	}
-	what, remedy := "a value of it", "write it as in its description"
+	what, remedy := "a valid value", "write it as in its description"
 	switch bad.GetFlag().Value.Type() {
 	case "uint64":
 		what, remedy = "a seed", "use a whole number from 0 to 18446744073709551615"
 	case "int":
-		what, remedy = "a whole number that fits", "use one such as 30"
+		what, remedy = "a whole number in range", "use one such as 30"
 	case "float64":
 		what, remedy = "a number", "use one such as 0.1"
 	case "bool":
 		what, remedy = "true or false", "leave the value out"
 	case "stringSlice":
-		what, remedy = "a list", "separate its values by commas, without quotes"
+		what, remedy = "a list", "separate its values with commas, without quotes"
 	}
 	return usageError{etf.Invalid(bad.GetFlag().Name, fmt.Sprintf("%q is not %s", bad.GetValue(), what), fmt.Sprintf("%s; see `%s --help`", remedy, cmd.CommandPath()))}
 }
@@ -79,7 +79,7 @@ func flagError(cmd *cobra.Command, err error) error {
 // noArgs refuses arguments: inputs are named by flags.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("%q is one argument too many: files are named by flags; see `%s --help`", args[0], cmd.CommandPath())}
+		return usageError{fmt.Errorf("%q is one argument too many; name files with flags, see `%s --help`", args[0], cmd.CommandPath())}
 	}
 	return nil
 }
@@ -89,21 +89,21 @@ type modelSource struct {
 	in, config, holidays string
 	seed                 uint64
 	options              prophet.Options
-	lines                []int // of the rows of holidays, which come last of the options'
+	lines                []int // of the rows of holidays, which come after those of the options
 }
 
 func (m *modelSource) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&m.in, "in", "", `CSV with the columns ds and y, and cap, floor, regressors and conditions where the model has them`)
 	flags.StringVar(&m.config, "config", "", "JSON file with the model's options; see docs/prophet.md")
-	flags.StringVar(&m.holidays, "holidays", "", "CSV with the columns holiday and ds, and lower_window, upper_window and prior_scale where wanted; added to the options'")
-	flags.Uint64Var(&m.seed, "seed", 0, "seed of what is drawn (default: the options', which is 0)")
+	flags.StringVar(&m.holidays, "holidays", "", "CSV with the columns holiday and ds, and optionally lower_window, upper_window and prior_scale; added to the options' holidays")
+	flags.Uint64Var(&m.seed, "seed", 0, "seed of the random numbers (default: the options' seed, or 0)")
 }
 
 // read returns the model and its history.
 func (m *modelSource) read(cmd *cobra.Command, files *inOut) (*prophet.Model, *prophet.Frame, error) {
 	if m.in == standardStream && (m.config == standardStream || m.holidays == standardStream) || m.config == standardStream && m.holidays == standardStream {
-		return nil, nil, usageError{etf.Invalid("in, config and holidays", "standard input can be read once", "name files for the others")}
+		return nil, nil, usageError{etf.Invalid("in, config and holidays", "standard input can be read only once", "name files for the others")}
 	}
 	o := prophet.Defaults()
 	if m.config != "" {
@@ -137,7 +137,7 @@ func (m *modelSource) read(cmd *cobra.Command, files *inOut) (*prophet.Model, *p
 	return model, history, err
 }
 
-// The most megabytes of a configuration and of a model: many times those of use, and less than a machine has.
+// The largest configuration and model in megabytes: many times what is useful, and less than a machine has.
 const (
 	maxConfig = 16
 	maxModel  = 256
@@ -161,8 +161,8 @@ func (m *modelSource) inOptions(err error) error {
 	return inFile(m.config, err)
 }
 
-// inInput says which file an error of a fit is about: that of the options where it names one of their keys, unless a
-// column that the model reads has the name.
+// inInput says which file an error of a fit is about: the options' file if it names one of their keys, unless a column
+// that the model reads has that name.
 func (m *modelSource) inInput(err error) error {
 	var bad *etf.Error
 	if errors.As(err, &bad) && m.config != "" {
@@ -226,11 +226,11 @@ type futureRows struct {
 func (r *futureRows) addFlags(cmd *cobra.Command, periods int, usage string) {
 	flags := cmd.Flags()
 	flags.IntVar(&r.periods, "periods", periods, usage)
-	flags.StringVar(&r.freq, "freq", "", "distance of these rows: D, B (Monday to Friday), W, MS, h and others of pandas', with a multiple if wanted (2W),\nsession:XNYS or session:XKRX, or infer (default: the sessions of the model's exchange if it has one, else D)")
+	flags.StringVar(&r.freq, "freq", "", "distance between these rows: D, B (Monday to Friday), W, MS, h and others as in pandas, with an optional multiple (2W),\nsession:XNYS or session:XKRX, or infer (default: the sessions of the model's exchange if it has one, else D)")
 	flags.StringVar(&r.in, "in", "", "CSV with the rows to forecast: ds, and cap, floor, regressors and conditions where the model has them")
 }
 
-// columns are what the model takes from a CSV besides ds.
+// columns are the columns that the model reads from a CSV besides ds.
 func columns(f *prophet.Fitted) csvfile.Columns {
 	want := csvfile.ColumnsOf(f.Options(), false)
 	if f.State().LogisticFloor {
@@ -239,7 +239,7 @@ func columns(f *prophet.Fitted) csvfile.Columns {
 	return want
 }
 
-// ahead returns the rows of periods to come, with those of the history before them if wanted.
+// ahead returns the future rows, with those of the history before them if requested.
 func (r *futureRows) ahead(f *prophet.Fitted, history bool) (*prophet.Frame, error) {
 	name := r.freq
 	if name == "" && f.Options().Market.Exchange == "" {
@@ -270,8 +270,8 @@ func (r *futureRows) ahead(f *prophet.Fitted, history bool) (*prophet.Frame, err
 	return frame, nil
 }
 
-// inForecast says which file an error of a forecast is about. Numbers that do not come out finite are the fault of
-// the rows to forecast where they are a file's.
+// inForecast says which file an error of a forecast is about. If the rows to forecast come from a file, results that
+// are not finite are blamed on it.
 func (r *futureRows) inForecast(err error, model string) error {
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -14,7 +14,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/diagnostics"
 )
 
-// crossValidation is what the flags of cv say.
+// crossValidation holds the flags of cv.
 type crossValidation struct {
 	source                   modelSource
 	horizon, initial, period string
@@ -31,8 +31,8 @@ func prophetCVCommand(a *app) *cobra.Command {
 	var c crossValidation
 	cmd := &cobra.Command{
 		Use:   "cv --in HISTORY --horizon LENGTH (--out FORECASTS | --metrics-out METRICS)",
-		Short: "Cross-validate: how good forecasts of the past would have been",
-		Long: `Cross-validate: fit the model on the history up to each of several cutoffs, forecast what
+		Short: "Cross-validate: measure how good past forecasts would have been",
+		Long: `Cross-validate: fit the model to the history up to each of several cutoffs, forecast what
 came after, and measure the errors by how far ahead they are.
 
 Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:00".`,
@@ -58,20 +58,20 @@ Lengths of time are numbers with units: "30d", "36h", "2 weeks", "1 days 12:00:0
 func (c *crossValidation) addFlags(cmd *cobra.Command) {
 	c.source.addFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&c.horizon, "horizon", "", "how far ahead is forecast after each cutoff")
-	flags.StringVar(&c.initial, "initial", "", "least length of the history before the first cutoff (default: three horizons, or the longest period of a seasonality if that is longer)")
+	flags.StringVar(&c.horizon, "horizon", "", "how far ahead to forecast after each cutoff")
+	flags.StringVar(&c.initial, "initial", "", "minimum length of the history before the first cutoff (default: three horizons, or the longest seasonality's period if that is longer)")
 	flags.StringVar(&c.period, "period", "", "time between cutoffs (default: half the horizon)")
-	flags.StringSliceVar(&c.cutoffs, "cutoffs", nil, "the cutoffs themselves: dates, separated by commas")
+	flags.StringSliceVar(&c.cutoffs, "cutoffs", nil, "the cutoffs themselves, as dates separated by commas")
 	flags.StringVar(&c.out, "out", "", "CSV the forecasts are written to: ds, yhat, yhat_lower, yhat_upper, y, cutoff")
 	flags.StringVar(&c.metricsOut, "metrics-out", "", "CSV the metrics are written to: horizon and a column for each metric")
-	flags.StringSliceVar(&c.metrics, "metrics", nil, "metrics wanted, of "+strings.Join(diagnostics.MetricNames(), ", ")+" (default: all)")
-	flags.Float64Var(&c.window, "rolling-window", 0.1, "part of the forecasts a metric is the mean of, 0 to 1; 0 is each horizon by itself, -1 each forecast")
-	flags.BoolVar(&c.monthly, "monthly", false, "horizons of the metrics in calendar months from the cutoff's")
-	flags.IntVar(&c.workers, "workers", runtime.GOMAXPROCS(0), "cutoffs worked on at once; the results do not depend on it")
-	flags.BoolVar(&c.keepScaling, "keep-scaling", false, "fit again with the model's own scaling; the original fits again with absmax whatever the model has")
+	flags.StringSliceVar(&c.metrics, "metrics", nil, "metrics to compute, of "+strings.Join(diagnostics.MetricNames(), ", ")+" (default: all)")
+	flags.Float64Var(&c.window, "rolling-window", 0.1, "fraction of the forecasts that each value of a metric is the mean of, 0 to 1; 0 takes each horizon separately, -1 each forecast")
+	flags.BoolVar(&c.monthly, "monthly", false, "count the metrics' horizons in calendar months from the cutoff's month")
+	flags.IntVar(&c.workers, "workers", runtime.GOMAXPROCS(0), "cutoffs processed at once; the results do not depend on it")
+	flags.BoolVar(&c.keepScaling, "keep-scaling", false, "refit with the model's own scaling; the original always refits with absmax")
 }
 
-// options reads the flags that say how to cross-validate.
+// options reads the flags that configure the cross-validation.
 func (c *crossValidation) options(given func(string) bool) (o diagnostics.Options, err error) {
 	o = diagnostics.Options{Workers: c.workers, KeepScaling: c.keepScaling}
 	if c.horizon == "" {
@@ -92,12 +92,12 @@ func (c *crossValidation) options(given func(string) bool) (o diagnostics.Option
 		return o, err
 	}
 	if c.workers < 1 {
-		return o, etf.Invalid("workers", fmt.Sprintf("%d workers", c.workers), "use 1 or more")
+		return o, etf.Invalid("workers", fmt.Sprintf("%d is below 1", c.workers), "use 1 or more")
 	}
 	return o, nil
 }
 
-// parseCutoffs reads the cutoffs, nil where they are to be chosen.
+// parseCutoffs reads the cutoffs; nil means that they are generated.
 func (c *crossValidation) parseCutoffs(given func(string) bool) ([]prophet.Stamp, error) {
 	if given("cutoffs") && len(c.cutoffs) == 0 {
 		return nil, etf.Invalid("cutoffs", "no date is named", "name dates separated by commas, or leave it out")
@@ -110,13 +110,13 @@ func (c *crossValidation) parseCutoffs(given func(string) bool) ([]prophet.Stamp
 			return nil, etf.WithField(err, field)
 		}
 		if slices.Contains(out, s) {
-			return nil, etf.Invalid(field, fmt.Sprintf("%s is there twice", s), "name each cutoff once")
+			return nil, etf.Invalid(field, fmt.Sprintf("%s is named twice", s), "name each cutoff once")
 		}
 		out = append(out, s)
 	}
 	for _, flag := range []string{"initial", "period"} {
 		if len(out) > 0 && given(flag) {
-			return nil, etf.Invalid(flag, "it says how cutoffs are chosen, and --cutoffs names them", "leave one of them out")
+			return nil, etf.Invalid(flag, "it determines the cutoffs, but --cutoffs names them", "leave one of them out")
 		}
 	}
 	return out, nil
@@ -129,7 +129,7 @@ func (c *crossValidation) checkOutputs(given func(string) bool) error {
 	}
 	for _, flag := range []string{"metrics", "rolling-window", "monthly"} {
 		if c.metricsOut == "" && given(flag) {
-			return etf.Invalid(flag, "it is about the metrics, and no file is named for them", "give --metrics-out FILE, or leave it out")
+			return etf.Invalid(flag, "it applies to the metrics, but no file is named for them", "give --metrics-out FILE, or leave it out")
 		}
 	}
 	if given("metrics") && len(c.metrics) == 0 {
@@ -183,20 +183,20 @@ func (c *crossValidation) run(cmd *cobra.Command, a *app, o diagnostics.Options)
 	return files.commit()
 }
 
-// checkMetrics finds an unknown metric before the work is done.
+// checkMetrics finds unknown metrics before any work is done.
 func checkMetrics(names []string) error {
 	row := []float64{1}
 	_, err := diagnostics.PerformanceMetrics(&diagnostics.Table{DS: []prophet.Stamp{prophet.Day}, Cutoff: []prophet.Stamp{0}, Y: row, Yhat: row, YhatLower: row, YhatUpper: row}, names, 0, false)
 	return err
 }
 
-// checkWindow refuses windows the original takes to be 0, 1 or -1.
+// checkWindow refuses windows that the original treats as 0, 1 or -1.
 func checkWindow(window float64) error {
 	if window == -1 || window >= 0 && window <= 1 {
 		return nil
 	}
-	return etf.Invalid("rolling-window", fmt.Sprintf("%v is no part of the forecasts", window), "use 0 to 1; or -1 for each forecast by itself")
+	return etf.Invalid("rolling-window", fmt.Sprintf("%v is not a fraction of the forecasts", window), "use 0 to 1, or -1 for each forecast separately")
 }
 
-// note tells what does not stop a command.
+// note prints a message that does not stop the command.
 func (a *app) note(message string) { fmt.Fprintf(a.stderr, "etfcast: note: %s\n", message) }

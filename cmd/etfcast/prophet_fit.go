@@ -24,16 +24,16 @@ func prophetFitCommand(a *app) *cobra.Command {
 		Short: "Fit a model to a history and write it to a file",
 		Long: `Fit a model to a history and write it to a file, the original's JSON.
 
-How the fit went is printed to standard error, or with --json to standard output.`,
+A report on the fit is printed to standard error, or with --json to standard output.`,
 		Example: `  etfcast prophet fit --in history.csv --model-out model.json
   etfcast prophet fit --in history.csv --config prophet.json --seed 7 --json --model-out model.json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asJSON && out == standardStream {
-				return usageError{etf.Invalid("json", "standard output is taken by --model-out -", "name a file for the model, or leave --json out")}
+				return usageError{etf.Invalid("json", "--model-out - already writes to standard output", "name a file for the model, or leave --json out")}
 			}
 			if workers < 1 {
-				return usageError{etf.Invalid("workers", fmt.Sprintf("%d workers", workers), "use 1 or more")}
+				return usageError{etf.Invalid("workers", fmt.Sprintf("%d is below 1", workers), "use 1 or more")}
 			}
 			files := a.inOut(cmd)
 			defer files.discard()
@@ -76,7 +76,7 @@ How the fit went is printed to standard error, or with --json to standard output
 	source.addFlags(cmd)
 	cmd.Flags().StringVar(&out, "model-out", "", "file the model is written to")
 	cmd.Flags().IntVar(&workers, "workers", runtime.GOMAXPROCS(0), "chains sampled at once where mcmc_samples is above 0; the result does not depend on it")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print how the fit went as JSON to standard output")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report on the fit as JSON to standard output")
 	return cmd
 }
 
@@ -93,7 +93,7 @@ func (a *app) printFit(r prophet.Report) {
 	tw.Flush()
 }
 
-// progress returns what shows a progress bar on a terminal, nil elsewhere, and what ends it.
+// progress returns functions that show a progress bar and end it; show is nil unless standard error is a terminal.
 func (a *app) progress(title string) (show func(done, total int), end func()) {
 	if !isTerminal(a.stderr) {
 		return nil, func() {}

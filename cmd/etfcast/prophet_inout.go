@@ -16,13 +16,13 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// standardStream is how a flag names standard input or output.
+// standardStream names standard input or output in a flag.
 const standardStream = "-"
 
-// inOut are the files of one command. Outputs are opened when they are named, before any work is done, under other names,
-// and appear all together at the end: a command that fails or is interrupted leaves what was there before.
+// inOut holds the files of one command. Outputs are opened under temporary names before any work is done, and all appear
+// together at the end: a command that fails or is interrupted leaves what was there before.
 type inOut struct {
-	ctx     context.Context // ends reading, and waiting for the other end of a pipe
+	ctx     context.Context // ends reading, and waiting for a pipe's other end
 	stdin   io.Reader
 	stdout  io.Writer
 	inputs  []input
@@ -39,14 +39,14 @@ type output struct {
 	flag    string
 	path    string // where it goes, links followed; "" = standard output
 	content func(io.Writer) error
-	pending *renameio.PendingFile // beside path, until it takes its place; nil = a stream, which is written to, not replaced
+	pending *renameio.PendingFile // next to path, until it replaces it; nil = a stream, which is written to, not replaced
 }
 
 func (a *app) inOut(cmd *cobra.Command) *inOut {
 	return &inOut{ctx: cmd.Context(), stdin: cmd.InOrStdin(), stdout: a.stdout}
 }
 
-// displayName is how messages name a file.
+// displayName is a file's name in messages.
 func displayName(path string) string {
 	if path == standardStream {
 		return "standard input"
@@ -54,7 +54,7 @@ func displayName(path string) string {
 	return path
 }
 
-// scan opens an input and hands it to read, whose errors get the file's name.
+// scan opens an input and passes it to read, whose errors get the file's name.
 func (f *inOut) scan(flag, path string, read func(io.Reader) error) error {
 	if path == "" {
 		return usageError{etf.Invalid(flag, "no file is named", fmt.Sprintf("give --%s FILE, or - for standard input", flag))}
@@ -62,13 +62,13 @@ func (f *inOut) scan(flag, path string, read func(io.Reader) error) error {
 	if path == standardStream {
 		for _, i := range f.inputs {
 			if i.info == nil {
-				return usageError{etf.Invalid(flag, fmt.Sprintf("--%s reads standard input already", i.flag), "name a file for one of them")}
+				return usageError{etf.Invalid(flag, fmt.Sprintf("--%s already reads standard input", i.flag), "name a file for one of them")}
 			}
 		}
 		f.inputs = append(f.inputs, input{flag: flag})
 		return f.readThrough(path, f.stdin, read)
 	}
-	// A pipe is not open before somebody writes to it.
+	// Opening a pipe waits for a writer.
 	file, err := await(f.ctx, func() (*os.File, error) { return os.Open(path) })
 	if err != nil {
 		if f.ctx.Err() != nil {
@@ -88,7 +88,7 @@ func (f *inOut) scan(flag, path string, read func(io.Reader) error) error {
 	return f.readThrough(path, file, read)
 }
 
-// readThrough hands a reader to read until it is done or the command is interrupted.
+// readThrough runs read on a reader until it is done or the command is interrupted.
 func (f *inOut) readThrough(path string, r io.Reader, read func(io.Reader) error) error {
 	in := interruptible(f.ctx, r)
 	defer in.stop()
@@ -98,7 +98,7 @@ func (f *inOut) readThrough(path string, r io.Reader, read func(io.Reader) error
 	return nil
 }
 
-// await returns what f returns, or ctx's error as soon as ctx is done: f is left waiting then, for the program to end.
+// await returns what f returns, or ctx's error as soon as ctx is done: f then keeps waiting until the program ends.
 func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -118,7 +118,7 @@ func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 }
 
-// interruptedReader reads from a reader that may wait for ever, until its context is done.
+// interruptedReader reads, until its context is done, from a reader that may block for ever.
 type interruptedReader struct {
 	ctx   context.Context
 	asked chan struct{}
@@ -174,12 +174,12 @@ func openError(flag, path string, err error) error {
 	return &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " can't be opened", Remedy: "name another file", Err: err}
 }
 
-// read returns what is in an input, of which there may be so many megabytes.
+// read returns the content of an input of at most the given number of megabytes.
 func (f *inOut) read(flag, path string, megabytes int64) (raw []byte, err error) {
 	err = f.scan(flag, path, func(r io.Reader) error {
 		var err error
 		if raw, err = io.ReadAll(io.LimitReader(r, megabytes<<20+1)); err == nil && int64(len(raw)) > megabytes<<20 {
-			return usageError{etf.Invalid(flag, fmt.Sprintf("it is larger than %d MB", megabytes), "name another file: this is not what --"+flag+" reads")}
+			return usageError{etf.Invalid(flag, fmt.Sprintf("it is larger than %d MB", megabytes), "name another file: --"+flag+" does not read files of this size")}
 		}
 		return err
 	})
@@ -187,11 +187,11 @@ func (f *inOut) read(flag, path string, megabytes int64) (raw []byte, err error)
 }
 
 // write names an output and what will be written to it; see commit. What can't be written is refused here: a folder,
-// another file of this command, a file in a folder where none can be made, a file that is read-only. Who calls it calls
-// discard when the command is done.
+// another file of this command, a file in a folder that can't be written to, a read-only file. The caller calls discard
+// when the command is done.
 func (f *inOut) write(flag, path string, content func(io.Writer) error) error {
 	out := &output{flag: flag, content: content}
-	var existing os.FileInfo // nil: there is none, or it is standard output
+	var existing os.FileInfo // nil: it does not exist, or it is standard output
 	switch path {
 	case "":
 		return usageError{etf.Invalid(flag, "no file is named", fmt.Sprintf("give --%s FILE, or - for standard output", flag))}
@@ -204,13 +204,17 @@ func (f *inOut) write(flag, path string, content func(io.Writer) error) error {
 	}
 	for _, o := range f.outputs {
 		if o.path == out.path {
-			return usageError{etf.Invalid(flag, fmt.Sprintf("--%s goes to %s too", o.flag, path), "name another file for one of them")}
+			name := path
+			if out.path == "" {
+				name = "standard output"
+			}
+			return usageError{etf.Invalid(flag, fmt.Sprintf("--%s is also written to %s", o.flag, name), "name another file for one of them")}
 		}
 	}
 	if stream := out.path == "" || existing != nil && !existing.Mode().IsRegular(); !stream {
 		for _, i := range f.inputs {
 			if existing != nil && i.info != nil && os.SameFile(i.info, existing) {
-				return usageError{etf.Invalid(flag, fmt.Sprintf("%s is the file that --%s reads", path, i.flag), "name another file")}
+				return usageError{etf.Invalid(flag, fmt.Sprintf("%s is also the input of --%s", path, i.flag), "name another file")}
 			}
 		}
 		var err error
@@ -222,13 +226,13 @@ func (f *inOut) write(flag, path string, content func(io.Writer) error) error {
 	return nil
 }
 
-// destination returns where an output goes, links followed, and what is there already, nil for nothing.
+// destination returns where an output goes, following links, and what is already there, nil for nothing.
 func destination(flag, path string) (string, os.FileInfo, error) {
 	to := path
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		to = real
 	} else if link, e := os.Lstat(path); e == nil && link.Mode()&fs.ModeSymlink != 0 {
-		return "", nil, &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " is a link that leads nowhere", Remedy: "create the file it points to, or name another file", Err: err}
+		return "", nil, &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " is a link to a file that does not exist", Remedy: "create the file it points to, or name another file", Err: err}
 	}
 	const anybody = 0o222
 	info, err := os.Stat(to)
@@ -240,13 +244,13 @@ func destination(flag, path string) (string, os.FileInfo, error) {
 	case info.IsDir():
 		return "", nil, etf.Invalid(flag, path+" is a folder", "name a file")
 	case info.Mode().IsRegular() && info.Mode().Perm()&anybody == 0:
-		// Replacing it would take no permission of its own, but get around what its mode says.
+		// Replacing it needs no permission on the file, but would circumvent its mode.
 		return "", nil, etf.Invalid(flag, path+" can't be written: it is read-only", "allow writing it, or name another file")
 	}
 	return to, info, nil
 }
 
-// writeError says why a file can't be made.
+// writeError says why a file can't be created.
 func writeError(flag, path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -257,7 +261,7 @@ func writeError(flag, path string, err error) error {
 	return &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: path + " can't be written", Remedy: "name another file", Err: err}
 }
 
-// discard removes the outputs that have not appeared.
+// discard removes the outputs that have not taken their places.
 func (f *inOut) discard() {
 	for _, o := range f.outputs {
 		if o.pending != nil {
@@ -267,8 +271,8 @@ func (f *inOut) discard() {
 	f.outputs = nil
 }
 
-// commit writes all outputs: each file whole under another name, then, unless the command is interrupted, the streams,
-// which may fail, and last all files appear in their places. It leaves nothing to discard.
+// commit writes all outputs: each file completely under its temporary name, then, unless the command is interrupted, the
+// streams, which may fail, and at last moves all files to their places. It leaves nothing to discard.
 func (f *inOut) commit() error {
 	defer f.discard()
 	streams := make([]bytes.Buffer, len(f.outputs))
@@ -300,7 +304,7 @@ func (f *inOut) commit() error {
 	return nil
 }
 
-// stage writes the content to the pending file and to the disk, or to a stream's buffer.
+// stage writes the content to the pending file and flushes it to disk, or to a stream's buffer.
 func (o *output) stage(stream *bytes.Buffer) error {
 	if o.pending == nil {
 		return o.content(stream)
@@ -328,7 +332,7 @@ func (o *output) writeThrough(stdout io.Writer, content []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// bytesOf is the content of an output that is there already.
+// bytesOf is the content of an output that is already in memory.
 func bytesOf(raw []byte) func(io.Writer) error {
 	return func(w io.Writer) error {
 		_, err := w.Write(raw)

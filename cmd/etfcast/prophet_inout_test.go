@@ -19,11 +19,11 @@ func failing(err error) func(io.Writer) error {
 	return func(io.Writer) error { return err }
 }
 
-// Outputs appear together or not at all, where a link points to, and a device is written to, not replaced.
+// Outputs appear together or not at all; a link's target is replaced, and a device is written to, not replaced.
 func TestInOut(t *testing.T) {
 	t.Parallel()
 	b := newWorkbench(t)
-	broken := errors.New("no more ideas")
+	broken := errors.New("no content")
 	b.put("first", "old")
 	var stdout bytes.Buffer
 	f := &inOut{ctx: t.Context(), stdout: &stdout}
@@ -60,7 +60,7 @@ func TestInOut(t *testing.T) {
 	}
 }
 
-// An interruption that comes while outputs are written leaves what was there, and nothing beside it.
+// An interruption while outputs are written leaves what was there, and nothing else.
 func TestInOutInterruptedWhileWriting(t *testing.T) {
 	t.Parallel()
 	b := newWorkbench(t)
@@ -85,7 +85,7 @@ func TestInOutInterruptedWhileWriting(t *testing.T) {
 	}
 }
 
-// An output is opened when it is named and not to be seen under its name; discarded, it leaves nothing.
+// An output is opened when it is named, but does not appear under its name; discarded, it leaves nothing.
 func TestInOutDiscards(t *testing.T) {
 	b := newWorkbench(t)
 	b.put("old", "old")
@@ -102,7 +102,7 @@ func TestInOutDiscards(t *testing.T) {
 		}
 	}
 	if hidden != 2 || b.get("old") != "old" {
-		t.Errorf("%d hidden files, not 2; old: %s", hidden, b.get("old"))
+		t.Errorf("%d hidden files, want 2; old: %s", hidden, b.get("old"))
 	}
 	f.discard()
 	f.discard()
@@ -111,7 +111,7 @@ func TestInOutDiscards(t *testing.T) {
 	}
 }
 
-// A file that can't be made is refused when it is named.
+// A file that can't be created is refused when it is named.
 func TestInOutRefusesClosedFolder(t *testing.T) {
 	if os.Geteuid() == 0 {
 		testenv.OrdinaryUser.Missing(t)
@@ -124,14 +124,14 @@ func TestInOutRefusesClosedFolder(t *testing.T) {
 	t.Cleanup(func() { _ = os.Chmod(b.dir, 0o700) })
 	f := &inOut{ctx: t.Context()}
 	for _, name := range []string{"old", "new"} {
-		err := f.write("out", b.path(name), failing(errors.New("it was asked for its content")))
+		err := f.write("out", b.path(name), failing(errors.New("the content was requested")))
 		if code := exitCode(t.Context(), err); code != exitUsage || !strings.Contains(err.Error(), "out: the folder of "+b.path(name)+" can't be written to: permission denied") {
 			t.Errorf("%s: exit code %d: %v", name, code, err)
 		}
 	}
 }
 
-// A stream that can't be written leaves the files as they were: /dev/full refuses what is written to it.
+// A stream that can't be written to leaves the files as they were: writing to /dev/full fails.
 func TestProphetStreamsComeFirst(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/dev/full"); err != nil {
@@ -155,11 +155,11 @@ func TestProphetStreamsComeFirst(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, errs.String())
 	}
 	if after := b.names(); !slices.Equal(after, before) || b.get("out.csv") != "KEEP\n" {
-		t.Errorf("the folder had %v and has %v; out.csv: %s", before, after, b.get("out.csv"))
+		t.Errorf("the folder had %v and now has %v; out.csv: %s", before, after, b.get("out.csv"))
 	}
 }
 
-// A file that is replaced keeps its permissions, tight ones and loose ones.
+// A replaced file keeps its permissions, whether tight or loose.
 func TestInOutKeepsPermissions(t *testing.T) {
 	t.Parallel()
 	b := newWorkbench(t)
@@ -188,7 +188,7 @@ func TestInOutKeepsPermissions(t *testing.T) {
 	}
 }
 
-// Interrupted while an input is not there yet, a command ends as interrupted.
+// A command that is interrupted while it waits for an input ends as interrupted.
 func TestProphetInterruptedWhileWaiting(t *testing.T) {
 	t.Parallel()
 	b := newWorkbench(t)
@@ -198,7 +198,7 @@ func TestProphetInterruptedWhileWaiting(t *testing.T) {
 	}
 	waiting, writer := io.Pipe()
 	defer writer.Close()
-	// A pipe that is open and has nothing in it.
+	// An open, empty pipe.
 	open, err := os.OpenFile(b.path("pipe"), os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -232,11 +232,11 @@ func TestProphetInterruptedWhileWaiting(t *testing.T) {
 		cancel()
 	}
 	if after := b.names(); !slices.Equal(after, before) {
-		t.Errorf("the folder had %v and has %v", before, after)
+		t.Errorf("the folder had %v and now has %v", before, after)
 	}
 }
 
-// Interrupted while nobody takes the output, a command ends.
+// A command that is interrupted while nobody reads its output ends.
 func TestInOutInterruptedWhileNobodyReads(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -258,7 +258,7 @@ func TestInOutInterruptedWhileNobodyReads(t *testing.T) {
 	_ = reader.Close()
 }
 
-// An input without end is refused.
+// An endless input is refused.
 func TestInOutBoundsInputs(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1 << 20, 1<<20 + 1} {

@@ -25,7 +25,7 @@ func prophetPlotCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plot --model MODEL --out FOLDER",
 		Short: "Draw the forecast, its components and changepoints, and the errors of a cross-validation",
-		Long: `Draw figures into a folder, which is created if it is not there: forecast (the history,
+		Long: `Draw figures into a folder, which is created if it does not exist: forecast (the history,
 the forecast and its interval), changepoints (the same with the trend and where it changes),
 components, and with --cv a metric of a cross-validation over the horizon (cv_mape).`,
 		Example: `  etfcast prophet plot --model model.json --out figures
@@ -38,11 +38,11 @@ components, and with --cv a metric of a cross-validation over the horizon (cv_ma
 				return usageError{err}
 			}
 			if given("in") && (given("periods") || given("freq")) {
-				return usageError{etf.Invalid("periods", "the rows to come are those of --in", "leave --periods and --freq out, or --in")}
+				return usageError{etf.Invalid("periods", "--in already names the rows to forecast", "leave out --in, or --periods and --freq")}
 			}
 			for _, flag := range []string{"metric", "rolling-window"} {
 				if !given("cv") && given(flag) {
-					return usageError{etf.Invalid(flag, "there is no cross-validation to draw", "give --cv FILE, what `etfcast prophet cv --out` wrote")}
+					return usageError{etf.Invalid(flag, "there is no cross-validation to draw", "give --cv FILE, written by `etfcast prophet cv --out`")}
 				}
 			}
 			if given("cv") {
@@ -90,14 +90,14 @@ components, and with --cv a metric of a cross-validation over the horizon (cv_ma
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&model, "model", "", "model file, of etfcast prophet fit or of the original's model_to_json")
-	rows.addFlags(cmd, 30, "rows to forecast after the last of the history, at the history's own distance unless --freq is given;\n0 draws the history alone, as is done without --in where the model needs more columns than ds")
+	flags.StringVar(&model, "model", "", "model file, written by etfcast prophet fit or by the original's model_to_json")
+	rows.addFlags(cmd, 30, "rows to forecast after the history, at the history's own distance unless --freq is given;\n0 draws only the history, as happens without --in if the model needs more columns than ds")
 	flags.StringVar(&out, "out", "", "folder the figures are written to")
-	flags.StringVar(&from, "from", "", "first date of the forecast's figures, for a forecast of weeks after a history of years")
+	flags.StringVar(&from, "from", "", "first date in the figures of the forecast, for a forecast of weeks after a history of years")
 	flags.StringVar(&format, "format", "svg", "svg, png or both")
-	flags.StringVar(&cv, "cv", "", "CSV of etfcast prophet cv --out, or of the original's cross_validation")
-	flags.StringVar(&metric, "metric", "mape", "metric to draw of it")
-	flags.Float64Var(&window, "rolling-window", 0.1, "part of the forecasts the metric's line is the mean of, 0 to 1; 0 is each horizon by itself, -1 each forecast")
+	flags.StringVar(&cv, "cv", "", "CSV written by etfcast prophet cv --out, or by the original's cross_validation")
+	flags.StringVar(&metric, "metric", "mape", "metric of --cv to draw")
+	flags.Float64Var(&window, "rolling-window", 0.1, "fraction of the forecasts that each point of the metric's line is the mean of, 0 to 1; 0 takes each horizon separately, -1 each forecast")
 	return cmd
 }
 
@@ -112,7 +112,7 @@ func parseFormats(name string) ([]chart.Format, error) {
 	return []chart.Format{f}, nil
 }
 
-// toDraw returns the rows of the history and those to come.
+// toDraw returns the rows of the history and the future rows.
 func (r *futureRows) toDraw(files *inOut, f *prophet.Fitted, given func(string) bool) (*prophet.Frame, error) {
 	if given("in") {
 		ahead, err := files.frame("in", r.in, columns(f))
@@ -125,7 +125,7 @@ func (r *futureRows) toDraw(files *inOut, f *prophet.Fitted, given func(string) 
 		return nil, nil // the history
 	}
 	if !given("periods") && !given("freq") {
-		// Nobody asked for days: go on as the history does.
+		// No frequency was asked for: continue as the history does.
 		if frame, err := f.MakeFuture(r.periods, prophet.Freq{}, true); err == nil {
 			return frame, nil
 		}
@@ -133,7 +133,7 @@ func (r *futureRows) toDraw(files *inOut, f *prophet.Fitted, given func(string) 
 	return r.toPredict(files, f, false, true)
 }
 
-// joined returns the rows of the history that come before those of a file, and those. Columns are the file's.
+// joined returns the rows of the history before a file's first row, followed by the file's rows. Columns are the file's.
 func joined(history, ahead *prophet.Frame) *prophet.Frame {
 	first := ahead.DS[0]
 	for _, s := range ahead.DS {
@@ -155,7 +155,7 @@ func joined(history, ahead *prophet.Frame) *prophet.Frame {
 	return out
 }
 
-// makeFolder makes the folder of the figures and returns what takes it away again.
+// makeFolder creates the folder of the figures and returns a function that removes it.
 func makeFolder(path string) (remove func(), err error) {
 	if path == "" || path == standardStream {
 		return nil, usageError{etf.Invalid("out", "no folder is named", "give --out FOLDER")}
@@ -173,16 +173,16 @@ func makeFolder(path string) (remove func(), err error) {
 		}
 		return nil, usageError{&etf.Error{Kind: etf.KindInvalid, Field: "out", Message: path + " can't be made", Remedy: "name another folder", Err: err}}
 	}
-	return func() { _ = os.Remove(path) }, nil // only where it is empty
+	return func() { _ = os.Remove(path) }, nil // only if it is empty
 }
 
-// drawing is what is drawn, and where to.
+// drawing is what is drawn, and where.
 type drawing struct {
 	fitted  *prophet.Fitted
 	rows    futureRows
 	model   string         // the file's name
 	frame   *prophet.Frame // nil: the history
-	since   prophet.Stamp  // where recent, the first row of forecast and changepoints
+	since   prophet.Stamp  // if recent, the first row of forecast and changepoints
 	recent  bool
 	table   *diagnostics.Table
 	cv      string // the file's name
@@ -193,7 +193,7 @@ type drawing struct {
 }
 
 func (a *app) drawAll(ctx context.Context, files *inOut, d drawing) error {
-	defer files.discard() // before its folder is taken away again
+	defer files.discard() // before its folder is removed
 	type figure struct {
 		name string
 		draw func(io.Writer, chart.Format) error
@@ -214,7 +214,7 @@ func (a *app) drawAll(ctx context.Context, files *inOut, d drawing) error {
 		return func(w io.Writer, f chart.Format) error { return chart.Forecast(w, data, f, chart.Size{}) }
 	}
 	if last := forecast.DS[len(forecast.DS)-1]; d.recent && d.since >= last {
-		return usageError{etf.Invalid("from", fmt.Sprintf("%s leaves fewer than 2 rows of a forecast that ends on %s", d.since, last), "name an earlier date")}
+		return usageError{etf.Invalid("from", fmt.Sprintf("%s leaves fewer than 2 rows: the forecast ends on %s", d.since, last), "name an earlier date")}
 	}
 	figures := []figure{
 		{"forecast", overTime(false)},
@@ -263,7 +263,7 @@ func (d *drawing) metricData(a *app) (chart.MetricData, error) {
 		a.note(notice)
 	}
 	if each.Column(d.metric) == nil {
-		return out, etf.Invalid("metric", d.metric+" can't be computed of these forecasts", "choose another metric")
+		return out, etf.Invalid("metric", d.metric+" can't be computed from these forecasts", "choose another metric")
 	}
 	return chart.MetricData{Name: d.metric, Horizon: each.Horizon, Value: each.Column(d.metric), RollingHorizon: rolling.Horizon, Rolling: rolling.Column(d.metric)}, nil
 }

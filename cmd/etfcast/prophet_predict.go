@@ -24,8 +24,8 @@ func prophetPredictCommand(a *app) *cobra.Command {
 		Short: "Forecast with a fitted model",
 		Long: `Forecast with a fitted model and write a CSV with the original's columns.
 
-With --periods the rows are those of the history and N after its last, as the original's
-make_future_dataframe gives them; --no-history leaves out the former. With --in they are
+With --periods the rows are those of the history and N after it, as from the original's
+make_future_dataframe; --no-history leaves out those of the history. With --in they are
 those of a file, which a model with cap, floor, regressors or conditions needs.`,
 		Example: `  etfcast prophet predict --model model.json --periods 365 --out forecast.csv
   etfcast prophet predict --model model.json --periods 21 --freq session:XNYS --no-history --out -
@@ -34,11 +34,11 @@ those of a file, which a model with cap, floor, regressors or conditions needs.`
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			given := func(flag string) bool { return cmd.Flags().Changed(flag) }
 			if given("periods") == given("in") {
-				return usageError{etf.Invalid("periods", "give one of --periods and --in", "--periods 30 forecasts 30 rows after the history, --in FILE the rows of a file")}
+				return usageError{etf.Invalid("periods", "exactly one of --periods and --in is needed", "give --periods 30 for 30 rows after the history, or --in FILE for the rows of a file")}
 			}
 			for _, flag := range []string{"freq", "no-history"} {
 				if given("in") && given(flag) {
-					return usageError{etf.Invalid(flag, "it says which rows are made, and --in names them", "leave it out, or use --periods")}
+					return usageError{etf.Invalid(flag, "it determines the rows, but --in names them", "leave it out, or use --periods")}
 				}
 			}
 			levels, err := parseLevels(levelTexts, given("levels"))
@@ -52,7 +52,7 @@ those of a file, which a model with cap, floor, regressors or conditions needs.`
 				return err
 			}
 			if len(levels) > 0 && fitted.Options().UncertaintySamples == 0 {
-				return usageError{inFile(model, etf.Invalid("levels", "the model has no intervals, and so no quantiles", "fit it with uncertainty_samples above 0"))}
+				return usageError{inFile(model, etf.Invalid("levels", "the model has no intervals, so no quantiles", "fit it with uncertainty_samples above 0"))}
 			}
 			frame, err := rows.toPredict(files, fitted, given("in"), !noHistory)
 			if err != nil {
@@ -72,11 +72,11 @@ those of a file, which a model with cap, floor, regressors or conditions needs.`
 			return files.commit()
 		},
 	}
-	cmd.Flags().StringVar(&model, "model", "", "model file, of etfcast prophet fit or of the original's model_to_json")
-	rows.addFlags(cmd, 0, "rows to forecast after the last of the history")
+	cmd.Flags().StringVar(&model, "model", "", "model file, written by etfcast prophet fit or by the original's model_to_json")
+	rows.addFlags(cmd, 0, "rows to forecast after the history")
 	cmd.Flags().BoolVar(&noHistory, "no-history", false, "leave out the rows of the history, which --periods includes")
 	cmd.Flags().StringVar(&out, "out", "", "CSV the forecast is written to")
-	cmd.Flags().StringSliceVar(&levelTexts, "levels", nil, "probabilities whose quantiles of y are wanted too, ascending, separated by commas: columns such as yhat_q0.05")
+	cmd.Flags().StringSliceVar(&levelTexts, "levels", nil, "probabilities of further quantiles of y, ascending, separated by commas: columns such as yhat_q0.05")
 	cmd.Flags().Uint64Var(&seed, "seed", 0, "seed of the intervals (default: the model's)")
 	return cmd
 }
@@ -90,14 +90,14 @@ func parseLevels(texts []string, given bool) (levels []float64, err error) {
 	for i, text := range texts {
 		p, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 		if err != nil || !(p > 0 && p < 1) || i > 0 && p <= levels[i-1] {
-			return nil, etf.Invalid(fmt.Sprintf("levels[%d]", i), fmt.Sprintf("%q", text), remedy)
+			return nil, etf.Invalid(fmt.Sprintf("levels[%d]", i), fmt.Sprintf("%q is not a probability above the one before", text), remedy)
 		}
 		levels = append(levels, p)
 	}
 	return levels, nil
 }
 
-// toPredict returns the rows to forecast: those of a file, or those of periods to come.
+// toPredict returns the rows to forecast: those of a file, or the future rows.
 func (r *futureRows) toPredict(files *inOut, f *prophet.Fitted, fromFile, history bool) (*prophet.Frame, error) {
 	want := columns(f)
 	if fromFile {

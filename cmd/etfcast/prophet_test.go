@@ -21,7 +21,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// workbench is a folder of inputs, and a command run there.
+// workbench is a folder of inputs in which commands run.
 type workbench struct {
 	t   *testing.T
 	dir string
@@ -50,7 +50,7 @@ func (b *workbench) get(name string) string {
 	return string(raw)
 }
 
-// names lists the folder, subfolders' files included.
+// names lists the folder, including the files in subfolders.
 func (b *workbench) names() []string {
 	b.t.Helper()
 	var out []string
@@ -82,7 +82,7 @@ func (b *workbench) args(args string) []string {
 	return words
 }
 
-// must runs a command that has to succeed.
+// must runs a command that is expected to succeed.
 func (b *workbench) must(args string) (stdout, stderr string) {
 	b.t.Helper()
 	code, stdout, stderr := b.run(args)
@@ -92,7 +92,8 @@ func (b *workbench) must(args string) (stdout, stderr string) {
 	return stdout, stderr
 }
 
-// daily is a seeded series of days from 2023-01-02, a Monday: a trend with a week and noise, and two more columns.
+// daily is a seeded daily series from 2023-01-02, a Monday: a trend with a weekly pattern and noise, and two more
+// columns.
 func daily(rows int) string {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var s strings.Builder
@@ -123,7 +124,7 @@ func TestProphetFitsAndForecasts(t *testing.T) {
 	stdout, stderr := b.must("fit --in @history.csv --model-out @model.json")
 	for _, says := range []string{"status", "converged", "optimizer      map", "iterations", "log posterior", "rows           100"} {
 		if !strings.Contains(stderr, says) {
-			t.Errorf("the report does not say %q: %s", says, stderr)
+			t.Errorf("the report does not contain %q: %s", says, stderr)
 		}
 	}
 	if stdout != "" {
@@ -131,10 +132,10 @@ func TestProphetFitsAndForecasts(t *testing.T) {
 	}
 	stdout, stderr = b.must("predict --model @model.json --periods 10 --out @forecast.csv")
 	if stdout+stderr != "" {
-		t.Errorf("predict said %s%s", stdout, stderr)
+		t.Errorf("predict printed %s%s", stdout, stderr)
 	}
 	header, rows := lines(b.get("forecast.csv"))
-	// The original's order; a series of 100 days has a weekly seasonality alone.
+	// The original's order; a series of 100 days has only a weekly seasonality.
 	const want = "ds,trend,yhat_lower,yhat_upper,trend_lower,trend_upper,additive_terms,additive_terms_lower,additive_terms_upper," +
 		"weekly,weekly_lower,weekly_upper,multiplicative_terms,multiplicative_terms_lower,multiplicative_terms_upper,yhat"
 	if strings.Join(header, ",") != want {
@@ -151,7 +152,7 @@ func TestProphetFitsAndForecasts(t *testing.T) {
 		}
 	}
 
-	// The rows of a file, and the same without a history; standard output. The seed changes the intervals alone.
+	// The rows of a file, and the same rows from --periods. The seed changes only the intervals.
 	b.put("future.csv", "note,ds\nsoon,2023-04-12\nlater,2023-04-13\n")
 	fromFile, _ := b.must("predict --model @model.json --in @future.csv --out -")
 	fromPeriods, _ := b.must("predict --model @model.json --periods 2 --freq D --no-history --out -")
@@ -161,14 +162,14 @@ func TestProphetFitsAndForecasts(t *testing.T) {
 	again, _ := b.must("predict --model @model.json --in @future.csv --out - --seed 0")
 	other, _ := b.must("predict --model @model.json --in @future.csv --out - --seed 1")
 	if again != fromFile || other == fromFile {
-		t.Error("the seed of the model is 0, and another one should give other intervals")
+		t.Error("seed 0 is the model's and should change nothing; another seed should give other intervals")
 	}
 	levels, _ := b.must("predict --model @model.json --in @future.csv --out - --levels 0.1,0.5,0.9")
 	header, rows = lines(levels)
 	if n := len(header); strings.Join(header[n-4:], ",") != "yhat,yhat_q0.1,yhat_q0.5,yhat_q0.9" {
 		t.Errorf("columns %v", header)
 	}
-	// The interval of 0.8 is from the quantile 0.1 to that of 0.9.
+	// The interval of 0.8 runs from the quantile 0.1 to the quantile 0.9.
 	for _, row := range rows {
 		if n := len(row); row[n-3] != row[2] || row[n-1] != row[3] || row[n-2] <= row[n-3] || row[n-2] >= row[n-1] {
 			t.Errorf("quantiles %v, interval %v", row[n-3:], row[2:4])
@@ -211,7 +212,7 @@ func TestProphetReadsStandardInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out.String() != b.get("model.json") {
-		t.Error("the model from standard input to standard output is not the one from file to file")
+		t.Error("the model from standard input to standard output differs from the one from file to file")
 	}
 }
 
@@ -236,7 +237,7 @@ func TestProphetWithFurtherColumns(t *testing.T) {
 	if len(rows) != 2 || rows[0][at] == "0" || rows[1][at] != "0" {
 		t.Errorf("the condition does not work: %s", stdout)
 	}
-	// Drawn over the history with the file's rows after it, and over the history alone.
+	// Drawn over the history followed by the file's rows, and over the history alone.
 	b.must("plot --model @model.json --in @future.csv --out @with")
 	b.must("plot --model @model.json --out @without")
 	if code, _, stderr := b.run("predict --model @model.json --periods 5 --out @none.csv"); code != 2 || !strings.Contains(stderr, "cap, price, open, floor") {
@@ -244,7 +245,7 @@ func TestProphetWithFurtherColumns(t *testing.T) {
 	}
 }
 
-// A model for a market goes on by trading sessions.
+// A model for a market continues in trading sessions.
 func TestProphetForAMarket(t *testing.T) {
 	t.Parallel()
 	b := newWorkbench(t)
@@ -266,7 +267,7 @@ func TestProphetForAMarket(t *testing.T) {
 	for _, row := range rows {
 		days = append(days, row[0])
 	}
-	// 2025-07-04 was a Friday and the exchange closed.
+	// 2025-07-04 was a Friday, with the exchange closed.
 	if want := []string{"2025-07-01", "2025-07-02", "2025-07-03", "2025-07-07"}; !slices.Equal(days, want) {
 		t.Errorf("%v, not %v", days, want)
 	}
@@ -279,10 +280,11 @@ func TestProphetCrossValidates(t *testing.T) {
 	b.put("history.csv", daily(120))
 	_, stderr := b.must("cv --in @history.csv --horizon 10d --initial 60d --period 10d --out @cv.csv --metrics-out @metrics.csv --workers 2")
 	if stderr != "" {
-		t.Errorf("said %s", stderr)
+		t.Errorf("cv printed %s", stderr)
 	}
 	header, rows := lines(b.get("cv.csv"))
-	// Cutoffs from the last day less 10 days, 2023-04-21, back by 10 days to 60 days after the first: 5 of 10 rows each.
+	// Cutoffs every 10 days, back from 10 days before the last day, 2023-04-21, to 60 days after the first: 5 of them,
+	// with 10 rows each.
 	if strings.Join(header, ",") != "ds,yhat,yhat_lower,yhat_upper,y,cutoff" || len(rows) != 50 || rows[0][5] != "2023-03-12" || rows[49][5] != "2023-04-21" {
 		t.Errorf("%v, %d rows, cutoffs %s to %s", header, len(rows), rows[0][5], rows[len(rows)-1][5])
 	}
@@ -308,14 +310,14 @@ func TestProphetCrossValidates(t *testing.T) {
 	for _, name := range got {
 		head := map[string]string{".png": "\x89PNG", ".svg": "<?xml"}[filepath.Ext(name)]
 		if text := b.get(name); !strings.HasPrefix(text, head) || len(text) < 2000 {
-			t.Errorf("%s is no figure: %d bytes", name, len(text))
+			t.Errorf("%s is not a figure: %d bytes", name, len(text))
 		}
 	}
-	// Drawn again over what is there.
+	// Drawn again over existing figures.
 	b.must("plot --model @model.json --out @figures")
 }
 
-// Flags that change numbers do change them, as the option in the file does.
+// Flags that affect numbers do so in the same way as the option in the file.
 func TestProphetFlagsAreHeeded(t *testing.T) {
 	t.Parallel()
 	b := newWorkbench(t)
@@ -327,25 +329,25 @@ func TestProphetFlagsAreHeeded(t *testing.T) {
 	b.must("fit --in @history.csv --config @seed.json --seed 0 --model-out @zero.json")
 	flag, option, zero := b.get("flag.json"), b.get("option.json"), b.get("zero.json")
 	if flag != option || flag == zero {
-		t.Errorf("--seed 7 is the option seed 7: %v; --seed 0 over it is another: %v", flag == option, flag != zero)
+		t.Errorf("--seed 7 equals the option seed 7: %v; --seed 0 overrides it: %v", flag == option, flag != zero)
 	}
 
 	const cv = "cv --in @history.csv --horizon 5d --cutoffs 2023-02-10,2023-02-20 --config @minmax.json --out "
 	kept, _ := b.must(cv + "- --keep-scaling")
 	reset, _ := b.must(cv + "-")
 	if kept == reset {
-		t.Error("--keep-scaling changes nothing where scaling is minmax")
+		t.Error("--keep-scaling changes nothing although scaling is minmax")
 	}
 
 	const metrics = "cv --in @history.csv --horizon 5d --cutoffs 2023-02-10,2023-02-20 --metrics mse --metrics-out - --rolling-window "
-	// 5 horizons of two forecasts each: one by one, the mean of all, and each forecast.
+	// 5 horizons of two forecasts each: one value per horizon, one over all, one per forecast.
 	for window, want := range map[string]int{"0": 5, "1": 1, "-1": 10} {
 		text, _ := b.must(metrics + window)
 		if _, rows := lines(text); len(rows) != want {
-			t.Errorf("--rolling-window %s: %d rows, not %d", window, len(rows), want)
+			t.Errorf("--rolling-window %s: %d rows, want %d", window, len(rows), want)
 		}
 	}
-	// Cutoffs in February with 5 days after each: months 0 of the one and 0 and 1 of the other.
+	// Cutoffs in February with 5 days after each: the first has month 0 only, the second months 0 and 1.
 	text, _ := b.must("cv --in @history.csv --horizon 5d --cutoffs 2023-02-10,2023-02-25 --metrics mse --metrics-out - --rolling-window 0 --monthly")
 	if _, rows := lines(text); len(rows) != 2 || rows[0][0] != "0" || rows[1][0] != "1" {
 		t.Errorf("--monthly: %s", text)
@@ -355,9 +357,9 @@ func TestProphetFlagsAreHeeded(t *testing.T) {
 	b.must("plot --model @flag.json --from 2023-02-20 --out @recent")
 	for _, name := range []string{"forecast.svg", "changepoints.svg"} {
 		whole, recent := b.get("whole/"+name), b.get("recent/"+name)
-		// A dot for each row of the history: 60, of which 10 are from 2023-02-20 on.
+		// A dot for each row of the history: 60, of which 10 are on or after 2023-02-20.
 		if !(len(recent) < len(whole)*2/3) || !strings.Contains(whole, ">2023-01") || strings.Contains(recent, ">2023-01") {
-			t.Errorf("--from leaves %s as it is: %d bytes, and %d without it", name, len(recent), len(whole))
+			t.Errorf("--from does not change %s: %d bytes, and %d without it", name, len(recent), len(whole))
 		}
 	}
 	if b.get("whole/components.svg") != b.get("recent/components.svg") {
@@ -365,7 +367,7 @@ func TestProphetFlagsAreHeeded(t *testing.T) {
 	}
 }
 
-// Rows of a file, in any order, follow the rows of the history before the first of them.
+// Rows of a file, in any order, come after those rows of the history that precede the first of them.
 func TestJoined(t *testing.T) {
 	t.Parallel()
 	stamps := func(days ...int) (out []prophet.Stamp) {
@@ -382,7 +384,7 @@ func TestJoined(t *testing.T) {
 	}
 }
 
-// A flag's type is one word, and help names no flag that does nothing.
+// A flag's type is one word, and help lists no flag without an effect.
 func TestProphetHelp(t *testing.T) {
 	t.Parallel()
 	for _, cmd := range prophetCommand(&app{}).Commands() {
@@ -403,7 +405,7 @@ func TestProphetHelp(t *testing.T) {
 	}
 }
 
-// What a model can't forecast with finite numbers is said with the file's name.
+// An error about a forecast that is not finite names the file.
 func TestProphetForecastsOutOfBounds(t *testing.T) {
 	t.Parallel()
 	b := newWorkbench(t)
@@ -584,8 +586,8 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"changepoint twice", fit("history", "twice"), "twice.json: changepoints[1]: 2023-01-20 is there twice", "name each date once"},
 		{"compressed", fit("compressed", ""), "compressed.csv: line 1: it is compressed with gzip", "decompress it first"},
 		{"separated by semicolons", fit("semicolons", ""), "semicolons.csv: ds: ", "separate columns by commas"},
-		{"model out of nothing", "fit --in @history.csv --model-out @dangling", "model-out: ", "create the file it points to"},
-		{"model out of bounds", "fit --in @history.csv --model-out @read-only", "read-only can't be written", "allow writing it"},
+		{"model through a broken link", "fit --in @history.csv --model-out @dangling", "model-out: ", "create the file it points to"},
+		{"model to a read-only file", "fit --in @history.csv --model-out @read-only", "read-only can't be written", "allow writing it"},
 		{"no input", "fit --model-out @out.json", "in: no file is named", "give --in FILE"},
 		{"input not there", fit("nowhere", ""), "in: ", "name an existing file"},
 		{"input is a folder", "fit --in @folder --model-out @out.json", "in: ", "name a file"},
@@ -594,9 +596,9 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"output is a folder", "fit --in @history.csv --model-out @folder", "model-out: ", "name a file"},
 		{"output in no folder", "fit --in @history.csv --model-out @nowhere/out.json", "model-out: the folder of ", "create it"},
 		{"output in a file", "fit --in @history.csv --model-out @history.csv/out.json", "model-out: ", "name another file"},
-		{"output is the input", "fit --in @history.csv --model-out @history.csv", "model-out: ", "--in reads"},
+		{"output is the input", "fit --in @history.csv --model-out @history.csv", "model-out: ", "the input of --in; name another file"},
 		{"report and model on one stream", "fit --in @history.csv --json --model-out -", "json: ", "name a file"},
-		{"standard input twice", "fit --in - --config - --model-out @out.json", "config", "standard input can be read once"},
+		{"standard input twice", "fit --in - --config - --model-out @out.json", "config", "standard input can be read only once"},
 		{"standard input for model and rows", "predict --model - --in - --out @out.csv", "standard input: ", ";"},
 		{"an argument", "fit @history.csv --model-out @out.json", "one argument too many", "--help"},
 		{"a negative seed", "fit --in @history.csv --seed -1 --model-out @out.json", "seed: \"-1\" is not a seed", "use a whole number from 0 to 18446744073709551615; see `etfcast prophet fit --help`"},
@@ -608,8 +610,8 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"model is a CSV", "predict --model @history.csv --periods 3 --out @out.csv", "history.csv: ", ";"},
 		{"no model", "predict --periods 3 --out @out.csv", "model: no file is named", "give --model FILE"},
 		{"a config to predict", "predict --model @model.json --config @regressor.json --periods 3 --out @out.csv", "config: ", "give --config to"},
-		{"neither periods nor rows", "predict --model @model.json --out @out.csv", "periods: give one of", "--in FILE"},
-		{"periods and rows", "predict --model @model.json --periods 3 --in @future.csv --out @out.csv", "periods: give one of", "--in FILE"},
+		{"neither periods nor rows", "predict --model @model.json --out @out.csv", "periods: exactly one of", "--in FILE"},
+		{"periods and rows", "predict --model @model.json --periods 3 --in @future.csv --out @out.csv", "periods: exactly one of", "--in FILE"},
 		{"frequency of rows", "predict --model @model.json --freq D --in @future.csv --out @out.csv", "freq: ", "leave it out"},
 		{"no history of rows", "predict --model @model.json --no-history --in @future.csv --out @out.csv", "no-history: ", "leave it out"},
 		{"negative periods", "predict --model @model.json --periods -3 --out @out.csv", "periods: -3 periods", "ask for 0 or more"},
@@ -640,22 +642,22 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"initial longer than the history", "cv --in @history.csv --horizon 5d --initial 90d --out @out.csv", "initial: ", "use a shorter initial"},
 		{"bad period", "cv --in @history.csv --horizon 5d --period soon --out @out.csv", "period: ", "write"},
 		{"no output of cv", "cv --in @history.csv --horizon 5d", "out: no file is named", "--metrics-out FILE"},
-		{"one output twice", "cv --in @history.csv --horizon 5d --out @out.csv --metrics-out @out.csv", "metrics-out: --out goes to", "name another file"},
-		{"standard output twice", "cv --in @history.csv --horizon 5d --out - --metrics-out -", "metrics-out: --out goes to", "name another file"},
+		{"one output twice", "cv --in @history.csv --horizon 5d --out @out.csv --metrics-out @out.csv", "metrics-out: --out is also written to", "name another file"},
+		{"standard output twice", "cv --in @history.csv --horizon 5d --out - --metrics-out -", "metrics-out: --out is also written to", "name another file"},
 		{"bad cutoff", "cv --in @history.csv --horizon 5d --cutoffs 2023-02-01,x --out @out.csv", "cutoffs[1]: ", "write YYYY-MM-DD"},
 		{"cutoff outside", "cv --in @history.csv --horizon 5d --cutoffs 2022-02-01 --out @out.csv", "cutoffs", ";"},
 		{"cutoffs and a period", "cv --in @history.csv --horizon 5d --period 5d --cutoffs 2023-02-01 --out @out.csv", "period: ", "leave one of them out"},
 		{"no workers", "cv --in @history.csv --horizon 5d --workers 0 --out @out.csv", "workers: ", "use 1 or more"},
-		{"cutoff twice", "cv --in @history.csv --horizon 5d --cutoffs 2023-02-01,20230201 --out @out.csv", "cutoffs[1]: 2023-02-01 is there twice", "name each cutoff once"},
+		{"cutoff twice", "cv --in @history.csv --horizon 5d --cutoffs 2023-02-01,20230201 --out @out.csv", "cutoffs[1]: 2023-02-01 is named twice", "name each cutoff once"},
 		{"no cutoffs", "cv --in @history.csv --horizon 5d --cutoffs= --out @out.csv", "cutoffs: no date", "leave it out"},
 		{"no metrics", "cv --in @history.csv --horizon 5d --metrics= --metrics-out @out.csv", "metrics: no metric", "use some of mse"},
-		{"metrics to no file", "cv --in @history.csv --horizon 5d --metrics rmse --out @out.csv", "metrics: it is about the metrics", "give --metrics-out FILE"},
-		{"window to no file", "cv --in @history.csv --horizon 5d --rolling-window 0.5 --out @out.csv", "rolling-window: it is about the metrics", "give --metrics-out FILE"},
-		{"window above 1", "cv --in @nowhere.csv --horizon 5d --rolling-window 2 --metrics-out @out.csv", "rolling-window: 2 is", "use 0 to 1; or -1"},
-		{"window below 0", "cv --in @nowhere.csv --horizon 5d --rolling-window -0.5 --metrics-out @out.csv", "rolling-window: -0.5 is", "use 0 to 1; or -1"},
-		{"window that is no number", "cv --in @nowhere.csv --horizon 5d --rolling-window NaN --metrics-out @out.csv", "rolling-window: NaN is", "use 0 to 1; or -1"},
+		{"metrics to no file", "cv --in @history.csv --horizon 5d --metrics rmse --out @out.csv", "metrics: it applies to the metrics", "give --metrics-out FILE"},
+		{"window to no file", "cv --in @history.csv --horizon 5d --rolling-window 0.5 --out @out.csv", "rolling-window: it applies to the metrics", "give --metrics-out FILE"},
+		{"window above 1", "cv --in @nowhere.csv --horizon 5d --rolling-window 2 --metrics-out @out.csv", "rolling-window: 2 is", "use 0 to 1, or -1"},
+		{"window below 0", "cv --in @nowhere.csv --horizon 5d --rolling-window -0.5 --metrics-out @out.csv", "rolling-window: -0.5 is", "use 0 to 1, or -1"},
+		{"window that is not a number", "cv --in @nowhere.csv --horizon 5d --rolling-window NaN --metrics-out @out.csv", "rolling-window: NaN is", "use 0 to 1, or -1"},
 		{"window of text", "cv --in @nowhere.csv --horizon 5d --rolling-window wide --metrics-out @out.csv", "rolling-window: \"wide\" is not a number", "use one such as 0.1"},
-		{"window of a plot", "plot --model @nowhere.json --cv @cv.csv --rolling-window 9 --out @figures", "rolling-window: 9 is", "use 0 to 1; or -1"},
+		{"window of a plot", "plot --model @nowhere.json --cv @cv.csv --rolling-window 9 --out @figures", "rolling-window: 9 is", "use 0 to 1, or -1"},
 		{"cv without rows", "plot --model @model.json --cv @cv-none.csv --out @figures", "cv-none.csv: ds: the table has no rows", "use the result"},
 		{"unknown metric", "cv --in @history.csv --horizon 5d --metrics mase --metrics-out @out.csv", "metrics[0]: ", "use mse"},
 		{"cv of an unknown key", "cv --in @history.csv --horizon 5d --config @unknown.json --out @out.csv", "changepoint_prior: ", "changepoint_prior_scale"},
@@ -671,7 +673,7 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"plot of a damaged model", "plot --model @damaged.model --out @figures", "damaged.model: ", ";"},
 		{"plot from no date", "plot --model @model.json --from yesterday --out @figures", "from: \"yesterday\"", "write YYYY-MM-DD"},
 		{"plot from after the end", "plot --model @model.json --from 2250-01-01 --out @figures", "from: 2250-01-01", "name an earlier date"},
-		{"plot of two sorts of rows", "plot --model @model.json --in @future.csv --periods 3 --out @figures", "periods: ", "leave --periods"},
+		{"plot of two kinds of rows", "plot --model @model.json --in @future.csv --periods 3 --out @figures", "periods: ", "leave out --in"},
 	}
 	b.put("cv-plain.csv", "ds,yhat,y,cutoff\n2024-01-01,1,1,2023-12-31\n2024-01-02,1,2,2023-12-31\n")
 	before := b.names()
@@ -679,16 +681,16 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			code, stdout, stderr := b.run(c.args)
 			if code != exitUsage || !strings.Contains(stderr, c.field) || !strings.Contains(stderr, c.remedy) {
-				t.Errorf("exit code %d; said: %s (wanted %q and %q)", code, stderr, c.field, c.remedy)
+				t.Errorf("exit code %d: %s (want %q and %q)", code, stderr, c.field, c.remedy)
 			}
 			if stdout != "" {
 				t.Errorf("on standard output: %s", stdout)
 			}
 			if strings.Count(strings.TrimSpace(stderr), "\n") > 0 && !strings.Contains(stderr, "note:") {
-				t.Errorf("more than one line: %s", stderr)
+				t.Errorf("the message has more than one line: %s", stderr)
 			}
 			if after := b.names(); !slices.Equal(after, before) {
-				t.Errorf("the folder had %v and has %v", before, after)
+				t.Errorf("the folder had %v and now has %v", before, after)
 			}
 		})
 	}
@@ -697,7 +699,7 @@ func TestProphetRefusesBadInput(t *testing.T) {
 	}
 }
 
-// An interrupted command leaves nothing, and ends as interrupted.
+// An interrupted command leaves no files, and ends as interrupted.
 func TestProphetInterrupted(t *testing.T) {
 	t.Parallel()
 	b := newWorkbench(t)
@@ -715,10 +717,10 @@ func TestProphetInterrupted(t *testing.T) {
 	} {
 		var out, errs bytes.Buffer
 		if code := run(ctx, b.args(args), nil, &out, &errs); code != exitInterrupted || out.Len()+errs.Len() > 0 {
-			t.Errorf("%s: exit code %d, said %s%s", args, code, out.String(), errs.String())
+			t.Errorf("%s: exit code %d, printed %s%s", args, code, out.String(), errs.String())
 		}
 	}
 	if after := b.names(); !slices.Equal(after, before) || b.get("old.csv") != "what was there before\n" {
-		t.Errorf("the folder had %v and has %v", before, after)
+		t.Errorf("the folder had %v and now has %v", before, after)
 	}
 }

@@ -1,11 +1,11 @@
-// Command accuracy scores the models on closes that have come true: at every fifth session of a history it forecasts
-// from what was known then, and compares with the closes 1, 5 and 21 sessions later.
+// Command accuracy scores the models on past closes: at every fifth session of a history it forecasts from what was
+// known then, and compares with the closes 1, 5 and 21 sessions later.
 //
 //	go run ./bench/prophet/accuracy -exchange XNYS SPY.csv QQQ.csv
 //
-// Printed for each file, model and horizon, all over the same origins: the mean absolute error of the median and the
-// mean pinball loss over the seven quantiles, both relative to the random walk with drift (below 1 is better), and the
-// share of closes within the 80 % and the 90 % interval. The last line is JSON.
+// For each file, model and horizon, over the same origins, it prints the mean absolute error of the median and the mean
+// pinball loss over the seven quantiles, both relative to the random walk with drift (below 1 is better), and the share
+// of closes within the 80 % and the 90 % interval. The last line is JSON.
 package main
 
 import (
@@ -41,20 +41,20 @@ func main() {
 	}
 }
 
-// horizons are those reported, in sessions.
+// horizons are the reported horizons, in sessions.
 var horizons = []int{1, 5, 21}
 
-// every is the distance of origins in sessions.
+// every is the distance between origins, in sessions.
 const every = 5
 
 func run(ctx context.Context, args []string, w io.Writer) error {
 	flags := flag.NewFlagSet("accuracy", flag.ContinueOnError)
-	exchange := flags.String("exchange", "XNYS", "the exchange the files are of")
+	exchange := flags.String("exchange", "XNYS", "the exchange of the files")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("name one CSV file of prices or more")
+		return errors.New("no file is named; give one or more CSV files of prices")
 	}
 	x, err := etf.ParseExchange(*exchange)
 	if err != nil {
@@ -94,11 +94,11 @@ func read(ctx context.Context, cal *calendar.Calendar, x etf.Exchange, path stri
 		return forecast.Series{}, err
 	}
 	symbol := etf.Symbol(strings.ToUpper(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))))
-	answer, err := src.Fetch(ctx, etf.Query{Symbol: symbol, Ref: filepath.Base(path) + "?basis=split_adjusted", Exchange: x, AsOf: time.Now()})
+	response, err := src.Fetch(ctx, etf.Query{Symbol: symbol, Ref: filepath.Base(path) + "?basis=split_adjusted", Exchange: x, AsOf: time.Now()})
 	if err != nil {
 		return forecast.Series{}, err
 	}
-	return forecast.NewSeries(cal, symbol, x, answer.Bars)
+	return forecast.NewSeries(cal, symbol, x, response.Bars)
 }
 
 type score struct {
@@ -112,7 +112,7 @@ type score struct {
 	In90    float64 `json:"in_90"`
 }
 
-// forecaster is a model and what it says of the targets after a series.
+// forecaster is a model's name and its forecasts of the targets after a series.
 type forecaster struct {
 	name     string
 	forecast func(ctx context.Context, past forecast.Series, targets []etf.Session) ([]etf.ForecastPoint, error)
@@ -128,7 +128,7 @@ func of(m forecast.Model) forecaster {
 	}}
 }
 
-// withoutResiduals is package market's model, but that residuals are drawn anew in every row, as in the original.
+// withoutResiduals is package market's model, except that residuals are independent in every row, as in the original.
 func withoutResiduals(ctx context.Context, past forecast.Series, targets []etf.Session) ([]etf.ForecastPoint, error) {
 	o := prophet.Defaults()
 	o.Market, o.Seed = prophet.MarketFor(string(past.Exchange)), forecast.Seed(past.Symbol, market.Name, past.Origin)
@@ -163,7 +163,7 @@ func withoutResiduals(ctx context.Context, past forecast.Series, targets []etf.S
 	return points, nil
 }
 
-// evaluate forecasts with drift, which comes first, and the others from the same origins.
+// evaluate forecasts from the same origins with drift, which comes first, and the others.
 func evaluate(ctx context.Context, cal *calendar.Calendar, s forecast.Series) ([]score, error) {
 	models := []forecaster{of(drift.Default()), of(market.Default()), {"without residual_ar1", withoutResiduals}}
 	var origins []int
@@ -171,7 +171,7 @@ func evaluate(ctx context.Context, cal *calendar.Calendar, s forecast.Series) ([
 		origins = append(origins, at)
 	}
 	if len(origins) == 0 {
-		return nil, fmt.Errorf("%d rows leave no origin", len(s.Close))
+		return nil, fmt.Errorf("%d rows are too few for an origin", len(s.Close))
 	}
 	points := make([][][]etf.ForecastPoint, len(models)) // model, origin, horizon
 	for m := range models {
@@ -206,7 +206,7 @@ func evaluate(ctx context.Context, cal *calendar.Calendar, s forecast.Series) ([
 	return out, nil
 }
 
-// losses are means over the origins. Prices of different years count by their size relative to the origin's close.
+// losses are means over the origins. Prices count relative to the origin's close, so that years are comparable.
 func losses(closes []float64, origins []int, points [][]etf.ForecastPoint, h int) (mae, pinball, in80, in90 float64) {
 	n := float64(len(origins))
 	for i, at := range origins {

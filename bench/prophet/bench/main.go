@@ -37,7 +37,7 @@ type timed struct {
 	OursMS    float64 `json:"ours_ms"`
 	ProphetMS float64 `json:"prophet_ms"`
 	Ratio     float64 `json:"ratio"` // ProphetMS / OursMS
-	// Of cases in one process: ours following the original's optimiser, and allocated by one fit and by one forecast.
+	// For cases in one process: ours with the original's optimiser, and what one fit and one forecast allocate.
 	OursMatchingMS    float64 `json:"ours_matching_ms,omitempty"`
 	FitMS             float64 `json:"ours_fit_ms,omitempty"`
 	AllocMBPerFit     float64 `json:"alloc_mb_per_fit,omitempty"`
@@ -56,12 +56,12 @@ type result struct {
 	Scaling   float64 `json:"scaling"` // ETFs / (ETFsOne x Cores)
 	ETFRows   int     `json:"etf_rows"`
 	ETFCount  int     `json:"etf_count"`
-	// Growth is the time of 10,000 rows divided by that of 2,500.
+	// Growth is the time for 10,000 rows divided by the time for 2,500.
 	Growth        float64 `json:"growth_10000_to_2500"`
 	AllocMBPerFit float64 `json:"alloc_mb_per_fit"` // the largest of the cases
 	Prophet       string  `json:"prophet"`
 	RealData      bool    `json:"real_data"`
-	// Load is the machine's load average before the run (Linux): above 0 others had a share of the cores.
+	// Load is the machine's load average before the run (Linux): above 0, other processes were using the cores.
 	Load float64 `json:"load_before"`
 }
 
@@ -79,13 +79,13 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	python := flags.String("python", "python3", "the Python that has prophet")
 	script := flags.String("timing", "bench/prophet/timing.py", "the original's side")
 	etfcast := flags.String("etfcast", "bin/etfcast", "the command, for the whole processes")
-	reps := flags.Int("reps", 7, "repetitions of the original; ours has three times as many")
+	reps := flags.Int("reps", 7, "repetitions of the original; ours gets three times as many")
 	etfs := flags.Int("etfs", 500, "series fitted on all cores")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *reps < 1 || *etfs < 1 {
-		return fmt.Errorf("-reps and -etfs are 1 or more")
+		return fmt.Errorf("-reps and -etfs must be 1 or more")
 	}
 	dir, err := os.MkdirTemp("", "bench-prophet-")
 	if err != nil {
@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	defer them.stop()
 	out := result{Prophet: them.version, RealData: env("ETFCAST_REAL_DATA") != "", Cores: runtime.GOMAXPROCS(0), ETFRows: rows, ETFCount: *etfs, Load: load()}
 
-	// One core for ours while it is compared; the garbage collector has to share it.
+	// Ours gets one core while it is compared, which it shares with the garbage collector.
 	cores := runtime.GOMAXPROCS(1)
 	for _, in := range inputs {
 		c, err := in.compare(ctx, them, *reps)
@@ -130,7 +130,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 		return err
 	}
 	out.Scaling = out.ETFs / out.ETFsOne / float64(cores)
-	fmt.Fprintf(stderr, "%d series of %d rows: %.0f a second on %d cores, %.0f on one (%.0f%% of linear)\n", *etfs, rows, out.ETFs, cores, out.ETFsOne, 100*out.Scaling)
+	fmt.Fprintf(stderr, "%d series of %d rows: %.0f per second on %d cores, %.0f on one (%.0f%% of linear)\n", *etfs, rows, out.ETFs, cores, out.ETFsOne, 100*out.Scaling)
 	for _, in := range inputs {
 		c, err := in.processes(ctx, *python, *script, *etfcast, dir, max(1, *reps/2))
 		if err != nil {
@@ -142,7 +142,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	return json.NewEncoder(stdout).Encode(out)
 }
 
-// load is the load average of the last minute; 0 where the system does not say.
+// load is the load average of the last minute; 0 if the system does not report it.
 func load() float64 {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
@@ -155,14 +155,14 @@ func load() float64 {
 	return v
 }
 
-// input is a history, and where it is as a CSV of ds and y.
+// input is a history, and its path as a CSV of ds and y.
 type input struct {
 	name  string
 	path  string
 	frame *prophet.Frame
 }
 
-// series returns SPY's sessions and Peyton Manning, or what stands in for them.
+// series returns SPY's sessions and Peyton Manning, or their stand-ins.
 func series(real, dir string) ([]input, error) {
 	var out []input
 	if real == "" {
@@ -214,7 +214,7 @@ func walk(n int, seed uint64) *prophet.Frame {
 	return f
 }
 
-// seasonal is eight years of days with a week, a year and a trend that wanders.
+// seasonal is eight years of days with a weekly and a yearly pattern and a trend that wanders.
 func seasonal(n int) *prophet.Frame {
 	rng := rand.New(rand.NewPCG(20260101, 0))
 	f := &prophet.Frame{}
@@ -231,7 +231,7 @@ func seasonal(n int) *prophet.Frame {
 	return f
 }
 
-// fitPredict is what is timed: fit, future frame, forecast with intervals. It returns how long the fit alone took.
+// fitPredict is what is timed: fit, future frame, forecast with intervals. It returns the time of the fit alone.
 func fitPredict(ctx context.Context, o prophet.Options, f *prophet.Frame) (fit time.Duration, err error) {
 	began := time.Now()
 	m, err := prophet.New(o)
@@ -262,7 +262,7 @@ func median(x []float64) float64 {
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
-// compare times a fit and a forecast in one process, ours and the original's in turns.
+// compare times a fit and a forecast in one process, ours and the original's in turn.
 func (in input) compare(ctx context.Context, them *original, reps int) (timed, error) {
 	c := timed{Name: in.name}
 	theirs := func() (float64, error) {
@@ -305,7 +305,7 @@ func (in input) compare(ctx context.Context, them *original, reps int) (timed, e
 	return c, err
 }
 
-// allocated returns the megabytes (1e6 bytes) that one fit and one forecast allocate in all.
+// allocated returns the total megabytes (1e6 bytes) that one fit and one forecast allocate.
 func allocated(ctx context.Context, f *prophet.Frame) (fit, predict float64, err error) {
 	m, err := prophet.New(prophet.Defaults())
 	if err != nil {
@@ -329,7 +329,7 @@ func allocated(ctx context.Context, f *prophet.Frame) (fit, predict float64, err
 	return float64(between.TotalAlloc-before.TotalAlloc) / 1e6, float64(after.TotalAlloc-between.TotalAlloc) / 1e6, nil
 }
 
-// crossValidate times cross-validation, one cutoff after another as the original does, and ours on all cores too.
+// crossValidate times cross-validation, one cutoff after another as in the original, and ours also on all cores.
 func (in input) crossValidate(ctx context.Context, them *original, cores int) (timed, error) {
 	c := timed{Name: in.name + "-cv"}
 	m, err := prophet.New(prophet.Defaults())
@@ -388,7 +388,7 @@ func (in input) crossValidate(ctx context.Context, them *original, cores int) (t
 	return c, nil
 }
 
-// growth returns how much longer four times the rows take.
+// growth returns how many times longer four times the rows take.
 func growth(ctx context.Context) (float64, error) {
 	var times [2][]float64
 	for seed := range uint64(7) {
@@ -404,7 +404,7 @@ func growth(ctx context.Context) (float64, error) {
 	return median(times[1]) / median(times[0]), nil
 }
 
-// many fits and forecasts n series, so many at once, and returns how many a second.
+// many fits and forecasts n series, workers at once, and returns how many per second.
 func many(ctx context.Context, n, workers int) (float64, error) {
 	frames := make([]*prophet.Frame, n)
 	for i := range frames {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// original is timing.py, serving.
+// original is a running timing.py.
 type original struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
@@ -33,13 +33,13 @@ type request struct {
 	Horizon string `json:"horizon,omitempty"`
 }
 
-type answer struct {
+type response struct {
 	MS      float64 `json:"ms"`
 	Cutoffs int     `json:"cutoffs"`
 	Rows    int     `json:"rows"`
 }
 
-// pythonEnv is the environment without what makes numpy's BLAS take the machine for another, slower one.
+// pythonEnv is the environment without variables that make numpy's BLAS assume another, slower machine.
 func pythonEnv() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "OPENBLAS_CORETYPE=") || strings.HasPrefix(v, "OPENBLAS_L2_SIZE=")
@@ -69,20 +69,20 @@ func startOriginal(ctx context.Context, python, script string, stderr io.Writer)
 		return nil, fmt.Errorf("%s %s does not start: %w", python, script, err)
 	}
 	o.version = hello.Prophet
-	fmt.Fprintf(stderr, "prophet %s, numpy %s; a singular value decomposition of 400 x 400 takes its BLAS %.0f ms\n", hello.Prophet, hello.Numpy, hello.BLAS)
+	fmt.Fprintf(stderr, "prophet %s, numpy %s; its BLAS takes %.0f ms for a singular value decomposition of 400 x 400\n", hello.Prophet, hello.Numpy, hello.BLAS)
 	return o, nil
 }
 
 func (o *original) read(v any) error {
 	line, err := o.out.ReadBytes('\n')
 	if err != nil {
-		return fmt.Errorf("the original answers nothing (its error is above): %w", err)
+		return fmt.Errorf("the original does not respond (its error is above): %w", err)
 	}
 	return json.Unmarshal(line, v)
 }
 
-func (o *original) ask(r request) (answer, error) {
-	var a answer
+func (o *original) ask(r request) (response, error) {
+	var a response
 	line, err := json.Marshal(r)
 	if err != nil {
 		return a, err
@@ -99,7 +99,7 @@ func (o *original) stop() {
 }
 
 // processes times whole processes, from start to exit: `etfcast prophet fit` and `predict`, and one Python script that
-// does the same. Files are read and written by both.
+// does the same. Both read and write files.
 func (in input) processes(ctx context.Context, python, script, etfcast, dir string, reps int) (timed, error) {
 	c := timed{Name: in.name}
 	model, forecast := filepath.Join(dir, "model.json"), filepath.Join(dir, "forecast.csv")

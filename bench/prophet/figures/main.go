@@ -1,5 +1,5 @@
-// Command figures draws the figures of docs/prophet.md and docs/prophet-markets.md into a folder, from series it makes
-// itself, seeded: the same pictures every time.
+// Command figures draws the figures of docs/prophet.md and docs/prophet-markets.md into a folder, from seeded series
+// that it generates: the same pictures every time.
 //
 //	go run ./bench/prophet/figures docs/images
 package main
@@ -51,7 +51,7 @@ func (a *album) save(name string, draw func(io.Writer) error) error {
 	return f.Close()
 }
 
-// half is the size of a figure of which two stand side by side.
+// half is the size of one of two figures side by side.
 var half = chart.Size{Width: 7, Height: 4.5}
 
 func (a *album) fit(o prophet.Options, history *prophet.Frame) (*prophet.Fitted, error) {
@@ -87,8 +87,8 @@ func (a *album) forecast(o prophet.Options, history *prophet.Frame, periods int,
 	return d, fitted, fc, nil
 }
 
-// pair draws a forecast by the original's defaults, at the frequency given, and one with the options for markets named,
-// on sessions, of the same history.
+// pair draws two forecasts of the same history: with the original's defaults at the given frequency, and with the given
+// market options on sessions.
 func (a *album) pair(name, freq string, history *prophet.Frame, market prophet.Market, periods int, from prophet.Stamp, change func(*prophet.Options)) error {
 	for _, side := range []struct {
 		suffix, freq string
@@ -121,7 +121,7 @@ func sessions(exchange etf.Exchange, last string, n int) []etf.Session {
 	return all[len(all)-n:]
 }
 
-// market makes closes whose logarithm is a line, plus what effect says, plus an AR(1) excursion.
+// market makes closes whose logarithm is a line plus an effect plus an AR(1) excursion.
 func market(days []etf.Session, growth, phi, innovation float64, seed uint64, effect func(i int) float64) *prophet.Frame {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	f := &prophet.Frame{}
@@ -137,7 +137,7 @@ func market(days []etf.Session, growth, phi, innovation float64, seed uint64, ef
 	return f
 }
 
-// plots are the pictures the command draws, of a daily series with a break, a week and a year.
+// plots are the figures that the plot command draws, of a daily series with a break, a weekly and a yearly pattern.
 func (a *album) plots() error {
 	rng := rand.New(rand.NewPCG(4, 2))
 	f := &prophet.Frame{}
@@ -208,7 +208,7 @@ func (a *album) sessionTime() error {
 	return a.pair("sessions", "session:XKRX", f, prophet.Market{Exchange: "XKRX", SessionTime: true}, 15, prophet.DateOf(2025, 8, 25), off)
 }
 
-// closures: the session before a closure is 2 % dearer, as no calendar effect is in truth.
+// closures: prices are 2 % higher on the session before a closure, more than any real calendar effect.
 func (a *album) closures() error {
 	days := sessions(etf.XNYS, "2025-08-15", 1500)
 	before := map[etf.Session]bool{}
@@ -233,7 +233,7 @@ func (a *album) closures() error {
 	return a.pair("closures", "session:XNYS", f, prophet.Market{Exchange: "XNYS", SessionTime: true, SessionHolidays: true}, 80, prophet.DateOf(2025, 6, 1), off)
 }
 
-// residuals: an excursion of the price that is under way at the end.
+// residuals: an excursion of the price that has not ended with the history.
 func (a *album) residuals() error {
 	days := sessions(etf.XNYS, "2025-09-26", 1200)
 	f := market(days, 0.08, 0.99, 0.011, 12, nil)

@@ -8,11 +8,11 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Comparison is how our fits of a case stand to the original's.
+// Comparison compares our fits of a case with the original's.
 type Comparison struct {
 	Name string `json:"name"`
 	Rows int    `json:"rows"`
-	// Range is the largest y less the smallest, 1 for a constant history.
+	// Range is the largest y minus the smallest, 1 for a constant history.
 	Range float64 `json:"range"`
 
 	// Log posteriors: the original's, and ours by optimizer.
@@ -23,12 +23,12 @@ type Comparison struct {
 	MAPReport      prophet.Report `json:"map_report"`
 	MatchingReport prophet.Report `json:"matching_report"`
 
-	// Largest difference of yhat from the original's as a part of Range, over the history and over the rows ahead.
+	// Largest difference of yhat from the original's as a fraction of Range, over the history and over the rows ahead.
 	MatchingDiff Diff `json:"matching_diff"`
 	MAPDiff      Diff `json:"map_diff"`
-	// Spread is the largest difference between the original and itself (File.Spread), 0 where it is not measured.
+	// Spread is the largest difference between the original and itself (File.Spread), 0 if not measured.
 	Spread float64 `json:"spread"`
-	// SpreadLow and SpreadHigh are how far the original's log posterior is from itself, below and above.
+	// SpreadLow and SpreadHigh are how far the original's log posterior goes below and above its own value.
 	SpreadLow  float64 `json:"spread_low"`
 	SpreadHigh float64 `json:"spread_high"`
 
@@ -42,7 +42,7 @@ type Comparison struct {
 	MAPHorizon      float64 `json:"map_horizon"`
 }
 
-// Diff is a largest difference of yhat, in the history and ahead of it.
+// Diff is the largest difference of yhat, in the history and ahead of it.
 type Diff struct {
 	History float64 `json:"history"`
 	Horizon float64 `json:"horizon"`
@@ -58,7 +58,7 @@ type Fits struct {
 	MAP      *prophet.Fitted
 }
 
-// FitCase fits a case twice: to the maximum, and by the original's recipe.
+// FitCase fits a case twice, at the maximum and by the original's recipe.
 func (f *File) FitCase(ctx context.Context, history *prophet.Frame) (Fits, error) {
 	var out Fits
 	o, err := f.Options()
@@ -142,7 +142,7 @@ func (f *File) Compare(ctx context.Context, fits Fits) (Comparison, error) {
 	return c, nil
 }
 
-// ratio is 1 for two intervals of no width.
+// ratio is 1 for two intervals of zero width.
 func ratio(a, b float64) float64 {
 	if a == b {
 		return 1
@@ -163,7 +163,7 @@ func curve(ctx context.Context, fitted *prophet.Fitted, ahead *prophet.Frame) ([
 	return out, nil
 }
 
-// width returns the mean width of the interval of yhat, averaged over seeds as the original's is.
+// width returns the mean width of the interval of yhat, averaged over seeds like the original's.
 func width(ctx context.Context, fitted *prophet.Fitted, frame *prophet.Frame, runs int) (float64, error) {
 	var sum float64
 	rows := 0

@@ -16,10 +16,10 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
-// File is one case: what was asked of the original and what it gave.
+// File is one case: the original's inputs and its results.
 type File struct {
 	Name     string            `json:"name"`
-	Series   string            `json:"series"`    // path within the folder of series
+	Series   string            `json:"series"`    // path in the folder of series
 	RowsUsed int               `json:"rows_used"` // last rows of the series; 0 = all
 	Freq     string            `json:"freq"`      // of the rows ahead
 	Versions map[string]string `json:"versions"`
@@ -41,8 +41,8 @@ type File struct {
 		Horizon float64 `json:"horizon"`
 	} `json:"interval_width"`
 
-	// Spread is how far the original's fits of the series with other last bits are from its fit of the series as it
-	// is; L-BFGS only. Yhat is the largest difference, as a part of the range of y.
+	// Spread is how far the original's fits of the series with other last bits are from its fit of the unchanged
+	// series; L-BFGS only. Yhat is the largest difference, as a fraction of the range of y.
 	Spread struct {
 		Yhat         []float64 `json:"yhat"`
 		LogPosterior []float64 `json:"log_posterior"`
@@ -52,7 +52,7 @@ type File struct {
 	Real bool `json:"-"` // the series is not in the repository
 }
 
-// Prepared is what the original makes of a history before it fits.
+// Prepared is what the original computes from a history before it fits.
 type Prepared struct {
 	Rows                int                  `json:"rows"`
 	YScale              float64              `json:"y_scale"`
@@ -89,13 +89,13 @@ type Fit struct {
 	SigmaObs     float64   `json:"sigma_obs"`
 	Delta        []float64 `json:"delta"`
 	Beta         []float64 `json:"beta"`
-	LogPosterior float64   `json:"log_posterior"` // by the definition, not as the optimiser says
-	// Without changepoints: where the optimiser stopped, before the rate of the stand-in changepoint went into K.
+	LogPosterior float64   `json:"log_posterior"` // computed from the definition, not reported by the optimiser
+	// Without changepoints: where the optimiser stopped, before the placeholder changepoint's rate was added to K.
 	OptimisedK     *float64  `json:"optimised_k"`
 	OptimisedDelta []float64 `json:"optimised_delta"`
 }
 
-// Load reads the cases in a folder, by name, and those of real series in its folder real.
+// Load reads the cases in a folder by name, then those of real series in its subfolder real.
 func Load(dir string) ([]*File, error) {
 	var out []*File
 	for _, real := range []bool{false, true} {
@@ -119,20 +119,20 @@ func Load(dir string) ([]*File, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("%s holds no golden file", dir)
+		return nil, fmt.Errorf("%s contains no golden file", dir)
 	}
 	return out, nil
 }
 
-// futureFile is the one file that is no case.
+// futureFile is the only file that is not a case.
 const futureFile = "make_future.json"
 
-// Future is what the original's make_future_dataframe gave for a series.
+// Future is what the original's make_future_dataframe returned for a series.
 type Future struct {
 	Series       string              `json:"series"`
 	HistoryDates int                 `json:"history_dates"`
-	Freqs        map[string][]string `json:"freqs"`    // five stamps ahead of each frequency
-	Inferred     []string            `json:"inferred"` // nil where the frequency can't be told
+	Freqs        map[string][]string `json:"freqs"`    // five stamps ahead for each frequency
+	Inferred     []string            `json:"inferred"` // nil if the frequency can't be inferred
 }
 
 // LoadFutures reads the future frames in a folder of cases.
@@ -158,8 +158,7 @@ func readJSON(path string, v any) error {
 	return nil
 }
 
-// Options returns the case's options. Its optimizer is the matching one: the original's choice unless the case names
-// another.
+// Options returns the case's options. The optimizer matches the original's choice unless the case names another.
 func (f *File) Options() (prophet.Options, error) {
 	o, err := config.Unmarshal(f.Config)
 	if o.Optimizer == prophet.MAP {
@@ -178,7 +177,7 @@ func (f *File) History(folder string) (*prophet.Frame, error) {
 	return frame, nil
 }
 
-// addColumns adds the columns a case has beside its series' own.
+// addColumns adds the columns that a case has besides those of its series.
 func (f *File) addColumns(frame *prophet.Frame) {
 	if f.Cap != 0 {
 		frame.Cap = slices.Repeat([]float64{f.Cap}, frame.Len())
@@ -219,7 +218,7 @@ func (f *File) Frame() (*prophet.Frame, error) {
 	return frame, nil
 }
 
-// WithParams returns the model with the original's parameters in place of its own.
+// WithParams returns the model with the original's parameters instead of its own.
 func (f *File) WithParams(fitted *prophet.Fitted) (*prophet.Fitted, error) {
 	s := fitted.State()
 	s.Params = prophet.Params{
@@ -229,8 +228,8 @@ func (f *File) WithParams(fitted *prophet.Fitted) (*prophet.Fitted, error) {
 	return prophet.FromState(s)
 }
 
-// ReadSeries reads a history in any of the layouts the series come in, and keeps its last rows (0 = all): ds and y,
-// Yahoo's download with four lines of header, and date,...,close.
+// ReadSeries reads a history in any of the series' layouts, and keeps its last rows (0 = all): ds and y, Yahoo's
+// download with four header lines, and date,...,close.
 func ReadSeries(path string, rows int) (*prophet.Frame, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command parity fits every golden case with package prophet and prints one JSON object a line: how far the fits are
-// from the original's. parity.py makes the report of it.
+// Command parity fits every golden case with package prophet and prints, one JSON object per line, how far the fits are
+// from the original's. parity.py turns them into the report.
 //
 //	go run ./bench/prophet/parity -golden forecast/prophet/testdata/golden -series forecast/prophet/testdata -real $ETFCAST_REAL_DATA
 package main

@@ -1,10 +1,10 @@
-// Command series writes the series that the golden files of forecast/prophet are made from: synthetic, from fixed
+// Command series writes the series from which the golden files of forecast/prophet are made: synthetic, from fixed
 // seeds, the same bytes on every run.
 //
 //	go run ./bench/prophet/series -out forecast/prophet/testdata
 //
-// Each has a shape that a part of the model is for: breaks of the trend, gaps, trading days, saturation, few rows,
-// rows of five minutes, regressors, duplicate dates. Values have few decimals, so that text gives them back exactly.
+// Each has a shape that exercises a part of the model: breaks in the trend, gaps, trading days, saturation, few rows,
+// five-minute rows, regressors, duplicate dates. Values have few decimals, so that text represents them exactly.
 package main
 
 import (
@@ -61,7 +61,7 @@ var all = []struct {
 	{"constant", constant},
 }
 
-// table is a CSV being written, with the series' own random numbers.
+// table is a CSV being written, with the random numbers of its series.
 type table struct {
 	rng *rand.Rand
 	out bytes.Buffer
@@ -83,12 +83,12 @@ func num(v float64, decimals int) string {
 	return text
 }
 
-// turn is the sine of a phase counted in days, of a period in days.
+// turn is a sine with a period and a phase in days.
 func turn(s time.Time, period, phase float64) float64 {
 	return math.Sin(2 * math.Pi * (float64(s.Unix())/86400 + phase) / period)
 }
 
-// daily has two breaks of the trend, a week, a year, one row in twenty missing and a hole of three weeks.
+// daily has two breaks in the trend, a weekly and a yearly pattern, one row in twenty missing and a gap of three weeks.
 func daily(t *table) {
 	t.row("ds", "y")
 	level, slope := 120.0, 0.05
@@ -111,7 +111,7 @@ func daily(t *table) {
 	}
 }
 
-// trading is a price from Monday to Friday: a geometric random walk whose drift changes sign, with a few days closed.
+// trading is a price from Monday to Friday: a geometric random walk whose drift changes sign, with a few closed days.
 func trading(t *table) {
 	t.row("ds", "y")
 	logPrice, rows := math.Log(180), 0
@@ -157,7 +157,7 @@ func saturating(t *table) {
 	}
 }
 
-// monthly grows and swings in proportion: twelve years of the first of each month.
+// monthly grows, with a season in proportion: twelve years of the first of each month.
 func monthly(t *table) {
 	t.row("ds", "y")
 	for i := range 144 {
@@ -167,7 +167,7 @@ func monthly(t *table) {
 	}
 }
 
-// short has fewer rows than the original's optimiser changes at, 100.
+// short has fewer rows than 100, where the original's optimiser changes.
 func short(t *table) {
 	t.row("ds", "y")
 	for i := range 60 {
@@ -177,7 +177,7 @@ func short(t *table) {
 	}
 }
 
-// subdaily is three days of five minutes, above and below 0.
+// subdaily is three days of five-minute rows, above and below 0.
 func subdaily(t *table) {
 	t.row("ds", "y")
 	for i := range 3 * 288 {
@@ -187,8 +187,8 @@ func subdaily(t *table) {
 	}
 }
 
-// regressors has effects of its other columns: promo (0 or 1), temperature, index (in proportion), and two weeks of
-// different shape by season, in_season and off_season.
+// regressors depends on its other columns: promo (0 or 1), temperature, index (in proportion), and two weekly patterns
+// of different shape, in_season and off_season.
 func regressors(t *table) {
 	t.row("ds", "y", "promo", "temperature", "index", "in_season", "off_season")
 	index := 100.0
@@ -212,7 +212,7 @@ func regressors(t *table) {
 	}
 }
 
-// untidy has rows out of order, dates twice, and rows without a value (the last of the dates among them).
+// untidy has rows out of order, duplicate dates, and rows without a value (including the last date).
 func untidy(t *table) {
 	t.row("ds", "y")
 	type entry struct{ ds, y string }

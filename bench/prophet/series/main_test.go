@@ -23,7 +23,7 @@ func TestCommittedSeriesAreGenerated(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, want) {
-			t.Errorf("%s.csv is not what the generator writes: make prophet-golden", s.name)
+			t.Errorf("%s.csv is not what the generator writes; run make prophet-golden", s.name)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Format is how a figure is written.
+// Format is the file format of a figure.
 type Format string
 
 // The formats.
@@ -24,10 +24,10 @@ func ParseFormat(name string) (Format, error) {
 	if f := Format(name); f == SVG || f == PNG {
 		return f, nil
 	}
-	return "", etf.Invalid("format", fmt.Sprintf("%q is not a format of figures", name), `use "svg" or "png"`)
+	return "", etf.Invalid("format", fmt.Sprintf("%q is not a figure format", name), `use "svg" or "png"`)
 }
 
-// Size is the size of a figure. Zero fields mean the original's size: 10 x 6 inches, for components 9 x 3 inches a
+// Size is the size of a figure. Zero fields mean the original's size: 10 x 6 inches, for components 9 x 3 inches per
 // panel, at 100 dots per inch.
 type Size struct {
 	Width, Height float64 // inches, 2 to 100
@@ -45,21 +45,21 @@ func (s Size) orElse(width, height float64) (Size, error) {
 	if s.DPI == 0 {
 		s.DPI = 100
 	}
-	// Labels alone take most of the least; the most is a poster, and so many pixels take 160 MB of memory.
+	// At the least size labels take most of the room; the most is a poster; this many pixels take 160 MB of memory.
 	const least, most, pixels = 2, 100, 40e6
 	for _, side := range []struct {
 		field  string
 		inches float64
 	}{{"size.width", s.Width}, {"size.height", s.Height}} {
 		if !(side.inches >= least && side.inches <= most) {
-			return s, etf.Invalid(side.field, fmt.Sprintf("%v inches", side.inches), fmt.Sprintf("use %d to %d, or 0 for the usual size", least, most))
+			return s, etf.Invalid(side.field, fmt.Sprintf("%v inches is out of range", side.inches), fmt.Sprintf("use %d to %d, or 0 for the default", least, most))
 		}
 	}
 	if s.DPI < 20 || s.DPI > 600 {
-		return s, etf.Invalid("size.dpi", fmt.Sprintf("%d dots per inch", s.DPI), "use 20 to 600, or 0 for 100")
+		return s, etf.Invalid("size.dpi", fmt.Sprintf("%d dots per inch is out of range", s.DPI), "use 20 to 600, or 0 for 100")
 	}
 	if n := s.Width * s.Height * float64(s.DPI) * float64(s.DPI); n > pixels {
-		return s, etf.Invalid("size.dpi", fmt.Sprintf("%.0f million pixels", n/1e6), "make the figure smaller, or lower dpi")
+		return s, etf.Invalid("size.dpi", fmt.Sprintf("%.0f million pixels are too many", n/1e6), "make the figure smaller, or lower dpi")
 	}
 	return s, nil
 }
@@ -69,7 +69,7 @@ func (s Size) orElse(width, height float64) (Size, error) {
 type ForecastData struct {
 	DS           []prophet.Stamp // ascending, 2 or more
 	Yhat         []float64
-	Lower, Upper []float64 // of the interval of y: both or neither
+	Lower, Upper []float64 // of y's interval: both or neither
 	Cap, Floor   []float64
 	Trend        []float64       // drawn in red
 	HistoryDS    []prophet.Stamp // ascending
@@ -79,8 +79,8 @@ type ForecastData struct {
 	XLabel, YLabel string
 }
 
-// Since returns the rows from a stamp on: a forecast of a month is not seen next to a history of decades. It shares
-// memory with d.
+// Since returns the rows at or after from: a month's forecast can't be seen next to decades of history. The result
+// shares memory with d.
 func (d ForecastData) Since(from prophet.Stamp) ForecastData {
 	first := func(ds []prophet.Stamp) int {
 		i, _ := slices.BinarySearch(ds, from)
@@ -95,10 +95,10 @@ func (d ForecastData) Since(from prophet.Stamp) ForecastData {
 	return d
 }
 
-// Forecast draws points of the history, the forecast as a line, its interval as a band, cap and floor dashed, and where
-// given the trend and changepoints in red.
+// Forecast draws the history as points, the forecast as a line, its interval as a band, cap and floor as dashed lines,
+// and the trend and changepoints, where given, in red.
 //
-// Errors: KindInvalid names the field, "ds" for fewer than 2 rows; else those of w.
+// Errors: KindInvalid, which names the field ("ds" for fewer than 2 rows), and those of w.
 func Forecast(w io.Writer, d ForecastData, f Format, s Size) error {
 	var c checker
 	c.stamps("ds", d.DS)
@@ -138,13 +138,13 @@ type Axis string
 // The axes.
 const (
 	OverTime     Axis = "time"     // dates
-	OverWeekdays Axis = "weekdays" // seven named days, from any day on
-	OverYear     Axis = "year"     // days of a year, ticks on the first of months
+	OverWeekdays Axis = "weekdays" // seven named days, starting on any of them
+	OverYear     Axis = "year"     // days of a year, ticks on the first of the month
 	OverPeriod   Axis = "period"   // time since the first stamp: days, or the time of day for up to two days
-	OverWeek     Axis = "week"     // a week with time of day, from any day on
+	OverWeek     Axis = "week"     // a week with times of day, starting on any day
 )
 
-// Panel is one component. Lower and Upper are both there or both nil; Cap and Floor may be nil.
+// Panel is one component. Lower and Upper are both set or both nil; Cap and Floor may be nil.
 type Panel struct {
 	Name         string // label of the vertical axis
 	Over         Axis
@@ -153,15 +153,16 @@ type Panel struct {
 	Value        []float64
 	Lower, Upper []float64
 	Cap, Floor   []float64
-	Percent      bool // values are fractions, shown in per cent
-	// Unobserved are the days of OverWeekdays that have no rows in the history, whose values say nothing: they are
-	// gaps on grey ground. nil = none.
+	Percent      bool // values are fractions, shown as percentages
+	// Unobserved marks the days of OverWeekdays without rows in the history, whose values mean nothing: they are
+	// gaps on a grey background. nil = none.
 	Unobserved []bool
 }
 
-// Components draws panels one above the other, their vertical axes aligned.
+// Components draws panels one above the other, with their vertical axes aligned.
 //
-// Errors: KindInvalid names the field of the panel ("panels[1].value"), "panels" where there is none; else those of w.
+// Errors: KindInvalid, which names the field of the panel ("panels[1].value") or "panels" if there are none, and
+// those of w.
 func Components(w io.Writer, panels []Panel, f Format, s Size) error {
 	if len(panels) == 0 {
 		return etf.Invalid("panels", "there is no component to draw", "give one panel or more")
@@ -188,7 +189,7 @@ func (p Panel) panel(field string) (panel, error) {
 		c.refuse("unobserved", fmt.Sprintf("%d values for %d rows", len(p.Unobserved), n), "give one value for each row")
 	}
 	if c.err == nil && p.Over == OverWeekdays && n != 7 {
-		c.refuse("ds", fmt.Sprintf("%d rows for the seven days of a week", n), "give one row a day")
+		c.refuse("ds", fmt.Sprintf("%d rows for the seven days of a week", n), "give one row per day")
 	}
 	out := panel{yLabel: p.Name, percent: p.Percent}
 	x := timeOf(p.DS)
@@ -231,7 +232,7 @@ func (p Panel) panel(field string) (panel, error) {
 	if p.Over == OverWeekdays && p.Unobserved != nil {
 		value, lower, upper = without(value, p.Unobserved), without(lower, p.Unobserved), without(upper, p.Unobserved)
 		if missing(value) {
-			c.refuse("unobserved", "no day of the week has rows", "mark the days that have none")
+			c.refuse("unobserved", "every day of the week is marked", "mark only the days without rows")
 			return out, c.err
 		}
 	}
@@ -253,8 +254,8 @@ func (p Panel) panel(field string) (panel, error) {
 	return out, nil
 }
 
-// MetricData is a metric of cross-validation: of each prediction, and rolling over the horizon. Horizons are lengths of
-// time (prophet.Day is one day), ascending or not.
+// MetricData is a cross-validation metric: for each prediction, and rolling over the horizon. Horizons are durations
+// (prophet.Day is one day), in any order.
 type MetricData struct {
 	Name           string          // of the metric, "mape"
 	Horizon        []prophet.Stamp // of each prediction
@@ -263,10 +264,10 @@ type MetricData struct {
 	Rolling        []float64
 }
 
-// CrossValidationMetric draws a dot for each prediction and a line for the rolling metric, over the horizon in the
-// largest unit of which a tenth of the longest horizon has more than one.
+// CrossValidationMetric draws a dot for each prediction and a line for the rolling metric over the horizon. The
+// horizon's unit is the largest that fits more than once into a tenth of the longest horizon.
 //
-// Errors: KindInvalid names the field, "horizon" for no predictions; else those of w.
+// Errors: KindInvalid, which names the field ("horizon" for no predictions), and those of w.
 func CrossValidationMetric(w io.Writer, d MetricData, f Format, s Size) error {
 	var c checker
 	if len(d.Horizon) == 0 {
@@ -277,7 +278,7 @@ func CrossValidationMetric(w io.Writer, d MetricData, f Format, s Size) error {
 		c.refuse("rolling_horizon", "the rolling metric has no rows", "give one or more")
 	}
 	if !slices.IsSorted(d.RollingHorizon) {
-		c.refuse("rolling_horizon", "it is not ascending", "sort it")
+		c.refuse("rolling_horizon", "it is not in ascending order", "sort it")
 	}
 	c.required("rolling", d.Rolling, len(d.RollingHorizon))
 	if c.err != nil {
@@ -300,7 +301,7 @@ func CrossValidationMetric(w io.Writer, d MetricData, f Format, s Size) error {
 	return render(w, []panel{p}, f, s, 10, 6)
 }
 
-// checker collects the first complaint about the data of a figure.
+// checker keeps the first error found in the data of a figure.
 type checker struct {
 	prefix string
 	err    error
@@ -319,7 +320,7 @@ func (c *checker) stamps(field string, ds []prophet.Stamp) {
 	case len(ds) == 1:
 		c.refuse(field, "one row makes no line", "give 2 rows or more")
 	case !slices.IsSorted(ds):
-		c.refuse(field, "it is not ascending", "sort the rows")
+		c.refuse(field, "it is not in ascending order", "sort the rows")
 	}
 }
 
@@ -335,7 +336,7 @@ func (c *checker) optional(field string, x []float64, n int) {
 	}
 	for i, v := range x {
 		if math.Abs(v) > most {
-			c.refuse(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%v can't be drawn", v), "correct it, or make it NaN to leave it out")
+			c.refuse(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%v can't be drawn", v), "correct it, or set it to NaN to leave it out")
 		}
 	}
 }
@@ -352,7 +353,7 @@ func (c *checker) required(field string, x []float64, n int) {
 
 func (c *checker) pair(lower string, lo []float64, upper string, hi []float64, n int) {
 	if (lo == nil) != (hi == nil) {
-		c.refuse(lower, fmt.Sprintf("of %s and %s one is missing", lower, upper), "give both or neither")
+		c.refuse(lower, fmt.Sprintf("only one of %s and %s is given", lower, upper), "give both or neither")
 	}
 	c.optional(lower, lo, n)
 	c.optional(upper, hi, n)

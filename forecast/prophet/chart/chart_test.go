@@ -28,7 +28,7 @@ type drawn struct {
 
 type path struct{ d, style string }
 
-// parse reads an SVG as XML, and refuses what no number is.
+// parse reads an SVG as XML, and refuses NaN and infinities.
 func parse(t testing.TB, svg []byte) drawn {
 	t.Helper()
 	var out drawn
@@ -181,8 +181,8 @@ func TestForecastShowsEverything(t *testing.T) {
 			}
 		}
 	}
-	// 130 days from 2020-01-01 end on 2020-05-09; 5 % of margin reach 2019-12-25 and 2020-05-15: twenty Mondays, of
-	// which every second has room. Values are 5 to 30.
+	// 130 days from 2020-01-01 end on 2020-05-09; the margin of 5 % reaches 2019-12-25 and 2020-05-15: twenty Mondays,
+	// with room for every second one. Values are 5 to 30.
 	want := []string{"2019-12-30", "2020-01-13", "2020-01-27", "2020-02-10", "2020-02-24", "2020-03-09", "2020-03-23", "2020-04-06", "2020-04-20", "2020-05-04", "ds", "5", "10", "15", "20", "25", "30", "y"}
 	if !slices.Equal(d.text, want) {
 		t.Errorf("text %q, want %q", d.text, want)
@@ -197,7 +197,7 @@ func TestSince(t *testing.T) {
 		len(d.HistoryDS) != 70 || len(d.HistoryY) != 70 || len(d.Changepoints) != 1 {
 		t.Errorf("%d rows from %s, %d of history, %d changepoints", len(d.DS), d.DS[0], len(d.HistoryDS), len(d.Changepoints))
 	}
-	// Between two rows, and without what is not there.
+	// From between two rows, and without the optional columns.
 	if d = (ForecastData{DS: whole.DS, Yhat: whole.Yhat}).Since(whole.DS[30] + prophet.Hour); len(d.DS) != 99 || len(d.Yhat) != 99 || d.Lower != nil || d.HistoryY != nil {
 		t.Errorf("%d rows", len(d.DS))
 	}
@@ -213,7 +213,7 @@ func TestForecastWithoutTheRest(t *testing.T) {
 		return Forecast(w, ForecastData{DS: days(y2020, 3), Yhat: []float64{1, 2, 3}, XLabel: "date", YLabel: "closing price"}, f, s)
 	})
 	if n := len(d.with("fill-opacity")) + len(d.with("#FF0000")) + len(d.with("stroke-dasharray")); n != 0 {
-		t.Errorf("%d paths nobody asked for", n)
+		t.Errorf("%d unexpected paths", n)
 	}
 	for _, label := range []string{"date", "closing price"} {
 		if !slices.Contains(d.text, label) {
@@ -231,13 +231,13 @@ func TestComponentsShowsPanels(t *testing.T) {
 		}
 	}
 	if slices.Index(d.text, "trend") > slices.Index(d.text, "weekly") {
-		t.Error("the panels are not in their order")
+		t.Error("the panels are out of order")
 	}
 	lines := d.with("stroke:#0072B2", "stroke-width:1.5")
 	if len(lines) != 2 || strings.Count(lines[1].d, "L") != 4 {
 		t.Errorf("the weekly line should join Monday to Friday: %v", lines[1:])
 	}
-	// Values and axis are in per cent alike: Monday to Friday take all of the panel's height but the margins.
+	// Values and axis are both in per cent: Monday to Friday fill the panel's height up to the margins.
 	var lowest, highest float64
 	for i, corner := range strings.Split(lines[1].d[1:], "L") {
 		var x, y float64
@@ -253,7 +253,7 @@ func TestComponentsShowsPanels(t *testing.T) {
 		t.Errorf("the weekly line is from %v to %v points high", lowest, highest)
 	}
 	if n := len(d.with("fill:#F2F2F2")); n != 2 {
-		t.Errorf("%d days on grey ground, want Sunday and Saturday", n)
+		t.Errorf("%d days on a grey background, want Sunday and Saturday", n)
 	}
 }
 
@@ -294,7 +294,7 @@ func TestCrossValidationMetric(t *testing.T) {
 	t.Parallel()
 	d := figure(t, drawMetric)
 	if n := len(d.with("fill:#808080")); n != 10 {
-		t.Errorf("%d dots, want one a prediction: 10", n)
+		t.Errorf("%d dots, want 10, one per prediction", n)
 	}
 	if l := d.with("stroke:#0000FF"); len(l) != 1 || strings.Count(l[0].d, "L") != 5 {
 		t.Errorf("rolling line: %v", l)
@@ -306,7 +306,7 @@ func TestCrossValidationMetric(t *testing.T) {
 	}
 }
 
-// The unit is the largest of which a tenth of the longest horizon is more than one: 10 days are 240 hours.
+// The unit is the largest that fits more than once into a tenth of the longest horizon: 10 days are 240 hours.
 func TestHorizonUnit(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -447,12 +447,12 @@ func TestErrorsNameTheField(t *testing.T) {
 			t.Errorf("want an error of %s, got %v", c.field, err)
 		}
 		if b.Len() > 0 {
-			t.Errorf("%s: %d bytes written in spite of the error", c.field, b.Len())
+			t.Errorf("%s: %d bytes written despite the error", c.field, b.Len())
 		}
 	}
 }
 
-// broken takes so many bytes and no more.
+// broken accepts a number of bytes and fails on the next.
 type broken struct{ left int }
 
 var errFull = errors.New("the disk is full")
@@ -497,7 +497,7 @@ func TestMissingValuesAreGaps(t *testing.T) {
 			t.Errorf("%d points, want 99", strings.Count(p.d, "M"))
 		}
 	}
-	// A row alone between gaps makes no line; it is a dot of the line's colour.
+	// An isolated row between gaps makes no line; it is a dot in the line's colour.
 	lone := figure(t, func(w io.Writer, f Format, s Size) error {
 		return Forecast(w, ForecastData{DS: days(y2020, 4), Yhat: []float64{1, nan, 2, 3}}, f, s)
 	})
@@ -506,7 +506,7 @@ func TestMissingValuesAreGaps(t *testing.T) {
 	}
 }
 
-// Values far apart, all alike, or of any size have a finite place on the figure.
+// Values that are far apart, all equal or of any size have a finite place on the figure.
 func TestRanges(t *testing.T) {
 	t.Parallel()
 	for _, v := range [][]float64{{0, 0}, {5, 5}, {-5, -5}, {1e300, -1e300}, {5e-324, 0}, {1e-300, 2e-300}, {1e15, 1e15 + 1}, {1e9, 1e9}, {-1e-7, 1e-7}, {99999.9999999, 100000}} {
@@ -573,7 +573,7 @@ func TestColoursAreExact(t *testing.T) {
 	for _, k := range []ink{{0x00, 0x72, 0xB2, 51}, {0x80, 0x80, 0x80, 26}, {1, 254, 255, 3}, {0xE3, 0xE3, 0xE3, 255}} {
 		r, g, b, a := k.RGBA()
 		if max(r, g, b) > a {
-			t.Errorf("%v: a colour brighter than its opacity", k)
+			t.Errorf("%v: a colour channel above alpha", k)
 		}
 		for _, c := range [][2]uint32{{r, uint32(k.r)}, {g, uint32(k.g)}, {b, uint32(k.b)}} {
 			if got := int(float64(c[0]) * (255 / float64(a))); got != int(c[1]) { // what vgsvg does
@@ -583,7 +583,7 @@ func TestColoursAreExact(t *testing.T) {
 	}
 }
 
-// A history of any length makes a figure that a browser opens at once.
+// However long the history, a browser opens the figure at once.
 func TestLongHistoriesStaySmall(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ rows, most int }{{10_000, 1_500_000}, {100_000, 3_000_000}} {
@@ -610,8 +610,8 @@ func TestLongHistoriesStaySmall(t *testing.T) {
 	}
 }
 
-// A band of very many rows is drawn in pieces, and its pieces don't show: along a level band all dots are of the
-// band's colour, one fifth of #0072B2 on white, but where the grid is.
+// A band of very many rows is drawn in pieces without visible seams: along a level band all dots have the band's
+// colour, one fifth of #0072B2 on white, except on the grid.
 func TestPiecesShowNoSeam(t *testing.T) {
 	t.Parallel()
 	const rows = 5000
@@ -624,8 +624,8 @@ func TestPiecesShowNoSeam(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The axis goes from -9.5 to 1.5, over some 540 dots from the top: 0.5 is 50 dots below it, and between ticks, as
-	// is -4.5, where nothing is but the grid.
+	// The axis runs from 1.5 down to -9.5 over some 540 dots: 0.5 is 50 dots below the top and between ticks, as is
+	// -4.5, where there is only the grid.
 	band, empty := color.RGBA{R: 0xCC, G: 0xE3, B: 0xF0, A: 0xFF}, color.RGBA{R: 0xFF, G: 0xFF, B: 0xFF, A: 0xFF}
 	at := func(x, y int) color.RGBA { return color.RGBAModel.Convert(img.At(x, y)).(color.RGBA) }
 	seen := 0
@@ -639,12 +639,12 @@ func TestPiecesShowNoSeam(t *testing.T) {
 		}
 	}
 	if seen < 700 {
-		t.Errorf("the grid has all but %d columns", seen)
+		t.Errorf("only %d columns are free of the grid", seen)
 	}
 }
 
-// Pieces of a line have all its segments: a straight line over 500 days is one dot or more in each column of dots,
-// whether it has a corner a day or none.
+// The pieces of a line keep all its segments: a straight line over 500 days has at least one dot in each column of
+// dots, with a corner per day or none.
 func TestLinesInPieces(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

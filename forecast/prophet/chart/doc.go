@@ -3,19 +3,20 @@
 // (github.com/facebook/prophet 1.3.0, its module plot): the same panels in the same order, the same colours and sizes.
 //
 // The drawing functions take plain data, so that any forecast can be drawn: ForecastData, Panel, MetricData.
-// ForecastOf and PanelsOf make them of a fitted model.
+// ForecastOf and PanelsOf make them from a fitted model.
 //
-// What differs from the original's figures, to be read more easily:
+// Differences from the original's figures, to make them easier to read:
 //
-//   - Ticks stand on whole years, months, days or hours, as many as there is room for their labels.
-//   - Weekdays on which a market has no rows are gaps on grey ground in the weekly panel.
-//   - Components of a model of log prices are shown as what they do to the price, in per cent.
-//   - Points that fall within half a typographical point of each other are drawn once; for each half point of width a
-//     line has at most four corners, and the band of a long forecast one above and one below. Nothing visible is lost,
-//     and a figure stays small however long the history.
+//   - Ticks fall on whole years, months, days or hours, as many as their labels leave room for.
+//   - Weekdays on which a market has no rows are gaps on a grey background in the weekly panel.
+//   - Components of a model of log prices are shown as their effect on the price, in per cent.
+//   - Points within half a typographical point of each other are drawn once; for each half point of width a line has
+//     at most four corners, and the band of a long forecast one above and one below. Nothing visible is lost, and a
+//     figure stays small however long the history.
 //
 // The same data gives the same bytes. NaN is a missing value and leaves a gap; infinite values are refused. Text is in
-// Liberation Sans: outlines in a PNG; in an SVG by name, with Arial and Helvetica, of the same widths, to fall back on.
+// Liberation Sans: as outlines in a PNG; by name in an SVG, with Arial and Helvetica, which have the same widths, as
+// fallbacks.
 //
-// The package refuses to own files and to fit or score anything; it writes to an io.Writer.
+// The package owns no files, and fits and scores nothing; it writes to an io.Writer.
 package chart

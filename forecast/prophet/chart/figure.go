@@ -21,8 +21,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Lengths of the figure's furniture, in points. Type, lines and ticks are those matplotlib draws by default; the rest
-// keeps labels apart.
+// Lengths in points. Type, lines and ticks are matplotlib's defaults; the rest keeps labels apart.
 const (
 	textSize    = 10
 	frameWidth  = 0.8
@@ -33,16 +32,16 @@ const (
 	edge        = 8    // between the outermost text and the edge of the figure
 	panelGap    = 6    // between panels
 	labelSpace  = 10   // between neighbouring labels of the horizontal axis
-	yTickEvery  = 20   // the least distance of ticks of the vertical axis
-	leastFrame  = 30   // either way; less shows nothing
+	yTickEvery  = 20   // the least distance between ticks of the vertical axis
+	leastFrame  = 30   // in width and height; less shows nothing
 	margin      = 0.05 // of the range of the data, on either side
 	dotRadius   = 2.0
 	bandEdge    = 1
 	smallRadius = 1.6
 )
 
-// ink is a colour with opacity. Its RGBA rounds up, so that vgsvg, which divides by alpha and cuts off, writes the
-// very colour.
+// ink is a colour with opacity. Its RGBA rounds up, so that vgsvg, which divides by alpha and truncates, writes
+// exactly this colour.
 type ink struct{ r, g, b, a uint8 }
 
 // RGBA implements color.Color.
@@ -58,7 +57,7 @@ type pen struct {
 	dash  []vg.Length
 }
 
-// The colours are the original's. A dash of matplotlib is 3.7 widths long, with gaps of 1.6.
+// The colours are the original's. matplotlib's dashes are 3.7 line widths long, with gaps of 1.6.
 var (
 	black            = ink{0, 0, 0, 255}
 	observed         = black
@@ -74,7 +73,7 @@ var (
 	unobservedGround = ink{0xF2, 0xF2, 0xF2, 255}
 )
 
-// typeface parses the one font of all figures. It is embedded in the program and can't fail but for a broken build.
+// typeface parses the font of all figures. The font is embedded in the program, so only a broken build can fail.
 var typeface = sync.OnceValue(func() font.Face {
 	f, err := opentype.Parse(liberationsansregular.TTF)
 	if err != nil {
@@ -99,7 +98,7 @@ type tick struct {
 	label string
 }
 
-// ticker returns the ticks of a horizontal axis from lo to hi. fits says whether labels have room next to each other.
+// ticker returns the ticks of a horizontal axis from lo to hi. fits reports whether labels fit next to each other.
 type ticker func(lo, hi float64, fits func([]tick) bool) []tick
 
 func see(lo, hi *float64, seen *bool, values [][]float64) {
@@ -131,7 +130,7 @@ func (p *panel) seeY(y ...[]float64) {
 	see(&p.yMin, &p.yMax, &p.seen[1], y)
 }
 
-// widened returns the range of an axis: that of the data and a margin. Data that are all alike get room around them.
+// widened returns the range of an axis: the data's range and a margin. Data that are all equal get room around them.
 func widened(lo, hi float64) (float64, float64) {
 	size := max(math.Abs(lo), math.Abs(hi))
 	if hi-lo <= 1e-12*size || hi-lo < 1e-290 {
@@ -145,7 +144,7 @@ func widened(lo, hi float64) (float64, float64) {
 	return lo - pad, hi + pad
 }
 
-// canvas is what both formats can do, and how a PNG's straight lines are moved onto whole dots to be sharp.
+// canvas is what both formats can do. It moves a PNG's straight lines onto whole dots, to keep them sharp.
 type canvas struct {
 	vg.CanvasSizer
 	dots float64 // per point; 0 for SVG
@@ -185,7 +184,7 @@ func plain(text string) string {
 	}, strings.ToValidUTF8(text, string(unicode.ReplacementChar)))
 }
 
-// shortened cuts a text off with an ellipsis where it is longer than there is room.
+// shortened cuts a text off with an ellipsis if it is wider than room.
 func shortened(text string, room vg.Length) string {
 	text = plain(text)
 	if textWidth(text) <= room {
@@ -196,8 +195,8 @@ func shortened(text string, room vg.Length) string {
 	return string(runes[:max(n-1, 0)]) + "…"
 }
 
-// legible puts a box in the place of every character that the font of a PNG lacks. An SVG keeps it: whoever shows the
-// figure may have a font that has it.
+// legible replaces every character that the font of a PNG lacks with a box. An SVG keeps it: the viewer's font may
+// have it.
 func (c canvas) legible(text string) string {
 	if c.dots == 0 {
 		return text
@@ -249,7 +248,7 @@ const (
 )
 
 // render lays the panels out one above the other and writes the figure. Panels have the same height, and their
-// vertical axes stand at the same place. width and height are the usual size, in inches.
+// vertical axes are aligned. width and height are the default size, in inches.
 func render(w io.Writer, panels []panel, f Format, s Size, width, height float64) error {
 	s, err := s.orElse(width, height)
 	if err != nil {
@@ -274,7 +273,7 @@ func render(w io.Writer, panels []panel, f Format, s Size, width, height float64
 	each := (high - 2*edge - vg.Length(len(panels)-1)*panelGap) / vg.Length(len(panels))
 	below := vg.Length(tickLength + tickGap + ascent + labelGap + ascent + descent)
 	if each-below < leastFrame {
-		return etf.Invalid("size.height", fmt.Sprintf("%v inches are too little for %d panels", s.Height, len(panels)), "use more, or 0 for the usual height")
+		return etf.Invalid("size.height", fmt.Sprintf("%v inches is not enough for %d panels", s.Height, len(panels)), "use more, or 0 for the default height")
 	}
 	planes := make([]plane, len(panels))
 	var left, right vg.Length
@@ -313,10 +312,10 @@ func render(w io.Writer, panels []panel, f Format, s Size, width, height float64
 		right -= reach - (wide - edge/2)
 	}
 	if right-left < leastFrame {
-		return etf.Invalid("size.width", fmt.Sprintf("%v inches are too little for the labels", s.Width), "use more, or 0 for the usual width")
+		return etf.Invalid("size.width", fmt.Sprintf("%v inches is not enough for the labels", s.Width), "use more, or 0 for the default width")
 	}
 	for i := range planes {
-		planes[i].furnish()
+		planes[i].drawAll()
 	}
 	if svg != nil {
 		return writeSVG(w, svg)
@@ -325,13 +324,13 @@ func render(w io.Writer, panels []panel, f Format, s Size, width, height float64
 	return err
 }
 
-// writeSVG writes the figure with the fonts of other systems to fall back on, and round joins, as a PNG has them.
+// writeSVG writes the figure with other systems' fonts as fallbacks, and with round joins, as in a PNG.
 func writeSVG(w io.Writer, svg *vgsvg.Canvas) error {
 	var b bytes.Buffer
 	if _, err := svg.WriteTo(&b); err != nil {
 		return err
 	}
-	// A quotation mark in a label is written as an entity, so that this matches attributes alone.
+	// Quotation marks in labels are written as entities, so this matches attributes only.
 	out := bytes.ReplaceAll(b.Bytes(), []byte(`style="font-family:Liberation Sans;`), []byte(`style="font-family:Liberation Sans,Arial,Helvetica,sans-serif;`))
 	out = bytes.Replace(out, []byte("<svg width="), []byte(`<svg stroke-linejoin="round" width=`), 1)
 	_, err := w.Write(out)

@@ -13,8 +13,8 @@ import (
 // threshold.
 const leastChange = 0.01
 
-// ForecastOf returns the data of Forecast for a model and a forecast of it. With changepoints it includes the trend and
-// those changepoints where the mean over draws of the rate change is 0.01 or more either way.
+// ForecastOf returns the data of Forecast for a model and one of its forecasts. With changepoints it includes the trend
+// and those changepoints whose rate change, averaged over draws, is 0.01 or more either way.
 func ForecastOf(f *prophet.Fitted, fc *prophet.Forecast, changepoints bool) ForecastData {
 	h := f.HistoryFrame()
 	d := ForecastData{
@@ -38,18 +38,18 @@ func ForecastOf(f *prophet.Fitted, fc *prophet.Forecast, changepoints bool) Fore
 	return d
 }
 
-// PanelOptions shift where a week and a year begin: days after Sunday and after January 1.
+// PanelOptions set where a week and a year begin: days after Sunday and after January 1.
 type PanelOptions struct {
 	WeeklyStart, YearlyStart int
 }
 
-// PanelsOf returns the data of Components for a model and a forecast of it, in the original's order: trend, holidays,
-// weekly, yearly, the other seasonalities by name, the sums of additive and of multiplicative regressors; last what is
-// left of the residual, with Market.ResidualAR1. Each is there where the model has it.
+// PanelsOf returns the data of Components for a model and one of its forecasts, in the original's order: trend,
+// holidays, weekly, yearly, the other seasonalities by name, the sums of additive and of multiplicative regressors; last,
+// with Market.ResidualAR1, the residual component. Components that the model lacks are left out.
 //
-// Seasonalities are drawn over one period, with every condition true: a period of 7 days as the seven days where the
-// rows of the history are days, one of 365.25 days as the 365 days of 2017, others in 200 steps from 2017-01-01.
-// The seasonalities of a market's model have gaps on the weekdays that have hardly any rows in the history.
+// Seasonalities are drawn over one period, with every condition true: a period of 7 days as seven days if the history
+// has daily rows, one of 365.25 days as the 365 days of 2017, others in 200 steps from 2017-01-01. A market model's
+// seasonalities have gaps on weekdays with hardly any rows in the history.
 func PanelsOf(ctx context.Context, f *prophet.Fitted, fc *prophet.Forecast, o PanelOptions) ([]Panel, error) {
 	s := f.State()
 	log := s.Options.Market.LogScale
@@ -94,7 +94,7 @@ func PanelsOf(ctx context.Context, f *prophet.Fitted, fc *prophet.Forecast, o Pa
 	return out, nil
 }
 
-// componentPanel makes a panel of a component. Logarithms of factors become fractions: exp(v) - 1.
+// componentPanel makes a panel from a component. Logarithms of factors become fractions: exp(v) - 1.
 func componentPanel(c prophet.Component, over Axis, ds []prophet.Stamp, log bool) Panel {
 	p := Panel{Name: c.Name, Over: over, DS: ds, Value: c.Value, Lower: c.Lower, Upper: c.Upper, Percent: log || c.Mode == prophet.Multiplicative}
 	if log {
@@ -114,7 +114,7 @@ func fractions(x []float64) []float64 {
 	return out
 }
 
-// seasonalPanel returns the panel of a seasonality, nil where the forecast has no such component.
+// seasonalPanel returns the panel of a seasonality, nil if the forecast has no such component.
 func seasonalPanel(ctx context.Context, f *prophet.Fitted, s *prophet.State, g prophet.Seasonality, band bool, o PanelOptions) (*Panel, error) {
 	const (
 		steps       = 200
@@ -154,8 +154,8 @@ func seasonalPanel(ctx context.Context, f *prophet.Fitted, s *prophet.State, g p
 	return &p, nil
 }
 
-// seasonalFrame returns rows at which a model's seasonalities can be had: conditions are true, and what they do not
-// depend on is as in the last row of the history.
+// seasonalFrame returns the rows at which to evaluate a model's seasonalities: conditions are true, and columns they do
+// not depend on are as in the last row of the history.
 func seasonalFrame(s *prophet.State, ds []prophet.Stamp) *prophet.Frame {
 	h, last := &s.History, len(s.History.DS)-1
 	constant := func(v float64) []float64 { return slices.Repeat([]float64{v}, len(ds)) }
@@ -177,7 +177,7 @@ func seasonalFrame(s *prophet.State, ds []prophet.Stamp) *prophet.Frame {
 	return out
 }
 
-// leastGap returns the smallest distance between rows of different stamps, 0 where there is none.
+// leastGap returns the smallest distance between different stamps, 0 if there is none.
 func leastGap(ds []prophet.Stamp) prophet.Stamp {
 	var least prophet.Stamp
 	for i := 1; i < len(ds); i++ {
@@ -188,9 +188,8 @@ func leastGap(ds []prophet.Stamp) prophet.Stamp {
 	return least
 }
 
-// unobserved marks the days whose weekday has less than one row in a hundred of the history, as package prophet's
-// basis of the weekdays counts them: a session made up for on a Saturday does not make Saturday a trading day. nil
-// where there is no such day.
+// unobserved marks the days whose weekday has less than 1 % of the history's rows, as package prophet's weekday basis
+// counts them: one make-up session on a Saturday does not make Saturday a trading day. nil if there is no such day.
 func unobserved(history, days []prophet.Stamp) []bool {
 	var rows [7]int
 	for _, s := range history {

@@ -39,7 +39,7 @@ func fit(t testing.TB, o prophet.Options, h *prophet.Frame, future *prophet.Fram
 	return f, fc
 }
 
-// wave is a history of a trend, a year and a week.
+// wave is a history with a trend, a yearly and a weekly pattern.
 func wave(ds []prophet.Stamp) *prophet.Frame {
 	y := make([]float64, len(ds))
 	for i, s := range ds {
@@ -113,7 +113,7 @@ func TestPanelsComeInTheOriginalsOrder(t *testing.T) {
 	if day := weekly.DS[slices.Index(weekly.Value, slices.Max(weekly.Value))].Weekday(); day != time.Thursday {
 		t.Errorf("the week is highest on %s", day)
 	}
-	// A condition is true in its panel, though half of the rows have none.
+	// A condition is true in its panel, though it is false in half of the rows.
 	if slices.Max(panels[6].Value) <= 0 {
 		t.Errorf("the conditional seasonality is %v", panels[6].Value)
 	}
@@ -137,19 +137,19 @@ func TestPanelsWithinTheDay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Hourly rows: a week is not seven days but a period with times of day; 20 days have no year.
+	// Hourly rows: the week is a period with times of day, not seven days; 20 days have no yearly seasonality.
 	if got := names(panels); !slices.Equal(got, []string{"trend", "weekly", "daily"}) || panels[1].Over != OverWeek || panels[2].Over != OverPeriod {
 		t.Fatalf("panels %q over %s, %s", got, panels[1].Over, panels[2].Over)
 	}
 	for _, p := range panels {
 		if p.Lower != nil || p.Upper != nil {
-			t.Errorf("%s has a band, and the model no intervals", p.Name)
+			t.Errorf("%s has a band, but the model has no intervals", p.Name)
 		}
 	}
 }
 
-// saturating is logistic growth between a floor and a cap, scaled by its range: cap 1 and floor 0, which the
-// original's panels are computed with, are below the history.
+// Logistic growth between a floor and a cap, scaled by its range: cap 1 and floor 0, with which the original computes
+// its panels, are below the history.
 func TestPanelsOfLogisticGrowth(t *testing.T) {
 	t.Parallel()
 	ds := days(y2020, 60)
@@ -182,7 +182,7 @@ func TestPanelsOfAMarket(t *testing.T) {
 			ds = append(ds, s)
 		}
 	}
-	saturday := prophet.DateOf(2020, time.March, 7) // one session made up for: less than a row in a hundred
+	saturday := prophet.DateOf(2020, time.March, 7) // one make-up session: less than 1 % of the rows
 	ds = append(ds, saturday)
 	slices.Sort(ds)
 	o := prophet.Defaults()
@@ -197,15 +197,15 @@ func TestPanelsOfAMarket(t *testing.T) {
 	if want := []bool{true, false, false, false, false, false, true}; !slices.Equal(weekly.Unobserved, want) { // Sunday first
 		t.Errorf("unobserved %v, want %v", weekly.Unobserved, want)
 	}
-	// On a logarithmic scale a component c makes the price exp(c) times what it is: exp(c) - 1 in per cent.
+	// On a logarithmic scale a component c multiplies the price by exp(c): exp(c) - 1 in per cent.
 	monday := slices.IndexFunc(fc.DS, func(s prophet.Stamp) bool { return s.Weekday() == time.Monday })
 	if got, want := weekly.Value[1], math.Exp(fc.Component("weekly").Value[monday])-1; math.Abs(got-want) > 1e-12 || !weekly.Percent {
 		t.Errorf("Monday is %v, percent %t; want %v", got, weekly.Percent, want)
 	}
 	if panels[0].Percent || math.Abs(panels[0].Value[0]-fc.Trend[0]) > 0 {
-		t.Error("the trend is a price")
+		t.Error("the trend is not shown as a price")
 	}
-	// All that a market's model has, on the exchange's sessions.
+	// Everything a market model has, on the exchange's sessions.
 	cal, err := calendar.For(etf.XNYS)
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +233,7 @@ func TestPanelsOfAMarket(t *testing.T) {
 	}
 }
 
-// Of two draws the mean counts: 0.01 and more either way is drawn.
+// The mean of two draws counts: 0.01 or more either way is drawn.
 func TestForecastOfChangepoints(t *testing.T) {
 	t.Parallel()
 	o := prophet.Defaults()
@@ -256,7 +256,7 @@ func TestForecastOfChangepoints(t *testing.T) {
 		t.Errorf("changepoints %v, want %v", d.Changepoints, want)
 	}
 	if d = ForecastOf(f, fc, false); d.Changepoints != nil || d.Trend != nil {
-		t.Error("changepoints without being asked for")
+		t.Error("changepoints that were not asked for")
 	}
 	if len(d.HistoryDS) != 200 || len(d.HistoryY) != 200 {
 		t.Errorf("%d points of a history of 200", len(d.HistoryY))
@@ -281,7 +281,7 @@ func TestPanelsStopWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := PanelsOf(ctx, f, fc, PanelOptions{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v after the end of the context", err)
+		t.Errorf("%v after the context was cancelled", err)
 	}
 }
 

@@ -9,14 +9,14 @@ import (
 	"gonum.org/v1/plot/vg"
 )
 
-// plane is a panel laid out: the rectangle of its frame and what it shows.
+// plane is a laid-out panel: the rectangle of its frame and what it shows.
 type plane struct {
 	canvas
 	*panel
 	x0, x1, y0, y1     vg.Length
 	xLo, xHi, yLo, yHi float64
 	xTicks, yTicks     []tick
-	factor             string // that tick labels of the vertical axis are multiples of
+	factor             string // the tick labels of the vertical axis are multiples of it
 }
 
 func (pl *plane) x(v float64) vg.Length {
@@ -30,12 +30,12 @@ func (pl *plane) y(v float64) vg.Length {
 	return pl.yAt(v)
 }
 
-// yAt is y for a value as the axis shows it.
+// yAt is y for a value in the units of the axis.
 func (pl *plane) yAt(v float64) vg.Length {
 	return pl.y0 + vg.Length((v-pl.yLo)/(pl.yHi-pl.yLo))*(pl.y1-pl.y0)
 }
 
-// fits reports whether the labels of neighbouring ticks keep their distance.
+// fits reports whether the labels of neighbouring ticks are far enough apart.
 func (pl *plane) fits(ticks []tick) bool {
 	for i := 1; i < len(ticks); i++ {
 		room := pl.x(ticks[i].at) - pl.x(ticks[i-1].at)
@@ -46,8 +46,8 @@ func (pl *plane) fits(ticks []tick) bool {
 	return true
 }
 
-// furnish draws the grid, what the panel shows, the frame, ticks and labels.
-func (pl *plane) furnish() {
+// drawAll draws the grid, the panel's data, the frame, ticks and labels.
+func (pl *plane) drawAll() {
 	if pl.under != nil {
 		pl.under(pl)
 	}
@@ -97,7 +97,7 @@ func (pl *plane) runs(x, y []float64) [][]vg.Point {
 	return out
 }
 
-// line joins the values in the order of rows; a row alone between gaps is a dot.
+// line joins the values in the order of rows; an isolated row between gaps is a dot.
 func (pl *plane) line(x, y []float64, with pen) {
 	for _, run := range pl.runs(x, y) {
 		if len(run) == 1 {
@@ -109,7 +109,7 @@ func (pl *plane) line(x, y []float64, with pen) {
 			pl.stroke(polyline(run), with)
 			continue
 		}
-		// Pieces have a segment in common, so that a corner is drawn whole in one of them.
+		// Neighbouring pieces share a segment, so that each corner is drawn whole in one of them.
 		for ; len(run) > piece; run = run[piece-2:] {
 			pl.stroke(polyline(run[:piece]), with)
 		}
@@ -118,7 +118,7 @@ func (pl *plane) line(x, y []float64, with pen) {
 }
 
 // piece is how much of a path is drawn into a PNG at once: corners of a line, dots, or a band's width in a PNG's dots.
-// The time a long path takes grows with the square of its length, because each line of dots is a list that is searched
+// The time a long path takes grows with the square of its length, because each row of dots is a list that is searched
 // from its start.
 const piece = 64
 
@@ -138,15 +138,15 @@ func (pl *plane) band(x, lower, upper []float64, with color.Color) {
 		case vg.Length(len(lo[i]))*resolution < pl.x1-pl.x0:
 			path := between(lo[i], hi[i])
 			pl.fill(path, with)
-			pl.stroke(path, pen{color: with, width: bandEdge}) // where the band is a hair's breadth, its edge is what is seen
+			pl.stroke(path, pen{color: with, width: bandEdge}) // where the band is very thin, only its edge is visible
 		default:
 			pl.dense(extremes(lo[i], func(a, b vg.Length) bool { return a < b }), extremes(hi[i], func(a, b vg.Length) bool { return a > b }), with)
 		}
 	}
 }
 
-// dense fills the area between lines of very many corners, for a PNG in pieces that meet on the edge between two dots
-// and so show no seam.
+// dense fills the area between lines with very many corners; for a PNG, in pieces that meet on the edge between two
+// dots and so show no seam.
 func (pl *plane) dense(lo, hi []vg.Point, with color.Color) {
 	if pl.dots > 0 {
 		width := vg.Length(piece / pl.dots)
@@ -185,8 +185,9 @@ func between(lo, hi []vg.Point) vg.Path {
 	return path
 }
 
-// extremes keeps of the corners within one resolution of width the one that comes first by the order given, or one
-// that comes before it half the width of a band's edge away, as if the edge were drawn; and the places of the ends.
+// extremes keeps, of the corners within one resolution of width, the one that comes first in the given order, moved to
+// the level of any earlier one within half the width of a band's edge, as if the edge were drawn. The line still
+// begins and ends where it did.
 func extremes(line []vg.Point, before func(a, b vg.Length) bool) []vg.Point {
 	var best []vg.Point
 	column := func(p vg.Point) float64 { return math.Floor(float64(p.X) / resolution) }
@@ -242,7 +243,7 @@ func (pl *plane) points(x, y []float64, with color.Color) {
 	}
 }
 
-// haze draws rows as transparent dots that grow dark where many fall together.
+// haze draws rows as transparent dots that darken where many overlap.
 func (pl *plane) haze(x, y []float64, with ink) {
 	const limit = 5_000
 	var all []vg.Point
@@ -254,7 +255,7 @@ func (pl *plane) haze(x, y []float64, with ink) {
 	for _, n := range count {
 		total += n
 	}
-	// Where there are few, each has to be seen. The original's opacity of 0.1 is right for many thousands.
+	// A few dots must each be visible. The original's opacity of 0.1 is right for many thousands.
 	opacity := min(max(9/math.Sqrt(float64(max(total, 1))), 0.1), 0.5)
 	for i, p := range all {
 		with.a = uint8(math.Round(255 * (1 - math.Pow(1-opacity, float64(count[i])))))
@@ -262,7 +263,7 @@ func (pl *plane) haze(x, y []float64, with ink) {
 	}
 }
 
-// vertical draws a line across the plane, where it is within.
+// vertical draws a vertical line, if it is within the plane.
 func (pl *plane) vertical(at float64, with pen) {
 	if at < pl.xLo || at > pl.xHi {
 		return
@@ -293,11 +294,11 @@ func circle(path vg.Path, at vg.Point, radius vg.Length) vg.Path {
 	return path
 }
 
-// resolution is the distance in points below which nothing more is seen: two thirds of a dot at 100 dots per inch.
+// resolution is the distance in points below which no difference is visible: two thirds of a dot at 100 dots per inch.
 const resolution = 0.5
 
 // visible leaves out the corners of a line that can't be seen: of those within one resolution of width it keeps the
-// first, the lowest, the highest and the last, in their order. Points are ascending in X.
+// first, the lowest, the highest and the last, in order. Points are ascending in X.
 func visible(line []vg.Point) []vg.Point {
 	out := make([]vg.Point, 0, len(line))
 	for i := 0; i < len(line); {
@@ -323,8 +324,8 @@ func visible(line []vg.Point) []vg.Point {
 	return out
 }
 
-// distinct leaves out points within one resolution of an earlier one, and says how many each stands for. Where more
-// than limit are left, it takes them to be one at twice the distance, and so on.
+// distinct merges points within one resolution of each other, and returns how many each remaining one stands for.
+// While more than limit remain, it doubles the distance and starts over.
 func distinct(points []vg.Point, limit int) ([]vg.Point, []int) {
 	type cell struct{ x, y int }
 	for size := float64(resolution); ; size *= 2 {

@@ -10,7 +10,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// mostTicks is the most a horizontal axis has.
+// mostTicks is the most ticks a horizontal axis has.
 const mostTicks = 12
 
 // stepFor returns a step of 1, 2, 2.5 or 5 times a power of ten, of which at most n fit between lo and hi, as a
@@ -102,7 +102,7 @@ func linear(unit float64, steps ...float64) ticker {
 
 var dayTicks = linear(float64(prophet.Day), 1, 2, 5, 10)
 
-// clockTicks are times of the day of an axis that starts at midnight.
+// clockTicks are times of day on an axis that starts at midnight.
 func clockTicks(lo, hi float64, fits func([]tick) bool) []tick {
 	for _, minutes := range []prophet.Stamp{1, 5, 15, 30, 60, 120, 180, 360, 720, 1440} {
 		step := float64(minutes * prophet.Minute)
@@ -121,7 +121,7 @@ func clockTicks(lo, hi float64, fits func([]tick) bool) []tick {
 	return nil
 }
 
-// thinned returns a ticker of the given ticks, or every second of them, or every third, as there is room.
+// thinned returns a ticker of the given ticks, or every second of them, or every third, whatever fits.
 func thinned(all []tick) ticker {
 	return func(_, _ float64, fits func([]tick) bool) []tick {
 		for every := 1; every <= len(all); every++ {
@@ -137,7 +137,7 @@ func thinned(all []tick) ticker {
 	}
 }
 
-// weekdayTicks names the days of seven rows, which stand at 0, 1, 2...
+// weekdayTicks names the days of seven rows, placed at 0, 1, 2...
 func weekdayTicks(ds []prophet.Stamp) ticker {
 	var all []tick
 	for i, s := range ds {
@@ -146,7 +146,7 @@ func weekdayTicks(ds []prophet.Stamp) ticker {
 	return thinned(all)
 }
 
-// weekTicks names the days of a week's rows, at the beginning of each day, counted from the first row.
+// weekTicks names the days of a week's rows at the beginning of each day, counted from the first row.
 func weekTicks(ds []prophet.Stamp) ticker {
 	if len(ds) == 0 {
 		return nil
@@ -160,8 +160,8 @@ func weekTicks(ds []prophet.Stamp) ticker {
 	return thinned(all)
 }
 
-// monthTicks are the first days of every second month, or third and so on where there is less room. The year is
-// not named: any year stands for all.
+// monthTicks are the first days of every second month, or third and so on where there is less room. Labels leave the
+// year out: any year stands for all.
 func monthTicks(lo, hi float64, fits func([]tick) bool) []tick {
 	for _, every := range []int{2, 3, 4, 6, 12} {
 		if out := months(lo, hi, every, "January 2"); fits(out) {
@@ -194,7 +194,7 @@ type dateStep struct {
 	layout string        // of the labels
 }
 
-// dateSteps are the distances tried, from near to far. Weeks begin on Monday: 1970-01-05 was one.
+// dateSteps are the distances tried, from small to large. Weeks begin on Monday: 1970-01-05 was one.
 var dateSteps = func() []dateStep {
 	var out []dateStep
 	add := func(unit prophet.Stamp, layout string, multiples ...prophet.Stamp) {
@@ -232,7 +232,7 @@ func (d dateStep) ticks(lo, hi float64) []tick {
 	return out
 }
 
-// dateTicks are as near to each other as their labels have room. The last resort is the widest step.
+// dateTicks are as close together as their labels allow. The last resort is the widest step.
 func dateTicks(lo, hi float64, fits func([]tick) bool) []tick {
 	var out []tick
 	for _, d := range dateSteps {
@@ -262,7 +262,7 @@ var units = []unit{
 	{prophet.Microsecond, "microseconds", linear(1)},
 }
 
-// horizonUnit returns the largest unit of which a tenth of the longest horizon has more than one, so that there are
+// horizonUnit returns the largest unit that fits more than once into a tenth of the longest horizon, so that there are
 // ten ticks or more to choose from.
 func horizonUnit(longest prophet.Stamp) unit {
 	i := slices.IndexFunc(units, func(u unit) bool { return float64(u.length) < float64(longest)/10 })

@@ -22,13 +22,13 @@ func labels(ticks []tick) []string {
 	return out
 }
 
-// wide is a horizontal axis 650 points wide, that of the usual figure.
+// wide is a horizontal axis 650 points wide, as in the default figure.
 func wide(lo, hi float64) *plane {
 	return &plane{panel: new(panel), x0: 50, x1: 700, xLo: lo, xHi: hi}
 }
 
-// Expected labels are read off a calendar: whole years, months, Mondays, days or hours between the ends, the finest
-// distance of which at most 12 ticks fit side by side.
+// Expected labels are read off a calendar: whole years, months, Mondays, days or hours between the ends, at the smallest
+// distance at which at most 12 ticks fit side by side.
 func TestDateTicks(t *testing.T) {
 	t.Parallel()
 	at := func(text string) prophet.Stamp {
@@ -56,7 +56,7 @@ func TestDateTicks(t *testing.T) {
 	}
 }
 
-// Over any span the ticks are ascending, within the axis, not too many, their labels apart and different.
+// Over any span the ticks are ascending, within the axis and not too many, and their labels are apart and distinct.
 func TestDateTicksOverAnySpan(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
@@ -139,7 +139,7 @@ func FuzzNumberTicks(f *testing.F) {
 	})
 }
 
-// Of a column's corners, what is left out lies between what is kept: the line covers the same dots.
+// The corners left out of a column lie between those kept: the line covers the same dots.
 func TestVisibleKeepsTheOutline(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))
@@ -201,14 +201,14 @@ func TestDistinct(t *testing.T) {
 			t.Errorf("limit %d: %d points that stand for %d", limit, len(kept), total)
 		}
 	}
-	// Points a point apart are never taken for one.
+	// Points at least one point apart are never merged.
 	grid := []vg.Point{{X: 1, Y: 1}, {X: 2, Y: 1}, {X: 1, Y: 2}, {X: 2, Y: 2}}
 	if kept, _ := distinct(grid, 20_000); len(kept) != 4 {
 		t.Errorf("%d of 4 points", len(kept))
 	}
 }
 
-// Cutting a line at any place leaves the same line.
+// Cutting a line anywhere leaves the same line.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	points := []vg.Point{{X: 1, Y: 10}, {X: 2, Y: 20}, {X: 4, Y: 0}}

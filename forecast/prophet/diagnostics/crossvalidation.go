@@ -11,38 +11,38 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Options say what to cross-validate on. Horizon is needed; the rest may be left zero.
+// Options configure a cross-validation. Horizon is required; the rest may be left zero.
 type Options struct {
 	// Horizon is how far ahead is forecast after each cutoff.
 	Horizon prophet.Stamp
 	// Period is the time between cutoffs; 0 = half the horizon.
 	Period prophet.Stamp
-	// Initial is the least length of the history before the first cutoff; 0 = the larger of three horizons and the
-	// longest period of a seasonality.
+	// Initial is the least length of the history before the first cutoff; 0 = three horizons, or the longest
+	// seasonality's period if that is longer.
 	Initial prophet.Stamp
-	// Cutoffs, where not empty, are used as they are, in their order; Period and Initial are not.
+	// Cutoffs, if not empty, are used as given, in their order; Period and Initial are then ignored.
 	Cutoffs []prophet.Stamp
-	// Extra names further columns of the forecast that are wanted in the table ("trend", "weekly", ...).
+	// Extra names further columns of the forecast to include in the table ("trend", "weekly", ...).
 	Extra []string
-	// Workers is how many cutoffs are worked on at once; 0 = 1. The table does not depend on it.
+	// Workers is how many cutoffs are processed at once; 0 = 1. The table does not depend on it.
 	Workers int
 	// KeepScaling refits with the model's own Options.Scaling. The original always refits with AbsMax.
 	KeepScaling bool
-	// Fit is handed to every fit, its Progress left out.
+	// Fit is passed to every fit, without its Progress.
 	Fit prophet.FitOptions
 	// Progress is called after every cutoff, never by two goroutines at once.
 	Progress func(done, total int)
-	// Warn is told, before the first fit, what makes the result doubtful.
+	// Warn is called, before the first fit, with what makes the result doubtful.
 	Warn func(message string)
 }
 
-// CrossValidation fits the model again on the history up to each cutoff and forecasts the rows of the history within
-// the horizon after it. The refits have the fitted model's options and seasonalities; changepoints are chosen anew, or
-// are those given that come before the last row of the window. Each cutoff has a seed of its own, made of the
-// model's seed and the cutoff, so that a row does not depend on which other cutoffs there are.
+// CrossValidation refits the model on the history up to each cutoff and forecasts the rows of the history within the
+// horizon after it. The refits have the fitted model's options and seasonalities; changepoints are chosen again, or are
+// the given ones that come before the last row of the window. Each cutoff has its own seed, derived from the model's
+// seed and the cutoff, so that a row does not depend on which other cutoffs there are.
 //
 // Errors: KindInvalid for bad options (see Cutoffs), for a cutoff with fewer than 2 rows before it or none within the
-// horizon after it, and for an unknown extra column; those of Fit and Predict, with the cutoff named; ctx's error soon
+// horizon after it, and for an unknown extra column; those of Fit and Predict, which name the cutoff; ctx's error soon
 // after ctx is done.
 func CrossValidation(ctx context.Context, f *prophet.Fitted, o Options) (*Table, error) {
 	if f == nil {
@@ -52,7 +52,7 @@ func CrossValidation(ctx context.Context, f *prophet.Fitted, o Options) (*Table,
 		return nil, etf.Invalid("horizon", "it is not above zero", `use a length of time such as "30 days"`)
 	}
 	if o.Period < 0 || o.Initial < 0 || o.Workers < 0 {
-		return nil, etf.Invalid("period, initial or workers", "it is below zero", "use more than zero, or leave it out for the default")
+		return nil, etf.Invalid("period, initial or workers", "one of them is below zero", "use more than zero, or leave it out for the default")
 	}
 	history := historyOf(f, o.KeepScaling)
 	cutoffs, err := o.cutoffs(f, history.DS)
@@ -79,13 +79,13 @@ func CrossValidation(ctx context.Context, f *prophet.Fitted, o Options) (*Table,
 	return join(parts), nil
 }
 
-// historyOf returns the rows of the fit as the original's refits get them.
+// historyOf returns the rows of the fit as the original passes them to its refits.
 func historyOf(f *prophet.Fitted, keepScaling bool) *prophet.Frame {
 	s := f.State()
 	out := f.HistoryFrame()
 	for _, g := range s.Regressors {
-		// Standardising what is standardised already gives the same model, but a regressor with the values 0 and 1 in a
-		// window only would not be standardised if it came in its own units.
+		// Standardising again gives the same model, but a regressor whose values happen to be 0 and 1 within a window
+		// would not be standardised if it came in its own units.
 		out.Columns[g.Name] = s.History.Columns[g.Name]
 	}
 	if s.Options.Growth == prophet.Logistic && !keepScaling && !s.Options.Market.LogScale {
@@ -94,13 +94,13 @@ func historyOf(f *prophet.Fitted, keepScaling bool) *prophet.Frame {
 	return out
 }
 
-// cutoffs returns those given or generates them.
+// cutoffs returns the given cutoffs, or generates them.
 func (o *Options) cutoffs(f *prophet.Fitted, ds []prophet.Stamp) ([]prophet.Stamp, error) {
 	var longestPeriod float64
 	for _, s := range f.State().Seasonalities {
 		longestPeriod = max(longestPeriod, s.Period)
 	}
-	// A period is no whole number of microseconds; what is compared with it is.
+	// A period need not be a whole number of microseconds; what it is compared with is.
 	season := longest
 	if d := math.Ceil(longestPeriod * float64(prophet.Day)); d < float64(longest) {
 		season = prophet.Stamp(d)
@@ -125,12 +125,12 @@ func (o *Options) cutoffs(f *prophet.Fitted, ds []prophet.Stamp) ([]prophet.Stam
 		}
 	}
 	if initial < season && o.Warn != nil {
-		o.Warn(fmt.Sprintf("the first window of %s is shorter than the longest seasonality, %v days: its first forecasts rest on the priors; a longer initial mends that", describe(initial), longestPeriod))
+		o.Warn(fmt.Sprintf("the first window of %s is shorter than the longest seasonality, %v days: its first forecasts rest on the priors; use a longer initial", describe(initial), longestPeriod))
 	}
 	return cutoffs, nil
 }
 
-// window is a cutoff in the history: rows before train are fitted, rows train to end-1 forecast.
+// window is a cutoff in the history: rows before train are fitted, rows train to end-1 are forecast.
 type window struct {
 	cutoff     prophet.Stamp
 	train, end int
@@ -213,9 +213,9 @@ func seedAt(seed uint64, cutoff prophet.Stamp) uint64 {
 	return z ^ z>>31
 }
 
-// inParallel runs work for n-1 down to 0: the longest windows first, so that no worker is left with one at the end.
-// After an error nothing new is begun, and what has begun is finished: the error returned is that of the last cutoff
-// that has one, whatever the number of workers.
+// inParallel runs work for n-1 down to 0: the longest windows first, so that none of them is left for the end. After an
+// error nothing new is started, and what has started is finished: the error returned is that of the last cutoff that
+// has one, whatever the number of workers.
 func inParallel(ctx context.Context, n, workers int, progress func(done, total int), work func(context.Context, int) error) error {
 	var (
 		mu       sync.Mutex
@@ -266,7 +266,7 @@ func inParallel(ctx context.Context, n, workers int, progress func(done, total i
 	return failed
 }
 
-// join puts tables of the same columns below each other.
+// join concatenates tables with the same columns.
 func join(parts []*Table) *Table {
 	out := &Table{}
 	for i, p := range parts {

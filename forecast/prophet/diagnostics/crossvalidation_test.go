@@ -96,8 +96,7 @@ func duration(t testing.TB, text string) prophet.Stamp {
 	return d
 }
 
-// The models of the golden file, as the script configures the original. Newton is what the original takes below 100
-// rows.
+// The models of the golden file, as the script configures the original. The original uses Newton below 100 rows.
 var goldenModels = map[string]func(*prophet.Options){
 	"plain":          nil,
 	"minmax":         func(o *prophet.Options) { o.Scaling = prophet.MinMax },
@@ -134,8 +133,8 @@ type goldenCV struct {
 	}
 }
 
-// Rows, cutoffs and y are the original's to the bit. yhat is within 0.5 % of y's range; the two searches end next to
-// each other, not on the same number, and how far they were is logged.
+// Rows, cutoffs and y are the original's to the bit. yhat is within 0.5 % of y's range: the two searches end close to
+// each other, not on the same number; the largest difference is logged.
 func TestCrossValidationEqualsTheOriginals(t *testing.T) {
 	t.Parallel()
 	var file goldenCV
@@ -200,7 +199,7 @@ func TestCrossValidationEqualsTheOriginals(t *testing.T) {
 	}
 }
 
-// A model scaled by minmax is evaluated as itself only where that is asked for; the default is the original's.
+// A model scaled by minmax is evaluated with its own scaling only on request; the default is the original's.
 func TestKeepScaling(t *testing.T) {
 	t.Parallel()
 	o := Options{Horizon: 12 * day, Period: 9 * day, Initial: 45 * day}
@@ -256,7 +255,7 @@ func TestCrossValidationIsDeterministic(t *testing.T) {
 	wantSame(t, alone, one.pick(index))
 	other := crossValidate(t, fit(t, readHistory(t, "testdata/history_weekdays.csv"), func(o *prophet.Options) { o.UncertaintySamples, o.Seed = 50, 8 }), o)
 	if slices.Equal(other.YhatLower, one.YhatLower) || !slices.Equal(other.Yhat, one.Yhat) {
-		t.Error("another seed has to give other intervals and the same yhat")
+		t.Error("another seed should give other intervals and the same yhat")
 	}
 }
 
@@ -286,9 +285,9 @@ func TestCrossValidationOptions(t *testing.T) {
 		"negative period":       {Options{Horizon: day, Period: -day}, "period"},
 		"negative initial":      {Options{Horizon: day, Initial: -day}, "period, initial"},
 		"negative workers":      {Options{Horizon: day, Workers: -1}, "period, initial or workers"},
-		"too long a horizon":    {Options{Horizon: 500 * day}, "horizon"},
+		"a horizon too long":    {Options{Horizon: 500 * day}, "horizon"},
 		"endless horizon":       {Options{Horizon: math.MaxInt64}, "horizon"},
-		"too long an initial":   {Options{Horizon: 10 * day, Initial: 100 * day}, "initial"},
+		"an initial too long":   {Options{Horizon: 10 * day, Initial: 100 * day}, "initial"},
 		"a cutoff too early":    {Options{Horizon: 10 * day, Cutoffs: []prophet.Stamp{prophet.DateOf(2022, 2, 1), prophet.DateOf(2022, 1, 3)}}, "cutoffs[1]"},
 		"a cutoff too late":     {Options{Horizon: 10 * day, Cutoffs: []prophet.Stamp{prophet.DateOf(2022, 4, 6)}}, "cutoffs[0]"},
 		"no room for cutoffs":   {Options{Horizon: 500 * day, Cutoffs: []prophet.Stamp{prophet.DateOf(2022, 2, 1)}}, "horizon"},
@@ -306,7 +305,7 @@ func TestCrossValidationOptions(t *testing.T) {
 	_, err := CrossValidation(context.Background(), nil, Options{Horizon: day})
 	wantInvalid(t, "no model", err, "model")
 
-	// What the columns are called already is not repeated.
+	// Columns the table already has are not repeated.
 	got := crossValidate(t, f, Options{Horizon: 10 * day, Extra: []string{"trend", "yhat", "trend", "ds", "y", "cutoff"}})
 	if len(got.Extra) != 1 || got.Extra[0].Name != "trend" || got.YhatLower != nil || got.YhatUpper != nil {
 		t.Errorf("extra columns %v", got.Extra)
@@ -331,7 +330,7 @@ func TestCrossValidationWarns(t *testing.T) {
 		{Options{Horizon: 10 * day, Initial: 30 * day}, 1},
 		{Options{Horizon: 10 * day, Initial: 31 * day}, 0},
 		{Options{Horizon: 10 * day, Initial: 30*day + 12*prophet.Hour}, 0},
-		{Options{Horizon: 5 * day}, 0}, // initial is the season's 30.5 days then, not 15
+		{Options{Horizon: 5 * day}, 0}, // then initial is the seasonality's 30.5 days, not 15
 		{Options{Horizon: 10 * day, Cutoffs: []prophet.Stamp{prophet.DateOf(2022, 1, 25)}}, 1},
 	} {
 		var told []string
@@ -372,7 +371,7 @@ func TestCrossValidationProgressAndCancelling(t *testing.T) {
 	}
 }
 
-// Of several errors it is the one of the last cutoff, whatever the number of workers, and nothing new is begun after.
+// Of several errors the last cutoff's is returned, whatever the number of workers, and nothing new is started after it.
 func TestInParallelErrors(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{0, 1, 4, 50} {
@@ -391,7 +390,7 @@ func TestInParallelErrors(t *testing.T) {
 	}
 }
 
-// A fit that fails names its cutoff and keeps its kind: the rows of the first window are all of one date.
+// The error of a failed fit names its cutoff and keeps its kind: the rows of the first window all have one date.
 func TestCrossValidationNamesTheCutoff(t *testing.T) {
 	t.Parallel()
 	history := &prophet.Frame{}
@@ -407,7 +406,7 @@ func TestCrossValidationNamesTheCutoff(t *testing.T) {
 	}
 }
 
-// short is what the original's tests of diagnostics use: the first 100 rows of its tests' data.
+// short is the history of the original's diagnostics tests: the first 100 rows of their data.
 func short(t testing.TB) *prophet.Frame {
 	t.Helper()
 	history := readHistory(t, filepath.Join(realData(t), "data.csv"))
@@ -426,7 +425,7 @@ func TestOriginalsCrossValidation(t *testing.T) {
 	for i, s := range history.DS {
 		observed[s] = history.Y[i]
 	}
-	for _, workers := range []int{0, 2, 4} { // the original's ways to work in parallel
+	for _, workers := range []int{0, 2, 4} { // the original's kinds of parallelism
 		table := crossValidate(t, f, Options{Horizon: 4 * day, Period: 10 * day, Initial: 115 * day, Workers: workers})
 		cutoffs := distinct(table)
 		if len(cutoffs) != 3 || cutoffs[0] < history.DS[0]+115*day {
@@ -561,7 +560,7 @@ func TestOriginalsPerformanceMetrics(t *testing.T) {
 	}
 }
 
-// The twin of the original's test of its copy over a product of options.
+// The counterpart of the original's test of its copy, over a product of options.
 func TestCopyOptions(t *testing.T) {
 	t.Parallel()
 	history := readHistory(t, "testdata/history_floor.csv")
@@ -598,7 +597,7 @@ func TestCopyOptions(t *testing.T) {
 		}{{"yearly", want.YearlySeasonality}, {"weekly", want.WeeklySeasonality}, {"daily", want.DailySeasonality}} {
 			has := slices.ContainsFunc(o.Seasonalities, func(x prophet.Seasonality) bool { return x.Name == s.name })
 			if has != (s.asked != prophet.SeasonalOff) {
-				t.Errorf("%b: %s is there: %v, asked for %d", bits, s.name, has, s.asked)
+				t.Errorf("%b: %s is included: %v, asked for %d", bits, s.name, has, s.asked)
 			}
 		}
 		if o.YearlySeasonality != prophet.SeasonalOff || o.WeeklySeasonality != prophet.SeasonalOff || o.DailySeasonality != prophet.SeasonalOff {
@@ -636,12 +635,12 @@ func TestCopyOptionsAtACutoff(t *testing.T) {
 	// A changepoint on the last row before the cutoff is not kept.
 	on := changepoints[1]
 	if got := f.CopyOptions(&on).Changepoints; len(got) != 1 {
-		t.Errorf("on a changepoint (a Sunday, so the row before it is earlier): %v", got)
+		t.Errorf("cutoff on a changepoint (a Sunday, so the row before it is earlier): %v", got)
 	}
 }
 
 // The original's documentation shows this cross-validation of the Peyton Manning example; the figures for the maximum
-// itself are of an independent implementation of the same definition.
+// itself come from an independent implementation of the same definition.
 func TestPeytonManning(t *testing.T) {
 	t.Parallel()
 	history := readHistory(t, filepath.Join(realData(t), "example_wp_log_peyton_manning.csv"))
@@ -652,7 +651,7 @@ func TestPeytonManning(t *testing.T) {
 		first     []float64
 	}{
 		{prophet.MAP, 2e-6, map[string]float64{"mse": .488004, "mae": .501716, "mape": .058135, "smape": .058434}, nil},
-		// The documented table. L-BFGS stops elsewhere on another processor, the issue tracker of the original says.
+		// The documented table. According to the original's issue tracker, L-BFGS stops elsewhere on another processor.
 		{prophet.LBFGS, 0.005, map[string]float64{"mse": .493358, "rmse": .702395, "mae": .503977, "mape": .058376, "mdape": .049365, "smape": .058677, "coverage": .676565},
 			[]float64{8.954582, 8.720932, 8.604608, 8.526379, 8.268247}},
 	} {
@@ -674,7 +673,7 @@ func TestPeytonManning(t *testing.T) {
 			tolerance := c.tolerance
 			switch {
 			case name == "coverage":
-				tolerance = 0.02 // of simulated intervals
+				tolerance = 0.02 // intervals are simulated
 			case name == "mdape" && c.optimizer == prophet.LBFGS:
 				tolerance = 0.01 // a median moves by whole gaps between errors
 			}

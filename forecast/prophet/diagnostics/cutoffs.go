@@ -8,13 +8,13 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// maxCutoffs bounds the refits of one cross-validation: more can only be a slip in the unit of the period.
+// maxCutoffs bounds the refits of one cross-validation: more can only mean a wrong unit in the period.
 const maxCutoffs = 100_000
 
-// Cutoffs returns the stamps up to which a history is fitted again, ascending. The last one is the end of the history
-// less the horizon; the others come before it by one period each, down to the first whose history is at least as
-// long as initial. Where no row follows a cutoff within the horizon, it moves back to where the last row before it is
-// the last of its horizon.
+// Cutoffs returns the stamps up to which a history is refitted, ascending. The last one is the end of the history
+// minus the horizon; the others come before it, one period apart, back to the first whose history is at least as long
+// as initial. A cutoff with no row within the horizon after it moves back until the last row before it is the last of
+// its horizon.
 //
 // ds are the stamps of the history, ascending; horizon, initial and period are above zero. Errors are of KindInvalid:
 // a history that is shorter than the horizon, or that has no cutoff after initial.
@@ -31,7 +31,7 @@ func Cutoffs(ds []prophet.Stamp, horizon, initial, period prophet.Stamp) ([]prop
 		return nil, etf.Invalid("ds", "the history has no rows", "fit the model to a history first")
 	}
 	if !slices.IsSorted(ds) {
-		return nil, etf.Invalid("ds", "the history is not in order", "sort it by ds")
+		return nil, etf.Invalid("ds", "the history is not in ascending order", "sort it by ds")
 	}
 	first, last := ds[0], ds[len(ds)-1]
 	span := last - first
@@ -39,10 +39,10 @@ func Cutoffs(ds []prophet.Stamp, horizon, initial, period prophet.Stamp) ([]prop
 		return nil, etf.Invalid("horizon", fmt.Sprintf("%s is longer than the history, which is %s", describe(horizon), describe(span)), "use a shorter horizon, or a longer history")
 	}
 	if horizon > span-initial {
-		return nil, etf.Invalid("initial", fmt.Sprintf("a history of %s has no room for a first window of %s and a horizon of %s", describe(span), describe(initial), describe(horizon)),
+		return nil, etf.Invalid("initial", fmt.Sprintf("a history of %s is too short for a first window of %s and a horizon of %s", describe(span), describe(initial), describe(horizon)),
 			"use a shorter initial or horizon")
 	}
-	// A step beyond the span ends the list just as the span and a bit does, and does not overflow.
+	// A period beyond the span ends the list in any case; capped, it does not overflow.
 	period = min(period, span+1)
 	var out []prophet.Stamp
 	for c := last - horizon; c >= first+initial; {
@@ -60,10 +60,10 @@ func Cutoffs(ds []prophet.Stamp, horizon, initial, period prophet.Stamp) ([]prop
 	return out, nil
 }
 
-// describe writes one duration for a message.
+// describe formats one duration for a message.
 func describe(d prophet.Stamp) string { return FormatDurations([]prophet.Stamp{d})[0] }
 
-// checkCutoffs checks cutoffs that were given, as the original does.
+// checkCutoffs checks given cutoffs as the original does.
 func checkCutoffs(cutoffs, ds []prophet.Stamp, horizon prophet.Stamp) error {
 	first, last := ds[0], ds[len(ds)-1]
 	if horizon > last-first {

@@ -37,7 +37,7 @@ func upTo(n int) (x []float64, h []prophet.Stamp) {
 	return x, h
 }
 
-// The numbers are those of the original's tests of its two rolling functions.
+// The numbers are from the original's tests of its two rolling functions.
 func TestRollingByHorizon(t *testing.T) {
 	t.Parallel()
 	x, h := upTo(10)
@@ -71,13 +71,13 @@ func TestRollingByHorizon(t *testing.T) {
 		_, err := by(x, h, 0)
 		wantInvalid(t, name+" of none", err, "window")
 		_, err = by(x, h[:3], 1)
-		wantInvalid(t, name+" of other lengths", err, "horizon")
+		wantInvalid(t, name+" of different lengths", err, "horizon")
 		_, err = by(x[:2], days(2, 1), 1)
 		wantInvalid(t, name+" out of order", err, "horizon")
 	}
 }
 
-// The mean of a window, written out: whole horizons going back, the earliest by its mean for what lacks.
+// The mean of a window, written out: whole horizons going back; the earliest fills the rest with its mean.
 func TestRollingMeanIsTheMeanOfItsWindow(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -128,7 +128,7 @@ func TestRollingMeanIsTheMeanOfItsWindow(t *testing.T) {
 	}
 }
 
-// A value out of all proportion at the far end leaves nothing behind in windows it is not in.
+// A huge value at the far end leaves no trace in windows it is not in.
 func TestRollingMeanForgets(t *testing.T) {
 	t.Parallel()
 	got, err := RollingMeanByHorizon([]float64{1, 2, 3, 1e30}, days(1, 2, 3, 4), 1)
@@ -164,7 +164,7 @@ func TestPerformanceMetricsOfAWindow(t *testing.T) {
 	if len(rows.Horizon) != 8 || len(rows.Columns) != 7 {
 		t.Fatalf("%d rows of %d metrics, want 8 of 7", len(rows.Horizon), len(rows.Columns))
 	}
-	// Errors are k at horizon k days, so the squares' mean there is k*k; the interval has y up to 2 days.
+	// The error at a horizon of k days is k, so the mean square is k*k; the interval covers y up to 2 days.
 	each, err := PerformanceMetrics(table, nil, 0, false)
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func TestPerformanceMetricsOfAWindow(t *testing.T) {
 			t.Errorf("%s %v, want %v", name, each.Column(name), want)
 		}
 	}
-	// A window of all rows is the mean of the rows, and the median of mdape's.
+	// A window of all rows gives the mean of the rows, and for mdape their median.
 	all, err := PerformanceMetrics(table, nil, 1, false)
 	if err != nil {
 		t.Fatal(err)
@@ -291,7 +291,7 @@ func TestCustomMetrics(t *testing.T) {
 	}
 	worst := MedianMetric("mse", func(s *Scored) []float64 { return make([]float64, s.Len()) })
 	if mine, err := PerformanceMetrics(example(), []string{"mse"}, 1, false, worst); err != nil || mine.Column("mse")[0] != 0 {
-		t.Errorf("a custom metric in place of a built-in one: %v, %v", mine, err)
+		t.Errorf("a custom metric that replaces a built-in one: %v, %v", mine, err)
 	}
 	odd := Metric{"odd", func(*Scored, int) (Curve, error) { return Curve{Value: []float64{1}}, nil }}
 	failing := Metric{"failing", func(*Scored, int) (Curve, error) { return Curve{}, etf.Invalid("y", "no", "none") }}
@@ -343,7 +343,7 @@ func TestMetricsOfBadTables(t *testing.T) {
 	wantInvalid(t, "writing metrics", (&Metrics{Horizon: days(1), Columns: []Column{{"mse", nil}}}).WriteCSV(&strings.Builder{}), "mse")
 }
 
-// The product of the part and the rows is cut towards zero, as Python's int does.
+// The product of the part and the rows is truncated towards zero, as by Python's int.
 func TestWindowRows(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -386,8 +386,8 @@ func TestCutoffsInvalid(t *testing.T) {
 	}
 }
 
-// Whatever the history, every cutoff has a row within the horizon after it, cutoffs are in order, at least initial
-// after the first row, and the last is the horizon before the last row.
+// Whatever the history, every cutoff has a row within the horizon after it, cutoffs are ascending and at least initial
+// after the first row, and the last one is one horizon before the last row.
 func TestCutoffsProperties(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -421,7 +421,7 @@ func TestCutoffsProperties(t *testing.T) {
 func TestParseDuration(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]prophet.Stamp{
-		// Read by pandas 3.1.1 to the same length.
+		// pandas 3.1.1 reads these as the same lengths.
 		"30d": 30 * day, "30D": 30 * day, "30 days": 30 * day, "365 days": 365 * day, "1 day": day, " 3 days ": 3 * day,
 		"36h": 36 * prophet.Hour, "36H": 36 * prophet.Hour, "1d12h": 36 * prophet.Hour, "1.5 days": 36 * prophet.Hour,
 		"1 days 12:00:00": 36 * prophet.Hour, "01:02:03.5": 3_723_500_000, "2w": 14 * day, "2 W": 14 * day,
@@ -449,7 +449,7 @@ func TestParseDuration(t *testing.T) {
 	}
 }
 
-// The texts are what pandas 3.1.1 writes for columns of these differences.
+// The texts are what pandas 3.1.1 writes for a column of these differences.
 func TestFormatDurations(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -484,7 +484,7 @@ func FuzzParseDuration(f *testing.F) {
 		if d <= 0 || d > longest {
 			t.Fatalf("%q: %d", text, d)
 		}
-		// What is printed reads back.
+		// What is printed can be read back.
 		if again, err := ParseDuration(describe(d)); err != nil || again != d {
 			t.Fatalf("%q: %d, printed as %q, read as %d, %v", text, d, describe(d), again, err)
 		}
@@ -528,7 +528,7 @@ func TestTableCSV(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantSame(t, again, bare)
-	// Columns in another order, and the index pandas writes.
+	// Columns in another order, with the index that pandas writes.
 	other, err := ReadCSV(strings.NewReader(",cutoff,y,ds,yhat\n0,2024-01-01,1.5,2024-01-03 06:00,2\n"))
 	if err != nil || other.Len() != 1 || other.Y[0] != 1.5 || other.Yhat[0] != 2 || other.YhatLower != nil || len(other.Extra) != 0 ||
 		other.DS[0]-other.Cutoff[0] != 54*prophet.Hour {

@@ -10,7 +10,8 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// units are the spellings of units of time, in lower case. They are pandas', which the original reads durations by.
+// units are the spellings of units of time, in lower case. They are those of pandas, with which the original reads
+// durations.
 var units = func() map[string]prophet.Stamp {
 	out := map[string]prophet.Stamp{}
 	for unit, names := range map[prophet.Stamp]string{
@@ -29,12 +30,12 @@ var units = func() map[string]prophet.Stamp {
 	return out
 }()
 
-// longest bounds durations: the span of all the stamps there can be.
+// longest bounds durations: the span of all possible stamps.
 const longest = 585 * 366 * prophet.Day
 
 // ParseDuration reads a length of time above zero: numbers with units ("30d", "30 days", "36h", "1d12h", "1.5 days",
-// "2 weeks"), which may end in a time of day ("1 days 12:00:00", as durations are printed). What is below a
-// microsecond is cut off. Errors are of KindInvalid: months and years, which have no fixed length, among them.
+// "2 weeks"), which may end in a time of day ("1 days 12:00:00", as durations are printed). Fractions of a microsecond
+// are truncated. Errors are of KindInvalid, also for months and years, which have no fixed length.
 func ParseDuration(text string) (prophet.Stamp, error) {
 	invalid := func(message, remedy string) (prophet.Stamp, error) {
 		return 0, etf.Invalid("duration", fmt.Sprintf("%s %s", quote(text), message), remedy)
@@ -81,7 +82,7 @@ func ParseDuration(text string) (prophet.Stamp, error) {
 	whole := new(big.Int).Quo(total.Num(), total.Denom())
 	switch {
 	case whole.Sign() == 0:
-		return invalid("is no time at all", "write a length of time above zero")
+		return invalid("is zero", "write a length of time above zero")
 	case whole.Cmp(big.NewInt(int64(longest))) > 0:
 		return invalid("is longer than any history", "write a shorter one")
 	}
@@ -108,15 +109,15 @@ func timeOfDay(text string) (*big.Rat, bool) {
 	return total, true
 }
 
-// quote quotes text for a message, cut where it is long.
+// quote quotes text for a message, and shortens long text.
 func quote(text string) string {
 	const longest = 60
 	return strconv.Quote(etf.Clip(text, longest))
 }
 
-// FormatDurations writes differences of stamps as pandas writes a column of them, all alike: "37 days" where all are
-// whole days, else "37 days 06:00:00", with six digits of a second's fraction where one needs them. A negative one
-// is days below zero and a time of day above: "-1 days +23:00:00".
+// FormatDurations formats differences of stamps as pandas does a column of them, all in one form: "37 days" if all are
+// whole days, else "37 days 06:00:00", with six decimals of a second if any needs them. A negative one is a negative
+// number of days plus a time of day: "-1 days +23:00:00".
 func FormatDurations(all []prophet.Stamp) []string {
 	days, seconds := true, true
 	for _, d := range all {

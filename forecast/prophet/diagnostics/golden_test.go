@@ -14,8 +14,8 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// The golden files are the original's own answers (Prophet 1.3.0), written by bench/prophet/golden_diagnostics.py with
-// the versions of everything that made them.
+// The golden files are the original's results (Prophet 1.3.0), written by bench/prophet/golden_diagnostics.py with the
+// versions of everything that produced them.
 
 // floats reads numbers, among them the strings "inf" and "nan".
 type floats []float64
@@ -67,7 +67,7 @@ func readTable(t testing.TB, name string) *Table {
 	return table
 }
 
-// near says whether two numbers agree to rounding: 1e-9 of their size, or of 1 where they are smaller.
+// near reports whether two numbers agree up to rounding: 1e-9 of their size, or of 1 if they are smaller.
 func near(a, b float64) bool {
 	if a == b || math.IsNaN(a) && math.IsNaN(b) {
 		return true
@@ -93,7 +93,7 @@ func TestMetricsEqualTheOriginals(t *testing.T) {
 	}
 	golden(t, "metrics.json", &file)
 	if file.Versions["prophet"] != "1.3.0" || len(file.Cases) < 200 {
-		t.Fatalf("made by %v, %d cases", file.Versions, len(file.Cases))
+		t.Fatalf("written by %v, %d cases", file.Versions, len(file.Cases))
 	}
 	var largest float64
 	for _, c := range file.Cases {

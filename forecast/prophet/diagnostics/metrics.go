@@ -13,7 +13,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
-// Scored is a table sorted by horizon, which metrics are computed from. It must not be changed.
+// Scored is a table sorted by horizon, from which metrics are computed. It must not be changed.
 type Scored struct {
 	*Table
 	// Horizon is how far ahead each row is, ascending: a difference of stamps, or a number of months.
@@ -28,12 +28,12 @@ type Metric struct {
 	Compute func(s *Scored, w int) (Curve, error)
 }
 
-// MeanMetric makes a metric of the rolling mean of a loss: a value for each row.
+// MeanMetric makes a metric from the rolling mean of a loss, which has a value for each row.
 func MeanMetric(name string, loss func(s *Scored) []float64) Metric {
 	return Metric{name, func(s *Scored, w int) (Curve, error) { return roll(s, loss(s), w, RollingMeanByHorizon) }}
 }
 
-// MedianMetric makes a metric of the rolling median of a loss.
+// MedianMetric makes a metric from the rolling median of a loss.
 func MedianMetric(name string, loss func(s *Scored) []float64) Metric {
 	return Metric{name, func(s *Scored, w int) (Curve, error) { return roll(s, loss(s), w, RollingMedianByHorizon) }}
 }
@@ -45,7 +45,7 @@ func roll(s *Scored, x []float64, w int, by func([]float64, []prophet.Stamp, int
 	return by(x, s.Horizon, w)
 }
 
-// each makes a loss of a function of a row.
+// each makes a loss from a function of one row.
 func each(loss func(s *Scored, i int) float64) func(*Scored) []float64 {
 	return func(s *Scored) []float64 {
 		out := make([]float64, s.Len())
@@ -77,7 +77,7 @@ func squaredError(s *Scored, i int) float64  { e := s.Y[i] - s.Yhat[i]; return e
 func absoluteError(s *Scored, i int) float64 { return math.Abs(s.Y[i] - s.Yhat[i]) }
 func percentError(s *Scored, i int) float64  { return math.Abs((s.Y[i] - s.Yhat[i]) / s.Y[i]) }
 
-// symmetricError is the error relative to the mean of the two sizes (Chen and Yang 2004), 0 where both are 0.
+// symmetricError is the error relative to the mean of |y| and |yhat| (Chen and Yang 2004), 0 if both are 0.
 func symmetricError(s *Scored, i int) float64 {
 	size := (math.Abs(s.Y[i]) + math.Abs(s.Yhat[i])) / 2
 	if size == 0 {
@@ -94,8 +94,8 @@ func covered(s *Scored, i int) float64 {
 }
 
 // MetricNames returns the names of the built-in metrics in the order they are reported: mean squared error, its root,
-// mean absolute error, mean and median absolute error relative to y, mean error relative to the mean size of y and
-// yhat, and the share of y within the interval.
+// mean absolute error, mean and median absolute error relative to y, mean error relative to the mean of |y| and |yhat|,
+// and the share of y within the interval.
 func MetricNames() []string {
 	out := make([]string, len(builtIn))
 	for i, m := range builtIn {
@@ -108,7 +108,7 @@ func MetricNames() []string {
 type Metrics struct {
 	// Monthly says that Horizon counts calendar months from the cutoff's, not microseconds.
 	Monthly bool
-	// Horizon is ascending; where there is no window it has one value for each row of the table.
+	// Horizon is ascending; without a window it has one value for each row of the table.
 	Horizon []prophet.Stamp
 	// Columns has the metrics in the order they were asked for.
 	Columns []Column
@@ -116,7 +116,7 @@ type Metrics struct {
 	Notices []string
 }
 
-// Column returns the values of a metric, nil where there is none.
+// Column returns the values of a metric, nil if it is not there.
 func (m *Metrics) Column(name string) []float64 {
 	for _, c := range m.Columns {
 		if c.Name == name {
@@ -131,13 +131,13 @@ const tinyY = 1e-8
 
 // PerformanceMetrics aggregates the rows of a cross-validation by horizon: the difference of ds and cutoff, or with
 // monthly the calendar months between them. metrics are names of built-in or custom metrics; nil is all built-in ones.
-// window is the part of the rows that a value is the mean (or median) of, at least one row and at most all; 0 is each
-// horizon by itself, 0.1 the original's default. Where window times the number of rows is -1 or less there is no window:
-// one value for each row.
+// window is the fraction of the rows that each value is the mean (or median) of, at least one row and at most all; 0
+// takes each horizon separately, 0.1 is the original's default. If window times the number of rows is -1 or less there
+// is no window: one value for each row.
 //
-// mape is left out where the smallest |y| is below 1e-8, coverage where there are no intervals; Notices say so. Where y
-// is 0, mdape is infinite, or NaN where yhat is 0 too, as in the original. Errors are of KindInvalid: unknown and
-// repeated metrics, a table without rows, and one with values that are not finite.
+// mape is left out if the smallest |y| is below 1e-8, coverage if there are no intervals; Notices say so. Where y is 0,
+// mdape is infinite, or NaN if yhat is 0 too, as in the original. Errors are of KindInvalid: unknown and repeated
+// metrics, a table without rows, and one with values that are not finite.
 func PerformanceMetrics(t *Table, metrics []string, window float64, monthly bool, custom ...Metric) (*Metrics, error) {
 	known, err := knownMetrics(custom)
 	if err != nil {
@@ -158,12 +158,12 @@ func PerformanceMetrics(t *Table, metrics []string, window float64, monthly bool
 			}
 			return nil, etf.Invalid(field, fmt.Sprintf("there is no metric %s", quote(name)), "use "+strings.Join(names, ", "))
 		case slices.Contains(metrics[:i], name):
-			return nil, etf.Invalid(field, fmt.Sprintf("%s is asked for twice", name), "name each metric once")
+			return nil, etf.Invalid(field, fmt.Sprintf("%s is named twice", name), "name each metric once")
 		}
 		wanted = append(wanted, known[at])
 	}
 	if math.IsNaN(window) || math.IsInf(window, 0) {
-		return nil, etf.Invalid("rolling_window", fmt.Sprintf("%v", window), "use a part of the rows, from 0 to 1; or -1 for no window")
+		return nil, etf.Invalid("rolling_window", fmt.Sprintf("%v is not a fraction of the rows", window), "use 0 to 1, or -1 for no window")
 	}
 	if err := t.checkNumbers(); err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func PerformanceMetrics(t *Table, metrics []string, window float64, monthly bool
 		smallest = min(smallest, math.Abs(y))
 	}
 	if smallest < tinyY {
-		drop("mape", "y is 0 or next to it in a row")
+		drop("mape", "y is 0 or nearly 0 in at least one row")
 	}
 	if len(wanted) == 0 {
 		return out, nil
@@ -199,23 +199,23 @@ func PerformanceMetrics(t *Table, metrics []string, window float64, monthly bool
 			out.Horizon = slices.Clone(c.Horizon)
 		}
 		if !slices.Equal(c.Horizon, out.Horizon) || len(c.Value) != len(c.Horizon) {
-			return nil, etf.Invalid("metrics", fmt.Sprintf("%s has other horizons than %s", m.Name, wanted[0].Name), "make it with MeanMetric or MedianMetric")
+			return nil, etf.Invalid("metrics", fmt.Sprintf("%s has different horizons from %s", m.Name, wanted[0].Name), "make it with MeanMetric or MedianMetric")
 		}
 		out.Columns = append(out.Columns, Column{m.Name, c.Value})
 		if m.Name == "mdape" && smallest == 0 {
-			out.Notices = append(out.Notices, "mdape is infinite or missing where it depends on a row whose y is 0")
+			out.Notices = append(out.Notices, "mdape is infinite or missing where it depends on a row with y = 0")
 		}
 	}
 	return out, nil
 }
 
-// knownMetrics returns the built-in metrics and the custom ones, which replace built-in ones of their name.
+// knownMetrics returns the built-in metrics and the custom ones, which replace built-in ones of the same name.
 func knownMetrics(custom []Metric) ([]Metric, error) {
 	known := slices.Clone(builtIn)
 	for i, m := range custom {
 		field := fmt.Sprintf("custom[%d]", i)
 		if m.Name == "" || m.Name == "horizon" || m.Compute == nil {
-			return nil, etf.Invalid(field, "it has no name or no function, or the name horizon", "give it both")
+			return nil, etf.Invalid(field, "it has no name or no function, or is named horizon", "give it another name and a function")
 		}
 		if slices.ContainsFunc(custom[:i], func(o Metric) bool { return o.Name == m.Name }) {
 			return nil, etf.Invalid(field, fmt.Sprintf("there are two metrics called %s", quote(m.Name)), "rename one")
@@ -229,8 +229,8 @@ func knownMetrics(custom []Metric) ([]Metric, error) {
 	return known, nil
 }
 
-// windowRows returns the number of rows of a window, negative for none. The product is cut towards zero, so that
-// a small negative part is a window of one row.
+// windowRows returns the number of rows of a window, negative for none. The product is truncated towards zero, so that a
+// small negative fraction is a window of one row.
 func windowRows(window float64, rows int) int {
 	product := math.Trunc(window * float64(rows))
 	if product < 0 {
@@ -239,7 +239,7 @@ func windowRows(window float64, rows int) int {
 	return int(min(max(product, 1), float64(rows)))
 }
 
-// checkNumbers checks a table that came from elsewhere.
+// checkNumbers checks a table that may come from elsewhere.
 func (t *Table) checkNumbers() error {
 	if t == nil || len(t.DS) == 0 {
 		return etf.Invalid("ds", "the table has no rows", "use the result of a cross-validation")
@@ -250,14 +250,14 @@ func (t *Table) checkNumbers() error {
 	for _, c := range []Column{{"yhat", t.Yhat}, {"y", t.Y}, {"yhat_lower", t.YhatLower}, {"yhat_upper", t.YhatUpper}} {
 		for i, v := range c.Values {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return etf.Invalid(fmt.Sprintf("%s[%d]", c.Name, i), fmt.Sprintf("%v on %s", v, t.DS[i]), "leave the row out")
+				return etf.Invalid(fmt.Sprintf("%s[%d]", c.Name, i), fmt.Sprintf("%v on %s is not a finite number", v, t.DS[i]), "leave the row out")
 			}
 		}
 	}
 	return nil
 }
 
-// scored sorts by horizon; rows of one horizon stay in order.
+// scored sorts by horizon; rows of one horizon keep their order.
 func (t *Table) scored(monthly bool) *Scored {
 	horizon := make([]prophet.Stamp, t.Len())
 	index := make([]int, t.Len())
@@ -283,7 +283,7 @@ func month(s prophet.Stamp) int {
 }
 
 // WriteCSV writes the curves as comma-separated text: horizon as the original's to_csv writes it ("37 days", or
-// "37 days 06:00:00" where one is not of whole days, or a number of months), then a column for each metric.
+// "37 days 06:00:00" if any is not in whole days, or a number of months), then a column for each metric.
 func (m *Metrics) WriteCSV(w io.Writer) error {
 	header := []string{"horizon"}
 	for _, c := range m.Columns {

@@ -9,7 +9,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Curve is a metric over the horizon: one value for each horizon, ascending; or one for each row.
+// Curve is a metric over the horizon: one value for each horizon, ascending, or one for each row.
 type Curve struct {
 	Horizon []prophet.Stamp
 	Value   []float64
@@ -24,11 +24,11 @@ type group struct {
 func groupsOf(x []float64, h []prophet.Stamp, w int) ([]group, error) {
 	switch {
 	case w < 1:
-		return nil, etf.Invalid("window", fmt.Sprintf("%d rows", w), "use 1 or more")
+		return nil, etf.Invalid("window", fmt.Sprintf("%d is not a number of rows", w), "use 1 or more")
 	case len(x) != len(h):
 		return nil, etf.Invalid("horizon", fmt.Sprintf("%d horizons for %d values", len(h), len(x)), "give one for each value")
 	case !slices.IsSorted(h):
-		return nil, etf.Invalid("horizon", "the horizons are not in order", "sort the rows by horizon")
+		return nil, etf.Invalid("horizon", "the horizons are not in ascending order", "sort the rows by horizon")
 	}
 	var out []group
 	for i := range h {
@@ -40,10 +40,9 @@ func groupsOf(x []float64, h []prophet.Stamp, w int) ([]group, error) {
 	return out, nil
 }
 
-// RollingMeanByHorizon returns, for each horizon, the mean of w values: those of the horizon itself and, where they
-// are fewer, those of the horizons before it, nearest first. A horizon that goes in partly goes in as its mean times the
-// number of values still lacking, so does a horizon of more than w values. Horizons that cannot reach w values are left
-// out.
+// RollingMeanByHorizon returns, for each horizon, the mean of w values: those of the horizon itself and, if they are
+// fewer, those of the horizons before it, nearest first. A horizon that fits only in part, or has more than w values,
+// counts as its mean times the number of values still missing. Horizons that cannot reach w values are left out.
 //
 // x has a value for each row and h its horizon, ascending. Errors are of KindInvalid: w below 1, and h that is out of
 // order or not as long as x.
@@ -60,7 +59,7 @@ func RollingMeanByHorizon(x []float64, h []prophet.Stamp, w int) (Curve, error) 
 	}
 	size := func(g int) int { return groups[g].end - groups[g].first }
 	out := Curve{Horizon: make([]prophet.Stamp, 0, len(groups)), Value: make([]float64, 0, len(groups))}
-	// The window is groups[earliest..latest]; both ends only move to the left.
+	// The window is groups[earliest..latest]; both ends only move left.
 	earliest, count, sum := len(groups), 0, 0.0
 	for latest := len(groups) - 1; latest >= 0; latest-- {
 		for count < w && earliest > 0 {
@@ -85,9 +84,9 @@ func RollingMeanByHorizon(x []float64, h []prophet.Stamp, w int) (Curve, error) 
 	return out, nil
 }
 
-// RollingMedianByHorizon returns, for each horizon, the median of all its values and, where they are fewer than w, of
-// the values before them, one by one from the last, until there are w. Horizons that cannot reach w values are left
-// out. Arguments and errors are RollingMeanByHorizon's.
+// RollingMedianByHorizon returns, for each horizon, the median of all its values and, if they are fewer than w, of the
+// values before them, one by one from the last, until there are w. Horizons that cannot reach w values are left out.
+// Arguments and errors are those of RollingMeanByHorizon.
 func RollingMedianByHorizon(x []float64, h []prophet.Stamp, w int) (Curve, error) {
 	groups, err := groupsOf(x, h, w)
 	if err != nil {
@@ -106,7 +105,7 @@ func RollingMedianByHorizon(x []float64, h []prophet.Stamp, w int) (Curve, error
 	return out, nil
 }
 
-// median sorts x. It is NaN where one of x is.
+// median sorts x. It is NaN if any of x is.
 func median(x []float64) float64 {
 	slices.Sort(x)
 	if math.IsNaN(x[0]) { // NaN sorts first
@@ -117,7 +116,7 @@ func median(x []float64) float64 {
 		return x[half]
 	}
 	if x[half-1] == x[half] {
-		return x[half] // where the sum is infinite and they are not
+		return x[half] // their sum may overflow
 	}
 	return (x[half-1] + x[half]) / 2
 }

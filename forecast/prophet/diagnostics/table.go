@@ -15,13 +15,12 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/csvfile"
 )
 
-// Table is the result of a cross-validation: one row for each forecast, the cutoffs one after another, ascending in DS
-// within each.
+// Table is the result of a cross-validation: one row for each forecast, cutoff by cutoff, ascending in DS within each.
 type Table struct {
 	DS                   []prophet.Stamp
 	Yhat                 []float64
 	YhatLower, YhatUpper []float64 // nil where the model has no intervals
-	Extra                []Column  // further columns of the forecast, as asked for
+	Extra                []Column  // the further columns of the forecast that were requested
 	Y                    []float64 // what was observed
 	Cutoff               []prophet.Stamp
 }
@@ -84,9 +83,9 @@ func (t *Table) pick(index []int) *Table {
 	return out
 }
 
-// WriteCSV writes the table as comma-separated text, the original's columns in its order: ds, yhat, yhat_lower and
-// yhat_upper where there are intervals, the extra columns, y, cutoff. Numbers are the shortest that read back to the
-// same bits; dates are without a time of day where all of a column are midnights.
+// WriteCSV writes the table as comma-separated text, with the original's columns in its order: ds, yhat, yhat_lower and
+// yhat_upper if there are intervals, the extra columns, y, cutoff. Numbers are the shortest that read back to the same
+// bits; a column of dates that are all midnights has no times of day.
 func (t *Table) WriteCSV(w io.Writer) error {
 	if err := t.check(); err != nil {
 		return err
@@ -118,10 +117,10 @@ func appendNumber(line []byte, v float64) []byte {
 }
 
 // ReadCSV reads a table as WriteCSV and the original's to_csv write it: columns ds, yhat, y and cutoff, in any order,
-// yhat_lower and yhat_upper where there are intervals, any others as extra ones. A column without a name, the index
+// yhat_lower and yhat_upper if there are intervals, and any others as extra columns. A column without a name, the index
 // that pandas writes, is left out. Every row has a number in yhat, its bounds and y; extra columns may have gaps.
 //
-// Errors of the text are of KindInvalid and name column and line.
+// Errors in the text are of KindInvalid and name column and line.
 func ReadCSV(r io.Reader) (*Table, error) {
 	records, err := csvfile.Open(r)
 	if err != nil {
@@ -185,7 +184,7 @@ type tableReader struct {
 	table   Table
 }
 
-// add takes in the row read last.
+// add adds the row read last.
 func (in *tableReader) add(record []string) error {
 	for i, name := range in.names {
 		text := strings.TrimSpace(record[i])
@@ -225,7 +224,7 @@ func (in *tableReader) field(i int) string {
 	return fmt.Sprintf("%s, line %d", in.names[i], line)
 }
 
-// whole returns the table of the rows gathered.
+// whole returns the table of all rows added.
 func (in *tableReader) whole() *Table {
 	t := &in.table
 	for i, name := range in.names {
@@ -248,11 +247,11 @@ func (in *tableReader) whole() *Table {
 }
 
 var (
-	errMissing  = errors.New("every row has to have a number")
+	errMissing  = errors.New("every row needs a number")
 	errNoNumber = errors.New("not a number")
 )
 
-// number reads a finite decimal number, NaN where there is none.
+// number reads a finite decimal number; empty text is NaN.
 func number(text string) (float64, error) {
 	if slices.Contains([]string{"", "nan", "NaN", "NA", "null", "None"}, text) {
 		return math.NaN(), nil

@@ -1,24 +1,24 @@
-// Package serialize reads and writes the original's own file of a fitted model: the JSON of
+// Package serialize reads and writes the original's file format for a fitted model: the JSON of
 // prophet.serialize.model_to_json, version 1.3.0 of github.com/facebook/prophet, and files of older versions back to
 // 0.6.1. A model fitted here predicts in Python, and one fitted in Python predicts here.
 //
-// Digits. Parameters, scales and scaled changepoints are written by both sides with all their digits and come back
-// bit by bit, so a forecast is that of the model that was saved. The history is another matter: pandas writes the
-// columns of a frame with 10 decimals, and times to the millisecond. What can be computed again from dates and scales
-// is not taken from such a file: scaled time, scaled y, scaled cap, and the floor where it is not a column of the
-// caller's. y itself, cap and floor of logistic growth, and standardised regressors remain rounded to 10 decimals: the
-// digits are not in the file. This package writes all of them; pandas reads them back to about 1e-11 relative, its
-// quick parser's precision.
+// Digits. Both programs write parameters, scales and scaled changepoints with all their digits, which read back to the
+// same bits, so the forecast is that of the saved model. The history is different: pandas writes the columns of a frame
+// with 10 decimals, and times to the millisecond. What can be recomputed from dates and scales is not taken from such a
+// file: scaled time, scaled y, scaled cap, and the floor unless it is one of the caller's columns. y itself, cap and
+// floor of logistic growth, and standardised regressors remain rounded to 10 decimals: the digits are not in the file.
+// This package writes all digits; pandas reads them back to a relative precision of about 1e-11, that of its fast
+// parser.
 //
-// What the original has no name for (Market, Optimizer, Seed, Report, the seasonalities as they were added) is under
-// one more key, "etfcast", which Python does not look at. It is lost where Python writes the model again; a model
-// without the key has the optimizer Auto, the original's way of fitting, or the one that fit() was told.
+// What the original has no name for (Market, Optimizer, Seed, Report, the seasonalities as they were added) is stored
+// under one more key, "etfcast", which Python ignores. It is lost when Python writes the model again; a model without
+// the key has the optimizer Auto, which fits as the original does, or the one that fit() was given.
 //
-// Models that Python can't predict. With Market.LogScale, SessionTime or SessionHolidays the forecast of the same
-// parameters in Python would be wrong (a logarithm; a trend that runs at weekends; a holiday that never comes). The
-// attribute growth of such a file says so in words and is no growth the original knows: the file loads and is open to
-// inspection, and predict ends with an exception instead of wrong numbers.
+// Models that Python can't predict with. With Market.LogScale, SessionTime or SessionHolidays, Python's forecast from the
+// same parameters would be wrong (a logarithm; a trend that runs at weekends; a holiday that never comes). The attribute
+// growth of such a file says so in words and is not a growth the original knows: the file loads and can be inspected,
+// and predict raises an exception instead of returning wrong numbers.
 //
-// The package refuses to own files: it turns bytes into models and back. It never panics on what it is given, and
-// nothing that is not a finite number gets into a model.
+// The package owns no files: it turns bytes into models and back. It never panics on its input, and only finite numbers
+// get into a model.
 package serialize

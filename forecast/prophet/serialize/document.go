@@ -14,7 +14,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// What to do about a file that is no model, or a damaged one.
+// The remedies for a file that is not a model, and for a damaged one.
 const (
 	remedyForeign = "give a file written by `etfcast prophet fit` or by model_to_json of Python's prophet.serialize"
 	remedyDamaged = "copy the file again, or fit and save the model again"
@@ -24,7 +24,7 @@ func damaged(field, message string) error {
 	return &etf.Error{Kind: etf.KindCorrupt, Field: field, Message: message, Remedy: remedyDamaged}
 }
 
-// excerpt is the beginning of what stood where something else was expected.
+// excerpt returns the beginning of an unexpected value, for a message.
 func excerpt(raw []byte) string {
 	const most = 40
 	text := strings.ToValidUTF8(string(raw[:min(len(raw), most)]), "")
@@ -52,7 +52,7 @@ func openObject(data []byte) (map[string]json.RawMessage, error) {
 		data = []byte(text)
 	}
 	if data[0] != '{' {
-		return nil, etf.Invalid("model", fmt.Sprintf("it begins with %q and is no JSON object", excerpt(data)), remedyForeign)
+		return nil, etf.Invalid("model", fmt.Sprintf("it begins with %q and is not a JSON object", excerpt(data)), remedyForeign)
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {
@@ -65,15 +65,15 @@ func syntaxError(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		if syntax.Offset >= int64(len(data)) {
-			return damaged("model", fmt.Sprintf("the JSON ends in the middle, after %d bytes", len(data)))
+			return damaged("model", fmt.Sprintf("the JSON is cut off after %d bytes", len(data)))
 		}
 		return damaged("model", fmt.Sprintf("byte %d is not JSON: %v", syntax.Offset, syntax))
 	}
 	return damaged("model", "it is not JSON: "+err.Error())
 }
 
-// withoutNaN replaces what Python writes and JSON does not have, NaN and the infinities, by null. Text in quotes
-// stays.
+// withoutNaN replaces NaN and the infinities, which Python writes although JSON does not have them, by null. Text in
+// quotes stays.
 func withoutNaN(data []byte) []byte {
 	if !bytes.Contains(data, []byte("NaN")) && !bytes.Contains(data, []byte("Infinity")) {
 		return data
@@ -103,10 +103,10 @@ func withoutNaN(data []byte) []byte {
 	return out
 }
 
-// document reads the attributes of a model one by one. The first error stays, and what is read after it is zero.
+// document reads the attributes of a model one by one. It keeps the first error; everything read after it is zero.
 type document struct {
 	members map[string]json.RawMessage
-	path    string // before the names of members: "seasonalities.weekly."
+	path    string // prefix of the members' names: "seasonalities.weekly."
 	err     error
 }
 
@@ -123,7 +123,7 @@ func (d *document) has(key string) bool {
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
-// wrong says that a member is not what it has to be.
+// wrong reports a member that is not what is wanted.
 func (d *document) wrong(key, want string) {
 	d.fail(damaged(d.path+key, fmt.Sprintf("%s is not %s", excerpt(d.members[key]), want)))
 }
@@ -136,7 +136,7 @@ func (d *document) raw(key string) json.RawMessage {
 	return raw
 }
 
-// value decodes a member that has to be there and must not be null.
+// value decodes a member that must be there and must not be null.
 func (d *document) value(key, want string, into any) bool {
 	raw := d.raw(key)
 	if d.err != nil {
@@ -149,7 +149,7 @@ func (d *document) value(key, want string, into any) bool {
 	return true
 }
 
-// number is finite: JSON has no other, and what does not fit into a float64 is an error.
+// number is finite: JSON has no other numbers, and one that does not fit into a float64 is an error.
 func (d *document) number(key string) float64 {
 	var v float64
 	d.value(key, "a number", &v)
@@ -219,7 +219,7 @@ func (d *document) column(key string) []float64 {
 		flat := make([]*float64, 0, len(nested))
 		for _, row := range nested {
 			if len(row) != 1 {
-				d.wrong(key, "a list of one number a draw")
+				d.wrong(key, "a list of one number per draw")
 				return nil
 			}
 			flat = append(flat, row[0])
@@ -229,7 +229,7 @@ func (d *document) column(key string) []float64 {
 	return d.numbers(key)
 }
 
-// matrix is a list of lists of numbers, all as long.
+// matrix is a list of lists of numbers, all of the same length.
 func (d *document) matrix(key string, width int) [][]float64 {
 	var v [][]*float64
 	if !d.value(key, "a list of lists of numbers", &v) {
@@ -238,7 +238,7 @@ func (d *document) matrix(key string, width int) [][]float64 {
 	out := make([][]float64, len(v))
 	for i, row := range v {
 		if len(row) != width {
-			d.fail(damaged(d.path+key, fmt.Sprintf("draw %d has %d values where the model has %d", i, len(row), width)))
+			d.fail(damaged(d.path+key, fmt.Sprintf("draw %d has %d values, but the model needs %d", i, len(row), width)))
 			return nil
 		}
 		out[i] = d.allThere(key, row)
@@ -246,7 +246,7 @@ func (d *document) matrix(key string, width int) [][]float64 {
 	return out
 }
 
-// stamp reads seconds.
+// stamp reads a number of seconds.
 func (d *document) stamp(key string) prophet.Stamp {
 	v := d.number(key)
 	if math.Abs(v) > 1e11 { // more than 3,000 years
@@ -256,8 +256,8 @@ func (d *document) stamp(key string) prophet.Stamp {
 	return prophet.Stamp(math.Round(v * float64(prophet.Second)))
 }
 
-// ordered reads a dictionary with the order of its keys, [["a", "b"], {"a": {...}, "b": {...}}], and calls each in
-// that order.
+// ordered reads a dictionary and the order of its keys, [["a", "b"], {"a": {...}, "b": {...}}], and calls each in that
+// order.
 func (d *document) ordered(key string, each func(name string, props *document)) {
 	var pair []json.RawMessage
 	if !d.value(key, "a list of keys and an object", &pair) {
@@ -266,7 +266,7 @@ func (d *document) ordered(key string, each func(name string, props *document)) 
 	var keys []string
 	var objects map[string]json.RawMessage
 	if len(pair) != 2 || json.Unmarshal(pair[0], &keys) != nil || json.Unmarshal(pair[1], &objects) != nil || len(keys) != len(objects) {
-		d.wrong(key, "a list of keys and an object of the same keys")
+		d.wrong(key, "a list of keys and an object with the same keys")
 		return
 	}
 	for _, name := range keys {
@@ -284,7 +284,7 @@ func (d *document) ordered(key string, each func(name string, props *document)) 
 	}
 }
 
-// series reads the data of a pandas series, which is JSON within a text; nil for null.
+// series reads the data of a pandas series, which is JSON within a string; nil for null.
 func (d *document) series(key string) []string {
 	if isNull(d.raw(key)) || d.err != nil {
 		return nil
@@ -319,10 +319,10 @@ func (d *document) stampSeries(key string) []prophet.Stamp {
 	return out
 }
 
-// date reads ISO 8601. Versions below pandas 2 wrote a Z behind times that have no zone.
+// date reads ISO 8601. pandas before version 2 wrote a Z after times without a zone.
 func (d *document) date(field, text string) prophet.Stamp {
 	text = strings.TrimSuffix(text, "Z")
-	// The usual form first: it is read once a row.
+	// The usual form first: there is one per row.
 	if t, err := time.Parse("2006-01-02T15:04:05", text); err == nil && t.Year() > 1677 && t.Year() < 2262 {
 		return prophet.Stamp(t.UnixMicro())
 	}
@@ -342,12 +342,12 @@ type frame struct {
 
 // cell is one value of a table.
 type cell struct {
-	kind   byte // 'n' a number, 'b' a boolean (0 or 1), 't' a text, 0 nothing of use
+	kind   byte // 'n' a number, 'b' a boolean (0 or 1), 't' a text, 0 anything else
 	number float64
 	text   string
 }
 
-// UnmarshalJSON keeps what is a finite number, a boolean or a text.
+// UnmarshalJSON keeps finite numbers, booleans and texts.
 func (c *cell) UnmarshalJSON(raw []byte) error {
 	*c = cell{}
 	switch raw[0] {
@@ -366,7 +366,7 @@ func (c *cell) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// table reads a frame, which is JSON within a text; nil for null.
+// table reads a frame, which is JSON within a string; nil for null.
 func (d *document) table(key string) *frame {
 	if isNull(d.raw(key)) || d.err != nil {
 		return nil
@@ -401,7 +401,7 @@ func (f *frame) has(name string) bool {
 	return false
 }
 
-// cells calls each with every cell of a column. Kinds are those it takes, and want is their name.
+// cells calls each with every cell of a column. kinds are the kinds it accepts, and want is their name in messages.
 func (f *frame) cells(d *document, name, kinds, want string, each func(c cell)) {
 	for i, row := range f.rows {
 		c := row[name]
@@ -419,7 +419,7 @@ func (f *frame) numbers(d *document, name string) []float64 {
 	return out
 }
 
-// whole is numbers of a column if all of its cells are, else nil.
+// whole returns the numbers of a column, nil if any of its cells is not a number.
 func (f *frame) whole(name string) []float64 {
 	var probe document
 	if x := f.numbers(&probe, name); probe.err == nil {

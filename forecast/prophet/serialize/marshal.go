@@ -20,7 +20,7 @@ const Version = "1.3.0"
 // formatVersion numbers the layout of the key "etfcast".
 const formatVersion = 1
 
-// extras is what stands under the key "etfcast".
+// extras is what is stored under the key "etfcast".
 type extras struct {
 	Format        int                   `json:"format"`
 	Growth        prophet.Growth        `json:"growth"`
@@ -31,8 +31,8 @@ type extras struct {
 	Report        prophet.Report        `json:"report"`
 }
 
-// Marshal writes a model as one JSON object: the text that model_from_json reads. The result is the same for the same
-// model. Errors are of KindInvalid: no model.
+// Marshal writes a model as one JSON object: the text that model_from_json reads. The same model gives the same
+// result. The error is KindInvalid for no model.
 func Marshal(f *prophet.Fitted) ([]byte, error) {
 	if f == nil {
 		return nil, etf.Invalid("model", "there is no fitted model", "fit it first")
@@ -40,7 +40,7 @@ func Marshal(f *prophet.Fitted) ([]byte, error) {
 	return MarshalState(f.State())
 }
 
-// MarshalState is Marshal of the parts of a model, all of them filled in as (*prophet.Fitted).State has them.
+// MarshalState is Marshal for the parts of a model, all of them set as by (*prophet.Fitted).State.
 func MarshalState(s prophet.State) ([]byte, error) {
 	o := &s.Options
 	if len(s.History.DS) == 0 || len(s.Params.K) == 0 {
@@ -111,7 +111,7 @@ func MarshalState(s prophet.State) ([]byte, error) {
 	return out, nil
 }
 
-// historyNames are the columns a history is written with, beside ds and the caller's.
+// historyNames are the columns of a written history, besides ds and the caller's.
 func historyNames(h *prophet.History) []string {
 	all := []string{"y", "t", "y_scaled"}
 	for _, name := range []string{"cap", "floor", "cap_scaled"} {
@@ -146,8 +146,8 @@ func historyColumn(h *prophet.History, name string) []float64 {
 	return h.Columns[name]
 }
 
-// foreignGrowth is what Python is told of the growth: its name, or, where the forecast rests on what Python does not
-// have, words that it takes for no growth.
+// foreignGrowth is the growth written for Python: its name or, if the forecast needs what Python does not have, text
+// that Python does not accept as a growth.
 func foreignGrowth(o *prophet.Options) string {
 	var beyond []string
 	for _, b := range []struct {
@@ -164,7 +164,7 @@ func foreignGrowth(o *prophet.Options) string {
 	return string(o.Growth) + " with the market options " + strings.Join(beyond, ", ") + ": predict with etfcast"
 }
 
-// finiteReport is a report that JSON can hold: what is not a number there was not measured.
+// finiteReport is a report that JSON can hold: figures that are not a number were not measured.
 func finiteReport(r prophet.Report) prophet.Report {
 	for _, v := range []*float64{&r.LogPosterior, &r.Gradient, &r.MaxRHat, &r.MinESS, &r.Phi} {
 		if !finite(*v) {
@@ -178,7 +178,7 @@ func finite(v float64) bool { return !notFinite(v) }
 
 func notFinite(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
-// fitArguments are the keyword arguments with which Python's cross-validation fits again.
+// fitArguments are the keyword arguments with which Python's cross-validation refits.
 func fitArguments(o prophet.Optimizer) string {
 	w := newObject()
 	switch o {
@@ -197,7 +197,7 @@ func modes(m prophet.ComponentModes) string {
 	return string(w.close())
 }
 
-// params writes a maximum as matrices of one row, and draws of a posterior as the original has them: scalars as a flat
+// params writes a maximum as matrices of one row, and draws of a posterior as the original does: scalars as a flat
 // list.
 func params(s *prophet.State) string {
 	p := &s.Params
@@ -295,7 +295,7 @@ func historyTable(s *prophet.State) string {
 	t.numbers("y", h.Y)
 	extra := make([]string, 0, len(h.Columns))
 	for name, x := range h.Columns {
-		// A column of the caller's that the model does not look at is kept if it can be.
+		// A column of the caller's that the model does not use is kept if all its values are finite.
 		if !historyColumns[name] && (used[name] || !slices.ContainsFunc(x, notFinite)) {
 			extra = append(extra, name)
 		}
@@ -345,8 +345,8 @@ func holidayTable(all []prophet.Holiday) string {
 	return t.close(len(all))
 }
 
-// componentTable is a matrix of 0 and 1: columns of features by components. It has the totals, whether there are
-// components or not, and not the column of zeros that stands where there are none.
+// componentTable is a matrix of 0 and 1: columns of features by components. It always has the totals, and never the
+// placeholder column of zeros of a model without features.
 func componentTable(components map[string][]int, columns int) string {
 	all := make([]string, 0, len(components))
 	for name, of := range components {
@@ -373,7 +373,7 @@ func componentTable(components map[string][]int, columns int) string {
 	return t.close(columns)
 }
 
-// stampSeries is a series of dates. Its index are 0, 1, ... or, of changepoints that were chosen, their rows of the
+// stampSeries is a series of dates. Its index is 0, 1, ... or, for changepoints chosen by the fit, their rows in the
 // history.
 func stampSeries(all []prophet.Stamp, counted bool, history []prophet.Stamp) string {
 	index, data := make([]string, len(all)), make([]string, len(all))
@@ -400,8 +400,8 @@ func nameSeries(all []string) string {
 	return `{"name":null,"index":[` + strings.Join(index, ",") + `],"data":[` + strings.Join(data, ",") + `]}`
 }
 
-// layoutFor is the form of the dates of one column: pandas expects the same form in all of them. Milliseconds are what
-// the original writes; microseconds are written where there are any.
+// layoutFor is the format of the dates of one column: pandas expects the same format in all of them. The original
+// writes milliseconds; microseconds are written if there are any.
 func layoutFor(all []prophet.Stamp) string {
 	for _, s := range all {
 		if s%1000 != 0 {
@@ -411,8 +411,8 @@ func layoutFor(all []prophet.Stamp) string {
 	return "2006-01-02T15:04:05.000"
 }
 
-// formatNumber writes the shortest decimal that reads back as v, with a point or an exponent, so that Python takes
-// it for a float. Values far from 1 get an exponent: pandas drops digits beyond the 15th decimal of others.
+// formatNumber writes the shortest decimal that reads back as v, with a point or an exponent, so that Python reads a
+// float. Values far from 1 get an exponent: without one pandas drops digits beyond the 15th decimal.
 func formatNumber(v float64) string {
 	format := byte('f')
 	if a := math.Abs(v); a != 0 && (a < 0.1 || a >= 1e15) {
@@ -452,7 +452,7 @@ func quote(s string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a string into memory can't go wrong
+	_ = e.Encode(s) // a string into memory can't fail
 	return strings.TrimSuffix(b.String(), "\n")
 }
 

@@ -19,10 +19,10 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// golden is a file of bench/prophet/golden_serialize.py.
+// golden is a file written by bench/prophet/golden_serialize.py.
 type golden struct {
 	Versions map[string]string
-	Model    string // what model_to_json gave
+	Model    string // what model_to_json returned
 	DS       []string
 	Columns  map[string][]float64
 	Forecast map[string][]float64
@@ -75,7 +75,7 @@ func (g *golden) frame(t testing.TB) *prophet.Frame {
 	return f
 }
 
-// Every value of a model shows in it: floats by the shortest text that is theirs alone. Empty and nil are the same.
+// The fingerprint shows every value of a model: floats as the shortest text unique to them. Empty and nil look the same.
 func fingerprint(s prophet.State) string { return fmt.Sprintf("%+v", s) }
 
 func mustRead(t testing.TB, data []byte) *prophet.Fitted {
@@ -105,8 +105,7 @@ func mustPredict(t testing.TB, f *prophet.Fitted, frame *prophet.Frame, po proph
 	return fc
 }
 
-// Models fitted and written by the original forecast here what they forecast there: every column, to 1e-9 of its
-// largest value.
+// Models fitted and written by the original give the same forecasts here: every column, to 1e-9 of its largest value.
 func TestModelsOfTheOriginalForecastTheSame(t *testing.T) {
 	t.Parallel()
 	for name, g := range readGolden(t) {
@@ -143,7 +142,7 @@ func TestModelsOfTheOriginalForecastTheSame(t *testing.T) {
 	}
 }
 
-// What is read from the original is written and read again without any change.
+// What is read from the original's file is written and read again without any change.
 func TestModelsOfTheOriginalRoundTrip(t *testing.T) {
 	t.Parallel()
 	for name, g := range readGolden(t) {
@@ -155,7 +154,7 @@ func TestModelsOfTheOriginalRoundTrip(t *testing.T) {
 	}
 }
 
-// What the original says of a model is what is read; the numbers are those of golden_serialize.py.
+// What is read is what the original says of a model; the numbers are those of golden_serialize.py.
 func TestAttributesOfTheOriginal(t *testing.T) {
 	t.Parallel()
 	all := readGolden(t)
@@ -173,7 +172,7 @@ func TestAttributesOfTheOriginal(t *testing.T) {
 	}
 	s = read("no-changepoints-no-features")
 	if len(s.Changepoints) != 0 || len(s.ChangepointsT) != 1 || s.Columns != 1 || s.Options.NChangepoints != 0 || s.Options.Changepoints != nil {
-		t.Errorf("nothing: changepoints %v at %v, %d columns, n %d", s.Changepoints, s.ChangepointsT, s.Columns, s.Options.NChangepoints)
+		t.Errorf("no changepoints, no features: changepoints %v at %v, %d columns, n %d", s.Changepoints, s.ChangepointsT, s.Columns, s.Options.NChangepoints)
 	}
 	s = read("conditions-regressors")
 	var names []string
@@ -200,7 +199,7 @@ func TestAttributesOfTheOriginal(t *testing.T) {
 	}
 }
 
-// The numbers that the original's own test of old files expects of the last day of ten after the history.
+// The numbers that the original's test of old files expects for the tenth day after the history.
 func TestOldFiles(t *testing.T) {
 	t.Parallel()
 	folder := realData(t)
@@ -227,7 +226,7 @@ func TestOldFiles(t *testing.T) {
 		}
 		again := mustRead(t, mustWrite(t, f))
 		if !slices.Equal(mustPredict(t, again, frame, prophet.PredictOptions{NoIntervals: true}).Yhat, yhat) {
-			t.Errorf("%s: the forecast is another after writing and reading", file)
+			t.Errorf("%s: the forecast changed after writing and reading", file)
 		}
 	}
 }
@@ -238,7 +237,7 @@ func realData(t *testing.T) string {
 	return folder
 }
 
-// The original's test of the size of a file: 480 rows in under 200,000 characters.
+// The original's test of file size: 480 rows in under 200,000 characters.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	h := walk(480, prophet.DateOf(2012, 5, 18), false)
@@ -279,7 +278,7 @@ func mustFit(t testing.TB, o prophet.Options, h *prophet.Frame) *prophet.Fitted 
 	return f
 }
 
-// Every attribute of a model fitted here comes back bit by bit, and so do the forecast and its intervals.
+// Every attribute of a model fitted here is read back to the same bits, and so are the forecast and its intervals.
 func TestRoundTripIsExact(t *testing.T) {
 	t.Parallel()
 	day := func(y, m, d int) prophet.Stamp {
@@ -373,7 +372,7 @@ func roundTrip(t *testing.T, f *prophet.Fitted) []byte {
 	for what, text := range map[string][]byte{"object": data, "string": mustJSON(t, string(data))} {
 		again := mustRead(t, text)
 		want, got := f.State(), again.State()
-		for name, x := range want.History.Columns { // what the model does not use is not kept where it is no number
+		for name, x := range want.History.Columns { // a column the model does not use is dropped if it has NaN
 			if slices.ContainsFunc(x, notFinite) && got.History.Columns[name] == nil {
 				want.History.Columns = without(want.History.Columns, name)
 			}
@@ -385,11 +384,11 @@ func roundTrip(t *testing.T, f *prophet.Fitted) []byte {
 			t.Fatalf("%s:\n%s\nbecame\n%s", what, a, b)
 		}
 		if (want.Options.Changepoints == nil) != (got.Options.Changepoints == nil) || (want.TrainHolidayNames == nil) != (got.TrainHolidayNames == nil) {
-			t.Errorf("%s: changepoints %v became %v, holidays %v became %v: nil and empty are not the same", what,
+			t.Errorf("%s: changepoints %v became %v, holidays %v became %v: nil and empty must stay distinct", what,
 				want.Options.Changepoints, got.Options.Changepoints, want.TrainHolidayNames, got.TrainHolidayNames)
 		}
 		if !bytes.Equal(mustWrite(t, again), data) {
-			t.Errorf("%s: written again, the file is another", what)
+			t.Errorf("%s: written again, the file differs", what)
 		}
 		frame := f.HistoryFrame()
 		a, b := mustPredict(t, f, frame, prophet.PredictOptions{Samples: 50}), mustPredict(t, again, frame, prophet.PredictOptions{Samples: 50})
@@ -492,7 +491,7 @@ func TestForeignAndDamagedFiles(t *testing.T) {
 		"short beta":                {param("beta", [][]float64{{1, 2, 3}}), etf.KindCorrupt, "params.beta"},
 		"long delta":                {param("delta", [][]float64{make([]float64, 9)}), etf.KindCorrupt, "params.delta"},
 		"sigma negative":            {param("sigma_obs", [][]float64{{-1}}), etf.KindCorrupt, "params.sigma_obs"},
-		"a date that is none":       {replace(linear, `2021-01-05T00:00:00.000`, `yesterday`), etf.KindCorrupt, ""},
+		"a date that is not one":    {replace(linear, `2021-01-05T00:00:00.000`, `yesterday`), etf.KindCorrupt, ""},
 		"a history of text":         {set(linear, "history", "hello"), etf.KindCorrupt, "history"},
 		"an empty history":          {set(linear, "history", `{"schema":{"fields":[]},"data":[]}`), etf.KindCorrupt, "history"},
 		"no columns":                {set(linear, "train_component_cols", `{"schema":{"fields":[]},"data":[]}`), etf.KindCorrupt, "train_component_cols"},
@@ -504,7 +503,7 @@ func TestForeignAndDamagedFiles(t *testing.T) {
 		"std 0":                     {replace(custom, `"std": 1.0`, `"std": 0`), etf.KindCorrupt, ""},
 		"a condition of 2":          {replace(custom, `\"even\":true`, `\"even\":2`), etf.KindCorrupt, "history[0].even"},
 		"a regressor that is null":  {replace(custom, `\"open\":1.0`, `\"open\":null`), etf.KindCorrupt, ""},
-		"a country nobody has":      {set(linear, "country_holidays", "ATLANTIS"), etf.KindInvalid, ""},
+		"an unknown country":        {set(linear, "country_holidays", "ATLANTIS"), etf.KindInvalid, ""},
 		"a layout of the future":    {set(linear, "etfcast", map[string]any{"format": 99}), etf.KindInvalid, "etfcast.format"},
 		"extras of text":            {set(linear, "etfcast", "x"), etf.KindCorrupt, "etfcast"},
 	}
@@ -512,7 +511,7 @@ func TestForeignAndDamagedFiles(t *testing.T) {
 		_, err := Unmarshal(c.data)
 		var e *etf.Error
 		if !errors.As(err, &e) {
-			t.Errorf("%s: no error that says what to do: %v", name, err)
+			t.Errorf("%s: want an error with a remedy, got %v", name, err)
 			continue
 		}
 		if e.Kind != c.kind || c.field != "" && e.Field != c.field || e.Field == "" || e.Remedy == "" || strings.Contains(err.Error(), "failed to") {
@@ -521,7 +520,7 @@ func TestForeignAndDamagedFiles(t *testing.T) {
 	}
 }
 
-// A file of the original has what Python writes beyond JSON, and columns of the caller's.
+// A file of the original has what Python writes beyond JSON, and the caller's columns.
 func TestTolerance(t *testing.T) {
 	t.Parallel()
 	all := readGolden(t)
@@ -544,7 +543,7 @@ func TestTolerance(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if got := fingerprint(f.State()); got != want {
-			t.Errorf("%s: the model is another:\n%s\n%s", name, got, want)
+			t.Errorf("%s: the model differs:\n%s\n%s", name, got, want)
 		}
 	}
 	f := mustRead(t, edit(t, linear, func(m map[string]any) { m["uncertainty_samples"], m["yearly_seasonality"] = false, 0 }))
@@ -593,8 +592,8 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// Nothing that is read makes a panic, and no number of a model that was read is not finite: what was read can be
-// written and read again as the same model.
+// No input causes a panic, and all numbers of a model that was read are finite: what was read can be written and read
+// again as the same model.
 func FuzzUnmarshal(f *testing.F) {
 	small := walk(8, prophet.DateOf(2024, 1, 2), false)
 	small.Columns = nil
@@ -607,7 +606,7 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Fuzz(checkRead)
 }
 
-// FuzzAttribute puts other values in the place of one attribute of a sound model: key is "y_scale" or "params.k".
+// FuzzAttribute replaces one attribute of a valid model: key is "y_scale" or "params.k".
 func FuzzAttribute(f *testing.F) {
 	g := readGolden(f)["conditions-regressors"]
 	var members map[string]json.RawMessage

@@ -13,8 +13,8 @@ import (
 // Unmarshal reads a model written by Marshal or by the original's model_to_json, version 0.6.1 to 1.3.0: a JSON
 // object, or a JSON string that holds one (what json.dump makes of model_to_json's text).
 //
-// Errors name the attribute and say what to do. They are of KindInvalid where the file is no such model or asks for
-// what this program does not have, and of KindCorrupt where it is damaged or contradicts itself.
+// Errors name the attribute and the remedy. They are of KindInvalid if the file is not such a model or needs what this
+// program does not have, and of KindCorrupt if it is damaged or contradicts itself.
 func Unmarshal(data []byte) (*prophet.Fitted, error) {
 	s, err := UnmarshalState(data)
 	if err != nil {
@@ -24,7 +24,7 @@ func Unmarshal(data []byte) (*prophet.Fitted, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The coefficients are only right on the columns they were fitted with.
+	// The coefficients are only valid for the columns they were fitted with.
 	made := f.State().ComponentColumns
 	for name, columns := range s.ComponentColumns {
 		if !slices.Equal(columns, made[name]) {
@@ -34,7 +34,7 @@ func Unmarshal(data []byte) (*prophet.Fitted, error) {
 	return f, nil
 }
 
-// spans writes ascending numbers as "0-5, 9".
+// spans formats ascending numbers as "0-5, 9".
 func spans(x []int) string {
 	if len(x) == 0 {
 		return "none"
@@ -56,8 +56,8 @@ func spans(x []int) string {
 	return out
 }
 
-// UnmarshalState is Unmarshal without making a model of the parts: what is in the file, each attribute checked by
-// itself.
+// UnmarshalState is Unmarshal without making a model of the parts: what is in the file, with each attribute checked on
+// its own.
 func UnmarshalState(data []byte) (prophet.State, error) {
 	members, err := openObject(data)
 	if err != nil {
@@ -65,7 +65,7 @@ func UnmarshalState(data []byte) (prophet.State, error) {
 	}
 	d := &document{members: members}
 	if !d.has("growth") && !d.has("params") && !d.has("train_component_cols") {
-		return prophet.State{}, etf.Invalid("model", `it is JSON and no Prophet model: the keys "growth", "params" and "train_component_cols" are missing`, remedyForeign)
+		return prophet.State{}, etf.Invalid("model", `it is JSON but not a Prophet model: the keys "growth", "params" and "train_component_cols" are missing`, remedyForeign)
 	}
 	s := prophet.State{Options: readOptions(d)}
 	own := readExtras(d)
@@ -92,17 +92,17 @@ func UnmarshalState(data []byte) (prophet.State, error) {
 	return s, d.err
 }
 
-// readExtras returns what stands under the key of this program; nil where another wrote the file.
+// readExtras returns what is stored under this program's key; nil if another program wrote the file.
 func readExtras(d *document) *extras {
 	if !d.has("etfcast") {
 		return nil
 	}
 	own := &extras{}
-	if !d.value("etfcast", "an object of this program", own) {
+	if !d.value("etfcast", "an object written by etfcast", own) {
 		return nil
 	}
 	if own.Format != formatVersion {
-		d.fail(etf.Invalid("etfcast.format", fmt.Sprintf("the layout %d is not known to this version", own.Format), "read it with the version of etfcast that wrote it, or a newer one"))
+		d.fail(etf.Invalid("etfcast.format", fmt.Sprintf("this version does not know layout %d", own.Format), "read it with the version of etfcast that wrote it, or a newer one"))
 	}
 	return own
 }
@@ -123,7 +123,7 @@ func readOptions(d *document) prophet.Options {
 		IntervalWidth:         d.number("interval_width"),
 		UncertaintySamples:    d.count("uncertainty_samples"),
 		CountryHolidays:       d.textOrNull("country_holidays"),
-		// Before version 1.1.5 there was one scaling, and holidays followed the seasonalities.
+		// Before version 1.1.5 there was only one scaling, and holidays had the seasonalities' mode.
 		Scaling:   prophet.AbsMax,
 		Optimizer: prophet.Auto,
 	}
@@ -156,7 +156,7 @@ func readSeasonal(d *document, key string) prophet.Seasonal {
 	return prophet.Seasonal(order)
 }
 
-// readFitArguments takes from the arguments of Python's fit() those that are options here.
+// readFitArguments reads those arguments of Python's fit() that are options here.
 func readFitArguments(d *document, o *prophet.Options) {
 	var args map[string]json.RawMessage
 	if !d.has("fit_kwargs") || json.Unmarshal(d.members["fit_kwargs"], &args) != nil {
@@ -187,7 +187,7 @@ func readHolidays(d *document, o *prophet.Options) {
 	t.cells(d, "holiday", "t", "a name", func(c cell) { o.Holidays[i].Name = c.text; i++ })
 	for i, row := range t.rows {
 		h := &o.Holidays[i]
-		// Windows that are no numbers count as none, and a missing prior scale as the model's, as in the original.
+		// Windows that are not numbers count as none, and a missing prior scale is the model's, as in the original.
 		h.LowerWindow, h.UpperWindow, h.PriorScale = window(row["lower_window"]), window(row["upper_window"]), o.HolidaysPriorScale
 		if c := row["prior_scale"]; c.kind == 'n' {
 			h.PriorScale = c.number
@@ -217,7 +217,7 @@ func readScales(d *document, s *prophet.State) {
 	}
 	s.ChangepointsT = d.numbers("changepoints_t")
 	if want := max(1, len(s.Changepoints)); d.err == nil && len(s.ChangepointsT) != want {
-		d.fail(damaged("changepoints_t", fmt.Sprintf("%d values where there are %d changepoints (at least 1 value)", len(s.ChangepointsT), len(s.Changepoints))))
+		d.fail(damaged("changepoints_t", fmt.Sprintf("%d values for %d changepoints (it has 1 even for none)", len(s.ChangepointsT), len(s.Changepoints))))
 	}
 	s.HistoryDates = d.stampSeries("history_dates")
 	slices.Sort(s.HistoryDates)
@@ -248,7 +248,7 @@ func readComponents(d *document, s *prophet.State) {
 		s.Options.Regressors = append(s.Options.Regressors, r.Regressor)
 	})
 	s.TrainHolidayNames = d.series("train_holiday_names")
-	d.value("component_modes", "an object of two lists", &s.ComponentModes)
+	d.value("component_modes", "an object with two lists", &s.ComponentModes)
 
 	t := d.table("train_component_cols")
 	if t == nil {
@@ -278,18 +278,18 @@ func readComponents(d *document, s *prophet.State) {
 		s.ComponentColumns[name] = of
 	}
 	if !named && s.Columns == 1 {
-		// The column that stands where there are no features belongs to no component of the original's table.
+		// The placeholder column of a model without features belongs to no component in the original's table.
 		s.ComponentColumns["zeros"] = []int{0}
 	}
 	for _, g := range s.Seasonalities {
 		if n := len(s.ComponentColumns[g.Name]); d.err == nil && n != 2*g.FourierOrder {
-			d.fail(damaged("train_component_cols", fmt.Sprintf("the seasonality %q has %d columns and the order %d", g.Name, n, g.FourierOrder)))
+			d.fail(damaged("train_component_cols", fmt.Sprintf("the seasonality %q has %d columns, but the order %d", g.Name, n, g.FourierOrder)))
 		}
 	}
 }
 
 // readHistory reads the rows. Scaled columns are computed from dates and scales: the original's are rounded to 10
-// decimals. Exact says that the file has all digits.
+// decimals. exact says that the file has all digits.
 func readHistory(d *document, s *prophet.State, exact bool) {
 	t := d.table("history")
 	if t == nil {
@@ -361,14 +361,14 @@ func readHistory(d *document, s *prophet.State, exact bool) {
 	}
 	for i := range h.DS {
 		if math.IsInf(h.YScaled[i], 0) || logistic && math.IsInf(h.CapScaled[i], 0) {
-			d.fail(damaged("y_scale", fmt.Sprintf("%v is out of all proportion to the history", s.YScale)))
+			d.fail(damaged("y_scale", fmt.Sprintf("%v is far too small for the history", s.YScale)))
 			return
 		}
 	}
 }
 
-// readColumns reads the columns of regressors and conditions, which have to be there, and the caller's other columns as
-// far as they are numbers.
+// readColumns reads the columns of regressors and conditions, which must be there, and those of the caller's other
+// columns that are numbers.
 func readColumns(d *document, t *frame, s *prophet.State) {
 	columns := map[string][]float64{}
 	for _, g := range s.Regressors {
@@ -410,17 +410,17 @@ func readParams(d *document, s *prophet.State) {
 	draws := len(s.Params.K)
 	for name, n := range map[string]int{"m": len(s.Params.M), "sigma_obs": len(s.Params.SigmaObs), "delta": len(s.Params.Delta), "beta": len(s.Params.Beta)} {
 		if n != draws {
-			p.fail(damaged("params."+name, fmt.Sprintf("%d draws where k has %d", n, draws)))
+			p.fail(damaged("params."+name, fmt.Sprintf("it has %d draws, but k has %d", n, draws)))
 		}
 	}
 	if draws == 0 {
-		p.fail(damaged("params.k", "there is no draw"))
+		p.fail(damaged("params.k", "there are no draws"))
 	}
 	d.fail(p.err)
 }
 
-// addedSeasonalities are those of the fitted seasonalities that did not come by themselves. The original does not keep
-// the difference: of the last ones, yearly, weekly and daily in this order, it takes those that look as if they had.
+// addedSeasonalities are the fitted seasonalities that the caller added. The original's file does not distinguish them
+// from the built-in ones: those that end the list in the order yearly, weekly, daily and look built-in count as such.
 func addedSeasonalities(s *prophet.State) []prophet.Seasonality {
 	o := &s.Options
 	n := len(s.Seasonalities)
@@ -444,8 +444,8 @@ func addedSeasonalities(s *prophet.State) []prophet.Seasonality {
 	return slices.Clone(s.Seasonalities[:n])
 }
 
-// foreignReport says what is known of a fit by the original: it ends with an exception unless its optimiser came to an
-// end; of sampling nothing is kept.
+// foreignReport reports what is known of a fit by the original: an optimiser that does not finish raises an exception,
+// so it finished; of sampling nothing is kept.
 func foreignReport(d *document, s *prophet.State, version string) {
 	s.Report = prophet.Report{
 		Optimizer: s.Options.Optimizer, Status: "fitted by prophet " + version, Converged: s.Options.MCMCSamples == 0, Rows: len(s.History.DS),

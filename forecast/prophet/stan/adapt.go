@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// dualAverage adapts the logarithm of the step size so that the mean acceptance comes to delta (Hoffman and Gelman,
-// The No-U-Turn Sampler, JMLR 15, 2014, section 3.2.1, with its constants, which are Stan's).
+// dualAverage adapts the logarithm of the step size so that the mean acceptance converges to delta (Hoffman and Gelman,
+// The No-U-Turn Sampler, JMLR 15, 2014, section 3.2.1, with its constants, which Stan uses too).
 type dualAverage struct {
 	delta, mu        float64
 	count, miss, avg float64
@@ -20,7 +20,7 @@ func newDualAverage(delta, eps float64) *dualAverage {
 	return &dualAverage{delta: delta, mu: math.Log(10 * eps)}
 }
 
-// learn takes the acceptance of an iteration and returns the step size to go on with.
+// learn takes the acceptance of an iteration and returns the next step size.
 func (a *dualAverage) learn(accept float64) float64 {
 	const gamma, t0, kappa = 0.05, 10, 0.75
 	a.count++
@@ -31,7 +31,7 @@ func (a *dualAverage) learn(accept float64) float64 {
 	return math.Exp(x)
 }
 
-// final is the averaged step size, or eps where nothing was learned.
+// final is the averaged step size, or eps if nothing was learned.
 func (a *dualAverage) final(eps float64) float64 {
 	if a.count == 0 {
 		return eps
@@ -39,9 +39,9 @@ func (a *dualAverage) final(eps float64) float64 {
 	return math.Exp(a.avg)
 }
 
-// windows is Stan's schedule of warm-up: 75 iterations for the step size alone, then windows of 25, 50, 100, ... in each
-// of which the metric is learned anew, the last one stretched to the 50 iterations left for the step size. A warm-up of
-// less than 150 has one window between its first 15 % and its last 10 %, one of less than 20 none.
+// windows is Stan's warm-up schedule: 75 iterations for the step size alone, then windows of 25, 50, 100, ... in each of
+// which the metric is learned anew, and 50 iterations for the step size again, up to which the last window is stretched.
+// A warm-up of less than 150 has one window between its first 15 % and its last 10 %, one of less than 20 none.
 type windows struct {
 	at, from, to int // learning is from from to to-1
 	end, size    int // the current window ends with iteration end
@@ -64,14 +64,14 @@ func newWindows(warmup int) *windows {
 	return w
 }
 
-// next takes one iteration: whether it is learned from, and whether a window ends with it.
+// next advances by one iteration and returns whether to learn from it and whether a window ends with it.
 func (w *windows) next() (learn, end bool) {
 	learn = w.at >= w.from && w.at < w.to
 	end = learn && w.at == w.end
 	if end && w.end != w.to-1 {
 		w.size *= 2
 		w.end += w.size
-		// A next window that would not fit is joined to this one.
+		// If the next window would not fit, it is merged into this one.
 		if w.end+2*w.size >= w.to {
 			w.end = w.to - 1
 		}
@@ -80,15 +80,15 @@ func (w *windows) next() (learn, end bool) {
 	return learn, end
 }
 
-// metric is an inverse mass matrix with the estimator of the next one.
+// metric is an inverse mass matrix and the estimator of the next one.
 type metric interface {
 	momentum(p []float64, rng *rand.Rand) // draws p ~ N(0, mass)
 	velocity(v, p []float64)              // v = inverse mass * p
 	add(q []float64)
-	update() // takes the covariance of what was added, and starts anew
+	update() // adopts the covariance of what was added, and starts over
 }
 
-// shrink is Stan's: n draws weigh against 5 of variance 1e-3.
+// shrink is Stan's: n draws are weighed against 5 of variance 1e-3.
 func shrink(n float64) (data, prior float64) { return n / (n + 5), 1e-3 * 5 / (n + 5) }
 
 type diagonalMetric struct {
@@ -196,7 +196,7 @@ func (m *denseMetric) update() {
 	clear(m.mean)
 	m.square.Zero()
 	var c mat.Cholesky
-	if !c.Factorize(next) { // only with draws that overflow; the old metric serves on
+	if !c.Factorize(next) { // only if draws overflow; keep the old metric
 		return
 	}
 	m.cov = next

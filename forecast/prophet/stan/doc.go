@@ -1,5 +1,5 @@
-// Package stan maximises and samples a log density over real vectors: the two optimisers and the sampler that Prophet
-// runs inside Stan, without Stan.
+// Package stan maximises and samples a log density over real vectors, with the two optimisers and the sampler that
+// Prophet uses from Stan, but without Stan.
 //
 // It owns
 //   - LBFGS and Newton, which follow the recipes of Stan's optimisers with their constants, their stop tests and their
@@ -10,6 +10,6 @@
 //   - RHat, ESSBulk and ESSTail, the checks of sampled chains (Vehtari, Gelman, Simpson, Carpenter and Bürkner,
 //     Rank-Normalization, Folding, and Localization: An Improved R-hat, Bayesian Analysis 16(2), 2021).
 //
-// It refuses to own any model: densities, their transformations to unconstrained vectors and the Jacobians come from
-// outside behind Density. It holds no clock, no global state and no randomness but that of the seeds it is given.
+// It owns no model: densities, their transformations to unconstrained vectors and the Jacobians come from the caller as
+// a Density. It has no clock, no global state and no randomness except from the seeds it is given.
 package stan

@@ -10,11 +10,11 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// LBFGSOptions tune LBFGS. The zero value of each field is Stan's default as Prophet runs it. A negative tolerance
-// turns its stop test off.
+// LBFGSOptions tune LBFGS. The zero value of each field is Stan's default as Prophet runs it, given below. A negative
+// tolerance turns its stop test off.
 type LBFGSOptions struct {
 	MaxIterations int     // 10000, Prophet's (CmdStan's own is 2000)
-	History       int     // pairs kept of steps and gradient changes: 5
+	History       int     // number of pairs of step and gradient change kept: 5
 	InitAlpha     float64 // first trial step of the first line search, along the gradient: 1e-3
 	TolObj        float64 // 1e-12
 	TolRelObj     float64 // in units of the machine epsilon: 1e4
@@ -23,12 +23,12 @@ type LBFGSOptions struct {
 	TolParam      float64 // 1e-8
 }
 
-// Constants of Stan's line search that its users cannot set.
+// Constants of Stan's line search that users cannot set.
 const (
-	armijo        = 1e-4  // share of the predicted decrease that is asked for (c1)
+	armijo        = 1e-4  // share of the predicted decrease that is required (c1)
 	curvature     = 0.9   // share of the slope that may remain (c2)
-	minAlpha      = 1e-12 // left end of the first bracket, and of the interval of first trials
-	minBracket    = 1e-16 // a zoom into less than this has failed
+	minAlpha      = 1e-12 // lower end of the first bracket, and of the interval of first trials
+	minBracket    = 1e-16 // a zoom into less than this fails
 	maxExpansions = 20
 	maxHalvings   = 10 // in a row, where the density is not finite
 	epsilon       = 0x1p-52
@@ -65,14 +65,14 @@ func (o LBFGSOptions) withDefaults() (LBFGSOptions, error) {
 // Each iteration searches along p = -Hg (H by the two-loop recursion over the newest History pairs, started from
 // s'y/y'y of the newest) for a step that meets the strong Wolfe conditions. The first trial step is min(1, 1.01 a), a
 // the minimiser over [1e-12, 1] of the cubic through the previous step, and InitAlpha along -g at first. Where the
-// search fails, it is tried once more from -g with an empty memory. Pairs are kept without a test of their curvature.
-// The stop tests come in the order TolObj, TolGrad, TolParam, MaxIterations, TolRelObj, TolRelGrad. Stan's quirk is
+// search fails, it is retried once along -g with an empty memory. Pairs are kept without a test of their curvature.
+// The stop tests come in the order TolObj, TolGrad, TolParam, MaxIterations, TolRelObj, TolRelGrad. One quirk of Stan is
 // kept: after an expansion the sufficient decrease is still measured with the first trial step of the search.
 //
-// A failed line search or reaching MaxIterations is not an error but a Status. Errors are of KindInvalid for a start
-// that cannot be used (length, or a log density or gradient that is not finite) and for options out of range, else
-// ctx's, which comes with the last point accepted. The result depends on the arguments only. Memory is allocated at
-// the start: 6+2*History vectors.
+// A failed line search or reaching MaxIterations is not an error but a Status. Errors are of KindInvalid for an invalid
+// start (length, or a log density or gradient that is not finite) and for options out of range, or else ctx's error,
+// returned with the last point accepted. The result depends only on the arguments. Memory is allocated at the start:
+// 6+2*History vectors.
 func LBFGS(ctx context.Context, d Density, init []float64, o LBFGSOptions) (Result, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -116,7 +116,7 @@ func LBFGS(ctx context.Context, d Density, init []float64, o LBFGSOptions) (Resu
 	}
 }
 
-// lbfgsState is the state between iterations. next and prev vectors are exchanged, never copied.
+// lbfgsState is the state between iterations. The next and previous vectors are swapped, never copied.
 type lbfgsState struct {
 	d           Density
 	evaluations int
@@ -124,7 +124,7 @@ type lbfgsState struct {
 	x, g    []float64 // the current point and the gradient of f there
 	f       float64
 	p       []float64 // direction to search next
-	nx, ng  []float64 // the point tried; after a step the previous point
+	nx, ng  []float64 // the trial point; after a step the previous point
 	fPrev   float64
 	gPrevP  float64   // previous gradient along pPrev
 	pPrev   []float64 // direction of the last step
@@ -158,7 +158,7 @@ func newLBFGSState(d Density, init []float64, history int) *lbfgsState {
 	return s
 }
 
-// evaluate writes the gradient of f at x to g and returns f; false where the point is to be rejected.
+// evaluate writes the gradient of f at x to g and returns f; false means that the point is rejected.
 func (s *lbfgsState) evaluate(x, g []float64) (float64, bool) {
 	s.evaluations++
 	f := -s.d.LogProb(x, g)
@@ -166,7 +166,7 @@ func (s *lbfgsState) evaluate(x, g []float64) (float64, bool) {
 	return f, finite(f) && allFinite(g)
 }
 
-// try evaluates f at x + alpha*p into nx and ng, and returns it with the slope along p.
+// try evaluates f at x + alpha*p into nx and ng, and returns f and the slope along p.
 func (s *lbfgsState) try(alpha float64) (f, slope float64, ok bool) {
 	floats.AddScaledTo(s.nx, s.x, alpha, s.p)
 	if f, ok = s.evaluate(s.nx, s.ng); !ok {
@@ -175,7 +175,7 @@ func (s *lbfgsState) try(alpha float64) (f, slope float64, ok bool) {
 	return f, floats.Dot(s.ng, s.p), true
 }
 
-// step makes one iteration. False: the line search failed, also along the gradient; x, f and g are unchanged.
+// step makes one iteration. false: the line search failed, even along the gradient; x, f and g are unchanged.
 func (s *lbfgsState) step(first bool, initAlpha float64) bool {
 	reset := first
 	trial := initAlpha
@@ -213,8 +213,8 @@ func (s *lbfgsState) step(first bool, initAlpha float64) bool {
 	s.n = min(s.n+1, len(s.ring))
 	s.moved = norm(q.s)
 	if reset {
-		// The step along -g is told anew as one along -g/B, B the curvature just seen, so that the cubic's
-		// next trial is in units of a Newton step.
+		// The step along -g is restated as one along -g/B, with B the curvature just seen, so that the cubic's next
+		// trial is in units of a Newton step.
 		b := yy / sy
 		floats.Scale(1/b, s.pPrev)
 		s.alpha *= b
@@ -242,12 +242,12 @@ func (s *lbfgsState) direct() {
 	}
 }
 
-// probe is a step tried along the direction: f and its slope there.
+// probe is a trial step along the direction, with f and its slope there.
 type probe struct{ alpha, f, slope float64 }
 
-// search looks for a step along p that meets the strong Wolfe conditions, from a first trial. It leaves the point and
-// its gradient in nx and ng. Expansion and zoom are those of Nocedal and Wright, Numerical Optimization, 2nd ed.,
-// algorithms 3.5 and 3.6, with Stan's constants.
+// search looks for a step along p that meets the strong Wolfe conditions, starting from a first trial. It leaves the
+// point and its gradient in nx and ng. Expansion and zoom are those of Nocedal and Wright, Numerical Optimization,
+// 2nd ed., algorithms 3.5 and 3.6, with Stan's constants.
 func (s *lbfgsState) search(first float64) (alpha, f float64, ok bool) {
 	slope0 := floats.Dot(s.g, s.p)
 	left := probe{minAlpha, s.f, slope0}
@@ -264,7 +264,7 @@ func (s *lbfgsState) search(first float64) (alpha, f float64, ok bool) {
 		}
 		halvings = 0
 		here := probe{at, f, slope}
-		// first, not at: Stan's quirk.
+		// first instead of at is Stan's quirk.
 		if f > s.f+first*armijo*slope0 || (expansions > 0 && f >= left.f) {
 			return s.zoom(left, here, slope0)
 		}
@@ -284,7 +284,7 @@ func (s *lbfgsState) search(first float64) (alpha, f float64, ok bool) {
 // zoom narrows a bracket whose better end is lo until a step meets the conditions.
 func (s *lbfgsState) zoom(lo, hi probe, slope0 float64) (alpha, f float64, ok bool) {
 	for it := 1; ; it++ {
-		// Near alpha 1 doubles are 1e-16 apart: a bracket without a number inside is as empty as a short one.
+		// Near alpha 1 doubles are 1e-16 apart: a bracket with no number inside counts as too short.
 		width := math.Abs(lo.alpha - hi.alpha)
 		if width < minBracket || math.Nextafter(lo.alpha, hi.alpha) == hi.alpha || math.IsNaN(width) {
 			return 0, 0, false
@@ -317,7 +317,7 @@ func (s *lbfgsState) zoom(lo, hi probe, slope0 float64) (alpha, f float64, ok bo
 	}
 }
 
-// hermiteMin is the minimiser of the cubic that has the values and slopes of two probes, NaN where it has none.
+// hermiteMin is the minimiser of the cubic with the values and slopes of two probes, NaN if it has none.
 func hermiteMin(a, b probe) float64 {
 	d := a.slope + b.slope - 3*(a.f-b.f)/(a.alpha-b.alpha)
 	r := math.Sqrt(d*d - a.slope*b.slope)

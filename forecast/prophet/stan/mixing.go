@@ -8,10 +8,10 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// RHat is the rank-normalised split R-hat: the larger of that of the draws (bulk) and that of their distances from the
-// median (folded). 1 means chains that agree; Vehtari et al. 2021 ask for less than 1.01. Rows are chains of one length
-// of at least 4; with an odd length the middle draw is left out. NaN for shorter or ragged chains, for draws that are
-// not finite and where all are equal.
+// RHat is the rank-normalised split R-hat: the larger of the R-hats of the draws (bulk) and of their distances from the
+// median (folded). 1 means that the chains agree; Vehtari et al. 2021 recommend less than 1.01. Rows are chains of equal
+// length, at least 4; if the length is odd the middle draw is left out. It is NaN for shorter or ragged chains, for draws
+// that are not finite and if all are equal.
 func RHat(chains [][]float64) float64 {
 	s := split(chains)
 	if s == nil {
@@ -24,9 +24,9 @@ func RHat(chains [][]float64) float64 {
 	return math.Max(bulk, plainRHat(rankNormal(folded)))
 }
 
-// ESSBulk is the effective number of draws for the centre of the distribution: that of the rank-normalised draws, by
-// Geyer's initial monotone sequence over split chains. It may exceed the number of draws where they are antithetic, at
-// most by a factor of its decimal logarithm. What is NaN is as for RHat.
+// ESSBulk is the effective sample size for the centre of the distribution: that of the rank-normalised draws, by
+// Geyer's initial monotone sequence over split chains. For antithetic draws it may exceed the number of draws, at most
+// by a factor of that number's decimal logarithm. It is NaN where RHat is.
 func ESSBulk(chains [][]float64) float64 {
 	s := split(chains)
 	if s == nil {
@@ -35,14 +35,14 @@ func ESSBulk(chains [][]float64) float64 {
 	return ess(rankNormal(s))
 }
 
-// ESSTail is the effective number of draws for the 5 % and 95 % quantiles: the smaller of those of the indicators of
-// being at or below them. What is NaN is as for RHat.
+// ESSTail is the effective sample size for the 5 % and 95 % quantiles: the smaller of those of the indicators of being
+// at or below them. It is NaN where RHat is.
 func ESSTail(chains [][]float64) float64 {
 	s := split(chains)
 	if s == nil {
 		return math.NaN()
 	}
-	// Quantiles of all draws, the middle one of odd chains included, as Stan's posterior and ArviZ take them.
+	// Quantiles of all draws, including the middle one of odd chains, as in Stan's posterior and ArviZ.
 	all := slices.Sorted(values(chains))
 	tail := math.Inf(1)
 	for _, p := range []float64{0.05, 0.95} {
@@ -57,7 +57,7 @@ func ESSTail(chains [][]float64) float64 {
 	return tail
 }
 
-// split cuts each chain in two halves, nil for chains that have no R-hat.
+// split cuts each chain into two halves; nil for chains that have no R-hat.
 func split(chains [][]float64) [][]float64 {
 	if len(chains) == 0 {
 		return nil
@@ -106,8 +106,8 @@ func each(chains [][]float64, f func(float64) float64) [][]float64 {
 	return out
 }
 
-// rankNormal replaces draws by normal scores of their ranks over all chains, ties by their mean rank: the quantile at
-// (rank-3/8)/(n+1/4), Blom 1958.
+// rankNormal replaces draws by the normal scores of their ranks over all chains, tied draws sharing their mean rank: the
+// quantile at (rank-3/8)/(n+1/4), Blom 1958.
 func rankNormal(chains [][]float64) [][]float64 {
 	type place struct {
 		x    float64
@@ -148,7 +148,7 @@ func meanVariance(x []float64) (mean, variance float64) {
 	return mean, variance / float64(len(x)-1)
 }
 
-// plainRHat is sqrt of the ratio of the pooled to the within-chain variance (Gelman and Rubin 1992).
+// plainRHat is the square root of the ratio of the pooled to the within-chain variance (Gelman and Rubin 1992).
 func plainRHat(chains [][]float64) float64 {
 	n := float64(len(chains[0]))
 	means := make([]float64, len(chains))
@@ -191,7 +191,7 @@ func ess(chains [][]float64) float64 {
 		}
 		return 1 - (within-acov/total)/pooled
 	}
-	// tau = -1 + 2*(sum of pairs rho(2k)+rho(2k+1) while positive, made non-increasing) + the even one that follows.
+	// tau = -1 + 2*(sum of pairs rho(2k)+rho(2k+1) while positive, made non-increasing) + the even lag that follows.
 	tau, last := -1.0, math.Inf(1)
 	for lag := 0; ; lag += 2 {
 		even, odd := rho(lag), rho(lag+1)
@@ -199,7 +199,7 @@ func ess(chains [][]float64) float64 {
 			return math.NaN()
 		}
 		if lag > 0 && (even+odd <= 0 || lag+4 >= n) {
-			// The first pair left out: its even member, if positive, improves antithetic chains.
+			// The first pair left out: its even lag, if positive, improves the estimate for antithetic chains.
 			tau += max(0, even)
 			break
 		}

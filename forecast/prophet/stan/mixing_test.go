@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// lcgChains are chains made of the linear congruential generator of ANSI C with autoregression phi, chain c moved by
-// shift*c; floored to integers of 4x for ties. All arithmetic is exact or the same in any IEEE 754 language.
+// lcgChains are chains from the linear congruential generator of ANSI C with autoregression phi, chain c moved by
+// shift*c; for ties, 4x is floored to integers. All arithmetic is exact or the same in any IEEE 754 language.
 func lcgChains(chains, draws int, phi, shift float64, ties bool) [][]float64 {
 	state := uint64(12345)
 	out := make([][]float64, chains)
@@ -16,7 +16,7 @@ func lcgChains(chains, draws int, phi, shift float64, ties bool) [][]float64 {
 		for range draws {
 			state = (1103515245*state + 12345) % (1 << 31)
 			u := float64(state>>8) / (1 << 23)
-			ax := phi * x // apart from the sum, so that the compiler cannot fuse them
+			ax := phi * x // separate from the sum, so that the compiler cannot fuse them
 			x = float64(ax) + (u - 0.5)
 			v := x + float64(shift*float64(c))
 			if ties {
@@ -29,7 +29,7 @@ func lcgChains(chains, draws int, phi, shift float64, ties bool) [][]float64 {
 }
 
 // The expected values were computed by ArviZ 0.23.4 (numpy 2.4.6, scipy 1.17.1): rhat(method="rank"),
-// ess(method="bulk"), ess(method="tail") of the same chains.
+// ess(method="bulk") and ess(method="tail") of the same chains.
 func TestMixingAgainstArviZ(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -60,8 +60,8 @@ func TestMixingAgainstArviZ(t *testing.T) {
 	}
 }
 
-// Vehtari et al. 2021 take chains with R-hat below 1.01 for mixed; iid chains are, chains with other means or with
-// another spread are not. An unsplit R-hat is blind to a trend, a R-hat that is not folded to a spread.
+// Vehtari et al. 2021 consider chains with R-hat below 1.01 mixed; iid chains are, chains with different means or
+// spreads are not. An unsplit R-hat misses a trend, an R-hat that is not folded misses a spread.
 func TestRHatTellsChainsApart(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -95,7 +95,7 @@ func TestRHatTellsChainsApart(t *testing.T) {
 			t.Errorf("%s: R-hat %v", name, r)
 		}
 	}
-	// Ranks do not see a monotone transformation: the bulk measure is the same to the last bit.
+	// Ranks do not change under a monotone transformation: the bulk measure is the same to the last bit.
 	exp := each(iid, math.Exp)
 	if ESSBulk(exp) != ESSBulk(iid) {
 		t.Errorf("bulk ESS changed by exp: %v, %v", ESSBulk(exp), ESSBulk(iid))

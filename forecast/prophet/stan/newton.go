@@ -18,21 +18,21 @@ type NewtonOptions struct {
 // Constants of Stan's Newton optimiser.
 const (
 	hessianStep   = 1e-3
-	newtonTol     = 1e-8  // an improvement of the log density up to this ends it
-	newtonMinStep = 1e-50 // halvings end here
+	newtonTol     = 1e-8  // it stops at an improvement of the log density up to this
+	newtonMinStep = 1e-50 // halving ends here
 )
 
 // Newton maximises a log density by Newton's method as Stan does: a Hessian by four-point central differences of the
 // gradient, a direction with the absolute values of its eigenvalues, and a step that starts at 1 and is halved until
 // the log density does not fall. It stops when an iteration changes the log density by at most 1e-8.
 //
-// Stan's quirk is kept: the differences are multiplied by h/2 where 1/(2h) is right, so with h = 1e-3 the Hessian is
-// 1e-6 of the true one, the raw step is a million times too long and the halving chooses its length. The quirk decides
-// where the method stops, so those who want Stan's numbers need it. One iteration costs 4*Dim+1 evaluations, an
-// eigendecomposition and the halvings (20 are usual).
+// One quirk of Stan is kept: the differences are multiplied by h/2 where 1/(2h) would be right, so with h = 1e-3 the
+// Hessian is 1e-6 of the true one, the raw step is a million times too long and the halving chooses its length. The quirk
+// decides where the method stops, so it is needed to match Stan's numbers. One iteration costs 4*Dim+1 evaluations, an
+// eigendecomposition and the halvings (usually 20).
 //
-// Errors are of KindInvalid for a start that cannot be used and for options out of range, else ctx's, which comes with
-// the last point accepted.
+// Errors are of KindInvalid for an invalid start and for options out of range, or else ctx's error, returned with the
+// last point accepted.
 func Newton(ctx context.Context, d Density, init []float64, o NewtonOptions) (Result, error) {
 	if o.MaxIterations == 0 {
 		o.MaxIterations = 10000
@@ -108,8 +108,8 @@ func Newton(ctx context.Context, d Density, init []float64, o NewtonOptions) (Re
 	}
 }
 
-// scaledHessian writes h²times the Hessian at x, the quirk of Newton. x is changed and put back, gd is scratch. False
-// where a gradient is not finite.
+// scaledHessian writes h² times the Hessian at x, the quirk of Newton. x is changed and restored, gd is scratch. It
+// returns false if a gradient is not finite.
 func scaledHessian(eval func(u, grad []float64) float64, x, gd []float64, h *mat.SymDense) bool {
 	h.Zero()
 	n := len(x)
@@ -136,7 +136,7 @@ func scaledHessian(eval func(u, grad []float64) float64, x, gd []float64, h *mat
 	return true
 }
 
-// newtonDirection solves |H| dir = g, |H| with the eigenvectors of H and the absolute values of its eigenvalues.
+// newtonDirection solves |H| dir = g, where |H| has the eigenvectors of H and the absolute values of its eigenvalues.
 func newtonDirection(dir, proj []float64, vectors *mat.Dense, values, g []float64) {
 	n := len(g)
 	p := mat.NewVecDense(n, proj)

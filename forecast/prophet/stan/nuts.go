@@ -33,23 +33,22 @@ type NUTSOptions struct {
 	MaxDepth              int     // a trajectory has at most 2^MaxDepth-1 steps; 0 = 10
 	Metric                Metric
 	// InitCov is a guess of the posterior's covariance, Dim x Dim and positive definite: for example the inverse of
-	// the negative Hessian at the mode. With it the sampler works on z, u = init + Lz with LL' = InitCov, where
-	// a good guess makes the density nearly round; adaptation goes on from there. It changes the cost, not the
+	// the negative Hessian at the mode. With it the sampler works on z, where u = init + Lz and LL' = InitCov: a good
+	// guess makes the density nearly round, and adaptation continues from there. It changes the cost, not the
 	// posterior.
 	InitCov *mat.SymDense
 	// Inits are starts, one for each chain; nil = all chains start at init.
 	Inits [][]float64
-	// Workers is the number of chains run at the same time; 0 = as many as there are processors. It does not change
-	// the draws.
+	// Workers is the number of chains run at the same time; 0 = one per processor. It does not change the draws.
 	Workers int
-	// Progress is called now and then with iterations done, warm-up included, of all chains together. Calls do not
-	// overlap, done grows, and the last call of a run that ends well has done == total.
+	// Progress is called from time to time with the iterations done by all chains together, including warm-up. Calls
+	// do not overlap, done grows, and the last call of a successful run has done == total.
 	Progress func(done, total int)
 }
 
 // Draws are draws of a posterior.
 type Draws struct {
-	U           [][]float64 // Chains*(draws per chain), the chains one after the other
+	U           [][]float64 // Chains*(draws per chain), one chain after the other
 	LogProb     []float64   // of each draw
 	Chains      int
 	Divergences int       // draws whose trajectory diverged: its energy rose by more than 1000
@@ -66,11 +65,11 @@ const maxEnergyRise = 1000
 // progressive sampling between doublings, the U-turn criterion on summed momenta with the two checks across the seam of
 // joined subtrees, dual averaging of the step size and windowed adaptation of the metric.
 //
-// newDensity gives each chain a density of its own; it is called from the calling goroutine. The draws depend on the
-// arguments only, Workers and Progress excepted: each chain has a generator seeded by Seed and its number.
+// newDensity returns a separate density for each chain; it is called from the calling goroutine. The draws depend only
+// on the arguments, except Workers and Progress: each chain has a generator seeded with Seed and its number.
 //
-// Errors are of KindInvalid: options out of range, a start that cannot be used, a density for which no step size is
-// found; else ctx's. With an error there are no draws.
+// Errors are of KindInvalid (options out of range, an invalid start, a density for which no step size is found), or
+// else ctx's error. With an error there are no draws.
 func NUTS(ctx context.Context, newDensity func() Density, init []float64, o NUTSOptions) (Draws, error) {
 	if o.AdaptDelta == 0 {
 		o.AdaptDelta = 0.8
@@ -80,11 +79,11 @@ func NUTS(ctx context.Context, newDensity func() Density, init []float64, o NUTS
 	}
 	switch {
 	case o.Chains < 1:
-		return Draws{}, etf.Invalid("chains", fmt.Sprintf("%d chains", o.Chains), "use 4")
+		return Draws{}, etf.Invalid("chains", fmt.Sprintf("%d is below 1", o.Chains), "use 4")
 	case o.Draws < 1:
-		return Draws{}, etf.Invalid("draws", fmt.Sprintf("%d draws a chain", o.Draws), "use 1000")
+		return Draws{}, etf.Invalid("draws", fmt.Sprintf("%d is below 1", o.Draws), "use 1000")
 	case o.Warmup < 0:
-		return Draws{}, etf.Invalid("warmup", fmt.Sprintf("%d iterations", o.Warmup), "use as many as draws")
+		return Draws{}, etf.Invalid("warmup", fmt.Sprintf("%d is below 0", o.Warmup), "use as many as draws")
 	case !(o.AdaptDelta > 0 && o.AdaptDelta < 1):
 		return Draws{}, etf.Invalid("adapt_delta", fmt.Sprintf("%v is not between 0 and 1", o.AdaptDelta), "use 0.8")
 	case o.MaxDepth < 1 || o.MaxDepth > 30:
@@ -94,13 +93,13 @@ func NUTS(ctx context.Context, newDensity func() Density, init []float64, o NUTS
 	case o.Inits != nil && len(o.Inits) != o.Chains:
 		return Draws{}, etf.Invalid("inits", fmt.Sprintf("%d starts for %d chains", len(o.Inits), o.Chains), "give one for each chain")
 	case o.Workers < 0:
-		return Draws{}, etf.Invalid("workers", fmt.Sprintf("%d workers", o.Workers), "use 0 for one a processor")
+		return Draws{}, etf.Invalid("workers", fmt.Sprintf("%d is below 0", o.Workers), "use 0 for one per processor")
 	}
 	var lower *mat.TriDense
 	if o.InitCov != nil {
 		var c mat.Cholesky
 		if n := o.InitCov.SymmetricDim(); n != len(init) {
-			return Draws{}, etf.Invalid("init_cov", fmt.Sprintf("%d rows for %d parameters", n, len(init)), "give a covariance of all parameters")
+			return Draws{}, etf.Invalid("init_cov", fmt.Sprintf("%d rows for %d parameters", n, len(init)), "use a covariance of all parameters")
 		}
 		if !allFinite(o.InitCov.RawSymmetric().Data) || !c.Factorize(o.InitCov) {
 			return Draws{}, etf.Invalid("init_cov", "it is not positive definite", "add to its diagonal, or leave it out")
@@ -159,8 +158,8 @@ func NUTS(ctx context.Context, newDensity func() Density, init []float64, o NUTS
 	return out, nil
 }
 
-// runChains runs the chains, at most workers at a time. The first failure stops the others; of several the lowest
-// chain's is returned.
+// runChains runs the chains, at most workers at a time. The first failure stops the others; of several, the one of the
+// lowest chain is returned.
 func runChains(ctx context.Context, chains []*chain, workers int, progress func(int)) error {
 	if workers <= 1 {
 		for _, c := range chains {
@@ -193,7 +192,7 @@ func runChains(ctx context.Context, chains []*chain, workers int, progress func(
 		return err
 	}
 	for _, err := range errs {
-		if err != nil && !errors.Is(err, context.Canceled) { // not one of those stopped by it
+		if err != nil && !errors.Is(err, context.Canceled) { // not a chain stopped by another's failure
 			return err
 		}
 	}
@@ -213,7 +212,7 @@ func (d *Draws) Parameter(i int) [][]float64 {
 	return rows
 }
 
-// Mixing returns the largest RHat of all coordinates and the smallest of their ESSBulk and ESSTail; NaN if any of them is.
+// Mixing returns the largest RHat and the smallest ESSBulk or ESSTail of all coordinates; NaN if any of them is.
 func (d *Draws) Mixing() (maxRHat, minESS float64) {
 	if len(d.U) == 0 {
 		return math.NaN(), math.NaN()
@@ -227,7 +226,7 @@ func (d *Draws) Mixing() (maxRHat, minESS float64) {
 	return maxRHat, minESS
 }
 
-// chain is one Markov chain with what it has drawn.
+// chain is one Markov chain and its draws.
 type chain struct {
 	s           *sampler
 	back        *whitened // nil where the sampler works on u itself
@@ -265,8 +264,8 @@ func newChain(d Density, centre, start []float64, lower *mat.TriDense, number in
 	return c, nil
 }
 
-// scramble spreads small numbers over 64 bits (the finaliser of splitmix64), so that chains start far apart in the
-// generator's state.
+// scramble spreads small numbers over 64 bits (the finaliser of splitmix64), so that chains start with generator states
+// far apart.
 func scramble(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -324,7 +323,7 @@ func (c *chain) run(ctx context.Context, progress func(int)) error {
 	return nil
 }
 
-// point is a place in phase space. g and lp belong to q.
+// point is a point in phase space. g and lp belong to q.
 type point struct {
 	q, p, g []float64
 	lp      float64
@@ -342,10 +341,10 @@ func (a *point) set(b *point) {
 	a.lp = b.lp
 }
 
-// edge is an end of a span: momentum and velocity there.
+// edge is an end of a span, with momentum and velocity there.
 type edge struct{ p, v []float64 }
 
-// span is a stretch of trajectory in the order of its making, with the state drawn from it.
+// span is a stretch of trajectory in the order it was made, with the state drawn from it.
 type span struct {
 	first, last edge
 	rho         []float64 // sum of the momenta
@@ -361,7 +360,7 @@ func newSpan(n int) *span {
 	}
 }
 
-// sampler makes transitions of a chain. Its scratch grows with the depth of trees and is kept.
+// sampler makes transitions of a chain. Its scratch space grows with the depth of trees and is kept.
 type sampler struct {
 	d           Density
 	metric      metric
@@ -405,7 +404,7 @@ func (s *sampler) evaluate(z *point) {
 	z.lp = s.d.LogProb(z.q, z.g)
 }
 
-// energy of z with velocity v; +Inf where it is not a number.
+// energy of z with velocity v; +Inf if it is not a number.
 func energy(z *point, v []float64) float64 {
 	h := floats.Dot(z.p, v)/2 - z.lp
 	if math.IsNaN(h) {
@@ -425,7 +424,7 @@ func (s *sampler) leap(eps float64, v []float64) {
 	s.metric.velocity(v, z.p)
 }
 
-// findStep doubles or halves the step size until the acceptance of one step crosses 0.8, Stan's start of adaptation.
+// findStep doubles or halves the step size until the acceptance of one step crosses 0.8, as Stan starts adaptation.
 func (s *sampler) findStep() error {
 	v := s.sum
 	gain := func() float64 {
@@ -446,9 +445,9 @@ func (s *sampler) findStep() error {
 		}
 		switch {
 		case s.eps > 1e7:
-			return etf.Invalid("density", "any step size is accepted: the density does not fall off", "give every parameter a proper prior")
+			return etf.Invalid("density", "every step size is accepted: the density does not fall off", "give every parameter a proper prior")
 		case s.eps == 0:
-			return etf.Invalid("density", "no step size is accepted: the gradient does not fit the density", "check the gradient, and that the density is continuous")
+			return etf.Invalid("density", "no step size is accepted: the gradient does not match the density", "check the gradient, and that the density is continuous")
 		}
 		if above := gain() > bound; above != up {
 			return nil
@@ -463,7 +462,7 @@ type outcome struct {
 	divergent bool
 }
 
-// transition replaces s.here by the next state.
+// transition replaces s.here with the next state.
 func (s *sampler) transition() outcome {
 	t := s.trajectory
 	s.metric.momentum(s.here.p, s.rng)
@@ -517,8 +516,8 @@ func (s *sampler) transition() outcome {
 	return outcome{accept: s.accepted / float64(s.steps), depth: depth, divergent: s.divergent}
 }
 
-// grow moves s.end by 2^depth steps and describes them in out. False: the stretch diverged or turned back somewhere
-// inside, and out is not whole.
+// grow moves s.end by 2^depth steps and describes them in out. false: the stretch diverged or turned back somewhere
+// inside, and out is incomplete.
 func (s *sampler) grow(depth int, eps float64, out *span) bool {
 	if depth == 0 {
 		s.leap(eps, out.first.v)
@@ -560,8 +559,8 @@ func (s *sampler) grow(depth int, eps float64, out *span) bool {
 	return ok
 }
 
-// straight says that two adjoining spans, b after a, together do not turn back: over their whole, and over each one
-// with the nearest state of the other, which sees turns that fall on the seam.
+// straight reports whether two adjoining spans, b after a, together do not turn back: over their whole length, and over
+// each one with the nearest state of the other, which detects turns on the seam.
 func (s *sampler) straight(a, b *span) bool {
 	floats.AddTo(s.sum, a.rho, b.rho)
 	if !onward(a.first.v, b.last.v, s.sum) {

@@ -14,7 +14,7 @@ import (
 
 func symmetric(n int) *mat.SymDense { return mat.NewSymDense(n, nil) }
 
-// normal is a normal density with mean and covariance given.
+// normal is a normal density with the given mean and covariance.
 func normal(t testing.TB, mean []float64, cov *mat.SymDense) func() Density {
 	t.Helper()
 	var c mat.Cholesky
@@ -41,8 +41,8 @@ func normal(t testing.TB, mean []float64, cov *mat.SymDense) func() Density {
 	}
 }
 
-// expectMean checks a mean of draws against the truth: within 5 standard errors by the effective number of draws, and
-// not so far apart that the bound means nothing.
+// expectMean checks a mean of draws against the true one: within 5 standard errors by the effective sample size, with a
+// standard error small enough for that to mean something.
 func expectMean(t *testing.T, what string, chains [][]float64, want float64) {
 	t.Helper()
 	var all []float64
@@ -50,7 +50,7 @@ func expectMean(t *testing.T, what string, chains [][]float64, want float64) {
 		all = append(all, c...)
 	}
 	mean, variance := meanVariance(all)
-	// The quantity itself is averaged, so its own ESS counts, not the rank's.
+	// The quantity itself is averaged, so its own ESS counts, not that of its ranks.
 	e := ess(split(chains))
 	se := math.Sqrt(variance / e)
 	if !(math.Abs(mean-want) <= 5*se) || e < 200 {
@@ -68,7 +68,7 @@ func mapped(a, b [][]float64, f func(x, y float64) float64) [][]float64 {
 	return out
 }
 
-// Means, variances and covariances of a normal come out within five standard errors, by every metric.
+// Means, variances and covariances of a normal are within five standard errors with every metric.
 func TestNUTSDrawsANormal(t *testing.T) {
 	t.Parallel()
 	mean := []float64{1, -2, 0.5, 30}
@@ -78,7 +78,7 @@ func TestNUTSDrawsANormal(t *testing.T) {
 		0, 0.05, 0.04, 0.2,
 		-3, 0, 0.2, 25,
 	})
-	guess := mat.NewSymDense(4, nil) // a bad guess must not bias
+	guess := mat.NewSymDense(4, nil) // a bad guess must not bias the draws
 	for i := range 4 {
 		guess.SetSym(i, i, float64(i+1))
 	}
@@ -109,9 +109,9 @@ func TestNUTSDrawsANormal(t *testing.T) {
 		}
 		lp := normal(t, mean, cov)().LogProb(d.U[17], nil)
 		if math.Abs(lp-d.LogProb[17]) > 1e-9 {
-			t.Errorf("%s: log density %v is said to be %v", name, lp, d.LogProb[17])
+			t.Errorf("%s: log density %v is reported as %v", name, lp, d.LogProb[17])
 		}
-		// Dual averaging aims at the acceptance asked for; it ends some points above as the averaged step is smaller.
+		// Dual averaging aims at the requested acceptance; it ends slightly above, since the averaged step is smaller.
 		var accept float64
 		for _, a := range d.AcceptStat {
 			accept += a / float64(len(d.AcceptStat))
@@ -122,8 +122,8 @@ func TestNUTSDrawsANormal(t *testing.T) {
 	}
 }
 
-// Laplace(0, b) has mean absolute value b and variance 2b²; the kink is where Prophet's rate changes live. Beside it
-// the logarithm of a half normal with its Jacobian: E sigma = 0.5 sqrt(2/pi), E sigma² = 0.25.
+// Laplace(0, b) has mean absolute value b and variance 2b²; Prophet's rate changes lie at its kink. The last
+// coordinate is the logarithm of a half normal with its Jacobian: E sigma = 0.5 sqrt(2/pi), E sigma² = 0.25.
 func TestNUTSDrawsLaplaceAndHalfNormal(t *testing.T) {
 	t.Parallel()
 	const b, sd = 0.05, 0.5
@@ -159,7 +159,7 @@ func TestNUTSDrawsLaplaceAndHalfNormal(t *testing.T) {
 	}
 }
 
-// A mild funnel, v ~ N(0,1) and x ~ N(0, exp(v/2)): v's marginal is known however x's scale changes.
+// A mild funnel, v ~ N(0,1) and x ~ N(0, exp(v/2)): v's marginal is known, however x's scale changes.
 func TestNUTSDrawsAFunnel(t *testing.T) {
 	t.Parallel()
 	d := density{3, func(u, grad []float64) float64 {
@@ -181,8 +181,8 @@ func TestNUTSDrawsAFunnel(t *testing.T) {
 	expectMean(t, "x²", each(draws.Parameter(1), func(x float64) float64 { return x * x }), math.Exp(0.5))
 }
 
-// Correlation 0.999 between neighbours over 20 dimensions and scales from 1e-3 to 1e3: no diagonal metric helps, a
-// covariance does. It also saves the steps: with it trajectories are a handful long.
+// Correlation 0.999 between neighbours over 20 dimensions and scales from 1e-3 to 1e3: no diagonal metric helps, but a
+// covariance does. It also saves steps: with it a trajectory has only a few.
 func TestNUTSWithAnInitialCovariance(t *testing.T) {
 	t.Parallel()
 	const n = 20
@@ -216,7 +216,7 @@ func TestNUTSWithAnInitialCovariance(t *testing.T) {
 	}
 }
 
-// The draws depend on the seed and nothing else: not on the workers, not on the run.
+// The draws depend on the seed alone: not on the workers, not on the run.
 func TestNUTSIsDeterministic(t *testing.T) {
 	t.Parallel()
 	cov := mat.NewSymDense(2, []float64{1, 0.5, 0.5, 2})
@@ -235,15 +235,15 @@ func TestNUTSIsDeterministic(t *testing.T) {
 	one := run(1, 1)
 	for _, workers := range []int{0, 1, 4} {
 		if !same(one, run(1, workers)) {
-			t.Errorf("%d workers draw otherwise", workers)
+			t.Errorf("%d workers make different draws", workers)
 		}
 	}
 	if same(one, run(2, 1)) {
-		t.Error("two seeds draw the same")
+		t.Error("two seeds make the same draws")
 	}
 	for c := 1; c < 5; c++ {
 		if slices.Equal(one.U[0], one.U[50*c]) {
-			t.Errorf("chain %d draws what chain 0 does", c)
+			t.Errorf("chain %d makes the same draws as chain 0", c)
 		}
 	}
 }
@@ -264,7 +264,7 @@ func TestNUTSStartsAndProgress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One transition along a trajectory in a bowl leads no farther out than the energy allows: 50 and a bit.
+	// One transition in a bowl leads no farther out than the energy allows: slightly more than 50.
 	if calls != 2 || last != 2 || d.U[0][0] == d.U[1][0] || inits[0][0] != -50 {
 		t.Errorf("%d calls, done %d, draws %v, starts %v", calls, last, d.U, inits)
 	}
@@ -275,7 +275,7 @@ func TestNUTSStartsAndProgress(t *testing.T) {
 	expectMean(t, "mean from far starts", d.Parameter(0), 0)
 }
 
-// A box has no gradient that warns of its walls: trajectories leave it and are counted. Draws stay inside.
+// A box has no gradient towards its walls: trajectories that leave it are counted, and draws stay inside.
 func TestNUTSCountsDivergences(t *testing.T) {
 	t.Parallel()
 	box := density{1, func(u, grad []float64) float64 {
@@ -292,7 +292,7 @@ func TestNUTSCountsDivergences(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d.Divergences == 0 {
-		t.Error("no divergence at a wall")
+		t.Error("no divergences at the walls")
 	}
 	for _, u := range d.U {
 		if math.Abs(u[0]) > 1 {
@@ -407,7 +407,7 @@ func TestWarmupWindows(t *testing.T) {
 	}
 }
 
-// Both metrics learn the covariance of what they are shown, shrunk by 5 draws' weight of 1e-3.
+// Both metrics learn the covariance of what was added, shrunk by the weight of 5 draws of variance 1e-3.
 func TestMetricsLearn(t *testing.T) {
 	t.Parallel()
 	q := [][]float64{{1, 10}, {2, 30}, {4, 20}, {5, 60}, {-2, 5}}
@@ -424,7 +424,7 @@ func TestMetricsLearn(t *testing.T) {
 	near(t, "covariance", []float64{dense.cov.At(0, 0), dense.cov.At(0, 1), dense.cov.At(1, 1)}, []float64{data*30/4 + prior, data * 190 / 4, data*1900/4 + prior}, 1e-12)
 }
 
-// Prophet's own sampling case: the posterior of data.csv's first 480 rows mixes, R-hat below 1.01 for all.
+// The sampling case of Prophet's tests: the posterior of data.csv's first 480 rows mixes, with every R-hat below 1.01.
 func TestNUTSOnProphetsPosterior(t *testing.T) {
 	t.Parallel()
 	days, y := readPrices(t)
@@ -448,8 +448,8 @@ func TestNUTSOnProphetsPosterior(t *testing.T) {
 	}
 }
 
-// laplaceCovariance is the inverse of the negative Hessian at a mode, where the Laplace prior counts as a normal of
-// variance 2b² + b|delta|: its own at 0, and far out that of the normal whose slope at delta is the same.
+// laplaceCovariance is the inverse of the negative Hessian at a mode, with the Laplace prior replaced by a normal of
+// variance 2b² + b|delta|: the prior's own at 0, and far out that of the normal with the same slope at delta.
 func laplaceCovariance(t testing.TB, d *trendDensity, mode []float64) *mat.SymDense {
 	t.Helper()
 	n := len(mode)

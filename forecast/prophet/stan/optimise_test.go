@@ -74,7 +74,7 @@ func near(t *testing.T, what string, got, want []float64, tol float64) {
 
 func TestOptimisersFindMaxima(t *testing.T) {
 	t.Parallel()
-	// LBFGS stops where g'Hg/2, about what is left to gain, is 1e-9, Newton where an iteration gains 1e-8.
+	// LBFGS stops where g'Hg/2, about what is left to gain, is 1e-9; Newton where an iteration gains 1e-8.
 	for _, tt := range []struct {
 		name     string
 		d        Density
@@ -103,9 +103,9 @@ func TestOptimisersFindMaxima(t *testing.T) {
 	}
 }
 
-// Across a kink no step meets the Wolfe conditions when the maximum of the line lies on it: LBFGS climbs as far as the
-// kink lets it and fails, which is what Prophet falls back on Newton for. Newton's differences see a kink as a large
-// curvature and end on it.
+// If the maximum along a line lies on a kink, no step meets the Wolfe conditions: LBFGS climbs as far as the kink lets
+// it and fails, and Prophet then falls back to Newton. Newton's differences see a kink as a large curvature and end on
+// it.
 func TestOptimisersAtAKink(t *testing.T) {
 	t.Parallel()
 	init := []float64{-2, 5}
@@ -126,7 +126,7 @@ func TestOptimisersAtAKink(t *testing.T) {
 	near(t, "Newton", b.U, []float64{3.85, 0}, 1e-3)
 }
 
-// Each stop test is reached with the others off (negative), and says the truth.
+// Each stop test is reached with the others off (negative), and its claim holds.
 func TestLBFGSStops(t *testing.T) {
 	t.Parallel()
 	off := LBFGSOptions{TolObj: -1, TolRelObj: -1, TolGrad: -1, TolRelGrad: -1, TolParam: -1}
@@ -162,7 +162,7 @@ func TestLBFGSStops(t *testing.T) {
 				t.Errorf("%d iterations of 7", r.Iterations)
 			}
 		}
-		// The step before the last one did not pass the test, so the test is made each iteration.
+		// The step before the last did not pass the test, so the test is made at each iteration.
 		if tt.status != MaxIterationsReached {
 			o.MaxIterations = r.Iterations - 1
 			if before, err := LBFGS(context.Background(), rosenbrock, []float64{-1.2, 1}, o); err != nil || before.Status != MaxIterationsReached || before.Iterations != r.Iterations-1 {
@@ -172,7 +172,7 @@ func TestLBFGSStops(t *testing.T) {
 	}
 }
 
-// A gradient of the wrong sign leads downhill: the line search fails along the gradient, at once and without moving.
+// A gradient of the wrong sign leads downhill: the line search fails along it at once, without moving.
 func TestLBFGSLineSearchFails(t *testing.T) {
 	t.Parallel()
 	wrong := density{1, func(u, grad []float64) float64 {
@@ -190,8 +190,8 @@ func TestLBFGSLineSearchFails(t *testing.T) {
 	}
 }
 
-// A search that fails with the memory is tried once more from the gradient: here the density is not finite for the 11
-// evaluations that one search takes before it gives up (the first and ten halvings), then it is again.
+// A search that fails with the memory is retried once along the gradient: here the density is not finite for the 11
+// evaluations after which one search gives up (the first and ten halvings), and then finite again.
 func TestLBFGSRestartsAfterAFailedSearch(t *testing.T) {
 	t.Parallel()
 	calls := 0
@@ -211,7 +211,7 @@ func TestLBFGSRestartsAfterAFailedSearch(t *testing.T) {
 	}
 	near(t, "after the restart", r.U, []float64{1, 1}, 1e-4)
 
-	// Twelve more and the second search fails too.
+	// With twelve more the second search fails too.
 	calls = 0
 	d.f = func(u, grad []float64) float64 {
 		lp := rosenbrock.f(u, grad)
@@ -229,7 +229,7 @@ func TestLBFGSRestartsAfterAFailedSearch(t *testing.T) {
 	}
 }
 
-// Where the density ends, steps are halved back into it: log x - x has its maximum at 1 and is nothing below 0.
+// Beyond the density's support, steps are halved back into it: log x - x has its maximum at 1 and is undefined below 0.
 func TestOptimisersStayInside(t *testing.T) {
 	t.Parallel()
 	d := density{1, func(u, grad []float64) float64 {
@@ -264,7 +264,7 @@ func TestNewtonStops(t *testing.T) {
 	if err != nil || r.Status != MaxIterationsReached || r.Converged || r.Iterations != 3 {
 		t.Errorf("%+v %v", r, err)
 	}
-	// A parameter that the density does not know has no curvature to divide by.
+	// A parameter that the density does not use has no curvature to divide by.
 	idle := density{1, func(_, grad []float64) float64 { clear(grad); return 5 }}
 	r, err = Newton(context.Background(), idle, []float64{2}, NewtonOptions{})
 	if err != nil || r.Status != NoAscent || r.Converged || r.U[0] != 2 || r.LogProb != 5 {
@@ -284,7 +284,7 @@ func TestNewtonStops(t *testing.T) {
 	near(t, "past the saddle", r.U, []float64{0, 1}, 1e-3)
 }
 
-// The Hessian of x'Ax/2 by the recipe is h²A exactly, up to rounding.
+// By the recipe the Hessian of x'Ax/2 is h²A, up to rounding.
 func TestScaledHessianHasStansScale(t *testing.T) {
 	t.Parallel()
 	a := [2][2]float64{{-3, 0.7}, {0.7, -11}}
@@ -353,7 +353,7 @@ func TestStartsThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// Cancelling comes through with the last point reached, and ends the work: the density cancels at its 30th call.
+// Cancellation returns the last point reached and ends the work: the density cancels at its 30th call.
 func TestOptimisersCancel(t *testing.T) {
 	t.Parallel()
 	for name, run := range map[string]func(ctx context.Context, d Density) (Result, error){
@@ -377,7 +377,7 @@ func TestOptimisersCancel(t *testing.T) {
 			t.Errorf("%s: %+v %v", name, r, err)
 		}
 		if calls > 120 { // one Newton iteration here is 9 evaluations and up to 50 halvings
-			t.Errorf("%s: %d calls, the work went on", name, calls)
+			t.Errorf("%s: %d calls, the work continued", name, calls)
 		}
 		if lp := rosenbrock.f([]float64{-1.2, 1}, nil); r.LogProb <= lp || r.LogProb != rosenbrock.f(r.U, nil) {
 			t.Errorf("%s: log density %v at %v", name, r.LogProb, r.U)
@@ -419,7 +419,7 @@ func TestGradientError(t *testing.T) {
 	t.Parallel()
 	u := []float64{-1.2, 1}
 	if e, _ := GradientError(rosenbrock, u, 1e-5); e > 1e-7 {
-		t.Errorf("a right gradient is off by %v", e)
+		t.Errorf("a correct gradient is off by %v", e)
 	}
 	wrong := density{2, func(u, grad []float64) float64 {
 		lp := rosenbrock.f(u, grad)
@@ -441,8 +441,8 @@ func TestGradientError(t *testing.T) {
 	}
 }
 
-// What an iteration of LBFGS costs beside the density, at the size of Prophet's vectors: a bowl of 50 dimensions
-// whose evaluation takes some 50 ns.
+// The cost of an LBFGS iteration besides the density, at the size of Prophet's vectors: a bowl of 50 dimensions whose
+// evaluation takes about 50 ns.
 func BenchmarkLBFGSOverhead(b *testing.B) {
 	const n = 50
 	w, c := make([]float64, n), make([]float64, n)

@@ -65,7 +65,7 @@ func (p *trendDensity) LogProb(u, grad []float64) float64 {
 	}
 	clear(grad)
 	gb := grad[3+changepoints:]
-	var s0, st float64 // of r and t*r from the row on
+	var s0, st float64 // of r and t*r from this row on
 	j := len(p.c) - 1
 	for end := len(r); end > 0; {
 		from := 0
@@ -99,7 +99,7 @@ func (p *trendDensity) LogProb(u, grad []float64) float64 {
 	return lp
 }
 
-// newTrendDensity scales a history as Prophet does and returns the start of its fit too, with the scales of y.
+// newTrendDensity scales a history as Prophet does; it also returns the start of the fit and the scales of y.
 func newTrendDensity(days, y []float64, minmax bool) (d *trendDensity, init []float64, yMin, yScale float64) {
 	n := len(y)
 	yScale = slices.Max(y)
@@ -174,9 +174,9 @@ func readPrices(t testing.TB) (days, y []float64) {
 }
 
 // The log of CmdStan 2.37.0 (Prophet 1.3.0's model, data.csv's first 480 rows, absmax scaling, algorithm=lbfgs,
-// refresh=1) gives the log density with six digits and the count of evaluations after each iteration. Here the
-// iteration is asked for by MaxIterations. The paths are the same to six digits for some 50 iterations; then rounding parts
-// them.
+// refresh=1) gives the log density with six digits and the number of evaluations after each iteration. Here
+// MaxIterations selects the iteration. The paths are the same to six digits for some 50 iterations; then rounding
+// separates them.
 func TestLBFGSFollowsStansPath(t *testing.T) {
 	t.Parallel()
 	days, y := readPrices(t)
@@ -204,10 +204,10 @@ func TestLBFGSFollowsStansPath(t *testing.T) {
 	}
 }
 
-// Prophet's own test suite compares 30 predictions on consecutive calendar days with the next 30 rows by position:
-// RMSE 10.64 and 11.13 within 10 % for L-BFGS, 23.44 and 11.29 within 1 % for Newton (test_prophet.py,
-// TestProphetFitPredictDefault). The log densities are what an independent program written from the same recipe
-// reached; Prophet 1.3.0 with CmdStan 2.37.0 reached 1143.2072 and 1147.2790.
+// Prophet's test suite compares 30 predictions on consecutive calendar days with the next 30 rows by position: RMSE
+// 10.64 and 11.13 within 10 % for L-BFGS, 23.44 and 11.29 within 1 % for Newton (test_prophet.py,
+// TestProphetFitPredictDefault). The log densities are those reached by an independent program written from the same
+// recipe; Prophet 1.3.0 with CmdStan 2.37.0 reached 1143.2072 and 1147.2790.
 func TestProphetsPinnedFits(t *testing.T) {
 	t.Parallel()
 	days, y := readPrices(t)
