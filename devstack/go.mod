@@ -3,10 +3,10 @@ module github.com/etfcast/etfcast/devstack
 go 1.26.8
 
 require (
-	github.com/google/renameio/v2 v2.0.2
 	github.com/dolthub/dolt/go v0.40.5-0.20260306010754-a1fdc83b8378
 	github.com/dolthub/go-mysql-server v0.20.1-0.20260306002943-3e8a45211974
 	github.com/go-sql-driver/mysql v1.9.3
+	github.com/google/renameio/v2 v2.0.2
 	github.com/temporalio/ui-server/v2 v2.54.1
 	go.temporal.io/api v1.63.5
 	go.temporal.io/sdk v1.50.0
