@@ -13,7 +13,7 @@ import (
 )
 
 // Decide records a person's decision on a finding: see activities.Judgements. It settles the finding's twins as well
-// (quality.MayBeTwins), and an accepted row stays quarantined while another rule blocks it (quality.Unblocked).
+// (quality.DuplicateCandidates), and an accepted row stays quarantined while another rule blocks it (quality.Unblocked).
 func (s *Store) Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error) {
 	if r.Decision != etf.Accept && r.Decision != etf.Reject {
 		return etf.Finding{}, etf.Invalid("decision", fmt.Sprintf("%q is not a decision", r.Decision), "use accept or reject")
@@ -51,7 +51,7 @@ func (s *Store) decide(ctx context.Context, q *sqlcgen.Queries, decided etf.Find
 	if err != nil {
 		return err
 	}
-	f := quality.Found{Finding: decided, Rows: rows[decided.ID]}
+	f := quality.FindingWithRows{Finding: decided, Rows: rows[decided.ID]}
 	cases, err := casesOn(ctx, q, fetch.EtfID, f.Sessions)
 	if err != nil {
 		return err
@@ -111,8 +111,8 @@ func sessionsOf(rows []quality.NamedRow) []etf.Session {
 	return sessions
 }
 
-func twinsOf(ctx context.Context, q *sqlcgen.Queries, f quality.Found, cases quality.Cases) ([]string, error) {
-	candidates := quality.MayBeTwins(f, cases)
+func twinsOf(ctx context.Context, q *sqlcgen.Queries, f quality.FindingWithRows, cases quality.Cases) ([]string, error) {
+	candidates := quality.DuplicateCandidates(f, cases)
 	if len(candidates) == 0 {
 		return nil, nil
 	}
@@ -123,8 +123,8 @@ func twinsOf(ctx context.Context, q *sqlcgen.Queries, f quality.Found, cases qua
 	return slices.DeleteFunc(candidates, func(id string) bool { return !f.Covers(rows[id]) }), nil
 }
 
-// accept makes the accepted rows count (quality.Accepting). Returns the data version after it and how many bars changed.
-func (s *Store) accept(ctx context.Context, q *sqlcgen.Queries, f quality.Found, fetch sqlcgen.GetFetchToPersistRow, rows []quality.NamedRow) (int64, int, error) {
+// accept makes the accepted rows count (quality.AcceptRows). Returns the data version after it and how many bars changed.
+func (s *Store) accept(ctx context.Context, q *sqlcgen.Queries, f quality.FindingWithRows, fetch sqlcgen.GetFetchToPersistRow, rows []quality.NamedRow) (int64, int, error) {
 	old := seriesOf(fetch)
 	list, err := q.ListBarsOfSessions(ctx, sqlcgen.ListBarsOfSessionsParams{EtfID: old.id, Sessions: columns(sessionsOf(rows))})
 	if err != nil {
@@ -134,14 +134,14 @@ func (s *Store) accept(ctx context.Context, q *sqlcgen.Queries, f quality.Found,
 	for i, b := range list {
 		stored[i] = storedBar(b)
 	}
-	a := quality.Accepting(rows, stored, fetch.ResultVersion)
+	a := quality.AcceptRows(rows, stored, fetch.ResultVersion)
 	if a.Changed() == 0 {
 		return old.version.Number, 0, nil
 	}
 	to := old
 	to.quarantined -= a.Unquarantined
 	to.version, to.knownFrom = old.next(s.now())
-	sessions := slices.Clone(a.Free)
+	sessions := slices.Clone(a.Release)
 	for _, b := range a.Replace {
 		sessions = append(sessions, b.Session)
 	}
@@ -150,9 +150,9 @@ func (s *Store) accept(ctx context.Context, q *sqlcgen.Queries, f quality.Found,
 	}); err != nil {
 		return 0, 0, err
 	}
-	if len(a.Free) > 0 {
+	if len(a.Release) > 0 {
 		if _, err := q.FreeBars(ctx, sqlcgen.FreeBarsParams{
-			EtfID: old.id, DataVersion: to.version.Number, KnownFrom: to.knownFrom, Sessions: columns(a.Free),
+			EtfID: old.id, DataVersion: to.version.Number, KnownFrom: to.knownFrom, Sessions: columns(a.Release),
 		}); err != nil {
 			return 0, 0, err
 		}

@@ -69,7 +69,7 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 	if err != nil {
 		return err
 	}
-	found, err := quality.Named(j, stagedBars(staged))
+	found, err := quality.WithRows(j, stagedBars(staged))
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 			return err
 		}
 	}
-	freed := quality.Freed(found, precedents)
+	freed := quality.Released(found, precedents)
 	ordinals := map[etf.Verdict][]int32{}
 	for i, v := range j.Verdicts {
 		if v == etf.VerdictQuarantine && freed[etf.Session(staged[i].Session)] {
@@ -123,7 +123,7 @@ func setVerdict(ctx context.Context, q *sqlcgen.Queries, fetch string, v etf.Ver
 	return nil
 }
 
-func (s *Store) insertFindings(ctx context.Context, tx *sql.Tx, fetch sqlcgen.GetFetchRow, found []quality.Found) error {
+func (s *Store) insertFindings(ctx context.Context, tx *sql.Tx, fetch sqlcgen.GetFetchRow, found []quality.FindingWithRows) error {
 	head := inserter{ctx: ctx, tx: tx, into: "INSERT INTO findings (id, etf_id, fetch_id, rule, severity, evidence, found_at)"}
 	rows := inserter{ctx: ctx, tx: tx, into: "INSERT INTO finding_rows (etf_id, finding_id, session, staged, open, high, low, close, adj_close, volume)"}
 	id := fetch.Fetch.EtfID
@@ -145,7 +145,7 @@ func (s *Store) insertFindings(ctx context.Context, tx *sql.Tx, fetch sqlcgen.Ge
 }
 
 // errorSessions returns the sessions error-level findings name; a session may come more than once.
-func errorSessions(found []quality.Found) []etf.Session {
+func errorSessions(found []quality.FindingWithRows) []etf.Session {
 	var sessions []etf.Session
 	for _, f := range found {
 		if f.Severity == etf.SeverityError {
