@@ -57,8 +57,8 @@ func TestTranslate(t *testing.T) {
 	}
 }
 
-// TestAgain: what loses is done again, but not for ever, and not when it can't help.
-func TestAgain(t *testing.T) {
+// TestRetry: what loses is done again, but not for ever, and not when it can't help.
+func TestRetry(t *testing.T) {
 	s := &Store{}
 	lost := &mysql.MySQLError{Number: erLockDeadlock}
 	for _, c := range []struct {
@@ -83,14 +83,14 @@ func TestAgain(t *testing.T) {
 		}, 2, ""},
 	} {
 		tries := 0
-		err := s.again(t.Context(), "doing it", func() error { tries++; return c.fail(tries) })
+		err := s.retry(t.Context(), "doing it", func() error { tries++; return c.fail(tries) })
 		if tries != c.tries || (err == nil) != (c.kind == "") || (err != nil && etf.KindOf(err) != c.kind) {
 			t.Errorf("%s: %d tries, %v", c.name, tries, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	tries := 0
-	err := s.again(ctx, "doing it", func() error {
+	err := s.retry(ctx, "doing it", func() error {
 		if tries++; tries == 3 {
 			cancel()
 		}

@@ -237,7 +237,7 @@ func TestDuplicates(t *testing.T) {
 }
 
 func TestAcceptRows(t *testing.T) {
-	const judged = 5 // the data version the finding's fetch resulted in
+	const resultVersion = 5 // the data version the finding's fetch resulted in
 	stored := func(r NamedRow, quarantined bool, version int64) etf.StoredBar {
 		return etf.StoredBar{Bar: r.Bar, Quarantined: quarantined, DataVersion: version}
 	}
@@ -264,7 +264,7 @@ func TestAcceptRows(t *testing.T) {
 			Acceptance{Release: []etf.Session{mon}, Replace: []etf.Bar{tueOther.Bar}, Unquarantined: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := AcceptRows(c.rows, c.stored, judged)
+			got := AcceptRows(c.rows, c.stored, resultVersion)
 			if !reflect.DeepEqual(got, c.want) || got.Changed() != len(c.want.Release)+len(c.want.Replace) {
 				t.Errorf("%+v, want %+v", got, c.want)
 			}

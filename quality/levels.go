@@ -245,7 +245,7 @@ func (s *state) blame(rows []row, breaks []levelBreak) {
 		reason[i] = max(k, 0)
 		named[reason[i]]++
 	}
-	told := make(map[[2]int]bool, len(breaks)) // the new session has a separate finding, which needs the text too
+	written := make(map[[2]int]bool, len(breaks)) // the new session has a separate finding, which needs the text too
 	for i, k := range reason {
 		if k < 0 {
 			continue
@@ -254,8 +254,8 @@ func (s *state) blame(rows []row, breaks []levelBreak) {
 		if rows[i].Session == s.in.Session {
 			key[1] = 1
 		}
-		if !told[key] {
-			told[key] = true
+		if !written[key] {
+			written[key] = true
 			side := "from that session on"
 			if i < breaks[k].row {
 				side = "before"

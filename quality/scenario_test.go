@@ -90,7 +90,7 @@ func run(t *testing.T, scenarios []scenario) {
 // consistent checks what must hold for every report, whatever the input.
 func consistent(t testing.TB, in Input, r Report) {
 	t.Helper()
-	faulty := map[etf.Session]bool{}
+	hasError := map[etf.Session]bool{}
 	ids := map[string]bool{}
 	names := map[string]Rule{}
 	for _, rule := range Rules() {
@@ -116,12 +116,12 @@ func consistent(t testing.TB, in Input, r Report) {
 		ids[id] = true
 		if f.Severity == etf.SeverityError {
 			for _, s := range f.Sessions {
-				faulty[s] = true
+				hasError[s] = true
 			}
 		}
 	}
-	if r.QuarantinedNew != faulty[in.Session] {
-		t.Errorf("QuarantinedNew is %v, errors name the new session: %v", r.QuarantinedNew, faulty[in.Session])
+	if r.QuarantinedNew != hasError[in.Session] {
+		t.Errorf("QuarantinedNew is %v, errors name the new session: %v", r.QuarantinedNew, hasError[in.Session])
 	}
 	kept := map[etf.Session]int{}
 	missing := true
@@ -131,8 +131,8 @@ func consistent(t testing.TB, in Input, r Report) {
 			continue
 		}
 		kept[b.Session]++
-		if quarantined := r.Verdicts[i] == etf.VerdictQuarantine; quarantined != faulty[b.Session] {
-			t.Errorf("row %d (%s): quarantined %v, named by an error %v", i, b.Session, quarantined, faulty[b.Session])
+		if quarantined := r.Verdicts[i] == etf.VerdictQuarantine; quarantined != hasError[b.Session] {
+			t.Errorf("row %d (%s): quarantined %v, named by an error %v", i, b.Session, quarantined, hasError[b.Session])
 		}
 	}
 	if r.MissingNew != missing {

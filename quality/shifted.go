@@ -40,20 +40,20 @@ func checkShifted(s *state) {
 		return
 	}
 	text := fmt.Sprintf("%s with the stored numbers, but dated one session %s: has the provider changed its time zone?", count(shifted, "row"), side)
-	var told [2]bool // the new session has a separate finding, which needs the text too
+	var written [2]bool // the new session has a separate finding, which needs the text too
 	for i, b := range s.in.Bars {
 		if k := s.stored(b.Session); s.verdicts[i] == etf.VerdictDrop || k != nil && samePrices(k.Bar, b) {
 			continue
 		}
-		own := 0
+		group := 0
 		if b.Session == s.in.Session {
-			own = 1
+			group = 1
 		}
-		said := ""
-		if !told[own] {
-			said, told[own] = text, true
+		flagText := ""
+		if !written[group] {
+			flagText, written[group] = text, true
 		}
-		s.quarantine(ruleShifted, i, 0, said)
+		s.quarantine(ruleShifted, i, 0, flagText)
 	}
 }
 

@@ -314,8 +314,8 @@ type StartRunParams struct {
 	StartedAt     time.Time
 }
 
-// A repeat of the same start (same started_at) leaves a status that has moved on alone; a new start opens it again.
-// started_at comes last: assignments take effect from left to right.
+// A repeat of the same start (same started_at) does not change a later status; a new start sets it to running again.
+// started_at comes last, because assignments take effect from left to right.
 func (q *Queries) StartRun(ctx context.Context, arg StartRunParams) error {
 	_, err := q.db.ExecContext(ctx, startRun,
 		arg.ID,
