@@ -42,7 +42,7 @@ func (e series) next(now time.Time) (etf.DataVersion, time.Time) {
 }
 
 // errLost means that a compare-and-set found another version; it counts as a collision.
-var errLost = errors.New("the data version has moved on")
+var errLost = errors.New("the data version has changed")
 
 // advance sets the ETF's data version to that of to, or returns errLost if that of old is no longer current.
 func advance(ctx context.Context, q *sqlcgen.Queries, old, to series, by cause) error {
