@@ -32,7 +32,7 @@ func checkComponents(f etf.Forecast) error {
 		}
 		for i, v := range values {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return etf.Invalid(field+"["+strconv.Itoa(i)+"]", "a value is not finite", "a model must refuse such a fit")
+				return etf.Invalid(field+"["+strconv.Itoa(i)+"]", "a value is not finite", "fix the model: it must refuse such a fit")
 			}
 		}
 	}

@@ -202,7 +202,7 @@ func (s *Store) Finding(ctx context.Context, id string) (etf.Finding, error) {
 func finding(ctx context.Context, q *sqlcgen.Queries, id string) (etf.Finding, error) {
 	row, err := q.GetFinding(ctx, id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return etf.Finding{}, etf.NotFound("id", fmt.Sprintf("there is no finding %q", id), "list the findings")
+		return etf.Finding{}, etf.NotFound("id", fmt.Sprintf("there is no finding %q", id), "list the findings: `etfcast finding list --all`")
 	}
 	if err != nil {
 		return etf.Finding{}, err

@@ -38,7 +38,7 @@ func packFit(f etf.Forecast) (sqlcgen.InsertForecastFitParams, error) {
 func (s *Store) ForecastFit(ctx context.Context, id string) ([]byte, error) {
 	row, err := s.q.GetForecastFit(ctx, id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, etf.NotFound("id", fmt.Sprintf("no fit is stored for forecast %q", id), "list the ETF's latest forecasts")
+		return nil, etf.NotFound("id", fmt.Sprintf("no fit is stored for forecast %q", id), latestForecasts)
 	}
 	if err != nil {
 		return nil, translate(err, "reading a forecast's fit")

@@ -102,7 +102,7 @@ func checkPoints(points []etf.ForecastPoint) error {
 		}
 		for _, v := range append([]float64{p.Mean}, p.Quantiles[:]...) {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return etf.Invalid(field, "a value is not finite", "a model must refuse such a fit")
+				return etf.Invalid(field, "a value is not finite", "fix the model: it must refuse such a fit")
 			}
 		}
 	}
@@ -129,11 +129,14 @@ func insertPoints(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
 	return ins.done()
 }
 
+// latestForecasts is the remedy for an unknown forecast.
+const latestForecasts = "list the ETF's latest forecasts: GET /v1/etfs/SYMBOL/forecasts/latest"
+
 // Forecast returns one forecast with its points and components; KindNotFound for an unknown ID.
 func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	row, err := s.q.GetForecast(ctx, id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return etf.Forecast{}, etf.NotFound("id", fmt.Sprintf("there is no forecast %q", id), "list the ETF's latest forecasts")
+		return etf.Forecast{}, etf.NotFound("id", fmt.Sprintf("there is no forecast %q", id), latestForecasts)
 	}
 	if err != nil {
 		return etf.Forecast{}, translate(err, "reading a forecast")

@@ -57,7 +57,7 @@ func Migrate(ctx context.Context, adminDSN string, o MigrateOptions) error {
 		if current > wanted {
 			return &etf.Error{Kind: etf.KindConflict, Field: o.Variable,
 				Message: fmt.Sprintf("the schema of %s is at version %d, but this program knows only %d", cfg.DBName, current, wanted),
-				Remedy:  "use a newer etfcast"}
+				Remedy:  "upgrade etfcast"}
 		}
 		results, err := p.Up(ctx)
 		if o.Log != nil {

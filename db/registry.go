@@ -69,7 +69,7 @@ func (s *Store) compareRegistered(ctx context.Context, q *sqlcgen.Queries, old s
 		return nil
 	}
 	return &etf.Error{Kind: etf.KindConflict, Field: differs,
-		Message: fmt.Sprintf("%s is registered with different %s", e.Symbol, differs),
+		Message: fmt.Sprintf("%s is already registered with another value of %s", e.Symbol, differs),
 		Remedy:  "repeat the registered values, or register another symbol"}
 }
 

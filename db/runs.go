@@ -173,7 +173,7 @@ func domainRun(r sqlcgen.Run) etf.Run {
 }
 
 func unknownRun(id string) error {
-	return etf.NotFound("id", fmt.Sprintf("there is no run %q", id), "list the runs")
+	return etf.NotFound("id", fmt.Sprintf("there is no run %q", id), "list the runs: `etfcast run list`")
 }
 
 // joinStatuses formats statuses, which are single words, for FIND_IN_SET.

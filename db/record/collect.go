@@ -118,10 +118,10 @@ func prices(ctx context.Context, pool *sql.DB) (list []archive.Prices, err error
 }
 
 func revised(ctx context.Context, pool *sql.DB) (list []archive.Revised, err error) {
-	err = each(ctx, pool, `SELECT symbol, versions.session, versions.close FROM (
+	err = each(ctx, pool, `SELECT symbol, all_bars.session, all_bars.close FROM (
 SELECT etf_id, session, data_version, close FROM bar_revisions UNION ALL
 SELECT b.etf_id, b.session, b.data_version, b.close FROM bars b JOIN bar_revisions r ON r.etf_id = b.etf_id AND r.session = b.session
-) versions JOIN etfs e ON e.id = versions.etf_id GROUP BY symbol, versions.session, versions.data_version, versions.close ORDER BY symbol, versions.session, versions.data_version`, func(scan func(...any) error) error {
+) all_bars JOIN etfs e ON e.id = all_bars.etf_id GROUP BY symbol, all_bars.session, all_bars.data_version, all_bars.close ORDER BY symbol, all_bars.session, all_bars.data_version`, func(scan func(...any) error) error {
 		var symbol, session, closing string
 		if err := scan(&symbol, &session, &closing); err != nil {
 			return err
