@@ -15,8 +15,8 @@ import (
 // chainHash returns the hash of a forecast at its position: SHA-256 over the previous hash (empty for the first), a
 // newline, and the forecast as JSON with Hash empty. The JSON has the fields in the order of etf.Forecast, map keys
 // sorted, instants in UTC with microseconds at most, and numbers as encoding/json writes them (the shortest text that
-// reads back as the same float64), so it can be recomputed from what is stored. Components are part of it, a fit is by
-// its hash; a forecast without either hashes as it did before there were any.
+// reads back as the same float64), so it can be recomputed from the stored rows. It includes components, and of a fit
+// its hash; a forecast without either has the same hash as before these were introduced.
 func chainHash(f etf.Forecast) (string, error) {
 	f.Hash = ""
 	f.AsOf, f.IssuedAt = instant(f.AsOf), instant(f.IssuedAt)
@@ -35,7 +35,8 @@ func chainHash(f etf.Forecast) (string, error) {
 }
 
 // VerifyChain recomputes the hash chain of (symbol, model) from the first forecast on, and the hash of every fit. The
-// first position that is missing, out of place, unreadable or does not fit its hash is KindCorrupt, named in the message.
+// first position that is missing, out of order, unreadable or does not match its hash is KindCorrupt and named in the
+// message.
 func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string) error {
 	const page = 200
 	id, err := s.idOf(ctx, symbol)
@@ -68,14 +69,14 @@ func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string
 	}
 }
 
-// readable returns the forecasts of rows up to the first that can't be read, and of that one what is wrong with it.
+// readable returns the forecasts of rows up to the first that can't be read, and as broken what is wrong with that one.
 func (s *Store) readable(ctx context.Context, symbol etf.Symbol, rows []sqlcgen.Forecast) (list []etf.Forecast, broken, err error) {
 	list, err = s.withParts(ctx, symbol, rows)
 	if err == nil || etf.KindOf(err) != etf.KindCorrupt {
 		return list, nil, err
 	}
 	list = nil
-	for i, r := range rows { // the page can't be read as a whole: which one is it?
+	for i, r := range rows { // find the row that makes the page unreadable
 		one, err := s.withParts(ctx, symbol, rows[i:i+1])
 		switch {
 		case err == nil:
@@ -97,9 +98,9 @@ func (s *Store) checkLink(ctx context.Context, f etf.Forecast, position int64, p
 	case f.Chain != position:
 		reason = fmt.Sprintf("position %d follows %d", f.Chain, position-1)
 	case f.PrevHash != previous:
-		reason = "its previous hash is not that of the position before"
+		reason = "its previous hash is not the hash of the position before"
 	case f.Hash != want:
-		reason = "its content does not fit its hash"
+		reason = "its content does not match its hash"
 	case f.FitHash == "":
 		return nil
 	default:
@@ -112,7 +113,7 @@ func (s *Store) checkLink(ctx context.Context, f etf.Forecast, position int64, p
 	return brokenLink(f, reason)
 }
 
-// withoutRemedy is the text of an error that becomes the reason of another, which has a remedy of its own.
+// withoutRemedy returns the text of an error for use as the reason of another one, which has its own remedy.
 func withoutRemedy(err error) string {
 	var e *etf.Error
 	if !errors.As(err, &e) {

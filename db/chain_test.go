@@ -21,7 +21,7 @@ func issued() etf.Forecast {
 // hashBeforeParts is the hash of issued() by the code before forecasts had components and fits (commit 63ae0b3).
 const hashBeforeParts = "c77b83ab15ae9a209ce7aa59adf1e671e0ace8c366daae0bf96f3448d5d3f69b"
 
-// A forecast stored before there were components and fits still has its hash, and parts that are added to it show.
+// A forecast stored before components and fits were introduced still has the same hash, and adding parts changes it.
 func TestChainHashOfAnOlderForecast(t *testing.T) {
 	hash := func(change func(*etf.Forecast)) string {
 		t.Helper()
@@ -34,21 +34,21 @@ func TestChainHashOfAnOlderForecast(t *testing.T) {
 		return h
 	}
 	for name, change := range map[string]func(*etf.Forecast){
-		"as it was":                func(*etf.Forecast) {},
-		"without any components":   func(f *etf.Forecast) { f.Components = map[string][]float64{} },
-		"with a fit and no digest": func(f *etf.Forecast) { f.Fit = []byte("{}") },
+		"unchanged":              func(*etf.Forecast) {},
+		"without any components": func(f *etf.Forecast) { f.Components = map[string][]float64{} },
+		"with a fit but no hash": func(f *etf.Forecast) { f.Fit = []byte("{}") },
 	} {
 		if h := hash(change); h != hashBeforeParts {
 			t.Errorf("%s: %s", name, h)
 		}
 	}
-	seen := map[string]string{hashBeforeParts: "as it was"}
+	seen := map[string]string{hashBeforeParts: "unchanged"}
 	for name, change := range map[string]func(*etf.Forecast){
-		"a component":         func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {1}} },
-		"another value":       func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {2}} },
-		"another name":        func(f *etf.Forecast) { f.Components = map[string][]float64{"weekly": {1}} },
-		"a component without": func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {}} },
-		"a fit":               func(f *etf.Forecast) { f.FitHash = hashOf([]byte("{}")) },
+		"a component":        func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {1}} },
+		"another value":      func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {2}} },
+		"another name":       func(f *etf.Forecast) { f.Components = map[string][]float64{"weekly": {1}} },
+		"an empty component": func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {}} },
+		"a fit":              func(f *etf.Forecast) { f.FitHash = hashOf([]byte("{}")) },
 	} {
 		h := hash(change)
 		if other, ok := seen[h]; ok {

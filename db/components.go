@@ -19,27 +19,28 @@ import (
 // maxComponentName is the width of forecast_components.component, in characters.
 const maxComponentName = 100
 
-// checkComponents: names that the column keeps apart (it pads with spaces when it compares), one finite value a point.
+// checkComponents requires names that the column can distinguish (it pads with spaces when comparing), and one finite
+// value for each point.
 func checkComponents(f etf.Forecast) error {
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		field, values := "components["+strconv.Quote(name)+"]", f.Components[name]
 		switch {
 		case name == "" || utf8.RuneCountInString(name) > maxComponentName || !utf8.ValidString(name) || strings.TrimSpace(name) != name:
-			return etf.Invalid(field, "the name can't be stored", fmt.Sprintf("use 1 to %d characters without spaces around them", maxComponentName))
+			return etf.Invalid(field, "the name can't be stored", fmt.Sprintf("use 1 to %d characters without leading or trailing spaces", maxComponentName))
 		case len(values) != len(f.Points):
 			return etf.Invalid(field, fmt.Sprintf("%d values for %d points", len(values), len(f.Points)), "give one for each point")
 		}
 		for i, v := range values {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return etf.Invalid(field+"["+strconv.Itoa(i)+"]", "a value is not finite", "a model must refuse such a fit")
+				return etf.Invalid(field+"["+strconv.Itoa(i)+"]", "a value is not finite", "fix the model: it must refuse such a fit")
 			}
 		}
 	}
 	return nil
 }
 
-// insertComponents writes all components with one statement. A list goes as JSON, whose shortest digits read back as the
-// same float64s.
+// insertComponents writes all components with one statement. A list is stored as JSON, whose shortest digits read back as
+// the same float64s.
 func insertComponents(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
 	ins := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_components (forecast_id, component, by_horizon)"}
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
@@ -56,7 +57,7 @@ func addComponent(f *etf.Forecast, row sqlcgen.ForecastComponent) error {
 	var values []float64
 	if err := json.Unmarshal([]byte(row.ByHorizon), &values); err != nil {
 		return &etf.Error{Kind: etf.KindCorrupt, Field: "components[" + strconv.Quote(row.Component) + "]", Err: err,
-			Message: "decoding a component of forecast " + row.ForecastID, Remedy: "see `etfcast doctor --chains`, and compare the database with a backup"}
+			Message: "decoding a component of forecast " + row.ForecastID, Remedy: "run `etfcast doctor --chains`, and compare the database with a backup"}
 	}
 	if f.Components == nil {
 		f.Components = map[string][]float64{}

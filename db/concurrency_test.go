@@ -11,8 +11,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// together runs do in n goroutines, each with a store of its own: as many processes would, they share nothing but the
-// database.
+// together runs do in n goroutines, each with its own store: like separate processes, they share only the database.
 func together(t *testing.T, d dbtest.Database, n int, do func(i int, s *db.Store) error) {
 	t.Helper()
 	stores := make([]*db.Store, n)
@@ -35,13 +34,13 @@ func together(t *testing.T, d dbtest.Database, n int, do func(i int, s *db.Store
 	}
 }
 
-// testWritersOfOne: 16 writers of one ETF bring a new bar each, revise one bar that all of them write, and repeat one
-// that none changes. Every effective change is one version, none is lost, and what was believed has no gap.
+// testWritersOfOne checks 16 concurrent writers of one ETF: each adds a new bar, revises a bar that all of them write, and
+// repeats one that none changes. Each change makes one version, none is lost, and the revisions have no gap.
 func testWritersOfOne(t *testing.T, d dbtest.Database) {
 	const writers, rounds = 16, 1
 	ctx, s := t.Context(), d.Store
 	register(t, s, "RACE")
-	bring(t, s, "RACE", []etf.Bar{bar(day(0), 0), bar(day(1), 1)})
+	ingest(t, s, "RACE", []etf.Bar{bar(day(0), 0), bar(day(1), 1)})
 	together(t, d, writers, func(i int, s *db.Store) error {
 		for round := range rounds {
 			n := 1 + i + round*writers
@@ -71,18 +70,18 @@ func testWritersOfOne(t *testing.T, d dbtest.Database) {
 	if bars, err := s.BarsPage(ctx, "RACE", etf.Window{}, 0, 1000); err != nil || len(bars) != 2+changes {
 		t.Fatalf("%d bars, %v", len(bars), err)
 	}
-	beliefs, err := s.BarRevisions(ctx, "RACE", day(0))
-	if err != nil || len(beliefs) != 1+changes {
-		t.Fatalf("%d beliefs, %v", len(beliefs), err)
+	revisions, err := s.BarRevisions(ctx, "RACE", day(0))
+	if err != nil || len(revisions) != 1+changes {
+		t.Fatalf("%d revisions, %v", len(revisions), err)
 	}
-	for i, b := range beliefs {
-		if b.DataVersion != int64(1+i) || (i > 0 && !beliefs[i-1].KnownTo.Equal(b.KnownFrom)) {
-			t.Errorf("belief %d: %+v after %+v", i, b, beliefs[max(0, i-1)])
+	for i, b := range revisions {
+		if b.DataVersion != int64(1+i) || (i > 0 && !revisions[i-1].KnownTo.Equal(b.KnownFrom)) {
+			t.Errorf("revision %d: %+v after %+v", i, b, revisions[max(0, i-1)])
 		}
 	}
 	versions := 0
 	if err := d.Admin(t).QueryRow("SELECT COUNT(*) FROM data_versions v JOIN etfs e ON e.id = v.etf_id WHERE e.symbol = 'RACE'").Scan(&versions); err != nil || versions != 1+changes {
-		t.Errorf("%d versions recorded, %v", versions, err)
+		t.Errorf("%d versions recorded, want %d; %v", versions, 1+changes, err)
 	}
 }
 
@@ -115,7 +114,7 @@ func testWritersOfMany(t *testing.T, d dbtest.Database) {
 	}
 }
 
-// testWritersOfOneFetch: an activity given up as lost may still be running when the next attempt does the same.
+// testWritersOfOneFetch: an activity that has timed out may still be running when the next attempt does the same work.
 func testWritersOfOneFetch(t *testing.T, d dbtest.Database) {
 	ctx := t.Context()
 	register(t, d.Store, "ONEF")
@@ -156,7 +155,7 @@ func testWritersOfOneChain(t *testing.T, d dbtest.Database) {
 	const writers, rounds = 8, 3
 	ctx := t.Context()
 	register(t, d.Store, "ONEC")
-	p, _ := bring(t, d.Store, "ONEC", []etf.Bar{bar(day(0), 0)})
+	p, _ := ingest(t, d.Store, "ONEC", []etf.Bar{bar(day(0), 0)})
 	together(t, d, writers, func(i int, s *db.Store) error {
 		for round := range rounds {
 			f := forecastOf("ONEC", "drift", day(round*writers+i), p.DataVersion)

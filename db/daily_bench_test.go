@@ -14,9 +14,10 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// BenchmarkDailyPath is what one ETF's daily update asks of the embedded database: 15 fetched rows of which one is new,
-// five years of history, one forecast of 21 points and one with six components and a fit besides. server-ms/op is the processor time of the parent process, which is
-// the database server when this runs as `bin/devstack run --ephemeral -- db.test -test.bench DailyPath`.
+// BenchmarkDailyPath measures the database work of one ETF's daily update on the embedded server: 15 fetched rows, one of
+// them new, five years of history, one forecast of 21 points and one with six components and a fit in addition.
+// server-ms/op is the CPU time of the parent process, which is the database server when this runs as
+// `bin/devstack run --ephemeral -- db.test -test.bench DailyPath`.
 func BenchmarkDailyPath(b *testing.B) {
 	d := dbtest.Open(b, dbtest.Embedded(b))
 	s, ctx := d.Store, context.Background()
@@ -99,7 +100,7 @@ func BenchmarkDailyPath(b *testing.B) {
 	b.ReportMetric(all.Seconds()*1e3/float64(n), "server-ms/op")
 }
 
-// parentCPU is the processor time the parent process has used, in clock ticks of 10 ms.
+// parentCPU is the CPU time used by the parent process, in clock ticks of 10 ms.
 func parentCPU() time.Duration {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(os.Getppid()) + "/stat")
 	if err != nil {

@@ -12,14 +12,14 @@ import (
 	"github.com/etfcast/etfcast/quality"
 )
 
-// Decide records a person's decision on a finding: see activities.Findings. It settles the finding's twins as well
-// (quality.MayBeTwins), and an accepted row stays quarantined while another rule blocks it (quality.Unblocked).
+// Decide records a person's decision on a finding: see activities.Findings. It also settles duplicates of the finding
+// (quality.DuplicateCandidates). An accepted row stays quarantined while another rule blocks it (quality.Unblocked).
 func (s *Store) Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error) {
 	if r.Decision != etf.Accept && r.Decision != etf.Reject {
 		return etf.Finding{}, etf.Invalid("decision", fmt.Sprintf("%q is not a decision", r.Decision), "use accept or reject")
 	}
 	if r.By == "" {
-		return etf.Finding{}, etf.Invalid("by", "a decision needs a person", "say who decides")
+		return etf.Finding{}, etf.Invalid("by", "the decision names no person", "name the person who decides")
 	}
 	var result etf.Finding
 	err := s.transaction(ctx, "deciding finding "+r.Finding, func(q *sqlcgen.Queries, _ *sql.Tx) error {
@@ -41,7 +41,7 @@ func (s *Store) Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error) {
 }
 
 func (s *Store) decide(ctx context.Context, q *sqlcgen.Queries, decided etf.Finding) error {
-	fetch, err := q.GetFetchToPersist(ctx, decided.Fetch) // and lock, as Persist does
+	fetch, err := q.GetFetchToPersist(ctx, decided.Fetch) // locks it, as Persist does
 	if err != nil {
 		return err
 	}
@@ -49,26 +49,26 @@ func (s *Store) decide(ctx context.Context, q *sqlcgen.Queries, decided etf.Find
 	if err != nil {
 		return err
 	}
-	f := quality.Found{Finding: decided, Rows: rows[decided.ID]}
+	f := quality.FindingWithRows{Finding: decided, Rows: rows[decided.ID]}
 	cases, err := casesOn(ctx, q, fetch.EtfID, f.Sessions)
 	if err != nil {
 		return err
 	}
 	version, changed := fetch.DataVersion, 0
 	if f.Decision == etf.Accept && f.Severity == etf.SeverityError {
-		free := quality.Unblocked(f, cases)
+		unblocked := quality.Unblocked(f, cases)
 		switch {
-		case len(free) == 0:
+		case len(unblocked) == 0:
 		case !fetch.PersistedAt.Valid:
-			err = q.KeepStagedRows(ctx, sqlcgen.KeepStagedRowsParams{FetchID: f.Fetch, Sessions: columns(sessionsOf(free))})
+			err = q.ReleaseStagedRows(ctx, sqlcgen.ReleaseStagedRowsParams{FetchID: f.Fetch, Sessions: columns(sessionsOf(unblocked))})
 		default:
-			version, changed, err = s.accept(ctx, q, f, fetch, free)
+			version, changed, err = s.accept(ctx, q, f, fetch, unblocked)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	twins, err := twinsOf(ctx, q, f, cases)
+	duplicates, err := duplicatesOf(ctx, q, f, cases)
 	if err != nil {
 		return err
 	}
@@ -79,8 +79,8 @@ func (s *Store) decide(ctx context.Context, q *sqlcgen.Queries, decided etf.Find
 	if err := q.InsertDecision(ctx, record); err != nil {
 		return err
 	}
-	for _, twin := range twins {
-		record.FindingID, record.Why, record.RowsChanged = twin, asDecidedOn(f.ID), 0
+	for _, id := range duplicates {
+		record.FindingID, record.Why, record.RowsChanged = id, asDecidedOn(f.ID), 0
 		if err := q.InsertDecision(ctx, record); err != nil {
 			return err
 		}
@@ -109,8 +109,8 @@ func sessionsOf(rows []quality.NamedRow) []etf.Session {
 	return sessions
 }
 
-func twinsOf(ctx context.Context, q *sqlcgen.Queries, f quality.Found, cases quality.Cases) ([]string, error) {
-	candidates := quality.MayBeTwins(f, cases)
+func duplicatesOf(ctx context.Context, q *sqlcgen.Queries, f quality.FindingWithRows, cases quality.Cases) ([]string, error) {
+	candidates := quality.DuplicateCandidates(f, cases)
 	if len(candidates) == 0 {
 		return nil, nil
 	}
@@ -121,8 +121,8 @@ func twinsOf(ctx context.Context, q *sqlcgen.Queries, f quality.Found, cases qua
 	return slices.DeleteFunc(candidates, func(id string) bool { return !f.Covers(rows[id]) }), nil
 }
 
-// accept makes the accepted rows count (quality.Accepting). Returns the data version after it and how many bars changed.
-func (s *Store) accept(ctx context.Context, q *sqlcgen.Queries, f quality.Found, fetch sqlcgen.GetFetchToPersistRow, rows []quality.NamedRow) (int64, int, error) {
+// accept puts accepted rows to use (quality.AcceptRows). It returns the resulting data version and how many bars changed.
+func (s *Store) accept(ctx context.Context, q *sqlcgen.Queries, f quality.FindingWithRows, fetch sqlcgen.GetFetchToPersistRow, rows []quality.NamedRow) (int64, int, error) {
 	old := seriesOf(fetch)
 	list, err := q.ListBarsOfSessions(ctx, sqlcgen.ListBarsOfSessionsParams{EtfID: old.id, Sessions: columns(sessionsOf(rows))})
 	if err != nil {
@@ -132,31 +132,31 @@ func (s *Store) accept(ctx context.Context, q *sqlcgen.Queries, f quality.Found,
 	for i, b := range list {
 		stored[i] = storedBar(b)
 	}
-	a := quality.Accepting(rows, stored, fetch.ResultVersion)
+	a := quality.AcceptRows(rows, stored, fetch.ResultVersion)
 	if a.Changed() == 0 {
 		return old.version.Number, 0, nil
 	}
 	to := old
 	to.quarantined -= a.Unquarantined
 	to.version, to.knownFrom = old.next(s.now())
-	sessions := slices.Clone(a.Free)
+	changed := slices.Clone(a.Release)
 	for _, b := range a.Replace {
-		sessions = append(sessions, b.Session)
+		changed = append(changed, b.Session)
 	}
-	if _, err := q.KeepBars(ctx, sqlcgen.KeepBarsParams{
-		EtfID: old.id, KnownTo: to.knownFrom, SupersededBy: to.version.Number, Sessions: columns(sessions),
+	if _, err := q.ArchiveBars(ctx, sqlcgen.ArchiveBarsParams{
+		EtfID: old.id, KnownTo: to.knownFrom, SupersededBy: to.version.Number, Sessions: columns(changed),
 	}); err != nil {
 		return 0, 0, err
 	}
-	if len(a.Free) > 0 {
-		if _, err := q.FreeBars(ctx, sqlcgen.FreeBarsParams{
-			EtfID: old.id, DataVersion: to.version.Number, KnownFrom: to.knownFrom, Sessions: columns(a.Free),
+	if len(a.Release) > 0 {
+		if _, err := q.ReleaseBars(ctx, sqlcgen.ReleaseBarsParams{
+			EtfID: old.id, DataVersion: to.version.Number, KnownFrom: to.knownFrom, Sessions: columns(a.Release),
 		}); err != nil {
 			return 0, 0, err
 		}
 	}
 	for _, b := range a.Replace {
-		if _, err := q.AcceptDisputedBar(ctx, sqlcgen.AcceptDisputedBarParams{
+		if _, err := q.AcceptHeldRow(ctx, sqlcgen.AcceptHeldRowParams{
 			Open: column.Price(b.Open), High: column.Price(b.High), Low: column.Price(b.Low), Close: column.Price(b.Close),
 			AdjClose: column.OptionalPrice(b.AdjClose), Volume: column.Volume(b.Volume), Source: fetch.Source, FetchID: f.Fetch,
 			DataVersion: to.version.Number, KnownFrom: to.knownFrom, EtfID: old.id, Session: column.Session(b.Session),

@@ -15,37 +15,38 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The servers' error numbers this package tells apart; the names are MySQL's.
+// The server error numbers that this package distinguishes; the names are MySQL's.
 const (
 	erDupEntry              = 1062
 	erLockWaitTimeout       = 1205
 	erLockDeadlock          = 1213
 	erNotAllowedCommand     = 1148
 	erClientLocalDisabled   = 3948
-	erLoadLocalDenied       = 1235 // Dolt and MariaDB, depending on who refuses
+	erLoadLocalDenied       = 1235 // Dolt, and MariaDB in some cases
 	erMariaLoadInfileDenied = 4166
 )
 
-// unavailable are the numbers that say: not now. Among them what a server says whose schema is still to be migrated.
+// unavailable are the numbers that mean "not now", with the remedy if there is one. They include those of a database
+// that has not been migrated yet.
 var unavailable = map[uint16]string{
 	1021: "", 1040: "", 1041: "", 1053: "", 1077: "", 1114: "", 1129: "", 1152: "", 1158: "", 1159: "", 1160: "", 1161: "",
 	1203: "", 1226: "", 1290: "", 1317: "", 1836: "", 1927: "", 2006: "", 2013: "", 3024: "", 3169: "",
 	1049: "create the database and run `etfcast migrate`", 1054: "run `etfcast migrate`", 1146: "run `etfcast migrate`",
 }
 
-// unfit are the numbers of values that do not fit their column.
+// unfit are the error numbers for values that do not fit their column.
 var unfit = map[uint16]bool{
 	1048: true, 1153: true, 1264: true, 1265: true, 1292: true, 1366: true, 1406: true, 1411: true, 1690: true,
 	3819: true, 4025: true,
 }
 
-// refused are the numbers of missing rights.
+// refused are the error numbers for missing rights.
 var refused = map[uint16]bool{1044: true, 1045: true, 1142: true, 1143: true, 1227: true, 1370: true, 1698: true}
 
 var columnInText = regexp.MustCompile("(?i)column [`'\"]([A-Za-z0-9_.`]+)['\"`]")
 
-// translate gives err the kind of etf.Error that tells a caller what to do. what is a phrase in the present
-// participle. Errors that already have a kind are passed on.
+// translate wraps err as an etf.Error of the kind that tells the caller how to react. what names the failed operation
+// ("reading a run"). Errors that already have a kind are returned unchanged.
 func translate(err error, what string) error {
 	if err == nil {
 		return nil
@@ -64,7 +65,7 @@ func translate(err error, what string) error {
 			return &etf.Error{Kind: etf.KindConflict, Message: what + " lost to other writers", Err: err}
 		case unfit[my.Number] || doltUnfit(my):
 			return &etf.Error{Kind: etf.KindInvalid, Field: columnOf(my.Message), Message: what, Err: err,
-				Remedy: "a value does not fit its column"}
+				Remedy: "correct the value: it does not fit its column"}
 		case refused[my.Number] || doltRefused(my):
 			return &etf.Error{Kind: etf.KindDenied, Message: what, Err: err,
 				Remedy: "check the user of the DSN and run `etfcast migrate --grant USER`"}
@@ -87,8 +88,8 @@ func translate(err error, what string) error {
 	return etf.Wrap(etf.KindInternal, err, what)
 }
 
-// collision reports whether err says that another transaction was in the way, so that the whole transaction is to be
-// done again: deadlock, lock wait timeout, Dolt's serialization failure, a position taken in the meantime.
+// collision reports whether err means a conflict with another transaction, so that the whole transaction must be
+// retried: deadlock, lock wait timeout, Dolt's serialization failure, a position taken meanwhile.
 func collision(err error) bool {
 	if errors.Is(err, errLost) {
 		return true
@@ -110,7 +111,7 @@ func duplicate(err error) bool {
 	return errors.As(err, &my) && my.Number == erDupEntry
 }
 
-// localRefused reports whether the server does not take LOAD DATA LOCAL.
+// localRefused reports whether the server refuses LOAD DATA LOCAL.
 func localRefused(err error) bool {
 	var my *mysql.MySQLError
 	if !errors.As(err, &my) {
@@ -122,11 +123,11 @@ func localRefused(err error) bool {
 	}
 	text := strings.ToLower(my.Message)
 	return strings.Contains(text, "local_infile") || strings.Contains(text, "local data is disabled") ||
-		doltRefused(my) || // Dolt asks for the global FILE right, which the pipeline's user has no business with
+		doltRefused(my) || // Dolt wants the global FILE privilege, which the pipeline's user should not have
 		(my.Number == erLoadLocalDenied && strings.Contains(text, "local"))
 }
 
-// Dolt sends many errors under 1105, MySQL's "unknown error", so its texts have to be read.
+// Dolt sends many errors as 1105, MySQL's "unknown error", so only their text distinguishes them.
 const erUnknown = 1105
 
 func doltUnfit(my *mysql.MySQLError) bool {
@@ -144,7 +145,7 @@ func doltUnfit(my *mysql.MySQLError) bool {
 
 func doltRefused(my *mysql.MySQLError) bool {
 	text := strings.ToLower(my.Message)
-	// The second is what a SELECT from a table without any right gets.
+	// A SELECT on a table without any privilege gets the second.
 	return my.Number == erUnknown && (strings.Contains(text, "command denied") || strings.Contains(text, "access denied"))
 }
 

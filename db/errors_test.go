@@ -12,7 +12,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The numbers and texts are those of MySQL 9.7, MariaDB 10.11 and Dolt, as their servers sent them.
+// The numbers and texts were sent by MySQL 9.7, MariaDB 10.11 and Dolt servers.
 func TestTranslate(t *testing.T) {
 	my := func(number uint16, text string) error { return &mysql.MySQLError{Number: number, Message: text} }
 	for _, c := range []struct {
@@ -49,32 +49,33 @@ func TestTranslate(t *testing.T) {
 			t.Errorf("%v became %v (%s), want %s of %q", c.err, err, etf.KindOf(err), c.kind, c.field)
 		}
 		if !errors.Is(err, c.err) {
-			t.Errorf("%v is lost in %v", c.err, err)
+			t.Errorf("%v does not wrap %v", err, c.err)
 		}
 	}
 	if translate(nil, "doing it") != nil {
-		t.Error("no error became one")
+		t.Error("translating nil returned an error")
 	}
 }
 
-// TestAgain: what loses is done again, but not for ever, and not when it can't help.
-func TestAgain(t *testing.T) {
+// TestRetry checks that a transaction that loses is retried until it succeeds or the context ends, and that other errors
+// are not retried.
+func TestRetry(t *testing.T) {
 	s := &Store{}
 	lost := &mysql.MySQLError{Number: erLockDeadlock}
 	for _, c := range []struct {
-		name  string
-		fail  func(try int) error
-		tries int
-		kind  etf.Kind // "" = succeeds
+		name     string
+		fail     func(attempt int) error
+		attempts int
+		kind     etf.Kind // "" = succeeds
 	}{
-		{"at once", func(int) error { return nil }, 1, ""},
-		{"third time", func(n int) error {
+		{"succeeds at once", func(int) error { return nil }, 1, ""},
+		{"succeeds at the third attempt", func(n int) error {
 			if n < 3 {
 				return lost
 			}
 			return nil
 		}, 3, ""},
-		{"not a race", func(int) error { return &mysql.MySQLError{Number: 1406} }, 1, etf.KindInvalid},
+		{"not a collision", func(int) error { return &mysql.MySQLError{Number: 1406} }, 1, etf.KindInvalid},
 		{"without LOCAL", func(n int) error {
 			if n == 1 {
 				return errNoLocal
@@ -82,21 +83,21 @@ func TestAgain(t *testing.T) {
 			return nil
 		}, 2, ""},
 	} {
-		tries := 0
-		err := s.again(t.Context(), "doing it", func() error { tries++; return c.fail(tries) })
-		if tries != c.tries || (err == nil) != (c.kind == "") || (err != nil && etf.KindOf(err) != c.kind) {
-			t.Errorf("%s: %d tries, %v", c.name, tries, err)
+		attempts := 0
+		err := s.retry(t.Context(), "doing it", func() error { attempts++; return c.fail(attempts) })
+		if attempts != c.attempts || (err == nil) != (c.kind == "") || (err != nil && etf.KindOf(err) != c.kind) {
+			t.Errorf("%s: %d attempts, %v", c.name, attempts, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	tries := 0
-	err := s.again(ctx, "doing it", func() error {
-		if tries++; tries == 3 {
+	attempts := 0
+	err := s.retry(ctx, "doing it", func() error {
+		if attempts++; attempts == 3 {
 			cancel()
 		}
 		return lost
 	})
-	if tries != 3 || !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: %d tries, %v", tries, err)
+	if attempts != 3 || !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %d attempts, %v", attempts, err)
 	}
 }

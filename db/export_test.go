@@ -7,7 +7,7 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// MigrateTo brings an empty database to the schema of an earlier release.
+// MigrateTo migrates an empty database to the schema of an earlier release.
 func MigrateTo(ctx context.Context, adminDSN string, version int64) error {
 	cfg, err := parseDSN(adminDSN, AdminDSNVariable)
 	if err != nil {

@@ -17,70 +17,70 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// knownBefore is how many stored bars a fetch is judged against, before its first session and within its span.
+// knownBefore is how many stored bars a fetch is checked against before its first session, and at most within its span.
 const knownBefore = 60
 
-// maxBody is the largest compressed answer that is kept: below MEDIUMBLOB's 16 MiB and MariaDB's packet size.
+// maxBody is the largest compressed response that is kept: below MEDIUMBLOB's 16 MiB and MariaDB's packet size.
 const maxBody = 12 << 20
 
-// SaveFetch stores a fetch and what it brought: see activities.Fetches. f.Hash, f.Basis and f.Rows are stored as given.
-func (s *Store) SaveFetch(ctx context.Context, f etf.Fetch, a etf.Response) error {
-	return s.saveFetch(ctx, f, a, sql.NullTime{})
+// SaveFetch stores a fetch and its response: see activities.Fetches. f.Hash, f.Basis and f.Rows are stored as given.
+func (s *Store) SaveFetch(ctx context.Context, f etf.Fetch, r etf.Response) error {
+	return s.saveFetch(ctx, f, r, sql.NullTime{})
 }
 
-func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, a etf.Response, judged sql.NullTime) error {
-	if f.Rows != len(a.Bars) {
-		return etf.Invalid("rows", fmt.Sprintf("the fetch says %d rows and the answer has %d", f.Rows, len(a.Bars)), "count the answer's bars")
+func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judged sql.NullTime) error {
+	if f.Rows != len(r.Bars) {
+		return etf.Invalid("rows", fmt.Sprintf("the fetch says %d rows, but the response has %d", f.Rows, len(r.Bars)), "count the response's bars")
 	}
-	for i, b := range a.Bars {
+	for i, b := range r.Bars {
 		if b.Session.IsZero() {
-			return etf.Invalid(fmt.Sprintf("bars[%d].session", i), "a bar names no session", "leave such rows to the defects")
+			return etf.Invalid(fmt.Sprintf("bars[%d].session", i), "the bar names no session", "report such a row as a defect")
 		}
 	}
-	params, err := fetchParams(f, a)
+	params, err := fetchParams(f, r)
 	if err != nil {
 		return etf.Wrap(etf.KindInternal, err, "encoding a fetch")
 	}
 	params.JudgedAt = judged
-	body, err := compress(a.Raw)
+	body, err := compress(r.Raw)
 	if err != nil {
-		return etf.Wrap(etf.KindInternal, err, "compressing an answer")
+		return etf.Wrap(etf.KindInternal, err, "compressing a response")
 	}
 	if len(body) > maxBody {
-		return etf.Invalid("body", fmt.Sprintf("the answer is %d bytes when compressed; at most %d are kept", len(body), maxBody), "ask for a shorter window")
+		return etf.Invalid("body", fmt.Sprintf("the compressed response has %d bytes; the limit is %d", len(body), maxBody), "request a shorter window")
 	}
 	return s.transaction(ctx, "saving fetch "+f.ID, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		n, err := q.InsertFetch(ctx, params)
 		switch {
 		case duplicate(err):
-			return nil // the first one stands
+			return nil // stored already
 		case err != nil:
 			return err
 		case n == 0:
 			return unknownSymbol(f.Symbol)
 		}
-		if err := s.stageBars(ctx, tx, f.ID, a.Bars); err != nil {
+		if err := s.stageBars(ctx, tx, f.ID, r.Bars); err != nil {
 			return err
 		}
-		if len(a.Raw) == 0 {
+		if len(r.Raw) == 0 {
 			return nil
 		}
 		return q.InsertFetchBody(ctx, sqlcgen.InsertFetchBodyParams{
-			FetchID: f.ID, Encoding: "gzip", Size: int32(len(a.Raw)), StoredAt: s.now(), Body: body,
+			FetchID: f.ID, Encoding: "gzip", Size: int32(len(r.Raw)), StoredAt: s.now(), Body: body,
 		})
 	})
 }
 
-func fetchParams(f etf.Fetch, a etf.Response) (sqlcgen.InsertFetchParams, error) {
-	actions, err := encodeList(a.Actions)
+func fetchParams(f etf.Fetch, r etf.Response) (sqlcgen.InsertFetchParams, error) {
+	actions, err := encodeList(r.Actions)
 	if err != nil {
 		return sqlcgen.InsertFetchParams{}, err
 	}
-	undone, err := encodeList(a.Splits)
+	undone, err := encodeList(r.Splits)
 	if err != nil {
 		return sqlcgen.InsertFetchParams{}, err
 	}
-	defects, err := encodeList(a.Defects)
+	defects, err := encodeList(r.Defects)
 	if err != nil {
 		return sqlcgen.InsertFetchParams{}, err
 	}
@@ -92,7 +92,7 @@ func fetchParams(f etf.Fetch, a etf.Response) (sqlcgen.InsertFetchParams, error)
 	}, nil
 }
 
-// encodeList writes a list as JSON, and an empty one as nothing: most answers have neither actions nor defects.
+// encodeList encodes a list as JSON, and an empty one as "": most responses have neither actions nor defects.
 func encodeList[T any](list []T) (string, error) {
 	if len(list) == 0 {
 		return "", nil
@@ -110,7 +110,7 @@ func decodeList[T any](text string) ([]T, error) {
 	return list, err
 }
 
-// Staged returns what a fetch staged and what it is judged against: see activities.Fetches.
+// Staged returns what a fetch staged and the stored data it is checked against: see activities.Fetches.
 func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	row, err := s.q.GetFetch(ctx, fetch)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -151,8 +151,8 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	return st, nil
 }
 
-// known reads the newest good bars up to the last staged session, and those before the first one as well when the span
-// holds too many to reach them. Their provenance is not filled in, but for the basis.
+// known reads the newest good bars up to the last staged session, and separately those before the first one if the span
+// holds too many to reach them. Of their provenance, only the basis is filled in.
 func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []etf.Bar) ([]etf.StoredBar, error) {
 	if fetch.Bars == 0 || len(staged) == 0 {
 		return nil, nil
@@ -213,34 +213,34 @@ func domainFetch(f sqlcgen.Fetch, symbol string) etf.Fetch {
 }
 
 func unknownFetch(fetch string) error {
-	return etf.NotFound("fetch", fmt.Sprintf("there is no fetch %s", fetch), "fetch again")
+	return etf.NotFound("fetch", fmt.Sprintf("there is no fetch %s", fetch), "re-run the session (`etfcast run daily --rerun`)")
 }
 
 func persistedAlready(fetch string) error {
 	return &etf.Error{Kind: etf.KindConflict, Field: "fetch", Message: fmt.Sprintf("fetch %s has been persisted already", fetch)}
 }
 
-// FetchBody returns the answer of a fetch as received. KindNotFound when it has none or it has been pruned.
+// FetchBody returns the response of a fetch as received. KindNotFound if it has none or it has been pruned.
 func (s *Store) FetchBody(ctx context.Context, fetch string) ([]byte, error) {
 	row, err := s.q.GetFetchBody(ctx, fetch)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, etf.NotFound("fetch", fmt.Sprintf("no answer is kept of fetch %s", fetch), "")
+		return nil, etf.NotFound("fetch", fmt.Sprintf("no response is kept for fetch %s", fetch), "")
 	}
 	if err != nil {
-		return nil, translate(err, "reading the answer of fetch "+fetch)
+		return nil, translate(err, "reading the response of fetch "+fetch)
 	}
 	raw, err := decompress(row.Body, int(row.Size))
-	return raw, etf.Wrapf(etf.KindCorrupt, err, "unpacking the answer of fetch %s", fetch)
+	return raw, etf.Wrapf(etf.KindCorrupt, err, "unpacking the response of fetch %s", fetch)
 }
 
-// PruneFetches deletes answers stored before olderThan, a thousand a transaction, and returns how many. The records of
-// the fetches stay.
+// PruneFetches deletes responses stored before olderThan, a thousand per transaction, and returns how many. The fetches'
+// records stay.
 func (s *Store) PruneFetches(ctx context.Context, olderThan time.Time) (int, error) {
 	const batch = 1000
 	total := 0
 	for {
 		var n int64
-		err := s.again(ctx, "pruning answers", func() (err error) {
+		err := s.retry(ctx, "pruning responses", func() (err error) {
 			n, err = s.q.PruneFetchBodies(ctx, sqlcgen.PruneFetchBodiesParams{StoredAt: instant(olderThan), Limit: batch})
 			return err
 		})
@@ -251,7 +251,7 @@ func (s *Store) PruneFetches(ctx context.Context, olderThan time.Time) (int, err
 	}
 }
 
-// A gzip writer holds most of a megabyte, so they are kept for the next answer.
+// gzipWriters are reused, because each holds most of a megabyte.
 var gzipWriters = sync.Pool{New: func() any {
 	w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
 	return w
@@ -271,9 +271,9 @@ func compress(raw []byte) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// decompress is compress undone. It reads no more than the size expected and refuses any other, and whatever follows.
+// decompress reverses compress. It never reads more than the expected size, and refuses any other size or trailing bytes.
 func decompress(body []byte, size int) ([]byte, error) {
-	in := bytes.NewReader(body) // an io.ByteReader: gzip takes no more of it than it needs
+	in := bytes.NewReader(body) // an io.ByteReader, so gzip reads no more than it needs
 	z, err := gzip.NewReader(in)
 	if err != nil {
 		return nil, err
@@ -282,7 +282,7 @@ func decompress(body []byte, size int) ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(z, int64(size)+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%d bytes of %d could be unpacked: %w", len(raw), size, err)
+		return nil, fmt.Errorf("only %d of %d bytes could be unpacked: %w", len(raw), size, err)
 	case len(raw) != size:
 		return nil, fmt.Errorf("it unpacks to %d bytes or more, not %d", len(raw), size)
 	case in.Len() > 0:

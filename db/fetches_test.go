@@ -15,7 +15,7 @@ import (
 func testFetch(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "FET")
-	// Order and repeats are the source's own; a KRX session without a trade has zeros; numbers keep every digit.
+	// The source's order and duplicates are kept; a KRX session without a trade has zeros; numbers keep every digit.
 	bars := []etf.Bar{bar(day(3), 1), bar(day(1), 2), bar(day(3), 3),
 		{Session: day(2), Close: etf.MustPrice("26775"), Volume: 0},
 		{Session: day(4), Open: etf.MustPrice("92233720368.54775807"), High: etf.MustPrice("0.00000001"), Low: etf.MustPrice("-1"), Close: etf.MustPrice("661.82000732"), Volume: etf.VolumeUnknown}}
@@ -37,7 +37,7 @@ func testFetch(t *testing.T, d dbtest.Database) {
 		t.Fatal(err)
 	}
 	if after := dump(t, d, "fetches", "staged_bars", "fetch_bodies"); after != before {
-		t.Error("a repeat with the same ID has changed something")
+		t.Error("a repeat with the same ID changed something")
 	}
 	got, err := s.Staged(ctx, f.ID)
 	if err != nil {
@@ -67,11 +67,11 @@ func testFetch(t *testing.T, d dbtest.Database) {
 	}
 }
 
-// testStagingRoads: LOAD DATA LOCAL and multi-row INSERT stage the same.
-func testStagingRoads(t *testing.T, d dbtest.Database) {
+// testStaging checks that LOAD DATA LOCAL and multi-row INSERT stage the same rows.
+func testStaging(t *testing.T, d dbtest.Database) {
 	ctx := t.Context()
 	register(t, d.Store, "ROAD")
-	bars := weekdays(etf.MustSession("2010-01-01"), 5000) // more than one INSERT takes
+	bars := weekdays(etf.MustSession("2010-01-01"), 5000) // more than fit in one INSERT
 	bars[5].Volume, bars[6].AdjClose, bars[7].Open = etf.VolumeUnknown, 0, 0
 	for name, s := range map[string]*db.Store{
 		"load data as the pipeline": d.Store,
@@ -100,10 +100,10 @@ func testKnown(t *testing.T, d dbtest.Database) {
 	for i := range 300 {
 		history = append(history, bar(day(i), i))
 	}
-	bring(t, s, "KNOWN", history, against("rule", day(250), day(100)))
-	// Stored and good: 0..299 without 100 and 250.
+	ingest(t, s, "KNOWN", history, findingBy("rule", day(250), day(100)))
+	// Good bars: 0..299 without 100 and 250.
 	for _, c := range []struct{ first, last, wantFirst, wantLast, want int }{
-		{290, 304, 229, 299, 70}, // 10 of the span, 60 before: 230..289 without 250 is 59, so one more
+		{290, 304, 229, 299, 70}, // 10 of the span, and 60 before it: 230..289 without 250 is 59, so one more
 		{270, 299, 209, 299, 90}, // 30 of the span
 		{150, 299, 89, 299, 120}, // the newest 60 of the span, and 60 before 150 without 100
 		{0, 10, 0, 10, 11},
@@ -129,7 +129,7 @@ func testKnown(t *testing.T, d dbtest.Database) {
 			continue
 		}
 		if k := got.Known; k[0].Session != day(c.wantFirst) || k[len(k)-1].Session != day(c.wantLast) {
-			t.Errorf("%s: known %s..%s, want %s..%s", name, k[0].Session, k[len(k)-1].Session, day(c.wantFirst), day(c.wantLast))
+			t.Errorf("%s: known bars %s..%s, want %s..%s", name, k[0].Session, k[len(k)-1].Session, day(c.wantFirst), day(c.wantLast))
 		}
 		for i, b := range got.Known {
 			if b.Quarantined || (i > 0 && b.Session <= got.Known[i-1].Session) {
@@ -147,7 +147,7 @@ func testPrune(t *testing.T, d dbtest.Database) {
 	for _, s := range []*db.Store{old, d.Store} {
 		f := fetchOf("PRUNE", nil)
 		ids[s] = f.ID
-		if err := s.SaveFetch(ctx, f, etf.Response{Raw: []byte("answer")}); err != nil {
+		if err := s.SaveFetch(ctx, f, etf.Response{Raw: []byte("response")}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -160,6 +160,6 @@ func testPrune(t *testing.T, d dbtest.Database) {
 		t.Error(err)
 	}
 	if _, err := d.Store.Staged(ctx, ids[old]); err != nil {
-		t.Error("the record went with the answer:", err)
+		t.Error("the fetch's record was deleted with the response:", err)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/etfcast/etfcast/quality"
 )
 
-// SaveFindings stores what was found in a fetch and the verdicts on its rows: see activities.Findings. Beyond that
-// contract: a quarantined row must be named by an error-level finding, or nobody could ever free it (KindInvalid); and a
-// finding with a precedent takes over its decision (quality.Precedents).
+// SaveFindings stores the findings in a fetch and the verdicts on its rows: see activities.Findings. In addition to
+// that contract, an error-level finding must name every quarantined row, or nobody could ever release it (KindInvalid);
+// and a finding with a precedent takes over its decision (quality.Precedents).
 func (s *Store) SaveFindings(ctx context.Context, j etf.Judgement) error {
 	keepAll := true
 	for i, v := range j.Verdicts {
@@ -26,7 +26,7 @@ func (s *Store) SaveFindings(ctx context.Context, j etf.Judgement) error {
 	mark := sqlcgen.MarkFetchJudgedParams{ID: j.Fetch, Rows: int32(len(j.Verdicts)), JudgedAt: sql.NullTime{Time: s.now(), Valid: true}}
 	what := "saving the findings of fetch " + j.Fetch
 	if len(j.Findings) == 0 && keepAll {
-		return s.again(ctx, what, func() error {
+		return s.retry(ctx, what, func() error {
 			_, err := s.markJudged(ctx, s.q, mark)
 			return err
 		})
@@ -53,9 +53,9 @@ func (s *Store) markJudged(ctx context.Context, q *sqlcgen.Queries, mark sqlcgen
 	case err != nil:
 		return false, err
 	case row.Fetch.JudgedAt.Valid || row.Fetch.PersistedAt.Valid:
-		return false, nil // a repeat: the first one stands
+		return false, nil // judged already
 	case row.Fetch.RowCount != mark.Rows:
-		return false, etf.Invalid("verdicts", fmt.Sprintf("%d verdicts for the %d rows of fetch %s", mark.Rows, row.Fetch.RowCount, mark.ID), "give one for each row")
+		return false, etf.Invalid("verdicts", fmt.Sprintf("%d verdicts for %d rows of fetch %s", mark.Rows, row.Fetch.RowCount, mark.ID), "give one for each row")
 	}
 	return false, errLost
 }
@@ -70,7 +70,7 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 		return err
 	}
 	bars := stagedBars(staged)
-	found, err := quality.Named(j, bars)
+	found, err := quality.WithRows(j, bars)
 	if err != nil {
 		return err
 	}
@@ -95,10 +95,10 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 		}
 	}
 	ordinals := map[etf.Verdict][]int32{}
-	for i, v := range quality.Final(j.Verdicts, bars, quality.Freed(found, precedents)) {
+	for i, v := range quality.Final(j.Verdicts, bars, quality.Released(found, precedents)) {
 		ordinals[v] = append(ordinals[v], staged[i].Ordinal)
 	}
-	for _, v := range []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop} { // staged rows are kept to begin with
+	for _, v := range []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop} { // VerdictKeep is what staging sets
 		if err := setVerdict(ctx, q, j.Fetch, v, ordinals[v]); err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func setVerdict(ctx context.Context, q *sqlcgen.Queries, fetch string, v etf.Ver
 	return nil
 }
 
-func (s *Store) insertFindings(ctx context.Context, tx *sql.Tx, fetch sqlcgen.GetFetchRow, found []quality.Found) error {
+func (s *Store) insertFindings(ctx context.Context, tx *sql.Tx, fetch sqlcgen.GetFetchRow, found []quality.FindingWithRows) error {
 	head := inserter{ctx: ctx, tx: tx, into: "INSERT INTO findings (id, etf_id, fetch_id, rule, severity, evidence, found_at)"}
 	rows := inserter{ctx: ctx, tx: tx, into: "INSERT INTO finding_rows (etf_id, finding_id, session, staged, open, high, low, close, adj_close, volume)"}
 	id := fetch.Fetch.EtfID
@@ -141,8 +141,8 @@ func (s *Store) insertFindings(ctx context.Context, tx *sql.Tx, fetch sqlcgen.Ge
 	return rows.done()
 }
 
-// errorSessions returns the sessions error-level findings name; a session may come more than once.
-func errorSessions(found []quality.Found) []etf.Session {
+// errorSessions returns the sessions that error-level findings name; a session may occur more than once.
+func errorSessions(found []quality.FindingWithRows) []etf.Session {
 	var sessions []etf.Session
 	for _, f := range found {
 		if f.Severity == etf.SeverityError {
@@ -154,7 +154,7 @@ func errorSessions(found []quality.Found) []etf.Session {
 	return sessions
 }
 
-// casesOn reads every row an error-level finding names on these sessions.
+// casesOn reads every row that an error-level finding names on these sessions.
 func casesOn(ctx context.Context, q *sqlcgen.Queries, id uint32, sessions []etf.Session) (quality.Cases, error) {
 	const batch = 1000
 	cases := quality.Cases{}
@@ -199,7 +199,7 @@ func (s *Store) Finding(ctx context.Context, id string) (etf.Finding, error) {
 func finding(ctx context.Context, q *sqlcgen.Queries, id string) (etf.Finding, error) {
 	row, err := q.GetFinding(ctx, id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return etf.Finding{}, etf.NotFound("id", fmt.Sprintf("there is no finding %q", id), "list the findings")
+		return etf.Finding{}, etf.NotFound("id", fmt.Sprintf("there is no finding %q", id), "list the findings: `etfcast finding list --all`")
 	}
 	if err != nil {
 		return etf.Finding{}, err
@@ -211,8 +211,8 @@ func finding(ctx context.Context, q *sqlcgen.Queries, id string) (etf.Finding, e
 	return list[0], nil
 }
 
-// Findings returns up to limit findings after the given position, newest first, and the position to read on from: zero
-// after the last.
+// Findings returns up to limit findings after the given position, newest first, and the position of the next page: zero
+// after the last one.
 func (s *Store) Findings(ctx context.Context, filter etf.FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error) {
 	undecided := 0
 	if filter.Undecided {
@@ -250,7 +250,7 @@ func (s *Store) Findings(ctx context.Context, filter etf.FindingFilter, after et
 	return page, next, translate(err, "reading the findings' sessions")
 }
 
-// withSessions translates rows and adds their sessions, with one statement for all of them.
+// withSessions converts rows and adds their sessions, with one statement for all of them.
 func withSessions(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.GetFindingRow) ([]etf.Finding, error) {
 	list := make([]etf.Finding, len(rows))
 	if len(rows) == 0 {

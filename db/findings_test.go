@@ -23,14 +23,14 @@ func decide(t testing.TB, s *db.Store, id string, d etf.Decision) etf.Finding {
 	return f
 }
 
-// testQuarantine is the life of a bar that was quarantined when it first came.
+// testQuarantine follows a bar that was quarantined when it was new, through each decision.
 func testQuarantine(t *testing.T, d dbtest.Database) {
 	s := d.Store
 	good, bad, fixed := bar(day(0), 0), bar(day(1), 1), bar(day(1), 50)
 	setup := func(symbol etf.Symbol) etf.Finding {
 		register(t, s, symbol)
-		p, findings := bring(t, s, symbol, []etf.Bar{good, bad}, against("jump", day(1)))
-		if p.New != 2 || p.Quarantined != 1 || !one(t, s, symbol, day(1)).Quarantined || one(t, s, symbol, day(0)).Quarantined {
+		p, findings := ingest(t, s, symbol, []etf.Bar{good, bad}, findingBy("jump", day(1)))
+		if p.New != 2 || p.Quarantined != 1 || !barOn(t, s, symbol, day(1)).Quarantined || barOn(t, s, symbol, day(0)).Quarantined {
 			t.Fatalf("%+v", p)
 		}
 		if e := etfOf(t, s, symbol); e.Quarantined != 1 || e.Bars != 2 {
@@ -40,7 +40,7 @@ func testQuarantine(t *testing.T, d dbtest.Database) {
 	}
 	state := func(symbol etf.Symbol, quarantined bool, want etf.Bar, version int64) {
 		t.Helper()
-		b, e := one(t, s, symbol, day(1)), etfOf(t, s, symbol)
+		b, e := barOn(t, s, symbol, day(1)), etfOf(t, s, symbol)
 		n := 0
 		if quarantined {
 			n = 1
@@ -56,63 +56,63 @@ func testQuarantine(t *testing.T, d dbtest.Database) {
 			t.Errorf("%+v", got)
 		}
 		state("QACC", false, bad, 2)
-		beliefs, err := s.BarRevisions(t.Context(), "QACC", day(1))
-		if err != nil || len(beliefs) != 2 || !beliefs[0].Quarantined || !beliefs[0].KnownTo.Equal(beliefs[1].KnownFrom) {
-			t.Errorf("beliefs %+v, %v", beliefs, err)
+		revisions, err := s.BarRevisions(t.Context(), "QACC", day(1))
+		if err != nil || len(revisions) != 2 || !revisions[0].Quarantined || !revisions[0].KnownTo.Equal(revisions[1].KnownFrom) {
+			t.Errorf("revisions %+v, %v", revisions, err)
 		}
-		before := dump(t, d, evidence...)
+		before := dump(t, d, priceTables...)
 		decide(t, s, f.ID, etf.Accept)
 		_, err = s.Decide(t.Context(), etf.Ruling{Finding: f.ID, Decision: etf.Reject, By: "lee"})
 		wantKind(t, err, etf.KindConflict, "decision")
-		// The rule objects again to what has been accepted: nothing changes, and the finding takes the decision over.
-		p, findings := bring(t, s, "QACC", []etf.Bar{bad}, against("jump", day(1)))
+		// The rule reports the accepted row again: nothing changes, and the new finding takes over the decision.
+		p, findings := ingest(t, s, "QACC", []etf.Bar{bad}, findingBy("jump", day(1)))
 		if p.Unchanged != 1 || p.Quarantined != 0 {
 			t.Errorf("%+v", p)
 		}
 		if again, err := s.Finding(t.Context(), findings[0].ID); err != nil || again.Decision != etf.Accept || !contains(again.Why, f.ID) {
 			t.Errorf("%+v, %v", again, err)
 		}
-		if dump(t, d, evidence...) != before {
-			t.Error("something has changed")
+		if dump(t, d, priceTables...) != before {
+			t.Error("reporting an accepted row again changed something")
 		}
 	})
 	t.Run("rejected", func(t *testing.T) {
 		f := setup("QREJ")
 		decide(t, s, f.ID, etf.Reject)
 		state("QREJ", true, bad, 1)
-		if p, _ := bring(t, s, "QREJ", []etf.Bar{bad}); p.Unchanged != 1 || p.Quarantined != 1 {
+		if p, _ := ingest(t, s, "QREJ", []etf.Bar{bad}); p.Unchanged != 1 || p.Quarantined != 1 {
 			t.Errorf("the same numbers again: %+v", p)
 		}
 		state("QREJ", true, bad, 1)
-		if p, _ := bring(t, s, "QREJ", []etf.Bar{fixed}); p.Revised != 1 || p.Quarantined != 0 {
+		if p, _ := ingest(t, s, "QREJ", []etf.Bar{fixed}); p.Revised != 1 || p.Quarantined != 0 {
 			t.Errorf("other numbers: %+v", p)
 		}
 		state("QREJ", false, fixed, 2)
 	})
 	t.Run("undecided", func(t *testing.T) {
 		setup("QUND")
-		if p, _ := bring(t, s, "QUND", []etf.Bar{bad}); p.Unchanged != 1 || p.Quarantined != 1 {
-			t.Errorf("the same numbers, no objection: %+v", p)
+		if p, _ := ingest(t, s, "QUND", []etf.Bar{bad}); p.Unchanged != 1 || p.Quarantined != 1 {
+			t.Errorf("the same numbers, no finding: %+v", p)
 		}
 		state("QUND", true, bad, 1)
-		if p, _ := bring(t, s, "QUND", []etf.Bar{fixed}, against("jump", day(1))); p.Revised != 1 || p.Quarantined != 1 {
-			t.Errorf("other numbers, objected to: %+v", p)
+		if p, _ := ingest(t, s, "QUND", []etf.Bar{fixed}, findingBy("jump", day(1))); p.Revised != 1 || p.Quarantined != 1 {
+			t.Errorf("other numbers, with a finding: %+v", p)
 		}
 		state("QUND", true, fixed, 2)
-		if p, _ := bring(t, s, "QUND", []etf.Bar{bar(day(1), 60)}); p.Revised != 1 || p.Quarantined != 0 {
-			t.Errorf("other numbers, no objection: %+v", p)
+		if p, _ := ingest(t, s, "QUND", []etf.Bar{bar(day(1), 60)}); p.Revised != 1 || p.Quarantined != 0 {
+			t.Errorf("other numbers, no finding: %+v", p)
 		}
 		state("QUND", false, bar(day(1), 60), 3)
 	})
 }
 
-// testDisputed: an objected-to row does not replace a good bar; a person can make it.
-func testDisputed(t *testing.T, d dbtest.Database) {
+// testHeld checks that a quarantined row replaces a good bar only if a person accepts it.
+func testHeld(t *testing.T, d dbtest.Database) {
 	s := d.Store
 	good, tick := bar(day(0), 0), bar(day(0), 300)
 	for _, c := range []struct {
 		symbol   etf.Symbol
-		between  []etf.Bar // a revision before the decision
+		between  []etf.Bar // a revision stored before the decision
 		decision etf.Decision
 		want     etf.Bar
 		version  int64
@@ -122,38 +122,38 @@ func testDisputed(t *testing.T, d dbtest.Database) {
 		{"DISN", []etf.Bar{bar(day(0), 7)}, etf.Accept, bar(day(0), 7), 2},
 	} {
 		register(t, s, c.symbol)
-		bring(t, s, c.symbol, []etf.Bar{good})
-		p, findings := bring(t, s, c.symbol, []etf.Bar{tick}, against("jump", day(0)))
+		ingest(t, s, c.symbol, []etf.Bar{good})
+		p, findings := ingest(t, s, c.symbol, []etf.Bar{tick}, findingBy("jump", day(0)))
 		if p.Unchanged != 1 || p.Quarantined != 1 || p.Revised != 0 || p.DataVersion.Number != 1 {
 			t.Fatalf("%s: %+v", c.symbol, p)
 		}
-		if b := one(t, s, c.symbol, day(0)); b.Bar != good || b.Quarantined {
+		if b := barOn(t, s, c.symbol, day(0)); b.Bar != good || b.Quarantined {
 			t.Fatalf("%s: replaced by %+v", c.symbol, b)
 		}
 		if c.between != nil {
-			bring(t, s, c.symbol, c.between)
+			ingest(t, s, c.symbol, c.between)
 		}
 		decide(t, s, findings[0].ID, c.decision)
-		b, e := one(t, s, c.symbol, day(0)), etfOf(t, s, c.symbol)
+		b, e := barOn(t, s, c.symbol, day(0)), etfOf(t, s, c.symbol)
 		if b.Bar != c.want || b.Quarantined || e.DataVersion.Number != c.version || e.Quarantined != 0 {
 			t.Errorf("%s: bar %+v, etf %+v", c.symbol, b, e)
 		}
 	}
 }
 
-// testRejected: numbers a person has rejected do not come back as a revision of a good bar.
+// testRejected checks that numbers a person has rejected do not come back as a revision of a good bar.
 func testRejected(t *testing.T, d dbtest.Database) {
 	s := d.Store
 	register(t, s, "REJ")
 	good, tick := bar(day(0), 0), bar(day(0), 300)
-	bring(t, s, "REJ", []etf.Bar{good})
-	_, findings := bring(t, s, "REJ", []etf.Bar{tick}, against("jump", day(0)))
+	ingest(t, s, "REJ", []etf.Bar{good})
+	_, findings := ingest(t, s, "REJ", []etf.Bar{tick}, findingBy("jump", day(0)))
 	decide(t, s, findings[0].ID, etf.Reject)
-	p, _ := bring(t, s, "REJ", []etf.Bar{tick, bar(day(1), 1)})
+	p, _ := ingest(t, s, "REJ", []etf.Bar{tick, bar(day(1), 1)})
 	if p.New != 1 || p.Unchanged != 1 || p.Revised != 0 {
 		t.Fatalf("%+v", p)
 	}
-	if b := one(t, s, "REJ", day(0)); b.Bar != good {
+	if b := barOn(t, s, "REJ", day(0)); b.Bar != good {
 		t.Errorf("the rejected numbers are back: %+v", b)
 	}
 }
@@ -161,33 +161,33 @@ func testRejected(t *testing.T, d dbtest.Database) {
 func testTwoRules(t *testing.T, d dbtest.Database) {
 	s := d.Store
 	register(t, s, "TWO")
-	_, findings := bring(t, s, "TWO", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, against("jump", day(0), day(1)), against("stale", day(1)))
+	_, findings := ingest(t, s, "TWO", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, findingBy("jump", day(0), day(1)), findingBy("stale", day(1)))
 	decide(t, s, findings[0].ID, etf.Accept)
-	if one(t, s, "TWO", day(0)).Quarantined || !one(t, s, "TWO", day(1)).Quarantined {
-		t.Error("a row is free before the other rule's objection is settled, or is not when it is")
+	if barOn(t, s, "TWO", day(0)).Quarantined || !barOn(t, s, "TWO", day(1)).Quarantined {
+		t.Error("accepting one rule's finding must release only the row that no other rule names")
 	}
 	decide(t, s, findings[1].ID, etf.Accept)
-	if one(t, s, "TWO", day(1)).Quarantined || etfOf(t, s, "TWO").Quarantined != 0 {
+	if barOn(t, s, "TWO", day(1)).Quarantined || etfOf(t, s, "TWO").Quarantined != 0 {
 		t.Error("still quarantined")
 	}
 }
 
-// testTwins: each later fetch of a quarantined row brings a finding of its own; one decision settles them all.
-func testTwins(t *testing.T, d dbtest.Database) {
+// testDuplicates: each later fetch of a quarantined row makes another finding; one decision settles them all.
+func testDuplicates(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "TWIN")
 	var ids []string
 	for range 3 {
-		_, f := bring(t, s, "TWIN", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, against("jump", day(1)))
+		_, f := ingest(t, s, "TWIN", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, findingBy("jump", day(1)))
 		ids = append(ids, f[0].ID)
 	}
-	_, wider := bring(t, s, "TWIN", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, against("jump", day(0), day(1)))
+	_, wider := ingest(t, s, "TWIN", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, findingBy("jump", day(0), day(1)))
 	decide(t, s, ids[1], etf.Accept)
 	open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: "TWIN", Undecided: true}, etf.Cursor{}, 10)
 	if err != nil || len(open) != 1 || open[0].ID != wider[0].ID {
 		t.Fatalf("open: %+v, %v", open, err)
 	}
-	if one(t, s, "TWIN", day(1)).Quarantined {
+	if barOn(t, s, "TWIN", day(1)).Quarantined {
 		t.Error("still quarantined")
 	}
 }
@@ -205,7 +205,7 @@ func testDecideEarly(t *testing.T, d dbtest.Database) {
 		t.Fatal(err)
 	}
 	decide(t, s, found.ID, etf.Accept)
-	if p, err := s.Persist(ctx, f.ID); err != nil || p.New != 1 || p.Quarantined != 0 || one(t, s, "EARLY", day(0)).Quarantined {
+	if p, err := s.Persist(ctx, f.ID); err != nil || p.New != 1 || p.Quarantined != 0 || barOn(t, s, "EARLY", day(0)).Quarantined {
 		t.Fatalf("%+v, %v", p, err)
 	}
 }
@@ -221,7 +221,7 @@ func testFindings(t *testing.T, d dbtest.Database) {
 	at := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC) // newer than every other test's
 	var findings []etf.Finding
 	for i := range 5 {
-		found := finding(f, fmt.Sprintf("rule_%d", i), day(0), day(9)) // the fetch has no row of day 9
+		found := finding(f, fmt.Sprintf("rule_%d", i), day(0), day(9)) // the fetch has no row for day 9
 		found.FoundAt, found.Evidence = at, "한국 ' \\ \" \n"+strings.Repeat("é", 900)
 		if i > 2 {
 			found.Severity = etf.SeverityWarning
@@ -237,7 +237,7 @@ func testFindings(t *testing.T, d dbtest.Database) {
 		t.Fatal(err)
 	}
 	if dump(t, d, "findings", "finding_rows", "staged_bars") != before {
-		t.Error("a repeat has changed something")
+		t.Error("a repeat changed something")
 	}
 	got, err := s.Finding(ctx, findings[0].ID)
 	if err != nil || !reflect.DeepEqual(got, findings[0]) {

@@ -12,10 +12,10 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// fitEncoding is how fits are stored, the only way there is so far. The hash chain does not cover it, so it is checked.
+// fitEncoding is the encoding of stored fits, so far the only one. The hash chain does not cover it, so it is checked.
 const fitEncoding = "gzip"
 
-// packFit makes the row of a forecast's fit. Without a fit it is zero.
+// packFit returns the row for a forecast's fit, zero if there is none.
 func packFit(f etf.Forecast) (sqlcgen.InsertForecastFitParams, error) {
 	if len(f.Fit) == 0 {
 		return sqlcgen.InsertForecastFitParams{}, nil
@@ -26,7 +26,7 @@ func packFit(f etf.Forecast) (sqlcgen.InsertForecastFitParams, error) {
 	}
 	if len(packed) > maxBody {
 		return sqlcgen.InsertForecastFitParams{}, etf.Invalid("fit",
-			fmt.Sprintf("the fit is %d bytes when compressed; at most %d are kept", len(packed), maxBody), "store what predicting needs, not the history")
+			fmt.Sprintf("the compressed fit has %d bytes; the limit is %d", len(packed), maxBody), "store only what predicting needs, not the history")
 	}
 	return sqlcgen.InsertForecastFitParams{
 		ForecastID: f.ID, Hash: hashOf(f.Fit), Encoding: fitEncoding, Size: int32(len(f.Fit)), Fit: packed,
@@ -34,11 +34,11 @@ func packFit(f etf.Forecast) (sqlcgen.InsertForecastFitParams, error) {
 }
 
 // ForecastFit returns the fit stored with a forecast, as the model wrote it; its Model.Restore reads it. KindNotFound
-// when the forecast is unknown or was stored without one, KindCorrupt when it no longer has its hash.
+// if the forecast is unknown or was stored without a fit, KindCorrupt if the fit no longer matches its hash.
 func (s *Store) ForecastFit(ctx context.Context, id string) ([]byte, error) {
 	row, err := s.q.GetForecastFit(ctx, id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, etf.NotFound("id", fmt.Sprintf("no fit is stored of forecast %q", id), "list the ETF's latest forecasts")
+		return nil, etf.NotFound("id", fmt.Sprintf("no fit is stored for forecast %q", id), latestForecasts)
 	}
 	if err != nil {
 		return nil, translate(err, "reading a forecast's fit")
@@ -47,7 +47,7 @@ func (s *Store) ForecastFit(ctx context.Context, id string) ([]byte, error) {
 	if row.Encoding != fitEncoding {
 		err = fmt.Errorf("its encoding is %q, not %q", row.Encoding, fitEncoding)
 	} else if fit, err = decompress(row.Fit, int(row.Size)); err == nil && hashOf(fit) != row.Hash {
-		err = errors.New("its content does not fit its hash")
+		err = errors.New("its content does not match its hash")
 	}
 	if err != nil {
 		return nil, etf.Wrapf(etf.KindCorrupt, err, "unpacking the fit of forecast %s", id)

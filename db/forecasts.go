@@ -16,8 +16,8 @@ import (
 )
 
 // AppendForecast appends f with its components and its fit to its chain unless its ID is stored: see
-// activities.Forecasts. Points must be in order of horizon, finite, and at least one; a component has one finite value
-// for each. What is returned has FitHash, and Fit no more.
+// activities.Forecasts. There must be at least one point; points must be finite and in order of horizon, and a component
+// has one finite value for each. The forecast returned has FitHash but no Fit.
 func (s *Store) AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.Forecast, appended bool, err error) {
 	if err := checkPoints(f.Points); err != nil {
 		return etf.Forecast{}, false, err
@@ -52,10 +52,10 @@ func (s *Store) AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.
 		}
 		if place.DataVersion != f.DataVersion.Number || place.DataVersionWriter != f.DataVersion.Writer {
 			if _, err := q.GetForecast(ctx, f.ID); !errors.Is(err, sql.ErrNoRows) {
-				return err // stored from the version it names, before the data moved on
+				return err // nil: stored when the version it names was current
 			}
 			return &etf.Error{Kind: etf.KindConflict, Field: "data_version",
-				Message: fmt.Sprintf("the data of %s is at version %d, the forecast was made from %d", f.Symbol, place.DataVersion, f.DataVersion.Number),
+				Message: fmt.Sprintf("the data of %s is at version %d, but the forecast was made from %d", f.Symbol, place.DataVersion, f.DataVersion.Number),
 				Remedy:  "read the history again"}
 		}
 		head, err := q.GetChainHead(ctx, sqlcgen.GetChainHeadParams{EtfID: place.ID, Model: f.Model})
@@ -68,9 +68,9 @@ func (s *Store) AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.
 		}
 		if err := q.InsertForecast(ctx, forecastParams(f, place.ID, string(diagnostics))); err != nil {
 			if _, missing := q.GetForecast(ctx, f.ID); duplicate(err) && missing == nil {
-				return nil // it is stored already
+				return nil // stored already
 			}
-			return err // a duplicate here is the position, taken meanwhile: again
+			return err // a duplicate here means that the position was taken meanwhile: retry
 		}
 		appended = true
 		if err := insertPoints(ctx, tx, f); err != nil {
@@ -93,7 +93,7 @@ func (s *Store) AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.
 
 func checkPoints(points []etf.ForecastPoint) error {
 	if len(points) == 0 {
-		return etf.Invalid("points", "a forecast has no points", "give one for each horizon")
+		return etf.Invalid("points", "the forecast has no points", "give one for each horizon")
 	}
 	for i, p := range points {
 		field := "points[" + strconv.Itoa(i) + "]"
@@ -102,7 +102,7 @@ func checkPoints(points []etf.ForecastPoint) error {
 		}
 		for _, v := range append([]float64{p.Mean}, p.Quantiles[:]...) {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return etf.Invalid(field, "a value is not finite", "a model must refuse such a fit")
+				return etf.Invalid(field, "a value is not finite", "fix the model: it must refuse such a fit")
 			}
 		}
 	}
@@ -129,11 +129,14 @@ func insertPoints(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
 	return ins.done()
 }
 
+// latestForecasts is the remedy for an unknown forecast.
+const latestForecasts = "list the ETF's latest forecasts: GET /v1/etfs/SYMBOL/forecasts/latest"
+
 // Forecast returns one forecast with its points and components; KindNotFound for an unknown ID.
 func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	row, err := s.q.GetForecast(ctx, id)
 	if errors.Is(err, sql.ErrNoRows) {
-		return etf.Forecast{}, etf.NotFound("id", fmt.Sprintf("there is no forecast %q", id), "list the ETF's latest forecasts")
+		return etf.Forecast{}, etf.NotFound("id", fmt.Sprintf("there is no forecast %q", id), latestForecasts)
 	}
 	if err != nil {
 		return etf.Forecast{}, translate(err, "reading a forecast")
@@ -145,8 +148,9 @@ func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	return list[0], nil
 }
 
-// LatestForecasts returns the newest forecast of each model (or of the one named), whole, in order of model:
-// the newest origin, and of that the one appended last. Empty when there is none; KindNotFound for an unknown symbol.
+// LatestForecasts returns the newest forecast of each model (or of the given one) with all its parts, in order of model:
+// the one with the newest origin, and of those the one appended last. Empty if there is none; KindNotFound for an unknown
+// symbol.
 func (s *Store) LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error) {
 	rows, err := s.latest(ctx, symbol, model)
 	if err != nil {
@@ -184,8 +188,8 @@ func (s *Store) latest(ctx context.Context, symbol etf.Symbol, model string) ([]
 	return rows, nil
 }
 
-// ForecastModels lists the models that have forecasts of the ETF, ascending, those no longer run included: each has a
-// chain. KindNotFound for an unknown symbol.
+// ForecastModels lists the models that have forecasts of the ETF, ascending, including those that no longer run: each has
+// a chain. KindNotFound for an unknown symbol.
 func (s *Store) ForecastModels(ctx context.Context, symbol etf.Symbol) ([]string, error) {
 	id, err := s.idOf(ctx, symbol)
 	if err != nil {
@@ -212,7 +216,7 @@ func (s *Store) modelsOf(ctx context.Context, id uint32) ([]string, error) {
 	}
 }
 
-// ForecastPage returns up to limit whole forecasts of a model, newest position in the chain first, below
+// ForecastPage returns up to limit forecasts of a model with all their parts, newest position in the chain first, below
 // the given position (0 = from the newest).
 func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model string, before int64, limit int) ([]etf.Forecast, error) {
 	if before <= 0 {
@@ -229,7 +233,7 @@ func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model strin
 	return s.withParts(ctx, symbol, rows)
 }
 
-// withParts translates rows and adds their points, components and hashes of fits, with one statement each for all rows.
+// withParts converts rows and adds their points, components and hashes of fits, with one statement each for all rows.
 func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen.Forecast) ([]etf.Forecast, error) {
 	list := make([]etf.Forecast, len(rows))
 	if len(rows) == 0 {
@@ -248,7 +252,7 @@ func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen
 		}
 		if err := json.Unmarshal([]byte(r.Diagnostics), &list[i].Diagnostics); err != nil {
 			return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "diagnostics", Err: err,
-				Message: "decoding the diagnostics of forecast " + r.ID, Remedy: "see `etfcast doctor --chains`, and compare the database with a backup"}
+				Message: "decoding the diagnostics of forecast " + r.ID, Remedy: "run `etfcast doctor --chains`, and compare the database with a backup"}
 		}
 	}
 	points, err := s.q.ListForecastPoints(ctx, ids)

@@ -22,7 +22,7 @@ import (
 func testForecasts(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "FC")
-	p, _ := bring(t, s, "FC", []etf.Bar{bar(day(0), 0), bar(day(1), 1)})
+	p, _ := ingest(t, s, "FC", []etf.Bar{bar(day(0), 0), bar(day(1), 1)})
 	f := forecastOf("FC", "drift", day(1), p.DataVersion)
 	stored, appended, err := s.AppendForecast(ctx, f)
 	if err != nil || !appended || stored.Chain != 1 || stored.PrevHash != "" || len(stored.Hash) != 64 {
@@ -58,7 +58,7 @@ func testForecasts(t *testing.T, d dbtest.Database) {
 	if page, err := s.ForecastPage(ctx, "FC", "drift", 2, 5); err != nil || len(page) != 1 || page[0].Chain != 1 {
 		t.Fatalf("page %+v, %v", page, err)
 	}
-	bring(t, s, "FC", []etf.Bar{bar(day(2), 2)})
+	ingest(t, s, "FC", []etf.Bar{bar(day(2), 2)})
 	_, _, err = s.AppendForecast(ctx, forecastOf("FC", "drift", day(1), p.DataVersion))
 	wantKind(t, err, etf.KindConflict, "data_version")
 	if _, appended, err := s.AppendForecast(ctx, f); err != nil || appended {
@@ -72,7 +72,7 @@ func testForecasts(t *testing.T, d dbtest.Database) {
 	wantKind(t, err, etf.KindNotFound, "id")
 }
 
-// withParts gives a forecast the components and the fit of a model that has them.
+// withParts adds components and a fit to a forecast.
 func withParts(f etf.Forecast) etf.Forecast {
 	random := rand.New(rand.NewPCG(3, uint64(len(f.Points))))
 	f.Components = map[string][]float64{}
@@ -86,12 +86,12 @@ func withParts(f etf.Forecast) etf.Forecast {
 	return f
 }
 
-// testForecastParts: components and fits come back exactly, with one forecast or a page of them, and only with those
-// that have them.
+// testForecastParts checks that components and fits come back exactly, with a single forecast or in a page, and only with
+// the forecasts that have them.
 func testForecastParts(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "PARTS")
-	p, _ := bring(t, s, "PARTS", []etf.Bar{bar(day(0), 0)})
+	p, _ := ingest(t, s, "PARTS", []etf.Bar{bar(day(0), 0)})
 	want := withParts(forecastOf("PARTS", "prophet", day(0), p.DataVersion))
 	stored, appended, err := s.AppendForecast(ctx, want)
 	sum := sha256.Sum256(want.Fit)
@@ -148,7 +148,7 @@ func testForecastParts(t *testing.T, d dbtest.Database) {
 		wantKind(t, err, etf.KindInvalid, c.field)
 	}
 	if after := dump(t, d, "forecasts", "forecast_points", "forecast_components", "forecast_fits"); after != before {
-		t.Error("a refused forecast left something behind")
+		t.Error("a refused forecast left rows behind")
 	}
 	longest := withParts(forecastOf("PARTS", "prophet", day(2), p.DataVersion))
 	longest.Components = map[string][]float64{strings.Repeat("é", 100): longest.Components["trend"]}
@@ -157,11 +157,11 @@ func testForecastParts(t *testing.T, d dbtest.Database) {
 	}
 }
 
-// testFloats: a DOUBLE comes back as the same float64, which the hash chain relies on.
+// testFloats checks that a DOUBLE comes back as the same float64, on which the hash chain relies.
 func testFloats(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "FLOAT")
-	p, _ := bring(t, s, "FLOAT", []etf.Bar{bar(day(0), 0)})
+	p, _ := ingest(t, s, "FLOAT", []etf.Bar{bar(day(0), 0)})
 	random := rand.New(rand.NewPCG(1, 2))
 	f := forecastOf("FLOAT", "drift", day(0), p.DataVersion)
 	f.Points = nil
@@ -173,7 +173,7 @@ func testFloats(t *testing.T, d dbtest.Database) {
 		f.Points = append(f.Points, q)
 	}
 	f.Points[0].Quantiles = [7]float64{0, math.Copysign(0, -1), math.MaxFloat64, -math.MaxFloat64, 1e-300, 0.1, 1 - 1e-16}
-	f.Points[0].Quantiles[1] = 0 // JSON writes -0, SQL need not keep it
+	f.Points[0].Quantiles[1] = 0 // JSON keeps -0, but SQL need not
 	stored, _, err := s.AppendForecast(ctx, f)
 	if err != nil {
 		t.Fatal(err)
@@ -192,18 +192,18 @@ func testFloats(t *testing.T, d dbtest.Database) {
 	}
 }
 
-// emptyGzip is what gzip makes of nothing: an unpacker that goes on to the next stream does not notice it.
+// emptyGzip is the gzip stream of no bytes: a reader that goes on to the next stream does not notice it.
 var emptyGzip = func() []byte {
 	var buf bytes.Buffer
-	_ = gzip.NewWriter(&buf).Close() // a buffer takes everything
+	_ = gzip.NewWriter(&buf).Close() // writing to a buffer never fails
 	return buf.Bytes()
 }()
 
-// testChain: what is changed or removed behind the store's back is found, at its place.
+// testChain checks that changes and deletions bypassing the store are found, with their position.
 func testChain(t *testing.T, d dbtest.Database) {
 	ctx, s, admin := t.Context(), d.Store, d.Admin(t)
 	register(t, s, "CHAIN")
-	p, _ := bring(t, s, "CHAIN", []etf.Bar{bar(day(0), 0)})
+	p, _ := ingest(t, s, "CHAIN", []etf.Bar{bar(day(0), 0)})
 	var list []etf.Forecast
 	for i := range 5 {
 		f, _, err := s.AppendForecast(ctx, withParts(forecastOf("CHAIN", "drift", day(i), p.DataVersion)))
@@ -236,7 +236,7 @@ func testChain(t *testing.T, d dbtest.Database) {
 	whole := func(name string) {
 		t.Helper()
 		if err := s.VerifyChain(ctx, "CHAIN", "drift"); err != nil {
-			t.Errorf("%s, undone: %v", name, err)
+			t.Errorf("%s, reverted: %v", name, err)
 		}
 	}
 	var packed []byte
@@ -254,13 +254,13 @@ func testChain(t *testing.T, d dbtest.Database) {
 	}
 	for _, c := range []struct{ name, change, undo string }{
 		{"a point", "UPDATE forecast_points SET q95 = q95 * 2 WHERE horizon = 21 AND forecast_id = ?", "UPDATE forecast_points SET q95 = q95 / 2 WHERE horizon = 21 AND forecast_id = ?"},
-		{"the issue's instant", "UPDATE forecasts SET issued_at = issued_at - INTERVAL 1 DAY WHERE id = ?", "UPDATE forecasts SET issued_at = '" + list[2].IssuedAt.Format("2006-01-02 15:04:05.000000") + "' WHERE id = ?"},
+		{"the time of issue", "UPDATE forecasts SET issued_at = issued_at - INTERVAL 1 DAY WHERE id = ?", "UPDATE forecasts SET issued_at = '" + list[2].IssuedAt.Format("2006-01-02 15:04:05.000000") + "' WHERE id = ?"},
 		{"the seed", "UPDATE forecasts SET seed = seed + 1 WHERE id = ?", "UPDATE forecasts SET seed = 9223372036854775813 WHERE id = ?"},
 		{"a component", "UPDATE forecast_components SET component = 'daily' WHERE component = 'weekly' AND forecast_id = ?", "UPDATE forecast_components SET component = 'weekly' WHERE component = 'daily' AND forecast_id = ?"},
 		{"a component's value", "UPDATE forecast_components SET by_horizon = REPLACE(by_horizon, ']', ',0]') WHERE component = 'weekly' AND forecast_id = ?", "UPDATE forecast_components SET by_horizon = REPLACE(by_horizon, ',0]', ']') WHERE component = 'weekly' AND forecast_id = ?"},
 		{"a fit's hash", "UPDATE forecast_fits SET hash = REVERSE(hash) WHERE forecast_id = ?", "UPDATE forecast_fits SET hash = REVERSE(hash) WHERE forecast_id = ?"},
 		{"a fit", "UPDATE forecast_fits SET size = size - 1 WHERE forecast_id = ?", "UPDATE forecast_fits SET size = size + 1 WHERE forecast_id = ?"},
-		{"a component that is no list", "UPDATE forecast_components SET by_horizon = CONCAT('garbage', by_horizon) WHERE component = 'weekly' AND forecast_id = ?", "UPDATE forecast_components SET by_horizon = SUBSTRING(by_horizon, 8) WHERE component = 'weekly' AND forecast_id = ?"},
+		{"a component that is not a list", "UPDATE forecast_components SET by_horizon = CONCAT('garbage', by_horizon) WHERE component = 'weekly' AND forecast_id = ?", "UPDATE forecast_components SET by_horizon = SUBSTRING(by_horizon, 8) WHERE component = 'weekly' AND forecast_id = ?"},
 		{"the diagnostics", "UPDATE forecasts SET diagnostics = CONCAT('garbage', diagnostics) WHERE id = ?", "UPDATE forecasts SET diagnostics = SUBSTRING(diagnostics, 8) WHERE id = ?"},
 		{"a fit's encoding", "UPDATE forecast_fits SET encoding = 'zstd' WHERE forecast_id = ?", "UPDATE forecast_fits SET encoding = 'gzip' WHERE forecast_id = ?"},
 		{"a fit's removal", "UPDATE forecast_fits SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = ?", "UPDATE forecast_fits SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = REVERSE(?)"},
@@ -284,7 +284,7 @@ func testCounts(t *testing.T, d dbtest.Database) {
 		t.Fatal(err)
 	}
 	register(t, s, "COUNT")
-	p, _ := bring(t, s, "COUNT", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, against("jump", day(0)))
+	p, _ := ingest(t, s, "COUNT", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, findingBy("jump", day(0)))
 	if _, _, err := s.AppendForecast(ctx, forecastOf("COUNT", "drift", day(1), p.DataVersion)); err != nil {
 		t.Fatal(err)
 	}
@@ -315,16 +315,16 @@ func testCounts(t *testing.T, d dbtest.Database) {
 	}
 }
 
-// oneHorizon is the statement of the documentation that takes one horizon's value out of a component.
+// oneHorizon is the documented SQL expression that extracts one horizon's value from a component.
 const oneHorizon = "SUBSTRING_INDEX(SUBSTRING_INDEX(TRIM(']' FROM TRIM('[' FROM by_horizon)), ',', 5), ',', -1)"
 
-// testOneHorizon: that statement works, on each server, and the pages have it as it is here.
+// testOneHorizon checks that the expression works on each server and that the documentation quotes it unchanged.
 func testOneHorizon(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "ONEH")
-	p, _ := bring(t, s, "ONEH", []etf.Bar{bar(day(0), 0)})
+	p, _ := ingest(t, s, "ONEH", []etf.Bar{bar(day(0), 0)})
 	f := withParts(forecastOf("ONEH", "prophet", day(0), p.DataVersion))
-	// The fifth value of "five" is the last one.
+	// The fifth value of "five" is its last.
 	f.Points, f.Components = f.Points[:5], map[string][]float64{"five": {1, 2, 3, 4, -5.5e-7}, "exact": {0, 0, 0, 0, 0.1}}
 	if _, _, err := s.AppendForecast(ctx, f); err != nil {
 		t.Fatal(err)
@@ -343,7 +343,7 @@ func testOneHorizon(t *testing.T, d dbtest.Database) {
 	}
 	for _, page := range []string{"../docs/data-dictionary.md", "../docs/adr/0010-stored-fits.md"} {
 		if text, err := os.ReadFile(page); err != nil || !contains(string(text), "`"+oneHorizon+"`") {
-			t.Errorf("%s does not have the statement: %v", page, err)
+			t.Errorf("%s does not quote the expression: %v", page, err)
 		}
 	}
 }
@@ -354,7 +354,7 @@ func testForecastModels(t *testing.T, d dbtest.Database) {
 	if models, err := s.ForecastModels(ctx, "MODELS"); err != nil || len(models) != 0 {
 		t.Errorf("before a forecast: %v, %v", models, err)
 	}
-	p, _ := bring(t, s, "MODELS", []etf.Bar{bar(day(0), 0)})
+	p, _ := ingest(t, s, "MODELS", []etf.Bar{bar(day(0), 0)})
 	for i, model := range []string{"prophet", "drift", "a_former_one", "drift"} {
 		if _, _, err := s.AppendForecast(ctx, forecastOf("MODELS", model, day(i), p.DataVersion)); err != nil {
 			t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// rights are what the pipeline's user may do, table by table. What is only ever appended has no UPDATE and no DELETE
-// here, so that not even a fault in this program can change it.
+// rights are the privileges of the pipeline's user, table by table. Append-only tables have neither UPDATE nor DELETE,
+// so that not even a bug in this program can change them.
 var rights = map[string]string{
 	versionTable:          "SELECT",
 	"etfs":                "SELECT, INSERT, UPDATE",
@@ -35,7 +35,7 @@ var rights = map[string]string{
 	"run_etfs":            "SELECT, INSERT, DELETE", // DELETE is REPLACE's
 }
 
-// AppendOnly lists the tables the pipeline's user may neither update nor delete from, in order of name.
+// AppendOnly lists, by name, the tables that the pipeline's user may neither update nor delete from.
 func AppendOnly() []string {
 	var names []string
 	for table, r := range rights {
@@ -53,10 +53,10 @@ func grant(ctx context.Context, pool *sql.DB, database, user string) error {
 		host = "%"
 	}
 	if name == "" || strings.ContainsAny(user, "'\"\\`") {
-		return etf.Invalid("grant", fmt.Sprintf("%q is not a user", user), "write name or name@host")
+		return etf.Invalid("grant", fmt.Sprintf("%q is not a user", user), "use name or name@host")
 	}
-	// MariaDB would make a missing user, without a password, if the admin may. One who may not look may not make
-	// users either: then the server's own refusal has to do.
+	// MariaDB creates a missing user, without a password, if the administrator may create users. One who may not read
+	// mysql.user may not create users either, and gets the server's own error below.
 	var found int
 	err := translate(pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM mysql.user WHERE user = ? AND host = ?", name, host).Scan(&found), "looking for user "+user)
 	if err != nil && etf.KindOf(err) != etf.KindDenied {

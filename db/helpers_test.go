@@ -59,13 +59,13 @@ func fetchOf(symbol etf.Symbol, bars []etf.Bar) etf.Fetch {
 	return f
 }
 
-// finding names sessions in an error-level finding of the fetch.
+// finding returns an error-level finding in the fetch that names the sessions.
 func finding(fetch etf.Fetch, rule string, sessions ...etf.Session) etf.Finding {
 	return etf.Finding{ID: newID(), Symbol: fetch.Symbol, Fetch: fetch.ID, Rule: rule, Severity: etf.SeverityError, Sessions: sessions,
 		Evidence: "low 1 above high 0", FoundAt: time.Now()}
 }
 
-// verdictsOf quarantines the rows the findings name.
+// verdictsOf quarantines the rows that the findings name.
 func verdictsOf(bars []etf.Bar, findings []etf.Finding) []etf.Verdict {
 	list := make([]etf.Verdict, len(bars))
 	for i, b := range bars {
@@ -80,8 +80,8 @@ func verdictsOf(bars []etf.Bar, findings []etf.Finding) []etf.Verdict {
 	return list
 }
 
-// bring takes bars the whole road: fetch, findings, Persist.
-func bring(t testing.TB, s *db.Store, symbol etf.Symbol, bars []etf.Bar, rules ...func(etf.Fetch) etf.Finding) (etf.Persisted, []etf.Finding) {
+// ingest takes bars through the whole pipeline: fetch, findings, Persist.
+func ingest(t testing.TB, s *db.Store, symbol etf.Symbol, bars []etf.Bar, rules ...func(etf.Fetch) etf.Finding) (etf.Persisted, []etf.Finding) {
 	t.Helper()
 	ctx := context.Background()
 	f := fetchOf(symbol, bars)
@@ -102,11 +102,11 @@ func bring(t testing.TB, s *db.Store, symbol etf.Symbol, bars []etf.Bar, rules .
 	return p, findings
 }
 
-func against(rule string, sessions ...etf.Session) func(etf.Fetch) etf.Finding {
+func findingBy(rule string, sessions ...etf.Session) func(etf.Fetch) etf.Finding {
 	return func(f etf.Fetch) etf.Finding { return finding(f, rule, sessions...) }
 }
 
-func one(t testing.TB, s *db.Store, symbol etf.Symbol, session etf.Session) etf.StoredBar {
+func barOn(t testing.TB, s *db.Store, symbol etf.Symbol, session etf.Session) etf.StoredBar {
 	t.Helper()
 	bars, err := s.BarsPage(context.Background(), symbol, etf.Window{From: session, To: session}, 0, 2)
 	if err != nil || len(bars) != 1 {
@@ -145,7 +145,7 @@ func fieldOf(err error) string {
 	return ""
 }
 
-// dump is the whole content of tables, to show that nothing has changed.
+// dump returns the whole content of tables, to check that nothing has changed.
 func dump(t testing.TB, d dbtest.Database, tables ...string) string {
 	t.Helper()
 	admin := d.Admin(t)

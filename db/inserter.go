@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// maxStatement is where an inserter ends a statement, in bytes: far below the smallest max_allowed_packet in use
-// (MariaDB's 16 MiB), even if escaping doubles the text.
+// maxStatement is the size in bytes at which an inserter sends a statement: far below the smallest max_allowed_packet in
+// use (MariaDB's 16 MiB), even if escaping doubles the text.
 const maxStatement = 1 << 20
 
-// inserter sends rows in multi-row statements of bounded size, which sqlc does not generate. Every value is a
-// placeholder's: the driver writes it into the statement (see strict), so a statement costs one round trip.
+// inserter sends rows in multi-row statements of bounded size, which sqlc does not generate. Every value has a
+// placeholder, which the driver replaces in the statement (see strict), so a statement costs one round trip.
 type inserter struct {
 	ctx  context.Context
 	tx   *sql.Tx
@@ -20,7 +20,7 @@ type inserter struct {
 
 	columns int
 	values  []any
-	size    int // of the statement with the values, roughly
+	size    int // approximate, of the statement with the values
 	err     error
 }
 
@@ -52,12 +52,12 @@ func (i *inserter) flush() {
 	i.values, i.size = i.values[:0], 0
 }
 
-// done sends what is left and returns the first error.
+// done sends the remaining rows and returns the first error.
 func (i *inserter) done() error {
 	i.flush()
 	return i.err
 }
 
-// double is a DOUBLE as text with the shortest digits that read back as the same float64. The driver writes a float64
-// with plain digits where it can, which SQL reads as a DECIMAL.
+// double formats a DOUBLE with the shortest digits that read back as the same float64. The driver would write many
+// float64s without an exponent, which SQL reads as a DECIMAL.
 func double(v float64) string { return strconv.FormatFloat(v, 'e', -1, 64) }

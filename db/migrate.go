@@ -20,24 +20,24 @@ import (
 
 const (
 	versionTable = "schema_versions"
-	// lockWait is how long a migrator waits for another one.
+	// lockWait is how long a migration waits for another one.
 	lockWait = 2 * time.Minute
 )
 
 // MigrateOptions tunes Migrate. The zero value migrates and grants nothing.
 type MigrateOptions struct {
-	// GrantUsers get the pipeline's rights, table by table. "name" means 'name'@'%', "name@host" that host. The users
-	// must exist.
+	// GrantUsers get the pipeline's rights, table by table. "name" means 'name'@'%', "name@host" only that host. The
+	// users must exist.
 	GrantUsers []string
-	// Variable is the name of the setting the DSN came from, for messages; AdminDSNVariable if empty.
+	// Variable is the name of the setting that holds the DSN, for messages; AdminDSNVariable if empty.
 	Variable string
-	// Log is told of each migration; nothing is logged if nil.
+	// Log gets a line for each migration; nil logs nothing.
 	Log *slog.Logger
 }
 
-// Migrate brings the schema to the version this program wants, creating the database if it is missing, and grants the
-// pipeline's rights. Safe to repeat and to run twice at once: a lock on the server lets one through at a time.
-// KindConflict when the schema is newer than this program.
+// Migrate migrates the schema to the version this program needs, creating the database if it is missing, and grants the
+// pipeline's rights. It may be repeated and run concurrently: a lock on the server admits one at a time. KindConflict if
+// the schema is newer than this program.
 func Migrate(ctx context.Context, adminDSN string, o MigrateOptions) error {
 	if o.Variable == "" {
 		o.Variable = AdminDSNVariable
@@ -56,8 +56,8 @@ func Migrate(ctx context.Context, adminDSN string, o MigrateOptions) error {
 		}
 		if current > wanted {
 			return &etf.Error{Kind: etf.KindConflict, Field: o.Variable,
-				Message: fmt.Sprintf("the schema of %s is at version %d, this program knows %d", cfg.DBName, current, wanted),
-				Remedy:  "use a newer etfcast"}
+				Message: fmt.Sprintf("the schema of %s is at version %d, but this program knows only %d", cfg.DBName, current, wanted),
+				Remedy:  "upgrade etfcast"}
 		}
 		results, err := p.Up(ctx)
 		if o.Log != nil {
@@ -77,7 +77,7 @@ func Migrate(ctx context.Context, adminDSN string, o MigrateOptions) error {
 	})
 }
 
-// Down undoes every migration, and with them all data. For tests.
+// Down reverts every migration, which deletes all data. For tests.
 func Down(ctx context.Context, adminDSN string) error {
 	cfg, err := parseDSN(adminDSN, AdminDSNVariable)
 	if err != nil {
@@ -104,16 +104,16 @@ func WantedSchema() int64 {
 
 func withMigrator(ctx context.Context, cfg *mysql.Config, variable string, do func(*sql.DB, *goose.Provider) error) error {
 	if err := createDatabase(ctx, cfg); err != nil {
-		return reaching(err, variable)
+		return connecting(err, variable)
 	}
 	pool, err := openPool(cfg, 4)
 	if err != nil {
-		return etf.Wrap(etf.KindInvalid, err, "using the DSN of "+variable)
+		return etf.Wrap(etf.KindInvalid, err, "opening the DSN of "+variable)
 	}
 	defer pool.Close()
 	unlock, err := lockSchema(ctx, pool, cfg.DBName)
 	if err != nil {
-		return reaching(err, variable)
+		return connecting(err, variable)
 	}
 	defer unlock()
 	p, err := goose.NewProvider(goose.DialectMySQL, pool, migrations.Files,
@@ -124,11 +124,11 @@ func withMigrator(ctx context.Context, cfg *mysql.Config, variable string, do fu
 	return translate(do(pool, p), "migrating the schema of "+cfg.DBName)
 }
 
-func reaching(err error, variable string) error {
-	return translate(err, "reaching the database of "+variable)
+func connecting(err error, variable string) error {
+	return translate(err, "connecting to the database of "+variable)
 }
 
-// createDatabase makes the database where it is missing.
+// createDatabase creates the database if it is missing.
 func createDatabase(ctx context.Context, cfg *mysql.Config) error {
 	bare := cfg.Clone()
 	bare.DBName = ""
@@ -146,9 +146,9 @@ func createDatabase(ctx context.Context, cfg *mysql.Config) error {
 	return err
 }
 
-// lockSchema takes a named lock of the server, which it frees itself when this program dies.
+// lockSchema takes a named lock on the server, which the server releases if this program dies.
 func lockSchema(ctx context.Context, pool *sql.DB, database string) (unlock func(), err error) {
-	sum := sha256.Sum256([]byte(database)) // a lock's name has at most 64 characters
+	sum := sha256.Sum256([]byte(database)) // lock names are limited to 64 characters
 	name := "etfcast-migrate-" + hex.EncodeToString(sum[:8])
 	conn, err := pool.Conn(ctx)
 	if err != nil {
@@ -163,7 +163,7 @@ func lockSchema(ctx context.Context, pool *sql.DB, database string) (unlock func
 			Remedy: "wait for it, or end its connection"}, conn.Close())
 	}
 	return func() {
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(?)", name) // closing the connection frees it as well
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(?)", name) // closing the connection releases it too
 		_ = conn.Close()
 	}, nil
 }

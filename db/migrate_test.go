@@ -17,7 +17,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// schema is every column of a database, as the server describes it.
+// schema lists every column of a database, as the server describes it.
 func schema(t *testing.T, d dbtest.Database) string {
 	t.Helper()
 	rows, err := d.Admin(t).Query(`SELECT table_name, column_name, column_type, is_nullable, collation_name
@@ -37,7 +37,7 @@ FROM information_schema.columns WHERE table_schema = ? ORDER BY table_name, ordi
 		if collation != nil {
 			fmt.Fprintf(&out, " %s", *collation)
 			if *collation != "ascii_bin" && *collation != "utf8mb4_bin" && !strings.HasPrefix(table, "schema_") {
-				t.Errorf("%s.%s has the server's collation %s", table, column, *collation)
+				t.Errorf("%s.%s has collation %s, want ascii_bin or utf8mb4_bin", table, column, *collation)
 			}
 		}
 		out.WriteByte('\n')
@@ -53,9 +53,9 @@ func TestMigrateUpDownUp(t *testing.T) {
 		ctx, d := t.Context(), dbtest.Empty(t, dsn)
 		s := d.Another(t, db.Options{})
 		if current, wanted, err := s.SchemaVersion(ctx); err == nil && current != 0 || wanted < 7 {
-			t.Errorf("an empty database is at %d of %d, %v", current, wanted, err)
+			t.Errorf("an empty database has schema %d of %d, %v", current, wanted, err)
 		}
-		// Two migrators at once: a lock lets one through at a time, and the second finds nothing to do.
+		// Two migrations at once: a lock admits one at a time, and the second finds nothing to do.
 		var log bytes.Buffer
 		var wg sync.WaitGroup
 		var mu sync.Mutex
@@ -111,7 +111,7 @@ func TestMigrateErrors(t *testing.T) {
 		err = db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{GrantUsers: []string{"x' IDENTIFIED BY 'y"}})
 		wantKind(t, err, etf.KindInvalid, "grant")
 
-		// The pipeline's user is not one who migrates.
+		// The pipeline's user may not migrate.
 		cfg, err := mysql.ParseDSN(d.UserDSN)
 		if err != nil {
 			t.Fatal(err)
@@ -125,7 +125,7 @@ func TestMigrateErrors(t *testing.T) {
 			t.Errorf("a wrong password: %v (%s)", err, etf.KindOf(err))
 		}
 
-		// A missing database is made.
+		// A missing database is created.
 		admin, err := mysql.ParseDSN(d.AdminDSN)
 		if err != nil {
 			t.Fatal(err)
@@ -146,12 +146,12 @@ func TestDSNErrors(t *testing.T) {
 		err2 := db.Migrate(ctx, dsn, db.MigrateOptions{})
 		wantKind(t, err2, etf.KindInvalid, db.AdminDSNVariable)
 		if strings.Contains(err.Error()+err2.Error(), "secret") {
-			t.Errorf("%s: %v shows the password", name, err)
+			t.Errorf("%s: the error shows the password: %v; %v", name, err, err2)
 		}
 	}
 }
 
-// TestDown: a database that is not there is for later, not a fault, and says which setting it is.
+// TestDatabaseDown checks that an unreachable database is KindUnavailable, with an error that names the setting.
 func TestDatabaseDown(t *testing.T) {
 	s, err := db.Open("root@tcp(127.0.0.1:1)/etfcast", db.Options{})
 	if err != nil {
@@ -174,7 +174,7 @@ func TestDatabaseDown(t *testing.T) {
 	}
 }
 
-// TestBeforeMigrate: a worker that comes up before the schema waits for it.
+// TestBeforeMigrate checks that a missing schema is KindUnavailable, so that a worker that starts first waits for it.
 func TestBeforeMigrate(t *testing.T) {
 	dbtest.Servers(t, func(t *testing.T, dsn string) {
 		d := dbtest.Empty(t, dsn)
@@ -183,7 +183,7 @@ func TestBeforeMigrate(t *testing.T) {
 		_, err := admin.Another(t, db.Options{}).ETF(t.Context(), "SPY")
 		wantKind(t, err, etf.KindUnavailable, "")
 		if !strings.Contains(err.Error(), "etfcast migrate") {
-			t.Errorf("%v does not say what to do", err)
+			t.Errorf("%v does not name the remedy", err)
 		}
 		cfg, err := mysql.ParseDSN(d.AdminDSN)
 		if err != nil {
@@ -199,8 +199,8 @@ func TestBeforeMigrate(t *testing.T) {
 	})
 }
 
-// TestUngranted: tables that migrate has made since rights were last granted are named, until they are granted; an answer
-// that none is missing stands for a minute.
+// TestUngranted checks that tables created since rights were last granted are listed until they are granted, and that an
+// empty result is cached for a minute.
 func TestUngranted(t *testing.T) {
 	dbtest.Servers(t, func(t *testing.T, dsn string) {
 		ctx, d := t.Context(), dbtest.Open(t, dsn)
@@ -223,17 +223,17 @@ func TestUngranted(t *testing.T) {
 			}
 		}
 		revoke("forecast_fits", "forecast_components")
-		want("as after a migration that granted nothing", "[forecast_components forecast_fits]")
+		want("after a migration without grants", "[forecast_components forecast_fits]")
 		if is, wanted, err := s.SchemaVersion(ctx); err != nil || is != wanted {
-			t.Errorf("the schema is at %d of %d, %v", is, wanted, err)
+			t.Errorf("schema %d of %d, %v", is, wanted, err)
 		}
 		if err := db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{GrantUsers: []string{user}}); err != nil {
 			t.Fatal(err)
 		}
-		want("granted", "[]")
+		want("after granting", "[]")
 		revoke("forecast_fits")
 		now = now.Add(59 * time.Second)
-		want("asked again too soon", "[]")
+		want("within a minute", "[]")
 		now = now.Add(time.Second)
 		want("a minute later", "[forecast_fits]")
 		if err := db.Down(ctx, d.AdminDSN); err != nil {
@@ -242,7 +242,7 @@ func TestUngranted(t *testing.T) {
 		owner := d
 		owner.UserDSN = d.AdminDSN
 		_, err := owner.Another(t, db.Options{}).Ungranted(ctx)
-		wantKind(t, err, etf.KindUnavailable, "") // tables that are not there are not a matter of rights
+		wantKind(t, err, etf.KindUnavailable, "") // the tables are missing, not the rights
 	})
 	s, err := db.Open("root@tcp(127.0.0.1:1)/etfcast", db.Options{})
 	if err != nil {

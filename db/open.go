@@ -24,13 +24,13 @@ const (
 
 // Options tunes a Store. The zero value is right for production.
 type Options struct {
-	// Variable is the name of the setting the DSN came from, for error messages; DSNVariable if empty.
+	// Variable is the name of the setting that holds the DSN, for messages; DSNVariable if empty.
 	Variable string
-	// MaxConns bounds the connections; 16 if zero.
+	// MaxConns limits the connections; 16 if zero.
 	MaxConns int
-	// Now is the clock behind known_from and the other instants the store sets; time.Now if nil.
+	// Now is the clock for known_from and the other instants the store sets; time.Now if nil.
 	Now func() time.Time
-	// NoLocalInfile never tries LOAD DATA LOCAL.
+	// NoLocalInfile turns LOAD DATA LOCAL off.
 	NoLocalInfile bool
 }
 
@@ -41,12 +41,12 @@ type Store struct {
 	clock    func() time.Time
 	variable string
 	noLocal  atomic.Bool // the server refuses LOAD DATA LOCAL
-	// grantedAt is when Ungranted last found that nothing is missing.
+	// grantedAt is when Ungranted last found nothing missing.
 	grantedAt atomic.Pointer[time.Time]
 }
 
 // Open prepares a store; it does not connect, so that the order in which processes start does not matter. A malformed
-// DSN, or one without a database's name, is KindInvalid with the variable's name as Field.
+// DSN, or one without a database name, is KindInvalid with the variable's name as Field.
 func Open(dsn string, o Options) (*Store, error) {
 	if o.Variable == "" {
 		o.Variable = DSNVariable
@@ -60,7 +60,7 @@ func Open(dsn string, o Options) (*Store, error) {
 	}
 	pool, err := openPool(cfg, o.MaxConns)
 	if err != nil {
-		return nil, etf.Wrap(etf.KindInvalid, err, "using the DSN of "+o.Variable)
+		return nil, etf.Wrap(etf.KindInvalid, err, "opening the DSN of "+o.Variable)
 	}
 	s := &Store{db: pool, q: sqlcgen.New(pool), clock: o.Now, variable: o.Variable}
 	if s.clock == nil {
@@ -73,10 +73,10 @@ func Open(dsn string, o Options) (*Store, error) {
 // Close closes the connections.
 func (s *Store) Close() error { return s.db.Close() }
 
-// now is the instant as the database keeps it.
+// now is the current instant as the database stores it.
 func (s *Store) now() time.Time { return instant(s.clock()) }
 
-// instant cuts t to the microseconds of DATETIME(6), in UTC. Cut here, so that the server has nothing to round.
+// instant truncates t to the microseconds of DATETIME(6), in UTC, so that the server has nothing to round.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func parseDSN(dsn, variable string) (*mysql.Config, error) {
@@ -92,33 +92,33 @@ func parseDSN(dsn, variable string) (*mysql.Config, error) {
 	return cfg, nil
 }
 
-// The session every connection runs in, whatever the server's defaults. Strict mode turns what would be clipped into
-// an error; the isolation level is set by a statement because its variable's name differs between the servers.
+// The session settings of every connection, whatever the server's defaults. Strict mode refuses values that would be
+// truncated; the isolation level is set by a statement because its variable's name differs between the servers.
 const (
 	sqlMode = "'STRICT_ALL_TABLES,ONLY_FULL_GROUP_BY,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
-	// READ COMMITTED takes no gap locks, so writers of different ETFs never wait for each other; what must not change
-	// between two statements is locked by the first (MySQL, MariaDB) or checked at COMMIT (Dolt, whose transactions are
-	// snapshots whatever is asked for).
+	// READ COMMITTED takes no gap locks, so writers of different ETFs never wait for each other. Rows that must not
+	// change between two statements are locked by the first (MySQL, MariaDB) or checked at COMMIT (Dolt, whose
+	// transactions are always snapshots).
 	isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
 )
 
-// settled are the session variables that a DSN does not decide, in whatever case it writes them.
-var settled = map[string]bool{
+// fixedVariables are the session variables that a DSN can't set, in lower case.
+var fixedVariables = map[string]bool{
 	"sql_mode": true, "time_zone": true, "character_set_client": true, "character_set_connection": true,
 	"character_set_results": true, "collation_connection": true,
 }
 
-// strict returns the configuration with the settings that are not open to choice.
+// strict returns the configuration with the mandatory settings.
 func strict(cfg *mysql.Config) *mysql.Config {
 	c := cfg.Clone()
 	c.ParseTime = true
 	c.Loc = time.UTC
 	c.Collation = "utf8mb4_bin"
 	// The driver writes the values into the statement: one round trip instead of three. Its escaping is safe in
-	// utf8mb4, where no other character has a byte that reads as a backslash or a quote; NO_BACKSLASH_ESCAPES is not in
-	// sqlMode, and where a server sets it all the same, the driver sees it in every answer and doubles quotes instead.
+	// utf8mb4, where no other character contains a byte that reads as a backslash or a quote. NO_BACKSLASH_ESCAPES is not
+	// in sqlMode; if a server sets it nevertheless, the driver sees it in every response and doubles quotes instead.
 	c.InterpolateParams = true
-	c.ClientFoundRows = true // an UPDATE reports the rows it matched: repeating it is not a miss
+	c.ClientFoundRows = true // an UPDATE reports the rows it matched, so that repeating it does not report 0
 	c.MultiStatements = false
 	c.AllowAllFiles = false // LOAD DATA LOCAL reads from registered readers only
 	c.AllowOldPasswords = false
@@ -128,7 +128,7 @@ func strict(cfg *mysql.Config) *mysql.Config {
 	if c.Params == nil {
 		c.Params = map[string]string{}
 	}
-	maps.DeleteFunc(c.Params, func(variable, _ string) bool { return settled[strings.ToLower(variable)] })
+	maps.DeleteFunc(c.Params, func(variable, _ string) bool { return fixedVariables[strings.ToLower(variable)] })
 	c.Params["sql_mode"] = sqlMode
 	c.Params["time_zone"] = "'+00:00'"
 	return c

@@ -15,7 +15,7 @@ import (
 
 // Persist moves a fetch's judged rows into the ETF's bars: see activities.Bars, and the data dictionary for what counts
 // as new, unchanged and revised. New, Unchanged and Revised add up to the rows not dropped; Quarantined is how many of
-// the fetch's rows stand out of forecasts after it, whether this fetch or an earlier one put them there.
+// the fetch's rows forecasts exclude afterwards, because of this fetch or an earlier one.
 func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error) {
 	var result etf.Persisted
 	err := s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, _ *sql.Tx) error {
@@ -47,7 +47,7 @@ func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
 func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, row sqlcgen.GetFetchToPersistRow) (etf.Persisted, error) {
 	if !row.JudgedAt.Valid {
 		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
-			Message: fmt.Sprintf("fetch %s has not been judged", fetch), Remedy: "save its findings first"}
+			Message: fmt.Sprintf("fetch %s has no saved findings", fetch), Remedy: "save its findings first"}
 	}
 	p := persisting{q: q, fetch: fetch, row: row, old: seriesOf(row), to: seriesOf(row)}
 	c, err := p.classify(ctx)
@@ -55,13 +55,13 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 		return etf.Persisted{}, err
 	}
 	if c.Sessions != c.Kept {
-		return etf.Persisted{}, etf.Invalid("session", fmt.Sprintf("fetch %s keeps more than one row of a session", fetch), "drop all but one of them")
+		return etf.Persisted{}, etf.Invalid("session", fmt.Sprintf("fetch %s keeps more than one row for a session", fetch), "drop all but one of them")
 	}
 	old, to := p.old, &p.to
 	if c.Kept > 0 && old.bars > 0 && row.Basis != old.basis {
 		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "basis",
-			Message: fmt.Sprintf("fetch %s has prices %s, the bars of %s are %s", fetch, row.Basis, row.Symbol, old.basis),
-			Remedy:  "use a source of the same basis"}
+			Message: fmt.Sprintf("the prices of fetch %s are %s, but the bars of %s are %s", fetch, row.Basis, row.Symbol, old.basis),
+			Remedy:  "use a source with the same basis"}
 	}
 
 	to.version, to.knownFrom = old.next(s.now())
@@ -69,20 +69,20 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 	if result.Revised, err = p.revise(ctx, &c); err != nil {
 		return etf.Persisted{}, err
 	}
-	if c.Fresh > 0 {
-		if err := p.insertFresh(ctx, c); err != nil {
+	if c.RowsNew > 0 {
+		if err := p.insertNew(ctx, c); err != nil {
 			return etf.Persisted{}, err
 		}
 	}
 	if result.Actions, err = p.storeActions(ctx); err != nil {
 		return etf.Persisted{}, err
 	}
-	result.New = int(c.Fresh)
+	result.New = int(c.RowsNew)
 	result.Unchanged = int(c.Kept) - result.New - result.Revised
-	result.Quarantined = int(c.FreshQuarantined + c.UnchangedQuarantined + c.Disputed + c.StillQuarantined)
+	result.Quarantined = int(c.NewQuarantined + c.UnchangedQuarantined + c.Held + c.StillQuarantined)
 	if result.New+result.Revised+result.Actions > 0 {
 		to.bars += result.New
-		to.quarantined += int(c.FreshQuarantined - c.Cleared)
+		to.quarantined += int(c.NewQuarantined - c.Cleared)
 		if result.New > 0 {
 			to.basis = row.Basis
 			to.first, to.last = etf.Session(c.FirstSession), max(old.last, etf.Session(c.LastSession))
@@ -103,7 +103,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 	return result, markPersisted(ctx, q, fetch, s.now(), result)
 }
 
-// persisting is a fetch on its way into the ETF's bars.
+// persisting is the state of one Persist.
 type persisting struct {
 	q       *sqlcgen.Queries
 	fetch   string // ID
@@ -137,22 +137,22 @@ func markPersisted(ctx context.Context, q *sqlcgen.Queries, fetch string, now ti
 // verdictRejected is the verdict on a row whose numbers a person has rejected before; the store alone sets it.
 const verdictRejected = etf.VerdictDrop + 1
 
-// classify counts the staged rows by what becomes of them.
+// classify counts the staged rows by how they relate to the stored bars.
 func (p *persisting) classify(ctx context.Context) (sqlcgen.ClassifyStagedBarsRow, error) {
 	if p.old.bars > 0 {
 		return p.q.ClassifyStagedBars(ctx, sqlcgen.ClassifyStagedBarsParams{EtfID: p.old.id, FetchID: p.fetch})
 	}
 	sum, err := p.q.SummariseStagedBars(ctx, p.fetch)
 	return sqlcgen.ClassifyStagedBarsRow{
-		Kept: sum.Kept, Sessions: sum.Sessions, Fresh: sum.Kept, FreshQuarantined: sum.Quarantined,
+		Kept: sum.Kept, Sessions: sum.Sessions, RowsNew: sum.Kept, NewQuarantined: sum.Quarantined,
 		FirstSession: sum.FirstSession, LastSession: sum.LastSession,
 	}, err
 }
 
-// revise replaces the bars whose numbers differ and keeps what was believed before. A quarantined row does not
-// replace a good bar: its numbers wait in finding_rows for a decision. Numbers a person has rejected do not come back.
+// revise replaces the bars whose numbers differ and archives the old ones. A quarantined row does not replace a good bar:
+// its numbers are held in finding_rows for a decision. Numbers that a person has rejected do not come back.
 func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRow) (int, error) {
-	if c.Kept == c.Fresh+c.Unchanged {
+	if c.Kept == c.RowsNew+c.RowsUnchanged {
 		return 0, nil
 	}
 	rejected, err := p.q.ListRejectedRows(ctx, sqlcgen.ListRejectedRowsParams{EtfID: p.old.id, FetchID: p.fetch})
@@ -167,50 +167,50 @@ func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRo
 		if *c, err = p.classify(ctx); err != nil {
 			return 0, err
 		}
-		c.Unchanged += kept - c.Kept // the rejected rows count as unchanged
+		c.RowsUnchanged += kept - c.Kept // the rejected rows count as unchanged
 		c.Kept = kept
 	}
-	revised := c.Kept - c.Fresh - c.Unchanged - c.Disputed
+	revised := c.Kept - c.RowsNew - c.RowsUnchanged - c.Held
 	if revised == 0 {
 		return 0, nil
 	}
-	n, err := p.q.KeepSupersededBars(ctx, sqlcgen.KeepSupersededBarsParams{
+	n, err := p.q.ArchiveSupersededBars(ctx, sqlcgen.ArchiveSupersededBarsParams{
 		EtfID: p.old.id, FetchID: p.fetch, KnownTo: p.to.knownFrom, SupersededBy: p.to.version.Number,
 	})
 	if err != nil {
 		return 0, err
 	}
 	if n != revised {
-		return 0, fmt.Errorf("%d superseded bars kept where %d were counted", n, revised)
+		return 0, fmt.Errorf("%d superseded bars archived, but %d were counted", n, revised)
 	}
 	n, err = p.q.ReviseBars(ctx, sqlcgen.ReviseBarsParams{
 		EtfID: p.old.id, FetchID: p.fetch, Source: p.row.Source, DataVersion: p.to.version.Number, KnownFrom: p.to.knownFrom,
 	})
 	if err == nil && n != revised {
-		err = fmt.Errorf("%d bars revised where %d were counted", n, revised)
+		err = fmt.Errorf("%d bars revised, but %d were counted", n, revised)
 	}
 	return int(revised), err
 }
 
-func (p *persisting) insertFresh(ctx context.Context, c sqlcgen.ClassifyStagedBarsRow) error {
+func (p *persisting) insertNew(ctx context.Context, c sqlcgen.ClassifyStagedBarsRow) error {
 	all := sqlcgen.InsertAllStagedBarsParams{
 		EtfID: p.to.id, Basis: p.row.Basis, Source: p.row.Source, DataVersion: p.to.version.Number, KnownFrom: p.to.knownFrom, FetchID: p.fetch,
 	}
 	var n int64
 	var err error
-	if c.Fresh == c.Kept {
+	if c.RowsNew == c.Kept {
 		n, err = p.q.InsertAllStagedBars(ctx, all)
 	} else {
 		n, err = p.q.InsertNewStagedBars(ctx, sqlcgen.InsertNewStagedBarsParams(all))
 	}
-	if err == nil && n != c.Fresh {
-		err = fmt.Errorf("%d new bars stored where %d were counted", n, c.Fresh)
+	if err == nil && n != c.RowsNew {
+		err = fmt.Errorf("%d new bars stored, but %d were counted", n, c.RowsNew)
 	}
 	return err
 }
 
-// storeActions stores the actions a fetch states that are not stored yet (quality.NewActions), with the source as the one
-// who decided, and returns how many.
+// storeActions stores the actions that a fetch states and that are not stored yet (quality.NewActions), as decided by the
+// source, and returns how many.
 func (p *persisting) storeActions(ctx context.Context) (int, error) {
 	stated, err := decodeList[etf.Action](p.row.Actions)
 	if err != nil || len(stated) == 0 {
@@ -240,7 +240,7 @@ func (p *persisting) storeActions(ctx context.Context) (int, error) {
 	return len(added), nil
 }
 
-// termsOf writes what an action says besides kind and day, so that the same statement is the same key.
+// termsOf formats the ratio or amount of an action, which is part of its key.
 func termsOf(a etf.Action) string {
 	if a.Kind == etf.Split {
 		return fmt.Sprintf("%d:%d", a.Numerator, a.Denominator)

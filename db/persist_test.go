@@ -10,14 +10,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// evidence are the tables a run that changes nothing must leave alone.
-var evidence = []string{"etfs", "data_versions", "bars", "bar_revisions", "corporate_actions"}
+// priceTables are the tables that must not change if no price or action does.
+var priceTables = []string{"etfs", "data_versions", "bars", "bar_revisions", "corporate_actions"}
 
 func testPersist(t *testing.T, d dbtest.Database) {
 	s := d.Store
 	register(t, s, "PER")
 	bars := []etf.Bar{bar(day(2), 2), bar(day(0), 0), bar(day(1), 1)}
-	p, _ := bring(t, s, "PER", bars)
+	p, _ := ingest(t, s, "PER", bars)
 	if p.New != 3 || p.Unchanged+p.Revised+p.Quarantined+p.Actions != 0 || p.DataVersion.Number != 1 || len(p.DataVersion.Writer) != 32 || p.KnownFrom.IsZero() {
 		t.Fatalf("first: %+v", p)
 	}
@@ -25,25 +25,25 @@ func testPersist(t *testing.T, d dbtest.Database) {
 	if e.Bars != 3 || e.First != day(0) || e.Last != day(2) || e.Quarantined != 0 || e.DataVersion != p.DataVersion {
 		t.Fatalf("etf: %+v", e)
 	}
-	got := one(t, s, "PER", day(1))
+	got := barOn(t, s, "PER", day(1))
 	if got.Bar != bars[2] || got.Basis != etf.AsTraded || got.Source != "simulated" || got.DataVersion != 1 || !got.KnownFrom.Equal(p.KnownFrom) || !got.KnownTo.IsZero() {
 		t.Fatalf("bar: %+v", got)
 	}
-	// One row of each kind: a revision, two unchanged, a new one before and one after.
+	// A revision, two unchanged rows, and a new one before and after them.
 	changed := bar(day(1), 1)
 	changed.Close++
-	p2, _ := bring(t, s, "PER", []etf.Bar{bar(day(-1), 9), bar(day(0), 0), changed, bar(day(2), 2), bar(day(3), 3)})
+	p2, _ := ingest(t, s, "PER", []etf.Bar{bar(day(-1), 9), bar(day(0), 0), changed, bar(day(2), 2), bar(day(3), 3)})
 	if p2.New != 2 || p2.Unchanged != 2 || p2.Revised != 1 || p2.DataVersion.Number != 2 || !p2.KnownFrom.After(p.KnownFrom) {
 		t.Fatalf("second: %+v", p2)
 	}
 	if e := etfOf(t, s, "PER"); e.Bars != 5 || e.First != day(-1) || e.Last != day(3) {
 		t.Fatalf("etf: %+v", e)
 	}
-	beliefs, err := s.BarRevisions(t.Context(), "PER", day(1))
-	if err != nil || len(beliefs) != 2 {
-		t.Fatalf("beliefs: %+v, %v", beliefs, err)
+	revisions, err := s.BarRevisions(t.Context(), "PER", day(1))
+	if err != nil || len(revisions) != 2 {
+		t.Fatalf("revisions: %+v, %v", revisions, err)
 	}
-	was, is := beliefs[0], beliefs[1]
+	was, is := revisions[0], revisions[1]
 	if was.Bar != bars[2] || was.DataVersion != 1 || !was.KnownFrom.Equal(p.KnownFrom) || !was.KnownTo.Equal(p2.KnownFrom) {
 		t.Errorf("before: %+v", was)
 	}
@@ -52,7 +52,7 @@ func testPersist(t *testing.T, d dbtest.Database) {
 	}
 }
 
-// testPersistTwice: the fetch is the idempotency key, also long after.
+// testPersistTwice checks that the fetch is the idempotency key, even after later updates.
 func testPersistTwice(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "TWICE")
@@ -72,22 +72,22 @@ func testPersistTwice(t *testing.T, d dbtest.Database) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bring(t, s, "TWICE", []etf.Bar{bar(day(0), 7)})
-	before := dump(t, d, evidence...)
+	ingest(t, s, "TWICE", []etf.Bar{bar(day(0), 7)})
+	before := dump(t, d, priceTables...)
 	again, err := s.Persist(ctx, f.ID)
 	if err != nil || !reflect.DeepEqual(first, again) {
 		t.Fatalf("again: %+v, %v; first %+v", again, err, first)
 	}
-	if dump(t, d, evidence...) != before {
-		t.Error("a repeat has changed something")
+	if dump(t, d, priceTables...) != before {
+		t.Error("a repeat changed something")
 	}
 	_, err = s.Staged(ctx, f.ID)
 	wantKind(t, err, etf.KindConflict, "fetch")
 	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 1)}); err != nil {
-		t.Errorf("findings of a persisted fetch again: %v", err)
+		t.Errorf("saving the findings of a persisted fetch again: %v", err)
 	}
 	if staged := dump(t, d, "staged_bars"); staged != "" && contains(staged, f.ID) {
-		t.Error("staged rows are left")
+		t.Error("staged rows were not deleted")
 	}
 	_, err = s.Persist(ctx, newID())
 	wantKind(t, err, etf.KindNotFound, "fetch")
@@ -96,17 +96,17 @@ func testPersistTwice(t *testing.T, d dbtest.Database) {
 func testUnchanged(t *testing.T, d dbtest.Database) {
 	register(t, d.Store, "SAME")
 	bars := []etf.Bar{bar(day(0), 0), bar(day(1), 1)}
-	first, _ := bring(t, d.Store, "SAME", bars)
-	before := dump(t, d, evidence...)
-	p, _ := bring(t, d.Store, "SAME", bars)
+	first, _ := ingest(t, d.Store, "SAME", bars)
+	before := dump(t, d, priceTables...)
+	p, _ := ingest(t, d.Store, "SAME", bars)
 	if p.Unchanged != 2 || p.New+p.Revised != 0 || p.DataVersion != first.DataVersion || !p.KnownFrom.Equal(first.KnownFrom) {
 		t.Fatalf("again: %+v", p)
 	}
-	if empty, _ := bring(t, d.Store, "SAME", nil); empty != (etf.Persisted{DataVersion: first.DataVersion, KnownFrom: empty.KnownFrom}) {
+	if empty, _ := ingest(t, d.Store, "SAME", nil); empty != (etf.Persisted{DataVersion: first.DataVersion, KnownFrom: empty.KnownFrom}) {
 		t.Fatalf("nothing: %+v", empty)
 	}
-	if dump(t, d, evidence...) != before {
-		t.Error("unchanged rows have changed something")
+	if dump(t, d, priceTables...) != before {
+		t.Error("unchanged rows changed something")
 	}
 }
 
@@ -114,29 +114,29 @@ func testRevision(t *testing.T, d dbtest.Database) {
 	s := d.Store
 	register(t, s, "REV")
 	base := bar(day(0), 0)
-	bring(t, s, "REV", []etf.Bar{base})
+	ingest(t, s, "REV", []etf.Bar{base})
 	for i, c := range []struct {
 		name    string
 		change  func(*etf.Bar)
 		revised bool
 	}{
-		{"adjusted close alone is evidence", func(b *etf.Bar) { b.AdjClose += 5 }, false},
+		{"the adjusted close alone", func(b *etf.Bar) { b.AdjClose += 5 }, false},
 		{"no adjusted close", func(b *etf.Bar) { b.AdjClose = 0 }, false},
-		{"an unknown volume contradicts none", func(b *etf.Bar) { b.Volume = etf.VolumeUnknown }, false},
+		{"an unknown volume", func(b *etf.Bar) { b.Volume = etf.VolumeUnknown }, false},
 		{"open", func(b *etf.Bar) { b.Open++ }, true},
 		{"high", func(b *etf.Bar) { b.High++ }, true},
 		{"low", func(b *etf.Bar) { b.Low++ }, true},
 		{"close by the last digit", func(b *etf.Bar) { b.Close++ }, true},
 		{"volume by the last digit", func(b *etf.Bar) { b.Volume++ }, true},
 		{"prices, without a volume", func(b *etf.Bar) { b.Close += 2; b.Volume = etf.VolumeUnknown }, true},
-		{"a volume where none was known", func(b *etf.Bar) { b.Volume = 0 }, true},
+		{"a volume that was unknown before", func(b *etf.Bar) { b.Volume = 0 }, true},
 		{"zeros of a session without a trade", func(b *etf.Bar) { b.Open, b.High, b.Low, b.Volume = 0, 0, 0, 0 }, true},
 	} {
-		before := one(t, s, "REV", day(0))
+		before := barOn(t, s, "REV", day(0))
 		next := before.Bar
 		c.change(&next)
-		p, _ := bring(t, s, "REV", []etf.Bar{next})
-		after := one(t, s, "REV", day(0))
+		p, _ := ingest(t, s, "REV", []etf.Bar{next})
+		after := barOn(t, s, "REV", day(0))
 		switch {
 		case c.revised && (p.Revised != 1 || after.Bar != next || after.DataVersion != before.DataVersion+1):
 			t.Errorf("%s: %+v, now %+v", c.name, p, after)
@@ -163,7 +163,7 @@ func testPersistRefusals(t *testing.T, d dbtest.Database) {
 		t.Fatal(err)
 	}
 	_, err := s.Persist(ctx, f.ID)
-	wantKind(t, err, etf.KindInvalid, "session") // two rows of one session are kept
+	wantKind(t, err, etf.KindInvalid, "session") // two rows for one session are kept
 
 	g := fetchOf("REF", bars)
 	if err := s.SaveFetch(ctx, g, etf.Response{Bars: bars}); err != nil {
@@ -172,7 +172,7 @@ func testPersistRefusals(t *testing.T, d dbtest.Database) {
 	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: g.ID, Verdicts: []etf.Verdict{etf.VerdictDrop, etf.VerdictKeep}}); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := s.Persist(ctx, g.ID); err != nil || p.New != 1 || one(t, s, "REF", day(0)).Bar != bars[1] {
+	if p, err := s.Persist(ctx, g.ID); err != nil || p.New != 1 || barOn(t, s, "REF", day(0)).Bar != bars[1] {
 		t.Fatalf("%+v, %v", p, err)
 	}
 
@@ -191,7 +191,7 @@ func testPersistRefusals(t *testing.T, d dbtest.Database) {
 func testActions(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "ACT")
-	bring(t, s, "ACT", []etf.Bar{bar(day(0), 0)})
+	ingest(t, s, "ACT", []etf.Bar{bar(day(0), 0)})
 	persist := func(actions ...etf.Action) etf.Persisted {
 		t.Helper()
 		f := fetchOf("ACT", nil)
@@ -215,7 +215,7 @@ func testActions(t *testing.T, d dbtest.Database) {
 	if p := persist(dividend, split); p.Actions != 0 || p.DataVersion.Number != 2 {
 		t.Fatalf("again: %+v", p)
 	}
-	// Another amount for the same day is for a person to decide: two sources must not make two dividends.
+	// A person must decide on another amount for the same day: two sources must not make two dividends.
 	dividend.Amount, split.Numerator = etf.MustPrice("1.831"), 3
 	if p := persist(dividend, split); p.Actions != 2 || p.DataVersion.Number != 3 {
 		t.Fatalf("differing: %+v", p)
@@ -237,7 +237,7 @@ func testHistory(t *testing.T, d dbtest.Database) {
 	for i := range 10 {
 		bars = append(bars, bar(day(i), i))
 	}
-	p, _ := bring(t, s, "HIST", bars, against("rule", day(8)))
+	p, _ := ingest(t, s, "HIST", bars, findingBy("rule", day(8)))
 	sessions := func(h etf.History, err error) []int {
 		if err != nil || h.DataVersion != p.DataVersion || !h.AsOf.Equal(p.KnownFrom) {
 			t.Fatalf("%+v, %v", h, err)
@@ -266,7 +266,7 @@ func testHistory(t *testing.T, d dbtest.Database) {
 func testBarsPages(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "PAGE")
-	bring(t, s, "PAGE", weekdays(day(0), 4100))
+	ingest(t, s, "PAGE", weekdays(day(0), 4100))
 	all, err := s.BarsPage(ctx, "PAGE", etf.Window{}, 0, 5000)
 	if err != nil || len(all) != 4100 {
 		t.Fatalf("%d bars, %v", len(all), err)
@@ -289,7 +289,7 @@ func testBarsPages(t *testing.T, d dbtest.Database) {
 	}
 }
 
-// TestKnownFromAscends: a clock that stands still or goes back does not.
+// TestKnownFromAscends checks that known_from ascends even if the clock stands still or goes back.
 func TestKnownFromAscends(t *testing.T) {
 	d := dbtest.Open(t, dbtest.Embedded(t))
 	now := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -300,7 +300,7 @@ func TestKnownFromAscends(t *testing.T) {
 		if i == 2 {
 			now = now.Add(-time.Hour)
 		}
-		p, _ := bring(t, s, "CLOCK", []etf.Bar{bar(day(0), i)})
+		p, _ := ingest(t, s, "CLOCK", []etf.Bar{bar(day(0), i)})
 		if !p.KnownFrom.After(last) {
 			t.Fatalf("known from %s after %s", p.KnownFrom, last)
 		}

@@ -11,18 +11,18 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// lastSession stands for no upper bound.
+// lastSession means no upper bound.
 var lastSession = etf.NewSession(9999, 12, 31)
 
-// firstDate stands for no lower bound; DATE begins with the year 1000.
+// firstDate means no lower bound; DATE starts in the year 1000.
 var firstDate = etf.NewSession(1000, 1, 1)
 
-// History returns the series a forecast is fitted to: see activities.Forecasts. The bars and the version belong
-// together: a Persist in between makes it read again. Of a bar only session, close and basis are filled in, its volume is
-// unknown; BarsPage gives the rest.
+// History returns the series a forecast is fitted to: see activities.Forecasts. The bars and the version are consistent:
+// it reads both again if a Persist comes in between. Only a bar's session, close and basis are filled in, and its volume
+// is unknown; BarsPage returns the rest.
 func (s *Store) History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error) {
 	var h etf.History
-	err := s.again(ctx, "reading the history of "+string(symbol), func() error {
+	err := s.retry(ctx, "reading the history of "+string(symbol), func() error {
 		head, err := s.q.GetETFVersion(ctx, string(symbol))
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(symbol)
@@ -62,20 +62,20 @@ func (s *Store) history(ctx context.Context, head sqlcgen.GetETFVersionRow, to e
 	return list, err
 }
 
-// historyOf turns rows that come newest first into bars, oldest first.
+// historyOf converts rows, newest first, into bars, oldest first.
 func historyOf(rows []sqlcgen.ListHistoryRow, basis etf.Basis) []etf.StoredBar {
 	list := make([]etf.StoredBar, len(rows))
 	for i, r := range rows {
 		list[len(rows)-1-i] = etf.StoredBar{
 			Bar:   etf.Bar{Session: etf.Session(r.Session), Close: etf.Price(r.Close), Volume: etf.VolumeUnknown},
-			Basis: basis, // one for the whole series: Persist refuses another
+			Basis: basis, // the same for the whole series: Persist refuses another
 		}
 	}
 	return list
 }
 
 // BarsPage returns up to limit current bars of the window after the given session (0 = from the first), ascending,
-// quarantined ones included. A zero window.To means no upper bound. KindNotFound for an unknown symbol.
+// including quarantined ones. A zero window.To means no upper bound. KindNotFound for an unknown symbol.
 func (s *Store) BarsPage(ctx context.Context, symbol etf.Symbol, window etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error) {
 	id, err := s.idOf(ctx, symbol)
 	if err != nil {
@@ -92,8 +92,8 @@ func (s *Store) BarsPage(ctx context.Context, symbol etf.Symbol, window etf.Wind
 	return list, nil
 }
 
-// EachBar calls do for every current bar of the window, ascending, without holding them all; do's first error ends it
-// and is returned as it is. It reads in pages, so that a slow reader holds no connection and no transaction.
+// EachBar calls do for every current bar of the window, ascending, without keeping them all in memory; it stops at do's
+// first error and returns it unchanged. It reads in pages, so that a slow reader holds no connection and no transaction.
 func (s *Store) EachBar(ctx context.Context, symbol etf.Symbol, window etf.Window, do func(etf.StoredBar) error) error {
 	const page = 2000
 	after := etf.Session(0)
@@ -129,10 +129,11 @@ func listBarsParams(id uint32, w etf.Window, after etf.Session, limit int) sqlcg
 	}
 }
 
-// BarRevisions returns everything ever believed about one session, oldest first; the last one is believed now (its
-// KnownTo is zero) if there is a current bar. Empty when nothing was ever stored of the session.
+// BarRevisions returns every bar ever stored for one session, oldest first, ending with the current one (whose KnownTo is
+// zero) if there is one. Empty if no bar was ever stored for the session.
 func (s *Store) BarRevisions(ctx context.Context, symbol etf.Symbol, session etf.Session) ([]etf.StoredBar, error) {
-	// The current bar is read first: a revision in between then appears twice under one version, and is left out once.
+	// The current bar is read first. If it is superseded in between, it is also among the revisions, and the check of the
+	// version below leaves the second copy out.
 	current, err := s.BarsPage(ctx, symbol, etf.Window{From: session, To: session}, 0, 1)
 	if err != nil {
 		return nil, err

@@ -12,12 +12,12 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// CreateETF registers an ETF. Symbol, Exchange, Currency and Sources are taken from e, the rest is the store's.
-// Idempotent by symbol: an identical repeat gives the stored ETF and created = false; one that differs is
+// CreateETF registers an ETF. Symbol, Exchange, Currency and Sources are taken from e; the store sets the rest.
+// Idempotent by symbol: an identical repeat returns the stored ETF and created = false; one that differs is
 // KindConflict with the differing field's name as Field.
 func (s *Store) CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error) {
 	if len(e.Sources) == 0 {
-		return etf.ETF{}, false, etf.Invalid("sources", "an ETF needs at least one source", "name where its prices come from")
+		return etf.ETF{}, false, etf.Invalid("sources", "an ETF needs at least one source", "name the source of its prices")
 	}
 	err = s.transaction(ctx, "registering "+string(e.Symbol), func(q *sqlcgen.Queries, _ *sql.Tx) error {
 		created = false
@@ -69,7 +69,7 @@ func (s *Store) compareRegistered(ctx context.Context, q *sqlcgen.Queries, old s
 		return nil
 	}
 	return &etf.Error{Kind: etf.KindConflict, Field: differs,
-		Message: fmt.Sprintf("%s is registered with another %s", e.Symbol, differs),
+		Message: fmt.Sprintf("%s is already registered with another value of %s", e.Symbol, differs),
 		Remedy:  "repeat the registered values, or register another symbol"}
 }
 
@@ -107,7 +107,7 @@ func (s *Store) ETFs(ctx context.Context, exchange etf.Exchange, after etf.Symbo
 	return list, translate(err, "listing the ETFs' sources")
 }
 
-// Due returns a page of the ETFs a daily run is for: see activities.Registry.
+// Due returns a page of the ETFs that a daily run updates: see activities.Registry.
 func (s *Store) Due(ctx context.Context, exchange etf.Exchange, symbols []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
 	if len(symbols) == 0 {
 		return s.ETFs(ctx, exchange, after, limit)
@@ -145,7 +145,7 @@ func pageOf(symbols []etf.Symbol, after etf.Symbol, limit int) []string {
 	return page
 }
 
-// withSources translates rows and adds their sources, with one statement for all of them.
+// withSources converts rows and adds their sources, with one statement for all of them.
 func withSources(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]etf.ETF, error) {
 	list := make([]etf.ETF, len(rows))
 	if len(rows) == 0 {
@@ -173,14 +173,14 @@ func withSources(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([
 	return list, nil
 }
 
-// Stored returns what is stored of the ETF; zero without bars.
+// Stored summarises the ETF's bars; zero if there are none.
 func (s *Store) Stored(ctx context.Context, symbol etf.Symbol) (etf.Stored, error) {
 	row, err := s.q.GetETF(ctx, string(symbol))
 	if errors.Is(err, sql.ErrNoRows) {
 		return etf.Stored{}, unknownSymbol(symbol)
 	}
 	if err != nil {
-		return etf.Stored{}, translate(err, "reading what is stored of "+string(symbol))
+		return etf.Stored{}, translate(err, "summarising the bars of "+string(symbol))
 	}
 	return etf.Stored{
 		Bars: int(row.Bars), First: etf.Session(row.FirstSession), Last: etf.Session(row.LastSession), Basis: etf.Basis(row.Basis),
@@ -191,7 +191,7 @@ func unknownSymbol(symbol etf.Symbol) error {
 	return etf.NotFound("symbol", fmt.Sprintf("%s is not registered", symbol), "register it with `etfcast etf add` or POST /v1/etfs")
 }
 
-// numbers are the columns of a bar's numbers, in every table that has them.
+// numbers are the session and numbers of a bar, in every table that has these columns.
 type numbers struct {
 	Session  column.Session
 	Open     column.Price

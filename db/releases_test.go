@@ -23,9 +23,9 @@ import (
 
 const releases = "testdata/releases"
 
-// TestReleases takes the database of every earlier release to today's schema and reads it with today's code: each
-// number, hash and fit is what that release stored. The archives are recorded from released code and only ever added:
-// docs/workflows.md.
+// TestReleases migrates the database of every earlier release to the current schema and reads it with the current code:
+// each number, hash and fit must be what that release stored. The archives are recorded from released code and never
+// replaced: see docs/workflows.md.
 func TestReleases(t *testing.T) {
 	names, err := archive.Releases(releases)
 	if err != nil || len(names) == 0 {
@@ -44,7 +44,7 @@ func TestReleases(t *testing.T) {
 	})
 }
 
-// upgraded returns the archived database with today's schema.
+// upgraded returns the archived database with the current schema.
 func upgraded(t *testing.T, dsn string, a archive.Archive) dbtest.Database {
 	t.Helper()
 	ctx, d := t.Context(), dbtest.Empty(t, dsn)
@@ -64,7 +64,7 @@ func upgraded(t *testing.T, dsn string, a archive.Archive) dbtest.Database {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(again.Bytes(), a.SQL) {
-		t.Fatal("what was loaded is not what is in the archive: " + firstDifference(again.String(), string(a.SQL)))
+		t.Fatal("the loaded rows are not those of the archive: " + firstDifference(again.String(), string(a.SQL)))
 	}
 	tables, err := archive.Tables(ctx, pool)
 	if err != nil {
@@ -99,20 +99,20 @@ func firstDifference(got, want string) string {
 	return fmt.Sprintf("%d bytes, want %d", len(got), len(want))
 }
 
-// testRelease: reading comes first, then writing on top, then what breaks a chain.
+// testRelease first reads, then adds rows, and breaks chains last.
 func testRelease(t *testing.T, d dbtest.Database, f archive.Facts) {
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, dbtest.Database, archive.Facts)
 	}{
 		{"commands", releaseCommands}, {"prices", releasePrices}, {"chains", releaseChains}, {"hashed text", releaseTexts},
-		{"fits", releaseFits}, {"written on", releaseWrittenOn}, {"tampered with", releaseTampered},
+		{"fits", releaseFits}, {"new rows", releaseNewRows}, {"tampering", releaseTampering},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, d, f) })
 	}
 }
 
-// releaseCommands: ETFs, findings with their decisions, runs and what became of each ETF are what the release's own
+// releaseCommands checks that ETFs, findings with their decisions, runs and their outcomes are what the release's own
 // commands printed.
 func releaseCommands(t *testing.T, d dbtest.Database, f archive.Facts) {
 	ctx, s := t.Context(), d.Store
@@ -137,7 +137,7 @@ func releaseCommands(t *testing.T, d dbtest.Database, f archive.Facts) {
 		decisions[x.Decision]++
 	}
 	if decisions[etf.Accept] == 0 || decisions[etf.Reject] == 0 || decisions[etf.Undecided] == 0 {
-		t.Errorf("the archive is of every decision, it has %v", decisions)
+		t.Errorf("the archive must have a finding for each decision; it has %v", decisions)
 	}
 
 	runs, _, err := s.Runs(ctx, etf.RunFilter{}, etf.Cursor{}, 1000)
@@ -156,16 +156,16 @@ func releaseCommands(t *testing.T, d dbtest.Database, f archive.Facts) {
 	}
 }
 
-// sameJSON checks that everything recorded is in what is read today; fields that came later may be beside it.
-func sameJSON(t *testing.T, name string, today any, recorded json.RawMessage) {
+// sameJSON checks that everything recorded is in current, which may have additional fields.
+func sameJSON(t *testing.T, name string, current any, recorded json.RawMessage) {
 	t.Helper()
-	text, err := json.Marshal(today)
+	text, err := json.Marshal(current)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, want := decoded(t, text), decoded(t, recorded)
 	if at := missing(got, want); at != "" {
-		t.Errorf("%s: %s is not as recorded: %s, want %s", name, at, text, recorded)
+		t.Errorf("%s: %s differs from the recorded value: %s, want %s", name, at, text, recorded)
 	}
 }
 
@@ -180,7 +180,7 @@ func decoded(t *testing.T, text []byte) any {
 	return v
 }
 
-// missing returns where got lacks something of want; "" if it has all of it.
+// missing returns the path at which got lacks something that want has, "" if there is none.
 func missing(got, want any) string {
 	switch want := want.(type) {
 	case map[string]any:
@@ -211,7 +211,7 @@ func missing(got, want any) string {
 	return ""
 }
 
-// releasePrices: current bars add up, and every earlier belief is still there.
+// releasePrices checks the sums of the current bars and every revision.
 func releasePrices(t *testing.T, d dbtest.Database, f archive.Facts) {
 	ctx, s := t.Context(), d.Store
 	for _, want := range f.Prices {
@@ -235,12 +235,12 @@ func releasePrices(t *testing.T, d dbtest.Database, f archive.Facts) {
 		t.Error("the archive has no revised bar")
 	}
 	for _, want := range f.Revised {
-		beliefs, err := s.BarRevisions(ctx, want.Symbol, want.Session)
+		revisions, err := s.BarRevisions(ctx, want.Symbol, want.Session)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var closes []string
-		for _, b := range beliefs {
+		for _, b := range revisions {
 			closes = append(closes, b.Close.String())
 		}
 		if !slices.Equal(closes, want.Closes) {
@@ -249,7 +249,7 @@ func releasePrices(t *testing.T, d dbtest.Database, f archive.Facts) {
 	}
 }
 
-// releaseChains: every chain is there, verifies, and ends in the hash it ended in.
+// releaseChains checks that every chain exists, verifies and ends with the same hash.
 func releaseChains(t *testing.T, d dbtest.Database, f archive.Facts) {
 	ctx, s := t.Context(), d.Store
 	var got []archive.Chain
@@ -274,20 +274,20 @@ func releaseChains(t *testing.T, d dbtest.Database, f archive.Facts) {
 	}
 }
 
-// releaseTexts: the JSON of a forecast is the very text that its hash was made of, so a change of what is hashed can't
-// hide in code that both writes and verifies.
+// releaseTexts checks that the JSON of a forecast is exactly the text that was hashed. Otherwise a change in what is hashed
+// would go unnoticed, because the same code writes and verifies hashes.
 func releaseTexts(t *testing.T, d dbtest.Database, f archive.Facts) {
 	byModel := map[string]int{}
 	for _, want := range f.Forecasts {
 		if sum := sha256.Sum256([]byte(want.PrevHash + "\n" + want.JSON)); hex.EncodeToString(sum[:]) != want.Hash {
-			t.Fatalf("the archive's text of forecast %s does not have the hash it names", want.ID)
+			t.Fatalf("the archive's text of forecast %s does not match its hash", want.ID)
 		}
 		got, err := d.Store.Forecast(t.Context(), want.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got.Hash != want.Hash || got.PrevHash != want.PrevHash {
-			t.Errorf("forecast %s has the hash %s after %s, want %s after %s", want.ID, got.Hash, got.PrevHash, want.Hash, want.PrevHash)
+			t.Errorf("forecast %s has hash %s after %s, want %s after %s", want.ID, got.Hash, got.PrevHash, want.Hash, want.PrevHash)
 		}
 		byModel[got.Model]++
 		got.Hash = ""
@@ -296,11 +296,11 @@ func releaseTexts(t *testing.T, d dbtest.Database, f archive.Facts) {
 			t.Fatal(err)
 		}
 		if string(text) != want.JSON {
-			t.Errorf("forecast %s is hashed as another text: %s", want.ID, firstDifference(string(text), want.JSON))
+			t.Errorf("the hashed text of forecast %s has changed: %s", want.ID, firstDifference(string(text), want.JSON))
 		}
 	}
 	if byModel[drift.Name] == 0 || byModel[market.Name] == 0 {
-		t.Errorf("the archive spells out forecasts of both models, it has %v", byModel)
+		t.Errorf("the archive must have texts of forecasts by both models; it has %v", byModel)
 	}
 }
 
@@ -318,7 +318,7 @@ func everyForecast(t *testing.T, s *db.Store, f archive.Facts, do func(etf.Forec
 	}
 }
 
-// releaseFits: a stored fit, restored by today's model, predicts the numbers that were stored with it.
+// releaseFits checks that a stored fit, restored by the current model, predicts the numbers that were stored with it.
 func releaseFits(t *testing.T, d dbtest.Database, f archive.Facts) {
 	models := map[string]forecast.Model{}
 	for _, m := range []forecast.Model{drift.Default(), market.Default()} {
@@ -330,7 +330,7 @@ func releaseFits(t *testing.T, d dbtest.Database, f archive.Facts) {
 			t.Fatal(err)
 		}
 		if models[stored.Model] == nil {
-			t.Fatalf("model %s is gone, and its stored fits with it", stored.Model)
+			t.Fatalf("model %s no longer exists, so its stored fits can't be restored", stored.Model)
 		}
 		fitted, err := models[stored.Model].Restore(blob)
 		if err != nil {
@@ -352,7 +352,7 @@ func releaseFits(t *testing.T, d dbtest.Database, f archive.Facts) {
 		decomposer, ok := fitted.(forecast.Decomposer)
 		if !ok {
 			if len(stored.Components) > 0 {
-				t.Errorf("forecast %s was stored with components, and model %s has none", stored.ID, stored.Model)
+				t.Errorf("forecast %s was stored with components, but model %s no longer has any", stored.ID, stored.Model)
 			}
 			return
 		}
@@ -376,8 +376,8 @@ func samePoint(got, want etf.ForecastPoint) bool {
 		slices.EqualFunc(got.Quantiles[:], want.Quantiles[:], sameNumber)
 }
 
-// sameNumber is equality to the bit, but in builds that round a product and a sum once (arm64, GOAMD64=v3): archives are
-// recorded by builds that round twice.
+// sameNumber requires bitwise equality, except in builds that fuse multiply and add, rounding once (arm64, GOAMD64=v3):
+// archives are recorded by builds that round twice.
 func sameNumber(got, want float64) bool {
 	if fuses() {
 		return math.Abs(got-want) <= 1e-9*math.Max(1, math.Abs(want))
@@ -390,12 +390,12 @@ func fuses() bool { return squarePlus(1+0x1p-30, -1-0x1p-29) != 0 }
 //go:noinline
 func squarePlus(x, y float64) float64 { return x*x + y }
 
-// releaseWrittenOn: new prices and a new forecast go on from what was stored.
-func releaseWrittenOn(t *testing.T, d dbtest.Database, f archive.Facts) {
+// releaseNewRows checks that new prices and a new forecast continue what was stored.
+func releaseNewRows(t *testing.T, d dbtest.Database, f archive.Facts) {
 	ctx, s := t.Context(), d.Store
 	for _, c := range f.Chains {
 		before := etfOf(t, s, c.Symbol)
-		stored := one(t, s, c.Symbol, before.Last)
+		stored := barOn(t, s, c.Symbol, before.Last)
 		next := stored.Bar
 		for next.Session++; next.Session.Weekday() == 0 || next.Session.Weekday() == 6; next.Session++ {
 		}
@@ -424,8 +424,8 @@ func releaseWrittenOn(t *testing.T, d dbtest.Database, f archive.Facts) {
 	}
 }
 
-// releaseTampered: what is changed behind the store's back is found, so the checks above can fail.
-func releaseTampered(t *testing.T, d dbtest.Database, f archive.Facts) {
+// releaseTampering checks that changes bypassing the store are found, so that the checks above can fail.
+func releaseTampering(t *testing.T, d dbtest.Database, f archive.Facts) {
 	ctx, admin := t.Context(), d.Admin(t)
 	for i, c := range []struct{ name, statement string }{
 		{"a point", "UPDATE forecast_points SET q50 = q50 * 1.0000001 WHERE horizon = 7 AND forecast_id = ?"},
@@ -442,7 +442,7 @@ func releaseTampered(t *testing.T, d dbtest.Database, f archive.Facts) {
 		}
 		err = d.Store.VerifyChain(ctx, chain.Symbol, chain.Model)
 		if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "position 2") {
-			t.Errorf("%s was changed at position 2 of %s by %s: %v", c.name, chain.Symbol, chain.Model, err)
+			t.Errorf("changing %s at position 2 of %s by %s gives %v", c.name, chain.Symbol, chain.Model, err)
 		}
 	}
 }

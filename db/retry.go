@@ -12,18 +12,18 @@ import (
 	"github.com/etfcast/etfcast/db/sqlcgen"
 )
 
-// How often a transaction that lost to another is done again. With 16 writers of one ETF on a server without row
-// locks the unluckiest loses about 16 rounds; the rest is margin. The pauses are random up to a cap that doubles.
+// How often a transaction that lost to another is retried. With 16 writers of one ETF on a server without row locks,
+// the unluckiest one loses about 16 times; the rest is margin. The pauses are random up to a limit that doubles.
 const (
-	maxTries   = 60
-	firstPause = time.Millisecond
-	maxPause   = 128 * time.Millisecond
+	maxAttempts = 60
+	firstPause  = time.Millisecond
+	maxPause    = 128 * time.Millisecond
 )
 
-// transaction runs do in a transaction and commits it; what loses to another transaction is done again from the start,
-// a bounded number of times, and is KindConflict then. do must have no effect but through its arguments.
+// transaction runs do in a transaction and commits it. A transaction that loses to another one is retried from the start,
+// and is KindConflict after too many attempts. do must have no effect except through its arguments.
 func (s *Store) transaction(ctx context.Context, what string, do func(q *sqlcgen.Queries, tx *sql.Tx) error) error {
-	return s.again(ctx, what, func() error {
+	return s.retry(ctx, what, func() error {
 		tx, err := s.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -36,17 +36,17 @@ func (s *Store) transaction(ctx context.Context, what string, do func(q *sqlcgen
 	})
 }
 
-// again calls do until it neither loses to another transaction nor finds LOAD DATA LOCAL refused.
-func (s *Store) again(ctx context.Context, what string, do func() error) error {
+// retry calls do until it neither loses to another transaction nor finds LOAD DATA LOCAL refused.
+func (s *Store) retry(ctx context.Context, what string, do func() error) error {
 	pause := firstPause
-	for try := 1; ; try++ {
+	for attempt := 1; ; attempt++ {
 		err := do()
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, errNoLocal):
-			continue // at most once: the store remembers
-		case !collision(err) || try == maxTries:
+			continue // at most once: the store remembers it
+		case !collision(err) || attempt == maxAttempts:
 			return translate(err, what)
 		}
 		timer := time.NewTimer(mathrand.N(pause))
@@ -60,7 +60,7 @@ func (s *Store) again(ctx context.Context, what string, do func() error) error {
 	}
 }
 
-// newWriter returns an id that no other transaction has.
+// newWriter returns an ID that no other transaction has.
 func newWriter() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)

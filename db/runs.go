@@ -13,14 +13,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// StartRun records that a run has started, or has been started again after it had ended. Idempotent by (ID, StartedAt):
-// a repeat changes nothing, whatever the run's status has become.
+// StartRun records that a run has started, or has been started again after it ended. Idempotent by (ID, StartedAt): a
+// repeat changes nothing, whatever the run's status by then.
 func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
 	symbols := make([]string, len(r.Symbols))
 	for i, symbol := range r.Symbols {
 		symbols[i] = string(symbol)
 	}
-	return s.again(ctx, "recording the start of "+string(r.ID), func() error {
+	return s.retry(ctx, "recording the start of "+string(r.ID), func() error {
 		return s.q.StartRun(ctx, sqlcgen.StartRunParams{
 			ID: string(r.ID), BaseID: string(r.ID.Base()), Attempt: int32(r.ID.Attempt()), Workflow: r.Workflow, Exchange: string(r.Exchange),
 			Session: column.Session(r.Session), WholeExchange: len(symbols) == 0, Symbols: strings.Join(symbols, ","),
@@ -30,9 +30,9 @@ func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
 }
 
 // RecordOutcomes adds or replaces the run's rows of these ETFs and sets the run's counts, in one transaction.
-// KindNotFound when the run's start is not recorded.
+// KindNotFound if the run's start is not recorded.
 func (s *Store) RecordOutcomes(ctx context.Context, run etf.RunID, counts etf.RunCounts, etfs []etf.RunETF) error {
-	return s.transaction(ctx, "recording outcomes of "+string(run), func(q *sqlcgen.Queries, tx *sql.Tx) error {
+	return s.transaction(ctx, "recording the outcomes of "+string(run), func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		n, err := q.SetRunCounts(ctx, countsParams(run, counts))
 		if err != nil {
 			return err
@@ -44,7 +44,7 @@ func (s *Store) RecordOutcomes(ctx context.Context, run etf.RunID, counts etf.Ru
 	})
 }
 
-// replaceRunETFs uses REPLACE, the one upsert of many rows that all three servers understand alike.
+// replaceRunETFs uses REPLACE, the only multi-row upsert that works the same on all three servers.
 func replaceRunETFs(ctx context.Context, tx *sql.Tx, run etf.RunID, etfs []etf.RunETF) error {
 	ins := inserter{ctx: ctx, tx: tx, into: `REPLACE INTO run_etfs (run_id, symbol, session, stage, outcome, source, rows_new,
 rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message)`}
@@ -58,10 +58,10 @@ rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, e
 	return ins.done()
 }
 
-// FinishRun records how a run ended. A repeat writes the same again, with the instant of the repeat as its end.
+// FinishRun records how a run ended. A repeat writes the same values, with the time of the repeat as its end.
 func (s *Store) FinishRun(ctx context.Context, end etf.RunEnd) error {
 	c := countsParams(end.Run, end.Counts)
-	return s.again(ctx, "recording the end of "+string(end.Run), func() error {
+	return s.retry(ctx, "recording the end of "+string(end.Run), func() error {
 		n, err := s.q.FinishRun(ctx, sqlcgen.FinishRunParams{
 			ID: string(end.Run), Status: string(end.Status), Closed: end.Closed, Error: end.Reason, Due: c.Due, Updated: c.Updated,
 			Unchanged: c.Unchanged, Quarantined: c.Quarantined, Failed: c.Failed, Elsewhere: c.Elsewhere,
@@ -84,7 +84,7 @@ func countsParams(run etf.RunID, c etf.RunCounts) sqlcgen.SetRunCountsParams {
 	}
 }
 
-// LastCompleted returns the newest session whose run over the whole exchange completed; zero when there is none.
+// LastCompleted returns the newest session whose run of the whole exchange completed; zero if there is none.
 func (s *Store) LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.Session, error) {
 	session, err := s.q.GetLastCompletedSession(ctx, string(exchange))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -105,7 +105,7 @@ func (s *Store) Run(ctx context.Context, id etf.RunID) (etf.Run, error) {
 	return domainRun(row), nil
 }
 
-// RunETFs returns up to limit of what a run did for its ETFs, ascending by symbol, after the given one.
+// RunETFs returns up to limit of a run's ETFs with their outcomes, ascending by symbol, after the given one.
 func (s *Store) RunETFs(ctx context.Context, run etf.RunID, after etf.Symbol, limit int) ([]etf.RunETF, error) {
 	rows, err := s.q.ListRunETFs(ctx, sqlcgen.ListRunETFsParams{RunID: string(run), Symbol: string(after), Limit: int32(limit)})
 	if err != nil {
@@ -123,8 +123,8 @@ func (s *Store) RunETFs(ctx context.Context, run etf.RunID, after etf.Symbol, li
 	return list, nil
 }
 
-// RerunCount returns the highest attempt recorded of a run identity, given the ID of its first attempt: 0 when none is,
-// 1 when only the first, n for ":rerun-n".
+// RerunCount returns the highest recorded attempt of a run, given the ID of its first attempt: 0 if there is none, 1 if
+// there is only the first, n for ":rerun-n".
 func (s *Store) RerunCount(ctx context.Context, base etf.RunID) (int, error) {
 	n, err := s.q.GetHighestAttempt(ctx, string(base))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -133,8 +133,8 @@ func (s *Store) RerunCount(ctx context.Context, base etf.RunID) (int, error) {
 	return int(n), translate(err, "counting the attempts of "+string(base))
 }
 
-// Runs returns up to limit runs after the given position, newest start first, and the position to read on from: zero
-// after the last.
+// Runs returns up to limit runs after the given position, newest start first, and the position of the next page: zero
+// after the last one.
 func (s *Store) Runs(ctx context.Context, filter etf.RunFilter, after etf.Cursor, limit int) (page []etf.Run, next etf.Cursor, err error) {
 	rows, err := s.q.ListRuns(ctx, sqlcgen.ListRunsParams{
 		BeforeAt: startOf(after), BeforeID: after.ID, Exchange: string(filter.Exchange), Statuses: joinStatuses(filter.Statuses), Limit: int32(limit + 1),
@@ -173,10 +173,10 @@ func domainRun(r sqlcgen.Run) etf.Run {
 }
 
 func unknownRun(id string) error {
-	return etf.NotFound("id", fmt.Sprintf("there is no run %q", id), "list the runs")
+	return etf.NotFound("id", fmt.Sprintf("there is no run %q", id), "list the runs: `etfcast run list`")
 }
 
-// joinStatuses is the list as FIND_IN_SET wants it: states are single words.
+// joinStatuses formats statuses, which are single words, for FIND_IN_SET.
 func joinStatuses(statuses []etf.RunStatus) string {
 	words := make([]string, len(statuses))
 	for i, s := range statuses {
@@ -185,7 +185,7 @@ func joinStatuses(statuses []etf.RunStatus) string {
 	return strings.Join(words, ",")
 }
 
-// startOf is the instant to list before: the newest there is for the first page.
+// startOf is the instant before which to list: the latest possible one for the first page.
 func startOf(after etf.Cursor) time.Time {
 	if after.IsZero() {
 		return openEnd

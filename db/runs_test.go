@@ -49,7 +49,7 @@ func testRuns(t *testing.T, d dbtest.Database) {
 	}
 	must(s.StartRun(ctx, whole)) // a late repeat of the same start
 	if late, err := s.Run(ctx, whole.ID); err != nil || !reflect.DeepEqual(late, got) {
-		t.Fatalf("a repeated start has changed %+v to %+v, %v", got, late, err)
+		t.Fatalf("a repeated start changed %+v to %+v, %v", got, late, err)
 	}
 	again := whole
 	again.StartedAt = start.Add(time.Minute)

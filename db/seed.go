@@ -9,8 +9,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// SeedBars stores bars of a registered ETF by the road every fetch takes, staging and Persist, with every row kept and
-// no answer behind it. For benchmarks and demonstrations. Not idempotent by itself; repeating it finds every row
+// SeedBars stores bars of a registered ETF the way every fetch does, by staging and Persist, but keeps every row and
+// stores no response. For benchmarks and demonstrations. Each call makes a new fetch, but a repeat finds every row
 // unchanged.
 func (s *Store) SeedBars(ctx context.Context, symbol etf.Symbol, source string, basis etf.Basis, bars []etf.Bar) (etf.Persisted, error) {
 	if len(bars) == 0 {

@@ -25,8 +25,8 @@ func testSessionSettings(t *testing.T, d dbtest.Database) {
 	}
 }
 
-// testSettled: a DSN can't change what the escaping of values relies on.
-func testSettled(t *testing.T, d dbtest.Database) {
+// testFixedVariables checks that a DSN can't change the settings that the escaping of values relies on.
+func testFixedVariables(t *testing.T, d dbtest.Database) {
 	d.UserDSN += "?SQL_MODE=%27NO_BACKSLASH_ESCAPES%27&character_set_client=latin1&Time_Zone=%27%2B05%3A00%27"
 	s := d.Another(t, db.Options{MaxConns: 1})
 	settings, err := s.Session(t.Context())
@@ -38,13 +38,13 @@ func testSettled(t *testing.T, d dbtest.Database) {
 	}
 }
 
-// testText: whatever a text holds, it comes back as it was, from statements of one row and of many.
+// testText checks that any text comes back unchanged, from single-row and multi-row statements.
 func testText(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	register(t, s, "TEXT")
 	for i, text := range []string{
 		`it's "\" \' \\' -- # /* ? %s`, "\x00\n\r\t\x1a\b", `\`, `'`, `?`, "'); DROP TABLE runs; --", "한국 ü € 𝄞 \u00a0\u2028",
-		"\u5c5c\u275c\u815c", // characters whose other encodings, or code points, hold the byte of a backslash
+		"\u5c5c\u275c\u815c", // characters whose code points, or other encodings, contain the byte of a backslash
 	} {
 		bars := []etf.Bar{bar(day(i), i)}
 		f := fetchOf("TEXT", bars)
@@ -67,7 +67,7 @@ func testText(t *testing.T, d dbtest.Database) {
 	}
 }
 
-// testUnfit: nothing is ever clipped, whichever road it takes.
+// testUnfit checks that a value that does not fit its column is refused, never truncated.
 func testUnfit(t *testing.T, d dbtest.Database) {
 	ctx := t.Context()
 	register(t, d.Store, "UNFIT")
@@ -82,7 +82,7 @@ func testUnfit(t *testing.T, d dbtest.Database) {
 	wantKind(t, err, etf.KindInvalid, "")
 }
 
-// testRights: the pipeline's user can neither change nor remove what is only ever appended, nor touch the schema.
+// testRights checks that the pipeline's user can neither change nor delete rows of append-only tables, nor drop them.
 func testRights(t *testing.T, d dbtest.Database) {
 	user, err := sql.Open("mysql", d.UserDSN)
 	if err != nil {
@@ -99,7 +99,7 @@ func testRights(t *testing.T, d dbtest.Database) {
 	for _, table := range tables {
 		c := column[table]
 		if c == "" {
-			t.Fatalf("name a column of %s", table)
+			t.Fatalf("no column to update is named for table %s", table)
 		}
 		for _, statement := range []string{"UPDATE " + table + " SET " + c + " = " + c, "DELETE FROM " + table, "DROP TABLE " + table} {
 			if _, err := user.Exec(statement); err == nil || !strings.Contains(err.Error(), "denied") {

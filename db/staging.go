@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// Up to this many rows one multi-row INSERT is faster than LOAD DATA LOCAL, which costs three round trips.
+	// Below this many rows, one multi-row INSERT is faster than LOAD DATA LOCAL, which takes three round trips.
 	loadDataFrom = 200
 )
 
-// errNoLocal asks for the transaction to be done again without LOAD DATA LOCAL.
+// errNoLocal makes retry repeat the transaction without LOAD DATA LOCAL.
 var errNoLocal = errors.New("the server refuses LOAD DATA LOCAL")
 
-// stageBars writes a fetch's bars into staged_bars in their order.
+// stageBars writes a fetch's bars to staged_bars, in their order.
 func (s *Store) stageBars(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) error {
 	if len(bars) == 0 {
 		return nil
@@ -68,7 +68,7 @@ CHARACTER SET ascii FIELDS TERMINATED BY '\t' LINES TERMINATED BY '\n'
 	if err != nil {
 		return err
 	}
-	// LOAD DATA LOCAL clips and skips with a warning even in strict mode, so any warning is an error.
+	// Even in strict mode, LOAD DATA LOCAL truncates values and skips rows with a warning, so any warning is an error.
 	if err := noWarnings(ctx, tx); err != nil {
 		return err
 	}
@@ -98,12 +98,12 @@ func noWarnings(ctx context.Context, tx *sql.Tx) error {
 	}
 	if len(found) > 0 {
 		return &etf.Error{Kind: etf.KindInvalid, Field: columnOf(found[0]), Message: "loading staged bars",
-			Err: errors.New(strings.Join(found[:min(3, len(found))], "; ")), Remedy: "a value does not fit its column"}
+			Err: errors.New(strings.Join(found[:min(3, len(found))], "; ")), Remedy: "correct the value: it does not fit its column"}
 	}
 	return nil
 }
 
-// barReader writes bars as lines of tab-separated text while it is read, so a long history is never held twice.
+// barReader formats bars as lines of tab-separated text while it is read, so a long history is never in memory twice.
 type barReader struct {
 	bars []etf.Bar
 	next int
@@ -127,7 +127,7 @@ func (r *barReader) Read(p []byte) (int, error) {
 	return r.buf.Read(p)
 }
 
-// appendNumbers writes open, high, low, close, adj_close and volume as the decimal text the columns take.
+// appendNumbers appends open, high, low, close, adj_close and volume as decimal text.
 func appendNumbers(line []byte, b etf.Bar) []byte {
 	const null = `\N`
 	for _, p := range [4]etf.Price{b.Open, b.High, b.Low, b.Close} {

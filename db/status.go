@@ -12,27 +12,27 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Ping checks that the database answers.
+// Ping checks that the database responds.
 func (s *Store) Ping(ctx context.Context) error {
-	return translate(s.db.PingContext(ctx), "reaching the database of "+s.variable)
+	return translate(s.db.PingContext(ctx), "connecting to the database of "+s.variable)
 }
 
-// SchemaVersion returns the version the schema is at (0 before the first migration) and the one this program wants.
+// SchemaVersion returns the schema's version (0 before the first migration) and the one this program needs.
 func (s *Store) SchemaVersion(ctx context.Context) (current, wanted int64, err error) {
 	wanted = WantedSchema()
 	err = s.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+versionTable+" WHERE is_applied").Scan(&current)
 	if etf.KindOf(translate(err, "")) == etf.KindDenied || noSuchTable(err) {
-		return 0, wanted, nil // not migrated, or not for this user
+		return 0, wanted, nil // not migrated, or this user has no rights yet
 	}
 	return current, wanted, translate(err, "reading the schema's version")
 }
 
-// grantsKept is how long the answer that nothing is missing stands: readiness is asked often, grants change at an upgrade.
+// grantsKept is how long the result that nothing is missing is cached: readiness is checked often, and grants change only
+// with an upgrade.
 const grantsKept = time.Minute
 
-// Ungranted returns the tables this program uses and the DSN's user may not read, in order of name: those that migrations
-// have made since rights were last granted. It asks for one table after another, and after an empty answer not again for
-// a minute.
+// Ungranted returns, by name, the tables that this program uses and the DSN's user may not read: those that migrations
+// have created since rights were last granted. It checks the tables one by one, and caches an empty result for a minute.
 func (s *Store) Ungranted(ctx context.Context) ([]string, error) {
 	now := s.clock()
 	if at := s.grantedAt.Load(); at != nil && now.Sub(*at) < grantsKept && !now.Before(*at) {
@@ -42,9 +42,9 @@ func (s *Store) Ungranted(ctx context.Context) ([]string, error) {
 	for _, table := range slices.Sorted(maps.Keys(rights)) {
 		err := s.db.QueryRowContext(ctx, "SELECT 1 FROM "+table+" LIMIT 0").Scan(new(int))
 		if errors.Is(err, sql.ErrNoRows) {
-			continue // which is all it can say
+			continue // LIMIT 0 never returns a row
 		}
-		if err = translate(err, "looking whether "+table+" is granted"); etf.KindOf(err) == etf.KindDenied {
+		if err = translate(err, "checking the rights on "+table); etf.KindOf(err) == etf.KindDenied {
 			missing = append(missing, table)
 		} else if err != nil {
 			return nil, err
@@ -56,7 +56,7 @@ func (s *Store) Ungranted(ctx context.Context) ([]string, error) {
 	return missing, nil
 }
 
-// Contents counts what is stored. It reads every ETF and forecast: not for a hot path.
+// Contents counts the stored rows. It reads every ETF and forecast, so it is not for a hot path.
 func (s *Store) Contents(ctx context.Context) (etf.Contents, error) {
 	sum, err := s.q.SumETFs(ctx)
 	if err != nil {
@@ -72,19 +72,19 @@ func (s *Store) Contents(ctx context.Context) (etf.Contents, error) {
 	}, translate(err, "counting runs")
 }
 
-// Capabilities says what kind of server this is.
+// Capabilities describes the server.
 type Capabilities struct {
 	Server      string `json:"server"` // "MySQL", "MariaDB" or "Dolt"
 	Version     string `json:"version"`
-	LocalInfile bool   `json:"local_infile"` // LOAD DATA LOCAL is allowed; without it large histories load more slowly
+	LocalInfile bool   `json:"local_infile"` // whether LOAD DATA LOCAL is allowed; without it long histories load more slowly
 }
 
-// Capabilities asks the server what it is.
+// Capabilities reads the server's kind, version and settings.
 func (s *Store) Capabilities(ctx context.Context) (Capabilities, error) {
 	c := Capabilities{Server: "MySQL"}
 	var comment string
 	if err := s.db.QueryRowContext(ctx, "SELECT VERSION(), @@version_comment, @@local_infile").Scan(&c.Version, &comment, &c.LocalInfile); err != nil {
-		return Capabilities{}, translate(err, "asking the server what it is")
+		return Capabilities{}, translate(err, "reading the server's version")
 	}
 	switch {
 	case strings.Contains(c.Version, "MariaDB"):
@@ -95,12 +95,12 @@ func (s *Store) Capabilities(ctx context.Context) (Capabilities, error) {
 	return c, nil
 }
 
-// Session is how the server treats this program's connections.
+// Session is the session settings of this program's connections.
 type Session struct {
 	SQLMode, TimeZone, Charset string
 }
 
-// Session reads the settings of a connection back from the server, for doctor.
+// Session reads the session settings of a connection from the server, for doctor.
 func (s *Store) Session(ctx context.Context) (Session, error) {
 	var r Session
 	err := s.db.QueryRowContext(ctx, "SELECT @@session.sql_mode, @@session.time_zone, @@session.character_set_client").Scan(&r.SQLMode, &r.TimeZone, &r.Charset)

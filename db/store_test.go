@@ -6,8 +6,8 @@ import (
 	"github.com/etfcast/etfcast/db/dbtest"
 )
 
-// TestStore runs every test of the store on each kind of server, one database each, as the pipeline's user. Each test
-// uses symbols of its own.
+// TestStore runs every test of the store on each kind of server, with one database per server, as the pipeline's user.
+// Each test uses its own symbols.
 func TestStore(t *testing.T) {
 	tests := []struct {
 		name string
@@ -16,28 +16,28 @@ func TestStore(t *testing.T) {
 		{"registry", testRegistry},
 		{"due pages", testDue},
 		{"session settings", testSessionSettings},
-		{"settings of the DSN", testSettled},
+		{"settings in the DSN", testFixedVariables},
 		{"text", testText},
 		{"values that do not fit", testUnfit},
 		{"rights", testRights},
 		{"fetch and staged", testFetch},
-		{"staging roads agree", testStagingRoads},
+		{"staging", testStaging},
 		{"known bars", testKnown},
 		{"persist", testPersist},
 		{"persist twice", testPersistTwice},
-		{"unchanged changes nothing", testUnchanged},
+		{"unchanged rows", testUnchanged},
 		{"what is a revision", testRevision},
 		{"refusals of persist", testPersistRefusals},
 		{"quarantine", testQuarantine},
-		{"disputed bar", testDisputed},
+		{"held row", testHeld},
 		{"rejected numbers", testRejected},
 		{"two rules", testTwoRules},
-		{"the same finding again", testTwins},
+		{"duplicate findings", testDuplicates},
 		{"decide before persist", testDecideEarly},
 		{"findings", testFindings},
 		{"actions", testActions},
 		{"history", testHistory},
-		{"bars pages", testBarsPages},
+		{"pages of bars", testBarsPages},
 		{"forecasts", testForecasts},
 		{"components and fits", testForecastParts},
 		{"floats", testFloats},

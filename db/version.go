@@ -10,10 +10,10 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// openEnd is the known_to of what is believed now.
+// openEnd is the known_to of current rows.
 var openEnd = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// cause is what made a data version: a fetch or a finding that was decided, by ID.
+// cause is the reason for a data version: the ID of a fetch, or of a finding that was decided on.
 type cause struct{ kind, id string }
 
 // The kinds of cause.
@@ -22,7 +22,7 @@ const (
 	causeDecision = "decision"
 )
 
-// series is the row of etfs that sums an ETF's bars up, as a transaction has read it.
+// series is the summary of an ETF's bars in its row of etfs, as a transaction has read it.
 type series struct {
 	id                uint32
 	basis             string
@@ -32,8 +32,8 @@ type series struct {
 	first, last       etf.Session
 }
 
-// next returns the version this transaction would make, with the instant its beliefs begin: now, or just after the
-// last version's where the clock has not moved on (or has gone back).
+// next returns the version this transaction would create and its known_from: now, or just after that of the last version
+// if the clock has not advanced (or has gone back).
 func (e series) next(now time.Time) (etf.DataVersion, time.Time) {
 	if !now.After(e.knownFrom) {
 		now = e.knownFrom.Add(time.Microsecond)
@@ -41,10 +41,10 @@ func (e series) next(now time.Time) (etf.DataVersion, time.Time) {
 	return etf.DataVersion{Number: e.version.Number + 1, Writer: newWriter()}, now
 }
 
-// errLost is a compare-and-set that found another version; it reads as a collision.
-var errLost = errors.New("the data version has moved on")
+// errLost means that a compare-and-set found another version; it counts as a collision.
+var errLost = errors.New("the data version has changed")
 
-// advance makes to the ETF's data version, unless old's is no longer current.
+// advance sets the ETF's data version to that of to, or returns errLost if that of old is no longer current.
 func advance(ctx context.Context, q *sqlcgen.Queries, old, to series, by cause) error {
 	n, err := q.AdvanceETF(ctx, sqlcgen.AdvanceETFParams{
 		ID: old.id, OldVersion: old.version.Number, OldWriter: old.version.Writer,

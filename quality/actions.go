@@ -2,15 +2,15 @@ package quality
 
 import "github.com/etfcast/etfcast/etf"
 
-// StatedAction is a corporate action as an answer states it, and where that puts it.
+// StatedAction is a corporate action stated in a response, with its initial status.
 type StatedAction struct {
 	etf.Action
 	Status etf.ActionStatus
 }
 
-// NewActions returns the actions of an answer that are not stored yet, in the answer's order, each once. The first
-// statement about a kind and day is accepted; one that differs from an earlier statement, whatever has become of that, is
-// proposed, for a person to decide: two sources that round a dividend differently must not make two dividends.
+// NewActions returns the actions of a response that are not stored yet, in the response's order, each once. The first
+// action of a kind and day is accepted; one that differs from an earlier one, whatever its status, is proposed, for a
+// person to decide: two sources that round a dividend differently must not make two dividends.
 func NewActions(stated, stored []etf.Action) []StatedAction {
 	type subject struct {
 		kind etf.ActionKind
@@ -40,7 +40,7 @@ next:
 	return added
 }
 
-// sameTerms compares what two actions of one kind say: the ratio as it is written, or the amount.
+// sameTerms reports whether two actions of one kind have the same ratio, as it is written, or the same amount.
 func sameTerms(a, b etf.Action) bool {
 	if a.Kind == etf.Split {
 		return a.Numerator == b.Numerator && a.Denominator == b.Denominator

@@ -25,10 +25,10 @@ func TestNewActions(t *testing.T) {
 		{"another amount", []etf.Action{paid("2025-09-22", "1.49")}, []etf.Action{paid("2025-09-22", "1.5")}, nil, []etf.Action{paid("2025-09-22", "1.49")}},
 		{"another day", []etf.Action{paid("2025-09-23", "1.5")}, []etf.Action{paid("2025-09-22", "1.5")}, []etf.Action{paid("2025-09-23", "1.5")}, nil},
 		{"another kind", []etf.Action{gain}, []etf.Action{paid("2025-09-22", "1.5")}, []etf.Action{gain}, nil},
-		{"twice in one answer", []etf.Action{paid("2025-09-22", "1.5"), paid("2025-09-22", "1.5")}, nil, []etf.Action{paid("2025-09-22", "1.5")}, nil},
-		{"two amounts in one answer", []etf.Action{paid("2025-09-22", "1.5"), paid("2025-09-22", "2")}, nil, []etf.Action{paid("2025-09-22", "1.5")}, []etf.Action{paid("2025-09-22", "2")}},
+		{"twice in one response", []etf.Action{paid("2025-09-22", "1.5"), paid("2025-09-22", "1.5")}, nil, []etf.Action{paid("2025-09-22", "1.5")}, nil},
+		{"two amounts in one response", []etf.Action{paid("2025-09-22", "1.5"), paid("2025-09-22", "2")}, nil, []etf.Action{paid("2025-09-22", "1.5")}, []etf.Action{paid("2025-09-22", "2")}},
 		{"a split repeated", []etf.Action{splitOn("2025-09-22", 2, 1)}, []etf.Action{splitOn("2025-09-22", 2, 1)}, nil, nil},
-		{"a split in other words", []etf.Action{splitOn("2025-09-22", 4, 2)}, []etf.Action{splitOn("2025-09-22", 2, 1)}, nil, []etf.Action{splitOn("2025-09-22", 4, 2)}},
+		{"a split in other terms", []etf.Action{splitOn("2025-09-22", 4, 2)}, []etf.Action{splitOn("2025-09-22", 2, 1)}, nil, []etf.Action{splitOn("2025-09-22", 4, 2)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var accepted, proposed []etf.Action

@@ -9,18 +9,17 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Adjust restates prices on the shares of session asOf. It is a pure function of the raw bars and the accepted
+// Adjust restates prices in terms of the shares of session asOf. It is a pure function of the raw bars and the accepted
 // splits with Ex up to asOf; other actions and later splits are ignored, and the same split stated twice counts once.
 //
-// Bars as traded get prices times Denominator/Numerator and volume times Numerator/Denominator of every split after
-// them, the product taken exactly and rounded once, half away from zero. AdjClose stays as it is: it is on the
-// provider's own basis. Bars of the other bases pass through unchanged: the provider has adjusted them, or nobody
-// knows.
+// The prices of as-traded bars are multiplied by Denominator/Numerator and their volumes by Numerator/Denominator of
+// every later split. The product is exact and rounded once, half away from zero. AdjClose does not change: it is on the
+// provider's own basis. Bars of any other basis pass through unchanged: they are adjusted already, or their basis is
+// unknown.
 //
 // The result is parallel to bars, which must be ascending. Errors: KindInvalid for bars out of order or after asOf
-// (a forecast as of asOf must not have seen them) and for a split with a ratio that is not positive; KindConflict
-// for bars of different bases in one series and for two different splits on one day; KindInternal when a price
-// outgrows its type.
+// (a forecast as of asOf must not see them) and for a split whose ratio is not positive; KindConflict for bars of
+// different bases in one series and for two different splits on one day; KindInternal when a price overflows its type.
 func Adjust(bars []etf.StoredBar, actions []etf.Action, asOf etf.Session) ([]etf.Bar, error) {
 	out := make([]etf.Bar, len(bars))
 	for i, b := range bars {
@@ -28,9 +27,9 @@ func Adjust(bars []etf.StoredBar, actions []etf.Action, asOf etf.Session) ([]etf
 		case i > 0 && b.Session <= bars[i-1].Session:
 			return nil, etf.Invalid(barField(i), fmt.Sprintf("%s does not come after %s", b.Session, bars[i-1].Session), "give the bars in ascending order")
 		case b.Session > asOf:
-			return nil, etf.Invalid(barField(i), fmt.Sprintf("%s lies after %s, the session to adjust to", b.Session, asOf), "leave later bars out")
+			return nil, etf.Invalid(barField(i), fmt.Sprintf("%s is after %s, the session to adjust to", b.Session, asOf), "leave out later bars")
 		case b.Basis != bars[0].Basis:
-			return nil, &etf.Error{Kind: etf.KindConflict, Field: barField(i), Message: fmt.Sprintf("basis %s in a series of basis %s", b.Basis, bars[0].Basis), Remedy: "register the ETF under another symbol with a single source (`etfcast etf add`)"}
+			return nil, &etf.Error{Kind: etf.KindConflict, Field: barField(i), Message: fmt.Sprintf("a bar of basis %s in a series of basis %s", b.Basis, bars[0].Basis), Remedy: "register the ETF under another symbol with a single source (`etfcast etf add`)"}
 		}
 		out[i] = b.Bar
 	}
@@ -48,12 +47,12 @@ func Adjust(bars []etf.StoredBar, actions []etf.Action, asOf etf.Session) ([]etf
 		for ; next >= 0 && splits[next].Ex > out[i].Session; next-- {
 			factor.Mul(factor, big.NewRat(splits[next].Denominator, splits[next].Numerator))
 			if !factor.Num().IsInt64() || !factor.Denom().IsInt64() {
-				return nil, outgrown(out[i].Session)
+				return nil, overflow(out[i].Session)
 			}
 			num, den = factor.Num().Int64(), factor.Denom().Int64()
 		}
 		if num != den && !scale(&out[i], num, den) {
-			return nil, outgrown(out[i].Session)
+			return nil, overflow(out[i].Session)
 		}
 	}
 	return out, nil
@@ -69,7 +68,7 @@ func splitsUpTo(actions []etf.Action, asOf etf.Session) ([]etf.Action, error) {
 			continue
 		}
 		if a.Numerator <= 0 || a.Denominator <= 0 {
-			return nil, etf.Invalid(fmt.Sprintf("actions[%d]", i), fmt.Sprintf("split %d:%d on %s", a.Numerator, a.Denominator, a.Ex), "give two positive numbers")
+			return nil, etf.Invalid(fmt.Sprintf("actions[%d]", i), fmt.Sprintf("the ratio of the split %d:%d on %s is not positive", a.Numerator, a.Denominator, a.Ex), "give two positive numbers")
 		}
 		splits = append(splits, a)
 	}
@@ -79,7 +78,7 @@ func splitsUpTo(actions []etf.Action, asOf etf.Session) ([]etf.Action, error) {
 		if n := len(kept); n > 0 && kept[n-1].Ex == a.Ex {
 			k := kept[n-1]
 			if big.NewRat(k.Numerator, k.Denominator).Cmp(big.NewRat(a.Numerator, a.Denominator)) != 0 {
-				return nil, &etf.Error{Kind: etf.KindConflict, Field: "actions", Message: fmt.Sprintf("splits %d:%d and %d:%d on %s", k.Numerator, k.Denominator, a.Numerator, a.Denominator, a.Ex), Remedy: "reject the wrong one"}
+				return nil, &etf.Error{Kind: etf.KindConflict, Field: "actions", Message: fmt.Sprintf("two different splits, %d:%d and %d:%d, on %s", k.Numerator, k.Denominator, a.Numerator, a.Denominator, a.Ex), Remedy: wrongSplit}
 			}
 			continue
 		}
@@ -88,7 +87,7 @@ func splitsUpTo(actions []etf.Action, asOf etf.Session) ([]etf.Action, error) {
 	return kept, nil
 }
 
-// scale multiplies prices by num/den and volume by den/num; false where one of them outgrows its type.
+// scale multiplies prices by num/den and volume by den/num; false if one of them overflows its type.
 func scale(b *etf.Bar, num, den int64) bool {
 	for _, p := range []*etf.Price{&b.Open, &b.High, &b.Low, &b.Close} {
 		scaled, ok := p.MulRatio(num, den)
@@ -102,6 +101,9 @@ func scale(b *etf.Bar, num, den int64) bool {
 	return ok
 }
 
-func outgrown(s etf.Session) error {
-	return &etf.Error{Kind: etf.KindInternal, Field: "actions", Message: fmt.Sprintf("the splits after %s multiply to a factor no price can hold", s), Remedy: "look for a wrong split among the accepted ones"}
+// wrongSplit is the remedy for an accepted split that can't be right: stored actions are never deleted.
+const wrongSplit = "register the ETF under another symbol (`etfcast etf add`), from a source with the right splits"
+
+func overflow(s etf.Session) error {
+	return &etf.Error{Kind: etf.KindInternal, Field: "actions", Message: fmt.Sprintf("the product of the splits after %s is too large for a price", s), Remedy: wrongSplit}
 }

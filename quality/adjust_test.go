@@ -38,9 +38,9 @@ func TestAdjust(t *testing.T) {
 		asOf    string
 		want    []string
 	}{
-		{"as of today's shares", known, actions, "2024-02-22", []string{"13.5", "13.61", "56.136", "57.01"}},
+		{"after both splits", known, actions, "2024-02-22", []string{"13.5", "13.61", "56.136", "57.01"}},
 		{"stated twice", known, append(slices.Clone(actions), actions...), "2024-02-22", []string{"13.5", "13.61", "56.136", "57.01"}},
-		{"the same ratio in other words", known, append(slices.Clone(actions), splitOn("2024-02-22", 10, 2)), "2024-02-22", []string{"13.5", "13.61", "56.136", "57.01"}},
+		{"the same ratio in other terms", known, append(slices.Clone(actions), splitOn("2024-02-22", 10, 2)), "2024-02-22", []string{"13.5", "13.61", "56.136", "57.01"}},
 		{"before the second split", known[:3], actions, "2024-02-21", []string{"67.5", "68.05", "280.68"}},
 		{"on the first ex-date", known[:2], actions, "2005-06-09", []string{"67.5", "68.05"}},
 		{"before both", known[:1], actions, "2005-06-08", []string{"135"}},
@@ -102,12 +102,12 @@ func TestAdjustRefuses(t *testing.T) {
 		field   string
 	}{
 		{"out of order", stored([]etf.Bar{b, a}, etf.AsTraded), nil, "2024-01-05", etf.KindInvalid, "bars[1]"},
-		{"twice the same session", stored([]etf.Bar{a, a}, etf.AsTraded), nil, "2024-01-05", etf.KindInvalid, "bars[1]"},
+		{"the same session twice", stored([]etf.Bar{a, a}, etf.AsTraded), nil, "2024-01-05", etf.KindInvalid, "bars[1]"},
 		{"a bar after the origin", stored([]etf.Bar{a, b}, etf.AsTraded), nil, "2024-01-02", etf.KindInvalid, "bars[1]"},
 		{"two bases", mixed, nil, "2024-01-05", etf.KindConflict, "bars[1]"},
 		{"a ratio of zero", stored([]etf.Bar{a}, etf.AsTraded), []etf.Action{splitOn("2024-01-03", 0, 1)}, "2024-01-05", etf.KindInvalid, "actions[0]"},
 		{"two ratios on one day", stored([]etf.Bar{a}, etf.AsTraded), []etf.Action{splitOn("2024-01-03", 2, 1), splitOn("2024-01-03", 3, 1)}, "2024-01-05", etf.KindConflict, "actions"},
-		{"a factor beyond every price", stored([]etf.Bar{a}, etf.AsTraded), many, "2024-03-05", etf.KindInternal, "actions"},
+		{"a factor too large for any price", stored([]etf.Bar{a}, etf.AsTraded), many, "2024-03-05", etf.KindInternal, "actions"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Adjust(c.bars, c.actions, etf.MustSession(c.asOf))
@@ -119,8 +119,8 @@ func TestAdjustRefuses(t *testing.T) {
 	}
 }
 
-// Returns do not change under adjustment except on ex-dates, where the split is taken out: the property forecasts
-// rely on. Rounding to 1e-8 leaves at most that much per price.
+// Adjustment changes no return except on ex-dates, where it takes the split out: forecasts rely on this property. The
+// rounding error is at most 1e-8 per price.
 func TestAdjustKeepsReturns(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {

@@ -45,7 +45,7 @@ func BenchmarkAdjust(b *testing.B) {
 	}
 }
 
-// walk makes n bars that end on 2025-09-26, a random walk from 100 (XKRX: 10,000) in whole ticks.
+// walk returns n bars ending on 2025-09-26, a random walk from 100 (XKRX: 10,000) in whole ticks.
 func walk(t testing.TB, x etf.Exchange, n int, sigma float64, random *rand.Rand) []etf.Bar {
 	t.Helper()
 	cal, err := calendar.For(x)

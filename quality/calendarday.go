@@ -8,8 +8,8 @@ import (
 
 const ruleCalendar = "unknown_session"
 
-// checkCalendar quarantines rows dated on days without trading.
-func checkCalendar(s *sheet) {
+// checkCalendar quarantines rows dated on days when the exchange was closed.
+func checkCalendar(s *state) {
 	closed := 0
 	for i, b := range s.in.Bars {
 		if s.verdicts[i] != etf.VerdictDrop && !s.cal.IsSession(b.Session) {
@@ -19,8 +19,8 @@ func checkCalendar(s *sheet) {
 	if closed == 0 {
 		return
 	}
-	// A wrong exchange or time zone shows in many rows at once: a fortieth of the rows is far more than the odd
-	// special session a calendar may lack, and a Saturday shift alone gives a fifth.
+	// A wrong exchange or time zone shows in many rows at once: shifting dates by a day moves a fifth of the rows to a
+	// weekend, while special sessions missing from the calendar stay far below a fortieth.
 	hint := ""
 	if closed > 5 && closed*40 > len(s.in.Bars) {
 		hint = fmt.Sprintf("; %d of %d rows: is %s the right exchange and are the dates in its time zone?", closed, len(s.in.Bars), s.in.Exchange)
@@ -30,7 +30,7 @@ func checkCalendar(s *sheet) {
 			continue
 		}
 		text := fmt.Sprintf("%s (%s) is not a session of %s", b.Session, b.Session.Weekday(), s.in.Exchange)
-		s.reject(ruleCalendar, i, 0, text+hint)
+		s.quarantine(ruleCalendar, i, 0, text+hint)
 		hint = ""
 	}
 }

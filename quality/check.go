@@ -11,45 +11,45 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Input is one answer and the stored context it is judged against.
+// Input is one response and the stored context it is checked against.
 type Input struct {
 	Symbol   etf.Symbol
 	Exchange etf.Exchange
 	Session  etf.Session  // the new session: the one the run is for
 	Initial  bool         // no bar of the ETF is stored yet: Known is ignored
-	Bars     []etf.Bar    // the answer's rows in the source's order
-	Defects  []etf.Defect // rows of the answer that could not be read
+	Bars     []etf.Bar    // the response's rows in the source's order
+	Defects  []etf.Defect // rows of the response that could not be read
 	Basis    etf.Basis    // of Bars
-	Actions  []etf.Action // stated in the answer or accepted in the store, in any order; repeats do no harm
-	// Known holds stored, not quarantined bars in ascending order: up to 60 before the answer's first row, for
-	// volatility and levels, and the belief stored for sessions the answer has too.
+	Actions  []etf.Action // stated in the response or accepted in the store, in any order; repeats do no harm
+	// Known holds stored bars that are not quarantined, in ascending order: up to 60 before the response's first row,
+	// for volatility and levels, and those of the sessions in the response.
 	Known []etf.StoredBar
 }
 
 // Report is the outcome of Check.
 type Report struct {
 	// Findings lack ID, Fetch and FoundAt: the caller sets them, the ID with FindingID. A finding groups what one
-	// rule says at one severity; error-level objections to the new session are a finding of their own, so that
-	// deciding on the session does not decide on history.
+	// rule reports at one severity; errors in the new session form a separate finding, so that a decision on the
+	// session does not decide on history.
 	Findings []etf.Finding
 	Verdicts []etf.Verdict // one for each of Input.Bars
-	// MissingNew: the answer has no row for the new session, not even one that could not be used.
+	// MissingNew means that the response has no row for the new session, not even an unusable one.
 	MissingNew bool
-	// QuarantinedNew: an error-level finding names the new session.
+	// QuarantinedNew means that an error-level finding names the new session.
 	QuarantinedNew bool
 }
 
-// Check applies every rule to the answer. It never changes its input. An error (KindInvalid) means that the input
-// makes no sense, not that the data is bad: an unknown exchange or no session.
+// Check applies every rule to the response. It never changes its input. An error (KindInvalid) means that the input
+// makes no sense (an unknown exchange, no session), not that the data is bad.
 func Check(in Input) (Report, error) {
 	cal, err := calendar.For(in.Exchange)
 	if err != nil {
 		return Report{}, err
 	}
 	if in.Session.IsZero() {
-		return Report{}, etf.Invalid("session", "no session to check the answer for", "name the session the run is for")
+		return Report{}, etf.Invalid("session", "no session to check the response for", "name the session the run is for")
 	}
-	s := newSheet(in, cal)
+	s := newState(in, cal)
 	for _, r := range registry {
 		if r.check != nil {
 			r.check(s)
@@ -58,8 +58,8 @@ func Check(in Input) (Report, error) {
 	return s.report(), nil
 }
 
-// FindingID returns the identity of a finding as 32 hex digits: the same rule on the same sessions of the same
-// fetch is the same finding.
+// FindingID returns the ID of a finding as 32 hex digits: the same rule on the same sessions of the same fetch is the
+// same finding.
 func FindingID(symbol etf.Symbol, fetch, rule string, sessions []etf.Session) string {
 	h := sha256.New()
 	var n [4]byte
@@ -75,22 +75,22 @@ func FindingID(symbol etf.Symbol, fetch, rule string, sessions []etf.Session) st
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// sheet is the work sheet the rules write on, in the registry's order: earlier rules drop repeats and quarantine
-// rows that are not prices, later ones look at what is left.
-type sheet struct {
+// state is what the rules share during one Check. They run in the registry's order: earlier rules drop repeats and
+// quarantine rows that are not prices, later ones look at the rest.
+type state struct {
 	in       Input
 	cal      *calendar.Calendar
 	verdicts []etf.Verdict
-	ordered  bool         // the answer's rows ascend strictly, as nearly all do
-	first    etf.Session  // earliest session of the answer
-	last     etf.Session  // latest session of the answer
+	ordered  bool         // the response's rows are strictly ascending, as they nearly always are
+	first    etf.Session  // earliest session of the response
+	last     etf.Session  // latest session of the response
 	splits   []etf.Action // each once, ascending
 	cash     []etf.Action // dividends and capital gains, each once, ascending
-	objects  []objection
+	flags    []flag
 }
 
-// objection is what one rule says about one session. Sessions of one rule and severity become one finding.
-type objection struct {
+// flag is what one rule reports about one session. The flags of one rule and severity become one finding.
+type flag struct {
 	rule     string
 	severity etf.Severity
 	session  etf.Session
@@ -98,7 +98,7 @@ type objection struct {
 	text     string
 }
 
-func newSheet(in Input, cal *calendar.Calendar) *sheet {
+func newState(in Input, cal *calendar.Calendar) *state {
 	if in.Initial {
 		in.Known = nil
 	}
@@ -107,7 +107,7 @@ func newSheet(in Input, cal *calendar.Calendar) *sheet {
 		in.Known = slices.Clone(in.Known)
 		slices.SortStableFunc(in.Known, bySession)
 	}
-	s := &sheet{in: in, cal: cal, verdicts: make([]etf.Verdict, len(in.Bars))}
+	s := &state{in: in, cal: cal, verdicts: make([]etf.Verdict, len(in.Bars))}
 	s.ordered = true
 	for i := range in.Bars {
 		b := &in.Bars[i]
@@ -124,7 +124,7 @@ func newSheet(in Input, cal *calendar.Calendar) *sheet {
 			if a.Numerator <= 0 || a.Denominator <= 0 {
 				continue
 			}
-			// In lowest terms: the store and the answer may state one split in two ways.
+			// In lowest terms: the store and the response may state the same split in different ways.
 			g := gcd(a.Numerator, a.Denominator)
 			a.Numerator, a.Denominator = a.Numerator/g, a.Denominator/g
 		}
@@ -138,8 +138,8 @@ func newSheet(in Input, cal *calendar.Calendar) *sheet {
 	return s
 }
 
-// believed returns what is stored for a session, nil for nothing.
-func (s *sheet) believed(session etf.Session) *etf.StoredBar {
+// stored returns the bar of the session that is stored and in use, nil if there is none.
+func (s *state) stored(session etf.Session) *etf.StoredBar {
 	i, ok := slices.BinarySearchFunc(s.in.Known, session, func(k etf.StoredBar, t etf.Session) int { return cmp.Compare(k.Session, t) })
 	if !ok {
 		return nil
@@ -147,33 +147,33 @@ func (s *sheet) believed(session etf.Session) *etf.StoredBar {
 	return &s.in.Known[i]
 }
 
-// settled reports whether a row is stored and in use with these very numbers: what there was to say about it has been
-// said. Every update asks for some sessions again; a warning must not come back with each.
-func (s *sheet) settled(b etf.Bar) bool {
-	k := s.believed(b.Session)
+// unchanged reports whether a row repeats the stored bar in use, so that everything about it has been reported already.
+// Every update fetches some sessions again; a warning must not come back with each of them.
+func (s *state) unchanged(b etf.Bar) bool {
+	k := s.stored(b.Session)
 	return k != nil && sameNumbers(k.Bar, b)
 }
 
-// object records an objection to a session.
-func (s *sheet) object(rule string, severity etf.Severity, session etf.Session, score float64, text string) {
-	s.objects = append(s.objects, objection{rule, severity, session, score, text})
+// flag records what a rule reports about a session.
+func (s *state) flag(rule string, severity etf.Severity, session etf.Session, score float64, text string) {
+	s.flags = append(s.flags, flag{rule, severity, session, score, text})
 }
 
-// reject records an error-level objection to a row and quarantines it, unless the same row is believed already.
-func (s *sheet) reject(rule string, ordinal int, score float64, text string) {
+// quarantine flags a row as an error and quarantines it, unless the same prices are stored and in use already.
+func (s *state) quarantine(rule string, ordinal int, score float64, text string) {
 	b := s.in.Bars[ordinal]
-	if k := s.believed(b.Session); k != nil && samePrices(k.Bar, b) {
+	if k := s.stored(b.Session); k != nil && samePrices(k.Bar, b) {
 		return
 	}
 	s.verdicts[ordinal] = etf.VerdictQuarantine
-	s.object(rule, etf.SeverityError, b.Session, score, text)
+	s.flag(rule, etf.SeverityError, b.Session, score, text)
 }
 
-// drop marks a repeat that a later row supersedes.
-func (s *sheet) drop(ordinal int) { s.verdicts[ordinal] = etf.VerdictDrop }
+// drop marks a row that a later one supersedes.
+func (s *state) drop(ordinal int) { s.verdicts[ordinal] = etf.VerdictDrop }
 
-// report groups the objections into findings, in the registry's order.
-func (s *sheet) report() Report {
+// report groups the flags into findings, in the registry's order.
+func (s *state) report() Report {
 	r := Report{Verdicts: s.verdicts, MissingNew: true}
 	for i := range s.in.Bars {
 		if s.in.Bars[i].Session == s.in.Session {
@@ -185,8 +185,8 @@ func (s *sheet) report() Report {
 		severity etf.Severity
 		isNew    bool
 	}
-	groups := map[group][]objection{}
-	for _, o := range s.objects {
+	groups := map[group][]flag{}
+	for _, o := range s.flags {
 		g := group{o.rule, o.severity, o.severity == etf.SeverityError && o.session == s.in.Session}
 		groups[g] = append(groups[g], o)
 		r.QuarantinedNew = r.QuarantinedNew || g.isNew
@@ -203,7 +203,7 @@ func (s *sheet) report() Report {
 	return r
 }
 
-func (s *sheet) finding(rule string, severity etf.Severity, list []objection) etf.Finding {
+func (s *state) finding(rule string, severity etf.Severity, list []flag) etf.Finding {
 	f := etf.Finding{Symbol: s.in.Symbol, Rule: rule, Severity: severity, Evidence: evidence(list)}
 	for _, o := range list {
 		if !o.session.IsZero() {
@@ -215,7 +215,7 @@ func (s *sheet) finding(rule string, severity etf.Severity, list []objection) et
 	return f
 }
 
-// sameNumbers reports whether b says nothing that the stored bar does not: a volume left out is none to compare.
+// sameNumbers reports whether b adds nothing to the stored bar: an unknown volume is not compared.
 func sameNumbers(stored, b etf.Bar) bool {
 	return samePrices(stored, b) && (stored.Volume == b.Volume || !b.Volume.Known())
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The days and rows of these tests: one row a day, and a second version of each with another close.
+// The days and rows of these tests: one row a day, and a second version of Tuesday's with another close.
 var (
 	mon, tue, wed = etf.MustSession("2025-09-22"), etf.MustSession("2025-09-23"), etf.MustSession("2025-09-24")
 
@@ -21,7 +21,7 @@ func named(session, close string) NamedRow {
 	return NamedRow{Bar: bar(session, close, 1000), Staged: true}
 }
 
-// without is the row of a session the answer did not have.
+// without is r's session without a row in the response.
 func without(r NamedRow) NamedRow { return NamedRow{Bar: etf.Bar{Session: r.Session}} }
 
 func volume(r NamedRow, v etf.Volume) NamedRow {
@@ -30,11 +30,11 @@ func volume(r NamedRow, v etf.Volume) NamedRow {
 }
 
 // found is an error-level finding of a rule on rows; its ID is "new".
-func found(rule string, rows ...NamedRow) Found {
-	return Found{Finding: etf.Finding{ID: "new", Rule: rule, Severity: etf.SeverityError}, Rows: rows}
+func found(rule string, rows ...NamedRow) FindingWithRows {
+	return FindingWithRows{Finding: etf.Finding{ID: "new", Rule: rule, Severity: etf.SeverityError}, Rows: rows}
 }
 
-func warning(f Found) Found {
+func warning(f FindingWithRows) FindingWithRows {
 	f.Severity = etf.SeverityWarning
 	return f
 }
@@ -56,9 +56,9 @@ func on(finding, rule string, row NamedRow, d etf.Decision) Case {
 	return c
 }
 
-func TestNamed(t *testing.T) {
+func TestWithRows(t *testing.T) {
 	first, last := bar("2025-09-23", "1", 1), bar("2025-09-23", "2", 1)
-	objecting := func(sessions ...etf.Session) []etf.Finding {
+	naming := func(sessions ...etf.Session) []etf.Finding {
 		return []etf.Finding{{Severity: etf.SeverityError, Sessions: sessions}}
 	}
 	const keep, quarantine, drop = etf.VerdictKeep, etf.VerdictQuarantine, etf.VerdictDrop
@@ -69,17 +69,17 @@ func TestNamed(t *testing.T) {
 		verdicts []etf.Verdict
 		want     []NamedRow // of the first finding; nil for an error
 	}{
-		{"a row", []etf.Bar{monRow.Bar, tueRow.Bar}, objecting(tue), []etf.Verdict{keep, quarantine}, []NamedRow{tueRow}},
-		{"no row", []etf.Bar{monRow.Bar}, objecting(tue), []etf.Verdict{keep}, []NamedRow{without(tueRow)}},
-		{"once each, and not for no session", []etf.Bar{monRow.Bar, tueRow.Bar}, objecting(0, tue, mon, tue), []etf.Verdict{keep, keep}, []NamedRow{tueRow, monRow}},
-		{"the last row of a session", []etf.Bar{first, last}, objecting(tue), []etf.Verdict{drop, keep}, []NamedRow{{Bar: last, Staged: true}}},
-		{"the one not dropped", []etf.Bar{first, last}, objecting(tue), []etf.Verdict{keep, drop}, []NamedRow{{Bar: first, Staged: true}}},
-		{"both dropped", []etf.Bar{first, last}, objecting(tue), []etf.Verdict{drop, drop}, []NamedRow{{Bar: first, Staged: true}}},
-		{"nobody could free it", []etf.Bar{monRow.Bar, tueRow.Bar}, objecting(mon), []etf.Verdict{keep, quarantine}, nil},
-		{"a warning frees nothing", []etf.Bar{tueRow.Bar}, []etf.Finding{{Severity: etf.SeverityWarning, Sessions: []etf.Session{tue}}}, []etf.Verdict{quarantine}, nil},
+		{"a row", []etf.Bar{monRow.Bar, tueRow.Bar}, naming(tue), []etf.Verdict{keep, quarantine}, []NamedRow{tueRow}},
+		{"no row", []etf.Bar{monRow.Bar}, naming(tue), []etf.Verdict{keep}, []NamedRow{without(tueRow)}},
+		{"each once, and none for the zero session", []etf.Bar{monRow.Bar, tueRow.Bar}, naming(0, tue, mon, tue), []etf.Verdict{keep, keep}, []NamedRow{tueRow, monRow}},
+		{"the last row of a session", []etf.Bar{first, last}, naming(tue), []etf.Verdict{drop, keep}, []NamedRow{{Bar: last, Staged: true}}},
+		{"the one not dropped", []etf.Bar{first, last}, naming(tue), []etf.Verdict{keep, drop}, []NamedRow{{Bar: first, Staged: true}}},
+		{"both dropped", []etf.Bar{first, last}, naming(tue), []etf.Verdict{drop, drop}, []NamedRow{{Bar: first, Staged: true}}},
+		{"nobody could release it", []etf.Bar{monRow.Bar, tueRow.Bar}, naming(mon), []etf.Verdict{keep, quarantine}, nil},
+		{"a warning releases nothing", []etf.Bar{tueRow.Bar}, []etf.Finding{{Severity: etf.SeverityWarning, Sessions: []etf.Session{tue}}}, []etf.Verdict{quarantine}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			list, err := Named(etf.Judgement{Findings: c.findings, Verdicts: c.verdicts}, c.bars)
+			list, err := WithRows(etf.Judgement{Findings: c.findings, Verdicts: c.verdicts}, c.bars)
 			if c.want == nil {
 				if etf.KindOf(err) != etf.KindInvalid {
 					t.Fatalf("%+v, %v", list, err)
@@ -98,31 +98,31 @@ func TestPrecedents(t *testing.T) {
 	zeros.Staged = true
 	for _, c := range []struct {
 		name   string
-		found  Found
+		found  FindingWithRows
 		before Cases
 		want   string // the finding followed; "" for no precedent
 	}{
 		{"nothing before", both, nil, ""},
 		{"decided on both rows", both, casesOf(on("a", "spike", monRow, etf.Accept), on("a", "spike", tueRow, etf.Accept)), "a"},
-		{"by two findings that agree, the last row's", both, casesOf(on("a", "spike", monRow, etf.Reject), on("b", "spike", tueRow, etf.Reject)), "b"},
-		{"by two that do not", both, casesOf(on("a", "spike", monRow, etf.Accept), on("b", "spike", tueRow, etf.Reject)), ""},
+		{"by two findings that agree: the last row's", both, casesOf(on("a", "spike", monRow, etf.Reject), on("b", "spike", tueRow, etf.Reject)), "b"},
+		{"by two that disagree", both, casesOf(on("a", "spike", monRow, etf.Accept), on("b", "spike", tueRow, etf.Reject)), ""},
 		{"on one row only", both, casesOf(on("a", "spike", monRow, etf.Accept)), ""},
-		{"of a wider finding", found("spike", tueRow), casesOf(on("a", "spike", monRow, etf.Accept), on("a", "spike", tueRow, etf.Accept)), "a"},
-		{"still open", found("spike", tueRow), casesOf(on("a", "spike", tueRow, etf.Undecided)), ""},
-		{"open and decided", found("spike", tueRow), casesOf(on("a", "spike", tueRow, etf.Undecided), on("b", "spike", tueRow, etf.Reject)), "b"},
+		{"as part of a wider finding", found("spike", tueRow), casesOf(on("a", "spike", monRow, etf.Accept), on("a", "spike", tueRow, etf.Accept)), "a"},
+		{"undecided", found("spike", tueRow), casesOf(on("a", "spike", tueRow, etf.Undecided)), ""},
+		{"undecided and decided", found("spike", tueRow), casesOf(on("a", "spike", tueRow, etf.Undecided), on("b", "spike", tueRow, etf.Reject)), "b"},
 		{"decided twice: the first", found("spike", tueRow), casesOf(on("a", "spike", tueRow, etf.Reject), on("b", "spike", tueRow, etf.Accept)), "a"},
 		{"another rule", found("spike", tueRow), casesOf(on("a", "ohlc_order", tueRow, etf.Accept)), ""},
 		{"other numbers", found("spike", tueRow), casesOf(on("a", "spike", tueOther, etf.Accept)), ""},
-		{"a volume where there was none", found("spike", tueRow), casesOf(on("a", "spike", volume(tueRow, etf.VolumeUnknown), etf.Accept)), ""},
+		{"a volume that was unknown before", found("spike", tueRow), casesOf(on("a", "spike", volume(tueRow, etf.VolumeUnknown), etf.Accept)), ""},
 		{"a session without a row", found("missing", without(tueRow)), casesOf(on("a", "missing", without(tueRow), etf.Accept)), "a"},
 		{"a row where there was none", found("missing", tueRow), casesOf(on("a", "missing", without(tueRow), etf.Accept)), ""},
 		{"a row of zeros where there was none", found("missing", zeros), casesOf(on("a", "missing", without(zeros), etf.Accept)), ""},
 		{"itself", found("spike", tueRow), casesOf(on("new", "spike", tueRow, etf.Accept)), ""},
-		{"a warning waits for nobody", warning(found("spike", tueRow)), casesOf(on("a", "spike", tueRow, etf.Accept)), ""},
+		{"a warning needs no decision", warning(found("spike", tueRow)), casesOf(on("a", "spike", tueRow, etf.Accept)), ""},
 		{"names no row", found("spike"), casesOf(on("a", "spike", tueRow, etf.Accept)), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Precedents([]Found{c.found}, c.before)
+			got := Precedents([]FindingWithRows{c.found}, c.before)
 			if got["new"].Finding != c.want || len(got) > 1 || (c.want == "" && len(got) > 0) {
 				t.Errorf("%+v, want %q", got, c.want)
 			}
@@ -130,8 +130,8 @@ func TestPrecedents(t *testing.T) {
 	}
 }
 
-func TestFreed(t *testing.T) {
-	with := func(id string, f Found) Found {
+func TestReleased(t *testing.T) {
+	with := func(id string, f FindingWithRows) FindingWithRows {
 		f.ID = id
 		return f
 	}
@@ -145,22 +145,22 @@ func TestFreed(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name       string
-		found      []Found
+		found      []FindingWithRows
 		precedents map[string]Case
 		want       []etf.Session
 	}{
-		{"no precedent", []Found{a, b}, nil, nil},
-		{"one of two", []Found{a, b}, decided("a"), []etf.Session{mon}},
-		{"the other", []Found{a, b}, decided("b"), []etf.Session{wed}},
-		{"in the other order", []Found{b, a}, decided("a"), []etf.Session{mon}},
-		{"both", []Found{a, b}, decided("a", "b"), []etf.Session{mon, tue, wed}},
-		{"rejected", []Found{a}, map[string]Case{"a": {Decision: etf.Reject}}, nil},
-		{"a warning holds nothing back", []Found{a, warning(b)}, decided("a"), []etf.Session{mon, tue}},
+		{"no precedent", []FindingWithRows{a, b}, nil, nil},
+		{"one of two", []FindingWithRows{a, b}, decided("a"), []etf.Session{mon}},
+		{"the other", []FindingWithRows{a, b}, decided("b"), []etf.Session{wed}},
+		{"in the other order", []FindingWithRows{b, a}, decided("a"), []etf.Session{mon}},
+		{"both", []FindingWithRows{a, b}, decided("a", "b"), []etf.Session{mon, tue, wed}},
+		{"rejected", []FindingWithRows{a}, map[string]Case{"a": {Decision: etf.Reject}}, nil},
+		{"a warning does not count", []FindingWithRows{a, warning(b)}, decided("a"), []etf.Session{mon, tue}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []etf.Session
-			for session, free := range Freed(c.found, c.precedents) {
-				if free {
+			for session, released := range Released(c.found, c.precedents) {
+				if released {
 					got = append(got, session)
 				}
 			}
@@ -173,24 +173,24 @@ func TestFreed(t *testing.T) {
 }
 
 func TestUnblocked(t *testing.T) {
-	// The finding itself is among the cases, and open until the decision is written.
+	// The finding itself is among the cases, undecided until the decision is written.
 	self := []Case{on("new", "spike", monRow, etf.Undecided), on("new", "spike", tueRow, etf.Undecided)}
 	f := found("spike", monRow, tueRow)
 	for _, c := range []struct {
 		name   string
-		found  Found
+		found  FindingWithRows
 		others []Case
 		want   []NamedRow
 	}{
 		{"no other rule", f, nil, []NamedRow{monRow, tueRow}},
-		{"another rule's is open", f, []Case{on("a", "stale", tueRow, etf.Undecided)}, []NamedRow{monRow}},
+		{"another rule's undecided", f, []Case{on("a", "stale", tueRow, etf.Undecided)}, []NamedRow{monRow}},
 		{"rejected", f, []Case{on("a", "stale", tueRow, etf.Reject)}, []NamedRow{monRow}},
 		{"accepted", f, []Case{on("a", "stale", tueRow, etf.Accept)}, []NamedRow{monRow, tueRow}},
-		{"accepted before, open again", f, []Case{on("a", "stale", tueRow, etf.Undecided), on("b", "stale", tueRow, etf.Accept)}, []NamedRow{monRow, tueRow}},
+		{"accepted before, reported again", f, []Case{on("a", "stale", tueRow, etf.Undecided), on("b", "stale", tueRow, etf.Accept)}, []NamedRow{monRow, tueRow}},
 		{"one rule of two", f, []Case{on("a", "stale", tueRow, etf.Accept), on("b", "ohlc_order", tueRow, etf.Undecided)}, []NamedRow{monRow}},
 		{"on other numbers", f, []Case{on("a", "stale", tueOther, etf.Undecided)}, []NamedRow{monRow, tueRow}},
 		{"accepted on other numbers", f, []Case{on("a", "stale", tueRow, etf.Undecided), on("b", "stale", tueOther, etf.Accept)}, []NamedRow{monRow}},
-		{"no row to free", found("spike", without(monRow), tueRow), nil, []NamedRow{tueRow}},
+		{"no row to release", found("spike", without(monRow), tueRow), nil, []NamedRow{tueRow}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := Unblocked(c.found, casesOf(append(slices.Clone(self), c.others...)...)); !slices.Equal(got, c.want) {
@@ -200,13 +200,13 @@ func TestUnblocked(t *testing.T) {
 	}
 }
 
-func TestTwins(t *testing.T) {
+func TestDuplicates(t *testing.T) {
 	f := found("spike", monRow, tueRow)
 	for _, c := range []struct {
 		name      string
 		other     []Case // one finding "a"
 		candidate bool
-		twin      bool
+		duplicate bool
 	}{
 		{"the same rows", []Case{on("a", "spike", monRow, etf.Undecided), on("a", "spike", tueRow, etf.Undecided)}, true, true},
 		{"fewer rows", []Case{on("a", "spike", tueRow, etf.Undecided)}, true, true},
@@ -222,23 +222,23 @@ func TestTwins(t *testing.T) {
 			for _, o := range c.other {
 				rows = append(rows, o.NamedRow)
 			}
-			ids := MayBeTwins(f, casesOf(c.other...))
+			ids := DuplicateCandidates(f, casesOf(c.other...))
 			if candidate := slices.Equal(ids, []string{"a"}); candidate != c.candidate || (!candidate && len(ids) > 0) {
 				t.Errorf("candidates %v", ids)
 			}
-			if twin := c.candidate && f.Covers(rows); twin != c.twin {
-				t.Errorf("twin: %v", twin)
+			if duplicate := c.candidate && f.Covers(rows); duplicate != c.duplicate {
+				t.Errorf("duplicate: %v", duplicate)
 			}
 		})
 	}
 	several := casesOf(on("c", "spike", monRow, etf.Undecided), on("a", "spike", tueRow, etf.Undecided), on("c", "spike", tueRow, etf.Undecided))
-	if ids := MayBeTwins(f, several); !slices.Equal(ids, []string{"a", "c"}) {
+	if ids := DuplicateCandidates(f, several); !slices.Equal(ids, []string{"a", "c"}) {
 		t.Errorf("candidates %v are not ascending, each once", ids)
 	}
 }
 
-func TestAccepting(t *testing.T) {
-	const judged = 5 // the data version the finding's fetch resulted in
+func TestAcceptRows(t *testing.T) {
+	const resultVersion = 5 // the data version the finding's fetch resulted in
 	stored := func(r NamedRow, quarantined bool, version int64) etf.StoredBar {
 		return etf.StoredBar{Bar: r.Bar, Quarantined: quarantined, DataVersion: version}
 	}
@@ -249,24 +249,24 @@ func TestAccepting(t *testing.T) {
 		stored []etf.StoredBar
 		want   Acceptance
 	}{
-		{"a quarantined bar", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, true, 5)}, Acceptance{Free: []etf.Session{tue}, Unquarantined: 1}},
-		{"whenever it was written", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, true, 9)}, Acceptance{Free: []etf.Session{tue}, Unquarantined: 1}},
-		{"free already", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, false, 5)}, Acceptance{}},
-		{"held back from a good bar", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, false, 5)}, Acceptance{Replace: []etf.Bar{tueOther.Bar}}},
-		{"from a quarantined one", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, true, 4)}, Acceptance{Replace: []etf.Bar{tueOther.Bar}, Unquarantined: 1}},
+		{"a quarantined bar", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, true, 5)}, Acceptance{Release: []etf.Session{tue}, Unquarantined: 1}},
+		{"whenever it was written", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, true, 9)}, Acceptance{Release: []etf.Session{tue}, Unquarantined: 1}},
+		{"not quarantined", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, false, 5)}, Acceptance{}},
+		{"held: the bar is good", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, false, 5)}, Acceptance{Replace: []etf.Bar{tueOther.Bar}}},
+		{"held: the bar is quarantined", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, true, 4)}, Acceptance{Replace: []etf.Bar{tueOther.Bar}, Unquarantined: 1}},
 		{"revised since", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, false, 6)}, Acceptance{}},
 		{"revised since, quarantined", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, true, 6)}, Acceptance{}},
-		{"no volume, same prices", []NamedRow{noVolume}, []etf.StoredBar{stored(tueRow, true, 5)}, Acceptance{Free: []etf.Session{tue}, Unquarantined: 1}},
-		{"a volume where there was none", []NamedRow{tueRow}, []etf.StoredBar{stored(noVolume, false, 5)}, Acceptance{Replace: []etf.Bar{tueRow.Bar}}},
+		{"no volume, same prices", []NamedRow{noVolume}, []etf.StoredBar{stored(tueRow, true, 5)}, Acceptance{Release: []etf.Session{tue}, Unquarantined: 1}},
+		{"a volume that was unknown before", []NamedRow{tueRow}, []etf.StoredBar{stored(noVolume, false, 5)}, Acceptance{Replace: []etf.Bar{tueRow.Bar}}},
 		{"no bar of the session", []NamedRow{tueRow}, nil, Acceptance{}},
 		{"a bar of another session", []NamedRow{tueRow}, []etf.StoredBar{stored(monRow, true, 5)}, Acceptance{}},
 		{"several", []NamedRow{monRow, tueOther, wedRow},
 			[]etf.StoredBar{stored(monRow, true, 2), stored(tueRow, true, 5), stored(wedRow, false, 1)},
-			Acceptance{Free: []etf.Session{mon}, Replace: []etf.Bar{tueOther.Bar}, Unquarantined: 2}},
+			Acceptance{Release: []etf.Session{mon}, Replace: []etf.Bar{tueOther.Bar}, Unquarantined: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Accepting(c.rows, c.stored, judged)
-			if !reflect.DeepEqual(got, c.want) || got.Changed() != len(c.want.Free)+len(c.want.Replace) {
+			got := AcceptRows(c.rows, c.stored, resultVersion)
+			if !reflect.DeepEqual(got, c.want) || got.Changed() != len(c.want.Release)+len(c.want.Replace) {
 				t.Errorf("%+v, want %+v", got, c.want)
 			}
 		})
@@ -322,9 +322,9 @@ func TestDecidable(t *testing.T) {
 }
 
 // A verdict for each row: fewer or more are a caller's fault that is named, not a panic.
-func TestNamedWantsAVerdictForEachRow(t *testing.T) {
+func TestWithRowsNeedsAVerdictForEachRow(t *testing.T) {
 	t.Parallel()
-	_, err := Named(etf.Judgement{Verdicts: make([]etf.Verdict, 1)}, make([]etf.Bar, 2))
+	_, err := WithRows(etf.Judgement{Verdicts: make([]etf.Verdict, 1)}, make([]etf.Bar, 2))
 	var e *etf.Error
 	if !errors.As(err, &e) || e.Kind != etf.KindInvalid || e.Field != "verdicts" {
 		t.Errorf("got %v", err)

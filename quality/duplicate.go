@@ -10,8 +10,8 @@ import (
 const ruleDuplicate = "duplicate_row"
 
 // checkDuplicate drops every row of a session but the last one in the source's order. Providers correct
-// themselves by appending: Yahoo, for one, gives the live bar of a day after that day's stored one.
-func checkDuplicate(s *sheet) {
+// themselves by appending: Yahoo, for example, sends the live bar of a day after that day's final one.
+func checkDuplicate(s *state) {
 	if s.ordered {
 		return
 	}
@@ -36,13 +36,13 @@ func checkDuplicate(s *sheet) {
 		s.drop(i)
 		kept := s.in.Bars[keep]
 		if b == kept && differing[b.Session] {
-			continue // one severity for a session; the row that differs speaks for it
+			continue // one severity for a session: the differing row is reported
 		}
 		if b == kept {
-			s.object(ruleDuplicate, etf.SeverityInfo, b.Session, 0, fmt.Sprintf("%s: row %d repeats row %d", b.Session, i+1, keep+1))
+			s.flag(ruleDuplicate, etf.SeverityInfo, b.Session, 0, fmt.Sprintf("%s: row %d repeats row %d", b.Session, i+1, keep+1))
 			continue
 		}
-		s.object(ruleDuplicate, etf.SeverityWarning, b.Session, math.Abs(float64(b.Close-kept.Close)),
+		s.flag(ruleDuplicate, etf.SeverityWarning, b.Session, math.Abs(float64(b.Close-kept.Close)),
 			fmt.Sprintf("%s: row %d (%s, volume %s) differs from row %d, which is kept (%s, volume %s)",
 				b.Session, i+1, ohlc(b), b.Volume, keep+1, ohlc(kept), kept.Volume))
 	}

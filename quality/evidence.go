@@ -10,36 +10,34 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// maxEvidence is the most bytes a finding's evidence may have (etf.Finding); shown the most objections
-// written out.
+// maxEvidence is the most bytes a finding's evidence may have (etf.Finding); shown is how many flags it writes out.
 const (
 	maxEvidence = 1000
 	shown       = 5
 )
 
-// evidence writes out the worst objections in order of session, and says how many there are in all. Objections
-// without a text are covered by another one's.
-func evidence(list []objection) string {
-	worst := slices.DeleteFunc(slices.Clone(list), func(o objection) bool { return o.text == "" })
-	slices.SortStableFunc(worst, func(a, b objection) int {
+// evidence writes out the worst flags in order of session, and says how many there are in all. The text of another flag
+// covers those without one.
+func evidence(list []flag) string {
+	worst := slices.DeleteFunc(slices.Clone(list), func(o flag) bool { return o.text == "" })
+	slices.SortStableFunc(worst, func(a, b flag) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.session, b.session))
 	})
 	total, written := len(worst), min(len(worst), shown)
 	worst = worst[:written]
-	slices.SortStableFunc(worst, func(a, b objection) int { return cmp.Compare(a.session, b.session) })
+	slices.SortStableFunc(worst, func(a, b flag) int { return cmp.Compare(a.session, b.session) })
 	texts := make([]string, 0, written)
 	for _, o := range worst {
 		texts = append(texts, o.text)
 	}
 	out := strings.Join(texts, "; ")
 	if total > written {
-		out = fmt.Sprintf("%d in all, the worst: %s", total, out)
+		out = fmt.Sprintf("%d in all; the worst: %s", total, out)
 	}
 	return etf.Clip(out, maxEvidence)
 }
 
-// clip shortens s to at most n characters, on a character's boundary.
-// ranges writes ascending sessions as spans of the calendar's sessions: "2020-03-02..2020-03-20 (15)".
+// ranges writes ascending sessions as ranges of consecutive ones: "2020-03-02..2020-03-20 (15)".
 func ranges(sessions []etf.Session, next func(etf.Session) (etf.Session, error), most int) string {
 	var parts []string
 	for i := 0; i < len(sessions); {

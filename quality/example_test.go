@@ -14,7 +14,7 @@ func exampleBar(session, open, high, low, closing string) etf.Bar {
 	}
 }
 
-// An answer with four sessions of which one contradicts itself. Its row is quarantined; the others are kept.
+// A response with four sessions, one of which contradicts itself. Its row is quarantined; the others are kept.
 func ExampleCheck() {
 	report, err := quality.Check(quality.Input{
 		Symbol: "SPY", Exchange: etf.XNYS, Session: etf.MustSession("2025-09-26"), Initial: true, Basis: etf.AsTraded,
@@ -34,16 +34,16 @@ func ExampleCheck() {
 		fmt.Println(f.Evidence)
 	}
 	fmt.Println("quarantined:", report.Verdicts[1] == etf.VerdictQuarantine)
-	fmt.Println("the new session is in order:", !report.MissingNew && !report.QuarantinedNew)
+	fmt.Println("the new session is usable:", !report.MissingNew && !report.QuarantinedNew)
 	// Output:
 	// error ohlc_order [2025-09-24]
-	// 2025-09-24: open 663.7, high 655, low 659.67, close 661.1; off by 8.7 where 0.06611 is allowed
+	// 2025-09-24: open 663.7, high 655, low 659.67, close 661.1; off by 8.7, tolerance 0.06611
 	// quarantined: true
-	// the new session is in order: true
+	// the new session is usable: true
 }
 
-// IJH was split five for one on 22 February 2024. On the shares of that day, the close before is a fifth of what was
-// paid, and five times as many shares changed hands.
+// IJH was split five for one on 22 February 2024. In terms of the shares of that day, the close before is a fifth of the
+// price paid, and the volume five times the number traded.
 func ExampleAdjust() {
 	before := exampleBar("2024-02-21", "280.68", "280.68", "280.68", "280.68")
 	after := exampleBar("2024-02-22", "57.01", "57.01", "57.01", "57.01")

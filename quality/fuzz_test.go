@@ -10,8 +10,8 @@ import (
 
 func asError(err error, target **etf.Error) bool { return errors.As(err, target) }
 
-// FuzzCheck feeds arbitrary rows: whatever comes, Check does not panic, its report obeys consistent, and it says the
-// same twice.
+// FuzzCheck checks arbitrary rows: Check does not panic, its report passes consistent, and a second call reports the
+// same.
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte{}, uint8(0))
 	f.Add([]byte("a row is twelve bytes of this text, so there are some rows here with repeats repeats repeats"), uint8(3))
@@ -26,7 +26,7 @@ func FuzzCheck(f *testing.F) {
 		}
 		first := etf.MustSession("2025-06-02")
 		session := first
-		price := func(b byte) etf.Price { // mostly sound, some absurd
+		price := func(b byte) etf.Price { // mostly plausible, some absurd
 			switch {
 			case b < 4:
 				return etf.Price(b) - 2
@@ -63,7 +63,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// FuzzAdjust: no panic, and as many bars as came in.
+// FuzzAdjust: Adjust does not panic and returns as many bars as it was given.
 func FuzzAdjust(f *testing.F) {
 	f.Add(int64(100), int64(2), int64(1), []byte{1, 2, 3})
 	f.Add(int64(-1), int64(1)<<62, int64(3), []byte{1, 1})

@@ -8,7 +8,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// move multiplies the closes from row i on by exp(log), highs, lows and opens with them.
+// move multiplies all prices from row i on by exp(log).
 func move(in *Input, i int, log float64) {
 	scalePricesOnly(in.Bars[i:], math.Exp(log))
 }
@@ -32,10 +32,10 @@ func TestJump(t *testing.T) {
 		{"9 volatilities in history", func(in *Input) { move(in, 100, -.12) }, []string{"price_jump warning 2025-08-29"}},
 		{"9 volatilities on the new session", func(in *Input) { move(in, 119, .09) }, []string{"price_jump warning 2025-09-26"}},
 		{"25 volatilities, a spin-off", func(in *Input) { move(in, 100, -.25) }, []string{"price_jump warning 2025-08-29"}},
-		{"new session, 50 % up", func(in *Input) { move(in, 119, math.Log(1.45)); in.Bars[119].Volume /= 10 },
+		{"new session, 45 % up", func(in *Input) { move(in, 119, math.Log(1.45)); in.Bars[119].Volume /= 10 },
 			[]string{"price_jump error 2025-09-26"}},
-		// Without a ratio of a split: old rows can't be compared with the 20 new ones.
-		{"half and a tenth gone for good", func(in *Input) { move(in, 100, math.Log(.43)) },
+		// Not the ratio of a split: the old rows can't be compared with the 20 new ones.
+		{"a lasting fall by 57 %", func(in *Input) { move(in, 100, math.Log(.43)) },
 			[]string{"price_jump error 2025-04-07..2025-08-28 (100)"}},
 		// 19 rows on the new level do not outweigh 101.
 		{"the same, a day later", func(in *Input) { move(in, 101, math.Log(.43)) },
@@ -57,13 +57,13 @@ func TestJump(t *testing.T) {
 			move(in, 119, -.09)
 			in.Actions = []etf.Action{{Kind: etf.Dividend, Ex: in.Session, Amount: etf.MustPrice("9")}}
 		}, []string{}},
-		{"over a month without data", func(in *Input) { // 22 sessions: 0.3 is 6.4 volatilities of that time
+		{"over a month without data", func(in *Input) { // 22 sessions: 0.3 is 6.4 volatilities of that period
 			move(in, 119, -.3)
 			in.Bars = append(in.Bars[:97], in.Bars[119])
 		}, []string{"missing_session warning 2025-08-26..2025-09-25 (22)"}},
 		{"daily update, new session", func(in *Input) { move(in, 119, -.09); daily(in, 1) }, []string{"price_jump warning 2025-09-26"}},
 		{"fund with 3 rows", func(in *Input) { move(in, 119, -.09); in.Bars = in.Bars[117:] }, []string{}},
-		{"fund with 3 rows, price two fifths", func(in *Input) { move(in, 119, math.Log(.43)); in.Bars = in.Bars[117:] }, []string{"price_jump error 2025-09-26"}},
+		{"fund with 3 rows, down by 57 %", func(in *Input) { move(in, 119, math.Log(.43)); in.Bars = in.Bars[117:] }, []string{"price_jump error 2025-09-26"}},
 	})
 }
 
@@ -76,16 +76,16 @@ func TestSpike(t *testing.T) {
 		{"ten times and back", func(in *Input) { spike(in, 100, math.Log(10)) }, []string{"price_spike error 2025-08-29"}},
 		{"a hundredth for three days", func(in *Input) { scalePricesOnly(in.Bars[100:103], .01) },
 			[]string{"price_spike error 2025-08-29..2025-09-03 (3)"}},
-		{"two in a row on both sides", func(in *Input) { spike(in, 100, .3); spike(in, 102, -.3) },
+		{"one up and one down", func(in *Input) { spike(in, 100, .3); spike(in, 102, -.3) },
 			[]string{"price_spike error 2025-08-29..2025-09-03 (2)"}},
-		{"yesterday's, seen with today's row", func(in *Input) { spike(in, 118, .5); daily(in, 2) }, []string{"price_spike error 2025-09-25"}},
+		{"yesterday's, revealed by today's row", func(in *Input) { spike(in, 118, .5); daily(in, 2) }, []string{"price_spike error 2025-09-25"}},
 		{"yesterday's, in use already", func(in *Input) { spike(in, 118, .25); overlap(in, 3) }, []string{"price_spike warning 2025-09-25"}},
-		{"yesterday's, stored and not asked for again", func(in *Input) { spike(in, 118, .25); daily(in, 1) }, []string{"price_spike warning 2025-09-25"}},
-		{"told before", func(in *Input) { spike(in, 112, .25); overlap(in, 10) }, []string{}},
+		{"yesterday's, stored and not fetched again", func(in *Input) { spike(in, 118, .25); daily(in, 1) }, []string{"price_spike warning 2025-09-25"}},
+		{"reported before", func(in *Input) { spike(in, 112, .25); overlap(in, 10) }, []string{}},
 		{"the row before the last", func(in *Input) { spike(in, 118, .5) }, []string{"price_spike error 2025-09-25"}},
 		{"the second row", func(in *Input) { spike(in, 1, .5) }, []string{"price_spike error 2025-04-08"}},
-		// A day like 2020-03-13 after 2020-03-12: the volatility is high, both moves are taken as they come.
-		{"a crash with a rebound in wild times", func(in *Input) {
+		// A day like 2020-03-13 after 2020-03-12: the volatility is high, so neither move is reported.
+		{"a crash with a rebound in volatile times", func(in *Input) {
 			in.Bars = walk(t, etf.XNYS, soundRows, .035, newRandom(5))
 			spike(in, 100, -.13)
 		}, []string{}},
@@ -100,7 +100,7 @@ func TestSplit(t *testing.T) {
 	}
 	run(t, []scenario{
 		{"stated 4:1", func(in *Input) { split(4, 1, 100, in); stated(4, 1, 100, in) }, []string{}},
-		{"stated 4:1 twice over", func(in *Input) { split(4, 1, 100, in); stated(4, 1, 100, in); stated(4, 1, 100, in) }, []string{}},
+		{"stated 4:1 twice", func(in *Input) { split(4, 1, 100, in); stated(4, 1, 100, in); stated(4, 1, 100, in) }, []string{}},
 		{"stated 4:1 and 8:2, which is the same", func(in *Input) { split(4, 1, 100, in); stated(4, 1, 100, in); stated(8, 2, 100, in) }, []string{}},
 		{"stated 1:15", func(in *Input) { split(1, 15, 100, in); stated(1, 15, 100, in) }, []string{}},
 		{"stated on the new session", func(in *Input) { split(4, 1, 119, in); stated(4, 1, 119, in); daily(in, 1) }, []string{}},
@@ -115,15 +115,15 @@ func TestSplit(t *testing.T) {
 			in.Bars = in.Bars[1:]
 		}, []string{"missing_session warning 2025-09-25", "split_suspected error 2025-09-26"}},
 		{"stated, but not in the prices", func(in *Input) { stated(4, 1, 119, in) }, []string{"split_suspected error 2025-09-26"}},
-		{"stated, older prices of a split-adjusted series left as they were", func(in *Input) {
+		{"stated, older prices of a split-adjusted series not adjusted", func(in *Input) {
 			in.Basis = etf.SplitAdjusted
 			split(5, 1, 60, in)
 			stated(5, 1, 60, in)
 		}, []string{"split_suspected error 2025-04-07..2025-07-02 (60)"}},
 		{"stated and applied in a split-adjusted series", func(in *Input) { in.Basis = etf.SplitAdjusted; stated(5, 1, 60, in) }, []string{}},
-		{"two of them, not stated", func(in *Input) { split(2, 1, 40, in); split(5, 1, 90, in) },
+		{"two, not stated", func(in *Input) { split(2, 1, 40, in); split(5, 1, 90, in) },
 			[]string{"split_suspected error 2025-04-07..2025-08-14 (90)"}},
-		{"and undone again", func(in *Input) { split(2, 1, 40, in); split(1, 2, 90, in) },
+		{"and reversed later", func(in *Input) { split(2, 1, 40, in); split(1, 2, 90, in) },
 			[]string{"split_suspected error 2025-06-04..2025-08-14 (50)"}},
 	})
 	in := sound(t)
@@ -142,21 +142,21 @@ func TestUnit(t *testing.T) {
 	})
 }
 
-// A short memory for bad prices: one spike must not hide the next, and a jump in quiet times must not raise the
-// volatility so much that a second one passes.
+// One spike must not hide the next, and a jump in quiet times must not raise the volatility so much that a second one
+// passes.
 func TestVolatilityIsRobust(t *testing.T) {
 	t.Parallel()
 	v := newVolatility([]float64{.01, .009, .011, .5, .01})
 	if got, want := v.quick(volatilityFloor), .011/1.6449; math.Abs(got-want) > 1e-12 {
-		t.Errorf("starts at %v, want %v: the quantile does not see the .5", got, want)
+		t.Errorf("starts at %v, want %v: the quantile ignores the .5", got, want)
 	}
 	for range 100 {
 		v.add(.01, volatilityFloor)
 	}
 	before := v.quick(volatilityFloor)
 	v.add(3, volatilityFloor)
-	// sqrt(.94 + .06*25) = 1.562: a return of any size counts as five deviations.
+	// sqrt(.94 + .06*25) = 1.562: a larger return counts as five deviations.
 	if got := v.quick(volatilityFloor) / before; math.Abs(got-math.Sqrt(2.44)) > 1e-9 {
-		t.Errorf("one bad price raises the volatility by %v, want sqrt(2.44)", got)
+		t.Errorf("one bad price multiplies the volatility by %v, want sqrt(2.44)", got)
 	}
 }

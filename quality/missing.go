@@ -9,10 +9,10 @@ import (
 
 const ruleMissing = "missing_session"
 
-// checkMissing names the sessions without a row, from the last stored row before the answer (or the answer's first
-// row) to the new session. One finding: a long gap must not become a thousand. A hole with stored rows on both sides
-// was named when they came.
-func checkMissing(s *sheet) {
+// checkMissing reports the sessions without a row, from the last stored row before the response (or the response's first
+// row) to the new session, in one finding, so that a long gap does not become a thousand. A gap with stored rows on both
+// sides was reported when they were stored.
+func checkMissing(s *state) {
 	have := make([]etf.Session, 0, len(s.in.Bars)+len(s.in.Known))
 	from := s.first
 	for i := range s.in.Bars {
@@ -22,7 +22,7 @@ func checkMissing(s *sheet) {
 		k := &s.in.Known[i]
 		have = append(have, k.Session)
 		if len(s.in.Bars) == 0 || k.Session < s.first {
-			from = k.Session // ascending: ends as the last one before the answer
+			from = k.Session // ascending, so this ends at the last one before the response
 		}
 	}
 	to := max(s.last, s.in.Session)
@@ -54,6 +54,6 @@ func checkMissing(s *sheet) {
 		if i > 0 {
 			text = ""
 		}
-		s.object(ruleMissing, etf.SeverityWarning, session, 0, text)
+		s.flag(ruleMissing, etf.SeverityWarning, session, 0, text)
 	}
 }

@@ -8,12 +8,12 @@ import (
 
 const ruleNonPositive = "non_positive_price"
 
-// checkNonPositive quarantines rows with a price of zero or less, untraded sessions apart.
-func checkNonPositive(s *sheet) {
+// checkNonPositive quarantines rows with a price of zero or less, except untraded sessions.
+func checkNonPositive(s *state) {
 	for i, b := range s.in.Bars {
 		if s.verdicts[i] == etf.VerdictDrop || min(b.Open, b.High, b.Low, b.Close) > 0 || untraded(b) {
 			continue
 		}
-		s.reject(ruleNonPositive, i, -min(b.Open, b.High, b.Low, b.Close).Float(), fmt.Sprintf("%s: %s", b.Session, ohlc(b)))
+		s.quarantine(ruleNonPositive, i, -min(b.Open, b.High, b.Low, b.Close).Float(), fmt.Sprintf("%s: %s", b.Session, ohlc(b)))
 	}
 }

@@ -8,8 +8,8 @@ import (
 
 const ruleOHLC = "ohlc_order"
 
-// checkOHLC quarantines rows whose high or low is contradicted by the other prices.
-func checkOHLC(s *sheet) {
+// checkOHLC quarantines rows whose high or low contradicts the other prices.
+func checkOHLC(s *state) {
 	for i, b := range s.in.Bars {
 		if s.verdicts[i] == etf.VerdictDrop || min(b.Open, b.High, b.Low, b.Close) <= 0 {
 			continue
@@ -20,7 +20,7 @@ func checkOHLC(s *sheet) {
 		}
 		off := max(top-b.High, b.Low-bottom)
 		if allowed := tolerance(s.in.Exchange, b.Close); off > allowed {
-			s.reject(ruleOHLC, i, off.Float()/b.Close.Float(), fmt.Sprintf("%s: %s; off by %s where %s is allowed", b.Session, ohlc(b), off, allowed))
+			s.quarantine(ruleOHLC, i, off.Float()/b.Close.Float(), fmt.Sprintf("%s: %s; off by %s, tolerance %s", b.Session, ohlc(b), off, allowed))
 		}
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// overlap makes a daily update of the last n rows, of which all but the newest are stored already.
+// overlap makes the input a daily update of the last n rows, of which all but the newest are stored already.
 func overlap(in *Input, n int) {
 	daily(in, n)
 	in.Known = append(in.Known, stored(slices.Clone(in.Bars[:n-1]), in.Basis)...)
@@ -20,7 +20,7 @@ func TestRestated(t *testing.T) {
 		{"overlap agrees", func(in *Input) { overlap(in, 10) }, []string{}},
 		{"all restated by 0.7 %", func(in *Input) { overlap(in, 10); scalePricesOnly(in.Bars, .993) },
 			[]string{"restated_series error 2025-09-26", "restated_series error 2025-09-15..2025-09-25 (9)"}},
-		{"all restated, the answer covers what is stored", func(in *Input) {
+		{"all restated, the response covers all stored rows", func(in *Input) {
 			overlap(in, 10)
 			in.Known = in.Known[60:]
 			scalePricesOnly(in.Bars, .993)
@@ -30,7 +30,7 @@ func TestRestated(t *testing.T) {
 	})
 }
 
-// A provider's change of time zone: the prices are those stored, each a session off.
+// The provider has changed its time zone: the prices are the stored ones, each one session off.
 func TestShiftedDates(t *testing.T) {
 	t.Parallel()
 	shift := func(in *Input, from, to, by int) {
@@ -46,11 +46,11 @@ func TestShiftedDates(t *testing.T) {
 			[]string{"shifted_dates error 2025-09-26", "shifted_dates error 2025-09-15..2025-09-25 (9)"}},
 		{"to the session after", func(in *Input) { overlap(in, 10); shift(in, 1, 10, -1) },
 			[]string{"shifted_dates error 2025-09-26", "shifted_dates error 2025-09-16..2025-09-25 (8)"}},
-		{"a few of them, from a change of clocks on", func(in *Input) { overlap(in, 10); shift(in, 5, 9, 1) },
+		{"some of them, since a clock change", func(in *Input) { overlap(in, 10); shift(in, 5, 9, 1) },
 			[]string{"shifted_dates error 2025-09-26", "shifted_dates error 2025-09-22..2025-09-25 (4)"}},
-		{"two of them are revisions", func(in *Input) { overlap(in, 10); shift(in, 3, 5, 1) },
+		{"only two, which are revisions", func(in *Input) { overlap(in, 10); shift(in, 3, 5, 1) },
 			[]string{"revised_bar info 2025-09-18..2025-09-19 (2)"}},
-		{"flat prices that stand still are no shift", func(in *Input) {
+		{"flat, constant prices are not a shift", func(in *Input) {
 			for i := range in.Bars {
 				b := &in.Bars[i]
 				b.Open, b.High, b.Low, b.Close, b.Volume = 100e8, 100e8, 100e8, 100e8, 0
@@ -68,13 +68,13 @@ func TestRevised(t *testing.T) {
 		{"one close by two cents", func(in *Input) { overlap(in, 10); in.Bars[4].Close += 2 * cent; in.Bars[4].High += 2 * cent },
 			[]string{"revised_bar info 2025-09-19"}},
 		{"one volume", func(in *Input) { overlap(in, 10); in.Bars[4].Volume++ }, []string{"revised_bar info 2025-09-19"}},
-		{"one volume to nothing, the prices as they are stored", func(in *Input) { overlap(in, 10); in.Bars[4].Volume = 0 },
+		{"one volume to 0, the same prices", func(in *Input) { overlap(in, 10); in.Bars[4].Volume = 0 },
 			[]string{"volume warning 2025-09-19", "revised_bar info 2025-09-19"}},
-		// The store keeps the volume it has, so there is nothing to say, now and with every later update.
+		// The store keeps the volume it has, so there is nothing to report, now or in any later update.
 		{"one volume left out", func(in *Input) { overlap(in, 10); in.Bars[4].Volume = etf.VolumeUnknown }, []string{}},
 		{"one close by 3 %", func(in *Input) { overlap(in, 10); scalePricesOnly(in.Bars[4:5], 1.03) },
 			[]string{"revised_bar warning 2025-09-19"}},
-		{"a bad tick repaired", func(in *Input) {
+		{"a bad tick corrected", func(in *Input) {
 			overlap(in, 10)
 			k := &in.Known[64]
 			k.Close, k.High = k.Close*10, k.Close*10
@@ -95,7 +95,7 @@ func TestStale(t *testing.T) {
 		in.Bars[i].Session = s
 	}
 	run(t, []scenario{
-		{"new bar repeats the one before, volume and all", func(in *Input) { copyOf(in, 119) }, []string{"stale_close warning 2025-09-26"}},
+		{"new bar repeats the one before, including its volume", func(in *Input) { copyOf(in, 119) }, []string{"stale_close warning 2025-09-26"}},
 		{"in a daily update", func(in *Input) { copyOf(in, 119); daily(in, 1) }, []string{"stale_close warning 2025-09-26"}},
 		{"prices repeat, volume does not", func(in *Input) { copyOf(in, 100); in.Bars[100].Volume++ }, []string{"stale_close warning 2025-08-29"}},
 		{"a range of three ticks repeats by chance", func(in *Input) {
@@ -105,7 +105,7 @@ func TestStale(t *testing.T) {
 				b.High = b.Low + etf.MustPrice("0.03")
 			}
 		}, []string{}},
-		{"close stands still for five sessions", func(in *Input) {
+		{"close unchanged for five sessions", func(in *Input) {
 			for i := 115; i < 120; i++ {
 				b := &in.Bars[i]
 				b.Close = in.Bars[114].Close
@@ -125,7 +125,7 @@ func TestStale(t *testing.T) {
 				b.High, b.Low = max(b.Open, b.Close), min(b.Open, b.Close)
 			}
 		}, []string{}},
-		// A thin fund whose close is the same every other day: seven equal closes are nothing.
+		// A thin fund whose close is unchanged every other day: seven equal closes are nothing special.
 		{"thin fund", func(in *Input) {
 			for i := range in.Bars {
 				b := &in.Bars[i]
@@ -144,7 +144,7 @@ func TestStale(t *testing.T) {
 
 func TestAdjustedClose(t *testing.T) {
 	t.Parallel()
-	// A dividend of 1 and a gain of 2 on row 100; the price falls by what is paid.
+	// ex pays a dividend and a gain on row 100; the price falls by `fall`, and the adjusted close deducts `applied`.
 	ex := func(in *Input, dividend, gain, fall, applied string) {
 		session := in.Bars[100].Session
 		before := in.Bars[99].Close
@@ -168,9 +168,9 @@ func TestAdjustedClose(t *testing.T) {
 		}
 	}
 	run(t, []scenario{
-		{"dividend taken off", func(in *Input) { ex(in, "1", "", "1", "1") }, []string{}},
-		{"dividend not taken off", func(in *Input) { ex(in, "1", "", "1", "0") }, []string{"adjusted_close warning 2025-08-29"}},
-		{"dividend taken off twice", func(in *Input) { ex(in, "1", "", "1", "2") }, []string{"adjusted_close warning 2025-08-29"}},
+		{"dividend deducted", func(in *Input) { ex(in, "1", "", "1", "1") }, []string{}},
+		{"dividend not deducted", func(in *Input) { ex(in, "1", "", "1", "0") }, []string{"adjusted_close warning 2025-08-29"}},
+		{"dividend deducted twice", func(in *Input) { ex(in, "1", "", "1", "2") }, []string{"adjusted_close warning 2025-08-29"}},
 		{"dividend and gain", func(in *Input) { ex(in, "1", "2", "3", "3") }, []string{}},
 		{"gain is in the dividend", func(in *Input) { ex(in, "3", "2", "3", "3") }, []string{}},
 		{"gain counted twice", func(in *Input) { ex(in, "3", "2", "3", "5") }, []string{"adjusted_close warning 2025-08-29"}},

@@ -20,13 +20,13 @@ type realPrices struct {
 	actions []etf.Action
 }
 
-// read holds the files by path: several tests read the same ones.
+// read caches the files by path: several tests read the same ones.
 var read struct {
 	sync.Mutex
 	files map[string]realPrices
 }
 
-// realBars reads one of the real price files, whose columns are told by their header. The slices are shared.
+// realBars reads one of the real price files, whose header names the columns. Callers share the slices.
 func realBars(t testing.TB, path string) (bars []etf.Bar, actions []etf.Action) {
 	t.Helper()
 	read.Lock()
@@ -101,7 +101,7 @@ func realBars(t testing.TB, path string) (bars []etf.Bar, actions []etf.Action) 
 	return bars, actions
 }
 
-// realFile is a real file and all that Check has to say about it, as a first update to its own last session.
+// realFile is a real file and all findings of Check on it, as a first update up to its last session.
 type realFile struct {
 	path        string
 	exchange    etf.Exchange
@@ -110,18 +110,18 @@ type realFile struct {
 	findings    []string
 }
 
-// The truth table. Explained, file by file:
+// The expected findings, explained file by file:
 //
-//   - 2007-02-27: the fall of -3.5 to -8 % after the quietest months in decades. A genuine move, worth a look, no error.
+//   - 2007-02-27: a fall of 3.5 to 8 % after the quietest months in decades. A genuine move, worth a look, not an error.
 //   - XLF 2016-09-19: the real estate spin-off, -18 %. XLF 2003-01-29 and 2014-07-18 repeat the bar before with another
-//     volume, in this provider's file only (IWM 2003-01-29 does too, among rows that are out already).
-//   - IJH, IWM, QQQ as traded: splits that the file can't state, so the rows before them are on another level and stay
-//     out of forecasts until the split is recorded. IJH: 1,264 rows before 2005-06-09 and 4,707 up to 2024-02-21.
-//   - 152380 2021-10-29: a bond fund 2.6 % up and 3.1 % down on the next day. Untraded days of thin KRX funds are info.
-//   - 4063.T: 9 rows before the 5:1 split of 2023-03-30 not adjusted. AET.L: 9 of 23 rows in another unit. SOXS: 9 rows
-//     after a level change without an event, 20 times the volume. London and Tokyo have other holidays than the
-//     exchange stood in for here: 2022-05-30 was Memorial Day in New York, 2023-03-21 the equinox in Tokyo.
-//   - Mislabelled: columns in the wrong order, no row is sound.
+//     volume, in this provider's file only (as does IWM 2003-01-29, among rows that are quarantined already).
+//   - IJH, IWM, QQQ as traded: the file can't state splits, so the rows before a split are on another level and stay out
+//     of forecasts until the split is recorded. IJH: 1,264 rows before 2005-06-09 and 4,707 up to 2024-02-21.
+//   - 152380 2021-10-29: a bond fund 2.6 % up and 3.1 % down the next day. Untraded days of thin KRX funds are info.
+//   - 4063.T: 9 rows before the 5:1 split of 2023-03-30 are not adjusted. AET.L: 9 of 23 rows are in another unit. SOXS:
+//     9 rows after a change of level without an event, with 20 times the volume. London and Tokyo have other holidays than
+//     the exchange used instead here: 2022-05-30 was Memorial Day in New York, 2023-03-21 the equinox in Tokyo.
+//   - Mislabelled: the columns are in the wrong order, so no row is sound.
 var realFiles = []realFile{
 	{"yahoo/SPY.csv", etf.XNYS, etf.SplitAdjusted, 0, []string{"price_jump warning 2007-02-27..2018-10-10 (2)"}},
 	{"yahoo/QQQ.csv", etf.XNYS, etf.SplitAdjusted, 0, nil},
@@ -186,9 +186,9 @@ func TestRealFiles(t *testing.T) {
 	}
 }
 
-// Day by day: sessions of the sound files as they would have come in daily updates: every day that moved by 1 % or not
-// at all, which is where rules speak, and one in ten of the others. Only days on which a split really happened and
-// nobody stated it may be errors: the largest genuine moves of two decades may not.
+// Sessions of the sound files as they would have come in daily updates: every day with a move of 1 % or more or none at
+// all, which is where the rules report anything, and one in ten of the others. Only an actual split that nobody stated
+// may be an error; the largest genuine moves of two decades may not.
 func TestRealFilesDayByDay(t *testing.T) {
 	t.Parallel()
 	splits := map[string][]string{
@@ -201,7 +201,7 @@ func TestRealFilesDayByDay(t *testing.T) {
 		}
 		bars, actions := realBars(t, f.path)
 		known := stored(bars, f.basis)
-		var faults []string
+		var errors []string
 		for i := 1; i < len(bars); i++ {
 			if r := math.Abs(bars[i].Close.Float()/bars[i-1].Close.Float() - 1); r > 0 && r < .01 && i%10 != 0 {
 				continue
@@ -211,26 +211,26 @@ func TestRealFilesDayByDay(t *testing.T) {
 			for _, x := range r.Findings {
 				switch x.Severity {
 				case etf.SeverityError:
-					faults = append(faults, bars[i].Session.String())
+					errors = append(errors, bars[i].Session.String())
 				case etf.SeverityWarning:
 					warnings++
 				}
 			}
 		}
-		if !slices.Equal(faults, splits[f.path]) {
-			t.Errorf("%s: errors on %v, want %v", f.path, faults, splits[f.path])
+		if !slices.Equal(errors, splits[f.path]) {
+			t.Errorf("%s: errors on %v, want %v", f.path, errors, splits[f.path])
 		}
 	}
-	// 1 in 6,000 of all days: what TestRealFiles lists, IWM's repeated bar, and 152380's spike twice: as a jump, and the
-	// day after for what it was.
+	// 1 in 6,000 of all days: those that TestRealFiles lists, IWM's repeated bar, and 152380's spike twice: first as a
+	// jump, and the day after as a spike.
 	if warnings != 12 {
 		t.Errorf("%d warnings in %d days", warnings, days)
 	}
 	t.Logf("%d days, %d warnings", days, warnings)
 }
 
-// Leveraged and inverse funds made of real returns: five years each from 10,000, no intraday range. They must not
-// drown in findings, and no day may be an error.
+// Leveraged and inverse funds made from real returns: five years each, starting at 10,000, without intraday range. They
+// must have few findings and no error.
 func TestLeveragedFunds(t *testing.T) {
 	t.Parallel()
 	sessions, warnings := 0, 0
@@ -272,12 +272,12 @@ func TestLeveragedFunds(t *testing.T) {
 	t.Logf("%d sessions, %d with findings", sessions, warnings)
 }
 
-// Faults put into real histories, one at a time, must be found where they are and nowhere else. The twofold fund
-// 253150 is not among them: in the weeks after its -24.6 % day it moves 10 % a day, and there a close of half is not
-// told from a genuine move.
-func TestFaultsInRealHistories(t *testing.T) {
+// Defects put into real histories, one at a time, must be found there and nowhere else. The double-leveraged fund
+// 253150 is left out: in the weeks after its -24.6 % day it moves 10 % a day, so that half the close can't be
+// distinguished from a genuine move.
+func TestDefectsInRealHistories(t *testing.T) {
 	t.Parallel()
-	type fault struct {
+	type defect struct {
 		name  string
 		apply func(bars []etf.Bar, i int) []etf.Bar
 		rule  string // "" = any rule at error level
@@ -287,20 +287,20 @@ func TestFaultsInRealHistories(t *testing.T) {
 	tick := func(factor float64) func([]etf.Bar, int) []etf.Bar {
 		return func(bars []etf.Bar, i int) []etf.Bar { scalePricesOnly(bars[i:i+1], factor); return bars }
 	}
-	faults := []fault{
+	defects := []defect{
 		{"ten times too high", tick(10), "", etf.SeverityError, etf.SeverityError},
 		{"a hundredth", tick(.01), "", etf.SeverityError, etf.SeverityError},
 		{"half", tick(.5), "", etf.SeverityError, etf.SeverityError},
 		{"negative open", func(bars []etf.Bar, i int) []etf.Bar { bars[i].Open *= -1; return bars }, ruleNonPositive, etf.SeverityError, etf.SeverityError},
 		{"close above high", func(bars []etf.Bar, i int) []etf.Bar { bars[i].Close = bars[i].High + bars[i].High/50; return bars }, ruleOHLC, etf.SeverityError, etf.SeverityError},
-		{"close repeated with all its bar", func(bars []etf.Bar, i int) []etf.Bar {
+		{"the whole bar repeated", func(bars []etf.Bar, i int) []etf.Bar {
 			s := bars[i].Session
 			bars[i] = bars[i-1]
 			bars[i].Session = s
 			return bars
 		}, ruleStale, etf.SeverityWarning, etf.SeverityWarning},
 		{"missing", func(bars []etf.Bar, i int) []etf.Bar { return slices.Delete(bars, i, i+1) }, ruleMissing, etf.SeverityWarning, etf.SeverityWarning},
-		{"split to a quarter from here on", func(bars []etf.Bar, i int) []etf.Bar { scalePrices(bars[i:], 1, 4); return bars }, "", etf.SeverityError, ""},
+		{"4:1 split from here on", func(bars []etf.Bar, i int) []etf.Bar { scalePrices(bars[i:], 1, 4); return bars }, "", etf.SeverityError, ""},
 	}
 	for _, path := range []string{"yahoo/SPY.csv", "yahoo/EEM.csv", "krx/069500_D.csv", "krx/161510_D.csv"} {
 		source, _ := realBars(t, path)
@@ -309,7 +309,7 @@ func TestFaultsInRealHistories(t *testing.T) {
 			exchange = etf.XKRX
 		}
 		random := newRandom(9)
-		for _, f := range faults {
+		for _, f := range defects {
 			for range 40 {
 				at := 61 + random.IntN(len(source)-81)
 				session := source[at].Session

@@ -12,16 +12,16 @@ const (
 	ruleRevised  = "revised_bar"
 )
 
-// leastRevision is the smallest change of a close worth a warning: closes are corrected by a tick or two after
-// the close, hardly ever by 2 %.
+// leastRevision is the smallest change of a close that is worth a warning: corrections after the session are a tick or
+// two, hardly ever 2 %.
 const leastRevision = 0.02
 
-// checkRestated compares the answer with what is stored for the same sessions. One factor over all of them is a
-// re-adjustment; anything else is a revision of single rows, left to checkRevised.
-func checkRestated(s *sheet) {
+// checkRestated compares the response with the bars stored for the same sessions. If all of them differ by one factor,
+// the series was re-adjusted; anything else is a revision of single rows, left to checkRevised.
+func checkRestated(s *state) {
 	logs, slack, compared := s.overlap()
 	if len(logs) == 0 || len(logs) < compared {
-		return // nothing stored differs, or some of it agrees
+		return // no stored close differs, or not all do
 	}
 	mean := 0.0
 	for _, x := range logs {
@@ -35,7 +35,7 @@ func checkRestated(s *sheet) {
 	}
 	_, _, ratio := nearRatio(splitRatios, mean, 0.002)
 	if len(logs) < 2 && !ratio {
-		return // one row tells no pattern
+		return // one row shows no pattern
 	}
 	text := fmt.Sprintf("%s from %s to %s restated by the factor %s", count(len(logs), "stored session"), logs[0].session, logs[len(logs)-1].session, short(math.Exp(mean)))
 	older := 0
@@ -45,30 +45,30 @@ func checkRestated(s *sheet) {
 		}
 	}
 	if older == 0 {
-		s.object(ruleRestated, etf.SeverityInfo, logs[0].session, 0, text+", and the answer covers all of them")
+		s.flag(ruleRestated, etf.SeverityInfo, logs[0].session, 0, text+"; the response covers all stored sessions")
 		return
 	}
-	text += "; older stored rows are on the old level"
-	first := logs[0].session // carries the text for all but the new session, whose finding is one of its own
+	text += "; older stored rows are still on the old level"
+	first := logs[0].session // carries the text for all but the new session, which has a separate finding
 	for i, b := range s.in.Bars {
 		switch {
 		case s.verdicts[i] == etf.VerdictDrop:
 		case b.Session == first, b.Session == s.in.Session:
-			s.reject(ruleRestated, i, 0, text)
+			s.quarantine(ruleRestated, i, 0, text)
 		default:
-			s.reject(ruleRestated, i, 0, "")
+			s.quarantine(ruleRestated, i, 0, "")
 		}
 	}
 }
 
-// checkRevised notes rows that differ from what is stored for their session.
-func checkRevised(s *sheet) {
+// checkRevised reports rows that differ from the bar stored for their session.
+func checkRevised(s *state) {
 	for i, b := range s.in.Bars {
-		k := s.believed(b.Session)
+		k := s.stored(b.Session)
 		if k == nil || s.verdicts[i] != etf.VerdictKeep || k.Basis != s.in.Basis || sameNumbers(k.Bar, b) {
 			continue
 		}
-		text := fmt.Sprintf("%s: %s, volume %s where %s, volume %s is stored", b.Session, ohlc(b), b.Volume, ohlc(k.Bar), k.Volume)
+		text := fmt.Sprintf("%s: %s, volume %s; stored: %s, volume %s", b.Session, ohlc(b), b.Volume, ohlc(k.Bar), k.Volume)
 		size := 0.0
 		if b.Close > 0 && k.Close > 0 {
 			size = math.Abs(math.Log(b.Close.Float() / k.Close.Float()))
@@ -77,7 +77,7 @@ func checkRevised(s *sheet) {
 		if size > leastRevision {
 			severity = etf.SeverityWarning
 		}
-		s.object(ruleRevised, severity, b.Session, size, text)
+		s.flag(ruleRevised, severity, b.Session, size, text)
 	}
 }
 
@@ -89,10 +89,10 @@ type revision struct {
 
 // overlap returns the sessions whose close differs from the stored one by more than rounding, and how many were
 // compared.
-func (s *sheet) overlap() (logs []revision, slack float64, compared int) {
-	const noise = 5e-4 // half a per mille: adjusted prices are rounded to few decimals
+func (s *state) overlap() (logs []revision, slack float64, compared int) {
+	const noise = 5e-4 // 0.05 %: adjusted prices are rounded to a few decimals
 	for i, b := range s.in.Bars {
-		k := s.believed(b.Session)
+		k := s.stored(b.Session)
 		if k == nil || s.verdicts[i] == etf.VerdictDrop || k.Basis != s.in.Basis || b.Close <= 0 || k.Close <= 0 {
 			continue
 		}

@@ -11,26 +11,26 @@ import (
 // row is a usable price in the joined series of stored and new rows.
 type row struct {
 	etf.Bar
-	ordinal  int  // in Input.Bars; -1 for a stored row before the answer
-	believed bool // stored and in use with these very prices
-	at       int  // position of the session on the calendar, for counting sessions between rows
+	ordinal int  // in Input.Bars; -1 for a stored row before the response
+	stored  bool // stored and in use with the same prices
+	at      int  // position of the session on the calendar, for counting sessions between rows
 }
 
-// series joins the stored rows before the answer with the answer's rows that are still kept, ascending, one for
-// each session. Untraded sessions are left out: a carried close is no price, and the gap counts instead.
-func (s *sheet) series() []row {
+// series joins the stored rows before the response with the response's rows that are still kept, ascending, one for
+// each session. Untraded sessions are left out and count as a gap: a close carried over is not a price.
+func (s *state) series() []row {
 	rows := make([]row, 0, len(s.in.Known)+len(s.in.Bars))
 	for _, k := range s.in.Known {
 		if (len(s.in.Bars) == 0 || k.Session < s.first) && k.Close > 0 && !untraded(k.Bar) && k.Basis == s.in.Basis {
-			rows = append(rows, row{Bar: k.Bar, ordinal: -1, believed: true})
+			rows = append(rows, row{Bar: k.Bar, ordinal: -1, stored: true})
 		}
 	}
 	for i, b := range s.in.Bars {
 		if s.verdicts[i] != etf.VerdictKeep || b.Close <= 0 || untraded(b) {
 			continue
 		}
-		k := s.believed(b.Session)
-		rows = append(rows, row{Bar: b, ordinal: i, believed: k != nil && samePrices(k.Bar, b)})
+		k := s.stored(b.Session)
+		rows = append(rows, row{Bar: b, ordinal: i, stored: k != nil && samePrices(k.Bar, b)})
 	}
 	bySession := func(a, b row) int { return cmp.Compare(a.Session, b.Session) }
 	if !slices.IsSortedFunc(rows, bySession) {
@@ -50,21 +50,21 @@ func (s *sheet) series() []row {
 	return rows
 }
 
-// change is a move from one row to a later one.
+// change is the move from one row to a later one.
 type change struct {
 	log   float64 // log return, corrected for the splits and distributions known in between
-	raw   float64 // log return of the closes as they are
-	gap   float64 // sessions between, at least 1
+	raw   float64 // log return of the closes, uncorrected
+	gap   float64 // sessions from one to the other, at least 1
 	split float64 // log of the product of the split ratios stated in between, 0 without one
 }
 
-// size is the move per square root of a session: comparable to a daily volatility.
+// size is the move divided by the square root of the gap, which makes it comparable to a daily volatility.
 func (c change) size() float64 { return math.Abs(c.log) / math.Sqrt(c.gap) }
 
-// change measures the move from a to b. Splits correct prices as traded only: on any other basis the provider has
-// corrected them already, or has failed to, and that shows as a jump. A distribution is added back where that
-// makes the move smaller: whether a series contains it is not always stated truly.
-func (s *sheet) change(a, b *row) change {
+// change measures the move from a to b. Splits correct as-traded prices only: on any other basis the provider should
+// have corrected them, and a failure to do so shows as a jump. A distribution is added back where that makes the move
+// smaller, because providers do not always say correctly whether a series includes it.
+func (s *state) change(a, b *row) change {
 	c := change{raw: math.Log(b.Close.Float() / a.Close.Float()), gap: float64(max(b.at-a.at, 1))}
 	for _, x := range s.between(s.splits, a.Session, b.Session) {
 		c.split += math.Log(float64(x.Numerator) / float64(x.Denominator))
@@ -86,7 +86,7 @@ func (s *sheet) change(a, b *row) change {
 }
 
 // between returns the actions with Ex in (from, to].
-func (s *sheet) between(actions []etf.Action, from, to etf.Session) []etf.Action {
+func (s *state) between(actions []etf.Action, from, to etf.Session) []etf.Action {
 	if len(actions) == 0 {
 		return nil
 	}

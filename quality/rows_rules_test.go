@@ -7,7 +7,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Tables of the rules that look at single rows. Row 100 of the sound input is 2025-08-29; the last is 2025-09-26.
+// Tables for the rules on single rows. Row 100 of the sound input is 2025-08-29; the last is 2025-09-26.
 
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
@@ -25,7 +25,7 @@ func TestUnreadable(t *testing.T) {
 			in.Bars = in.Bars[:119]
 			in.Defects = []etf.Defect{garbled(newest)}
 		}, []string{"unreadable_row error 2025-09-26", "missing_session warning 2025-09-26"}},
-		// Nobody can decide about a row without a price: the session is missing, as if there were no row.
+		// Nobody can decide on a row without a price: the session is missing, as if there were no row.
 		{"new row without a price", func(in *Input) {
 			in.Bars = in.Bars[:119]
 			in.Defects = []etf.Defect{{Where: "chart.result[0].timestamp[119]", Session: newest, Reason: "no price", NoPrice: true}}
@@ -48,9 +48,9 @@ func TestOrder(t *testing.T) {
 				in.Bars[i], in.Bars[j] = in.Bars[j], in.Bars[i]
 			}
 		}, []string{}},
-		{"two rows exchanged", func(in *Input) { in.Bars[99], in.Bars[100] = in.Bars[100], in.Bars[99] },
+		{"two rows swapped", func(in *Input) { in.Bars[99], in.Bars[100] = in.Bars[100], in.Bars[99] },
 			[]string{"row_order warning 2025-08-28"}},
-		{"halves exchanged", func(in *Input) { in.Bars = append(in.Bars[100:], in.Bars[:100]...) },
+		{"halves swapped", func(in *Input) { in.Bars = append(in.Bars[100:], in.Bars[:100]...) },
 			[]string{"row_order warning 2025-04-07..2025-08-28 (100)"}},
 	})
 }
@@ -102,7 +102,7 @@ func TestCalendar(t *testing.T) {
 		in.Bars[i].Session--
 	}
 	if e := check(t, in).Findings[0].Evidence; !strings.Contains(e, "is XNYS the right exchange") {
-		t.Errorf("evidence %q does not ask for the exchange", e)
+		t.Errorf("evidence %q does not question the exchange", e)
 	}
 }
 
@@ -154,12 +154,12 @@ func TestOHLC(t *testing.T) {
 		{"close two ticks above high", func(in *Input) { b := &in.Bars[100]; b.High = max(b.Open, b.Close) - 2*cent },
 			[]string{"ohlc_order error 2025-08-29"}},
 		{"open below low", func(in *Input) { b := &in.Bars[100]; b.Open = b.Low - 10*cent }, []string{"ohlc_order error 2025-08-29"}},
-		{"high and low exchanged", func(in *Input) { b := &in.Bars[119]; b.High, b.Low = b.Low, b.High+100*cent },
+		{"high and low swapped", func(in *Input) { b := &in.Bars[119]; b.High, b.Low = b.Low, b.High+100*cent },
 			[]string{"ohlc_order error 2025-09-26"}},
 		{"KRX: off by 1 KRW", func(in *Input) { krx(t, in); b := &in.Bars[100]; b.Low = min(b.Open, b.Close) + 100_000_000 }, []string{}},
 		{"KRX: off by 5 KRW", func(in *Input) { krx(t, in); b := &in.Bars[100]; b.Low = min(b.Open, b.Close) + 500_000_000 },
 			[]string{"ohlc_order error 2025-09-01"}},
-		{"dear fund: 0.01 % allowed", func(in *Input) { // 1,000 times 100 USD: 10 USD is 0.01 %
+		{"high price: 0.01 % allowed", func(in *Input) { // 1,000 times 100 USD: 10 USD is 0.01 %
 			scalePrices(in.Bars, 1000, 1)
 			b := &in.Bars[100]
 			b.High = max(b.Open, b.Close) - 800*cent
@@ -167,7 +167,7 @@ func TestOHLC(t *testing.T) {
 	})
 }
 
-// krx makes the sound input one of XKRX. Its row 100 is 2025-09-01.
+// krx moves the sound input to XKRX. Its row 100 is 2025-09-01.
 func krx(t testing.TB, in *Input) {
 	in.Exchange = etf.XKRX
 	in.Bars = walk(t, etf.XKRX, soundRows, 0.01, newRandom(7))
@@ -194,7 +194,7 @@ func TestMissing(t *testing.T) {
 		{"one", func(in *Input) { cut(in, 100, 101) }, []string{"missing_session warning 2025-08-29"}},
 		{"the new one", func(in *Input) { cut(in, 119, 120) }, []string{"missing_session warning 2025-09-26"}},
 		{"a long gap is one finding", func(in *Input) { cut(in, 20, 110) }, []string{"missing_session warning 2025-05-06..2025-09-12 (90)"}},
-		{"between store and answer", func(in *Input) {
+		{"between store and response", func(in *Input) {
 			daily(in, 3)
 			in.Bars = in.Bars[1:]
 		}, []string{"missing_session warning 2025-09-24"}},
@@ -205,12 +205,12 @@ func TestMissing(t *testing.T) {
 		}, []string{}},
 	})
 	run(t, []scenario{
-		{"a hole between stored rows", func(in *Input) {
+		{"a gap between stored rows", func(in *Input) {
 			overlap(in, 10)
 			in.Bars = append(in.Bars[:4], in.Bars[5:]...)
 			in.Known = append(in.Known[:64], in.Known[65:]...)
 		}, []string{}},
-		{"a hole before the new session", func(in *Input) {
+		{"a gap before the new session", func(in *Input) {
 			overlap(in, 10)
 			in.Bars = append(in.Bars[:8], in.Bars[9:]...)
 			in.Known = in.Known[:68]

@@ -5,12 +5,12 @@ import "github.com/etfcast/etfcast/etf"
 // Rule describes one rule. Name is stable: findings are stored under it.
 type Rule struct {
 	Name       string
-	Severities []etf.Severity // the severities its findings may have, most severe first
+	Severities []etf.Severity // that it may report, most severe first
 	Meaning    string
 	Remedy     string // what the operator does about a finding
 }
 
-// Rules returns the rules in the order in which they are applied and their findings are reported.
+// Rules lists the rules in the order in which they are applied and their findings reported.
 func Rules() []Rule {
 	out := make([]Rule, len(registry))
 	for i, r := range registry {
@@ -21,11 +21,11 @@ func Rules() []Rule {
 
 type rule struct {
 	Rule
-	check func(*sheet)
+	check func(*state)
 }
 
-// The order matters: later rules skip what an earlier rule dropped or quarantined. The findings of a rule without a
-// check come from checkLevels.
+// The order matters: later rules skip what an earlier rule has dropped or quarantined. A rule without a check
+// function is reported by checkLevels.
 var registry = []rule{
 	{Rule{
 		Name: ruleUnreadable, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},

@@ -6,8 +6,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// A hundred sound histories of both exchanges must pass without a finding: with a threshold of 7 deviations a
-// normal walk has none.
+// A hundred sound histories, on both exchanges, must pass without a finding: a normal random walk never exceeds the
+// threshold of 7 deviations.
 func TestSoundRowsGiveNoFindings(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(50) {
@@ -30,7 +30,7 @@ func TestRulesAreDescribed(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range Rules() {
 		if seen[r.Name] || r.Name == "" || r.Meaning == "" || r.Remedy == "" || len(r.Severities) == 0 {
-			t.Errorf("rule %+v is repeated or not described", r)
+			t.Errorf("rule %+v is a duplicate or not described", r)
 		}
 		seen[r.Name] = true
 	}
@@ -50,7 +50,7 @@ func TestCheckRefusesBadInput(t *testing.T) {
 	}
 }
 
-func TestAnswerWithoutRows(t *testing.T) {
+func TestResponseWithoutRows(t *testing.T) {
 	t.Parallel()
 	run(t, []scenario{
 		{"first update", func(in *Input) { in.Bars = nil }, []string{"missing_session warning 2025-09-26"}},
@@ -58,7 +58,7 @@ func TestAnswerWithoutRows(t *testing.T) {
 	})
 }
 
-// Whatever a first update warned of, the next one, which asks for the last sessions again, does not repeat.
+// The next update, which fetches the last sessions again, repeats none of the first update's warnings.
 func TestWarningsAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	in := sound(t)
@@ -83,17 +83,17 @@ func TestWarningsAreNotRepeated(t *testing.T) {
 	}
 }
 
-// A row that is stored and in use with the same prices is not objected to again: a person accepted it, or it was
-// judged with what was known then.
-func TestBelievedRowsAreNotRejectedAgain(t *testing.T) {
+// A row that is stored and in use with the same prices is not quarantined again: a person has accepted it, or it passed
+// the checks when it was new.
+func TestStoredRowsAreNotQuarantinedAgain(t *testing.T) {
 	t.Parallel()
 	in := sound(t)
 	daily(&in, 10)
-	scalePrices(in.Bars[3:], 1, 3)                       // as if a fall to a third had happened
-	in.Bars[5].Low = in.Bars[5].Open + 5*in.Bars[5].Open // and one bar contradicted itself
+	scalePrices(in.Bars[3:], 1, 3)                       // prices fall to a third
+	in.Bars[5].Low = in.Bars[5].Open + 5*in.Bars[5].Open // and one bar contradicts itself
 	before := check(t, in)
 	if !before.QuarantinedNew {
-		t.Fatalf("the input is not as bad as it should be: %q", summary(before))
+		t.Fatalf("the new session should be quarantined: %q", summary(before))
 	}
 	in.Known = append(in.Known, stored(in.Bars[:9], in.Basis)...)
 	after := check(t, in)

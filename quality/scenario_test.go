@@ -9,14 +9,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// A scenario changes a sound input and says which findings that gives, all of them, as "rule severity sessions".
+// A scenario changes a sound input and lists all the findings this causes, as "rule severity sessions".
 type scenario struct {
 	name   string
 	change func(in *Input)
 	want   []string
 }
 
-// The sound input: 120 bars of XNYS ending on 2025-09-26, a random walk of 1 % a day, first update.
+// The sound input is a first update: 120 bars of XNYS ending on 2025-09-26, a random walk of 1 % a day.
 const soundRows = 120
 
 func sound(t testing.TB) Input {
@@ -24,7 +24,7 @@ func sound(t testing.TB) Input {
 	return Input{Symbol: "SIM", Exchange: etf.XNYS, Session: bars[soundRows-1].Session, Initial: true, Bars: bars, Basis: etf.AsTraded}
 }
 
-// daily makes the input a later update: the last n rows are the answer, the 60 before them are stored.
+// daily makes the input a later update: the last n rows are the response, the 60 before them are stored.
 func daily(in *Input, n int) {
 	cut := len(in.Bars) - n
 	in.Initial = false
@@ -87,10 +87,10 @@ func run(t *testing.T, scenarios []scenario) {
 	}
 }
 
-// consistent checks what every report must obey, whatever the input.
+// consistent checks what must hold for every report, whatever the input.
 func consistent(t testing.TB, in Input, r Report) {
 	t.Helper()
-	faulty := map[etf.Session]bool{}
+	hasError := map[etf.Session]bool{}
 	ids := map[string]bool{}
 	names := map[string]Rule{}
 	for _, rule := range Rules() {
@@ -111,17 +111,17 @@ func consistent(t testing.TB, in Input, r Report) {
 		}
 		id := FindingID(f.Symbol, "fetch", f.Rule, f.Sessions)
 		if ids[id] || len(id) != 32 {
-			t.Errorf("%s: identity %s is not unique", f.Rule, id)
+			t.Errorf("%s: ID %s is not unique", f.Rule, id)
 		}
 		ids[id] = true
 		if f.Severity == etf.SeverityError {
 			for _, s := range f.Sessions {
-				faulty[s] = true
+				hasError[s] = true
 			}
 		}
 	}
-	if r.QuarantinedNew != faulty[in.Session] {
-		t.Errorf("QuarantinedNew is %v, errors name the new session: %v", r.QuarantinedNew, faulty[in.Session])
+	if r.QuarantinedNew != hasError[in.Session] {
+		t.Errorf("QuarantinedNew is %v, errors name the new session: %v", r.QuarantinedNew, hasError[in.Session])
 	}
 	kept := map[etf.Session]int{}
 	missing := true
@@ -131,8 +131,8 @@ func consistent(t testing.TB, in Input, r Report) {
 			continue
 		}
 		kept[b.Session]++
-		if quarantined := r.Verdicts[i] == etf.VerdictQuarantine; quarantined != faulty[b.Session] {
-			t.Errorf("row %d (%s): quarantined %v, named by an error %v", i, b.Session, quarantined, faulty[b.Session])
+		if quarantined := r.Verdicts[i] == etf.VerdictQuarantine; quarantined != hasError[b.Session] {
+			t.Errorf("row %d (%s): quarantined %v, named by an error %v", i, b.Session, quarantined, hasError[b.Session])
 		}
 	}
 	if r.MissingNew != missing {

@@ -8,30 +8,30 @@ import (
 
 const ruleShifted = "shifted_dates"
 
-// leastShifted is how many stored rows have to come back under a neighbour's date before the dates are doubted: one
-// or two may be a correction of the provider's own.
+// leastShifted is how many stored rows must come back under a neighbouring date to count as a shift: one or two may be
+// the provider's own corrections.
 const leastShifted = 3
 
-// checkShifted looks for stored rows that come back one session earlier or later: a change of time zone or of clocks
-// on the provider's side. Taken as revisions, rows shifted to earlier would bring each close into the history of the
-// day before it was made. All rows that differ from what is stored are named, the new session's among them: its date
-// is no surer than theirs.
-func checkShifted(s *sheet) {
+// checkShifted looks for stored rows that come back one session earlier or later, because the provider's time zone or
+// clocks have changed. Stored as revisions, rows shifted to an earlier date would put each close into the history of the
+// day before it was made. It names every row that differs from the stored bar, including that of the new session, whose
+// date is just as doubtful.
+func checkShifted(s *state) {
 	differing, earlier, later := 0, 0, 0
 	for i, b := range s.in.Bars {
-		k := s.believed(b.Session)
+		k := s.stored(b.Session)
 		if k == nil || s.verdicts[i] == etf.VerdictDrop || k.Basis != s.in.Basis || samePrices(k.Bar, b) {
 			continue
 		}
 		differing++
-		if s.is(b, s.cal.Next) {
+		if s.matches(b, s.cal.Next) {
 			earlier++
 		}
-		if s.is(b, s.cal.Previous) {
+		if s.matches(b, s.cal.Previous) {
 			later++
 		}
 	}
-	// The row at the window's end has no stored neighbour to come from.
+	// The row at the end of the window has no stored neighbour to match.
 	shifted, side := max(earlier, later), "earlier"
 	if later > earlier {
 		side = "later"
@@ -39,31 +39,31 @@ func checkShifted(s *sheet) {
 	if shifted < leastShifted || shifted < differing-1 {
 		return
 	}
-	text := fmt.Sprintf("%s as stored, but dated one session %s: have the provider's dates moved to another time zone?", count(shifted, "row"), side)
-	var told [2]bool // the new session's finding is one of its own and needs the text too
+	text := fmt.Sprintf("%s with the stored numbers, but dated one session %s: has the provider changed its time zone?", count(shifted, "row"), side)
+	var written [2]bool // the new session has a separate finding, which needs the text too
 	for i, b := range s.in.Bars {
-		if k := s.believed(b.Session); s.verdicts[i] == etf.VerdictDrop || k != nil && samePrices(k.Bar, b) {
+		if k := s.stored(b.Session); s.verdicts[i] == etf.VerdictDrop || k != nil && samePrices(k.Bar, b) {
 			continue
 		}
-		own := 0
+		group := 0
 		if b.Session == s.in.Session {
-			own = 1
+			group = 1
 		}
-		said := ""
-		if !told[own] {
-			said, told[own] = text, true
+		flagText := ""
+		if !written[group] {
+			flagText, written[group] = text, true
 		}
-		s.reject(ruleShifted, i, 0, said)
+		s.quarantine(ruleShifted, i, 0, flagText)
 	}
 }
 
-// is reports whether b has the prices and the volume stored for the neighbour of its session.
-func (s *sheet) is(b etf.Bar, neighbour func(etf.Session) (etf.Session, error)) bool {
+// matches reports whether b has the prices and the volume stored for the neighbour of its session.
+func (s *state) matches(b etf.Bar, neighbour func(etf.Session) (etf.Session, error)) bool {
 	session, err := neighbour(b.Session)
 	if err != nil {
 		return false
 	}
-	k := s.believed(session)
+	k := s.stored(session)
 	b.Session = session
 	return k != nil && samePrices(k.Bar, b) && k.Volume == b.Volume
 }

@@ -2,12 +2,12 @@ package quality
 
 import "github.com/etfcast/etfcast/etf"
 
-// tolerance is by how much two prices of one bar may contradict each other: one tick or 0.01 % of the price,
-// whichever is more.
+// tolerance is how far two prices of one bar may contradict each other: one tick or 0.01 % of the price, whichever is
+// more.
 //
-// XNYS: one cent, a hundredth of a cent below 1 dollar (SEC Rule 612 of Regulation NMS). XKRX: 1 KRW: trades are
-// in ticks of 5 KRW or 1 KRW, adjusted prices are rounded to 1 KRW. 0.01 % covers the noise of prices that were
-// float32 in between (relative 6e-8) and adjusted prices rounded to few decimals.
+// XNYS: one cent, a hundredth of a cent below 1 dollar (SEC Rule 612 of Regulation NMS). XKRX: 1 KRW; trades are in
+// ticks of 5 KRW or 1 KRW, and adjusted prices are rounded to 1 KRW. 0.01 % covers the noise of prices that went
+// through a float32 (relative 6e-8) and of adjusted prices rounded to a few decimals.
 func tolerance(x etf.Exchange, price etf.Price) etf.Price {
 	return max(smallestTick(x, price), price/10_000)
 }

@@ -8,11 +8,10 @@ import (
 
 const ruleUnreadable = "unreadable_row"
 
-// checkUnreadable turns defects into findings. Only the new session's own row is an error: an old session's row
-// that can't be read is no row to quarantine, and missing_session names the hole it leaves. A row without a price
-// is never an error: providers send such rows for whole markets and fill them in later, and a person asked about
-// each of them would have nothing to decide.
-func checkUnreadable(s *sheet) {
+// checkUnreadable turns defects into findings. Only the new session's row is an error: an unreadable row of an old
+// session can't be quarantined, and missing_session reports the gap it leaves. A row without a price is never an error:
+// providers send such rows for whole markets and fill them in later, and there would be nothing for a person to decide.
+func checkUnreadable(s *state) {
 	readable := map[etf.Session]bool{}
 	if len(s.in.Defects) > 0 {
 		for _, b := range s.in.Bars {
@@ -28,6 +27,6 @@ func checkUnreadable(s *sheet) {
 		if d.Text != "" {
 			text += fmt.Sprintf(" (%s)", etf.Clip(d.Text, 120))
 		}
-		s.object(ruleUnreadable, severity, d.Session, -float64(i), text)
+		s.flag(ruleUnreadable, severity, d.Session, -float64(i), text)
 	}
 }

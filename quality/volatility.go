@@ -7,33 +7,33 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// volatility follows the scale of daily log returns robustly: an exponentially weighted average of squares
-// (RiskMetrics' decay for daily data) in which no return counts for more than 5 of the deviations before it, so
-// that one bad price can't hide the next; and, asked only when a move looks large, at least what the 90 % quantile of
-// the last 60 returns says. A quantile does not see the largest tenth; the median would see nothing in thin funds,
-// whose close stays the same on most days.
+// volatility is a robust running estimate of the scale of daily log returns: an exponentially weighted average of
+// squares (with RiskMetrics' decay for daily data) in which each return is clipped to 5 times the deviation before it,
+// so that one bad price can't hide the next. The careful estimate, needed only when a move looks large, is at least the
+// deviation implied by the 90 % quantile of the last 60 returns. That quantile ignores the largest tenth; the median
+// would be zero in thin funds, whose close stays the same on most days.
 type volatility struct {
 	variance float64
-	recent   [60]float64 // absolute returns, a ring
+	recent   [60]float64 // absolute returns, a ring buffer
 	n        int
 }
 
 const (
 	volatilityDecay = 0.94
 	volatilityClip  = 5.0
-	// volatilityFloor is 0.1 % a day (1.6 % a year): short bond funds. Below it, rounding and distributions make
-	// up the moves.
+	// volatilityFloor is 0.1 % a day (1.6 % a year), that of short bond funds. Moves below it are mostly rounding and
+	// distributions.
 	volatilityFloor = 0.001
-	// volatilityPrior stands in where there are fewer than 5 returns: 2 % a day (32 % a year) is more than a broad
-	// equity fund has in quiet times, and less than a leveraged one.
+	// volatilityPrior is used with fewer than 5 returns: 2 % a day (32 % a year) is more than that of a broad equity
+	// fund in quiet times, and less than that of a leveraged one.
 	volatilityPrior = 0.02
 	// spreadLevel and spreadScale: the 90 % quantile of the absolute value of a standard normal is Phi^-1(0.95) = 1.6449.
 	spreadLevel = 0.90
 	spreadScale = 1.6449
 )
 
-// newVolatility starts from the first returns' quantile, which a few bad prices don't move. Fewer than 5 returns
-// say nothing.
+// newVolatility starts from the quantile of the first returns, which a few bad prices don't move, or from the prior if
+// there are fewer than 5.
 func newVolatility(first []float64) *volatility {
 	sigma := volatilityPrior
 	if len(first) >= 5 {
@@ -59,8 +59,8 @@ func (v *volatility) careful(floor float64) float64 {
 	return max(v.quick(floor), spread(v.recent[:min(v.n, len(v.recent))]))
 }
 
-// floorAt is the least volatility believed at a price: 0.1 %, or half a trading tick (5 KRW, 1 below 2,000; a
-// cent, a hundredth below a dollar).
+// floorAt is the lowest plausible volatility at a price: 0.1 %, or half a trading tick if that is more. Ticks are 5 KRW
+// (1 KRW below 2,000) and a cent (a hundredth of a cent below a dollar).
 func floorAt(x etf.Exchange, price etf.Price) float64 {
 	tick := smallestTick(x, price)
 	if x == etf.XKRX && price >= 2000*100_000_000 {
@@ -69,15 +69,15 @@ func floorAt(x etf.Exchange, price etf.Price) float64 {
 	return max(volatilityFloor, 0.5*tick.Float()/price.Float())
 }
 
-// spread is the standard deviation of a normal distribution with the 90 % quantile of the given absolute returns
-// (at least one).
+// spread is the standard deviation of the normal distribution whose absolute values have the same 90 % quantile as
+// sizes, absolute returns of which there must be at least one.
 func spread(sizes []float64) float64 {
 	sorted := slices.Clone(sizes)
 	slices.Sort(sorted)
 	return sorted[int(spreadLevel*float64(len(sorted)-1))] / spreadScale
 }
 
-// median of at least one value.
+// median returns the median of at least one value.
 func median(values []float64) float64 {
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)

@@ -15,26 +15,26 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Facts are what the release that wrote a database said about it. What is raw JSON is what its commands printed.
+// Facts are facts about a database, recorded with the release that wrote it. Raw JSON is what its commands printed.
 type Facts struct {
 	Release     string `json:"release"`
-	CodeVersion string `json:"code_version"` // of the program, as its forecasts name it
-	Schema      int64  `json:"schema"`       // the last migration run
-	// Rows counts the rows of each table.
+	CodeVersion string `json:"code_version"` // of the program, as in its forecasts
+	Schema      int64  `json:"schema"`       // the version of the last migration
+	// Rows is the number of rows of each table.
 	Rows map[string]int `json:"rows"`
 	// ETFs is `etf list --json`, Findings `finding list --all --json`, Runs `run show --json` of each run.
 	ETFs     json.RawMessage   `json:"etfs"`
 	Findings json.RawMessage   `json:"findings"`
 	Runs     []json.RawMessage `json:"runs"`
-	// Prices sums up each ETF's current bars.
+	// Prices summarises each ETF's current bars.
 	Prices []Prices `json:"prices"`
-	// Revised are the sessions of which something else was believed before.
+	// Revised are the sessions whose bar was replaced.
 	Revised   []Revised `json:"revised"`
 	Chains    []Chain   `json:"chains"`
 	Forecasts []Text    `json:"forecasts"`
 }
 
-// Prices sums up the current bars of an ETF.
+// Prices summarises the current bars of an ETF.
 type Prices struct {
 	Symbol      etf.Symbol `json:"symbol"`
 	Bars        int        `json:"bars"`
@@ -42,7 +42,7 @@ type Prices struct {
 	CloseSum    string     `json:"close_sum"` // exact
 }
 
-// Revised is a session whose bar was replaced: every close ever believed, the oldest first, the current one last.
+// Revised is a session whose bar was replaced, with every close ever stored: the oldest first, the current one last.
 type Revised struct {
 	Symbol  etf.Symbol  `json:"symbol"`
 	Session etf.Session `json:"session"`
@@ -57,7 +57,7 @@ type Chain struct {
 	Head   string     `json:"head"` // the last forecast's hash
 }
 
-// Text is a forecast as its hash covers it: Hash is the SHA-256 of PrevHash, a newline and JSON.
+// Text is a forecast in the form that is hashed: Hash is the SHA-256 of PrevHash, a newline and JSON.
 type Text struct {
 	ID       string `json:"id"`
 	Hash     string `json:"hash"`
@@ -97,14 +97,14 @@ func Read(dir, release string) (Archive, error) {
 		return a, err
 	}
 	if err := json.Unmarshal(facts, &a.Facts); err != nil {
-		return a, fmt.Errorf("reading what release %s said of its database: %w", release, err)
+		return a, fmt.Errorf("reading the facts of release %s: %w", release, err)
 	}
 	a.SQL, err = unzip(filepath.Join(dir, release+sqlEnding))
 	return a, err
 }
 
-// Write adds the archive to the folder, which it makes if it is missing. A release that has one already is
-// KindConflict: archives are only ever added.
+// Write adds the archive to the folder, which it creates if it is missing. KindConflict if the release has an archive
+// already: archives are never replaced.
 func (a Archive) Write(dir string) error {
 	facts, err := json.MarshalIndent(a.Facts, "", " ")
 	if err != nil {
@@ -155,8 +155,8 @@ func zip(path string, text []byte) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, os.ErrExist) {
-		return &etf.Error{Kind: etf.KindConflict, Field: "release", Message: "there is an archive already: " + path,
-			Remedy: "archives are only ever added; name another release"}
+		return &etf.Error{Kind: etf.KindConflict, Field: "release", Message: "the archive " + path + " exists already",
+			Remedy: "name another release: archives are never replaced"}
 	}
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ func TestLiterals(t *testing.T) {
 		want  string
 	}{
 		{"decimal", sql.RawBytes("12.50000000"), "12.50000000"},
-		{"bigint", sql.RawBytes("18446744073709551615"), "18446744073709551615"}, // the greatest unsigned one
+		{"bigint", sql.RawBytes("18446744073709551615"), "18446744073709551615"}, // the largest unsigned value
 		{"double", sql.RawBytes("0.1"), "1e-01"},
 		{"double", sql.RawBytes("1.7976931348623157e308"), "1.7976931348623157e+308"},
 		{"mediumblob", sql.RawBytes{0, '\'', 0xff}, "X'0027ff'"},
@@ -33,17 +33,17 @@ func TestLiterals(t *testing.T) {
 	} {
 		got, err := appendLiteral(nil, c.kind, c.value)
 		if err != nil || string(got) != c.want {
-			t.Errorf("%s %q is written %s, %v; want %s", c.kind, c.value, got, err, c.want)
+			t.Errorf("%s %q is written as %s, %v; want %s", c.kind, c.value, got, err, c.want)
 		}
 	}
 	for kind, value := range map[string]string{"json": "{}", "double": "one"} {
 		if got, err := appendLiteral(nil, kind, sql.RawBytes(value)); err == nil {
-			t.Errorf("%s %q is written %s", kind, value, got)
+			t.Errorf("%s %q is written as %s, want an error", kind, value, got)
 		}
 	}
 }
 
-func TestArchiveIsOnlyAdded(t *testing.T) {
+func TestArchiveIsNeverReplaced(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "releases")
 	want := Archive{SQL: []byte("INSERT INTO `t` (`a`) VALUES (1)\n")}
 	want.Facts.Release, want.Facts.Schema = "0.2.0", 8
@@ -67,6 +67,6 @@ func TestArchiveIsOnlyAdded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Read(dir, "0.2.0"); err == nil {
-		t.Error("a damaged archive is read")
+		t.Error("a damaged archive was read without an error")
 	}
 }

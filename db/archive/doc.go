@@ -1,7 +1,7 @@
-// Package archive keeps databases of earlier releases as files: the rows of every table as SQL statements, and what the
-// release that wrote them said about them. The tests of package db load them, migrate them and read them with today's
-// code. Command db/record makes them.
+// Package archive stores databases of earlier releases as files: the rows of every table as SQL statements, and the facts
+// that the release's own commands printed about them. The tests of package db load the archives, migrate them and read
+// them with the current code. Command db/record creates them.
 //
-// It refuses to know the schema: tables and columns are the server's own account of them, so that a file of any schema
-// version is written and read by the same code.
+// It does not know the schema: it reads tables and columns from the server, so that the same code writes and reads an
+// archive of any schema version.
 package archive

@@ -15,18 +15,17 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// versionTable is what migrations record themselves in; whoever loads an archive has run them.
+// versionTable records the migrations, which have to run before an archive is loaded.
 const versionTable = "schema_versions"
 
 const (
-	// maxStatement bounds a statement well below every server's max_allowed_packet (1 MiB at least).
+	// maxStatement keeps a statement well below every server's max_allowed_packet (at least 1 MiB).
 	maxStatement = 128 << 10
-	// maxLine bounds what Load takes for one statement.
+	// maxLine is the longest statement that Load accepts.
 	maxLine = 16 << 20
 )
 
-// Connect opens the database of an administrator's DSN for Dump and Load. Columns are read as the text the server
-// gives.
+// Connect opens the database of an administrator's DSN for Dump and Load. Columns are read as the text the server sends.
 func Connect(adminDSN string) (*sql.DB, error) {
 	cfg, err := mysql.ParseDSN(adminDSN)
 	if err != nil {
@@ -37,17 +36,17 @@ func Connect(adminDSN string) (*sql.DB, error) {
 	return sql.Open("mysql", cfg.FormatDSN())
 }
 
-// Tables lists the tables of the connection's database in order of name, without the record of migrations.
+// Tables lists the tables of the connection's database by name, without the one that records migrations.
 func Tables(ctx context.Context, pool *sql.DB) ([]string, error) {
 	tables, err := column(ctx, pool, `SELECT table_name FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND table_name <> ?`, versionTable)
-	slices.Sort(tables) // the servers collate names each in its own way
+	slices.Sort(tables) // every server collates names differently
 	return tables, err
 }
 
-// Dump writes every row of every table but the record of migrations as INSERT statements, one a line. The same rows give
-// the same text on every server: tables are in order of name, rows in order of primary key, a floating-point number is
-// the shortest text that reads back as the same one.
+// Dump writes every row of every table except the one that records migrations as INSERT statements, one per line. The
+// same rows give the same text on every server: tables are in order of name, rows in order of primary key, and a
+// floating-point number is the shortest text that reads back as the same number.
 func Dump(ctx context.Context, pool *sql.DB, w io.Writer) error {
 	tables, err := Tables(ctx, pool)
 	if err != nil {
@@ -92,7 +91,7 @@ WHERE table_schema = DATABASE() AND table_name = ? AND constraint_name = 'PRIMAR
 	for i := range values {
 		into[i] = &values[i]
 	}
-	written := 0 // bytes of the statement under way; 0 = none is
+	written := 0 // bytes of the current statement; 0 = none yet
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
 			return err
@@ -125,7 +124,7 @@ WHERE table_schema = DATABASE() AND table_name = ? AND constraint_name = 'PRIMAR
 	return rows.Err()
 }
 
-// appendLiteral writes a column's value, as the server gave it, as a literal of SQL.
+// appendLiteral appends a column's value, as the server sent it, as an SQL literal.
 func appendLiteral(buf []byte, kind string, v sql.RawBytes) ([]byte, error) {
 	if v == nil {
 		return append(buf, "NULL"...), nil
@@ -134,14 +133,14 @@ func appendLiteral(buf []byte, kind string, v sql.RawBytes) ([]byte, error) {
 	case "tinyint", "smallint", "mediumint", "int", "bigint", "decimal":
 		return append(buf, v...), nil
 	case "double":
-		// 'e' is a DOUBLE literal, where plain digits would be a DECIMAL.
+		// With an exponent it is a DOUBLE literal, without one a DECIMAL.
 		f, err := strconv.ParseFloat(string(v), 64)
 		return strconv.AppendFloat(buf, f, 'e', -1, 64), err
 	case "tinyblob", "blob", "mediumblob", "longblob", "binary", "varbinary":
 		buf = append(buf, "X'"...)
 		return append(hex.AppendEncode(buf, v), '\''), nil
 	case "datetime":
-		if bytes.IndexByte(v, '.') > 0 { // the servers differ in the zeros they write
+		if bytes.IndexByte(v, '.') > 0 { // servers differ in trailing zeros
 			v = bytes.TrimRight(bytes.TrimRight(v, "0"), ".")
 		}
 		return append(append(append(buf, '\''), v...), '\''), nil
@@ -163,10 +162,10 @@ func appendLiteral(buf []byte, kind string, v sql.RawBytes) ([]byte, error) {
 		}
 		return append(buf, '\''), nil
 	}
-	return nil, fmt.Errorf("no way is known to write a value of type %s", kind)
+	return nil, fmt.Errorf("values of type %s can't be dumped; add the type to appendLiteral", kind)
 }
 
-// Load runs the statements Dump wrote, in one transaction.
+// Load executes the statements that Dump wrote, in one transaction.
 func Load(ctx context.Context, pool *sql.DB, r io.Reader) error {
 	tx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
@@ -194,7 +193,7 @@ func quoteNames(names []string) string {
 	return strings.Join(quoted, ",")
 }
 
-// column returns the values of a query for one column.
+// column returns the values of a query with one column.
 func column(ctx context.Context, pool *sql.DB, query string, args ...any) ([]string, error) {
 	rows, err := pool.QueryContext(ctx, query, args...)
 	if err != nil {

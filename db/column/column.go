@@ -25,7 +25,7 @@ func (p *Price) Scan(src any) error {
 // Value writes decimal text.
 func (p Price) Value() (driver.Value, error) { return etf.Price(p).String(), nil }
 
-// OptionalPrice is a DECIMAL(20,8) NULL column; NULL and 0 are the same: none given.
+// OptionalPrice is a DECIMAL(20,8) NULL column; NULL and 0 both mean that there is none.
 type OptionalPrice etf.Price
 
 // Scan reads decimal text or NULL.
@@ -71,7 +71,7 @@ func (v Volume) Value() (driver.Value, error) {
 	return etf.Volume(v).String(), nil
 }
 
-// Session is a DATE column; NULL is the zero Session, which a NOT NULL column therefore refuses.
+// Session is a DATE column; the zero Session is NULL, which a NOT NULL column therefore refuses.
 type Session etf.Session
 
 // Scan reads the driver's time (midnight UTC), its text "2006-01-02", or NULL.
@@ -86,7 +86,7 @@ func (s *Session) Scan(src any) error {
 	case string:
 		return s.parse(v)
 	default:
-		return fmt.Errorf("a DATE column came as %T", src)
+		return fmt.Errorf("the driver returned a DATE column as %T", src)
 	}
 	return nil
 }
@@ -112,7 +112,7 @@ func decimalText(src any) (string, error) {
 	case string:
 		return v, nil
 	default:
-		// A float here would mean that the value has been rounded on the way: refuse it.
-		return "", fmt.Errorf("a DECIMAL column came as %T", src)
+		// A float may have been rounded already: refuse it.
+		return "", fmt.Errorf("the driver returned a DECIMAL column as %T", src)
 	}
 }

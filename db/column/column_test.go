@@ -33,7 +33,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestNull: NULL is no session, no adjusted close, an unknown volume; a price is never NULL.
+// TestNull checks that NULL is the zero session, no adjusted close and an unknown volume, and that a price is never NULL.
 func TestNull(t *testing.T) {
 	session, adjusted, volume, price := Session(1), OptionalPrice(1), Volume(1), Price(1)
 	if err := session.Scan(nil); err != nil || session != 0 {
@@ -46,7 +46,7 @@ func TestNull(t *testing.T) {
 		t.Error(volume, err)
 	}
 	if err := price.Scan(nil); err == nil {
-		t.Error("a price of NULL was read")
+		t.Error("NULL was read as a price")
 	}
 	for _, null := range []func() (any, error){
 		func() (any, error) { return Session(0).Value() },
@@ -62,14 +62,14 @@ func TestNull(t *testing.T) {
 	}
 }
 
-// TestRefusals: a float has been rounded on the way, a date is not a number.
+// TestRefusals checks that floats, which may have been rounded, numbers as dates and malformed texts are refused.
 func TestRefusals(t *testing.T) {
 	var p Price
 	var v Volume
 	var s Session
-	for _, err := range []error{p.Scan(1.5), p.Scan(int64(1)), p.Scan("x"), v.Scan(2.5), v.Scan("-1"), s.Scan(int64(20000)), s.Scan("2025-02-30"), s.Scan("")} {
+	for i, err := range []error{p.Scan(1.5), p.Scan(int64(1)), p.Scan("x"), v.Scan(2.5), v.Scan("-1"), s.Scan(int64(20000)), s.Scan("2025-02-30"), s.Scan("")} {
 		if err == nil {
-			t.Error("taken")
+			t.Errorf("value %d was not refused", i)
 		}
 	}
 	if err := s.Scan(time.Date(2025, 3, 9, 0, 0, 0, 0, time.UTC)); err != nil || etf.Session(s).String() != "2025-03-09" {

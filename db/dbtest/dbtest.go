@@ -1,6 +1,5 @@
-// Package dbtest gives every test a database of its own: made, migrated, opened as a user with the pipeline's rights
-// and nothing more, and dropped at the end. It refuses to start servers: their data source names come from the
-// environment (package testenv).
+// Package dbtest gives every test its own database: created, migrated, opened as a user with only the pipeline's rights,
+// and dropped at the end. It starts no servers: their data source names come from the environment (package testenv).
 package dbtest
 
 import (
@@ -21,12 +20,12 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// prefix begins the names of test databases and users; the unix time of their making follows, so that what crashed
-// tests have left behind can be told by its age.
+// prefix starts the names of test databases; the Unix time of their creation follows, so that leftovers of crashed tests
+// can be recognised by their age.
 const prefix = "etfcast_test_"
 
-// New returns a store on a database of its own on the embedded server (ETFCAST_MYSQL_ADMIN_DSN); without one the test
-// is skipped.
+// New returns a store on a new database of the embedded server (ETFCAST_MYSQL_ADMIN_DSN), or skips the test if there is
+// no such server.
 func New(t testing.TB) *db.Store {
 	t.Helper()
 	return open(t, Embedded(t)).Store
@@ -46,7 +45,7 @@ type Database struct {
 	Name     string
 }
 
-// Open returns a database of its own on the server of the DSN.
+// Open returns a new, migrated database on the server of the DSN.
 func Open(t testing.TB, serverDSN string) Database {
 	t.Helper()
 	return open(t, serverDSN)
@@ -58,8 +57,8 @@ func Empty(t testing.TB, serverDSN string) Database {
 	return create(t, serverDSN)
 }
 
-// Servers runs do as a subtest on each kind of server that the environment names, side by side; the others are skipped
-// by name.
+// Servers runs do as a subtest on each kind of server that the environment names, in parallel, and skips the subtests of
+// the others.
 func Servers(t *testing.T, do func(t *testing.T, serverDSN string)) {
 	t.Helper()
 	for _, server := range []struct {
@@ -68,7 +67,7 @@ func Servers(t *testing.T, do func(t *testing.T, serverDSN string)) {
 	}{{"embedded", testenv.Database}, {"mysql", testenv.MySQL}, {"mariadb", testenv.MariaDB}} {
 		t.Run(server.name, func(t *testing.T) {
 			dsn := server.need.Value(t)
-			t.Parallel() // they wait for three different servers
+			t.Parallel() // each waits for another server
 			do(t, dsn)
 		})
 	}
@@ -86,7 +85,7 @@ func open(t testing.TB, serverDSN string) Database {
 	return d
 }
 
-// Another opens a further store on the same database, as another process would.
+// Another opens another store on the same database, as a second process would.
 func (d Database) Another(t testing.TB, o db.Options) *db.Store {
 	t.Helper()
 	s, err := db.Open(d.UserDSN, o)
@@ -101,7 +100,7 @@ func (d Database) Another(t testing.TB, o db.Options) *db.Store {
 	return s
 }
 
-// Admin opens the database as its administrator, for looking behind the store's back.
+// Admin opens the database as its administrator, to bypass the store.
 func (d Database) Admin(t testing.TB) *sql.DB {
 	t.Helper()
 	pool := connect(t, d.AdminDSN)
@@ -159,8 +158,8 @@ func connect(t testing.TB, dsn string) *sql.DB {
 
 var swept sync.Map
 
-// dropLeftovers removes, once per process and server, what tests of more than a day ago have left behind. Trouble with
-// it is not this test's.
+// dropLeftovers removes, once per process and server, the leftovers of tests more than a day ago. It ignores errors, which
+// have nothing to do with the test.
 func dropLeftovers(admin *sql.DB, addr string) {
 	if _, done := swept.LoadOrStore(addr, true); done {
 		return
@@ -175,7 +174,7 @@ func dropLeftovers(admin *sql.DB, addr string) {
 	drop("SELECT user FROM mysql.user WHERE user LIKE 'et\\_%'", "et_", "DROP USER IF EXISTS '%s'@'%%'")
 }
 
-// old returns the names a query lists that begin with start and a time more than a day ago.
+// old returns the names listed by a query that consist of start and a time more than a day ago.
 func old(ctx context.Context, admin *sql.DB, list, start string) []string {
 	rows, err := admin.QueryContext(ctx, list)
 	if err != nil {

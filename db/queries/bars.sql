@@ -1,21 +1,21 @@
--- The comparison of numbers appears many times below and must be identical each time: open, high, low and close are
--- equal, and the volume is equal or missing. The adjusted close is left out on purpose (see the data dictionary).
+-- The comparison of numbers below appears many times and must be the same each time: open, high, low and close are
+-- equal, and the volume is equal or unknown. The adjusted close is not compared (see the data dictionary).
 
 -- name: ClassifyStagedBars :one
--- held says whether the stored bar is quarantined, and is NULL if none is stored.
+-- bar_quarantined says whether the stored bar is quarantined, and is NULL if there is none.
 SELECT COUNT(*) AS kept,
     COUNT(DISTINCT r.session) AS sessions,
-    COUNT(CASE WHEN r.held IS NULL THEN 1 END) AS fresh,
-    COUNT(CASE WHEN r.held IS NULL AND r.verdict = 1 THEN 1 END) AS fresh_quarantined,
-    COUNT(CASE WHEN r.unchanged THEN 1 END) AS unchanged,
-    COUNT(CASE WHEN r.unchanged AND r.held = 1 THEN 1 END) AS unchanged_quarantined,
-    COUNT(CASE WHEN NOT r.unchanged AND r.held = 0 AND r.verdict = 1 THEN 1 END) AS disputed,
-    COUNT(CASE WHEN NOT r.unchanged AND r.held = 1 AND r.verdict = 0 THEN 1 END) AS cleared,
-    COUNT(CASE WHEN NOT r.unchanged AND r.held = 1 AND r.verdict = 1 THEN 1 END) AS still_quarantined,
+    COUNT(CASE WHEN r.bar_quarantined IS NULL THEN 1 END) AS rows_new,
+    COUNT(CASE WHEN r.bar_quarantined IS NULL AND r.verdict = 1 THEN 1 END) AS new_quarantined,
+    COUNT(CASE WHEN r.unchanged THEN 1 END) AS rows_unchanged,
+    COUNT(CASE WHEN r.unchanged AND r.bar_quarantined = 1 THEN 1 END) AS unchanged_quarantined,
+    COUNT(CASE WHEN NOT r.unchanged AND r.bar_quarantined = 0 AND r.verdict = 1 THEN 1 END) AS held,
+    COUNT(CASE WHEN NOT r.unchanged AND r.bar_quarantined = 1 AND r.verdict = 0 THEN 1 END) AS cleared,
+    COUNT(CASE WHEN NOT r.unchanged AND r.bar_quarantined = 1 AND r.verdict = 1 THEN 1 END) AS still_quarantined,
     CAST(COALESCE(MIN(r.session), '1970-01-01') AS DATE) AS first_session,
     CAST(COALESCE(MAX(r.session), '1970-01-01') AS DATE) AS last_session
 FROM (
-    SELECT s.session, s.verdict, b.quarantined AS held,
+    SELECT s.session, s.verdict, b.quarantined AS bar_quarantined,
         (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
             AND (s.volume IS NULL OR s.volume <=> b.volume)) AS unchanged
     FROM staged_bars s LEFT JOIN bars b ON b.etf_id = sqlc.arg('etf_id') AND b.session = s.session
@@ -23,7 +23,7 @@ FROM (
 ) r;
 
 -- name: SummariseStagedBars :one
--- The counts of classifyStagedBars when the ETF has no stored bar, without the join.
+-- Like ClassifyStagedBars for an ETF without stored bars, but without the join.
 SELECT COUNT(*) AS kept,
     COUNT(DISTINCT s.session) AS sessions,
     COUNT(CASE WHEN s.verdict = 1 THEN 1 END) AS quarantined,
@@ -32,8 +32,8 @@ SELECT COUNT(*) AS kept,
 FROM staged_bars s WHERE s.fetch_id = ? AND s.verdict < 2;
 
 -- name: ListRejectedRows :many
--- Staged rows that differ from the stored bar and repeat numbers a person has rejected for their session. This is a
--- SELECT because Dolt demands the right to UPDATE every table that an UPDATE joins.
+-- Staged rows that differ from the stored bar and repeat numbers that a person has rejected for their session. This is a
+-- SELECT because Dolt requires the UPDATE privilege on every table that an UPDATE joins.
 SELECT DISTINCT s.ordinal
 FROM staged_bars s
 JOIN finding_rows r ON r.session = s.session
@@ -46,7 +46,7 @@ WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2 AND r.etf_id = sqlc.ar
     AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
         AND (s.volume IS NULL OR s.volume <=> b.volume));
 
--- name: KeepSupersededBars :execrows
+-- name: ArchiveSupersededBars :execrows
 INSERT INTO bar_revisions (etf_id, session, data_version, open, high, low, close, adj_close, volume, basis, source,
     fetch_id, quarantined, known_from, known_to, superseded_by)
 SELECT b.etf_id, b.session, b.data_version, b.open, b.high, b.low, b.close, b.adj_close, b.volume, b.basis, b.source,
@@ -87,8 +87,7 @@ WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict < 2 AND b.etf_id IS NULL;
 INSERT INTO data_versions (etf_id, number, writer, known_from, cause, cause_id) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: AdvanceETF :execrows
--- The compare-and-set of the data version. The writer is unique to the transaction, so two transactions never write
--- the same version.
+-- The compare-and-set of the data version. The writer is unique to the transaction, so two of them can't write the same.
 UPDATE etfs SET data_version = sqlc.arg('data_version'), data_version_writer = sqlc.arg('writer'),
     known_from = sqlc.arg('known_from'), basis = sqlc.arg('basis'), bars = sqlc.arg('bars'),
     quarantined = sqlc.arg('quarantined'), first_session = sqlc.narg('first_session'),
@@ -96,8 +95,8 @@ UPDATE etfs SET data_version = sqlc.arg('data_version'), data_version_writer = s
 WHERE id = sqlc.arg('id') AND data_version = sqlc.arg('old_version') AND data_version_writer = sqlc.arg('old_writer');
 
 -- name: ListBars :many
--- Selects by the ETF's id instead of joining etfs, for which Dolt would read every ETF's bars. ORDER BY names the whole
--- primary key so that Dolt walks the key instead of sorting.
+-- By the ETF's id and not joined to etfs: Dolt would read every ETF's bars. ORDER BY names the whole primary key, so that
+-- Dolt scans it in order instead of sorting.
 SELECT * FROM bars
 WHERE etf_id = sqlc.arg('etf_id') AND session >= CAST(sqlc.arg('from_session') AS DATE)
     AND session <= CAST(sqlc.arg('to_session') AS DATE)
@@ -109,14 +108,14 @@ WHERE etf_id = sqlc.arg('etf_id') AND session <= CAST(sqlc.arg('to_session') AS 
 ORDER BY etf_id DESC, session DESC LIMIT ?;
 
 -- name: ListHistory :many
--- Only the columns a forecast needs: for thousands of rows, each DECIMAL column costs Dolt about a millisecond.
+-- Only the columns a forecast needs: over thousands of rows, each DECIMAL costs Dolt about a millisecond.
 SELECT session, close FROM bars
 WHERE etf_id = sqlc.arg('etf_id') AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?;
 
 -- name: ListHistoryUntil :many
--- Comparing a row's session costs Dolt as much as reading it, so a history up to the newest bar uses ListHistory. The
--- CAST saves converting the text for every row.
+-- Comparing each row's session costs Dolt as much as reading it, so a history up to the newest bar is read by ListHistory.
+-- The CAST saves Dolt from converting the text for each row.
 SELECT session, close FROM bars
 WHERE etf_id = sqlc.arg('etf_id') AND session <= CAST(sqlc.arg('to_session') AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?;
@@ -133,7 +132,7 @@ INSERT INTO corporate_actions (etf_id, kind, ex, terms, data_version, amount, nu
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: ListSplitsWithVersion :many
--- Returns one row without an action if there is none: its version shows whether the bars read before have changed since.
+-- One row without an action if there is none: the version read here shows whether the bars read before are consistent.
 SELECT e.data_version, e.data_version_writer, a.ex, a.numerator, a.denominator
 FROM etfs e
 LEFT JOIN corporate_actions a ON a.etf_id = e.id AND a.kind = 'split' AND a.status = 'accepted'

@@ -1,5 +1,5 @@
 -- name: InsertFetch :execrows
--- The statement looks up the ETF: no inserted row means that the ETF does not exist.
+-- The statement itself looks up the ETF: no row inserted means that there is no such ETF.
 INSERT INTO fetches (id, etf_id, source, window_from, window_to, request, media_type, raw_hash, basis, row_count,
     fetched_at, run_id, actions, undone_splits, defects, judged_at, rows_new, rows_unchanged, rows_revised,
     rows_quarantined, actions_new, result_version, result_writer)
@@ -24,8 +24,8 @@ FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?;
 
 -- name: GetFetchToPersist :one
--- Locks the fetch and its ETF, always in this order, if the server has row locks, so that writers of one ETF
--- queue up instead of conflicting. Without row locks (Dolt), the conflicting COMMIT fails.
+-- On servers with row locks, this locks the fetch and its ETF, in this order everywhere, so that writers of one ETF wait
+-- for each other instead of colliding. On Dolt, which has none, the colliding COMMIT fails.
 SELECT f.etf_id, f.source, f.basis, f.row_count, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
     f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from,
     e.symbol, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
@@ -38,8 +38,6 @@ FOR UPDATE;
 SELECT ordinal, session, open, high, low, close, adj_close, volume, verdict
 FROM staged_bars WHERE fetch_id = ? ORDER BY fetch_id, ordinal;
 
--- name: CountStagedBars :one
-SELECT COUNT(*) FROM staged_bars WHERE fetch_id = ?;
 
 -- name: MarkFetchJudged :execrows
 UPDATE fetches SET judged_at = sqlc.arg('judged_at')

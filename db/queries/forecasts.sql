@@ -16,7 +16,7 @@ SELECT hash, encoding, size, fit FROM forecast_fits WHERE forecast_id = ?;
 -- name: InsertForecastFit :exec
 INSERT INTO forecast_fits (forecast_id, hash, encoding, size, fit) VALUES (?, ?, ?, ?, ?);
 
--- Dolt walks an index backwards only if ORDER BY names all of its columns, including those fixed by WHERE.
+-- Dolt scans an index backwards only if ORDER BY names all of its columns, including those that WHERE fixes.
 
 -- name: GetChainHead :one
 SELECT chain, hash FROM forecasts WHERE etf_id = ? AND model = ?
@@ -31,7 +31,7 @@ INSERT INTO forecasts (id, etf_id, model, origin, data_version, data_version_wri
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: GetLastModelBefore :one
--- One step backwards in the primary key per model, however many forecasts there are.
+-- One backward step in the primary key per model, whatever the number of forecasts.
 SELECT model FROM forecasts WHERE etf_id = ? AND model < ?
 ORDER BY etf_id DESC, model DESC, chain DESC LIMIT 1;
 

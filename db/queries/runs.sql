@@ -1,6 +1,6 @@
 -- name: StartRun :exec
--- Repeating a start (same started_at) keeps a status that has changed since; a new start sets it back to running.
--- started_at comes last because assignments take effect from left to right.
+-- A repeat of the same start (same started_at) does not change a later status; a new start sets it to running again.
+-- started_at comes last, because assignments take effect from left to right.
 INSERT INTO runs (id, base_id, attempt, workflow, exchange, session, whole_exchange, symbols, status, closed, due,
     updated, unchanged, quarantined, failed, elsewhere, cancelled, rows_new, rows_unchanged, rows_revised, forecasts,
     error, started_at)

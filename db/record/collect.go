@@ -15,7 +15,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// collect dumps the database and asks the program about it.
+// collect dumps the database and records what the program's commands print about it.
 func collect(ctx context.Context, p *program, pool *sql.DB, release string) (archive.Archive, error) {
 	a := archive.Archive{Facts: archive.Facts{Release: release, Rows: map[string]int{}}}
 	f := &a.Facts
@@ -23,7 +23,7 @@ func collect(ctx context.Context, p *program, pool *sql.DB, release string) (arc
 		Version string `json:"version"`
 	}
 	var runs []etf.Run
-	for _, ask := range []struct {
+	for _, command := range []struct {
 		into any
 		args []string
 	}{
@@ -32,7 +32,7 @@ func collect(ctx context.Context, p *program, pool *sql.DB, release string) (arc
 		{&f.Findings, []string{"finding", "list", "--all", "--limit", "1000"}},
 		{&runs, []string{"run", "list", "--limit", "1000"}},
 	} {
-		if err := p.read(ctx, ask.into, ask.args...); err != nil {
+		if err := p.read(ctx, command.into, command.args...); err != nil {
 			return a, err
 		}
 	}
@@ -45,7 +45,7 @@ func collect(ctx context.Context, p *program, pool *sql.DB, release string) (arc
 		f.Runs = append(f.Runs, text)
 	}
 	if err := pool.QueryRowContext(ctx, "SELECT MAX(version_id) FROM schema_versions WHERE is_applied = 1").Scan(&f.Schema); err != nil {
-		return a, fmt.Errorf("reading the schema's version: %w", err)
+		return a, fmt.Errorf("reading the schema version: %w", err)
 	}
 	tables, err := archive.Tables(ctx, pool)
 	if err != nil {
@@ -54,7 +54,7 @@ func collect(ctx context.Context, p *program, pool *sql.DB, release string) (arc
 	for _, table := range tables {
 		var rows int
 		if err := pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table).Scan(&rows); err != nil {
-			return a, fmt.Errorf("counting %s: %w", table, err)
+			return a, fmt.Errorf("counting the rows of %s: %w", table, err)
 		}
 		f.Rows[table] = rows
 	}
@@ -91,7 +91,7 @@ func each(ctx context.Context, pool *sql.DB, query string, do func(scan func(...
 	return rows.Err()
 }
 
-// prices sums up exactly, which not every server does.
+// prices summarises each ETF's bars. It adds closes here because not every server adds them exactly.
 func prices(ctx context.Context, pool *sql.DB) (list []archive.Prices, err error) {
 	var sums []etf.Price
 	err = each(ctx, pool, "SELECT symbol, b.quarantined, b.close FROM bars b JOIN etfs e ON e.id = b.etf_id ORDER BY symbol", func(scan func(...any) error) error {
@@ -118,10 +118,10 @@ func prices(ctx context.Context, pool *sql.DB) (list []archive.Prices, err error
 }
 
 func revised(ctx context.Context, pool *sql.DB) (list []archive.Revised, err error) {
-	err = each(ctx, pool, `SELECT symbol, beliefs.session, beliefs.close FROM (
+	err = each(ctx, pool, `SELECT symbol, all_bars.session, all_bars.close FROM (
 SELECT etf_id, session, data_version, close FROM bar_revisions UNION ALL
 SELECT b.etf_id, b.session, b.data_version, b.close FROM bars b JOIN bar_revisions r ON r.etf_id = b.etf_id AND r.session = b.session
-) beliefs JOIN etfs e ON e.id = beliefs.etf_id GROUP BY symbol, beliefs.session, beliefs.data_version, beliefs.close ORDER BY symbol, beliefs.session, beliefs.data_version`, func(scan func(...any) error) error {
+) all_bars JOIN etfs e ON e.id = all_bars.etf_id GROUP BY symbol, all_bars.session, all_bars.data_version, all_bars.close ORDER BY symbol, all_bars.session, all_bars.data_version`, func(scan func(...any) error) error {
 		var symbol, session, closing string
 		if err := scan(&symbol, &session, &closing); err != nil {
 			return err
@@ -152,8 +152,8 @@ WHERE chain = (SELECT MAX(chain) FROM forecasts g WHERE g.etf_id = f.etf_id AND 
 	return list, err
 }
 
-// texts spells out the second forecast of each chain as its hash covers it. The program that made it printed the hash
-// alone, so the text is put together here, and it is right if its hash is the one that program stored.
+// texts returns the hashed text of the second forecast of each chain. The release's program printed only the hash, so the
+// text is built here, and is right if it has the hash that the program stored.
 func texts(ctx context.Context, pool *sql.DB) (list []archive.Text, err error) {
 	var ids []string
 	err = each(ctx, pool, "SELECT id FROM forecasts WHERE chain = 2 ORDER BY etf_id, model", func(scan func(...any) error) error {
@@ -183,7 +183,7 @@ func texts(ctx context.Context, pool *sql.DB) (list []archive.Text, err error) {
 		}
 		t.JSON = string(text)
 		if sum := sha256.Sum256([]byte(t.PrevHash + "\n" + t.JSON)); hex.EncodeToString(sum[:]) != t.Hash {
-			return nil, fmt.Errorf("the text of forecast %s is not what its hash covers: record from the release's own code", id)
+			return nil, fmt.Errorf("the text of forecast %s does not match its hash: record from the release's own code", id)
 		}
 		list = append(list, t)
 	}

@@ -26,14 +26,14 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("record", flag.ContinueOnError)
 	binary := flags.String("etfcast", "bin/etfcast", "the release's program")
-	release := flags.String("release", "", "the release, which names the files (needed)")
+	release := flags.String("release", "", "the release, which names the files (required)")
 	dir := flags.String("dir", "db/testdata/releases", "folder to write to")
-	limit := flags.Duration("timeout", 15*time.Minute, "give up after this long")
+	limit := flags.Duration("timeout", 15*time.Minute, "time limit")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *release == "" {
-		return etf.Invalid("release", "an archive is of a release", "give --release, for example --release 0.1.0")
+		return etf.Invalid("release", "no release is named", "give --release, for example --release 0.1.0")
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
@@ -49,7 +49,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if tables, err := archive.Tables(ctx, pool); err != nil {
 		return err
 	} else if len(tables) > 0 {
-		return &etf.Error{Kind: etf.KindConflict, Field: db.AdminDSNVariable, Message: "the database is not empty", Remedy: "record on one of its own: bin/devstack run --ephemeral"}
+		return &etf.Error{Kind: etf.KindConflict, Field: db.AdminDSNVariable, Message: "the database is not empty", Remedy: "use an empty one: bin/devstack run --ephemeral"}
 	}
 	files, err := os.MkdirTemp("", "etfcast-record-")
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// history is how many sessions most ETFs have before the first run: enough for every model, and little to keep.
+	// history is how many sessions most ETFs have before the first run: enough for every model, but a small archive.
 	history = 160
-	// young is too few for prophet, which wants half a year.
+	// young is too few for prophet, which needs half a year.
 	young = 70
 )
 
-// market is one exchange and the sessions that are run, the newest last.
+// market is one exchange and the sessions to run, the newest last.
 type market struct {
 	exchange etf.Exchange
 	cal      *calendar.Calendar
@@ -45,10 +45,10 @@ func newMarket(x etf.Exchange, now time.Time) (market, error) {
 	return m, nil
 }
 
-// before returns the session n before the first one run.
+// before returns the session n sessions before the first one run.
 func (m market) before(n int) (etf.Session, error) { return m.cal.Nth(m.runs[0], -n) }
 
-// play does what the operators of a young installation do.
+// play does what operators of a new installation do.
 func play(ctx context.Context, p *program) error {
 	now := time.Now()
 	us, err := newMarket(etf.XNYS, now)
@@ -63,7 +63,7 @@ func play(ctx context.Context, p *program) error {
 		return err
 	}
 	last := us.runs[len(us.runs)-1]
-	// The session before the last is published in a provisional form, and put right once the fault is off.
+	// The source publishes provisional prices for the session before the last, and corrects them once the fault is off.
 	provisional := "revised:1000@" + us.runs[len(us.runs)-2].String()
 	err = p.up(ctx, provisional, func() error {
 		if err := register(ctx, p, us, kr); err != nil {
@@ -79,7 +79,7 @@ func play(ctx context.Context, p *program) error {
 		if err := decide(ctx, p, last); err != nil {
 			return err
 		}
-		// A subset, for the forecast of the price that was accepted.
+		// Run a subset, to forecast from the accepted price.
 		_, err := p.call(ctx, "run", "daily", "--exchange", string(us.exchange), "--session", last.String(), "--symbols", "SIMUSA,FILEUS", "--wait")
 		return err
 	})
@@ -99,7 +99,7 @@ func play(ctx context.Context, p *program) error {
 	})
 }
 
-// register registers the ETFs. A reference's faults of a date are on whenever that date is asked for.
+// register registers the ETFs. A fault with a date, in a source reference, applies whenever that date is fetched.
 func register(ctx context.Context, p *program, us, kr market) error {
 	start, err := us.before(history)
 	if err != nil {
@@ -142,7 +142,8 @@ func register(ctx context.Context, p *program, us, kr market) error {
 	return nil
 }
 
-// decide accepts one of the two prices that wait for a person, and rejects the other. Texts are of the awkward kind.
+// decide accepts one of the two prices that wait for a decision, and rejects the other. The texts contain awkward
+// characters.
 func decide(ctx context.Context, p *program, session etf.Session) error {
 	for symbol, decision := range map[string]string{"SIMUSA": "accept", "SIMUSR": "reject"} {
 		var findings []etf.Finding
@@ -180,7 +181,7 @@ func cancel(ctx context.Context, p *program, m market) error {
 	return p.await(ctx, r.ID, func(r etf.Run) bool { return r.Status == etf.RunCancelled })
 }
 
-// await waits until a run is as wanted.
+// await waits until a run satisfies wanted.
 func (p *program) await(ctx context.Context, id etf.RunID, wanted func(etf.Run) bool) error {
 	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
 	defer stop()
@@ -195,7 +196,7 @@ func (p *program) await(ctx context.Context, id etf.RunID, wanted func(etf.Run) 
 		case wanted(r):
 			return nil
 		case r.Status != etf.RunRunning:
-			return fmt.Errorf("run %s ended %s: %s", id, r.Status, r.Error)
+			return fmt.Errorf("run %s ended with status %s: %s", id, r.Status, r.Error)
 		}
 		select {
 		case <-ctx.Done():
@@ -205,13 +206,13 @@ func (p *program) await(ctx context.Context, id etf.RunID, wanted func(etf.Run) 
 	}
 }
 
-// writePrices writes the price files, whose numbers are made up; corrected, one close of each is another one.
+// writePrices writes the price files, whose numbers are invented; if corrected, one close in each is different.
 func writePrices(p *program, us, kr market, corrected bool) error {
 	for _, f := range []struct {
 		name   string
 		m      market
 		header string
-		unit   int64 // of a price, in 10^-8
+		unit   int64 // of a price, in units of 10^-8
 		digits int
 		split  bool
 	}{

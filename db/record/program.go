@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// program is the release's etfcast. Its commands and their JSON are its interface, which later releases keep.
+// program is the release's etfcast, used through its commands and their JSON, which later releases keep.
 type program struct {
 	path  string
 	files string // folder of price files
@@ -24,7 +24,7 @@ type program struct {
 // incomplete is the exit code of a run in which ETFs failed or are quarantined.
 const incomplete = 3
 
-// call runs a command and returns what it prints.
+// call runs a command and returns its output.
 func (p *program) call(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, p.path, args...)
 	var out, errs bytes.Buffer
@@ -52,7 +52,7 @@ func (p *program) read(ctx context.Context, into any, args ...string) error {
 	return nil
 }
 
-// up runs worker and API with the faults while do is running.
+// up runs the worker and the API with the faults while do runs.
 func (p *program) up(ctx context.Context, faults string, do func() error) (err error) {
 	port, err := freePort(ctx)
 	if err != nil {

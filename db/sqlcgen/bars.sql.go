@@ -35,8 +35,7 @@ type AdvanceETFParams struct {
 	OldWriter    string
 }
 
-// The compare-and-set of the data version. The writer is unique to the transaction, so two transactions never write
-// the same version.
+// The compare-and-set of the data version. The writer is unique to the transaction, so two of them can't write the same.
 func (q *Queries) AdvanceETF(ctx context.Context, arg AdvanceETFParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, advanceETF,
 		arg.DataVersion,
@@ -57,21 +56,52 @@ func (q *Queries) AdvanceETF(ctx context.Context, arg AdvanceETFParams) (int64, 
 	return result.RowsAffected()
 }
 
+const archiveSupersededBars = `-- name: ArchiveSupersededBars :execrows
+INSERT INTO bar_revisions (etf_id, session, data_version, open, high, low, close, adj_close, volume, basis, source,
+    fetch_id, quarantined, known_from, known_to, superseded_by)
+SELECT b.etf_id, b.session, b.data_version, b.open, b.high, b.low, b.close, b.adj_close, b.volume, b.basis, b.source,
+    b.fetch_id, b.quarantined, b.known_from, ?, ?
+FROM staged_bars s JOIN bars b ON b.etf_id = ? AND b.session = s.session
+WHERE s.fetch_id = ? AND s.verdict < 2 AND (s.verdict = 0 OR b.quarantined = 1)
+    AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
+        AND (s.volume IS NULL OR s.volume <=> b.volume))
+`
+
+type ArchiveSupersededBarsParams struct {
+	KnownTo      time.Time
+	SupersededBy int64
+	EtfID        uint32
+	FetchID      string
+}
+
+func (q *Queries) ArchiveSupersededBars(ctx context.Context, arg ArchiveSupersededBarsParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, archiveSupersededBars,
+		arg.KnownTo,
+		arg.SupersededBy,
+		arg.EtfID,
+		arg.FetchID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const classifyStagedBars = `-- name: ClassifyStagedBars :one
 
 SELECT COUNT(*) AS kept,
     COUNT(DISTINCT r.session) AS sessions,
-    COUNT(CASE WHEN r.held IS NULL THEN 1 END) AS fresh,
-    COUNT(CASE WHEN r.held IS NULL AND r.verdict = 1 THEN 1 END) AS fresh_quarantined,
-    COUNT(CASE WHEN r.unchanged THEN 1 END) AS unchanged,
-    COUNT(CASE WHEN r.unchanged AND r.held = 1 THEN 1 END) AS unchanged_quarantined,
-    COUNT(CASE WHEN NOT r.unchanged AND r.held = 0 AND r.verdict = 1 THEN 1 END) AS disputed,
-    COUNT(CASE WHEN NOT r.unchanged AND r.held = 1 AND r.verdict = 0 THEN 1 END) AS cleared,
-    COUNT(CASE WHEN NOT r.unchanged AND r.held = 1 AND r.verdict = 1 THEN 1 END) AS still_quarantined,
+    COUNT(CASE WHEN r.bar_quarantined IS NULL THEN 1 END) AS rows_new,
+    COUNT(CASE WHEN r.bar_quarantined IS NULL AND r.verdict = 1 THEN 1 END) AS new_quarantined,
+    COUNT(CASE WHEN r.unchanged THEN 1 END) AS rows_unchanged,
+    COUNT(CASE WHEN r.unchanged AND r.bar_quarantined = 1 THEN 1 END) AS unchanged_quarantined,
+    COUNT(CASE WHEN NOT r.unchanged AND r.bar_quarantined = 0 AND r.verdict = 1 THEN 1 END) AS held,
+    COUNT(CASE WHEN NOT r.unchanged AND r.bar_quarantined = 1 AND r.verdict = 0 THEN 1 END) AS cleared,
+    COUNT(CASE WHEN NOT r.unchanged AND r.bar_quarantined = 1 AND r.verdict = 1 THEN 1 END) AS still_quarantined,
     CAST(COALESCE(MIN(r.session), '1970-01-01') AS DATE) AS first_session,
     CAST(COALESCE(MAX(r.session), '1970-01-01') AS DATE) AS last_session
 FROM (
-    SELECT s.session, s.verdict, b.quarantined AS held,
+    SELECT s.session, s.verdict, b.quarantined AS bar_quarantined,
         (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
             AND (s.volume IS NULL OR s.volume <=> b.volume)) AS unchanged
     FROM staged_bars s LEFT JOIN bars b ON b.etf_id = ? AND b.session = s.session
@@ -87,31 +117,31 @@ type ClassifyStagedBarsParams struct {
 type ClassifyStagedBarsRow struct {
 	Kept                 int64
 	Sessions             int64
-	Fresh                int64
-	FreshQuarantined     int64
-	Unchanged            int64
+	RowsNew              int64
+	NewQuarantined       int64
+	RowsUnchanged        int64
 	UnchangedQuarantined int64
-	Disputed             int64
+	Held                 int64
 	Cleared              int64
 	StillQuarantined     int64
 	FirstSession         column.Session
 	LastSession          column.Session
 }
 
-// The comparison of numbers appears many times below and must be identical each time: open, high, low and close are
-// equal, and the volume is equal or missing. The adjusted close is left out on purpose (see the data dictionary).
-// held says whether the stored bar is quarantined, and is NULL if none is stored.
+// The comparison of numbers below appears many times and must be the same each time: open, high, low and close are
+// equal, and the volume is equal or unknown. The adjusted close is not compared (see the data dictionary).
+// bar_quarantined says whether the stored bar is quarantined, and is NULL if there is none.
 func (q *Queries) ClassifyStagedBars(ctx context.Context, arg ClassifyStagedBarsParams) (ClassifyStagedBarsRow, error) {
 	row := q.db.QueryRowContext(ctx, classifyStagedBars, arg.EtfID, arg.FetchID)
 	var i ClassifyStagedBarsRow
 	err := row.Scan(
 		&i.Kept,
 		&i.Sessions,
-		&i.Fresh,
-		&i.FreshQuarantined,
-		&i.Unchanged,
+		&i.RowsNew,
+		&i.NewQuarantined,
+		&i.RowsUnchanged,
 		&i.UnchangedQuarantined,
-		&i.Disputed,
+		&i.Held,
 		&i.Cleared,
 		&i.StillQuarantined,
 		&i.FirstSession,
@@ -254,37 +284,6 @@ func (q *Queries) InsertNewStagedBars(ctx context.Context, arg InsertNewStagedBa
 	return result.RowsAffected()
 }
 
-const keepSupersededBars = `-- name: KeepSupersededBars :execrows
-INSERT INTO bar_revisions (etf_id, session, data_version, open, high, low, close, adj_close, volume, basis, source,
-    fetch_id, quarantined, known_from, known_to, superseded_by)
-SELECT b.etf_id, b.session, b.data_version, b.open, b.high, b.low, b.close, b.adj_close, b.volume, b.basis, b.source,
-    b.fetch_id, b.quarantined, b.known_from, ?, ?
-FROM staged_bars s JOIN bars b ON b.etf_id = ? AND b.session = s.session
-WHERE s.fetch_id = ? AND s.verdict < 2 AND (s.verdict = 0 OR b.quarantined = 1)
-    AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
-        AND (s.volume IS NULL OR s.volume <=> b.volume))
-`
-
-type KeepSupersededBarsParams struct {
-	KnownTo      time.Time
-	SupersededBy int64
-	EtfID        uint32
-	FetchID      string
-}
-
-func (q *Queries) KeepSupersededBars(ctx context.Context, arg KeepSupersededBarsParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, keepSupersededBars,
-		arg.KnownTo,
-		arg.SupersededBy,
-		arg.EtfID,
-		arg.FetchID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const listActions = `-- name: ListActions :many
 SELECT etf_id, kind, ex, terms, data_version, amount, numerator, denominator, status, decided_by, fetch_id, known_from, known_to FROM corporate_actions WHERE etf_id = ? AND known_to = ? ORDER BY ex, kind, terms
 `
@@ -345,8 +344,8 @@ type ListBarsParams struct {
 	Limit       int32
 }
 
-// Selects by the ETF's id instead of joining etfs, for which Dolt would read every ETF's bars. ORDER BY names the whole
-// primary key so that Dolt walks the key instead of sorting.
+// By the ETF's id and not joined to etfs: Dolt would read every ETF's bars. ORDER BY names the whole primary key, so that
+// Dolt scans it in order instead of sorting.
 func (q *Queries) ListBars(ctx context.Context, arg ListBarsParams) ([]Bar, error) {
 	rows, err := q.db.QueryContext(ctx, listBars,
 		arg.EtfID,
@@ -406,7 +405,7 @@ type ListHistoryRow struct {
 	Close   column.Price
 }
 
-// Only the columns a forecast needs: for thousands of rows, each DECIMAL column costs Dolt about a millisecond.
+// Only the columns a forecast needs: over thousands of rows, each DECIMAL costs Dolt about a millisecond.
 func (q *Queries) ListHistory(ctx context.Context, arg ListHistoryParams) ([]ListHistoryRow, error) {
 	rows, err := q.db.QueryContext(ctx, listHistory, arg.EtfID, arg.Limit)
 	if err != nil {
@@ -447,8 +446,8 @@ type ListHistoryUntilRow struct {
 	Close   column.Price
 }
 
-// Comparing a row's session costs Dolt as much as reading it, so a history up to the newest bar uses ListHistory. The
-// CAST saves converting the text for every row.
+// Comparing each row's session costs Dolt as much as reading it, so a history up to the newest bar is read by ListHistory.
+// The CAST saves Dolt from converting the text for each row.
 func (q *Queries) ListHistoryUntil(ctx context.Context, arg ListHistoryUntilParams) ([]ListHistoryUntilRow, error) {
 	rows, err := q.db.QueryContext(ctx, listHistoryUntil, arg.EtfID, arg.ToSession, arg.Limit)
 	if err != nil {
@@ -544,8 +543,8 @@ type ListRejectedRowsParams struct {
 	EtfID   uint32
 }
 
-// Staged rows that differ from the stored bar and repeat numbers a person has rejected for their session. This is a
-// SELECT because Dolt demands the right to UPDATE every table that an UPDATE joins.
+// Staged rows that differ from the stored bar and repeat numbers that a person has rejected for their session. This is a
+// SELECT because Dolt requires the UPDATE privilege on every table that an UPDATE joins.
 func (q *Queries) ListRejectedRows(ctx context.Context, arg ListRejectedRowsParams) ([]int32, error) {
 	rows, err := q.db.QueryContext(ctx, listRejectedRows, arg.FetchID, arg.EtfID)
 	if err != nil {
@@ -640,7 +639,7 @@ type ListSplitsWithVersionRow struct {
 	Denominator       sql.NullInt64
 }
 
-// Returns one row without an action if there is none: its version shows whether the bars read before have changed since.
+// One row without an action if there is none: the version read here shows whether the bars read before are consistent.
 func (q *Queries) ListSplitsWithVersion(ctx context.Context, arg ListSplitsWithVersionParams) ([]ListSplitsWithVersionRow, error) {
 	rows, err := q.db.QueryContext(ctx, listSplitsWithVersion, arg.OpenEnd, arg.EtfID)
 	if err != nil {
@@ -720,7 +719,7 @@ type SummariseStagedBarsRow struct {
 	LastSession  column.Session
 }
 
-// The counts of classifyStagedBars when the ETF has no stored bar, without the join.
+// Like ClassifyStagedBars for an ETF without stored bars, but without the join.
 func (q *Queries) SummariseStagedBars(ctx context.Context, fetchID string) (SummariseStagedBarsRow, error) {
 	row := q.db.QueryRowContext(ctx, summariseStagedBars, fetchID)
 	var i SummariseStagedBarsRow

@@ -14,17 +14,6 @@ import (
 	"github.com/etfcast/etfcast/db/column"
 )
 
-const countStagedBars = `-- name: CountStagedBars :one
-SELECT COUNT(*) FROM staged_bars WHERE fetch_id = ?
-`
-
-func (q *Queries) CountStagedBars(ctx context.Context, fetchID string) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countStagedBars, fetchID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const deleteStagedBars = `-- name: DeleteStagedBars :exec
 DELETE FROM staged_bars WHERE fetch_id = ?
 `
@@ -139,8 +128,8 @@ type GetFetchToPersistRow struct {
 	LastSession       column.Session
 }
 
-// Locks the fetch and its ETF, always in this order, if the server has row locks, so that writers of one ETF
-// queue up instead of conflicting. Without row locks (Dolt), the conflicting COMMIT fails.
+// On servers with row locks, this locks the fetch and its ETF, in this order everywhere, so that writers of one ETF wait
+// for each other instead of colliding. On Dolt, which has none, the colliding COMMIT fails.
 func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToPersistRow, error) {
 	row := q.db.QueryRowContext(ctx, getFetchToPersist, id)
 	var i GetFetchToPersistRow
@@ -203,7 +192,7 @@ type InsertFetchParams struct {
 	Symbol       string
 }
 
-// The statement looks up the ETF: no inserted row means that the ETF does not exist.
+// The statement itself looks up the ETF: no row inserted means that there is no such ETF.
 func (q *Queries) InsertFetch(ctx context.Context, arg InsertFetchParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, insertFetch,
 		arg.ID,

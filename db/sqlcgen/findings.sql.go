@@ -14,13 +14,13 @@ import (
 	"github.com/etfcast/etfcast/db/column"
 )
 
-const acceptDisputedBar = `-- name: AcceptDisputedBar :execrows
+const acceptHeldRow = `-- name: AcceptHeldRow :execrows
 UPDATE bars SET open = ?, high = ?, low = ?, close = ?, adj_close = ?, volume = ?, source = ?, fetch_id = ?,
     quarantined = 0, data_version = ?, known_from = ?
 WHERE etf_id = ? AND session = ?
 `
 
-type AcceptDisputedBarParams struct {
+type AcceptHeldRowParams struct {
 	Open        column.Price
 	High        column.Price
 	Low         column.Price
@@ -35,8 +35,8 @@ type AcceptDisputedBarParams struct {
 	Session     column.Session
 }
 
-func (q *Queries) AcceptDisputedBar(ctx context.Context, arg AcceptDisputedBarParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, acceptDisputedBar,
+func (q *Queries) AcceptHeldRow(ctx context.Context, arg AcceptHeldRowParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, acceptHeldRow,
 		arg.Open,
 		arg.High,
 		arg.Low,
@@ -56,23 +56,26 @@ func (q *Queries) AcceptDisputedBar(ctx context.Context, arg AcceptDisputedBarPa
 	return result.RowsAffected()
 }
 
-const freeBars = `-- name: FreeBars :execrows
-UPDATE bars SET quarantined = 0, data_version = ?, known_from = ?
-WHERE etf_id = ? AND session IN (/*SLICE:sessions*/?)
+const archiveBars = `-- name: ArchiveBars :execrows
+INSERT INTO bar_revisions (etf_id, session, data_version, open, high, low, close, adj_close, volume, basis, source,
+    fetch_id, quarantined, known_from, known_to, superseded_by)
+SELECT b.etf_id, b.session, b.data_version, b.open, b.high, b.low, b.close, b.adj_close, b.volume, b.basis, b.source,
+    b.fetch_id, b.quarantined, b.known_from, ?, ?
+FROM bars b WHERE b.etf_id = ? AND b.session IN (/*SLICE:sessions*/?)
 `
 
-type FreeBarsParams struct {
-	DataVersion int64
-	KnownFrom   time.Time
-	EtfID       uint32
-	Sessions    []column.Session
+type ArchiveBarsParams struct {
+	KnownTo      time.Time
+	SupersededBy int64
+	EtfID        uint32
+	Sessions     []column.Session
 }
 
-func (q *Queries) FreeBars(ctx context.Context, arg FreeBarsParams) (int64, error) {
-	query := freeBars
+func (q *Queries) ArchiveBars(ctx context.Context, arg ArchiveBarsParams) (int64, error) {
+	query := archiveBars
 	var queryParams []interface{}
-	queryParams = append(queryParams, arg.DataVersion)
-	queryParams = append(queryParams, arg.KnownFrom)
+	queryParams = append(queryParams, arg.KnownTo)
+	queryParams = append(queryParams, arg.SupersededBy)
 	queryParams = append(queryParams, arg.EtfID)
 	if len(arg.Sessions) > 0 {
 		for _, v := range arg.Sessions {
@@ -87,25 +90,6 @@ func (q *Queries) FreeBars(ctx context.Context, arg FreeBarsParams) (int64, erro
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const getDecision = `-- name: GetDecision :one
-SELECT finding_id, decision, decided_by, why, decided_at, data_version, rows_changed FROM finding_decisions WHERE finding_id = ?
-`
-
-func (q *Queries) GetDecision(ctx context.Context, findingID string) (FindingDecision, error) {
-	row := q.db.QueryRowContext(ctx, getDecision, findingID)
-	var i FindingDecision
-	err := row.Scan(
-		&i.FindingID,
-		&i.Decision,
-		&i.DecidedBy,
-		&i.Why,
-		&i.DecidedAt,
-		&i.DataVersion,
-		&i.RowsChanged,
-	)
-	return i, err
 }
 
 const getFinding = `-- name: GetFinding :one
@@ -167,69 +151,6 @@ func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) 
 		arg.DataVersion,
 		arg.RowsChanged,
 	)
-	return err
-}
-
-const keepBars = `-- name: KeepBars :execrows
-INSERT INTO bar_revisions (etf_id, session, data_version, open, high, low, close, adj_close, volume, basis, source,
-    fetch_id, quarantined, known_from, known_to, superseded_by)
-SELECT b.etf_id, b.session, b.data_version, b.open, b.high, b.low, b.close, b.adj_close, b.volume, b.basis, b.source,
-    b.fetch_id, b.quarantined, b.known_from, ?, ?
-FROM bars b WHERE b.etf_id = ? AND b.session IN (/*SLICE:sessions*/?)
-`
-
-type KeepBarsParams struct {
-	KnownTo      time.Time
-	SupersededBy int64
-	EtfID        uint32
-	Sessions     []column.Session
-}
-
-func (q *Queries) KeepBars(ctx context.Context, arg KeepBarsParams) (int64, error) {
-	query := keepBars
-	var queryParams []interface{}
-	queryParams = append(queryParams, arg.KnownTo)
-	queryParams = append(queryParams, arg.SupersededBy)
-	queryParams = append(queryParams, arg.EtfID)
-	if len(arg.Sessions) > 0 {
-		for _, v := range arg.Sessions {
-			queryParams = append(queryParams, v)
-		}
-		query = strings.Replace(query, "/*SLICE:sessions*/?", strings.Repeat(",?", len(arg.Sessions))[1:], 1)
-	} else {
-		query = strings.Replace(query, "/*SLICE:sessions*/?", "NULL", 1)
-	}
-	result, err := q.db.ExecContext(ctx, query, queryParams...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-const keepStagedRows = `-- name: KeepStagedRows :exec
-UPDATE staged_bars SET verdict = 0
-WHERE fetch_id = ? AND verdict = 1 AND session IN (/*SLICE:sessions*/?)
-`
-
-type KeepStagedRowsParams struct {
-	FetchID  string
-	Sessions []column.Session
-}
-
-// For a finding accepted before its fetch is persisted: its rows are no longer quarantined.
-func (q *Queries) KeepStagedRows(ctx context.Context, arg KeepStagedRowsParams) error {
-	query := keepStagedRows
-	var queryParams []interface{}
-	queryParams = append(queryParams, arg.FetchID)
-	if len(arg.Sessions) > 0 {
-		for _, v := range arg.Sessions {
-			queryParams = append(queryParams, v)
-		}
-		query = strings.Replace(query, "/*SLICE:sessions*/?", strings.Repeat(",?", len(arg.Sessions))[1:], 1)
-	} else {
-		query = strings.Replace(query, "/*SLICE:sessions*/?", "NULL", 1)
-	}
-	_, err := q.db.ExecContext(ctx, query, queryParams...)
 	return err
 }
 
@@ -310,7 +231,7 @@ type ListErrorRowsOfSessionsRow struct {
 	DecidedBy  sql.NullString
 }
 
-// Every row that an error-level finding names on these sessions, with the decision on it.
+// Every row that an error-level finding names on these sessions, with the decision.
 func (q *Queries) ListErrorRowsOfSessions(ctx context.Context, arg ListErrorRowsOfSessionsParams) ([]ListErrorRowsOfSessionsRow, error) {
 	query := listErrorRowsOfSessions
 	var queryParams []interface{}
@@ -539,4 +460,64 @@ func (q *Queries) ListFindingsOfETF(ctx context.Context, arg ListFindingsOfETFPa
 		return nil, err
 	}
 	return items, nil
+}
+
+const releaseBars = `-- name: ReleaseBars :execrows
+UPDATE bars SET quarantined = 0, data_version = ?, known_from = ?
+WHERE etf_id = ? AND session IN (/*SLICE:sessions*/?)
+`
+
+type ReleaseBarsParams struct {
+	DataVersion int64
+	KnownFrom   time.Time
+	EtfID       uint32
+	Sessions    []column.Session
+}
+
+func (q *Queries) ReleaseBars(ctx context.Context, arg ReleaseBarsParams) (int64, error) {
+	query := releaseBars
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.DataVersion)
+	queryParams = append(queryParams, arg.KnownFrom)
+	queryParams = append(queryParams, arg.EtfID)
+	if len(arg.Sessions) > 0 {
+		for _, v := range arg.Sessions {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:sessions*/?", strings.Repeat(",?", len(arg.Sessions))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:sessions*/?", "NULL", 1)
+	}
+	result, err := q.db.ExecContext(ctx, query, queryParams...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const releaseStagedRows = `-- name: ReleaseStagedRows :exec
+UPDATE staged_bars SET verdict = 0
+WHERE fetch_id = ? AND verdict = 1 AND session IN (/*SLICE:sessions*/?)
+`
+
+type ReleaseStagedRowsParams struct {
+	FetchID  string
+	Sessions []column.Session
+}
+
+// For a finding accepted before its fetch is persisted: its rows are no longer quarantined.
+func (q *Queries) ReleaseStagedRows(ctx context.Context, arg ReleaseStagedRowsParams) error {
+	query := releaseStagedRows
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.FetchID)
+	if len(arg.Sessions) > 0 {
+		for _, v := range arg.Sessions {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:sessions*/?", strings.Repeat(",?", len(arg.Sessions))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:sessions*/?", "NULL", 1)
+	}
+	_, err := q.db.ExecContext(ctx, query, queryParams...)
+	return err
 }

@@ -29,7 +29,7 @@ type GetChainHeadRow struct {
 	Hash  string
 }
 
-// Dolt walks an index backwards only if ORDER BY names all of its columns, including those fixed by WHERE.
+// Dolt scans an index backwards only if ORDER BY names all of its columns, including those that WHERE fixes.
 func (q *Queries) GetChainHead(ctx context.Context, arg GetChainHeadParams) (GetChainHeadRow, error) {
 	row := q.db.QueryRowContext(ctx, getChainHead, arg.EtfID, arg.Model)
 	var i GetChainHeadRow
@@ -133,7 +133,7 @@ type GetLastModelBeforeParams struct {
 	Model string
 }
 
-// One step backwards in the primary key per model, however many forecasts there are.
+// One backward step in the primary key per model, whatever the number of forecasts.
 func (q *Queries) GetLastModelBefore(ctx context.Context, arg GetLastModelBeforeParams) (string, error) {
 	row := q.db.QueryRowContext(ctx, getLastModelBefore, arg.EtfID, arg.Model)
 	var model string

@@ -314,8 +314,8 @@ type StartRunParams struct {
 	StartedAt     time.Time
 }
 
-// Repeating a start (same started_at) keeps a status that has changed since; a new start sets it back to running.
-// started_at comes last because assignments take effect from left to right.
+// A repeat of the same start (same started_at) does not change a later status; a new start sets it to running again.
+// started_at comes last, because assignments take effect from left to right.
 func (q *Queries) StartRun(ctx context.Context, arg StartRunParams) error {
 	_, err := q.db.ExecContext(ctx, startRun,
 		arg.ID,

@@ -10,18 +10,18 @@ import (
 const (
 	// NoSkipVariable, set to 1, turns every skip into a failure.
 	NoSkipVariable = "ETFCAST_NO_SKIP"
-	// AbsentVariable lists, separated by commas, the names of the needs that may be missing even so.
+	// AbsentVariable lists, separated by commas, the needs that may be missing even then.
 	AbsentVariable = "ETFCAST_ABSENT"
 )
 
-// Need is something that a test can't bring with it.
+// Need is something that a test needs from outside.
 type Need struct {
 	name     string // as in ETFCAST_ABSENT
-	variable string // the environment variable that gives it; none for a feature of the operating system
+	variable string // the environment variable that holds it; "" for a feature of the operating system
 	remedy   string
 }
 
-// The needs there are.
+// The needs.
 var (
 	// RealData is the folder of real prices and recorded responses.
 	RealData = Need{"real-data", "ETFCAST_REAL_DATA", "set it to the folder of real prices and recorded responses"}
@@ -35,11 +35,11 @@ var (
 	MySQL = Need{"mysql", "ETFCAST_TEST_MYSQL_DSN", withServers}
 	// MariaDB is the DSN of a MariaDB server; its user may create databases and users.
 	MariaDB = Need{"mariadb", "ETFCAST_TEST_MARIADB_DSN", withServers}
-	// FullDevice is /dev/full, which refuses what is written to it.
-	FullDevice = Need{name: "full-device", remedy: "run the test on Linux: there is no /dev/full here"}
-	// OrdinaryUser is a user whom permissions bind.
-	OrdinaryUser = Need{name: "ordinary-user", remedy: "run the test as another user than root: permissions do not bind root"}
-	// NamedPipes are what mkfifo makes.
+	// FullDevice is /dev/full, on which every write fails.
+	FullDevice = Need{name: "full-device", remedy: "run the test on Linux: this system has no /dev/full"}
+	// OrdinaryUser is a user to whom file permissions apply.
+	OrdinaryUser = Need{name: "ordinary-user", remedy: "run the test as a user other than root: file permissions do not apply to root"}
+	// NamedPipes are what mkfifo creates.
 	NamedPipes = Need{name: "named-pipes", remedy: "install mkfifo (coreutils)"}
 )
 
@@ -50,7 +50,7 @@ const (
 
 var needs = []Need{RealData, Temporal, Database, Pipeline, MySQL, MariaDB, FullDevice, OrdinaryUser, NamedPipes}
 
-// Value returns the value of the need's variable; without one the test ends as Missing says.
+// Value returns the value of the need's variable; if it is not set, Value calls Missing.
 func (n Need) Value(t testing.TB) string {
 	t.Helper()
 	value := os.Getenv(n.variable)
@@ -60,8 +60,8 @@ func (n Need) Value(t testing.TB) string {
 	return value
 }
 
-// Missing ends a test whose need is not met: it is skipped, or fails under ETFCAST_NO_SKIP=1 unless ETFCAST_ABSENT
-// names the need.
+// Missing ends a test whose need is not met: it skips the test, or fails it if ETFCAST_NO_SKIP=1 and ETFCAST_ABSENT does
+// not name the need.
 func (n Need) Missing(t testing.TB) {
 	t.Helper()
 	text := n.remedy
@@ -70,15 +70,15 @@ func (n Need) Missing(t testing.TB) {
 	}
 	absent, unknown := absentNeeds(os.Getenv(AbsentVariable))
 	if len(unknown) > 0 {
-		t.Fatalf("%s names %s, which is no need of a test: use %s", AbsentVariable, strings.Join(unknown, ", "), strings.Join(names(), ", "))
+		t.Fatalf("%s names %s, which no test needs; use %s", AbsentVariable, strings.Join(unknown, ", "), strings.Join(names(), ", "))
 	}
 	if os.Getenv(NoSkipVariable) == "1" && !slices.Contains(absent, n.name) {
-		t.Fatalf("%s (%s=1 allows no skip; %s=%s would)", text, NoSkipVariable, AbsentVariable, n.name)
+		t.Fatalf("%s; %s=1 forbids skipping, unless %s=%s", text, NoSkipVariable, AbsentVariable, n.name)
 	}
 	t.Skip(text)
 }
 
-// absentNeeds splits what ETFCAST_ABSENT lists into names there are and names there are not.
+// absentNeeds splits the list in ETFCAST_ABSENT into known and unknown names.
 func absentNeeds(list string) (absent, unknown []string) {
 	known := names()
 	for name := range strings.SplitSeq(list, ",") {

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// ending records how a test was ended, and ends it as testing does: by leaving its goroutine.
+// ending records how a test ended; it panics to end it.
 type ending struct {
 	testing.TB
 	how, text string
@@ -30,7 +30,7 @@ func (e *ending) Fatalf(format string, args ...any) {
 	panic(e)
 }
 
-// run returns how a test that needs n ends; "" is as if nothing were missing.
+// run returns how a test that needs n ends; how is "" if nothing is missing.
 func run(t *testing.T, n Need) (e *ending, value string) {
 	e = &ending{TB: t}
 	defer func() {
@@ -52,13 +52,13 @@ func TestNeeds(t *testing.T) {
 		how                   string
 		text1, text2          string
 	}{
-		{name: "there", need: RealData, value: "/data", noSkip: "1"},
+		{name: "present", need: RealData, value: "/data", noSkip: "1"},
 		{name: "missing", need: RealData, how: "skip", text1: "ETFCAST_REAL_DATA is not set", text2: "folder of real prices"},
 		{name: "another value of the switch", need: RealData, noSkip: "0", how: "skip"},
 		{name: "no skips", need: RealData, noSkip: "1", how: "fail", text1: "ETFCAST_REAL_DATA is not set", text2: "ETFCAST_ABSENT=real-data"},
-		{name: "no skips but this one", need: RealData, noSkip: "1", absent: "mysql, real-data", how: "skip"},
-		{name: "no skips but another", need: MariaDB, noSkip: "1", absent: "mysql,real-data", how: "fail", text1: "ETFCAST_TEST_MARIADB_DSN"},
-		{name: "a name mistyped", need: RealData, absent: "realdata", how: "fail", text1: "realdata", text2: "use real-data, temporal"},
+		{name: "no skips except this one", need: RealData, noSkip: "1", absent: "mysql, real-data", how: "skip"},
+		{name: "no skips except another", need: MariaDB, noSkip: "1", absent: "mysql,real-data", how: "fail", text1: "ETFCAST_TEST_MARIADB_DSN"},
+		{name: "a misspelt name", need: RealData, absent: "realdata", how: "fail", text1: "realdata", text2: "use real-data, temporal"},
 		{name: "no variable", need: FullDevice, how: "skip", text1: "/dev/full"},
 		{name: "no variable, no skips", need: FullDevice, noSkip: "1", how: "fail", text1: "/dev/full"},
 	} {
@@ -70,13 +70,13 @@ func TestNeeds(t *testing.T) {
 			}
 			e, value := run(t, tc.need)
 			if e.how != tc.how || value != tc.value || !strings.Contains(e.text, tc.text1) || !strings.Contains(e.text, tc.text2) {
-				t.Errorf("value %q, ended by %q with %q", value, e.how, e.text)
+				t.Errorf("value %q, ending %q with %q", value, e.how, e.text)
 			}
 		})
 	}
 }
 
-// Every skip of the repository goes through this package: one that does not would escape the switch.
+// Every skip in the repository goes through this package: ETFCAST_NO_SKIP does not affect any other.
 func TestNoOtherSkips(t *testing.T) {
 	const root = "../.."
 	files := 0
@@ -100,7 +100,7 @@ func TestNoOtherSkips(t *testing.T) {
 			return err
 		}
 		for _, found := range skips(set, file) {
-			t.Errorf("%s: use a Need of package testenv instead, or leave the case out", found)
+			t.Errorf("%s: use a Need of package testenv instead, or remove the case", found)
 		}
 		if strings.HasSuffix(path, "_test.go") {
 			files++
@@ -111,11 +111,11 @@ func TestNoOtherSkips(t *testing.T) {
 		t.Fatal(err)
 	}
 	if files < 100 {
-		t.Errorf("%d test files were read: where are the others?", files)
+		t.Errorf("only %d test files were read, want at least 100", files)
 	}
 }
 
-// skips lists what may skip a test in a file that imports testing.
+// skips lists the selectors that may skip a test, in a file that imports testing.
 func skips(set *token.FileSet, file *ast.File) []string {
 	if !slices.ContainsFunc(file.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"testing"` }) {
 		return nil
