@@ -8,7 +8,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Eight weeks of a shop that sells one more each day, five more at weekends, and two more every third day.
+// Eight weeks of a shop that sells one item more each day, five more at weekends and two more every third day.
 func ExampleModel_Fit() {
 	history := &prophet.Frame{}
 	for day := range 56 {
