@@ -29,7 +29,7 @@ type Model interface {
 	Restore(blob []byte) (Fitted, error)
 }
 
-// Progress is told how far a fit has got.
+// Progress is called with the steps of a fit that are done and their total.
 type Progress func(done, total int)
 
 // Fitted is a fitted model: immutable, safe for concurrent use.

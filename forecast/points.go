@@ -11,7 +11,7 @@ import (
 // etf.MaxHorizon, and the calendar's own error if it does not extend that far.
 func Targets(cal Calendar, origin etf.Session, n int) ([]etf.Session, error) {
 	if n < 1 || n > etf.MaxHorizon {
-		return nil, etf.Invalid("horizon", fmt.Sprintf("%d sessions ahead", n), fmt.Sprintf("ask for 1 to %d", etf.MaxHorizon))
+		return nil, etf.Invalid("horizon", fmt.Sprintf("%d sessions ahead are out of range", n), fmt.Sprintf("ask for 1 to %d", etf.MaxHorizon))
 	}
 	out := make([]etf.Session, n)
 	at := origin

@@ -109,9 +109,9 @@ const (
 func checkSize(rows, changepoints, columns int) error {
 	switch {
 	case changepoints > maxChangepoints:
-		return etf.Invalid("n_changepoints", fmt.Sprintf("%d changepoints", changepoints), fmt.Sprintf("use %d or fewer", maxChangepoints))
+		return etf.Invalid("n_changepoints", fmt.Sprintf("%d changepoints are too many", changepoints), fmt.Sprintf("use %d or fewer", maxChangepoints))
 	case rows*(changepoints+columns) > maxCells:
-		return etf.Invalid("history", fmt.Sprintf("%d rows with %d changepoints and %d columns of features", rows, changepoints, columns),
+		return etf.Invalid("history", fmt.Sprintf("%d rows with %d changepoints and %d feature columns are too many", rows, changepoints, columns),
 			"use fewer rows, changepoints or holidays, or lower Fourier orders")
 	}
 	return nil

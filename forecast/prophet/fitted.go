@@ -125,7 +125,7 @@ func checkScales(s *State) error {
 	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 	switch {
 	case !finite(s.YMin):
-		return corrupt("y_min", fmt.Sprintf("%v", s.YMin))
+		return corrupt("y_min", fmt.Sprintf("%v is not finite", s.YMin))
 	case !finite(s.YScale) || s.YScale <= 0:
 		return corrupt("y_scale", fmt.Sprintf("%v is not positive", s.YScale))
 	case s.TScale <= 0:

@@ -230,7 +230,7 @@ func infer(dates []Stamp) (Freq, error) {
 // that far.
 func (f *Fitted) MakeFuture(periods int, freq Freq, includeHistory bool) (*Frame, error) {
 	if periods < 0 || periods > maxPeriods || periods == 0 && !includeHistory {
-		return nil, etf.Invalid("periods", fmt.Sprintf("%d periods", periods), fmt.Sprintf("ask for 1 to %d", maxPeriods))
+		return nil, etf.Invalid("periods", fmt.Sprintf("%d periods are out of range", periods), fmt.Sprintf("ask for 1 to %d", maxPeriods))
 	}
 	dates := f.s.HistoryDates
 	if len(dates) == 0 {

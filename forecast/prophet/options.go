@@ -92,7 +92,7 @@ type Holiday struct {
 }
 
 // Options are the original's arguments under the original's names, plus Optimizer, Seed and Market. Defaults returns
-// the original's defaults; New checks them.
+// the original's defaults; New checks Options.
 type Options struct {
 	Growth Growth
 	// Changepoints are dates on which the trend may change; nil = chosen automatically, empty = none.

@@ -445,7 +445,7 @@ func TestMakeFutureDataframe(t *testing.T) {
 		"YE":           dates("2013-12-31", "2014-12-31", "2015-12-31"),
 		"YS":           dates("2014-01-01", "2015-01-01", "2016-01-01"),
 		"":             dates("2013-04-26", "2013-04-29", "2013-04-30"), // inferred: Monday to Friday
-		"W-THU":        dates("2013-05-02", "2013-05-09", "2013-05-16"), // the last date is one itself
+		"W-THU":        dates("2013-05-02", "2013-05-09", "2013-05-16"), // the last date is a Thursday
 		"2W-FRI":       dates("2013-04-26", "2013-05-10", "2013-05-24"),
 		"2MS":          dates("2013-05-01", "2013-07-01", "2013-09-01"),
 		"session:XNYS": dates("2013-04-26", "2013-04-29", "2013-04-30"),

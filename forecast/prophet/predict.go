@@ -112,7 +112,7 @@ func (f *Fitted) features(r *rows) ([][]float64, error) {
 func (f *Fitted) samples(po *PredictOptions) (int, error) {
 	for i, p := range po.Levels {
 		if !(p > 0 && p < 1) || i > 0 && p <= po.Levels[i-1] {
-			return 0, etf.Invalid(fmt.Sprintf("levels[%d]", i), fmt.Sprintf("%v", p), "give probabilities between 0 and 1 in ascending order")
+			return 0, etf.Invalid(fmt.Sprintf("levels[%d]", i), fmt.Sprintf("level %v is out of range or order", p), "give probabilities between 0 and 1 in ascending order")
 		}
 	}
 	total := po.Samples
@@ -120,7 +120,7 @@ func (f *Fitted) samples(po *PredictOptions) (int, error) {
 		total = f.s.Options.UncertaintySamples
 	}
 	if total < 0 {
-		return 0, etf.Invalid("samples", fmt.Sprintf("%d", total), "use 1 or more, or 0 for the model's uncertainty_samples")
+		return 0, etf.Invalid("samples", fmt.Sprintf("%d samples", total), "use 1 or more, or 0 for the model's uncertainty_samples")
 	}
 	if po.NoIntervals || total == 0 {
 		if len(po.Levels) > 0 {

@@ -88,7 +88,7 @@ func (m *Model) observed(f *Frame) (*Frame, []Stamp, error) {
 	missing := 0
 	for i, y := range f.Y {
 		if math.IsInf(y, 0) {
-			return nil, nil, etf.Invalid(rowField("y", i), fmt.Sprintf("%v on %s", y, f.DS[i]), "correct it, or leave it empty")
+			return nil, nil, etf.Invalid(rowField("y", i), fmt.Sprintf("%v on %s is not finite", y, f.DS[i]), "correct it, or leave it empty")
 		}
 		if math.IsNaN(y) {
 			missing++
