@@ -176,7 +176,7 @@ func TestScaleEquivariance(t *testing.T) {
 	}
 }
 
-// Intervals widen with the horizon, quantiles rise, the mean lies above the median (lognormal), the interval is symmetric in logs.
+// Intervals widen with the horizon and are symmetric in logs, quantiles rise, the mean is above the median (lognormal).
 func TestShape(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(4, 4))

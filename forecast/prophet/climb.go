@@ -174,10 +174,10 @@ func (c *climb) finish(steps int, status string, converged bool) *mode {
 	return x
 }
 
-// addCurvature adds (sign +1) or subtracts (-1) the second derivatives that linearising omits with multiplicative terms:
+// addCurvature adds (factor +1) or subtracts (-1) the second derivatives that linearising omits with multiplicative terms:
 // the trend's parameters times the coefficients, weighted by the residuals. With -1 the matrix becomes the true Hessian of
 // the sum of squares. The right-hand side changes with it, so that the gradient stays the same.
-func (c *climb) addCurvature(sign float64) {
+func (c *climb) addCurvature(factor float64) {
 	p, eq := c.p, c.eq
 	first := 2 // index of the first coefficient in the smooth block
 	if p.growth == Flat {
@@ -195,11 +195,11 @@ func (c *climb) addCurvature(sign float64) {
 			eq.cs[col] += d * c.smooth[i]
 		}
 		if p.growth == Flat {
-			add(0, sign*floats.Sum(p.gg))
+			add(0, factor*floats.Sum(p.gg))
 			continue
 		}
-		add(0, sign*floats.Dot(p.gg, p.t))
-		add(1, sign*floats.Sum(p.gg))
+		add(0, factor*floats.Dot(p.gg, p.t))
+		add(1, factor*floats.Sum(p.gg))
 		var sum, moment float64
 		at := len(p.t)
 		for i := len(p.c) - 1; i >= 0; i-- {
@@ -208,7 +208,7 @@ func (c *climb) addCurvature(sign float64) {
 				sum += p.gg[at]
 				moment += p.gg[at] * p.t[at]
 			}
-			d := sign * (moment - p.c[i]*sum)
+			d := factor * (moment - p.c[i]*sum)
 			eq.sk[col*eq.s+i] += d
 			eq.ck[i] += d * c.smooth[col]
 			eq.cs[col] += d * c.kinked[i]

@@ -46,7 +46,7 @@ func TestLogisticHistoryOnTheGrid(t *testing.T) {
 	}
 }
 
-// The probability of a rate change at a row is S d, where d is the mean distance between future rows, or the history's if there is only one.
+// The probability of a rate change at a row is S d; d is the mean distance between future rows, or the history's for one row.
 func TestSimulationSteps(t *testing.T) {
 	t.Parallel()
 	f := fitBy(t, func() Options { o := Defaults(); o.NChangepoints = 7; return o }(), &Frame{DS: days(101), Y: make101()}, MAP, FitOptions{})
