@@ -30,7 +30,7 @@ func TestSeriesValidate(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(*forecast.Series)
-		field  string // "" = sound
+		field  string // "" = valid
 	}{
 		{"sound", func(*forecast.Series) {}, ""},
 		{"without steps", func(s *forecast.Series) { s.Steps = nil }, ""},
@@ -38,13 +38,13 @@ func TestSeriesValidate(t *testing.T) {
 		{"no rows", func(s *forecast.Series) { s.Sessions, s.Close, s.Steps = nil, nil, nil }, "sessions"},
 		{"a close missing", func(s *forecast.Series) { s.Close = s.Close[:2] }, "close"},
 		{"a step missing", func(s *forecast.Series) { s.Steps = s.Steps[:2] }, "steps"},
-		{"twice a session", func(s *forecast.Series) { s.Sessions[1] = s.Sessions[0] }, "sessions[1]"},
+		{"duplicate session", func(s *forecast.Series) { s.Sessions[1] = s.Sessions[0] }, "sessions[1]"},
 		{"descending", func(s *forecast.Series) { slices.Reverse(s.Sessions) }, "sessions[1]"},
 		{"NaN", func(s *forecast.Series) { s.Close[2] = math.NaN() }, "close[2]"},
 		{"infinite", func(s *forecast.Series) { s.Close[0] = math.Inf(1) }, "close[0]"},
 		{"zero", func(s *forecast.Series) { s.Close[1] = 0 }, "close[1]"},
 		{"negative", func(s *forecast.Series) { s.Close[1] = -1 }, "close[1]"},
-		{"step of nothing", func(s *forecast.Series) { s.Steps[1] = 0 }, "steps[1]"},
+		{"zero step", func(s *forecast.Series) { s.Steps[1] = 0 }, "steps[1]"},
 		{"origin after the last row", func(s *forecast.Series) { s.Origin++ }, "origin"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestNewSeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	bar := func(s, close string) etf.Bar { return etf.Bar{Session: day(s), Close: etf.MustPrice(close)} }
-	// Chuseok 2025: no session from 10-03 to 10-09. 10-13 is left out, and 10-11 is a Saturday nobody knows.
+	// Chuseok 2025: no session from 10-03 to 10-09. 10-13 is left out; 10-11 is a Saturday and not in the calendar.
 	s, err := forecast.NewSeries(cal, "069500", etf.XKRX, []etf.Bar{bar("2025-10-01", "47000"), bar("2025-10-02", "47500"),
 		bar("2025-10-10", "48000"), bar("2025-10-11", "48000"), bar("2025-10-14", "47890.5")})
 	if err != nil {
@@ -190,7 +190,7 @@ func TestCanonicalJSON(t *testing.T) {
 	if _, err := forecast.CanonicalJSON(math.NaN()); etf.KindOf(err) != etf.KindInvalid {
 		t.Errorf("NaN: %v", err)
 	}
-	// SHA-256 of the two bytes {}, as sha256sum prints it.
+	// SHA-256 of the two bytes {}, from sha256sum.
 	if h := forecast.ParamsHash("{}"); h != "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" {
 		t.Errorf("hash %s", h)
 	}
@@ -204,7 +204,7 @@ func TestIDDependsOnWhatMakesAForecastUnique(t *testing.T) {
 	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
 		t.Errorf("identity %q is not 32 hex digits", id)
 	}
-	seen := map[string]string{id: "nothing"}
+	seen := map[string]string{id: "nothing"} // what was changed, by ID
 	for name, change := range map[string]func(*etf.Forecast){
 		"symbol":       func(f *etf.Forecast) { f.Symbol = "SP" },
 		"symbol+model": func(f *etf.Forecast) { f.Symbol, f.Model = "SPYd", "rift" },

@@ -11,15 +11,15 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// CanonicalJSON returns v as JSON that is equal for equal values: object keys sorted, no spaces, no escaping of
-// HTML characters, numbers in the text encoding/json gives them. NaN and Inf give an error of KindInvalid.
+// CanonicalJSON returns v as JSON that is identical for equal values: object keys sorted, no spaces, HTML
+// characters not escaped, numbers as encoding/json writes them. NaN and Inf give an error of KindInvalid.
 func CanonicalJSON(v any) (string, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return "", &etf.Error{Kind: etf.KindInvalid, Field: "params", Message: "parameters can't be written as JSON", Err: err}
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber() // keeps integers beyond 2^53 and the digits of floats as they are
+	dec.UseNumber() // keeps integers beyond 2^53 and the exact digits of floats
 	var tree any
 	if err := dec.Decode(&tree); err != nil {
 		return "", etf.Wrap(etf.KindInternal, err, "reading back canonical JSON")
@@ -40,7 +40,7 @@ func ParamsHash(canonical string) string {
 }
 
 // ID returns the identity of a forecast as 32 hex digits: a hash of what makes it unique (symbol, model, origin,
-// data version, hash of the parameters, seed, code version). The other fields of f are not looked at.
+// data version, hash of the parameters, seed, code version). The other fields of f are ignored.
 func ID(f etf.Forecast) string {
 	h := sha256.New()
 	for _, part := range []string{
@@ -53,8 +53,8 @@ func ID(f etf.Forecast) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// Seed returns the seed a model is fitted with: a hash of symbol, model and origin, so that a rerun draws the
-// same numbers and no two ETFs share them. It is below 2^53, exact in every JSON reader.
+// Seed returns the seed a model is fitted with: a hash of symbol, model and origin, so that a re-run draws the
+// same numbers and no two ETFs share them. It is below 2^53, so every JSON reader reads it exactly.
 func Seed(symbol etf.Symbol, model string, origin etf.Session) uint64 {
 	h := sha256.New()
 	for _, part := range []string{"seed", string(symbol), model, origin.String()} {
@@ -63,7 +63,7 @@ func Seed(symbol etf.Symbol, model string, origin etf.Session) uint64 {
 	return binary.BigEndian.Uint64(h.Sum(nil)) >> 11
 }
 
-// writePart prefixes the length: ("ab","c") and ("a","bc") must not hash alike. A hash never returns an error.
+// writePart prefixes the length, because ("ab","c") and ("a","bc") must not hash alike. A hash never returns an error.
 func writePart(write func([]byte) (int, error), part string) {
 	var n [4]byte
 	binary.BigEndian.PutUint32(n[:], uint32(len(part)))

@@ -7,46 +7,46 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Model is a way of forecasting with its parameters chosen. A Model is immutable and safe for concurrent use.
+// Model is a forecasting model with its parameters set. A Model is immutable and safe for concurrent use.
 type Model interface {
-	// Name is the stable name forecasts are stored under: lower case, such as "drift".
+	// Name is the stable, lower-case name forecasts are stored under, such as "drift".
 	Name() string
 	// Params returns every parameter as canonical JSON (see CanonicalJSON), defaults written out, so that its
 	// ParamsHash changes exactly when the model would forecast differently.
 	Params() string
 	// MinRows is the fewest rows Fit accepts.
 	MinRows() int
-	// MaxRows is the most rows Fit looks at, 0 for all: fitting the last MaxRows rows gives the same forecast as
+	// MaxRows is the most rows Fit uses, 0 for all: fitting the last MaxRows rows gives the same forecast as
 	// fitting the whole history, so a caller need not load more.
 	MaxRows() int
 	// Fit estimates the model on s. It is deterministic in (s, parameters, seed); a model without randomness
 	// ignores the seed. It returns ctx's error soon after ctx is done. progress may be nil; otherwise it is
-	// called now and then, from Fit's own goroutine, with the steps done and their total, for heartbeats.
-	// Bad input gives an error of KindInvalid; a fit that does not come to finite numbers one of KindInternal.
+	// called from time to time on the caller's goroutine with the steps done and their total, for heartbeats.
+	// Bad input gives an error of KindInvalid, a fit without finite numbers one of KindInternal.
 	Fit(ctx context.Context, s Series, seed uint64, progress Progress) (Fitted, error)
-	// Restore reads what Fitted.MarshalBinary wrote, of this model with any parameters. A blob of another
-	// model, another version or damaged gives an error of KindCorrupt.
+	// Restore reads what Fitted.MarshalBinary wrote for this model, whatever its parameters. A blob that is
+	// damaged or comes from another model or version gives an error of KindCorrupt.
 	Restore(blob []byte) (Fitted, error)
 }
 
-// Progress reports how far a fit has come.
+// Progress is called with the steps of a fit that are done and their total.
 type Progress func(done, total int)
 
 // Fitted is a fitted model: immutable, safe for concurrent use.
 type Fitted interface {
 	// Predict forecasts the close at horizons 1..len(targets); targets[h-1] is the session of horizon h, as
-	// Targets gives them. The points pass Check. Errors are of KindInvalid (targets not ascending or not after
-	// the origin) or KindInternal (the numbers do not fit a price).
+	// Targets returns it. The points pass Check. Errors are of KindInvalid (targets not ascending or not after
+	// the origin) or KindInternal (a number that can't be a price).
 	Predict(targets []etf.Session) ([]etf.ForecastPoint, error)
-	// Diagnostics are stored with the forecast: at least "status" ("ok" or what was out of the ordinary) and
-	// "rows" (fitted rows). Values are short text; numbers are in shortest exact form.
+	// Diagnostics are stored with the forecast: at least "status" ("ok", or what was unusual) and "rows"
+	// (rows fitted). Values are short text, numbers the shortest that read back exactly.
 	Diagnostics() map[string]string
 	// MarshalBinary serialises the fit; Model.Restore reads it back to a Fitted that predicts the same numbers.
 	encoding.BinaryMarshaler
 }
 
-// Decomposer is implemented by fitted models that are a sum or product of named parts, such as a trend and
-// weekly and yearly seasonality. Components returns one value for each target under each part's name.
+// Decomposer is implemented by fitted models that are a sum or product of named components, such as a trend and
+// weekly and yearly seasonality. Components returns, by name, one value of each component for each target.
 type Decomposer interface {
 	Components(targets []etf.Session) (map[string][]float64, error)
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Targets returns the sessions of horizons 1..n after the origin. Errors: KindInvalid for n outside 1 to
-// etf.MaxHorizon, and the calendar's own where it does not reach that far.
+// Targets returns the sessions of horizons 1..n after the origin. Errors: KindInvalid if n is outside 1 to
+// etf.MaxHorizon, and the calendar's own error if it does not extend that far.
 func Targets(cal Calendar, origin etf.Session, n int) ([]etf.Session, error) {
 	if n < 1 || n > etf.MaxHorizon {
-		return nil, etf.Invalid("horizon", fmt.Sprintf("%d sessions ahead", n), fmt.Sprintf("ask for 1 to %d", etf.MaxHorizon))
+		return nil, etf.Invalid("horizon", fmt.Sprintf("%d sessions ahead are out of range", n), fmt.Sprintf("ask for 1 to %d", etf.MaxHorizon))
 	}
 	out := make([]etf.Session, n)
 	at := origin
@@ -25,7 +25,7 @@ func Targets(cal Calendar, origin etf.Session, n int) ([]etf.Session, error) {
 	return out, nil
 }
 
-// CheckTargets checks that targets are 1 to etf.MaxHorizon sessions, strictly ascending, all after the origin.
+// CheckTargets checks that targets are 1 to etf.MaxHorizon sessions, strictly ascending and all after the origin.
 func CheckTargets(origin etf.Session, targets []etf.Session) error {
 	if len(targets) < 1 || len(targets) > etf.MaxHorizon {
 		return etf.Invalid("targets", fmt.Sprintf("%d target sessions", len(targets)), fmt.Sprintf("give 1 to %d", etf.MaxHorizon))
@@ -40,29 +40,29 @@ func CheckTargets(origin etf.Session, targets []etf.Session) error {
 	return nil
 }
 
-// Check is the gate every forecast passes before it is stored: horizons 1, 2, 3, ... in order, targets ascending,
-// all values finite and positive, quantiles never decreasing. An error is the model's fault (KindInternal).
+// Check checks a forecast before it is stored: horizons 1, 2, 3, ... in order, targets ascending, all values
+// finite and positive, quantiles non-decreasing. An error is a bug in the model (KindInternal).
 func Check(points []etf.ForecastPoint) error {
 	for i, p := range points {
 		field := fmt.Sprintf("points[%d]", i)
-		fault := func(message string) error {
+		internal := func(message string) error {
 			return &etf.Error{Kind: etf.KindInternal, Field: field, Message: message}
 		}
 		if p.Horizon != i+1 {
-			return fault(fmt.Sprintf("horizon %d in place %d", p.Horizon, i+1))
+			return internal(fmt.Sprintf("horizon %d at position %d", p.Horizon, i+1))
 		}
 		if i > 0 && p.Target <= points[i-1].Target {
-			return fault(fmt.Sprintf("target %s does not come after %s", p.Target, points[i-1].Target))
+			return internal(fmt.Sprintf("target %s does not come after %s", p.Target, points[i-1].Target))
 		}
 		if !positive(p.Mean) {
-			return fault(fmt.Sprintf("mean %v is not a positive number", p.Mean))
+			return internal(fmt.Sprintf("mean %v is not a positive number", p.Mean))
 		}
 		for k, q := range p.Quantiles {
 			if !positive(q) {
-				return fault(fmt.Sprintf("quantile %v is %v, not a positive number", etf.QuantileLevels[k], q))
+				return internal(fmt.Sprintf("quantile %v is %v, not a positive number", etf.QuantileLevels[k], q))
 			}
 			if k > 0 && q < p.Quantiles[k-1] {
-				return fault(fmt.Sprintf("quantile %v is below quantile %v: %v < %v", etf.QuantileLevels[k], etf.QuantileLevels[k-1], q, p.Quantiles[k-1]))
+				return internal(fmt.Sprintf("quantile %v is below quantile %v: %v < %v", etf.QuantileLevels[k], etf.QuantileLevels[k-1], q, p.Quantiles[k-1]))
 			}
 		}
 	}

@@ -9,9 +9,9 @@ import (
 
 // Series is what a model is fitted to: one ETF's closes up to and including the origin.
 //
-// Close is in the ETF's currency on the shares of the origin session (split-adjusted as of the origin), one
-// value a row, parallel to Sessions. Steps[i] is how many trading sessions lie between row i-1 and row i (1
-// where nothing is missing, 2 where one session was left out); Steps[0] is 0. A nil Steps means all ones.
+// Close is in the ETF's currency per share as of the origin session (split-adjusted as of the origin), one
+// value a row, parallel to Sessions. Steps[i] is the number of trading sessions from row i-1 to row i (1 if
+// none is missing, 2 if one session was left out); Steps[0] is 0. A nil Steps means all ones.
 type Series struct {
 	Symbol   etf.Symbol
 	Exchange etf.Exchange
@@ -21,15 +21,15 @@ type Series struct {
 	Origin   etf.Session
 }
 
-// Calendar is the part of a trading calendar this package needs; *calendar.Calendar has it.
+// Calendar is the part of a trading calendar this package needs; *calendar.Calendar implements it.
 type Calendar interface {
 	Next(s etf.Session) (etf.Session, error)
 	Sessions(w etf.Window) []etf.Session
 }
 
-// NewSeries makes a Series of bars in ascending order; the last bar's session is the origin. The bars are those
-// quality.Adjust gives, quarantined ones already left out. Steps are counted on the calendar, so that a row left
-// out makes a two-session return and not a large one-session return. The result is validated.
+// NewSeries makes a Series from bars in ascending order; the last bar's session is the origin. The bars are what
+// quality.Adjust returns, without quarantined ones. Steps are counted on the calendar, so that a row left out
+// makes a two-session return and not a large one-session return. The result is validated.
 func NewSeries(cal Calendar, symbol etf.Symbol, exchange etf.Exchange, bars []etf.Bar) (Series, error) {
 	s := Series{
 		Symbol: symbol, Exchange: exchange,
@@ -49,10 +49,10 @@ func NewSeries(cal Calendar, symbol etf.Symbol, exchange etf.Exchange, bars []et
 	return s, nil
 }
 
-// countSteps merges two ascending lists. A row on a day the calendar does not know counts as one step.
+// countSteps merges two ascending lists. A row on a day that is not in the calendar counts as one step.
 func countSteps(calendar, rows []etf.Session) []int {
 	steps := make([]int, len(rows))
-	at, prev := 0, 0 // sessions of the calendar up to the row, and up to the row before
+	at, prev := 0, 0 // calendar sessions up to this row and up to the previous one
 	for i, r := range rows {
 		for at < len(calendar) && calendar[at] <= r {
 			at++
@@ -73,7 +73,7 @@ func (s Series) Step(i int) int {
 	return s.Steps[i]
 }
 
-// Tail returns the last n rows (all of them when there are fewer, or n is 0). It shares memory with s.
+// Tail returns the last n rows, or all of them if there are fewer or n is 0. It shares memory with s.
 func (s Series) Tail(n int) Series {
 	if n <= 0 || len(s.Sessions) <= n {
 		return s
@@ -86,7 +86,7 @@ func (s Series) Tail(n int) Series {
 	return s
 }
 
-// Validate checks what every model takes for granted: at least minRows rows, parallel slices, sessions strictly
+// Validate checks what every model relies on: at least minRows rows, parallel slices, sessions strictly
 // ascending and ending at the origin, closes finite and positive, steps positive. Errors are of KindInvalid and
 // their Field names the row.
 func (s Series) Validate(minRows int) error {
@@ -98,7 +98,7 @@ func (s Series) Validate(minRows int) error {
 		return etf.Invalid("steps", fmt.Sprintf("%d steps for %d sessions", len(s.Steps), n), "give one step for each session, or none at all")
 	}
 	if n < max(minRows, 1) {
-		return etf.Invalid("sessions", fmt.Sprintf("%d rows where the model needs %d", n, max(minRows, 1)),
+		return etf.Invalid("sessions", fmt.Sprintf("%d rows, but the model needs %d", n, max(minRows, 1)),
 			"wait until the ETF has traded long enough, or register it under another symbol with a source that has more history (`etfcast etf add`)")
 	}
 	for i, c := range s.Close {
@@ -111,13 +111,13 @@ func (s Series) Validate(minRows int) error {
 				"leave the row out, or quarantine it")
 		}
 		if i > 0 && s.Steps != nil && s.Steps[i] < 1 {
-			return etf.Invalid(fmt.Sprintf("steps[%d]", i), fmt.Sprintf("%d sessions before %s", s.Steps[i], s.Sessions[i]),
-				"count the trading sessions since the row before: 1 or more")
+			return etf.Invalid(fmt.Sprintf("steps[%d]", i), fmt.Sprintf("%d sessions from the previous row to %s", s.Steps[i], s.Sessions[i]),
+				"count the trading sessions since the previous row: 1 or more")
 		}
 	}
 	if s.Origin != s.Sessions[n-1] {
 		return etf.Invalid("origin", fmt.Sprintf("the origin %s is not the last row's session %s", s.Origin, s.Sessions[n-1]),
-			"forecast from the last session there is a price for")
+			"forecast from the last session that has a price")
 	}
 	return nil
 }

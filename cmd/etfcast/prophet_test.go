@@ -423,7 +423,7 @@ func TestProphetForecastsOutOfBounds(t *testing.T) {
 	b.put("far.json", string(text))
 	for _, args := range []string{"predict --model @far.json --periods 400 --out @out.csv", "plot --model @far.json --periods 400 --out @figures"} {
 		code, _, stderr := b.run(args)
-		if code != exitError || !strings.Contains(stderr, "far.json: ") || !strings.Contains(stderr, "the row is too far from the history") {
+		if code != exitError || !strings.Contains(stderr, "far.json: ") || !strings.Contains(stderr, "closer to the history") {
 			t.Errorf("%s: exit code %d: %s", args, code, stderr)
 		}
 	}
@@ -551,9 +551,9 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"column twice", fit("twice", ""), "y, line 1: two columns", "remove or rename"},
 		{"bad date", fit("bad-date", ""), "ds, line 3: \"2024-13-01\" is not a date", "write YYYY-MM-DD"},
 		{"no date", fit("no-date", ""), "ds, line 3: the date is missing", "give every row a date"},
-		{"time zone", fit("zone", ""), "ds, line 2: \"2024-01-01T00:00:00Z\" has a time zone", "without a zone"},
-		{"offset", fit("offset", ""), "ds, line 2: ", "without a zone"},
-		{"ragged rows", fit("ragged", ""), "y, line 3: 1 fields for 2 columns", "write as many fields"},
+		{"time zone", fit("zone", ""), "ds, line 2: \"2024-01-01T00:00:00Z\" has a time zone", "without naming the zone"},
+		{"offset", fit("offset", ""), "ds, line 2: ", "without naming the zone"},
+		{"ragged rows", fit("ragged", ""), "y, line 3: 1 fields for 2 columns", "write one field for each column"},
 		{"regressor missing", fit("one-date", "regressor"), "price: the column is missing", "add it to the CSV"},
 		{"regressor with a gap", fit("gap-price", "regressor"), "price[1]: ", "give a number in every row"},
 		{"regressor of text", fit("text-price", "regressor"), "price, line 3: \"high\"", "write a number"},
@@ -566,7 +566,7 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"config not JSON", fit("history", "not-json"), "line 1: not JSON", "write one JSON object"},
 		{"config empty", fit("history", "empty-config"), "line 1: the configuration is empty", "write {}"},
 		{"unknown key", fit("history", "unknown"), "changepoint_prior: the configuration has an unknown key", "changepoint_prior_scale"},
-		{"key twice", fit("history", "key-twice"), "growth: the key is there twice", "keep one"},
+		{"key twice", fit("history", "key-twice"), "growth: the key appears twice", "keep one"},
 		{"wrong type", fit("history", "type"), "n_changepoints: the text \"25\" is not a whole number", "without quotes"},
 		{"unknown growth", fit("history", "growth"), "growth: \"cubic\"", "use linear, logistic, flat"},
 		{"number out of range", fit("history", "range"), "changepoint_range: 1.5", "use a fraction"},
@@ -583,7 +583,7 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"holidays clash", "fit --in @history.csv --config @feast.json --holidays @scales.csv --model-out @out.json", "scales.csv: prior_scale, line 2: \"feast\" has prior scales 1 and 2", "give all rows of one holiday the same"},
 		{"holiday of the options", "fit --in @history.csv --config @bad-feast.json --holidays @scales.csv --model-out @out.json", "bad-feast.json: holidays[0].upper_window: ", "use 0 to 366"},
 		{"option that a history refuses", fit("history", "outside"), "outside.json: changepoints", "2030-01-01"},
-		{"changepoint twice", fit("history", "twice"), "twice.json: changepoints[1]: 2023-01-20 is there twice", "name each date once"},
+		{"changepoint twice", fit("history", "twice"), "twice.json: changepoints[1]: 2023-01-20 appears twice", "list each date once"},
 		{"compressed", fit("compressed", ""), "compressed.csv: line 1: it is compressed with gzip", "decompress it first"},
 		{"separated by semicolons", fit("semicolons", ""), "semicolons.csv: ds: ", "separate columns by commas"},
 		{"model through a broken link", "fit --in @history.csv --model-out @dangling", "model-out: ", "create the file it points to"},
@@ -624,7 +624,7 @@ func TestProphetRefusesBadInput(t *testing.T) {
 		{"level of text", "predict --model @model.json --periods 3 --levels half --out @out.csv", "levels[0]: \"half\"", "such as 0.05,0.5,0.95"},
 		{"levels without intervals", "predict --model @plain.json --periods 3 --levels 0.5 --out @out.csv", "plain.json: levels: ", "uncertainty_samples above 0"},
 		{"periods of text", "predict --model @model.json --periods ten --out @out.csv", "periods: \"ten\" is not a whole number", "use one such as 30; see `etfcast prophet predict --help`"},
-		{"rows out of all proportion", "predict --model @regressor-model.json --in @far.csv --out @out.csv", "far.csv: ", "out of all proportion"},
+		{"rows out of all proportion", "predict --model @regressor-model.json --in @far.csv --out @out.csv", "far.csv: ", "extreme values"},
 		{"far too many periods", "predict --model @model.json --periods 99999999 --out @out.csv", "periods: ", "ask for 1 to"},
 		{"unknown frequency", "predict --model @model.json --periods 3 --freq fortnight --out @out.csv", "freq: ", ";"},
 		{"unknown exchange's sessions", "predict --model @model.json --periods 3 --freq session:NYSE --out @out.csv", "freq: ", "XNYS"},

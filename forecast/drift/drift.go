@@ -20,17 +20,17 @@ const Name = "drift"
 const (
 	// DefaultDecay is RiskMetrics' decay for daily data (Technical Document 1996, section 5.3.2.2).
 	DefaultDecay = 0.94
-	// DefaultWindow is ten years of 252 sessions. The standard error of a drift depends on the years alone: with
-	// 16 % yearly volatility, 5 points a year after ten years, 16 after one. A longer window adds little and
-	// lets prices of another age speak.
+	// DefaultWindow is ten years of 252 sessions. The standard error of a drift depends only on the number of
+	// years: with 16 % annual volatility it is 5 percentage points a year after ten years and 16 after one. A longer
+	// window adds little precision and brings in prices too old to be relevant.
 	DefaultWindow = 2520
 	// DefaultMinReturns is the effective number of observations in an exponential average of decay 0.94,
-	// (1+0.94)/(1-0.94) = 32.3, rounded up: fewer returns than that give a volatility less certain than the
-	// model's own in the long run.
+	// (1+0.94)/(1-0.94) = 32.3, rounded up: with fewer returns the volatility is less certain than it is in the
+	// long run.
 	DefaultMinReturns = 33
-	// DefaultFloor is the smallest volatility per session believed. A bond ETF at 100,000 KRW moves in ticks of
-	// 5 KRW; rounding alone gives tick/sqrt(12)/price = 1.4e-5. A series that does not move at all must not
-	// promise to stand still.
+	// DefaultFloor is the smallest plausible volatility per session. A bond ETF at 100,000 KRW moves in ticks of
+	// 5 KRW; rounding alone gives tick/sqrt(12)/price = 1.4e-5. A constant series must not give an interval of
+	// zero width.
 	DefaultFloor = 1e-5
 )
 
@@ -39,10 +39,10 @@ type Settings struct {
 	Decay      float64 `json:"decay"`       // of the exponential weights, per session, in (0,1)
 	Window     int     `json:"window"`      // returns used, the latest ones
 	MinReturns int     `json:"min_returns"` // the fewest returns fitted
-	Floor      float64 `json:"floor"`       // the least standard deviation of a log return per session
+	Floor      float64 `json:"floor"`       // the smallest standard deviation of a log return per session
 }
 
-// Model is a random walk with drift with its settings chosen. It implements forecast.Model.
+// Model is a random walk with drift and its settings. It implements forecast.Model.
 type Model struct {
 	set    Settings
 	params string
@@ -50,7 +50,7 @@ type Model struct {
 
 var _ forecast.Model = (*Model)(nil)
 
-// New checks the settings, zeroes replaced by defaults. Errors are of KindInvalid and name the setting.
+// New replaces zeros by defaults and checks the settings. Errors are of KindInvalid and name the setting.
 func New(set Settings) (*Model, error) {
 	if set.Decay == 0 {
 		set.Decay = DefaultDecay
@@ -68,7 +68,7 @@ func New(set Settings) (*Model, error) {
 	case !(set.Decay > 0 && set.Decay < 1):
 		return nil, etf.Invalid("decay", fmt.Sprintf("%v is not between 0 and 1", set.Decay), "use 0.94 for daily closes")
 	case set.MinReturns < 2:
-		return nil, etf.Invalid("min_returns", fmt.Sprintf("%d returns have no variance", set.MinReturns), "use 2 or more")
+		return nil, etf.Invalid("min_returns", fmt.Sprintf("%d is too few returns for a variance", set.MinReturns), "use 2 or more")
 	case set.Window < set.MinReturns:
 		return nil, etf.Invalid("window", fmt.Sprintf("%d is less than min_returns %d", set.Window, set.MinReturns), "make the window longer")
 	case !(set.Floor > 0 && set.Floor < 1):
@@ -96,13 +96,13 @@ func (m *Model) Name() string { return Name }
 // Params returns the settings as canonical JSON.
 func (m *Model) Params() string { return m.params }
 
-// MinRows returns the fewest closes Fit accepts: one more than returns.
+// MinRows returns the fewest closes Fit accepts: one more than the number of returns.
 func (m *Model) MinRows() int { return m.set.MinReturns + 1 }
 
-// MaxRows returns the most closes Fit looks at.
+// MaxRows returns the most closes Fit uses.
 func (m *Model) MaxRows() int { return m.set.Window + 1 }
 
-// Fit implements forecast.Model. It takes microseconds; seed is not used: the model has a closed form.
+// Fit implements forecast.Model. It takes microseconds. The model has a closed form, so the seed is ignored.
 func (m *Model) Fit(ctx context.Context, s forecast.Series, _ uint64, progress forecast.Progress) (forecast.Fitted, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (m *Model) Fit(ctx context.Context, s forecast.Series, _ uint64, progress f
 	}
 	s = s.Tail(m.MaxRows())
 	n := len(s.Close)
-	// Logs of ratios of neighbours, not differences of logs: exact under a change of currency or units.
+	// Logs of ratios of neighbouring closes, not differences of logs: exact under a change of currency or units.
 	span := 0
 	for i := 1; i < n; i++ {
 		span += s.Step(i)
@@ -160,7 +160,7 @@ func (m *Model) Restore(blob []byte) (forecast.Fitted, error) {
 		return nil, etf.Wrap(etf.KindCorrupt, err, "reading a stored drift fit")
 	}
 	if f.Format != format || f.Model != Name {
-		return nil, &etf.Error{Kind: etf.KindCorrupt, Message: fmt.Sprintf("a stored fit of model %q, format %d, where drift writes format %d", f.Model, f.Format, format), Remedy: "fit again"}
+		return nil, &etf.Error{Kind: etf.KindCorrupt, Message: fmt.Sprintf("the stored fit is of model %q, format %d, but drift reads format %d", f.Model, f.Format, format), Remedy: "fit the model again"}
 	}
 	if err := f.check(); err != nil {
 		return nil, etf.Wrap(etf.KindCorrupt, err, "a stored drift fit is damaged")
@@ -168,7 +168,7 @@ func (m *Model) Restore(blob []byte) (forecast.Fitted, error) {
 	return f, nil
 }
 
-// format is the version of the serialised fit; a change of fitted's fields raises it.
+// format is the version of the serialised fit; increment it when the fields of fitted change.
 const format = 1
 
 // fitted is the fit. Log returns are natural, per session.
@@ -199,7 +199,7 @@ func (f *fitted) check() error {
 	return nil
 }
 
-// normalQuantiles are the standard normal quantiles at etf.QuantileLevels, made symmetric so that the median is
+// normalQuantiles are the standard normal quantiles at etf.QuantileLevels, symmetric so that the median is
 // exactly exp of the mean log price.
 var normalQuantiles = func() (z [7]float64) {
 	for i, p := range etf.QuantileLevels {
@@ -250,13 +250,13 @@ func (f *fitted) Diagnostics() map[string]string {
 	return d
 }
 
-// MarshalBinary implements forecast.Fitted: JSON, floats in the shortest text that reads back exactly.
+// MarshalBinary implements forecast.Fitted. It writes JSON, floats as the shortest text that reads back exactly.
 func (f *fitted) MarshalBinary() ([]byte, error) {
 	b, err := json.Marshal(f)
 	return b, etf.Wrap(etf.KindInternal, err, "writing a drift fit")
 }
 
-// logRatio is log(b/a), also where the quotient of extreme numbers would overflow.
+// logRatio is log(b/a), even if the quotient of extreme numbers would overflow.
 func logRatio(a, b float64) float64 {
 	if q := b / a; q > 0 && !math.IsInf(q, 1) {
 		return math.Log(q)

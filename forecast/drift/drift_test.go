@@ -14,7 +14,7 @@ import (
 	"github.com/etfcast/etfcast/forecast"
 )
 
-// origin is a Friday; the horizons of the tests are the XNYS sessions after it.
+// origin is a Friday; the target sessions of the tests are the XNYS sessions after it.
 var origin = etf.MustSession("2025-09-26")
 
 // series puts closes on consecutive days up to the origin.
@@ -26,7 +26,7 @@ func series(closes ...float64) forecast.Series {
 	return s
 }
 
-// fromReturns makes the closes from 100 on of log returns.
+// fromReturns returns closes that start at 100 and have these log returns.
 func fromReturns(returns []float64) forecast.Series {
 	closes := []float64{100}
 	for _, r := range returns {
@@ -135,8 +135,8 @@ func TestAlternatingReturns(t *testing.T) {
 	}
 }
 
-// A row left out: the drift is the same, and the move over two sessions counts half.
-func TestGapsCountWithTheirLength(t *testing.T) {
+// A row left out: the drift is the same, and the squared move over two sessions counts half.
+func TestGapsCountByLength(t *testing.T) {
 	t.Parallel()
 	m := model(t, Settings{MinReturns: 2})
 	s := series(100, 110, 132)
@@ -154,7 +154,7 @@ func TestGapsCountWithTheirLength(t *testing.T) {
 	}
 }
 
-// A hundredfold price (cents for dollars) gives a hundredfold forecast; a dividend of nothing but scale.
+// Prices a hundred times as high (cents for dollars) give forecasts a hundred times as high.
 func TestScaleEquivariance(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 3))
@@ -176,7 +176,7 @@ func TestScaleEquivariance(t *testing.T) {
 	}
 }
 
-// Horizons widen, quantiles rise, the mean lies above the median (lognormal), the interval is symmetric in logs.
+// Intervals widen with the horizon and are symmetric in logs, quantiles rise, the mean is above the median (lognormal).
 func TestShape(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(4, 4))
@@ -201,7 +201,7 @@ func TestShape(t *testing.T) {
 	}
 }
 
-// MaxRows is a promise: what lies before does not matter, in any digit.
+// Rows before the last MaxRows do not change a single digit.
 func TestMaxRowsIsEnough(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 5))
@@ -209,16 +209,17 @@ func TestMaxRowsIsEnough(t *testing.T) {
 	m := Default()
 	whole, tail := predict(t, m, s, 21), predict(t, m, s.Tail(m.MaxRows()), 21)
 	if !slices.Equal(whole, tail) {
-		t.Error("the forecast from the last MaxRows rows differs from that of the whole history")
+		t.Error("the forecast from the last MaxRows rows differs from the forecast from the whole history")
 	}
 	if m.MaxRows() != 2521 || m.MinRows() != 34 {
-		t.Errorf("rows from %d to %d", m.MinRows(), m.MaxRows())
+		t.Errorf("MinRows %d, MaxRows %d", m.MinRows(), m.MaxRows())
 	}
 }
 
-// Simulated normal walks with constant volatility: the 90 % interval covers 89 % at h = 1 (an average of 32 effective
-// squares makes it a t interval that is a little too narrow) and the median is in the middle. 2,000 walks: the
-// standard error of a coverage of 90 % is 0.7 points, of a half 1.1; the bounds are four of them around 89.3 and 50.
+// Simulated normal walks with constant volatility: the 90 % interval covers 89 % at h = 1 (the variance is an average of
+// 32 effective squares, so the interval should be a slightly wider t interval) and half the closes lie below the median.
+// With 2,000 walks the standard error of a coverage of 90 % is 0.7 points and of 50 % 1.1; the bounds are four standard
+// errors around 89.3 and 50.
 func TestCoverageOnSimulatedWalks(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(6, 6))
@@ -267,7 +268,7 @@ func TestFitRefuses(t *testing.T) {
 		{"NaN", func(s *forecast.Series) { s.Close[3] = math.NaN() }, "close[3]"},
 		{"zero", func(s *forecast.Series) { s.Close[60] = 0 }, "close[60]"},
 		{"not ascending", func(s *forecast.Series) { s.Sessions[9] = s.Sessions[8] }, "sessions[9]"},
-		{"another origin", func(s *forecast.Series) { s.Origin++ }, "origin"},
+		{"origin after the last row", func(s *forecast.Series) { s.Origin++ }, "origin"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := sound
@@ -315,7 +316,7 @@ func TestPredictRefuses(t *testing.T) {
 	}
 }
 
-func TestStandstillKeepsAWidth(t *testing.T) {
+func TestConstantSeriesHasNonzeroWidth(t *testing.T) {
 	t.Parallel()
 	s := fromReturns(make([]float64, 100))
 	f, err := Default().Fit(context.Background(), s, 0, nil)
@@ -344,7 +345,7 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 	if _, err := New(Settings{Decay: math.NaN()}); err == nil {
-		t.Error("NaN is no decay")
+		t.Error("a decay of NaN is accepted")
 	}
 	if m := model(t, Settings{Window: 20}); m.MinRows() != 21 {
 		t.Errorf("a window of 20 returns needs %d rows", m.MinRows())
@@ -358,7 +359,7 @@ func TestParams(t *testing.T) {
 		t.Errorf("%s with parameters %s, want %s", m.Name(), m.Params(), want)
 	}
 	if model(t, Settings{Decay: .94}).Params() != m.Params() || model(t, Settings{Decay: .97}).Params() == m.Params() {
-		t.Error("parameters written out must be equal exactly when the models are")
+		t.Error("Params must be equal exactly when the settings are")
 	}
 }
 
@@ -384,15 +385,15 @@ func TestRestore(t *testing.T) {
 	a, _ := f.Predict(targets(t, 21))
 	b, err := back.Predict(targets(t, 21))
 	if err != nil || !slices.Equal(a, b) {
-		t.Errorf("the restored model predicts otherwise: %v", err)
+		t.Errorf("the restored model predicts something else: %v", err)
 	}
 	for name, bad := range map[string]string{
-		"nothing":       "",
-		"cut off":       string(blob[:len(blob)/2]),
+		"empty":         "",
+		"truncated":     string(blob[:len(blob)/2]),
 		"another model": strings.Replace(string(blob), `"drift"`, `"prophet"`, 1),
 		"newer":         strings.Replace(string(blob), `"format":1`, `"format":2`, 1),
 		"no last close": strings.Replace(string(blob), `"last":`, `"lost":`, 1),
-		"zeroes":        `{"format":1,"model":"drift"}`,
+		"zeros":         `{"format":1,"model":"drift"}`,
 	} {
 		if _, err := m.Restore([]byte(bad)); err == nil || etf.KindOf(err) != etf.KindCorrupt {
 			t.Errorf("%s: %v", name, err)
@@ -400,7 +401,7 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// FuzzFit: whatever closes come, Fit and Predict give an error or finite, positive, monotone numbers.
+// FuzzFit: for any closes, Fit and Predict give an error or finite, positive, monotone numbers.
 func FuzzFit(f *testing.F) {
 	f.Add(uint64(1), 100.0, 0.01, uint16(50))
 	f.Add(uint64(2), 1e-300, 50.0, uint16(200))
@@ -434,7 +435,7 @@ func FuzzFit(f *testing.F) {
 	})
 }
 
-// FuzzRestore: no blob makes Restore panic or gives a fit that predicts nonsense.
+// FuzzRestore: no blob makes Restore panic or return a fit that predicts nonsense.
 func FuzzRestore(f *testing.F) {
 	f.Add([]byte(`{"format":1,"model":"drift","origin":"2025-09-26","from":"2025-01-02","last":100,"drift":0,"sigma":0.01,"spread":0.01,"span":100,"rows":101}`))
 	m := Default()

@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/drift"
 )
 
-// Closes that rise and fall by 1 % in turn: no drift to speak of, and a spread that grows with the square root of time.
+// Closes that alternately rise and fall by 1 %: almost no drift, and a spread that grows with the square root of time.
 func ExampleModel_Fit() {
 	nyse, err := calendar.For(etf.XNYS)
 	if err != nil {
@@ -26,7 +26,7 @@ func ExampleModel_Fit() {
 	}
 
 	series := forecast.Series{Symbol: "SPY", Exchange: etf.XNYS, Sessions: sessions, Close: closes, Origin: origin}
-	fitted, err := drift.Default().Fit(context.Background(), series, 0, nil) // it draws nothing: any seed
+	fitted, err := drift.Default().Fit(context.Background(), series, 0, nil) // the model draws no random numbers: any seed
 	if err != nil {
 		fmt.Println(err)
 		return

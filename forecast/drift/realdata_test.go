@@ -14,10 +14,10 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// Rolling origins over the whole history of four real funds, one in five sessions, from row 750 on. The 90 %
-// interval of a Gaussian with exponentially weighted volatility is known to cover about what it says, 88 to 91 % on
-// equity indices at one session, and more at 21: volatility reverts, and the model does not know. Origins 5 sessions
-// apart overlap at 21, so its standard error is 1.5 points. A leak of the future would show as far more, or as an
+// Rolling origins over the whole history of four real funds, every fifth session from row 750 on. The 90 % interval of
+// a Gaussian with exponentially weighted volatility is known to cover about 90 %: 88 to 91 % on equity indices one
+// session ahead, and more at 21, because volatility reverts to its mean and the model ignores that. Origins 5 sessions
+// apart overlap at 21, so the standard error there is 1.5 points. Look-ahead would show as far higher coverage, or as an
 // error of the median far below the random walk's.
 func TestCoverageOnRealFunds(t *testing.T) {
 	t.Parallel()
@@ -50,11 +50,11 @@ func TestCoverageOnRealFunds(t *testing.T) {
 		}
 		relative := modelError / walkError
 		if relative < .99 || relative > 1.01 {
-			t.Errorf("%s: mean absolute error at h=1 is %.4f of the random walk's; beyond 1 %% from it something is wrong", symbol, relative)
+			t.Errorf("%s: mean absolute error at h=1 is %.4f of the random walk's, want within 1 %%", symbol, relative)
 		}
 		for h, bounds := range map[int][2]float64{1: {.87, .92}, 5: {.87, .94}, 21: {.87, .95}} {
 			if c := float64(covered[h]) / float64(origins); c < bounds[0] || c > bounds[1] {
-				t.Errorf("%s, h=%d: the 90 %% interval covers %.3f of %d", symbol, h, c, origins)
+				t.Errorf("%s, h=%d: the 90 %% interval covers %.3f of %d closes", symbol, h, c, origins)
 			}
 		}
 		t.Logf("%s: %d origins, coverage %.3f %.3f %.3f, error %.4f of the random walk's", symbol, origins,

@@ -20,25 +20,25 @@ func (p *posterior) alternate(ctx context.Context, limit int) (*mode, error) {
 	return a.run(ctx, 0, limit)
 }
 
-// alternation solves for the parameters and for sigma in turn, on given columns. Once sigma is nearly known the equations
-// are set up anew around the last solution, with its residuals in place of y: their rounding is then a part of what is
-// left to correct and not of y, which matters where y varies by millionths. Directions too weak beside the others to be
-// told apart in floating point are damped, and found in more steps.
+// alternation solves for the parameters and for sigma in turn, on given columns. Once sigma is nearly known, the equations
+// are centred on the last solution, with its residuals in place of y: rounding errors are then relative to the remaining
+// correction and not to y, which matters if y varies by millionths. Directions that are too weak compared with the others
+// to be resolved in floating point are damped and need more steps.
 type alternation struct {
 	p                *posterior
 	eq               *normalEquations
 	smoothX, kinkedX [][]float64
 	y                []float64
-	residuals        func(*mode) []float64 // those of a solution, computed from the rows
+	residuals        func(*mode) []float64 // computes a solution's residuals from the rows
 
 	smooth, kinked []float64 // the last solution
-	base, target   []float64 // what the equations are set up around, nil at first; the right-hand side's y
+	base, target   []float64 // the solution the equations are centred on, nil at first; y of the right-hand side
 	damp           float64
 	still          int     // steps in a row without progress
 	reached        float64 // log posterior of the last step with progress
 }
 
-// run starts from a sigma above the solution's, 0 for that of no parameters, and goes at most limit steps.
+// run takes at most limit steps from a sigma above the solution's; 0 means the sigma without any parameters.
 func (a *alternation) run(ctx context.Context, sigma float64, limit int) (*mode, error) {
 	a.eq.stop = func() bool { return ctx.Err() != nil }
 	a.eq.gram(a.smoothX, a.kinkedX, a.p.start)
@@ -76,7 +76,7 @@ func (a *alternation) run(ctx context.Context, sigma float64, limit int) (*mode,
 	}
 }
 
-// solve finds the parameters given sigma, with more damping where the equations are not positive definite.
+// solve finds the parameters given sigma, and adds damping while the equations are not positive definite.
 func (a *alternation) solve(ctx context.Context, sigma float64) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -101,15 +101,15 @@ func (a *alternation) solve(ctx context.Context, sigma float64) error {
 	return nil
 }
 
-// score gives a solution with residuals r its sigma and log posterior, counts steps without progress, and returns how
-// much sigma has changed from the last one, as a logarithm.
+// score sets the sigma and log posterior of a solution with residuals r, counts steps without progress, and returns the
+// absolute change of log sigma since the last solution.
 func (a *alternation) score(x *mode, r []float64, last float64) (change float64) {
 	n := len(a.y)
 	squares := floats.Dot(r, r)
 	x.sigma = bestSigma(n, squares)
 	change = math.Abs(math.Log(x.sigma / last))
 	x.logProb = profile(n, squares, a.p.logPrior(x.k, x.m, x.delta, x.beta))
-	// Residuals are differences of numbers about 1, so that sigma is known to rounding relative to its size.
+	// Residuals are differences of numbers around 1, so the relative rounding error of sigma grows as sigma shrinks.
 	noise := max(1e-13, 16*epsilon/x.sigma)
 	if change < noise && x.logProb < a.reached+float64(n)*noise {
 		a.still++
@@ -119,7 +119,7 @@ func (a *alternation) score(x *mode, r []float64, last float64) (change float64)
 	return change
 }
 
-// centre sets the equations up around the last solution, whose residuals are r.
+// centre centres the equations on the last solution, whose residuals are r.
 func (a *alternation) centre(r []float64) {
 	if a.base == nil {
 		a.base, a.target = make([]float64, a.eq.b), make([]float64, len(a.y))

@@ -8,8 +8,8 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// The numbers of this file were printed by the original, in its documentation and its issues, over the years and on
-// several machines. They differ among each other by up to 0.1 %, which is how closely the original agrees with itself.
+// The numbers in this file are from the original's documentation and issues, printed over the years on several machines.
+// They differ from each other by up to 0.1 %: the original does not agree with itself any better.
 
 const peyton = "example_wp_log_peyton_manning.csv"
 
@@ -36,7 +36,7 @@ func TestPeytonManningForecast(t *testing.T) {
 	t.Parallel()
 	data := realSeries(t, peyton)
 	days := dates("2017-01-15", "2017-01-16", "2017-01-17", "2017-01-18", "2017-01-19")
-	// The maximum by an independent implementation of the same density, and what the original printed.
+	// What the original printed, and the maximum from an independent implementation of the same density.
 	maximum := []float64{8.207359, 8.532366, 8.319728, 8.152399, 8.164273}
 	printed := map[string][]float64{
 		"Python notebook":    {8.212625, 8.537635, 8.325071, 8.157723, 8.169677},
@@ -71,7 +71,7 @@ func TestPeytonManningForecast(t *testing.T) {
 				near(t, fmt.Sprintf("%s, %s, %s", by, name, days[i]), yhat[i], want[i], 0.003*want[i])
 			}
 		}
-		// The notebook prints intervals of about 0.75 to either side.
+		// The notebook prints intervals of about ±0.75.
 		for i := range yhat {
 			near(t, "lower", fc.Yhat[last+i]-fc.YhatLower[last+i], 0.75, 0.12)
 			near(t, "upper", fc.YhatUpper[last+i]-fc.Yhat[last+i], 0.75, 0.12)
@@ -79,8 +79,8 @@ func TestPeytonManningForecast(t *testing.T) {
 	}
 }
 
-// The dates are public: the Denver Broncos' and the Indianapolis Colts' playoff games, and Super Bowls XLIV, XLVIII
-// and 50, as the original's documentation lists them.
+// The dates are public: the playoff games of the Denver Broncos and the Indianapolis Colts and Super Bowls XLIV, XLVIII
+// and 50, as listed in the original's documentation.
 func playoffs(prior float64) []prophet.Holiday {
 	var out []prophet.Holiday
 	for _, d := range dates("2008-01-13", "2009-01-03", "2010-01-16", "2010-01-24", "2010-02-07", "2011-01-08", "2013-01-12", "2014-01-12",
@@ -93,7 +93,7 @@ func playoffs(prior float64) []prophet.Holiday {
 	return out
 }
 
-// The effects on the days of a Super Bowl (a playoff game as well) and after, as the documentation prints them.
+// The effects on the day of a Super Bowl (also a playoff game) and the day after, as printed in the documentation.
 func TestPeytonManningHolidays(t *testing.T) {
 	t.Parallel()
 	data := realSeries(t, peyton)
@@ -103,7 +103,7 @@ func TestPeytonManningHolidays(t *testing.T) {
 		byOriginal, atMaximum           float64 // relative tolerances
 	}{
 		{0, 1.223965, 1.901742, 1.201517, 1.460471, 0.02, 0.02},
-		// Two effects on one day, with priors this narrow, can be traded for each other: L-BFGS stops on the way.
+		// With priors this narrow, two effects on one day can compensate for each other: L-BFGS stops before the maximum.
 		{0.05, 1.206086, 1.852077, 0.964914, 0.992634, 0.06, 0.02},
 	} {
 		for _, by := range []prophet.Optimizer{prophet.MAP, prophet.Auto} {
@@ -135,8 +135,8 @@ func TestPeytonManningHolidays(t *testing.T) {
 	}
 }
 
-// A fit of data.csv's first 480 rows that another project copied from the original's Python program (augurs,
-// crates/augurs-prophet/src/prophet.rs, MIT or Apache): where the original stops, which depends on the machine.
+// A fit of the first 480 rows of data.csv that another project copied from the original's Python program (augurs,
+// crates/augurs-prophet/src/prophet.rs, MIT or Apache). Where the original stops depends on the machine.
 func TestTradingDaysLikeTheCopiedFit(t *testing.T) {
 	t.Parallel()
 	train, _ := split(realSeries(t, "data.csv"), 30)
@@ -166,9 +166,9 @@ func TestTradingDaysLikeTheCopiedFit(t *testing.T) {
 	}
 	for j := range large {
 		switch j {
-		case 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 15, 16, 17, 18, 19, 20, 21, 22, 23: // those of the copied fit, or next to one
+		case 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 15, 16, 17, 18, 19, 20, 21, 22, 23: // in the copied fit, or next to one that is
 		default:
-			t.Errorf("a large rate change at changepoint %d, where the copied fit has none nearby: %v", j, s.Params.Delta[0])
+			t.Errorf("a large rate change at changepoint %d, but the copied fit has none nearby: %v", j, s.Params.Delta[0])
 		}
 	}
 	if len(large) < 4 {

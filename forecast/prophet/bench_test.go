@@ -8,7 +8,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// tradingDays is a seeded random walk on Mondays to Fridays.
+// tradingDays returns a seeded random walk on Mondays to Fridays.
 func tradingDays(n int) *prophet.Frame {
 	rng := rand.New(rand.NewPCG(7, 7))
 	f := &prophet.Frame{}

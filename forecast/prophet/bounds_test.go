@@ -13,8 +13,8 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// With logistic growth the posterior has several modes; where the original's search ends, Newton below 100 rows, is one
-// of the starts, so that the maximum is never below it.
+// With logistic growth the posterior has several modes. The end of the original's search (Newton below 100 rows) is one of
+// the starts, so the maximum is never below it.
 func TestMAPIsNeverBelowTheOriginalsLogistic(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(10) {
@@ -34,12 +34,12 @@ func TestMAPIsNeverBelowTheOriginalsLogistic(t *testing.T) {
 		top := fit(t, o, f).Report()
 		o.Optimizer = prophet.Auto
 		if auto := fit(t, o, f).Report(); top.LogPosterior < auto.LogPosterior-1e-6 {
-			t.Errorf("seed %d, %d rows: log posterior %v, and %v where %s ends", seed, n, top.LogPosterior, auto.LogPosterior, auto.Optimizer)
+			t.Errorf("seed %d, %d rows: log posterior %v, but %v where %s ends", seed, n, top.LogPosterior, auto.LogPosterior, auto.Optimizer)
 		}
 	}
 }
 
-// The maximum is sharp where y varies by little beside its size, as in the original's data3.csv.
+// The maximum is sharp if y varies little compared with its size, as in the original's data3.csv.
 func TestMAPConvergesWithLargeOffsets(t *testing.T) {
 	t.Parallel()
 	for _, offset := range []float64{1e3, 1e6, 1e8} {
@@ -63,8 +63,8 @@ func TestMAPConvergesWithLargeOffsets(t *testing.T) {
 	}
 }
 
-// A model that can meet every row has no maximum, and the report does not say "converged".
-func TestNoMaximumIsSaid(t *testing.T) {
+// A model that can fit every row exactly has no maximum, and the report does not say "converged".
+func TestReportSaysNoMaximum(t *testing.T) {
 	t.Parallel()
 	f := &prophet.Frame{}
 	for i := range 40 {
@@ -76,7 +76,7 @@ func TestNoMaximumIsSaid(t *testing.T) {
 	}
 }
 
-func TestSizesAreBounded(t *testing.T) {
+func TestSizeLimits(t *testing.T) {
 	t.Parallel()
 	long := &prophet.Frame{}
 	for i := range 6000 {
@@ -114,7 +114,7 @@ func TestSizesAreBounded(t *testing.T) {
 	refuse("y", o, &prophet.Frame{DS: long.DS[:5], Y: []float64{1, 2, 3, 4, 5}})
 }
 
-// Fit gives up soon after it is told to, also within one large solution.
+// Fit returns soon after its context is cancelled, even during one large solve.
 func TestFitStopsWhenCancelled(t *testing.T) {
 	f := &prophet.Frame{}
 	for i := range 6000 {
@@ -132,7 +132,7 @@ func TestFitStopsWhenCancelled(t *testing.T) {
 	if _, err := m.Fit(ctx, f, prophet.FitOptions{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(start); took > 20*time.Second { // generous: it may be in the middle of a matrix
-		t.Errorf("it went on for %v", took)
+	if took := time.Since(start); took > 20*time.Second { // generous: it may be in the middle of a factorisation
+		t.Errorf("Fit ran for another %v", took)
 	}
 }

@@ -9,24 +9,24 @@ import (
 
 const maxNewtonSteps = 300
 
-// climb is a proximal Newton method: it goes from a mode to better ones, by the exact solution for the model linearised
-// at the current parameters, a line search towards it, and more damping where that finds nothing better.
+// climb is a proximal Newton method. Each step solves the model linearised at the current parameters exactly, searches
+// along the line to that solution, and adds damping if the search finds nothing better.
 type climb struct {
 	p   *posterior
 	eq  *normalEquations
 	jac *jacobian
-	// Where it stands: the parameters as a mode and in the order of blocks, log posterior and sum of squares.
+	// The current point: the parameters as a mode and in the order of blocks, log posterior and sum of squares.
 	x              *mode
 	smooth, kinked []float64
 	best, squares  float64
 
-	trySmooth, tryKinked []float64 // where it may go
+	trySmooth, tryKinked []float64 // the candidate point
 	target               []float64
 	damp                 float64
-	small                int // steps in a row whose gain was next to nothing
+	small                int // consecutive steps with a negligible gain
 }
 
-// climb goes up from a start, at most limit steps.
+// climb maximises from a start in at most limit steps.
 func (p *posterior) climb(ctx context.Context, start *mode, limit int) (*mode, error) {
 	c, err := newClimb(ctx, p, start)
 	if err != nil {
@@ -70,7 +70,7 @@ func newClimb(ctx context.Context, p *posterior, start *mode) (*climb, error) {
 	return c, nil
 }
 
-// value returns the log posterior of parameters at their best sigma, their sum of squares, and the mode they are.
+// value returns the log posterior of parameters at their best sigma, their sum of squares, and the parameters as a mode.
 func (c *climb) value(smooth, kinked []float64) (logProb, squares float64, x *mode) {
 	p := c.p
 	x = p.unpack(smooth, kinked)
@@ -78,7 +78,7 @@ func (c *climb) value(smooth, kinked []float64) (logProb, squares float64, x *mo
 	return profile(len(p.y), squares, p.logPrior(x.k, x.m, x.delta, x.beta)), squares, x
 }
 
-// linearise sets the equations up for the model linearised where the climb stands: y - mu(x) = J (x' - x), so J x' is
+// linearise sets up the equations for the model linearised at the current point: y - mu(x) = J (x' - x), so J x' is
 // fitted to the residuals + J x.
 func (c *climb) linearise() {
 	p, x := c.p, c.x
@@ -95,8 +95,8 @@ func (c *climb) linearise() {
 	c.eq.right(c.jac.smooth, c.jac.kinked, p.start, c.target)
 }
 
-// advance solves the equations with sum of squares weighted by w and goes towards the solution, first with the true
-// second derivatives, then without and with more and more damping. It reports whether it has found better parameters.
+// advance solves the equations with the sum of squares weighted by w and moves towards the solution, first with the true
+// second derivatives, then without them and with increasing damping. It reports whether it found better parameters.
 func (c *climb) advance(ctx context.Context, w float64) bool {
 	p := c.p
 	curved := p.anyMul && p.growth != Logistic && c.damp == 0
@@ -127,8 +127,8 @@ func (c *climb) advance(ctx context.Context, w float64) bool {
 	return false
 }
 
-// search goes to the first of the points from trySmooth and tryKinked back to where the climb stands, half the way nearer
-// each time, that is better, and reports whether there is one.
+// search backtracks from trySmooth and tryKinked to the current point, halving the distance each time. It moves to the
+// first better point and reports whether there is one.
 func (c *climb) search() bool {
 	for alpha := 1.0; alpha > 1e-3; alpha /= 2 {
 		if alpha < 1 {
@@ -157,14 +157,14 @@ func (c *climb) search() bool {
 	return false
 }
 
-// subgradient is the posterior's where the climb stands.
+// subgradient is the posterior's subgradient at the current point.
 func (c *climb) subgradient() float64 {
 	x := *c.x
 	x.sigma = bestSigma(len(c.p.y), c.squares)
 	return c.p.subgradient(c.p.vector(&x))
 }
 
-// finish returns where the climb stands, as a result.
+// finish returns the current point as a result.
 func (c *climb) finish(steps int, status string, converged bool) *mode {
 	x := c.x
 	x.sigma, x.logProb, x.iterations, x.status, x.converged = bestSigma(len(c.p.y), c.squares), c.best, steps, status, converged
@@ -174,12 +174,12 @@ func (c *climb) finish(steps int, status string, converged bool) *mode {
 	return x
 }
 
-// addCurvature adds (sign +1) or takes away (-1) the part of the second derivatives that linearising leaves out with
-// multiplicative terms: the trend's parameters times the coefficients, weighted by the residuals. With -1 the
-// matrix becomes the true Hessian of the sum of squares. The right-hand side follows, so that the gradient stays.
-func (c *climb) addCurvature(way float64) {
+// addCurvature adds (factor +1) or subtracts (-1) the second derivatives that linearising omits with multiplicative terms:
+// the trend's parameters times the coefficients, weighted by the residuals. With -1 the matrix becomes the true Hessian of
+// the sum of squares. The right-hand side changes with it, so that the gradient stays the same.
+func (c *climb) addCurvature(factor float64) {
 	p, eq := c.p, c.eq
-	first := 2 // of the coefficients within the smooth block
+	first := 2 // index of the first coefficient in the smooth block
 	if p.growth == Flat {
 		first = 1
 	}
@@ -195,11 +195,11 @@ func (c *climb) addCurvature(way float64) {
 			eq.cs[col] += d * c.smooth[i]
 		}
 		if p.growth == Flat {
-			add(0, way*floats.Sum(p.gg))
+			add(0, factor*floats.Sum(p.gg))
 			continue
 		}
-		add(0, way*floats.Dot(p.gg, p.t))
-		add(1, way*floats.Sum(p.gg))
+		add(0, factor*floats.Dot(p.gg, p.t))
+		add(1, factor*floats.Sum(p.gg))
 		var sum, moment float64
 		at := len(p.t)
 		for i := len(p.c) - 1; i >= 0; i-- {
@@ -208,7 +208,7 @@ func (c *climb) addCurvature(way float64) {
 				sum += p.gg[at]
 				moment += p.gg[at] * p.t[at]
 			}
-			d := way * (moment - p.c[i]*sum)
+			d := factor * (moment - p.c[i]*sum)
 			eq.sk[col*eq.s+i] += d
 			eq.ck[i] += d * c.smooth[col]
 			eq.cs[col] += d * c.kinked[i]

@@ -8,8 +8,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// clock turns stamps into scaled time: 0 at the start of the history and 1 at its end. It runs evenly, or, with
-// Market.SessionTime, only while sessions pass: a day without a session has the time of the session before.
+// clock converts stamps to scaled time: 0 at the start of the history and 1 at its end. It runs evenly or, with
+// Market.SessionTime, advances only with sessions: a day without a session has the time of the previous session.
 type clock struct {
 	start, span Stamp
 	sessions    []etf.Session // of the calendar, ascending; nil = runs evenly
@@ -37,7 +37,7 @@ func newClock(k Market, first, last Stamp) (clock, error) {
 		return c, err
 	}
 	if a == b {
-		return c, etf.Invalid("ds", fmt.Sprintf("no session passes from %s to %s", first, last), "give rows of 2 sessions or more")
+		return c, etf.Invalid("ds", fmt.Sprintf("there is only one session from %s to %s", first, last), "give rows of 2 sessions or more")
 	}
 	c.first, c.len = a, b-a
 	return c, nil
@@ -74,7 +74,7 @@ func (c *clock) write(t []float64, ds []Stamp) error {
 	return nil
 }
 
-// steps returns the sessions from one scaled time to a later one.
+// steps returns the number of sessions from one scaled time to a later one.
 func (c *clock) steps(from, to float64) int { return int(math.Round((to - from) * c.len)) }
 
 // session returns the date of a stamp.

@@ -8,7 +8,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Eight weeks of a shop that sells one more each day, five more at weekends, and two more every third day.
+// Eight weeks of a shop that sells one item more each day, five more at weekends and two more every third day.
 func ExampleModel_Fit() {
 	history := &prophet.Frame{}
 	for day := range 56 {
@@ -52,15 +52,15 @@ func ExampleModel_Fit() {
 	fmt.Println(fitted.Report().Status)
 	weekly := forecast.Column("weekly")
 	for i, date := range forecast.DS {
-		fmt.Printf("%s %s %.0f, of it the weekday %+.1f\n", date, date.Weekday().String()[:3], forecast.Yhat[i], weekly[i])
+		fmt.Printf("%s %s %.0f, weekday effect %+.1f\n", date, date.Weekday().String()[:3], forecast.Yhat[i], weekly[i])
 	}
 	// Output:
 	// converged: maximum of the posterior
-	// 2024-02-26 Mon 157, of it the weekday -1.4
-	// 2024-02-27 Tue 157, of it the weekday -1.6
-	// 2024-02-28 Wed 159, of it the weekday -1.4
-	// 2024-02-29 Thu 160, of it the weekday -1.4
-	// 2024-03-01 Fri 160, of it the weekday -1.6
-	// 2024-03-02 Sat 167, of it the weekday +3.6
-	// 2024-03-03 Sun 168, of it the weekday +3.6
+	// 2024-02-26 Mon 157, weekday effect -1.4
+	// 2024-02-27 Tue 157, weekday effect -1.6
+	// 2024-02-28 Wed 159, weekday effect -1.4
+	// 2024-02-29 Thu 160, weekday effect -1.4
+	// 2024-03-01 Fri 160, weekday effect -1.6
+	// 2024-03-02 Sat 167, weekday effect +3.6
+	// 2024-03-03 Sun 168, weekday effect +3.6
 }

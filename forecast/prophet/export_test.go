@@ -1,8 +1,8 @@
 package prophet
 
-// What the tests outside the package look at from inside.
+// Internals that the external tests need.
 
-// FeaturesOf returns the columns of features of a frame's rows, K slices of N values; nil is the history.
+// FeaturesOf returns the feature columns of a frame's rows, K slices of N values; nil means the history.
 func (f *Fitted) FeaturesOf(frame *Frame) ([][]float64, error) {
 	r, err := f.rowsOf(frame)
 	if err != nil {
@@ -11,7 +11,7 @@ func (f *Fitted) FeaturesOf(frame *Frame) ([][]float64, error) {
 	return f.features(r)
 }
 
-// ColumnPriors returns the prior scale of every column of features.
+// ColumnPriors returns the prior scale of every feature column.
 func (f *Fitted) ColumnPriors() []float64 {
 	var out []float64
 	for _, c := range f.layout.columns {
@@ -20,7 +20,7 @@ func (f *Fitted) ColumnPriors() []float64 {
 	return out
 }
 
-// ColumnLabels returns the name of every column of features.
+// ColumnLabels returns the name of every feature column.
 func (f *Fitted) ColumnLabels() []string {
 	var out []string
 	for _, c := range f.layout.columns {
@@ -29,7 +29,7 @@ func (f *Fitted) ColumnLabels() []string {
 	return out
 }
 
-// StartOf returns the k and m a fit of the history starts from.
+// StartOf returns the k and m that a fit of the history starts from.
 func (m *Model) StartOf(history *Frame) (k, offset float64, err error) {
 	f, _, err := m.observed(history)
 	if err != nil {

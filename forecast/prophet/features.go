@@ -9,8 +9,8 @@ import (
 	"github.com/etfcast/etfcast/calendar/holidays"
 )
 
-// fourierTerm returns sine and cosine of the n-th harmonic of a period at a stamp. The order of the operations is the
-// original's, so that the same bits go into the sine.
+// fourierTerm returns the sine and cosine of the n-th harmonic of a period at a stamp. The operations are in the
+// original's order, so that the argument of the sine has the same bits.
 func fourierTerm(s Stamp, period float64, n int) (sin, cos float64) {
 	return math.Sincos(2 * math.Pi * s.Days() * float64(n) / period)
 }
@@ -20,10 +20,10 @@ type column struct {
 	name      string // "weekly_delim_1", "xmas_delim_+0", "price"
 	component string
 	prior     float64
-	mode      Mode // "" of the column of zeros that stands where there are no features
+	mode      Mode // "" for the column of zeros used when there are no features
 }
 
-// layout is what the columns of features are, in their order.
+// layout describes the feature columns, in order.
 type layout struct {
 	columns  []column
 	seasons  []Seasonality // each followed by 2*order columns
@@ -31,7 +31,7 @@ type layout struct {
 	regs     []FittedRegressor
 }
 
-// holidayColumn is a holiday on an offset in days from its date.
+// holidayColumn is a holiday at an offset in days from its date.
 type holidayColumn struct {
 	holiday string
 	offset  int
@@ -46,14 +46,14 @@ func (c holidayColumn) name() string {
 	return fmt.Sprintf("%s%s%s%d", c.holiday, delimiter, sign, n)
 }
 
-// holidayTable is the dates of every holiday: those of Options, of the country and of the exchange.
+// holidayTable holds the dates of all holidays: from Options, the country and the exchange.
 type holidayTable struct {
 	names []string // distinct, in order of appearance
 	rows  []Holiday
 }
 
-// holidaysFor lists the holidays for the years of ds. With train, the holidays are those of the fit: others are left
-// out.
+// holidaysFor lists the holidays for the years of ds. If train is given, only the holidays it names are kept: the
+// holidays of the fit.
 func (o *Options) holidaysFor(ds []Stamp, train []string) (holidayTable, error) {
 	var tab holidayTable
 	tab.rows = append(tab.rows, o.Holidays...)
@@ -104,7 +104,7 @@ func (o *Options) holidaysFor(ds []Stamp, train []string) (holidayTable, error) 
 func yearsOf(ds []Stamp) []int {
 	seen := map[int]bool{}
 	var years []int
-	var lo, hi Stamp = 1, 0 // the span of the year found last: most rows are of it
+	var lo, hi Stamp = 1, 0 // the span of the last year found: most rows fall in it
 	for _, s := range ds {
 		if s >= lo && s < hi {
 			continue
@@ -120,7 +120,7 @@ func yearsOf(ds []Stamp) []int {
 	return years
 }
 
-// newLayout lays the columns out: seasonalities, holidays sorted by the names of their columns, regressors.
+// newLayout orders the columns: seasonalities, holidays sorted by column name, regressors.
 func (o *Options) newLayout(seasons []Seasonality, tab holidayTable, train []string, regs []FittedRegressor) layout {
 	l := layout{seasons: seasons, regs: regs}
 	for _, s := range seasons {
@@ -165,7 +165,7 @@ func (o *Options) newLayout(seasons []Seasonality, tab holidayTable, train []str
 	return l
 }
 
-// features returns the columns of features of the rows, K slices of N values.
+// features returns the feature columns of the rows, K slices of N values.
 func (l *layout) features(r *rows, tab holidayTable) [][]float64 {
 	n := len(r.ds)
 	block := make([]float64, len(l.columns)*n)
@@ -201,7 +201,7 @@ func (l *layout) features(r *rows, tab holidayTable) [][]float64 {
 	return x
 }
 
-// markHolidays puts 1 where the date of a row is a holiday's date and offset.
+// markHolidays sets 1 where the date of a row is a holiday's date plus its offset.
 func (l *layout) markHolidays(x [][]float64, ds []Stamp, tab holidayTable) {
 	column := make(map[holidayColumn]int, len(l.holidays))
 	for j, c := range l.holidays {
@@ -223,7 +223,7 @@ func (l *layout) markHolidays(x [][]float64, ds []Stamp, tab holidayTable) {
 	}
 }
 
-// components returns the columns each component is a sum of.
+// components returns the columns that add up to each component.
 func (l *layout) components() map[string][]int {
 	out := map[string][]int{}
 	group := func(name string, j int) { out[name] = append(out[name], j) }
@@ -255,8 +255,8 @@ func (l *layout) components() map[string][]int {
 	return out
 }
 
-// modes names the components by mode, in the original's order: seasonalities and regressors as they were added, the
-// totals, and the holidays.
+// modes lists the names of the components by mode, in the original's order: seasonalities and regressors as they were
+// added, the totals, and the holidays.
 func (l *layout) modes(holidaysMode Mode, names []string) ComponentModes {
 	list := map[Mode][]string{Additive: {}, Multiplicative: {}}
 	for _, s := range l.seasons {
@@ -273,20 +273,20 @@ func (l *layout) modes(holidaysMode Mode, names []string) ComponentModes {
 	return ComponentModes{list[Additive], list[Multiplicative]}
 }
 
-// builtIn are the seasonalities that come by themselves.
+// builtIn are the seasonalities that need not be added.
 var builtIn = []struct {
 	name   string
 	period float64
 	order  int
 	asked  func(*Options) Seasonal
-	off    func(span, gap Stamp) bool // where "auto" leaves it out
+	off    func(span, gap Stamp) bool // whether "auto" turns it off
 }{
 	{"yearly", 365.25, 10, func(o *Options) Seasonal { return o.YearlySeasonality }, func(span, _ Stamp) bool { return span < 730*Day }},
 	{"weekly", 7, 3, func(o *Options) Seasonal { return o.WeeklySeasonality }, func(span, gap Stamp) bool { return span < 14*Day || gap >= 7*Day }},
 	{"daily", 1, 4, func(o *Options) Seasonal { return o.DailySeasonality }, func(span, gap Stamp) bool { return span < 2*Day || gap >= Day }},
 }
 
-// seasonalities returns those added and the built-in ones for the history.
+// seasonalities returns the added seasonalities and the built-in ones for the history.
 func (o *Options) seasonalities(ds []Stamp) []Seasonality {
 	out := slices.Clone(o.Seasonalities)
 	span := ds[len(ds)-1] - ds[0]

@@ -10,16 +10,16 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/stan"
 )
 
-// FitOptions are what a fit may be told beyond the model's options. The zero value is sound.
+// FitOptions are the options of a single fit. The zero value is a sound default.
 type FitOptions struct {
-	// Init is where to start from (a warm start): last values of another fit's parameters. Vectors of another length
-	// and values that are not finite are replaced by the usual start.
+	// Init is where to start from (a warm start): the parameters of another fit. Vectors of the wrong length and values
+	// that are not finite are replaced by the usual start.
 	Init *Params
-	// Progress is called now and then while the posterior is sampled. Calls do not overlap.
+	// Progress is called from time to time while the posterior is sampled. Calls do not overlap.
 	Progress func(done, total int)
-	// Workers is how many chains are sampled at once; 0 = 1. The draws do not depend on it.
+	// Workers is how many chains are sampled concurrently; 0 = 1. The draws do not depend on it.
 	Workers int
-	// MaxIterations bounds the optimiser's iterations; 0 = the optimiser's own bound (the original's 10,000 for
+	// MaxIterations limits the optimiser's iterations; 0 = the optimiser's own limit (the original's 10,000 for
 	// LBFGS and Newton).
 	MaxIterations int
 }
@@ -28,14 +28,14 @@ type FitOptions struct {
 const Chains = 4
 
 func errNotFinite(message string) error {
-	return &etf.Error{Kind: etf.KindInternal, Field: "y", Message: message, Remedy: "look at the history for values out of all proportion; with logistic growth, at cap and floor"}
+	return &etf.Error{Kind: etf.KindInternal, Field: "y", Message: message, Remedy: "check the history for extreme values and, with logistic growth, check cap and floor"}
 }
 
-// Fit fits the model to a history: columns ds and y, cap and floor where growth is logistic, and a column for each
+// Fit fits the model to a history: columns ds and y, cap and floor if growth is logistic, and a column for each
 // regressor and condition. Rows without y are left out. The frame is not changed and not kept.
 //
-// Errors: KindInvalid for bad input (Field names column and row), KindInternal for a fit that does not come to finite
-// numbers, ctx's error soon after ctx is done.
+// Errors: KindInvalid for bad input (Field names column and row), KindInternal for a fit without finite numbers, ctx's
+// error soon after ctx is done.
 func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted, error) {
 	f, dates, err := m.observed(history)
 	if err != nil {
@@ -100,19 +100,19 @@ func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted
 	return out, nil
 }
 
-// The largest fit: beyond either bound it would take minutes and gigabytes.
+// The largest fit: beyond either limit it would take minutes and gigabytes.
 const (
 	maxChangepoints = 2000
-	maxCells        = 100_000_000 // of the columns of features and changepoints
+	maxCells        = 100_000_000 // rows times the columns of features and changepoints
 )
 
 func checkSize(rows, changepoints, columns int) error {
 	switch {
 	case changepoints > maxChangepoints:
-		return etf.Invalid("n_changepoints", fmt.Sprintf("%d changepoints", changepoints), fmt.Sprintf("use %d or fewer", maxChangepoints))
+		return etf.Invalid("n_changepoints", fmt.Sprintf("%d changepoints are too many", changepoints), fmt.Sprintf("use %d or fewer", maxChangepoints))
 	case rows*(changepoints+columns) > maxCells:
-		return etf.Invalid("history", fmt.Sprintf("%d rows with %d changepoints and %d columns of features", rows, changepoints, columns),
-			"use fewer rows, changepoints, holidays or orders of seasonalities")
+		return etf.Invalid("history", fmt.Sprintf("%d rows with %d changepoints and %d feature columns are too many", rows, changepoints, columns),
+			"use fewer rows, changepoints or holidays, or lower Fourier orders")
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (m *Model) fittedUnits(f *Frame) ([]float64, error) {
 	return out, nil
 }
 
-// historyOf keeps the rows of the fit, regressors standardised as the original keeps them.
+// historyOf returns the rows of the fit, with standardised regressors, as the original keeps them.
 func historyOf(r *rows) History {
 	h := History{Frame: *r.frame.Rows(indexTo(len(r.ds))), T: r.t, YScaled: r.ys, CapScaled: r.limit}
 	h.Y = slices.Clone(r.y)
@@ -178,7 +178,7 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 	report := &f.s.Report
 	if o.Market.ResidualAR1 {
 		if len(r.ds) < minAutoregressionRows {
-			return etf.Invalid("y", fmt.Sprintf("%d rows do not tell how residuals carry on", len(r.ds)), fmt.Sprintf("give %d rows or more, or leave market.residual_ar1 out", minAutoregressionRows))
+			return etf.Invalid("y", fmt.Sprintf("%d rows are too few to estimate how residuals persist", len(r.ds)), fmt.Sprintf("give %d rows or more, or leave market.residual_ar1 out", minAutoregressionRows))
 		}
 		a := newAutoregression(p, &f.clock, fo.MaxIterations)
 		if best, report.Phi, err = a.estimate(ctx); err != nil {
@@ -196,14 +196,14 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 	return nil
 }
 
-// optimise finds a maximum by the optimizer asked for and says which one it was in the end.
+// optimise finds a maximum with the given optimizer and returns which one was used in the end.
 func optimise(ctx context.Context, p *posterior, start *mode, by Optimizer, limit int) (*mode, Optimizer, error) {
 	switch by {
 	case MAP:
 		starts := []*mode{start}
 		if p.growth == Logistic {
-			// The posterior has several modes. Where the original's search ends is one more start, so that this is
-			// never below it.
+			// The posterior has several modes. The end of the original's search is another start, so that the result
+			// is never below it.
 			if other, _, err := optimise(ctx, p, start, Auto, limit); err == nil {
 				starts = append(starts, other)
 			} else if ctx.Err() != nil {
@@ -248,7 +248,7 @@ func (p *posterior) fromStan(res stan.Result, err error) (*mode, error) {
 	return x, nil
 }
 
-// warm puts another fit's parameters into a start, as far as they fit.
+// warm copies another fit's parameters into a start where their lengths match and their values are finite.
 func warm(start *mode, init *Params) {
 	if init == nil || init.Draws() == 0 {
 		return
@@ -282,7 +282,7 @@ func warm(start *mode, init *Params) {
 	vector(start.beta, init.Beta)
 }
 
-// keep stores a maximum. Where there are no changepoints the one that stands in for them goes into the rate.
+// keep stores a maximum. Without changepoints, the dummy changepoint is folded into the rate.
 func (f *Fitted) keep(x *mode) {
 	f.s.Params = Params{K: []float64{x.k}, M: []float64{x.m}, SigmaObs: []float64{x.sigma}, Delta: [][]float64{x.delta}, Beta: [][]float64{x.beta}}
 	f.foldDummy()
@@ -301,13 +301,13 @@ func (f *Fitted) foldDummy() {
 	}
 }
 
-// reduction replaces the columns of a weekly seasonality by those its weekdays identify (Market.WeekdayBasis).
+// reduction replaces the columns of a weekly seasonality by those that its weekdays identify (Market.WeekdayBasis).
 type reduction struct {
 	at, width int
 	basis     [][]float64 // width x len(basis[0])
 }
 
-// newReduction returns an empty reduction where there is nothing to reduce.
+// newReduction returns an empty reduction if there is nothing to reduce.
 func newReduction(o *Options, l layout, ds []Stamp) (*reduction, error) {
 	if !o.Market.WeekdayBasis {
 		return &reduction{}, nil
@@ -366,7 +366,7 @@ func (r *reduction) shrink(beta []float64) []float64 {
 	return append(out, beta[r.at+r.width:]...)
 }
 
-// expand gives the original's coefficients back.
+// expand converts coefficients back to the original's.
 func (r *reduction) expand(beta []float64) []float64 {
 	if r.width == 0 {
 		return beta

@@ -15,13 +15,13 @@ type Fitted struct {
 	s      State
 	layout layout
 	clock  clock
-	// gap is the mean distance of the history's rows in scaled time: the step of a future of one row.
+	// gap is the mean distance between the history's rows in scaled time: the step for a future of one row.
 	gap       float64
 	residual  Residual  // of Market.ResidualAR1
-	residuals []float64 // of the history's rows
+	residuals []float64 // one for each row of the history
 }
 
-// State returns what the model consists of. It shares memory with the model and must not be changed.
+// State returns the parts of the model. It shares memory with the model and must not be changed.
 func (f *Fitted) State() State { return f.s }
 
 // Report says how the fit went.
@@ -32,10 +32,10 @@ func (f *Fitted) Options() Options { return f.s.Options.clone() }
 
 func sprint(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
-// FromState makes a model of its parts, as State gives them or another program stored them. Scaled values of the
+// FromState builds a model from its parts, as returned by State or stored by another program. Scaled values of the
 // history (T, YScaled, CapScaled), ComponentModes, ComponentColumns, ChangepointsT and NChangepoints are computed and
-// need not be filled in; where Columns is not 0 it is checked. Errors are of KindInvalid (an option) or KindCorrupt
-// (the parts do not fit together) and name the attribute.
+// need not be filled in; Columns is checked if it is not 0. Errors are of KindInvalid (an option) or KindCorrupt (the
+// parts are inconsistent) and name the attribute.
 func FromState(s State) (*Fitted, error) {
 	if len(s.History.DS) == 0 {
 		return nil, corrupt("history", "it has no rows")
@@ -65,7 +65,7 @@ func FromState(s State) (*Fitted, error) {
 	return f, nil
 }
 
-// assemble makes a model of its parts without its history.
+// assemble builds a model from its parts without its history.
 func assemble(s State) (*Fitted, error) {
 	m, err := New(s.Options)
 	if err != nil {
@@ -91,7 +91,7 @@ func assemble(s State) (*Fitted, error) {
 	if len(c) == 0 {
 		c = []float64{0}
 	}
-	// A stored scaled time may differ from the computed one in the last bit; the stored one was fitted with.
+	// A stored scaled time may differ from the computed one in the last bit; the fit used the stored one.
 	if len(s.ChangepointsT) == len(c) {
 		for j, v := range s.ChangepointsT {
 			if !(math.Abs(v-c[j]) < 1e-6) {
@@ -109,7 +109,7 @@ func assemble(s State) (*Fitted, error) {
 	}
 	f.layout = s.Options.newLayout(s.Seasonalities, tab, s.TrainHolidayNames, s.Regressors)
 	if s.Columns != 0 && s.Columns != len(f.layout.columns) {
-		return nil, corrupt("train_component_cols", fmt.Sprintf("it has %d columns where the components make %d", s.Columns, len(f.layout.columns)))
+		return nil, corrupt("train_component_cols", fmt.Sprintf("it has %d columns, but the components make %d", s.Columns, len(f.layout.columns)))
 	}
 	f.s.Columns = len(f.layout.columns)
 	f.s.ComponentColumns = f.layout.components()
@@ -125,7 +125,7 @@ func checkScales(s *State) error {
 	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 	switch {
 	case !finite(s.YMin):
-		return corrupt("y_min", fmt.Sprintf("%v", s.YMin))
+		return corrupt("y_min", fmt.Sprintf("%v is not finite", s.YMin))
 	case !finite(s.YScale) || s.YScale <= 0:
 		return corrupt("y_scale", fmt.Sprintf("%v is not positive", s.YScale))
 	case s.TScale <= 0:
@@ -161,7 +161,7 @@ func checkScales(s *State) error {
 	return nil
 }
 
-// checkParams checks that the parameters are finite and as many as they have to be.
+// checkParams checks that the parameters are finite and have the right lengths.
 func (f *Fitted) checkParams() error {
 	p, d := &f.s.Params, len(f.s.Params.K)
 	if d == 0 || len(p.M) != d || len(p.SigmaObs) != d || len(p.Delta) != d || len(p.Beta) != d {
@@ -169,7 +169,7 @@ func (f *Fitted) checkParams() error {
 	}
 	scan := func(name string, x []float64, want int) error {
 		if len(x) != want {
-			return corrupt("params."+name, fmt.Sprintf("%d values where the model has %d", len(x), want))
+			return corrupt("params."+name, fmt.Sprintf("%d values, but the model has %d", len(x), want))
 		}
 		for _, v := range x {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -224,7 +224,7 @@ func (f *Fitted) scaleHistory() error {
 	need := [][]float64{h.Y, h.Floor}
 	if f.s.Options.Growth == Logistic {
 		if h.Cap == nil {
-			return corrupt("history", "growth is logistic and it has no column cap")
+			return corrupt("history", "growth is logistic, but there is no column cap")
 		}
 		need = append(need, h.Cap)
 	}
@@ -262,7 +262,7 @@ func (f *Fitted) scaleHistory() error {
 	return nil
 }
 
-// meanGap returns the mean distance of ascending times.
+// meanGap returns the mean distance between ascending times.
 func meanGap(t []float64) float64 {
 	if len(t) < 2 {
 		return 1
@@ -270,8 +270,8 @@ func meanGap(t []float64) float64 {
 	return (t[len(t)-1] - t[0]) / float64(len(t)-1)
 }
 
-// HistoryFrame returns the history fitted in the units it came in: y not as a logarithm, regressors as they were
-// before they were standardised (to rounding). Rows without y are not in it. Floor is there where one was given.
+// HistoryFrame returns the fitted history in its original units: y not as a logarithm, regressors as they were before
+// standardisation (up to rounding). Rows without y are left out. Floor is set if one was given.
 func (f *Fitted) HistoryFrame() *Frame {
 	out := f.s.History.Rows(indexTo(len(f.s.History.DS)))
 	if f.s.Options.Market.LogScale {
@@ -291,9 +291,9 @@ func (f *Fitted) HistoryFrame() *Frame {
 	return out
 }
 
-// CopyOptions returns options that fit another part of the history as this one was fitted: the seasonalities are
-// those fitted, whether the part is long enough for them or not, and the automatic ones are off. Given changepoints
-// are kept where they come before the last row up to the cutoff; nil keeps all.
+// CopyOptions returns options for fitting another part of the history in the same way: with the seasonalities of this
+// fit, even if the part is too short for them, and no automatic ones. Of the given changepoints it keeps those before the
+// last row up to the cutoff; a nil cutoff keeps all.
 func (f *Fitted) CopyOptions(cutoff *Stamp) Options {
 	o := f.s.Options.clone()
 	o.Seasonalities = slices.Clone(f.s.Seasonalities)
@@ -316,8 +316,8 @@ func (f *Fitted) CopyOptions(cutoff *Stamp) Options {
 	return o
 }
 
-// RegressorCoefficient is the effect of one unit of a regressor: on y where its mode is additive, as a fraction of the
-// trend where it is multiplicative. Center is the value at which the regressor has no effect.
+// RegressorCoefficient is the effect of one unit of a regressor: on y if its mode is additive, as a fraction of the trend
+// if it is multiplicative. Center is the value at which the regressor has no effect.
 type RegressorCoefficient struct {
 	Regressor          string
 	Mode               Mode
@@ -325,8 +325,8 @@ type RegressorCoefficient struct {
 	Lower, Coef, Upper float64
 }
 
-// RegressorCoefficients returns the coefficients of all regressors, with the interval of Options.IntervalWidth over
-// the draws; Lower and Upper equal Coef where there is one draw.
+// RegressorCoefficients returns the coefficients of all regressors, with an interval of Options.IntervalWidth over the
+// draws; with a single draw Lower and Upper equal Coef.
 func (f *Fitted) RegressorCoefficients() []RegressorCoefficient {
 	out := make([]RegressorCoefficient, len(f.s.Regressors))
 	first := len(f.layout.columns) - len(f.s.Regressors)

@@ -2,34 +2,34 @@ package prophet
 
 import "slices"
 
-// Forecast is what Predict returns: one value a row, rows sorted by DS, in the units of y. Slices are nil where the
-// column is not there.
+// Forecast is the result of Predict: one value a row, rows sorted by DS, in the units of y. The slice of a column that
+// the forecast does not have is nil.
 type Forecast struct {
 	DS         []Stamp
 	Trend      []float64
-	Cap, Floor []float64 // the cap given, whatever the growth; the floor, where the model was fitted with one
+	Cap, Floor []float64 // the cap given, whatever the growth; the floor, if the model was fitted with one
 	YhatLower  []float64
 	YhatUpper  []float64
 	TrendLower []float64
 	TrendUpper []float64
-	// Components are in the original's order. An additive one is in the units of y, a multiplicative one a fraction
-	// of the trend. With Market.LogScale all are logarithms of factors: yhat = trend * exp(additive_terms).
+	// Components are in the original's order. Additive ones are in the units of y, multiplicative ones are fractions of
+	// the trend. With Market.LogScale all are logarithms of factors: yhat = trend * exp(additive_terms).
 	Components []Component
 	Yhat       []float64
-	// Mean is the mean of the predictive distribution with Market.LogScale, where Yhat is its median; else nil.
+	// Mean is the mean of the predictive distribution with Market.LogScale, whose median is Yhat; otherwise nil.
 	Mean []float64
-	// Quantiles are those of y asked for by PredictOptions.Levels: one slice a level, one value a row.
+	// Quantiles are the quantiles of y at PredictOptions.Levels: one slice a level, one value a row.
 	Quantiles [][]float64
 }
 
-// Component is a named part of a forecast. Lower and Upper are nil without intervals.
+// Component is a named component of a forecast. Lower and Upper are nil without intervals.
 type Component struct {
 	Name                string
 	Mode                Mode
 	Value, Lower, Upper []float64
 }
 
-// Component returns a component by name, nil where there is none.
+// Component returns a component by name, or nil if there is none.
 func (fc *Forecast) Component(name string) *Component {
 	i := slices.IndexFunc(fc.Components, func(c Component) bool { return c.Name == name })
 	if i < 0 {
@@ -54,8 +54,8 @@ func (fc *Forecast) columns() []namedColumn {
 	return slices.DeleteFunc(all, func(c namedColumn) bool { return c.value == nil })
 }
 
-// ColumnNames returns the names of the columns that are there, "ds" first, in the original's order;
-// "mean", which it does not have, last.
+// ColumnNames returns the names of the columns that are not nil, "ds" first, in the original's order; "mean", which the
+// original does not have, is last.
 func (fc *Forecast) ColumnNames() []string {
 	out := []string{"ds"}
 	for _, c := range fc.columns() {
@@ -64,7 +64,7 @@ func (fc *Forecast) ColumnNames() []string {
 	return out
 }
 
-// Column returns a column by the original's name ("yhat", "weekly_lower"); nil where there is none.
+// Column returns a column by the original's name ("yhat", "weekly_lower"), or nil if there is none.
 func (fc *Forecast) Column(name string) []float64 {
 	for _, c := range fc.columns() {
 		if c.name == name {

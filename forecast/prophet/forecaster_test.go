@@ -9,8 +9,8 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Made of its parts, a model without its history forecasts the rows after it as the one that was fitted.
-func TestForecasterOfItsParts(t *testing.T) {
+// A model without its history, built from its parts, forecasts the rows after the history like the fitted model.
+func TestForecasterFromParts(t *testing.T) {
 	t.Parallel()
 	o := prophet.Defaults()
 	o.Market = prophet.MarketFor("XNYS")
@@ -39,10 +39,10 @@ func TestForecasterOfItsParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, p := range map[string]*prophet.Forecaster{"of the fit": parts, "of its parts": again} {
+	for name, p := range map[string]*prophet.Forecaster{"from the fit": parts, "from its parts": again} {
 		got, err := p.Predict(t.Context(), ahead, prophet.PredictOptions{})
 		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("the forecaster %s forecasts otherwise than the fit (%v)", name, err)
+			t.Errorf("the forecaster %s does not forecast what the fit does (%v)", name, err)
 		}
 		if _, err := p.Predict(t.Context(), nil, prophet.PredictOptions{}); etf.KindOf(err) != etf.KindInvalid {
 			t.Errorf("the forecaster %s without rows: %v", name, err)

@@ -4,11 +4,11 @@ import (
 	"slices"
 )
 
-// Frame is a table of rows: a history to fit, or dates to predict. Slices other than DS are nil where the column is
-// not there, else as long as DS. NaN is a missing value.
+// Frame is a table of rows: a history to fit or dates to predict. The slice of a column that the frame does not have is
+// nil; every other is as long as DS. NaN is a missing value.
 type Frame struct {
 	DS []Stamp
-	// Y is what was observed, in its own units. Rows without a value are left out of the fit.
+	// Y holds the observed values. Rows without a value are left out of the fit.
 	Y []float64
 	// Cap and Floor are the saturation levels of logistic growth, in the units of Y.
 	Cap, Floor []float64
@@ -19,7 +19,7 @@ type Frame struct {
 // Len returns the number of rows.
 func (f *Frame) Len() int { return len(f.DS) }
 
-// column returns a column by name, "cap" and "floor" and "y" included; nil where there is none.
+// column returns a column by name, including "y", "cap" and "floor", or nil if there is none.
 func (f *Frame) column(name string) []float64 {
 	switch name {
 	case "y":
@@ -32,7 +32,7 @@ func (f *Frame) column(name string) []float64 {
 	return f.Columns[name]
 }
 
-// Rows returns a frame of the given rows, in the order given. It shares no memory with f.
+// Rows returns a frame of the given rows in the given order. It shares no memory with f.
 func (f *Frame) Rows(index []int) *Frame {
 	pick := func(x []float64) []float64 {
 		if x == nil {
@@ -57,7 +57,7 @@ func (f *Frame) Rows(index []int) *Frame {
 	return out
 }
 
-// Where returns a frame of the rows whose stamp passes keep.
+// Where returns a frame of the rows for whose stamp keep returns true.
 func (f *Frame) Where(keep func(Stamp) bool) *Frame {
 	var index []int
 	for i, s := range f.DS {

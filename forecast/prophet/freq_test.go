@@ -7,7 +7,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Dates after Friday 2026-01-30 at each frequency, as pandas.date_range of pandas 3.1.1 gives them.
+// Dates after Friday 2026-01-30 at each frequency, from pandas.date_range of pandas 3.1.1.
 func TestFrequencies(t *testing.T) {
 	t.Parallel()
 	f := fit(t, prophet.Defaults(), &prophet.Frame{

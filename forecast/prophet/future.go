@@ -14,7 +14,7 @@ import (
 type Freq struct {
 	unit     unit
 	n        int
-	weekday  time.Weekday // of unitWeek: the day the weeks end on
+	weekday  time.Weekday // of unitWeek: the last day of the week
 	exchange string       // of unitSession
 }
 
@@ -36,13 +36,13 @@ const (
 	unitSession
 )
 
-// sessionPrefix begins the name of a frequency of trading sessions.
+// sessionPrefix is the prefix of frequencies of trading sessions.
 const sessionPrefix = "session:"
 
-// maxPeriods bounds a future frame: 274 years of days.
+// maxPeriods limits a future frame to 274 years of days.
 const maxPeriods = 100_000
 
-// fixedUnits are the units of constant length, calendarUnits those that are not, under pandas' names.
+// fixedUnits are the units of constant length, calendarUnits all others, under pandas' names.
 var (
 	fixedUnits    = map[string]Stamp{"D": Day, "h": Hour, "H": Hour, "min": Minute, "T": Minute, "s": Second, "S": Second}
 	calendarUnits = map[string]unit{"B": unitBusinessDay, "MS": unitMonthStart, "ME": unitMonthEnd, "M": unitMonthEnd,
@@ -52,17 +52,16 @@ var (
 		"THU": time.Thursday, "FRI": time.Friday, "SAT": time.Saturday}
 )
 
-// ParseFreq reads a frequency by pandas' name, with a multiple before it if wanted: D (calendar days), B (Monday to
-// Friday), W or W-SUN to W-SAT, MS, ME, QS, QE, YS, YE (starts and ends of months, quarters, years), BMS and BME (of a
-// month's business days), h, min, s; or
-// session:XNYS and session:XKRX, the trading sessions of an exchange. Empty means inferred from the history.
-// Errors are of KindInvalid.
+// ParseFreq parses a frequency by pandas' name, with an optional multiple before it: D (calendar days), B (Monday to
+// Friday), W or W-SUN to W-SAT, MS, ME, QS, QE, YS, YE (starts and ends of months, quarters, years), BMS and BME (first
+// and last business day of a month), h, min, s; or session:XNYS and session:XKRX, the trading sessions of an exchange.
+// Empty means inferred from the history. Errors are of KindInvalid.
 func ParseFreq(text string) (Freq, error) {
 	if text == "" {
 		return Freq{}, nil
 	}
 	bad := func() (Freq, error) {
-		return Freq{}, etf.Invalid("freq", fmt.Sprintf("%q is not a frequency", text), "use D, B, W, MS, ME, BMS, BME, QS, QE, YS, YE, h, min, s, with a multiple if wanted, or session:XNYS")
+		return Freq{}, etf.Invalid("freq", fmt.Sprintf("%q is not a frequency", text), "use D, B, W, MS, ME, BMS, BME, QS, QE, YS, YE, h, min or s, optionally after a multiple such as 2D, or session:XNYS")
 	}
 	if exchange, ok := strings.CutPrefix(text, sessionPrefix); ok {
 		if _, err := tradingCalendar(exchange); err != nil {
@@ -94,7 +93,7 @@ func ParseFreq(text string) (Freq, error) {
 	return bad()
 }
 
-// first returns the first stamp of the frequency at or after s, its time of day kept.
+// first returns the first stamp of the frequency at or after s and keeps its time of day.
 func (q Freq) first(s Stamp) Stamp {
 	date, clock := s.Date(), s-s.Date()
 	for !q.on(date) {
@@ -105,7 +104,7 @@ func (q Freq) first(s Stamp) Stamp {
 
 func businessDay(t time.Time) bool { return t.Weekday() != time.Saturday && t.Weekday() != time.Sunday }
 
-// on says whether a date is one of the frequency's, multiples aside.
+// on reports whether the frequency includes a date, ignoring its multiple.
 func (q Freq) on(date Stamp) bool {
 	t := date.Time()
 	next := (date + Day).Time()
@@ -134,7 +133,7 @@ func (q Freq) on(date Stamp) bool {
 	return true
 }
 
-// after returns n stamps of the frequency that come after last, counted from last.
+// after returns the first n stamps of the frequency after last.
 func (q Freq) after(last Stamp, n int) ([]Stamp, error) {
 	out := make([]Stamp, 0, n)
 	add := func(s Stamp) error {
@@ -180,13 +179,13 @@ func (q Freq) after(last Stamp, n int) ([]Stamp, error) {
 	return out, nil
 }
 
-// infer finds the frequency of the last five stamps of a history as pandas does where it is one of these: starts or ends
-// of years, quarters or months, else a constant distance, else Monday to Friday. (Pandas also finds multiples of the
-// former and the n-th weekday of a month.)
+// infer finds the frequency of the last five stamps of a history as pandas does, if it is one of these: starts or ends of
+// years, quarters or months, otherwise a constant distance, otherwise Monday to Friday. (Pandas also recognises multiples
+// of years, quarters and months and the n-th weekday of a month.)
 func infer(dates []Stamp) (Freq, error) {
 	tail := dates[max(0, len(dates)-5):]
 	refuse := func() (Freq, error) {
-		return Freq{}, etf.Invalid("freq", fmt.Sprintf("it can't be told from the last %d dates of the history", len(tail)), "name it, for example D")
+		return Freq{}, etf.Invalid("freq", fmt.Sprintf("the frequency can't be inferred from the last %d dates of the history", len(tail)), "give a frequency such as D")
 	}
 	if len(tail) < 3 {
 		return refuse()
@@ -223,15 +222,15 @@ func infer(dates []Stamp) (Freq, error) {
 	return refuse()
 }
 
-// MakeFuture returns a frame of dates to predict: periods stamps after the last of the history (rows without y
-// included), with the history's dates before them if wanted. Only DS is filled in. A zero Freq is inferred from the
-// last five dates; a model with Market.Exchange takes its sessions.
+// MakeFuture returns a frame of dates to predict: periods stamps after the last date of the history (rows without y
+// included), preceded by the history's dates if includeHistory is true. Only DS is filled in. A zero Freq means the
+// sessions of Market.Exchange, or without one the frequency inferred from the last five dates.
 //
-// Errors are of KindInvalid: periods out of range, a frequency that can't be inferred, a calendar that does not reach
+// Errors are of KindInvalid: periods out of range, a frequency that can't be inferred, a calendar that does not extend
 // that far.
 func (f *Fitted) MakeFuture(periods int, freq Freq, includeHistory bool) (*Frame, error) {
 	if periods < 0 || periods > maxPeriods || periods == 0 && !includeHistory {
-		return nil, etf.Invalid("periods", fmt.Sprintf("%d periods", periods), fmt.Sprintf("ask for 1 to %d", maxPeriods))
+		return nil, etf.Invalid("periods", fmt.Sprintf("%d periods are out of range", periods), fmt.Sprintf("ask for 1 to %d", maxPeriods))
 	}
 	dates := f.s.HistoryDates
 	if len(dates) == 0 {

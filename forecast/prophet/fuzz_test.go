@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// bytesOf hands a fuzzer's bytes out one at a time, 0 when they are used up.
+// bytesOf returns a fuzzer's bytes one at a time, then zeros.
 type bytesOf struct{ b []byte }
 
 func (r *bytesOf) next() int {
@@ -23,7 +23,7 @@ func (r *bytesOf) next() int {
 	return int(v)
 }
 
-// value is a number of any size, sometimes missing, infinite or extreme.
+// value returns a number of any size, sometimes missing or extreme.
 func (r *bytesOf) value() float64 {
 	v := float64(int8(r.next()))
 	switch r.next() % 16 {
@@ -43,8 +43,8 @@ func (r *bytesOf) value() float64 {
 
 func pick[T any](r *bytesOf, of ...T) T { return of[r.next()%len(of)] }
 
-// fuzzed makes options and a history of bytes: up to 30 rows, daily to monthly or of minutes, repeated dates, missing
-// values, a regressor, a condition, a holiday and any of the market's options.
+// fuzzed makes options and a history from bytes: up to 30 rows, minutes to months apart, with repeated dates, missing
+// values, a regressor, a condition, a holiday and any of the market options.
 func fuzzed(options, rows []byte) (prophet.Options, *prophet.Frame) {
 	r := &bytesOf{options}
 	o := prophet.Defaults()
@@ -96,8 +96,8 @@ func fuzzed(options, rows []byte) (prophet.Options, *prophet.Frame) {
 	return o, f
 }
 
-// FuzzFit: whatever the history and the options, a fit and a forecast end soon, in finite numbers or an error that
-// says what to do; never in a panic.
+// FuzzFit: for any history and options, a fit and a forecast end soon, with finite numbers or an error with a remedy, and
+// never with a panic.
 func FuzzFit(f *testing.F) {
 	series := []byte{0, 3}
 	for i := range byte(25) {
@@ -106,7 +106,7 @@ func FuzzFit(f *testing.F) {
 	for growth := range byte(3) {
 		for optimizer := range byte(5) {
 			weekly, changepoints := byte(0), byte(5)
-			if optimizer == 2 || optimizer == 4 { // a Newton step is four evaluations a parameter
+			if optimizer == 2 || optimizer == 4 { // a Newton step takes four evaluations per parameter
 				weekly, changepoints = 1, 1
 			}
 			f.Add([]byte{growth, optimizer, 0, optimizer, changepoints, 200, 0, weekly, 0, 0, 0, 0, 0, 200, 63}, series)
@@ -131,7 +131,7 @@ func FuzzFit(f *testing.F) {
 		defer cancel()
 		fitted, err := m.Fit(ctx, frame, prophet.FitOptions{})
 		if ctx.Err() != nil {
-			t.Fatalf("not done after 20 seconds: %+v, %d rows", o, frame.Len())
+			t.Fatalf("the fit is not done after 20 seconds: %+v, %d rows", o, frame.Len())
 		}
 		if err != nil {
 			known(t, err)
@@ -150,7 +150,7 @@ func FuzzFit(f *testing.F) {
 			for _, slow := range []bool{false, true} {
 				fc, err := fitted.Predict(ctx, frame, prophet.PredictOptions{Slow: slow})
 				if ctx.Err() != nil {
-					t.Fatalf("not predicted after 20 seconds: %+v", o)
+					t.Fatalf("the forecast is not done after 20 seconds: %+v", o)
 				}
 				if err != nil {
 					known(t, err)
@@ -172,7 +172,7 @@ func FuzzFit(f *testing.F) {
 		}
 		again, err := prophet.FromState(fitted.State())
 		if err != nil {
-			t.Fatalf("a fitted model's state is refused: %v", err)
+			t.Fatalf("FromState refuses a fitted model's state: %v", err)
 		}
 		a, errA := fitted.Predict(ctx, nil, prophet.PredictOptions{NoIntervals: true})
 		b, errB := again.Predict(ctx, nil, prophet.PredictOptions{NoIntervals: true})
@@ -182,23 +182,23 @@ func FuzzFit(f *testing.F) {
 		if errA == nil {
 			for i := range a.Yhat {
 				if a.Yhat[i] != b.Yhat[i] {
-					t.Fatalf("yhat[%d] is %v, of the model made of its state %v", i, a.Yhat[i], b.Yhat[i])
+					t.Fatalf("yhat[%d] is %v, and %v from the model restored from its state", i, a.Yhat[i], b.Yhat[i])
 				}
 			}
 		}
 	})
 }
 
-// known checks that an error is of a kind, with field and message.
+// known checks that an error has a kind, a field and a message.
 func known(t *testing.T, err error) {
 	t.Helper()
 	var e *etf.Error
 	if !errors.As(err, &e) || e.Kind != etf.KindInvalid && e.Kind != etf.KindInternal || e.Field == "" || e.Message == "" || e.Remedy == "" {
-		t.Errorf("%v (%T) says too little", err, err)
+		t.Errorf("%v (%T) lacks a kind, field or message", err, err)
 	}
 }
 
-// FuzzParse: frequencies and stamps of any text are read or refused.
+// FuzzParse: any text is parsed or refused as a frequency and as a stamp.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{"", "D", "5min", "W-MON", "session:XKRX", "2020-01-01", "20200101", "12QE", "2020-01-01 00:00:00.123456", "9223372036854775807D"} {
 		f.Add(text)
@@ -213,12 +213,12 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if again, err := prophet.ParseStamp(s.String()); err != nil || again != s {
-			t.Errorf("%q is %v, written and read %v, %v", text, s, again, err)
+			t.Errorf("%q is %v, but formatted and parsed again %v, %v", text, s, again, err)
 		}
 	})
 }
 
-// FuzzFromState: a stored model with any of its numbers changed is refused, or forecasts finite numbers or says why not.
+// FuzzFromState: a stored model with any of its numbers changed is refused, forecasts finite numbers or returns an error.
 func FuzzFromState(f *testing.F) {
 	data := with(with(with(wave(15, 40), "x", func(i int) float64 { return float64(i) }), "cap", constant(100)), "on", func(i int) float64 { return float64(i % 2) })
 	var states []prophet.State

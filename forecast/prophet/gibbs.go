@@ -16,22 +16,21 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// gibbs draws from the posterior where mu is linear in the parameters, by the Gibbs sampler of Park and Casella, "The
-// Bayesian Lasso", JASA 103 (2008): a Laplace prior is a mixture of normals, so that given its variances all
-// coefficients together are normal, given the coefficients the variances are inverse Gaussian, and sigma² is
-// inverse gamma but for the half-normal prior, which rejection takes care of. A sweep costs the same whatever
-// the number of rows, and no step size is limited by the kinks of the Laplace prior, which is what slows a
-// gradient-based sampler down here.
+// gibbs samples a posterior whose mu is linear in the parameters with the Gibbs sampler of Park and Casella, "The Bayesian
+// Lasso", JASA 103 (2008). A Laplace prior is a mixture of normals: given its variances, all coefficients are jointly
+// normal; given the coefficients, the inverse variances are inverse Gaussian. sigma² is inverse gamma except for the
+// half-normal prior, which a rejection step accounts for. A sweep costs the same whatever the number of rows, and there is
+// no step size, which the kinks of the Laplace prior keep small in a gradient-based sampler.
 type gibbs struct {
 	p      *posterior
 	q      *quadratic // the sum of squares
 	right  []float64  // J'y
 	ridge  []float64  // inverse prior variances of k, m, (delta), beta
-	sweeps int        // per draw kept
+	sweeps int        // per kept draw
 }
 
-// gibbsSweeps is how many sweeps make a draw: enough for neighbouring draws to be nearly independent (on the original's
-// examples 10 give 0.5 to 1 effective draws a draw).
+// gibbsSweeps is the number of sweeps per draw: enough for neighbouring draws to be nearly independent (with 10, each draw
+// on the original's examples is worth 0.5 to 1 independent draws).
 const gibbsSweeps = 10
 
 func newGibbs(p *posterior, q *quadratic) *gibbs {
@@ -51,15 +50,15 @@ func newGibbs(p *posterior, q *quadratic) *gibbs {
 	return g
 }
 
-// run draws chains*draws vectors of parameters after warm-up, chain by chain. Each chain has a stream of random numbers
-// of its own, so the number of workers changes nothing.
+// run draws chains*draws vectors of parameters after warm-up, chain by chain. Each chain has its own stream of random
+// numbers, so the number of workers does not change the draws.
 func (g *gibbs) run(ctx context.Context, inits [][]float64, warmup, draws, workers int, seed uint64, progress func(done, total int)) ([][]float64, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	out := make([][]float64, len(inits)*draws)
 	errs := make([]error, len(inits))
 	total, count := len(inits)*(warmup+draws), 0
-	var mu sync.Mutex // of count and progress
+	var mu sync.Mutex // guards count and progress
 	tick := func() {
 		mu.Lock()
 		defer mu.Unlock()
@@ -78,7 +77,7 @@ func (g *gibbs) run(ctx context.Context, inits [][]float64, warmup, draws, worke
 			for i := range warmup + draws {
 				for range g.sweeps {
 					if errs[c] = ctx.Err(); errs[c] == nil && !chain.sweep() {
-						errs[c] = etf.Invalid("mcmc_samples", "the posterior can't be sampled: its precision is not positive definite", "give more rows, or leave mcmc_samples out")
+						errs[c] = etf.Invalid("mcmc_samples", "the posterior can't be sampled: its precision is not positive definite", "give more rows, or leave out mcmc_samples")
 					}
 					if errs[c] != nil {
 						stop()
@@ -93,7 +92,7 @@ func (g *gibbs) run(ctx context.Context, inits [][]float64, warmup, draws, worke
 		})
 	}
 	wg.Wait()
-	// The chain that failed says why; the others say only that they were stopped.
+	// The chain that failed returns the cause; the others return only that they were cancelled.
 	for _, err := range errs {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			return nil, err
@@ -108,7 +107,7 @@ type gibbsChain struct {
 	rng       *rand.Rand
 	theta     []float64 // k, m, delta, beta
 	sigma     float64
-	precision []float64 // of each rate change
+	precision []float64 // inverse variance of each rate change
 	h, b      []float64
 	d, gd     []float64
 }
@@ -174,7 +173,7 @@ func (c *gibbsChain) mix() {
 }
 
 // inverseGaussian draws by the method of Michael, Schucany and Haas (The American Statistician 30, 1976), with the
-// smaller root written so that nothing cancels where the mean is large.
+// smaller root computed without cancellation for large means.
 func inverseGaussian(rng *rand.Rand, mean, shape float64) float64 {
 	z := rng.NormFloat64()
 	a := mean * z * z / (2 * shape)

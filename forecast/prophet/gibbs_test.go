@@ -31,7 +31,7 @@ func TestInverseGaussian(t *testing.T) {
 		if se := math.Sqrt((1/(c.mean*c.shape) + 2/(c.shape*c.shape)) / n); math.Abs(stat.Mean(inverse, nil)-want) > 5*se {
 			t.Errorf("%+v: mean of 1/x is %v, want %v within %v", c, stat.Mean(inverse, nil), want, 5*se)
 		}
-		if sd := math.Sqrt(c.mean * c.mean * c.mean / c.shape); sd < c.mean { // else the mean is too rarely met
+		if sd := math.Sqrt(c.mean * c.mean * c.mean / c.shape); sd < c.mean { // otherwise draws near the mean are too rare
 			if got := stat.Mean(x, nil); math.Abs(got-c.mean) > 5*sd/math.Sqrt(n) {
 				t.Errorf("%+v: mean %v", c, got)
 			}
@@ -41,11 +41,11 @@ func TestInverseGaussian(t *testing.T) {
 		}
 	}
 	if x := inverseGaussian(rng, math.MaxFloat64, 400); !(x > 0) || math.IsInf(x, 0) {
-		t.Errorf("with a mean beyond bounds: %v", x)
+		t.Errorf("with a huge mean: %v", x)
 	}
 }
 
-// Two samplers that share nothing but the posterior agree on it: means and standard deviations of every parameter.
+// Two samplers that share only the posterior agree on the mean and standard deviation of every parameter.
 func TestGibbsAgreesWithNUTS(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -104,7 +104,7 @@ func TestGibbsAgreesWithNUTS(t *testing.T) {
 	}
 }
 
-func TestGibbsDoesNotDependOnWorkersAndStops(t *testing.T) {
+func TestGibbsIgnoresWorkersAndStops(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 6))
 	p := randomPosterior(rng, Flat, 60, 2, 2, Additive, "")
@@ -123,7 +123,7 @@ func TestGibbsDoesNotDependOnWorkersAndStops(t *testing.T) {
 		last = done
 	})
 	if err != nil || last != 100 {
-		t.Fatalf("%v, progress ended at %d", err, last)
+		t.Fatalf("error %v, progress ended at %d", err, last)
 	}
 	four, err := g.run(t.Context(), inits, 5, 20, 4, 9, nil)
 	if err != nil {

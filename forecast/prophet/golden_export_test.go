@@ -2,7 +2,7 @@ package prophet
 
 import "math"
 
-// ColumnModes returns the mode of every column of features, "" for the column of zeros.
+// ColumnModes returns the mode of every feature column, "" for the column of zeros.
 func (f *Fitted) ColumnModes() []Mode {
 	var out []Mode
 	for _, c := range f.layout.columns {
@@ -11,7 +11,7 @@ func (f *Fitted) ColumnModes() []Mode {
 	return out
 }
 
-// LogPosteriorAt returns the log posterior of one vector of parameters given the model's history.
+// LogPosteriorAt returns the log posterior of a vector of parameters given the model's history.
 func (f *Fitted) LogPosteriorAt(k, m, sigma float64, delta, beta []float64) (float64, error) {
 	r, err := f.rowsOf(nil)
 	if err != nil {

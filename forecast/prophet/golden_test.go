@@ -17,41 +17,42 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// The golden files are what the original gave, version 1.3.0 with CmdStan 2.37.0 (each file names its versions);
-// bench/prophet/golden.py wrote them. The cases are in bench/prophet/cases.json.
+// The golden files are results of the original, version 1.3.0 with CmdStan 2.37.0 (each file names its versions), written
+// by bench/prophet/golden.py. The cases are in bench/prophet/cases.json.
 const goldenFolder = "testdata/golden"
 
 // Tolerances of the comparison with the original.
 const (
-	deterministic = 1e-9        // of what follows from data and parameters, relative to its scale
-	lastBits      = 4 * 0x1p-53 // of a sine or cosine, whose last bits are the library's
-	yhatTolerance = 0.005       // of yhat between two fits, as a part of the range of y
-	chaoticLimit  = 0.05        // the same, in a case named chaotic
-	widthRatio    = 0.05        // of the mean width of the interval at 1,000 samples
-	lpSlack       = 1e-6        // by which the maximum may be below the original's log posterior: 8 digits of parameters
-	lpShort       = 2           // by which the original's recipe may end below the original, or ..
-	lpShortPart   = 0.0005      // .. this part of the log posterior
-	fusedWidth    = 0.15        // as widthRatio, in a build that fuses, where the original is far from itself
-	nearMaximum   = 1.0         // the original's log posterior is this near to ours: map is held to its yhat too
+	deterministic = 1e-9        // for whatever follows from data and parameters, relative to its scale
+	lastBits      = 4 * 0x1p-53 // for sines and cosines, whose last bits depend on the library
+	yhatTolerance = 0.005       // for yhat of two fits, as a fraction of the range of y
+	chaoticLimit  = 0.05        // the same for a case listed in chaotic
+	widthRatio    = 0.05        // for the mean width of the interval with 1,000 samples
+	lpSlack       = 1e-6        // how far the maximum may be below the original's log posterior, from 8 digits of its parameters
+	lpShort       = 2           // how far a fit with the original's optimizer may end below the original, or ..
+	lpShortPart   = 0.0005      // .. this fraction of the log posterior
+	fusedWidth    = 0.15        // like widthRatio, for a build that fuses and a case in which the original varies widely
+	nearMaximum   = 1.0         // if the original's log posterior is this close to the maximum, map is held to its yhat too
 )
 
-// The original's recipe for 100 rows and more is L-BFGS, which stops before the maximum, on a path that rounding decides:
-// once the last bits of y are changed the original ends up to File.Spread from itself. The lists chaotic and short hold
-// for builds that round every product, as those for amd64 do up to GOAMD64=v2. Others (arm64, GOAMD64=v3) round a product
-// and a sum once, and are one more draw: see fusedLimits.
+// For 100 rows and more the original's optimizer is L-BFGS, which stops before the maximum, on a path that depends on
+// rounding: with other last bits of y the original ends up to File.Spread away from its own fit. The lists chaotic and
+// short hold for builds that round every product, as those for amd64 do up to GOAMD64=v2. Others (arm64, GOAMD64=v3) round
+// a product and a sum only once, which amounts to another such change: see fusedLimits.
 
-// chaotic are the cases in which our fit by the recipe is further from the original's than yhatTolerance. It is held to
-// 1.5 times the original's distance from itself (the furthest of 24 fits: one more may be a little beyond), and to
-// chaoticLimit. The figures are in docs/prophet-parity.md.
+// chaotic are the cases in which our fit with the original's optimizer is further from the original's than yhatTolerance.
+// It is held to 1.5 times the original's distance from itself (the largest in 24 fits: another fit may be a little
+// further) and to chaoticLimit. The figures are in docs/prophet-parity.md.
 var chaotic = []string{"SPY-logistic", "SPY-us", "regressors-multiplicative", "trading", "trading-multiplicative-loose", "trading-us"}
 
-// short are the cases in which the recipe ends further below the original's log posterior than lpShort and lpShortPart
-// say, and by how much. The maximum is 5 to 118 above the original there, and the original is up to 19 to 65 below itself.
+// short are the cases in which our fit with the original's optimizer ends further below the original's log posterior than
+// lpShort and lpShortPart allow, and by how much. In these cases the maximum is 5 to 118 above the original, and the
+// original's own fits end up to 19 to 65 below it.
 var short = map[string]float64{"069500-multiplicative": 21.972, "SPY-multiplicative": 9.831, "trading": 4.542}
 
 // flat are the cases in which the maximum's yhat is further from the original's than yhatTolerance although their log
-// posteriors are within nearMaximum: the posterior is flat along the difference. yhat is how far, as a part of the range
-// of y; width how far from 1 a ratio of interval widths is, where that is beyond widthRatio.
+// posteriors are within nearMaximum: the posterior is flat along the difference. yhat is how far, as a fraction of the
+// range of y; width is how far a ratio of interval widths is from 1, if that is more than widthRatio.
 var flat = map[string]struct{ yhat, width float64 }{
 	"air":                   {yhat: 0.00563},
 	"air-multiplicative":    {yhat: 0.00838},
@@ -61,20 +62,19 @@ var flat = map[string]struct{ yhat, width float64 }{
 	"short-minmax":          {yhat: 0.00700},
 }
 
-// beyondFigure is how far beyond its figure a named departure may go.
+// beyondFigure is the factor by which a listed departure may exceed its figure.
 const beyondFigure = 1.1
 
-// notSharp is by how much the maximum may be below what the original's recipe finds. In large, y varies by millionths of
-// its size and sigma is 1e-7, known to 16 units of rounding as 3e-8 of itself. Steps that change it by less end the
-// search; each is worth up to 2e-6 of the log posterior, and Newton's method goes 6.3e-6 further (6.9e-6 where products
-// are fused).
+// notSharp is how far the maximum may be below what the original's optimizer finds. In large, y varies by millionths of
+// its size and sigma is 1e-7, known to 16 rounding errors, or 3e-8 relative. The search ends when steps change sigma by
+// less; each is worth up to 2e-6 of log posterior, and Newton's method gets 6.3e-6 further (6.9e-6 with fused products).
 var notSharp = map[string]float64{"large": 1e-5}
 
-// fusedLimits are recipeLimits in a build that fuses: 1.5 times the original's distance from itself in every case in
-// which that is beyond the tolerance. Figures of GOAMD64=v3 beyond the others' limits are, of yhat, 069500-minmax 0.76 %,
-// QQQ-logistic 0.67 %, air-multiplicative 0.70 %, data-minmax 1.23 %, peyton-minmax 0.70 %, trading 9.24 % and
-// trading-yearly 0.50 %; of the log posterior, data-minmax -3.4 and trading -21.9; of widths, trading 1.145. The
-// original is up to 9.5 % from itself and 21.5 below itself on trading.
+// fusedLimits are the limits of matchingLimits for a build that fuses: 1.5 times the original's distance from itself in
+// every case in which that exceeds the tolerance. With GOAMD64=v3 these figures exceed the limits of other builds: of
+// yhat, 069500-minmax 0.76 %, QQQ-logistic 0.67 %, air-multiplicative 0.70 %, data-minmax 1.23 %, peyton-minmax 0.70 %,
+// trading 9.24 % and trading-yearly 0.50 %; of the log posterior, data-minmax -3.4 and trading -21.9; of widths, trading
+// 1.145. On trading the original's own fits are up to 9.5 % apart and 21.5 below it.
 func fusedLimits(c golden.Comparison) (yhat, below, width float64) {
 	yhat, below, width = yhatTolerance, max(shortest(c), -1.5*c.SpreadLow), widthRatio
 	if c.Spread > yhatTolerance {
@@ -83,9 +83,9 @@ func fusedLimits(c golden.Comparison) (yhat, below, width float64) {
 	return yhat, below, width
 }
 
-// recipeLimits are how far a fit by the original's recipe may be from the original's: yhat, the log posterior below it,
-// and ratios of interval widths from 1.
-func recipeLimits(c golden.Comparison) (yhat, below, width float64) {
+// matchingLimits returns how far a fit with the original's optimizer may be from the original's: in yhat, in log posterior
+// below it, and in ratios of interval widths from 1.
+func matchingLimits(c golden.Comparison) (yhat, below, width float64) {
 	if fuses() {
 		return fusedLimits(c)
 	}
@@ -99,17 +99,17 @@ func recipeLimits(c golden.Comparison) (yhat, below, width float64) {
 	return yhat, below, width
 }
 
-// shortest is how far below the original's log posterior a fit by its recipe may end where nothing else is said.
+// shortest is how far below the original's log posterior a fit with its optimizer may end in cases not listed in short.
 func shortest(c golden.Comparison) float64 { return max(lpShort, lpShortPart*math.Abs(c.Original)) }
 
-// fuses tells whether this build computes x*x+y with one rounding. The square is 1 + 2^-29 + 2^-60, the last of which is
-// lost where the product is rounded.
+// fuses reports whether this build computes x*x+y with a single rounding. The square is 1 + 2^-29 + 2^-60, whose last term
+// is lost if the product is rounded.
 func fuses() bool { return squarePlus(1+0x1p-30, -1-0x1p-29) != 0 }
 
 //go:noinline
 func squarePlus(x, y float64) float64 { return x*x + y }
 
-// A goldenCase is a case with what the tests share of it: its series is read once, and fitted once.
+// A goldenCase is a case with what its tests share: the series is read once and fitted once.
 type goldenCase struct {
 	file    *golden.File
 	history func() (*prophet.Frame, error)
@@ -137,7 +137,7 @@ var goldenCases = sync.OnceValues(func() ([]goldenCase, error) {
 	return out, err
 })
 
-// forEachCase runs a test on every case; those of real series are skipped by name without ETFCAST_REAL_DATA.
+// forEachCase runs a test on every case; without ETFCAST_REAL_DATA those with a real series are skipped individually.
 func forEachCase(t *testing.T, test func(*testing.T, *golden.File, *prophet.Frame, golden.Fits)) {
 	cases, err := goldenCases()
 	if err != nil {
@@ -162,7 +162,7 @@ func forEachCase(t *testing.T, test func(*testing.T, *golden.File, *prophet.Fram
 	}
 }
 
-// alike compares numbers to the deterministic tolerance, relative to the largest of those wanted.
+// alike compares numbers with the deterministic tolerance, relative to the largest of want.
 func alike(t *testing.T, what string, got, want []float64) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -180,13 +180,13 @@ func alikeWithin(t *testing.T, what string, got, want []float64, tolerance float
 	t.Helper()
 	for i, w := range want {
 		if !(math.Abs(got[i]-w) <= tolerance) {
-			t.Errorf("%s[%d]: %v, the original's is %v", what, i, got[i], w)
+			t.Errorf("%s[%d]: got %v, the original's is %v", what, i, got[i], w)
 			return
 		}
 	}
 }
 
-// Everything before the fit: scales, scaled data, changepoints, start, features, priors, modes, log posterior.
+// Everything before the fit matches: scales, scaled data, changepoints, start, features, priors, modes, log posterior.
 func TestPreparedLikeTheOriginal(t *testing.T) {
 	t.Parallel()
 	forEachCase(t, func(t *testing.T, f *golden.File, history *prophet.Frame, fits golden.Fits) {
@@ -312,13 +312,13 @@ func TestPredictsLikeTheOriginal(t *testing.T) {
 		}
 		for _, name := range fc.ColumnNames() {
 			if _, ok := f.Predicted.Values[name]; !ok && name != "ds" && name != "cap" && name != "floor" {
-				t.Errorf("column %q is none of the original's", name)
+				t.Errorf("the original has no column %q", name)
 			}
 		}
 	})
 }
 
-// The maximum is at least as probable as where the original stops, and both fits give its forecast.
+// The maximum is at least as probable as the point where the original stops, and both fits forecast like the original.
 func TestFitsLikeTheOriginal(t *testing.T) {
 	t.Parallel()
 	forEachCase(t, func(t *testing.T, f *golden.File, _ *prophet.Frame, fits golden.Fits) {
@@ -334,13 +334,13 @@ func TestFitsLikeTheOriginal(t *testing.T) {
 		}
 		within(t, "interval over the history, given the original's parameters", c.GivenHistory, widthRatio)
 		within(t, "interval ahead, given the original's parameters", c.GivenHorizon, widthRatio)
-		yhat, below, width := recipeLimits(c)
+		yhat, below, width := matchingLimits(c)
 		if !(c.Matching >= c.Original-below) {
-			t.Errorf("by the original's recipe: log posterior %.4f, want %.4f at most below the original's %.4f", c.Matching, below, c.Original)
+			t.Errorf("with the original's optimizer: log posterior %.4f, want at most %.4f below the original's %.4f", c.Matching, below, c.Original)
 		}
-		hold(t, "by the original's recipe", c.MatchingDiff, yhat)
-		within(t, "by the original's recipe: interval over the history", c.MatchingHistory, width)
-		within(t, "by the original's recipe: interval ahead", c.MatchingHorizon, width)
+		hold(t, "with the original's optimizer", c.MatchingDiff, yhat)
+		within(t, "with the original's optimizer: interval over the history", c.MatchingHistory, width)
+		within(t, "with the original's optimizer: interval ahead", c.MatchingHorizon, width)
 		if c.MAP-c.Original > nearMaximum {
 			return
 		}
@@ -354,11 +354,11 @@ func TestFitsLikeTheOriginal(t *testing.T) {
 	})
 }
 
-// hold checks a largest difference of yhat from the original's.
+// hold checks the largest difference of yhat from the original's.
 func hold(t *testing.T, what string, d golden.Diff, limit float64) {
 	t.Helper()
 	if !(d.Max() <= limit) {
-		t.Errorf("%s: yhat is up to %.5f of y's range away from the original's (history %.5f, ahead %.5f), want %.5f at most", what, d.Max(), d.History, d.Horizon, limit)
+		t.Errorf("%s: yhat is up to %.5f of y's range away from the original's (history %.5f, ahead %.5f), want at most %.5f", what, d.Max(), d.History, d.Horizon, limit)
 	}
 }
 
@@ -370,8 +370,8 @@ func within(t *testing.T, what string, ratio, allowed float64) {
 	}
 }
 
-// Every case of cases.json has its golden file, made of the same rows with the same config, and every departure is of a
-// case that can have it: a chaotic one is further from itself than the tolerance.
+// Every case of cases.json has its golden file, made from the same rows with the same config. Every listed departure names
+// a case, and in the chaotic cases the original is further from itself than the tolerance.
 func TestEveryCaseHasAGoldenFile(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("../../bench/prophet/cases.json")
@@ -411,9 +411,9 @@ func TestEveryCaseHasAGoldenFile(t *testing.T) {
 	for _, c := range all {
 		switch f := have[c.Name]; {
 		case f == nil:
-			t.Errorf("%s has no golden file: make prophet-golden", c.Name)
+			t.Errorf("%s has no golden file; run `make prophet-golden`", c.Name)
 		case f.Series != c.Series || f.RowsUsed != c.Rows || f.Freq != c.Freq:
-			t.Errorf("%s: the golden file is of %s (%d rows, %s), cases.json has %s (%d rows, %s)", c.Name, f.Series, f.RowsUsed, f.Freq, c.Series, c.Rows, c.Freq)
+			t.Errorf("%s: the golden file has %s (%d rows, %s), cases.json has %s (%d rows, %s)", c.Name, f.Series, f.RowsUsed, f.Freq, c.Series, c.Rows, c.Freq)
 		case compact(f.Config) != compact(c.Config):
 			t.Errorf("%s: the golden file was made with the config %s, cases.json has %s", c.Name, compact(f.Config), compact(c.Config))
 		}
@@ -423,17 +423,17 @@ func TestEveryCaseHasAGoldenFile(t *testing.T) {
 	}
 	for _, name := range slices.Concat(chaotic, keys(short), keys(flat), keys(notSharp)) {
 		if have[name] == nil {
-			t.Errorf("%s is among the departures and is no case", name)
+			t.Errorf("%s is listed as a departure but is not a case", name)
 		}
 	}
 	for _, name := range chaotic {
 		if f := have[name]; f != nil && !(len(f.Spread.Yhat) > 0 && slices.Max(f.Spread.Yhat) > yhatTolerance) {
-			t.Errorf("%s is named chaotic, and the original is no further from itself than %v", name, yhatTolerance)
+			t.Errorf("%s is listed as chaotic, but the original is within %v of itself", name, yhatTolerance)
 		}
 	}
 }
 
-// make_future_dataframe: five stamps ahead for each frequency, and the frequency inferred.
+// make_future_dataframe: five stamps ahead for each frequency, and for the inferred frequency.
 func TestFutureFramesLikeTheOriginal(t *testing.T) {
 	t.Parallel()
 	futures, err := golden.LoadFutures(goldenFolder)
@@ -485,7 +485,7 @@ func TestFutureFramesLikeTheOriginal(t *testing.T) {
 	}
 }
 
-// Golden files of real series must hold dates, parameters and forecasts only.
+// Golden files of real series must contain only dates, parameters and forecasts.
 func TestGoldenFilesHoldNoRealPrices(t *testing.T) {
 	t.Parallel()
 	files, err := golden.Load(goldenFolder)
@@ -494,11 +494,11 @@ func TestGoldenFilesHoldNoRealPrices(t *testing.T) {
 	}
 	for _, f := range files {
 		if f.Real && (f.Prepared.YScaledFirst != nil || f.Prepared.YScaledLast != nil) {
-			t.Errorf("%s: the file holds observations", f.Name)
+			t.Errorf("%s: the file contains observations", f.Name)
 		}
 		for name := range f.Predicted.Columns {
 			if f.Real && !slices.Contains([]string{"cap", "monday", "day_of_month"}, name) {
-				t.Errorf("%s: the file holds the column %q", f.Name, name)
+				t.Errorf("%s: the file contains the column %q", f.Name, name)
 			}
 		}
 	}

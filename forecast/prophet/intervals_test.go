@@ -9,7 +9,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// trendOnly is a history with nothing but a trend, fitted with five changepoints.
+// trendOnly fits a history that has only a trend, with five changepoints.
 func trendOnly(t testing.TB, growth prophet.Growth) *prophet.Fitted {
 	t.Helper()
 	data := with(wave(7, 400), "cap", constant(90))
@@ -32,7 +32,7 @@ func samples(t testing.TB, f *prophet.Fitted, frame *prophet.Frame, po prophet.P
 	return s
 }
 
-// moments returns mean, variance and the standard error of the variance of a sample.
+// moments returns the mean, the variance and the standard error of the variance of a sample.
 func moments(x []float64) (mean, variance, spread float64) {
 	mean = meanOf(x)
 	var second, fourth float64
@@ -45,11 +45,11 @@ func moments(x []float64) (mean, variance, spread float64) {
 	return mean, variance, math.Sqrt((fourth/n - variance*variance) / n)
 }
 
-// The variance of the simulated trend. Let X_i be the rate change drawn at step i: Laplace of scale b with probability
-// q = S d, else 0, so of variance 2 b² q. Smoothed it acts by half at its own step and by half at the next; the trend
-// is its double sum times d. In step n X_i has the weight n - i + 1/2, so the variance is
+// The variance of the simulated trend. Let X_i be the rate change drawn at step i: Laplace with scale b with probability
+// q = S d, otherwise 0, so its variance is 2 b² q. Smoothing applies half of it at its own step and half at the next; the
+// trend is the double sum times d. At step n, X_i has the weight n - i + 1/2, so the variance is
 // 2 b² q d² ((1/2)² + (3/2)² + ... + (n-1/2)²) = 2 b² q d² (n³/3 - n/12).
-// With changes at their exact times, S of them on average in a unit of time, it is
+// With changes at their exact times, S per unit of time on average, it is
 // S 2 b² times the integral of (t-u)² over u from 1 to t = 2 b² S (t-1)³/3.
 func TestTrendUncertainty(t *testing.T) {
 	t.Parallel()
@@ -75,10 +75,10 @@ func TestTrendUncertainty(t *testing.T) {
 			mean, variance, spread := moments(out.Trend[n-1])
 			near(t, fmt.Sprintf("slow %v, step %d: variance", slow, n), variance, want, 5*spread+1e-12*s.YScale)
 			if spread > 0.2*want {
-				t.Errorf("slow %v, step %d: a spread of %v says nothing about %v", slow, n, spread, want)
+				t.Errorf("slow %v, step %d: a standard error of %v is too large to test a variance of %v", slow, n, spread, want)
 			}
 			near(t, fmt.Sprintf("slow %v, step %d: mean", slow, n), mean, trend[n-1], 5*math.Sqrt(variance/paths))
-			// The noise comes on top, independent of the trend.
+			// The noise is added, independently of the trend.
 			_, all, spreadAll := moments(out.Yhat[n-1])
 			noise := s.Params.SigmaObs[0] * s.YScale
 			near(t, fmt.Sprintf("slow %v, step %d: variance of y", slow, n), all, want+noise*noise, 5*spreadAll)
@@ -86,13 +86,13 @@ func TestTrendUncertainty(t *testing.T) {
 	}
 }
 
-// Fast paths on rows of unequal distance take them to be equally far apart: the same numbers as on equal rows.
-func TestFastPathsTakeRowsAsEqual(t *testing.T) {
+// Fast paths assume evenly spaced rows: on unevenly spaced rows they have the same numbers as on evenly spaced ones.
+func TestFastPathsAssumeEvenSpacing(t *testing.T) {
 	t.Parallel()
 	f := trendOnly(t, prophet.Linear)
 	equal := ahead(t, f, 21)
 	uneven := equal.Rows([]int{0, 1, 2, 3, 10, 19, 20})
-	even := equal.Rows([]int{0, 3, 6, 10, 13, 16, 20}) // of the same mean distance
+	even := equal.Rows([]int{0, 3, 6, 10, 13, 16, 20}) // with the same mean distance
 	po := prophet.PredictOptions{Samples: 50}
 	a, b := samples(t, f, uneven, po), samples(t, f, even, po)
 	trendA, trendB := predict(t, f, uneven, prophet.PredictOptions{NoIntervals: true}).Trend, predict(t, f, even, prophet.PredictOptions{NoIntervals: true}).Trend
@@ -103,7 +103,7 @@ func TestFastPathsTakeRowsAsEqual(t *testing.T) {
 	}
 }
 
-// In the history the trend is certain and the quantiles are exact; simulation agrees to its own error.
+// In the history the trend is certain and the quantiles are exact; a simulation agrees within its standard error.
 func TestHistoryIntervalsAgainstSimulation(t *testing.T) {
 	t.Parallel()
 	for _, o := range []prophet.Options{prophet.Defaults(), func() prophet.Options {
@@ -122,20 +122,20 @@ func TestHistoryIntervalsAgainstSimulation(t *testing.T) {
 			near(t, "width", (upper-lower)/(fc.YhatUpper[i]-fc.YhatLower[i]), 1, 0.05)
 			near(t, "centre", fc.YhatUpper[i]+fc.YhatLower[i], 2*fc.Yhat[i], 1e-9)
 			if fc.TrendLower[i] != fc.Trend[i] || fc.TrendUpper[i] != fc.Trend[i] {
-				t.Errorf("row %d: the trend's interval is %v to %v around %v", i, fc.TrendLower[i], fc.TrendUpper[i], fc.Trend[i])
+				t.Errorf("row %d: the trend's interval is %v to %v, want only %v", i, fc.TrendLower[i], fc.TrendUpper[i], fc.Trend[i])
 			}
 			for _, v := range out.Trend[i] {
 				near(t, "simulated trend", v, fc.Trend[i], 1e-9)
 			}
 		}
-		// 0.8 of the noise is within 1.281552 standard deviations, 0.5 within 0.674490 (tables of the normal).
+		// 80 % of the noise is within 1.281552 standard deviations, 50 % within 0.674490 (normal tables).
 		z := map[float64]float64{0.8: 1.2815515655446004, 0.5: 0.6744897501960817}[o.IntervalWidth]
 		s := f.State()
 		near(t, "half width", fc.YhatUpper[0]-fc.Yhat[0], z*s.Params.SigmaObs[0]*s.YScale, 1e-9)
 	}
 }
 
-// Predict's bounds of the future are quantiles of the paths PredictiveSamples gives, with the same seed, bit for bit.
+// With the same seed, Predict's bounds in the future are bit for bit the quantiles of PredictiveSamples' paths.
 func TestIntervalsAreQuantilesOfTheSamples(t *testing.T) {
 	t.Parallel()
 	for _, growth := range []prophet.Growth{prophet.Linear, prophet.Logistic, prophet.Flat} {
@@ -156,7 +156,7 @@ func TestIntervalsAreQuantilesOfTheSamples(t *testing.T) {
 	}
 }
 
-// Flat growth does not grow uncertain.
+// With flat growth the trend has no uncertainty.
 func TestFlatGrowthHasNoTrendUncertainty(t *testing.T) {
 	t.Parallel()
 	f := trendOnly(t, prophet.Flat)
@@ -164,13 +164,13 @@ func TestFlatGrowthHasNoTrendUncertainty(t *testing.T) {
 		fc := predict(t, f, ahead(t, f, 50), prophet.PredictOptions{Slow: slow})
 		for i := range fc.DS {
 			if fc.TrendLower[i] != fc.Trend[i] || fc.TrendUpper[i] != fc.Trend[i] {
-				t.Fatalf("slow %v, row %d: trend %v to %v around %v", slow, i, fc.TrendLower[i], fc.TrendUpper[i], fc.Trend[i])
+				t.Fatalf("slow %v, row %d: trend %v to %v, want only %v", slow, i, fc.TrendLower[i], fc.TrendUpper[i], fc.Trend[i])
 			}
 		}
 	}
 }
 
-// Logistic paths are moved so that their mean is the trend; they stay near the cap and spread out with time.
+// Logistic paths are shifted so that their mean is the trend; they stay near the cap and spread out with time.
 func TestLogisticPathsAreCentred(t *testing.T) {
 	t.Parallel()
 	f := trendOnly(t, prophet.Logistic)
@@ -187,21 +187,21 @@ func TestLogisticPathsAreCentred(t *testing.T) {
 		t.Errorf("variance of the trend %v after 21 rows and %v after 60, want it to grow", spreads[20], spreads[59])
 	}
 	slow := samples(t, f, frame, prophet.PredictOptions{Samples: 4000, Slow: true})
-	for _, i := range []int{20, 59} { // the two ways simulate the same process, to first order
+	for _, i := range []int{20, 59} { // fast and slow simulate the same process to first order
 		_, variance, spread := moments(slow.Trend[i])
 		near(t, "variance of the slow paths", variance, spreads[i], 0.35*spreads[i]+5*spread)
 	}
 }
 
 // The variance of logistic paths, to first order in the changes. Between changes the log odds of the trend are a straight
-// line in time, and a change of rate X at t_i bends it there: it adds X (t - t_i). Half of X_i acts at its own row and
-// half at the next, so n rows on it has added X_i d (n - i - 1/2), and the trend moves by g (1 - g/cap) times that:
+// line in time; a rate change X at t_i bends it there and adds X (t - t_i). Half of X_i acts at its own row and half at
+// the next, so after n rows it has added X_i d (n - i - 1/2), and the trend moves by g (1 - g/cap) times that, with
 // variance (g (1 - g/cap))² 2 b² q d² ((1/2)² + ... + (n-3/2)²) = ... ((n-1)³/3 - (n-1)/12).
 // Changes at their exact times add S 2 b² (t-1)³/3 to the variance of the log odds, as in the linear case.
 func TestLogisticUncertainty(t *testing.T) {
 	t.Parallel()
 	s := copyState(trendOnly(t, prophet.Logistic).State())
-	for j := range s.Params.Delta[0] { // small, that the first order is all
+	for j := range s.Params.Delta[0] { // small, so that the first order dominates
 		s.Params.Delta[0][j] = 0.02
 	}
 	f, err := prophet.FromState(s)
@@ -225,13 +225,13 @@ func TestLogisticUncertainty(t *testing.T) {
 			_, variance, spread := moments(out.Trend[n-1])
 			near(t, fmt.Sprintf("slow %v, row %d: variance", slow, n), variance, want, 5*spread+0.02*want+1e-20)
 			if n >= 6 && spread > 0.1*want {
-				t.Errorf("slow %v, row %d: a spread of %v says nothing about %v", slow, n, spread, want)
+				t.Errorf("slow %v, row %d: a standard error of %v is too large to test a variance of %v", slow, n, spread, want)
 			}
 		}
 	}
 }
 
-// The same seed gives the same bits, another seed other ones, and a longer future begins with the same numbers.
+// The same seed gives the same bits, another seed gives others, and a longer future starts with the same numbers.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
 	for _, growth := range []prophet.Growth{prophet.Linear, prophet.Logistic} {
@@ -243,22 +243,22 @@ func TestSeeds(t *testing.T) {
 			}
 			a := bounds(20, &one)
 			if !slices.Equal(a, bounds(20, &one)) {
-				t.Errorf("%s, slow %v: the same seed, other bounds", growth, slow)
+				t.Errorf("%s, slow %v: the same seed gives other bounds", growth, slow)
 			}
 			if slices.Equal(a, bounds(20, &two)) {
-				t.Errorf("%s, slow %v: another seed, the same bounds", growth, slow)
+				t.Errorf("%s, slow %v: another seed gives the same bounds", growth, slow)
 			}
 			if !slow {
 				nearAll(t, "a longer future", bounds(40, &one)[:20], a, 1e-9)
 			}
 		}
 		if got, want := predict(t, f, ahead(t, f, 5), prophet.PredictOptions{}).YhatLower, predict(t, f, ahead(t, f, 5), prophet.PredictOptions{Seed: new(uint64)}).YhatLower; !slices.Equal(got, want) {
-			t.Errorf("%s: the model's seed is 0, and gives other bounds than seed 0", growth)
+			t.Errorf("%s: the model's seed is 0, but its bounds differ from those of seed 0", growth)
 		}
 	}
 }
 
-// Quantiles ascend with their levels, in every row of history and future, on both scales.
+// Quantiles ascend with their levels in every row of history and future, on both scales.
 func TestQuantilesAreMonotone(t *testing.T) {
 	t.Parallel()
 	levels := []float64{0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99}
@@ -282,7 +282,7 @@ func TestQuantilesAreMonotone(t *testing.T) {
 	}
 }
 
-// One future row: the distance between rows is the history's.
+// With one future row, the distance between rows is the history's.
 func TestOneFutureRow(t *testing.T) {
 	t.Parallel()
 	f := trendOnly(t, prophet.Linear)
@@ -291,7 +291,7 @@ func TestOneFutureRow(t *testing.T) {
 	nearAll(t, "the first row", one.Trend[0], many.Trend[0], 1e-9)
 }
 
-// Half of what is held out lies in an interval of 50 %, and 0.9 in one of 90 %, where the model is true.
+// If the model is true, 50 % and 90 % intervals cover 50 % and 90 % of the held-out rows.
 func TestCoverage(t *testing.T) {
 	t.Parallel()
 	for _, width := range []float64{0.5, 0.9} {

@@ -4,10 +4,10 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// jacobian holds the derivatives of mu by every parameter.
+// jacobian holds the derivatives of mu with respect to every parameter.
 type jacobian struct {
 	smooth, kinked [][]float64
-	byRate, byOff  []float64 // logistic: derivative of the trend by its segment's rate and offset
+	byRate, byOff  []float64 // logistic: derivative of the trend with respect to its segment's rate and offset
 }
 
 func newJacobian(n, b, s int) *jacobian {
@@ -36,7 +36,7 @@ func (q *jacobian) fill(p *posterior, x *mode) {
 			p.times[i] = 1
 		}
 	}
-	at := 2 // the first column of features
+	at := 2 // the first feature column
 	switch p.growth {
 	case Flat:
 		copy(q.smooth[0], p.times)
@@ -67,7 +67,7 @@ func (q *jacobian) fill(p *posterior, x *mode) {
 	}
 }
 
-// logistic fills the trend's columns: the chain rule through rate and offset of each segment.
+// logistic fills the trend's columns by the chain rule through the rate and offset of each segment.
 func (q *jacobian) logistic(p *posterior, x *mode) {
 	s := len(p.c)
 	p.eachSegment(func(seg, lo, hi int) {
@@ -77,7 +77,7 @@ func (q *jacobian) logistic(p *posterior, x *mode) {
 			q.byRate[i], q.byOff[i] = slope*(p.t[i]-offset), -slope*rate
 		}
 	})
-	// Derivatives of each segment's rate and offset by one parameter, carried from segment to segment.
+	// Derivatives of each segment's rate and offset with respect to one parameter, propagated from segment to segment.
 	column := func(dst []float64, dRate, dOffset float64, from int) {
 		clear(dst)
 		rates, offsets := make([]float64, s+1), make([]float64, s+1)

@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/gonum/lapack/lapack64"
 )
 
-// normalEquations are those of a least-squares problem whose unknowns are in two blocks: the smooth ones, which have
-// normal priors, and the kinked ones (the rate changes), which have Laplace priors. Matrices are row-major.
+// normalEquations are the normal equations of a least-squares problem with two blocks of unknowns: the smooth ones, which
+// have normal priors, and the kinked ones (the rate changes), which have Laplace priors. Matrices are row-major.
 type normalEquations struct {
 	b, s          int       // unknowns in each block
 	ss            []float64 // b x b, upper triangle
@@ -22,7 +22,7 @@ type normalEquations struct {
 	u, v, h, q, z []float64 // scratch
 	active        []int
 	rhs, a        []float64
-	// stop, where not nil, is asked now and then whether to give up.
+	// stop, if not nil, is called from time to time and reports whether to give up.
 	stop func() bool
 }
 
@@ -58,7 +58,7 @@ func (e *normalEquations) gram(smooth, kinked [][]float64, start []int) {
 	}
 }
 
-// right fills the right-hand sides: the columns' products with y.
+// right fills the right-hand sides: the products of the columns with y.
 func (e *normalEquations) right(smooth, kinked [][]float64, start []int, y []float64) {
 	for i, x := range smooth {
 		e.cs[i] = floats.Dot(x, y)
@@ -72,10 +72,10 @@ func (e *normalEquations) right(smooth, kinked [][]float64, start []int, y []flo
 //
 //	w/2 x'Gx - w c'x + smooth' diag(ridge) smooth / 2 + lambda |kinked| + damp/2 sum of (x - x0)² diag(wG)
 //
-// starting from and writing to smooth and kinked. Where base is not nil, smooth is the distance from it: the right-hand
-// side is then that of the residuals at base, and the ridge still draws base + smooth to 0. It is exact: the smooth
-// block is eliminated, and the kinked one is found by a search over signs that ends after finitely many steps. It
-// returns false where the equations are not positive definite.
+// starting from smooth and kinked and writing the result there. If base is not nil, smooth is the distance from it: the
+// right-hand side is then made of the residuals at base, and the ridge still shrinks base + smooth towards 0. The solution
+// is exact: the smooth block is eliminated, and a search over signs that ends after finitely many steps finds the kinked
+// block. It returns false if the equations are not positive definite.
 func (e *normalEquations) solve(w, damp float64, base, smooth, kinked []float64) bool {
 	b, s := e.b, e.s
 	weigh(e.u, e.z, e.ss, e.cs, w, damp, smooth)
@@ -115,7 +115,7 @@ func (e *normalEquations) solve(w, damp float64, base, smooth, kinked []float64)
 	return true
 }
 
-// weigh writes the upper triangle of a block and its right-hand side times w, drawn to at by the damping.
+// weigh writes the upper triangle of a block and its right-hand side times w, with the damping that shrinks towards at.
 func weigh(matrix, right, gram, products []float64, w, damp float64, at []float64) {
 	n := len(products)
 	for i := range n {
@@ -131,7 +131,7 @@ func weigh(matrix, right, gram, products []float64, w, damp float64, at []float6
 	}
 }
 
-// logDet returns the logarithm of the determinant of the smooth block's matrix in the last solve.
+// logDet returns the log determinant of the smooth block's matrix in the last solve.
 func (e *normalEquations) logDet() float64 {
 	var sum float64
 	for i := range e.b {
@@ -140,12 +140,12 @@ func (e *normalEquations) logDet() float64 {
 	return 2 * sum
 }
 
-// lasso minimises x'Hx/2 - q'x + lambda |x| from x on, by the feature-sign search of Lee, Battle, Raina and Ng,
-// "Efficient sparse coding algorithms", NIPS 2006: guess the signs of the active coordinates, solve, walk to the best
+// lasso minimises x'Hx/2 - q'x + lambda |x|, starting from x, by the feature-sign search of Lee, Battle, Raina and Ng,
+// "Efficient sparse coding algorithms", NIPS 2006: guess the signs of the active coordinates, solve, move to the best
 // point on the way at which a sign changes, and activate the coordinate that violates its condition most.
 func (e *normalEquations) lasso(x []float64) bool {
 	s, h := e.s, e.h
-	grad := make([]float64, s) // of the smooth part, Hx - q
+	grad := make([]float64, s) // gradient of the smooth part, Hx - q
 	signs := make([]float64, s)
 	refresh := func() {
 		for i := range s {
@@ -158,7 +158,7 @@ func (e *normalEquations) lasso(x []float64) bool {
 	refresh()
 	const slack = 1e-13
 	for range 50 * (s + 2) {
-		// Solve for the active coordinates until their signs hold.
+		// Solve for the active coordinates until their signs no longer change.
 		for range 10 * (s + 2) {
 			moved, ok := e.signStep(x, signs)
 			if !ok || e.stopped() {
@@ -180,11 +180,11 @@ func (e *normalEquations) lasso(x []float64) bool {
 		}
 		signs[at] = -sign(grad[at])
 	}
-	return true // the tolerance can't be met in floating point; what is reached is the best of a descending sequence
+	return true // the tolerance can't be met in floating point; every step descended, so x is the best point found
 }
 
-// signStep solves the problem with the signs taken as given and walks there, or to the best point on the way where a
-// coordinate passes 0. It reports whether signs changed.
+// signStep solves the problem for fixed signs and moves to the solution, or to the best point on the way where a
+// coordinate crosses 0. It reports whether signs changed.
 func (e *normalEquations) signStep(x, signs []float64) (changed, ok bool) {
 	s, h := e.s, e.h
 	e.active = e.active[:0]
@@ -206,8 +206,8 @@ func (e *normalEquations) signStep(x, signs []float64) (changed, ok bool) {
 	}
 	sym := blas64.Symmetric{N: n, Stride: n, Data: a, Uplo: blas.Upper}
 	if _, ok := lapack64.Potrf(sym); !ok {
-		// Two changepoints on rows next to each other can be told apart by nothing. A ridge far below the data's own
-		// weight splits the change between them.
+		// Nothing distinguishes two changepoints on adjacent rows. A ridge far smaller than the weight of the data splits
+		// the change between them.
 		for i, p := range e.active {
 			for j := i; j < n; j++ {
 				a[i*n+j] = h[p*s+e.active[j]]
@@ -241,8 +241,8 @@ func (e *normalEquations) signStep(x, signs []float64) (changed, ok bool) {
 	return true, true
 }
 
-// walk goes from x towards target (of the active coordinates) and stays at the best of the points where a coordinate
-// passes 0, and the end.
+// walk moves x towards target (of the active coordinates) to the best of the points where a coordinate crosses 0 and the
+// target itself.
 func (e *normalEquations) walk(x, target []float64) {
 	s, h := e.s, e.h
 	dir := make([]float64, s)

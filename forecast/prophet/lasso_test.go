@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// leastSquares are random columns of two blocks and what they are to explain.
+// leastSquares returns random columns of two blocks and a y to explain.
 func leastSquares(rng *rand.Rand, n, b, s int) (smooth, kinked [][]float64, start []int, y []float64) {
 	y = make([]float64, n)
 	for i := range y {
@@ -32,9 +32,9 @@ func leastSquares(rng *rand.Rand, n, b, s int) (smooth, kinked [][]float64, star
 	return smooth, kinked, start, y
 }
 
-// At the solution the conditions of Karush, Kuhn and Tucker hold: the gradient of the smooth part is 0 for the smooth
-// block, -lambda sign(x) for a coordinate off 0, and within lambda for one at 0.
-func TestLassoMeetsItsConditions(t *testing.T) {
+// The Karush-Kuhn-Tucker conditions hold at the solution: the gradient of the smooth part is 0 for the smooth block,
+// -lambda sign(x) for a nonzero kinked coordinate, and within ±lambda for one at 0.
+func TestLassoOptimality(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(8, 8))
 	for trial := range 400 {
@@ -50,7 +50,7 @@ func TestLassoMeetsItsConditions(t *testing.T) {
 		eq.gram(smoothX, kinkedX, start)
 		eq.right(smoothX, kinkedX, start, y)
 		smooth, kinked := make([]float64, b), make([]float64, s)
-		if trial%2 == 1 { // a start of any kind
+		if trial%2 == 1 { // an arbitrary start
 			for j := range kinked {
 				kinked[j] = rng.NormFloat64()
 			}
@@ -95,7 +95,7 @@ func TestLassoMeetsItsConditions(t *testing.T) {
 	}
 }
 
-// Without the kink the equations are linear: a dense solution gives the same.
+// Without the kink the equations are linear and agree with a dense solution.
 func TestNormalEquationsAgainstDenseSolve(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(9, 9))
@@ -138,7 +138,7 @@ func TestNormalEquationsAgainstDenseSolve(t *testing.T) {
 			rhs.SetVec(i, w*sum)
 		}
 		if damp > 0 {
-			// The damping of a kinked coordinate is by the diagonal as it is before the smooth block is eliminated.
+			// Kinked coordinates are damped by the diagonal before the smooth block is eliminated.
 			for i := range columns {
 				extra := damp * (a.At(i, i) + 1e-12)
 				rhs.SetVec(i, rhs.AtVec(i)+extra*from[i])
@@ -157,7 +157,7 @@ func TestNormalEquationsAgainstDenseSolve(t *testing.T) {
 	}
 }
 
-// Two changepoints on one row cannot be told apart; the sum is what the data say, and the solver must not give up.
+// Nothing distinguishes two changepoints on one row: the data determine only their sum, and the solver must not fail.
 func TestLassoWithEqualColumns(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(10, 10))
@@ -182,7 +182,7 @@ func TestLassoWithEqualColumns(t *testing.T) {
 		twice, a := solve(3)
 		once, b := solve(2)
 		if math.Abs(twice-once) > 1e-6*(1+math.Abs(once)) {
-			t.Errorf("sum of the two %v, the one alone %v", twice, once)
+			t.Errorf("the two add up to %v, want %v as for one alone", twice, once)
 		}
 		close2(t, "smooth", a, b, 1e-6)
 	}

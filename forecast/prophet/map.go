@@ -31,7 +31,7 @@ func (p *posterior) modeOf(u []float64) *mode {
 	return x
 }
 
-// The statuses of a maximum found by this package's own method.
+// The statuses of a maximum found by this package's own optimiser.
 const (
 	statusConverged = "converged: maximum of the posterior"
 	statusPerfect   = "no maximum: the model can meet every row, sigma is at its floor; give more rows or smaller prior scales"
@@ -43,12 +43,12 @@ const (
 // epsilon is the distance from 1 to the next float64.
 const epsilon = 0x1p-52
 
-// maximise finds the maximum of the posterior. With linear or flat growth and additive terms only, the parameters
-// given sigma are a convex least-squares problem with a kink, which is solved exactly, and sigma given the rest is a
-// formula; iterating the two from large sigma goes down to the largest sigma that fits its own residuals. That is the
-// mode a search that starts from the priors finds. (Where rows are fewer than parameters the density grows beyond
-// bounds as sigma goes to 0; that is not a mode.) Otherwise the same problem is solved for the model linearised
-// at the current parameters, with a line search: a proximal Newton method.
+// maximise finds the maximum of the posterior. With linear or flat growth and only additive terms, the parameters given
+// sigma are a convex least-squares problem with a kink, which is solved exactly, and sigma given the parameters has a
+// closed form. Iterating the two from a large sigma descends to the largest sigma that is consistent with its own
+// residuals: the mode that a search from the priors finds. (With fewer rows than parameters the density grows without
+// bound as sigma goes to 0; that is not a mode.) Otherwise a proximal Newton method solves the same problem for the
+// model linearised at the current parameters, with a line search.
 func (p *posterior) maximise(ctx context.Context, starts []*mode, limit int) (*mode, error) {
 	if !p.anyMul && p.growth != Logistic {
 		return p.alternate(ctx, limit)
@@ -66,8 +66,8 @@ func (p *posterior) maximise(ctx context.Context, starts []*mode, limit int) (*m
 	return best, nil
 }
 
-// blocks returns the columns of the linear model: t (left out with flat growth, whose rate is 0), 1, the features; and
-// the hinges max(0, t-c).
+// blocks returns the columns of the linear model: smooth are t (left out with flat growth, whose rate is 0), 1 and the
+// features; kinked are the hinges max(0, t-c).
 func (p *posterior) blocks() (smooth, kinked [][]float64) {
 	n := len(p.t)
 	ones := make([]float64, n)
@@ -103,7 +103,7 @@ func (p *posterior) ridge() []float64 {
 	return out
 }
 
-// pack returns the parameters in the order of blocks; unpack makes a mode of them.
+// pack returns the parameters in the order of blocks; unpack builds a mode from them.
 func (p *posterior) pack(x *mode) (smooth, kinked []float64) {
 	if p.growth != Flat {
 		smooth = append(smooth, x.k)

@@ -15,7 +15,7 @@ func startOf(p *posterior) *mode {
 	return &mode{k: k, m: m, delta: make([]float64, len(p.c)), beta: make([]float64, len(p.x)), sigma: 1}
 }
 
-// gradientScale is what a component of the gradient is a difference of: rounding alone leaves eps times this.
+// gradientScale is the size of the terms that cancel in a component of the gradient: rounding alone leaves eps times this.
 func gradientScale(p *posterior, x *mode) float64 {
 	w := 1 / (x.sigma * x.sigma)
 	k := 0.0
@@ -29,9 +29,9 @@ func gradientScale(p *posterior, x *mode) float64 {
 	return 1 + 1/p.tau + w*k*(1+abs)
 }
 
-// At the maximum the subgradient is 0, for problems of many shapes. Where the rows are fewer than the parameters, sigma
-// may go down to its floor, where there is no maximum; those are counted and looked at by their residuals.
-func TestMAPMeetsItsConditions(t *testing.T) {
+// At the maximum the subgradient is 0, for problems of many shapes. With fewer rows than parameters, sigma may go down to
+// its floor, where there is no maximum; these cases are counted and their residuals checked.
+func TestMAPOptimality(t *testing.T) {
 	t.Parallel()
 	for _, growth := range []Growth{Linear, Flat, Logistic} {
 		for name, modes := range map[string][]Mode{"additive": {Additive}, "multiplicative": {Multiplicative}, "mixed": {Additive, Multiplicative, ""}} {
@@ -56,7 +56,7 @@ func TestMAPMeetsItsConditions(t *testing.T) {
 						t.Fatalf("trial %d (n %d, s %d, k %d): %v", trial, n, s, k, err)
 					}
 					if !x.converged && n < p.Dim() && x.sigma < 1e-3 {
-						perfect++ // sigma is on its way to the floor, and the status says that it has not arrived
+						perfect++ // sigma is still falling towards the floor, and the status says that it stopped early
 						continue
 					}
 					if !x.converged {
@@ -66,7 +66,7 @@ func TestMAPMeetsItsConditions(t *testing.T) {
 					if x.status == statusPerfect {
 						perfect++
 						if n > k+len(p.c)+3 {
-							t.Errorf("trial %d: %d rows met exactly by %d parameters", trial, n, p.Dim())
+							t.Errorf("trial %d: %d rows fitted exactly by %d parameters", trial, n, p.Dim())
 						}
 						continue
 					}
@@ -76,19 +76,19 @@ func TestMAPMeetsItsConditions(t *testing.T) {
 						t.Errorf("trial %d (n %d, s %d, k %d): relative subgradient %v at sigma %v after %d iterations", trial, n, s, k, g, x.sigma, x.iterations)
 					}
 					if want := plainLogPosterior(p, p.vector(x)); math.Abs(x.logProb-want) > 1e-9*(1+math.Abs(want)) {
-						t.Errorf("trial %d: says log posterior %v, it is %v", trial, x.logProb, want)
+						t.Errorf("trial %d: the mode has log posterior %v, want %v", trial, x.logProb, want)
 					}
 				}
-				t.Logf("worst relative subgradient %.1e; %d of %d met every row", worst, perfect, trials)
+				t.Logf("worst relative subgradient %.1e; %d of %d fit every row", worst, perfect, trials)
 				if perfect > trials/2 {
-					t.Errorf("%d of %d problems have no maximum: nothing was tested", perfect, trials)
+					t.Errorf("%d of %d problems have no maximum: too few were tested", perfect, trials)
 				}
 			})
 		}
 	}
 }
 
-// No perturbation of a maximum is better: the definition, without derivatives.
+// No perturbation of a maximum is better: the definition of a maximum, without derivatives.
 func TestMAPIsAMaximum(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(14, 14))
@@ -119,7 +119,7 @@ func TestMAPIsAMaximum(t *testing.T) {
 	}
 }
 
-// randomSeries is a seeded history of one of many characters, with options it can be fitted by.
+// randomSeries returns a seeded history of varying character and options to fit it with.
 func randomSeries(seed uint64) (*Frame, Options) {
 	rng := rand.New(rand.NewPCG(seed, 15))
 	n := 20 + rng.IntN(400)
@@ -166,7 +166,7 @@ func fitBy(t *testing.T, o Options, f *Frame, by Optimizer, fo FitOptions) *Fitt
 	return out
 }
 
-// iterations bounds Newton's method, which may take thousands of iterations for the last digits.
+// iterations limits Newton's method, which may take thousands of iterations for the last digits.
 func iterations(by Optimizer) int {
 	if by == Newton {
 		return 500
@@ -181,18 +181,18 @@ func TestMAPIsNeverBelowTheOriginals(t *testing.T) {
 		f, o := randomSeries(seed)
 		best := fitBy(t, o, f, MAP, FitOptions{}).Report()
 		for _, by := range []Optimizer{LBFGS, Newton} {
-			if by == Newton && seed%25 != 0 { // a Newton step is 4 Dim evaluations
+			if by == Newton && seed%25 != 0 { // a Newton step takes 4 Dim evaluations
 				continue
 			}
 			other := fitBy(t, o, f, by, FitOptions{MaxIterations: iterations(by)}).Report()
 			if other.LogPosterior > best.LogPosterior+1e-9 {
-				t.Errorf("seed %d: %s comes to %.12f (%s), the maximum to %.12f (%s; %d rows)", seed, by, other.LogPosterior, other.Status, best.LogPosterior, best.Status, best.Rows)
+				t.Errorf("seed %d: %s reaches %.12f (%s), the maximum only %.12f (%s; %d rows)", seed, by, other.LogPosterior, other.Status, best.LogPosterior, best.Status, best.Rows)
 			}
 		}
 	}
 }
 
-// The same with multiplicative seasonality, which is not convex but in practice has one mode worth the name.
+// The same with multiplicative seasonality, which is not convex but in practice has a single dominant mode.
 func TestMAPIsNeverBelowTheOriginalsMultiplicative(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(50) {
@@ -204,13 +204,13 @@ func TestMAPIsNeverBelowTheOriginalsMultiplicative(t *testing.T) {
 		best := fitBy(t, o, f, MAP, FitOptions{}).Report()
 		other := fitBy(t, o, f, LBFGS, FitOptions{}).Report()
 		if other.LogPosterior > best.LogPosterior+1e-9 {
-			t.Errorf("seed %d: lbfgs comes to %.12f (%s), the maximum to %.12f (%s; %d rows)", seed, other.LogPosterior, other.Status, best.LogPosterior, best.Status, best.Rows)
+			t.Errorf("seed %d: lbfgs reaches %.12f (%s), the maximum only %.12f (%s; %d rows)", seed, other.LogPosterior, other.Status, best.LogPosterior, best.Status, best.Rows)
 		}
 	}
 }
 
-// Values of 10^8 that move by some ten thousands, scaled by the largest of them: all that is to be explained is in the
-// last few thousandths of scaled y, and sigma is far below what the priors think.
+// Values of 10^8 that vary by some ten thousands, scaled by the largest: everything to explain is in the last few
+// thousandths of scaled y, and sigma is far below what the priors expect.
 func TestMAPIsNeverBelowTheOriginalsOnLargeNumbers(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(16) {
@@ -225,7 +225,7 @@ func TestMAPIsNeverBelowTheOriginalsOnLargeNumbers(t *testing.T) {
 			}
 			other := fitBy(t, o, f, by, FitOptions{MaxIterations: iterations(by)}).Report()
 			if other.LogPosterior > best.LogPosterior+1e-9*math.Abs(best.LogPosterior) {
-				t.Errorf("seed %d: %s comes to %.9f (%s), the maximum to %.9f (%s; %d rows)", seed, by, other.LogPosterior, other.Status, best.LogPosterior, best.Status, best.Rows)
+				t.Errorf("seed %d: %s reaches %.9f (%s), the maximum only %.9f (%s; %d rows)", seed, by, other.LogPosterior, other.Status, best.LogPosterior, best.Status, best.Rows)
 			}
 		}
 	}
@@ -248,7 +248,7 @@ func bits(p Params) []uint64 {
 	return out
 }
 
-// The same fit gives the same bits, whatever the number of processors: LBFGS, Newton, MAP and the sampler with any
+// The same fit gives the same bits whatever the number of processors: with LBFGS, Newton, MAP, and the sampler with any
 // number of workers.
 func TestFitIsDeterministic(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
@@ -276,7 +276,7 @@ func TestFitIsDeterministic(t *testing.T) {
 	}
 }
 
-// Where to start from does not change the maximum.
+// The start does not change the maximum.
 func TestWarmStartKeepsTheMAP(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
@@ -299,8 +299,8 @@ func TestWarmStartKeepsTheMAP(t *testing.T) {
 	}
 }
 
-// A start that is not of this model, or not finite, is left aside part by part (spec of the original's warm start).
-func TestWarmStartOfAnotherShape(t *testing.T) {
+// Parts of a start that are not finite or belong to another model are ignored, as in the original's warm start.
+func TestWarmStartIgnoresUnusableParts(t *testing.T) {
 	t.Parallel()
 	nan := math.NaN()
 	start := &mode{k: 1, m: 2, sigma: 1, delta: []float64{0, 0}, beta: []float64{0}}
@@ -310,7 +310,7 @@ func TestWarmStartOfAnotherShape(t *testing.T) {
 	}
 	warm(start, &Params{K: []float64{math.Inf(1)}, M: []float64{0}, SigmaObs: []float64{0.5}, Delta: [][]float64{{nan, 0}}, Beta: [][]float64{{0, 0}}})
 	if start.k != 1 || start.m != 0 || start.sigma != 0.5 || start.delta[0] != 0 || start.beta[0] != 8 {
-		t.Errorf("got %+v; want the finite and fitting parts only", *start)
+		t.Errorf("got %+v; want only the usable parts changed", *start)
 	}
 	warm(start, nil)
 	warm(start, &Params{})
@@ -319,7 +319,7 @@ func TestWarmStartOfAnotherShape(t *testing.T) {
 	}
 }
 
-// A context that is done ends every optimizer with its error.
+// Every optimizer returns the context's error when the context is done.
 func TestFitStopsWithTheContext(t *testing.T) {
 	t.Parallel()
 	f, o := randomSeries(1)

@@ -12,7 +12,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The effects of Market.SessionHolidays.
+// The holidays that Market.SessionHolidays adds.
 const (
 	beforeClosure = "before_closure"
 	afterClosure  = "after_closure"
@@ -26,16 +26,16 @@ func checkMarket(o *Options) error {
 		}
 	}
 	if k.Exchange == "" && (k.SessionTime || k.SessionHolidays) {
-		return etf.Invalid("market.exchange", "sessions are counted on an exchange's calendar and none is named", "name XNYS or XKRX")
+		return etf.Invalid("market.exchange", "session_time and session_holidays need an exchange", "use XNYS or XKRX")
 	}
 	if k.ResidualAR1 && !k.SessionTime {
-		return etf.Invalid("market.residual_ar1", "the residual fades by the session and session_time is off", "turn session_time on, or leave residual_ar1 out")
+		return etf.Invalid("market.residual_ar1", "the residual fades from session to session, but session_time is off", "turn session_time on, or leave out residual_ar1")
 	}
 	if k.ResidualAR1 && (o.Growth == Logistic || o.Optimizer != MAP || o.MCMCSamples > 0) {
-		return etf.Invalid("market.residual_ar1", "its autocorrelation is estimated with linear or flat growth and the optimizer map only", "choose those, or leave residual_ar1 out")
+		return etf.Invalid("market.residual_ar1", "residual_ar1 needs linear or flat growth, optimizer map and no mcmc_samples", "change those options, or leave out residual_ar1")
 	}
 	if k.LogScale || k.ResidualAR1 {
-		const remedy = "use additive terms: on the logarithmic scale they multiply"
+		const remedy = "use additive terms: on the logarithmic scale they are factors of the trend"
 		modes := map[string]Mode{"seasonality_mode": o.SeasonalityMode, "holidays_mode": o.HolidaysMode}
 		for i, s := range o.Seasonalities {
 			modes[fmt.Sprintf("seasonalities[%d].mode", i)] = s.Mode
@@ -45,12 +45,12 @@ func checkMarket(o *Options) error {
 		}
 		for _, field := range slices.Sorted(maps.Keys(modes)) {
 			if modes[field] == Multiplicative {
-				return etf.Invalid(field, "multiplicative terms exclude market.log_scale and market.residual_ar1", remedy)
+				return etf.Invalid(field, "multiplicative terms can't be combined with market.log_scale or market.residual_ar1", remedy)
 			}
 		}
 	}
 	if k.LogScale && o.Growth == Logistic {
-		return etf.Invalid("market.log_scale", "logistic growth saturates at cap and floor, which have no meaning on a logarithmic scale", "use linear or flat growth, or leave log_scale out")
+		return etf.Invalid("market.log_scale", "logistic growth saturates at cap and floor, which have no meaning on a logarithmic scale", "use linear or flat growth, or leave out log_scale")
 	}
 	return nil
 }
@@ -58,12 +58,12 @@ func checkMarket(o *Options) error {
 func tradingCalendar(exchange string) (*calendar.Calendar, error) {
 	x, err := etf.ParseExchange(exchange)
 	if err != nil {
-		return nil, etf.Invalid("market.exchange", fmt.Sprintf("%q has no calendar", exchange), "name XNYS or XKRX")
+		return nil, etf.Invalid("market.exchange", fmt.Sprintf("%q has no calendar", exchange), "use XNYS or XKRX")
 	}
 	return calendar.For(x)
 }
 
-// closures returns the sessions next to a weekday without one, within the span of ds: before and after it.
+// closures returns the sessions before and after each weekday on which the exchange is closed, within the span of ds.
 func closures(exchange string, ds []Stamp) (before, after []Stamp, err error) {
 	cal, err := tradingCalendar(exchange)
 	if err != nil {
@@ -82,22 +82,22 @@ func closures(exchange string, ds []Stamp) (before, after []Stamp, err error) {
 	return before, after, nil
 }
 
-// minWeekdayShare is the share of rows below which a weekday counts as not traded: a Saturday session made up for
-// once a year is no weekday of its own.
+// minWeekdayShare is the share of rows below which a weekday counts as not traded: one make-up session on a Saturday each
+// year does not make Saturday a trading day.
 const minWeekdayShare = 0.01
 
-// weekdayBasis returns the orthonormal columns C (order*2 x r, row-major) that span the coefficients of a weekly
-// Fourier series whose effect is 0 on the weekdays hardly ever observed; nil where all seven are observed.
+// weekdayBasis returns the orthonormal columns C (order*2 x r, row-major) that span the coefficients of a weekly Fourier
+// series whose effect is 0 on weekdays that are almost never observed; nil if all seven are observed.
 //
-// Why: on Monday-to-Friday rows the six columns of order 3 and the intercept have only five values to explain. Two
-// directions are then left to the priors, which put large effects of opposite sign on Saturday and Sunday into the
-// week and take them back in the trend. C leaves exactly what the weekdays identify. Since C is orthonormal, the
-// normal prior on the coefficients within it is the original's, and C times them are the original's coefficients.
+// The reason: on Monday-to-Friday rows the six columns of order 3 and the intercept have only five values to explain. Only
+// the priors determine the other two directions: they put large effects of opposite sign on Saturday and Sunday, which
+// the trend then offsets. C keeps exactly what the weekdays identify. Since C is orthonormal, the coefficients within
+// it have the original's normal prior, and C times them gives the original's coefficients.
 func weekdayBasis(ds []Stamp, order int) ([][]float64, error) {
 	var rows [7]int
 	for _, s := range ds {
 		if s != s.Date() {
-			return nil, etf.Invalid("market.weekday_basis", fmt.Sprintf("%s has a time of day", s), "use it for daily rows, or leave it out")
+			return nil, etf.Invalid("market.weekday_basis", fmt.Sprintf("%s has a time of day", s), "use daily rows without a time of day, or leave out weekday_basis")
 		}
 		rows[s.Weekday()]++
 	}

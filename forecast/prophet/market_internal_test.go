@@ -7,7 +7,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// week returns n rows of the days of the week asked for.
+// week returns n rows on the given weekdays.
 func week(n int, days ...int) []Stamp {
 	keep := map[int]bool{}
 	for _, d := range days {
@@ -22,8 +22,8 @@ func week(n int, days ...int) []Stamp {
 	return out
 }
 
-// The basis is orthonormal, its effect on days never seen is 0, and it has as many columns as the coefficients less
-// the unseen days' conditions.
+// The basis is orthonormal, its effect on unobserved days is 0, and it has as many columns as coefficients minus the
+// conditions of the unobserved days.
 func TestWeekdayBasis(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -85,10 +85,10 @@ func TestWeekdayBasis(t *testing.T) {
 					most = max(most, math.Abs(effect))
 				}
 				if rare && most > 1e-9 {
-					t.Errorf("%s, never seen, has an effect of %v", s.Weekday(), most)
+					t.Errorf("%s is never observed, but has an effect of %v", s.Weekday(), most)
 				}
 				if !rare && rank >= 4 && most < 1e-3 {
-					t.Errorf("%s, seen, can have no effect", s.Weekday())
+					t.Errorf("%s is observed, but can have no effect", s.Weekday())
 				}
 			}
 		})
@@ -101,7 +101,7 @@ func TestWeekdayBasis(t *testing.T) {
 	}
 }
 
-// shrink projects and expand embeds: one after the other is the identity on what the basis spans.
+// shrink projects and expand embeds: expand after shrink is the identity on the span of the basis.
 func TestReduction(t *testing.T) {
 	t.Parallel()
 	basis, err := weekdayBasis(week(250, 1, 2, 3, 4, 5), 3)
@@ -132,14 +132,14 @@ func TestReduction(t *testing.T) {
 			b += v * x[j][i]
 		}
 		if math.Abs(a-b) > 1e-12 {
-			t.Errorf("row %d: %v by the reduced columns, %v by the full ones", i, a, b)
+			t.Errorf("row %d: %v with the reduced columns, %v with all", i, a, b)
 		}
 	}
 	none := &reduction{}
 	close2(t, "nothing to reduce", none.expand(none.shrink(small)), small, 0)
 }
 
-// The clock with sessions: Thanksgiving 2025 fell on Thursday November 27, the Friday after was a session.
+// The session clock: Thanksgiving 2025 fell on Thursday November 27; the next day was a session.
 func TestSessionClock(t *testing.T) {
 	t.Parallel()
 	k := Market{Exchange: "XNYS", SessionTime: true}
@@ -147,7 +147,7 @@ func TestSessionClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Sessions from November 3 (number 0) on: 5 a week, November 28 is number 18.
+	// Sessions are numbered from November 3 (number 0), 5 a week; November 28 is number 18.
 	for _, w := range []struct {
 		date Stamp
 		n    float64

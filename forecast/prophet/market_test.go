@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// prices is a seeded random walk of prices on the sessions of an exchange.
+// prices returns a seeded random walk of prices on the sessions of an exchange.
 func prices(t testing.TB, exchange etf.Exchange, from, to string, seed uint64) *prophet.Frame {
 	t.Helper()
 	cal, err := calendar.For(exchange)
@@ -28,7 +28,7 @@ func prices(t testing.TB, exchange etf.Exchange, from, to string, seed uint64) *
 	return f
 }
 
-// On a logarithmic scale everything forecast is positive, however steep the trend and however far ahead.
+// On a logarithmic scale every forecast is positive, however steep the trend and however far ahead.
 func TestLogScaleIsPositive(t *testing.T) {
 	t.Parallel()
 	frame := daily(prophet.DateOf(2020, 1, 1), 200)
@@ -52,18 +52,18 @@ func TestLogScaleIsPositive(t *testing.T) {
 					t.Fatalf("%s %s: a path at %v", growth, scaling, slices.Min(x))
 				}
 			}
-			// Without it the same series is forecast below 0.
+			// Without it, forecasts of the same series go below 0.
 			o.Market.LogScale = false
 			g := fit(t, o, frame)
 			if low := slices.Min(predict(t, g, future(t, g, 400, "D", true), prophet.PredictOptions{}).YhatLower); low > 0 {
-				t.Errorf("%s %s: on the plain scale the lowest bound is %v; the test shows nothing", growth, scaling, low)
+				t.Errorf("%s %s: on the plain scale the lowest bound is %v; the test proves nothing", growth, scaling, low)
 			}
 		}
 	}
 }
 
-// Fitting on a logarithmic scale is fitting the logarithm: the same parameters, and exp of the same forecast. The mean
-// of a lognormal is its median times exp(sigma²/2).
+// Fitting on a logarithmic scale means fitting the logarithm: the parameters are the same, and the forecast is the exp of
+// the same forecast. The mean of a lognormal is its median times exp(sigma²/2).
 func TestLogScaleIsTheLogarithm(t *testing.T) {
 	t.Parallel()
 	data := prices(t, etf.XNYS, "2019-01-02", "2021-12-31", 1)
@@ -73,7 +73,7 @@ func TestLogScaleIsTheLogarithm(t *testing.T) {
 	o.Market.LogScale = true
 	f := fit(t, o, data)
 	if a, b := plain.State().Params, f.State().Params; !slices.Equal(a.Beta[0], b.Beta[0]) || !slices.Equal(a.Delta[0], b.Delta[0]) {
-		t.Fatal("other parameters than those of the logarithm")
+		t.Fatal("the parameters differ from those of a fit to the logarithm")
 	}
 	frame := future(t, f, 60, "B", true)
 	x, y := predict(t, plain, frame, prophet.PredictOptions{Levels: []float64{0.3}}), predict(t, f, frame, prophet.PredictOptions{Levels: []float64{0.3}})
@@ -91,19 +91,19 @@ func TestLogScaleIsTheLogarithm(t *testing.T) {
 			near(t, "mean", y.Mean[i], y.Yhat[i]*math.Exp(sd*sd/2), 1e-9*y.Yhat[i])
 		}
 		if !(y.YhatLower[i] < y.Yhat[i] && y.Yhat[i] < y.YhatUpper[i]) {
-			t.Errorf("row %d: %v is not between %v and %v", i, y.Yhat[i], y.YhatLower[i], y.YhatUpper[i])
+			t.Errorf("row %d: yhat %v is not between %v and %v", i, y.Yhat[i], y.YhatLower[i], y.YhatUpper[i])
 		}
 	}
 	out := samples(t, f, frame, prophet.PredictOptions{})
 	last := len(y.DS) - 1
 	near(t, "mean of the future", y.Mean[last], meanOf(out.Yhat[last]), 0.05*y.Mean[last])
 	if x.Mean != nil {
-		t.Error("a mean without a logarithmic scale")
+		t.Error("the forecast has a mean without a logarithmic scale")
 	}
 }
 
-// On Monday-to-Friday rows the weekday basis gives Saturday and Sunday no effect and the weekdays the forecast of the
-// plain maximum.
+// On Monday-to-Friday rows the weekday basis gives Saturday and Sunday no effect, and weekdays have the same forecast as
+// the plain maximum.
 func TestWeekdayBasisOnTradingDays(t *testing.T) {
 	t.Parallel()
 	data := prices(t, etf.XNYS, "2019-01-02", "2021-12-31", 2)
@@ -128,10 +128,10 @@ func TestWeekdayBasisOnTradingDays(t *testing.T) {
 		t.Error("no weekday has an effect")
 	}
 	if worst > 2e-3 {
-		t.Errorf("weekdays are forecast %v of the price away from the plain maximum", worst)
+		t.Errorf("forecasts of weekdays are %v of the price away from the plain maximum", worst)
 	}
 	if plainWeekend < 1 {
-		t.Errorf("without the basis the weekend's effect is only %v; the test shows nothing", plainWeekend)
+		t.Errorf("without the basis the weekend's effect is only %v; the test proves nothing", plainWeekend)
 	}
 	t.Logf("weekdays within %.1e of the plain maximum; the weekend's effect was %.1f", worst, plainWeekend)
 	if a, b := f.Report().LogPosterior, plain.Report().LogPosterior; a > b {
@@ -156,8 +156,8 @@ func TestWeekdayBasisOnTradingDays(t *testing.T) {
 	}
 }
 
-// With session time the trend stands still while the exchange is closed: over a weekend, over Thanksgiving, over the
-// nine days without a session at Chuseok 2025 in Korea (October 3 to 9, sessions on the 2nd and the 10th).
+// With session time the trend does not change while the exchange is closed: over a weekend and over Chuseok 2025 in Korea
+// (no session from October 3 to 9).
 func TestSessionTime(t *testing.T) {
 	t.Parallel()
 	data := prices(t, etf.XKRX, "2022-01-03", "2025-09-30", 3)
@@ -166,13 +166,13 @@ func TestSessionTime(t *testing.T) {
 	o.WeeklySeasonality, o.YearlySeasonality = prophet.SeasonalOff, prophet.SeasonalOff
 	f := fit(t, o, data)
 	fc := predict(t, f, daily(prophet.DateOf(2025, 10, 1), 20), prophet.PredictOptions{NoIntervals: true})
-	step := fc.Trend[1] - fc.Trend[0] // October 2, less October 1
+	step := fc.Trend[1] - fc.Trend[0] // October 2 minus October 1
 	if math.Abs(step) < 1e-9 {
-		t.Fatal("the trend is level; the test shows nothing")
+		t.Fatal("the trend is level; the test proves nothing")
 	}
 	for i := 2; i <= 8; i++ { // October 3 to 9
 		if fc.Trend[i] != fc.Trend[1] {
-			t.Errorf("%s: trend %v, want that of October 2, %v", fc.DS[i], fc.Trend[i], fc.Trend[1])
+			t.Errorf("%s: trend %v, want October 2's, %v", fc.DS[i], fc.Trend[i], fc.Trend[1])
 		}
 	}
 	near(t, "step to October 10", fc.Trend[9]-fc.Trend[8], step, 1e-9)
@@ -185,7 +185,7 @@ func TestSessionTime(t *testing.T) {
 	o.Market = prophet.Market{}
 	plain := predict(t, fit(t, o, data), daily(prophet.DateOf(2025, 10, 1), 20), prophet.PredictOptions{NoIntervals: true})
 	near(t, "on the plain clock", plain.Trend[9]-plain.Trend[1], 8*(plain.Trend[1]-plain.Trend[0]), 1e-9)
-	// Scaled time is the number of the session.
+	// Scaled time is proportional to the session's number.
 	s := f.State()
 	for i, v := range s.History.T {
 		near(t, "scaled time", v, float64(i)/float64(len(s.History.T)-1), 1e-12)
@@ -212,7 +212,7 @@ func TestFutureSessions(t *testing.T) {
 			o.Market = prophet.MarketFor(string(c.exchange))
 			f := fit(t, o, data)
 			if got := future(t, f, 3, "", false).DS; !slices.Equal(got, c.want) {
-				t.Errorf("by the model's exchange: %v, want %v", got, c.want)
+				t.Errorf("with the model's exchange: %v, want %v", got, c.want)
 			}
 			all := future(t, f, 3, "", true).DS
 			if len(all) != data.Len()+3 || !slices.Equal(all[data.Len():], c.want) {
@@ -220,17 +220,17 @@ func TestFutureSessions(t *testing.T) {
 			}
 			plain := fit(t, prophet.Defaults(), data)
 			if got := future(t, plain, 3, "session:"+string(c.exchange), false).DS; !slices.Equal(got, c.want) {
-				t.Errorf("by the frequency's name: %v, want %v", got, c.want)
+				t.Errorf("with the named frequency: %v, want %v", got, c.want)
 			}
 			fc := predict(t, f, future(t, f, 3, "", true), prophet.PredictOptions{})
 			if slices.Min(fc.YhatLower) <= 0 {
-				t.Error("a bound that is not positive")
+				t.Error("a bound is not positive")
 			}
 		})
 	}
 }
 
-// SessionHolidays: two effects, at work on the sessions next to a weekday without trading.
+// SessionHolidays adds two effects to the sessions next to a weekday without trading.
 func TestSessionHolidays(t *testing.T) {
 	t.Parallel()
 	data := prices(t, etf.XNYS, "2023-01-03", "2025-10-31", 5)
@@ -258,10 +258,10 @@ func TestSessionHolidays(t *testing.T) {
 		}
 	}
 	if fc.Component("holidays") == nil {
-		t.Error("no component of all holidays")
+		t.Error("there is no component for all holidays")
 	}
-	// A row alone, far from any other, knows of its closure too: the day after Independence Day 2027, a Sunday kept on
-	// Monday July 5.
+	// A single row far from the others also has its closure's effect: Independence Day 2027 is a Sunday, observed on Monday
+	// July 5.
 	alone := predict(t, f, &prophet.Frame{DS: dates("2027-07-06")}, prophet.PredictOptions{NoIntervals: true})
 	near(t, "after the closure, alone", alone.Component("after_closure").Value[0], after[4], 1e-12)
 }
@@ -334,7 +334,7 @@ func TestMarketRefusals(t *testing.T) {
 	}
 }
 
-// A market model made of its own state is the same model, and a state that its calendar does not reach is refused.
+// A market model restored from its state is the same model, and a state outside its calendar is refused.
 func TestMarketStateRoundTrip(t *testing.T) {
 	t.Parallel()
 	data := prices(t, etf.XNYS, "2022-01-03", "2025-06-30", 7)

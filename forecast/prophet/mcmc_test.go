@@ -9,8 +9,8 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// sampled fits by sampling and checks what holds of every sampled posterior: 4 chains of half the iterations each,
-// agreeing chains, no divergent transition.
+// sampled fits by sampling and checks what holds for every sampled posterior: 4 chains with draws from half of the
+// iterations, agreement between chains, no divergent transitions.
 func sampled(t *testing.T, o prophet.Options, data *prophet.Frame, iterations int) *prophet.Fitted {
 	t.Helper()
 	o.MCMCSamples = iterations
@@ -45,12 +45,12 @@ func deviation(x []float64) float64 {
 	return math.Sqrt(variance)
 }
 
-// Where the data speak, the mean of the posterior is next to its maximum: sigma, and the fit of the history.
+// With enough data, the posterior mean is close to the maximum: in sigma and in the fit of the history.
 func checkNearMaximum(t *testing.T, o prophet.Options, f *prophet.Fitted, data *prophet.Frame) {
 	t.Helper()
 	best := fit(t, o, data)
 	p, q := f.State().Params, best.State().Params
-	// The maximum's sigma divides by N where the posterior's mean divides by N less what was estimated.
+	// The maximum's sigma divides by N, the posterior mean's by N minus the number of estimated parameters.
 	s := best.State()
 	parameters := float64(s.Columns + len(s.ChangepointsT) + 2)
 	n := float64(len(s.History.DS))
@@ -69,14 +69,14 @@ func checkNearMaximum(t *testing.T, o prophet.Options, f *prophet.Fitted, data *
 	}
 }
 
-// data.csv as the original's fit_predict_sampling splits it.
+// data.csv, split as in the original's fit_predict_sampling.
 func TestSampledTradingDays(t *testing.T) {
 	t.Parallel()
 	train, _ := split(realSeries(t, "data.csv"), 30)
 	o := prophet.Defaults()
 	f := sampled(t, o, train, 1000)
 	checkNearMaximum(t, o, f, train)
-	// Intervals: those of the trend have a width in the history as well, since its parameters are uncertain.
+	// The trend's intervals have a width in the history too, since its parameters are uncertain.
 	fc := predict(t, f, train.Rows([]int{0, 100, 479}), prophet.PredictOptions{})
 	noise := meanOf(f.State().Params.SigmaObs) * f.State().YScale
 	for i := range fc.DS {
@@ -87,14 +87,14 @@ func TestSampledTradingDays(t *testing.T) {
 		if !(weekly.Lower[i] < weekly.Value[i] && weekly.Value[i] < weekly.Upper[i]) {
 			t.Errorf("row %d: weekly %v in %v to %v", i, weekly.Value[i], weekly.Lower[i], weekly.Upper[i])
 		}
-		// yhat is known to a part of the noise, so 80 % of y is within 1.28 to about 1.5 times the noise.
+		// yhat's uncertainty is a fraction of the noise, so 80 % of y is within 1.28 to about 1.5 times the noise.
 		if half := (fc.YhatUpper[i] - fc.YhatLower[i]) / 2 / noise; half < 1.2 || half > 1.6 {
 			t.Errorf("row %d: half the interval is %v of sigma", i, half)
 		}
 	}
 }
 
-// A year of Peyton Manning's page with the yearly seasonality off.
+// One year of Peyton Manning's page views without yearly seasonality.
 func TestSampledPeytonManning(t *testing.T) {
 	t.Parallel()
 	data := first(realSeries(t, peyton), 400)
@@ -102,7 +102,7 @@ func TestSampledPeytonManning(t *testing.T) {
 	o.YearlySeasonality = prophet.SeasonalOff
 	f := sampled(t, o, data, 700)
 	checkNearMaximum(t, o, f, data)
-	// Seven weekdays identify the weekly coefficients: their posterior is normal around the maximum, but for the tails
+	// Seven weekdays identify the weekly coefficients: their posterior is normal around the maximum except for the tails
 	// of sigma.
 	best := fit(t, o, data).State().Params.Beta[0]
 	p := f.State().Params
@@ -115,7 +115,7 @@ func TestSampledPeytonManning(t *testing.T) {
 	}
 }
 
-// Monthly rows, multiplicative: the model is not linear in its parameters and the sampler another.
+// Monthly rows, multiplicative: the model is not linear in its parameters, so the other sampler is used.
 func TestSampledAirPassengers(t *testing.T) {
 	t.Parallel()
 	data := realSeries(t, "example_air_passengers.csv")
@@ -126,7 +126,7 @@ func TestSampledAirPassengers(t *testing.T) {
 	checkNearMaximum(t, o, f, data)
 }
 
-// Regressors whose coefficients are known: the interval covers them, and the coefficient lies inside it.
+// Regressors with known coefficients: the interval contains the true value and the estimate.
 func TestSampledRegressors(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(31, 31))
@@ -151,14 +151,14 @@ func TestSampledRegressors(t *testing.T) {
 		if want := truth[r.Regressor]; !(r.Lower < r.Coef && r.Coef < r.Upper) || want < r.Lower || want > r.Upper {
 			t.Errorf("%s: %v in %v to %v, the truth is %v", r.Regressor, r.Coef, r.Lower, r.Upper, want)
 		}
-		// The error of a coefficient is sigma over the root of n and the regressor's deviation, about 1/sqrt(300).
+		// The standard error of a coefficient is sigma / (sqrt(n) * the regressor's standard deviation), about 1/sqrt(300).
 		if width := r.Upper - r.Lower; width > 0.8 {
 			t.Errorf("%s: an interval of width %v", r.Regressor, width)
 		}
 	}
 }
 
-// Progress grows to its total, and the draws depend neither on it nor on the workers.
+// Progress increases to its total, and the draws depend neither on progress nor on the number of workers.
 func TestSamplingProgress(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []prophet.Mode{prophet.Additive, prophet.Multiplicative} {

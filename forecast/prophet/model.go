@@ -10,13 +10,13 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Model is what is to be fitted: checked options. It is immutable and safe for concurrent use.
+// Model is a model to fit: checked options. It is immutable and safe for concurrent use.
 type Model struct {
 	o Options
 }
 
-// New checks the options and fills in what follows from them: prior scales and modes of single components, and
-// NChangepoints where changepoints are given. Errors are of KindInvalid and name the option.
+// New checks the options and fills in what follows from them: prior scales and modes of individual components, and
+// NChangepoints if changepoints are given. Errors are of KindInvalid and name the option.
 func New(o Options) (*Model, error) {
 	o = o.clone()
 	for _, check := range []func(*Options) error{
@@ -32,10 +32,10 @@ func New(o Options) (*Model, error) {
 	return &Model{o: o}, nil
 }
 
-// Options returns the options with what New filled in.
+// Options returns the options as filled in by New.
 func (m *Model) Options() Options { return m.o.clone() }
 
-// clone copies o so that it shares no memory.
+// clone returns a copy of o that shares no memory with it.
 func (o Options) clone() Options {
 	o.Changepoints = slices.Clone(o.Changepoints)
 	o.Seasonalities = slices.Clone(o.Seasonalities)
@@ -53,7 +53,7 @@ func choice[T ~string](field string, value T, allowed ...T) error {
 	for i, a := range allowed {
 		names[i] = string(a)
 	}
-	return etf.Invalid(field, fmt.Sprintf("%q is not one of its values", value), "use "+strings.Join(names, ", "))
+	return etf.Invalid(field, fmt.Sprintf("%q is not an allowed value", value), "use "+strings.Join(names, ", "))
 }
 
 func checkChoices(o *Options) error {
@@ -110,7 +110,7 @@ func checkNumbers(o *Options) error {
 			return err
 		}
 	}
-	// Far beyond use, and below what would exhaust the memory of a small machine.
+	// More than any use needs, and less than what would exhaust the memory of a small machine.
 	const most = 1_000_000
 	for _, c := range []struct {
 		field string
@@ -121,22 +121,22 @@ func checkNumbers(o *Options) error {
 		}
 	}
 	if o.MCMCSamples == 1 {
-		return etf.Invalid("mcmc_samples", "one iteration leaves no draw after the warm-up", "use 2 or more; 300 or more to be of use")
+		return etf.Invalid("mcmc_samples", "one iteration leaves no draw after the warm-up", "use at least 2, better 300 or more")
 	}
 	return nil
 }
 
-// maxOrder bounds Fourier orders: beyond it a fit would be of thousands of columns.
+// maxOrder limits Fourier orders: beyond it a fit would have thousands of columns.
 const maxOrder = 1000
 
 func checkSeasonal(field string, s Seasonal) error {
 	if s < SeasonalOn || s > maxOrder {
-		return etf.Invalid(field, fmt.Sprintf("%d is not an order", s), `use "auto", true, false, or an order of Fourier terms from 1 to 1000`)
+		return etf.Invalid(field, fmt.Sprintf("%d is not a Fourier order", s), `use "auto", true, false, or a Fourier order from 1 to 1000`)
 	}
 	return nil
 }
 
-// reservedNames are the columns of a forecast and of a history, which no component can be called.
+// reservedNames are the columns of a forecast and of a history; no component can have one of these names.
 var reservedNames = func() map[string]bool {
 	reserved := map[string]bool{"ds": true, "y": true, "cap": true, "floor": true, "y_scaled": true, "cap_scaled": true}
 	for _, name := range []string{
@@ -153,7 +153,7 @@ var reservedNames = func() map[string]bool {
 // delimiter separates a holiday's name from its offset in the names of columns.
 const delimiter = "_delim_"
 
-// names are what components are called, each by its kind, for clashes.
+// names holds the names of components by kind, to find clashes.
 type names struct{ holidays, country, seasonalities, regressors map[string]bool } // country's are holidays too
 
 func (o *Options) names() (names, error) {
@@ -202,10 +202,10 @@ func (n names) check(field, name, kind string) error {
 	return nil
 }
 
-// minPrior is the least prior scale, and its inverse the largest: their squares are numbers still.
+// minPrior is the smallest prior scale and its inverse the largest: their squares are still finite and positive.
 const minPrior = 1e-100
 
-// priorScale returns scale, or what 0 stands for.
+// priorScale returns scale, or otherwise if it is 0.
 func priorScale(field string, scale, otherwise float64) (float64, error) {
 	if scale == 0 {
 		return otherwise, nil
@@ -229,14 +229,14 @@ func checkSeasonalities(o *Options) error {
 			return err
 		}
 		if seen[s.Name] {
-			return etf.Invalid(field("name"), fmt.Sprintf("there are two seasonalities called %q", s.Name), "keep one, or rename the other")
+			return etf.Invalid(field("name"), fmt.Sprintf("two seasonalities have the name %q", s.Name), "keep one, or rename the other")
 		}
 		seen[s.Name] = true
 		if !(s.Period > 0) || math.IsInf(s.Period, 1) {
-			return etf.Invalid(field("period"), fmt.Sprintf("a period of %v days", s.Period), "use a number of days above 0")
+			return etf.Invalid(field("period"), fmt.Sprintf("the period is %v days", s.Period), "use a number of days above 0")
 		}
 		if s.FourierOrder < 1 || s.FourierOrder > maxOrder {
-			return etf.Invalid(field("fourier_order"), fmt.Sprintf("order %d", s.FourierOrder), fmt.Sprintf("use 1 to %d", maxOrder))
+			return etf.Invalid(field("fourier_order"), fmt.Sprintf("the Fourier order is %d", s.FourierOrder), fmt.Sprintf("use 1 to %d", maxOrder))
 		}
 		if s.PriorScale, err = priorScale(field("prior_scale"), s.PriorScale, o.SeasonalityPriorScale); err != nil {
 			return err
@@ -269,7 +269,7 @@ func checkRegressors(o *Options) error {
 			return err
 		}
 		if seen[r.Name] {
-			return etf.Invalid(field("name"), fmt.Sprintf("there are two regressors called %q", r.Name), "keep one, or rename the other")
+			return etf.Invalid(field("name"), fmt.Sprintf("two regressors have the name %q", r.Name), "keep one, or rename the other")
 		}
 		seen[r.Name] = true
 		if r.PriorScale, err = priorScale(field("prior_scale"), r.PriorScale, o.HolidaysPriorScale); err != nil {
@@ -291,7 +291,7 @@ func checkRegressors(o *Options) error {
 	return nil
 }
 
-// maxWindow bounds a holiday's window: each day of it is a column.
+// maxWindow limits a holiday's window: each day of it is a column.
 const maxWindow = 366
 
 func checkHolidays(o *Options) error {
@@ -307,7 +307,7 @@ func checkHolidays(o *Options) error {
 			return err
 		}
 		if h.DS < minStamp || h.DS >= maxStamp {
-			return etf.Invalid(field("ds"), fmt.Sprintf("%s is outside 1678-01-01 to 2261-12-31", h.DS), "use a date within")
+			return etf.Invalid(field("ds"), fmt.Sprintf("%s is outside 1678-01-01 to 2261-12-31", h.DS), "use a date in this range")
 		}
 		if h.LowerWindow > 0 || h.LowerWindow < -maxWindow {
 			return etf.Invalid(field("lower_window"), fmt.Sprintf("%d days", h.LowerWindow), fmt.Sprintf("use 0 to -%d: days before the holiday", maxWindow))
@@ -319,12 +319,12 @@ func checkHolidays(o *Options) error {
 			return err
 		}
 		if first, ok := scales[h.Name]; ok && first != h.PriorScale {
-			return etf.Invalid(field("prior_scale"), fmt.Sprintf("%q has prior scales %v and %v", h.Name, first, h.PriorScale), "give all rows of one holiday the same")
+			return etf.Invalid(field("prior_scale"), fmt.Sprintf("%q has prior scales %v and %v", h.Name, first, h.PriorScale), "give all rows of one holiday the same prior scale")
 		}
 		scales[h.Name] = h.PriorScale
 		if taken.country[h.Name] && h.PriorScale != o.HolidaysPriorScale {
-			return etf.Invalid(field("prior_scale"), fmt.Sprintf("%q is a holiday of %s too, with prior scale %v", h.Name, o.CountryHolidays, o.HolidaysPriorScale),
-				"give it that one, or another name")
+			return etf.Invalid(field("prior_scale"), fmt.Sprintf("%q is also a holiday of %s, with prior scale %v", h.Name, o.CountryHolidays, o.HolidaysPriorScale),
+				"give it that prior scale or another name")
 		}
 	}
 	return nil

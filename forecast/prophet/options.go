@@ -10,7 +10,7 @@ const (
 	Flat     Growth = "flat"
 )
 
-// Mode is how a component enters the forecast.
+// Mode is how a component is combined with the trend.
 type Mode string
 
 // The modes: added to the trend, or multiplying it.
@@ -28,24 +28,25 @@ const (
 	MinMax Scaling = "minmax"
 )
 
-// Optimizer is how the maximum of the posterior is looked for.
+// Optimizer is the method that searches for the maximum of the posterior.
 type Optimizer string
 
 // The optimizers.
 const (
-	// MAP finds the maximum itself: deterministic, and at least as probable as where the others stop. With multiplicative
-	// terms or logistic growth it is a local maximum, the best of those climbed to. Where the model can meet every row
-	// exactly there is none: the density grows without bound as sigma goes to 0, and each stops where it does.
+	// MAP finds the true maximum: deterministic, and at least as probable as the points where the others stop. With
+	// multiplicative terms or logistic growth it is a local maximum, the best one found. If the model can fit every row
+	// exactly there is no maximum: the density grows without bound as sigma goes to 0, and each optimizer stops somewhere
+	// else.
 	MAP Optimizer = "map"
-	// LBFGS and Newton follow the recipes the original runs in Stan, and stop where it stops. Auto is the
-	// original's choice between them: Newton below 100 rows, else LBFGS with Newton to fall back on.
+	// LBFGS and Newton follow the algorithms that the original runs in Stan and stop where it stops. Auto chooses between
+	// them as the original does: Newton below 100 rows, otherwise LBFGS with Newton as the fallback.
 	LBFGS  Optimizer = "lbfgs"
 	Newton Optimizer = "newton"
 	Auto   Optimizer = "auto"
 )
 
-// Seasonal says whether one of the three built-in seasonalities is fitted: Auto decides by the history, On and Off
-// speak for themselves, and a positive number is an order of Fourier terms.
+// Seasonal says whether one of the three built-in seasonalities is fitted: On, Off, or Auto, which decides from the
+// history. A positive number is a Fourier order.
 type Seasonal int
 
 // The values of Seasonal that are not an order.
@@ -64,7 +65,7 @@ type Seasonality struct {
 	PriorScale float64 `json:"prior_scale"`
 	// Mode is "" for Options.SeasonalityMode.
 	Mode Mode `json:"mode"`
-	// ConditionName is a column of 0 and 1 that says in which rows the seasonality is at work; "" = all.
+	// ConditionName is a column of 0 and 1: the rows in which the seasonality applies; "" = all.
 	ConditionName string `json:"condition_name"`
 }
 
@@ -83,25 +84,25 @@ type Regressor struct {
 type Holiday struct {
 	Name string `json:"holiday"`
 	DS   Stamp  `json:"ds"`
-	// LowerWindow (0 or below) to UpperWindow (0 or above): each offset in days has an effect of its own.
+	// LowerWindow (0 or below) to UpperWindow (0 or above): each offset in days has its own effect.
 	LowerWindow int `json:"lower_window"`
 	UpperWindow int `json:"upper_window"`
 	// PriorScale is the standard deviation of the effects; 0 means Options.HolidaysPriorScale.
 	PriorScale float64 `json:"prior_scale"`
 }
 
-// Options are the original's arguments under their names, and what goes beyond it. Defaults returns the original's
-// defaults; New checks.
+// Options are the original's arguments under the original's names, plus Optimizer, Seed and Market. Defaults returns
+// the original's defaults; New checks Options.
 type Options struct {
 	Growth Growth
 	// Changepoints are dates on which the trend may change; nil = chosen automatically, empty = none.
 	Changepoints []Stamp
-	// NChangepoints is how many are chosen, evenly over the rows of the first ChangepointRange of the history.
+	// NChangepoints is how many are chosen automatically, evenly over the first ChangepointRange of the history's rows.
 	NChangepoints    int
 	ChangepointRange float64
 	// The built-in seasonalities: periods of 365.25, 7 and 1 days, orders 10, 3 and 4.
 	YearlySeasonality, WeeklySeasonality, DailySeasonality Seasonal
-	Seasonalities                                          []Seasonality // further ones, in the order they are added
+	Seasonalities                                          []Seasonality // additional ones, in the order they are added
 	Regressors                                             []Regressor
 	Holidays                                               []Holiday
 	CountryHolidays                                        string // a country code of package calendar/holidays; "" = none
@@ -110,10 +111,10 @@ type Options struct {
 	SeasonalityPriorScale                                  float64
 	HolidaysPriorScale                                     float64
 	ChangepointPriorScale                                  float64
-	// MCMCSamples > 0 samples the posterior instead of maximising it: iterations a chain, the first half of them
+	// MCMCSamples > 0 samples the posterior instead of maximising it: iterations per chain, the first half of them
 	// warm-up.
 	MCMCSamples int
-	// IntervalWidth is the probability the intervals cover, in (0,1).
+	// IntervalWidth is the probability that the intervals cover, in (0,1).
 	IntervalWidth float64
 	// UncertaintySamples is the number of simulated paths; 0 = no intervals.
 	UncertaintySamples int
@@ -124,29 +125,28 @@ type Options struct {
 	Market    Market
 }
 
-// Market are the deviations from the original that make it right for prices on trading days. The zero value is the
-// original.
+// Market holds the deviations from the original for prices on trading days. The zero value is the original.
 type Market struct {
-	// Exchange is the trading calendar, "XNYS" or "XKRX"; "" = none. It is what SessionTime and SessionHolidays
-	// count with, and the default frequency of future frames.
+	// Exchange is the trading calendar, "XNYS" or "XKRX"; "" = none. SessionTime and SessionHolidays use it, and it is the
+	// default frequency of future frames.
 	Exchange string `json:"exchange,omitempty"`
-	// LogScale fits log y and forecasts exp of it, so that a forecast is positive and its spread is a percentage.
+	// LogScale fits log y and forecasts its exp, so that a forecast is positive and its spread is a percentage.
 	LogScale bool `json:"log_scale,omitempty"`
-	// WeekdayBasis restricts the weekly seasonality to what the weekdays of the history identify: its effect on a
-	// weekday never observed is 0, where the original's prior alone decides.
+	// WeekdayBasis restricts the weekly seasonality to what the weekdays of the history identify: its effect on a weekday
+	// that is never observed is 0; in the original only the prior determines it.
 	WeekdayBasis bool `json:"weekday_basis,omitempty"`
-	// SessionTime counts the trend's time in trading sessions, so that a weekend or a closed week does not move it.
+	// SessionTime counts the trend's time in trading sessions, so that it does not change over a weekend or a closed week.
 	SessionTime bool `json:"session_time,omitempty"`
-	// SessionHolidays adds the effects before_closure and after_closure of sessions next to a weekday on which
-	// the exchange is closed.
+	// SessionHolidays adds the effects before_closure and after_closure to the sessions next to a weekday on which the
+	// exchange is closed.
 	SessionHolidays bool `json:"session_holidays,omitempty"`
-	// ResidualAR1 takes the distance of the rows from the model to be an autoregressive process of order one in
-	// sessions, estimated together with the model, in place of noise that is new in every row: a forecast starts from
-	// the last price. A row of the history is forecast from the row before it. It needs SessionTime.
+	// ResidualAR1 models the distance of the rows from the model as an autoregressive process of order one in sessions,
+	// estimated together with the model, instead of independent noise in every row: a forecast starts from the last
+	// price. A row of the history is forecast from the previous row. It needs SessionTime.
 	ResidualAR1 bool `json:"residual_ar1,omitempty"`
 }
 
-// MarketFor turns on all of Market for an exchange.
+// MarketFor returns a Market with every option turned on for an exchange.
 func MarketFor(exchange string) Market {
 	return Market{Exchange: exchange, LogScale: true, WeekdayBasis: true, SessionTime: true, SessionHolidays: true, ResidualAR1: true}
 }

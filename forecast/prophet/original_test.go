@@ -13,19 +13,18 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// The tests of this file are twins of the original's python/prophet/tests/test_prophet.py, test_utilities.py and of
-// those of its R suite, on the same data and with the same numbers (facebook/prophet, commit 181f447). A twin's name
-// is the original's. Not here:
+// The tests in this file are ports of the original's python/prophet/tests/test_prophet.py and test_utilities.py and of its
+// R suite, with the same data, numbers and names (facebook/prophet, commit 181f447). Not ported here:
 //
 //   - fit_predict absmax and minmax, with L-BFGS and Newton, and fit_predict_large_numbers minmax: TestPinnedErrors.
-//   - fit_predict_sampling: it asserts that the error is above 236 and below 193, which nothing is; it is skipped by
-//     default in the original. Sampling this history is looked at in TestSampledTradingDays.
-//   - setup_dataframe_ds_column: an index called like the column ds. A Frame has no index.
+//   - fit_predict_sampling: it asserts that the error is above 236 and below 193, which is impossible; the original skips
+//     it by default. TestSampledTradingDays samples this history.
+//   - setup_dataframe_ds_column: an index with the name of the column ds. A Frame has no index.
 //   - holidays with non-numeric windows: a Holiday's windows are integers.
 //   - piecewise_linear, piecewise_logistic, flat_trend, fourier_series_weekly and _yearly, get_changepoints by hand:
 //     trend_test.go, inside the package.
-//   - pickling and copying of the model object, and the tests of its R and Python interfaces as such.
-//   - R's future frame by "month", which keeps the day of the month: this package's frequencies are those of Python.
+//   - pickling and copying of the model object, and tests that concern only the R and Python interfaces.
+//   - R's future frame by "month", which keeps the day of the month: this package has Python's frequencies.
 
 // first returns the first n rows.
 func first(f *prophet.Frame, n int) *prophet.Frame {
@@ -36,7 +35,7 @@ func first(f *prophet.Frame, n int) *prophet.Frame {
 	return f.Rows(index)
 }
 
-// with returns a copy of a frame with a column of the given values.
+// with returns a copy of a frame with one column set to the given values.
 func with(f *prophet.Frame, name string, value func(i int) float64) *prophet.Frame {
 	index := make([]int, f.Len())
 	for i := range index {
@@ -95,7 +94,7 @@ func predict(t testing.TB, f *prophet.Fitted, frame *prophet.Frame, po prophet.P
 	return fc
 }
 
-// refused checks that an error is a refusal that names a field with the given text and says what to do.
+// refused checks that an error is of KindInvalid, with a field that contains the given text, a message and a remedy.
 func refused(t testing.TB, err error, field string) {
 	t.Helper()
 	var e *etf.Error
@@ -127,10 +126,10 @@ func TestFitPredictNoSeasons(t *testing.T) {
 	frame := future(t, f, 30, "D", false)
 	fc := predict(t, f, frame, prophet.PredictOptions{})
 	if !slices.Equal(fc.DS, frame.DS) {
-		t.Errorf("predicted %v, want the rows asked for, %v", fc.DS, frame.DS)
+		t.Errorf("predicted %v, want the requested rows %v", fc.DS, frame.DS)
 	}
 	if c := fc.Component("zeros"); c != nil {
-		t.Error("the column that stands for no features is a component")
+		t.Error("the column of zeros is a component")
 	}
 }
 
@@ -148,7 +147,7 @@ func TestFitPredictNoChangepoints(t *testing.T) {
 		if len(s.Params.K) == 0 || s.Options.NChangepoints != 0 || len(s.Changepoints) != 0 {
 			t.Errorf("%d samples: %d draws, n_changepoints %d, changepoints %v; want draws, 0 and none", samples, len(s.Params.K), s.Options.NChangepoints, s.Changepoints)
 		}
-		// The change that stands for none has gone into the rate.
+		// The dummy change is part of the rate.
 		for _, delta := range s.Params.Delta {
 			if !slices.Equal(delta, []float64{0}) {
 				t.Fatalf("%d samples: delta %v, want 0", samples, delta)
@@ -168,7 +167,7 @@ func TestFitChangepointNotInHistory(t *testing.T) {
 	f := fit(t, o, train)
 	predict(t, f, data.Rows([]int{0, 300, 509}), prophet.PredictOptions{})
 	if s := f.State(); s.Options.NChangepoints != 1 || !s.SpecifiedChangepoints || len(s.Changepoints) != 1 {
-		t.Errorf("n_changepoints %d, specified %v, changepoints %v; want 1, true, the one given", s.Options.NChangepoints, s.SpecifiedChangepoints, s.Changepoints)
+		t.Errorf("n_changepoints %d, specified %v, changepoints %v; want 1, true, the given one", s.Options.NChangepoints, s.SpecifiedChangepoints, s.Changepoints)
 	}
 }
 
@@ -226,7 +225,7 @@ func TestFitPredictUncertaintyDisabled(t *testing.T) {
 	if got := fc.ColumnNames(); !slices.Equal(got, want) {
 		t.Errorf("columns %v, want %v", got, want)
 	}
-	// The same for one prediction of a model that has intervals.
+	// The same for a single prediction of a model that has intervals.
 	o.UncertaintySamples = 1000
 	f = fit(t, o, first(data, data.Len()-30))
 	if got := predict(t, f, nil, prophet.PredictOptions{NoIntervals: true}).ColumnNames(); !slices.Equal(got, want) {
@@ -234,8 +233,8 @@ func TestFitPredictUncertaintyDisabled(t *testing.T) {
 	}
 }
 
-// fit_predict_large_numbers absmax: the original's number comes from parameters rounded to 6 significant digits on
-// their way through text. Rounded to 8 digits, or not at all, they give other errors, here from an independent
+// fit_predict_large_numbers absmax: the original's number comes from parameters that were rounded to 6 significant digits
+// when they were written as text. Rounded to 8 digits, or not at all, they give other errors, here from an independent
 // implementation.
 func TestFitPredictLargeNumbers(t *testing.T) {
 	t.Parallel()
@@ -324,8 +323,8 @@ func TestLogisticFloorMinmax(t *testing.T) {
 	near(t, "mean of y_scaled", meanOf(b.History.YScaled), meanOf(a.History.YScaled), 1e-12)
 }
 
-// A floor and a cap that vary: with minmax scaling the lowest floor becomes 0 and the highest cap 1 (of rows on the lowest
-// floor); with absmax the scale is the largest distance from the floor, and every row is scaled from its own.
+// A floor and a cap that vary: with minmax scaling the lowest floor becomes 0 and the highest cap 1 (for rows at the lowest
+// floor); with absmax the scale is the largest distance from the floor, and every row is scaled from its own floor.
 func TestVaryingFloor(t *testing.T) {
 	t.Parallel()
 	data := with(wave(16, 100), "floor", func(i int) float64 { return 10 + float64(i%5) })
@@ -352,8 +351,8 @@ func TestVaryingFloor(t *testing.T) {
 	}
 }
 
-// Without changepoints one stands in that acts from the start, and its change is part of the rate afterwards. A prior
-// this wide lets it take most of the slope: with k + delta = 1, k²/50 + |delta|/100 is least at k = 1/4.
+// Without changepoints, a dummy changepoint acts from the start, and its change becomes part of the rate. A prior this wide
+// lets it take most of the slope: with k + delta = 1, k²/50 + |delta|/100 is smallest at k = 1/4.
 func TestZeroChangepointsKeepTheSlope(t *testing.T) {
 	t.Parallel()
 	data := daily(prophet.DateOf(2020, 1, 1), 100)
@@ -371,7 +370,7 @@ func TestZeroChangepointsKeepTheSlope(t *testing.T) {
 	}
 }
 
-// The lengths from which the automatic seasonalities come: 730, 14 and 2 days of history, rows less than 7 days and less
+// The automatic seasonalities need 730, 14 and 2 days of history; weekly needs rows less than 7 days apart, daily rows less
 // than a day apart.
 func TestAutoSeasonalityBounds(t *testing.T) {
 	t.Parallel()
@@ -396,7 +395,7 @@ func TestAutoSeasonalityBounds(t *testing.T) {
 		for i := range c.rows {
 			f.DS, f.Y = append(f.DS, prophet.DateOf(2018, 1, 1)+prophet.Stamp(i)*c.step), append(f.Y, float64(i%4))
 		}
-		// A date twice is no distance of 0.
+		// A duplicate date does not count as a distance of 0.
 		f.DS, f.Y = append(f.DS, f.DS[3]), append(f.Y, 1)
 		var got []string
 		for _, s := range fit(t, prophet.Defaults(), f).State().Seasonalities {
@@ -446,7 +445,7 @@ func TestMakeFutureDataframe(t *testing.T) {
 		"YE":           dates("2013-12-31", "2014-12-31", "2015-12-31"),
 		"YS":           dates("2014-01-01", "2015-01-01", "2016-01-01"),
 		"":             dates("2013-04-26", "2013-04-29", "2013-04-30"), // inferred: Monday to Friday
-		"W-THU":        dates("2013-05-02", "2013-05-09", "2013-05-16"), // the last date is one itself
+		"W-THU":        dates("2013-05-02", "2013-05-09", "2013-05-16"), // the last date is a Thursday
 		"2W-FRI":       dates("2013-04-26", "2013-05-10", "2013-05-24"),
 		"2MS":          dates("2013-05-01", "2013-07-01", "2013-09-01"),
 		"session:XNYS": dates("2013-04-26", "2013-04-29", "2013-04-30"),
@@ -467,7 +466,7 @@ func TestMakeFutureDataframeIncludeHistory(t *testing.T) {
 	f := fit(t, prophet.Defaults(), data)
 	got := future(t, f, 3, "D", true)
 	if got.Len() != data.Len()+3 || !slices.Equal(got.DS[:data.Len()], data.DS) {
-		t.Errorf("%d rows, want those of the history, the ones without y included, and 3", got.Len())
+		t.Errorf("%d rows, want the history's, including those without y, and 3 more", got.Len())
 	}
 	if n := len(f.State().History.DS); n != data.Len()-10 {
 		t.Errorf("fitted %d rows, want %d", n, data.Len()-10)
@@ -540,7 +539,7 @@ func TestFlatGrowth(t *testing.T) {
 					t.Fatalf("%s %s: trend[%d] is %v, want %v", scaling, by, i, v, level)
 				}
 				if fc.TrendLower[i] != v || fc.TrendUpper[i] != v {
-					t.Fatalf("%s %s: the trend's interval in row %d is %v to %v around %v; flat growth has none", scaling, by, i, fc.TrendLower[i], fc.TrendUpper[i], v)
+					t.Fatalf("%s %s: the trend's interval in row %d is %v to %v, want only %v with flat growth", scaling, by, i, fc.TrendLower[i], fc.TrendUpper[i], v)
 				}
 			}
 			near(t, "level", math.Round(level), 30, 0)
@@ -597,7 +596,7 @@ func TestOverrideNChangepoints(t *testing.T) {
 		o := prophet.Defaults()
 		o.NChangepoints = asked
 		if s := fit(t, o, data).State(); s.Options.NChangepoints != 15 || len(s.ChangepointsT) != 15 {
-			t.Errorf("%d asked for: n_changepoints %d, %d changepoints; want 15", asked, s.Options.NChangepoints, len(s.ChangepointsT))
+			t.Errorf("%d requested: n_changepoints %d, %d changepoints; want 15", asked, s.Options.NChangepoints, len(s.ChangepointsT))
 		}
 	}
 }
@@ -678,7 +677,7 @@ func TestSetSeasonalityMode(t *testing.T) {
 		}
 		return m.Options(), nil
 	}
-	for _, c := range [][3]prophet.Mode{ // seasonality_mode, holidays_mode as given and as it comes out
+	for _, c := range [][3]prophet.Mode{ // seasonality_mode, holidays_mode as given, holidays_mode in the result
 		{prophet.Additive, "", prophet.Additive},
 		{prophet.Multiplicative, "", prophet.Multiplicative},
 		{prophet.Additive, prophet.Multiplicative, prophet.Multiplicative},
@@ -774,7 +773,7 @@ func TestCustomPriors(t *testing.T) {
 		}
 	}
 	if s.ComponentColumns["monthly"][0] != 0 {
-		t.Errorf("the seasonality that was added comes at column %d, want 0", s.ComponentColumns["monthly"][0])
+		t.Errorf("the added seasonality starts at column %d, want 0", s.ComponentColumns["monthly"][0])
 	}
 	var want []float64
 	for range 10 {
@@ -826,7 +825,7 @@ func TestConditionalCustomSeasonality(t *testing.T) {
 
 // ---- TestHolidays
 
-// holidayFeatures fits the holidays and returns the columns of features for 2016-12-20 to 2016-12-31.
+// holidayFeatures fits the holidays and returns the feature columns for 2016-12-20 to 2016-12-31.
 func holidayFeatures(t *testing.T, o prophet.Options) (labels []string, x [][]float64, priors []float64) {
 	t.Helper()
 	o.WeeklySeasonality, o.YearlySeasonality = prophet.SeasonalOff, prophet.SeasonalOff
@@ -864,7 +863,7 @@ func TestHolidaysUpperWindow(t *testing.T) {
 	o := prophet.Defaults()
 	o.Holidays = []prophet.Holiday{{Name: "xmas", DS: prophet.DateOf(2016, 12, 25), LowerWindow: -1, UpperWindow: 10}}
 	labels, x, _ := holidayFeatures(t, o)
-	want := []string{"+0", "+1", "+10", "+2", "+3", "+4", "+5", "+6", "+7", "+8", "+9", "-1"} // in order of bytes
+	want := []string{"+0", "+1", "+10", "+2", "+3", "+4", "+5", "+6", "+7", "+8", "+9", "-1"} // in byte order
 	if len(labels) != 12 {
 		t.Fatalf("columns %v, want 12", labels)
 	}
@@ -941,7 +940,7 @@ func TestFitPredictWithCountryHolidays(t *testing.T) {
 	o := prophet.Defaults()
 	o.CountryHolidays = "US"
 	o.Holidays = []prophet.Holiday{{Name: "seans-bday", DS: prophet.DateOf(2012, 6, 6), UpperWindow: 1}}
-	for _, n := range []int{154, 355} { // train on the first rows, predict the others; a holiday may be new in either
+	for _, n := range []int{154, 355} { // train on the first rows, predict the others; either part may have holidays the other lacks
 		train := first(data, n)
 		test := data.Where(func(s prophet.Stamp) bool { return s > train.DS[n-1] })
 		f := fit(t, o, train)
@@ -1030,12 +1029,12 @@ func TestAddedRegressors(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(x) != 30 || s.Columns != 30 {
-		t.Errorf("%d columns of features, want 30", len(x))
+		t.Errorf("%d feature columns, want 30", len(x))
 	}
 	for name, want := range map[string]float64{"binary_feature": 0.2, "numeric_feature": 0.5, "binary_feature2": 10} {
 		columns := s.ComponentColumns[name]
 		if len(columns) != 1 || f.ColumnPriors()[columns[0]] != want {
-			t.Errorf("%s: columns %v, want one of prior scale %v", name, columns, want)
+			t.Errorf("%s: columns %v, want one with prior scale %v", name, columns, want)
 		}
 	}
 	day := &prophet.Frame{DS: dates("2014-06-01")}
@@ -1126,7 +1125,7 @@ func TestRegressorCoefficients(t *testing.T) {
 			t.Errorf("got %+v, want name, mode and centre of %+v", r, g)
 		}
 	}
-	// It is the effect of one unit: on y, or as a fraction of the trend.
+	// A coefficient is the effect of one unit: on y, or as a fraction of the trend.
 	row := &prophet.Frame{DS: []prophet.Stamp{data.DS[50], data.DS[50], data.DS[50]}, Columns: map[string][]float64{"regr1": {0, 1, 0}, "regr2": {0, 0, 1}}}
 	fc := predict(t, f, row, prophet.PredictOptions{NoIntervals: true})
 	near(t, "one unit of regr1", fc.Yhat[1]-fc.Yhat[0], got[0].Coef, 1e-9)

@@ -9,7 +9,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// autoregressionOf sets up the estimation for n sessions of a line with AR(1) excursions.
+// autoregressionOf sets up the estimation for n sessions of a line with AR(1) residuals.
 func autoregressionOf(t *testing.T, n int, phi float64, seed uint64) *autoregression {
 	t.Helper()
 	cal, err := calendar.For(etf.XNYS)
@@ -58,8 +58,8 @@ func autoregressionOf(t *testing.T, n int, phi float64, seed uint64) *autoregres
 	return newAutoregression(p, &sc.clock, 0)
 }
 
-// The search finds what a grid over phi finds, at both ends of its range as well as between.
-func TestPhiIsWhereTheGridIsHighest(t *testing.T) {
+// The search finds what a grid over phi finds, at both ends of the range and in between.
+func TestPhiAgainstGrid(t *testing.T) {
 	t.Parallel()
 	for _, phi := range []float64{0, 0.1, 0.3, 0.5, 0.8, 0.95, 0.999} {
 		for seed := range uint64(2) {
@@ -83,30 +83,30 @@ func TestPhiIsWhereTheGridIsHighest(t *testing.T) {
 				}
 			}
 			if value < best-0.01 {
-				t.Errorf("phi %v, seed %d: found %v with %v, the grid has %v at %v", phi, seed, found, value, best, at)
+				t.Errorf("phi %v, seed %d: found phi %v with %v, the grid has %v at phi %v", phi, seed, found, value, best, at)
 			}
 		}
 	}
 }
 
-// peak finds maxima inside and at both ends, of functions with and without curvature there.
+// peak finds maxima inside the range and at both ends, of functions with and without curvature there.
 func TestPeak(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		f    func(float64) float64
 		want float64
 	}{
-		"parabola":     {func(x float64) float64 { return -(x - 1) * (x - 1) }, 1},
-		"kink":         {func(x float64) float64 { return -math.Abs(x + 2) }, -2},
-		"left end":     {func(x float64) float64 { return -x }, -4},
-		"right end":    {func(x float64) float64 { return math.Exp(x) }, 3},
-		"flat":         {func(x float64) float64 { return -math.Pow(x-0.5, 8) }, 0.5},
-		"beside start": {func(x float64) float64 { return -(x - 0.02) * (x - 0.02) }, 0.02},
+		"parabola":   {func(x float64) float64 { return -(x - 1) * (x - 1) }, 1},
+		"kink":       {func(x float64) float64 { return -math.Abs(x + 2) }, -2},
+		"left end":   {func(x float64) float64 { return -x }, -4},
+		"right end":  {func(x float64) float64 { return math.Exp(x) }, 3},
+		"flat":       {func(x float64) float64 { return -math.Pow(x-0.5, 8) }, 0.5},
+		"near start": {func(x float64) float64 { return -(x - 0.02) * (x - 0.02) }, 0.02},
 	} {
 		best, at, calls := math.Inf(-1), math.NaN(), 0
 		peak(func(x float64) float64 {
 			if x < -4 || x > 3 {
-				t.Errorf("%s: asked at %v", name, x)
+				t.Errorf("%s: f was called at %v", name, x)
 			}
 			calls++
 			v := c.f(x)

@@ -12,7 +12,7 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// realSeries reads ds,y of one of the original's examples.
+// realSeries reads ds and y of one of the original's examples.
 func realSeries(t testing.TB, name string) *prophet.Frame {
 	t.Helper()
 	folder := testenv.RealData.Value(t)
@@ -28,7 +28,7 @@ func realSeries(t testing.TB, name string) *prophet.Frame {
 	return f
 }
 
-// The example whose lines end with CR has the 144 months that pandas reads.
+// The example with CR line ends has the 144 months that pandas reads.
 func TestRealSeriesWithCarriageReturns(t *testing.T) {
 	t.Parallel()
 	f := realSeries(t, "example_air_passengers.csv")
@@ -37,7 +37,7 @@ func TestRealSeriesWithCarriageReturns(t *testing.T) {
 	}
 }
 
-// head and tail split a frame as the original's tests do: the last n rows are held out.
+// split splits a frame as the original's tests do: the last n rows are held out.
 func split(f *prophet.Frame, n int) (train, test *prophet.Frame) {
 	cut := f.DS[len(f.DS)-n]
 	return f.Where(func(s prophet.Stamp) bool { return s < cut }), f.Where(func(s prophet.Stamp) bool { return s >= cut })
@@ -63,8 +63,8 @@ func near(t testing.TB, name string, got, want, tolerance float64) {
 	}
 }
 
-// byPosition is the error the original's tests look at: 30 calendar days after the last training row, compared with
-// the 30 rows held out by position and not by date.
+// byPosition is the error that the original's tests check: forecasts for the 30 calendar days after the last training row,
+// compared with the 30 held-out rows by position, not by date.
 func byPosition(t testing.TB, f *prophet.Fitted, test *prophet.Frame) float64 {
 	t.Helper()
 	freq, err := prophet.ParseFreq("D")
@@ -93,7 +93,7 @@ func TestPinnedErrors(t *testing.T) {
 		optimizer  prophet.Optimizer
 		scaling    prophet.Scaling
 		want, rel  float64
-		logProb    float64 // 0 = not known
+		logProb    float64 // 0 = unknown
 	}{
 		// The original's test suite, class TestFitPredictDefault.
 		{"lbfgs absmax", "data.csv", prophet.Auto, prophet.AbsMax, 10.64, 0.1, 0},
@@ -101,7 +101,7 @@ func TestPinnedErrors(t *testing.T) {
 		{"newton absmax", "data.csv", prophet.Newton, prophet.AbsMax, 23.44, 0.01, 1147.2790},
 		{"newton minmax", "data.csv", prophet.Newton, prophet.MinMax, 11.29, 0.01, 0},
 		{"large numbers minmax", "data3.csv", prophet.Auto, prophet.MinMax, 93.45, 0.01, 166.8619},
-		// The maximum itself, from an independent implementation of the same formulas.
+		// The maximum, from an independent implementation of the same formulas.
 		{"map absmax", "data.csv", prophet.MAP, prophet.AbsMax, 23.44371, 1e-6, 1147.29102805},
 		{"map minmax", "data.csv", prophet.MAP, prophet.MinMax, 11.29339, 1e-5, 978.20310626},
 		{"map large numbers minmax", "data3.csv", prophet.MAP, prophet.MinMax, 95.74, 1e-4, 166.9036},

@@ -6,23 +6,23 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// posterior is the log posterior density of the parameters given scaled data, constants dropped:
+// posterior is the log posterior density of the parameters given scaled data, without constants:
 //
 //	mu  = g(t) (1 + Xm beta) + Xa beta
 //	log p = -N ln sigma - SSE/(2 sigma²) - k²/50 - m²/50 - |delta|/tau - 2 sigma² - sum beta²/(2 prior²)
 //
-// which are the priors k, m ~ N(0,5), delta ~ Laplace(0,tau), sigma ~ half-N(0,0.5), beta ~ N(0,prior). The vector
-// is k, m, delta (S), ln sigma, beta (K). As a density to maximise it has no Jacobian term for ln sigma, as in the
-// original; as one to sample from (jacobian) it has.
+// The priors are k, m ~ N(0,5), delta ~ Laplace(0,tau), sigma ~ half-N(0,0.5), beta ~ N(0,prior). The vector is k, m,
+// delta (S), ln sigma, beta (K). As in the original, the density has no Jacobian term for ln sigma when it is maximised
+// and has one when it is sampled (jacobian).
 //
 // It keeps scratch space and is not safe for concurrent use; copies made by clone are independent.
 type posterior struct {
 	growth   Growth
 	t, y     []float64   // ascending t
 	limit    []float64   // scaled cap
-	x        [][]float64 // columns of features
-	mul      []bool      // column by column: multiplicative
-	none     []bool      // neither: the column of zeros
+	x        [][]float64 // feature columns
+	mul      []bool      // for each column: multiplicative
+	none     []bool      // for each column: neither additive nor multiplicative, the column of zeros
 	prior    []float64
 	tau      float64
 	c        []float64 // changepoints, at least one
@@ -69,7 +69,7 @@ func (p *posterior) clone() *posterior {
 // Dim returns the number of parameters.
 func (p *posterior) Dim() int { return 3 + len(p.c) + len(p.x) }
 
-// split names the parts of a vector of parameters.
+// split returns the parts of a vector of parameters.
 func (p *posterior) split(u []float64) (k, m float64, delta []float64, lnSigma float64, beta []float64) {
 	s := len(p.c)
 	return u[0], u[1], u[2 : 2+s], u[2+s], u[3+s:]
@@ -185,7 +185,7 @@ func (p *posterior) LogProb(u, grad []float64) float64 {
 	}
 	p.trendGradient(k, m, delta, grad)
 	if p.anyMul {
-		// From here on p.times is r g: what multiplicative columns are correlated with.
+		// From here on p.times is r g, which multiplicative columns are multiplied by.
 		floats.MulTo(p.times, p.r, p.g)
 	}
 	for j, x := range p.x {
@@ -202,7 +202,7 @@ func (p *posterior) LogProb(u, grad []float64) float64 {
 	return lp
 }
 
-// trendGradient writes the derivatives by k, m and delta from p.gg.
+// trendGradient computes the derivatives with respect to k, m and delta from p.gg.
 func (p *posterior) trendGradient(k, m float64, delta, grad []float64) {
 	s := len(p.c)
 	grad[0], grad[1] = -k/25, -m/25
@@ -238,7 +238,7 @@ func (p *posterior) trendGradient(k, m float64, delta, grad []float64) {
 		grad[1] += dOffset[0]
 		return
 	}
-	var sum, moment float64 // of the rows from the back
+	var sum, moment float64 // accumulated from the last row backwards
 	at := len(p.t)
 	back := func(to int) {
 		for at > to {
@@ -266,8 +266,8 @@ func sign(x float64) float64 {
 	return 0
 }
 
-// minSigma is the least sigma believed. The original sets 1e-9 where y is constant and needs no fit; a history that
-// the model meets exactly would otherwise drive sigma to 0 and the density beyond all bounds.
+// minSigma is the smallest sigma. The original sets 1e-9 if y is constant and needs no fit; a history that the model fits
+// exactly would otherwise drive sigma to 0 and the density to infinity.
 const minSigma = 1e-9
 
 // bestSigma returns the sigma that maximises the density given the sum of squares.
@@ -276,13 +276,13 @@ func bestSigma(n int, sse float64) float64 {
 	return max(math.Sqrt(v), minSigma)
 }
 
-// profile returns the density at the best sigma for a sum of squares and the priors' part.
+// profile returns the log density at the best sigma for a sum of squares, given the log prior.
 func profile(n int, sse, logPrior float64) float64 {
 	s := bestSigma(n, sse)
 	return -float64(n)*math.Log(s) - sse/(2*s*s) - 2*s*s + logPrior
 }
 
-// subgradient returns the largest absolute component of the subgradient of least norm at u: 0 at a maximum.
+// subgradient returns the largest absolute component of the minimum-norm subgradient at u: 0 at a maximum.
 func (p *posterior) subgradient(u []float64) float64 {
 	grad := make([]float64, len(u))
 	p.LogProb(u, grad)

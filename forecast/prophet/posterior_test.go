@@ -10,13 +10,13 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/stan"
 )
 
-// randomPosterior is a random posterior: n rows on scaled time, s changepoints on random rows, columns of random modes.
+// randomPosterior returns a random posterior: n rows on scaled time, s changepoints on random rows, columns of random modes.
 func randomPosterior(rng *rand.Rand, growth Growth, n, s, k int, modes ...Mode) *posterior {
 	r := &rows{ds: make([]Stamp, n), t: make([]float64, n), ys: make([]float64, n)}
 	for i := range r.t {
 		r.t[i] = float64(i) / float64(n-1)
 	}
-	for i := 1; i < n-1; i++ { // not on a grid, and some rows of one instant
+	for i := 1; i < n-1; i++ { // not on a grid, and some rows at the same time
 		r.t[i] += 0.4 * (rng.Float64() - 0.5) / float64(n-1)
 		if rng.IntN(10) == 0 {
 			r.t[i] = r.t[i-1]
@@ -49,7 +49,7 @@ func randomPosterior(rng *rand.Rand, growth Growth, n, s, k int, modes ...Mode) 
 			}
 		}
 		by := modes[rng.IntN(len(modes))]
-		if by == "" { // the column that stands where there are no features
+		if by == "" { // the column of zeros used when there are no features
 			clear(col)
 		}
 		prior := []float64{10, 1, 0.05}[rng.IntN(3)]
@@ -65,7 +65,7 @@ func randomPosterior(rng *rand.Rand, growth Growth, n, s, k int, modes ...Mode) 
 	return newPosterior(growth, r, x, cols, []float64{0.05, 0.5, 0.005}[rng.IntN(3)], c)
 }
 
-// point is a random vector of parameters with no rate change near the kink at 0.
+// point returns a random vector of parameters without rate changes near the kink at 0.
 func point(rng *rand.Rand, p *posterior) []float64 {
 	u := make([]float64, p.Dim())
 	for i := range u {
@@ -109,7 +109,7 @@ func TestLogPosteriorGradient(t *testing.T) {
 	}
 }
 
-// The log posterior written out from its definition, trend and all, constants dropped.
+// The log posterior written out from its definition, including the trend, without constants.
 func plainLogPosterior(p *posterior, u []float64) float64 {
 	k, m, delta, lnSigma, beta := p.split(u)
 	n := len(p.t)
@@ -157,13 +157,13 @@ func TestLogPosteriorIsTheFormula(t *testing.T) {
 			}
 			grad := make([]float64, len(u))
 			if with, without := p.LogProb(u, grad), p.LogProb(u, nil); with != without {
-				t.Errorf("%s: %v with a gradient, %v without", growth, with, without)
+				t.Errorf("%s: %v with a gradient, but %v without", growth, with, without)
 			}
 		}
 	}
 }
 
-// The derivatives of mu by every parameter against central differences, for each growth.
+// The derivatives of mu with respect to every parameter against central differences, for each growth.
 func TestModelJacobian(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(5, 5))
@@ -216,7 +216,7 @@ func TestModelJacobian(t *testing.T) {
 	}
 }
 
-// The sum of squares that the Gibbs sampler works with is that of the rows, everywhere.
+// The Gibbs sampler's sum of squares equals that of the rows everywhere.
 func TestQuadraticIsTheSumOfSquares(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(6, 6))
@@ -241,7 +241,7 @@ func TestQuadraticIsTheSumOfSquares(t *testing.T) {
 	}
 }
 
-// sigma by its formula is where the derivative by ln sigma, -N + SSE/sigma² - 4 sigma², is 0.
+// The closed form of sigma is where the derivative with respect to ln sigma, -N + SSE/sigma² - 4 sigma², is 0.
 func TestBestSigma(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{2, 10, 480, 100_000} {
@@ -260,8 +260,8 @@ func TestBestSigma(t *testing.T) {
 	}
 }
 
-// The original's matrix of changepoints, 1 where t >= c: here the first row of each, for changepoints between rows,
-// on rows, on several rows of one instant, and 0, which stands for no changepoint and reaches every row.
+// The original has a matrix of changepoints, 1 where t >= c; here it is the first row of each, for changepoints between
+// rows, on a row, on several rows at the same time, and at 0, the dummy changepoint that reaches every row.
 func TestChangepointRows(t *testing.T) {
 	t.Parallel()
 	r := &rows{t: []float64{0, 0.2, 0.2, 0.5, 1}, ys: make([]float64, 5)}

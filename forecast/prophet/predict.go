@@ -13,24 +13,24 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// PredictOptions are what a prediction may be told. The zero value gives what the original gives.
+// PredictOptions are the options of a prediction. The zero value gives the original's results.
 type PredictOptions struct {
-	// NoIntervals leaves the intervals out, as UncertaintySamples 0 does.
+	// NoIntervals leaves out the intervals, as UncertaintySamples 0 does.
 	NoIntervals bool
-	// NoTrendIntervals leaves only trend_lower and trend_upper out, whose quantiles cost as much as yhat's.
+	// NoTrendIntervals leaves out only trend_lower and trend_upper, whose quantiles cost as much as those of yhat.
 	NoTrendIntervals bool
-	// Levels are probabilities in (0,1), ascending, whose quantiles of y are wanted in Forecast.Quantiles.
+	// Levels are ascending probabilities in (0,1); Forecast.Quantiles has the quantiles of y at these levels.
 	Levels []float64
 	// Samples is the number of simulated paths; 0 = Options.UncertaintySamples.
 	Samples int
 	// Seed of the simulation; nil = Options.Seed.
 	Seed *uint64
-	// Slow simulates future rate changes at their exact times (the original's vectorized=False) instead of at the
-	// rows, which it takes to be equally far apart.
+	// Slow simulates future rate changes at their exact times (the original's vectorized=False). Without it they happen at
+	// the rows, which are assumed to be evenly spaced.
 	Slow bool
 }
 
-// rowsOf makes a frame ready for prediction; nil is the history.
+// rowsOf prepares a frame for prediction; nil means the history.
 func (f *Fitted) rowsOf(frame *Frame) (*rows, error) {
 	if frame == nil {
 		h := &f.s.History
@@ -55,11 +55,10 @@ func (f *Fitted) rowsOf(frame *Frame) (*rows, error) {
 	return f.s.Options.prepare(frame.order(), &sc, f.s.Seasonalities, nil)
 }
 
-// Predict forecasts the rows of a frame: column ds, and cap, floor, regressors and conditions where the model has
-// them; nil is the history. Rows come back sorted by ds.
+// Predict forecasts the rows of a frame: column ds, and cap, floor, regressors and conditions if the model has them; nil
+// means the history. The forecast's rows are sorted by ds.
 //
-// Errors: KindInvalid for bad input, KindInternal where the numbers do not come out finite, ctx's error soon after ctx
-// is done.
+// Errors: KindInvalid for bad input, KindInternal if the numbers are not finite, ctx's error soon after ctx is done.
 func (f *Fitted) Predict(ctx context.Context, frame *Frame, po PredictOptions) (*Forecast, error) {
 	r, err := f.rowsOf(frame)
 	if err != nil {
@@ -96,11 +95,11 @@ func (f *Fitted) Predict(ctx context.Context, frame *Frame, po PredictOptions) (
 	return fc, fc.finite()
 }
 
-// features returns the columns of features of the rows, with the holidays of the fit.
+// features returns the feature columns of the rows, with the holidays of the fit.
 func (f *Fitted) features(r *rows) ([][]float64, error) {
 	train := f.s.TrainHolidayNames
 	if train == nil {
-		train = []string{} // none: nil would be no restriction
+		train = []string{} // no holidays; nil would mean no restriction
 	}
 	tab, err := f.s.Options.holidaysFor(r.ds, train)
 	if err != nil {
@@ -109,11 +108,11 @@ func (f *Fitted) features(r *rows) ([][]float64, error) {
 	return f.layout.features(r, tab), nil
 }
 
-// samples checks the options and returns how many paths a draw is simulated by, 0 for none.
+// samples checks the options and returns the number of simulated paths per draw, 0 for none.
 func (f *Fitted) samples(po *PredictOptions) (int, error) {
 	for i, p := range po.Levels {
 		if !(p > 0 && p < 1) || i > 0 && p <= po.Levels[i-1] {
-			return 0, etf.Invalid(fmt.Sprintf("levels[%d]", i), fmt.Sprintf("%v", p), "give probabilities between 0 and 1 in ascending order")
+			return 0, etf.Invalid(fmt.Sprintf("levels[%d]", i), fmt.Sprintf("level %v is out of range or order", p), "give probabilities between 0 and 1 in ascending order")
 		}
 	}
 	total := po.Samples
@@ -121,11 +120,11 @@ func (f *Fitted) samples(po *PredictOptions) (int, error) {
 		total = f.s.Options.UncertaintySamples
 	}
 	if total < 0 {
-		return 0, etf.Invalid("samples", fmt.Sprintf("%d", total), "use 1 or more, or 0 for the model's number")
+		return 0, etf.Invalid("samples", fmt.Sprintf("%d samples", total), "use 1 or more, or 0 for the model's uncertainty_samples")
 	}
 	if po.NoIntervals || total == 0 {
 		if len(po.Levels) > 0 {
-			return 0, etf.Invalid("levels", "quantiles are asked for and uncertainty_samples is 0", "ask for 1,000 samples")
+			return 0, etf.Invalid("levels", "quantiles need simulated paths, but there are none", "set samples to 1000")
 		}
 		return 0, nil
 	}
@@ -232,8 +231,8 @@ func (f *Fitted) addYhat(fc *Forecast) {
 	}
 }
 
-// residualName is the component of Market.ResidualAR1: what is left of the residual of the last row of the history that
-// comes before. It is no part of additive_terms.
+// residualName is the component of Market.ResidualAR1: what remains of the residual of the last preceding row of the
+// history. It is not part of additive_terms.
 const residualName = "residual"
 
 func (f *Fitted) addResidual(fc *Forecast, r *rows, intervals bool) {
@@ -251,8 +250,8 @@ func (f *Fitted) addResidual(fc *Forecast, r *rows, intervals bool) {
 	fc.Components = append(fc.Components, c)
 }
 
-// addIntervals adds the intervals of yhat and of the trend, and the quantiles asked for. Where there is one draw of
-// the parameters, a row of the history has no uncertainty but the normal noise, and its quantiles are exact.
+// addIntervals adds the intervals of yhat and of the trend and the requested quantiles. With a single draw of the
+// parameters, the only uncertainty of a row of the history is the normal noise, and its quantiles are exact.
 func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]float64, po PredictOptions, samples int) error {
 	n := len(fc.DS)
 	tail := (1 - f.s.Options.IntervalWidth) / 2
@@ -336,7 +335,7 @@ func (f *Fitted) seed(po PredictOptions) uint64 {
 	return f.s.Options.Seed
 }
 
-// backTransform turns logarithms into prices: quantiles go with the transformation, and Mean has been taken before.
+// backTransform converts logarithms to prices: quantiles commute with exp, and Mean is already a price.
 func (f *Fitted) backTransform(fc *Forecast) {
 	if !f.s.Options.Market.LogScale {
 		return
@@ -348,13 +347,13 @@ func (f *Fitted) backTransform(fc *Forecast) {
 	}
 }
 
-// finite checks that nothing but numbers leaves the package.
+// finite checks that every number of the forecast is finite.
 func (fc *Forecast) finite() error {
 	check := func(name string, x []float64) error {
 		for i, v := range x {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				return &etf.Error{Kind: etf.KindInternal, Field: rowField(name, i), Message: fmt.Sprintf("the forecast of %s is %v", fc.DS[i], v),
-					Remedy: "the row is too far from the history, or its regressors are out of all proportion"}
+					Remedy: "use a row closer to the history, and check its regressors for extreme values"}
 			}
 		}
 		return nil
@@ -378,8 +377,8 @@ type Samples struct {
 	Yhat, Trend [][]float64
 }
 
-// PredictiveSamples returns simulated paths for the rows of a frame, as Predict takes them; nil is the history. Rows
-// come back sorted by ds. With Market.LogScale the samples are prices.
+// PredictiveSamples returns simulated paths for the rows of a frame like Predict's; nil means the history. The rows of
+// the result are sorted by ds. With Market.LogScale the samples are prices.
 func (f *Fitted) PredictiveSamples(ctx context.Context, frame *Frame, po PredictOptions) (*Samples, error) {
 	r, err := f.rowsOf(frame)
 	if err != nil {
@@ -391,7 +390,7 @@ func (f *Fitted) PredictiveSamples(ctx context.Context, frame *Frame, po Predict
 		return nil, err
 	}
 	if samples == 0 {
-		return nil, etf.Invalid("uncertainty_samples", "the model has none", "set Samples")
+		return nil, etf.Invalid("uncertainty_samples", "the model has no simulated paths", "set Samples")
 	}
 	x, err := f.features(r)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// wave is a seeded daily history with a bent trend and a weekly and a yearly wave.
+// wave returns a seeded daily history with a bent trend and a weekly and a yearly wave.
 func wave(seed uint64, n int) *prophet.Frame {
 	rng := rand.New(rand.NewPCG(seed, 20))
 	f := daily(prophet.DateOf(2016, 1, 1), n)
@@ -21,7 +21,7 @@ func wave(seed uint64, n int) *prophet.Frame {
 	return f
 }
 
-// nearRel compares slices relative to the largest value wanted.
+// nearRel compares slices relative to the largest value of want.
 func nearRel(t testing.TB, name string, got, want []float64, rel float64) {
 	t.Helper()
 	var most float64
@@ -31,7 +31,7 @@ func nearRel(t testing.TB, name string, got, want []float64, rel float64) {
 	nearAll(t, name, got, want, rel*most)
 }
 
-// In another unit the forecast is the same in that unit: nothing of the model knows the unit of y.
+// A history in another unit gives the same forecast in that unit.
 func TestScaleEquivariance(t *testing.T) {
 	t.Parallel()
 	data := wave(1, 800)
@@ -77,7 +77,7 @@ func TestShiftEquivariance(t *testing.T) {
 	}
 }
 
-// Without seasonality the calendar has no meaning: whole days later, the same forecast.
+// Without seasonality a shift by whole days does not change the forecast.
 func TestTimeShift(t *testing.T) {
 	t.Parallel()
 	data := wave(3, 400)
@@ -108,8 +108,8 @@ func rangeTo(n int) []int {
 	return out
 }
 
-// The identities of every forecast: yhat = trend (1 + multiplicative) + additive, totals are sums of components, a
-// component of one draw has no spread, bounds enclose, and rows come back sorted.
+// What holds for every forecast: yhat = trend (1 + multiplicative) + additive, totals are sums of components, a component
+// has no spread with a single draw, bounds enclose their value, and rows are sorted.
 func TestForecastIdentities(t *testing.T) {
 	t.Parallel()
 	data := regressorFrame(realSeries(t, "data.csv"))
@@ -149,7 +149,7 @@ func TestForecastIdentities(t *testing.T) {
 			for name, want := range map[string][]float64{"trend": fc.Trend, "cap": fc.Cap, "floor": fc.Floor, "yhat_lower": fc.YhatLower, "yhat_upper": fc.YhatUpper, "trend_lower": fc.TrendLower,
 				"trend_upper": fc.TrendUpper, "yhat": fc.Yhat, "weekly": fc.Component("weekly").Value, "weekly_lower": fc.Component("weekly").Lower, "weekly_upper": fc.Component("weekly").Upper, "none": nil} {
 				if got := fc.Column(name); !slices.Equal(got, want) || (got == nil) != (want == nil) {
-					t.Errorf("column %q is not the field of that name", name)
+					t.Errorf("column %q is not the field with that name", name)
 				}
 			}
 			draws := len(f.State().Params.K)
@@ -180,13 +180,13 @@ func TestForecastIdentities(t *testing.T) {
 					}
 				}
 			}
-			// Two rows of one stamp are the same forecast, and a row alone is forecast as among others.
+			// Two rows with one stamp have the same forecast, and a row has the same forecast alone as among others.
 			if fc.Yhat[0] != fc.Yhat[1] {
-				t.Errorf("one date, two forecasts: %v and %v", fc.Yhat[0], fc.Yhat[1])
+				t.Errorf("one date has two forecasts: %v and %v", fc.Yhat[0], fc.Yhat[1])
 			}
 			alone := predict(t, f, frame.Rows([]int{100}), prophet.PredictOptions{NoIntervals: true})
 			near(t, "a row alone", alone.Yhat[0], fc.Yhat[2], 1e-12)
-			// The history predicted by nil is the history predicted by its rows.
+			// Predicting nil is the same as predicting the rows of the history.
 			byNil, byRows := predict(t, f, nil, prophet.PredictOptions{}), predict(t, f, first(frame, 480), prophet.PredictOptions{})
 			nearAll(t, "history", byNil.Yhat, byRows.Yhat, 1e-9)
 			nearAll(t, "history's lower bound", byNil.YhatLower, byRows.YhatLower, 1e-9)
@@ -204,12 +204,12 @@ func TestRowOrderDoesNotMatter(t *testing.T) {
 	shuffled.Y = append(shuffled.Y, math.NaN())
 	a, b := fit(t, prophet.Defaults(), data), fit(t, prophet.Defaults(), shuffled)
 	if p, q := a.State().Params, b.State().Params; !slices.Equal(p.Beta[0], q.Beta[0]) || !slices.Equal(p.Delta[0], q.Delta[0]) || p.SigmaObs[0] != q.SigmaObs[0] {
-		t.Error("other parameters for the same rows in another order")
+		t.Error("the same rows in another order give other parameters")
 	}
 }
 
 // The input is neither changed nor kept.
-func TestFitLeavesItsInputAlone(t *testing.T) {
+func TestFitDoesNotChangeItsInput(t *testing.T) {
 	t.Parallel()
 	data := with(wave(5, 200), "x", func(i int) float64 { return float64(i % 7) })
 	o := prophet.Defaults()
@@ -240,7 +240,7 @@ func TestFitLeavesItsInputAlone(t *testing.T) {
 	}
 }
 
-// A model made of its own state is the same model.
+// A model restored from its state is the same model.
 func TestStateRoundTrip(t *testing.T) {
 	t.Parallel()
 	data := with(realSeries(t, "data.csv"), "x", func(i int) float64 { return math.Sin(float64(i)) })
@@ -254,7 +254,7 @@ func TestStateRoundTrip(t *testing.T) {
 		f := fit(t, o, data)
 		for _, strip := range []bool{false, true} {
 			s := f.State()
-			if strip { // what FromState computes itself
+			if strip { // whatever FromState computes
 				s.History.T, s.History.YScaled, s.History.CapScaled = nil, nil, nil
 				s.ComponentColumns, s.ChangepointsT, s.Columns = nil, nil, 0
 				s.ComponentModes = prophet.ComponentModes{}
@@ -279,7 +279,7 @@ func TestStateRoundTrip(t *testing.T) {
 	}
 }
 
-// HistoryFrame gives back what was fitted, in the caller's units, and fits to the same model again.
+// HistoryFrame returns what was fitted, in the caller's units, and fitting it gives the same model again.
 func TestHistoryFrame(t *testing.T) {
 	t.Parallel()
 	data := with(wave(6, 200), "x", func(i int) float64 { return 1000 + 50*math.Sin(float64(i)) })
@@ -301,13 +301,13 @@ func TestHistoryFrame(t *testing.T) {
 	}
 }
 
-// CopyOptions, the original's prophet_copy: the seasonalities fitted are given, the automatic ones off, and given
+// CopyOptions, the original's prophet_copy: the fitted seasonalities are explicit, the automatic ones are off, and given
 // changepoints end before the last row up to the cutoff (test_diagnostics.py, test_prophet_copy_custom).
 func TestCopyOptions(t *testing.T) {
 	t.Parallel()
 	data := with(realSeries(t, "data.csv"), "binary_feature", func(i int) float64 { return float64(i / 255) })
 	o := prophet.Defaults()
-	// The fourth is the last row up to the cutoff itself, which the original leaves out.
+	// The fourth is the last row up to the cutoff, which the original leaves out.
 	o.Changepoints = dates("2012-06-15", "2012-07-15", "2012-08-15", "2012-07-25", "2012-09-15")
 	o.Holidays = []prophet.Holiday{{Name: "x", DS: prophet.DateOf(2012, 6, 15)}}
 	o.Seasonalities = []prophet.Seasonality{{Name: "custom", Period: 10, FourierOrder: 8}}
@@ -335,11 +335,11 @@ func TestCopyOptions(t *testing.T) {
 	if all := f.CopyOptions(nil); len(all.Changepoints) != 5 {
 		t.Errorf("without a cutoff %v, want all", all.Changepoints)
 	}
-	// A copy fits the whole history as the model itself was fitted.
+	// A copy fits the whole history to the same parameters.
 	if a, b := f.State().Params, fit(t, f.CopyOptions(nil), data).State().Params; !slices.Equal(a.Beta[0], b.Beta[0]) {
-		t.Error("the copy fits otherwise")
+		t.Error("the copy gives other parameters")
 	}
-	// And a part that is too short for a yearly seasonality by itself.
+	// It also fits a part that is too short for an automatic yearly seasonality.
 	part := fit(t, c, data.Where(func(s prophet.Stamp) bool { return s <= cutoff }))
 	if n := len(part.State().Seasonalities); n != 3 {
 		t.Errorf("%d seasonalities on the part, want 3", n)

@@ -2,7 +2,7 @@ package prophet
 
 import "math"
 
-// sortedQuantile returns a quantile of an ascending sample by linear interpolation at (n-1)p, as numpy's default.
+// sortedQuantile returns a quantile of an ascending sample by linear interpolation at (n-1)p, numpy's default.
 func sortedQuantile(x []float64, p float64) float64 {
 	at := float64(len(x)-1) * p
 	i := int(math.Floor(at))
@@ -43,9 +43,9 @@ func quantiles(x, levels, out []float64) {
 	}
 }
 
-// selectNth reorders x so that x[k] is what it would be if x were sorted, with nothing above it before it and nothing
-// below it after it: Hoare's selection. Values are moved whatever the comparison says, because a branch that can't be
-// foreseen costs several times what the move does.
+// selectNth reorders x so that x[k] is what it would be if x were sorted, with no larger value before it and no smaller
+// value after it: Hoare's selection. Values are moved whatever the comparison gives, because a branch that can't be
+// predicted costs several times as much as the move.
 func selectNth(x []float64, k int) {
 	lo, hi := 0, len(x)
 	for hi-lo > 1 {
@@ -71,7 +71,7 @@ func selectNth(x []float64, k int) {
 			x[same] = v
 			same += truth(v <= pivot)
 		}
-		if k < same || same == lo { // the latter where the pivot is NaN
+		if k < same || same == lo { // same == lo if the pivot is NaN
 			return
 		}
 		lo = same
@@ -86,7 +86,7 @@ func truth(b bool) int {
 	return n
 }
 
-// nearRank returns a value of x whose rank is probably near k: the one of that rank in a sample of 15.
+// nearRank returns a value of x whose rank is probably close to k: the value of the corresponding rank in a sample of 15.
 func nearRank(x []float64, k int) float64 {
 	var s [15]float64
 	step := len(x) / len(s)
@@ -102,13 +102,13 @@ func nearRank(x []float64, k int) float64 {
 	return s[min(k*len(s)/len(x), len(s)-1)]
 }
 
-// tracker finds the quantiles of one sample after another of like distribution, such as those of neighbouring rows, which
-// lie about as far from the centre each time: it looks only at the values near to where the last sample had them.
-// What it returns is exact all the same.
+// tracker finds the quantiles of successive samples with similar distributions, such as those of neighbouring rows. Their
+// quantiles lie about as far from the centre each time, so it only examines values near the last sample's quantiles. The
+// results are exact.
 type tracker struct {
 	levels []float64
-	offset []float64 // of each quantile from the centre in the last sample; nil before the first
-	band   float64   // how far from there it is looked for
+	offset []float64 // each quantile's distance from the centre in the last sample; nil before the first
+	band   float64   // how far from there to search
 	near   [2][]float64
 }
 
@@ -121,13 +121,13 @@ func (t *tracker) at(x []float64, centre float64, out []float64) {
 	for _, q := range out {
 		t.offset = append(t.offset, q-centre)
 	}
-	// The standard error of a quantile in the tails is a twentieth of the standard deviation with 1,000 values. The
-	// outermost levels of an interval are some standard deviations apart.
+	// With 1,000 values the standard error of a quantile in the tails is a twentieth of the standard deviation. The
+	// outermost levels of an interval are a few standard deviations apart.
 	t.band = 0.08 * (out[len(out)-1] - out[0])
 }
 
-// guessed looks near the guesses, and reports whether all quantiles were there. Levels are taken in pairs from outside
-// to inside, so that most values are passed over for both at once.
+// guessed searches near the guesses and reports whether it found all quantiles there. It takes levels in pairs from the
+// outside in, so that most values are skipped for both at once.
 func (t *tracker) guessed(x []float64, centre float64, out []float64) bool {
 	for i := range t.near {
 		if len(t.near[i]) < len(x)+1 {
@@ -154,7 +154,7 @@ func (t *tracker) guessed(x []float64, centre float64, out []float64) bool {
 	return true
 }
 
-// gather returns the values within each of two bands, the first below the second, and how many lie below each.
+// gather returns the values within each of two bands, the first below the second, and the number of values below each.
 func (t *tracker) gather(x []float64, lo1, hi1, lo2, hi2 float64) (near1 []float64, below1 int, near2 []float64, below2 int) {
 	buffer1, buffer2 := t.near[0], t.near[1]
 	found1, first, found2, second := 0, 0, 0, 0
@@ -164,7 +164,7 @@ func (t *tracker) gather(x []float64, lo1, hi1, lo2, hi2 float64) (near1 []float
 				continue
 			}
 			second++
-			buffer2[found2] = v // kept where it is within, else written over
+			buffer2[found2] = v // kept if it is within the band, otherwise overwritten
 			found2 += truth(v <= hi2)
 			continue
 		}
@@ -175,8 +175,8 @@ func (t *tracker) gather(x []float64, lo1, hi1, lo2, hi2 float64) (near1 []float
 	return buffer1[:found1], first - found1, buffer2[:found2], len(x) - second
 }
 
-// pick writes the quantile of a sample of n values to out, given those near it and how many are below them. It reports
-// whether it is among them.
+// pick writes the quantile of a sample of n values to out, given the values near it and the number of values below those.
+// It reports whether the quantile is among them.
 func pick(near []float64, below, n int, p float64, out *float64) bool {
 	at := float64(n-1) * p
 	i := min(int(math.Floor(at)), n-1)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// numpyQuantile is numpy's default method by its definition: linear interpolation at (n-1)p of the sorted sample.
+// numpyQuantile is the definition of numpy's default method: linear interpolation at (n-1)p of the sorted sample.
 func numpyQuantile(sample []float64, p float64) float64 {
 	x := slices.Clone(sample)
 	slices.Sort(x)
@@ -36,7 +36,7 @@ func checkQuantiles(t *testing.T, x, levels []float64) {
 	sorted := slices.Clone(x)
 	slices.Sort(sorted)
 	if !slices.Equal(work, sorted) {
-		t.Errorf("the sample was not only reordered")
+		t.Errorf("the values of the sample changed, not only their order")
 	}
 	for _, p := range levels {
 		if got, want := sortedQuantile(sorted, p), numpyQuantile(x, p); got != want {
@@ -111,8 +111,8 @@ func FuzzQuantiles(f *testing.F) {
 	})
 }
 
-// The tracker gives what sorting gives, to the bit, for samples that drift, jump, spread and shrink, with ties and with
-// few values.
+// The tracker gives exactly what sorting gives, for samples that drift, jump, spread and shrink, with ties and with few
+// values.
 func TestTrackerIsExact(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(8, 9))

@@ -98,7 +98,7 @@ func TestOptionsRefused(t *testing.T) {
 		{"seasonality with a delimiter", "seasonalities[0].name", season(prophet.Seasonality{Name: "a_delim_b"})},
 		{"seasonality called trend_lower", "seasonalities[0].name", season(prophet.Seasonality{Name: "trend_lower"})},
 		{"seasonality called cap", "seasonalities[0].name", season(prophet.Seasonality{Name: "cap"})},
-		{"two seasonalities of a name", "seasonalities[1].name", func(o *prophet.Options) {
+		{"two seasonalities with one name", "seasonalities[1].name", func(o *prophet.Options) {
 			season(prophet.Seasonality{})(o)
 			o.Seasonalities = append(o.Seasonalities, o.Seasonalities[0])
 		}},
@@ -120,7 +120,7 @@ func TestOptionsRefused(t *testing.T) {
 		{"regressor without a name", "regressors[0].name", regressor(prophet.Regressor{})},
 		{"regressor called floor", "regressors[0].name", regressor(prophet.Regressor{Name: "floor"})},
 		{"regressor called yhat_upper", "regressors[0].name", regressor(prophet.Regressor{Name: "yhat_upper"})},
-		{"two regressors of a name", "regressors[1].name", func(o *prophet.Options) { o.Regressors = []prophet.Regressor{{Name: "x"}, {Name: "x"}} }},
+		{"two regressors with one name", "regressors[1].name", func(o *prophet.Options) { o.Regressors = []prophet.Regressor{{Name: "x"}, {Name: "x"}} }},
 		{"regressor called like a holiday", "regressors[0].name", func(o *prophet.Options) {
 			holiday(prophet.Holiday{Name: "x"})(o)
 			regressor(prophet.Regressor{Name: "x"})(o)
@@ -341,7 +341,7 @@ func TestFutureRefused(t *testing.T) {
 			return err
 		}
 	}
-	// Fibonacci's numbers as days: no frequency.
+	// Fibonacci numbers as days: no frequency.
 	uneven := &prophet.Frame{DS: dates("2020-01-01", "2020-01-02", "2020-01-04", "2020-01-07", "2020-01-12", "2020-01-20"), Y: []float64{1, 2, 3, 4, 3, 2}}
 	two := &prophet.Frame{DS: dates("2020-01-01", "2020-01-02"), Y: []float64{1, 2}}
 	late := &prophet.Frame{DS: dates("2261-12-29", "2261-12-30", "2261-12-31"), Y: []float64{1, 2, 1}}
@@ -351,7 +351,7 @@ func TestFutureRefused(t *testing.T) {
 		{"a multiple of 0", etf.KindInvalid, "freq", parsing("0D")},
 		{"a multiple beyond bounds", etf.KindInvalid, "freq", parsing("99999999999999999999D")},
 		{"a number alone", etf.KindInvalid, "freq", parsing("5")},
-		{"a weekday that is none", etf.KindInvalid, "freq", parsing("W-FOO")},
+		{"an unknown weekday", etf.KindInvalid, "freq", parsing("W-FOO")},
 		{"a weekday alone", etf.KindInvalid, "freq", parsing("MON")},
 		{"an exchange without a calendar", etf.KindInvalid, "freq", parsing("session:XLON")},
 		{"no periods", etf.KindInvalid, "periods", making(f, 0, "D", false)},
@@ -359,16 +359,16 @@ func TestFutureRefused(t *testing.T) {
 		{"periods beyond use", etf.KindInvalid, "periods", making(f, 100_001, "D", false)},
 		{"beyond the last date", etf.KindInvalid, "periods", making(fit(t, prophet.Defaults(), late), 1, "D", false)},
 		{"beyond the last date, by years", etf.KindInvalid, "periods", making(f, 1000, "YE", false)},
-		{"nothing to infer from unevenness", etf.KindInvalid, "freq", making(fit(t, prophet.Defaults(), uneven), 1, "", false)},
-		{"nothing to infer from two rows", etf.KindInvalid, "freq", making(fit(t, prophet.Defaults(), two), 1, "", false)},
+		{"no frequency in uneven dates", etf.KindInvalid, "freq", making(fit(t, prophet.Defaults(), uneven), 1, "", false)},
+		{"no frequency in two rows", etf.KindInvalid, "freq", making(fit(t, prophet.Defaults(), two), 1, "", false)},
 	})
 	if got, err := f.MakeFuture(0, prophet.Freq{}, true); err != nil || got.Len() != 30 {
 		t.Errorf("no periods after the history: %v, want the history", err)
 	}
 }
 
-// Frequencies inferred from the last five dates. The dates that follow are those of pandas 3.0 (infer_freq and
-// date_range on the same dates).
+// Frequencies inferred from the last five dates. The next dates are from pandas 3.0 (infer_freq and date_range on the same
+// dates).
 func TestInferredFrequency(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -433,13 +433,13 @@ func TestStateRefused(t *testing.T) {
 		{"a period of 0", "seasonalities[1]", etf.KindCorrupt, func(s *prophet.State) { s.Seasonalities[1].Period = 0 }},
 		{"an order of 0", "seasonalities[0]", etf.KindCorrupt, func(s *prophet.State) { s.Seasonalities[0].FourierOrder = 0 }},
 		{"a seasonality's mode", "seasonalities[0]", etf.KindCorrupt, func(s *prophet.State) { s.Seasonalities[0].Mode = "" }},
-		{"two seasonalities of a name", "seasonalities[1]", etf.KindCorrupt, func(s *prophet.State) { s.Seasonalities[1].Name = s.Seasonalities[0].Name }},
+		{"two seasonalities with one name", "seasonalities[1]", etf.KindCorrupt, func(s *prophet.State) { s.Seasonalities[1].Name = s.Seasonalities[0].Name }},
 		{"a standard deviation of 0", "extra_regressors[0]", etf.KindCorrupt, func(s *prophet.State) { s.Regressors[0].Std = 0 }},
 		{"a mean of NaN", "extra_regressors[0]", etf.KindCorrupt, func(s *prophet.State) { s.Regressors[0].Mu = nan }},
 		{"a regressor called like a seasonality", "extra_regressors[0]", etf.KindCorrupt, func(s *prophet.State) { s.Regressors[0].Name = "monthly" }},
 		{"another number of columns", "train_component_cols", etf.KindCorrupt, func(s *prophet.State) { s.Columns++ }},
 		{"no draws", "params", etf.KindCorrupt, func(s *prophet.State) { s.Params = prophet.Params{} }},
-		{"draws of another number", "params", etf.KindCorrupt, func(s *prophet.State) { s.Params.M = append(s.Params.M, 1) }},
+		{"another number of draws", "params", etf.KindCorrupt, func(s *prophet.State) { s.Params.M = append(s.Params.M, 1) }},
 		{"k NaN", "params.k", etf.KindCorrupt, func(s *prophet.State) { s.Params.K[0] = nan }},
 		{"m infinite", "params.m", etf.KindCorrupt, func(s *prophet.State) { s.Params.M[0] = inf }},
 		{"sigma NaN", "params.sigma_obs", etf.KindCorrupt, func(s *prophet.State) { s.Params.SigmaObs[0] = nan }},
@@ -463,11 +463,11 @@ func TestStateRefused(t *testing.T) {
 	}
 	checkRefusals(t, list)
 	if _, err := prophet.FromState(copyState(f.State())); err != nil {
-		t.Errorf("the state as it is: %v", err)
+		t.Errorf("the unchanged state: %v", err)
 	}
 }
 
-// copyState copies what the tests change.
+// copyState copies everything the tests change.
 func copyState(s prophet.State) prophet.State {
 	floats := func(x []float64) []float64 { return append([]float64(nil), x...) }
 	stamps := func(x []prophet.Stamp) []prophet.Stamp { return append([]prophet.Stamp(nil), x...) }
@@ -498,7 +498,7 @@ func TestStampRefused(t *testing.T) {
 	for _, text := range []string{"", "yesterday", "2020-13-01", "2020-02-30", "1500-01-01", "2262-01-01", "2020-01-01T00:00:00Z", "2020-01-01 00:00:00+09:00", "2020-01-01 10:00 +0900", "NaT"} {
 		_, err := prophet.ParseStamp(text)
 		if text == "" && err == nil {
-			t.Error("an empty date is read")
+			t.Error("an empty date is accepted")
 			continue
 		}
 		refused(t, err, "ds")
@@ -512,7 +512,7 @@ func TestStampRefused(t *testing.T) {
 			t.Errorf("%q: got %v, %v; want %v", text, got, err, want)
 		}
 		if again, err := prophet.ParseStamp(got.String()); err != nil || again != got {
-			t.Errorf("%v written and read is %v, %v", got, again, err)
+			t.Errorf("%v formatted and parsed again is %v, %v", got, again, err)
 		}
 	}
 	before := prophet.Stamp(-1) // 1969-12-31 23:59:59.999999

@@ -8,44 +8,45 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// Residual is the process the distance of y from the model follows with Market.ResidualAR1: autoregressive of order
+// Residual is the process that the distance of y from the model follows with Market.ResidualAR1: autoregressive of order
 // one in trading sessions, on scaled y,
 //
 //	e[s+1] = phi e[s] + innovation N(0,1)
 //
-// The original takes the distance of a row from the model to be drawn anew every day. That of a close is nearly
-// yesterday's. Least squares that does not know this bends the trend after every excursion of the price, and is sure of
-// it; a forecast made so starts from the trend instead of from the price. Here trend, seasonality and phi are
-// estimated together, and a forecast starts from the last close.
+// The original assumes that the distances of rows from the model are independent. A close's distance is nearly
+// yesterday's. Least squares that ignores this bends the trend after every excursion of the price and is overconfident
+// about it, and its forecast starts from the trend instead of the price. Here trend, seasonality and phi are estimated
+// together, and a forecast starts from the last close.
 type Residual struct {
 	Phi        float64 `json:"phi"`        // per session, in [0,1)
 	Innovation float64 `json:"innovation"` // standard deviation per session
 	Last       float64 `json:"last"`       // e of the last row
 }
 
-// minAutoregressionRows is the fewest rows an autocorrelation is estimated from: on 30, a standard error of 0.18 at most.
+// minAutoregressionRows is the fewest rows for estimating an autocorrelation: with 30 its standard error is at most 0.18.
 const minAutoregressionRows = 30
 
-// maxPhi keeps the process stationary: a half-life of 28 years of sessions.
+// maxPhi keeps the process stationary: its half-life is 28 years of sessions.
 const maxPhi = 0.9999
 
-// ahead returns what is left of a residual after k sessions, and the standard deviation of what has come since.
+// ahead returns the fraction of a residual left after k sessions and the standard deviation of the innovations since then.
 func (e Residual) ahead(k int) (kept, sd float64) {
 	kept = math.Pow(e.Phi, float64(k))
 	return kept, e.Innovation * spread(e.Phi, k)
 }
 
-// spread is the standard deviation that innovations of variance 1 add up to over k sessions.
+// spread is the standard deviation of the accumulated innovations of variance 1 over k sessions.
 func spread(phi float64, k int) float64 {
 	kept := math.Pow(phi, float64(k))
 	return math.Sqrt((1 - kept*kept) / (1 - phi*phi))
 }
 
-// whitener turns columns into ones whose errors are independent: each row less phi to the power of its steps times the
-// row before, divided by the standard deviation of what comes between; the first row scaled as a draw of the process.
+// whitener transforms columns so that their errors are independent: from each row it subtracts phi to the power of its
+// steps times the previous row and divides by the standard deviation of the innovations between them; the first row is
+// scaled as a draw of the process.
 type whitener struct {
 	kept, scale []float64
-	logDet      float64 // of the transformation
+	logDet      float64 // log determinant of the transformation
 }
 
 func newWhitener(phi float64, steps []int) *whitener {
@@ -82,14 +83,14 @@ type autoregression struct {
 	y, r           []float64      // whitened
 	eq             *normalEquations
 	limit          int
-	sigma          float64 // to begin with, 0 = the usual
+	sigma          float64 // to start from, 0 = the default
 }
 
 func newAutoregression(p *posterior, c *clock, limit int) *autoregression {
 	n := len(p.y)
 	a := &autoregression{p: p, steps: make([]int, n), y: make([]float64, n), r: make([]float64, n), limit: limit}
 	for i := 1; i < n; i++ {
-		a.steps[i] = max(c.steps(p.t[i-1], p.t[i]), 1) // two rows of one session count as one apart
+		a.steps[i] = max(c.steps(p.t[i-1], p.t[i]), 1) // two rows of one session count as one step apart
 	}
 	a.smooth, a.kinked = p.blocks()
 	for k, columns := range [2][][]float64{a.smooth, a.kinked} {
@@ -103,7 +104,7 @@ func newAutoregression(p *posterior, c *clock, limit int) *autoregression {
 }
 
 // at returns the maximum given phi, and the log posterior of phi with the coefficients that have normal priors
-// integrated out: without that, phi would be estimated as if the trend and the seasons were known, and too low.
+// integrated out: otherwise phi would be estimated as if the trend and the seasonalities were known, and too low.
 func (a *autoregression) at(ctx context.Context, phi float64) (*mode, float64, error) {
 	p := a.p
 	w := newWhitener(phi, a.steps)
@@ -123,13 +124,13 @@ func (a *autoregression) at(ctx context.Context, phi float64) (*mode, float64, e
 	if err != nil {
 		return nil, 0, err
 	}
-	a.sigma = 2 * x.sigma // of another phi it is much the same
+	a.sigma = 2 * x.sigma // sigma depends little on phi
 	x.logProb += w.logDet
 	return x, x.logProb - a.eq.logDet()/2, nil
 }
 
-// estimate looks for the best phi by its distance from 1, on a logarithmic scale: it climbs until the maximum is
-// bracketed, or the end of the range is reached, and closes in by Brent's method.
+// estimate searches for the best phi over log(1-phi): it moves uphill until it has bracketed the maximum or reached the
+// end of the range, and then narrows the bracket by Brent's method.
 func (a *autoregression) estimate(ctx context.Context) (best *mode, phi float64, err error) {
 	at, top := 0.0, math.Inf(-1)
 	eval := func(x float64) float64 {
@@ -146,7 +147,7 @@ func (a *autoregression) estimate(ctx context.Context) (best *mode, phi float64,
 		}
 		return value
 	}
-	// phi = 0.99, and its distance from 1 times or divided by 3.3.
+	// Start at phi = 0.99; each stride multiplies or divides 1-phi by 3.3.
 	const start, stride = -4.6, 1.2
 	lo, hi := math.Log(1-maxPhi), 0.0
 	left, mid, right := start-stride, start, start+stride
@@ -165,9 +166,9 @@ func (a *autoregression) estimate(ctx context.Context) (best *mode, phi float64,
 	return best, 1 - math.Exp(at), err
 }
 
-// peak looks for a maximum of f between lo and hi from x on, where f is fx, by Brent's method (Algorithms for
-// Minimization without Derivatives, 1973, chapter 5): parabolas through the best three points, golden sections where
-// they lead nowhere. It ends when the place is known to 0.04: the standard error of ln(1-phi) is several times that.
+// peak searches for a maximum of f between lo and hi, starting at x with f(x) = fx, by Brent's method (Algorithms for
+// Minimization without Derivatives, 1973, chapter 5): parabolas through the best three points, and golden sections when
+// those fail. It stops when the position is known to 0.04: the standard error of ln(1-phi) is several times that.
 func peak(f func(float64) float64, lo, x, hi, fx float64) {
 	const golden, tol = 0.3819660112501051, 0.02 // (3 - sqrt 5)/2
 	w, v, fw, fv := x, x, fx, fx
@@ -227,7 +228,7 @@ func peak(f func(float64) float64, lo, x, hi, fx float64) {
 	}
 }
 
-// setResidual computes the residuals of the history from the parameters, phi being known.
+// setResidual computes the residuals of the history from the parameters and a known phi.
 func (f *Fitted) setResidual(r *rows, x [][]float64) {
 	if !f.s.Options.Market.ResidualAR1 {
 		return
@@ -246,8 +247,8 @@ func (f *Fitted) setResidual(r *rows, x [][]float64) {
 	f.residual, f.residuals = Residual{Phi: f.s.Report.Phi, Innovation: p.SigmaObs[0], Last: e[len(e)-1]}, e
 }
 
-// residualAt returns what is known of the residual at a row from the rows of the history before it: mean and standard
-// deviation on scaled y.
+// residualAt returns the mean and standard deviation of the residual at a row given the rows of the history before it, on
+// scaled y.
 func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
 	e := f.residual
 	if t > 1 || len(f.residuals) == 0 {
@@ -261,7 +262,7 @@ func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
 	}
 	k := f.clock.steps(h.T[at-1], t)
 	if at < len(h.DS) && h.DS[at] == s {
-		k = max(k, 1) // as in the fit: a row on a day that the calendar does not know is a step
+		k = max(k, 1) // as in the fit: a row on a day that is not in the calendar counts as one step
 	}
 	kept, sd := e.ahead(k)
 	return kept * f.residuals[at-1], sd

@@ -10,7 +10,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// autoregressive is a log price whose distance from a straight line is AR(1), on the sessions up to a date.
+// autoregressive returns prices whose logarithm is a straight line plus an AR(1) process, on the sessions up to a date.
 func autoregressive(t testing.TB, n int, phi, innovation float64, seed uint64) *prophet.Frame {
 	t.Helper()
 	cal, err := calendar.For(etf.XNYS)
@@ -29,9 +29,9 @@ func autoregressive(t testing.TB, n int, phi, innovation float64, seed uint64) *
 	return f
 }
 
-// The standard error of an AR(1) coefficient is sqrt((1-phi²)/n) (Box and Jenkins, section 7.2.6): 0.0071 at 0.9 and
-// 0.0022 at 0.99 on 2,000 rows. Estimating trend, seasons and changepoints costs more, above all near 1, so five of
-// them are allowed; without integrating the coefficients out the estimates would lie twice that below.
+// The standard error of an AR(1) coefficient is sqrt((1-phi²)/n) (Box and Jenkins, section 7.2.6): 0.0097 at 0.9 and
+// 0.0032 at 0.99 with 2,000 rows. Estimating trend, seasonalities and changepoints adds to it, above all near 1, so five
+// standard errors are allowed; without integrating the coefficients out, the estimates would be too low by twice that.
 func TestResidualAutocorrelationIsFound(t *testing.T) {
 	t.Parallel()
 	const n = 2000
@@ -49,8 +49,8 @@ func TestResidualAutocorrelationIsFound(t *testing.T) {
 	}
 }
 
-// The forecast starts from the last close: one session on, the residual has faded by phi and the spread is one
-// innovation; in rows of the history it is the forecast from the row before.
+// The forecast starts from the last close: after one session the residual has faded by phi and the standard deviation is
+// one innovation. A row of the history is forecast from the previous row.
 func TestForecastStartsFromTheLastClose(t *testing.T) {
 	t.Parallel()
 	frame := autoregressive(t, 1500, 0.98, 0.01, 9)
@@ -73,13 +73,13 @@ func TestForecastStartsFromTheLastClose(t *testing.T) {
 		near(t, "yhat", math.Log(fc.Yhat[i]), math.Log(trend[i])+additive[i]+residual[i], 1e-12)
 		h := i - last
 		want := math.Pow(phi, float64(max(h, 1))) * e(min(i-1, last))
-		if i <= last { // a row left out of the calendar would count more steps; there is none
+		if i <= last { // no row is missing, so every step is one session
 			want = phi * e(i-1)
 			near(t, "width", math.Log(fc.YhatUpper[i]/fc.YhatLower[i]), 2*1.6448536269514722*sd, 1e-9) // 5 % and 95 % of N(0,1)
 		}
 		near(t, "residual", residual[i], want, 1e-12)
 	}
-	// At 21 sessions, the process' own spread, and a little more for rate changes to come.
+	// At 21 sessions the spread is the process's own plus a little for future rate changes.
 	var trendWidth float64
 	kept := math.Pow(phi, 21)
 	process := sd * math.Sqrt((1-kept*kept)/(1-phi*phi))
@@ -88,7 +88,7 @@ func TestForecastStartsFromTheLastClose(t *testing.T) {
 	near(t, "spread at 21 sessions", got, math.Hypot(process, trendWidth), 0.05*process)
 }
 
-// A weekend asked for in between takes no step: Monday's forecast is the same.
+// A requested weekend in between counts no step: Monday's forecast is the same.
 func TestResidualTakesNoStepOnClosedDays(t *testing.T) {
 	t.Parallel()
 	o := prophet.Defaults()

@@ -9,7 +9,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// rows is a frame made ready: sorted, scaled, with every column the model needs.
+// rows is a prepared frame: sorted, scaled, with every column the model needs.
 type rows struct {
 	ds         []Stamp
 	t          []float64
@@ -21,7 +21,7 @@ type rows struct {
 	frame      *Frame // the rows in order, columns as given
 }
 
-// scales are what a history is scaled by.
+// scales holds what a history is scaled by.
 type scales struct {
 	yMin, yScale  float64
 	logisticFloor bool
@@ -38,7 +38,7 @@ func (f *Frame) check() error {
 	}
 	for i, s := range f.DS {
 		if s < minStamp || s >= maxStamp {
-			return etf.Invalid(rowField("ds", i), fmt.Sprintf("%s is outside 1678-01-01 to 2261-12-31", s), "use a date within")
+			return etf.Invalid(rowField("ds", i), fmt.Sprintf("%s is outside 1678-01-01 to 2261-12-31", s), "use a date in this range")
 		}
 	}
 	return nil
@@ -46,8 +46,8 @@ func (f *Frame) check() error {
 
 func rowField(column string, row int) string { return fmt.Sprintf("%s[%d]", column, row) }
 
-// order returns the frame's rows sorted by DS, rows of the same stamp in the order given; f itself where they are
-// sorted already.
+// order returns the frame's rows sorted by DS, rows of the same stamp in their given order; f itself if they are already
+// sorted.
 func (f *Frame) order() *Frame {
 	if slices.IsSorted(f.DS) {
 		return f
@@ -57,7 +57,7 @@ func (f *Frame) order() *Frame {
 	return f.Rows(index)
 }
 
-// needed returns a column that has to be there, with a finite number in every row.
+// needed returns a required column, which must have a finite number in every row.
 func (f *Frame) needed(name, why string) ([]float64, error) {
 	x := f.column(name)
 	if x == nil {
@@ -80,7 +80,7 @@ func (m *Model) observed(f *Frame) (*Frame, []Stamp, error) {
 		return nil, nil, err
 	}
 	if f.Y == nil {
-		return nil, nil, etf.Invalid("y", "the column is missing", `add a column "y" with what was observed`)
+		return nil, nil, etf.Invalid("y", "the column is missing", `add a column "y" with the observed values`)
 	}
 	dates := slices.Clone(f.DS)
 	slices.Sort(dates)
@@ -88,7 +88,7 @@ func (m *Model) observed(f *Frame) (*Frame, []Stamp, error) {
 	missing := 0
 	for i, y := range f.Y {
 		if math.IsInf(y, 0) {
-			return nil, nil, etf.Invalid(rowField("y", i), fmt.Sprintf("%v on %s", y, f.DS[i]), "correct it, or leave it empty")
+			return nil, nil, etf.Invalid(rowField("y", i), fmt.Sprintf("%v on %s is not finite", y, f.DS[i]), "correct it, or leave it empty")
 		}
 		if math.IsNaN(y) {
 			missing++
@@ -111,15 +111,15 @@ func (m *Model) observed(f *Frame) (*Frame, []Stamp, error) {
 	}
 	f = f.order()
 	if f.DS[0] == f.DS[len(f.DS)-1] {
-		return nil, nil, etf.Invalid("ds", fmt.Sprintf("every row with a value is of %s", f.DS[0]), "give rows of 2 dates or more")
+		return nil, nil, etf.Invalid("ds", fmt.Sprintf("all rows with a value have the date %s", f.DS[0]), "give rows of 2 dates or more")
 	}
 	return f, dates, nil
 }
 
-// maxScale is the largest range of y, and its inverse the smallest: forecasts far ahead are numbers still.
+// maxScale is the largest range of y and its inverse the smallest: forecasts far ahead are still finite.
 const maxScale = 1e200
 
-// scale finds what the history is scaled by. y is in the units that are fitted (their logarithm with LogScale).
+// scale computes what the history is scaled by. y is in the fitted units (a logarithm with LogScale).
 func (m *Model) scale(f *Frame, y []float64) (scales, error) {
 	s := scales{logisticFloor: m.o.Growth == Logistic && f.Floor != nil}
 	lo, hi := math.Inf(1), math.Inf(-1)
@@ -194,14 +194,14 @@ func (m *Model) scaleRegressors(f *Frame) ([]FittedRegressor, error) {
 		}
 		std := math.Sqrt(squares / float64(len(x)-1))
 		if math.IsInf(mu, 0) || math.IsInf(std, 0) || std == 0 {
-			return nil, etf.Invalid(r.Name, fmt.Sprintf("mean %v and standard deviation %v can't standardise it", mu, std), "change the regressor's unit")
+			return nil, etf.Invalid(r.Name, fmt.Sprintf("the regressor can't be standardised with mean %v and standard deviation %v", mu, std), "change the regressor's unit")
 		}
 		out[i].Mu, out[i].Std = mu, std
 	}
 	return out, nil
 }
 
-// prepare makes rows of a sorted frame. With fitting, y is scaled as well; it is in the units that are fitted.
+// prepare makes rows from a sorted frame. If y is given, in the fitted units, it is scaled too.
 func (o *Options) prepare(f *Frame, s *scales, seasonalities []Seasonality, y []float64) (*rows, error) {
 	n := len(f.DS)
 	r := &rows{ds: f.DS, frame: f, t: make([]float64, n), floor: make([]float64, n), conditions: map[string][]float64{}}

@@ -14,22 +14,22 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/stan"
 )
 
-// What Report names as the optimizer where the posterior was sampled.
+// The optimizers that Report names if the posterior was sampled.
 const (
 	gibbsSampler Optimizer = "gibbs"
 	nutsSampler  Optimizer = "nuts"
 )
 
-// The kinks of the Laplace priors keep the No-U-Turn sampler's steps short and its draws correlated: every fifth one is
-// kept. The metric needs some iterations to adapt, however few draws are asked for.
+// The kinks of the Laplace priors keep the No-U-Turn sampler's steps short and its draws correlated, so only every fifth
+// draw is kept. The metric needs some iterations to adapt, however few draws are requested.
 const (
 	nutsThin  = 5
 	minWarmup = 300
 )
 
-// sample draws from the posterior: Chains chains, MCMCSamples/2 draws each after as long a warm-up. With linear or flat
-// growth and additive terms by Gibbs sampling; else by the No-U-Turn sampler, in coordinates in which the curvature at
-// the maximum is 1 in every direction. Chains start around the maximum, wide apart.
+// sample draws from the posterior with Chains chains, each with MCMCSamples/2 draws after a warm-up of the same length. It
+// uses Gibbs sampling with linear or flat growth and additive terms; otherwise the No-U-Turn sampler, in coordinates in
+// which the curvature at the maximum is 1 in every direction. Chains start dispersed around the maximum.
 func (f *Fitted) sample(ctx context.Context, p *posterior, start *mode, basis *reduction, fo FitOptions) error {
 	o := &f.s.Options
 	peak, _, err := optimise(ctx, p, start, MAP, 0)
@@ -50,7 +50,7 @@ func (f *Fitted) sample(ctx context.Context, p *posterior, start *mode, basis *r
 	var draws [][]float64
 	divergences, iterations := 0, 0
 	if p.anyMul || p.growth == Logistic {
-		// Divergent transitions mean that the steps are too long for where the posterior is narrow: shorter ones then.
+		// Divergent transitions mean that the steps are too long where the posterior is narrow: sample again with shorter ones.
 		var sampled stan.Draws
 		for _, delta := range []float64{0.8, 0.95} {
 			sampled, err = stan.NUTS(ctx, func() stan.Density {
@@ -99,14 +99,14 @@ func (f *Fitted) sample(ctx context.Context, p *posterior, start *mode, basis *r
 	return nil
 }
 
-// The checks of Vehtari, Gelman, Simpson, Carpenter and Bürkner, "Rank-normalization, folding, and localization: an
-// improved R-hat", Bayesian Analysis 16 (2021): R-hat below 1.01 and 100 effective draws a chain.
+// The limits of Vehtari, Gelman, Simpson, Carpenter and Bürkner, "Rank-normalization, folding, and localization: an
+// improved R-hat", Bayesian Analysis 16 (2021): R-hat below 1.01 and 100 effective draws per chain.
 const (
 	maxRHat = 1.01
 	minESS  = 100 * Chains
 )
 
-// checkMixing says in the report how well the chains agree.
+// checkMixing reports how well the chains agree.
 func (f *Fitted) checkMixing(draws [][]float64, perChain int) {
 	r := &f.s.Report
 	r.MaxRHat, r.MinESS = 1, math.Inf(1)
@@ -139,8 +139,8 @@ func (f *Fitted) checkMixing(draws [][]float64, perChain int) {
 	}
 }
 
-// scatter returns a start for each chain, drawn around the centre twice as wide as the covariance, so that chains that
-// agree in the end have come from different places.
+// scatter returns a start for each chain, drawn around the centre with twice the posterior's spread, so that the chains
+// start far apart and their agreement in the end means something.
 func scatter(centre []float64, cov *mat.SymDense, seed uint64) ([][]float64, error) {
 	var chol mat.Cholesky
 	if !chol.Factorize(cov) {
@@ -163,7 +163,7 @@ func scatter(centre []float64, cov *mat.SymDense, seed uint64) ([][]float64, err
 	return out, nil
 }
 
-// gramAt returns J'J of the model's derivatives by k, m, delta and beta at x (in that order), the others left out.
+// gramAt returns J'J at x, where J are the model's derivatives with respect to k, m, delta and beta, in that order.
 func (p *posterior) gramAt(x *mode) *mat.SymDense {
 	n, s := len(p.t), len(p.c)
 	p.residuals(x.k, x.m, x.delta, x.beta)
@@ -195,15 +195,15 @@ func (p *posterior) gramAt(x *mode) *mat.SymDense {
 	return g
 }
 
-// covariance guesses the posterior's covariance from the curvature at a maximum: of the sum of squares, of the normal
-// priors, and for a rate change that of a normal whose variance is 2 tau² + tau |delta|: the mean of the variance that
-// makes a Laplace variable a mixture of normals, given where it is.
+// covariance approximates the posterior's covariance from the curvature at a maximum: of the sum of squares, of the normal
+// priors and, for each rate change, of a normal with variance 2 tau² + tau |delta|. A Laplace variable is a mixture of
+// normals, and this approximates the mean of their variance given delta.
 func (p *posterior) covariance(x *mode) (*mat.SymDense, error) {
 	s, dim := len(p.c), p.Dim()
 	w := 1 / (x.sigma * x.sigma)
 	g := p.gramAt(x)
 	h := mat.NewSymDense(dim, nil)
-	place := func(i int) int { // of the Gram matrix in the vector of parameters, which has ln sigma in between
+	place := func(i int) int { // index in the parameter vector, which has ln sigma before beta
 		if i >= 2+s {
 			return i + 1
 		}
@@ -230,7 +230,7 @@ func (p *posterior) covariance(x *mode) (*mat.SymDense, error) {
 	}
 	cov := mat.NewSymDense(dim, nil)
 	if err := chol.InverseTo(cov); err != nil {
-		// A matrix near to singular is inverted all the same, as well as it can be.
+		// A nearly singular matrix is still inverted as well as possible.
 		if near := mat.Condition(0); !errors.As(err, &near) {
 			return nil, errNotFinite("the curvature of the posterior at its maximum has no inverse")
 		}
@@ -238,7 +238,7 @@ func (p *posterior) covariance(x *mode) (*mat.SymDense, error) {
 	return cov, nil
 }
 
-// around returns the sum of squares as a function of the parameters, in which it is a parabola.
+// around returns the sum of squares as a function of the parameters, in which it is quadratic.
 func (p *posterior) around(peak *mode) *quadratic {
 	g := p.gramAt(peak)
 	sse := p.residuals(peak.k, peak.m, peak.delta, peak.beta)
@@ -261,7 +261,7 @@ func (p *posterior) around(peak *mode) *quadratic {
 	return &quadratic{g: g, center: center, proj: proj, sse: sse}
 }
 
-// priorGradient is the derivative of the log prior by parameter i of k, m, delta, beta.
+// priorGradient is the derivative of the log prior with respect to parameter i of k, m, delta, beta.
 func (p *posterior) priorGradient(i int, v float64) float64 {
 	switch s := len(p.c); {
 	case i < 2:
@@ -273,15 +273,15 @@ func (p *posterior) priorGradient(i int, v float64) float64 {
 	}
 }
 
-// quadratic is the sum of squares where mu is linear in the parameters k, m, delta, beta: sse - 2 proj'd + d'Gd with d
-// the distance from center.
+// quadratic is the sum of squares for a mu that is linear in k, m, delta, beta: sse - 2 proj'd + d'Gd, where d is the
+// distance from center.
 type quadratic struct {
 	g            *mat.SymDense
 	center, proj []float64
 	sse          float64
 }
 
-// at returns the sum of squares; d and gd are scratch of its length.
+// at returns the sum of squares at theta; d and gd are scratch of the same length.
 func (q *quadratic) at(theta, d, gd []float64) float64 {
 	floats.SubTo(d, theta, q.center)
 	blas64.Symv(1, q.g.RawSymmetric(), blas64.Vector{N: len(d), Inc: 1, Data: d}, 0, blas64.Vector{N: len(d), Inc: 1, Data: gd})

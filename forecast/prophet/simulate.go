@@ -11,42 +11,42 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// simulation draws paths of the future: the trend goes on with random rate changes as frequent and as large as those
-// of the history, and normal noise is added. It goes through the rows in order and keeps one state a path, so that
-// memory does not grow with the rows, and a longer future begins with the same numbers (the steps being equal).
+// simulation draws paths of the future: the trend continues with random rate changes, as frequent and as large as those
+// of the history, and normal noise is added. It goes through the rows in order and keeps one state per path, so that
+// memory does not grow with the rows and a longer future starts with the same numbers (if the steps are equal).
 type simulation struct {
 	f       *Fitted
 	r       *rows
 	x       [][]float64
 	draws   int
-	paths   int // in all
+	paths   int // draws * perDraw
 	perDraw int
-	past    *rand.Rand // noise of the history's rows
+	past    *rand.Rand // for the noise of the history's rows
 	future  *rand.Rand
 	slow    bool
 
 	first int     // first row with t > 1
-	step  float64 // d: mean distance of the future rows
-	prob  float64 // of a rate change at a row
+	step  float64 // mean distance between the future rows
+	prob  float64 // probability of a rate change at a row
 	wait  int     // cells until the next change
-	// halved are the paths that changed at the row before, by prev: half of it is still to come.
+	// halved are the paths whose rate changed at the previous row, by prev; half of the change is still to come.
 	halved []int
 	lap    []float64
-	// The trend of each draw: rates and offsets of its segments.
+	// The trend of each draw: the rates and offsets of its segments.
 	rate, offset [][]float64
 	at           segments
-	// The state of each path. prev is the change of rate at the row before. Linear growth has in sum the change of rate
-	// since the history, and in total its sum over the rows; logistic growth and slow simulation have rate and offset.
-	// changes are the slow simulation's, those to come.
+	// The state of each path. prev is the change of rate at the previous row. With linear growth, sum is the change of rate
+	// since the history and total is the sum of sum over the rows; with logistic growth and slow simulation, sum is the
+	// rate and total the offset. changes are the slow simulation's remaining changes.
 	prev, sum, total []float64
 	changes          [][]change
 	carried          []float64 // Market.ResidualAR1: each path's residual, in the units of y
-	carriedAt        float64   // the scaled time it is of
+	carriedAt        float64   // the scaled time of carried
 }
 
 type change struct{ t, delta float64 }
 
-// The future is drawn from one stream of random numbers, the history's noise from another.
+// The future and the history's noise have separate streams of random numbers.
 const (
 	futureStream = 0x9e3779b97f4a7c15
 	pastStream   = 0xd1b54a32d192ed03
@@ -90,7 +90,7 @@ func laplace(rng *rand.Rand, b float64) float64 {
 	return x
 }
 
-// poisson draws a number of events of mean lambda: by counting exponential waits.
+// poisson draws from the Poisson distribution with mean lambda by counting exponential waits.
 func poisson(rng *rand.Rand, lambda float64) int {
 	n := 0
 	for left := lambda; ; n++ {
@@ -101,11 +101,11 @@ func poisson(rng *rand.Rand, lambda float64) int {
 	}
 }
 
-// maxChanges bounds the rate changes that all paths together are expected to have, should the future be asked for
-// absurdly far ahead: 160 MB.
+// maxChanges limits the expected number of rate changes in all paths together, for futures that are absurdly far ahead:
+// 160 MB.
 const maxChanges = 10_000_000
 
-// run visits the rows from the given one on. The slices handed to visit may be changed by it and are used again.
+// run calls visit for each row, starting at row from. visit may change the slices it gets; run reuses them.
 func (s *simulation) run(ctx context.Context, from int, visit func(i int, yhat, trend []float64)) error {
 	yhat, trend := make([]float64, s.paths), make([]float64, s.paths)
 	if err := s.begin(); err != nil {
@@ -124,7 +124,7 @@ func (s *simulation) run(ctx context.Context, from int, visit func(i int, yhat, 
 	return ctx.Err()
 }
 
-// observe adds the other terms and the noise.
+// observe computes yhat from the trend: it adds the other terms and the noise.
 func (s *simulation) observe(i int, yhat, trend []float64) {
 	f := s.f
 	rng := s.past
@@ -164,7 +164,7 @@ func (s *simulation) observe(i int, yhat, trend []float64) {
 	}
 }
 
-// carry takes the residuals on to a row of the future.
+// carry advances the residuals to a row of the future.
 func (s *simulation) carry(t float64) {
 	if s.carried == nil {
 		return
@@ -185,7 +185,7 @@ func (s *simulation) limit(i int) float64 {
 	return s.r.limit[i]
 }
 
-// trendAt writes the paths' trend at row i, in the units of y.
+// trendAt writes the trend of each path at row i, in the units of y.
 func (s *simulation) trendAt(i int, trend []float64) {
 	f, t := s.f, s.r.t[i]
 	scale, floor := f.s.YScale, s.r.floor[i]
@@ -213,7 +213,7 @@ func (s *simulation) trendAt(i int, trend []float64) {
 	}
 }
 
-// shift, for logistic growth, draws whether the rate changes at this row, and by how much; a change is spread over this
+// shift draws, for logistic growth, whether and by how much the rate changes at this row; a change is spread over this
 // row and the next.
 func (s *simulation) shift(p int, b float64) float64 {
 	var cell float64
@@ -226,7 +226,7 @@ func (s *simulation) shift(p int, b float64) float64 {
 	return smooth
 }
 
-// untilChange draws how many cells pass before the next one with a change: geometric, the whole part of an
+// untilChange draws the number of cells before the next one with a change: geometric, as the integer part of an
 // exponential wait.
 func (s *simulation) untilChange() int {
 	if s.prob >= 1 {
@@ -235,8 +235,8 @@ func (s *simulation) untilChange() int {
 	return int(min(s.future.ExpFloat64()/-math.Log1p(-s.prob), math.MaxInt32))
 }
 
-// linearAt adds to each path's rate what changes, half at its row and half at the next, and to its trend the rate.
-// Changes are rare, so they are gone to from one to the next instead of asked for in every path.
+// linearAt adds rate changes to each path's rate, half at their row and half at the next, and the rate to its trend.
+// Changes are rare, so it jumps from one to the next instead of drawing for every path.
 func (s *simulation) linearAt(i, seg int, trend []float64) {
 	for _, p := range s.halved {
 		s.sum[p] += s.prev[p] / 2
@@ -279,8 +279,8 @@ func (s *simulation) begin() error {
 	return nil
 }
 
-// beginLogistic walks the history on a regular grid, as the original does: each changepoint acts at the first grid
-// point after it, and a later one on the same point takes its place. prev is 0; sum is the rate, total the offset.
+// beginLogistic goes through the history on a regular grid, as the original does: each changepoint acts at the first grid
+// point after it, and a later one at the same point replaces it. prev is 0, sum is the rate, total the offset.
 func (s *simulation) beginLogistic() {
 	params, c := &s.f.s.Params, s.f.s.ChangepointsT
 	for d := range s.draws {
@@ -323,7 +323,7 @@ func (s *simulation) logisticAt(i, seg int, trend []float64) {
 			trend[p] = trendValue(Logistic, s.sum[p], s.total[p], t, limit)
 			sum += trend[p]
 		}
-		// The paths tell the spread only: their mean is moved onto the forecast, draw by draw.
+		// The paths give only the spread: for each draw, their mean is shifted to the forecast.
 		centre := trendValue(Logistic, s.rate[d][seg], s.offset[d][seg], t, limit) - sum/float64(s.perDraw)
 		sum = 0
 		for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
@@ -338,8 +338,8 @@ func (s *simulation) drawChanges() error {
 	c := s.f.s.ChangepointsT
 	expected := float64(len(c)) * (last - 1)
 	if expected*float64(s.paths) > maxChanges {
-		return etf.Invalid("slow", fmt.Sprintf("%.0f rate changes are to be expected by %s in each of %d paths", expected, s.r.ds[len(s.r.ds)-1], s.paths),
-			"use fewer samples or a nearer future, or leave slow out")
+		return etf.Invalid("slow", fmt.Sprintf("%.0f rate changes are expected by %s in each of %d paths", expected, s.r.ds[len(s.r.ds)-1], s.paths),
+			"use fewer samples or a nearer future, or leave out slow")
 	}
 	s.changes = make([][]change, s.paths)
 	for d := range s.draws {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The simulation of logistic growth starts from the history on a regular grid: a changepoint acts at the first grid point
-// strictly after it, and a later one on the same point takes its place (the original's quirk).
+// The simulation of logistic growth goes through the history on a regular grid: a changepoint acts at the first grid point
+// strictly after it, and a later one at the same point replaces it (a quirk of the original).
 func TestLogisticHistoryOnTheGrid(t *testing.T) {
 	t.Parallel()
 	start := func(c, delta []float64) (rate, offset float64) {
@@ -24,7 +24,7 @@ func TestLogisticHistoryOnTheGrid(t *testing.T) {
 		}
 		return s.sum[0], s.total[0]
 	}
-	// What the changes at the grid's points give, by the exact recursion.
+	// The result of the changes at the grid points, by the exact recursion.
 	want := func(c, delta []float64) (rate, offset float64) {
 		rates, offsets := trendSegments(Logistic, delta, 2, 0.5, c)
 		return rates[len(c)], offsets[len(c)]
@@ -46,7 +46,7 @@ func TestLogisticHistoryOnTheGrid(t *testing.T) {
 	}
 }
 
-// Rates of change per row: S d, with d the mean distance of the future rows, or the history's where there is one.
+// The probability of a rate change at a row is S d; d is the mean distance between future rows, or the history's for one row.
 func TestSimulationSteps(t *testing.T) {
 	t.Parallel()
 	f := fitBy(t, func() Options { o := Defaults(); o.NChangepoints = 7; return o }(), &Frame{DS: days(101), Y: make101()}, MAP, FitOptions{})

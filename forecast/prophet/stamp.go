@@ -9,7 +9,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// Stamp is an instant on a civil calendar, without a time zone: microseconds since 1970-01-01 00:00.
+// Stamp is a civil date and time without a time zone: microseconds since 1970-01-01 00:00.
 type Stamp int64
 
 // Units of Stamp.
@@ -21,7 +21,7 @@ const (
 	Day               = 24 * Hour
 )
 
-// The span of stamps accepted: that of pandas' nanosecond time stamps, rounded inwards to whole years.
+// The range of valid stamps: the range of pandas' nanosecond timestamps, rounded inwards to whole years.
 var (
 	minStamp = DateOf(1678, time.January, 1)
 	maxStamp = DateOf(2262, time.January, 1)
@@ -55,7 +55,7 @@ func (s Stamp) Date() Stamp {
 // Weekday returns the day of the week.
 func (s Stamp) Weekday() time.Weekday { return s.Time().Weekday() }
 
-// String returns "2006-01-02" for midnight, else "2006-01-02 15:04:05" with a fraction of six digits if there is one.
+// String returns "2006-01-02" for midnight, otherwise "2006-01-02 15:04:05", with six decimals if there is a fraction.
 func (s Stamp) String() string {
 	switch t := s.Time(); {
 	case s%Day == 0:
@@ -67,45 +67,45 @@ func (s Stamp) String() string {
 	}
 }
 
-// stampLayouts are what ParseStamp reads. Fractions of a second are read after seconds without being named.
+// stampLayouts are the layouts ParseStamp accepts. time.Parse also accepts fractional seconds after the seconds.
 var stampLayouts = []string{
 	"2006-01-02", "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04",
 	"2006/01/02", "2006/01/02 15:04:05", "20060102", "2006-01",
 }
 
-// zonedLayouts are times with a zone or an offset, which are refused as such.
+// zonedLayouts are times with a zone or an offset, which ParseStamp refuses with their own message.
 var zonedLayouts = []string{
 	time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 Z0700", "2006-01-02 15:04:05-07", "2006-01-02T15:04:05Z0700",
 	"2006-01-02 15:04:05 MST", "2006-01-02T15:04Z07:00", "2006-01-02 15:04Z07:00",
 }
 
-// ParseStamp reads a date or a date with a time of day, in ISO 8601 or as the digits YYYYMMDD. Errors are of
-// KindInvalid: text with a time zone or an offset, a fraction of a second finer than a microsecond, and what is not a
-// date between 1678 and 2261.
+// ParseStamp parses a date, with or without a time of day, in ISO 8601 or as the digits YYYYMMDD. Errors are of
+// KindInvalid: text with a time zone or an offset, fractional seconds finer than a microsecond, and anything that is not
+// a date between 1678 and 2261.
 func ParseStamp(text string) (Stamp, error) {
 	for _, layout := range stampLayouts {
 		if t, err := time.Parse(layout, text); err == nil {
 			if at := strings.LastIndexAny(text, ".,"); at >= 0 {
 				if digits := text[at+1:]; len(digits) > 6 && strings.Trim(digits[6:], "0") != "" {
-					return 0, etf.Invalid("ds", fmt.Sprintf("%q is finer than a microsecond", text), "write 6 digits of a second's fraction or fewer")
+					return 0, etf.Invalid("ds", fmt.Sprintf("%q is finer than a microsecond", text), "write at most 6 digits of fractional seconds")
 				}
 			}
 			s := Stamp(t.UnixMicro())
 			if t.Year() < 1678 || s >= maxStamp {
-				return 0, etf.Invalid("ds", fmt.Sprintf("%q is outside 1678-01-01 to 2261-12-31", text), "use a date within")
+				return 0, etf.Invalid("ds", fmt.Sprintf("%q is outside 1678-01-01 to 2261-12-31", text), "use a date in this range")
 			}
 			return s, nil
 		}
 	}
 	zoned := func() (Stamp, error) {
-		return 0, etf.Invalid("ds", fmt.Sprintf("%q has a time zone", text), "write local times without a zone, all in one zone")
+		return 0, etf.Invalid("ds", fmt.Sprintf("%q has a time zone", text), "write local times of one zone, without naming the zone")
 	}
 	for _, layout := range zonedLayouts {
 		if _, err := time.Parse(layout, text); err == nil {
 			return zoned()
 		}
 	}
-	// A date, a time of day, and a name such as America/New_York or [Asia/Seoul].
+	// A date, a time of day and a zone such as America/New_York or [Asia/Seoul].
 	if at := strings.IndexFunc(text, func(r rune) bool { return unicode.IsLetter(r) && r != 'T' || r == '[' }); at > 0 {
 		if _, err := ParseStamp(strings.TrimSpace(text[:at])); err == nil {
 			return zoned()

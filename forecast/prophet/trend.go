@@ -7,8 +7,8 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// autoChangepoints returns the stamps of changepoints spread evenly over the rows of the first part of the history,
-// the first row left out, and their number, which is lowered where there are fewer rows. ds is sorted.
+// autoChangepoints returns the stamps of n changepoints spread evenly over the rows of the first part of the history,
+// without its first row; fewer than n if there are too few rows. ds is sorted.
 func autoChangepoints(ds []Stamp, n int, part float64) []Stamp {
 	rows := int(math.Floor(float64(len(ds)) * part))
 	if n+1 > rows {
@@ -34,14 +34,14 @@ func givenChangepoints(given []Stamp, first, last Stamp) error {
 	for i, c := range given {
 		if c < first || c > last {
 			return etf.Invalid(fmt.Sprintf("changepoints[%d]", i), fmt.Sprintf("%s is outside the history %s to %s", c, first, last),
-				"use dates within the history, or leave changepoints out to have them chosen")
+				"use dates within the history, or leave out changepoints to have them chosen automatically")
 		}
 	}
 	return nil
 }
 
-// segments walks rows in ascending t and tells for each how many changepoints it has reached: those with c <= t. Rows
-// out of order are found by going back to the start.
+// segments goes through rows in ascending t and counts the changepoints each has reached: those with c <= t. For a row
+// out of order it starts again.
 type segments struct {
 	c    []float64
 	s    int
@@ -59,15 +59,15 @@ func (w *segments) at(t float64) int {
 	return w.s
 }
 
-// trendSegments returns rate and offset of each segment of the trend of one draw: those of a line, and of a logistic
-// curve so that it is continuous. A flat trend has rate 0.
+// trendSegments returns the rate and offset of each segment of one draw's trend, a line or a logistic curve, such that the
+// trend is continuous. A flat trend has rate 0.
 func trendSegments(growth Growth, delta []float64, k, m float64, c []float64) (rate, offset []float64) {
 	rate, offset = make([]float64, len(c)+1), make([]float64, len(c)+1)
 	segmentsInto(growth, rate, offset, delta, k, m, c)
 	return rate, offset
 }
 
-// segmentsInto is trendSegments into slices that are there.
+// segmentsInto is trendSegments into existing slices.
 func segmentsInto(growth Growth, rate, offset, delta []float64, k, m float64, c []float64) {
 	rate[0], offset[0] = k, m
 	if growth == Flat {
@@ -109,7 +109,7 @@ func trend(growth Growth, out, t, limit, delta []float64, k, m float64, c []floa
 	}
 }
 
-// initialTrend returns the k and m the original starts from: through the first and the last row for linear and
+// initialTrend returns the k and m that the original starts from: through the first and the last row for linear and
 // logistic growth, the mean for flat growth.
 func initialTrend(growth Growth, t, y, limit []float64) (k, m float64) {
 	last := len(y) - 1

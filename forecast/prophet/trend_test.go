@@ -19,7 +19,7 @@ func close2(t *testing.T, name string, got, want []float64, tolerance float64) {
 	}
 }
 
-// The numbers of the next three tests are those of the original's class TestTrendComponent.
+// The numbers in the next three tests are from the original's class TestTrendComponent.
 
 var elevenSteps = []float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 
@@ -60,7 +60,7 @@ func TestFlatTrend(t *testing.T) {
 	}
 }
 
-// The trend by the closed form k t + m + sum of delta max(0, t-c), for random changepoints.
+// The trend against its closed form k t + m + sum of delta max(0, t-c), for random changepoints.
 func TestPiecewiseLinearIsASumOfHinges(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -75,8 +75,8 @@ func TestPiecewiseLinearIsASumOfHinges(t *testing.T) {
 			x[i] = 2*rng.Float64() - 0.3 // out of order on purpose
 		}
 		if s > 2 {
-			c[1] = c[0] // two on the same instant
-			x[0] = c[2] // a row exactly on one
+			c[1] = c[0] // two at the same time
+			x[0] = c[2] // a row exactly at a changepoint
 		}
 		k, m := rng.NormFloat64(), rng.NormFloat64()
 		want := make([]float64, n)
@@ -113,7 +113,7 @@ func TestPiecewiseLogisticIsContinuous(t *testing.T) {
 			out := make([]float64, 2)
 			trend(Logistic, out, []float64{at - 1e-9, at}, []float64{1, 1}, delta, k, m, c)
 			if math.Abs(out[0]-out[1]) > 1e-8 {
-				t.Fatalf("a step from %v to %v at changepoint %d", out[0], out[1], j)
+				t.Fatalf("the trend jumps from %v to %v at changepoint %d", out[0], out[1], j)
 			}
 		}
 	}
@@ -138,19 +138,19 @@ func TestAutoChangepoints(t *testing.T) {
 		index []int
 	}{
 		{"evenly", 11, 2, 1, []int{5, 10}},
-		{"half to even, down", 6, 2, 1, []int{2, 5}},               // 2.5 -> 2
-		{"half to even, up", 8, 2, 1, []int{4, 7}},                 // 3.5 -> 4
-		{"more than the rows give", 5, 25, 0.8, []int{1, 2, 3}},    // H = 4, n = 3
-		{"as many as the rows give", 5, 3, 0.8, []int{1, 2, 3}},    // n+1 = H
-		{"one more than the rows give", 5, 4, 0.8, []int{1, 2, 3}}, // H = 4, n = 3
-		{"none asked for", 100, 0, 0.8, []int{}},                   //
-		{"no range", 100, 25, 0, []int{}},                          // H = 0, n = -1
-		{"a range of one row", 10, 25, 0.1, []int{}},               // H = 1, n = 0
-		{"a range of two rows", 10, 25, 0.2, []int{1}},             // H = 2, n = 1
-		{"two rows of history", 2, 25, 0.8, []int{}},               // H = 1
-		{"the whole history", 3, 25, 1, []int{1, 2}},               // H = 3
-		{"the original's 20 rows", 20, 25, 0.8, rangeOf(1, 15)},    // R suite: n becomes 15
-		{"product just below an integer", 10, 2, 0.7, []int{3, 6}}, // 10*0.7 = 7 in floating point
+		{"half to even, down", 6, 2, 1, []int{2, 5}},                // 2.5 -> 2
+		{"half to even, up", 8, 2, 1, []int{4, 7}},                  // 3.5 -> 4
+		{"more than the rows allow", 5, 25, 0.8, []int{1, 2, 3}},    // H = 4, n = 3
+		{"as many as the rows allow", 5, 3, 0.8, []int{1, 2, 3}},    // n+1 = H
+		{"one more than the rows allow", 5, 4, 0.8, []int{1, 2, 3}}, // H = 4, n = 3
+		{"none requested", 100, 0, 0.8, []int{}},                    //
+		{"no range", 100, 25, 0, []int{}},                           // H = 0, n = -1
+		{"a range of one row", 10, 25, 0.1, []int{}},                // H = 1, n = 0
+		{"a range of two rows", 10, 25, 0.2, []int{1}},              // H = 2, n = 1
+		{"two rows of history", 2, 25, 0.8, []int{}},                // H = 1
+		{"the whole history", 3, 25, 1, []int{1, 2}},                // H = 3
+		{"the original's 20 rows", 20, 25, 0.8, rangeOf(1, 15)},     // R suite: n becomes 15
+		{"product just below an integer", 10, 2, 0.7, []int{3, 6}},  // 10*0.7 = 7 in floating point
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ds := days(c.rows)
@@ -160,7 +160,7 @@ func TestAutoChangepoints(t *testing.T) {
 				want = append(want, ds[i])
 			}
 			if got == nil {
-				t.Error("nil, which would mean that none were chosen yet")
+				t.Error("got nil, which would mean not chosen yet")
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("got %v, want %v", got, want)
@@ -177,7 +177,7 @@ func rangeOf(lo, hi int) []int {
 	return out
 }
 
-// Changepoints are rows by number, not by calendar, and rows of one date may give the same changepoint twice.
+// Changepoints are chosen by row number, not by date, and rows with one date may give the same changepoint twice.
 func TestAutoChangepointsFollowRows(t *testing.T) {
 	t.Parallel()
 	ds := []Stamp{0, 0, 0, Day, Day, 100 * Day, 1000 * Day, 1000 * Day, 1001 * Day, 2000 * Day}
@@ -211,7 +211,7 @@ func TestFourierSeries(t *testing.T) {
 			}
 		})
 	}
-	// The matrix of features holds the same bits.
+	// The feature matrix has the same bits.
 	l := layout{seasons: []Seasonality{{Name: "weekly", Period: 7, FourierOrder: 3}}, columns: make([]column, 6)}
 	ds := days(9)
 	x := l.features(&rows{ds: ds}, holidayTable{})
@@ -225,9 +225,9 @@ func TestFourierSeries(t *testing.T) {
 	}
 }
 
-// Starts by hand. Logistic: with cap 1 and y from 0.2 to 0.8, log odds go from -ln 4 to ln 4, so k = 2 ln 4 and they
-// cross 0 half way. Equal ends would have no rate, so the first ratio of cap to y is raised by 5 %: from 2 to 2.1, log
-// odds -ln 1.1 and 0. What is beyond 1 % to 99 % of cap counts as being there.
+// Starts computed by hand. Logistic: with cap 1 and y from 0.2 to 0.8, the log odds go from -ln 4 to ln 4, so k = 2 ln 4
+// and they cross 0 half way. Equal ends would have no rate, so the first ratio of cap to y is raised by 5 %, from 2 to 2.1:
+// log odds of -ln 1.1 and 0. Values below 1 % or above 99 % of cap are clipped.
 func TestInitialTrend(t *testing.T) {
 	t.Parallel()
 	x, one := []float64{0, 0.3, 1}, []float64{1, 1, 1}

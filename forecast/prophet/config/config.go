@@ -5,10 +5,10 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Unmarshal reads options from a JSON object whose keys are the names of the original's arguments and those of
-// Keys beyond them. What is not named keeps the default. Errors are of KindInvalid and name the key: text that is
-// not JSON, a key that is unknown or there twice, a value of the wrong type, a date twice in a list, an exchange without
-// a calendar. What else the values mean is checked by prophet.New.
+// Unmarshal reads options from a JSON object with the keys that Keys lists: the original's arguments and a few more.
+// A key left out keeps its default. Errors are of KindInvalid and name the key: text that is not JSON, an unknown or
+// duplicate key, a value of the wrong type, a duplicate date in a list, an exchange without a calendar. prophet.New
+// checks everything else about the values.
 func Unmarshal(data []byte) (prophet.Options, error) {
 	top, err := parseJSON(data)
 	if err != nil {
@@ -24,22 +24,22 @@ func Unmarshal(data []byte) (prophet.Options, error) {
 	return c.Options, nil
 }
 
-// Marshal writes options in one canonical form that Unmarshal reads back to the same options: every key in the order of
-// Keys, defaults included. A number that JSON can't hold is an error of KindInvalid.
+// Marshal writes options in a canonical form that Unmarshal reads back to the same options: every key in the order of
+// Keys, defaults included. A number that JSON can't represent is an error of KindInvalid.
 func Marshal(o prophet.Options) ([]byte, error) {
 	c := document{Options: o}
 	return encodeObject(nil, configKeys(), &c)
 }
 
-// Key describes a key of the configuration, for documentation.
+// Key describes a key of the configuration for the documentation.
 type Key struct {
 	Name    string // "seasonalities[].period" for a key of an object in a list
 	Values  string
-	Default string // as JSON; "" where the key is required
+	Default string // as JSON; "" if the key is required
 	Meaning string
 }
 
-// Keys lists the keys that Unmarshal knows, in the order in which Marshal writes them.
+// Keys lists the keys that Unmarshal accepts, in the order in which Marshal writes them.
 func Keys() []Key {
 	c := document{Options: prophet.Defaults()}
 	out := describe(nil, "", configKeys(), &c)
@@ -77,7 +77,7 @@ func describe[T any](out []Key, prefix string, keys []key[T], defaults *T) []Key
 	return out
 }
 
-// document is Options with the two keys that Market is made of.
+// document is Options with the two keys that make up Market.
 type document struct {
 	prophet.Options
 	allMarket bool   // "market": true
@@ -85,15 +85,15 @@ type document struct {
 	exchange  string // next to "market"
 }
 
-// resolveMarket puts the keys market and exchange together.
+// resolveMarket combines the keys market and exchange.
 func (c *document) resolveMarket() error {
 	switch {
 	case c.inMarket && c.exchange != "":
-		return etf.Invalid("exchange", "market is an object and has its own exchange", `move it into market`)
+		return etf.Invalid("exchange", "market is an object and has its own exchange", `move exchange into market`)
 	case c.inMarket:
 		return nil
 	case c.allMarket && c.exchange == "":
-		return etf.Invalid("exchange", "market is true and no exchange is named", `add "exchange": "XNYS" (or XKRX) next to it`)
+		return etf.Invalid("exchange", "market is true, but there is no exchange", `add "exchange": "XNYS" (or XKRX) next to it`)
 	case c.allMarket:
 		c.Market = prophet.MarketFor(c.exchange)
 	default:

@@ -70,22 +70,22 @@ func TestUnmarshal(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !reflect.DeepEqual(got, want) {
-				t.Errorf("read\n%+v, not\n%+v", got, want)
+				t.Errorf("got\n%+v, want\n%+v", got, want)
 			}
 			text, again := roundTrip(t, got)
-			for i := range want.Regressors { // "" and "auto" are the same
+			for i := range want.Regressors { // "" means "auto"
 				if want.Regressors[i].Standardize == "" {
 					want.Regressors[i].Standardize = "auto"
 				}
 			}
 			if !reflect.DeepEqual(again, want) {
-				t.Errorf("written as %s and read back as\n%+v, not\n%+v", text, again, want)
+				t.Errorf("written as %s and read back as\n%+v, want\n%+v", text, again, want)
 			}
 		})
 	}
 }
 
-// roundTrip writes options, reads them back, and checks that they are written the same again.
+// roundTrip writes options, reads them back and checks that they are written the same way again.
 func roundTrip(t *testing.T, o prophet.Options) (text []byte, again prophet.Options) {
 	t.Helper()
 	text, err := Marshal(o)
@@ -102,8 +102,8 @@ func roundTrip(t *testing.T, o prophet.Options) (text []byte, again prophet.Opti
 	return text, again
 }
 
-// The canonical form names every argument of the original, each with its default (version 1.3.0).
-func TestMarshalIsWhole(t *testing.T) {
+// The canonical form has every argument of the original with its default (version 1.3.0).
+func TestMarshalWritesEveryKey(t *testing.T) {
 	t.Parallel()
 	text, err := Marshal(prophet.Defaults())
 	const want = `{"growth":"linear","changepoints":null,"n_changepoints":25,"changepoint_range":0.8,` +
@@ -113,7 +113,7 @@ func TestMarshalIsWhole(t *testing.T) {
 		`"mcmc_samples":0,"interval_width":0.8,"uncertainty_samples":1000,"scaling":"absmax",` +
 		`"market":false,"exchange":null,"optimizer":"map","seed":0}`
 	if err != nil || string(text) != want {
-		t.Errorf("%v:\n%s, not\n%s", err, text, want)
+		t.Errorf("%v: got\n%s, want\n%s", err, text, want)
 	}
 	o := prophet.Defaults()
 	o.IntervalWidth = 0
@@ -123,7 +123,7 @@ func TestMarshalIsWhole(t *testing.T) {
 	}
 }
 
-// What New fills in is written and read back too.
+// What New fills in is also written and read back.
 func TestCheckedOptionsRoundTrip(t *testing.T) {
 	t.Parallel()
 	o := prophet.Defaults()
@@ -137,7 +137,7 @@ func TestCheckedOptionsRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, again := roundTrip(t, m.Options()); !reflect.DeepEqual(again, m.Options()) {
-		t.Errorf("%+v, not %+v", again, m.Options())
+		t.Errorf("got %+v, want %+v", again, m.Options())
 	}
 }
 
@@ -157,8 +157,8 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{"unknown key of a regressor", `{"regressors": [{"name": "x"}, {"name": "y2", "standardise": true}]}`, "regressors[1].standardise", "standardize"},
 		{"unknown key of a holiday", `{"holidays": [{"holidy": "x", "ds": "2024-01-01"}]}`, "holidays[0].holidy", "holiday"},
 		{"unknown key of market", `{"market": {"exchange": "XNYS", "logscale": true}}`, "market.logscale", "log_scale"},
-		{"key twice", `{"growth": "flat", "seed": 1, "growth": "linear"}`, "growth", "twice"},
-		{"nested key twice", `{"regressors": [{"name": "a", "name": "b"}]}`, "regressors[0].name", "twice"},
+		{"duplicate key", `{"growth": "flat", "seed": 1, "growth": "linear"}`, "growth", "twice"},
+		{"nested duplicate key", `{"regressors": [{"name": "a", "name": "b"}]}`, "regressors[0].name", "twice"},
 		{"key missing", `{"seasonalities": [{"name": "x", "period": 7}]}`, "seasonalities[0].fourier_order", "missing"},
 		{"no date", `{"holidays": [{"holiday": "x"}]}`, "holidays[0].ds", "missing"},
 		{"number as growth", `{"growth": 1}`, "growth", "1 is not text"},
@@ -189,9 +189,9 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{"unknown exchange next to market", `{"market": true, "exchange": "LSE"}`, "exchange", `"LSE" has no calendar`},
 		{"unknown exchange alone", `{"exchange": "LSE"}`, "exchange", "XNYS or XKRX"},
 		{"unknown exchange in market", `{"market": {"exchange": "LSE"}}`, "market.exchange", "XNYS or XKRX"},
-		{"changepoint twice", `{"changepoints": ["2024-01-01", "20240101"]}`, "changepoints[1]", "2024-01-01 is there twice"},
+		{"changepoint twice", `{"changepoints": ["2024-01-01", "20240101"]}`, "changepoints[1]", "2024-01-01 appears twice"},
 		{"changepoint with a named zone", `{"changepoints": ["2024-01-01 00:00 Asia/Seoul"]}`, "changepoints[0]", "time zone"},
-		{"two exchanges", `{"exchange": "XNYS", "market": {"exchange": "XKRX"}}`, "exchange", "move it"},
+		{"two exchanges", `{"exchange": "XNYS", "market": {"exchange": "XKRX"}}`, "exchange", "move exchange into market"},
 		{"log_scale as number", `{"market": {"log_scale": 1}}`, "market.log_scale", "true or false"},
 		{"nested deeply", `{"growth": ` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `}`, "growth[0][0][0][0][0][0][0]", "too deeply"},
 		{"nested far too deeply", strings.Repeat("[", 20000), "line 1", "not JSON"},
@@ -203,18 +203,18 @@ func TestUnmarshalRefuses(t *testing.T) {
 				t.Fatalf("%v is not an invalid input", err)
 			}
 			if bad.Field != c.field || !strings.Contains(bad.Error(), c.says) || bad.Remedy == "" {
-				t.Errorf("field %q, said: %v (wanted field %q and: %s)", bad.Field, bad, c.field, c.says)
+				t.Errorf("field %q, error %v, want field %q and %q", bad.Field, bad, c.field, c.says)
 			}
 		})
 	}
 }
 
-// Every key has what a reader of the documentation needs, and its default is read as such.
+// Every key is documented, and its default reads back as the default.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for _, k := range Keys() {
 		if k.Values == "" || k.Meaning == "" || !strings.HasSuffix(k.Meaning, ".") {
-			t.Errorf("%s is not described: %+v", k.Name, k)
+			t.Errorf("%s is not documented: %+v", k.Name, k)
 		}
 		if strings.ContainsAny(k.Name, ".[") || k.Default == "" {
 			continue
@@ -225,7 +225,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// Whatever the text: no panic, errors that are somebody's fault, and what is read is written and read back the same.
+// For any text: no panic, every error of KindInvalid, and options that are written and read back the same.
 func FuzzUnmarshal(f *testing.F) {
 	for _, text := range []string{
 		`{}`, `{"growth":"flat","changepoints":["2024-01-01"],"yearly_seasonality":8}`, `{"market":true,"exchange":"XNYS"}`,

@@ -18,7 +18,7 @@ const (
 	textValues   = "text"
 )
 
-// configKeys is a function because the table and what reads it name each other.
+// configKeys is a function because the table and the functions that read it refer to each other.
 func configKeys() []key[document] {
 	seasonal := func(name, meaning string, at func(*document) *prophet.Seasonal) key[document] {
 		return field(name, `"auto", true, false, whole number`, meaning, at, readSeasonal, writeSeasonal)
@@ -32,23 +32,23 @@ func configKeys() []key[document] {
 	return []key[document]{
 		field("growth", `"linear", "logistic", "flat"`, "Shape of the trend. Logistic needs the column cap, and takes the column floor.",
 			func(c *document) *prophet.Growth { return &c.Growth }, readText[prophet.Growth], asIs),
-		field("changepoints", "list of dates, null", "Dates on which the trend may change, each once. Null chooses them; an empty list is none.",
+		field("changepoints", "list of dates, null", "Dates on which the trend may change, without duplicates. Null chooses them automatically; an empty list means none.",
 			func(c *document) *[]prophet.Stamp { return &c.Changepoints }, readStamps, writeStamps),
-		count("n_changepoints", "How many changepoints are chosen, at most 2000.", func(c *document) *int { return &c.NChangepoints }),
-		number("changepoint_range", "The part of the history, 0 to 1, in which they are chosen.", func(c *document) *float64 { return &c.ChangepointRange }),
-		seasonal("yearly_seasonality", "Period 365.25 days. A number is an order of Fourier terms; true is order 10; auto needs two years of history.",
+		count("n_changepoints", "How many changepoints are chosen automatically, at most 2000.", func(c *document) *int { return &c.NChangepoints }),
+		number("changepoint_range", "The fraction of the history, from its start, in which they are chosen: 0 to 1.", func(c *document) *float64 { return &c.ChangepointRange }),
+		seasonal("yearly_seasonality", "Period 365.25 days. A number is the Fourier order; true is order 10; auto needs two years of history.",
 			func(c *document) *prophet.Seasonal { return &c.YearlySeasonality }),
 		seasonal("weekly_seasonality", "Period 7 days; true is order 3; auto needs two weeks of history and rows less than a week apart.",
 			func(c *document) *prophet.Seasonal { return &c.WeeklySeasonality }),
 		seasonal("daily_seasonality", "Period 1 day; true is order 4; auto needs two days of history and rows less than a day apart.",
 			func(c *document) *prophet.Seasonal { return &c.DailySeasonality }),
-		{name: "seasonalities", values: "list of objects", meaning: "Further seasonalities. A name twice is refused, where the original overwrites the first.",
+		{name: "seasonalities", values: "list of objects", meaning: "Additional seasonalities. Duplicate names are refused; the original overwrites the first.",
 			set: func(c *document, n node) (err error) {
 				c.Seasonalities, err = readList(seasonalityKeys, n)
 				return err
 			},
 			get: func(c *document) any { return listOf(seasonalityKeys, c.Seasonalities) }},
-		{name: "regressors", values: "list of objects", meaning: "Extra regressors: columns of the history and of the rows to forecast. A name twice is refused, where the original overwrites the first.",
+		{name: "regressors", values: "list of objects", meaning: "Extra regressors: columns of the history and of the rows to forecast. Duplicate names are refused; the original overwrites the first.",
 			set: func(c *document, n node) (err error) {
 				c.Regressors, err = readList(regressorKeys, n)
 				return err
@@ -64,32 +64,32 @@ func configKeys() []key[document] {
 				return err
 			},
 			get: func(c *document) any { return listOf(holidayKeys, c.Holidays) }},
-		field("country_holidays", "text, null", "Public holidays of a country, by its code: US (1971 to 2050) or KR (1990 to 2050). Dates outside are refused, in the history and in the rows to forecast.",
+		field("country_holidays", "text, null", "Public holidays of a country, by its code: US (1971 to 2050) or KR (1990 to 2050). Dates outside these years are refused, both in the history and in the rows to forecast.",
 			func(c *document) *string { return &c.CountryHolidays }, orNull(readText[string]), nullIfEmpty),
-		field("seasonality_mode", modeValues, "Whether seasonalities and regressors are added to the trend or multiply it, unless they say so themselves.",
+		field("seasonality_mode", modeValues, "Whether seasonalities and regressors are added to the trend or multiply it, unless they have their own mode.",
 			func(c *document) *prophet.Mode { return &c.SeasonalityMode }, readText[prophet.Mode], asIs),
 		field("holidays_mode", modeValues+", null", "The same for holidays; null is seasonality_mode.",
 			func(c *document) *prophet.Mode { return &c.HolidaysMode }, orNull(readText[prophet.Mode]), nullIfEmpty),
-		number("seasonality_prior_scale", "Standard deviation of the prior of seasonalities: smaller is smoother. This and all prior scales are 1e-100 to 1e100.", func(c *document) *float64 { return &c.SeasonalityPriorScale }),
+		number("seasonality_prior_scale", "Standard deviation of the prior of seasonalities: smaller is smoother. All prior scales are 1e-100 to 1e100.", func(c *document) *float64 { return &c.SeasonalityPriorScale }),
 		number("holidays_prior_scale", "The same for holidays and regressors.", func(c *document) *float64 { return &c.HolidaysPriorScale }),
-		number("changepoint_prior_scale", "Scale of the prior of the trend's changes: smaller is stiffer.", func(c *document) *float64 { return &c.ChangepointPriorScale }),
-		count("mcmc_samples", "0 finds the maximum of the posterior; more samples it with so many iterations a chain.", func(c *document) *int { return &c.MCMCSamples }),
-		number("interval_width", "The probability that intervals cover, between 0 and 1.", func(c *document) *float64 { return &c.IntervalWidth }),
-		field("uncertainty_samples", "whole number, false", "Simulated paths for the intervals; 0 or false is no intervals.",
+		number("changepoint_prior_scale", "Scale of the prior of the trend's changes: smaller makes the trend stiffer.", func(c *document) *float64 { return &c.ChangepointPriorScale }),
+		count("mcmc_samples", "0 finds the maximum of the posterior; a larger number samples the posterior with that many iterations a chain.", func(c *document) *int { return &c.MCMCSamples }),
+		number("interval_width", "The probability that the intervals cover, between 0 and 1.", func(c *document) *float64 { return &c.IntervalWidth }),
+		field("uncertainty_samples", "whole number, false", "Number of simulated paths for the intervals; 0 or false means no intervals.",
 			func(c *document) *int { return &c.UncertaintySamples }, readSamples, asIs),
-		field("scaling", `"absmax", "minmax"`, "How y is scaled before the fit: by its largest absolute value, or to 0 to 1.",
+		field("scaling", `"absmax", "minmax"`, "How y is scaled before the fit: by its largest absolute value, or to the range 0 to 1.",
 			func(c *document) *prophet.Scaling { return &c.Scaling }, readText[prophet.Scaling], asIs),
-		{name: "market", values: "false, true, object", meaning: "What makes the model right for prices on trading days; true turns on all of it and needs exchange.",
+		{name: "market", values: "false, true, object", meaning: "Options for prices on trading days; true turns all of them on and needs exchange.",
 			set: readMarket, get: writeMarket},
-		{name: "exchange", values: "text, null", meaning: "The trading calendar, XNYS or XKRX. Without market it is only the default frequency of future rows.",
+		{name: "exchange", values: "text, null", meaning: "The trading calendar, XNYS or XKRX. Without market it only sets the default frequency of future rows.",
 			set: func(c *document, n node) (err error) {
 				c.exchange, err = readExchange(n)
 				return err
 			},
 			get: func(*document) any { return nil }}, // written within market
-		field("optimizer", `"map", "lbfgs", "newton", "auto"`, "map finds the maximum itself; lbfgs and newton follow the original's recipes and stop where it stops; auto is the original's choice of the two.",
+		field("optimizer", `"map", "lbfgs", "newton", "auto"`, "map finds the true maximum; lbfgs and newton are the original's algorithms and stop where it stops; auto chooses between the two as the original does.",
 			func(c *document) *prophet.Optimizer { return &c.Optimizer }, readText[prophet.Optimizer], asIs),
-		field("seed", countValues, "Seed of everything that is drawn: intervals and samples of the posterior.",
+		field("seed", countValues, "Seed of everything random: intervals and samples of the posterior.",
 			func(c *document) *uint64 { return &c.Seed }, node.seed, asIs),
 	}
 }
@@ -97,26 +97,26 @@ func configKeys() []key[document] {
 var seasonalityKeys = []key[prophet.Seasonality]{
 	need(field("name", textValues, "Its name, a column of the forecast.", func(s *prophet.Seasonality) *string { return &s.Name }, readText[string], asIs)),
 	need(field("period", numberValues, "Its period in days.", func(s *prophet.Seasonality) *float64 { return &s.Period }, node.number, asIs)),
-	need(field("fourier_order", countValues, "Its order of Fourier terms.", func(s *prophet.Seasonality) *int { return &s.FourierOrder }, node.count, asIs)),
+	need(field("fourier_order", countValues, "Its Fourier order.", func(s *prophet.Seasonality) *int { return &s.FourierOrder }, node.count, asIs)),
 	field("prior_scale", "number, null", "Null is seasonality_prior_scale.", func(s *prophet.Seasonality) *float64 { return &s.PriorScale }, readPriorScale, nullIfZero),
 	field("mode", modeValues+", null", "Null is seasonality_mode.", func(s *prophet.Seasonality) *prophet.Mode { return &s.Mode }, orNull(readText[prophet.Mode]), nullIfEmpty),
-	field("condition_name", "text, null", "A column of 0 and 1 (or true and false) that says in which rows it is at work; null is all.",
+	field("condition_name", "text, null", "A column of 0 and 1 (or true and false): the rows in which it applies; null means all rows.",
 		func(s *prophet.Seasonality) *string { return &s.ConditionName }, orNull(readText[string]), nullIfEmpty),
 }
 
 var regressorKeys = []key[prophet.Regressor]{
 	need(field("name", textValues, "Its column.", func(r *prophet.Regressor) *string { return &r.Name }, readText[string], asIs)),
 	field("prior_scale", "number, null", "Null is holidays_prior_scale.", func(r *prophet.Regressor) *float64 { return &r.PriorScale }, readPriorScale, nullIfZero),
-	field("standardize", `"auto", true, false`, "Whether it is scaled to mean 0 and standard deviation 1; auto does unless its values are 0 and 1.",
+	field("standardize", `"auto", true, false`, "Whether it is scaled to mean 0 and standard deviation 1; auto scales it unless its values are 0 and 1.",
 		func(r *prophet.Regressor) *string { return &r.Standardize }, readStandardize, writeStandardize),
 	field("mode", modeValues+", null", "Null is seasonality_mode.", func(r *prophet.Regressor) *prophet.Mode { return &r.Mode }, orNull(readText[prophet.Mode]), nullIfEmpty),
 }
 
 var holidayKeys = []key[prophet.Holiday]{
-	need(field("holiday", textValues, "Its name, a column of the forecast. One row for each date it falls on, the future ones too.", func(h *prophet.Holiday) *string { return &h.Name }, readText[string], asIs)),
+	need(field("holiday", textValues, "Its name, a column of the forecast. Give one row for each date it falls on, future dates included.", func(h *prophet.Holiday) *string { return &h.Name }, readText[string], asIs)),
 	need(field("ds", "date", "Its date.", func(h *prophet.Holiday) *prophet.Stamp { return &h.DS }, node.stamp, asIs)),
-	field("lower_window", countValues, "Days before it with an effect of their own, as 0 or a negative number.", func(h *prophet.Holiday) *int { return &h.LowerWindow }, node.count, asIs),
-	field("upper_window", countValues, "Days after it.", func(h *prophet.Holiday) *int { return &h.UpperWindow }, node.count, asIs),
+	field("lower_window", countValues, "Days before it that have their own effect, as 0 or a negative number.", func(h *prophet.Holiday) *int { return &h.LowerWindow }, node.count, asIs),
+	field("upper_window", countValues, "Days after it that have their own effect.", func(h *prophet.Holiday) *int { return &h.UpperWindow }, node.count, asIs),
 	field("prior_scale", "number, null", "Null is holidays_prior_scale.", func(h *prophet.Holiday) *float64 { return &h.PriorScale }, readPriorScale, nullIfZero),
 }
 
@@ -125,11 +125,11 @@ var marketKeys = []key[prophet.Market]{
 	field("log_scale", "true, false", "Fit the logarithm of y.", func(m *prophet.Market) *bool { return &m.LogScale }, node.truth, asIs),
 	field("weekday_basis", "true, false", "Restrict the weekly seasonality to the weekdays of the history.", func(m *prophet.Market) *bool { return &m.WeekdayBasis }, node.truth, asIs),
 	field("session_time", "true, false", "Count the trend's time in trading sessions.", func(m *prophet.Market) *bool { return &m.SessionTime }, node.truth, asIs),
-	field("session_holidays", "true, false", "Add effects of the sessions before and after a closure.", func(m *prophet.Market) *bool { return &m.SessionHolidays }, node.truth, asIs),
-	field("residual_ar1", "true, false", "Let the last row's distance from the model carry on and fade, instead of noise that is new in every row.", func(m *prophet.Market) *bool { return &m.ResidualAR1 }, node.truth, asIs),
+	field("session_holidays", "true, false", "Add effects for the sessions before and after a closure.", func(m *prophet.Market) *bool { return &m.SessionHolidays }, node.truth, asIs),
+	field("residual_ar1", "true, false", "Let the last row's distance from the model persist and fade, instead of independent noise in every row.", func(m *prophet.Market) *bool { return &m.ResidualAR1 }, node.truth, asIs),
 }
 
-// readPriorScale refuses 0, which would stand for the default.
+// readPriorScale refuses 0, which would mean the default.
 func readPriorScale(n node) (float64, error) {
 	v, err := orNull(node.number)(n)
 	if err == nil && v == 0 && n.value != nil {
@@ -139,7 +139,7 @@ func readPriorScale(n node) (float64, error) {
 }
 
 func readSeasonal(n node) (prophet.Seasonal, error) {
-	const what, remedy = `"auto", true, false or an order`, `write "auto", true, false, or an order of Fourier terms of 1 or more`
+	const what, remedy = `"auto", true, false or a Fourier order`, `write "auto", true, false, or a Fourier order of 1 or more`
 	switch v := n.value.(type) {
 	case bool:
 		if v {
@@ -204,7 +204,7 @@ func writeStandardize(s string) any {
 	return s
 }
 
-// readExchange refuses what has no calendar here and not in New, which does not know which of the two keys was written.
+// readExchange refuses an exchange without a calendar here because New can't tell which of the two keys it came from.
 func readExchange(n node) (string, error) {
 	name, err := orNull(readText[string])(n)
 	if err != nil || name == "" {
@@ -215,7 +215,7 @@ func readExchange(n node) (string, error) {
 		_, err = calendar.For(exchange)
 	}
 	if err != nil {
-		return "", etf.Invalid(n.path, fmt.Sprintf("%s has no calendar", quote(name)), "name XNYS or XKRX")
+		return "", etf.Invalid(n.path, fmt.Sprintf("%s has no calendar", quote(name)), "use XNYS or XKRX")
 	}
 	return name, nil
 }
@@ -226,7 +226,7 @@ func readStamps(n node) ([]prophet.Stamp, error) {
 	}
 	list, ok := n.value.([]node)
 	if !ok {
-		return nil, n.not("a list of dates", `write ["2024-01-31"], or null to have them chosen`)
+		return nil, n.not("a list of dates", `write a list such as ["2024-01-31"], or null to have them chosen automatically`)
 	}
 	out := []prophet.Stamp{}
 	for _, item := range list {
@@ -235,7 +235,7 @@ func readStamps(n node) ([]prophet.Stamp, error) {
 			return nil, err
 		}
 		if slices.Contains(out, s) {
-			return nil, etf.Invalid(item.path, fmt.Sprintf("%s is there twice", s), "name each date once")
+			return nil, etf.Invalid(item.path, fmt.Sprintf("%s appears twice", s), "list each date once")
 		}
 		out = append(out, s)
 	}

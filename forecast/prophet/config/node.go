@@ -22,7 +22,7 @@ type member struct {
 	value node
 }
 
-// parseJSON makes a tree of data, in which no object has a key twice.
+// parseJSON parses data into a tree and refuses duplicate keys.
 func parseJSON(data []byte) (node, error) {
 	data = bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))
 	if len(bytes.TrimSpace(data)) == 0 {
@@ -42,7 +42,7 @@ func parseJSON(data []byte) (node, error) {
 	return parseNode(dec, "", 0)
 }
 
-// maxDepth is beyond what any key asks for.
+// maxDepth is more than any key needs.
 const maxDepth = 8
 
 func parseNode(dec *json.Decoder, path string, depth int) (node, error) {
@@ -56,7 +56,7 @@ func parseNode(dec *json.Decoder, path string, depth int) (node, error) {
 		return n, nil
 	}
 	if depth == maxDepth {
-		return n, etf.Invalid(path, "objects are nested too deeply", "see the keys of the configuration")
+		return n, etf.Invalid(path, "lists and objects are nested too deeply", "write only the keys that docs/prophet.md lists")
 	}
 	if delim == '[' {
 		list := []node{}
@@ -81,7 +81,7 @@ func parseNode(dec *json.Decoder, path string, depth int) (node, error) {
 				at = path + "." + at
 			}
 			if seen[name] {
-				return n, etf.Invalid(at, "the key is there twice", "keep one of them")
+				return n, etf.Invalid(at, "the key appears twice", "keep one of them")
 			}
 			seen[name] = true
 			value, err := parseNode(dec, at, depth+1)
@@ -98,7 +98,7 @@ func parseNode(dec *json.Decoder, path string, depth int) (node, error) {
 	return n, nil
 }
 
-// pathName is a key as messages show it.
+// pathName returns a key as shown in messages.
 func pathName(name string) string {
 	if q := quote(name); q != `"`+name+`"` || name == "" {
 		return q
@@ -106,7 +106,7 @@ func pathName(name string) string {
 	return name
 }
 
-// not is the error of a value of the wrong type.
+// not returns the error for a value of the wrong type.
 func (n node) not(what, remedy string) error {
 	var have string
 	switch v := n.value.(type) {
@@ -138,7 +138,7 @@ func (n node) number() (float64, error) {
 	}
 	f, err := v.Float64()
 	if err != nil {
-		return 0, n.not("a number that fits", "write a smaller number")
+		return 0, n.not("a number that fits in 64 bits", "write a smaller number")
 	}
 	return f, nil
 }
@@ -151,7 +151,7 @@ func (n node) count() (int, error) {
 	}
 	i, err := strconv.ParseInt(v.String(), 10, 32)
 	if err != nil {
-		return 0, n.not("a whole number that fits", remedy)
+		return 0, n.not("a whole number that fits in 32 bits", remedy)
 	}
 	return int(i), nil
 }
@@ -190,7 +190,7 @@ func (n node) stamp() (prophet.Stamp, error) {
 	return s, err
 }
 
-// readText reads text that says something.
+// readText reads text that is not empty.
 func readText[S ~string](n node) (S, error) {
 	v, ok := n.value.(string)
 	if !ok {
@@ -213,7 +213,7 @@ func orNull[V any](read func(node) (V, error)) func(node) (V, error) {
 	}
 }
 
-// quote quotes text for a message, cut where it is long.
+// quote quotes text for a message and shortens long text.
 func quote(text string) string {
 	const longest = 60
 	return strconv.Quote(etf.Clip(text, longest))

@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// key is a key of an object of the configuration: how it is read into a T and written from it.
+// key is a key of an object in the configuration: how it is read into a T and written from it.
 type key[T any] struct {
 	name, values, meaning string
 	required              bool
@@ -19,7 +19,7 @@ type key[T any] struct {
 	get                   func(*T) any // a value of encoding/json, a prophet.Stamp, or keyed; nil = null
 }
 
-// field is a key whose value is kept in a field of T.
+// field returns a key whose value is a field of T.
 func field[T, V any](name, values, meaning string, at func(*T) *V, read func(node) (V, error), write func(V) any) key[T] {
 	return key[T]{name: name, values: values, meaning: meaning,
 		set: func(t *T, n node) error {
@@ -87,10 +87,9 @@ func readList[T any](keys []key[T], n node) ([]T, error) {
 	return out, nil
 }
 
-// nearest returns the name with the fewest letters to change, insert or remove; one that is the beginning of the other
-// counts as one letter away.
+// nearest returns the name with the smallest edit distance from word; a prefix of the other counts as distance 1.
 func nearest(word string, names []string) string {
-	const longest = 100 // no known name is near a longer word
+	const longest = 100 // no known name is close to a longer word
 	a := []rune(word)
 	if len(a) > longest {
 		a = a[:longest]
@@ -125,7 +124,7 @@ func nearest(word string, names []string) string {
 	return best
 }
 
-// keyed appends an object or a list of objects.
+// keyed appends an object or a list of objects as JSON.
 type keyed func([]byte) ([]byte, error)
 
 func listOf[T any](keys []key[T], list []T) any {

@@ -44,9 +44,9 @@ func TestReadFrame(t *testing.T) {
 			prophet.Frame{DS: []prophet.Stamp{day(1), day(1), day(1), day(1), day(1), day(1), day(1), day(1), day(1)}, Y: []float64{nan, nan, nan, nan, nan, nan, nan, nan, 1}}},
 		{"conditions", "ds,on,off\n2024-01-01,true,False\n2024-01-02,FALSE,1\n", Columns{Needed: []string{"on", "off"}},
 			prophet.Frame{DS: []prophet.Stamp{day(1), day(2)}, Columns: map[string][]float64{"on": {1, 0}, "off": {0, 1}}}},
-		{"text that nobody asks for, and an index", ",ds,note,volume\n0,2024-01-01,first,5\n1,2024-01-02,2,6\n", Columns{},
+		{"unneeded text and an index", ",ds,note,volume\n0,2024-01-01,first,5\n1,2024-01-02,2,6\n", Columns{},
 			prophet.Frame{DS: []prophet.Stamp{day(1), day(2)}, Columns: map[string][]float64{"volume": {5, 6}}}},
-		{"infinite where nobody asks", "ds,ratio\n2024-01-01,inf\n", Columns{}, prophet.Frame{DS: []prophet.Stamp{day(1)}}},
+		{"infinite in an unneeded column", "ds,ratio\n2024-01-01,inf\n", Columns{}, prophet.Frame{DS: []prophet.Stamp{day(1)}}},
 		{"blank lines between rows", "ds\n\n2024-01-01\n\n", Columns{}, prophet.Frame{DS: []prophet.Stamp{day(1)}}},
 		{"no rows", "ds,y\n", Columns{Y: true}, prophet.Frame{DS: []prophet.Stamp{}, Y: []float64{}}},
 		{"time of day", "ds,y\n2024-01-01 12:30:00,1\n2024-01-01T12:30:00.25,2\n", Columns{Y: true},
@@ -58,13 +58,13 @@ func TestReadFrame(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !sameFrame(got, &c.frame) {
-				t.Errorf("read %+v, not %+v", *got, c.frame)
+				t.Errorf("got %+v, want %+v", *got, c.frame)
 			}
 		})
 	}
 }
 
-// sameFrame compares with NaN equal to itself.
+// sameFrame compares frames, with NaN equal to NaN.
 func sameFrame(a, b *prophet.Frame) bool {
 	same := func(x, y []float64) bool {
 		if len(x) != len(y) || (x == nil) != (y == nil) {
@@ -105,17 +105,17 @@ func TestReadFrameRefuses(t *testing.T) {
 		{"zero bytes", "ds,y\n\x00", Columns{Y: true}, "line 1", "the text is not a CSV in UTF-8"},
 		{"random bytes", "\x93\"\x04,\xf3\"\n\x81", Columns{Y: true}, "line 1", "the text is not a CSV in UTF-8; save it as CSV in UTF-8"},
 		{"header in another encoding", "\xb3\xaf\xc2\xa5,\xc1\xbe\xb0\xa1\n2024-01-01,1\n", Columns{Y: true}, "ds", "not a CSV in UTF-8"},
-		{"line of a CR", "ds,y\r2024-01-01,1\r2024-01-02,x\r", Columns{Y: true}, "y, line 3", "not a number"},
+		{"line number with CR", "ds,y\r2024-01-01,1\r2024-01-02,x\r", Columns{Y: true}, "y, line 3", "not a number"},
 		{"America/New_York", "ds,y\n2024-01-01 00:00:00 America/New_York,1\n", Columns{Y: true}, "ds, line 2", "has a time zone"},
 		{"zone in brackets", "ds,y\n2024-01-01T00:00:00[Asia/Seoul],1\n", Columns{Y: true}, "ds, line 2", "has a time zone"},
 		{"nanoseconds", "ds,y\n2024-01-01 00:00:00.123456789,1\n", Columns{Y: true}, "ds, line 2", "finer than a microsecond"},
 		{"date and a word", "ds,y\n2024-02-31 noon,1\n", Columns{Y: true}, "ds, line 2", "is not a date"},
-		{"no ds", "date,y\n2024-01-01,5\n", Columns{Y: true}, "ds", `there are "date", "y"`},
+		{"no ds", "date,y\n2024-01-01,5\n", Columns{Y: true}, "ds", `the columns are "date", "y"`},
 		{"DS", "y,DS\n", Columns{Y: true}, "ds", `rename the column "DS"`},
-		{"no y", "ds,close\n2024-01-01,5\n", Columns{Y: true}, "y", `there are "ds", "close"`},
+		{"no y", "ds,close\n2024-01-01,5\n", Columns{Y: true}, "y", `the columns are "ds", "close"`},
 		{"Y", "ds,Y\n2024-01-01,5\n", Columns{Y: true}, "y", `rename the column "Y"`},
 		{"no regressor", "ds,y\n2024-01-01,5\n", Columns{Y: true, Needed: []string{"price"}}, "price", "add it"},
-		{"two columns of a name", "ds,y,y\n2024-01-01,5,6\n", Columns{Y: true}, "y, line 1", "rename"},
+		{"two columns with one name", "ds,y,y\n2024-01-01,5,6\n", Columns{Y: true}, "y, line 1", "rename"},
 		{"text y", "ds,y\n2024-01-01,5\n2024-01-02,five\n", Columns{Y: true}, "y, line 3", `"five" is not a number`},
 		{"true as y", "ds,y\n2024-01-01,true\n", Columns{Y: true}, "y, line 2", "not a number"},
 		{"decimal comma", "ds,y\n2024-01-01,\"5,5\"\n", Columns{Y: true}, "y, line 2", "decimal point"},
@@ -136,7 +136,7 @@ func TestReadFrameRefuses(t *testing.T) {
 		{"long row", "ds,y\n2024-01-01,1,234\n", Columns{Y: true}, "after y, line 2", "double quotes"},
 		{"open quote", "ds,y\n\"2024-01-01,1\n", Columns{Y: true}, "line 2", "not closed"},
 		{"UTF-16", "\xFF\xFEd\x00s\x00", Columns{}, "line 1", "UTF-8"},
-		{"line of a quoted field", "ds,note,y\n2024-01-01,\"a\nb\",1\n2024-01-02,c,x\n", Columns{Y: true}, "y, line 4", "not a number"},
+		{"line number after a quoted line end", "ds,note,y\n2024-01-01,\"a\nb\",1\n2024-01-02,c,x\n", Columns{Y: true}, "y, line 4", "not a number"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := ReadFrame(strings.NewReader(c.text), c.want)
@@ -145,13 +145,13 @@ func TestReadFrameRefuses(t *testing.T) {
 				t.Fatalf("%v is not an invalid input", err)
 			}
 			if bad.Field != c.field || !strings.Contains(bad.Error(), c.says) || bad.Remedy == "" {
-				t.Errorf("field %q, said: %v (wanted field %q and: %s)", bad.Field, bad, c.field, c.says)
+				t.Errorf("field %q, error %v, want field %q and %q", bad.Field, bad, c.field, c.says)
 			}
 		})
 	}
 }
 
-// A file without line ends, and a quote that is never closed, are refused long before they fill the memory.
+// A file without line ends or with a quote that is never closed is refused long before it fills the memory.
 func TestReadFrameBoundsRows(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ begins, goesOn, field string }{
@@ -163,10 +163,10 @@ func TestReadFrameBoundsRows(t *testing.T) {
 		_, err := ReadFrame(io.MultiReader(strings.NewReader(c.begins), endless), Columns{Y: true})
 		var bad *etf.Error
 		if !errors.As(err, &bad) || bad.Kind != etf.KindInvalid || !strings.HasPrefix(bad.Field, c.field) || !strings.Contains(bad.Error(), "longer than 1 MB") || bad.Remedy == "" {
-			t.Errorf("%q and %q for ever: %v", c.begins, c.goesOn, err)
+			t.Errorf("%q, then %q repeated: %v", c.begins, c.goesOn, err)
 		}
 		if endless.read > 2*maxRecord {
-			t.Errorf("%q and %q for ever: %d bytes were read", c.begins, c.goesOn, endless.read)
+			t.Errorf("%q, then %q repeated: %d bytes were read", c.begins, c.goesOn, endless.read)
 		}
 	}
 	long := "ds,note\n2024-01-01,\"" + strings.Repeat("a\n", maxRecord/2-20) + "\"\n"
@@ -175,7 +175,7 @@ func TestReadFrameBoundsRows(t *testing.T) {
 	}
 }
 
-// repeated is a text again and again, for ever.
+// repeated is an endless repetition of text.
 type repeated struct {
 	text string
 	read int
@@ -189,24 +189,24 @@ func (r *repeated) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A message about a missing column is short, whatever the names of the others.
-func TestMissingColumnIsSaidShortly(t *testing.T) {
+// The message about a missing column is short even if other names are long.
+func TestMissingColumnMessageIsShort(t *testing.T) {
 	t.Parallel()
 	names := make([]string, 300)
 	for i := range names {
 		names[i] = fmt.Sprintf("a column with a very long name, %d", i)
 	}
 	_, err := ReadFrame(strings.NewReader("ds,\""+strings.Join(names, "\",\"")+"\"\n"), Columns{Y: true})
-	if err == nil || len(err.Error()) > 250 || !strings.Contains(err.Error(), `there are "ds", "a column with a very …"`) {
+	if err == nil || len(err.Error()) > 250 || !strings.Contains(err.Error(), `the columns are "ds", "a column with a very …"`) {
 		t.Errorf("%v", err)
 	}
 }
 
-// Whatever the reads, a line end is a line end.
+// Line ends are recognised however the text is split into reads.
 func TestLineEndsInPieces(t *testing.T) {
 	t.Parallel()
 	const text = "ds,note,y\r2024-01-01,\"a\r\nb\",1\r\n2024-01-02,c,2\r\r2024-01-03,,3"
-	for name, r := range map[string]io.Reader{"one byte": iotest.OneByteReader(strings.NewReader(text)), "halves": iotest.HalfReader(strings.NewReader(text)), "with the end": iotest.DataErrReader(strings.NewReader(text))} {
+	for name, r := range map[string]io.Reader{"one byte": iotest.OneByteReader(strings.NewReader(text)), "halves": iotest.HalfReader(strings.NewReader(text)), "data with EOF": iotest.DataErrReader(strings.NewReader(text))} {
 		f, err := ReadFrame(r, Columns{Y: true})
 		if err != nil || !reflect.DeepEqual(f.Y, []float64{1, 2, 3}) {
 			t.Errorf("%s: %v", name, err)
@@ -214,10 +214,10 @@ func TestLineEndsInPieces(t *testing.T) {
 	}
 }
 
-// An error of the reader is not one of the text.
-func TestReadFramePassesOnErrorsOfTheReader(t *testing.T) {
+// An error of the underlying reader is not reported as an error in the text.
+func TestReadFrameReturnsReaderErrors(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("cable unplugged")
+	broken := errors.New("connection lost")
 	for _, text := range []string{"", "ds", "ds,y\n2024-01-01,1\n2024"} {
 		_, err := ReadFrame(io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken)), Columns{})
 		if !errors.Is(err, broken) || etf.KindOf(err) == etf.KindInvalid {
@@ -248,8 +248,8 @@ func TestReadHolidays(t *testing.T) {
 		{"holiday,ds\nx,soon\n", "ds, line 2", "not a date"},
 		{"holiday,ds,lower_window\nx,2024-01-01,-0.5\n", "lower_window, line 2", "whole number"},
 		{"holiday,ds,upper_window\nx,2024-01-01,many\n", "upper_window, line 2", "not a number"},
-		{"holiday,ds,prior_scale\nx,2024-01-01,0\n", "prior_scale, line 2", "not above 0"},
-		{"holiday,ds,prior_scale\nx,2024-01-01,-1\n", "prior_scale, line 2", "not above 0"},
+		{"holiday,ds,prior_scale\nx,2024-01-01,0\n", "prior_scale, line 2", "not a positive number"},
+		{"holiday,ds,prior_scale\nx,2024-01-01,-1\n", "prior_scale, line 2", "not a positive number"},
 		{"holiday,ds\nx,2024-01-01,1\n", "after ds, line 2", "3 fields"},
 	} {
 		_, err := ReadHolidays(strings.NewReader(c.text))
@@ -260,7 +260,7 @@ func TestReadHolidays(t *testing.T) {
 	}
 }
 
-// The columns a model asks for.
+// The columns a model needs.
 func TestColumnsOf(t *testing.T) {
 	t.Parallel()
 	o := prophet.Defaults()
@@ -275,7 +275,7 @@ func TestColumnsOf(t *testing.T) {
 	}
 }
 
-// The layouts are those of pandas 3.1.1's to_csv of the same dates.
+// The layouts are what pandas 3.1.1's to_csv writes for the same dates.
 func TestStampLayout(t *testing.T) {
 	t.Parallel()
 	day := prophet.DateOf(2020, time.January, 1)
@@ -289,12 +289,12 @@ func TestStampLayout(t *testing.T) {
 		{prophet.Day + 456*prophet.Microsecond, "2020-01-01 00:00:00.000000"},
 	} {
 		if got := day.Time().Format(StampLayout([]prophet.Stamp{day, day + c.other, day + prophet.Day/2 - prophet.Day/2})); got != c.want {
-			t.Errorf("beside %s: %s, not %s", day+c.other, got, c.want)
+			t.Errorf("together with %s: got %s, want %s", day+c.other, got, c.want)
 		}
 	}
 }
 
-// The spellings of numbers are those of pandas 3.1.1's to_csv, without ".0".
+// The numbers are what pandas 3.1.1's to_csv writes, without ".0".
 func TestAppendNumber(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -305,19 +305,19 @@ func TestAppendNumber(t *testing.T) {
 		{math.NaN(), ""}, {123456789.123, "123456789.123"}, {0, "0"}, {-0.1, "-0.1"}, {1.0 / 3, "0.3333333333333333"},
 	} {
 		if got := string(AppendNumber(nil, c.v)); got != c.want {
-			t.Errorf("%v: %q, not %q", c.v, got, c.want)
+			t.Errorf("%v: got %q, want %q", c.v, got, c.want)
 		}
 	}
 }
 
-// columnsOf are a frame's columns of numbers by name, those that are not there nil.
+// columnsOf returns a frame's numeric columns by name; y, cap and floor are nil if missing.
 func columnsOf(f *prophet.Frame) map[string][]float64 {
 	out := map[string][]float64{"y": f.Y, "cap": f.Cap, "floor": f.Floor}
 	maps.Copy(out, f.Columns)
 	return out
 }
 
-// Whatever the text: no panic, columns as long as the dates, no infinity, and errors that are somebody's fault.
+// For any text: no panic, columns as long as the dates, no infinity, and every error of KindInvalid.
 func FuzzReadFrame(f *testing.F) {
 	for _, text := range []string{
 		"ds,y\n2024-01-01,1\n", "\xEF\xBB\xBFds,y,cap,floor,x\r\n20240101,NA,1,0,true\r\n", "ds\n\"2024-01-01\"\n", "ds,y\n2024,1e999\n",
@@ -365,12 +365,12 @@ func TestWriteForecast(t *testing.T) {
 	if err := WriteForecast(&b, fc, nil); err != nil {
 		t.Fatal(err)
 	}
-	// The order is that of the original's predict, specification of the columns in prophet 1.3.0's forecaster.py.
+	// The order is that of the original's predict (forecaster.py of prophet 1.3.0).
 	const want = "ds,trend,cap,yhat_lower,yhat_upper,trend_lower,trend_upper,additive_terms,additive_terms_lower,additive_terms_upper,\"price, odd\",yhat\n" +
 		"2024-01-01,1,9,0.5,1.5,1,1,0.1,0,0.3333333333333333,,1.1\n" +
 		"2024-01-02,2,9,1.5,2.5,1.9,2.1,1e-05,0,1e+22,-1,2.00001\n"
 	if b.String() != want {
-		t.Errorf("wrote\n%s, not\n%s", b.String(), want)
+		t.Errorf("got\n%s, want\n%s", b.String(), want)
 	}
 	back, err := ReadFrame(strings.NewReader(b.String()), Columns{Needed: fc.ColumnNames()[1:]})
 	if err != nil {
@@ -379,7 +379,7 @@ func TestWriteForecast(t *testing.T) {
 	for _, name := range fc.ColumnNames()[1:] {
 		for i, v := range fc.Column(name) {
 			if got := columnsOf(back)[name][i]; got != v && !(math.IsNaN(v) && math.IsNaN(got)) {
-				t.Errorf("%s[%d] read back as %v, not %v", name, i, got, v)
+				t.Errorf("%s[%d] reads back as %v, want %v", name, i, got, v)
 			}
 		}
 	}
@@ -389,7 +389,7 @@ func TestWriteForecast(t *testing.T) {
 		t.Errorf("with quantiles %v:\n%s", err, more.String())
 	}
 	if err := WriteForecast(io.Discard, fc, []float64{0.05}); etf.KindOf(err) != etf.KindInvalid {
-		t.Errorf("a level too few: %v", err)
+		t.Errorf("one level too few: %v", err)
 	}
 	broken := errors.New("disk full")
 	if err := WriteForecast(writerFunc(func([]byte) (int, error) { return 0, broken }), fc, nil); !errors.Is(err, broken) {

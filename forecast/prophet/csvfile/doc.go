@@ -1,7 +1,7 @@
-// Package csvfile is comma-separated text as package prophet's models read and write it: frames of rows, tables of
-// holidays, and forecasts with the original's columns. What a spreadsheet, pandas or R saves as CSV in UTF-8 is read as
-// it is; what is not text is refused with what to do about it.
+// Package csvfile reads and writes comma-separated text for package prophet's models: frames of rows, tables of
+// holidays, and forecasts with the original's columns. CSV in UTF-8 from a spreadsheet, pandas or R is read without
+// changes; anything that is not text is refused with a remedy.
 //
-// It refuses to own files, which are the caller's, and other tables: package diagnostics writes its own with Open,
+// Files belong to the caller. Other tables belong to their packages: diagnostics reads and writes its own with Open,
 // WriteRows, StampLayout and AppendNumber.
 package csvfile

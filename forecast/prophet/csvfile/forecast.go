@@ -12,14 +12,14 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// WriteForecast writes a forecast as comma-separated text, the original's columns in its order: ds, trend, cap and floor
-// where the model has them, yhat_lower, yhat_upper, trend_lower, trend_upper, each component with its bounds, yhat; and
-// after them, where levels are given, the quantiles of prophet.PredictOptions.Levels, each called yhat_q and its level:
-// yhat_q0.05. Numbers are the shortest that read back to the same bits; a missing one is empty. Dates are written as
-// pandas would: all alike, without a time of day where all are midnights.
+// WriteForecast writes a forecast as comma-separated text with the original's columns in the original's order: ds, trend,
+// cap and floor if the model has them, yhat_lower, yhat_upper, trend_lower, trend_upper, each component with its bounds,
+// yhat. If levels are given, the quantiles of prophet.PredictOptions.Levels follow, each named yhat_q and its level, such
+// as yhat_q0.05. Numbers are the shortest that read back to the same bits; a missing number is an empty field. All dates
+// have the same layout, as pandas writes them: without a time of day if all are midnights.
 func WriteForecast(w io.Writer, fc *prophet.Forecast, levels []float64) error {
 	if len(levels) != len(fc.Quantiles) && len(levels) > 0 {
-		return etf.Invalid("levels", fmt.Sprintf("%d levels for %d quantiles", len(levels), len(fc.Quantiles)), "give those of the prediction")
+		return etf.Invalid("levels", fmt.Sprintf("%d levels for %d quantiles", len(levels), len(fc.Quantiles)), "use the levels of the prediction")
 	}
 	names := fc.ColumnNames()
 	columns := make([][]float64, len(names), len(names)+len(levels))
@@ -53,8 +53,9 @@ func WriteForecast(w io.Writer, fc *prophet.Forecast, levels []float64) error {
 	})
 }
 
-// WriteRows writes comma-separated text: the names of the columns, and rows lines, each what appendRow appends to line,
-// without its line end. Fields that hold a comma, a double quote or a line end are appendRow's to quote.
+// WriteRows writes comma-separated text: a header with the column names, then one line for each of the rows, which
+// appendRow appends to line without a line end. appendRow has to quote fields that contain a comma, a double quote or a
+// line end.
 func WriteRows(w io.Writer, names []string, rows int, appendRow func(line []byte, row int) []byte) error {
 	out := bufio.NewWriter(w)
 	header := csv.NewWriter(out)
@@ -75,8 +76,8 @@ func WriteRows(w io.Writer, names []string, rows int, appendRow func(line []byte
 	return nil
 }
 
-// StampLayout returns the time.Format layout in which all the stamps of a column are written: without a time of day
-// where all are midnights, and with as many of 0, 3 or 6 digits of a second's fraction as one of them needs.
+// StampLayout returns the time.Format layout for all stamps of a column: without a time of day if all are midnights,
+// otherwise with 0, 3 or 6 digits of fractional seconds, as many as any of them needs.
 func StampLayout(ds []prophet.Stamp) string {
 	layout := "2006-01-02"
 	for _, s := range ds {
@@ -92,7 +93,7 @@ func StampLayout(ds []prophet.Stamp) string {
 	return layout
 }
 
-// AppendNumber appends v as the shortest decimal that reads back to the same bits, nothing where v is NaN.
+// AppendNumber appends v as the shortest decimal that reads back to the same bits, or nothing if v is NaN.
 func AppendNumber(line []byte, v float64) []byte {
 	if math.IsNaN(v) {
 		return line

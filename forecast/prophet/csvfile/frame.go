@@ -8,15 +8,15 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Columns says which columns a CSV has to have besides ds.
+// Columns says which columns a CSV must have besides ds.
 type Columns struct {
-	// Y asks for the column y: a history.
+	// Y requires the column y, as in a history.
 	Y bool
-	// Needed are further columns by name: regressors, conditions, cap, floor.
+	// Needed are the names of other required columns: regressors, conditions, cap, floor.
 	Needed []string
 }
 
-// ColumnsOf returns the columns a model of these options takes from a CSV: a history (with y), or rows to forecast.
+// ColumnsOf returns the columns a model with these options needs from a CSV: a history (with y) or rows to forecast.
 func ColumnsOf(o prophet.Options, history bool) Columns {
 	c := Columns{Y: history}
 	if o.Growth == prophet.Logistic {
@@ -35,22 +35,22 @@ func ColumnsOf(o prophet.Options, history bool) Columns {
 
 // ReadFrame reads a frame from comma-separated text in UTF-8 whose first line names the columns: ds, y, cap, floor and
 // any others. ds is what prophet.ParseStamp reads. Numbers have a decimal point; true and false are 1 and 0 except in y, cap
-// and floor. Empty fields and NA, NaN, null, None are missing values, which only ds can't have. A column that is not
-// asked for and is not made of numbers is left out, and so are columns without a name. See Open for the text.
+// and floor. Empty fields and NA, NaN, null, None are missing values, allowed in every column but ds. Columns that are
+// not required and hold something other than numbers are ignored, and so are columns without a name. See Open for the text.
 //
-// Errors of the text are of KindInvalid and name column and line.
+// Errors in the text are of KindInvalid and name column and line.
 func ReadFrame(r io.Reader, want Columns) (*prophet.Frame, error) {
 	t, err := openTable(r, "ds", "ds,y")
 	if err != nil {
 		return nil, err
 	}
 	if want.Y {
-		if err := t.need("y", "it is what was observed"); err != nil {
+		if err := t.need("y", "it holds the observed values"); err != nil {
 			return nil, err
 		}
 	}
 	for _, name := range want.Needed {
-		if err := t.need(name, "the model asks for it"); err != nil {
+		if err := t.need(name, "the model needs it"); err != nil {
 			return nil, err
 		}
 	}
@@ -102,13 +102,13 @@ func ReadFrame(r io.Reader, want Columns) (*prophet.Frame, error) {
 	return f, nil
 }
 
-// numberColumn gathers a column of numbers.
+// numberColumn collects a column of numbers.
 type numberColumn struct {
 	name   string
 	at     int
-	strict bool // text is an error; else the column is left out
-	level  bool // y, cap or floor: true and false are text
-	text   bool // something that is no number was met
+	strict bool // text is an error; otherwise it makes the column ignored
+	level  bool // y, cap or floor: true and false are not numbers
+	text   bool // the column has a field that is not a number
 	values []float64
 }
 

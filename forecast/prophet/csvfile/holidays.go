@@ -9,21 +9,21 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// ReadHolidays reads a table of holidays from comma-separated text with the columns holiday and ds and, if they are
-// there, lower_window, upper_window (missing: 0) and prior_scale (missing: prophet.Options.HolidaysPriorScale). Other columns
-// are left out. Errors of the text are of KindInvalid and name column and line.
+// ReadHolidays reads a table of holidays from comma-separated text with the columns holiday and ds and, optionally,
+// lower_window, upper_window (missing: 0) and prior_scale (missing: prophet.Options.HolidaysPriorScale). Other columns
+// are ignored. Errors in the text are of KindInvalid and name column and line.
 func ReadHolidays(r io.Reader) ([]prophet.Holiday, error) {
 	out, _, err := ReadHolidayLines(r)
 	return out, err
 }
 
-// ReadHolidayLines is ReadHolidays with the number of the line that each holiday is from.
+// ReadHolidayLines is ReadHolidays and also returns each holiday's line number.
 func ReadHolidayLines(r io.Reader) ([]prophet.Holiday, []int, error) {
 	t, err := openTable(r, "holiday", "holiday,ds,lower_window,upper_window,prior_scale")
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := t.need("ds", "it is the date of the holiday"); err != nil {
+	if err := t.need("ds", "it holds the date of the holiday"); err != nil {
 		return nil, nil, err
 	}
 	out, at := []prophet.Holiday{}, []int{}
@@ -44,7 +44,7 @@ func ReadHolidayLines(r io.Reader) ([]prophet.Holiday, []int, error) {
 	}
 }
 
-// holiday reads the row read last.
+// holiday parses the last row read.
 func (t *table) holiday(record []string) (h prophet.Holiday, err error) {
 	h.Name = strings.TrimSpace(record[t.at["holiday"]])
 	if isMissing(h.Name) {
@@ -63,7 +63,7 @@ func (t *table) holiday(record []string) (h prophet.Holiday, err error) {
 		return h, err
 	}
 	if at, ok := t.at["prior_scale"]; ok && !(h.PriorScale > 0) && !isMissing(strings.TrimSpace(record[at])) {
-		return h, t.invalid("prior_scale", at, fmt.Sprintf("%v is not above 0", h.PriorScale), "use a number above 0, or leave it empty for the default")
+		return h, t.invalid("prior_scale", at, fmt.Sprintf("%v is not a positive number", h.PriorScale), "use a number above 0, or leave it empty for the default")
 	}
 	return h, nil
 }

@@ -21,14 +21,14 @@ type table struct {
 	at    map[string]int
 }
 
-// openTable reads the header. first is a column that has to be there, example a header for the remedy.
+// openTable reads the header. first is a required column; example is a header to show in the remedy.
 func openTable(r io.Reader, first, example string) (*table, error) {
 	records, err := Open(r)
 	if err != nil {
 		return nil, err
 	}
 	t := &table{r: records, at: map[string]int{}}
-	t.r.FieldsPerRecord = -1 // checked in next, which says more
+	t.r.FieldsPerRecord = -1 // next checks it with a better message
 	t.r.ReuseRecord = true
 	header, err := t.r.Read()
 	if errors.Is(err, io.EOF) {
@@ -41,14 +41,14 @@ func openTable(r io.Reader, first, example string) (*table, error) {
 		name = strings.TrimSpace(name)
 		t.names = append(t.names, name)
 		if name == "" {
-			continue // the index that pandas writes has no name
+			continue // the index column that pandas writes has no name
 		}
 		if _, taken := t.at[name]; taken {
 			return nil, t.invalid(quoteIfOdd(name), i, "two columns have this name", "remove or rename one of them")
 		}
 		t.at[name] = i
 	}
-	if err := t.need(first, "the first line has to name the columns, separated by commas"); err != nil {
+	if err := t.need(first, "the first line must name the columns, separated by commas"); err != nil {
 		if err.Remedy == addColumn {
 			err.Remedy = "begin with a line such as " + example
 		}
@@ -57,7 +57,7 @@ func openTable(r io.Reader, first, example string) (*table, error) {
 	return t, nil
 }
 
-// quoteIfOdd leaves plain names as they are.
+// quoteIfOdd quotes names with unusual characters and leaves plain names unquoted.
 func quoteIfOdd(name string) string {
 	if q := quote(name); q != `"`+name+`"` {
 		return q
@@ -67,20 +67,20 @@ func quoteIfOdd(name string) string {
 
 const addColumn = "add it to the CSV"
 
-// need returns an error where a column is missing.
+// need returns an error if a column is missing.
 func (t *table) need(name, why string) *etf.Error {
 	if _, ok := t.at[name]; ok {
 		return nil
 	}
-	const lengthiest = 24 // of a name
-	const longest = 80    // of all names
+	const nameLimit = 24 // characters of a name
+	const listLimit = 80 // bytes of all names
 	var have []string
-	room := longest
+	room := listLimit
 	for _, n := range t.names {
 		if strings.EqualFold(n, name) {
 			return etf.Invalid(name, fmt.Sprintf("the column is missing: %s", why), fmt.Sprintf("rename the column %s", quote(n)))
 		}
-		q := strconv.Quote(etf.Clip(n, lengthiest))
+		q := strconv.Quote(etf.Clip(n, nameLimit))
 		if room -= len(q) + 2; room >= 0 {
 			have = append(have, q)
 		}
@@ -88,7 +88,7 @@ func (t *table) need(name, why string) *etf.Error {
 	if len(have) < len(t.names) {
 		have = append(have, "...")
 	}
-	message := fmt.Sprintf("the column is missing: %s; there are %s", why, strings.Join(have, ", "))
+	message := fmt.Sprintf("the column is missing: %s; the columns are %s", why, strings.Join(have, ", "))
 	if all := strings.Join(t.names, ""); !utf8.ValidString(all) {
 		return etf.Invalid(quoteIfOdd(name), notText+": "+message, "save it as CSV in UTF-8")
 	}
@@ -102,7 +102,7 @@ func (t *table) need(name, why string) *etf.Error {
 	return etf.Invalid(quoteIfOdd(name), message, addColumn)
 }
 
-// next returns the next row. It is valid until the call after.
+// next returns the next row. It is valid until the next call.
 func (t *table) next() ([]string, error) {
 	record, err := t.r.Read()
 	if errors.Is(err, io.EOF) {
@@ -114,7 +114,7 @@ func (t *table) next() ([]string, error) {
 	if len(record) == len(t.names) {
 		return record, nil
 	}
-	remedy := "write as many fields as columns; put a field with a comma in it between double quotes"
+	remedy := "write one field for each column; put a field that contains a comma between double quotes"
 	message := fmt.Sprintf("%d fields for %d columns", len(record), len(t.names))
 	if len(record) < len(t.names) {
 		return nil, t.invalid(quoteIfOdd(t.names[len(record)]), 0, message, remedy)
@@ -122,13 +122,13 @@ func (t *table) next() ([]string, error) {
 	return nil, t.invalid("after "+quoteIfOdd(t.names[len(t.names)-1]), len(t.names), message, remedy)
 }
 
-// invalid is an error at a column of the row read last.
+// invalid returns an error at a column of the last row read.
 func (t *table) invalid(column string, at int, message, remedy string) *etf.Error {
 	line, _ := t.r.FieldPos(at)
 	return etf.Invalid(fmt.Sprintf("%s, line %d", column, line), message, remedy)
 }
 
-// stamp reads a date of the row read last.
+// stamp parses a date in the last row read.
 func (t *table) stamp(record []string, column string) (prophet.Stamp, error) {
 	at := t.at[column]
 	text := strings.TrimSpace(record[at])
@@ -143,7 +143,7 @@ func (t *table) stamp(record []string, column string) (prophet.Stamp, error) {
 	return s, err
 }
 
-// number reads a number of the row read last; 0 where it is missing.
+// number parses a number in the last row read; 0 if it is missing.
 func (t *table) number(record []string, column string) (float64, error) {
 	at, ok := t.at[column]
 	if !ok {
@@ -159,7 +159,7 @@ func (t *table) number(record []string, column string) (float64, error) {
 	return v, nil
 }
 
-// days reads a whole number of the row read last; 0 where it is missing.
+// days parses a whole number in the last row read; 0 if it is missing.
 func (t *table) days(record []string, column string) (int, error) {
 	v, err := t.number(record, column)
 	if err != nil {
@@ -173,7 +173,7 @@ func (t *table) days(record []string, column string) (int, error) {
 
 type problem struct{ message, remedy string }
 
-// isMissing reports whether text stands for a value that is not there, in the spellings pandas reads so.
+// isMissing reports whether text stands for a missing value in a spelling that pandas accepts.
 func isMissing(text string) bool {
 	if len(text) > 4 {
 		return false
@@ -185,7 +185,7 @@ func isMissing(text string) bool {
 	return false
 }
 
-// parseNumber reads a number; NaN where it is missing.
+// parseNumber parses a number; NaN if it is missing.
 func parseNumber(text string, truths bool) (float64, *problem) {
 	text = strings.TrimSpace(text)
 	if isMissing(text) {
@@ -201,7 +201,7 @@ func parseNumber(text string, truths bool) (float64, *problem) {
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	switch {
-	case strings.ContainsAny(text, "xX_"): // Go's own notations
+	case strings.ContainsAny(text, "xX_"): // hexadecimal and underscores, which only Go accepts
 	case math.IsInf(v, 0):
 		return 0, &problem{fmt.Sprintf("%s is infinite", quote(text)), "correct it, or leave it empty for a missing value"}
 	case err == nil && !math.IsNaN(v):
@@ -214,7 +214,7 @@ func parseNumber(text string, truths bool) (float64, *problem) {
 	return 0, &problem{fmt.Sprintf("%s is not a number", quote(text)), remedy}
 }
 
-// quote quotes text for a message, cut where it is long.
+// quote quotes text for a message and shortens long text.
 func quote(text string) string {
 	const longest = 60
 	return strconv.Quote(etf.Clip(text, longest))

@@ -13,15 +13,15 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// maxRecord bounds a row, so that a file that is no CSV does not fill the memory.
+// maxRecord limits the bytes of a row, so that a file that is not a CSV does not fill the memory.
 const maxRecord = 1 << 20
 
 const notText = "the text is not a CSV in UTF-8"
 
 // Open returns a reader of comma-separated text in UTF-8, with or without a byte order mark, for this package and for
-// others that read tables of their own. Lines end with LF, CRLF or CR; within double quotes a line end is part of the
-// field. Errors are of KindInvalid for what begins like something else (compressed data, UTF-16, other bytes that are not
-// text); those of the reader returned are for ReadError.
+// others that read their own tables. Lines end with LF, CRLF or CR; within double quotes a line end is part of the
+// field. Input that starts like something else (compressed data, UTF-16, other bytes that are not text) gives an error of
+// KindInvalid. Pass errors of the returned reader to ReadError.
 func Open(r io.Reader) (*csv.Reader, error) {
 	in := bufio.NewReader(r)
 	const looked = 512
@@ -48,7 +48,7 @@ func Open(r io.Reader) (*csv.Reader, error) {
 	return csv.NewReader(&lineEnds{r: in, line: 1}), nil
 }
 
-// isBinary reports whether the beginning of a file is not text: a zero byte, or control characters in what is not UTF-8.
+// isBinary reports whether the start of a file is not text: it has a zero byte, or control characters without being UTF-8.
 func isBinary(start []byte, cut bool) bool {
 	if slices.Contains(start, 0) {
 		return true
@@ -63,13 +63,13 @@ func isBinary(start []byte, cut bool) bool {
 		if !cut || len(start) == 0 {
 			return true
 		}
-		start = start[:len(start)-1] // of a character that was cut
+		start = start[:len(start)-1] // it may be part of a character that was cut off
 	}
 	return true
 }
 
-// ReadError returns what to say of an error of Open's reader other than io.EOF: of KindInvalid, with the line, where
-// the text is at fault.
+// ReadError converts an error of Open's reader other than io.EOF for the user: an error in the text becomes one of
+// KindInvalid that names the line.
 func ReadError(err error) error {
 	var bad *csv.ParseError
 	var known *etf.Error
@@ -79,24 +79,24 @@ func ReadError(err error) error {
 	case !errors.As(err, &bad):
 		return fmt.Errorf("reading a CSV: %w", err)
 	case errors.Is(bad, csv.ErrFieldCount):
-		return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "it has another number of fields than there are columns", "write one field for each column")
+		return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "the number of fields differs from the number of columns", "write one field for each column")
 	}
-	return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "a double quote is not closed, or stands inside a field", "put the whole field between double quotes and double those within")
+	return etf.Invalid(fmt.Sprintf("line %d", bad.Line), "a double quote is not closed or is inside a field", "put the whole field between double quotes and double any quotes inside it")
 }
 
-// lineEnds reads text with every CR outside double quotes that has no LF after it turned into LF, and refuses a row that
-// is too long.
+// lineEnds reads text and turns every CR outside double quotes that is not followed by LF into LF. It refuses rows that
+// are too long.
 type lineEnds struct {
 	r      *bufio.Reader
 	quoted bool
-	size   int // bytes of the row
+	size   int // bytes of the current row
 	line   int
 	err    error
 }
 
 // Read implements io.Reader.
 func (l *lineEnds) Read(p []byte) (n int, err error) {
-	// A read at a time of what is there already, so that it never waits with something to give.
+	// Stop at the end of the buffered bytes, so that Read never blocks while it has bytes to return.
 	for n < len(p) && l.err == nil && (n == 0 || l.r.Buffered() > 0) {
 		var b byte
 		if b, l.err = l.r.ReadByte(); l.err != nil {
@@ -121,7 +121,7 @@ func (l *lineEnds) Read(p []byte) (n int, err error) {
 			l.line++
 		}
 		if l.size++; l.size > maxRecord {
-			l.err = etf.Invalid(fmt.Sprintf("line %d", l.line), "a row is longer than 1 MB", "write one line for each row, and close double quotes")
+			l.err = etf.Invalid(fmt.Sprintf("line %d", l.line), "the row is longer than 1 MB", "write one line for each row and close every double quote")
 			break
 		}
 		p[n] = b

@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/market"
 )
 
-// Two years of closes that swing by 2 % around a rise of 0.05 % a session.
+// Two years of closes that swing by 2 % around a trend of 0.05 % a session.
 func ExampleModel_Fit() {
 	nyse, err := calendar.For(etf.XNYS)
 	if err != nil {
@@ -26,7 +26,7 @@ func ExampleModel_Fit() {
 	}
 
 	series := forecast.Series{Symbol: "SPY", Exchange: etf.XNYS, Sessions: sessions, Close: closes, Origin: origin}
-	const seed = 1 // of the simulated closes that the quantiles are of
+	const seed = 1 // of the simulated closes that the quantiles come from
 	fitted, err := market.Default().Fit(context.Background(), series, seed, nil)
 	if err != nil {
 		fmt.Println(err)

@@ -17,11 +17,11 @@ const Name = "prophet"
 
 // The defaults of Settings.
 const (
-	// DefaultWindow is ten years of 252 sessions, as in package drift. Over it the 25 changepoints of the default lie
+	// DefaultWindow is ten years of 252 sessions, as in package drift. Over it the default 25 changepoints lie
 	// 80 sessions apart; over a whole history of thirty years the trend could not follow one year of prices.
 	DefaultWindow = 2520
-	// DefaultMinRows is half a year of sessions. A trend with changepoints has 27 parameters and the week 4; on fewer
-	// rows they would be the priors' more than the prices'.
+	// DefaultMinRows is half a year of sessions. A trend with changepoints has 27 parameters and the weekly seasonality
+	// 4; with fewer rows the priors would determine them more than the prices.
 	DefaultMinRows = 126
 )
 
@@ -32,8 +32,8 @@ type Settings struct {
 	Options *prophet.Options // nil = prophet.Defaults(); Market and Seed are set for each fit
 }
 
-// Model is Prophet with its settings chosen, fitted to an ETF's closes on the sessions of its exchange with everything for
-// markets turned on (prophet.MarketFor). It implements forecast.Model.
+// Model is Prophet with its settings, fitted to an ETF's closes on the sessions of its exchange with every market option
+// turned on (prophet.MarketFor). It implements forecast.Model.
 type Model struct {
 	options         prophet.Options
 	window, minRows int
@@ -42,13 +42,13 @@ type Model struct {
 
 var _ forecast.Model = (*Model)(nil)
 
-// New checks the settings, zeroes replaced by defaults. Errors are of KindInvalid and name the setting.
+// New replaces zeros by defaults and checks the settings. Errors are of KindInvalid and name the setting.
 func New(set Settings) (*Model, error) {
 	o := prophet.Defaults()
 	if set.Options != nil {
 		o = *set.Options
 	}
-	o.Market = prophet.MarketFor(string(etf.XNYS)) // the exchange is the series'; this one stands in for the check
+	o.Market = prophet.MarketFor(string(etf.XNYS)) // Fit sets the exchange of the series; any will do for the check
 	checked, err := prophet.New(o)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func New(set Settings) (*Model, error) {
 	}
 	switch {
 	case m.minRows < 2:
-		return nil, etf.Invalid("min_rows", fmt.Sprintf("%d rows have no trend", m.minRows), "use 2 or more")
+		return nil, etf.Invalid("min_rows", fmt.Sprintf("%d is too few rows for a trend", m.minRows), "use 2 or more")
 	case m.window < m.minRows:
 		return nil, etf.Invalid("window", fmt.Sprintf("%d is less than min_rows %d", m.window, m.minRows), "make the window longer")
 	case m.options.UncertaintySamples == 0:
@@ -76,7 +76,7 @@ func New(set Settings) (*Model, error) {
 	if err := json.Unmarshal(raw, &settings); err != nil {
 		return nil, etf.Wrap(etf.KindInternal, err, "reading back the options of prophet")
 	}
-	// Each fit has its own: the exchange of the ETF, the seed of the forecast.
+	// The ETF's exchange and the forecast's seed differ from fit to fit.
 	delete(settings, "seed")
 	if market, ok := settings["market"].(map[string]any); ok {
 		delete(market, "exchange")
@@ -104,7 +104,7 @@ func (m *Model) Params() string { return m.params }
 // MinRows returns the fewest closes Fit accepts.
 func (m *Model) MinRows() int { return m.minRows }
 
-// MaxRows returns the most closes Fit looks at.
+// MaxRows returns the most closes Fit uses.
 func (m *Model) MaxRows() int { return m.window }
 
 // Fit implements forecast.Model. It takes milliseconds.
@@ -134,7 +134,7 @@ func (m *Model) Fit(ctx context.Context, s forecast.Series, seed uint64, progres
 	return &fitted{f: f.Forecaster(), origin: s.Origin, from: s.Sessions[0]}, nil
 }
 
-// fitted is a fit to one ETF.
+// fitted is a fit to one ETF's closes.
 type fitted struct {
 	f            *prophet.Forecaster
 	origin, from etf.Session
@@ -173,8 +173,8 @@ func (m *fitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) {
 	return points, forecast.Check(points)
 }
 
-// Components implements forecast.Decomposer: "trend" is a price, and each other part the logarithm of the factor it
-// puts on the trend, so that the median forecast is trend * exp(additive_terms + residual).
+// Components implements forecast.Decomposer: "trend" is a price and every other component the logarithm of its factor
+// on the trend, so that the median forecast is trend * exp(additive_terms + residual).
 func (m *fitted) Components(targets []etf.Session) (map[string][]float64, error) {
 	fc, err := m.f.Predict(context.Background(), frameOf(targets), prophet.PredictOptions{NoIntervals: true})
 	if err != nil {
@@ -182,7 +182,7 @@ func (m *fitted) Components(targets []etf.Session) (map[string][]float64, error)
 	}
 	out := map[string][]float64{"trend": fc.Trend}
 	for _, c := range fc.Components {
-		if c.Name != "multiplicative_terms" { // there are none on the logarithmic scale
+		if c.Name != "multiplicative_terms" { // on the logarithmic scale there are none
 			out[c.Name] = c.Value
 		}
 	}

@@ -66,12 +66,12 @@ func TestModelForecasts(t *testing.T) {
 			t.Fatal(err)
 		}
 		if same, err := again.Predict(targets); err != nil || !reflect.DeepEqual(same, points) {
-			t.Errorf("%s: fitted twice it forecasts otherwise (%v)", c.exchange, err)
+			t.Errorf("%s: a second fit forecasts something else (%v)", c.exchange, err)
 		}
 		if tail, err := p.Fit(t.Context(), s.Tail(p.MaxRows()), 5, nil); err != nil {
 			t.Error(err)
 		} else if same, _ := tail.Predict(targets); !reflect.DeepEqual(same, points) {
-			t.Error("MaxRows rows do not give the same forecast as all")
+			t.Error("the last MaxRows rows do not give the same forecast as all rows")
 		}
 		if other, err := p.Fit(t.Context(), s, 6, nil); err != nil {
 			t.Error(err)
@@ -89,16 +89,16 @@ func TestModelForecasts(t *testing.T) {
 		weekly := 0.0
 		for i := range targets {
 			weekly = max(weekly, math.Abs(parts["weekly"][i]))
-			// The median of simulated paths is near trend * exp(additive_terms + residual), the paths' centre.
+			// The median of the simulated paths is near their centre, trend * exp(additive_terms + residual).
 			if got, want := points[i].Quantiles[3], parts["trend"][i]*math.Exp(parts["additive_terms"][i]+parts["residual"][i]); math.Abs(got-want) > 0.02*got {
-				t.Errorf("median %v, not near %v", got, want)
+				t.Errorf("median %v, want about %v", got, want)
 			}
 			sum := parts["weekly"][i] + parts["holidays"][i]
 			if y, ok := parts["yearly"]; ok {
 				sum += y[i]
 			}
 			if got := parts["additive_terms"][i]; math.Abs(got-sum) > 1e-12 {
-				t.Errorf("the parts add up to %v, not %v", sum, got)
+				t.Errorf("the components add up to %v, want %v", sum, got)
 			}
 		}
 		if weekly == 0 || weekly > 0.05 {
@@ -116,21 +116,21 @@ func TestModelForecasts(t *testing.T) {
 		for _, n := range []int{1, len(targets)} {
 			want, _ := fitted.Predict(targets[:n])
 			if got, err := back.Predict(targets[:n]); err != nil || !reflect.DeepEqual(got, want) {
-				t.Errorf("restored it forecasts otherwise: %v", err)
+				t.Errorf("the restored fit forecasts something else: %v", err)
 			}
 		}
 		if second, err := back.MarshalBinary(); err != nil || !bytes.Equal(second, blob) {
-			t.Errorf("restored it is stored otherwise: %v", err)
+			t.Errorf("the restored fit is stored as something else: %v", err)
 		}
 		if !reflect.DeepEqual(back.Diagnostics(), fitted.Diagnostics()) {
-			t.Error("restored it says otherwise")
+			t.Error("the restored fit has other diagnostics")
 		}
 		if len(blob) > 16*1024 {
 			t.Errorf("a fit takes %d bytes", len(blob))
 		}
 		for i := 0; i < len(blob); i += 7 {
 			if _, err := p.Restore(blob[:i]); etf.KindOf(err) != etf.KindCorrupt {
-				t.Fatalf("a blob cut at %d: %v", i, err)
+				t.Fatalf("a blob truncated to %d bytes: %v", i, err)
 			}
 		}
 	}
@@ -168,7 +168,7 @@ func TestModelRefuses(t *testing.T) {
 	}
 }
 
-// A change of the parameters changes every forecast's identity, so it must be meant.
+// A change of the parameters changes every forecast's identity, so it must be deliberate.
 func TestModelParams(t *testing.T) {
 	t.Parallel()
 	want := `{"changepoint_prior_scale":0.05`
@@ -182,7 +182,7 @@ func TestModelParams(t *testing.T) {
 		}
 	}
 	if strings.Contains(got, "XNYS") || strings.Contains(got, "seed") {
-		t.Errorf("params name what belongs to a single forecast: %s", got)
+		t.Errorf("params contain what differs from forecast to forecast: %s", got)
 	}
 	o := prophet.Defaults()
 	o.ChangepointPriorScale = 0.1
@@ -191,6 +191,6 @@ func TestModelParams(t *testing.T) {
 		t.Fatal(err)
 	}
 	if other.Params() == got {
-		t.Error("another prior scale has the same parameters")
+		t.Error("another prior scale gives the same parameters")
 	}
 }

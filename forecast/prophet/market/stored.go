@@ -10,14 +10,14 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/config"
 )
 
-// storedFit is the fit as it is stored: all that predicting needs, without the history.
+// storedFit is the fit as stored: everything Predict needs, without the history.
 type storedFit struct {
 	Format            int                   `json:"format"`
 	Model             string                `json:"model"`
 	Origin            etf.Session           `json:"origin"`
 	From              etf.Session           `json:"from"`
 	Gap               float64               `json:"gap"`
-	Options           json.RawMessage       `json:"options"` // as package config writes them
+	Options           json.RawMessage       `json:"options"` // as written by package config
 	YMin              float64               `json:"y_min"`
 	YScale            float64               `json:"y_scale"`
 	Start             prophet.Stamp         `json:"start"`   // microseconds since 1970-01-01
@@ -39,10 +39,10 @@ type storedParams struct {
 	Beta  [][]float64 `json:"beta"`
 }
 
-// storedFormat is the version of the serialised fit; a change of storedFit's fields raises it.
+// storedFormat is the version of the serialised fit; increment it when the fields of storedFit change.
 const storedFormat = 1
 
-// MarshalBinary implements forecast.Fitted: JSON, floats in the shortest text that reads back exactly.
+// MarshalBinary implements forecast.Fitted. It writes JSON, floats as the shortest text that reads back exactly.
 func (m *fitted) MarshalBinary() ([]byte, error) {
 	s, tail := m.f.State(), m.f.Tail()
 	options, err := config.Marshal(s.Options)
@@ -65,7 +65,7 @@ func (m *Model) Restore(blob []byte) (forecast.Fitted, error) {
 		return nil, etf.Wrap(etf.KindCorrupt, err, "reading a stored prophet fit")
 	}
 	if v.Format != storedFormat || v.Model != Name {
-		return nil, &etf.Error{Kind: etf.KindCorrupt, Message: fmt.Sprintf("a stored fit of model %q, format %d, where prophet writes format %d", v.Model, v.Format, storedFormat), Remedy: "fit again"}
+		return nil, &etf.Error{Kind: etf.KindCorrupt, Message: fmt.Sprintf("the stored fit is of model %q, format %d, but prophet reads format %d", v.Model, v.Format, storedFormat), Remedy: "fit the model again"}
 	}
 	options, err := config.Unmarshal(v.Options)
 	if err != nil {
