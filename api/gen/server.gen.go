@@ -12,10 +12,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/etfcast/etfcast/etf"
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
-
-	"github.com/etfcast/etfcast/etf"
 )
 
 // Bar One session's prices. On XKRX, a bar for a session without trades has open, high, low and volume 0 and the previous close.
