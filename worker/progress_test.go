@@ -38,26 +38,23 @@ func (a *attempts) Attempt(ctx context.Context) error {
 }
 
 // mortal makes activities that can die: their context and their heartbeats end, and the server is not told.
-type mortal struct {
-	interceptor.WorkerInterceptorBase
-	die context.CancelFunc
-}
+type mortal struct{ interceptor.WorkerInterceptorBase }
 
 func (m *mortal) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	i := &mortalActivity{mortal: m}
+	i := &mortalActivity{}
 	i.Next = next
 	return i
 }
 
-type mortalActivity struct {
-	interceptor.ActivityInboundInterceptorBase
-	mortal *mortal
-}
+type mortalActivity struct{ interceptor.ActivityInboundInterceptorBase }
+
+// dieKey is the context key of the function that makes the attempt die.
+type dieKey struct{}
 
 func (a *mortalActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
-	ctx, a.mortal.die = context.WithCancel(ctx)
-	defer a.mortal.die()
-	return a.Next.ExecuteActivity(ctx, in)
+	ctx, die := context.WithCancel(ctx)
+	defer die()
+	return a.Next.ExecuteActivity(context.WithValue(ctx, dieKey{}, die), in)
 }
 
 func tryAttempts(ctx workflow.Context) error {
@@ -74,9 +71,8 @@ func TestProgressReachesTheNextAttemptOnAServer(t *testing.T) {
 	c := dispatchtest.Connect(t).SDK()
 	ctx := within(t)
 	a := &attempts{found: make(chan string), then: make(chan func(context.Context) error)}
-	m := &mortal{}
 	serve := func() sdkworker.Worker {
-		w := sdkworker.New(c, "progress", sdkworker.Options{Interceptors: []interceptor.WorkerInterceptor{m, &activities.Interceptor{}}})
+		w := sdkworker.New(c, "progress", sdkworker.Options{Interceptors: []interceptor.WorkerInterceptor{&mortal{}, &activities.Interceptor{}}})
 		w.RegisterWorkflowWithOptions(tryAttempts, workflow.RegisterOptions{Name: "TryAttempts"})
 		w.RegisterActivity(a)
 		if err := w.Start(); err != nil {
@@ -144,7 +140,7 @@ func TestProgressReachesTheNextAttemptOnAServer(t *testing.T) {
 			started := time.Now()
 			activities.Progress(ctx, 5)
 			waitForHeartbeat(ctx, started)
-			m.die()
+			ctx.Value(dieKey{}).(context.CancelFunc)()
 			<-over // the activity does not return either
 			return nil
 		}},
