@@ -88,12 +88,12 @@ func (s *record) ETFs(_ context.Context, exchange etf.Exchange, after etf.Symbol
 }
 
 func (s *record) Run(_ context.Context, id etf.RunID) (etf.Run, error) {
-	end, err := s.begin("Run")
+	end, _ := s.begin("Run")
 	defer end()
 	if s.onRun != nil {
 		s.onRun(s.reads["Run"])
 	}
-	if err != nil {
+	if err := s.fail["Run"]; err != nil {
 		return etf.Run{}, err
 	}
 	r, ok := s.runs[id]
