@@ -319,6 +319,19 @@ func TestRunDetailPages(t *testing.T) {
 	}
 }
 
+// Without a worker, the recorded rows alone say whether more follow.
+func TestRunDetailPagesOfTheRecord(t *testing.T) {
+	t.Parallel()
+	s, _, temporal := detailed()
+	delete(temporal.statuses, wholeWF)
+	for limit, wantMore := range map[int]bool{1: true, 2: false, 3: false} {
+		_, etfs, more, err := s.RunDetail(t.Context(), whole, "", limit)
+		if err != nil || len(etfs) != min(limit, 2) || more != wantMore {
+			t.Errorf("a page of %d has %d, more %t, %v", limit, len(etfs), more, err)
+		}
+	}
+}
+
 func TestRunDetailDescribesABoundedNumber(t *testing.T) {
 	t.Parallel()
 	s, store, temporal := detailed()
@@ -486,6 +499,11 @@ func TestRunsAskTheStore(t *testing.T) {
 	if !reflect.DeepEqual(store.filters, []etf.RunFilter{want, want}) || !slices.Equal(store.limits, []int{2, 2}) {
 		t.Errorf("asked for %+v, up to %v", store.filters, store.limits)
 	}
+	// The last place is filled by asking for one row.
+	s, store, _ = listed()
+	if runs, _, err := s.Runs(t.Context(), RunQuery{Exchange: "XNYS", Status: "completed", Limit: 2}); err != nil || len(runs) != 2 || !slices.Equal(store.limits, []int{2, 2, 1}) {
+		t.Errorf("%d runs, %v, asked for up to %v", len(runs), err, store.limits)
+	}
 	filter, wanted, err := RunQuery{Status: "running"}.Filter()
 	if err != nil || wanted != etf.RunRunning || !slices.Equal(filter.Statuses, []etf.RunStatus{etf.RunRunning}) {
 		t.Errorf("running reads %v for %s, %v", filter.Statuses, wanted, err)
@@ -647,6 +665,9 @@ func TestCancelRun(t *testing.T) {
 				}
 				if c.kind == etf.KindConflict {
 					wantProblems(t, err, c.kind, "id")
+				}
+				if c.onCancel == nil && c.fail == nil && temporal.calls["Cancel"] > 0 {
+					t.Error("Temporal was told to cancel a run known to have ended")
 				}
 				return
 			}
