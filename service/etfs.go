@@ -70,11 +70,12 @@ func (s *Service) checkETF(r ETFRequest) (etf.ETF, error) {
 	default:
 		for i, asked := range r.Sources {
 			field := fmt.Sprintf("sources[%d]", i)
+			note(s.checkSourceName(field+".name", asked.Name))
 			src := etf.SourceRef{Name: asked.Name, Ref: etf.Source(asked.Name).DefaultRef(symbol, exchange)}
 			if asked.Ref != nil {
 				src.Ref = *asked.Ref
+				note(checkSourceRef(field+".ref", src.Ref))
 			}
-			note(s.checkSource(field, src))
 			if slices.Contains(sources, src) {
 				note(etf.Invalid(field, "this source is named twice", "name each source once"))
 			}
@@ -87,23 +88,26 @@ func (s *Service) checkETF(r ETFRequest) (etf.ETF, error) {
 	return etf.ETF{Symbol: symbol, Exchange: exchange, Currency: currency, Sources: sources}, nil
 }
 
-func (s *Service) checkSource(field string, src etf.SourceRef) error {
-	var errs []error
+func (s *Service) checkSourceName(field, name string) error {
 	switch {
-	case !sourceForm.MatchString(src.Name):
-		errs = append(errs, etf.Invalid(field+".name", fmt.Sprintf("%q is not the name of a source", etf.Clip(src.Name, etf.MaxQuoted)), s.sourcesRemedy()))
-	case len(s.sources) > 0 && !slices.Contains(s.sources, src.Name):
-		errs = append(errs, etf.Invalid(field+".name", fmt.Sprintf("there is no source %q", src.Name), s.sourcesRemedy()))
+	case !sourceForm.MatchString(name):
+		return etf.Invalid(field, fmt.Sprintf("%q is not the name of a source", etf.Clip(name, etf.MaxQuoted)), s.sourcesRemedy())
+	case len(s.sources) > 0 && !slices.Contains(s.sources, name):
+		return etf.Invalid(field, fmt.Sprintf("there is no source %q", name), s.sourcesRemedy())
 	}
+	return nil
+}
+
+func checkSourceRef(field, ref string) error {
 	switch {
-	case src.Ref == "":
-		errs = append(errs, etf.Invalid(field+".ref", "the reference is missing", "set it to the ETF's ticker or file name at the source"))
-	case !utf8.ValidString(src.Ref) || strings.ContainsFunc(src.Ref, unicode.IsControl):
-		errs = append(errs, etf.Invalid(field+".ref", "the text has control characters or is not UTF-8", "write it as plain text"))
-	case utf8.RuneCountInString(src.Ref) > MaxSourceRef:
-		errs = append(errs, etf.Invalid(field+".ref", "the text is too long", fmt.Sprintf("use at most %d characters", MaxSourceRef)))
+	case ref == "":
+		return etf.Invalid(field, "the reference is missing", "set it to the ETF's ticker or file name at the source")
+	case !utf8.ValidString(ref) || strings.ContainsFunc(ref, unicode.IsControl):
+		return etf.Invalid(field, "the text has control characters or is not UTF-8", "write it as plain text")
+	case utf8.RuneCountInString(ref) > MaxSourceRef:
+		return etf.Invalid(field, "the text is too long", fmt.Sprintf("use at most %d characters", MaxSourceRef))
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 func (s *Service) sourcesRemedy() string {
@@ -131,13 +135,15 @@ func unknownSymbol(field string, symbol etf.Symbol) *etf.Error {
 }
 
 // ETFs returns up to limit ETFs of the exchange ("" = all) after the given symbol, ascending; more says whether more
-// follow.
+// follow. A limit outside 1 to MaxPage is KindInvalid.
 func (s *Service) ETFs(ctx context.Context, exchange string, after etf.Symbol, limit int) (etfs []etf.ETF, more bool, err error) {
 	var x etf.Exchange
+	var exchangeErr error
 	if exchange != "" {
-		if x, err = etf.ParseExchange(exchange); err != nil {
-			return nil, false, err
-		}
+		x, exchangeErr = etf.ParseExchange(exchange)
+	}
+	if err := errors.Join(exchangeErr, checkLimit(limit)); err != nil {
+		return nil, false, err
 	}
 	etfs, err = s.store.ETFs(ctx, x, after, limit+1)
 	if err != nil {

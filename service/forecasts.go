@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -22,8 +23,13 @@ func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf
 	if model == "" {
 		model = s.served
 	}
+	_, symbolErr := etf.ParseSymbol(symbol)
+	var modelErr error
 	if !modelForm.MatchString(model) {
-		return etf.Forecast{}, s.unknownModel(model)
+		modelErr = s.unknownModel(model)
+	}
+	if err := errors.Join(symbolErr, modelErr); err != nil {
+		return etf.Forecast{}, err
 	}
 	e, err := s.ETF(ctx, symbol)
 	if err != nil {

@@ -144,7 +144,8 @@ func (r *Readiness) Checks(ctx context.Context) []Check {
 			checks[i].Since = r.last[i].Since
 		}
 	}
-	r.last, r.at = checks, now
+	// Those who waited for slow checks take their results; each of them would otherwise wait for checks of its own.
+	r.last, r.at = checks, r.now().UTC()
 	return slices.Clone(checks)
 }
 
