@@ -38,7 +38,9 @@ func (a *attempts) Attempt(ctx context.Context) error {
 }
 
 // mortal makes activities that can die: their context and their heartbeats end, and the server is not told.
-type mortal struct{ interceptor.WorkerInterceptorBase }
+type mortal struct {
+	interceptor.WorkerInterceptorBase
+}
 
 func (m *mortal) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	i := &mortalActivity{}
@@ -46,7 +48,9 @@ func (m *mortal) InterceptActivity(_ context.Context, next interceptor.ActivityI
 	return i
 }
 
-type mortalActivity struct{ interceptor.ActivityInboundInterceptorBase }
+type mortalActivity struct {
+	interceptor.ActivityInboundInterceptorBase
+}
 
 // dieKey is the context key of the function that makes the attempt die.
 type dieKey struct{}
