@@ -22,7 +22,7 @@ type Deps struct {
 	// Models are the models every ETF is forecast with; the first is the benchmark. Empty = any name of the right form.
 	Models []Model
 	// ServedModel is the model whose forecast is returned if the request names none; empty = the benchmark, or "drift" if
-	// Models is empty..
+	// Models is empty.
 	ServedModel string
 	// UI is the base URL of Temporal's Web UI, for links; empty = no links. Namespace is the namespace the links point to;
 	// empty = "default".
