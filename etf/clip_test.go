@@ -30,3 +30,17 @@ func TestClip(t *testing.T) {
 		}
 	}
 }
+
+func FuzzClip(f *testing.F) {
+	f.Add("héllo", 3)
+	f.Add("", 0)
+	f.Fuzz(func(t *testing.T, s string, n int) {
+		if n < 3 || n > 10_000 || !utf8.ValidString(s) {
+			return
+		}
+		got := Clip(s, n)
+		if len(got) > n || !utf8.ValidString(got) || (len(s) <= n && got != s) {
+			t.Errorf("%q clipped to %d gives %q", s, n, got)
+		}
+	})
+}
