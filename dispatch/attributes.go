@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
-
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"

@@ -43,18 +43,10 @@ func New(options client.Options, log *slog.Logger) (*Client, error) {
 	return &Client{sdk: sdk, address: options.HostPort, namespace: options.Namespace}, nil
 }
 
-// Of returns a Client on top of an SDK client that the caller keeps and closes.
-func Of(sdk client.Client, namespace string) *Client {
-	if namespace == "" {
-		namespace = client.DefaultNamespace
-	}
-	return &Client{sdk: sdk, namespace: namespace}
-}
-
 // SDK returns the underlying SDK client, for the workers.
 func (c *Client) SDK() client.Client { return c.sdk }
 
-// Address returns the server's address; "" for a Client made with Of.
+// Address returns the server's address.
 func (c *Client) Address() string { return c.address }
 
 // Namespace returns the namespace the Client acts on.

@@ -31,7 +31,7 @@ func temporalError(ctx context.Context, err error, doing string) error {
 	case errors.As(err, &namespace):
 		return &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("Temporal has no namespace %s", namespace.Namespace), Remedy: "create it with `temporal operator namespace create`, or set TEMPORAL_NAMESPACE", Err: err}
 	case errors.As(err, &started):
-		return &etf.Error{Kind: etf.KindConflict, Message: "the workflow has run to its end before: " + doing, Remedy: "look at it in Temporal's Web UI", Err: err}
+		return &etf.Error{Kind: etf.KindConflict, Message: "the workflow has already ended: " + doing, Remedy: "see it in Temporal's Web UI", Err: err}
 	case errors.As(err, &notFound):
 		return etf.Wrapf(etf.KindNotFound, err, "not found in Temporal: %s", doing)
 	case errors.As(err, &exhausted):

@@ -2,10 +2,8 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"github.com/etfcast/etfcast/etf"
@@ -50,14 +48,11 @@ func decided(ctx context.Context, update func(context.Context) (client.WorkflowU
 	if err == nil {
 		err = handle.Get(within, &finding)
 	}
-	var notFound *serviceerror.NotFound
 	switch updateErr := workflows.ErrorOf(err); {
 	case err == nil:
 		return finding, nil
 	case updateErr != nil:
 		return etf.Finding{}, updateErr
-	case errors.As(err, &notFound):
-		return etf.Finding{}, temporalError(within, err, "send a decision")
 	case ctx.Err() == nil && within.Err() != nil:
 		return etf.Finding{}, &etf.Error{Kind: etf.KindUnavailable, Field: "finding", Message: "no worker has applied the decision in time",
 			Remedy: "run `etfcast doctor`, then decide again: a repeat changes nothing", Err: err}

@@ -93,7 +93,7 @@ func TestServedIgnoresStalePollers(t *testing.T) {
 		{workflows.TaskQueue, nil, false, []enumspb.TaskQueueType{activity}},
 	} {
 		d := &fakeSDK{queue: &workflowservice.DescribeTaskQueueResponse{Pollers: c.pollers}}
-		if served, err := Of(d, "").Served(t.Context(), c.queue); served != c.want || err != nil || !slices.Equal(d.kinds, c.kinds) {
+		if served, err := (&Client{sdk: d}).Served(t.Context(), c.queue); served != c.want || err != nil || !slices.Equal(d.kinds, c.kinds) {
 			t.Errorf("%s with %d pollers: served %t, %v, described %v", c.queue, len(c.pollers), served, err, d.kinds)
 		}
 	}
@@ -121,7 +121,7 @@ func TestExecutionOfEveryStatus(t *testing.T) {
 				}},
 			},
 		}}
-		x, err := Of(d, "").Execution(t.Context(), "x")
+		x, err := (&Client{sdk: d}).Execution(t.Context(), "x")
 		if err != nil || x.Status != want || len(x.Pending) != 3 {
 			t.Fatalf("%s gives %+v, %v; want %s", from, x, err, want)
 		}

@@ -160,3 +160,22 @@ func cut[T any](items []T, limit int) ([]T, bool) {
 	}
 	return items, false
 }
+
+// eachETF calls f with every registered ETF, in ascending order of symbol, until f returns an error, which it returns.
+func (s *Service) eachETF(ctx context.Context, f func(etf.ETF) error) error {
+	for after := etf.Symbol(""); ; {
+		etfs, err := s.store.ETFs(ctx, "", after, MaxPage)
+		if err != nil {
+			return err
+		}
+		for _, e := range etfs {
+			if err := f(e); err != nil {
+				return err
+			}
+			after = e.Symbol
+		}
+		if len(etfs) < MaxPage {
+			return nil
+		}
+	}
+}

@@ -182,7 +182,7 @@ func started(id etf.RunID, x etf.Execution, symbols []etf.Symbol) etf.Run {
 	if len(x.Symbols) > 0 {
 		symbols = x.Symbols
 	}
-	key, _ := id.Key() // join has checked it
+	key, _ := id.Key() // the ID was parsed by the caller or is a recorded run's
 	return etf.Run{
 		ID: id, Workflow: key.Workflow, Exchange: key.Exchange, Session: key.Session,
 		Symbols: symbols, Status: etf.RunRunning, StartedAt: x.StartedAt,

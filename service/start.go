@@ -228,17 +228,9 @@ func (s *Service) registered(ctx context.Context, symbols []etf.Symbol) (map[etf
 		}
 		return found, nil
 	}
-	const page = 1000
-	for after := etf.Symbol(""); ; {
-		etfs, err := s.store.ETFs(ctx, "", after, page)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range etfs {
-			found[e.Symbol], after = e.Exchange, e.Symbol
-		}
-		if len(etfs) < page {
-			return found, nil
-		}
-	}
+	err := s.eachETF(ctx, func(e etf.ETF) error {
+		found[e.Symbol] = e.Exchange
+		return nil
+	})
+	return found, err
 }

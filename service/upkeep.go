@@ -19,26 +19,12 @@ func (s *Service) LastCompleted(ctx context.Context, exchange etf.Exchange) (etf
 // Verification sums up a verification of the hash chains.
 type Verification struct{ ETFs, Chains, Broken int }
 
-// VerifyChains recomputes the hash chain of every ETF and model, models no longer run included, and tells broken of each
-// that does not verify. Its error is that of reading. It takes as long as reading every forecast does.
+// VerifyChains recomputes the hash chain of every ETF and model, including former models, and calls broken for each chain
+// that does not verify. If something can't be read, it stops and returns that error. It reads every forecast.
 func (s *Service) VerifyChains(ctx context.Context, broken func(etf.Symbol, string, error)) (Verification, error) {
-	const page = 200
 	var v Verification
-	for after := etf.Symbol(""); ; {
-		etfs, err := s.store.ETFs(ctx, "", after, page)
-		if err != nil {
-			return v, err
-		}
-		for _, e := range etfs {
-			if err := s.verifyETF(ctx, e.Symbol, &v, broken); err != nil {
-				return v, err
-			}
-			after = e.Symbol
-		}
-		if len(etfs) < page {
-			return v, nil
-		}
-	}
+	err := s.eachETF(ctx, func(e etf.ETF) error { return s.verifyETF(ctx, e.Symbol, &v, broken) })
+	return v, err
 }
 
 func (s *Service) verifyETF(ctx context.Context, symbol etf.Symbol, v *Verification, broken func(etf.Symbol, string, error)) error {

@@ -42,7 +42,7 @@ func (s *manyChains) PruneFetches(_ context.Context, olderThan time.Time) (int, 
 
 func TestVerifyChainsReadsEveryPage(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{0, 1, 199, 200, 201, 400, 450} {
+	for _, n := range []int{0, 1, 199, 200, 201, 400, 450, MaxPage - 1, MaxPage, MaxPage + 1, 2 * MaxPage} {
 		var named []string
 		store := &manyChains{etfs: n, verify: func(symbol etf.Symbol, model string) error {
 			if symbol == "E0200" && model == "prophet" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net"
 	"slices"
@@ -54,15 +55,14 @@ func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	s.sources.addFlags(flags)
 }
 
-// defaultRates formats the rates of the table of sources as the flag takes them.
+// defaultRates formats the default rates as the flag takes them.
 func defaultRates() string {
-	var rates []string
-	for _, s := range etf.Sources() {
-		if s.Rate > 0 {
-			rates = append(rates, fmt.Sprintf("%s=%g", s.Name, s.Rate))
-		}
+	rates := worker.DefaultSourceRates()
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(rates)) {
+		texts = append(texts, fmt.Sprintf("%s=%g", name, rates[name]))
 	}
-	return strings.Join(rates, ",")
+	return strings.Join(texts, ",")
 }
 
 // sourceRates returns the default rates overridden by the configured ones.
@@ -193,8 +193,9 @@ func (p *process) work(ctx context.Context) error {
 
 // awaitSchema returns once the database can be reached and has the schema that this program needs.
 func (p *process) awaitSchema(ctx context.Context) error {
+	svc := p.service()
 	return retry.Until(ctx, p.log, retry.Limit, func(ctx context.Context) error {
-		_, err := p.service().Schema(ctx)
+		_, err := svc.Schema(ctx)
 		return err
 	})
 }

@@ -1,5 +1,5 @@
-// Package retry waits for servers that are not up yet, so that the order in which processes start does not matter. It
-// refuses to know which servers: callers say what they try, and errors of the kinds of package etf say whether waiting helps.
+// Package retry waits for servers that are not up yet, so that processes can start in any order. It knows no particular
+// server: the caller passes the call to repeat, and the kind of its error says whether waiting helps.
 package retry
 
 import (
@@ -15,12 +15,12 @@ const (
 	longestPause = 5 * time.Second
 )
 
-// Limit bounds one attempt where nothing else does: a server that accepts a connection and says nothing is tried again.
+// Limit is for calls without a timeout of their own: a server may accept a connection and never respond.
 const Limit = 10 * time.Second
 
-// Until calls do until it succeeds, with pauses growing from 0.25 s to 5 s. Each attempt may take the given limit; 0 is
-// none. It gives up when ctx ends, with ctx's error, and when do's error is one that waiting does not mend (any but
-// KindUnavailable and KindRateLimited), with that. The log is told of each new reason to wait.
+// Until calls do until it succeeds, with pauses growing from 0.25 s to 5 s. limit is the timeout of each attempt; 0 = none.
+// It returns ctx's error when ctx ends, and do's error if waiting can't help: any kind but KindUnavailable and
+// KindRateLimited. It logs each new reason for waiting.
 func Until(ctx context.Context, log *slog.Logger, limit time.Duration, do func(context.Context) error) error {
 	pause, last := firstPause, ""
 	for {
