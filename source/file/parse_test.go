@@ -163,7 +163,7 @@ func TestRowDefects(t *testing.T) {
 			if want := strings.Contains(c.name, "price") && !strings.HasPrefix(c.name, "a word"); d.NoPrice != want {
 				t.Errorf("NoPrice is %v, want %v", d.NoPrice, want)
 			}
-			if want := strings.ToValidUTF8(c.row, "\ufffd"); d.Text != want {
+			if want := etf.Clip(c.row, etf.MaxDefectText); d.Text != want {
 				t.Errorf("text %q, want the row %q", d.Text, want)
 			}
 			if d.before.String() != "2025-09-02" || d.after.String() != "2025-09-04" {
