@@ -109,6 +109,22 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 }
 
+// What a provider writes into its response reaches Temporal, and so run_etfs, the Web UI and every log, without a character that acts on a
+// terminal, and on one line.
+func TestMessagesArePrintable(t *testing.T) {
+	hostile := "\x1b]0;owned\a\x1b[2J\r\n\u009b31m \u202elanif"
+	app := seenAs(t, &sourceError{source: "yahoo", err: &etf.Error{Kind: etf.KindDenied, Field: hostile, Message: hostile, Remedy: hostile, Err: errors.New(hostile)}})
+	var detail ErrorDetail
+	if err := app.Details(&detail); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{app.Message(), detail.Field, detail.Remedy} {
+		if !strings.Contains(text, "owned") || strings.ContainsAny(text, "\x1b\a\r\n\u009b\u202e") {
+			t.Errorf("%q", text)
+		}
+	}
+}
+
 // declaredTypes reads the constants Type... from this package's source and returns their values by name.
 func declaredTypes(t *testing.T) map[string]string {
 	t.Helper()

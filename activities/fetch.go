@@ -47,6 +47,8 @@ type FetchResult struct {
 	HasSession bool        `json:"has_session"`       // the requested session is among them
 	Empty      bool        `json:"empty,omitempty"`   // no row, no action and no defect: nothing to validate
 	Attempt    int32       `json:"attempt,omitempty"` // of this activity
+	// Unfinished says why the source's data may not be complete yet (etf.Response); empty if there is no sign of it.
+	Unfinished string `json:"unfinished,omitempty"`
 }
 
 // Fetch fetches the whole history of an ETF without stored bars, otherwise from TrailingSessions before the last stored
@@ -126,7 +128,9 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		}
 		return fetchResult(staged.Bars, len(staged.Actions)+len(staged.Defects), id, in.Session, info.Attempt), nil
 	}
-	return fetchResult(response.Bars, len(response.Actions)+len(response.Defects), id, in.Session, info.Attempt), nil
+	result := fetchResult(response.Bars, len(response.Actions)+len(response.Defects), id, in.Session, info.Attempt)
+	result.Unfinished = etf.Clip(response.Unfinished, errorText)
+	return result, nil
 }
 
 // request asks the source for its response. A panic in the adapter becomes an error of the source, so that the next source

@@ -23,6 +23,9 @@ type Response struct {
 	Currency Currency // as stated by the source; empty if it states none
 	Defects  []Defect // rows that could not be read
 	Splits   []Action // splits undone to get as-traded prices, in the window or not; empty if none
+	// Unfinished says why the source's data may not be complete yet, such as a file that is still being written, with the remedy;
+	// empty if there is no sign of it. Whatever may be cut is not among the bars.
+	Unfinished string
 	// Request is the request as sent, without secrets; Raw is the body of the response as received, MediaType its type.
 	Request   string
 	Raw       []byte

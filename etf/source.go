@@ -36,7 +36,7 @@ var sources = []SourceTraits{
 		}
 		return strings.ReplaceAll(string(s), ".", "-")
 	}},
-	// Waiting does not change a file.
+	// Waiting does not change a complete file. One that looks half-written is waited for all the same (workflows).
 	{Name: "file", DefaultRef: func(s Symbol, _ Exchange) string { return string(s) + ".csv" }},
 	// The simulated market fills in a missing session within seconds.
 	{Name: "simulated", Waits: []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}, DefaultRef: symbolItself},

@@ -98,10 +98,13 @@ func writef(b *strings.Builder, format string, args ...any) {
 	b.WriteString(text)
 }
 
-// cell makes text safe for a markdown table: one line, column separators escaped, bounded.
+// markup escapes what Markdown would make a column, a link, an element or code.
+var markup = strings.NewReplacer("|", `\|`, "[", `\[`, "<", `\<`, "`", "\\`")
+
+// cell makes text from outside safe for a Markdown table: one line, bounded, shown as it is.
 func cell(s string, n int) string {
 	s = strings.Join(strings.Fields(s), " ")
-	return strings.ReplaceAll(etf.Clip(s, n), "|", "\\|")
+	return markup.Replace(etf.Clip(s, n))
 }
 
 // thousands formats 12345 as 12,345.

@@ -68,8 +68,11 @@ func (u *update) chain(ctx workflow.Context) error {
 		return u.askPerson(ctx, validated.OnNew)
 	}
 	if !fetched.HasSession {
-		return temporal.NewNonRetryableApplicationError(
-			fmt.Sprintf("no source has a price of %s for %s yet", u.in.Symbol, u.in.Session), activities.TypeSessionMissing, nil,
+		message := fmt.Sprintf("no source has a price of %s for %s yet", u.in.Symbol, u.in.Session)
+		if fetched.Unfinished != "" {
+			message += ": " + fetched.Unfinished
+		}
+		return temporal.NewNonRetryableApplicationError(message, activities.TypeSessionMissing, nil,
 			activities.ErrorDetail{Attempt: int32(u.row.Attempts)})
 	}
 	if err = u.forecast(ctx); err != nil {
@@ -126,7 +129,7 @@ func (u *update) fetchFrom(ctx workflow.Context, ref etf.SourceRef) (activities.
 		Ref: ref.Ref, Run: u.in.Run,
 	}
 	options := fetchPolicy(ref.Name, fmt.Sprintf("%s %s from %s", u.in.Symbol, u.in.Session, ref.Name))
-	waits := etf.Source(ref.Name).Waits
+	traits := etf.Source(ref.Name)
 	for attempt := 0; ; attempt++ {
 		var result activities.FetchResult
 		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), fetching.Fetch, input).Get(ctx, &result)
@@ -134,17 +137,29 @@ func (u *update) fetchFrom(ctx workflow.Context, ref etf.SourceRef) (activities.
 			return result, err
 		}
 		u.row.Attempts = int(result.Attempt)
-		if result.HasSession || attempt == len(waits) {
+		waits := traits.Waits
+		if len(waits) == 0 && result.Unfinished != "" {
+			waits = unfinishedWaits
+		}
+		if result.HasSession || attempt >= len(waits) {
 			return result, nil
 		}
-		if err := u.waitForSession(ctx, ref.Name, waits[attempt]); err != nil {
+		if err := u.waitForSession(ctx, ref.Name, waits[attempt], result.Unfinished); err != nil {
 			return result, err
 		}
 	}
 }
 
-func (u *update) waitForSession(ctx workflow.Context, source string, wait time.Duration) error {
-	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%s has no price of %s for %s yet; fetching again in %s.", source, u.in.Symbol, u.in.Session, wait))
+// unfinishedWaits are the pauses of a source that otherwise has none, while its data look half-written. Their number is in the histories of
+// running workflows, like etf.SourceTraits.Waits.
+var unfinishedWaits = []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute}
+
+func (u *update) waitForSession(ctx workflow.Context, source string, wait time.Duration, unfinished string) error {
+	details := fmt.Sprintf("%s has no price of %s for %s yet; fetching again in %s.", source, u.in.Symbol, u.in.Session, wait)
+	if unfinished != "" {
+		details += " " + unfinished
+	}
+	workflow.SetCurrentDetails(ctx, details)
 	defer workflow.SetCurrentDetails(ctx, "")
 	return workflow.NewTimerWithOptions(ctx, wait, workflow.TimerOptions{
 		Summary: fmt.Sprintf("%s has no %s yet", source, u.in.Session),

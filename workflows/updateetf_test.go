@@ -141,6 +141,38 @@ func TestUpdateETFSessionMissing(t *testing.T) {
 	env.AssertExpectations(t)
 }
 
+// A file that looks half-written is waited for; a complete one without the session is not.
+func TestUpdateETFUnfinishedFile(t *testing.T) {
+	in := spy
+	in.Sources = spy.Sources[1:]
+	cut := activities.FetchResult{Fetch: "f0", Rows: 2, Attempt: 1, Unfinished: "SPY.csv:4: the last line has no line end"}
+	t.Run("completed", func(t *testing.T) {
+		env := newEnv(t)
+		env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(cut, nil).Twice()
+		env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(hasSession, nil).Once()
+		expectStored(env, etf.Persisted{New: 1})
+		var timers []time.Duration
+		env.SetOnTimerScheduledListener(func(_ string, d time.Duration) { timers = append(timers, d) })
+		env.ExecuteWorkflow(UpdateETF, in)
+		if row := result[etf.RunETF](t, env); row.Outcome != etf.OutcomeUpdated || !slices.Equal(timers, unfinishedWaits[:2]) {
+			t.Errorf("%+v after waiting %v", row, timers)
+		}
+		env.AssertExpectations(t)
+	})
+	t.Run("never completed", func(t *testing.T) {
+		env := newEnv(t)
+		env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(cut, nil).Times(1 + len(unfinishedWaits))
+		expectValidated(env, activities.ValidateResult{Findings: 1, Attempt: 1})
+		env.OnActivity(persisting.Persist, mock.Anything, mock.Anything).Return(activities.PersistResult{Persisted: etf.Persisted{New: 2}, Attempt: 1}, nil).Once()
+		env.ExecuteWorkflow(UpdateETF, in)
+		row := wantFailed(t, env, activities.TypeSessionMissing)
+		if want := "no source has a price of SPY for 2025-09-26 yet: SPY.csv:4: the last line has no line end"; row.ErrorMessage != want {
+			t.Errorf("the message is %q, want %q", row.ErrorMessage, want)
+		}
+		env.AssertExpectations(t)
+	})
+}
+
 func TestUpdateETFEmptyResponse(t *testing.T) {
 	env := newEnv(t)
 	in := spy

@@ -27,23 +27,56 @@ type country struct {
 var countries = map[string]country{
 	"KR": {first: lunarFirstYear, last: lunarFirstYear + len(lunarDates) - 1, year: southKorea},
 	"US": {first: 1971, last: 2050, year: unitedStates},
+
+	"AU": tabled("AU", 1990, 2050),
+	"CA": tabled("CA", 1990, 2050),
+	"CH": tabled("CH", 1990, 2050),
+	"CN": tabled("CN", 1990, 2050),
+	"DE": tabled("DE", 1991, 2050),
+	"FR": tabled("FR", 1990, 2050),
+	"GB": tabled("GB", 1990, 2050),
+	"HK": tabled("HK", 1990, 2050),
+	"IE": tabled("IE", 1990, 2050),
+	"IN": tabled("IN", 1990, 2050),
+	"IT": tabled("IT", 1990, 2050),
+	"JP": tabled("JP", 1990, 2050),
+	"NL": tabled("NL", 1990, 2050),
+	"SE": tabled("SE", 1990, 2050),
+	"TW": tabled("TW", 1998, 2050),
 }
 
 // aliases are the other names of the countries in the Python package. They are case-sensitive, as they are there.
 var aliases = map[string]string{
 	"KOR": "KR", "Korea": "KR", "SouthKorea": "KR",
 	"USA": "US", "UnitedStates": "US",
+	"AUS": "AU", "Australia": "AU",
+	"CAN": "CA", "Canada": "CA",
+	"CHE": "CH", "Switzerland": "CH",
+	"CHN": "CN", "China": "CN",
+	"DEU": "DE", "Germany": "DE",
+	"FRA": "FR", "France": "FR",
+	"GBR": "GB", "UK": "GB", "UnitedKingdom": "GB",
+	"HKG": "HK", "HongKong": "HK",
+	"IRL": "IE", "Ireland": "IE",
+	"IND": "IN", "India": "IN",
+	"ITA": "IT", "Italy": "IT",
+	"JPN": "JP", "Japan": "JP",
+	"NLD": "NL", "Netherlands": "NL",
+	"SWE": "SE", "Sweden": "SE",
+	"TWN": "TW", "Taiwan": "TW",
 }
 
 // Names covers the years 1995 to 2044, as Prophet's get_holiday_names does.
 const namesFrom, namesTo = 1995, 2044
 
+// Years returns the first and the last year covered of one of Countries.
+func Years(code string) (first, last int) { return countries[code].first, countries[code].last }
+
 // Countries returns the codes of the supported countries in ascending order.
 func Countries() []string { return slices.Sorted(maps.Keys(countries)) }
 
 // Of returns the public holidays of one civil year, sorted by date, then bytewise by name, without duplicates. The
-// country is one of Countries or another of its names in the Python package (USA, UnitedStates, KOR, Korea,
-// SouthKorea).
+// country is one of Countries or another of its names in the Python package (USA, UnitedStates, KOR, Korea, ...).
 //
 // The Python package joins several names of one day with "; " and Prophet splits them again; here each name is a
 // separate Holiday. In years it does not cover, the Python package has no holidays; here such a year is an error. Errors

@@ -110,7 +110,7 @@ func findingDecide(a *app, use string, decision etf.Decision, short string) *cob
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.stdout, "finding %s of %s: %s by %s\n", decided.ID, decided.Symbol, decided.Decision, decided.By)
+			_, err = fmt.Fprintf(a.stdout, "finding %s of %s: %s by %s\n", decided.ID, decided.Symbol, decided.Decision, etf.OneLine(decided.By))
 			return err
 		},
 	}

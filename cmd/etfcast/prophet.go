@@ -226,7 +226,7 @@ type futureRows struct {
 func (r *futureRows) addFlags(cmd *cobra.Command, periods int, usage string) {
 	flags := cmd.Flags()
 	flags.IntVar(&r.periods, "periods", periods, usage)
-	flags.StringVar(&r.freq, "freq", "", "distance between these rows: D, B (Monday to Friday), W, MS, h and others as in pandas, with an optional multiple (2W),\nsession:XNYS or session:XKRX, or infer (default: the sessions of the model's exchange if it has one, else D)")
+	flags.StringVar(&r.freq, "freq", "", "distance between these rows: D, B (Monday to Friday), W-FRI, SMS, MS, QS-FEB, WOM-3FRI, h and others as in pandas, with an optional multiple (2W, 1h30min),\nsession:XNYS or session:XKRX, or infer (default: the sessions of the model's exchange if it has one, else D)")
 	flags.StringVar(&r.in, "in", "", "CSV with the rows to forecast: ds, and cap, floor, regressors and conditions where the model has them")
 }
 

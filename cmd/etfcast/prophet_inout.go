@@ -43,7 +43,7 @@ type output struct {
 }
 
 func (a *app) inOut(cmd *cobra.Command) *inOut {
-	return &inOut{ctx: cmd.Context(), stdin: cmd.InOrStdin(), stdout: a.stdout}
+	return &inOut{ctx: cmd.Context(), stdin: cmd.InOrStdin(), stdout: dataWriter(a.stdout)}
 }
 
 // displayName is a file's name in messages.

@@ -16,7 +16,7 @@ import (
 // app is what every command needs: the environment, the output streams and the common settings.
 type app struct {
 	env            environment
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer // escape what could act on a terminal (safeWriter)
 	common         commonSettings
 }
 
@@ -31,11 +31,11 @@ type commonSettings struct {
 
 // run is the whole program.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	a := &app{env: newEnvironment(environ), stdout: stdout, stderr: stderr}
+	a := &app{env: newEnvironment(environ), stdout: newSafeWriter(stdout), stderr: newSafeWriter(stderr)}
 	root := rootCommand(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	report(stderr, err)
+	report(a.stderr, err)
 	return exitCode(ctx, err)
 }
 

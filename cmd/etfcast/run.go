@@ -116,7 +116,7 @@ func (a *app) progressBar(title string) *progressbar.ProgressBar {
 	if !isTerminal(a.stderr) {
 		return nil
 	}
-	return progressbar.NewOptions(1, progressbar.OptionSetWriter(a.stderr), progressbar.OptionSetDescription(title),
+	return progressbar.NewOptions(1, progressbar.OptionSetWriter(unwrap(a.stderr)), progressbar.OptionSetDescription(title),
 		progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetPredictTime(true))
 }
@@ -180,7 +180,7 @@ func (a *app) printRun(ctx context.Context, svc *service.Service, run etf.Run, a
 		fmt.Fprintf(a.stdout, "%s was closed on %s: no ETF was due\n", run.Exchange, run.Session)
 	}
 	if run.Error != "" {
-		fmt.Fprintf(a.stdout, "error: %s\n", run.Error)
+		fmt.Fprintf(a.stdout, "error: %s\n", etf.OneLine(run.Error))
 	}
 	fmt.Fprintf(a.stdout, "%d due: %d updated, %d unchanged, %d quarantined, %d failed, %d elsewhere, %d cancelled\n",
 		c.Due, c.Updated, c.Unchanged, c.Quarantined, c.Failed, c.Elsewhere, c.Cancelled)
@@ -204,7 +204,7 @@ func printRunETFs(w io.Writer, etfs []etf.RunETF, onlyBad bool) error {
 		}
 		failure := e.ErrorType
 		if e.ErrorMessage != "" {
-			failure += ": " + e.ErrorMessage
+			failure += ": " + etf.OneLine(e.ErrorMessage)
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", e.Symbol, e.Outcome, e.Stage, e.Attempts, e.RowsNew, e.RowsUnchanged, e.RowsRevised, e.Forecasts, failure)
 	}

@@ -347,7 +347,12 @@ func TestFutureRefused(t *testing.T) {
 	late := &prophet.Frame{DS: dates("2261-12-29", "2261-12-30", "2261-12-31"), Y: []float64{1, 2, 1}}
 	checkRefusals(t, []refusal{
 		{"not a frequency", etf.KindInvalid, "freq", parsing("fortnight")},
-		{"lower-case day", etf.KindInvalid, "freq", parsing("d")},
+		{"lower-case month end", etf.KindInvalid, "freq", parsing("me")},
+		{"business hours", etf.KindInvalid, "freq", parsing("bh")},
+		{"a sum with months", etf.KindInvalid, "freq", parsing("1MS2D")},
+		{"half a week", etf.KindInvalid, "freq", parsing("0.5W")},
+		{"below a microsecond", etf.KindInvalid, "freq", parsing("1ns")},
+		{"a session's exchange with an escape", etf.KindInvalid, "freq", parsing("session:\x1b[2J")},
 		{"a multiple of 0", etf.KindInvalid, "freq", parsing("0D")},
 		{"a multiple beyond bounds", etf.KindInvalid, "freq", parsing("99999999999999999999D")},
 		{"a number alone", etf.KindInvalid, "freq", parsing("5")},

@@ -4,12 +4,13 @@
 //
 // # The reference
 //
-//	[NAME.csv][?basis=as_traded&currency=USD&layout=stooq&columns=date,close,-,open,high,low,volume]
+//	[NAME.csv][?basis=as_traded&currency=USD&layout=stooq&columns=date,close,-,open,high,low,volume&last_line=complete]
 //
 // NAME is a path relative to the folder; the default is the symbol plus ".csv". A path that leaves the folder, through
 // ".." or a symbolic link, is rejected. basis and currency state what the file itself can't; layout picks one of the
 // layouts below, with its basis and currency, instead of detecting it; columns names every column in order ("-" for
-// one to ignore) instead of trusting the header.
+// one to ignore) instead of trusting the header; last_line=complete uses a last line without a line end, which is
+// otherwise left out, since the file may be half-written (read.go).
 //
 // # Layouts
 //

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -65,7 +64,7 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if err != nil {
 		return etf.Response{}, err
 	}
-	ref, err := source.ParseRef(q.Ref, "basis", "currency", "layout", "columns")
+	ref, err := source.ParseRef(q.Ref, "basis", "currency", "layout", "columns", "last_line")
 	if err != nil {
 		return etf.Response{}, err
 	}
@@ -77,7 +76,7 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if name == "" {
 		name = string(q.Symbol) + ".csv"
 	}
-	body, err := s.read(name)
+	body, unfinished, err := s.readSettled(ctx, name, opt.lastLine)
 	if err != nil {
 		return etf.Response{}, err
 	}
@@ -85,59 +84,19 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if q.Ref == "" {
 		request += name
 	}
+	if unfinished != "" {
+		return etf.Response{Request: request, Raw: body, MediaType: mediaType, Unfinished: filepath.ToSlash(name) + ": " + unfinished}, nil
+	}
 	t, err := parse(filepath.ToSlash(name), body, opt)
+	if errors.Is(err, errUnfinished) {
+		return etf.Response{Request: request, Raw: body, MediaType: mediaType, Unfinished: err.Error()}, nil
+	}
 	if err != nil {
 		return etf.Response{Request: request, Raw: body, MediaType: mediaType}, err // what was rejected, as evidence
 	}
 	response := t.response(window)
 	response.Request, response.Raw, response.MediaType = request, body, mediaType
 	return response, nil
-}
-
-// read returns the file's bytes. os.Root keeps it inside the folder whatever links it meets.
-func (s *Source) read(name string) ([]byte, error) {
-	if s.dir == "" {
-		return nil, etf.Invalid("ref", "no folder of price files is configured", "set --file-dir or ETFCAST_FILE_DIR")
-	}
-	if !filepath.IsLocal(name) {
-		return nil, etf.Invalid("ref", fmt.Sprintf("%.80q leaves the folder of price files", name), "give a path relative to the folder and inside it")
-	}
-	root, err := os.OpenRoot(s.dir)
-	if err != nil {
-		return nil, &etf.Error{Kind: etf.KindUnavailable, Field: "dir", Message: "folder of price files can't be opened", Err: err, Remedy: "check --file-dir or ETFCAST_FILE_DIR"}
-	}
-	defer func() { _ = root.Close() }()
-	// Checked before opening: opening a pipe would block until it has a writer.
-	info, err := root.Stat(name)
-	if err != nil {
-		return nil, s.openError(name, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, etf.Invalid("ref", fmt.Sprintf("%s is not a regular file", name), "name a CSV file")
-	}
-	f, err := root.Open(name)
-	if err != nil {
-		return nil, s.openError(name, err)
-	}
-	defer func() { _ = f.Close() }() // opened for reading only
-	if info.Size() > MaxBytes {
-		return nil, tooLarge(name)
-	}
-	body := make([]byte, 0, info.Size()+512)
-	for len(body) <= MaxBytes {
-		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
-		}
-		n, err := f.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		if errors.Is(err, io.EOF) {
-			return body, nil
-		}
-		if err != nil {
-			return nil, &etf.Error{Kind: etf.KindUnavailable, Field: name, Message: "price file can't be read", Err: cause(err)}
-		}
-	}
-	return nil, tooLarge(name)
 }
 
 func tooLarge(name string) error {

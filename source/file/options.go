@@ -13,6 +13,7 @@ type options struct {
 	currency etf.Currency
 	layout   *layout
 	columns  []role
+	lastLine bool // use the last line even if it has no line end
 }
 
 func parseOptions(given map[string]string) (options, error) {
@@ -44,6 +45,11 @@ func parseOptions(given map[string]string) (options, error) {
 		}
 		if _, err := newColumns(o.columns); err != "" {
 			return o, etf.Invalid("ref", "columns: "+err, "name each of date, open, high, low, close once")
+		}
+	}
+	if text, ok := given["last_line"]; ok {
+		if o.lastLine = text == "complete"; !o.lastLine {
+			return o, etf.Invalid("ref", fmt.Sprintf("%.40q is not a value of last_line", text), "use last_line=complete, or leave it out")
 		}
 	}
 	return o, nil

@@ -18,6 +18,22 @@ type row struct {
 
 var errDecimalComma = errors.New("a comma in a number, in a file separated by semicolons; write decimals with a point")
 
+// errUnfinished is the reason why the last line of a file is not used if it has no line end: a number in it may be cut, and a
+// cut number is still a number.
+var errUnfinished = errors.New("the last line has no line end, so the file may be cut off; complete it (`echo >> FILE` ends the line), or put last_line=complete in the reference")
+
+// unfinishedRow places a line that may be cut off by its date, which is whole if a delimiter follows it. To the rules it is a row without
+// a price: there is nothing to decide, and the next version of the file has it.
+func (t *table) unfinishedRow(fields []string) row {
+	r := row{priceless: true}
+	if at := t.columns.at[date]; at < len(fields)-1 {
+		if s, err := parseDate(fields[at]); err == nil {
+			r.bar.Session = s
+		}
+	}
+	return r
+}
+
 var errNoPrice = errors.New("the row has no price")
 
 // parseRow reads the fields of a row. On an error, the session is still set if it could be read.

@@ -34,6 +34,7 @@ type defect struct {
 	etf.Defect
 	before, after etf.Session // zero for none
 	priceless     bool        // readable, but without a price
+	unfinished    bool        // the last line, without a line end
 }
 
 // parse reads a file. Errors are of KindCorrupt and name file and line. It has no side effects.
@@ -43,7 +44,11 @@ func parse(name string, body []byte, opt options) (*table, error) {
 	}
 	t := &table{name: name}
 	r := newLineReader(body)
-	if err := t.findHeader(r, opt); err != nil {
+	err := t.findHeader(r, opt)
+	if r.rest == "" && !r.ended && !opt.lastLine {
+		return nil, &etf.Error{Kind: etf.KindCorrupt, Field: fmt.Sprintf("%s:%d", name, r.number), Message: "there is no complete header", Err: errUnfinished}
+	}
+	if err != nil {
 		return nil, err
 	}
 	if opt.basis != "" {
@@ -52,7 +57,7 @@ func parse(name string, body []byte, opt options) (*table, error) {
 	if opt.currency != "" {
 		t.currency = opt.currency
 	}
-	if err := t.readRows(r, len(body)); err != nil {
+	if err := t.readRows(r, len(body), opt); err != nil {
 		return nil, err
 	}
 	if err := t.checkReadable(); err != nil {
@@ -69,7 +74,7 @@ func corrupt(name string, line int, wrong, remedy string) error {
 	return &etf.Error{Kind: etf.KindCorrupt, Field: fmt.Sprintf("%s:%d", name, line), Message: wrong, Remedy: remedy}
 }
 
-func (t *table) readRows(r *lineReader, size int) error {
+func (t *table) readRows(r *lineReader, size int, opt options) error {
 	t.bars = make([]etf.Bar, 0, min(size/48+1, maxRows))
 	t.lines = make([]int, 0, min(size/48+1, maxRows))
 	var fields []string
@@ -93,7 +98,10 @@ func (t *table) readRows(r *lineReader, size int) error {
 		}
 		var row row
 		var err error
-		if fields, err = t.split(line, fields); err == nil {
+		fields, err = t.split(line, fields)
+		if !r.ended && !opt.lastLine {
+			row, err = t.unfinishedRow(fields), errUnfinished
+		} else if err == nil {
 			row, err = t.parseRow(fields)
 		}
 		if err == nil && t.columns.at[ticker] >= 0 {
@@ -106,8 +114,9 @@ func (t *table) readRows(r *lineReader, size int) error {
 		}
 		if err != nil {
 			t.defects = append(t.defects, defect{
-				Defect: etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, r.number), Session: row.bar.Session, Text: strings.Clone(etf.Clip(line[:min(len(line), maxLine)], etf.MaxDefectText)) /* a substring would keep the whole file in memory */, Reason: err.Error(), NoPrice: row.priceless},
-				before: last, priceless: row.priceless,
+				unfinished: err == errUnfinished, //nolint:errorlint // set above, never wrapped
+				Defect:     etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, r.number), Session: row.bar.Session, Text: strings.Clone(etf.Clip(line[:min(len(line), maxLine)], etf.MaxDefectText)) /* a substring would keep the whole file in memory */, Reason: err.Error(), NoPrice: row.priceless},
+				before:     last, priceless: row.priceless,
 			})
 			if row.priceless {
 				t.priceless++
@@ -203,6 +212,9 @@ func (t *table) response(w etf.Window) etf.Response {
 	for _, d := range t.defects {
 		if d.in(w) {
 			r.Defects = append(r.Defects, d.Defect)
+			if d.unfinished {
+				r.Unfinished = d.Where + ": " + d.Reason
+			}
 		}
 	}
 	return r

@@ -22,7 +22,8 @@ func notText(body []byte) (wrong, remedy string) {
 	switch {
 	case bytes.HasPrefix(body, []byte{0xff, 0xfe}), bytes.HasPrefix(body, []byte{0xfe, 0xff}):
 		return "the file is UTF-16", "save it as CSV in UTF-8"
-	case bytes.IndexByte(head, 0) >= 0:
+	case bytes.IndexByte(bytes.TrimRight(head, "\x00"), 0) >= 0, bytes.IndexByte(head, 0) >= 0 && !bytes.ContainsAny(head, "\r\n"):
+		// Zeros at the end of lines of text are space that a copy has reserved but not written yet.
 		return "the file is binary", "export it as CSV in UTF-8"
 	}
 	switch trimmed := bytes.TrimLeft(head, "\ufeff \t\r\n"); {
@@ -39,7 +40,8 @@ func notText(body []byte) (wrong, remedy string) {
 // lineReader reads the lines of a text, skipping blank ones.
 type lineReader struct {
 	rest   string
-	number int // of the line returned last, 1-based
+	number int  // of the line returned last, 1-based
+	ended  bool // the line returned last has a line end
 }
 
 func newLineReader(body []byte) *lineReader {
@@ -53,10 +55,12 @@ func newLineReader(body []byte) *lineReader {
 // next returns the next line that is not blank, without its line ending.
 func (r *lineReader) next() (string, bool) {
 	for r.rest != "" {
-		line, after, _ := strings.Cut(r.rest, "\n")
+		line, after, found := strings.Cut(r.rest, "\n")
 		r.rest = after
 		r.number++
-		line = strings.TrimSuffix(line, "\r")
+		whole := strings.TrimSuffix(line, "\r")
+		r.ended = found || whole != line
+		line = whole
 		if strings.TrimSpace(line) != "" {
 			return line, true
 		}

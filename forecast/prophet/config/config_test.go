@@ -150,7 +150,7 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{"trailing data", "{}\n{}", "line 2", "after top-level value"},
 		{"a list", `[]`, "the configuration", "a list is not an object"},
 		{"unknown key", `{"growht": "flat"}`, "growht", "nearest known one is growth"},
-		{"unknown key with odd letters", "{\"gro\\nwth\": 1}", `"gro\nwth"`, "nearest known one is growth"},
+		{"unknown key with odd letters", "{\"gro\\nwth\": 1}", `"gro wth"`, "nearest known one is growth"},
 		{"beginning of a key", `{"changepoint_prior": 0.1}`, "changepoint_prior", "nearest known one is changepoint_prior_scale"},
 		{"unknown key of another case", `{"Growth": "flat"}`, "Growth", "nearest known one is growth"},
 		{"unknown key of a seasonality", `{"seasonalities": [{"name": "x", "period": 7, "fourier_order": 3, "prior_scal": 1}]}`, "seasonalities[0].prior_scal", "prior_scale"},

@@ -64,7 +64,7 @@ func configKeys() []key[document] {
 				return err
 			},
 			get: func(c *document) any { return listOf(holidayKeys, c.Holidays) }},
-		field("country_holidays", "text, null", "Public holidays of a country, by its code: US (1971 to 2050) or KR (1990 to 2050). Dates outside these years are refused, both in the history and in the rows to forecast.",
+		field("country_holidays", "text, null", "Public holidays of a country, by its code: US (1971 to 2050), DE (1991 to 2050), TW (1998 to 2050), or AU, CA, CH, CN, FR, GB, HK, IE, IN, IT, JP, KR, NL, SE (1990 to 2050). Dates outside these years are refused, both in the history and in the rows to forecast.",
 			func(c *document) *string { return &c.CountryHolidays }, orNull(readText[string]), nullIfEmpty),
 		field("seasonality_mode", modeValues, "Whether seasonalities and regressors are added to the trend or multiply it, unless they have their own mode.",
 			func(c *document) *prophet.Mode { return &c.SeasonalityMode }, readText[prophet.Mode], asIs),
