@@ -114,7 +114,13 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 	if err := mismatch(response, stored, in.Currency); err != nil {
 		return FetchResult{}, &sourceError{source: a.Source.Name(), mismatch: true, err: refused(err)}
 	}
-	err = record(id, response)
+	if response, err = affordable(response); err != nil {
+		return FetchResult{}, &sourceError{source: a.Source.Name(), err: refused(err)}
+	}
+	if err = record(id, response); etf.KindOf(err) == etf.KindInvalid {
+		// It is too large, or has numbers that don't fit: another source may have better ones.
+		return FetchResult{}, &sourceError{source: a.Source.Name(), err: refused(etf.Wrap(etf.KindCorrupt, err, "the response can't be stored"))}
+	}
 	if err != nil {
 		return FetchResult{}, err
 	}

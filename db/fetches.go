@@ -37,6 +37,9 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judg
 			return etf.Invalid(fmt.Sprintf("bars[%d].session", i), "the bar names no session", "report such a row as a defect")
 		}
 	}
+	if r.Ordinals != nil && len(r.Ordinals) != len(r.Bars) {
+		return etf.Invalid("ordinals", fmt.Sprintf("%d ordinals for %d bars", len(r.Ordinals), len(r.Bars)), "give one for each bar, or none")
+	}
 	params, err := fetchParams(f, r)
 	if err != nil {
 		return etf.Wrap(etf.KindInternal, err, "encoding a fetch")
@@ -59,7 +62,7 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judg
 		case n == 0:
 			return unknownSymbol(f.Symbol)
 		}
-		if err := s.stageBars(ctx, tx, f.ID, r.Bars); err != nil {
+		if err := s.stageBars(ctx, tx, f.ID, r); err != nil {
 			return err
 		}
 		if len(r.Raw) == 0 {
@@ -137,6 +140,12 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 		return etf.Staged{}, persistedAlready(fetch) // persisted between the two statements
 	}
 	st.Bars = stagedBars(staged)
+	if n := len(staged); n > 0 && int(staged[n-1].Ordinal) != n-1 {
+		st.Ordinals = make([]int, n)
+		for i, row := range staged {
+			st.Ordinals[i] = int(row.Ordinal)
+		}
+	}
 	if st.Known, err = s.known(ctx, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/etfcast/etfcast/db/column"
@@ -160,7 +161,12 @@ func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRo
 		return 0, err
 	}
 	if len(rejected) > 0 {
-		if err := setVerdict(ctx, p.q, p.fetch, verdictRejected, rejected); err != nil {
+		slices.Sort(rejected)
+		rows := make([]rowVerdict, len(rejected))
+		for i, ordinal := range rejected {
+			rows[i] = rowVerdict{ordinal, verdictRejected}
+		}
+		if err := setVerdicts(ctx, p.q, p.fetch, rows); err != nil {
 			return 0, err
 		}
 		kept := c.Kept
