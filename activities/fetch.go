@@ -77,9 +77,13 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		return FetchResult{}, err
 	}
 	now := a.Now()
-	// The source's deadline is before the activity's, so that a source that hangs uses up one attempt and the next source
+	// The source's deadline is before the attempt's, so that a source that hangs uses up one attempt and the next source
 	// gets its turn.
-	fetchCtx, cancel := context.WithDeadline(ctx, info.Deadline.Add(-saveTime))
+	deadline := info.Deadline
+	if own, ok := ctx.Deadline(); ok && own.Before(deadline) {
+		deadline = own
+	}
+	fetchCtx, cancel := context.WithDeadline(ctx, deadline.Add(-saveTime))
 	defer cancel()
 	response, err := a.request(fetchCtx, etf.Query{
 		Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: now,
@@ -106,6 +110,9 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		return fmt.Errorf("%w (the response is kept as fetch %s)", err, kept)
 	}
 	if err != nil {
+		if fetchCtx.Err() != nil && etf.KindOf(err) == etf.KindInternal { // an adapter that returns the context's error as it is
+			err = etf.Wrap(etf.KindUnavailable, err, "no response in time")
+		}
 		if etf.KindOf(err) == etf.KindCorrupt {
 			err = refused(err)
 		}
