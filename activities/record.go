@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 )
@@ -74,7 +76,16 @@ type FinishRunInput struct {
 	Reason string        `json:"reason,omitempty"`
 }
 
-// FinishRun records how a run ended. A repeat changes nothing.
+// FinishRun discards the rows that the run and earlier ones have staged but not stored (those of responses that lacked the
+// session, and of updates that failed, were cancelled or terminated), and records how the run ended. A repeat changes
+// nothing.
 func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) error {
+	fetches, err := a.Store.DiscardStaged(ctx, in.Run)
+	switch {
+	case err != nil: // the next run does it
+		activity.GetLogger(ctx).Warn("staged rows not discarded", "run", in.Run, "error", err)
+	case fetches > 0:
+		activity.GetLogger(ctx).Info("staged rows discarded", "run", in.Run, "fetches", fetches)
+	}
 	return a.Store.FinishRun(ctx, etf.RunEnd(in))
 }

@@ -417,3 +417,16 @@ func TestForecastModelErrors(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 }
+
+// A run has ended once that is recorded, whether or not the rows left behind could be discarded.
+func TestFinishRunDiscardsStagedRows(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{nil, &etf.Error{Kind: etf.KindUnavailable, Message: "down"}} {
+		store := newFakeStore()
+		store.err["DiscardStaged"] = err
+		r := &Recording{Store: store, Now: clock}
+		if _, err := newEnv(t, r).ExecuteActivity(r.FinishRun, FinishRunInput{Status: etf.RunCompleted}); err != nil || store.times["DiscardStaged"] != 1 || store.run.Status != etf.RunCompleted {
+			t.Errorf("ended with %v after %d calls", err, store.times["DiscardStaged"])
+		}
+	}
+}

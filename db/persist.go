@@ -55,6 +55,9 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 	if err != nil {
 		return etf.Persisted{}, err
 	}
+	if row.RowCount > 0 && c.Kept == 0 { // of each session, one row is always kept
+		return etf.Persisted{}, discarded(fetch)
+	}
 	if c.Sessions != c.Kept {
 		return etf.Persisted{}, etf.Invalid("session", fmt.Sprintf("fetch %s keeps more than one row for a session", fetch), "drop all but one of them")
 	}

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/workflow"
-
-	"github.com/etfcast/etfcast/activities"
 )
 
 // No policy limits the number of attempts: that depends on the error, and package activities decides it. All policies
@@ -36,15 +34,13 @@ func TestPoliciesWaitAndEnd(t *testing.T) {
 	}
 }
 
-// The waits between a source's attempts are those in the comment on activities.SourceAttempts.
-func TestFetchAttemptsTakeHalfAMinute(t *testing.T) {
-	p := fetchPolicy("yahoo", "x").RetryPolicy
-	total, pause := time.Duration(0), p.InitialInterval
-	for range activities.SourceAttempts - 1 {
-		total += min(pause, p.MaximumInterval)
-		pause = time.Duration(float64(pause) * p.BackoffCoefficient)
-	}
-	if total != 26*time.Second { // 2 + 6 + 18
-		t.Errorf("the pauses sum to %s", total)
+// A killed worker's activities are resumed within 25 s, however many attempts there were before.
+func TestKilledWorkersAreReplacedSoon(t *testing.T) {
+	for name, p := range map[string]workflow.ActivityOptions{
+		"store": storePolicy("x"), "fetch": fetchPolicy("yahoo", "x"), "fit": fitPolicy("x"), "watch": watchPolicy("x"),
+	} {
+		if wait := p.HeartbeatTimeout + p.RetryPolicy.MaximumInterval; wait > 25*time.Second {
+			t.Errorf("%s: %s", name, wait)
+		}
 	}
 }

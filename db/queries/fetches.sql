@@ -61,7 +61,7 @@ DELETE FROM staged_bars WHERE fetch_id = ?;
 
 -- name: ListStagedFetches :many
 -- The fetches that have staged rows, with what tells whether an update may still need them.
-SELECT s.fetch_id, f.fetched_at, r.status
+SELECT s.fetch_id, f.fetched_at, f.run_id, r.status
 FROM (SELECT DISTINCT fetch_id FROM staged_bars) s
 LEFT JOIN fetches f ON f.id = s.fetch_id
 LEFT JOIN runs r ON r.id = f.run_id

@@ -291,7 +291,7 @@ func (q *Queries) ListStagedBars(ctx context.Context, fetchID string) ([]ListSta
 }
 
 const listStagedFetches = `-- name: ListStagedFetches :many
-SELECT s.fetch_id, f.fetched_at, r.status
+SELECT s.fetch_id, f.fetched_at, f.run_id, r.status
 FROM (SELECT DISTINCT fetch_id FROM staged_bars) s
 LEFT JOIN fetches f ON f.id = s.fetch_id
 LEFT JOIN runs r ON r.id = f.run_id
@@ -301,6 +301,7 @@ ORDER BY s.fetch_id
 type ListStagedFetchesRow struct {
 	FetchID   string
 	FetchedAt sql.NullTime
+	RunID     sql.NullString
 	Status    sql.NullString
 }
 
@@ -314,7 +315,12 @@ func (q *Queries) ListStagedFetches(ctx context.Context) ([]ListStagedFetchesRow
 	items := []ListStagedFetchesRow{}
 	for rows.Next() {
 		var i ListStagedFetchesRow
-		if err := rows.Scan(&i.FetchID, &i.FetchedAt, &i.Status); err != nil {
+		if err := rows.Scan(
+			&i.FetchID,
+			&i.FetchedAt,
+			&i.RunID,
+			&i.Status,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
