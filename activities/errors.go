@@ -62,6 +62,8 @@ const (
 	// timedOutAttempts: a step that takes too long because of its data will do so again; one that was slow because of the
 	// load may not.
 	timedOutAttempts = 3
+	// ShortWait is how long a source is always waited for, even if the exchange closes soon.
+	ShortWait = time.Minute
 	// longestRetryAfter is the longest Retry-After that is honoured.
 	longestRetryAfter = time.Hour
 	// errorText bounds messages, in bytes. They are kept in histories and in the runs table: fifty of them in one batch of
@@ -152,7 +154,9 @@ var errWorkerStopping = &etf.Error{Kind: etf.KindUnavailable, Message: "the work
 type sourceError struct {
 	source   string
 	mismatch bool // the response can't continue the stored series
-	err      error
+	// A source that asks to wait beyond until is not waited for, if until is set.
+	until, now time.Time
+	err        error
 }
 
 // Error returns the cause's text, beginning with the source's name.
@@ -162,6 +166,11 @@ func (e *sourceError) Error() string {
 		return text
 	}
 	return e.source + ": " + text
+}
+
+// tooLate reports whether the source must not be waited for that long.
+func (e *sourceError) tooLate(wait time.Duration) bool {
+	return wait > ShortWait && !e.until.IsZero() && e.now.Add(wait).After(e.until)
 }
 
 // Unwrap returns the cause.
@@ -312,8 +321,8 @@ func translationOf(err error) translation {
 		return translation{TypeSourceMismatch, hopeless}
 	}
 	var e *etf.Error
-	if kind == etf.KindRateLimited && errors.As(err, &e) && e.RetryAfter > longestRetryAfter {
-		return translation{TypeSourceRateLimited, hopeless}
+	if errors.As(err, &e) && e.RetryAfter > 0 && (e.RetryAfter > longestRetryAfter || source.tooLate(e.RetryAfter)) {
+		return translation{sourceTranslations[kind].errorType, hopeless}
 	}
 	return sourceTranslations[kind]
 }

@@ -98,6 +98,23 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
+// A source that asks to wait beyond the time the update has is not waited for. A short wait is always possible.
+func TestNoWaitBeyondTheNextClose(t *testing.T) {
+	for _, c := range []struct {
+		left, wait time.Duration
+		final      bool
+	}{
+		{time.Hour, 50 * time.Minute, false}, {time.Hour, 61 * time.Minute, true}, {10 * time.Minute, 50 * time.Minute, true}, {-time.Hour, 50 * time.Second, false},
+	} {
+		for _, kind := range []etf.Kind{etf.KindRateLimited, etf.KindUnavailable} {
+			app := seenAs(t, &sourceError{source: "yahoo", until: fridayEvening.Add(c.left), now: fridayEvening, err: &etf.Error{Kind: kind, Message: "busy", RetryAfter: c.wait}})
+			if app.NonRetryable() != c.final || !strings.HasPrefix(app.Type(), "Source"+map[etf.Kind]string{etf.KindRateLimited: "Rate", etf.KindUnavailable: "Unavail"}[kind]) {
+				t.Errorf("%s with %s left and a wait of %s: %s, final %t", kind, c.left, c.wait, app.Type(), app.NonRetryable())
+			}
+		}
+	}
+}
+
 func TestMessagesAreBounded(t *testing.T) {
 	app := seenAs(t, etf.Invalid(strings.Repeat("f", 900), strings.Repeat("é", 900), strings.Repeat("r", 900)))
 	var detail ErrorDetail

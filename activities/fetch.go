@@ -37,6 +37,8 @@ type FetchInput struct {
 	Session  etf.Session  `json:"session"`
 	Ref      string       `json:"ref"`
 	Run      etf.RunID    `json:"run"`
+	// Until is when the update must not wait for a source any longer; zero for no limit.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // FetchResult refers to a stored response.
@@ -116,7 +118,7 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		if etf.KindOf(err) == etf.KindCorrupt {
 			err = refused(err)
 		}
-		return FetchResult{}, &sourceError{source: a.Source.Name(), err: err}
+		return FetchResult{}, &sourceError{source: a.Source.Name(), until: in.Until, now: a.Now(), err: err}
 	}
 	if err := mismatch(response, stored, in.Currency); err != nil {
 		return FetchResult{}, &sourceError{source: a.Source.Name(), mismatch: true, err: refused(err)}

@@ -132,6 +132,11 @@ func TestBeginRun(t *testing.T) {
 		r := &Recording{Store: store, Now: func() time.Time { return c.now }}
 		run := etf.Run{ID: etf.RunID("daily:XNYS:" + c.session), Exchange: etf.XNYS, Session: etf.MustSession(c.session)}
 		got, err := do[BeginRunResult](t, newEnv(t, r), r.BeginRun, BeginRunInput{Run: run})
+		if c.wrong == "" && !c.closed {
+			if next := time.Date(2025, 9, 29, 20, 0, 0, 0, time.UTC); !got.NextClose.Equal(next) { // Monday, 16:00 in New York
+				t.Errorf("after %s the exchange closes next at %s", c.now, got.NextClose)
+			}
+		}
 		if typeOf(err) != c.wrong || got.Closed != c.closed {
 			t.Errorf("%s at %s: %+v, %v", c.session, c.now, got, err)
 		}

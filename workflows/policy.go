@@ -35,6 +35,10 @@ const (
 	// activities.Interceptor heartbeats at a quarter of it.
 	heartbeatTimeout = 20 * time.Second
 
+	// untilClose is how long before the exchange's next close an update stops waiting for its sources. The rest of it takes
+	// less: three attempts of a fit, and of each of the steps before it.
+	untilClose = 75 * time.Minute
+
 	// detailsEvery is the shortest interval between two renderings of current details.
 	detailsEvery = 5 * time.Second
 
@@ -69,10 +73,16 @@ func storePolicy(summary string) workflow.ActivityOptions {
 
 // fetchPolicy is for fetching from one source. A source may be down or busy activities.SourceAttempts times;
 // ScheduleToStart is for a source whose task queue no worker polls.
-func fetchPolicy(source, summary string) workflow.ActivityOptions {
+//
+// left is the time until the update must not wait for a source any longer, 0 if there is no limit.
+func fetchPolicy(source, summary string, left time.Duration) workflow.ActivityOptions {
+	patience := 4 * time.Hour
+	if left != 0 {
+		patience = min(patience, max(left, 30*time.Minute)) // long enough for a restart of the workers
+	}
 	return workflow.ActivityOptions{
 		TaskQueue:              SourceTaskQueue(source),
-		ScheduleToStartTimeout: 4 * time.Hour,
+		ScheduleToStartTimeout: patience,
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		StartToCloseTimeout:    5 * time.Minute, // a whole history from a slow source
 		HeartbeatTimeout:       heartbeatTimeout,
