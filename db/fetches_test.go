@@ -178,6 +178,9 @@ func testVerdicts(t *testing.T, d dbtest.Database) {
 			t.Fatalf("row %d has ordinal %d and verdict %d, %v; want %d and %d", i, ordinal, verdict, err, ordinals[i], verdicts[i])
 		}
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	if p, err := s.Persist(ctx, f.ID); err != nil || p.New != 2500 || p.Quarantined != 500 {
 		t.Errorf("persisted %+v, %v", p, err)
 	}
