@@ -52,13 +52,18 @@ const (
 const TypeModelFailed = "ModelFailed"
 
 const (
-	// SourceAttempts is how many attempts a source that is down or busy gets before the next source. With the waits in
-	// workflows/policy.go (2 s, 6 s, 18 s) they outlast a restart of the source.
+	// SourceAttempts is how many attempts a source that is down or busy gets before the next source. With the waits between
+	// them (2 s, 6 s, 18 s) they outlast a restart of the source.
 	SourceAttempts = 4
 	// conflictAttempts: each lost race means another writer won, and no ETF has twenty writers.
 	conflictAttempts = 20
 	// internalAttempts: our own bugs seldom go away on a retry, but a crash in a dependency may.
 	internalAttempts = 3
+	// timedOutAttempts: a step that takes too long because of its data will do so again; one that was slow because of the
+	// load may not.
+	timedOutAttempts = 3
+	// ShortWait is how long a source is always waited for, even if the exchange closes soon.
+	ShortWait = time.Minute
 	// longestRetryAfter is the longest Retry-After that is honoured.
 	longestRetryAfter = time.Hour
 	// errorText bounds messages, in bytes. They are kept in histories and in the runs table: fifty of them in one batch of
@@ -93,7 +98,7 @@ var errorTypes = []ErrorType{
 		"no; the next source at once", "Correct the ETF's reference for this source; the ETF may have been renamed or delisted."},
 	{TypeSourceDenied, "The key is missing or wrong, the plan does not cover the request, or the source returned a challenge page.",
 		"no; the next source at once", "Check the key and the plan, then run the session again."},
-	{TypeSourceCorrupt, "The response can't be parsed; the message says where.",
+	{TypeSourceCorrupt, "The response can't be parsed, or it exceeds a limit (docs/limits.md); the message says where and which.",
 		"no; the next source at once", "For a file, correct the line named. For a provider, look at the stored raw response: the format may have changed."},
 	{TypeSourceInvalid, "The source rejects the request as invalid.",
 		"no; the next source at once", "Correct the ETF's reference or the session requested."},
@@ -106,7 +111,7 @@ var errorTypes = []ErrorType{
 	{TypeModelFailed, "One model made no forecast; the message says which and why. Everything else is stored, including the benchmark's forecast, and the outcome is the same as without the error.",
 		"no: the model would fail again on the same data", "Report it with the message, the ETF and the session. Once a version fixes the model, run the session again with `--rerun`."},
 	{TypeUnavailable, "The database is down, restarting or overloaded.",
-		"for a day, with waits of up to 30 s", "Bring the database back; within that day nothing has to be restarted."},
+		"for a day, every 4 s", "Bring the database back; within that day nothing has to be restarted."},
 	{TypeConflict, "Another writer was faster, or the data differ from what is stored.",
 		"20 attempts, each from the start of the step", "Look for two runs of the same ETF. If the message is about a decision, the finding was already decided."},
 	{TypeInvalid, "The request is wrong; the message names the field and the remedy.",
@@ -121,8 +126,8 @@ var errorTypes = []ErrorType{
 		"no", "Run `etfcast doctor`; restore the rows named from a backup or fetch them again."},
 	{TypeInternal, "A bug in etfcast.",
 		"3 attempts", "Report it with the message and the workflow's history."},
-	{TypeTimedOut, "A step repeatedly took longer than allowed.",
-		"for a day", "Check the load on the database and the workers, then run the session again."},
+	{TypeTimedOut, "A step took longer than allowed, every time, although the database answered.",
+		"3 attempts", "For one ETF, look at its file or response: it has probably more rows than an ETF has sessions. For many, check the load on the database and the workers. Then run the session again."},
 }
 
 // ErrorDetail is the first detail of every application error made here.
@@ -149,7 +154,9 @@ var errWorkerStopping = &etf.Error{Kind: etf.KindUnavailable, Message: "the work
 type sourceError struct {
 	source   string
 	mismatch bool // the response can't continue the stored series
-	err      error
+	// A source that asks to wait beyond until is not waited for, if until is set.
+	until, now time.Time
+	err        error
 }
 
 // Error returns the cause's text, beginning with the source's name.
@@ -161,40 +168,102 @@ func (e *sourceError) Error() string {
 	return e.source + ": " + text
 }
 
+// tooLate reports whether the source must not be waited for that long.
+func (e *sourceError) tooLate(wait time.Duration) bool {
+	return wait > ShortWait && !e.until.IsZero() && e.now.Add(wait).After(e.until)
+}
+
 // Unwrap returns the cause.
 func (e *sourceError) Unwrap() error { return e.err }
 
-// translation is the type an error becomes, and the attempt from which it is final.
-type translation struct {
-	errorType string
-	attempts  int32
+// reason is why an attempt failed, as far as the number of attempts depends on it. It is part of what heartbeats carry.
+type reason string
+
+const (
+	hopeless reason = ""         // another attempt would fail again
+	outage   reason = "outage"   // the database or the worker: waited for until the activity's own time limit
+	refusal  reason = "refusal"  // the source is down or busy
+	lostRace reason = "conflict" // another writer won
+	bug      reason = "internal"
+	overrun  reason = "timeout" // the attempt used all of its time
+)
+
+// allowances are how many attempts may fail for each reason, and how long to wait after each.
+var allowances = map[reason]struct {
+	attempts       int32
+	first, longest time.Duration
+	factor         int
+}{
+	// Whoever waits for the database goes on within seconds of its return.
+	outage:   {math.MaxInt32, 500 * time.Millisecond, 4 * time.Second, 2},
+	refusal:  {SourceAttempts, 2 * time.Second, 2 * time.Minute, 3},
+	lostRace: {conflictAttempts, 500 * time.Millisecond, 30 * time.Second, 2},
+	bug:      {internalAttempts, 2 * time.Second, 30 * time.Second, 3},
+	overrun:  {timedOutAttempts, 2 * time.Second, 30 * time.Second, 3},
 }
 
-// unlimited leaves giving up to the retry policy.
-const unlimited = math.MaxInt32
+// pause returns the wait after the n-th attempt that failed for the reason.
+func (r reason) pause(n int32) time.Duration {
+	a := allowances[r]
+	pause := a.first
+	for ; n > 1 && pause < a.longest; n-- {
+		pause *= time.Duration(a.factor)
+	}
+	return min(pause, a.longest)
+}
+
+// spent counts the failed attempts of an activity by reason, except for outages. Temporal's own count is not used: an
+// attempt lost to the database or to a killed worker must not cost the source one of its attempts. Heartbeats carry spent
+// from one attempt to the next. If the worker is killed before the last of them was sent, at most one failure is forgotten.
+type spent map[reason]int32
+
+// failed counts one more failure and reports whether another attempt is allowed.
+func (s spent) failed(r reason) (retry bool) {
+	if r != outage {
+		s[r]++
+	}
+	return s[r] < allowances[r].attempts
+}
+
+// pause returns the wait before the next attempt, after the given one failed for the reason.
+func (s spent) pause(r reason, attempt int32) time.Duration {
+	if r != outage {
+		return r.pause(s[r])
+	}
+	for _, n := range s { // outages are those of the attempts that count as nothing else
+		attempt -= n
+	}
+	return r.pause(attempt)
+}
+
+// translation is the type an error becomes, and the reason it counts as.
+type translation struct {
+	errorType string
+	reason    reason
+}
 
 // translations are for errors of the database, the pure packages and the request itself.
 var translations = map[etf.Kind]translation{
-	etf.KindUnavailable: {TypeUnavailable, unlimited},
-	etf.KindRateLimited: {TypeRateLimited, unlimited},
-	etf.KindConflict:    {TypeConflict, conflictAttempts},
-	etf.KindInvalid:     {TypeInvalid, 1},
-	etf.KindNotFound:    {TypeNotFound, 1},
-	etf.KindDenied:      {TypeDenied, 1},
-	etf.KindCorrupt:     {TypeCorrupt, 1},
-	etf.KindInternal:    {TypeInternal, internalAttempts},
+	etf.KindUnavailable: {TypeUnavailable, outage},
+	etf.KindRateLimited: {TypeRateLimited, outage},
+	etf.KindConflict:    {TypeConflict, lostRace},
+	etf.KindInvalid:     {TypeInvalid, hopeless},
+	etf.KindNotFound:    {TypeNotFound, hopeless},
+	etf.KindDenied:      {TypeDenied, hopeless},
+	etf.KindCorrupt:     {TypeCorrupt, hopeless},
+	etf.KindInternal:    {TypeInternal, bug},
 }
 
 // sourceTranslations are for errors of a source.
 var sourceTranslations = map[etf.Kind]translation{
-	etf.KindUnavailable: {TypeSourceUnavailable, SourceAttempts},
-	etf.KindRateLimited: {TypeSourceRateLimited, SourceAttempts},
-	etf.KindConflict:    {TypeSourceFault, 1},
-	etf.KindInvalid:     {TypeSourceInvalid, 1},
-	etf.KindNotFound:    {TypeSourceNotFound, 1},
-	etf.KindDenied:      {TypeSourceDenied, 1},
-	etf.KindCorrupt:     {TypeSourceCorrupt, 1},
-	etf.KindInternal:    {TypeSourceFault, 1},
+	etf.KindUnavailable: {TypeSourceUnavailable, refusal},
+	etf.KindRateLimited: {TypeSourceRateLimited, refusal},
+	etf.KindConflict:    {TypeSourceFault, hopeless},
+	etf.KindInvalid:     {TypeSourceInvalid, hopeless},
+	etf.KindNotFound:    {TypeSourceNotFound, hopeless},
+	etf.KindDenied:      {TypeSourceDenied, hopeless},
+	etf.KindCorrupt:     {TypeSourceCorrupt, hopeless},
+	etf.KindInternal:    {TypeSourceFault, hopeless},
 }
 
 // KindOf returns the kind of the errors that become the given type; KindInternal for the types of sources and of the
@@ -208,24 +277,35 @@ func KindOf(errorType string) etf.Kind {
 	return etf.KindInternal
 }
 
+// errOverran is the cause of the end of an attempt that has used all of its time.
+var errOverran = errors.New("out of time")
+
+// errTooSlow is what such an attempt ends with.
+var errTooSlow = &etf.Error{Kind: etf.KindInternal, Message: "the step took longer than allowed",
+	Remedy: "check whether the ETF's response has far more rows than an ETF has sessions, and the load on the database"}
+
 // translate turns the error returned by an attempt of an activity into what the workflow sees: an application error, or
-// the cancellation the workflow requested. An application error is left unchanged. ctx is the activity's context.
-func translate(ctx context.Context, err error, attempt int32) error {
+// the cancellation the workflow requested. An application error is left unchanged. ctx is the activity's context; overran
+// says that the attempt used all of its time. The failure is counted in s.
+func (s spent) translate(ctx context.Context, err error, attempt int32, overran bool) error {
 	switch {
 	case ctx.Err() == nil:
 	case temporal.IsCanceledError(context.Cause(ctx)):
 		return ctx.Err() // the workflow cancelled it
+	case overran:
+		return s.appError(errTooSlow, translation{TypeTimedOut, overrun}, attempt, s.failed(overrun))
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return appError(&etf.Error{Kind: etf.KindUnavailable, Message: "the activity ran out of time"}, TypeUnavailable, attempt, true)
+		err := &etf.Error{Kind: etf.KindUnavailable, Message: "the activity ran out of time"}
+		return s.appError(err, translation{TypeUnavailable, outage}, attempt, true)
 	default:
-		return appError(errWorkerStopping, TypeUnavailable, attempt, true) // whatever error the activity returned
+		return s.appError(errWorkerStopping, translation{TypeUnavailable, outage}, attempt, true) // whatever error the activity returned
 	}
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
 		return app
 	}
 	to := translationOf(err)
-	return appError(err, to.errorType, attempt, attempt < to.attempts)
+	return s.appError(err, to, attempt, s.failed(to.reason))
 }
 
 func translationOf(err error) translation {
@@ -238,18 +318,21 @@ func translationOf(err error) translation {
 		return translations[kind]
 	}
 	if source.mismatch {
-		return translation{TypeSourceMismatch, 1}
+		return translation{TypeSourceMismatch, hopeless}
 	}
 	var e *etf.Error
-	if kind == etf.KindRateLimited && errors.As(err, &e) && e.RetryAfter > longestRetryAfter {
-		return translation{TypeSourceRateLimited, 1}
+	if errors.As(err, &e) && e.RetryAfter > 0 && (e.RetryAfter > longestRetryAfter || source.tooLate(e.RetryAfter)) {
+		return translation{sourceTranslations[kind].errorType, hopeless}
 	}
 	return sourceTranslations[kind]
 }
 
-func appError(err error, errorType string, attempt int32, retry bool) error {
+func (s spent) appError(err error, to translation, attempt int32, retry bool) error {
 	detail := ErrorDetail{Attempt: attempt}
 	options := temporal.ApplicationErrorOptions{NonRetryable: !retry}
+	if retry {
+		options.NextRetryDelay = s.pause(to.reason, attempt)
+	}
 	var e *etf.Error
 	if errors.As(err, &e) {
 		detail.Field, detail.Remedy = etf.Clip(e.Field, 100), etf.Clip(e.Remedy, 200)
@@ -258,5 +341,5 @@ func appError(err error, errorType string, attempt int32, retry bool) error {
 		}
 	}
 	options.Details = []any{detail}
-	return temporal.NewApplicationErrorWithOptions(etf.Clip(err.Error(), errorText), errorType, options)
+	return temporal.NewApplicationErrorWithOptions(etf.Clip(err.Error(), errorText), to.errorType, options)
 }

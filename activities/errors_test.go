@@ -88,12 +88,29 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 		wait, next time.Duration
 		final      bool
 	}{
-		{0, 0, false}, {90 * time.Second, 90 * time.Second, false}, {time.Hour, time.Hour, false}, {2 * time.Hour, 0, true},
+		{0, 2 * time.Second, false}, {90 * time.Second, 90 * time.Second, false}, {time.Hour, time.Hour, false}, {2 * time.Hour, 0, true},
 	} {
 		cause := &etf.Error{Kind: etf.KindRateLimited, Message: "busy", RetryAfter: c.wait}
 		app := seenAs(t, &sourceError{source: "yahoo", err: cause})
 		if app.NextRetryDelay() != c.next || app.NonRetryable() != c.final {
 			t.Errorf("Retry-After %s: next attempt in %s, final %t", c.wait, app.NextRetryDelay(), app.NonRetryable())
+		}
+	}
+}
+
+// A source that asks to wait beyond the time the update has is not waited for. A short wait is always possible.
+func TestNoWaitBeyondTheNextClose(t *testing.T) {
+	for _, c := range []struct {
+		left, wait time.Duration
+		final      bool
+	}{
+		{time.Hour, 50 * time.Minute, false}, {time.Hour, 61 * time.Minute, true}, {10 * time.Minute, 50 * time.Minute, true}, {-time.Hour, 50 * time.Second, false},
+	} {
+		for _, kind := range []etf.Kind{etf.KindRateLimited, etf.KindUnavailable} {
+			app := seenAs(t, &sourceError{source: "yahoo", until: fridayEvening.Add(c.left), now: fridayEvening, err: &etf.Error{Kind: kind, Message: "busy", RetryAfter: c.wait}})
+			if app.NonRetryable() != c.final || !strings.HasPrefix(app.Type(), "Source"+map[etf.Kind]string{etf.KindRateLimited: "Rate", etf.KindUnavailable: "Unavail"}[kind]) {
+				t.Errorf("%s with %s left and a wait of %s: %s, final %t", kind, c.left, c.wait, app.Type(), app.NonRetryable())
+			}
 		}
 	}
 }
@@ -259,7 +276,7 @@ func TestOutOfTime(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
 	var app *temporal.ApplicationError
-	if err := translate(ctx, errors.New("boom"), 3); !errors.As(err, &app) || app.Type() != TypeUnavailable || app.NonRetryable() ||
+	if err := (spent{}).translate(ctx, errors.New("boom"), 3, false); !errors.As(err, &app) || app.Type() != TypeUnavailable || app.NonRetryable() ||
 		app.Message() != "the activity ran out of time" {
 		t.Errorf("got %v", err)
 	}
@@ -274,24 +291,49 @@ func TestApplicationErrorsStay(t *testing.T) {
 	}
 }
 
-// The number of attempts each type gets.
+// How many failures of each kind an activity is allowed. Attempts that failed for another reason don't count.
 func TestAttempts(t *testing.T) {
 	for _, c := range []struct {
 		err   error
-		final int32 // the attempt from which it is final; 0: never
+		final int32 // the failure that is final; 0: none
 	}{
 		{&etf.Error{Kind: etf.KindUnavailable}, 0}, {&etf.Error{Kind: etf.KindRateLimited}, 0}, {&etf.Error{Kind: etf.KindConflict}, 20},
 		{errors.New("boom"), 3}, {&etf.Error{Kind: etf.KindInvalid}, 1},
 		{&sourceError{source: "x", err: &etf.Error{Kind: etf.KindUnavailable}}, SourceAttempts},
 		{&sourceError{source: "x", err: &etf.Error{Kind: etf.KindRateLimited}}, SourceAttempts},
 	} {
-		for _, attempt := range []int32{1, c.final - 1, c.final, 100_000} {
-			if attempt < 1 {
-				continue
-			}
+		s := spent{}
+		for failure := int32(1); failure <= 25; failure++ {
+			const outages = 1000
 			var app *temporal.ApplicationError
-			if err := translate(t.Context(), c.err, attempt); !errors.As(err, &app) || app.NonRetryable() != (c.final > 0 && attempt >= c.final) {
-				t.Errorf("%v: attempt %d is final: %t", c.err, attempt, app.NonRetryable())
+			if err := s.translate(t.Context(), c.err, outages+failure, false); !errors.As(err, &app) || app.NonRetryable() != (c.final > 0 && failure >= c.final) {
+				t.Errorf("%v: failure %d is final: %t", c.err, failure, app.NonRetryable())
+			}
+		}
+	}
+}
+
+// The waits after each failure, which do not depend on how many attempts failed for another reason.
+func TestPauses(t *testing.T) {
+	refused := &sourceError{source: "x", err: &etf.Error{Kind: etf.KindUnavailable}}
+	down := &etf.Error{Kind: etf.KindUnavailable}
+	for _, c := range []struct {
+		name   string
+		errs   []error // of the attempts, in order
+		before int32   // attempts before those, all lost to the database or a crash
+		want   []time.Duration
+	}{
+		{"source", []error{refused, refused, refused}, 0, []time.Duration{2 * time.Second, 6 * time.Second, 18 * time.Second}},
+		{"source after an outage", []error{refused, refused, refused}, 50, []time.Duration{2 * time.Second, 6 * time.Second, 18 * time.Second}},
+		{"database", []error{down, down, down, down, down}, 0, []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 4 * time.Second}},
+		{"database after the source", []error{refused, down, down}, 0, []time.Duration{2 * time.Second, 500 * time.Millisecond, time.Second}},
+		{"a day without the database", []error{down}, 20_000, []time.Duration{4 * time.Second}},
+	} {
+		s := spent{}
+		for i, err := range c.errs {
+			var app *temporal.ApplicationError
+			if err := s.translate(t.Context(), err, c.before+int32(i)+1, false); !errors.As(err, &app) || app.NextRetryDelay() != c.want[i] {
+				t.Errorf("%s: the wait after attempt %d is %s, want %s", c.name, i+1, app.NextRetryDelay(), c.want[i])
 			}
 		}
 	}

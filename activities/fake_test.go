@@ -97,6 +97,10 @@ func (s *fakeStore) Staged(_ context.Context, fetch string) (etf.Staged, error) 
 	}, s.called("Staged")
 }
 
+func (s *fakeStore) DiscardStaged(context.Context, etf.RunID) (int, error) {
+	return 1, s.called("DiscardStaged")
+}
+
 func (s *fakeStore) SaveFindings(_ context.Context, j etf.Judgement) error {
 	s.findings, s.verdicts = j.Findings, j.Verdicts
 	return s.called("SaveFindings")

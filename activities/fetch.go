@@ -37,6 +37,8 @@ type FetchInput struct {
 	Session  etf.Session  `json:"session"`
 	Ref      string       `json:"ref"`
 	Run      etf.RunID    `json:"run"`
+	// Until is when the update must not wait for a source any longer; zero for no limit.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // FetchResult refers to a stored response.
@@ -79,9 +81,13 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		return FetchResult{}, err
 	}
 	now := a.Now()
-	// The source's deadline is before the activity's, so that a source that hangs uses up one attempt and the next source
+	// The source's deadline is before the attempt's, so that a source that hangs uses up one attempt and the next source
 	// gets its turn.
-	fetchCtx, cancel := context.WithDeadline(ctx, info.Deadline.Add(-saveTime))
+	deadline := info.Deadline
+	if own, ok := ctx.Deadline(); ok && own.Before(deadline) {
+		deadline = own
+	}
+	fetchCtx, cancel := context.WithDeadline(ctx, deadline.Add(-saveTime))
 	defer cancel()
 	response, err := a.request(fetchCtx, etf.Query{
 		Symbol: in.Symbol, Ref: in.Ref, Exchange: in.Exchange, Currency: in.Currency, Window: window, AsOf: now,
@@ -108,15 +114,24 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		return fmt.Errorf("%w (the response is kept as fetch %s)", err, kept)
 	}
 	if err != nil {
+		if fetchCtx.Err() != nil && etf.KindOf(err) == etf.KindInternal { // an adapter that returns the context's error as it is
+			err = etf.Wrap(etf.KindUnavailable, err, "no response in time")
+		}
 		if etf.KindOf(err) == etf.KindCorrupt {
 			err = refused(err)
 		}
-		return FetchResult{}, &sourceError{source: a.Source.Name(), err: err}
+		return FetchResult{}, &sourceError{source: a.Source.Name(), until: in.Until, now: a.Now(), err: err}
 	}
 	if err := mismatch(response, stored, in.Currency); err != nil {
 		return FetchResult{}, &sourceError{source: a.Source.Name(), mismatch: true, err: refused(err)}
 	}
-	err = record(id, response)
+	if response, err = affordable(response); err != nil {
+		return FetchResult{}, &sourceError{source: a.Source.Name(), err: refused(err)}
+	}
+	if err = record(id, response); etf.KindOf(err) == etf.KindInvalid {
+		// It is too large, or has numbers that don't fit: another source may have better ones.
+		return FetchResult{}, &sourceError{source: a.Source.Name(), err: refused(etf.Wrap(etf.KindCorrupt, err, "the response can't be stored"))}
+	}
 	if err != nil {
 		return FetchResult{}, err
 	}

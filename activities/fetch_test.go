@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -228,5 +229,124 @@ func TestFetchPanicIsTheSourcesError(t *testing.T) {
 	_, err := do[FetchResult](t, newEnv(t, a), a.Fetch, fetchSPY)
 	if typeOf(err) != TypeSourceFault || !strings.Contains(err.Error(), "index out of range") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// flakyStore is down whenever down says so, asked once for each attempt of a fetch.
+type flakyStore struct {
+	*fakeStore
+	attempts int
+	down     func(attempt int) bool
+}
+
+func (s *flakyStore) Stored(ctx context.Context, symbol etf.Symbol) (etf.Stored, error) {
+	if s.attempts++; s.down(s.attempts) {
+		return etf.Stored{}, &etf.Error{Kind: etf.KindUnavailable, Message: "the database is down"}
+	}
+	return s.fakeStore.Stored(ctx, symbol)
+}
+
+// Attempts that the database lost are not the source's: it still has all of its own.
+func TestOutagesCostTheSourceNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		down     func(attempt int) bool
+		refusals int // of the source, before it answers
+		requests int
+		want     string
+	}{
+		{"then a single refusal", func(n int) bool { return n <= 12 }, 1, 2, ""},
+		{"between refusals", func(n int) bool { return n%2 == 1 }, 3, 4, ""},
+		{"then only refusals", func(n int) bool { return n <= 12 }, 1000, SourceAttempts, TypeSourceUnavailable},
+		{"between only refusals", func(n int) bool { return n%3 != 0 }, 1000, SourceAttempts, TypeSourceUnavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			store := &flakyStore{fakeStore: newFakeStore(), down: c.down}
+			source := &fakeSource{response: etf.Response{Bars: bars(16, friday), Basis: etf.AsTraded}, failures: c.refusals}
+			_, err := retried[FetchResult](t, &Fetching{Store: store, Source: source, Now: clock}, "Fetch", fetchSPY)
+			if (err != nil || c.want != "") && typeOf(err) != c.want || source.times != c.requests {
+				t.Errorf("%d requests in %d attempts, %v; want %d and %q", source.times, store.attempts, err, c.requests, c.want)
+			}
+		})
+	}
+}
+
+// hanging is a source that does not respond until the request is cancelled, and returns the context's error as it is.
+type hanging struct{ fakeSource }
+
+func (s *hanging) Fetch(ctx context.Context, _ etf.Query) (etf.Response, error) {
+	s.times++
+	<-ctx.Done()
+	return etf.Response{}, ctx.Err()
+}
+
+// A source that does not respond in time has refused.
+func TestTimeoutsOfTheSourceAreRefusals(t *testing.T) {
+	t.Parallel()
+	source := &hanging{}
+	a := &Fetching{Store: newFakeStore(), Source: source, Now: clock}
+	env := newEnv(t)
+	probe := func(ctx context.Context, in FetchInput) (FetchResult, error) {
+		// The request's time is the attempt's without saveTime.
+		ctx, cancel := context.WithTimeout(ctx, saveTime+50*time.Millisecond)
+		defer cancel()
+		return a.Fetch(ctx, in)
+	}
+	env.RegisterActivity(probe)
+	_, err := do[FetchResult](t, env, probe, fetchSPY)
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) || app.Type() != TypeSourceUnavailable || app.NonRetryable() || source.times != 1 {
+		t.Errorf("ended with %v after %d requests", err, source.times)
+	}
+}
+
+// A response that costs too much is refused as the source's error, so that the next source gets its turn.
+func TestFetchRefusesWhatCostsTooMuch(t *testing.T) {
+	t.Parallel()
+	many := func(n int) []etf.Bar {
+		bars := make([]etf.Bar, n)
+		for i := range bars {
+			bars[i] = etf.Bar{Session: friday.AddDays(-i), Close: 1e8}
+		}
+		return bars
+	}
+	actions := make([]etf.Action, maxResponseActions+1)
+	for i := range actions {
+		actions[i] = etf.Action{Kind: etf.Dividend, Ex: friday, Amount: etf.Price(i + 1)}
+	}
+	for _, c := range []struct {
+		name     string
+		response etf.Response
+		saveErr  error
+		want     string // in the message; "" if it is not refused
+	}{
+		{"bytes", etf.Response{Raw: make([]byte, maxResponseBytes+1)}, nil, "67108865 bytes; the limit is 67108864"},
+		{"rows", etf.Response{Bars: make([]etf.Bar, maxResponseRows+1)}, nil, "250001 rows; the limit is 250000"},
+		{"dates", etf.Response{Bars: many(maxResponseSessions + 1)}, nil, "30001 different dates; the limit is 30000"},
+		{"defects", etf.Response{Defects: make([]etf.Defect, maxResponseDefects+1)}, nil, "10001 unreadable rows; the limit is 10000"},
+		{"actions", etf.Response{Actions: actions}, nil, "5001 splits and distributions; the limit is 5000"},
+		{"repeated actions", etf.Response{Actions: slices.Repeat(actions[:100], 100)}, nil, ""},
+		{"what the store refuses", etf.Response{Bars: many(1)}, etf.Invalid("close", "it does not fit its column", "correct it"), "it does not fit its column"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			store := newFakeStore()
+			store.err["SaveFetch"] = c.saveErr
+			c.response.Basis = etf.AsTraded
+			a := &Fetching{Store: store, Source: &fakeSource{response: c.response}, Now: clock}
+			got, err := do[FetchResult](t, newEnv(t, a), a.Fetch, fetchSPY)
+			if c.want == "" {
+				if err != nil || len(store.responses[got.Fetch].Actions) != 100 {
+					t.Errorf("%v, %d actions", err, len(store.responses[got.Fetch].Actions))
+				}
+				return
+			}
+			var app *temporal.ApplicationError
+			if !errors.As(err, &app) || app.Type() != TypeSourceCorrupt || !app.NonRetryable() || !strings.Contains(app.Message(), c.want) {
+				t.Errorf("ended with %v", err)
+			}
+		})
 	}
 }

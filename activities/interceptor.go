@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"sync"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
@@ -22,15 +24,21 @@ import (
 //     Progress. Heartbeats let the server notice within seconds that a worker was killed, instead of waiting for the
 //     start-to-close timeout, and they bring cancellations to the activity's context. Without a heartbeat timeout there
 //     are no heartbeats.
-//   - It translates the error the activity returns into an application error of one of the types in ErrorTypes.
+//   - It translates the error the activity returns into an application error of one of the types in ErrorTypes, counts the
+//     failure, and decides whether and when there is another attempt.
 //   - It turns a panic into an error of TypeInternal.
+//   - It ends the activity's context shortly before its start-to-close timeout. An attempt that uses all of its time is
+//     TypeTimedOut, and final the third time, unless the database does not answer.
 type Interceptor struct {
 	interceptor.WorkerInterceptorBase
+
+	// Ping reports whether the database answers. Nil means that it does.
+	Ping func(context.Context) error
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
-func (*Interceptor) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	i := &inbound{}
+func (w *Interceptor) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	i := &inbound{ping: w.Ping}
 	i.Next = next
 	return i
 }
@@ -38,7 +46,8 @@ func (*Interceptor) InterceptActivity(_ context.Context, next interceptor.Activi
 // inbound is the interceptor of one attempt of an activity.
 type inbound struct {
 	interceptor.ActivityInboundInterceptorBase
-	sdk interceptor.ActivityOutboundInterceptor
+	sdk  interceptor.ActivityOutboundInterceptor
+	ping func(context.Context) error
 }
 
 // Init implements interceptor.ActivityInboundInterceptor.
@@ -50,17 +59,57 @@ func (i *inbound) Init(outbound interceptor.ActivityOutboundInterceptor) error {
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
 func (i *inbound) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
 	info := i.sdk.GetInfo(ctx)
-	p := &heartbeater{sdk: i.sdk, ctx: ctx, every: info.HeartbeatTimeout / heartbeatsPerTimeout}
+	p := &heartbeater{sdk: i.sdk, ctx: ctx, every: info.HeartbeatTimeout / heartbeatsPerTimeout, spent: spent{}}
+	if info.Attempt > 1 {
+		p.resume()
+	}
+	if n := p.spent[overrun]; n >= timedOutAttempts { // the last attempt did not even end when its time did
+		return nil, p.spent.appError(errTooSlow, translation{TypeTimedOut, overrun}, info.Attempt, false)
+	}
 	p.start()
-	result, err := i.execute(context.WithValue(ctx, heartbeaterKey{}, p), in)
+	limited, cancel := limit(ctx, info, p)
+	defer cancel()
+	result, err := i.execute(context.WithValue(limited, heartbeaterKey{}, p), in)
 	if err == nil {
 		p.stop(false)
 		return result, nil
 	}
-	err = translate(ctx, err, info.Attempt)
+	overran := errors.Is(context.Cause(limited), errOverran) && i.answers(ctx)
+	err = p.fail(limited, err, info.Attempt, overran)
 	var app *temporal.ApplicationError
 	p.stop(errors.As(err, &app) && !app.NonRetryable())
 	return nil, err
+}
+
+// limit ends the context while there is still time to report that the attempt has used all of it. That takes as long as
+// the heartbeat timeout, because the SDK may hold heartbeats back until then. An attempt that gets less than the whole
+// start-to-close timeout, because the time for all attempts ends, is not cut short.
+func limit(ctx context.Context, info activity.Info, p *heartbeater) (context.Context, context.CancelFunc) {
+	whole := info.StartToCloseTimeout
+	if whole <= 0 || info.Deadline.Before(info.StartedTime.Add(whole-time.Second)) {
+		return ctx, func() {}
+	}
+	reserve := whole / 10
+	if info.HeartbeatTimeout > 0 {
+		reserve = min(info.HeartbeatTimeout, whole/4)
+	}
+	limited, cancel := context.WithDeadlineCause(ctx, info.Deadline.Add(-reserve), errOverran)
+	stop := context.AfterFunc(limited, func() {
+		if errors.Is(context.Cause(limited), errOverran) {
+			p.overran()
+		}
+	})
+	return limited, func() { stop(); cancel() }
+}
+
+// answers reports whether the database answers.
+func (i *inbound) answers(ctx context.Context) bool {
+	if i.ping == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return i.ping(ctx) == nil
 }
 
 // execute runs the activity and recovers from a panic, which would otherwise reach the workflow without one of our types.
@@ -77,12 +126,14 @@ func (i *inbound) execute(ctx context.Context, in *interceptor.ExecuteActivityIn
 const (
 	// heartbeatsPerTimeout tolerates three late or lost heartbeats.
 	heartbeatsPerTimeout = 4
+	// pingTimeout is how soon a database that is there answers.
+	pingTimeout = 5 * time.Second
 	// finalReportTimeout limits how long sending an attempt's last report may take: the worker may be stopping.
 	finalReportTimeout = 2 * time.Second
 )
 
 // Progress reports how far the activity has got. Every heartbeat carries the latest report, and the next attempt reads it
-// with activity.GetHeartbeatDetails. An attempt that has reported nothing yet repeats the previous attempt's report, so
+// with activity.GetHeartbeatDetails; it is zero if only failures were reported. An attempt that has reported nothing yet repeats the previous attempt's report, so
 // that no heartbeat erases progress. details is encoded immediately and may be modified afterwards; nil reports nothing.
 // Progress panics if details can't be encoded, as the SDK does. Without Interceptor, it does nothing.
 //
@@ -108,9 +159,52 @@ type heartbeater struct {
 	mu       sync.Mutex // also held while sending, so that an older report never overtakes a newer one
 	timer    *time.Timer
 	latest   *converter.RawValue // what heartbeats carry; nil if nothing was ever reported
+	spent    spent               // heartbeats carry it too, if it is not empty
+	before   spent               // as of the start of this attempt
+	overtime bool                // spent already counts this attempt as an overrun
+	ended    bool                // the activity has returned an error
 	reported bool                // latest is from this attempt
 	beating  bool                // the first heartbeat was sent
 	stopped  bool
+}
+
+// resume reads what the previous attempt reported.
+func (p *heartbeater) resume() {
+	var raw converter.RawValue
+	s := spent{}
+	if !p.sdk.HasHeartbeatDetails(p.ctx) || p.sdk.GetHeartbeatDetails(p.ctx, &raw, &s) != nil {
+		return
+	}
+	if raw.Payload() != nil && string(raw.Payload().GetMetadata()[converter.MetadataEncoding]) != converter.MetadataEncodingNil {
+		p.latest = &raw
+	}
+	if s != nil {
+		p.spent, p.before = s, maps.Clone(s)
+	}
+}
+
+// overran counts this attempt as one that has used all of its time, before it has ended: it may never end.
+func (p *heartbeater) overran() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended || p.stopped {
+		return
+	}
+	p.overtime, p.beating = true, true
+	p.spent[overrun]++
+	p.send(context.WithoutCancel(p.ctx))
+}
+
+// fail counts the failure of this attempt and translates its error. overran: it used all of its time, and the database was
+// not the reason.
+func (p *heartbeater) fail(ctx context.Context, err error, attempt int32, overran bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	if p.overtime {
+		p.spent[overrun]--
+	}
+	return p.spent.translate(ctx, err, attempt, overran)
 }
 
 func (p *heartbeater) start() {
@@ -128,29 +222,22 @@ func (p *heartbeater) beat() {
 	if p.stopped || p.ctx.Err() != nil {
 		return
 	}
-	if !p.beating && !p.reported {
-		p.latest = p.previous()
-	}
 	p.beating = true
 	p.send(p.ctx)
 	p.timer.Reset(p.every)
 }
 
-// previous returns the previous attempt's report, or nil if there is none.
-func (p *heartbeater) previous() *converter.RawValue {
-	var raw converter.RawValue
-	if !p.sdk.HasHeartbeatDetails(p.ctx) || p.sdk.GetHeartbeatDetails(p.ctx, &raw) != nil || raw.Payload() == nil {
-		return nil
-	}
-	return &raw
-}
-
 func (p *heartbeater) send(ctx context.Context) {
-	if p.latest == nil {
+	switch {
+	case len(p.spent) > 0 && p.latest == nil:
+		p.sdk.RecordHeartbeat(ctx, nil, p.spent)
+	case len(p.spent) > 0:
+		p.sdk.RecordHeartbeat(ctx, *p.latest, p.spent)
+	case p.latest == nil:
 		p.sdk.RecordHeartbeat(ctx)
-		return
+	default:
+		p.sdk.RecordHeartbeat(ctx, *p.latest)
 	}
-	p.sdk.RecordHeartbeat(ctx, *p.latest)
 }
 
 func (p *heartbeater) report(details any) {
@@ -170,7 +257,8 @@ func (p *heartbeater) report(details any) {
 	}
 }
 
-// stop ends the heartbeats. With sendReport it then sends this attempt's latest report, if any, for the next attempt.
+// stop ends the heartbeats. With sendReport it then sends this attempt's latest report and what it spent, if anything, for
+// the next attempt.
 func (p *heartbeater) stop(sendReport bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -178,7 +266,7 @@ func (p *heartbeater) stop(sendReport bool) {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
-	if !sendReport || !p.reported {
+	if !sendReport || (!p.reported && maps.Equal(p.spent, p.before)) {
 		return
 	}
 	// A stopped attempt's context has ended, but its report must still be sent.

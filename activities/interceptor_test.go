@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"reflect"
 	"slices"
@@ -25,22 +26,35 @@ type fakeSDK struct {
 	interceptor.ActivityOutboundInterceptorBase
 	timeout  time.Duration // of heartbeats
 	previous any           // what the previous attempt reported; nil = nothing
+	spent    spent         // by the previous attempts
+	whole    time.Duration // the start-to-close timeout
 	start    time.Time
+	ping     func(context.Context) error
 
 	mu    sync.Mutex
 	beats []string // "5s 3": the time since the start, and the details
 }
 
 func (s *fakeSDK) GetInfo(context.Context) activity.Info {
-	return activity.Info{HeartbeatTimeout: s.timeout, Attempt: 2}
+	info := activity.Info{HeartbeatTimeout: s.timeout, Attempt: 2, StartToCloseTimeout: s.whole, StartedTime: s.start}
+	if s.whole > 0 {
+		info.Deadline = s.start.Add(s.whole)
+	}
+	return info
 }
 
 func (s *fakeSDK) GetLogger(context.Context) log.Logger { return quiet{} }
 
-func (s *fakeSDK) HasHeartbeatDetails(context.Context) bool { return s.previous != nil }
+func (s *fakeSDK) HasHeartbeatDetails(context.Context) bool {
+	return s.previous != nil || s.spent != nil
+}
 
 func (s *fakeSDK) GetHeartbeatDetails(_ context.Context, to ...any) error {
-	payloads, err := converter.GetDefaultDataConverter().ToPayloads(s.previous)
+	details := []any{s.previous}
+	if s.spent != nil {
+		details = append(details, s.spent)
+	}
+	payloads, err := converter.GetDefaultDataConverter().ToPayloads(details...)
 	if err != nil {
 		return err
 	}
@@ -52,7 +66,13 @@ func (s *fakeSDK) RecordHeartbeat(ctx context.Context, details ...any) {
 	defer s.mu.Unlock()
 	beat := time.Since(s.start).String()
 	for _, d := range details {
-		beat += " " + string(d.(converter.RawValue).Payload().GetData())
+		raw, ok := d.(converter.RawValue)
+		if !ok {
+			text, _ := json.Marshal(d)
+			beat += " " + string(text)
+			continue
+		}
+		beat += " " + string(raw.Payload().GetData())
 	}
 	if ctx.Err() != nil {
 		beat += " on an ended context"
@@ -76,7 +96,7 @@ func (b *body) ExecuteActivity(ctx context.Context, _ *interceptor.ExecuteActivi
 func intercept(ctx context.Context, t *testing.T, sdk *fakeSDK, run func(context.Context) error) (beats []string, err error) {
 	t.Helper()
 	sdk.start = time.Now()
-	i := (&Interceptor{}).InterceptActivity(ctx, &body{run: func(ctx context.Context) (any, error) { return "partial", run(ctx) }})
+	i := (&Interceptor{Ping: sdk.ping}).InterceptActivity(ctx, &body{run: func(ctx context.Context) (any, error) { return "partial", run(ctx) }})
 	if err := i.Init(sdk); err != nil {
 		t.Fatal(err)
 	}
@@ -178,6 +198,78 @@ func TestFailedAttemptsSendTheirReport(t *testing.T) {
 				})
 				if !slices.Equal(beats, c.want) {
 					t.Errorf("%q, want %q", beats, c.want)
+				}
+			})
+		})
+	}
+}
+
+// What the attempts have spent reaches the next one with every heartbeat, and as soon as an attempt has failed.
+func TestHeartbeatsCarryWhatIsSpent(t *testing.T) {
+	busy := &sourceError{source: "x", err: &etf.Error{Kind: etf.KindUnavailable, Message: "503"}}
+	down := &etf.Error{Kind: etf.KindUnavailable, Message: "the database is down"}
+	for _, c := range []struct {
+		name     string
+		previous any
+		spent    spent
+		report   any
+		err      error
+		want     []string
+	}{
+		{"the first refusal", nil, nil, nil, busy, []string{"5s", `6s null {"refusal":1}`}},
+		{"the second", nil, spent{refusal: 1}, nil, busy, []string{`5s null {"refusal":1}`, `6s null {"refusal":2}`}},
+		{"an outage", nil, spent{refusal: 1}, nil, down, []string{`5s null {"refusal":1}`}},
+		{"with progress", 3, spent{refusal: 1}, nil, busy, []string{`5s 3 {"refusal":1}`, `6s 3 {"refusal":2}`}},
+		{"with new progress", 3, spent{refusal: 1}, 4, busy, []string{`5s 4 {"refusal":1}`, `6s 4 {"refusal":2}`}},
+		{"the last", nil, spent{refusal: 3}, nil, busy, []string{`5s null {"refusal":3}`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sdk := &fakeSDK{timeout: 20 * time.Second, previous: c.previous, spent: c.spent}
+				beats, _ := intercept(t.Context(), t, sdk, func(ctx context.Context) error {
+					Progress(ctx, c.report)
+					time.Sleep(6 * time.Second)
+					return c.err
+				})
+				if !slices.Equal(beats, c.want) {
+					t.Errorf("%q, want %q", beats, c.want)
+				}
+			})
+		})
+	}
+}
+
+// An attempt that uses all of its time is counted, before it has even ended, and the third is final. While the database
+// does not answer, none counts.
+func TestOverruns(t *testing.T) {
+	untilTheEnd := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	never := func(context.Context) error { time.Sleep(10 * time.Minute); return errors.New("too late") }
+	for _, c := range []struct {
+		name     string
+		run      func(context.Context) error
+		spent    spent
+		ping     error
+		wantType string
+		final    bool
+		beats    []string // those with something spent
+	}{
+		{"the first", untilTheEnd, nil, nil, TypeTimedOut, false, []string{`1m40s null {"timeout":1}`}},
+		{"the third", untilTheEnd, spent{overrun: 2}, nil, TypeTimedOut, true, nil},
+		{"the database is away", untilTheEnd, nil, errors.New("no answer"), TypeUnavailable, false, []string{`1m40s null {"timeout":1}`, `1m40s null {"timeout":0}`}},
+		{"it never ends", never, nil, nil, TypeTimedOut, false, []string{`1m40s null {"timeout":1}`}},
+		{"after three that never ended", never, spent{overrun: 3}, nil, TypeTimedOut, true, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sdk := &fakeSDK{timeout: 20 * time.Second, whole: 2 * time.Minute, spent: c.spent, ping: func(context.Context) error { return c.ping }}
+				beats, err := intercept(t.Context(), t, sdk, c.run)
+				var app *temporal.ApplicationError
+				if !errors.As(err, &app) || app.Type() != c.wantType || app.NonRetryable() != c.final {
+					t.Errorf("ended with %v", err)
+				}
+				beats = slices.Compact(slices.DeleteFunc(beats, func(b string) bool { return !strings.HasPrefix(b, "1m40s null") }))
+				if c.beats != nil && !slices.Equal(beats, c.beats) {
+					t.Errorf("%q, want %q", beats, c.beats)
 				}
 			})
 		})

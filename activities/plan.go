@@ -136,6 +136,9 @@ func (a *Planning) DueETFs(ctx context.Context, in DueETFsInput) (DueETFsResult,
 	return page, nil
 }
 
+// errStillOpen is not a step that takes too long: the run may take any time.
+var errStillOpen = &etf.Error{Kind: etf.KindUnavailable, Message: "the run is still open"}
+
 // AwaitRunInput names the workflow of a run.
 type AwaitRunInput struct {
 	WorkflowID string `json:"workflow_id"`
@@ -147,11 +150,16 @@ type AwaitRunResult struct {
 }
 
 // AwaitRun waits until a run that somebody else started has ended, in whatever way. A workflow can wait only for its own
-// children; this is for other workflows. It returns when the worker stops, and a retry just keeps waiting.
+// children; this is for other workflows. It returns when the worker stops or the attempt's time is nearly up, and a retry
+// just keeps waiting.
 func (a *Planning) AwaitRun(ctx context.Context, in AwaitRunInput) (AwaitRunResult, error) {
 	stopping := activity.GetWorkerStopChannel(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if deadline, ok := ctx.Deadline(); ok {
+		early := time.AfterFunc(time.Until(deadline)*99/100, func() { cancel(errStillOpen) })
+		defer early.Stop()
+	}
 	go func() {
 		select {
 		case <-stopping:

@@ -81,6 +81,9 @@ type Runs interface {
 	RecordOutcomes(ctx context.Context, run etf.RunID, counts etf.RunCounts, etfs []etf.RunETF) error
 	// FinishRun records how a run ended.
 	FinishRun(ctx context.Context, end etf.RunEnd) error
+	// DiscardStaged deletes the staged rows that no update will store, because their run is the given one or has been
+	// recorded as ended, and returns how many fetches had any. The fetches' records and responses stay.
+	DiscardStaged(ctx context.Context, ended etf.RunID) (fetches int, err error)
 	// LastCompleted returns the newest session whose run over the whole exchange completed; zero if there is none.
 	LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.Session, error)
 	// Run returns the record of a run; KindNotFound for a run that was never started.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 )
@@ -23,6 +25,8 @@ type BeginRunInput struct {
 // BeginRunResult says whether there is a session to run.
 type BeginRunResult struct {
 	Closed bool `json:"closed"` // not a trading session
+	// NextClose is when the exchange closes next. Zero beyond the calendar.
+	NextClose time.Time `json:"next_close,omitzero"`
 }
 
 // BeginRun records that a run has started and checks the session: a day on which the exchange does not trade is a result
@@ -50,7 +54,24 @@ func (a *Recording) BeginRun(ctx context.Context, in BeginRunInput) (BeginRunRes
 			fmt.Sprintf("%s session %s does not close until %s", in.Run.Exchange, in.Run.Session, closes.Format(time.RFC3339)),
 			"start the run after the close")
 	}
-	return BeginRunResult{}, nil
+	return BeginRunResult{NextClose: nextClose(cal, a.Now())}, nil
+}
+
+// nextClose returns the first close after the instant; zero beyond the calendar.
+func nextClose(cal *calendar.Calendar, now time.Time) time.Time {
+	last, err := cal.LastClosed(now)
+	if err != nil {
+		return time.Time{}
+	}
+	next, err := cal.Next(last)
+	if err != nil {
+		return time.Time{}
+	}
+	closes, err := cal.Close(next)
+	if err != nil {
+		return time.Time{}
+	}
+	return closes
 }
 
 // RecordOutcomesInput carries how some ETFs of a run ended.
@@ -74,7 +95,16 @@ type FinishRunInput struct {
 	Reason string        `json:"reason,omitempty"`
 }
 
-// FinishRun records how a run ended. A repeat changes nothing.
+// FinishRun discards the rows that the run and earlier ones have staged but not stored (those of responses that lacked the
+// session, and of updates that failed, were cancelled or terminated), and records how the run ended. A repeat changes
+// nothing.
 func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) error {
+	fetches, err := a.Store.DiscardStaged(ctx, in.Run)
+	switch {
+	case err != nil: // the next run does it
+		activity.GetLogger(ctx).Warn("staged rows not discarded", "run", in.Run, "error", err)
+	case fetches > 0:
+		activity.GetLogger(ctx).Info("staged rows discarded", "run", in.Run, "fetches", fetches)
+	}
 	return a.Store.FinishRun(ctx, etf.RunEnd(in))
 }

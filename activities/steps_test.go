@@ -132,6 +132,11 @@ func TestBeginRun(t *testing.T) {
 		r := &Recording{Store: store, Now: func() time.Time { return c.now }}
 		run := etf.Run{ID: etf.RunID("daily:XNYS:" + c.session), Exchange: etf.XNYS, Session: etf.MustSession(c.session)}
 		got, err := do[BeginRunResult](t, newEnv(t, r), r.BeginRun, BeginRunInput{Run: run})
+		if c.wrong == "" && !c.closed {
+			if next := time.Date(2025, 9, 29, 20, 0, 0, 0, time.UTC); !got.NextClose.Equal(next) { // Monday, 16:00 in New York
+				t.Errorf("after %s the exchange closes next at %s", c.now, got.NextClose)
+			}
+		}
 		if typeOf(err) != c.wrong || got.Closed != c.closed {
 			t.Errorf("%s at %s: %+v, %v", c.session, c.now, got, err)
 		}
@@ -415,5 +420,18 @@ func TestForecastModelErrors(t *testing.T) {
 	f := &Forecasting{Store: store, CodeVersion: "v1", Now: clock, Models: []Model{scriptedModel{fakeModel: fakeModel{name: "m", min: 1}, err: errors.New("no convergence")}}}
 	if _, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY); typeOf(err) != TypeInternal {
 		t.Errorf("ended with %v", err)
+	}
+}
+
+// A run has ended once that is recorded, whether or not the rows left behind could be discarded.
+func TestFinishRunDiscardsStagedRows(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{nil, &etf.Error{Kind: etf.KindUnavailable, Message: "down"}} {
+		store := newFakeStore()
+		store.err["DiscardStaged"] = err
+		r := &Recording{Store: store, Now: clock}
+		if _, err := newEnv(t, r).ExecuteActivity(r.FinishRun, FinishRunInput{Status: etf.RunCompleted}); err != nil || store.times["DiscardStaged"] != 1 || store.run.Status != etf.RunCompleted {
+			t.Errorf("ended with %v after %d calls", err, store.times["DiscardStaged"])
+		}
 	}
 }

@@ -58,7 +58,7 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 	}
 	report, err := quality.Check(quality.Input{
 		Symbol: in.Symbol, Exchange: in.Exchange, Session: in.Session, Initial: staged.Initial,
-		Bars: staged.Bars, Defects: staged.Defects, Basis: staged.Fetch.Basis,
+		Bars: staged.Bars, Ordinals: staged.Ordinals, Defects: staged.Defects, Basis: staged.Fetch.Basis,
 		Actions: slices.Concat(staged.Actions, staged.Splits), Known: staged.Known,
 	})
 	if err != nil {

@@ -37,6 +37,9 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judg
 			return etf.Invalid(fmt.Sprintf("bars[%d].session", i), "the bar names no session", "report such a row as a defect")
 		}
 	}
+	if r.Ordinals != nil && len(r.Ordinals) != len(r.Bars) {
+		return etf.Invalid("ordinals", fmt.Sprintf("%d ordinals for %d bars", len(r.Ordinals), len(r.Bars)), "give one for each bar, or none")
+	}
 	params, err := fetchParams(f, r)
 	if err != nil {
 		return etf.Wrap(etf.KindInternal, err, "encoding a fetch")
@@ -59,7 +62,7 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judg
 		case n == 0:
 			return unknownSymbol(f.Symbol)
 		}
-		if err := s.stageBars(ctx, tx, f.ID, r.Bars); err != nil {
+		if err := s.stageBars(ctx, tx, f.ID, r); err != nil {
 			return err
 		}
 		if len(r.Raw) == 0 {
@@ -134,9 +137,19 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 		return etf.Staged{}, translate(err, "reading the staged bars of "+fetch)
 	}
 	if len(staged) != int(row.Fetch.RowCount) {
+		again, err := s.q.GetFetch(ctx, fetch)
+		if err == nil && !again.Fetch.PersistedAt.Valid {
+			return etf.Staged{}, discarded(fetch)
+		}
 		return etf.Staged{}, persistedAlready(fetch) // persisted between the two statements
 	}
 	st.Bars = stagedBars(staged)
+	if n := len(staged); n > 0 && int(staged[n-1].Ordinal) != n-1 {
+		st.Ordinals = make([]int, n)
+		for i, row := range staged {
+			st.Ordinals[i] = int(row.Ordinal)
+		}
+	}
 	if st.Known, err = s.known(ctx, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}
@@ -218,6 +231,37 @@ func unknownFetch(fetch string) error {
 
 func persistedAlready(fetch string) error {
 	return &etf.Error{Kind: etf.KindConflict, Field: "fetch", Message: fmt.Sprintf("fetch %s has been persisted already", fetch)}
+}
+
+func discarded(fetch string) error {
+	return etf.NotFound("fetch", fmt.Sprintf("the staged rows of fetch %s have been discarded, because its run had ended", fetch),
+		"re-run the session (`etfcast run daily --rerun`)")
+}
+
+// stagedFor is how long staged rows are kept whose run is recorded as running: it was terminated, or has waited for the
+// database at every step.
+const stagedFor = 14 * 24 * time.Hour
+
+// DiscardStaged deletes the staged rows that no update will store: those of the given run, of runs recorded as ended, and
+// of fetches older than two weeks. It returns how many fetches had any. Their records and responses stay.
+func (s *Store) DiscardStaged(ctx context.Context, ended etf.RunID) (fetches int, err error) {
+	const what = "discarding staged rows"
+	list, err := s.q.ListStagedFetches(ctx)
+	if err != nil {
+		return 0, translate(err, what)
+	}
+	for _, f := range list {
+		old := !f.FetchedAt.Valid || f.FetchedAt.Time.Before(s.now().Add(-stagedFor))
+		over := f.RunID.String == string(ended) || f.Status.Valid && f.Status.String != string(etf.RunRunning)
+		if !old && !over {
+			continue
+		}
+		if err := s.retry(ctx, what, func() error { return s.q.DeleteStagedBars(ctx, f.FetchID) }); err != nil {
+			return fetches, err
+		}
+		fetches++
+	}
+	return fetches, nil
 }
 
 // FetchBody returns the response of a fetch as received. KindNotFound if it has none or it has been pruned.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -137,6 +138,117 @@ func testKnown(t *testing.T, d dbtest.Database) {
 			}
 		}
 	}
+}
+
+// testVerdicts checks that each row gets its own verdict, in any order and with gaps between the ordinals.
+func testVerdicts(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "VERD")
+	var bars []etf.Bar
+	var ordinals []int
+	var verdicts []etf.Verdict
+	var quarantined []etf.Session
+	for i := range 5000 {
+		bars, ordinals, verdicts = append(bars, bar(day(i/2), i)), append(ordinals, 3*i+i%2+i/1000*40_000), append(verdicts, etf.VerdictDrop)
+		if i%2 == 1 {
+			verdicts[i] = etf.VerdictKeep
+		}
+		if i%10 == 1 {
+			verdicts[i], quarantined = etf.VerdictQuarantine, append(quarantined, day(i/2))
+		}
+	}
+	f := fetchOf("VERD", bars)
+	if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars, Ordinals: ordinals}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Staged(ctx, f.ID); err != nil || !slices.Equal(got.Ordinals, ordinals) || !slices.Equal(got.Bars, bars) {
+		t.Fatalf("%d bars staged with %d ordinals, %v", len(got.Bars), len(got.Ordinals), err)
+	}
+	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{finding(f, "rule", quarantined...)}, Verdicts: verdicts}); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := d.Admin(t).QueryContext(ctx, "SELECT ordinal, verdict FROM staged_bars WHERE fetch_id = ? ORDER BY ordinal", f.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for i := 0; rows.Next(); i++ {
+		var ordinal, verdict int
+		if err := rows.Scan(&ordinal, &verdict); err != nil || ordinal != ordinals[i] || etf.Verdict(verdict) != verdicts[i] {
+			t.Fatalf("row %d has ordinal %d and verdict %d, %v; want %d and %d", i, ordinal, verdict, err, ordinals[i], verdicts[i])
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := s.Persist(ctx, f.ID); err != nil || p.New != 2500 || p.Quarantined != 500 {
+		t.Errorf("persisted %+v, %v", p, err)
+	}
+}
+
+// testDiscard checks which staged rows are discarded: those that no update will store. Responses stay.
+func testDiscard(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "DISC")
+	const ending etf.RunID = "daily:XKRX:2025-01-02/ending"
+	if _, err := s.DiscardStaged(ctx, ending); err != nil { // what other tests have left
+		t.Fatal(err)
+	}
+	start := func(name string, status etf.RunStatus) etf.RunID {
+		id := etf.RunID("daily:XKRX:2025-01-0" + name)
+		if err := s.StartRun(ctx, etf.Run{ID: id, Workflow: etf.DailyRun, Exchange: etf.XKRX, Session: day(0), Status: etf.RunRunning, StartedAt: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if status != etf.RunRunning {
+			if err := s.FinishRun(ctx, etf.RunEnd{Run: id, Status: status}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return id
+	}
+	running := start("2/running", etf.RunRunning)
+	stage := func(run etf.RunID, age time.Duration) string {
+		f := fetchOf("DISC", weekdays(day(0), 15))
+		f.Run, f.FetchedAt = run, time.Now().Add(-age)
+		if err := s.SaveFetch(ctx, f, etf.Response{Bars: weekdays(day(0), 15), Raw: []byte("raw")}); err != nil {
+			t.Fatal(err)
+		}
+		return f.ID
+	}
+	kept := []string{stage(running, 0), stage(running, 13*24*time.Hour), stage("daily:XKRX:2025-01-02/unrecorded", 0)}
+	gone := []string{
+		stage(ending, 0),
+		stage(start("2/completed", etf.RunCompleted), 0), stage(start("2/failed", etf.RunFailed), 0), stage(start("2/cancelled", etf.RunCancelled), 0),
+		stage(running, 15*24*time.Hour), stage("daily:XKRX:2025-01-02/unrecorded", 15*24*time.Hour),
+	}
+	if n, err := s.DiscardStaged(ctx, ending); err != nil || n != len(gone) {
+		t.Errorf("rows of %d fetches discarded, %v; want %d", n, err, len(gone))
+	}
+	for _, id := range kept {
+		if got, err := s.Staged(ctx, id); err != nil || len(got.Bars) != 15 {
+			t.Errorf("%d rows of a fetch in use are left, %v", len(got.Bars), err)
+		}
+	}
+	for _, id := range gone {
+		_, err := s.Staged(ctx, id)
+		wantKind(t, err, etf.KindNotFound, "fetch")
+		if raw, err := s.FetchBody(ctx, id); err != nil || string(raw) != "raw" {
+			t.Errorf("the response is %q, %v", raw, err)
+		}
+	}
+	// An update that is still at work cannot store a fetch without its rows.
+	late := stage(running, 0)
+	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: late, Verdicts: make([]etf.Verdict, 15)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.FinishRun(ctx, etf.RunEnd{Run: running, Status: etf.RunCancelled}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.DiscardStaged(ctx, ending); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Persist(ctx, late)
+	wantKind(t, err, etf.KindNotFound, "fetch")
 }
 
 func testPrune(t *testing.T, d dbtest.Database) {

@@ -94,28 +94,41 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 			return err
 		}
 	}
-	ordinals := map[etf.Verdict][]int32{}
+	var changed []rowVerdict
 	for i, v := range quality.Final(j.Verdicts, bars, quality.Released(found, precedents)) {
-		ordinals[v] = append(ordinals[v], staged[i].Ordinal)
-	}
-	for _, v := range []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop} { // VerdictKeep is what staging sets
-		if err := setVerdict(ctx, q, j.Fetch, v, ordinals[v]); err != nil {
-			return err
+		if v != etf.VerdictKeep { // which is what staging sets
+			changed = append(changed, rowVerdict{staged[i].Ordinal, v})
 		}
 	}
-	return nil
+	return setVerdicts(ctx, q, j.Fetch, changed)
 }
 
 func asDecidedOn(finding string) string { return "as decided on finding " + finding }
 
-func setVerdict(ctx context.Context, q *sqlcgen.Queries, fetch string, v etf.Verdict, ordinals []int32) error {
-	const batch = 2000
-	for len(ordinals) > 0 {
-		n := min(batch, len(ordinals))
-		if err := q.SetVerdicts(ctx, sqlcgen.SetVerdictsParams{Verdict: uint8(v), FetchID: fetch, Ordinals: ordinals[:n]}); err != nil {
+// rowVerdict is the verdict on the staged row with the ordinal.
+type rowVerdict struct {
+	ordinal int32
+	verdict etf.Verdict
+}
+
+// setVerdicts changes the verdicts of some of a fetch's rows, in ascending order of ordinal; the others keep theirs.
+func setVerdicts(ctx context.Context, q *sqlcgen.Queries, fetch string, rows []rowVerdict) error {
+	const span = 2000 // ordinals covered by one statement
+	for len(rows) > 0 {
+		first := rows[0].ordinal
+		var verdicts []byte
+		for len(rows) > 0 && rows[0].ordinal < first+span {
+			for first+int32(len(verdicts)) < rows[0].ordinal {
+				verdicts = append(verdicts, '.')
+			}
+			verdicts = append(verdicts, '0'+byte(rows[0].verdict))
+			rows = rows[1:]
+		}
+		if err := q.SetVerdicts(ctx, sqlcgen.SetVerdictsParams{
+			FetchID: fetch, First: first, Last: first + int32(len(verdicts)) - 1, Verdicts: string(verdicts),
+		}); err != nil {
 			return err
 		}
-		ordinals = ordinals[n:]
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/etfcast/etfcast/db/column"
@@ -53,6 +54,9 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 	c, err := p.classify(ctx)
 	if err != nil {
 		return etf.Persisted{}, err
+	}
+	if row.RowCount > 0 && c.Kept == 0 { // of each session, one row is always kept
+		return etf.Persisted{}, discarded(fetch)
 	}
 	if c.Sessions != c.Kept {
 		return etf.Persisted{}, etf.Invalid("session", fmt.Sprintf("fetch %s keeps more than one row for a session", fetch), "drop all but one of them")
@@ -160,7 +164,12 @@ func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRo
 		return 0, err
 	}
 	if len(rejected) > 0 {
-		if err := setVerdict(ctx, p.q, p.fetch, verdictRejected, rejected); err != nil {
+		slices.Sort(rejected)
+		rows := make([]rowVerdict, len(rejected))
+		for i, ordinal := range rejected {
+			rows[i] = rowVerdict{ordinal, verdictRejected}
+		}
+		if err := setVerdicts(ctx, p.q, p.fetch, rows); err != nil {
 			return 0, err
 		}
 		kept := c.Kept

@@ -25,15 +25,16 @@ const (
 // errNoLocal makes retry repeat the transaction without LOAD DATA LOCAL.
 var errNoLocal = errors.New("the server refuses LOAD DATA LOCAL")
 
-// stageBars writes a fetch's bars to staged_bars, in their order.
-func (s *Store) stageBars(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) error {
+// stageBars writes a response's bars to staged_bars, under their ordinals.
+func (s *Store) stageBars(ctx context.Context, tx *sql.Tx, fetch string, r etf.Response) error {
+	bars, ordinals := r.Bars, r.Ordinals
 	if len(bars) == 0 {
 		return nil
 	}
 	if len(bars) < loadDataFrom || s.noLocal.Load() {
-		return insertStaged(ctx, tx, fetch, bars)
+		return insertStaged(ctx, tx, fetch, bars, ordinals)
 	}
-	err := loadStaged(ctx, tx, fetch, bars)
+	err := loadStaged(ctx, tx, fetch, bars, ordinals)
 	if localRefused(err) {
 		s.noLocal.Store(true)
 		return errNoLocal
@@ -41,11 +42,19 @@ func (s *Store) stageBars(ctx context.Context, tx *sql.Tx, fetch string, bars []
 	return err
 }
 
-func insertStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) error {
+// ordinalOf returns the ordinal of the i-th bar; without ordinals that is i.
+func ordinalOf(ordinals []int, i int) int {
+	if ordinals == nil {
+		return i
+	}
+	return ordinals[i]
+}
+
+func insertStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar, ordinals []int) error {
 	ins := inserter{ctx: ctx, tx: tx,
 		into: "INSERT INTO staged_bars (fetch_id, ordinal, session, open, high, low, close, adj_close, volume, verdict)"}
 	for i, b := range bars {
-		ins.row(fetch, i, column.Session(b.Session), column.Price(b.Open), column.Price(b.High), column.Price(b.Low),
+		ins.row(fetch, ordinalOf(ordinals, i), column.Session(b.Session), column.Price(b.Open), column.Price(b.High), column.Price(b.Low),
 			column.Price(b.Close), column.OptionalPrice(b.AdjClose), column.Volume(b.Volume), uint8(etf.VerdictKeep))
 	}
 	return ins.done()
@@ -53,9 +62,9 @@ func insertStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar)
 
 var readers atomic.Uint64
 
-func loadStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar) error {
+func loadStaged(ctx context.Context, tx *sql.Tx, fetch string, bars []etf.Bar, ordinals []int) error {
 	name := "etfcast-staged-" + strconv.FormatUint(readers.Add(1), 10)
-	mysql.RegisterReaderHandler(name, func() io.Reader { return &barReader{bars: bars} })
+	mysql.RegisterReaderHandler(name, func() io.Reader { return &barReader{bars: bars, ordinals: ordinals} })
 	defer mysql.DeregisterReaderHandler(name)
 
 	result, err := tx.ExecContext(ctx, `LOAD DATA LOCAL INFILE 'Reader::`+name+`' INTO TABLE staged_bars
@@ -105,15 +114,16 @@ func noWarnings(ctx context.Context, tx *sql.Tx) error {
 
 // barReader formats bars as lines of tab-separated text while it is read, so a long history is never in memory twice.
 type barReader struct {
-	bars []etf.Bar
-	next int
-	buf  bytes.Buffer
+	bars     []etf.Bar
+	ordinals []int
+	next     int
+	buf      bytes.Buffer
 }
 
 func (r *barReader) Read(p []byte) (int, error) {
 	for r.buf.Len() < len(p) && r.next < len(r.bars) {
 		b := r.bars[r.next]
-		line := strconv.AppendInt(r.buf.AvailableBuffer(), int64(r.next), 10)
+		line := strconv.AppendInt(r.buf.AvailableBuffer(), int64(ordinalOf(r.ordinals, r.next)), 10)
 		line = append(line, '\t')
 		line = append(line, b.Session.String()...)
 		line = append(line, '\t')

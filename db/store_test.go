@@ -23,6 +23,8 @@ func TestStore(t *testing.T) {
 		{"fetch and staged", testFetch},
 		{"staging", testStaging},
 		{"known bars", testKnown},
+		{"verdicts", testVerdicts},
+		{"discarded rows", testDiscard},
 		{"persist", testPersist},
 		{"persist twice", testPersistTwice},
 		{"unchanged rows", testUnchanged},

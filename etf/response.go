@@ -17,7 +17,9 @@ type Query struct {
 // order was consistent, otherwise in the source's own order; duplicate and unknown sessions are left in, because
 // validation belongs to package quality.
 type Response struct {
-	Bars     []Bar
+	Bars []Bar
+	// Ordinals are the positions of the bars among the rows the source sent, ascending. Nil if no row was left out.
+	Ordinals []int
 	Actions  []Action // only those whose Ex lies in the window
 	Basis    Basis
 	Currency Currency // as stated by the source; empty if it states none

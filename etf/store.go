@@ -12,10 +12,12 @@ type Stored struct {
 
 // Staged holds a fetch's rows in the response's order, and the stored data they are validated against.
 type Staged struct {
-	Fetch   Fetch
-	Bars    []Bar
-	Actions []Action
-	Defects []Defect
+	Fetch Fetch
+	Bars  []Bar
+	// Ordinals are the positions of the bars among the rows the source sent, ascending. Nil if no row was left out.
+	Ordinals []int
+	Actions  []Action
+	Defects  []Defect
 	// Known holds the stored bars that are not quarantined, ascending: up to 60 before the first staged session, and those
 	// within the staged range (at most the newest 60).
 	Known []StoredBar

@@ -18,6 +18,7 @@ type Input struct {
 	Session  etf.Session  // the new session: the one the run is for
 	Initial  bool         // no bar of the ETF is stored yet: Known is ignored
 	Bars     []etf.Bar    // the response's rows in the source's order
+	Ordinals []int        // the positions of Bars among the source's rows, if Condense left some out
 	Defects  []etf.Defect // rows of the response that could not be read
 	Basis    etf.Basis    // of Bars
 	Actions  []etf.Action // stated in the response or accepted in the store, in any order; repeats do no harm
@@ -152,6 +153,22 @@ func (s *state) stored(session etf.Session) *etf.StoredBar {
 func (s *state) unchanged(b etf.Bar) bool {
 	k := s.stored(b.Session)
 	return k != nil && sameNumbers(k.Bar, b)
+}
+
+// number is the number, from 1, of a row among those the source sent.
+func (s *state) number(i int) int {
+	if s.in.Ordinals != nil {
+		i = s.in.Ordinals[i]
+	}
+	return i + 1
+}
+
+// leftOut is how many rows Condense left out. It keeps the last one.
+func (s *state) leftOut() int {
+	if len(s.in.Bars) == 0 {
+		return 0
+	}
+	return s.number(len(s.in.Bars)-1) - len(s.in.Bars)
 }
 
 // flag records what a rule reports about a session.

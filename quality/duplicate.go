@@ -28,6 +28,13 @@ func checkDuplicate(s *state) {
 			differing[b.Session] = true
 		}
 	}
+	if n := s.leftOut(); n > 0 {
+		severity := etf.SeverityInfo
+		if len(differing) > 0 {
+			severity = etf.SeverityWarning
+		}
+		s.flag(ruleDuplicate, severity, 0, math.Inf(1), fmt.Sprintf("%d more rows of the same sessions were not looked at", n))
+	}
 	for i, b := range s.in.Bars {
 		keep := lastOf[b.Session]
 		if i == keep {
@@ -39,11 +46,11 @@ func checkDuplicate(s *state) {
 			continue // one severity for a session: the differing row is reported
 		}
 		if b == kept {
-			s.flag(ruleDuplicate, etf.SeverityInfo, b.Session, 0, fmt.Sprintf("%s: row %d repeats row %d", b.Session, i+1, keep+1))
+			s.flag(ruleDuplicate, etf.SeverityInfo, b.Session, 0, fmt.Sprintf("%s: row %d repeats row %d", b.Session, s.number(i), s.number(keep)))
 			continue
 		}
 		s.flag(ruleDuplicate, etf.SeverityWarning, b.Session, math.Abs(float64(b.Close-kept.Close)),
 			fmt.Sprintf("%s: row %d (%s, volume %s) differs from row %d, which is kept (%s, volume %s)",
-				b.Session, i+1, ohlc(b), b.Volume, keep+1, ohlc(kept), kept.Volume))
+				b.Session, s.number(i), ohlc(b), b.Volume, s.number(keep), ohlc(kept), kept.Volume))
 	}
 }

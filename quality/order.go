@@ -22,7 +22,7 @@ func checkOrder(s *state) {
 	latest := s.in.Bars[0].Session
 	for i, b := range s.in.Bars {
 		if b.Session < latest {
-			s.flag(ruleOrder, etf.SeverityWarning, b.Session, float64(latest-b.Session), fmt.Sprintf("row %d (%s) comes after %s", i+1, b.Session, latest))
+			s.flag(ruleOrder, etf.SeverityWarning, b.Session, float64(latest-b.Session), fmt.Sprintf("row %d (%s) comes after %s", s.number(i), b.Session, latest))
 		}
 		latest = max(latest, b.Session)
 	}

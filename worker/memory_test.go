@@ -103,6 +103,12 @@ func (m *memory) Staged(_ context.Context, fetch string) (etf.Staged, error) {
 	return etf.Staged{Fetch: f, Bars: m.responses[fetch].Bars, Initial: len(m.bars[f.Symbol]) == 0}, err
 }
 
+func (m *memory) DiscardStaged(context.Context, etf.RunID) (int, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	return 0, err
+}
+
 func (m *memory) SaveFindings(_ context.Context, j etf.Judgement) error {
 	unlock, err := m.lock()
 	defer unlock()

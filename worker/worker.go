@@ -29,6 +29,9 @@ type Deps struct {
 	Observe func(Activity)
 	// ModelFailed is called for each model that gave no forecast for an ETF; for metrics. May be nil.
 	ModelFailed func(model string)
+	// Ping reports whether the database answers: a step that has used all of its time is repeated while it does not. Nil
+	// means that it does.
+	Ping func(context.Context) error
 	// Now is the clock; nil means the system clock.
 	Now func() time.Time
 	// Started is called once, when every worker is polling. May be nil.
@@ -57,7 +60,7 @@ func Run(ctx context.Context, c client.Client, deps Deps, options Options) error
 			default: // the first error is enough
 			}
 		}
-		s.Interceptors = []interceptor.WorkerInterceptor{&activities.Interceptor{}}
+		s.Interceptors = []interceptor.WorkerInterceptor{&activities.Interceptor{Ping: deps.Ping}}
 		if deps.Observe != nil { // outermost, so that it sees the error types set by the other
 			s.Interceptors = slices.Insert(s.Interceptors, 0, interceptor.WorkerInterceptor(&observer{queue: queue, observe: deps.Observe}))
 		}

@@ -40,6 +40,7 @@ type daily struct {
 	pages    pager
 	recorder recorder
 
+	until    time.Time // see UpdateETFInput
 	problems []etf.RunETF
 	shown    time.Time // when current details were last rendered
 }
@@ -53,7 +54,7 @@ func newDaily(ctx workflow.Context, in DailyInput) *daily {
 	after := etf.Symbol("")
 	if p := in.Progress; p != nil {
 		d.info.Counts, d.info.StartedAt = p.Counts, p.StartedAt
-		d.problems, after = p.Problems, p.After
+		d.problems, after, d.until = p.Problems, p.After, p.Until
 	}
 	d.fan = fanOut{limit: FanOut}
 	d.pages = pager{exchange: in.Exchange, symbols: in.Symbols, after: after, taken: after}
@@ -100,7 +101,7 @@ func (d *daily) run(ctx workflow.Context) error {
 		return workflow.NewContinueAsNewError(ctx, DailyWorkflow, DailyInput{
 			Exchange: d.in.Exchange, Session: d.in.Session, Symbols: d.in.Symbols, Attempt: d.in.Attempt,
 			Progress: &DailyProgress{
-				After: d.pages.taken, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems,
+				After: d.pages.taken, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems, Until: d.until,
 			},
 		})
 	}
@@ -113,13 +114,16 @@ func (d *daily) begin(ctx workflow.Context) error {
 	var begun activities.BeginRunResult
 	err := workflow.ExecuteActivity(ctx, recording.BeginRun, activities.BeginRunInput{Run: d.info}).Get(ctx, &begun)
 	d.info.Closed = begun.Closed
+	if !begun.NextClose.IsZero() {
+		d.until = begun.NextClose.Add(-untilClose)
+	}
 	return err
 }
 
 func (d *daily) start(ctx workflow.Context, due activities.DueETF) {
 	d.fan.start(ctx, UpdateETFInput{
 		Symbol: due.Symbol, Exchange: d.in.Exchange, Currency: due.Currency, Session: d.in.Session,
-		Sources: due.Sources, Run: d.info.ID,
+		Sources: due.Sources, Run: d.info.ID, Until: d.until,
 	})
 }
 

@@ -29,10 +29,12 @@ type market struct {
 	updated  []etf.Symbol
 	now      func() time.Time
 	ended    time.Time // when the run was finished, if now is set
+
+	nextClose time.Time // of the exchange
 }
 
 func newMarket(n int) *market {
-	m := &market{recorded: map[etf.Symbol]etf.RunETF{}}
+	m := &market{recorded: map[etf.Symbol]etf.RunETF{}, nextClose: time.Date(2100, 1, 4, 21, 0, 0, 0, time.UTC)}
 	for i := range n {
 		m.symbols = append(m.symbols, etf.Symbol(fmt.Sprintf("SIM%05d", i)))
 	}
@@ -41,7 +43,7 @@ func newMarket(n int) *market {
 
 // serve makes the environment's activities use the market.
 func (m *market) serve(env *testsuite.TestWorkflowEnvironment) {
-	env.OnActivity(recording.BeginRun, mock.Anything, mock.Anything).Return(activities.BeginRunResult{}, nil).Maybe()
+	env.OnActivity(recording.BeginRun, mock.Anything, mock.Anything).Return(activities.BeginRunResult{NextClose: m.nextClose}, nil).Maybe()
 	env.OnActivity(planning.DueETFs, mock.Anything, mock.Anything).Return(m.due)
 	env.OnActivity(recording.RecordOutcomes, mock.Anything, mock.Anything).Return(m.record).Maybe()
 	env.OnActivity(recording.FinishRun, mock.Anything, mock.Anything).Return(m.finish).Maybe()

@@ -93,6 +93,9 @@ func TestDailyOfThreeThousand(t *testing.T) {
 			m.open++
 			m.most = max(m.most, m.open)
 			m.updated = append(m.updated, in.Symbol)
+			if !in.Until.Equal(m.nextClose.Add(-untilClose)) {
+				t.Errorf("%s may wait until %s", in.Symbol, in.Until)
+			}
 			defer func() { m.open-- }()
 			row := etf.RunETF{
 				Symbol: in.Symbol, Session: in.Session, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "simulated",

@@ -62,6 +62,7 @@ type DailyProgress struct {
 	StartedAt time.Time     `json:"started_at"`
 	// Problems are the newest ETFs that need attention (see DailyStatus), oldest first, at most 20.
 	Problems []etf.RunETF `json:"problems,omitempty"`
+	Until    time.Time    `json:"until,omitzero"` // see UpdateETFInput
 }
 
 // DailyResult summarises a daily run. A run with failed or quarantined ETFs still completes.
@@ -95,6 +96,9 @@ type UpdateETFInput struct {
 	Session  etf.Session     `json:"session"`
 	Sources  []etf.SourceRef `json:"sources"` // in order of preference
 	Run      etf.RunID       `json:"run"`     // the daily run it belongs to
+	// Until is when the update must not wait for a source any longer, so that it ends before the exchange's next close;
+	// zero for no limit.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // ResolveFindingInput asks to wait for a person's decision on a finding.

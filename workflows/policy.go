@@ -7,8 +7,8 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// Every size, timeout, wait and retry policy of the workflows. activities/errors.go decides whether an error is retried;
-// the policies here decide how soon.
+// Every size, timeout and wait of the workflows. activities/errors.go decides whether an error is retried, and how soon; the
+// retry policy here is for attempts that end without an error, because their worker was killed.
 
 const (
 	// FanOut is how many updates a daily run keeps open. At about 10 KB each in the worker's cache they cost next to
@@ -35,6 +35,10 @@ const (
 	// activities.Interceptor heartbeats at a quarter of it.
 	heartbeatTimeout = 20 * time.Second
 
+	// untilClose is how long before the exchange's next close an update stops waiting for its sources. The rest of it takes
+	// less: three attempts of a fit, and of each of the steps before it.
+	untilClose = 75 * time.Minute
+
 	// detailsEvery is the shortest interval between two renderings of current details.
 	detailsEvery = 5 * time.Second
 
@@ -46,36 +50,44 @@ const (
 // DailyPriority is higher than the default (3), so that the daily run precedes a backfill on a source's task queue.
 var DailyPriority = temporal.Priority{PriorityKey: 2}
 
-// storePolicy is for activities that only talk to the database. While it is down they are retried, first after half a
-// second and later every half minute, for a day: nothing is lost by waiting and nobody has to restart anything.
+// retrySoon is how soon another worker, or the same one after a restart, takes over from a killed worker, once
+// heartbeatTimeout has passed. However long the database was away before, that is within seconds.
+func retrySoon() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 4 * time.Second}
+}
+
+// storePolicy is for activities that only talk to the database. While it is down they are retried for a day: nothing is
+// lost by waiting and nobody has to restart anything.
 func storePolicy(summary string) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue:              TaskQueue,
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		StartToCloseTimeout:    2 * time.Minute,
 		HeartbeatTimeout:       heartbeatTimeout,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
-		},
-		Summary: summary,
+		RetryPolicy:            retrySoon(),
+		Summary:                summary,
 		// The result says what a write did, and a cancelled run records that.
 		WaitForCancellation: true,
 	}
 }
 
-// fetchPolicy is for fetching from one source. A source that is down or busy gets activities.SourceAttempts attempts;
+// fetchPolicy is for fetching from one source. A source may be down or busy activities.SourceAttempts times;
 // ScheduleToStart is for a source whose task queue no worker polls.
-func fetchPolicy(source, summary string) workflow.ActivityOptions {
+//
+// left is the time until the update must not wait for a source any longer, 0 if there is no limit.
+func fetchPolicy(source, summary string, left time.Duration) workflow.ActivityOptions {
+	patience := 4 * time.Hour
+	if left != 0 {
+		patience = min(patience, max(left, 30*time.Minute)) // long enough for a restart of the workers
+	}
 	return workflow.ActivityOptions{
 		TaskQueue:              SourceTaskQueue(source),
-		ScheduleToStartTimeout: 4 * time.Hour,
+		ScheduleToStartTimeout: patience,
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		StartToCloseTimeout:    5 * time.Minute, // a whole history from a slow source
 		HeartbeatTimeout:       heartbeatTimeout,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: 2 * time.Second, BackoffCoefficient: 3, MaximumInterval: 2 * time.Minute,
-		},
-		Summary: summary,
+		RetryPolicy:            retrySoon(),
+		Summary:                summary,
 	}
 }
 
@@ -86,10 +98,8 @@ func fitPolicy(summary string) workflow.ActivityOptions {
 		ScheduleToCloseTimeout: 24 * time.Hour,
 		StartToCloseTimeout:    15 * time.Minute,
 		HeartbeatTimeout:       heartbeatTimeout,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
-		},
-		Summary: summary,
+		RetryPolicy:            retrySoon(),
+		Summary:                summary,
 		// The result counts the forecasts appended, and a cancelled run records that.
 		WaitForCancellation: true,
 	}
@@ -101,9 +111,7 @@ func watchPolicy(summary string) workflow.ActivityOptions {
 		TaskQueue:           TaskQueue,
 		StartToCloseTimeout: 24 * time.Hour,
 		HeartbeatTimeout:    heartbeatTimeout,
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute,
-		},
-		Summary: summary,
+		RetryPolicy:         retrySoon(),
+		Summary:             summary,
 	}
 }

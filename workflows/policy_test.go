@@ -5,15 +5,13 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/workflow"
-
-	"github.com/etfcast/etfcast/activities"
 )
 
 // No policy limits the number of attempts: that depends on the error, and package activities decides it. All policies
 // have a timeout, so that nothing stays open for ever unnoticed.
 func TestPoliciesWaitAndEnd(t *testing.T) {
 	for name, p := range map[string]workflow.ActivityOptions{
-		"store": storePolicy("x"), "fetch": fetchPolicy("yahoo", "x"), "fit": fitPolicy("x"),
+		"store": storePolicy("x"), "fetch": fetchPolicy("yahoo", "x", 0), "fit": fitPolicy("x"),
 	} {
 		if p.RetryPolicy.MaximumAttempts != 0 || len(p.RetryPolicy.NonRetryableErrorTypes) != 0 {
 			t.Errorf("%s gives up by count or type", name)
@@ -36,15 +34,25 @@ func TestPoliciesWaitAndEnd(t *testing.T) {
 	}
 }
 
-// The waits between a source's attempts are those in the comment on activities.SourceAttempts.
-func TestFetchAttemptsTakeHalfAMinute(t *testing.T) {
-	p := fetchPolicy("yahoo", "x").RetryPolicy
-	total, pause := time.Duration(0), p.InitialInterval
-	for range activities.SourceAttempts - 1 {
-		total += min(pause, p.MaximumInterval)
-		pause = time.Duration(float64(pause) * p.BackoffCoefficient)
+// A killed worker's activities are resumed within 25 s, however many attempts there were before.
+func TestKilledWorkersAreReplacedSoon(t *testing.T) {
+	for name, p := range map[string]workflow.ActivityOptions{
+		"store": storePolicy("x"), "fetch": fetchPolicy("yahoo", "x", 0), "fit": fitPolicy("x"), "watch": watchPolicy("x"),
+	} {
+		if wait := p.HeartbeatTimeout + p.RetryPolicy.MaximumInterval; wait > 25*time.Second {
+			t.Errorf("%s: %s", name, wait)
+		}
 	}
-	if total != 26*time.Second { // 2 + 6 + 18
-		t.Errorf("the pauses sum to %s", total)
+}
+
+// A task queue that nobody polls is given up in time before the exchange's next close, but a restart of the workers is
+// waited for.
+func TestFetchesWaitForWorkersInTime(t *testing.T) {
+	for left, want := range map[time.Duration]time.Duration{
+		0: 4 * time.Hour, 20 * time.Hour: 4 * time.Hour, time.Hour: time.Hour, time.Nanosecond: 30 * time.Minute,
+	} {
+		if got := fetchPolicy("yahoo", "x", left).ScheduleToStartTimeout; got != want {
+			t.Errorf("with %s left, a worker is waited for for %s, want %s", left, got, want)
+		}
 	}
 }

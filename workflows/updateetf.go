@@ -126,11 +126,11 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 func (u *update) fetchFrom(ctx workflow.Context, ref etf.SourceRef) (activities.FetchResult, error) {
 	input := activities.FetchInput{
 		Symbol: u.in.Symbol, Exchange: u.in.Exchange, Currency: u.in.Currency, Session: u.in.Session,
-		Ref: ref.Ref, Run: u.in.Run,
+		Ref: ref.Ref, Run: u.in.Run, Until: u.in.Until,
 	}
-	options := fetchPolicy(ref.Name, fmt.Sprintf("%s %s from %s", u.in.Symbol, u.in.Session, ref.Name))
 	traits := etf.Source(ref.Name)
 	for attempt := 0; ; attempt++ {
+		options := fetchPolicy(ref.Name, fmt.Sprintf("%s %s from %s", u.in.Symbol, u.in.Session, ref.Name), u.left(ctx))
 		var result activities.FetchResult
 		err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), fetching.Fetch, input).Get(ctx, &result)
 		if err != nil {
@@ -141,13 +141,27 @@ func (u *update) fetchFrom(ctx workflow.Context, ref etf.SourceRef) (activities.
 		if len(waits) == 0 && result.Unfinished != "" {
 			waits = unfinishedWaits
 		}
-		if result.HasSession || attempt >= len(waits) {
+		if result.HasSession || attempt >= len(waits) || u.tooLate(ctx, waits[attempt]) {
 			return result, nil
 		}
 		if err := u.waitForSession(ctx, ref.Name, waits[attempt], result.Unfinished); err != nil {
 			return result, err
 		}
 	}
+}
+
+// left is how long the update may still wait for its sources; 0 is no limit.
+func (u *update) left(ctx workflow.Context) time.Duration {
+	if u.in.Until.IsZero() {
+		return 0
+	}
+	return max(u.in.Until.Sub(workflow.Now(ctx)), time.Nanosecond)
+}
+
+// tooLate reports whether the update must not wait that long any more.
+func (u *update) tooLate(ctx workflow.Context, wait time.Duration) bool {
+	left := u.left(ctx)
+	return left != 0 && wait > left && wait > activities.ShortWait
 }
 
 // unfinishedWaits are the pauses of a source that otherwise has none, while its data look half-written. Their number is in the histories of

@@ -173,6 +173,33 @@ func TestUpdateETFUnfinishedFile(t *testing.T) {
 	})
 }
 
+// An update stops waiting for a session in time before the exchange's next close, and still stores what it has.
+func TestUpdateETFStopsWaitingInTime(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		left    time.Duration
+		fetches int // from Yahoo, which is asked again after 10, 30 and 60 minutes
+	}{
+		{"the whole night", 20 * time.Hour, 4}, {"an hour", time.Hour, 3}, {"half an hour", 30 * time.Minute, 2}, {"nothing", -time.Hour, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			env := newEnv(t)
+			start := time.Date(2025, 9, 26, 21, 0, 0, 0, time.UTC)
+			env.SetStartTime(start)
+			in := spy
+			in.Until = start.Add(c.left)
+			env.OnActivity(fetching.Fetch, mock.Anything, mock.MatchedBy(func(f activities.FetchInput) bool { return f.Ref == "SPY" && f.Until.Equal(in.Until) })).
+				Return(lacksSession, nil).Times(c.fetches)
+			env.OnActivity(fetching.Fetch, mock.Anything, from("SPY.csv")).Return(activities.FetchResult{Fetch: "f9", Rows: 2, Attempt: 1}, nil).Once()
+			expectValidated(env, activities.ValidateResult{Attempt: 1})
+			expectPersisted(env, etf.Persisted{New: 2})
+			env.ExecuteWorkflow(UpdateETF, in)
+			wantFailed(t, env, activities.TypeSessionMissing)
+			env.AssertExpectations(t)
+		})
+	}
+}
+
 func TestUpdateETFEmptyResponse(t *testing.T) {
 	env := newEnv(t)
 	in := spy

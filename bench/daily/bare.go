@@ -63,6 +63,7 @@ func (m *memory) RecordOutcomes(context.Context, etf.RunID, etf.RunCounts, []etf
 	return nil
 }
 func (m *memory) FinishRun(context.Context, etf.RunEnd) error                      { return nil }
+func (m *memory) DiscardStaged(context.Context, etf.RunID) (int, error)            { return 0, nil }
 func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) { return 0, nil }
 func (m *memory) Run(context.Context, etf.RunID) (etf.Run, error)                  { return etf.Run{}, nil }
 

@@ -203,6 +203,7 @@ func (p *process) awaitSchema(ctx context.Context) error {
 // deps are the dependencies of this process's workers.
 func (p *process) deps() worker.Deps {
 	return worker.Deps{
+		Ping:  p.store.Ping,
 		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
 		CodeVersion: version, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
 		Started: func() { p.polling.Store(true) },

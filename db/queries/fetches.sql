@@ -44,7 +44,12 @@ UPDATE fetches SET judged_at = sqlc.arg('judged_at')
 WHERE id = sqlc.arg('id') AND judged_at IS NULL AND persisted_at IS NULL AND row_count = sqlc.arg('rows');
 
 -- name: SetVerdicts :exec
-UPDATE staged_bars SET verdict = ? WHERE fetch_id = ? AND ordinal IN (sqlc.slice('ordinals'));
+-- The verdicts of the rows first to last, one character each: a digit, or a point for a row that keeps its verdict. A list
+-- of ordinals would cost a scan of all rows for each batch, and a statement for each range of them a round trip.
+UPDATE staged_bars
+SET verdict = CAST(SUBSTRING(sqlc.arg('verdicts'), ordinal - sqlc.arg('first') + 1, 1) AS UNSIGNED)
+WHERE fetch_id = sqlc.arg('fetch_id') AND ordinal BETWEEN sqlc.arg('first') AND sqlc.arg('last')
+    AND SUBSTRING(sqlc.arg('verdicts'), ordinal - sqlc.arg('first') + 1, 1) <> '.';
 
 -- name: MarkFetchPersisted :execrows
 UPDATE fetches SET persisted_at = ?, rows_new = ?, rows_unchanged = ?, rows_revised = ?, rows_quarantined = ?,
@@ -53,3 +58,11 @@ WHERE id = ? AND persisted_at IS NULL;
 
 -- name: DeleteStagedBars :exec
 DELETE FROM staged_bars WHERE fetch_id = ?;
+
+-- name: ListStagedFetches :many
+-- The fetches that have staged rows, with what tells whether an update may still need them.
+SELECT s.fetch_id, f.fetched_at, f.run_id, r.status
+FROM (SELECT DISTINCT fetch_id FROM staged_bars) s
+LEFT JOIN fetches f ON f.id = s.fetch_id
+LEFT JOIN runs r ON r.id = f.run_id
+ORDER BY s.fetch_id;

@@ -8,7 +8,6 @@ package sqlcgen
 import (
 	"context"
 	"database/sql"
-	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/db/column"
@@ -291,6 +290,50 @@ func (q *Queries) ListStagedBars(ctx context.Context, fetchID string) ([]ListSta
 	return items, nil
 }
 
+const listStagedFetches = `-- name: ListStagedFetches :many
+SELECT s.fetch_id, f.fetched_at, f.run_id, r.status
+FROM (SELECT DISTINCT fetch_id FROM staged_bars) s
+LEFT JOIN fetches f ON f.id = s.fetch_id
+LEFT JOIN runs r ON r.id = f.run_id
+ORDER BY s.fetch_id
+`
+
+type ListStagedFetchesRow struct {
+	FetchID   string
+	FetchedAt sql.NullTime
+	RunID     sql.NullString
+	Status    sql.NullString
+}
+
+// The fetches that have staged rows, with what tells whether an update may still need them.
+func (q *Queries) ListStagedFetches(ctx context.Context) ([]ListStagedFetchesRow, error) {
+	rows, err := q.db.QueryContext(ctx, listStagedFetches)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListStagedFetchesRow{}
+	for rows.Next() {
+		var i ListStagedFetchesRow
+		if err := rows.Scan(
+			&i.FetchID,
+			&i.FetchedAt,
+			&i.RunID,
+			&i.Status,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const markFetchJudged = `-- name: MarkFetchJudged :execrows
 UPDATE fetches SET judged_at = ?
 WHERE id = ? AND judged_at IS NULL AND persisted_at IS NULL AND row_count = ?
@@ -366,28 +409,30 @@ func (q *Queries) PruneFetchBodies(ctx context.Context, arg PruneFetchBodiesPara
 }
 
 const setVerdicts = `-- name: SetVerdicts :exec
-UPDATE staged_bars SET verdict = ? WHERE fetch_id = ? AND ordinal IN (/*SLICE:ordinals*/?)
+UPDATE staged_bars
+SET verdict = CAST(SUBSTRING(?, ordinal - ? + 1, 1) AS UNSIGNED)
+WHERE fetch_id = ? AND ordinal BETWEEN ? AND ?
+    AND SUBSTRING(?, ordinal - ? + 1, 1) <> '.'
 `
 
 type SetVerdictsParams struct {
-	Verdict  uint8
+	Verdicts string
+	First    int32
 	FetchID  string
-	Ordinals []int32
+	Last     int32
 }
 
+// The verdicts of the rows first to last, one character each: a digit, or a point for a row that keeps its verdict. A list
+// of ordinals would cost a scan of all rows for each batch, and a statement for each range of them a round trip.
 func (q *Queries) SetVerdicts(ctx context.Context, arg SetVerdictsParams) error {
-	query := setVerdicts
-	var queryParams []interface{}
-	queryParams = append(queryParams, arg.Verdict)
-	queryParams = append(queryParams, arg.FetchID)
-	if len(arg.Ordinals) > 0 {
-		for _, v := range arg.Ordinals {
-			queryParams = append(queryParams, v)
-		}
-		query = strings.Replace(query, "/*SLICE:ordinals*/?", strings.Repeat(",?", len(arg.Ordinals))[1:], 1)
-	} else {
-		query = strings.Replace(query, "/*SLICE:ordinals*/?", "NULL", 1)
-	}
-	_, err := q.db.ExecContext(ctx, query, queryParams...)
+	_, err := q.db.ExecContext(ctx, setVerdicts,
+		arg.Verdicts,
+		arg.First,
+		arg.FetchID,
+		arg.First,
+		arg.Last,
+		arg.Verdicts,
+		arg.First,
+	)
 	return err
 }
