@@ -11,8 +11,9 @@ import (
 
 // Recording keeps the record of runs, which outlives Temporal's retention.
 type Recording struct {
-	Store Runs
-	Now   func() time.Time
+	Store  Runs
+	Models []string // whose forecasts are counted
+	Now    func() time.Time
 }
 
 // BeginRunInput describes a run that starts.
@@ -60,9 +61,10 @@ type RecordOutcomesInput struct {
 	ETFs   []etf.RunETF  `json:"etfs"`
 }
 
-// RecordOutcomes adds or replaces the run's rows for these ETFs. A repeat changes nothing.
+// RecordOutcomes adds or replaces the run's rows for these ETFs, with the counts of what is stored for the run. A repeat
+// changes nothing.
 func (a *Recording) RecordOutcomes(ctx context.Context, in RecordOutcomesInput) error {
-	return a.Store.RecordOutcomes(ctx, in.Run, in.Counts, in.ETFs)
+	return a.Store.RecordOutcomes(ctx, in.Run, a.Models, in.Counts, in.ETFs)
 }
 
 // FinishRunInput says how a run ended.
@@ -74,7 +76,16 @@ type FinishRunInput struct {
 	Reason string        `json:"reason,omitempty"`
 }
 
+// FinishRunResult has the counts as they are recorded.
+type FinishRunResult struct {
+	Counts *etf.RunCounts `json:"counts,omitempty"` // absent in results of release 0.1.0
+}
+
 // FinishRun records how a run ended. A repeat changes nothing.
-func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) error {
-	return a.Store.FinishRun(ctx, etf.RunEnd(in))
+func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) (FinishRunResult, error) {
+	counts, err := a.Store.FinishRun(ctx, etf.RunEnd(in))
+	if err != nil {
+		return FinishRunResult{}, err
+	}
+	return FinishRunResult{Counts: &counts}, nil
 }

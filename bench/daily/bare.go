@@ -59,10 +59,12 @@ func (m *memory) Due(_ context.Context, _ etf.Exchange, _ []etf.Symbol, after et
 }
 
 func (m *memory) StartRun(context.Context, etf.Run) error { return nil }
-func (m *memory) RecordOutcomes(context.Context, etf.RunID, etf.RunCounts, []etf.RunETF) error {
+func (m *memory) RecordOutcomes(context.Context, etf.RunID, []string, etf.RunCounts, []etf.RunETF) error {
 	return nil
 }
-func (m *memory) FinishRun(context.Context, etf.RunEnd) error                      { return nil }
+func (m *memory) FinishRun(_ context.Context, end etf.RunEnd) (etf.RunCounts, error) {
+	return end.Counts, nil
+}
 func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) { return 0, nil }
 func (m *memory) Run(context.Context, etf.RunID) (etf.Run, error)                  { return etf.Run{}, nil }
 
