@@ -52,9 +52,16 @@ func prepareDatabase(ctx context.Context, server bool) (pids processes, about st
 	if err = db.Migrate(ctx, place.DSN, db.MigrateOptions{GrantUsers: []string{user}, Log: slog.New(slog.DiscardHandler)}); err != nil {
 		return pids, "", nil, err
 	}
-	if err = place.Admin.QueryRowContext(ctx, "SELECT CONCAT(@@version_comment, ' ', @@version)").Scan(&about); err != nil {
+	store, err := db.Open(dsn, db.Options{})
+	if err != nil {
 		return pids, "", nil, err
 	}
+	defer store.Close()
+	capabilities, err := store.Capabilities(ctx)
+	if err != nil {
+		return pids, "", nil, err
+	}
+	about = capabilities.Server + " " + capabilities.Version
 	var unknown error
 	if pids.database, unknown = place.ServerPID(); unknown != nil {
 		fmt.Fprintln(os.Stderr, "the server's CPU time is not measured:", unknown)
