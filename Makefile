@@ -104,8 +104,13 @@ fuzz: ## Run every fuzz target for FUZZTIME (default 20s).
 
 N ?= 500
 .PHONY: bench-daily
-bench-daily: build devstack ## Update N simulated ETFs for one new session, against bare workflows on the same stack.
-	@bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -n $(N)
+bench-daily: build devstack ## Update N simulated ETFs for one new session, against bare workflows on the same stack. MYSQL=1 uses the server of ETFCAST_TEST_MYSQL_DSN.
+	@bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -n $(N) $(if $(MYSQL),-mysql) $(BENCH_FLAGS)
+
+PYTHON ?= python3
+.PHONY: bench-seed
+bench-seed: build devstack ## The same with ten years of bars on that server, against SQLAlchemy, pandas and Prophet (PYTHON with bench/seed/requirements.txt).
+	@bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -n $(N) -years 10 -mysql -python $(PYTHON) $(BENCH_FLAGS)
 
 .PHONY: bench-store
 bench-store: ## Measure Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_MYSQL_DSN).

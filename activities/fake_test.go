@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -46,7 +47,7 @@ type fakeStore struct {
 	decided   etf.Finding
 	err       map[string]error
 	times     map[string]int
-	onAppend  func(*fakeStore) error
+	onAppend  func(etf.Forecast) error
 }
 
 func newFakeStore() *fakeStore {
@@ -120,17 +121,28 @@ func (s *fakeStore) History(_ context.Context, _ etf.Symbol, _ etf.Session, limi
 	return s.history, s.called("History")
 }
 
-func (s *fakeStore) AppendForecast(_ context.Context, f etf.Forecast) (etf.Forecast, bool, error) {
-	if s.onAppend != nil {
-		if err := s.onAppend(s); err != nil {
-			return f, false, err
+// AppendForecasts refuses a forecast for which onAppend returns KindInvalid; any other error of onAppend fails the whole.
+func (s *fakeStore) AppendForecasts(_ context.Context, list []etf.Forecast) ([]etf.Appended, error) {
+	results := make([]etf.Appended, len(list))
+	after := maps.Clone(s.forecasts)
+	for i, f := range list {
+		if s.onAppend != nil {
+			if err := s.onAppend(f); etf.KindOf(err) == etf.KindInvalid {
+				results[i].Refused = err
+				continue
+			} else if err != nil {
+				return nil, err
+			}
 		}
+		old, found := after[f.ID]
+		if !found {
+			old = f
+			after[f.ID] = f
+		}
+		results[i] = etf.Appended{Forecast: old, New: !found}
 	}
-	if old, ok := s.forecasts[f.ID]; ok {
-		return old, false, s.called("AppendForecast")
-	}
-	s.forecasts[f.ID] = f
-	return f, true, s.called("AppendForecast")
+	s.forecasts = after
+	return results, s.called("AppendForecasts")
 }
 
 func (s *fakeStore) StartRun(_ context.Context, r etf.Run) error {
@@ -138,7 +150,7 @@ func (s *fakeStore) StartRun(_ context.Context, r etf.Run) error {
 	return s.called("StartRun")
 }
 
-func (s *fakeStore) RecordOutcomes(_ context.Context, _ etf.RunID, counts etf.RunCounts, rows []etf.RunETF) error {
+func (s *fakeStore) RecordOutcomes(_ context.Context, _ etf.RunID, _ []string, counts etf.RunCounts, rows []etf.RunETF) error {
 	s.run.Counts = counts
 	for _, r := range rows {
 		s.rows[r.Symbol] = r
@@ -146,9 +158,9 @@ func (s *fakeStore) RecordOutcomes(_ context.Context, _ etf.RunID, counts etf.Ru
 	return s.called("RecordOutcomes")
 }
 
-func (s *fakeStore) FinishRun(_ context.Context, end etf.RunEnd) error {
+func (s *fakeStore) FinishRun(_ context.Context, end etf.RunEnd) (etf.RunCounts, error) {
 	s.run.Status, s.run.Counts, s.run.Closed, s.run.Error = end.Status, end.Counts, end.Closed, end.Reason
-	return s.called("FinishRun")
+	return end.Counts, s.called("FinishRun")
 }
 
 func (s *fakeStore) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) {

@@ -41,8 +41,10 @@ type ForecastInput struct {
 
 // ForecastResult summarises what was done.
 type ForecastResult struct {
+	// Appended counts the forecasts stored for this run, whichever attempt appended them: an attempt whose result was
+	// lost has appended forecasts that its successor finds.
 	Appended int `json:"appended"`
-	Found    int `json:"found,omitempty"` // issued earlier from the same data by the same code
+	Found    int `json:"found,omitempty"` // issued by an earlier run from the same data with the same code
 	// Skipped names the models for which the ETF has not traded long enough yet.
 	Skipped []string `json:"skipped,omitempty"`
 	// Failed says why each of these models gave no forecast, clipped. The benchmark is never among them: without it there
@@ -58,9 +60,9 @@ const maxLostRaces = 5
 const fullHistory = 40_000
 
 // Forecast fits every model to the split-adjusted closes known now, up to and including the session, and appends
-// the forecasts, each with the model's components and its fit. A forecast is identified by its inputs, so a repeat on
-// unchanged data appends nothing. A model that needs a longer history than the ETF has is skipped (Skipped). Progress is
-// the number of models done.
+// the forecasts in one transaction, each with the model's components and its fit. A forecast is identified by its inputs,
+// so a repeat on unchanged data appends nothing. A model that needs a longer history than the ETF has is skipped (Skipped).
+// Progress is the number of models fitted.
 //
 // A model that fails does not affect the other models. It is a function of its input and would fail again, so the failure
 // is reported (Failed) and not retried. Only the benchmark's failure fails the activity, after the other models have run.
@@ -95,19 +97,51 @@ type tally struct {
 	benchmark error    // why the benchmark gave none
 }
 
-// issueAll reads the history once and issues every model's forecast from it, all on one data version. A model's failure
-// is in the tally, not in the error.
+// issueAll reads the history once, fits every model to it and appends the forecasts, all on one data version. A model's
+// failure is in the tally, not in the error.
 func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (tally, error) {
 	var r tally
 	data, err := a.read(ctx, in)
 	if err != nil {
 		return r, err
 	}
-	for i := range a.Models {
-		if err := a.issue(ctx, in, i, data, &r); err != nil {
-			return r, err
+	failures := make([]error, len(a.Models))
+	var fitted []etf.Forecast
+	var of []int // the index of each forecast's model
+	for i, m := range a.Models {
+		if rows := len(data.series.Close); rows < m.MinRows() {
+			r.Skipped = append(r.Skipped, fmt.Sprintf("%s: %d of %d sessions", m.Name(), rows, m.MinRows()))
+		} else if f, err := a.fit(ctx, in, m, data); err == nil {
+			fitted, of = append(fitted, f), append(of, i)
+		} else if ctx.Err() != nil {
+			return r, ctx.Err()
+		} else {
+			failures[i] = err
 		}
 		Progress(ctx, i+1)
+	}
+	appended, err := a.Store.AppendForecasts(ctx, fitted)
+	if err != nil {
+		return r, err
+	}
+	for k, result := range appended {
+		switch {
+		case result.Refused != nil:
+			failures[of[k]] = result.Refused // the model gave a forecast that can't be stored
+		case result.New, result.Forecast.Run == in.Run:
+			r.Appended++
+		default:
+			r.Found++
+		}
+	}
+	for i, err := range failures {
+		if err == nil {
+			continue
+		}
+		name := a.Models[i].Name()
+		err = fmt.Errorf("model %s: %w", name, err)
+		activity.GetLogger(ctx).Warn("model gave no forecast", "model", name, "symbol", in.Symbol, "session", in.Session, "error", err)
+		r.fail(name, err, i == 0)
 	}
 	return r, nil
 }
@@ -151,38 +185,6 @@ func (a *Forecasting) read(ctx context.Context, in ForecastInput) (modelInput, e
 		return modelInput{}, fmt.Errorf("the series of %s: %w", in.Symbol, err)
 	}
 	return modelInput{history, series, targets}, nil
-}
-
-// issue runs the model at the index and adds the result to r. It returns only errors that are not the model's: the
-// store's, and the end of ctx.
-func (a *Forecasting) issue(ctx context.Context, in ForecastInput, index int, data modelInput, r *tally) error {
-	m := a.Models[index]
-	if rows := len(data.series.Close); rows < m.MinRows() {
-		r.Skipped = append(r.Skipped, fmt.Sprintf("%s: %d of %d sessions", m.Name(), rows, m.MinRows()))
-		return nil
-	}
-	appended := false
-	f, err := a.fit(ctx, in, m, data)
-	if err == nil {
-		_, appended, err = a.Store.AppendForecast(ctx, f)
-		if err != nil && etf.KindOf(err) != etf.KindInvalid {
-			return err
-		}
-		// KindInvalid is the model's failure: it gave a forecast that can't be stored.
-	}
-	switch {
-	case err == nil && appended:
-		r.Appended++
-	case err == nil:
-		r.Found++
-	case ctx.Err() != nil:
-		return ctx.Err()
-	default:
-		err = fmt.Errorf("model %s: %w", m.Name(), err)
-		activity.GetLogger(ctx).Warn("model gave no forecast", "model", m.Name(), "symbol", in.Symbol, "session", in.Session, "error", err)
-		r.fail(m.Name(), err, index == 0)
-	}
-	return nil
 }
 
 // fail records a model that gave no forecast.

@@ -167,7 +167,9 @@ func TestForecastWithoutAModel(t *testing.T) {
 			if len(f.Fits) != 0 {
 				t.Error("a fit was not released")
 			}
-			again, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
+			later := forecastSPY
+			later.Run += ":rerun-2"
+			again, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, later)
 			if err != nil || again.Found != 2 || again.Appended != 0 || !reflect.DeepEqual(again.Failed, got.Failed) {
 				t.Errorf("the repeat: %+v, %v", again, err)
 			}
@@ -213,8 +215,8 @@ func TestForecastThatTheStoreRefuses(t *testing.T) {
 		{etf.KindInvalid, ""}, {etf.KindUnavailable, TypeUnavailable}, {etf.KindInternal, TypeInternal}, {etf.KindNotFound, TypeNotFound},
 	} {
 		store, f := forecasting(fakeModel{name: "first", min: 1}, decomposed(nil))
-		store.onAppend = func(s *fakeStore) error {
-			if len(s.forecasts) == 1 {
+		store.onAppend = func(f etf.Forecast) error {
+			if f.Model == "decomposed" {
 				return &etf.Error{Kind: c.kind, Message: "refused"}
 			}
 			return nil
@@ -222,6 +224,9 @@ func TestForecastThatTheStoreRefuses(t *testing.T) {
 		got, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
 		if c.want != "" && typeOf(err) != c.want || c.want == "" && err != nil {
 			t.Errorf("%s: ended with %v", c.kind, err)
+		}
+		if n := len(store.forecasts); c.want != "" && n != 0 {
+			t.Errorf("%s: %d forecasts appended without the other", c.kind, n)
 		}
 		if c.want == "" && (got.Appended != 1 || fmt.Sprint(got.Failed) != "[model decomposed: refused]") {
 			t.Errorf("%s: got %+v", c.kind, got)
@@ -236,14 +241,14 @@ func TestForecastFailureAfterALostRace(t *testing.T) {
 	reported := 0
 	f.ModelFailed = func(string) { reported++ }
 	times := 0
-	store.onAppend = func(*fakeStore) error {
+	store.onAppend = func(etf.Forecast) error {
 		if times++; times == 2 { // the third model's
 			return &etf.Error{Kind: etf.KindConflict, Message: "moved"}
 		}
 		return nil
 	}
 	got, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
-	if err != nil || got.Appended != 1 || got.Found != 1 || fmt.Sprint(got.Failed) != "[model second: fitting SPY: odd]" || reported != 1 {
+	if err != nil || got.Appended != 2 || fmt.Sprint(got.Failed) != "[model second: fitting SPY: odd]" || reported != 1 {
 		t.Errorf("got %+v, %v; reported %d times", got, err, reported)
 	}
 }
@@ -271,8 +276,8 @@ func TestForecastStoppedInAFit(t *testing.T) {
 			if err := stopping.stopper.err; !c.wanted(err) || len(reported) != 0 {
 				t.Errorf("ended with %v; reported %q", err, reported)
 			}
-			if found := byModel(store); len(found) != 1 || found["first"].ID == "" {
-				t.Errorf("appended %+v", found)
+			if len(store.forecasts) != 0 {
+				t.Errorf("appended %+v", store.forecasts)
 			}
 		})
 	}

@@ -66,21 +66,24 @@ type Forecasts interface {
 	// limit of them, with the data version they belong to. Models fit closes: only a bar's session, close and basis have
 	// to be set.
 	History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error)
-	// AppendForecast appends f with its components and its fit to the hash chain of (symbol, model), unless a forecast
-	// with the same ID is already stored; appended says which. It sets Chain, PrevHash, Hash and FitHash; the forecast it
-	// returns has no Fit. KindConflict if the ETF's data version is no longer f.DataVersion: read the history again.
-	// KindInvalid if f can't be stored, no matter how often it is retried.
-	AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.Forecast, appended bool, err error)
+	// AppendForecasts appends an ETF's forecasts, all made from the same data version, each with its components and its
+	// fit, to the hash chains of (symbol, model), in one transaction. A forecast whose ID is stored already is left as it
+	// is. One that can't be stored is left out (Refused) and does not affect the others. The results are in the order of
+	// the list. It sets Chain, PrevHash, Hash and FitHash, and IssuedAt to that of the chain's last forecast if it is
+	// earlier. KindConflict if the ETF's data version is no longer the forecasts': read the history again.
+	AppendForecasts(ctx context.Context, list []etf.Forecast) ([]etf.Appended, error)
 }
 
 // Runs keeps the record of runs beyond Temporal's retention.
 type Runs interface {
 	// StartRun records that a run has started (again). r.ID is the idempotency key.
 	StartRun(ctx context.Context, r etf.Run) error
-	// RecordOutcomes adds or replaces the run's rows for these ETFs, and sets the run's counts.
-	RecordOutcomes(ctx context.Context, run etf.RunID, counts etf.RunCounts, etfs []etf.RunETF) error
-	// FinishRun records how a run ended.
-	FinishRun(ctx context.Context, end etf.RunEnd) error
+	// RecordOutcomes adds or replaces the run's rows for these ETFs, and sets the run's counts. Forecasts (of these models),
+	// findings, and new and revised rows are counted in what is stored for the run, not in the rows given: the result of a
+	// step may be lost.
+	RecordOutcomes(ctx context.Context, run etf.RunID, models []string, counts etf.RunCounts, etfs []etf.RunETF) error
+	// FinishRun records how a run ended and returns its counts: those of rows and forecasts are sums over its ETFs' rows.
+	FinishRun(ctx context.Context, end etf.RunEnd) (etf.RunCounts, error)
 	// DiscardStaged deletes the staged rows that no update will store, because their run is the given one or has been
 	// recorded as ended, and returns how many fetches had any. The fetches' records and responses stay.
 	DiscardStaged(ctx context.Context, ended etf.RunID) (fetches int, err error)

@@ -13,8 +13,9 @@ import (
 
 // Recording keeps the record of runs, which outlives Temporal's retention.
 type Recording struct {
-	Store Runs
-	Now   func() time.Time
+	Store  Runs
+	Models []string // whose forecasts are counted
+	Now    func() time.Time
 }
 
 // BeginRunInput describes a run that starts.
@@ -81,9 +82,10 @@ type RecordOutcomesInput struct {
 	ETFs   []etf.RunETF  `json:"etfs"`
 }
 
-// RecordOutcomes adds or replaces the run's rows for these ETFs. A repeat changes nothing.
+// RecordOutcomes adds or replaces the run's rows for these ETFs, with the counts of what is stored for the run. A repeat
+// changes nothing.
 func (a *Recording) RecordOutcomes(ctx context.Context, in RecordOutcomesInput) error {
-	return a.Store.RecordOutcomes(ctx, in.Run, in.Counts, in.ETFs)
+	return a.Store.RecordOutcomes(ctx, in.Run, a.Models, in.Counts, in.ETFs)
 }
 
 // FinishRunInput says how a run ended.
@@ -95,10 +97,15 @@ type FinishRunInput struct {
 	Reason string        `json:"reason,omitempty"`
 }
 
+// FinishRunResult has the counts as they are recorded.
+type FinishRunResult struct {
+	Counts *etf.RunCounts `json:"counts,omitempty"` // absent in results of release 0.1.0
+}
+
 // FinishRun discards the rows that the run and earlier ones have staged but not stored (those of responses that lacked the
 // session, and of updates that failed, were cancelled or terminated), and records how the run ended. A repeat changes
 // nothing.
-func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) error {
+func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) (FinishRunResult, error) {
 	fetches, err := a.Store.DiscardStaged(ctx, in.Run)
 	switch {
 	case err != nil: // the next run does it
@@ -106,5 +113,9 @@ func (a *Recording) FinishRun(ctx context.Context, in FinishRunInput) error {
 	case fetches > 0:
 		activity.GetLogger(ctx).Info("staged rows discarded", "run", in.Run, "fetches", fetches)
 	}
-	return a.Store.FinishRun(ctx, etf.RunEnd(in))
+	counts, err := a.Store.FinishRun(ctx, etf.RunEnd(in))
+	if err != nil {
+		return FinishRunResult{}, err
+	}
+	return FinishRunResult{Counts: &counts}, nil
 }

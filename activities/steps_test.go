@@ -328,9 +328,16 @@ func TestForecastAppendsOnce(t *testing.T) {
 			t.Errorf("the last close after the split is %v, want %v", x.Points[0].Mean, want)
 		}
 	}
+	// An attempt after one whose result was lost finds the forecasts and counts them as its own: they are this run's.
 	again, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
-	if err != nil || again.Appended != 0 || again.Found != 2 || len(store.forecasts) != 2 {
+	if err != nil || again.Appended != 2 || again.Found != 0 || len(store.forecasts) != 2 {
 		t.Errorf("the repeat: %+v, %v", again, err)
+	}
+	rerun := forecastSPY
+	rerun.Run += ":rerun-2"
+	again, err = do[ForecastResult](t, newEnv(t, f), f.Forecast, rerun)
+	if err != nil || again.Appended != 0 || again.Found != 2 || len(store.forecasts) != 2 {
+		t.Errorf("the re-run: %+v, %v", again, err)
 	}
 }
 
@@ -341,10 +348,10 @@ func TestForecastLosesARace(t *testing.T) {
 	store := newFakeStore()
 	store.history = etf.History{DataVersion: etf.DataVersion{Number: 7, Writer: "w"}, Bars: storedBars(bars(50, friday), etf.AsTraded)}
 	raced := false
-	store.onAppend = func(s *fakeStore) error {
+	store.onAppend = func(etf.Forecast) error {
 		if !raced {
 			raced = true
-			s.history.DataVersion = etf.DataVersion{Number: 8, Writer: "other"}
+			store.history.DataVersion = etf.DataVersion{Number: 8, Writer: "other"}
 			return &etf.Error{Kind: etf.KindConflict, Message: "the data version moved"}
 		}
 		return nil
@@ -365,7 +372,7 @@ func TestForecastThatLosesEveryRaceIsRetried(t *testing.T) {
 	t.Parallel()
 	store := newFakeStore()
 	store.history = etf.History{Bars: storedBars(bars(50, friday), etf.AsTraded)}
-	store.onAppend = func(*fakeStore) error { return &etf.Error{Kind: etf.KindConflict, Message: "moved"} }
+	store.onAppend = func(etf.Forecast) error { return &etf.Error{Kind: etf.KindConflict, Message: "moved"} }
 	f := &Forecasting{Store: store, CodeVersion: "v1", Now: clock, Models: []Model{fakeModel{name: "m", min: 1}}}
 	_, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
 	if typeOf(err) != TypeConflict || store.times["History"] != maxLostRaces+1 {

@@ -1,8 +1,6 @@
 package db
 
 import (
-	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -39,10 +37,9 @@ func checkComponents(f etf.Forecast) error {
 	return nil
 }
 
-// insertComponents writes all components with one statement. A list is stored as JSON, whose shortest digits read back as
-// the same float64s.
-func insertComponents(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
-	ins := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_components (forecast_id, component, by_horizon)"}
+// addComponents adds a row for each component. A list is stored as JSON, whose shortest digits read back as the same
+// float64s.
+func addComponents(ins *inserter, f etf.Forecast) error {
 	for _, name := range slices.Sorted(maps.Keys(f.Components)) {
 		list, err := json.Marshal(f.Components[name])
 		if err != nil {
@@ -50,7 +47,7 @@ func insertComponents(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
 		}
 		ins.row(f.ID, name, string(list))
 	}
-	return ins.done()
+	return nil
 }
 
 func addComponent(f *etf.Forecast, row sqlcgen.ForecastComponent) error {

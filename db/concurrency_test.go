@@ -101,7 +101,7 @@ func testWritersOfMany(t *testing.T, d dbtest.Database) {
 			if p.DataVersion.Number != int64(round+1) {
 				return fmt.Errorf("%s: %+v in round %d", symbol, p, round)
 			}
-			if _, _, err := s.AppendForecast(ctx, forecastOf(symbol, "drift", day(1+round), p.DataVersion)); err != nil {
+			if _, _, err := appendOne(ctx, s, forecastOf(symbol, "drift", day(1+round), p.DataVersion)); err != nil {
 				return err
 			}
 		}
@@ -160,7 +160,7 @@ func testWritersOfOneChain(t *testing.T, d dbtest.Database) {
 		for round := range rounds {
 			f := forecastOf("ONEC", "drift", day(round*writers+i), p.DataVersion)
 			for range 2 {
-				if _, _, err := s.AppendForecast(ctx, f); err != nil {
+				if _, _, err := appendOne(ctx, s, f); err != nil {
 					return err
 				}
 			}

@@ -200,7 +200,7 @@ func testDiscard(t *testing.T, d dbtest.Database) {
 			t.Fatal(err)
 		}
 		if status != etf.RunRunning {
-			if err := s.FinishRun(ctx, etf.RunEnd{Run: id, Status: status}); err != nil {
+			if _, err := s.FinishRun(ctx, etf.RunEnd{Run: id, Status: status}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -8,29 +8,32 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
 )
 
 // fitEncoding is the encoding of stored fits, so far the only one. The hash chain does not cover it, so it is checked.
 const fitEncoding = "gzip"
 
-// packFit returns the row for a forecast's fit, zero if there is none.
-func packFit(f etf.Forecast) (sqlcgen.InsertForecastFitParams, error) {
+// packedFit is a fit as it is stored; zero if there is none.
+type packedFit struct {
+	hash   string
+	size   int // before compression
+	packed []byte
+}
+
+func packFit(f etf.Forecast) (packedFit, error) {
 	if len(f.Fit) == 0 {
-		return sqlcgen.InsertForecastFitParams{}, nil
+		return packedFit{}, nil
 	}
 	packed, err := compress(f.Fit)
 	if err != nil {
-		return sqlcgen.InsertForecastFitParams{}, etf.Wrap(etf.KindInternal, err, "compressing a fit")
+		return packedFit{}, etf.Wrap(etf.KindInternal, err, "compressing a fit")
 	}
 	if len(packed) > maxBody {
-		return sqlcgen.InsertForecastFitParams{}, etf.Invalid("fit",
+		return packedFit{}, etf.Invalid("fit",
 			fmt.Sprintf("the compressed fit has %d bytes; the limit is %d", len(packed), maxBody), "store only what predicting needs, not the history")
 	}
-	return sqlcgen.InsertForecastFitParams{
-		ForecastID: f.ID, Hash: hashOf(f.Fit), Encoding: fitEncoding, Size: int32(len(f.Fit)), Fit: packed,
-	}, nil
+	return packedFit{hash: hashOf(f.Fit), size: len(f.Fit), packed: packed}, nil
 }
 
 // ForecastFit returns the fit stored with a forecast, as the model wrote it; its Model.Restore reads it. KindNotFound

@@ -15,21 +15,88 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// AppendForecast appends f with its components and its fit to its chain unless its ID is stored: see
-// activities.Forecasts. There must be at least one point; points must be finite and in order of horizon, and a component
-// has one finite value for each. The forecast returned has FitHash but no Fit.
-func (s *Store) AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.Forecast, appended bool, err error) {
+// AppendForecasts appends forecasts of one ETF, each with its components and its fit, to their chains, in one
+// transaction: see activities.Forecasts. There must be at least one point; points must be finite and in order of horizon,
+// and a component has one finite value for each. A forecast that violates this, or has a value that does not fit its
+// column, is refused, and the others are appended. IssuedAt becomes that of the chain's last forecast if it is earlier:
+// within a chain it never falls, whatever the clock does.
+func (s *Store) AppendForecasts(ctx context.Context, list []etf.Forecast) ([]etf.Appended, error) {
+	results := make([]etf.Appended, len(list))
+	drafts := make([]draft, 0, len(list))
+	for i, f := range list {
+		if f.Symbol != list[0].Symbol || f.DataVersion != list[0].DataVersion {
+			return nil, etf.Invalid("forecasts", "they are of more than one ETF or data version", "append each ETF's by themselves")
+		}
+		d, err := newDraft(f)
+		d.index = i
+		switch {
+		case err == nil:
+			drafts = append(drafts, d)
+		case etf.KindOf(err) == etf.KindInvalid:
+			results[i].Refused = err
+		default:
+			return nil, err
+		}
+	}
+	placed, err := s.place(ctx, drafts, true)
+	if etf.KindOf(err) == etf.KindInvalid && len(drafts) > 0 {
+		// The server refused a value. Which forecast it belongs to is not in its message, so each is tried alone.
+		accepted := make([]draft, 0, len(drafts))
+		for _, d := range drafts {
+			_, alone := s.place(ctx, []draft{d}, false)
+			switch {
+			case alone == nil:
+				accepted = append(accepted, d)
+			case etf.KindOf(alone) == etf.KindInvalid:
+				results[d.index].Refused = alone
+			default:
+				return nil, alone
+			}
+		}
+		if len(accepted) == len(drafts) {
+			return nil, err
+		}
+		drafts = accepted
+		placed, err = s.place(ctx, drafts, true)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range drafts {
+		if f := placed[i]; f.Hash != "" {
+			results[d.index] = etf.Appended{Forecast: f, New: true}
+			continue
+		}
+		stored, err := s.Forecast(ctx, d.f.ID)
+		if err != nil {
+			return nil, err
+		}
+		results[d.index].Forecast = stored
+	}
+	return results, nil
+}
+
+// draft is a checked forecast without its place in the chain.
+type draft struct {
+	index       int // in the list to append
+	f           etf.Forecast
+	diagnostics string // encoded
+	fit         packedFit
+}
+
+// newDraft checks a forecast and encodes its parts. KindInvalid if it can't be stored.
+func newDraft(f etf.Forecast) (draft, error) {
 	if err := checkPoints(f.Points); err != nil {
-		return etf.Forecast{}, false, err
+		return draft{}, err
 	}
 	if err := checkComponents(f); err != nil {
-		return etf.Forecast{}, false, err
+		return draft{}, err
 	}
 	fit, err := packFit(f)
 	if err != nil {
-		return etf.Forecast{}, false, err
+		return draft{}, err
 	}
-	f.Fit, f.FitHash = nil, fit.Hash
+	f.Fit, f.FitHash = nil, fit.hash
 	if len(f.Components) == 0 {
 		f.Components = nil
 	}
@@ -38,57 +105,152 @@ func (s *Store) AppendForecast(ctx context.Context, f etf.Forecast) (stored etf.
 		f.Diagnostics = map[string]string{}
 	}
 	diagnostics, err := json.Marshal(f.Diagnostics)
-	if err != nil {
-		return etf.Forecast{}, false, etf.Wrap(etf.KindInternal, err, "encoding a forecast's diagnostics")
+	return draft{f: f, diagnostics: string(diagnostics), fit: fit}, etf.Wrap(etf.KindInternal, err, "encoding a forecast's diagnostics")
+}
+
+// errTried rolls back a transaction that was only an attempt.
+var errTried = errors.New("not kept")
+
+// place writes the drafts in one transaction and returns them with their places in the chains; one that is stored already
+// has no Hash. Without keep it writes nothing and only tells whether it could.
+func (s *Store) place(ctx context.Context, drafts []draft, keep bool) (placed []etf.Forecast, err error) {
+	if len(drafts) == 0 {
+		return nil, nil
 	}
-	err = s.transaction(ctx, "appending forecast "+f.ID, func(q *sqlcgen.Queries, tx *sql.Tx) error {
-		appended = false
-		place, err := q.GetETFVersion(ctx, string(f.Symbol))
+	what := "appending forecasts of " + string(drafts[0].f.Symbol)
+	err = s.transaction(ctx, what, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+		place, err := q.GetETFVersion(ctx, string(drafts[0].f.Symbol))
 		if errors.Is(err, sql.ErrNoRows) {
-			return unknownSymbol(f.Symbol)
+			return unknownSymbol(drafts[0].f.Symbol)
 		}
 		if err != nil {
 			return err
 		}
-		if place.DataVersion != f.DataVersion.Number || place.DataVersionWriter != f.DataVersion.Writer {
-			if _, err := q.GetForecast(ctx, f.ID); !errors.Is(err, sql.ErrNoRows) {
-				return err // nil: stored when the version it names was current
+		v := drafts[0].f.DataVersion
+		stored := map[string]bool{}
+		if place.DataVersion != v.Number || place.DataVersionWriter != v.Writer {
+			if stored, err = storedForecasts(ctx, q, drafts); err != nil {
+				return err
 			}
-			return &etf.Error{Kind: etf.KindConflict, Field: "data_version",
-				Message: fmt.Sprintf("the data of %s is at version %d, but the forecast was made from %d", f.Symbol, place.DataVersion, f.DataVersion.Number),
-				Remedy:  "read the history again"}
-		}
-		head, err := q.GetChainHead(ctx, sqlcgen.GetChainHeadParams{EtfID: place.ID, Model: f.Model})
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		f.Chain, f.PrevHash = head.Chain+1, head.Hash
-		if f.Hash, err = chainHash(f); err != nil {
-			return err
-		}
-		if err := q.InsertForecast(ctx, forecastParams(f, place.ID, string(diagnostics))); err != nil {
-			if _, missing := q.GetForecast(ctx, f.ID); duplicate(err) && missing == nil {
-				return nil // stored already
+			if len(stored) < len(drafts) {
+				return &etf.Error{Kind: etf.KindConflict, Field: "data_version",
+					Message: fmt.Sprintf("the data of %s is at version %d, but the forecast was made from %d", drafts[0].f.Symbol, place.DataVersion, v.Number),
+					Remedy:  "read the history again"}
 			}
-			return err // a duplicate here means that the position was taken meanwhile: retry
 		}
-		appended = true
-		if err := insertPoints(ctx, tx, f); err != nil {
-			return err
+		for {
+			if placed, err = chained(ctx, q, place.ID, drafts, stored); err != nil {
+				return err
+			}
+			err = insertForecasts(ctx, tx, place.ID, drafts, placed)
+			if !duplicate(err) {
+				break
+			}
+			known := len(stored)
+			var missing error
+			if stored, missing = storedForecasts(ctx, q, drafts); missing != nil || len(stored) == known {
+				return err // a place in a chain was taken meanwhile: retry
+			}
 		}
-		if err := insertComponents(ctx, tx, f); err != nil || f.FitHash == "" {
-			return err
+		if err == nil {
+			err = insertParts(ctx, tx, drafts, placed)
 		}
-		return q.InsertForecastFit(ctx, fit)
+		if err == nil && !keep {
+			err = errTried
+		}
+		return err
 	})
-	if err != nil {
-		return etf.Forecast{}, false, err
+	if errors.Is(err, errTried) {
+		err = nil
 	}
-	if appended {
-		return f, true, nil
+	return placed, err
+}
+
+func storedForecasts(ctx context.Context, q *sqlcgen.Queries, drafts []draft) (map[string]bool, error) {
+	ids := make([]string, len(drafts))
+	for i, d := range drafts {
+		ids[i] = d.f.ID
 	}
-	stored, err = s.Forecast(ctx, f.ID)
-	return stored, false, err
+	rows, err := q.ListStoredForecasts(ctx, ids)
+	stored := map[string]bool{}
+	for _, id := range rows {
+		stored[id] = true
+	}
+	return stored, err
+}
+
+// chained returns the drafts with their places at the ends of their chains, and empty forecasts for those stored already.
+func chained(ctx context.Context, q *sqlcgen.Queries, id uint32, drafts []draft, stored map[string]bool) ([]etf.Forecast, error) {
+	placed := make([]etf.Forecast, len(drafts))
+	heads := map[string]sqlcgen.GetChainHeadRow{}
+	for i, d := range drafts {
+		if stored[d.f.ID] {
+			continue
+		}
+		head, ok := heads[d.f.Model]
+		if !ok {
+			var err error
+			head, err = q.GetChainHead(ctx, sqlcgen.GetChainHeadParams{EtfID: id, Model: d.f.Model})
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return nil, err
+			}
+		}
+		f := d.f
+		f.Chain, f.PrevHash = head.Chain+1, head.Hash
+		if f.IssuedAt.Before(head.IssuedAt) {
+			f.IssuedAt = head.IssuedAt
+		}
+		var err error
+		if f.Hash, err = chainHash(f); err != nil {
+			return nil, err
+		}
+		placed[i], heads[f.Model] = f, sqlcgen.GetChainHeadRow{Chain: f.Chain, Hash: f.Hash, IssuedAt: f.IssuedAt}
+	}
+	return placed, nil
+}
+
+// insertForecasts writes the rows of the forecasts that have a Hash, without their parts.
+func insertForecasts(ctx context.Context, tx *sql.Tx, id uint32, drafts []draft, placed []etf.Forecast) error {
+	ins := inserter{ctx: ctx, tx: tx, into: `INSERT INTO forecasts (id, etf_id, model, origin, data_version, data_version_writer, basis,
+params, params_hash, seed, code_version, diagnostics, run_id, as_of, issued_at, chain, prev_hash, hash)`}
+	for i, f := range placed {
+		if f.Hash == "" {
+			continue
+		}
+		ins.row(f.ID, id, f.Model, column.Session(f.Origin), f.DataVersion.Number, f.DataVersion.Writer, string(f.Basis),
+			f.Params, f.ParamsHash, f.Seed, f.CodeVersion, drafts[i].diagnostics, string(f.Run), f.AsOf, f.IssuedAt, f.Chain, f.PrevHash, f.Hash)
+	}
+	return ins.done()
+}
+
+// insertParts writes the points, components and fits of the forecasts that have a Hash, with one statement for each kind.
+func insertParts(ctx context.Context, tx *sql.Tx, drafts []draft, placed []etf.Forecast) error {
+	points := inserter{ctx: ctx, tx: tx,
+		into: "INSERT INTO forecast_points (forecast_id, horizon, target, mean, q05, q10, q25, q50, q75, q90, q95)"}
+	components := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_components (forecast_id, component, by_horizon)"}
+	fits := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_fits (forecast_id, hash, encoding, size, fit)"}
+	for i, f := range placed {
+		if f.Hash == "" {
+			continue
+		}
+		for _, p := range f.Points {
+			q := p.Quantiles
+			points.row(f.ID, p.Horizon, column.Session(p.Target), double(p.Mean),
+				double(q[0]), double(q[1]), double(q[2]), double(q[3]), double(q[4]), double(q[5]), double(q[6]))
+		}
+		if err := addComponents(&components, f); err != nil {
+			return err
+		}
+		if fit := drafts[i].fit; fit.hash != "" {
+			fits.row(f.ID, fit.hash, fitEncoding, fit.size, fit.packed)
+		}
+	}
+	for _, ins := range []*inserter{&points, &components, &fits} {
+		if err := ins.done(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func checkPoints(points []etf.ForecastPoint) error {
@@ -107,26 +269,6 @@ func checkPoints(points []etf.ForecastPoint) error {
 		}
 	}
 	return nil
-}
-
-func forecastParams(f etf.Forecast, id uint32, diagnostics string) sqlcgen.InsertForecastParams {
-	return sqlcgen.InsertForecastParams{
-		ID: f.ID, EtfID: id, Model: f.Model, Origin: column.Session(f.Origin), DataVersion: f.DataVersion.Number,
-		DataVersionWriter: f.DataVersion.Writer, Basis: string(f.Basis), Params: f.Params, ParamsHash: f.ParamsHash,
-		Seed: f.Seed, CodeVersion: f.CodeVersion, Diagnostics: diagnostics, RunID: string(f.Run), AsOf: f.AsOf,
-		IssuedAt: f.IssuedAt, Chain: f.Chain, PrevHash: f.PrevHash, Hash: f.Hash,
-	}
-}
-
-func insertPoints(ctx context.Context, tx *sql.Tx, f etf.Forecast) error {
-	ins := inserter{ctx: ctx, tx: tx,
-		into: "INSERT INTO forecast_points (forecast_id, horizon, target, mean, q05, q10, q25, q50, q75, q90, q95)"}
-	for _, p := range f.Points {
-		q := p.Quantiles
-		ins.row(f.ID, p.Horizon, column.Session(p.Target), double(p.Mean),
-			double(q[0]), double(q[1]), double(q[2]), double(q[3]), double(q[4]), double(q[5]), double(q[6]))
-	}
-	return ins.done()
 }
 
 // latestForecasts is the remedy for an unknown forecast.

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -24,7 +25,7 @@ func testForecasts(t *testing.T, d dbtest.Database) {
 	register(t, s, "FC")
 	p, _ := ingest(t, s, "FC", []etf.Bar{bar(day(0), 0), bar(day(1), 1)})
 	f := forecastOf("FC", "drift", day(1), p.DataVersion)
-	stored, appended, err := s.AppendForecast(ctx, f)
+	stored, appended, err := appendOne(ctx, s, f)
 	if err != nil || !appended || stored.Chain != 1 || stored.PrevHash != "" || len(stored.Hash) != 64 {
 		t.Fatalf("%+v, %v, %v", stored, appended, err)
 	}
@@ -32,14 +33,14 @@ func testForecasts(t *testing.T, d dbtest.Database) {
 	if err != nil || !reflect.DeepEqual(read, stored) {
 		t.Fatalf("read %+v, %v; stored %+v", read, err, stored)
 	}
-	if again, appended, err := s.AppendForecast(ctx, f); err != nil || appended || !reflect.DeepEqual(again, stored) {
+	if again, appended, err := appendOne(ctx, s, f); err != nil || appended || !reflect.DeepEqual(again, stored) {
 		t.Fatalf("again %+v, %v, %v", again, appended, err)
 	}
 	older := forecastOf("FC", "drift", day(0), p.DataVersion)
-	if second, _, err := s.AppendForecast(ctx, older); err != nil || second.Chain != 2 || second.PrevHash != stored.Hash {
+	if second, _, err := appendOne(ctx, s, older); err != nil || second.Chain != 2 || second.PrevHash != stored.Hash {
 		t.Fatalf("%+v, %v", second, err)
 	}
-	if other, _, err := s.AppendForecast(ctx, forecastOf("FC", "prophet", day(1), p.DataVersion)); err != nil || other.Chain != 1 {
+	if other, _, err := appendOne(ctx, s, forecastOf("FC", "prophet", day(1), p.DataVersion)); err != nil || other.Chain != 1 {
 		t.Fatalf("%+v, %v", other, err)
 	}
 	latest, err := s.LatestForecasts(ctx, "FC", "")
@@ -59,17 +60,116 @@ func testForecasts(t *testing.T, d dbtest.Database) {
 		t.Fatalf("page %+v, %v", page, err)
 	}
 	ingest(t, s, "FC", []etf.Bar{bar(day(2), 2)})
-	_, _, err = s.AppendForecast(ctx, forecastOf("FC", "drift", day(1), p.DataVersion))
+	_, _, err = appendOne(ctx, s, forecastOf("FC", "drift", day(1), p.DataVersion))
 	wantKind(t, err, etf.KindConflict, "data_version")
-	if _, appended, err := s.AppendForecast(ctx, f); err != nil || appended {
+	if _, appended, err := appendOne(ctx, s, f); err != nil || appended {
 		t.Fatalf("a stored forecast of an older version again: %v, %v", appended, err)
 	}
 	bad := forecastOf("FC", "drift", day(1), p.DataVersion)
 	bad.Points[3].Quantiles[2] = math.NaN()
-	_, _, err = s.AppendForecast(ctx, bad)
+	_, _, err = appendOne(ctx, s, bad)
 	wantKind(t, err, etf.KindInvalid, "points[3]")
 	_, err = s.Forecast(ctx, "none")
 	wantKind(t, err, etf.KindNotFound, "id")
+}
+
+// An ETF's forecasts are appended together, and one that can't be stored does not affect the others.
+func testForecastsTogether(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "SET")
+	p, _ := ingest(t, s, "SET", []etf.Bar{bar(day(0), 0), bar(day(1), 1)})
+	of := func(model string, change func(*etf.Forecast)) etf.Forecast {
+		f := withParts(forecastOf("SET", model, day(1), p.DataVersion))
+		f.CodeVersion = f.ID // no two have the same identity
+		if change != nil {
+			change(&f)
+		}
+		return f
+	}
+	// want says of each forecast whether it is "new", "stored" already or the field for which it is refused. Not every
+	// message of the embedded server names the column.
+	check := func(name string, list []etf.Forecast, want ...string) {
+		t.Helper()
+		results, err := s.AppendForecasts(ctx, list)
+		if err != nil || len(results) != len(list) {
+			t.Fatalf("%s: %+v, %v", name, results, err)
+		}
+		for i, r := range results {
+			stored, err := s.Forecast(ctx, list[i].ID)
+			switch {
+			case want[i] == "new" || want[i] == "stored":
+				if r.Refused != nil || r.New != (want[i] == "new") || err != nil || !reflect.DeepEqual(stored, r.Forecast) || stored.FitHash == "" || len(stored.Components) == 0 {
+					t.Errorf("%s: forecast %d: %+v; stored %+v, %v", name, i, r, stored, err)
+				}
+			case etf.KindOf(r.Refused) != etf.KindInvalid || r.New || fieldOf(r.Refused) != want[i] && fieldOf(r.Refused) != "" || etf.KindOf(err) != etf.KindNotFound:
+				t.Errorf("%s: forecast %d is not refused for %s: %+v; stored: %v", name, i, want[i], r, err)
+			}
+			for _, table := range []string{"forecast_points", "forecast_components", "forecast_fits"} {
+				var n int
+				if err := d.Admin(t).QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table+" WHERE forecast_id = ?", list[i].ID).Scan(&n); err != nil || (n > 0) != (stored.ID != "") {
+					t.Errorf("%s: forecast %d has %d rows in %s: %v", name, i, n, table, err)
+				}
+			}
+		}
+	}
+	check("none", nil)
+	first, second := of("one", nil), of("two", nil)
+	check("both new", []etf.Forecast{first, second}, "new", "new")
+	check("both stored", []etf.Forecast{first, second}, "stored", "stored")
+	third := of("three", nil)
+	check("the second stored", []etf.Forecast{third, second}, "new", "stored")
+	check("two of one chain", []etf.Forecast{of("one", nil), of("one", nil)}, "new", "new")
+	check("not finite", []etf.Forecast{of("one", func(f *etf.Forecast) { f.Points[0].Mean = math.NaN() }), of("two", nil)}, "points[0]", "new")
+	check("the server refuses the forecast", []etf.Forecast{of("one", nil), of("two", func(f *etf.Forecast) { f.Model = strings.Repeat("m", 33) }), of("three", nil)}, "new", "model", "new")
+	check("the server refuses a point", []etf.Forecast{of("one", func(f *etf.Forecast) { f.Points[20].Horizon = 70_000 }), of("two", nil), third}, "horizon", "new", "stored")
+	if r, err := s.AppendForecasts(ctx, []etf.Forecast{of("one", nil), forecastOf("OTHER", "one", day(1), p.DataVersion)}); etf.KindOf(err) != etf.KindInvalid {
+		t.Errorf("two ETFs at once: %+v, %v", r, err)
+	}
+	ingest(t, s, "SET", []etf.Bar{bar(day(2), 2)})
+	late := of("one", nil)
+	if r, err := s.AppendForecasts(ctx, []etf.Forecast{second, late}); etf.KindOf(err) != etf.KindConflict {
+		t.Errorf("one of an older version: %+v, %v", r, err)
+	}
+	check("of an older version, but stored", []etf.Forecast{second, third}, "stored", "stored")
+	for model, length := range map[string]int64{"one": 4, "two": 3, "three": 2} {
+		page, err := s.ForecastPage(ctx, "SET", model, 0, 10)
+		if err != nil || int64(len(page)) != length || page[0].Chain != length {
+			t.Errorf("the chain of %s: %+v, %v", model, page, err)
+		}
+		if err := s.VerifyChain(ctx, "SET", model); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A clock that goes back does not make issued_at fall within a chain.
+func testIssuedAt(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "CLOCK")
+	p, _ := ingest(t, s, "CLOCK", []etf.Bar{bar(day(0), 0), bar(day(1), 1)})
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 123456000, time.UTC)
+	for i, c := range []struct {
+		model     string
+		now, want time.Time
+	}{
+		{"drift", noon, noon}, {"drift", noon.Add(-time.Hour), noon}, {"other", noon.Add(-time.Hour), noon.Add(-time.Hour)},
+		{"drift", noon.Add(-time.Microsecond), noon}, {"drift", noon.Add(time.Microsecond), noon.Add(time.Microsecond)},
+	} {
+		f := forecastOf("CLOCK", c.model, day(1), p.DataVersion)
+		f.IssuedAt, f.CodeVersion = c.now, fmt.Sprint(i)
+		stored, isNew, err := appendOne(ctx, s, f)
+		if err != nil || !isNew || !stored.IssuedAt.Equal(c.want) {
+			t.Errorf("forecast %d issued at %s is stored with %s, want %s: %v", i, c.now, stored.IssuedAt, c.want, err)
+		}
+		if again, _, err := appendOne(ctx, s, f); err != nil || !reflect.DeepEqual(again, stored) {
+			t.Errorf("forecast %d again: %+v, %v", i, again, err)
+		}
+	}
+	for _, model := range []string{"drift", "other"} {
+		if err := s.VerifyChain(ctx, "CLOCK", model); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // withParts adds components and a fit to a forecast.
@@ -93,7 +193,7 @@ func testForecastParts(t *testing.T, d dbtest.Database) {
 	register(t, s, "PARTS")
 	p, _ := ingest(t, s, "PARTS", []etf.Bar{bar(day(0), 0)})
 	want := withParts(forecastOf("PARTS", "prophet", day(0), p.DataVersion))
-	stored, appended, err := s.AppendForecast(ctx, want)
+	stored, appended, err := appendOne(ctx, s, want)
 	sum := sha256.Sum256(want.Fit)
 	if err != nil || !appended || stored.FitHash != hex.EncodeToString(sum[:]) || stored.Fit != nil {
 		t.Fatalf("%+v, %v, %v", stored, appended, err)
@@ -112,11 +212,11 @@ func testForecastParts(t *testing.T, d dbtest.Database) {
 	if fit, err := s.ForecastFit(ctx, want.ID); err != nil || !bytes.Equal(fit, want.Fit) {
 		t.Errorf("the fit is %.50q, %v", fit, err)
 	}
-	if again, appended, err := s.AppendForecast(ctx, want); err != nil || appended || !reflect.DeepEqual(again, stored) {
+	if again, appended, err := appendOne(ctx, s, want); err != nil || appended || !reflect.DeepEqual(again, stored) {
 		t.Fatalf("again %+v, %v, %v", again, appended, err)
 	}
 
-	plain, _, err := s.AppendForecast(ctx, forecastOf("PARTS", "prophet", day(1), p.DataVersion))
+	plain, _, err := appendOne(ctx, s, forecastOf("PARTS", "prophet", day(1), p.DataVersion))
 	if err != nil || plain.Components != nil || plain.FitHash != "" {
 		t.Fatalf("%+v, %v", plain, err)
 	}
@@ -144,7 +244,7 @@ func testForecastParts(t *testing.T, d dbtest.Database) {
 	} {
 		bad := withParts(forecastOf("PARTS", "prophet", day(2), p.DataVersion))
 		c.change(bad)
-		_, _, err := s.AppendForecast(ctx, bad)
+		_, _, err := appendOne(ctx, s, bad)
 		wantKind(t, err, etf.KindInvalid, c.field)
 	}
 	if after := dump(t, d, "forecasts", "forecast_points", "forecast_components", "forecast_fits"); after != before {
@@ -152,7 +252,7 @@ func testForecastParts(t *testing.T, d dbtest.Database) {
 	}
 	longest := withParts(forecastOf("PARTS", "prophet", day(2), p.DataVersion))
 	longest.Components = map[string][]float64{strings.Repeat("é", 100): longest.Components["trend"]}
-	if _, _, err := s.AppendForecast(ctx, longest); err != nil {
+	if _, _, err := appendOne(ctx, s, longest); err != nil {
 		t.Error(err)
 	}
 }
@@ -174,7 +274,7 @@ func testFloats(t *testing.T, d dbtest.Database) {
 	}
 	f.Points[0].Quantiles = [7]float64{0, math.Copysign(0, -1), math.MaxFloat64, -math.MaxFloat64, 1e-300, 0.1, 1 - 1e-16}
 	f.Points[0].Quantiles[1] = 0 // JSON keeps -0, but SQL need not
-	stored, _, err := s.AppendForecast(ctx, f)
+	stored, _, err := appendOne(ctx, s, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +306,7 @@ func testChain(t *testing.T, d dbtest.Database) {
 	p, _ := ingest(t, s, "CHAIN", []etf.Bar{bar(day(0), 0)})
 	var list []etf.Forecast
 	for i := range 5 {
-		f, _, err := s.AppendForecast(ctx, withParts(forecastOf("CHAIN", "drift", day(i), p.DataVersion)))
+		f, _, err := appendOne(ctx, s, withParts(forecastOf("CHAIN", "drift", day(i), p.DataVersion)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -285,14 +385,14 @@ func testCounts(t *testing.T, d dbtest.Database) {
 	}
 	register(t, s, "COUNT")
 	p, _ := ingest(t, s, "COUNT", []etf.Bar{bar(day(0), 0), bar(day(1), 1)}, findingBy("jump", day(0)))
-	if _, _, err := s.AppendForecast(ctx, forecastOf("COUNT", "drift", day(1), p.DataVersion)); err != nil {
+	if _, _, err := appendOne(ctx, s, forecastOf("COUNT", "drift", day(1), p.DataVersion)); err != nil {
 		t.Fatal(err)
 	}
 	run := etf.Run{ID: "daily:XKRX:2031-01-01", Workflow: "daily", Exchange: etf.XKRX, Session: day(0), StartedAt: time.Now()}
 	if err := s.StartRun(ctx, run); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.FinishRun(ctx, etf.RunEnd{Run: run.ID, Status: etf.RunCompleted}); err != nil {
+	if _, err := s.FinishRun(ctx, etf.RunEnd{Run: run.ID, Status: etf.RunCompleted}); err != nil {
 		t.Fatal(err)
 	}
 	after, err := s.Contents(ctx)
@@ -326,11 +426,11 @@ func testOneHorizon(t *testing.T, d dbtest.Database) {
 	f := withParts(forecastOf("ONEH", "prophet", day(0), p.DataVersion))
 	// The fifth value of "five" is its last.
 	f.Points, f.Components = f.Points[:5], map[string][]float64{"five": {1, 2, 3, 4, -5.5e-7}, "exact": {0, 0, 0, 0, 0.1}}
-	if _, _, err := s.AppendForecast(ctx, f); err != nil {
+	if _, _, err := appendOne(ctx, s, f); err != nil {
 		t.Fatal(err)
 	}
 	longer := withParts(forecastOf("ONEH", "prophet", day(1), p.DataVersion))
-	if _, _, err := s.AppendForecast(ctx, longer); err != nil {
+	if _, _, err := appendOne(ctx, s, longer); err != nil {
 		t.Fatal(err)
 	}
 	f.Components["weekly"] = longer.Components["weekly"]
@@ -356,7 +456,7 @@ func testForecastModels(t *testing.T, d dbtest.Database) {
 	}
 	p, _ := ingest(t, s, "MODELS", []etf.Bar{bar(day(0), 0)})
 	for i, model := range []string{"prophet", "drift", "a_former_one", "drift"} {
-		if _, _, err := s.AppendForecast(ctx, forecastOf("MODELS", model, day(i), p.DataVersion)); err != nil {
+		if _, _, err := appendOne(ctx, s, forecastOf("MODELS", model, day(i), p.DataVersion)); err != nil {
 			t.Fatal(err)
 		}
 	}

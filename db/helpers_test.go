@@ -194,3 +194,12 @@ func forecastOf(symbol etf.Symbol, model string, origin etf.Session, v etf.DataV
 	}
 	return f
 }
+
+// appendOne appends one forecast and returns it as stored, and whether it is new.
+func appendOne(ctx context.Context, s *db.Store, f etf.Forecast) (stored etf.Forecast, isNew bool, err error) {
+	results, err := s.AppendForecasts(ctx, []etf.Forecast{f})
+	if err != nil {
+		return etf.Forecast{}, false, err
+	}
+	return results[0].Forecast, results[0].New, results[0].Refused
+}

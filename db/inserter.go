@@ -33,8 +33,11 @@ func (i *inserter) row(values ...any) {
 	i.values = append(i.values, values...)
 	for _, v := range values {
 		i.size += 24 // a number or a date
-		if text, ok := v.(string); ok {
-			i.size += len(text)
+		switch v := v.(type) {
+		case string:
+			i.size += len(v)
+		case []byte:
+			i.size += len(v)
 		}
 	}
 	if i.size >= maxStatement {

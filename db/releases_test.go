@@ -414,7 +414,7 @@ func releaseNewRows(t *testing.T, d dbtest.Database, f archive.Facts) {
 		if after := etfOf(t, s, c.Symbol); after.Bars != before.Bars+1 || after.Last != next.Session {
 			t.Errorf("%s: %+v after %+v", c.Symbol, after, before)
 		}
-		appended, isNew, err := s.AppendForecast(ctx, withParts(forecastOf(c.Symbol, c.Model, next.Session, p.DataVersion)))
+		appended, isNew, err := appendOne(ctx, s, withParts(forecastOf(c.Symbol, c.Model, next.Session, p.DataVersion)))
 		if err != nil || !isNew || appended.Chain != c.Length+1 || appended.PrevHash != c.Head {
 			t.Errorf("%s by %s: appended %d after %s, %v; want %d after %s", c.Symbol, c.Model, appended.Chain, appended.PrevHash, err, c.Length+1, c.Head)
 		}

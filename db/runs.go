@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,19 +30,89 @@ func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
 	})
 }
 
-// RecordOutcomes adds or replaces the run's rows of these ETFs and sets the run's counts, in one transaction.
-// KindNotFound if the run's start is not recorded.
-func (s *Store) RecordOutcomes(ctx context.Context, run etf.RunID, counts etf.RunCounts, etfs []etf.RunETF) error {
+// RecordOutcomes adds or replaces the run's rows of these ETFs and sets the run's counts, those of rows and forecasts as sums
+// over its rows, in one transaction. The forecasts (of these models), findings, and new and revised rows of each ETF are
+// counted in what is stored for the run, because the result of a step may be lost, and a run that is started again finds
+// what it stored before. KindNotFound if the run's start is not recorded.
+func (s *Store) RecordOutcomes(ctx context.Context, run etf.RunID, models []string, counts etf.RunCounts, etfs []etf.RunETF) error {
 	return s.transaction(ctx, "recording the outcomes of "+string(run), func(q *sqlcgen.Queries, tx *sql.Tx) error {
-		n, err := q.SetRunCounts(ctx, countsParams(run, counts))
+		counted, err := recount(ctx, q, run, models, etfs)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if err := replaceRunETFs(ctx, tx, run, counted); err != nil {
+			return err
+		}
+		recorded, err := sums(ctx, q, run, counts)
+		if err != nil {
+			return err
+		}
+		n, err := q.SetRunCounts(ctx, countsParams(run, recorded))
+		if err == nil && n == 0 {
 			return unknownRun(string(run))
 		}
-		return replaceRunETFs(ctx, tx, run, etfs)
+		return err
 	})
+}
+
+// sums returns the counts with those of rows and forecasts as sums over the run's rows.
+func sums(ctx context.Context, q *sqlcgen.Queries, run etf.RunID, counts etf.RunCounts) (etf.RunCounts, error) {
+	sum, err := q.SumRunETFs(ctx, string(run))
+	counts.RowsNew, counts.RowsUnchanged, counts.RowsRevised = int(sum.RowsNew), int(sum.RowsUnchanged), int(sum.RowsRevised)
+	counts.Forecasts = int(sum.Forecasts)
+	return counts, err
+}
+
+// clockMargin is how far the clock that a version or a finding was stored by may be behind the session's close.
+const clockMargin = 30 // days
+
+// recount returns the rows with the counts of what is stored for the run.
+func recount(ctx context.Context, q *sqlcgen.Queries, run etf.RunID, models []string, etfs []etf.RunETF) ([]etf.RunETF, error) {
+	if len(etfs) == 0 {
+		return nil, nil
+	}
+	counted := slices.Clone(etfs)
+	symbols, at := make([]string, len(etfs)), map[string]int{}
+	for i, e := range etfs {
+		symbols[i], at[string(e.Symbol)] = string(e.Symbol), i
+		counted[i].Findings, counted[i].Forecasts = 0, 0
+	}
+	registered, err := q.ListETFsBySymbol(ctx, symbols)
+	if err != nil {
+		return nil, err
+	}
+	ids, rows := make([]uint32, len(registered)), map[uint32]*etf.RunETF{}
+	for i, r := range registered {
+		ids[i], rows[r.ID] = r.ID, &counted[at[r.Symbol]]
+	}
+	session := etfs[0].Session
+	forecasts, err := q.CountForecastsOfRun(ctx, sqlcgen.CountForecastsOfRunParams{
+		Etfs: ids, Models: models, Origin: column.Session(session), RunID: string(run),
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range forecasts {
+		rows[f.EtfID].Forecasts = int(f.Forecasts)
+	}
+	since := session.AddDays(-clockMargin).Time()
+	findings, err := q.CountFindingsOfRun(ctx, sqlcgen.CountFindingsOfRunParams{Etfs: ids, Since: since, RunID: string(run)})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range findings {
+		rows[f.EtfID].Findings = int(f.Findings)
+	}
+	fetches, err := q.SumFetchesOfRun(ctx, sqlcgen.SumFetchesOfRunParams{Etfs: ids, Since: since, RunID: string(run)})
+	for _, f := range fetches {
+		row := rows[f.EtfID]
+		if row.RowsNew == int(f.RowsNew) && row.RowsRevised == int(f.RowsRevised) {
+			continue
+		}
+		row.RowsNew, row.RowsUnchanged = int(f.RowsNew), int(f.RowsUnchanged)
+		row.RowsRevised, row.RowsQuarantined = int(f.RowsRevised), int(f.RowsQuarantined)
+	}
+	return counted, err
 }
 
 // replaceRunETFs uses REPLACE, the only multi-row upsert that works the same on all three servers.
@@ -58,11 +129,17 @@ rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, e
 	return ins.done()
 }
 
-// FinishRun records how a run ended. A repeat writes the same values, with the time of the repeat as its end.
-func (s *Store) FinishRun(ctx context.Context, end etf.RunEnd) error {
-	c := countsParams(end.Run, end.Counts)
-	return s.retry(ctx, "recording the end of "+string(end.Run), func() error {
-		n, err := s.q.FinishRun(ctx, sqlcgen.FinishRunParams{
+// FinishRun records how a run ended and returns its counts: of rows and forecasts, the sums of its ETFs' rows. A repeat
+// writes the same values, with the time of the repeat as its end.
+func (s *Store) FinishRun(ctx context.Context, end etf.RunEnd) (etf.RunCounts, error) {
+	var counts etf.RunCounts
+	err := s.transaction(ctx, "recording the end of "+string(end.Run), func(q *sqlcgen.Queries, _ *sql.Tx) error {
+		var err error
+		if counts, err = sums(ctx, q, end.Run, end.Counts); err != nil {
+			return err
+		}
+		c := countsParams(end.Run, counts)
+		n, err := q.FinishRun(ctx, sqlcgen.FinishRunParams{
 			ID: string(end.Run), Status: string(end.Status), Closed: end.Closed, Error: end.Reason, Due: c.Due, Updated: c.Updated,
 			Unchanged: c.Unchanged, Quarantined: c.Quarantined, Failed: c.Failed, Elsewhere: c.Elsewhere,
 			Cancelled: c.Cancelled, RowsNew: c.RowsNew, RowsUnchanged: c.RowsUnchanged, RowsRevised: c.RowsRevised,
@@ -73,6 +150,7 @@ func (s *Store) FinishRun(ctx context.Context, end etf.RunEnd) error {
 		}
 		return err
 	})
+	return counts, err
 }
 
 func countsParams(run etf.RunID, c etf.RunCounts) sqlcgen.SetRunCountsParams {

@@ -51,3 +51,11 @@ type Forecast struct {
 	// it is large, not read back with it.
 	Fit []byte `json:"-"`
 }
+
+// Appended is what became of one forecast that was to be appended.
+type Appended struct {
+	Forecast Forecast // as it is stored, without Fit; zero if it was refused
+	New      bool     // appended now; otherwise it had been stored before
+	// Refused says why the forecast can't be stored, no matter how often that is tried (KindInvalid).
+	Refused error
+}

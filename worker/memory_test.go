@@ -159,12 +159,16 @@ func (m *memory) History(_ context.Context, symbol etf.Symbol, to etf.Session, l
 	return h, err
 }
 
-func (m *memory) AppendForecast(_ context.Context, f etf.Forecast) (etf.Forecast, bool, error) {
+func (m *memory) AppendForecasts(_ context.Context, list []etf.Forecast) ([]etf.Appended, error) {
 	unlock, err := m.lock()
 	defer unlock()
-	_, old := m.forecasts[f.ID]
-	m.forecasts[f.ID] = f
-	return f, !old, err
+	results := make([]etf.Appended, len(list))
+	for i, f := range list {
+		_, old := m.forecasts[f.ID]
+		m.forecasts[f.ID] = f
+		results[i] = etf.Appended{Forecast: f, New: !old}
+	}
+	return results, err
 }
 
 func (m *memory) StartRun(_ context.Context, r etf.Run) error {
@@ -174,23 +178,23 @@ func (m *memory) StartRun(_ context.Context, r etf.Run) error {
 	return err
 }
 
-func (m *memory) RecordOutcomes(_ context.Context, run etf.RunID, _ etf.RunCounts, rows []etf.RunETF) error {
+func (m *memory) RecordOutcomes(_ context.Context, run etf.RunID, _ []string, _ etf.RunCounts, rows []etf.RunETF) error {
 	unlock, err := m.lock()
 	defer unlock()
 	m.rows[string(run)] = append(m.rows[string(run)], rows...)
 	return err
 }
 
-func (m *memory) FinishRun(_ context.Context, end etf.RunEnd) error {
+func (m *memory) FinishRun(_ context.Context, end etf.RunEnd) (etf.RunCounts, error) {
 	unlock, err := m.lock()
 	defer unlock()
 	if err != nil {
-		return err
+		return etf.RunCounts{}, err
 	}
 	r := m.runs[string(end.Run)]
 	r.Status, r.Counts, r.Closed, r.Error = end.Status, end.Counts, end.Closed, end.Reason
 	m.runs[string(end.Run)] = r
-	return nil
+	return end.Counts, nil
 }
 
 func (m *memory) Run(_ context.Context, id etf.RunID) (etf.Run, error) {

@@ -22,7 +22,7 @@ func RegisterWorkflows(r sdkworker.WorkflowRegistry) {
 // registers it agree without depending on each other.
 
 func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
-	r.RegisterActivity(&activities.Recording{Store: d.Store, Now: now})
+	r.RegisterActivity(&activities.Recording{Store: d.Store, Models: d.modelNames(), Now: now})
 	r.RegisterActivity(&activities.Planning{Registry: d.Store, Runs: d.Store, Watcher: d.Watcher})
 	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Findings: d.Store})
 	r.RegisterActivity(&activities.Persisting{Store: d.Store})

@@ -38,6 +38,14 @@ type Deps struct {
 	Started func()
 }
 
+func (d Deps) modelNames() []string {
+	names := make([]string, len(d.Models))
+	for i, m := range d.Models {
+		names[i] = m.Name()
+	}
+	return names
+}
+
 // Run serves every task queue until ctx ends, then lets running activities finish within Options.StopTimeout. It does not
 // wait for Temporal: call Await and EnsureSearchAttributes of a dispatch.Client first. It returns nil after ctx has
 // ended, and an error if a worker can't start or fails.

@@ -238,9 +238,14 @@ func (d *daily) drain(ctx workflow.Context, timeout time.Duration) {
 
 func (d *daily) finish(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, storePolicy(fmt.Sprintf("%s %s: %s", d.in.Exchange, d.in.Session, d.info.Status)))
-	return workflow.ExecuteActivity(ctx, recording.FinishRun, activities.FinishRunInput{
+	var finished activities.FinishRunResult
+	err := workflow.ExecuteActivity(ctx, recording.FinishRun, activities.FinishRunInput{
 		Run: d.info.ID, Status: d.info.Status, Counts: d.info.Counts, Closed: d.info.Closed, Reason: d.info.Error,
-	}).Get(ctx, nil)
+	}).Get(ctx, &finished)
+	if finished.Counts != nil {
+		d.info.Counts = *finished.Counts
+	}
+	return err
 }
 
 func (d *daily) status() DailyStatus {

@@ -24,6 +24,7 @@ type market struct {
 	batches  []int
 	counts   etf.RunCounts // as last recorded
 	finished []activities.FinishRunInput
+	stored   *etf.RunCounts // what FinishRun counts; nil for an activity of release 0.1.0
 	open     int
 	most     int // updates open at once
 	updated  []etf.Symbol
@@ -70,12 +71,12 @@ func (m *market) record(_ context.Context, in activities.RecordOutcomesInput) er
 	return nil
 }
 
-func (m *market) finish(_ context.Context, in activities.FinishRunInput) error {
+func (m *market) finish(_ context.Context, in activities.FinishRunInput) (activities.FinishRunResult, error) {
 	m.finished = append(m.finished, in)
 	if m.now != nil {
 		m.ended = m.now()
 	}
-	return nil
+	return activities.FinishRunResult{Counts: m.stored}, nil
 }
 
 // update stands in for UpdateETF; the symbol's number decides how long it takes and how it ends.
@@ -208,7 +209,7 @@ func TestDailyClosedExchange(t *testing.T) {
 	})).Return(activities.BeginRunResult{Closed: true}, nil).Once()
 	env.OnActivity(recording.FinishRun, mock.Anything, activities.FinishRunInput{
 		Run: "daily:XNYS:2025-12-25", Status: etf.RunCompleted, Closed: true,
-	}).Return(nil).Once()
+	}).Return(activities.FinishRunResult{}, nil).Once()
 	env.ExecuteWorkflow(Daily, DailyInput{Exchange: etf.XNYS, Session: etf.MustSession("2025-12-25"), Attempt: 1})
 	if got := result[DailyResult](t, env); !got.Closed {
 		t.Errorf("got %+v", got)
@@ -222,7 +223,7 @@ func TestDailyImpossible(t *testing.T) {
 		Return(activities.BeginRunResult{}, typed(activities.TypeInvalid, "session: not closed yet", 1)).Once()
 	env.OnActivity(recording.FinishRun, mock.Anything, activities.FinishRunInput{
 		Run: "daily:XNYS:2025-09-26", Status: etf.RunFailed, Reason: "session: not closed yet",
-	}).Return(nil).Once()
+	}).Return(activities.FinishRunResult{}, nil).Once()
 	env.ExecuteWorkflow(Daily, xnysFriday)
 	if f := failureOf(env.GetWorkflowError()); f.Type != activities.TypeInvalid {
 		t.Errorf("ended with %+v", f)
@@ -373,5 +374,17 @@ func TestDailyShowsFailedModels(t *testing.T) {
 	}
 	if err != nil || len(status.Problems) != 1 || status.Problems[0].ErrorType != activities.TypeModelFailed || status.Problems[0].Outcome != etf.OutcomeUpdated {
 		t.Errorf("problems %+v, %v", status.Problems, err)
+	}
+}
+
+// The result has the counts that are recorded, which are those of what is stored.
+func TestDailyReportsWhatIsStored(t *testing.T) {
+	m := newMarket(3)
+	m.stored = &etf.RunCounts{Due: 3, Updated: 3, RowsNew: 5, Forecasts: 7}
+	env := newEnvWith(t, m.update)
+	m.serve(env)
+	env.ExecuteWorkflow(Daily, xnysFriday)
+	if got := result[DailyResult](t, env); got.Counts != *m.stored {
+		t.Errorf("got %+v, want %+v", got.Counts, *m.stored)
 	}
 }

@@ -59,16 +59,18 @@ func (m *memory) Due(_ context.Context, _ etf.Exchange, _ []etf.Symbol, after et
 }
 
 func (m *memory) StartRun(context.Context, etf.Run) error { return nil }
-func (m *memory) RecordOutcomes(context.Context, etf.RunID, etf.RunCounts, []etf.RunETF) error {
+func (m *memory) RecordOutcomes(context.Context, etf.RunID, []string, etf.RunCounts, []etf.RunETF) error {
 	return nil
 }
-func (m *memory) FinishRun(context.Context, etf.RunEnd) error                      { return nil }
+func (m *memory) FinishRun(_ context.Context, end etf.RunEnd) (etf.RunCounts, error) {
+	return end.Counts, nil
+}
 func (m *memory) DiscardStaged(context.Context, etf.RunID) (int, error)            { return 0, nil }
 func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) { return 0, nil }
 func (m *memory) Run(context.Context, etf.RunID) (etf.Run, error)                  { return etf.Run{}, nil }
 
 // bareRun runs the bare workflows once, for the session `back` sessions before the measured one, and returns its figures.
-func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, session etf.Session, symbols []etf.Symbol, back, stack int) (figures, error) {
+func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, session etf.Session, symbols []etf.Symbol, back int, pids processes) (figures, error) {
 	past, err := cal.Nth(session, -1-back)
 	if err != nil {
 		return figures{}, err
@@ -90,7 +92,7 @@ func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, sessi
 		defer w.Stop()
 	}
 	in := workflows.DailyInput{Exchange: etf.XNYS, Session: past}
-	used, err := startMeter(os.Getpid(), stack)
+	used, err := startMeter(os.Getpid(), pids)
 	if err != nil {
 		return figures{}, err
 	}
@@ -105,7 +107,7 @@ func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, sessi
 	if done.Counts.Updated != len(symbols) {
 		return figures{}, fmt.Errorf("the bare run did not update every ETF: %+v", done.Counts)
 	}
-	cpu, err := used.perETF(len(symbols))
+	spent, err := used.perETF(len(symbols))
 	if err != nil {
 		return figures{}, err
 	}
@@ -113,6 +115,6 @@ func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, sessi
 	if err != nil {
 		return figures{}, err
 	}
-	fmt.Fprintf(os.Stderr, "bare: %.1f ETFs/s\n", rate)
-	return figures{rate, cpu[0], cpu[1]}, nil
+	fmt.Fprintf(os.Stderr, "bare: %.1f ETFs/s, CPU in ms per ETF: %s\n", rate, spent)
+	return figures{rate, spent}, nil
 }

@@ -64,33 +64,42 @@ func stackPID() (int, error) {
 	return 0, fmt.Errorf("not running under devstack; start it with `make bench-daily`")
 }
 
+// processes are those whose CPU time counts beside that of the process with the workers; 0 if there is none.
+type processes struct {
+	stack, database int
+}
+
 // meter measures the CPU time that processes use from its start.
 type meter struct {
-	pids   []int
-	before []time.Duration
+	pids   [3]int // workers, stack, database
+	before [3]time.Duration
 }
 
-func startMeter(pids ...int) (*meter, error) {
-	m := &meter{pids: pids}
-	for _, pid := range pids {
-		t, err := cpuOf(pid)
-		if err != nil {
-			return nil, err
-		}
-		m.before = append(m.before, t)
-	}
-	return m, nil
+func startMeter(workers int, others processes) (*meter, error) {
+	m := &meter{pids: [3]int{workers, others.stack, others.database}}
+	var err error
+	m.before, err = m.read()
+	return m, err
 }
 
-// perETF returns the milliseconds of CPU time that each process has used since the start, per ETF.
-func (m *meter) perETF(etfs int) ([]float64, error) {
-	used := make([]float64, len(m.pids))
+func (m *meter) read() (used [3]time.Duration, err error) {
 	for i, pid := range m.pids {
-		t, err := cpuOf(pid)
-		if err != nil {
-			return nil, err
+		if pid == 0 {
+			continue
 		}
-		used[i] = float64((t - m.before[i]).Microseconds()) / 1e3 / float64(etfs)
+		if used[i], err = cpuOf(pid); err != nil {
+			return used, err
+		}
 	}
 	return used, nil
+}
+
+// perETF returns the CPU time that the processes have used since the start, per ETF.
+func (m *meter) perETF(etfs int) (cpu, error) {
+	now, err := m.read()
+	var ms [3]float64
+	for i := range now {
+		ms[i] = float64((now[i] - m.before[i]).Microseconds()) / 1e3 / float64(etfs)
+	}
+	return cpu{ms[0], ms[1], ms[2]}, err
 }

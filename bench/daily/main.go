@@ -14,24 +14,44 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	sdklog "go.temporal.io/sdk/log"
 
+	"github.com/etfcast/etfcast/bench/database"
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
 )
 
 type result struct {
-	ETFs     int     `json:"etfs"`
+	ETFs      int     `json:"etfs"`
+	Years     int     `json:"years"`    // of stored bars
+	Database  string  `json:"database"` // "embedded", or the server and its version
+	PerS      float64 `json:"etfs_per_s"`
+	BarePerS  float64 `json:"bare_per_s"`
+	Ratio     float64 `json:"ratio"`
+	RSSMB     float64 `json:"rss_mb"`
+	CPU       cpu     `json:"cpu_ms_per_etf"`
+	BareCPU   cpu     `json:"bare_cpu_ms_per_etf"`
+	Seed      *seeded `json:"seed,omitempty"`
+	SeedRatio float64 `json:"seed_ratio,omitempty"` // PerS to Seed's
+}
+
+// cpu is CPU time in ms per ETF.
+type cpu struct {
+	Workers  float64 `json:"workers"`            // the process with the workers
+	Stack    float64 `json:"stack"`              // the embedded stack: Temporal, and the database unless it is a server
+	Database float64 `json:"database,omitempty"` // the database server
+}
+
+// seeded are the figures of bench/seed.
+type seeded struct {
 	PerS     float64 `json:"etfs_per_s"`
-	BarePerS float64 `json:"bare_per_s"`
-	Ratio    float64 `json:"ratio"`
-	RSSMB    float64 `json:"rss_mb"`
+	CPU      float64 `json:"cpu_ms_per_etf"`
+	Database float64 `json:"database_cpu_ms_per_etf,omitempty"`
 }
 
 // figures are the measurements of one run.
 type figures struct {
-	rate     float64 // ETFs per second
-	cpu      float64 // ms of CPU time per ETF, in the process with the workers
-	stackCPU float64 // ms of CPU time per ETF, in the embedded stack
+	rate float64 // ETFs per second
+	cpu  cpu
 }
 
 func main() {
@@ -46,10 +66,21 @@ func main() {
 func bench(ctx context.Context) error {
 	binary := flag.String("etfcast", "bin/etfcast", "the binary under test")
 	n := flag.Int("n", 500, "number of ETFs")
+	years := flag.Int("years", 5, "years of stored bars")
+	server := flag.Bool("mysql", false, "use the MySQL server of "+database.Variable+" instead of the embedded database")
+	python := flag.String("python", "", "with -mysql: also run bench/seed, with this Python")
 	limit := flag.Duration("timeout", 40*time.Minute, "give up after this long")
 	flag.Parse()
-	if *n < 1 {
-		return etf.Invalid("n", "at least one ETF is needed", "run, for example, `make bench-daily N=500`")
+	if *n < 1 || *years < 1 {
+		return etf.Invalid("n", "at least one ETF with one year of bars is needed", "run, for example, `make bench-daily N=500`")
+	}
+	if *python != "" {
+		if !*server {
+			return etf.Invalid("python", "bench/seed needs a MySQL server", "run `make bench-seed`")
+		}
+		if err := checkPython(ctx, *python); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
@@ -76,33 +107,49 @@ func bench(ctx context.Context) error {
 	if err := temporal.EnsureSearchAttributes(ctx, quiet); err != nil {
 		return err
 	}
-	symbols, err := seed(ctx, cal, session, *n)
+	pids, about, drop, err := prepareDatabase(ctx, *server)
 	if err != nil {
 		return err
 	}
-
-	stack, err := stackPID()
+	defer drop()
+	symbols, err := seed(ctx, cal, session, *n, *years)
 	if err != nil {
 		return err
 	}
 	var bare [2]figures
-	if bare[0], err = bareRun(ctx, temporal.SDK(), cal, session, symbols, 1, stack); err != nil {
+	if bare[0], err = bareRun(ctx, temporal.SDK(), cal, session, symbols, 1, pids); err != nil {
 		return err
 	}
-	run, rss, err := productRun(ctx, temporal.SDK(), *binary, session, len(symbols), stack)
+	run, rss, err := productRun(ctx, temporal.SDK(), *binary, session, len(symbols), pids)
 	if err != nil {
 		return err
 	}
-	if bare[1], err = bareRun(ctx, temporal.SDK(), cal, session, symbols, 2, stack); err != nil {
+	out := result{ETFs: *n, Years: *years, Database: about, PerS: round(run.rate, 2), RSSMB: round(rss, 1), CPU: run.cpu.rounded()}
+	if *python != "" {
+		if out.Seed, err = seedRun(ctx, *python, session, *n, *years); err != nil {
+			return err
+		}
+		out.SeedRatio = round(run.rate/out.Seed.PerS, 2)
+	}
+	if bare[1], err = bareRun(ctx, temporal.SDK(), cal, session, symbols, 2, pids); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "cpu: etfcast %.1f ms/ETF, stack %.1f ms/ETF, bare %.1f ms/ETF, bare stack %.1f ms/ETF\n",
-		run.cpu, run.stackCPU, (bare[0].cpu+bare[1].cpu)/2, (bare[0].stackCPU+bare[1].stackCPU)/2)
-	rate, mean := run.rate, (bare[0].rate+bare[1].rate)/2
-	return json.NewEncoder(os.Stdout).Encode(result{
-		ETFs: *n, PerS: round(rate, 2), BarePerS: round(mean, 2), Ratio: round(rate/mean, 3), RSSMB: round(rss, 1),
-	})
+	mean := (bare[0].rate + bare[1].rate) / 2
+	out.BarePerS, out.Ratio = round(mean, 2), round(run.rate/mean, 3)
+	out.BareCPU = cpu{
+		(bare[0].cpu.Workers + bare[1].cpu.Workers) / 2, (bare[0].cpu.Stack + bare[1].cpu.Stack) / 2, (bare[0].cpu.Database + bare[1].cpu.Database) / 2,
+	}.rounded()
+	return json.NewEncoder(os.Stdout).Encode(out)
 }
+
+func (c cpu) String() string {
+	if c.Database == 0 {
+		return fmt.Sprintf("workers %.1f, stack %.1f", c.Workers, c.Stack)
+	}
+	return fmt.Sprintf("workers %.1f, stack %.1f, database %.1f", c.Workers, c.Stack, c.Database)
+}
+
+func (c cpu) rounded() cpu { return cpu{round(c.Workers, 1), round(c.Stack, 1), round(c.Database, 1)} }
 
 func round(x float64, digits int) float64 {
 	unit := 1.0

@@ -20,7 +20,7 @@ import (
 )
 
 // productRun runs the session with the real binary and returns its figures and the process's peak memory in MB.
-func productRun(ctx context.Context, c client.Client, binary string, session etf.Session, etfs, stack int) (run figures, rss float64, err error) {
+func productRun(ctx context.Context, c client.Client, binary string, session etf.Session, etfs int, pids processes) (run figures, rss float64, err error) {
 	log := &output{started: make(chan struct{})}
 	cmd := exec.CommandContext(ctx, binary, "up", "--listen", "127.0.0.1:0")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
@@ -29,20 +29,24 @@ func productRun(ctx context.Context, c client.Client, binary string, session etf
 	if err := cmd.Start(); err != nil {
 		return figures{}, 0, err
 	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
 	defer func() {
 		_ = cmd.Process.Signal(syscall.SIGINT)
-		_ = cmd.Wait()
+		<-ended
 		if err != nil {
 			err = fmt.Errorf("%w\n%s", err, log.String())
 		}
 	}()
 	select {
 	case <-log.started:
+	case <-ended:
+		return figures{}, 0, fmt.Errorf("%s ended before its workers started", binary)
 	case <-ctx.Done():
 		return figures{}, 0, ctx.Err()
 	}
 	in := workflows.DailyInput{Exchange: etf.XNYS, Session: session}
-	used, err := startMeter(cmd.Process.Pid, stack)
+	used, err := startMeter(cmd.Process.Pid, pids)
 	if err != nil {
 		return figures{}, 0, err
 	}
@@ -57,7 +61,7 @@ func productRun(ctx context.Context, c client.Client, binary string, session etf
 	if done.Counts.Updated != etfs || done.Counts.RowsNew != etfs || done.Counts.Forecasts < etfs {
 		return figures{}, 0, fmt.Errorf("the run did not update every ETF with one row and a forecast: %+v", done.Counts)
 	}
-	cpu, err := used.perETF(etfs)
+	spent, err := used.perETF(etfs)
 	if err != nil {
 		return figures{}, 0, err
 	}
@@ -66,8 +70,8 @@ func productRun(ctx context.Context, c client.Client, binary string, session etf
 		return figures{}, 0, err
 	}
 	rss, err = peakMemory(cmd.Process.Pid)
-	fmt.Fprintf(os.Stderr, "etfcast: %.1f ETFs/s, %.0f MB at most\n", rate, rss)
-	return figures{rate, cpu[0], cpu[1]}, rss, err
+	fmt.Fprintf(os.Stderr, "etfcast: %.1f ETFs/s, %.0f MB at most, CPU in ms per ETF: %s\n", rate, rss, spent)
+	return figures{rate, spent}, rss, err
 }
 
 // output collects the process's output and detects when its workers have started: startup is not measured.

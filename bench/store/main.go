@@ -19,11 +19,10 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/etfcast/etfcast/bench/database"
 	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/etf"
 )
-
-const variable = "ETFCAST_TEST_MYSQL_DSN"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -55,16 +54,15 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	if *batch < 1 || *n < *batch || *n%*batch != 0 {
 		return fmt.Errorf("-rows %d is not a positive multiple of -batch %d", *n, *batch)
 	}
-	dsn := env(variable)
-	if dsn == "" {
-		return fmt.Errorf("%s is not set; start the servers with: eval \"$(scripts/test-databases.sh start)\"", variable)
-	}
-	place, err := newDatabase(ctx, dsn)
+	place, err := database.New(ctx, env(database.Variable))
 	if err != nil {
 		return err
 	}
-	defer place.drop()
-	store, err := db.Open(place.dsn, db.Options{Variable: variable})
+	defer place.Drop()
+	if err := db.Migrate(ctx, place.DSN, db.MigrateOptions{Variable: database.Variable}); err != nil {
+		return err
+	}
+	store, err := db.Open(place.DSN, db.Options{Variable: database.Variable})
 	if err != nil {
 		return err
 	}
@@ -85,7 +83,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 		}
 	}
 	f := figures{N: *n, Batch: *batch, ServerVersion: about.Server + " " + about.Version}
-	before, err := place.loadData(ctx, series, *n)
+	before, err := loadData(ctx, place.Admin, series, *n)
 	if err != nil {
 		return err
 	}
@@ -99,7 +97,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	}
 	fmt.Fprintf(stderr, "Persist, unchanged: %8.0f rows/s\n", f.Unchanged)
 	// The baseline is measured before and after, so that changes in the machine's load affect both figures.
-	after, err := place.loadData(ctx, series, *n)
+	after, err := loadData(ctx, place.Admin, series, *n)
 	if err != nil {
 		return err
 	}
@@ -168,37 +166,10 @@ func persistAll(ctx context.Context, store *db.Store, list []series, n int, fres
 	return float64(n) / took.Seconds(), nil
 }
 
-// database is a temporary database for this run.
-type database struct {
-	admin *sql.DB
-	name  string
-	dsn   string
-}
-
-func newDatabase(ctx context.Context, serverDSN string) (*database, error) {
-	cfg, err := mysql.ParseDSN(serverDSN)
-	if err != nil {
-		return nil, fmt.Errorf("%s is not a DSN; write user:password@tcp(host:port)/", variable)
-	}
-	d := &database{name: fmt.Sprintf("etfcast_test_%d_%s", time.Now().Unix(), newID()[:10])}
-	cfg.DBName = d.name
-	d.dsn = cfg.FormatDSN()
-	if err := db.Migrate(ctx, d.dsn, db.MigrateOptions{Variable: variable}); err != nil {
-		return nil, err
-	}
-	d.admin, err = sql.Open("mysql", d.dsn)
-	return d, err
-}
-
-func (d *database) drop() {
-	_, _ = d.admin.ExecContext(context.Background(), "DROP DATABASE "+d.name)
-	_ = d.admin.Close()
-}
-
 // loadData measures the baseline: one LOAD DATA LOCAL from memory, in one transaction.
-func (d *database) loadData(ctx context.Context, list []series, n int) (float64, error) {
+func loadData(ctx context.Context, admin *sql.DB, list []series, n int) (float64, error) {
 	for _, statement := range []string{"DROP TABLE IF EXISTS baseline", "CREATE TABLE baseline LIKE bars"} {
-		if _, err := d.admin.ExecContext(ctx, statement); err != nil {
+		if _, err := admin.ExecContext(ctx, statement); err != nil {
 			return 0, err
 		}
 	}
@@ -213,7 +184,7 @@ func (d *database) loadData(ctx context.Context, list []series, n int) (float64,
 	mysql.RegisterReaderHandler("bench-store", func() io.Reader { return &lines })
 	defer mysql.DeregisterReaderHandler("bench-store")
 	start := time.Now()
-	result, err := d.admin.ExecContext(ctx, "LOAD DATA LOCAL INFILE 'Reader::bench-store' INTO TABLE baseline CHARACTER SET ascii")
+	result, err := admin.ExecContext(ctx, "LOAD DATA LOCAL INFILE 'Reader::bench-store' INTO TABLE baseline CHARACTER SET ascii")
 	if err != nil {
 		return 0, err
 	}

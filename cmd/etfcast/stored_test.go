@@ -128,7 +128,7 @@ func TestDoctorChains(t *testing.T) {
 		f := etf.Forecast{ID: fmt.Sprintf("%032x", i), Symbol: c.symbol, Model: c.model, Origin: origin.AddDays(i), Basis: etf.SplitAdjusted, Params: "{}",
 			AsOf: time.Now(), IssuedAt: time.Now(), Fit: []byte("{}"), Components: map[string][]float64{"trend": {1}},
 			Points: []etf.ForecastPoint{{Horizon: 1, Target: origin.AddDays(i + 3), Mean: 1}}}
-		if _, _, err := s.AppendForecast(t.Context(), f); err != nil {
+		if r, err := s.AppendForecasts(t.Context(), []etf.Forecast{f}); err != nil || r[0].Refused != nil {
 			t.Fatal(err)
 		}
 	}

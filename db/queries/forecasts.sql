@@ -13,22 +13,24 @@ SELECT forecast_id, hash FROM forecast_fits WHERE forecast_id IN (sqlc.slice('fo
 -- name: GetForecastFit :one
 SELECT hash, encoding, size, fit FROM forecast_fits WHERE forecast_id = ?;
 
--- name: InsertForecastFit :exec
-INSERT INTO forecast_fits (forecast_id, hash, encoding, size, fit) VALUES (?, ?, ?, ?, ?);
-
 -- Dolt scans an index backwards only if ORDER BY names all of its columns, including those that WHERE fixes.
 
 -- name: GetChainHead :one
-SELECT chain, hash FROM forecasts WHERE etf_id = ? AND model = ?
+SELECT chain, hash, issued_at FROM forecasts WHERE etf_id = ? AND model = ?
 ORDER BY etf_id DESC, model DESC, chain DESC LIMIT 1;
 
 -- name: GetETFVersion :one
 SELECT id, basis, data_version, data_version_writer, known_from, last_session FROM etfs WHERE symbol = ?;
 
--- name: InsertForecast :exec
-INSERT INTO forecasts (id, etf_id, model, origin, data_version, data_version_writer, basis, params, params_hash, seed,
-    code_version, diagnostics, run_id, as_of, issued_at, chain, prev_hash, hash)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- name: ListStoredForecasts :many
+SELECT id FROM forecasts WHERE id IN (sqlc.slice('ids'));
+
+-- name: CountForecastsOfRun :many
+-- By models, so that the identity's index finds them: how many forecasts an ETF has does not matter.
+SELECT etf_id, COUNT(*) AS forecasts FROM forecasts
+WHERE etf_id IN (sqlc.slice('etfs')) AND model IN (sqlc.slice('models')) AND origin = sqlc.arg('origin')
+    AND run_id = sqlc.arg('run_id')
+GROUP BY etf_id;
 
 -- name: GetLastModelBefore :one
 -- One backward step in the primary key per model, whatever the number of forecasts.

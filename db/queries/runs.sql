@@ -44,3 +44,22 @@ ORDER BY started_at DESC, id DESC LIMIT ?;
 
 -- name: ListRunETFs :many
 SELECT * FROM run_etfs WHERE run_id = ? AND symbol > ? ORDER BY run_id, symbol LIMIT ?;
+
+-- name: SumRunETFs :one
+SELECT CAST(COALESCE(SUM(rows_new), 0) AS SIGNED) AS rows_new, CAST(COALESCE(SUM(rows_unchanged), 0) AS SIGNED) AS rows_unchanged,
+    CAST(COALESCE(SUM(rows_revised), 0) AS SIGNED) AS rows_revised, CAST(COALESCE(SUM(forecasts), 0) AS SIGNED) AS forecasts
+FROM run_etfs WHERE run_id = ?;
+
+-- name: SumFetchesOfRun :many
+-- The rows that the run's fetches have changed: a fetch that changes one creates a data version, which is how it is found.
+SELECT v.etf_id, CAST(SUM(f.rows_new) AS SIGNED) AS rows_new, CAST(SUM(f.rows_unchanged) AS SIGNED) AS rows_unchanged,
+    CAST(SUM(f.rows_revised) AS SIGNED) AS rows_revised, CAST(SUM(f.rows_quarantined) AS SIGNED) AS rows_quarantined
+FROM data_versions v JOIN fetches f ON f.id = v.cause_id
+WHERE v.etf_id IN (sqlc.slice('etfs')) AND v.known_from >= sqlc.arg('since') AND v.cause = 'fetch' AND f.run_id = sqlc.arg('run_id')
+GROUP BY v.etf_id;
+
+-- name: CountFindingsOfRun :many
+SELECT n.etf_id, COUNT(*) AS findings
+FROM findings n JOIN fetches f ON f.id = n.fetch_id
+WHERE n.etf_id IN (sqlc.slice('etfs')) AND n.found_at >= sqlc.arg('since') AND f.run_id = sqlc.arg('run_id')
+GROUP BY n.etf_id;

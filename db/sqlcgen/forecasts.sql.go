@@ -13,9 +13,72 @@ import (
 	"github.com/etfcast/etfcast/db/column"
 )
 
+const countForecastsOfRun = `-- name: CountForecastsOfRun :many
+SELECT etf_id, COUNT(*) AS forecasts FROM forecasts
+WHERE etf_id IN (/*SLICE:etfs*/?) AND model IN (/*SLICE:models*/?) AND origin = ?
+    AND run_id = ?
+GROUP BY etf_id
+`
+
+type CountForecastsOfRunParams struct {
+	Etfs   []uint32
+	Models []string
+	Origin column.Session
+	RunID  string
+}
+
+type CountForecastsOfRunRow struct {
+	EtfID     uint32
+	Forecasts int64
+}
+
+// By models, so that the identity's index finds them: how many forecasts an ETF has does not matter.
+func (q *Queries) CountForecastsOfRun(ctx context.Context, arg CountForecastsOfRunParams) ([]CountForecastsOfRunRow, error) {
+	query := countForecastsOfRun
+	var queryParams []interface{}
+	if len(arg.Etfs) > 0 {
+		for _, v := range arg.Etfs {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:etfs*/?", strings.Repeat(",?", len(arg.Etfs))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:etfs*/?", "NULL", 1)
+	}
+	if len(arg.Models) > 0 {
+		for _, v := range arg.Models {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:models*/?", strings.Repeat(",?", len(arg.Models))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:models*/?", "NULL", 1)
+	}
+	queryParams = append(queryParams, arg.Origin)
+	queryParams = append(queryParams, arg.RunID)
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CountForecastsOfRunRow{}
+	for rows.Next() {
+		var i CountForecastsOfRunRow
+		if err := rows.Scan(&i.EtfID, &i.Forecasts); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getChainHead = `-- name: GetChainHead :one
 
-SELECT chain, hash FROM forecasts WHERE etf_id = ? AND model = ?
+SELECT chain, hash, issued_at FROM forecasts WHERE etf_id = ? AND model = ?
 ORDER BY etf_id DESC, model DESC, chain DESC LIMIT 1
 `
 
@@ -25,15 +88,16 @@ type GetChainHeadParams struct {
 }
 
 type GetChainHeadRow struct {
-	Chain int64
-	Hash  string
+	Chain    int64
+	Hash     string
+	IssuedAt time.Time
 }
 
 // Dolt scans an index backwards only if ORDER BY names all of its columns, including those that WHERE fixes.
 func (q *Queries) GetChainHead(ctx context.Context, arg GetChainHeadParams) (GetChainHeadRow, error) {
 	row := q.db.QueryRowContext(ctx, getChainHead, arg.EtfID, arg.Model)
 	var i GetChainHeadRow
-	err := row.Scan(&i.Chain, &i.Hash)
+	err := row.Scan(&i.Chain, &i.Hash, &i.IssuedAt)
 	return i, err
 }
 
@@ -191,80 +255,6 @@ func (q *Queries) GetNewestOrigin(ctx context.Context, arg GetNewestOriginParams
 	var origin column.Session
 	err := row.Scan(&origin)
 	return origin, err
-}
-
-const insertForecast = `-- name: InsertForecast :exec
-INSERT INTO forecasts (id, etf_id, model, origin, data_version, data_version_writer, basis, params, params_hash, seed,
-    code_version, diagnostics, run_id, as_of, issued_at, chain, prev_hash, hash)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-`
-
-type InsertForecastParams struct {
-	ID                string
-	EtfID             uint32
-	Model             string
-	Origin            column.Session
-	DataVersion       int64
-	DataVersionWriter string
-	Basis             string
-	Params            string
-	ParamsHash        string
-	Seed              uint64
-	CodeVersion       string
-	Diagnostics       string
-	RunID             string
-	AsOf              time.Time
-	IssuedAt          time.Time
-	Chain             int64
-	PrevHash          string
-	Hash              string
-}
-
-func (q *Queries) InsertForecast(ctx context.Context, arg InsertForecastParams) error {
-	_, err := q.db.ExecContext(ctx, insertForecast,
-		arg.ID,
-		arg.EtfID,
-		arg.Model,
-		arg.Origin,
-		arg.DataVersion,
-		arg.DataVersionWriter,
-		arg.Basis,
-		arg.Params,
-		arg.ParamsHash,
-		arg.Seed,
-		arg.CodeVersion,
-		arg.Diagnostics,
-		arg.RunID,
-		arg.AsOf,
-		arg.IssuedAt,
-		arg.Chain,
-		arg.PrevHash,
-		arg.Hash,
-	)
-	return err
-}
-
-const insertForecastFit = `-- name: InsertForecastFit :exec
-INSERT INTO forecast_fits (forecast_id, hash, encoding, size, fit) VALUES (?, ?, ?, ?, ?)
-`
-
-type InsertForecastFitParams struct {
-	ForecastID string
-	Hash       string
-	Encoding   string
-	Size       int32
-	Fit        []byte
-}
-
-func (q *Queries) InsertForecastFit(ctx context.Context, arg InsertForecastFitParams) error {
-	_, err := q.db.ExecContext(ctx, insertForecastFit,
-		arg.ForecastID,
-		arg.Hash,
-		arg.Encoding,
-		arg.Size,
-		arg.Fit,
-	)
-	return err
 }
 
 const listForecastComponents = `-- name: ListForecastComponents :many
@@ -503,6 +493,43 @@ func (q *Queries) ListForecastsBefore(ctx context.Context, arg ListForecastsBefo
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listStoredForecasts = `-- name: ListStoredForecasts :many
+SELECT id FROM forecasts WHERE id IN (/*SLICE:ids*/?)
+`
+
+func (q *Queries) ListStoredForecasts(ctx context.Context, ids []string) ([]string, error) {
+	query := listStoredForecasts
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

@@ -8,10 +8,64 @@ package sqlcgen
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/db/column"
 )
+
+const countFindingsOfRun = `-- name: CountFindingsOfRun :many
+SELECT n.etf_id, COUNT(*) AS findings
+FROM findings n JOIN fetches f ON f.id = n.fetch_id
+WHERE n.etf_id IN (/*SLICE:etfs*/?) AND n.found_at >= ? AND f.run_id = ?
+GROUP BY n.etf_id
+`
+
+type CountFindingsOfRunParams struct {
+	Etfs  []uint32
+	Since time.Time
+	RunID string
+}
+
+type CountFindingsOfRunRow struct {
+	EtfID    uint32
+	Findings int64
+}
+
+func (q *Queries) CountFindingsOfRun(ctx context.Context, arg CountFindingsOfRunParams) ([]CountFindingsOfRunRow, error) {
+	query := countFindingsOfRun
+	var queryParams []interface{}
+	if len(arg.Etfs) > 0 {
+		for _, v := range arg.Etfs {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:etfs*/?", strings.Repeat(",?", len(arg.Etfs))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:etfs*/?", "NULL", 1)
+	}
+	queryParams = append(queryParams, arg.Since)
+	queryParams = append(queryParams, arg.RunID)
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CountFindingsOfRunRow{}
+	for rows.Next() {
+		var i CountFindingsOfRunRow
+		if err := rows.Scan(&i.EtfID, &i.Findings); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
 
 const finishRun = `-- name: FinishRun :execrows
 UPDATE runs SET status = ?, closed = ?, error = ?, due = ?, updated = ?, unchanged = ?, quarantined = ?, failed = ?,
@@ -334,4 +388,93 @@ func (q *Queries) StartRun(ctx context.Context, arg StartRunParams) error {
 		arg.StartedAt,
 	)
 	return err
+}
+
+const sumFetchesOfRun = `-- name: SumFetchesOfRun :many
+SELECT v.etf_id, CAST(SUM(f.rows_new) AS SIGNED) AS rows_new, CAST(SUM(f.rows_unchanged) AS SIGNED) AS rows_unchanged,
+    CAST(SUM(f.rows_revised) AS SIGNED) AS rows_revised, CAST(SUM(f.rows_quarantined) AS SIGNED) AS rows_quarantined
+FROM data_versions v JOIN fetches f ON f.id = v.cause_id
+WHERE v.etf_id IN (/*SLICE:etfs*/?) AND v.known_from >= ? AND v.cause = 'fetch' AND f.run_id = ?
+GROUP BY v.etf_id
+`
+
+type SumFetchesOfRunParams struct {
+	Etfs  []uint32
+	Since time.Time
+	RunID string
+}
+
+type SumFetchesOfRunRow struct {
+	EtfID           uint32
+	RowsNew         int64
+	RowsUnchanged   int64
+	RowsRevised     int64
+	RowsQuarantined int64
+}
+
+// The rows that the run's fetches have changed: a fetch that changes one creates a data version, which is how it is found.
+func (q *Queries) SumFetchesOfRun(ctx context.Context, arg SumFetchesOfRunParams) ([]SumFetchesOfRunRow, error) {
+	query := sumFetchesOfRun
+	var queryParams []interface{}
+	if len(arg.Etfs) > 0 {
+		for _, v := range arg.Etfs {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:etfs*/?", strings.Repeat(",?", len(arg.Etfs))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:etfs*/?", "NULL", 1)
+	}
+	queryParams = append(queryParams, arg.Since)
+	queryParams = append(queryParams, arg.RunID)
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SumFetchesOfRunRow{}
+	for rows.Next() {
+		var i SumFetchesOfRunRow
+		if err := rows.Scan(
+			&i.EtfID,
+			&i.RowsNew,
+			&i.RowsUnchanged,
+			&i.RowsRevised,
+			&i.RowsQuarantined,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sumRunETFs = `-- name: SumRunETFs :one
+SELECT CAST(COALESCE(SUM(rows_new), 0) AS SIGNED) AS rows_new, CAST(COALESCE(SUM(rows_unchanged), 0) AS SIGNED) AS rows_unchanged,
+    CAST(COALESCE(SUM(rows_revised), 0) AS SIGNED) AS rows_revised, CAST(COALESCE(SUM(forecasts), 0) AS SIGNED) AS forecasts
+FROM run_etfs WHERE run_id = ?
+`
+
+type SumRunETFsRow struct {
+	RowsNew       int64
+	RowsUnchanged int64
+	RowsRevised   int64
+	Forecasts     int64
+}
+
+func (q *Queries) SumRunETFs(ctx context.Context, runID string) (SumRunETFsRow, error) {
+	row := q.db.QueryRowContext(ctx, sumRunETFs, runID)
+	var i SumRunETFsRow
+	err := row.Scan(
+		&i.RowsNew,
+		&i.RowsUnchanged,
+		&i.RowsRevised,
+		&i.Forecasts,
+	)
+	return i, err
 }
