@@ -224,7 +224,7 @@ func (f *fakeStore) SchemaVersion(context.Context) (int64, int64, error) {
 	return f.schema, 7, f.err
 }
 
-func (f *fakeStore) Ungranted(context.Context) ([]string, error) {
+func (f *fakeStore) MissingRights(context.Context) ([]string, error) {
 	defer f.locked()()
 	return f.ungranted, f.err
 }

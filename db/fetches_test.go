@@ -77,7 +77,7 @@ func testStaging(t *testing.T, d dbtest.Database) {
 		"load data as the pipeline": d.Store,
 		"load data as administrator": func() *db.Store {
 			admin := d
-			admin.UserDSN = d.AdminDSN
+			admin.UserDSN = d.RootDSN
 			return admin.Another(t, db.Options{})
 		}(),
 		"insert": d.Another(t, db.Options{NoLocalInfile: true}),

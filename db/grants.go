@@ -55,19 +55,22 @@ func grant(ctx context.Context, pool *sql.DB, database, user string) error {
 	if name == "" || strings.ContainsAny(user, "'\"\\`") {
 		return etf.Invalid("grant", fmt.Sprintf("%q is not a user", user), "use name or name@host")
 	}
+	unknown := etf.NotFound("grant", fmt.Sprintf("the database has no user '%s'@'%s'", name, host), "create it with CREATE USER first")
 	// MariaDB creates a missing user, without a password, if the administrator may create users. One who may not read
-	// mysql.user may not create users either, and gets the server's own error below.
+	// mysql.user may not create users either: GRANT fails.
 	var found int
 	err := translate(pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM mysql.user WHERE user = ? AND host = ?", name, host).Scan(&found), "looking for user "+user)
 	if err != nil && etf.KindOf(err) != etf.KindDenied {
 		return err
 	}
 	if err == nil && found == 0 {
-		return etf.NotFound("grant", fmt.Sprintf("the database has no user '%s'@'%s'", name, host), "create it with CREATE USER first")
+		return unknown
 	}
 	for _, table := range slices.Sorted(maps.Keys(rights)) {
 		statement := fmt.Sprintf("GRANT %s ON %s.%s TO '%s'@'%s'", rights[table], identifier(database), table, name, host)
-		if _, err := pool.ExecContext(ctx, statement); err != nil {
+		if _, err := pool.ExecContext(ctx, statement); createsUser(err) {
+			return unknown
+		} else if err != nil {
 			return translate(err, "granting rights to "+user)
 		}
 	}

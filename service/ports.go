@@ -51,10 +51,12 @@ type Store interface {
 	// PruneFetches deletes the bodies of responses stored before the instant and returns how many; their records stay.
 	PruneFetches(ctx context.Context, olderThan time.Time) (int, error)
 	Ping(ctx context.Context) error
-	// SchemaVersion returns the version of the database's schema and the version this code needs.
+	// SchemaVersion returns the version of the database's schema and the version this code needs; KindDenied if the user
+	// may not read it.
 	SchemaVersion(ctx context.Context) (current, wanted int64, err error)
-	// Ungranted returns the tables that this code uses but its database user may not read.
-	Ungranted(ctx context.Context) ([]string, error)
+	// MissingRights lists the rights that this code needs and its database user lacks ("INSERT on bars"). Its result may be
+	// some seconds old.
+	MissingRights(ctx context.Context) ([]string, error)
 }
 
 // Temporal starts, finds and cancels workflows and manages the schedules; dispatch.Client implements it. An unknown

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/service"
@@ -131,17 +132,40 @@ func (d *doctor) database(ctx context.Context) {
 		d.bad("schema", err, "")
 	case schema.Newer():
 		d.warn("schema", fmt.Sprintf("it is at version %d, newer than this program's %d", schema.Current, schema.Wanted), "run a newer etfcast soon")
-		d.contents(ctx, svc)
+		d.rights(ctx, svc, store)
 	default:
 		d.ok("schema", fmt.Sprintf("version %d", schema.Current))
-		d.contents(ctx, svc)
+		d.rights(ctx, svc, store)
 	}
+}
+
+// rights checks that the pipeline's user has the rights it needs and no others, and then what it can read.
+func (d *doctor) rights(ctx context.Context, svc *service.Service, store *db.Store) {
+	if err := svc.Rights(ctx); err != nil {
+		d.bad("rights", err, "")
+		return
+	}
+	d.ok("rights", "the user of ETFCAST_MYSQL_DSN has all that are needed")
+	excess, err := store.ExcessRights(ctx)
+	switch {
+	case err != nil:
+		d.bad("append-only", err, "")
+	case len(excess.Rights) > 0:
+		d.warn("append-only", "the user of ETFCAST_MYSQL_DSN has rights that are not needed: "+strings.Join(excess.Rights, "; "),
+			"revoke them, or use a user whose only rights are from `etfcast migrate --grant USER`: a mistake could change what was issued")
+	case excess.Upsert:
+		d.warn("append-only", "this server lets ON DUPLICATE KEY UPDATE change rows without the right to update them",
+			"keep forecasts that matter on MySQL or MariaDB; `etfcast doctor --chains` finds changed ones")
+	default:
+		d.ok("append-only", "that user can't change or delete what was issued")
+	}
+	d.contents(ctx, svc)
 }
 
 func (d *doctor) contents(ctx context.Context, svc *service.Service) {
 	counts, err := svc.Contents(ctx)
 	if err != nil {
-		d.bad("rights", err, "run `etfcast migrate --grant USER` for the user of ETFCAST_MYSQL_DSN")
+		d.bad("registry", err, "")
 		return
 	}
 	if counts.ETFs == 0 {

@@ -48,62 +48,106 @@ func diagnoses(t *testing.T, dsn string, chains bool) map[string]diagnosis {
 	return found
 }
 
-// After a migration without --grant, worker and API wait as they do for the migration, and doctor names the remedy.
-func TestUpgradeWithoutGrant(t *testing.T) {
+// After a migration without --grant, or with rights to read only, worker and API wait as they do for the migration, and
+// doctor names the remedy.
+func TestMissingRights(t *testing.T) {
 	t.Parallel()
-	database := dbtest.Open(t, dbtest.Embedded(t))
-	user, _, _ := strings.Cut(database.UserDSN, ":")
-	if _, err := database.Admin(t).Exec("REVOKE SELECT, INSERT ON " + database.Name + ".forecast_fits FROM '" + user + "'@'%'"); err != nil {
+	for name, c := range map[string]struct{ revoke, missing string }{
+		"a table":    {"SELECT, INSERT ON %s.forecast_fits", "SELECT on forecast_fits"},
+		"one right":  {"UPDATE ON %s.runs", "UPDATE on runs"},
+		"to remove":  {"DELETE ON %s.staged_bars", "DELETE on staged_bars"},
+		"to append":  {"INSERT ON %s.forecasts", "INSERT on forecasts"},
+		"everything": {"SELECT ON %s.schema_versions", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := dbtest.Open(t, dbtest.Embedded(t))
+			user, _, _ := strings.Cut(database.UserDSN, ":")
+			if _, err := database.Admin(t).Exec("REVOKE " + fmt.Sprintf(c.revoke, database.Name) + " FROM '" + user + "'@'%'"); err != nil {
+				t.Fatal(err)
+			}
+			p := processOn(t, database.UserDSN)
+			missing, check := "the database user has too few rights; missing: "+c.missing, "rights"
+			if c.missing == "" {
+				missing, check = "the database denies access to the user", "schema"
+			}
+			const remedy = "`etfcast migrate --grant USER`"
+			if got := schemaCheck(t, p); !strings.HasPrefix(got, "waiting "+missing+" (") || !strings.Contains(got, remedy) {
+				t.Errorf("/readyz: %s", got)
+			}
+			// retry.Until retries KindUnavailable; any other kind would end the worker.
+			if err := p.service().Migrated(t.Context()); etf.KindOf(err) != etf.KindUnavailable || !strings.Contains(err.Error(), missing) {
+				t.Errorf("the worker: %v", err)
+			}
+			if got := diagnoses(t, database.UserDSN, false)[check]; got.State != "error" || !strings.Contains(got.Detail, missing) || !strings.Contains(got.Remedy, remedy) {
+				t.Errorf("doctor: %+v", got)
+			}
+
+			if err := db.Migrate(t.Context(), database.AdminDSN, db.MigrateOptions{GrantUsers: []string{user}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.service().Migrated(t.Context()); err != nil {
+				t.Errorf("the worker, after the grant: %v", err)
+			}
+			if got := schemaCheck(t, p); got != "ok " {
+				t.Errorf("/readyz, after the grant: %s", got)
+			}
+			found := diagnoses(t, database.UserDSN, false)
+			for _, check := range []string{"schema", "rights"} {
+				if found[check].State != "ok" {
+					t.Errorf("doctor, after the grant: %+v", found[check])
+				}
+			}
+		})
+	}
+}
+
+// schemaCheck returns state and detail of the check "schema" of /readyz.
+func schemaCheck(t *testing.T, p *process) string {
+	t.Helper()
+	// A new handler each time: /readyz caches its result for a second.
+	handler, err := api.New(api.Deps{Service: p.service(), Version: "test", Log: p.log, Metrics: p.metrics})
+	if err != nil {
 		t.Fatal(err)
 	}
-	p := processOn(t, database.UserDSN)
-	schema := func() string {
-		t.Helper()
-		// A new handler each time: /readyz caches its result for a second.
-		handler, err := api.New(api.Deps{Service: p.service(), Version: "test", Log: p.log, Metrics: p.metrics})
+	response := httptest.NewRecorder()
+	handler.ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	var body struct {
+		Checks []struct{ Name, State, Detail string }
+	}
+	if err := json.Unmarshal(response.Body.Bytes(), &body); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range body.Checks {
+		if c.Name == "schema" {
+			return c.State + " " + c.Detail
+		}
+	}
+	t.Fatalf("/readyz has no check \"schema\": %s", response.Body)
+	return ""
+}
+
+// A user who could change what was issued is warned of, and so is a server that could not refuse it.
+func TestDoctorAppendOnly(t *testing.T) {
+	t.Parallel()
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		database := dbtest.Open(t, dsn)
+		can, err := database.Store.Capabilities(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		response := httptest.NewRecorder()
-		handler.ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
-		var body struct {
-			Checks []struct{ Name, State, Detail string }
+		got := diagnoses(t, database.UserDSN, false)["append-only"]
+		if want := map[bool]string{true: "warning", false: "ok"}[can.Server == "Dolt"]; got.State != want {
+			t.Errorf("as documented: %+v, want %s", got, want)
 		}
-		if err := json.Unmarshal(response.Body.Bytes(), &body); err != nil {
+		user, _, _ := strings.Cut(database.UserDSN, ":")
+		if _, err := database.Admin(t).Exec("GRANT UPDATE ON " + database.Name + ".forecasts TO '" + user + "'@'%'"); err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range body.Checks {
-			if c.Name == "schema" {
-				return c.State + " " + c.Detail
-			}
+		if got := diagnoses(t, database.UserDSN, false)["append-only"]; got.State != "warning" || !strings.Contains(got.Detail, "UPDATE on forecasts") {
+			t.Errorf("a user who may change forecasts: %+v", got)
 		}
-		t.Fatalf("/readyz has no check \"schema\": %s", response.Body)
-		return ""
-	}
-	const missing, remedy = "tables not granted: forecast_fits", "run `etfcast migrate --grant USER`"
-	if got := schema(); got != "waiting "+missing+" ("+remedy+")" {
-		t.Errorf("/readyz: %s", got)
-	}
-	// retry.Until retries KindUnavailable; any other kind would end the worker.
-	if _, err := p.service().Schema(t.Context()); etf.KindOf(err) != etf.KindUnavailable || !strings.Contains(err.Error(), missing) {
-		t.Errorf("the worker: %v", err)
-	}
-	if got := diagnoses(t, database.UserDSN, false)["schema"]; got.State != "error" || got.Detail != missing || got.Remedy != remedy {
-		t.Errorf("doctor: %+v", got)
-	}
-
-	if err := db.Migrate(t.Context(), database.AdminDSN, db.MigrateOptions{GrantUsers: []string{user}}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.service().Schema(t.Context()); err != nil {
-		t.Errorf("the worker, after the grant: %v", err)
-	}
-	if got := schema(); got != "ok " {
-		t.Errorf("/readyz, after the grant: %s", got)
-	}
-	if got := diagnoses(t, database.UserDSN, false)["schema"]; got.State != "ok" {
-		t.Errorf("doctor, after the grant: %+v", got)
-	}
+	})
 }
 
 func TestDoctorChains(t *testing.T) {
@@ -159,7 +203,7 @@ func TestDoctorChains(t *testing.T) {
 	if code, out, _ := etfcast(t, env, "doctor", "--chains"); code != exitError || !strings.Contains(out, "2 of 4 are broken") {
 		t.Errorf("doctor --chains: exit code %d, %s", code, out)
 	}
-	if _, out, _ := etfcast(t, env, "doctor"); strings.Contains(out, "chain") {
+	if _, out, _ := etfcast(t, env, "doctor"); strings.Contains(out, "broken") || strings.Contains(out, "intact") {
 		t.Errorf("doctor: %s", out)
 	}
 	if got := diagnoses(t, "u:p@tcp(127.0.0.1:1)/etfcast", true)["chains"]; got.State != "error" {
