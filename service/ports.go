@@ -23,6 +23,7 @@ type Store interface {
 	// EachBar calls f with every bar of the window, ascending. It stops at and returns the first error of f.
 	EachBar(ctx context.Context, symbol etf.Symbol, window etf.Window, f func(etf.StoredBar) error) error
 	// LatestForecasts returns the newest forecast of the model, or of every model if model is "".
+	// A forecast that does not match its hash is KindCorrupt, here and in the next two methods.
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)
 	Forecast(ctx context.Context, id string) (etf.Forecast, error)
 	// ForecastFit returns the fit stored with a forecast, byte for byte as hashed in its FitHash; KindNotFound if it has

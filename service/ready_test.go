@@ -20,7 +20,7 @@ type database struct {
 	Store
 	fail            failures
 	current, wanted int64
-	missing       []string
+	missing         []string
 }
 
 func (s *database) Ping(context.Context) error { return s.fail["Ping"] }
