@@ -1,8 +1,11 @@
 package db_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/db/dbtest"
@@ -94,5 +97,90 @@ func TestChangedForecastIsNotRead(t *testing.T) {
 		}
 		_, err := s.LatestForecasts(ctx, "TAKER", "stolen")
 		wantKind(t, err, etf.KindCorrupt, "")
+	})
+}
+
+// Rows that belong to nothing are found in every table.
+func TestOrphans(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		ctx, d := t.Context(), dbtest.Open(t, dsn)
+		s, admin := d.Store, d.Admin(t)
+		register(t, s, "ORPHAN")
+		p, _ := ingest(t, s, "ORPHAN", []etf.Bar{bar(day(0), 0)})
+		kept := issue(t, s, withParts(forecastOf("ORPHAN", "drift", day(0), p.DataVersion)))
+		lost := issue(t, s, withParts(forecastOf("ORPHAN", "prophet", day(0), p.DataVersion)))
+		if found, err := s.Orphans(ctx, 5); err != nil || len(found) != 0 {
+			t.Errorf("as issued: %+v, %v", found, err)
+		}
+		for _, change := range []string{
+			"DELETE FROM forecasts WHERE id = '" + lost.ID + "'",
+			"INSERT INTO forecast_points VALUES ('none', 1, '2025-01-03', 1, 1, 1, 1, 1, 1, 1, 1)",
+			"UPDATE forecasts SET etf_id = 4000000000 WHERE id = '" + kept.ID + "'",
+		} {
+			if _, err := admin.Exec(change); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, err := s.Orphans(ctx, 5)
+		want := []db.Orphan{
+			{Table: "forecasts", Owner: "4000000000", Rows: 1},
+			{Table: "forecast_points", Owner: lost.ID, Rows: len(lost.Points)},
+			{Table: "forecast_points", Owner: "none", Rows: 1},
+			{Table: "forecast_components", Owner: lost.ID, Rows: len(lost.Components)},
+			{Table: "forecast_fits", Owner: lost.ID, Rows: 1},
+		}
+		if err != nil || !slices.Equal(found, want) {
+			t.Errorf("found %+v, %v; want %+v", found, err, want)
+		}
+		if found, err := s.Orphans(ctx, 1); err != nil || len(found) != 4 {
+			t.Errorf("limited: %+v, %v", found, err)
+		}
+	})
+}
+
+// A clock that went back leaves traces in chains and data versions, and one that is behind finds records from the future.
+func TestClockSteps(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		ctx, d := t.Context(), dbtest.Open(t, dsn)
+		now := time.Now().UTC().Truncate(time.Microsecond)
+		s := d.Another(t, db.Options{Now: func() time.Time { return now }})
+		steps := func(when string, want ...string) {
+			t.Helper()
+			found, err := s.ClockSteps(ctx, 10)
+			var got []string
+			for _, f := range found {
+				got = append(got, fmt.Sprint(f.Symbol, " ", f.What, " ", f.At.Sub(f.After), " ", f.Future))
+			}
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s: %q (%v), want %q", when, got, err, want)
+			}
+		}
+		register(t, s, "CLOCK")
+		p, _ := ingest(t, s, "CLOCK", []etf.Bar{bar(day(0), 0)})
+		var ids []string
+		for i := range 4 {
+			f := forecastOf("CLOCK", "drift", day(i), p.DataVersion)
+			f.IssuedAt = now.Add(time.Duration(i) * time.Second)
+			ids = append(ids, issue(t, s, f).ID)
+		}
+		steps("a clock that advances")
+
+		// The store keeps the order of data versions by a microsecond. What was written before is from the future.
+		now = now.AddDate(0, 0, -1)
+		ingest(t, s, "CLOCK", []etf.Bar{bar(day(1), 1)})
+		steps("a day back", "CLOCK data version 2 1µs false",
+			"CLOCK forecast "+ids[3]+" (drift) 24h0m3s true", "CLOCK forecast "+ids[2]+" (drift) 24h0m2s true",
+			"CLOCK forecast "+ids[1]+" (drift) 24h0m1s true", "CLOCK forecast "+ids[0]+" (drift) 24h0m0s true",
+			"CLOCK data version 2 24h0m0.000002s true")
+
+		now = now.AddDate(0, 0, 2)
+		first := now.AddDate(0, 0, -1)
+		for id, at := range map[string]time.Time{ids[1]: first.Add(-time.Hour), ids[3]: first.Add(2 * time.Second)} {
+			if _, err := d.Admin(t).Exec("UPDATE forecasts SET issued_at = ? WHERE id = ?", at.Format("2006-01-02 15:04:05.000000"), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		steps("instants that fall or stand still", "CLOCK forecast "+ids[1]+" (drift) -1h0m0s false", "CLOCK forecast "+ids[3]+" (drift) 0s false",
+			"CLOCK data version 2 1µs false")
 	})
 }

@@ -150,6 +150,44 @@ func TestDoctorAppendOnly(t *testing.T) {
 	})
 }
 
+// Rows that belong to nothing are errors, and traces of a clock that went back warnings, also without --chains.
+func TestDoctorRecords(t *testing.T) {
+	t.Parallel()
+	database := dbtest.Open(t, dbtest.Embedded(t))
+	run := func() map[string]diagnosis {
+		t.Helper()
+		_, out, errs := etfcast(t, []string{"ETFCAST_MYSQL_DSN=" + database.UserDSN, "TEMPORAL_ADDRESS=127.0.0.1:1"}, "doctor", "--json")
+		var list []diagnosis
+		if err := json.Unmarshal([]byte(out), &list); err != nil {
+			t.Fatalf("%v: %s %s", err, out, errs)
+		}
+		found := map[string]diagnosis{}
+		for _, d := range list {
+			found[d.Check] = d
+		}
+		return found
+	}
+	if got := run(); got["orphans"].State != "ok" || got["clock"].State != "ok" {
+		t.Errorf("an empty database: %+v, %+v", got["orphans"], got["clock"])
+	}
+	if _, err := database.Admin(t).Exec("INSERT INTO forecast_points VALUES ('lost', 1, '2025-01-03', 1, 1, 1, 1, 1, 1, 1, 1), ('lost', 2, '2025-01-04', 1, 1, 1, 1, 1, 1, 1, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := database.Store.CreateETF(t.Context(), etf.ETF{Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "simulated", Ref: "SPY"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := database.Admin(t).Exec("UPDATE etfs SET known_from = '2100-01-01 00:00:00', data_version = 1"); err != nil {
+		t.Fatal(err)
+	}
+	got := run()
+	if d := got["orphans"]; d.State != "error" || !strings.Contains(d.Detail, "2 in forecast_points of forecast lost") || !strings.Contains(d.Remedy, "backup") {
+		t.Errorf("orphans: %+v", d)
+	}
+	if d := got["clock"]; d.State != "warning" || !strings.Contains(d.Detail, "data version 1 of SPY is from 2100-01-01T00:00:00Z, but it is ") || d.Remedy == "" {
+		t.Errorf("clock: %+v", d)
+	}
+}
+
 func TestDoctorChains(t *testing.T) {
 	t.Parallel()
 	database := dbtest.Open(t, dbtest.Embedded(t))
