@@ -47,6 +47,27 @@ func AppendOnly() []string {
 	return names
 }
 
+// accountOf returns the account that the server takes the DSN's user for, as name@host. If the user can't connect yet, it
+// is the name, for any host.
+func accountOf(ctx context.Context, dsn string) (string, error) {
+	cfg, err := parseDSN(dsn, DSNVariable)
+	if err != nil {
+		return "", err
+	}
+	bare := cfg.Clone()
+	bare.DBName = "" // to which the user has no rights yet
+	pool, err := openPool(bare, 1)
+	if err != nil {
+		return "", etf.Wrap(etf.KindInvalid, err, "opening the DSN of "+DSNVariable)
+	}
+	defer pool.Close()
+	var account string
+	if err := pool.QueryRowContext(ctx, "SELECT CURRENT_USER()").Scan(&account); err != nil || !strings.HasPrefix(account, cfg.User+"@") {
+		return cfg.User, nil //nolint:nilerr // the user may be created later, or be denied access for now
+	}
+	return account, nil
+}
+
 func grant(ctx context.Context, pool *sql.DB, database, user string) error {
 	name, host, _ := strings.Cut(user, "@")
 	if host == "" {

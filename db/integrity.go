@@ -28,19 +28,8 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]Orphan, error) {
 		// Looking up each owner once, not once a row.
 		query := fmt.Sprintf(`SELECT owned.k, owned.n FROM (SELECT %[2]s AS k, COUNT(*) AS n FROM %[1]s GROUP BY %[2]s) AS owned
 LEFT JOIN %[3]s AS owner ON owner.%[4]s = owned.k WHERE owner.%[4]s IS NULL ORDER BY owned.k LIMIT %[5]d`, t.table, t.key, t.owners, t.id, limit)
-		rows, err := s.db.QueryContext(ctx, query)
-		if err != nil {
-			return nil, translate(err, "looking for orphans in "+t.table)
-		}
-		for rows.Next() {
-			o := Orphan{Table: t.table}
-			if err := rows.Scan(&o.Owner, &o.Rows); err != nil {
-				_ = rows.Close()
-				return nil, translate(err, "looking for orphans in "+t.table)
-			}
-			found = append(found, o)
-		}
-		if err := rows.Err(); err != nil {
+		o := Orphan{Table: t.table}
+		if err := s.eachRow(ctx, query, nil, func() { found = append(found, o) }, &o.Owner, &o.Rows); err != nil {
 			return nil, translate(err, "looking for orphans in "+t.table)
 		}
 	}
@@ -83,24 +72,32 @@ JOIN etfs AS e ON e.id = f.etf_id WHERE f.issued_at > ? ORDER BY f.issued_at DES
 		{true, `SELECT symbol, CONCAT('data version ', data_version), known_from, known_from FROM etfs
 WHERE known_from > ? AND data_version > 0 ORDER BY known_from DESC, symbol LIMIT ?`, []any{ahead}},
 	} {
-		rows, err := s.db.QueryContext(ctx, q.query, append(q.args, limit)...)
-		if err != nil {
-			return nil, translate(err, "looking for traces of a clock that went back")
-		}
-		for rows.Next() {
-			step := ClockStep{Future: q.future}
-			if err := rows.Scan(&step.Symbol, &step.What, &step.At, &step.After); err != nil {
-				_ = rows.Close()
-				return nil, translate(err, "looking for traces of a clock that went back")
-			}
+		step := ClockStep{Future: q.future}
+		err := s.eachRow(ctx, q.query, append(q.args, limit), func() {
 			if step.Future {
 				step.After = now
 			}
 			found = append(found, step)
-		}
-		if err := rows.Err(); err != nil {
+		}, &step.Symbol, &step.What, &step.At, &step.After)
+		if err != nil {
 			return nil, translate(err, "looking for traces of a clock that went back")
 		}
 	}
 	return found, nil
+}
+
+// eachRow scans each row of a query into the columns and calls do.
+func (s *Store) eachRow(ctx context.Context, query string, args []any, do func(), columns ...any) error {
+	rows, err := s.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(columns...); err != nil {
+			return err
+		}
+		do()
+	}
+	return rows.Err()
 }

@@ -252,3 +252,34 @@ func TestReadOnlyServer(t *testing.T) {
 		}
 	})
 }
+
+// The user of a DSN gets its rights even if its account is limited to a host.
+func TestGrantToTheUserOfADSN(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		ctx, d := t.Context(), dbtest.Empty(t, dsn)
+		admin := d.Admin(t)
+		user, rest, _ := strings.Cut(d.UserDSN, ":")
+		password, _, _ := strings.Cut(rest, "@")
+		name := user + "_h"
+		for _, host := range []string{"localhost", "127.0.0.1"} { // whichever of them the server calls this machine
+			account := "'" + name + "'@'" + host + "'"
+			if _, err := admin.Exec("CREATE USER " + account + " IDENTIFIED BY '" + password + "'"); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if _, err := admin.Exec("DROP USER " + account); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		d.UserDSN = name + ":" + rest
+		if err := db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{GrantDSN: d.UserDSN}); err != nil {
+			t.Fatal(err)
+		}
+		if missing, err := d.Another(t, db.Options{}).MissingRights(ctx); err != nil || len(missing) != 0 {
+			t.Errorf("missing %q, %v", missing, err)
+		}
+		nobody := strings.Replace(d.UserDSN, name, "nobody_of_that_name", 1)
+		wantKind(t, db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{GrantDSN: nobody}), etf.KindNotFound, "grant")
+	})
+}
