@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -100,6 +101,63 @@ func TestMissingRights(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A forecast that gained a point, for which INSERT suffices, is neither served nor confirmed to a client that has its ETag.
+func TestChangedForecastIsRefused(t *testing.T) {
+	t.Parallel()
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		database := dbtest.Open(t, dsn)
+		if _, _, err := database.Store.CreateETF(t.Context(), etf.ETF{Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "simulated", Ref: "SPY"}}}); err != nil {
+			t.Fatal(err)
+		}
+		const id = "31dbfb8f08f5adc05dc4ab539e34a466"
+		origin := etf.MustSession("2025-09-26")
+		f := etf.Forecast{ID: id, Symbol: "SPY", Model: "drift", Origin: origin, Basis: etf.SplitAdjusted, Params: "{}", AsOf: time.Now(), IssuedAt: time.Now(), Fit: []byte("{}"),
+			Points: []etf.ForecastPoint{{Horizon: 1, Target: origin.AddDays(3), Mean: 1}}}
+		if _, _, err := database.Store.AppendForecast(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+		p := processOn(t, database.UserDSN)
+		handler, err := api.New(api.Deps{Service: p.service(), Version: "test", Log: p.log, Metrics: p.metrics})
+		if err != nil {
+			t.Fatal(err)
+		}
+		get := func(path, tag string) *httptest.ResponseRecorder {
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+			request.Header.Set("If-None-Match", tag)
+			response := httptest.NewRecorder()
+			handler.ServeHTTP(response, request)
+			return response
+		}
+		tags := map[string]string{}
+		for _, path := range []string{"/v1/forecasts/" + id, "/v1/etfs/SPY/forecasts/latest", "/v1/forecasts/" + id + "/fit"} {
+			response := get(path, `"none"`)
+			if response.Code != http.StatusOK {
+				t.Fatalf("%s: %d %s", path, response.Code, response.Body)
+			}
+			tags[path] = response.Header().Get("ETag")
+			if again := get(path, tags[path]); again.Code != http.StatusNotModified {
+				t.Errorf("%s again: %d", path, again.Code)
+			}
+		}
+		pipeline, err := sql.Open("mysql", database.UserDSN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pipeline.Close()
+		if _, err := pipeline.Exec("INSERT INTO forecast_points VALUES (?, 2, '2025-09-30', 1, 1, 1, 1, 1, 1, 1, 1)", id); err != nil {
+			t.Fatal(err)
+		}
+		for path, tag := range tags {
+			if response := get(path, tag); response.Code != http.StatusInternalServerError || !strings.Contains(response.Body.String(), `"/problems/integrity"`) || response.Header().Get("ETag") != "" {
+				t.Errorf("%s: %d %v %s", path, response.Code, response.Header(), response.Body)
+			}
+		}
+		if got := scrape(t, p.metrics); !strings.Contains(got, "\netfcast_integrity_failures_total 3\n") {
+			t.Errorf("the metrics do not count 3 refusals: %s", got)
+		}
+	})
 }
 
 // schemaCheck returns state and detail of the check "schema" of /readyz.
