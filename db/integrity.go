@@ -50,40 +50,59 @@ type ClockStep struct {
 // clockTolerance is how far the clocks of two machines may differ without being reported.
 const clockTolerance = 10 * time.Second
 
-// ClockSteps returns up to limit traces of each kind. It reads all forecasts, so it is for doctor.
+// ClockSteps returns up to limit traces of each kind: forecasts and data versions that do not advance, then those from the
+// future. It reads all of them, in order of their keys, so it is for doctor.
 func (s *Store) ClockSteps(ctx context.Context, limit int) ([]ClockStep, error) {
+	symbols, err := s.symbols(ctx)
+	if err != nil {
+		return nil, err
+	}
 	now := s.now()
-	ahead := now.Add(clockTolerance)
-	var found []ClockStep
+	var back, ahead []ClockStep
 	for _, q := range []struct {
-		future bool
-		query  string
-		args   []any
+		query string
+		least time.Duration // from one row of a sequence to the next, if the clock advances
 	}{
-		{false, `SELECT e.symbol, CONCAT('forecast ', f.id, ' (', f.model, ')'), f.issued_at, p.issued_at FROM forecasts AS f
-JOIN forecasts AS p ON p.etf_id = f.etf_id AND p.model = f.model AND p.chain = f.chain - 1
-JOIN etfs AS e ON e.id = f.etf_id WHERE f.issued_at <= p.issued_at ORDER BY f.issued_at, f.id LIMIT ?`, nil},
+		{"SELECT etf_id, model, chain, CONCAT('forecast ', id, ' (', model, ')'), issued_at FROM forecasts ORDER BY etf_id, model, chain", 0},
 		// Two versions a microsecond apart are the store's way around a clock that did not advance.
-		{false, `SELECT e.symbol, CONCAT('data version ', v.number), v.known_from, p.known_from FROM data_versions AS v
-JOIN data_versions AS p ON p.etf_id = v.etf_id AND p.number = v.number - 1
-JOIN etfs AS e ON e.id = v.etf_id WHERE TIMESTAMPDIFF(MICROSECOND, p.known_from, v.known_from) <= 1 ORDER BY v.known_from, e.symbol LIMIT ?`, nil},
-		{true, `SELECT e.symbol, CONCAT('forecast ', f.id, ' (', f.model, ')'), f.issued_at, f.issued_at FROM forecasts AS f
-JOIN etfs AS e ON e.id = f.etf_id WHERE f.issued_at > ? ORDER BY f.issued_at DESC, f.id LIMIT ?`, []any{ahead}},
-		{true, `SELECT symbol, CONCAT('data version ', data_version), known_from, known_from FROM etfs
-WHERE known_from > ? AND data_version > 0 ORDER BY known_from DESC, symbol LIMIT ?`, []any{ahead}},
+		{"SELECT etf_id, '', number, CONCAT('data version ', number), known_from FROM data_versions ORDER BY etf_id, number", time.Microsecond},
 	} {
-		step := ClockStep{Future: q.future}
-		err := s.eachRow(ctx, q.query, append(q.args, limit), func() {
-			if step.Future {
-				step.After = now
+		var before, row struct {
+			etfID    uint32
+			model    string
+			position int64
+			what     string
+			at       time.Time
+		}
+		foundBack, foundAhead := 0, 0
+		err := s.eachRow(ctx, q.query, nil, func() {
+			step := ClockStep{Symbol: symbols[row.etfID], What: row.what, At: row.at, After: before.at}
+			same := row.etfID == before.etfID && row.model == before.model
+			if same && row.at.Sub(before.at) <= q.least && foundBack < limit {
+				foundBack++
+				back = append(back, step)
 			}
-			found = append(found, step)
-		}, &step.Symbol, &step.What, &step.At, &step.After)
+			if row.at.Sub(now) > clockTolerance && foundAhead < limit {
+				foundAhead++
+				step.After, step.Future = now, true
+				ahead = append(ahead, step)
+			}
+			before = row
+		}, &row.etfID, &row.model, &row.position, &row.what, &row.at)
 		if err != nil {
 			return nil, translate(err, "looking for traces of a clock that went back")
 		}
 	}
-	return found, nil
+	return append(back, ahead...), nil
+}
+
+// symbols returns the symbol of each ETF by its number.
+func (s *Store) symbols(ctx context.Context) (map[uint32]etf.Symbol, error) {
+	list := map[uint32]etf.Symbol{}
+	var id uint32
+	var symbol etf.Symbol
+	err := s.eachRow(ctx, "SELECT id, symbol FROM etfs", nil, func() { list[id] = symbol }, &id, &symbol)
+	return list, translate(err, "reading the registry")
 }
 
 // eachRow scans each row of a query into the columns and calls do.

@@ -169,9 +169,12 @@ func TestClockSteps(t *testing.T) {
 		now = now.AddDate(0, 0, -1)
 		ingest(t, s, "CLOCK", []etf.Bar{bar(day(1), 1)})
 		steps("a day back", "CLOCK data version 2 1µs false",
-			"CLOCK forecast "+ids[3]+" (drift) 24h0m3s true", "CLOCK forecast "+ids[2]+" (drift) 24h0m2s true",
-			"CLOCK forecast "+ids[1]+" (drift) 24h0m1s true", "CLOCK forecast "+ids[0]+" (drift) 24h0m0s true",
-			"CLOCK data version 2 24h0m0.000002s true")
+			"CLOCK forecast "+ids[0]+" (drift) 24h0m0s true", "CLOCK forecast "+ids[1]+" (drift) 24h0m1s true",
+			"CLOCK forecast "+ids[2]+" (drift) 24h0m2s true", "CLOCK forecast "+ids[3]+" (drift) 24h0m3s true",
+			"CLOCK data version 1 24h0m0.000001s true", "CLOCK data version 2 24h0m0.000002s true")
+		if found, err := s.ClockSteps(ctx, 2); err != nil || len(found) != 5 {
+			t.Errorf("limited: %+v, %v", found, err)
+		}
 
 		now = now.AddDate(0, 0, 2)
 		first := now.AddDate(0, 0, -1)

@@ -234,7 +234,7 @@ func TestDoctorRecords(t *testing.T) {
 	if _, _, err := database.Store.CreateETF(t.Context(), etf.ETF{Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "simulated", Ref: "SPY"}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := database.Admin(t).Exec("UPDATE etfs SET known_from = '2100-01-01 00:00:00', data_version = 1"); err != nil {
+	if _, err := database.Admin(t).Exec("INSERT INTO data_versions SELECT id, 1, 'w', '2100-01-01 00:00:00', 'fetch', 'x' FROM etfs"); err != nil {
 		t.Fatal(err)
 	}
 	got := run()
