@@ -310,6 +310,40 @@ func TestForecasts(t *testing.T) {
 	f.get("/v1/forecasts/"+strings.Repeat("0", 32)).wantProblem(t, http.StatusNotFound, "id")
 }
 
+// A forecast that is not as it was issued is a problem of its own type, which is counted; not even a client that has the
+// ETag gets it confirmed.
+func TestChangedForecastIsNotServed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.register(etf.XNYS, "SPY")
+	one := etf.Forecast{ID: "31dbfb8f08f5adc05dc4ab539e34a466", Symbol: "SPY", Model: "drift", Origin: etf.MustSession("2025-09-26"), Hash: "c0ffee", FitHash: "f17"}
+	f.store.forecasts = []etf.Forecast{one}
+	metric := func() string {
+		_, count, _ := strings.Cut(string(f.get("/metrics").want(t, http.StatusOK).body), "\netfcast_integrity_failures_total ")
+		count, _, _ = strings.Cut(count, "\n")
+		return count
+	}
+	if got := metric(); got != "0" {
+		t.Errorf("etfcast_integrity_failures_total is %q before anything failed", got)
+	}
+	f.store.forecastErr = &etf.Error{Kind: etf.KindCorrupt, Message: "forecast 31db is not as it was issued", Remedy: "compare with a backup", Err: errors.New("row 5 of password")}
+	for _, path := range []string{"/v1/etfs/SPY/forecasts/latest", "/v1/forecasts/" + one.ID, "/v1/forecasts/" + one.ID + "/fit"} {
+		for _, tag := range []string{`"none"`, `"c0ffee"`, `"f17"`, "*"} {
+			a := f.get(path, header("If-None-Match", tag))
+			p := a.wantProblem(t, http.StatusInternalServerError)
+			if p.Type != "/problems/integrity" || !strings.Contains(p.Detail, "forecast 31db is not as it was issued") || a.header.Get("ETag") != "" || strings.Contains(string(a.body), "password") {
+				t.Errorf("%s: %v %s", path, a.header, a.body)
+			}
+		}
+	}
+	if got := metric(); got != "12" {
+		t.Errorf("etfcast_integrity_failures_total is %q, want 12", got)
+	}
+	if text := string(f.get("/problems/integrity").want(t, http.StatusOK).body); !strings.Contains(text, "doctor --chains") {
+		t.Errorf("/problems/integrity: %s", text)
+	}
+}
+
 // The forecast by a model with components includes them, and its fit is returned byte for byte.
 func TestForecastParts(t *testing.T) {
 	t.Parallel()

@@ -23,11 +23,12 @@ type fakeStore struct {
 	etfs          map[etf.Symbol]etf.ETF
 	bars          map[etf.Symbol][]etf.StoredBar
 	forecasts     []etf.Forecast
+	forecastErr   error             // of every method that reads forecasts
 	fits          map[string][]byte // by forecast
 	runs          map[etf.RunID]etf.Run
 	runETFs       map[string][]etf.RunETF
 	schema        int64
-	ungranted     []string
+	missing       []string
 	barErr        func(n int) error  // called before the n-th bar, counted from 0
 	onRun         func(id etf.RunID) // called by Run before it reads
 }
@@ -118,6 +119,9 @@ func (f *fakeStore) EachBar(_ context.Context, s etf.Symbol, w etf.Window, do fu
 
 func (f *fakeStore) LatestForecasts(_ context.Context, s etf.Symbol, model string) ([]etf.Forecast, error) {
 	defer f.locked()()
+	if f.forecastErr != nil {
+		return nil, f.forecastErr
+	}
 	for i := len(f.forecasts) - 1; i >= 0; i-- {
 		if f.forecasts[i].Symbol == s && f.forecasts[i].Model == model {
 			return f.forecasts[i : i+1], f.err
@@ -128,6 +132,9 @@ func (f *fakeStore) LatestForecasts(_ context.Context, s etf.Symbol, model strin
 
 func (f *fakeStore) Forecast(_ context.Context, id string) (etf.Forecast, error) {
 	defer f.locked()()
+	if f.forecastErr != nil {
+		return etf.Forecast{}, f.forecastErr
+	}
 	for _, one := range f.forecasts {
 		if one.ID == id {
 			return one, f.err
@@ -224,9 +231,9 @@ func (f *fakeStore) SchemaVersion(context.Context) (int64, int64, error) {
 	return f.schema, 7, f.err
 }
 
-func (f *fakeStore) Ungranted(context.Context) ([]string, error) {
+func (f *fakeStore) MissingRights(context.Context) ([]string, error) {
 	defer f.locked()()
-	return f.ungranted, f.err
+	return f.missing, f.err
 }
 
 // fakeTemporal is an in-memory service.Temporal. If err is set, every method fails with it.

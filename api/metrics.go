@@ -15,7 +15,9 @@ import (
 type httpMetrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
-	handler  http.Handler
+	// integrity counts responses that were refused because a stored forecast does not match its hash.
+	integrity prometheus.Counter
+	handler   http.Handler
 }
 
 func newHTTPMetrics(registry *prometheus.Registry) (*httpMetrics, error) {
@@ -27,11 +29,14 @@ func newHTTPMetrics(registry *prometheus.Registry) (*httpMetrics, error) {
 			Name: "etfcast_http_request_seconds", Help: "Duration of HTTP requests by method and route.",
 			Buckets: []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10, 30},
 		}, []string{"method", "route"}),
+		integrity: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "etfcast_integrity_failures_total", Help: "Requests for a stored forecast that does not match its hash.",
+		}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
 	// The registry is shared: the Go and process metrics may already be registered.
 	for _, c := range []prometheus.Collector{
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.requests, m.seconds,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.requests, m.seconds, m.integrity,
 	} {
 		var twice prometheus.AlreadyRegisteredError
 		if err := registry.Register(c); err != nil && !errors.As(err, &twice) {
@@ -42,6 +47,8 @@ func newHTTPMetrics(registry *prometheus.Registry) (*httpMetrics, error) {
 				m.requests = known
 			case *prometheus.HistogramVec:
 				m.seconds = known
+			case prometheus.Counter:
+				m.integrity = known
 			}
 		}
 	}

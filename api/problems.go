@@ -43,6 +43,8 @@ var (
 		"Send JSON with the header Content-Type: application/json."}
 	problemRate = problemClass{"rate-limited", http.StatusTooManyRequests, "Too many requests",
 		"Retry after the number of seconds in the Retry-After header."}
+	problemIntegrity = problemClass{"integrity", http.StatusInternalServerError, "A stored forecast is not as it was issued",
+		"The forecast, its points, components or fit no longer match the hash they were issued with: the database has been changed. The numbers are not shown. The operator has to run `etfcast doctor --chains` and compare the database with a backup; repeating the request will fail again."}
 	problemInternal = problemClass{"internal", http.StatusInternalServerError, "Internal error",
 		"The service failed. Its log has the cause under the problem's request_id."}
 	problemUnavailable = problemClass{"unavailable", http.StatusServiceUnavailable, "The database or Temporal can't be reached",
@@ -50,7 +52,7 @@ var (
 
 	problemClasses = []problemClass{
 		problemInvalid, problemForbidden, problemNotFound, problemMethod, problemAccept, problemConflict,
-		problemTooLarge, problemMediaType, problemRate, problemInternal, problemUnavailable,
+		problemTooLarge, problemMediaType, problemRate, problemIntegrity, problemInternal, problemUnavailable,
 	}
 )
 
@@ -130,6 +132,8 @@ func classify(err error) (problemClass, []*etf.Error) {
 		return problemUnavailable, []*etf.Error{unavailable(causes[0])}
 	case etf.KindRateLimited:
 		return problemRate, causes
+	case etf.KindCorrupt:
+		return problemIntegrity, causes[:1]
 	case etf.KindDenied:
 		// The client did nothing wrong: this service lacks its privileges, as it does before the first migration.
 		return problemUnavailable, []*etf.Error{{Kind: etf.KindUnavailable, Message: "the database or Temporal denies this service access", Remedy: "GET /readyz says what it is waiting for"}}

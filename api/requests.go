@@ -111,6 +111,9 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		case w.Committed:
 			abort = true // the status line said 200: only a broken connection can signal the failure
 		default:
+			if class, _ := classify(err); class.name == problemIntegrity.name {
+				s.metrics.integrity.Inc()
+			}
 			if errors.Is(err, echo.ErrMethodNotAllowed) {
 				allowHead(w.Header())
 			}

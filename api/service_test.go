@@ -49,13 +49,13 @@ func TestReadiness(t *testing.T) {
 	if fmt.Sprint(got.WaitingFor) != "[schema pollers:etfcast-fit]" || !strings.Contains(got.Checks[1].Detail, "version 6") {
 		t.Errorf("waiting for %v: %+v", got.WaitingFor, got.Checks)
 	}
-	f.store.schema, f.store.ungranted = 7, []string{"forecast_components", "forecast_fits"}
+	f.store.schema, f.store.missing = 7, []string{"SELECT on forecast_fits", "UPDATE on runs"}
 	f.advance(2 * time.Second)
-	const ungranted = "tables not granted: forecast_components, forecast_fits (run `etfcast migrate --grant USER`)"
-	if got := read(503); fmt.Sprint(got.WaitingFor) != "[schema pollers:etfcast-fit]" || got.Checks[1].Detail != ungranted {
+	const missing = "the database user has too few rights; missing: SELECT on forecast_fits; UPDATE on runs (run `etfcast migrate --grant USER`)"
+	if got := read(503); fmt.Sprint(got.WaitingFor) != "[schema pollers:etfcast-fit]" || got.Checks[1].Detail != missing {
 		t.Errorf("waiting for %v: %+v", got.WaitingFor, got.Checks)
 	}
-	f.store.ungranted = nil
+	f.store.missing = nil
 	changed := testNow.Add(2 * time.Second)
 	if !got.Checks[0].Since.Equal(changed) || !got.Checks[1].Since.Equal(testNow) {
 		t.Errorf("since %v and %v", got.Checks[0].Since, got.Checks[1].Since)

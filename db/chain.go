@@ -34,6 +34,28 @@ func chainHash(f etf.Forecast) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// verified returns the forecasts if each has the content that its hash was made of: they are as they were issued, or the
+// hash was changed with them. Otherwise KindCorrupt.
+func verified(list []etf.Forecast, err error) ([]etf.Forecast, error) {
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range list {
+		want, err := chainHash(f)
+		if err != nil {
+			return nil, etf.Wrap(etf.KindCorrupt, err, "hashing forecast "+f.ID)
+		}
+		if f.Hash != want {
+			return nil, &etf.Error{Kind: etf.KindCorrupt,
+				Message: fmt.Sprintf("forecast %s of %s and %s is not as it was issued: its content does not match its hash", f.ID, f.Symbol, f.Model),
+				Remedy:  compareWithBackup}
+		}
+	}
+	return list, nil
+}
+
+const compareWithBackup = "run `etfcast doctor --chains`, and compare the database with a backup"
+
 // VerifyChain recomputes the hash chain of (symbol, model) from the first forecast on, and the hash of every fit. The
 // first position that is missing, out of order, unreadable or does not match its hash is KindCorrupt and named in the
 // message.
@@ -108,7 +130,7 @@ func (s *Store) checkLink(ctx context.Context, f etf.Forecast, position int64, p
 		if etf.KindOf(err) != etf.KindCorrupt {
 			return err
 		}
-		reason = err.Error()
+		reason = withoutRemedy(err)
 	}
 	return brokenLink(f, reason)
 }

@@ -54,7 +54,7 @@ func addComponent(f *etf.Forecast, row sqlcgen.ForecastComponent) error {
 	var values []float64
 	if err := json.Unmarshal([]byte(row.ByHorizon), &values); err != nil {
 		return &etf.Error{Kind: etf.KindCorrupt, Field: "components[" + strconv.Quote(row.Component) + "]", Err: err,
-			Message: "decoding a component of forecast " + row.ForecastID, Remedy: "run `etfcast doctor --chains`, and compare the database with a backup"}
+			Message: "decoding a component of forecast " + row.ForecastID, Remedy: compareWithBackup}
 	}
 	if f.Components == nil {
 		f.Components = map[string][]float64{}

@@ -24,15 +24,20 @@ const (
 	erClientLocalDisabled   = 3948
 	erLoadLocalDenied       = 1235 // Dolt, and MariaDB in some cases
 	erMariaLoadInfileDenied = 4166
+	erNoSuchUser            = 1133
+	erCreateUserByGrant     = 1410
 )
 
 // unavailable are the numbers that mean "not now", with the remedy if there is one. They include those of a database
 // that has not been migrated yet.
 var unavailable = map[uint16]string{
 	1021: "", 1040: "", 1041: "", 1053: "", 1077: "", 1114: "", 1129: "", 1152: "", 1158: "", 1159: "", 1160: "", 1161: "",
-	1203: "", 1226: "", 1290: "", 1317: "", 1836: "", 1927: "", 2006: "", 2013: "", 3024: "", 3169: "",
+	1203: "", 1226: "", 1317: "", 1927: "", 2006: "", 2013: "", 3024: "", 3169: "",
+	1290: acceptWrites, 1792: acceptWrites, 1836: acceptWrites,
 	1049: "create the database and run `etfcast migrate`", 1054: "run `etfcast migrate`", 1146: "run `etfcast migrate`",
 }
+
+const acceptWrites = "the server is read-only: make it accept writes, or name another in the DSN"
 
 // unfit are the error numbers for values that do not fit their column.
 var unfit = map[uint16]bool{
@@ -109,6 +114,13 @@ func collision(err error) bool {
 func duplicate(err error) bool {
 	var my *mysql.MySQLError
 	return errors.As(err, &my) && my.Number == erDupEntry
+}
+
+// createsUser reports whether a GRANT failed because its user does not exist: it would have created one.
+func createsUser(err error) bool {
+	var my *mysql.MySQLError
+	return errors.As(err, &my) && (my.Number == erNoSuchUser || my.Number == erCreateUserByGrant ||
+		my.Number == erUnknown && strings.Contains(my.Message, "create a user with GRANT"))
 }
 
 // localRefused reports whether the server refuses LOAD DATA LOCAL.

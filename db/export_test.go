@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"maps"
 
 	"github.com/pressly/goose/v3"
 )
@@ -18,3 +19,6 @@ func MigrateTo(ctx context.Context, adminDSN string, version int64) error {
 		return err
 	})
 }
+
+// Rights are the privileges of the pipeline's user, table by table.
+func Rights() map[string]string { return maps.Clone(rights) }

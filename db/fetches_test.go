@@ -78,7 +78,7 @@ func testStaging(t *testing.T, d dbtest.Database) {
 		"load data as the pipeline": d.Store,
 		"load data as administrator": func() *db.Store {
 			admin := d
-			admin.UserDSN = d.AdminDSN
+			admin.UserDSN = d.RootDSN
 			return admin.Another(t, db.Options{})
 		}(),
 		"insert": d.Another(t, db.Options{NoLocalInfile: true}),
@@ -241,7 +241,7 @@ func testDiscard(t *testing.T, d dbtest.Database) {
 	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: late, Verdicts: make([]etf.Verdict, 15)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.FinishRun(ctx, etf.RunEnd{Run: running, Status: etf.RunCancelled}); err != nil {
+	if _, err := s.FinishRun(ctx, etf.RunEnd{Run: running, Status: etf.RunCancelled}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.DiscardStaged(ctx, ending); err != nil {

@@ -53,7 +53,7 @@ func (s *Store) ForecastFit(ctx context.Context, id string) ([]byte, error) {
 		err = errors.New("its content does not match its hash")
 	}
 	if err != nil {
-		return nil, etf.Wrapf(etf.KindCorrupt, err, "unpacking the fit of forecast %s", id)
+		return nil, &etf.Error{Kind: etf.KindCorrupt, Err: err, Message: "the fit of forecast " + id + " is not as it was stored", Remedy: compareWithBackup}
 	}
 	return fit, nil
 }

@@ -274,7 +274,8 @@ func checkPoints(points []etf.ForecastPoint) error {
 // latestForecasts is the remedy for an unknown forecast.
 const latestForecasts = "list the ETF's latest forecasts: GET /v1/etfs/SYMBOL/forecasts/latest"
 
-// Forecast returns one forecast with its points and components; KindNotFound for an unknown ID.
+// Forecast returns one forecast with its points and components; KindNotFound for an unknown ID, KindCorrupt if it does not
+// match its hash.
 func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	row, err := s.q.GetForecast(ctx, id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -283,7 +284,7 @@ func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 	if err != nil {
 		return etf.Forecast{}, translate(err, "reading a forecast")
 	}
-	list, err := s.withParts(ctx, etf.Symbol(row.Symbol), []sqlcgen.Forecast{row.Forecast})
+	list, err := verified(s.withParts(ctx, etf.Symbol(row.Symbol), []sqlcgen.Forecast{row.Forecast}))
 	if err != nil {
 		return etf.Forecast{}, err
 	}
@@ -292,13 +293,13 @@ func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 
 // LatestForecasts returns the newest forecast of each model (or of the given one) with all its parts, in order of model:
 // the one with the newest origin, and of those the one appended last. Empty if there is none; KindNotFound for an unknown
-// symbol.
+// symbol, KindCorrupt if one does not match its hash.
 func (s *Store) LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error) {
 	rows, err := s.latest(ctx, symbol, model)
 	if err != nil {
 		return nil, translate(err, "reading the latest forecasts of "+string(symbol))
 	}
-	return s.withParts(ctx, symbol, rows)
+	return verified(s.withParts(ctx, symbol, rows))
 }
 
 func (s *Store) latest(ctx context.Context, symbol etf.Symbol, model string) ([]sqlcgen.Forecast, error) {
@@ -359,7 +360,7 @@ func (s *Store) modelsOf(ctx context.Context, id uint32) ([]string, error) {
 }
 
 // ForecastPage returns up to limit forecasts of a model with all their parts, newest position in the chain first, below
-// the given position (0 = from the newest).
+// the given position (0 = from the newest). KindCorrupt if one does not match its hash.
 func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model string, before int64, limit int) ([]etf.Forecast, error) {
 	if before <= 0 {
 		before = math.MaxInt64
@@ -372,7 +373,7 @@ func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model strin
 	if err != nil {
 		return nil, translate(err, "listing forecasts of "+string(symbol))
 	}
-	return s.withParts(ctx, symbol, rows)
+	return verified(s.withParts(ctx, symbol, rows))
 }
 
 // withParts converts rows and adds their points, components and hashes of fits, with one statement each for all rows.
@@ -394,7 +395,7 @@ func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen
 		}
 		if err := json.Unmarshal([]byte(r.Diagnostics), &list[i].Diagnostics); err != nil {
 			return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "diagnostics", Err: err,
-				Message: "decoding the diagnostics of forecast " + r.ID, Remedy: "run `etfcast doctor --chains`, and compare the database with a backup"}
+				Message: "decoding the diagnostics of forecast " + r.ID, Remedy: compareWithBackup}
 		}
 	}
 	points, err := s.q.ListForecastPoints(ctx, ids)

@@ -47,6 +47,27 @@ func AppendOnly() []string {
 	return names
 }
 
+// accountOf returns the account that the server takes the DSN's user for, as name@host. If the user can't connect yet, it
+// is the name, for any host.
+func accountOf(ctx context.Context, dsn string) (string, error) {
+	cfg, err := parseDSN(dsn, DSNVariable)
+	if err != nil {
+		return "", err
+	}
+	bare := cfg.Clone()
+	bare.DBName = "" // to which the user has no rights yet
+	pool, err := openPool(bare, 1)
+	if err != nil {
+		return "", etf.Wrap(etf.KindInvalid, err, "opening the DSN of "+DSNVariable)
+	}
+	defer pool.Close()
+	var account string
+	if err := pool.QueryRowContext(ctx, "SELECT CURRENT_USER()").Scan(&account); err != nil || !strings.HasPrefix(account, cfg.User+"@") {
+		return cfg.User, nil //nolint:nilerr // the user may be created later, or be denied access for now
+	}
+	return account, nil
+}
+
 func grant(ctx context.Context, pool *sql.DB, database, user string) error {
 	name, host, _ := strings.Cut(user, "@")
 	if host == "" {
@@ -55,19 +76,22 @@ func grant(ctx context.Context, pool *sql.DB, database, user string) error {
 	if name == "" || strings.ContainsAny(user, "'\"\\`") {
 		return etf.Invalid("grant", fmt.Sprintf("%q is not a user", user), "use name or name@host")
 	}
+	unknown := etf.NotFound("grant", fmt.Sprintf("the database has no user '%s'@'%s'", name, host), "create it with CREATE USER first")
 	// MariaDB creates a missing user, without a password, if the administrator may create users. One who may not read
-	// mysql.user may not create users either, and gets the server's own error below.
+	// mysql.user may not create users either: GRANT fails.
 	var found int
 	err := translate(pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM mysql.user WHERE user = ? AND host = ?", name, host).Scan(&found), "looking for user "+user)
 	if err != nil && etf.KindOf(err) != etf.KindDenied {
 		return err
 	}
 	if err == nil && found == 0 {
-		return etf.NotFound("grant", fmt.Sprintf("the database has no user '%s'@'%s'", name, host), "create it with CREATE USER first")
+		return unknown
 	}
 	for _, table := range slices.Sorted(maps.Keys(rights)) {
 		statement := fmt.Sprintf("GRANT %s ON %s.%s TO '%s'@'%s'", rights[table], identifier(database), table, name, host)
-		if _, err := pool.ExecContext(ctx, statement); err != nil {
+		if _, err := pool.ExecContext(ctx, statement); createsUser(err) {
+			return unknown
+		} else if err != nil {
 			return translate(err, "granting rights to "+user)
 		}
 	}

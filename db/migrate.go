@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,9 @@ type MigrateOptions struct {
 	// GrantUsers get the pipeline's rights, table by table. "name" means 'name'@'%', "name@host" only that host. The
 	// users must exist.
 	GrantUsers []string
+	// GrantDSN is the DSN of another user who gets them: the account that the server takes this user for, whatever host it
+	// is limited to. Empty grants nothing.
+	GrantDSN string
 	// Variable is the name of the setting that holds the DSN, for messages; AdminDSNVariable if empty.
 	Variable string
 	// Log gets a line for each migration; nil logs nothing.
@@ -68,7 +72,15 @@ func Migrate(ctx context.Context, adminDSN string, o MigrateOptions) error {
 		if err != nil {
 			return err
 		}
-		for _, user := range o.GrantUsers {
+		users := o.GrantUsers
+		if o.GrantDSN != "" {
+			user, err := accountOf(ctx, o.GrantDSN)
+			if err != nil {
+				return err
+			}
+			users = append(slices.Clone(users), user)
+		}
+		for _, user := range users {
 			if err := grant(ctx, pool, cfg.DBName, user); err != nil {
 				return err
 			}

@@ -41,7 +41,7 @@ type Store struct {
 	clock    func() time.Time
 	variable string
 	noLocal  atomic.Bool // the server refuses LOAD DATA LOCAL
-	// grantedAt is when Ungranted last found nothing missing.
+	// grantedAt is when MissingRights last found nothing missing.
 	grantedAt atomic.Pointer[time.Time]
 }
 

@@ -2,12 +2,7 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"maps"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -17,43 +12,15 @@ func (s *Store) Ping(ctx context.Context) error {
 	return translate(s.db.PingContext(ctx), "connecting to the database of "+s.variable)
 }
 
-// SchemaVersion returns the schema's version (0 before the first migration) and the one this program needs.
+// SchemaVersion returns the schema's version (0 before the first migration) and the one this program needs. KindDenied if
+// the DSN's user has no rights yet.
 func (s *Store) SchemaVersion(ctx context.Context) (current, wanted int64, err error) {
 	wanted = WantedSchema()
 	err = s.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+versionTable+" WHERE is_applied").Scan(&current)
-	if etf.KindOf(translate(err, "")) == etf.KindDenied || noSuchTable(err) {
-		return 0, wanted, nil // not migrated, or this user has no rights yet
+	if noSuchTable(err) {
+		return 0, wanted, nil
 	}
 	return current, wanted, translate(err, "reading the schema's version")
-}
-
-// grantsKept is how long the result that nothing is missing is cached: readiness is checked often, and grants change only
-// with an upgrade.
-const grantsKept = time.Minute
-
-// Ungranted returns, by name, the tables that this program uses and the DSN's user may not read: those that migrations
-// have created since rights were last granted. It checks the tables one by one, and caches an empty result for a minute.
-func (s *Store) Ungranted(ctx context.Context) ([]string, error) {
-	now := s.clock()
-	if at := s.grantedAt.Load(); at != nil && now.Sub(*at) < grantsKept && !now.Before(*at) {
-		return nil, nil
-	}
-	var missing []string
-	for _, table := range slices.Sorted(maps.Keys(rights)) {
-		err := s.db.QueryRowContext(ctx, "SELECT 1 FROM "+table+" LIMIT 0").Scan(new(int))
-		if errors.Is(err, sql.ErrNoRows) {
-			continue // LIMIT 0 never returns a row
-		}
-		if err = translate(err, "checking the rights on "+table); etf.KindOf(err) == etf.KindDenied {
-			missing = append(missing, table)
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	if len(missing) == 0 {
-		s.grantedAt.Store(&now)
-	}
-	return missing, nil
 }
 
 // Contents counts the stored rows. It reads every ETF and forecast, so it is not for a hot path.

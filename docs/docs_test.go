@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/db/dbtest"
 	"github.com/etfcast/etfcast/forecast/prophet/config"
 	"github.com/etfcast/etfcast/quality"
 )
@@ -274,5 +275,32 @@ func TestFilesNamedInPagesExist(t *testing.T) {
 	}
 	if checked < 60 {
 		t.Errorf("only %d names checked: the patterns no longer match", checked)
+	}
+}
+
+// The store's tests, the containers and the operators who follow operations.md create the database and its users with the
+// same statements.
+func TestDatabaseUsersAreTheTested(t *testing.T) {
+	statements := func(text string) []string {
+		var list []string
+		for line := range strings.Lines(text) {
+			line, _, _ = strings.Cut(line, "--")
+			if line = strings.TrimSpace(line); line != "" && !strings.Contains(line, "temporal") {
+				list = append(list, line)
+			}
+		}
+		return list
+	}
+	want := statements(dbtest.Setup)
+	_, documented, _ := strings.Cut(read(t, "operations.md"), "```sql\n")
+	documented, _, _ = strings.Cut(documented, "```")
+	if got := statements(documented); !slices.Equal(got, want) {
+		t.Errorf("operations.md has\n%s\nwant dbtest.Setup:\n%s", strings.Join(got, "\n"), dbtest.Setup)
+	}
+	_, script, _ := strings.Cut(read(t, "../deploy/mysql/users.sh"), "<<SQL\n")
+	script, _, _ = strings.Cut(script, "\nSQL\n")
+	script = strings.NewReplacer("IF NOT EXISTS ", "", "$ETFCAST_ADMIN_PASSWORD", "...", "$ETFCAST_PASSWORD", "...").Replace(script)
+	if got := statements(script); !slices.Equal(got, want) {
+		t.Errorf("users.sh has\n%s\nwant dbtest.Setup:\n%s", strings.Join(got, "\n"), dbtest.Setup)
 	}
 }

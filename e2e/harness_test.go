@@ -63,8 +63,14 @@ func newStack(t *testing.T) *stack {
 		}
 	})
 	s.adminDSN, s.dsn = withDatabase(t, admin, name), withDatabase(t, pipeline, name)
+	s.register(t)
+	return s
+}
 
-	c, err := client.Dial(client.Options{HostPort: temporal, Namespace: s.namespace, Logger: quiet{}})
+// register registers the stack's namespace with Temporal.
+func (s *stack) register(t *testing.T) {
+	t.Helper()
+	c, err := client.Dial(client.Options{HostPort: s.temporal, Namespace: s.namespace, Logger: quiet{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +86,6 @@ func newStack(t *testing.T) *stack {
 		_, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1})
 		return err
 	})
-	return s
 }
 
 func withDatabase(t *testing.T, dsn, name string) string {

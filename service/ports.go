@@ -23,6 +23,7 @@ type Store interface {
 	// EachBar calls f with every bar of the window, ascending. It stops at and returns the first error of f.
 	EachBar(ctx context.Context, symbol etf.Symbol, window etf.Window, f func(etf.StoredBar) error) error
 	// LatestForecasts returns the newest forecast of the model, or of every model if model is "".
+	// A forecast that does not match its hash is KindCorrupt, here and in the next two methods.
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)
 	Forecast(ctx context.Context, id string) (etf.Forecast, error)
 	// ForecastFit returns the fit stored with a forecast, byte for byte as hashed in its FitHash; KindNotFound if it has
@@ -51,10 +52,12 @@ type Store interface {
 	// PruneFetches deletes the bodies of responses stored before the instant and returns how many; their records stay.
 	PruneFetches(ctx context.Context, olderThan time.Time) (int, error)
 	Ping(ctx context.Context) error
-	// SchemaVersion returns the version of the database's schema and the version this code needs.
+	// SchemaVersion returns the version of the database's schema and the version this code needs; KindDenied if the user
+	// may not read it.
 	SchemaVersion(ctx context.Context) (current, wanted int64, err error)
-	// Ungranted returns the tables that this code uses but its database user may not read.
-	Ungranted(ctx context.Context) ([]string, error)
+	// MissingRights lists the rights that this code needs and its database user lacks ("INSERT on bars"). Its result may be
+	// some seconds old.
+	MissingRights(ctx context.Context) ([]string, error)
 }
 
 // Temporal starts, finds and cancels workflows and manages the schedules; dispatch.Client implements it. An unknown

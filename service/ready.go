@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func NewReadiness(now func() time.Time, probes ...Probe) *Readiness {
 func (s *Service) Probes() []Probe {
 	return []Probe{
 		{"database", func(ctx context.Context) error { return databaseError(s.store.Ping(ctx)) }},
-		{"schema", func(ctx context.Context) error { _, err := s.Schema(ctx); return err }},
+		{"schema", s.Migrated},
 		{"temporal", s.temporal.Check},
 	}
 }
@@ -80,9 +81,9 @@ type Schema struct{ Current, Wanted int64 }
 // first and contract one release later.
 func (v Schema) Newer() bool { return v.Current > v.Wanted }
 
-// Schema returns the schema's version. If the schema is older than this program needs, or the pipeline's user lacks access
-// to one of its tables, the error is KindUnavailable with a remedy: somebody has to run the migration, and the caller can
-// wait for that.
+// Schema returns the schema's version. If the schema is older than this program needs, or the pipeline's user may not even
+// read its version, the error is KindUnavailable with a remedy: somebody has to run the migration, and the caller can wait
+// for that.
 func (s *Service) Schema(ctx context.Context) (Schema, error) {
 	current, wanted, err := s.store.SchemaVersion(ctx)
 	v := Schema{current, wanted}
@@ -91,25 +92,43 @@ func (s *Service) Schema(ctx context.Context) (Schema, error) {
 	}
 	if current < wanted {
 		return v, &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("the schema is at version %d, but this program needs %d", current, wanted),
-			Remedy: "run `etfcast migrate --grant USER`"}
-	}
-	missing, err := s.store.Ungranted(ctx)
-	if err != nil {
-		return v, databaseError(err)
-	}
-	if len(missing) > 0 {
-		return v, &etf.Error{Kind: etf.KindUnavailable, Message: "tables not granted: " + strings.Join(missing, ", "), Remedy: "run `etfcast migrate --grant USER`"}
+			Remedy: grantRemedy}
 	}
 	return v, nil
 }
 
-// databaseError adds a remedy to an error of the store, which itself says what the store was doing. A denied user is
-// waited for like a database that is down: before the first migration, nothing is granted.
-func databaseError(err error) error {
-	if err == nil {
-		return nil
+const grantRemedy = "run `etfcast migrate --grant USER`"
+
+// Rights returns nil if the pipeline's user has every right that this program needs, and otherwise KindUnavailable with
+// the missing ones and a remedy, for which the caller can wait.
+func (s *Service) Rights(ctx context.Context) error {
+	missing, err := s.store.MissingRights(ctx)
+	if err != nil {
+		return databaseError(err)
 	}
-	switch etf.KindOf(err) {
+	if len(missing) > 0 {
+		return &etf.Error{Kind: etf.KindUnavailable, Message: "the database user has too few rights; missing: " + strings.Join(missing, "; "), Remedy: grantRemedy}
+	}
+	return nil
+}
+
+// Migrated returns nil if the database has the schema and its user the rights that this program needs; otherwise the
+// error of Schema or Rights.
+func (s *Service) Migrated(ctx context.Context) error {
+	if _, err := s.Schema(ctx); err != nil {
+		return err
+	}
+	return s.Rights(ctx)
+}
+
+// databaseError adds a remedy to an error of the store, unless it has one: by itself it says what the store was doing. A
+// denied user is waited for like a database that is down: before the first migration, nothing is granted.
+func databaseError(err error) error {
+	var known *etf.Error
+	if !errors.As(err, &known) || known.Kind == etf.KindUnavailable && known.Remedy != "" {
+		return err
+	}
+	switch known.Kind {
 	case etf.KindDenied:
 		return &etf.Error{Kind: etf.KindUnavailable, Message: "the database denies access to the user", Remedy: "check that ETFCAST_MYSQL_DSN is right and `etfcast migrate --grant USER` has run", Err: err}
 	case etf.KindUnavailable:

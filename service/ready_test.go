@@ -20,7 +20,7 @@ type database struct {
 	Store
 	fail            failures
 	current, wanted int64
-	ungranted       []string
+	missing         []string
 }
 
 func (s *database) Ping(context.Context) error { return s.fail["Ping"] }
@@ -29,8 +29,8 @@ func (s *database) SchemaVersion(context.Context) (current, wanted int64, err er
 	return s.current, s.wanted, s.fail["SchemaVersion"]
 }
 
-func (s *database) Ungranted(context.Context) ([]string, error) {
-	return s.ungranted, s.fail["Ungranted"]
+func (s *database) MissingRights(context.Context) ([]string, error) {
+	return s.missing, s.fail["MissingRights"]
 }
 
 // queues is a Temporal whose workers poll these task queues.
@@ -63,21 +63,26 @@ func TestSchema(t *testing.T) {
 		{name: "older", store: database{current: 6, wanted: 7}, kind: etf.KindUnavailable,
 			says: []string{"at version 6, but this program needs 7", "etfcast migrate --grant USER"}},
 		{name: "empty database", store: database{wanted: 7}, kind: etf.KindUnavailable, says: []string{"at version 0"}},
-		{name: "tables not granted", store: database{current: 7, wanted: 7, ungranted: []string{"bars", "runs"}}, kind: etf.KindUnavailable,
-			says: []string{"tables not granted: bars, runs", "etfcast migrate --grant USER"}},
-		{name: "newer and a table not granted", store: database{current: 8, wanted: 7, ungranted: []string{"runs"}}, kind: etf.KindUnavailable, newer: true, says: []string{"not granted: runs"}},
+		{name: "rights missing", store: database{current: 7, wanted: 7, missing: []string{"SELECT on runs", "INSERT, UPDATE on bars, fetches"}}, kind: etf.KindUnavailable,
+			says: []string{"missing: SELECT on runs; INSERT, UPDATE on bars, fetches", "etfcast migrate --grant USER"}},
+		{name: "newer and a right missing", store: database{current: 8, wanted: 7, missing: []string{"SELECT on runs"}}, kind: etf.KindUnavailable, newer: true, says: []string{"missing: SELECT on runs"}},
 		{name: "out of reach", store: database{fail: failures{"SchemaVersion": storeAway}}, kind: etf.KindUnavailable, cause: storeAway,
 			says: []string{"the database can't be reached", "ETFCAST_MYSQL_DSN"}},
 		{name: "access denied", store: database{fail: failures{"SchemaVersion": denied}}, kind: etf.KindUnavailable, cause: denied,
 			says: []string{"denies access", "etfcast migrate --grant USER", "ETFCAST_MYSQL_DSN"}},
 		{name: "not our schema", store: database{fail: failures{"SchemaVersion": corrupt}}, kind: etf.KindCorrupt, cause: corrupt},
-		{name: "out of reach when the grants are read", store: database{current: 7, wanted: 7, fail: failures{"Ungranted": storeAway}}, kind: etf.KindUnavailable, cause: storeAway,
+		{name: "out of reach when the rights are checked", store: database{current: 7, wanted: 7, fail: failures{"MissingRights": storeAway}}, kind: etf.KindUnavailable, cause: storeAway,
 			says: []string{"the database can't be reached"}},
-		{name: "the grants are denied", store: database{current: 7, wanted: 7, fail: failures{"Ungranted": denied}}, kind: etf.KindUnavailable, cause: denied, says: []string{"denies access"}},
+		{name: "checking the rights is denied", store: database{current: 7, wanted: 7, fail: failures{"MissingRights": denied}}, kind: etf.KindUnavailable, cause: denied, says: []string{"denies access"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			v, err := New(Deps{Store: &c.store}).Schema(t.Context())
+			s := New(Deps{Store: &c.store})
+			err := s.Migrated(t.Context())
+			v, schemaErr := s.Schema(t.Context())
+			if schemaErr != nil && schemaErr.Error() != err.Error() {
+				t.Errorf("the schema fails with %v, everything with %v", schemaErr, err)
+			}
 			if v != (Schema{Current: c.store.current, Wanted: c.store.wanted}) || v.Newer() != c.newer {
 				t.Errorf("the schema is %+v, newer %t", v, v.Newer())
 			}

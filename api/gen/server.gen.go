@@ -593,6 +593,9 @@ type BodyTooLarge = Problem
 // Conflict An RFC 9457 problem document.
 type Conflict = Problem
 
+// Integrity An RFC 9457 problem document.
+type Integrity = Problem
+
 // InvalidRequest An RFC 9457 problem document.
 type InvalidRequest = Problem
 
@@ -1283,6 +1286,8 @@ type BodyTooLargeApplicationProblemPlusJSONResponse Problem
 
 type ConflictApplicationProblemPlusJSONResponse Problem
 
+type IntegrityApplicationProblemPlusJSONResponse Problem
+
 type InvalidRequestApplicationProblemPlusJSONResponse Problem
 
 type NotAcceptableApplicationProblemPlusJSONResponse Problem
@@ -1916,6 +1921,22 @@ func (response GetLatestForecast404ApplicationProblemPlusJSONResponse) VisitGetL
 	return err
 }
 
+type GetLatestForecast500ApplicationProblemPlusJSONResponse struct {
+	IntegrityApplicationProblemPlusJSONResponse
+}
+
+func (response GetLatestForecast500ApplicationProblemPlusJSONResponse) VisitGetLatestForecastResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetLatestForecast503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
@@ -2021,6 +2042,22 @@ func (response GetForecast404ApplicationProblemPlusJSONResponse) VisitGetForecas
 	return err
 }
 
+type GetForecast500ApplicationProblemPlusJSONResponse struct {
+	IntegrityApplicationProblemPlusJSONResponse
+}
+
+func (response GetForecast500ApplicationProblemPlusJSONResponse) VisitGetForecastResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetForecast503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
@@ -2122,6 +2159,22 @@ func (response GetForecastFit404ApplicationProblemPlusJSONResponse) VisitGetFore
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForecastFit500ApplicationProblemPlusJSONResponse struct {
+	IntegrityApplicationProblemPlusJSONResponse
+}
+
+func (response GetForecastFit500ApplicationProblemPlusJSONResponse) VisitGetForecastFitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -33,7 +33,7 @@ func (p *process) demo(ctx context.Context, out io.Writer) error {
 			request := service.ETFRequest{Symbol: symbol, Exchange: string(group.exchange), Sources: []service.SourceRequest{{Name: simulated.Name}}}
 			if err := retry.Until(ctx, p.log, retry.Limit, func(ctx context.Context) error {
 				// Until the migration has run, the tables are missing or not granted.
-				if _, err := svc.Schema(ctx); err != nil {
+				if err := svc.Migrated(ctx); err != nil {
 					return err
 				}
 				_, _, err := svc.AddETF(ctx, request)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/service"
@@ -33,8 +34,8 @@ func doctorCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check settings, database, Temporal, workers and schedules, and print remedies (exit code 1 if something is wrong)",
-		Long: `Check settings, database, Temporal, workers and schedules, and print a remedy for every problem. The exit
-code is 1 if something is wrong. With --chains, read every stored forecast with its components and fit,
+		Long: `Check settings, database, Temporal, workers and schedules, look for rows that belong to no forecast and for
+traces of a clock that went back, and print a remedy for every problem. The exit code is 1 if something is wrong. With --chains, read every stored forecast with its components and fit,
 recompute its hash, and report what was changed or removed since it was issued. That takes a while on
 a large database and has no timeout.`,
 		Example: "  etfcast doctor --chains",
@@ -44,7 +45,12 @@ a large database and has no timeout.`,
 			defer cancel()
 			d := &doctor{app: a, sources: s}
 			d.examine(ctx)
-			if chains {
+			if !chains {
+				ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
+				defer cancel()
+				d.records(ctx)
+			} else {
+				d.records(cmd.Context())
 				d.chains(cmd.Context())
 				if err := cmd.Context().Err(); err != nil {
 					return err // interrupted: the chains were not all checked
@@ -131,17 +137,40 @@ func (d *doctor) database(ctx context.Context) {
 		d.bad("schema", err, "")
 	case schema.Newer():
 		d.warn("schema", fmt.Sprintf("it is at version %d, newer than this program's %d", schema.Current, schema.Wanted), "run a newer etfcast soon")
-		d.contents(ctx, svc)
+		d.rights(ctx, svc, store)
 	default:
 		d.ok("schema", fmt.Sprintf("version %d", schema.Current))
-		d.contents(ctx, svc)
+		d.rights(ctx, svc, store)
 	}
+}
+
+// rights checks that the pipeline's user has the rights it needs and no others, and then what it can read.
+func (d *doctor) rights(ctx context.Context, svc *service.Service, store *db.Store) {
+	if err := svc.Rights(ctx); err != nil {
+		d.bad("rights", err, "")
+		return
+	}
+	d.ok("rights", "the user of ETFCAST_MYSQL_DSN has all that are needed")
+	excess, err := store.ExcessRights(ctx)
+	switch {
+	case err != nil:
+		d.bad("append-only", err, "")
+	case len(excess.Rights) > 0:
+		d.warn("append-only", "the user of ETFCAST_MYSQL_DSN has rights that are not needed: "+strings.Join(excess.Rights, "; "),
+			"revoke them, or use a user whose only rights are from `etfcast migrate --grant USER`: a mistake could change what was issued")
+	case excess.Upsert:
+		d.warn("append-only", "this server lets ON DUPLICATE KEY UPDATE change rows without the right to update them",
+			"keep forecasts that matter on MySQL or MariaDB; `etfcast doctor --chains` finds changed ones")
+	default:
+		d.ok("append-only", "that user can't change or delete what was issued")
+	}
+	d.contents(ctx, svc)
 }
 
 func (d *doctor) contents(ctx context.Context, svc *service.Service) {
 	counts, err := svc.Contents(ctx)
 	if err != nil {
-		d.bad("rights", err, "run `etfcast migrate --grant USER` for the user of ETFCAST_MYSQL_DSN")
+		d.bad("registry", err, "")
 		return
 	}
 	if counts.ETFs == 0 {
@@ -149,6 +178,62 @@ func (d *doctor) contents(ctx context.Context, svc *service.Service) {
 		return
 	}
 	d.ok("registry", fmt.Sprintf("%d ETFs, %d bars (%d quarantined), %d forecasts, %d runs completed", counts.ETFs, counts.Bars, counts.Quarantined, counts.Forecasts, counts.RunsCompleted))
+}
+
+// records looks for what this program never leaves behind: parts of forecasts that are not stored, and instants that do
+// not advance.
+func (d *doctor) records(ctx context.Context) {
+	store, err := d.app.openStore()
+	if err != nil {
+		return // the database check has reported it
+	}
+	defer store.Close()
+	if svc := service.New(service.Deps{Store: store}); svc.Migrated(ctx) != nil {
+		return // the checks of schema and rights have reported it
+	}
+	unfinished := func(check string, err error) {
+		if ctx.Err() != nil {
+			d.warn(check, "the check did not end within its 30 seconds", "run `etfcast doctor --chains`, which has no time limit")
+			return
+		}
+		d.bad(check, err, "")
+	}
+	switch orphans, err := store.Orphans(ctx, brokenShown); {
+	case err != nil:
+		unfinished("orphans", err)
+	case len(orphans) > 0:
+		var list []string
+		for _, o := range orphans[:min(len(orphans), brokenShown)] {
+			owner := "forecast " + o.Owner
+			if o.Table == "forecasts" {
+				owner = "ETF number " + o.Owner
+			}
+			list = append(list, fmt.Sprintf("%d in %s of %s", o.Rows, o.Table, owner))
+		}
+		d.bad("orphans", fmt.Errorf("rows without what they belong to: %s", strings.Join(list, "; ")),
+			"compare the database with a backup: something was removed or inserted by hand")
+	default:
+		d.ok("orphans", "all parts of forecasts belong to a stored forecast")
+	}
+	steps, err := store.ClockSteps(ctx, brokenShown)
+	switch {
+	case err != nil:
+		unfinished("clock", err)
+	case len(steps) > 0:
+		var list []string
+		for _, s := range steps[:min(len(steps), brokenShown)] {
+			at, after := s.At.Format(time.RFC3339Nano), s.After.Format(time.RFC3339Nano)
+			if s.Future {
+				list = append(list, fmt.Sprintf("%s of %s is from %s, but it is %s now", s.What, s.Symbol, at, after))
+			} else {
+				list = append(list, fmt.Sprintf("%s of %s is from %s, the one before it from %s", s.What, s.Symbol, at, after))
+			}
+		}
+		d.warn("clock", "a clock went back: "+strings.Join(list, "; "),
+			"synchronise the clocks of the workers' machines; the numbers are right, but not these instants")
+	default:
+		d.ok("clock", "no trace of one that went back")
+	}
 }
 
 // brokenShown is how many broken chains are listed; beyond that, a longer list does not help to find the cause.

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"log/slog"
 
-	"github.com/go-sql-driver/mysql"
 	"github.com/spf13/cobra"
 
 	"github.com/etfcast/etfcast/db"
@@ -27,7 +25,7 @@ ETFCAST_MYSQL_ADMIN_DSN, which only up and migrate use, and waits for a database
 			if err != nil {
 				return err
 			}
-			return a.migrate(cmd.Context(), adminDSN, grant, log)
+			return a.migrate(cmd.Context(), adminDSN, db.MigrateOptions{GrantUsers: grant, Log: log})
 		},
 	}
 	addAdminDSN(cmd, &adminDSN)
@@ -40,20 +38,9 @@ func addAdminDSN(cmd *cobra.Command, dsn *string) {
 }
 
 // migrate runs the migrations, retrying as long as the database can't be reached.
-func (a *app) migrate(ctx context.Context, adminDSN string, grant []string, log *slog.Logger) error {
+func (a *app) migrate(ctx context.Context, adminDSN string, o db.MigrateOptions) error {
 	if err := checkDSN("mysql-admin-dsn", adminDSN, "set ETFCAST_MYSQL_ADMIN_DSN or --mysql-admin-dsn"); err != nil {
 		return usageError{err}
 	}
-	return retry.Until(ctx, log, 0, func(ctx context.Context) error {
-		return db.Migrate(ctx, adminDSN, db.MigrateOptions{GrantUsers: grant, Log: log})
-	})
-}
-
-// pipelineUser returns the user whom `up` grants privileges to: the one in the pipeline's DSN.
-func pipelineUser(dsn string) ([]string, error) {
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		return nil, err
-	}
-	return []string{cfg.User}, nil
+	return retry.Until(ctx, o.Log, 0, func(ctx context.Context) error { return db.Migrate(ctx, adminDSN, o) })
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -48,61 +49,200 @@ func diagnoses(t *testing.T, dsn string, chains bool) map[string]diagnosis {
 	return found
 }
 
-// After a migration without --grant, worker and API wait as they do for the migration, and doctor names the remedy.
-func TestUpgradeWithoutGrant(t *testing.T) {
+// After a migration without --grant, or with rights to read only, worker and API wait as they do for the migration, and
+// doctor names the remedy.
+func TestMissingRights(t *testing.T) {
 	t.Parallel()
-	database := dbtest.Open(t, dbtest.Embedded(t))
-	user, _, _ := strings.Cut(database.UserDSN, ":")
-	if _, err := database.Admin(t).Exec("REVOKE SELECT, INSERT ON " + database.Name + ".forecast_fits FROM '" + user + "'@'%'"); err != nil {
-		t.Fatal(err)
+	for name, c := range map[string]struct{ revoke, missing string }{
+		"a table":    {"SELECT, INSERT ON %s.forecast_fits", "SELECT on forecast_fits"},
+		"one right":  {"UPDATE ON %s.runs", "UPDATE on runs"},
+		"to remove":  {"DELETE ON %s.staged_bars", "DELETE on staged_bars"},
+		"to append":  {"INSERT ON %s.forecasts", "INSERT on forecasts"},
+		"everything": {"SELECT ON %s.schema_versions", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := dbtest.Open(t, dbtest.Embedded(t))
+			user, _, _ := strings.Cut(database.UserDSN, ":")
+			if _, err := database.Admin(t).Exec("REVOKE " + fmt.Sprintf(c.revoke, database.Name) + " FROM '" + user + "'@'%'"); err != nil {
+				t.Fatal(err)
+			}
+			p := processOn(t, database.UserDSN)
+			missing, check := "the database user has too few rights; missing: "+c.missing, "rights"
+			if c.missing == "" {
+				missing, check = "the database denies access to the user", "schema"
+			}
+			const remedy = "`etfcast migrate --grant USER`"
+			if got := schemaCheck(t, p); !strings.HasPrefix(got, "waiting "+missing+" (") || !strings.Contains(got, remedy) {
+				t.Errorf("/readyz: %s", got)
+			}
+			// retry.Until retries KindUnavailable; any other kind would end the worker.
+			if err := p.service().Migrated(t.Context()); etf.KindOf(err) != etf.KindUnavailable || !strings.Contains(err.Error(), missing) {
+				t.Errorf("the worker: %v", err)
+			}
+			if got := diagnoses(t, database.UserDSN, false)[check]; got.State != "error" || !strings.Contains(got.Detail, missing) || !strings.Contains(got.Remedy, remedy) {
+				t.Errorf("doctor: %+v", got)
+			}
+
+			if err := db.Migrate(t.Context(), database.AdminDSN, db.MigrateOptions{GrantUsers: []string{user}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.service().Migrated(t.Context()); err != nil {
+				t.Errorf("the worker, after the grant: %v", err)
+			}
+			if got := schemaCheck(t, p); got != "ok " {
+				t.Errorf("/readyz, after the grant: %s", got)
+			}
+			found := diagnoses(t, database.UserDSN, false)
+			for _, check := range []string{"schema", "rights"} {
+				if found[check].State != "ok" {
+					t.Errorf("doctor, after the grant: %+v", found[check])
+				}
+			}
+		})
 	}
-	p := processOn(t, database.UserDSN)
-	schema := func() string {
-		t.Helper()
-		// A new handler each time: /readyz caches its result for a second.
+}
+
+// A forecast that gained a point, for which INSERT suffices, is neither served nor confirmed to a client that has its ETag.
+func TestChangedForecastIsRefused(t *testing.T) {
+	t.Parallel()
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		database := dbtest.Open(t, dsn)
+		if _, _, err := database.Store.CreateETF(t.Context(), etf.ETF{Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "simulated", Ref: "SPY"}}}); err != nil {
+			t.Fatal(err)
+		}
+		const id = "31dbfb8f08f5adc05dc4ab539e34a466"
+		origin := etf.MustSession("2025-09-26")
+		f := etf.Forecast{ID: id, Symbol: "SPY", Model: "drift", Origin: origin, Basis: etf.SplitAdjusted, Params: "{}", AsOf: time.Now(), IssuedAt: time.Now(), Fit: []byte("{}"),
+			Points: []etf.ForecastPoint{{Horizon: 1, Target: origin.AddDays(3), Mean: 1}}}
+		if r, err := database.Store.AppendForecasts(t.Context(), []etf.Forecast{f}); err != nil || r[0].Refused != nil {
+			t.Fatal(r, err)
+		}
+		p := processOn(t, database.UserDSN)
 		handler, err := api.New(api.Deps{Service: p.service(), Version: "test", Log: p.log, Metrics: p.metrics})
 		if err != nil {
 			t.Fatal(err)
 		}
-		response := httptest.NewRecorder()
-		handler.ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
-		var body struct {
-			Checks []struct{ Name, State, Detail string }
+		get := func(path, tag string) *httptest.ResponseRecorder {
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+			request.Header.Set("If-None-Match", tag)
+			response := httptest.NewRecorder()
+			handler.ServeHTTP(response, request)
+			return response
 		}
-		if err := json.Unmarshal(response.Body.Bytes(), &body); err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range body.Checks {
-			if c.Name == "schema" {
-				return c.State + " " + c.Detail
+		tags := map[string]string{}
+		for _, path := range []string{"/v1/forecasts/" + id, "/v1/etfs/SPY/forecasts/latest", "/v1/forecasts/" + id + "/fit"} {
+			response := get(path, `"none"`)
+			if response.Code != http.StatusOK {
+				t.Fatalf("%s: %d %s", path, response.Code, response.Body)
+			}
+			tags[path] = response.Header().Get("ETag")
+			if again := get(path, tags[path]); again.Code != http.StatusNotModified {
+				t.Errorf("%s again: %d", path, again.Code)
 			}
 		}
-		t.Fatalf("/readyz has no check \"schema\": %s", response.Body)
-		return ""
-	}
-	const missing, remedy = "tables not granted: forecast_fits", "run `etfcast migrate --grant USER`"
-	if got := schema(); got != "waiting "+missing+" ("+remedy+")" {
-		t.Errorf("/readyz: %s", got)
-	}
-	// retry.Until retries KindUnavailable; any other kind would end the worker.
-	if _, err := p.service().Schema(t.Context()); etf.KindOf(err) != etf.KindUnavailable || !strings.Contains(err.Error(), missing) {
-		t.Errorf("the worker: %v", err)
-	}
-	if got := diagnoses(t, database.UserDSN, false)["schema"]; got.State != "error" || got.Detail != missing || got.Remedy != remedy {
-		t.Errorf("doctor: %+v", got)
-	}
+		pipeline, err := sql.Open("mysql", database.UserDSN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pipeline.Close()
+		if _, err := pipeline.Exec("INSERT INTO forecast_points VALUES (?, 2, '2025-09-30', 1, 1, 1, 1, 1, 1, 1, 1)", id); err != nil {
+			t.Fatal(err)
+		}
+		for path, tag := range tags {
+			if response := get(path, tag); response.Code != http.StatusInternalServerError || !strings.Contains(response.Body.String(), `"/problems/integrity"`) || response.Header().Get("ETag") != "" {
+				t.Errorf("%s: %d %v %s", path, response.Code, response.Header(), response.Body)
+			}
+		}
+		if got := scrape(t, p.metrics); !strings.Contains(got, "\netfcast_integrity_failures_total 3\n") {
+			t.Errorf("the metrics do not count 3 refusals: %s", got)
+		}
+	})
+}
 
-	if err := db.Migrate(t.Context(), database.AdminDSN, db.MigrateOptions{GrantUsers: []string{user}}); err != nil {
+// schemaCheck returns state and detail of the check "schema" of /readyz.
+func schemaCheck(t *testing.T, p *process) string {
+	t.Helper()
+	// A new handler each time: /readyz caches its result for a second.
+	handler, err := api.New(api.Deps{Service: p.service(), Version: "test", Log: p.log, Metrics: p.metrics})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.service().Schema(t.Context()); err != nil {
-		t.Errorf("the worker, after the grant: %v", err)
+	response := httptest.NewRecorder()
+	handler.ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	var body struct {
+		Checks []struct{ Name, State, Detail string }
 	}
-	if got := schema(); got != "ok " {
-		t.Errorf("/readyz, after the grant: %s", got)
+	if err := json.Unmarshal(response.Body.Bytes(), &body); err != nil {
+		t.Fatal(err)
 	}
-	if got := diagnoses(t, database.UserDSN, false)["schema"]; got.State != "ok" {
-		t.Errorf("doctor, after the grant: %+v", got)
+	for _, c := range body.Checks {
+		if c.Name == "schema" {
+			return c.State + " " + c.Detail
+		}
+	}
+	t.Fatalf("/readyz has no check \"schema\": %s", response.Body)
+	return ""
+}
+
+// A user who could change what was issued is warned of, and so is a server that could not refuse it.
+func TestDoctorAppendOnly(t *testing.T) {
+	t.Parallel()
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		database := dbtest.Open(t, dsn)
+		can, err := database.Store.Capabilities(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := diagnoses(t, database.UserDSN, false)["append-only"]
+		if want := map[bool]string{true: "warning", false: "ok"}[can.Server == "Dolt"]; got.State != want {
+			t.Errorf("as documented: %+v, want %s", got, want)
+		}
+		user, _, _ := strings.Cut(database.UserDSN, ":")
+		if _, err := database.Admin(t).Exec("GRANT UPDATE ON " + database.Name + ".forecasts TO '" + user + "'@'%'"); err != nil {
+			t.Fatal(err)
+		}
+		if got := diagnoses(t, database.UserDSN, false)["append-only"]; got.State != "warning" || !strings.Contains(got.Detail, "UPDATE on forecasts") {
+			t.Errorf("a user who may change forecasts: %+v", got)
+		}
+	})
+}
+
+// Rows that belong to nothing are errors, and traces of a clock that went back warnings, also without --chains.
+func TestDoctorRecords(t *testing.T) {
+	t.Parallel()
+	database := dbtest.Open(t, dbtest.Embedded(t))
+	run := func() map[string]diagnosis {
+		t.Helper()
+		_, out, errs := etfcast(t, []string{"ETFCAST_MYSQL_DSN=" + database.UserDSN, "TEMPORAL_ADDRESS=127.0.0.1:1"}, "doctor", "--json")
+		var list []diagnosis
+		if err := json.Unmarshal([]byte(out), &list); err != nil {
+			t.Fatalf("%v: %s %s", err, out, errs)
+		}
+		found := map[string]diagnosis{}
+		for _, d := range list {
+			found[d.Check] = d
+		}
+		return found
+	}
+	if got := run(); got["orphans"].State != "ok" || got["clock"].State != "ok" {
+		t.Errorf("an empty database: %+v, %+v", got["orphans"], got["clock"])
+	}
+	if _, err := database.Admin(t).Exec("INSERT INTO forecast_points VALUES ('lost', 1, '2025-01-03', 1, 1, 1, 1, 1, 1, 1, 1), ('lost', 2, '2025-01-04', 1, 1, 1, 1, 1, 1, 1, 1)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := database.Store.CreateETF(t.Context(), etf.ETF{Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "simulated", Ref: "SPY"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := database.Admin(t).Exec("INSERT INTO data_versions SELECT id, 1, 'w', '2100-01-01 00:00:00', 'fetch', 'x' FROM etfs"); err != nil {
+		t.Fatal(err)
+	}
+	got := run()
+	if d := got["orphans"]; d.State != "error" || !strings.Contains(d.Detail, "2 in forecast_points of forecast lost") || !strings.Contains(d.Remedy, "backup") {
+		t.Errorf("orphans: %+v", d)
+	}
+	if d := got["clock"]; d.State != "warning" || !strings.Contains(d.Detail, "data version 1 of SPY is from 2100-01-01T00:00:00Z, but it is ") || d.Remedy == "" {
+		t.Errorf("clock: %+v", d)
 	}
 }
 
@@ -159,7 +299,7 @@ func TestDoctorChains(t *testing.T) {
 	if code, out, _ := etfcast(t, env, "doctor", "--chains"); code != exitError || !strings.Contains(out, "2 of 4 are broken") {
 		t.Errorf("doctor --chains: exit code %d, %s", code, out)
 	}
-	if _, out, _ := etfcast(t, env, "doctor"); strings.Contains(out, "chain") {
+	if _, out, _ := etfcast(t, env, "doctor"); strings.Contains(out, "broken") || strings.Contains(out, "intact") {
 		t.Errorf("doctor: %s", out)
 	}
 	if got := diagnoses(t, "u:p@tcp(127.0.0.1:1)/etfcast", true)["chains"]; got.State != "error" {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/etfcast/etfcast/db"
 )
 
 func upCommand(a *app) *cobra.Command {
@@ -37,11 +39,7 @@ waits until the schema is up to date. Ctrl-C stops it after letting running acti
 					if adminDSN == "" {
 						return nil
 					}
-					users, err := pipelineUser(a.common.mysqlDSN)
-					if err != nil {
-						return err
-					}
-					return a.migrate(ctx, adminDSN, users, p.log)
+					return a.migrate(ctx, adminDSN, db.MigrateOptions{GrantDSN: a.common.mysqlDSN, Log: p.log})
 				},
 				p.serveAPI,
 				p.work,

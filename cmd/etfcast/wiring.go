@@ -191,13 +191,9 @@ func (p *process) work(ctx context.Context) error {
 	return worker.Run(ctx, p.temporal.SDK(), p.deps(), p.settings.worker)
 }
 
-// awaitSchema returns once the database can be reached and has the schema that this program needs.
+// awaitSchema returns once the database can be reached and has the schema and the rights that this program needs.
 func (p *process) awaitSchema(ctx context.Context) error {
-	svc := p.service()
-	return retry.Until(ctx, p.log, retry.Limit, func(ctx context.Context) error {
-		_, err := svc.Schema(ctx)
-		return err
-	})
+	return retry.Until(ctx, p.log, retry.Limit, p.service().Migrated)
 }
 
 // deps are the dependencies of this process's workers.

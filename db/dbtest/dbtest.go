@@ -1,5 +1,5 @@
-// Package dbtest gives every test its own database: created, migrated, opened as a user with only the pipeline's rights,
-// and dropped at the end. It starts no servers: their data source names come from the environment (package testenv).
+// Package dbtest gives every test its own database: created with its two users as docs/operations.md says, migrated by the
+// one, opened as the other, and dropped at the end. It starts no servers: their data source names come from the environment (package testenv).
 package dbtest
 
 import (
@@ -40,10 +40,19 @@ func Embedded(t testing.TB) string {
 // Database is one test's database.
 type Database struct {
 	Store    *db.Store
-	AdminDSN string // of this database
+	AdminDSN string // the user who owns the schema
 	UserDSN  string // the pipeline's user
+	RootDSN  string // the server's administrator, who may do everything
 	Name     string
 }
+
+// Setup are the statements that create a database and its two users, as docs/operations.md shows them to operators.
+const Setup = `CREATE DATABASE etfcast CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+CREATE USER 'etfcast_admin'@'%' IDENTIFIED BY '...';
+GRANT ALL ON etfcast.* TO 'etfcast_admin'@'%' WITH GRANT OPTION;
+GRANT SELECT (user, host) ON mysql.user TO 'etfcast_admin'@'%';
+CREATE USER 'etfcast'@'%' IDENTIFIED BY '...';
+`
 
 // Open returns a new, migrated database on the server of the DSN.
 func Open(t testing.TB, serverDSN string) Database {
@@ -100,10 +109,10 @@ func (d Database) Another(t testing.TB, o db.Options) *db.Store {
 	return s
 }
 
-// Admin opens the database as its administrator, to bypass the store.
+// Admin opens the database as the server's administrator, to bypass the store.
 func (d Database) Admin(t testing.TB) *sql.DB {
 	t.Helper()
-	pool := connect(t, d.AdminDSN)
+	pool := connect(t, d.RootDSN)
 	t.Cleanup(func() { _ = pool.Close() })
 	return pool
 }
@@ -123,28 +132,42 @@ func create(t testing.TB, serverDSN string) Database {
 	suffix := hex.EncodeToString(unique[:])
 	name := fmt.Sprintf("%s%d_%s", prefix, time.Now().Unix(), suffix)
 	user := fmt.Sprintf("et_%d_%s", time.Now().Unix(), suffix) // MySQL allows 32 characters
-	for _, statement := range []string{
-		"CREATE DATABASE " + name + " CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-		"CREATE USER '" + user + "'@'%' IDENTIFIED BY '" + suffix + "'",
-	} {
-		if _, err := admin.ExecContext(context.Background(), statement); err != nil {
-			t.Fatal(err)
-		}
-	}
+	owner := user + "_o"
 	t.Cleanup(func() {
-		for _, statement := range []string{"DROP DATABASE IF EXISTS " + name, "DROP USER IF EXISTS '" + user + "'@'%'"} {
+		for _, statement := range []string{"DROP DATABASE IF EXISTS " + name, "DROP USER IF EXISTS '" + user + "'@'%', '" + owner + "'@'%'"} {
 			if _, err := admin.ExecContext(context.Background(), statement); err != nil {
 				t.Error(err)
 			}
 		}
 		_ = admin.Close()
 	})
+	setUp(t, admin, strings.NewReplacer("'etfcast_admin'", "'"+owner+"'", "'etfcast'", "'"+user+"'", "etfcast", name, "'...'", "'"+suffix+"'"))
 	d := Database{Name: name}
 	cfg.DBName = name
+	d.RootDSN = cfg.FormatDSN()
+	cfg.User, cfg.Passwd = owner, suffix
 	d.AdminDSN = cfg.FormatDSN()
-	cfg.User, cfg.Passwd = user, suffix
+	cfg.User = user
 	d.UserDSN = cfg.FormatDSN()
 	return d
+}
+
+// setUp runs the statements of Setup with other names.
+func setUp(t testing.TB, admin *sql.DB, names *strings.Replacer) {
+	t.Helper()
+	ctx := context.Background()
+	var server string
+	if err := admin.QueryRowContext(ctx, "SELECT @@version_comment").Scan(&server); err != nil {
+		t.Fatal(err)
+	}
+	for statement := range strings.Lines(Setup) {
+		if strings.Contains(statement, "SELECT (") && strings.Contains(server, "Dolt") {
+			continue // Dolt has no rights on columns
+		}
+		if _, err := admin.ExecContext(ctx, names.Replace(strings.TrimSuffix(strings.TrimSpace(statement), ";"))); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func connect(t testing.TB, dsn string) *sql.DB {

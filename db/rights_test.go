@@ -1,0 +1,285 @@
+package db_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etfcast/etfcast/db"
+	"github.com/etfcast/etfcast/db/dbtest"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// account is the pipeline's user of a test's database, whose rights a test changes.
+type account struct {
+	t    *testing.T
+	d    dbtest.Database
+	exec func(statement string) error
+	user string
+	name string // quoted, with its host
+	dolt bool
+	now  time.Time
+	s    *db.Store
+}
+
+func newAccount(t *testing.T, dsn string) *account {
+	t.Helper()
+	d := dbtest.Open(t, dsn)
+	user, _, _ := strings.Cut(d.UserDSN, ":")
+	admin := d.Admin(t)
+	a := &account{t: t, d: d, user: user, name: "'" + user + "'@'%'", now: time.Now(),
+		exec: func(statement string) error { _, err := admin.Exec(statement); return err }}
+	a.s = d.Another(t, db.Options{Now: func() time.Time { return a.now }})
+	can, err := a.s.Capabilities(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.dolt = can.Server == "Dolt"
+	return a
+}
+
+// do runs a statement in which DB, ACCOUNT and GROUP (a role) stand for the test's names.
+func (a *account) do(statement string) {
+	a.t.Helper()
+	statement = strings.NewReplacer("DB.", a.d.Name+".", "ACCOUNT", a.name, "GROUP", "'"+a.user+"_r'").Replace(statement)
+	if err := a.exec(statement); err != nil {
+		a.t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// missing checks what MissingRights reports, without its cache.
+func (a *account) missing(when string, want ...string) {
+	a.t.Helper()
+	a.now = a.now.Add(time.Hour)
+	if got, err := a.s.MissingRights(a.t.Context()); err != nil || !slices.Equal(got, want) {
+		a.t.Errorf("%s: missing %q (%v), want %q", when, got, err, want)
+	}
+}
+
+// excess checks what ExcessRights reports. Only Dolt can't refuse ON DUPLICATE KEY UPDATE.
+func (a *account) excess(when string, want ...string) {
+	a.t.Helper()
+	got, err := a.s.ExcessRights(a.t.Context())
+	if err != nil || !slices.Equal(got.Rights, want) || got.Upsert != a.dolt {
+		a.t.Errorf("%s: excess %+v (%v), want %q", when, got, err, want)
+	}
+}
+
+// tablesWith lists the tables of which the program needs exactly these rights.
+func tablesWith(rights string) string {
+	var names []string
+	for table, r := range db.Rights() {
+		if r == rights {
+			names = append(names, table)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// The documented rights are exactly those that the program needs; each one that is taken away is named.
+func TestMissingRights(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		a := newAccount(t, dsn)
+		a.missing("as documented")
+		a.excess("as documented")
+		for _, table := range slices.Sorted(maps.Keys(db.Rights())) {
+			for _, right := range strings.Split(db.Rights()[table], ", ") {
+				a.do("REVOKE " + right + " ON DB." + table + " FROM ACCOUNT")
+				a.missing("without "+right+" on "+table, right+" on "+table)
+				a.do("GRANT " + right + " ON DB." + table + " TO ACCOUNT")
+			}
+		}
+		a.missing("all rights back")
+	})
+}
+
+func TestMissingRightsOfAReader(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		a := newAccount(t, dsn)
+		for table, rights := range db.Rights() {
+			if _, writes, ok := strings.Cut(rights, ", "); ok {
+				a.do("REVOKE " + writes + " ON DB." + table + " FROM ACCOUNT")
+			}
+		}
+		a.missing("a reader",
+			"INSERT on "+tablesWith("SELECT, INSERT"),
+			"INSERT, UPDATE on "+tablesWith("SELECT, INSERT, UPDATE"),
+			"INSERT, DELETE on "+tablesWith("SELECT, INSERT, DELETE"),
+			"INSERT, UPDATE, DELETE on "+tablesWith("SELECT, INSERT, UPDATE, DELETE"))
+	})
+}
+
+// Rights on columns do not suffice, rights on the database or by a role do.
+func TestRightsElsewhere(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		a := newAccount(t, dsn)
+		if !a.dolt { // which has rights on tables only
+			a.do("REVOKE UPDATE, INSERT ON DB.runs FROM ACCOUNT")
+			a.do("GRANT UPDATE (status), INSERT (id) ON DB.runs TO ACCOUNT")
+			a.missing("some columns", "INSERT, UPDATE on runs")
+			a.do("GRANT UPDATE (mean), SELECT (mean) ON DB.forecast_points TO ACCOUNT")
+			a.excess("a column more", "UPDATE (mean) on forecast_points")
+			a.do("REVOKE SELECT ON DB.bars FROM ACCOUNT")
+			a.do("GRANT SELECT (etf_id, session) ON DB.bars TO ACCOUNT")
+			a.missing("some columns to read", "SELECT on bars", "INSERT, UPDATE on runs")
+			a.do("REVOKE UPDATE (mean) ON DB.forecast_points FROM ACCOUNT")
+		}
+		a.do("GRANT SELECT, INSERT, UPDATE, DELETE ON DB.* TO ACCOUNT")
+		a.missing("the whole database")
+		text := fmt.Sprint(a.s.ExcessRights(t.Context()))
+		for _, table := range db.AppendOnly() {
+			if !strings.Contains(text, table) {
+				t.Errorf("the user may change %s, which is not reported: %s", table, text)
+			}
+		}
+		if a.dolt {
+			return
+		}
+		a.do("DROP USER ACCOUNT")
+		_, password, _ := strings.Cut(a.d.UserDSN, ":")
+		password, _, _ = strings.Cut(password, "@")
+		a.do("CREATE USER ACCOUNT IDENTIFIED BY '" + password + "'")
+		a.do("CREATE ROLE GROUP")
+		t.Cleanup(func() {
+			if err := a.exec("DROP ROLE '" + a.user + "_r'"); err != nil {
+				t.Error(err)
+			}
+		})
+		a.do("GRANT SELECT, INSERT, UPDATE, DELETE ON DB.* TO GROUP")
+		a.do("GRANT GROUP TO ACCOUNT")
+		if can, err := a.s.Capabilities(t.Context()); err == nil && can.Server == "MariaDB" {
+			a.do("SET DEFAULT ROLE GROUP FOR ACCOUNT")
+		} else {
+			a.do("SET DEFAULT ROLE GROUP TO ACCOUNT")
+		}
+		a.s = a.d.Another(t, db.Options{}) // a role applies to new connections
+		a.missing("by a role")
+	})
+}
+
+// What would let the pipeline's user change what is append-only is found.
+func TestExcessRights(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		a := newAccount(t, dsn)
+		a.do("GRANT UPDATE ON DB.forecasts TO ACCOUNT")
+		a.do("GRANT UPDATE, DELETE ON DB.finding_decisions TO ACCOUNT")
+		a.do("GRANT INSERT ON DB.schema_versions TO ACCOUNT")
+		a.do("GRANT DROP ON DB.bar_revisions TO ACCOUNT")
+		got, err := a.s.ExcessRights(t.Context())
+		want := []string{"UPDATE, DELETE on finding_decisions", "UPDATE on forecasts", "INSERT on schema_versions", "DROP on bar_revisions"}
+		if err != nil || !slices.Equal(got.Rights, want) {
+			t.Errorf("excess %q (%v), want %q", got.Rights, err, want)
+		}
+		owner := a.d
+		owner.UserDSN = a.d.AdminDSN
+		got, err = owner.Another(t, db.Options{}).ExcessRights(t.Context())
+		if text := strings.Join(got.Rights, "; "); err != nil || !strings.Contains(text, "UPDATE, DELETE on bar_revisions") || !strings.Contains(text, "ALTER, DROP, GRANT OPTION, TRIGGER on "+a.d.Name+".*") {
+			t.Errorf("excess of the schema's owner: %q (%v)", text, err)
+		}
+	})
+}
+
+// An empty result is cached, a missing right is not.
+func TestMissingRightsAreCached(t *testing.T) {
+	ctx, a := t.Context(), newAccount(t, dbtest.Embedded(t))
+	want := func(when string, want ...string) {
+		t.Helper()
+		if got, err := a.s.MissingRights(ctx); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %q (%v), want %q", when, got, err, want)
+		}
+	}
+	a.do("REVOKE INSERT ON DB.forecast_fits FROM ACCOUNT")
+	want("revoked", "INSERT on forecast_fits")
+	a.do("GRANT INSERT ON DB.forecast_fits TO ACCOUNT")
+	want("granted")
+	a.do("REVOKE INSERT ON DB.forecast_fits FROM ACCOUNT")
+	a.now = a.now.Add(14 * time.Second)
+	want("within 15 seconds")
+	a.now = a.now.Add(time.Second)
+	want("15 seconds later", "INSERT on forecast_fits")
+}
+
+// Before anything is granted the error is KindDenied, without tables or a server KindUnavailable: callers wait for both.
+func TestRightsBeforeMigrate(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		ctx, d := t.Context(), dbtest.Empty(t, dsn)
+		_, _, err := d.Another(t, db.Options{}).SchemaVersion(ctx)
+		wantKind(t, err, etf.KindDenied, "")
+		_, err = d.Another(t, db.Options{}).MissingRights(ctx)
+		wantKind(t, err, etf.KindDenied, "")
+		if err := db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = d.Another(t, db.Options{}).SchemaVersion(ctx)
+		wantKind(t, err, etf.KindDenied, "")
+		if err := db.Down(ctx, d.AdminDSN); err != nil {
+			t.Fatal(err)
+		}
+		d.UserDSN = d.RootDSN
+		_, err = d.Another(t, db.Options{}).MissingRights(ctx)
+		wantKind(t, err, etf.KindUnavailable, "") // the tables are missing, not the rights
+	})
+	s, err := db.Open("root@tcp(127.0.0.1:1)/etfcast", db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, err = s.MissingRights(t.Context())
+	wantKind(t, err, etf.KindUnavailable, "")
+}
+
+// A server that takes no writes is reported as such, although the rights are there.
+func TestReadOnlyServer(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		if can, err := d.Store.Capabilities(t.Context()); err != nil || can.Server == "Dolt" {
+			return // which has no such setting
+		}
+		variable := "transaction_read_only"
+		if can, _ := d.Store.Capabilities(context.Background()); can.Server == "MariaDB" {
+			variable = "tx_read_only"
+		}
+		d.UserDSN += "?" + variable + "=1"
+		_, err := d.Another(t, db.Options{}).MissingRights(t.Context())
+		wantKind(t, err, etf.KindUnavailable, "")
+		if !strings.Contains(err.Error(), "the server is read-only") {
+			t.Errorf("%v does not say why", err)
+		}
+	})
+}
+
+// The user of a DSN gets its rights even if its account is limited to a host.
+func TestGrantToTheUserOfADSN(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		ctx, d := t.Context(), dbtest.Empty(t, dsn)
+		admin := d.Admin(t)
+		user, rest, _ := strings.Cut(d.UserDSN, ":")
+		password, _, _ := strings.Cut(rest, "@")
+		name := user + "_h"
+		for _, host := range []string{"localhost", "127.0.0.1"} { // whichever of them the server calls this machine
+			account := "'" + name + "'@'" + host + "'"
+			if _, err := admin.Exec("CREATE USER " + account + " IDENTIFIED BY '" + password + "'"); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if _, err := admin.Exec("DROP USER " + account); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		d.UserDSN = name + ":" + rest
+		if err := db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{GrantDSN: d.UserDSN}); err != nil {
+			t.Fatal(err)
+		}
+		if missing, err := d.Another(t, db.Options{}).MissingRights(ctx); err != nil || len(missing) != 0 {
+			t.Errorf("missing %q, %v", missing, err)
+		}
+		nobody := strings.Replace(d.UserDSN, name, "nobody_of_that_name", 1)
+		wantKind(t, db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{GrantDSN: nobody}), etf.KindNotFound, "grant")
+	})
+}
