@@ -323,7 +323,7 @@ func TestProphetFlagsAreHeeded(t *testing.T) {
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	b.put("seed.json", `{"seed": 7}`)
-	b.put("minmax.json", `{"scaling": "minmax"}`)
+	b.put("minmax.json", `{"scaling": "minmax", "compat": true}`)
 	b.must("fit --in @history.csv --seed 7 --model-out @flag.json")
 	b.must("fit --in @history.csv --config @seed.json --model-out @option.json")
 	b.must("fit --in @history.csv --config @seed.json --seed 0 --model-out @zero.json")
@@ -336,7 +336,7 @@ func TestProphetFlagsAreHeeded(t *testing.T) {
 	kept, _ := b.must(cv + "- --keep-scaling")
 	reset, _ := b.must(cv + "-")
 	if kept == reset {
-		t.Error("--keep-scaling changes nothing although scaling is minmax")
+		t.Error("--keep-scaling changes nothing although scaling is minmax and compat is true")
 	}
 
 	const metrics = "cv --in @history.csv --horizon 5d --cutoffs 2023-02-10,2023-02-20 --metrics mse --metrics-out - --rolling-window "

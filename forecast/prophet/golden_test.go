@@ -17,7 +17,7 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// The golden files are results of the original, version 1.3.0 with CmdStan 2.37.0 (each file names its versions), written
+// The golden files are results of the original, version 1.5.0 with CmdStan 2.37.0 (each file names its versions), written
 // by bench/prophet/golden.py. The cases are in bench/prophet/cases.json.
 const goldenFolder = "testdata/golden"
 
