@@ -52,7 +52,7 @@ var chaotic = []string{
 var wide = map[string]float64{"trading": 0.1068, "trading-yearly": 0.0552}
 
 // short are the cases in which our fit with the original's optimizer ends further below the original's log posterior than
-// lpShort and lpShortPart allow, and by how much. The original's own fits with other last bits end up to 5 to 19 below it.
+// lpShort and lpShortPart allow, and by how much. The original's own fits with other last bits end up to 5 to 37 below it.
 var short = map[string]float64{"QQQ-multiplicative": 16.580, "trading": 14.955, "trading-multiplicative-loose": 4.901, "trading-yearly": 4.605}
 
 // flat are the cases in which the maximum's yhat is further from the original's than yhatTolerance although their log
