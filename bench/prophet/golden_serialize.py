@@ -1,5 +1,5 @@
 """Writes forecast/prophet/serialize/testdata/*.json: models as prophet.serialize writes them, fitted to small seeded
-series made here, each with dates to forecast and Python's forecasts for them.
+series made here, each with dates to forecast and the forecasts for them that Python makes from the file.
 
     python3 bench/prophet/golden_serialize.py
 
@@ -11,7 +11,7 @@ import sys
 
 import original  # first: it keeps the original quiet
 from original import Prophet, np, pd
-from prophet.serialize import model_to_json
+from prophet.serialize import model_from_json, model_to_json
 
 OUT = original.ROOT / "forecast" / "prophet" / "serialize" / "testdata"
 SEED = 20260105
@@ -96,12 +96,21 @@ def cases():
     h["y"] = 5.0
     yield "constant", Prophet(), h, future(h), {}
 
+    h = series(60, seed=11)
+    yield "multiplicative-minmax", Prophet(scaling="minmax", seasonality_mode="multiplicative", n_changepoints=4), h, future(h), {}
+
+    h = with_columns(series(60, seed=12), 52)
+    m = Prophet(n_changepoints=4)
+    m.add_regressor("price", regressor_predictor={"weekly_seasonality": False})
+    yield "regressor-predictor", m, h, with_columns(future(h), 53), {}
+
 
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for name, model, history, ahead, kwargs in cases():
         model.fit(history, **kwargs)
         text = model_to_json(model)
+        model = model_from_json(text)  # which has no predictors of regressors
         model.uncertainty_samples = 0
         forecast = model.predict(ahead)
         columns = {c: ahead[c].astype(float).tolist() for c in ahead.columns if c != "ds"}

@@ -1,6 +1,6 @@
 """The original Prophet, driven by the config keys of `etfcast prophet`; shared by the other scripts of this folder.
 
-Nothing here is used by the product. Needs prophet 1.3.0 (pip install prophet==1.3.0).
+Nothing here is used by the product. Needs prophet 1.5.0 (pip install prophet==1.5.0).
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import warnings
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TESTDATA = ROOT / "forecast" / "prophet" / "testdata"
-PINNED = "1.3.0"
+PINNED = "1.5.0"
 
 # These variables make a BLAS assume another machine, which would make the original slower than its users know it.
 for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
@@ -79,8 +79,9 @@ def read_series(path, rows=0):
 
 
 def new_model(config):
-    """Return a Prophet for a config, and the arguments of its fit. Keys that the original does not have are refused."""
-    unknown = set(config) - set(PLAIN) - {"seasonalities", "regressors", "holidays", "country_holidays", "optimizer"}
+    """Return a Prophet for a config, and the arguments of its fit. Keys that the original does not have are refused, except
+    compat, which asks for what the original does anyway."""
+    unknown = set(config) - set(PLAIN) - {"seasonalities", "regressors", "holidays", "country_holidays", "optimizer", "compat"}
     if unknown:
         raise ValueError(f"the original has no {sorted(unknown)}")
     args = {key: config[key] for key in PLAIN if key in config}

@@ -68,7 +68,7 @@ func (c *crossValidation) addFlags(cmd *cobra.Command) {
 	flags.Float64Var(&c.window, "rolling-window", 0.1, "fraction of the forecasts that each value of a metric is the mean of, 0 to 1; 0 takes each horizon separately, -1 each forecast")
 	flags.BoolVar(&c.monthly, "monthly", false, "count the metrics' horizons in calendar months from the cutoff's month")
 	flags.IntVar(&c.workers, "workers", runtime.GOMAXPROCS(0), "cutoffs processed at once; the results do not depend on it")
-	flags.BoolVar(&c.keepScaling, "keep-scaling", false, "refit with the model's own scaling; the original always refits with absmax")
+	flags.BoolVar(&c.keepScaling, "keep-scaling", false, "with the option compat, refit with the model's own scaling and not with absmax as the original does; without it this is always so")
 }
 
 // options reads the flags that configure the cross-validation.

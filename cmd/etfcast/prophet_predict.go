@@ -51,6 +51,9 @@ those of a file, which a model with cap, floor, regressors or conditions needs.`
 			if err != nil {
 				return err
 			}
+			if s := fitted.State(); s.Options.Compat && s.FloorMatters() {
+				a.note("the model has compat: its forecast multiplies the floor by the multiplicative terms, which its fit did not. To forecast what was fitted, fit it again without compat")
+			}
 			if len(levels) > 0 && fitted.Options().UncertaintySamples == 0 {
 				return usageError{inFile(model, etf.Invalid("levels", "the model has no intervals, so no quantiles", "fit it with uncertainty_samples above 0"))}
 			}

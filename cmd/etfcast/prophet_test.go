@@ -323,7 +323,7 @@ func TestProphetFlagsAreHeeded(t *testing.T) {
 	b := newWorkbench(t)
 	b.put("history.csv", daily(60))
 	b.put("seed.json", `{"seed": 7}`)
-	b.put("minmax.json", `{"scaling": "minmax"}`)
+	b.put("minmax.json", `{"scaling": "minmax", "compat": true}`)
 	b.must("fit --in @history.csv --seed 7 --model-out @flag.json")
 	b.must("fit --in @history.csv --config @seed.json --model-out @option.json")
 	b.must("fit --in @history.csv --config @seed.json --seed 0 --model-out @zero.json")
@@ -336,7 +336,7 @@ func TestProphetFlagsAreHeeded(t *testing.T) {
 	kept, _ := b.must(cv + "- --keep-scaling")
 	reset, _ := b.must(cv + "-")
 	if kept == reset {
-		t.Error("--keep-scaling changes nothing although scaling is minmax")
+		t.Error("--keep-scaling changes nothing although scaling is minmax and compat is true")
 	}
 
 	const metrics = "cv --in @history.csv --horizon 5d --cutoffs 2023-02-10,2023-02-20 --metrics mse --metrics-out - --rolling-window "
@@ -722,5 +722,45 @@ func TestProphetInterrupted(t *testing.T) {
 	}
 	if after := b.names(); !slices.Equal(after, before) || b.get("old.csv") != "what was there before\n" {
 		t.Errorf("the folder had %v and now has %v", before, after)
+	}
+}
+
+// A level far above the spread, minmax and multiplicative terms: the forecast is near the level, whether by fit and predict or
+// by cv; with compat it is the original's, far off, and predict says so. The file of the first is none for Python.
+func TestProphetForecastsWhatItFitted(t *testing.T) {
+	t.Parallel()
+	b := newWorkbench(t)
+	var history strings.Builder
+	history.WriteString("ds,y\n")
+	for i := range 90 {
+		y := 1000 + 0.1*float64(i) + 10*math.Sin(2*math.Pi*float64(i)/7) + math.Cos(float64(i*i))
+		fmt.Fprintf(&history, "%s,%.3f\n", time.Date(2024, 1, 1+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly), y)
+	}
+	b.put("history.csv", history.String())
+	furthest := func(text string) (most float64) {
+		header, rows := lines(text)
+		for _, row := range rows {
+			v, err := strconv.ParseFloat(row[slices.Index(header, "yhat")], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			most = max(most, math.Abs(v-1000))
+		}
+		return most
+	}
+	for _, compat := range []bool{false, true} {
+		b.put("options.json", fmt.Sprintf(`{"scaling": "minmax", "seasonality_mode": "multiplicative", "compat": %v}`, compat))
+		b.must("fit --in @history.csv --config @options.json --model-out @model.json")
+		forecast, notes := b.must("predict --model @model.json --periods 14 --out -")
+		cv, _ := b.must("cv --in @history.csv --config @options.json --horizon 10d --cutoffs 2024-03-01 --out - --keep-scaling")
+		if far := min(furthest(forecast), furthest(cv)); (far > 100) != compat {
+			t.Errorf("compat %v: forecasts are up to %v from a level of 1000", compat, far)
+		}
+		if strings.Contains(notes, "compat") != compat {
+			t.Errorf("compat %v: predict says %q", compat, notes)
+		}
+		if refused := strings.Contains(b.get("model.json"), "predict with etfcast"); refused == compat {
+			t.Errorf("compat %v: the file tells Python to leave it to etfcast: %v", compat, refused)
+		}
 	}
 }

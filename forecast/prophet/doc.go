@@ -1,6 +1,6 @@
 // Package prophet is the Prophet forecasting model in Go: a piecewise trend, seasonalities, holidays and extra
 // regressors, fitted by maximum a posteriori or by sampling the posterior, after Taylor and Letham, "Forecasting at
-// Scale", The American Statistician 72 (2018). It gives the results of version 1.3.0 of the original program
+// Scale", The American Statistician 72 (2018). It gives the results of version 1.5.0 of the original program
 // (github.com/facebook/prophet) without Stan or Python.
 //
 // A Model holds checked Options (New); Fit fits it to a history and returns a Fitted; Predict and PredictiveSamples
@@ -12,6 +12,8 @@
 //
 //   - Optimizer. The default, MAP, finds the maximum of the posterior; LBFGS and Newton follow the original's algorithms,
 //     which often stop short of it.
+//   - A forecast is of the model that was fitted: multiplicative terms multiply the trend above its floor. The original
+//     multiplies the floor too when it forecasts (Options.Compat).
 //   - With a single vector of parameters the predictive distribution of a row of the history is normal, so its interval is
 //     made of exact quantiles; the original draws random numbers.
 //   - Random numbers come from this package's own generator and a seed.

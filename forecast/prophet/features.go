@@ -12,7 +12,7 @@ import (
 // fourierTerm returns the sine and cosine of the n-th harmonic of a period at a stamp. The operations are in the
 // original's order, so that the argument of the sine has the same bits.
 func fourierTerm(s Stamp, period float64, n int) (sin, cos float64) {
-	return math.Sincos(2 * math.Pi * s.Days() * float64(n) / period)
+	return math.Sincos(float64(n) / period * (2 * math.Pi * s.Days()))
 }
 
 // column is one column of features.
@@ -29,6 +29,8 @@ type layout struct {
 	seasons  []Seasonality // each followed by 2*order columns
 	holidays []holidayColumn
 	regs     []FittedRegressor
+	// earlierFourier is State.EarlierFourier.
+	earlierFourier bool
 }
 
 // holidayColumn is a holiday at an offset in days from its date.
@@ -185,7 +187,11 @@ func (l *layout) features(r *rows, tab holidayTable) [][]float64 {
 			}
 			turn := 2 * math.Pi * d.Days()
 			for k := range s.FourierOrder {
-				x[at+2*k][i], x[at+2*k+1][i] = math.Sincos(turn * float64(k+1) / s.Period)
+				angle := float64(k+1) / s.Period * turn // as in fourierTerm
+				if l.earlierFourier {
+					angle = turn * float64(k+1) / s.Period
+				}
+				x[at+2*k][i], x[at+2*k+1][i] = math.Sincos(angle)
 			}
 		}
 		at += 2 * s.FourierOrder

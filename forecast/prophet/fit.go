@@ -97,7 +97,20 @@ func (m *Model) Fit(ctx context.Context, history *Frame, fo FitOptions) (*Fitted
 		return nil, err
 	}
 	out.setResidual(r, x)
+	out.given = m.givenColumns(f)
 	return out, nil
+}
+
+// givenColumns copies the columns that the fit transforms.
+func (m *Model) givenColumns(f *Frame) given {
+	g := given{regressors: make(map[string][]float64, len(m.o.Regressors))}
+	if m.o.Market.LogScale {
+		g.y = slices.Clone(f.Y)
+	}
+	for _, r := range m.o.Regressors {
+		g.regressors[r.Name] = slices.Clone(f.Columns[r.Name])
+	}
+	return g
 }
 
 // The largest fit: beyond either limit it would take minutes and gigabytes.

@@ -19,6 +19,14 @@ type Fitted struct {
 	gap       float64
 	residual  Residual  // of Market.ResidualAR1
 	residuals []float64 // one for each row of the history
+	given     given
+}
+
+// given holds the columns of the history that State keeps only transformed, as they were given: y if it was fitted as a
+// logarithm, and the regressors. Both are nil for a model made from a State.
+type given struct {
+	y          []float64
+	regressors map[string][]float64
 }
 
 // State returns the parts of the model. It shares memory with the model and must not be changed.
@@ -108,6 +116,7 @@ func assemble(s State) (*Fitted, error) {
 		}
 	}
 	f.layout = s.Options.newLayout(s.Seasonalities, tab, s.TrainHolidayNames, s.Regressors)
+	f.layout.earlierFourier = s.EarlierFourier
 	if s.Columns != 0 && s.Columns != len(f.layout.columns) {
 		return nil, corrupt("train_component_cols", fmt.Sprintf("it has %d columns, but the components make %d", s.Columns, len(f.layout.columns)))
 	}
@@ -271,12 +280,14 @@ func meanGap(t []float64) float64 {
 }
 
 // HistoryFrame returns the fitted history in its original units: y not as a logarithm, regressors as they were before
-// standardisation (up to rounding). Rows without y are left out. Floor is set if one was given.
+// standardisation. Rows without y are left out. Floor is set if one was given. The numbers are those given to Fit. Those of
+// a model made from a State are equal if they have at most 15 digits and the State was stored with all digits,
+// otherwise up to rounding.
 func (f *Fitted) HistoryFrame() *Frame {
 	out := f.s.History.Rows(indexTo(len(f.s.History.DS)))
-	if f.s.Options.Market.LogScale {
+	if f.s.Options.Market.LogScale && copy(out.Y, f.given.y) == 0 {
 		for i, v := range out.Y {
-			out.Y[i] = math.Exp(v)
+			out.Y[i] = invert(v, math.Exp(v), math.Log)
 		}
 	}
 	if !f.s.LogisticFloor {
@@ -284,11 +295,24 @@ func (f *Fitted) HistoryFrame() *Frame {
 	}
 	for _, g := range f.s.Regressors {
 		x := out.Columns[g.Name]
+		if copy(x, f.given.regressors[g.Name]) > 0 {
+			continue
+		}
 		for i, z := range x {
-			x[i] = z*g.Std + g.Mu
+			x[i] = invert(z, z*g.Std+g.Mu, func(v float64) float64 { return (v - g.Mu) / g.Std })
 		}
 	}
 	return out
+}
+
+// invert returns the x with f(x) = y, given one that is exact up to rounding: the nearest number of 15 digits if its f is y
+// to the last bit. Few numbers that are written down have more digits.
+func invert(y, near float64, f func(float64) float64) float64 {
+	x, err := strconv.ParseFloat(strconv.FormatFloat(near, 'g', 15, 64), 64)
+	if err == nil && f(x) == y {
+		return x
+	}
+	return near
 }
 
 // CopyOptions returns options for fitting another part of the history in the same way: with the seasonalities of this
@@ -317,7 +341,7 @@ func (f *Fitted) CopyOptions(cutoff *Stamp) Options {
 }
 
 // RegressorCoefficient is the effect of one unit of a regressor: on y if its mode is additive, as a fraction of the trend
-// if it is multiplicative. Center is the value at which the regressor has no effect.
+// above its floor if it is multiplicative. Center is the value at which the regressor has no effect.
 type RegressorCoefficient struct {
 	Regressor          string
 	Mode               Mode

@@ -13,7 +13,9 @@ type Forecast struct {
 	TrendLower []float64
 	TrendUpper []float64
 	// Components are in the original's order. Additive ones are in the units of y, multiplicative ones are fractions of
-	// the trend. With Market.LogScale all are logarithms of factors: yhat = trend * exp(additive_terms).
+	// the trend above its floor: yhat = floor + (trend - floor) (1 + multiplicative_terms) + additive_terms. The floor is
+	// that of logistic growth, or the lowest y of the history with MinMax, or 0; with Options.Compat it counts as 0 here.
+	// With Market.LogScale all are logarithms of factors: yhat = trend * exp(additive_terms).
 	Components []Component
 	Yhat       []float64
 	// Mean is the mean of the predictive distribution with Market.LogScale, whose median is Yhat; otherwise nil.

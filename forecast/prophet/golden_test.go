@@ -17,7 +17,7 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// The golden files are results of the original, version 1.3.0 with CmdStan 2.37.0 (each file names its versions), written
+// The golden files are results of the original, version 1.5.0 with CmdStan 2.37.0 (each file names its versions), written
 // by bench/prophet/golden.py. The cases are in bench/prophet/cases.json.
 const goldenFolder = "testdata/golden"
 
@@ -26,7 +26,7 @@ const (
 	deterministic = 1e-9        // for whatever follows from data and parameters, relative to its scale
 	lastBits      = 4 * 0x1p-53 // for sines and cosines, whose last bits depend on the library
 	yhatTolerance = 0.005       // for yhat of two fits, as a fraction of the range of y
-	chaoticLimit  = 0.05        // the same for a case listed in chaotic
+	chaoticLimit  = 0.1         // the same for a case listed in chaotic
 	widthRatio    = 0.05        // for the mean width of the interval with 1,000 samples
 	lpSlack       = 1e-6        // how far the maximum may be below the original's log posterior, from 8 digits of its parameters
 	lpShort       = 2           // how far a fit with the original's optimizer may end below the original, or ..
@@ -41,14 +41,19 @@ const (
 // a product and a sum only once, which amounts to another such change: see fusedLimits.
 
 // chaotic are the cases in which our fit with the original's optimizer is further from the original's than yhatTolerance.
-// It is held to 1.5 times the original's distance from itself (the largest in 24 fits: another fit may be a little
+// It is held to 1.5 times the original's distance from itself (the largest in 8 to 24 fits: another fit may be a little
 // further) and to chaoticLimit. The figures are in docs/prophet-parity.md.
-var chaotic = []string{"SPY-logistic", "SPY-us", "regressors-multiplicative", "trading", "trading-multiplicative-loose", "trading-us"}
+var chaotic = []string{
+	"069500-minmax", "069500-multiplicative", "daily-kr", "data-minmax", "regressors-multiplicative", "short-lbfgs", "trading",
+	"trading-minmax", "trading-multiplicative-loose", "trading-yearly",
+}
+
+// wide are chaotic cases in which a ratio of interval widths is further from 1 than widthRatio, and how far.
+var wide = map[string]float64{"trading": 0.1068, "trading-yearly": 0.0552}
 
 // short are the cases in which our fit with the original's optimizer ends further below the original's log posterior than
-// lpShort and lpShortPart allow, and by how much. In these cases the maximum is 5 to 118 above the original, and the
-// original's own fits end up to 19 to 65 below it.
-var short = map[string]float64{"069500-multiplicative": 21.972, "SPY-multiplicative": 9.831, "trading": 4.542}
+// lpShort and lpShortPart allow, and by how much. The original's own fits with other last bits end up to 5 to 37 below it.
+var short = map[string]float64{"QQQ-multiplicative": 16.580, "trading": 14.955, "trading-multiplicative-loose": 4.901, "trading-yearly": 4.605}
 
 // flat are the cases in which the maximum's yhat is further from the original's than yhatTolerance although their log
 // posteriors are within nearMaximum: the posterior is flat along the difference. yhat is how far, as a fraction of the
@@ -56,7 +61,7 @@ var short = map[string]float64{"069500-multiplicative": 21.972, "SPY-multiplicat
 var flat = map[string]struct{ yhat, width float64 }{
 	"air":                   {yhat: 0.00563},
 	"air-multiplicative":    {yhat: 0.00838},
-	"regressors":            {yhat: 0.00736},
+	"regressors":            {yhat: 0.00839},
 	"regressors-conditions": {yhat: 0.01046},
 	"short-lbfgs":           {yhat: 0.01051, width: 0.083},
 	"short-minmax":          {yhat: 0.00700},
@@ -71,8 +76,8 @@ const beyondFigure = 1.1
 var notSharp = map[string]float64{"large": 1e-5}
 
 // fusedLimits are the limits of matchingLimits for a build that fuses: 1.5 times the original's distance from itself in
-// every case in which that exceeds the tolerance. With GOAMD64=v3 these figures exceed the limits of other builds: of
-// yhat, 069500-minmax 0.76 %, QQQ-logistic 0.67 %, air-multiplicative 0.70 %, data-minmax 1.23 %, peyton-minmax 0.70 %,
+// every case in which that exceeds the tolerance. Against Prophet 1.3.0 these figures of a build with GOAMD64=v3 exceeded
+// the limits of other builds: of yhat, 069500-minmax 0.76 %, QQQ-logistic 0.67 %, air-multiplicative 0.70 %, data-minmax 1.23 %, peyton-minmax 0.70 %,
 // trading 9.24 % and trading-yearly 0.50 %; of the log posterior, data-minmax -3.4 and trading -21.9; of widths, trading
 // 1.145. On trading the original's own fits are up to 9.5 % apart and 21.5 below it.
 func fusedLimits(c golden.Comparison) (yhat, below, width float64) {
@@ -92,6 +97,9 @@ func matchingLimits(c golden.Comparison) (yhat, below, width float64) {
 	yhat, below, width = yhatTolerance, shortest(c), widthRatio
 	if slices.Contains(chaotic, c.Name) {
 		yhat = min(1.5*c.Spread, chaoticLimit)
+	}
+	if figure, ok := wide[c.Name]; ok {
+		width = beyondFigure * figure
 	}
 	if figure, ok := short[c.Name]; ok {
 		below = beyondFigure * figure

@@ -91,7 +91,7 @@ type Holiday struct {
 	PriorScale float64 `json:"prior_scale"`
 }
 
-// Options are the original's arguments under the original's names, plus Optimizer, Seed and Market. Defaults returns
+// Options are the original's arguments under the original's names, plus Compat, Optimizer, Seed and Market. Defaults returns
 // the original's defaults; New checks Options.
 type Options struct {
 	Growth Growth
@@ -119,6 +119,13 @@ type Options struct {
 	// UncertaintySamples is the number of simulated paths; 0 = no intervals.
 	UncertaintySamples int
 	Scaling            Scaling
+	// Compat keeps the original's arithmetic where its forecasts come from another model than its fit, or its
+	// cross-validation evaluates another model than the one given:
+	//
+	//   - Forecast: multiplicative terms multiply the whole trend. The fit subtracts the floor (that of logistic growth or,
+	//     with MinMax, the lowest y) before it multiplies, and so do forecasts without Compat.
+	//   - Cross-validation: refits scale by AbsMax, whatever Scaling says.
+	Compat bool
 
 	Optimizer Optimizer
 	Seed      uint64

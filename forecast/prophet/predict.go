@@ -82,7 +82,7 @@ func (f *Fitted) Predict(ctx context.Context, frame *Frame, po PredictOptions) (
 	f.addTrend(fc, r)
 	f.addComponents(fc, x, samples > 0)
 	f.addResidual(fc, r, samples > 0)
-	f.addYhat(fc)
+	f.addYhat(fc, r)
 	if samples > 0 {
 		if err := f.addIntervals(ctx, fc, r, x, po, samples); err != nil {
 			return nil, err
@@ -220,11 +220,20 @@ func (f *Fitted) modeOf(name string) Mode {
 	return Additive
 }
 
-func (f *Fitted) addYhat(fc *Forecast) {
+// base is the part of a row's trend that multiplicative terms leave alone: the floor. They were fitted to the trend above
+// it. Options.Compat applies them to the whole trend, as the original does when it forecasts.
+func (f *Fitted) base(floor float64) float64 {
+	if f.s.Options.Compat {
+		return 0
+	}
+	return floor
+}
+
+func (f *Fitted) addYhat(fc *Forecast, r *rows) {
 	add, mul := fc.Component("additive_terms").Value, fc.Component("multiplicative_terms").Value
 	fc.Yhat = make([]float64, len(fc.DS))
 	for i := range fc.Yhat {
-		fc.Yhat[i] = fc.Trend[i]*(1+mul[i]) + add[i]
+		fc.Yhat[i] = fc.Trend[i]*(1+mul[i]) + (add[i] - f.base(r.floor[i])*mul[i])
 	}
 	if c := fc.Component(residualName); c != nil {
 		floats.Add(fc.Yhat, c.Value)

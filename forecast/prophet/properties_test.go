@@ -56,23 +56,26 @@ func TestScaleEquivariance(t *testing.T) {
 	}
 }
 
-// With minmax scaling a constant added to y is added to the forecast.
+// With minmax scaling a constant added to y is added to the forecast, whatever the mode of the seasonality: the floor that
+// the fit subtracts does not grow with the seasons.
 func TestShiftEquivariance(t *testing.T) {
 	t.Parallel()
 	data := wave(2, 800)
-	o := prophet.Defaults()
-	o.Scaling = prophet.MinMax
-	a := fit(t, o, data)
-	for _, shift := range []float64{-1000, 7, 1e5} {
-		b := fit(t, o, with(data, "y", func(i int) float64 { return data.Y[i] + shift }))
-		frame := future(t, a, 60, "D", true)
-		x, y := predict(t, a, frame, prophet.PredictOptions{}), predict(t, b, frame, prophet.PredictOptions{})
-		for _, column := range []string{"yhat", "yhat_lower", "yhat_upper", "trend"} {
-			want := slices.Clone(x.Column(column))
-			for i := range want {
-				want[i] += shift
+	for _, mode := range []prophet.Mode{prophet.Additive, prophet.Multiplicative} {
+		o := prophet.Defaults()
+		o.Scaling, o.SeasonalityMode = prophet.MinMax, mode
+		a := fit(t, o, data)
+		for _, shift := range []float64{-1000, 7, 1e5} {
+			b := fit(t, o, with(data, "y", func(i int) float64 { return data.Y[i] + shift }))
+			frame := future(t, a, 60, "D", true)
+			x, y := predict(t, a, frame, prophet.PredictOptions{}), predict(t, b, frame, prophet.PredictOptions{})
+			for _, column := range []string{"yhat", "yhat_lower", "yhat_upper", "trend"} {
+				want := slices.Clone(x.Column(column))
+				for i := range want {
+					want[i] += shift
+				}
+				nearRel(t, fmt.Sprintf("%s plus %v: %s", mode, shift, column), y.Column(column), want, 1e-8)
 			}
-			nearRel(t, fmt.Sprintf("plus %v: %s", shift, column), y.Column(column), want, 1e-8)
 		}
 	}
 }

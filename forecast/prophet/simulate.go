@@ -144,7 +144,7 @@ func (s *simulation) observe(i int, yhat, trend []float64) {
 			}
 		}
 		sd := f.s.Params.SigmaObs[d] * f.s.YScale
-		add *= f.s.YScale
+		add = add*f.s.YScale - f.base(s.r.floor[i])*mul
 		if s.carried != nil && i >= s.first {
 			for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
 				yhat[p] = trend[p]*(1+mul) + add + s.carried[p]

@@ -26,9 +26,18 @@ type State struct {
 	ChangepointsT    []float64 // scaled times, at least one (0 if there is no changepoint)
 	// HistoryDates are the distinct stamps of the history in order, including rows without y.
 	HistoryDates []Stamp
-	History      History
-	Params       Params
-	Report       Report
+	// EarlierFourier is true for a model fitted by etfcast 0.1.0: the argument of its sines and cosines is computed in the
+	// order of version 1.3.0 of the original, which may differ in the last bits.
+	EarlierFourier bool
+	History        History
+	Params         Params
+	Report         Report
+}
+
+// FloorMatters reports whether the model has multiplicative terms and a floor, so that Options.Compat changes its forecasts.
+func (s *State) FloorMatters() bool {
+	hasFloor := s.LogisticFloor || s.Options.Scaling == MinMax && s.YMin != 0
+	return hasFloor && len(s.ComponentColumns["multiplicative_terms"]) > 0
 }
 
 // FittedRegressor is a regressor with the mean and standard deviation it was standardised by.

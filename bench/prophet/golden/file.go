@@ -42,8 +42,10 @@ type File struct {
 	} `json:"interval_width"`
 
 	// Spread is how far the original's fits of the series with other last bits are from its fit of the unchanged
-	// series; L-BFGS only. Yhat is the largest difference, as a fraction of the range of y.
+	// series; L-BFGS only. Yhat is the largest difference, as a fraction of the range of y. Prophet is the version measured,
+	// "" = that of Versions.
 	Spread struct {
+		Prophet      string    `json:"prophet"`
 		Yhat         []float64 `json:"yhat"`
 		LogPosterior []float64 `json:"log_posterior"`
 		Iterations   []int     `json:"iterations"`

@@ -1,6 +1,6 @@
 // Package chart draws what package prophet computes, as SVG and PNG: the forecast over its history, the components
 // of a model, and a metric of cross-validation over the horizon. The figures are those of the original program
-// (github.com/facebook/prophet 1.3.0, its module plot): the same panels in the same order, the same colours and sizes.
+// (github.com/facebook/prophet 1.5.0, its module plot): the same panels in the same order, the same colours and sizes.
 //
 // The drawing functions take plain data, so that any forecast can be drawn: ForecastData, Panel, MetricData.
 // ForecastOf and PanelsOf make them from a fitted model.

@@ -102,7 +102,7 @@ func roundTrip(t *testing.T, o prophet.Options) (text []byte, again prophet.Opti
 	return text, again
 }
 
-// The canonical form has every argument of the original with its default (version 1.3.0).
+// The canonical form has every argument of the original with its default (version 1.5.0).
 func TestMarshalWritesEveryKey(t *testing.T) {
 	t.Parallel()
 	text, err := Marshal(prophet.Defaults())
@@ -110,7 +110,7 @@ func TestMarshalWritesEveryKey(t *testing.T) {
 		`"yearly_seasonality":"auto","weekly_seasonality":"auto","daily_seasonality":"auto",` +
 		`"seasonalities":[],"regressors":[],"holidays":[],"country_holidays":null,` +
 		`"seasonality_mode":"additive","holidays_mode":null,"seasonality_prior_scale":10,"holidays_prior_scale":10,"changepoint_prior_scale":0.05,` +
-		`"mcmc_samples":0,"interval_width":0.8,"uncertainty_samples":1000,"scaling":"absmax",` +
+		`"mcmc_samples":0,"interval_width":0.8,"uncertainty_samples":1000,"scaling":"absmax","compat":false,` +
 		`"market":false,"exchange":null,"optimizer":"map","seed":0}`
 	if err != nil || string(text) != want {
 		t.Errorf("%v: got\n%s, want\n%s", err, text, want)
@@ -192,6 +192,9 @@ func TestUnmarshalRefuses(t *testing.T) {
 		{"changepoint twice", `{"changepoints": ["2024-01-01", "20240101"]}`, "changepoints[1]", "2024-01-01 appears twice"},
 		{"changepoint with a named zone", `{"changepoints": ["2024-01-01 00:00 Asia/Seoul"]}`, "changepoints[0]", "time zone"},
 		{"two exchanges", `{"exchange": "XNYS", "market": {"exchange": "XKRX"}}`, "exchange", "move exchange into market"},
+		{"compat as text", `{"compat": "prophet"}`, "compat", "true or false"},
+		{"a model for a regressor", `{"regressors": [{"name": "a", "regressor_predictor": true}]}`, "regressors[0].regressor_predictor", "model of its own"},
+		{"options for a regressor's model", `{"regressors": [{"name": "a", "regressor_predictor": {}}]}`, "regressors[0].regressor_predictor", "not supported"},
 		{"log_scale as number", `{"market": {"log_scale": 1}}`, "market.log_scale", "true or false"},
 		{"nested deeply", `{"growth": ` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `}`, "growth[0][0][0][0][0][0][0]", "too deeply"},
 		{"nested far too deeply", strings.Repeat("[", 20000), "line 1", "not JSON"},
@@ -206,6 +209,17 @@ func TestUnmarshalRefuses(t *testing.T) {
 				t.Errorf("field %q, error %v, want field %q and %q", bad.Field, bad, c.field, c.says)
 			}
 		})
+	}
+}
+
+// No model for a regressor, said as in the original.
+func TestNoRegressorPredictor(t *testing.T) {
+	t.Parallel()
+	for _, none := range []string{"null", "false"} {
+		o, err := Unmarshal([]byte(`{"regressors": [{"name": "a", "regressor_predictor": ` + none + `}]}`))
+		if err != nil || len(o.Regressors) != 1 || o.Regressors[0].Name != "a" {
+			t.Errorf("%s: %+v, %v", none, o.Regressors, err)
+		}
 	}
 }
 

@@ -79,6 +79,8 @@ func configKeys() []key[document] {
 			func(c *document) *int { return &c.UncertaintySamples }, readSamples, asIs),
 		field("scaling", `"absmax", "minmax"`, "How y is scaled before the fit: by its largest absolute value, or to the range 0 to 1.",
 			func(c *document) *prophet.Scaling { return &c.Scaling }, readText[prophet.Scaling], asIs),
+		field("compat", "true, false", "Keep the original's arithmetic where its forecasts or its cross-validation use another model than its fit: multiplicative terms multiply the floor too, and refits scale by absmax.",
+			func(c *document) *bool { return &c.Compat }, node.truth, asIs),
 		{name: "market", values: "false, true, object", meaning: "Options for prices on trading days; true turns all of them on and needs exchange.",
 			set: readMarket, get: writeMarket},
 		{name: "exchange", values: "text, null", meaning: "The trading calendar, XNYS or XKRX. Without market it only sets the default frequency of future rows.",

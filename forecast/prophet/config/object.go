@@ -39,6 +39,12 @@ func need[T any](k key[T]) key[T] {
 	return k
 }
 
+// unsupported are arguments of the original that are refused unless null or false, its values for none.
+var unsupported = map[string]struct{ message, remedy string }{
+	"regressor_predictor": {"models that forecast a regressor are not supported",
+		"forecast the regressor with a model of its own, and give its values in the rows to forecast"},
+}
+
 // decodeObject reads the members of an object into t.
 func decodeObject[T any](keys []key[T], n node, t *T) error {
 	object, ok := n.value.([]member)
@@ -56,6 +62,12 @@ next:
 				}
 				continue next
 			}
+		}
+		if u, ok := unsupported[m.name]; ok {
+			if m.value.value == nil || m.value.value == false {
+				continue
+			}
+			return etf.Invalid(m.value.path, u.message, u.remedy)
 		}
 		names := make([]string, len(keys))
 		for i, k := range keys {

@@ -26,7 +26,8 @@ type Options struct {
 	Extra []string
 	// Workers is how many cutoffs are processed at once; 0 = 1. The table does not depend on it.
 	Workers int
-	// KeepScaling refits with the model's own Options.Scaling. The original always refits with AbsMax.
+	// KeepScaling refits a model with prophet.Options.Compat with its own Scaling; the original always refits with AbsMax.
+	// Other models always keep theirs.
 	KeepScaling bool
 	// Fit is passed to every fit, without its Progress.
 	Fit prophet.FitOptions
@@ -37,8 +38,10 @@ type Options struct {
 }
 
 // CrossValidation refits the model on the history up to each cutoff and forecasts the rows of the history within the
-// horizon after it. The refits have the fitted model's options and seasonalities; changepoints are chosen again, or are
-// the given ones that come before the last row of the window. Each cutoff has its own seed, derived from the model's
+// horizon after it. A refit has the fitted model's options and seasonalities, and sees nothing else of what comes after
+// its cutoff: scales, the means and deviations of regressors, holidays and changepoints are those of the rows up to it
+// (given changepoints are those that come before the last of these rows). So yhat is, to the bit, what Fit on these rows
+// and Predict give with prophet.(*Fitted).CopyOptions. Each cutoff has its own seed, derived from the model's
 // seed and the cutoff, so that a row does not depend on which other cutoffs there are.
 //
 // Errors: KindInvalid for bad options (see Cutoffs), for a cutoff with fewer than 2 rows before it or none within the
@@ -54,7 +57,7 @@ func CrossValidation(ctx context.Context, f *prophet.Fitted, o Options) (*Table,
 	if o.Period < 0 || o.Initial < 0 || o.Workers < 0 {
 		return nil, etf.Invalid("period, initial or workers", "one of them is below zero", "use more than zero, or leave it out for the default")
 	}
-	history := historyOf(f, o.KeepScaling)
+	history := historyOf(f, o.absmax(f))
 	cutoffs, err := o.cutoffs(f, history.DS)
 	if err != nil {
 		return nil, err
@@ -79,16 +82,15 @@ func CrossValidation(ctx context.Context, f *prophet.Fitted, o Options) (*Table,
 	return join(parts), nil
 }
 
-// historyOf returns the rows of the fit as the original passes them to its refits.
-func historyOf(f *prophet.Fitted, keepScaling bool) *prophet.Frame {
+// absmax reports whether refits scale by AbsMax whatever the model's own scaling.
+func (o *Options) absmax(f *prophet.Fitted) bool { return f.State().Options.Compat && !o.KeepScaling }
+
+// historyOf returns the rows of the fit in their original units. For refits scaled by AbsMax a model of logistic growth
+// gets the floor of the fit, as in the original: with MinMax and no floor given, the lowest y.
+func historyOf(f *prophet.Fitted, absmax bool) *prophet.Frame {
 	s := f.State()
 	out := f.HistoryFrame()
-	for _, g := range s.Regressors {
-		// Standardising again gives the same model, but a regressor whose values happen to be 0 and 1 within a window
-		// would not be standardised if it came in its own units.
-		out.Columns[g.Name] = s.History.Columns[g.Name]
-	}
-	if s.Options.Growth == prophet.Logistic && !keepScaling && !s.Options.Market.LogScale {
+	if s.Options.Growth == prophet.Logistic && absmax && !s.Options.Market.LogScale {
 		out.Floor = s.History.Floor
 	}
 	return out
@@ -167,7 +169,7 @@ func part(f *prophet.Frame, from, end int) *prophet.Frame {
 // forecast fits one window and forecasts what follows.
 func (o *Options) forecast(ctx context.Context, f *prophet.Fitted, history *prophet.Frame, w window) (*Table, error) {
 	options := f.CopyOptions(&w.cutoff)
-	if !o.KeepScaling {
+	if o.absmax(f) {
 		options.Scaling = prophet.AbsMax
 	}
 	options.Seed = seedAt(options.Seed, w.cutoff)

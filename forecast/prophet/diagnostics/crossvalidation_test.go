@@ -108,7 +108,7 @@ var goldenModels = map[string]func(*prophet.Options){
 	"custom": func(o *prophet.Options) {
 		o.WeeklySeasonality = prophet.SeasonalOff
 		o.Seasonalities = []prophet.Seasonality{{Name: "weekly_on", Period: 7, FourierOrder: 2, ConditionName: "on"}}
-		o.Regressors = []prophet.Regressor{{Name: "load"}, {Name: "late"}, {Name: "flag"}}
+		o.Regressors = []prophet.Regressor{{Name: "load"}, {Name: "late", Standardize: "true"}, {Name: "flag"}}
 		for _, d := range []prophet.Stamp{prophet.DateOf(2022, 1, 20), prophet.DateOf(2022, 2, 21), prophet.DateOf(2022, 3, 21)} {
 			o.Holidays = append(o.Holidays, prophet.Holiday{Name: "sale", DS: d, LowerWindow: -1, UpperWindow: 1})
 		}
@@ -149,7 +149,7 @@ func TestCrossValidationEqualsTheOriginals(t *testing.T) {
 		}
 		seen++
 		f := fit(t, readHistory(t, filepath.Join("testdata", "history_"+c.History+".csv")), func(o *prophet.Options) {
-			o.Optimizer, o.UncertaintySamples = prophet.Auto, 0
+			o.Optimizer, o.UncertaintySamples, o.Compat = prophet.Auto, 0, true
 			if change != nil {
 				change(o)
 			}
@@ -199,34 +199,32 @@ func TestCrossValidationEqualsTheOriginals(t *testing.T) {
 	}
 }
 
-// A model scaled by minmax is evaluated with its own scaling only on request; the default is the original's.
+// A model is evaluated with its own scaling, with Compat only on request: the original's refits scale by absmax.
 func TestKeepScaling(t *testing.T) {
 	t.Parallel()
 	o := Options{Horizon: 12 * day, Period: 9 * day, Initial: 45 * day}
 	kept := o
 	kept.KeepScaling = true
+	compat := func(change func(*prophet.Options)) func(*prophet.Options) {
+		return func(o *prophet.Options) {
+			o.Compat = true
+			change(o)
+		}
+	}
 	for _, name := range []string{"minmax", "logistic_minmax"} {
 		history := readHistory(t, filepath.Join("testdata", map[string]string{"minmax": "history_weekdays.csv", "logistic_minmax": "history_falling.csv"}[name]))
-		f := fit(t, history, goldenModels[name])
+		f := fit(t, history, compat(goldenModels[name]))
 		a, b := crossValidate(t, f, o), crossValidate(t, f, kept)
 		if slices.EqualFunc(a.Yhat, b.Yhat, near) {
-			t.Errorf("%s: KeepScaling makes no difference", name)
+			t.Errorf("%s: KeepScaling makes no difference with Compat", name)
 		}
-		// By hand: the model's own options on the last window.
+		c := crossValidate(t, fit(t, history, goldenModels[name]), o)
+		if !slices.Equal(c.Yhat, b.Yhat) {
+			t.Errorf("%s: without Compat the refits don't keep the scaling", name)
+		}
 		last := b.Cutoff[b.Len()-1]
-		m, err := prophet.New(f.CopyOptions(&last))
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, err := m.Fit(context.Background(), history.Where(func(s prophet.Stamp) bool { return s <= last }), prophet.FitOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		fc, err := g.Predict(context.Background(), history.Where(func(s prophet.Stamp) bool { return s > last && s <= last+o.Horizon }), prophet.PredictOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if tail := b.Yhat[b.Len()-len(fc.Yhat):]; !slices.EqualFunc(tail, fc.Yhat, near) {
+		fc := byHand(t, f, history, last, o.Horizon)
+		if tail := b.Yhat[b.Len()-len(fc.Yhat):]; !slices.Equal(tail, fc.Yhat) {
 			t.Errorf("%s: %v, want %v", name, tail, fc.Yhat)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// The golden files are the original's results (Prophet 1.3.0), written by bench/prophet/golden_diagnostics.py with the
+// The golden files are the original's results (Prophet 1.5.0), written by bench/prophet/golden_diagnostics.py with the
 // versions of everything that produced them.
 
 // floats reads numbers, among them the strings "inf" and "nan".
@@ -92,7 +92,7 @@ func TestMetricsEqualTheOriginals(t *testing.T) {
 		}
 	}
 	golden(t, "metrics.json", &file)
-	if file.Versions["prophet"] != "1.3.0" || len(file.Cases) < 200 {
+	if file.Versions["prophet"] != "1.5.0" || len(file.Cases) < 200 {
 		t.Fatalf("written by %v, %d cases", file.Versions, len(file.Cases))
 	}
 	var largest float64

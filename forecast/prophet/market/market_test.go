@@ -194,3 +194,46 @@ func TestModelParams(t *testing.T) {
 		t.Error("another prior scale gives the same parameters")
 	}
 }
+
+// A fit stored by 0.1.0 does not say in which order its seasonalities are computed: it is the earlier one.
+func TestStoredFitsKeepTheirArithmetic(t *testing.T) {
+	t.Parallel()
+	p := market.Default()
+	s, targets := closes(t, etf.XNYS, "2025-09-26", 600)
+	fitted, err := p.Fit(t.Context(), s, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, err := fitted.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const now = `,"fourier":"1.5.0"`
+	if bytes.Count(blob, []byte(now)) != 1 {
+		t.Fatalf("the fit does not say %s", now)
+	}
+	back, err := p.Restore(bytes.Replace(blob, []byte(now), nil, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := back.MarshalBinary()
+	if err != nil || !bytes.Contains(again, []byte(`,"fourier":""`)) {
+		t.Errorf("stored again (%v), the fit does not say that its order is the earlier one", err)
+	}
+	a, err := fitted.Predict(targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := back.Predict(targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reflect.DeepEqual(a, b) {
+		t.Error("the orders give the same bits: they can't be told apart")
+	}
+	for i := range a {
+		if d := math.Abs(a[i].Quantiles[3]/b[i].Quantiles[3] - 1); d > 1e-9 {
+			t.Errorf("the medians differ by %v", d)
+		}
+	}
+}

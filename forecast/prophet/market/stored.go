@@ -29,7 +29,12 @@ type storedFit struct {
 	Params            storedParams          `json:"params"`
 	Residual          prophet.Residual      `json:"residual"`
 	Report            prophet.Report        `json:"report"`
+	// Fourier is the version of the original in whose order the seasonalities are computed; "" = 1.3.0, as in 0.1.0.
+	Fourier string `json:"fourier"`
 }
+
+// fourier is the value of storedFit.Fourier of a fit made by this version.
+const fourier = "1.5.0"
 
 type storedParams struct {
 	K     []float64   `json:"k"`
@@ -49,11 +54,16 @@ func (m *fitted) MarshalBinary() ([]byte, error) {
 	if err != nil {
 		return nil, etf.Wrap(etf.KindInternal, err, "writing a prophet fit")
 	}
+	order := fourier
+	if s.EarlierFourier {
+		order = ""
+	}
 	b, err := json.Marshal(storedFit{
 		Format: storedFormat, Model: Name, Origin: m.origin, From: m.from, Gap: tail.Gap, Options: options,
 		YMin: s.YMin, YScale: s.YScale, Start: s.Start, TScale: s.TScale, Seasonalities: s.Seasonalities,
 		TrainHolidayNames: s.TrainHolidayNames, Changepoints: s.Changepoints, ChangepointsT: s.ChangepointsT,
 		Params: storedParams{s.Params.K, s.Params.M, s.Params.SigmaObs, s.Params.Delta, s.Params.Beta}, Residual: tail.Residual, Report: s.Report,
+		Fourier: order,
 	})
 	return b, etf.Wrap(etf.KindInternal, err, "writing a prophet fit")
 }
@@ -75,6 +85,7 @@ func (m *Model) Restore(blob []byte) (forecast.Fitted, error) {
 		Options: options, YMin: v.YMin, YScale: v.YScale, Start: v.Start, TScale: v.TScale, Seasonalities: v.Seasonalities,
 		TrainHolidayNames: v.TrainHolidayNames, Changepoints: v.Changepoints, ChangepointsT: v.ChangepointsT,
 		Params: prophet.Params{K: v.Params.K, M: v.Params.M, SigmaObs: v.Params.Sigma, Delta: v.Params.Delta, Beta: v.Params.Beta}, Report: v.Report,
+		EarlierFourier: v.Fourier != fourier,
 	}, prophet.Tail{Gap: v.Gap, Residual: v.Residual})
 	if err != nil {
 		return nil, etf.Wrap(etf.KindCorrupt, err, "a stored prophet fit is damaged")

@@ -15,14 +15,20 @@ import (
 )
 
 // Version is the version of the original whose layout is written.
-const Version = "1.3.0"
+const Version = "1.5.0"
 
-// formatVersion numbers the layout of the key "etfcast".
-const formatVersion = 1
+// formatVersion numbers the layout of the key "etfcast". Layout 1, of etfcast 0.1.0, has neither compat nor fourier: such a
+// model was made to forecast with the original's arithmetic, that of version 1.3.0.
+const formatVersion = 2
+
+// earlierFourier is the version of the original whose order of operations State.EarlierFourier stands for.
+const earlierFourier = "1.3.0"
 
 // extras is what is stored under the key "etfcast".
 type extras struct {
 	Format        int                   `json:"format"`
+	Compat        bool                  `json:"compat"`
+	Fourier       string                `json:"fourier,omitempty"` // earlierFourier, or "" for the current order
 	Growth        prophet.Growth        `json:"growth"`
 	Optimizer     prophet.Optimizer     `json:"optimizer"`
 	Seed          uint64                `json:"seed"`
@@ -52,7 +58,7 @@ func MarshalState(s prophet.State) ([]byte, error) {
 		}
 	}
 	w := newObject()
-	w.text("growth", foreignGrowth(o))
+	w.text("growth", foreignGrowth(&s))
 	w.integer("n_changepoints", o.NChangepoints)
 	w.boolean("specified_changepoints", s.SpecifiedChangepoints)
 	w.number("changepoint_range", o.ChangepointRange)
@@ -99,11 +105,18 @@ func MarshalState(s prophet.State) ([]byte, error) {
 	w.raw("fit_kwargs", fitArguments(o.Optimizer))
 	w.raw("params", params(&s))
 	w.text("__prophet_version", Version)
-	own, err := json.Marshal(extras{formatVersion, o.Growth, o.Optimizer, o.Seed, o.Market, o.Seasonalities, finiteReport(s.Report)})
+	own := extras{
+		Format: formatVersion, Compat: o.Compat, Growth: o.Growth, Optimizer: o.Optimizer, Seed: o.Seed, Market: o.Market,
+		Seasonalities: o.Seasonalities, Report: finiteReport(s.Report),
+	}
+	if s.EarlierFourier {
+		own.Fourier = earlierFourier
+	}
+	ownText, err := json.Marshal(own)
 	if err != nil {
 		return nil, etf.Wrap(etf.KindInternal, err, "the options of a model as JSON")
 	}
-	w.raw("etfcast", string(own))
+	w.raw("etfcast", string(ownText))
 	out := w.close()
 	if !json.Valid(out) {
 		return nil, etf.Invalid("model", "one of its numbers is not finite", "take the state of a fitted model")
@@ -146,9 +159,10 @@ func historyColumn(h *prophet.History, name string) []float64 {
 	return h.Columns[name]
 }
 
-// foreignGrowth is the growth written for Python: its name or, if the forecast needs what Python does not have, text
-// that Python does not accept as a growth.
-func foreignGrowth(o *prophet.Options) string {
+// foreignGrowth is the growth written for Python: its name or, if Python's forecast would be another one, text that Python
+// does not accept as a growth.
+func foreignGrowth(s *prophet.State) string {
+	o := &s.Options
 	var beyond []string
 	for _, b := range []struct {
 		on   bool
@@ -158,10 +172,17 @@ func foreignGrowth(o *prophet.Options) string {
 			beyond = append(beyond, b.name)
 		}
 	}
-	if beyond == nil {
+	var reasons []string
+	if beyond != nil {
+		reasons = append(reasons, "the market options "+strings.Join(beyond, ", "))
+	}
+	if !o.Compat && s.FloorMatters() {
+		reasons = append(reasons, "multiplicative terms above the floor")
+	}
+	if reasons == nil {
 		return string(o.Growth)
 	}
-	return string(o.Growth) + " with the market options " + strings.Join(beyond, ", ") + ": predict with etfcast"
+	return string(o.Growth) + " with " + strings.Join(reasons, " and ") + ": predict with etfcast"
 }
 
 // finiteReport is a report that JSON can hold: figures that are not a number were not measured.
@@ -256,6 +277,8 @@ func regressors(all []prophet.FittedRegressor) string {
 		w.number("mu", g.Mu)
 		w.number("std", g.Std)
 		w.text("mode", string(g.Mode))
+		w.raw("predictor_spec", "null")
+		w.raw("predictor", "null")
 		props.raw(g.Name, string(w.close()))
 	}
 	return "[" + names(keys) + ", " + string(props.close()) + "]"

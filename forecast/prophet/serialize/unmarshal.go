@@ -10,7 +10,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet"
 )
 
-// Unmarshal reads a model written by Marshal or by the original's model_to_json, version 0.6.1 to 1.3.0: a JSON
+// Unmarshal reads a model written by Marshal or by the original's model_to_json, version 0.6.1 to 1.5.0: a JSON
 // object, or a JSON string that holds one (what json.dump makes of model_to_json's text).
 //
 // Errors name the attribute and the remedy. They are of KindInvalid if the file is not such a model or needs what this
@@ -87,6 +87,8 @@ func UnmarshalState(data []byte) (prophet.State, error) {
 	if own != nil {
 		o := &s.Options
 		o.Growth, o.Optimizer, o.Seed, o.Market, o.Seasonalities = own.Growth, own.Optimizer, own.Seed, own.Market, own.Seasonalities
+		o.Compat = own.Compat || own.Format == 1
+		s.EarlierFourier = own.Fourier == earlierFourier || own.Format == 1
 		s.Report = own.Report
 	}
 	return s, d.err
@@ -101,7 +103,7 @@ func readExtras(d *document) *extras {
 	if !d.value("etfcast", "an object written by etfcast", own) {
 		return nil
 	}
-	if own.Format != formatVersion {
+	if own.Format < 1 || own.Format > formatVersion {
 		d.fail(etf.Invalid("etfcast.format", fmt.Sprintf("this version does not know layout %d", own.Format), "read it with the version of etfcast that wrote it, or a newer one"))
 	}
 	return own
@@ -125,6 +127,7 @@ func readOptions(d *document) prophet.Options {
 		CountryHolidays:       d.textOrNull("country_holidays"),
 		// Before version 1.1.5 there was only one scaling, and holidays had the seasonalities' mode.
 		Scaling:   prophet.AbsMax,
+		Compat:    true, // the forecasts of another program's model are that program's
 		Optimizer: prophet.Auto,
 	}
 	o.HolidaysMode = o.SeasonalityMode
