@@ -37,6 +37,8 @@ var (
 		"The Accept header excludes every media type that this path can respond with. The message lists them."}
 	problemConflict = problemClass{"conflict", http.StatusConflict, "The request conflicts with the current state",
 		"For example, the symbol is already registered with other sources, or the run to cancel has already ended."}
+	problemPrecondition = problemClass{"precondition-failed", http.StatusPreconditionFailed, "The resource has changed",
+		"The If-Match header names another state of the resource than the current one. Nothing was done: read the resource again."}
 	problemTooLarge = problemClass{"body-too-large", http.StatusRequestEntityTooLarge, "The body is too large",
 		"The limit is 1 MiB. Nothing was done."}
 	problemMediaType = problemClass{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body has the wrong media type",
@@ -50,6 +52,7 @@ var (
 
 	problemClasses = []problemClass{
 		problemInvalid, problemForbidden, problemNotFound, problemMethod, problemAccept, problemConflict,
+		problemPrecondition,
 		problemTooLarge, problemMediaType, problemRate, problemInternal, problemUnavailable,
 	}
 )

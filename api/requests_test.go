@@ -28,7 +28,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	}
 	for _, tc := range []struct{ method, path, allow string }{
 		{http.MethodDelete, "/v1/etfs", "OPTIONS, GET, POST, HEAD"},
-		{http.MethodPut, "/v1/etfs/SPY", "OPTIONS, GET, HEAD"},
+		{http.MethodPut, "/v1/etfs/SPY", "OPTIONS, GET, PATCH, HEAD"},
 		{http.MethodGet, "/v1/schedules/daily-XNYS/pause", "OPTIONS, POST"},
 		{http.MethodHead, "/v1/runs/daily:XNYS:2025-09-26/cancel", "OPTIONS, POST"},
 		{http.MethodPost, "/healthz", "OPTIONS, GET, HEAD"},

@@ -15,6 +15,10 @@ func TestStore(t *testing.T) {
 	}{
 		{"registry", testRegistry},
 		{"due pages", testDue},
+		{"changes of ETFs", testChanges},
+		{"currency of stored bars", testCurrencyWithBars},
+		{"retired ETFs", testRetiredNotDue},
+		{"one ETF, 8 changes", testChangesAtOnce},
 		{"session settings", testSessionSettings},
 		{"settings in the DSN", testFixedVariables},
 		{"text", testText},

@@ -35,8 +35,8 @@ var (
 	}
 	invocationFlags = []string{
 		"config", "help",
-		"all", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "older-than", "rerun",
-		"session", "source", "status", "symbol", "symbols", "to", "url", "wait", "why",
+		"all", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "name", "older-than", "rerun",
+		"session", "source", "status", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 	}
 	// Prophet's commands read no settings at all.
 	prophetFlags = []string{
