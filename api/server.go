@@ -22,6 +22,8 @@ type Deps struct {
 	// Queues are the task queues that must have workers for /readyz to report ready.
 	Queues []string
 	Log    *slog.Logger // nil = none
+	// Hosts are the names by which requests may address the server.
+	Hosts Hosts
 	// Metrics is served at /metrics, together with the API's own metrics; nil = a new registry.
 	Metrics *prometheus.Registry
 }
@@ -87,7 +89,7 @@ func New(d Deps) (http.Handler, error) {
 	// A browser sends requests to loopback for any page, so a page of another site could start runs.
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(problem(refuse(problemForbidden, "Origin", "the request comes from another site's page", "send it from a page of this server or without a browser"))))
-	return identified(drained(origin.Handler(normalised(e)), problem(errBodyTooLarge))), nil
+	return identified(drained(d.Hosts.only(origin.Handler(normalised(e)), problem), problem(errBodyTooLarge))), nil
 }
 
 // logWriter writes echo's own messages to the log.

@@ -30,7 +30,7 @@ func commands(root *cobra.Command, do func(*cobra.Command)) {
 // installation; other flags say what a single invocation does.
 var (
 	settingFlags = []string{
-		"file-dir", "fit-cores", "listen", "log-format", "log-level", "mysql-admin-dsn", "mysql-dsn", "sim-faults",
+		"allowed-hosts", "file-dir", "fit-cores", "insecure", "listen", "log-format", "log-level", "mysql-admin-dsn", "mysql-dsn", "sim-faults",
 		"source-rate", "store-activities", "temporal-ui", "yahoo-base-url",
 	}
 	invocationFlags = []string{

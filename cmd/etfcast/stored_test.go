@@ -65,7 +65,7 @@ func TestUpgradeWithoutGrant(t *testing.T) {
 			t.Fatal(err)
 		}
 		response := httptest.NewRecorder()
-		handler.ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		handler.ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/readyz", nil))
 		var body struct {
 			Checks []struct{ Name, State, Detail string }
 		}

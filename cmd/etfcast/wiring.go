@@ -40,15 +40,21 @@ var (
 
 // serverSettings are the settings of the commands that run until stopped.
 type serverSettings struct {
-	listen  string
-	sources sourceSettings
-	worker  worker.Options
-	rates   map[string]string
+	listen string
+	// insecure allows listening beyond loopback without keys.
+	insecure bool
+	// allowedHosts are more names by which requests may address the server.
+	allowedHosts []string
+	sources      sourceSettings
+	worker       worker.Options
+	rates        map[string]string
 }
 
 func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	declare := settings{flags}
 	declare.StringVar(&s.listen, "listen", listen, "address of the HTTP server (the API, or health and metrics)")
+	declare.StringSliceVar(&s.allowedHosts, "allowed-hosts", nil, "names by which requests may address the server, apart from localhost, its own addresses and the host of --listen; separated by commas")
+	declare.BoolVar(&s.insecure, "insecure", false, "listen beyond loopback although there are no keys yet: whoever reaches the address can do everything")
 	declare.IntVar(&s.worker.Cores, "fit-cores", 0, "number of concurrent model fits (default: number of cores)")
 	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "number of concurrent database activities (default: 16)")
 	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, across all workers: NAME=RATE, separated by commas (default: "+defaultRates()+")")
@@ -85,6 +91,7 @@ type process struct {
 	ui       string // URL of Temporal's Web UI; may be empty
 	log      *slog.Logger
 	listener net.Listener
+	hosts    api.Hosts
 	store    *db.Store
 	sources  []activities.Source
 	temporal *dispatch.Client
@@ -128,6 +135,9 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 		p.temporal, err = dispatch.New(options, log)
 		note(err)
 	}
+	p.hosts, err = s.hosts()
+	note(err)
+	note(s.checkListen())
 	if len(problems) == 0 {
 		p.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", s.listen)
 		if err != nil {
@@ -227,7 +237,7 @@ func (p *process) service() *service.Service {
 // serveAPI serves the HTTP API until ctx ends.
 func (p *process) serveAPI(ctx context.Context) error {
 	handler, err := api.New(api.Deps{
-		Service: p.service(), Version: version, Queues: queues(), Log: p.log, Metrics: p.metrics,
+		Service: p.service(), Version: version, Queues: queues(), Log: p.log, Metrics: p.metrics, Hosts: p.hosts,
 	})
 	if err != nil {
 		return err
@@ -245,5 +255,5 @@ func (p *process) serveHealth(ctx context.Context) error {
 	}}
 	ready := service.NewReadiness(time.Now, append(p.service().Probes(), workers)...)
 	p.log.Info("health server listening", "address", p.listener.Addr().String())
-	return api.Serve(ctx, p.listener, api.NewHealth(ready, p.metrics))
+	return api.Serve(ctx, p.listener, api.NewHealth(ready, p.metrics, p.hosts))
 }
