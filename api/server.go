@@ -36,6 +36,7 @@ type server struct {
 	log     *slog.Logger
 	metrics *httpMetrics
 	ready   *service.Readiness
+	heavy   turnstile
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -59,6 +60,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
+		heavy: newTurnstile(),
 		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Service.QueueProbes(d.Queues)...)...),
 	}
 	if s.log == nil {
@@ -73,7 +75,7 @@ func New(d Deps) (http.Handler, error) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.log.Error("unhandled error", "error", err, "path", c.Request().URL.Path)
 	}
-	e.Use(s.observe, checkQuery(doc.spec))
+	e.Use(s.observe, checkQuery(doc.spec), s.limited)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
 	doc.register(e)
 	e.GET("/metrics", echo.WrapHandler(metrics.handler))

@@ -20,6 +20,7 @@ func TestStore(t *testing.T) {
 		{"retired ETFs", testRetiredNotDue},
 		{"one ETF, 8 changes", testChangesAtOnce},
 		{"session settings", testSessionSettings},
+		{"half-open connections", testHalfOpen},
 		{"settings in the DSN", testFixedVariables},
 		{"text", testText},
 		{"values that do not fit", testUnfit},

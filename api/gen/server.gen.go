@@ -676,6 +676,9 @@ type PreconditionFailed = Problem
 // ScheduleState defines model for ScheduleState.
 type ScheduleState = Schedule
 
+// TooManyReads An RFC 9457 problem document.
+type TooManyReads = Problem
+
 // Unavailable An RFC 9457 problem document.
 type Unavailable = Problem
 
@@ -1442,6 +1445,15 @@ type PreconditionFailedApplicationProblemPlusJSONResponse Problem
 
 type ScheduleStateJSONResponse Schedule
 
+type TooManyReadsResponseHeaders struct {
+	RetryAfter int
+}
+type TooManyReadsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyReadsResponseHeaders
+}
+
 type UnavailableResponseHeaders struct {
 	RetryAfter int
 }
@@ -1583,6 +1595,23 @@ func (response ListETFs400ApplicationProblemPlusJSONResponse) VisitListETFsRespo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFs429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFs429ApplicationProblemPlusJSONResponse) VisitListETFsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2147,6 +2176,23 @@ func (response ListBars406ApplicationProblemPlusJSONResponse) VisitListBarsRespo
 	return err
 }
 
+type ListBars429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListBars429ApplicationProblemPlusJSONResponse) VisitListBarsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListBars503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
@@ -2660,6 +2706,23 @@ func (response ListRuns400ApplicationProblemPlusJSONResponse) VisitListRunsRespo
 	return err
 }
 
+type ListRuns429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListRuns429ApplicationProblemPlusJSONResponse) VisitListRunsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRuns503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
@@ -2857,6 +2920,23 @@ func (response GetRun404ApplicationProblemPlusJSONResponse) VisitGetRunResponse(
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRun429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response GetRun429ApplicationProblemPlusJSONResponse) VisitGetRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -92,7 +92,8 @@ type process struct {
 	log      *slog.Logger
 	listener net.Listener
 	hosts    api.Hosts
-	store    *db.Store
+	store    *db.Store // of the workers
+	requests *db.Store // of everything else: requests and runs can't take each other's connections
 	sources  []activities.Source
 	temporal *dispatch.Client
 	metrics  *prometheus.Registry
@@ -103,11 +104,12 @@ type process struct {
 	polling     atomic.Bool        // whether this process's workers are polling
 }
 
-// connections is the maximum number of database connections: enough for the workers' activities and the API.
-func (s *serverSettings) connections() int {
-	const forAPI = 8
-	return s.worker.Connections(len(etf.SourceNames())) + forAPI
-}
+const (
+	// requestConnections are for requests, health checks and metrics, requestTimeout is how long these wait for the database to
+	// say anything.
+	requestConnections = 8
+	requestTimeout     = 5 * time.Second
+)
 
 // newProcess checks every setting before starting anything, and reports all problems at once.
 func (a *app) newProcess(s serverSettings) (*process, error) {
@@ -123,8 +125,12 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	}
 	slog.SetDefault(log) // for libraries
 	p := &process{settings: s, ui: a.common.temporalUI, log: log}
-	p.store, err = a.openStoreFor(s.connections())
+	p.store, err = a.openStoreWith(db.Options{MaxConns: s.worker.Connections(len(etf.SourceNames()))})
 	note(err)
+	if err == nil {
+		p.requests, err = a.openStoreWith(db.Options{MaxConns: requestConnections, Timeout: requestTimeout})
+		note(err)
+	}
 	p.sources, err = s.sources.open(log)
 	note(err)
 	options, err := a.temporalOptions(log)
@@ -179,8 +185,10 @@ func (p *process) close() {
 	if p.temporal != nil {
 		p.temporal.Close()
 	}
-	if p.store != nil {
-		_ = p.store.Close()
+	for _, store := range []*db.Store{p.store, p.requests} {
+		if store != nil {
+			_ = store.Close()
+		}
 	}
 	if p.listener != nil {
 		_ = p.listener.Close()
@@ -229,7 +237,7 @@ func (p *process) service() *service.Service {
 		infos[i] = service.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
 	}
 	return service.New(service.Deps{
-		Store: p.store, Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
+		Store: p.requests, Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
 		UI: p.ui, Namespace: p.temporal.Namespace(),
 	})
 }
