@@ -403,6 +403,10 @@ func (f *fakeTemporal) Served(_ context.Context, queue string) (bool, error) {
 	return f.served[queue], f.err
 }
 
+func (f *fakeTemporal) Polling(ctx context.Context, queue string) (bool, error) {
+	return f.Served(ctx, queue)
+}
+
 func (f *fakeTemporal) Decide(context.Context, string, workflows.Decision) (etf.Finding, error) {
 	return etf.Finding{}, etf.NotFound("", "no workflow waits", "")
 }

@@ -87,7 +87,7 @@ func newFixtureOn(t testing.TB, wrap func(*fakeStore) service.Store) *fixture {
 		UI: "http://127.0.0.1:8233/", Namespace: "default",
 	})
 	handler, err := New(Deps{
-		Service: f.service, Version: "v0.1.0-test", Queues: []string{"etfcast", "etfcast-fit"},
+		Service: f.service, Version: "v0.1.0-test", Workers: f.service.QueueProbes([]string{"etfcast", "etfcast-fit"}),
 		Log: slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

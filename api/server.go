@@ -19,8 +19,8 @@ type Deps struct {
 	Service *service.Service
 	// Version is the version of the code, as recorded in forecasts.
 	Version string
-	// Queues are the task queues that must have workers for /readyz to report ready.
-	Queues []string
+	// Workers are the probes of the workers, for /readyz: any workers, or this process's own if it has some.
+	Workers []service.Probe
 	Log    *slog.Logger // nil = none
 	// Hosts are the names by which requests may address the server.
 	Hosts Hosts
@@ -61,7 +61,7 @@ func New(d Deps) (http.Handler, error) {
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
 		heavy: newTurnstile(),
-		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Service.QueueProbes(d.Queues)...)...),
+		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

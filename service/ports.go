@@ -89,8 +89,9 @@ type Temporal interface {
 	// ApplySchedule creates the exchange's schedule or updates it; a paused one stays paused.
 	ApplySchedule(ctx context.Context, exchange etf.Exchange) (created bool, err error)
 
-	// Served reports whether workers are polling a task queue.
+	// Served reports whether workers are polling a task queue, Polling whether this process's own are.
 	Served(ctx context.Context, queue string) (bool, error)
+	Polling(ctx context.Context, queue string) (bool, error)
 	// Check returns nil if the server responds and has the namespace.
 	Check(ctx context.Context) error
 }

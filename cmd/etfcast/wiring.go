@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -101,7 +100,6 @@ type process struct {
 	// modelFailed counts a failure of the model.
 	modelFailed func(model string)
 	models      []activities.Model // the benchmark first
-	polling     atomic.Bool        // whether this process's workers are polling
 }
 
 const (
@@ -223,7 +221,6 @@ func (p *process) deps() worker.Deps {
 	return worker.Deps{
 		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
 		CodeVersion: version, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
-		Started: func() { p.polling.Store(true) },
 	}
 }
 
@@ -242,10 +239,10 @@ func (p *process) service() *service.Service {
 	})
 }
 
-// serveAPI serves the HTTP API until ctx ends.
-func (p *process) serveAPI(ctx context.Context) error {
+// serveAPI serves the HTTP API until ctx ends. The probes of the workers are part of its readiness.
+func (p *process) serveAPI(ctx context.Context, workers []service.Probe) error {
 	handler, err := api.New(api.Deps{
-		Service: p.service(), Version: version, Queues: queues(), Log: p.log, Metrics: p.metrics, Hosts: p.hosts,
+		Service: p.service(), Version: version, Workers: workers, Log: p.log, Metrics: p.metrics, Hosts: p.hosts,
 	})
 	if err != nil {
 		return err
@@ -255,13 +252,8 @@ func (p *process) serveAPI(ctx context.Context) error {
 
 // serveHealth serves health and metrics, for a process without the API, until ctx ends.
 func (p *process) serveHealth(ctx context.Context) error {
-	workers := service.Probe{Name: "workers", Run: func(context.Context) error {
-		if !p.polling.Load() {
-			return &etf.Error{Kind: etf.KindUnavailable, Message: "the workers have not started yet: they are waiting for the database and Temporal"}
-		}
-		return nil
-	}}
-	ready := service.NewReadiness(time.Now, append(p.service().Probes(), workers)...)
+	svc := p.service()
+	ready := service.NewReadiness(time.Now, append(svc.Probes(), svc.OwnQueueProbes(queues())...)...)
 	p.log.Info("health server listening", "address", p.listener.Addr().String())
 	return api.Serve(ctx, p.listener, api.NewHealth(ready, p.metrics, p.hosts))
 }
