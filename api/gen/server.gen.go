@@ -358,7 +358,7 @@ type NewETF struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange string `json:"exchange"`
 
-	// Sources The sources of its prices, in order of preference.
+	// Sources The sources of its prices, in order of preference. One that the server does not know is refused with 400.
 	Sources []SourceRef `json:"sources"`
 
 	// Symbol The ETF's symbol.
@@ -375,10 +375,10 @@ type NewRun struct {
 	// Rerun Start a new run even if one is running or completed.
 	Rerun *bool `json:"rerun,omitempty"`
 
-	// Session A closed session; defaults to the last closed one.
+	// Session A closed session; null and by default the last closed one.
 	Session *string `json:"session,omitempty"`
 
-	// Symbols Registered ETFs of the exchange; defaults to all. Order and duplicates don't matter.
+	// Symbols Registered ETFs of the exchange that are not retired; null and by default all. Order and duplicates don't matter.
 	Symbols *[]string `json:"symbols,omitempty"`
 
 	// Workflow What to run.
@@ -690,7 +690,7 @@ type ListETFsParams struct {
 	// Exchange Only ETFs on this exchange.
 	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
 
-	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit Maximum number of items.
@@ -718,7 +718,7 @@ type ListBarsParams struct {
 	// To Last session; defaults to the last stored bar.
 	To *string `form:"to,omitempty" json:"to,omitempty"`
 
-	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit Maximum number of bars. CSV has no default.
@@ -730,7 +730,8 @@ type ListBarsParams struct {
 
 // GetLatestForecastParams defines parameters for GetLatestForecast.
 type GetLatestForecastParams struct {
-	// Model The model's name, as listed by `/v1/models`. Defaults to the served model, which is the benchmark.
+	// Model The model's name, as listed by `/v1/models`. Defaults to the served model, which is the benchmark. A name that is
+	// not listed is refused with 400, unless forecasts of a former model of that name are stored.
 	Model *string `form:"model,omitempty" json:"model,omitempty"`
 
 	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
@@ -757,7 +758,7 @@ type ListRunsParams struct {
 	// Status Only runs with this status.
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
-	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit Maximum number of items.
@@ -766,7 +767,7 @@ type ListRunsParams struct {
 
 // GetRunParams defines parameters for GetRun.
 type GetRunParams struct {
-	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit Maximum number of ETFs.
