@@ -21,7 +21,7 @@ type Deps struct {
 	Version string
 	// Workers are the probes of the workers, for /readyz: any workers, or this process's own if it has some.
 	Workers []service.Probe
-	Log    *slog.Logger // nil = none
+	Log     *slog.Logger // nil = none
 	// Hosts are the names by which requests may address the server.
 	Hosts Hosts
 	// Metrics is served at /metrics, together with the API's own metrics; nil = a new registry.
