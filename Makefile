@@ -14,11 +14,13 @@ SQLC_VERSION          := v1.31.1
 OAPI_CODEGEN_VERSION  := v2.8.2
 GOLANGCI_VERSION      := v2.15.0
 WORKFLOWCHECK_VERSION := v0.6.0
+GOVULNCHECK_VERSION   := v1.9.0
 
 SQLC          := $(TOOLS)/sqlc-$(SQLC_VERSION)
 OAPI_CODEGEN  := $(TOOLS)/oapi-codegen-$(OAPI_CODEGEN_VERSION)
 GOLANGCI      := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 WORKFLOWCHECK := $(TOOLS)/workflowcheck-$(WORKFLOWCHECK_VERSION)
+GOVULNCHECK   := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 
 GO_SOURCES       := $(shell find . -name '*.go' -not -path './devstack/*' -not -path './bin/*' 2>/dev/null)
 EMBEDDED         := $(wildcard db/migrations/*.sql api/openapi.yaml api/assets/*)
@@ -92,6 +94,12 @@ lint: $(GOLANGCI) ## Run gofmt, vet and the linters, including the import rules.
 workflowcheck: $(WORKFLOWCHECK) ## Check that the workflows are deterministic.
 	$(WORKFLOWCHECK) ./workflows/...
 
+# A copy of https://vuln.go.dev, such as file:///srv/vulndb, gives the same result every time.
+VULNDB ?= https://vuln.go.dev
+.PHONY: vulncheck
+vulncheck: $(GOVULNCHECK) ## Look for known vulnerabilities that the code reaches (VULNDB=URL of the database).
+	$(GOVULNCHECK) -db "$(VULNDB)" ./...
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (default 20s).
@@ -160,6 +168,8 @@ $(GOLANGCI):
 	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_VERSION),golangci-lint)
 $(WORKFLOWCHECK):
 	$(call install,go.temporal.io/sdk/contrib/tools/workflowcheck,$(WORKFLOWCHECK_VERSION),workflowcheck)
+$(GOVULNCHECK):
+	$(call install,golang.org/x/vuln/cmd/govulncheck,$(GOVULNCHECK_VERSION),govulncheck)
 
 .PHONY: clean
 clean: ## Remove everything built (but not the demo's data, which is in .devstack).

@@ -185,11 +185,11 @@ func fetchWindow(exchange etf.Exchange, session etf.Session, stored etf.Stored) 
 func mismatch(a etf.Response, stored etf.Stored, currency etf.Currency) error {
 	if stored.Basis != "" && len(a.Bars) > 0 && a.Basis != stored.Basis {
 		return etf.Invalid("basis", fmt.Sprintf("the response is %s but the stored series is %s", a.Basis, stored.Basis),
-			"use a source with the stored basis")
+			"use a source with the stored basis: `etfcast etf edit` changes the sources")
 	}
 	if a.Currency != "" && currency != "" && a.Currency != currency {
 		return etf.Invalid("currency", fmt.Sprintf("the response is in %s but the ETF is registered in %s", a.Currency, currency),
-			"check the reference: it may be the ETF's listing on another exchange")
+			"check the reference: it may be the ETF's listing on another exchange; `etfcast etf edit` corrects it")
 	}
 	return nil
 }

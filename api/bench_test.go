@@ -22,6 +22,7 @@ func BenchmarkBars(b *testing.B) {
 		b.Run(media, func(b *testing.B) {
 			for b.Loop() {
 				r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/v1/etfs/SPY/bars?limit=10000", nil)
+				r.Host = "localhost"
 				r.Header.Set("Accept", media)
 				w := httptest.NewRecorder()
 				handler.ServeHTTP(w, r)

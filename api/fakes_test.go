@@ -21,6 +21,7 @@ type fakeStore struct {
 	mu            sync.Mutex
 	err           error
 	etfs          map[etf.Symbol]etf.ETF
+	changes       []etf.ETFChange
 	bars          map[etf.Symbol][]etf.StoredBar
 	forecasts     []etf.Forecast
 	forecastErr   error             // of every method that reads forecasts
@@ -57,6 +58,49 @@ func (f *fakeStore) CreateETF(_ context.Context, e etf.ETF) (etf.ETF, bool, erro
 		return etf.ETF{}, false, &etf.Error{Kind: etf.KindConflict, Field: "sources", Message: string(e.Symbol) + " is registered differently", Remedy: "use what is stored"}
 	}
 	return old, false, nil
+}
+
+func (f *fakeStore) ChangeETF(_ context.Context, c etf.ETFEdit) (etf.ETF, bool, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return etf.ETF{}, false, f.err
+	}
+	e, ok := f.etfs[c.Symbol]
+	switch {
+	case !ok:
+		return etf.ETF{}, false, etf.NotFound("symbol", "not registered", "register it")
+	case c.Changes != nil && *c.Changes != e.Changes:
+		return etf.ETF{}, false, &etf.Error{Kind: etf.KindConflict, Field: "changes", Message: "changed since", Remedy: "read it again"}
+	case c.Currency != nil && *c.Currency != e.Currency && e.Bars > 0:
+		return etf.ETF{}, false, &etf.Error{Kind: etf.KindConflict, Field: "currency", Message: "bars are stored", Remedy: "keep it"}
+	}
+	old := e
+	if c.Currency != nil {
+		e.Currency = *c.Currency
+	}
+	if c.Name != nil {
+		e.Name = *c.Name
+	}
+	if c.Sources != nil {
+		e.Sources = c.Sources
+	}
+	if c.Retired != nil {
+		e.Retired = *c.Retired
+	}
+	if reflect.DeepEqual(old, e) {
+		return e, false, nil
+	}
+	e.Changes++
+	f.etfs[c.Symbol] = e
+	f.changes = append(f.changes, etf.ETFChange{
+		Number: e.Changes, Currency: e.Currency, Name: e.Name, Sources: e.Sources, Retired: e.Retired, By: c.By, Why: c.Why, At: testNow,
+	})
+	return e, true, nil
+}
+
+func (f *fakeStore) ETFChanges(context.Context, etf.Symbol) ([]etf.ETFChange, error) {
+	defer f.locked()()
+	return f.changes, f.err
 }
 
 func (f *fakeStore) ETFs(_ context.Context, x etf.Exchange, after etf.Symbol, limit int) ([]etf.ETF, error) {
@@ -364,6 +408,10 @@ func (f *fakeTemporal) ApplySchedule(_ context.Context, x etf.Exchange) (bool, e
 func (f *fakeTemporal) Served(_ context.Context, queue string) (bool, error) {
 	defer f.locked()()
 	return f.served[queue], f.err
+}
+
+func (f *fakeTemporal) Polling(ctx context.Context, queue string) (bool, error) {
+	return f.Served(ctx, queue)
 }
 
 func (f *fakeTemporal) Decide(context.Context, string, workflows.Decision) (etf.Finding, error) {

@@ -33,6 +33,7 @@ func FuzzBodies(f *testing.F) {
 			path, good = "/v1/runs", []int{202, 400}
 		}
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
+		r.Host = "localhost"
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		fx.handler.ServeHTTP(w, r)
@@ -65,6 +66,7 @@ func FuzzCursors(f *testing.F) {
 		fx := fuzzFixture(t)
 		for _, path := range []string{"/v1/etfs", "/v1/runs", "/v1/etfs/SPY/bars", "/v1/runs/daily:XNYS:2025-09-26"} {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path+"?cursor="+url.QueryEscape(cursor), nil)
+			r.Host = "localhost"
 			w := httptest.NewRecorder()
 			fx.handler.ServeHTTP(w, r)
 			if w.Code != 200 && w.Code != 400 && w.Code != 404 {

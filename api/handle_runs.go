@@ -103,7 +103,7 @@ func (s *server) runOut(run etf.Run) gen.Run {
 	out := gen.Run{
 		Id: string(run.ID), Workflow: run.Workflow, WorkflowId: run.ID.WorkflowID(), Exchange: run.Exchange,
 		Session: run.Session, Symbols: run.Symbols, Status: run.Status, Closed: run.Closed, Counts: run.Counts,
-		Error: textOrNil(run.Error), StartedAt: run.StartedAt.UTC(), FinishedAt: instantOut(run.FinishedAt),
+		Error: textOrNil(redacted(run.Error)), StartedAt: run.StartedAt.UTC(), FinishedAt: instantOut(run.FinishedAt),
 	}
 	if out.Symbols == nil {
 		out.Symbols = []etf.Symbol{}
@@ -118,7 +118,7 @@ func runETFOut(r etf.RunETF) gen.RunETF {
 		Symbol: r.Symbol, Session: r.Session, Stage: textOrNil(string(r.Stage)), Outcome: string(r.Outcome),
 		Source: textOrNil(r.Source), RowsNew: r.RowsNew, RowsUnchanged: r.RowsUnchanged, RowsRevised: r.RowsRevised,
 		RowsQuarantined: r.RowsQuarantined, Findings: r.Findings, Forecasts: r.Forecasts, Attempts: r.Attempts,
-		ErrorType: textOrNil(r.ErrorType), ErrorMessage: textOrNil(r.ErrorMessage),
+		ErrorType: textOrNil(r.ErrorType), ErrorMessage: textOrNil(redacted(r.ErrorMessage)),
 	}
 }
 

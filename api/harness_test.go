@@ -71,17 +71,23 @@ func (b *lockedBuffer) String() string {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
+	return newFixtureOn(t, func(store *fakeStore) service.Store { return store })
+}
+
+// newFixtureOn is newFixture on a store that wraps the fake one.
+func newFixtureOn(t testing.TB, wrap func(*fakeStore) service.Store) *fixture {
+	t.Helper()
 	f := &fixture{t: t, store: newFakeStore(), temporal: newFakeTemporal(), now: testNow, log: &lockedBuffer{}}
 	f.temporal.now = f.clock
 	f.service = service.New(service.Deps{
-		Store: f.store, Temporal: f.temporal, Now: f.clock, Sources: []string{"file", "simulated", "yahoo"},
+		Store: wrap(f.store), Temporal: f.temporal, Now: f.clock, Sources: []string{"file", "simulated", "yahoo"},
 		Models: []service.Model{
 			{Name: "drift", MinSessions: 21, Params: `{"half_life":60}`}, {Name: "prophet", MinSessions: 2, Params: `{"growth":"linear"}`},
 		},
 		UI: "http://127.0.0.1:8233/", Namespace: "default",
 	})
 	handler, err := New(Deps{
-		Service: f.service, Version: "v0.1.0-test", Queues: []string{"etfcast", "etfcast-fit"},
+		Service: f.service, Version: "v0.1.0-test", Workers: f.service.QueueProbes([]string{"etfcast", "etfcast-fit"}),
 		Log: slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// NewHealth returns the handler for a process without the API: /healthz, /readyz and /metrics, as in the API.
-func NewHealth(ready *service.Readiness, metrics *prometheus.Registry) http.Handler {
+// NewHealth returns the handler for a process without the API: /healthz, /readyz and /metrics, as in the API, and under the same
+// hosts.
+func NewHealth(ready *service.Readiness, metrics *prometheus.Registry, hosts Hosts) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, gen.Health{Status: "ok"})
@@ -28,7 +29,11 @@ func NewHealth(ready *service.Readiness, metrics *prometheus.Registry) http.Hand
 		writeJSON(w, status, body)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	return mux
+	return identified(hosts.only(mux, func(err error) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, r *http.Request) {
+			_ = writeProblem(w, r, infoOf(r.Context()).id, err) // an error means that the client is gone
+		}
+	}))
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -29,6 +29,8 @@ var (
 		"`errors` names every invalid field, parameter or header, what is wrong with it, and the remedy. Nothing was done; repeating the same request will fail again."}
 	problemForbidden = problemClass{"cross-origin", http.StatusForbidden, "The request comes from another site's page",
 		"A browser sent this request for a page from another origin. Only pages from this server and clients that are not browsers may change anything."}
+	problemHost = problemClass{"host-not-allowed", http.StatusMisdirectedRequest, "The host is not a name of this server",
+		"The Host header names neither localhost, nor the server's own address, nor one of its allowed hosts (setting `allowed-hosts`). Refusing it keeps pages of other sites out whose name was made to resolve to this server (DNS rebinding)."}
 	problemNotFound = problemClass{"not-found", http.StatusNotFound, "There is no such resource",
 		"The path, or the resource its ID names, does not exist. The remedy says how to find or create it."}
 	problemMethod = problemClass{"method-not-allowed", http.StatusMethodNotAllowed, "The path does not support this method",
@@ -37,6 +39,8 @@ var (
 		"The Accept header excludes every media type that this path can respond with. The message lists them."}
 	problemConflict = problemClass{"conflict", http.StatusConflict, "The request conflicts with the current state",
 		"For example, the symbol is already registered with other sources, or the run to cancel has already ended."}
+	problemPrecondition = problemClass{"precondition-failed", http.StatusPreconditionFailed, "The resource has changed",
+		"The If-Match header names another state of the resource than the current one. Nothing was done: read the resource again."}
 	problemTooLarge = problemClass{"body-too-large", http.StatusRequestEntityTooLarge, "The body is too large",
 		"The limit is 1 MiB. Nothing was done."}
 	problemMediaType = problemClass{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body has the wrong media type",
@@ -51,7 +55,8 @@ var (
 		"The database or Temporal is down or still starting. Nothing was lost; retry after the number of seconds in the Retry-After header. GET /readyz says what the service is waiting for."}
 
 	problemClasses = []problemClass{
-		problemInvalid, problemForbidden, problemNotFound, problemMethod, problemAccept, problemConflict,
+		problemInvalid, problemForbidden, problemHost, problemNotFound, problemMethod, problemAccept, problemConflict,
+		problemPrecondition,
 		problemTooLarge, problemMediaType, problemRate, problemIntegrity, problemInternal, problemUnavailable,
 	}
 )

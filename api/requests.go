@@ -18,6 +18,12 @@ import (
 )
 
 const (
+	// readTimeout is for what only reads the database, which responds in milliseconds or, on a connection that broke
+	// unnoticed, never.
+	readTimeout = 5 * time.Second
+	// temporalTimeout is for reads that also ask Temporal, whose calls have limits of their own.
+	temporalTimeout = 10 * time.Second
+	// requestTimeout is for everything that changes something.
 	requestTimeout = 30 * time.Second
 	// exportTimeout is for CSV exports of any length.
 	exportTimeout = 10 * time.Minute
@@ -88,19 +94,13 @@ func normalisedURL(in *url.URL) *url.URL {
 	return &u
 }
 
-// observe wraps every handler: it sets the timeout, turns errors and panics into problem documents, and counts and logs
+// observe wraps every handler: it turns errors and panics into problem documents, and counts and logs
 // the request.
 func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
 		r, w := c.Request(), c.Response()
-		timeout := requestTimeout
-		if c.Path() == barsRoute {
-			timeout = exportTimeout
-		}
-		ctx, stop := context.WithTimeout(r.Context(), timeout)
-		defer stop()
-		c.SetRequest(r.WithContext(ctx))
+		ctx := r.Context()
 		w.Before(func() { cacheHeaders(w.Header(), c.Path()) })
 
 		err := recovered(next, c)

@@ -28,7 +28,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	}
 	for _, tc := range []struct{ method, path, allow string }{
 		{http.MethodDelete, "/v1/etfs", "OPTIONS, GET, POST, HEAD"},
-		{http.MethodPut, "/v1/etfs/SPY", "OPTIONS, GET, HEAD"},
+		{http.MethodPut, "/v1/etfs/SPY", "OPTIONS, GET, PATCH, HEAD"},
 		{http.MethodGet, "/v1/schedules/daily-XNYS/pause", "OPTIONS, POST"},
 		{http.MethodHead, "/v1/runs/daily:XNYS:2025-09-26/cancel", "OPTIONS, POST"},
 		{http.MethodPost, "/healthz", "OPTIONS, GET, HEAD"},
@@ -150,13 +150,13 @@ func TestOversizedBodies(t *testing.T) {
 	pad := func(n int) string { return `{"symbol":"` + strings.Repeat("A", n-13) + `"}` }
 	plain := func(path string, n int) func(io.Writer) error {
 		return func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, n, pad(n))
+			_, err := fmt.Fprintf(w, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, n, pad(n))
 			return err
 		}
 	}
 	chunked := func(path string, n int) func(io.Writer) error {
 		return func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", path)
+			_, err := fmt.Fprintf(w, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n", path)
 			for body := pad(n); err == nil && body != ""; {
 				k := min(len(body), 32<<10)
 				_, err = fmt.Fprintf(w, "%x\r\n%s\r\n", k, body[:k])
@@ -194,7 +194,7 @@ func TestOversizedBodies(t *testing.T) {
 	t.Run("Expect: 100-continue", func(t *testing.T) {
 		f := &fixture{t: t, server: f.server, router: f.router}
 		status, closed, _ := f.raw(func(w io.Writer) error {
-			_, err := io.WriteString(w, "POST /v1/etfs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 99000000\r\n\r\n")
+			_, err := io.WriteString(w, "POST /v1/etfs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 99000000\r\n\r\n")
 			return err
 		})
 		if status != 413 || !closed {
@@ -204,7 +204,7 @@ func TestOversizedBodies(t *testing.T) {
 	t.Run("body shorter than Content-Length", func(t *testing.T) {
 		f := &fixture{t: t, server: f.server, router: f.router}
 		status, _, _ := f.raw(func(w io.Writer) error {
-			_, err := io.WriteString(w, "POST /v1/etfs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{}")
+			_, err := io.WriteString(w, "POST /v1/etfs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{}")
 			if err == nil {
 				err = w.(*net.TCPConn).CloseWrite()
 			}

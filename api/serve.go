@@ -11,7 +11,7 @@ import (
 
 const (
 	headerTimeout = 10 * time.Second
-	readTimeout   = time.Minute
+	bodyTimeout   = time.Minute
 	// writeTimeout is for a whole response; a CSV export extends it with each chunk.
 	writeTimeout    = time.Minute
 	idleTimeout     = 2 * time.Minute
@@ -25,7 +25,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	srv := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
+		ReadTimeout:       bodyTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,

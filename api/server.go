@@ -19,9 +19,11 @@ type Deps struct {
 	Service *service.Service
 	// Version is the version of the code, as recorded in forecasts.
 	Version string
-	// Queues are the task queues that must have workers for /readyz to report ready.
-	Queues []string
-	Log    *slog.Logger // nil = none
+	// Workers are the probes of the workers, for /readyz: any workers, or this process's own if it has some.
+	Workers []service.Probe
+	Log     *slog.Logger // nil = none
+	// Hosts are the names by which requests may address the server.
+	Hosts Hosts
 	// Metrics is served at /metrics, together with the API's own metrics; nil = a new registry.
 	Metrics *prometheus.Registry
 }
@@ -34,6 +36,7 @@ type server struct {
 	log     *slog.Logger
 	metrics *httpMetrics
 	ready   *service.Readiness
+	heavy   turnstile
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -57,7 +60,8 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
-		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Service.QueueProbes(d.Queues)...)...),
+		heavy: newTurnstile(),
+		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -71,7 +75,7 @@ func New(d Deps) (http.Handler, error) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.log.Error("unhandled error", "error", err, "path", c.Request().URL.Path)
 	}
-	e.Use(s.observe, checkQuery(doc.spec))
+	e.Use(s.observe, checkQuery(doc.spec), s.limited)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
 	doc.register(e)
 	e.GET("/metrics", echo.WrapHandler(metrics.handler))
@@ -87,7 +91,7 @@ func New(d Deps) (http.Handler, error) {
 	// A browser sends requests to loopback for any page, so a page of another site could start runs.
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(problem(refuse(problemForbidden, "Origin", "the request comes from another site's page", "send it from a page of this server or without a browser"))))
-	return identified(drained(origin.Handler(normalised(e)), problem(errBodyTooLarge))), nil
+	return identified(drained(d.Hosts.only(origin.Handler(normalised(e)), problem), problem(errBodyTooLarge))), nil
 }
 
 // logWriter writes echo's own messages to the log.

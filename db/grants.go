@@ -17,6 +17,7 @@ var rights = map[string]string{
 	versionTable:          "SELECT",
 	"etfs":                "SELECT, INSERT, UPDATE",
 	"etf_sources":         "SELECT, INSERT",
+	"etf_changes":         "SELECT, INSERT",
 	"data_versions":       "SELECT, INSERT",
 	"fetches":             "SELECT, INSERT, UPDATE",
 	"fetch_bodies":        "SELECT, INSERT, DELETE",

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"log/slog"
 	"maps"
 	"strings"
 	"sync/atomic"
@@ -30,6 +31,10 @@ type Options struct {
 	MaxConns int
 	// Now is the clock for known_from and the other instants the store sets; time.Now if nil.
 	Now func() time.Time
+	// Timeout limits how long a statement waits for the server to take or send the next bytes, so that a connection that
+	// broke unnoticed is given up; the DSN's readTimeout and writeTimeout if zero, which default to no limit. The error is
+	// KindUnavailable.
+	Timeout time.Duration
 	// NoLocalInfile turns LOAD DATA LOCAL off.
 	NoLocalInfile bool
 }
@@ -57,6 +62,9 @@ func Open(dsn string, o Options) (*Store, error) {
 	}
 	if cfg.DBName == "" {
 		return nil, etf.Invalid(o.Variable, "the DSN names no database", "write user:password@tcp(host:port)/database")
+	}
+	if o.Timeout > 0 {
+		cfg.ReadTimeout, cfg.WriteTimeout = o.Timeout, o.Timeout
 	}
 	pool, err := openPool(cfg, o.MaxConns)
 	if err != nil {
@@ -122,6 +130,7 @@ func strict(cfg *mysql.Config) *mysql.Config {
 	c.MultiStatements = false
 	c.AllowAllFiles = false // LOAD DATA LOCAL reads from registered readers only
 	c.AllowOldPasswords = false
+	c.Logger = driverLog{}
 	if c.Timeout == 0 {
 		c.Timeout = 5 * time.Second
 	}
@@ -132,6 +141,15 @@ func strict(cfg *mysql.Config) *mysql.Config {
 	c.Params["sql_mode"] = sqlMode
 	c.Params["time_zone"] = "'+00:00'"
 	return c
+}
+
+// driverLog receives what the driver would write to standard error, where it would break a log of JSON lines. The errors
+// themselves are returned, so its lines are only for debugging.
+type driverLog struct{}
+
+// Print implements mysql.Logger.
+func (driverLog) Print(values ...any) {
+	slog.Default().Debug("database driver", "line", strings.TrimSpace(fmt.Sprintln(values...)))
 }
 
 func openPool(cfg *mysql.Config, maxConns int) (*sql.DB, error) {

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,7 +54,7 @@ func (s *Store) CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, creat
 }
 
 func (s *Store) compareRegistered(ctx context.Context, q *sqlcgen.Queries, old sqlcgen.Etf, e etf.ETF) error {
-	stored, err := withSources(ctx, q, []sqlcgen.Etf{old})
+	stored, err := complete(ctx, q, []sqlcgen.Etf{old})
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (s *Store) compareRegistered(ctx context.Context, q *sqlcgen.Queries, old s
 	}
 	return &etf.Error{Kind: etf.KindConflict, Field: differs,
 		Message: fmt.Sprintf("%s is already registered with another value of %s", e.Symbol, differs),
-		Remedy:  "repeat the registered values, or register another symbol"}
+		Remedy:  "repeat the registered values, or change them with `etfcast etf edit` or PATCH /v1/etfs/{symbol}; an exchange can't be changed"}
 }
 
 // ETF returns one ETF; KindNotFound for an unknown symbol.
@@ -82,7 +83,7 @@ func (s *Store) ETF(ctx context.Context, symbol etf.Symbol) (etf.ETF, error) {
 	if err != nil {
 		return etf.ETF{}, translate(err, "reading ETF "+string(symbol))
 	}
-	list, err := withSources(ctx, s.q, []sqlcgen.Etf{row})
+	list, err := complete(ctx, s.q, []sqlcgen.Etf{row})
 	if err != nil {
 		return etf.ETF{}, translate(err, "reading the sources of "+string(symbol))
 	}
@@ -103,15 +104,40 @@ func (s *Store) ETFs(ctx context.Context, exchange etf.Exchange, after etf.Symbo
 	if err != nil {
 		return nil, translate(err, "listing ETFs")
 	}
-	list, err := withSources(ctx, s.q, rows)
+	list, err := complete(ctx, s.q, rows)
 	return list, translate(err, "listing the ETFs' sources")
 }
 
-// Due returns a page of the ETFs that a daily run updates: see activities.Registry.
+// Due returns a page of the ETFs that a daily run updates, which leaves out those that are retired: see
+// activities.Registry.
 func (s *Store) Due(ctx context.Context, exchange etf.Exchange, symbols []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
-	if len(symbols) == 0 {
-		return s.ETFs(ctx, exchange, after, limit)
+	due := make([]etf.ETF, 0, limit)
+	for {
+		var page []etf.ETF
+		var err error
+		if len(symbols) == 0 {
+			page, err = s.ETFs(ctx, exchange, after, limit)
+		} else {
+			page, err = s.registered(ctx, exchange, symbols, after, limit)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page {
+			after = e.Symbol
+			if !e.Retired && len(due) < limit {
+				due = append(due, e)
+			}
+		}
+		// A short page would end the run, so the places of retired ETFs are filled.
+		if len(page) < limit || len(due) == limit {
+			return due, nil
+		}
 	}
+}
+
+// registered returns a page of the named ETFs, all of which must be registered on the exchange.
+func (s *Store) registered(ctx context.Context, exchange etf.Exchange, symbols []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
 	page := pageOf(symbols, after, limit)
 	if len(page) == 0 {
 		return []etf.ETF{}, nil
@@ -129,7 +155,7 @@ func (s *Store) Due(ctx context.Context, exchange etf.Exchange, symbols []etf.Sy
 			return nil, etf.NotFound("symbols", fmt.Sprintf("%s is not registered on %s", symbol, exchange), "register it, or correct the symbol")
 		}
 	}
-	list, err := withSources(ctx, s.q, rows)
+	list, err := complete(ctx, s.q, rows)
 	return list, translate(err, "listing the sources of the ETFs due")
 }
 
@@ -145,8 +171,8 @@ func pageOf(symbols []etf.Symbol, after etf.Symbol, limit int) []string {
 	return page
 }
 
-// withSources converts rows and adds their sources, with one statement for all of them.
-func withSources(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]etf.ETF, error) {
+// complete converts rows and adds their sources and their newest changes, with one statement each for all of them.
+func complete(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]etf.ETF, error) {
 	list := make([]etf.ETF, len(rows))
 	if len(rows) == 0 {
 		return list, nil
@@ -170,7 +196,117 @@ func withSources(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([
 		e := &list[at[src.EtfID]]
 		e.Sources = append(e.Sources, etf.SourceRef{Name: src.Name, Ref: src.Ref})
 	}
+	changes, err := q.ListNewestChanges(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range changes {
+		c, err := domainChange(row)
+		if err != nil {
+			return nil, err
+		}
+		e := &list[at[row.EtfID]]
+		e.Currency, e.Name, e.Sources, e.Retired, e.Changes = c.Currency, c.Name, c.Sources, c.Retired, c.Number
+	}
 	return list, nil
+}
+
+// ChangeETF appends a change of the ETF, which replaces the earlier values of what it names; a repeat appends nothing
+// (changed is false). KindNotFound for an unknown symbol. KindConflict with Field "changes" if the ETF has been changed
+// since c.Changes, and with Field "currency" for another currency once bars are stored: their prices would be read as
+// amounts in the new one.
+func (s *Store) ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, changed bool, err error) {
+	writer := newWriter()
+	err = s.transaction(ctx, "changing "+string(c.Symbol), func(q *sqlcgen.Queries, _ *sql.Tx) error {
+		changed = false
+		row, err := q.LockETF(ctx, string(c.Symbol))
+		if errors.Is(err, sql.ErrNoRows) {
+			return unknownSymbol(c.Symbol)
+		}
+		if err != nil {
+			return err
+		}
+		list, err := complete(ctx, q, []sqlcgen.Etf{row})
+		if err != nil {
+			return err
+		}
+		e, err := applied(list[0], c)
+		if err != nil || sameRegistration(e, list[0]) {
+			return err
+		}
+		sources, err := json.Marshal(e.Sources)
+		if err != nil {
+			return err
+		}
+		changed = true
+		return q.InsertETFChange(ctx, sqlcgen.InsertETFChangeParams{
+			EtfID: row.ID, Number: int32(e.Changes + 1), Writer: writer, Currency: string(e.Currency), Name: e.Name,
+			Retired: e.Retired, Sources: string(sources), ChangedBy: c.By, Why: c.Why, ChangedAt: s.now(),
+		})
+	})
+	if err != nil {
+		return etf.ETF{}, false, err
+	}
+	stored, err = s.ETF(ctx, c.Symbol)
+	return stored, changed, err
+}
+
+// applied returns e with the edit's values.
+func applied(e etf.ETF, c etf.ETFEdit) (etf.ETF, error) {
+	if c.Changes != nil && *c.Changes != e.Changes {
+		return e, &etf.Error{Kind: etf.KindConflict, Field: "changes", Message: fmt.Sprintf("%s has been changed since it was read", e.Symbol),
+			Remedy: "read it again"}
+	}
+	if c.Currency != nil && *c.Currency != e.Currency && e.Bars > 0 {
+		return e, &etf.Error{Kind: etf.KindConflict, Field: "currency",
+			Message: fmt.Sprintf("%s has %d bars stored in %s, which would be read as %s", e.Symbol, e.Bars, e.Currency, *c.Currency),
+			Remedy:  "retire it, and register the series in " + string(*c.Currency) + " under another symbol"}
+	}
+	if c.Currency != nil {
+		e.Currency = *c.Currency
+	}
+	if c.Name != nil {
+		e.Name = *c.Name
+	}
+	if c.Sources != nil {
+		e.Sources = c.Sources
+	}
+	if c.Retired != nil {
+		e.Retired = *c.Retired
+	}
+	return e, nil
+}
+
+// sameRegistration reports whether two states of an ETF agree in everything that can be changed.
+func sameRegistration(a, b etf.ETF) bool {
+	return a.Currency == b.Currency && a.Name == b.Name && a.Retired == b.Retired && slices.Equal(a.Sources, b.Sources)
+}
+
+// ETFChanges returns every change of the ETF, oldest first; none for an ETF that is as registered, or unknown.
+func (s *Store) ETFChanges(ctx context.Context, symbol etf.Symbol) ([]etf.ETFChange, error) {
+	rows, err := s.q.ListETFChanges(ctx, string(symbol))
+	if err != nil {
+		return nil, translate(err, "listing the changes of "+string(symbol))
+	}
+	changes := make([]etf.ETFChange, len(rows))
+	for i, row := range rows {
+		if changes[i], err = domainChange(row); err != nil {
+			return nil, err
+		}
+	}
+	return changes, nil
+}
+
+func domainChange(row sqlcgen.EtfChange) (etf.ETFChange, error) {
+	c := etf.ETFChange{
+		Number: int(row.Number), Currency: etf.Currency(row.Currency), Name: row.Name, Retired: row.Retired, By: row.ChangedBy,
+		Why: row.Why, At: row.ChangedAt,
+	}
+	if err := json.Unmarshal([]byte(row.Sources), &c.Sources); err != nil || len(c.Sources) == 0 {
+		return c, &etf.Error{Kind: etf.KindCorrupt, Message: fmt.Sprintf("change %d of ETF number %d has no readable list of sources", row.Number, row.EtfID),
+			Remedy: "append a change with the right sources"}
+	}
+	return c, nil
 }
 
 // Stored summarises the ETF's bars; zero if there are none.

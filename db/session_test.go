@@ -95,7 +95,7 @@ func testRights(t *testing.T, d dbtest.Database) {
 	}
 	column := map[string]string{"data_versions": "number", "etf_sources": "name", "finding_decisions": "decision",
 		"finding_rows": "session", "findings": "rule", "bar_revisions": "close", "forecasts": "hash", "forecast_points": "mean",
-		"forecast_components": "by_horizon", "forecast_fits": "hash"}
+		"forecast_components": "by_horizon", "forecast_fits": "hash", "etf_changes": "name"}
 	for _, table := range tables {
 		c := column[table]
 		if c == "" {

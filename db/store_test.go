@@ -15,7 +15,12 @@ func TestStore(t *testing.T) {
 	}{
 		{"registry", testRegistry},
 		{"due pages", testDue},
+		{"changes of ETFs", testChanges},
+		{"currency of stored bars", testCurrencyWithBars},
+		{"retired ETFs", testRetiredNotDue},
+		{"one ETF, 8 changes", testChangesAtOnce},
 		{"session settings", testSessionSettings},
+		{"half-open connections", testHalfOpen},
 		{"settings in the DSN", testFixedVariables},
 		{"text", testText},
 		{"values that do not fit", testUnfit},

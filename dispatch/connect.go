@@ -2,7 +2,11 @@ package dispatch
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
@@ -21,6 +25,7 @@ type Client struct {
 	sdk       client.Client
 	address   string
 	namespace string
+	identity  string
 }
 
 // New returns a Client that connects when it is first used, so the server may come up later. Invalid options are
@@ -32,6 +37,9 @@ func New(options client.Options, log *slog.Logger) (*Client, error) {
 	if options.Logger == nil {
 		options.Logger = sdklog.NewStructuredLogger(log)
 	}
+	if options.Identity == "" {
+		options.Identity = newIdentity()
+	}
 	sdk, err := client.NewLazyClient(options)
 	if err != nil {
 		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "TEMPORAL_ADDRESS", Message: "Temporal's client rejects its options", Err: err,
@@ -40,7 +48,16 @@ func New(options client.Options, log *slog.Logger) (*Client, error) {
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort
 	}
-	return &Client{sdk: sdk, address: options.HostPort, namespace: options.Namespace}, nil
+	return &Client{sdk: sdk, address: options.HostPort, namespace: options.Namespace, identity: options.Identity}, nil
+}
+
+// newIdentity names this process to the server. In a container the process ID and the host name, which the SDK uses, are
+// the same after a restart.
+func newIdentity() string {
+	host, _ := os.Hostname()
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return fmt.Sprintf("%d@%s@%s", os.Getpid(), host, hex.EncodeToString(b[:]))
 }
 
 // SDK returns the underlying SDK client, for the workers.

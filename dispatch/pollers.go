@@ -16,6 +16,16 @@ const pollerAge = 90 * time.Second
 // Served reports whether workers are polling the task queue: the main queue for workflow tasks and activities, the others
 // for activities.
 func (c *Client) Served(ctx context.Context, queue string) (bool, error) {
+	return c.polled(ctx, queue, "")
+}
+
+// Polling is Served for the workers of this Client alone. Those of an earlier process may still be listed.
+func (c *Client) Polling(ctx context.Context, queue string) (bool, error) {
+	return c.polled(ctx, queue, c.identity)
+}
+
+// polled reports whether workers of this identity, or any if it is "", are polling the task queue.
+func (c *Client) polled(ctx context.Context, queue, identity string) (bool, error) {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
 	kinds := []enumspb.TaskQueueType{enumspb.TASK_QUEUE_TYPE_ACTIVITY}
@@ -23,7 +33,7 @@ func (c *Client) Served(ctx context.Context, queue string) (bool, error) {
 		kinds = append(kinds, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	}
 	for _, kind := range kinds {
-		n, err := c.pollers(ctx, queue, kind)
+		n, err := c.pollers(ctx, queue, kind, identity)
 		if err != nil || n == 0 {
 			return false, err
 		}
@@ -31,14 +41,14 @@ func (c *Client) Served(ctx context.Context, queue string) (bool, error) {
 	return true, nil
 }
 
-func (c *Client) pollers(ctx context.Context, queue string, kind enumspb.TaskQueueType) (int, error) {
+func (c *Client) pollers(ctx context.Context, queue string, kind enumspb.TaskQueueType, identity string) (int, error) {
 	d, err := c.sdk.DescribeTaskQueue(ctx, queue, kind)
 	if err != nil {
 		return 0, temporalError(ctx, err, "describe task queue "+queue)
 	}
 	n := 0
 	for _, p := range d.GetPollers() {
-		if time.Since(p.GetLastAccessTime().AsTime()) < pollerAge {
+		if (identity == "" || p.GetIdentity() == identity) && time.Since(p.GetLastAccessTime().AsTime()) < pollerAge {
 			n++
 		}
 	}

@@ -99,6 +99,25 @@ func TestServedIgnoresStalePollers(t *testing.T) {
 	}
 }
 
+// The pollers of a process that has just been killed are listed for minutes.
+func TestPollingCountsOwnPollersOnly(t *testing.T) {
+	d := &fakeSDK{queue: &workflowservice.DescribeTaskQueueResponse{Pollers: []*taskqueuepb.PollerInfo{
+		{Identity: "1@host@aa", LastAccessTime: timestamppb.Now()},
+	}}}
+	for identity, want := range map[string]bool{"1@host@aa": true, "1@host@bb": false} {
+		c := &Client{sdk: d, identity: identity}
+		if polling, err := c.Polling(t.Context(), workflows.FitTaskQueue); polling != want || err != nil {
+			t.Errorf("%s: polling %v, %v", identity, polling, err)
+		}
+		if served, err := c.Served(t.Context(), workflows.FitTaskQueue); !served || err != nil {
+			t.Errorf("%s: served %v, %v", identity, served, err)
+		}
+	}
+	if newIdentity() == newIdentity() {
+		t.Error("two clients have the same identity")
+	}
+}
+
 func TestExecutionOfEveryStatus(t *testing.T) {
 	for from, want := range map[enumspb.WorkflowExecutionStatus]etf.RunStatus{
 		enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:          etf.RunRunning,

@@ -63,12 +63,17 @@ func ParseCurrency(s string) (Currency, error) {
 	return Currency(s), nil
 }
 
-// ETF is one registered fund.
+// ETF is one registered fund, with every change made to it since.
 type ETF struct {
-	Symbol      Symbol      `json:"symbol"`
-	Exchange    Exchange    `json:"exchange"`
-	Currency    Currency    `json:"currency"`
-	Sources     []SourceRef `json:"sources"`
+	Symbol   Symbol      `json:"symbol"`
+	Exchange Exchange    `json:"exchange"`
+	Currency Currency    `json:"currency"`
+	Name     string      `json:"name,omitempty"` // of the fund, for people; may be empty
+	Sources  []SourceRef `json:"sources"`
+	// Retired means that daily runs leave it out; its history stays.
+	Retired bool `json:"retired,omitempty"`
+	// Changes is how often the ETF has been changed since it was registered: the number of its newest ETFChange.
+	Changes     int         `json:"changes,omitempty"`
 	DataVersion DataVersion `json:"data_version"`
 	// First and Last are the first and last stored sessions, zero before the first update. Bars counts the stored bars,
 	// quarantined ones included; Quarantined counts only those.
@@ -77,6 +82,31 @@ type ETF struct {
 	Bars        int       `json:"bars"`
 	Quarantined int       `json:"quarantined"`
 	CreatedAt   time.Time `json:"created_at"`
+}
+
+// ETFEdit changes a registered ETF. A nil field keeps its value.
+type ETFEdit struct {
+	Symbol   Symbol
+	Currency *Currency
+	Name     *string
+	Sources  []SourceRef
+	Retired  *bool
+	By, Why  string
+	// Changes is the ETF.Changes that the edit is based on; nil = whatever it is.
+	Changes *int
+}
+
+// ETFChange is one recorded change of an ETF: its values after the change, who made it, when and why. Changes are numbered
+// from 1.
+type ETFChange struct {
+	Number   int         `json:"number"`
+	Currency Currency    `json:"currency"`
+	Name     string      `json:"name"`
+	Sources  []SourceRef `json:"sources"`
+	Retired  bool        `json:"retired"`
+	By       string      `json:"by"`
+	Why      string      `json:"why"`
+	At       time.Time   `json:"at"`
 }
 
 // DataVersion identifies one state of an ETF's market data. Number increases by one with each change; Writer is

@@ -13,10 +13,12 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The limits of a registration.
+// The limits of a registration and of a change to it.
 const (
 	MaxSources   = 8
-	MaxSourceRef = 255 // the width of etf_sources.ref, in characters
+	MaxSourceRef = 255  // the width of etf_sources.ref, in characters
+	MaxName      = 255  // the width of etf_changes.name and changed_by, in characters
+	MaxWhy       = 2000 // characters
 )
 
 var sourceForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
@@ -61,31 +63,124 @@ func (s *Service) checkETF(r ETFRequest) (etf.ETF, error) {
 		currency, err = etf.ParseCurrency(r.Currency)
 		note(err)
 	}
-	var sources []etf.SourceRef
-	switch n := len(r.Sources); {
-	case n == 0:
-		note(etf.Invalid("sources", "at least one source is required", `name one, for example {"name":"yahoo","ref":"SPY"}`))
-	case n > MaxSources:
-		note(etf.Invalid("sources", fmt.Sprintf("%d sources are too many", n), fmt.Sprintf("name at most %d", MaxSources)))
-	default:
-		for i, asked := range r.Sources {
-			field := fmt.Sprintf("sources[%d]", i)
-			note(s.checkSourceName(field+".name", asked.Name))
-			src := etf.SourceRef{Name: asked.Name, Ref: etf.Source(asked.Name).DefaultRef(symbol, exchange)}
-			if asked.Ref != nil {
-				src.Ref = *asked.Ref
-				note(checkSourceRef(field+".ref", src.Ref))
-			}
-			if slices.Contains(sources, src) {
-				note(etf.Invalid(field, "this source is named twice", "name each source once"))
-			}
-			sources = append(sources, src)
-		}
-	}
+	sources, err := s.checkSources(r.Sources, symbol, exchange)
+	note(err)
 	if len(errs) > 0 {
 		return etf.ETF{}, errors.Join(errs...)
 	}
 	return etf.ETF{Symbol: symbol, Exchange: exchange, Currency: currency, Sources: sources}, nil
+}
+
+func (s *Service) checkSources(requested []SourceRequest, symbol etf.Symbol, exchange etf.Exchange) ([]etf.SourceRef, error) {
+	switch n := len(requested); {
+	case n == 0:
+		return nil, etf.Invalid("sources", "at least one source is required", `name one, for example {"name":"yahoo","ref":"SPY"}`)
+	case n > MaxSources:
+		return nil, etf.Invalid("sources", fmt.Sprintf("%d sources are too many", n), fmt.Sprintf("name at most %d", MaxSources))
+	}
+	var errs []error
+	var sources []etf.SourceRef
+	for i, asked := range requested {
+		field := fmt.Sprintf("sources[%d]", i)
+		if err := s.checkSourceName(field+".name", asked.Name); err != nil {
+			errs = append(errs, err)
+		}
+		src := etf.SourceRef{Name: asked.Name, Ref: etf.Source(asked.Name).DefaultRef(symbol, exchange)}
+		if asked.Ref != nil {
+			src.Ref = *asked.Ref
+			if err := checkSourceRef(field+".ref", src.Ref); err != nil {
+				errs = append(errs, err)
+			}
+		}
+		if slices.Contains(sources, src) {
+			errs = append(errs, etf.Invalid(field, "this source is named twice", "name each source once"))
+		}
+		sources = append(sources, src)
+	}
+	return sources, errors.Join(errs...)
+}
+
+// ETFEditRequest asks to change a registered ETF, as the user wrote it. A nil field keeps its value.
+type ETFEditRequest struct {
+	Symbol   string
+	Currency *string
+	Name     *string         // of the fund, for people; "" = none
+	Sources  []SourceRequest // the whole list, in order of preference
+	Retired  *bool
+	By       string // who asks; required
+	Why      string
+	// Changes is the ETF.Changes that the request is based on; nil = whatever it is.
+	Changes *int
+}
+
+// EditETF checks the request and changes the ETF; changed is false if it already was as requested. The next run uses the
+// new values; one in progress keeps those it started with. KindNotFound for an unknown symbol; KindConflict for another
+// currency once bars are stored, and with Field "changes" if the ETF has been changed since.
+func (s *Service) EditETF(ctx context.Context, r ETFEditRequest) (stored etf.ETF, changed bool, err error) {
+	var errs []error
+	note := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	edit := etf.ETFEdit{Name: r.Name, Retired: r.Retired, By: r.By, Why: r.Why, Changes: r.Changes}
+	edit.Symbol, err = etf.ParseSymbol(r.Symbol)
+	note(err)
+	if r.Currency == nil && r.Name == nil && r.Sources == nil && r.Retired == nil {
+		note(etf.Invalid("body", "nothing to change is named", "name at least one of currency, name, sources and retired"))
+	}
+	if r.Currency != nil {
+		currency, err := etf.ParseCurrency(*r.Currency)
+		note(err)
+		edit.Currency = &currency
+	}
+	if r.Name != nil {
+		note(checkText("name", *r.Name, MaxName))
+	}
+	if strings.TrimSpace(r.By) == "" {
+		note(etf.Invalid("by", "no name is given", "say who makes the change"))
+	}
+	note(checkText("by", r.By, MaxName))
+	note(checkText("why", r.Why, MaxWhy))
+	if len(errs) > 0 && edit.Symbol == "" {
+		return etf.ETF{}, false, errors.Join(errs...)
+	}
+	if r.Sources != nil {
+		// The exchange is needed for the references that are left out.
+		e, err := s.ETF(ctx, r.Symbol)
+		if err != nil {
+			return etf.ETF{}, false, errors.Join(append(errs, err)...)
+		}
+		edit.Sources, err = s.checkSources(r.Sources, e.Symbol, e.Exchange)
+		note(err)
+	}
+	if len(errs) > 0 {
+		return etf.ETF{}, false, errors.Join(errs...)
+	}
+	stored, changed, err = s.store.ChangeETF(ctx, edit)
+	if etf.KindOf(err) == etf.KindNotFound {
+		err = unknownSymbol("symbol", edit.Symbol)
+	}
+	return stored, changed, err
+}
+
+// ETFChanges returns every change of the ETF, oldest first; KindNotFound for an unknown symbol.
+func (s *Service) ETFChanges(ctx context.Context, symbol string) ([]etf.ETFChange, error) {
+	e, err := s.ETF(ctx, symbol)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.ETFChanges(ctx, e.Symbol)
+}
+
+func checkText(field, text string, most int) error {
+	switch {
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		return etf.Invalid(field, "the text has control characters or is not UTF-8", "write it as plain text")
+	case utf8.RuneCountInString(text) > most:
+		return etf.Invalid(field, "the text is too long", fmt.Sprintf("use at most %d characters", most))
+	}
+	return nil
 }
 
 func (s *Service) checkSourceName(field, name string) error {
@@ -99,15 +194,10 @@ func (s *Service) checkSourceName(field, name string) error {
 }
 
 func checkSourceRef(field, ref string) error {
-	switch {
-	case ref == "":
+	if ref == "" {
 		return etf.Invalid(field, "the reference is missing", "set it to the ETF's ticker or file name at the source")
-	case !utf8.ValidString(ref) || strings.ContainsFunc(ref, unicode.IsControl):
-		return etf.Invalid(field, "the text has control characters or is not UTF-8", "write it as plain text")
-	case utf8.RuneCountInString(ref) > MaxSourceRef:
-		return etf.Invalid(field, "the text is too long", fmt.Sprintf("use at most %d characters", MaxSourceRef))
 	}
-	return nil
+	return checkText(field, ref, MaxSourceRef)
 }
 
 func (s *Service) sourcesRemedy() string {

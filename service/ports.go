@@ -15,6 +15,12 @@ type Store interface {
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
+	// ChangeETF appends a change of the ETF, or finds it as requested already (changed is false). KindNotFound for an unknown
+	// symbol; KindConflict with Field "changes" if c.Changes is outdated, and with Field "currency" for another currency
+	// once bars are stored.
+	ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, changed bool, err error)
+	// ETFChanges returns every change of the ETF, oldest first.
+	ETFChanges(ctx context.Context, symbol etf.Symbol) ([]etf.ETFChange, error)
 	// ETFs returns up to limit ETFs of the exchange ("" = all) after the given symbol, ascending.
 	ETFs(ctx context.Context, exchange etf.Exchange, after etf.Symbol, limit int) ([]etf.ETF, error)
 	ETF(ctx context.Context, symbol etf.Symbol) (etf.ETF, error)
@@ -86,8 +92,9 @@ type Temporal interface {
 	// ApplySchedule creates the exchange's schedule or updates it; a paused one stays paused.
 	ApplySchedule(ctx context.Context, exchange etf.Exchange) (created bool, err error)
 
-	// Served reports whether workers are polling a task queue.
+	// Served reports whether workers are polling a task queue, Polling whether this process's own are.
 	Served(ctx context.Context, queue string) (bool, error)
+	Polling(ctx context.Context, queue string) (bool, error)
 	// Check returns nil if the server responds and has the namespace.
 	Check(ctx context.Context) error
 }

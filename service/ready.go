@@ -65,6 +65,22 @@ func (s *Service) QueueProbes(queues []string) []Probe {
 	return probes
 }
 
+// OwnQueueProbes is QueueProbes for this process's own workers.
+func (s *Service) OwnQueueProbes(queues []string) []Probe {
+	probes := make([]Probe, len(queues))
+	for i, queue := range queues {
+		probes[i] = Probe{"pollers:" + queue, func(ctx context.Context) error {
+			polling, err := s.temporal.Polling(ctx, queue)
+			if err == nil && !polling {
+				err = &etf.Error{Kind: etf.KindUnavailable, Message: "this process's workers do not poll task queue " + queue + " yet",
+					Remedy: "wait: they start once the database and Temporal are there"}
+			}
+			return err
+		}}
+	}
+	return probes
+}
+
 // CheckQueue returns nil if workers are polling the task queue, and KindUnavailable with a remedy if none is.
 func (s *Service) CheckQueue(ctx context.Context, queue string) error {
 	served, err := s.temporal.Served(ctx, queue)

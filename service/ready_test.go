@@ -38,12 +38,28 @@ type queues struct {
 	Temporal
 	err    error
 	served []string
+	own    []string
 }
 
 func (t *queues) Check(context.Context) error { return t.err }
 
 func (t *queues) Served(_ context.Context, queue string) (bool, error) {
 	return slices.Contains(t.served, queue), t.err
+}
+
+func (t *queues) Polling(_ context.Context, queue string) (bool, error) {
+	return slices.Contains(t.own, queue), t.err
+}
+
+// Workers of another process, such as one that has just been killed, do not make this one ready.
+func TestOwnQueues(t *testing.T) {
+	t.Parallel()
+	all := []string{"etfcast", "etfcast-fit"}
+	s := New(Deps{Temporal: &queues{served: all, own: all[:1]}})
+	checks := NewReadiness(atNow, s.OwnQueueProbes(all)...).Checks(t.Context())
+	if len(checks) != 2 || checks[0].Name != "pollers:etfcast" || !checks[0].OK || checks[1].OK || !strings.Contains(checks[1].Detail, "etfcast-fit") {
+		t.Errorf("checks: %+v", checks)
+	}
 }
 
 func TestSchema(t *testing.T) {

@@ -200,28 +200,41 @@ func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts
 		return nil, err
 	}
 	for _, symbol := range symbols {
-		x, ok := registered[symbol]
+		e, ok := registered[symbol]
 		switch {
 		case !ok:
 			e := unknownSymbol(field[symbol], symbol)
 			errs = append(errs, etf.Invalid(e.Field, e.Message, e.Remedy))
-		case exchange != "" && x != exchange:
-			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is registered on %s, not on %s", symbol, x, exchange), fmt.Sprintf("start a run of %s for it", x)))
+		case exchange != "" && e.Exchange != exchange:
+			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is registered on %s, not on %s", symbol, e.Exchange, exchange), fmt.Sprintf("start a run of %s for it", e.Exchange)))
+		case e.Retired:
+			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is retired", symbol), "leave it out, or take it back with `etfcast etf retire --undo` or PATCH /v1/etfs/{symbol}"))
 		}
 	}
-	return symbols, errors.Join(errs...)
+	return symbols, joinSome(errs)
 }
 
-// registered returns the exchange of each symbol that is registered.
-func (s *Service) registered(ctx context.Context, symbols []etf.Symbol) (map[etf.Symbol]etf.Exchange, error) {
+// mostProblems is how many problems with one request are listed: enough to see what is wrong.
+const mostProblems = 20
+
+// joinSome joins the first problems, and says how many more there are.
+func joinSome(errs []error) error {
+	if more := len(errs) - mostProblems; more > 0 {
+		errs = append(errs[:mostProblems:mostProblems], etf.Invalid("symbols", fmt.Sprintf("%d more symbols are wrong", more), "correct those named; the rest is named then"))
+	}
+	return errors.Join(errs...)
+}
+
+// registered returns the symbols that are registered.
+func (s *Service) registered(ctx context.Context, symbols []etf.Symbol) (map[etf.Symbol]etf.ETF, error) {
 	const few = 20 // for more it is cheaper to read the whole registry
-	found := make(map[etf.Symbol]etf.Exchange, len(symbols))
+	found := make(map[etf.Symbol]etf.ETF, len(symbols))
 	if len(symbols) <= few {
 		for _, symbol := range symbols {
 			e, err := s.store.ETF(ctx, symbol)
 			switch {
 			case err == nil:
-				found[symbol] = e.Exchange
+				found[symbol] = e
 			case etf.KindOf(err) != etf.KindNotFound:
 				return nil, err
 			}
@@ -229,7 +242,7 @@ func (s *Service) registered(ctx context.Context, symbols []etf.Symbol) (map[etf
 		return found, nil
 	}
 	err := s.eachETF(ctx, func(e etf.ETF) error {
-		found[e.Symbol] = e.Exchange
+		found[e.Symbol] = e
 		return nil
 	})
 	return found, err

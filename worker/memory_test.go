@@ -164,9 +164,12 @@ func (m *memory) AppendForecasts(_ context.Context, list []etf.Forecast) ([]etf.
 	defer unlock()
 	results := make([]etf.Appended, len(list))
 	for i, f := range list {
-		_, old := m.forecasts[f.ID]
-		m.forecasts[f.ID] = f
-		results[i] = etf.Appended{Forecast: f, New: !old}
+		stored, old := m.forecasts[f.ID]
+		if !old {
+			stored = f
+		}
+		m.forecasts[f.ID] = stored
+		results[i] = etf.Appended{Forecast: stored, New: !old}
 	}
 	return results, err
 }

@@ -327,7 +327,18 @@ func TestQueuesOnAServer(t *testing.T) {
 		t.Errorf("without workers %d queues are served", n)
 	}
 	serve(t, c, newMemory())
-	for served() < len(queues) {
+	own := func() (n int) {
+		t.Helper()
+		for _, queue := range queues {
+			if ok, err := c.Polling(ctx, queue); err != nil {
+				t.Fatal(err)
+			} else if ok {
+				n++
+			}
+		}
+		return n
+	}
+	for served() < len(queues) || own() < len(queues) {
 		waitABit(t, ctx)
 	}
 }

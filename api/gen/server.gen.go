@@ -106,7 +106,7 @@ type DataVersion struct {
 	Writer string `json:"writer"`
 }
 
-// ETF Example: {"bars":8222,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"quarantined":0,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
+// ETF Example: {"bars":8222,"changes":0,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","changes":"/v1/etfs/SPY/changes","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"name":null,"quarantined":0,"retired":false,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
 type ETF struct {
 	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
 	//
@@ -119,8 +119,17 @@ type ETF struct {
 	// Currency ISO 4217 code.
 	//
 	// Example: USD
-	Currency Currency    `json:"currency"`
-	Sources  []SourceRef `json:"sources"`
+	Currency Currency `json:"currency"`
+
+	// Name The fund's name; null if none is set.
+	Name    *string     `json:"name"`
+	Sources []SourceRef `json:"sources"`
+
+	// Retired Daily runs leave it out; its history stays.
+	Retired bool `json:"retired"`
+
+	// Changes How often it has been changed since it was registered.
+	Changes int `json:"changes"`
 
 	// DataVersion Identifies one state of an ETF's market data.
 	DataVersion DataVersion `json:"data_version"`
@@ -139,9 +148,62 @@ type ETF struct {
 	CreatedAt   time.Time `json:"created_at"`
 	Links       struct {
 		Bars           string `json:"bars"`
+		Changes        string `json:"changes"`
 		LatestForecast string `json:"latest_forecast"`
 		Self           string `json:"self"`
 	} `json:"links"`
+}
+
+// ETFChange An ETF's values after a change.
+type ETFChange struct {
+	// Number Counts the ETF's changes.
+	Number int `json:"number"`
+
+	// Currency ISO 4217 code.
+	//
+	// Example: USD
+	Currency Currency    `json:"currency"`
+	Name     *string     `json:"name"`
+	Sources  []SourceRef `json:"sources"`
+	Retired  bool        `json:"retired"`
+
+	// By Who made the change.
+	By string `json:"by"`
+
+	// Why The reason; may be empty.
+	Why string    `json:"why"`
+	At  time.Time `json:"at"`
+}
+
+// ETFChangeList defines model for ETFChangeList.
+type ETFChangeList struct {
+	Items []ETFChange `json:"items"`
+
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
+// ETFEdit defines model for ETFEdit.
+type ETFEdit struct {
+	// By Who makes the change; defaults to `the API`.
+	By *string `json:"by,omitempty"`
+
+	// Currency ISO 4217 code. Can't be changed once bars are stored.
+	//
+	// Example: USD
+	Currency *string `json:"currency,omitempty"`
+
+	// Name The fund's name; an empty one removes it.
+	Name *string `json:"name,omitempty"`
+
+	// Retired Whether daily runs leave the ETF out.
+	Retired *bool `json:"retired,omitempty"`
+
+	// Sources The whole new list of sources, in order of preference.
+	Sources *[]SourceRef `json:"sources,omitempty"`
+
+	// Why The reason.
+	Why *string `json:"why,omitempty"`
 }
 
 // ETFList defines model for ETFList.
@@ -296,7 +358,7 @@ type NewETF struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange string `json:"exchange"`
 
-	// Sources The sources of its prices, in order of preference.
+	// Sources The sources of its prices, in order of preference. One that the server does not know is refused with 400.
 	Sources []SourceRef `json:"sources"`
 
 	// Symbol The ETF's symbol.
@@ -313,10 +375,10 @@ type NewRun struct {
 	// Rerun Start a new run even if one is running or completed.
 	Rerun *bool `json:"rerun,omitempty"`
 
-	// Session A closed session; defaults to the last closed one.
+	// Session A closed session; null and by default the last closed one.
 	Session *string `json:"session,omitempty"`
 
-	// Symbols Registered ETFs of the exchange; defaults to all. Order and duplicates don't matter.
+	// Symbols Registered ETFs of the exchange that are not retired; null and by default all. Order and duplicates don't matter.
 	Symbols *[]string `json:"symbols,omitempty"`
 
 	// Workflow What to run.
@@ -599,6 +661,9 @@ type Integrity = Problem
 // InvalidRequest An RFC 9457 problem document.
 type InvalidRequest = Problem
 
+// Misdirected An RFC 9457 problem document.
+type Misdirected = Problem
+
 // NotAcceptable An RFC 9457 problem document.
 type NotAcceptable = Problem
 
@@ -608,8 +673,14 @@ type NotFound = Problem
 // OtherProblem An RFC 9457 problem document.
 type OtherProblem = Problem
 
+// PreconditionFailed An RFC 9457 problem document.
+type PreconditionFailed = Problem
+
 // ScheduleState defines model for ScheduleState.
 type ScheduleState = Schedule
+
+// TooManyReads An RFC 9457 problem document.
+type TooManyReads = Problem
 
 // Unavailable An RFC 9457 problem document.
 type Unavailable = Problem
@@ -622,7 +693,7 @@ type ListETFsParams struct {
 	// Exchange Only ETFs on this exchange.
 	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
 
-	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit Maximum number of items.
@@ -635,6 +706,13 @@ type GetETFParams struct {
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
+// EditETFParams defines parameters for EditETF.
+type EditETFParams struct {
+	// IfMatch The ETag of the ETF that the change is based on, compared as in If-None-Match; responds 412 if the ETF has changed
+	// since. Without it the last change wins.
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // ListBarsParams defines parameters for ListBars.
 type ListBarsParams struct {
 	// From First session; defaults to the first stored bar.
@@ -643,7 +721,7 @@ type ListBarsParams struct {
 	// To Last session; defaults to the last stored bar.
 	To *string `form:"to,omitempty" json:"to,omitempty"`
 
-	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit Maximum number of bars. CSV has no default.
@@ -655,7 +733,8 @@ type ListBarsParams struct {
 
 // GetLatestForecastParams defines parameters for GetLatestForecast.
 type GetLatestForecastParams struct {
-	// Model The model's name, as listed by `/v1/models`. Defaults to the served model, which is the benchmark.
+	// Model The model's name, as listed by `/v1/models`. Defaults to the served model, which is the benchmark. A name that is
+	// not listed is refused with 400, unless forecasts of a former model of that name are stored.
 	Model *string `form:"model,omitempty" json:"model,omitempty"`
 
 	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
@@ -682,7 +761,7 @@ type ListRunsParams struct {
 	// Status Only runs with this status.
 	Status *string `form:"status,omitempty" json:"status,omitempty"`
 
-	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit Maximum number of items.
@@ -691,7 +770,7 @@ type ListRunsParams struct {
 
 // GetRunParams defines parameters for GetRun.
 type GetRunParams struct {
-	// Cursor The `next_cursor` of the previous page of the same query. Opaque.
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
 	// Limit Maximum number of ETFs.
@@ -700,6 +779,9 @@ type GetRunParams struct {
 
 // CreateETFJSONRequestBody defines body for CreateETF for application/json ContentType.
 type CreateETFJSONRequestBody = NewETF
+
+// EditETFJSONRequestBody defines body for EditETF for application/json ContentType.
+type EditETFJSONRequestBody = ETFEdit
 
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
@@ -721,9 +803,15 @@ type ServerInterface interface {
 	// GetETF Get one ETF.
 	// (GET /v1/etfs/{symbol})
 	GetETF(ctx echo.Context, symbol SymbolInPath, params GetETFParams) error
+	// EditETF Correct or retire an ETF.
+	// (PATCH /v1/etfs/{symbol})
+	EditETF(ctx echo.Context, symbol SymbolInPath, params EditETFParams) error
 	// ListBars List stored bars, ordered by session, as JSON or CSV.
 	// (GET /v1/etfs/{symbol}/bars)
 	ListBars(ctx echo.Context, symbol SymbolInPath, params ListBarsParams) error
+	// ListETFChanges List the changes made to an ETF since it was registered, oldest first. The list is never paged.
+	// (GET /v1/etfs/{symbol}/changes)
+	ListETFChanges(ctx echo.Context, symbol SymbolInPath) error
 	// GetLatestForecast Get the latest forecast by one model.
 	// (GET /v1/etfs/{symbol}/forecasts/latest)
 	GetLatestForecast(ctx echo.Context, symbol SymbolInPath, params GetLatestForecastParams) error
@@ -865,6 +953,42 @@ func (w *ServerInterfaceWrapper) GetETF(ctx echo.Context) error {
 	return err
 }
 
+// EditETF converts echo context to params.
+func (w *ServerInterfaceWrapper) EditETF(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EditETFParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch string
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EditETF(ctx, symbol, params)
+	return err
+}
+
 // ListBars converts echo context to params.
 func (w *ServerInterfaceWrapper) ListBars(ctx echo.Context) error {
 	var err error
@@ -925,6 +1049,22 @@ func (w *ServerInterfaceWrapper) ListBars(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListBars(ctx, symbol, params)
+	return err
+}
+
+// ListETFChanges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListETFChanges(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListETFChanges(ctx, symbol)
 	return err
 }
 
@@ -1263,6 +1403,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/etfs", wrapper.ListETFs, options.OperationMiddlewares["listETFs"]...)
 	router.POST(options.BaseURL+"/v1/etfs", wrapper.CreateETF, options.OperationMiddlewares["createETF"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol", wrapper.GetETF, options.OperationMiddlewares["getETF"]...)
+	router.PATCH(options.BaseURL+"/v1/etfs/:symbol", wrapper.EditETF, options.OperationMiddlewares["editETF"]...)
+	router.GET(options.BaseURL+"/v1/etfs/:symbol/changes", wrapper.ListETFChanges, options.OperationMiddlewares["listETFChanges"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/bars", wrapper.ListBars, options.OperationMiddlewares["listBars"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/forecasts/latest", wrapper.GetLatestForecast, options.OperationMiddlewares["getLatestForecast"]...)
 	router.GET(options.BaseURL+"/v1/forecasts/:id", wrapper.GetForecast, options.OperationMiddlewares["getForecast"]...)
@@ -1290,6 +1432,8 @@ type IntegrityApplicationProblemPlusJSONResponse Problem
 
 type InvalidRequestApplicationProblemPlusJSONResponse Problem
 
+type MisdirectedApplicationProblemPlusJSONResponse Problem
+
 type NotAcceptableApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
@@ -1303,7 +1447,18 @@ type NotModifiedResponse struct {
 
 type OtherProblemApplicationProblemPlusJSONResponse Problem
 
+type PreconditionFailedApplicationProblemPlusJSONResponse Problem
+
 type ScheduleStateJSONResponse Schedule
+
+type TooManyReadsResponseHeaders struct {
+	RetryAfter int
+}
+type TooManyReadsApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyReadsResponseHeaders
+}
 
 type UnavailableResponseHeaders struct {
 	RetryAfter int
@@ -1337,6 +1492,22 @@ func (response GetHealth200JSONResponse) VisitGetHealthResponse(w http.ResponseW
 	return err
 }
 
+type GetHealth421ApplicationProblemPlusJSONResponse struct {
+	MisdirectedApplicationProblemPlusJSONResponse
+}
+
+func (response GetHealth421ApplicationProblemPlusJSONResponse) VisitGetHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(421)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetReadinessRequestObject struct {
 }
 
@@ -1354,6 +1525,22 @@ func (response GetReadiness200JSONResponse) VisitGetReadinessResponse(w http.Res
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReadiness421ApplicationProblemPlusJSONResponse struct {
+	MisdirectedApplicationProblemPlusJSONResponse
+}
+
+func (response GetReadiness421ApplicationProblemPlusJSONResponse) VisitGetReadinessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(421)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1414,6 +1601,23 @@ func (response ListETFs400ApplicationProblemPlusJSONResponse) VisitListETFsRespo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFs429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFs429ApplicationProblemPlusJSONResponse) VisitListETFsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -1707,6 +1911,168 @@ func (response GetETFdefaultApplicationProblemPlusJSONResponse) VisitGetETFRespo
 	return err
 }
 
+type EditETFRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Params EditETFParams
+	Body   *EditETFJSONRequestBody
+}
+
+type EditETFResponseObject interface {
+	VisitEditETFResponse(w http.ResponseWriter) error
+}
+
+type EditETF200ResponseHeaders struct {
+	ETag string
+}
+
+type EditETF200JSONResponse struct {
+	Body    ETF
+	Headers EditETF200ResponseHeaders
+}
+
+func (response EditETF200JSONResponse) VisitEditETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditETF400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response EditETF400ApplicationProblemPlusJSONResponse) VisitEditETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditETF404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response EditETF404ApplicationProblemPlusJSONResponse) VisitEditETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditETF409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response EditETF409ApplicationProblemPlusJSONResponse) VisitEditETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditETF412ApplicationProblemPlusJSONResponse struct {
+	PreconditionFailedApplicationProblemPlusJSONResponse
+}
+
+func (response EditETF412ApplicationProblemPlusJSONResponse) VisitEditETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditETF413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response EditETF413ApplicationProblemPlusJSONResponse) VisitEditETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditETF415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response EditETF415ApplicationProblemPlusJSONResponse) VisitEditETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditETF503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response EditETF503ApplicationProblemPlusJSONResponse) VisitEditETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EditETFdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EditETFdefaultApplicationProblemPlusJSONResponse) VisitEditETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListBarsRequestObject struct {
 	Symbol SymbolInPath `json:"symbol"`
 	Params ListBarsParams
@@ -1816,6 +2182,23 @@ func (response ListBars406ApplicationProblemPlusJSONResponse) VisitListBarsRespo
 	return err
 }
 
+type ListBars429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListBars429ApplicationProblemPlusJSONResponse) VisitListBarsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListBars503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
@@ -1839,6 +2222,94 @@ type ListBarsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListBarsdefaultApplicationProblemPlusJSONResponse) VisitListBarsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFChangesRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+}
+
+type ListETFChangesResponseObject interface {
+	VisitListETFChangesResponse(w http.ResponseWriter) error
+}
+
+type ListETFChanges200JSONResponse ETFChangeList
+
+func (response ListETFChanges200JSONResponse) VisitListETFChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFChanges400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFChanges400ApplicationProblemPlusJSONResponse) VisitListETFChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFChanges404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFChanges404ApplicationProblemPlusJSONResponse) VisitListETFChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFChanges503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFChanges503ApplicationProblemPlusJSONResponse) VisitListETFChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFChangesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListETFChangesdefaultApplicationProblemPlusJSONResponse) VisitListETFChangesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2289,6 +2760,23 @@ func (response ListRuns400ApplicationProblemPlusJSONResponse) VisitListRunsRespo
 	return err
 }
 
+type ListRuns429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListRuns429ApplicationProblemPlusJSONResponse) VisitListRunsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRuns503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
@@ -2486,6 +2974,23 @@ func (response GetRun404ApplicationProblemPlusJSONResponse) VisitGetRunResponse(
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRun429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response GetRun429ApplicationProblemPlusJSONResponse) VisitGetRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2976,6 +3481,22 @@ func (response GetVersion200JSONResponse) VisitGetVersionResponse(w http.Respons
 	return err
 }
 
+type GetVersion421ApplicationProblemPlusJSONResponse struct {
+	MisdirectedApplicationProblemPlusJSONResponse
+}
+
+func (response GetVersion421ApplicationProblemPlusJSONResponse) VisitGetVersionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(421)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Liveness. Responds 200 as long as the process runs, whatever it is waiting for.
@@ -2993,9 +3514,15 @@ type StrictServerInterface interface {
 	// GetETF Get one ETF.
 	// (GET /v1/etfs/{symbol})
 	GetETF(ctx context.Context, request GetETFRequestObject) (GetETFResponseObject, error)
+	// EditETF Correct or retire an ETF.
+	// (PATCH /v1/etfs/{symbol})
+	EditETF(ctx context.Context, request EditETFRequestObject) (EditETFResponseObject, error)
 	// ListBars List stored bars, ordered by session, as JSON or CSV.
 	// (GET /v1/etfs/{symbol}/bars)
 	ListBars(ctx context.Context, request ListBarsRequestObject) (ListBarsResponseObject, error)
+	// ListETFChanges List the changes made to an ETF since it was registered, oldest first. The list is never paged.
+	// (GET /v1/etfs/{symbol}/changes)
+	ListETFChanges(ctx context.Context, request ListETFChangesRequestObject) (ListETFChangesResponseObject, error)
 	// GetLatestForecast Get the latest forecast by one model.
 	// (GET /v1/etfs/{symbol}/forecasts/latest)
 	GetLatestForecast(ctx context.Context, request GetLatestForecastRequestObject) (GetLatestForecastResponseObject, error)
@@ -3192,6 +3719,55 @@ func (sh *strictHandler) GetETF(ctx echo.Context, symbol SymbolInPath, params Ge
 	return nil
 }
 
+// EditETF operation middleware
+func (sh *strictHandler) EditETF(ctx echo.Context, symbol SymbolInPath, params EditETFParams) error {
+	var request EditETFRequestObject
+
+	request.Symbol = symbol
+	request.Params = params
+
+	var body EditETFJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EditETF(ctx.Request().Context(), request.(EditETFRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EditETF")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EditETFResponseObject); ok {
+		return validResponse.VisitEditETFResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListBars operation middleware
 func (sh *strictHandler) ListBars(ctx echo.Context, symbol SymbolInPath, params ListBarsParams) error {
 	var request ListBarsRequestObject
@@ -3212,6 +3788,31 @@ func (sh *strictHandler) ListBars(ctx echo.Context, symbol SymbolInPath, params 
 		return err
 	} else if validResponse, ok := response.(ListBarsResponseObject); ok {
 		return validResponse.VisitListBarsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListETFChanges operation middleware
+func (sh *strictHandler) ListETFChanges(ctx echo.Context, symbol SymbolInPath) error {
+	var request ListETFChangesRequestObject
+
+	request.Symbol = symbol
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListETFChanges(ctx.Request().Context(), request.(ListETFChangesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListETFChanges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListETFChangesResponseObject); ok {
+		return validResponse.VisitListETFChangesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

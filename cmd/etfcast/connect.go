@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
@@ -35,15 +36,19 @@ func (a *app) temporalOptions(log *slog.Logger) (client.Options, error) {
 	return options, nil
 }
 
-// openStore opens the store as the pipeline's user. It does not connect yet.
-func (a *app) openStore() (*db.Store, error) { return a.openStoreFor(0) }
+// commandTimeout is how long a command waits for the database to say anything.
+const commandTimeout = 30 * time.Second
 
-// openStoreFor is openStore with a maximum number of connections; 0 = the store's default.
-func (a *app) openStoreFor(connections int) (*db.Store, error) {
+// openStore opens a command's store, as the pipeline's user. It does not connect yet.
+func (a *app) openStore() (*db.Store, error) {
+	return a.openStoreWith(db.Options{Timeout: commandTimeout})
+}
+
+func (a *app) openStoreWith(o db.Options) (*db.Store, error) {
 	if err := checkDSN("mysql-dsn", a.common.mysqlDSN, "set ETFCAST_MYSQL_DSN or --mysql-dsn to user:password@tcp(host:port)/database"); err != nil {
 		return nil, usageError{err}
 	}
-	return db.Open(a.common.mysqlDSN, db.Options{MaxConns: connections})
+	return db.Open(a.common.mysqlDSN, o)
 }
 
 // service returns the service that commands share with the API. closeAll closes its connections.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,9 +14,23 @@ import (
 )
 
 func etfCommand(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "etf", Short: "Register and list ETFs"}
-	cmd.AddCommand(etfAddCommand(a), etfListCommand(a))
+	cmd := &cobra.Command{Use: "etf", Short: "Register, list, correct and retire ETFs"}
+	cmd.AddCommand(etfAddCommand(a), etfListCommand(a), etfEditCommand(a), etfRetireCommand(a), etfChangesCommand(a))
 	return cmd
+}
+
+// sourceRequests reads sources written as NAME or NAME=REF.
+func sourceRequests(texts []string) []service.SourceRequest {
+	var requests []service.SourceRequest
+	for _, text := range texts {
+		name, ref, given := strings.Cut(text, "=")
+		source := service.SourceRequest{Name: name}
+		if given {
+			source.Ref = &ref
+		}
+		requests = append(requests, source)
+	}
+	return requests
 }
 
 func etfAddCommand(a *app) *cobra.Command {
@@ -29,15 +44,7 @@ func etfAddCommand(a *app) *cobra.Command {
   etfcast etf add 069500 --exchange XKRX --source yahoo=069500.KS --source file=069500.csv`,
 		Args: exactArgs("SYMBOL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			request := service.ETFRequest{Symbol: args[0], Exchange: exchange, Currency: currency}
-			for _, s := range sources {
-				name, ref, given := strings.Cut(s, "=")
-				source := service.SourceRequest{Name: name}
-				if given {
-					source.Ref = &ref
-				}
-				request.Sources = append(request.Sources, source)
-			}
+			request := service.ETFRequest{Symbol: args[0], Exchange: exchange, Currency: currency, Sources: sourceRequests(sources)}
 			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
@@ -54,6 +61,9 @@ func etfAddCommand(a *app) *cobra.Command {
 			if !created {
 				result = "is already registered, identically"
 			}
+			if stored.Retired {
+				result += fmt.Sprintf("; it is retired: `etfcast etf retire %s --undo` takes it back", stored.Symbol)
+			}
 			_, err = fmt.Fprintf(a.stdout, "%s %s\n", stored.Symbol, result)
 			return err
 		},
@@ -63,6 +73,149 @@ func etfAddCommand(a *app) *cobra.Command {
 	cmd.Flags().StringArrayVar(&sources, "source", nil, "NAME or NAME=REF, in order of preference; may be repeated")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+func etfEditCommand(a *app) *cobra.Command {
+	var currency, name string
+	var sources []string
+	var author author
+	cmd := &cobra.Command{
+		Use:   "edit SYMBOL",
+		Short: "Correct an ETF's sources, currency or name",
+		Long: `Correct an ETF's sources, currency or name; what is not named stays. --source names the whole new list
+of sources, in order of preference. The currency can be changed only until bars are stored, symbol and
+exchange not at all. Every change is recorded (etf changes). The next run uses the new values.`,
+		Example: `  etfcast etf edit 069500 --source yahoo=069500.KS --why "the ticker was wrong"
+  etfcast etf edit SPY --source file=SPY.csv --source yahoo=SPY --name "SPDR S&P 500 ETF Trust"`,
+		Args: exactArgs("SYMBOL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			request := service.ETFEditRequest{Symbol: args[0], Sources: sourceRequests(sources)}
+			if cmd.Flags().Changed("currency") {
+				request.Currency = &currency
+			}
+			if cmd.Flags().Changed("name") {
+				request.Name = &name
+			}
+			if request.Currency == nil && request.Name == nil && request.Sources == nil {
+				return usageError{etf.Invalid("edit", "nothing to change is named", "use --source, --currency or --name")}
+			}
+			return a.edit(cmd, request, author, "changed")
+		},
+	}
+	cmd.Flags().StringArrayVar(&sources, "source", nil, "NAME or NAME=REF, in order of preference; may be repeated")
+	cmd.Flags().StringVar(&currency, "currency", "", "ISO 4217 code")
+	cmd.Flags().StringVar(&name, "name", "", "the fund's name; an empty one removes it")
+	author.addFlags(cmd)
+	return cmd
+}
+
+func etfRetireCommand(a *app) *cobra.Command {
+	var undo bool
+	var author author
+	cmd := &cobra.Command{
+		Use:   "retire SYMBOL",
+		Short: "Leave an ETF out of the daily runs, or take it back; its history stays",
+		Example: `  etfcast etf retire SPY --why "delisted"
+  etfcast etf retire SPY --undo`,
+		Args: exactArgs("SYMBOL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			retired, result := !undo, "retired"
+			if undo {
+				result = "taken back"
+			}
+			return a.edit(cmd, service.ETFEditRequest{Symbol: args[0], Retired: &retired}, author, result)
+		},
+	}
+	cmd.Flags().BoolVar(&undo, "undo", false, "take it back into the daily runs")
+	author.addFlags(cmd)
+	return cmd
+}
+
+// author is who makes a change, why, and how to print the result.
+type author struct {
+	by, why string
+	asJSON  bool
+}
+
+func (w *author) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&w.by, "by", "", "who makes the change (default: the user of this shell)")
+	cmd.Flags().StringVar(&w.why, "why", "", "the reason, for the record")
+	cmd.Flags().BoolVar(&w.asJSON, "json", false, "print JSON")
+}
+
+func (a *app) edit(cmd *cobra.Command, request service.ETFEditRequest, by author, result string) error {
+	request.By, request.Why = by.by, by.why
+	if user, ok := a.env.lookup("USER"); ok && user != "" && !cmd.Flags().Changed("by") {
+		request.By = user
+	} else if !cmd.Flags().Changed("by") {
+		request.By = "the command line"
+	}
+	svc, closeAll, err := a.service()
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	stored, changed, err := svc.EditETF(cmd.Context(), request)
+	if err != nil {
+		return err
+	}
+	if by.asJSON {
+		return json.NewEncoder(a.stdout).Encode(stored)
+	}
+	if !changed {
+		result = "is so already; nothing changed"
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s %s\n", stored.Symbol, result)
+	return err
+}
+
+func etfChangesCommand(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "changes SYMBOL",
+		Short:   "List the changes made to an ETF since it was registered",
+		Example: "  etfcast etf changes SPY",
+		Args:    exactArgs("SYMBOL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			svc, closeAll, err := a.service()
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			changes, err := svc.ETFChanges(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(a.stdout).Encode(changes)
+			}
+			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(tw, "NUMBER\tAT\tBY\tSTATE\tCURRENCY\tSOURCES\tNAME\tWHY")
+			for _, c := range changes {
+				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Number, c.At.UTC().Format(time.RFC3339), c.By, stateOf(c.Retired), c.Currency,
+					sourceList(c.Sources), dash(c.Name), dash(c.Why))
+			}
+			return tw.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func stateOf(retired bool) string {
+	if retired {
+		return "retired"
+	}
+	return "active"
+}
+
+// sourceList formats sources as --source takes them.
+func sourceList(sources []etf.SourceRef) string {
+	names := make([]string, len(sources))
+	for i, s := range sources {
+		names[i] = s.Name + "=" + s.Ref
+	}
+	return strings.Join(names, ", ")
 }
 
 func etfListCommand(a *app) *cobra.Command {
@@ -93,14 +246,10 @@ func etfListCommand(a *app) *cobra.Command {
 				return json.NewEncoder(a.stdout).Encode(all)
 			}
 			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "SYMBOL\tEXCHANGE\tCURRENCY\tBARS\tQUARANTINED\tFIRST\tLAST\tVERSION\tSOURCES")
+			fmt.Fprintln(tw, "SYMBOL\tEXCHANGE\tCURRENCY\tSTATE\tBARS\tQUARANTINED\tFIRST\tLAST\tVERSION\tSOURCES\tNAME")
 			for _, e := range all {
-				names := make([]string, len(e.Sources))
-				for i, s := range e.Sources {
-					names[i] = s.Name + "=" + s.Ref
-				}
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\n", e.Symbol, e.Exchange, e.Currency, e.Bars, e.Quarantined,
-					dash(e.First.String()), dash(e.Last.String()), e.DataVersion.Number, strings.Join(names, ", "))
+				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\t%s\n", e.Symbol, e.Exchange, e.Currency, stateOf(e.Retired), e.Bars,
+					e.Quarantined, dash(e.First.String()), dash(e.Last.String()), e.DataVersion.Number, sourceList(e.Sources), dash(e.Name))
 			}
 			return tw.Flush()
 		},

@@ -45,6 +45,11 @@ func (s settings) IntVar(p *int, name string, value int, usage string) {
 	s.mark(name)
 }
 
+func (s settings) BoolVar(p *bool, name string, value bool, usage string) {
+	s.flags.BoolVar(p, name, value, usage)
+	s.mark(name)
+}
+
 func (s settings) StringSliceVar(p *[]string, name string, value []string, usage string) {
 	s.flags.StringSliceVar(p, name, value, usage)
 	s.mark(name)

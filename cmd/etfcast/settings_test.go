@@ -30,13 +30,13 @@ func commands(root *cobra.Command, do func(*cobra.Command)) {
 // installation; other flags say what a single invocation does.
 var (
 	settingFlags = []string{
-		"file-dir", "fit-cores", "listen", "log-format", "log-level", "mysql-admin-dsn", "mysql-dsn", "sim-faults",
+		"allowed-hosts", "file-dir", "fit-cores", "insecure", "listen", "log-format", "log-level", "mysql-admin-dsn", "mysql-dsn", "sim-faults",
 		"source-rate", "store-activities", "temporal-ui", "yahoo-base-url",
 	}
 	invocationFlags = []string{
 		"config", "help",
-		"all", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "older-than", "rerun",
-		"session", "source", "status", "symbol", "symbols", "to", "url", "wait", "why",
+		"all", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "name", "older-than", "rerun",
+		"session", "source", "status", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 	}
 	// Prophet's commands read no settings at all.
 	prophetFlags = []string{

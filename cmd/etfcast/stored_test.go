@@ -124,7 +124,7 @@ func TestChangedForecastIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		get := func(path, tag string) *httptest.ResponseRecorder {
-			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+path, nil)
 			request.Header.Set("If-None-Match", tag)
 			response := httptest.NewRecorder()
 			handler.ServeHTTP(response, request)
@@ -169,7 +169,7 @@ func schemaCheck(t *testing.T, p *process) string {
 		t.Fatal(err)
 	}
 	response := httptest.NewRecorder()
-	handler.ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	handler.ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/readyz", nil))
 	var body struct {
 		Checks []struct{ Name, State, Detail string }
 	}

@@ -41,7 +41,10 @@ waits until the schema is up to date. Ctrl-C stops it after letting running acti
 					}
 					return a.migrate(ctx, adminDSN, db.MigrateOptions{GrantDSN: a.common.mysqlDSN, Log: p.log})
 				},
-				p.serveAPI,
+				func(ctx context.Context) error {
+					// A worker that has just been killed is listed for a while, and does no work.
+					return p.serveAPI(ctx, p.service().OwnQueueProbes(queues()))
+				},
 				p.work,
 				func(ctx context.Context) error {
 					if !demo {
@@ -90,7 +93,9 @@ func apiCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer p.close()
-			return runTogether(cmd.Context(), p.log, p.serveAPI)
+			return runTogether(cmd.Context(), p.log, func(ctx context.Context) error {
+				return p.serveAPI(ctx, p.service().QueueProbes(queues()))
+			})
 		},
 	}
 	s.addFlags(cmd.Flags(), "127.0.0.1:8080")

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,15 +39,21 @@ var (
 
 // serverSettings are the settings of the commands that run until stopped.
 type serverSettings struct {
-	listen  string
-	sources sourceSettings
-	worker  worker.Options
-	rates   map[string]string
+	listen string
+	// insecure allows listening beyond loopback without keys.
+	insecure bool
+	// allowedHosts are more names by which requests may address the server.
+	allowedHosts []string
+	sources      sourceSettings
+	worker       worker.Options
+	rates        map[string]string
 }
 
 func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	declare := settings{flags}
 	declare.StringVar(&s.listen, "listen", listen, "address of the HTTP server (the API, or health and metrics)")
+	declare.StringSliceVar(&s.allowedHosts, "allowed-hosts", nil, "names by which requests may address the server, apart from localhost, its own addresses and the host of --listen; separated by commas")
+	declare.BoolVar(&s.insecure, "insecure", false, "listen beyond loopback although there are no keys yet: whoever reaches the address can do everything")
 	declare.IntVar(&s.worker.Cores, "fit-cores", 0, "number of concurrent model fits (default: number of cores)")
 	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "number of concurrent database activities (default: 16)")
 	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, across all workers: NAME=RATE, separated by commas (default: "+defaultRates()+")")
@@ -85,7 +90,9 @@ type process struct {
 	ui       string // URL of Temporal's Web UI; may be empty
 	log      *slog.Logger
 	listener net.Listener
-	store    *db.Store
+	hosts    api.Hosts
+	store    *db.Store // of the workers
+	requests *db.Store // of everything else: requests and runs can't take each other's connections
 	sources  []activities.Source
 	temporal *dispatch.Client
 	metrics  *prometheus.Registry
@@ -93,14 +100,14 @@ type process struct {
 	// modelFailed counts a failure of the model.
 	modelFailed func(model string)
 	models      []activities.Model // the benchmark first
-	polling     atomic.Bool        // whether this process's workers are polling
 }
 
-// connections is the maximum number of database connections: enough for the workers' activities and the API.
-func (s *serverSettings) connections() int {
-	const forAPI = 8
-	return s.worker.Connections(len(etf.SourceNames())) + forAPI
-}
+const (
+	// requestConnections are for requests, health checks and metrics, requestTimeout is how long these wait for the database to
+	// say anything.
+	requestConnections = 8
+	requestTimeout     = 5 * time.Second
+)
 
 // newProcess checks every setting before starting anything, and reports all problems at once.
 func (a *app) newProcess(s serverSettings) (*process, error) {
@@ -116,8 +123,12 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	}
 	slog.SetDefault(log) // for libraries
 	p := &process{settings: s, ui: a.common.temporalUI, log: log}
-	p.store, err = a.openStoreFor(s.connections())
+	p.store, err = a.openStoreWith(db.Options{MaxConns: s.worker.Connections(len(etf.SourceNames()))})
 	note(err)
+	if err == nil {
+		p.requests, err = a.openStoreWith(db.Options{MaxConns: requestConnections, Timeout: requestTimeout})
+		note(err)
+	}
 	p.sources, err = s.sources.open(log)
 	note(err)
 	options, err := a.temporalOptions(log)
@@ -128,6 +139,9 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 		p.temporal, err = dispatch.New(options, log)
 		note(err)
 	}
+	p.hosts, err = s.hosts()
+	note(err)
+	note(s.checkListen())
 	if len(problems) == 0 {
 		p.listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", s.listen)
 		if err != nil {
@@ -169,8 +183,10 @@ func (p *process) close() {
 	if p.temporal != nil {
 		p.temporal.Close()
 	}
-	if p.store != nil {
-		_ = p.store.Close()
+	for _, store := range []*db.Store{p.store, p.requests} {
+		if store != nil {
+			_ = store.Close()
+		}
 	}
 	if p.listener != nil {
 		_ = p.listener.Close()
@@ -202,7 +218,6 @@ func (p *process) deps() worker.Deps {
 		Ping:  p.store.Ping,
 		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
 		CodeVersion: version, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
-		Started: func() { p.polling.Store(true) },
 	}
 }
 
@@ -216,15 +231,15 @@ func (p *process) service() *service.Service {
 		infos[i] = service.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
 	}
 	return service.New(service.Deps{
-		Store: p.store, Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
+		Store: p.requests, Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
 		UI: p.ui, Namespace: p.temporal.Namespace(),
 	})
 }
 
-// serveAPI serves the HTTP API until ctx ends.
-func (p *process) serveAPI(ctx context.Context) error {
+// serveAPI serves the HTTP API until ctx ends. The probes of the workers are part of its readiness.
+func (p *process) serveAPI(ctx context.Context, workers []service.Probe) error {
 	handler, err := api.New(api.Deps{
-		Service: p.service(), Version: version, Queues: queues(), Log: p.log, Metrics: p.metrics,
+		Service: p.service(), Version: version, Workers: workers, Log: p.log, Metrics: p.metrics, Hosts: p.hosts,
 	})
 	if err != nil {
 		return err
@@ -234,13 +249,8 @@ func (p *process) serveAPI(ctx context.Context) error {
 
 // serveHealth serves health and metrics, for a process without the API, until ctx ends.
 func (p *process) serveHealth(ctx context.Context) error {
-	workers := service.Probe{Name: "workers", Run: func(context.Context) error {
-		if !p.polling.Load() {
-			return &etf.Error{Kind: etf.KindUnavailable, Message: "the workers have not started yet: they are waiting for the database and Temporal"}
-		}
-		return nil
-	}}
-	ready := service.NewReadiness(time.Now, append(p.service().Probes(), workers)...)
+	svc := p.service()
+	ready := service.NewReadiness(time.Now, append(svc.Probes(), svc.OwnQueueProbes(queues())...)...)
 	p.log.Info("health server listening", "address", p.listener.Addr().String())
-	return api.Serve(ctx, p.listener, api.NewHealth(ready, p.metrics))
+	return api.Serve(ctx, p.listener, api.NewHealth(ready, p.metrics, p.hosts))
 }

@@ -19,3 +19,18 @@ SELECT * FROM etfs WHERE symbol IN (sqlc.slice('symbols')) ORDER BY symbol;
 
 -- name: ListSources :many
 SELECT etf_id, name, ref FROM etf_sources WHERE etf_id IN (sqlc.slice('ids')) ORDER BY etf_id, ordinal;
+
+-- name: LockETF :one
+SELECT * FROM etfs WHERE symbol = ? FOR UPDATE;
+
+-- name: InsertETFChange :exec
+INSERT INTO etf_changes (etf_id, number, writer, currency, name, retired, sources, changed_by, why, changed_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: ListNewestChanges :many
+SELECT c.* FROM etf_changes c
+JOIN (SELECT m.etf_id, MAX(m.number) AS number FROM etf_changes m WHERE m.etf_id IN (sqlc.slice('ids')) GROUP BY m.etf_id) newest
+    ON newest.etf_id = c.etf_id AND newest.number = c.number;
+
+-- name: ListETFChanges :many
+SELECT c.* FROM etf_changes c JOIN etfs e ON e.id = c.etf_id WHERE e.symbol = ? ORDER BY c.number;

@@ -88,6 +88,19 @@ type Etf struct {
 	CreatedAt         time.Time
 }
 
+type EtfChange struct {
+	EtfID     uint32
+	Number    int32
+	Writer    string
+	Currency  string
+	Name      string
+	Retired   bool
+	Sources   string
+	ChangedBy string
+	Why       string
+	ChangedAt time.Time
+}
+
 type EtfSource struct {
 	EtfID   uint32
 	Ordinal uint8

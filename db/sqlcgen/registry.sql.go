@@ -63,6 +63,40 @@ func (q *Queries) InsertETF(ctx context.Context, arg InsertETFParams) (int64, er
 	return result.LastInsertId()
 }
 
+const insertETFChange = `-- name: InsertETFChange :exec
+INSERT INTO etf_changes (etf_id, number, writer, currency, name, retired, sources, changed_by, why, changed_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+`
+
+type InsertETFChangeParams struct {
+	EtfID     uint32
+	Number    int32
+	Writer    string
+	Currency  string
+	Name      string
+	Retired   bool
+	Sources   string
+	ChangedBy string
+	Why       string
+	ChangedAt time.Time
+}
+
+func (q *Queries) InsertETFChange(ctx context.Context, arg InsertETFChangeParams) error {
+	_, err := q.db.ExecContext(ctx, insertETFChange,
+		arg.EtfID,
+		arg.Number,
+		arg.Writer,
+		arg.Currency,
+		arg.Name,
+		arg.Retired,
+		arg.Sources,
+		arg.ChangedBy,
+		arg.Why,
+		arg.ChangedAt,
+	)
+	return err
+}
+
 const insertETFSource = `-- name: InsertETFSource :exec
 INSERT INTO etf_sources (etf_id, ordinal, name, ref) VALUES (?, ?, ?, ?)
 `
@@ -82,6 +116,44 @@ func (q *Queries) InsertETFSource(ctx context.Context, arg InsertETFSourceParams
 		arg.Ref,
 	)
 	return err
+}
+
+const listETFChanges = `-- name: ListETFChanges :many
+SELECT c.etf_id, c.number, c.writer, c.currency, c.name, c.retired, c.sources, c.changed_by, c.why, c.changed_at FROM etf_changes c JOIN etfs e ON e.id = c.etf_id WHERE e.symbol = ? ORDER BY c.number
+`
+
+func (q *Queries) ListETFChanges(ctx context.Context, symbol string) ([]EtfChange, error) {
+	rows, err := q.db.QueryContext(ctx, listETFChanges, symbol)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EtfChange{}
+	for rows.Next() {
+		var i EtfChange
+		if err := rows.Scan(
+			&i.EtfID,
+			&i.Number,
+			&i.Writer,
+			&i.Currency,
+			&i.Name,
+			&i.Retired,
+			&i.Sources,
+			&i.ChangedBy,
+			&i.Why,
+			&i.ChangedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listETFs = `-- name: ListETFs :many
@@ -228,6 +300,56 @@ func (q *Queries) ListETFsOfExchange(ctx context.Context, arg ListETFsOfExchange
 	return items, nil
 }
 
+const listNewestChanges = `-- name: ListNewestChanges :many
+SELECT c.etf_id, c.number, c.writer, c.currency, c.name, c.retired, c.sources, c.changed_by, c.why, c.changed_at FROM etf_changes c
+JOIN (SELECT m.etf_id, MAX(m.number) AS number FROM etf_changes m WHERE m.etf_id IN (/*SLICE:ids*/?) GROUP BY m.etf_id) newest
+    ON newest.etf_id = c.etf_id AND newest.number = c.number
+`
+
+func (q *Queries) ListNewestChanges(ctx context.Context, ids []uint32) ([]EtfChange, error) {
+	query := listNewestChanges
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EtfChange{}
+	for rows.Next() {
+		var i EtfChange
+		if err := rows.Scan(
+			&i.EtfID,
+			&i.Number,
+			&i.Writer,
+			&i.Currency,
+			&i.Name,
+			&i.Retired,
+			&i.Sources,
+			&i.ChangedBy,
+			&i.Why,
+			&i.ChangedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listSources = `-- name: ListSources :many
 SELECT etf_id, name, ref FROM etf_sources WHERE etf_id IN (/*SLICE:ids*/?) ORDER BY etf_id, ordinal
 `
@@ -269,4 +391,29 @@ func (q *Queries) ListSources(ctx context.Context, ids []uint32) ([]ListSourcesR
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockETF = `-- name: LockETF :one
+SELECT id, symbol, exchange, currency, basis, data_version, data_version_writer, known_from, bars, quarantined, first_session, last_session, created_at FROM etfs WHERE symbol = ? FOR UPDATE
+`
+
+func (q *Queries) LockETF(ctx context.Context, symbol string) (Etf, error) {
+	row := q.db.QueryRowContext(ctx, lockETF, symbol)
+	var i Etf
+	err := row.Scan(
+		&i.ID,
+		&i.Symbol,
+		&i.Exchange,
+		&i.Currency,
+		&i.Basis,
+		&i.DataVersion,
+		&i.DataVersionWriter,
+		&i.KnownFrom,
+		&i.Bars,
+		&i.Quarantined,
+		&i.FirstSession,
+		&i.LastSession,
+		&i.CreatedAt,
+	)
+	return i, err
 }

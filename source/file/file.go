@@ -108,7 +108,7 @@ func (s *Source) openError(name string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Kind, e.Message, e.Err = etf.KindNotFound, "price file not found", nil // the cause says no more
-		e.Remedy = "put it in " + s.dir + " or correct the ETF's reference"
+		e.Remedy = "put it in the folder of --file-dir, or correct the ETF's reference with `etfcast etf edit`"
 	case errors.Is(err, fs.ErrPermission):
 		e.Kind, e.Remedy = etf.KindDenied, "give the worker's user permission to read it"
 	case strings.Contains(err.Error(), "escapes"): // os.Root has no error value for it

@@ -147,7 +147,7 @@ func TestFetchRefuses(t *testing.T) {
 		kind      etf.Kind
 		says      string
 	}{
-		{"missing", "none.csv", etf.KindNotFound, "none.csv: price file not found; put it in " + dir + " or correct the ETF's reference"},
+		{"missing", "none.csv", etf.KindNotFound, "none.csv: price file not found; put it in the folder of --file-dir, or correct the ETF's reference with `etfcast etf edit`"},
 		{"parent", "../secret.csv", etf.KindInvalid, "leaves the folder"},
 		{"absolute", outside, etf.KindInvalid, "leaves the folder"},
 		{"through a parent", "sub/../../x.csv", etf.KindInvalid, "leaves the folder"},
@@ -181,7 +181,7 @@ func TestFetchRefuses(t *testing.T) {
 func TestOpenErrors(t *testing.T) {
 	s := &Source{dir: "/prices"}
 	for cause, want := range map[error]string{
-		fs.ErrNotExist:   "SPY.csv: price file not found; put it in /prices or correct the ETF's reference",
+		fs.ErrNotExist:   "SPY.csv: price file not found; put it in the folder of --file-dir, or correct the ETF's reference with `etfcast etf edit`",
 		syscall.EACCES:   "SPY.csv: price file can't be opened: permission denied; give the worker's user permission to read it",
 		syscall.ESTALE:   "SPY.csv: price file can't be opened: stale file handle",
 		errors.New("no"): "SPY.csv: price file can't be opened: no",

@@ -64,7 +64,7 @@ func refusal(r response, ticker string, e apiError) (empty bool, err error) {
 	case strings.Contains(words, "data doesn't exist"):
 		return true, nil
 	case r.status == http.StatusNotFound, strings.EqualFold(e.Code, "Not Found"):
-		return false, etf.NotFound("ref", fmt.Sprintf("Yahoo does not know %s (%.120s)", ticker, what), "check the ticker on Yahoo Finance; a delisted ETF needs another source")
+		return false, etf.NotFound("ref", fmt.Sprintf("Yahoo does not know %s (%.120s)", ticker, what), "check the ticker on Yahoo Finance and correct it with `etfcast etf edit`; a delisted ETF needs another source")
 	case strings.Contains(words, "too many requests"):
 		return false, limited(r)
 	case strings.Contains(words, "unauthorized"), strings.Contains(words, "invalid crumb"), strings.Contains(words, "invalid cookie"):

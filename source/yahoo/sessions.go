@@ -97,7 +97,7 @@ func checkMeta(m meta, ticker string, cal *calendar.Calendar, q etf.Query) error
 		return etf.Invalid("ref", fmt.Sprintf("Yahoo's %s trades in the time zone %.40s, but %s is in %s", ticker, m.ExchangeTimezoneName, q.Exchange, zone), "use the ticker of the listing on "+string(q.Exchange))
 	}
 	if q.Currency != "" && m.Currency != "" && m.Currency != string(q.Currency) {
-		return etf.Invalid("currency", fmt.Sprintf("Yahoo quotes %s in %.10s, but the ETF is registered in %s", ticker, m.Currency, q.Currency), "use the ticker of the listing in "+string(q.Currency)+", or register the ETF in its own currency")
+		return etf.Invalid("currency", fmt.Sprintf("Yahoo quotes %s in %.10s, but the ETF is registered in %s", ticker, m.Currency, q.Currency), "use the ticker of the listing in "+string(q.Currency)+", or correct the currency: `etfcast etf edit`")
 	}
 	if !instrument(m.InstrumentType, q.Exchange) {
 		return etf.Invalid("ref", fmt.Sprintf("Yahoo lists %s as %.20q, not as an ETF", ticker, m.InstrumentType), "check whether the ticker now belongs to another instrument")

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3filter"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// What openapi.yaml refuses, the server refuses, and what it allows about optional fields, the server accepts.
+func TestDocumentAndServerAgree(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.register(etf.XNYS, "SPY")
+	documented := func(method, path, body string) bool {
+		r, err := http.NewRequestWithContext(t.Context(), method, f.server.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		route, params, err := f.router.FindRoute(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return openapi3filter.ValidateRequest(t.Context(), &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route}) == nil
+	}
+	for _, c := range []struct {
+		method, path, body string
+		good               bool
+	}{
+		{"GET", "/v1/etfs?cursor=", "", false},
+		{"GET", "/v1/etfs?cursor=a%20b", "", false},
+		{"GET", "/v1/runs/daily:XNYS:2025-9-26", "", false},
+		{"GET", "/v1/runs/daily:XNYS:2025-09-26:rerun-1", "", false},
+		{"GET", "/v1/runs/daily:XXXX:2025-09-26", "", false},
+		{"GET", "/v1/runs/daily:XNYS:2025-09-26:0123456789ab:x", "", false},
+		{"POST", "/v1/runs", `{"workflow":"daily","exchange":"XNYS","symbols":null,"session":null,"rerun":null}`, true},
+		{"POST", "/v1/runs", `{"workflow":"daily","exchange":"XNYS","symbols":[]}`, false},
+		{"POST", "/v1/runs", `{"workflow":"daily","exchange":"XNYS","symbols":["spy"]}`, false},
+		{"POST", "/v1/runs", `{"workflow":"daily","exchange":null}`, false},
+		{"POST", "/v1/etfs", `{"symbol":"QQQ","exchange":"XNYS","currency":null,"sources":[{"name":"file","ref":"QQQ.csv"}]}`, true},
+		{"POST", "/v1/etfs", `{"symbol":"QQQ2","exchange":"XNYS","sources":[{"name":"file","ref":"a"},{"name":"file","ref":"a"}]}`, false},
+		{"POST", "/v1/etfs", `{"symbol":"QQQ2","exchange":"XNYS","sources":null}`, false},
+		{"PATCH", "/v1/etfs/SPY", `{"name":"x","currency":null,"sources":null,"retired":null,"by":null,"why":null}`, true},
+		{"PATCH", "/v1/etfs/SPY", `{}`, false},
+		{"PATCH", "/v1/etfs/SPY", `{"by":""}`, false},
+		{"PATCH", "/v1/etfs/SPY", `{"sources":[{"name":"file","ref":"a"},{"name":"file","ref":"a"}]}`, false},
+	} {
+		if got := documented(c.method, c.path, c.body); got != c.good {
+			t.Errorf("%s %s %s: allowed by openapi.yaml: %v, want %v", c.method, c.path, c.body, got, c.good)
+		}
+		a := f.send(c.method, c.path, c.body, header("Content-Type", "application/json"))
+		if accepted := a.status < 300; accepted != c.good {
+			t.Errorf("%s %s %s: status %d, want accepted %v: %s", c.method, c.path, c.body, a.status, c.good, a.body)
+		}
+	}
+}
