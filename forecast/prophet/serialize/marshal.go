@@ -17,8 +17,10 @@ import (
 // Version is the version of the original whose layout is written.
 const Version = "1.3.0"
 
-// formatVersion numbers the layout of the key "etfcast".
-const formatVersion = 1
+// formatVersion numbers the layout of the key "etfcast". Layout 1, of version 0.1.0, is still written for what that version
+// predicts alike. Layout 2 is for market models that it would predict from wrongly: y is scaled relative to its median, and
+// innovations have Student's t distribution.
+const formatVersion = 2
 
 // extras is what is stored under the key "etfcast".
 type extras struct {
@@ -99,7 +101,12 @@ func MarshalState(s prophet.State) ([]byte, error) {
 	w.raw("fit_kwargs", fitArguments(o.Optimizer))
 	w.raw("params", params(&s))
 	w.text("__prophet_version", Version)
-	own, err := json.Marshal(extras{formatVersion, o.Growth, o.Optimizer, o.Seed, o.Market, o.Seasonalities, finiteReport(s.Report)})
+	format := 1
+	moved := o.Scaling == prophet.AbsMax && (o.Market.LogScale || o.Market.ResidualAR1) && s.YMin != 0
+	if moved || s.Report.DF != 0 || s.Report.Slope != 0 {
+		format = formatVersion
+	}
+	own, err := json.Marshal(extras{format, o.Growth, o.Optimizer, o.Seed, o.Market, o.Seasonalities, finiteReport(s.Report)})
 	if err != nil {
 		return nil, etf.Wrap(etf.KindInternal, err, "the options of a model as JSON")
 	}
@@ -166,7 +173,7 @@ func foreignGrowth(o *prophet.Options) string {
 
 // finiteReport is a report that JSON can hold: figures that are not a number were not measured.
 func finiteReport(r prophet.Report) prophet.Report {
-	for _, v := range []*float64{&r.LogPosterior, &r.Gradient, &r.MaxRHat, &r.MinESS, &r.Phi} {
+	for _, v := range []*float64{&r.LogPosterior, &r.Gradient, &r.MaxRHat, &r.MinESS, &r.Phi, &r.DF, &r.Slope} {
 		if !finite(*v) {
 			*v = 0
 		}

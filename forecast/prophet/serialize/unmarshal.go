@@ -101,7 +101,7 @@ func readExtras(d *document) *extras {
 	if !d.value("etfcast", "an object written by etfcast", own) {
 		return nil
 	}
-	if own.Format != formatVersion {
+	if own.Format < 1 || own.Format > formatVersion {
 		d.fail(etf.Invalid("etfcast.format", fmt.Sprintf("this version does not know layout %d", own.Format), "read it with the version of etfcast that wrote it, or a newer one"))
 	}
 	return own
