@@ -67,19 +67,24 @@ type whitener struct {
 
 func newWhitener(phi float64, steps []int) *whitener {
 	w := &whitener{kept: make([]float64, len(steps)), scale: make([]float64, len(steps))}
+	w.set(phi, steps)
+	return w
+}
+
+// set makes it the whitener of another phi.
+func (w *whitener) set(phi float64, steps []int) {
 	w.scale[0] = math.Sqrt(1 - phi*phi)
 	w.logDet = math.Log(w.scale[0])
-	one, k := 1/spread(phi, 1), 1
-	last := one
+	k, kept, scale, log := 0, 0.0, 0.0, 0.0
 	for i := 1; i < len(steps); i++ {
 		if steps[i] != k {
 			k = steps[i]
-			last = 1 / spread(phi, k)
+			kept, scale = math.Pow(phi, float64(k)), 1/spread(phi, k)
+			log = math.Log(scale)
 		}
-		w.kept[i], w.scale[i] = math.Pow(phi, float64(k)), last
-		w.logDet += math.Log(last)
+		w.kept[i], w.scale[i] = kept, scale
+		w.logDet += log
 	}
-	return w
 }
 
 // apply writes the whitened x to dst, which must not be x.
@@ -106,6 +111,7 @@ type autoregression struct {
 	weights        []float64   // of the rows
 	factor         []float64   // scratch
 	eq             *normalEquations
+	whitener       *whitener
 
 	// The last solution, where the next one starts.
 	x, z  []float64 // smooth, kinked parameters
@@ -115,6 +121,9 @@ type autoregression struct {
 func newAutoregression(p *posterior, c *clock, limit int) *autoregression {
 	n := len(p.y)
 	a := &autoregression{p: p, steps: stepsOf(c, p.t), limit: limit}
+	a.whitener = newWhitener(0, a.steps)
+	a.df, a.sigma = tails(differences(p.y, a.steps))
+	copy(p.r, p.y) // the residuals of the first solution, all zeros
 	a.smooth, a.kinked = p.blocks()
 	block := make([]float64, (len(a.smooth)+4)*n)
 	next := func() []float64 {
@@ -128,7 +137,6 @@ func newAutoregression(p *posterior, c *clock, limit int) *autoregression {
 	a.y, a.r, a.weights, a.factor = next(), next(), next(), next()
 	a.eq = newNormalEquations(len(a.smooth), len(a.kinked), p.ridge(), 1/p.tau)
 	a.x, a.z = make([]float64, len(a.smooth)), make([]float64, len(a.kinked))
-	a.df, a.sigma = tails(differences(p.y, a.steps))
 	return a
 }
 
@@ -337,16 +345,17 @@ func (a *autoregression) whiten(w *whitener) {
 	}
 }
 
-// at moves the parameters towards the maximum given phi and returns the log posterior of phi with the other parameters
+// at moves the parameters towards the maximum given phi, with new weights in each round, and returns the log posterior of phi with the other parameters
 // integrated out: otherwise phi would be estimated as if the trend and the seasonalities were known, and too low.
 func (a *autoregression) at(ctx context.Context, phi float64, rounds int) (float64, error) {
-	w := newWhitener(phi, a.steps)
-	a.residuals(w)
+	w := a.whitener
+	w.set(phi, a.steps)
+	w.apply(a.r, a.p.r) // of the last solution
 	a.weigh(4)
 	var x *mode
 	for range rounds {
 		a.whiten(w)
-		for range 2 {
+		for range rounds {
 			if err := ctx.Err(); err != nil {
 				return 0, err
 			}
@@ -402,39 +411,88 @@ func phiPrior(phi float64) float64 {
 	return -z * z / 2
 }
 
-// estimate searches for the best phi over log(1-phi): on a grid, and around its best point by Brent's method. The parameters are then the exact maximum given phi and
-// the weights of the rows.
+// search evaluates phi over log(1-phi) and keeps the best point.
+type search struct {
+	a       *autoregression
+	ctx     context.Context
+	rounds  int // of the next evaluation
+	at, top float64
+	err     error
+}
+
+func (s *search) value(x float64) float64 {
+	if s.err != nil {
+		return math.Inf(-1)
+	}
+	value, err := s.a.at(s.ctx, 1-math.Exp(x), s.rounds)
+	if s.rounds = 1; err != nil {
+		s.err = err
+		return math.Inf(-1)
+	}
+	if value > s.top {
+		s.at, s.top = x, value
+	}
+	return value
+}
+
+// The range of log(1-phi), in strides of a factor of 3.7.
+const phiStrides = 7
+
+var (
+	phiLow    = math.Log(1 - maxPhi)
+	phiStride = -phiLow / phiStrides
+)
+
+// coarse returns the best point of a grid. There may be two maxima: one that the rows speak for, and one near 1 that the
+// prior prefers.
+func (a *autoregression) coarse(ctx context.Context) (float64, error) {
+	s := &search{a: a, ctx: ctx, rounds: 2, top: math.Inf(-1)}
+	for i := range phiStrides + 1 {
+		s.value(phiLow + float64(i)*phiStride)
+	}
+	return s.at, s.err
+}
+
+// fine returns the best point around a point of the grid, by Brent's method.
+func (a *autoregression) fine(ctx context.Context, mid float64) (float64, error) {
+	s := &search{a: a, ctx: ctx, rounds: 2, top: math.Inf(-1)}
+	peak(s.value, max(mid-phiStride, phiLow), mid, min(mid+phiStride, 0), s.value(mid))
+	return s.at, s.err
+}
+
+// trendOnly is the model without its features. It shares scratch space with a.
+func (a *autoregression) trendOnly() *autoregression {
+	p := *a.p
+	p.x, p.mul, p.none, p.prior = nil, nil, nil, nil
+	p.scratch()
+	copy(p.r, p.y)
+	b := *a
+	columns := len(a.smooth) - len(a.p.x)
+	b.p, b.smooth, b.white = &p, a.smooth[:columns], a.white[:columns]
+	b.eq = newNormalEquations(columns, len(a.kinked), p.ridge(), 1/p.tau)
+	b.x, b.z = make([]float64, columns), make([]float64, len(a.kinked))
+	return &b
+}
+
+// estimate searches for the best phi. The parameters are then the exact maximum given phi and the weights of the rows. It
+// takes the grid from the trend alone, which costs a tenth, unless seasonalities matter so much that the best phi is
+// elsewhere.
 func (a *autoregression) estimate(ctx context.Context) (best *mode, phi float64, err error) {
-	at, top := 0.0, math.Inf(-1)
-	rounds := 3
-	eval := func(x float64) float64 {
-		if err != nil {
-			return math.Inf(-1)
-		}
-		value, e := a.at(ctx, 1-math.Exp(x), rounds)
-		rounds = 1
-		if e != nil {
-			err = e
-			return math.Inf(-1)
-		}
-		if value > top {
-			at, top = x, value
-		}
-		return value
-	}
-	// There may be two maxima: one that the rows speak for and one near 1 that the prior prefers.
-	const strides = 7
-	lo, hi := math.Log(1-maxPhi), 0.0
-	stride := (hi - lo) / strides
-	grid := make([]float64, strides+1)
-	for i := range grid {
-		grid[i] = eval(lo + float64(i)*stride)
-	}
-	i := floats.MaxIdx(grid)
-	mid := lo + float64(i)*stride
-	peak(eval, max(mid-stride, lo), mid, min(mid+stride, hi), grid[i])
+	mid, err := a.trendOnly().coarse(ctx)
 	if err != nil {
 		return nil, 0, err
+	}
+	at, err := a.fine(ctx, mid)
+	if err != nil {
+		return nil, 0, err
+	}
+	if math.Abs(at-mid) > 0.9*phiStride {
+		if mid, err = a.coarse(ctx); err != nil {
+			return nil, 0, err
+		}
+		if at, err = a.fine(ctx, mid); err != nil {
+			return nil, 0, err
+		}
 	}
 	phi = 1 - math.Exp(at)
 	best, err = a.settle(ctx, phi)
@@ -443,11 +501,10 @@ func (a *autoregression) estimate(ctx context.Context) (best *mode, phi float64,
 
 // settle returns the maximum given phi and the weights there.
 func (a *autoregression) settle(ctx context.Context, phi float64) (*mode, error) {
-	if _, err := a.at(ctx, phi, 3); err != nil {
+	if _, err := a.at(ctx, phi, 2); err != nil {
 		return nil, err
 	}
-	n := len(a.y)
-	w := newWhitener(phi, a.steps)
+	n, w := len(a.y), a.whitener
 	roots := make([]float64, n)
 	for i, v := range a.weights {
 		roots[i] = math.Sqrt(v)
@@ -462,11 +519,8 @@ func (a *autoregression) settle(ctx context.Context, phi float64) (*mode, error)
 		kinked[j] = block[j*n : (j+1)*n : (j+1)*n]
 		weighted(kinked[j], x)
 	}
-	for j, x := range a.smooth {
-		weighted(a.white[j], x)
-	}
-	weighted(a.y, a.p.y)
-	exact := &alternation{p: a.p, eq: a.eq, smoothX: a.white, kinkedX: kinked, y: a.y, residuals: func(x *mode) []float64 {
+	a.whiten(w)
+	exact := &alternation{p: a.p, eq: a.eq, smoothX: a.white, kinkedX: kinked, y: a.y, hasGram: true, residuals: func(x *mode) []float64 {
 		a.p.residuals(x.k, x.m, x.delta, x.beta)
 		weighted(a.r, a.p.r)
 		return a.r
