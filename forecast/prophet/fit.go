@@ -189,6 +189,8 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 			return err
 		}
 		report.DF, report.Slope = a.df, math.Sqrt(a.slopeVariance(best))/f.clock.len
+		n := float64(len(p.y))
+		report.Innovation = best.sigma * math.Sqrt(n/max(n-a.parameters(), n/2))
 		report.Gradient = a.subgradient(best, report.Phi)
 	} else {
 		if best, report.Optimizer, err = optimise(ctx, p, start, o.Optimizer, fo.MaxIterations); err != nil {

@@ -57,6 +57,9 @@ func FromState(s State) (*Fitted, error) {
 	if !validDF(s.Report.DF) {
 		return nil, corrupt("report.df", sprint(s.Report.DF)+" is not a number of degrees of freedom that a fit finds")
 	}
+	if !(s.Report.Innovation >= 0) || math.IsInf(s.Report.Innovation, 1) {
+		return nil, corrupt("report.innovation", sprint(s.Report.Innovation)+" is not a standard deviation")
+	}
 	if !(s.Report.Slope >= 0) || math.IsInf(s.Report.Slope, 1) {
 		return nil, corrupt("report.slope", sprint(s.Report.Slope)+" is not a standard deviation")
 	}

@@ -614,7 +614,11 @@ func (f *Fitted) setResidual(r *rows, x [][]float64) {
 	for i := range e {
 		e[i] = r.ys[i] - e[i]
 	}
-	f.residual = Residual{Phi: f.s.Report.Phi, Innovation: p.SigmaObs[0], DF: f.s.Report.DF, Slope: f.s.Report.Slope}
+	innovation := f.s.Report.Innovation
+	if innovation == 0 {
+		innovation = p.SigmaObs[0]
+	}
+	f.residual = Residual{Phi: f.s.Report.Phi, Innovation: innovation, DF: f.s.Report.DF, Slope: f.s.Report.Slope}
 	f.residuals, f.doubted = e, nil
 	if f.residual.DF > 0 { // not in a fit stored by version 0.1.0
 		f.doubted = f.doubts(r.t)
@@ -683,6 +687,22 @@ func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
 	}
 	kept, sd := e.ahead(k)
 	return kept * f.residuals[last], sd
+}
+
+// parameters returns the effective number of smooth parameters in the last solve: those that the rows determine and not the
+// prior.
+func (a *autoregression) parameters() float64 {
+	e := a.eq
+	count := float64(e.b)
+	upper := blas64.Triangular{N: e.b, Stride: e.b, Data: e.u, Uplo: blas.Upper, Diag: blas.NonUnit}
+	unit := make([]float64, e.b)
+	for i, ridge := range e.ridge {
+		clear(unit)
+		unit[i] = 1
+		blas64.Trsv(blas.Trans, upper, blas64.Vector{N: e.b, Inc: 1, Data: unit})
+		count -= ridge * floats.Dot(unit, unit)
+	}
+	return count
 }
 
 // slopeVariance returns the posterior variance of the trend's rate at the end of the history, per unit of scaled time, from

@@ -79,7 +79,7 @@ func TestForecastStartsFromTheLastClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	trend, additive, residual := fc.Column("trend"), fc.Column("additive_terms"), fc.Column("residual")
-	phi, sd := f.Report().Phi, f.State().Params.SigmaObs[0]*f.State().YScale
+	phi, sd := f.Report().Phi, f.Report().Innovation*f.State().YScale
 	e := func(i int) float64 { return math.Log(frame.Y[i]) - math.Log(trend[i]) - additive[i] }
 	last := len(frame.DS) - 1
 	for i := 1; i < len(fc.DS); i++ {

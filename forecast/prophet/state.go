@@ -79,6 +79,9 @@ type Report struct {
 	// DF are the degrees of freedom of the innovations, which have Student's t distribution with Market.ResidualAR1; 0 =
 	// normal.
 	DF float64 `json:"df,omitempty"`
+	// Innovation is the scale of the innovations of Market.ResidualAR1 per session, on scaled y: sigma_obs without the
+	// parameters' degrees of freedom. 0 = sigma_obs.
+	Innovation float64 `json:"innovation,omitempty"`
 	// Slope is the standard deviation of the trend's rate at the end of the history with Market.ResidualAR1, per session, on
 	// scaled y.
 	Slope float64 `json:"slope,omitempty"`

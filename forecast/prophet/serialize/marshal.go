@@ -173,7 +173,7 @@ func foreignGrowth(o *prophet.Options) string {
 
 // finiteReport is a report that JSON can hold: figures that are not a number were not measured.
 func finiteReport(r prophet.Report) prophet.Report {
-	for _, v := range []*float64{&r.LogPosterior, &r.Gradient, &r.MaxRHat, &r.MinESS, &r.Phi, &r.DF, &r.Slope} {
+	for _, v := range []*float64{&r.LogPosterior, &r.Gradient, &r.MaxRHat, &r.MinESS, &r.Phi, &r.DF, &r.Innovation, &r.Slope} {
 		if !finite(*v) {
 			*v = 0
 		}
