@@ -85,4 +85,3 @@ func TestGenuineMoveIsBelieved(t *testing.T) {
 		near(t, fmt.Sprintf("the session after %v times the price from row %d", c.factor, c.from), math.Log(fc.Yhat[0]/moved.Y[n-1]), 0, 0.02)
 	}
 }
-
