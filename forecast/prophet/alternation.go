@@ -30,6 +30,7 @@ type alternation struct {
 	smoothX, kinkedX [][]float64
 	y                []float64
 	residuals        func(*mode) []float64 // computes a solution's residuals from the rows
+	hasGram          bool                  // eq has the matrices of the columns
 
 	smooth, kinked []float64 // the last solution
 	base, target   []float64 // the solution the equations are centred on, nil at first; y of the right-hand side
@@ -41,7 +42,9 @@ type alternation struct {
 // run takes at most limit steps from a sigma above the solution's; 0 means the sigma without any parameters.
 func (a *alternation) run(ctx context.Context, sigma float64, limit int) (*mode, error) {
 	a.eq.stop = func() bool { return ctx.Err() != nil }
-	a.eq.gram(a.smoothX, a.kinkedX, a.p.start)
+	if !a.hasGram {
+		a.eq.gram(a.smoothX, a.kinkedX, a.p.start)
+	}
 	a.eq.right(a.smoothX, a.kinkedX, a.p.start, a.y)
 	a.smooth, a.kinked, a.reached = make([]float64, a.eq.b), make([]float64, a.eq.s), math.Inf(-1)
 	if sigma == 0 {

@@ -183,20 +183,27 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 	}
 	columns, xr := basis.apply(f.layout.columns, x)
 	start.beta = basis.shrink(start.beta)
-	p := newPosterior(o.Growth, r, xr, columns, o.ChangepointPriorScale, c)
+	fitted := r
+	if o.Market.ResidualAR1 {
+		fitted, xr = f.withoutSpikes(r, xr)
+	}
+	p := newPosterior(o.Growth, fitted, xr, columns, o.ChangepointPriorScale, c)
 	if o.MCMCSamples > 0 {
 		return f.sample(ctx, p, start, basis, fo)
 	}
 	var best *mode
 	report := &f.s.Report
 	if o.Market.ResidualAR1 {
-		if len(r.ds) < minAutoregressionRows {
+		if len(p.y) < minAutoregressionRows {
 			return etf.Invalid("y", fmt.Sprintf("%d rows are too few to estimate how residuals persist", len(r.ds)), fmt.Sprintf("give %d rows or more, or leave market.residual_ar1 out", minAutoregressionRows))
 		}
 		a := newAutoregression(p, &f.clock, fo.MaxIterations)
 		if best, report.Phi, err = a.estimate(ctx); err != nil {
 			return err
 		}
+		report.DF, report.Slope = a.df, math.Sqrt(a.slopeVariance(best))/f.clock.len
+		n := float64(len(p.y))
+		report.Innovation = best.sigma * math.Sqrt(n/max(n-a.parameters(), n/2))
 		report.Gradient = a.subgradient(best, report.Phi)
 	} else {
 		if best, report.Optimizer, err = optimise(ctx, p, start, o.Optimizer, fo.MaxIterations); err != nil {
@@ -207,6 +214,26 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 	best.beta = basis.expand(best.beta)
 	f.keep(best)
 	return nil
+}
+
+// withoutSpikes returns the rows and features that the autoregression is estimated from.
+func (f *Fitted) withoutSpikes(r *rows, x [][]float64) (*rows, [][]float64) {
+	keep := withoutSpikes(r.ys, stepsOf(&f.clock, r.t))
+	if f.s.Report.LeftOut = len(r.t) - len(keep); f.s.Report.LeftOut == 0 {
+		return r, x
+	}
+	pick := func(all []float64) []float64 {
+		out := make([]float64, len(keep))
+		for i, at := range keep {
+			out[i] = all[at]
+		}
+		return out
+	}
+	kept := make([][]float64, len(x))
+	for j := range x {
+		kept[j] = pick(x[j])
+	}
+	return &rows{t: pick(r.t), ys: pick(r.ys)}, kept
 }
 
 // optimise finds a maximum with the given optimizer and returns which one was used in the end.

@@ -20,6 +20,7 @@ type Fitted struct {
 	residual  Residual  // of Market.ResidualAR1
 	residuals []float64 // one for each row of the history
 	given     given
+	doubted   []bool // the rows that no forecast starts from; nil = none
 }
 
 // given holds the columns of the history that State keeps only transformed, as they were given: y if it was fitted as a
@@ -60,6 +61,15 @@ func FromState(s State) (*Fitted, error) {
 	}
 	if !(s.Report.Phi >= 0 && s.Report.Phi <= maxPhi) {
 		return nil, corrupt("report.phi", sprint(s.Report.Phi)+" is not between 0 and 1")
+	}
+	if !validDF(s.Report.DF) {
+		return nil, corrupt("report.df", sprint(s.Report.DF)+" is not a number of degrees of freedom that a fit finds")
+	}
+	if !(s.Report.Innovation >= 0) || math.IsInf(s.Report.Innovation, 1) {
+		return nil, corrupt("report.innovation", sprint(s.Report.Innovation)+" is not a standard deviation")
+	}
+	if !(s.Report.Slope >= 0) || math.IsInf(s.Report.Slope, 1) {
+		return nil, corrupt("report.slope", sprint(s.Report.Slope)+" is not a standard deviation")
 	}
 	r, err := f.rowsOf(nil)
 	if err != nil {
@@ -221,7 +231,7 @@ func (f *Fitted) scaleHistory() error {
 	f.gap = meanGap(h.T)
 	if h.Floor == nil || !f.s.LogisticFloor {
 		h.Floor = make([]float64, n)
-		if f.s.Options.Scaling == MinMax {
+		if f.s.Options.Scaling == MinMax || f.s.Options.unitFree() {
 			for i := range h.Floor {
 				h.Floor[i] = f.s.YMin
 			}

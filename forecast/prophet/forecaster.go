@@ -26,7 +26,7 @@ func (f *Fitted) Forecaster() *Forecaster { return &Forecaster{f} }
 func NewForecaster(s State, t Tail) (*Forecaster, error) {
 	s.History, s.HistoryDates = History{}, nil
 	e := t.Residual
-	if !(t.Gap > 0) || !(e.Phi >= 0 && e.Phi <= maxPhi) || !(e.Innovation >= 0) {
+	if !(t.Gap > 0) || !(e.Phi >= 0 && e.Phi <= maxPhi) || !(e.Innovation >= 0) || !validDF(e.DF) || !(e.Slope >= 0) || e.Behind < 0 {
 		return nil, corrupt("gap", "the gap "+sprint(t.Gap)+" or the residual is out of range")
 	}
 	f, err := assemble(s)

@@ -54,6 +54,9 @@ func TestForecasterFromParts(t *testing.T) {
 		"gap NaN":             func(t *prophet.Tail) { t.Gap = math.NaN() },
 		"phi 1":               func(t *prophet.Tail) { t.Residual.Phi = 1 },
 		"negative phi":        func(t *prophet.Tail) { t.Residual.Phi = -0.1 },
+		"df of 3":             func(t *prophet.Tail) { t.Residual.DF = 3 },
+		"negative slope":      func(t *prophet.Tail) { t.Residual.Slope = -0.1 },
+		"ahead of the end":    func(t *prophet.Tail) { t.Residual.Behind = -1 },
 		"negative innovation": func(t *prophet.Tail) { t.Residual.Innovation = -1 },
 	} {
 		bad := tail

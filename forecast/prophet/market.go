@@ -55,6 +55,12 @@ func checkMarket(o *Options) error {
 	return nil
 }
 
+// unitFree reports whether y is scaled relative to its median, so that neither the unit nor the level of y matters. (A fit
+// stored by version 0.1.0 has the median 0.)
+func (o *Options) unitFree() bool {
+	return o.Scaling == AbsMax && (o.Market.LogScale || o.Market.ResidualAR1)
+}
+
 func tradingCalendar(exchange string) (*calendar.Calendar, error) {
 	x, err := etf.ParseExchange(exchange)
 	if err != nil {

@@ -69,6 +69,7 @@ func TestLogScaleIsTheLogarithm(t *testing.T) {
 	data := prices(t, etf.XNYS, "2019-01-02", "2021-12-31", 1)
 	logs := with(data, "y", func(i int) float64 { return math.Log(data.Y[i]) })
 	o := prophet.Defaults()
+	o.Scaling = prophet.MinMax // the other scaling is not the same for logarithms
 	plain := fit(t, o, logs)
 	o.Market.LogScale = true
 	f := fit(t, o, data)
@@ -371,6 +372,8 @@ func TestMarketStateRoundTrip(t *testing.T) {
 		{"changepoint after the calendar", etf.KindInvalid, "ds", restoring(func(s *prophet.State) { s.Changepoints[24] = prophet.DateOf(2099, 1, 2) })},
 		{"row after the calendar", etf.KindInvalid, "ds", restoring(func(s *prophet.State) { s.History.DS[len(s.History.DS)-1] = prophet.DateOf(2099, 1, 2) })},
 		{"phi of 1", etf.KindCorrupt, "report.phi", restoring(func(s *prophet.State) { s.Report.Phi = 1 })},
+		{"df of 3", etf.KindCorrupt, "report.df", restoring(func(s *prophet.State) { s.Report.DF = 3 })},
+		{"slope NaN", etf.KindCorrupt, "report.slope", restoring(func(s *prophet.State) { s.Report.Slope = math.NaN() })},
 		{"phi NaN", etf.KindCorrupt, "report.phi", restoring(func(s *prophet.State) { s.Report.Phi = math.NaN() })},
 		{"sessions beyond the calendar", etf.KindInvalid, "session", func() error {
 			_, err := f.MakeFuture(10_000, prophet.Freq{}, false)

@@ -68,13 +68,13 @@ func TestPhiAgainstGrid(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, value, err := a.at(t.Context(), found)
+			value, err := a.at(t.Context(), found, 3)
 			if err != nil {
 				t.Fatal(err)
 			}
 			best, at := math.Inf(-1), 0.0
 			for x := 0.0; x >= math.Log(1-maxPhi); x -= 0.05 {
-				_, v, err := a.at(t.Context(), 1-math.Exp(x))
+				v, err := a.at(t.Context(), 1-math.Exp(x), 3)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -82,7 +82,7 @@ func TestPhiAgainstGrid(t *testing.T) {
 					best, at = v, 1-math.Exp(x)
 				}
 			}
-			if value < best-0.01 {
+			if value < best-0.1 {
 				t.Errorf("phi %v, seed %d: found phi %v with %v, the grid has %v at phi %v", phi, seed, found, value, best, at)
 			}
 		}

@@ -290,8 +290,13 @@ func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]
 	future := n
 	if exact {
 		z := make([]float64, len(levels))
+		df := f.residual.DF
 		for k, p := range levels {
-			z[k] = distuv.UnitNormal.Quantile(p)
+			if df > 0 {
+				z[k] = distuv.StudentsT{Sigma: 1, Nu: df}.Quantile(p)
+			} else {
+				z[k] = distuv.UnitNormal.Quantile(p)
+			}
 		}
 		sd := f.s.Params.SigmaObs[0] * f.s.YScale
 		for i := range n {
@@ -308,7 +313,11 @@ func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]
 			}
 			put(i, y, fc.Trend[i], fc.Trend[i])
 			if logScale {
-				fc.Mean[i] = math.Exp(fc.Yhat[i] + sd*sd/2)
+				variance := sd * sd
+				if df > 0 {
+					variance *= df / (df - 2)
+				}
+				fc.Mean[i] = math.Exp(fc.Yhat[i] + variance/2)
 			}
 		}
 		if future == n {

@@ -49,6 +49,19 @@ func TestResidualAutocorrelationIsFound(t *testing.T) {
 	}
 }
 
+// A seasonality that the trend can't follow does not count as persistence.
+func TestResidualAutocorrelationBesideSeasonality(t *testing.T) {
+	t.Parallel()
+	const n, phi = 1500, 0.5
+	frame := autoregressive(t, n, phi, 0.01, 3)
+	for i, s := range frame.DS {
+		frame.Y[i] *= math.Exp(0.3 * math.Sin(2*math.Pi*float64(s)/float64(prophet.Day)/365.25))
+	}
+	o := prophet.Defaults()
+	o.Market = prophet.MarketFor("XNYS")
+	near(t, "phi", fit(t, o, frame).Report().Phi, phi, 5*math.Sqrt((1-phi*phi)/n))
+}
+
 // The forecast starts from the last close: after one session the residual has faded by phi and the standard deviation is
 // one innovation. A row of the history is forecast from the previous row.
 func TestForecastStartsFromTheLastClose(t *testing.T) {
@@ -66,7 +79,7 @@ func TestForecastStartsFromTheLastClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	trend, additive, residual := fc.Column("trend"), fc.Column("additive_terms"), fc.Column("residual")
-	phi, sd := f.Report().Phi, f.State().Params.SigmaObs[0]*f.State().YScale
+	phi, sd := f.Report().Phi, f.Report().Innovation*f.State().YScale
 	e := func(i int) float64 { return math.Log(frame.Y[i]) - math.Log(trend[i]) - additive[i] }
 	last := len(frame.DS) - 1
 	for i := 1; i < len(fc.DS); i++ {

@@ -144,6 +144,13 @@ func (m *Model) scale(f *Frame, y []float64) (scales, error) {
 	case s.logisticFloor:
 		s.yMin = slices.Min(f.Floor)
 		s.yScale = slices.Max(f.Cap) - s.yMin
+	case m.o.unitFree():
+		sorted := slices.Clone(y)
+		slices.Sort(sorted)
+		s.yMin = sortedQuantile(sorted, 0.5)
+		if s.yScale = sortedQuantile(sorted, 0.95) - sortedQuantile(sorted, 0.05); s.yScale == 0 {
+			s.yScale = sorted[len(sorted)-1] - sorted[0]
+		}
 	case m.o.Scaling == AbsMax:
 		for _, v := range y {
 			see(math.Abs(v))
@@ -212,7 +219,7 @@ func (o *Options) prepare(f *Frame, s *scales, seasonalities []Seasonality, y []
 			return nil, err
 		}
 		copy(r.floor, floor)
-	case o.Scaling == MinMax:
+	case o.Scaling == MinMax || o.unitFree():
 		for i := range r.floor {
 			r.floor[i] = s.yMin
 		}

@@ -42,6 +42,10 @@ type simulation struct {
 	changes          [][]change
 	carried          []float64 // Market.ResidualAR1: each path's residual, in the units of y
 	carriedAt        float64   // the scaled time of carried
+	slope            []float64 // each path's deviation from the trend's rate, in the units of y per session
+	ahead            float64   // sessions from the end of the history to carriedAt
+	behind           int       // sessions before carriedAt that the residual is known at
+	turbulence       []float64 // what each path's innovations are multiplied by; nil = 1
 }
 
 type change struct{ t, delta float64 }
@@ -147,7 +151,7 @@ func (s *simulation) observe(i int, yhat, trend []float64) {
 		add = add*f.s.YScale - f.base(s.r.floor[i])*mul
 		if s.carried != nil && i >= s.first {
 			for p := d * s.perDraw; p < (d+1)*s.perDraw; p++ {
-				yhat[p] = trend[p]*(1+mul) + add + s.carried[p]
+				yhat[p] = trend[p]*(1+mul) + add + s.carried[p] + s.ahead*s.slope[p]
 			}
 			continue
 		}
@@ -159,7 +163,11 @@ func (s *simulation) observe(i int, yhat, trend []float64) {
 		}
 		out, factor := yhat[d*s.perDraw:], 1+mul
 		for p, v := range trend[d*s.perDraw : (d+1)*s.perDraw] {
-			out[p] = v*factor + add + sd*rng.NormFloat64()
+			noise := rng.NormFloat64()
+			if df := f.residual.DF; df > 0 {
+				noise *= turbulent(rng, df)
+			}
+			out[p] = v*factor + add + sd*noise
 		}
 	}
 }
@@ -169,12 +177,32 @@ func (s *simulation) carry(t float64) {
 	if s.carried == nil {
 		return
 	}
-	kept, sd := s.f.residual.ahead(s.f.clock.steps(s.carriedAt, t))
+	kept, sd := s.f.residual.ahead(s.behind + s.f.clock.steps(s.carriedAt, t))
 	sd *= s.f.s.YScale
-	s.carriedAt = t
+	s.ahead += float64(s.f.clock.steps(s.carriedAt, t))
+	s.carriedAt, s.behind = t, 0
 	for p := range s.carried {
-		s.carried[p] = kept*s.carried[p] + sd*s.future.NormFloat64()
+		d := sd
+		if s.turbulence != nil {
+			d *= s.turbulence[p]
+		}
+		s.carried[p] = kept*s.carried[p] + d*s.future.NormFloat64()
 	}
+}
+
+// mostTurbulence keeps the mean of a price finite, which is the mean of the exponential of a t distribution.
+const mostTurbulence = 4
+
+// turbulent draws what a path's innovations are multiplied by, so that they have Student's t distribution with an even
+// number of degrees of freedom. It is the same in every session, since the volatility of a market changes slowly: the
+// distribution is then t at every horizon.
+func turbulent(rng *rand.Rand, df float64) float64 {
+	var squares float64 // chi-squared, halved
+	half := int(df / 2)
+	for range half {
+		squares += rng.ExpFloat64()
+	}
+	return min(math.Sqrt(float64(half)/squares), mostTurbulence)
 }
 
 // limit is the scaled cap of a row, 0 unless growth is logistic.
@@ -267,6 +295,18 @@ func (s *simulation) begin() error {
 		s.carried, s.carriedAt = make([]float64, s.paths), 1
 		for p := range s.carried {
 			s.carried[p] = s.f.residual.Last * s.f.s.YScale
+		}
+		s.behind, s.slope = s.f.residual.Behind, make([]float64, s.paths)
+		if sd := s.f.residual.Slope * s.f.s.YScale; sd > 0 {
+			for p := range s.slope {
+				s.slope[p] = sd * s.future.NormFloat64()
+			}
+		}
+		if df := s.f.residual.DF; df > 0 {
+			s.turbulence = make([]float64, s.paths)
+			for p := range s.turbulence {
+				s.turbulence[p] = turbulent(s.future, df)
+			}
 		}
 	}
 	switch {

@@ -85,6 +85,17 @@ type Report struct {
 	Rows     int     `json:"rows"`
 	// Phi is the autocorrelation of residuals one session apart, estimated with Market.ResidualAR1.
 	Phi float64 `json:"phi,omitempty"`
+	// DF are the degrees of freedom of the innovations, which have Student's t distribution with Market.ResidualAR1; 0 =
+	// normal.
+	DF float64 `json:"df,omitempty"`
+	// Innovation is the scale of the innovations of Market.ResidualAR1 per session, on scaled y: sigma_obs without the
+	// parameters' degrees of freedom. 0 = sigma_obs.
+	Innovation float64 `json:"innovation,omitempty"`
+	// Slope is the standard deviation of the trend's rate at the end of the history with Market.ResidualAR1, per session, on
+	// scaled y.
+	Slope float64 `json:"slope,omitempty"`
+	// LeftOut is how many of the rows lie so far from those around them that Market.ResidualAR1 leaves them out.
+	LeftOut int `json:"left_out,omitempty"`
 	// MaxRHat and MinESS describe a sampled posterior; they are 0 for a maximum.
 	MaxRHat     float64 `json:"max_rhat,omitempty"`
 	MinESS      float64 `json:"min_ess,omitempty"`

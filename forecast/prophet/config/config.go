@@ -18,6 +18,9 @@ func Unmarshal(data []byte) (prophet.Options, error) {
 	if err := decodeObject(configKeys(), top, &c); err != nil {
 		return prophet.Options{}, err
 	}
+	if c.allMarket && !top.has("seasonality_prior_scale") {
+		c.SeasonalityPriorScale = prophet.MarketSeasonalityPriorScale
+	}
 	if err := c.resolveMarket(); err != nil {
 		return prophet.Options{}, err
 	}

@@ -54,7 +54,9 @@ func TestUnmarshal(t *testing.T) {
 				o.Holidays = []prophet.Holiday{{Name: "superbowl", DS: day(2014, time.February, 2), LowerWindow: -1, UpperWindow: 1, PriorScale: 4}, {Name: "x", DS: day(2016, time.February, 7)}}
 				o.CountryHolidays = "US"
 			}},
-		{"market", `{"exchange": "XNYS", "market": true}`, func(o *prophet.Options) { o.Market = prophet.MarketFor("XNYS") }},
+		{"market", `{"exchange": "XNYS", "market": true}`, func(o *prophet.Options) { *o = prophet.MarketDefaults("XNYS") }},
+		{"market with a prior scale of its own", `{"seasonality_prior_scale": 10, "exchange": "XNYS", "market": true}`,
+			func(o *prophet.Options) { o.Market = prophet.MarketFor("XNYS") }},
 		{"no market", `{"market": false}`, func(*prophet.Options) {}},
 		{"an exchange alone", `{"exchange": "XKRX"}`, func(o *prophet.Options) { o.Market.Exchange = "XKRX" }},
 		{"parts of market", `{"market": {"exchange": "XNYS", "log_scale": true, "weekday_basis": false}}`,

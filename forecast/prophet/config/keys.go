@@ -70,7 +70,7 @@ func configKeys() []key[document] {
 			func(c *document) *prophet.Mode { return &c.SeasonalityMode }, readText[prophet.Mode], asIs),
 		field("holidays_mode", modeValues+", null", "The same for holidays; null is seasonality_mode.",
 			func(c *document) *prophet.Mode { return &c.HolidaysMode }, orNull(readText[prophet.Mode]), nullIfEmpty),
-		number("seasonality_prior_scale", "Standard deviation of the prior of seasonalities: smaller is smoother. All prior scales are 1e-100 to 1e100.", func(c *document) *float64 { return &c.SeasonalityPriorScale }),
+		number("seasonality_prior_scale", "Standard deviation of the prior of seasonalities: smaller is smoother. With \"market\": true the default is 0.01. All prior scales are 1e-100 to 1e100.", func(c *document) *float64 { return &c.SeasonalityPriorScale }),
 		number("holidays_prior_scale", "The same for holidays and regressors.", func(c *document) *float64 { return &c.HolidaysPriorScale }),
 		number("changepoint_prior_scale", "Scale of the prior of the trend's changes: smaller makes the trend stiffer.", func(c *document) *float64 { return &c.ChangepointPriorScale }),
 		count("mcmc_samples", "0 finds the maximum of the posterior; a larger number samples the posterior with that many iterations a chain.", func(c *document) *int { return &c.MCMCSamples }),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/etfcast/etfcast/etf"
@@ -20,6 +21,12 @@ type node struct {
 type member struct {
 	name  string
 	value node
+}
+
+// has reports whether an object has a member.
+func (n node) has(name string) bool {
+	object, _ := n.value.([]member)
+	return slices.ContainsFunc(object, func(m member) bool { return m.name == name })
 }
 
 // parseJSON parses data into a tree and refuses duplicate keys.

@@ -29,7 +29,7 @@ const (
 type Settings struct {
 	Window  int              // rows fitted, the latest ones
 	MinRows int              // the fewest rows fitted
-	Options *prophet.Options // nil = prophet.Defaults(); Market and Seed are set for each fit
+	Options *prophet.Options // nil = prophet.MarketDefaults; Market and Seed are set for each fit
 }
 
 // Model is Prophet with its settings, fitted to an ETF's closes on the sessions of its exchange with every market option
@@ -44,11 +44,11 @@ var _ forecast.Model = (*Model)(nil)
 
 // New replaces zeros by defaults and checks the settings. Errors are of KindInvalid and name the setting.
 func New(set Settings) (*Model, error) {
-	o := prophet.Defaults()
+	o := prophet.MarketDefaults(string(etf.XNYS)) // Fit sets the exchange of the series; any will do for the check
 	if set.Options != nil {
 		o = *set.Options
 	}
-	o.Market = prophet.MarketFor(string(etf.XNYS)) // Fit sets the exchange of the series; any will do for the check
+	o.Market = prophet.MarketFor(string(etf.XNYS))
 	checked, err := prophet.New(o)
 	if err != nil {
 		return nil, err
@@ -82,6 +82,7 @@ func New(set Settings) (*Model, error) {
 		delete(market, "exchange")
 	}
 	settings["window"], settings["min_rows"] = m.window, m.minRows
+	settings["innovations"] = "t" // version 0.1.0 had normal ones and a scale that depended on the unit
 	m.params, err = forecast.CanonicalJSON(settings)
 	return m, err
 }
@@ -206,6 +207,7 @@ func (m *fitted) Diagnostics() map[string]string {
 		"changepoints":  strconv.Itoa(len(s.Changepoints)),
 		"phi":           sprint(residual.Phi),
 		"innovation":    sprint(residual.Innovation * s.YScale),
+		"df":            sprint(residual.DF),
 	}
 	if !r.Converged {
 		d["status"] = r.Status

@@ -44,8 +44,9 @@ type storedParams struct {
 	Beta  [][]float64 `json:"beta"`
 }
 
-// storedFormat is the version of the serialised fit; increment it when the fields of storedFit change.
-const storedFormat = 1
+// storedFormat is the version of the serialised fit; increment it when the fields of storedFit change. Format 1, written by
+// version 0.1.0, lacks the fields of t innovations; it is read as what it was, a fit with normal ones.
+const storedFormat = 2
 
 // MarshalBinary implements forecast.Fitted. It writes JSON, floats as the shortest text that reads back exactly.
 func (m *fitted) MarshalBinary() ([]byte, error) {
@@ -58,8 +59,12 @@ func (m *fitted) MarshalBinary() ([]byte, error) {
 	if s.EarlierFourier {
 		order = ""
 	}
+	format := storedFormat
+	if e := tail.Residual; s.YMin == 0 && e.DF == 0 && e.Slope == 0 && e.Behind == 0 {
+		format = 1
+	}
 	b, err := json.Marshal(storedFit{
-		Format: storedFormat, Model: Name, Origin: m.origin, From: m.from, Gap: tail.Gap, Options: options,
+		Format: format, Model: Name, Origin: m.origin, From: m.from, Gap: tail.Gap, Options: options,
 		YMin: s.YMin, YScale: s.YScale, Start: s.Start, TScale: s.TScale, Seasonalities: s.Seasonalities,
 		TrainHolidayNames: s.TrainHolidayNames, Changepoints: s.Changepoints, ChangepointsT: s.ChangepointsT,
 		Params: storedParams{s.Params.K, s.Params.M, s.Params.SigmaObs, s.Params.Delta, s.Params.Beta}, Residual: tail.Residual, Report: s.Report,
@@ -74,8 +79,8 @@ func (m *Model) Restore(blob []byte) (forecast.Fitted, error) {
 	if err := json.Unmarshal(blob, &v); err != nil {
 		return nil, etf.Wrap(etf.KindCorrupt, err, "reading a stored prophet fit")
 	}
-	if v.Format != storedFormat || v.Model != Name {
-		return nil, &etf.Error{Kind: etf.KindCorrupt, Message: fmt.Sprintf("the stored fit is of model %q, format %d, but prophet reads format %d", v.Model, v.Format, storedFormat), Remedy: "fit the model again"}
+	if v.Format < 1 || v.Format > storedFormat || v.Model != Name {
+		return nil, &etf.Error{Kind: etf.KindCorrupt, Message: fmt.Sprintf("the stored fit is of model %q, format %d, but prophet reads formats 1 to %d", v.Model, v.Format, storedFormat), Remedy: "fit the model again"}
 	}
 	options, err := config.Unmarshal(v.Options)
 	if err != nil {

@@ -18,7 +18,8 @@ import (
 const Version = "1.5.0"
 
 // formatVersion numbers the layout of the key "etfcast". Layout 1, of etfcast 0.1.0, has neither compat nor fourier: such a
-// model was made to forecast with the original's arithmetic, that of version 1.3.0.
+// model was made to forecast with the original's arithmetic, that of version 1.3.0. Its y is not scaled relative to a median, and its innovations
+// are normal.
 const formatVersion = 2
 
 // earlierFourier is the version of the original whose order of operations State.EarlierFourier stands for.
@@ -187,7 +188,7 @@ func foreignGrowth(s *prophet.State) string {
 
 // finiteReport is a report that JSON can hold: figures that are not a number were not measured.
 func finiteReport(r prophet.Report) prophet.Report {
-	for _, v := range []*float64{&r.LogPosterior, &r.Gradient, &r.MaxRHat, &r.MinESS, &r.Phi} {
+	for _, v := range []*float64{&r.LogPosterior, &r.Gradient, &r.MaxRHat, &r.MinESS, &r.Phi, &r.DF, &r.Innovation, &r.Slope} {
 		if !finite(*v) {
 			*v = 0
 		}
