@@ -78,7 +78,7 @@ func (a *alternation) run(ctx context.Context, sigma float64, limit int) (*mode,
 			x.status = statusLimit
 			return x, nil
 		}
-		if a.base != nil || change <= 1e-6 || a.damp != 0 {
+		if a.base != nil || change <= 1e-6 || a.damp != 0 || x.sigma < 1e-6 {
 			a.centre(r)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // multistart climbs from several starts where the posterior may have several maxima: the original's starting point, the
-// points where the original's searches from there end, a level trend, and some points drawn around the first.
+// points where the original's searches from there end, a level trend, and points drawn around the best of these.
 type multistart struct {
 	p     *posterior
 	start *mode // the caller's
@@ -27,8 +27,8 @@ const (
 	// some follow a narrow curved ridge for hundreds.
 	firstClimb = 60
 	maxClimb   = 3000
-	// randomStarts is how many starts are drawn. On random configurations it finds what the others miss (configurations_test.go).
-	randomStarts = 6
+	// drawnStarts is how many starts are drawn, each around the best point so far.
+	drawnStarts = 6
 	// newtonWork is about how many multiplications the search by Stan's Newton method may take, a third of a second. It
 	// never takes more than newtonSteps or, if it is used at all, fewer than fewNewtonSteps: the first steps decide which
 	// maximum it is near.
@@ -43,7 +43,6 @@ func (s *multistart) run(ctx context.Context) (*mode, error) {
 	if s.limit <= 0 || s.limit > maxClimb {
 		s.limit = maxClimb
 	}
-	cold := p.coldStart()
 	var failed error
 	try := func(x *mode, err error, own bool) error {
 		if ctx.Err() != nil {
@@ -77,12 +76,6 @@ func (s *multistart) run(ctx context.Context) (*mode, error) {
 	if err := try(p.levelStart(), nil, false); err != nil {
 		return nil, err
 	}
-	rng := rand.New(rand.NewPCG(uint64(len(p.y)), uint64(p.Dim())))
-	for i := range randomStarts {
-		if err := try(p.drawnStart(rng, cold, []float64{0.3, 1, 0.1}[i%3]), nil, false); err != nil {
-			return nil, err
-		}
-	}
 	// One step of Newton's method takes 4 Dim gradients and an eigendecomposition.
 	dim := float64(p.Dim())
 	step := 4*dim*float64(len(p.y)*(len(p.x)+6)) + 10*dim*dim*dim
@@ -90,6 +83,19 @@ func (s *multistart) run(ctx context.Context) (*mode, error) {
 		res, err := stan.Newton(ctx, p, p.vector(s.start), stan.NewtonOptions{MaxIterations: min(max(int(many), fewNewtonSteps), newtonSteps)})
 		end, err := p.fromStan(res, err)
 		if err := try(end, err, true); err != nil {
+			return nil, err
+		}
+	}
+	rng := rand.New(rand.NewPCG(uint64(len(p.y)), uint64(p.Dim())))
+	for i := range drawnStarts {
+		best := p.coldStart()
+		if len(s.found) > 0 {
+			best = slices.MinFunc(s.found, byDensity)
+		}
+		if best.status == statusPerfect {
+			break
+		}
+		if err := try(p.drawnStart(rng, best, []float64{0.3, 0.1, 1}[i%3]), nil, false); err != nil {
 			return nil, err
 		}
 	}
@@ -110,8 +116,7 @@ func (s *multistart) agree() bool {
 
 // finish continues the two best climbs that reached the limit of steps, and returns the best point.
 func (s *multistart) finish(ctx context.Context) (*mode, error) {
-	descending := func(a, b *mode) int { return cmp.Compare(b.logProb, a.logProb) }
-	slices.SortStableFunc(s.found, descending)
+	slices.SortStableFunc(s.found, byDensity)
 	for i, x := range s.found[:min(2, len(s.found))] {
 		if x.status != statusLimit || s.limit <= x.iterations {
 			continue
@@ -123,13 +128,19 @@ func (s *multistart) finish(ctx context.Context) (*mode, error) {
 		more.iterations += x.iterations
 		s.found[i] = more
 	}
-	slices.SortStableFunc(s.found, descending)
+	slices.SortStableFunc(s.found, byDensity)
 	best := s.found[0]
-	if best.status == statusConverged {
+	switch {
+	case best.status == statusConverged:
 		best.status = fmt.Sprintf(statusBest, s.tried)
+	case best.status == statusLimit && best.sigma < 1e-6 && len(s.p.y) < s.p.Dim():
+		best.status = statusPerfect // with no more rows than parameters, a sigma that has come this far falls on
 	}
 	return best, nil
 }
+
+// byDensity orders points from the most to the least probable.
+func byDensity(a, b *mode) int { return cmp.Compare(b.logProb, a.logProb) }
 
 // coldStart is where the original starts.
 func (p *posterior) coldStart() *mode {
