@@ -29,12 +29,13 @@ const (
 	maxClimb   = 3000
 	// drawnStarts is how many starts are drawn, each around the best point so far.
 	drawnStarts = 6
-	// newtonWork is about how many multiplications the search by Stan's Newton method may take, a third of a second. It
-	// never takes more than newtonSteps or, if it is used at all, fewer than fewNewtonSteps: the first steps decide which
-	// maximum it is near.
-	newtonWork     = 1.5e8
-	newtonSteps    = 1000
-	fewNewtonSteps = 20
+	// newtonWork is about how many multiplications the search by Stan's Newton method may take, a third of a second. If it is
+	// used at all, it takes fewNewtonSteps or more, as the first steps decide which maximum it is near; no more than
+	// someNewtonSteps if all other starts led to the same maximum, and never more than manyNewtonSteps.
+	newtonWork      = 1.5e8
+	fewNewtonSteps  = 20
+	someNewtonSteps = 40
+	manyNewtonSteps = 1000
 )
 
 // run returns the best point found.
@@ -76,16 +77,6 @@ func (s *multistart) run(ctx context.Context) (*mode, error) {
 	if err := try(p.levelStart(), nil, false); err != nil {
 		return nil, err
 	}
-	// One step of Newton's method takes 4 Dim gradients and an eigendecomposition.
-	dim := float64(p.Dim())
-	step := 4*dim*float64(len(p.y)*(len(p.x)+6)) + 10*dim*dim*dim
-	if many := newtonWork / step; many >= 8 || many >= 1 && !s.agree() {
-		res, err := stan.Newton(ctx, p, p.vector(s.start), stan.NewtonOptions{MaxIterations: min(max(int(many), fewNewtonSteps), newtonSteps)})
-		end, err := p.fromStan(res, err)
-		if err := try(end, err, true); err != nil {
-			return nil, err
-		}
-	}
 	rng := rand.New(rand.NewPCG(uint64(len(p.y)), uint64(p.Dim())))
 	for i := range drawnStarts {
 		best := p.coldStart()
@@ -99,10 +90,35 @@ func (s *multistart) run(ctx context.Context) (*mode, error) {
 			return nil, err
 		}
 	}
+	if steps := s.newtonSteps(); steps > 0 {
+		res, err := stan.Newton(ctx, p, p.vector(s.start), stan.NewtonOptions{MaxIterations: steps})
+		end, err := p.fromStan(res, err)
+		if err := try(end, err, true); err != nil {
+			return nil, err
+		}
+	}
 	if len(s.found) == 0 {
 		return nil, failed
 	}
 	return s.finish(ctx)
+}
+
+// newtonSteps is how many steps of Stan's Newton method are worth their time, 0 for none.
+func (s *multistart) newtonSteps() int {
+	// One step takes 4 Dim gradients and an eigendecomposition.
+	dim := float64(s.p.Dim())
+	many := newtonWork / (4*dim*float64(len(s.p.y)*(len(s.p.x)+6)) + 10*dim*dim*dim)
+	most := manyNewtonSteps
+	if s.agree() {
+		most = someNewtonSteps
+		if many < 8 {
+			return 0
+		}
+	}
+	if many < 1 {
+		return 0
+	}
+	return min(max(int(many), fewNewtonSteps), most)
 }
 
 // agree reports whether all climbs ended at the same density.
