@@ -71,6 +71,10 @@ test: build devstack ## Run every test on the embedded stack.
 test-databases: build devstack ## Run the store's tests on the embedded database, MySQL and MariaDB (ETFCAST_TEST_MYSQL_DSN, ETFCAST_TEST_MARIADB_DSN).
 	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 ./db ./db/column ./deploy
 
+.PHONY: test-map
+test-map: ## Compare Prophet's optimisers on 300 random configurations instead of the 30 of make test.
+	$(GO) test -count=1 -timeout 30m ./forecast/prophet -run '^TestMAPIsNeverBelowNewton$$' -configurations 300
+
 .PHONY: test-real-data
 test-real-data: build devstack ## Run the tests that read real prices and recorded responses (ETFCAST_REAL_DATA).
 	@[ -n "$$ETFCAST_REAL_DATA" ] || { echo "set ETFCAST_REAL_DATA to the folder of real prices and recorded responses" >&2; exit 1; }

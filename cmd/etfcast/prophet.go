@@ -34,7 +34,8 @@ environment and the settings file do not change them.`,
 		Example: `  etfcast prophet fit --in history.csv --model-out model.json
   etfcast prophet predict --model model.json --periods 30 --out forecast.csv
   etfcast prophet cv --in history.csv --horizon 30d --metrics-out metrics.csv
-  etfcast prophet plot --model model.json --out figures`,
+  etfcast prophet plot --model model.json --out figures
+  etfcast prophet regressors --model model.json`,
 		// Replaces the root's, which would read --config as the settings file.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if f := cmd.InheritedFlags().Lookup("config"); f != nil && f.Changed {
@@ -50,7 +51,7 @@ environment and the settings file do not change them.`,
 		cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
 		help(cmd, args)
 	})
-	cmd.AddCommand(prophetFitCommand(a), prophetPredictCommand(a), prophetCVCommand(a), prophetPlotCommand(a))
+	cmd.AddCommand(prophetFitCommand(a), prophetPredictCommand(a), prophetCVCommand(a), prophetPlotCommand(a), prophetRegressorsCommand(a))
 	return cmd
 }
 

@@ -24,7 +24,9 @@ func prophetFitCommand(a *app) *cobra.Command {
 		Short: "Fit a model to a history and write it to a file",
 		Long: `Fit a model to a history and write it to a file, the original's JSON.
 
-A report on the fit is printed to standard error, or with --json to standard output.`,
+A report on the fit is printed to standard error, or with --json to standard output: how
+it went, what the model consists of, including what was chosen automatically and why, and
+warnings.`,
 		Example: `  etfcast prophet fit --in history.csv --model-out model.json
   etfcast prophet fit --in history.csv --config prophet.json --seed 7 --json --model-out model.json`,
 		Args: noArgs,
@@ -53,7 +55,9 @@ A report on the fit is printed to standard error, or with --json to standard out
 				return err
 			}
 			if asJSON {
-				err := files.write("json", standardStream, func(w io.Writer) error { return json.NewEncoder(w).Encode(fitted.Report()) })
+				err := files.write("json", standardStream, func(w io.Writer) error {
+					return json.NewEncoder(w).Encode(fitReport{fitted.Report(), fitted.Summary()})
+				})
 				if err != nil {
 					return err
 				}
@@ -68,7 +72,7 @@ A report on the fit is printed to standard error, or with --json to standard out
 				return err
 			}
 			if !asJSON {
-				a.printFit(fitted.Report())
+				a.printFit(fitted.Report(), fitted.Summary())
 			}
 			return nil
 		},
@@ -80,17 +84,81 @@ A report on the fit is printed to standard error, or with --json to standard out
 	return cmd
 }
 
-func (a *app) printFit(r prophet.Report) {
+// fitReport is what --json prints.
+type fitReport struct {
+	prophet.Report
+	Model prophet.Summary `json:"model"`
+}
+
+func (a *app) printFit(r prophet.Report, s prophet.Summary) {
 	tw := tabwriter.NewWriter(a.stderr, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(tw, "status\t%s\n", r.Status)
-	fmt.Fprintf(tw, "optimizer\t%s\n", r.Optimizer)
-	fmt.Fprintf(tw, "iterations\t%d\n", r.Iterations)
-	fmt.Fprintf(tw, "log posterior\t%.4f\n", r.LogPosterior)
-	fmt.Fprintf(tw, "rows\t%d\n", r.Rows)
+	row := func(name, format string, values ...any) {
+		fmt.Fprintf(tw, "%s\t%s\n", name, fmt.Sprintf(format, values...))
+	}
+	row("status", "%s", r.Status)
+	row("optimizer", "%s", r.Optimizer)
+	row("iterations", "%d", r.Iterations)
+	row("log posterior", "%.4f", r.LogPosterior)
+	row("rows", "%d", r.Rows)
 	if r.MaxRHat > 0 {
-		fmt.Fprintf(tw, "largest R-hat\t%.4f\nsmallest effective sample size\t%.0f\ndivergences\t%d\n", r.MaxRHat, r.MinESS, r.Divergences)
+		row("largest R-hat", "%.4f", r.MaxRHat)
+		row("smallest effective sample size", "%.0f", r.MinESS)
+		row("divergences", "%d", r.Divergences)
+	}
+	row("growth", "%s", s.Growth)
+	row("scaling", "%s, y divided by %.6g", s.Scaling, s.YScale)
+	row("changepoints", "%s", changepointText(s.Changepoints))
+	for _, season := range s.Seasonalities {
+		row(season.Name, "%s", seasonText(season))
+	}
+	for _, h := range s.Holidays {
+		row("holiday "+h.Name, "%s, prior scale %.6g, %s", h.Mode, h.PriorScale, counted(h.Days, "day"))
+	}
+	for _, g := range s.Regressors {
+		standardised := "not standardised"
+		if g.Standardised {
+			standardised = fmt.Sprintf("standardised by mean %.6g and standard deviation %.6g", g.Mu, g.Std)
+		}
+		row("regressor "+g.Name, "%s, prior scale %.6g, %s", g.Mode, g.PriorScale, standardised)
+	}
+	for _, warning := range s.Warnings {
+		row("warning", "%s", warning)
 	}
 	tw.Flush()
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func changepointText(c prophet.ChangepointSummary) string {
+	switch {
+	case c.Number == 0 && c.Given:
+		return "none, by option"
+	case c.Number == 0:
+		return "none: n_changepoints is 0, or there are too few rows"
+	}
+	text := fmt.Sprintf("%d from %s to %s, ", c.Number, c.First, c.Last)
+	if c.Given {
+		text += "given"
+	} else {
+		text += fmt.Sprintf("in the first %.6g of the rows", c.Range)
+	}
+	return text + fmt.Sprintf(", prior scale %.6g; the rate changes at %d", c.PriorScale, c.Changes)
+}
+
+func seasonText(s prophet.SeasonalitySummary) string {
+	if !s.On {
+		return fmt.Sprintf("off (%s)", s.Why)
+	}
+	text := fmt.Sprintf("period %.6g days, order %d, %s, prior scale %.6g", s.Period, s.FourierOrder, s.Mode, s.PriorScale)
+	if s.ConditionName != "" {
+		text += ", where " + s.ConditionName
+	}
+	return fmt.Sprintf("%s (%s)", text, s.Why)
 }
 
 // progress returns functions that show a progress bar and end it; show is nil unless standard error is a terminal.

@@ -61,19 +61,27 @@ func (a *alternation) run(ctx context.Context, sigma float64, limit int) (*mode,
 		x.iterations = step
 		r := a.residuals(x)
 		change := a.score(x, r, sigma)
-		sigma = x.sigma
+		if x.sigma < 1e-6 {
+			// Once sigma collapses, one more step would give the rows so much weight that the priors are lost in rounding.
+			sigma = max(x.sigma, sigma/10)
+		} else {
+			sigma = x.sigma
+		}
 		switch {
-		case sigma <= minSigma:
+		case x.sigma <= minSigma:
 			x.status = statusPerfect
 			return x, nil
 		case a.base != nil && (a.still >= 2 && a.damp == 0 || a.still >= 30):
 			x.status, x.converged = statusConverged, true
+			if a.p.perfect(x) {
+				x.status, x.converged = statusPerfect, false
+			}
 			return x, nil
 		case step == limit:
 			x.status = statusLimit
 			return x, nil
 		}
-		if a.base != nil || change <= 1e-6 || a.damp != 0 {
+		if a.base != nil || change <= 1e-6 || a.damp != 0 || x.sigma < 1e-6 {
 			a.centre(r)
 		}
 	}

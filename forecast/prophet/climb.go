@@ -7,8 +7,6 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-const maxNewtonSteps = 300
-
 // climb is a proximal Newton method. Each step solves the model linearised at the current parameters exactly, searches
 // along the line to that solution, and adds damping if the search finds nothing better.
 type climb struct {
@@ -20,10 +18,12 @@ type climb struct {
 	smooth, kinked []float64
 	best, squares  float64
 
-	trySmooth, tryKinked []float64 // the candidate point
-	target               []float64
-	damp                 float64
-	small                int // consecutive steps with a negligible gain
+	trySmooth, tryKinked   []float64 // the candidate point
+	stepSmooth, stepKinked []float64 // the step to the solution
+	nextSmooth, nextKinked []float64 // the best point on it
+	target                 []float64
+	damp                   float64
+	small                  int // consecutive steps with a negligible gain
 }
 
 // climb maximises from a start in at most limit steps.
@@ -32,14 +32,14 @@ func (p *posterior) climb(ctx context.Context, start *mode, limit int) (*mode, e
 	if err != nil {
 		return nil, err
 	}
-	if limit <= 0 || limit > maxNewtonSteps {
-		limit = maxNewtonSteps
-	}
 	for step := 1; step <= limit; step++ {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		sigma := bestSigma(len(p.y), c.squares)
+		if sigma <= minSigma {
+			return c.finish(step, statusPerfect, false), nil
+		}
 		w := 1 / (sigma * sigma)
 		c.linearise()
 		improved := c.advance(ctx, w)
@@ -63,6 +63,8 @@ func newClimb(ctx context.Context, p *posterior, start *mode) (*climb, error) {
 	c.eq.stop = func() bool { return ctx.Err() != nil }
 	c.jac = newJacobian(n, b, s)
 	c.trySmooth, c.tryKinked, c.target = make([]float64, b), make([]float64, s), make([]float64, n)
+	c.stepSmooth, c.stepKinked = make([]float64, b), make([]float64, s)
+	c.nextSmooth, c.nextKinked = make([]float64, b), make([]float64, s)
 	c.best, c.squares, c.x = c.value(c.smooth, c.kinked)
 	if math.IsNaN(c.best) || math.IsInf(c.best, 0) {
 		return nil, errNotFinite("the posterior is not finite at the start")
@@ -78,17 +80,15 @@ func (c *climb) value(smooth, kinked []float64) (logProb, squares float64, x *mo
 	return profile(len(p.y), squares, p.logPrior(x.k, x.m, x.delta, x.beta)), squares, x
 }
 
-// linearise sets up the equations for the model linearised at the current point: y - mu(x) = J (x' - x), so J x' is
-// fitted to the residuals + J x.
+// linearise sets up the equations for the model linearised at the current point, whose smooth parameters they are centred
+// on: y - mu(x) = J (x' - x). So J times the step of the smooth block and J x' of the kinked one are fitted to the residuals
+// + J x of the kinked one. Rounding errors are then relative to the step and not to y.
 func (c *climb) linearise() {
 	p, x := c.p, c.x
 	p.residuals(x.k, x.m, x.delta, x.beta)
 	c.jac.fill(p, x)
 	c.eq.gram(c.jac.smooth, c.jac.kinked, p.start)
 	copy(c.target, p.r)
-	for j, v := range c.smooth {
-		floats.AddScaled(c.target, v, c.jac.smooth[j])
-	}
 	for j, v := range c.kinked {
 		floats.AddScaled(c.target, v, c.jac.kinked[j])
 	}
@@ -103,15 +103,21 @@ func (c *climb) advance(ctx context.Context, w float64) bool {
 	if curved {
 		c.addCurvature(-1)
 	}
-	for try := 0; try < 30 && ctx.Err() == nil; try++ {
-		copy(c.trySmooth, c.smooth)
+	for try := 0; try < 40 && ctx.Err() == nil; try++ {
+		clear(c.trySmooth)
 		copy(c.tryKinked, c.kinked)
-		if c.eq.solve(w, c.damp, nil, c.trySmooth, c.tryKinked) && c.search() {
-			c.damp /= 8
-			if c.damp < 1e-9 {
-				c.damp = 0
+		if c.eq.solve(w, c.damp, c.smooth, c.trySmooth, c.tryKinked) {
+			if at := c.search(); at > 0 {
+				switch {
+				case at < 0.3:
+					c.damp = max(4*c.damp, 1e-6)
+				case c.damp < 1e-15:
+					c.damp = 0
+				default:
+					c.damp /= 8
+				}
+				return true
 			}
-			return true
 		}
 		if curved {
 			p.residuals(c.x.k, c.x.m, c.x.delta, c.x.beta)
@@ -119,7 +125,7 @@ func (c *climb) advance(ctx context.Context, w float64) bool {
 			curved = false
 			continue
 		}
-		c.damp = max(8*c.damp, 1e-8)
+		c.damp = max(8*c.damp, 1e-14)
 		if c.damp > 1e8 {
 			break
 		}
@@ -127,34 +133,52 @@ func (c *climb) advance(ctx context.Context, w float64) bool {
 	return false
 }
 
-// search backtracks from trySmooth and tryKinked to the current point, halving the distance each time. It moves to the
-// first better point and reports whether there is one.
-func (c *climb) search() bool {
-	for alpha := 1.0; alpha > 1e-3; alpha /= 2 {
-		if alpha < 1 {
-			for j := range c.trySmooth {
-				c.trySmooth[j] = c.smooth[j] + (c.trySmooth[j]-c.smooth[j])/2
-			}
-			for j := range c.tryKinked {
-				c.tryKinked[j] = c.kinked[j] + (c.tryKinked[j]-c.kinked[j])/2
-			}
+// search looks for a better point on the line from the current point to trySmooth, a step from it, and tryKinked. From the
+// first better one it goes on while the point gets better: outwards if the whole step was an improvement, else inwards.
+// It moves there and returns how much of the step it took, 0 if no point is better.
+func (c *climb) search() float64 {
+	stepSmooth, stepKinked := c.stepSmooth, c.stepKinked
+	copy(stepSmooth, c.trySmooth)
+	floats.SubTo(stepKinked, c.tryKinked, c.kinked)
+	from := c.best
+	best, at := c.best, 0.0
+	var found climbPoint
+	for alpha, factor := 1.0, 0.5; alpha > 1e-3 && alpha < 1e3; alpha *= factor {
+		if alpha != 1 { // at 1 tryKinked has the exact zeros of the solution
+			floats.AddScaledTo(c.tryKinked, c.kinked, alpha, stepKinked)
 		}
+		floats.AddScaledTo(c.trySmooth, c.smooth, alpha, stepSmooth)
 		logProb, squares, x := c.value(c.trySmooth, c.tryKinked)
-		if !(logProb > c.best) {
+		if !(logProb > best) {
+			if at != 0 {
+				break
+			}
 			continue
 		}
-		gain := logProb - c.best
-		c.best, c.squares, c.x = logProb, squares, x
-		copy(c.smooth, c.trySmooth)
-		copy(c.kinked, c.tryKinked)
-		if gain < 1e-11*(1+math.Abs(c.best)) {
-			c.small++
-		} else {
-			c.small = 0
+		if alpha == 1 {
+			factor = 2
 		}
-		return true
+		best, at, found = logProb, alpha, climbPoint{squares, x}
+		copy(c.nextSmooth, c.trySmooth)
+		copy(c.nextKinked, c.tryKinked)
 	}
-	return false
+	if at == 0 {
+		return 0
+	}
+	c.best, c.squares, c.x = best, found.squares, found.x
+	c.smooth, c.nextSmooth = c.nextSmooth, c.smooth
+	c.kinked, c.nextKinked = c.nextKinked, c.kinked
+	if best-from < 1e-11*(1+math.Abs(best)) {
+		c.small++
+	} else {
+		c.small = 0
+	}
+	return at
+}
+
+type climbPoint struct {
+	squares float64
+	x       *mode
 }
 
 // subgradient is the posterior's subgradient at the current point.
@@ -168,7 +192,7 @@ func (c *climb) subgradient() float64 {
 func (c *climb) finish(steps int, status string, converged bool) *mode {
 	x := c.x
 	x.sigma, x.logProb, x.iterations, x.status, x.converged = bestSigma(len(c.p.y), c.squares), c.best, steps, status, converged
-	if x.sigma <= minSigma {
+	if c.p.perfect(x) {
 		x.status, x.converged = statusPerfect, false
 	}
 	return x
@@ -191,8 +215,6 @@ func (c *climb) addCurvature(factor float64) {
 		col := first + j
 		add := func(i int, d float64) { // i < col: the trend's parameters come first
 			eq.ss[i*eq.b+col] += d
-			eq.cs[i] += d * c.smooth[col]
-			eq.cs[col] += d * c.smooth[i]
 		}
 		if p.growth == Flat {
 			add(0, factor*floats.Sum(p.gg))
@@ -210,7 +232,6 @@ func (c *climb) addCurvature(factor float64) {
 			}
 			d := factor * (moment - p.c[i]*sum)
 			eq.sk[col*eq.s+i] += d
-			eq.ck[i] += d * c.smooth[col]
 			eq.cs[col] += d * c.kinked[i]
 		}
 	}

@@ -279,29 +279,54 @@ func (l *layout) modes(holidaysMode Mode, names []string) ComponentModes {
 	return ComponentModes{list[Additive], list[Multiplicative]}
 }
 
-// builtIn are the seasonalities that need not be added.
-var builtIn = []struct {
-	name   string
-	period float64
-	order  int
-	asked  func(*Options) Seasonal
-	off    func(span, gap Stamp) bool // whether "auto" turns it off
-}{
-	{"yearly", 365.25, 10, func(o *Options) Seasonal { return o.YearlySeasonality }, func(span, _ Stamp) bool { return span < 730*Day }},
-	{"weekly", 7, 3, func(o *Options) Seasonal { return o.WeeklySeasonality }, func(span, gap Stamp) bool { return span < 14*Day || gap >= 7*Day }},
-	{"daily", 1, 4, func(o *Options) Seasonal { return o.DailySeasonality }, func(span, gap Stamp) bool { return span < 2*Day || gap >= Day }},
+// builtInSeason is a seasonality that need not be added. "auto" turns it on if the history is at least least long and, if
+// finer is set, has rows less than that apart.
+type builtInSeason struct {
+	name         string
+	period       float64
+	order        int
+	asked        func(*Options) Seasonal
+	least, finer Stamp
 }
 
-// seasonalities returns the added seasonalities and the built-in ones for the history.
-func (o *Options) seasonalities(ds []Stamp) []Seasonality {
-	out := slices.Clone(o.Seasonalities)
-	span := ds[len(ds)-1] - ds[0]
-	var gap Stamp
+var builtIn = []builtInSeason{
+	{"yearly", 365.25, 10, func(o *Options) Seasonal { return o.YearlySeasonality }, 730 * Day, 0},
+	{"weekly", 7, 3, func(o *Options) Seasonal { return o.WeeklySeasonality }, 14 * Day, 7 * Day},
+	{"daily", 1, 4, func(o *Options) Seasonal { return o.DailySeasonality }, 2 * Day, Day},
+}
+
+func (b *builtInSeason) off(span, gap Stamp) bool {
+	return span < b.least || b.finer > 0 && gap >= b.finer
+}
+
+// why says what the automatic choice was made by.
+func (b *builtInSeason) why(span, gap Stamp) string {
+	if span < b.least {
+		return fmt.Sprintf("%s of history, %s are needed", inDays(span), inDays(b.least))
+	}
+	if b.finer > 0 && gap >= b.finer {
+		return fmt.Sprintf("rows are %s apart, less than %s is needed", inDays(gap), inDays(b.finer))
+	}
+	if b.finer > 0 {
+		return fmt.Sprintf("%s of history, rows %s apart", inDays(span), inDays(gap))
+	}
+	return inDays(span) + " of history"
+}
+
+// spanAndGap returns the length of a history and its smallest distance between rows that is not 0.
+func spanAndGap(ds []Stamp) (span, gap Stamp) {
 	for i := 1; i < len(ds); i++ {
 		if d := ds[i] - ds[i-1]; d > 0 && (gap == 0 || d < gap) {
 			gap = d
 		}
 	}
+	return ds[len(ds)-1] - ds[0], gap
+}
+
+// seasonalities returns the added seasonalities and the built-in ones for the history.
+func (o *Options) seasonalities(ds []Stamp) []Seasonality {
+	out := slices.Clone(o.Seasonalities)
+	span, gap := spanAndGap(ds)
 	for _, b := range builtIn {
 		order := 0
 		own := slices.IndexFunc(out, func(s Seasonality) bool { return s.Name == b.name })

@@ -172,7 +172,7 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 	start := &mode{k: k0, m: m0, delta: make([]float64, len(c)), beta: make([]float64, len(x)), sigma: 1}
 	f.s.Report = Report{Optimizer: o.Optimizer, Rows: len(r.ds)}
 	if o.Growth != Logistic && slices.Min(r.y) == slices.Max(r.y) {
-		start.sigma, start.status, start.converged = minSigma, statusConstant, true
+		start.sigma, start.status, start.converged = constantSigma, statusConstant, true
 		f.keep(start)
 		return nil
 	}
@@ -211,6 +211,7 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 		}
 		report.Gradient = p.subgradient(p.vector(best))
 	}
+	best.status = f.explain(p, r, best, report.Optimizer, fo.MaxIterations)
 	best.beta = basis.expand(best.beta)
 	f.keep(best)
 	return nil
@@ -240,17 +241,7 @@ func (f *Fitted) withoutSpikes(r *rows, x [][]float64) (*rows, [][]float64) {
 func optimise(ctx context.Context, p *posterior, start *mode, by Optimizer, limit int) (*mode, Optimizer, error) {
 	switch by {
 	case MAP:
-		starts := []*mode{start}
-		if p.growth == Logistic {
-			// The posterior has several modes. The end of the original's search is another start, so that the result
-			// is never below it.
-			if other, _, err := optimise(ctx, p, start, Auto, limit); err == nil {
-				starts = append(starts, other)
-			} else if ctx.Err() != nil {
-				return nil, by, ctx.Err()
-			}
-		}
-		best, err := p.maximise(ctx, starts, limit)
+		best, err := p.maximise(ctx, start, limit)
 		return best, MAP, err
 	case Auto:
 		if len(p.y) >= 100 {

@@ -353,10 +353,12 @@ func (f *Fitted) CopyOptions(cutoff *Stamp) Options {
 // RegressorCoefficient is the effect of one unit of a regressor: on y if its mode is additive, as a fraction of the trend
 // above its floor if it is multiplicative. Center is the value at which the regressor has no effect.
 type RegressorCoefficient struct {
-	Regressor          string
-	Mode               Mode
-	Center             float64
-	Lower, Coef, Upper float64
+	Regressor string  `json:"regressor"`
+	Mode      Mode    `json:"regressor_mode"`
+	Center    float64 `json:"center"`
+	Lower     float64 `json:"coef_lower"`
+	Coef      float64 `json:"coef"`
+	Upper     float64 `json:"coef_upper"`
 }
 
 // RegressorCoefficients returns the coefficients of all regressors, with an interval of Options.IntervalWidth over the

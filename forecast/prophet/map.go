@@ -31,10 +31,12 @@ func (p *posterior) modeOf(u []float64) *mode {
 	return x
 }
 
-// The statuses of a maximum found by this package's own optimiser.
+// The statuses of a maximum found by this package's own optimiser. Those of a fit that did not converge are completed by
+// explain.
 const (
 	statusConverged = "converged: maximum of the posterior"
-	statusPerfect   = "no maximum: the model can meet every row, sigma is at its floor; give more rows or smaller prior scales"
+	statusBest      = "converged: best of %d starts"
+	statusPerfect   = "no maximum"
 	statusConstant  = "converged: y is constant, nothing to fit"
 	statusLimit     = "stopped: iteration limit"
 	statusNoStep    = "stopped: no step improves the posterior in floating point"
@@ -43,27 +45,21 @@ const (
 // epsilon is the distance from 1 to the next float64.
 const epsilon = 0x1p-52
 
-// maximise finds the maximum of the posterior. With linear or flat growth and only additive terms, the parameters given
-// sigma are a convex least-squares problem with a kink, which is solved exactly, and sigma given the parameters has a
-// closed form. Iterating the two from a large sigma descends to the largest sigma that is consistent with its own
-// residuals: the mode that a search from the priors finds. (With fewer rows than parameters the density grows without
-// bound as sigma goes to 0; that is not a mode.) Otherwise a proximal Newton method solves the same problem for the
-// model linearised at the current parameters, with a line search.
-func (p *posterior) maximise(ctx context.Context, starts []*mode, limit int) (*mode, error) {
-	if !p.anyMul && p.growth != Logistic {
+// linear reports whether the model is linear in its parameters: given sigma, the posterior is then concave.
+func (p *posterior) linear() bool { return !p.anyMul && p.growth != Logistic }
+
+// maximise finds the maximum of the posterior. If the model is linear in its parameters, these are given sigma a convex
+// least-squares problem with a kink, which is solved exactly, and sigma given the parameters has a closed form. Iterating
+// the two from a large sigma descends to the largest sigma that is consistent with its own residuals: the mode that a
+// search from the priors finds. (With fewer rows than parameters the density grows without bound as sigma goes to 0; that
+// is not a mode.) Otherwise the posterior may have several maxima, and the best is taken of those that a proximal Newton
+// method finds from several starts.
+func (p *posterior) maximise(ctx context.Context, start *mode, limit int) (*mode, error) {
+	if p.linear() {
 		return p.alternate(ctx, limit)
 	}
-	var best *mode
-	for _, start := range starts {
-		x, err := p.climb(ctx, start, limit)
-		if err != nil {
-			return nil, err
-		}
-		if best == nil || x.logProb > best.logProb {
-			best = x
-		}
-	}
-	return best, nil
+	s := &multistart{p: p, start: start, limit: limit}
+	return s.run(ctx)
 }
 
 // blocks returns the columns of the linear model: smooth are t (left out with flat growth, whose rate is 0), 1 and the

@@ -266,9 +266,34 @@ func sign(x float64) float64 {
 	return 0
 }
 
-// minSigma is the smallest sigma. The original sets 1e-9 if y is constant and needs no fit; a history that the model fits
-// exactly would otherwise drive sigma to 0 and the density to infinity.
-const minSigma = 1e-9
+// constantSigma is sigma if y is constant and needs no fit, as in the original.
+const constantSigma = 1e-9
+
+// minSigma is the smallest sigma: a history that the model fits exactly would otherwise drive sigma to 0 and the density
+// to infinity. It is some thousand times the rounding error of scaled y.
+const minSigma = 1e-12
+
+// perfect reports whether the parameters meet every row as exactly as floating point allows: sigma is at its floor, or
+// no larger than the rounding errors of the sum that makes up mu.
+func (p *posterior) perfect(x *mode) bool {
+	if x.sigma > 1e-9 {
+		return false
+	}
+	p.residuals(x.k, x.m, x.delta, x.beta)
+	var most float64
+	for i, g := range p.g {
+		size := math.Abs(g)
+		for j, b := range x.beta {
+			term := math.Abs(b * p.x[j][i])
+			if p.mul[j] {
+				term *= math.Abs(g)
+			}
+			size += term
+		}
+		most = max(most, size)
+	}
+	return x.sigma <= max(minSigma, 16*epsilon*most)
+}
 
 // bestSigma returns the sigma that maximises the density given the sum of squares.
 func bestSigma(n int, sse float64) float64 {
