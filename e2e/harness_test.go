@@ -39,11 +39,18 @@ type stack struct {
 	temporal      string
 	namespace     string
 	client        client.Client
+	program       string // the etfcast to start; "" is the one under test
 }
 
 func newStack(t *testing.T) *stack {
 	t.Helper()
-	admin, pipeline, temporal := testenv.Database.Value(t), testenv.Pipeline.Value(t), testenv.Temporal.Value(t)
+	return newStackOn(t, testenv.Database.Value(t), testenv.Pipeline.Value(t), testenv.Temporal.Value(t))
+}
+
+// newStackOn is newStack on other servers: the DSNs of the database's administrator and of the pipeline, and the address of
+// Temporal.
+func newStackOn(t *testing.T, admin, pipeline, temporal string) *stack {
+	t.Helper()
 	suffix := make([]byte, 6)
 	_, _ = rand.Read(suffix)
 	name := "e2e_" + hex.EncodeToString(suffix)
@@ -131,19 +138,39 @@ type process struct {
 	base string // its HTTP address, empty if it has none
 	done chan struct{}
 	err  error
-	mu   sync.Mutex
-	out  bytes.Buffer
+	out  syncBuffer
 }
 
-// binary returns the path of the program under test, built by `make build`.
-func binary(t *testing.T) string {
+// syncBuffer keeps what a process writes.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// binary returns the path of the program under test.
+func binary(t *testing.T) string { return built(t, "etfcast", "make build") }
+
+// built returns the path of a program in bin, which a make target builds.
+func built(t *testing.T, name, target string) string {
 	t.Helper()
-	path, err := filepath.Abs("../bin/etfcast")
+	path, err := filepath.Abs(filepath.Join("../bin", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; run `make build` first", err)
+		t.Fatalf("%v; run `%s` first", err, target)
 	}
 	return path
 }
@@ -157,6 +184,10 @@ func (s *stack) environment(extra ...string) []string {
 // start starts etfcast with args. A command that listens gets a free address, which base has.
 func (s *stack) start(t *testing.T, extraEnv []string, args ...string) *process {
 	t.Helper()
+	program := s.program
+	if program == "" {
+		program = binary(t)
+	}
 	p := &process{t: t, name: args[0], done: make(chan struct{})}
 	switch args[0] {
 	case "up", "api", "worker":
@@ -164,9 +195,9 @@ func (s *stack) start(t *testing.T, extraEnv []string, args ...string) *process 
 		p.base = "http://" + addr
 		args = append(args, "--listen", addr)
 	}
-	p.cmd = exec.Command(binary(t), args...)
+	p.cmd = exec.Command(program, args...)
 	p.cmd.Env = s.environment(extraEnv...)
-	p.cmd.Stdout, p.cmd.Stderr = p, p
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -180,16 +211,7 @@ func (s *stack) start(t *testing.T, extraEnv []string, args ...string) *process 
 	return p
 }
 
-// Write keeps the process's output.
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.Write(b)
-}
-
 func (p *process) tail() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	lines := strings.Split(p.out.String(), "\n")
 	return strings.Join(lines[max(0, len(lines)-40):], "\n")
 }
