@@ -69,7 +69,7 @@ KILLS ?= 20
 SEED  ?= 0
 .PHONY: test-kill
 test-kill: build devstack ## Kill worker, API, Temporal and database KILLS times (default 20) in the middle of runs. SEED=<printed seed> repeats a test.
-	$(GO) test -count=1 -v -run '^TestKills$$' ./e2e -timed -kills $(KILLS) -seed $(SEED)
+	$(GO) test -count=1 -v -timeout 20m -run '^TestKills$$' ./e2e -timed -kills $(KILLS) -seed $(SEED)
 
 .PHONY: test-databases
 test-databases: build devstack ## Run the store's tests on the embedded database, MySQL and MariaDB (ETFCAST_TEST_MYSQL_DSN, ETFCAST_TEST_MARIADB_DSN).

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -19,6 +18,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/workflows"
 )
@@ -84,6 +84,8 @@ type market struct {
 	xnys []etf.Session
 	tick workflows.TickInput
 	xkrx []etf.Session // the first has a run before the Tick
+
+	sundays []etf.Session // one for each round
 }
 
 const perExchange = 25
@@ -105,6 +107,9 @@ func newMarket(t *testing.T, rounds int) market {
 	}
 	m.xnys = sessions(etf.XNYS, rounds)
 	m.xkrx = sessions(etf.XKRX, min(1+rounds, 5))
+	for i := range rounds {
+		m.sundays = append(m.sundays, etf.MustSession("2025-06-01").AddDays(7*i))
+	}
 	m.tick = workflows.TickInput{Exchange: etf.XKRX, Nominal: m.xkrx[len(m.xkrx)-1].Time().Add(20 * time.Hour)}
 	for x, prefix := range map[etf.Exchange]string{etf.XNYS: "SIMY", etf.XKRX: "SIMK"} {
 		for i := range perExchange {
@@ -201,11 +206,6 @@ func (in *installation) begin() {
 	for _, body := range in.market.etfs {
 		in.api.must(http.MethodPost, "/v1/etfs", body, http.StatusCreated)
 	}
-	for _, x := range etf.Exchanges() {
-		symbol := pingSymbol(x)
-		in.api.must(http.MethodPost, "/v1/etfs", map[string]any{"symbol": symbol, "exchange": x, "currency": x.DefaultCurrency(),
-			"sources": []etf.SourceRef{{Name: "simulated", Ref: string(symbol) + "?inception=2024-01-02"}}}, http.StatusCreated)
-	}
 	in.awaitRun(in.startRun(etf.XKRX, in.market.xkrx[0]))
 	tick, err := in.client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: workflows.TickID(etf.XKRX), TaskQueue: workflows.TaskQueue, TypedSearchAttributes: in.market.tick.SearchAttributes(),
@@ -236,37 +236,24 @@ func (in *installation) finish() {
 	}
 }
 
-// pingSymbol is an ETF that no other run updates, so that a run of its own gives a worker something to do.
-func pingSymbol(x etf.Exchange) etf.Symbol { return etf.Symbol("SIMPING" + x[1:3]) }
-
-// insist sends a request until it is accepted or stop is closed: a client whose request got no response sends it again. It
-// returns the Location.
-func (in *installation) insist(stop <-chan struct{}, api func() *process, body map[string]any) (string, error) {
-	for {
-		code, raw, header, err := api().request(http.MethodPost, "/v1/runs", body)
+// startRun requests a run and returns its path. Like any client, it sends a request that got no response again.
+func (in *installation) startRun(x etf.Exchange, session etf.Session) (location string) {
+	t := in.t
+	t.Helper()
+	body := map[string]any{"workflow": "daily", "exchange": x, "session": session}
+	eventually(t, fmt.Sprintf("the run of %s %s to be accepted", x, session), func() error {
+		code, raw, header, err := in.api.request(http.MethodPost, "/v1/runs", body)
+		location = header.Get("Location")
 		switch {
-		case err == nil && code < 300:
-			return header.Get("Location"), nil
-		case err == nil && code != http.StatusServiceUnavailable && code != http.StatusTooManyRequests:
-			return "", fmt.Errorf("POST /v1/runs: status %d: %s", code, raw)
+		case err != nil:
+			return err
+		case code >= 300 && code != http.StatusServiceUnavailable && code != http.StatusTooManyRequests:
+			t.Fatalf("POST /v1/runs: status %d: %s", code, raw)
+		case code >= 300:
+			return fmt.Errorf("status %d: %s", code, raw)
 		}
-		select {
-		case <-stop:
-			return "", fmt.Errorf("POST /v1/runs: status %d: %s %w", code, raw, errors.Join(err, in.t.Context().Err()))
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-func (in *installation) startRun(x etf.Exchange, session etf.Session) string {
-	in.t.Helper()
-	stop := make(chan struct{})
-	defer time.AfterFunc(waitLimit, func() { close(stop) }).Stop()
-	location, err := in.insist(stop, func() *process { return in.api },
-		map[string]any{"workflow": "daily", "exchange": x, "session": session})
-	if err != nil {
-		in.t.Fatal(err)
-	}
+		return nil
+	})
 	return location
 }
 
@@ -296,7 +283,7 @@ func (in *installation) round(i int, session etf.Session, strikes []strike) {
 		}
 	}
 	struck := time.Now()
-	ping := in.ping(i)
+	given := in.giveWork(i)
 
 	in.servers.await(t)
 	in.api.waitReady()
@@ -304,19 +291,10 @@ func (in *installation) round(i int, session etf.Session, strikes []strike) {
 	ready := time.Now()
 	before := in.activitiesDone()
 	inFlight := in.pendingActivities(struck)
-	var pinged time.Time
-	eventually(t, "the run that gives the worker something to do to be accepted", func() error {
-		select {
-		case p := <-ping:
-			if p.err != nil {
-				t.Fatal(p.err)
-			}
-			pinged = p.at
-			return nil
-		default:
-			return errors.New("it is not accepted yet")
-		}
-	})
+	work := <-given
+	if work.err != nil {
+		t.Fatal(work.err)
+	}
 	eventually(t, "an activity to be done", func() error {
 		if n := in.activitiesDone(); n <= before {
 			return fmt.Errorf("%d are done", n)
@@ -324,8 +302,8 @@ func (in *installation) round(i int, session etf.Session, strikes []strike) {
 		return nil
 	})
 	first := time.Since(ready)
-	if pinged.After(ready) {
-		first = time.Since(pinged)
+	if work.at.After(ready) {
+		first = time.Since(work.at)
 	}
 	if *timed && first > firstActivityLimit {
 		t.Errorf("round %d %v: the first activity was done %s after the worker was ready, want at most %s", i, strikes, first, firstActivityLimit)
@@ -358,24 +336,29 @@ func (in *installation) round(i int, session etf.Session, strikes []strike) {
 		ready.Sub(struck).Round(time.Millisecond), first.Round(time.Millisecond), resumed.Round(time.Millisecond), time.Since(ready).Round(time.Millisecond))
 }
 
-type pinged struct {
+type accepted struct {
 	at  time.Time
 	err error
 }
 
-// ping starts a run of the ETF that no other run updates.
-func (in *installation) ping(i int) <-chan pinged {
-	x := etf.XNYS
-	body := map[string]any{"workflow": "daily", "exchange": x, "session": in.market.xnys[i], "symbols": []etf.Symbol{pingSymbol(x)}}
-	accepted := make(chan pinged, 1)
-	api := in.api
+// giveWork starts a run of a day without trading, which gives a worker two activities to do and changes no ETF.
+func (in *installation) giveWork(round int) <-chan accepted {
+	input := workflows.DailyInput{Exchange: etf.XNYS, Session: in.market.sundays[round], Attempt: 1}
+	done := make(chan accepted, 1)
+	ctx, cancel := context.WithTimeout(in.t.Context(), waitLimit)
 	go func() {
-		stop := make(chan struct{})
-		defer time.AfterFunc(waitLimit, func() { close(stop) }).Stop()
-		_, err := in.insist(stop, func() *process { return api }, body)
-		accepted <- pinged{time.Now(), err}
+		defer cancel()
+		for {
+			attempt, stop := context.WithTimeout(ctx, time.Second)
+			_, err := in.client.ExecuteWorkflow(attempt, dispatch.DailyOptions(input), workflows.DailyWorkflow, input)
+			stop()
+			if err == nil || ctx.Err() != nil {
+				done <- accepted{time.Now(), err}
+				return
+			}
+		}
 	}()
-	return accepted
+	return done
 }
 
 // activitiesDone returns how many activities the worker's process has done.
