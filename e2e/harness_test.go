@@ -17,7 +17,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -220,17 +219,6 @@ func (p *process) tail() string {
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
-}
-
-// interrupt stops the process as Ctrl-C would and waits for it to end.
-func (p *process) interrupt() {
-	p.t.Helper()
-	_ = p.cmd.Process.Signal(syscall.SIGINT)
-	select {
-	case <-p.done:
-	case <-time.After(waitLimit):
-		p.t.Fatalf("etfcast %s did not stop after an interrupt", p.name)
-	}
 }
 
 // wait waits for the process to end and returns its exit code.
