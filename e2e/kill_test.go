@@ -41,24 +41,30 @@ const (
 type strike struct {
 	victim string        // worker, api, temporal or database
 	after  time.Duration // since the start of the round, or since the previous strike and the start of its victim's successor
+	away   time.Duration // before a server is started again; 0 for worker and API
 }
 
 func (s strike) String() string {
-	return fmt.Sprintf("%s after %s", s.victim, s.after.Round(time.Millisecond))
+	text := fmt.Sprintf("%s after %s", s.victim, s.after.Round(time.Millisecond))
+	if s.away > 0 {
+		text += fmt.Sprintf(" for %s", s.away.Round(time.Millisecond))
+	}
+	return text
 }
 
-// plan draws rounds of 1 to 4 strikes. In a round the next strike comes while the effects of the last one are felt: at once,
-// while the victim starts again, or in the midst of the recovery. Every kind of victim has its turn among four strikes.
+// plan draws rounds of 2 to 4 strikes. In a round the next strike comes while the effects of the last one are felt: at once,
+// while the victim starts again, or in the midst of the recovery. Every kind of victim has its turn among four strikes. A
+// third of the killed servers is away for up to 15 s.
 func plan(rng *rand.Rand, kills int) (rounds [][]strike) {
 	var victims []string
 	for kills > 0 {
 		var round []strike
-		for range min(kills, 1+rng.IntN(4)) {
+		for range min(kills, 2+rng.IntN(3)) {
 			if len(victims) == 0 {
 				victims = []string{"worker", "api", "temporal", "database"}
 				rng.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
 			}
-			s := strike{victims[0], time.Duration(rng.Int64N(int64(3 * time.Second)))}
+			s := strike{victim: victims[0], after: time.Duration(rng.Int64N(int64(3 * time.Second)))}
 			victims = victims[1:]
 			if len(round) > 0 {
 				switch rng.IntN(3) {
@@ -66,8 +72,11 @@ func plan(rng *rand.Rand, kills int) (rounds [][]strike) {
 					s.after = 0
 				case 1: // while the last victim starts again; the server whose turn it was is killed in the next round
 					victims = append(victims, s.victim)
-					s = strike{round[len(round)-1].victim, time.Duration(rng.Int64N(int64(time.Second)))}
+					s = strike{victim: round[len(round)-1].victim, after: time.Duration(rng.Int64N(int64(time.Second)))}
 				}
+			}
+			if (s.victim == "temporal" || s.victim == "database") && rng.IntN(3) == 0 {
+				s.away = time.Duration(rng.Int64N(int64(15 * time.Second)))
 			}
 			round = append(round, s)
 			kills--
@@ -106,7 +115,7 @@ func newMarket(t *testing.T, rounds int) market {
 		return cal.Sessions(etf.Window{From: first, To: last})
 	}
 	m.xnys = sessions(etf.XNYS, rounds)
-	m.xkrx = sessions(etf.XKRX, min(1+rounds, 5))
+	m.xkrx = sessions(etf.XKRX, min(1+rounds, 4))
 	for i := range rounds {
 		m.sundays = append(m.sundays, etf.MustSession("2025-06-01").AddDays(7*i))
 	}
@@ -279,7 +288,7 @@ func (in *installation) round(i int, session etf.Session, strikes []strike) {
 			in.api.kill()
 			in.api = in.start(t, nil, "api")
 		default:
-			in.servers.kill(t, s.victim)
+			in.servers.kill(t, s.victim, s.away)
 		}
 	}
 	struck := time.Now()
@@ -388,23 +397,26 @@ type activityKey struct{ workflow, run, activity string }
 func (in *installation) pendingActivities(before time.Time) map[activityKey]bool {
 	in.t.Helper()
 	found := map[activityKey]bool{}
-	open, err := in.client.ListWorkflow(in.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: "ExecutionStatus='Running'"})
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	for _, x := range open.GetExecutions() {
-		key := activityKey{workflow: x.GetExecution().GetWorkflowId(), run: x.GetExecution().GetRunId()}
-		described, err := in.client.DescribeWorkflowExecution(in.t.Context(), key.workflow, key.run)
+	eventually(in.t, "the open workflows", func() error {
+		open, err := in.client.ListWorkflow(in.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: "ExecutionStatus='Running'"})
 		if err != nil {
-			in.t.Fatal(err)
+			return err
 		}
-		for _, a := range described.GetPendingActivities() {
-			if at := a.GetLastStartedTime(); at != nil && at.AsTime().Before(before) {
-				key.activity = a.GetActivityId()
-				found[key] = true
+		for _, x := range open.GetExecutions() {
+			key := activityKey{workflow: x.GetExecution().GetWorkflowId(), run: x.GetExecution().GetRunId()}
+			described, err := in.client.DescribeWorkflowExecution(in.t.Context(), key.workflow, key.run)
+			if err != nil {
+				return err
+			}
+			for _, a := range described.GetPendingActivities() {
+				if at := a.GetLastStartedTime(); at != nil && at.AsTime().Before(before) {
+					key.activity = a.GetActivityId()
+					found[key] = true
+				}
 			}
 		}
-	}
+		return nil
+	})
 	return found
 }
 

@@ -20,6 +20,7 @@ import (
 // servers are a Temporal server and a database of the test's own, in two processes that can be killed. devstack starts a
 // killed one again on the same data and port.
 type servers struct {
+	devstack    *os.Process
 	folder      string
 	environment map[string]string
 	checks      map[string]func(context.Context) error // by server: returns nil if it responds
@@ -39,6 +40,7 @@ func startServers(t *testing.T) *servers {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGCONT) // if the test failed in the middle of an outage
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		if err := <-ended; err != nil {
 			t.Errorf("devstack ended with %v", err)
@@ -48,7 +50,7 @@ func startServers(t *testing.T) *servers {
 		}
 	})
 
-	s := &servers{environment: map[string]string{}}
+	s := &servers{devstack: cmd.Process, environment: map[string]string{}}
 	eventually(t, "devstack to be ready", func() error {
 		select {
 		case err := <-ended:
@@ -108,12 +110,20 @@ func (s *servers) pid(name string) int {
 	return pid
 }
 
-// kill kills a server and returns once another process of it is starting.
-func (s *servers) kill(t *testing.T, name string) {
+// kill kills a server and returns once another process of it is starting, which devstack can't do until the server has been
+// away for the given time.
+func (s *servers) kill(t *testing.T, name string, away time.Duration) {
 	t.Helper()
+	if away > 0 {
+		s.signal(t, syscall.SIGSTOP)
+	}
 	old := s.pid(name)
 	if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
 		t.Fatalf("killing the %s server, process %d: %v", name, old, err)
+	}
+	if away > 0 {
+		<-time.After(away) // the outage is part of the case
+		s.signal(t, syscall.SIGCONT)
 	}
 	eventually(t, "another process of the "+name+" server", func() error {
 		if pid := s.pid(name); pid == 0 || pid == old {
@@ -121,6 +131,14 @@ func (s *servers) kill(t *testing.T, name string) {
 		}
 		return nil
 	})
+}
+
+// signal sends a signal to devstack, not to its servers.
+func (s *servers) signal(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	if err := s.devstack.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // await waits until both servers respond.
