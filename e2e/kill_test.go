@@ -340,9 +340,37 @@ func (in *installation) round(i int, session etf.Session, strikes []strike) {
 		})
 		resumed = time.Since(ready)
 	}
-	in.awaitRun(location)
+	in.awaitRunOrStall(location, ready)
 	t.Logf("round %d %v: ready after %s, first activity %s later, work in flight resumed %s later, run ended %s later", i, strikes,
 		ready.Sub(struck).Round(time.Millisecond), first.Round(time.Millisecond), resumed.Round(time.Millisecond), time.Since(ready).Round(time.Millisecond))
+}
+
+// stallLimit is how long after everything is ready the round's run may take, several times what it takes undisturbed.
+const stallLimit = time.Minute
+
+// awaitRunOrStall is awaitRun, but says what a run waits for that takes too long.
+func (in *installation) awaitRunOrStall(location string, ready time.Time) {
+	t := in.t
+	t.Helper()
+	stalled := false
+	eventually(t, "run "+location+" to end", func() error {
+		if !stalled && time.Since(ready) > stallLimit {
+			stalled = true
+			for key := range in.pendingActivities(time.Now()) {
+				a, err := in.pendingActivity(key)
+				t.Logf("%s waits: %v %v", key.workflow, a, err)
+			}
+			if *timed {
+				t.Errorf("the run has not ended %s after everything was ready; the worker's last lines:\n%s", stallLimit, in.worker.tail())
+			}
+		}
+		code, raw, _, err := in.api.request(http.MethodGet, location, nil)
+		if err == nil && (code != http.StatusOK || strings.Contains(string(raw), `"status":"running"`)) {
+			err = fmt.Errorf("status %d: %.300s", code, raw)
+		}
+		return err
+	})
+	in.awaitRun(location)
 }
 
 type accepted struct {
