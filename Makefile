@@ -67,8 +67,15 @@ test: build devstack ## Run every test on the embedded stack.
 	cd devstack && $(GO) test -tags gms_pure_go -trimpath -vet=off -shuffle=on .
 	bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) ./...
 
+KILLS ?= 20
+SEED  ?= 0
+.PHONY: test-kill
+test-kill: build devstack ## Kill worker, API, Temporal and database KILLS times (default 20) in the middle of runs. SEED=<printed seed> repeats a test.
+	$(GO) test -count=1 -v -timeout 20m -run '^TestKills$$' ./e2e -timed -kills $(KILLS) -seed $(SEED)
+
 .PHONY: test-databases
-test-databases: build devstack ## Run the store's tests on the embedded database, MySQL and MariaDB (ETFCAST_TEST_MYSQL_DSN, ETFCAST_TEST_MARIADB_DSN).
+test-databases: build devstack ## Run the store's tests and first starts on the embedded database, MySQL and MariaDB (ETFCAST_TEST_MYSQL_DSN, ETFCAST_TEST_MARIADB_DSN).
+	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 -run TestFirstStart ./e2e
 	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 ./db ./db/column ./deploy
 
 .PHONY: test-map

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,6 +56,97 @@ func TestKeepsDataAcrossRestartAndKill(t *testing.T) {
 	held.end(-1)
 
 	run(probe("read")...).end(0)
+}
+
+// With --separate, each server can be killed: it is started again on its data and port, and has lost nothing that it
+// acknowledged.
+func TestSeparateServersAreStartedAgain(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	args := []string{"run", "--separate", "--quiet", "--data", data, "--temporal-port", port(t), "--ui-port", port(t), "--mysql-port", port(t)}
+	var stdin io.WriteCloser
+	p := startWith(t, func(p *process) {
+		var err error
+		if stdin, err = p.cmd.StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
+	}, append(args, probe("insist")...)...)
+	p.line("insisting")
+	pids := map[string]int{}
+	for _, c := range []struct {
+		servers []string
+		again   bool // killed again while it starts
+	}{
+		{servers: []string{"temporal"}},
+		{servers: []string{"database"}},
+		{servers: []string{"database", "temporal"}},
+		{servers: []string{"temporal", "database"}, again: true},
+	} {
+		for _, name := range c.servers {
+			pids[name] = killServer(t, data, name, pids[name])
+			if c.again {
+				pids[name] = killServer(t, data, name, pids[name])
+			}
+		}
+		fmt.Fprintln(stdin)
+		p.line("checked")
+	}
+	// The servers end with a killed devstack, and another one can use the folder at once.
+	p.signal(syscall.SIGKILL)
+	p.end(-1)
+	start(t, append(args, probe("read")...)...).end(0)
+	if left, _ := filepath.Glob(filepath.Join(data, "*.pid")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// killServer waits until the server has another process than last, kills that and returns its ID.
+func killServer(t *testing.T, data, name string, last int) int {
+	t.Helper()
+	pid := last
+	if err := until(t.Context(), func(context.Context) error {
+		text, err := os.ReadFile(filepath.Join(data, name+".pid"))
+		if err != nil {
+			return err
+		}
+		if pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err == nil && pid == last {
+			err = fmt.Errorf("%s is still process %d", name, pid)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+func TestSeparateServersStopWithTheCommand(t *testing.T) {
+	t.Parallel()
+	p := start(t, append([]string{"run", "--separate", "--ephemeral"}, probe("servers")...)...)
+	p.end(0)
+	if left, err := os.ReadDir(p.tmp); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v (%v)", left, err)
+	}
+	if got := p.stderr.String(); strings.Contains(got, "again") {
+		t.Errorf("a server was started again: %s", got)
+	}
+}
+
+func TestSeparateServerThatCannotStart(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	args := []string{"run", "--separate", "--quiet", "--data", data, "--temporal-port", port(t), "--ui-port", port(t), "--mysql-port", port(t)}
+	start(t, append(args, "--", "true")...).end(0)
+	if err := os.WriteFile(filepath.Join(data, "temporal.db"), []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, append(args, "--", "true")...)
+	p.end(1)
+	if got := p.stderr.String(); !strings.Contains(got, "Temporal") || strings.Count(got, "\n") != 1 {
+		t.Errorf("the message is %q", got)
+	}
 }
 
 func passwords(t *testing.T, data string) map[string]string {
@@ -223,6 +317,7 @@ func TestRefusesBeforeItChangesAnything(t *testing.T) {
 		{"a percent sign", on(filepath.Join(dir, "100%25")), 1, []string{"--data", "%"}},
 		{"port in use", append(on(filepath.Join(dir, "new")), "--mysql-port", taken), 1, []string{"port " + taken, "in use", "--mysql-port"}},
 		{"port in use, ephemeral", []string{"run", "--ephemeral", "--ui-port", taken}, 1, []string{"port " + taken, "--ui-port"}},
+		{"a server by hand", []string{"serve", "database", "--data", newer}, 2, []string{"run --separate"}},
 		{"unknown flag", []string{"run", "--nope"}, 2, []string{"-nope", "help"}},
 		{"unknown command", []string{"fly"}, 2, []string{"fly", "help"}},
 	} {

@@ -109,14 +109,19 @@ func (f *folder) inspect() error {
 	case !info.IsDir():
 		return fmt.Errorf("--data %s is a file; use a folder", f.path)
 	}
-	if err := f.takeLock(os.O_RDWR); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := f.awaitLock(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-
-	data, err := os.ReadFile(f.file(markerFile))
+	err = f.readMarker()
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.mustBeOurs()
 	}
+	return err
+}
+
+// readMarker reads the marker and refuses one that this devstack can't use.
+func (f *folder) readMarker() error {
+	data, err := os.ReadFile(f.file(markerFile))
 	if err != nil {
 		return fmt.Errorf("reading the version of --data %s: %w", f.path, err)
 	}
@@ -178,8 +183,18 @@ func (f *folder) claim() error {
 	return f.writeMarker()
 }
 
-// takeLock locks the lock file until the process ends. The kernel releases the lock even after SIGKILL, so it is never
-// stale.
+// awaitLock is takeLock with some patience: the server processes of a killed devstack hold its lock for a moment longer.
+func (f *folder) awaitLock() error {
+	for deadline := time.Now().Add(time.Second); ; time.Sleep(20 * time.Millisecond) {
+		err := f.takeLock(os.O_RDWR)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// takeLock locks the lock file until the process and the server processes that inherited the file have ended. The kernel
+// releases the lock even after SIGKILL, so it is never stale.
 func (f *folder) takeLock(mode int) error {
 	lock, err := os.OpenFile(f.file(lockFile), mode, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -192,14 +207,22 @@ func (f *folder) takeLock(mode int) error {
 		holder, _ := os.ReadFile(lock.Name())
 		lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return fmt.Errorf("--data %s is in use by another devstack (process %s); stop it, or use another --data folder or --ephemeral",
-				f.path, strings.TrimSpace(string(holder)))
+			return inUseError{f.path, strings.TrimSpace(string(holder))}
 		}
 		return fmt.Errorf("locking --data %s: %w", f.path, err)
 	}
 	f.lock = lock
 	return nil
 }
+
+// inUseError says which process holds a folder's lock.
+type inUseError struct{ path, holder string }
+
+func (e inUseError) Error() string {
+	return fmt.Sprintf("--data %s is in use by another devstack (process %s); stop it, or use another --data folder or --ephemeral", e.path, e.holder)
+}
+
+func (inUseError) Unwrap() error { return syscall.EWOULDBLOCK }
 
 // writeMarker replaces the marker by renaming, so that a kill leaves either the old or the new one, never half of one.
 func (f *folder) writeMarker() error {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/dolthub/dolt/go/cmd/dolt/cli"
@@ -177,7 +176,7 @@ func (m *mysqlServer) becomeReady(ctx context.Context, fs filesys.Filesys) error
 	if err != nil {
 		return fmt.Errorf("reading the database's local credentials: %w", err)
 	}
-	superuser := m.dsn(sqlserver.LocalConnectionUser, local.Secret, "")
+	superuser := mysqlDSN(m.port, sqlserver.LocalConnectionUser, local.Secret, "")
 	if err := until(ctx, func(ctx context.Context) error { return ping(ctx, superuser) }); err != nil {
 		return fmt.Errorf("waiting for the database on port %d: %w", m.port, err)
 	}
@@ -185,7 +184,7 @@ func (m *mysqlServer) becomeReady(ctx context.Context, fs filesys.Filesys) error
 		return err
 	}
 	for _, user := range mysqlUsers {
-		if err := ping(ctx, m.userDSN(user)); err != nil {
+		if err := ping(ctx, mysqlDSN(m.port, user, m.passwords[user], mysqlDatabase)); err != nil {
 			return fmt.Errorf("connecting to the database as %s: %w", user, err)
 		}
 	}
@@ -230,13 +229,9 @@ func ping(ctx context.Context, dsn string) error {
 	return db.PingContext(ctx)
 }
 
-func (m *mysqlServer) userDSN(user string) string {
-	return m.dsn(user, m.passwords[user], mysqlDatabase)
-}
-
-func (m *mysqlServer) dsn(user, password, database string) string {
+func mysqlDSN(port int, user, password, database string) string {
 	conf := mysql.NewConfig()
 	conf.User, conf.Passwd, conf.DBName = user, password, database
-	conf.Net, conf.Addr = "tcp", loopback+":"+strconv.Itoa(m.port)
+	conf.Net, conf.Addr = "tcp", address(port)
 	return conf.FormatDSN()
 }

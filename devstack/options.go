@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,9 +18,9 @@ const (
 	defaultFolder       = ".devstack"
 )
 
-const usage = `devstack runs the servers needed to develop and test etfcast, in one process on
-127.0.0.1: a Temporal server with its Web UI, and a MySQL-compatible database.
-Data is kept in one folder across restarts.
+const usage = `devstack runs the servers needed to develop and test etfcast, on 127.0.0.1 and in one
+process (or two, with --separate): a Temporal server with its Web UI, and a
+MySQL-compatible database. Data is kept in one folder across restarts.
 
 Usage:
   devstack run [flags] [-- COMMAND ARGS...]
@@ -42,6 +43,9 @@ Flags of run:
   --mysql-port N       port of the database           (default 13306)
   --ephemeral          free ports and a temporary folder, removed at the end;
                        any number of these can run at the same time
+  --separate           run Temporal and the database as two more processes, whose
+                       IDs are in DIR/temporal.pid and DIR/database.pid; one that
+                       is killed is started again on its data and port
   --log-level LEVEL    error, warn, info or debug, for the servers' log files
                        in the data folder             (default warn)
   --quiet              no banner
@@ -58,12 +62,14 @@ Environment of the command:
 
 // options is a validated command line.
 type options struct {
-	verb         string // run, env, version, help
+	verb         string // run, serve, env, version, help
+	server       string // what serve runs: one of serverNames
 	folder       string // absolute; empty when ephemeral
 	temporalPort int    // 0 = any free port, for all three
 	uiPort       int
 	mysqlPort    int
 	ephemeral    bool
+	separate     bool
 	quiet        bool
 	logLevel     string
 	command      []string
@@ -81,6 +87,8 @@ func parseArgs(args []string) (options, error) {
 	case "version", "--version":
 		return options{verb: "version"}, nil
 	case "run", "env":
+	case "serve":
+		return parseServeArgs(args[1:])
 	default:
 		return options{}, usagef("there is no command %q; use run, env, version or help", args[0])
 	}
@@ -98,6 +106,7 @@ func parseArgs(args []string) (options, error) {
 	flags.IntVar(&opts.uiPort, "ui-port", defaultUIPort, "")
 	flags.IntVar(&opts.mysqlPort, "mysql-port", defaultMySQLPort, "")
 	flags.BoolVar(&opts.ephemeral, "ephemeral", false, "")
+	flags.BoolVar(&opts.separate, "separate", false, "")
 	flags.BoolVar(&opts.quiet, "quiet", false, "")
 	flags.StringVar(&opts.logLevel, "log-level", "warn", "")
 	flagArgs, command, separated := cutAtDashes(args[1:])
@@ -118,6 +127,35 @@ func parseArgs(args []string) (options, error) {
 	set := map[string]bool{}
 	flags.Visit(func(f *flag.Flag) { set[f.Name] = true })
 	return opts, opts.complete(set)
+}
+
+// parseServeArgs reads the command line of a server's own process. Only devstack writes it (serveArgs), so usage does not
+// show it.
+func parseServeArgs(args []string) (options, error) {
+	opts := options{verb: "serve"}
+	if len(args) == 0 || !slices.Contains(serverNames, args[0]) {
+		return opts, usagef("serve is for devstack itself; use run --separate")
+	}
+	opts.server = args[0]
+	flags := flag.NewFlagSet(opts.verb, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the caller prints the error
+	flags.StringVar(&opts.folder, "data", "", "")
+	flags.IntVar(&opts.temporalPort, "temporal-port", 0, "")
+	flags.IntVar(&opts.uiPort, "ui-port", 0, "")
+	flags.IntVar(&opts.mysqlPort, "mysql-port", 0, "")
+	flags.StringVar(&opts.logLevel, "log-level", "warn", "")
+	if err := flags.Parse(args[1:]); err != nil {
+		return opts, usagef("%v (serve is for devstack itself; use run --separate)", err)
+	}
+	return opts, nil
+}
+
+// serveArgs is the command line that parseServeArgs reads.
+func (o options) serveArgs(server, folder string) []string {
+	return []string{
+		"serve", server, "--data", folder, "--log-level", o.logLevel, "--temporal-port", strconv.Itoa(o.temporalPort),
+		"--ui-port", strconv.Itoa(o.uiPort), "--mysql-port", strconv.Itoa(o.mysqlPort),
+	}
 }
 
 func parseEnvArgs(flags *flag.FlagSet, args []string, opts *options) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +32,7 @@ var probes = map[string]func() error{
 	"read":    probeRead,
 	"hold":    probeHold,
 	"signals": probeSignals,
+	"insist":  probeInsist,
 }
 
 // probeServers uses all three servers the way etfcast does.
@@ -279,6 +282,49 @@ func probeHold() error {
 			fmt.Println("holding")
 		}
 	}
+}
+
+// probeInsist does what probeWrite does and goes on writing rows, whatever happens to the servers. For each line of standard
+// input, it waits until both servers can be used, checks that nothing they acknowledged is lost, and prints "checked".
+func probeInsist() error {
+	if err := probeWrite(); err != nil {
+		return err
+	}
+	a := admin()
+	defer a.Close()
+	if err := execute(a, "CREATE TABLE rows_kept (id BIGINT PRIMARY KEY)"); err != nil {
+		return err
+	}
+	var acknowledged atomic.Int64
+	go func() {
+		for {
+			// A row whose acknowledgement was lost is written again.
+			if execute(a, fmt.Sprintf("REPLACE INTO rows_kept VALUES (%d)", acknowledged.Load()+1)) == nil {
+				acknowledged.Add(1)
+			}
+		}
+	}()
+	fmt.Println("insisting")
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); fmt.Println("checked") {
+		before := acknowledged.Load()
+		err := until(context.Background(), func(context.Context) error {
+			if acknowledged.Load() == before {
+				return errors.New("no row was written since")
+			}
+			return probeRead()
+		})
+		if err != nil {
+			return err
+		}
+		written, count, highest := acknowledged.Load(), int64(0), int64(0)
+		if err := a.QueryRow("SELECT COUNT(*), MAX(id) FROM rows_kept").Scan(&count, &highest); err != nil {
+			return err
+		}
+		if count != highest || count < written {
+			return fmt.Errorf("%d rows up to %d, but %d were acknowledged", count, highest, written)
+		}
+	}
+	return nil
 }
 
 // probeSignals prints the signals it gets, and exits with code 9 on SIGTERM.

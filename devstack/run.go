@@ -33,6 +33,9 @@ func run(ctx context.Context, args, environ []string, stdin, stdout, stderr *os.
 	signals := catchSignals()
 	defer signals.release()
 
+	if opts.verb == "serve" {
+		return serve(ctx, signals, opts)
+	}
 	folder, err := openFolder(opts)
 	if err != nil {
 		return err
@@ -40,7 +43,7 @@ func run(ctx context.Context, args, environ []string, stdin, stdout, stderr *os.
 	defer folder.close()
 
 	starting, stopStarting := signals.interruptible(ctx)
-	stack, err := startStack(starting, opts, folder)
+	stack, err := startStack(starting, opts, folder, stderr)
 	stopStarting()
 	if err != nil {
 		if sig := signals.caught(); sig != 0 {

@@ -5,57 +5,91 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// stack is the three running servers.
+// serverNames are the servers that can run as processes of their own.
+var serverNames = []string{"temporal", "database"}
+
+// part is a running server: in this process, or a process of its own.
+type part interface {
+	stop() error
+}
+
+// stack is the running servers.
 type stack struct {
-	folder   *folder
-	temporal *temporalServer
-	ui       *webUI
-	mysql    *mysqlServer
+	folder  *folder
+	options options // with every port chosen
+	servers []part
 }
 
 // startStack starts all servers concurrently and returns once they are ready. On error, none is left running.
-func startStack(ctx context.Context, opts options, f *folder) (*stack, error) {
+func startStack(ctx context.Context, opts options, f *folder, stderr *os.File) (*stack, error) {
 	if err := choosePorts(&opts.temporalPort, &opts.uiPort, &opts.mysqlPort); err != nil {
 		return nil, err
 	}
 	if err := trimLogs(f); err != nil {
 		return nil, err
 	}
-	s := &stack{folder: f}
+	s := &stack{folder: f, options: opts, servers: make([]part, len(serverNames))}
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		s.mysql, err = startMySQL(groupCtx, f, opts.mysqlPort, opts.logLevel)
-		return err
-	})
-	group.Go(func() (err error) {
-		if s.temporal, err = startTemporal(groupCtx, f, opts.temporalPort, opts.logLevel); err != nil {
+	for i, name := range serverNames {
+		group.Go(func() (err error) {
+			if opts.separate {
+				s.servers[i], err = startProcess(groupCtx, opts, f, name, stderr)
+			} else {
+				s.servers[i], err = startServer(groupCtx, opts, f, name)
+			}
 			return err
-		}
-		s.ui, err = startUI(groupCtx, opts.uiPort, opts.temporalPort)
-		return err
-	})
+		})
+	}
 	if err := group.Wait(); err != nil {
 		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
 }
 
-// stop stops the servers, the Web UI before the Temporal server it uses.
+// startServer starts a server in this process and returns once it is ready. The Web UI belongs to Temporal.
+func startServer(ctx context.Context, opts options, f *folder, name string) (part, error) {
+	if name == "database" {
+		m, err := startMySQL(ctx, f, opts.mysqlPort, opts.logLevel)
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+	t, err := startTemporal(ctx, f, opts.temporalPort, opts.logLevel)
+	if err != nil {
+		return nil, err
+	}
+	ui, err := startUI(ctx, opts.uiPort, opts.temporalPort)
+	if err != nil {
+		return nil, errors.Join(err, t.stop())
+	}
+	return temporalWithUI{t, ui}, nil
+}
+
+type temporalWithUI struct {
+	temporal *temporalServer
+	ui       *webUI
+}
+
+// stop stops the Web UI before the server it uses.
+func (t temporalWithUI) stop() error {
+	t.ui.stop()
+	return t.temporal.stop()
+}
+
+// stop stops the servers.
 func (s *stack) stop() error {
-	if s.ui != nil {
-		s.ui.stop()
-	}
 	var group errgroup.Group
-	if s.temporal != nil {
-		group.Go(s.temporal.stop)
-	}
-	if s.mysql != nil {
-		group.Go(s.mysql.stop)
+	for _, server := range s.servers {
+		if server != nil {
+			group.Go(server.stop)
+		}
 	}
 	return group.Wait()
 }
@@ -63,12 +97,16 @@ func (s *stack) stop() error {
 // environ returns the variables with which a command finds the servers.
 func (s *stack) environ() []string {
 	return []string{
-		"TEMPORAL_ADDRESS=" + address(s.temporal.port),
+		"TEMPORAL_ADDRESS=" + address(s.options.temporalPort),
 		"TEMPORAL_NAMESPACE=" + temporalNamespace,
-		"ETFCAST_TEMPORAL_UI=" + s.ui.url(),
-		"ETFCAST_MYSQL_DSN=" + s.mysql.userDSN(mysqlUser),
-		"ETFCAST_MYSQL_ADMIN_DSN=" + s.mysql.userDSN(mysqlAdmin),
+		"ETFCAST_TEMPORAL_UI=" + "http://" + address(s.options.uiPort),
+		"ETFCAST_MYSQL_DSN=" + s.userDSN(mysqlUser),
+		"ETFCAST_MYSQL_ADMIN_DSN=" + s.userDSN(mysqlAdmin),
 	}
+}
+
+func (s *stack) userDSN(user string) string {
+	return mysqlDSN(s.options.mysqlPort, user, s.folder.marker.Passwords[user], mysqlDatabase)
 }
 
 // banner prints where everything is, but no passwords: terminals are recorded and shared.
@@ -80,6 +118,6 @@ func (s *stack) banner(w io.Writer, took time.Duration) {
                    also user %s; passwords in %s
   Data             %s (logs in logs/)
 `,
-		took.Milliseconds(), s.ui.url(), address(s.temporal.port), temporalNamespace,
-		loopback, s.mysql.port, mysqlUser, mysqlDatabase, mysqlAdmin, s.folder.file(markerFile), s.folder.path)
+		took.Milliseconds(), "http://"+address(s.options.uiPort), address(s.options.temporalPort), temporalNamespace,
+		loopback, s.options.mysqlPort, mysqlUser, mysqlDatabase, mysqlAdmin, s.folder.file(markerFile), s.folder.path)
 }

@@ -6,26 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/etfcast/etfcast/db/dbtest"
 	"github.com/etfcast/etfcast/internal/testenv"
 )
-
-// fresh returns a stack whose database is empty, with the two users made as docs/operations.md says and nothing granted to
-// the pipeline's.
-func fresh(t *testing.T, serverDSN string) (s *stack, user string) {
-	t.Helper()
-	temporal := testenv.Temporal.Value(t)
-	d := dbtest.Empty(t, serverDSN)
-	cfg, err := mysql.ParseDSN(d.UserDSN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s = &stack{dsn: d.UserDSN, adminDSN: d.AdminDSN, temporal: temporal, namespace: strings.ReplaceAll(d.Name, "_", "-")}
-	s.register(t)
-	return s, cfg.User
-}
 
 // TestFirstStart starts the processes in every order on a fresh database, on each kind of server: a process whose database
 // user has no rights yet waits for them and says so.
@@ -72,8 +55,8 @@ func TestFirstStart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dbtest.Servers(t, func(t *testing.T, dsn string) {
-				s, user := fresh(t, dsn)
-				p := start(t, s, user)
+				s := newStackOn(t, dsn, testenv.Temporal.Value(t))
+				p := start(t, s, s.user)
 				p.waitReady()
 				works(t, p)
 			})

@@ -3,9 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +24,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/etfcast/etfcast/db/dbtest"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/internal/testenv"
 )
@@ -37,32 +36,28 @@ const waitLimit = 3 * time.Minute
 type stack struct {
 	dsn, adminDSN string
 	temporal      string
+	user          string // of dsn
 	namespace     string
 	client        client.Client
+	program       string // the etfcast to start; "" is the one under test
 }
 
+// newStack returns an empty database and a namespace on the servers of the environment.
 func newStack(t *testing.T) *stack {
 	t.Helper()
-	admin, pipeline, temporal := testenv.Database.Value(t), testenv.Pipeline.Value(t), testenv.Temporal.Value(t)
-	suffix := make([]byte, 6)
-	_, _ = rand.Read(suffix)
-	name := "e2e_" + hex.EncodeToString(suffix)
-	s := &stack{temporal: temporal, namespace: strings.ReplaceAll(name, "_", "-")}
+	return newStackOn(t, dbtest.Embedded(t), testenv.Temporal.Value(t))
+}
 
-	db, err := sql.Open("mysql", admin)
+// newStackOn is newStack on other servers. The database's two users are made as docs/operations.md says, with nothing granted
+// to the pipeline's yet.
+func newStackOn(t *testing.T, server, temporal string) *stack {
+	t.Helper()
+	d := dbtest.Empty(t, server)
+	cfg, err := mysql.ParseDSN(d.UserDSN)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
-	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := db.ExecContext(context.Background(), "DROP DATABASE "+name); err != nil {
-			t.Errorf("dropping the test's database: %v", err)
-		}
-	})
-	s.adminDSN, s.dsn = withDatabase(t, admin, name), withDatabase(t, pipeline, name)
+	s := &stack{dsn: d.UserDSN, adminDSN: d.AdminDSN, user: cfg.User, temporal: temporal, namespace: strings.ReplaceAll(d.Name, "_", "-")}
 	s.register(t)
 	return s
 }
@@ -86,16 +81,6 @@ func (s *stack) register(t *testing.T) {
 		_, err := c.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1})
 		return err
 	})
-}
-
-func withDatabase(t *testing.T, dsn, name string) string {
-	t.Helper()
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.DBName = name
-	return cfg.FormatDSN()
 }
 
 // quiet discards the SDK's log.
@@ -136,19 +121,39 @@ type process struct {
 	base string // its HTTP address, empty if it has none
 	done chan struct{}
 	err  error
-	mu   sync.Mutex
-	out  bytes.Buffer
+	out  syncBuffer
 }
 
-// binary returns the path of the program under test, built by `make build`.
-func binary(t *testing.T) string {
+// syncBuffer keeps what a process writes.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// binary returns the path of the program under test.
+func binary(t *testing.T) string { return built(t, "etfcast", "make build") }
+
+// built returns the path of a program in bin, which a make target builds.
+func built(t *testing.T, name, target string) string {
 	t.Helper()
-	path, err := filepath.Abs("../bin/etfcast")
+	path, err := filepath.Abs(filepath.Join("../bin", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%v; run `make build` first", err)
+		t.Fatalf("%v; run `%s` first", err, target)
 	}
 	return path
 }
@@ -162,6 +167,10 @@ func (s *stack) environment(extra ...string) []string {
 // start starts etfcast with args. A command that listens gets a free address, which base has.
 func (s *stack) start(t *testing.T, extraEnv []string, args ...string) *process {
 	t.Helper()
+	program := s.program
+	if program == "" {
+		program = binary(t)
+	}
 	p := &process{t: t, name: args[0], done: make(chan struct{})}
 	switch args[0] {
 	case "up", "api", "worker":
@@ -169,9 +178,9 @@ func (s *stack) start(t *testing.T, extraEnv []string, args ...string) *process 
 		p.base = "http://" + addr
 		args = append(args, "--listen", addr)
 	}
-	p.cmd = exec.Command(binary(t), args...)
+	p.cmd = exec.Command(program, args...)
 	p.cmd.Env = s.environment(extraEnv...)
-	p.cmd.Stdout, p.cmd.Stderr = p, p
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -185,16 +194,7 @@ func (s *stack) start(t *testing.T, extraEnv []string, args ...string) *process 
 	return p
 }
 
-// Write keeps the process's output.
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.out.Write(b)
-}
-
 func (p *process) tail() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	lines := strings.Split(p.out.String(), "\n")
 	return strings.Join(lines[max(0, len(lines)-40):], "\n")
 }
@@ -209,11 +209,7 @@ func (p *process) kill() {
 func (p *process) interrupt() {
 	p.t.Helper()
 	_ = p.cmd.Process.Signal(syscall.SIGINT)
-	select {
-	case <-p.done:
-	case <-time.After(waitLimit):
-		p.t.Fatalf("etfcast %s did not stop after an interrupt", p.name)
-	}
+	p.wait()
 }
 
 // wait waits for the process to end and returns its exit code.

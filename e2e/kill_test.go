@@ -1,74 +1,463 @@
 package e2e
 
 import (
+	"context"
+	"flag"
 	"fmt"
+	"math/rand/v2"
+	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
 )
 
-// A process killed in the middle of a daily run of 50 ETFs and then restarted leaves the same rows as an undisturbed run,
-// without duplicates.
-func TestKilledRunEndsLikeAnUndisturbedOne(t *testing.T) {
-	const etfs = 50
-	request := map[string]any{"workflow": "daily", "exchange": etf.XNYS, "session": "2025-09-26"}
+var (
+	kills = flag.Int("kills", 4, "how many processes TestKills kills, at least 1")
+	seed  = flag.Uint64("seed", 0, "the seed of TestKills; 0 draws one")
+	timed = flag.Bool("timed", false, "whether TestKills fails if a recovery takes too long; only on a machine that does nothing else")
+)
 
-	calm := newStack(t)
-	up := calm.start(t, nil, "up")
-	up.waitReady()
-	symbols := up.registerSimulated(etf.XNYS, etfs)
-	done := up.waitRun(up.startRun(request))
-	if done.Status != etf.RunCompleted || done.Counts.Updated != etfs {
-		t.Fatalf("the undisturbed run ended %s, %+v", done.Status, done.Counts)
+const (
+	// firstActivityLimit is how long after its worker is ready the first activity may take to be done.
+	firstActivityLimit = 5 * time.Second
+	// resumeLimit is how long after that the next attempt of work in flight may take to start. A dead worker is noticed after
+	// the heartbeat timeout, 20 s.
+	resumeLimit = 25 * time.Second
+)
+
+// strike is one SIGKILL.
+type strike struct {
+	victim string        // worker, api, temporal or database
+	after  time.Duration // since the start of the round, or since the previous strike and the start of its victim's successor
+	away   time.Duration // before a server is started again; 0 for worker and API
+}
+
+func (s strike) String() string {
+	text := fmt.Sprintf("%s after %s", s.victim, s.after.Round(time.Millisecond))
+	if s.away > 0 {
+		text += fmt.Sprintf(" for %s", s.away.Round(time.Millisecond))
 	}
-	want := calm.marketRows(t, symbols, up)
-	up.interrupt()
+	return text
+}
 
-	rough := newStack(t)
-	victim := rough.start(t, nil, "up")
-	victim.waitReady()
-	victim.registerSimulated(etf.XNYS, etfs)
-	forecasts := etfs * len(victim.models())
-	location := victim.startRun(request)
-	eventually(t, "a fifth of the forecasts", func() error {
-		if n := rough.count(t, "SELECT COUNT(*) FROM forecasts"); n < forecasts/5 {
-			return fmt.Errorf("%d forecasts", n)
+// plan draws rounds of 2 to 4 strikes. In a round the next strike comes while the effects of the last one are felt: at once,
+// while the victim starts again, or in the midst of the recovery. Every kind of victim has its turn among four strikes. A
+// third of the killed servers is away for up to 15 s.
+func plan(rng *rand.Rand, kills int) (rounds [][]strike) {
+	var victims []string
+	for kills > 0 {
+		var round []strike
+		for range min(kills, 2+rng.IntN(3)) {
+			if len(victims) == 0 {
+				victims = []string{"worker", "api", "temporal", "database"}
+				rng.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
+			}
+			s := strike{victim: victims[0], after: time.Duration(rng.Int64N(int64(3 * time.Second)))}
+			victims = victims[1:]
+			if len(round) > 0 {
+				switch rng.IntN(3) {
+				case 0:
+					s.after = 0
+				case 1: // while the last victim starts again; the server whose turn it was is killed in the next round
+					victims = append(victims, s.victim)
+					s = strike{victim: round[len(round)-1].victim, after: time.Duration(rng.Int64N(int64(time.Second)))}
+				}
+			}
+			if (s.victim == "temporal" || s.victim == "database") && rng.IntN(3) == 0 {
+				s.away = time.Duration(rng.Int64N(int64(15 * time.Second)))
+			}
+			round = append(round, s)
+			kills--
 		}
-		return nil
-	})
-	victim.kill()
-	if n := rough.count(t, "SELECT COUNT(*) FROM forecasts"); n >= forecasts {
-		t.Fatalf("the run had finished (%d forecasts) before the kill: nothing was tested", n)
+		rounds = append(rounds, round)
 	}
+	return rounds
+}
 
-	again := rough.start(t, nil, "up")
-	again.waitReady()
-	done = again.waitRun(location)
-	if done.Status != etf.RunCompleted || done.Counts.Updated+done.Counts.Unchanged != etfs {
-		t.Fatalf("the killed run ended %s, %+v", done.Status, done.Counts)
+// market is what the undisturbed and the disturbed installation have to do: ETFs on both exchanges, some of them with a
+// faulty source, a run on XNYS for each session and one Tick on XKRX, which catches up with several sessions.
+type market struct {
+	etfs map[etf.Symbol]map[string]any
+	xnys []etf.Session
+	tick workflows.TickInput
+	xkrx []etf.Session // the first has a run before the Tick
+
+	sundays []etf.Session // one for each round
+}
+
+const perExchange = 25
+
+func newMarket(t *testing.T, rounds int) market {
+	t.Helper()
+	m := market{etfs: map[etf.Symbol]map[string]any{}}
+	sessions := func(x etf.Exchange, n int) []etf.Session {
+		cal, err := calendar.For(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := etf.MustSession("2025-09-15")
+		last, err := cal.Nth(first, n-1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cal.Sessions(etf.Window{From: first, To: last})
 	}
-	got := rough.marketRows(t, symbols, again)
+	m.xnys = sessions(etf.XNYS, rounds)
+	m.xkrx = sessions(etf.XKRX, min(1+rounds, 4))
+	for i := range rounds {
+		m.sundays = append(m.sundays, etf.MustSession("2025-06-01").AddDays(7*i))
+	}
+	m.tick = workflows.TickInput{Exchange: etf.XKRX, Nominal: m.xkrx[len(m.xkrx)-1].Time().Add(20 * time.Hour)}
+	for x, prefix := range map[etf.Exchange]string{etf.XNYS: "SIMY", etf.XKRX: "SIMK"} {
+		for i := range perExchange {
+			symbol := etf.Symbol(fmt.Sprintf("%s%02d", prefix, i))
+			ref := string(symbol) + "?inception=2024-01-02"
+			switch {
+			case i == 1:
+				ref += "&faults=bad_tick@" + m.xnys[0].String() // a person has to decide
+			case i == 2:
+				ref += "&faults=duplicate@" + m.xnys[0].String()
+			case i == 3:
+				ref += "&faults=server_error:1" // once per session and worker
+			case i == 4:
+				ref += "&split=2025-06-02:4:1"
+			case i%3 == 0:
+				ref += "&faults=slow:700ms"
+			}
+			m.etfs[symbol] = map[string]any{"symbol": symbol, "exchange": x, "currency": x.DefaultCurrency(),
+				"sources": []etf.SourceRef{{Name: "simulated", Ref: ref}}}
+		}
+	}
+	return m
+}
+
+// TestKills kills worker, API, Temporal and database at instants drawn from a seed, while daily runs are at work. Every
+// recovery has its time limits, and in the end everything stored is what an undisturbed installation stores: each row once,
+// each count right, each chain of forecasts whole.
+func TestKills(t *testing.T) {
+	if *seed == 0 {
+		*seed = rand.Uint64N(1e6) + 1
+	}
+	began := time.Now()
+	rounds := plan(rand.New(rand.NewPCG(*seed, 0)), *kills)
+	t.Logf("seed %d: %v; repeat with: make test-kill SEED=%d KILLS=%d", *seed, rounds, *seed, *kills)
+	m := newMarket(t, len(rounds))
+	servers := startServers(t)
+
+	calm := newInstallation(t, servers, m)
+	calm.begin()
+	for _, session := range m.xnys {
+		calm.awaitRun(calm.startRun(etf.XNYS, session))
+	}
+	calm.finish()
+	want := calm.content()
+	calm.worker.kill()
+	calm.api.kill()
+	t.Logf("undisturbed: %d lines of content after %s", len(want), time.Since(began).Round(time.Second))
+
+	rough := newInstallation(t, servers, m)
+	rough.begin()
+	for i, round := range rounds {
+		rough.round(i, m.xnys[i], round)
+	}
+	rough.finish()
+	got := rough.content()
 	if !slices.Equal(got, want) {
-		t.Errorf("%d rows after the kill, %d undisturbed; first difference: %s", len(got), len(want), firstDifference(got, want))
+		t.Errorf("%d lines of content, %d undisturbed; %s", len(got), len(want), differences(got, want))
 	}
-	for name, query := range map[string]string{
-		"revisions":           "SELECT COUNT(*) FROM bar_revisions",
-		"staged rows left":    "SELECT COUNT(*) FROM staged_bars",
-		"surplus forecasts":   fmt.Sprintf("SELECT COUNT(*) - %d FROM forecasts", forecasts),
-		"duplicate forecasts": "SELECT COUNT(*) FROM (SELECT etf_id FROM forecasts GROUP BY etf_id, model HAVING COUNT(*) > 1) twice",
-	} {
-		if n := rough.count(t, query); n != 0 {
-			t.Errorf("%s: %d", name, n)
+	rough.checkCounts()
+	doctor := rough.start(t, nil, "doctor", "--chains", "--json")
+	doctor.wait()
+	if report := doctor.out.String(); !strings.Contains(report, `"check":"chains","state":"ok"`) {
+		t.Errorf("doctor reports %s", report)
+	}
+	t.Logf("%d kills, %s in all", *kills, time.Since(began).Round(time.Second))
+}
+
+// installation is a worker and an API on a database and namespace of their own.
+type installation struct {
+	*stack
+	t       *testing.T
+	servers *servers
+	market  market
+	worker  *process
+	api     *process
+	tick    client.WorkflowRun
+}
+
+func newInstallation(t *testing.T, servers *servers, m market) *installation {
+	t.Helper()
+	return &installation{stack: servers.newStack(t), t: t, servers: servers, market: m}
+}
+
+// begin migrates, starts the processes, registers the ETFs, completes the first session on XKRX and starts the Tick.
+func (in *installation) begin() {
+	t := in.t
+	t.Helper()
+	if code := in.start(t, nil, "migrate", "--grant", "etfcast").wait(); code != 0 {
+		t.Fatalf("migrate ended with %d", code)
+	}
+	in.worker, in.api = in.start(t, nil, "worker"), in.start(t, nil, "api")
+	in.worker.waitReady()
+	in.api.waitReady()
+	for _, body := range in.market.etfs {
+		in.api.must(http.MethodPost, "/v1/etfs", body, http.StatusCreated)
+	}
+	in.awaitRun(in.startRun(etf.XKRX, in.market.xkrx[0]))
+	tick, err := in.client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: workflows.TickID(etf.XKRX), TaskQueue: workflows.TaskQueue, TypedSearchAttributes: in.market.tick.SearchAttributes(),
+	}, workflows.TickWorkflow, in.market.tick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.tick = tick
+}
+
+// finish waits until the Tick has ended and checks that it has run every session.
+func (in *installation) finish() {
+	in.t.Helper()
+	ctx, cancel := context.WithTimeout(in.t.Context(), waitLimit)
+	defer cancel()
+	var result workflows.TickResult
+	if err := in.tick.Get(ctx, &result); err != nil {
+		in.t.Fatalf("the Tick ended with %v", err)
+	}
+	var got []etf.Session
+	for _, s := range result.Sessions {
+		if s.Status == etf.RunCompleted {
+			got = append(got, s.Session)
 		}
+	}
+	if want := in.market.xkrx[1:]; !slices.Equal(got, want) {
+		in.t.Errorf("the Tick completed the sessions %v, want %v", got, want)
 	}
 }
 
-func firstDifference(a, b []string) string {
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			return fmt.Sprintf("%q and %q", a[i], b[i])
+// startRun requests a run and returns its path. Like any client, it sends a request that got no response again.
+func (in *installation) startRun(x etf.Exchange, session etf.Session) (location string) {
+	t := in.t
+	t.Helper()
+	body := map[string]any{"workflow": "daily", "exchange": x, "session": session}
+	eventually(t, fmt.Sprintf("the run of %s %s to be accepted", x, session), func() error {
+		code, raw, header, err := in.api.request(http.MethodPost, "/v1/runs", body)
+		location = header.Get("Location")
+		switch {
+		case err != nil:
+			return err
+		case code >= 300 && code != http.StatusServiceUnavailable && code != http.StatusTooManyRequests:
+			t.Fatalf("POST /v1/runs: status %d: %s", code, raw)
+		case code >= 300:
+			return fmt.Errorf("status %d: %s", code, raw)
+		}
+		return nil
+	})
+	return location
+}
+
+func (in *installation) awaitRun(location string) {
+	in.t.Helper()
+	if done := in.api.waitRun(location); done.Status != etf.RunCompleted {
+		in.t.Errorf("run %s ended %s, %+v", location, done.Status, done.Counts)
+	}
+}
+
+// round starts a run, strikes, and waits until everything has recovered.
+func (in *installation) round(i int, session etf.Session, strikes []strike) {
+	t := in.t
+	t.Helper()
+	location := in.startRun(etf.XNYS, session)
+	for _, s := range strikes {
+		<-time.After(s.after) // the instant is part of the case
+		switch s.victim {
+		case "worker":
+			in.worker.kill()
+			in.worker = in.start(t, nil, "worker")
+		case "api":
+			in.api.kill()
+			in.api = in.start(t, nil, "api")
+		default:
+			in.servers.kill(t, s.victim, s.away)
 		}
 	}
-	return "one has more rows"
+	struck := time.Now()
+	given := in.giveWork(i)
+
+	in.servers.await(t)
+	in.api.waitReady()
+	in.worker.waitReady()
+	ready := time.Now()
+	before := in.activitiesDone()
+	inFlight := in.pendingActivities(struck)
+	work := <-given
+	if work.err != nil {
+		t.Fatal(work.err)
+	}
+	eventually(t, "an activity to be done", func() error {
+		if n := in.activitiesDone(); n <= before {
+			return fmt.Errorf("%d are done", n)
+		}
+		return nil
+	})
+	first := time.Since(ready)
+	if work.at.After(ready) {
+		first = time.Since(work.at)
+	}
+	if *timed && first > firstActivityLimit {
+		t.Errorf("round %d %v: the first activity was done %s after the worker was ready, want at most %s", i, strikes, first, firstActivityLimit)
+	}
+	var resumed time.Duration
+	for len(inFlight) > 0 {
+		eventually(t, "the work in flight to be resumed", func() error {
+			for key := range inFlight {
+				now, err := in.pendingActivity(key)
+				if err != nil {
+					return err
+				}
+				if now == nil || now.GetState() == enums.PENDING_ACTIVITY_STATE_STARTED && now.GetLastStartedTime().AsTime().After(struck) {
+					delete(inFlight, key)
+				} else if *timed && time.Since(ready) > resumeLimit {
+					t.Errorf("round %d %v: %s of %s is not resumed %s after the worker was ready: attempt %d, %s, last failure %q", i, strikes,
+						now.GetActivityType().GetName(), key.workflow, time.Since(ready), now.GetAttempt(), now.GetState(), now.GetLastFailure().GetMessage())
+					delete(inFlight, key)
+				}
+			}
+			if len(inFlight) > 0 {
+				return fmt.Errorf("%d activities are not", len(inFlight))
+			}
+			return nil
+		})
+		resumed = time.Since(ready)
+	}
+	in.awaitRunOrStall(location, ready)
+	t.Logf("round %d %v: ready after %s, first activity %s later, work in flight resumed %s later, run ended %s later", i, strikes,
+		ready.Sub(struck).Round(time.Millisecond), first.Round(time.Millisecond), resumed.Round(time.Millisecond), time.Since(ready).Round(time.Millisecond))
+}
+
+// stallLimit is how long after everything is ready the round's run may take, several times what it takes undisturbed.
+const stallLimit = time.Minute
+
+// awaitRunOrStall is awaitRun, but says what a run waits for that takes too long.
+func (in *installation) awaitRunOrStall(location string, ready time.Time) {
+	t := in.t
+	t.Helper()
+	stalled := false
+	eventually(t, "run "+location+" to end", func() error {
+		if !stalled && time.Since(ready) > stallLimit {
+			stalled = true
+			for key := range in.pendingActivities(time.Now()) {
+				a, err := in.pendingActivity(key)
+				t.Logf("%s waits: %v %v", key.workflow, a, err)
+			}
+			if *timed {
+				t.Errorf("the run has not ended %s after everything was ready; the worker's last lines:\n%s", stallLimit, in.worker.tail())
+			}
+		}
+		code, raw, _, err := in.api.request(http.MethodGet, location, nil)
+		if err == nil && (code != http.StatusOK || strings.Contains(string(raw), `"status":"running"`)) {
+			err = fmt.Errorf("status %d: %.300s", code, raw)
+		}
+		return err
+	})
+	in.awaitRun(location)
+}
+
+type accepted struct {
+	at  time.Time
+	err error
+}
+
+// giveWork starts a run of a day without trading, which gives a worker two activities to do and changes no ETF.
+func (in *installation) giveWork(round int) <-chan accepted {
+	input := workflows.DailyInput{Exchange: etf.XNYS, Session: in.market.sundays[round], Attempt: 1}
+	done := make(chan accepted, 1)
+	ctx, cancel := context.WithTimeout(in.t.Context(), waitLimit)
+	go func() {
+		defer cancel()
+		for {
+			attempt, stop := context.WithTimeout(ctx, time.Second)
+			_, err := in.client.ExecuteWorkflow(attempt, dispatch.DailyOptions(input), workflows.DailyWorkflow, input)
+			stop()
+			if err == nil || ctx.Err() != nil {
+				done <- accepted{time.Now(), err}
+				return
+			}
+		}
+	}()
+	return done
+}
+
+// activitiesDone returns how many activities the worker's process has done.
+func (in *installation) activitiesDone() int {
+	_, raw, _, err := in.worker.request(http.MethodGet, "/metrics", nil)
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for line := range strings.Lines(string(raw)) {
+		if strings.HasPrefix(line, "etfcast_activity_seconds_count{") && strings.Contains(line, `outcome="ok"`) {
+			fields := strings.Fields(line)
+			count, err := strconv.Atoi(fields[len(fields)-1])
+			if err != nil {
+				in.t.Fatalf("/metrics: %q", line)
+			}
+			n += count
+		}
+	}
+	return n
+}
+
+// activityKey names an activity of a workflow's run.
+type activityKey struct{ workflow, run, activity string }
+
+// pendingActivities returns the activities in flight whose latest attempt started before the instant.
+func (in *installation) pendingActivities(before time.Time) map[activityKey]bool {
+	in.t.Helper()
+	found := map[activityKey]bool{}
+	eventually(in.t, "the open workflows", func() error {
+		open, err := in.client.ListWorkflow(in.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: "ExecutionStatus='Running'"})
+		if err != nil {
+			return err
+		}
+		for _, x := range open.GetExecutions() {
+			key := activityKey{workflow: x.GetExecution().GetWorkflowId(), run: x.GetExecution().GetRunId()}
+			described, err := in.client.DescribeWorkflowExecution(in.t.Context(), key.workflow, key.run)
+			if err != nil {
+				return err
+			}
+			for _, a := range described.GetPendingActivities() {
+				if at := a.GetLastStartedTime(); at != nil && at.AsTime().Before(before) {
+					key.activity = a.GetActivityId()
+					found[key] = true
+				}
+			}
+		}
+		return nil
+	})
+	return found
+}
+
+// pendingActivity returns an activity's state, or nil if it is no longer pending.
+func (in *installation) pendingActivity(key activityKey) (*workflow.PendingActivityInfo, error) {
+	described, err := in.client.DescribeWorkflowExecution(in.t.Context(), key.workflow, key.run)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range described.GetPendingActivities() {
+		if a.GetActivityId() == key.activity {
+			return a, nil
+		}
+	}
+	return nil, nil
 }

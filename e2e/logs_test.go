@@ -34,8 +34,6 @@ func TestJSONLogsStayJSON(t *testing.T) {
 		t.Errorf("status %d, %v: %s", code, err, raw)
 	}
 	p.interrupt()
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	lines := strings.Split(strings.TrimSpace(p.out.String()), "\n")
 	if len(lines) < 2 {
 		t.Errorf("the log: %q", lines)

@@ -148,3 +148,12 @@ func TestCorruptLineIsNamedAndOthersGoOn(t *testing.T) {
 		}
 	}
 }
+
+func firstDifference(a, b []string) string {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("%q and %q", a[i], b[i])
+		}
+	}
+	return "one has more rows"
+}
