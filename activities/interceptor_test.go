@@ -255,7 +255,7 @@ func TestOverruns(t *testing.T) {
 	}{
 		{"the first", untilTheEnd, nil, nil, TypeTimedOut, false, []string{`1m40s null {"timeout":1}`}},
 		{"the third", untilTheEnd, spent{overrun: 2}, nil, TypeTimedOut, true, nil},
-		{"the database is away", untilTheEnd, nil, errors.New("no answer"), TypeUnavailable, false, []string{`1m40s null {"timeout":1}`, `1m40s null {"timeout":0}`}},
+		{"the database is away", untilTheEnd, nil, errors.New("no answer"), TypeUnavailable, false, nil},
 		{"it never ends", never, nil, nil, TypeTimedOut, false, []string{`1m40s null {"timeout":1}`}},
 		{"after three that never ended", never, spent{overrun: 3}, nil, TypeTimedOut, true, nil},
 	} {
@@ -268,6 +268,10 @@ func TestOverruns(t *testing.T) {
 					t.Errorf("ended with %v", err)
 				}
 				beats = slices.Compact(slices.DeleteFunc(beats, func(b string) bool { return !strings.HasPrefix(b, "1m40s null") }))
+				// Whether the overrun is reported before the attempt returns is a race; that it is taken back is not.
+				if c.ping != nil && len(beats) > 0 && beats[len(beats)-1] != `1m40s null {"timeout":0}` {
+					t.Errorf("an overrun that was an outage is still reported: %q", beats)
+				}
 				if c.beats != nil && !slices.Equal(beats, c.beats) {
 					t.Errorf("%q, want %q", beats, c.beats)
 				}

@@ -206,7 +206,7 @@ func newInstallation(t *testing.T, servers *servers, m market) *installation {
 func (in *installation) begin() {
 	t := in.t
 	t.Helper()
-	if code := in.start(t, nil, "migrate", "--grant", "etfcast").wait(); code != 0 {
+	if code := in.start(t, nil, "migrate", "--grant", in.user).wait(); code != 0 {
 		t.Fatalf("migrate ended with %d", code)
 	}
 	in.worker, in.api = in.start(t, nil, "worker"), in.start(t, nil, "api")

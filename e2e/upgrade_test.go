@@ -117,6 +117,9 @@ func upgrade(t *testing.T, program string) {
 	}
 	s := newStack(t)
 	s.program = program
+	if code := s.start(t, nil, "migrate", "--grant", s.user).wait(); code != 0 { // 0.1.0's up does not wait for the grant
+		t.Fatalf("migrate ended with %d", code)
+	}
 	old := s.start(t, nil, "up")
 	old.waitReady()
 	for symbol, list := range faults {
