@@ -305,10 +305,16 @@ func (in *installation) round(i int, session etf.Session, strikes []strike) {
 		t.Fatal(work.err)
 	}
 	eventually(t, "an activity to be done", func() error {
-		if n := in.activitiesDone(); n <= before {
-			return fmt.Errorf("%d are done", n)
+		n := in.activitiesDone()
+		if n > before {
+			return nil
 		}
-		return nil
+		// The work may all have been done before the readiness was noticed.
+		d, err := in.client.DescribeWorkflowExecution(t.Context(), work.id, "")
+		if err == nil && d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED {
+			return nil
+		}
+		return fmt.Errorf("%d are done, as when the worker was ready; the run %s: %w", n, work.id, err)
 	})
 	first := time.Since(ready)
 	if work.at.After(ready) {
@@ -374,6 +380,7 @@ func (in *installation) awaitRunOrStall(location string, ready time.Time) {
 }
 
 type accepted struct {
+	id  string // of the workflow
 	at  time.Time
 	err error
 }
@@ -390,7 +397,7 @@ func (in *installation) giveWork(round int) <-chan accepted {
 			_, err := in.client.ExecuteWorkflow(attempt, dispatch.DailyOptions(input), workflows.DailyWorkflow, input)
 			stop()
 			if err == nil || ctx.Err() != nil {
-				done <- accepted{time.Now(), err}
+				done <- accepted{dispatch.DailyOptions(input).ID, time.Now(), err}
 				return
 			}
 		}
