@@ -37,8 +37,6 @@ func (g *gatedStore) BarsPage(ctx context.Context, s etf.Symbol, w etf.Window, a
 	return g.fakeStore.BarsPage(ctx, s, w, after, limit)
 }
 
-func (g *gatedStore) reading() int { g.mu.Lock(); defer g.mu.Unlock(); return g.now }
-
 func gated(t *testing.T) (*fixture, *gatedStore) {
 	t.Helper()
 	var g *gatedStore

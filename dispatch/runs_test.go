@@ -113,7 +113,7 @@ func TestPollingCountsOwnPollersOnly(t *testing.T) {
 			t.Errorf("%s: served %v, %v", identity, served, err)
 		}
 	}
-	if newIdentity() == newIdentity() {
+	if first, second := newIdentity(), newIdentity(); first == second {
 		t.Error("two clients have the same identity")
 	}
 }
