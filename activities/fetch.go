@@ -66,7 +66,7 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 	if info.Attempt > 1 {
 		staged, err := a.Store.Staged(ctx, id)
 		if err == nil {
-			return fetchResult(staged.Bars, len(staged.Actions)+len(staged.Defects), id, in.Session, info.Attempt), nil
+			return fetchResult(staged.Bars, staged.Defects, len(staged.Actions), id, in.Session, info.Attempt), nil
 		}
 		if etf.KindOf(err) != etf.KindNotFound {
 			return FetchResult{}, err
@@ -141,11 +141,9 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 		if err != nil {
 			return FetchResult{}, err
 		}
-		return fetchResult(staged.Bars, len(staged.Actions)+len(staged.Defects), id, in.Session, info.Attempt), nil
+		return fetchResult(staged.Bars, staged.Defects, len(staged.Actions), id, in.Session, info.Attempt), nil
 	}
-	result := fetchResult(response.Bars, len(response.Actions)+len(response.Defects), id, in.Session, info.Attempt)
-	result.Unfinished = etf.Clip(response.Unfinished, errorText)
-	return result, nil
+	return fetchResult(response.Bars, response.Defects, len(response.Actions), id, in.Session, info.Attempt), nil
 }
 
 // request asks the source for its response. A panic in the adapter becomes an error of the source, so that the next source
@@ -194,11 +192,16 @@ func mismatch(a etf.Response, stored etf.Stored, currency etf.Currency) error {
 	return nil
 }
 
-func fetchResult(bars []etf.Bar, others int, id string, session etf.Session, attempt int32) FetchResult {
-	r := FetchResult{Fetch: id, Rows: len(bars), Attempt: attempt, Empty: len(bars)+others == 0}
+func fetchResult(bars []etf.Bar, defects []etf.Defect, actions int, id string, session etf.Session, attempt int32) FetchResult {
+	r := FetchResult{Fetch: id, Rows: len(bars), Attempt: attempt, Empty: len(bars)+len(defects)+actions == 0}
 	for _, b := range bars {
 		r.Last = max(r.Last, b.Session)
 		r.HasSession = r.HasSession || b.Session == session
+	}
+	for _, d := range defects {
+		if d.Unfinished {
+			r.Unfinished = etf.Clip(d.Where+": "+d.Reason, errorText)
+		}
 	}
 	return r
 }

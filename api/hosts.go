@@ -49,7 +49,7 @@ func plainHost(name string) string {
 // can set it.
 func (h Hosts) allow(r *http.Request) bool {
 	if r.Host == "" {
-		return true // HTTP/1.0: every browser names a host
+		return !r.ProtoAtLeast(1, 1) // every browser names a host
 	}
 	name := r.Host
 	if host, port, err := net.SplitHostPort(name); err == nil {

@@ -138,7 +138,9 @@ func classify(err error) (problemClass, []*etf.Error) {
 	case etf.KindRateLimited:
 		return problemRate, causes
 	case etf.KindCorrupt:
-		return problemIntegrity, causes[:1]
+		if errors.Is(err, etf.ErrAltered) {
+			return problemIntegrity, causes[:1]
+		}
 	case etf.KindDenied:
 		// The client did nothing wrong: this service lacks its privileges, as it does before the first migration.
 		return problemUnavailable, []*etf.Error{{Kind: etf.KindUnavailable, Message: "the database or Temporal denies this service access", Remedy: "GET /readyz says what it is waiting for"}}

@@ -47,8 +47,8 @@ func verified(list []etf.Forecast, err error) ([]etf.Forecast, error) {
 		}
 		if f.Hash != want {
 			return nil, &etf.Error{Kind: etf.KindCorrupt,
-				Message: fmt.Sprintf("forecast %s of %s and %s is not as it was issued: its content does not match its hash", f.ID, f.Symbol, f.Model),
-				Remedy:  compareWithBackup}
+				Message: fmt.Sprintf("forecast %s of %s and %s is not as it was issued", f.ID, f.Symbol, f.Model),
+				Remedy:  compareWithBackup, Err: etf.ErrAltered}
 		}
 	}
 	return list, nil

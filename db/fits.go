@@ -50,9 +50,12 @@ func (s *Store) ForecastFit(ctx context.Context, id string) ([]byte, error) {
 	if row.Encoding != fitEncoding {
 		err = fmt.Errorf("its encoding is %q, not %q", row.Encoding, fitEncoding)
 	} else if fit, err = decompress(row.Fit, int(row.Size)); err == nil && hashOf(fit) != row.Hash {
-		err = errors.New("its content does not match its hash")
+		err = etf.ErrAltered
 	}
 	if err != nil {
+		if !errors.Is(err, etf.ErrAltered) {
+			err = fmt.Errorf("%w: %w", etf.ErrAltered, err)
+		}
 		return nil, &etf.Error{Kind: etf.KindCorrupt, Err: err, Message: "the fit of forecast " + id + " is not as it was stored", Remedy: compareWithBackup}
 	}
 	return fit, nil

@@ -68,10 +68,14 @@ func (s *Store) AppendForecasts(ctx context.Context, list []etf.Forecast) ([]etf
 			continue
 		}
 		stored, err := s.Forecast(ctx, d.f.ID)
-		if err != nil {
+		switch {
+		case errors.Is(err, etf.ErrAltered): // the others have been appended all the same
+			results[d.index].Refused = err
+		case err != nil:
 			return nil, err
+		default:
+			results[d.index].Forecast = stored
 		}
-		results[d.index].Forecast = stored
 	}
 	return results, nil
 }

@@ -46,8 +46,7 @@ type Store struct {
 	clock    func() time.Time
 	variable string
 	noLocal  atomic.Bool // the server refuses LOAD DATA LOCAL
-	// grantedAt is when MissingRights last found nothing missing.
-	grantedAt atomic.Pointer[time.Time]
+	granted  grantedTables
 }
 
 // Open prepares a store; it does not connect, so that the order in which processes start does not matter. A malformed

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
@@ -20,21 +21,27 @@ const rightsKept = 15 * time.Second
 // MissingRights lists what this program needs and the DSN's user lacks: "INSERT, UPDATE on bars, fetches". It runs a
 // statement for each right, because every server checks those alike, whether the right comes from the table, its
 // columns, the database or a role; none of them changes a row. A table whose rows can't all be read is listed with SELECT
-// only: the statements for INSERT and UPDATE read it. An empty result is cached for 15 seconds. KindUnavailable if the
+// only: the statements for INSERT and UPDATE read it. That a table lacks none is cached for 15 seconds. KindUnavailable if the
 // server accepts no writes or a table is missing.
 func (s *Store) MissingRights(ctx context.Context) ([]string, error) {
+	s.granted.mu.Lock()
+	defer s.granted.mu.Unlock()
 	now := s.clock()
-	if at := s.grantedAt.Load(); at != nil && now.Sub(*at) < rightsKept && !now.Before(*at) {
+	due := s.granted.due(now)
+	if len(due) == 0 {
 		return nil, nil
 	}
 	var byTable byTable
 	err := s.probing(ctx, func(p prober) error {
-		for _, table := range slices.Sorted(maps.Keys(rights)) {
+		for _, table := range due {
 			lacking, err := p.missing(table, strings.Split(rights[table], ", "))
 			if err != nil {
 				return err
 			}
 			byTable.add(table, lacking)
+			if len(lacking) == 0 {
+				s.granted.at[table] = now
+			}
 		}
 		if byTable.order != nil {
 			// Rights on a database and roles apply to new connections: the next check must not find this one idle.
@@ -45,11 +52,28 @@ func (s *Store) MissingRights(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	missing := byTable.list()
-	if len(missing) == 0 {
-		s.grantedAt.Store(&now)
+	return byTable.list(), nil
+}
+
+// grantedTables remembers when each table was found to lack no right. A check that is cut short, because the database is far
+// away, goes on where it stopped.
+type grantedTables struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+// due lists the tables to check.
+func (g *grantedTables) due(now time.Time) []string {
+	if g.at == nil {
+		g.at = map[string]time.Time{}
 	}
-	return missing, nil
+	var tables []string
+	for _, table := range slices.Sorted(maps.Keys(rights)) {
+		if age := now.Sub(g.at[table]); age < 0 || age >= rightsKept {
+			tables = append(tables, table)
+		}
+	}
+	return tables
 }
 
 // byTable collects rights on tables; tables with the same rights become one entry of its list.

@@ -64,6 +64,9 @@ func (e *Error) Detail() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrAltered is the cause of a KindCorrupt error if what is stored no longer matches the hash it was stored with.
+var ErrAltered = errors.New("its content does not match its hash")
+
 // Invalid returns a KindInvalid error.
 func Invalid(field, message, remedy string) *Error {
 	return &Error{Kind: KindInvalid, Field: field, Message: message, Remedy: remedy}

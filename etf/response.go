@@ -46,6 +46,8 @@ type Defect struct {
 	// NoPrice: the row could be read, but has no prices or not all four. The session is missing from the response rather
 	// than wrong in it: there is nothing to decide, and a later response may have it.
 	NoPrice bool `json:"no_price,omitempty"`
+	// Unfinished: the row may be only half-written (Response.Unfinished).
+	Unfinished bool `json:"unfinished,omitempty"`
 }
 
 // Fetch is the record of one response.

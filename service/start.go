@@ -208,7 +208,7 @@ func (s *Service) checkSymbols(ctx context.Context, exchange etf.Exchange, texts
 		case exchange != "" && e.Exchange != exchange:
 			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is registered on %s, not on %s", symbol, e.Exchange, exchange), fmt.Sprintf("start a run of %s for it", e.Exchange)))
 		case e.Retired:
-			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is retired", symbol), "leave it out, or take it back with `etfcast etf retire --undo` or PATCH /v1/etfs/{symbol}"))
+			errs = append(errs, etf.Invalid(field[symbol], fmt.Sprintf("%s is retired", symbol), "leave it out, or take it back with `etfcast etf retire "+string(symbol)+" --undo` or PATCH /v1/etfs/{symbol}"))
 		}
 	}
 	return symbols, joinSome(errs)

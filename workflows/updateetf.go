@@ -91,7 +91,10 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 	var best *activities.FetchResult
 	var bestSource string
 	var first error
-	for _, ref := range u.in.Sources {
+	for i, ref := range u.in.Sources {
+		if i > 0 && !u.in.Until.IsZero() && workflow.Now(ctx).After(u.in.Until) {
+			break // no time for another source before the next close
+		}
 		result, err := u.fetchFrom(ctx, ref)
 		switch {
 		case err == nil && result.HasSession:

@@ -36,8 +36,10 @@ func (p *process) demo(ctx context.Context, out io.Writer) error {
 				if err := svc.Migrated(ctx); err != nil {
 					return err
 				}
-				_, _, err := svc.AddETF(ctx, request)
-				return err
+				if _, _, err := svc.AddETF(ctx, request); etf.KindOf(err) != etf.KindConflict {
+					return err
+				}
+				return nil // registered already, and edited since
 			}); err != nil {
 				return err
 			}

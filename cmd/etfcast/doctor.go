@@ -183,7 +183,7 @@ func (d *doctor) contents(ctx context.Context, svc *service.Service) {
 // records looks for what this program never leaves behind: parts of forecasts that are not stored, and instants that do
 // not advance.
 func (d *doctor) records(ctx context.Context) {
-	store, err := d.app.openStore()
+	store, err := d.app.openStoreWith(db.Options{}) // ctx has the limit, if there is one
 	if err != nil {
 		return // the database check has reported it
 	}
@@ -241,7 +241,7 @@ const brokenShown = 20
 
 // chains verifies the hash chain of every ETF and model, including former models.
 func (d *doctor) chains(ctx context.Context) {
-	store, err := d.app.openStore()
+	store, err := d.app.openStoreWith(db.Options{}) // however long the server takes to say something
 	if err != nil {
 		return // the database check has reported it
 	}

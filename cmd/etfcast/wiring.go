@@ -103,10 +103,10 @@ type process struct {
 }
 
 const (
-	// requestConnections are for requests, health checks and metrics, requestTimeout is how long these wait for the database to
-	// say anything.
+	// requestConnections are for requests, health checks and metrics. Each of these has a shorter limit of its own but for changes, which
+	// may wait for a lock; requestTimeout only ends what nobody waits for any more.
 	requestConnections = 8
-	requestTimeout     = 5 * time.Second
+	requestTimeout     = 30 * time.Second
 )
 
 // newProcess checks every setting before starting anything, and reports all problems at once.

@@ -85,11 +85,11 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 		request += name
 	}
 	if unfinished != "" {
-		return etf.Response{Request: request, Raw: body, MediaType: mediaType, Unfinished: filepath.ToSlash(name) + ": " + unfinished}, nil
+		return unfinishedFile(request, filepath.ToSlash(name), unfinished, body), nil
 	}
 	t, err := parse(filepath.ToSlash(name), body, opt)
 	if errors.Is(err, errUnfinished) {
-		return etf.Response{Request: request, Raw: body, MediaType: mediaType, Unfinished: err.Error()}, nil
+		return unfinishedFile(request, filepath.ToSlash(name), "the file has no complete header; export it again", body), nil
 	}
 	if err != nil {
 		return etf.Response{Request: request, Raw: body, MediaType: mediaType}, err // what was rejected, as evidence
@@ -97,6 +97,14 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	response := t.response(window)
 	response.Request, response.Raw, response.MediaType = request, body, mediaType
 	return response, nil
+}
+
+// unfinishedFile is the response of a file from which nothing can be used yet.
+func unfinishedFile(request, name, reason string, body []byte) etf.Response {
+	return etf.Response{
+		Request: request, Raw: body, MediaType: mediaType, Unfinished: name + ": " + reason,
+		Defects: []etf.Defect{{Where: name, Reason: reason, NoPrice: true, Unfinished: true}},
+	}
 }
 
 func tooLarge(name string) error {

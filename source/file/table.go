@@ -34,7 +34,6 @@ type defect struct {
 	etf.Defect
 	before, after etf.Session // zero for none
 	priceless     bool        // readable, but without a price
-	unfinished    bool        // the last line, without a line end
 }
 
 // parse reads a file. Errors are of KindCorrupt and name file and line. It has no side effects.
@@ -114,9 +113,8 @@ func (t *table) readRows(r *lineReader, size int, opt options) error {
 		}
 		if err != nil {
 			t.defects = append(t.defects, defect{
-				unfinished: err == errUnfinished, //nolint:errorlint // set above, never wrapped
-				Defect:     etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, r.number), Session: row.bar.Session, Text: strings.Clone(etf.Clip(line[:min(len(line), maxLine)], etf.MaxDefectText)) /* a substring would keep the whole file in memory */, Reason: err.Error(), NoPrice: row.priceless},
-				before:     last, priceless: row.priceless,
+				Defect: etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, r.number), Session: row.bar.Session, Text: strings.Clone(etf.Clip(line[:min(len(line), maxLine)], etf.MaxDefectText)) /* a substring would keep the whole file in memory */, Reason: err.Error(), NoPrice: row.priceless, Unfinished: err == errUnfinished}, //nolint:errorlint // set above, never wrapped
+				before: last, priceless: row.priceless,
 			})
 			if row.priceless {
 				t.priceless++
@@ -212,7 +210,7 @@ func (t *table) response(w etf.Window) etf.Response {
 	for _, d := range t.defects {
 		if d.in(w) {
 			r.Defects = append(r.Defects, d.Defect)
-			if d.unfinished {
+			if d.Unfinished {
 				r.Unfinished = d.Where + ": " + d.Reason
 			}
 		}
