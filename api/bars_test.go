@@ -326,7 +326,7 @@ func TestChangedForecastIsNotServed(t *testing.T) {
 	if got := metric(); got != "0" {
 		t.Errorf("etfcast_integrity_failures_total is %q before anything failed", got)
 	}
-	f.store.forecastErr = &etf.Error{Kind: etf.KindCorrupt, Message: "forecast 31db is not as it was issued", Remedy: "compare with a backup", Err: errors.New("row 5 of password")}
+	f.store.forecastErr = &etf.Error{Kind: etf.KindCorrupt, Message: "forecast 31db is not as it was issued", Remedy: "compare with a backup", Err: fmt.Errorf("%w: row 5 of password", etf.ErrAltered)}
 	for _, path := range []string{"/v1/etfs/SPY/forecasts/latest", "/v1/forecasts/" + one.ID, "/v1/forecasts/" + one.ID + "/fit"} {
 		for _, tag := range []string{`"none"`, `"c0ffee"`, `"f17"`, "*"} {
 			a := f.get(path, header("If-None-Match", tag))

@@ -92,8 +92,8 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 	var bestSource string
 	var first error
 	for i, ref := range u.in.Sources {
-		if i > 0 && !u.in.Until.IsZero() && workflow.Now(ctx).After(u.in.Until) {
-			break // no time for another source before the next close
+		if i > 0 && u.in.Until.After(workflow.GetInfo(ctx).WorkflowStartTime) && workflow.Now(ctx).After(u.in.Until) {
+			break // the time until the next close was used up by the sources before
 		}
 		result, err := u.fetchFrom(ctx, ref)
 		switch {

@@ -192,3 +192,73 @@ func TestEarlierFourier(t *testing.T) {
 		t.Error("no feature differs: the orders can't be told apart")
 	}
 }
+
+// A regressor that never changed in the history says nothing about the level: whatever it does later, the forecast stays near y. With
+// Compat it takes a share of the level, as in the original.
+func TestConstantRegressorTakesNoLevel(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ before, after float64 }{{7, 9}, {1, 0}, {0, 1}, {1, 2}, {0.1, 0.3}, {-3, 3}, {1e6, 1e6 + 1}, {7, math.NaN()}} {
+		for _, mode := range []prophet.Mode{prophet.Additive, prophet.Multiplicative} {
+			t.Run(fmt.Sprintf("%v to %v, %s", c.before, c.after, mode), func(t *testing.T) {
+				t.Parallel()
+				after := c.after
+				noise := 0.0
+				if math.IsNaN(after) { // rounding noise, and a real change later
+					after, noise = 9, 1e-12
+				}
+				x := func(i int) float64 {
+					if i < 200 {
+						return c.before + noise*float64(i%3)
+					}
+					return after
+				}
+				o := prophet.Defaults()
+				o.Regressors = []prophet.Regressor{{Name: "x", Mode: mode}}
+				history := with(offset(), "x", x)
+				f := fit(t, o, history)
+				day, err := prophet.ParseFreq("D")
+				if err != nil {
+					t.Fatal(err)
+				}
+				future, err := f.MakeFuture(20, day, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				forecast := predict(t, f, with(future, "x", x), prophet.PredictOptions{})
+				for i, y := range forecast.Yhat {
+					if math.Abs(y-1000) > 60 {
+						t.Fatalf("row %d: %v", i, y)
+					}
+				}
+				o.Compat = true
+				if g := fit(t, o, history).State().Regressors[0]; noise == 0 && (g.Mu != 0 || g.Std != 1) {
+					t.Errorf("Compat: %+v", g)
+				}
+			})
+		}
+	}
+}
+
+// The components of a forecast add up to yhat with what the forecast itself holds.
+func TestComponentsAddUpAboveAFloor(t *testing.T) {
+	t.Parallel()
+	for _, c := range withFloor {
+		data := with(offset(), "cap", constant(1200))
+		if c.frame != nil {
+			data = c.frame(data)
+		}
+		o := prophet.Defaults()
+		o.SeasonalityMode = prophet.Multiplicative
+		c.set(&o)
+		fc := predict(t, fit(t, o, data), nil, prophet.PredictOptions{})
+		floor, mul, add := fc.Column("floor"), fc.Column("multiplicative_terms"), fc.Column("additive_terms")
+		if floor == nil {
+			t.Fatalf("%s: no column floor", c.name)
+		}
+		for i, y := range fc.Yhat {
+			if sum := floor[i] + (fc.Trend[i]-floor[i])*(1+mul[i]) + add[i]; math.Abs(sum-y) > 1e-9*math.Abs(y) {
+				t.Fatalf("%s, row %d: %v, but yhat is %v", c.name, i, sum, y)
+			}
+		}
+	}
+}

@@ -1062,6 +1062,7 @@ func TestConstantRegressor(t *testing.T) {
 		for _, standardize := range []string{"auto", "true"} {
 			o := prophet.Defaults()
 			o.Regressors = []prophet.Regressor{{Name: "constant_feature", Standardize: standardize}}
+			o.Compat = true // else it is centred: TestConstantRegressorTakesNoLevel
 			f := fit(t, o, data)
 			if r := f.State().Regressors[0]; r.Mu != 0 || r.Std != 1 {
 				t.Errorf("constant %v, %s: mu %v, std %v; want 0 and 1", value, standardize, r.Mu, r.Std)

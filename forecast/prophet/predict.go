@@ -76,7 +76,7 @@ func (f *Fitted) Predict(ctx context.Context, frame *Frame, po PredictOptions) (
 	if c := r.frame.Cap; c != nil && !slices.ContainsFunc(c, math.IsNaN) {
 		fc.Cap = slices.Clone(c)
 	}
-	if f.s.LogisticFloor {
+	if f.s.LogisticFloor || f.s.FloorMatters() && !f.s.Options.Compat {
 		fc.Floor = slices.Clone(r.floor)
 	}
 	f.addTrend(fc, r)

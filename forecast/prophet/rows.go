@@ -175,6 +175,10 @@ func (m *Model) scale(f *Frame, y []float64) (scales, error) {
 	return s, err
 }
 
+// constantSpread is the standard deviation, relative to the mean, below which a regressor's changes are rounding noise.
+const constantSpread = 1e-9
+
+// scaleRegressors standardises the regressors. A constant one, or one whose changes are rounding noise, is only centred.
 func (m *Model) scaleRegressors(f *Frame) ([]FittedRegressor, error) {
 	out := make([]FittedRegressor, len(m.o.Regressors))
 	for i, r := range m.o.Regressors {
@@ -188,7 +192,15 @@ func (m *Model) scaleRegressors(f *Frame) ([]FittedRegressor, error) {
 			constant = constant && v == x[0]
 			binary = binary && (v == 0 || v == 1)
 		}
-		if constant || r.Standardize == "false" || r.Standardize == "auto" && binary {
+		if constant {
+			// Its effect can't be told from the trend's offset. Centred it is 0, which leaves the level to the trend: otherwise the
+			// most probable model gives it the level of y, and every later change of the regressor moves the forecast by a multiple of that.
+			if !m.o.Compat {
+				out[i].Mu = x[0]
+			}
+			continue
+		}
+		if r.Standardize == "false" || r.Standardize == "auto" && binary {
 			continue
 		}
 		var sum, squares float64
@@ -203,7 +215,10 @@ func (m *Model) scaleRegressors(f *Frame) ([]FittedRegressor, error) {
 		if math.IsInf(mu, 0) || math.IsInf(std, 0) || std == 0 {
 			return nil, etf.Invalid(r.Name, fmt.Sprintf("the regressor can't be standardised with mean %v and standard deviation %v", mu, std), "change the regressor's unit")
 		}
-		out[i].Mu, out[i].Std = mu, std
+		out[i].Mu = mu
+		if std > constantSpread*math.Abs(mu) || m.o.Compat {
+			out[i].Std = std
+		}
 	}
 	return out, nil
 }

@@ -36,7 +36,7 @@ type State struct {
 
 // FloorMatters reports whether the model has multiplicative terms and a floor, so that Options.Compat changes its forecasts.
 func (s *State) FloorMatters() bool {
-	hasFloor := s.LogisticFloor || s.Options.Scaling == MinMax && s.YMin != 0
+	hasFloor := s.LogisticFloor || (s.Options.Scaling == MinMax || s.Options.unitFree()) && s.YMin != 0
 	return hasFloor && len(s.ComponentColumns["multiplicative_terms"]) > 0
 }
 

@@ -76,8 +76,8 @@ func TestFetchUnfinishedLine(t *testing.T) {
 		{"an earlier session is asked for", cut, "", etf.Window{To: day("2025-09-25")}, 2, 0, ""},
 		{"within the date", whole + "2025-09-2", "", etf.Window{}, 3, 1, "SPY.csv:5"},
 		{"preallocated", strings.TrimSuffix(whole, "2992\n") + "\x00\x00\x00\x00\x00", "", etf.Window{}, 2, 1, "SPY.csv:4"},
-		{"within the header", "date,open,hi", "", etf.Window{}, 0, 0, "SPY.csv:1: there is no complete header"},
-		{"empty", "", "", etf.Window{}, 0, 0, "SPY.csv: the file is empty; export it again"},
+		{"within the header", "date,open,hi", "", etf.Window{}, 0, 1, "SPY.csv: the file has no complete header; export it again"},
+		{"empty", "", "", etf.Window{}, 0, 1, "SPY.csv: the file is empty; export it again"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
