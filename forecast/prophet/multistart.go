@@ -104,7 +104,7 @@ func (s *multistart) newtonSteps() int {
 	// One step takes 4 Dim gradients and an eigendecomposition.
 	dim := float64(s.p.Dim())
 	step := 4*dim*float64(len(s.p.y)*(len(s.p.x)+6)) + 10*dim*dim*dim
-	return min(max(int(newtonWork/step), fewNewtonSteps), manyNewtonSteps)
+	return min(max(int(newtonWork/step), fewNewtonSteps), manyNewtonSteps, s.limit)
 }
 
 // finish continues the two best climbs that reached the limit of steps, and returns the best point.
