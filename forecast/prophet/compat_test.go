@@ -134,6 +134,7 @@ func TestCompatChangesNothingElse(t *testing.T) {
 		"minmax additive":         func(o *prophet.Options) { o.Scaling = prophet.MinMax },
 	} {
 		o := prophet.Defaults()
+		o.NChangepoints = 8
 		set(&o)
 		a := fit(t, o, data)
 		if s := a.State(); s.FloorMatters() {

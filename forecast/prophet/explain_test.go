@@ -64,7 +64,7 @@ func TestMAPResolvesLargeOffsets(t *testing.T) {
 	t.Parallel()
 	for _, offset := range []float64{1e9, 1e10} {
 		f := dailyFrame(noisy(offset, 60)...)
-		top, newton := fitBy(t, Defaults(), f, MAP, FitOptions{}).Report(), fitBy(t, Defaults(), f, Newton, FitOptions{}).Report()
+		top, newton := fitBy(t, Defaults(), f, MAP, FitOptions{}).Report(), fitBy(t, Defaults(), f, Newton, FitOptions{MaxIterations: iterations(Newton)}).Report()
 		if top.Status != statusConverged || top.LogPosterior < newton.LogPosterior-1e-3 {
 			t.Errorf("offset %v: %+v, Newton's log posterior is %v", offset, top, newton.LogPosterior)
 		}

@@ -266,7 +266,7 @@ func (p *posterior) lbfgs(ctx context.Context, start *mode, limit int) (*mode, e
 }
 
 func (p *posterior) newton(ctx context.Context, start *mode, limit int) (*mode, error) {
-	res, err := stan.Newton(ctx, p, p.vector(start), stan.NewtonOptions{MaxIterations: max(limit, 0)})
+	res, err := stan.Newton(ctx, p.memoised(), p.vector(start), stan.NewtonOptions{MaxIterations: max(limit, 0)})
 	return p.fromStan(res, err)
 }
 

@@ -94,7 +94,7 @@ func TestMAPIsAMaximum(t *testing.T) {
 	rng := rand.New(rand.NewPCG(14, 14))
 	for _, growth := range []Growth{Linear, Flat, Logistic} {
 		for range 15 {
-			p := randomPosterior(rng, growth, 60+rng.IntN(100), rng.IntN(10), 1+rng.IntN(10), Additive, Multiplicative)
+			p := randomPosterior(rng, growth, 40+rng.IntN(60), rng.IntN(10), 1+rng.IntN(10), Additive, Multiplicative)
 			x, _, err := optimise(t.Context(), p, startOf(p), MAP, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -197,6 +197,7 @@ func TestMAPIsNeverBelowTheOriginalsMultiplicative(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(50) {
 		f, o := randomSeries(seed)
+		f, o.NChangepoints = f.Rows(indexTo(min(len(f.DS), 100))), min(o.NChangepoints, 10)
 		for i := range f.Y {
 			f.Y[i] = math.Exp(f.Y[i] / 10)
 		}
@@ -281,6 +282,7 @@ func TestWarmStartKeepsTheMAP(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
 		f, o := randomSeries(seed)
+		f, o.NChangepoints = f.Rows(indexTo(min(len(f.DS), 120))), min(o.NChangepoints, 10)
 		if seed%2 == 1 {
 			for i := range f.Y {
 				f.Y[i] = math.Exp(f.Y[i] / 10)

@@ -7,8 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"github.com/etfcast/etfcast/forecast/prophet/stan"
 )
 
 // multistart climbs from several starts where the posterior may have several maxima: the original's starting point, the
@@ -29,13 +27,12 @@ const (
 	maxClimb   = 3000
 	// drawnStarts is how many starts are drawn, each around the best point so far.
 	drawnStarts = 6
-	// newtonWork is about how many multiplications the search by Stan's Newton method may take, a third of a second. If it is
-	// used at all, it takes fewNewtonSteps or more, as the first steps decide which maximum it is near; no more than
-	// someNewtonSteps if all other starts led to the same maximum, and never more than manyNewtonSteps.
-	newtonWork      = 1.5e8
+	// newtonWork is about how many multiplications the search by Stan's Newton method may take: about a second and a half. It
+	// takes fewNewtonSteps or more, as the first steps decide which maximum it is near, and at most manyNewtonSteps. It isn't
+	// stopped early next to a maximum that is already known: its long steps may still leave it for a higher one.
+	newtonWork      = 1.2e9
 	fewNewtonSteps  = 20
-	someNewtonSteps = 40
-	manyNewtonSteps = 1000
+	manyNewtonSteps = 2000
 )
 
 // run returns the best point found.
@@ -90,9 +87,8 @@ func (s *multistart) run(ctx context.Context) (*mode, error) {
 			return nil, err
 		}
 	}
-	if steps := s.newtonSteps(); steps > 0 {
-		res, err := stan.Newton(ctx, p, p.vector(s.start), stan.NewtonOptions{MaxIterations: steps})
-		end, err := p.fromStan(res, err)
+	if len(s.found) == 0 || slices.MinFunc(s.found, byDensity).status != statusPerfect {
+		end, err := p.newton(ctx, s.start, s.newtonSteps())
 		if err := try(end, err, true); err != nil {
 			return nil, err
 		}
@@ -103,31 +99,12 @@ func (s *multistart) run(ctx context.Context) (*mode, error) {
 	return s.finish(ctx)
 }
 
-// newtonSteps is how many steps of Stan's Newton method are worth their time, 0 for none.
+// newtonSteps is how many steps of Stan's Newton method are worth their time.
 func (s *multistart) newtonSteps() int {
 	// One step takes 4 Dim gradients and an eigendecomposition.
 	dim := float64(s.p.Dim())
-	many := newtonWork / (4*dim*float64(len(s.p.y)*(len(s.p.x)+6)) + 10*dim*dim*dim)
-	most := manyNewtonSteps
-	if s.agree() {
-		most = someNewtonSteps
-		if many < 8 {
-			return 0
-		}
-	}
-	if many < 1 {
-		return 0
-	}
-	return min(max(int(many), fewNewtonSteps), most)
-}
-
-// agree reports whether all climbs ended at the same density.
-func (s *multistart) agree() bool {
-	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, x := range s.found {
-		lo, hi = min(lo, x.logProb), max(hi, x.logProb)
-	}
-	return hi-lo <= 1e-6*(1+math.Abs(hi))
+	step := 4*dim*float64(len(s.p.y)*(len(s.p.x)+6)) + 10*dim*dim*dim
+	return min(max(int(newtonWork/step), fewNewtonSteps), manyNewtonSteps, s.limit)
 }
 
 // finish continues the two best climbs that reached the limit of steps, and returns the best point.

@@ -275,3 +275,39 @@ func TestChangepointRows(t *testing.T) {
 		}
 	}
 }
+
+// What is kept between evaluations changes no bit, whichever parameters change from one to the next.
+func TestMemoisedPosteriorIsTheSame(t *testing.T) {
+	t.Parallel()
+	for _, growth := range []Growth{Linear, Flat, Logistic} {
+		for name, modes := range map[string][]Mode{"additive": {Additive}, "mixed": {Additive, Multiplicative, ""}} {
+			rng := rand.New(rand.NewPCG(21, 21))
+			p := randomPosterior(rng, growth, 50, 4, 6, modes...)
+			q := p.memoised()
+			u := p.vector(p.coldStart())
+			want, got := make([]float64, len(u)), make([]float64, len(u))
+			for step := range 200 {
+				switch rng.IntN(3) {
+				case 0:
+					u[rng.IntN(len(u))] += 0.01 * rng.NormFloat64()
+				case 1:
+					i := rng.IntN(len(u))
+					u[i] = -u[i] // also 0 to -0
+				default:
+					for i := range u {
+						u[i] += 0.01 * rng.NormFloat64()
+					}
+				}
+				var a, b float64
+				if step%4 == 0 {
+					a, b = p.LogProb(u, nil), q.LogProb(u, nil)
+				} else {
+					a, b = p.LogProb(u, want), q.LogProb(u, got)
+				}
+				if math.Float64bits(a) != math.Float64bits(b) || !slices.Equal(want, got) {
+					t.Fatalf("%s %s, step %d: log density %v, gradient %v; without memo %v, %v", growth, name, step, b, got, a, want)
+				}
+			}
+		}
+	}
+}

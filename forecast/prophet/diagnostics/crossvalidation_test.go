@@ -223,7 +223,7 @@ func TestKeepScaling(t *testing.T) {
 			t.Errorf("%s: without Compat the refits don't keep the scaling", name)
 		}
 		last := b.Cutoff[b.Len()-1]
-		fc := byHand(t, f, history, last, o.Horizon)
+		fc := byHand(t, f, history, last, o.Horizon, prophet.FitOptions{})
 		if tail := b.Yhat[b.Len()-len(fc.Yhat):]; !slices.Equal(tail, fc.Yhat) {
 			t.Errorf("%s: %v, want %v", name, tail, fc.Yhat)
 		}
