@@ -195,7 +195,7 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 	report := &f.s.Report
 	if o.Market.ResidualAR1 {
 		if len(p.y) < minAutoregressionRows {
-			return etf.Invalid("y", fmt.Sprintf("%d rows are too few to estimate how residuals persist", len(r.ds)), fmt.Sprintf("give %d rows or more, or leave market.residual_ar1 out", minAutoregressionRows))
+			return tooFewRows(len(r.ds), report.LeftOut)
 		}
 		a := newAutoregression(p, &f.clock, fo.MaxIterations)
 		if best, report.Phi, err = a.estimate(ctx); err != nil {
@@ -217,9 +217,27 @@ func (f *Fitted) estimate(ctx context.Context, r *rows, x [][]float64, fo FitOpt
 	return nil
 }
 
+// tooFewRows says that an autoregression can't be estimated from rows, of which some were left out.
+func tooFewRows(rows, leftOut int) error {
+	have, correct := fmt.Sprintf("%d rows", rows), ""
+	switch {
+	case leftOut == 1:
+		have, correct = have+", of which 1 was left out as a bad price,", "correct the price, "
+	case leftOut > 1:
+		have, correct = fmt.Sprintf("%s, of which %d were left out as bad prices,", have, leftOut), "correct the prices, "
+	}
+	return etf.Invalid("y", have+" are too few to estimate how residuals persist",
+		fmt.Sprintf("%sgive %d rows or more, or leave market.residual_ar1 out", correct, minAutoregressionRows+leftOut))
+}
+
 // withoutSpikes returns the rows and features that the autoregression is estimated from.
 func (f *Fitted) withoutSpikes(r *rows, x [][]float64) (*rows, [][]float64) {
-	keep := withoutSpikes(r.ys, stepsOf(&f.clock, r.t))
+	var keep []int
+	for i, spike := range f.spikes(r.t) {
+		if !spike {
+			keep = append(keep, i)
+		}
+	}
 	if f.s.Report.LeftOut = len(r.t) - len(keep); f.s.Report.LeftOut == 0 {
 		return r, x
 	}

@@ -152,28 +152,34 @@ func stepsOf(c *clock, t []float64) []int {
 // spikeWindow is how many rows on each side a row is compared with.
 const spikeWindow = 5
 
-// withoutSpikes returns the indexes of the rows that are not far from the median of the rows around them: further than
-// doubtedSpread times what is usual for a session. A price that goes to another level and stays there is near rows of its
-// own. A row with a wrong figure is, for the likelihood of a t distribution, only unlikely; several in a row, or one at the
-// start, would still make phi seem larger.
-func withoutSpikes(y []float64, steps []int) []int {
+// spikes returns which rows are far from the median of the rows around them. A price that goes to another level and stays
+// there is near rows of its own. A row with a wrong figure is, for the likelihood of a t distribution, only unlikely;
+// several in a row, or one at the start, would still make phi seem larger.
+func (f *Fitted) spikes(t []float64) []bool {
+	y, steps, out := f.s.History.Y, stepsOf(&f.clock, t), make([]bool, len(t))
 	_, sigma := tails(differences(y, steps))
+	if sigma == 0 {
+		return out
+	}
 	sessions := 0
 	for _, k := range steps {
 		sessions += k
 	}
-	most := doubtedSpread * sigma * math.Sqrt(max(1, float64(sessions)/float64(len(y)-1)))
-	keep := make([]int, 0, len(y))
+	sd := sigma * math.Sqrt(max(1, float64(sessions)/float64(len(y)-1)))
+	levels := f.levels()
 	var window [2*spikeWindow + 1]float64
 	for i, v := range y {
 		from := max(0, min(i-spikeWindow, len(y)-len(window)))
 		n := copy(window[:], y[from:])
 		slices.Sort(window[:n])
-		if math.Abs(v-window[n/2]) <= most || sigma == 0 {
-			keep = append(keep, i)
+		middle := window[n/2]
+		most := doubtedSpread * sd
+		if levels {
+			most = min(most, max(f.share(doubtedAlways, v, middle), believedSpread*math.Sqrt(spikeWindow)*sd))
 		}
+		out[i] = math.Abs(v-middle) > most
 	}
-	return keep
+	return out
 }
 
 // differences returns the changes from row to row, per session, less their median.
@@ -209,11 +215,19 @@ func tails(e []float64) (df, sigma float64) {
 		squares[i] = v * v
 	}
 	variance := floats.Sum(squares) / n
-	// Half of the squares of a normal variable are below 0.455 variances. If most prices do not change at all, there is
-	// nothing to tell the tails from.
-	start := median(squares) / 0.455
-	if !(start > 1e-12*variance) {
-		return 0, math.Sqrt(variance)
+	// Half of the squares of a normal variable are below 0.455 variances.
+	const half = 0.455
+	start := median(squares) / half
+	if none := 1e-12 * variance; !(start > none) {
+		// Most prices do not change at all, so there is nothing to tell the tails from. The scale is that of the changes
+		// there are, the largest aside: each wrong price makes two.
+		changed := slices.DeleteFunc(squares, func(q float64) bool { return !(q > none) })
+		if len(changed) == 0 {
+			return 0, math.Sqrt(variance)
+		}
+		slices.Sort(changed)
+		usual := changed[:max(1, len(changed)-max(2, len(e)/50))]
+		return 0, math.Sqrt(median(usual) / half * float64(len(changed)) / n)
 	}
 	best := -n / 2 * (math.Log(variance) + 1 + math.Log(2*math.Pi))
 	sigma = math.Sqrt(variance)
@@ -620,7 +634,7 @@ func (f *Fitted) setResidual(r *rows, x [][]float64) {
 	}
 	f.residual = Residual{Phi: f.s.Report.Phi, Innovation: innovation, DF: f.s.Report.DF, Slope: f.s.Report.Slope}
 	f.residuals, f.doubted = e, nil
-	if f.residual.DF > 0 { // not in a fit stored by version 0.1.0
+	if f.s.Report.Innovation > 0 { // not in a fit stored by version 0.1.0
 		f.doubted = f.doubts(r.t)
 	}
 	last := f.believed(len(e))
@@ -633,26 +647,57 @@ func (f *Fitted) setResidual(r *rows, x [][]float64) {
 const (
 	doubtedShare  = 0.25
 	doubtedSpread = 20
+	// doubtedAlways, a move of 49 %, is doubted in turbulent times too, if it is more than believedSpread times what is
+	// usual: otherwise twenty times would be more than a doubled price.
+	doubtedAlways  = 0.4
+	believedSpread = 5
 	// doubtedRows is how many rows before it a row may agree with. One that agrees with none of them is doubted.
 	doubtedRows = 3
 )
 
-// doubts returns which rows are so far from each of the rows before them that a forecast does not start from them.
+// levels reports whether shares of y mean something: y is a logarithm or positive.
+func (f *Fitted) levels() bool {
+	return f.s.Options.Market.LogScale || slices.Min(f.s.History.Y) > 0
+}
+
+// share returns the change of y from a to b, or back, by a factor of exp(log).
+func (f *Fitted) share(log, a, b float64) float64 {
+	if f.s.Options.Market.LogScale {
+		return log
+	}
+	return math.Expm1(log) * min(math.Abs(a), math.Abs(b))
+}
+
+// doubts returns which rows are so far from each of the rows before them that a forecast does not start from them. A row
+// that is left out as a spike is doubted if it changes by doubtedShare. A doubted row confirms another only if the rows in
+// between are doubted too: a wrong price that comes back is still wrong.
 func (f *Fitted) doubts(t []float64) []bool {
-	y, out := f.s.History.Y, make([]bool, len(t))
+	y, out, spikes, levels := f.s.History.Y, make([]bool, len(t)), f.spikes(t), f.levels()
 	agree := func(i, j int) bool {
 		d := math.Abs(y[j] - y[i])
 		share := doubtedShare
 		if !f.s.Options.Market.LogScale {
 			share *= min(math.Abs(y[i]), math.Abs(y[j]))
 		}
+		if d <= share || levels && spikes[j] {
+			return d <= share
+		}
 		k := max(f.clock.steps(t[i], t[j]), 1)
-		return d <= share || d <= doubtedSpread*f.residual.Innovation*spread(f.residual.Phi, k)*f.s.YScale
+		sd := f.residual.Innovation * spread(f.residual.Phi, k) * f.s.YScale
+		most := doubtedSpread * sd
+		if levels {
+			most = min(most, max(f.share(doubtedAlways, y[i], y[j]), believedSpread*sd))
+		}
+		return d <= most
 	}
 	for j := 1; j < len(out); j++ {
 		out[j] = true
+		between := true // all rows from i to j are doubted
 		for i := j - 1; i >= max(0, j-doubtedRows) && out[j]; i-- {
-			out[j] = !agree(i, j)
+			if between || !out[i] {
+				out[j] = !agree(i, j)
+			}
+			between = between && out[i]
 		}
 	}
 	return out
