@@ -157,7 +157,7 @@ const spikeWindow = 5
 // several in a row, or one at the start, would still make phi seem larger.
 func (f *Fitted) spikes(t []float64) []bool {
 	y, steps, out := f.s.History.Y, stepsOf(&f.clock, t), make([]bool, len(t))
-	_, sigma := tails(differences(y, steps))
+	df, sigma := tails(differences(y, steps))
 	if sigma == 0 {
 		return out
 	}
@@ -174,6 +174,9 @@ func (f *Fitted) spikes(t []float64) []bool {
 		slices.Sort(window[:n])
 		middle := window[n/2]
 		most := doubtedSpread * sd
+		if df == 0 && from == i-spikeWindow {
+			most = normalSpread * sd
+		}
 		if levels {
 			most = min(most, max(f.share(doubtedAlways, v, middle), believedSpread*math.Sqrt(spikeWindow)*sd))
 		}
@@ -651,6 +654,8 @@ const (
 	// usual: otherwise twenty times would be more than a doubled price.
 	doubtedAlways  = 0.4
 	believedSpread = 5
+	// normalSpread replaces doubtedSpread for a row between others if innovations are normal, which gives it no lower weight.
+	normalSpread = 10
 	// doubtedRows is how many rows before it a row may agree with. One that agrees with none of them is doubted.
 	doubtedRows = 3
 )

@@ -184,7 +184,7 @@ func TestBadTickAmongUnchangedCloses(t *testing.T) {
 	} {
 		clean := with(plain, "y", y)
 		_, want := nextOver(t, clean, 1)
-		for _, factor := range []float64{0.01, 0.5, 2, 100} {
+		for _, factor := range []float64{0.01, 0.5, 1.2, 1.3, 2, 100} {
 			dirty := clean.Rows(rangeTo(n))
 			dirty.Y[300] *= factor
 			got, report := nextOver(t, dirty, clean.Y[n-1])
