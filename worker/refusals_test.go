@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,15 +23,14 @@ import (
 type scripted struct {
 	store  *memory
 	script []string
-	asked  int
+	asked  atomic.Int32
 	over   chan struct{}
 }
 
 func (*scripted) Name() string { return "scripted" }
 
 func (s *scripted) Fetch(ctx context.Context, _ etf.Query) (etf.Response, error) {
-	step := s.script[s.asked]
-	s.asked++
+	step := s.script[s.asked.Add(1)-1]
 	switch step {
 	case "die":
 		ctx.Value(dieKey{}).(context.CancelFunc)()
@@ -75,11 +75,11 @@ func TestRefusalsAreCountedOnAServer(t *testing.T) {
 		t.Fatalf("ended with %v", err)
 	}
 	// The request during which the worker died is not among the refusals.
-	if want := activities.SourceAttempts + 1; source.asked != want {
-		t.Errorf("the source was asked %d times, want %d", source.asked, want)
+	if want := activities.SourceAttempts + 1; int(source.asked.Load()) != want {
+		t.Errorf("the source was asked %d times, want %d", source.asked.Load(), want)
 	}
 	var detail activities.ErrorDetail
-	if err := app.Details(&detail); err != nil || int(detail.Attempt) < source.asked+2 {
+	if err := app.Details(&detail); err != nil || int(detail.Attempt) < int(source.asked.Load())+2 {
 		t.Errorf("%d attempts, %v: the database lost none of them", detail.Attempt, err)
 	}
 }
