@@ -8,19 +8,13 @@ import (
 )
 
 // What one response may cost. Everything beyond is refused before any of it is stored, so that no step of an update takes
-// longer than its time limit, on the slowest database.
+// longer than its time limit, on the slowest database. The limits of its size are in package etf; rows beyond quality.Plenty are
+// stored only once or twice for each session.
 const (
-	// maxResponseBytes is the size of a response.
-	maxResponseBytes = 64 << 20
-	// maxResponseRows is how many rows a response may have. Those beyond quality.Plenty count only once or twice for each
-	// session.
-	maxResponseRows = 250_000
 	// maxResponseSessions is how many different dates they may have: more than a century of sessions.
 	maxResponseSessions = 30_000
 	// maxResponseActions is how many different splits and distributions a response may state: one a week for a century.
 	maxResponseActions = 5_000
-	// maxResponseDefects is how many of its rows may be unreadable.
-	maxResponseDefects = 10_000
 )
 
 // affordable returns the response without what only costs time (quality.Condense, repeated actions), or an error of
@@ -30,9 +24,9 @@ func affordable(r etf.Response) (etf.Response, error) {
 		have, most int
 		what       string
 	}{
-		{len(r.Raw), maxResponseBytes, "bytes"},
-		{len(r.Bars), maxResponseRows, "rows"},
-		{len(r.Defects), maxResponseDefects, "unreadable rows"},
+		{len(r.Raw), etf.MaxResponseBytes, "bytes"},
+		{len(r.Bars), etf.MaxResponseRows, "rows"},
+		{len(r.Defects), etf.MaxResponseDefects, "unreadable rows"},
 	} {
 		if c.have > c.most {
 			return r, tooMuch(c.have, c.most, c.what)

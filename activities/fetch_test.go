@@ -322,10 +322,10 @@ func TestFetchRefusesWhatCostsTooMuch(t *testing.T) {
 		saveErr  error
 		want     string // in the message; "" if it is not refused
 	}{
-		{"bytes", etf.Response{Raw: make([]byte, maxResponseBytes+1)}, nil, "67108865 bytes; the limit is 67108864"},
-		{"rows", etf.Response{Bars: make([]etf.Bar, maxResponseRows+1)}, nil, "250001 rows; the limit is 250000"},
+		{"bytes", etf.Response{Raw: make([]byte, etf.MaxResponseBytes+1)}, nil, "67108865 bytes; the limit is 67108864"},
+		{"rows", etf.Response{Bars: make([]etf.Bar, etf.MaxResponseRows+1)}, nil, "250001 rows; the limit is 250000"},
 		{"dates", etf.Response{Bars: many(maxResponseSessions + 1)}, nil, "30001 different dates; the limit is 30000"},
-		{"defects", etf.Response{Defects: make([]etf.Defect, maxResponseDefects+1)}, nil, "10001 unreadable rows; the limit is 10000"},
+		{"defects", etf.Response{Defects: make([]etf.Defect, etf.MaxResponseDefects+1)}, nil, "10001 unreadable rows; the limit is 10000"},
 		{"actions", etf.Response{Actions: actions}, nil, "5001 splits and distributions; the limit is 5000"},
 		{"repeated actions", etf.Response{Actions: slices.Repeat(actions[:100], 100)}, nil, ""},
 		{"what the store refuses", etf.Response{Bars: many(1)}, etf.Invalid("close", "it does not fit its column", "correct it"), "it does not fit its column"},

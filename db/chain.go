@@ -122,7 +122,7 @@ func (s *Store) checkLink(ctx context.Context, f etf.Forecast, position int64, p
 	case f.PrevHash != previous:
 		reason = "its previous hash is not the hash of the position before"
 	case f.Hash != want:
-		reason = "its content does not match its hash"
+		reason = etf.ErrAltered.Error()
 	case f.FitHash == "":
 		return nil
 	default:

@@ -34,6 +34,13 @@ type Response struct {
 	MediaType string
 }
 
+// What one response may hold. Sources refuse more as soon as they see it, with file and line; the pipeline refuses it from any source.
+const (
+	MaxResponseBytes   = 64 << 20
+	MaxResponseRows    = 250_000 // a century has some 26,000 sessions; the rest is for repeated rows
+	MaxResponseDefects = 10_000  // rows that can't be read
+)
+
 // MaxDefectText is how many bytes of an unreadable row are kept at most.
 const MaxDefectText = 200
 

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -30,7 +31,7 @@ func tabled(code string, first, last int) country {
 		}
 		return years
 	})
-	return country{first: first, last: last, year: func(year int) []Holiday { return append([]Holiday(nil), byYear()[year]...) }}
+	return country{first: first, last: last, year: func(year int) []Holiday { return slices.Clone(byYear()[year]) }}
 }
 
 func readTable(code string) ([]Holiday, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -145,10 +146,9 @@ func (w *author) addFlags(cmd *cobra.Command) {
 
 func (a *app) edit(cmd *cobra.Command, request service.ETFEditRequest, by author, result string) error {
 	request.By, request.Why = by.by, by.why
-	if user, ok := a.env.lookup("USER"); ok && user != "" && !cmd.Flags().Changed("by") {
-		request.By = user
-	} else if !cmd.Flags().Changed("by") {
-		request.By = "the command line"
+	if !cmd.Flags().Changed("by") {
+		user, _ := a.env.lookup("USER")
+		request.By = cmp.Or(user, "the command line")
 	}
 	svc, closeAll, err := a.service()
 	if err != nil {

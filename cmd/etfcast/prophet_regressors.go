@@ -19,7 +19,8 @@ func prophetRegressorsCommand(a *app) *cobra.Command {
 		Long: `Show the coefficients of a fitted model's regressors, as the original's
 regressor_coefficients: the effect of one unit of the regressor, on y if its mode is
 additive, as a fraction of the trend above its floor if it is multiplicative (with
-scaling minmax the floor is the smallest y). At its center a regressor has no effect. The bounds differ from the coefficient only if the posterior was sampled
+scaling minmax the floor is the smallest y). At its center a regressor has no effect.
+The bounds differ from the coefficient only if the posterior was sampled
 (mcmc_samples); they cover the options' interval_width.`,
 		Example: `  etfcast prophet regressors --model model.json
   etfcast prophet regressors --model model.json --json`,

@@ -253,9 +253,9 @@ func (q Freq) on(date Stamp) bool {
 	return true
 }
 
-// step returns the stamp n units after s, which is one of the frequency.
+// step returns the stamp n units after s, which is one of the frequency, or one beyond the last possible stamp.
 func (q Freq) step(s Stamp) Stamp {
-	for range q.n {
+	for i := 0; i < q.n && s < maxStamp; i++ {
 		s = q.first(s + Day)
 	}
 	return s
@@ -293,15 +293,10 @@ func (q Freq) after(last Stamp, n int) ([]Stamp, error) {
 			out = append(out, SessionStamp(at))
 		}
 	default:
-		skip := 0
-		for s := q.first(last); len(out) < n; s = q.first(s + Day) {
-			if skip == 0 || s >= maxStamp {
-				if err := add(s); err != nil {
-					return nil, err
-				}
-				skip = q.n
+		for s := q.first(last); len(out) < n; s = q.step(s) {
+			if err := add(s); err != nil {
+				return nil, err
 			}
-			skip--
 		}
 	}
 	return out, nil

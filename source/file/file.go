@@ -17,9 +17,6 @@ import (
 // Name is the source's name.
 const Name = "file"
 
-// MaxBytes is the largest size of a file that is read. maxRows bounds the number of rows.
-const MaxBytes = 64 << 20
-
 const mediaType = "text/csv"
 
 // Options configure a Source.
@@ -108,7 +105,7 @@ func unfinishedFile(request, name, reason string, body []byte) etf.Response {
 }
 
 func tooLarge(name string) error {
-	return etf.Invalid("ref", fmt.Sprintf("%s is larger than %d MiB", name, MaxBytes>>20), "split the file by year, or keep only daily prices in it")
+	return etf.Invalid("ref", fmt.Sprintf("%s is larger than %d MiB", name, etf.MaxResponseBytes>>20), "split the file by year, or keep only daily prices in it")
 }
 
 func (s *Source) openError(name string, err error) error {

@@ -139,7 +139,7 @@ func TestFetchRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(large.Truncate(MaxBytes+1), large.Close()); err != nil {
+	if err := errors.Join(large.Truncate(etf.MaxResponseBytes+1), large.Close()); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

@@ -390,7 +390,7 @@ func TestJunkIsAbandoned(t *testing.T) {
 	if etf.KindOf(err) != etf.KindCorrupt || !strings.Contains(err.Error(), "10000 of the first 10000 rows") {
 		t.Errorf("error %v; want the file rejected after 10,000 rows", err)
 	}
-	_, err = parse("x.csv", []byte(plainHeader+strings.Repeat("2025-09-01,5,5,5,5,1\n", maxRows+1)), options{})
+	_, err = parse("x.csv", []byte(plainHeader+strings.Repeat("2025-09-01,5,5,5,5,1\n", etf.MaxResponseRows+1)), options{})
 	if etf.KindOf(err) != etf.KindCorrupt || !strings.HasPrefix(err.Error(), "x.csv:250002: the file has more than 250000 rows") {
 		t.Errorf("error %v; want the file rejected at the first row over the limit", err)
 	}

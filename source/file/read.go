@@ -77,11 +77,11 @@ func (s *Source) read(name string) (body []byte, changed bool, err error) {
 		return nil, false, s.openError(name, err)
 	}
 	defer func() { _ = f.Close() }() // opened for reading only
-	if info.Size() > MaxBytes {
+	if info.Size() > etf.MaxResponseBytes {
 		return nil, false, tooLarge(name)
 	}
 	body = make([]byte, 0, info.Size()+512)
-	for len(body) <= MaxBytes {
+	for len(body) <= etf.MaxResponseBytes {
 		if len(body) == cap(body) {
 			body = append(body, 0)[:len(body)]
 		}

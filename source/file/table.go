@@ -74,8 +74,8 @@ func corrupt(name string, line int, wrong, remedy string) error {
 }
 
 func (t *table) readRows(r *lineReader, size int, opt options) error {
-	t.bars = make([]etf.Bar, 0, min(size/48+1, maxRows))
-	t.lines = make([]int, 0, min(size/48+1, maxRows))
+	t.bars = make([]etf.Bar, 0, min(size/48+1, etf.MaxResponseRows))
+	t.lines = make([]int, 0, min(size/48+1, etf.MaxResponseRows))
 	var fields []string
 	var last etf.Session
 	waiting := 0 // first defect whose following row is not known yet
@@ -89,8 +89,8 @@ func (t *table) readRows(r *lineReader, size int, opt options) error {
 			return nil
 		}
 		t.rows++
-		if t.rows > maxRows {
-			return corrupt(t.name, r.number, fmt.Sprintf("the file has more than %d rows, more than any ETF has sessions", maxRows), "keep only the daily prices of one ETF in it")
+		if t.rows > etf.MaxResponseRows {
+			return corrupt(t.name, r.number, fmt.Sprintf("the file has more than %d rows, more than any ETF has sessions", etf.MaxResponseRows), "keep only the daily prices of one ETF in it")
 		}
 		if t.first == 0 {
 			t.first = r.number
@@ -149,19 +149,12 @@ func (t *table) split(line string, fields []string) ([]string, error) {
 }
 
 // hopeless reports whether there is no point in reading on: the file will be rejected.
-func (t *table) hopeless() bool { return len(t.defects) >= maxDefects }
-
-// maxRows and maxDefects bound the memory a file takes, and the storage its defects take. A century has some 26,000
-// sessions; the rest is for files with repeated rows.
-const (
-	maxRows    = 250_000
-	maxDefects = 10_000
-)
+func (t *table) hopeless() bool { return len(t.defects) >= etf.MaxResponseDefects }
 
 // checkReadable rejects a file most of whose rows can't be read: its layout was misjudged.
 func (t *table) checkReadable() error {
 	unreadable := len(t.defects) - t.priceless
-	if unreadable*2 <= t.rows && len(t.defects) < maxDefects {
+	if unreadable*2 <= t.rows && len(t.defects) < etf.MaxResponseDefects {
 		return nil
 	}
 	d := t.defects[max(0, slices.IndexFunc(t.defects, func(d defect) bool { return !d.priceless }))]
