@@ -75,7 +75,7 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judg
 }
 
 func fetchParams(f etf.Fetch, r etf.Response) (sqlcgen.InsertFetchParams, error) {
-	actions, err := encodeList(r.Actions)
+	actions, err := encodeStatements(statements{Actions: r.Actions, Covers: r.Covers, NAVs: r.NAVs, DataAt: r.DataAt})
 	if err != nil {
 		return sqlcgen.InsertFetchParams{}, err
 	}
@@ -93,6 +93,34 @@ func fetchParams(f etf.Fetch, r etf.Response) (sqlcgen.InsertFetchParams, error)
 		Request: f.Request, MediaType: f.MediaType, RawHash: f.Hash, Basis: string(f.Basis), RowCount: int32(f.Rows),
 		FetchedAt: instant(f.FetchedAt), RunID: string(f.Run), Actions: actions, UndoneSplits: undone, Defects: defects,
 	}, nil
+}
+
+// statements is what a response states besides prices, as the column fetches.actions keeps it until the fetch is persisted.
+type statements struct {
+	Actions []etf.Action     `json:"actions,omitempty"`
+	Covers  []etf.ActionKind `json:"covers,omitempty"`
+	NAVs    []etf.NAV        `json:"navs,omitempty"`
+	DataAt  time.Time        `json:"data_at,omitzero"`
+}
+
+func encodeStatements(s statements) (string, error) {
+	if len(s.Actions)+len(s.Covers)+len(s.NAVs) == 0 && s.DataAt.IsZero() {
+		return "", nil
+	}
+	b, err := json.Marshal(s)
+	return string(b), err
+}
+
+// decodeStatements also reads the list of actions that release 0.1.0 wrote.
+func decodeStatements(text string) (s statements, err error) {
+	switch {
+	case text == "":
+	case text[0] == '[':
+		err = json.Unmarshal([]byte(text), &s.Actions)
+	default:
+		err = json.Unmarshal([]byte(text), &s)
+	}
+	return s, err
 }
 
 // encodeList encodes a list as JSON, and an empty one as "": most responses have neither actions nor defects.
@@ -126,7 +154,9 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 		return etf.Staged{}, persistedAlready(fetch)
 	}
 	st := etf.Staged{Fetch: domainFetch(row.Fetch, row.Symbol), Initial: row.Bars == 0}
-	if st.Actions, err = decodeList[etf.Action](row.Fetch.Actions); err == nil {
+	stated, err := decodeStatements(row.Fetch.Actions)
+	st.Actions, st.Covers, st.NAVs, st.DataAt = stated.Actions, stated.Covers, stated.NAVs, stated.DataAt
+	if err == nil {
 		st.Defects, err = decodeList[etf.Defect](row.Fetch.Defects)
 	}
 	if err != nil {

@@ -221,8 +221,8 @@ func (p *persisting) insertNew(ctx context.Context, c sqlcgen.ClassifyStagedBars
 // storeActions stores the actions that a fetch states and that are not stored yet (quality.NewActions), as decided by the
 // source, and returns how many.
 func (p *persisting) storeActions(ctx context.Context) (int, error) {
-	stated, err := decodeList[etf.Action](p.row.Actions)
-	if err != nil || len(stated) == 0 {
+	s, err := decodeStatements(p.row.Actions)
+	if err != nil || len(s.Actions) == 0 {
 		return 0, err
 	}
 	rows, err := p.q.ListActions(ctx, sqlcgen.ListActionsParams{EtfID: p.to.id, KnownTo: openEnd})
@@ -236,7 +236,7 @@ func (p *persisting) storeActions(ctx context.Context) (int, error) {
 			Numerator: r.Numerator, Denominator: r.Denominator,
 		}
 	}
-	added := quality.NewActions(stated, stored)
+	added := quality.NewActions(s.Actions, stored)
 	for _, a := range added {
 		if err := p.q.InsertAction(ctx, sqlcgen.InsertActionParams{
 			EtfID: p.to.id, Kind: string(a.Kind), Ex: column.Session(a.Ex), Terms: termsOf(a.Action), DataVersion: p.to.version.Number,

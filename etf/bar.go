@@ -42,41 +42,17 @@ func (b Bar) NoTrade() bool {
 // StoredBar is a stored bar with its provenance.
 type StoredBar struct {
 	Bar
-	Basis       Basis     `json:"basis"`
-	Source      string    `json:"source"`
-	Fetch       string    `json:"fetch"` // ID of the fetch it came from
-	Quarantined bool      `json:"quarantined"`
+	Basis       Basis  `json:"basis"`
+	Source      string `json:"source"`
+	Fetch       string `json:"fetch"` // ID of the fetch it came from
+	Quarantined bool   `json:"quarantined"`
+	// Held means that the bar is stored but not believed yet: a surprising close, or one of an unfinished session, which the
+	// next session or a person decides on. A held bar is not Quarantined, and forecasts use neither.
+	Held bool `json:"held,omitempty"`
+	// Provisional means that no fetch made after the session's prices are final has covered the bar yet. It is derived when
+	// bars are read, not stored, and forecasts use such a bar.
+	Provisional bool      `json:"provisional,omitempty"`
 	DataVersion int64     `json:"data_version"` // the version that wrote it
 	KnownFrom   time.Time `json:"known_from"`
 	KnownTo     time.Time `json:"known_to,omitzero"` // zero while the bar is current
 }
-
-// ActionKind is a kind of corporate action.
-type ActionKind string
-
-// The kinds of corporate action.
-const (
-	Split       ActionKind = "split"        // Numerator new shares for Denominator old ones
-	Dividend    ActionKind = "dividend"     // Amount per share
-	CapitalGain ActionKind = "capital_gain" // Amount per share
-)
-
-// Action is a corporate action taking effect before the open of session Ex.
-type Action struct {
-	Kind        ActionKind `json:"kind"`
-	Ex          Session    `json:"ex"`
-	Amount      Price      `json:"amount,omitempty"`
-	Numerator   int64      `json:"numerator,omitempty"`
-	Denominator int64      `json:"denominator,omitempty"`
-}
-
-// ActionStatus says whether a corporate action has been decided on. Only accepted ones adjust prices.
-type ActionStatus string
-
-// The statuses of a corporate action. An action stated in a provider's response is accepted at once, with the provider
-// recorded as the one who decided; an action that a rule only infers from prices is proposed.
-const (
-	Proposed ActionStatus = "proposed"
-	Accepted ActionStatus = "accepted"
-	Rejected ActionStatus = "rejected"
-)

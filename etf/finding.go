@@ -19,8 +19,11 @@ type Decision string
 // The decisions. Undecided findings of severity error keep their rows quarantined.
 const (
 	Undecided Decision = ""
-	Accept    Decision = "accept" // the rows are right: use them
-	Reject    Decision = "reject" // the rows are wrong: keep them out
+	Accept    Decision = "accept"  // the rows are right: use them
+	Reject    Decision = "reject"  // the rows are wrong: keep them out
+	Replace   Decision = "replace" // the rows are wrong: use the values given instead
+	Refetch   Decision = "refetch" // fetch the rows again from the ETF's sources
+	Retract   Decision = "retract" // rows in use are wrong: keep them out from now on
 )
 
 // Finding is what one rule reports about some sessions of one response.
@@ -36,6 +39,8 @@ type Finding struct {
 	By       string    `json:"decided_by,omitempty"`
 	Why      string    `json:"decided_why,omitempty"`
 	FoundAt  time.Time `json:"found_at"`
+	// Proposal is the corporate action that would explain what the rule found; nil if there is none.
+	Proposal *Action `json:"proposal,omitempty"`
 }
 
 // Ruling is a person's decision on a finding, to be recorded.

@@ -21,6 +21,13 @@ type Response struct {
 	// Ordinals are the positions of the bars among the rows the source sent, ascending. Nil if no row was left out.
 	Ordinals []int
 	Actions  []Action // only those whose Ex lies in the window
+	// Covers are the kinds of action that the response states completely for the sessions of its rows: one that it does not
+	// state did not happen. Empty for a source that states none.
+	Covers []ActionKind
+	NAVs   []NAV // ascending; empty for a source that states none
+	// DataAt is when the source's data were last changed, such as a file's modification time; zero if it does not say. A
+	// session that closes later can't be final.
+	DataAt   time.Time
 	Basis    Basis
 	Currency Currency // as stated by the source; empty if it states none
 	Defects  []Defect // rows that could not be read

@@ -18,11 +18,23 @@ type Staged struct {
 	Ordinals []int
 	Actions  []Action
 	Defects  []Defect
-	// Known holds the stored bars that are not quarantined, ascending: up to 60 before the first staged session, and those
+	// Covers, NAVs and DataAt are the response's.
+	Covers []ActionKind
+	NAVs   []NAV
+	DataAt time.Time
+	// Known holds the stored bars that are neither quarantined nor held, ascending: up to 60 before the first staged session, and those
 	// within the staged range (at most the newest 60).
 	Known []StoredBar
+	// Held holds the stored bars that are held, ascending.
+	Held []StoredBar
 	// Splits are the ETF's stored, accepted splits.
 	Splits []Action
+	// Stated are the current statements about the ETF's corporate actions, of every kind, source and status.
+	Stated []StatedAction
+	// Sources are the ETF's sources in order of preference.
+	Sources []SourceRef
+	// Listed is the first session of the ETF; earlier rows under its symbol belong to another security. Zero if unknown.
+	Listed Session
 	// Initial is true if the ETF has no stored bars.
 	Initial bool
 }
@@ -34,7 +46,9 @@ type Verdict uint8
 const (
 	VerdictKeep       Verdict = iota // stored as a bar
 	VerdictQuarantine                // stored, but kept out of forecasts until a person decides
-	VerdictDrop                      // not stored: a later row for the same session supersedes it
+	VerdictDrop                      // not stored: another row for the same session supersedes it
+	_                                // the store's own: rejected by a person
+	VerdictHold                      // stored, but not believed until the next session or a person decides (StoredBar.Held)
 )
 
 // Judgement is the result of validating a fetch.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"slices"
+	"time"
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
@@ -22,9 +23,18 @@ type Input struct {
 	Defects  []etf.Defect // rows of the response that could not be read
 	Basis    etf.Basis    // of Bars
 	Actions  []etf.Action // stated in the response or accepted in the store, in any order; repeats do no harm
-	// Known holds stored bars that are not quarantined, in ascending order: up to 60 before the response's first row,
-	// for volatility and levels, and those of the sessions in the response.
+	// Known holds stored bars that are neither quarantined nor held, in ascending order: up to 60 before the response's first
+	// row, for volatility and levels, and those of the sessions in the response.
 	Known []etf.StoredBar
+	Held  []etf.StoredBar // stored bars not believed yet, ascending: the response's rows for their sessions decide on them
+	// Source sent the response; Sources are the ETF's sources in order of preference.
+	Source  string
+	Sources []etf.SourceRef
+	Listed  etf.Session // the ETF's first session; zero if unknown
+	// DataAt is when the source's data were last changed (etf.Response), FetchedAt when it was asked; zero if unknown.
+	DataAt, FetchedAt time.Time
+	// Whole means that the response is the whole history, which is to replace everything stored.
+	Whole bool
 }
 
 // Report is the outcome of Check.
@@ -38,6 +48,11 @@ type Report struct {
 	MissingNew bool
 	// QuarantinedNew means that an error-level finding names the new session.
 	QuarantinedNew bool
+	// HeldNew means that the new session's row is held (etf.VerdictHold).
+	HeldNew bool
+	// Restated means that the source has restated its series, older stored rows included: the whole history has to be
+	// fetched to replace it.
+	Restated bool
 }
 
 // Check applies every rule to the response. It never changes its input. An error (KindInvalid) means that the input
