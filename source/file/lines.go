@@ -106,9 +106,9 @@ func (t *table) dropNotes() {
 	}
 }
 
-// startsLikeDate reports whether the date column begins as most dates do; the others are looked at closely.
+// startsLikeDate reports whether the date column holds a date or at least begins with a digit; other lines are looked at closely.
 func startsLikeDate(fields []string, at int) bool {
-	return at < len(fields) && fields[at] != "" && fields[at][0] >= '0' && fields[at][0] <= '9' && len(fields) > 1
+	return len(fields) > 1 && at < len(fields) && fields[at] != "" && (fields[at][0] >= '0' && fields[at][0] <= '9' || lexDate(fields[at]).kind != noDate)
 }
 
 // isNote reports whether a line is text rather than a row: a total, a source, the explanation of a mark.
@@ -203,7 +203,7 @@ func (t *table) splitRow(text string, fields []string) (_ []string, action strin
 	for len(fields) > t.columns.count && fields[len(fields)-1] == "" {
 		fields = fields[:len(fields)-1]
 	}
-	if c := t.columns.at[closing]; len(fields) < t.columns.count || fields[c] == "" || len(fields) > t.columns.count {
+	if c := t.columns.at[closing]; len(fields) != t.columns.count || c >= 0 && fields[c] == "" {
 		if action := t.onlyAction(fields); action != "" {
 			return fields, action, nil
 		}

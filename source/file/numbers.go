@@ -3,6 +3,7 @@ package file
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,12 +18,16 @@ import (
 type signCount struct {
 	point, comma, eitherComma, eitherPoint, plain int
 	examplePoint, exampleComma, exampleEither     string
+	currencies                                    []string // the signs of currencies seen
 }
 
 func (c *signCount) add(cell string) {
 	n, ok := lexNumber(cell)
 	if !ok {
 		return
+	}
+	if n.currency != "" && !slices.ContainsFunc(c.currencies, func(sign string) bool { return sameCurrency(sign, n.currency) }) {
+		c.currencies = append(c.currencies, n.currency)
 	}
 	switch n.evidence() {
 	case showsPoint:
@@ -40,6 +45,25 @@ func (c *signCount) add(cell string) {
 	default:
 		c.plain++
 	}
+}
+
+// sameCurrency reports whether two signs can be of one currency.
+func sameCurrency(a, b string) bool {
+	of := func(sign string) string {
+		for _, c := range currencySigns {
+			if c.sign == sign && c.currency != "" {
+				return string(c.currency)
+			}
+		}
+		return sign
+	}
+	a, b = of(a), of(b)
+	for _, group := range [...]string{"$ USD HKD", "¥ ￥ 元 JPY CNY"} {
+		if list := strings.Fields(group); slices.Contains(list, a) && slices.Contains(list, b) {
+			return len(a) < 3 || len(b) < 3 || a == b
+		}
+	}
+	return a == b
 }
 
 func first(to *string, s string) {
@@ -62,12 +86,20 @@ func (c *signCount) sign() (d decimal, mixed bool) {
 
 // decideDecimal decides the decimal sign. others calls its argument with the cells of every other column.
 func (t *table) decideDecimal(opt options, dates dateFormat, others func(func(cell string))) (wrong, remedy string) {
-	if t.decimal = opt.decimal; t.decimal != 0 {
-		return "", ""
-	}
 	var prices signCount
 	for want := open; want <= closing; want++ {
 		t.eachCell(want, prices.add)
+	}
+	if len(prices.currencies) > 1 {
+		return fmt.Sprintf("the prices are in several currencies: %s", strings.Join(prices.currencies, " and ")), "keep the prices of one currency in the file"
+	}
+	for _, c := range currencySigns {
+		if t.currency == "" && len(prices.currencies) == 1 && c.sign == prices.currencies[0] {
+			t.currency = c.currency
+		}
+	}
+	if t.decimal = opt.decimal; t.decimal != 0 {
+		return "", ""
 	}
 	d, mixed := prices.sign()
 	if mixed {
