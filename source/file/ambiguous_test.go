@@ -383,6 +383,15 @@ func TestClosesOnAnotherBasis(t *testing.T) {
 			}
 			return plainRow(time.DateOnly)(i, d)
 		}),
+		"opens left empty in the older half": csvOf(englishHeader, list, func(i int, d day) string {
+			row := plainRow(time.DateOnly)(i, d)
+			if i < 300 {
+				cells := strings.Split(row, ",")
+				cells[1] = []string{"", "-", "NaN"}[i%3]
+				row = strings.Join(cells, ",")
+			}
+			return row
+		}),
 		"high and low missing in the older part": csvOf(englishHeader, list, func(i int, d day) string {
 			if i < 400 {
 				d.h, d.l = 0, 0

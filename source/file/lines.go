@@ -135,7 +135,7 @@ func (t *table) isNote(fields []string, err error) bool {
 		return true
 	}
 	return numbers < 4 && (err != nil || filled <= 2) && strings.IndexFunc(first+strings.Join(fields, ""), unicode.IsLetter) >= 0 &&
-		(strings.IndexFunc(first, unicode.IsDigit) < 0 || filled == 1)
+		(strings.IndexFunc(first, unicode.IsDigit) < 0 || filled == 1 || numbers == 0)
 }
 
 // totals are the first words of lines that sum up the rows.

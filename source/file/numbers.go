@@ -11,7 +11,7 @@ import (
 )
 
 // The decimal sign is that of the whole file. The prices decide if any of them shows it; else the other columns, a volume
-// with a separator (shares are whole), a header in a language that has no decimal comma, or numbers without separators among
+// with a separator (shares are whole), won under a Korean header, or numbers without separators among
 // the others. A file in which nothing shows whether "98,375" is 98.375 or 98375 is rejected.
 
 // signCount counts what numbers show about the decimal sign.
@@ -134,7 +134,7 @@ func (t *table) decideDecimal(opt options, dates dateFormat, others func(func(ce
 		t.decimal = '.'
 	case volumes.eitherPoint > 0 && volumes.eitherComma == 0 && prices.eitherComma > 0:
 		t.decimal = ','
-	case prices.eitherComma > 0 && t.eastAsian:
+	case prices.eitherComma > 0 && t.eastAsian && t.currency == "KRW": // whole won, in a country without decimal commas
 		t.decimal = '.'
 	case either > 0 && prices.plain > 0 && t.continuous() != 0:
 		t.decimal = t.continuous()

@@ -62,6 +62,8 @@ func (t *table) parseRow(l *line, st stamp) (row, error) {
 		r.priceless, err = true, errNoPrice
 	case err != nil:
 		return r, err
+	case empty == 1 && missing == open && t.openless && r.bar.Session != t.newest:
+		// An open of 0 is one that is missing.
 	case empty > 0:
 		r.priceless, err = true, fmt.Errorf("the row has no %s price", roleNames[missing])
 	}
