@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/text/encoding/unicode"
+
 	"github.com/etfcast/etfcast/etf"
 )
 
@@ -465,6 +467,15 @@ func TestDataAt(t *testing.T) {
 	got, err := s.Fetch(context.Background(), query(""))
 	if err != nil || time.Since(got.DataAt) > time.Hour || got.DataAt.IsZero() {
 		t.Errorf("changed at %v, %v", got.DataAt, err)
+	}
+	wide, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ = folder(t, map[string]string{"SPY.csv": wide})
+	started := time.Now()
+	if got, err = s.Fetch(context.Background(), query("")); err != nil || len(got.Bars) != 3 || got.Unfinished != "" || time.Since(started) > time.Second {
+		t.Errorf("UTF-16: %d bars, unfinished %q, %v after %v; want 3 at once", len(got.Bars), got.Unfinished, err, time.Since(started))
 	}
 	got, err = Parse("SPY.csv", []byte(whole), time.Time{}, etf.Query{Exchange: etf.XNYS})
 	if err != nil || len(got.Bars) != 3 || !got.DataAt.IsZero() {

@@ -292,7 +292,7 @@ func (d decimal) normal(n numeral) (string, error) {
 func (d decimal) price(s string) (etf.Price, error) {
 	n, ok := lexNumber(s)
 	if !ok {
-		return 0, fmt.Errorf("%q is not a number", etf.Clip(s, 40))
+		return 0, fmt.Errorf("%q is not a number such as 661.82", etf.Clip(s, 40))
 	}
 	if n.percent || n.unit != 0 {
 		return 0, fmt.Errorf("%q is not a price: it is a percentage or has a unit", etf.Clip(s, 40))
