@@ -12,6 +12,7 @@ import (
 // of package etf: an unknown symbol, run or forecast is KindNotFound, a database that can't be reached is
 // KindUnavailable. It is safe for concurrent use.
 type Store interface {
+	Believed
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
