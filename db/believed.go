@@ -74,13 +74,6 @@ func (s *Store) BarsPageAt(ctx context.Context, symbol etf.Symbol, version int64
 	return list, nil
 }
 
-// EachBarAt is EachBar at a data version.
-func (s *Store) EachBarAt(ctx context.Context, symbol etf.Symbol, version int64, window etf.Window, do func(etf.StoredBar) error) error {
-	return eachBar(func(after etf.Session, limit int) ([]etf.StoredBar, error) {
-		return s.BarsPageAt(ctx, symbol, version, window, after, limit)
-	}, do)
-}
-
 // ActionsAt returns the statements about corporate actions in the states that held at the data version, ascending by ex-date.
 func (s *Store) ActionsAt(ctx context.Context, symbol etf.Symbol, version int64) ([]etf.StatedAction, error) {
 	id, err := s.idOf(ctx, symbol)

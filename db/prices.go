@@ -95,16 +95,10 @@ func (s *Store) BarsPage(ctx context.Context, symbol etf.Symbol, window etf.Wind
 // EachBar calls do for every current bar of the window, ascending, without keeping them all in memory; it stops at do's
 // first error and returns it unchanged. It reads in pages, so that a slow reader holds no connection and no transaction.
 func (s *Store) EachBar(ctx context.Context, symbol etf.Symbol, window etf.Window, do func(etf.StoredBar) error) error {
-	return eachBar(func(after etf.Session, limit int) ([]etf.StoredBar, error) {
-		return s.BarsPage(ctx, symbol, window, after, limit)
-	}, do)
-}
-
-func eachBar(read func(after etf.Session, limit int) ([]etf.StoredBar, error), do func(etf.StoredBar) error) error {
 	const page = 2000
 	after := etf.Session(0)
 	for {
-		bars, err := read(after, page)
+		bars, err := s.BarsPage(ctx, symbol, window, after, page)
 		if err != nil {
 			return err
 		}

@@ -17,9 +17,8 @@ type Believed interface {
 	AsOfTime(ctx context.Context, symbol etf.Symbol, at time.Time) (etf.AsOf, error)
 	// AsOfVersion returns a data version by its number; KindInvalid with Field "as_of" if there is none with that number.
 	AsOfVersion(ctx context.Context, symbol etf.Symbol, number int64) (etf.AsOf, error)
-	// BarsPageAt, EachBarAt, NAVsPageAt and ActionsAt return what was believed while the data version was current.
+	// BarsPageAt, NAVsPageAt and ActionsAt return what was believed while the data version was current.
 	BarsPageAt(ctx context.Context, symbol etf.Symbol, version int64, window etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error)
-	EachBarAt(ctx context.Context, symbol etf.Symbol, version int64, window etf.Window, f func(etf.StoredBar) error) error
 	NAVsPageAt(ctx context.Context, symbol etf.Symbol, version int64, window etf.Window, after etf.Session, limit int) ([]etf.StoredNAV, error)
 	ActionsAt(ctx context.Context, symbol etf.Symbol, version int64) ([]etf.StatedAction, error)
 	// Versions returns up to limit data versions before the given number (0 = from the newest), newest first.

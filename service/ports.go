@@ -27,8 +27,6 @@ type Store interface {
 	ETF(ctx context.Context, symbol etf.Symbol) (etf.ETF, error)
 	// BarsPage returns up to limit bars of the window after the given session, ascending.
 	BarsPage(ctx context.Context, symbol etf.Symbol, window etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error)
-	// EachBar calls f with every bar of the window, ascending. It stops at and returns the first error of f.
-	EachBar(ctx context.Context, symbol etf.Symbol, window etf.Window, f func(etf.StoredBar) error) error
 	// LatestForecasts returns the newest forecast of the model, or of every model if model is "".
 	// A forecast that does not match its hash is KindCorrupt, here and in the next two methods.
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)
