@@ -3,7 +3,6 @@ package filecheck
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -87,15 +86,11 @@ func name(f File) string {
 
 // read parses a file up to a session, or all of it, and names the session it is checked for.
 func read(f File, cal *calendar.Calendar, session etf.Session, now time.Time) (etf.Response, etf.Session, error) {
+	// Without an instant as of which to read: a row of a session that has not closed yet is for the rules to judge.
+	q := etf.Query{Exchange: cal.Exchange(), Window: etf.Window{To: session}}
 	n, options, has := strings.Cut(f.Name, "?")
-	end, err := cal.Close(lastSession(cal))
-	if err != nil {
-		return etf.Response{}, 0, err
-	}
-	// As of the end of the calendar: a row of a session that has not closed yet is for the rules to judge.
-	q := etf.Query{Exchange: cal.Exchange(), Window: etf.Window{To: session}, AsOf: end}
 	if has {
-		q.Ref = path.Base(n) + "?" + options
+		q.Ref = "?" + options
 	}
 	response, err := file.Parse(n, f.Raw, f.Modified, q)
 	if err != nil {
@@ -119,12 +114,6 @@ func reason(r etf.Response) string {
 		return fmt.Sprintf("; the first of %d: %s: %s", len(r.Defects), r.Defects[0].Where, r.Defects[0].Reason)
 	}
 	return ""
-}
-
-// lastSession is the last session of the calendar.
-func lastSession(cal *calendar.Calendar) etf.Session {
-	days := cal.Sessions(etf.Window{From: cal.Range().To.AddDays(-30), To: cal.Range().To})
-	return days[len(days)-1]
 }
 
 // newest is the newest of the file's dates that is a session closed by now, or else the newest session, or else the
