@@ -96,6 +96,7 @@ func read(f File, cal *calendar.Calendar, session etf.Session, now time.Time) (e
 	if err != nil {
 		return etf.Response{}, 0, err
 	}
+	response.DataAt = settled(cal, response)
 	if session.IsZero() {
 		session = newest(cal, response, now)
 	}
@@ -114,6 +115,28 @@ func reason(r etf.Response) string {
 		return fmt.Sprintf("; the first of %d: %s: %s", len(r.Defects), r.Defects[0].Where, r.Defects[0].Reason)
 	}
 	return ""
+}
+
+// settled is when the file was last changed, or zero if its time can't be right: two sessions or more opened only after
+// it. Copying, unpacking or checking out a file may set any time.
+func settled(cal *calendar.Calendar, r etf.Response) time.Time {
+	if r.DataAt.IsZero() {
+		return r.DataAt
+	}
+	day := etf.SessionOf(r.DataAt).AddDays(-1)
+	var later etf.Session
+	for _, b := range r.Bars {
+		if b.Session < day || b.Session == later {
+			continue
+		}
+		if open, err := cal.Open(b.Session); err == nil && open.After(r.DataAt) {
+			if !later.IsZero() {
+				return time.Time{}
+			}
+			later = b.Session
+		}
+	}
+	return r.DataAt
 }
 
 // newest is the newest of the file's dates that is a session closed by now, or else the newest session, or else the

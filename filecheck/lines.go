@@ -39,30 +39,49 @@ func Unreadable(f File, err error) Line {
 	return Line{File: name(f), Rule: RuleUnreadable, Severity: etf.SeverityError, Evidence: err.Error()}
 }
 
-// lines splits findings into runs of sessions.
+// lines splits what each rule finds at one severity and with one proposal into runs of sessions. The new session, on which
+// a rule makes a finding of its own, is part of the run that it ends.
 func lines(name string, cal *calendar.Calendar, bars []etf.Bar, findings []etf.Finding, details []quality.Detail) []Line {
 	next := following(bars)
 	var out []Line
-	for _, f := range findings {
+	for i, f := range findings {
+		if slices.ContainsFunc(findings[:i], func(g etf.Finding) bool { return alike(f, g) }) {
+			continue
+		}
+		group := []etf.Finding{f}
+		sessions := slices.Clone(f.Sessions)
+		for _, g := range findings[i+1:] {
+			if alike(f, g) {
+				group = append(group, g)
+				sessions = append(sessions, g.Sessions...)
+			}
+		}
+		slices.Sort(sessions)
+		sessions = slices.Compact(sessions)
 		l := Line{File: name, Rule: f.Rule, Severity: f.Severity, Evidence: f.Evidence}
 		if p := f.Proposal; p != nil {
 			l.Proposal = &Proposal{Kind: p.Kind, Ex: p.Ex, Numerator: p.Numerator, Denominator: p.Denominator, Amount: p.Amount}
 		}
-		all := runs(cal, next, len(next) > 0 && len(f.Sessions) >= len(next), f.Sessions)
+		all := runs(cal, next, len(next) > 0 && len(sessions) >= len(next), sessions)
 		if len(all) == 0 {
 			out = append(out, l) // about the file as a whole, such as its order
 		}
 		for _, run := range all {
 			l.From, l.To, l.Sessions = run[0], run[len(run)-1], len(run)
-			l.Evidence = f.Evidence
-			if len(all) > 1 {
-				l.Evidence = own(f, l, details)
-			}
+			l.Evidence = evidence(group, l, len(all) == 1, details)
 			out = append(out, l)
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Line) int { return cmp.Compare(a.From, b.From) })
 	return out
+}
+
+// alike reports whether two findings say the same of different sessions.
+func alike(f, g etf.Finding) bool {
+	if f.Rule != g.Rule || f.Severity != g.Severity || (f.Proposal == nil) != (g.Proposal == nil) {
+		return false
+	}
+	return f.Proposal == nil || *f.Proposal == *g.Proposal
 }
 
 // following maps each of the file's dates to the next one.
@@ -98,19 +117,35 @@ func runs(cal *calendar.Calendar, next map[etf.Session]etf.Session, every bool, 
 	return out
 }
 
-// own is the evidence about the sessions of one run alone, or that of the finding if there is none.
-func own(f etf.Finding, run Line, details []quality.Detail) string {
+// maxTexts is how many sessions of a run are written out.
+const maxTexts = 5
+
+// evidence is what the findings say about the sessions of one run. That of a single finding on a single run is complete;
+// otherwise it is put together from the details, as far as there are any.
+func evidence(group []etf.Finding, run Line, only bool, details []quality.Detail) string {
+	if only && len(group) == 1 {
+		return group[0].Evidence
+	}
+	from, _ := slices.BinarySearchFunc(details, run.From, func(d quality.Detail, s etf.Session) int { return cmp.Compare(d.Session, s) })
 	var texts []string
-	for _, d := range details {
-		if d.Rule == f.Rule && d.Severity == f.Severity && d.Session >= run.From && d.Session <= run.To && d.Text != "" {
+	for _, d := range details[from:] {
+		if d.Session > run.To || len(texts) == maxTexts {
+			break
+		}
+		if d.Rule == run.Rule && d.Severity == run.Severity && d.Text != "" && !slices.Contains(texts, d.Text) {
 			texts = append(texts, d.Text)
-			if len(texts) == 5 {
-				break
-			}
 		}
 	}
-	if len(texts) == 0 {
-		return f.Evidence
+	if len(texts) > 0 {
+		return etf.Clip(strings.Join(texts, "; "), maxEvidence)
 	}
-	return etf.Clip(strings.Join(texts, "; "), 1000)
+	for _, f := range group {
+		if slices.Contains(f.Sessions, run.From) {
+			return f.Evidence
+		}
+	}
+	return group[0].Evidence
 }
+
+// maxEvidence is the most bytes of evidence, as in a finding.
+const maxEvidence = 1000

@@ -35,13 +35,12 @@ func (s series) window(n, end int) series {
 	return s
 }
 
-// volatility is the deviation of the 60 daily log returns around a row, from the median of their sizes. Where the close
-// stays the same on most days, it is that of the other days, scaled by how many they are. It is never below half a tick.
+// volatility is the deviation of the 60 daily log returns around a row, from the median of their sizes. Days on which the
+// close stays the same don't count: in a thin fund they are most of them. It is never below half a tick.
 func (s series) volatility(at int) float64 {
-	var sizes, moving []float64
+	var moving []float64
 	for i := max(at-30, 1); i < min(at+30, len(s.bars)); i++ {
 		r := math.Abs(math.Log(s.bars[i].Close.Float()/s.bars[i-1].Close.Float()) - s.distribution(i))
-		sizes = append(sizes, r)
 		if r > 0 {
 			moving = append(moving, r)
 		}
@@ -52,7 +51,7 @@ func (s series) volatility(at int) float64 {
 	}
 	sigma := 0.5 * tick / s.bars[at].Close.Float()
 	if len(moving) > 0 {
-		sigma = max(sigma, 1.4826*median(sizes), 1.4826*median(moving)*math.Sqrt(float64(len(moving))/float64(len(sizes)))*0.8)
+		sigma = max(sigma, 1.4826*median(moving))
 	}
 	return sigma
 }
