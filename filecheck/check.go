@@ -35,6 +35,7 @@ type Result struct {
 	Session  etf.Session   // the new session
 	Bars     []etf.Bar     // the file's rows up to it
 	Verdicts []etf.Verdict // of Bars
+	Actions  []etf.Action  // that the file states
 	Lines    []Line        // ascending by first session
 }
 
@@ -74,8 +75,10 @@ func Check(f File, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	bars, verdicts := response.Bars, report.Verdicts
-	return Result{Session: session, Bars: bars, Verdicts: verdicts, Lines: lines(name(f), cal, response.Bars, report.Findings, details)}, nil
+	return Result{
+		Session: session, Bars: response.Bars, Verdicts: report.Verdicts, Actions: response.Actions,
+		Lines: lines(name(f), cal, response.Bars, report.Findings, details),
+	}, nil
 }
 
 // name is the file's name without options.

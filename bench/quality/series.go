@@ -125,7 +125,7 @@ func simulate(p profile, seed uint64, number, n int) series {
 	var ratio []float64
 	for i, day := range days {
 		sigma := math.Sqrt(variance)
-		move := sigma * r.student()
+		move := sigma * min(max(r.student(), -7), 7) // no market moves further than that without a cause
 		// Mean reversion keeps the price in the range where a tick means the same.
 		move += 0.002 * (math.Log(p.price) - level)
 		var paid etf.Price
