@@ -58,12 +58,21 @@ type Report struct {
 // Check applies every rule to the response. It never changes its input. An error (KindInvalid) means that the input
 // makes no sense (an unknown exchange, no session), not that the data is bad.
 func Check(in Input) (Report, error) {
-	cal, err := calendar.For(in.Exchange)
+	s, err := apply(in)
 	if err != nil {
 		return Report{}, err
 	}
+	return s.report(), nil
+}
+
+// apply runs every rule.
+func apply(in Input) (*state, error) {
+	cal, err := calendar.For(in.Exchange)
+	if err != nil {
+		return nil, err
+	}
 	if in.Session.IsZero() {
-		return Report{}, etf.Invalid("session", "no session to check the response for", "name the session the run is for")
+		return nil, etf.Invalid("session", "no session to check the response for", "name the session the run is for")
 	}
 	s := newState(in, cal)
 	for _, r := range registry {
@@ -71,7 +80,7 @@ func Check(in Input) (Report, error) {
 			r.check(s)
 		}
 	}
-	return s.report(), nil
+	return s, nil
 }
 
 // FindingID returns the ID of a finding as 32 hex digits: the same rule on the same sessions of the same fetch is the

@@ -180,9 +180,9 @@ func (t *table) sortAscending() {
 	slices.SortStableFunc(t.actions, func(a, b etf.Action) int { return cmp.Compare(a.Ex, b.Ex) })
 }
 
-// response returns the part of the table that lies in the window.
-func (t *table) response(w etf.Window) etf.Response {
-	r := etf.Response{Basis: t.basis, Currency: t.currency}
+// response adds the part of the table that lies in the window to r.
+func (t *table) response(r etf.Response, w etf.Window) etf.Response {
+	r.Basis, r.Currency = t.basis, t.currency
 	n := 0
 	for _, b := range t.bars {
 		if w.Contains(b.Session) {
