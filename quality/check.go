@@ -148,10 +148,14 @@ func newState(in Input, cal *calendar.Calendar) *state {
 			*list = append(*list, a)
 		}
 	}
-	byEx := func(a, b etf.Action) int { return cmp.Compare(a.Ex, b.Ex) }
-	slices.SortStableFunc(s.splits, byEx)
-	slices.SortStableFunc(s.cash, byEx)
+	byEx(s.splits)
+	byEx(s.cash)
 	return s
+}
+
+// byEx sorts actions by ex-date.
+func byEx(actions []etf.Action) {
+	slices.SortStableFunc(actions, func(a, b etf.Action) int { return cmp.Compare(a.Ex, b.Ex) })
 }
 
 // stored returns the bar of the session that is stored and in use, nil if there is none.
