@@ -33,6 +33,16 @@ var registry = []rule{
 		Remedy:  "Correct the line named, or wait until the provider sends the row correctly, then run the session again.",
 	}, checkUnreadable},
 	{Rule{
+		Name: ruleFrequency, Severities: []etf.Severity{etf.SeverityError},
+		Meaning: "The rows are not daily: several a session, or one a week, a month or a longer time. All rows are named; if only a part of the response is so, the rows of that part.",
+		Remedy:  "Don't accept the rows. Ask the source for daily rows, or correct the file; then run the session again (`etfcast run daily --rerun`).",
+	}, checkFrequency},
+	{Rule{
+		Name: ruleDates, Severities: []etf.Severity{etf.SeverityError},
+		Meaning: "The dates of the response are not those of the exchange: most rows on closed days, rows on Sundays in place of Fridays or on Saturdays in place of Mondays, or trading on many of its holidays. All rows are named; if only some weeks running are shifted, those.",
+		Remedy:  "Don't accept the rows. The file's dates are in another time zone: correct them. Or the ETF trades on another exchange: register it there under another symbol (`etfcast etf add`).",
+	}, checkDates},
+	{Rule{
 		Name: ruleOrder, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "The rows are in neither ascending nor descending order of session. They are sorted and used.",
 		Remedy:  "Nothing urgent; check whether the file was assembled from several parts.",
@@ -44,8 +54,8 @@ var registry = []rule{
 	}, checkDuplicate},
 	{Rule{
 		Name: ruleCalendar, Severities: []etf.Severity{etf.SeverityError},
-		Meaning: "A row is dated on a day when the exchange was closed.",
-		Remedy:  "Many such rows: the ETF is registered on the wrong exchange, or its dates are shifted by a time zone. A single row: reject it; accept it only if the calendar is wrong, and report that.",
+		Meaning: "A single row is dated on a day when the exchange was closed.",
+		Remedy:  "Reject the row; accept it only if the calendar is wrong, and report that.",
 	}, checkCalendar},
 	{Rule{
 		Name: ruleNoTrade, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
