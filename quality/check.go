@@ -103,6 +103,7 @@ type state struct {
 	splits   []etf.Action // each once, ascending
 	cash     []etf.Action // dividends and capital gains, each once, ascending
 	flags    []flag
+	single   []etf.Bar // of sessions with one row, stored ones included; for choosing between duplicates
 	// condemned means that a rule has quarantined the whole response: what its rows say is of no interest to other rules.
 	condemned bool
 }

@@ -48,9 +48,9 @@ var registry = []rule{
 		Remedy:  "Nothing urgent; check whether the file was assembled from several parts.",
 	}, checkOrder},
 	{Rule{
-		Name: ruleDuplicate, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
-		Meaning: "A session appears more than once. The last row is kept. Info if the rows are the same, a warning if they differ.",
-		Remedy:  "For a warning, compare the kept row with another source.",
+		Name: ruleDuplicate, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "A session appears more than once. Info if the rows are the same. A warning if they differ: the last one is kept, or another one that is plainly the finished bar, with far more volume or on the level of its neighbours. An error if they contradict each other by more than the fund moves in a day and nothing shows which one is right: neither is used.",
+		Remedy:  "Compare with another source. For an error, accept the finding to use the last row (`etfcast finding accept`), or reject it.",
 	}, checkDuplicate},
 	{Rule{
 		Name: ruleCalendar, Severities: []etf.Severity{etf.SeverityError},
