@@ -76,12 +76,7 @@ func (s *state) newDays() *days {
 	if !any {
 		return d
 	}
-	for i := range s.in.Bars {
-		if s.verdicts[i] == etf.VerdictKeep {
-			d.rows = append(d.rows, i)
-		}
-	}
-	slices.SortStableFunc(d.rows, func(a, b int) int { return int(s.in.Bars[a].Session - s.in.Bars[b].Session) })
+	d.rows = slices.DeleteFunc(s.byDay(), func(i int) bool { return s.verdicts[i] != etf.VerdictKeep })
 	for at, i := range d.rows {
 		session := s.in.Bars[i].Session
 		d.days = append(d.days, session)

@@ -103,7 +103,8 @@ type state struct {
 	splits   []etf.Action // each once, ascending
 	cash     []etf.Action // dividends and capital gains, each once, ascending
 	flags    []flag
-	single   []etf.Bar // of sessions with one row, stored ones included; for choosing between duplicates
+	single   []etf.Bar    // of sessions with one row, stored ones included; for choosing between duplicates
+	openless map[int]bool // rows that are kept without an open
 	// condemned means that a rule has quarantined the whole response: what its rows say is of no interest to other rules.
 	condemned bool
 }
@@ -244,6 +245,18 @@ func (s *state) condemn(rule, text string) {
 		}
 	}
 	s.quarantineAll(rule, text, func(int) bool { return true })
+}
+
+// byDay returns the positions of the response's rows in ascending order of session.
+func (s *state) byDay() []int {
+	rows := make([]int, len(s.in.Bars))
+	for i := range rows {
+		rows[i] = i
+	}
+	if !s.ordered {
+		slices.SortStableFunc(rows, func(a, b int) int { return cmp.Compare(s.in.Bars[a].Session, s.in.Bars[b].Session) })
+	}
+	return rows
 }
 
 // drop marks a row that another one of its session supersedes.

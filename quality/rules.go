@@ -63,8 +63,13 @@ var registry = []rule{
 		Remedy:  "For info, nothing: thinly traded funds have such days. Otherwise compare the close with another source: the exchange may have set a new base price, as it does after a split.",
 	}, checkNoTrade},
 	{Rule{
+		Name: ruleMissingOpen, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "The oldest rows of the history have no open (it is 0), as if the source had none for that time. They are kept and used without it.",
+		Remedy:  "Nothing urgent: forecasts use closes only. Another source may have the opens.",
+	}, checkMissingOpen},
+	{Rule{
 		Name: ruleNonPositive, Severities: []etf.Severity{etf.SeverityError},
-		Meaning: "A price is zero or negative.",
+		Meaning: "A price is zero or negative, but in a session without a trade or in old rows without an open.",
 		Remedy:  "Reject the rows. Zeros are usually missing values; negative prices usually mean that columns are mixed up.",
 	}, checkNonPositive},
 	{Rule{
