@@ -124,8 +124,8 @@ var registry = []rule{
 	}, nil},
 	{Rule{
 		Name: ruleStale, Severities: []etf.Severity{etf.SeverityWarning},
-		Meaning: "A bar repeats the previous one although there was trading, or the close stays the same for longer than the ETF's history makes plausible.",
-		Remedy:  "Compare with another source: the provider may be repeating an old price.",
+		Meaning: "A bar repeats the previous one although there was trading, several bars repeat those of other dates, or the close stays the same for longer than the ETF's history and its tick make plausible.",
+		Remedy:  "Compare with another source: the provider may be repeating an old price. After a halt it is right.",
 	}, checkStale},
 	{Rule{
 		Name: ruleAdjusted, Severities: []etf.Severity{etf.SeverityWarning},
