@@ -129,7 +129,12 @@ var registry = []rule{
 	}, checkStale},
 	{Rule{
 		Name: ruleAdjusted, Severities: []etf.Severity{etf.SeverityWarning},
-		Meaning: "The provider's adjusted close does not match its own dividends and capital gains. Forecasts don't use the adjusted close.",
-		Remedy:  "Don't use this source's adjusted close for total returns.",
+		Meaning: "The provider's adjusted close does not match its own dividends and capital gains: it deducts another amount, deducts one twice, or deducts one that is not stated. Forecasts don't use the adjusted close.",
+		Remedy:  "Don't use this source's adjusted close for total returns. If a distribution is missing or wrong, compare with the fund's announcement.",
 	}, checkAdjusted},
+	{Rule{
+		Name: ruleDistribution, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "A dividend or capital gain can't be believed: it is not positive, larger than the price, too large for the price not to have fallen with it, in another unit or currency than the fund's usual ones, stated twice within days, or not on the basis of the prices before a split.",
+		Remedy:  "Compare with the fund's announcement. Forecasts use splits only.",
+	}, checkDistributions},
 }
