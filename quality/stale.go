@@ -97,8 +97,7 @@ type block struct{ from, to, back int }
 // volume, or two running, are no chance if their ranges are wide. Of the two stretches the one that fits its neighbours
 // less well is named.
 func (s *state) checkBlocks(rows []row) {
-	type prices [4]etf.Price
-	seen := make(map[prices]int, len(rows))
+	seen := make(map[uint64]int, len(rows)) // by hash of the prices
 	var blocks []block
 	repeated := 0
 	for i := range rows {
@@ -106,8 +105,12 @@ func (s *state) checkBlocks(rows []row) {
 		if b.Volume == 0 || !s.wide(b) {
 			continue
 		}
-		key := prices{b.Open, b.High, b.Low, b.Close}
+		key := uint64(b.Close)
+		for _, p := range [...]etf.Price{b.Open, b.High, b.Low} {
+			key = key*0x9e3779b97f4a7c15 ^ uint64(p)
+		}
 		at, found := seen[key]
+		found = found && repeats(&rows[at].Bar, &b.Bar)
 		// In a repeated stretch the row to compare with is the next one, though the prices may have come later too.
 		if n := len(blocks); n > 0 && blocks[n-1].to == i-1 && repeats(&rows[i-blocks[n-1].back].Bar, &b.Bar) {
 			blocks[n-1].to = i

@@ -48,7 +48,7 @@ func (s *state) checkAbsurdVolumes() {
 		log     float64
 		ordinal int // -1 for a stored row
 	}
-	var all []volume
+	all := make([]volume, 0, len(s.in.Known)+len(s.in.Bars))
 	for i := range s.in.Known {
 		if k := &s.in.Known[i]; k.Volume > 0 && k.Session < s.first {
 			all = append(all, volume{math.Log(k.Volume.Float()), -1})
