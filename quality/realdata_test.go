@@ -79,7 +79,7 @@ func realBars(t testing.TB, path string) (bars []etf.Bar, actions []etf.Action) 
 			continue // further header lines
 		}
 		session := etf.MustSession(date[:10])
-		b := etf.Bar{Session: session, Open: price(record, "open"), High: price(record, "high"), Low: price(record, "low"), Close: price(record, "close"), AdjClose: price(record, "adj close")}
+		b := etf.Bar{Session: session, Open: price(record, "open"), High: price(record, "high"), Low: price(record, "low"), Close: price(record, "close"), AdjClose: max(price(record, "adj close"), price(record, "price"))}
 		if b.Volume, err = etf.ParseVolume(record[column["volume"]]); err != nil {
 			t.Fatal(err)
 		}
@@ -222,9 +222,9 @@ func TestRealFilesDayByDay(t *testing.T) {
 			t.Errorf("%s: errors on %v, want %v", f.path, errors, splits[f.path])
 		}
 	}
-	// 1 in 6,000 of all days: those that TestRealFiles lists, IWM's repeated bar, and 152380's spike twice: first as a
-	// jump, and the day after as a spike.
-	if warnings != 12 {
+	// 1 in 5,000 of all days: those that TestRealFiles lists but for two of the volumes, IWM's repeated bar, and 152380's spike
+	// twice: first as a jump, and the day after as a spike.
+	if warnings != 16 {
 		t.Errorf("%d warnings in %d days", warnings, days)
 	}
 	t.Logf("%d days, %d warnings", days, warnings)
