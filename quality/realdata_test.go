@@ -79,7 +79,7 @@ func realBars(t testing.TB, path string) (bars []etf.Bar, actions []etf.Action) 
 			continue // further header lines
 		}
 		session := etf.MustSession(date[:10])
-		b := etf.Bar{Session: session, Open: price(record, "open"), High: price(record, "high"), Low: price(record, "low"), Close: price(record, "close"), AdjClose: price(record, "adj close")}
+		b := etf.Bar{Session: session, Open: price(record, "open"), High: price(record, "high"), Low: price(record, "low"), Close: price(record, "close"), AdjClose: max(price(record, "adj close"), price(record, "price"))}
 		if b.Volume, err = etf.ParseVolume(record[column["volume"]]); err != nil {
 			t.Fatal(err)
 		}
@@ -117,6 +117,7 @@ type realFile struct {
 //     volume, in this provider's file only (as does IWM 2003-01-29, among rows that are quarantined already).
 //   - IJH, IWM, QQQ as traded: the file can't state splits, so the rows before a split are on another level and stay out
 //     of forecasts until the split is recorded. IJH: 1,264 rows before 2005-06-09 and 4,707 up to 2024-02-21.
+//   - The volumes of IWM on 2008-03-25, 2008-07-03 and 2019-07-30 and of SPY on 2010-03-18 are about a thousandth of the others.
 //   - 152380 2021-10-29: a bond fund 2.6 % up and 3.1 % down the next day. Untraded days of thin KRX funds are info.
 //   - 4063.T: 9 rows before the 5:1 split of 2023-03-30 are not adjusted. AET.L: 9 of 23 rows are in another unit. SOXS:
 //     9 rows after a change of level without an event, with 20 times the volume. London and Tokyo have other holidays than
@@ -125,11 +126,11 @@ type realFile struct {
 var realFiles = []realFile{
 	{"yahoo/SPY.csv", etf.XNYS, etf.SplitAdjusted, 0, []string{"price_jump warning 2007-02-27..2018-10-10 (2)"}},
 	{"yahoo/QQQ.csv", etf.XNYS, etf.SplitAdjusted, 0, nil},
-	{"yahoo/IWM.csv", etf.XNYS, etf.SplitAdjusted, 0, nil},
+	{"yahoo/IWM.csv", etf.XNYS, etf.SplitAdjusted, 0, []string{"volume warning 2008-03-25..2019-07-30 (3)"}},
 	{"yahoo/EEM.csv", etf.XNYS, etf.SplitAdjusted, 0, nil},
-	{"alphavantage/SPY.csv", etf.XNYS, etf.AsTraded, 0, []string{"price_jump warning 2007-02-27..2018-10-10 (2)"}},
+	{"alphavantage/SPY.csv", etf.XNYS, etf.AsTraded, 0, []string{"volume warning 2010-03-18", "price_jump warning 2007-02-27..2018-10-10 (2)"}},
 	{"alphavantage/QQQ.csv", etf.XNYS, etf.AsTraded, 96, []string{"split_suspected error 1999-11-01..2000-03-17 (96)"}},
-	{"alphavantage/IWM.csv", etf.XNYS, etf.AsTraded, 1264, []string{"split_suspected error 2000-05-26..2005-06-08 (1264)"}},
+	{"alphavantage/IWM.csv", etf.XNYS, etf.AsTraded, 1264, []string{"volume warning 2008-03-25..2008-07-03 (2)", "split_suspected error 2000-05-26..2005-06-08 (1264)"}},
 	{"alphavantage/IJH.csv", etf.XNYS, etf.AsTraded, 5971, []string{"split_suspected error 2000-05-26..2024-02-21 (5971)"}},
 	{"alphavantage/XLF.csv", etf.XNYS, etf.AsTraded, 0, []string{"price_jump warning 2007-02-27..2024-11-06 (3)", "stale_close warning 2003-01-29..2014-07-18 (2)"}},
 	{"krx/069500_D.csv", etf.XKRX, etf.BasisUnknown, 0, nil},
@@ -221,9 +222,9 @@ func TestRealFilesDayByDay(t *testing.T) {
 			t.Errorf("%s: errors on %v, want %v", f.path, errors, splits[f.path])
 		}
 	}
-	// 1 in 6,000 of all days: those that TestRealFiles lists, IWM's repeated bar, and 152380's spike twice: first as a
-	// jump, and the day after as a spike.
-	if warnings != 12 {
+	// 1 in 5,000 of all days: those that TestRealFiles lists but for two of the volumes, IWM's repeated bar, and 152380's spike
+	// twice: first as a jump, and the day after as a spike.
+	if warnings != 16 {
 		t.Errorf("%d warnings in %d days", warnings, days)
 	}
 	t.Logf("%d days, %d warnings", days, warnings)
