@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"time"
 
@@ -239,33 +240,35 @@ func (s *state) report() Report {
 		}
 	}
 	type group struct {
-		rule     string
-		severity etf.Severity
-		isNew    bool
-		level    etf.Session // of the change of level, 0 for other flags
+		rule     int // in the registry
+		severity int // in severities
+		history  bool
+		level    etf.Session
+	}
+	severities := []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo}
+	order := make(map[string]int, len(registry))
+	for i, rule := range registry {
+		order[rule.Name] = i
 	}
 	groups := map[group][]flag{}
-	levels := []etf.Session{0}
 	for _, o := range s.flags {
-		g := group{o.rule, o.severity, o.severity == etf.SeverityError && o.session == s.in.Session, o.level}
-		if o.level != levels[len(levels)-1] {
-			levels = append(levels, o.level)
-		}
+		isNew := o.severity == etf.SeverityError && o.session == s.in.Session
+		g := group{order[o.rule], slices.Index(severities, o.severity), !isNew, o.level}
 		groups[g] = append(groups[g], o)
-		r.QuarantinedNew = r.QuarantinedNew || g.isNew
+		r.QuarantinedNew = r.QuarantinedNew || isNew
 	}
-	slices.Sort(levels)
-	levels = slices.Compact(levels)
-	for _, rule := range registry {
-		for _, severity := range []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo} {
-			for _, isNew := range []bool{true, false} {
-				for _, level := range levels {
-					if list := groups[group{rule.Name, severity, isNew, level}]; len(list) > 0 {
-						r.Findings = append(r.Findings, s.finding(rule.Name, severity, list))
-					}
-				}
+	keys := slices.SortedFunc(maps.Keys(groups), func(a, b group) int {
+		newFirst := 0
+		if a.history != b.history {
+			newFirst = 1
+			if b.history {
+				newFirst = -1
 			}
 		}
+		return cmp.Or(cmp.Compare(a.rule, b.rule), cmp.Compare(a.severity, b.severity), newFirst, cmp.Compare(a.level, b.level))
+	})
+	for _, g := range keys {
+		r.Findings = append(r.Findings, s.finding(registry[g.rule].Name, severities[g.severity], groups[g]))
 	}
 	return r
 }

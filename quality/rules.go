@@ -89,12 +89,12 @@ var registry = []rule{
 	}, checkRevised},
 	{Rule{
 		Name: ruleSpike, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "A close leaves the level of its neighbours and the next close is back on it: a bad tick. An error above 10 recent daily volatilities and 10 %; a warning below that, and for a row already in use.",
-		Remedy:  "Compare with another source; reject a bad tick, accept a genuine move.",
+		Meaning: "One to three closes leave the level of their neighbours and the next close is back on it: a bad tick. An error from 10 daily volatilities of the sessions around it; a warning below that, and for a row already in use.",
+		Remedy:  "Compare with another source. `etfcast finding reject` keeps a bad tick out; `etfcast finding accept` uses a genuine move.",
 	}, checkLevels},
 	{Rule{
 		Name: ruleSplit, Severities: []etf.Severity{etf.SeverityError},
-		Meaning: "The price level changes by a ratio typical of a split, but no split was stated; or a split was stated, but the prices don't show it. The finding names the rows that can't be compared with the others: new rows that follow stored ones; in a first response, the older rows, if the new level has lasted 20 sessions.",
+		Meaning: "The price level changes by the ratio of a split, but no split was stated; or a split was stated, but the prices don't show it. Each change of level is a finding of its own and proposes the split that would explain it. The finding names the rows that can't be compared with the others: new rows that follow stored ones; in a first response, the older rows, if the new level has lasted 20 sessions.",
 		Remedy:  "Find out whether there was a split: accepting or rejecting rows does not make the two levels comparable. If there was one, correct the file, or wait until the provider states the split or corrects its prices. Then register the ETF under another symbol (`etfcast etf add`); its first update fetches the whole history.",
 	}, nil},
 	{Rule{
@@ -104,8 +104,13 @@ var registry = []rule{
 	}, nil},
 	{Rule{
 		Name: ruleJump, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "A close is more than 7 recent daily volatilities away from the previous one. An error if the move exceeds 12 volatilities and 35 % and is not reversed.",
-		Remedy:  "Look for news or a distribution on that day, or compare with another source. Accept a genuine move; reject a wrong price.",
+		Meaning: "A close is more than 7 daily volatilities away from the previous one and the next closes stay there. A warning: such moves are rare, but genuine. An error if the market does not make such a move: the volume changes by the inverse ratio while the fund stays as calm as before, or the move exceeds 100 volatilities between calm days.",
+		Remedy:  "Look for news or a distribution on that day, or compare with another source. `etfcast finding accept` uses a genuine move; `etfcast finding reject` keeps a wrong price out.",
+	}, nil},
+	{Rule{
+		Name: ruleHeld, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "The newest close is more than 12 daily volatilities away from the previous one, and no corporate action, net asset value or other source explains it. The row is held: stored, but not believed until the next session's close, which decides: back at the old level, it was a bad tick (`price_spike`); still there, it is believed (info).",
+		Remedy:  "Nothing urgent: the next session decides. To decide earlier, compare with another source, then `etfcast finding accept` or `etfcast finding reject`.",
 	}, nil},
 	{Rule{
 		Name: ruleStale, Severities: []etf.Severity{etf.SeverityWarning},

@@ -1,0 +1,3 @@
+package quality
+
+const rulePriceRange = "price_range"
