@@ -19,10 +19,10 @@ const (
 // about one move in 10,000 exceeds 7 volatilities.
 const (
 	looking    = 4.0   // smaller moves are not looked at
-	surprising = 7.0   // a move that stays: a warning
-	reversed   = 5.5   // a close this far from both neighbours: a warning
-	returned   = 7.0   // two or three closes this far from their neighbours: a warning
-	spiking    = 10.0  // and an error
+	surprising = 5.95  // a move that stays: a warning
+	reversed   = 5.2   // a close this far from both neighbours: a warning
+	returned   = 6.0   // two or three closes this far from their neighbours: a warning
+	spiking    = 11.0  // and an error
 	unlikely   = 12.0  // a new close this far away is held; the market makes such moves, but rarely
 	impossible = 100.0 // and these it does not make between two calm days; the volatility counts as at least 1 %
 	splitLike  = 5.0   // a move by a split's ratio that volume and range confirm
@@ -105,8 +105,11 @@ func checkLevels(s *state) {
 			i-- // row end is next, compared with prev
 			continue
 		}
-		sigma := max(vol.careful(floor), around(l.sizes, prev, i, floor))
 		last := i == len(rows)-1
+		sigma := around(l.sizes, prev, i, floor)
+		if last {
+			sigma = max(vol.careful(floor), sigma)
+		}
 		switch b, isBreak := l.classify(prev, i, move, sigma); {
 		case rows[i].stored || rows[i].ordinal < 0: // in use already, or not in the response: nothing to report
 			if move.size() <= surprising*sigma {
@@ -114,7 +117,7 @@ func checkLevels(s *state) {
 			}
 		case isBreak:
 			breaks = append(breaks, b)
-		case move.size() <= surprising*sigma || s.distribution(move):
+		case move.size() <= surprising*sigma || l.distribution(i, move):
 			vol.add(move.size(), floor)
 		case last && move.size() > unlikely*sigma && l.holdSurprise(prev, i, move, sigma):
 		case rows[i].held:
@@ -135,9 +138,22 @@ func checkLevels(s *state) {
 	}
 }
 
-// distribution reports whether a move may be a distribution that nobody states.
-func (s *state) distribution(move change) bool {
-	return len(s.cash) == 0 && s.in.Basis != etf.TotalAdjusted && move.log < 0 && move.log >= -unstatedFall
+// distribution reports whether the move to row i may be a distribution that nobody states: a small fall, the newest of all
+// or one of several alike.
+func (l *levels) distribution(i int, move change) bool {
+	if len(l.cash) > 0 || l.in.Basis == etf.TotalAdjusted || move.log >= 0 || move.log < -unstatedFall {
+		return false
+	}
+	if i == len(l.rows)-1 {
+		return true
+	}
+	const quarter = 70 // sessions
+	for k := max(i-quarter, 1); k < min(i+quarter, len(l.rows)); k++ {
+		if like := l.moves[k].log / move.log; k != i && like > 0.5 && like < 2 {
+			return true
+		}
+	}
+	return false
 }
 
 // reversal finds the row by which a move from prev to i has been reversed, one of the next three. 0 means that it has not

@@ -48,6 +48,11 @@ var registry = []rule{
 		Remedy:  "Many such rows: the ETF is registered on the wrong exchange, or its dates are shifted by a time zone. A single row: reject it; accept it only if the calendar is wrong, and report that.",
 	}, checkCalendar},
 	{Rule{
+		Name: ruleUnfinished, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "A row of a session that had not closed when the source's data were last changed or asked for; or the newest row has a small part of the usual volume and range, or is flat with volume 0 although the ETF trades every day. The row is held: stored, but not believed until a later response has the finished row.",
+		Remedy:  "Run the session again later (`etfcast run daily --rerun`) or wait for the next one: either fetches the row again. If the row is final, `etfcast finding accept` believes it.",
+	}, checkUnfinished},
+	{Rule{
 		Name: ruleNoTrade, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "A session without a trade: open, high and low are 0 and the close is carried over, or the bar is flat with volume 0. A warning if the carried close differs from the previous close, an error if it differs by more than 10 %.",
 		Remedy:  "For info, nothing: thinly traded funds have such days. Otherwise compare the close with another source: the exchange may have set a new base price, as it does after a split.",
@@ -89,7 +94,7 @@ var registry = []rule{
 	}, checkRevised},
 	{Rule{
 		Name: ruleSpike, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "One to three closes leave the level of their neighbours and the next close is back on it: a bad tick. An error from 10 daily volatilities of the sessions around it; a warning below that, and for a row already in use.",
+		Meaning: "One to three closes leave the level of their neighbours and the next close is back on it: a bad tick. An error from 11 daily volatilities of the sessions around it; a warning below that, and for a row already in use.",
 		Remedy:  "Compare with another source. `etfcast finding reject` keeps a bad tick out; `etfcast finding accept` uses a genuine move.",
 	}, checkLevels},
 	{Rule{
@@ -112,6 +117,11 @@ var registry = []rule{
 		Meaning: "The newest close is more than 12 daily volatilities away from the previous one, and no corporate action, net asset value or other source explains it. The row is held: stored, but not believed until the next session's close, which decides: back at the old level, it was a bad tick (`price_spike`); still there, it is believed (info).",
 		Remedy:  "Nothing urgent: the next session decides. To decide earlier, compare with another source, then `etfcast finding accept` or `etfcast finding reject`.",
 	}, nil},
+	{Rule{
+		Name: rulePriceRange, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
+		Meaning: "The open, high or low is out of the range in which the ETF trades: far beyond the other prices of the session, in terms of the ranges and volatility of the sessions around it. A warning, because forecasts use closes only; an error beyond a factor of 3 or so, which no session makes.",
+		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right: forecasts use closes only. `etfcast finding reject` keeps it out.",
+	}, checkPriceRange},
 	{Rule{
 		Name: ruleStale, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "A bar repeats the previous one although there was trading, or the close stays the same for longer than the ETF's history makes plausible.",

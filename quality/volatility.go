@@ -29,14 +29,19 @@ const (
 	// spreadLevel and spreadScale: the 90 % quantile of the absolute value of a standard normal is Phi^-1(0.95) = 1.6449.
 	spreadLevel = 0.90
 	spreadScale = 1.6449
+	// startLevel and startScale: likewise, Phi^-1(0.8) = 0.8416.
+	startLevel = 0.60
+	startScale = 0.8416
 )
 
-// newVolatility starts from the quantile of the first returns, which a few bad prices don't move, or from the prior if
-// there are fewer than 5.
+// newVolatility starts from the 60 % quantile of the first returns, which bad prices don't move even among few returns, or
+// from the prior if there are fewer than 5. It may be too low, which only makes more moves worth a closer look.
 func newVolatility(first []float64) *volatility {
 	sigma := volatilityPrior
 	if len(first) >= 5 {
-		sigma = spread(first)
+		sorted := slices.Clone(first)
+		slices.Sort(sorted)
+		sigma = sorted[int(startLevel*float64(len(sorted)-1))] / startScale
 	}
 	return &volatility{variance: sigma * sigma}
 }
