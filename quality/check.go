@@ -109,6 +109,8 @@ type state struct {
 	cash     []etf.Action // dividends and capital gains, each once, ascending
 	from     etf.Session  // earlier rows belong to another security; zero if none do
 	flags    []flag
+	// gapSplits are the splits that explain the level after a long gap, by the first session after it.
+	gapSplits map[etf.Session]*etf.Action
 }
 
 // flag is what one rule reports about one session. The flags of one rule and severity become one finding, or one for each

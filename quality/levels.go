@@ -93,6 +93,13 @@ func checkLevels(s *state) {
 	for i := 1; i < len(rows); i++ {
 		move := l.move(prev, i)
 		floor := floorAt(s.in.Exchange, rows[prev].Close)
+		if split := s.gapSplits[rows[i].Session]; split != nil && !rows[i].stored {
+			sigma := around(l.sizes, prev, i, floor)
+			breaks = append(breaks, levelBreak{row: i, log: move.log, rule: ruleSplit, score: move.size() / sigma, ex: split.Ex, proposal: split,
+				text: l.describe(prev, i, move, sigma) + "; near the split " + split.Terms() + " in the gap before"})
+			prev = i
+			continue
+		}
 		if move.size() <= looking*vol.quick(floor) {
 			vol.add(move.size(), floor)
 			prev = i

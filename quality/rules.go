@@ -93,6 +93,11 @@ var registry = []rule{
 		Remedy:  "For a warning, compare with another source.",
 	}, checkRevised},
 	{Rule{
+		Name: ruleReused, Severities: []etf.Severity{etf.SeverityError},
+		Meaning: "Rows belong to another security with the same ticker: those before the ETF's listing date; or those before a gap of more than 20 sessions whose level, volatility or volume do not fit the rows after it. If the rows before the gap are in use already, the new rows are named.",
+		Remedy:  "Find out when the ETF was listed and register it: `etfcast etf edit SYMBOL --listed DATE`. Rows before that date are left out, and a gap after it is only a gap.",
+	}, checkReused},
+	{Rule{
 		Name: ruleSpike, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
 		Meaning: "One to three closes leave the level of their neighbours and the next close is back on it: a bad tick. An error from 11 daily volatilities of the sessions around it; a warning below that, and for a row already in use.",
 		Remedy:  "Compare with another source. `etfcast finding reject` keeps a bad tick out; `etfcast finding accept` uses a genuine move.",
