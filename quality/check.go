@@ -111,6 +111,7 @@ type state struct {
 	flags    []flag
 	// gapSplits are the splits that explain the level after a long gap, by the first session after it.
 	gapSplits map[etf.Session]*etf.Action
+	joined    *joined // the series, kept until the verdicts change
 }
 
 // flag is what one rule reports about one session. The flags of one rule and severity become one finding, or one for each

@@ -71,7 +71,7 @@ func (l *levels) confirmation(i int) string {
 }
 
 // A row counts as unfinished by its numbers if its volume is below a tenth of the usual, and lower than a fund of this one's
-// habits would trade in a whole session, and its range is small as well.
+// habits would trade in a whole session, and its turnover and its range are small as well.
 const (
 	partVolume  = 0.1
 	quietVolume = 0.02 // the same next to a holiday, and in sessions with special hours
@@ -117,15 +117,16 @@ func (s *state) checkPart(newest int) {
 	if !b.Volume.Known() || b.Close <= 0 || untraded(b) {
 		return
 	}
-	var logs, ranges []float64
+	var logs, money, ranges []float64
 	without := 0 // sessions with volume 0
 	usual := func(k etf.Bar) {
 		switch {
 		case k.Session >= b.Session || !k.Volume.Known():
 		case k.Volume <= 0:
 			without++
-		default:
+		case k.Close > 0:
 			logs = append(logs, math.Log(k.Volume.Float()))
+			money = append(money, turnover(k))
 			if k.Low > 0 && k.High >= k.Low {
 				ranges = append(ranges, math.Log(k.High.Float()/k.Low.Float()))
 			}
@@ -162,10 +163,13 @@ func (s *state) checkPart(newest int) {
 		part = quietVolume
 	}
 	below := max(-math.Log(part), partScales*spread(deviations))
-	if center-below > fewShares && volume < min(center-below, least) && own <= partRange*median(ranges) {
+	if center-below > fewShares && volume < min(center-below, least) && turnover(b) < median(money)-below && own <= partRange*median(ranges) {
 		s.hold(ruleUnfinished, newest, center-volume, fmt.Sprintf("%s: volume %s, %s, and a range of %s: the row of an unfinished session?", b.Session, b.Volume, of, percent(math.Expm1(own))))
 	}
 }
+
+// turnover is the log of the money that volume and close amount to, which a split leaves as it is.
+func turnover(b etf.Bar) float64 { return math.Log(b.Volume.Float() * b.Close.Float()) }
 
 // quiet reports whether a session is next to a holiday or has special hours.
 func (s *state) quiet(session etf.Session) bool {

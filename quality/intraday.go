@@ -24,22 +24,20 @@ func excursion(b etf.Bar, before etf.Price) (size float64, which string) {
 	if min(b.Open, b.High, b.Low, b.Close) <= 0 {
 		return 0, ""
 	}
+	if before <= 0 {
+		before = b.Close
+	}
+	ratio := 1.0
 	note := func(a, b etf.Price, name string) {
-		if a <= b {
-			return
-		}
-		if log := math.Log(a.Float() / b.Float()); log > size {
-			size, which = log, name
+		if r := float64(a) / float64(b); r > ratio {
+			ratio, which = r, name
 		}
 	}
 	note(b.High, max(b.Open, b.Close), "high")
 	note(min(b.Open, b.Close), b.Low, "low")
-	if before <= 0 {
-		before = b.Close
-	}
 	note(b.Open, max(before, b.Close), "open")
 	note(min(before, b.Close), b.Open, "open")
-	return size, which
+	return math.Log(ratio), which
 }
 
 // checkPriceRange watches open, high and low as checkLevels watches the close.

@@ -3,6 +3,7 @@ package quality
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/etfcast/etfcast/etf"
@@ -50,7 +51,7 @@ type levelBreak struct {
 	proposal *etf.Action
 }
 
-// levels is the series that checkLevels goes through, with its daily moves.
+// levels is the series with its daily moves. Its slices are shared by the rules and must not be changed.
 type levels struct {
 	*state
 	rows  []row
@@ -58,15 +59,27 @@ type levels struct {
 	sizes []float64 // of moves
 }
 
-func (s *state) levels() levels {
-	l := levels{state: s, rows: s.series()}
+// joined is the series as it was for some verdicts.
+type joined struct {
+	levels
+	verdicts []etf.Verdict
+	from     etf.Session
+}
+
+// levels returns the series that the present verdicts leave.
+func (s *state) levels() *levels {
+	if j := s.joined; j != nil && j.from == s.from && slices.Equal(j.verdicts, s.verdicts) {
+		return &j.levels
+	}
+	l := levels{state: s, rows: s.join()}
 	l.moves = make([]change, len(l.rows))
 	l.sizes = make([]float64, len(l.rows))
 	for i := 1; i < len(l.rows); i++ {
 		l.moves[i] = s.change(&l.rows[i-1], &l.rows[i])
 		l.sizes[i] = l.moves[i].size()
 	}
-	return l
+	s.joined = &joined{l, slices.Clone(s.verdicts), s.from}
+	return &s.joined.levels
 }
 
 // move is the move from row a to row b.
@@ -253,7 +266,8 @@ func (l *levels) classify(prev, i int, move change, sigma float64) (levelBreak, 
 	}
 	// A split or a change of unit moves all four prices and leaves the fund as calm as before. In a crash the price gets there
 	// within the session, or the days after it are wild.
-	mechanical := !straddles(row, move) && !l.wild(i, sigma)
+	floor := floorAt(s.in.Exchange, l.rows[prev].Close)
+	mechanical := !straddles(row, move) && !l.wild(i, floor)
 	far := move.size() > unlikely*sigma
 	if factor, near := nearUnit(move.log, slack); near && far && !supported && !straddles(row, move) {
 		b.rule = ruleUnit
@@ -283,7 +297,7 @@ func (l *levels) classify(prev, i int, move change, sigma float64) (levelBreak, 
 		b.text += ": the volume changes the other way, as in a split"
 		return b, true
 	}
-	if size > impossible*max(sigma, 0.01) && !l.wild(i, sigma) {
+	if size > impossible*max(sigma, 0.01) && !l.wild(i, floor) {
 		if straddles(row, move) {
 			b.text += fmt.Sprintf("; %s: not all on the new level, a bad tick?", ohlc(row.Bar))
 		}
@@ -299,9 +313,9 @@ func calm(b *row, move change) bool {
 }
 
 // wild reports whether the returns after row i are much larger than those before it, as after a crash.
-func (l *levels) wild(i int, sigma float64) bool {
-	after := l.sizes[i+1 : min(i+1+10, len(l.sizes))]
-	return len(after) >= 3 && median(after) > 2*sigma
+func (l *levels) wild(i int, floor float64) bool {
+	before, after := l.sizes[max(i-localReach, 1):i], l.sizes[i+1:min(i+1+10, len(l.sizes))]
+	return len(before) >= 5 && len(after) >= 3 && spread(after) > 2.5*max(spread(before), floor)
 }
 
 // firstOn is the first session on the level of row i, which may be one without a trade between rows prev and i.
