@@ -198,6 +198,9 @@ func volumeTimes(which string, b, whole etf.Bar) string {
 	return fmt.Sprintf("it has %s times the volume of the %s row", short(whole.Volume.Float()/b.Volume.Float()), which)
 }
 
+// leastMove is a move that is never worth a thought: 1 %.
+const leastMove = 0.01
+
 // nearer decides by the sessions before and after. If the closes differ by less than the fund moves in a day, the last row
 // is as good as any. If they don't, the one on the level of both neighbours is right; on the newest session nothing can
 // tell a genuine move from a wrong row.

@@ -57,7 +57,7 @@ func TestShiftedDates(t *testing.T) {
 			}
 			overlap(in, 10)
 			in.Bars[9].Open, in.Bars[9].High, in.Bars[9].Close = 101e8, 101e8, 101e8
-		}, []string{"volume warning 2025-09-26"}},
+		}, []string{"volume warning 2025-09-26", "held_close warning 2025-09-26"}},
 	})
 }
 

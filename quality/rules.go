@@ -58,6 +58,11 @@ var registry = []rule{
 		Remedy:  "Reject the row; accept it only if the calendar is wrong, and report that.",
 	}, checkCalendar},
 	{Rule{
+		Name: ruleUnfinished, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "A row of a session that had not closed when the source's data were last changed or asked for; or the newest row has a small part of the usual volume and range, or is flat with volume 0 although the ETF trades every day. The row is held: stored, but not believed until a later response has the finished row.",
+		Remedy:  "Run the session again later (`etfcast run daily --rerun`) or wait for the next one: either fetches the row again. If the row is final, `etfcast finding accept` believes it.",
+	}, checkUnfinished},
+	{Rule{
 		Name: ruleNoTrade, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "A session without a trade: open, high and low are 0 and the close is carried over, or the bar is flat with volume 0. A warning if the carried close differs from the previous close, an error if it differs by more than 10 %.",
 		Remedy:  "For info, nothing: thinly traded funds have such days. Otherwise compare the close with another source: the exchange may have set a new base price, as it does after a split.",
@@ -103,13 +108,18 @@ var registry = []rule{
 		Remedy:  "For a warning, compare with another source.",
 	}, checkRevised},
 	{Rule{
+		Name: ruleReused, Severities: []etf.Severity{etf.SeverityError},
+		Meaning: "Rows belong to another security with the same ticker: those before the ETF's listing date; or those before a gap of more than 20 sessions whose level, volatility or volume do not fit the rows after it. If the rows before the gap are in use already, the new rows are named.",
+		Remedy:  "Find out when the ETF was listed and register it: `etfcast etf edit SYMBOL --listed DATE`. Rows before that date are left out, and a gap after it is only a gap.",
+	}, checkReused},
+	{Rule{
 		Name: ruleSpike, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "A close leaves the level of its neighbours and the next close is back on it: a bad tick. An error above 10 recent daily volatilities and 10 %; a warning below that, and for a row already in use.",
-		Remedy:  "Compare with another source; reject a bad tick, accept a genuine move.",
+		Meaning: "One to three closes leave the level of their neighbours and the next close is back on it: a bad tick. An error from 11 daily volatilities of the sessions around it; a warning below that, and for a row already in use.",
+		Remedy:  "Compare with another source. `etfcast finding reject` keeps a bad tick out; `etfcast finding accept` uses a genuine move.",
 	}, checkLevels},
 	{Rule{
 		Name: ruleSplit, Severities: []etf.Severity{etf.SeverityError},
-		Meaning: "The price level changes by a ratio typical of a split, but no split was stated; or a split was stated, but the prices don't show it. The finding names the rows that can't be compared with the others: new rows that follow stored ones; in a first response, the older rows, if the new level has lasted 20 sessions.",
+		Meaning: "The price level changes by the ratio of a split, but no split was stated; or a split was stated, but the prices don't show it. Each change of level is a finding of its own and proposes the split that would explain it. The finding names the rows that can't be compared with the others: new rows that follow stored ones; in a first response, the older rows, if the new level has lasted 20 sessions.",
 		Remedy:  "Find out whether there was a split: accepting or rejecting rows does not make the two levels comparable. If there was one, correct the file, or wait until the provider states the split or corrects its prices. Then register the ETF under another symbol (`etfcast etf add`); its first update fetches the whole history.",
 	}, nil},
 	{Rule{
@@ -119,9 +129,19 @@ var registry = []rule{
 	}, nil},
 	{Rule{
 		Name: ruleJump, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "A close is more than 7 recent daily volatilities away from the previous one. An error if the move exceeds 12 volatilities and 35 % and is not reversed.",
-		Remedy:  "Look for news or a distribution on that day, or compare with another source. Accept a genuine move; reject a wrong price.",
+		Meaning: "A close is more than 7 daily volatilities away from the previous one and the next closes stay there. A warning: such moves are rare, but genuine. An error if the market does not make such a move: the volume changes by the inverse ratio while the fund stays as calm as before, or the move exceeds 100 volatilities between calm days.",
+		Remedy:  "Look for news or a distribution on that day, or compare with another source. `etfcast finding accept` uses a genuine move; `etfcast finding reject` keeps a wrong price out.",
 	}, nil},
+	{Rule{
+		Name: ruleHeld, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "The newest close is more than 12 daily volatilities away from the previous one, and no corporate action, net asset value or other source explains it. The row is held: stored, but not believed until the next session's close, which decides: back at the old level, it was a bad tick (`price_spike`); still there, it is believed (info).",
+		Remedy:  "Nothing urgent: the next session decides. To decide earlier, compare with another source, then `etfcast finding accept` or `etfcast finding reject`.",
+	}, nil},
+	{Rule{
+		Name: rulePriceRange, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
+		Meaning: "The open, high or low is out of the range in which the ETF trades: far beyond the other prices of the session, in terms of the ranges and volatility of the sessions around it. A warning, because forecasts use closes only; an error beyond a factor of 3 or so, which no session makes.",
+		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right: forecasts use closes only. `etfcast finding reject` keeps it out.",
+	}, checkPriceRange},
 	{Rule{
 		Name: ruleStale, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "A bar repeats the previous one although there was trading, several bars repeat those of other dates, or the close stays the same for longer than the ETF's history and its tick make plausible.",
