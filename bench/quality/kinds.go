@@ -59,7 +59,7 @@ var kinds = []kind{
 	{name: "dividend in another currency", rules: distributions, aim: true, needs: pays, inject: dividendCurrency},
 	{name: "dividend not in the adjusted close", rules: distributions, aim: true, needs: pays, inject: adjustedWrong(0)},
 	{name: "gain twice in the adjusted close", rules: distributions, aim: true, needs: pays, inject: adjustedWrong(2)},
-	{name: "missing rows", rules: []string{"missing_session", "reused_ticker"}, aim: true, inject: missing},
+	{name: "missing rows", rules: []string{"missing_session"}, aim: true, inject: missing},
 	{name: "repeated row", rules: []string{"duplicate_row"}, info: true, aim: true, inject: repeatedRow},
 	{name: "repeated row with other prices", rules: []string{"duplicate_row"}, aim: true, inject: repeatedOther},
 	{name: "repeated last row, one partial", rules: []string{"duplicate_row", "unfinished_row"}, aim: true, needs: liquid, inject: repeatedPartial},
@@ -91,10 +91,10 @@ var kinds = []kind{
 
 // The rules on distributions, repeats, dates and stored rows.
 var (
-	distributions = []string{"adjusted_close", "distribution", "dividend_size"}
-	stale         = []string{"stale_close", "repeated_rows"}
+	distributions = []string{"adjusted_close", "implausible_distribution"}
+	stale         = []string{"stale_close"}
 	dates         = []string{"unknown_session", "wrong_dates", "shifted_dates", "wrong_frequency"}
-	overlap       = []string{"restated_series", "revised_bar", "source_difference"}
+	overlap       = []string{"restated_series", "revised_bar"}
 )
 
 func (d *defect) decimals() int {
