@@ -163,6 +163,7 @@ type recall struct {
 	errors   rate            // found by an error, of the same
 	proposed rate            // with the right proposal
 	misses   []string
+	others   []string // found, but without the right proposal
 }
 
 func recalls(kinds []kind, defects []*defect) []*recall {
@@ -178,6 +179,9 @@ func recalls(kinds []kind, defects []*defect) []*recall {
 		r.buckets[d.bucket()].add(d.outcome.found)
 		if d.split != nil {
 			r.proposed.add(d.outcome.proposed)
+			if d.outcome.found && !d.outcome.proposed {
+				r.others = append(r.others, d.id)
+			}
 		}
 		if d.bucket() == 1 {
 			continue

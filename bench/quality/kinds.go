@@ -326,7 +326,7 @@ func unit(which side) func(random, *defect, float64) bool {
 		case newer:
 			from, to = at, n
 		case middle:
-			from, to = at, min(at+r.between(1, 40), n-1)
+			from, to = at, min(at+r.between(1, 40), at+max(n/3, 1), n-1) // the smaller part is the wrong one
 		}
 		d.measure(at, math.Log(factor))
 		for i := from; i < to; i++ {
@@ -382,12 +382,13 @@ func absurdDividend(r random, d *defect, _ float64) bool {
 	return true
 }
 
-// payment picks one of the history's distributions with rows on both sides.
+// payment picks one of the history's distributions with rows on both sides, of at least a thousandth of the price: a
+// smaller one is lost in the rounding of the adjusted close.
 func (d *defect) payment(r random) (action, at int, ok bool) {
 	var all [][2]int
 	for i, a := range d.series.actions {
 		for j, b := range d.series.bars {
-			if b.Session == a.Ex && a.Kind != etf.Split && j > 1 && j < len(d.series.bars)-1 {
+			if b.Session == a.Ex && a.Kind != etf.Split && a.Amount > b.Close/1000 && j > 1 && j < len(d.series.bars)-1 {
 				all = append(all, [2]int{i, j})
 			}
 		}

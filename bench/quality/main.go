@@ -85,6 +85,9 @@ func run(seed uint64, folder string, repeats int, kindPattern, show string, quie
 			for _, id := range r.misses {
 				fmt.Println("  missed", id)
 			}
+			for _, id := range r.others {
+				fmt.Println("  without the right proposal", id)
+			}
 		}
 		return nil
 	}
