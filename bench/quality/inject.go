@@ -160,7 +160,7 @@ type recall struct {
 	buckets  [4]rate
 	lengths  map[string]rate // of the sizes that the aims are stated for
 	pools    map[bool]rate   // the same, by whether the history is real
-	errors   rate            // found by an error, of the same
+	errors   rate            // found by an error, without a size or from 12 local volatilities up
 	proposed rate            // with the right proposal
 	misses   []string
 	others   []string // found, but without the right proposal
@@ -192,7 +192,9 @@ func recalls(kinds []kind, defects []*defect) []*recall {
 		l.add(d.outcome.found)
 		p.add(d.outcome.found)
 		r.lengths[length], r.pools[d.series.real] = l, p
-		r.errors.add(d.outcome.asError)
+		if d.bucket() != 2 {
+			r.errors.add(d.outcome.asError)
+		}
 		if !d.outcome.found {
 			r.misses = append(r.misses, d.id)
 		}

@@ -86,7 +86,7 @@ var kinds = []kind{
 	{name: "re-adjusted, the newest rows only", rules: overlap, aim: true, inject: readjustedTail},
 	{name: "re-adjusted as a whole", rules: overlap, info: true, aim: true, inject: readjustedWhole},
 	{name: "re-adjusted before an ex-date", rules: overlap, info: true, aim: true, inject: readjustedStep},
-	{name: "split applied twice", rules: with(overlap, level...), aim: true, inject: doubleSplit},
+	{name: "split applied twice", rules: with(overlap, "split_suspected"), aim: true, inject: doubleSplit},
 }
 
 // The rules on distributions, repeats, dates and stored rows.
