@@ -100,13 +100,18 @@ func read(f File, cal *calendar.Calendar, session etf.Session, now time.Time) (e
 		return etf.Response{}, 0, err
 	}
 	response.DataAt = settled(cal, response)
+	given := session
 	if session.IsZero() {
 		session = newest(cal, response, now)
 	}
-	if session.IsZero() {
+	switch empty := len(response.Bars)+len(response.Defects) == 0; {
+	case empty && !given.IsZero():
+		return etf.Response{}, 0, &etf.Error{Kind: etf.KindCorrupt, Field: n, Message: fmt.Sprintf("the file has no row up to %s", given), Remedy: "name a session that it covers"}
+	case session.IsZero():
 		return etf.Response{}, 0, &etf.Error{Kind: etf.KindCorrupt, Field: n, Message: "the file has no row that can be used" + reason(response),
 			Remedy: "export it again, or correct the rows"}
 	}
+	response.Bars, response.Ordinals = quality.Condense(response.Bars)
 	return response, session, nil
 }
 

@@ -265,3 +265,34 @@ func quietly(s series) alarms {
 	}
 	return a
 }
+
+// windowLengths are the lengths of the parts of clean histories that are checked on their own.
+var windowLengths = []int{10, 30, 60, 250}
+
+// windows checks parts of clean histories, so many of each length: a new ETF's first file is short, and ends on any day.
+func windows(seed uint64, pool []series, rows, n int) (a alarms) {
+	r := newRandom(seed, fmt.Sprintf("windows/%d", rows))
+	results := make([]alarms, n)
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range results {
+		s := pool[r.IntN(len(pool))]
+		s = s.window(rows, r.between(rows, len(s.bars)))
+		slots <- struct{}{}
+		wait.Go(func() {
+			results[i] = quietly(s)
+			<-slots
+		})
+	}
+	wait.Wait()
+	for _, x := range results {
+		a.bars += x.bars
+		a.errors += x.errors
+		a.errorBars += x.errorBars
+		a.warnings += x.warnings
+		for _, l := range x.lines {
+			a.lines = append(a.lines, x.name+": "+l)
+		}
+	}
+	return a
+}
