@@ -140,6 +140,10 @@ bench-seed: build devstack ## The same with ten years of bars on that server, ag
 bench-store: ## Measure Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
 	@$(GO) run ./bench/store
 
+.PHONY: bench-asof
+bench-asof: devstack ## Compare reads as of an earlier data version with the plain read of 5,000 bars.
+	@bin/devstack run --ephemeral -- $(GO) test ./db -run '^$$' -bench AsOf -benchtime 15x
+
 .PHONY: bench-check
 bench-check: build ## Measure `etfcast check` on a file of 6,000 rows.
 	@$(GO) run ./bench/check -etfcast bin/etfcast

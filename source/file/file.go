@@ -62,7 +62,7 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if err != nil {
 		return etf.Response{}, err
 	}
-	name, opt, err := parseRef(q)
+	name, opt, err := parseRef(q, cal)
 	if err != nil {
 		return etf.Response{}, err
 	}
@@ -98,7 +98,7 @@ func Parse(name string, raw []byte, modified time.Time, q etf.Query) (etf.Respon
 	} else if window.To.IsZero() {
 		window.To = cal.Range().To
 	}
-	_, opt, err := parseRef(q)
+	_, opt, err := parseRef(q, cal)
 	if err != nil {
 		return etf.Response{}, err
 	}
@@ -106,8 +106,8 @@ func Parse(name string, raw []byte, modified time.Time, q etf.Query) (etf.Respon
 }
 
 // parseRef returns the name and the options of q's reference.
-func parseRef(q etf.Query) (name string, opt options, err error) {
-	ref, err := source.ParseRef(q.Ref, "basis", "currency", "layout", "columns", "last_line")
+func parseRef(q etf.Query, cal *calendar.Calendar) (name string, opt options, err error) {
+	ref, err := source.ParseRef(q.Ref, optionNames...)
 	if err != nil {
 		return "", options{}, err
 	}
@@ -115,6 +115,7 @@ func parseRef(q etf.Query) (name string, opt options, err error) {
 		name = string(q.Symbol) + ".csv"
 	}
 	opt, err = parseOptions(ref.Options)
+	opt.market = market{calendar: cal, now: q.AsOf}
 	return name, opt, err
 }
 

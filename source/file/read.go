@@ -47,6 +47,9 @@ func (s *Source) readSettled(ctx context.Context, name string, lastLine bool) (b
 
 // ended reports whether nothing but white space follows the last line end.
 func ended(body []byte) bool {
+	if utf16(body) != notUTF16 {
+		body = []byte(decode(body))
+	}
 	rest := body[bytes.LastIndexAny(body, "\r\n")+1:]
 	return len(bytes.TrimSpace(rest)) == 0
 }
