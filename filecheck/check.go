@@ -176,7 +176,7 @@ func newest(cal *calendar.Calendar, r etf.Response, now time.Time) etf.Session {
 func input(r etf.Response, o Options, session etf.Session) quality.Input {
 	return quality.Input{
 		Exchange: o.Exchange, Session: session, Initial: true,
-		Bars: r.Bars, Ordinals: r.Ordinals, Defects: r.Defects, Basis: r.Basis, Actions: r.Actions,
+		Bars: r.Bars, Ordinals: r.Ordinals, Defects: r.Defects, Basis: r.Basis, Actions: r.Actions, NAVs: r.NAVs,
 		Source: file.Name, Sources: []etf.SourceRef{{Name: file.Name}}, DataAt: r.DataAt, FetchedAt: o.Now,
 	}
 }
@@ -207,5 +207,6 @@ func withStored(in quality.Input, stored File, cal *calendar.Calendar, o Options
 	slices.SortStableFunc(in.Held, bySession)
 	in.Initial = len(in.Known)+len(in.Held) == 0
 	in.Actions = slices.Concat(in.Actions, response.Actions)
+	in.NAVs = slices.Concat(in.NAVs, response.NAVs)
 	return in, nil
 }
