@@ -220,13 +220,16 @@ const (
 	aimMedium = 0.80
 )
 
+// least is how many defects a class of sizes needs to say anything.
+const least = 5
+
 // short says what of a kind does not reach the aims; empty if all does.
 func (r *recall) short() (text []string) {
 	if !r.kind.aim {
 		return nil
 	}
 	for i, aim := range []float64{aimLarge, 0, aimMedium, aimLarge} {
-		if b := r.buckets[i]; aim > 0 && b.n > 0 && b.share() < aim {
+		if b := r.buckets[i]; aim > 0 && b.n >= least && b.share() < aim {
 			name := [...]string{"without a size", "", "from 8 to 12 local volatilities", "from 12 local volatilities up"}[i]
 			text = append(text, fmt.Sprintf("%s, %s: %s, aim %.2f", r.kind.name, name, b, aim))
 		}

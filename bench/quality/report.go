@@ -28,7 +28,8 @@ injected sessions (where a whole file is wrong, as with weekly rows: if errors c
 size, it is in *local volatilities*: log return divided by the deviation of the 60 daily returns around it, from the median of their sizes, which the harness
 measures on the history before the defect is put in.
 
-The aims: .95 from 12 local volatilities up and where a defect has no size, .80 from 8 to 12. Below 8 there is no aim: genuine moves are as large. "By an
+The aims: .95 from 12 local volatilities up and where a defect has no size, .80 from 8 to 12. Below 8 there is no aim: genuine moves are as large; nor
+has a class with fewer than 5 defects. "By an
 error" is the share that an error finds, without a size or from 12 up; "right proposal" that of unstated splits whose session and ratio a line proposes.
 
 ` + "`go run ./bench/quality -kind 'wrong open'`" + ` names what was missed, ` + "`-show NAME`" + ` prints one with its rows and findings.
