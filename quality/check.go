@@ -103,10 +103,17 @@ type state struct {
 	splits   []etf.Action // each once, ascending
 	cash     []etf.Action // dividends and capital gains, each once, ascending
 	flags    []flag
-	single   []etf.Bar    // of sessions with one row, stored ones included; for choosing between duplicates
-	openless map[int]bool // rows that are kept without an open
+	single   []etf.Bar          // of sessions with one row, stored ones included; for choosing between duplicates
+	openless map[int]bool       // rows that are kept without an open
+	unsaid   map[textKey]string // texts of rows not quarantined after all, by rule and whether the row is of the new session
 	// condemned means that a rule has quarantined the whole response: what its rows say is of no interest to other rules.
 	condemned bool
+}
+
+// textKey is what one text of a rule covers: the new session has a finding of its own.
+type textKey struct {
+	rule  string
+	isNew bool
 }
 
 // flag is what one rule reports about one session. The flags of one rule and severity become one finding.
@@ -202,8 +209,19 @@ func (s *state) flag(rule string, severity etf.Severity, session etf.Session, sc
 // quarantine flags a row as an error and quarantines it, unless the same prices are stored and in use already.
 func (s *state) quarantine(rule string, ordinal int, score float64, text string) {
 	b := s.in.Bars[ordinal]
+	key := textKey{rule, b.Session == s.in.Session}
 	if k := s.stored(b.Session); k != nil && samePrices(k.Bar, b) {
+		if text != "" { // it may cover other rows too
+			if s.unsaid == nil {
+				s.unsaid = map[textKey]string{}
+			}
+			s.unsaid[key] = text
+		}
 		return
+	}
+	if text == "" {
+		text = s.unsaid[key]
+		delete(s.unsaid, key)
 	}
 	s.verdicts[ordinal] = etf.VerdictQuarantine
 	s.flag(rule, etf.SeverityError, b.Session, score, text)
@@ -220,12 +238,10 @@ func (s *state) quarantineAll(rule, text string, named func(ordinal int) bool) {
 		if b.Session == s.in.Session {
 			group = 1
 		}
-		before := len(s.flags)
 		if !written[group] {
-			flagText = text
+			flagText, written[group] = text, true
 		}
 		s.quarantine(rule, i, 0, flagText)
-		written[group] = written[group] || len(s.flags) > before
 	}
 }
 

@@ -59,6 +59,12 @@ func checkDuplicate(s *state) {
 			s.differ(p.other, p.last, choice.why)
 		}
 	}
+	// A row quarantined already, as one of a part of the response with wrong dates, speaks for its session.
+	for i, b := range s.in.Bars {
+		if keep, repeated := kept[b.Session]; repeated && s.verdicts[i] == etf.VerdictQuarantine && s.verdicts[keep] == etf.VerdictKeep {
+			kept[b.Session] = i
+		}
+	}
 	for i, b := range s.in.Bars {
 		keep, repeated := kept[b.Session]
 		if !repeated || i == keep {
@@ -262,6 +268,9 @@ func (s *state) neighbours(session etf.Session, price etf.Price) (before, after 
 // decide quarantines rows that nothing decides between. The last one stands for its session.
 func (s *state) decide(undecided []pair) {
 	for _, p := range undecided {
+		if s.verdicts[p.last] != etf.VerdictKeep {
+			continue
+		}
 		a, b := s.in.Bars[p.other], s.in.Bars[p.last]
 		text := fmt.Sprintf("%s: row %d (%s, volume %s) contradicts row %d (%s, volume %s), and nothing shows which one is right: neither is used",
 			b.Session, s.number(p.other), ohlc(a), volumeText(a.Volume), s.number(p.last), ohlc(b), volumeText(b.Volume))
