@@ -23,6 +23,8 @@ const (
 	tickWeight = 20
 	// wideTicks is the least range, in ticks, of a bar whose four prices don't repeat by chance.
 	wideTicks = 10
+	// outOfPlace is how many times as far from its neighbours as the other one a stretch is that plainly is the copy.
+	outOfPlace = 4.0
 	// mostRepeated is the share of a response's rows beyond which repeats are how the series is, not a defect.
 	mostRepeated = 0.6
 )
@@ -94,8 +96,8 @@ func (s *state) wide(b *row) bool {
 type block struct{ from, to, back int }
 
 // checkBlocks reports stretches of rows that repeat earlier ones: a window copied to other dates. One bar repeated with its
-// volume, or two running, are no chance if their ranges are wide. Of the two stretches the one that fits its neighbours
-// less well is named.
+// volume, or two running, are no chance if their ranges are wide. Both stretches are named, unless one of them plainly fits
+// its neighbours less well.
 func (s *state) checkBlocks(rows []row) {
 	seen := make(map[uint64]int, len(rows)) // by hash of the prices
 	var blocks []block
@@ -134,13 +136,16 @@ func (s *state) checkBlocks(rows []row) {
 		if k.back == 1 && k.from == k.to || k.to-k.from < 1 && volumes == 0 {
 			continue // the bar before is checkRepeatedBars'
 		}
-		from, to := k.from, k.to
-		if e := k.from - k.back; s.joint(rows, e, k.to-k.back) > s.joint(rows, from, to) && rows[e].ordinal >= 0 {
-			from, to = e, k.to-k.back
-		}
 		text := fmt.Sprintf("%s from %s to %s repeat those from %s to %s", count(k.to-k.from+1, "bar"), rows[k.from].Session, rows[k.to].Session,
 			rows[k.from-k.back].Session, rows[k.to-k.back].Session)
-		s.flagRows(rows[from:to+1], float64(to-from+1), text)
+		here, there := s.joint(rows, k.from, k.to), s.joint(rows, k.from-k.back, k.to-k.back)
+		score := float64(k.to - k.from + 1)
+		if there*outOfPlace > here {
+			s.flagRows(rows[k.from-k.back:k.to-k.back+1], score, text)
+		}
+		if here*outOfPlace > there {
+			s.flagRows(rows[k.from:k.to+1], score, text)
+		}
 	}
 }
 
