@@ -89,7 +89,7 @@ func TestRealDistributions(t *testing.T) {
 			}
 		}
 		random := newRandom(4)
-		for range 40 {
+		for range 15 {
 			changed := slices.Clone(actions)
 			a := &changed[1+random.IntN(len(changed)-1)]
 			switch random.IntN(6) {
@@ -143,7 +143,7 @@ func TestStuckPricesInRealFiles(t *testing.T) {
 			if n > len(source) {
 				continue
 			}
-			for range 40 {
+			for range min(40, 40_000/n) {
 				start := random.IntN(len(source) - n + 1)
 				bars := slices.Clone(source[start : start+n])
 				length := 5 + random.IntN(6)
