@@ -94,6 +94,7 @@ func FindingID(symbol etf.Symbol, fetch, rule string, sessions []etf.Session) st
 // state is what the rules share during one Check. They run in the registry's order: earlier rules drop repeats and
 // quarantine rows that are not prices, later ones look at the rest.
 type state struct {
+	whole
 	in       Input
 	cal      *calendar.Calendar
 	verdicts []etf.Verdict
@@ -103,17 +104,6 @@ type state struct {
 	splits   []etf.Action // each once, ascending
 	cash     []etf.Action // dividends and capital gains, each once, ascending
 	flags    []flag
-	single   []etf.Bar          // of sessions with one row, stored ones included; for choosing between duplicates
-	openless map[int]bool       // rows that are kept without an open
-	unsaid   map[textKey]string // texts of rows not quarantined after all, by rule and whether the row is of the new session
-	// condemned means that a rule has quarantined the whole response: what its rows say is of no interest to other rules.
-	condemned bool
-}
-
-// textKey is what one text of a rule covers: the new session has a finding of its own.
-type textKey struct {
-	rule  string
-	isNew bool
 }
 
 // flag is what one rule reports about one session. The flags of one rule and severity become one finding.
@@ -209,70 +199,11 @@ func (s *state) flag(rule string, severity etf.Severity, session etf.Session, sc
 // quarantine flags a row as an error and quarantines it, unless the same prices are stored and in use already.
 func (s *state) quarantine(rule string, ordinal int, score float64, text string) {
 	b := s.in.Bars[ordinal]
-	key := textKey{rule, b.Session == s.in.Session}
 	if k := s.stored(b.Session); k != nil && samePrices(k.Bar, b) {
-		if text != "" { // it may cover other rows too
-			if s.unsaid == nil {
-				s.unsaid = map[textKey]string{}
-			}
-			s.unsaid[key] = text
-		}
 		return
-	}
-	if text == "" {
-		text = s.unsaid[key]
-		delete(s.unsaid, key)
 	}
 	s.verdicts[ordinal] = etf.VerdictQuarantine
 	s.flag(rule, etf.SeverityError, b.Session, score, text)
-}
-
-// quarantineAll quarantines the rows for which named is true and that are not dropped; one text covers them all.
-func (s *state) quarantineAll(rule, text string, named func(ordinal int) bool) {
-	var written [2]bool // the new session has a separate finding, which needs the text too
-	for i, b := range s.in.Bars {
-		if s.verdicts[i] == etf.VerdictDrop || !named(i) {
-			continue
-		}
-		group, flagText := 0, ""
-		if b.Session == s.in.Session {
-			group = 1
-		}
-		if !written[group] {
-			flagText, written[group] = text, true
-		}
-		s.quarantine(rule, i, 0, flagText)
-	}
-}
-
-// condemn quarantines the whole response: it is another kind of data than it should be, so no row can be right but by
-// chance. The last row of each session stands for all of them.
-func (s *state) condemn(rule, text string) {
-	s.condemned = true
-	if !s.ordered {
-		last := make(map[etf.Session]int, len(s.in.Bars))
-		for i, b := range s.in.Bars {
-			last[b.Session] = i
-		}
-		for i, b := range s.in.Bars {
-			if last[b.Session] != i {
-				s.drop(i)
-			}
-		}
-	}
-	s.quarantineAll(rule, text, func(int) bool { return true })
-}
-
-// byDay returns the positions of the response's rows in ascending order of session.
-func (s *state) byDay() []int {
-	rows := make([]int, len(s.in.Bars))
-	for i := range rows {
-		rows[i] = i
-	}
-	if !s.ordered {
-		slices.SortStableFunc(rows, func(a, b int) int { return cmp.Compare(s.in.Bars[a].Session, s.in.Bars[b].Session) })
-	}
-	return rows
 }
 
 // drop marks a row that another one of its session supersedes.

@@ -41,9 +41,9 @@ func checkStale(s *state) {
 	s.checkRuns(s.withUntraded(rows))
 }
 
-// withUntraded adds the untraded sessions to a series.
-func (s *state) withUntraded(rows []row) []row {
-	n := len(rows)
+// withUntraded returns a series with the untraded sessions in it.
+func (s *state) withUntraded(series []row) []row {
+	rows := slices.Clip(series)
 	for i := range s.in.Known {
 		if k := &s.in.Known[i]; k.Session < s.first && untraded(k.Bar) && k.Basis == s.in.Basis {
 			rows = append(rows, row{Bar: k.Bar, ordinal: -1, stored: true})
@@ -54,8 +54,8 @@ func (s *state) withUntraded(rows []row) []row {
 			rows = append(rows, row{Bar: *b, ordinal: i})
 		}
 	}
-	if len(rows) == n {
-		return rows
+	if len(rows) == len(series) {
+		return series
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.Session, b.Session) })
 	days := s.cal.Sessions(etf.Window{From: rows[0].Session, To: rows[len(rows)-1].Session})
