@@ -16,6 +16,9 @@ const (
 	// not lie within the range, if the closes agree.
 	muchLess = 0.5
 	farLess  = 0.1
+	// Two closes contradict each other if they are more daily volatilities apart than opposed, and more than leastOpposed.
+	opposed      = 7.0
+	leastOpposed = 0.01
 )
 
 // checkDuplicate keeps one row of each session. Of rows that differ it is the last in the source's order, because providers
@@ -210,7 +213,7 @@ func volumeTimes(which string, b, whole etf.Bar) string {
 func (s *state) nearer(other, last etf.Bar) (keep int, close bool) {
 	before, after, sigma := s.neighbours(last.Session, last.Close)
 	distance := func(a, b etf.Price) float64 { return math.Abs(math.Log(a.Float() / b.Float())) }
-	if apart := distance(other.Close, last.Close); apart <= leastMove || apart <= surprising*sigma {
+	if apart := distance(other.Close, last.Close); apart <= leastOpposed || apart <= opposed*sigma {
 		return keepLast, true
 	}
 	if before == 0 || after == 0 {
@@ -218,9 +221,9 @@ func (s *state) nearer(other, last etf.Bar) (keep int, close bool) {
 	}
 	far := func(b etf.Bar) float64 { return max(distance(b.Close, before), distance(b.Close, after)) / sigma }
 	switch o, l := far(other), far(last); {
-	case l <= surprising && l < o:
+	case l <= opposed && l < o:
 		return keepLast, false
-	case o <= surprising:
+	case o <= opposed:
 		return keepOther, false
 	}
 	return keepNeither, false
