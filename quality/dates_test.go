@@ -299,7 +299,7 @@ func TestMixedDefectsGiveAConsistentReport(t *testing.T) {
 					return n > from && n < to && n%5 != 0
 				})
 			case 4:
-				stuck(bars, max(1, from), to-max(1, from), random.IntN(6))
+				stuck(bars, max(1, from), to-max(1, from), random.IntN(5))
 			case 5:
 				scalePrices(bars[from:to], 1, 4)
 			case 6:

@@ -1,10 +1,8 @@
 package quality
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -38,35 +36,7 @@ func checkStale(s *state) {
 	}
 	s.checkRepeatedBars(rows)
 	s.checkBlocks(rows)
-	s.checkRuns(s.withUntraded(rows))
-}
-
-// withUntraded returns a series with the untraded sessions in it.
-func (s *state) withUntraded(series []row) []row {
-	rows := slices.Clip(series)
-	for i := range s.in.Known {
-		if k := &s.in.Known[i]; k.Session < s.first && untraded(k.Bar) && k.Basis == s.in.Basis {
-			rows = append(rows, row{Bar: k.Bar, ordinal: -1, stored: true})
-		}
-	}
-	for i := range s.in.Bars {
-		if b := &s.in.Bars[i]; s.verdicts[i] == etf.VerdictKeep && untraded(*b) {
-			rows = append(rows, row{Bar: *b, ordinal: i})
-		}
-	}
-	if len(rows) == len(series) {
-		return series
-	}
-	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.Session, b.Session) })
-	days := s.cal.Sessions(etf.Window{From: rows[0].Session, To: rows[len(rows)-1].Session})
-	at := 0
-	for i := range rows {
-		for at < len(days) && days[at] < rows[i].Session {
-			at++
-		}
-		rows[i].at = at
-	}
-	return rows
+	s.checkRuns(rows)
 }
 
 // checkRepeatedBars reports bars that repeat the one before.

@@ -8,12 +8,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
+// judged are the rules on rows, dates, repeats and distributions.
+var judged = map[string]bool{ruleDates: true, ruleCalendar: true, ruleFrequency: true, ruleDuplicate: true, ruleStale: true, ruleNonPositive: true,
+	ruleMissingOpen: true, ruleOHLC: true, ruleVolume: true, ruleAdjusted: true, ruleDistribution: true, ruleOrder: true}
+
 // Parts of the sound real files, of each length: the rules on rows, dates, repeats and distributions report no error and
 // hardly a warning in them.
 func TestPartsOfRealFiles(t *testing.T) {
 	t.Parallel()
-	judged := map[string]bool{ruleDates: true, ruleCalendar: true, ruleFrequency: true, ruleDuplicate: true, ruleStale: true, ruleNonPositive: true,
-		ruleMissingOpen: true, ruleOHLC: true, ruleVolume: true, ruleAdjusted: true, ruleDistribution: true, ruleOrder: true}
 	for _, n := range []int{10, 30, 250, 2500} {
 		sessions := map[string]map[etf.Session]bool{}
 		rows := 0
@@ -148,7 +150,7 @@ func TestStuckPricesInRealFiles(t *testing.T) {
 				bars := slices.Clone(source[start : start+n])
 				length := 5 + random.IntN(6)
 				from := 5 + random.IntN(n-length-5)
-				stuck(bars, from, length, random.IntN(6))
+				stuck(bars, from, length, random.IntN(5))
 				r := check(t, first(exchange, bars))
 				total++
 				if inside, _ := staleOn(r, bars[from].Session, bars[from+length-1].Session); inside > 0 {
