@@ -225,9 +225,9 @@ func TestRealFilesDayByDay(t *testing.T) {
 			t.Errorf("%s: errors on %v, want %v", f.path, errors, splits[f.path])
 		}
 	}
-	// 1 in 5,000 of all days: those that TestRealFiles lists but for two of the volumes, IWM's repeated bar, and 152380's spike
-	// twice: first as a jump, and the day after as a spike.
-	if warnings != 16 {
+	// 1 in 6,000 of all days: those that TestRealFiles lists, IWM's repeated bar, and 152380's spike twice: first as a
+	// jump, and the day after as a spike.
+	if warnings != 12 {
 		t.Errorf("%d warnings in %d days", warnings, days)
 	}
 	t.Logf("%d days, %d warnings", days, warnings)
@@ -265,15 +265,17 @@ func TestLeveragedFunds(t *testing.T) {
 					if f.Severity == etf.SeverityError {
 						t.Errorf("%s times %v: %s error: %s", path, leverage, f.Rule, f.Evidence)
 					}
-					warnings += len(f.Sessions)
+					if f.Severity == etf.SeverityWarning {
+						warnings += len(f.Sessions)
+					}
 				}
 			}
 		}
 	}
 	if warnings*5000 > sessions {
-		t.Errorf("%d sessions with findings out of %d: more than 1 in 5,000", warnings, sessions)
+		t.Errorf("%d sessions with warnings out of %d: more than 1 in 5,000", warnings, sessions)
 	}
-	t.Logf("%d sessions, %d with findings", sessions, warnings)
+	t.Logf("%d sessions, %d with warnings", sessions, warnings)
 }
 
 // Defects put into real histories, one at a time, must be found there and nowhere else. The double-leveraged fund
