@@ -134,7 +134,7 @@ func (l *levels) fits(k, missing int) (text string, ok bool) {
 	}
 	// A split in the gap changes level and volume by inverse factors; everything else stays.
 	tolerance := min(3*sigma*math.Sqrt(float64(missing)), 0.12)
-	if r, near := nearSplit(log, log, sigma*math.Sqrt(float64(missing)), tolerance); near && r.unusual <= 0.5 && before.traded && after.traded && math.Abs(log) > surestSplit {
+	if r, _, near := nearSplit(log, log, sigma*math.Sqrt(float64(missing)), tolerance); near && r.unusual <= 0.5 && before.traded && after.traded && math.Abs(log) > surestSplit {
 		rest, exchanged := math.Abs(log)-r.log, volume+math.Copysign(r.log, log)
 		if score(rest, exchanged) <= unfit/4 {
 			if l.gapSplits == nil {
