@@ -229,7 +229,11 @@ func TestTheNextSessionDecides(t *testing.T) {
 	cases, splits := 0, 0
 	for seed := range uint64(20) {
 		for _, sigma := range []float64{.002, .01, .04} {
-			for _, log := range []float64{15 * sigma, -15 * sigma, 25 * sigma} {
+			size := 18 * sigma
+			if sigma == .04 {
+				size = .85 // between the ratios 2:1 and 3:1
+			}
+			for _, log := range []float64{size, -size, 25 * sigma} {
 				for _, genuine := range []bool{true, false} {
 					bars := walk(t, etf.XNYS, 80, sigma, newRandom(seed))
 					const at = 70

@@ -267,11 +267,16 @@ func (l *levels) classify(prev, i int, move change, sigma float64) (levelBreak, 
 		b.text += fmt.Sprintf("; near a factor of %d: a change of unit?", factor)
 		return b, true
 	}
-	if ratio, off, near := nearSplit(move.log, e.overnight, sigma, slack); near {
+	reach := slack
+	if e.inverse {
+		reach = min(max(5*sigma*math.Sqrt(move.gap), 0.02), 0.12)
+	}
+	if ratio, off, near := nearSplit(move.log, e.overnight, sigma, reach); near {
 		ex := l.firstOn(prev, i)
-		// In a fund that moves by several percent a day, every move is near some ratio: then range or volume must agree.
+		// In a fund that moves by several percent a day, every move is near some ratio: then the volume must agree, or the move
+		// be that of a usual split very nearly.
 		tight := off <= min(max(1.5*sigma*math.Sqrt(move.gap), 0.01), 0.12)
-		telling := tight && ratio.unusual < 2 && (sigma < 0.03 || e.calm)
+		telling := tight && (ratio.unusual < 2 && sigma < 0.03 || off <= 0.03 && ratio.unusual == 0 && e.calm)
 		if size > surestSplit || tight {
 			b.proposal = ratio.split(move.log, ex)
 			b.text += "; near the split " + b.proposal.Terms()
@@ -311,7 +316,7 @@ type signs struct {
 
 func (l *levels) signs(prev, i int, move change, sigma float64) signs {
 	row, size := &l.rows[i], math.Abs(move.log)
-	e := signs{overnight: move.log, straddles: straddles(row, move), wild: l.wild(i, floorAt(l.in.Exchange, l.rows[prev].Close))}
+	e := signs{overnight: move.log, straddles: straddles(row, move), wild: l.wild(i, move, floorAt(l.in.Exchange, l.rows[prev].Close))}
 	if row.Open > 0 {
 		e.overnight += math.Log(row.Open.Float() / row.Close.Float())
 	}
@@ -319,21 +324,26 @@ func (l *levels) signs(prev, i int, move change, sigma float64) signs {
 	if e.haveVolume {
 		off := math.Abs(e.volume + move.log)
 		e.inverse = e.volume*move.log < 0 && math.Abs(e.volume) > math.Log(1.3) && off < math.Log(2.2) && off < math.Abs(e.volume)
-		e.refuted = !e.inverse && math.Abs(e.volume) > math.Log(2.2) && off > math.Log(2.2)
+		most := math.Log(4) // one or two volumes may be those of unusual days
+		if i+3 <= len(l.rows) {
+			most = math.Log(2.5)
+		}
+		e.refuted = !e.inverse && math.Abs(e.volume) > most/2 && off > most
 	}
 	wide := false
 	if row.High > row.Low && row.Low > 0 {
 		spread := math.Log(row.High.Float() / row.Low.Float())
-		e.calm, wide = spread < 0.3*size, spread > max(0.5*size, 4*sigma)
+		e.calm, wide = spread < 0.4*size, spread > max(0.5*size, 4*sigma)
 	}
 	e.mechanical = !e.straddles && !e.wild && !wide
 	return e
 }
 
-// wild reports whether the returns after row i are much larger than those before it, as after a crash.
-func (l *levels) wild(i int, floor float64) bool {
+// wild reports whether the returns after row i are much larger than those before it, and not small compared with the move
+// to it, as after a crash.
+func (l *levels) wild(i int, move change, floor float64) bool {
 	before, after := l.sizes[max(i-localReach, 1):i], l.sizes[i+1:min(i+1+10, len(l.sizes))]
-	return len(before) >= 5 && len(after) >= 3 && spread(after) > 2.5*max(spread(before), floor)
+	return len(before) >= 5 && len(after) >= 3 && spread(after) > max(2.5*spread(before), 2.5*floor, 0.04*math.Abs(move.log))
 }
 
 // firstOn is the first session on the level of row i, which may be one without a trade between rows prev and i.

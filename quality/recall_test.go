@@ -221,11 +221,6 @@ func TestRecall(t *testing.T) {
 								sized[inj.kind] = map[float64]outcome{}
 							}
 							sized[inj.kind][size] = note(sized[inj.kind][size], found)
-							pn := "P " + p.name + fmt.Sprint(n)
-							if sized[pn] == nil {
-								sized[pn] = map[float64]outcome{}
-							}
-							sized[pn][size] = note(sized[pn][size], found)
 						}
 					}
 				}
