@@ -188,7 +188,7 @@ func TestRecall(t *testing.T) {
 		return o
 	}
 	for _, p := range profiles {
-		for _, n := range []int{10, 30, 30, 30, 250, 250, 2500} {
+		for _, n := range []int{10, 30, 30, 250, 2500} {
 			source := temperament(t, p, n, random)
 			for _, inj := range injections {
 				sizes := []float64{8, 12, 16, 24}
