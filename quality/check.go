@@ -63,20 +63,29 @@ type Report struct {
 // Check applies every rule to the response. It never changes its input. An error (KindInvalid) means that the input
 // makes no sense (an unknown exchange, no session), not that the data is bad.
 func Check(in Input) (Report, error) {
-	cal, err := calendar.For(in.Exchange)
+	s, err := apply(in)
 	if err != nil {
 		return Report{}, err
 	}
+	return s.report(), nil
+}
+
+// apply runs every rule.
+func apply(in Input) (*state, error) {
+	cal, err := calendar.For(in.Exchange)
+	if err != nil {
+		return nil, err
+	}
 	if in.Session.IsZero() {
-		return Report{}, etf.Invalid("session", "no session to check the response for", "name the session the run is for")
+		return nil, etf.Invalid("session", "no session to check the response for", "name the session the run is for")
 	}
 	s := newState(in, cal)
 	for _, r := range registry {
-		if r.check != nil {
+		if r.check != nil && !s.condemned {
 			r.check(s)
 		}
 	}
-	return s.report(), nil
+	return s, nil
 }
 
 // FindingID returns the ID of a finding as 32 hex digits: the same rule on the same sessions of the same fetch is the
@@ -109,6 +118,10 @@ type state struct {
 	cash     []etf.Action // dividends and capital gains, each once, ascending
 	from     etf.Session  // earlier rows belong to another security; zero if none do
 	flags    []flag
+	single   []etf.Bar    // of sessions with one row, stored ones included; for choosing between duplicates
+	openless map[int]bool // rows that are kept without an open
+	// condemned means that a rule has quarantined the whole response: what its rows say is of no interest to other rules.
+	condemned bool
 	// gapSplits are the splits that explain the level after a long gap, by the first session after it.
 	gapSplits map[etf.Session]*etf.Action
 	joined    *joined // the series, kept until the verdicts change
@@ -160,10 +173,14 @@ func newState(in Input, cal *calendar.Calendar) *state {
 			*list = append(*list, a)
 		}
 	}
-	byEx := func(a, b etf.Action) int { return cmp.Compare(a.Ex, b.Ex) }
-	slices.SortStableFunc(s.splits, byEx)
-	slices.SortStableFunc(s.cash, byEx)
+	byEx(s.splits)
+	byEx(s.cash)
 	return s
+}
+
+// byEx sorts actions by ex-date.
+func byEx(actions []etf.Action) {
+	slices.SortStableFunc(actions, func(a, b etf.Action) int { return cmp.Compare(a.Ex, b.Ex) })
 }
 
 // stored returns the bar of the session that is stored and in use, nil if there is none.
@@ -230,7 +247,57 @@ func (s *state) hold(rule string, ordinal int, score float64, text string) {
 	s.flag(rule, etf.SeverityWarning, b.Session, score, text)
 }
 
-// drop marks a row that a later one supersedes.
+// quarantineAll quarantines the rows for which named is true and that are not dropped; one text covers them all.
+func (s *state) quarantineAll(rule, text string, named func(ordinal int) bool) {
+	var written [2]bool // the new session has a separate finding, which needs the text too
+	for i, b := range s.in.Bars {
+		if s.verdicts[i] == etf.VerdictDrop || !named(i) {
+			continue
+		}
+		group, flagText := 0, ""
+		if b.Session == s.in.Session {
+			group = 1
+		}
+		before := len(s.flags)
+		if !written[group] {
+			flagText = text
+		}
+		s.quarantine(rule, i, 0, flagText)
+		written[group] = written[group] || len(s.flags) > before
+	}
+}
+
+// condemn quarantines the whole response: it is another kind of data than it should be, so no row can be right but by
+// chance. The last row of each session stands for all of them.
+func (s *state) condemn(rule, text string) {
+	s.condemned = true
+	if !s.ordered {
+		last := make(map[etf.Session]int, len(s.in.Bars))
+		for i, b := range s.in.Bars {
+			last[b.Session] = i
+		}
+		for i, b := range s.in.Bars {
+			if last[b.Session] != i {
+				s.drop(i)
+			}
+		}
+	}
+	s.quarantineAll(rule, text, func(int) bool { return true })
+}
+
+// byDay returns the positions of the response's rows in ascending order of session.
+func (s *state) byDay() []int {
+	rows := make([]int, len(s.in.Bars))
+	for i := range rows {
+		rows[i] = i
+	}
+	if !s.ordered {
+		slices.SortStableFunc(rows, func(a, b int) int { return cmp.Compare(s.in.Bars[a].Session, s.in.Bars[b].Session) })
+	}
+	return rows
+}
+
+// drop marks a row that another one of its session supersedes.
 func (s *state) drop(ordinal int) { s.verdicts[ordinal] = etf.VerdictDrop }
 
 // report groups the flags into findings, in the registry's order.

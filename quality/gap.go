@@ -47,19 +47,14 @@ func (l *levels) side(from, to int) side {
 func checkReused(s *state) {
 	if !s.in.Listed.IsZero() {
 		s.from = s.in.Listed
+		earlier := func(i int) bool { return s.in.Bars[i].Session < s.in.Listed }
 		n := 0
-		for _, b := range s.in.Bars {
-			if b.Session < s.in.Listed {
+		for i := range s.in.Bars {
+			if earlier(i) {
 				n++
 			}
 		}
-		text := fmt.Sprintf("%s before the listing on %s", count(n, "row"), s.in.Listed)
-		for i, b := range s.in.Bars {
-			if b.Session < s.in.Listed && s.verdicts[i] != etf.VerdictDrop {
-				s.quarantine(ruleReused, i, 0, text)
-				text = ""
-			}
-		}
+		s.quarantineAll(ruleReused, fmt.Sprintf("%s before the listing on %s", count(n, "row"), s.in.Listed), earlier)
 	}
 	l := s.levels()
 	for k := len(l.rows) - 1; k > 0; k-- {
@@ -162,12 +157,12 @@ func (l *levels) blameGap(k int, why string) {
 		older = older && !l.rows[i].stored
 	}
 	session := l.rows[k].Session
-	named := func(i int, b etf.Bar) bool {
-		return l.verdicts[i] == etf.VerdictKeep && b.Session < session == older
+	named := func(i int) bool {
+		return l.verdicts[i] == etf.VerdictKeep && l.in.Bars[i].Session < session == older
 	}
 	n := 0
-	for i, b := range l.in.Bars {
-		if named(i, b) {
+	for i := range l.in.Bars {
+		if named(i) {
 			n++
 		}
 	}
@@ -177,15 +172,5 @@ func (l *levels) blameGap(k int, why string) {
 	} else {
 		which = fmt.Sprintf("the stored rows before the gap belong to another security than the %s after it?", count(n, "row"))
 	}
-	written := map[bool]bool{} // the new session has a separate finding, which needs the text too
-	for i, b := range l.in.Bars {
-		if !named(i, b) {
-			continue
-		}
-		text, isNew := "", b.Session == l.in.Session
-		if !written[isNew] {
-			written[isNew], text = true, why+"; "+which
-		}
-		l.quarantine(ruleReused, i, 0, text)
-	}
+	l.quarantineAll(ruleReused, why+"; "+which, named)
 }

@@ -470,7 +470,6 @@ func (l *levels) blame(breaks []levelBreak) {
 			key[1] = 1
 		}
 		if !written[key] {
-			written[key] = true
 			side := "from that session on"
 			if n.before {
 				side = "before"
@@ -481,7 +480,9 @@ func (l *levels) blame(breaks []levelBreak) {
 		if len(breaks) <= mostLevels { // a series with more is garbage: one finding says so
 			f.level, f.proposal = at.ex, at.proposal
 		}
+		before := len(l.flags)
 		l.quarantineAs(f, n.ordinal)
+		written[key] = written[key] || len(l.flags) > before // not for a row in use already
 	}
 }
 

@@ -79,7 +79,7 @@ func realBars(t testing.TB, path string) (bars []etf.Bar, actions []etf.Action) 
 			continue // further header lines
 		}
 		session := etf.MustSession(date[:10])
-		b := etf.Bar{Session: session, Open: price(record, "open"), High: price(record, "high"), Low: price(record, "low"), Close: price(record, "close"), AdjClose: price(record, "adj close")}
+		b := etf.Bar{Session: session, Open: price(record, "open"), High: price(record, "high"), Low: price(record, "low"), Close: price(record, "close"), AdjClose: max(price(record, "adj close"), price(record, "price"))}
 		if b.Volume, err = etf.ParseVolume(record[column["volume"]]); err != nil {
 			t.Fatal(err)
 		}
@@ -120,6 +120,7 @@ type realFile struct {
 //     volume, in this provider's file only (as does IWM 2003-01-29, among rows that are quarantined already).
 //   - IJH, IWM, QQQ as traded: the file can't state splits, so the rows before a split are on another level and stay out
 //     of forecasts until the split is recorded. IJH: 1,264 rows before 2005-06-09 and 4,707 up to 2024-02-21.
+//   - The volumes of IWM on 2008-03-25, 2008-07-03 and 2019-07-30 and of SPY on 2010-03-18 are about a thousandth of the others.
 //   - 152380 2021-10-29: a bond fund 2.6 % up and 3.1 % down the next day. Untraded days of thin KRX funds are info.
 //   - 4063.T: 9 rows before the 5:1 split of 2023-03-30 are not adjusted. AET.L: 9 of 23 rows are in another unit. SOXS:
 //     9 rows after a change of level without an event, with 20 times the volume. London and Tokyo have other holidays than
@@ -128,11 +129,11 @@ type realFile struct {
 var realFiles = []realFile{
 	{"yahoo/SPY.csv", etf.XNYS, etf.SplitAdjusted, 0, []string{"price_jump warning 2025-04-09"}},
 	{"yahoo/QQQ.csv", etf.XNYS, etf.SplitAdjusted, 0, []string{"price_jump warning 2025-04-09"}},
-	{"yahoo/IWM.csv", etf.XNYS, etf.SplitAdjusted, 0, []string{"price_jump warning 2007-02-27"}},
+	{"yahoo/IWM.csv", etf.XNYS, etf.SplitAdjusted, 0, []string{"volume warning 2008-03-25..2019-07-30 (3)", "price_jump warning 2007-02-27"}},
 	{"yahoo/EEM.csv", etf.XNYS, etf.SplitAdjusted, 0, nil},
-	{"alphavantage/SPY.csv", etf.XNYS, etf.AsTraded, 0, nil},
+	{"alphavantage/SPY.csv", etf.XNYS, etf.AsTraded, 0, []string{"volume warning 2010-03-18"}},
 	{"alphavantage/QQQ.csv", etf.XNYS, etf.AsTraded, 96, []string{"split_suspected error 1999-11-01..2000-03-17 (96)", "price_range warning 2004-12-17..2010-05-06 (2)"}},
-	{"alphavantage/IWM.csv", etf.XNYS, etf.AsTraded, 1264, []string{"split_suspected error 2000-05-26..2005-06-08 (1264)"}},
+	{"alphavantage/IWM.csv", etf.XNYS, etf.AsTraded, 1264, []string{"volume warning 2008-03-25..2008-07-03 (2)", "split_suspected error 2000-05-26..2005-06-08 (1264)"}},
 	{"alphavantage/IJH.csv", etf.XNYS, etf.AsTraded, 5971, []string{"split_suspected error 2000-05-26..2005-06-08 (1264)", "split_suspected error 2005-06-09..2024-02-21 (4707)"}},
 	{"alphavantage/XLF.csv", etf.XNYS, etf.AsTraded, 0, []string{"price_jump warning 2016-09-19..2024-11-06 (2)", "price_range warning 2002-05-01..2015-08-24 (2)", "stale_close warning 2003-01-29..2014-07-18 (2)"}},
 	{"krx/069500_D.csv", etf.XKRX, etf.BasisUnknown, 0, nil},
@@ -225,7 +226,7 @@ func TestRealFilesDayByDay(t *testing.T) {
 		}
 	}
 	// On the day itself only the past shows what is usual, so there are more warnings than in TestRealFiles.
-	if warnings > 50 {
+	if warnings > 60 {
 		t.Errorf("%d warnings in %d days", warnings, days)
 	}
 	t.Logf("%d days, %d warnings", days, warnings)
@@ -268,8 +269,8 @@ func TestLeveragedFunds(t *testing.T) {
 			}
 		}
 	}
-	if warnings*5000 > sessions {
-		t.Errorf("%d sessions with findings out of %d: more than 1 in 5,000", warnings, sessions)
+	if warnings*4000 > sessions {
+		t.Errorf("%d sessions with findings out of %d: more than 1 in 4,000", warnings, sessions)
 	}
 	t.Logf("%d sessions, %d with findings", sessions, warnings)
 }

@@ -33,19 +33,29 @@ var registry = []rule{
 		Remedy:  "Correct the line named, or wait until the provider sends the row correctly, then run the session again.",
 	}, checkUnreadable},
 	{Rule{
+		Name: ruleFrequency, Severities: []etf.Severity{etf.SeverityError},
+		Meaning: "The rows are not daily: several a session, or one a week, a month or a longer time. All rows are named; if only a part of the response is so, the rows of that part.",
+		Remedy:  "Don't accept the rows. Ask the source for daily rows, or correct the file; then run the session again (`etfcast run daily --rerun`).",
+	}, checkFrequency},
+	{Rule{
+		Name: ruleDates, Severities: []etf.Severity{etf.SeverityError},
+		Meaning: "The dates of the response are not those of the exchange: most rows on closed days, rows on Sundays in place of Fridays or on Saturdays in place of Mondays, or trading on many of its holidays. All rows are named; if only some weeks running are shifted, those.",
+		Remedy:  "Don't accept the rows. The file's dates are in another time zone: correct them. Or the ETF trades on another exchange: register it there under another symbol (`etfcast etf add`).",
+	}, checkDates},
+	{Rule{
 		Name: ruleOrder, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "The rows are in neither ascending nor descending order of session. They are sorted and used.",
 		Remedy:  "Nothing urgent; check whether the file was assembled from several parts.",
 	}, checkOrder},
 	{Rule{
-		Name: ruleDuplicate, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
-		Meaning: "A session appears more than once. The last row is kept. Info if the rows are the same, a warning if they differ.",
-		Remedy:  "For a warning, compare the kept row with another source.",
+		Name: ruleDuplicate, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "A session appears more than once. Info if the rows are the same. A warning if they differ: the last one is kept, or another one that is plainly the finished bar, with far more volume or on the level of its neighbours. An error if they contradict each other by more than the fund moves in a day and nothing shows which one is right: neither is used.",
+		Remedy:  "Compare with another source. For an error, accept the finding to use the last row (`etfcast finding accept`), or reject it.",
 	}, checkDuplicate},
 	{Rule{
 		Name: ruleCalendar, Severities: []etf.Severity{etf.SeverityError},
-		Meaning: "A row is dated on a day when the exchange was closed.",
-		Remedy:  "Many such rows: the ETF is registered on the wrong exchange, or its dates are shifted by a time zone. A single row: reject it; accept it only if the calendar is wrong, and report that.",
+		Meaning: "A single row is dated on a day when the exchange was closed.",
+		Remedy:  "Reject the row; accept it only if the calendar is wrong, and report that.",
 	}, checkCalendar},
 	{Rule{
 		Name: ruleUnfinished, Severities: []etf.Severity{etf.SeverityWarning},
@@ -58,8 +68,13 @@ var registry = []rule{
 		Remedy:  "For info, nothing: thinly traded funds have such days. Otherwise compare the close with another source: the exchange may have set a new base price, as it does after a split.",
 	}, checkNoTrade},
 	{Rule{
+		Name: ruleMissingOpen, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "The oldest rows of the history have no open (it is 0), as if the source had none for that time. They are kept and used without it.",
+		Remedy:  "Nothing urgent: forecasts use closes only. Another source may have the opens.",
+	}, checkMissingOpen},
+	{Rule{
 		Name: ruleNonPositive, Severities: []etf.Severity{etf.SeverityError},
-		Meaning: "A price is zero or negative.",
+		Meaning: "A price is zero or negative, but in a session without a trade or in old rows without an open.",
 		Remedy:  "Reject the rows. Zeros are usually missing values; negative prices usually mean that columns are mixed up.",
 	}, checkNonPositive},
 	{Rule{
@@ -69,8 +84,8 @@ var registry = []rule{
 	}, checkOHLC},
 	{Rule{
 		Name: ruleVolume, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
-		Meaning: "A warning: prices moved in a session with volume 0. Info: some rows of the response have a volume and others have none.",
-		Remedy:  "Nothing urgent: forecasts don't use volume.",
+		Meaning: "A warning: prices moved in a session with volume 0, or the volume is hundreds of times the usual one or a small part of it, which is another unit. Info: some rows of the response have a volume and others have none.",
+		Remedy:  "Nothing urgent: forecasts don't use volume. Compare with another source before you use it.",
 	}, checkVolume},
 	{Rule{
 		Name: ruleMissing, Severities: []etf.Severity{etf.SeverityWarning},
@@ -129,12 +144,17 @@ var registry = []rule{
 	}, checkPriceRange},
 	{Rule{
 		Name: ruleStale, Severities: []etf.Severity{etf.SeverityWarning},
-		Meaning: "A bar repeats the previous one although there was trading, or the close stays the same for longer than the ETF's history makes plausible.",
-		Remedy:  "Compare with another source: the provider may be repeating an old price.",
+		Meaning: "A bar repeats the previous one although there was trading, several bars repeat those of other dates, or the close stays the same for longer than the ETF's history and its tick make plausible.",
+		Remedy:  "Compare with another source: the provider may be repeating an old price. After a halt it is right.",
 	}, checkStale},
 	{Rule{
 		Name: ruleAdjusted, Severities: []etf.Severity{etf.SeverityWarning},
-		Meaning: "The provider's adjusted close does not match its own dividends and capital gains. Forecasts don't use the adjusted close.",
-		Remedy:  "Don't use this source's adjusted close for total returns.",
+		Meaning: "The provider's adjusted close does not match its own dividends and capital gains: it deducts another amount, deducts one twice, or deducts one that is not stated. Forecasts don't use the adjusted close.",
+		Remedy:  "Don't use this source's adjusted close for total returns. If a distribution is missing or wrong, compare with the fund's announcement.",
 	}, checkAdjusted},
+	{Rule{
+		Name: ruleDistribution, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "A dividend or capital gain can't be believed: it is not positive, larger than the price, too large for the price not to have fallen with it, in another unit or currency than the fund's usual ones, stated twice within days, or not on the basis of the prices before a split.",
+		Remedy:  "Compare with the fund's announcement. Forecasts use splits only.",
+	}, checkDistributions},
 }
