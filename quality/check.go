@@ -108,7 +108,6 @@ func FindingID(symbol etf.Symbol, fetch, rule string, sessions []etf.Session) st
 // state is what the rules share during one Check. They run in the registry's order: earlier rules drop repeats and
 // quarantine rows that are not prices, later ones look at the rest.
 type state struct {
-	whole
 	in       Input
 	cal      *calendar.Calendar
 	verdicts []etf.Verdict

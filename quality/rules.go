@@ -134,7 +134,7 @@ var registry = []rule{
 	}, nil},
 	{Rule{
 		Name: ruleHeld, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
-		Meaning: "The newest close is more than 12 daily volatilities away from the previous one, and no corporate action, net asset value or other source explains it. The row is held: stored, but not believed until the next session's close, which decides: back at the old level, it was a bad tick (`price_spike`); still there, it is believed (info).",
+		Meaning: "The newest close is more than 10 daily volatilities away from the previous one, and no corporate action, net asset value or other source explains it. The row is held: stored, but not believed until the next session's close, which decides: back at the old level, it was a bad tick (`price_spike`); still there, it is believed (info).",
 		Remedy:  "Nothing urgent: the next session decides. To decide earlier, compare with another source, then `etfcast finding accept` or `etfcast finding reject`.",
 	}, nil},
 	{Rule{
