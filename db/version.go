@@ -20,6 +20,7 @@ type cause struct{ kind, id string }
 const (
 	causeFetch    = "fetch"
 	causeDecision = "decision"
+	causeMarket   = "market" // of a held bar that the market's moves explain; the ID is that of the run
 )
 
 // series is the summary of an ETF's bars in its row of etfs, as a transaction has read it.
