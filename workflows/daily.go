@@ -275,7 +275,7 @@ func (d *daily) status() DailyStatus {
 
 func (d *daily) show(ctx workflow.Context) {
 	d.shown = workflow.Now(ctx)
-	workflow.SetCurrentDetails(ctx, dailyDetails(d.status(), d.shown.Sub(d.info.StartedAt), len(d.pages.queue), d.pages.last))
+	workflow.SetCurrentDetails(ctx, dailyDetails(d.status(), d.shown.Sub(d.info.StartedAt), len(d.pages.queue), d.pages.last || d.reviewing))
 }
 
 // describe returns the reason, on one line, why a run was impossible.

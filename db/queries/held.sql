@@ -56,9 +56,10 @@ FROM etfs WHERE symbol = ? FOR UPDATE;
 INSERT INTO etf_confirmations (etf_id, session, fetched_at)
 VALUES (sqlc.arg('etf_id'), sqlc.arg('session'), sqlc.arg('fetched_at'))
 ON DUPLICATE KEY UPDATE
-    fetched_at = IF(sqlc.arg('session') > session OR sqlc.arg('session') = session AND sqlc.arg('fetched_at') > fetched_at,
-        sqlc.arg('fetched_at'), fetched_at),
-    session = GREATEST(session, sqlc.arg('session'));
+    fetched_at = IF(CAST(sqlc.arg('session') AS DATE) > session
+        OR CAST(sqlc.arg('session') AS DATE) = session AND CAST(sqlc.arg('fetched_at') AS DATETIME(6)) > fetched_at,
+        CAST(sqlc.arg('fetched_at') AS DATETIME(6)), fetched_at),
+    session = IF(CAST(sqlc.arg('session') AS DATE) > session, CAST(sqlc.arg('session') AS DATE), session);
 
 -- name: ListConfirmations :many
 SELECT e.symbol, e.exchange, e.last_session, e.known_from, c.session, c.fetched_at

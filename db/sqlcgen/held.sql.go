@@ -50,9 +50,10 @@ const confirmSession = `-- name: ConfirmSession :exec
 INSERT INTO etf_confirmations (etf_id, session, fetched_at)
 VALUES (?, ?, ?)
 ON DUPLICATE KEY UPDATE
-    fetched_at = IF(? > session OR ? = session AND ? > fetched_at,
-        ?, fetched_at),
-    session = GREATEST(session, ?)
+    fetched_at = IF(CAST(? AS DATE) > session
+        OR CAST(? AS DATE) = session AND CAST(? AS DATETIME(6)) > fetched_at,
+        CAST(? AS DATETIME(6)), fetched_at),
+    session = IF(CAST(? AS DATE) > session, CAST(? AS DATE), session)
 `
 
 type ConfirmSessionParams struct {
@@ -72,6 +73,7 @@ func (q *Queries) ConfirmSession(ctx context.Context, arg ConfirmSessionParams) 
 		arg.Session,
 		arg.FetchedAt,
 		arg.FetchedAt,
+		arg.Session,
 		arg.Session,
 	)
 	return err
