@@ -11,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-const csvHeader = "session,open,high,low,close,adj_close,volume,basis,source,quarantined,data_version,known_from\n"
+const csvHeader = "session,open,high,low,close,adj_close,volume,basis,source,quarantined,data_version,known_from,held,provisional\n"
 
 // csvChunk is how many bytes are buffered before they are sent.
 const csvChunk = 64 << 10
@@ -83,6 +83,7 @@ func appendCSV(buf []byte, b etf.StoredBar) []byte {
 	add(b.Source)
 	add(strconv.FormatBool(b.Quarantined))
 	add(strconv.FormatInt(b.DataVersion, 10))
-	buf = b.KnownFrom.UTC().AppendFormat(buf, time.RFC3339Nano)
-	return append(buf, '\n')
+	buf = append(b.KnownFrom.UTC().AppendFormat(buf, time.RFC3339Nano), ',')
+	add(strconv.FormatBool(b.Held))
+	return append(strconv.AppendBool(buf, b.Provisional), '\n')
 }

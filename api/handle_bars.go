@@ -35,6 +35,11 @@ func (s *server) ListBars(ctx context.Context, r gen.ListBarsRequestObject) (gen
 	if media == mediaCSV {
 		form = "-csv"
 	}
+	provisional, err := s.Provisional(ctx, e.Symbol, e.Last)
+	if err != nil {
+		return nil, err
+	}
+	form += provisionalForm(provisional)
 	etag := versionTag(e.DataVersion, form)
 	if current(r.Params.IfNoneMatch, etag) {
 		return gen.ListBars304Response{Headers: gen.NotModifiedResponseHeaders{ETag: etag}}, nil
@@ -67,9 +72,18 @@ func barOut(b etf.StoredBar) gen.Bar {
 	out := gen.Bar{
 		Session: b.Session, Open: b.Open, High: b.High, Low: b.Low, Close: b.Close, Volume: b.Volume, Basis: b.Basis,
 		Source: b.Source, Quarantined: b.Quarantined, DataVersion: b.DataVersion, KnownFrom: b.KnownFrom.UTC(),
+		Held: b.Held, Provisional: b.Provisional,
 	}
 	if b.AdjClose != 0 {
 		out.AdjClose = &b.AdjClose
 	}
 	return out
+}
+
+// provisionalForm is the part of an ETag that changes when the newest bar is confirmed, which no data version tells.
+func provisionalForm(provisional bool) string {
+	if provisional {
+		return "-provisional"
+	}
+	return ""
 }

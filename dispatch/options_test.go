@@ -44,7 +44,7 @@ func TestScheduleFiresAfterTheClose(t *testing.T) {
 		{etf.XNYS, "daily-XNYS", "America/New_York", "30 17 * * 1-5", "16:00", 90 * time.Minute},
 		{etf.XKRX, "daily-XKRX", "Asia/Seoul", "45 16 * * 1-5", "15:30", 75 * time.Minute},
 	} {
-		s, err := ScheduleOptions(c.exchange)
+		s, err := ScheduleOptions(c.exchange, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,14 +68,14 @@ func TestScheduleFiresAfterTheClose(t *testing.T) {
 			t.Errorf("%s starts %+v", c.exchange, a)
 		}
 	}
-	if _, err := ScheduleOptions("XXXX"); etf.KindOf(err) != etf.KindInvalid {
+	if _, err := ScheduleOptions("XXXX", 0); etf.KindOf(err) != etf.KindInvalid {
 		t.Errorf("an unknown exchange gave %v", err)
 	}
 }
 
 func TestEveryExchangeHasASchedule(t *testing.T) {
 	for _, x := range etf.Exchanges() {
-		if _, err := ScheduleOptions(x); err != nil {
+		if _, err := ScheduleOptions(x, 0); err != nil {
 			t.Error(err)
 		}
 	}

@@ -19,7 +19,11 @@ func (s *Service) Bars(ctx context.Context, symbol etf.Symbol, w etf.Window, aft
 		return nil, false, err
 	}
 	bars, more = cut(bars, limit)
-	return bars, more, nil
+	list, err := s.finalities(ctx, symbol)
+	for i := range bars {
+		bars[i].Provisional = list[symbol].provisional(bars[i].Session)
+	}
+	return bars, more, err
 }
 
 // ParseWindow reads an inclusive window of sessions; an empty from or to leaves that end open. The Field of an error is
@@ -48,5 +52,12 @@ func ParseWindow(from, to string) (etf.Window, error) {
 
 // EachBar calls f with every stored bar of the window, ascending. It stops at and returns the first error of f.
 func (s *Service) EachBar(ctx context.Context, symbol etf.Symbol, w etf.Window, f func(etf.StoredBar) error) error {
-	return s.store.EachBar(ctx, symbol, w, f)
+	list, err := s.finalities(ctx, symbol)
+	if err != nil {
+		return err
+	}
+	return s.store.EachBar(ctx, symbol, w, func(b etf.StoredBar) error {
+		b.Provisional = list[symbol].provisional(b.Session)
+		return f(b)
+	})
 }

@@ -42,6 +42,10 @@ type prices struct {
 	err      error
 }
 
+func (s *prices) Confirmations(context.Context, []etf.Symbol) (map[etf.Symbol]etf.Confirmation, error) {
+	return nil, s.err
+}
+
 func (s *prices) EachBar(_ context.Context, _ etf.Symbol, w etf.Window, f func(etf.StoredBar) error) error {
 	for _, session := range s.sessions {
 		if !w.Contains(session) {

@@ -17,6 +17,7 @@ import (
 
 func runCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "run", Short: "Start, watch and cancel runs"}
+	a.common.times.addFinal(cmd.PersistentFlags())
 	cmd.AddCommand(runDailyCommand(a), runShowCommand(a), runListCommand(a), runCancelCommand(a))
 	return cmd
 }
