@@ -68,6 +68,13 @@ func TestScheduleFiresAfterTheClose(t *testing.T) {
 			t.Errorf("%s starts %+v", c.exchange, a)
 		}
 	}
+	later, err := ScheduleOptions(etf.XNYS, 20*60+5)
+	if err != nil || later.Spec.CronExpressions[0] != "5 20 * * 1-5" || later.Note != "20:05 New York, Monday to Friday" || later.Memo["fires"] != later.Note {
+		t.Errorf("at another time: %+v, %v", later, err)
+	}
+	if DefaultSchedule(etf.XKRX) != 16*60+45 || DefaultSchedule("XXXX") != 0 {
+		t.Error("the defaults are other times")
+	}
 	if _, err := ScheduleOptions("XXXX", 0); etf.KindOf(err) != etf.KindInvalid {
 		t.Errorf("an unknown exchange gave %v", err)
 	}
