@@ -41,9 +41,9 @@ func TestMoveInVolatilities(t *testing.T) {
 		var closes []etf.Price
 		for range 61 {
 			x += sigma * rng.NormFloat64()
-			closes = append(closes, price(math.Exp(x)))
+			closes = append(closes, priceOf(math.Exp(x)))
 		}
-		last := price(math.Exp(x - 15*sigma))
+		last := priceOf(math.Exp(x - 15*sigma))
 		got, ok := quality.MoveInVolatilities(etf.XNYS, append(closes, last), 1)
 		if !ok || got < 9 || got > 22 { // 60 returns determine a volatility within a third
 			t.Errorf("a move of 15 standard deviations of %v is %v volatilities, %v", sigma, got, ok)
@@ -64,4 +64,4 @@ func TestMoveInVolatilities(t *testing.T) {
 	}
 }
 
-func price(x float64) etf.Price { return etf.Price(math.Round(x * 1e8)) }
+func priceOf(x float64) etf.Price { return etf.Price(math.Round(x * 1e8)) }
