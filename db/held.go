@@ -86,7 +86,7 @@ func (s *Store) sessionBars(ctx context.Context, etfs []sqlcgen.Etf, session etf
 			continue
 		}
 		list[i].HeldBy, err = s.q.ListRulesThatHold(ctx, sqlcgen.ListRulesThatHoldParams{
-			EtfID: r.Bar.EtfID, Session: column.Session(session), FetchID: r.Bar.FetchID, Rules: quality.HoldingRules(),
+			EtfID: r.Bar.EtfID, Session: column.Session(session), Rules: quality.HoldingRules(),
 		})
 		if err != nil {
 			return nil, err

@@ -207,6 +207,21 @@ func testReleaseHeld(t *testing.T, d dbtest.Database) {
 	if b := of(); !b.Held || !slices.Equal(b.HeldBy, []string{"held_close"}) || b.Released != "" || b.Bar != bar(day(1), 1) {
 		t.Errorf("before: %+v", b)
 	}
+	// A rule that held other numbers of the session does not hold these.
+	other := bar(day(1), 1)
+	other.Close--
+	unfinished := fetchOf("REL", []etf.Bar{other})
+	if err := s.SaveFetch(ctx, unfinished, etf.Response{Bars: []etf.Bar{other}, Basis: unfinished.Basis}); err != nil {
+		t.Fatal(err)
+	}
+	found := finding(unfinished, "unfinished_row", day(1))
+	found.Severity = etf.SeverityWarning
+	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: unfinished.ID, Findings: []etf.Finding{found}, Verdicts: []etf.Verdict{hold}}); err != nil {
+		t.Fatal(err)
+	}
+	if b := of(); !slices.Equal(b.HeldBy, []string{"held_close"}) {
+		t.Errorf("held by %v", b.HeldBy)
+	}
 	before := etfOf(t, s, "REL")
 	if released, err := s.ReleaseHeld(ctx, "REL", day(0), run); err != nil || released {
 		t.Errorf("a bar that is not held: %v, %v", released, err)

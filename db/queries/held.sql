@@ -41,10 +41,13 @@ FROM bars b JOIN data_versions v ON v.etf_id = b.etf_id AND v.number = b.data_ve
 WHERE b.etf_id IN (sqlc.slice('etfs')) AND b.session = sqlc.arg('session') AND b.quarantined <> 1;
 
 -- name: ListRulesThatHold :many
--- Which of the rules have named the session in a fetch of the ETF.
-SELECT DISTINCT f.rule FROM finding_rows r JOIN findings f ON f.id = r.finding_id
-WHERE r.etf_id = sqlc.arg('etf_id') AND r.session = sqlc.arg('session') AND f.fetch_id = sqlc.arg('fetch_id')
-    AND f.rule IN (sqlc.slice('rules'));
+-- Which of the rules have named the bar's session with the bar's prices, in whichever fetch.
+SELECT DISTINCT f.rule
+FROM bars b
+JOIN finding_rows r ON r.etf_id = b.etf_id AND r.session = b.session AND r.staged = 1
+    AND r.open = b.open AND r.high = b.high AND r.low = b.low AND r.close = b.close
+JOIN findings f ON f.id = r.finding_id
+WHERE b.etf_id = sqlc.arg('etf_id') AND b.session = sqlc.arg('session') AND f.rule IN (sqlc.slice('rules'));
 
 -- name: LockETFToRelease :one
 SELECT id, basis, data_version, data_version_writer, known_from, bars, quarantined, first_session, last_session

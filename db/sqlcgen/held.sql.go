@@ -359,25 +359,26 @@ func (q *Queries) ListReleasedBars(ctx context.Context, arg ListReleasedBarsPara
 }
 
 const listRulesThatHold = `-- name: ListRulesThatHold :many
-SELECT DISTINCT f.rule FROM finding_rows r JOIN findings f ON f.id = r.finding_id
-WHERE r.etf_id = ? AND r.session = ? AND f.fetch_id = ?
-    AND f.rule IN (/*SLICE:rules*/?)
+SELECT DISTINCT f.rule
+FROM bars b
+JOIN finding_rows r ON r.etf_id = b.etf_id AND r.session = b.session AND r.staged = 1
+    AND r.open = b.open AND r.high = b.high AND r.low = b.low AND r.close = b.close
+JOIN findings f ON f.id = r.finding_id
+WHERE b.etf_id = ? AND b.session = ? AND f.rule IN (/*SLICE:rules*/?)
 `
 
 type ListRulesThatHoldParams struct {
 	EtfID   uint32
 	Session column.Session
-	FetchID string
 	Rules   []string
 }
 
-// Which of the rules have named the session in a fetch of the ETF.
+// Which of the rules have named the bar's session with the bar's prices, in whichever fetch.
 func (q *Queries) ListRulesThatHold(ctx context.Context, arg ListRulesThatHoldParams) ([]string, error) {
 	query := listRulesThatHold
 	var queryParams []interface{}
 	queryParams = append(queryParams, arg.EtfID)
 	queryParams = append(queryParams, arg.Session)
-	queryParams = append(queryParams, arg.FetchID)
 	if len(arg.Rules) > 0 {
 		for _, v := range arg.Rules {
 			queryParams = append(queryParams, v)
