@@ -14,8 +14,8 @@ import (
 // median is the factor's move times the median correlation with it, which even a mixture of stock and bond funds keeps above a
 // third in a crash. So a move of up to marketReach times the median needs no other explanation. On an ordinary day the
 // median is 0.67 (that of the absolute value of a standard normal variable): by itself that explains nothing that is held,
-// and neither does a lively day. Only a session in which the median move is marketSurprise volatilities, which a third of the
-// least move held is, counts as the market's own surprise.
+// and neither does a lively day. Only a session in which the median move itself is marketSurprise volatilities counts as the
+// market's own surprise: a century has had few of them.
 const (
 	// MarketWitnesses is the fewest other ETFs that make a market.
 	MarketWitnesses = 5
