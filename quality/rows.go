@@ -16,12 +16,13 @@ type row struct {
 	at      int  // position of the session on the calendar, for counting sessions between rows
 }
 
-// series joins the stored rows before the response with the response's rows that are still kept, ascending, one for
-// each session. Untraded sessions are left out and count as a gap: a close carried over is not a price.
+// series joins the stored rows before the response, and those that stand in for its dropped rows, with the response's rows
+// that are still kept, ascending, one for each session. Untraded sessions are left out and count as a gap: a close carried over is not a price.
 func (s *state) series() []row {
 	rows := make([]row, 0, len(s.in.Known)+len(s.in.Bars))
 	for _, k := range s.in.Known {
-		if (len(s.in.Bars) == 0 || k.Session < s.first) && k.Close > 0 && !untraded(k.Bar) && k.Basis == s.in.Basis {
+		before := (len(s.in.Bars) == 0 || k.Session < s.first) && !s.in.Whole
+		if (before || s.preferred[k.Session]) && k.Close > 0 && !untraded(k.Bar) && k.Basis == s.in.Basis {
 			rows = append(rows, row{Bar: k.Bar, ordinal: -1, stored: true})
 		}
 	}

@@ -43,6 +43,16 @@ var registry = []rule{
 		Remedy:  "For a warning, compare the kept row with another source.",
 	}, checkDuplicate},
 	{Rule{
+		Name: ruleEarly, Severities: []etf.Severity{etf.SeverityInfo},
+		Meaning: "Rows before the ETF's listing date belong to another security that had the symbol. They are not stored.",
+		Remedy:  "Nothing, if the listing date is right. `etfcast etf edit SYMBOL --listed DATE` corrects it, and `etfcast etf refetch SYMBOL` then fetches the rows again.",
+	}, nil},
+	{Rule{
+		Name: ruleDifference, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
+		Meaning: "A source's row differs from the bar that a more preferred source has for the session; the stored bar counts, and the source fills only sessions without one. An error, on those sessions, if the source is on another level than the stored bars: all its closes differ by one factor.",
+		Remedy:  "Find out which source is right. `etfcast etf sources SYMBOL` shows their order and changes it, and `etfcast etf refetch SYMBOL` fetches the whole history in that order. A row kept out because of its level is replaced as soon as the preferred source has the session.",
+	}, checkPrecedence},
+	{Rule{
 		Name: ruleCalendar, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "A row is dated on a day when the exchange was closed.",
 		Remedy:  "Many such rows: the ETF is registered on the wrong exchange, or its dates are shifted by a time zone. A single row: reject it; accept it only if the calendar is wrong, and report that.",
@@ -78,15 +88,20 @@ var registry = []rule{
 		Remedy:  "Don't accept the rows. Compare a few dates with another source: the provider has probably changed its time zone or timestamps, and then the source's adapter has to be changed too.",
 	}, checkShifted},
 	{Rule{
-		Name: ruleRestated, Severities: []etf.Severity{etf.SeverityError, etf.SeverityInfo},
-		Meaning: "The response restates all sessions already stored by one factor: the provider has re-adjusted its series. An error if older stored rows remain on the old level.",
-		Remedy:  "Don't accept the rows: their level differs from that of the older rows. Register the ETF under another symbol (`etfcast etf add`); its first update fetches the whole history.",
+		Name: ruleRestated, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "The closes of stored sessions come back multiplied by one factor, or by one that steps at an ex-date: the source has restated its series. Info or a warning if its whole history replaces the stored one at once, as it does from a file and from the simulated market; a warning if that takes a few stored bars out for good. An error if older stored rows remain on the old level, or if the whole history can't replace what is stored because it lacks much of it.",
+		Remedy:  "Don't accept the rows: their level differs from that of the older rows. `etfcast etf refetch SYMBOL` (POST /v1/etfs/{symbol}/refetch) fetches the whole history, replaces the stored one in a single data version and settles the findings. If the source's history is cut, give it the whole one first; if the older rows belong to another security, set the listing date with `etfcast etf edit SYMBOL --listed DATE`.",
 	}, checkRestated},
 	{Rule{
 		Name: ruleRevised, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "The response differs from what is stored for the same session. The new row is used; the old one is kept as a revision. A warning if the close changed by more than 2 %.",
 		Remedy:  "For a warning, compare with another source.",
 	}, checkRevised},
+	{Rule{
+		Name: ruleRevisedVolume, Severities: []etf.Severity{etf.SeverityInfo},
+		Meaning: "The response has other volumes than those stored, and the same prices. The new volumes are used; the old ones are kept as revisions.",
+		Remedy:  "Nothing: forecasts don't use volume.",
+	}, nil},
 	{Rule{
 		Name: ruleSpike, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
 		Meaning: "A close leaves the level of its neighbours and the next close is back on it: a bad tick. An error above 10 recent daily volatilities and 10 %; a warning below that, and for a row already in use.",
