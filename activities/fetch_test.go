@@ -40,9 +40,12 @@ func TestFetchWindow(t *testing.T) {
 		{"before the calendar", etf.Stored{Bars: 9, Last: etf.MustSession("1990-01-05")}, "1990-01-08", "1990-01-01"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w, err := fetchWindow(etf.XNYS, etf.MustSession(c.session), c.stored)
+			w, err := fetchWindow(etf.XNYS, etf.MustSession(c.session), c.stored, false)
 			if err != nil || w.From.String() != c.from || w.To.String() != c.session {
 				t.Errorf("got %s to %s, %v; want from %s", w.From, w.To, err, c.from)
+			}
+			if w, err := fetchWindow(etf.XNYS, etf.MustSession(c.session), c.stored, true); err != nil || !w.From.IsZero() || w.To.String() != c.session {
+				t.Errorf("the whole history is from %s to %s, %v", w.From, w.To, err)
 			}
 		})
 	}

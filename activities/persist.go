@@ -16,6 +16,10 @@ type Persisting struct {
 // PersistInput names a fetch whose rows have been validated.
 type PersistInput struct {
 	Fetch string `json:"fetch"`
+	// Whole: the fetch is the whole history and replaces everything stored.
+	Whole bool `json:"whole,omitempty"`
+	// Listed: the stored bars before this session are taken out.
+	Listed etf.Session `json:"listed,omitzero"`
 }
 
 // PersistResult says what happened to the rows.
@@ -27,7 +31,13 @@ type PersistResult struct {
 // Persist stores a fetch's validated rows in one transaction. The fetch is the idempotency key: a repeat has no further
 // effect and returns the same result.
 func (a *Persisting) Persist(ctx context.Context, in PersistInput) (PersistResult, error) {
-	p, err := a.Store.Persist(ctx, in.Fetch)
+	var p etf.Persisted
+	var err error
+	if r := (etf.Replacement{Whole: in.Whole, Listed: in.Listed}); r.IsZero() {
+		p, err = a.Store.Persist(ctx, in.Fetch)
+	} else {
+		p, err = a.Store.Replace(ctx, in.Fetch, r)
+	}
 	if err != nil {
 		return PersistResult{}, err
 	}

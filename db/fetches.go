@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -183,6 +184,13 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if st.Known, err = s.known(ctx, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}
+	preferences, err := s.q.ListPreferences(ctx, sqlcgen.ListPreferencesParams{EtfID: row.Fetch.EtfID})
+	if err == nil {
+		err = setPreferences(&st, preferences)
+	}
+	if err != nil {
+		return etf.Staged{}, translate(err, "reading whose numbers count for fetch "+fetch)
+	}
 	if st.Initial {
 		return st, nil
 	}
@@ -194,11 +202,33 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	return st, nil
 }
 
+// setPreferences fills in the ETF's sources in order, its listing date and its first stored session.
+func setPreferences(st *etf.Staged, rows []sqlcgen.ListPreferencesRow) error {
+	for _, r := range rows {
+		st.Sources = append(st.Sources, etf.SourceRef{Name: r.Name, Ref: r.Ref})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	r := rows[0]
+	st.Listed, st.First = etf.Session(r.Listed), etf.Session(r.FirstSession)
+	if !r.Changed.Valid {
+		return nil
+	}
+	st.Sources = nil
+	return json.Unmarshal([]byte(r.Changed.String), &st.Sources)
+}
+
 // known reads the newest good bars up to the last staged session, and separately those before the first one if the span
-// holds too many to reach them. Of their provenance, only the basis is filled in.
+// holds too many to reach them; all of them if the whole history was fetched. Of their provenance, the basis and the source
+// are filled in.
 func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []etf.Bar) ([]etf.StoredBar, error) {
 	if fetch.Bars == 0 || len(staged) == 0 {
 		return nil, nil
+	}
+	if etf.Session(fetch.Fetch.WindowFrom).IsZero() {
+		all, err := s.newestGood(ctx, fetch, lastSession, math.MaxInt32)
+		return ascending(all), err
 	}
 	first, last := staged[0].Session, staged[0].Session
 	for _, b := range staged {
@@ -232,8 +262,10 @@ func (s *Store) newestGood(ctx context.Context, fetch sqlcgen.GetFetchRow, to et
 	list := make([]etf.StoredBar, len(rows))
 	for i, r := range rows {
 		list[i] = etf.StoredBar{
-			Bar:   numbers(r).bar(),
-			Basis: etf.Basis(fetch.SeriesBasis),
+			Bar: numbers{
+				Session: r.Session, Open: r.Open, High: r.High, Low: r.Low, Close: r.Close, AdjClose: r.AdjClose, Volume: r.Volume,
+			}.bar(),
+			Basis: etf.Basis(fetch.SeriesBasis), Source: r.Source,
 		}
 	}
 	return list, nil

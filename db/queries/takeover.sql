@@ -1,0 +1,48 @@
+-- name: ListPreferences :many
+-- An ETF's sources as registered, in order, each with the newest change of the list, the listing date and the first stored
+-- session, so that one statement tells whose numbers count.
+SELECT s.name, s.ref, c.sources AS changed, l.listed, e.first_session
+FROM etf_sources s
+JOIN etfs e ON e.id = s.etf_id
+LEFT JOIN etf_changes c ON c.etf_id = s.etf_id
+    AND c.number = (SELECT MAX(m.number) FROM etf_changes m WHERE m.etf_id = sqlc.arg('etf_id'))
+LEFT JOIN etf_listings l ON l.etf_id = s.etf_id
+    AND l.number = (SELECT MAX(n.number) FROM etf_listings n WHERE n.etf_id = sqlc.arg('etf_id'))
+WHERE s.etf_id = sqlc.arg('etf_id')
+ORDER BY s.ordinal;
+
+-- name: InsertListing :exec
+INSERT INTO etf_listings (etf_id, number, listed) VALUES (?, ?, ?);
+
+-- name: ListListings :many
+SELECT etf_id, number, listed FROM etf_listings WHERE etf_id IN (sqlc.slice('ids')) ORDER BY etf_id, number;
+
+-- name: CountStagedBars :one
+SELECT COUNT(*) FROM staged_bars WHERE fetch_id = ?;
+
+-- name: DeleteBars :execrows
+-- Only of bars that have been archived in bar_revisions in the same transaction.
+DELETE FROM bars WHERE etf_id = sqlc.arg('etf_id') AND session IN (sqlc.slice('sessions'));
+
+-- name: SummariseBars :one
+SELECT COUNT(*) AS bars,
+    COUNT(CASE WHEN quarantined = 1 THEN 1 END) AS quarantined,
+    CAST(COALESCE(MIN(session), '1970-01-01') AS DATE) AS first_session,
+    CAST(COALESCE(MAX(session), '1970-01-01') AS DATE) AS last_session
+FROM bars WHERE etf_id = ?;
+
+-- name: ListUndecidedRows :many
+-- The sessions that undecided error-level findings of an ETF name, except those of one fetch.
+SELECT r.finding_id, r.session
+FROM finding_rows r JOIN findings f ON f.id = r.finding_id
+LEFT JOIN decisions d ON d.finding_id = f.id AND d.in_force = 1
+WHERE r.etf_id = sqlc.arg('etf_id') AND f.severity = 'error' AND f.fetch_id <> sqlc.arg('fetch_id') AND d.finding_id IS NULL
+ORDER BY r.finding_id, r.session;
+
+-- name: SettleFinding :exec
+-- A decision that no person made: what a finding is about is no longer stored.
+INSERT INTO decisions (finding_id, number, in_force, decision, decided_by, why, request_key, details, run_id, decided_at,
+    data_version, rows_changed)
+SELECT sqlc.arg('finding_id'), COALESCE(MAX(d.number), 0) + 1, 1, 'refetch', sqlc.arg('decided_by'), sqlc.arg('why'), '', '',
+    sqlc.arg('run_id'), sqlc.arg('decided_at'), sqlc.arg('data_version'), 0
+FROM decisions d WHERE d.finding_id = sqlc.arg('finding_id');
