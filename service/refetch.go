@@ -18,8 +18,8 @@ type RefetchRequest struct {
 // refetchNote begins the reason that is recorded.
 const refetchNote = "the whole history is fetched again"
 
-// Refetch starts a run of the ETF's last closed session that fetches its whole history and replaces what is stored with it,
-// in one data version; undecided findings that keep nothing out any longer are settled. Who asked and why is recorded among
+// Refetch starts a run of the ETF's last stored session, or of the last closed one if none is stored, that fetches its whole
+// history up to there and replaces what is stored with it, in one data version; undecided findings that keep nothing out any longer are settled. Who asked and why is recorded among
 // the ETF's changes. The run is a new attempt each time.
 func (s *Service) Refetch(ctx context.Context, r RefetchRequest) (etf.Run, error) {
 	symbol, err := etf.ParseSymbol(r.Symbol)
@@ -34,9 +34,11 @@ func (s *Service) Refetch(ctx context.Context, r RefetchRequest) (etf.Run, error
 		return etf.Run{}, &etf.Error{Kind: etf.KindConflict, Field: "symbol", Message: fmt.Sprintf("%s is retired", symbol),
 			Remedy: "take it back with `etfcast etf retire " + string(symbol) + " --undo` or PATCH /v1/etfs/{symbol}"}
 	}
-	session, err := s.checkSession(e.Exchange, "")
-	if err != nil {
-		return etf.Run{}, err
+	session := e.Last
+	if session.IsZero() {
+		if session, err = s.checkSession(e.Exchange, ""); err != nil {
+			return etf.Run{}, err
+		}
 	}
 	why := refetchNote
 	if r.Why != "" {

@@ -13,6 +13,13 @@ import (
 type notes struct {
 	*record
 	edits []etf.ETFEdit
+	last  etf.Session // stored
+}
+
+func (s *notes) ETF(ctx context.Context, symbol etf.Symbol) (etf.ETF, error) {
+	e, err := s.record.ETF(ctx, symbol)
+	e.Last = s.last
+	return e, err
 }
 
 func (s *notes) ChangeETF(_ context.Context, c etf.ETFEdit) (etf.ETF, bool, error) {
@@ -38,16 +45,18 @@ func TestRefetch(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		record []etf.Run
+		last   etf.Session
 		want   etf.RunID
 	}{
-		{"the first", nil, id},
-		{"after a completed run of this ETF", []etf.Run{recordedRun(id, etf.RunCompleted)}, second},
-		{"after a failed one", []etf.Run{recordedRun(id, etf.RunFailed)}, second},
+		{"nothing is stored: the last closed session", nil, 0, id},
+		{"the last stored session", nil, friday - 2, etf.DailyRunID(etf.XNYS, friday-2, []etf.Symbol{"SPY"}, 1)},
+		{"after a completed run of this ETF", []etf.Run{recordedRun(id, etf.RunCompleted)}, friday, second},
+		{"after a failed one", []etf.Run{recordedRun(id, etf.RunFailed)}, friday, second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			store, temporal := &notes{record: newRecord(c.record...)}, &inputs{engine: newEngine()}
-			store.etfs["SPY"] = etf.XNYS
+			store.etfs["SPY"], store.last = etf.XNYS, c.last
 			s := New(Deps{Store: store, Temporal: temporal, Now: atNow})
 			run, err := s.Refetch(t.Context(), RefetchRequest{Symbol: "SPY", By: "Kim", Why: "restated"})
 			if err != nil || run.ID != c.want {

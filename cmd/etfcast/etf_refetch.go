@@ -15,7 +15,7 @@ func etfRefetchCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "refetch SYMBOL",
 		Short: "Fetch an ETF's whole history again and replace what is stored",
-		Long: `Fetch an ETF's whole history again and replace what is stored, in a run of the exchange's last closed session.
+		Long: `Fetch an ETF's whole history again, up to its last stored session, and replace what is stored.
 
 It is the remedy for a series that its source has restated (restated_series). The bars that differ are replaced
 in one data version and stay among the revisions; findings that keep nothing out any longer are settled. A
