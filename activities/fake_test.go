@@ -120,9 +120,9 @@ func (s *fakeStore) Persist(context.Context, string) (etf.Persisted, error) {
 	return s.persisted, s.called("Persist")
 }
 
-func (s *fakeStore) Replace(_ context.Context, _ string, r etf.Replacement) (etf.Persisted, error) {
+func (s *fakeStore) Replace(_ context.Context, _ string, r etf.Replacement) (etf.Persisted, []string, error) {
 	s.replaced = r
-	return s.persisted, s.called("Replace")
+	return s.persisted, nil, s.called("Replace")
 }
 
 func (s *fakeStore) History(_ context.Context, _ etf.Symbol, _ etf.Session, limit int) (etf.History, error) {

@@ -12,15 +12,23 @@ func restated(s *fakeStore) (ValidateInput, []etf.Bar) {
 	rows := bars(81, friday)
 	s.stored.Bars = 80
 	for _, b := range rows[:80] {
-		s.known = append(s.known, etf.StoredBar{Bar: b, Basis: etf.AsTraded, Source: "file"})
+		s.known = append(s.known, etf.StoredBar{Bar: b, Basis: etf.TotalAdjusted, Source: "file"})
 	}
 	for i := range rows {
 		for _, p := range []*etf.Price{&rows[i].Open, &rows[i].High, &rows[i].Low, &rows[i].Close} {
 			*p, _ = p.MulRatio(994, 1000)
 		}
 	}
-	fetch := stage(s, etf.Response{Bars: rows[65:]})
+	fetch := stageAdjusted(s, rows[65:])
 	return ValidateInput{Fetch: fetch, Symbol: "SPY", Exchange: etf.XNYS, Session: friday}, rows
+}
+
+func stageAdjusted(s *fakeStore, rows []etf.Bar) string {
+	fetch := stage(s, etf.Response{Bars: rows})
+	f := s.fetches[fetch]
+	f.Basis = etf.TotalAdjusted
+	s.fetches[fetch] = f
+	return fetch
 }
 
 func TestValidateOfARestatedSeries(t *testing.T) {
@@ -42,14 +50,14 @@ func TestValidateOfARestatedSeries(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	// The whole history takes over.
-	stage(store, etf.Response{Bars: rows})
+	stageAdjusted(store, rows)
 	in.Whole = true
 	got, err = do[ValidateResult](t, newEnv(t, v), v.Validate, in)
 	if err != nil || !got.TakeOver || got.Errors != 0 || got.Findings != 1 || slices.Contains(store.verdicts, etf.VerdictQuarantine) {
 		t.Errorf("got %+v, %v, verdicts %v", got, err, store.verdicts)
 	}
 	// One that is cut does not.
-	stage(store, etf.Response{Bars: rows[60:]})
+	stageAdjusted(store, rows[60:])
 	got, err = do[ValidateResult](t, newEnv(t, v), v.Validate, in)
 	if err != nil || got.TakeOver || !got.QuarantinedNew {
 		t.Errorf("got %+v, %v", got, err)

@@ -19,14 +19,14 @@ import (
 // as new, unchanged and revised. New, Unchanged and Revised add up to the rows not dropped; Quarantined is how many of
 // the fetch's rows forecasts exclude afterwards, because of this fetch or an earlier one.
 func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error) {
-	return s.Replace(ctx, fetch, etf.Replacement{})
+	p, _, err := s.Replace(ctx, fetch, etf.Replacement{})
+	return p, err
 }
 
 // Replace is Persist for a fetch that also takes stored bars out: see activities.Bars and etf.Replacement. Revised then
-// counts what is taken out, too.
-func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Replacement) (etf.Persisted, error) {
-	var result etf.Persisted
-	err := s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, _ *sql.Tx) error {
+// counts what is taken out, too. settled are the findings that it settles, at most a hundred.
+func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Replacement) (result etf.Persisted, settled []string, err error) {
+	err = s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, _ *sql.Tx) error {
 		row, err := q.GetFetchToPersist(ctx, fetch)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownFetch(fetch)
@@ -47,7 +47,11 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 		result, err = s.persist(ctx, q, fetch, row, replacement.Whole, removed)
 		return err
 	})
-	return result, err
+	if err != nil || replacement.IsZero() {
+		return result, nil, err
+	}
+	settled, err = s.q.ListSettled(ctx, sqlcgen.ListSettledParams{DecidedBy: settledBy, RequestKey: fetch, Limit: mostSettled})
+	return result, settled, translate(err, "listing the findings that fetch "+fetch+" settles")
 }
 
 func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
@@ -121,7 +125,11 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 				to.first = min(old.first, to.first)
 			}
 		}
-		if err := advance(ctx, q, old, *to, cause{causeFetch, fetch}); err != nil {
+		by := cause{causeFetch, fetch}
+		if len(taken.Remove) > 0 {
+			by.kind = causeRestated
+		}
+		if err := advance(ctx, q, old, *to, by); err != nil {
 			return etf.Persisted{}, err
 		}
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom

@@ -15,6 +15,9 @@ import (
 // settledBy is who decides on findings that a take-over or a listing date makes pointless.
 const settledBy = "etfcast"
 
+// mostSettled is how many settled findings Replace names: years of findings on one ETF.
+const mostSettled = 100
+
 // takeOver archives and deletes the stored bars that a whole history replaces (quality.PlanTakeOver), so that insertNew
 // stores its rows in their place; c counts those as new. Numbers that a person has rejected come back quarantined.
 func (p *persisting) takeOver(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRow) (quality.TakeOver, error) {
@@ -159,7 +162,7 @@ func (p *persisting) settle(ctx context.Context, now time.Time, before etf.Sessi
 		}
 		if !open {
 			if err := p.q.SettleFinding(ctx, sqlcgen.SettleFindingParams{
-				FindingID: rows[0].FindingID, DecidedBy: settledBy, Why: why, DecidedAt: now, DataVersion: p.to.version.Number,
+				FindingID: rows[0].FindingID, DecidedBy: settledBy, Why: why, RequestKey: p.fetch, DecidedAt: now, DataVersion: p.to.version.Number,
 			}); err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ func saveWhole(t *testing.T, s *db.Store, symbol etf.Symbol, bars []etf.Bar, ver
 
 func takeOver(t *testing.T, s *db.Store, fetch string) etf.Persisted {
 	t.Helper()
-	p, err := s.Replace(t.Context(), fetch, etf.Replacement{Whole: true})
+	p, _, err := s.Replace(t.Context(), fetch, etf.Replacement{Whole: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,9 +148,9 @@ func testTakeOver(t *testing.T, d dbtest.Database) {
 	if why := settled(t, d)[found[0].ID]; why != "the whole history was fetched again, in fetch "+f.ID {
 		t.Errorf("the finding on the old level is settled with %q", why)
 	}
-	again, err := s.Replace(ctx, f.ID, etf.Replacement{Whole: true})
-	if err != nil || !reflect.DeepEqual(again, p) {
-		t.Errorf("again: %+v, %v", again, err)
+	again, names, err := s.Replace(ctx, f.ID, etf.Replacement{Whole: true})
+	if err != nil || !reflect.DeepEqual(again, p) || !slices.Equal(names, []string{found[0].ID}) {
+		t.Errorf("again: %+v, settled %v, %v", again, names, err)
 	}
 	// The same history once more changes nothing.
 	if p2 := takeOver(t, s, saveWhole(t, s, "WHOLE", now, nil).ID); p2.New+p2.Revised != 0 || p2.Unchanged != 2500 || p2.DataVersion != p.DataVersion {
@@ -273,9 +273,9 @@ func testEarlyBars(t *testing.T, d dbtest.Database) {
 	listed := all[25].Session
 	_, found := ingest(t, s, "EARLY", all[:60], findingBy("reused_ticker", all[3].Session, all[4].Session), findingBy("spike", all[30].Session))
 	f := saveWhole(t, s, "EARLY", all[50:], nil)
-	p, err := s.Replace(ctx, f.ID, etf.Replacement{Listed: listed})
-	if err != nil || p.New != 1 || p.Unchanged != 10 || p.Revised != 25 || p.DataVersion.Number != 3 {
-		t.Fatalf("persisted %+v, %v", p, err)
+	p, names, err := s.Replace(ctx, f.ID, etf.Replacement{Listed: listed})
+	if err != nil || p.New != 1 || p.Unchanged != 10 || p.Revised != 25 || p.DataVersion.Number != 3 || !slices.Equal(names, []string{found[0].ID}) {
+		t.Fatalf("persisted %+v, settled %v, %v", p, names, err)
 	}
 	e := etfOf(t, s, "EARLY")
 	if e.First != listed || e.Bars != 36 || e.Quarantined != 1 || e.Last != all[60].Session || e.DataVersion != p.DataVersion {
@@ -297,7 +297,7 @@ func testEarlyBars(t *testing.T, d dbtest.Database) {
 	if err := d.Admin(t).QueryRowContext(ctx, "SELECT v.cause FROM data_versions v JOIN etfs e ON e.id = v.etf_id WHERE e.symbol = 'EARLY' AND v.number = 2").Scan(&cause); err != nil || cause != "listing" {
 		t.Errorf("cause %q, %v", cause, err)
 	}
-	again, err := s.Replace(ctx, f.ID, etf.Replacement{Listed: listed})
+	again, _, err := s.Replace(ctx, f.ID, etf.Replacement{Listed: listed})
 	if err != nil || !reflect.DeepEqual(again, p) {
 		t.Errorf("again: %+v, %v", again, err)
 	}

@@ -20,7 +20,8 @@ type cause struct{ kind, id string }
 const (
 	causeFetch    = "fetch"
 	causeDecision = "decision"
-	causeListing  = "listing" // a fetch takes out the bars before the ETF's listing
+	causeRestated = "restated" // a fetch of the whole history replaces what was stored
+	causeListing  = "listing"  // a fetch takes out the bars before the ETF's listing
 )
 
 // series is the summary of an ETF's bars in its row of etfs, as a transaction has read it.

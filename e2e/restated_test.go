@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.temporal.io/api/workflowservice/v1"
+
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 )
@@ -121,6 +123,15 @@ func TestRestatedFile(t *testing.T) {
 	if n := s.count(t, "SELECT COUNT(*) FROM decisions WHERE decision = 'refetch'"); n != 1 {
 		t.Errorf("%d findings settled", n)
 	}
+	eventually(t, "the workflow that waited for a decision to end", func() error {
+		list, err := s.client.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
+			Query: `WorkflowType = "ResolveFinding" AND ExecutionStatus = "Canceled"`,
+		})
+		if err == nil && len(list.Executions) != 1 {
+			err = fmt.Errorf("%d have", len(list.Executions))
+		}
+		return err
+	})
 	ok("once more", p.refetch("AAA"), etf.OutcomeUnchanged, 122, 0, 4)
 
 	// The symbol was another fund's until April.

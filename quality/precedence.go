@@ -106,21 +106,22 @@ func checkPrecedence(s *state) {
 }
 
 // checkSourceLevel quarantines the rows that would fill missing sessions if their source is on another level than the stored
-// bars: it differs from all of those compared by one factor.
+// bars: its closes are off in one direction, by about one factor.
 func (s *state) checkSourceLevel(compared []revision, sigma float64) {
 	if len(compared) == 0 {
 		return
 	}
-	mean, spread := meanSpread(compared)
-	_, _, ratio := nearRatio(splitRatios, mean, 0.02)
-	agree := spread <= max(noise+2*compared[0].rounding, 0.1*math.Abs(mean))
-	if math.Abs(mean) <= levelDifference*sigma || !agree || len(compared) < 2 && !ratio {
+	middle, spread := middleSpread(compared)
+	_, _, ratio := nearRatio(splitRatios, middle, 0.02)
+	size := math.Abs(middle)
+	agree := spread <= max(noise+2*compared[0].rounding, size/4)
+	if size <= levelDifference*sigma || !agree || len(compared) < 2 && !ratio {
 		return
 	}
-	text := fmt.Sprintf("%s is on another level than the stored bars: its closes of %s are theirs times %s", s.in.Source, count(len(compared), "session"), short(math.Exp(mean)))
+	text := fmt.Sprintf("%s is on another level than the stored bars: its closes of %s are about %s times theirs", s.in.Source, count(len(compared), "session"), short(math.Exp(middle)))
 	for i, b := range s.in.Bars {
 		if s.verdicts[i] == etf.VerdictKeep && s.stored(b.Session) == nil {
-			s.quarantine(ruleDifference, i, math.Abs(mean)/sigma, fmt.Sprintf("%s: close %s; %s", b.Session, b.Close, text))
+			s.quarantine(ruleDifference, i, size/sigma, fmt.Sprintf("%s: close %s; %s", b.Session, b.Close, text))
 		}
 	}
 }

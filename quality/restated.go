@@ -36,6 +36,7 @@ func checkRestated(s *state) {
 	}
 	r := s.restatement(mostSteps)
 	if !r.found {
+		s.checkOtherLevel()
 		return
 	}
 	older := len(s.in.Known) > 0 && s.in.Known[0].Session < s.first
@@ -43,12 +44,41 @@ func checkRestated(s *state) {
 		s.flag(ruleRestated, etf.SeverityInfo, r.first, 0, r.text()+"; the response covers all stored sessions")
 		return
 	}
-	s.restated = true
-	text := r.text() + fmt.Sprintf("; older stored rows are still on the old level: `etfcast etf refetch %s` replaces the whole history", s.in.Symbol)
+	s.restated = r.plausible
+	// Where the newest stored sessions are unchanged, the level of the rows after them is known.
+	text := r.text() + "; older stored rows are still on the old level: "
+	if !r.plausible {
+		text += "no distribution or split explains that (another unit, currency or security?); if the source is right, "
+	}
+	text += fmt.Sprintf("`etfcast etf refetch %s` replaces the whole history", s.in.Symbol)
+	s.quarantineRestated(text, func(b etf.Bar) bool { return r.newest || b.Session <= r.last })
+}
+
+// checkOtherLevel looks for a response whose closes are all off in one direction, but not by one factor: prices in another
+// currency, or of another security. Stored as revisions, they would make a series of two levels.
+func (s *state) checkOtherLevel() {
+	const (
+		least = 3 // sessions compared
+		sizes = 3 // daily volatilities that they are off by
+	)
+	compared := s.overlap()
+	if len(compared) < least {
+		return
+	}
+	middle, spread := middleSpread(compared)
+	if size := math.Abs(middle); size <= max(sizes*s.knownVolatility(), leastRevision) || spread > size/4 {
+		return
+	}
+	text := fmt.Sprintf("the closes of %s are about %s times the stored ones, but not by one factor (another currency or security?); "+
+		"if the source is right, `etfcast etf refetch %s` replaces the whole history", count(len(compared), "stored session"), short(math.Exp(middle)), s.in.Symbol)
+	s.quarantineRestated(text, func(etf.Bar) bool { return true })
+}
+
+// quarantineRestated quarantines the rows that differ from what is stored, of those that concern says.
+func (s *state) quarantineRestated(text string, concerns func(etf.Bar) bool) {
 	var written [2]bool // the new session has a separate finding, which needs the text too
 	for i, b := range s.in.Bars {
-		// Where the newest stored sessions are unchanged, the level of the rows after them is known.
-		if s.verdicts[i] == etf.VerdictDrop || !r.newest && b.Session > r.last {
+		if s.verdicts[i] == etf.VerdictDrop || !concerns(b) {
 			continue
 		}
 		group, flagText := 0, ""
@@ -142,6 +172,7 @@ type restatement struct {
 	factor      float64     // of the oldest ones
 	steps       int         // how often the factor changes
 	newest      bool        // the newest session compared is restated too
+	plausible   bool        // the factors are those of distributions or splits
 }
 
 func (r restatement) text() string {
@@ -190,7 +221,9 @@ func (s *state) restatement(most int) restatement {
 		}
 	}
 	r := restatement{found: true, first: compared[0].session, factor: math.Exp(factor), steps: len(pieces) - 1}
+	r.plausible = s.in.Basis != etf.AsTraded
 	for i, p := range pieces {
+		r.plausible = r.plausible && plausible(factorOf(p))
 		if restatedBy(p) {
 			r.sessions += len(p)
 			r.last, r.newest = p[len(p)-1].session, i == len(pieces)-1
@@ -263,6 +296,28 @@ func restatedBy(piece []revision) bool {
 	return clear && 5*stray <= len(piece) && 2*differ > len(piece)
 }
 
+// plausible reports whether a source may have restated its series by the factor: for distributions, which take a part of
+// the price, or for a split.
+func plausible(log float64) bool {
+	if math.Abs(log) < leastSplit {
+		return true
+	}
+	_, _, split := nearRatio(splitRatios, log, 0.3) // distributions may have been deducted too
+	_, _, unit := nearRatio(unitRatios, log, 0.05)
+	return split && !unit
+}
+
+// middleSpread returns the median of the logs, and how far four in five stray from it at most.
+func middleSpread(list []revision) (middle, spread float64) {
+	middle = factorOf(list)
+	off := make([]float64, len(list))
+	for i, x := range list {
+		off[i] = math.Abs(x.log - middle)
+	}
+	slices.Sort(off)
+	return middle, off[4*(len(off)-1)/5]
+}
+
 // factorOf is the log of the factor of a piece.
 func factorOf(piece []revision) float64 {
 	logs := make([]float64, len(piece))
@@ -270,15 +325,4 @@ func factorOf(piece []revision) float64 {
 		logs[i] = x.log
 	}
 	return median(logs)
-}
-
-// meanSpread returns the mean of the logs and how far the farthest strays from it.
-func meanSpread(list []revision) (mean, spread float64) {
-	for _, x := range list {
-		mean += x.log / float64(len(list))
-	}
-	for _, x := range list {
-		spread = max(spread, math.Abs(x.log-mean))
-	}
-	return mean, spread
 }

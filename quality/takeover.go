@@ -150,6 +150,10 @@ func (s *state) takeOver() {
 	}
 	severity := etf.SeverityInfo
 	text := s.whole.text() + fmt.Sprintf("; the whole history of %s has been fetched and replaces %s", s.in.Source, count(len(plan.Remove), "stored bar"))
+	if !s.whole.plausible {
+		severity = etf.SeverityWarning
+		text += "; no distribution or split explains that"
+	}
 	if plan.Lost > 0 {
 		severity = etf.SeverityWarning
 		text += fmt.Sprintf("; it has no usable row for %d of them", plan.Lost)

@@ -137,6 +137,10 @@ func TestRestatedAsksForTheWholeHistory(t *testing.T) {
 	t.Parallel()
 	in := sound(t)
 	overlap(&in, 16)
+	in.Basis = etf.SplitAdjusted
+	for i := range in.Known {
+		in.Known[i].Basis = in.Basis
+	}
 	scalePricesOnly(in.Bars, .994)
 	r := check(t, in)
 	if !r.Restated || r.TakeOver {
@@ -148,5 +152,48 @@ func TestRestatedAsksForTheWholeHistory(t *testing.T) {
 	in.Known = in.Known[60:] // nothing older is stored
 	if r := check(t, in); r.Restated {
 		t.Error("the response covers everything stored, and asks for more")
+	}
+}
+
+// Only what distributions or a split explain is replaced without asking.
+func TestPlausibleRestatements(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		factor float64
+		basis  etf.Basis
+		want   bool
+	}{
+		{.994, etf.TotalAdjusted, true}, {.994, etf.BasisUnknown, true}, {.994, etf.AsTraded, false}, {1.006, etf.TotalAdjusted, true},
+		{.5, etf.SplitAdjusted, true}, {.1 * .97, etf.TotalAdjusted, true}, {20, etf.SplitAdjusted, true},
+		{100, etf.SplitAdjusted, false}, {.01, etf.BasisUnknown, false}, {1000, etf.SplitAdjusted, false}, {.5, etf.AsTraded, false},
+	} {
+		in := sound(t)
+		in.Basis = c.basis
+		overlap(&in, 16)
+		for i := range in.Known {
+			in.Known[i].Basis = in.Basis
+		}
+		scalePricesOnly(in.Bars, c.factor)
+		r := check(t, in)
+		if r.Restated != c.want || !r.QuarantinedNew {
+			t.Errorf("%s times %g: restated %v, want %v; %q", c.basis, c.factor, r.Restated, c.want, summary(r))
+		}
+	}
+}
+
+// A response in another currency is off by the exchange rate, which moves.
+func TestOtherCurrency(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []float64{.9, 1.1, 1350, .75} {
+		in := sound(t)
+		overlap(&in, 16)
+		r := newRandom(3)
+		for i := range in.Bars {
+			rate *= 1 + .004*r.NormFloat64()
+			scalePricesOnly(in.Bars[i:i+1], rate)
+		}
+		if rep := check(t, in); rep.Restated || !rep.QuarantinedNew || rep.Findings[0].Rule != ruleRestated {
+			t.Errorf("at the rate %g: %q", rate, summary(rep))
+		}
 	}
 }

@@ -231,7 +231,25 @@ func (u *update) persist(ctx workflow.Context, fetched activities.FetchResult, v
 		u.row.RowsNew, u.row.RowsUnchanged, u.row.RowsRevised = result.New, result.Unchanged, result.Revised
 		u.row.RowsQuarantined, u.row.Attempts = result.Quarantined, int(result.Attempt)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return u.endWaiting(ctx, result.Settled)
+}
+
+// endWaiting cancels the workflows that wait for decisions on findings which the data no longer need. Most findings have
+// none, so that a workflow that is not there is not an error.
+func (u *update) endWaiting(ctx workflow.Context, findings []string) error {
+	waiting := make([]workflow.Future, len(findings))
+	for i, id := range findings {
+		waiting[i] = workflow.RequestCancelExternalWorkflow(ctx, FindingID(id), "")
+	}
+	for _, f := range waiting {
+		if err := f.Get(ctx, nil); temporal.IsCanceledError(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (u *update) forecast(ctx workflow.Context) error {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/mock"
@@ -31,7 +32,10 @@ func TestUpdateETFTakesARestatedSeriesOver(t *testing.T) {
 		Fetch: "f2", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, Whole: true,
 	}).Return(activities.ValidateResult{TakeOver: true, Findings: 1, Attempt: 1}, nil).Once()
 	env.OnActivity(persisting.Persist, mock.Anything, activities.PersistInput{Fetch: "f2", Whole: true}).
-		Return(activities.PersistResult{Persisted: etf.Persisted{New: 1, Revised: 4999}, Attempt: 1}, nil).Once()
+		Return(activities.PersistResult{Persisted: etf.Persisted{New: 1, Revised: 4999}, Settled: []string{"a", "b"}, Attempt: 1}, nil).Once()
+	// The first finding has no workflow, the second one waits.
+	env.OnRequestCancelExternalWorkflow(mock.Anything, FindingID("a"), "").Return(errors.New("not found")).Once()
+	env.OnRequestCancelExternalWorkflow(mock.Anything, FindingID("b"), "").Return(nil).Once()
 	env.OnActivity(forecasting.Forecast, mock.Anything, mock.Anything).Return(activities.ForecastResult{Appended: 1, Attempt: 1}, nil).Once()
 	env.ExecuteWorkflow(UpdateETF, spyFromFile)
 	wantRow(t, result[etf.RunETF](t, env), etf.RunETF{

@@ -161,6 +161,39 @@ func (q *Queries) ListPreferences(ctx context.Context, arg ListPreferencesParams
 	return items, nil
 }
 
+const listSettled = `-- name: ListSettled :many
+SELECT finding_id FROM decisions WHERE decided_by = ? AND request_key = ? ORDER BY finding_id LIMIT ?
+`
+
+type ListSettledParams struct {
+	DecidedBy  string
+	RequestKey string
+	Limit      int32
+}
+
+func (q *Queries) ListSettled(ctx context.Context, arg ListSettledParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, listSettled, arg.DecidedBy, arg.RequestKey, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var finding_id string
+		if err := rows.Scan(&finding_id); err != nil {
+			return nil, err
+		}
+		items = append(items, finding_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listUndecidedRows = `-- name: ListUndecidedRows :many
 SELECT r.finding_id, r.session
 FROM finding_rows r JOIN findings f ON f.id = r.finding_id
@@ -206,8 +239,8 @@ func (q *Queries) ListUndecidedRows(ctx context.Context, arg ListUndecidedRowsPa
 const settleFinding = `-- name: SettleFinding :exec
 INSERT INTO decisions (finding_id, number, in_force, decision, decided_by, why, request_key, details, run_id, decided_at,
     data_version, rows_changed)
-SELECT ?, COALESCE(MAX(d.number), 0) + 1, 1, 'refetch', ?, ?, '', '',
-    ?, ?, ?, 0
+SELECT ?, COALESCE(MAX(d.number), 0) + 1, 1, 'refetch', ?, ?,
+    ?, '', '', ?, ?, 0
 FROM decisions d WHERE d.finding_id = ?
 `
 
@@ -215,7 +248,7 @@ type SettleFindingParams struct {
 	FindingID   string
 	DecidedBy   string
 	Why         string
-	RunID       string
+	RequestKey  string
 	DecidedAt   time.Time
 	DataVersion int64
 }
@@ -226,7 +259,7 @@ func (q *Queries) SettleFinding(ctx context.Context, arg SettleFindingParams) er
 		arg.FindingID,
 		arg.DecidedBy,
 		arg.Why,
-		arg.RunID,
+		arg.RequestKey,
 		arg.DecidedAt,
 		arg.DataVersion,
 		arg.FindingID,
