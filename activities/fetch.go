@@ -14,7 +14,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// TrailingSessions is how many sessions before the last stored one every update fetches again: three weeks of trading.
+// TrailingSessions is how many sessions before the last stored one in use every update fetches again: three weeks of trading.
 // Providers fill gaps and correct volumes and closes within days, and an exchange corrects a trade within two weeks at
 // most; fetching more would only add rows that have not changed.
 const TrailingSessions = 15
@@ -56,7 +56,7 @@ type FetchResult struct {
 }
 
 // Fetch fetches the whole history of an ETF without stored bars, and if it is asked to, otherwise from TrailingSessions before
-// the last stored session on, and stores the raw response and the staged rows. It returns a reference to them.
+// the last stored session in use on, and stores the raw response and the staged rows. It returns a reference to them.
 //
 // A response that can't be parsed, or has another basis or currency, is an error; its body is kept all the same.
 //
@@ -174,7 +174,12 @@ func fetchWindow(exchange etf.Exchange, session etf.Session, stored etf.Stored, 
 	if err != nil {
 		return etf.Window{}, err
 	}
-	from, err := cal.Nth(min(stored.Last, session), -TrailingSessions)
+	// Behind the last bar in use, so that the response always has sessions that can be compared with what is in use.
+	last := stored.Last
+	if !stored.LastUsed.IsZero() {
+		last = min(last, stored.LastUsed)
+	}
+	from, err := cal.Nth(min(last, session), -TrailingSessions)
 	if err != nil {
 		from = cal.Range().From // the calendar has fewer than TrailingSessions before it
 	}

@@ -34,6 +34,7 @@ func TestFetchWindow(t *testing.T) {
 		{"nothing stored: the whole history", etf.Stored{}, "2025-09-26", ""},
 		// The fifteenth session before 2025-09-25; Labor Day, 2025-09-01, lies before it.
 		{"up to yesterday", etf.Stored{Bars: 9, Last: friday - 1}, "2025-09-26", "2025-09-04"},
+		{"the newest three quarantined", etf.Stored{Bars: 9, Last: friday - 1, LastUsed: friday - 4}, "2025-09-26", "2025-08-29"},
 		{"the same session again", etf.Stored{Bars: 9, Last: friday}, "2025-09-26", "2025-09-05"},
 		{"an earlier session again", etf.Stored{Bars: 9, Last: friday}, "2025-09-22", "2025-08-29"},
 		{"a month behind", etf.Stored{Bars: 9, Last: etf.MustSession("2025-08-26")}, "2025-09-26", "2025-08-05"},

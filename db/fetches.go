@@ -154,7 +154,7 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if row.Fetch.PersistedAt.Valid {
 		return etf.Staged{}, persistedAlready(fetch)
 	}
-	st := etf.Staged{Fetch: domainFetch(row.Fetch, row.Symbol), Initial: row.Bars == 0}
+	st := etf.Staged{Fetch: domainFetch(row.Fetch, row.Symbol), Initial: row.Bars == 0, First: etf.Session(row.FirstSession)}
 	stated, err := decodeStatements(row.Fetch.Actions)
 	st.Actions, st.Covers, st.NAVs, st.DataAt = stated.Actions, stated.Covers, stated.NAVs, stated.DataAt
 	if err == nil {
@@ -202,21 +202,22 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	return st, nil
 }
 
-// setPreferences fills in the ETF's sources in order, its listing date and its first stored session.
+// setPreferences fills in the ETF's sources in order and its listing date.
 func setPreferences(st *etf.Staged, rows []sqlcgen.ListPreferencesRow) error {
-	for _, r := range rows {
-		st.Sources = append(st.Sources, etf.SourceRef{Name: r.Name, Ref: r.Ref})
-	}
 	if len(rows) == 0 {
 		return nil
 	}
-	r := rows[0]
-	st.Listed, st.First = etf.Session(r.Listed), etf.Session(r.FirstSession)
-	if !r.Changed.Valid {
-		return nil
+	newest := rows[0]
+	st.Listed = etf.Session(newest.Listed)
+	if newest.Changed.Valid {
+		return json.Unmarshal([]byte(newest.Changed.String), &st.Sources)
 	}
-	st.Sources = nil
-	return json.Unmarshal([]byte(r.Changed.String), &st.Sources)
+	for _, r := range rows {
+		if r.ListingNumber == newest.ListingNumber {
+			st.Sources = append(st.Sources, etf.SourceRef{Name: r.Name, Ref: r.Ref})
+		}
+	}
+	return nil
 }
 
 // known reads the newest good bars up to the last staged session, and separately those before the first one if the span

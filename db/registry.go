@@ -352,9 +352,22 @@ func (s *Store) Stored(ctx context.Context, symbol etf.Symbol) (etf.Stored, erro
 	if err != nil {
 		return etf.Stored{}, translate(err, "summarising the bars of "+string(symbol))
 	}
-	return etf.Stored{
-		Bars: int(row.Bars), First: etf.Session(row.FirstSession), Last: etf.Session(row.LastSession), Basis: etf.Basis(row.Basis),
-	}, nil
+	stored := etf.Stored{
+		Bars: int(row.Bars), First: etf.Session(row.FirstSession), Last: etf.Session(row.LastSession), LastUsed: etf.Session(row.LastSession),
+		Basis: etf.Basis(row.Basis),
+	}
+	if row.Quarantined == 0 {
+		return stored, nil
+	}
+	newest, err := s.q.ListNewestGoodBars(ctx, sqlcgen.ListNewestGoodBarsParams{EtfID: row.ID, ToSession: column.Session(lastSession), Limit: 1})
+	if err != nil {
+		return etf.Stored{}, translate(err, "reading the newest bar in use of "+string(symbol))
+	}
+	stored.LastUsed = 0
+	if len(newest) > 0 {
+		stored.LastUsed = etf.Session(newest[0].Session)
+	}
+	return stored, nil
 }
 
 func unknownSymbol(symbol etf.Symbol) error {

@@ -123,6 +123,9 @@ func testTakeOver(t *testing.T, d dbtest.Database) {
 	stored := slices.Clone(all[:2499])
 	bad := stored[2498].Session
 	first, found := ingest(t, s, "WHOLE", stored, findingBy("restated_series", bad))
+	if got, err := s.Stored(ctx, "WHOLE"); err != nil || got.Last != bad || got.LastUsed != stored[2497].Session {
+		t.Errorf("stored %+v, %v", got, err)
+	}
 	now := append(scaled(stored), all[2499])
 	f := saveWhole(t, s, "WHOLE", now, nil)
 
@@ -227,6 +230,7 @@ func testTakeOverAndDecisions(t *testing.T, d dbtest.Database) {
 func testListing(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
 	e := etf.ETF{Symbol: "LISTED1", Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "file", Ref: "L.csv"}}, Listed: day(10)}
+	e.Sources = append(e.Sources, etf.SourceRef{Name: "yahoo", Ref: "L"})
 	stored, created, err := s.CreateETF(ctx, e)
 	if err != nil || !created || stored.Listed != day(10) {
 		t.Fatalf("registered %+v, %v, %v", stored, created, err)
@@ -237,6 +241,14 @@ func testListing(t *testing.T, d dbtest.Database) {
 	e.Listed = day(11)
 	_, _, err = s.CreateETF(ctx, e)
 	wantKind(t, err, etf.KindConflict, "listed")
+
+	first := fetchOf("LISTED1", nil)
+	if err := s.SaveFetch(ctx, first, etf.Response{Defects: []etf.Defect{{Where: "x"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if staged, err := s.Staged(ctx, first.ID); err != nil || staged.Listed != day(10) || !slices.Equal(staged.Sources, e.Sources) {
+		t.Errorf("staged before any change: %+v, %v", staged, err)
+	}
 
 	later, none, name := day(20), etf.Session(0), "Fund"
 	change(t, d, etf.ETFEdit{Symbol: "LISTED1", Listed: &later, By: "Kim"}, true)

@@ -7,7 +7,9 @@ type Stored struct {
 	Bars  int
 	First Session
 	Last  Session
-	Basis Basis // of the series, empty without bars
+	// LastUsed is the last session whose bar is in use: earlier than Last if the newest bars are quarantined.
+	LastUsed Session
+	Basis    Basis // of the series, empty without bars
 }
 
 // Staged holds a fetch's rows in the response's order, and the stored data they are validated against.
