@@ -59,7 +59,7 @@ func checkPrecedence(s *state) {
 	}
 	// A whole history of the source that most stored bars come from takes the others over too where it has been restated: they
 	// hold for the level that they were given on.
-	var at levels
+	var at relative
 	if s.in.Whole {
 		foreign := 0
 		for _, k := range s.in.Known {
@@ -68,7 +68,7 @@ func checkPrecedence(s *state) {
 			}
 		}
 		if s.secondary = 2*foreign > len(s.in.Known); !s.secondary {
-			at = levelsOf(s.in.Exchange, s.in.Bars, s.verdicts, s.in.Known)
+			at = relativeTo(s.in.Exchange, s.in.Bars, s.verdicts, s.in.Known)
 		}
 	}
 	sigma := 0.0

@@ -178,7 +178,7 @@ type restatement struct {
 func (r restatement) text() string {
 	text := fmt.Sprintf("%s from %s to %s restated by the factor %s", count(r.sessions, "stored session"), r.first, r.last, short(r.factor))
 	if r.steps > 1 || r.steps == 1 && r.newest {
-		text += fmt.Sprintf(" at first, which changes %s", times(r.steps))
+		text += fmt.Sprintf(" at first, which changes %s", numberOfTimes(r.steps))
 	}
 	if !r.newest {
 		text += "; those after are unchanged"
@@ -186,7 +186,7 @@ func (r restatement) text() string {
 	return text
 }
 
-func times(n int) string {
+func numberOfTimes(n int) string {
 	if n == 1 {
 		return "once"
 	}

@@ -36,7 +36,7 @@ func PlanTakeOver(exchange etf.Exchange, bars []etf.Bar, verdicts []etf.Verdict,
 		}
 		last = max(last, b.Session)
 	}
-	at := levelsOf(exchange, bars, verdicts, stored)
+	at := relativeTo(exchange, bars, verdicts, stored)
 	var t TakeOver
 	for _, k := range stored {
 		inUse := !k.Quarantined && !k.Held
@@ -87,12 +87,12 @@ func PlanTakeOver(exchange etf.Exchange, bars []etf.Bar, verdicts []etf.Verdict,
 	return t
 }
 
-// levels are the closes of a response relative to the stored bars in use, ascending by session.
-type levels []revision
+// relative are the closes of a response relative to the stored bars in use, ascending by session.
+type relative []revision
 
-func levelsOf(exchange etf.Exchange, bars []etf.Bar, verdicts []etf.Verdict, stored []etf.StoredBar) levels {
+func relativeTo(exchange etf.Exchange, bars []etf.Bar, verdicts []etf.Verdict, stored []etf.StoredBar) relative {
 	s := state{in: Input{Exchange: exchange, Known: stored}}
-	var list levels
+	var list relative
 	for i, b := range bars {
 		if verdicts[i] != etf.VerdictKeep || b.Close <= 0 {
 			continue
@@ -108,7 +108,7 @@ func levelsOf(exchange etf.Exchange, bars []etf.Bar, verdicts []etf.Verdict, sto
 // changed reports whether the closes next to a session, on either side, are on another level than the stored ones. Three on
 // each side are looked at, so that a single corrected close does not count. With nothing to compare, the level is unknown
 // and counts as changed.
-func (l levels) changed(session etf.Session) bool {
+func (l relative) changed(session etf.Session) bool {
 	const near = 3
 	if len(l) == 0 {
 		return true
@@ -117,7 +117,7 @@ func (l levels) changed(session etf.Session) bool {
 	return l[max(i-near, 0):i].moved() || l[i:min(i+near, len(l))].moved()
 }
 
-func (l levels) moved() bool {
+func (l relative) moved() bool {
 	if len(l) == 0 {
 		return false
 	}

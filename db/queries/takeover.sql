@@ -33,8 +33,8 @@ FROM bars WHERE etf_id = ?;
 -- The sessions that undecided error-level findings of an ETF name, except those of one fetch.
 SELECT r.finding_id, r.session
 FROM finding_rows r JOIN findings f ON f.id = r.finding_id
-LEFT JOIN decisions d ON d.finding_id = f.id AND d.in_force = 1
-WHERE r.etf_id = sqlc.arg('etf_id') AND f.severity = 'error' AND f.fetch_id <> sqlc.arg('fetch_id') AND d.finding_id IS NULL
+WHERE r.etf_id = sqlc.arg('etf_id') AND f.severity = 'error' AND f.fetch_id <> sqlc.arg('fetch_id')
+    AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1)
 ORDER BY r.finding_id, r.session;
 
 -- name: SettleFinding :exec

@@ -197,8 +197,8 @@ func (q *Queries) ListSettled(ctx context.Context, arg ListSettledParams) ([]str
 const listUndecidedRows = `-- name: ListUndecidedRows :many
 SELECT r.finding_id, r.session
 FROM finding_rows r JOIN findings f ON f.id = r.finding_id
-LEFT JOIN decisions d ON d.finding_id = f.id AND d.in_force = 1
-WHERE r.etf_id = ? AND f.severity = 'error' AND f.fetch_id <> ? AND d.finding_id IS NULL
+WHERE r.etf_id = ? AND f.severity = 'error' AND f.fetch_id <> ?
+    AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1)
 ORDER BY r.finding_id, r.session
 `
 
