@@ -26,7 +26,7 @@ func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error
 // Replace is Persist for a fetch that also takes stored bars out: see activities.Bars and etf.Replacement. Revised then
 // counts what is taken out, too. settled are the findings that it settles, at most a hundred.
 func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Replacement) (result etf.Persisted, settled []string, err error) {
-	err = s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, _ *sql.Tx) error {
+	err = s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		row, err := q.GetFetchToPersist(ctx, fetch)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownFetch(fetch)
@@ -44,7 +44,7 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 				return err
 			}
 		}
-		result, err = s.persist(ctx, q, fetch, row, replacement.Whole, removed)
+		result, err = s.persist(ctx, q, tx, fetch, row, replacement.Whole, removed)
 		return err
 	})
 	if err != nil || replacement.IsZero() {
@@ -62,7 +62,7 @@ func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
 	}
 }
 
-func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, row sqlcgen.GetFetchToPersistRow, whole bool, removed int) (etf.Persisted, error) {
+func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow, whole bool, removed int) (etf.Persisted, error) {
 	if !row.JudgedAt.Valid {
 		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
 			Message: fmt.Sprintf("fetch %s has no saved findings", fetch), Remedy: "save its findings first"}
@@ -105,13 +105,16 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 	if result.Actions, err = p.storeActions(ctx); err != nil {
 		return etf.Persisted{}, err
 	}
+	if result.NAVs, err = p.storeNAVs(ctx, tx); err != nil {
+		return etf.Persisted{}, err
+	}
 	result.New = int(c.RowsNew) - taken.Replaced
 	result.Unchanged = int(c.Kept) - result.New - result.Revised - taken.Replaced
 	result.Quarantined = int(c.NewQuarantined + c.UnchangedQuarantined + c.Held + c.StillQuarantined)
 	if whole && old.bars > 0 {
 		result.Revised, result.Quarantined = len(taken.Remove), taken.Quarantined
 	}
-	if result.New+result.Revised+result.Actions > 0 {
+	if result.New+result.Revised+result.Actions+result.NAVs > 0 {
 		to.bars += result.New
 		to.quarantined += int(c.NewQuarantined - c.Cleared)
 		if whole && old.bars > 0 {

@@ -18,11 +18,14 @@ type cause struct{ kind, id string }
 
 // The kinds of cause.
 const (
-	causeFetch    = "fetch"
-	causeDecision = "decision"
-	causeRestated = "restated" // a fetch of the whole history replaces what was stored
-	causeListing  = "listing"  // a fetch takes out the bars before the ETF's listing
+	causeFetch    = etf.CauseFetch
+	causeDecision = etf.CauseDecision
+	causeRestated = etf.CauseRestated
+	causeListing  = etf.CauseListing
 )
+
+// openVersion is the superseded_by of current rows.
+const openVersion = etf.NewestVersion + 1
 
 // series is the summary of an ETF's bars in its row of etfs, as a transaction has read it.
 type series struct {

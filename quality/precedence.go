@@ -44,11 +44,9 @@ func Yields(sources []etf.SourceRef, stored, source string) bool {
 	return rank(sources, source) < rank(sources, stored)
 }
 
-// checkPrecedence drops the rows that must not be stored: those before the ETF's listing, and those of sessions that a more
-// preferred source has a bar for. Of the latter, it reports the differences. Dropped rows play no part in later rules; the
-// stored bars stand in for them.
+// checkPrecedence drops the rows of sessions that a more preferred source has a bar for, and reports the differences. Dropped
+// rows play no part in later rules; the stored bars stand in for them.
 func checkPrecedence(s *state) {
-	s.dropEarly()
 	var compared []revision
 	protected := func(b etf.Bar) *etf.StoredBar {
 		k := s.stored(b.Session)
@@ -155,8 +153,8 @@ func (s *state) knownVolatility() float64 {
 	return max(normal*median(sizes), floor)
 }
 
-// dropEarly drops the rows before the ETF's listing, which belong to another security, and leaves out the stored ones.
-func (s *state) dropEarly() {
+// checkEarly drops the rows before the ETF's listing, which belong to another security, and leaves out the stored ones.
+func checkEarly(s *state) {
 	if s.in.Listed.IsZero() {
 		return
 	}

@@ -51,7 +51,7 @@ func checkRestated(s *state) {
 		text += "no distribution or split explains that (another unit, currency or security?); if the source is right, "
 	}
 	text += fmt.Sprintf("`etfcast etf refetch %s` replaces the whole history", s.in.Symbol)
-	s.quarantineRestated(text, func(b etf.Bar) bool { return r.newest || b.Session <= r.last })
+	s.quarantineAll(ruleRestated, text, func(i int) bool { return r.newest || s.in.Bars[i].Session <= r.last })
 }
 
 // checkOtherLevel looks for a response whose closes are all off in one direction, but not by one factor: prices in another
@@ -71,25 +71,7 @@ func (s *state) checkOtherLevel() {
 	}
 	text := fmt.Sprintf("the closes of %s are about %s times the stored ones, but not by one factor (another currency or security?); "+
 		"if the source is right, `etfcast etf refetch %s` replaces the whole history", count(len(compared), "stored session"), short(math.Exp(middle)), s.in.Symbol)
-	s.quarantineRestated(text, func(etf.Bar) bool { return true })
-}
-
-// quarantineRestated quarantines the rows that differ from what is stored, of those that concern says.
-func (s *state) quarantineRestated(text string, concerns func(etf.Bar) bool) {
-	var written [2]bool // the new session has a separate finding, which needs the text too
-	for i, b := range s.in.Bars {
-		if s.verdicts[i] == etf.VerdictDrop || !concerns(b) {
-			continue
-		}
-		group, flagText := 0, ""
-		if b.Session == s.in.Session {
-			group = 1
-		}
-		if k := s.stored(b.Session); !written[group] && (k == nil || !samePrices(k.Bar, b)) {
-			flagText, written[group] = text, true
-		}
-		s.quarantine(ruleRestated, i, 0, flagText)
-	}
+	s.quarantineAll(ruleRestated, text, func(int) bool { return true })
 }
 
 // checkRevised reports rows that differ from the bar stored for their session; those that differ in nothing but the volume
@@ -299,11 +281,15 @@ func restatedBy(piece []revision) bool {
 // plausible reports whether a source may have restated its series by the factor: for distributions, which take a part of
 // the price, or for a split.
 func plausible(log float64) bool {
-	if math.Abs(log) < leastSplit {
+	const (
+		distributed = 0.34 // up to 29 % of the price
+		slack       = 0.3  // distributions deducted together with a split
+	)
+	if math.Abs(log) < distributed {
 		return true
 	}
-	_, _, split := nearRatio(splitRatios, log, 0.3) // distributions may have been deducted too
-	_, _, unit := nearRatio(unitRatios, log, 0.05)
+	_, _, split := nearRatio(splitRatios, log, slack)
+	_, unit := nearUnit(log, 0.05)
 	return split && !unit
 }
 

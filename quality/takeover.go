@@ -129,7 +129,7 @@ func (l relative) moved() bool {
 }
 
 // takeOver decides, after every rule, whether a response with the whole history may replace what is stored. One that would
-// lose much of it, or has no row that can be used, is condemned: nothing stored is replaced, and its new rows are quarantined.
+// lose much of it, or has no row that can be used, is refused: nothing stored is replaced, and its new rows are quarantined.
 func (s *state) takeOver() {
 	usable := slices.ContainsFunc(s.verdicts, func(v etf.Verdict) bool { return v == etf.VerdictKeep || v == etf.VerdictHold })
 	plan := PlanTakeOver(s.in.Exchange, s.in.Bars, s.verdicts, s.in.Known)
@@ -138,10 +138,10 @@ func (s *state) takeOver() {
 	case s.secondary || !usable:
 		return // it fills missing sessions, or each row has its finding
 	case plan.Later > 0:
-		s.condemn(fmt.Sprintf("%s after %s would stay on the old level; %s replaces them too", count(plan.Later, "stored session"), s.last, command))
+		s.refuseWhole(fmt.Sprintf("%s after %s would stay on the old level; %s replaces them too", count(plan.Later, "stored session"), s.last, command))
 		return
 	case float64(plan.Lost) > mostLost*float64(len(s.in.Known)):
-		s.condemn(fmt.Sprintf("it has no usable row for %d of %s: is the file or the response cut? %s takes a whole one", plan.Lost, count(len(s.in.Known), "stored session"), command))
+		s.refuseWhole(fmt.Sprintf("it has no usable row for %d of %s: is the file or the response cut? %s takes a whole one", plan.Lost, count(len(s.in.Known), "stored session"), command))
 		return
 	}
 	s.takenOver = true
@@ -161,8 +161,8 @@ func (s *state) takeOver() {
 	s.flag(ruleRestated, severity, s.whole.last, 0, text)
 }
 
-// condemn keeps the whole response from replacing anything.
-func (s *state) condemn(why string) {
+// refuseWhole keeps the whole response from replacing anything.
+func (s *state) refuseWhole(why string) {
 	text := "the whole history can't replace what is stored: " + why
 	if s.whole.found {
 		text = s.whole.text() + "; " + text

@@ -126,26 +126,25 @@ const plainHeader = "date,open,high,low,close,volume\n"
 
 func TestRowDefects(t *testing.T) {
 	t.Parallel()
-	good := func(day int) string { return fmt.Sprintf("2025-09-%02d,10,12,9,11,100\n", day) }
+	good := func(day int) string { return fmt.Sprintf("2025-09-%02d,10.25,12,9,11,100\n", day) }
 	for _, c := range []struct {
 		name, row, reason, session string
 	}{
-		{"a word for a price", "2025-09-03,10,12,abc,11,100", `column low: number: "abc" is not a decimal number`, "2025-09-03"},
+		{"a word for a price", "2025-09-03,10,12,abc,11,100", `column low: "abc" is not a number`, "2025-09-03"},
 		{"too few fields", "2025-09-03,10,12,9,11", "5 fields under a header of 6", ""},
 		{"too many fields", "2025-09-03,10,12,9,11,100,7", "7 fields under a header of 6", ""},
-		{"a day that does not exist", "2025-02-30,10,12,9,11,100", `"2025-02-30" is not a date: the month has no such day`, ""},
-		{"American date", "09/03/2025,10,12,9,11,100", "is not a date; write YYYY-MM-DD", ""},
+		{"a day that does not exist", "2025-02-30,10,12,9,11,100", `"2025-02-30" is not a date: there is no such day`, ""},
+		{"American date", "09/03/2025,10,12,9,11,100", `"09/03/2025" is not written like the other dates, such as "2025-09-01"`, ""},
 		{"no date", ",10,12,9,11,100", "is not a date", ""},
 		{"a date with text after it", "2025-09-03abc,10,12,9,11,100", "is not a date", ""},
 		{"no price", "2025-09-03,,,,,100", "the row has no price", "2025-09-03"},
 		{"null price", "2025-09-03,null,NaN,N/A,-,0", "the row has no price", "2025-09-03"},
 		{"three of four prices", "2025-09-03,,12,9,11,100", "the row has no open price", "2025-09-03"},
-		{"negative volume", "2025-09-03,10,12,9,11,-5", "-5 is negative", "2025-09-03"},
 		{"unclosed quote", `2025-09-03,"10,12,9,11,100`, "quote", ""},
-		{"comma that does not group thousands", `2025-09-03,"10,5",12,9,11,100`, "a comma that does not group thousands", "2025-09-03"},
-		{"control characters", "2025-09-03,\x01,12,9,11,\xff\xfe", "is not a decimal number", "2025-09-03"},
-		{"infinite", "2025-09-03,10,Inf,9,11,100", "is not a decimal number", "2025-09-03"},
-		{"hexadecimal", "2025-09-03,10,0x1F,9,11,100", "is not a decimal number", "2025-09-03"},
+		{"decimal comma", `2025-09-03,"10,5",12,9,11,100`, `column open: "10,5" does not fit a file with decimal points`, "2025-09-03"},
+		{"control characters", "2025-09-03,\x01,12,9,11,\xff\xfe", "is not a number", "2025-09-03"},
+		{"infinite", "2025-09-03,10,Inf,9,11,100", `"Inf" is not a number`, "2025-09-03"},
+		{"hexadecimal", "2025-09-03,10,0x1F,9,11,100", `"0x1F" is not a number`, "2025-09-03"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			body := plainHeader + good(1) + good(2) + c.row + "\n" + good(4)
@@ -175,7 +174,7 @@ func TestRowDefects(t *testing.T) {
 
 func TestLongRowIsClipped(t *testing.T) {
 	t.Parallel()
-	got, err := parse("x.csv", []byte(plainHeader+"2025-09-01,10,12,9,11,100\n"+strings.Repeat("가", 500)+"\n"), options{})
+	got, err := parse("x.csv", []byte(plainHeader+"2025-09-01,10,12,9,11,100\n"+strings.Repeat("가", 500)+"\n2025-09-02,10,12,9,11,100\n"), options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,10 +212,10 @@ func TestHeaderThatDoesNotFit(t *testing.T) {
 		{"shifted by a change column", "date,close,open,high,low,change,volume", "cdohlv", 100, "date,close,-,open,high,low,volume"},
 		{"high and low", "date,open,high,low,close,volume", "olhcv", 100, "date,open,low,high,close,volume"},
 		{"open and high", "date,open,high,low,close,volume", "holcv", 100, "date,high,open,low,close,volume"},
-		{"low and close", "date,open,high,low,close,volume", "ohclv", 100, "date,open,high,close,low,volume"},
-		{"close and volume", "date,open,high,low,close,volume", "ohlvc", 100, "date,open,high,low,-,close"},
+		{"low and close", "date,open,high,low,close,volume", "ohclv", 100, ""},
+		{"close and volume", "date,open,high,low,close,volume", "ohlvc", 100, ""},
 		{"change as low", "date,open,high,low,close", "ohdc", 100, ""},
-		{"open and close", "date,open,high,low,close,volume", "chlov", 100, "date,close,high,low,open,volume"},
+		{"open and close", "date,open,high,low,close,volume", "chlov", 100, ""},
 		{"adjusted close and low", "date,open,high,low,close,adj_close", "ohacl", 100, "date,open,high,-,close,low"},
 		{"adjusted close and volume", "date,open,high,low,close,adj_close,volume", "ohlcva", 100, "date,open,high,low,close,-,volume"},
 		{"three rows only", "date,open,high,low,close,volume", "olhcv", 3, "date,open,low,high,close,volume"},
@@ -232,7 +231,10 @@ func TestHeaderThatDoesNotFit(t *testing.T) {
 					t.Errorf("error %q lacks %q", text, want)
 				}
 			}
-			if c.fits == "" {
+			if c.fits == "" { // none fits, or only one in which another column is the close
+				if strings.Contains(text, "columns=") {
+					t.Errorf("error %q suggests an order of columns", text)
+				}
 				return
 			}
 			if !strings.Contains(text, "they fit "+c.fits+";") {
@@ -357,7 +359,6 @@ func TestRejectedFiles(t *testing.T) {
 	for _, c := range []struct{ name, body, where, says string }{
 		{"empty", "", "x.csv:1", "empty"},
 		{"blank", "\n \r\n", "x.csv:1", "empty"},
-		{"UTF-16", "\xff\xfed\x00a\x00", "x.csv:1", "UTF-16"},
 		{"binary", "PK\x03\x04\x00\x00", "x.csv:1", "binary"},
 		{"web page", "<!DOCTYPE html>\n<html>", "x.csv:1", "web page"},
 		{"JSON", `{"Information":"25 requests per day"}`, "x.csv:1", "JSON"},
@@ -369,7 +370,6 @@ func TestRejectedFiles(t *testing.T) {
 		{"two ETFs in columns", "Price,Close,High,Low,Open,Volume\nTicker,SPY,SPY,SPY,SPY,QQQ\nDate,,,,,\n", "x.csv:2", "columns of SPY and of QQQ"},
 		{"export cut off", "Price,Close,High,Low,Open,Volume\nTicker,SPY,SPY,SPY,SPY,SPY\n", "x.csv:2", "no line beginning with Date"},
 		{"most rows unreadable", unreadable, "x.csv:2", "10 of the first 10 rows can't be read under the header"},
-		{"decimal commas", "date;open;high;low;close\n2025-09-01;1,5;2,5;0,5;1,0\n", "x.csv:2", "separated by semicolons"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parse("x.csv", []byte(c.body), options{})
@@ -427,7 +427,7 @@ func checkAccounting(t *testing.T, body string, opt options) {
 		}
 		return
 	}
-	if len(got.bars)+len(got.defects) != got.rows || len(got.bars) != len(got.lines) {
+	if len(got.bars)+len(got.defects)+got.actionRows != got.rows || len(got.bars) != len(got.lines) {
 		t.Fatalf("%d bars and %d defects of %d rows", len(got.bars), len(got.defects), got.rows)
 	}
 	for _, b := range got.bars {
