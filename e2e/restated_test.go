@@ -143,38 +143,72 @@ func TestRestatedFile(t *testing.T) {
 	}
 }
 
-// One day of failover fills that day and rewrites nothing; the preferred source replaces it when it is back.
+// One day of failover fills that day and rewrites nothing; the preferred source replaces it when it is back, and reports
+// what differs. The file has the simulated market's prices, but for one session.
 func TestFailoverFillsOneSession(t *testing.T) {
 	t.Parallel()
-	day := etf.MustSession
 	dir := t.TempDir()
 	s := newStack(t)
-	p := s.start(t, []string{"ETFCAST_FILE_DIR=" + dir, "ETFCAST_YAHOO_BASE_URL=http://127.0.0.1:1"}, "up")
+	p := s.start(t, []string{"ETFCAST_FILE_DIR=" + dir}, "up")
 	p.waitReady()
-	preferred := []etf.SourceRef{{Name: "file", Ref: "AAA.csv"}}
-	one := func(etf.Session) float64 { return 1 }
-	writeAdjusted(t, dir, "AAA.csv", day("2025-01-02"), day("2025-06-26"), one)
-	p.registerFile("AAA", "AAA.csv")
-	if row := p.session("AAA", "2025-06-26"); row.Outcome != etf.OutcomeUpdated {
+	p.must(http.MethodPost, "/v1/etfs", map[string]any{"symbol": "SIMA", "exchange": etf.XNYS, "sources": []etf.SourceRef{{Name: "simulated", Ref: "SIMA"}}}, http.StatusCreated)
+	if row := p.session("SIMA", "2025-06-30"); row.Outcome != etf.OutcomeUpdated {
 		t.Fatalf("got %+v", row)
 	}
-	// The simulated market has another price of everything, so it is on another level: nothing of it may be used.
-	p.must(http.MethodPatch, "/v1/etfs/AAA", map[string]any{"sources": append(preferred, etf.SourceRef{Name: "simulated", Ref: "AAA"})}, http.StatusOK)
-	row := p.session("AAA", "2025-06-27")
-	if row.Source == "simulated" && row.RowsRevised != 0 {
-		t.Fatalf("a failover rewrote rows: %+v", row)
+	var page struct {
+		Items []struct {
+			Session                        etf.Session
+			Open, High, Low, Close, Volume json.Number
+		}
+	}
+	body, _ := p.must(http.MethodGet, "/v1/etfs/SIMA/bars?from=2025-01-02&limit=1000", nil, http.StatusOK)
+	if err := json.Unmarshal(body, &page); err != nil || len(page.Items) != 122 {
+		t.Fatalf("%d bars, %v", len(page.Items), err)
+	}
+	write := func(to string) {
+		lines := []string{"Date,Open,High,Low,Close,Volume"}
+		for _, b := range page.Items {
+			if b.Session > etf.MustSession(to) {
+				break
+			}
+			if b.Session == etf.MustSession("2025-06-20") {
+				high, _ := b.High.Float64()
+				b.High, b.Close = json.Number(fmt.Sprintf("%.2f", high*1.01)), json.Number(fmt.Sprintf("%.2f", high*1.01))
+			}
+			lines = append(lines, fmt.Sprintf("%s,%s,%s,%s,%s,%s", b.Session, b.Open, b.High, b.Low, b.Close, b.Volume))
+		}
+		if err := os.WriteFile(filepath.Join(dir, "A.csv"), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("2025-06-26")
+	p.must(http.MethodPost, "/v1/etfs", map[string]any{"symbol": "SIMB", "exchange": etf.XNYS, "sources": []etf.SourceRef{
+		{Name: "file", Ref: "A.csv?basis=as_traded"}, {Name: "simulated", Ref: "SIMA"},
+	}}, http.StatusCreated)
+	if row := p.session("SIMB", "2025-06-26"); row.Outcome != etf.OutcomeUpdated || row.Source != "file" {
+		t.Fatalf("got %+v", row)
+	}
+	// The file is a day late.
+	row := p.session("SIMB", "2025-06-27")
+	if row.Outcome != etf.OutcomeUpdated || row.Source != "simulated" || row.RowsNew != 1 || row.RowsRevised != 0 || row.Forecasts == 0 {
+		t.Errorf("the failover: %+v", row)
+	}
+	if n := s.count(t, "SELECT COUNT(*) FROM findings f JOIN finding_rows r ON r.finding_id = f.id WHERE f.rule = 'source_difference' AND f.severity = 'warning' AND r.session = '2025-06-20'"); n != 1 {
+		t.Errorf("%d findings show that the sources differ", n)
 	}
 	if n := s.count(t, "SELECT COUNT(*) FROM bar_revisions"); n != 0 {
-		t.Errorf("%d bars were rewritten", n)
+		t.Errorf("the failover rewrote %d bars", n)
 	}
-	writeAdjusted(t, dir, "AAA.csv", day("2025-01-02"), day("2025-06-30"), one)
-	if row := p.session("AAA", "2025-06-30"); row.Outcome != etf.OutcomeUpdated {
-		t.Fatalf("with the preferred source back: %+v", row)
+	write("2025-06-30")
+	if row := p.session("SIMB", "2025-06-30"); row.Outcome != etf.OutcomeUpdated || row.Source != "file" || row.RowsNew != 1 {
+		t.Errorf("with the preferred source back: %+v", row)
 	}
-	if e := p.etf("AAA"); e.Bars != 122 || e.Quarantined != 0 {
+	if e := p.etf("SIMB"); e.Bars != 122 || e.Quarantined != 0 {
 		t.Errorf("with the preferred source back: %+v", e)
 	}
-	if n := s.count(t, "SELECT COUNT(*) FROM bars WHERE source <> 'file'"); n != 0 {
-		t.Errorf("%d bars of the fallback are left", n)
+	// The same numbers are not a revision, so the filled bar keeps its source; what counts is that a later correction by the
+	// file is stored, and one by the simulated market would not be.
+	if n := s.count(t, "SELECT COUNT(*) FROM bars b JOIN etfs e ON e.id = b.etf_id WHERE e.symbol = 'SIMB' AND b.source <> 'file'"); n != 1 {
+		t.Errorf("%d bars of the fallback", n)
 	}
 }
