@@ -27,6 +27,7 @@ import (
 //	FAULT  an error-level finding names the new session
 //	DOWN   the database is down at first
 //	BOOM   forecasting fails permanently
+//	RESTA  the source has restated its series, and its whole history takes over
 //	PART   a model other than the benchmark gives no forecast
 type script struct {
 	mu    sync.Mutex
@@ -124,6 +125,9 @@ func (s *script) validate(_ context.Context, in activities.ValidateInput) (activ
 			{ID: findingOf(in.Symbol), Rule: "jump", Evidence: "close 66.18 is 90 % below the previous close"},
 		}}, nil
 	}
+	if starts(in.Symbol, "RESTA") {
+		return activities.ValidateResult{Restated: in.CanFetchWhole, TakeOver: in.Whole, Attempt: 1}, nil
+	}
 	return activities.ValidateResult{Findings: 1, Attempt: 1}, nil
 }
 
@@ -133,6 +137,9 @@ func (s *script) persist(ctx context.Context, in activities.PersistInput) (activ
 	info := activity.GetInfo(ctx)
 	if strings.HasPrefix(info.WorkflowExecution.ID, "update/DOWN") && info.Attempt < 3 {
 		return activities.PersistResult{}, temporal.NewApplicationError("connection refused", activities.TypeUnavailable, activities.ErrorDetail{Attempt: info.Attempt})
+	}
+	if in.Whole { // the finding that it settles has no workflow
+		return activities.PersistResult{Persisted: etf.Persisted{New: 1, Revised: 5000}, Attempt: info.Attempt, Settled: []string{"settled"}}, nil
 	}
 	return activities.PersistResult{Persisted: etf.Persisted{New: 1, Unchanged: 15}, Attempt: info.Attempt}, nil
 }
