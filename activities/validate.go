@@ -22,10 +22,21 @@ type ValidateInput struct {
 	Symbol   etf.Symbol   `json:"symbol"`
 	Exchange etf.Exchange `json:"exchange"`
 	Session  etf.Session  `json:"session"`
+	// Whole: the fetch is the whole history, to replace everything stored.
+	Whole bool `json:"whole,omitempty"`
+	// CanFetchWhole: if the series has been restated, the whole history is fetched next, and this fetch is not used.
+	CanFetchWhole bool `json:"can_fetch_whole,omitempty"`
 }
 
 // ValidateResult summarises the findings.
 type ValidateResult struct {
+	// Restated: the source has restated its series, and ValidateInput.CanFetchWhole. Nothing has been saved.
+	Restated bool `json:"restated,omitempty"`
+	// TakeOver: the whole history may replace everything stored.
+	TakeOver bool `json:"take_over,omitempty"`
+	// Listed is the ETF's listing date if bars from before it are stored.
+	Listed etf.Session `json:"listed,omitzero"`
+
 	Findings int `json:"findings"`         // of every severity
 	Errors   int `json:"faults,omitempty"` // error-level ones among them
 	// QuarantinedNew: an error-level finding names the new session. OnNew lists such findings, at most newFindings.
@@ -64,13 +75,20 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 		Bars: staged.Bars, Ordinals: staged.Ordinals, Defects: staged.Defects, Basis: staged.Fetch.Basis,
 		Actions: slices.Concat(staged.Actions, staged.Splits), Known: staged.Known, Held: staged.Held,
 		Source: staged.Fetch.Source, Sources: staged.Sources, Listed: staged.Listed,
-		DataAt: staged.DataAt, FetchedAt: staged.Fetch.FetchedAt,
+		DataAt: staged.DataAt, FetchedAt: staged.Fetch.FetchedAt, Whole: in.Whole && !staged.Initial,
 	})
 	if err != nil {
 		return ValidateResult{}, err
 	}
+	if report.Restated && in.CanFetchWhole {
+		return ValidateResult{Restated: true, Attempt: activity.GetInfo(ctx).Attempt}, nil
+	}
 	result := ValidateResult{
-		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, HeldNew: report.HeldNew, Attempt: activity.GetInfo(ctx).Attempt,
+		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, HeldNew: report.HeldNew, TakeOver: report.TakeOver,
+		Attempt: activity.GetInfo(ctx).Attempt,
+	}
+	if !staged.First.IsZero() && staged.First < staged.Listed {
+		result.Listed = staged.Listed
 	}
 	for i := range report.Findings {
 		f := &report.Findings[i]

@@ -114,4 +114,7 @@ func testRights(t *testing.T, d dbtest.Database) {
 	if _, err := user.Exec("DELETE FROM decisions"); err == nil {
 		t.Error("the pipeline's user may delete decisions")
 	}
+	if _, err := user.Exec("DROP TABLE bars"); err == nil { // it may delete those that it has archived
+		t.Error("the pipeline's user may drop the table of bars")
+	}
 }

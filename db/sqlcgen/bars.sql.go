@@ -488,7 +488,7 @@ func (q *Queries) ListHistoryUntil(ctx context.Context, arg ListHistoryUntilPara
 }
 
 const listNewestGoodBars = `-- name: ListNewestGoodBars :many
-SELECT session, open, high, low, close, adj_close, volume FROM bars
+SELECT session, open, high, low, close, adj_close, volume, source FROM bars
 WHERE etf_id = ? AND session <= CAST(? AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?
 `
@@ -507,6 +507,7 @@ type ListNewestGoodBarsRow struct {
 	Close    column.Price
 	AdjClose column.OptionalPrice
 	Volume   column.Volume
+	Source   string
 }
 
 func (q *Queries) ListNewestGoodBars(ctx context.Context, arg ListNewestGoodBarsParams) ([]ListNewestGoodBarsRow, error) {
@@ -526,6 +527,7 @@ func (q *Queries) ListNewestGoodBars(ctx context.Context, arg ListNewestGoodBars
 			&i.Close,
 			&i.AdjClose,
 			&i.Volume,
+			&i.Source,
 		); err != nil {
 			return nil, err
 		}
