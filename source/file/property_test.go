@@ -49,7 +49,7 @@ func TestNeverAnotherNumberOrDate(t *testing.T) {
 				frac = strings.TrimRight(frac, "0")
 				found = frac != ""
 			}
-			whole = group2(whole, group)
+			whole = thousands(whole, group)
 			if found {
 				whole += sign + frac
 			}
@@ -75,7 +75,7 @@ func TestNeverAnotherNumberOrDate(t *testing.T) {
 			v := fmt.Sprint(shares)
 			switch volumes {
 			case "grouped":
-				v = group2(v, group)
+				v = thousands(v, group)
 			case "none":
 				v, b.Volume = "", etf.VolumeUnknown
 			case "millions":
@@ -127,8 +127,8 @@ func TestNeverAnotherNumberOrDate(t *testing.T) {
 	t.Logf("%d of %d files are read", read, files)
 }
 
-// group2 writes a whole number with a separator of thousands.
-func group2(whole, separator string) string {
+// thousands writes a whole number with a separator of thousands.
+func thousands(whole, separator string) string {
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + separator + whole[i:]
 	}
