@@ -28,8 +28,8 @@ type rule struct {
 // function is reported by checkLevels.
 var registry = []rule{
 	{Rule{
-		Name: ruleUnreadable, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "A row of the response can't be read or has no price. An error if it is the new session's only row and can't be read. A row without a price counts as a missing session, which the provider may fill in later.",
+		Name: ruleUnreadable, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "A row of the response can't be read or has no price. An error if it is the new session's only row and can't be read. A row without a price counts as a missing session, which the provider may fill in later. Info if only values beside the prices can't be read, such as the volume: the rows are used without them.",
 		Remedy:  "Correct the line named, or wait until the provider sends the row correctly, then run the session again.",
 	}, checkUnreadable},
 	{Rule{
