@@ -84,7 +84,7 @@ var registry = []rule{
 	}, checkOHLC},
 	{Rule{
 		Name: ruleVolume, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
-		Meaning: "A warning: prices moved in a session with volume 0, or the volume is hundreds of times the usual one or a small part of it, which is another unit. Info: some rows of the response have a volume and others have none.",
+		Meaning: "A warning: prices moved in a session with volume 0, or the volume is hundreds of times the usual one, which is another unit. Info: the volume is a tiny part of the usual one, or some rows of the response have a volume and others have none.",
 		Remedy:  "Nothing urgent: forecasts don't use volume. Compare with another source before you use it.",
 	}, checkVolume},
 	{Rule{
