@@ -153,8 +153,8 @@ var registry = []rule{
 		Remedy:  "Nothing urgent: the next session decides. To decide earlier, compare with another source, then `etfcast finding accept` or `etfcast finding reject`.",
 	}, nil},
 	{Rule{
-		Name: rulePriceRange, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "The open, high or low is out of the range in which the ETF trades: far beyond the other prices of the session, in terms of the ranges and volatility of the sessions around it. A warning, because forecasts use closes only; an error beyond a factor of 3 or so, which no session makes.",
+		Name: rulePriceRange, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "The open, high or low is out of the range in which the ETF trades: far beyond the other prices of the session, in terms of the ranges and volatility of the sessions around it. A warning, because forecasts use closes only; an error beyond a factor of 3 or so, which no session makes. Info on days of very high volume, and in thinly traded funds that have several such sessions.",
 		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right: forecasts use closes only. `etfcast finding reject` keeps it out.",
 	}, checkPriceRange},
 	{Rule{
