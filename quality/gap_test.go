@@ -51,7 +51,7 @@ func TestReusedTicker(t *testing.T) {
 				in.Bars[i] = etf.Bar{Session: in.Bars[i].Session, Close: in.Bars[39].Close}
 			}
 			scalePricesOnly(in.Bars[80:], 1.5)
-		}, []string{"no_trade info 2025-06-05..2025-07-31 (40)", "stale_close warning 2025-06-05..2025-07-31 (40)"}},
+		}, []string{"no_trade info 2025-06-05..2025-07-31 (40)"}},
 	})
 }
 
