@@ -60,8 +60,8 @@ func (u *update) chain(ctx workflow.Context) error {
 		if validated, err = u.validate(ctx, fetched.Fetch); err != nil {
 			return err
 		}
-		if validated.Restated {
-			// Only a validation that found the series restated sets it, so histories recorded before never come here.
+		if validated.FetchWhole {
+			// The result lacks it in histories recorded before there was such a thing, so they never come here.
 			if fetched, validated, err = u.fetchWhole(ctx); err != nil {
 				return err
 			}
@@ -135,8 +135,8 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 	}
 }
 
-// fetchWhole fetches and validates the whole history from the source whose last sessions have been restated. The first
-// response is left aside; the end of the run discards its rows.
+// fetchWhole fetches and validates the whole history from the source that has sent the last sessions, if these are not enough.
+// The first response is left aside; the end of the run discards its rows.
 func (u *update) fetchWhole(ctx workflow.Context) (activities.FetchResult, activities.ValidateResult, error) {
 	u.whole, u.row.Stage, u.row.Attempts = true, etf.StageFetch, 0
 	var validated activities.ValidateResult
@@ -212,7 +212,7 @@ func (u *update) validate(ctx workflow.Context, fetch string) (activities.Valida
 	var result activities.ValidateResult
 	err := workflow.ExecuteActivity(ctx, validating.Validate, activities.ValidateInput{
 		Fetch: fetch, Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: u.in.Session,
-		Whole: u.whole, CanFetchWhole: !u.whole && etf.Source(u.ref.Name).CheapHistory,
+		Whole: u.whole, CanFetchWhole: !u.whole,
 	}).Get(ctx, &result)
 	if err == nil {
 		u.row.Findings, u.row.Attempts = result.Findings, int(result.Attempt)

@@ -126,7 +126,7 @@ func (s *script) validate(_ context.Context, in activities.ValidateInput) (activ
 		}}, nil
 	}
 	if starts(in.Symbol, "RESTA") {
-		return activities.ValidateResult{Restated: in.CanFetchWhole, TakeOver: in.Whole, Attempt: 1}, nil
+		return activities.ValidateResult{FetchWhole: in.CanFetchWhole, TakeOver: in.Whole, Attempt: 1}, nil
 	}
 	return activities.ValidateResult{Findings: 1, Attempt: 1}, nil
 }
