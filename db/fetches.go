@@ -194,6 +194,9 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if st.Initial {
 		return st, nil
 	}
+	if st.Held, err = s.held(ctx, row, st.Bars); err != nil {
+		return etf.Staged{}, translate(err, "reading the held bars known to fetch "+fetch)
+	}
 	splits, err := s.q.ListSplitsWithVersion(ctx, sqlcgen.ListSplitsWithVersionParams{EtfID: row.Fetch.EtfID, OpenEnd: openEnd})
 	if err != nil {
 		return etf.Staged{}, translate(err, "reading the splits known to fetch "+fetch)

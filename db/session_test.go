@@ -96,7 +96,7 @@ func testRights(t *testing.T, d dbtest.Database) {
 	column := map[string]string{"data_versions": "number", "etf_sources": "name", "finding_decisions": "decision",
 		"finding_rows": "session", "findings": "rule", "bar_revisions": "close", "forecasts": "hash", "forecast_points": "mean",
 		"forecast_components": "by_horizon", "forecast_fits": "hash", "etf_changes": "name",
-		"etf_listings": "listed", "finding_proposals": "finding_id", "forecast_marks": "mark"}
+		"forecast_marks": "skipped", "etf_listings": "listed", "finding_proposals": "kind"}
 	for _, table := range tables {
 		c := column[table]
 		if c == "" {
@@ -113,5 +113,8 @@ func testRights(t *testing.T, d dbtest.Database) {
 	}
 	if _, err := user.Exec("DROP TABLE bars"); err == nil { // it may delete those that it has archived
 		t.Error("the pipeline's user may drop the table of bars")
+	}
+	if _, err := user.Exec("DELETE FROM decisions"); err == nil {
+		t.Error("the pipeline's user may delete decisions")
 	}
 }

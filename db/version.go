@@ -22,6 +22,7 @@ const (
 	causeDecision = etf.CauseDecision
 	causeRestated = etf.CauseRestated
 	causeListing  = etf.CauseListing
+	causeMarket   = etf.CauseMarket // of a held bar that the market's moves explain; the ID is that of the run
 )
 
 // openVersion is the superseded_by of current rows.

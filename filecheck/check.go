@@ -100,13 +100,18 @@ func read(f File, cal *calendar.Calendar, session etf.Session, now time.Time) (e
 		return etf.Response{}, 0, err
 	}
 	response.DataAt = settled(cal, response)
+	given := session
 	if session.IsZero() {
 		session = newest(cal, response, now)
 	}
-	if session.IsZero() {
+	switch empty := len(response.Bars)+len(response.Defects) == 0; {
+	case empty && !given.IsZero():
+		return etf.Response{}, 0, &etf.Error{Kind: etf.KindCorrupt, Field: n, Message: fmt.Sprintf("the file has no row up to %s", given), Remedy: "name a session that it covers"}
+	case session.IsZero():
 		return etf.Response{}, 0, &etf.Error{Kind: etf.KindCorrupt, Field: n, Message: "the file has no row that can be used" + reason(response),
 			Remedy: "export it again, or correct the rows"}
 	}
+	response.Bars, response.Ordinals = quality.Condense(response.Bars)
 	return response, session, nil
 }
 
@@ -171,7 +176,7 @@ func newest(cal *calendar.Calendar, r etf.Response, now time.Time) etf.Session {
 func input(r etf.Response, o Options, session etf.Session) quality.Input {
 	return quality.Input{
 		Exchange: o.Exchange, Session: session, Initial: true,
-		Bars: r.Bars, Ordinals: r.Ordinals, Defects: r.Defects, Basis: r.Basis, Actions: r.Actions,
+		Bars: r.Bars, Ordinals: r.Ordinals, Defects: r.Defects, Basis: r.Basis, Actions: r.Actions, NAVs: r.NAVs,
 		Source: file.Name, Sources: []etf.SourceRef{{Name: file.Name}}, DataAt: r.DataAt, FetchedAt: o.Now,
 	}
 }
@@ -202,5 +207,6 @@ func withStored(in quality.Input, stored File, cal *calendar.Calendar, o Options
 	slices.SortStableFunc(in.Held, bySession)
 	in.Initial = len(in.Known)+len(in.Held) == 0
 	in.Actions = slices.Concat(in.Actions, response.Actions)
+	in.NAVs = slices.Concat(in.NAVs, response.NAVs)
 	return in, nil
 }

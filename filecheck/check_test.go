@@ -170,6 +170,9 @@ func TestSession(t *testing.T) {
 	if _, err := Check(File{Name: "x.csv", Raw: []byte(text)}, Options{Exchange: etf.XNYS, Session: etf.MustSession("2025-06-28")}); etf.KindOf(err) != etf.KindInvalid {
 		t.Errorf("a Saturday: %v", err)
 	}
+	if _, err := Check(File{Name: "x.csv", Raw: []byte(text)}, Options{Exchange: etf.XNYS, Session: etf.MustSession("2020-01-02")}); etf.KindOf(err) != etf.KindCorrupt {
+		t.Errorf("a session before the first row: %v", err)
+	}
 	// Of two rows later than now, neither is the session to check for.
 	r := checked(t, text, Options{Now: time.Date(2025, 6, 26, 23, 0, 0, 0, time.UTC)})
 	if r.Session != etf.MustSession("2025-06-26") {
@@ -206,6 +209,34 @@ func TestModified(t *testing.T) {
 		response, _, err := read(File{Name: "x.csv", Raw: []byte(csv(t, 30, nil)), Modified: modified}, cal, 0, time.Time{})
 		if err != nil || response.DataAt.Equal(modified) != want {
 			t.Errorf("%s: %s, %v", at, response.DataAt, err)
+		}
+	}
+}
+
+func TestRuns(t *testing.T) {
+	t.Parallel()
+	cal, _ := calendar.For(etf.XNYS)
+	days := func(text string) (all []etf.Session) {
+		for d := range strings.FieldsSeq(text) {
+			all = append(all, etf.MustSession("2025-"+d))
+		}
+		return all
+	}
+	for _, c := range []struct{ name, rows, named, want string }{
+		{"over a weekend and a holiday", "06-17 06-18 06-20 06-23 06-24", "06-18 06-20 06-23", "06-18..06-23 3"},
+		{"a session between", "06-17 06-18 06-20 06-23 06-24", "06-17 06-20", "06-17..06-17 1, 06-20..06-20 1"},
+		{"a weekend's row joins its neighbours", "06-20 06-21 06-23 06-24", "06-20 06-21 06-23", "06-20..06-23 3"},
+		{"weekly rows, all named", "06-06 06-13 06-20", "06-06 06-13 06-20", "06-06..06-20 3"},
+		{"weekly rows, most named", "06-06 06-13 06-20", "06-06 06-13", "06-06..06-06 1, 06-13..06-13 1"},
+		{"missing ones only", "06-17 06-24", "06-18 06-20 06-23", "06-18..06-23 3"},
+		{"nothing", "06-17", "", ""},
+	} {
+		var got []string
+		for _, run := range runs(cal, days(c.rows), days(c.named)) {
+			got = append(got, fmt.Sprintf("%s..%s %d", run[0].String()[5:], run[len(run)-1].String()[5:], len(run)))
+		}
+		if strings.Join(got, ", ") != c.want {
+			t.Errorf("%s: %s, want %s", c.name, strings.Join(got, ", "), c.want)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func Unreadable(f File, err error) Line {
 // lines splits what each rule finds at one severity and with one proposal into runs of sessions. The new session, on which
 // a rule makes a finding of its own, is part of the run that it ends.
 func lines(name string, cal *calendar.Calendar, bars []etf.Bar, findings []etf.Finding, details []quality.Detail) []Line {
-	next := following(bars)
+	dates := dates(bars)
 	var out []Line
 	for i, f := range findings {
 		if slices.ContainsFunc(findings[:i], func(g etf.Finding) bool { return alike(f, g) }) {
@@ -62,7 +62,7 @@ func lines(name string, cal *calendar.Calendar, bars []etf.Bar, findings []etf.F
 		if p := f.Proposal; p != nil {
 			l.Proposal = &Proposal{Kind: p.Kind, Ex: p.Ex, Numerator: p.Numerator, Denominator: p.Denominator, Amount: p.Amount}
 		}
-		all := runs(cal, next, len(next) > 0 && len(sessions) >= len(next), sessions)
+		all := runs(cal, dates, sessions)
 		if len(all) == 0 {
 			out = append(out, l) // about the file as a whole, such as its order
 		}
@@ -84,34 +84,36 @@ func alike(f, g etf.Finding) bool {
 	return f.Proposal == nil || *f.Proposal == *g.Proposal
 }
 
-// following maps each of the file's dates to the next one.
-func following(bars []etf.Bar) map[etf.Session]etf.Session {
-	dates := make([]etf.Session, 0, len(bars))
-	for _, b := range bars {
-		dates = append(dates, b.Session)
+// dates lists the dates of the rows, ascending, each once.
+func dates(bars []etf.Bar) []etf.Session {
+	dates := make([]etf.Session, len(bars))
+	for i, b := range bars {
+		dates[i] = b.Session
 	}
 	slices.Sort(dates)
-	dates = slices.Compact(dates)
-	next := make(map[etf.Session]etf.Session, len(dates))
-	for i, d := range dates {
-		next[d] = 0
-		if i+1 < len(dates) {
-			next[d] = dates[i+1]
-		}
-	}
-	return next
+	return slices.Compact(dates)
 }
 
 // runs splits ascending dates where a session lies between two of them. In a file of which every row is named, rows that
-// follow each other are one run, whatever lies between.
-func runs(cal *calendar.Calendar, next map[etf.Session]etf.Session, every bool, dates []etf.Session) [][]etf.Session {
+// follow each other are one run, whatever lies between: all days are wrong, or all weeks.
+func runs(cal *calendar.Calendar, rows, named []etf.Session) [][]etf.Session {
+	if len(rows) > 0 && len(named) >= len(rows) {
+		every := true
+		for _, d := range rows {
+			_, found := slices.BinarySearch(named, d)
+			every = every && found
+		}
+		if every {
+			return [][]etf.Session{named}
+		}
+	}
 	var out [][]etf.Session
-	for i := 0; i < len(dates); {
+	for i := 0; i < len(named); {
 		j := i + 1
-		for j < len(dates) && (cal.Count(etf.Window{From: dates[j-1] + 1, To: dates[j] - 1}) == 0 || every && next[dates[j-1]] == dates[j]) {
+		for j < len(named) && cal.Count(etf.Window{From: named[j-1] + 1, To: named[j] - 1}) == 0 {
 			j++
 		}
-		out = append(out, dates[i:j])
+		out = append(out, named[i:j])
 		i = j
 	}
 	return out

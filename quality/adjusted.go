@@ -10,10 +10,12 @@ import (
 const ruleAdjusted = "adjusted_close"
 
 // A step of the adjustment factor beyond lostSteps times its noise is a distribution. The noise, from rounding, is at least
-// leastNoise of the price.
+// leastNoise of the price, and fewNoise if few steps show it.
 const (
 	lostSteps  = 5.0
-	leastNoise = 1e-4
+	leastNoise = 2e-5
+	fewNoise   = 1e-4
+	fewFactors = 20
 )
 
 // factorStep is the part of the price that the adjusted close deducts between two rows.
@@ -29,8 +31,8 @@ func (s *state) factorNoise(rows []row) float64 {
 			steps = append(steps, math.Abs(factorStep(a, b)))
 		}
 	}
-	if len(steps) == 0 {
-		return leastNoise
+	if len(steps) < fewFactors {
+		return fewNoise
 	}
 	return max(leastNoise, 2*spread(steps))
 }

@@ -123,19 +123,16 @@ type state struct {
 	cash     []etf.Action // dividends and capital gains, each once, ascending
 	from     etf.Session  // earlier rows belong to another security; zero if none do
 	flags    []flag
-	single   []etf.Bar    // of sessions with one row, stored ones included; for choosing between duplicates
-	openless map[int]bool // rows that are kept without an open
-	// condemned means that a rule has quarantined the whole response: what its rows say is of no interest to other rules.
-	condemned bool
+	whole
 	// gapSplits are the splits that explain the level after a long gap, by the first session after it.
 	gapSplits map[etf.Session]*etf.Action
 	joined    *joined // the series, kept until the verdicts change
 
-	preferred map[etf.Session]bool // sessions whose row is dropped for the stored bar of a more preferred source
-	secondary bool                 // a whole history of a less preferred source, which fills missing sessions only
-	restated  bool                 // Report.Restated
-	whole     restatement          // how a whole history restates the stored bars
-	takenOver bool                 // Report.TakeOver
+	preferred  map[etf.Session]bool // sessions whose row is dropped for the stored bar of a more preferred source
+	secondary  bool                 // a whole history of a less preferred source, which fills missing sessions only
+	restated   bool                 // Report.Restated
+	restatedAs restatement          // how a whole history restates the stored bars
+	takenOver  bool                 // Report.TakeOver
 }
 
 // flag is what one rule reports about one session. The flags of one rule and severity become one finding, or one for each
@@ -256,56 +253,6 @@ func (s *state) hold(rule string, ordinal int, score float64, text string) {
 	}
 	s.verdicts[ordinal] = etf.VerdictHold
 	s.flag(rule, etf.SeverityWarning, b.Session, score, text)
-}
-
-// quarantineAll quarantines the rows for which named is true and that are not dropped; one text covers them all.
-func (s *state) quarantineAll(rule, text string, named func(ordinal int) bool) {
-	var written [2]bool // the new session has a separate finding, which needs the text too
-	for i, b := range s.in.Bars {
-		if s.verdicts[i] == etf.VerdictDrop || !named(i) {
-			continue
-		}
-		group, flagText := 0, ""
-		if b.Session == s.in.Session {
-			group = 1
-		}
-		before := len(s.flags)
-		if !written[group] {
-			flagText = text
-		}
-		s.quarantine(rule, i, 0, flagText)
-		written[group] = written[group] || len(s.flags) > before
-	}
-}
-
-// condemn quarantines the whole response: it is another kind of data than it should be, so no row can be right but by
-// chance. The last row of each session stands for all of them.
-func (s *state) condemn(rule, text string) {
-	s.condemned = true
-	if !s.ordered {
-		last := make(map[etf.Session]int, len(s.in.Bars))
-		for i, b := range s.in.Bars {
-			last[b.Session] = i
-		}
-		for i, b := range s.in.Bars {
-			if last[b.Session] != i {
-				s.drop(i)
-			}
-		}
-	}
-	s.quarantineAll(rule, text, func(int) bool { return true })
-}
-
-// byDay returns the positions of the response's rows in ascending order of session.
-func (s *state) byDay() []int {
-	rows := make([]int, len(s.in.Bars))
-	for i := range rows {
-		rows[i] = i
-	}
-	if !s.ordered {
-		slices.SortStableFunc(rows, func(a, b int) int { return cmp.Compare(s.in.Bars[a].Session, s.in.Bars[b].Session) })
-	}
-	return rows
 }
 
 // drop marks a row that another one of its session supersedes.

@@ -261,3 +261,60 @@ func TestSparseRowsAreNoFrequency(t *testing.T) {
 		silent(t, first(x, slices.DeleteFunc(bars, func(b etf.Bar) bool { return b.Session.Weekday() == time.Monday })), ruleFrequency)
 	})
 }
+
+// Responses with several defects at once, over stored rows: the report is consistent, whatever they are.
+func TestMixedDefectsGiveAConsistentReport(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(400) {
+		random := newRandom(seed)
+		x := etf.Exchanges()[random.IntN(len(etf.Exchanges()))]
+		bars := walk(t, x, 40+random.IntN(300), 0.01, random)
+		known := stored(bars, etf.AsTraded)
+		part := func() (from, to int) {
+			from = random.IntN(len(bars) - 1)
+			return from, min(len(bars), from+1+random.IntN(60))
+		}
+		initial := random.IntN(2) == 0
+		for range 1 + random.IntN(4) {
+			from, to := part()
+			kind := random.IntN(8)
+			if !initial && (kind == 2 || kind == 5) {
+				continue // another level is the subject of other tests
+			}
+			switch kind {
+			case 0:
+				for i := from; i < to; i++ {
+					bars[i].Session--
+				}
+			case 1:
+				bars = slices.Insert(bars, to, bars[from:to]...)
+			case 2:
+				more := slices.Clone(bars[from:to])
+				scalePrices(more, 1, 1+random.Int64N(3))
+				bars = append(bars, more...)
+			case 3: // weekly
+				n := 0
+				bars = slices.DeleteFunc(bars, func(b etf.Bar) bool {
+					n++
+					return n > from && n < to && n%5 != 0
+				})
+			case 4:
+				stuck(bars, max(1, from), to-max(1, from), random.IntN(5))
+			case 5:
+				scalePrices(bars[from:to], 1, 4)
+			case 6:
+				for i := range bars[:to] {
+					bars[i].Open = 0
+				}
+			case 7:
+				random.Shuffle(to-from, func(i, j int) { bars[from+i], bars[from+j] = bars[from+j], bars[from+i] })
+			}
+		}
+		in := first(x, bars)
+		if !initial {
+			in.Initial = false
+			in.Known = slices.DeleteFunc(known, func(etf.StoredBar) bool { return random.IntN(5) == 0 })
+		}
+		consistent(t, in, check(t, in))
+	}
+}

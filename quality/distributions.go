@@ -151,11 +151,12 @@ func implausible(a etf.Action, before, after etf.Price, sigma float64, earlier [
 		}
 		fall := before.Float() - after.Float()
 		fell = after > 0 && fall > 0.5*a.Amount.Float() && fall > surprising*sigma*before.Float()
-		if size > unlikely*sigma && !fell {
-			text := fmt.Sprintf("%s is %s of the close %s before it", name, percent(size), before)
-			if after == 0 {
-				return text + ", and no later price shows it"
-			}
+		text := fmt.Sprintf("%s is %s of the close %s before it", name, percent(size), before)
+		switch {
+		case after == 0 && size > unlikely*sigma:
+			return text + ", and no later price shows it"
+		// How far the next close is above where the distribution would have left the price.
+		case after > 0 && !fell && math.Log(after.Float()/before.Float())-math.Log1p(-size) > spiking*sigma:
 			return fmt.Sprintf("%s, but the next close is %s", text, after)
 		}
 	}

@@ -16,6 +16,9 @@ const (
 	// not lie within the range, if the closes agree.
 	muchLess = 0.5
 	farLess  = 0.1
+	// Two closes contradict each other if they are more daily volatilities apart than opposed, and more than leastOpposed.
+	opposed      = 7.0
+	leastOpposed = 0.01
 )
 
 // checkDuplicate keeps one row of each session. Of rows that differ it is the last in the source's order, because providers
@@ -57,6 +60,12 @@ func checkDuplicate(s *state) {
 			undecided = append(undecided, p)
 		default:
 			s.differ(p.other, p.last, choice.why)
+		}
+	}
+	// A row quarantined already, as one of a part of the response with wrong dates, speaks for its session.
+	for i, b := range s.in.Bars {
+		if keep, repeated := kept[b.Session]; repeated && s.verdicts[i] == etf.VerdictQuarantine && s.verdicts[keep] == etf.VerdictKeep {
+			kept[b.Session] = i
 		}
 	}
 	for i, b := range s.in.Bars {
@@ -207,7 +216,7 @@ const leastMove = 0.01
 func (s *state) nearer(other, last etf.Bar) (keep int, close bool) {
 	before, after, sigma := s.neighbours(last.Session, last.Close)
 	distance := func(a, b etf.Price) float64 { return math.Abs(math.Log(a.Float() / b.Float())) }
-	if apart := distance(other.Close, last.Close); apart <= leastMove || apart <= surprising*sigma {
+	if apart := distance(other.Close, last.Close); apart <= leastOpposed || apart <= opposed*sigma {
 		return keepLast, true
 	}
 	if before == 0 || after == 0 {
@@ -215,9 +224,9 @@ func (s *state) nearer(other, last etf.Bar) (keep int, close bool) {
 	}
 	far := func(b etf.Bar) float64 { return max(distance(b.Close, before), distance(b.Close, after)) / sigma }
 	switch o, l := far(other), far(last); {
-	case l <= surprising && l < o:
+	case l <= opposed && l < o:
 		return keepLast, false
-	case o <= surprising:
+	case o <= opposed:
 		return keepOther, false
 	}
 	return keepNeither, false
@@ -265,6 +274,9 @@ func (s *state) neighbours(session etf.Session, price etf.Price) (before, after 
 // decide quarantines rows that nothing decides between. The last one stands for its session.
 func (s *state) decide(undecided []pair) {
 	for _, p := range undecided {
+		if s.verdicts[p.last] != etf.VerdictKeep {
+			continue
+		}
 		a, b := s.in.Bars[p.other], s.in.Bars[p.last]
 		text := fmt.Sprintf("%s: row %d (%s, volume %s) contradicts row %d (%s, volume %s), and nothing shows which one is right: neither is used",
 			b.Session, s.number(p.other), ohlc(a), volumeText(a.Volume), s.number(p.last), ohlc(b), volumeText(b.Volume))

@@ -17,10 +17,10 @@ const (
 	// regular is the share of steps that must be near the usual one in a series of weekly or monthly rows. Among the random
 	// steps of a fund that trades seldom, a sixth are.
 	regular = 0.85
-	// fewSteps and someSteps are how many steps show a frequency on their own; partSteps, in a part of the response. A step of
-	// two or three sessions is common in a fund that trades seldom.
-	fewSteps, someSteps, partSteps = 3, 10, 10
-	shortStep                      = 4
+	// fewSteps and someSteps are how many steps show a frequency on their own; partSteps, in a part of the response, and
+	// fewPartSteps beside rows that are daily. A step of two or three sessions is common in a fund that trades seldom.
+	fewSteps, someSteps, partSteps, fewPartSteps = 3, 10, 10, 5
+	shortStep                                    = 4
 )
 
 // checkFrequency looks for rows of another frequency: several different rows a session, or steps of about a week, a month
@@ -136,37 +136,65 @@ func (s *state) knownDaily() bool {
 	return n > 10 && daily*10 >= (n-1)*9
 }
 
-// slowParts quarantines the rows of the parts of a response that are of a lower frequency than the rest, and all of it if
-// little else is left.
-func (s *state) slowParts(steps []int, days []etf.Session) {
-	slow := make([]bool, len(steps))
+// slowSteps marks the steps of parts that are of a lower frequency than the rest, with their usual step; 0 = none.
+func slowSteps(steps []int, length, exceptions int) []int {
 	usualOf := make([]int, len(steps))
-	for i := 0; i+partSteps <= len(steps); i++ {
-		window := steps[i : i+partSteps]
+	for i := 0; i+length <= len(steps); i++ {
+		window := steps[i : i+length]
 		if slices.Max(window) == 1 {
 			continue
 		}
 		usual, _ := regularStep(window)
 		// A short step happens by chance, so it has to be without exception and to last.
-		if near := nearStep(window, usual); usual <= 1 || near < partSteps-1 || usual < shortStep && near < partSteps {
+		near := nearStep(window, usual)
+		if usual <= 1 || near < length-exceptions || usual < shortStep && (near < length || length < partSteps) {
 			continue
 		}
 		for k := range window {
 			if closeStep(window[k], usual) {
-				slow[i+k], usualOf[i+k] = true, usual
+				usualOf[i+k] = usual
 			}
+		}
+	}
+	return usualOf
+}
+
+// slowParts quarantines the rows of the parts of a response that are of a lower frequency than the rest, and all of it if
+// little else is left.
+func (s *state) slowParts(steps []int, days []etf.Session) {
+	usualOf := slowSteps(steps, fewPartSteps, 0)
+	daily, rest := 0, 0
+	for i, u := range usualOf {
+		if u == 0 {
+			rest++
+			if steps[i] == 1 {
+				daily++
+			}
+		}
+	}
+	long := slowSteps(steps, partSteps, 1)
+	if daily*10 < rest*9 || rest < fewPartSteps { // the rest is not daily: more has to be seen
+		clear(usualOf)
+	}
+	for i := range usualOf {
+		usualOf[i] = max(usualOf[i], long[i])
+	}
+	for i := range usualOf {
+		// A week or two of holidays does not end a part.
+		if n := min(i+3, len(steps)); usualOf[i] == 0 && i > 0 && usualOf[i-1] > 0 && slices.Max(usualOf[i:n]) > 0 {
+			usualOf[i] = usualOf[i-1]
 		}
 	}
 	type part struct{ from, to, usual int } // rows
 	var parts []part
 	total := 0
 	for i := 0; i < len(steps); {
-		if !slow[i] {
+		if usualOf[i] == 0 {
 			i++
 			continue
 		}
 		j := i
-		for j < len(steps) && (slow[j] || j+1 < len(steps) && slow[j+1]) {
+		for j < len(steps) && usualOf[j] > 0 {
 			j++
 		}
 		// The rows at the ends belong to the daily rows beside them, if there are any.

@@ -114,7 +114,7 @@ func checkUnfinished(s *state) {
 // checkPart holds the newest row if it looks like a part of a session.
 func (s *state) checkPart(newest int) {
 	b := s.in.Bars[newest]
-	if !b.Volume.Known() || b.Close <= 0 || untraded(b) {
+	if !b.Volume.Known() || min(b.Open, b.High, b.Low, b.Close) <= 0 {
 		return
 	}
 	var logs, money, ranges []float64

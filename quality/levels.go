@@ -257,48 +257,42 @@ func (l *levels) classify(prev, i int, move change, sigma float64) (levelBreak, 
 	if size < smallestSplit || move.size() <= splitLike*sigma {
 		return b, false
 	}
-	volume, haveVolume := volumeRatio(l.rows, prev, i)
-	// A split changes volume by the inverse of the price ratio.
-	supported := haveVolume && volume*move.log < 0 && math.Abs(volume) > math.Log(1.3) && math.Abs(volume+move.log) < math.Log(2.2)
-	refuted := haveVolume && !supported && math.Abs(volume) > math.Log(2.2)
-	if haveVolume {
-		b.text += ", volume times " + short(math.Exp(volume))
+	e := l.signs(prev, i, move, sigma)
+	if e.haveVolume {
+		b.text += ", volume times " + short(math.Exp(e.volume))
 	}
-	// A split or a change of unit moves all four prices and leaves the fund as calm as before. In a crash the price gets there
-	// within the session, or the days after it are wild.
-	floor := floorAt(s.in.Exchange, l.rows[prev].Close)
-	mechanical := !straddles(row, move) && !l.wild(i, floor)
 	far := move.size() > unlikely*sigma
-	if factor, near := nearUnit(move.log, slack); near && far && !supported && !straddles(row, move) {
+	if factor, near := nearUnit(move.log, slack); near && far && !e.inverse && !e.straddles {
 		b.rule = ruleUnit
 		b.text += fmt.Sprintf("; near a factor of %d: a change of unit?", factor)
 		return b, true
 	}
-	overnight := move.log
-	if row.Open > 0 {
-		overnight = move.log + math.Log(row.Open.Float()/row.Close.Float())
+	reach := slack
+	if e.inverse {
+		reach = min(max(5*sigma*math.Sqrt(move.gap), 0.02), 0.12)
 	}
-	ratio, near := nearSplit(move.log, overnight, sigma, slack)
-	if near && size < surestSplit {
-		if mechanical && far && math.Abs(size-ratio.log) < max(sigma, 0.01) {
-			b.proposal = ratio.split(move.log, b.ex)
+	if ratio, off, near := nearSplit(move.log, e.overnight, sigma, reach); near {
+		ex := l.firstOn(prev, i)
+		// In a fund that moves by several percent a day, every move is near some ratio: then the volume must agree, or the move
+		// be that of a usual split very nearly.
+		tight := off <= min(max(1.5*sigma*math.Sqrt(move.gap), 0.01), 0.12)
+		telling := tight && (ratio.unusual < 2 && sigma < 0.03 || off <= 0.03 && ratio.unusual == 0 && e.calm)
+		if size > surestSplit || tight {
+			b.proposal = ratio.split(move.log, ex)
 			b.text += "; near the split " + b.proposal.Terms()
 		}
-		return b, false
+		certain := far && (telling || e.inverse) || tight && e.inverse && (e.calm || move.size() > surprising*sigma)
+		if certain && size > surestSplit && e.mechanical && !e.refuted {
+			b.rule, b.ex = ruleSplit, ex
+			return b, true
+		}
 	}
-	if near && mechanical && !refuted && (far || move.size() > surprising*sigma && (supported || !haveVolume) || supported && calm(row, move)) {
-		b.rule = ruleSplit
-		b.ex = l.firstOn(prev, i)
-		b.proposal = ratio.split(move.log, b.ex)
-		b.text += "; near the split " + b.proposal.Terms()
-		return b, true
-	}
-	if mechanical && far && supported && math.Abs(volume) > math.Log(3) {
+	if e.mechanical && far && e.inverse && math.Abs(e.volume) > math.Log(3) {
 		b.text += ": the volume changes the other way, as in a split"
 		return b, true
 	}
-	if size > impossible*max(sigma, 0.01) && !l.wild(i, floor) {
-		if straddles(row, move) {
+	if size > impossible*max(sigma, 0.01) && !e.wild {
+		if e.straddles {
 			b.text += fmt.Sprintf("; %s: not all on the new level, a bad tick?", ohlc(row.Bar))
 		}
 		b.text += "; no market moves so far between two calm days"
@@ -307,15 +301,49 @@ func (l *levels) classify(prev, i int, move change, sigma float64) (levelBreak, 
 	return b, false
 }
 
-// calm reports whether the row's range is known and small compared with a move.
-func calm(b *row, move change) bool {
-	return b.High > b.Low && b.Low > 0 && math.Log(b.High.Float()/b.Low.Float()) < 0.3*math.Abs(move.log)
+// signs are what, besides its size, tells a change of level from a move that the market makes.
+type signs struct {
+	overnight  float64 // log return to the open; that to the close where there is no open
+	volume     float64 // log of the volume from the row on over that before
+	haveVolume bool
+	inverse    bool // the volume changes by about the inverse of the price ratio, as in a split
+	refuted    bool // the volume changes by far more or otherwise
+	straddles  bool // some of the row's prices are near the level that its close has left, as in a crash or a bad tick
+	calm       bool // the row's range is known, and small compared with the move
+	wild       bool // the days after it are wild, as after a crash
+	mechanical bool // nothing says that the fund traded its way to the new level
 }
 
-// wild reports whether the returns after row i are much larger than those before it, as after a crash.
-func (l *levels) wild(i int, floor float64) bool {
+func (l *levels) signs(prev, i int, move change, sigma float64) signs {
+	row, size := &l.rows[i], math.Abs(move.log)
+	e := signs{overnight: move.log, straddles: straddles(row, move), wild: l.wild(i, move, floorAt(l.in.Exchange, l.rows[prev].Close))}
+	if row.Open > 0 {
+		e.overnight += math.Log(row.Open.Float() / row.Close.Float())
+	}
+	e.volume, e.haveVolume = volumeRatio(l.rows, prev, i)
+	if e.haveVolume {
+		off := math.Abs(e.volume + move.log)
+		e.inverse = e.volume*move.log < 0 && math.Abs(e.volume) > math.Log(1.3) && off < math.Log(2.2) && off < math.Abs(e.volume)
+		most := math.Log(4) // one or two volumes may be those of unusual days
+		if i+3 <= len(l.rows) {
+			most = math.Log(2.5)
+		}
+		e.refuted = !e.inverse && math.Abs(e.volume) > most/2 && off > most
+	}
+	wide := false
+	if row.High > row.Low && row.Low > 0 {
+		spread := math.Log(row.High.Float() / row.Low.Float())
+		e.calm, wide = spread < 0.4*size, spread > max(0.5*size, 4*sigma)
+	}
+	e.mechanical = !e.straddles && !e.wild && !wide
+	return e
+}
+
+// wild reports whether the returns after row i are much larger than those before it, and not small compared with the move
+// to it, as after a crash.
+func (l *levels) wild(i int, move change, floor float64) bool {
 	before, after := l.sizes[max(i-localReach, 1):i], l.sizes[i+1:min(i+1+10, len(l.sizes))]
-	return len(before) >= 5 && len(after) >= 3 && spread(after) > 2.5*max(spread(before), floor)
+	return len(before) >= 5 && len(after) >= 3 && spread(after) > max(2.5*spread(before), 2.5*floor, 0.04*math.Abs(move.log))
 }
 
 // firstOn is the first session on the level of row i, which may be one without a trade between rows prev and i.
@@ -442,7 +470,6 @@ func (l *levels) blame(breaks []levelBreak) {
 			key[1] = 1
 		}
 		if !written[key] {
-			written[key] = true
 			side := "from that session on"
 			if n.before {
 				side = "before"
@@ -453,7 +480,9 @@ func (l *levels) blame(breaks []levelBreak) {
 		if len(breaks) <= mostLevels { // a series with more is garbage: one finding says so
 			f.level, f.proposal = at.ex, at.proposal
 		}
+		before := len(l.flags)
 		l.quarantineAs(f, n.ordinal)
+		written[key] = written[key] || len(l.flags) > before // not for a row in use already
 	}
 }
 

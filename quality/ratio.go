@@ -47,7 +47,7 @@ var splitRatios = func() []splitRatio {
 	add(4, 3, 0.5)
 	add(5, 4, 0.5)
 	add(5, 2, 0.5)
-	add(5, 3, 1)
+	add(5, 3, 2)
 	return out
 }()
 
@@ -61,23 +61,21 @@ func nearUnit(log, tolerance float64) (factor int64, ok bool) {
 	return 0, false
 }
 
-// nearSplit finds the split that explains a log return best. overnight is the log return from the close before to the open,
-// which the market has moved less than the close; it equals log where there is no open. Both count in daily volatilities.
-func nearSplit(log, overnight, sigma, tolerance float64) (r splitRatio, ok bool) {
+// nearSplit finds the split that explains a log return best, and how far off it is. overnight is the log return from the
+// close before to the open, which the market has moved less than the close; it equals log where there is no open.
+func nearSplit(log, overnight, sigma, tolerance float64) (r splitRatio, off float64, ok bool) {
 	best := math.Inf(1)
 	for _, c := range splitRatios {
 		d := math.Abs(math.Abs(log) - c.log)
 		if d > tolerance {
 			continue
 		}
-		if o := math.Abs(math.Abs(overnight) - c.log); o < d {
-			d = (d + o) / 2
-		}
-		if cost := d/sigma + c.unusual; cost < best {
-			best, r, ok = cost, c, true
+		o := math.Abs(math.Abs(overnight) - c.log)
+		if cost := (d+min(o, d))/2/sigma + c.unusual; cost < best {
+			best, r, off, ok = cost, c, min(o, d), true
 		}
 	}
-	return r, ok
+	return r, off, ok
 }
 
 // split is the action that multiplies prices by about exp(log): 5:1 for a fall to a fifth, 1:20 for a rise to twenty times

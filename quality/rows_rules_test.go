@@ -173,7 +173,7 @@ func TestVolume(t *testing.T) {
 		}, []string{}},
 		{"twenty times the volume", func(in *Input) { in.Bars[119].Volume *= 20 }, []string{}},
 		{"a thousand times the volume", func(in *Input) { in.Bars[119].Volume *= 1000 }, []string{"volume warning 2025-09-26"}},
-		{"a thousandth of the volume", func(in *Input) { in.Bars[100].Volume /= 1000 }, []string{"volume warning 2025-08-29"}},
+		{"a thousandth of the volume", func(in *Input) { in.Bars[100].Volume /= 1000 }, []string{"volume info 2025-08-29"}},
 		{"a thousand times the volume in an update", func(in *Input) { overlap(in, 10); in.Bars[9].Volume *= 1000 }, []string{"volume warning 2025-09-26"}},
 	})
 }

@@ -94,7 +94,7 @@ var registry = []rule{
 	}, checkOHLC},
 	{Rule{
 		Name: ruleVolume, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
-		Meaning: "A warning: prices moved in a session with volume 0, or the volume is hundreds of times the usual one or a small part of it, which is another unit. Info: some rows of the response have a volume and others have none.",
+		Meaning: "A warning: prices moved in a session with volume 0, or the volume is hundreds of times the usual one, which is another unit. Info: the volume is a tiny part of the usual one, or some rows of the response have a volume and others have none.",
 		Remedy:  "Nothing urgent: forecasts don't use volume. Compare with another source before you use it.",
 	}, checkVolume},
 	{Rule{
@@ -149,7 +149,7 @@ var registry = []rule{
 	}, nil},
 	{Rule{
 		Name: ruleHeld, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
-		Meaning: "The newest close is more than 12 daily volatilities away from the previous one, and no corporate action, net asset value or other source explains it. The row is held: stored, but not believed until the next session's close, which decides: back at the old level, it was a bad tick (`price_spike`); still there, it is believed (info).",
+		Meaning: "The newest close is more than 10 daily volatilities away from the previous one, and no corporate action, net asset value or other source explains it. The row is held: stored, but not believed until the next session's close, which decides: back at the old level, it was a bad tick (`price_spike`); still there, it is believed (info).",
 		Remedy:  "Nothing urgent: the next session decides. To decide earlier, compare with another source, then `etfcast finding accept` or `etfcast finding reject`.",
 	}, nil},
 	{Rule{

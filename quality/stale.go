@@ -1,10 +1,8 @@
 package quality
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -23,6 +21,8 @@ const (
 	tickWeight = 20
 	// wideTicks is the least range, in ticks, of a bar whose four prices don't repeat by chance.
 	wideTicks = 10
+	// outOfPlace is how many times as far from its neighbours as the other one a stretch is that plainly is the copy.
+	outOfPlace = 4.0
 	// mostRepeated is the share of a response's rows beyond which repeats are how the series is, not a defect.
 	mostRepeated = 0.6
 )
@@ -36,35 +36,7 @@ func checkStale(s *state) {
 	}
 	s.checkRepeatedBars(rows)
 	s.checkBlocks(rows)
-	s.checkRuns(s.withUntraded(rows))
-}
-
-// withUntraded adds the untraded sessions to a series.
-func (s *state) withUntraded(rows []row) []row {
-	n := len(rows)
-	for i := range s.in.Known {
-		if k := &s.in.Known[i]; k.Session < s.first && untraded(k.Bar) && k.Basis == s.in.Basis {
-			rows = append(rows, row{Bar: k.Bar, ordinal: -1, stored: true})
-		}
-	}
-	for i := range s.in.Bars {
-		if b := &s.in.Bars[i]; s.verdicts[i] == etf.VerdictKeep && untraded(*b) {
-			rows = append(rows, row{Bar: *b, ordinal: i})
-		}
-	}
-	if len(rows) == n {
-		return rows
-	}
-	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.Session, b.Session) })
-	days := s.cal.Sessions(etf.Window{From: rows[0].Session, To: rows[len(rows)-1].Session})
-	at := 0
-	for i := range rows {
-		for at < len(days) && days[at] < rows[i].Session {
-			at++
-		}
-		rows[i].at = at
-	}
-	return rows
+	s.checkRuns(rows)
 }
 
 // checkRepeatedBars reports bars that repeat the one before.
@@ -94,8 +66,8 @@ func (s *state) wide(b *row) bool {
 type block struct{ from, to, back int }
 
 // checkBlocks reports stretches of rows that repeat earlier ones: a window copied to other dates. One bar repeated with its
-// volume, or two running, are no chance if their ranges are wide. Of the two stretches the one that fits its neighbours
-// less well is named.
+// volume, or two running, are no chance if their ranges are wide. Both stretches are named, unless one of them plainly fits
+// its neighbours less well.
 func (s *state) checkBlocks(rows []row) {
 	seen := make(map[uint64]int, len(rows)) // by hash of the prices
 	var blocks []block
@@ -134,13 +106,16 @@ func (s *state) checkBlocks(rows []row) {
 		if k.back == 1 && k.from == k.to || k.to-k.from < 1 && volumes == 0 {
 			continue // the bar before is checkRepeatedBars'
 		}
-		from, to := k.from, k.to
-		if e := k.from - k.back; s.joint(rows, e, k.to-k.back) > s.joint(rows, from, to) && rows[e].ordinal >= 0 {
-			from, to = e, k.to-k.back
-		}
 		text := fmt.Sprintf("%s from %s to %s repeat those from %s to %s", count(k.to-k.from+1, "bar"), rows[k.from].Session, rows[k.to].Session,
 			rows[k.from-k.back].Session, rows[k.to-k.back].Session)
-		s.flagRows(rows[from:to+1], float64(to-from+1), text)
+		here, there := s.joint(rows, k.from, k.to), s.joint(rows, k.from-k.back, k.to-k.back)
+		score := float64(k.to - k.from + 1)
+		if there*outOfPlace > here {
+			s.flagRows(rows[k.from-k.back:k.to-k.back+1], score, text)
+		}
+		if here*outOfPlace > there {
+			s.flagRows(rows[k.from:k.to+1], score, text)
+		}
 	}
 }
 

@@ -82,11 +82,13 @@ func around(sizes []float64, prev, end int, floor float64) float64 {
 	for i := end + 1; i < len(sizes) && i <= end+localReach; i++ {
 		list = append(list, sizes[i])
 	}
-	n := float64(len(list))
-	if n < 5 {
+	if len(list) < 20 { // too few to tell from the days without a move how thinly the fund trades
+		list = slices.DeleteFunc(list, func(x float64) bool { return x == 0 })
+	}
+	if len(list) < 5 {
 		return max(volatilityPrior, floor)
 	}
-	return max(spread(list)*(1+priorWeight/n), floor)
+	return max(spread(list)*(1+priorWeight/float64(len(list))), floor)
 }
 
 // floorAt is the lowest plausible volatility at a price: 0.02 %, or half a trading tick if that is more. Ticks are 5 KRW

@@ -10,10 +10,10 @@ import (
 const ruleVolume = "volume"
 
 // A volume is absurd beyond a factor of the usual one and a number of the usual deviations of its logarithm. High volumes
-// have many causes, up to a hundred times the usual one in a thin fund; low ones are rarer, but holidays and early closes cause
+// have many causes, up to some hundred times the usual one in a thin fund; low ones are rarer, but holidays and early closes cause
 // them.
 const (
-	absurdHigh, absurdHighDeviations = 200, 10.0
+	absurdHigh, absurdHighDeviations = 400, 10.0
 	absurdLow, absurdLowDeviations   = 300, 15.0
 	// leastVolumes is how many other volumes make a usual one, nearVolumes how many are looked at on either side.
 	leastVolumes, nearVolumes = 5, 30
@@ -93,9 +93,12 @@ func (s *state) checkAbsurdVolumes() {
 		}
 		deviations := math.Abs(v.log-usual) / max(spread(near), leastVolumeSpread)
 		high := v.log - usual
-		if high > math.Log(absurdHigh) && deviations > absurdHighDeviations || -high > math.Log(absurdLow) && deviations > absurdLowDeviations {
-			s.flag(ruleVolume, etf.SeverityWarning, b.Session, math.Abs(high),
-				fmt.Sprintf("%s: volume %s is %s times the usual one: another unit?", b.Session, b.Volume, short(math.Exp(high))))
+		text := fmt.Sprintf("%s: volume %s is %s times the usual one: another unit?", b.Session, b.Volume, short(math.Exp(high)))
+		switch {
+		case high > math.Log(absurdHigh) && deviations > absurdHighDeviations:
+			s.flag(ruleVolume, etf.SeverityWarning, b.Session, high, text)
+		case -high > math.Log(absurdLow) && deviations > absurdLowDeviations:
+			s.flag(ruleVolume, etf.SeverityInfo, b.Session, -high, text)
 		}
 	}
 }

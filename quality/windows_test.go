@@ -8,12 +8,14 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
+// judged are the rules on rows, dates, repeats and distributions.
+var judged = map[string]bool{ruleDates: true, ruleCalendar: true, ruleFrequency: true, ruleDuplicate: true, ruleStale: true, ruleNonPositive: true,
+	ruleMissingOpen: true, ruleOHLC: true, ruleVolume: true, ruleAdjusted: true, ruleDistribution: true, ruleOrder: true}
+
 // Parts of the sound real files, of each length: the rules on rows, dates, repeats and distributions report no error and
 // hardly a warning in them.
 func TestPartsOfRealFiles(t *testing.T) {
 	t.Parallel()
-	judged := map[string]bool{ruleDates: true, ruleCalendar: true, ruleFrequency: true, ruleDuplicate: true, ruleStale: true, ruleNonPositive: true,
-		ruleMissingOpen: true, ruleOHLC: true, ruleVolume: true, ruleAdjusted: true, ruleDistribution: true, ruleOrder: true}
 	for _, n := range []int{10, 30, 250, 2500} {
 		sessions := map[string]map[etf.Session]bool{}
 		rows := 0
@@ -69,7 +71,7 @@ func TestRealDistributions(t *testing.T) {
 			// These files call the adjusted close the price; their closes are restated for splits only.
 			if i > 0 && bars[i].AdjClose > 0 {
 				step := factorStep(row{Bar: bars[i-1]}, row{Bar: bars[i]})
-				if amount, ok := etf.PriceFromFloat(step * bars[i-1].Close.Float()); ok && step > 5e-4 {
+				if amount, ok := etf.PriceFromFloat(step * bars[i-1].Close.Float()); ok && step > 6e-5 {
 					actions = append(actions, etf.Action{Kind: etf.Dividend, Ex: bars[i].Session, Amount: amount.RoundTo(3)})
 				}
 			}
@@ -89,7 +91,7 @@ func TestRealDistributions(t *testing.T) {
 			}
 		}
 		random := newRandom(4)
-		for range 100 {
+		for range 15 {
 			changed := slices.Clone(actions)
 			a := &changed[1+random.IntN(len(changed)-1)]
 			switch random.IntN(6) {
@@ -143,12 +145,12 @@ func TestStuckPricesInRealFiles(t *testing.T) {
 			if n > len(source) {
 				continue
 			}
-			for range 40 {
+			for range min(40, 40_000/n) {
 				start := random.IntN(len(source) - n + 1)
 				bars := slices.Clone(source[start : start+n])
 				length := 5 + random.IntN(6)
 				from := 5 + random.IntN(n-length-5)
-				stuck(bars, from, length, random.IntN(6))
+				stuck(bars, from, length, random.IntN(5))
 				r := check(t, first(exchange, bars))
 				total++
 				if inside, _ := staleOn(r, bars[from].Session, bars[from+length-1].Session); inside > 0 {

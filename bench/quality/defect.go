@@ -22,6 +22,7 @@ const (
 	condemned             // error lines of fitting rules cover nine tenths of the file's rows
 	refused               // touched, or the file is refused as a whole
 	believed              // no error line touches the injected sessions: the numbers are right
+	complete              // error lines of fitting rules name nine tenths of the injected rows
 )
 
 // defect is a history with one defect, and what is expected of the rules.
@@ -139,17 +140,17 @@ func (d *defect) judge() {
 				d.outcome.proposed = true
 			}
 		}
-		if l.Severity == etf.SeverityError && d.kind.mode == condemned {
-			for _, b := range d.series.bars {
-				if b.Session >= l.From && b.Session <= l.To {
-					covered[b.Session] = true
+		if l.Severity == etf.SeverityError && (d.kind.mode == condemned || d.kind.mode == complete) {
+			for _, s := range d.hit {
+				if s >= l.From && s <= l.To {
+					covered[s] = true
 				}
 			}
 		}
 	}
 	switch d.kind.mode {
-	case condemned:
-		d.outcome.found = float64(len(covered)) >= 0.9*float64(len(d.series.bars))
+	case condemned, complete:
+		d.outcome.found = float64(len(covered)) >= 0.9*float64(len(d.hit))
 	case believed:
 		d.outcome.found = !errorTouches
 	}

@@ -160,9 +160,10 @@ type recall struct {
 	buckets  [4]rate
 	lengths  map[string]rate // of the sizes that the aims are stated for
 	pools    map[bool]rate   // the same, by whether the history is real
-	errors   rate            // found by an error, of the same
+	errors   rate            // found by an error, without a size or from 12 local volatilities up
 	proposed rate            // with the right proposal
 	misses   []string
+	others   []string // found, but without the right proposal
 }
 
 func recalls(kinds []kind, defects []*defect) []*recall {
@@ -178,6 +179,9 @@ func recalls(kinds []kind, defects []*defect) []*recall {
 		r.buckets[d.bucket()].add(d.outcome.found)
 		if d.split != nil {
 			r.proposed.add(d.outcome.proposed)
+			if d.outcome.found && !d.outcome.proposed {
+				r.others = append(r.others, d.id)
+			}
 		}
 		if d.bucket() == 1 {
 			continue
@@ -188,7 +192,9 @@ func recalls(kinds []kind, defects []*defect) []*recall {
 		l.add(d.outcome.found)
 		p.add(d.outcome.found)
 		r.lengths[length], r.pools[d.series.real] = l, p
-		r.errors.add(d.outcome.asError)
+		if d.bucket() != 2 {
+			r.errors.add(d.outcome.asError)
+		}
 		if !d.outcome.found {
 			r.misses = append(r.misses, d.id)
 		}
@@ -214,13 +220,16 @@ const (
 	aimMedium = 0.80
 )
 
+// least is how many defects a class of sizes needs to say anything.
+const least = 5
+
 // short says what of a kind does not reach the aims; empty if all does.
 func (r *recall) short() (text []string) {
 	if !r.kind.aim {
 		return nil
 	}
 	for i, aim := range []float64{aimLarge, 0, aimMedium, aimLarge} {
-		if b := r.buckets[i]; aim > 0 && b.n > 0 && b.share() < aim {
+		if b := r.buckets[i]; aim > 0 && b.n >= least && b.share() < aim {
 			name := [...]string{"without a size", "", "from 8 to 12 local volatilities", "from 12 local volatilities up"}[i]
 			text = append(text, fmt.Sprintf("%s, %s: %s, aim %.2f", r.kind.name, name, b, aim))
 		}
@@ -256,6 +265,37 @@ func quietly(s series) alarms {
 			continue
 		}
 		a.lines = append(a.lines, fmt.Sprintf("%s %s %s..%s (%d): %s", l.Severity, l.Rule, l.From, l.To, l.Sessions, l.Evidence))
+	}
+	return a
+}
+
+// windowLengths are the lengths of the parts of clean histories that are checked on their own.
+var windowLengths = []int{10, 30, 60, 250}
+
+// windows checks parts of clean histories, so many of each length: a new ETF's first file is short, and ends on any day.
+func windows(seed uint64, pool []series, rows, n int) (a alarms) {
+	r := newRandom(seed, fmt.Sprintf("windows/%d", rows))
+	results := make([]alarms, n)
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range results {
+		s := pool[r.IntN(len(pool))]
+		s = s.window(rows, r.between(rows, len(s.bars)))
+		slots <- struct{}{}
+		wait.Go(func() {
+			results[i] = quietly(s)
+			<-slots
+		})
+	}
+	wait.Wait()
+	for _, x := range results {
+		a.bars += x.bars
+		a.errors += x.errors
+		a.errorBars += x.errorBars
+		a.warnings += x.warnings
+		for _, l := range x.lines {
+			a.lines = append(a.lines, x.name+": "+l)
+		}
 	}
 	return a
 }

@@ -39,6 +39,7 @@ var kinds = []kind{
 	{name: "spike of the whole row", rules: level, sized: true, aim: true, inject: spikeRows(1)},
 	{name: "spike of two rows", rules: level, sized: true, aim: true, inject: spikeRows(2)},
 	{name: "spike of three rows", rules: level, sized: true, aim: true, inject: spikeRows(3)},
+	{name: "spike in a file of 10 rows", rules: level, sized: true, aim: true, inject: shortSpike},
 	{name: "spike of the close", rules: level, sized: true, aim: true, inject: spikeClose},
 	{name: "wrong open", rules: level, sized: true, aim: true, inject: wrongOpen},
 	{name: "wrong high", rules: level, sized: true, aim: true, inject: wrongHigh},
@@ -49,6 +50,7 @@ var kinds = []kind{
 	{name: "negative price", rules: []string{"non_positive_price", "ohlc_order", "unreadable_row"}, aim: true, inject: negativePrice},
 	{name: "unstated split", rules: level, aim: true, inject: unstatedSplit(false)},
 	{name: "unstated reverse split", rules: level, aim: true, inject: unstatedSplit(true)},
+	{name: "rows before a split, untraded ones too", rules: level, mode: complete, aim: true, inject: untradedBeforeSplit},
 	{name: "unit of the older rows", rules: level, aim: true, inject: unit(older)},
 	{name: "unit of the newer rows", rules: level, aim: true, inject: unit(newer)},
 	{name: "unit of a part", rules: level, aim: true, inject: unit(middle)},
@@ -59,7 +61,7 @@ var kinds = []kind{
 	{name: "dividend in another currency", rules: distributions, aim: true, needs: pays, inject: dividendCurrency},
 	{name: "dividend not in the adjusted close", rules: distributions, aim: true, needs: pays, inject: adjustedWrong(0)},
 	{name: "gain twice in the adjusted close", rules: distributions, aim: true, needs: pays, inject: adjustedWrong(2)},
-	{name: "missing rows", rules: []string{"missing_session", "reused_ticker"}, aim: true, inject: missing},
+	{name: "missing rows", rules: []string{"missing_session"}, aim: true, inject: missing},
 	{name: "repeated row", rules: []string{"duplicate_row"}, info: true, aim: true, inject: repeatedRow},
 	{name: "repeated row with other prices", rules: []string{"duplicate_row"}, aim: true, inject: repeatedOther},
 	{name: "repeated last row, one partial", rules: []string{"duplicate_row", "unfinished_row"}, aim: true, needs: liquid, inject: repeatedPartial},
@@ -76,6 +78,8 @@ var kinds = []kind{
 	{name: "weekly rows", rules: dates, mode: condemned, aim: true, daily: 5, inject: everySo(weekly)},
 	{name: "monthly rows", rules: dates, mode: condemned, aim: true, daily: 21, inject: everySo(monthly)},
 	{name: "weekly rows in the older half", rules: dates, aim: true, daily: 3, inject: olderWeekly},
+	{name: "hourly rows", rules: dates, mode: condemned, aim: true, inject: hourly},
+	{name: "another exchange's dates", rules: dates, mode: condemned, aim: true, inject: otherExchange},
 	{name: "weekend rows", rules: dates, aim: true, inject: weekendRows},
 	{name: "reused ticker", rules: with(level, "reused_ticker"), aim: true, inject: reusedTicker},
 	{name: "surprising new close", rules: level, sized: true, aim: true, inject: newClose},
@@ -86,15 +90,15 @@ var kinds = []kind{
 	{name: "re-adjusted, the newest rows only", rules: overlap, aim: true, inject: readjustedTail},
 	{name: "re-adjusted as a whole", rules: overlap, info: true, aim: true, inject: readjustedWhole},
 	{name: "re-adjusted before an ex-date", rules: overlap, info: true, aim: true, inject: readjustedStep},
-	{name: "split applied twice", rules: with(overlap, level...), aim: true, inject: doubleSplit},
+	{name: "split applied twice", rules: with(overlap, "split_suspected"), aim: true, inject: doubleSplit},
 }
 
 // The rules on distributions, repeats, dates and stored rows.
 var (
-	distributions = []string{"adjusted_close", "distribution", "dividend_size"}
-	stale         = []string{"stale_close", "repeated_rows"}
+	distributions = []string{"adjusted_close", "implausible_distribution"}
+	stale         = []string{"stale_close"}
 	dates         = []string{"unknown_session", "wrong_dates", "shifted_dates", "wrong_frequency"}
-	overlap       = []string{"restated_series", "revised_bar", "source_difference"}
+	overlap       = []string{"restated_series", "revised_bar"}
 )
 
 func (d *defect) decimals() int {
@@ -150,6 +154,17 @@ func spikeRows(n int) func(random, *defect, float64) bool {
 		d.mark(at, at+n)
 		return true
 	}
+}
+
+func shortSpike(r random, d *defect, log float64) bool {
+	n := len(d.series.bars)
+	log *= d.series.volatility(n-5) * r.sign()
+	d.log = log
+	d.series = d.series.window(10, n)
+	at := r.between(2, 7)
+	scale(&d.series.bars[at], math.Exp(log), d.decimals())
+	d.mark(at, at+1)
+	return true
 }
 
 func spikeClose(r random, d *defect, log float64) bool {
@@ -304,6 +319,28 @@ func unstatedSplit(reverse bool) func(random, *defect, float64) bool {
 	}
 }
 
+// untradedBeforeSplit puts the older rows on another level by a split, with every third of them untraded: open, high and
+// low 0 and the close carried over, as on the Korea Exchange. The untraded rows are on the other level too.
+func untradedBeforeSplit(r random, d *defect, _ float64) bool {
+	at, ok := d.place(r, 3, 22) // so that the newest level is the true one
+	if !ok {
+		return false
+	}
+	factor := pick(r, 2.0, 4, 5, 10, 0.1, 0.2)
+	d.measure(at, -math.Log(factor))
+	for i := range d.series.bars[:at] {
+		b := &d.series.bars[i]
+		scale(b, factor, 4)
+		if i > 0 && r.IntN(3) == 0 {
+			b.Open, b.High, b.Low, b.Close, b.AdjClose, b.Volume = 0, 0, 0, d.series.bars[i-1].Close, d.series.bars[i-1].AdjClose, 0
+		} else if b.Volume > 0 {
+			b.Volume = etf.Shares(max(int64(b.Volume.Float()/factor), 1))
+		}
+	}
+	d.mark(0, at)
+	return true
+}
+
 // side is which rows a defect changes.
 type side int
 
@@ -326,7 +363,7 @@ func unit(which side) func(random, *defect, float64) bool {
 		case newer:
 			from, to = at, n
 		case middle:
-			from, to = at, min(at+r.between(1, 40), n-1)
+			from, to = at, min(at+r.between(1, 40), at+max(n/3, 1), n-1) // the smaller part is the wrong one
 		}
 		d.measure(at, math.Log(factor))
 		for i := from; i < to; i++ {
@@ -382,12 +419,13 @@ func absurdDividend(r random, d *defect, _ float64) bool {
 	return true
 }
 
-// payment picks one of the history's distributions with rows on both sides.
+// payment picks one of the history's distributions with rows on both sides, of at least a thousandth of the price: a
+// smaller one is lost in the rounding of the adjusted close.
 func (d *defect) payment(r random) (action, at int, ok bool) {
 	var all [][2]int
 	for i, a := range d.series.actions {
 		for j, b := range d.series.bars {
-			if b.Session == a.Ex && a.Kind != etf.Split && j > 1 && j < len(d.series.bars)-1 {
+			if b.Session == a.Ex && a.Kind != etf.Split && a.Amount > b.Close/1000 && j > 1 && j < len(d.series.bars)-1 {
 				all = append(all, [2]int{i, j})
 			}
 		}
@@ -676,6 +714,51 @@ func olderWeekly(r random, d *defect, _ float64) bool {
 	d.series.bars = slices.Concat(old, d.series.bars[half:])
 	d.mark(0, len(old))
 	return len(d.hit) >= 6
+}
+
+// hourly makes seven rows of each, all with its date.
+func hourly(r random, d *defect, _ float64) bool {
+	if len(d.series.bars) > 2_500 {
+		return false
+	}
+	d.mark(0, len(d.series.bars))
+	var out []etf.Bar
+	for _, b := range d.series.bars {
+		span := b.High.Float() - b.Low.Float()
+		for range 7 {
+			h := b
+			h.Open = rounded(b.Low.Float()+span*r.Float64(), d.decimals())
+			h.Close = rounded(b.Low.Float()+span*r.Float64(), d.decimals())
+			h.High, h.Low = max(h.Open, h.Close), min(h.Open, h.Close)
+			if h.Volume > 0 {
+				h.Volume = etf.Shares(max(int64(b.Volume.Float()/7*(0.5+r.Float64())), 1))
+			}
+			out = append(out, h)
+		}
+	}
+	d.series.bars, d.series.actions = out, nil
+	return true
+}
+
+// otherExchange checks a file with the dates of the other exchange, if three rows or more give it away.
+func otherExchange(_ random, d *defect, _ float64) bool {
+	other := etf.XKRX
+	if d.series.exchange == etf.XKRX {
+		other = etf.XNYS
+	}
+	cal, err := calendar.For(other)
+	if err != nil {
+		return false
+	}
+	closed := 0
+	for _, b := range d.series.bars {
+		if !cal.IsSession(b.Session) {
+			closed++
+		}
+	}
+	d.series.exchange = other
+	d.mark(0, len(d.series.bars))
+	return closed >= 3
 }
 
 func weekendRows(r random, d *defect, _ float64) bool {

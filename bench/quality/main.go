@@ -61,6 +61,16 @@ func run(seed uint64, folder string, repeats int, kindPattern, show string, quie
 					fmt.Printf("  %.250s\n", l)
 				}
 			}
+			for _, n := range windowLengths {
+				if len(p.pools[pool]) == 0 {
+					continue
+				}
+				a := windows(seed, p.pools[pool], n, parts)
+				fmt.Printf("%d %s files of %d rows: %d errors on %d of %d bars, %d warnings\n", parts, pool, n, a.errors, a.errorBars, a.bars, a.warnings)
+				for _, l := range a.lines {
+					fmt.Printf("  %.250s\n", l)
+				}
+			}
 		}
 		return nil
 	case kindPattern != "":
@@ -84,6 +94,9 @@ func run(seed uint64, folder string, repeats int, kindPattern, show string, quie
 			fmt.Println()
 			for _, id := range r.misses {
 				fmt.Println("  missed", id)
+			}
+			for _, id := range r.others {
+				fmt.Println("  without the right proposal", id)
 			}
 		}
 		return nil

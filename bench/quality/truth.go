@@ -281,8 +281,8 @@ var truths = []truth{
 	{path: "cases/adjusted-file-restated/input2.csv", stored: "cases/adjusted-file-restated/input1.csv", exchange: etf.XNYS, session: "2025-06-27", expect: []expectation{
 		found(info, "2025-04-01", "2025-06-26", "restated_series"), errorsOnly(), used(59)}},
 	{path: "cases/adjusted-file-restated/input3.csv", stored: "cases/adjusted-file-restated/input2.csv", exchange: etf.XNYS, session: "2025-06-30", expect: []expectation{errorsOnly(), used(60)}},
-	{path: "cases/closes-raw-others-adjusted/input.csv", exchange: etf.XNYS, session: "2017-05-31", expect: []expectation{refusal([]string{"basis"}, []string{"columns="})}},
-	{path: "cases/closes-raw-others-adjusted-advice/input.csv?columns=date,open,close,low,high,volume", exchange: etf.XNYS, session: "2017-05-31", expect: []expectation{refusal(nil, []string{"columns="})}},
+	{path: "cases/closes-raw-others-adjusted/input.csv", exchange: etf.XNYS, session: "2017-05-31", expect: []expectation{refusal([]string{"basis"}, []string{"columns=date"})}},
+	{path: "cases/closes-raw-others-adjusted-advice/input.csv?columns=date,open,close,low,high,volume", exchange: etf.XNYS, session: "2017-05-31", expect: []expectation{refusal(nil, []string{"columns=date"})}},
 	{path: "cases/control-dup-last/input.csv", exchange: etf.XNYS, session: "2019-01-25", expect: []expectation{
 		found(warning, "2019-01-25", "2019-01-25", "duplicate_row"), errorsOnly(), bar("2019-01-25", "1670.57", "4945900")}},
 	{path: "cases/control-ohl0-volume/input.csv", exchange: etf.XNYS, session: "2019-07-03", expect: []expectation{

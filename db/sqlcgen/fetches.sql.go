@@ -93,7 +93,7 @@ func (q *Queries) GetFetchBody(ctx context.Context, fetchID string) (GetFetchBod
 }
 
 const getFetchToPersist = `-- name: GetFetchToPersist :one
-SELECT f.etf_id, f.source, f.basis, f.row_count, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
+SELECT f.etf_id, f.source, f.basis, f.row_count, f.fetched_at, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
     f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from,
     e.symbol, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
     e.first_session, e.last_session
@@ -107,6 +107,7 @@ type GetFetchToPersistRow struct {
 	Source            string
 	Basis             string
 	RowCount          int32
+	FetchedAt         time.Time
 	Actions           string
 	JudgedAt          sql.NullTime
 	PersistedAt       sql.NullTime
@@ -139,6 +140,7 @@ func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToP
 		&i.Source,
 		&i.Basis,
 		&i.RowCount,
+		&i.FetchedAt,
 		&i.Actions,
 		&i.JudgedAt,
 		&i.PersistedAt,

@@ -18,6 +18,8 @@ const (
 	// other end: a small factor moves only those closes out of the day's range that are near its end.
 	basisWindow = 40
 	basisOther  = 1
+	// basisLeast is the least distance of those closes, as a logarithm; closer ones are rounded differently.
+	basisLeast = 0.001
 	// basisRows is how many rows it takes to see that one column stands apart from the three others.
 	basisRows = 20
 	// basisApart is the least distance of such a column, as a logarithm.
@@ -133,6 +135,9 @@ func (t *table) otherBasis() (basisBreak, bool) {
 	}
 	slices.Sort(by)
 	r.factor = math.Exp(by[len(by)/2])
+	if math.Abs(by[len(by)/2]) < basisLeast {
+		return t.columnApart()
+	}
 	return r, true
 }
 
@@ -167,7 +172,7 @@ func (t *table) columnApart() (basisBreak, bool) {
 				others = append(others, columns[o])
 			}
 		}
-		if standsApart(columns[r], others[0], others[1], others[2]) {
+		if standsApart(1, columns[r], others[0], others[1], others[2]) {
 			from, to := t.lines[0], t.lines[len(t.lines)-1]
 			return basisBreak{from: min(from, to), to: max(from, to), rows: len(columns[r]), beyond: len(columns[r]), column: r,
 				what: fmt.Sprintf("%s %s stands apart from %s, %s and %s", roleNames[r], number(columns[r][0]), number(others[0][0]), number(others[1][0]), number(others[2][0]))}, true
@@ -181,9 +186,9 @@ func number(f float64) string {
 	return p.String()
 }
 
-// standsApart reports whether x lies farther from a, b and c than these from one another, on the same side in nine rows of ten. The high
-// of a session is near its open or close on most days.
-func standsApart(x, a, b, c []float64) bool {
+// standsApart reports whether x lies farther from a, b and c, on the same side in nine rows of ten, than a part of the distance of these
+// from one another. The high of a session is near its open or close on many days.
+func standsApart(part float64, x, a, b, c []float64) bool {
 	if len(x) < basisRows {
 		return false
 	}
@@ -209,7 +214,7 @@ func standsApart(x, a, b, c []float64) bool {
 	slices.Sort(above)
 	slices.Sort(below)
 	slices.Sort(spread)
-	least, most := max(spread[len(spread)/2], basisApart), math.Log(fitRange) // farther away it is no price at all
+	least, most := max(part*spread[len(spread)/2], basisApart), math.Log(fitRange) // farther away it is no price at all
 	return above[len(x)/10] > least && above[len(x)/2] < most || below[len(x)/10] > least && below[len(x)/2] < most
 }
 

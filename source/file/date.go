@@ -41,7 +41,9 @@ func lexDate(s string) stamp {
 		m, ok2 := digits(s[5:7])
 		d, ok3 := digits(s[8:10])
 		if ok1 && ok2 && ok3 {
-			return stamp{kind: yearFirst, n: [3]int32{int32(y), int32(m), int32(d)}}.withTime(s[10:])
+			if st := (stamp{kind: yearFirst, n: [3]int32{int32(y), int32(m), int32(d)}}).withTime(s[10:]); st.kind != noDate {
+				return st
+			}
 		}
 	}
 	if len(s) == 0 || len(s) > 80 {
@@ -50,6 +52,11 @@ func lexDate(s string) stamp {
 	s = strings.TrimSpace(narrow(s))
 	if whole, frac, ok := onlyNumber(s); ok {
 		return lexNumericDate(whole, frac)
+	}
+	if len(s) > 9 && (s[8] == ' ' || s[8] == 'T') {
+		if _, ok := digits(s[:8]); ok { // 20250630 160000
+			return lexNumericDate(s[:8], "").withTime(s[8:])
+		}
 	}
 	return lexParts(s)
 }
@@ -157,6 +164,9 @@ func lexParts(s string) stamp {
 			return stamp{}
 		}
 		rest = rest[end+1:]
+	}
+	if word := strings.TrimSpace(rest); weekdayNames[strings.ToLower(word)] || strings.HasPrefix(word, "周") || strings.HasPrefix(word, "星期") {
+		rest = ""
 	}
 	st := stamp{n: number}
 	switch {
@@ -383,7 +393,8 @@ var monthNames = func() map[string]int32 {
 var weekdayNames = func() map[string]bool {
 	m := map[string]bool{}
 	for name := range strings.FieldsSeq("mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday saturday sunday " +
-		"mo di mi do fr sa so montag dienstag mittwoch donnerstag freitag samstag sonntag lun mer jeu ven sam dim lundi mardi mercredi jeudi vendredi samedi dimanche") {
+		"mo di mi do fr sa so montag dienstag mittwoch donnerstag freitag samstag sonntag lun mer jeu ven sam dim lundi mardi mercredi jeudi vendredi samedi dimanche " +
+		"월 화 수 목 금 토 월요일 화요일 수요일 목요일 금요일 토요일 일요일") {
 		m[name] = true
 	}
 	return m

@@ -24,8 +24,26 @@ var legacy = []encoding.Encoding{
 // headSize is how much of a file the encoding and the header are looked for in.
 const headSize = 8 << 10
 
-// decode returns the file as UTF-8 without a byte order mark.
+// decode returns the file as UTF-8 without a byte order mark and the invisible characters that web pages bring along.
 func decode(body []byte) string {
+	text := decodeText(body)
+	for i := range len(invisible) / 3 {
+		if strings.Contains(text, invisible[3*i:3*i+3]) {
+			return strings.Map(func(r rune) rune {
+				if strings.ContainsRune(invisible, r) {
+					return -1
+				}
+				return r
+			}, text)
+		}
+	}
+	return text
+}
+
+// invisible are a space of no width, the joiners and the marks of direction; each takes three bytes.
+const invisible = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+
+func decodeText(body []byte) string {
 	switch utf16(body) {
 	case littleEndian:
 		return decodeWith(unicode.UTF16(unicode.LittleEndian, unicode.UseBOM), body)

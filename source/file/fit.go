@@ -188,7 +188,7 @@ type order struct {
 	same       bool   // the four prices are where the header says
 	keepsClose bool   // the close is the column that the file's header calls the close
 	consistent bool   // every row agrees with it
-	natural    bool   // no column of prices stands apart from the three others
+	natural    bool   // nearly every row agrees with it, and no column of prices stands apart from the three others
 }
 
 // betterColumns returns the order of columns that the numbers fit best.
@@ -285,13 +285,16 @@ func (t *table) betterColumns() order {
 		found: true, columns: strings.Join(list, ","), consistent: true,
 		same:       best == [4]int{t.columns.at[open], t.columns.at[high], t.columns.at[low], t.columns.at[closing]},
 		keepsClose: best[3] == t.headerClose(),
-		natural:    !standsApart(h, o, l, c) && !standsApart(l, o, h, c) && !standsApart(o, h, l, c) && !standsApart(c, o, h, l),
+		natural:    !standsApart(.5, h, o, l, c) && !standsApart(.5, l, o, h, c) && !standsApart(.5, o, h, l, c) && !standsApart(.5, c, o, h, l),
 	}
+	bad := 0
 	for i := range o {
 		if slack := h[i] * fitTolerance; l[i] > min(o[i], c[i])+slack || max(o[i], c[i]) > h[i]+slack { // a row without a number shows nothing
-			result.consistent = false
+			bad++
 		}
 	}
+	result.consistent = bad == 0
+	result.natural = result.natural && bad <= len(o)/50
 	return result
 }
 

@@ -22,6 +22,7 @@ func (t *table) findHeader(r *lineReader, opt options) error {
 	var firstLine, nearest, problem string
 	firstNumber, nearestNumber := 0, 0
 	var unknown []string
+	var under lineReader // the lines under the nearest header
 	var tickers []string // of the line "Ticker,SPY,SPY" above the names
 	for range maxTitleLines {
 		line, ok := r.next()
@@ -60,7 +61,7 @@ func (t *table) findHeader(r *lineReader, opt options) error {
 			}
 		}
 		if cols.at[date] >= 0 && problem == "" && (cols.at[closing] >= 0 || cols.at[open] >= 0 || cols.at[volume] >= 0) {
-			nearest, nearestNumber, problem = line, r.number, wrong
+			nearest, nearestNumber, problem, under = line, r.number, wrong, *r
 			unknown = h.unknown()
 			t.setHeader(line, h, delimiter, cols)
 		}
@@ -70,7 +71,8 @@ func (t *table) findHeader(r *lineReader, opt options) error {
 		if unknown != nil {
 			problem += fmt.Sprintf(" (no meaning is known of %s)", strings.Join(unknown, ", "))
 		}
-		return corrupt(t.name, nearestNumber, fmt.Sprintf("the header %q can't be used: %s", etf.Clip(nearest, etf.MaxDefectText), problem), remedy)
+		also, alsoRemedy := t.alsoWrong(&under, opt)
+		return corrupt(t.name, nearestNumber, fmt.Sprintf("the header %q can't be used: %s%s", etf.Clip(nearest, etf.MaxDefectText), problem, also), remedy+alsoRemedy)
 	}
 	if h, _ := readHeader(firstLine); len(h.cells) > 0 && lexDate(h.cells[0]).kind != noDate {
 		return corrupt(t.name, firstNumber, fmt.Sprintf("there is no header; the first line is a row: %q", etf.Clip(firstLine, etf.MaxDefectText)), "add a header line, or name the columns in the reference: columns=date,open,high,low,close,volume")
@@ -84,6 +86,24 @@ func (t *table) setHeader(line string, h header, delimiter byte, cols columns) {
 	for _, n := range h.named {
 		t.european = t.european || n.european
 	}
+}
+
+// alsoWrong says what else is wrong with a file whose header can't be used, so that all of it can be mended at once.
+func (t *table) alsoWrong(r *lineReader, opt options) (wrong, remedy string) {
+	if err := t.collect(r, opt); err != nil {
+		return "", ""
+	}
+	stamps, wrong, remedy := t.decide(opt)
+	if wrong == "" {
+		for i, st := range stamps {
+			if l := &t.raw[i]; l.cells != nil && st.kind == noDate {
+				wrong = fmt.Sprintf("column date: %q is not a date; write YYYY-MM-DD", etf.Clip(l.cells[0], 40))
+				return "; " + wrong, ""
+			}
+		}
+		return "", ""
+	}
+	return "; " + wrong, "; " + remedy
 }
 
 // unknown returns up to five of the names that say nothing, quoted.

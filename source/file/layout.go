@@ -151,9 +151,11 @@ func (h header) rolesOf() []role {
 			best[n.role] = n.rank
 		}
 	}
+	var taken [roles]bool
 	for i, n := range h.named {
-		if n.rank == best[n.role] {
+		if n.rank == best[n.role] && !(n.role > closing && taken[n.role]) { // of two columns beside the prices, the first
 			of[i] = n.role
+			taken[n.role] = true
 		}
 		if h.multi && h.keys[i] == "price" { // the first is the index, the second what yfinance calls Adj Close
 			of[i] = adjClose

@@ -106,9 +106,9 @@ func (t *table) dropNotes() {
 	}
 }
 
-// startsLikeDate reports whether the date column begins as most dates do; the others are looked at closely.
+// startsLikeDate reports whether the date column holds a date or at least begins with a digit; other lines are looked at closely.
 func startsLikeDate(fields []string, at int) bool {
-	return at < len(fields) && fields[at] != "" && fields[at][0] >= '0' && fields[at][0] <= '9' && len(fields) > 1
+	return len(fields) > 1 && at < len(fields) && fields[at] != "" && (fields[at][0] >= '0' && fields[at][0] <= '9' || lexDate(fields[at]).kind != noDate)
 }
 
 // isNote reports whether a line is text rather than a row: a total, a source, the explanation of a mark.
@@ -135,7 +135,7 @@ func (t *table) isNote(fields []string, err error) bool {
 		return true
 	}
 	return numbers < 4 && (err != nil || filled <= 2) && strings.IndexFunc(first+strings.Join(fields, ""), unicode.IsLetter) >= 0 &&
-		(strings.IndexFunc(first, unicode.IsDigit) < 0 || filled == 1)
+		(strings.IndexFunc(first, unicode.IsDigit) < 0 || filled == 1 || numbers == 0)
 }
 
 // totals are the first words of lines that sum up the rows.
@@ -203,7 +203,7 @@ func (t *table) splitRow(text string, fields []string) (_ []string, action strin
 	for len(fields) > t.columns.count && fields[len(fields)-1] == "" {
 		fields = fields[:len(fields)-1]
 	}
-	if c := t.columns.at[closing]; len(fields) < t.columns.count || fields[c] == "" || len(fields) > t.columns.count {
+	if c := t.columns.at[closing]; len(fields) != t.columns.count || c >= 0 && fields[c] == "" {
 		if action := t.onlyAction(fields); action != "" {
 			return fields, action, nil
 		}

@@ -3,6 +3,7 @@ package file
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,19 +11,23 @@ import (
 )
 
 // The decimal sign is that of the whole file. The prices decide if any of them shows it; else the other columns, a volume
-// with a separator (shares are whole), a header in a language that has no decimal comma, or numbers without separators among
+// with a separator (shares are whole), won under a Korean header, or numbers without separators among
 // the others. A file in which nothing shows whether "98,375" is 98.375 or 98375 is rejected.
 
 // signCount counts what numbers show about the decimal sign.
 type signCount struct {
 	point, comma, eitherComma, eitherPoint, plain int
 	examplePoint, exampleComma, exampleEither     string
+	currencies                                    []string // the signs of currencies seen
 }
 
 func (c *signCount) add(cell string) {
 	n, ok := lexNumber(cell)
 	if !ok {
 		return
+	}
+	if n.currency != "" && !slices.ContainsFunc(c.currencies, func(sign string) bool { return sameCurrency(sign, n.currency) }) {
+		c.currencies = append(c.currencies, n.currency)
 	}
 	switch n.evidence() {
 	case showsPoint:
@@ -40,6 +45,25 @@ func (c *signCount) add(cell string) {
 	default:
 		c.plain++
 	}
+}
+
+// sameCurrency reports whether two signs can be of one currency.
+func sameCurrency(a, b string) bool {
+	of := func(sign string) string {
+		for _, c := range currencySigns {
+			if c.sign == sign && c.currency != "" {
+				return string(c.currency)
+			}
+		}
+		return sign
+	}
+	a, b = of(a), of(b)
+	for _, group := range [...]string{"$ USD HKD", "¥ ￥ 元 JPY CNY"} {
+		if list := strings.Fields(group); slices.Contains(list, a) && slices.Contains(list, b) {
+			return len(a) < 3 || len(b) < 3 || a == b
+		}
+	}
+	return a == b
 }
 
 func first(to *string, s string) {
@@ -62,12 +86,20 @@ func (c *signCount) sign() (d decimal, mixed bool) {
 
 // decideDecimal decides the decimal sign. others calls its argument with the cells of every other column.
 func (t *table) decideDecimal(opt options, dates dateFormat, others func(func(cell string))) (wrong, remedy string) {
-	if t.decimal = opt.decimal; t.decimal != 0 {
-		return "", ""
-	}
 	var prices signCount
 	for want := open; want <= closing; want++ {
 		t.eachCell(want, prices.add)
+	}
+	if len(prices.currencies) > 1 {
+		return fmt.Sprintf("the prices are in several currencies: %s", strings.Join(prices.currencies, " and ")), "keep the prices of one currency in the file"
+	}
+	for _, c := range currencySigns {
+		if t.currency == "" && len(prices.currencies) == 1 && c.sign == prices.currencies[0] {
+			t.currency = c.currency
+		}
+	}
+	if t.decimal = opt.decimal; t.decimal != 0 {
+		return "", ""
 	}
 	d, mixed := prices.sign()
 	if mixed {
@@ -102,7 +134,7 @@ func (t *table) decideDecimal(opt options, dates dateFormat, others func(func(ce
 		t.decimal = '.'
 	case volumes.eitherPoint > 0 && volumes.eitherComma == 0 && prices.eitherComma > 0:
 		t.decimal = ','
-	case prices.eitherComma > 0 && t.eastAsian:
+	case prices.eitherComma > 0 && t.eastAsian && t.currency == "KRW": // whole won, in a country without decimal commas
 		t.decimal = '.'
 	case either > 0 && prices.plain > 0 && t.continuous() != 0:
 		t.decimal = t.continuous()

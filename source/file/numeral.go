@@ -255,27 +255,44 @@ func (d decimal) normal(n numeral) (string, error) {
 	if n.simple && n.commas == 0 && (d == '.' || n.points == 0) {
 		return text, nil
 	}
-	clean, ok := spaced(text)
-	if !ok {
-		return "", errSpaces
+	if !n.simple {
+		clean, ok := spaced(text)
+		if !ok {
+			return "", errSpaces
+		}
+		text = clean
 	}
-	whole, frac, found := strings.Cut(clean, string(d))
-	group := string(d.other())
-	if strings.Contains(frac, group) || strings.Contains(frac, string(d)) || (strings.Contains(whole, group) && !grouped(whole, group)) {
-		return "", fmt.Errorf("%q does not fit a file with %s", etf.Clip(text, 40), d)
+	// Groups are counted from the left: up to three digits, then three each up to the decimal sign.
+	buffer := make([]byte, 0, len(text))
+	group, groups, sign := 0, 0, false
+	ok := true
+	for i := 0; i < len(text) && ok; i++ {
+		switch c := text[i]; {
+		case c == byte(d):
+			ok = !sign && (groups == 0 || group == 3)
+			sign = true
+			buffer = append(buffer, '.')
+		case c == byte(d.other()):
+			ok = !sign && group >= 1 && group <= 3 && (groups == 0 || group == 3)
+			group, groups = 0, groups+1
+		default:
+			if !sign {
+				group++
+			}
+			buffer = append(buffer, c)
+		}
 	}
-	whole = strings.ReplaceAll(whole, group, "")
-	if !found {
-		return whole, nil
+	if !ok || groups > 0 && !sign && group != 3 {
+		return "", fmt.Errorf("%q does not fit a file with %s", etf.Clip(n.text, 40), d)
 	}
-	return whole + "." + frac, nil
+	return string(buffer), nil
 }
 
 // price reads a price.
 func (d decimal) price(s string) (etf.Price, error) {
 	n, ok := lexNumber(s)
 	if !ok {
-		return 0, fmt.Errorf("%q is not a number", etf.Clip(s, 40))
+		return 0, fmt.Errorf("%q is not a number such as 661.82", etf.Clip(s, 40))
 	}
 	if n.percent || n.unit != 0 {
 		return 0, fmt.Errorf("%q is not a price: it is a percentage or has a unit", etf.Clip(s, 40))

@@ -408,6 +408,14 @@ func FuzzParse(f *testing.F) {
 	f.Add("\ufeff날짜,NAV,시가,고가,저가,종가\n2025-01-02,1,\"1,000\",1,1,1\n\"\n\"\"\n")
 	f.Add("2025-01-02,1,2,1,2,4.0,0.5\n2025-01-03,1,2,1,2,0,\n")
 	f.Add("Date;Open;High;Low;Close;Stock Splits\n20250102;1;1;1;1;0.33333333\n2025-01-03;null;;;;\n\r\r\n")
+	f.Add("Date\tOpen\tHigh\tLow\tClose*\tAdj Close**\tVolume\nSep 26, 2025\t1\t2\t1\t2\t2\t1,234\nSep 25, 2025\t1.66 Dividend\nSep 24, 2025\t4:1 Stock Splits\n*Close price adjusted for splits.\n")
+	f.Add("\ufeff\"Date\",\"Price\",\"Open\",\"High\",\"Low\",\"Vol.\",\"Change %\"\n\"06/30/2025\",\"1,101.00\",\"1,100.00\",\"1,101.20\",\"99.80\",\"1.23M\",\"0.50%\"\n")
+	f.Add("Datum;Eröffnung;Hoch;Tief;Schluss;Volumen (000)\n05.06.2025;98,12;98,50;1'097,00;(98,125);1 003\n06.06.2025;98,125;98,500;97,000;98,125-;12万\n")
+	f.Add("일자,종가,시가,고가,저가,순자산가치(NAV),상장좌수\n2025. 6. 30,₩30,300,1,2,3,4\n2025년 6월 27일 (금) 오후 3:30,1,1,1,1,-inf,1e3\n")
+	f.Add("t,o,h,l,c,v\n1751256000000,1,1,1,1,1.1e+08\n45838,1,1,1,1,1\n45838.5,1,1,1,1,1\n2025-03-30 15:00:00+00:00,1,1,1,1,1\n")
+	f.Add("\xff\xfeD\x00a\x00t\x00e\x00,\x00")
+	f.Add("\xb3\xaf\xc2\xa5,\xbd\xc3\xb0\xa1,\xb0\xed\xb0\xa1,\xc0\xfa\xb0\xa1,\xc1\xbe\xb0\xa1\n2025.01.02,1,1,1,1\n")
+	korea := market{calendar: calendarOf(f, etf.XKRX), now: sunday}
 	named, err := parseOptions(map[string]string{"columns": "date,open,high,low,close,split,dividend"})
 	if err != nil {
 		f.Fatal(err)
@@ -415,6 +423,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		checkAccounting(t, body, options{})
 		checkAccounting(t, body, named)
+		checkAccounting(t, body, options{market: korea})
+		checkAccounting(t, body, options{market: korea, dates: "dmy", decimal: ',', zone: "exchange", volume: 1000, lastLine: true})
 	})
 }
 

@@ -37,7 +37,7 @@ func (t *table) parseRow(l *line, st stamp) (row, error) {
 	var r row
 	var err error
 	if r.bar.Session, err = t.dates.read(st, t.cell(l, date), t.location); err != nil {
-		return row{}, err
+		return row{}, fmt.Errorf("column date: %w", err)
 	}
 	r.bar.Volume = etf.VolumeUnknown
 	prices := [...]*etf.Price{open: &r.bar.Open, high: &r.bar.High, low: &r.bar.Low, closing: &r.bar.Close}
@@ -62,6 +62,8 @@ func (t *table) parseRow(l *line, st stamp) (row, error) {
 		r.priceless, err = true, errNoPrice
 	case err != nil:
 		return r, err
+	case empty == 1 && missing == open && t.openless && r.bar.Session != t.newest:
+		// An open of 0 is one that is missing.
 	case empty > 0:
 		r.priceless, err = true, fmt.Errorf("the row has no %s price", roleNames[missing])
 	}

@@ -33,8 +33,10 @@ type table struct {
 	location   *time.Location
 	decimal    decimal
 	unit       volumeUnit
-	headerUnit float64   // of the volume, in the header; 0 for none
-	level      etf.Price // the last close read
+	headerUnit float64     // of the volume, in the header; 0 for none
+	level      etf.Price   // the last close read
+	openless   bool        // a part of the file, and not single rows, has no opens
+	newest     etf.Session // of all rows
 
 	rows       int
 	bars       []etf.Bar
@@ -142,7 +144,27 @@ func (t *table) decide(opt options) (stamps []stamp, wrong, remedy string) {
 	}
 	t.decideVolume(opt)
 	t.findLevel()
+	t.findOpenless(stamps)
 	return stamps, "", ""
+}
+
+// findOpenless looks for a part of the file that has all prices but the open.
+func (t *table) findOpenless(stamps []stamp) {
+	without := 0
+	for i := range t.raw {
+		l := &t.raw[i]
+		if l.err != nil || l.cut || l.action != "" {
+			continue
+		}
+		if s, ok := t.dates.session(stamps[i], t.location); ok && stamps[i].kind == t.dates.kind {
+			t.newest = max(t.newest, s)
+		}
+		if blank(t.cell(l, open)) && !blank(t.cell(l, high)) && !blank(t.cell(l, low)) && !blank(t.cell(l, closing)) {
+			without++
+		}
+	}
+	const fewest = 10
+	t.openless = without >= fewest
 }
 
 // findLevel sets the level to the first close that shows how it is to be read.
