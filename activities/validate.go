@@ -24,14 +24,15 @@ type ValidateInput struct {
 	Session  etf.Session  `json:"session"`
 	// Whole: the fetch is the whole history, to replace everything stored.
 	Whole bool `json:"whole,omitempty"`
-	// CanFetchWhole: if the series has been restated, the whole history is fetched next, and this fetch is not used.
+	// CanFetchWhole: the whole history is fetched next if the result asks for it, and this fetch is not used.
 	CanFetchWhole bool `json:"can_fetch_whole,omitempty"`
 }
 
 // ValidateResult summarises the findings.
 type ValidateResult struct {
-	// Restated: the source has restated its series, and ValidateInput.CanFetchWhole. Nothing has been saved.
-	Restated bool `json:"restated,omitempty"`
+	// FetchWhole asks for the whole history: the source has restated its series, and its history is cheap; or bars from before
+	// the ETF's listing are stored, so that what was made of the others has to be judged again. Nothing has been saved.
+	FetchWhole bool `json:"fetch_whole,omitempty"`
 	// TakeOver: the whole history may replace everything stored.
 	TakeOver bool `json:"take_over,omitempty"`
 	// Listed is the ETF's listing date if bars from before it are stored.
@@ -80,14 +81,15 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 	if err != nil {
 		return ValidateResult{}, err
 	}
-	if report.Restated && in.CanFetchWhole {
-		return ValidateResult{Restated: true, Attempt: activity.GetInfo(ctx).Attempt}, nil
+	early := !staged.First.IsZero() && staged.First < staged.Listed
+	if in.CanFetchWhole && (early || report.Restated && etf.Source(staged.Fetch.Source).CheapHistory) {
+		return ValidateResult{FetchWhole: true, Attempt: activity.GetInfo(ctx).Attempt}, nil
 	}
 	result := ValidateResult{
-		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, HeldNew: report.HeldNew, TakeOver: report.TakeOver,
-		Attempt: activity.GetInfo(ctx).Attempt,
+		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, HeldNew: report.HeldNew, Attempt: activity.GetInfo(ctx).Attempt,
+		TakeOver: report.TakeOver,
 	}
-	if !staged.First.IsZero() && staged.First < staged.Listed {
+	if early {
 		result.Listed = staged.Listed
 	}
 	for i := range report.Findings {

@@ -26,7 +26,7 @@ func restated(s *fakeStore) (ValidateInput, []etf.Bar) {
 func stageAdjusted(s *fakeStore, rows []etf.Bar) string {
 	fetch := stage(s, etf.Response{Bars: rows})
 	f := s.fetches[fetch]
-	f.Basis = etf.TotalAdjusted
+	f.Basis, f.Source = etf.TotalAdjusted, "file"
 	s.fetches[fetch] = f
 	return fetch
 }
@@ -40,18 +40,20 @@ func TestValidateOfARestatedSeries(t *testing.T) {
 	// A source whose history is cheap is asked for all of it; the last sessions are left aside, without findings.
 	in.CanFetchWhole = true
 	got, err := do[ValidateResult](t, newEnv(t, v), v.Validate, in)
-	if want := (ValidateResult{Restated: true, Attempt: 1}); err != nil || !same(got, want) || store.times["SaveFindings"] != 0 {
+	if want := (ValidateResult{FetchWhole: true, Attempt: 1}); err != nil || !same(got, want) || store.times["SaveFindings"] != 0 {
 		t.Errorf("got %+v, %v, findings %+v", got, err, store.findings)
 	}
 	// Any other source is not, and the rows are quarantined.
-	in.CanFetchWhole = false
+	f := store.fetches[in.Fetch]
+	f.Source = "yahoo"
+	store.fetches[in.Fetch] = f
 	got, err = do[ValidateResult](t, newEnv(t, v), v.Validate, in)
-	if err != nil || got.Restated || got.TakeOver || !got.QuarantinedNew || got.OnNew[0].Rule != "restated_series" {
+	if err != nil || got.FetchWhole || got.TakeOver || !got.QuarantinedNew || got.OnNew[0].Rule != "restated_series" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	// The whole history takes over.
 	stageAdjusted(store, rows)
-	in.Whole = true
+	in.Whole, in.CanFetchWhole = true, false
 	got, err = do[ValidateResult](t, newEnv(t, v), v.Validate, in)
 	if err != nil || !got.TakeOver || got.Errors != 0 || got.Findings != 1 || slices.Contains(store.verdicts, etf.VerdictQuarantine) {
 		t.Errorf("got %+v, %v, verdicts %v", got, err, store.verdicts)
@@ -66,7 +68,7 @@ func TestValidateOfARestatedSeries(t *testing.T) {
 
 func same(a, b ValidateResult) bool {
 	a.OnNew, b.OnNew = nil, nil
-	return a.Restated == b.Restated && a.TakeOver == b.TakeOver && a.Findings == b.Findings && a.Errors == b.Errors &&
+	return a.FetchWhole == b.FetchWhole && a.TakeOver == b.TakeOver && a.Findings == b.Findings && a.Errors == b.Errors &&
 		a.QuarantinedNew == b.QuarantinedNew && a.Listed == b.Listed && a.Attempt == b.Attempt
 }
 
@@ -81,8 +83,14 @@ func TestValidatePassesOnTheListing(t *testing.T) {
 		v := &Validating{Fetches: store, Findings: store}
 		got, err := do[ValidateResult](t, newEnv(t, v), v.Validate,
 			ValidateInput{Fetch: stage(store, etf.Response{Bars: bars(16, friday)}), Symbol: "SPY", Exchange: etf.XNYS, Session: friday})
-		if err != nil || got.Listed != c.want {
+		if err != nil || got.Listed != c.want || got.FetchWhole {
 			t.Errorf("stored from %s, listed on %s: %+v, %v", c.first, c.listed, got, err)
+		}
+		// What was made of the other bars is judged again, on the whole history.
+		got, err = do[ValidateResult](t, newEnv(t, v), v.Validate,
+			ValidateInput{Fetch: stage(store, etf.Response{Bars: bars(16, friday)}), Symbol: "SPY", Exchange: etf.XNYS, Session: friday, CanFetchWhole: true})
+		if err != nil || got.FetchWhole == c.want.IsZero() {
+			t.Errorf("stored from %s, listed on %s: %+v, %v; want the whole history asked for: %v", c.first, c.listed, got, err, !c.want.IsZero())
 		}
 	}
 }

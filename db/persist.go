@@ -140,6 +140,12 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 		}
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom
 	}
+	if whole && old.bars > 0 {
+		if err := p.settle(ctx, s.now(), lastSession, "the whole history was fetched again, in fetch "+fetch); err != nil {
+			return etf.Persisted{}, err
+		}
+	}
+	result.Revised += removed
 	if c.Released > 0 {
 		if result.Released, err = releasedBy(ctx, q, old.id, result.DataVersion.Number); err != nil {
 			return etf.Persisted{}, err
@@ -150,12 +156,6 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 			return etf.Persisted{}, err
 		}
 	}
-	if whole && old.bars > 0 {
-		if err := p.settle(ctx, s.now(), lastSession, "the whole history was fetched again, in fetch "+fetch); err != nil {
-			return etf.Persisted{}, err
-		}
-	}
-	result.Revised += removed
 	if row.RowCount > 0 {
 		if err := q.DeleteStagedBars(ctx, fetch); err != nil {
 			return etf.Persisted{}, err

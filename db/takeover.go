@@ -19,9 +19,9 @@ const settledBy = "etfcast"
 const mostSettled = 100
 
 // takeOver archives and deletes the stored bars that a whole history replaces (quality.PlanTakeOver), so that insertNew
-// stores its rows in their place; c counts those as new. Numbers that a person has rejected come back quarantined.
+// stores its rows in their place; c counts those as new. Numbers that a person has rejected stay quarantined, or come back so.
 func (p *persisting) takeOver(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRow) (quality.TakeOver, error) {
-	rejected, err := p.q.ListRejectedRows(ctx, sqlcgen.ListRejectedRowsParams{EtfID: p.old.id, FetchID: p.fetch})
+	rejected, err := p.q.ListRejectedStaged(ctx, sqlcgen.ListRejectedStagedParams{EtfID: p.old.id, FetchID: p.fetch})
 	if err != nil {
 		return quality.TakeOver{}, err
 	}

@@ -221,6 +221,11 @@ func testTakeOverAndDecisions(t *testing.T, d dbtest.Database) {
 	if e := etfOf(t, s, "DECIDE"); e.Quarantined != 2 || p.Quarantined != 2 || p.Revised != 60 {
 		t.Errorf("etf %+v, persisted %+v", e, p)
 	}
+	// The same history once more: what has been rejected stays out, although no rule speaks against it.
+	p = takeOver(t, s, saveWhole(t, s, "DECIDE", now, map[etf.Session]etf.Verdict{disputed: etf.VerdictQuarantine}, findingBy("jump", disputed)).ID)
+	if p.New+p.Revised != 0 || p.Quarantined != 2 || !reflect.DeepEqual(closes(t, s, "DECIDE"), want) {
+		t.Errorf("the same history: %+v", p)
+	}
 	done := settled(t, d)
 	if done[found[0].ID] == "" || done[found[1].ID] != "" {
 		t.Errorf("settled %v; the first of %v should be, the second is still about a quarantined bar", done, found)

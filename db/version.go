@@ -20,9 +20,9 @@ type cause struct{ kind, id string }
 const (
 	causeFetch    = etf.CauseFetch
 	causeDecision = etf.CauseDecision
-	causeMarket   = etf.CauseMarket // of a held bar that the market's moves explain; the ID is that of the run
 	causeRestated = etf.CauseRestated
 	causeListing  = etf.CauseListing
+	causeMarket   = etf.CauseMarket // of a held bar that the market's moves explain; the ID is that of the run
 )
 
 // openVersion is the superseded_by of current rows.

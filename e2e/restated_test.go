@@ -143,6 +143,49 @@ func TestRestatedFile(t *testing.T) {
 	}
 }
 
+// A ticker that another fund had until a year ago: its rows are quarantined, until the listing date says that they are not this
+// ETF's. Then nothing is left to decide.
+func TestListingDateResolvesAReusedTicker(t *testing.T) {
+	t.Parallel()
+	day := etf.MustSession
+	dir := t.TempDir()
+	s := newStack(t)
+	p := s.start(t, []string{"ETFCAST_FILE_DIR=" + dir}, "up")
+	p.waitReady()
+	p.registerFile("AAA", "AAA.csv")
+	writeAdjusted(t, dir, "old.csv", day("2023-06-01"), day("2024-03-28"), func(etf.Session) float64 { return 9 })
+	writeAdjusted(t, dir, "new.csv", day("2025-01-02"), day("2025-06-26"), func(etf.Session) float64 { return 1 })
+	old, err := os.ReadFile(filepath.Join(dir, "old.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	young, err := os.ReadFile(filepath.Join(dir, "new.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rows, _ := strings.Cut(string(young), "\n")
+	if err := os.WriteFile(filepath.Join(dir, "AAA.csv"), append(old, rows...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.session("AAA", "2025-06-26")
+	e := p.etf("AAA")
+	if e.Quarantined == 0 || s.count(t, "SELECT COUNT(*) FROM findings WHERE rule = 'reused_ticker'") == 0 {
+		t.Fatalf("the reused ticker is not noticed: %+v", e)
+	}
+	p.must(http.MethodPatch, "/v1/etfs/AAA", map[string]any{"listed": "2025-01-02", "by": "Kim"}, http.StatusOK)
+	row := p.session("AAA", "2025-06-26")
+	if e := p.etf("AAA"); row.Outcome != etf.OutcomeUpdated || row.Forecasts == 0 || e.Bars != 120 || e.Quarantined != 0 || e.First != day("2025-01-02") {
+		t.Errorf("after the listing date was set: %+v, %+v", row, e)
+	}
+	if n := s.count(t, `SELECT COUNT(*) FROM findings f WHERE f.severity = 'error' AND NOT EXISTS
+		(SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1)`); n != 0 {
+		t.Errorf("%d findings still wait for a decision", n)
+	}
+	if row := p.session("AAA", "2025-06-26"); row.Outcome != etf.OutcomeUnchanged || row.Findings != 0 {
+		t.Errorf("once more: %+v", row)
+	}
+}
+
 // One day of failover fills that day and rewrites nothing; the preferred source replaces it when it is back, and reports
 // what differs. The file has the simulated market's prices, but for one session.
 func TestFailoverFillsOneSession(t *testing.T) {

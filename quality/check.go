@@ -128,11 +128,11 @@ type state struct {
 	gapSplits map[etf.Session]*etf.Action
 	joined    *joined // the series, kept until the verdicts change
 
-	preferred map[etf.Session]bool // sessions whose row is dropped for the stored bar of a more preferred source
-	secondary bool                 // a whole history of a less preferred source, which fills missing sessions only
-	restated  bool                 // Report.Restated
-	restating restatement          // how a whole history restates the stored bars
-	takenOver bool                 // Report.TakeOver
+	preferred  map[etf.Session]bool // sessions whose row is dropped for the stored bar of a more preferred source
+	secondary  bool                 // a whole history of a less preferred source, which fills missing sessions only
+	restated   bool                 // Report.Restated
+	restatedAs restatement          // how a whole history restates the stored bars
+	takenOver  bool                 // Report.TakeOver
 }
 
 // flag is what one rule reports about one session. The flags of one rule and severity become one finding, or one for each

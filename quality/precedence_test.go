@@ -22,7 +22,7 @@ func setSource(bars []etf.StoredBar, source string) {
 	}
 }
 
-func count4(verdicts []etf.Verdict) (keep, quarantine, drop int) {
+func tally(verdicts []etf.Verdict) (keep, quarantine, drop int) {
 	for _, v := range verdicts {
 		switch v {
 		case etf.VerdictKeep:
@@ -113,7 +113,7 @@ func TestPrecedence(t *testing.T) {
 				}
 				t.Errorf("findings\n got %q\nwant %q", got, c.want)
 			}
-			if k, q, d := count4(r.Verdicts); k != c.keep || q != c.quarantine || d != c.drop {
+			if k, q, d := tally(r.Verdicts); k != c.keep || q != c.quarantine || d != c.drop {
 				t.Errorf("%d rows kept, %d quarantined, %d dropped; want %d, %d, %d", k, q, d, c.keep, c.quarantine, c.drop)
 			}
 		})
@@ -143,7 +143,7 @@ func TestListingDate(t *testing.T) {
 	if got := summary(r); !slices.Equal(got, []string{"before_listing info " + in.Bars[29].Session.String()}) {
 		t.Errorf("findings %q", got)
 	}
-	if k, q, d := count4(r.Verdicts); k != 80 || q != 0 || d != 30 {
+	if k, q, d := tally(r.Verdicts); k != 80 || q != 0 || d != 30 {
 		t.Errorf("%d rows kept, %d quarantined, %d dropped", k, q, d)
 	}
 	// A later update is judged without the stored rows before it.

@@ -31,7 +31,7 @@ const (
 // level. Anything else is a revision of single rows, left to checkRevised.
 func checkRestated(s *state) {
 	if s.in.Whole {
-		s.restating = s.restatement(len(s.in.Bars))
+		s.restatedAs = s.restatement(len(s.in.Bars))
 		return // takeOver has the rest
 	}
 	r := s.restatement(mostSteps)
@@ -77,7 +77,7 @@ func (s *state) checkOtherLevel() {
 // checkRevised reports rows that differ from the bar stored for their session; those that differ in nothing but the volume
 // apart from the others, because forecasts don't use it.
 func checkRevised(s *state) {
-	if s.restating.found {
+	if s.restatedAs.found {
 		return // takeOver reports them all in one
 	}
 	volumes, largest := 0, -1

@@ -145,12 +145,12 @@ func (s *state) takeOver() {
 		return
 	}
 	s.takenOver = true
-	if !s.restating.found {
+	if !s.restatedAs.found {
 		return
 	}
 	severity := etf.SeverityInfo
-	text := s.restating.text() + fmt.Sprintf("; the whole history of %s has been fetched and replaces %s", s.in.Source, count(len(plan.Remove), "stored bar"))
-	if !s.restating.plausible {
+	text := s.restatedAs.text() + fmt.Sprintf("; the whole history of %s has been fetched and replaces %s", s.in.Source, count(len(plan.Remove), "stored bar"))
+	if !s.restatedAs.plausible {
 		severity = etf.SeverityWarning
 		text += "; no distribution or split explains that"
 	}
@@ -158,14 +158,14 @@ func (s *state) takeOver() {
 		severity = etf.SeverityWarning
 		text += fmt.Sprintf("; it has no usable row for %d of them", plan.Lost)
 	}
-	s.flag(ruleRestated, severity, s.restating.last, 0, text)
+	s.flag(ruleRestated, severity, s.restatedAs.last, 0, text)
 }
 
 // refuseWhole keeps the whole response from replacing anything.
 func (s *state) refuseWhole(why string) {
 	text := "the whole history can't replace what is stored: " + why
-	if s.restating.found {
-		text = s.restating.text() + "; " + text
+	if s.restatedAs.found {
+		text = s.restatedAs.text() + "; " + text
 	}
 	newest := -1 // the newest row that differs from what is stored
 	named := false

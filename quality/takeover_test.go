@@ -102,7 +102,7 @@ func TestTakeOver(t *testing.T) {
 				}
 				t.Errorf("take-over %v, findings\n got %q\nwant %q", r.TakeOver, got, c.want)
 			}
-			if k, q, _ := count4(r.Verdicts); k != c.keep || q != c.quarantine {
+			if k, q, _ := tally(r.Verdicts); k != c.keep || q != c.quarantine {
 				t.Errorf("%d rows kept, %d quarantined; want %d, %d", k, q, c.keep, c.quarantine)
 			}
 			if !c.takeOver {

@@ -37,12 +37,12 @@ func UpdateETF(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
 }
 
 type update struct {
-	in  UpdateETFInput
-	row etf.RunETF
+	in    UpdateETFInput
+	row   etf.RunETF
+	ref   etf.SourceRef // whose response is used
+	whole bool          // the whole history is fetched
 	// released are the sessions whose close was held and is believed since these rows were persisted.
 	released []etf.Session
-	ref      etf.SourceRef // whose response is used
-	whole    bool          // the whole history is fetched
 }
 
 var (
@@ -62,8 +62,8 @@ func (u *update) chain(ctx workflow.Context) error {
 		if validated, err = u.validate(ctx, fetched.Fetch); err != nil {
 			return err
 		}
-		if validated.Restated {
-			// Only a validation that found the series restated sets it, so histories recorded before never come here.
+		if validated.FetchWhole {
+			// The result lacks it in histories recorded before there was such a thing, so they never come here.
 			if fetched, validated, err = u.fetchWhole(ctx); err != nil {
 				return err
 			}
@@ -143,8 +143,8 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 	}
 }
 
-// fetchWhole fetches and validates the whole history from the source whose last sessions have been restated. The first
-// response is left aside; the end of the run discards its rows.
+// fetchWhole fetches and validates the whole history from the source that has sent the last sessions, if these are not enough.
+// The first response is left aside; the end of the run discards its rows.
 func (u *update) fetchWhole(ctx workflow.Context) (activities.FetchResult, activities.ValidateResult, error) {
 	u.whole, u.row.Stage, u.row.Attempts = true, etf.StageFetch, 0
 	var validated activities.ValidateResult
@@ -220,7 +220,7 @@ func (u *update) validate(ctx workflow.Context, fetch string) (activities.Valida
 	var result activities.ValidateResult
 	err := workflow.ExecuteActivity(ctx, validating.Validate, activities.ValidateInput{
 		Fetch: fetch, Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: u.in.Session,
-		Whole: u.whole, CanFetchWhole: !u.whole && etf.Source(u.ref.Name).CheapHistory,
+		Whole: u.whole, CanFetchWhole: !u.whole,
 	}).Get(ctx, &result)
 	if err == nil {
 		u.row.Findings, u.row.Attempts = result.Findings, int(result.Attempt)

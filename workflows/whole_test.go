@@ -27,7 +27,7 @@ func TestUpdateETFTakesARestatedSeriesOver(t *testing.T) {
 		Return(activities.FetchResult{Fetch: "f2", Rows: 5000, Last: friday, HasSession: true, Attempt: 1}, nil).Once()
 	env.OnActivity(validating.Validate, mock.Anything, activities.ValidateInput{
 		Fetch: "f1", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, CanFetchWhole: true,
-	}).Return(activities.ValidateResult{Restated: true, Attempt: 1}, nil).Once()
+	}).Return(activities.ValidateResult{FetchWhole: true, Attempt: 1}, nil).Once()
 	env.OnActivity(validating.Validate, mock.Anything, activities.ValidateInput{
 		Fetch: "f2", Symbol: "SPY", Exchange: etf.XNYS, Session: friday, Whole: true,
 	}).Return(activities.ValidateResult{TakeOver: true, Findings: 1, Attempt: 1}, nil).Once()
@@ -50,7 +50,7 @@ func TestUpdateETFWithACutHistory(t *testing.T) {
 	env := newEnv(t)
 	env.OnActivity(fetching.Fetch, mock.Anything, fetchOf(false)).Return(hasSession, nil).Once()
 	env.OnActivity(fetching.Fetch, mock.Anything, fetchOf(true)).Return(hasSession, nil).Once()
-	expectValidated(env, activities.ValidateResult{Restated: true, Attempt: 1})
+	expectValidated(env, activities.ValidateResult{FetchWhole: true, Attempt: 1})
 	expectValidated(env, activities.ValidateResult{
 		QuarantinedNew: true, OnNew: []activities.FindingRef{{ID: "x", Rule: "restated_series"}}, Findings: 1, Errors: 1, Attempt: 1,
 	})
@@ -68,7 +68,7 @@ func TestUpdateETFWholeHistoryFails(t *testing.T) {
 	env := newEnv(t)
 	env.OnActivity(fetching.Fetch, mock.Anything, fetchOf(false)).Return(hasSession, nil).Once()
 	env.OnActivity(fetching.Fetch, mock.Anything, fetchOf(true)).Return(activities.FetchResult{}, typed(activities.TypeSourceNotFound, "file: gone", 1)).Once()
-	expectValidated(env, activities.ValidateResult{Restated: true, Attempt: 1})
+	expectValidated(env, activities.ValidateResult{FetchWhole: true, Attempt: 1})
 	env.ExecuteWorkflow(UpdateETF, spyFromFile)
 	if row := wantFailed(t, env, activities.TypeSourceNotFound); row.Stage != etf.StageFetch || row.RowsNew != 0 {
 		t.Errorf("got %+v", row)

@@ -18,6 +18,18 @@ SELECT etf_id, number, listed FROM etf_listings WHERE etf_id IN (sqlc.slice('ids
 -- name: CountStagedBars :one
 SELECT COUNT(*) FROM staged_bars WHERE fetch_id = ?;
 
+-- name: ListRejectedStaged :many
+-- Like ListRejectedRows, but also of rows that repeat the stored bar: a whole history releases bars that nothing speaks against,
+-- but not those that a person has rejected. A decision recorded by release 0.1.0 counts if there is no later record of it.
+SELECT DISTINCT s.ordinal
+FROM staged_bars s JOIN finding_rows r ON r.session = s.session
+WHERE s.fetch_id = sqlc.arg('fetch_id') AND s.verdict IN (0, 4) AND r.etf_id = sqlc.arg('etf_id') AND r.staged = 1
+    AND r.open = s.open AND r.high = s.high AND r.low = s.low AND r.close = s.close
+    AND (EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = r.finding_id AND d.in_force = 1
+            AND d.decision IN ('reject', 'retract', 'replace'))
+        OR (EXISTS (SELECT 1 FROM finding_decisions o WHERE o.finding_id = r.finding_id AND o.decision = 'reject')
+            AND NOT EXISTS (SELECT 1 FROM decisions n WHERE n.finding_id = r.finding_id)));
+
 -- name: DeleteBars :execrows
 -- Only of bars that have been archived in bar_revisions in the same transaction.
 DELETE FROM bars WHERE etf_id = sqlc.arg('etf_id') AND session IN (sqlc.slice('sessions'));

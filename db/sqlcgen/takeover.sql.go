@@ -161,6 +161,47 @@ func (q *Queries) ListPreferences(ctx context.Context, arg ListPreferencesParams
 	return items, nil
 }
 
+const listRejectedStaged = `-- name: ListRejectedStaged :many
+SELECT DISTINCT s.ordinal
+FROM staged_bars s JOIN finding_rows r ON r.session = s.session
+WHERE s.fetch_id = ? AND s.verdict IN (0, 4) AND r.etf_id = ? AND r.staged = 1
+    AND r.open = s.open AND r.high = s.high AND r.low = s.low AND r.close = s.close
+    AND (EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = r.finding_id AND d.in_force = 1
+            AND d.decision IN ('reject', 'retract', 'replace'))
+        OR (EXISTS (SELECT 1 FROM finding_decisions o WHERE o.finding_id = r.finding_id AND o.decision = 'reject')
+            AND NOT EXISTS (SELECT 1 FROM decisions n WHERE n.finding_id = r.finding_id)))
+`
+
+type ListRejectedStagedParams struct {
+	FetchID string
+	EtfID   uint32
+}
+
+// Like ListRejectedRows, but also of rows that repeat the stored bar: a whole history releases bars that nothing speaks against,
+// but not those that a person has rejected. A decision recorded by release 0.1.0 counts if there is no later record of it.
+func (q *Queries) ListRejectedStaged(ctx context.Context, arg ListRejectedStagedParams) ([]int32, error) {
+	rows, err := q.db.QueryContext(ctx, listRejectedStaged, arg.FetchID, arg.EtfID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int32{}
+	for rows.Next() {
+		var ordinal int32
+		if err := rows.Scan(&ordinal); err != nil {
+			return nil, err
+		}
+		items = append(items, ordinal)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listSettled = `-- name: ListSettled :many
 SELECT finding_id FROM decisions WHERE decided_by = ? AND request_key = ? ORDER BY finding_id LIMIT ?
 `

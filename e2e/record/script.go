@@ -128,13 +128,13 @@ func (s *script) validate(_ context.Context, in activities.ValidateInput) (activ
 			{ID: findingOf(in.Symbol), Rule: "jump", Evidence: "close 66.18 is 90 % below the previous close"},
 		}}, nil
 	}
+	if starts(in.Symbol, "RESTA") {
+		return activities.ValidateResult{FetchWhole: in.CanFetchWhole, TakeOver: in.Whole, Attempt: 1}, nil
+	}
 	if starts(in.Symbol, "HELD") {
 		return activities.ValidateResult{Findings: 1, HeldNew: true, Attempt: 1, OnHeld: []activities.FindingRef{
 			{ID: findingOf(in.Symbol), Rule: "held_close", Evidence: "close 66.18 is 20 daily volatilities below the previous close"},
 		}}, nil
-	}
-	if starts(in.Symbol, "RESTA") {
-		return activities.ValidateResult{Restated: in.CanFetchWhole, TakeOver: in.Whole, Attempt: 1}, nil
 	}
 	return activities.ValidateResult{Findings: 1, Attempt: 1}, nil
 }
