@@ -28,7 +28,7 @@ type ValidateInput struct {
 type ValidateResult struct {
 	Findings int `json:"findings"`         // of every severity
 	Errors   int `json:"faults,omitempty"` // error-level ones among them
-	// QuarantinedNew: an error-level finding names the new session. OnNew lists such findings, at most newFindings.
+	// QuarantinedNew: a finding keeps the new session's row out of forecasts. OnNew lists such findings, at most newFindings.
 	QuarantinedNew bool         `json:"quarantined_new,omitempty"`
 	OnNew          []FindingRef `json:"on_new,omitempty"`
 	Attempt        int32        `json:"attempt,omitempty"`
@@ -39,6 +39,8 @@ type FindingRef struct {
 	ID       string `json:"id"`
 	Rule     string `json:"rule"`
 	Evidence string `json:"evidence"` // clipped
+	// Decision is the one in force; if there is one, nobody has to be asked.
+	Decision etf.Decision `json:"decision,omitempty"`
 }
 
 const (
@@ -50,7 +52,7 @@ const (
 )
 
 // Validate applies every rule to the rows a fetch staged and stores the findings and each row's verdict. Findings'
-// IDs follow from the fetch, so a repeat changes nothing.
+// IDs follow from the numbers they are about, so a repeat changes nothing.
 func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateResult, error) {
 	staged, err := a.Fetches.Staged(ctx, in.Fetch)
 	if err != nil {
@@ -66,23 +68,49 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 	if err != nil {
 		return ValidateResult{}, err
 	}
-	result := ValidateResult{
-		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, Attempt: activity.GetInfo(ctx).Attempt,
+	j := etf.Judgement{Fetch: in.Fetch, Findings: report.Findings, Verdicts: report.Verdicts}
+	for i := range j.Findings {
+		j.Findings[i].Fetch, j.Findings[i].FoundAt = in.Fetch, staged.Fetch.FetchedAt
 	}
-	for i := range report.Findings {
-		f := &report.Findings[i]
-		f.Fetch, f.FoundAt = in.Fetch, staged.Fetch.FetchedAt
-		f.ID = quality.FindingID(f.Symbol, f.Fetch, f.Rule, f.Sessions)
-		if f.Severity != etf.SeverityError {
-			continue
-		}
-		result.Errors++
-		if slices.Contains(f.Sessions, in.Session) && len(result.OnNew) < newFindings {
-			result.OnNew = append(result.OnNew, FindingRef{ID: f.ID, Rule: f.Rule, Evidence: etf.Clip(f.Evidence, evidenceText)})
-		}
-	}
-	if err := a.Findings.SaveFindings(ctx, etf.Judgement{Fetch: in.Fetch, Findings: report.Findings, Verdicts: report.Verdicts}); err != nil {
+	found, err := quality.WithRows(j, staged.Bars)
+	if err != nil {
 		return ValidateResult{}, err
 	}
+	for i, f := range found {
+		j.Findings[i].ID = quality.FindingID(f)
+	}
+	reported, err := a.Findings.SaveFindings(ctx, j)
+	if err != nil {
+		return ValidateResult{}, err
+	}
+	result := ValidateResult{Findings: len(reported), Attempt: activity.GetInfo(ctx).Attempt}
+	for _, r := range reported {
+		if r.Finding.Severity == etf.SeverityError {
+			result.Errors++
+		}
+		if keepsOut(r.Finding, in.Session) {
+			result.QuarantinedNew = true
+			if len(result.OnNew) < newFindings {
+				result.OnNew = append(result.OnNew, FindingRef{
+					ID: r.Finding.ID, Rule: r.Finding.Rule, Evidence: etf.Clip(r.Finding.Evidence, evidenceText), Decision: r.Finding.Decision,
+				})
+			}
+		}
+	}
 	return result, nil
+}
+
+// keepsOut reports whether a finding keeps the row of a session out of forecasts: an error that nobody has accepted, or rows
+// that a person has found wrong. Where a person has given another value, there is a price.
+func keepsOut(f etf.Finding, session etf.Session) bool {
+	if !slices.Contains(f.Sessions, session) {
+		return false
+	}
+	switch f.Decision {
+	case etf.Accept, etf.Replace:
+		return false
+	case etf.Reject, etf.Retract:
+		return true
+	}
+	return f.Severity == etf.SeverityError
 }

@@ -19,6 +19,7 @@ import (
 // the fetch's rows forecasts exclude afterwards, because of this fetch or an earlier one.
 func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error) {
 	var result etf.Persisted
+	var symbol etf.Symbol // of a fetch that is persisted now
 	err := s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, _ *sql.Tx) error {
 		row, err := q.GetFetchToPersist(ctx, fetch)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -31,9 +32,13 @@ func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error
 			result = firstResult(row)
 			return nil
 		}
+		symbol = etf.Symbol(row.Symbol)
 		result, err = s.persist(ctx, q, fetch, row)
 		return err
 	})
+	if err == nil && result.Quarantined > 0 && symbol != "" {
+		err = s.releaseAccepted(ctx, symbol)
+	}
 	return result, err
 }
 
@@ -99,12 +104,23 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 		}
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom
 	}
+	if settles(row, c, result) {
+		if err := s.settle(ctx, q, old.id, result.DataVersion.Number, "source:"+row.Source); err != nil {
+			return etf.Persisted{}, err
+		}
+	}
 	if row.RowCount > 0 {
 		if err := q.DeleteStagedBars(ctx, fetch); err != nil {
 			return etf.Persisted{}, err
 		}
 	}
 	return result, markPersisted(ctx, q, fetch, s.now(), result)
+}
+
+// settles reports whether storing a fetch may have left nothing to decide on some finding: it replaced bars or filled a gap,
+// or it is a re-run's. The newest row of an ordinary run settles nothing.
+func settles(row sqlcgen.GetFetchToPersistRow, c sqlcgen.ClassifyStagedBarsRow, r etf.Persisted) bool {
+	return row.Bars > 0 && (r.Revised > 0 || c.RowsNew > 1 || row.Quarantined > 0 || etf.RunID(row.RunID).Attempt() > 1)
 }
 
 // persisting is the state of one Persist.

@@ -54,7 +54,7 @@ func testText(t *testing.T, d dbtest.Database) {
 		}
 		found := finding(f, "jump", day(i))
 		found.Evidence = text
-		if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{found, finding(f, "stale", day(i))}, Verdicts: []etf.Verdict{etf.VerdictQuarantine}}); err != nil {
+		if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{found, finding(f, "stale", day(i))}, Verdicts: []etf.Verdict{etf.VerdictQuarantine}}); err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
 		staged, err := s.Staged(ctx, f.ID)
@@ -95,7 +95,7 @@ func testRights(t *testing.T, d dbtest.Database) {
 	}
 	column := map[string]string{"data_versions": "number", "etf_sources": "name", "finding_decisions": "decision",
 		"finding_rows": "session", "findings": "rule", "bar_revisions": "close", "forecasts": "hash", "forecast_points": "mean",
-		"forecast_components": "by_horizon", "forecast_fits": "hash", "etf_changes": "name"}
+		"forecast_components": "by_horizon", "forecast_fits": "hash", "etf_changes": "name", "etf_listings": "listed", "finding_proposals": "kind", "forecast_marks": "mark"}
 	for _, table := range tables {
 		c := column[table]
 		if c == "" {
@@ -110,7 +110,7 @@ func testRights(t *testing.T, d dbtest.Database) {
 			t.Error(err)
 		}
 	}
-	if _, err := user.Exec("DELETE FROM bars"); err == nil {
-		t.Error("the pipeline's user may delete bars")
+	if _, err := user.Exec("DELETE FROM decisions"); err == nil {
+		t.Error("the pipeline's user may delete decisions")
 	}
 }

@@ -19,6 +19,16 @@ func Rules() []Rule {
 	return out
 }
 
+// Remedy returns what to do about a finding of the rule; "" for a rule that a former release had.
+func Remedy(rule string) string {
+	for _, r := range registry {
+		if r.Name == rule {
+			return r.Remedy
+		}
+	}
+	return ""
+}
+
 type rule struct {
 	Rule
 	check func(*state)

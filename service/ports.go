@@ -48,6 +48,11 @@ type Store interface {
 	// zero after the last.
 	Findings(ctx context.Context, filter etf.FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error)
 	Finding(ctx context.Context, id string) (etf.Finding, error)
+	// FindingRecord returns a finding with its rows and decisions; KindNotFound for an unknown ID.
+	FindingRecord(ctx context.Context, id string) (etf.FindingRecord, error)
+	// OldestUndecided returns the finding that has waited longest for a decision, of one ETF or ("") of all; KindNotFound if
+	// none waits.
+	OldestUndecided(ctx context.Context, symbol etf.Symbol) (etf.Finding, error)
 	// ForecastModels lists the models that have forecasts of the ETF, those no longer run included.
 	ForecastModels(ctx context.Context, symbol etf.Symbol) ([]string, error)
 	// VerifyChain recomputes one hash chain; what does not verify is KindCorrupt.
@@ -79,11 +84,12 @@ type Temporal interface {
 	// Cancel requests the cancellation of a running workflow. For one that has ended it returns nil or KindNotFound.
 	Cancel(ctx context.Context, workflowID string) error
 
-	// Decide sends a decision to the workflow that waits for it. KindNotFound if none is waiting, KindConflict if a
-	// different decision was made before.
-	Decide(ctx context.Context, finding string, d workflows.Decision) (etf.Finding, error)
+	// Decide sends a decision to the workflow that waits for it, and waits up to `wait` until it is applied; applied is false
+	// if the workflow has it and will apply it. KindNotFound if none is waiting, KindConflict if a different decision was made
+	// before.
+	Decide(ctx context.Context, finding string, d workflows.Decision, wait time.Duration) (f etf.Finding, applied bool, err error)
 	// StartAndDecide starts the workflow of a finding that has none waiting and sends it the decision.
-	StartAndDecide(ctx context.Context, in workflows.ResolveFindingInput, d workflows.Decision) (etf.Finding, error)
+	StartAndDecide(ctx context.Context, in workflows.ResolveFindingInput, d workflows.Decision, wait time.Duration) (f etf.Finding, applied bool, err error)
 
 	Schedule(ctx context.Context, id string) (etf.Schedule, error)
 	PauseSchedule(ctx context.Context, id, note string) error
