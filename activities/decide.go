@@ -41,8 +41,8 @@ type FindingInput struct {
 	Finding string `json:"finding"`
 }
 
-// State returns a finding as it is now: it may have been settled without the workflow that waits for a decision on it.
-func (a *Deciding) State(ctx context.Context, in FindingInput) (etf.Finding, error) {
+// FindingState returns a finding as it is now: it may have been settled without the workflow that waits for a decision on it.
+func (a *Deciding) FindingState(ctx context.Context, in FindingInput) (etf.Finding, error) {
 	return a.Store.Finding(ctx, in.Finding)
 }
 
@@ -57,8 +57,8 @@ type NewestResult struct {
 	Usable  bool        `json:"usable,omitempty"`
 }
 
-// Newest returns the newest session of an ETF.
-func (a *Deciding) Newest(ctx context.Context, in NewestInput) (NewestResult, error) {
+// NewestSession returns the newest session of an ETF.
+func (a *Deciding) NewestSession(ctx context.Context, in NewestInput) (NewestResult, error) {
 	e, err := a.Store.ETF(ctx, in.Symbol)
 	if err != nil || e.Last.IsZero() {
 		return NewestResult{}, err

@@ -115,7 +115,7 @@ func (r *resolving) decide(ctx workflow.Context, d Decision) (etf.Finding, error
 func (r *resolving) state(ctx workflow.Context) (etf.Finding, error) {
 	actx := workflow.WithActivityOptions(ctx, storePolicy("is it settled?"))
 	var f etf.Finding
-	err := workflow.ExecuteActivity(actx, deciding.State, activities.FindingInput{Finding: r.in.Finding}).Get(actx, &f)
+	err := workflow.ExecuteActivity(actx, deciding.FindingState, activities.FindingInput{Finding: r.in.Finding}).Get(actx, &f)
 	return f, err
 }
 
@@ -203,7 +203,7 @@ func (r *resolving) forecast(ctx workflow.Context) error {
 	}
 	actx := workflow.WithActivityOptions(ctx, storePolicy(string(symbol)))
 	var newest activities.NewestResult
-	if err := workflow.ExecuteActivity(actx, deciding.Newest, activities.NewestInput{Symbol: symbol}).Get(actx, &newest); err != nil {
+	if err := workflow.ExecuteActivity(actx, deciding.NewestSession, activities.NewestInput{Symbol: symbol}).Get(actx, &newest); err != nil {
 		return err
 	}
 	if !newest.Usable {

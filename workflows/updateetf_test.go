@@ -212,6 +212,25 @@ func TestUpdateETFEmptyResponse(t *testing.T) {
 	env.AssertExpectations(t)
 }
 
+// A finding that has been decided is named, and nobody is asked again.
+func TestUpdateETFQuarantinedByDecision(t *testing.T) {
+	env := newEnv(t)
+	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
+	expectValidated(env, activities.ValidateResult{
+		Findings: 1, Errors: 1, QuarantinedNew: true, Attempt: 1,
+		OnNew: []activities.FindingRef{{ID: "ab12", Rule: "jump", Evidence: "too far", Decision: etf.Reject}},
+	})
+	expectPersisted(env, etf.Persisted{Unchanged: 1, Quarantined: 1})
+	env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, _ converter.EncodedValues) {
+		t.Errorf("started %s", info.WorkflowExecution.ID)
+	})
+	env.ExecuteWorkflow(UpdateETF, spy)
+	if got := result[etf.RunETF](t, env); got.Outcome != etf.OutcomeQuarantined || got.ErrorMessage != "jump, finding ab12 (reject)" {
+		t.Errorf("got %+v", got)
+	}
+	env.AssertExpectations(t)
+}
+
 func TestUpdateETFQuarantined(t *testing.T) {
 	for _, c := range []struct {
 		name string
