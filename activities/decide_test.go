@@ -29,7 +29,7 @@ func TestValidateAsksOnlyWhatIsUndecided(t *testing.T) {
 		store.reported = []etf.Reported{{Finding: c.reported}}
 		v := &Validating{Fetches: store, Findings: store}
 		got, err := do[ValidateResult](t, newEnv(t, v), v.Validate, ValidateInput{Fetch: stage(store, etf.Response{Bars: rows}), Symbol: "SPY", Exchange: etf.XNYS, Session: friday})
-		if err != nil || got.QuarantinedNew != c.quarantined || len(got.OnNew) != len(onlyIf(c.quarantined, "ab12")) {
+		if err != nil || got.QuarantinedNew != c.quarantined || got.Given != (c.reported.Decision == etf.Replace) || len(got.OnNew) != len(onlyIf(c.quarantined, "ab12")) {
 			t.Errorf("%s: %+v, %v", c.name, got, err)
 		}
 		for _, ref := range got.OnNew {

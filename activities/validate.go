@@ -31,7 +31,9 @@ type ValidateResult struct {
 	// QuarantinedNew: a finding keeps the new session's row out of forecasts. OnNew lists such findings, at most newFindings.
 	QuarantinedNew bool         `json:"quarantined_new,omitempty"`
 	OnNew          []FindingRef `json:"on_new,omitempty"`
-	Attempt        int32        `json:"attempt,omitempty"`
+	// Given: a person has given the new session's price, whether or not the source has one.
+	Given   bool  `json:"given,omitempty"`
+	Attempt int32 `json:"attempt,omitempty"`
 }
 
 // FindingRef is a short form of a finding.
@@ -87,6 +89,9 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 	for _, r := range reported {
 		if r.Finding.Severity == etf.SeverityError {
 			result.Errors++
+		}
+		if r.Finding.Decision == etf.Replace && slices.Contains(r.Finding.Sessions, in.Session) {
+			result.Given = true
 		}
 		if keepsOut(r.Finding, in.Session) {
 			result.QuarantinedNew = true

@@ -33,6 +33,7 @@ type fakeStore struct {
 	barErr        func(n int) error  // called before the n-th bar, counted from 0
 	onRun         func(id etf.RunID) // called by Run before it reads
 	findings      []etf.FindingRecord
+	retracted     map[string]string // the finding, by forecast
 }
 
 func newFakeStore() *fakeStore {
@@ -173,6 +174,17 @@ func (f *fakeStore) LatestForecasts(_ context.Context, s etf.Symbol, model strin
 		}
 	}
 	return nil, f.err
+}
+
+func (f *fakeStore) Retracted(_ context.Context, forecasts []string) (map[string][]string, error) {
+	defer f.locked()()
+	marks := map[string][]string{}
+	for _, id := range forecasts {
+		if by := f.retracted[id]; by != "" {
+			marks[id] = []string{by}
+		}
+	}
+	return marks, nil
 }
 
 func (f *fakeStore) Forecast(_ context.Context, id string) (etf.Forecast, error) {

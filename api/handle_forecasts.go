@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
@@ -73,8 +74,13 @@ func (s *server) ListModels(context.Context, gen.ListModelsRequestObject) (gen.L
 	return page, nil
 }
 
-// forecastTag is strong: a forecast never changes.
-func forecastTag(f etf.Forecast) string { return `"` + f.Hash + `"` }
+// forecastTag is strong: a forecast never changes, but what is known about its prices may.
+func forecastTag(f etf.Forecast) string {
+	if len(f.Retracted) == 0 {
+		return `"` + f.Hash + `"`
+	}
+	return `"` + f.Hash + "-retracted-" + strings.Join(f.Retracted, "-") + `"`
+}
 
 func forecastOut(f etf.Forecast) gen.Forecast {
 	out := gen.Forecast{
@@ -83,6 +89,7 @@ func forecastOut(f etf.Forecast) gen.Forecast {
 		DataVersion: dataVersionOut(f.DataVersion), AsOf: f.AsOf.UTC(), IssuedAt: f.IssuedAt.UTC(),
 		Seed: strconv.FormatUint(f.Seed, 10), Params: json.RawMessage(f.Params), ParamsHash: f.ParamsHash,
 		Diagnostics: f.Diagnostics, Components: f.Components, FitHash: textOrNil(f.FitHash),
+		RetractedBy: append([]string{}, f.Retracted...),
 	}
 	if f.Params == "" {
 		out.Params = json.RawMessage("{}")

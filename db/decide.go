@@ -589,11 +589,19 @@ func (s *Store) settle(ctx context.Context, q *sqlcgen.Queries, etfID uint32, ve
 	if err != nil {
 		return err
 	}
+	taken, err := decisionsOf(ctx, q, ids)
+	if err != nil {
+		return err
+	}
 	for _, o := range open {
+		since := o.ResultVersion
+		for _, d := range taken[o.Finding.ID] {
+			since = max(since, d.DataVersion) // a decision was taken back: it waits since then
+		}
 		f := quality.FindingWithRows{Rows: rows[o.Finding.ID], Finding: etf.Finding{
 			ID: o.Finding.ID, Rule: o.Finding.Rule, Severity: etf.Severity(o.Finding.Severity), FoundAt: o.Finding.FoundAt,
 		}}
-		if !quality.Moot(f, o.ResultVersion, stored) {
+		if !quality.Moot(f, since, stored) {
 			continue
 		}
 		if err := s.enter(ctx, q, f.ID, etf.DecisionRecord{

@@ -483,6 +483,12 @@ func testSuperseded(t *testing.T, d dbtest.Database) {
 	if b := barOn(t, s, "SUPER", day(1)); b.Bar != mended || b.Quarantined {
 		t.Errorf("a suspicious row replaced a good one: %+v", b)
 	}
+	// So does a row that could not be read before.
+	_, unread := ingest(t, s, "SUPER", []etf.Bar{bar(day(2), 2)}, findingBy("unreadable_row", day(3)))
+	ingest(t, s, "SUPER", []etf.Bar{bar(day(2), 2), bar(day(3), 3)})
+	if r = recordOf(t, s, unread[0].ID); r.Decision != etf.Superseded {
+		t.Errorf("%+v", r)
+	}
 	decide(t, s, f[0].ID, etf.Reject)
 	if open, err := s.OldestUndecided(ctx, "SUPER"); etf.KindOf(err) != etf.KindNotFound {
 		t.Errorf("%+v, %v", open, err)

@@ -104,7 +104,9 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 		}
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom
 	}
-	if settles(row, c, result) {
+	if settles, err := p.settles(ctx, c, result); err != nil {
+		return etf.Persisted{}, err
+	} else if settles {
 		if err := s.settle(ctx, q, old.id, result.DataVersion.Number, "source:"+row.Source); err != nil {
 			return etf.Persisted{}, err
 		}
@@ -117,18 +119,22 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 	return result, markPersisted(ctx, q, fetch, s.now(), result)
 }
 
-// settles reports whether storing a fetch may have left nothing to decide on some finding: it replaced bars or filled a gap,
-// or it is a re-run's. The newest row of an ordinary run settles nothing.
-func settles(row sqlcgen.GetFetchToPersistRow, c sqlcgen.ClassifyStagedBarsRow, r etf.Persisted) bool {
-	return row.Bars > 0 && (r.Revised > 0 || c.RowsNew > 1 || row.Quarantined > 0 || etf.RunID(row.RunID).Attempt() > 1)
-}
-
 // persisting is the state of one Persist.
 type persisting struct {
 	q       *sqlcgen.Queries
 	fetch   string // ID
 	row     sqlcgen.GetFetchToPersistRow
 	old, to series // before and after
+}
+
+// settles reports whether storing the fetch may have left nothing to decide on some finding: it replaced bars or filled a gap.
+// The newest row of an ordinary run settles nothing.
+func (p *persisting) settles(ctx context.Context, c sqlcgen.ClassifyStagedBarsRow, r etf.Persisted) (bool, error) {
+	if p.old.bars == 0 || r.Revised > 0 || c.RowsNew != 1 || p.old.quarantined > 0 {
+		return p.old.bars > 0 && (r.Revised > 0 || c.RowsNew > 1 || p.old.quarantined > 0), nil
+	}
+	named, err := p.q.CountRowsNamed(ctx, sqlcgen.CountRowsNamedParams{EtfID: p.to.id, Session: c.LastSession})
+	return named > 0, err
 }
 
 func seriesOf(row sqlcgen.GetFetchToPersistRow) series {

@@ -487,7 +487,7 @@ func Complete(v etf.Bar) (etf.Bar, error) {
 
 // Moot reports whether nothing is left to decide on an undecided finding, because later rows have taken the place of those
 // it names: every session has a bar that is used and is not merely what the finding's response disputed. version is the data
-// version that storing that response resulted in, 0 if it was not stored; stored are the current bars of the sessions. A held
+// version since which the finding waits, which storing that response resulted in; 0 if it was not stored; stored are the current bars of the sessions. A held
 // row is no longer waiting once its bar is quarantined, too.
 func Moot(f FindingWithRows, version int64, stored []etf.StoredBar) bool {
 	bars := make(map[etf.Session]etf.StoredBar, len(stored))

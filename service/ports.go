@@ -32,6 +32,8 @@ type Store interface {
 	// A forecast that does not match its hash is KindCorrupt, here and in the next two methods.
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)
 	Forecast(ctx context.Context, id string) (etf.Forecast, error)
+	// Retracted returns, by forecast, the findings whose decision says that prices it was made from are wrong.
+	Retracted(ctx context.Context, forecasts []string) (map[string][]string, error)
 	// ForecastFit returns the fit stored with a forecast, byte for byte as hashed in its FitHash; KindNotFound if it has
 	// none.
 	ForecastFit(ctx context.Context, id string) ([]byte, error)

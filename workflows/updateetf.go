@@ -67,7 +67,7 @@ func (u *update) chain(ctx workflow.Context) error {
 		u.row.ErrorMessage = whyQuarantined(validated.OnNew)
 		return u.askPerson(ctx, validated.OnNew)
 	}
-	if !fetched.HasSession {
+	if !fetched.HasSession && !validated.Given {
 		message := fmt.Sprintf("no source has a price of %s for %s yet", u.in.Symbol, u.in.Session)
 		if fetched.Unfinished != "" {
 			message += ": " + fetched.Unfinished

@@ -212,6 +212,22 @@ func TestUpdateETFEmptyResponse(t *testing.T) {
 	env.AssertExpectations(t)
 }
 
+// A source that lacks the session does no harm once a person has given its price.
+func TestUpdateETFWithAPriceAPersonHasGiven(t *testing.T) {
+	env := newEnv(t)
+	only := spy
+	only.Sources = only.Sources[1:]
+	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(lacksSession, nil).Once()
+	expectValidated(env, activities.ValidateResult{Findings: 1, Given: true, Attempt: 1})
+	expectPersisted(env, etf.Persisted{Unchanged: 15})
+	env.OnActivity(forecasting.Forecast, mock.Anything, mock.Anything).Return(activities.ForecastResult{Appended: 1, Attempt: 1}, nil).Once()
+	env.ExecuteWorkflow(UpdateETF, only)
+	if got := result[etf.RunETF](t, env); got.Outcome != etf.OutcomeUnchanged || got.Forecasts != 1 {
+		t.Errorf("got %+v", got)
+	}
+	env.AssertExpectations(t)
+}
+
 // A finding that has been decided is named, and nobody is asked again.
 func TestUpdateETFQuarantinedByDecision(t *testing.T) {
 	env := newEnv(t)

@@ -398,6 +398,9 @@ type Forecast struct {
 		// PrevHash The hash of the previous forecast; empty for the first.
 		PrevHash string `json:"prev_hash"`
 	} `json:"chain"`
+
+	// RetractedBy The findings whose decision says that prices this forecast was made from are wrong. It is not part of what was issued.
+	RetractedBy []string `json:"retracted_by"`
 }
 
 // ForecastPoint defines model for ForecastPoint.

@@ -37,6 +37,8 @@ var (
 		"config", "help",
 		"all", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "name", "older-than", "rerun",
 		"session", "source", "status", "symbol", "symbols", "to", "undo", "url", "wait", "why",
+		// finding
+		"close", "high", "key", "low", "open", "rule", "severity", "value", "volume", "yes",
 	}
 	// Prophet's commands read no settings at all.
 	prophetFlags = []string{

@@ -55,6 +55,9 @@ SELECT sqlc.embed(r), f.rule, f.severity
 FROM finding_rows r JOIN findings f ON f.id = r.finding_id
 WHERE r.etf_id = sqlc.arg('etf_id') AND r.session IN (sqlc.slice('sessions'));
 
+-- name: CountRowsNamed :one
+SELECT COUNT(*) FROM finding_rows WHERE etf_id = ? AND session = ?;
+
 -- name: ListKnownFindings :many
 SELECT id FROM findings WHERE id IN (sqlc.slice('ids'));
 

@@ -91,7 +91,7 @@ func (q *Queries) GetFetchBody(ctx context.Context, fetchID string) (GetFetchBod
 }
 
 const getFetchToPersist = `-- name: GetFetchToPersist :one
-SELECT f.etf_id, f.source, f.run_id, f.basis, f.row_count, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
+SELECT f.etf_id, f.source, f.basis, f.row_count, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
     f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from,
     e.symbol, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
     e.first_session, e.last_session
@@ -103,7 +103,6 @@ FOR UPDATE
 type GetFetchToPersistRow struct {
 	EtfID             uint32
 	Source            string
-	RunID             string
 	Basis             string
 	RowCount          int32
 	Actions           string
@@ -136,7 +135,6 @@ func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToP
 	err := row.Scan(
 		&i.EtfID,
 		&i.Source,
-		&i.RunID,
 		&i.Basis,
 		&i.RowCount,
 		&i.Actions,

@@ -49,6 +49,22 @@ func (q *Queries) ArchiveBars(ctx context.Context, arg ArchiveBarsParams) (int64
 	return result.RowsAffected()
 }
 
+const countRowsNamed = `-- name: CountRowsNamed :one
+SELECT COUNT(*) FROM finding_rows WHERE etf_id = ? AND session = ?
+`
+
+type CountRowsNamedParams struct {
+	EtfID   uint32
+	Session column.Session
+}
+
+func (q *Queries) CountRowsNamed(ctx context.Context, arg CountRowsNamedParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countRowsNamed, arg.EtfID, arg.Session)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const deleteBars = `-- name: DeleteBars :execrows
 DELETE FROM bars WHERE etf_id = ? AND session IN (/*SLICE:sessions*/?)
 `
