@@ -63,7 +63,7 @@ func (s *server) GetFinding(ctx context.Context, r gen.GetFindingRequestObject) 
 			out.Rows[i].Found = &bar
 		}
 		if row.Stored != nil {
-			bar := barOut(*row.Stored)
+			bar := barOut(service.BarRow{StoredBar: *row.Stored})
 			out.Rows[i].Stored = &bar
 		}
 	}

@@ -20,7 +20,7 @@ import (
 func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error) {
 	var result etf.Persisted
 	var symbol etf.Symbol // of a fetch that is persisted now
-	err := s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, _ *sql.Tx) error {
+	err := s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		row, err := q.GetFetchToPersist(ctx, fetch)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownFetch(fetch)
@@ -33,7 +33,7 @@ func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error
 			return nil
 		}
 		symbol = etf.Symbol(row.Symbol)
-		result, err = s.persist(ctx, q, fetch, row)
+		result, err = s.persist(ctx, q, tx, fetch, row)
 		return err
 	})
 	if err == nil && result.Quarantined > 0 && symbol != "" {
@@ -50,7 +50,7 @@ func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
 	}
 }
 
-func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, row sqlcgen.GetFetchToPersistRow) (etf.Persisted, error) {
+func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow) (etf.Persisted, error) {
 	if !row.JudgedAt.Valid {
 		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
 			Message: fmt.Sprintf("fetch %s has no saved findings", fetch), Remedy: "save its findings first"}
@@ -86,10 +86,13 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 	if result.Actions, err = p.storeActions(ctx); err != nil {
 		return etf.Persisted{}, err
 	}
+	if result.NAVs, err = p.storeNAVs(ctx, tx); err != nil {
+		return etf.Persisted{}, err
+	}
 	result.New = int(c.RowsNew)
 	result.Unchanged = int(c.Kept) - result.New - result.Revised
 	result.Quarantined = int(c.NewQuarantined + c.UnchangedQuarantined + c.Held + c.StillQuarantined)
-	if result.New+result.Revised+result.Actions > 0 {
+	if result.New+result.Revised+result.Actions+result.NAVs > 0 {
 		to.bars += result.New
 		to.quarantined += int(c.NewQuarantined - c.Cleared)
 		if result.New > 0 {

@@ -72,6 +72,11 @@ func (s *Service) Findings(ctx context.Context, q FindingQuery) (page []etf.Find
 	return s.store.Findings(ctx, filter, q.After, q.Limit)
 }
 
+// Overdue reports whether a finding has awaited a decision for longer than workflows.DecisionDeadline.
+func (s *Service) Overdue(f etf.Finding) bool {
+	return f.Decision == etf.Undecided && s.now().Sub(f.FoundAt) > workflows.DecisionDeadline
+}
+
 // Finding returns one finding; KindNotFound for an unknown ID.
 func (s *Service) Finding(ctx context.Context, id string) (etf.Finding, error) {
 	return s.store.Finding(ctx, id)

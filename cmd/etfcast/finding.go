@@ -206,16 +206,6 @@ func sameBar(a, b etf.Bar) bool {
 	return a.Open == b.Open && a.High == b.High && a.Low == b.Low && a.Close == b.Close && (a.Volume == b.Volume || !a.Volume.Known())
 }
 
-func barState(b etf.StoredBar) string {
-	switch {
-	case b.Quarantined:
-		return "quarantined"
-	case b.Held:
-		return "held"
-	}
-	return ""
-}
-
 // decisionFlags are the flags of every command that decides.
 type decisionFlags struct{ by, why, key string }
 
