@@ -36,6 +36,9 @@ type fakeStore struct {
 	splits    []etf.Action
 	findings  []etf.Finding
 	verdicts  []etf.Verdict
+	reported  []etf.Reported
+	ruling    etf.Ruling
+	etf       etf.ETF
 	persisted etf.Persisted
 	replaced  etf.Replacement
 	first     etf.Session // stored
@@ -71,7 +74,7 @@ func (s *fakeStore) called(name string) error {
 }
 
 func (s *fakeStore) ETF(context.Context, etf.Symbol) (etf.ETF, error) {
-	return etf.ETF{}, s.called("ETF")
+	return s.etf, s.called("ETF")
 }
 
 func (s *fakeStore) Due(_ context.Context, _ etf.Exchange, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
@@ -111,12 +114,24 @@ func (s *fakeStore) DiscardStaged(context.Context, etf.RunID) (int, error) {
 	return 1, s.called("DiscardStaged")
 }
 
-func (s *fakeStore) SaveFindings(_ context.Context, j etf.Judgement) error {
+// SaveFindings reports every finding as new, except those with an entry in s.reported.
+func (s *fakeStore) SaveFindings(_ context.Context, j etf.Judgement) ([]etf.Reported, error) {
 	s.findings, s.verdicts = j.Findings, j.Verdicts
-	return s.called("SaveFindings")
+	list := slices.Clone(s.reported)
+	if list == nil {
+		for _, f := range j.Findings {
+			list = append(list, etf.Reported{Finding: f, New: true})
+		}
+	}
+	return list, s.called("SaveFindings")
+}
+
+func (s *fakeStore) Finding(_ context.Context, id string) (etf.Finding, error) {
+	return etf.Finding{ID: id, Decision: etf.Reject}, s.called("Finding")
 }
 
 func (s *fakeStore) Decide(_ context.Context, r etf.Ruling) (etf.Finding, error) {
+	s.ruling = r
 	s.decided = etf.Finding{ID: r.Finding, Decision: r.Decision, By: r.By, Why: r.Why}
 	return s.decided, s.called("Decide")
 }

@@ -326,7 +326,7 @@ func TestWireNames(t *testing.T) {
 			got = append(got, m.Name)
 		}
 	}
-	want := []string{"Fetch", "Validate", "Persist", "Forecast", "Decide", "BeginRun", "FinishRun", "RecordOutcomes", "AwaitRun", "DueETFs", "SessionsDue"}
+	want := []string{"Fetch", "Validate", "Persist", "Forecast", "Decide", "FindingState", "NewestSession", "BeginRun", "FinishRun", "RecordOutcomes", "AwaitRun", "DueETFs", "SessionsDue"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the activities are %v, want %v", got, want)
 	}

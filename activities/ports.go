@@ -42,13 +42,17 @@ type Fetches interface {
 
 // Findings keeps findings.
 type Findings interface {
-	// SaveFindings stores the findings of a fetch and the verdict on each staged bar, one per bar, in one transaction.
-	// The findings' IDs are deterministic: a repeat changes nothing.
-	SaveFindings(ctx context.Context, j etf.Judgement) error
-	// Decide records a person's decision on a finding and frees (Accept) or keeps (Reject) the rows it names, in one
-	// transaction that advances the data version if a row changed. The first decision stands: a repeat of it
-	// changes nothing, a different one is KindConflict.
+	// SaveFindings stores the findings of a fetch and the verdict on each staged bar, one per bar, in one transaction, and
+	// returns what it reports: the findings, with IDs, and earlier ones that name the same rows with the same prices. A row
+	// that an earlier finding of the same rule names is not named by another; the decision on it decides the row's verdict.
+	// The findings' IDs are deterministic: a repeat changes nothing and returns the same.
+	SaveFindings(ctx context.Context, j etf.Judgement) ([]etf.Reported, error)
+	// Decide records a person's decision on a finding and changes the stored bars accordingly, in one transaction that
+	// advances the data version if a bar changed. The decision in force stands until it is taken back (etf.Undo): a repeat of
+	// it changes nothing, a different one is KindConflict. So does a repeat of the request with the same key.
 	Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error)
+	// Finding returns one finding; KindNotFound for an unknown ID.
+	Finding(ctx context.Context, id string) (etf.Finding, error)
 }
 
 // Bars keeps prices.

@@ -40,13 +40,15 @@ type ValidateResult struct {
 
 	Findings int `json:"findings"`         // of every severity
 	Errors   int `json:"faults,omitempty"` // error-level ones among them
-	// QuarantinedNew: an error-level finding names the new session. OnNew lists such findings, at most newFindings.
+	// QuarantinedNew: a finding keeps the new session's row out of forecasts. OnNew lists such findings, at most newFindings.
 	QuarantinedNew bool         `json:"quarantined_new,omitempty"`
 	OnNew          []FindingRef `json:"on_new,omitempty"`
 	// HeldNew: the new session's row is held. OnHeld lists the findings that hold it.
 	HeldNew bool         `json:"held_new,omitempty"`
 	OnHeld  []FindingRef `json:"on_held,omitempty"`
-	Attempt int32        `json:"attempt,omitempty"`
+	// Given: a person has given the new session's price, whether or not the source has one.
+	Given   bool  `json:"given,omitempty"`
+	Attempt int32 `json:"attempt,omitempty"`
 }
 
 // FindingRef is a short form of a finding.
@@ -54,6 +56,8 @@ type FindingRef struct {
 	ID       string `json:"id"`
 	Rule     string `json:"rule"`
 	Evidence string `json:"evidence"` // clipped
+	// Decision is the one in force; if there is one, nobody has to be asked.
+	Decision etf.Decision `json:"decision,omitempty"`
 }
 
 const (
@@ -65,7 +69,7 @@ const (
 )
 
 // Validate applies every rule to the rows a fetch staged and stores the findings and each row's verdict. Findings'
-// IDs follow from the fetch, so a repeat changes nothing.
+// IDs follow from the numbers they are about, so a repeat changes nothing.
 func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateResult, error) {
 	staged, err := a.Fetches.Staged(ctx, in.Fetch)
 	if err != nil {
@@ -85,32 +89,58 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 	if in.CanFetchWhole && (early || report.Restated && etf.Source(staged.Fetch.Source).CheapHistory) {
 		return ValidateResult{FetchWhole: true, Attempt: activity.GetInfo(ctx).Attempt}, nil
 	}
-	result := ValidateResult{
-		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, HeldNew: report.HeldNew, Attempt: activity.GetInfo(ctx).Attempt,
-		TakeOver: report.TakeOver,
+	j := etf.Judgement{Fetch: in.Fetch, Findings: report.Findings, Verdicts: report.Verdicts}
+	for i := range j.Findings {
+		j.Findings[i].Fetch, j.Findings[i].FoundAt = in.Fetch, staged.Fetch.FetchedAt
 	}
+	found, err := quality.WithRows(j, staged.Bars)
+	if err != nil {
+		return ValidateResult{}, err
+	}
+	for i, f := range found {
+		j.Findings[i].ID = quality.FindingID(f)
+	}
+	reported, err := a.Findings.SaveFindings(ctx, j)
+	if err != nil {
+		return ValidateResult{}, err
+	}
+	result := ValidateResult{Findings: len(reported), TakeOver: report.TakeOver, Attempt: activity.GetInfo(ctx).Attempt}
 	if early {
 		result.Listed = staged.Listed
 	}
-	for i := range report.Findings {
-		f := &report.Findings[i]
-		f.Fetch, f.FoundAt = in.Fetch, staged.Fetch.FetchedAt
-		f.ID = quality.FindingID(f.Symbol, f.Fetch, f.Rule, f.Sessions)
-		onNew := slices.Contains(f.Sessions, in.Session)
-		ref := FindingRef{ID: f.ID, Rule: f.Rule, Evidence: etf.Clip(f.Evidence, evidenceText)}
-		if onNew && report.HeldNew && quality.Holds(f.Rule) {
+	for _, r := range reported {
+		if r.Finding.Severity == etf.SeverityError {
+			result.Errors++
+		}
+		if r.Finding.Decision == etf.Replace && slices.Contains(r.Finding.Sessions, in.Session) {
+			result.Given = true
+		}
+		ref := FindingRef{ID: r.Finding.ID, Rule: r.Finding.Rule, Evidence: etf.Clip(r.Finding.Evidence, evidenceText), Decision: r.Finding.Decision}
+		switch {
+		case keepsOut(r.Finding, in.Session):
+			result.QuarantinedNew = true
+			if len(result.OnNew) < newFindings {
+				result.OnNew = append(result.OnNew, ref)
+			}
+		case report.HeldNew && quality.Asks(r.Finding) && r.Finding.Decision == etf.Undecided && slices.Contains(r.Finding.Sessions, in.Session):
+			result.HeldNew = true
 			result.OnHeld = append(result.OnHeld, ref)
 		}
-		if f.Severity != etf.SeverityError {
-			continue
-		}
-		result.Errors++
-		if onNew && len(result.OnNew) < newFindings {
-			result.OnNew = append(result.OnNew, ref)
-		}
-	}
-	if err := a.Findings.SaveFindings(ctx, etf.Judgement{Fetch: in.Fetch, Findings: report.Findings, Verdicts: report.Verdicts}); err != nil {
-		return ValidateResult{}, err
 	}
 	return result, nil
+}
+
+// keepsOut reports whether a finding keeps the row of a session out of forecasts: an error that nobody has accepted, or rows
+// that a person has found wrong. Where a person has given another value, there is a price.
+func keepsOut(f etf.Finding, session etf.Session) bool {
+	if !slices.Contains(f.Sessions, session) {
+		return false
+	}
+	switch f.Decision {
+	case etf.Accept, etf.Replace:
+		return false
+	case etf.Reject, etf.Retract:
+		return true
+	}
+	return f.Severity == etf.SeverityError
 }

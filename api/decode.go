@@ -79,6 +79,8 @@ func (d *strictDecoder) value(path string, raw json.RawMessage, into reflect.Val
 		wanted, opens = "a string", `"`
 	case reflect.Bool:
 		wanted, opens = "true or false", "tf"
+	case reflect.Int64: // a price or a volume, which read themselves
+		wanted, opens = "a number", "-0123456789"
 	default:
 		panic("api: no strict decoding into " + into.Type().String())
 	}
@@ -93,9 +95,18 @@ func (d *strictDecoder) value(path string, raw json.RawMessage, into reflect.Val
 		d.list(path, raw, into)
 	default:
 		if err := json.Unmarshal(raw, into.Addr().Interface()); err != nil {
-			d.refuse(path, "the value can't be read", "write "+wanted)
+			d.refuse(path, unreadable(err), "write "+wanted)
 		}
 	}
+}
+
+// unreadable says why a value can't be read, if its type does.
+func unreadable(err error) string {
+	var e *etf.Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return "the value can't be read"
 }
 
 func (d *strictDecoder) list(path string, raw json.RawMessage, into reflect.Value) {

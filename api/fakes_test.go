@@ -33,6 +33,8 @@ type fakeStore struct {
 	missing       []string
 	barErr        func(n int) error  // called before the n-th bar, counted from 0
 	onRun         func(id etf.RunID) // called by Run before it reads
+	findings      []etf.FindingRecord
+	retracted     map[string]string // the finding, by forecast
 }
 
 func newFakeStore() *fakeStore {
@@ -182,6 +184,17 @@ func (f *fakeStore) LatestForecasts(_ context.Context, s etf.Symbol, model strin
 	return nil, f.err
 }
 
+func (f *fakeStore) Retracted(_ context.Context, forecasts []string) (map[string][]string, error) {
+	defer f.locked()()
+	marks := map[string][]string{}
+	for _, id := range forecasts {
+		if by := f.retracted[id]; by != "" {
+			marks[id] = []string{by}
+		}
+	}
+	return marks, nil
+}
+
 func (f *fakeStore) Forecast(_ context.Context, id string) (etf.Forecast, error) {
 	defer f.locked()()
 	if f.forecastErr != nil {
@@ -268,12 +281,38 @@ func (f *fakeStore) RerunCount(_ context.Context, base etf.RunID) (int, error) {
 	return highest, f.err
 }
 
-func (f *fakeStore) Findings(context.Context, etf.FindingFilter, etf.Cursor, int) ([]etf.Finding, etf.Cursor, error) {
-	return nil, etf.Cursor{}, f.err
+func (f *fakeStore) Findings(_ context.Context, filter etf.FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error) {
+	defer f.locked()()
+	for _, r := range f.findings {
+		if !after.IsZero() && r.ID >= after.ID || filter.Symbol != "" && filter.Symbol != r.Symbol || filter.Rule != "" && filter.Rule != r.Rule {
+			continue
+		}
+		if len(page) == limit {
+			last := page[limit-1]
+			return page, etf.Cursor{At: last.FoundAt, ID: last.ID}, f.err
+		}
+		page = append(page, r.Finding)
+	}
+	return page, etf.Cursor{}, f.err
 }
 
-func (f *fakeStore) Finding(context.Context, string) (etf.Finding, error) {
-	return etf.Finding{}, etf.NotFound("finding", "no such finding", "")
+func (f *fakeStore) Finding(ctx context.Context, id string) (etf.Finding, error) {
+	r, err := f.FindingRecord(ctx, id)
+	return r.Finding, err
+}
+
+func (f *fakeStore) FindingRecord(_ context.Context, id string) (etf.FindingRecord, error) {
+	defer f.locked()()
+	for _, r := range f.findings {
+		if r.ID == id {
+			return r, f.err
+		}
+	}
+	return etf.FindingRecord{}, etf.NotFound("id", "no such finding", "list them")
+}
+
+func (f *fakeStore) OldestUndecided(context.Context, etf.Symbol) (etf.Finding, error) {
+	return etf.Finding{}, etf.NotFound("", "none waits", "")
 }
 
 func (f *fakeStore) Ping(context.Context) error { return f.err }
@@ -301,6 +340,8 @@ type fakeTemporal struct {
 	served     map[string]bool
 	now        func() time.Time
 	onStart    func() // called by StartDaily before it decides
+	slow       bool   // decisions are not applied in time
+	decision   workflows.Decision
 }
 
 func newFakeTemporal() *fakeTemporal {
@@ -422,12 +463,22 @@ func (f *fakeTemporal) Polling(ctx context.Context, queue string) (bool, error) 
 	return f.Served(ctx, queue)
 }
 
-func (f *fakeTemporal) Decide(context.Context, string, workflows.Decision) (etf.Finding, error) {
-	return etf.Finding{}, etf.NotFound("", "no workflow waits", "")
+func (f *fakeTemporal) Decide(context.Context, string, workflows.Decision, time.Duration) (etf.Finding, bool, error) {
+	return etf.Finding{}, false, etf.NotFound("", "no workflow waits", "")
 }
 
-func (f *fakeTemporal) StartAndDecide(context.Context, workflows.ResolveFindingInput, workflows.Decision) (etf.Finding, error) {
-	return etf.Finding{}, f.err
+// StartAndDecide applies a decision at once, unless slow is set.
+func (f *fakeTemporal) StartAndDecide(_ context.Context, in workflows.ResolveFindingInput, d workflows.Decision, _ time.Duration) (etf.Finding, bool, error) {
+	defer f.locked()()
+	f.decision = d
+	if f.slow || f.err != nil {
+		return etf.Finding{}, false, f.err
+	}
+	decided := etf.Finding{ID: in.Finding, Symbol: in.Symbol, Rule: in.Rule, Severity: etf.SeverityError, Sessions: []etf.Session{in.Session}, FoundAt: testNow}
+	if d.Decision != etf.Undo {
+		decided.Decision, decided.By, decided.Why = d.Decision, d.By, d.Why
+	}
+	return decided, true, nil
 }
 
 func (f *fakeTemporal) Check(context.Context) error { return f.err }

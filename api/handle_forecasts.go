@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
@@ -73,8 +74,14 @@ func (s *server) ListModels(context.Context, gen.ListModelsRequestObject) (gen.L
 	return page, nil
 }
 
-// forecastTag is strong: a forecast never changes, only whether its origin is provisional.
-func forecastTag(f etf.Forecast) string { return `"` + f.Hash + provisionalForm(f.Provisional) + `"` }
+// forecastTag is strong: a forecast never changes, but whether its origin is provisional and what is known about its prices may.
+func forecastTag(f etf.Forecast) string {
+	tag := f.Hash + provisionalForm(f.Provisional)
+	if len(f.Retracted) > 0 {
+		tag += "-retracted-" + strings.Join(f.Retracted, "-")
+	}
+	return `"` + tag + `"`
+}
 
 func forecastOut(f etf.Forecast) gen.Forecast {
 	out := gen.Forecast{
@@ -84,6 +91,7 @@ func forecastOut(f etf.Forecast) gen.Forecast {
 		Seed: strconv.FormatUint(f.Seed, 10), Params: json.RawMessage(f.Params), ParamsHash: f.ParamsHash,
 		Diagnostics: f.Diagnostics, Components: f.Components, FitHash: textOrNil(f.FitHash),
 		Held: f.Held > 0, Skipped: f.Held, Provisional: f.Provisional,
+		RetractedBy: append([]string{}, f.Retracted...),
 	}
 	if f.Params == "" {
 		out.Params = json.RawMessage("{}")

@@ -87,7 +87,7 @@ func writeDaily(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Ran
 		found.ID = randomID(r)
 		j.Findings, j.Verdicts[i] = []etf.Finding{found}, etf.VerdictQuarantine
 	}
-	if err := s.SaveFindings(ctx, j); err != nil {
+	if _, err := s.SaveFindings(ctx, j); err != nil {
 		return err
 	}
 	_, err := s.Persist(ctx, f.ID)
@@ -282,7 +282,7 @@ func testNAVs(t *testing.T, d dbtest.Database) {
 		if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars, NAVs: navs}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, len(bars))}); err != nil {
+		if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, len(bars))}); err != nil {
 			t.Fatal(err)
 		}
 		p, err := s.Persist(ctx, f.ID)

@@ -49,7 +49,7 @@ func testWritersOfOne(t *testing.T, d dbtest.Database) {
 			if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars}); err != nil {
 				return err
 			}
-			if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 3)}); err != nil {
+			if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 3)}); err != nil {
 				return err
 			}
 			p, err := s.Persist(ctx, f.ID)
@@ -127,7 +127,7 @@ func testWritersOfOneFetch(t *testing.T, d dbtest.Database) {
 		if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars, Raw: []byte("x")}); err != nil {
 			return err
 		}
-		if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{found}, Verdicts: []etf.Verdict{etf.VerdictKeep, etf.VerdictQuarantine}}); err != nil {
+		if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{found}, Verdicts: []etf.Verdict{etf.VerdictKeep, etf.VerdictQuarantine}}); err != nil {
 			return err
 		}
 		p, err := s.Persist(ctx, f.ID)

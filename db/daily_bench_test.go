@@ -70,7 +70,7 @@ func BenchmarkDailyPath(b *testing.B) {
 				etf.Response{Bars: window, Raw: []byte(strings.Repeat("1,2,3;", 300))}))
 		})
 		timed("2 Staged", func() { _, err = s.Staged(ctx, id); must(err) })
-		timed("3 SaveFindings", func() { must(s.SaveFindings(ctx, etf.Judgement{Fetch: id, Verdicts: make([]etf.Verdict, 15)})) })
+		timed("3 SaveFindings", func() { must(saveFindings(s, etf.Judgement{Fetch: id, Verdicts: make([]etf.Verdict, 15)})) })
 		timed("4 Persist", func() { p, err = s.Persist(ctx, id); must(err) })
 		if p.New != 1 || p.Unchanged != 14 {
 			b.Fatalf("persisted %+v", p)

@@ -165,7 +165,7 @@ func testVerdicts(t *testing.T, d dbtest.Database) {
 	if got, err := s.Staged(ctx, f.ID); err != nil || !slices.Equal(got.Ordinals, ordinals) || !slices.Equal(got.Bars, bars) {
 		t.Fatalf("%d bars staged with %d ordinals, %v", len(got.Bars), len(got.Ordinals), err)
 	}
-	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{finding(f, "rule", quarantined...)}, Verdicts: verdicts}); err != nil {
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{finding(f, "rule", quarantined...)}, Verdicts: verdicts}); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := d.Admin(t).QueryContext(ctx, "SELECT ordinal, verdict FROM staged_bars WHERE fetch_id = ? ORDER BY ordinal", f.ID)
@@ -239,7 +239,7 @@ func testDiscard(t *testing.T, d dbtest.Database) {
 	}
 	// An update that is still at work cannot store a fetch without its rows.
 	late := stage(running, 0)
-	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: late, Verdicts: make([]etf.Verdict, 15)}); err != nil {
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: late, Verdicts: make([]etf.Verdict, 15)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.FinishRun(ctx, etf.RunEnd{Run: running, Status: etf.RunCancelled}); err != nil {

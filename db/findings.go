@@ -3,8 +3,11 @@ package db
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
@@ -13,32 +16,33 @@ import (
 )
 
 // SaveFindings stores the findings in a fetch and the verdicts on its rows: see activities.Findings. In addition to
-// that contract, an error-level finding must name every quarantined row, or nobody could ever release it (KindInvalid), and a
-// finding by a rule that holds rows every held one;
-// and a finding with a precedent takes over its decision (quality.Precedents).
-func (s *Store) SaveFindings(ctx context.Context, j etf.Judgement) error {
+// that contract, an error-level finding must name every quarantined row, and a finding of a rule that holds rows every held
+// one, or nobody could ever release it (KindInvalid). Earlier findings and decisions count (quality.Assess).
+func (s *Store) SaveFindings(ctx context.Context, j etf.Judgement) ([]etf.Reported, error) {
 	keepAll := true
 	for i, v := range j.Verdicts {
-		if v > etf.VerdictDrop && v != etf.VerdictHold {
-			return etf.Invalid(fmt.Sprintf("verdicts[%d]", i), fmt.Sprintf("%d is not a verdict", v), "use keep, quarantine, drop or hold")
+		if v > etf.VerdictHold || v == verdictRejected {
+			return nil, etf.Invalid(fmt.Sprintf("verdicts[%d]", i), fmt.Sprintf("%d is not a verdict", v), "use keep, quarantine, hold or drop")
 		}
 		keepAll = keepAll && v == etf.VerdictKeep
 	}
 	mark := sqlcgen.MarkFetchJudgedParams{ID: j.Fetch, Rows: int32(len(j.Verdicts)), JudgedAt: sql.NullTime{Time: s.now(), Valid: true}}
 	what := "saving the findings of fetch " + j.Fetch
 	if len(j.Findings) == 0 && keepAll {
-		return s.retry(ctx, what, func() error {
+		return nil, s.retry(ctx, what, func() error {
 			_, err := s.markJudged(ctx, s.q, mark)
 			return err
 		})
 	}
-	return s.transaction(ctx, what, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+	var reported []etf.Reported
+	err := s.transaction(ctx, what, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		first, err := s.markJudged(ctx, q, mark)
-		if err != nil || !first {
-			return err
+		if err == nil {
+			reported, err = s.saveFindings(ctx, q, tx, j, first)
 		}
-		return s.saveFindings(ctx, q, tx, j)
+		return err
 	})
+	return reported, err
 }
 
 // markJudged reports whether this is the first judgement of the fetch.
@@ -61,47 +65,72 @@ func (s *Store) markJudged(ctx context.Context, q *sqlcgen.Queries, mark sqlcgen
 	return false, errLost
 }
 
-func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, j etf.Judgement) error {
+// saveFindings stores what is new if this is the first judgement of the fetch, and returns what the judgement reports.
+func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, j etf.Judgement, first bool) ([]etf.Reported, error) {
 	fetch, err := q.GetFetch(ctx, j.Fetch)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	staged, err := q.ListStagedBars(ctx, j.Fetch)
-	if err != nil {
-		return err
+	if err != nil || !first && len(staged) != len(j.Verdicts) {
+		return nil, err // a repeat after the rows were stored
 	}
 	bars := stagedBars(staged)
 	found, err := quality.WithRows(j, bars)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := s.insertFindings(ctx, tx, fetch, found); err != nil {
-		return err
-	}
-	before, err := casesOn(ctx, q, fetch.Fetch.EtfID, errorSessions(found))
+	before, err := casesOn(ctx, q, fetch.Fetch.EtfID, sessionsNamed(found, fetch.Bars > 0))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	precedents := quality.Precedents(found, before)
-	for _, f := range found {
-		c, ok := precedents[f.ID]
-		if !ok {
-			continue
-		}
-		if err := q.InsertDecision(ctx, sqlcgen.InsertDecisionParams{
-			FindingID: f.ID, Decision: string(c.Decision), DecidedBy: c.By,
-			Why: asDecidedOn(c.Finding), DecidedAt: s.now(), DataVersion: fetch.DataVersion,
+	assessed := quality.Assess(found, before, j.Verdicts, bars)
+	fresh, err := unknown(ctx, q, assessed)
+	if err != nil || !first {
+		return assessed.Reported, err
+	}
+	if err := s.insertFindings(ctx, tx, fetch, fresh); err != nil {
+		return nil, err
+	}
+	for _, id := range assessed.Reopen {
+		if err := s.takeBack(ctx, q, id, etf.DecisionRecord{
+			Decision: etf.Reopened, By: "source:" + fetch.Fetch.Source, Why: "the same numbers are in fetch " + j.Fetch, DataVersion: fetch.DataVersion,
 		}); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	var changed []rowVerdict
-	for i, v := range quality.Final(j.Verdicts, bars, quality.Released(found, precedents)) {
+	for i, v := range assessed.Verdicts {
 		if v != etf.VerdictKeep { // which is what staging sets
 			changed = append(changed, rowVerdict{staged[i].Ordinal, v})
 		}
 	}
-	return setVerdicts(ctx, q, j.Fetch, changed)
+	return assessed.Reported, setVerdicts(ctx, q, j.Fetch, changed)
+}
+
+// unknown returns the findings to be stored that are not stored yet, and marks the others as reported before.
+func unknown(ctx context.Context, q *sqlcgen.Queries, a quality.Assessment) ([]quality.FindingWithRows, error) {
+	if len(a.Store) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(a.Store))
+	for i, f := range a.Store {
+		ids[i] = f.ID
+	}
+	known, err := q.ListKnownFindings(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range a.Reported {
+		a.Reported[i].New = a.Reported[i].New && !slices.Contains(known, a.Reported[i].Finding.ID)
+	}
+	var fresh []quality.FindingWithRows
+	for i, f := range a.Store {
+		if !slices.Contains(known, f.ID) && !slices.Contains(ids[:i], f.ID) {
+			fresh = append(fresh, f)
+		}
+	}
+	return fresh, nil
 }
 
 func asDecidedOn(finding string) string { return "as decided on finding " + finding }
@@ -155,11 +184,12 @@ func (s *Store) insertFindings(ctx context.Context, tx *sql.Tx, fetch sqlcgen.Ge
 	return rows.done()
 }
 
-// errorSessions returns the sessions that error-level findings name; a session may occur more than once.
-func errorSessions(found []quality.FindingWithRows) []etf.Session {
+// sessionsNamed returns the sessions that findings name: those that people are asked about or, with all, every one. A session
+// may occur more than once.
+func sessionsNamed(found []quality.FindingWithRows, all bool) []etf.Session {
 	var sessions []etf.Session
 	for _, f := range found {
-		if f.Severity == etf.SeverityError {
+		if all || quality.Asks(f.Finding) {
 			for _, r := range f.Rows {
 				sessions = append(sessions, r.Session)
 			}
@@ -168,26 +198,77 @@ func errorSessions(found []quality.FindingWithRows) []etf.Session {
 	return sessions
 }
 
-// casesOn reads every row that an error-level finding names on these sessions.
+// inBatches calls do with at most a thousand of the sessions at a time.
+func inBatches(sessions []etf.Session, do func([]column.Session) error) error {
+	for part := range slices.Chunk(sessions, 1000) {
+		if err := do(columns(part)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// casesOn reads every row that a finding names on these sessions.
 func casesOn(ctx context.Context, q *sqlcgen.Queries, id uint32, sessions []etf.Session) (quality.Cases, error) {
-	const batch = 1000
+	sessions = slices.Clone(sessions)
+	slices.Sort(sessions)
 	cases := quality.Cases{}
-	for len(sessions) > 0 {
-		n := min(batch, len(sessions))
-		rows, err := q.ListErrorRowsOfSessions(ctx, sqlcgen.ListErrorRowsOfSessionsParams{EtfID: id, Sessions: columns(sessions[:n])})
+	var ids []string
+	err := inBatches(slices.Compact(sessions), func(part []column.Session) error {
+		rows, err := q.ListCases(ctx, sqlcgen.ListCasesParams{EtfID: id, Sessions: part})
+		for _, r := range rows {
+			row := namedRow(r.FindingRow)
+			cases[row.Session] = append(cases[row.Session], quality.Case{
+				NamedRow: row, Finding: r.FindingRow.FindingID, Rule: r.Rule, Severity: etf.Severity(r.Severity),
+			})
+			ids = append(ids, r.FindingRow.FindingID)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	decided, err := inForce(ctx, q, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, list := range cases {
+		for i := range list {
+			d := decided[list[i].Finding]
+			list[i].Decision, list[i].By = etf.Decision(d.Decision), d.DecidedBy
+		}
+	}
+	return cases, nil
+}
+
+// inForce reads the decisions in force on the findings; an ID may occur more than once.
+func inForce(ctx context.Context, q *sqlcgen.Queries, findings []string) (map[string]sqlcgen.ListDecisionsInForceRow, error) {
+	decided := map[string]sqlcgen.ListDecisionsInForceRow{}
+	findings = slices.Clone(findings)
+	slices.Sort(findings)
+	for part := range slices.Chunk(slices.Compact(findings), 1000) {
+		rows, err := q.ListDecisionsInForce(ctx, part)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range rows {
-			row := namedRow(r.FindingRow)
-			cases[row.Session] = append(cases[row.Session], quality.Case{
-				NamedRow: row, Finding: r.FindingRow.FindingID, Rule: r.Rule,
-				Decision: etf.Decision(r.Decision.String), By: r.DecidedBy.String,
-			})
+			decided[r.FindingID] = r
 		}
-		sessions = sessions[n:]
 	}
-	return cases, nil
+	return decided, nil
+}
+
+// barsOn reads the stored bars of these sessions.
+func barsOn(ctx context.Context, q *sqlcgen.Queries, id uint32, sessions []etf.Session) ([]etf.StoredBar, error) {
+	var bars []etf.StoredBar
+	err := inBatches(sessions, func(part []column.Session) error {
+		rows, err := q.ListBarsOfSessions(ctx, sqlcgen.ListBarsOfSessionsParams{EtfID: id, Sessions: part})
+		for _, b := range rows {
+			bars = append(bars, storedBar(b))
+		}
+		return err
+	})
+	return bars, err
 }
 
 func namedRow(r sqlcgen.FindingRow) quality.NamedRow {
@@ -228,13 +309,24 @@ func finding(ctx context.Context, q *sqlcgen.Queries, id string) (etf.Finding, e
 // Findings returns up to limit findings after the given position, newest first, and the position of the next page: zero
 // after the last one.
 func (s *Store) Findings(ctx context.Context, filter etf.FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error) {
-	undecided := 0
-	if filter.Undecided {
-		undecided = 1
+	p := sqlcgen.ListFindingsOfETFParams{
+		BeforeAt: startOf(after), BeforeID: after.ID, Rule: filter.Rule, Severity: string(filter.Severity),
+		Decided: bit(filter.Decided), Undecided: bit(filter.Undecided), Holding: quality.HoldingRules(),
+		BySession: bit(filter.Sessions != (etf.Window{})), FromSession: column.Session(firstDate), ToSession: column.Session(lastSession),
+		Limit: int32(limit + 1),
+	}
+	if !filter.Sessions.From.IsZero() {
+		p.FromSession = column.Session(filter.Sessions.From)
+	}
+	if !filter.Sessions.To.IsZero() {
+		p.ToSession = column.Session(filter.Sessions.To)
 	}
 	var rows []sqlcgen.GetFindingRow
 	if filter.Symbol == "" {
-		list, err := s.q.ListFindings(ctx, sqlcgen.ListFindingsParams{BeforeAt: startOf(after), BeforeID: after.ID, Undecided: undecided, Limit: int32(limit + 1)})
+		list, err := s.q.ListFindings(ctx, sqlcgen.ListFindingsParams{
+			BeforeAt: p.BeforeAt, BeforeID: p.BeforeID, Rule: p.Rule, Severity: p.Severity, Decided: p.Decided, Undecided: p.Undecided,
+			Holding: p.Holding, BySession: p.BySession, FromSession: p.FromSession, ToSession: p.ToSession, Limit: p.Limit,
+		})
 		if err != nil {
 			return nil, next, translate(err, "listing findings")
 		}
@@ -242,13 +334,10 @@ func (s *Store) Findings(ctx context.Context, filter etf.FindingFilter, after et
 			rows = append(rows, sqlcgen.GetFindingRow(r))
 		}
 	} else {
-		etfID, err := s.idOf(ctx, filter.Symbol)
-		if err != nil {
+		if p.EtfID, err = s.idOf(ctx, filter.Symbol); err != nil {
 			return nil, next, err
 		}
-		list, err := s.q.ListFindingsOfETF(ctx, sqlcgen.ListFindingsOfETFParams{
-			EtfID: etfID, BeforeAt: startOf(after), BeforeID: after.ID, Undecided: undecided, Limit: int32(limit + 1),
-		})
+		list, err := s.q.ListFindingsOfETF(ctx, p)
 		if err != nil {
 			return nil, next, translate(err, "listing findings of "+string(filter.Symbol))
 		}
@@ -264,7 +353,123 @@ func (s *Store) Findings(ctx context.Context, filter etf.FindingFilter, after et
 	return page, next, translate(err, "reading the findings' sessions")
 }
 
-// withSessions converts rows and adds their sessions, with one statement for all of them.
+// bit is a condition as SQL compares it.
+func bit(condition bool) int {
+	if condition {
+		return 1
+	}
+	return 0
+}
+
+// OldestUndecided returns the finding that has waited longest for a decision, of one ETF or, with an empty symbol, of all;
+// KindNotFound if none waits.
+func (s *Store) OldestUndecided(ctx context.Context, symbol etf.Symbol) (etf.Finding, error) {
+	p := sqlcgen.GetOldestUndecidedParams{Holding: quality.HoldingRules()}
+	if symbol != "" {
+		var err error
+		if p.EtfID, err = s.idOf(ctx, symbol); err != nil {
+			return etf.Finding{}, err
+		}
+	}
+	id, err := s.q.GetOldestUndecided(ctx, p)
+	if errors.Is(err, sql.ErrNoRows) {
+		return etf.Finding{}, etf.NotFound("", "no finding waits for a decision", "there is nothing to do")
+	}
+	if err != nil {
+		return etf.Finding{}, translate(err, "looking for the oldest finding")
+	}
+	return s.Finding(ctx, id)
+}
+
+// FindingRecord returns a finding with its rows and decisions; KindNotFound for an unknown ID.
+func (s *Store) FindingRecord(ctx context.Context, id string) (etf.FindingRecord, error) {
+	r, err := findingRecord(ctx, s.q, id)
+	return r, translate(err, "reading a finding")
+}
+
+func findingRecord(ctx context.Context, q *sqlcgen.Queries, id string) (etf.FindingRecord, error) {
+	f, err := finding(ctx, q, id)
+	if err != nil {
+		return etf.FindingRecord{}, err
+	}
+	record := etf.FindingRecord{Finding: f, Rows: []etf.FoundRow{}}
+	rows, err := rowsOf(ctx, q, []string{id})
+	if err != nil {
+		return etf.FindingRecord{}, err
+	}
+	for _, r := range rows[id] {
+		found := etf.FoundRow{Session: r.Session}
+		if r.Staged {
+			bar := r.Bar
+			found.Row = &bar
+		}
+		record.Rows = append(record.Rows, found)
+	}
+	decided, err := decisionsOf(ctx, q, []string{id})
+	record.Decisions = append([]etf.DecisionRecord{}, decided[id]...)
+	return record, err
+}
+
+// decisionsOf reads the decisions on each of the findings, oldest first.
+func decisionsOf(ctx context.Context, q *sqlcgen.Queries, findings []string) (map[string][]etf.DecisionRecord, error) {
+	list, err := q.ListDecisions(ctx, findings)
+	if err != nil {
+		return nil, err
+	}
+	decisions := map[string][]etf.DecisionRecord{}
+	for _, d := range list {
+		r := etf.DecisionRecord{
+			Number: int(d.Number), InForce: d.InForce, Decision: etf.Decision(d.Decision), By: d.DecidedBy, Why: d.Why, Key: d.RequestKey,
+			Run: etf.RunID(d.RunID), At: d.DecidedAt, DataVersion: d.DataVersion, RowsChanged: int(d.RowsChanged),
+		}
+		if d.Details != "" {
+			var details decisionDetails
+			if err := json.Unmarshal([]byte(d.Details), &details); err != nil {
+				return nil, etf.Wrapf(etf.KindCorrupt, err, "the details of decision %d on %s can't be read", d.Number, d.FindingID)
+			}
+			r.Values, r.Sessions = details.Values, details.Sessions
+		}
+		decisions[d.FindingID] = append(decisions[d.FindingID], r)
+	}
+	return decisions, nil
+}
+
+// Retracted returns, by forecast, the findings whose decision says that prices it was made from are wrong; forecasts without
+// one are left out.
+func (s *Store) Retracted(ctx context.Context, forecasts []string) (map[string][]string, error) {
+	if len(forecasts) == 0 {
+		return nil, nil
+	}
+	list, err := s.q.ListRetractions(ctx, forecasts)
+	if err != nil {
+		return nil, translate(err, "reading the forecasts' marks")
+	}
+	lifted := map[[2]string]bool{}
+	for _, m := range list {
+		if m.Mark == markReinstated {
+			lifted[[2]string{m.ForecastID, m.CauseID}] = true
+		}
+	}
+	marks := map[string][]string{}
+	for _, m := range list {
+		finding, _, _ := strings.Cut(m.CauseID, "#")
+		if m.Mark != markReinstated && !lifted[[2]string{m.ForecastID, m.CauseID}] && !slices.Contains(marks[m.ForecastID], finding) {
+			marks[m.ForecastID] = append(marks[m.ForecastID], finding)
+		}
+	}
+	return marks, nil
+}
+
+// markReinstated is the mark of a forecast whose prices are no longer taken for wrong; MarkForecasts sets "retracted".
+const markReinstated = "reinstated"
+
+// decisionDetails is the column decisions.details.
+type decisionDetails struct {
+	Values   []etf.Bar     `json:"values,omitempty"`
+	Sessions []etf.Session `json:"sessions,omitempty"`
+}
+
+// withSessions converts rows and adds their decisions and sessions, with one statement each for all of them.
 func withSessions(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.GetFindingRow) ([]etf.Finding, error) {
 	list := make([]etf.Finding, len(rows))
 	if len(rows) == 0 {
@@ -277,8 +482,16 @@ func withSessions(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.GetFin
 		list[i] = etf.Finding{
 			ID: r.Finding.ID, Symbol: etf.Symbol(r.Symbol), Fetch: r.Finding.FetchID, Rule: r.Finding.Rule,
 			Severity: etf.Severity(r.Finding.Severity), Sessions: []etf.Session{}, Evidence: r.Finding.Evidence,
-			Decision: etf.Decision(r.Decision.String), By: r.DecidedBy.String, Why: r.Why.String, FoundAt: r.Finding.FoundAt,
+			FoundAt: r.Finding.FoundAt,
 		}
+	}
+	decided, err := inForce(ctx, q, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		d := decided[list[i].ID]
+		list[i].Decision, list[i].By, list[i].Why = etf.Decision(d.Decision), d.DecidedBy, d.Why
 	}
 	named, err := q.ListFindingRows(ctx, ids)
 	if err != nil {

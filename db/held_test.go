@@ -34,7 +34,7 @@ func judgedFetch(t *testing.T, s *db.Store, f etf.Fetch, bars []etf.Bar, verdict
 			findings = append(findings, finding(f, "spike", bars[i].Session))
 		}
 	}
-	if err := s.SaveFindings(t.Context(), etf.Judgement{Fetch: f.ID, Findings: findings, Verdicts: verdicts}); err != nil {
+	if _, err := s.SaveFindings(t.Context(), etf.Judgement{Fetch: f.ID, Findings: findings, Verdicts: verdicts}); err != nil {
 		t.Fatal(err)
 	}
 	p, err := s.Persist(t.Context(), f.ID)
@@ -216,7 +216,7 @@ func testReleaseHeld(t *testing.T, d dbtest.Database) {
 	}
 	found := finding(unfinished, "unfinished_row", day(1))
 	found.Severity = etf.SeverityWarning
-	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: unfinished.ID, Findings: []etf.Finding{found}, Verdicts: []etf.Verdict{hold}}); err != nil {
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: unfinished.ID, Findings: []etf.Finding{found}, Verdicts: []etf.Verdict{hold}}); err != nil {
 		t.Fatal(err)
 	}
 	if b := of(); !slices.Equal(b.HeldBy, []string{"held_close"}) {

@@ -92,7 +92,7 @@ func ingest(t testing.TB, s *db.Store, symbol etf.Symbol, bars []etf.Bar, rules 
 	for _, rule := range rules {
 		findings = append(findings, rule(f))
 	}
-	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: findings, Verdicts: verdictsOf(bars, findings)}); err != nil {
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: findings, Verdicts: verdictsOf(bars, findings)}); err != nil {
 		t.Fatal(err)
 	}
 	p, err := s.Persist(ctx, f.ID)
@@ -202,4 +202,10 @@ func appendOne(ctx context.Context, s *db.Store, f etf.Forecast) (stored etf.For
 		return etf.Forecast{}, false, err
 	}
 	return results[0].Forecast, results[0].New, results[0].Refused
+}
+
+// saveFindings is SaveFindings without what it reports.
+func saveFindings(s *db.Store, j etf.Judgement) error {
+	_, err := s.SaveFindings(context.Background(), j)
+	return err
 }

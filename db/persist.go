@@ -26,6 +26,7 @@ func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error
 // Replace is Persist for a fetch that also takes stored bars out: see activities.Bars and etf.Replacement. Revised then
 // counts what is taken out, too. settled are the findings that it settles, at most a hundred.
 func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Replacement) (result etf.Persisted, settled []string, err error) {
+	var symbol etf.Symbol // of a fetch that is persisted now
 	err = s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		row, err := q.GetFetchToPersist(ctx, fetch)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -47,9 +48,13 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 				return err
 			}
 		}
+		symbol = etf.Symbol(row.Symbol)
 		result, err = s.persist(ctx, q, tx, fetch, row, replacement.Whole, removed)
 		return err
 	})
+	if err == nil && result.Quarantined > 0 && symbol != "" {
+		err = s.releaseAccepted(ctx, symbol)
+	}
 	if err != nil || replacement.IsZero() {
 		return result, nil, err
 	}
@@ -151,6 +156,13 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 			return etf.Persisted{}, err
 		}
 	}
+	if settles, err := p.settles(ctx, c, result); err != nil {
+		return etf.Persisted{}, err
+	} else if settles {
+		if err := s.settle(ctx, q, old.id, result.DataVersion.Number, "source:"+row.Source); err != nil {
+			return etf.Persisted{}, err
+		}
+	}
 	if c.Kept > 0 {
 		if err := p.confirm(ctx, etf.Session(c.LastSession)); err != nil {
 			return etf.Persisted{}, err
@@ -172,6 +184,16 @@ type persisting struct {
 	old, to series // before and after
 	// refused are the sessions whose row a whole history's fetch quarantines.
 	refused map[etf.Session]bool
+}
+
+// settles reports whether storing the fetch may have left nothing to decide on some finding: it replaced bars or filled a gap.
+// The newest row of an ordinary run settles nothing.
+func (p *persisting) settles(ctx context.Context, c sqlcgen.ClassifyStagedBarsRow, r etf.Persisted) (bool, error) {
+	if p.old.bars == 0 || r.Revised > 0 || c.RowsNew != 1 || p.old.quarantined > 0 {
+		return p.old.bars > 0 && (r.Revised > 0 || c.RowsNew > 1 || p.old.quarantined > 0), nil
+	}
+	named, err := p.q.CountRowsNamed(ctx, sqlcgen.CountRowsNamedParams{EtfID: p.to.id, Session: c.LastSession})
+	return named > 0, err
 }
 
 func seriesOf(row sqlcgen.GetFetchToPersistRow) series {

@@ -64,7 +64,7 @@ func testPersistTwice(t *testing.T, d dbtest.Database) {
 	_, err := s.Persist(ctx, f.ID)
 	wantKind(t, err, etf.KindConflict, "fetch") // not judged yet
 	for range 2 {
-		if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 1)}); err != nil {
+		if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 1)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,7 +83,7 @@ func testPersistTwice(t *testing.T, d dbtest.Database) {
 	}
 	_, err = s.Staged(ctx, f.ID)
 	wantKind(t, err, etf.KindConflict, "fetch")
-	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 1)}); err != nil {
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 1)}); err != nil {
 		t.Errorf("saving the findings of a persisted fetch again: %v", err)
 	}
 	if staged := dump(t, d, "staged_bars"); staged != "" && contains(staged, f.ID) {
@@ -155,11 +155,11 @@ func testPersistRefusals(t *testing.T, d dbtest.Database) {
 	if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars}); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 3)}), etf.KindInvalid, "verdicts")
-	wantKind(t, s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: []etf.Verdict{9, 0}}), etf.KindInvalid, "verdicts[0]")
-	wantKind(t, s.SaveFindings(ctx, etf.Judgement{Fetch: newID()}), etf.KindNotFound, "fetch")
-	wantKind(t, s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop}}), etf.KindInvalid, "findings")
-	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 2)}); err != nil {
+	wantKind(t, saveFindings(s, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 3)}), etf.KindInvalid, "verdicts")
+	wantKind(t, saveFindings(s, etf.Judgement{Fetch: f.ID, Verdicts: []etf.Verdict{9, 0}}), etf.KindInvalid, "verdicts[0]")
+	wantKind(t, saveFindings(s, etf.Judgement{Fetch: newID()}), etf.KindNotFound, "fetch")
+	wantKind(t, saveFindings(s, etf.Judgement{Fetch: f.ID, Verdicts: []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop}}), etf.KindInvalid, "findings")
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, 2)}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.Persist(ctx, f.ID)
@@ -169,7 +169,7 @@ func testPersistRefusals(t *testing.T, d dbtest.Database) {
 	if err := s.SaveFetch(ctx, g, etf.Response{Bars: bars}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: g.ID, Verdicts: []etf.Verdict{etf.VerdictDrop, etf.VerdictKeep}}); err != nil {
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: g.ID, Verdicts: []etf.Verdict{etf.VerdictDrop, etf.VerdictKeep}}); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := s.Persist(ctx, g.ID); err != nil || p.New != 1 || barOn(t, s, "REF", day(0)).Bar != bars[1] {
@@ -181,7 +181,7 @@ func testPersistRefusals(t *testing.T, d dbtest.Database) {
 	if err := s.SaveFetch(ctx, other, etf.Response{Bars: bars[:1]}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SaveFindings(ctx, etf.Judgement{Fetch: other.ID, Verdicts: make([]etf.Verdict, 1)}); err != nil {
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: other.ID, Verdicts: make([]etf.Verdict, 1)}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = s.Persist(ctx, other.ID)
@@ -198,7 +198,7 @@ func testActions(t *testing.T, d dbtest.Database) {
 		if err := s.SaveFetch(ctx, f, etf.Response{Actions: actions}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID}); err != nil {
+		if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID}); err != nil {
 			t.Fatal(err)
 		}
 		p, err := s.Persist(ctx, f.ID)

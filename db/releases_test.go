@@ -404,7 +404,7 @@ func releaseNewRows(t *testing.T, d dbtest.Database, f archive.Facts) {
 		if err := s.SaveFetch(ctx, fetch, etf.Response{Bars: []etf.Bar{stored.Bar, next}, Basis: fetch.Basis}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SaveFindings(ctx, etf.Judgement{Fetch: fetch.ID, Verdicts: make([]etf.Verdict, 2)}); err != nil {
+		if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: fetch.ID, Verdicts: make([]etf.Verdict, 2)}); err != nil {
 			t.Fatal(err)
 		}
 		p, err := s.Persist(ctx, fetch.ID)

@@ -139,7 +139,7 @@ func testRunCounts(t *testing.T, d dbtest.Database) {
 			t.Fatal(err)
 		}
 		found := []etf.Finding{finding(f, "RULE", day(0))}
-		if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: found, Verdicts: verdictsOf(bars, found)}); err != nil {
+		if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: found, Verdicts: verdictsOf(bars, found)}); err != nil {
 			t.Fatal(err)
 		}
 		p, err := s.Persist(ctx, f.ID)

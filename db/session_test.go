@@ -54,7 +54,7 @@ func testText(t *testing.T, d dbtest.Database) {
 		}
 		found := finding(f, "jump", day(i))
 		found.Evidence = text
-		if err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{found, finding(f, "stale", day(i))}, Verdicts: []etf.Verdict{etf.VerdictQuarantine}}); err != nil {
+		if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{found, finding(f, "stale", day(i))}, Verdicts: []etf.Verdict{etf.VerdictQuarantine}}); err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
 		staged, err := s.Staged(ctx, f.ID)

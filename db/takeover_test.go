@@ -26,7 +26,7 @@ func saveWhole(t *testing.T, s *db.Store, symbol etf.Symbol, bars []etf.Bar, ver
 	for _, rule := range rules {
 		j.Findings = append(j.Findings, rule(f))
 	}
-	if err := s.SaveFindings(t.Context(), j); err != nil {
+	if _, err := s.SaveFindings(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
 	return f

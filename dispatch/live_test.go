@@ -211,7 +211,7 @@ func TestOutOfReach(t *testing.T) {
 		"query":    func() error { _, err := temporal.DailyStatus(ctx, "x"); return err },
 		"cancel":   func() error { return temporal.Cancel(ctx, "x") },
 		"served":   func() error { _, err := temporal.Served(ctx, "x"); return err },
-		"decide":   func() error { _, err := temporal.Decide(ctx, "x", workflows.Decision{}); return err },
+		"decide":   func() error { _, _, err := temporal.Decide(ctx, "x", workflows.Decision{}, time.Second); return err },
 		"check":    func() error { return temporal.Check(ctx) },
 		"schedule": func() error { _, err := temporal.Schedule(ctx, "x"); return err },
 		"pause":    func() error { return temporal.PauseSchedule(ctx, "x", "") },

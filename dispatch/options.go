@@ -26,12 +26,12 @@ func DailyOptions(in workflows.DailyInput) client.StartWorkflowOptions {
 }
 
 // FindingOptions returns the options to start workflows.ResolveFindingWorkflow with; in is its only argument. A finding
-// that is already waiting, or was decided, keeps its workflow.
+// that is already waiting keeps its workflow. One that was decided gets another: its decision may be taken back.
 func FindingOptions(in workflows.ResolveFindingInput) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                       workflows.FindingID(in.Finding),
 		TaskQueue:                workflows.TaskQueue,
-		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		StaticSummary:            in.Summary(),
 		StaticDetails:            in.Details(),

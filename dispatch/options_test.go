@@ -90,6 +90,10 @@ func TestEveryExchangeHasASchedule(t *testing.T) {
 
 func TestFindingOptions(t *testing.T) {
 	o := FindingOptions(workflows.ResolveFindingInput{Finding: "ab12", Symbol: "SPY", Exchange: etf.XNYS, Rule: "jump"})
+	// One that was decided may be taken back: its workflow has completed, and another starts.
+	if o.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE {
+		t.Errorf("reuse %s", o.WorkflowIDReusePolicy)
+	}
 	if o.ID != "finding/ab12" || o.StaticSummary == "" || o.WorkflowIDConflictPolicy != enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING {
 		t.Errorf("got %+v", o)
 	}

@@ -1,6 +1,9 @@
 package etf
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Severity is how serious a finding is.
 type Severity string
@@ -13,7 +16,7 @@ const (
 	SeverityError   Severity = "error"
 )
 
-// Decision is a person's decision on a finding.
+// Decision is what was decided on a finding, by a person unless it says otherwise.
 type Decision string
 
 // The decisions. Undecided findings of severity error keep their rows quarantined.
@@ -24,11 +27,22 @@ const (
 	Replace   Decision = "replace" // the rows are wrong: use the values given instead
 	Refetch   Decision = "refetch" // fetch the rows again from the ETF's sources
 	Retract   Decision = "retract" // rows in use are wrong: keep them out from now on
+	// Superseded is the pipeline's own: later rows have taken the place of those named, so nothing is left to decide.
+	Superseded Decision = "superseded"
 )
+
+// The entries in a finding's list of decisions that take the decision in force back, so that the finding waits again.
+const (
+	Undo     Decision = "undo"     // a person takes it back
+	Reopened Decision = "reopened" // the pipeline does: the rows are back with the same numbers
+)
+
+// Decisions lists what a person can decide on a finding, in the order in which it is shown.
+func Decisions() []Decision { return []Decision{Accept, Reject, Replace, Refetch, Retract} }
 
 // Finding is what one rule reports about some sessions of one response.
 type Finding struct {
-	ID       string    `json:"id"` // deterministic: the same rule on the same rows of the same fetch is the same finding
+	ID       string    `json:"id"` // deterministic: the same rule on the same numbers of the same sessions is the same finding
 	Symbol   Symbol    `json:"symbol"`
 	Fetch    string    `json:"fetch"`
 	Rule     string    `json:"rule"` // a stable name, such as "ohlc_order"
@@ -49,4 +63,53 @@ type Ruling struct {
 	Decision Decision
 	By       string // who decides
 	Why      string
+	// Key is the idempotency key of the request; empty for none. A repeat with the same key gets the same answer.
+	Key string
+	// Values are the bars to use instead of those the finding names (Replace).
+	Values []Bar
+	// Sessions restricts Retract to some of the sessions the finding names; empty = all of them.
+	Sessions []Session
+	Run      RunID // the run that fetches again (Refetch)
+}
+
+// DecisionRecord is one entry in a finding's list of decisions.
+type DecisionRecord struct {
+	Number   int       `json:"number"` // from 1
+	InForce  bool      `json:"in_force"`
+	Decision Decision  `json:"decision"`
+	By       string    `json:"by"`
+	Why      string    `json:"why"`
+	Key      string    `json:"key,omitempty"`
+	Values   []Bar     `json:"values,omitempty"`
+	Sessions []Session `json:"sessions,omitempty"`
+	Run      RunID     `json:"run,omitempty"`
+	At       time.Time `json:"at"`
+	// DataVersion is the ETF's after the decision, RowsChanged how many bars it changed.
+	DataVersion int64 `json:"data_version"`
+	RowsChanged int   `json:"rows_changed"`
+}
+
+// FoundRow is what a finding names for one session: the numbers of the response, nil if it had no row for the session.
+type FoundRow struct {
+	Session Session `json:"session"`
+	Row     *Bar    `json:"row"`
+}
+
+// FindingRecord is everything stored about a finding.
+type FindingRecord struct {
+	Finding
+	Rows      []FoundRow       `json:"rows"`      // ascending
+	Decisions []DecisionRecord `json:"decisions"` // oldest first
+}
+
+// Reported is what became of a finding that a judgement reports: it is stored, or an earlier finding names its rows with
+// the same numbers.
+type Reported struct {
+	Finding Finding // as stored
+	New     bool
+}
+
+// IsFindingID reports whether a text has the form of a finding's ID: 32 hex digits.
+func IsFindingID(id string) bool {
+	return len(id) == 32 && strings.Trim(id, "0123456789abcdef") == ""
 }

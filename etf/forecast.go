@@ -50,6 +50,9 @@ type Forecast struct {
 	Components map[string][]float64 `json:"components,omitempty"`
 	// FitHash is the SHA-256 of the fit in hex; empty when none is stored.
 	FitHash string `json:"fit_hash,omitempty"`
+	// Retracted lists the findings whose decision says that prices this forecast was made from are wrong. It is not part of what
+	// was issued.
+	Retracted []string `json:"-"`
 	// Fit is what the model needs to reproduce these numbers (Model.Restore). It is stored with the forecast but, because
 	// it is large, not read back with it.
 	Fit []byte `json:"-"`

@@ -133,7 +133,12 @@ type RunFilter struct {
 // FindingFilter selects findings. Zero fields select every finding.
 type FindingFilter struct {
 	Symbol    Symbol
-	Undecided bool // only those of severity error that await a decision
+	Rule      string
+	Severity  Severity
+	Undecided bool // only those that await a decision
+	Decided   bool // only those with a decision in force
+	// Sessions selects the findings that name a session of the window; a zero end is open.
+	Sessions Window
 }
 
 // Cursor is the position of a page's last row in a list ordered by time and ID, both descending. The zero value is the

@@ -2,9 +2,6 @@ package quality
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"time"
@@ -44,7 +41,7 @@ type Input struct {
 
 // Report is the outcome of Check.
 type Report struct {
-	// Findings lack ID, Fetch and FoundAt: the caller sets them, the ID with FindingID. A finding groups what one
+	// Findings lack ID, Fetch and FoundAt: the caller sets them, the ID with WithRows and FindingID. A finding groups what one
 	// rule reports at one severity; errors in the new session form a separate finding, so that a decision on the
 	// session does not decide on history, and so does each change of level, because each has its own proposal.
 	Findings []etf.Finding
@@ -91,23 +88,6 @@ func apply(in Input) (*state, error) {
 		s.takeOver()
 	}
 	return s, nil
-}
-
-// FindingID returns the ID of a finding as 32 hex digits: the same rule on the same sessions of the same fetch is the
-// same finding.
-func FindingID(symbol etf.Symbol, fetch, rule string, sessions []etf.Session) string {
-	h := sha256.New()
-	var n [4]byte
-	for _, part := range []string{"finding", string(symbol), fetch, rule} {
-		binary.BigEndian.PutUint32(n[:], uint32(len(part)))
-		h.Write(n[:])
-		h.Write([]byte(part))
-	}
-	for _, s := range sessions {
-		binary.BigEndian.PutUint32(n[:], uint32(s))
-		h.Write(n[:])
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // state is what the rules share during one Check. They run in the registry's order: earlier rules drop repeats and

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -47,12 +49,17 @@ func casesOf(list ...Case) Cases {
 	return cases
 }
 
-// on is a finding's case on a row.
+// on is a finding's case on a row, of severity error.
 func on(finding, rule string, row NamedRow, d etf.Decision) Case {
-	c := Case{NamedRow: row, Finding: finding, Rule: rule, Decision: d}
+	c := Case{NamedRow: row, Finding: finding, Rule: rule, Severity: etf.SeverityError, Decision: d}
 	if d != etf.Undecided {
 		c.By = "kim"
 	}
+	return c
+}
+
+func warned(c Case) Case {
+	c.Severity = etf.SeverityWarning
 	return c
 }
 
@@ -77,6 +84,8 @@ func TestWithRows(t *testing.T) {
 		{"both dropped", []etf.Bar{first, last}, naming(tue), []etf.Verdict{drop, drop}, []NamedRow{{Bar: first, Staged: true}}},
 		{"nobody could release it", []etf.Bar{monRow.Bar, tueRow.Bar}, naming(mon), []etf.Verdict{keep, quarantine}, nil},
 		{"a warning releases nothing", []etf.Bar{tueRow.Bar}, []etf.Finding{{Severity: etf.SeverityWarning, Sessions: []etf.Session{tue}}}, []etf.Verdict{quarantine}, nil},
+		{"a held row", []etf.Bar{tueRow.Bar}, []etf.Finding{{Rule: "held_close", Severity: etf.SeverityWarning, Sessions: []etf.Session{tue}}}, []etf.Verdict{etf.VerdictHold}, []NamedRow{tueRow}},
+		{"a row held by a rule that holds none", []etf.Bar{tueRow.Bar}, []etf.Finding{{Rule: "price_jump", Severity: etf.SeverityWarning, Sessions: []etf.Session{tue}}}, []etf.Verdict{etf.VerdictHold}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			list, err := WithRows(etf.Judgement{Findings: c.findings, Verdicts: c.verdicts}, c.bars)
@@ -93,82 +102,137 @@ func TestWithRows(t *testing.T) {
 	}
 }
 
-func TestPrecedents(t *testing.T) {
-	both, zeros := found("spike", monRow, tueRow), without(tueRow)
-	zeros.Staged = true
+func TestAssess(t *testing.T) {
+	const keep, quarantine, drop, hold = etf.VerdictKeep, etf.VerdictQuarantine, etf.VerdictDrop, etf.VerdictHold
+	finding := func(rule string, rows ...NamedRow) FindingWithRows {
+		f := found(rule, rows...)
+		for _, r := range rows {
+			f.Sessions = append(f.Sessions, r.Session)
+		}
+		f.ID = FindingID(f)
+		return f
+	}
+	held := func(rows ...NamedRow) FindingWithRows {
+		f := finding("held_close", rows...)
+		f.Severity = etf.SeverityWarning
+		f.ID = FindingID(f)
+		return f
+	}
+	holding := func(c Case) Case { return warned(c) }
+	both := finding("spike", monRow, tueRow)
+	quiet := warning(finding("jump", tueRow))
+	quiet.ID = FindingID(quiet)
 	for _, c := range []struct {
-		name   string
-		found  FindingWithRows
-		before Cases
-		want   string // the finding followed; "" for no precedent
+		name     string
+		found    []FindingWithRows
+		before   Cases
+		bars     []etf.Bar // default: monRow, tueRow
+		judged   []etf.Verdict
+		store    string // sessions of the findings stored, by rule
+		reported string // earlier findings reported again
+		reopen   string
+		want     []etf.Verdict
 	}{
-		{"nothing before", both, nil, ""},
-		{"decided on both rows", both, casesOf(on("a", "spike", monRow, etf.Accept), on("a", "spike", tueRow, etf.Accept)), "a"},
-		{"by two findings that agree: the last row's", both, casesOf(on("a", "spike", monRow, etf.Reject), on("b", "spike", tueRow, etf.Reject)), "b"},
-		{"by two that disagree", both, casesOf(on("a", "spike", monRow, etf.Accept), on("b", "spike", tueRow, etf.Reject)), ""},
-		{"on one row only", both, casesOf(on("a", "spike", monRow, etf.Accept)), ""},
-		{"as part of a wider finding", found("spike", tueRow), casesOf(on("a", "spike", monRow, etf.Accept), on("a", "spike", tueRow, etf.Accept)), "a"},
-		{"undecided", found("spike", tueRow), casesOf(on("a", "spike", tueRow, etf.Undecided)), ""},
-		{"undecided and decided", found("spike", tueRow), casesOf(on("a", "spike", tueRow, etf.Undecided), on("b", "spike", tueRow, etf.Reject)), "b"},
-		{"decided twice: the first", found("spike", tueRow), casesOf(on("a", "spike", tueRow, etf.Reject), on("b", "spike", tueRow, etf.Accept)), "a"},
-		{"another rule", found("spike", tueRow), casesOf(on("a", "ohlc_order", tueRow, etf.Accept)), ""},
-		{"other numbers", found("spike", tueRow), casesOf(on("a", "spike", tueOther, etf.Accept)), ""},
-		{"a volume that was unknown before", found("spike", tueRow), casesOf(on("a", "spike", volume(tueRow, etf.VolumeUnknown), etf.Accept)), ""},
-		{"a session without a row", found("missing", without(tueRow)), casesOf(on("a", "missing", without(tueRow), etf.Accept)), "a"},
-		{"a row where there was none", found("missing", tueRow), casesOf(on("a", "missing", without(tueRow), etf.Accept)), ""},
-		{"a row of zeros where there was none", found("missing", zeros), casesOf(on("a", "missing", without(zeros), etf.Accept)), ""},
-		{"itself", found("spike", tueRow), casesOf(on("new", "spike", tueRow, etf.Accept)), ""},
-		{"a warning needs no decision", warning(found("spike", tueRow)), casesOf(on("a", "spike", tueRow, etf.Accept)), ""},
-		{"names no row", found("spike"), casesOf(on("a", "spike", tueRow, etf.Accept)), ""},
+		{name: "nothing before", found: []FindingWithRows{both}, judged: []etf.Verdict{quarantine, quarantine}, store: "spike:mon,tue", want: []etf.Verdict{quarantine, quarantine}},
+		{name: "the same, undecided", found: []FindingWithRows{both}, before: casesOf(on("a", "spike", monRow, ""), on("a", "spike", tueRow, "")), judged: []etf.Verdict{quarantine, quarantine}, reported: "a", want: []etf.Verdict{quarantine, quarantine}},
+		{name: "one row is new", found: []FindingWithRows{both}, before: casesOf(on("a", "spike", monRow, "")), judged: []etf.Verdict{quarantine, quarantine}, store: "spike:tue", reported: "a", want: []etf.Verdict{quarantine, quarantine}},
+		{name: "one row is accepted", found: []FindingWithRows{both}, before: casesOf(on("a", "spike", monRow, etf.Accept)), judged: []etf.Verdict{quarantine, quarantine}, store: "spike:tue", reported: "a accept", want: []etf.Verdict{keep, quarantine}},
+		{name: "both accepted", found: []FindingWithRows{both}, before: casesOf(on("a", "spike", monRow, etf.Accept), on("b", "spike", tueRow, etf.Accept)), judged: []etf.Verdict{quarantine, quarantine}, reported: "a accept,b accept", want: []etf.Verdict{keep, keep}},
+		{name: "rejected", found: []FindingWithRows{both}, before: casesOf(on("a", "spike", monRow, etf.Reject), on("a", "spike", tueRow, etf.Reject)), judged: []etf.Verdict{quarantine, quarantine}, reported: "a reject", want: []etf.Verdict{quarantine, quarantine}},
+		{name: "other prices", found: []FindingWithRows{finding("spike", tueRow)}, before: casesOf(on("a", "spike", tueOther, etf.Accept)), judged: []etf.Verdict{keep, quarantine}, store: "spike:tue", want: []etf.Verdict{keep, quarantine}},
+		{name: "another volume", found: []FindingWithRows{finding("spike", tueRow)}, before: casesOf(on("a", "spike", volume(tueRow, 7), etf.Accept)), judged: []etf.Verdict{keep, quarantine}, reported: "a accept", want: []etf.Verdict{keep, keep}},
+		{name: "another rule accepted", found: []FindingWithRows{finding("spike", tueRow)}, before: casesOf(on("a", "ohlc_order", tueRow, etf.Accept)), judged: []etf.Verdict{keep, quarantine}, store: "spike:tue", want: []etf.Verdict{keep, quarantine}},
+		{name: "two rules, one accepted", found: []FindingWithRows{finding("spike", tueRow), finding("stale", tueRow)}, before: casesOf(on("a", "stale", tueRow, etf.Accept)), judged: []etf.Verdict{keep, quarantine}, store: "spike:tue", reported: "a accept", want: []etf.Verdict{keep, quarantine}},
+		{name: "two rules, in the other order", found: []FindingWithRows{finding("stale", tueRow), finding("spike", tueRow)}, before: casesOf(on("a", "stale", tueRow, etf.Accept)), judged: []etf.Verdict{keep, quarantine}, store: "spike:tue", reported: "a accept", want: []etf.Verdict{keep, quarantine}},
+		{name: "decided before undecided", found: []FindingWithRows{finding("spike", tueRow)}, before: casesOf(on("a", "spike", tueRow, ""), on("b", "spike", tueRow, etf.Accept)), judged: []etf.Verdict{keep, quarantine}, reported: "b accept", want: []etf.Verdict{keep, keep}},
+		{name: "fetched again, and still there", found: []FindingWithRows{finding("spike", tueRow)}, before: casesOf(on("a", "spike", tueRow, etf.Refetch)), judged: []etf.Verdict{keep, quarantine}, reported: "a", reopen: "a", want: []etf.Verdict{keep, quarantine}},
+		{name: "superseded, and back", found: []FindingWithRows{finding("spike", tueRow)}, before: casesOf(on("a", "spike", tueRow, etf.Superseded)), judged: []etf.Verdict{keep, quarantine}, reported: "a", reopen: "a", want: []etf.Verdict{keep, quarantine}},
+		{name: "a session without a row", found: []FindingWithRows{finding("unreadable", without(tueRow))}, before: casesOf(on("a", "unreadable", without(tueRow), "")), bars: []etf.Bar{monRow.Bar}, judged: []etf.Verdict{keep}, reported: "a", want: []etf.Verdict{keep}},
+		{name: "a row where there was none", found: []FindingWithRows{finding("unreadable", tueRow)}, before: casesOf(on("a", "unreadable", without(tueRow), etf.Accept)), judged: []etf.Verdict{keep, quarantine}, store: "unreadable:tue", want: []etf.Verdict{keep, quarantine}},
+		{name: "a dropped row", found: []FindingWithRows{finding("spike", tueRow)}, before: casesOf(on("a", "spike", tueRow, etf.Accept)), bars: []etf.Bar{tueOther.Bar, tueRow.Bar}, judged: []etf.Verdict{drop, quarantine}, reported: "a accept", want: []etf.Verdict{drop, keep}},
+		{name: "held", found: []FindingWithRows{held(tueRow)}, judged: []etf.Verdict{keep, hold}, store: "held_close:tue", want: []etf.Verdict{keep, hold}},
+		{name: "held, accepted", found: []FindingWithRows{held(tueRow)}, before: casesOf(holding(on("a", "held_close", tueRow, etf.Accept))), judged: []etf.Verdict{keep, hold}, reported: "a accept", want: []etf.Verdict{keep, keep}},
+		{name: "held, rejected", found: []FindingWithRows{held(tueRow)}, before: casesOf(holding(on("a", "held_close", tueRow, etf.Reject))), judged: []etf.Verdict{keep, hold}, reported: "a reject", want: []etf.Verdict{keep, quarantine}},
+		{name: "held, and an accepted error", found: []FindingWithRows{held(tueRow), finding("spike", tueRow)}, before: casesOf(on("a", "spike", tueRow, etf.Accept)), judged: []etf.Verdict{keep, quarantine}, store: "held_close:tue", reported: "a accept", want: []etf.Verdict{keep, hold}},
+		{name: "a warning about a retracted row", found: []FindingWithRows{quiet}, before: casesOf(warned(on("a", "jump", tueRow, etf.Retract))), judged: []etf.Verdict{keep, keep}, store: "jump:tue", reported: "a retract", want: []etf.Verdict{keep, quarantine}},
+		{name: "a replaced row", found: []FindingWithRows{finding("spike", tueRow)}, before: casesOf(on("a", "spike", tueRow, etf.Replace)), judged: []etf.Verdict{keep, quarantine}, reported: "a replace", want: []etf.Verdict{keep, quarantine}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Precedents([]FindingWithRows{c.found}, c.before)
-			if got["new"].Finding != c.want || len(got) > 1 || (c.want == "" && len(got) > 0) {
-				t.Errorf("%+v, want %q", got, c.want)
+			if c.bars == nil {
+				c.bars = []etf.Bar{monRow.Bar, tueRow.Bar}
+			}
+			judged := slices.Clone(c.judged)
+			a := Assess(c.found, c.before, c.judged, c.bars)
+			day := map[etf.Session]string{mon: "mon", tue: "tue", wed: "wed"}
+			var stored, reported []string
+			for _, f := range a.Store {
+				var days []string
+				for i, r := range f.Rows {
+					if f.Sessions[i] != r.Session {
+						t.Errorf("sessions %v, rows %v", f.Sessions, f.Rows)
+					}
+					days = append(days, day[r.Session])
+				}
+				if f.ID != FindingID(f) {
+					t.Errorf("the ID %s is not that of its rows", f.ID)
+				}
+				stored = append(stored, f.Rule+":"+strings.Join(days, ","))
+			}
+			fresh := 0
+			for _, r := range a.Reported {
+				if r.New {
+					fresh++
+					continue
+				}
+				reported = append(reported, strings.TrimSpace(r.Finding.ID+" "+string(r.Finding.Decision)))
+			}
+			if strings.Join(stored, ";") != c.store || strings.Join(reported, ",") != c.reported || strings.Join(a.Reopen, ",") != c.reopen || fresh != len(a.Store) {
+				t.Errorf("stored %v, reported again %v, %d new, reopened %v", stored, reported, fresh, a.Reopen)
+			}
+			if !slices.Equal(a.Verdicts, c.want) || !slices.Equal(c.judged, judged) {
+				t.Errorf("verdicts %v, want %v", a.Verdicts, c.want)
 			}
 		})
 	}
 }
 
-func TestReleased(t *testing.T) {
-	with := func(id string, f FindingWithRows) FindingWithRows {
-		f.ID = id
-		return f
+// A finding is identified by symbol, rule, severity, sessions and prices, and by nothing else.
+func TestFindingID(t *testing.T) {
+	t.Parallel()
+	base := found("spike", monRow, tueRow)
+	base.Symbol, base.Evidence = "SPY", "too far"
+	id := FindingID(base)
+	if !etf.IsFindingID(id) {
+		t.Fatalf("%q is not an ID", id)
 	}
-	a, b := with("a", found("spike", monRow, tueRow)), with("b", found("stale", tueRow, wedRow))
-	decided := func(ids ...string) map[string]Case {
-		m := map[string]Case{}
-		for _, id := range ids {
-			m[id] = Case{Decision: etf.Accept}
-		}
-		return m
-	}
-	for _, c := range []struct {
-		name       string
-		found      []FindingWithRows
-		precedents map[string]Case
-		want       []etf.Session
+	for name, c := range map[string]struct {
+		change func(*FindingWithRows)
+		same   bool
 	}{
-		{"no precedent", []FindingWithRows{a, b}, nil, nil},
-		{"one of two", []FindingWithRows{a, b}, decided("a"), []etf.Session{mon}},
-		{"the other", []FindingWithRows{a, b}, decided("b"), []etf.Session{wed}},
-		{"in the other order", []FindingWithRows{b, a}, decided("a"), []etf.Session{mon}},
-		{"both", []FindingWithRows{a, b}, decided("a", "b"), []etf.Session{mon, tue, wed}},
-		{"rejected", []FindingWithRows{a}, map[string]Case{"a": {Decision: etf.Reject}}, nil},
-		{"a warning does not count", []FindingWithRows{a, warning(b)}, decided("a"), []etf.Session{mon, tue}},
+		"fetch":                {func(f *FindingWithRows) { f.Fetch = "another" }, true},
+		"evidence":             {func(f *FindingWithRows) { f.Evidence = "other words" }, true},
+		"volume of an error":   {func(f *FindingWithRows) { f.Rows = []NamedRow{volume(monRow, 9), tueRow} }, true},
+		"symbol":               {func(f *FindingWithRows) { f.Symbol = "QQQ" }, false},
+		"rule":                 {func(f *FindingWithRows) { f.Rule = "stale" }, false},
+		"severity":             {func(f *FindingWithRows) { f.Severity = etf.SeverityWarning }, false},
+		"price":                {func(f *FindingWithRows) { f.Rows = []NamedRow{monRow, tueOther} }, false},
+		"sessions":             {func(f *FindingWithRows) { f.Rows = f.Rows[:1] }, false},
+		"no row in a response": {func(f *FindingWithRows) { f.Rows = []NamedRow{monRow, without(tueRow)} }, false},
+		"evidence alone":       {func(f *FindingWithRows) { f.Rows = nil }, false},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			var got []etf.Session
-			for session, released := range Released(c.found, c.precedents) {
-				if released {
-					got = append(got, session)
-				}
-			}
-			slices.Sort(got)
-			if !slices.Equal(got, c.want) {
-				t.Errorf("%v, want %v", got, c.want)
-			}
-		})
+		f := base
+		f.Rows = slices.Clone(base.Rows)
+		c.change(&f)
+		if (FindingID(f) == id) != c.same {
+			t.Errorf("%s: the same ID: %v", name, !c.same)
+		}
+	}
+	loud, quiet := warning(base), warning(base)
+	quiet.Rows = []NamedRow{volume(monRow, 9), tueRow}
+	none, other := base, base
+	none.Rows, other.Rows, other.Evidence = nil, nil, "other words"
+	if FindingID(loud) == FindingID(quiet) || FindingID(none) == FindingID(other) {
+		t.Error("a warning's volume and the evidence of a finding without sessions count")
 	}
 }
 
@@ -191,6 +255,9 @@ func TestUnblocked(t *testing.T) {
 		{"on other numbers", f, []Case{on("a", "stale", tueOther, etf.Undecided)}, []NamedRow{monRow, tueRow}},
 		{"accepted on other numbers", f, []Case{on("a", "stale", tueRow, etf.Undecided), on("b", "stale", tueOther, etf.Accept)}, []NamedRow{monRow}},
 		{"no row to release", found("spike", without(monRow), tueRow), nil, []NamedRow{tueRow}},
+		{"another rule's warning", f, []Case{warned(on("a", "jump", tueRow, etf.Undecided))}, []NamedRow{monRow, tueRow}},
+		{"another rule's warning, retracted", f, []Case{warned(on("a", "jump", tueRow, etf.Retract))}, []NamedRow{monRow}},
+		{"another rule holds the row", f, []Case{warned(on("a", "held_close", tueRow, etf.Undecided))}, []NamedRow{monRow}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := Unblocked(c.found, casesOf(append(slices.Clone(self), c.others...)...)); !slices.Equal(got, c.want) {
@@ -242,81 +309,217 @@ func TestAcceptRows(t *testing.T) {
 	stored := func(r NamedRow, quarantined bool, version int64) etf.StoredBar {
 		return etf.StoredBar{Bar: r.Bar, Quarantined: quarantined, DataVersion: version}
 	}
+	held := stored(tueRow, false, 5)
+	held.Held = true
 	noVolume := volume(tueRow, etf.VolumeUnknown)
 	for _, c := range []struct {
 		name   string
 		rows   []NamedRow
 		stored []etf.StoredBar
-		want   Acceptance
+		want   BarChanges
 	}{
-		{"a quarantined bar", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, true, 5)}, Acceptance{Release: []etf.Session{tue}, Unquarantined: 1}},
-		{"whenever it was written", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, true, 9)}, Acceptance{Release: []etf.Session{tue}, Unquarantined: 1}},
-		{"not quarantined", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, false, 5)}, Acceptance{}},
-		{"held: the bar is good", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, false, 5)}, Acceptance{Replace: []etf.Bar{tueOther.Bar}}},
-		{"held: the bar is quarantined", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, true, 4)}, Acceptance{Replace: []etf.Bar{tueOther.Bar}, Unquarantined: 1}},
-		{"revised since", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, false, 6)}, Acceptance{}},
-		{"revised since, quarantined", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, true, 6)}, Acceptance{}},
-		{"no volume, same prices", []NamedRow{noVolume}, []etf.StoredBar{stored(tueRow, true, 5)}, Acceptance{Release: []etf.Session{tue}, Unquarantined: 1}},
-		{"a volume that was unknown before", []NamedRow{tueRow}, []etf.StoredBar{stored(noVolume, false, 5)}, Acceptance{Replace: []etf.Bar{tueRow.Bar}}},
-		{"no bar of the session", []NamedRow{tueRow}, nil, Acceptance{}},
-		{"a bar of another session", []NamedRow{tueRow}, []etf.StoredBar{stored(monRow, true, 5)}, Acceptance{}},
+		{"a quarantined bar", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, true, 5)}, BarChanges{Release: []etf.Session{tue}}},
+		{"a held bar", []NamedRow{tueRow}, []etf.StoredBar{held}, BarChanges{Release: []etf.Session{tue}}},
+		{"whenever it was written", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, true, 9)}, BarChanges{Release: []etf.Session{tue}}},
+		{"whatever the volume is by now", []NamedRow{tueRow}, []etf.StoredBar{stored(volume(tueRow, 7), true, 9)}, BarChanges{Release: []etf.Session{tue}}},
+		{"not quarantined", []NamedRow{tueRow}, []etf.StoredBar{stored(tueRow, false, 5)}, BarChanges{}},
+		{"disputed: the bar is good", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, false, 5)}, BarChanges{Put: []etf.Bar{tueOther.Bar}}},
+		{"disputed: the bar is quarantined", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, true, 4)}, BarChanges{Put: []etf.Bar{tueOther.Bar}}},
+		{"revised since", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, false, 6)}, BarChanges{}},
+		{"revised since, quarantined", []NamedRow{tueOther}, []etf.StoredBar{stored(tueRow, true, 6)}, BarChanges{}},
+		{"no volume, same prices", []NamedRow{noVolume}, []etf.StoredBar{stored(tueRow, true, 5)}, BarChanges{Release: []etf.Session{tue}}},
+		{"a volume that was unknown before", []NamedRow{tueRow}, []etf.StoredBar{stored(noVolume, false, 5)}, BarChanges{Put: []etf.Bar{tueRow.Bar}}},
+		{"no bar of the session", []NamedRow{tueRow}, nil, BarChanges{}},
+		{"a bar of another session", []NamedRow{tueRow}, []etf.StoredBar{stored(monRow, true, 5)}, BarChanges{}},
 		{"several", []NamedRow{monRow, tueOther, wedRow},
 			[]etf.StoredBar{stored(monRow, true, 2), stored(tueRow, true, 5), stored(wedRow, false, 1)},
-			Acceptance{Release: []etf.Session{mon}, Replace: []etf.Bar{tueOther.Bar}, Unquarantined: 2}},
+			BarChanges{Release: []etf.Session{mon}, Put: []etf.Bar{tueOther.Bar}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := AcceptRows(c.rows, c.stored, resultVersion)
-			if !reflect.DeepEqual(got, c.want) || got.Changed() != len(c.want.Release)+len(c.want.Replace) {
+			if !reflect.DeepEqual(got, c.want) || len(got.Sessions()) != len(c.want.Release)+len(c.want.Put) {
 				t.Errorf("%+v, want %+v", got, c.want)
 			}
 		})
 	}
 }
 
-func TestSettle(t *testing.T) {
+func TestRejectAndRetractRows(t *testing.T) {
 	t.Parallel()
-	accept := etf.Ruling{Finding: "ab12", Decision: etf.Accept, By: "kim", Why: "seen twice"}
+	used := etf.StoredBar{Bar: tueRow.Bar, DataVersion: 5}
+	out, held := used, used
+	out.Quarantined, held.Held = true, true
+	for _, c := range []struct {
+		name            string
+		row             NamedRow
+		stored          etf.StoredBar
+		reject, retract bool // the bar is quarantined
+	}{
+		{"in use", tueRow, used, false, true},
+		{"quarantined already", tueRow, out, false, false},
+		{"held", tueRow, held, true, false},
+		{"in use with other prices", tueOther, used, false, false},
+		{"in use, and not in the response", without(tueRow), used, false, true},
+		{"another volume", volume(tueRow, 7), used, false, true},
+	} {
+		if got := RejectRows([]NamedRow{c.row}, []etf.StoredBar{c.stored}); (len(got.Quarantine) == 1) != c.reject {
+			t.Errorf("%s: rejecting changes %+v", c.name, got)
+		}
+		if got := RetractRows([]NamedRow{c.row}, []etf.StoredBar{c.stored}, 5); (len(got.Quarantine) == 1) != c.retract {
+			t.Errorf("%s: retracting changes %+v", c.name, got)
+		}
+	}
+	if got := RetractRows([]NamedRow{without(tueRow)}, []etf.StoredBar{used}, 4); len(got.Quarantine) > 0 {
+		t.Errorf("a bar written after the response: %+v", got)
+	}
+}
+
+func TestMoot(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2025, 9, 24, 22, 0, 0, 0, time.UTC)
+	bar := func(r NamedRow, version int64, known time.Time) etf.StoredBar {
+		return etf.StoredBar{Bar: r.Bar, DataVersion: version, KnownFrom: known}
+	}
+	out, held := bar(tueOther, 6, at), bar(tueOther, 6, at)
+	out.Quarantined, held.Held = true, true
+	error1 := found("spike", tueRow)
+	error1.FoundAt = at
+	holds := warning(found("held_close", tueRow))
 	for _, c := range []struct {
 		name    string
-		before  etf.Finding
-		changed bool
-		kind    etf.Kind // "" = no error
-		by      string
+		f       FindingWithRows
+		version int64
+		stored  []etf.StoredBar
+		want    bool
 	}{
-		{"undecided", etf.Finding{ID: "ab12"}, true, "", "kim"},
-		{"a repeat by somebody else", etf.Finding{ID: "ab12", Decision: etf.Accept, By: "lee"}, false, "", "lee"},
-		{"decided otherwise", etf.Finding{ID: "ab12", Decision: etf.Reject, By: "lee"}, false, etf.KindConflict, "lee"},
+		{"no bar", error1, 5, nil, false},
+		{"replaced later", error1, 5, []etf.StoredBar{bar(tueOther, 6, at)}, true},
+		{"only disputed", error1, 5, []etf.StoredBar{bar(tueOther, 5, at)}, false},
+		{"still quarantined", error1, 5, []etf.StoredBar{out}, false},
+		{"held", error1, 5, []etf.StoredBar{held}, false},
+		{"in use all the same", error1, 5, []etf.StoredBar{bar(tueRow, 5, at)}, true},
+		{"its response was never stored, the bar is older", error1, 0, []etf.StoredBar{bar(tueOther, 6, at.Add(-time.Hour))}, false},
+		{"its response was never stored, the bar is newer", error1, 0, []etf.StoredBar{bar(tueOther, 6, at.Add(time.Hour))}, true},
+		{"one of two", found("spike", monRow, tueRow), 5, []etf.StoredBar{bar(tueOther, 6, at)}, false},
+		{"no row named", found("spike"), 5, nil, false},
+		{"held, and quarantined by the next session", holds, 5, []etf.StoredBar{out}, true},
+		{"held, and still held", holds, 5, []etf.StoredBar{held}, false},
 	} {
-		got, changed, err := Settle(c.before, accept)
-		if changed != c.changed || got.By != c.by || (c.kind == "") != (err == nil) || err != nil && etf.KindOf(err) != c.kind {
-			t.Errorf("%s: %+v, changed %t, %v", c.name, got, changed, err)
+		if got := Moot(c.f, c.version, c.stored); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }
 
-func TestFinalVerdicts(t *testing.T) {
+func TestComplete(t *testing.T) {
 	t.Parallel()
-	bars := []etf.Bar{{Session: 20000}, {Session: 20001}, {Session: 20001}, {Session: 20002}}
-	judged := []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop, etf.VerdictQuarantine, etf.VerdictQuarantine}
-	got := Final(judged, bars, map[etf.Session]bool{20001: true, 20002: false})
-	want := []etf.Verdict{etf.VerdictQuarantine, etf.VerdictDrop, etf.VerdictKeep, etf.VerdictQuarantine}
-	if !slices.Equal(got, want) || judged[2] != etf.VerdictQuarantine {
-		t.Errorf("got %v of %v, want %v", got, judged, want)
+	p := etf.MustPrice
+	for _, c := range []struct {
+		name  string
+		v     etf.Bar
+		want  etf.Bar
+		field string
+	}{
+		{"a close", etf.Bar{Session: tue, Close: p("101")}, etf.Bar{Session: tue, Open: p("101"), High: p("101"), Low: p("101"), Close: p("101")}, ""},
+		{"open and close", etf.Bar{Session: tue, Open: p("103"), Close: p("101")}, etf.Bar{Session: tue, Open: p("103"), High: p("103"), Low: p("101"), Close: p("101")}, ""},
+		{"no session", etf.Bar{Close: p("101")}, etf.Bar{}, "values.session"},
+		{"no close", etf.Bar{Session: tue, Open: p("101")}, etf.Bar{}, "values.close"},
+		{"a negative close", etf.Bar{Session: tue, Close: p("-1")}, etf.Bar{}, "values.close"},
+		{"a low high", etf.Bar{Session: tue, High: p("100"), Close: p("101")}, etf.Bar{}, "values.high"},
+		{"a high low", etf.Bar{Session: tue, Low: p("102"), High: p("103"), Close: p("101")}, etf.Bar{}, "values.low"},
+		{"a negative low", etf.Bar{Session: tue, Low: p("-1"), Close: p("101")}, etf.Bar{}, "values.open"},
+	} {
+		got, err := Complete(c.v)
+		if c.field == "" {
+			if err != nil || got != c.want {
+				t.Errorf("%s: %+v, %v", c.name, got, err)
+			}
+			continue
+		}
+		if all := etf.Errors(err); len(all) != 1 || all[0].Field != c.field || all[0].Remedy == "" {
+			t.Errorf("%s: %v, want field %s", c.name, err, c.field)
+		}
+	}
+}
+
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	by := func(d etf.Decision, key string, values ...etf.Bar) etf.Ruling {
+		return etf.Ruling{Finding: "ab12", Decision: d, By: "kim", Why: "seen twice", Key: key, Values: values}
+	}
+	entry := func(d etf.Decision, key string, inForce bool, values ...etf.Bar) etf.DecisionRecord {
+		return etf.DecisionRecord{Decision: d, Key: key, InForce: inForce, By: "lee", Values: values}
+	}
+	v1, v2 := etf.Bar{Session: tue, Close: 1}, etf.Bar{Session: tue, Close: 2}
+	for _, c := range []struct {
+		name    string
+		before  []etf.DecisionRecord
+		ruling  etf.Ruling
+		changed bool
+		field   string // of the conflict; "" = none
+		after   etf.Decision
+	}{
+		{"undecided", nil, by(etf.Accept, ""), true, "", etf.Accept},
+		{"a repeat by somebody else", []etf.DecisionRecord{entry(etf.Accept, "", true)}, by(etf.Accept, ""), false, "", etf.Accept},
+		{"decided otherwise", []etf.DecisionRecord{entry(etf.Reject, "", true)}, by(etf.Accept, ""), false, "decision", etf.Reject},
+		{"the same key", []etf.DecisionRecord{entry(etf.Accept, "k", true)}, by(etf.Accept, "k"), false, "", etf.Accept},
+		{"the same key, another decision", []etf.DecisionRecord{entry(etf.Accept, "k", true)}, by(etf.Reject, "k"), false, "key", etf.Accept},
+		{"the same key, other values", []etf.DecisionRecord{entry(etf.Replace, "k", true, v1)}, by(etf.Replace, "k", v2), false, "key", etf.Replace},
+		{"the same key, taken back since", []etf.DecisionRecord{entry(etf.Accept, "k", false), entry(etf.Undo, "u", false)}, by(etf.Accept, "k"), false, "key", ""},
+		{"another key, taken back before", []etf.DecisionRecord{entry(etf.Accept, "k", false), entry(etf.Undo, "u", false)}, by(etf.Reject, "l"), true, "", etf.Reject},
+		{"the same values", []etf.DecisionRecord{entry(etf.Replace, "", true, v1)}, by(etf.Replace, "", v1), false, "", etf.Replace},
+		{"other values", []etf.DecisionRecord{entry(etf.Replace, "", true, v1)}, by(etf.Replace, "", v2), false, "decision", etf.Replace},
+		{"undo", []etf.DecisionRecord{entry(etf.Accept, "", true)}, by(etf.Undo, ""), true, "", ""},
+		{"undo again", []etf.DecisionRecord{entry(etf.Accept, "", false), entry(etf.Undo, "", false)}, by(etf.Undo, ""), false, "", ""},
+		{"undo with the same key, decided since", []etf.DecisionRecord{entry(etf.Accept, "", false), entry(etf.Undo, "u", false), entry(etf.Reject, "", true)}, by(etf.Undo, "u"), false, "", etf.Reject},
+		{"nothing to undo", nil, by(etf.Undo, ""), false, "decision", ""},
+		{"undo what the pipeline settled", []etf.DecisionRecord{entry(etf.Superseded, "", true)}, by(etf.Undo, ""), true, "", ""},
+	} {
+		f := etf.Finding{ID: "ab12"}
+		for _, d := range c.before {
+			if d.InForce {
+				f.Decision, f.By = d.Decision, d.By
+			}
+		}
+		got, changed, err := Settle(f, c.before, c.ruling)
+		if changed != c.changed || got.Decision != c.after || changed && c.after != "" && got.By != "kim" {
+			t.Errorf("%s: %+v, changed %t", c.name, got, changed)
+		}
+		if c.field == "" && err == nil {
+			continue
+		}
+		if all := etf.Errors(err); len(all) != 1 || all[0].Kind != etf.KindConflict || all[0].Field != c.field || all[0].Remedy == "" {
+			t.Errorf("%s: %v, want a conflict about %q", c.name, err, c.field)
+		}
 	}
 }
 
 func TestDecidable(t *testing.T) {
 	t.Parallel()
+	day := []etf.Session{20000}
+	anError := etf.Finding{ID: "a", Severity: etf.SeverityError, Sessions: day}
+	aWarning := etf.Finding{ID: "a", Severity: etf.SeverityWarning, Rule: "price_jump", Sessions: day}
+	holds := etf.Finding{ID: "a", Severity: etf.SeverityWarning, Rule: "held_close", Sessions: day}
 	for _, c := range []struct {
 		f    etf.Finding
-		want bool
+		want string // the decisions that can be made
 	}{
-		{etf.Finding{Severity: etf.SeverityError, Sessions: []etf.Session{20000}}, true},
-		{etf.Finding{Severity: etf.SeverityError}, false},
-		{etf.Finding{Severity: etf.SeverityWarning, Sessions: []etf.Session{20000}}, false},
+		{anError, "accept reject replace refetch retract"},
+		{etf.Finding{ID: "a", Severity: etf.SeverityError}, ""},
+		{aWarning, "replace retract"},
+		{holds, "accept reject replace refetch retract"},
+		{etf.Finding{ID: "a", Severity: etf.SeverityInfo, Rule: "held_close", Sessions: day}, "replace retract"},
 	} {
-		if err := Decidable(c.f); (err == nil) != c.want {
-			t.Errorf("%+v: %v", c.f, err)
+		var can []string
+		for _, d := range etf.Decisions() {
+			if err := Decidable(c.f, d); err == nil {
+				can = append(can, string(d))
+			} else if etf.KindOf(err) != etf.KindInvalid {
+				t.Error(err)
+			}
+		}
+		if strings.Join(can, " ") != c.want {
+			t.Errorf("%+v: %v", c.f, can)
 		}
 	}
 }

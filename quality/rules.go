@@ -19,6 +19,16 @@ func Rules() []Rule {
 	return out
 }
 
+// Remedy returns what to do about a finding of the rule; "" for a rule that a former release had.
+func Remedy(rule string) string {
+	for _, r := range registry {
+		if r.Name == rule {
+			return r.Remedy
+		}
+	}
+	return ""
+}
+
 type rule struct {
 	Rule
 	check func(*state)
@@ -30,7 +40,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleUnreadable, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "A row of the response can't be read or has no price. An error if it is the new session's only row and can't be read. A row without a price counts as a missing session, which the provider may fill in later. Info if only values beside the prices can't be read, such as the volume: the rows are used without them.",
-		Remedy:  "Correct the line named, or wait until the provider sends the row correctly, then run the session again.",
+		Remedy:  "Correct the line named, or wait until the provider sends the row correctly, then run the session again (`etfcast run daily --rerun`), which settles the finding. Or give the price yourself: `etfcast finding replace`.",
 	}, checkUnreadable},
 	{Rule{
 		Name: ruleEarly, Severities: []etf.Severity{etf.SeverityInfo},
@@ -50,7 +60,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleOrder, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "The rows are in neither ascending nor descending order of session. They are sorted and used.",
-		Remedy:  "Nothing urgent; check whether the file was assembled from several parts.",
+		Remedy:  "Nothing urgent; check whether the file was assembled from several parts: `etfcast finding show` has the evidence.",
 	}, checkOrder},
 	{Rule{
 		Name: ruleDuplicate, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
@@ -65,7 +75,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleCalendar, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "A single row is dated on a day when the exchange was closed.",
-		Remedy:  "Reject the row; accept it only if the calendar is wrong, and report that.",
+		Remedy:  "Reject the row (`etfcast finding reject`); accept it only if the calendar is wrong, and report that.",
 	}, checkCalendar},
 	{Rule{
 		Name: ruleUnfinished, Severities: []etf.Severity{etf.SeverityWarning},
@@ -75,27 +85,27 @@ var registry = []rule{
 	{Rule{
 		Name: ruleNoTrade, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "A session without a trade: open, high and low are 0 and the close is carried over, or the bar is flat with volume 0. A warning if the carried close differs from the previous close, an error if it differs by more than 10 %.",
-		Remedy:  "For info, nothing: thinly traded funds have such days. Otherwise compare the close with another source: the exchange may have set a new base price, as it does after a split.",
+		Remedy:  "For info, nothing: thinly traded funds have such days. Otherwise compare the close with another source: the exchange may have set a new base price, as it does after a split. If the close is wrong, give the right one (`etfcast finding replace`).",
 	}, checkNoTrade},
 	{Rule{
 		Name: ruleMissingOpen, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "The oldest rows of the history have no open (it is 0), as if the source had none for that time. They are kept and used without it.",
-		Remedy:  "Nothing urgent: forecasts use closes only. Another source may have the opens.",
+		Remedy:  "Nothing urgent: forecasts use closes only. If another source has the opens, `etfcast finding replace` stores them.",
 	}, checkMissingOpen},
 	{Rule{
 		Name: ruleNonPositive, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "A price is zero or negative, but in a session without a trade or in old rows without an open.",
-		Remedy:  "Reject the rows. Zeros are usually missing values; negative prices usually mean that columns are mixed up.",
+		Remedy:  "Give the right prices (`etfcast finding replace`), or reject the rows (`etfcast finding reject`). Zeros are usually missing values; negative prices usually mean that columns are mixed up.",
 	}, checkNonPositive},
 	{Rule{
 		Name: ruleOHLC, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "High is not the highest of the four prices, or low not the lowest, by more than one tick and more than 0.01 %.",
-		Remedy:  "Compare with another source; accept the row if its close is right, otherwise reject it. If all rows are affected, columns are mixed up.",
+		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right; otherwise give the right prices (`etfcast finding replace`) or keep it out (`etfcast finding reject`). If all rows are affected, columns are mixed up.",
 	}, checkOHLC},
 	{Rule{
 		Name: ruleVolume, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "A warning: prices moved in a session with volume 0, or the volume is hundreds of times the usual one, which is another unit. Info: the volume is a tiny part of the usual one, or some rows of the response have a volume and others have none.",
-		Remedy:  "Nothing urgent: forecasts don't use volume. Compare with another source before you use it.",
+		Remedy:  "Nothing urgent: forecasts don't use volume. Compare with another source before you use it; `etfcast finding replace` corrects a row.",
 	}, checkVolume},
 	{Rule{
 		Name: ruleMissing, Severities: []etf.Severity{etf.SeverityWarning},
@@ -105,7 +115,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleShifted, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "Stored rows come back dated one session earlier or later.",
-		Remedy:  "Don't accept the rows. Compare a few dates with another source: the provider has probably changed its time zone or timestamps, and then the source's adapter has to be changed too.",
+		Remedy:  "Reject the rows (`etfcast finding reject`) after comparing a few dates with another source: the provider has probably changed its time zone or timestamps, and then the source's adapter has to be changed too.",
 	}, checkShifted},
 	{Rule{
 		Name: ruleRestated, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
@@ -115,7 +125,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleRevised, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "The response differs from what is stored for the same session. The new row is used; the old one is kept as a revision. A warning if the close changed by more than 2 %.",
-		Remedy:  "For a warning, compare with another source.",
+		Remedy:  "For a warning, compare with another source. If the new row is wrong, `etfcast finding retract` keeps it out, and `etfcast finding replace` corrects it.",
 	}, checkRevised},
 	{Rule{
 		Name: ruleRevisedVolume, Severities: []etf.Severity{etf.SeverityInfo},
@@ -140,7 +150,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleUnit, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "The price level changes by a factor of 100 or 1000: probably another unit, such as pence instead of pounds.",
-		Remedy:  "Reject rows in the wrong unit, and correct the file or choose another source. If the older rows are wrong, register the ETF under another symbol (`etfcast etf add`); its first update fetches the whole history.",
+		Remedy:  "Reject rows in the wrong unit (`etfcast finding reject`), and correct the file or choose another source. If the older rows are wrong, register the ETF under another symbol (`etfcast etf add`); its first update fetches the whole history.",
 	}, nil},
 	{Rule{
 		Name: ruleJump, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
@@ -160,16 +170,16 @@ var registry = []rule{
 	{Rule{
 		Name: ruleStale, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "A bar repeats the previous one although there was trading, several bars repeat those of other dates, or the close stays the same for longer than the ETF's history and its tick make plausible.",
-		Remedy:  "Compare with another source: the provider may be repeating an old price. After a halt it is right.",
+		Remedy:  "Compare with another source: the provider may be repeating an old price, which `etfcast finding retract` keeps out. After a halt it is right.",
 	}, checkStale},
 	{Rule{
 		Name: ruleAdjusted, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "The provider's adjusted close does not match its own dividends and capital gains: it deducts another amount, deducts one twice, or deducts one that is not stated. Forecasts don't use the adjusted close.",
-		Remedy:  "Don't use this source's adjusted close for total returns. If a distribution is missing or wrong, compare with the fund's announcement.",
+		Remedy:  "Don't use this source's adjusted close for total returns. If a distribution is missing or wrong, compare with the fund's announcement: `etfcast finding show` has the numbers.",
 	}, checkAdjusted},
 	{Rule{
 		Name: ruleDistribution, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "A dividend or capital gain can't be believed: it is not positive, larger than the price, too large for the price not to have fallen with it, in another unit or currency than the fund's usual ones, stated twice within days, or not on the basis of the prices before a split.",
-		Remedy:  "Compare with the fund's announcement. Forecasts use splits only.",
+		Remedy:  "Compare with the fund's announcement: `etfcast finding show` has the numbers. Forecasts use splits only.",
 	}, checkDistributions},
 }

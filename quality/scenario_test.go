@@ -96,7 +96,11 @@ func consistent(t testing.TB, in Input, r Report) {
 	for _, rule := range Rules() {
 		names[rule.Name] = rule
 	}
-	for _, f := range r.Findings {
+	withRows, err := WithRows(etf.Judgement{Findings: r.Findings, Verdicts: r.Verdicts}, in.Bars)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range r.Findings {
 		if rule, ok := names[f.Rule]; !ok || !slices.Contains(rule.Severities, f.Severity) {
 			t.Errorf("rule %q may not report severity %q", f.Rule, f.Severity)
 		}
@@ -109,7 +113,7 @@ func consistent(t testing.TB, in Input, r Report) {
 		if !slices.IsSorted(f.Sessions) || len(slices.Compact(slices.Clone(f.Sessions))) != len(f.Sessions) {
 			t.Errorf("%s: sessions %v are not ascending", f.Rule, f.Sessions)
 		}
-		id := FindingID(f.Symbol, "fetch", f.Rule, f.Sessions)
+		id := FindingID(withRows[i])
 		if ids[id] || len(id) != 32 {
 			t.Errorf("%s: ID %s is not unique", f.Rule, id)
 		}

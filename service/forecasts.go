@@ -45,7 +45,18 @@ func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf
 	if err != nil || len(found) == 0 {
 		return etf.Forecast{}, s.noForecast(e, model)
 	}
-	return s.markForecast(ctx, found[0])
+	return s.marked(ctx, found[0])
+}
+
+// marked adds to a forecast what has become known about its prices since.
+func (s *Service) marked(ctx context.Context, f etf.Forecast) (etf.Forecast, error) {
+	retracted, err := s.store.Retracted(ctx, []string{f.ID})
+	if err != nil {
+		return f, err
+	}
+	f.Retracted = retracted[f.ID]
+	f.Provisional, err = s.Provisional(ctx, f.Symbol, f.Origin)
+	return f, err
 }
 
 // noForecast explains why the ETF has no forecast by the model. The number of sessions a model sees depends on how the
@@ -100,7 +111,7 @@ func (s *Service) Forecast(ctx context.Context, id string) (etf.Forecast, error)
 	if err != nil {
 		return f, err
 	}
-	return s.markForecast(ctx, f)
+	return s.marked(ctx, f)
 }
 
 // storedForecast is Forecast without what is derived.
@@ -112,7 +123,10 @@ func (s *Service) storedForecast(ctx context.Context, id string) (etf.Forecast, 
 	if err != nil && etf.KindOf(err) == etf.KindNotFound {
 		return etf.Forecast{}, etf.NotFound("id", fmt.Sprintf("there is no forecast %s", id), "GET /v1/etfs/{symbol}/forecasts/latest gives the ID of the newest")
 	}
-	return f, err
+	if err != nil {
+		return etf.Forecast{}, err
+	}
+	return s.marked(ctx, f)
 }
 
 // ForecastFit returns what a forecast's model needs to reproduce it, byte for byte as stored, and its SHA-256. The errors

@@ -46,6 +46,10 @@ func (s *forecasts) LatestForecasts(_ context.Context, symbol etf.Symbol, model 
 	return found, s.fail["LatestForecasts"]
 }
 
+func (s *forecasts) Retracted(context.Context, []string) (map[string][]string, error) {
+	return nil, nil
+}
+
 func (s *forecasts) Forecast(_ context.Context, id string) (etf.Forecast, error) {
 	if i := slices.IndexFunc(s.stored, func(f etf.Forecast) bool { return f.ID == id }); i >= 0 {
 		return s.stored[i], s.fail["Forecast"]

@@ -34,6 +34,8 @@ type Store interface {
 	// A forecast that does not match its hash is KindCorrupt, here and in the next two methods.
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)
 	Forecast(ctx context.Context, id string) (etf.Forecast, error)
+	// Retracted returns, by forecast, the findings whose decision says that prices it was made from are wrong.
+	Retracted(ctx context.Context, forecasts []string) (map[string][]string, error)
 	// ForecastFit returns the fit stored with a forecast, byte for byte as hashed in its FitHash; KindNotFound if it has
 	// none.
 	ForecastFit(ctx context.Context, id string) ([]byte, error)
@@ -50,6 +52,11 @@ type Store interface {
 	// zero after the last.
 	Findings(ctx context.Context, filter etf.FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error)
 	Finding(ctx context.Context, id string) (etf.Finding, error)
+	// FindingRecord returns a finding with its rows and decisions; KindNotFound for an unknown ID.
+	FindingRecord(ctx context.Context, id string) (etf.FindingRecord, error)
+	// OldestUndecided returns the finding that has waited longest for a decision, of one ETF or ("") of all; KindNotFound if
+	// none waits.
+	OldestUndecided(ctx context.Context, symbol etf.Symbol) (etf.Finding, error)
 	// ForecastModels lists the models that have forecasts of the ETF, those no longer run included.
 	ForecastModels(ctx context.Context, symbol etf.Symbol) ([]string, error)
 	// VerifyChain recomputes one hash chain; what does not verify is KindCorrupt.
@@ -81,11 +88,12 @@ type Temporal interface {
 	// Cancel requests the cancellation of a running workflow. For one that has ended it returns nil or KindNotFound.
 	Cancel(ctx context.Context, workflowID string) error
 
-	// Decide sends a decision to the workflow that waits for it. KindNotFound if none is waiting, KindConflict if a
-	// different decision was made before.
-	Decide(ctx context.Context, finding string, d workflows.Decision) (etf.Finding, error)
+	// Decide sends a decision to the workflow that waits for it, and waits up to `wait` until it is applied; applied is false
+	// if the workflow has it and will apply it. KindNotFound if none is waiting, KindConflict if a different decision was made
+	// before.
+	Decide(ctx context.Context, finding string, d workflows.Decision, wait time.Duration) (f etf.Finding, applied bool, err error)
 	// StartAndDecide starts the workflow of a finding that has none waiting and sends it the decision.
-	StartAndDecide(ctx context.Context, in workflows.ResolveFindingInput, d workflows.Decision) (etf.Finding, error)
+	StartAndDecide(ctx context.Context, in workflows.ResolveFindingInput, d workflows.Decision, wait time.Duration) (f etf.Finding, applied bool, err error)
 
 	Schedule(ctx context.Context, id string) (etf.Schedule, error)
 	PauseSchedule(ctx context.Context, id, note string) error

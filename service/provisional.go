@@ -70,13 +70,6 @@ func (s *Service) Provisional(ctx context.Context, symbol etf.Symbol, session et
 	return list[symbol].provisional(session), err
 }
 
-// markForecast says of a forecast whether its origin is provisional.
-func (s *Service) markForecast(ctx context.Context, f etf.Forecast) (etf.Forecast, error) {
-	var err error
-	f.Provisional, err = s.Provisional(ctx, f.Symbol, f.Origin)
-	return f, err
-}
-
 // markRows says of a run's rows whose session has a price whether that is provisional.
 func (s *Service) markRows(ctx context.Context, rows []etf.RunETF) error {
 	var symbols []etf.Symbol

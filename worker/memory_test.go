@@ -121,13 +121,25 @@ func (m *memory) DiscardStaged(context.Context, etf.RunID) (int, error) {
 	return 0, err
 }
 
-func (m *memory) SaveFindings(_ context.Context, j etf.Judgement) error {
+func (m *memory) SaveFindings(_ context.Context, j etf.Judgement) ([]etf.Reported, error) {
 	unlock, err := m.lock()
 	defer unlock()
+	var reported []etf.Reported
 	for _, f := range j.Findings {
+		earlier, known := m.findings[f.ID]
+		if known {
+			f = earlier
+		}
 		m.findings[f.ID] = f
+		reported = append(reported, etf.Reported{Finding: f, New: !known})
 	}
-	return err
+	return reported, err
+}
+
+func (m *memory) Finding(_ context.Context, id string) (etf.Finding, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	return m.findings[id], err
 }
 
 func (m *memory) Decide(_ context.Context, r etf.Ruling) (etf.Finding, error) {

@@ -80,16 +80,25 @@ func tickDetails(in TickInput, sessions []TickSession, waiting []etf.Session) st
 	return b.String()
 }
 
-func findingDetails(in ResolveFindingInput) string {
-	return fmt.Sprintf("**%s %s**: rule `%s`\n\n%s\n\nWaiting for a decision: send the update `%s` with\n\n"+
+// findingDetails renders a finding that waits; note says what happened while it did.
+func findingDetails(in ResolveFindingInput, note string) string {
+	if note != "" {
+		note += "\n\n"
+	}
+	return fmt.Sprintf("**%s %s**: rule `%s`\n\n%s\n\n%sWaiting for a decision: run `etfcast finding show %s`, or send the update `%s` with\n\n"+
 		"```json\n{\"decision\": \"accept\", \"by\": \"your name\", \"why\": \"the reason\"}\n```\n\n"+
-		"`accept`: the rows are right and are used from now on. `reject`: they are wrong and stay out. After accepting, "+
-		"run the session again (`--rerun`) to get its forecast.\n",
-		in.Symbol, in.Session, in.Rule, cell(in.Evidence, 1000), DecideUpdate)
+		"`accept`: the rows are right and are used from now on. `reject`: they are wrong and stay out. After a decision that "+
+		"changes prices, the newest forecasts are made again.\n",
+		in.Symbol, in.Session, in.Rule, cell(in.Evidence, 1000), note, in.Finding, DecideUpdate)
 }
 
-func decidedDetails(f etf.Finding) string {
-	return fmt.Sprintf("**%s**: rule `%s`: %s by %s\n\n%s\n", f.Symbol, f.Rule, f.Decision, cell(f.By, 100), cell(f.Why, 1000))
+// decidedDetails renders a decided finding and what followed from the decision.
+func decidedDetails(f etf.Finding, followed string) string {
+	text := fmt.Sprintf("**%s**: rule `%s`: %s by %s\n\n%s\n", f.Symbol, f.Rule, f.Decision, cell(f.By, 100), cell(f.Why, 1000))
+	if followed != "" {
+		text += "\n" + cell(followed, 1000) + "\n"
+	}
+	return text
 }
 
 // writef is fmt.Fprintf built on fmt.Sprintf, which workflowcheck knows to be deterministic.

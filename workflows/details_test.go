@@ -58,8 +58,10 @@ func TestOtherDetails(t *testing.T) {
 		{Session: friday, Run: "daily:XNYS:2025-09-26", Status: etf.RunRunning},
 	}, []etf.Session{friday + 3}))
 	golden(t, "tick_nothing.md", tickDetails(in, nil, nil))
-	golden(t, "finding.md", findingDetails(ResolveFindingInput{Finding: "ab12", Symbol: "SPY", Session: friday, Rule: "jump", Evidence: "close 66.18 is 90 % below 661.82"}))
-	golden(t, "finding_decided.md", decidedDetails(etf.Finding{Symbol: "SPY", Rule: "jump", Decision: etf.Reject, By: "jo", Why: "bad tick"}))
+	golden(t, "finding.md", findingDetails(ResolveFindingInput{Finding: "ab12", Symbol: "SPY", Session: friday, Rule: "jump", Evidence: "close 66.18 is 90 % below 661.82"}, ""))
+	golden(t, "finding_decided.md", decidedDetails(etf.Finding{Symbol: "SPY", Rule: "jump", Decision: etf.Reject, By: "jo", Why: "bad tick"}, ""))
+	golden(t, "finding_overdue.md", findingDetails(ResolveFindingInput{Finding: "ab12", Symbol: "SPY", Session: friday, Rule: "jump", Evidence: "close 66.18 is 90 % below 661.82"}, "**Overdue**: x"))
+	golden(t, "finding_followed.md", decidedDetails(etf.Finding{Symbol: "SPY", Rule: "jump", Decision: etf.Accept, By: "jo", Why: "seen twice"}, "Forecasts from 2025-09-26: 2 new, 0 as before."))
 }
 
 func TestDetailsStayBounded(t *testing.T) {

@@ -119,13 +119,20 @@ type ResolveFindingInput struct {
 	Rule     string       `json:"rule"`
 	Evidence string       `json:"evidence"`      // clipped to 1,000 characters
 	Run      etf.RunID    `json:"run,omitempty"` // the run that found it
+	// RemindAfter and DeadlineAfter replace the constants of the same meaning; 0 keeps them.
+	RemindAfter   time.Duration `json:"remind_after,omitempty"`
+	DeadlineAfter time.Duration `json:"deadline_after,omitempty"`
 }
 
-// Decision is a person's decision on a finding. All three are needed.
+// Decision is a person's decision on a finding. The first three are needed.
 type Decision struct {
-	Decision etf.Decision `json:"decision"` // "accept" or "reject"
-	By       string       `json:"by"`
-	Why      string       `json:"why"`
+	Decision etf.Decision  `json:"decision"` // one of etf.Decisions, or "undo"
+	By       string        `json:"by"`
+	Why      string        `json:"why"`
+	Key      string        `json:"key,omitempty"`      // the idempotency key of the request
+	Values   []etf.Bar     `json:"values,omitempty"`   // of replace, complete
+	Sessions []etf.Session `json:"sessions,omitempty"` // of retract: only these
+	Run      etf.RunID     `json:"run,omitempty"`      // of refetch: the run that fetches again
 }
 
 // FindingStatus is the result of a ResolveFinding's status query.
@@ -134,4 +141,5 @@ type FindingStatus struct {
 	Decision etf.Decision `json:"decision"` // empty while waiting
 	By       string       `json:"by,omitempty"`
 	Why      string       `json:"why,omitempty"`
+	Followed string       `json:"followed,omitempty"` // what followed from the decision
 }

@@ -50,6 +50,17 @@ const (
 	// detailsEvery is the shortest interval between two renderings of current details.
 	detailsEvery = 5 * time.Second
 
+	// RemindAfter and DecisionDeadline are when a finding that waits for a decision reminds of itself, and when it counts as
+	// overdue: a day, and a week of trading.
+	RemindAfter      = 24 * time.Hour
+	DecisionDeadline = 5 * 24 * time.Hour
+
+	// The limits of a decision: bytes, and sessions.
+	MaxDecidedBy   = 100
+	MaxDecidedWhy  = 1000
+	MaxDecisionKey = 128
+	MaxDecidedRows = 100
+
 	// drainTimeout is how long a cancelled daily run waits for its updates to end before it finishes without them.
 	// An update ends as soon as its current activity does, and none takes longer than storePolicy allows.
 	drainTimeout = 5 * time.Minute

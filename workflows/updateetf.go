@@ -82,7 +82,7 @@ func (u *update) chain(ctx workflow.Context) error {
 		u.row.ErrorMessage = rulesAndFindings(validated.OnNew)
 		return u.askPerson(ctx, validated.OnNew)
 	}
-	if !fetched.HasSession {
+	if !fetched.HasSession && !validated.Given {
 		message := fmt.Sprintf("no source has a price of %s for %s yet", u.in.Symbol, u.in.Session)
 		if fetched.Unfinished != "" {
 			message += ": " + fetched.Unfinished
@@ -307,13 +307,20 @@ func rulesAndFindings(findings []activities.FindingRef) string {
 	why := make([]string, len(findings))
 	for i, f := range findings {
 		why[i] = f.Rule + ", finding " + f.ID
+		if f.Decision != etf.Undecided {
+			why[i] += " (" + string(f.Decision) + ")"
+		}
 	}
 	return strings.Join(why, "; ")
 }
 
-// askPerson starts a ResolveFinding for each finding on the new session and waits only until they have started.
+// askPerson starts a ResolveFinding for each undecided finding on the new session and waits only until they have started. One
+// that is reported again may be waiting already; one whose decision was taken back gets a new workflow.
 func (u *update) askPerson(ctx workflow.Context, findings []activities.FindingRef) error {
 	for _, f := range findings {
+		if f.Decision != etf.Undecided {
+			continue
+		}
 		input := ResolveFindingInput{
 			Finding: f.ID, Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: u.in.Session,
 			Rule: f.Rule, Evidence: f.Evidence, Run: u.in.Run,
@@ -322,7 +329,7 @@ func (u *update) askPerson(ctx workflow.Context, findings []activities.FindingRe
 			WorkflowID:            FindingID(f.ID),
 			TaskQueue:             TaskQueue,
 			ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
-			WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+			WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 			TypedSearchAttributes: input.SearchAttributes(),
 			StaticSummary:         input.Summary(),
 			StaticDetails:         input.Details(),

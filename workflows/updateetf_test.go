@@ -212,6 +212,41 @@ func TestUpdateETFEmptyResponse(t *testing.T) {
 	env.AssertExpectations(t)
 }
 
+// A source that lacks the session does no harm once a person has given its price.
+func TestUpdateETFWithAPriceAPersonHasGiven(t *testing.T) {
+	env := newEnv(t)
+	only := spy
+	only.Sources = only.Sources[1:]
+	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(lacksSession, nil).Once()
+	expectValidated(env, activities.ValidateResult{Findings: 1, Given: true, Attempt: 1})
+	expectPersisted(env, etf.Persisted{Unchanged: 15})
+	env.OnActivity(forecasting.Forecast, mock.Anything, mock.Anything).Return(activities.ForecastResult{Appended: 1, Attempt: 1}, nil).Once()
+	env.ExecuteWorkflow(UpdateETF, only)
+	if got := result[etf.RunETF](t, env); got.Outcome != etf.OutcomeUnchanged || got.Forecasts != 1 {
+		t.Errorf("got %+v", got)
+	}
+	env.AssertExpectations(t)
+}
+
+// A finding that has been decided is named, and nobody is asked again.
+func TestUpdateETFQuarantinedByDecision(t *testing.T) {
+	env := newEnv(t)
+	env.OnActivity(fetching.Fetch, mock.Anything, mock.Anything).Return(hasSession, nil).Once()
+	expectValidated(env, activities.ValidateResult{
+		Findings: 1, Errors: 1, QuarantinedNew: true, Attempt: 1,
+		OnNew: []activities.FindingRef{{ID: "ab12", Rule: "jump", Evidence: "too far", Decision: etf.Reject}},
+	})
+	expectPersisted(env, etf.Persisted{Unchanged: 1, Quarantined: 1})
+	env.SetOnChildWorkflowStartedListener(func(info *workflow.Info, _ workflow.Context, _ converter.EncodedValues) {
+		t.Errorf("started %s", info.WorkflowExecution.ID)
+	})
+	env.ExecuteWorkflow(UpdateETF, spy)
+	if got := result[etf.RunETF](t, env); got.Outcome != etf.OutcomeQuarantined || got.ErrorMessage != "jump, finding ab12 (reject)" {
+		t.Errorf("got %+v", got)
+	}
+	env.AssertExpectations(t)
+}
+
 func TestUpdateETFQuarantined(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -3,5 +3,11 @@ package workflows
 // The change IDs for workflow.GetVersion: one constant for each change of a workflow that running histories must not
 // follow, with the release that introduced it and the condition under which the old branch may be removed.
 // docs/workflows.md has the procedure.
-//
-// There are none so far: the first release's histories replay on the current code.
+const (
+	// changeFindingDeadline (0.2): ResolveFinding has a reminder and a deadline. Those that wait since 0.1 have none. The old
+	// branch goes when none of them is left.
+	changeFindingDeadline = "finding-deadline"
+	// changeFindingFollowUp (0.2): after a decision, ResolveFinding makes the forecasts again, and a request that can't be applied
+	// does not end it. Those that wait since 0.1 do the same once the new code runs. The old branch goes with their histories.
+	changeFindingFollowUp = "finding-follow-up"
+)

@@ -377,6 +377,105 @@ type FieldError struct {
 	Remedy  *string `json:"remedy,omitempty"`
 }
 
+// Finding What one rule reported about some sessions of one ETF.
+type Finding struct {
+	// Id Follows from the rule and the numbers it is about.
+	Id string `json:"id"`
+
+	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
+	//
+	// Example: SPY
+	Symbol Symbol `json:"symbol"`
+
+	// Rule Example: price_jump
+	Rule string `json:"rule"`
+
+	// Severity An error keeps the rows it names out of forecasts until a person decides.
+	Severity string    `json:"severity"`
+	Sessions []Session `json:"sessions"`
+
+	// Evidence Numbers, and what was expected.
+	Evidence string `json:"evidence"`
+
+	// Remedy What to do about it.
+	Remedy string `json:"remedy"`
+
+	// Decision The decision in force; null while there is none. `superseded` is the pipeline's own; later rows have taken the place of those named.
+	Decision   *string   `json:"decision"`
+	DecidedBy  *string   `json:"decided_by"`
+	DecidedWhy *string   `json:"decided_why"`
+	FoundAt    time.Time `json:"found_at"`
+	Links      struct {
+		Decision string `json:"decision"`
+		Etf      string `json:"etf"`
+		Self     string `json:"self"`
+	} `json:"links"`
+}
+
+// FindingDecision defines model for FindingDecision.
+type FindingDecision struct {
+	// Number Counts the finding's decisions.
+	Number  int  `json:"number"`
+	InForce bool `json:"in_force"`
+
+	// Decision `undo` took the decision before back; `reopened` did so because the same numbers came back.
+	Decision string     `json:"decision"`
+	By       string     `json:"by"`
+	Why      string     `json:"why"`
+	Values   []FoundBar `json:"values"`
+	Sessions []Session  `json:"sessions"`
+
+	// Run The run that fetches again.
+	Run *string   `json:"run"`
+	At  time.Time `json:"at"`
+
+	// DataVersion The number of the ETF's data version after it.
+	DataVersion int64 `json:"data_version"`
+
+	// RowsChanged How many bars it changed.
+	RowsChanged int `json:"rows_changed"`
+}
+
+// FindingDetail defines model for FindingDetail.
+type FindingDetail struct {
+	// Finding What one rule reported about some sessions of one ETF.
+	Finding Finding `json:"finding"`
+
+	// Rows The sessions that the finding names and ten stored ones on each side, ascending.
+	Rows []FindingRow `json:"rows"`
+
+	// Clipped There are more rows than the 300 shown.
+	Clipped bool `json:"clipped"`
+
+	// Decisions Every decision on the finding, oldest first.
+	Decisions []FindingDecision `json:"decisions"`
+}
+
+// FindingList defines model for FindingList.
+type FindingList struct {
+	Items []Finding `json:"items"`
+
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
+// FindingRow One session, named by the finding or near one that is.
+type FindingRow struct {
+	// Session A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Session Session `json:"session"`
+
+	// Named Whether the finding names the session.
+	Named bool `json:"named"`
+
+	// Found The numbers that the finding is about; null if it names none.
+	Found *FoundBar `json:"found"`
+
+	// Stored The stored bar; null if there is none.
+	Stored *Bar `json:"stored"`
+}
+
 // Firing defines model for Firing.
 type Firing struct {
 	// ScheduledAt When it was due to fire.
@@ -460,6 +559,9 @@ type Forecast struct {
 
 	// Provisional The price of the origin may still change before its day is over. See the bar's `provisional`.
 	Provisional bool `json:"provisional"`
+
+	// RetractedBy The findings whose decision says that prices this forecast was made from are wrong. It is not part of what was issued.
+	RetractedBy []string `json:"retracted_by"`
 }
 
 // ForecastPoint defines model for ForecastPoint.
@@ -479,6 +581,37 @@ type ForecastPoint struct {
 	//
 	// Example: {"0.05":640.11,"0.1":645.3,"0.25":653.9,"0.5":662.1,"0.75":670.4,"0.9":678.2,"0.95":683}
 	Quantiles map[string]float64 `json:"quantiles"`
+}
+
+// FoundBar The numbers of one session that a finding or a decision is about.
+type FoundBar struct {
+	// Session A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Session Session `json:"session"`
+
+	// Open An exact price per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	Open Price `json:"open"`
+
+	// High An exact price per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	High Price `json:"high"`
+
+	// Low An exact price per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	Low Price `json:"low"`
+
+	// Close An exact price per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	Close Price `json:"close"`
+
+	// Volume Number of shares traded; null if unknown.
+	Volume etf.Volume `json:"volume"`
 }
 
 // Health defines model for Health.
@@ -538,6 +671,44 @@ type NAVList struct {
 
 	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 	NextCursor *NextCursor `json:"next_cursor"`
+}
+
+// NewBar A bar that a person gives. An open that is left out is the close; high and low are then those of open and close.
+type NewBar struct {
+	// Close An exact price per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	Close Price      `json:"close"`
+	High  *etf.Price `json:"high,omitempty"`
+	Low   *etf.Price `json:"low,omitempty"`
+	Open  *etf.Price `json:"open,omitempty"`
+
+	// Session Example: 2025-09-26
+	Session string `json:"session"`
+
+	// Volume Left out if unknown.
+	Volume *etf.Volume `json:"volume,omitempty"`
+}
+
+// NewDecision defines model for NewDecision.
+type NewDecision struct {
+	// By Who decides.
+	//
+	// Example: Kim
+	By       string `json:"by"`
+	Decision string `json:"decision"`
+
+	// Key The idempotency key of the request.
+	Key *string `json:"key,omitempty"`
+
+	// Sessions Of `retract`: only these of the sessions that the finding names.
+	Sessions *[]string `json:"sessions,omitempty"`
+
+	// Values Of `replace`: the bars to use instead.
+	Values *[]NewBar `json:"values,omitempty"`
+
+	// Why The reason.
+	Why string `json:"why"`
 }
 
 // NewETF defines model for NewETF.
@@ -849,6 +1020,9 @@ type Version struct {
 // AsOf defines model for AsOf.
 type AsOf = string
 
+// FindingID defines model for FindingID.
+type FindingID = string
+
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
@@ -998,6 +1172,33 @@ type ListVersionsParams struct {
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListFindingsParams defines parameters for ListFindings.
+type ListFindingsParams struct {
+	// Symbol Only findings about this ETF.
+	Symbol *string `form:"symbol,omitempty" json:"symbol,omitempty"`
+
+	// Rule Only findings of this rule. A name that no rule has is refused with 400.
+	Rule *string `form:"rule,omitempty" json:"rule,omitempty"`
+
+	// Severity Only findings of this severity.
+	Severity *string `form:"severity,omitempty" json:"severity,omitempty"`
+
+	// State Only findings that await a decision, or only those with a decision in force.
+	State *string `form:"state,omitempty" json:"state,omitempty"`
+
+	// From Only findings that name this session or a later one.
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only findings that name this session or an earlier one.
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // GetForecastParams defines parameters for GetForecast.
 type GetForecastParams struct {
 	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
@@ -1043,6 +1244,9 @@ type EditETFJSONRequestBody = ETFEdit
 // RefetchETFJSONRequestBody defines body for RefetchETF for application/json ContentType.
 type RefetchETFJSONRequestBody = Refetch
 
+// DecideFindingJSONRequestBody defines body for DecideFinding for application/json ContentType.
+type DecideFindingJSONRequestBody = NewDecision
+
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
 
@@ -1087,6 +1291,15 @@ type ServerInterface interface {
 	// ListVersions List the ETF's data versions, newest first, with what each changed and why.
 	// (GET /v1/etfs/{symbol}/versions)
 	ListVersions(ctx echo.Context, symbol SymbolInPath, params ListVersionsParams) error
+	// ListFindings List what the validation rules reported, newest first.
+	// (GET /v1/findings)
+	ListFindings(ctx echo.Context, params ListFindingsParams) error
+	// GetFinding Get one finding, with the rows around those it names and every decision on it.
+	// (GET /v1/findings/{id})
+	GetFinding(ctx echo.Context, id FindingID) error
+	// DecideFinding Decide on a finding, or take the decision back.
+	// (POST /v1/findings/{id}/decision)
+	DecideFinding(ctx echo.Context, id FindingID) error
 	// GetForecast Get one forecast. It never changes.
 	// (GET /v1/forecasts/{id})
 	GetForecast(ctx echo.Context, id string, params GetForecastParams) error
@@ -1530,6 +1743,105 @@ func (w *ServerInterfaceWrapper) ListVersions(ctx echo.Context) error {
 	return err
 }
 
+// ListFindings converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFindings(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFindingsParams
+	// ------------- Optional query parameter "symbol" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "symbol", ctx.QueryParams(), &params.Symbol, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// ------------- Optional query parameter "rule" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule", ctx.QueryParams(), &params.Rule, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rule: %s", err))
+	}
+
+	// ------------- Optional query parameter "severity" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "severity", ctx.QueryParams(), &params.Severity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter severity: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFindings(ctx, params)
+	return err
+}
+
+// GetFinding converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFinding(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FindingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFinding(ctx, id)
+	return err
+}
+
+// DecideFinding converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideFinding(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FindingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideFinding(ctx, id)
+	return err
+}
+
 // GetForecast converts echo context to params.
 func (w *ServerInterfaceWrapper) GetForecast(ctx echo.Context) error {
 	var err error
@@ -1838,6 +2150,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/runs", wrapper.CreateRun, options.OperationMiddlewares["createRun"]...)
 	router.GET(options.BaseURL+"/v1/runs/:id", wrapper.GetRun, options.OperationMiddlewares["getRun"]...)
 	router.POST(options.BaseURL+"/v1/runs/:id/cancel", wrapper.CancelRun, options.OperationMiddlewares["cancelRun"]...)
+	router.GET(options.BaseURL+"/v1/findings", wrapper.ListFindings, options.OperationMiddlewares["listFindings"]...)
+	router.GET(options.BaseURL+"/v1/findings/:id", wrapper.GetFinding, options.OperationMiddlewares["getFinding"]...)
+	router.POST(options.BaseURL+"/v1/findings/:id/decision", wrapper.DecideFinding, options.OperationMiddlewares["decideFinding"]...)
 	router.GET(options.BaseURL+"/v1/schedules", wrapper.ListSchedules, options.OperationMiddlewares["listSchedules"]...)
 	router.POST(options.BaseURL+"/v1/schedules/:id/pause", wrapper.PauseSchedule, options.OperationMiddlewares["pauseSchedule"]...)
 	router.POST(options.BaseURL+"/v1/schedules/:id/resume", wrapper.ResumeSchedule, options.OperationMiddlewares["resumeSchedule"]...)
@@ -3290,6 +3605,358 @@ func (response ListVersionsdefaultApplicationProblemPlusJSONResponse) VisitListV
 	return err
 }
 
+type ListFindingsRequestObject struct {
+	Params ListFindingsParams
+}
+
+type ListFindingsResponseObject interface {
+	VisitListFindingsResponse(w http.ResponseWriter) error
+}
+
+type ListFindings200JSONResponse FindingList
+
+func (response ListFindings200JSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindings400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindings400ApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindings404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindings404ApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindings429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindings429ApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindings503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListFindings503ApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFindingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListFindingsdefaultApplicationProblemPlusJSONResponse) VisitListFindingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingRequestObject struct {
+	Id FindingID `json:"id"`
+}
+
+type GetFindingResponseObject interface {
+	VisitGetFindingResponse(w http.ResponseWriter) error
+}
+
+type GetFinding200JSONResponse FindingDetail
+
+func (response GetFinding200JSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFinding400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetFinding400ApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFinding404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetFinding404ApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFinding503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetFinding503ApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFindingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFindingdefaultApplicationProblemPlusJSONResponse) VisitGetFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideFindingRequestObject struct {
+	Id   FindingID `json:"id"`
+	Body *DecideFindingJSONRequestBody
+}
+
+type DecideFindingResponseObject interface {
+	VisitDecideFindingResponse(w http.ResponseWriter) error
+}
+
+type DecideFinding200JSONResponse Finding
+
+func (response DecideFinding200JSONResponse) VisitDecideFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideFinding202ResponseHeaders struct {
+	Location string
+}
+
+type DecideFinding202JSONResponse struct {
+	Body    Finding
+	Headers DecideFinding202ResponseHeaders
+}
+
+func (response DecideFinding202JSONResponse) VisitDecideFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideFinding400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideFinding400ApplicationProblemPlusJSONResponse) VisitDecideFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideFinding404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DecideFinding404ApplicationProblemPlusJSONResponse) VisitDecideFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideFinding409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DecideFinding409ApplicationProblemPlusJSONResponse) VisitDecideFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideFinding413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideFinding413ApplicationProblemPlusJSONResponse) VisitDecideFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideFinding415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideFinding415ApplicationProblemPlusJSONResponse) VisitDecideFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideFinding503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideFinding503ApplicationProblemPlusJSONResponse) VisitDecideFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideFindingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideFindingdefaultApplicationProblemPlusJSONResponse) VisitDecideFindingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetForecastRequestObject struct {
 	Id     string `json:"id"`
 	Params GetForecastParams
@@ -4386,6 +5053,15 @@ type StrictServerInterface interface {
 	// ListVersions List the ETF's data versions, newest first, with what each changed and why.
 	// (GET /v1/etfs/{symbol}/versions)
 	ListVersions(ctx context.Context, request ListVersionsRequestObject) (ListVersionsResponseObject, error)
+	// ListFindings List what the validation rules reported, newest first.
+	// (GET /v1/findings)
+	ListFindings(ctx context.Context, request ListFindingsRequestObject) (ListFindingsResponseObject, error)
+	// GetFinding Get one finding, with the rows around those it names and every decision on it.
+	// (GET /v1/findings/{id})
+	GetFinding(ctx context.Context, request GetFindingRequestObject) (GetFindingResponseObject, error)
+	// DecideFinding Decide on a finding, or take the decision back.
+	// (POST /v1/findings/{id}/decision)
+	DecideFinding(ctx context.Context, request DecideFindingRequestObject) (DecideFindingResponseObject, error)
 	// GetForecast Get one forecast. It never changes.
 	// (GET /v1/forecasts/{id})
 	GetForecast(ctx context.Context, request GetForecastRequestObject) (GetForecastResponseObject, error)
@@ -4826,6 +5502,104 @@ func (sh *strictHandler) ListVersions(ctx echo.Context, symbol SymbolInPath, par
 		return err
 	} else if validResponse, ok := response.(ListVersionsResponseObject); ok {
 		return validResponse.VisitListVersionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListFindings operation middleware
+func (sh *strictHandler) ListFindings(ctx echo.Context, params ListFindingsParams) error {
+	var request ListFindingsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFindings(ctx.Request().Context(), request.(ListFindingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFindings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFindingsResponseObject); ok {
+		return validResponse.VisitListFindingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFinding operation middleware
+func (sh *strictHandler) GetFinding(ctx echo.Context, id FindingID) error {
+	var request GetFindingRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFinding(ctx.Request().Context(), request.(GetFindingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFinding")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFindingResponseObject); ok {
+		return validResponse.VisitGetFindingResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideFinding operation middleware
+func (sh *strictHandler) DecideFinding(ctx echo.Context, id FindingID) error {
+	var request DecideFindingRequestObject
+
+	request.Id = id
+
+	var body DecideFindingJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideFinding(ctx.Request().Context(), request.(DecideFindingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideFinding")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideFindingResponseObject); ok {
+		return validResponse.VisitDecideFindingResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

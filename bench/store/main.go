@@ -148,7 +148,7 @@ func persistAll(ctx context.Context, store *db.Store, list []series, n int, fres
 		}
 		saving += time.Since(lap)
 		lap = time.Now()
-		if err := store.SaveFindings(ctx, etf.Judgement{Fetch: id, Verdicts: make([]etf.Verdict, len(s.bars))}); err != nil {
+		if _, err := store.SaveFindings(ctx, etf.Judgement{Fetch: id, Verdicts: make([]etf.Verdict, len(s.bars))}); err != nil {
 			return 0, err
 		}
 		judging += time.Since(lap)

@@ -134,7 +134,7 @@ func TestCheckJSON(t *testing.T) {
 func TestCheckTable(t *testing.T) {
 	bad := priceFile(t, "bad.csv", "2025-06-30,100.2,100.9,-100.1,100.3,1000000\n")
 	_, stdout, _ := checkRun("", bad, "--exchange", "XNYS")
-	for _, part := range []string{"41 rows from 2025-05-01 to 2025-06-30, checked for 2025-06-30: 1 error; 1 row would be quarantined", "SEVERITY", "non_positive_price: Reject the rows"} {
+	for _, part := range []string{"41 rows from 2025-05-01 to 2025-06-30, checked for 2025-06-30: 1 error; 1 row would be quarantined", "SEVERITY", "non_positive_price: Give the right prices"} {
 		if !strings.Contains(stdout, part) {
 			t.Errorf("%q is not in\n%s", part, stdout)
 		}

@@ -50,7 +50,9 @@ var (
 	descCompleted = prometheus.NewDesc("etfcast_last_completed_session_timestamp_seconds",
 		"Midnight UTC of the last session whose run over the whole exchange completed.", []string{"exchange"}, nil)
 	descUndecided = prometheus.NewDesc("etfcast_undecided_findings",
-		"Findings of severity error that await a decision, at most 1000.", nil, nil)
+		"Findings that await a decision, at most 1000.", nil, nil)
+	descOverdue = prometheus.NewDesc("etfcast_overdue_findings",
+		"Findings that have awaited a decision for longer than its deadline of five days, at most 1000.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -58,6 +60,7 @@ func (storeMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- descUp
 	ch <- descCompleted
 	ch <- descUndecided
+	ch <- descOverdue
 }
 
 // Collect implements prometheus.Collector.
@@ -68,6 +71,13 @@ func (m storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	if waiting, _, err := m.service.Findings(ctx, service.FindingQuery{Undecided: true, Limit: service.MaxPage}); err == nil {
 		up = 1
 		ch <- prometheus.MustNewConstMetric(descUndecided, prometheus.GaugeValue, float64(len(waiting)))
+		overdue := 0
+		for _, f := range waiting {
+			if m.service.Overdue(f) {
+				overdue++
+			}
+		}
+		ch <- prometheus.MustNewConstMetric(descOverdue, prometheus.GaugeValue, float64(overdue))
 		for _, x := range etf.Exchanges() {
 			if s, err := m.service.LastCompleted(ctx, x); err == nil && !s.IsZero() {
 				ch <- prometheus.MustNewConstMetric(descCompleted, prometheus.GaugeValue, float64(s.Time().Unix()), string(x))

@@ -38,6 +38,8 @@ var (
 		"config", "help",
 		"all", "as-of", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "rerun",
 		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
+		// finding
+		"close", "high", "key", "low", "open", "rule", "severity", "value", "volume", "yes",
 	}
 	// Prophet's commands read no settings at all.
 	prophetFlags = []string{

@@ -546,12 +546,11 @@ const listRejectedRows = `-- name: ListRejectedRows :many
 SELECT DISTINCT s.ordinal
 FROM staged_bars s
 JOIN finding_rows r ON r.session = s.session
-JOIN finding_decisions d ON d.finding_id = r.finding_id
+JOIN decisions d ON d.finding_id = r.finding_id
 JOIN bars b ON b.etf_id = r.etf_id AND b.session = r.session
 WHERE s.fetch_id = ? AND s.verdict IN (0, 1, 4) AND r.etf_id = ? AND r.staged = 1
-    AND d.decision = 'reject'
+    AND d.in_force = 1 AND d.decision IN ('reject', 'retract', 'replace')
     AND r.open = s.open AND r.high = s.high AND r.low = s.low AND r.close = s.close
-    AND (s.volume IS NULL OR s.volume <=> r.volume)
     AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
         AND (s.volume IS NULL OR s.volume <=> b.volume))
 `
@@ -561,7 +560,7 @@ type ListRejectedRowsParams struct {
 	EtfID   uint32
 }
 
-// Staged rows that differ from the stored bar and repeat numbers that a person has rejected for their session. This is a
+// Staged rows that differ from the stored bar and repeat prices that a person has found wrong for their session. This is a
 // SELECT because Dolt requires the UPDATE privilege on every table that an UPDATE joins.
 func (q *Queries) ListRejectedRows(ctx context.Context, arg ListRejectedRowsParams) ([]int32, error) {
 	rows, err := q.db.QueryContext(ctx, listRejectedRows, arg.FetchID, arg.EtfID)

@@ -7,54 +7,11 @@ package sqlcgen
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/db/column"
 )
-
-const acceptHeldRow = `-- name: AcceptHeldRow :execrows
-UPDATE bars SET open = ?, high = ?, low = ?, close = ?, adj_close = ?, volume = ?, source = ?, fetch_id = ?,
-    quarantined = 0, data_version = ?, known_from = ?
-WHERE etf_id = ? AND session = ?
-`
-
-type AcceptHeldRowParams struct {
-	Open        column.Price
-	High        column.Price
-	Low         column.Price
-	Close       column.Price
-	AdjClose    column.OptionalPrice
-	Volume      column.Volume
-	Source      string
-	FetchID     string
-	DataVersion int64
-	KnownFrom   time.Time
-	EtfID       uint32
-	Session     column.Session
-}
-
-func (q *Queries) AcceptHeldRow(ctx context.Context, arg AcceptHeldRowParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, acceptHeldRow,
-		arg.Open,
-		arg.High,
-		arg.Low,
-		arg.Close,
-		arg.AdjClose,
-		arg.Volume,
-		arg.Source,
-		arg.FetchID,
-		arg.DataVersion,
-		arg.KnownFrom,
-		arg.EtfID,
-		arg.Session,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
 
 const archiveBars = `-- name: ArchiveBars :execrows
 INSERT INTO bar_revisions (etf_id, session, data_version, open, high, low, close, adj_close, volume, basis, source,
@@ -92,21 +49,48 @@ func (q *Queries) ArchiveBars(ctx context.Context, arg ArchiveBarsParams) (int64
 	return result.RowsAffected()
 }
 
+const countRowsNamed = `-- name: CountRowsNamed :one
+SELECT COUNT(*) FROM finding_rows WHERE etf_id = ? AND session = ?
+`
+
+type CountRowsNamedParams struct {
+	EtfID   uint32
+	Session column.Session
+}
+
+func (q *Queries) CountRowsNamed(ctx context.Context, arg CountRowsNamedParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countRowsNamed, arg.EtfID, arg.Session)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const endDecision = `-- name: EndDecision :execrows
+UPDATE decisions SET in_force = 0 WHERE finding_id = ? AND in_force = 1
+`
+
+func (q *Queries) EndDecision(ctx context.Context, findingID string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, endDecision, findingID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const getFinding = `-- name: GetFinding :one
-SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e.symbol, d.decision, d.decided_by, d.why
+
+SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e.symbol
 FROM findings f JOIN etfs e ON e.id = f.etf_id
-LEFT JOIN finding_decisions d ON d.finding_id = f.id
 WHERE f.id = ?
 `
 
 type GetFindingRow struct {
-	Finding   Finding
-	Symbol    string
-	Decision  sql.NullString
-	DecidedBy sql.NullString
-	Why       sql.NullString
+	Finding Finding
+	Symbol  string
 }
 
+// Decisions are never joined with LEFT JOIN ... ON ... AND d.in_force = 1: where a finding has several, Dolt also returns a row
+// without any.
 func (q *Queries) GetFinding(ctx context.Context, id string) (GetFindingRow, error) {
 	row := q.db.QueryRowContext(ctx, getFinding, id)
 	var i GetFindingRow
@@ -119,23 +103,79 @@ func (q *Queries) GetFinding(ctx context.Context, id string) (GetFindingRow, err
 		&i.Finding.Evidence,
 		&i.Finding.FoundAt,
 		&i.Symbol,
-		&i.Decision,
-		&i.DecidedBy,
-		&i.Why,
 	)
 	return i, err
 }
 
+const getOldestUndecided = `-- name: GetOldestUndecided :one
+SELECT f.id
+FROM findings f
+WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1)
+    AND (? = 0 OR f.etf_id = ?)
+    AND (f.severity = 'error' OR (f.severity = 'warning' AND f.rule IN (/*SLICE:holding*/?)))
+    AND EXISTS (SELECT 1 FROM finding_rows r WHERE r.finding_id = f.id)
+ORDER BY f.found_at, f.id LIMIT 1
+`
+
+type GetOldestUndecidedParams struct {
+	EtfID   uint32
+	Holding []string
+}
+
+// The finding that has waited longest, of one ETF or (etf_id 0) of all.
+func (q *Queries) GetOldestUndecided(ctx context.Context, arg GetOldestUndecidedParams) (string, error) {
+	query := getOldestUndecided
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.EtfID)
+	queryParams = append(queryParams, arg.EtfID)
+	if len(arg.Holding) > 0 {
+		for _, v := range arg.Holding {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:holding*/?", strings.Repeat(",?", len(arg.Holding))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:holding*/?", "NULL", 1)
+	}
+	row := q.db.QueryRowContext(ctx, query, queryParams...)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
+const getSpan = `-- name: GetSpan :one
+SELECT CAST(COALESCE(MIN(session), '1970-01-01') AS DATE) AS first_session,
+    CAST(COALESCE(MAX(session), '1970-01-01') AS DATE) AS last_session
+FROM bars WHERE etf_id = ?
+`
+
+type GetSpanRow struct {
+	FirstSession column.Session
+	LastSession  column.Session
+}
+
+func (q *Queries) GetSpan(ctx context.Context, etfID uint32) (GetSpanRow, error) {
+	row := q.db.QueryRowContext(ctx, getSpan, etfID)
+	var i GetSpanRow
+	err := row.Scan(&i.FirstSession, &i.LastSession)
+	return i, err
+}
+
 const insertDecision = `-- name: InsertDecision :exec
-INSERT INTO finding_decisions (finding_id, decision, decided_by, why, decided_at, data_version, rows_changed)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO decisions (finding_id, number, in_force, decision, decided_by, why, request_key, details, run_id, decided_at,
+    data_version, rows_changed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type InsertDecisionParams struct {
 	FindingID   string
+	Number      int32
+	InForce     bool
 	Decision    string
 	DecidedBy   string
 	Why         string
+	RequestKey  string
+	Details     string
+	RunID       string
 	DecidedAt   time.Time
 	DataVersion int64
 	RowsChanged int32
@@ -144,14 +184,53 @@ type InsertDecisionParams struct {
 func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) error {
 	_, err := q.db.ExecContext(ctx, insertDecision,
 		arg.FindingID,
+		arg.Number,
+		arg.InForce,
 		arg.Decision,
 		arg.DecidedBy,
 		arg.Why,
+		arg.RequestKey,
+		arg.Details,
+		arg.RunID,
 		arg.DecidedAt,
 		arg.DataVersion,
 		arg.RowsChanged,
 	)
 	return err
+}
+
+const listAcceptedOut = `-- name: ListAcceptedOut :many
+SELECT DISTINCT r.finding_id
+FROM bars b
+JOIN finding_rows r ON r.etf_id = b.etf_id AND r.session = b.session
+JOIN decisions d ON d.finding_id = r.finding_id
+WHERE b.etf_id = ? AND b.quarantined <> 0 AND r.staged = 1 AND d.in_force = 1 AND d.decision = 'accept'
+    AND r.open = b.open AND r.high = b.high AND r.low = b.low AND r.close = b.close
+ORDER BY r.finding_id
+`
+
+// The accepted findings whose rows are stored but kept out.
+func (q *Queries) ListAcceptedOut(ctx context.Context, etfID uint32) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, listAcceptedOut, etfID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var finding_id string
+		if err := rows.Scan(&finding_id); err != nil {
+			return nil, err
+		}
+		items = append(items, finding_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listBarsOfSessions = `-- name: ListBarsOfSessions :many
@@ -212,28 +291,73 @@ func (q *Queries) ListBarsOfSessions(ctx context.Context, arg ListBarsOfSessions
 	return items, nil
 }
 
-const listErrorRowsOfSessions = `-- name: ListErrorRowsOfSessions :many
-SELECT r.finding_id, r.session, r.etf_id, r.staged, r.open, r.high, r.low, r.close, r.adj_close, r.volume, f.rule, d.decision, d.decided_by
-FROM finding_rows r JOIN findings f ON f.id = r.finding_id
-LEFT JOIN finding_decisions d ON d.finding_id = f.id
-WHERE r.etf_id = ? AND f.severity = 'error' AND r.session IN (/*SLICE:sessions*/?)
+const listBarsOfVersion = `-- name: ListBarsOfVersion :many
+SELECT etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined, data_version, known_from FROM bars WHERE etf_id = ? AND data_version = ? ORDER BY session
 `
 
-type ListErrorRowsOfSessionsParams struct {
+type ListBarsOfVersionParams struct {
+	EtfID       uint32
+	DataVersion int64
+}
+
+func (q *Queries) ListBarsOfVersion(ctx context.Context, arg ListBarsOfVersionParams) ([]Bar, error) {
+	rows, err := q.db.QueryContext(ctx, listBarsOfVersion, arg.EtfID, arg.DataVersion)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Bar{}
+	for rows.Next() {
+		var i Bar
+		if err := rows.Scan(
+			&i.EtfID,
+			&i.Session,
+			&i.Open,
+			&i.High,
+			&i.Low,
+			&i.Close,
+			&i.AdjClose,
+			&i.Volume,
+			&i.Basis,
+			&i.Source,
+			&i.FetchID,
+			&i.Quarantined,
+			&i.DataVersion,
+			&i.KnownFrom,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listCases = `-- name: ListCases :many
+SELECT r.finding_id, r.session, r.etf_id, r.staged, r.open, r.high, r.low, r.close, r.adj_close, r.volume, f.rule, f.severity
+FROM finding_rows r JOIN findings f ON f.id = r.finding_id
+WHERE r.etf_id = ? AND r.session IN (/*SLICE:sessions*/?)
+`
+
+type ListCasesParams struct {
 	EtfID    uint32
 	Sessions []column.Session
 }
 
-type ListErrorRowsOfSessionsRow struct {
+type ListCasesRow struct {
 	FindingRow FindingRow
 	Rule       string
-	Decision   sql.NullString
-	DecidedBy  sql.NullString
+	Severity   string
 }
 
-// Every row that an error-level finding names on these sessions, with the decision.
-func (q *Queries) ListErrorRowsOfSessions(ctx context.Context, arg ListErrorRowsOfSessionsParams) ([]ListErrorRowsOfSessionsRow, error) {
-	query := listErrorRowsOfSessions
+// Every row that a finding names on these sessions.
+func (q *Queries) ListCases(ctx context.Context, arg ListCasesParams) ([]ListCasesRow, error) {
+	query := listCases
 	var queryParams []interface{}
 	queryParams = append(queryParams, arg.EtfID)
 	if len(arg.Sessions) > 0 {
@@ -249,9 +373,9 @@ func (q *Queries) ListErrorRowsOfSessions(ctx context.Context, arg ListErrorRows
 		return nil, err
 	}
 	defer rows.Close()
-	items := []ListErrorRowsOfSessionsRow{}
+	items := []ListCasesRow{}
 	for rows.Next() {
-		var i ListErrorRowsOfSessionsRow
+		var i ListCasesRow
 		if err := rows.Scan(
 			&i.FindingRow.FindingID,
 			&i.FindingRow.Session,
@@ -264,8 +388,106 @@ func (q *Queries) ListErrorRowsOfSessions(ctx context.Context, arg ListErrorRows
 			&i.FindingRow.AdjClose,
 			&i.FindingRow.Volume,
 			&i.Rule,
+			&i.Severity,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listDecisions = `-- name: ListDecisions :many
+SELECT finding_id, number, in_force, decision, decided_by, why, request_key, details, run_id, decided_at, data_version, rows_changed FROM decisions WHERE finding_id IN (/*SLICE:findings*/?) ORDER BY finding_id, number
+`
+
+func (q *Queries) ListDecisions(ctx context.Context, findings []string) ([]Decision, error) {
+	query := listDecisions
+	var queryParams []interface{}
+	if len(findings) > 0 {
+		for _, v := range findings {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:findings*/?", strings.Repeat(",?", len(findings))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:findings*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Decision{}
+	for rows.Next() {
+		var i Decision
+		if err := rows.Scan(
+			&i.FindingID,
+			&i.Number,
+			&i.InForce,
 			&i.Decision,
 			&i.DecidedBy,
+			&i.Why,
+			&i.RequestKey,
+			&i.Details,
+			&i.RunID,
+			&i.DecidedAt,
+			&i.DataVersion,
+			&i.RowsChanged,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listDecisionsInForce = `-- name: ListDecisionsInForce :many
+SELECT finding_id, decision, decided_by, why FROM decisions WHERE finding_id IN (/*SLICE:findings*/?) AND in_force = 1
+`
+
+type ListDecisionsInForceRow struct {
+	FindingID string
+	Decision  string
+	DecidedBy string
+	Why       string
+}
+
+func (q *Queries) ListDecisionsInForce(ctx context.Context, findings []string) ([]ListDecisionsInForceRow, error) {
+	query := listDecisionsInForce
+	var queryParams []interface{}
+	if len(findings) > 0 {
+		for _, v := range findings {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:findings*/?", strings.Repeat(",?", len(findings))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:findings*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListDecisionsInForceRow{}
+	for rows.Next() {
+		var i ListDecisionsInForceRow
+		if err := rows.Scan(
+			&i.FindingID,
+			&i.Decision,
+			&i.DecidedBy,
+			&i.Why,
 		); err != nil {
 			return nil, err
 		}
@@ -329,38 +551,66 @@ func (q *Queries) ListFindingRows(ctx context.Context, findings []string) ([]Fin
 }
 
 const listFindings = `-- name: ListFindings :many
-SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e.symbol, d.decision, d.decided_by, d.why
+
+SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e.symbol
 FROM findings f JOIN etfs e ON e.id = f.etf_id
-LEFT JOIN finding_decisions d ON d.finding_id = f.id
 WHERE f.found_at <= ?
     AND (f.found_at < ? OR f.id < ?)
-    AND (? = 0 OR (d.finding_id IS NULL AND f.severity = 'error'))
+    AND (? = '' OR f.rule = ?)
+    AND (? = '' OR f.severity = ?)
+    AND (? = 0 OR EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1))
+    AND (? = 0 OR (NOT EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1)
+        AND (f.severity = 'error' OR (f.severity = 'warning' AND f.rule IN (/*SLICE:holding*/?)))))
+    AND (? = 0 OR EXISTS (SELECT 1 FROM finding_rows r WHERE r.finding_id = f.id
+        AND r.session >= CAST(? AS DATE) AND r.session <= CAST(? AS DATE)))
 ORDER BY f.found_at DESC, f.id DESC LIMIT ?
 `
 
 type ListFindingsParams struct {
-	BeforeAt  time.Time
-	BeforeID  string
-	Undecided interface{}
-	Limit     int32
+	BeforeAt    time.Time
+	BeforeID    string
+	Rule        string
+	Severity    string
+	Decided     interface{}
+	Undecided   interface{}
+	Holding     []string
+	BySession   interface{}
+	FromSession column.Session
+	ToSession   column.Session
+	Limit       int32
 }
 
 type ListFindingsRow struct {
-	Finding   Finding
-	Symbol    string
-	Decision  sql.NullString
-	DecidedBy sql.NullString
-	Why       sql.NullString
+	Finding Finding
+	Symbol  string
 }
 
+// A finding asks a person to decide if it is of severity error or holds rows (quality.Asks). An empty filter selects all.
 func (q *Queries) ListFindings(ctx context.Context, arg ListFindingsParams) ([]ListFindingsRow, error) {
-	rows, err := q.db.QueryContext(ctx, listFindings,
-		arg.BeforeAt,
-		arg.BeforeAt,
-		arg.BeforeID,
-		arg.Undecided,
-		arg.Limit,
-	)
+	query := listFindings
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.BeforeAt)
+	queryParams = append(queryParams, arg.BeforeAt)
+	queryParams = append(queryParams, arg.BeforeID)
+	queryParams = append(queryParams, arg.Rule)
+	queryParams = append(queryParams, arg.Rule)
+	queryParams = append(queryParams, arg.Severity)
+	queryParams = append(queryParams, arg.Severity)
+	queryParams = append(queryParams, arg.Decided)
+	queryParams = append(queryParams, arg.Undecided)
+	if len(arg.Holding) > 0 {
+		for _, v := range arg.Holding {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:holding*/?", strings.Repeat(",?", len(arg.Holding))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:holding*/?", "NULL", 1)
+	}
+	queryParams = append(queryParams, arg.BySession)
+	queryParams = append(queryParams, arg.FromSession)
+	queryParams = append(queryParams, arg.ToSession)
+	queryParams = append(queryParams, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
 	if err != nil {
 		return nil, err
 	}
@@ -377,9 +627,6 @@ func (q *Queries) ListFindings(ctx context.Context, arg ListFindingsParams) ([]L
 			&i.Finding.Evidence,
 			&i.Finding.FoundAt,
 			&i.Symbol,
-			&i.Decision,
-			&i.DecidedBy,
-			&i.Why,
 		); err != nil {
 			return nil, err
 		}
@@ -395,40 +642,66 @@ func (q *Queries) ListFindings(ctx context.Context, arg ListFindingsParams) ([]L
 }
 
 const listFindingsOfETF = `-- name: ListFindingsOfETF :many
-SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e.symbol, d.decision, d.decided_by, d.why
+SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e.symbol
 FROM findings f JOIN etfs e ON e.id = f.etf_id
-LEFT JOIN finding_decisions d ON d.finding_id = f.id
 WHERE f.etf_id = ? AND f.found_at <= ?
     AND (f.found_at < ? OR f.id < ?)
-    AND (? = 0 OR (d.finding_id IS NULL AND f.severity = 'error'))
+    AND (? = '' OR f.rule = ?)
+    AND (? = '' OR f.severity = ?)
+    AND (? = 0 OR EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1))
+    AND (? = 0 OR (NOT EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1)
+        AND (f.severity = 'error' OR (f.severity = 'warning' AND f.rule IN (/*SLICE:holding*/?)))))
+    AND (? = 0 OR EXISTS (SELECT 1 FROM finding_rows r WHERE r.finding_id = f.id
+        AND r.session >= CAST(? AS DATE) AND r.session <= CAST(? AS DATE)))
 ORDER BY f.found_at DESC, f.id DESC LIMIT ?
 `
 
 type ListFindingsOfETFParams struct {
-	EtfID     uint32
-	BeforeAt  time.Time
-	BeforeID  string
-	Undecided interface{}
-	Limit     int32
+	EtfID       uint32
+	BeforeAt    time.Time
+	BeforeID    string
+	Rule        string
+	Severity    string
+	Decided     interface{}
+	Undecided   interface{}
+	Holding     []string
+	BySession   interface{}
+	FromSession column.Session
+	ToSession   column.Session
+	Limit       int32
 }
 
 type ListFindingsOfETFRow struct {
-	Finding   Finding
-	Symbol    string
-	Decision  sql.NullString
-	DecidedBy sql.NullString
-	Why       sql.NullString
+	Finding Finding
+	Symbol  string
 }
 
 func (q *Queries) ListFindingsOfETF(ctx context.Context, arg ListFindingsOfETFParams) ([]ListFindingsOfETFRow, error) {
-	rows, err := q.db.QueryContext(ctx, listFindingsOfETF,
-		arg.EtfID,
-		arg.BeforeAt,
-		arg.BeforeAt,
-		arg.BeforeID,
-		arg.Undecided,
-		arg.Limit,
-	)
+	query := listFindingsOfETF
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.EtfID)
+	queryParams = append(queryParams, arg.BeforeAt)
+	queryParams = append(queryParams, arg.BeforeAt)
+	queryParams = append(queryParams, arg.BeforeID)
+	queryParams = append(queryParams, arg.Rule)
+	queryParams = append(queryParams, arg.Rule)
+	queryParams = append(queryParams, arg.Severity)
+	queryParams = append(queryParams, arg.Severity)
+	queryParams = append(queryParams, arg.Decided)
+	queryParams = append(queryParams, arg.Undecided)
+	if len(arg.Holding) > 0 {
+		for _, v := range arg.Holding {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:holding*/?", strings.Repeat(",?", len(arg.Holding))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:holding*/?", "NULL", 1)
+	}
+	queryParams = append(queryParams, arg.BySession)
+	queryParams = append(queryParams, arg.FromSession)
+	queryParams = append(queryParams, arg.ToSession)
+	queryParams = append(queryParams, arg.Limit)
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
 	if err != nil {
 		return nil, err
 	}
@@ -445,9 +718,6 @@ func (q *Queries) ListFindingsOfETF(ctx context.Context, arg ListFindingsOfETFPa
 			&i.Finding.Evidence,
 			&i.Finding.FoundAt,
 			&i.Symbol,
-			&i.Decision,
-			&i.DecidedBy,
-			&i.Why,
 		); err != nil {
 			return nil, err
 		}
@@ -460,6 +730,331 @@ func (q *Queries) ListFindingsOfETF(ctx context.Context, arg ListFindingsOfETFPa
 		return nil, err
 	}
 	return items, nil
+}
+
+const listKnownFindings = `-- name: ListKnownFindings :many
+SELECT id FROM findings WHERE id IN (/*SLICE:ids*/?)
+`
+
+func (q *Queries) ListKnownFindings(ctx context.Context, ids []string) ([]string, error) {
+	query := listKnownFindings
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listRetractions = `-- name: ListRetractions :many
+SELECT forecast_id, mark, cause_id FROM forecast_marks
+WHERE forecast_id IN (/*SLICE:forecasts*/?) AND mark IN ('retracted', 'reinstated')
+ORDER BY forecast_id, mark, cause_id
+`
+
+type ListRetractionsRow struct {
+	ForecastID string
+	Mark       string
+	CauseID    string
+}
+
+// Retractions of these forecasts' prices, and which of them were taken back.
+func (q *Queries) ListRetractions(ctx context.Context, forecasts []string) ([]ListRetractionsRow, error) {
+	query := listRetractions
+	var queryParams []interface{}
+	if len(forecasts) > 0 {
+		for _, v := range forecasts {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:forecasts*/?", strings.Repeat(",?", len(forecasts))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:forecasts*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListRetractionsRow{}
+	for rows.Next() {
+		var i ListRetractionsRow
+		if err := rows.Scan(&i.ForecastID, &i.Mark, &i.CauseID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSupersededBars = `-- name: ListSupersededBars :many
+SELECT r.etf_id, r.session, r.data_version, r.open, r.high, r.low, r.close, r.adj_close, r.volume, r.basis, r.source, r.fetch_id, r.quarantined, r.known_from, r.known_to, r.superseded_by FROM bar_revisions r JOIN data_versions v ON v.etf_id = r.etf_id AND v.number = r.superseded_by
+WHERE r.etf_id = ? AND r.known_to = v.known_from AND r.superseded_by = ?
+ORDER BY r.session
+`
+
+type ListSupersededBarsParams struct {
+	EtfID        uint32
+	SupersededBy int64
+}
+
+func (q *Queries) ListSupersededBars(ctx context.Context, arg ListSupersededBarsParams) ([]BarRevision, error) {
+	rows, err := q.db.QueryContext(ctx, listSupersededBars, arg.EtfID, arg.SupersededBy)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []BarRevision{}
+	for rows.Next() {
+		var i BarRevision
+		if err := rows.Scan(
+			&i.EtfID,
+			&i.Session,
+			&i.DataVersion,
+			&i.Open,
+			&i.High,
+			&i.Low,
+			&i.Close,
+			&i.AdjClose,
+			&i.Volume,
+			&i.Basis,
+			&i.Source,
+			&i.FetchID,
+			&i.Quarantined,
+			&i.KnownFrom,
+			&i.KnownTo,
+			&i.SupersededBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listUndecidedOfETF = `-- name: ListUndecidedOfETF :many
+SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, fe.result_version
+FROM findings f JOIN fetches fe ON fe.id = f.fetch_id
+WHERE f.etf_id = ? AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1)
+    AND (f.severity = 'error' OR (f.severity = 'warning' AND f.rule IN (/*SLICE:holding*/?)))
+`
+
+type ListUndecidedOfETFParams struct {
+	EtfID   uint32
+	Holding []string
+}
+
+type ListUndecidedOfETFRow struct {
+	Finding       Finding
+	ResultVersion int64
+}
+
+// The findings of an ETF that ask a person to decide, with the data version that storing their response resulted in.
+func (q *Queries) ListUndecidedOfETF(ctx context.Context, arg ListUndecidedOfETFParams) ([]ListUndecidedOfETFRow, error) {
+	query := listUndecidedOfETF
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.EtfID)
+	if len(arg.Holding) > 0 {
+		for _, v := range arg.Holding {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:holding*/?", strings.Repeat(",?", len(arg.Holding))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:holding*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListUndecidedOfETFRow{}
+	for rows.Next() {
+		var i ListUndecidedOfETFRow
+		if err := rows.Scan(
+			&i.Finding.ID,
+			&i.Finding.EtfID,
+			&i.Finding.FetchID,
+			&i.Finding.Rule,
+			&i.Finding.Severity,
+			&i.Finding.Evidence,
+			&i.Finding.FoundAt,
+			&i.ResultVersion,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const markForecasts = `-- name: MarkForecasts :execrows
+INSERT IGNORE INTO forecast_marks (forecast_id, mark, cause_id, skipped, marked_at)
+SELECT f.id, 'retracted', ?, 0, ?
+FROM forecasts f
+WHERE f.etf_id = ? AND f.origin >= CAST(? AS DATE)
+    AND f.data_version >= ? AND f.data_version < ?
+`
+
+type MarkForecastsParams struct {
+	CauseID  string
+	MarkedAt time.Time
+	EtfID    uint32
+	Session  column.Session
+	First    int64
+	Past     int64
+}
+
+// A mark on every forecast made from data that had the session's bar: of a data version from first up to, but not
+// including, past.
+func (q *Queries) MarkForecasts(ctx context.Context, arg MarkForecastsParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, markForecasts,
+		arg.CauseID,
+		arg.MarkedAt,
+		arg.EtfID,
+		arg.Session,
+		arg.First,
+		arg.Past,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const putBar = `-- name: PutBar :exec
+INSERT INTO bars (etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined,
+    data_version, known_from)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+`
+
+type PutBarParams struct {
+	EtfID       uint32
+	Session     column.Session
+	Open        column.Price
+	High        column.Price
+	Low         column.Price
+	Close       column.Price
+	AdjClose    column.OptionalPrice
+	Volume      column.Volume
+	Basis       string
+	Source      string
+	FetchID     string
+	DataVersion int64
+	KnownFrom   time.Time
+}
+
+func (q *Queries) PutBar(ctx context.Context, arg PutBarParams) error {
+	_, err := q.db.ExecContext(ctx, putBar,
+		arg.EtfID,
+		arg.Session,
+		arg.Open,
+		arg.High,
+		arg.Low,
+		arg.Close,
+		arg.AdjClose,
+		arg.Volume,
+		arg.Basis,
+		arg.Source,
+		arg.FetchID,
+		arg.DataVersion,
+		arg.KnownFrom,
+	)
+	return err
+}
+
+const quarantineBars = `-- name: QuarantineBars :execrows
+UPDATE bars SET quarantined = 1, data_version = ?, known_from = ?
+WHERE etf_id = ? AND session IN (/*SLICE:sessions*/?)
+`
+
+type QuarantineBarsParams struct {
+	DataVersion int64
+	KnownFrom   time.Time
+	EtfID       uint32
+	Sessions    []column.Session
+}
+
+func (q *Queries) QuarantineBars(ctx context.Context, arg QuarantineBarsParams) (int64, error) {
+	query := quarantineBars
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.DataVersion)
+	queryParams = append(queryParams, arg.KnownFrom)
+	queryParams = append(queryParams, arg.EtfID)
+	if len(arg.Sessions) > 0 {
+		for _, v := range arg.Sessions {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:sessions*/?", strings.Repeat(",?", len(arg.Sessions))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:sessions*/?", "NULL", 1)
+	}
+	result, err := q.db.ExecContext(ctx, query, queryParams...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const reinstateForecasts = `-- name: ReinstateForecasts :execrows
+INSERT IGNORE INTO forecast_marks (forecast_id, mark, cause_id, skipped, marked_at)
+SELECT m.forecast_id, 'reinstated', m.cause_id, 0, ?
+FROM forecasts f JOIN forecast_marks m ON m.forecast_id = f.id
+WHERE f.etf_id = ? AND m.mark = 'retracted' AND m.cause_id = ?
+`
+
+type ReinstateForecastsParams struct {
+	MarkedAt time.Time
+	EtfID    uint32
+	CauseID  string
+}
+
+// The retraction with the cause was taken back.
+func (q *Queries) ReinstateForecasts(ctx context.Context, arg ReinstateForecastsParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, reinstateForecasts, arg.MarkedAt, arg.EtfID, arg.CauseID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const releaseBars = `-- name: ReleaseBars :execrows
@@ -495,20 +1090,62 @@ func (q *Queries) ReleaseBars(ctx context.Context, arg ReleaseBarsParams) (int64
 	return result.RowsAffected()
 }
 
-const releaseStagedRows = `-- name: ReleaseStagedRows :exec
-UPDATE staged_bars SET verdict = 0
-WHERE fetch_id = ? AND verdict = 1 AND session IN (/*SLICE:sessions*/?)
+const restoreBars = `-- name: RestoreBars :execrows
+INSERT INTO bars (etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined,
+    data_version, known_from)
+SELECT r.etf_id, r.session, r.open, r.high, r.low, r.close, r.adj_close, r.volume, r.basis, r.source, r.fetch_id, r.quarantined,
+    ?, ?
+FROM bar_revisions r
+WHERE r.etf_id = ? AND r.superseded_by = ? AND r.session IN (/*SLICE:sessions*/?)
 `
 
-type ReleaseStagedRowsParams struct {
+type RestoreBarsParams struct {
+	DataVersion  int64
+	KnownFrom    time.Time
+	EtfID        uint32
+	SupersededBy int64
+	Sessions     []column.Session
+}
+
+// The bars that a data version superseded, as they were before it.
+func (q *Queries) RestoreBars(ctx context.Context, arg RestoreBarsParams) (int64, error) {
+	query := restoreBars
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.DataVersion)
+	queryParams = append(queryParams, arg.KnownFrom)
+	queryParams = append(queryParams, arg.EtfID)
+	queryParams = append(queryParams, arg.SupersededBy)
+	if len(arg.Sessions) > 0 {
+		for _, v := range arg.Sessions {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:sessions*/?", strings.Repeat(",?", len(arg.Sessions))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:sessions*/?", "NULL", 1)
+	}
+	result, err := q.db.ExecContext(ctx, query, queryParams...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const ruleStagedRows = `-- name: RuleStagedRows :exec
+UPDATE staged_bars SET verdict = ?
+WHERE fetch_id = ? AND verdict IN (1, 4) AND session IN (/*SLICE:sessions*/?)
+`
+
+type RuleStagedRowsParams struct {
+	Verdict  uint8
 	FetchID  string
 	Sessions []column.Session
 }
 
-// For a finding accepted before its fetch is persisted: its rows are no longer quarantined.
-func (q *Queries) ReleaseStagedRows(ctx context.Context, arg ReleaseStagedRowsParams) error {
-	query := releaseStagedRows
+// For a finding that is decided on before its fetch is persisted: the verdict on its rows.
+func (q *Queries) RuleStagedRows(ctx context.Context, arg RuleStagedRowsParams) error {
+	query := ruleStagedRows
 	var queryParams []interface{}
+	queryParams = append(queryParams, arg.Verdict)
 	queryParams = append(queryParams, arg.FetchID)
 	if len(arg.Sessions) > 0 {
 		for _, v := range arg.Sessions {
