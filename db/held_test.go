@@ -177,10 +177,10 @@ func testHeldFindings(t *testing.T, d dbtest.Database) {
 	other := finding(f, "jump", day(0))
 	other.Severity = etf.SeverityWarning
 	for _, findings := range [][]etf.Finding{nil, {other}} {
-		err := d.Store.SaveFindings(t.Context(), etf.Judgement{Fetch: f.ID, Findings: findings, Verdicts: []etf.Verdict{hold}})
+		_, err := d.Store.SaveFindings(t.Context(), etf.Judgement{Fetch: f.ID, Findings: findings, Verdicts: []etf.Verdict{hold}})
 		wantKind(t, err, etf.KindInvalid, "findings")
 	}
-	err := d.Store.SaveFindings(t.Context(), etf.Judgement{Fetch: f.ID, Verdicts: []etf.Verdict{hold + 1}})
+	_, err := d.Store.SaveFindings(t.Context(), etf.Judgement{Fetch: f.ID, Verdicts: []etf.Verdict{hold + 1}})
 	wantKind(t, err, etf.KindInvalid, "verdicts[0]")
 	if p := judgedFetch(t, d.Store, f, bars, hold); p.New != 1 || p.Quarantined != 0 {
 		t.Errorf("got %+v", p)

@@ -61,6 +61,10 @@ func (b *believed) NAVsPageAt(_ context.Context, _ etf.Symbol, version int64, w 
 	return list, nil
 }
 
+func (b *believed) Confirmations(context.Context, []etf.Symbol) (map[etf.Symbol]etf.Confirmation, error) {
+	return nil, nil
+}
+
 func (b *believed) ActionsAt(context.Context, etf.Symbol, int64) ([]etf.StatedAction, error) {
 	return b.actions, nil
 }

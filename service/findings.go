@@ -217,9 +217,11 @@ func (s *Service) Decide(ctx context.Context, r DecisionRequest) (Decided, error
 	}
 	d := workflows.Decision{Decision: r.Decision, By: r.By, Why: r.Why, Key: r.Key, Values: r.Values, Sessions: r.Sessions}
 	if r.Decision == etf.Refetch {
-		if d.Run, err = s.refetch(ctx, f.Symbol); err != nil {
+		run, err := s.Refetch(ctx, RefetchRequest{Symbol: string(f.Symbol), By: r.By, Why: r.Why})
+		if err != nil {
 			return Decided{}, err
 		}
+		d.Run = run.ID
 	}
 	wait := r.Wait
 	if wait <= 0 {
@@ -251,16 +253,6 @@ func runInForce(record etf.FindingRecord) etf.RunID {
 		}
 	}
 	return ""
-}
-
-// refetch starts a run that fetches the ETF's prices again.
-func (s *Service) refetch(ctx context.Context, symbol etf.Symbol) (etf.RunID, error) {
-	registered, err := s.store.ETF(ctx, symbol)
-	if err != nil {
-		return "", err
-	}
-	run, _, err := s.StartRun(ctx, RunRequest{Workflow: etf.DailyRun, Exchange: string(registered.Exchange), Symbols: []string{string(symbol)}, Rerun: true})
-	return run.ID, err
 }
 
 // check reports everything that is wrong with the request, and fills in what its values leave out.
