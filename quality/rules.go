@@ -88,6 +88,16 @@ var registry = []rule{
 		Remedy:  "For a warning, compare with another source.",
 	}, checkRevised},
 	{Rule{
+		Name: ruleUnconfirmed, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "A split is stated that the prices don't show, and enough rows show that nothing happened. It is proposed and does not count.",
+		Remedy:  "Find out whether there was a split. `etfcast action list --status proposed` shows the statement; then `etfcast action reject ACTION`, or `etfcast action accept ACTION` if the prices are adjusted for it already.",
+	}, checkStated},
+	{Rule{
+		Name: ruleWithdrawn, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "A source no longer states an action, or now states other terms, but the action counts on: a person has accepted it, or the prices still show it.",
+		Remedy:  "Compare with another source. `etfcast action cancel ACTION` if it did not happen; otherwise nothing.",
+	}, nil},
+	{Rule{
 		Name: ruleSpike, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
 		Meaning: "A close leaves the level of its neighbours and the next close is back on it: a bad tick. An error above 10 recent daily volatilities and 10 %; a warning below that, and for a row already in use.",
 		Remedy:  "Compare with another source; reject a bad tick, accept a genuine move.",

@@ -1,0 +1,143 @@
+package quality
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// AboutLevel reports whether a rule is about the level of prices, so that its findings may be settled by a change of the splits
+// in force.
+func AboutLevel(rule string) bool {
+	switch rule {
+	case ruleSplit, ruleUnit, ruleJump, ruleRestated:
+		return true
+	}
+	return false
+}
+
+// Freed returns the sessions of quarantined bars that fit the bars in use, now that other splits are in force: restated for
+// those splits, each step from a bar in use to a freed one, and from one freed bar to the next, is a usual move. bars are the
+// ETF's stored bars, ascending; candidates are the quarantined ones that nothing but a rule about levels keeps out. A
+// run of candidates between two bars in use is freed only as a whole.
+func Freed(x etf.Exchange, bars []etf.StoredBar, candidates map[etf.Session]bool, actions []etf.Action) ([]etf.Session, error) {
+	cal, err := calendar.For(x)
+	if err != nil {
+		return nil, err
+	}
+	var list []etf.StoredBar // in use, and candidates
+	for _, b := range bars {
+		if b.Close > 0 && !b.Held && (!b.Quarantined || candidates[b.Session]) {
+			list = append(list, b)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	adjusted, err := Adjust(list, actions, list[len(list)-1].Session)
+	if err != nil {
+		return nil, err
+	}
+	f := freeing{x: x, list: list, adjusted: adjusted, at: positions(cal, list)}
+	var freed []etf.Session
+	for i := 0; i < len(list); {
+		if !list[i].Quarantined {
+			i++
+			continue
+		}
+		end := i
+		for end < len(list) && list[end].Quarantined {
+			end++
+		}
+		from, to := f.run(i, end)
+		for ; from < to; from++ {
+			freed = append(freed, list[from].Session)
+		}
+		i = end
+	}
+	slices.Sort(freed)
+	return freed, nil
+}
+
+type freeing struct {
+	x        etf.Exchange
+	list     []etf.StoredBar
+	adjusted []etf.Bar
+	at       []int // positions of the sessions on the calendar
+}
+
+// positions counts sessions, so that the gap between two bars is known.
+func positions(cal *calendar.Calendar, list []etf.StoredBar) []int {
+	days := cal.Sessions(etf.Window{From: list[0].Session, To: list[len(list)-1].Session})
+	at := make([]int, len(list))
+	for i, b := range list {
+		at[i], _ = slices.BinarySearchFunc(days, b.Session, func(a, b etf.Session) int { return cmp.Compare(a, b) })
+	}
+	return at
+}
+
+// run returns which of the candidates from i up to end fit: all, those next to the bar in use on one side, or none.
+func (f *freeing) run(i, end int) (from, to int) {
+	left, right := i > 0, end < len(f.list)
+	k := i
+	if left {
+		for k < end && f.usual(k-1, k, i) {
+			k++
+		}
+	}
+	m := end
+	if right {
+		for m > i && f.usual(m-1, m, i) {
+			m--
+		}
+	}
+	switch {
+	case left && right:
+		if k == end && f.usual(end-1, end, i) {
+			return i, end
+		}
+		return i, i
+	case left:
+		return i, k
+	case right:
+		return m, end
+	}
+	return i, i
+}
+
+// usual reports whether the move between two neighbours is like those of the bars in use nearest to candidate i.
+func (f *freeing) usual(a, b, i int) bool {
+	move := math.Abs(math.Log(f.adjusted[b].Close.Float() / f.adjusted[a].Close.Float()))
+	gap := float64(max(f.at[b]-f.at[a], 1))
+	return move <= max(surprising*f.sigma(i)*math.Sqrt(gap), leastMove)
+}
+
+// sigma is the daily volatility of the bars in use nearest to i, on both sides.
+func (f *freeing) sigma(i int) float64 {
+	const window = 60
+	var sizes []float64
+	add := func(a, b int) {
+		gap := math.Sqrt(float64(max(f.at[b]-f.at[a], 1)))
+		sizes = append(sizes, math.Abs(math.Log(f.adjusted[b].Close.Float()/f.adjusted[a].Close.Float()))/gap)
+	}
+	inUse := func(k int) bool { return !f.list[k].Quarantined && !untraded(f.list[k].Bar) }
+	for k := i - 1; k > 0 && len(sizes) < window; k-- {
+		if inUse(k) && inUse(k-1) {
+			add(k-1, k)
+		}
+	}
+	n := len(sizes)
+	for k := i + 1; k < len(f.list) && len(sizes) < n+window; k++ {
+		if inUse(k) && inUse(k-1) {
+			add(k-1, k)
+		}
+	}
+	floor := floorAt(f.x, f.list[i].Close)
+	if len(sizes) < 5 {
+		return max(volatilityPrior, floor)
+	}
+	return max(spread(sizes), floor)
+}
