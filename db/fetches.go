@@ -15,6 +15,7 @@ import (
 	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/quality"
 )
 
 // knownBefore is how many stored bars a fetch is checked against before its first session, and at most within its span.
@@ -101,10 +102,12 @@ type statements struct {
 	Covers  []etf.ActionKind `json:"covers,omitempty"`
 	NAVs    []etf.NAV        `json:"navs,omitempty"`
 	DataAt  time.Time        `json:"data_at,omitzero"`
+	// Proposals are the actions that the fetch's own findings propose, once it has been judged.
+	Proposals []proposal `json:"proposals,omitempty"`
 }
 
 func encodeStatements(s statements) (string, error) {
-	if len(s.Actions)+len(s.Covers)+len(s.NAVs) == 0 && s.DataAt.IsZero() {
+	if len(s.Actions)+len(s.Covers)+len(s.NAVs)+len(s.Proposals) == 0 && s.DataAt.IsZero() {
 		return "", nil
 	}
 	b, err := json.Marshal(s)
@@ -180,23 +183,27 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 			st.Ordinals[i] = int(row.Ordinal)
 		}
 	}
-	if st.Known, err = s.known(ctx, row, st.Bars); err != nil {
+	if st.Known, err = known(ctx, s.q, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}
-	if st.Initial {
-		return st, nil
-	}
-	splits, err := s.q.ListSplitsWithVersion(ctx, sqlcgen.ListSplitsWithVersionParams{EtfID: row.Fetch.EtfID, OpenEnd: openEnd})
+	actions, err := s.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: row.Fetch.EtfID, SupersededBy: currentState})
 	if err != nil {
-		return etf.Staged{}, translate(err, "reading the splits known to fetch "+fetch)
+		return etf.Staged{}, translate(err, "reading the actions known to fetch "+fetch)
 	}
-	st.Splits = domainSplits(splits)
+	if len(actions) > 0 {
+		st.Stated = domainActions(actions, row.Symbol)
+	}
+	for _, a := range quality.InForce(st.Stated) {
+		if a.Kind == etf.Split {
+			st.Splits = append(st.Splits, a)
+		}
+	}
 	return st, nil
 }
 
 // known reads the newest good bars up to the last staged session, and separately those before the first one if the span
-// holds too many to reach them. Of their provenance, only the basis is filled in.
-func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []etf.Bar) ([]etf.StoredBar, error) {
+// holds too many to reach them. Of their provenance, only basis and data version are filled in.
+func known(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchRow, staged []etf.Bar) ([]etf.StoredBar, error) {
 	if fetch.Bars == 0 || len(staged) == 0 {
 		return nil, nil
 	}
@@ -205,7 +212,7 @@ func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []e
 		first, last = min(first, b.Session), max(last, b.Session)
 	}
 	limit := knownBefore + min(len(staged), knownBefore)
-	newest, err := s.newestGood(ctx, fetch, last, limit)
+	newest, err := newestGood(ctx, q, fetch, last, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +223,7 @@ func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []e
 	before := newest[within:]
 	within = min(within, knownBefore)
 	if len(before) < knownBefore && len(newest) == limit {
-		if before, err = s.newestGood(ctx, fetch, first-1, knownBefore); err != nil {
+		if before, err = newestGood(ctx, q, fetch, first-1, knownBefore); err != nil {
 			return nil, err
 		}
 	}
@@ -224,16 +231,18 @@ func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []e
 	return ascending(descending), nil
 }
 
-func (s *Store) newestGood(ctx context.Context, fetch sqlcgen.GetFetchRow, to etf.Session, limit int) ([]etf.StoredBar, error) {
-	rows, err := s.q.ListNewestGoodBars(ctx, sqlcgen.ListNewestGoodBarsParams{EtfID: fetch.Fetch.EtfID, ToSession: column.Session(to), Limit: int32(limit)})
+func newestGood(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchRow, to etf.Session, limit int) ([]etf.StoredBar, error) {
+	rows, err := q.ListNewestGoodBars(ctx, sqlcgen.ListNewestGoodBarsParams{EtfID: fetch.Fetch.EtfID, ToSession: column.Session(to), Limit: int32(limit)})
 	if err != nil {
 		return nil, err
 	}
 	list := make([]etf.StoredBar, len(rows))
 	for i, r := range rows {
 		list[i] = etf.StoredBar{
-			Bar:   numbers(r).bar(),
-			Basis: etf.Basis(fetch.SeriesBasis),
+			Bar: numbers{
+				Session: r.Session, Open: r.Open, High: r.High, Low: r.Low, Close: r.Close, AdjClose: r.AdjClose, Volume: r.Volume,
+			}.bar(),
+			Basis: etf.Basis(fetch.SeriesBasis), DataVersion: r.DataVersion,
 		}
 	}
 	return list, nil

@@ -77,6 +77,9 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 	if err := s.insertFindings(ctx, tx, fetch, found); err != nil {
 		return err
 	}
+	if err := saveProposals(ctx, q, fetch, found); err != nil {
+		return err
+	}
 	before, err := casesOn(ctx, q, fetch.Fetch.EtfID, errorSessions(found))
 	if err != nil {
 		return err

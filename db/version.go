@@ -13,13 +13,14 @@ import (
 // openEnd is the known_to of current rows.
 var openEnd = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// cause is the reason for a data version: the ID of a fetch, or of a finding that was decided on.
+// cause is the reason for a data version: the ID of a fetch, or of a finding or an action that was decided on.
 type cause struct{ kind, id string }
 
 // The kinds of cause.
 const (
 	causeFetch    = "fetch"
 	causeDecision = "decision"
+	causeAction   = "action"
 )
 
 // series is the summary of an ETF's bars in its row of etfs, as a transaction has read it.

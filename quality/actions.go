@@ -14,6 +14,7 @@ type PlanInput struct {
 	Symbol  etf.Symbol
 	Source  string          // that sent the response
 	Sources []etf.SourceRef // of the ETF, in order of preference
+	Window  etf.Window      // that the response was asked for; zero ends are open
 	Basis   etf.Basis       // of Bars
 	Actions []etf.Action    // stated in the response, in any order; repeats do no harm
 	Covers  []etf.ActionKind
@@ -96,8 +97,15 @@ func (in PlanInput) find(a etf.Action, list []etf.StatedAction) int {
 	return slices.IndexFunc(list, func(s etf.StatedAction) bool { return s.Source == in.Source && restates(s.Action, a) })
 }
 
-// covered reports whether a response with rows from first to last would state s if it still held.
+// covered reports whether a response with rows from first to last would state s if it still held. A row outside the window
+// that was asked for, such as one with a wrong date, does not widen it.
 func (in PlanInput) covered(s etf.StatedAction, first, last etf.Session) bool {
+	if !in.Window.From.IsZero() {
+		first = max(first, in.Window.From)
+	}
+	if !in.Window.To.IsZero() {
+		last = min(last, in.Window.To)
+	}
 	return s.Source == in.Source && (s.Status == etf.Accepted || s.Status == etf.Proposed) && slices.Contains(in.Covers, s.Kind) &&
 		!first.IsZero() && s.Ex >= first && s.Ex <= last
 }
@@ -519,4 +527,25 @@ func DecideAction(stated []etf.StatedAction, r ActionRuling) ([]etf.StatedAction
 		changes = append(changes, s)
 	}
 	return changes, nil
+}
+
+// SameAction reports whether two actions are the same event in the same terms, however a ratio is written.
+func SameAction(a, b etf.Action) bool { return sameStatement(a, b) }
+
+// Detected returns the statement of an action that a rule infers from prices, as it is proposed; ok is false if one about the
+// event is known already: in force, proposed, or decided on by a person.
+func Detected(symbol etf.Symbol, a etf.Action, stated []etf.StatedAction) (s etf.StatedAction, ok bool) {
+	a, ok = readable(a)
+	if !ok {
+		return s, false
+	}
+	for _, o := range stated {
+		if about(o.Action, a) && (o.Status == etf.Accepted || o.Status == etf.Proposed && sameStatement(o.Action, a) || DecidedByPerson(o) && sameStatement(o.Action, a)) {
+			return s, false
+		}
+	}
+	return etf.StatedAction{
+		ID: etf.ActionID(symbol, a, etf.SourceDetection), Symbol: symbol, Action: a, Source: etf.SourceDetection,
+		Status: etf.Proposed, By: BySource(etf.SourceDetection), Why: "the prices show it, but nobody states it",
+	}, true
 }

@@ -27,6 +27,7 @@ type Input struct {
 	// PlanActions decides which actions the prices are judged with.
 	Covers []etf.ActionKind
 	Stated []etf.StatedAction
+	Window etf.Window // that the response was asked for; zero ends are open
 	// Known holds stored bars that are neither quarantined nor held, in ascending order: up to 60 before the response's first
 	// row, for volatility and levels, and those of the sessions in the response.
 	Known []etf.StoredBar
@@ -166,7 +167,7 @@ func newState(in Input, cal *calendar.Calendar) *state {
 // the prices are not adjusted for them.
 func (s *state) actions() []etf.Action {
 	in := PlanInput{
-		Symbol: s.in.Symbol, Source: s.in.Source, Sources: s.in.Sources, Basis: s.in.Basis, Actions: s.in.Actions,
+		Symbol: s.in.Symbol, Source: s.in.Source, Sources: s.in.Sources, Window: s.in.Window, Basis: s.in.Basis, Actions: s.in.Actions,
 		Covers: s.in.Covers, Stated: s.in.Stated, Bars: s.in.Bars, Known: s.in.Known,
 	}
 	s.plan = PlanActions(in)

@@ -141,3 +141,46 @@ func (f *freeing) sigma(i int) float64 {
 	}
 	return max(spread(sizes), floor)
 }
+
+// FreeCandidates returns the sessions of quarantined bars that nothing but findings about levels keeps out: at least one
+// names the bar's numbers, and nobody has rejected them.
+func FreeCandidates(quarantined []etf.StoredBar, cases Cases) map[etf.Session]bool {
+	candidates := map[etf.Session]bool{}
+	for _, b := range quarantined {
+		level, other := false, false
+		for _, c := range cases[b.Session] {
+			switch {
+			case !c.Staged || !sameNumbers(b.Bar, c.Bar):
+			case c.Decision == etf.Reject, c.Decision == etf.Undecided && !AboutLevel(c.Rule):
+				other = true
+			default:
+				level = true
+			}
+		}
+		if level && !other {
+			candidates[b.Session] = true
+		}
+	}
+	return candidates
+}
+
+// Outcome returns the decision that a finding comes to when splits in force change: Accept if the rows it names are in use
+// now, Reject if other numbers are, Undecided while one of them is still kept out. stored are the bars of its sessions.
+func Outcome(rows []NamedRow, stored []etf.StoredBar) etf.Decision {
+	bars := make(map[etf.Session]etf.StoredBar, len(stored))
+	for _, b := range stored {
+		bars[b.Session] = b
+	}
+	d := etf.Reject
+	for _, r := range rows {
+		b, ok := bars[r.Session]
+		switch {
+		case !r.Staged:
+		case !ok || b.Quarantined:
+			return etf.Undecided
+		case sameNumbers(b.Bar, r.Bar):
+			d = etf.Accept
+		}
+	}
+	return d
+}

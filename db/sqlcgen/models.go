@@ -11,6 +11,33 @@ import (
 	"github.com/etfcast/etfcast/db/column"
 )
 
+type Action struct {
+	EtfID        uint32
+	ID           string
+	DataVersion  int64
+	Kind         string
+	Ex           column.Session
+	Terms        string
+	Amount       column.OptionalPrice
+	Numerator    int64
+	Denominator  int64
+	RecordDate   column.Session
+	PayDate      column.Session
+	Announced    column.Session
+	Source       string
+	Status       string
+	DecidedBy    string
+	Why          string
+	Evidence     string
+	FetchID      string
+	FindingID    string
+	Replaces     string
+	RequestKey   string
+	KnownFrom    time.Time
+	KnownTo      time.Time
+	SupersededBy int64
+}
+
 type Bar struct {
 	EtfID       uint32
 	Session     column.Session
@@ -72,6 +99,21 @@ type DataVersion struct {
 	CauseID   string
 }
 
+type Decision struct {
+	FindingID   string
+	Number      int32
+	InForce     bool
+	Decision    string
+	DecidedBy   string
+	Why         string
+	RequestKey  string
+	Details     string
+	RunID       string
+	DecidedAt   time.Time
+	DataVersion int64
+	RowsChanged int32
+}
+
 type Etf struct {
 	ID                uint32
 	Symbol            string
@@ -99,6 +141,18 @@ type EtfChange struct {
 	ChangedBy string
 	Why       string
 	ChangedAt time.Time
+}
+
+type EtfConfirmation struct {
+	EtfID     uint32
+	Session   column.Session
+	FetchedAt time.Time
+}
+
+type EtfListing struct {
+	EtfID  uint32
+	Number int32
+	Listed column.Session
 }
 
 type EtfSource struct {
@@ -164,6 +218,15 @@ type FindingDecision struct {
 	RowsChanged int32
 }
 
+type FindingProposal struct {
+	FindingID   string
+	Kind        string
+	Ex          column.Session
+	Amount      column.OptionalPrice
+	Numerator   int64
+	Denominator int64
+}
+
 type FindingRow struct {
 	FindingID string
 	Session   column.Session
@@ -212,6 +275,14 @@ type ForecastFit struct {
 	Fit        []byte
 }
 
+type ForecastMark struct {
+	ForecastID string
+	Mark       string
+	CauseID    string
+	Skipped    int32
+	MarkedAt   time.Time
+}
+
 type ForecastPoint struct {
 	ForecastID string
 	Horizon    uint16
@@ -224,6 +295,19 @@ type ForecastPoint struct {
 	Q75        float64
 	Q90        float64
 	Q95        float64
+}
+
+type Nav struct {
+	EtfID        uint32
+	Session      column.Session
+	DataVersion  int64
+	Nav          column.OptionalPrice
+	Shares       column.OptionalPrice
+	Source       string
+	FetchID      string
+	KnownFrom    time.Time
+	KnownTo      time.Time
+	SupersededBy int64
 }
 
 type Run struct {
