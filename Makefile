@@ -140,6 +140,10 @@ bench-seed: build devstack ## The same with ten years of bars on that server, ag
 bench-store: ## Measure Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
 	@$(GO) run ./bench/store
 
+.PHONY: bench-asof
+bench-asof: devstack ## Compare reads as of an earlier data version with the plain read of 5,000 bars.
+	@bin/devstack run --ephemeral -- $(GO) test ./db -run '^$$' -bench AsOf -benchtime 15x
+
 .PHONY: bench-prophet
 bench-prophet: build ## Measure Prophet against the original, in one process and as whole processes (python3 with prophet; ETFCAST_REAL_DATA).
 	@$(GO) run ./bench/prophet/bench -etfcast bin/etfcast $(BENCH_FLAGS)

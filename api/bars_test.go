@@ -115,7 +115,7 @@ func TestBarsCSV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 10_000 || strings.Join(rows[0], ",")+"\n" != csvHeader {
+	if len(rows) != 10_000 || strings.Join(rows[0], ",") != csvHeader {
 		t.Fatalf("%d lines, the first %v", len(rows), rows[0])
 	}
 	if got := strings.Join(rows[1], "|"); got != "2020-01-01|100.1|661.82000732|0.00000001|26775|||as_traded|file|false|3|2025-09-27T12:00:00Z" {
@@ -146,7 +146,7 @@ func TestBarsCSVOfNothingIsItsHeader(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.register(etf.XNYS, "SPY")
-	if a := f.get("/v1/etfs/SPY/bars", header("Accept", "text/csv")).want(t, http.StatusOK); string(a.body) != csvHeader {
+	if a := f.get("/v1/etfs/SPY/bars", header("Accept", "text/csv")).want(t, http.StatusOK); string(a.body) != csvHeader+"\n" {
 		t.Errorf("body %q", a.body)
 	}
 	f.get("/v1/etfs/ZZZ/bars", header("Accept", "text/csv")).wantProblem(t, http.StatusNotFound, "symbol")
@@ -224,7 +224,7 @@ func TestBarsCSVMemoryIsBounded(t *testing.T) {
 	f := &fixture{store: s}
 	f.storeBars("SPY", 1)
 	one := s.bars["SPY"][0]
-	export := barsCSV{ctx: t.Context(), bars: service.New(service.Deps{Store: manyBars{s, one, 50_000}}), symbol: "SPY", window: etf.Window{To: etf.MustSession("2200-12-31")}}
+	export := barsCSV{ctx: t.Context(), bars: service.New(service.Deps{Store: manyBars{s, one, 50_000}}), query: service.BarQuery{Symbol: "SPY", Window: etf.Window{To: etf.MustSession("2200-12-31")}}}
 	w := &countingWriter{header: http.Header{}}
 	if err := export.VisitListBarsResponse(w); err != nil {
 		t.Fatal(err)
@@ -240,13 +240,14 @@ type manyBars struct {
 	n   int
 }
 
-func (m manyBars) EachBar(_ context.Context, _ etf.Symbol, _ etf.Window, do func(etf.StoredBar) error) error {
-	for range m.n {
-		if err := do(m.one); err != nil {
-			return err
-		}
+func (m manyBars) BarsPage(_ context.Context, _ etf.Symbol, _ etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error) {
+	var page []etf.StoredBar
+	for next := after + 1; len(page) < limit && int(next) <= m.n; next++ {
+		b := m.one
+		b.Session = next
+		page = append(page, b)
 	}
-	return nil
+	return page, nil
 }
 
 type countingWriter struct {

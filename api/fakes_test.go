@@ -139,26 +139,19 @@ func (f *fakeStore) window(s etf.Symbol, w etf.Window) []etf.StoredBar {
 }
 
 func (f *fakeStore) BarsPage(_ context.Context, s etf.Symbol, w etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error) {
-	w.From = max(w.From, after+1)
-	in := f.window(s, w)
-	return in[:min(limit, len(in))], f.err
-}
-
-func (f *fakeStore) EachBar(_ context.Context, s etf.Symbol, w etf.Window, do func(etf.StoredBar) error) error {
-	if f.err != nil {
-		return f.err
-	}
+	var page []etf.StoredBar
 	for i, b := range f.window(s, w) {
+		if b.Session <= after || len(page) == limit {
+			continue
+		}
 		if f.barErr != nil {
 			if err := f.barErr(i); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		if err := do(b); err != nil {
-			return err
-		}
+		page = append(page, b)
 	}
-	return nil
+	return page, f.err
 }
 
 func (f *fakeStore) LatestForecasts(_ context.Context, s etf.Symbol, model string) ([]etf.Forecast, error) {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/etfcast/etfcast/db/column"
@@ -13,9 +12,6 @@ import (
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/quality"
 )
-
-// currentState is the superseded_by of current states.
-const currentState = math.MaxInt64
 
 // proposal is the corporate action that a finding proposes, as statements keeps it until its fetch is persisted.
 type proposal struct {
@@ -57,12 +53,12 @@ func saveProposals(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFet
 
 // plan decides what becomes of the fetch's statements, from the bars and statements stored before it. It is the plan that the
 // rows were judged with (quality.Check), unless somebody has decided on an action since.
-func (s *Store) plan(ctx context.Context, p *persisting, first, last etf.Session) (changes []etf.StatedAction, err error) {
+func (p *persisting) plan(ctx context.Context, first, last etf.Session) (changes []etf.StatedAction, err error) {
 	st, err := decodeStatements(p.row.Actions)
 	if err != nil || len(st.Actions)+len(st.Covers)+len(st.Proposals) == 0 {
 		return nil, err
 	}
-	rows, err := p.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: p.old.id, SupersededBy: currentState})
+	rows, err := p.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: p.old.id, SupersededBy: openVersion})
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +68,7 @@ func (s *Store) plan(ctx context.Context, p *persisting, first, last etf.Session
 		Window: etf.Window{From: etf.Session(p.row.WindowFrom), To: etf.Session(p.row.WindowTo)},
 	}
 	if !in.Idle(first, last) {
-		if err := s.planPrices(ctx, p, &in); err != nil {
+		if err := p.planPrices(ctx, &in); err != nil {
 			return nil, err
 		}
 		changes = quality.PlanActions(in).Changes
@@ -96,7 +92,7 @@ func (s *Store) plan(ctx context.Context, p *persisting, first, last etf.Session
 }
 
 // planPrices adds what a plan that may change something needs: the staged rows, the bars in use and the order of sources.
-func (s *Store) planPrices(ctx context.Context, p *persisting, in *quality.PlanInput) error {
+func (p *persisting) planPrices(ctx context.Context, in *quality.PlanInput) error {
 	fetch, err := p.q.GetFetch(ctx, p.fetch)
 	if err != nil {
 		return err
@@ -110,8 +106,14 @@ func (s *Store) planPrices(ctx context.Context, p *persisting, in *quality.PlanI
 	if in.Known, err = known(ctx, p.q, fetch, in.Bars); err != nil {
 		return err
 	}
-	e, err := s.ETF(ctx, in.Symbol)
-	in.Sources = e.Sources
+	row, err := p.q.GetETF(ctx, p.row.Symbol) // on this transaction's connection: others may hold all the rest
+	if err != nil {
+		return err
+	}
+	list, err := complete(ctx, p.q, []sqlcgen.Etf{row})
+	if err == nil {
+		in.Sources = list[0].Sources
+	}
 	return err
 }
 
@@ -133,7 +135,7 @@ func storeStates(ctx context.Context, q *sqlcgen.Queries, stated, changes []etf.
 	for _, c := range changes {
 		if slices.ContainsFunc(stated, func(a etf.StatedAction) bool { return a.ID == c.ID }) {
 			n, err := q.SupersedeAction(ctx, sqlcgen.SupersedeActionParams{
-				EtfID: to.id, ID: c.ID, SupersededBy: to.version.Number, KnownTo: to.knownFrom, Current: currentState,
+				EtfID: to.id, ID: c.ID, SupersededBy: to.version.Number, KnownTo: to.knownFrom, Current: openVersion,
 			})
 			if err != nil {
 				return err
@@ -147,7 +149,7 @@ func storeStates(ctx context.Context, q *sqlcgen.Queries, stated, changes []etf.
 			Amount: column.OptionalPrice(c.Amount), Numerator: c.Numerator, Denominator: c.Denominator, RecordDate: column.Session(c.Record),
 			PayDate: column.Session(c.Pay), Announced: column.Session(c.Announced), Source: c.Source, Status: string(c.Status), DecidedBy: c.By,
 			Why: etf.Clip(c.Why, maxWhy), Evidence: etf.Clip(c.Evidence, maxActionEvidence), FetchID: c.Fetch, FindingID: c.Finding, Replaces: c.Replaces,
-			RequestKey: key, KnownFrom: to.knownFrom, KnownTo: openEnd, SupersededBy: currentState,
+			RequestKey: key, KnownFrom: to.knownFrom, KnownTo: openEnd, SupersededBy: openVersion,
 		}); err != nil {
 			return err
 		}
@@ -362,12 +364,12 @@ func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.
 			if etf.ActionStatus(r.Action.Status) != d.Status {
 				return result, &etf.Error{Kind: etf.KindConflict, Field: "key", Message: fmt.Sprintf("the decision with key %q was %s", d.Key, r.Action.Status), Remedy: "use another key for another decision"}
 			}
-			result.Action = domainAction(r.Action, r.Symbol)
+			result.Action = statedAction(r.Action, etf.Symbol(r.Symbol))
 			result.Newest, err = newestUsable(ctx, q, e.ID)
 			return result, err
 		}
 	}
-	rows, err := q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: e.ID, SupersededBy: currentState})
+	rows, err := q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: e.ID, SupersededBy: openVersion})
 	if err != nil {
 		return result, err
 	}
@@ -391,7 +393,7 @@ func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.
 		}
 	}
 	newest := states[len(states)-1]
-	result.Action = domainAction(newest.Action, newest.Symbol)
+	result.Action = statedAction(newest.Action, etf.Symbol(newest.Symbol))
 	result.Newest, err = newestUsable(ctx, q, e.ID)
 	return result, err
 }
@@ -436,16 +438,6 @@ func newestUsable(ctx context.Context, q *sqlcgen.Queries, id uint32) (etf.Sessi
 	return etf.Session(b.Session), err
 }
 
-// Actions returns the current statements about an ETF's corporate actions, of every source and status, by ex-date.
-func (s *Store) Actions(ctx context.Context, symbol etf.Symbol) ([]etf.StatedAction, error) {
-	id, err := s.idOf(ctx, symbol)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: id, SupersededBy: currentState})
-	return domainActions(rows, string(symbol)), translate(err, "reading the actions of "+string(symbol))
-}
-
 // ActionStates returns every state of a statement, oldest first; KindNotFound for an unknown ID.
 func (s *Store) ActionStates(ctx context.Context, id string) ([]etf.StatedAction, error) {
 	rows, err := s.q.ListActionStates(ctx, id)
@@ -457,7 +449,7 @@ func (s *Store) ActionStates(ctx context.Context, id string) ([]etf.StatedAction
 	}
 	list := make([]etf.StatedAction, len(rows))
 	for i, r := range rows {
-		list[i] = domainAction(r.Action, r.Symbol)
+		list[i] = statedAction(r.Action, etf.Symbol(r.Symbol))
 	}
 	return list, nil
 }
@@ -470,7 +462,7 @@ func (s *Store) ActionDecided(ctx context.Context, id, key string) (etf.StatedAc
 	}
 	for _, r := range rows {
 		if r.Action.RequestKey == key {
-			return domainAction(r.Action, r.Symbol), nil
+			return statedAction(r.Action, etf.Symbol(r.Symbol)), nil
 		}
 	}
 	return etf.StatedAction{}, etf.NotFound("key", "no decision with this key has been applied", "")
@@ -489,7 +481,7 @@ func (s *Store) ActionsByEx(ctx context.Context, f etf.ActionFilter, afterEx etf
 		afterEx = firstDate
 	}
 	rows, err := s.q.ListActionsByEx(ctx, sqlcgen.ListActionsByExParams{
-		FromSession: column.Session(from), ToSession: column.Session(to), Current: currentState, Status: string(f.Status),
+		FromSession: column.Session(from), ToSession: column.Session(to), Current: openVersion, Status: string(f.Status),
 		AfterEx: column.Session(afterEx), AfterID: afterID, Limit: int32(limit),
 	})
 	if err != nil {
@@ -497,7 +489,7 @@ func (s *Store) ActionsByEx(ctx context.Context, f etf.ActionFilter, afterEx etf
 	}
 	list := make([]etf.StatedAction, len(rows))
 	for i, r := range rows {
-		list[i] = domainAction(r.Action, r.Symbol)
+		list[i] = statedAction(r.Action, etf.Symbol(r.Symbol))
 	}
 	return list, nil
 }
@@ -505,25 +497,9 @@ func (s *Store) ActionsByEx(ctx context.Context, f etf.ActionFilter, afterEx etf
 func domainActions(rows []sqlcgen.Action, symbol string) []etf.StatedAction {
 	list := make([]etf.StatedAction, len(rows))
 	for i, r := range rows {
-		list[i] = domainAction(r, symbol)
+		list[i] = statedAction(r, etf.Symbol(symbol))
 	}
 	return list
-}
-
-func domainAction(r sqlcgen.Action, symbol string) etf.StatedAction {
-	a := etf.StatedAction{
-		ID: r.ID, Symbol: etf.Symbol(symbol),
-		Action: etf.Action{
-			Kind: etf.ActionKind(r.Kind), Ex: etf.Session(r.Ex), Amount: etf.Price(r.Amount), Numerator: r.Numerator, Denominator: r.Denominator,
-			Record: etf.Session(r.RecordDate), Pay: etf.Session(r.PayDate), Announced: etf.Session(r.Announced),
-		},
-		Source: r.Source, Status: etf.ActionStatus(r.Status), By: r.DecidedBy, Why: r.Why, Evidence: r.Evidence, Fetch: r.FetchID,
-		Finding: r.FindingID, Replaces: r.Replaces, DataVersion: r.DataVersion, KnownFrom: r.KnownFrom,
-	}
-	if r.SupersededBy != currentState {
-		a.SupersededBy, a.KnownTo = r.SupersededBy, r.KnownTo
-	}
-	return a
 }
 
 func domainSplits(rows []sqlcgen.ListSplitsWithVersionRow) []etf.Action {

@@ -110,7 +110,7 @@ func split(session string, num, den int64) etf.Action {
 // statements writes out the current statements about an ETF.
 func statements(t *testing.T, s *db.Store, symbol etf.Symbol) []string {
 	t.Helper()
-	list, err := s.Actions(t.Context(), symbol)
+	list, err := s.ActionsAt(t.Context(), symbol, etf.NewestVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func testActions(t *testing.T, d dbtest.Database) {
 	if p, _ := updateETF(t, s, "ACT", "simulated", traded[k-10:k+1], dividend, split("2026-11-20", 4, 1)); p.Actions != 2 || p.DataVersion.Number != 2 || p.New+p.Revised != 0 {
 		t.Fatalf("corrected: %+v", p)
 	}
-	list, err := s.Actions(t.Context(), "ACT")
+	list, err := s.ActionsAt(t.Context(), "ACT", etf.NewestVersion)
 	if err != nil || len(list) != 3 {
 		t.Fatal(list, err)
 	}
@@ -309,7 +309,7 @@ func testProposedSplit(t *testing.T, d dbtest.Database) {
 	suspected.Proposal = &proposed
 	saveReport(t, s, f.ID, quality.Report{Findings: []etf.Finding{suspected}, Verdicts: []etf.Verdict{0, 0, etf.VerdictQuarantine}})
 	wantStatements(t, s, "PRO", "detection 4:1@2026-11-20 proposed by source:detection")
-	list, err := s.Actions(ctx, "PRO")
+	list, err := s.ActionsAt(ctx, "PRO", etf.NewestVersion)
 	if err != nil || list[0].Finding != suspected.ID || list[0].Evidence != suspected.Evidence || list[0].Fetch != f.ID {
 		t.Fatalf("%+v %v", list, err)
 	}
@@ -356,7 +356,7 @@ func testActionDecisions(t *testing.T, d dbtest.Database) {
 	if !r.QuarantinedNew {
 		t.Fatalf("%+v", r.Findings)
 	}
-	list, err := s.Actions(ctx, "DEC")
+	list, err := s.ActionsAt(ctx, "DEC", etf.NewestVersion)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -186,7 +186,7 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if st.Known, err = known(ctx, s.q, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}
-	actions, err := s.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: row.Fetch.EtfID, SupersededBy: currentState})
+	actions, err := s.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: row.Fetch.EtfID, SupersededBy: openVersion})
 	if err != nil {
 		return etf.Staged{}, translate(err, "reading the actions known to fetch "+fetch)
 	}

@@ -18,7 +18,7 @@ import (
 // the fetch's rows forecasts exclude afterwards, because of this fetch or an earlier one.
 func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error) {
 	var result etf.Persisted
-	err := s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, _ *sql.Tx) error {
+	err := s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		row, err := q.GetFetchToPersist(ctx, fetch)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownFetch(fetch)
@@ -30,7 +30,7 @@ func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error
 			result = firstResult(row)
 			return nil
 		}
-		result, err = s.persist(ctx, q, fetch, row)
+		result, err = s.persist(ctx, q, tx, fetch, row)
 		return err
 	})
 	return result, err
@@ -44,7 +44,7 @@ func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
 	}
 }
 
-func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, row sqlcgen.GetFetchToPersistRow) (etf.Persisted, error) {
+func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow) (etf.Persisted, error) {
 	if !row.JudgedAt.Valid {
 		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
 			Message: fmt.Sprintf("fetch %s has no saved findings", fetch), Remedy: "save its findings first"}
@@ -67,7 +67,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 			Remedy:  "use a source with the same basis"}
 	}
 
-	changes, err := s.plan(ctx, &p, etf.Session(c.FirstSession), etf.Session(c.LastSession))
+	changes, err := p.plan(ctx, etf.Session(c.FirstSession), etf.Session(c.LastSession))
 	if err != nil {
 		return etf.Persisted{}, err
 	}
@@ -85,10 +85,13 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, fetch string, r
 		return etf.Persisted{}, err
 	}
 	result.Actions = len(changes)
+	if result.NAVs, err = p.storeNAVs(ctx, tx); err != nil {
+		return etf.Persisted{}, err
+	}
 	result.New = int(c.RowsNew)
 	result.Unchanged = int(c.Kept) - result.New - result.Revised
 	result.Quarantined = int(c.NewQuarantined + c.UnchangedQuarantined + c.Held + c.StillQuarantined)
-	if result.New+result.Revised+result.Actions > 0 {
+	if result.New+result.Revised+result.Actions+result.NAVs > 0 {
 		to.bars += result.New
 		to.quarantined += int(c.NewQuarantined - c.Cleared)
 		if to.quarantined > 0 && frees(p.stated, changes) {

@@ -18,10 +18,13 @@ type cause struct{ kind, id string }
 
 // The kinds of cause.
 const (
-	causeFetch    = "fetch"
-	causeDecision = "decision"
-	causeAction   = "action"
+	causeFetch    = etf.CauseFetch
+	causeDecision = etf.CauseDecision
+	causeAction   = etf.CauseAction
 )
+
+// openVersion is the superseded_by of current rows.
+const openVersion = etf.NewestVersion + 1
 
 // series is the summary of an ETF's bars in its row of etfs, as a transaction has read it.
 type series struct {

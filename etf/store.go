@@ -64,7 +64,8 @@ type Persisted struct {
 	Unchanged   int         `json:"unchanged"`
 	Revised     int         `json:"revised"`
 	Quarantined int         `json:"quarantined"`
-	Actions     int         `json:"actions"` // newly stored
+	Actions     int         `json:"actions"`        // newly stored
+	NAVs        int         `json:"navs,omitempty"` // newly stored or changed
 	DataVersion DataVersion `json:"data_version"`
 	KnownFrom   time.Time   `json:"known_from"` // when DataVersion became current
 }

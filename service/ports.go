@@ -12,6 +12,7 @@ import (
 // of package etf: an unknown symbol, run or forecast is KindNotFound, a database that can't be reached is
 // KindUnavailable. It is safe for concurrent use.
 type Store interface {
+	Believed
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
@@ -26,8 +27,6 @@ type Store interface {
 	ETF(ctx context.Context, symbol etf.Symbol) (etf.ETF, error)
 	// BarsPage returns up to limit bars of the window after the given session, ascending.
 	BarsPage(ctx context.Context, symbol etf.Symbol, window etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error)
-	// EachBar calls f with every bar of the window, ascending. It stops at and returns the first error of f.
-	EachBar(ctx context.Context, symbol etf.Symbol, window etf.Window, f func(etf.StoredBar) error) error
 	// LatestForecasts returns the newest forecast of the model, or of every model if model is "".
 	// A forecast that does not match its hash is KindCorrupt, here and in the next two methods.
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)

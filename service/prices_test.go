@@ -42,26 +42,13 @@ type prices struct {
 	err      error
 }
 
-func (s *prices) EachBar(_ context.Context, _ etf.Symbol, w etf.Window, f func(etf.StoredBar) error) error {
+func (s *prices) BarsPage(_ context.Context, _ etf.Symbol, w etf.Window, after etf.Session, limit int) (page []etf.StoredBar, err error) {
 	for _, session := range s.sessions {
-		if !w.Contains(session) {
-			continue
-		}
-		if err := f(etf.StoredBar{Bar: etf.Bar{Session: session}}); err != nil {
-			return err
+		if w.Contains(session) && session > after && len(page) < limit {
+			page = append(page, etf.StoredBar{Bar: etf.Bar{Session: session}})
 		}
 	}
-	return s.err
-}
-
-func (s *prices) BarsPage(ctx context.Context, symbol etf.Symbol, w etf.Window, after etf.Session, limit int) (page []etf.StoredBar, err error) {
-	err = s.EachBar(ctx, symbol, w, func(b etf.StoredBar) error {
-		if b.Session > after && len(page) < limit {
-			page = append(page, b)
-		}
-		return nil
-	})
-	return page, err
+	return page, s.err
 }
 
 func TestBars(t *testing.T) {
@@ -82,7 +69,7 @@ func TestBars(t *testing.T) {
 		{etf.Window{From: monday + 1, To: monday + 2}, monday + 1, 1, []etf.Session{monday + 2}, false},
 		{etf.Window{To: monday - 1}, 0, 1, nil, false},
 	} {
-		bars, more, err := s.Bars(t.Context(), "SPY", c.window, c.after, c.limit)
+		bars, more, err := s.Bars(t.Context(), BarQuery{Symbol: "SPY", Window: c.window, After: c.after, Limit: c.limit})
 		var got []etf.Session
 		for _, b := range bars {
 			got = append(got, b.Session)
@@ -93,7 +80,7 @@ func TestBars(t *testing.T) {
 	}
 	enough := errors.New("enough")
 	read := 0
-	err := s.EachBar(t.Context(), "SPY", etf.Window{From: monday + 1, To: friday}, func(b etf.StoredBar) error {
+	err := s.EachBar(t.Context(), BarQuery{Symbol: "SPY", Window: etf.Window{From: monday + 1, To: friday}}, func(BarRow) error {
 		if read++; read == 2 {
 			return enough
 		}
@@ -103,7 +90,7 @@ func TestBars(t *testing.T) {
 		t.Errorf("read %d bars, %v", read, err)
 	}
 	store.err = storeAway
-	if _, _, err := s.Bars(t.Context(), "SPY", etf.Window{To: lastDay}, 0, 1); !errors.Is(err, storeAway) {
+	if _, _, err := s.Bars(t.Context(), BarQuery{Symbol: "SPY", Window: etf.Window{To: lastDay}, Limit: 1}); !errors.Is(err, storeAway) {
 		t.Errorf("without the store: %v", err)
 	}
 }

@@ -66,6 +66,83 @@ type Bar struct {
 
 	// KnownFrom When this version of the bar was stored.
 	KnownFrom time.Time `json:"known_from"`
+
+	// Nav Net asset value per share at the end of the session; only with `include=nav`, and left out if none is stored.
+	Nav *etf.Price `json:"nav,omitempty"`
+
+	// Shares Shares outstanding; only with `include=nav`, and left out if none are stored.
+	Shares *etf.Volume `json:"shares,omitempty"`
+
+	// Premium Close over NAV, minus 1; only with `include=nav`, and left out without a NAV or if the close has been restated since.
+	Premium *float64 `json:"premium,omitempty"`
+}
+
+// BarBelief A bar that was believed for a session, and why.
+type BarBelief struct {
+	// Session A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Session Session `json:"session"`
+
+	// Open An exact price per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	Open Price `json:"open"`
+
+	// High An exact price per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	High Price `json:"high"`
+
+	// Low An exact price per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	Low Price `json:"low"`
+
+	// Close An exact price per share in the ETF's currency, with up to eight decimals.
+	//
+	// Example: 661.82
+	Close Price `json:"close"`
+
+	// Volume Number of shares traded; null if the provider gave none.
+	Volume etf.Volume `json:"volume"`
+
+	// Basis What the prices are adjusted for.
+	Basis Basis `json:"basis"`
+
+	// Source The source of the bar.
+	Source string `json:"source"`
+
+	// Fetch The fetch that stated the bar.
+	Fetch string `json:"fetch"`
+
+	// Quarantined Not used in forecasts until a person decides.
+	Quarantined bool `json:"quarantined"`
+
+	// DataVersion The first data version with this belief.
+	DataVersion int64 `json:"data_version"`
+
+	// SupersededBy The first data version with another belief; null while it is current.
+	SupersededBy *int64 `json:"superseded_by"`
+
+	// KnownFrom When this belief began.
+	KnownFrom time.Time `json:"known_from"`
+
+	// KnownTo When it ended; null while it is current.
+	KnownTo *time.Time `json:"known_to"`
+
+	// Cause Why a data version came to be. More causes may be added.
+	//
+	// Example: fetch
+	Cause Cause `json:"cause"`
+
+	// CauseId The ID of the cause: of a fetch, a finding or an action.
+	CauseId string `json:"cause_id"`
+}
+
+// BarBeliefList defines model for BarBeliefList.
+type BarBeliefList struct {
+	Items []BarBelief `json:"items"`
 }
 
 // BarList defines model for BarList.
@@ -78,6 +155,11 @@ type BarList struct {
 
 // Basis What the prices are adjusted for.
 type Basis = etf.Basis
+
+// Cause Why a data version came to be. More causes may be added.
+//
+// Example: fetch
+type Cause = string
 
 // Check defines model for Check.
 type Check struct {
@@ -104,6 +186,58 @@ type DataVersion struct {
 
 	// Writer Unique to the transaction that made the change.
 	Writer string `json:"writer"`
+}
+
+// DataVersionChange One data version and what it changed.
+type DataVersionChange struct {
+	// Number The data version's number.
+	Number int64 `json:"number"`
+
+	// KnownFrom When it became current.
+	KnownFrom time.Time `json:"known_from"`
+
+	// Cause Why a data version came to be. More causes may be added.
+	//
+	// Example: fetch
+	Cause Cause `json:"cause"`
+
+	// CauseId The ID of the cause: of a fetch, a finding or an action.
+	CauseId string `json:"cause_id"`
+
+	// Source The source of the fetch; null for another cause.
+	Source *string `json:"source"`
+
+	// Run The run that made the fetch; null for another cause.
+	Run *string `json:"run"`
+
+	// BarsNew Bars of sessions without one before.
+	BarsNew int `json:"bars_new"`
+
+	// BarsRevised Bars with other numbers or in another state than before.
+	BarsRevised int `json:"bars_revised"`
+
+	// BarsReleased Revised bars that may be used from then on.
+	BarsReleased int `json:"bars_released"`
+
+	// BarsParked New or revised bars that are kept out of forecasts from then on.
+	BarsParked int `json:"bars_parked"`
+
+	// BarsRemoved Bars that a restated series no longer has.
+	BarsRemoved int `json:"bars_removed"`
+
+	// Actions Statements about corporate actions that are new or changed their state.
+	Actions int `json:"actions"`
+
+	// Navs NAVs that are new or changed.
+	Navs int `json:"navs"`
+}
+
+// DataVersionList defines model for DataVersionList.
+type DataVersionList struct {
+	Items []DataVersionChange `json:"items"`
+
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	NextCursor *NextCursor `json:"next_cursor"`
 }
 
 // ETF Example: {"bars":8222,"changes":0,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","changes":"/v1/etfs/SPY/changes","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"name":null,"quarantined":0,"retired":false,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
@@ -343,6 +477,37 @@ type Model struct {
 // ModelList defines model for ModelList.
 type ModelList struct {
 	Items []Model `json:"items"`
+
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
+// NAV defines model for NAV.
+type NAV struct {
+	// Session A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Session Session `json:"session"`
+
+	// Nav Net asset value per share; null if the source gave none.
+	Nav *etf.Price `json:"nav"`
+
+	// Shares Shares outstanding; null if the source gave none.
+	Shares etf.Volume `json:"shares"`
+
+	// Source The source of the NAV.
+	Source string `json:"source"`
+
+	// DataVersion The data version that introduced it.
+	DataVersion int64 `json:"data_version"`
+
+	// KnownFrom When it was stored.
+	KnownFrom time.Time `json:"known_from"`
+}
+
+// NAVList defines model for NAVList.
+type NAVList struct {
+	Items []NAV `json:"items"`
 
 	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 	NextCursor *NextCursor `json:"next_cursor"`
@@ -634,6 +799,9 @@ type Version struct {
 	StartedAt time.Time `json:"started_at"`
 }
 
+// AsOf defines model for AsOf.
+type AsOf = string
+
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
@@ -727,8 +895,22 @@ type ListBarsParams struct {
 	// Limit Maximum number of bars. CSV has no default.
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 
+	// AsOf What was believed then: an RFC 3339 instant, which stands for the newest data version known at that time, or the number
+	// of a data version. Defaults to now.
+	AsOf *AsOf `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// Include `nav` adds net asset value, shares outstanding and premium to each bar.
+	Include *string `form:"include,omitempty" json:"include,omitempty"`
+
 	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListBarHistoryParams defines parameters for ListBarHistory.
+type ListBarHistoryParams struct {
+	// AsOf What was believed then: an RFC 3339 instant, which stands for the newest data version known at that time, or the number
+	// of a data version. Defaults to now.
+	AsOf *AsOf `form:"as_of,omitempty" json:"as_of,omitempty"`
 }
 
 // GetLatestForecastParams defines parameters for GetLatestForecast.
@@ -739,6 +921,34 @@ type GetLatestForecastParams struct {
 
 	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// ListNAVsParams defines parameters for ListNAVs.
+type ListNAVsParams struct {
+	// From First session; defaults to the first stored one.
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last session; defaults to the last stored one.
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+
+	// AsOf What was believed then: an RFC 3339 instant, which stands for the newest data version known at that time, or the number
+	// of a data version. Defaults to now.
+	AsOf *AsOf `form:"as_of,omitempty" json:"as_of,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListVersionsParams defines parameters for ListVersions.
+type ListVersionsParams struct {
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetForecastParams defines parameters for GetForecast.
@@ -809,12 +1019,21 @@ type ServerInterface interface {
 	// ListBars List stored bars, ordered by session, as JSON or CSV.
 	// (GET /v1/etfs/{symbol}/bars)
 	ListBars(ctx echo.Context, symbol SymbolInPath, params ListBarsParams) error
+	// ListBarHistory List everything that was believed about one session's bar, oldest first.
+	// (GET /v1/etfs/{symbol}/bars/{session}/history)
+	ListBarHistory(ctx echo.Context, symbol SymbolInPath, session string, params ListBarHistoryParams) error
 	// ListETFChanges List the changes made to an ETF since it was registered, oldest first. The list is never paged.
 	// (GET /v1/etfs/{symbol}/changes)
 	ListETFChanges(ctx echo.Context, symbol SymbolInPath) error
 	// GetLatestForecast Get the latest forecast by one model.
 	// (GET /v1/etfs/{symbol}/forecasts/latest)
 	GetLatestForecast(ctx echo.Context, symbol SymbolInPath, params GetLatestForecastParams) error
+	// ListNAVs List net asset values and shares outstanding, ordered by session.
+	// (GET /v1/etfs/{symbol}/nav)
+	ListNAVs(ctx echo.Context, symbol SymbolInPath, params ListNAVsParams) error
+	// ListVersions List the ETF's data versions, newest first, with what each changed and why.
+	// (GET /v1/etfs/{symbol}/versions)
+	ListVersions(ctx echo.Context, symbol SymbolInPath, params ListVersionsParams) error
 	// GetForecast Get one forecast. It never changes.
 	// (GET /v1/forecasts/{id})
 	GetForecast(ctx echo.Context, id string, params GetForecastParams) error
@@ -1030,6 +1249,20 @@ func (w *ServerInterfaceWrapper) ListBars(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
 	}
 
+	// ------------- Optional query parameter "as_of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "as_of", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter as_of: %s", err))
+	}
+
+	// ------------- Optional query parameter "include" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include", ctx.QueryParams(), &params.Include, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include: %s", err))
+	}
+
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "If-None-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
@@ -1049,6 +1282,39 @@ func (w *ServerInterfaceWrapper) ListBars(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListBars(ctx, symbol, params)
+	return err
+}
+
+// ListBarHistory converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBarHistory(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// ------------- Path parameter "session" -------------
+	var session string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session", ctx.Param("session"), &session, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "date", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBarHistoryParams
+	// ------------- Optional query parameter "as_of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "as_of", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter as_of: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBarHistory(ctx, symbol, session, params)
 	return err
 }
 
@@ -1107,6 +1373,91 @@ func (w *ServerInterfaceWrapper) GetLatestForecast(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetLatestForecast(ctx, symbol, params)
+	return err
+}
+
+// ListNAVs converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNAVs(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNAVsParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "as_of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "as_of", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter as_of: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNAVs(ctx, symbol, params)
+	return err
+}
+
+// ListVersions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListVersions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVersionsParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListVersions(ctx, symbol, params)
 	return err
 }
 
@@ -1406,6 +1757,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/etfs/:symbol", wrapper.EditETF, options.OperationMiddlewares["editETF"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/changes", wrapper.ListETFChanges, options.OperationMiddlewares["listETFChanges"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/bars", wrapper.ListBars, options.OperationMiddlewares["listBars"]...)
+	router.GET(options.BaseURL+"/v1/etfs/:symbol/bars/:session/history", wrapper.ListBarHistory, options.OperationMiddlewares["listBarHistory"]...)
+	router.GET(options.BaseURL+"/v1/etfs/:symbol/nav", wrapper.ListNAVs, options.OperationMiddlewares["listNAVs"]...)
+	router.GET(options.BaseURL+"/v1/etfs/:symbol/versions", wrapper.ListVersions, options.OperationMiddlewares["listVersions"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/forecasts/latest", wrapper.GetLatestForecast, options.OperationMiddlewares["getLatestForecast"]...)
 	router.GET(options.BaseURL+"/v1/forecasts/:id", wrapper.GetForecast, options.OperationMiddlewares["getForecast"]...)
 	router.GET(options.BaseURL+"/v1/forecasts/:id/fit", wrapper.GetForecastFit, options.OperationMiddlewares["getForecastFit"]...)
@@ -2083,7 +2437,8 @@ type ListBarsResponseObject interface {
 }
 
 type ListBars200ResponseHeaders struct {
-	ETag string
+	DataVersion string
+	ETag        string
 }
 
 type ListBars200JSONResponse struct {
@@ -2098,6 +2453,7 @@ func (response ListBars200JSONResponse) VisitListBarsResponse(w http.ResponseWri
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Data-Version", fmt.Sprint(response.Headers.DataVersion))
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -2116,6 +2472,7 @@ func (response ListBars200TextcsvResponse) VisitListBarsResponse(w http.Response
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	w.Header().Set("Data-Version", fmt.Sprint(response.Headers.DataVersion))
 	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 
@@ -2222,6 +2579,96 @@ type ListBarsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListBarsdefaultApplicationProblemPlusJSONResponse) VisitListBarsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBarHistoryRequestObject struct {
+	Symbol  SymbolInPath `json:"symbol"`
+	Session string       `json:"session"`
+	Params  ListBarHistoryParams
+}
+
+type ListBarHistoryResponseObject interface {
+	VisitListBarHistoryResponse(w http.ResponseWriter) error
+}
+
+type ListBarHistory200JSONResponse BarBeliefList
+
+func (response ListBarHistory200JSONResponse) VisitListBarHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBarHistory400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListBarHistory400ApplicationProblemPlusJSONResponse) VisitListBarHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBarHistory404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListBarHistory404ApplicationProblemPlusJSONResponse) VisitListBarHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBarHistory503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListBarHistory503ApplicationProblemPlusJSONResponse) VisitListBarHistoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBarHistorydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBarHistorydefaultApplicationProblemPlusJSONResponse) VisitListBarHistoryResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2431,6 +2878,192 @@ type GetLatestForecastdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetLatestForecastdefaultApplicationProblemPlusJSONResponse) VisitGetLatestForecastResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNAVsRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Params ListNAVsParams
+}
+
+type ListNAVsResponseObject interface {
+	VisitListNAVsResponse(w http.ResponseWriter) error
+}
+
+type ListNAVs200ResponseHeaders struct {
+	DataVersion string
+}
+
+type ListNAVs200JSONResponse struct {
+	Body    NAVList
+	Headers ListNAVs200ResponseHeaders
+}
+
+func (response ListNAVs200JSONResponse) VisitListNAVsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Data-Version", fmt.Sprint(response.Headers.DataVersion))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNAVs400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListNAVs400ApplicationProblemPlusJSONResponse) VisitListNAVsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNAVs404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListNAVs404ApplicationProblemPlusJSONResponse) VisitListNAVsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNAVs503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListNAVs503ApplicationProblemPlusJSONResponse) VisitListNAVsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNAVsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListNAVsdefaultApplicationProblemPlusJSONResponse) VisitListNAVsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVersionsRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Params ListVersionsParams
+}
+
+type ListVersionsResponseObject interface {
+	VisitListVersionsResponse(w http.ResponseWriter) error
+}
+
+type ListVersions200JSONResponse DataVersionList
+
+func (response ListVersions200JSONResponse) VisitListVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVersions400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVersions400ApplicationProblemPlusJSONResponse) VisitListVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVersions404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListVersions404ApplicationProblemPlusJSONResponse) VisitListVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVersions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVersions503ApplicationProblemPlusJSONResponse) VisitListVersionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVersionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListVersionsdefaultApplicationProblemPlusJSONResponse) VisitListVersionsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3520,12 +4153,21 @@ type StrictServerInterface interface {
 	// ListBars List stored bars, ordered by session, as JSON or CSV.
 	// (GET /v1/etfs/{symbol}/bars)
 	ListBars(ctx context.Context, request ListBarsRequestObject) (ListBarsResponseObject, error)
+	// ListBarHistory List everything that was believed about one session's bar, oldest first.
+	// (GET /v1/etfs/{symbol}/bars/{session}/history)
+	ListBarHistory(ctx context.Context, request ListBarHistoryRequestObject) (ListBarHistoryResponseObject, error)
 	// ListETFChanges List the changes made to an ETF since it was registered, oldest first. The list is never paged.
 	// (GET /v1/etfs/{symbol}/changes)
 	ListETFChanges(ctx context.Context, request ListETFChangesRequestObject) (ListETFChangesResponseObject, error)
 	// GetLatestForecast Get the latest forecast by one model.
 	// (GET /v1/etfs/{symbol}/forecasts/latest)
 	GetLatestForecast(ctx context.Context, request GetLatestForecastRequestObject) (GetLatestForecastResponseObject, error)
+	// ListNAVs List net asset values and shares outstanding, ordered by session.
+	// (GET /v1/etfs/{symbol}/nav)
+	ListNAVs(ctx context.Context, request ListNAVsRequestObject) (ListNAVsResponseObject, error)
+	// ListVersions List the ETF's data versions, newest first, with what each changed and why.
+	// (GET /v1/etfs/{symbol}/versions)
+	ListVersions(ctx context.Context, request ListVersionsRequestObject) (ListVersionsResponseObject, error)
 	// GetForecast Get one forecast. It never changes.
 	// (GET /v1/forecasts/{id})
 	GetForecast(ctx context.Context, request GetForecastRequestObject) (GetForecastResponseObject, error)
@@ -3794,6 +4436,33 @@ func (sh *strictHandler) ListBars(ctx echo.Context, symbol SymbolInPath, params 
 	return nil
 }
 
+// ListBarHistory operation middleware
+func (sh *strictHandler) ListBarHistory(ctx echo.Context, symbol SymbolInPath, session string, params ListBarHistoryParams) error {
+	var request ListBarHistoryRequestObject
+
+	request.Symbol = symbol
+	request.Session = session
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBarHistory(ctx.Request().Context(), request.(ListBarHistoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBarHistory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBarHistoryResponseObject); ok {
+		return validResponse.VisitListBarHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListETFChanges operation middleware
 func (sh *strictHandler) ListETFChanges(ctx echo.Context, symbol SymbolInPath) error {
 	var request ListETFChangesRequestObject
@@ -3839,6 +4508,58 @@ func (sh *strictHandler) GetLatestForecast(ctx echo.Context, symbol SymbolInPath
 		return err
 	} else if validResponse, ok := response.(GetLatestForecastResponseObject); ok {
 		return validResponse.VisitGetLatestForecastResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListNAVs operation middleware
+func (sh *strictHandler) ListNAVs(ctx echo.Context, symbol SymbolInPath, params ListNAVsParams) error {
+	var request ListNAVsRequestObject
+
+	request.Symbol = symbol
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNAVs(ctx.Request().Context(), request.(ListNAVsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNAVs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNAVsResponseObject); ok {
+		return validResponse.VisitListNAVsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListVersions operation middleware
+func (sh *strictHandler) ListVersions(ctx echo.Context, symbol SymbolInPath, params ListVersionsParams) error {
+	var request ListVersionsRequestObject
+
+	request.Symbol = symbol
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVersions(ctx.Request().Context(), request.(ListVersionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVersions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListVersionsResponseObject); ok {
+		return validResponse.VisitListVersionsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -16,7 +16,7 @@ import (
 
 func etfCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "etf", Short: "Register, list, correct and retire ETFs"}
-	cmd.AddCommand(etfAddCommand(a), etfListCommand(a), etfEditCommand(a), etfRetireCommand(a), etfChangesCommand(a))
+	cmd.AddCommand(etfAddCommand(a), etfListCommand(a), etfEditCommand(a), etfRetireCommand(a), etfChangesCommand(a), etfVersionsCommand(a))
 	return cmd
 }
 

@@ -35,7 +35,7 @@ var (
 	}
 	invocationFlags = []string{
 		"config", "help",
-		"all", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "name", "older-than", "rerun",
+		"all", "as-of", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "name", "nav", "older-than", "rerun",
 		"session", "source", "status", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 	}
 	// Prophet's commands read no settings at all.

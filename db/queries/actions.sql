@@ -1,5 +1,5 @@
 -- A statement about a corporate action has one row for each of its states; the current one has superseded_by at its greatest
--- value (currentState).
+-- value (openVersion).
 
 -- name: ListCurrentActions :many
 SELECT * FROM actions WHERE etf_id = ? AND superseded_by = ? ORDER BY ex, kind, terms, source;

@@ -310,7 +310,7 @@ type ListCurrentActionsParams struct {
 }
 
 // A statement about a corporate action has one row for each of its states; the current one has superseded_by at its greatest
-// value (currentState).
+// value (openVersion).
 func (q *Queries) ListCurrentActions(ctx context.Context, arg ListCurrentActionsParams) ([]Action, error) {
 	rows, err := q.db.QueryContext(ctx, listCurrentActions, arg.EtfID, arg.SupersededBy)
 	if err != nil {

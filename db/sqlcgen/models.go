@@ -302,7 +302,7 @@ type Nav struct {
 	Session      column.Session
 	DataVersion  int64
 	Nav          column.OptionalPrice
-	Shares       column.OptionalPrice
+	Shares       column.Volume
 	Source       string
 	FetchID      string
 	KnownFrom    time.Time

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
+)
+
+func barsCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "bars", Short: "Show stored prices, and what was believed about them when"}
+	cmd.AddCommand(barsListCommand(a), barsHistoryCommand(a))
+	return cmd
+}
+
+func barsListCommand(a *app) *cobra.Command {
+	var from, to, asOf string
+	var nav, asJSON bool
+	var limit int
+	cmd := &cobra.Command{
+		Use:     "list SYMBOL",
+		Short:   "List an ETF's stored bars, the newest ones by default",
+		Example: "  etfcast bars list SPY --from 2025-09-01 --as-of 2025-09-26T20:00:00Z",
+		Args:    exactArgs("SYMBOL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			svc, closeAll, err := a.service()
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			if limit < 1 {
+				return etf.Invalid("limit", fmt.Sprintf("%d is out of range", limit), "use 1 or more")
+			}
+			e, err := svc.ETF(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			q := service.BarQuery{Symbol: e.Symbol, NAV: nav}
+			if q.Window, err = service.ParseWindow(from, to); err != nil {
+				return err
+			}
+			if q.AsOf, err = svc.AsOf(cmd.Context(), e.Symbol, asOf); err != nil {
+				return err
+			}
+			var rows []service.BarRow // the newest ones
+			if err := svc.EachBar(cmd.Context(), q, func(row service.BarRow) error {
+				if rows = append(rows, row); len(rows) == 2*limit {
+					rows = append(rows[:0], rows[limit:]...)
+				}
+				return nil
+			}); err != nil {
+				return err
+			}
+			rows = rows[max(0, len(rows)-limit):]
+			if asJSON {
+				enc := json.NewEncoder(a.stdout)
+				for _, row := range rows {
+					if err := enc.Encode(row); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			head := "SESSION\tOPEN\tHIGH\tLOW\tCLOSE\tVOLUME\tSTATE\tSOURCE\tVERSION"
+			if nav {
+				head += "\tNAV\tSHARES\tPREMIUM"
+			}
+			fmt.Fprintln(tw, head)
+			for _, b := range rows {
+				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d", b.Session, b.Open, b.High, b.Low, b.Close, dash(b.Volume.String()), barState(b.StoredBar), b.Source, b.DataVersion)
+				if nav {
+					fmt.Fprint(tw, "\t"+navColumns(b))
+				}
+				fmt.Fprintln(tw)
+			}
+			return tw.Flush()
+		},
+	}
+	cmd.Flags().StringVar(&from, "from", "", "first session")
+	cmd.Flags().StringVar(&to, "to", "", "last session")
+	cmd.Flags().StringVar(&asOf, "as-of", "", "what was believed then: an instant, or the number of a data version")
+	cmd.Flags().BoolVar(&nav, "nav", false, "with net asset value, shares outstanding and premium")
+	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of bars")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one bar on a line")
+	return cmd
+}
+
+func navColumns(b service.BarRow) string {
+	nav, shares, premium := "-", "-", "-"
+	if b.NAV.NAV != 0 {
+		nav = b.NAV.NAV.String()
+	}
+	if !b.NAV.Session.IsZero() {
+		shares = dash(b.NAV.Shares.String())
+	}
+	if b.Premium != nil {
+		premium = strconv.FormatFloat(100**b.Premium, 'f', 2, 64) + "%"
+	}
+	return nav + "\t" + shares + "\t" + premium
+}
+
+// barState says in a word whether forecasts use the bar.
+func barState(b etf.StoredBar) string {
+	switch {
+	case b.Quarantined:
+		return "quarantined"
+	case b.Held:
+		return "held"
+	case b.Provisional:
+		return "provisional"
+	}
+	return "in use"
+}
+
+func barsHistoryCommand(a *app) *cobra.Command {
+	var asOf string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "history SYMBOL SESSION",
+		Short:   "Show everything that was believed about one session, oldest first, with source and cause",
+		Example: "  etfcast bars history SPY 2025-09-26",
+		Args:    exactArgs("SYMBOL", "SESSION"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			svc, closeAll, err := a.service()
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			list, err := svc.BarHistory(cmd.Context(), args[0], args[1], asOf)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(a.stdout).Encode(list)
+			}
+			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(tw, "VERSION\tFROM\tTO\tOPEN\tHIGH\tLOW\tCLOSE\tVOLUME\tSTATE\tSOURCE\tCAUSE")
+			for _, b := range list {
+				to := "now"
+				if b.SupersededBy != 0 {
+					to = b.KnownTo.UTC().Format(time.RFC3339)
+				}
+				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s %s\n", b.DataVersion, b.KnownFrom.UTC().Format(time.RFC3339), to,
+					b.Open, b.High, b.Low, b.Close, dash(b.Volume.String()), barState(b.StoredBar), b.Source, b.Cause, b.CauseID)
+			}
+			return tw.Flush()
+		},
+	}
+	cmd.Flags().StringVar(&asOf, "as-of", "", "only what was believed by then: an instant, or the number of a data version")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func etfVersionsCommand(a *app) *cobra.Command {
+	var limit int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "versions SYMBOL",
+		Short:   "List an ETF's data versions, newest first, with what each changed and why",
+		Example: "  etfcast etf versions SPY",
+		Args:    exactArgs("SYMBOL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			svc, closeAll, err := a.service()
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			list, more, err := svc.Versions(cmd.Context(), args[0], 0, limit)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				if list == nil {
+					list = []etf.VersionChange{}
+				}
+				return json.NewEncoder(a.stdout).Encode(list)
+			}
+			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(tw, "VERSION\tSINCE\tCAUSE\tSOURCE\tNEW\tREVISED\tRELEASED\tPARKED\tREMOVED\tACTIONS\tNAVS")
+			for _, v := range list {
+				fmt.Fprintf(tw, "%d\t%s\t%s %s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", v.Number, v.KnownFrom.UTC().Format(time.RFC3339), v.Cause, v.CauseID,
+					dash(v.Source), v.New, v.Revised, v.Released, v.Parked, v.Removed, v.Actions, v.NAVs)
+			}
+			if err := tw.Flush(); err != nil || !more {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "older versions follow; show more with --limit, at most %d\n", service.MaxPage)
+			return err
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of versions")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
