@@ -108,6 +108,7 @@ type Store interface {
 	Registry
 	Fetches
 	Findings
+	Actions
 	Bars
 	Forecasts
 	Runs
