@@ -144,6 +144,15 @@ bench-store: ## Measure Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_
 bench-asof: devstack ## Compare reads as of an earlier data version with the plain read of 5,000 bars.
 	@bin/devstack run --ephemeral -- $(GO) test ./db -run '^$$' -bench AsOf -benchtime 15x
 
+.PHONY: bench-check
+bench-check: build ## Measure `etfcast check` on a file of 6,000 rows.
+	@$(GO) run ./bench/check -etfcast bin/etfcast
+
+.PHONY: report-quality
+report-quality: ## Make docs/data-quality.md: what the rules find of injected defects, false alarms, known cases (ETFCAST_REAL_DATA).
+	@[ -n "$$ETFCAST_REAL_DATA" ] || { echo "set ETFCAST_REAL_DATA to the folder of real prices and recorded responses" >&2; exit 1; }
+	@$(GO) run ./bench/quality -out docs/data-quality.md $(QUALITY_FLAGS)
+
 .PHONY: bench-prophet
 bench-prophet: build ## Measure Prophet against the original, in one process and as whole processes (python3 with prophet; ETFCAST_REAL_DATA).
 	@$(GO) run ./bench/prophet/bench -etfcast bin/etfcast $(BENCH_FLAGS)

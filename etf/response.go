@@ -62,6 +62,9 @@ type Defect struct {
 	NoPrice bool `json:"no_price,omitempty"`
 	// Unfinished: the row may be only half-written (Response.Unfinished).
 	Unfinished bool `json:"unfinished,omitempty"`
+	// Side: only a value beside the prices could not be read, such as the volume or a dividend, and is left out; the row is
+	// among the bars. One such defect stands for all values of a column.
+	Side bool `json:"side,omitempty"`
 }
 
 // Fetch is the record of one response.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"time"
 
@@ -40,13 +41,17 @@ type Input struct {
 	DataAt, FetchedAt time.Time
 	// Whole means that the response is the whole history, which is to replace everything stored.
 	Whole bool
+	// NAVs are the response's and the stored net asset values, in any order. Second holds rows of the same sessions from the
+	// ETF's other sources. Both may be empty: they only explain surprising closes.
+	NAVs   []etf.NAV
+	Second []etf.Bar
 }
 
 // Report is the outcome of Check.
 type Report struct {
 	// Findings lack ID, Fetch and FoundAt: the caller sets them, the ID with FindingID. A finding groups what one
 	// rule reports at one severity; errors in the new session form a separate finding, so that a decision on the
-	// session does not decide on history.
+	// session does not decide on history, and so does each change of level, because each has its own proposal.
 	Findings []etf.Finding
 	Verdicts []etf.Verdict // one for each of Input.Bars
 	// Plan is what becomes of the statements about corporate actions; the prices were judged with the actions in force in it.
@@ -65,20 +70,29 @@ type Report struct {
 // Check applies every rule to the response. It never changes its input. An error (KindInvalid) means that the input
 // makes no sense (an unknown exchange, no session), not that the data is bad.
 func Check(in Input) (Report, error) {
-	cal, err := calendar.For(in.Exchange)
+	s, err := apply(in)
 	if err != nil {
 		return Report{}, err
 	}
+	return s.report(), nil
+}
+
+// apply runs every rule.
+func apply(in Input) (*state, error) {
+	cal, err := calendar.For(in.Exchange)
+	if err != nil {
+		return nil, err
+	}
 	if in.Session.IsZero() {
-		return Report{}, etf.Invalid("session", "no session to check the response for", "name the session the run is for")
+		return nil, etf.Invalid("session", "no session to check the response for", "name the session the run is for")
 	}
 	s := newState(in, cal)
 	for _, r := range registry {
-		if r.check != nil {
+		if r.check != nil && !s.condemned {
 			r.check(s)
 		}
 	}
-	return s.report(), nil
+	return s, nil
 }
 
 // FindingID returns the ID of a finding as 32 hex digits: the same rule on the same sessions of the same fetch is the
@@ -108,19 +122,28 @@ type state struct {
 	first    etf.Session  // earliest session of the response
 	last     etf.Session  // latest session of the response
 	splits   []etf.Action // each once, ascending
-	cash     []etf.Action // dividends and capital gains, each once, ascending
+	cash     []etf.Action // distributions in force, each once, ascending
+	paid     []etf.Action // distributions in force or stated in the response, each once, ascending
+	from     etf.Session  // earlier rows belong to another security; zero if none do
 	flags    []flag
 	plan     Plan
 	planned  priceEvidence // that the plan is based on
+	whole
+	// gapSplits are the splits that explain the level after a long gap, by the first session after it.
+	gapSplits map[etf.Session]*etf.Action
+	joined    *joined // the series, kept until the verdicts change
 }
 
-// flag is what one rule reports about one session. The flags of one rule and severity become one finding.
+// flag is what one rule reports about one session. The flags of one rule and severity become one finding, or one for each
+// change of level.
 type flag struct {
 	rule     string
 	severity etf.Severity
 	session  etf.Session
 	score    float64 // the worst are shown first
 	text     string
+	level    etf.Session // first session of the change of level that explains the flag; zero for other flags
+	proposal *etf.Action // what would explain it
 }
 
 func newState(in Input, cal *calendar.Calendar) *state {
@@ -159,6 +182,13 @@ func newState(in Input, cal *calendar.Calendar) *state {
 	}
 	byEx(s.splits)
 	byEx(s.cash)
+	s.paid = slices.Clone(s.cash)
+	for _, a := range in.Actions {
+		if a.Kind != etf.Split && !slices.ContainsFunc(s.paid, func(b etf.Action) bool { return sameStatement(a, b) }) {
+			s.paid = append(s.paid, a)
+		}
+	}
+	byEx(s.paid)
 	return s
 }
 
@@ -219,20 +249,37 @@ func (s *state) leftOut() int {
 
 // flag records what a rule reports about a session.
 func (s *state) flag(rule string, severity etf.Severity, session etf.Session, score float64, text string) {
-	s.flags = append(s.flags, flag{rule, severity, session, score, text})
+	s.flags = append(s.flags, flag{rule: rule, severity: severity, session: session, score: score, text: text})
 }
 
 // quarantine flags a row as an error and quarantines it, unless the same prices are stored and in use already.
 func (s *state) quarantine(rule string, ordinal int, score float64, text string) {
+	s.quarantineAs(flag{rule: rule, score: score, text: text}, ordinal)
+}
+
+// quarantineAs is quarantine with a flag, of which it sets severity and session.
+func (s *state) quarantineAs(f flag, ordinal int) {
 	b := s.in.Bars[ordinal]
 	if k := s.stored(b.Session); k != nil && samePrices(k.Bar, b) {
 		return
 	}
 	s.verdicts[ordinal] = etf.VerdictQuarantine
-	s.flag(rule, etf.SeverityError, b.Session, score, text)
+	f.severity, f.session = etf.SeverityError, b.Session
+	s.flags = append(s.flags, f)
 }
 
-// drop marks a row that a later one supersedes.
+// hold flags a row with a warning and holds it: it is stored, but not believed yet. A row in use already stays in use, and
+// a quarantined one stays quarantined.
+func (s *state) hold(rule string, ordinal int, score float64, text string) {
+	b := s.in.Bars[ordinal]
+	if k := s.stored(b.Session); s.verdicts[ordinal] != etf.VerdictKeep || k != nil && samePrices(k.Bar, b) {
+		return
+	}
+	s.verdicts[ordinal] = etf.VerdictHold
+	s.flag(rule, etf.SeverityWarning, b.Session, score, text)
+}
+
+// drop marks a row that another one of its session supersedes.
 func (s *state) drop(ordinal int) { s.verdicts[ordinal] = etf.VerdictDrop }
 
 // report groups the flags into findings, in the registry's order.
@@ -241,27 +288,39 @@ func (s *state) report() Report {
 	for i := range s.in.Bars {
 		if s.in.Bars[i].Session == s.in.Session {
 			r.MissingNew = false
+			r.HeldNew = r.HeldNew || s.verdicts[i] == etf.VerdictHold
 		}
 	}
 	type group struct {
-		rule     string
-		severity etf.Severity
-		isNew    bool
+		rule     int // in the registry
+		severity int // in severities
+		history  bool
+		level    etf.Session
+	}
+	severities := []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo}
+	order := make(map[string]int, len(registry))
+	for i, rule := range registry {
+		order[rule.Name] = i
 	}
 	groups := map[group][]flag{}
 	for _, o := range s.flags {
-		g := group{o.rule, o.severity, o.severity == etf.SeverityError && o.session == s.in.Session}
+		isNew := o.severity == etf.SeverityError && o.session == s.in.Session
+		g := group{order[o.rule], slices.Index(severities, o.severity), !isNew, o.level}
 		groups[g] = append(groups[g], o)
-		r.QuarantinedNew = r.QuarantinedNew || g.isNew
+		r.QuarantinedNew = r.QuarantinedNew || isNew
 	}
-	for _, rule := range registry {
-		for _, severity := range []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo} {
-			for _, isNew := range []bool{true, false} {
-				if list := groups[group{rule.Name, severity, isNew}]; len(list) > 0 {
-					r.Findings = append(r.Findings, s.finding(rule.Name, severity, list))
-				}
+	keys := slices.SortedFunc(maps.Keys(groups), func(a, b group) int {
+		newFirst := 0
+		if a.history != b.history {
+			newFirst = 1
+			if b.history {
+				newFirst = -1
 			}
 		}
+		return cmp.Or(cmp.Compare(a.rule, b.rule), cmp.Compare(a.severity, b.severity), newFirst, cmp.Compare(a.level, b.level))
+	})
+	for _, g := range keys {
+		r.Findings = append(r.Findings, s.finding(registry[g.rule].Name, severities[g.severity], groups[g]))
 	}
 	return r
 }
@@ -271,6 +330,9 @@ func (s *state) finding(rule string, severity etf.Severity, list []flag) etf.Fin
 	for _, o := range list {
 		if !o.session.IsZero() {
 			f.Sessions = append(f.Sessions, o.session)
+		}
+		if f.Proposal == nil {
+			f.Proposal = o.proposal
 		}
 	}
 	slices.Sort(f.Sessions)

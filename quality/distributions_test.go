@@ -54,3 +54,162 @@ func TestImplausible(t *testing.T) {
 		}
 	}
 }
+
+// payment is a distribution: the parts of the price that are stated and that the adjusted close deducts.
+type payment struct {
+	row              int
+	stated, deducted float64
+	kind             etf.ActionKind
+	repeats          bool // the amount of the payment before
+}
+
+// payer is a first update of a fund that pays one percent a quarter (every 12 rows in a short history), with the provider's
+// adjusted close, after change has altered the payments.
+func payer(t testing.TB, x etf.Exchange, bars []etf.Bar, change func(p []payment) []payment) (Input, []payment) {
+	t.Helper()
+	quarter := 63
+	if len(bars) < 250 {
+		quarter = 12
+	}
+	var payments []payment
+	for row := quarter; row < len(bars)-1; row += quarter {
+		payments = append(payments, payment{row, 0.01, 0.01, etf.Dividend, false})
+	}
+	payments = change(payments)
+	decimals := 6
+	if x == etf.XKRX {
+		decimals = 2
+	}
+	in := first(x, append([]etf.Bar(nil), bars...))
+	factor := 1.0
+	k := len(payments) - 1
+	for i := len(bars) - 1; i >= 0; i-- {
+		adjusted, ok := etf.PriceFromFloat(in.Bars[i].Close.Float() * factor)
+		if !ok {
+			t.Fatal("price")
+		}
+		in.Bars[i].AdjClose = adjusted.RoundTo(decimals)
+		for ; k >= 0 && payments[k].row == i; k-- {
+			p := payments[k]
+			factor *= 1 - p.deducted
+			if p.stated != 0 && i > 0 {
+				amount, _ := etf.PriceFromFloat(p.stated * in.Bars[i-1].Close.Float())
+				if p.repeats {
+					amount, _ = etf.PriceFromFloat(payments[k-1].stated * in.Bars[payments[k-1].row-1].Close.Float())
+				}
+				in.Actions = append(in.Actions, etf.Action{Kind: p.kind, Ex: in.Bars[i].Session, Amount: amount.RoundTo(4)})
+			}
+		}
+	}
+	return in, payments
+}
+
+func TestDistributions(t *testing.T) {
+	t.Parallel()
+	last := func(f func(p *payment)) func([]payment) []payment {
+		return func(p []payment) []payment { f(&p[len(p)-1]); return p }
+	}
+	for _, c := range []struct {
+		name   string
+		change func(p []payment) []payment
+		rules  []string // that may report it; none = nothing is reported
+		least  int      // rows
+	}{
+		{"sound", func(p []payment) []payment { return p }, nil, 30},
+		{"a capital gain", last(func(p *payment) { p.kind, p.stated, p.deducted = etf.CapitalGain, .05, .05 }), nil, 30},
+		{"fifty times the price", last(func(p *payment) { p.stated = 50 }), []string{ruleDistribution, ruleAdjusted}, 30},
+		{"in cents", last(func(p *payment) { p.stated = 1; p.deducted = .01 }), []string{ruleDistribution, ruleAdjusted}, 30},
+		{"a hundredth", last(func(p *payment) { p.stated /= 100; p.deducted /= 100 }), []string{ruleDistribution}, 500},
+		{"in won", last(func(p *payment) { p.stated *= 1350; p.deducted *= 1 }), []string{ruleDistribution, ruleAdjusted}, 30},
+		{"half the price, and no fall", last(func(p *payment) { p.stated, p.deducted = .5, .5 }), []string{ruleDistribution}, 30},
+		{"negative", last(func(p *payment) { p.stated = -p.stated }), []string{ruleDistribution, ruleAdjusted}, 30},
+		{"doubled", last(func(p *payment) { p.stated *= 2 }), []string{ruleAdjusted}, 30},
+		{"not deducted", last(func(p *payment) { p.deducted = 0 }), []string{ruleAdjusted}, 30},
+		{"lost", last(func(p *payment) { p.stated = 0 }), []string{ruleAdjusted}, 60},
+		{"stated twice", func(p []payment) []payment { // and deducted twice
+			n := p[len(p)-1]
+			n.row++
+			n.repeats = true
+			return append(p, n)
+		}, []string{ruleDistribution}, 30},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			every(t, func(t *testing.T, x etf.Exchange, bars []etf.Bar) {
+				if len(bars) < c.least {
+					return
+				}
+				in, payments := payer(t, x, bars, c.change)
+				r := check(t, in)
+				consistent(t, in, r)
+				at := in.Bars[payments[len(payments)-1].row].Session
+				seen := map[string]bool{}
+				for _, f := range r.Findings {
+					if f.Rule != ruleDistribution && f.Rule != ruleAdjusted {
+						t.Errorf("%s: %s", f.Rule, f.Evidence)
+						continue
+					}
+					for _, s := range f.Sessions {
+						if s != at {
+							t.Errorf("%s on %s: %s", f.Rule, s, f.Evidence)
+						}
+						seen[f.Rule] = true
+					}
+				}
+				for _, rule := range c.rules {
+					if !seen[rule] {
+						t.Errorf("%s says nothing: %q", rule, summary(r))
+					}
+				}
+				if c.rules == nil && len(r.Findings) > 0 {
+					t.Errorf("%s", r.Findings[0].Evidence)
+				}
+			})
+		})
+	}
+}
+
+// Dividends stated for today's shares beside prices as traded, and the reverse.
+func TestDividendsOnAnotherBasisThanThePrices(t *testing.T) {
+	t.Parallel()
+	every(t, func(t *testing.T, x etf.Exchange, bars []etf.Bar) {
+		if len(bars) < 250 {
+			return
+		}
+		for _, basis := range []etf.Basis{etf.AsTraded, etf.SplitAdjusted} {
+			for _, wrong := range []bool{false, true} {
+				in, _ := payer(t, x, bars, func(p []payment) []payment {
+					var more []payment // monthly
+					for row := 10; row < len(bars)-1; row += 21 {
+						more = append(more, payment{row, 0.004, 0.004, etf.Dividend, false})
+					}
+					return more
+				})
+				in.Basis = basis
+				at := len(bars) / 2
+				split := etf.Action{Kind: etf.Split, Ex: in.Bars[at].Session, Numerator: 4, Denominator: 1}
+				if basis == etf.AsTraded {
+					scalePrices(in.Bars[:at], 4, 1)
+				}
+				for i := range in.Bars {
+					in.Bars[i].AdjClose = 0
+				}
+				for i, a := range in.Actions {
+					if a.Ex < split.Ex && (basis == etf.AsTraded) != wrong {
+						in.Actions[i].Amount *= 4
+					}
+				}
+				in.Actions = append(in.Actions, split)
+				found := false
+				for _, f := range check(t, in).Findings {
+					found = found || f.Rule == ruleDistribution
+					if f.Rule == ruleDistribution && !wrong {
+						t.Errorf("%s: %s", basis, f.Evidence)
+					}
+				}
+				if found != wrong {
+					t.Errorf("%s, amounts on another basis %v: found %v", basis, wrong, found)
+				}
+			}
+		}
+	})
+}

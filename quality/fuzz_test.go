@@ -16,6 +16,14 @@ func FuzzCheck(f *testing.F) {
 	f.Add([]byte{}, uint8(0))
 	f.Add([]byte("a row is twelve bytes of this text, so there are some rows here with repeats repeats repeats"), uint8(3))
 	f.Add([]byte{0, 1, 1, 1, 1, 5, 0, 1, 1, 1, 1, 5, 1, 1, 1, 1, 1, 5, 2, 200, 200, 200, 200, 1, 3, 1, 1, 1, 1, 5}, uint8(7))
+	random := newRandom(1)
+	for range 500 {
+		data := make([]byte, 6*(1+random.IntN(200)))
+		for i := range data {
+			data[i] = byte(random.IntN([]int{256, 40, 20}[random.IntN(3)]))
+		}
+		f.Add(data, uint8(random.IntN(8)))
+	}
 	f.Fuzz(func(t *testing.T, data []byte, flags uint8) {
 		in := Input{Symbol: "SIM", Exchange: etf.XNYS, Session: etf.MustSession("2025-09-26"), Basis: etf.AsTraded, Initial: flags&1 != 0}
 		if flags&2 != 0 {

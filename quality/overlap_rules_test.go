@@ -57,7 +57,7 @@ func TestShiftedDates(t *testing.T) {
 			}
 			overlap(in, 10)
 			in.Bars[9].Open, in.Bars[9].High, in.Bars[9].Close = 101e8, 101e8, 101e8
-		}, []string{"volume warning 2025-09-26"}},
+		}, []string{"volume warning 2025-09-26", "held_close warning 2025-09-26"}},
 	})
 }
 
@@ -112,12 +112,12 @@ func TestStale(t *testing.T) {
 				b.High, b.Low = max(b.Open, b.Close), min(b.Open, b.Close)
 			}
 		}, []string{"stale_close warning 2025-09-22..2025-09-26 (5)"}},
-		{"untraded for twenty sessions", func(in *Input) {
+		{"untraded for twenty sessions, in a fund that trades every day", func(in *Input) {
 			for i := 100; i < 120; i++ {
 				b := &in.Bars[i]
 				b.Open, b.High, b.Low, b.Close, b.Volume = in.Bars[99].Close, in.Bars[99].Close, in.Bars[99].Close, in.Bars[99].Close, 0
 			}
-		}, []string{"no_trade info 2025-08-29..2025-09-26 (20)"}},
+		}, []string{"no_trade info 2025-08-29..2025-09-26 (20)", "stale_close warning 2025-08-29..2025-09-26 (20)"}},
 		{"three equal closes", func(in *Input) {
 			for i := 118; i < 120; i++ {
 				b := &in.Bars[i]

@@ -13,16 +13,26 @@ type row struct {
 	etf.Bar
 	ordinal int  // in Input.Bars; -1 for a stored row before the response
 	stored  bool // stored and in use with the same prices
+	held    bool // stored, but not believed so far
 	at      int  // position of the session on the calendar, for counting sessions between rows
 }
 
-// series joins the stored rows before the response with the response's rows that are still kept, ascending, one for
-// each session. Untraded sessions are left out and count as a gap: a close carried over is not a price.
-func (s *state) series() []row {
-	rows := make([]row, 0, len(s.in.Known)+len(s.in.Bars))
+// series returns the rows that can be compared with each other. The caller owns the slice.
+func (s *state) series() []row { return slices.Clone(s.levels().rows) }
+
+// join joins the stored rows before the response with the response's rows that are still kept, ascending, one for
+// each session. Untraded sessions are left out and count as a gap: a close carried over is not a price. Held rows that the
+// response does not repeat are among them: the next row shows whether to believe it, not them.
+func (s *state) join() []row {
+	rows := make([]row, 0, len(s.in.Known)+len(s.in.Bars)+len(s.in.Held))
 	for _, k := range s.in.Known {
-		if (len(s.in.Bars) == 0 || k.Session < s.first) && k.Close > 0 && !untraded(k.Bar) && k.Basis == s.in.Basis {
+		if (len(s.in.Bars) == 0 || k.Session < s.first) && s.usable(k) {
 			rows = append(rows, row{Bar: k.Bar, ordinal: -1, stored: true})
+		}
+	}
+	for _, k := range s.in.Held {
+		if s.usable(k) && !slices.ContainsFunc(s.in.Bars, func(b etf.Bar) bool { return b.Session == k.Session }) {
+			rows = append(rows, row{Bar: k.Bar, ordinal: -1, held: true})
 		}
 	}
 	for i, b := range s.in.Bars {
@@ -30,7 +40,7 @@ func (s *state) series() []row {
 			continue
 		}
 		k := s.stored(b.Session)
-		rows = append(rows, row{Bar: b, ordinal: i, stored: k != nil && samePrices(k.Bar, b)})
+		rows = append(rows, row{Bar: b, ordinal: i, stored: k != nil && samePrices(k.Bar, b), held: s.held(b)})
 	}
 	bySession := func(a, b row) int { return cmp.Compare(a.Session, b.Session) }
 	if !slices.IsSortedFunc(rows, bySession) {
@@ -39,6 +49,7 @@ func (s *state) series() []row {
 	if len(rows) == 0 {
 		return rows
 	}
+	rows = slices.CompactFunc(rows, func(a, b row) bool { return a.Session == b.Session })
 	days := s.cal.Sessions(etf.Window{From: rows[0].Session, To: rows[len(rows)-1].Session})
 	at := 0
 	for i := range rows {
@@ -48,6 +59,16 @@ func (s *state) series() []row {
 		rows[i].at = at
 	}
 	return rows
+}
+
+// usable reports whether a stored bar is a price that can be compared with the response's.
+func (s *state) usable(k etf.StoredBar) bool {
+	return k.Close > 0 && !untraded(k.Bar) && k.Basis == s.in.Basis && k.Session >= s.from
+}
+
+// held reports whether a row repeats the close of a bar that is held.
+func (s *state) held(b etf.Bar) bool {
+	return slices.ContainsFunc(s.in.Held, func(k etf.StoredBar) bool { return k.Session == b.Session && k.Close == b.Close })
 }
 
 // change is the move from one row to a later one.

@@ -33,28 +33,48 @@ var registry = []rule{
 		Remedy:  "Correct the line named, or wait until the provider sends the row correctly, then run the session again.",
 	}, checkUnreadable},
 	{Rule{
+		Name: ruleFrequency, Severities: []etf.Severity{etf.SeverityError},
+		Meaning: "The rows are not daily: several a session, or one a week, a month or a longer time. All rows are named; if only a part of the response is so, the rows of that part.",
+		Remedy:  "Don't accept the rows. Ask the source for daily rows, or correct the file; then run the session again (`etfcast run daily --rerun`).",
+	}, checkFrequency},
+	{Rule{
+		Name: ruleDates, Severities: []etf.Severity{etf.SeverityError},
+		Meaning: "The dates of the response are not those of the exchange: most rows on closed days, rows on Sundays in place of Fridays or on Saturdays in place of Mondays, or trading on many of its holidays. All rows are named; if only some weeks running are shifted, those.",
+		Remedy:  "Don't accept the rows. The file's dates are in another time zone: correct them. Or the ETF trades on another exchange: register it there under another symbol (`etfcast etf add`).",
+	}, checkDates},
+	{Rule{
 		Name: ruleOrder, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "The rows are in neither ascending nor descending order of session. They are sorted and used.",
 		Remedy:  "Nothing urgent; check whether the file was assembled from several parts.",
 	}, checkOrder},
 	{Rule{
-		Name: ruleDuplicate, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
-		Meaning: "A session appears more than once. The last row is kept. Info if the rows are the same, a warning if they differ.",
-		Remedy:  "For a warning, compare the kept row with another source.",
+		Name: ruleDuplicate, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "A session appears more than once. Info if the rows are the same. A warning if they differ: the last one is kept, or another one that is plainly the finished bar, with far more volume or on the level of its neighbours. An error if they contradict each other by more than the fund moves in a day and nothing shows which one is right: neither is used.",
+		Remedy:  "Compare with another source. For an error, accept the finding to use the last row (`etfcast finding accept`), or reject it.",
 	}, checkDuplicate},
 	{Rule{
 		Name: ruleCalendar, Severities: []etf.Severity{etf.SeverityError},
-		Meaning: "A row is dated on a day when the exchange was closed.",
-		Remedy:  "Many such rows: the ETF is registered on the wrong exchange, or its dates are shifted by a time zone. A single row: reject it; accept it only if the calendar is wrong, and report that.",
+		Meaning: "A single row is dated on a day when the exchange was closed.",
+		Remedy:  "Reject the row; accept it only if the calendar is wrong, and report that.",
 	}, checkCalendar},
+	{Rule{
+		Name: ruleUnfinished, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "A row of a session that had not closed when the source's data were last changed or asked for; or the newest row has a small part of the usual volume and range, or is flat with volume 0 although the ETF trades every day. The row is held: stored, but not believed until a later response has the finished row.",
+		Remedy:  "Run the session again later (`etfcast run daily --rerun`) or wait for the next one: either fetches the row again. If the row is final, `etfcast finding accept` believes it.",
+	}, checkUnfinished},
 	{Rule{
 		Name: ruleNoTrade, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "A session without a trade: open, high and low are 0 and the close is carried over, or the bar is flat with volume 0. A warning if the carried close differs from the previous close, an error if it differs by more than 10 %.",
 		Remedy:  "For info, nothing: thinly traded funds have such days. Otherwise compare the close with another source: the exchange may have set a new base price, as it does after a split.",
 	}, checkNoTrade},
 	{Rule{
+		Name: ruleMissingOpen, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "The oldest rows of the history have no open (it is 0), as if the source had none for that time. They are kept and used without it.",
+		Remedy:  "Nothing urgent: forecasts use closes only. Another source may have the opens.",
+	}, checkMissingOpen},
+	{Rule{
 		Name: ruleNonPositive, Severities: []etf.Severity{etf.SeverityError},
-		Meaning: "A price is zero or negative.",
+		Meaning: "A price is zero or negative, but in a session without a trade or in old rows without an open.",
 		Remedy:  "Reject the rows. Zeros are usually missing values; negative prices usually mean that columns are mixed up.",
 	}, checkNonPositive},
 	{Rule{
@@ -64,8 +84,8 @@ var registry = []rule{
 	}, checkOHLC},
 	{Rule{
 		Name: ruleVolume, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
-		Meaning: "A warning: prices moved in a session with volume 0. Info: some rows of the response have a volume and others have none.",
-		Remedy:  "Nothing urgent: forecasts don't use volume.",
+		Meaning: "A warning: prices moved in a session with volume 0, or the volume is hundreds of times the usual one, which is another unit. Info: the volume is a tiny part of the usual one, or some rows of the response have a volume and others have none.",
+		Remedy:  "Nothing urgent: forecasts don't use volume. Compare with another source before you use it.",
 	}, checkVolume},
 	{Rule{
 		Name: ruleMissing, Severities: []etf.Severity{etf.SeverityWarning},
@@ -98,14 +118,19 @@ var registry = []rule{
 		Remedy:  "Compare with another source. `etfcast action cancel ACTION` if it did not happen; otherwise nothing.",
 	}, nil},
 	{Rule{
+		Name: ruleReused, Severities: []etf.Severity{etf.SeverityError},
+		Meaning: "Rows belong to another security with the same ticker: those before the ETF's listing date; or those before a gap of more than 20 sessions whose level, volatility or volume do not fit the rows after it. If the rows before the gap are in use already, the new rows are named.",
+		Remedy:  "Find out when the ETF was listed and register it: `etfcast etf edit SYMBOL --listed DATE`. Rows before that date are left out, and a gap after it is only a gap.",
+	}, checkReused},
+	{Rule{
 		Name: ruleSpike, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "A close leaves the level of its neighbours and the next close is back on it: a bad tick. An error above 10 recent daily volatilities and 10 %; a warning below that, and for a row already in use.",
-		Remedy:  "Compare with another source; reject a bad tick, accept a genuine move.",
+		Meaning: "One to three closes leave the level of their neighbours and the next close is back on it: a bad tick. An error from 11 daily volatilities of the sessions around it; a warning below that, and for a row already in use.",
+		Remedy:  "Compare with another source. `etfcast finding reject` keeps a bad tick out; `etfcast finding accept` uses a genuine move.",
 	}, checkLevels},
 	{Rule{
 		Name: ruleSplit, Severities: []etf.Severity{etf.SeverityError},
-		Meaning: "The price level changes by a ratio typical of a split, but no split was stated; or a split was stated, but the prices don't show it. The finding names the rows that can't be compared with the others: new rows that follow stored ones; in a first response, the older rows, if the new level has lasted 20 sessions.",
-		Remedy:  "Find out whether there was a split: accepting or rejecting rows does not make the two levels comparable. If there was one, correct the file, or wait until the provider states the split or corrects its prices. Then register the ETF under another symbol (`etfcast etf add`); its first update fetches the whole history.",
+		Meaning: "The price level changes by the ratio of a split, but no split was stated; or a split was stated, but the prices don't show it. Each change of level is a finding of its own and proposes the split that would explain it. The finding names the rows that can't be compared with the others: new rows that follow stored ones; in a first response, the older rows, if the new level has lasted 20 sessions.",
+		Remedy:  "Find out whether there was a split. `etfcast action list --status proposed` shows the one that would explain it: `etfcast action accept ACTION` adjusts the prices before it and releases the rows, `etfcast action reject ACTION` says that it did not happen, and `etfcast action add SYMBOL` states another one. A source that states the split later, or takes a wrong statement back, releases the rows too.",
 	}, nil},
 	{Rule{
 		Name: ruleUnit, Severities: []etf.Severity{etf.SeverityError},
@@ -114,17 +139,32 @@ var registry = []rule{
 	}, nil},
 	{Rule{
 		Name: ruleJump, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "A close is more than 7 recent daily volatilities away from the previous one. An error if the move exceeds 12 volatilities and 35 % and is not reversed.",
-		Remedy:  "Look for news or a distribution on that day, or compare with another source. Accept a genuine move; reject a wrong price.",
+		Meaning: "A close is more than 7 daily volatilities away from the previous one and the next closes stay there. A warning: such moves are rare, but genuine. An error if the market does not make such a move: the volume changes by the inverse ratio while the fund stays as calm as before, or the move exceeds 100 volatilities between calm days.",
+		Remedy:  "Look for news or a distribution on that day, or compare with another source. `etfcast finding accept` uses a genuine move; `etfcast finding reject` keeps a wrong price out.",
 	}, nil},
 	{Rule{
+		Name: ruleHeld, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "The newest close is more than 10 daily volatilities away from the previous one, and no corporate action, net asset value or other source explains it. The row is held: stored, but not believed until the next session's close, which decides: back at the old level, it was a bad tick (`price_spike`); still there, it is believed (info).",
+		Remedy:  "Nothing urgent: the next session decides. To decide earlier, compare with another source, then `etfcast finding accept` or `etfcast finding reject`.",
+	}, nil},
+	{Rule{
+		Name: rulePriceRange, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
+		Meaning: "The open, high or low is out of the range in which the ETF trades: far beyond the other prices of the session, in terms of the ranges and volatility of the sessions around it. A warning, because forecasts use closes only; an error beyond a factor of 3 or so, which no session makes.",
+		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right: forecasts use closes only. `etfcast finding reject` keeps it out.",
+	}, checkPriceRange},
+	{Rule{
 		Name: ruleStale, Severities: []etf.Severity{etf.SeverityWarning},
-		Meaning: "A bar repeats the previous one although there was trading, or the close stays the same for longer than the ETF's history makes plausible.",
-		Remedy:  "Compare with another source: the provider may be repeating an old price.",
+		Meaning: "A bar repeats the previous one although there was trading, several bars repeat those of other dates, or the close stays the same for longer than the ETF's history and its tick make plausible.",
+		Remedy:  "Compare with another source: the provider may be repeating an old price. After a halt it is right.",
 	}, checkStale},
 	{Rule{
 		Name: ruleAdjusted, Severities: []etf.Severity{etf.SeverityWarning},
-		Meaning: "The provider's adjusted close does not match its own dividends and capital gains. Forecasts don't use the adjusted close.",
-		Remedy:  "Don't use this source's adjusted close for total returns.",
+		Meaning: "The provider's adjusted close does not match its own dividends and capital gains: it deducts another amount, deducts one twice, or deducts one that is not stated. Forecasts don't use the adjusted close.",
+		Remedy:  "Don't use this source's adjusted close for total returns. If a distribution is missing or wrong, compare with the fund's announcement.",
 	}, checkAdjusted},
+	{Rule{
+		Name: ruleDistribution, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "A dividend or capital gain can't be believed: it is not positive, larger than the price, too large for the price not to have fallen with it, in another unit or currency than the fund's usual ones, stated twice within days, or not on the basis of the prices before a split.",
+		Remedy:  "Compare with the fund's announcement. Forecasts use splits only.",
+	}, checkDistributions},
 }

@@ -23,3 +23,12 @@ func smallestTick(x etf.Exchange, price etf.Price) etf.Price {
 		return one / 10_000
 	}
 }
+
+// tradingTick is the step in which prices of traded bars move: 5 KRW on XKRX, 1 KRW below 2,000.
+func tradingTick(x etf.Exchange, price etf.Price) etf.Price {
+	tick := smallestTick(x, price)
+	if x == etf.XKRX && price >= 2000*100_000_000 {
+		tick *= 5
+	}
+	return tick
+}

@@ -21,23 +21,27 @@ type volatility struct {
 const (
 	volatilityDecay = 0.94
 	volatilityClip  = 5.0
-	// volatilityFloor is 0.1 % a day (1.6 % a year), that of short bond funds. Moves below it are mostly rounding and
-	// distributions.
-	volatilityFloor = 0.001
+	// volatilityFloor is 0.02 % a day (0.3 % a year), that of funds of short bonds. Moves below it are mostly rounding.
+	volatilityFloor = 0.0002
 	// volatilityPrior is used with fewer than 5 returns: 2 % a day (32 % a year) is more than that of a broad equity
 	// fund in quiet times, and less than that of a leveraged one.
 	volatilityPrior = 0.02
 	// spreadLevel and spreadScale: the 90 % quantile of the absolute value of a standard normal is Phi^-1(0.95) = 1.6449.
 	spreadLevel = 0.90
 	spreadScale = 1.6449
+	// startLevel and startScale: likewise, Phi^-1(0.8) = 0.8416.
+	startLevel = 0.60
+	startScale = 0.8416
 )
 
-// newVolatility starts from the quantile of the first returns, which a few bad prices don't move, or from the prior if
-// there are fewer than 5.
+// newVolatility starts from the 60 % quantile of the first returns, which bad prices don't move even among few returns, or
+// from the prior if there are fewer than 5. It may be too low, which only makes more moves worth a closer look.
 func newVolatility(first []float64) *volatility {
 	sigma := volatilityPrior
 	if len(first) >= 5 {
-		sigma = spread(first)
+		sorted := slices.Clone(first)
+		slices.Sort(sorted)
+		sigma = sorted[int(startLevel*float64(len(sorted)-1))] / startScale
 	}
 	return &volatility{variance: sigma * sigma}
 }
@@ -59,12 +63,45 @@ func (v *volatility) careful(floor float64) float64 {
 	return max(v.quick(floor), spread(v.recent[:min(v.n, len(v.recent))]))
 }
 
-// floorAt is the lowest plausible volatility at a price: 0.1 %, or half a trading tick if that is more. Ticks are 5 KRW
+// localReach is how many returns on each side of a row count for the volatility around it, and priorWeight how many
+// returns the estimate from few of them is widened for.
+const (
+	localReach  = 30
+	priorWeight = 3.0
+)
+
+// around is the volatility around rows prev+1 to end-1, from up to 30 returns before and after them. sizes holds the
+// absolute daily returns: sizes[i] is that of row i. A crash brings volatility with it, which the returns after it show; a
+// bad price does not. Few returns may all happen to be small, so they count as a somewhat wider estimate.
+func around(sizes []float64, prev, end int, floor float64) float64 {
+	var near [2 * localReach]float64
+	list := near[:0]
+	for i := prev; i >= 1 && len(list) < localReach; i-- {
+		list = append(list, sizes[i])
+	}
+	for i := end + 1; i < len(sizes) && i <= end+localReach; i++ {
+		list = append(list, sizes[i])
+	}
+	if len(list) < 20 { // too few to tell from the days without a move how thinly the fund trades
+		list = slices.DeleteFunc(list, func(x float64) bool { return x == 0 })
+	}
+	if len(list) < 5 {
+		return max(volatilityPrior, floor)
+	}
+	return max(spread(list)*(1+priorWeight/float64(len(list))), floor)
+}
+
+// floorAt is the lowest plausible volatility at a price: 0.02 %, or half a trading tick if that is more. Ticks are 5 KRW
 // (1 KRW below 2,000) and a cent (a hundredth of a cent below a dollar).
+// Prices below a dollar that are given in whole cents count in cents.
 func floorAt(x etf.Exchange, price etf.Price) float64 {
+	const one etf.Price = 100_000_000
 	tick := smallestTick(x, price)
-	if x == etf.XKRX && price >= 2000*100_000_000 {
+	switch {
+	case x == etf.XKRX && price >= 2000*one:
 		tick *= 5
+	case x == etf.XNYS && price < one && price%(one/100) == 0:
+		tick = one / 100
 	}
 	return max(volatilityFloor, 0.5*tick.Float()/price.Float())
 }

@@ -107,7 +107,7 @@ func (s setting) byCommand() string {
 
 func (s setting) belongsTo(readers int) string {
 	if len(s.commands) == readers {
-		return "all but prophet"
+		return "all but check and prophet"
 	}
 	return strings.Join(s.commands, ", ")
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
@@ -61,19 +62,11 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if err != nil {
 		return etf.Response{}, err
 	}
-	ref, err := source.ParseRef(q.Ref, "basis", "currency", "layout", "columns", "last_line")
+	name, opt, err := parseRef(q, cal)
 	if err != nil {
 		return etf.Response{}, err
 	}
-	opt, err := parseOptions(ref.Options)
-	if err != nil {
-		return etf.Response{}, err
-	}
-	name := ref.Name
-	if name == "" {
-		name = string(q.Symbol) + ".csv"
-	}
-	body, unfinished, err := s.readSettled(ctx, name, opt.lastLine)
+	body, modified, unfinished, err := s.readSettled(ctx, name, opt.lastLine)
 	if err != nil {
 		return etf.Response{}, err
 	}
@@ -81,27 +74,68 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if q.Ref == "" {
 		request += name
 	}
+	response := etf.Response{Request: request, Raw: body, MediaType: mediaType, DataAt: modified}
+	name = filepath.ToSlash(name)
 	if unfinished != "" {
-		return unfinishedFile(request, filepath.ToSlash(name), unfinished, body), nil
+		return unfinishedFile(response, name, unfinished), nil
 	}
-	t, err := parse(filepath.ToSlash(name), body, opt)
+	return read(response, name, opt, window)
+}
+
+// Parse reads the content of a price file that was last changed at modified; zero if that is not known. name is what messages call the
+// file. Of q it uses Exchange, Window, AsOf and the options of Ref, which are those of Source.Fetch. Without an AsOf, rows of sessions
+// that have not closed are returned too.
+func Parse(name string, raw []byte, modified time.Time, q etf.Query) (etf.Response, error) {
+	cal, err := calendar.For(q.Exchange)
+	if err != nil {
+		return etf.Response{}, err
+	}
+	window := q.Window
+	if !q.AsOf.IsZero() {
+		if window, err = source.ClosedWindow(cal, q); err != nil {
+			return etf.Response{}, err
+		}
+	} else if window.To.IsZero() {
+		window.To = cal.Range().To
+	}
+	_, opt, err := parseRef(q, cal)
+	if err != nil {
+		return etf.Response{}, err
+	}
+	return read(etf.Response{Request: "file:" + name, Raw: raw, MediaType: mediaType, DataAt: modified}, name, opt, window)
+}
+
+// parseRef returns the name and the options of q's reference.
+func parseRef(q etf.Query, cal *calendar.Calendar) (name string, opt options, err error) {
+	ref, err := source.ParseRef(q.Ref, optionNames...)
+	if err != nil {
+		return "", options{}, err
+	}
+	if name = ref.Name; name == "" {
+		name = string(q.Symbol) + ".csv"
+	}
+	opt, err = parseOptions(ref.Options)
+	opt.market = market{calendar: cal, now: q.AsOf}
+	return name, opt, err
+}
+
+// read fills in what response.Raw holds of the window. On an error, the response says what was rejected, as evidence.
+func read(response etf.Response, name string, opt options, window etf.Window) (etf.Response, error) {
+	t, err := parse(name, response.Raw, opt)
 	if errors.Is(err, errUnfinished) {
-		return unfinishedFile(request, filepath.ToSlash(name), "the file has no complete header; export it again", body), nil
+		return unfinishedFile(response, name, "the file has no complete header; export it again"), nil
 	}
 	if err != nil {
-		return etf.Response{Request: request, Raw: body, MediaType: mediaType}, err // what was rejected, as evidence
+		return response, err
 	}
-	response := t.response(window)
-	response.Request, response.Raw, response.MediaType = request, body, mediaType
-	return response, nil
+	return t.response(response, window), nil
 }
 
 // unfinishedFile is the response of a file from which nothing can be used yet.
-func unfinishedFile(request, name, reason string, body []byte) etf.Response {
-	return etf.Response{
-		Request: request, Raw: body, MediaType: mediaType, Unfinished: name + ": " + reason,
-		Defects: []etf.Defect{{Where: name, Reason: reason, NoPrice: true, Unfinished: true}},
-	}
+func unfinishedFile(r etf.Response, name, reason string) etf.Response {
+	r.Unfinished = name + ": " + reason
+	r.Defects = []etf.Defect{{Where: name, Reason: reason, NoPrice: true, Unfinished: true}}
+	return r
 }
 
 func tooLarge(name string) error {

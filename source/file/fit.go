@@ -19,6 +19,8 @@ const (
 	// fitTolerance is how far low <= open, close <= high may be violated, as a fraction of the high: 0.02%, twice the
 	// rounding error seen in adjusted files.
 	fitTolerance = 0.0002
+	// fitTolerancePart is 1/fitTolerance, for exact numbers.
+	fitTolerancePart = 5000
 	// fitRange is the largest ratio of high to low within a session. The largest in the real files is below 2.
 	fitRange = 3
 	// swapRows is how many consecutive rows it takes to tell open and close apart.
@@ -36,7 +38,23 @@ func contradiction(b etf.Bar) (what string, informative bool) {
 	if untraded || (b.Open == b.High && b.High == b.Low && b.Low == b.Close) {
 		return "", false
 	}
-	slack := etf.Price(math.Abs(b.High.Float()) * fitTolerance * 1e8)
+	if b.Close == 0 || b.High == 0 && b.Low == 0 {
+		return "", false
+	}
+	// A price of 0 is one that is missing, in many an old row; it shows nothing, and what else the row has still does.
+	if b.High == 0 {
+		b.High = max(b.Open, b.Close)
+	}
+	if b.Low == 0 {
+		b.Low = min(b.Close, b.High)
+		if b.Open != 0 {
+			b.Low = min(b.Low, b.Open)
+		}
+	}
+	if b.Open == 0 {
+		b.Open = b.Close
+	}
+	slack := max(b.High, -b.High) / fitTolerancePart
 	switch {
 	case b.Low > b.High+slack:
 		return fmt.Sprintf("low %s is above high %s", b.Low, b.High), true
@@ -56,8 +74,8 @@ func contradiction(b etf.Bar) (what string, informative bool) {
 	return "", true
 }
 
-// checkFit rejects a file whose rows contradict its header. body is the file, read again to look for columns that fit.
-func (t *table) checkFit(body []byte) error {
+// checkFit rejects a file whose rows contradict its header, or whose closes are on another basis than its other prices.
+func (t *table) checkFit() error {
 	compared, against := 0, 0
 	what, line := "", 0
 	for i, b := range t.bars {
@@ -73,31 +91,38 @@ func (t *table) checkFit(body []byte) error {
 			against++
 		}
 	}
-	better, same := "", false
+	better := order{}
 	wrong, swapped := against >= 2 && against*3 > compared, t.swapped()
 	wanders := t.adjustmentWanders()
-	if wrong || swapped || wanders {
-		better, same = t.betterColumns(body)
+	run, broken := t.otherBasis()
+	if wrong || swapped || wanders || broken {
+		better = t.betterColumns()
+	}
+	if broken && !(better.found && better.natural && !better.same) {
+		return t.basisError(run)
 	}
 	switch {
 	case wrong:
 		what = fmt.Sprintf("%s, and %d of %d rows contradict it", what, against, compared)
 	// A fund whose overnight gaps are partly reversed during the day looks swapped too, but then nothing fits better.
-	case swapped && !same:
+	case swapped && !better.same:
 		what, line = "the opens are farther from the closes before them than the closes from the opens before them, as if open and close were swapped", t.first
 	case wanders:
 		what, line = "the adjusted close moves independently of the close", t.first
+	case broken:
+		what, line = run.what, run.from
 	default:
 		return nil
 	}
 	e := &etf.Error{
 		Kind: etf.KindCorrupt, Field: fmt.Sprintf("%s:%d", t.name, line),
 		Message: fmt.Sprintf("the header %s does not fit the numbers under it: %s", etf.Clip(t.header, etf.MaxDefectText), what),
-		Remedy:  "correct the header",
+		Remedy:  "correct the header, or export the file again",
 	}
-	if better != "" && !(wrong && same) { // the first rows may fit where the rest is broken
-		e.Message += "; they fit " + better
-		e.Remedy = "correct the header, or put columns=" + better + " in the reference"
+	// Another order is suggested only if every row agrees with it and it does not make another column the close.
+	if better.found && better.keepsClose && better.consistent && !(wrong && better.same) { // the first rows may fit where the rest is broken
+		e.Message += "; they fit " + better.columns
+		e.Remedy = "correct the header, or put columns=" + better.columns + " in the reference"
 	}
 	return e
 }
@@ -156,56 +181,61 @@ func (t *table) adjustmentWanders() bool {
 	return compared >= swapRows && changed*2 > compared
 }
 
-// betterColumns returns the order of columns that the numbers fit, in the form of the option "columns", or "" if there
-// is none. same reports whether the four prices are where the header says.
-func (t *table) betterColumns(body []byte) (order string, same bool) {
+// order is an order of columns that the numbers fit.
+type order struct {
+	found      bool
+	columns    string // in the form of the option "columns"
+	same       bool   // the four prices are where the header says
+	keepsClose bool   // the close is the column that the file's header calls the close
+	consistent bool   // every row agrees with it
+	natural    bool   // nearly every row agrees with it, and no column of prices stands apart from the three others
+}
+
+// betterColumns returns the order of columns that the numbers fit best.
+func (t *table) betterColumns() order {
 	n := t.columns.count
 	values := make([][]float64, n) // by column; NaN where there is no number
-	r := newLineReader(body)
-	var fields []string
-	var dates []etf.Session
-	for len(dates) < sampleRows {
-		line, ok := r.next()
-		if !ok {
-			break
-		}
-		if r.number < t.first {
+	for i := range t.raw {
+		l := &t.raw[i]
+		if l.cells == nil || l.action != "" || l.cut {
 			continue
 		}
-		var err error
-		if fields, err = t.split(line, fields); err != nil {
-			continue
-		}
-		s, err := parseDate(fields[t.columns.at[date]])
+		fields, err := t.split(l.text, nil)
 		if err != nil {
 			continue
 		}
-		dates = append(dates, s)
 		for i, f := range fields {
-			v, err := strconv.ParseFloat(strings.ReplaceAll(f, ",", ""), 64)
-			if err != nil || v <= 0 || i == t.columns.at[date] {
+			v := math.NaN()
+			if n, ok := lexNumber(f); ok && i != t.columns.at[date] && !n.percent {
+				if text, err := t.decimal.normal(n); err == nil {
+					v, _ = strconv.ParseFloat(text, 64)
+				}
+			}
+			if n := v; n <= 0 {
 				v = math.NaN()
 			}
 			values[i] = append(values[i], v)
 		}
 	}
-	if len(dates) == 0 {
-		return "", false
+	if len(values[0]) == 0 {
+		return order{}
 	}
-	if dates[0] > dates[len(dates)-1] {
+	if len(t.bars) > 1 && t.bars[0].Session > t.bars[len(t.bars)-1].Session {
 		for i := range values {
 			slices.Reverse(values[i])
 		}
 	}
+	sample := make([][]float64, n)
 	numeric := make([]int, 0, maxCandidates)
 	for i, column := range values {
+		sample[i] = column[:min(len(column), sampleRows)]
 		missing := 0
-		for _, v := range column {
+		for _, v := range sample[i] {
 			if math.IsNaN(v) {
 				missing++
 			}
 		}
-		if missing <= len(dates)/50 && len(numeric) < maxCandidates {
+		if missing <= len(sample[i])/50 && len(numeric) < maxCandidates {
 			numeric = append(numeric, i)
 		}
 	}
@@ -218,7 +248,7 @@ func (t *table) betterColumns(body []byte) (order string, same bool) {
 					if o == h || o == l || o == c || h == l || h == c || l == c {
 						continue
 					}
-					score, ok := fits(values[o], values[h], values[l], values[c])
+					score, ok := fits(sample[o], sample[h], sample[l], sample[c])
 					if !ok {
 						continue
 					}
@@ -236,7 +266,7 @@ func (t *table) betterColumns(body []byte) (order string, same bool) {
 		}
 	}
 	if !found {
-		return "", false
+		return order{}
 	}
 	of := make([]role, n)
 	for r := role(0); r < roles; r++ {
@@ -246,11 +276,36 @@ func (t *table) betterColumns(body []byte) (order string, same bool) {
 		}
 	}
 	of[best[0]], of[best[1]], of[best[2]], of[best[3]] = open, high, low, closing
-	names := make([]string, n)
+	list := make([]string, n)
 	for i, r := range of {
-		names[i] = roleNames[r]
+		list[i] = roleNames[r]
 	}
-	return strings.Join(names, ","), best == [4]int{t.columns.at[open], t.columns.at[high], t.columns.at[low], t.columns.at[closing]}
+	o, h, l, c := values[best[0]], values[best[1]], values[best[2]], values[best[3]]
+	result := order{
+		found: true, columns: strings.Join(list, ","), consistent: true,
+		same:       best == [4]int{t.columns.at[open], t.columns.at[high], t.columns.at[low], t.columns.at[closing]},
+		keepsClose: best[3] == t.headerClose(),
+		natural:    !standsApart(.5, h, o, l, c) && !standsApart(.5, l, o, h, c) && !standsApart(.5, o, h, l, c) && !standsApart(.5, c, o, h, l),
+	}
+	bad := 0
+	for i := range o {
+		if slack := h[i] * fitTolerance; l[i] > min(o[i], c[i])+slack || max(o[i], c[i]) > h[i]+slack { // a row without a number shows nothing
+			bad++
+		}
+	}
+	result.consistent = bad == 0
+	result.natural = result.natural && bad <= len(o)/50
+	return result
+}
+
+// headerClose returns the column that the file's header calls the close, or without a header the reference.
+func (t *table) headerClose() int {
+	if len(t.names.cells) == t.columns.count {
+		if c, _ := newColumns(t.names.rolesOf()); c.at[closing] >= 0 {
+			return c.at[closing]
+		}
+	}
+	return t.columns.at[closing]
 }
 
 // fits reports whether four columns are consistent prices in 98% of the rows. The score is lower the closer the opens

@@ -23,52 +23,17 @@ const (
 	split
 	capitalGain
 	ticker
+	nav
+	shares
 	roles // how many there are
 )
 
 // roleNames are the names of roles in the option "columns".
-var roleNames = [...]string{"-", "date", "open", "high", "low", "close", "adj_close", "volume", "dividend", "split", "capital_gain", "ticker"}
+var roleNames = [...]string{"-", "date", "open", "high", "low", "close", "adj_close", "volume", "dividend", "split", "capital_gain", "ticker", "nav", "shares"}
 
 func roleNamed(name string) (role, bool) {
 	i := slices.Index(roleNames[:], name)
 	return role(i), i >= 0
-}
-
-// roleOf maps header names, reduced by headerKey, to roles.
-var roleOf = func() map[string]role {
-	m := map[string]role{}
-	for r, names := range map[role]string{
-		date:        "date datetime timestamp tradedate tradingdate day session 날짜 일자 data basdd trddd basdt localdate",
-		open:        "open openprice openingprice 시가 otwarcie tddopnprc mkp",
-		high:        "high highprice 고가 najwyzszy najwyższy tddhgprc hipr",
-		low:         "low lowprice 저가 najnizszy najniższy tddlwprc lopr",
-		closing:     "close closeprice closingprice 종가 zamkniecie zamknięcie tddclsprc clpr",
-		adjClose:    "adjclose adjustedclose adjcloseprice adjustedcloseprice closeadj 수정종가",
-		volume:      "volume vol 거래량 wolumen acctrdvol accumulatedtradingvolume trqu",
-		dividend:    "dividend dividends divcash dividendamount 배당금",
-		split:       "split splits stocksplit stocksplits splitfactor splitcoefficient splitratio",
-		capitalGain: "capitalgain capitalgains",
-		ticker:      "ticker symbol code 종목코드",
-	} {
-		for name := range strings.FieldsSeq(names) {
-			m[name] = r
-		}
-	}
-	return m
-}()
-
-// headerKey reduces a header cell: "1. open" and " <OPEN> " to "open", "Adj Close" and "adj_close" to "adjclose".
-func headerKey(cell string) string {
-	s := strings.ToLower(strings.TrimSpace(cell))
-	if numbered(s) {
-		s = s[3:]
-	}
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" _-.<>\"'", r) {
-			return -1
-		}
-		return r
-	}, s)
 }
 
 // numbered reports whether a cell is numbered, as in Alpha Vantage's "1. open".
@@ -86,16 +51,28 @@ type layout struct {
 
 // header is a line of column names.
 type header struct {
-	cells []string // as written, trimmed
-	keys  []string // reduced by headerKey
-	multi bool     // the names take several lines, as in Yahoo's export
+	cells  []string // as written, trimmed
+	keys   []string // reduced by headerKey, without what is in parentheses
+	named  []name   // what the cells say
+	asides []string // what is in parentheses, reduced by headerKey
+	multi  bool     // the names take several lines, as in Yahoo's export
 }
 
 func (h header) has(key string) bool   { return slices.Contains(h.keys, key) }
 func (h header) says(cell string) bool { return slices.Contains(h.cells, cell) }
 
+// hasPercent reports whether a column holds percentages, such as "Change %".
+func (h header) hasPercent() bool {
+	return slices.ContainsFunc(h.cells, func(cell string) bool { return strings.Contains(cell, "%") })
+}
+
 // adjusted reports whether there is a column of adjusted closes.
 func (h header) adjusted() bool { return slices.Contains(h.rolesOf(), adjClose) }
+
+// adjustedLikeYahoo reports whether there is a column "Adj Close", perhaps with the mark of a footnote or an explanation.
+func (h header) adjustedLikeYahoo() bool {
+	return slices.ContainsFunc(h.cells, func(cell string) bool { return strings.HasPrefix(cell, "Adj Close") })
+}
 
 // layouts in the order they are tried; the last matches everything.
 var layouts = []*layout{
@@ -103,12 +80,15 @@ var layouts = []*layout{
 	{name: "yahoo_auto", basis: etf.BasisUnknown, is: func(h header) bool { return h.multi }},
 	{name: "alphavantage", basis: etf.AsTraded, is: func(h header) bool { return slices.ContainsFunc(h.cells, numbered) || h.says("timestamp") }},
 	{name: "tiingo", basis: etf.AsTraded, is: func(h header) bool { return h.has("adjclose") && h.has("divcash") && h.has("splitfactor") }},
+	{name: "investing", basis: etf.BasisUnknown, is: func(h header) bool { return h.hasPercent() && !h.adjusted() }},
+	{name: "naver", basis: etf.BasisUnknown, currency: "KRW", is: func(h header) bool { return h.has("종가") && h.has("전일비") }},
 	{name: "krx", basis: etf.AsTraded, currency: "KRW", is: func(h header) bool { return h.has("종가") }},
+	{name: "nasdaq", basis: etf.BasisUnknown, is: func(h header) bool { return h.has("closelast") }},
 	{name: "stooq", basis: etf.TotalAdjusted, is: func(h header) bool {
 		return h.says("<CLOSE>") || h.has("zamkniecie") || h.has("zamknięcie")
 	}},
 	{name: "eodhd", basis: etf.AsTraded, is: func(h header) bool { return h.says("Adjusted_close") }},
-	{name: "yahoo", basis: etf.SplitAdjusted, is: func(h header) bool { return h.says("Adj Close") }},
+	{name: "yahoo", basis: etf.SplitAdjusted, is: func(h header) bool { return h.adjustedLikeYahoo() }},
 	{name: "plain", basis: etf.BasisUnknown, is: func(header) bool { return true }},
 }
 
@@ -162,17 +142,31 @@ func newColumns(of []role) (c columns, wrong string) {
 	return c, ""
 }
 
-// rolesOf returns the role of each of the header's names.
+// rolesOf returns the role of each of the header's names. Of several columns with one role, those with the best rank have it.
 func (h header) rolesOf() []role {
 	of := make([]role, len(h.keys))
-	for i, key := range h.keys {
-		of[i] = roleOf[key]
-		if h.multi && key == "price" { // the first is the index, the second what yfinance calls Adj Close
-			of[i] = adjClose
-			if i == 0 {
-				of[i] = date
-			}
+	var best [roles]int
+	for _, n := range h.named {
+		if n.role != ignored && (best[n.role] == 0 || n.rank < best[n.role]) {
+			best[n.role] = n.rank
 		}
+	}
+	var taken [roles]bool
+	for i, n := range h.named {
+		if n.rank == best[n.role] && !(n.role > closing && taken[n.role]) { // of two columns beside the prices, the first
+			of[i] = n.role
+			taken[n.role] = true
+		}
+		if h.multi && h.keys[i] == "price" { // the first is the index, the second what yfinance calls Adj Close
+			of[i] = adjClose
+		}
+		if h.multi && i == 0 {
+			of[i] = date
+		}
+	}
+	// The index of a data frame has no name.
+	if best[date] == 0 && len(h.cells) > 0 && (h.cells[0] == "" || h.keys[0] == "index" || h.keys[0] == "unnamed0") {
+		of[0] = date
 	}
 	return of
 }

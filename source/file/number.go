@@ -1,57 +1,35 @@
 package file
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
 
 // blank reports whether s is one of the ways files mark a missing value.
 func blank(s string) bool {
-	switch len(s) {
-	case 0:
+	if len(s) == 0 {
 		return true
-	case 1:
-		return s == "-"
-	case 2:
-		return s == "--"
-	case 3, 4:
-		switch strings.ToLower(s) {
-		case "nan", "n/a", "null", "none", "#n/a", "<na>":
-			return true
-		}
+	}
+	if len(s) > 6 || s[0] >= '0' && s[0] <= '9' {
+		return false
+	}
+	switch s {
+	case "-", "--", "---", "\u2013", "\u2014", ".", "\u00a0":
+		return true
+	}
+	switch strings.ToLower(s) {
+	case "nan", "nat", "na", "n/a", "n.a.", "null", "none", "nil", "#n/a", "<na>":
+		return true
 	}
 	return false
 }
 
-var errComma = errors.New("a comma that does not group thousands; write decimals with a point")
-
-// ungroup removes thousands separators: "1,234,500.5".
-func ungroup(s string) (string, error) {
-	if strings.IndexByte(s, ',') < 0 {
-		return s, nil
-	}
-	whole, frac, _ := strings.Cut(s, ".")
-	groups := strings.Split(strings.TrimLeft(whole, "+-"), ",")
-	for i, g := range groups {
-		if (i == 0 && (len(g) == 0 || len(g) > 3)) || (i > 0 && len(g) != 3) || strings.Contains(frac, ",") {
-			return "", errComma
-		}
-	}
-	return strings.ReplaceAll(s, ",", ""), nil
-}
-
-// parsePrice reads a price and removes the noise of binary floats, as described in the package documentation.
+// parsePrice reads a price with a decimal point and removes the noise of binary floats, as described in the package documentation.
 func parsePrice(s string) (etf.Price, error) {
-	s, err := ungroup(s)
-	if err != nil {
-		return 0, err
-	}
 	point := strings.IndexByte(s, '.')
 	decimals := len(s) - point - 1
 	if point < 0 || decimals <= 4 || strings.ContainsAny(s, "eE") {
@@ -89,44 +67,11 @@ func parsePrice(s string) (etf.Price, error) {
 	return etf.ParsePrice(s)
 }
 
-func parseVolume(s string) (etf.Volume, error) {
-	s, err := ungroup(s)
-	if err != nil {
-		return 0, err
-	}
-	return etf.ParseVolume(s)
-}
-
-// parseDate reads the civil date at the start of s. Anything after it must look like a time of day.
-func parseDate(s string) (etf.Session, error) {
-	var y, m, d, rest string
-	switch {
-	case len(s) >= 10 && (s[4] == '-' || s[4] == '/' || s[4] == '.') && s[7] == s[4]:
-		y, m, d, rest = s[:4], s[5:7], s[8:10], s[10:]
-	case len(s) >= 8:
-		y, m, d, rest = s[:4], s[4:6], s[6:8], s[8:]
-	default:
-		return 0, notDate(s)
-	}
-	if rest != "" && ((rest[0] != ' ' && rest[0] != 'T') || strings.Trim(rest, " TZ:.+-0123456789UC") != "") {
-		return 0, notDate(s)
-	}
-	year, ok1 := digits(y)
-	month, ok2 := digits(m)
-	day, ok3 := digits(d)
-	if !ok1 || !ok2 || !ok3 || year < 1900 || year > 2200 || month < 1 || month > 12 || day < 1 {
-		return 0, notDate(s)
-	}
-	at := etf.NewSession(year, time.Month(month), day)
-	if _, _, back := at.Date(); back != day {
-		return 0, fmt.Errorf("%.40q is not a date: the month has no such day", s)
-	}
-	return at, nil
-}
-
-func notDate(s string) error { return fmt.Errorf("%.40q is not a date; write YYYY-MM-DD", s) }
-
+// digits reads up to 18 digits; no digits are 0.
 func digits(s string) (n int, ok bool) {
+	if len(s) > 19 {
+		return 0, false
+	}
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return 0, false
@@ -139,9 +84,24 @@ func digits(s string) (n int, ok bool) {
 // maxDenominator bounds the denominator of a split ratio: 1281:1000 has been seen for spin-offs.
 const maxDenominator = 1000
 
-// parseRatio reads new shares per old share as a fraction: exactly if its denominator is at most 1000, else as the
+// maxTerm bounds both numbers of a ratio such as 4:1.
+const maxTerm = 1_000_000
+
+// parseRatio reads "4:1" or new shares per old share, as a fraction: exactly if its denominator is at most 1000, else as the
 // simplest fraction that rounds to the given decimals (0.06666667 is 1:15). num is 0 for no split.
 func parseRatio(s string) (num, den int64, err error) {
+	if i := strings.IndexAny(s, ":/"); i > 0 {
+		n, ok1 := digits(strings.TrimSpace(s[:i]))
+		d, ok2 := digits(strings.TrimSpace(s[i+1:]))
+		if !ok1 || !ok2 || n < 1 || d < 1 || n > maxTerm || d > maxTerm || i+1 == len(s) {
+			return 0, 0, fmt.Errorf("%q is not a split ratio; write new shares, a colon and old shares, such as 4:1", etf.Clip(s, 40))
+		}
+		if n == d {
+			return 0, 0, nil
+		}
+		g := gcd(int64(n), int64(d))
+		return int64(n) / g, int64(d) / g, nil
+	}
 	p, err := etf.ParsePrice(s)
 	if err != nil {
 		return 0, 0, err

@@ -32,13 +32,13 @@ func TestParsePrice(t *testing.T) {
 		"12.12345678":        "12.12345678", // 8 decimals are exact
 		"1.5e3":              "1500",
 	} {
-		got, err := parsePrice(text)
+		got, err := decimal('.').price(text)
 		if err != nil || got != etf.MustPrice(want) {
 			t.Errorf("%s is %s, %v; want %s", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"abc", "1.2.3", "1.123456789x", "1,23", ",123", "1,2345", "1.5,000", "0x10", "1_000", "Inf", "1.1234567890.1", "99999999999999"} {
-		if got, err := parsePrice(text); err == nil {
+		if got, err := decimal('.').price(text); err == nil {
 			t.Errorf("%s is read as %s", text, got)
 		}
 	}
@@ -62,30 +62,6 @@ func TestFloatNoise(t *testing.T) {
 	}
 }
 
-func TestParseDate(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"2025-09-26":                "2025-09-26",
-		"20250926":                  "2025-09-26",
-		"2025/09/26":                "2025-09-26",
-		"2025.09.26":                "2025-09-26",
-		"2024-01-10 00:00:00-05:00": "2024-01-10", // as written, whatever the offset
-		"2024-01-10 23:30:00+14:00": "2024-01-10",
-		"2018-01-05T00:00:00.000Z":  "2018-01-05",
-		"2024-02-29":                "2024-02-29",
-		"20250926 000000":           "2025-09-26",
-	} {
-		if got, err := parseDate(text); err != nil || got.String() != want {
-			t.Errorf("%s is %s, %v; want %s", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "2025", "09/26/2025", "26.09.2025", "2025-13-01", "2025-00-01", "2025-02-29", "2025-09-00", "2025-9-26", "1758844800", "2025-09/26", "1899-12-31", "2201-01-01", "2025-09-26x", "2025-09-26 drop", "٢٠٢٥-٠٩-٢٦"} {
-		if got, err := parseDate(text); err == nil {
-			t.Errorf("%s is read as %s", text, got)
-		}
-	}
-}
-
 func TestParseRatio(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][2]int64{
@@ -100,13 +76,17 @@ func TestParseRatio(t *testing.T) {
 		"0.06666666666666667": {1, 15},
 		"1.33333333":          {4, 3},
 		"0.123457":            {10, 81}, // 10/81 = 0.12345679
+		"4:1":                 {4, 1},
+		"1/190":               {1, 190},
+		"6:4":                 {3, 2},
+		"1:1":                 {},
 	} {
 		num, den, err := parseRatio(text)
 		if err != nil || (num != want[0] && want != [2]int64{}) || num != want[0] || (num != 0 && den != want[1]) {
 			t.Errorf("%s is %d:%d, %v; want %d:%d", text, num, den, err, want[0], want[1])
 		}
 	}
-	for _, text := range []string{"-2", "2:1", "x"} {
+	for _, text := range []string{"-2", "2:0", "0:1", "2:", ":2", "2:1:1", "2 for 1", "9999999:1", "x"} {
 		if num, den, err := parseRatio(text); err == nil {
 			t.Errorf("%s is read as %d:%d", text, num, den)
 		}

@@ -51,7 +51,7 @@ func TestParseCutAnywhere(t *testing.T) {
 					}
 				}
 				ended := strings.ContainsAny(body[cut-1:cut], "\r\n")
-				if unfinished := got.response(etf.Window{From: etf.MustSession("2025-01-02"), To: etf.MustSession("2025-12-31")}).Unfinished; (unfinished == "") != ended {
+				if unfinished := got.response(etf.Response{}, etf.Window{From: etf.MustSession("2025-01-02"), To: etf.MustSession("2025-12-31")}).Unfinished; (unfinished == "") != ended {
 					t.Fatalf("%q: unfinished %q", body[:cut], unfinished)
 				}
 			}

@@ -102,6 +102,11 @@ func TestRealFiles(t *testing.T) {
 			if got.Basis != want.basis || len(got.Actions) != want.actions {
 				t.Errorf("basis %s, actions %v; want %s, %d", got.Basis, got.Actions, want.basis, want.actions)
 			}
+			if navs := len(got.Bars); strings.HasPrefix(name, "krx_nav") {
+				if len(got.NAVs) != navs || got.NAVs[0].Session != got.Bars[0].Session || got.NAVs[0].NAV <= 0 || got.NAVs[0].Shares.Known() {
+					t.Errorf("%d NAVs from %v; want one of each of the %d bars", len(got.NAVs), got.NAVs[:1], navs)
+				}
+			}
 			for i, b := range got.Bars[1:] {
 				if b.Session <= got.Bars[i].Session {
 					t.Fatalf("%s after %s", b.Session, got.Bars[i].Session)

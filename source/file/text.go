@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/text/encoding/korean"
 )
 
 var errQuote = errors.New("a quote that is not closed on the same line, or text after a closing quote")
@@ -20,8 +17,10 @@ const (
 func notText(body []byte) (wrong, remedy string) {
 	head := body[:min(len(body), 1024)]
 	switch {
-	case bytes.HasPrefix(body, []byte{0xff, 0xfe}), bytes.HasPrefix(body, []byte{0xfe, 0xff}):
-		return "the file is UTF-16", "save it as CSV in UTF-8"
+	case utf16(body) != notUTF16:
+		return "", ""
+	case bytes.HasPrefix(body, []byte("PK\x03\x04")), bytes.HasPrefix(body, []byte("\xd0\xcf\x11\xe0")):
+		return "the file is binary, such as a spreadsheet", "save it as CSV in UTF-8"
 	case bytes.IndexByte(bytes.TrimRight(head, "\x00"), 0) >= 0, bytes.IndexByte(head, 0) >= 0 && !bytes.ContainsAny(head, "\r\n"):
 		// Zeros at the end of lines of text are space that a copy has reserved but not written yet.
 		return "the file is binary", "export it as CSV in UTF-8"
@@ -29,7 +28,7 @@ func notText(body []byte) (wrong, remedy string) {
 	switch trimmed := bytes.TrimLeft(head, "\ufeff \t\r\n"); {
 	case len(trimmed) == 0 && len(bytes.TrimSpace(body)) == 0:
 		return "the file is empty", "export it again"
-	case bytes.HasPrefix(trimmed, []byte("<")) && !bytes.HasPrefix(trimmed, []byte("<TICKER>")) && !bytes.HasPrefix(trimmed, []byte("<DATE>")):
+	case bytes.HasPrefix(trimmed, []byte("<")) && !bytes.Contains(bytes.ToUpper(head), []byte("<CLOSE>")):
 		return "the file is a web page, not prices", "open it to see what the provider says, then export again"
 	case bytes.HasPrefix(trimmed, []byte("{")), bytes.HasPrefix(trimmed, []byte("[")):
 		return "the file is JSON", "export it as CSV"
@@ -44,8 +43,7 @@ type lineReader struct {
 	ended  bool // the line returned last has a line end
 }
 
-func newLineReader(body []byte) *lineReader {
-	text := strings.TrimPrefix(string(body), "\ufeff")
+func newLineReader(text string) *lineReader {
 	if strings.IndexByte(text, '\n') < 0 { // line endings of old Macs
 		text = strings.ReplaceAll(text, "\r", "\n")
 	}
@@ -66,17 +64,6 @@ func (r *lineReader) next() (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// decodeHeader returns a header line as UTF-8: files from Korean sites are often EUC-KR.
-func decodeHeader(line string) string {
-	if utf8.ValidString(line) {
-		return line
-	}
-	if decoded, err := korean.EUCKR.NewDecoder().String(line); err == nil {
-		return decoded
-	}
-	return strings.ToValidUTF8(line, "\ufffd")
 }
 
 // splitFields splits a line at the delimiter into trimmed, unquoted fields. It reuses fields.
