@@ -51,6 +51,9 @@ const (
 // TypeModelFailed fails nothing: it is recorded for an update that is complete except for one model's forecast.
 const TypeModelFailed = "ModelFailed"
 
+// TypeHeldClose fails nothing: it is recorded for an update that is complete, but whose new price is held.
+const TypeHeldClose = "HeldClose"
+
 const (
 	// SourceAttempts is how many attempts a source that is down or busy gets before the next source. With the waits between
 	// them (2 s, 6 s, 18 s) they outlast a restart of the source.
@@ -110,6 +113,8 @@ var errorTypes = []ErrorType{
 		"the next source", "Start a worker with this source. The Web UI lists the pollers of a task queue."},
 	{TypeModelFailed, "One model made no forecast; the message says which and why. Everything else is stored, including the benchmark's forecast, and the outcome is the same as without the error.",
 		"no: the model would fail again on the same data", "Report it with the message, the ETF and the session. Once a version fixes the model, run the session again with `--rerun`."},
+	{TypeHeldClose, "The session's price is held: nothing explains so large a move yet, or the session was not over. It is stored but not used; the forecasts are made from the last believed price and marked held.",
+		"no", "Nothing: the next session decides, and at the end of a run over the whole exchange the moves of the other ETFs may. To decide sooner, look at the finding in the message (`etfcast finding list --all`)."},
 	{TypeUnavailable, "The database is down, restarting or overloaded.",
 		"for a day, every 4 s", "Bring the database back; within that day nothing has to be restarted."},
 	{TypeConflict, "Another writer was faster, or the data differ from what is stored.",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,6 +49,10 @@ type fakeStore struct {
 	err       map[string]error
 	times     map[string]int
 	onAppend  func(etf.Forecast) error
+	// held are the bars of the session reviewed, released the ETFs whose bar was, histories the bars before it.
+	held      []etf.SessionBar
+	released  []etf.Symbol
+	histories map[etf.Symbol]etf.History
 }
 
 func newFakeStore() *fakeStore {
@@ -116,8 +121,37 @@ func (s *fakeStore) Persist(context.Context, string) (etf.Persisted, error) {
 	return s.persisted, s.called("Persist")
 }
 
-func (s *fakeStore) History(_ context.Context, _ etf.Symbol, _ etf.Session, limit int) (etf.History, error) {
+func (s *fakeStore) SessionBars(context.Context, etf.Exchange, etf.Session) ([]etf.SessionBar, error) {
+	return s.held, s.called("SessionBars")
+}
+
+func (s *fakeStore) ReleaseHeld(_ context.Context, symbol etf.Symbol, _ etf.Session, run etf.RunID) (bool, error) {
+	err := s.called("ReleaseHeld")
+	for i := range s.held {
+		if b := &s.held[i]; err == nil && b.Symbol == symbol && b.Held {
+			b.Held, b.HeldBy, b.Released = false, nil, run
+			s.released = append(s.released, symbol)
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+func (s *fakeStore) RunETFs(_ context.Context, _ etf.RunID, after etf.Symbol, limit int) ([]etf.RunETF, error) {
+	var rows []etf.RunETF
+	for _, symbol := range slices.Sorted(maps.Keys(s.rows)) {
+		if symbol > after && len(rows) < limit {
+			rows = append(rows, s.rows[symbol])
+		}
+	}
+	return rows, s.called("RunETFs")
+}
+
+func (s *fakeStore) History(_ context.Context, symbol etf.Symbol, _ etf.Session, limit int) (etf.History, error) {
 	s.limit = limit
+	if h, ok := s.histories[symbol]; ok {
+		return h, s.called("History")
+	}
 	return s.history, s.called("History")
 }
 

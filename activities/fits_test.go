@@ -15,7 +15,7 @@ func TestFitsAreBounded(t *testing.T) {
 	model := fakeModel{name: "m", min: 1, rows: &rows}
 	series := forecast.Series{Close: []float64{1, 2, 3}}
 	f := &Forecasting{Fits: make(chan struct{}, 1), Now: clock}
-	data := modelInput{etf.History{Bars: storedBars(bars(3, friday), etf.AsTraded)}, series, []etf.Session{friday + 3}}
+	data := modelInput{history: etf.History{Bars: storedBars(bars(3, friday), etf.AsTraded)}, series: series, targets: []etf.Session{friday + 3}}
 	fit := func(ctx context.Context) error {
 		_, err := f.fit(ctx, forecastSPY, model, data)
 		return err

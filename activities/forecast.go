@@ -60,7 +60,8 @@ const maxLostRaces = 5
 const fullHistory = 40_000
 
 // Forecast fits every model to the split-adjusted closes known now, up to and including the session, and appends
-// the forecasts in one transaction, each with the model's components and its fit. A forecast is identified by its inputs,
+// the forecasts in one transaction, each with the model's components and its fit. If the session's close is held, the series
+// ends at the last believed one, and the forecasts, whose origin is still the session, say so (etf.Forecast.Held). A forecast is identified by its inputs,
 // so a repeat on unchanged data appends nothing. A model that needs a longer history than the ETF has is skipped (Skipped).
 // Progress is the number of models fitted.
 //
@@ -150,7 +151,10 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (tally, er
 type modelInput struct {
 	history etf.History
 	series  forecast.Series
+	// targets are the sessions after the series. The first held of them are not after the origin, whose price is held: they
+	// are predicted on the way to the others, but are no part of the forecast.
 	targets []etf.Session
+	held    int
 }
 
 // read builds the models' input from what is known now.
@@ -159,18 +163,18 @@ func (a *Forecasting) read(ctx context.Context, in ForecastInput) (modelInput, e
 	if err != nil {
 		return modelInput{}, err
 	}
-	targets, err := forecast.Targets(cal, in.Session, etf.MaxHorizon)
-	if err != nil {
-		return modelInput{}, err
-	}
 	history, err := a.Store.History(ctx, in.Symbol, in.Session, a.historyLimit())
 	if err != nil {
 		return modelInput{}, err
 	}
 	bars := history.Bars
-	if len(bars) == 0 || bars[len(bars)-1].Session != in.Session {
-		return modelInput{}, etf.NotFound("session", fmt.Sprintf("%s has no usable price on %s", in.Symbol, in.Session),
-			"decide on that session's findings, then run it again")
+	held, err := skipped(cal, in, history)
+	if err != nil {
+		return modelInput{}, err
+	}
+	targets, err := forecast.Targets(cal, bars[len(bars)-1].Session, held+etf.MaxHorizon)
+	if err != nil {
+		return modelInput{}, err
 	}
 	adjusted, err := quality.Adjust(bars, history.Splits, in.Session)
 	if err != nil {
@@ -184,7 +188,29 @@ func (a *Forecasting) read(ctx context.Context, in ForecastInput) (modelInput, e
 	if err != nil {
 		return modelInput{}, fmt.Errorf("the series of %s: %w", in.Symbol, err)
 	}
-	return modelInput{history, series, targets}, nil
+	return modelInput{history, series, targets, held}, nil
+}
+
+// skipped is how many sessions before the origin the history ends: 0 unless the origin's price is held.
+func skipped(cal *calendar.Calendar, in ForecastInput, h etf.History) (int, error) {
+	n := len(h.Bars)
+	switch {
+	case n > 0 && h.Bars[n-1].Session == in.Session:
+		return 0, nil
+	case !h.Held:
+		return 0, etf.NotFound("session", fmt.Sprintf("%s has no usable price on %s", in.Symbol, in.Session),
+			"decide on that session's findings, then run it again")
+	case n == 0:
+		return 0, etf.NotFound("session", fmt.Sprintf("the price of %s on %s is held, and no earlier one is believed", in.Symbol, in.Session),
+			"wait for the next session, or decide on that session's findings (`etfcast finding list`)")
+	}
+	last := h.Bars[n-1].Session
+	held := cal.Count(etf.Window{From: last + 1, To: in.Session})
+	if held < 1 || held > etf.MaxHeld {
+		return 0, etf.NotFound("session", fmt.Sprintf("the price of %s on %s is held, and the last believed one is of %s, %d sessions before",
+			in.Symbol, in.Session, last, held), "decide on the findings of the sessions between (`etfcast finding list`), then run the session again")
+	}
+	return held, nil
 }
 
 // fail records a model that gave no forecast.
@@ -219,12 +245,19 @@ func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data m
 	if err != nil {
 		return etf.Forecast{}, fmt.Errorf("predicting %s: %w", in.Symbol, err)
 	}
+	points = slices.Clone(points[data.held:])
+	for i := range points {
+		points[i].Horizon = i + 1
+	}
 	if err := forecast.Check(points); err != nil {
 		return etf.Forecast{}, fmt.Errorf("checking the forecast of %s: %w", in.Symbol, err)
 	}
 	parts, err := components(fitted, data.targets)
 	if err != nil {
 		return etf.Forecast{}, fmt.Errorf("decomposing the forecast of %s: %w", in.Symbol, err)
+	}
+	for name := range parts {
+		parts[name] = parts[name][data.held:]
 	}
 	blob, err := fitted.MarshalBinary()
 	if err != nil {
@@ -234,7 +267,7 @@ func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data m
 		Symbol: in.Symbol, Model: m.Name(), Origin: in.Session, DataVersion: data.history.DataVersion, Basis: basisFitted(data.history),
 		Params: m.Params(), ParamsHash: forecast.ParamsHash(m.Params()), Seed: seed, CodeVersion: a.CodeVersion,
 		Diagnostics: fitted.Diagnostics(), Run: in.Run, AsOf: data.history.AsOf, IssuedAt: a.Now(), Points: points,
-		Components: parts, Fit: blob,
+		Components: parts, Fit: blob, Held: data.held,
 	}
 	f.ID = forecast.ID(f)
 	return f, nil

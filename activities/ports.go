@@ -62,8 +62,8 @@ type Bars interface {
 
 // Forecasts keeps forecasts, which are append-only.
 type Forecasts interface {
-	// History returns the bars up to and including session `to` that are not quarantined, ascending, at most the newest
-	// limit of them, with the data version they belong to. Models fit closes: only a bar's session, close and basis have
+	// History returns the bars up to and including session `to` that are neither quarantined nor held, ascending, at most the
+	// newest limit of them, with the data version they belong to, and whether the bar of that session is held. Models fit closes: only a bar's session, close and basis have
 	// to be set.
 	History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error)
 	// AppendForecasts appends an ETF's forecasts, all made from the same data version, each with its components and its
@@ -72,6 +72,17 @@ type Forecasts interface {
 	// the list. It sets Chain, PrevHash, Hash and FitHash, and IssuedAt to that of the chain's last forecast if it is
 	// earlier. KindConflict if the ETF's data version is no longer the forecasts': read the history again.
 	AppendForecasts(ctx context.Context, list []etf.Forecast) ([]etf.Appended, error)
+}
+
+// HeldBars reads and releases the bars that are held.
+type HeldBars interface {
+	// SessionBars returns the bars of a session of every ETF of the exchange, ascending by symbol, without the quarantined ones.
+	SessionBars(ctx context.Context, exchange etf.Exchange, session etf.Session) ([]etf.SessionBar, error)
+	// ReleaseHeld believes the ETF's held bar of the session from now on, in a new data version caused by the run. A bar that
+	// is not held any more is left as it is (released is false).
+	ReleaseHeld(ctx context.Context, symbol etf.Symbol, session etf.Session, run etf.RunID) (released bool, err error)
+	// RunETFs returns up to limit of a run's ETFs with their outcomes, ascending by symbol, after the given one.
+	RunETFs(ctx context.Context, run etf.RunID, after etf.Symbol, limit int) ([]etf.RunETF, error)
 }
 
 // Runs keeps the record of runs beyond Temporal's retention.
@@ -111,5 +122,6 @@ type Store interface {
 	Actions
 	Bars
 	Forecasts
+	HeldBars
 	Runs
 }

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -103,7 +104,7 @@ func TestPersistAndDecide(t *testing.T) {
 	store.persisted = etf.Persisted{New: 1, Unchanged: 15, DataVersion: etf.DataVersion{Number: 7, Writer: "w"}}
 	p, d := &Persisting{Store: store}, &Deciding{Store: store}
 	got, err := do[PersistResult](t, newEnv(t, p), p.Persist, PersistInput{Fetch: "f1"})
-	if err != nil || got.Persisted != store.persisted || got.Attempt != 1 {
+	if err != nil || !reflect.DeepEqual(got.Persisted, store.persisted) || got.Attempt != 1 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	finding, err := do[etf.Finding](t, newEnv(t, d), d.Decide, DecideInput{Finding: "x", Decision: etf.Reject, By: "jo", Why: "bad tick"})

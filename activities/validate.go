@@ -31,7 +31,10 @@ type ValidateResult struct {
 	// QuarantinedNew: an error-level finding names the new session. OnNew lists such findings, at most newFindings.
 	QuarantinedNew bool         `json:"quarantined_new,omitempty"`
 	OnNew          []FindingRef `json:"on_new,omitempty"`
-	Attempt        int32        `json:"attempt,omitempty"`
+	// HeldNew: the new session's row is held. OnHeld lists the findings that hold it.
+	HeldNew bool         `json:"held_new,omitempty"`
+	OnHeld  []FindingRef `json:"on_held,omitempty"`
+	Attempt int32        `json:"attempt,omitempty"`
 }
 
 // FindingRef is a short form of a finding.
@@ -67,18 +70,23 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 		return ValidateResult{}, err
 	}
 	result := ValidateResult{
-		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, Attempt: activity.GetInfo(ctx).Attempt,
+		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, HeldNew: report.HeldNew, Attempt: activity.GetInfo(ctx).Attempt,
 	}
 	for i := range report.Findings {
 		f := &report.Findings[i]
 		f.Fetch, f.FoundAt = in.Fetch, staged.Fetch.FetchedAt
 		f.ID = quality.FindingID(f.Symbol, f.Fetch, f.Rule, f.Sessions)
+		onNew := slices.Contains(f.Sessions, in.Session)
+		ref := FindingRef{ID: f.ID, Rule: f.Rule, Evidence: etf.Clip(f.Evidence, evidenceText)}
+		if onNew && report.HeldNew && quality.Holds(f.Rule) {
+			result.OnHeld = append(result.OnHeld, ref)
+		}
 		if f.Severity != etf.SeverityError {
 			continue
 		}
 		result.Errors++
-		if slices.Contains(f.Sessions, in.Session) && len(result.OnNew) < newFindings {
-			result.OnNew = append(result.OnNew, FindingRef{ID: f.ID, Rule: f.Rule, Evidence: etf.Clip(f.Evidence, evidenceText)})
+		if onNew && len(result.OnNew) < newFindings {
+			result.OnNew = append(result.OnNew, ref)
 		}
 	}
 	if err := a.Findings.SaveFindings(ctx, etf.Judgement{Fetch: in.Fetch, Findings: report.Findings, Verdicts: report.Verdicts}); err != nil {

@@ -107,6 +107,7 @@ func TestBarsCSV(t *testing.T) {
 	f.store.bars["SPY"][0].Volume = etf.VolumeUnknown
 	f.store.bars["SPY"][1].AdjClose = etf.MustPrice("1.5")
 	f.store.bars["SPY"][1].Quarantined = true
+	f.store.bars["SPY"][0].Held = true
 	a := f.get("/v1/etfs/SPY/bars", header("Accept", "text/csv")).want(t, http.StatusOK)
 	if got := a.header.Get("Content-Type"); got != "text/csv; charset=utf-8; header=present" {
 		t.Errorf("content type %q", got)
@@ -118,10 +119,10 @@ func TestBarsCSV(t *testing.T) {
 	if len(rows) != 10_000 || strings.Join(rows[0], ",") != csvHeader {
 		t.Fatalf("%d lines, the first %v", len(rows), rows[0])
 	}
-	if got := strings.Join(rows[1], "|"); got != "2020-01-01|100.1|661.82000732|0.00000001|26775|||as_traded|file|false|3|2025-09-27T12:00:00Z" {
+	if got := strings.Join(rows[1], "|"); got != "2020-01-01|100.1|661.82000732|0.00000001|26775|||as_traded|file|false|3|2025-09-27T12:00:00Z|true|false" {
 		t.Errorf("first row %s", got)
 	}
-	if got := strings.Join(rows[2], "|"); got != "2020-01-02|100.1|661.82000732|0.00000001|26775|1.5|1|as_traded|file|true|3|2025-09-27T12:00:00Z" {
+	if got := strings.Join(rows[2], "|"); got != "2020-01-02|100.1|661.82000732|0.00000001|26775|1.5|1|as_traded|file|true|3|2025-09-27T12:00:00Z|false|false" {
 		t.Errorf("second row %s", got)
 	}
 	etag := a.header.Get("ETag")

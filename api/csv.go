@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	csvHeader    = "session,open,high,low,close,adj_close,volume,basis,source,quarantined,data_version,known_from"
+	csvHeader    = "session,open,high,low,close,adj_close,volume,basis,source,quarantined,data_version,known_from,held,provisional"
 	csvNAVHeader = ",nav,shares,premium"
 )
 
@@ -83,7 +83,9 @@ func appendCSV(buf []byte, b service.BarRow, nav bool) []byte {
 	add(b.Source)
 	add(strconv.FormatBool(b.Quarantined))
 	add(strconv.FormatInt(b.DataVersion, 10))
-	buf = b.KnownFrom.UTC().AppendFormat(buf, time.RFC3339Nano)
+	buf = append(b.KnownFrom.UTC().AppendFormat(buf, time.RFC3339Nano), ',')
+	add(strconv.FormatBool(b.Held))
+	buf = strconv.AppendBool(buf, b.Provisional)
 	if nav {
 		buf = append(buf, ',')
 		if b.NAV.NAV != 0 {

@@ -23,6 +23,7 @@ type fakeStore struct {
 	etfs          map[etf.Symbol]etf.ETF
 	changes       []etf.ETFChange
 	bars          map[etf.Symbol][]etf.StoredBar
+	confirmed     map[etf.Symbol]etf.Confirmation
 	forecasts     []etf.Forecast
 	forecastErr   error             // of every method that reads forecasts
 	fits          map[string][]byte // by forecast
@@ -127,6 +128,17 @@ func (f *fakeStore) ETF(_ context.Context, s etf.Symbol) (etf.ETF, error) {
 		return etf.ETF{}, etf.NotFound("symbol", "not registered", "register it")
 	}
 	return e, nil
+}
+
+func (f *fakeStore) Confirmations(_ context.Context, symbols []etf.Symbol) (map[etf.Symbol]etf.Confirmation, error) {
+	defer f.locked()()
+	list := map[etf.Symbol]etf.Confirmation{}
+	for _, s := range symbols {
+		if c, ok := f.confirmed[s]; ok {
+			list[s] = c
+		}
+	}
+	return list, f.err
 }
 
 func (f *fakeStore) window(s etf.Symbol, w etf.Window) []etf.StoredBar {
@@ -392,7 +404,7 @@ func (f *fakeTemporal) TriggerSchedule(_ context.Context, id string) error {
 	return f.changeSchedule(id, func(*etf.Schedule) { f.triggered = append(f.triggered, id) })
 }
 
-func (f *fakeTemporal) ApplySchedule(_ context.Context, x etf.Exchange) (bool, error) {
+func (f *fakeTemporal) ApplySchedule(_ context.Context, x etf.Exchange, _ etf.TimeOfDay) (bool, error) {
 	defer f.locked()()
 	id := workflows.ScheduleID(x)
 	_, there := f.schedules[id]

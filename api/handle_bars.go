@@ -45,6 +45,11 @@ func (s *server) ListBars(ctx context.Context, r gen.ListBarsRequestObject) (gen
 	if media == mediaCSV {
 		form = "-csv"
 	}
+	provisional, err := s.Provisional(ctx, e.Symbol, e.Last)
+	if err != nil {
+		return nil, err
+	}
+	form += provisionalForm(provisional)
 	if q.NAV {
 		form += "-nav"
 	}
@@ -91,6 +96,7 @@ func barOut(b service.BarRow) gen.Bar {
 	out := gen.Bar{
 		Session: b.Session, Open: b.Open, High: b.High, Low: b.Low, Close: b.Close, Volume: b.Volume, Basis: b.Basis,
 		Source: b.Source, Quarantined: b.Quarantined, DataVersion: b.DataVersion, KnownFrom: b.KnownFrom.UTC(),
+		Held: b.Held, Provisional: b.Provisional,
 	}
 	if b.AdjClose != 0 {
 		out.AdjClose = &b.AdjClose
@@ -103,4 +109,12 @@ func barOut(b service.BarRow) gen.Bar {
 	}
 	out.Premium = b.Premium
 	return out
+}
+
+// provisionalForm is the part of an ETag that changes when the newest bar is confirmed, which no data version tells.
+func provisionalForm(provisional bool) string {
+	if provisional {
+		return "-provisional"
+	}
+	return ""
 }

@@ -20,7 +20,7 @@ func (s *server) ListBarHistory(ctx context.Context, r gen.ListBarHistoryRequest
 	for i, b := range list {
 		page.Items[i] = gen.BarBelief{
 			Session: b.Session, Open: b.Open, High: b.High, Low: b.Low, Close: b.Close, Volume: b.Volume, Basis: b.Basis, Source: b.Source,
-			Fetch: b.Fetch, Quarantined: b.Quarantined, DataVersion: b.DataVersion, KnownFrom: b.KnownFrom.UTC(), Cause: b.Cause, CauseId: b.CauseID,
+			Fetch: b.Fetch, Quarantined: b.Quarantined, Held: b.Held, DataVersion: b.DataVersion, KnownFrom: b.KnownFrom.UTC(), Cause: b.Cause, CauseId: b.CauseID,
 		}
 		if b.SupersededBy != 0 {
 			to := b.KnownTo.UTC()

@@ -73,8 +73,8 @@ func (s *server) ListModels(context.Context, gen.ListModelsRequestObject) (gen.L
 	return page, nil
 }
 
-// forecastTag is strong: a forecast never changes.
-func forecastTag(f etf.Forecast) string { return `"` + f.Hash + `"` }
+// forecastTag is strong: a forecast never changes, only whether its origin is provisional.
+func forecastTag(f etf.Forecast) string { return `"` + f.Hash + provisionalForm(f.Provisional) + `"` }
 
 func forecastOut(f etf.Forecast) gen.Forecast {
 	out := gen.Forecast{
@@ -83,6 +83,7 @@ func forecastOut(f etf.Forecast) gen.Forecast {
 		DataVersion: dataVersionOut(f.DataVersion), AsOf: f.AsOf.UTC(), IssuedAt: f.IssuedAt.UTC(),
 		Seed: strconv.FormatUint(f.Seed, 10), Params: json.RawMessage(f.Params), ParamsHash: f.ParamsHash,
 		Diagnostics: f.Diagnostics, Components: f.Components, FitHash: textOrNil(f.FitHash),
+		Held: f.Held > 0, Skipped: f.Held, Provisional: f.Provisional,
 	}
 	if f.Params == "" {
 		out.Params = json.RawMessage("{}")

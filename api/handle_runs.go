@@ -119,6 +119,7 @@ func runETFOut(r etf.RunETF) gen.RunETF {
 		Source: textOrNil(r.Source), RowsNew: r.RowsNew, RowsUnchanged: r.RowsUnchanged, RowsRevised: r.RowsRevised,
 		RowsQuarantined: r.RowsQuarantined, Findings: r.Findings, Forecasts: r.Forecasts, Attempts: r.Attempts,
 		ErrorType: textOrNil(r.ErrorType), ErrorMessage: textOrNil(redacted(r.ErrorMessage)),
+		Held: r.Held, Provisional: r.Provisional,
 	}
 }
 

@@ -204,7 +204,8 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 		}
 		bars := make([]etf.StoredBar, len(list))
 		for i, r := range list {
-			bars[i] = etf.StoredBar{Bar: etf.Bar{Session: etf.Session(r.Session), Close: etf.Price(r.Close), Volume: etf.VolumeUnknown}, Basis: etf.Basis(to.basis), Quarantined: r.Quarantined}
+			bars[i] = etf.StoredBar{Bar: etf.Bar{Session: etf.Session(r.Session), Close: etf.Price(r.Close), Volume: etf.VolumeUnknown}, Basis: etf.Basis(to.basis),
+				Quarantined: r.Quarantined == column.Quarantined, Held: r.Quarantined == column.Held}
 		}
 		if freed, err = quality.Freed(x, bars, candidates, quality.InForce(withChanges(stated, changes))); err != nil {
 			return nil, err
@@ -432,7 +433,7 @@ func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, e sqlcgen
 // newestUsable returns the session of the newest bar unless it is quarantined.
 func newestUsable(ctx context.Context, q *sqlcgen.Queries, id uint32) (etf.Session, error) {
 	b, err := q.GetNewestBar(ctx, id)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && b.Quarantined {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && b.Quarantined == column.Quarantined {
 		return 0, nil
 	}
 	return etf.Session(b.Session), err

@@ -197,10 +197,10 @@ func (v versionCounts) bars() error {
 	}
 	unused := map[belief]bool{} // whether the bar written for the session in the version is kept out of forecasts
 	for _, b := range current {
-		unused[belief{b.Session, b.DataVersion}] = isParked(b.Quarantined)
+		unused[belief{b.Session, b.DataVersion}] = b.Quarantined != column.Believed
 	}
 	for _, r := range revisions {
-		unused[belief{r.Session, r.DataVersion}] = isParked(r.Quarantined)
+		unused[belief{r.Session, r.DataVersion}] = r.Quarantined != column.Believed
 	}
 	written := map[belief]bool{}
 	for b := range unused {
@@ -217,7 +217,7 @@ func (v versionCounts) bars() error {
 			continue
 		}
 		change.Revised++
-		switch before, after := isParked(r.Quarantined), unused[next]; {
+		switch before, after := r.Quarantined != column.Believed, unused[next]; {
 		case before && !after:
 			change.Released++
 		case !before && after:
@@ -314,6 +314,3 @@ func (s *Store) BarHistory(ctx context.Context, symbol etf.Symbol, session etf.S
 	}
 	return list, nil
 }
-
-// isParked reports whether a bar in that state is kept out of forecasts.
-func isParked(quarantined bool) bool { return quarantined }

@@ -122,7 +122,7 @@ func testWritersOfOneFetch(t *testing.T, d dbtest.Database) {
 	f := fetchOf("ONEF", bars)
 	found := finding(f, "jump", day(1))
 	var mu sync.Mutex
-	results := map[etf.Persisted]int{}
+	results := map[string]int{}
 	together(t, d, 8, func(_ int, s *db.Store) error {
 		if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars, Raw: []byte("x")}); err != nil {
 			return err
@@ -133,7 +133,7 @@ func testWritersOfOneFetch(t *testing.T, d dbtest.Database) {
 		p, err := s.Persist(ctx, f.ID)
 		mu.Lock()
 		defer mu.Unlock()
-		results[p]++
+		results[fmt.Sprintf("%+v", p)]++
 		return err
 	})
 	if len(results) != 1 {

@@ -186,6 +186,11 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if st.Known, err = known(ctx, s.q, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}
+	if !st.Initial {
+		if st.Held, err = s.held(ctx, row, st.Bars); err != nil {
+			return etf.Staged{}, translate(err, "reading the held bars known to fetch "+fetch)
+		}
+	}
 	actions, err := s.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: row.Fetch.EtfID, SupersededBy: openVersion})
 	if err != nil {
 		return etf.Staged{}, translate(err, "reading the actions known to fetch "+fetch)

@@ -13,13 +13,14 @@ import (
 )
 
 // SaveFindings stores the findings in a fetch and the verdicts on its rows: see activities.Findings. In addition to
-// that contract, an error-level finding must name every quarantined row, or nobody could ever release it (KindInvalid);
+// that contract, an error-level finding must name every quarantined row, or nobody could ever release it (KindInvalid), and a
+// finding by a rule that holds rows every held one;
 // and a finding with a precedent takes over its decision (quality.Precedents).
 func (s *Store) SaveFindings(ctx context.Context, j etf.Judgement) error {
 	keepAll := true
 	for i, v := range j.Verdicts {
-		if v > etf.VerdictDrop {
-			return etf.Invalid(fmt.Sprintf("verdicts[%d]", i), fmt.Sprintf("%d is not a verdict", v), "use keep, quarantine or drop")
+		if v > etf.VerdictDrop && v != etf.VerdictHold {
+			return etf.Invalid(fmt.Sprintf("verdicts[%d]", i), fmt.Sprintf("%d is not a verdict", v), "use keep, quarantine, drop or hold")
 		}
 		keepAll = keepAll && v == etf.VerdictKeep
 	}

@@ -80,6 +80,9 @@ func (s *Store) AppendForecasts(ctx context.Context, list []etf.Forecast) ([]etf
 	return results, nil
 }
 
+// markHeld is the mark of a forecast whose origin's price was held: the hash covers the number of sessions skipped.
+const markHeld = "held"
+
 // draft is a checked forecast without its place in the chain.
 type draft struct {
 	index       int // in the list to append
@@ -227,12 +230,13 @@ params, params_hash, seed, code_version, diagnostics, run_id, as_of, issued_at, 
 	return ins.done()
 }
 
-// insertParts writes the points, components and fits of the forecasts that have a Hash, with one statement for each kind.
+// insertParts writes the points, components, fits and marks of the forecasts that have a Hash, with one statement for each kind.
 func insertParts(ctx context.Context, tx *sql.Tx, drafts []draft, placed []etf.Forecast) error {
 	points := inserter{ctx: ctx, tx: tx,
 		into: "INSERT INTO forecast_points (forecast_id, horizon, target, mean, q05, q10, q25, q50, q75, q90, q95)"}
 	components := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_components (forecast_id, component, by_horizon)"}
 	fits := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_fits (forecast_id, hash, encoding, size, fit)"}
+	marks := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_marks (forecast_id, mark, cause_id, skipped, marked_at)"}
 	for i, f := range placed {
 		if f.Hash == "" {
 			continue
@@ -248,8 +252,11 @@ func insertParts(ctx context.Context, tx *sql.Tx, drafts []draft, placed []etf.F
 		if fit := drafts[i].fit; fit.hash != "" {
 			fits.row(f.ID, fit.hash, fitEncoding, fit.size, fit.packed)
 		}
+		if f.Held > 0 {
+			marks.row(f.ID, markHeld, "", f.Held, f.IssuedAt)
+		}
 	}
-	for _, ins := range []*inserter{&points, &components, &fits} {
+	for _, ins := range []*inserter{&points, &components, &fits, &marks} {
 		if err := ins.done(); err != nil {
 			return err
 		}
@@ -380,7 +387,7 @@ func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model strin
 	return verified(s.withParts(ctx, symbol, rows))
 }
 
-// withParts converts rows and adds their points, components and hashes of fits, with one statement each for all rows.
+// withParts converts rows and adds their points, components, hashes of fits and marks, with one statement each for all rows.
 func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen.Forecast) ([]etf.Forecast, error) {
 	list := make([]etf.Forecast, len(rows))
 	if len(rows) == 0 {
@@ -428,6 +435,15 @@ func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen
 	}
 	for _, x := range fits {
 		list[at[x.ForecastID]].FitHash = x.Hash
+	}
+	marks, err := s.q.ListForecastMarks(ctx, ids)
+	if err != nil {
+		return nil, translate(err, "reading the forecasts' marks")
+	}
+	for _, m := range marks {
+		if m.Mark == markHeld {
+			list[at[m.ForecastID]].Held = int(m.Skipped)
+		}
 	}
 	return list, nil
 }

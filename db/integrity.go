@@ -24,6 +24,7 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]Orphan, error) {
 		{"forecast_points", "forecast_id", "forecasts", "id"},
 		{"forecast_components", "forecast_id", "forecasts", "id"},
 		{"forecast_fits", "forecast_id", "forecasts", "id"},
+		{"forecast_marks", "forecast_id", "forecasts", "id"},
 	} {
 		// Looking up each owner once, not once a row.
 		query := fmt.Sprintf(`SELECT owned.k, owned.n FROM (SELECT %[2]s AS k, COUNT(*) AS n FROM %[1]s GROUP BY %[2]s) AS owned

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/quality"
@@ -28,7 +29,10 @@ func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error
 		}
 		if row.PersistedAt.Valid {
 			result = firstResult(row)
-			return nil
+			if row.RowsRevised > 0 {
+				result.Released, err = releasedBy(ctx, q, row.EtfID, row.ResultVersion)
+			}
+			return err
 		}
 		result, err = s.persist(ctx, q, tx, fetch, row)
 		return err
@@ -90,10 +94,10 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 	}
 	result.New = int(c.RowsNew)
 	result.Unchanged = int(c.Kept) - result.New - result.Revised
-	result.Quarantined = int(c.NewQuarantined + c.UnchangedQuarantined + c.Held + c.StillQuarantined)
+	result.Quarantined = int(c.NewQuarantined + c.UnchangedQuarantined + c.BecomeQuarantined)
 	if result.New+result.Revised+result.Actions+result.NAVs > 0 {
 		to.bars += result.New
-		to.quarantined += int(c.NewQuarantined - c.Cleared)
+		to.quarantined += int(c.NewQuarantined + c.BecomeQuarantined - c.WereQuarantined)
 		if to.quarantined > 0 && frees(p.stated, changes) {
 			if to.basis == "" {
 				to.basis = row.Basis
@@ -120,6 +124,16 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 			return etf.Persisted{}, err
 		}
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom
+	}
+	if c.Released > 0 {
+		if result.Released, err = releasedBy(ctx, q, old.id, result.DataVersion.Number); err != nil {
+			return etf.Persisted{}, err
+		}
+	}
+	if c.Kept > 0 {
+		if err := p.confirm(ctx, etf.Session(c.LastSession)); err != nil {
+			return etf.Persisted{}, err
+		}
 	}
 	if row.RowCount > 0 {
 		if err := q.DeleteStagedBars(ctx, fetch); err != nil {
@@ -177,10 +191,11 @@ func (p *persisting) classify(ctx context.Context) (sqlcgen.ClassifyStagedBarsRo
 	}, err
 }
 
-// revise replaces the bars whose numbers differ and archives the old ones. A quarantined row does not replace a good bar:
-// its numbers are held in finding_rows for a decision. Numbers that a person has rejected do not come back.
+// revise replaces the bars whose numbers differ and archives the old ones. A quarantined or held row does not replace a bar
+// that is believed: its numbers stay in finding_rows for a decision. Numbers that a person has rejected do not come back. Then
+// it gives held bars whose numbers came back their new verdict (rejudge).
 func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRow) (int, error) {
-	if c.Kept == c.RowsNew+c.RowsUnchanged {
+	if c.Superseded+c.Rejudged+c.Parked == 0 {
 		return 0, nil
 	}
 	rejected, err := p.q.ListRejectedRows(ctx, sqlcgen.ListRejectedRowsParams{EtfID: p.old.id, FetchID: p.fetch})
@@ -203,9 +218,13 @@ func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRo
 		c.RowsUnchanged += kept - c.Kept // the rejected rows count as unchanged
 		c.Kept = kept
 	}
-	revised := c.Kept - c.RowsNew - c.RowsUnchanged - c.Held
+	rejudged, err := p.rejudge(ctx, c.Rejudged)
+	if err != nil {
+		return 0, err
+	}
+	revised := c.Superseded
 	if revised == 0 {
-		return 0, nil
+		return rejudged, nil
 	}
 	n, err := p.q.ArchiveSupersededBars(ctx, sqlcgen.ArchiveSupersededBarsParams{
 		EtfID: p.old.id, FetchID: p.fetch, KnownTo: p.to.knownFrom, SupersededBy: p.to.version.Number,
@@ -222,7 +241,54 @@ func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRo
 	if err == nil && n != revised {
 		err = fmt.Errorf("%d bars revised, but %d were counted", n, revised)
 	}
-	return int(revised), err
+	return int(revised) + rejudged, err
+}
+
+// rejudge believes or quarantines the held bars whose numbers came back, and archives them as they were. They keep their
+// numbers and their fetch.
+func (p *persisting) rejudge(ctx context.Context, count int64) (int, error) {
+	if count == 0 {
+		return 0, nil
+	}
+	n, err := p.q.ArchiveRejudgedBars(ctx, sqlcgen.ArchiveRejudgedBarsParams{
+		EtfID: p.old.id, FetchID: p.fetch, KnownTo: p.to.knownFrom, SupersededBy: p.to.version.Number,
+	})
+	if err == nil && n == count {
+		n, err = p.q.RejudgeBars(ctx, sqlcgen.RejudgeBarsParams{
+			EtfID: p.old.id, FetchID: p.fetch, DataVersion: p.to.version.Number, KnownFrom: p.to.knownFrom,
+		})
+	}
+	if err == nil && n != count {
+		err = fmt.Errorf("%d held bars judged again, but %d were counted", n, count)
+	}
+	return int(count), err
+}
+
+// confirm records that the fetch had the newest session, and as of when: the instant of the fetch, or of the source's data if
+// that is earlier.
+func (p *persisting) confirm(ctx context.Context, newest etf.Session) error {
+	stated, err := decodeStatements(p.row.Actions)
+	if err != nil {
+		return err
+	}
+	at := p.row.FetchedAt
+	if !stated.DataAt.IsZero() && stated.DataAt.Before(at) {
+		at = stated.DataAt
+	}
+	return p.q.ConfirmSession(ctx, sqlcgen.ConfirmSessionParams{EtfID: p.to.id, Session: column.Session(newest), FetchedAt: instant(at)})
+}
+
+// releasedBy returns the sessions whose bars were held until the data version and are believed since.
+func releasedBy(ctx context.Context, q *sqlcgen.Queries, id uint32, version int64) ([]etf.Session, error) {
+	rows, err := q.ListReleasedBars(ctx, sqlcgen.ListReleasedBarsParams{EtfID: id, DataVersion: version})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	sessions := make([]etf.Session, len(rows))
+	for i, r := range rows {
+		sessions[i] = etf.Session(r)
+	}
+	return sessions, nil
 }
 
 func (p *persisting) insertNew(ctx context.Context, c sqlcgen.ClassifyStagedBarsRow) error {

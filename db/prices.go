@@ -38,12 +38,18 @@ func (s *Store) History(ctx context.Context, symbol etf.Symbol, to etf.Session, 
 		if err != nil {
 			return err
 		}
+		held := false
+		if len(rows) == 0 || etf.Session(rows[0].Session) != to {
+			if held, err = isHeld(ctx, s.q, head.ID, to); err != nil {
+				return err
+			}
+		}
 		if len(splits) == 0 || splits[0].DataVersion != head.DataVersion || splits[0].DataVersionWriter != head.DataVersionWriter {
 			return errLost
 		}
 		h = etf.History{
 			DataVersion: etf.DataVersion{Number: head.DataVersion, Writer: head.DataVersionWriter},
-			AsOf:        head.KnownFrom, Bars: historyOf(rows, etf.Basis(head.Basis)), Splits: domainSplits(splits),
+			AsOf:        head.KnownFrom, Bars: historyOf(rows, etf.Basis(head.Basis)), Splits: domainSplits(splits), Held: held,
 		}
 		return nil
 	})

@@ -360,7 +360,7 @@ func storedBar(b sqlcgen.Bar) etf.StoredBar {
 		Bar: numbers{
 			Session: b.Session, Open: b.Open, High: b.High, Low: b.Low, Close: b.Close, AdjClose: b.AdjClose, Volume: b.Volume,
 		}.bar(),
-		Basis: etf.Basis(b.Basis), Source: b.Source, Fetch: b.FetchID, Quarantined: b.Quarantined,
+		Basis: etf.Basis(b.Basis), Source: b.Source, Fetch: b.FetchID, Quarantined: b.Quarantined == column.Quarantined, Held: b.Quarantined == column.Held,
 		DataVersion: b.DataVersion, KnownFrom: b.KnownFrom,
 	}
 }
@@ -370,7 +370,7 @@ func revisedBar(b sqlcgen.BarRevision) etf.StoredBar {
 		Bar: numbers{
 			Session: b.Session, Open: b.Open, High: b.High, Low: b.Low, Close: b.Close, AdjClose: b.AdjClose, Volume: b.Volume,
 		}.bar(),
-		Basis: etf.Basis(b.Basis), Source: b.Source, Fetch: b.FetchID, Quarantined: b.Quarantined,
+		Basis: etf.Basis(b.Basis), Source: b.Source, Fetch: b.FetchID, Quarantined: b.Quarantined == column.Quarantined, Held: b.Quarantined == column.Held,
 		DataVersion: b.DataVersion, KnownFrom: b.KnownFrom, KnownTo: b.KnownTo,
 	}
 }

@@ -107,10 +107,10 @@ func TestMissingRightsOfAReader(t *testing.T) {
 			}
 		}
 		a.missing("a reader",
-			"INSERT on "+tablesWith("SELECT, INSERT"),
 			"INSERT, UPDATE on "+tablesWith("SELECT, INSERT, UPDATE"),
-			"INSERT, DELETE on "+tablesWith("SELECT, INSERT, DELETE"),
-			"INSERT, UPDATE, DELETE on "+tablesWith("SELECT, INSERT, UPDATE, DELETE"))
+			"INSERT on "+tablesWith("SELECT, INSERT"),
+			"INSERT, UPDATE, DELETE on "+tablesWith("SELECT, INSERT, UPDATE, DELETE"),
+			"INSERT, DELETE on "+tablesWith("SELECT, INSERT, DELETE"))
 	})
 }
 

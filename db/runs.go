@@ -196,6 +196,7 @@ func (s *Store) RunETFs(ctx context.Context, run etf.RunID, after etf.Symbol, li
 			Outcome: etf.Outcome(r.Outcome), Source: r.Source, RowsNew: int(r.RowsNew), RowsUnchanged: int(r.RowsUnchanged),
 			RowsRevised: int(r.RowsRevised), RowsQuarantined: int(r.RowsQuarantined), Findings: int(r.Findings),
 			Forecasts: int(r.Forecasts), Attempts: int(r.Attempts), ErrorType: r.ErrorType, ErrorMessage: r.ErrorMessage,
+			Held: r.ErrorType == etf.HeldClose,
 		}
 	}
 	return list, nil

@@ -95,7 +95,8 @@ func testRights(t *testing.T, d dbtest.Database) {
 	}
 	column := map[string]string{"data_versions": "number", "etf_sources": "name", "finding_decisions": "decision",
 		"finding_rows": "session", "findings": "rule", "bar_revisions": "close", "forecasts": "hash", "forecast_points": "mean",
-		"forecast_components": "by_horizon", "forecast_fits": "hash", "etf_changes": "name"}
+		"forecast_components": "by_horizon", "forecast_fits": "hash", "etf_changes": "name",
+		"forecast_marks": "skipped", "etf_listings": "listed", "finding_proposals": "kind"}
 	for _, table := range tables {
 		c := column[table]
 		if c == "" {
@@ -110,7 +111,7 @@ func testRights(t *testing.T, d dbtest.Database) {
 			t.Error(err)
 		}
 	}
-	if _, err := user.Exec("DELETE FROM bars"); err == nil {
-		t.Error("the pipeline's user may delete bars")
+	if _, err := user.Exec("DELETE FROM decisions"); err == nil {
+		t.Error("the pipeline's user may delete decisions")
 	}
 }

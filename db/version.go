@@ -21,6 +21,7 @@ const (
 	causeFetch    = etf.CauseFetch
 	causeDecision = etf.CauseDecision
 	causeAction   = etf.CauseAction
+	causeMarket   = etf.CauseMarket // of a held bar that the market's moves explain; the ID is that of the run
 )
 
 // openVersion is the superseded_by of current rows.

@@ -163,7 +163,7 @@ func TestSchedulesOnAServer(t *testing.T) {
 			t.Errorf("%s a schedule that does not exist: %v", name, err)
 		}
 	}
-	created, err := temporal.ApplySchedule(ctx, etf.XNYS)
+	created, err := temporal.ApplySchedule(ctx, etf.XNYS, 0)
 	if one := state(); err != nil || !created || one.Exchange != etf.XNYS || one.TimeZone != "America/New_York" || one.Fires == "" || len(one.Next) == 0 {
 		t.Fatalf("%+v, created %v, %v", one, created, err)
 	}
@@ -174,7 +174,7 @@ func TestSchedulesOnAServer(t *testing.T) {
 		t.Errorf("paused: %+v", one)
 	}
 	// Applying again leaves it paused.
-	created, err = temporal.ApplySchedule(ctx, etf.XNYS)
+	created, err = temporal.ApplySchedule(ctx, etf.XNYS, 0)
 	if one := state(); err != nil || created || !one.Paused {
 		t.Errorf("applied again: %+v, created %v, %v", one, created, err)
 	}
@@ -217,7 +217,7 @@ func TestOutOfReach(t *testing.T) {
 		"pause":    func() error { return temporal.PauseSchedule(ctx, "x", "") },
 		"resume":   func() error { return temporal.ResumeSchedule(ctx, "x", "") },
 		"trigger":  func() error { return temporal.TriggerSchedule(ctx, "x") },
-		"apply":    func() error { _, err := temporal.ApplySchedule(ctx, etf.XNYS); return err },
+		"apply":    func() error { _, err := temporal.ApplySchedule(ctx, etf.XNYS, 0); return err },
 	} {
 		if err := call(); etf.KindOf(err) != etf.KindUnavailable {
 			t.Errorf("%s: %v", name, err)

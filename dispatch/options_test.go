@@ -44,7 +44,7 @@ func TestScheduleFiresAfterTheClose(t *testing.T) {
 		{etf.XNYS, "daily-XNYS", "America/New_York", "30 17 * * 1-5", "16:00", 90 * time.Minute},
 		{etf.XKRX, "daily-XKRX", "Asia/Seoul", "45 16 * * 1-5", "15:30", 75 * time.Minute},
 	} {
-		s, err := ScheduleOptions(c.exchange)
+		s, err := ScheduleOptions(c.exchange, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,14 +68,21 @@ func TestScheduleFiresAfterTheClose(t *testing.T) {
 			t.Errorf("%s starts %+v", c.exchange, a)
 		}
 	}
-	if _, err := ScheduleOptions("XXXX"); etf.KindOf(err) != etf.KindInvalid {
+	later, err := ScheduleOptions(etf.XNYS, 20*60+5)
+	if err != nil || later.Spec.CronExpressions[0] != "5 20 * * 1-5" || later.Note != "20:05 New York, Monday to Friday" || later.Memo["fires"] != later.Note {
+		t.Errorf("at another time: %+v, %v", later, err)
+	}
+	if DefaultSchedule(etf.XKRX) != 16*60+45 || DefaultSchedule("XXXX") != 0 {
+		t.Error("the defaults are other times")
+	}
+	if _, err := ScheduleOptions("XXXX", 0); etf.KindOf(err) != etf.KindInvalid {
 		t.Errorf("an unknown exchange gave %v", err)
 	}
 }
 
 func TestEveryExchangeHasASchedule(t *testing.T) {
 	for _, x := range etf.Exchanges() {
-		if _, err := ScheduleOptions(x); err != nil {
+		if _, err := ScheduleOptions(x, 0); err != nil {
 			t.Error(err)
 		}
 	}

@@ -77,11 +77,12 @@ func (c *Client) TriggerSchedule(ctx context.Context, id string) error {
 	return temporalError(ctx, err, "trigger schedule "+id)
 }
 
-// ApplySchedule creates the exchange's schedule or updates it; a paused one stays paused.
-func (c *Client) ApplySchedule(ctx context.Context, exchange etf.Exchange) (created bool, err error) {
+// ApplySchedule creates the exchange's schedule or updates it; a paused one stays paused. It fires at that time, in the
+// exchange's own time zone; zero means the default.
+func (c *Client) ApplySchedule(ctx context.Context, exchange etf.Exchange, at etf.TimeOfDay) (created bool, err error) {
 	ctx, stop := context.WithTimeout(ctx, callTimeout)
 	defer stop()
-	options, err := ScheduleOptions(exchange)
+	options, err := ScheduleOptions(exchange, at)
 	if err != nil {
 		return false, err
 	}

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"fmt"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -10,10 +11,10 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// timing is when an exchange's schedule fires: a cron expression in the exchange's own time zone, so that it follows
-// daylight saving time.
+// timing is when an exchange's schedule fires: in the exchange's own time zone, so that it follows daylight saving time.
 type timing struct {
-	cron, zone, text string
+	at         etf.TimeOfDay
+	zone, city string
 }
 
 // timingOf leaves the providers some time after the regular close, which is at 16:00 in New York and 15:30 in Seoul. It
@@ -21,11 +22,20 @@ type timing struct {
 func timingOf(x etf.Exchange) (timing, bool) {
 	switch x {
 	case etf.XNYS:
-		return timing{"30 17 * * 1-5", "America/New_York", "17:30 New York, Monday to Friday"}, true
+		return timing{17*60 + 30, "America/New_York", "New York"}, true
 	case etf.XKRX:
-		return timing{"45 16 * * 1-5", "Asia/Seoul", "16:45 Seoul, Monday to Friday"}, true
+		return timing{16*60 + 45, "Asia/Seoul", "Seoul"}, true
 	}
 	return timing{}, false
+}
+
+func (t timing) cron() string { return fmt.Sprintf("%d %d * * 1-5", t.at.Minute(), t.at.Hour()) }
+func (t timing) text() string { return fmt.Sprintf("%s %s, Monday to Friday", t.at, t.city) }
+
+// DefaultSchedule is when the exchange's schedule fires unless a setting says otherwise; zero for an unknown exchange.
+func DefaultSchedule(x etf.Exchange) etf.TimeOfDay {
+	t, _ := timingOf(x)
+	return t.at
 }
 
 // jitter spreads the start, so that not every installation sends its requests to the providers in the same second.
@@ -35,18 +45,22 @@ const jitter = 2 * time.Minute
 // runs every session since the last completed one.
 const catchUp = 7 * 24 * time.Hour
 
-// ScheduleOptions returns the schedule of an exchange, ready for ScheduleClient.Create. If the previous Tick is still
+// ScheduleOptions returns the schedule of an exchange, ready for ScheduleClient.Create. It fires at that time, in the
+// exchange's own time zone; zero means the default. If the previous Tick is still
 // running, a firing waits for it, but at most one does. Errors are of KindInvalid with Field "exchange".
-func ScheduleOptions(exchange etf.Exchange) (client.ScheduleOptions, error) {
+func ScheduleOptions(exchange etf.Exchange, fires etf.TimeOfDay) (client.ScheduleOptions, error) {
 	at, ok := timingOf(exchange)
 	if !ok {
 		return client.ScheduleOptions{}, etf.Invalid("exchange", string(exchange)+" has no schedule", "use XNYS or XKRX")
+	}
+	if fires != 0 {
+		at.at = fires
 	}
 	in := workflows.TickInput{Exchange: exchange}
 	return client.ScheduleOptions{
 		ID: workflows.ScheduleID(exchange),
 		Spec: client.ScheduleSpec{
-			CronExpressions: []string{at.cron},
+			CronExpressions: []string{at.cron()},
 			TimeZoneName:    at.zone,
 			Jitter:          jitter,
 		},
@@ -62,8 +76,8 @@ func ScheduleOptions(exchange etf.Exchange) (client.ScheduleOptions, error) {
 		},
 		Overlap:               enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE,
 		CatchupWindow:         catchUp,
-		Note:                  at.text,
-		Memo:                  map[string]any{"exchange": string(exchange), "fires": at.text},
+		Note:                  at.text(),
+		Memo:                  map[string]any{"exchange": string(exchange), "fires": at.text()},
 		TypedSearchAttributes: in.SearchAttributes(),
 	}, nil
 }

@@ -101,7 +101,7 @@ func TestScheduleCatchesUpThreeSessionsOnce(t *testing.T) {
 	}
 
 	// Now at its own times: the same schedule, every second.
-	options, err := dispatch.ScheduleOptions(etf.XNYS)
+	options, err := dispatch.ScheduleOptions(etf.XNYS, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

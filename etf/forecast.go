@@ -8,6 +8,9 @@ var QuantileLevels = [7]float64{.05, .10, .25, .50, .75, .90, .95}
 // MaxHorizon is the longest horizon issued daily, in sessions.
 const MaxHorizon = 21
 
+// MaxHeld is how many sessions before a held origin the series of a forecast may end.
+const MaxHeld = 21
+
 // ForecastPoint is the forecast of the close at one horizon. Values are prices in the ETF's currency, split-adjusted as
 // of the origin session.
 type ForecastPoint struct {
@@ -50,6 +53,11 @@ type Forecast struct {
 	// Fit is what the model needs to reproduce these numbers (Model.Restore). It is stored with the forecast but, because
 	// it is large, not read back with it.
 	Fit []byte `json:"-"`
+	// Held is set if the origin's price was held: the series fitted ends at the last believed session, this many sessions
+	// before the origin, and horizon h lies h+Held sessions after that one.
+	Held int `json:"held,omitempty"`
+	// Provisional means that the origin's price may still change before the day is over. It is derived, not stored.
+	Provisional bool `json:"-"`
 }
 
 // Appended is what became of one forecast that was to be appended.

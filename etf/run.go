@@ -41,6 +41,9 @@ const (
 	OutcomeCancelled   Outcome = "cancelled"
 )
 
+// HeldClose is the error type of a RunETF whose session's price is held.
+const HeldClose = "HeldClose"
+
 // RunETF is what a run did for one ETF.
 type RunETF struct {
 	Symbol          Symbol  `json:"symbol"`
@@ -57,6 +60,10 @@ type RunETF struct {
 	Attempts        int     `json:"attempts"`  // of the stage reached
 	ErrorType       string  `json:"error_type,omitempty"`
 	ErrorMessage    string  `json:"error_message,omitempty"`
+	// Held means that the session's price is held (error type HeldClose): the forecasts are made from the last believed one.
+	Held bool `json:"held,omitempty"`
+	// Provisional means that the session's price may still change before the day is over. It is derived, not recorded.
+	Provisional bool `json:"provisional,omitempty"`
 }
 
 // RunCounts totals a run.

@@ -68,6 +68,8 @@ type Persisted struct {
 	NAVs        int         `json:"navs,omitempty"` // newly stored or changed
 	DataVersion DataVersion `json:"data_version"`
 	KnownFrom   time.Time   `json:"known_from"` // when DataVersion became current
+	// Released are the sessions whose bars were held before and are believed now, ascending.
+	Released []Session `json:"released,omitempty"`
 }
 
 // History is an ETF's series as of one data version.
@@ -76,6 +78,8 @@ type History struct {
 	AsOf        time.Time // known_from of that version
 	Bars        []StoredBar
 	Splits      []Action // accepted
+	// Held means that the last session asked for has a bar that is held; Bars end before it.
+	Held bool
 }
 
 // Contents sums up what is stored.
@@ -85,6 +89,23 @@ type Contents struct {
 	Quarantined   int `json:"quarantined"`
 	Forecasts     int `json:"forecasts"`
 	RunsCompleted int `json:"runs_completed"`
+}
+
+// SessionBar is an ETF's bar of one session.
+type SessionBar struct {
+	Symbol Symbol
+	StoredBar
+	// HeldBy are the rules that hold the bar; empty if it is not held.
+	HeldBy []string
+	// Released is the run that released the bar because the market explained it; empty if none did.
+	Released RunID
+}
+
+// Confirmation says how far the fetches of an ETF confirm its newest bars.
+type Confirmation struct {
+	Exchange Exchange
+	Session  Session   // the newest session that a stored fetch had
+	At       time.Time // as of when it last had that session
 }
 
 // RunFilter selects runs. Zero fields select every run.

@@ -117,7 +117,7 @@ func TestTargets(t *testing.T) {
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s after %s: %v, %v, want %v", c.exchange, c.origin, got, err, c.want)
 		}
-		for _, n := range []int{-1, 0, etf.MaxHorizon + 1} {
+		for _, n := range []int{-1, 0, etf.MaxHorizon + etf.MaxHeld + 1} {
 			_, err := forecast.Targets(cal, day(c.origin), n)
 			wantInvalid(t, err, "horizon")
 		}
@@ -130,7 +130,7 @@ func TestTargets(t *testing.T) {
 func TestCheckTargets(t *testing.T) {
 	t.Parallel()
 	origin := day("2025-09-26")
-	for _, bad := range [][]etf.Session{nil, make([]etf.Session, 22), days("2025-09-26"), days("2025-09-29", "2025-09-29"), days("2025-09-30", "2025-09-29")} {
+	for _, bad := range [][]etf.Session{nil, make([]etf.Session, etf.MaxHorizon+etf.MaxHeld+1), days("2025-09-26"), days("2025-09-29", "2025-09-29"), days("2025-09-30", "2025-09-29")} {
 		if err := forecast.CheckTargets(origin, bad); etf.KindOf(err) != etf.KindInvalid || err == nil {
 			t.Errorf("%v: %v", bad, err)
 		}

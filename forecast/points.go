@@ -7,11 +7,15 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
+// maxTargets is how many sessions after the last row of its series a model predicts at most: the longest horizon, after the
+// most sessions that a held origin may skip.
+const maxTargets = etf.MaxHorizon + etf.MaxHeld
+
 // Targets returns the sessions of horizons 1..n after the origin. Errors: KindInvalid if n is outside 1 to
-// etf.MaxHorizon, and the calendar's own error if it does not extend that far.
+// etf.MaxHorizon + etf.MaxHeld, and the calendar's own error if it does not extend that far.
 func Targets(cal Calendar, origin etf.Session, n int) ([]etf.Session, error) {
-	if n < 1 || n > etf.MaxHorizon {
-		return nil, etf.Invalid("horizon", fmt.Sprintf("%d sessions ahead are out of range", n), fmt.Sprintf("ask for 1 to %d", etf.MaxHorizon))
+	if n < 1 || n > maxTargets {
+		return nil, etf.Invalid("horizon", fmt.Sprintf("%d sessions ahead are out of range", n), fmt.Sprintf("ask for 1 to %d", maxTargets))
 	}
 	out := make([]etf.Session, n)
 	at := origin
@@ -25,10 +29,10 @@ func Targets(cal Calendar, origin etf.Session, n int) ([]etf.Session, error) {
 	return out, nil
 }
 
-// CheckTargets checks that targets are 1 to etf.MaxHorizon sessions, strictly ascending and all after the origin.
+// CheckTargets checks that targets are 1 to etf.MaxHorizon + etf.MaxHeld sessions, strictly ascending and all after the origin.
 func CheckTargets(origin etf.Session, targets []etf.Session) error {
-	if len(targets) < 1 || len(targets) > etf.MaxHorizon {
-		return etf.Invalid("targets", fmt.Sprintf("%d target sessions", len(targets)), fmt.Sprintf("give 1 to %d", etf.MaxHorizon))
+	if len(targets) < 1 || len(targets) > maxTargets {
+		return etf.Invalid("targets", fmt.Sprintf("%d target sessions", len(targets)), fmt.Sprintf("give 1 to %d", maxTargets))
 	}
 	prev := origin
 	for i, t := range targets {

@@ -3,6 +3,7 @@ package quality
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -43,7 +44,7 @@ type Cases map[etf.Session][]Case
 
 // WithRows pairs the findings of a judgement with the response's rows they name; bars and j.Verdicts are parallel. If a
 // session has several rows, the last one not dropped counts. A quarantined row that no error-level finding names is
-// KindInvalid: nobody could ever decide on it.
+// KindInvalid: nobody could ever decide on it. So is a held row that no finding of a rule that holds rows names.
 func WithRows(j etf.Judgement, bars []etf.Bar) ([]FindingWithRows, error) {
 	if len(j.Verdicts) != len(bars) {
 		return nil, etf.Invalid("verdicts", fmt.Sprintf("%d verdicts for %d rows", len(j.Verdicts), len(bars)), "give one for each row")
@@ -55,7 +56,8 @@ func WithRows(j etf.Judgement, bars []etf.Bar) ([]FindingWithRows, error) {
 		}
 	}
 	found := make([]FindingWithRows, len(j.Findings))
-	named := map[etf.Session]bool{} // by an error-level finding
+	named := map[etf.Session]bool{}   // by an error-level finding
+	holding := map[etf.Session]bool{} // by a finding of a rule that holds rows
 	for i, f := range j.Findings {
 		found[i].Finding = f
 		seen := map[etf.Session]bool{}
@@ -70,11 +72,18 @@ func WithRows(j etf.Judgement, bars []etf.Bar) ([]FindingWithRows, error) {
 			if f.Severity == etf.SeverityError {
 				named[session] = true
 			}
+			if Holds(f.Rule) {
+				holding[session] = true
+			}
 		}
 	}
 	for i, v := range j.Verdicts {
 		if v == etf.VerdictQuarantine && !named[bars[i].Session] {
 			return nil, etf.Invalid("findings", fmt.Sprintf("the row of %s is quarantined, but no error-level finding names it", bars[i].Session), "name its session in a finding of severity error")
+		}
+		if v == etf.VerdictHold && !holding[bars[i].Session] {
+			return nil, etf.Invalid("findings", fmt.Sprintf("the row of %s is held, but no finding says why", bars[i].Session),
+				"name its session in a finding of a rule that holds rows: "+strings.Join(HoldingRules(), " or "))
 		}
 	}
 	return found, nil

@@ -84,6 +84,15 @@ func (s *Service) Bars(ctx context.Context, q BarQuery) (rows []BarRow, more boo
 		return nil, false, err
 	}
 	bars, more = cut(bars, q.Limit)
+	if !q.AsOf.Given { // what was provisional at an earlier version is not recorded
+		list, err := s.finalities(ctx, q.Symbol)
+		if err != nil {
+			return nil, false, err
+		}
+		for i := range bars {
+			bars[i].Provisional = list[q.Symbol].provisional(bars[i].Session)
+		}
+	}
 	if rows, err = s.barRows(ctx, q, bars); err == nil {
 		err = s.restate(ctx, q, rows)
 	}

@@ -38,6 +38,8 @@ type record struct {
 	reads   map[string]int // calls by method
 	onRun   func(n int)    // called before the n-th call of Run reads
 	uncount etf.RunID      // not seen by RerunCount: recorded right after it
+	// confirmed are the ETFs' confirmations.
+	confirmed map[etf.Symbol]etf.Confirmation
 }
 
 func newRecord(runs ...etf.Run) *record {
@@ -66,6 +68,18 @@ func (s *record) ETF(_ context.Context, symbol etf.Symbol) (etf.ETF, error) {
 		return etf.ETF{}, etf.NotFound("", "no row", "")
 	}
 	return etf.ETF{Symbol: symbol, Exchange: x}, nil
+}
+
+func (s *record) Confirmations(_ context.Context, symbols []etf.Symbol) (map[etf.Symbol]etf.Confirmation, error) {
+	end, err := s.begin("Confirmations")
+	defer end()
+	list := map[etf.Symbol]etf.Confirmation{}
+	for _, symbol := range symbols {
+		if c, ok := s.confirmed[symbol]; ok {
+			list[symbol] = c
+		}
+	}
+	return list, err
 }
 
 func (s *record) ETFs(_ context.Context, exchange etf.Exchange, after etf.Symbol, limit int) (page []etf.ETF, err error) {

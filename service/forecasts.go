@@ -45,7 +45,7 @@ func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf
 	if err != nil || len(found) == 0 {
 		return etf.Forecast{}, s.noForecast(e, model)
 	}
-	return found[0], nil
+	return s.markForecast(ctx, found[0])
 }
 
 // noForecast explains why the ETF has no forecast by the model. The number of sessions a model sees depends on how the
@@ -96,6 +96,15 @@ func (s *Service) unknownModel(model string) error {
 
 // Forecast returns one forecast; KindNotFound for an unknown ID, KindInvalid for a malformed one.
 func (s *Service) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
+	f, err := s.storedForecast(ctx, id)
+	if err != nil {
+		return f, err
+	}
+	return s.markForecast(ctx, f)
+}
+
+// storedForecast is Forecast without what is derived.
+func (s *Service) storedForecast(ctx context.Context, id string) (etf.Forecast, error) {
 	if !forecastForm.MatchString(id) {
 		return etf.Forecast{}, etf.Invalid("id", fmt.Sprintf("%q is not the ID of a forecast", etf.Clip(id, etf.MaxQuoted)), "use an ID of 32 lower-case hex digits")
 	}
@@ -109,7 +118,7 @@ func (s *Service) Forecast(ctx context.Context, id string) (etf.Forecast, error)
 // ForecastFit returns what a forecast's model needs to reproduce it, byte for byte as stored, and its SHA-256. The errors
 // are those of Forecast, and KindNotFound for a forecast stored without a fit.
 func (s *Service) ForecastFit(ctx context.Context, id string) (fit []byte, hash string, err error) {
-	f, err := s.Forecast(ctx, id)
+	f, err := s.storedForecast(ctx, id)
 	if err != nil {
 		return nil, "", err
 	}

@@ -18,6 +18,16 @@ type forecasts struct {
 	etf    etf.ETF
 	stored []etf.Forecast // newest first
 	fits   map[string][]byte
+	// confirmed says how far the ETF's bars are confirmed.
+	confirmed etf.Confirmation
+}
+
+func (s *forecasts) Confirmations(context.Context, []etf.Symbol) (map[etf.Symbol]etf.Confirmation, error) {
+	list := map[etf.Symbol]etf.Confirmation{}
+	if !s.confirmed.Session.IsZero() {
+		list[s.etf.Symbol] = s.confirmed
+	}
+	return list, s.fail["Confirmations"]
 }
 
 func (s *forecasts) ETF(_ context.Context, symbol etf.Symbol) (etf.ETF, error) {
@@ -173,6 +183,7 @@ func TestForecastsWithoutTheStore(t *testing.T) {
 	for method, call := range map[string]func(*Service) error{
 		"ETF":             func(s *Service) error { _, err := s.LatestForecast(t.Context(), "SPY", ""); return err },
 		"LatestForecasts": func(s *Service) error { _, err := s.LatestForecast(t.Context(), "SPY", "arima"); return err },
+		"Confirmations":   func(s *Service) error { _, err := s.LatestForecast(t.Context(), "SPY", ""); return err },
 		"Forecast":        func(s *Service) error { _, err := s.Forecast(t.Context(), newestDrift); return err },
 		"ForecastFit":     func(s *Service) error { _, _, err := s.ForecastFit(t.Context(), newestDrift); return err },
 	} {

@@ -28,6 +28,9 @@ type Store interface {
 	ETF(ctx context.Context, symbol etf.Symbol) (etf.ETF, error)
 	// BarsPage returns up to limit bars of the window after the given session, ascending.
 	BarsPage(ctx context.Context, symbol etf.Symbol, window etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error)
+	// Confirmations returns how far the fetches of each of the ETFs confirm its newest bars. ETFs that are unknown or have no
+	// bars are not among them.
+	Confirmations(ctx context.Context, symbols []etf.Symbol) (map[etf.Symbol]etf.Confirmation, error)
 	// LatestForecasts returns the newest forecast of the model, or of every model if model is "".
 	// A forecast that does not match its hash is KindCorrupt, here and in the next two methods.
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)
@@ -92,8 +95,9 @@ type Temporal interface {
 	PauseSchedule(ctx context.Context, id, note string) error
 	ResumeSchedule(ctx context.Context, id, note string) error
 	TriggerSchedule(ctx context.Context, id string) error
-	// ApplySchedule creates the exchange's schedule or updates it; a paused one stays paused.
-	ApplySchedule(ctx context.Context, exchange etf.Exchange) (created bool, err error)
+	// ApplySchedule creates the exchange's schedule or updates it; a paused one stays paused. It fires at that time, in the
+	// exchange's own time zone; zero means the default.
+	ApplySchedule(ctx context.Context, exchange etf.Exchange, at etf.TimeOfDay) (created bool, err error)
 
 	// Served reports whether workers are polling a task queue, Polling whether this process's own are.
 	Served(ctx context.Context, queue string) (bool, error)

@@ -42,6 +42,10 @@ type prices struct {
 	err      error
 }
 
+func (s *prices) Confirmations(context.Context, []etf.Symbol) (map[etf.Symbol]etf.Confirmation, error) {
+	return nil, s.err
+}
+
 func (s *prices) BarsPage(_ context.Context, _ etf.Symbol, w etf.Window, after etf.Session, limit int) (page []etf.StoredBar, err error) {
 	for _, session := range s.sessions {
 		if w.Contains(session) && session > after && len(page) < limit {

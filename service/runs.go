@@ -54,6 +54,9 @@ func (s *Service) RunDetail(ctx context.Context, id etf.RunID, after etf.Symbol,
 	}
 	etfs, more = cut(overlay(stored, j.status, after), limit)
 	s.describeOpen(ctx, etfs)
+	if err := s.markRows(ctx, etfs); err != nil {
+		return etf.Run{}, nil, false, err
+	}
 	return j.run, etfs, more, nil
 }
 

@@ -3,7 +3,9 @@ package service
 import (
 	"context"
 	"fmt"
+	"strings"
 
+	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/workflows"
 )
@@ -40,11 +42,42 @@ func (s *Service) TriggerSchedule(ctx context.Context, id string) (etf.Schedule,
 
 // ApplySchedule creates an exchange's schedule or updates it; a paused one stays paused.
 func (s *Service) ApplySchedule(ctx context.Context, exchange etf.Exchange) (one etf.Schedule, created bool, err error) {
-	if created, err = s.temporal.ApplySchedule(ctx, exchange); err != nil {
+	at := s.schedules[exchange]
+	if err := s.afterClose(exchange, at); err != nil {
+		return etf.Schedule{}, false, err
+	}
+	if created, err = s.temporal.ApplySchedule(ctx, exchange, at); err != nil {
 		return etf.Schedule{}, false, err
 	}
 	one, err = s.temporal.Schedule(ctx, workflows.ScheduleID(exchange))
 	return one, created, err
+}
+
+// afterClose checks that a schedule's time comes after every close of the last quarter of a year: before that, the session of
+// the day is not due yet.
+func (s *Service) afterClose(exchange etf.Exchange, at etf.TimeOfDay) error {
+	if at == 0 {
+		return nil
+	}
+	cal, err := calendar.For(exchange)
+	if err != nil {
+		return err
+	}
+	today := etf.SessionOf(s.now())
+	latest := etf.TimeOfDay(0)
+	for _, session := range cal.Sessions(etf.Window{From: today.AddDays(-90), To: today}) {
+		closes, err := cal.Close(session)
+		if err != nil {
+			return err
+		}
+		closes = closes.In(cal.Location())
+		latest = max(latest, etf.TimeOfDay(60*closes.Hour()+closes.Minute()))
+	}
+	if at > latest {
+		return nil
+	}
+	return etf.Invalid("schedule-"+strings.ToLower(string(exchange)), fmt.Sprintf("at %s, sessions of %s have not all closed", at, exchange),
+		fmt.Sprintf("use a time after %s in the exchange's own time", latest))
 }
 
 // onSchedule acts on one of our schedules. Other schedules in the namespace are not ours, whatever their ID.

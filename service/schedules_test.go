@@ -48,7 +48,7 @@ func (t *timetable) TriggerSchedule(_ context.Context, id string) error {
 	return t.change(id, func(*etf.Schedule) { t.triggered = append(t.triggered, id) })
 }
 
-func (t *timetable) ApplySchedule(_ context.Context, exchange etf.Exchange) (created bool, err error) {
+func (t *timetable) ApplySchedule(_ context.Context, exchange etf.Exchange, _ etf.TimeOfDay) (created bool, err error) {
 	id := "daily-" + string(exchange)
 	_, ok := t.schedules[id]
 	if t.err == nil && !ok {

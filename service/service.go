@@ -28,6 +28,10 @@ type Deps struct {
 	// empty = "default".
 	UI        string
 	Namespace string
+	// Final is when a day's prices are final, and Schedules when the daily runs start, in each exchange's own time; DefaultFinal
+	// and the dispatcher's default for an exchange that is not listed.
+	Final     map[etf.Exchange]etf.TimeOfDay
+	Schedules map[etf.Exchange]etf.TimeOfDay
 }
 
 // MaxPage is the most runs, findings or ETFs one call lists.
@@ -51,6 +55,8 @@ type Service struct {
 	served    string
 	ui        string
 	namespace string
+	final     map[etf.Exchange]etf.TimeOfDay
+	schedules map[etf.Exchange]etf.TimeOfDay
 }
 
 // Model describes a forecasting model.
@@ -65,6 +71,7 @@ func New(d Deps) *Service {
 	s := &Service{
 		store: d.Store, temporal: d.Temporal, now: d.Now, sources: d.Sources,
 		models: d.Models, served: d.ServedModel, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
+		final: d.Final, schedules: d.Schedules,
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -103,6 +103,18 @@ func (m *memory) Staged(_ context.Context, fetch string) (etf.Staged, error) {
 	return etf.Staged{Fetch: f, Bars: m.responses[fetch].Bars, Initial: len(m.bars[f.Symbol]) == 0}, err
 }
 
+func (m *memory) SessionBars(context.Context, etf.Exchange, etf.Session) ([]etf.SessionBar, error) {
+	return nil, nil
+}
+
+func (m *memory) ReleaseHeld(context.Context, etf.Symbol, etf.Session, etf.RunID) (bool, error) {
+	return false, nil
+}
+
+func (m *memory) RunETFs(context.Context, etf.RunID, etf.Symbol, int) ([]etf.RunETF, error) {
+	return nil, nil
+}
+
 func (m *memory) DiscardStaged(context.Context, etf.RunID) (int, error) {
 	unlock, err := m.lock()
 	defer unlock()

@@ -214,7 +214,7 @@ func TestScheduleOnAServer(t *testing.T) {
 	m.runs["daily:XNYS:2025-09-23"] = etf.Run{Session: friday - 3, Status: etf.RunCompleted}
 	serve(t, c, m)
 	ctx := within(t)
-	options, err := dispatch.ScheduleOptions(etf.XNYS)
+	options, err := dispatch.ScheduleOptions(etf.XNYS, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

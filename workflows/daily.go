@@ -17,7 +17,8 @@ var recording *activities.Recording
 // Daily updates the ETFs of an exchange, all or some, for one session. It pages through them, keeps at most FanOut
 // UpdateETF children open and counts their outcomes. It completes when every ETF has ended, failed and quarantined ones
 // included; it fails only if the run itself is impossible (a session that has not closed, an unknown symbol, a database
-// that is down for a day). It never waits for a person. Cancelling it cancels the open updates, records their outcomes
+// that is down for a day). It never waits for a person. At the end of a run over the whole exchange it looks again at the closes
+// that are held (review). Cancelling it cancels the open updates, records their outcomes
 // and ends as cancelled.
 //
 // When the server suggests it, it continues as new with no update open, carrying over the counts and the position.
@@ -40,6 +41,11 @@ type daily struct {
 	pages    pager
 	recorder recorder
 
+	// held says that the close of some ETF is held, reviewing that every update has ended and the held closes are looked at
+	// again, reviewed up to which ETF.
+	held, reviewing bool
+	reviewed        etf.Symbol
+
 	until    time.Time // see UpdateETFInput
 	problems []etf.RunETF
 	shown    time.Time // when current details were last rendered
@@ -55,6 +61,7 @@ func newDaily(ctx workflow.Context, in DailyInput) *daily {
 	if p := in.Progress; p != nil {
 		d.info.Counts, d.info.StartedAt = p.Counts, p.StartedAt
 		d.problems, after, d.until = p.Problems, p.After, p.Until
+		d.held, d.reviewing, d.reviewed = p.Held, p.Reviewing, p.Reviewed
 	}
 	d.fan = fanOut{limit: FanOut}
 	d.pages = pager{exchange: in.Exchange, symbols: in.Symbols, after: after, taken: after}
@@ -71,7 +78,7 @@ func (d *daily) run(ctx workflow.Context) error {
 		}
 	}
 	d.show(ctx)
-	for !d.info.Closed {
+	for !d.info.Closed && !d.reviewing {
 		full := workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 		for !full && d.fan.free() && d.pages.has() {
 			d.start(ctx, d.pages.next())
@@ -95,17 +102,23 @@ func (d *daily) run(ctx workflow.Context) error {
 	if err := d.record(ctx); err != nil {
 		return err
 	}
-	if !d.info.Closed && !d.pages.done() {
-		d.pages.clear()
-		d.info.Counts.Due = d.info.Counts.Done()
-		return workflow.NewContinueAsNewError(ctx, DailyWorkflow, DailyInput{
-			Exchange: d.in.Exchange, Session: d.in.Session, Symbols: d.in.Symbols, Attempt: d.in.Attempt,
-			Progress: &DailyProgress{
-				After: d.pages.taken, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems, Until: d.until,
-			},
-		})
+	if !d.info.Closed && !d.reviewing && !d.pages.done() {
+		return d.continueAsNew(ctx)
 	}
-	return nil
+	return d.review(ctx)
+}
+
+// continueAsNew carries over what the run has to remember. No update is open.
+func (d *daily) continueAsNew(ctx workflow.Context) error {
+	d.pages.clear()
+	d.info.Counts.Due = d.info.Counts.Done()
+	return workflow.NewContinueAsNewError(ctx, DailyWorkflow, DailyInput{
+		Exchange: d.in.Exchange, Session: d.in.Session, Symbols: d.in.Symbols, Attempt: d.in.Attempt,
+		Progress: &DailyProgress{
+			After: d.pages.taken, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems, Until: d.until,
+			Held: d.held, Reviewing: d.reviewing, Reviewed: d.reviewed,
+		},
+	})
 }
 
 // begin records the run and finds out whether the exchange was open.
@@ -149,15 +162,21 @@ func (d *daily) collect(ctx workflow.Context) error {
 func (d *daily) count(ctx workflow.Context, row etf.RunETF) {
 	d.info.Counts.Add(row)
 	d.recorder.add(row)
+	d.held = d.held || row.Held
 	switch {
 	case row.Outcome == etf.OutcomeFailed, row.Outcome == etf.OutcomeQuarantined, row.Outcome == etf.OutcomeElsewhere,
-		row.ErrorType == activities.TypeModelFailed:
-		d.problems = append(d.problems, row)
-		if extra := len(d.problems) - maxProblems; extra > 0 {
-			d.problems = slices.Delete(d.problems, 0, extra)
-		}
+		row.ErrorType == activities.TypeModelFailed, row.Held:
+		d.problem(row)
 		workflow.GetLogger(ctx).Info("ETF needs attention", "symbol", row.Symbol, "session", row.Session,
 			"outcome", row.Outcome, "stage", row.Stage, "type", row.ErrorType)
+	}
+}
+
+// problem keeps the newest rows that need attention.
+func (d *daily) problem(row etf.RunETF) {
+	d.problems = append(d.problems, row)
+	if extra := len(d.problems) - maxProblems; extra > 0 {
+		d.problems = slices.Delete(d.problems, 0, extra)
 	}
 }
 
@@ -256,7 +275,7 @@ func (d *daily) status() DailyStatus {
 
 func (d *daily) show(ctx workflow.Context) {
 	d.shown = workflow.Now(ctx)
-	workflow.SetCurrentDetails(ctx, dailyDetails(d.status(), d.shown.Sub(d.info.StartedAt), len(d.pages.queue), d.pages.last))
+	workflow.SetCurrentDetails(ctx, dailyDetails(d.status(), d.shown.Sub(d.info.StartedAt), len(d.pages.queue), d.pages.last || d.reviewing))
 }
 
 // describe returns the reason, on one line, why a run was impossible.

@@ -45,6 +45,7 @@ func newEnvWith(t *testing.T, updateETF func(workflow.Context, UpdateETFInput) (
 	env.RegisterActivity(&activities.Validating{})
 	env.RegisterActivity(&activities.Persisting{})
 	env.RegisterActivity(&activities.Forecasting{})
+	env.RegisterActivity(&activities.Reviewing{})
 	env.RegisterActivity(&activities.Recording{})
 	env.RegisterActivity(&activities.Planning{})
 	env.RegisterActivity(&activities.Deciding{})

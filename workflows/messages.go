@@ -63,6 +63,11 @@ type DailyProgress struct {
 	// Problems are the newest ETFs that need attention (see DailyStatus), oldest first, at most 20.
 	Problems []etf.RunETF `json:"problems,omitempty"`
 	Until    time.Time    `json:"until,omitzero"` // see UpdateETFInput
+	// Held says that some ETF's close is held. Reviewing says that every update has ended and the held closes up to Reviewed
+	// have been looked at again.
+	Held      bool       `json:"held,omitempty"`
+	Reviewing bool       `json:"reviewing,omitempty"`
+	Reviewed  etf.Symbol `json:"reviewed,omitempty"`
 }
 
 // DailyResult summarises a daily run. A run with failed or quarantined ETFs still completes.
@@ -82,7 +87,7 @@ type DailyStatus struct {
 	Active []etf.RunETF `json:"active"`
 	// Recent are the ETFs that have ended but may not be in the runs table yet, oldest first.
 	Recent []etf.RunETF `json:"recent"`
-	// Problems are the newest ETFs that failed, are quarantined, are updated elsewhere or lack a model's forecast, oldest
+	// Problems are the newest ETFs that failed, are quarantined or held, are updated elsewhere or lack a model's forecast, oldest
 	// first, at most 20.
 	Problems []etf.RunETF `json:"problems"`
 }

@@ -22,6 +22,14 @@ const (
 	// recordBatch is how many ended updates are written to the runs table at once: 50 rows are about 12 KB.
 	recordBatch = 50
 
+	// reviewPage is how many held closes one activity looks at again; their rows are in its result (40 are 14 KB), and their forecasts are
+	// made at the same time.
+	reviewPage = 40
+
+	// maxReleased bounds the sessions forecast again because their closes are believed now. As a rule that is one: each
+	// session decides on the one before it.
+	maxReleased = 5
+
 	// modelFailures bounds, in bytes, a row's message about failed models, like that of an activity's error.
 	modelFailures = 300
 

@@ -17,7 +17,7 @@ import (
 // nothing else. It ends
 //
 //   - completed with outcome updated or unchanged, with the error type ModelFailed if a model other than the benchmark gave
-//     no forecast;
+//     no forecast, and with HeldClose if the new session's close is held: then the forecasts are made without it;
 //   - completed with outcome quarantined if an error-level finding names the new session: a ResolveFinding waits for a
 //     person, UpdateETF does not;
 //   - failed with an application error whose type says why and whose detail is the etf.RunETF;
@@ -39,6 +39,8 @@ func UpdateETF(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
 type update struct {
 	in  UpdateETFInput
 	row etf.RunETF
+	// released are the sessions whose close was held and is believed since these rows were persisted.
+	released []etf.Session
 }
 
 var (
@@ -61,10 +63,13 @@ func (u *update) chain(ctx workflow.Context) error {
 		if err = u.persist(ctx, fetched); err != nil {
 			return err
 		}
+		if err = u.forecastReleased(ctx); err != nil {
+			return err
+		}
 	}
 	if validated.QuarantinedNew {
-		u.row.Outcome = etf.OutcomeQuarantined
-		u.row.ErrorMessage = whyQuarantined(validated.OnNew)
+		u.row.Outcome, u.row.ErrorType = etf.OutcomeQuarantined, ""
+		u.row.ErrorMessage = rulesAndFindings(validated.OnNew)
 		return u.askPerson(ctx, validated.OnNew)
 	}
 	if !fetched.HasSession {
@@ -75,8 +80,11 @@ func (u *update) chain(ctx workflow.Context) error {
 		return temporal.NewNonRetryableApplicationError(message, activities.TypeSessionMissing, nil,
 			activities.ErrorDetail{Attempt: int32(u.row.Attempts)})
 	}
-	if err = u.forecast(ctx); err != nil {
+	if err = u.forecast(ctx, u.in.Session); err != nil {
 		return err
+	}
+	if validated.HeldNew {
+		u.hold(validated.OnHeld)
 	}
 	u.row.Stage, u.row.Outcome = etf.StageDone, etf.OutcomeUnchanged
 	if u.row.RowsNew+u.row.RowsRevised > 0 {
@@ -204,29 +212,54 @@ func (u *update) persist(ctx workflow.Context, fetched activities.FetchResult) e
 	if err == nil {
 		u.row.RowsNew, u.row.RowsUnchanged, u.row.RowsRevised = result.New, result.Unchanged, result.Revised
 		u.row.RowsQuarantined, u.row.Attempts = result.Quarantined, int(result.Attempt)
+		u.released = result.Released
 	}
 	return err
 }
 
-func (u *update) forecast(ctx workflow.Context) error {
+// forecastReleased makes the forecasts of the sessions before this one whose close is believed now, at most the newest
+// maxReleased. That one fails does not keep the new session from its own.
+func (u *update) forecastReleased(ctx workflow.Context) error {
+	for _, session := range u.released[max(0, len(u.released)-maxReleased):] {
+		if session == u.in.Session {
+			continue
+		}
+		err := u.forecast(ctx, session)
+		if temporal.IsCanceledError(err) {
+			return err
+		}
+		if err != nil {
+			workflow.GetLogger(ctx).Error("no forecast of a released session", "symbol", u.in.Symbol, "session", session, "error", err)
+		}
+		u.row.Stage = etf.StagePersist
+	}
+	return nil
+}
+
+// hold marks the row: the new session's close is stored, but the forecasts were made without it.
+func (u *update) hold(findings []activities.FindingRef) {
+	why := rulesAndFindings(findings)
+	if u.row.ErrorMessage != "" { // of models that failed
+		why += "; " + u.row.ErrorMessage
+	}
+	u.row.Held, u.row.ErrorType, u.row.ErrorMessage = true, activities.TypeHeldClose, why
+}
+
+func (u *update) forecast(ctx workflow.Context, origin etf.Session) error {
 	u.row.Stage, u.row.Attempts = etf.StageForecast, 0
-	ctx = workflow.WithActivityOptions(ctx, fitPolicy(fmt.Sprintf("%s from %s", u.in.Symbol, u.in.Session)))
 	var result activities.ForecastResult
-	err := workflow.ExecuteActivity(ctx, forecasting.Forecast, activities.ForecastInput{
-		Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: u.in.Session, Run: u.in.Run,
+	err := startForecast(ctx, activities.ForecastInput{
+		Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: origin, Run: u.in.Run,
 	}).Get(ctx, &result)
 	if err == nil {
-		u.row.Forecasts, u.row.Attempts = result.Appended, int(result.Attempt)
-		if len(result.Failed) > 0 {
-			u.row.ErrorType = activities.TypeModelFailed
-			u.row.ErrorMessage = etf.Clip(strings.Join(result.Failed, "; "), modelFailures)
-		}
+		u.row.Forecasts, u.row.Attempts = u.row.Forecasts+result.Appended, int(result.Attempt)
+		u.row.ErrorType, u.row.ErrorMessage = modelsFailed(result)
 	}
 	return err
 }
 
-// whyQuarantined names the rules and the findings, for the tables people look at first.
-func whyQuarantined(findings []activities.FindingRef) string {
+// rulesAndFindings names the rules and the findings, for the tables people look at first.
+func rulesAndFindings(findings []activities.FindingRef) string {
 	why := make([]string, len(findings))
 	for i, f := range findings {
 		why[i] = f.Rule + ", finding " + f.ID

@@ -128,7 +128,7 @@ type ActionPage struct {
 
 // Bar One session's prices. On XKRX, a bar for a session without trades has open, high, low and volume 0 and the previous close.
 //
-// Example: {"adj_close":null,"basis":"as_traded","close":661.82,"data_version":1,"high":662.39,"known_from":"2025-09-27T01:00:00.123456Z","low":656.64,"open":659.51,"quarantined":false,"session":"2025-09-26","source":"file","volume":69179200}
+// Example: {"adj_close":null,"basis":"as_traded","close":661.82,"data_version":1,"held":false,"high":662.39,"known_from":"2025-09-27T01:00:00.123456Z","low":656.64,"open":659.51,"provisional":false,"quarantined":false,"session":"2025-09-26","source":"file","volume":69179200}
 type Bar struct {
 	// Session A trading session, identified by its civil date in the exchange's time zone.
 	//
@@ -175,6 +175,12 @@ type Bar struct {
 
 	// KnownFrom When this version of the bar was stored.
 	KnownFrom time.Time `json:"known_from"`
+
+	// Held Stored but not believed yet: too large a move that nothing explains, or a session that was not over. Not used in forecasts until the next session, the moves of the other ETFs or a person decides.
+	Held bool `json:"held"`
+
+	// Provisional May still change before its day is over: no fetch made after the day's prices were final has had it yet. Used in forecasts.
+	Provisional bool `json:"provisional"`
 
 	// Nav Net asset value per share at the end of the session; only with `include=nav`, and left out if none is stored.
 	Nav *etf.Price `json:"nav,omitempty"`
@@ -224,6 +230,9 @@ type BarBelief struct {
 
 	// Fetch The fetch that stated the bar.
 	Fetch string `json:"fetch"`
+
+	// Held Stored but not believed yet.
+	Held bool `json:"held"`
 
 	// Quarantined Not used in forecasts until a person decides.
 	Quarantined bool `json:"quarantined"`
@@ -542,6 +551,15 @@ type Forecast struct {
 		// PrevHash The hash of the previous forecast; empty for the first.
 		PrevHash string `json:"prev_hash"`
 	} `json:"chain"`
+
+	// Held The price of the origin was held, so that the forecast was made from the last believed price before it.
+	Held bool `json:"held"`
+
+	// Skipped How many sessions before the origin that price is; 0 unless held. Horizon h is h + skipped sessions after it.
+	Skipped int `json:"skipped"`
+
+	// Provisional The price of the origin may still change before its day is over. See the bar's `provisional`.
+	Provisional bool `json:"provisional"`
 }
 
 // ForecastPoint defines model for ForecastPoint.
@@ -853,9 +871,15 @@ type RunETF struct {
 	// Attempts Attempts at the stage reached.
 	Attempts int `json:"attempts"`
 
-	// ErrorType Why it failed. `ModelFailed` with another outcome: only the forecast by the model named in error_message is missing.
+	// ErrorType Why it failed. `ModelFailed` with another outcome: only the forecast by the model named in error_message is missing. `HeldClose`: the session's price is held.
 	ErrorType    *string `json:"error_type"`
 	ErrorMessage *string `json:"error_message"`
+
+	// Held The session's price is held; the forecasts were made from the last believed one.
+	Held bool `json:"held"`
+
+	// Provisional The session's price may still change before its day is over. See the bar's `provisional`.
+	Provisional bool `json:"provisional"`
 }
 
 // RunETFList defines model for RunETFList.

@@ -73,13 +73,23 @@ func (a *app) newService(store service.Store) (*service.Service, func(), error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	return a.serviceOn(store, temporal), temporal.Close, nil
+	s, err := a.serviceOn(store, temporal)
+	if err != nil {
+		temporal.Close()
+		return nil, nil, err
+	}
+	return s, temporal.Close, nil
 }
 
-func (a *app) serviceOn(store service.Store, temporal *dispatch.Client) *service.Service {
+func (a *app) serviceOn(store service.Store, temporal *dispatch.Client) (*service.Service, error) {
+	final, schedules, err := a.common.times.parse()
+	if err != nil {
+		return nil, err
+	}
 	return service.New(service.Deps{
 		Store: store, Temporal: temporal, Sources: etf.SourceNames(), UI: a.common.temporalUI, Namespace: temporal.Namespace(),
-	})
+		Final: final, Schedules: schedules,
+	}), nil
 }
 
 // temporal creates a command's Temporal client. It does not connect yet.

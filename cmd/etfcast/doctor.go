@@ -275,7 +275,11 @@ func (d *doctor) temporal(ctx context.Context) {
 	}
 	d.ok("temporal", fmt.Sprintf("%s, namespace %s", c.Address(), c.Namespace()))
 	d.searchAttributes(ctx, c)
-	svc := d.app.serviceOn(nil, c)
+	svc, err := d.app.serviceOn(nil, c)
+	if err != nil {
+		d.bad("settings", err, "")
+		return
+	}
 	for _, queue := range queues() {
 		if err := svc.CheckQueue(ctx, queue); err != nil {
 			d.bad("queue "+queue, err, "")

@@ -27,6 +27,7 @@ type commonSettings struct {
 	logFormat  string
 	mysqlDSN   string
 	temporalUI string
+	times      exchangeTimes
 }
 
 // run is the whole program.

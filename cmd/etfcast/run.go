@@ -17,6 +17,7 @@ import (
 
 func runCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "run", Short: "Start, watch and cancel runs"}
+	a.common.times.addFinal(cmd.PersistentFlags())
 	cmd.AddCommand(runDailyCommand(a), runShowCommand(a), runListCommand(a), runCancelCommand(a))
 	return cmd
 }
@@ -185,6 +186,15 @@ func (a *app) printRun(ctx context.Context, svc *service.Service, run etf.Run, a
 	fmt.Fprintf(a.stdout, "%d due: %d updated, %d unchanged, %d quarantined, %d failed, %d elsewhere, %d cancelled\n",
 		c.Due, c.Updated, c.Unchanged, c.Quarantined, c.Failed, c.Elsewhere, c.Cancelled)
 	fmt.Fprintf(a.stdout, "rows: %d new, %d unchanged, %d revised; %d forecasts appended\n", c.RowsNew, c.RowsUnchanged, c.RowsRevised, c.Forecasts)
+	provisional := 0
+	for _, e := range etfs {
+		if e.Provisional {
+			provisional++
+		}
+	}
+	if provisional > 0 {
+		fmt.Fprintf(a.stdout, "%d provisional: fetched before the day's prices were final; the next run confirms or revises them\n", provisional)
+	}
 	if link := svc.RunURL(run.ID); link != "" {
 		fmt.Fprintf(a.stdout, "%s\n", link)
 	}

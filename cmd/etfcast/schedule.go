@@ -34,7 +34,7 @@ func scheduleApplyCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "apply",
 		Short:   "Create or update the schedules; a paused one stays paused",
-		Example: "  etfcast schedule apply\n  etfcast schedule apply --exchange XKRX",
+		Example: "  etfcast schedule apply\n  etfcast schedule apply --exchange XKRX\n  etfcast schedule apply --schedule-xnys 20:30",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			exchanges := etf.Exchanges()
@@ -72,6 +72,7 @@ func scheduleApplyCommand(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&exchange, "exchange", "", "only this exchange (default: all)")
+	a.common.times.addSchedule(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -30,7 +30,8 @@ func commands(root *cobra.Command, do func(*cobra.Command)) {
 // installation; other flags say what a single invocation does.
 var (
 	settingFlags = []string{
-		"allowed-hosts", "file-dir", "fit-cores", "insecure", "listen", "log-format", "log-level", "mysql-admin-dsn", "mysql-dsn", "sim-faults",
+		"allowed-hosts", "file-dir", "final-xkrx", "final-xnys", "fit-cores", "insecure", "listen", "log-format", "log-level", "mysql-admin-dsn",
+		"mysql-dsn", "schedule-xkrx", "schedule-xnys", "sim-faults",
 		"source-rate", "store-activities", "temporal-ui", "yahoo-base-url",
 	}
 	invocationFlags = []string{

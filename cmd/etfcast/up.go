@@ -55,6 +55,8 @@ waits until the schema is up to date. Ctrl-C stops it after letting running acti
 		},
 	}
 	s.addFlags(cmd.Flags(), "127.0.0.1:8080")
+	a.common.times.addFinal(cmd.Flags())
+	a.common.times.addSchedule(cmd.Flags())
 	addAdminDSN(cmd, &adminDSN)
 	cmd.Flags().BoolVar(&demo, "demo", false, "register simulated ETFs on both exchanges, apply the schedules, run the last closed session and print where to look")
 	return cmd
@@ -99,6 +101,7 @@ func apiCommand(a *app) *cobra.Command {
 		},
 	}
 	s.addFlags(cmd.Flags(), "127.0.0.1:8080")
+	a.common.times.addFinal(cmd.Flags())
 	return cmd
 }
 

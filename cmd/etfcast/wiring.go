@@ -100,6 +100,8 @@ type process struct {
 	// modelFailed counts a failure of the model.
 	modelFailed func(model string)
 	models      []activities.Model // the benchmark first
+	// final and schedules are the exchanges' times of day (exchangeTimes).
+	final, schedules map[etf.Exchange]etf.TimeOfDay
 }
 
 const (
@@ -129,6 +131,8 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 		p.requests, err = a.openStoreWith(db.Options{MaxConns: requestConnections, Timeout: requestTimeout})
 		note(err)
 	}
+	p.final, p.schedules, err = a.common.times.parse()
+	note(err)
 	p.sources, err = s.sources.open(log)
 	note(err)
 	options, err := a.temporalOptions(log)
@@ -232,7 +236,7 @@ func (p *process) service() *service.Service {
 	}
 	return service.New(service.Deps{
 		Store: p.requests, Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
-		UI: p.ui, Namespace: p.temporal.Namespace(),
+		UI: p.ui, Namespace: p.temporal.Namespace(), Final: p.final, Schedules: p.schedules,
 	})
 }
 

@@ -58,7 +58,7 @@ SELECT session, quarantined FROM bars WHERE etf_id = ? ORDER BY etf_id DESC, ses
 
 type GetNewestBarRow struct {
 	Session     column.Session
-	Quarantined bool
+	Quarantined column.BarState
 }
 
 func (q *Queries) GetNewestBar(ctx context.Context, etfID uint32) (GetNewestBarRow, error) {
@@ -453,7 +453,7 @@ SELECT session, close, quarantined FROM bars WHERE etf_id = ? ORDER BY etf_id, s
 type ListSeriesRow struct {
 	Session     column.Session
 	Close       column.Price
-	Quarantined bool
+	Quarantined column.BarState
 }
 
 // What Freed needs of an ETF's bars.

@@ -61,7 +61,7 @@ INSERT INTO bar_revisions (etf_id, session, data_version, open, high, low, close
 SELECT b.etf_id, b.session, b.data_version, b.open, b.high, b.low, b.close, b.adj_close, b.volume, b.basis, b.source,
     b.fetch_id, b.quarantined, b.known_from, ?, ?
 FROM staged_bars s JOIN bars b ON b.etf_id = ? AND b.session = s.session
-WHERE s.fetch_id = ? AND s.verdict < 2 AND (s.verdict = 0 OR b.quarantined = 1)
+WHERE s.fetch_id = ? AND s.verdict IN (0, 1, 4) AND (s.verdict = 0 OR b.quarantined <> 0)
     AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
         AND (s.volume IS NULL OR s.volume <=> b.volume))
 `
@@ -90,21 +90,29 @@ const classifyStagedBars = `-- name: ClassifyStagedBars :one
 
 SELECT COUNT(*) AS kept,
     COUNT(DISTINCT r.session) AS sessions,
-    COUNT(CASE WHEN r.bar_quarantined IS NULL THEN 1 END) AS rows_new,
-    COUNT(CASE WHEN r.bar_quarantined IS NULL AND r.verdict = 1 THEN 1 END) AS new_quarantined,
-    COUNT(CASE WHEN r.unchanged THEN 1 END) AS rows_unchanged,
-    COUNT(CASE WHEN r.unchanged AND r.bar_quarantined = 1 THEN 1 END) AS unchanged_quarantined,
-    COUNT(CASE WHEN NOT r.unchanged AND r.bar_quarantined = 0 AND r.verdict = 1 THEN 1 END) AS held,
-    COUNT(CASE WHEN NOT r.unchanged AND r.bar_quarantined = 1 AND r.verdict = 0 THEN 1 END) AS cleared,
-    COUNT(CASE WHEN NOT r.unchanged AND r.bar_quarantined = 1 AND r.verdict = 1 THEN 1 END) AS still_quarantined,
+    COUNT(CASE WHEN r.bar_state IS NULL THEN 1 END) AS rows_new,
+    COUNT(CASE WHEN r.bar_state IS NULL AND r.verdict = 1 THEN 1 END) AS new_quarantined,
+    COUNT(CASE WHEN r.bar_state IS NOT NULL AND NOT r.superseded AND NOT r.rejudged THEN 1 END) AS rows_unchanged,
+    COUNT(CASE WHEN NOT r.superseded AND NOT r.rejudged AND (r.bar_state = 1 OR NOT r.same AND r.verdict = 1) THEN 1 END) AS unchanged_quarantined,
+    COUNT(CASE WHEN r.bar_state = 0 AND NOT r.same AND NOT r.superseded THEN 1 END) AS parked,
+    COUNT(CASE WHEN r.superseded THEN 1 END) AS superseded,
+    COUNT(CASE WHEN r.rejudged THEN 1 END) AS rejudged,
+    COUNT(CASE WHEN r.bar_state = 2 AND r.verdict = 0 THEN 1 END) AS released,
+    COUNT(CASE WHEN (r.superseded OR r.rejudged) AND r.bar_state = 1 THEN 1 END) AS were_quarantined,
+    COUNT(CASE WHEN (r.superseded OR r.rejudged) AND r.verdict = 1 THEN 1 END) AS become_quarantined,
     CAST(COALESCE(MIN(r.session), '1970-01-01') AS DATE) AS first_session,
     CAST(COALESCE(MAX(r.session), '1970-01-01') AS DATE) AS last_session
 FROM (
-    SELECT s.session, s.verdict, b.quarantined AS bar_quarantined,
-        (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
-            AND (s.volume IS NULL OR s.volume <=> b.volume)) AS unchanged
-    FROM staged_bars s LEFT JOIN bars b ON b.etf_id = ? AND b.session = s.session
-    WHERE s.fetch_id = ? AND s.verdict < 2
+    SELECT c.session, c.verdict, c.bar_state, c.same,
+        (c.bar_state IS NOT NULL AND NOT c.same AND (c.verdict = 0 OR c.bar_state <> 0)) AS superseded,
+        (c.bar_state IS NOT NULL AND c.same AND c.bar_state = 2 AND c.verdict <> 4) AS rejudged
+    FROM (
+        SELECT s.session, s.verdict, b.quarantined AS bar_state,
+            (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
+                AND (s.volume IS NULL OR s.volume <=> b.volume)) AS same
+        FROM staged_bars s LEFT JOIN bars b ON b.etf_id = ? AND b.session = s.session
+        WHERE s.fetch_id = ? AND s.verdict IN (0, 1, 4)
+    ) c
 ) r
 `
 
@@ -120,16 +128,21 @@ type ClassifyStagedBarsRow struct {
 	NewQuarantined       int64
 	RowsUnchanged        int64
 	UnchangedQuarantined int64
-	Held                 int64
-	Cleared              int64
-	StillQuarantined     int64
+	Parked               int64
+	Superseded           int64
+	Rejudged             int64
+	Released             int64
+	WereQuarantined      int64
+	BecomeQuarantined    int64
 	FirstSession         column.Session
 	LastSession          column.Session
 }
 
 // The comparison of numbers below appears many times and must be the same each time: open, high, low and close are
 // equal, and the volume is equal or unknown. The adjusted close is not compared (see the data dictionary).
-// bar_quarantined says whether the stored bar is quarantined, and is NULL if there is none.
+// bar_state is the state of the stored bar (column.BarState), and NULL if there is none. A row changes the stored bar if it
+// has other numbers and is kept, or the bar is not believed (superseded), and if it has the numbers of a held bar and another
+// verdict on them (rejudged). A row that is not kept does not replace a believed bar with other numbers (parked).
 func (q *Queries) ClassifyStagedBars(ctx context.Context, arg ClassifyStagedBarsParams) (ClassifyStagedBarsRow, error) {
 	row := q.db.QueryRowContext(ctx, classifyStagedBars, arg.EtfID, arg.FetchID)
 	var i ClassifyStagedBarsRow
@@ -140,9 +153,12 @@ func (q *Queries) ClassifyStagedBars(ctx context.Context, arg ClassifyStagedBars
 		&i.NewQuarantined,
 		&i.RowsUnchanged,
 		&i.UnchangedQuarantined,
-		&i.Held,
-		&i.Cleared,
-		&i.StillQuarantined,
+		&i.Parked,
+		&i.Superseded,
+		&i.Rejudged,
+		&i.Released,
+		&i.WereQuarantined,
+		&i.BecomeQuarantined,
 		&i.FirstSession,
 		&i.LastSession,
 	)
@@ -153,9 +169,9 @@ const insertAllStagedBars = `-- name: InsertAllStagedBars :execrows
 INSERT INTO bars (etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined,
     data_version, known_from)
 SELECT ?, s.session, s.open, s.high, s.low, s.close, s.adj_close, s.volume, ?,
-    ?, s.fetch_id, s.verdict, ?, ?
+    ?, s.fetch_id, IF(s.verdict = 4, 2, s.verdict), ?, ?
 FROM staged_bars s
-WHERE s.fetch_id = ? AND s.verdict < 2
+WHERE s.fetch_id = ? AND s.verdict IN (0, 1, 4)
 ORDER BY s.ordinal
 `
 
@@ -212,9 +228,9 @@ const insertNewStagedBars = `-- name: InsertNewStagedBars :execrows
 INSERT INTO bars (etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined,
     data_version, known_from)
 SELECT ?, s.session, s.open, s.high, s.low, s.close, s.adj_close, s.volume, ?,
-    ?, s.fetch_id, s.verdict, ?, ?
+    ?, s.fetch_id, IF(s.verdict = 4, 2, s.verdict), ?, ?
 FROM staged_bars s LEFT JOIN bars b ON b.etf_id = ? AND b.session = s.session
-WHERE s.fetch_id = ? AND s.verdict < 2 AND b.etf_id IS NULL
+WHERE s.fetch_id = ? AND s.verdict IN (0, 1, 4) AND b.etf_id IS NULL
 `
 
 type InsertNewStagedBarsParams struct {
@@ -444,7 +460,7 @@ FROM staged_bars s
 JOIN finding_rows r ON r.session = s.session
 JOIN finding_decisions d ON d.finding_id = r.finding_id
 JOIN bars b ON b.etf_id = r.etf_id AND b.session = r.session
-WHERE s.fetch_id = ? AND s.verdict < 2 AND r.etf_id = ? AND r.staged = 1
+WHERE s.fetch_id = ? AND s.verdict IN (0, 1, 4) AND r.etf_id = ? AND r.staged = 1
     AND d.decision = 'reject'
     AND r.open = s.open AND r.high = s.high AND r.low = s.low AND r.close = s.close
     AND (s.volume IS NULL OR s.volume <=> r.volume)
@@ -534,10 +550,10 @@ func (q *Queries) ListRevisions(ctx context.Context, arg ListRevisionsParams) ([
 const reviseBars = `-- name: ReviseBars :execrows
 UPDATE bars b JOIN staged_bars s ON s.session = b.session
 SET b.open = s.open, b.high = s.high, b.low = s.low, b.close = s.close, b.adj_close = s.adj_close,
-    b.volume = s.volume, b.source = ?, b.fetch_id = s.fetch_id, b.quarantined = s.verdict,
+    b.volume = s.volume, b.source = ?, b.fetch_id = s.fetch_id, b.quarantined = IF(s.verdict = 4, 2, s.verdict),
     b.data_version = ?, b.known_from = ?
-WHERE b.etf_id = ? AND s.fetch_id = ? AND s.verdict < 2
-    AND (s.verdict = 0 OR b.quarantined = 1)
+WHERE b.etf_id = ? AND s.fetch_id = ? AND s.verdict IN (0, 1, 4)
+    AND (s.verdict = 0 OR b.quarantined <> 0)
     AND NOT (s.open = b.open AND s.high = b.high AND s.low = b.low AND s.close = b.close
         AND (s.volume IS NULL OR s.volume <=> b.volume))
 `
@@ -570,7 +586,7 @@ SELECT COUNT(*) AS kept,
     COUNT(CASE WHEN s.verdict = 1 THEN 1 END) AS quarantined,
     CAST(COALESCE(MIN(s.session), '1970-01-01') AS DATE) AS first_session,
     CAST(COALESCE(MAX(s.session), '1970-01-01') AS DATE) AS last_session
-FROM staged_bars s WHERE s.fetch_id = ? AND s.verdict < 2
+FROM staged_bars s WHERE s.fetch_id = ? AND s.verdict IN (0, 1, 4)
 `
 
 type SummariseStagedBarsRow struct {

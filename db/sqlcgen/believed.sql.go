@@ -271,7 +271,7 @@ type ListBarsWrittenParams struct {
 type ListBarsWrittenRow struct {
 	Session     column.Session
 	DataVersion int64
-	Quarantined bool
+	Quarantined column.BarState
 }
 
 // The bars that versions of a span wrote, without their numbers.
@@ -482,7 +482,7 @@ type ListRevisionsTouchedRow struct {
 	Session      column.Session
 	DataVersion  int64
 	SupersededBy int64
-	Quarantined  bool
+	Quarantined  column.BarState
 }
 
 // The superseded bars that versions of a span wrote or superseded, without their numbers.

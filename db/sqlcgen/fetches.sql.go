@@ -91,7 +91,7 @@ func (q *Queries) GetFetchBody(ctx context.Context, fetchID string) (GetFetchBod
 }
 
 const getFetchToPersist = `-- name: GetFetchToPersist :one
-SELECT f.etf_id, f.source, f.window_from, f.window_to, f.basis, f.row_count, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
+SELECT f.etf_id, f.source, f.window_from, f.window_to, f.basis, f.row_count, f.fetched_at, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
     f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from,
     e.symbol, e.exchange, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
     e.first_session, e.last_session
@@ -107,6 +107,7 @@ type GetFetchToPersistRow struct {
 	WindowTo          column.Session
 	Basis             string
 	RowCount          int32
+	FetchedAt         time.Time
 	Actions           string
 	JudgedAt          sql.NullTime
 	PersistedAt       sql.NullTime
@@ -142,6 +143,7 @@ func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToP
 		&i.WindowTo,
 		&i.Basis,
 		&i.RowCount,
+		&i.FetchedAt,
 		&i.Actions,
 		&i.JudgedAt,
 		&i.PersistedAt,

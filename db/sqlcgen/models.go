@@ -50,7 +50,7 @@ type Bar struct {
 	Basis       string
 	Source      string
 	FetchID     string
-	Quarantined bool
+	Quarantined column.BarState
 	DataVersion int64
 	KnownFrom   time.Time
 }
@@ -68,7 +68,7 @@ type BarRevision struct {
 	Basis        string
 	Source       string
 	FetchID      string
-	Quarantined  bool
+	Quarantined  column.BarState
 	KnownFrom    time.Time
 	KnownTo      time.Time
 	SupersededBy int64

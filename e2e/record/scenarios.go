@@ -41,7 +41,7 @@ func newEnvironment(c client.Client) *environment {
 		s.due[monday] = append(s.due[monday], etf.Symbol(fmt.Sprintf("OK%04d", i)))
 	}
 	// In ascending order of symbol, as the registry returns them.
-	s.due[friday] = append([]etf.Symbol{"BOOM1", "DENY1", "DOWN1", "EMPTY1", "FAULT1", "LATE1"}, s.due[friday]...)
+	s.due[friday] = append([]etf.Symbol{"BOOM1", "DENY1", "DOWN1", "EMPTY1", "FAULT1", "HELD1", "LATE1"}, s.due[friday]...)
 	return &environment{client: c, script: s}
 }
 
@@ -56,6 +56,8 @@ var scenarios = []scenario{
 	{"update_fit_fails", update("BOOM2", failed)},
 	{"update_quarantined", update("FAULT2", completed)},
 	{"update_cancelled", updateCancelled},
+	{"update_held", update("HELD2", completed)},
+	{"update_released", update("FREE2", completed)},
 	{"finding_decided", findingDecided},
 	{"finding_taken", findingTaken},
 	{"daily_subset", daily(workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Symbols: []etf.Symbol{
@@ -196,7 +198,8 @@ func dailyCancelled(ctx context.Context, s *environment) (recorded, error) {
 	return s.wait(ctx, run, failed)
 }
 
-// dailyContinued is a run over 806 ETFs, for which the server suggests continuing as new. Both its halves are saved.
+// dailyContinued is a run over 807 ETFs, for which the server suggests continuing as new. Both its halves are saved. The close
+// of an ETF of the first half is held, and reviewed at the end of the second.
 func dailyContinued(first bool) func(context.Context, *environment) (recorded, error) {
 	return func(ctx context.Context, s *environment) (recorded, error) {
 		in := workflows.DailyInput{Exchange: etf.XNYS, Session: friday}

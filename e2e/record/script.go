@@ -25,6 +25,8 @@ import (
 //	MISS   the session is missing from every response
 //	EMPTY  the responses are empty
 //	FAULT  an error-level finding names the new session
+//	HELD   the close of the new session is held; the review of a run over the whole exchange releases it
+//	FREE   the close of the session before was held and is believed now
 //	DOWN   the database is down at first
 //	BOOM   forecasting fails permanently
 //	PART   a model other than the benchmark gives no forecast
@@ -51,6 +53,7 @@ func (s *script) register(main, fit sdkworker.ActivityRegistry, sources ...sdkwo
 	})
 	named(main, "Validate", s.validate)
 	named(main, "Persist", s.persist)
+	named(main, "ReviewHeld", s.reviewHeld)
 	named(main, "Decide", s.decide)
 	named(fit, "Forecast", s.forecast)
 	for _, r := range sources {
@@ -124,7 +127,20 @@ func (s *script) validate(_ context.Context, in activities.ValidateInput) (activ
 			{ID: findingOf(in.Symbol), Rule: "jump", Evidence: "close 66.18 is 90 % below the previous close"},
 		}}, nil
 	}
+	if starts(in.Symbol, "HELD") {
+		return activities.ValidateResult{Findings: 1, HeldNew: true, Attempt: 1, OnHeld: []activities.FindingRef{
+			{ID: findingOf(in.Symbol), Rule: "held_close", Evidence: "close 66.18 is 20 daily volatilities below the previous close"},
+		}}, nil
+	}
 	return activities.ValidateResult{Findings: 1, Attempt: 1}, nil
+}
+
+func (s *script) reviewHeld(_ context.Context, in activities.ReviewHeldInput) (activities.ReviewHeldResult, error) {
+	const symbol = "HELD1"
+	return activities.ReviewHeldResult{Reviewed: 1, After: symbol, Released: []etf.RunETF{{
+		Symbol: symbol, Session: in.Session, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "simulated",
+		RowsNew: 1, RowsUnchanged: 15, Findings: 1, Forecasts: 1, Attempts: 1,
+	}}}, nil
 }
 
 func findingOf(symbol etf.Symbol) string { return "f1" + strings.ToLower(string(symbol)) }
@@ -134,7 +150,11 @@ func (s *script) persist(ctx context.Context, in activities.PersistInput) (activ
 	if strings.HasPrefix(info.WorkflowExecution.ID, "update/DOWN") && info.Attempt < 3 {
 		return activities.PersistResult{}, temporal.NewApplicationError("connection refused", activities.TypeUnavailable, activities.ErrorDetail{Attempt: info.Attempt})
 	}
-	return activities.PersistResult{Persisted: etf.Persisted{New: 1, Unchanged: 15}, Attempt: info.Attempt}, nil
+	persisted := etf.Persisted{New: 1, Unchanged: 15}
+	if strings.HasPrefix(info.WorkflowExecution.ID, "update/FREE") {
+		persisted.Unchanged, persisted.Revised, persisted.Released = 14, 1, []etf.Session{friday - 1}
+	}
+	return activities.PersistResult{Persisted: persisted, Attempt: info.Attempt}, nil
 }
 
 func (s *script) forecast(_ context.Context, in activities.ForecastInput) (activities.ForecastResult, error) {
