@@ -21,7 +21,7 @@ func AboutLevel(rule string) bool {
 
 // Freed returns the sessions of quarantined bars that fit the bars in use, now that other splits are in force: restated for
 // those splits, each step from a bar in use to a freed one, and from one freed bar to the next, is a usual move. bars are the
-// ETF's stored bars, ascending; candidates are the quarantined ones that nothing but a rule about levels keeps out. A
+// ETF's stored bars, ascending, with at least their closes; candidates are the quarantined ones that nothing but a rule about levels keeps out. A
 // run of candidates between two bars in use is freed only as a whole.
 func Freed(x etf.Exchange, bars []etf.StoredBar, candidates map[etf.Session]bool, actions []etf.Action) ([]etf.Session, error) {
 	cal, err := calendar.For(x)
@@ -84,19 +84,19 @@ func (f *freeing) run(i, end int) (from, to int) {
 	left, right := i > 0, end < len(f.list)
 	k := i
 	if left {
-		for k < end && f.usual(k-1, k, i) {
+		for k < end && f.usual(k-1, k) {
 			k++
 		}
 	}
 	m := end
 	if right {
-		for m > i && f.usual(m-1, m, i) {
+		for m > i && f.usual(m-1, m) {
 			m--
 		}
 	}
 	switch {
 	case left && right:
-		if k == end && f.usual(end-1, end, i) {
+		if k == end && f.usual(end-1, end) {
 			return i, end
 		}
 		return i, i
@@ -108,31 +108,29 @@ func (f *freeing) run(i, end int) (from, to int) {
 	return i, i
 }
 
-// usual reports whether the move between two neighbours is like those of the bars in use nearest to candidate i.
-func (f *freeing) usual(a, b, i int) bool {
-	move := math.Abs(math.Log(f.adjusted[b].Close.Float() / f.adjusted[a].Close.Float()))
-	gap := float64(max(f.at[b]-f.at[a], 1))
-	return move <= max(surprising*f.sigma(i)*math.Sqrt(gap), leastMove)
+// usual reports whether the move between two neighbours is like those around it. Between a bar in use and a candidate it must not
+// even be surprising; between two candidates, which were stored on one level, only what the market does not do is a break.
+func (f *freeing) usual(a, b int) bool {
+	most := surprising
+	if f.list[a].Quarantined && f.list[b].Quarantined {
+		most = unlikely
+	}
+	return f.size(a, b) <= max(most*f.sigma(b), leastMove)
 }
 
-// sigma is the daily volatility of the bars in use nearest to i, on both sides.
+// size is the move from a to b as a daily one.
+func (f *freeing) size(a, b int) float64 {
+	gap := math.Sqrt(float64(max(f.at[b]-f.at[a], 1)))
+	return math.Abs(math.Log(f.adjusted[b].Close.Float()/f.adjusted[a].Close.Float())) / gap
+}
+
+// sigma is the daily volatility around the step to bar i, without the step itself.
 func (f *freeing) sigma(i int) float64 {
-	const window = 60
+	const window = 30 // on each side
 	var sizes []float64
-	add := func(a, b int) {
-		gap := math.Sqrt(float64(max(f.at[b]-f.at[a], 1)))
-		sizes = append(sizes, math.Abs(math.Log(f.adjusted[b].Close.Float()/f.adjusted[a].Close.Float()))/gap)
-	}
-	inUse := func(k int) bool { return !f.list[k].Quarantined && !untraded(f.list[k].Bar) }
-	for k := i - 1; k > 0 && len(sizes) < window; k-- {
-		if inUse(k) && inUse(k-1) {
-			add(k-1, k)
-		}
-	}
-	n := len(sizes)
-	for k := i + 1; k < len(f.list) && len(sizes) < n+window; k++ {
-		if inUse(k) && inUse(k-1) {
-			add(k-1, k)
+	for k := max(1, i-window); k < min(len(f.list), i+window+1); k++ {
+		if k != i && !untraded(f.list[k].Bar) && !untraded(f.list[k-1].Bar) {
+			sizes = append(sizes, f.size(k-1, k))
 		}
 	}
 	floor := floorAt(f.x, f.list[i].Close)
