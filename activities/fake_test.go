@@ -37,6 +37,9 @@ type fakeStore struct {
 	findings  []etf.Finding
 	verdicts  []etf.Verdict
 	persisted etf.Persisted
+	replaced  etf.Replacement
+	first     etf.Session // stored
+	listed    etf.Session
 	history   etf.History
 	limit     int
 	forecasts map[string]etf.Forecast
@@ -100,6 +103,7 @@ func (s *fakeStore) Staged(_ context.Context, fetch string) (etf.Staged, error) 
 	a := s.responses[fetch]
 	return etf.Staged{
 		Fetch: f, Bars: a.Bars, Actions: a.Actions, Defects: a.Defects, Known: s.known, Splits: s.splits, Initial: s.stored.Bars == 0,
+		First: s.first, Listed: s.listed,
 	}, s.called("Staged")
 }
 
@@ -119,6 +123,11 @@ func (s *fakeStore) Decide(_ context.Context, r etf.Ruling) (etf.Finding, error)
 
 func (s *fakeStore) Persist(context.Context, string) (etf.Persisted, error) {
 	return s.persisted, s.called("Persist")
+}
+
+func (s *fakeStore) Replace(_ context.Context, _ string, r etf.Replacement) (etf.Persisted, []string, error) {
+	s.replaced = r
+	return s.persisted, nil, s.called("Replace")
 }
 
 func (s *fakeStore) SessionBars(context.Context, etf.Exchange, etf.Session) ([]etf.SessionBar, error) {

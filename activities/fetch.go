@@ -14,7 +14,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// TrailingSessions is how many sessions before the last stored one every update fetches again: three weeks of trading.
+// TrailingSessions is how many sessions before the last stored one in use every update fetches again: three weeks of trading.
 // Providers fill gaps and correct volumes and closes within days, and an exchange corrects a trade within two weeks at
 // most; fetching more would only add rows that have not changed.
 const TrailingSessions = 15
@@ -39,6 +39,8 @@ type FetchInput struct {
 	Run      etf.RunID    `json:"run"`
 	// Until is when the update must not wait for a source any longer; zero for no limit.
 	Until time.Time `json:"until,omitzero"`
+	// Whole asks for the whole history, whatever is stored.
+	Whole bool `json:"whole,omitempty"`
 }
 
 // FetchResult refers to a stored response.
@@ -53,8 +55,8 @@ type FetchResult struct {
 	Unfinished string `json:"unfinished,omitempty"`
 }
 
-// Fetch fetches the whole history of an ETF without stored bars, otherwise from TrailingSessions before the last stored
-// session on, and stores the raw response and the staged rows. It returns a reference to them.
+// Fetch fetches the whole history of an ETF without stored bars, and if it is asked to, otherwise from TrailingSessions before
+// the last stored session in use on, and stores the raw response and the staged rows. It returns a reference to them.
 //
 // A response that can't be parsed, or has another basis or currency, is an error; its body is kept all the same.
 //
@@ -76,7 +78,7 @@ func (a *Fetching) Fetch(ctx context.Context, in FetchInput) (FetchResult, error
 	if err != nil {
 		return FetchResult{}, err
 	}
-	window, err := fetchWindow(in.Exchange, in.Session, stored)
+	window, err := fetchWindow(in.Exchange, in.Session, stored, in.Whole)
 	if err != nil {
 		return FetchResult{}, err
 	}
@@ -164,15 +166,20 @@ func fetchID(run, activityID string) string {
 }
 
 // fetchWindow never ends after the session: a run for an earlier session must not fetch later prices.
-func fetchWindow(exchange etf.Exchange, session etf.Session, stored etf.Stored) (etf.Window, error) {
-	if stored.Bars == 0 {
+func fetchWindow(exchange etf.Exchange, session etf.Session, stored etf.Stored, whole bool) (etf.Window, error) {
+	if stored.Bars == 0 || whole {
 		return etf.Window{To: session}, nil
 	}
 	cal, err := calendar.For(exchange)
 	if err != nil {
 		return etf.Window{}, err
 	}
-	from, err := cal.Nth(min(stored.Last, session), -TrailingSessions)
+	// Behind the last bar in use, so that the response always has sessions that can be compared with what is in use.
+	last := stored.Last
+	if !stored.LastUsed.IsZero() {
+		last = min(last, stored.LastUsed)
+	}
+	from, err := cal.Nth(min(last, session), -TrailingSessions)
 	if err != nil {
 		from = cal.Range().From // the calendar has fewer than TrailingSessions before it
 	}

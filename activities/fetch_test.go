@@ -34,15 +34,19 @@ func TestFetchWindow(t *testing.T) {
 		{"nothing stored: the whole history", etf.Stored{}, "2025-09-26", ""},
 		// The fifteenth session before 2025-09-25; Labor Day, 2025-09-01, lies before it.
 		{"up to yesterday", etf.Stored{Bars: 9, Last: friday - 1}, "2025-09-26", "2025-09-04"},
+		{"the newest three quarantined", etf.Stored{Bars: 9, Last: friday - 1, LastUsed: friday - 4}, "2025-09-26", "2025-08-29"},
 		{"the same session again", etf.Stored{Bars: 9, Last: friday}, "2025-09-26", "2025-09-05"},
 		{"an earlier session again", etf.Stored{Bars: 9, Last: friday}, "2025-09-22", "2025-08-29"},
 		{"a month behind", etf.Stored{Bars: 9, Last: etf.MustSession("2025-08-26")}, "2025-09-26", "2025-08-05"},
 		{"before the calendar", etf.Stored{Bars: 9, Last: etf.MustSession("1990-01-05")}, "1990-01-08", "1990-01-01"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w, err := fetchWindow(etf.XNYS, etf.MustSession(c.session), c.stored)
+			w, err := fetchWindow(etf.XNYS, etf.MustSession(c.session), c.stored, false)
 			if err != nil || w.From.String() != c.from || w.To.String() != c.session {
 				t.Errorf("got %s to %s, %v; want from %s", w.From, w.To, err, c.from)
+			}
+			if w, err := fetchWindow(etf.XNYS, etf.MustSession(c.session), c.stored, true); err != nil || !w.From.IsZero() || w.To.String() != c.session {
+				t.Errorf("the whole history is from %s to %s, %v", w.From, w.To, err)
 			}
 		})
 	}

@@ -16,20 +16,33 @@ type Persisting struct {
 // PersistInput names a fetch whose rows have been validated.
 type PersistInput struct {
 	Fetch string `json:"fetch"`
+	// Whole: the fetch is the whole history and replaces everything stored.
+	Whole bool `json:"whole,omitempty"`
+	// Listed: the stored bars before this session are taken out.
+	Listed etf.Session `json:"listed,omitzero"`
 }
 
 // PersistResult says what happened to the rows.
 type PersistResult struct {
 	etf.Persisted
 	Attempt int32 `json:"attempt"`
+	// Settled are findings that wait for a decision no longer, because what they are about is no longer stored.
+	Settled []string `json:"settled,omitempty"`
 }
 
 // Persist stores a fetch's validated rows in one transaction. The fetch is the idempotency key: a repeat has no further
 // effect and returns the same result.
 func (a *Persisting) Persist(ctx context.Context, in PersistInput) (PersistResult, error) {
-	p, err := a.Store.Persist(ctx, in.Fetch)
+	var p etf.Persisted
+	var settled []string
+	var err error
+	if r := (etf.Replacement{Whole: in.Whole, Listed: in.Listed}); r.IsZero() {
+		p, err = a.Store.Persist(ctx, in.Fetch)
+	} else {
+		p, settled, err = a.Store.Replace(ctx, in.Fetch, r)
+	}
 	if err != nil {
 		return PersistResult{}, err
 	}
-	return PersistResult{Persisted: p, Attempt: activity.GetInfo(ctx).Attempt}, nil
+	return PersistResult{Persisted: p, Attempt: activity.GetInfo(ctx).Attempt, Settled: settled}, nil
 }

@@ -22,10 +22,22 @@ type ValidateInput struct {
 	Symbol   etf.Symbol   `json:"symbol"`
 	Exchange etf.Exchange `json:"exchange"`
 	Session  etf.Session  `json:"session"`
+	// Whole: the fetch is the whole history, to replace everything stored.
+	Whole bool `json:"whole,omitempty"`
+	// CanFetchWhole: the whole history is fetched next if the result asks for it, and this fetch is not used.
+	CanFetchWhole bool `json:"can_fetch_whole,omitempty"`
 }
 
 // ValidateResult summarises the findings.
 type ValidateResult struct {
+	// FetchWhole asks for the whole history: the source has restated its series, and its history is cheap; or bars from before
+	// the ETF's listing are stored, so that what was made of the others has to be judged again. Nothing has been saved.
+	FetchWhole bool `json:"fetch_whole,omitempty"`
+	// TakeOver: the whole history may replace everything stored.
+	TakeOver bool `json:"take_over,omitempty"`
+	// Listed is the ETF's listing date if bars from before it are stored.
+	Listed etf.Session `json:"listed,omitzero"`
+
 	Findings int `json:"findings"`         // of every severity
 	Errors   int `json:"faults,omitempty"` // error-level ones among them
 	// QuarantinedNew: an error-level finding names the new session. OnNew lists such findings, at most newFindings.
@@ -64,13 +76,21 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 		Bars: staged.Bars, Ordinals: staged.Ordinals, Defects: staged.Defects, Basis: staged.Fetch.Basis,
 		Actions: staged.Actions, Covers: staged.Covers, Stated: staged.Stated, Window: staged.Fetch.Window, Known: staged.Known, Held: staged.Held,
 		Source: staged.Fetch.Source, Sources: staged.Sources, Listed: staged.Listed,
-		DataAt: staged.DataAt, FetchedAt: staged.Fetch.FetchedAt,
+		DataAt: staged.DataAt, FetchedAt: staged.Fetch.FetchedAt, Whole: in.Whole && !staged.Initial,
 	})
 	if err != nil {
 		return ValidateResult{}, err
 	}
+	early := !staged.First.IsZero() && staged.First < staged.Listed
+	if in.CanFetchWhole && (early || report.Restated && etf.Source(staged.Fetch.Source).CheapHistory) {
+		return ValidateResult{FetchWhole: true, Attempt: activity.GetInfo(ctx).Attempt}, nil
+	}
 	result := ValidateResult{
 		Findings: len(report.Findings), QuarantinedNew: report.QuarantinedNew, HeldNew: report.HeldNew, Attempt: activity.GetInfo(ctx).Attempt,
+		TakeOver: report.TakeOver,
+	}
+	if early {
+		result.Listed = staged.Listed
 	}
 	for i := range report.Findings {
 		f := &report.Findings[i]

@@ -90,13 +90,16 @@ func (f *fakeStore) ChangeETF(_ context.Context, c etf.ETFEdit) (etf.ETF, bool, 
 	if c.Retired != nil {
 		e.Retired = *c.Retired
 	}
-	if reflect.DeepEqual(old, e) {
+	if c.Listed != nil {
+		e.Listed = *c.Listed
+	}
+	if reflect.DeepEqual(old, e) && !c.Note {
 		return e, false, nil
 	}
 	e.Changes++
 	f.etfs[c.Symbol] = e
 	f.changes = append(f.changes, etf.ETFChange{
-		Number: e.Changes, Currency: e.Currency, Name: e.Name, Sources: e.Sources, Retired: e.Retired, By: c.By, Why: c.Why, At: testNow,
+		Number: e.Changes, Currency: e.Currency, Name: e.Name, Sources: e.Sources, Listed: e.Listed, Retired: e.Retired, By: c.By, Why: c.Why, At: testNow,
 	})
 	return e, true, nil
 }

@@ -39,7 +39,7 @@ func (s *server) ListETFs(ctx context.Context, r gen.ListETFsRequestObject) (gen
 
 // CreateETF implements gen.StrictServerInterface.
 func (s *server) CreateETF(ctx context.Context, r gen.CreateETFRequestObject) (gen.CreateETFResponseObject, error) {
-	request := service.ETFRequest{Symbol: r.Body.Symbol, Exchange: r.Body.Exchange, Currency: textOf(r.Body.Currency)}
+	request := service.ETFRequest{Symbol: r.Body.Symbol, Exchange: r.Body.Exchange, Currency: textOf(r.Body.Currency), Listed: textOf(r.Body.Listed)}
 	for _, src := range r.Body.Sources {
 		request.Sources = append(request.Sources, service.SourceRequest{Name: src.Name, Ref: &src.Ref})
 	}
@@ -70,7 +70,7 @@ func (s *server) GetETF(ctx context.Context, r gen.GetETFRequestObject) (gen.Get
 // EditETF implements gen.StrictServerInterface.
 func (s *server) EditETF(ctx context.Context, r gen.EditETFRequestObject) (gen.EditETFResponseObject, error) {
 	request := service.ETFEditRequest{
-		Symbol: r.Symbol, Currency: r.Body.Currency, Name: r.Body.Name, Retired: r.Body.Retired, By: "the API", Why: textOf(r.Body.Why),
+		Symbol: r.Symbol, Currency: r.Body.Currency, Name: r.Body.Name, Listed: r.Body.Listed, Retired: r.Body.Retired, By: "the API", Why: textOf(r.Body.Why),
 	}
 	if r.Body.By != nil {
 		request.By = *r.Body.By
@@ -115,7 +115,7 @@ func (s *server) ListETFChanges(ctx context.Context, r gen.ListETFChangesRequest
 	page := gen.ListETFChanges200JSONResponse{Items: make([]gen.ETFChange, len(changes))}
 	for i, c := range changes {
 		page.Items[i] = gen.ETFChange{
-			Number: c.Number, Currency: c.Currency, Name: textOrNil(c.Name), Sources: sourcesOut(c.Sources), Retired: c.Retired, By: c.By,
+			Number: c.Number, Currency: c.Currency, Name: textOrNil(c.Name), Sources: sourcesOut(c.Sources), Listed: sessionOut(c.Listed), Retired: c.Retired, By: c.By,
 			Why: c.Why, At: c.At.UTC(),
 		}
 	}
@@ -140,7 +140,7 @@ func etfOut(e etf.ETF) gen.ETF {
 	self := "/v1/etfs/" + url.PathEscape(string(e.Symbol))
 	out := gen.ETF{
 		Symbol: e.Symbol, Exchange: e.Exchange, Currency: e.Currency, Name: textOrNil(e.Name), Sources: sourcesOut(e.Sources),
-		Retired: e.Retired, Changes: e.Changes,
+		Listed: sessionOut(e.Listed), Retired: e.Retired, Changes: e.Changes,
 		DataVersion: dataVersionOut(e.DataVersion), FirstSession: sessionOut(e.First), LastSession: sessionOut(e.Last),
 		Bars: e.Bars, Quarantined: e.Quarantined, CreatedAt: e.CreatedAt.UTC(),
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"time"
 
@@ -156,7 +157,7 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if row.Fetch.PersistedAt.Valid {
 		return etf.Staged{}, persistedAlready(fetch)
 	}
-	st := etf.Staged{Fetch: domainFetch(row.Fetch, row.Symbol), Initial: row.Bars == 0}
+	st := etf.Staged{Fetch: domainFetch(row.Fetch, row.Symbol), Initial: row.Bars == 0, First: etf.Session(row.FirstSession)}
 	stated, err := decodeStatements(row.Fetch.Actions)
 	st.Actions, st.Covers, st.NAVs, st.DataAt = stated.Actions, stated.Covers, stated.NAVs, stated.DataAt
 	if err == nil {
@@ -186,6 +187,13 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if st.Known, err = known(ctx, s.q, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}
+	preferences, err := s.q.ListPreferences(ctx, sqlcgen.ListPreferencesParams{EtfID: row.Fetch.EtfID})
+	if err == nil {
+		err = setPreferences(&st, preferences)
+	}
+	if err != nil {
+		return etf.Staged{}, translate(err, "reading whose numbers count for fetch "+fetch)
+	}
 	if !st.Initial {
 		if st.Held, err = s.held(ctx, row, st.Bars); err != nil {
 			return etf.Staged{}, translate(err, "reading the held bars known to fetch "+fetch)
@@ -206,11 +214,34 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	return st, nil
 }
 
+// setPreferences fills in the ETF's sources in order and its listing date.
+func setPreferences(st *etf.Staged, rows []sqlcgen.ListPreferencesRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	newest := rows[0]
+	st.Listed = etf.Session(newest.Listed)
+	if newest.Changed.Valid {
+		return json.Unmarshal([]byte(newest.Changed.String), &st.Sources)
+	}
+	for _, r := range rows {
+		if r.ListingNumber == newest.ListingNumber {
+			st.Sources = append(st.Sources, etf.SourceRef{Name: r.Name, Ref: r.Ref})
+		}
+	}
+	return nil
+}
+
 // known reads the newest good bars up to the last staged session, and separately those before the first one if the span
-// holds too many to reach them. Of their provenance, only basis and data version are filled in.
+// holds too many to reach them; all of them if the whole history was fetched. Of their provenance, the basis, the source and
+// the data version are filled in.
 func known(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchRow, staged []etf.Bar) ([]etf.StoredBar, error) {
 	if fetch.Bars == 0 || len(staged) == 0 {
 		return nil, nil
+	}
+	if etf.Session(fetch.Fetch.WindowFrom).IsZero() {
+		all, err := newestGood(ctx, q, fetch, lastSession, math.MaxInt32)
+		return ascending(all), err
 	}
 	first, last := staged[0].Session, staged[0].Session
 	for _, b := range staged {
@@ -247,7 +278,7 @@ func newestGood(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchR
 			Bar: numbers{
 				Session: r.Session, Open: r.Open, High: r.High, Low: r.Low, Close: r.Close, AdjClose: r.AdjClose, Volume: r.Volume,
 			}.bar(),
-			Basis: etf.Basis(fetch.SeriesBasis), DataVersion: r.DataVersion,
+			Basis: etf.Basis(fetch.SeriesBasis), Source: r.Source, DataVersion: r.DataVersion,
 		}
 	}
 	return list, nil

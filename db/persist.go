@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -18,8 +19,14 @@ import (
 // as new, unchanged and revised. New, Unchanged and Revised add up to the rows not dropped; Quarantined is how many of
 // the fetch's rows forecasts exclude afterwards, because of this fetch or an earlier one.
 func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error) {
-	var result etf.Persisted
-	err := s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+	p, _, err := s.Replace(ctx, fetch, etf.Replacement{})
+	return p, err
+}
+
+// Replace is Persist for a fetch that also takes stored bars out: see activities.Bars and etf.Replacement. Revised then
+// counts what is taken out, too. settled are the findings that it settles, at most a hundred.
+func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Replacement) (result etf.Persisted, settled []string, err error) {
+	err = s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		row, err := q.GetFetchToPersist(ctx, fetch)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownFetch(fetch)
@@ -34,10 +41,20 @@ func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error
 			}
 			return err
 		}
-		result, err = s.persist(ctx, q, tx, fetch, row)
+		removed := 0
+		if !replacement.Listed.IsZero() {
+			if row, removed, err = s.removeEarly(ctx, q, fetch, row, replacement.Listed); err != nil {
+				return err
+			}
+		}
+		result, err = s.persist(ctx, q, tx, fetch, row, replacement.Whole, removed)
 		return err
 	})
-	return result, err
+	if err != nil || replacement.IsZero() {
+		return result, nil, err
+	}
+	settled, err = s.q.ListSettled(ctx, sqlcgen.ListSettledParams{DecidedBy: settledBy, RequestKey: fetch, Limit: mostSettled})
+	return result, settled, translate(err, "listing the findings that fetch "+fetch+" settles")
 }
 
 func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
@@ -48,7 +65,7 @@ func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
 	}
 }
 
-func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow) (etf.Persisted, error) {
+func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow, whole bool, removed int) (etf.Persisted, error) {
 	if !row.JudgedAt.Valid {
 		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
 			Message: fmt.Sprintf("fetch %s has no saved findings", fetch), Remedy: "save its findings first"}
@@ -58,8 +75,10 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 	if err != nil {
 		return etf.Persisted{}, err
 	}
-	if row.RowCount > 0 && c.Kept == 0 { // of each session, one row is always kept
-		return etf.Persisted{}, discarded(fetch)
+	if row.RowCount > 0 && c.Kept == 0 { // every row is dropped, or none is left
+		if n, err := q.CountStagedBars(ctx, fetch); err != nil || n == 0 {
+			return etf.Persisted{}, cmp.Or(err, discarded(fetch))
+		}
 	}
 	if c.Sessions != c.Kept {
 		return etf.Persisted{}, etf.Invalid("session", fmt.Sprintf("fetch %s keeps more than one row for a session", fetch), "drop all but one of them")
@@ -77,7 +96,12 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 	}
 	to.version, to.knownFrom = old.next(s.now())
 	result := etf.Persisted{DataVersion: old.version, KnownFrom: old.knownFrom}
-	if result.Revised, err = p.revise(ctx, &c); err != nil {
+	var taken quality.TakeOver
+	if whole && old.bars > 0 {
+		if taken, err = p.takeOver(ctx, &c); err != nil {
+			return etf.Persisted{}, err
+		}
+	} else if result.Revised, err = p.revise(ctx, &c); err != nil {
 		return etf.Persisted{}, err
 	}
 	if c.RowsNew > 0 {
@@ -92,16 +116,27 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 	if result.NAVs, err = p.storeNAVs(ctx, tx); err != nil {
 		return etf.Persisted{}, err
 	}
-	result.New = int(c.RowsNew)
-	result.Unchanged = int(c.Kept) - result.New - result.Revised
+	result.New = int(c.RowsNew) - taken.Replaced
+	result.Unchanged = int(c.Kept) - result.New - result.Revised - taken.Replaced
 	result.Quarantined = int(c.NewQuarantined + c.UnchangedQuarantined + c.BecomeQuarantined)
+	if whole && old.bars > 0 {
+		result.Revised, result.Quarantined = len(taken.Remove), taken.Quarantined
+	}
 	if result.New+result.Revised+result.Actions+result.NAVs > 0 {
 		to.bars += result.New
 		to.quarantined += int(c.NewQuarantined + c.BecomeQuarantined - c.WereQuarantined)
-		if to.quarantined > 0 && frees(p.stated, changes) {
-			if to.basis == "" {
-				to.basis = row.Basis
+		if whole && old.bars > 0 {
+			if err := p.summarise(ctx); err != nil {
+				return etf.Persisted{}, err
 			}
+		} else if result.New > 0 {
+			to.basis = row.Basis
+			to.first, to.last = etf.Session(c.FirstSession), max(old.last, etf.Session(c.LastSession))
+			if old.bars > 0 {
+				to.first = min(old.first, to.first)
+			}
+		}
+		if to.quarantined > 0 && frees(p.stated, changes) {
 			freed, err := s.free(ctx, q, etf.Exchange(row.Exchange), *to, p.stated, changes, quality.BySource(row.Source))
 			if err != nil {
 				return etf.Persisted{}, err
@@ -113,18 +148,21 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 				}
 			}
 		}
-		if result.New > 0 {
-			to.basis = row.Basis
-			to.first, to.last = etf.Session(c.FirstSession), max(old.last, etf.Session(c.LastSession))
-			if old.bars > 0 {
-				to.first = min(old.first, to.first)
-			}
+		by := cause{causeFetch, fetch}
+		if len(taken.Remove) > 0 {
+			by.kind = causeRestated
 		}
-		if err := advance(ctx, q, old, *to, cause{causeFetch, fetch}); err != nil {
+		if err := advance(ctx, q, old, *to, by); err != nil {
 			return etf.Persisted{}, err
 		}
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom
 	}
+	if whole && old.bars > 0 {
+		if err := p.settle(ctx, s.now(), lastSession, "the whole history was fetched again, in fetch "+fetch); err != nil {
+			return etf.Persisted{}, err
+		}
+	}
+	result.Revised += removed
 	if c.Released > 0 {
 		if result.Released, err = releasedBy(ctx, q, old.id, result.DataVersion.Number); err != nil {
 			return etf.Persisted{}, err
@@ -151,6 +189,8 @@ type persisting struct {
 	old, to series             // before and after
 	stated  []etf.StatedAction // the current statements before; nil if the fetch states nothing
 	rows    []etf.Bar          // staged; nil if the fetch changes no statement
+	// refused are the sessions whose row a whole history's fetch quarantines.
+	refused map[etf.Session]bool
 }
 
 func seriesOf(row sqlcgen.GetFetchToPersistRow) series {

@@ -13,7 +13,7 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// CreateETF registers an ETF. Symbol, Exchange, Currency and Sources are taken from e; the store sets the rest.
+// CreateETF registers an ETF. Symbol, Exchange, Currency, Sources and Listed are taken from e; the store sets the rest.
 // Idempotent by symbol: an identical repeat returns the stored ETF and created = false; one that differs is
 // KindConflict with the differing field's name as Field.
 func (s *Store) CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error) {
@@ -44,6 +44,9 @@ func (s *Store) CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, creat
 			}
 		}
 		created = true
+		if !e.Listed.IsZero() {
+			return q.InsertListing(ctx, sqlcgen.InsertListingParams{EtfID: uint32(id), Number: 0, Listed: column.Session(e.Listed)})
+		}
 		return nil
 	})
 	if err != nil {
@@ -66,6 +69,8 @@ func (s *Store) compareRegistered(ctx context.Context, q *sqlcgen.Queries, old s
 		differs = "currency"
 	case !slices.Equal(o.Sources, e.Sources):
 		differs = "sources"
+	case !e.Listed.IsZero() && o.Listed != e.Listed:
+		differs = "listed"
 	default:
 		return nil
 	}
@@ -196,6 +201,13 @@ func complete(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]et
 		e := &list[at[src.EtfID]]
 		e.Sources = append(e.Sources, etf.SourceRef{Name: src.Name, Ref: src.Ref})
 	}
+	listings, err := q.ListListings(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range listings { // ascending, so that the newest stays
+		list[at[l.EtfID]].Listed = etf.Session(l.Listed)
+	}
 	changes, err := q.ListNewestChanges(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -212,7 +224,7 @@ func complete(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]et
 }
 
 // ChangeETF appends a change of the ETF, which replaces the earlier values of what it names; a repeat appends nothing
-// (changed is false). KindNotFound for an unknown symbol. KindConflict with Field "changes" if the ETF has been changed
+// (changed is false) unless c.Note says so. KindNotFound for an unknown symbol. KindConflict with Field "changes" if the ETF has been changed
 // since c.Changes, and with Field "currency" for another currency once bars are stored: their prices would be read as
 // amounts in the new one.
 func (s *Store) ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, changed bool, err error) {
@@ -231,7 +243,7 @@ func (s *Store) ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, c
 			return err
 		}
 		e, err := applied(list[0], c)
-		if err != nil || sameRegistration(e, list[0]) {
+		if err != nil || sameRegistration(e, list[0]) && !c.Note {
 			return err
 		}
 		sources, err := json.Marshal(e.Sources)
@@ -239,6 +251,11 @@ func (s *Store) ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, c
 			return err
 		}
 		changed = true
+		if e.Listed != list[0].Listed {
+			if err := q.InsertListing(ctx, sqlcgen.InsertListingParams{EtfID: row.ID, Number: int32(e.Changes + 1), Listed: column.Session(e.Listed)}); err != nil {
+				return err
+			}
+		}
 		return q.InsertETFChange(ctx, sqlcgen.InsertETFChangeParams{
 			EtfID: row.ID, Number: int32(e.Changes + 1), Writer: writer, Currency: string(e.Currency), Name: e.Name,
 			Retired: e.Retired, Sources: string(sources), ChangedBy: c.By, Why: c.Why, ChangedAt: s.now(),
@@ -271,6 +288,9 @@ func applied(e etf.ETF, c etf.ETFEdit) (etf.ETF, error) {
 	if c.Sources != nil {
 		e.Sources = c.Sources
 	}
+	if c.Listed != nil {
+		e.Listed = *c.Listed
+	}
 	if c.Retired != nil {
 		e.Retired = *c.Retired
 	}
@@ -279,7 +299,7 @@ func applied(e etf.ETF, c etf.ETFEdit) (etf.ETF, error) {
 
 // sameRegistration reports whether two states of an ETF agree in everything that can be changed.
 func sameRegistration(a, b etf.ETF) bool {
-	return a.Currency == b.Currency && a.Name == b.Name && a.Retired == b.Retired && slices.Equal(a.Sources, b.Sources)
+	return a.Currency == b.Currency && a.Name == b.Name && a.Retired == b.Retired && a.Listed == b.Listed && slices.Equal(a.Sources, b.Sources)
 }
 
 // ETFChanges returns every change of the ETF, oldest first; none for an ETF that is as registered, or unknown.
@@ -292,6 +312,20 @@ func (s *Store) ETFChanges(ctx context.Context, symbol etf.Symbol) ([]etf.ETFCha
 	for i, row := range rows {
 		if changes[i], err = domainChange(row); err != nil {
 			return nil, err
+		}
+	}
+	if len(rows) == 0 {
+		return changes, nil
+	}
+	listings, err := s.q.ListListings(ctx, []uint32{rows[0].EtfID})
+	if err != nil {
+		return nil, translate(err, "listing the listing dates of "+string(symbol))
+	}
+	for i := range changes {
+		for _, l := range listings {
+			if int(l.Number) <= changes[i].Number {
+				changes[i].Listed = etf.Session(l.Listed)
+			}
 		}
 	}
 	return changes, nil
@@ -318,9 +352,22 @@ func (s *Store) Stored(ctx context.Context, symbol etf.Symbol) (etf.Stored, erro
 	if err != nil {
 		return etf.Stored{}, translate(err, "summarising the bars of "+string(symbol))
 	}
-	return etf.Stored{
-		Bars: int(row.Bars), First: etf.Session(row.FirstSession), Last: etf.Session(row.LastSession), Basis: etf.Basis(row.Basis),
-	}, nil
+	stored := etf.Stored{
+		Bars: int(row.Bars), First: etf.Session(row.FirstSession), Last: etf.Session(row.LastSession), LastUsed: etf.Session(row.LastSession),
+		Basis: etf.Basis(row.Basis),
+	}
+	if row.Quarantined == 0 {
+		return stored, nil
+	}
+	newest, err := s.q.ListNewestGoodBars(ctx, sqlcgen.ListNewestGoodBarsParams{EtfID: row.ID, ToSession: column.Session(lastSession), Limit: 1})
+	if err != nil {
+		return etf.Stored{}, translate(err, "reading the newest bar in use of "+string(symbol))
+	}
+	stored.LastUsed = 0
+	if len(newest) > 0 {
+		stored.LastUsed = etf.Session(newest[0].Session)
+	}
+	return stored, nil
 }
 
 func unknownSymbol(symbol etf.Symbol) error {

@@ -111,6 +111,9 @@ func testRights(t *testing.T, d dbtest.Database) {
 			t.Error(err)
 		}
 	}
+	if _, err := user.Exec("DROP TABLE bars"); err == nil { // it may delete those that it has archived
+		t.Error("the pipeline's user may drop the table of bars")
+	}
 	if _, err := user.Exec("DELETE FROM decisions"); err == nil {
 		t.Error("the pipeline's user may delete decisions")
 	}

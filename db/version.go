@@ -21,6 +21,8 @@ const (
 	causeFetch    = etf.CauseFetch
 	causeDecision = etf.CauseDecision
 	causeAction   = etf.CauseAction
+	causeRestated = etf.CauseRestated
+	causeListing  = etf.CauseListing
 	causeMarket   = etf.CauseMarket // of a held bar that the market's moves explain; the ID is that of the run
 )
 

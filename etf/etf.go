@@ -70,6 +70,8 @@ type ETF struct {
 	Currency Currency    `json:"currency"`
 	Name     string      `json:"name,omitempty"` // of the fund, for people; may be empty
 	Sources  []SourceRef `json:"sources"`
+	// Listed is the ETF's first session. Earlier rows under its symbol belong to another security. Zero if unknown.
+	Listed Session `json:"listed,omitzero"`
 	// Retired means that daily runs leave it out; its history stays.
 	Retired bool `json:"retired,omitempty"`
 	// Changes is how often the ETF has been changed since it was registered: the number of its newest ETFChange.
@@ -90,8 +92,11 @@ type ETFEdit struct {
 	Currency *Currency
 	Name     *string
 	Sources  []SourceRef
+	Listed   *Session // zero = unknown
 	Retired  *bool
 	By, Why  string
+	// Note records By and Why even if nothing changes.
+	Note bool
 	// Changes is the ETF.Changes that the edit is based on; nil = whatever it is.
 	Changes *int
 }
@@ -103,6 +108,7 @@ type ETFChange struct {
 	Currency Currency    `json:"currency"`
 	Name     string      `json:"name"`
 	Sources  []SourceRef `json:"sources"`
+	Listed   Session     `json:"listed,omitzero"`
 	Retired  bool        `json:"retired"`
 	By       string      `json:"by"`
 	Why      string      `json:"why"`

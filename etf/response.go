@@ -65,6 +65,8 @@ type Defect struct {
 	// Side: only a value beside the prices could not be read, such as the volume or a dividend, and is left out; the row is
 	// among the bars. One such defect stands for all values of a column.
 	Side bool `json:"side,omitempty"`
+	// Action: that value states a corporate action.
+	Action bool `json:"action,omitempty"`
 }
 
 // Fetch is the record of one response.

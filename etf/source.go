@@ -21,6 +21,9 @@ type SourceTraits struct {
 	// Waits are the successive pauses before fetching again from a source whose response lacked the session. The number of
 	// waits is in the histories of running workflows: changing it needs a version (docs/workflows.md).
 	Waits []time.Duration
+	// CheapHistory means that fetching an ETF's whole history costs no more than fetching its last sessions: a series that the
+	// source has restated is replaced at once.
+	CheapHistory bool
 	// DefaultRef makes the reference of an ETF that is registered without one.
 	DefaultRef func(Symbol, Exchange) string
 }
@@ -37,9 +40,9 @@ var sources = []SourceTraits{
 		return strings.ReplaceAll(string(s), ".", "-")
 	}},
 	// Waiting does not change a complete file. One that looks half-written is waited for all the same (workflows).
-	{Name: "file", DefaultRef: func(s Symbol, _ Exchange) string { return string(s) + ".csv" }},
+	{Name: "file", CheapHistory: true, DefaultRef: func(s Symbol, _ Exchange) string { return string(s) + ".csv" }},
 	// The simulated market fills in a missing session within seconds.
-	{Name: "simulated", Waits: []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}, DefaultRef: symbolItself},
+	{Name: "simulated", CheapHistory: true, Waits: []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}, DefaultRef: symbolItself},
 }
 
 // providerWaits are for providers on the internet, which publish the close minutes to hours late.

@@ -7,7 +7,9 @@ type Stored struct {
 	Bars  int
 	First Session
 	Last  Session
-	Basis Basis // of the series, empty without bars
+	// LastUsed is the last session whose bar is in use: earlier than Last if the newest bars are quarantined.
+	LastUsed Session
+	Basis    Basis // of the series, empty without bars
 }
 
 // Staged holds a fetch's rows in the response's order, and the stored data they are validated against.
@@ -23,7 +25,7 @@ type Staged struct {
 	NAVs   []NAV
 	DataAt time.Time
 	// Known holds the stored bars that are neither quarantined nor held, ascending: up to 60 before the first staged session, and those
-	// within the staged range (at most the newest 60).
+	// within the staged range (at most the newest 60). If the whole history was fetched, it holds all of them.
 	Known []StoredBar
 	// Held holds the stored bars that are held, ascending.
 	Held []StoredBar
@@ -35,6 +37,8 @@ type Staged struct {
 	Sources []SourceRef
 	// Listed is the first session of the ETF; earlier rows under its symbol belong to another security. Zero if unknown.
 	Listed Session
+	// First is the first stored session; zero if there is none.
+	First Session
 	// Initial is true if the ETF has no stored bars.
 	Initial bool
 }
@@ -57,6 +61,18 @@ type Judgement struct {
 	Findings []Finding
 	Verdicts []Verdict // one for each staged row, in the response's order
 }
+
+// Replacement says what persisting a fetch takes out of the stored series, besides storing its rows. What is taken out stays
+// among the revisions.
+type Replacement struct {
+	// Whole: the fetch is the whole history of the ETF, which replaces what is stored.
+	Whole bool
+	// Listed: the bars before this session belong to another security. Zero if there are none.
+	Listed Session
+}
+
+// IsZero reports whether nothing is taken out.
+func (r Replacement) IsZero() bool { return r == Replacement{} }
 
 // Persisted is the result of persisting a fetch.
 type Persisted struct {

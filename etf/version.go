@@ -20,6 +20,8 @@ const (
 	CauseFetch    = "fetch"    // a response was stored
 	CauseDecision = "decision" // a person decided on a finding
 	CauseAction   = "action"   // a person decided on a corporate action
+	CauseRestated = "restated" // a response with the whole history replaced what was stored
+	CauseListing  = "listing"  // with a response, the bars before the ETF's listing were taken out
 	CauseMarket   = "market"   // a held bar was released because the whole market moved
 )
 

@@ -30,7 +30,7 @@ type Input struct {
 	Stated []etf.StatedAction
 	Window etf.Window // that the response was asked for; zero ends are open
 	// Known holds stored bars that are neither quarantined nor held, in ascending order: up to 60 before the response's first
-	// row, for volatility and levels, and those of the sessions in the response.
+	// row, for volatility and levels, and those of the sessions in the response. For a whole history, it is all of them.
 	Known []etf.StoredBar
 	Held  []etf.StoredBar // stored bars not believed yet, ascending: the response's rows for their sessions decide on them
 	// Source sent the response; Sources are the ETF's sources in order of preference.
@@ -65,6 +65,8 @@ type Report struct {
 	// Restated means that the source has restated its series, older stored rows included: the whole history has to be
 	// fetched to replace it.
 	Restated bool
+	// TakeOver means that the response, which is the whole history (Input.Whole), may replace everything stored.
+	TakeOver bool
 }
 
 // Check applies every rule to the response. It never changes its input. An error (KindInvalid) means that the input
@@ -91,6 +93,9 @@ func apply(in Input) (*state, error) {
 		if r.check != nil && !s.condemned {
 			r.check(s)
 		}
+	}
+	if in.Whole {
+		s.takeOver()
 	}
 	return s, nil
 }
@@ -132,6 +137,12 @@ type state struct {
 	// gapSplits are the splits that explain the level after a long gap, by the first session after it.
 	gapSplits map[etf.Session]*etf.Action
 	joined    *joined // the series, kept until the verdicts change
+
+	preferred  map[etf.Session]bool // sessions whose row is dropped for the stored bar of a more preferred source
+	secondary  bool                 // a whole history of a less preferred source, which fills missing sessions only
+	restated   bool                 // Report.Restated
+	restatedAs restatement          // how a whole history restates the stored bars
+	takenOver  bool                 // Report.TakeOver
 }
 
 // flag is what one rule reports about one session. The flags of one rule and severity become one finding, or one for each
@@ -284,7 +295,7 @@ func (s *state) drop(ordinal int) { s.verdicts[ordinal] = etf.VerdictDrop }
 
 // report groups the flags into findings, in the registry's order.
 func (s *state) report() Report {
-	r := Report{Verdicts: s.verdicts, MissingNew: true, Plan: s.plan}
+	r := Report{Verdicts: s.verdicts, MissingNew: true, Restated: s.restated, TakeOver: s.takenOver, Plan: s.plan}
 	for i := range s.in.Bars {
 		if s.in.Bars[i].Session == s.in.Session {
 			r.MissingNew = false

@@ -15,7 +15,7 @@ const (
 	// leastIntraday is how many rows a session has on average in a response of hours or minutes.
 	leastIntraday = 3
 	// regular is the share of steps that must be near the usual one in a series of weekly or monthly rows. Among the random
-	// steps of a fund that trades seldom, a sixth are.
+	// steps of a fund that trades seldom, a fifth are.
 	regular = 0.85
 	// fewSteps and someSteps are how many steps show a frequency on their own; partSteps, in a part of the response, and
 	// fewPartSteps beside rows that are daily. A step of two or three sessions is common in a fund that trades seldom.
@@ -120,7 +120,7 @@ func nearStep(steps []int, usual int) (n int) {
 func closeStep(step, usual int) bool {
 	slack := 0
 	if usual >= shortStep {
-		slack = max(1, usual/4)
+		slack = max(1, usual*3/10)
 	}
 	return max(step-usual, usual-step) <= slack
 }

@@ -42,20 +42,9 @@ func (l *levels) side(from, to int) side {
 	return x
 }
 
-// checkReused names rows that belong to another security: those before the ETF's listing, and those before a long gap
-// whose level, volatility and volume do not fit the rows after it.
+// checkReused names rows that belong to another security: those before a long gap whose level, volatility and volume do not fit
+// the rows after it. Those before the ETF's listing are dropped already (checkEarly).
 func checkReused(s *state) {
-	if !s.in.Listed.IsZero() {
-		s.from = s.in.Listed
-		earlier := func(i int) bool { return s.in.Bars[i].Session < s.in.Listed }
-		n := 0
-		for i := range s.in.Bars {
-			if earlier(i) {
-				n++
-			}
-		}
-		s.quarantineAll(ruleReused, fmt.Sprintf("%s before the listing on %s", count(n, "row"), s.in.Listed), earlier)
-	}
 	l := s.levels()
 	for k := len(l.rows) - 1; k > 0; k-- {
 		missing := l.missing(k)

@@ -31,8 +31,8 @@ func TestReusedTicker(t *testing.T) {
 		{"the same, but listed before", func(in *Input) { otherSecurity(t, in, 70, 30, .3); in.Listed = etf.MustSession("2020-01-02") },
 			[]string{"missing_session warning 2025-06-04..2025-07-17 (30)", "price_jump warning 2025-07-18"}},
 		{"listed after the gap", func(in *Input) { otherSecurity(t, in, 70, 30, .3); in.Listed = etf.MustSession("2025-07-18") },
-			[]string{"missing_session warning 2025-06-04..2025-07-17 (30)", "reused_ticker error 2025-04-07..2025-06-03 (40)"}},
-		{"listed later, without a gap", func(in *Input) { in.Listed = in.Bars[50].Session }, []string{"reused_ticker error 2025-04-07..2025-06-17 (50)"}},
+			[]string{"before_listing info 2025-06-03"}},
+		{"listed later, without a gap", func(in *Input) { in.Listed = in.Bars[50].Session }, []string{"before_listing info 2025-06-17"}},
 		{"listed on the first session", func(in *Input) { in.Listed = in.Bars[0].Session }, []string{}},
 		{"the same fund after a gap", func(in *Input) { in.Bars = append(in.Bars[:40:40], in.Bars[80:]...) },
 			[]string{"missing_session warning 2025-06-04..2025-07-31 (40)"}},
@@ -51,7 +51,7 @@ func TestReusedTicker(t *testing.T) {
 				in.Bars[i] = etf.Bar{Session: in.Bars[i].Session, Close: in.Bars[39].Close}
 			}
 			scalePricesOnly(in.Bars[80:], 1.5)
-		}, []string{"no_trade info 2025-06-05..2025-07-31 (40)", "stale_close warning 2025-06-05..2025-07-31 (40)"}},
+		}, []string{"no_trade info 2025-06-05..2025-07-31 (40)"}},
 	})
 }
 

@@ -1,6 +1,7 @@
 package quality
 
 import (
+	"math"
 	"testing"
 
 	"github.com/etfcast/etfcast/etf"
@@ -23,6 +24,20 @@ func TestPriceRange(t *testing.T) {
 			times(&b.Open, 2, 3)
 			b.Low = b.Open
 		}, []string{"price_range warning 2025-08-29"}},
+		{"low 12 % too low, with three times the volume", func(in *Input) { times(&in.Bars[100].Low, 88, 100); in.Bars[100].Volume *= 3 },
+			[]string{"price_range info 2025-08-29"}},
+		{"four odd opens of a thinly traded fund", func(in *Input) {
+			random := newRandom(4)
+			for i := range in.Bars {
+				in.Bars[i].Volume = etf.Shares(int64(1 + 1000*math.Exp(1.5*random.NormFloat64())))
+			}
+			for _, i := range []int{20, 50, 80, 110} {
+				b := &in.Bars[i]
+				b.Volume = etf.Shares(500)
+				times(&b.Open, 115, 100)
+				b.High = max(b.High, b.Open)
+			}
+		}, []string{"price_range info 2025-05-06..2025-09-15 (4)"}},
 		{"low 12 % too low", func(in *Input) { times(&in.Bars[100].Low, 88, 100) }, []string{"price_range warning 2025-08-29"}},
 		{"high 4 % above", func(in *Input) { times(&in.Bars[100].High, 104, 100) }, []string{}},
 		{"a crash during the session has a wide range, and its close is near the low", func(in *Input) {

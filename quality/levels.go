@@ -389,7 +389,8 @@ func straddles(b *row, move change) bool {
 // If rows are in use already, theirs is the true level, and the response's rows on another one are wrong. In a first
 // response the newest level is the true one if it has lasted 20 sessions: the older rows can't be compared with it
 // until an action is recorded, and a forecast fitted across the break would be wrong. A shorter new level does not
-// outweigh a longer old one: then the level of most rows is the true one.
+// outweigh a longer old one: then the level of most rows is the true one. If the newest level is the oldest too, what lies
+// in between is wrong.
 func (l *levels) blame(breaks []levelBreak) {
 	rows := l.rows
 	level := make([]float64, len(rows)) // relative to the first row, breaks only
@@ -418,7 +419,7 @@ func (l *levels) blame(breaks []levelBreak) {
 	}
 	if lastStored >= 0 {
 		truth = level[lastStored]
-	} else if most := on(truth); most < lasting {
+	} else if most := on(truth); most < lasting && math.Abs(truth-level[0]) > sameLevel {
 		for i := range breaks {
 			if l := level[breaks[i].row-1]; on(l) > most {
 				truth, most = l, on(l)

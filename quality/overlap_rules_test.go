@@ -25,6 +25,38 @@ func TestRestated(t *testing.T) {
 			in.Known = in.Known[60:]
 			scalePricesOnly(in.Bars, .993)
 		}, []string{"restated_series info 2025-09-15", "revised_bar info 2025-09-15..2025-09-25 (9)"}},
+		// The source has deducted a distribution late: its rows before the ex-date are on a new level, those after it are not.
+		{"restated before an ex-date", func(in *Input) {
+			in.Basis = etf.TotalAdjusted
+			overlap(in, 16)
+			scalePricesOnly(in.Bars[:9], .994)
+		}, []string{"restated_series error 2025-09-05..2025-09-17 (9)"}},
+		{"restated twice", func(in *Input) {
+			in.Basis = etf.TotalAdjusted
+			overlap(in, 16)
+			scalePricesOnly(in.Bars[:12], .994)
+			scalePricesOnly(in.Bars[:5], .99)
+		}, []string{"restated_series error 2025-09-05..2025-09-22 (12)"}},
+		{"restated, and one close corrected", func(in *Input) {
+			in.Basis = etf.TotalAdjusted
+			overlap(in, 10)
+			scalePricesOnly(in.Bars, .993)
+			scalePricesOnly(in.Bars[4:5], 1.01)
+		}, []string{"restated_series error 2025-09-26", "restated_series error 2025-09-15..2025-09-25 (9)"}},
+		{"as traded, a few closes corrected alike", func(in *Input) { overlap(in, 16); scalePricesOnly(in.Bars[:3], .994) },
+			[]string{"revised_bar info 2025-09-05..2025-09-09 (3)"}},
+		{"two neighbouring closes corrected", func(in *Input) {
+			in.Basis = etf.TotalAdjusted
+			overlap(in, 16)
+			scalePricesOnly(in.Bars[:1], .994)
+			scalePricesOnly(in.Bars[1:2], .990)
+		}, []string{"revised_bar info 2025-09-05..2025-09-08 (2)"}},
+		{"each close corrected by a few hundredths of a percent", func(in *Input) {
+			overlap(in, 10)
+			for i := range in.Bars {
+				scalePricesOnly(in.Bars[i:i+1], 1+.0003*float64(i%3-1))
+			}
+		}, []string{"revised_bar info 2025-09-15..2025-09-25 (6)"}},
 		{"restated by a split", func(in *Input) { in.Basis = etf.SplitAdjusted; overlap(in, 10); scalePrices(in.Bars, 1, 2) },
 			[]string{"restated_series error 2025-09-26", "restated_series error 2025-09-15..2025-09-25 (9)"}},
 	})
@@ -67,9 +99,21 @@ func TestRevised(t *testing.T) {
 	run(t, []scenario{
 		{"one close by two cents", func(in *Input) { overlap(in, 10); in.Bars[4].Close += 2 * cent; in.Bars[4].High += 2 * cent },
 			[]string{"revised_bar info 2025-09-19"}},
-		{"one volume", func(in *Input) { overlap(in, 10); in.Bars[4].Volume++ }, []string{"revised_bar info 2025-09-19"}},
+		{"one volume", func(in *Input) { overlap(in, 10); in.Bars[4].Volume++ }, []string{"revised_volume info 2025-09-19"}},
 		{"one volume to 0, the same prices", func(in *Input) { overlap(in, 10); in.Bars[4].Volume = 0 },
-			[]string{"volume warning 2025-09-19", "revised_bar info 2025-09-19"}},
+			[]string{"volume warning 2025-09-19", "revised_volume info 2025-09-19"}},
+		{"three volumes make one finding", func(in *Input) {
+			overlap(in, 10)
+			for i := range 3 {
+				in.Bars[i].Volume += etf.Shares(100)
+			}
+		}, []string{"revised_volume info 2025-09-15..2025-09-17 (3)"}},
+		{"a close and a volume", func(in *Input) {
+			overlap(in, 10)
+			in.Bars[3].Volume++
+			in.Bars[4].Close += 2 * cent
+			in.Bars[4].High += 2 * cent
+		}, []string{"revised_bar info 2025-09-19", "revised_volume info 2025-09-18"}},
 		// The store keeps the volume it has, so there is nothing to report, now or in any later update.
 		{"one volume left out", func(in *Input) { overlap(in, 10); in.Bars[4].Volume = etf.VolumeUnknown }, []string{}},
 		{"one close by 3 %", func(in *Input) { overlap(in, 10); scalePricesOnly(in.Bars[4:5], 1.03) },

@@ -20,13 +20,14 @@ type row struct {
 // series returns the rows that can be compared with each other. The caller owns the slice.
 func (s *state) series() []row { return slices.Clone(s.levels().rows) }
 
-// join joins the stored rows before the response with the response's rows that are still kept, ascending, one for
-// each session. Untraded sessions are left out and count as a gap: a close carried over is not a price. Held rows that the
+// join joins the stored rows before the response, and those that stand in for its dropped rows, with the response's rows that
+// are still kept, ascending, one for each session. Untraded sessions are left out and count as a gap: a close carried over is not a price. Held rows that the
 // response does not repeat are among them: the next row shows whether to believe it, not them.
 func (s *state) join() []row {
 	rows := make([]row, 0, len(s.in.Known)+len(s.in.Bars)+len(s.in.Held))
 	for _, k := range s.in.Known {
-		if (len(s.in.Bars) == 0 || k.Session < s.first) && s.usable(k) {
+		before := (len(s.in.Bars) == 0 || k.Session < s.first) && !s.in.Whole
+		if (before || s.preferred[k.Session]) && s.usable(k) {
 			rows = append(rows, row{Bar: k.Bar, ordinal: -1, stored: true})
 		}
 	}

@@ -28,10 +28,15 @@ type rule struct {
 // function is reported by checkLevels.
 var registry = []rule{
 	{Rule{
-		Name: ruleUnreadable, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "A row of the response can't be read or has no price. An error if it is the new session's only row and can't be read. A row without a price counts as a missing session, which the provider may fill in later.",
+		Name: ruleUnreadable, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "A row of the response can't be read or has no price. An error if it is the new session's only row and can't be read. A row without a price counts as a missing session, which the provider may fill in later. Info if only values beside the prices can't be read, such as the volume: the rows are used without them.",
 		Remedy:  "Correct the line named, or wait until the provider sends the row correctly, then run the session again.",
 	}, checkUnreadable},
+	{Rule{
+		Name: ruleEarly, Severities: []etf.Severity{etf.SeverityInfo},
+		Meaning: "Rows before the ETF's listing date belong to another security that had the symbol. They are not stored.",
+		Remedy:  "Nothing, if the listing date is right. `etfcast etf edit SYMBOL --listed DATE` corrects it, and `etfcast etf refetch SYMBOL` then fetches the rows again.",
+	}, checkEarly},
 	{Rule{
 		Name: ruleFrequency, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "The rows are not daily: several a session, or one a week, a month or a longer time. All rows are named; if only a part of the response is so, the rows of that part.",
@@ -52,6 +57,11 @@ var registry = []rule{
 		Meaning: "A session appears more than once. Info if the rows are the same. A warning if they differ: the last one is kept, or another one that is plainly the finished bar, with far more volume or on the level of its neighbours. An error if they contradict each other by more than the fund moves in a day and nothing shows which one is right: neither is used.",
 		Remedy:  "Compare with another source. For an error, accept the finding to use the last row (`etfcast finding accept`), or reject it.",
 	}, checkDuplicate},
+	{Rule{
+		Name: ruleDifference, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
+		Meaning: "A source's row differs from the bar that a more preferred source has for the session; the stored bar counts, and the source fills only sessions without one. An error, on those sessions, if the source is on another level than the stored bars: all its closes differ by one factor.",
+		Remedy:  "Find out which source is right. `etfcast etf sources SYMBOL` shows their order and changes it, and `etfcast etf refetch SYMBOL` fetches the whole history in that order. A row kept out because of its level is replaced as soon as the preferred source has the session.",
+	}, checkPrecedence},
 	{Rule{
 		Name: ruleCalendar, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "A single row is dated on a day when the exchange was closed.",
@@ -98,9 +108,9 @@ var registry = []rule{
 		Remedy:  "Don't accept the rows. Compare a few dates with another source: the provider has probably changed its time zone or timestamps, and then the source's adapter has to be changed too.",
 	}, checkShifted},
 	{Rule{
-		Name: ruleRestated, Severities: []etf.Severity{etf.SeverityError, etf.SeverityInfo},
-		Meaning: "The response restates all sessions already stored by one factor: the provider has re-adjusted its series. An error if older stored rows remain on the old level.",
-		Remedy:  "Don't accept the rows: their level differs from that of the older rows. Register the ETF under another symbol (`etfcast etf add`); its first update fetches the whole history.",
+		Name: ruleRestated, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "The closes of stored sessions come back multiplied by one factor, or by one that steps at an ex-date: the source has restated its series. Info if its whole history replaces the stored one at once, as it does from a file and from the simulated market if distributions or a split explain the factor; a warning if stored bars go that it has no row for, or if nothing explains the factor. An error if older stored rows remain on the old level, if the closes are off by about the same but not by one factor (another currency or security), or if the whole history can't replace what is stored because it lacks much of it.",
+		Remedy:  "Don't accept the rows: their level differs from that of the older rows. If the source is right, `etfcast etf refetch SYMBOL` (POST /v1/etfs/{symbol}/refetch) fetches the whole history, replaces the stored one in a single data version and settles the findings. If the source's history is cut, give it the whole one first; if the older rows belong to another security, set the listing date with `etfcast etf edit SYMBOL --listed DATE`.",
 	}, checkRestated},
 	{Rule{
 		Name: ruleRevised, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
@@ -118,8 +128,13 @@ var registry = []rule{
 		Remedy:  "Compare with another source. `etfcast action cancel ACTION` if it did not happen; otherwise nothing.",
 	}, nil},
 	{Rule{
+		Name: ruleRevisedVolume, Severities: []etf.Severity{etf.SeverityInfo},
+		Meaning: "The response has other volumes than those stored, and the same prices. The new volumes are used; the old ones are kept as revisions.",
+		Remedy:  "Nothing: forecasts don't use volume.",
+	}, nil},
+	{Rule{
 		Name: ruleReused, Severities: []etf.Severity{etf.SeverityError},
-		Meaning: "Rows belong to another security with the same ticker: those before the ETF's listing date; or those before a gap of more than 20 sessions whose level, volatility or volume do not fit the rows after it. If the rows before the gap are in use already, the new rows are named.",
+		Meaning: "Rows belong to another security with the same ticker: those before a gap of more than 20 sessions whose level, volatility or volume do not fit the rows after it. If the rows before the gap are in use already, the new rows are named.",
 		Remedy:  "Find out when the ETF was listed and register it: `etfcast etf edit SYMBOL --listed DATE`. Rows before that date are left out, and a gap after it is only a gap.",
 	}, checkReused},
 	{Rule{
@@ -148,8 +163,8 @@ var registry = []rule{
 		Remedy:  "Nothing urgent: the next session decides. To decide earlier, compare with another source, then `etfcast finding accept` or `etfcast finding reject`.",
 	}, nil},
 	{Rule{
-		Name: rulePriceRange, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
-		Meaning: "The open, high or low is out of the range in which the ETF trades: far beyond the other prices of the session, in terms of the ranges and volatility of the sessions around it. A warning, because forecasts use closes only; an error beyond a factor of 3 or so, which no session makes.",
+		Name: rulePriceRange, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
+		Meaning: "The open, high or low is out of the range in which the ETF trades: far beyond the other prices of the session, in terms of the ranges and volatility of the sessions around it. A warning, because forecasts use closes only; an error beyond a factor of 3 or so, which no session makes. Info on days of very high volume, and in thinly traded funds that have several such sessions.",
 		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right: forecasts use closes only. `etfcast finding reject` keeps it out.",
 	}, checkPriceRange},
 	{Rule{

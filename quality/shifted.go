@@ -17,6 +17,9 @@ const leastShifted = 3
 // day before it was made. It names every row that differs from the stored bar, including that of the new session, whose
 // date is just as doubtful.
 func checkShifted(s *state) {
+	if s.in.Whole {
+		return
+	}
 	differing, earlier, later := 0, 0, 0
 	for i, b := range s.in.Bars {
 		k := s.stored(b.Session)

@@ -110,10 +110,13 @@ func (s *state) checkBlocks(rows []row) {
 			rows[k.from-k.back].Session, rows[k.to-k.back].Session)
 		here, there := s.joint(rows, k.from, k.to), s.joint(rows, k.from-k.back, k.to-k.back)
 		score := float64(k.to - k.from + 1)
-		if there*outOfPlace > here {
-			s.flagRows(rows[k.from-k.back:k.to-k.back+1], score, text)
+		plain := func(joint, other float64, at int) bool {
+			return joint > outOfPlace*other && joint > surprising*s.sigmaAround(rows, at)
 		}
-		if here*outOfPlace > there {
+		if !plain(here, there, k.from) {
+			text = s.flagRows(rows[k.from-k.back:k.to-k.back+1], score, text)
+		}
+		if !plain(there, here, k.from-k.back) {
 			s.flagRows(rows[k.from:k.to+1], score, text)
 		}
 	}
@@ -131,14 +134,15 @@ func (s *state) joint(rows []row, from, to int) float64 {
 	return far
 }
 
-// flagRows warns of the rows of the response among rows that are not stored already.
-func (s *state) flagRows(rows []row, score float64, text string) {
+// flagRows warns of the rows of the response among rows that are not stored already, and returns the text if there are none.
+func (s *state) flagRows(rows []row, score float64, text string) string {
 	for _, r := range rows {
 		if r.ordinal >= 0 && !s.unchanged(r.Bar) {
 			s.flag(ruleStale, etf.SeverityWarning, r.Session, score, text)
 			text = ""
 		}
 	}
+	return text
 }
 
 // checkRuns reports runs of equal closes that are improbable given how often this fund's close stays the same on other

@@ -90,7 +90,7 @@ func (s *Service) DecideAction(ctx context.Context, r ActionDecisionRequest) (a 
 	default:
 		decisionErr = etf.Invalid("decision", fmt.Sprintf("%q is not a decision", etf.Clip(r.Decision, etf.MaxQuoted)), "use accept, reject or cancel")
 	}
-	if err := errors.Join(decisionErr, checkAuthor(d)); err != nil {
+	if err := errors.Join(decisionErr, checkDecider(d)); err != nil {
 		return a, false, err
 	}
 	states, err := s.store.ActionStates(ctx, r.Action)
@@ -101,8 +101,8 @@ func (s *Service) DecideAction(ctx context.Context, r ActionDecisionRequest) (a 
 	return s.decideAction(ctx, d)
 }
 
-// checkAuthor checks who decides and why.
-func checkAuthor(d etf.ActionDecision) error {
+// checkDecider checks who decides and why.
+func checkDecider(d etf.ActionDecision) error {
 	var errs []error
 	if d.By == "" {
 		errs = append(errs, etf.Invalid("by", "no name is given", `say who decides: --by, or "by" in a request`))
@@ -198,7 +198,7 @@ func (s *Service) AddAction(ctx context.Context, r ActionRequest) (a etf.StatedA
 	symbol, symbolErr := etf.ParseSymbol(r.Symbol)
 	action, actionErr := parseAction(r)
 	d := etf.ActionDecision{Symbol: symbol, Status: etf.Accepted, By: strings.TrimSpace(r.By), Why: strings.TrimSpace(r.Why), Key: r.Key, Add: &action}
-	if err := errors.Join(symbolErr, actionErr, checkAuthor(d)); err != nil {
+	if err := errors.Join(symbolErr, actionErr, checkDecider(d)); err != nil {
 		return a, false, err
 	}
 	if _, err := s.ETF(ctx, r.Symbol); err != nil {

@@ -29,6 +29,7 @@ type ETFRequest struct {
 	Exchange string
 	Currency string // "" = the exchange's
 	Sources  []SourceRequest
+	Listed   string // the first session, YYYY-MM-DD; "" = unknown
 }
 
 // SourceRequest names a source of an ETF, as a person wrote it.
@@ -65,10 +66,27 @@ func (s *Service) checkETF(r ETFRequest) (etf.ETF, error) {
 	}
 	sources, err := s.checkSources(r.Sources, symbol, exchange)
 	note(err)
+	listed, err := s.checkListed(r.Listed)
+	note(err)
 	if len(errs) > 0 {
 		return etf.ETF{}, errors.Join(errs...)
 	}
-	return etf.ETF{Symbol: symbol, Exchange: exchange, Currency: currency, Sources: sources}, nil
+	return etf.ETF{Symbol: symbol, Exchange: exchange, Currency: currency, Sources: sources, Listed: listed}, nil
+}
+
+// checkListed reads a listing date; "" means that it is unknown.
+func (s *Service) checkListed(text string) (etf.Session, error) {
+	if text == "" {
+		return 0, nil
+	}
+	listed, err := etf.ParseSession(text)
+	if err != nil {
+		return 0, etf.WithField(err, "listed")
+	}
+	if today := etf.SessionOf(s.now().UTC()); listed > today.AddDays(1) { // it is tomorrow already in the east
+		return 0, etf.Invalid("listed", fmt.Sprintf("%s is in the future", listed), "give the ETF's first session: rows before it are not used")
+	}
+	return listed, nil
 }
 
 func (s *Service) checkSources(requested []SourceRequest, symbol etf.Symbol, exchange etf.Exchange) ([]etf.SourceRef, error) {
@@ -106,6 +124,7 @@ type ETFEditRequest struct {
 	Currency *string
 	Name     *string         // of the fund, for people; "" = none
 	Sources  []SourceRequest // the whole list, in order of preference
+	Listed   *string         // the first session, YYYY-MM-DD; "" = unknown
 	Retired  *bool
 	By       string // who asks; required
 	Why      string
@@ -126,8 +145,13 @@ func (s *Service) EditETF(ctx context.Context, r ETFEditRequest) (stored etf.ETF
 	edit := etf.ETFEdit{Name: r.Name, Retired: r.Retired, By: r.By, Why: r.Why, Changes: r.Changes}
 	edit.Symbol, err = etf.ParseSymbol(r.Symbol)
 	note(err)
-	if r.Currency == nil && r.Name == nil && r.Sources == nil && r.Retired == nil {
-		note(etf.Invalid("body", "nothing to change is named", "name at least one of currency, name, sources and retired"))
+	if r.Currency == nil && r.Name == nil && r.Sources == nil && r.Listed == nil && r.Retired == nil {
+		note(etf.Invalid("body", "nothing to change is named", "name at least one of currency, name, sources, listed and retired"))
+	}
+	if r.Listed != nil {
+		listed, err := s.checkListed(*r.Listed)
+		note(err)
+		edit.Listed = &listed
 	}
 	if r.Currency != nil {
 		currency, err := etf.ParseCurrency(*r.Currency)
@@ -137,11 +161,7 @@ func (s *Service) EditETF(ctx context.Context, r ETFEditRequest) (stored etf.ETF
 	if r.Name != nil {
 		note(checkText("name", *r.Name, MaxName))
 	}
-	if strings.TrimSpace(r.By) == "" {
-		note(etf.Invalid("by", "no name is given", "say who makes the change"))
-	}
-	note(checkText("by", r.By, MaxName))
-	note(checkText("why", r.Why, MaxWhy))
+	note(checkAuthor(r.By, r.Why))
 	if len(errs) > 0 && edit.Symbol == "" {
 		return etf.ETF{}, false, errors.Join(errs...)
 	}
@@ -171,6 +191,15 @@ func (s *Service) ETFChanges(ctx context.Context, symbol string) ([]etf.ETFChang
 		return nil, err
 	}
 	return s.store.ETFChanges(ctx, e.Symbol)
+}
+
+// checkAuthor checks who asks for a change, and why.
+func checkAuthor(by, why string) error {
+	var missing error
+	if strings.TrimSpace(by) == "" {
+		missing = etf.Invalid("by", "no name is given", "say who makes the change")
+	}
+	return errors.Join(missing, checkText("by", by, MaxName), checkText("why", why, MaxWhy))
 }
 
 func checkText(field, text string, most int) error {

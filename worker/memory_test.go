@@ -138,6 +138,11 @@ func (m *memory) Decide(_ context.Context, r etf.Ruling) (etf.Finding, error) {
 	return f, err
 }
 
+func (m *memory) Replace(ctx context.Context, fetch string, _ etf.Replacement) (etf.Persisted, []string, error) {
+	p, err := m.Persist(ctx, fetch)
+	return p, nil, err
+}
+
 func (m *memory) Persist(_ context.Context, fetch string) (etf.Persisted, error) {
 	unlock, err := m.lock()
 	defer unlock()

@@ -113,7 +113,7 @@ func (d *daily) continueAsNew(ctx workflow.Context) error {
 	d.pages.clear()
 	d.info.Counts.Due = d.info.Counts.Done()
 	return workflow.NewContinueAsNewError(ctx, DailyWorkflow, DailyInput{
-		Exchange: d.in.Exchange, Session: d.in.Session, Symbols: d.in.Symbols, Attempt: d.in.Attempt,
+		Exchange: d.in.Exchange, Session: d.in.Session, Symbols: d.in.Symbols, Attempt: d.in.Attempt, Whole: d.in.Whole,
 		Progress: &DailyProgress{
 			After: d.pages.taken, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems, Until: d.until,
 			Held: d.held, Reviewing: d.reviewing, Reviewed: d.reviewed,
@@ -136,7 +136,7 @@ func (d *daily) begin(ctx workflow.Context) error {
 func (d *daily) start(ctx workflow.Context, due activities.DueETF) {
 	d.fan.start(ctx, UpdateETFInput{
 		Symbol: due.Symbol, Exchange: d.in.Exchange, Currency: due.Currency, Session: d.in.Session,
-		Sources: due.Sources, Run: d.info.ID, Until: d.until,
+		Sources: due.Sources, Run: d.info.ID, Until: d.until, Whole: d.in.Whole,
 	})
 }
 

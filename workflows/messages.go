@@ -45,6 +45,8 @@ type DailyInput struct {
 	Symbols []etf.Symbol `json:"symbols,omitempty"`
 	// Attempt is 1 (or 0) for the first run of this request, and n for the n-th, which is an explicit re-run.
 	Attempt int `json:"attempt,omitempty"`
+	// Whole fetches the whole history of each ETF and replaces what is stored.
+	Whole bool `json:"whole,omitempty"`
 
 	// Progress is carried over when a run continues as new; starters leave it empty.
 	Progress *DailyProgress `json:"progress,omitempty"`
@@ -104,6 +106,8 @@ type UpdateETFInput struct {
 	// Until is when the update must not wait for a source any longer, so that it ends before the exchange's next close;
 	// zero for no limit.
 	Until time.Time `json:"until,omitzero"`
+	// Whole fetches the whole history and replaces what is stored.
+	Whole bool `json:"whole,omitempty"`
 }
 
 // ResolveFindingInput asks to wait for a person's decision on a finding.

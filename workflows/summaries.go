@@ -33,6 +33,9 @@ func (in DailyInput) Summary() string {
 	default:
 		s += fmt.Sprintf("%s and %d more", joinSymbols(symbols[:3]), len(symbols)-3)
 	}
+	if in.Whole {
+		s += ", whole history"
+	}
 	if in.Attempt > 1 {
 		s += fmt.Sprintf(" (re-run %d)", in.Attempt)
 	}

@@ -25,7 +25,7 @@ import (
 //
 // What an activity stored stays stored however the workflow ends, and a later update continues from there.
 func UpdateETF(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
-	u := &update{in: in, row: etf.RunETF{
+	u := &update{in: in, whole: in.Whole, row: etf.RunETF{
 		Symbol: in.Symbol, Session: in.Session, Stage: etf.StageFetch, Outcome: etf.OutcomeRunning,
 	}}
 	err := workflow.SetQueryHandler(ctx, StatusQuery, func() (etf.RunETF, error) { return u.row, nil })
@@ -37,8 +37,10 @@ func UpdateETF(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, error) {
 }
 
 type update struct {
-	in  UpdateETFInput
-	row etf.RunETF
+	in    UpdateETFInput
+	row   etf.RunETF
+	ref   etf.SourceRef // whose response is used
+	whole bool          // the whole history is fetched
 	// released are the sessions whose close was held and is believed since these rows were persisted.
 	released []etf.Session
 }
@@ -60,7 +62,15 @@ func (u *update) chain(ctx workflow.Context) error {
 		if validated, err = u.validate(ctx, fetched.Fetch); err != nil {
 			return err
 		}
-		if err = u.persist(ctx, fetched); err != nil {
+		if validated.FetchWhole {
+			// The result lacks it in histories recorded before there was such a thing, so they never come here.
+			if fetched, validated, err = u.fetchWhole(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if !fetched.Empty {
+		if err = u.persist(ctx, fetched, validated); err != nil {
 			return err
 		}
 		if err = u.forecastReleased(ctx); err != nil {
@@ -97,7 +107,7 @@ func (u *update) chain(ctx workflow.Context) error {
 // gaps. If there is no response either, it returns the first source's error.
 func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 	var best *activities.FetchResult
-	var bestSource string
+	var bestSource etf.SourceRef
 	var first error
 	for i, ref := range u.in.Sources {
 		if i > 0 && u.in.Until.After(workflow.GetInfo(ctx).WorkflowStartTime) && workflow.Now(ctx).After(u.in.Until) {
@@ -106,11 +116,11 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 		result, err := u.fetchFrom(ctx, ref)
 		switch {
 		case err == nil && result.HasSession:
-			u.row.Source = ref.Name
+			u.ref, u.row.Source = ref, ref.Name
 			return result, nil
 		case err == nil:
 			if best == nil {
-				best, bestSource = &result, ref.Name
+				best, bestSource = &result, ref
 			}
 		case temporal.IsCanceledError(err) || !failureOf(err).nextSource():
 			return activities.FetchResult{}, err
@@ -123,7 +133,7 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 	}
 	switch {
 	case best != nil:
-		u.row.Source = bestSource
+		u.ref, u.row.Source = bestSource, bestSource.Name
 		return *best, nil
 	case first != nil:
 		return activities.FetchResult{}, first
@@ -133,11 +143,24 @@ func (u *update) fetch(ctx workflow.Context) (activities.FetchResult, error) {
 	}
 }
 
+// fetchWhole fetches and validates the whole history from the source that has sent the last sessions, if these are not enough.
+// The first response is left aside; the end of the run discards its rows.
+func (u *update) fetchWhole(ctx workflow.Context) (activities.FetchResult, activities.ValidateResult, error) {
+	u.whole, u.row.Stage, u.row.Attempts = true, etf.StageFetch, 0
+	var validated activities.ValidateResult
+	fetched, err := u.fetchFrom(ctx, u.ref)
+	if err != nil || fetched.Empty {
+		return fetched, validated, err
+	}
+	validated, err = u.validate(ctx, fetched.Fetch)
+	return fetched, validated, err
+}
+
 // fetchFrom fetches from one source, and again after each of its waits while its responses lack the session.
 func (u *update) fetchFrom(ctx workflow.Context, ref etf.SourceRef) (activities.FetchResult, error) {
 	input := activities.FetchInput{
 		Symbol: u.in.Symbol, Exchange: u.in.Exchange, Currency: u.in.Currency, Session: u.in.Session,
-		Ref: ref.Ref, Run: u.in.Run, Until: u.in.Until,
+		Ref: ref.Ref, Run: u.in.Run, Until: u.in.Until, Whole: u.whole,
 	}
 	traits := etf.Source(ref.Name)
 	for attempt := 0; ; attempt++ {
@@ -197,6 +220,7 @@ func (u *update) validate(ctx workflow.Context, fetch string) (activities.Valida
 	var result activities.ValidateResult
 	err := workflow.ExecuteActivity(ctx, validating.Validate, activities.ValidateInput{
 		Fetch: fetch, Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: u.in.Session,
+		Whole: u.whole, CanFetchWhole: !u.whole,
 	}).Get(ctx, &result)
 	if err == nil {
 		u.row.Findings, u.row.Attempts = result.Findings, int(result.Attempt)
@@ -204,17 +228,37 @@ func (u *update) validate(ctx workflow.Context, fetch string) (activities.Valida
 	return result, err
 }
 
-func (u *update) persist(ctx workflow.Context, fetched activities.FetchResult) error {
+func (u *update) persist(ctx workflow.Context, fetched activities.FetchResult, validated activities.ValidateResult) error {
 	u.row.Stage, u.row.Attempts = etf.StagePersist, 0
 	ctx = workflow.WithActivityOptions(ctx, storePolicy(fmt.Sprintf("%s %s: %d rows", u.in.Symbol, u.in.Session, fetched.Rows)))
 	var result activities.PersistResult
-	err := workflow.ExecuteActivity(ctx, persisting.Persist, activities.PersistInput{Fetch: fetched.Fetch}).Get(ctx, &result)
+	err := workflow.ExecuteActivity(ctx, persisting.Persist, activities.PersistInput{
+		Fetch: fetched.Fetch, Whole: validated.TakeOver, Listed: validated.Listed,
+	}).Get(ctx, &result)
 	if err == nil {
 		u.row.RowsNew, u.row.RowsUnchanged, u.row.RowsRevised = result.New, result.Unchanged, result.Revised
 		u.row.RowsQuarantined, u.row.Attempts = result.Quarantined, int(result.Attempt)
 		u.released = result.Released
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return u.endWaiting(ctx, result.Settled)
+}
+
+// endWaiting cancels the workflows that wait for decisions on findings which the data no longer need. Most findings have
+// none, so that a workflow that is not there is not an error.
+func (u *update) endWaiting(ctx workflow.Context, findings []string) error {
+	waiting := make([]workflow.Future, len(findings))
+	for i, id := range findings {
+		waiting[i] = workflow.RequestCancelExternalWorkflow(ctx, FindingID(id), "")
+	}
+	for _, f := range waiting {
+		if err := f.Get(ctx, nil); temporal.IsCanceledError(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // forecastReleased makes the forecasts of the sessions before this one whose close is believed now, at most the newest

@@ -358,7 +358,7 @@ type DataVersionList struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// ETF Example: {"bars":8222,"changes":0,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","changes":"/v1/etfs/SPY/changes","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"name":null,"quarantined":0,"retired":false,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
+// ETF Example: {"bars":8222,"changes":0,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","changes":"/v1/etfs/SPY/changes","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"listed":"1993-01-29","name":null,"quarantined":0,"retired":false,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
 type ETF struct {
 	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
 	//
@@ -376,6 +376,9 @@ type ETF struct {
 	// Name The fund's name; null if none is set.
 	Name    *string     `json:"name"`
 	Sources []SourceRef `json:"sources"`
+
+	// Listed The ETF's first session; null if it is not known.
+	Listed *etf.Session `json:"listed"`
 
 	// Retired Daily runs leave it out; its history stays.
 	Retired bool `json:"retired"`
@@ -414,10 +417,11 @@ type ETFChange struct {
 	// Currency ISO 4217 code.
 	//
 	// Example: USD
-	Currency Currency    `json:"currency"`
-	Name     *string     `json:"name"`
-	Sources  []SourceRef `json:"sources"`
-	Retired  bool        `json:"retired"`
+	Currency Currency     `json:"currency"`
+	Name     *string      `json:"name"`
+	Sources  []SourceRef  `json:"sources"`
+	Listed   *etf.Session `json:"listed"`
+	Retired  bool         `json:"retired"`
 
 	// By Who made the change.
 	By string `json:"by"`
@@ -444,6 +448,11 @@ type ETFEdit struct {
 	//
 	// Example: USD
 	Currency *string `json:"currency,omitempty"`
+
+	// Listed The ETF's first session; an empty one removes it.
+	//
+	// Example: 1993-01-29
+	Listed *string `json:"listed,omitempty"`
 
 	// Name The fund's name; an empty one removes it.
 	Name *string `json:"name,omitempty"`
@@ -687,6 +696,11 @@ type NewETF struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange string `json:"exchange"`
 
+	// Listed The ETF's first session. Earlier rows under its symbol belong to another security and are not used.
+	//
+	// Example: 1993-01-29
+	Listed *string `json:"listed,omitempty"`
+
 	// Sources The sources of its prices, in order of preference. One that the server does not know is refused with 400.
 	Sources []SourceRef `json:"sources"`
 
@@ -745,6 +759,15 @@ type Readiness struct {
 	// WaitingFor Names of the failing checks.
 	WaitingFor []string `json:"waiting_for"`
 	Checks     []Check  `json:"checks"`
+}
+
+// Refetch defines model for Refetch.
+type Refetch struct {
+	// By Who asks; defaults to `the API`.
+	By *string `json:"by,omitempty"`
+
+	// Why The reason.
+	Why *string `json:"why,omitempty"`
 }
 
 // Run defines model for Run.
@@ -1213,6 +1236,9 @@ type EditETFJSONRequestBody = ETFEdit
 // AddActionJSONRequestBody defines body for AddAction for application/json ContentType.
 type AddActionJSONRequestBody = NewAction
 
+// RefetchETFJSONRequestBody defines body for RefetchETF for application/json ContentType.
+type RefetchETFJSONRequestBody = Refetch
+
 // CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
 type CreateRunJSONRequestBody = NewRun
 
@@ -1266,6 +1292,9 @@ type ServerInterface interface {
 	// ListNAVs List net asset values and shares outstanding, ordered by session.
 	// (GET /v1/etfs/{symbol}/nav)
 	ListNAVs(ctx echo.Context, symbol SymbolInPath, params ListNAVsParams) error
+	// RefetchETF Fetch an ETF's whole history again, and replace what is stored.
+	// (POST /v1/etfs/{symbol}/refetch)
+	RefetchETF(ctx echo.Context, symbol SymbolInPath) error
 	// ListVersions List the ETF's data versions, newest first, with what each changed and why.
 	// (GET /v1/etfs/{symbol}/versions)
 	ListVersions(ctx echo.Context, symbol SymbolInPath, params ListVersionsParams) error
@@ -1797,6 +1826,22 @@ func (w *ServerInterfaceWrapper) ListNAVs(ctx echo.Context) error {
 	return err
 }
 
+// RefetchETF converts echo context to params.
+func (w *ServerInterfaceWrapper) RefetchETF(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RefetchETF(ctx, symbol)
+	return err
+}
+
 // ListVersions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListVersions(ctx echo.Context) error {
 	var err error
@@ -2124,6 +2169,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/etfs/:symbol", wrapper.GetETF, options.OperationMiddlewares["getETF"]...)
 	router.PATCH(options.BaseURL+"/v1/etfs/:symbol", wrapper.EditETF, options.OperationMiddlewares["editETF"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/changes", wrapper.ListETFChanges, options.OperationMiddlewares["listETFChanges"]...)
+	router.POST(options.BaseURL+"/v1/etfs/:symbol/refetch", wrapper.RefetchETF, options.OperationMiddlewares["refetchETF"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/bars", wrapper.ListBars, options.OperationMiddlewares["listBars"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/bars/:session/history", wrapper.ListBarHistory, options.OperationMiddlewares["listBarHistory"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/nav", wrapper.ListNAVs, options.OperationMiddlewares["listNAVs"]...)
@@ -3947,6 +3993,151 @@ func (response ListNAVsdefaultApplicationProblemPlusJSONResponse) VisitListNAVsR
 	return err
 }
 
+type RefetchETFRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Body   *RefetchETFJSONRequestBody
+}
+
+type RefetchETFResponseObject interface {
+	VisitRefetchETFResponse(w http.ResponseWriter) error
+}
+
+type RefetchETF202ResponseHeaders struct {
+	Location string
+}
+
+type RefetchETF202JSONResponse struct {
+	Body    Run
+	Headers RefetchETF202ResponseHeaders
+}
+
+func (response RefetchETF202JSONResponse) VisitRefetchETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefetchETF400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response RefetchETF400ApplicationProblemPlusJSONResponse) VisitRefetchETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefetchETF404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response RefetchETF404ApplicationProblemPlusJSONResponse) VisitRefetchETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefetchETF409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RefetchETF409ApplicationProblemPlusJSONResponse) VisitRefetchETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefetchETF413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response RefetchETF413ApplicationProblemPlusJSONResponse) VisitRefetchETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefetchETF415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response RefetchETF415ApplicationProblemPlusJSONResponse) VisitRefetchETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefetchETF503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response RefetchETF503ApplicationProblemPlusJSONResponse) VisitRefetchETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefetchETFdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RefetchETFdefaultApplicationProblemPlusJSONResponse) VisitRefetchETFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVersionsRequestObject struct {
 	Symbol SymbolInPath `json:"symbol"`
 	Params ListVersionsParams
@@ -5141,6 +5332,9 @@ type StrictServerInterface interface {
 	// ListNAVs List net asset values and shares outstanding, ordered by session.
 	// (GET /v1/etfs/{symbol}/nav)
 	ListNAVs(ctx context.Context, request ListNAVsRequestObject) (ListNAVsResponseObject, error)
+	// RefetchETF Fetch an ETF's whole history again, and replace what is stored.
+	// (POST /v1/etfs/{symbol}/refetch)
+	RefetchETF(ctx context.Context, request RefetchETFRequestObject) (RefetchETFResponseObject, error)
 	// ListVersions List the ETF's data versions, newest first, with what each changed and why.
 	// (GET /v1/etfs/{symbol}/versions)
 	ListVersions(ctx context.Context, request ListVersionsRequestObject) (ListVersionsResponseObject, error)
@@ -5682,6 +5876,54 @@ func (sh *strictHandler) ListNAVs(ctx echo.Context, symbol SymbolInPath, params 
 		return err
 	} else if validResponse, ok := response.(ListNAVsResponseObject); ok {
 		return validResponse.VisitListNAVsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RefetchETF operation middleware
+func (sh *strictHandler) RefetchETF(ctx echo.Context, symbol SymbolInPath) error {
+	var request RefetchETFRequestObject
+
+	request.Symbol = symbol
+
+	var body RefetchETFJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RefetchETF(ctx.Request().Context(), request.(RefetchETFRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefetchETF")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RefetchETFResponseObject); ok {
+		return validResponse.VisitRefetchETFResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

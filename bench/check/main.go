@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -78,7 +79,7 @@ func run(binary string, rows, times int) error {
 
 // etfcast runs the program, for which findings are no failure here.
 func etfcast(binary string, args ...string) error {
-	out, err := exec.Command(binary, args...).CombinedOutput()
+	out, err := exec.CommandContext(context.Background(), binary, args...).CombinedOutput()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 {
 		return nil

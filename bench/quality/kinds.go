@@ -57,7 +57,7 @@ var kinds = []kind{
 	{name: "currency changed", rules: level, aim: true, inject: currency},
 	{name: "level shift", rules: level, sized: true, aim: true, inject: levelShift},
 	{name: "absurd dividend", rules: distributions, aim: true, inject: absurdDividend},
-	{name: "negative dividend", rules: distributions, aim: true, needs: pays, inject: negativeDividend},
+	{name: "negative dividend", rules: with(distributions, "unreadable_row"), aim: true, needs: pays, inject: negativeDividend},
 	{name: "dividend in another currency", rules: distributions, aim: true, needs: pays, inject: dividendCurrency},
 	{name: "dividend not in the adjusted close", rules: distributions, aim: true, needs: pays, inject: adjustedWrong(0)},
 	{name: "gain twice in the adjusted close", rules: distributions, aim: true, needs: pays, inject: adjustedWrong(2)},

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/filecheck"
@@ -139,6 +141,39 @@ func TestCheckTable(t *testing.T) {
 	}
 	if strings.ContainsAny(stdout, "▁█\x1b") {
 		t.Errorf("no terminal, but a sparkline or colours:\n%s", stdout)
+	}
+}
+
+// On a terminal there is a sparkline with marks, in colours unless they are unwanted, and nothing wider than the terminal.
+func TestCheckOnATerminal(t *testing.T) {
+	bad := priceFile(t, "bad.csv", "2025-06-30,100.2,100.9,-100.1,100.3,1000000\n")
+	raw, err := os.ReadFile(bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := filecheck.Check(filecheck.File{Name: "bad.csv", Raw: raw}, filecheck.Options{Exchange: etf.XNYS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, colours := range []bool{true, false} {
+		var out bytes.Buffer
+		v := checkView{out: newSafeWriter(&out), raw: &out, width: 90, terminal: true, colours: colours}
+		if err := v.show("bad.csv", r); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(out.String(), "\n")
+		marked := slices.IndexFunc(lines, func(l string) bool { return strings.TrimSpace(l) == "^" })
+		if marked != 2 || !strings.ContainsAny(lines[1], "▁▂▃▄▅▆▇█") || utf8.RuneCountInString(lines[2]) != 41 {
+			t.Errorf("colours %v: no sparkline with its last session marked:\n%s", colours, out.String())
+		}
+		if strings.Contains(out.String(), "\x1b[31merror") != colours || strings.Contains(out.String(), "\x1b") != colours {
+			t.Errorf("colours %v:\n%q", colours, out.String())
+		}
+		for _, l := range lines[1:] { // the heading may be wrapped by the terminal
+			if !colours && utf8.RuneCountInString(l) > 90 {
+				t.Errorf("%d characters: %s", utf8.RuneCountInString(l), l)
+			}
+		}
 	}
 }
 

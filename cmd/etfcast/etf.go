@@ -16,7 +16,8 @@ import (
 
 func etfCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "etf", Short: "Register, list, correct and retire ETFs"}
-	cmd.AddCommand(etfAddCommand(a), etfListCommand(a), etfEditCommand(a), etfRetireCommand(a), etfChangesCommand(a), etfVersionsCommand(a))
+	cmd.AddCommand(etfAddCommand(a), etfListCommand(a), etfEditCommand(a), etfRetireCommand(a), etfChangesCommand(a),
+		etfSourcesCommand(a), etfRefetchCommand(a), etfVersionsCommand(a))
 	return cmd
 }
 
@@ -35,7 +36,7 @@ func sourceRequests(texts []string) []service.SourceRequest {
 }
 
 func etfAddCommand(a *app) *cobra.Command {
-	var exchange, currency string
+	var exchange, currency, listed string
 	var sources []string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -45,7 +46,7 @@ func etfAddCommand(a *app) *cobra.Command {
   etfcast etf add 069500 --exchange XKRX --source yahoo=069500.KS --source file=069500.csv`,
 		Args: exactArgs("SYMBOL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			request := service.ETFRequest{Symbol: args[0], Exchange: exchange, Currency: currency, Sources: sourceRequests(sources)}
+			request := service.ETFRequest{Symbol: args[0], Exchange: exchange, Currency: currency, Sources: sourceRequests(sources), Listed: listed}
 			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
@@ -72,22 +73,26 @@ func etfAddCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&exchange, "exchange", "", "XNYS or XKRX")
 	cmd.Flags().StringVar(&currency, "currency", "", "ISO 4217 code (default: the exchange's)")
 	cmd.Flags().StringArrayVar(&sources, "source", nil, "NAME or NAME=REF, in order of preference; may be repeated")
+	cmd.Flags().StringVar(&listed, "listed", "", "the first session, YYYY-MM-DD: earlier rows belong to another security (default: unknown)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
 func etfEditCommand(a *app) *cobra.Command {
-	var currency, name string
+	var currency, name, listed string
 	var sources []string
 	var author author
 	cmd := &cobra.Command{
 		Use:   "edit SYMBOL",
-		Short: "Correct an ETF's sources, currency or name",
-		Long: `Correct an ETF's sources, currency or name; what is not named stays. --source names the whole new list
-of sources, in order of preference. The currency can be changed only until bars are stored, symbol and
-exchange not at all. Every change is recorded (etf changes). The next run uses the new values.`,
+		Short: "Correct an ETF's sources, currency, name or listing date",
+		Long: `Correct an ETF's sources, currency, name or listing date; what is not named stays. --source names the whole
+new list of sources, in order of preference. The currency can be changed only until bars are stored, symbol
+and exchange not at all. --listed is the first session: earlier rows under the symbol belong to another
+security, and the next run takes those stored out. Every change is recorded (etf changes). The next run uses
+the new values.`,
 		Example: `  etfcast etf edit 069500 --source yahoo=069500.KS --why "the ticker was wrong"
-  etfcast etf edit SPY --source file=SPY.csv --source yahoo=SPY --name "SPDR S&P 500 ETF Trust"`,
+  etfcast etf edit SPY --source file=SPY.csv --source yahoo=SPY --name "SPDR S&P 500 ETF Trust"
+  etfcast etf edit SPY --listed 1993-01-29 --why "the symbol was another fund's"`,
 		Args: exactArgs("SYMBOL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			request := service.ETFEditRequest{Symbol: args[0], Sources: sourceRequests(sources)}
@@ -97,8 +102,11 @@ exchange not at all. Every change is recorded (etf changes). The next run uses t
 			if cmd.Flags().Changed("name") {
 				request.Name = &name
 			}
-			if request.Currency == nil && request.Name == nil && request.Sources == nil {
-				return usageError{etf.Invalid("edit", "nothing to change is named", "use --source, --currency or --name")}
+			if cmd.Flags().Changed("listed") {
+				request.Listed = &listed
+			}
+			if request.Currency == nil && request.Name == nil && request.Sources == nil && request.Listed == nil {
+				return usageError{etf.Invalid("edit", "nothing to change is named", "use --source, --currency, --name or --listed")}
 			}
 			return a.edit(cmd, request, author, "changed")
 		},
@@ -106,6 +114,7 @@ exchange not at all. Every change is recorded (etf changes). The next run uses t
 	cmd.Flags().StringArrayVar(&sources, "source", nil, "NAME or NAME=REF, in order of preference; may be repeated")
 	cmd.Flags().StringVar(&currency, "currency", "", "ISO 4217 code")
 	cmd.Flags().StringVar(&name, "name", "", "the fund's name; an empty one removes it")
+	cmd.Flags().StringVar(&listed, "listed", "", "the first session, YYYY-MM-DD; an empty one removes it")
 	author.addFlags(cmd)
 	return cmd
 }
@@ -144,12 +153,17 @@ func (w *author) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.asJSON, "json", false, "print JSON")
 }
 
-func (a *app) edit(cmd *cobra.Command, request service.ETFEditRequest, by author, result string) error {
-	request.By, request.Why = by.by, by.why
-	if !cmd.Flags().Changed("by") {
-		user, _ := a.env.lookup("USER")
-		request.By = cmp.Or(user, "the command line")
+// name is who makes the change.
+func (w *author) name(a *app, cmd *cobra.Command) string {
+	if cmd.Flags().Changed("by") {
+		return w.by
 	}
+	user, _ := a.env.lookup("USER")
+	return cmp.Or(user, "the command line")
+}
+
+func (a *app) edit(cmd *cobra.Command, request service.ETFEditRequest, by author, result string) error {
+	request.By, request.Why = by.name(a, cmd), by.why
 	svc, closeAll, err := a.service()
 	if err != nil {
 		return err
@@ -190,10 +204,10 @@ func etfChangesCommand(a *app) *cobra.Command {
 				return json.NewEncoder(a.stdout).Encode(changes)
 			}
 			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "NUMBER\tAT\tBY\tSTATE\tCURRENCY\tSOURCES\tNAME\tWHY")
+			fmt.Fprintln(tw, "NUMBER\tAT\tBY\tSTATE\tCURRENCY\tSOURCES\tLISTED\tNAME\tWHY")
 			for _, c := range changes {
-				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Number, c.At.UTC().Format(time.RFC3339), c.By, stateOf(c.Retired), c.Currency,
-					sourceList(c.Sources), dash(c.Name), dash(c.Why))
+				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Number, c.At.UTC().Format(time.RFC3339), c.By, stateOf(c.Retired), c.Currency,
+					sourceList(c.Sources), dash(c.Listed.String()), dash(c.Name), dash(c.Why))
 			}
 			return tw.Flush()
 		},

@@ -36,8 +36,8 @@ var (
 	}
 	invocationFlags = []string{
 		"config", "help",
-		"all", "as-of", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "name", "nav", "older-than", "rerun",
-		"session", "source", "status", "symbol", "symbols", "to", "undo", "url", "wait", "why",
+		"all", "as-of", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "rerun",
+		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 	}
 	// Prophet's commands read no settings at all.
 	prophetFlags = []string{

@@ -113,7 +113,7 @@ WHERE etf_id = sqlc.arg('etf_id') AND session >= CAST(sqlc.arg('from_session') A
 ORDER BY etf_id, session LIMIT ?;
 
 -- name: ListNewestGoodBars :many
-SELECT session, open, high, low, close, adj_close, volume, data_version FROM bars
+SELECT session, open, high, low, close, adj_close, volume, source, data_version FROM bars
 WHERE etf_id = sqlc.arg('etf_id') AND session <= CAST(sqlc.arg('to_session') AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?;
 

@@ -19,7 +19,7 @@ SELECT encoding, size, body FROM fetch_bodies WHERE fetch_id = ?;
 DELETE FROM fetch_bodies WHERE stored_at < ? ORDER BY stored_at LIMIT ?;
 
 -- name: GetFetch :one
-SELECT sqlc.embed(f), e.symbol, e.basis AS series_basis, e.bars, e.data_version
+SELECT sqlc.embed(f), e.symbol, e.basis AS series_basis, e.bars, e.data_version, e.first_session
 FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?;
 

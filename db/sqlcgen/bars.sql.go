@@ -400,7 +400,7 @@ func (q *Queries) ListHistoryUntil(ctx context.Context, arg ListHistoryUntilPara
 }
 
 const listNewestGoodBars = `-- name: ListNewestGoodBars :many
-SELECT session, open, high, low, close, adj_close, volume, data_version FROM bars
+SELECT session, open, high, low, close, adj_close, volume, source, data_version FROM bars
 WHERE etf_id = ? AND session <= CAST(? AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?
 `
@@ -419,6 +419,7 @@ type ListNewestGoodBarsRow struct {
 	Close       column.Price
 	AdjClose    column.OptionalPrice
 	Volume      column.Volume
+	Source      string
 	DataVersion int64
 }
 
@@ -439,6 +440,7 @@ func (q *Queries) ListNewestGoodBars(ctx context.Context, arg ListNewestGoodBars
 			&i.Close,
 			&i.AdjClose,
 			&i.Volume,
+			&i.Source,
 			&i.DataVersion,
 		); err != nil {
 			return nil, err

@@ -23,17 +23,18 @@ func (q *Queries) DeleteStagedBars(ctx context.Context, fetchID string) error {
 }
 
 const getFetch = `-- name: GetFetch :one
-SELECT f.id, f.etf_id, f.source, f.window_from, f.window_to, f.request, f.media_type, f.raw_hash, f.basis, f.row_count, f.fetched_at, f.run_id, f.actions, f.undone_splits, f.defects, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged, f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from, e.symbol, e.basis AS series_basis, e.bars, e.data_version
+SELECT f.id, f.etf_id, f.source, f.window_from, f.window_to, f.request, f.media_type, f.raw_hash, f.basis, f.row_count, f.fetched_at, f.run_id, f.actions, f.undone_splits, f.defects, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged, f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from, e.symbol, e.basis AS series_basis, e.bars, e.data_version, e.first_session
 FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?
 `
 
 type GetFetchRow struct {
-	Fetch       Fetch
-	Symbol      string
-	SeriesBasis string
-	Bars        int32
-	DataVersion int64
+	Fetch        Fetch
+	Symbol       string
+	SeriesBasis  string
+	Bars         int32
+	DataVersion  int64
+	FirstSession column.Session
 }
 
 func (q *Queries) GetFetch(ctx context.Context, id string) (GetFetchRow, error) {
@@ -69,6 +70,7 @@ func (q *Queries) GetFetch(ctx context.Context, id string) (GetFetchRow, error) 
 		&i.SeriesBasis,
 		&i.Bars,
 		&i.DataVersion,
+		&i.FirstSession,
 	)
 	return i, err
 }

@@ -68,6 +68,8 @@ var scenarios = []scenario{
 	{"daily_continued_first", dailyContinued(true)},
 	{"daily_continued_last", dailyContinued(false)},
 	{"tick_two_sessions", tick},
+	{"update_restated", update("RESTA1", completed)},
+	{"daily_refetch", daily(workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Symbols: []etf.Symbol{"OK0004"}, Attempt: 2, Whole: true}, completed)},
 	{"update_model_fails", update("PART1", completed)},
 	{"update_finding_open", updateFindingOpen},
 	{"daily_elsewhere", dailyElsewhere},

@@ -29,6 +29,7 @@ import (
 //	FREE   the close of the session before was held and is believed now
 //	DOWN   the database is down at first
 //	BOOM   forecasting fails permanently
+//	RESTA  the source has restated its series, and its whole history takes over
 //	PART   a model other than the benchmark gives no forecast
 type script struct {
 	mu    sync.Mutex
@@ -127,6 +128,9 @@ func (s *script) validate(_ context.Context, in activities.ValidateInput) (activ
 			{ID: findingOf(in.Symbol), Rule: "jump", Evidence: "close 66.18 is 90 % below the previous close"},
 		}}, nil
 	}
+	if starts(in.Symbol, "RESTA") {
+		return activities.ValidateResult{FetchWhole: in.CanFetchWhole, TakeOver: in.Whole, Attempt: 1}, nil
+	}
 	if starts(in.Symbol, "HELD") {
 		return activities.ValidateResult{Findings: 1, HeldNew: true, Attempt: 1, OnHeld: []activities.FindingRef{
 			{ID: findingOf(in.Symbol), Rule: "held_close", Evidence: "close 66.18 is 20 daily volatilities below the previous close"},
@@ -149,6 +153,9 @@ func (s *script) persist(ctx context.Context, in activities.PersistInput) (activ
 	info := activity.GetInfo(ctx)
 	if strings.HasPrefix(info.WorkflowExecution.ID, "update/DOWN") && info.Attempt < 3 {
 		return activities.PersistResult{}, temporal.NewApplicationError("connection refused", activities.TypeUnavailable, activities.ErrorDetail{Attempt: info.Attempt})
+	}
+	if in.Whole { // the finding that it settles has no workflow
+		return activities.PersistResult{Persisted: etf.Persisted{New: 1, Revised: 5000}, Attempt: info.Attempt, Settled: []string{"settled"}}, nil
 	}
 	persisted := etf.Persisted{New: 1, Unchanged: 15}
 	if strings.HasPrefix(info.WorkflowExecution.ID, "update/FREE") {

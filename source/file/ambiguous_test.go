@@ -99,12 +99,12 @@ func TestAmbiguousFiles(t *testing.T) {
 			says: []string{"could be"}, remedy: "dates=dmy", ref: "dates=dmy", first: "2024-01-02"},
 		{name: "day first, then month first", body: csvOf(englishHeader, list, half(plainRow("02/01/2006"), plainRow("01/02/2006"))),
 			says: []string{"have the day first and others the month"}, remedy: "YYYY-MM-DD"},
-		{name: "month first, and the newest rows day first", body: csvOf(englishHeader, append(slices.Clone(days(t, etf.XNYS, "2025-06-02", 21, 98)), days(t, etf.XNYS, "2025-07-01", 7, 98)...), func(i int, d day) string {
-			if i >= 21 {
+		{name: "month first, and the newest rows day first", body: csvOf(englishHeader, append(slices.Clone(days(t, etf.XNYS, "2025-06-02", 20, 98)), days(t, etf.XNYS, "2025-07-01", 7, 98)...), func(i int, d day) string {
+			if i >= 20 {
 				return plainRow("02/01/2006")(i, d)
 			}
 			return plainRow("01/02/2006")(i, d)
-		}), says: []string{"is out of place"}, remedy: "YYYY-MM-DD"},
+		}), says: []string{"most dates have the month first", "2025-01-07, which is out of place", "only with the day first"}, remedy: "YYYY-MM-DD"},
 		{name: "several ways to write a date", body: csvOf(englishHeader, list, half(plainRow("2006-01-02"), plainRow("01/02/2006"))),
 			says: []string{"written in several ways", `"2025-04-03"`}, remedy: "one way"},
 		{name: "Excel days of Tuesdays", body: csvOf(englishHeader, []day{days(t, etf.XNYS, "2019-06-04", 1, 98)[0], days(t, etf.XNYS, "2019-06-11", 1, 98)[0]}, func(i int, d day) string {

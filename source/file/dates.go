@@ -172,9 +172,11 @@ func (f *dateFormat) decideOrder(of []stamp, opt options) (wrong, remedy string)
 		possible = fit
 	}
 	f.order = possible[0]
-	if st, ok := f.outOfOrder(of, orders); ok {
+	if st, other := f.outOfOrder(of, orders); other != "" {
+		first := map[string]string{"dmy": "the day", "mdy": "the month", "ymd": "the year"}
 		s, _ := f.civil(st)
-		return fmt.Sprintf("the dates have the order %s by most rows, but %s, as one would be read in it, is out of place and would not be in another order", f.order, s), "write all dates in one way, such as YYYY-MM-DD"
+		return fmt.Sprintf("most dates have %s first, but one of them would then be %s, which is out of place, and follows the row before it only with %s first", first[f.order], s, first[other]),
+			"write all dates in one way, such as YYYY-MM-DD"
 	}
 	return "", ""
 }
@@ -208,8 +210,8 @@ func (f dateFormat) consecutive(of []stamp, m market) bool {
 	return rows >= fewRows && steps > 0 && away*oddShare <= rows && far*oddShare <= steps && min(up, down)*oddShare <= steps
 }
 
-// outOfOrder returns a date that is out of place in the order of the column and would continue it in another order.
-func (f dateFormat) outOfOrder(of []stamp, orders []string) (stamp, bool) {
+// outOfOrder returns a date that is out of place in the order of the column, and the order in which it would not be; empty for none.
+func (f dateFormat) outOfOrder(of []stamp, orders []string) (st stamp, other string) {
 	up, down := 0, 0
 	var before etf.Session
 	for _, st := range of {
@@ -239,16 +241,16 @@ func (f dateFormat) outOfOrder(of []stamp, orders []string) (stamp, bool) {
 				if o == f.order {
 					continue
 				}
-				if other, ok := (dateFormat{kind: f.kind, order: o}).civil(st); ok {
-					if step := (other - before) * sign; step > 0 && step <= dailyGap/2 {
-						return st, true
+				if exchanged, ok := (dateFormat{kind: f.kind, order: o}).civil(st); ok {
+					if step := (exchanged - before) * sign; step > 0 && step <= dailyGap/2 {
+						return st, o
 					}
 				}
 			}
 		}
 		before = s
 	}
-	return stamp{}, false
+	return stamp{}, ""
 }
 
 const (

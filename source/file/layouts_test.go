@@ -69,9 +69,7 @@ func (d day) want(step int64) etf.Bar {
 // group writes a number with two or no decimals, a separator of thousands and a decimal sign.
 func group(f float64, decimals int, separator, sign string) string {
 	whole, frac, _ := strings.Cut(fmt.Sprintf("%.*f", decimals, f), ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + separator + whole[i:]
-	}
+	whole = thousands(whole, separator)
 	if decimals > 0 {
 		whole += sign + frac
 	}

@@ -120,6 +120,7 @@ func (t *table) decideDecimal(opt options, dates dateFormat, others func(func(ce
 		}
 	})
 	either := prices.eitherComma + prices.eitherPoint
+	korean := opt.market.calendar != nil && opt.market.calendar.Exchange() == etf.XKRX || t.currency == "KRW" // won have no decimals
 	if d, mixed := rest.sign(); d != 0 && !mixed {
 		t.decimal = d
 		return "", ""
@@ -138,7 +139,7 @@ func (t *table) decideDecimal(opt options, dates dateFormat, others func(func(ce
 		t.decimal = '.'
 	case either > 0 && prices.plain > 0 && t.continuous() != 0:
 		t.decimal = t.continuous()
-	case prices.eitherComma == 0 && t.delimiter != ';' && !t.european && !(dates.kind == yearLast && strings.Contains(dates.example, ".")):
+	case prices.eitherComma == 0 && !korean && t.delimiter != ';' && !t.european && !(dates.kind == yearLast && strings.Contains(dates.example, ".")):
 		t.decimal = '.' // the usual sign, in a file with nothing of a country that uses another
 	default:
 		if either == 0 {

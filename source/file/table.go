@@ -377,7 +377,8 @@ func (t *table) sideDefects(r *etf.Response, w etf.Window) (unread [roles]bool) 
 		if n > 1 {
 			text = fmt.Sprintf("column %s: %d values can't be read and are left out; the first: %s", roleNames[of], n, d.why)
 		}
-		r.Defects = append(r.Defects, etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, d.line), Session: d.session, Text: strings.Clone(etf.Clip(d.text, etf.MaxDefectText)), Reason: text, NoPrice: true, Side: true})
+		r.Defects = append(r.Defects, etf.Defect{Where: fmt.Sprintf("%s:%d", t.name, d.line), Session: d.session, Text: strings.Clone(etf.Clip(d.text, etf.MaxDefectText)), Reason: text, NoPrice: true, Side: true,
+			Action: role(of) == dividend || role(of) == split || role(of) == capitalGain})
 	}
 	return unread
 }
