@@ -364,3 +364,7 @@ func (f fakeFitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) 
 
 func (fakeFitted) Diagnostics() map[string]string { return map[string]string{"status": "ok"} }
 func (fakeFitted) MarshalBinary() ([]byte, error) { return nil, nil }
+
+func (s *fakeStore) DecideAction(_ context.Context, d etf.ActionDecision) (etf.ActionDecided, error) {
+	return etf.ActionDecided{Action: etf.StatedAction{ID: d.Action, Symbol: d.Symbol, Status: d.Status, By: d.By, Why: d.Why}}, nil
+}

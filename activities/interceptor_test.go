@@ -321,12 +321,12 @@ func TestProgressOutsideAnActivity(t *testing.T) {
 // Workflows call activities by their methods' names, and the names are in histories.
 func TestWireNames(t *testing.T) {
 	var got []string
-	for _, s := range []any{&Fetching{}, &Validating{}, &Persisting{}, &Forecasting{}, &Deciding{}, &Recording{}, &Planning{}} {
+	for _, s := range []any{&Fetching{}, &Validating{}, &Persisting{}, &Forecasting{}, &Deciding{}, &DecidingActions{}, &Recording{}, &Planning{}} {
 		for m := range reflect.TypeOf(s).Methods() {
 			got = append(got, m.Name)
 		}
 	}
-	want := []string{"Fetch", "Validate", "Persist", "Forecast", "Decide", "FindingState", "NewestSession", "BeginRun", "FinishRun", "RecordOutcomes", "AwaitRun", "DueETFs", "SessionsDue"}
+	want := []string{"Fetch", "Validate", "Persist", "Forecast", "Decide", "FindingState", "NewestSession", "DecideAction", "BeginRun", "FinishRun", "RecordOutcomes", "AwaitRun", "DueETFs", "SessionsDue"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the activities are %v, want %v", got, want)
 	}

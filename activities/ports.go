@@ -127,6 +127,7 @@ type Store interface {
 	Registry
 	Fetches
 	Findings
+	Actions
 	Bars
 	Forecasts
 	HeldBars

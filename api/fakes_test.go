@@ -31,6 +31,8 @@ type fakeStore struct {
 	runETFs       map[string][]etf.RunETF
 	schema        int64
 	missing       []string
+	actions       []etf.StatedAction // every state of statements, oldest first
+	keys          map[string]etf.StatedAction
 	barErr        func(n int) error  // called before the n-th bar, counted from 0
 	onRun         func(id etf.RunID) // called by Run before it reads
 	findings      []etf.FindingRecord
@@ -342,6 +344,8 @@ type fakeTemporal struct {
 	onStart    func() // called by StartDaily before it decides
 	slow       bool   // decisions are not applied in time
 	decision   workflows.Decision
+	decided    []etf.ActionDecision
+	onDecide   func(etf.ActionDecision) // called by DecideAction
 }
 
 func newFakeTemporal() *fakeTemporal {

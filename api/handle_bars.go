@@ -24,11 +24,12 @@ func (s *server) ListBars(ctx context.Context, r gen.ListBarsRequestObject) (gen
 	}
 	symbol, symbolErr := etf.ParseSymbol(r.Symbol)
 	window, windowErr := service.ParseWindow(textOf(r.Params.From), textOf(r.Params.To))
-	query := []string{"bars", r.Symbol, textOf(r.Params.From), textOf(r.Params.To), textOf(r.Params.AsOf), textOf(r.Params.Include)}
+	query := []string{"bars", r.Symbol, textOf(r.Params.From), textOf(r.Params.To), textOf(r.Params.AsOf), textOf(r.Params.Include), textOf(r.Params.Adjust)}
 	after, cursorErr := sessionCursor(query, r.Params.Cursor)
 	limit, limitErr := barLimits.parse(r.Params.Limit)
 	includeErr := checkInclude(r.Params.Include)
-	if err := errors.Join(symbolErr, windowErr, cursorErr, limitErr, includeErr); err != nil {
+	adjust, adjustErr := service.ParseAdjustment(textOf(r.Params.Adjust))
+	if err := errors.Join(symbolErr, windowErr, cursorErr, limitErr, includeErr, adjustErr); err != nil {
 		return nil, err
 	}
 	e, err := s.ETF(ctx, r.Symbol)
@@ -39,7 +40,7 @@ func (s *server) ListBars(ctx context.Context, r gen.ListBarsRequestObject) (gen
 	if err != nil {
 		return nil, err
 	}
-	q := service.BarQuery{Symbol: e.Symbol, Window: window, After: after, Limit: limit, AsOf: asOf, NAV: r.Params.Include != nil}
+	q := service.BarQuery{Symbol: e.Symbol, Window: window, After: after, Limit: limit, AsOf: asOf, NAV: r.Params.Include != nil, Adjust: adjust}
 	form := ""
 	if media == mediaCSV {
 		form = "-csv"
@@ -51,6 +52,9 @@ func (s *server) ListBars(ctx context.Context, r gen.ListBarsRequestObject) (gen
 	form += provisionalForm(provisional)
 	if q.NAV {
 		form += "-nav"
+	}
+	if adjust != "none" {
+		form += "-" + string(adjust)
 	}
 	version := e.DataVersion.Number
 	if asOf.Given {

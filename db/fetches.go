@@ -16,6 +16,7 @@ import (
 	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/quality"
 )
 
 // knownBefore is how many stored bars a fetch is checked against before its first session, and at most within its span.
@@ -102,10 +103,12 @@ type statements struct {
 	Covers  []etf.ActionKind `json:"covers,omitempty"`
 	NAVs    []etf.NAV        `json:"navs,omitempty"`
 	DataAt  time.Time        `json:"data_at,omitzero"`
+	// Proposals are the actions that the fetch's own findings propose, once it has been judged.
+	Proposals []proposal `json:"proposals,omitempty"`
 }
 
 func encodeStatements(s statements) (string, error) {
-	if len(s.Actions)+len(s.Covers)+len(s.NAVs) == 0 && s.DataAt.IsZero() {
+	if len(s.Actions)+len(s.Covers)+len(s.NAVs)+len(s.Proposals) == 0 && s.DataAt.IsZero() {
 		return "", nil
 	}
 	b, err := json.Marshal(s)
@@ -181,7 +184,7 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 			st.Ordinals[i] = int(row.Ordinal)
 		}
 	}
-	if st.Known, err = s.known(ctx, row, st.Bars); err != nil {
+	if st.Known, err = known(ctx, s.q, row, st.Bars); err != nil {
 		return etf.Staged{}, translate(err, "reading the bars known to fetch "+fetch)
 	}
 	preferences, err := s.q.ListPreferences(ctx, sqlcgen.ListPreferencesParams{EtfID: row.Fetch.EtfID})
@@ -191,17 +194,23 @@ func (s *Store) Staged(ctx context.Context, fetch string) (etf.Staged, error) {
 	if err != nil {
 		return etf.Staged{}, translate(err, "reading whose numbers count for fetch "+fetch)
 	}
-	if st.Initial {
-		return st, nil
+	if !st.Initial {
+		if st.Held, err = s.held(ctx, row, st.Bars); err != nil {
+			return etf.Staged{}, translate(err, "reading the held bars known to fetch "+fetch)
+		}
 	}
-	if st.Held, err = s.held(ctx, row, st.Bars); err != nil {
-		return etf.Staged{}, translate(err, "reading the held bars known to fetch "+fetch)
-	}
-	splits, err := s.q.ListSplitsWithVersion(ctx, sqlcgen.ListSplitsWithVersionParams{EtfID: row.Fetch.EtfID, OpenEnd: openEnd})
+	actions, err := s.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: row.Fetch.EtfID, SupersededBy: openVersion})
 	if err != nil {
-		return etf.Staged{}, translate(err, "reading the splits known to fetch "+fetch)
+		return etf.Staged{}, translate(err, "reading the actions known to fetch "+fetch)
 	}
-	st.Splits = domainSplits(splits)
+	if len(actions) > 0 {
+		st.Stated = domainActions(actions, row.Symbol)
+	}
+	for _, a := range quality.InForce(st.Stated) {
+		if a.Kind == etf.Split {
+			st.Splits = append(st.Splits, a)
+		}
+	}
 	return st, nil
 }
 
@@ -224,14 +233,14 @@ func setPreferences(st *etf.Staged, rows []sqlcgen.ListPreferencesRow) error {
 }
 
 // known reads the newest good bars up to the last staged session, and separately those before the first one if the span
-// holds too many to reach them; all of them if the whole history was fetched. Of their provenance, the basis and the source
-// are filled in.
-func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []etf.Bar) ([]etf.StoredBar, error) {
+// holds too many to reach them; all of them if the whole history was fetched. Of their provenance, the basis, the source and
+// the data version are filled in.
+func known(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchRow, staged []etf.Bar) ([]etf.StoredBar, error) {
 	if fetch.Bars == 0 || len(staged) == 0 {
 		return nil, nil
 	}
 	if etf.Session(fetch.Fetch.WindowFrom).IsZero() {
-		all, err := s.newestGood(ctx, fetch, lastSession, math.MaxInt32)
+		all, err := newestGood(ctx, q, fetch, lastSession, math.MaxInt32)
 		return ascending(all), err
 	}
 	first, last := staged[0].Session, staged[0].Session
@@ -239,7 +248,7 @@ func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []e
 		first, last = min(first, b.Session), max(last, b.Session)
 	}
 	limit := knownBefore + min(len(staged), knownBefore)
-	newest, err := s.newestGood(ctx, fetch, last, limit)
+	newest, err := newestGood(ctx, q, fetch, last, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +259,7 @@ func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []e
 	before := newest[within:]
 	within = min(within, knownBefore)
 	if len(before) < knownBefore && len(newest) == limit {
-		if before, err = s.newestGood(ctx, fetch, first-1, knownBefore); err != nil {
+		if before, err = newestGood(ctx, q, fetch, first-1, knownBefore); err != nil {
 			return nil, err
 		}
 	}
@@ -258,8 +267,8 @@ func (s *Store) known(ctx context.Context, fetch sqlcgen.GetFetchRow, staged []e
 	return ascending(descending), nil
 }
 
-func (s *Store) newestGood(ctx context.Context, fetch sqlcgen.GetFetchRow, to etf.Session, limit int) ([]etf.StoredBar, error) {
-	rows, err := s.q.ListNewestGoodBars(ctx, sqlcgen.ListNewestGoodBarsParams{EtfID: fetch.Fetch.EtfID, ToSession: column.Session(to), Limit: int32(limit)})
+func newestGood(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchRow, to etf.Session, limit int) ([]etf.StoredBar, error) {
+	rows, err := q.ListNewestGoodBars(ctx, sqlcgen.ListNewestGoodBarsParams{EtfID: fetch.Fetch.EtfID, ToSession: column.Session(to), Limit: int32(limit)})
 	if err != nil {
 		return nil, err
 	}
@@ -269,7 +278,7 @@ func (s *Store) newestGood(ctx context.Context, fetch sqlcgen.GetFetchRow, to et
 			Bar: numbers{
 				Session: r.Session, Open: r.Open, High: r.High, Low: r.Low, Close: r.Close, AdjClose: r.AdjClose, Volume: r.Volume,
 			}.bar(),
-			Basis: etf.Basis(fetch.SeriesBasis), Source: r.Source,
+			Basis: etf.Basis(fetch.SeriesBasis), Source: r.Source, DataVersion: r.DataVersion,
 		}
 	}
 	return list, nil

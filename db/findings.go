@@ -92,6 +92,9 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 	if err := s.insertFindings(ctx, tx, fetch, fresh); err != nil {
 		return nil, err
 	}
+	if err := saveProposals(ctx, q, fetch, fresh); err != nil {
+		return nil, err
+	}
 	for _, id := range assessed.Reopen {
 		if err := s.takeBack(ctx, q, id, etf.DecisionRecord{
 			Decision: etf.Reopened, By: "source:" + fetch.Fetch.Source, Why: "the same numbers are in fetch " + j.Fetch, DataVersion: fetch.DataVersion,

@@ -95,6 +95,10 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 			Remedy:  "use a source with the same basis"}
 	}
 
+	changes, err := p.plan(ctx, etf.Session(c.FirstSession), etf.Session(c.LastSession))
+	if err != nil {
+		return etf.Persisted{}, err
+	}
 	to.version, to.knownFrom = old.next(s.now())
 	result := etf.Persisted{DataVersion: old.version, KnownFrom: old.knownFrom}
 	var taken quality.TakeOver
@@ -110,9 +114,10 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 			return etf.Persisted{}, err
 		}
 	}
-	if result.Actions, err = p.storeActions(ctx); err != nil {
+	if err := storeStates(ctx, q, p.stated, changes, *to, ""); err != nil {
 		return etf.Persisted{}, err
 	}
+	result.Actions = len(changes)
 	if result.NAVs, err = p.storeNAVs(ctx, tx); err != nil {
 		return etf.Persisted{}, err
 	}
@@ -134,6 +139,18 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 			to.first, to.last = etf.Session(c.FirstSession), max(old.last, etf.Session(c.LastSession))
 			if old.bars > 0 {
 				to.first = min(old.first, to.first)
+			}
+		}
+		if to.quarantined > 0 && frees(p.stated, changes) {
+			freed, err := s.free(ctx, q, etf.Exchange(row.Exchange), *to, p.stated, changes, quality.BySource(row.Source))
+			if err != nil {
+				return etf.Persisted{}, err
+			}
+			to.quarantined -= len(freed)
+			for _, session := range freed {
+				if slices.ContainsFunc(p.rows, func(b etf.Bar) bool { return b.Session == session }) {
+					result.Quarantined--
+				}
 			}
 		}
 		by := cause{causeFetch, fetch}
@@ -181,7 +198,9 @@ type persisting struct {
 	q       *sqlcgen.Queries
 	fetch   string // ID
 	row     sqlcgen.GetFetchToPersistRow
-	old, to series // before and after
+	old, to series             // before and after
+	stated  []etf.StatedAction // the current statements before; nil if the fetch states nothing
+	rows    []etf.Bar          // staged; nil if the fetch changes no statement
 	// refused are the sessions whose row a whole history's fetch quarantines.
 	refused map[etf.Session]bool
 }
@@ -349,53 +368,4 @@ func (p *persisting) insertNew(ctx context.Context, c sqlcgen.ClassifyStagedBars
 		err = fmt.Errorf("%d new bars stored, but %d were counted", n, c.RowsNew)
 	}
 	return err
-}
-
-// storeActions stores the actions that a fetch states and that are not stored yet (quality.NewActions), as decided by the
-// source, and returns how many.
-func (p *persisting) storeActions(ctx context.Context) (int, error) {
-	s, err := decodeStatements(p.row.Actions)
-	if err != nil || len(s.Actions) == 0 {
-		return 0, err
-	}
-	rows, err := p.q.ListActions(ctx, sqlcgen.ListActionsParams{EtfID: p.to.id, KnownTo: openEnd})
-	if err != nil {
-		return 0, err
-	}
-	stored := make([]etf.Action, len(rows))
-	for i, r := range rows {
-		stored[i] = etf.Action{
-			Kind: etf.ActionKind(r.Kind), Ex: etf.Session(r.Ex), Amount: etf.Price(r.Amount),
-			Numerator: r.Numerator, Denominator: r.Denominator,
-		}
-	}
-	added := quality.NewActions(s.Actions, stored)
-	for _, a := range added {
-		if err := p.q.InsertAction(ctx, sqlcgen.InsertActionParams{
-			EtfID: p.to.id, Kind: string(a.Kind), Ex: column.Session(a.Ex), Terms: termsOf(a.Action), DataVersion: p.to.version.Number,
-			Amount: column.OptionalPrice(a.Amount), Numerator: a.Numerator, Denominator: a.Denominator,
-			Status: string(a.Status), DecidedBy: "source:" + p.row.Source, FetchID: p.fetch, KnownFrom: p.to.knownFrom, KnownTo: openEnd,
-		}); err != nil {
-			return 0, err
-		}
-	}
-	return len(added), nil
-}
-
-// termsOf formats the ratio or amount of an action, which is part of its key.
-func termsOf(a etf.Action) string {
-	if a.Kind == etf.Split {
-		return fmt.Sprintf("%d:%d", a.Numerator, a.Denominator)
-	}
-	return a.Amount.String()
-}
-
-func domainSplits(rows []sqlcgen.ListSplitsWithVersionRow) []etf.Action {
-	var list []etf.Action
-	for _, r := range rows {
-		if r.Numerator.Valid {
-			list = append(list, etf.Action{Kind: etf.Split, Ex: etf.Session(r.Ex), Numerator: r.Numerator.Int64, Denominator: r.Denominator.Int64})
-		}
-	}
-	return list
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // priceTables are the tables that must not change if no price or action does.
-var priceTables = []string{"etfs", "data_versions", "bars", "bar_revisions", "corporate_actions"}
+var priceTables = []string{"etfs", "data_versions", "bars", "bar_revisions", "actions"}
 
 func testPersist(t *testing.T, d dbtest.Database) {
 	s := d.Store
@@ -186,44 +186,6 @@ func testPersistRefusals(t *testing.T, d dbtest.Database) {
 	}
 	_, err = s.Persist(ctx, other.ID)
 	wantKind(t, err, etf.KindConflict, "basis")
-}
-
-func testActions(t *testing.T, d dbtest.Database) {
-	ctx, s := t.Context(), d.Store
-	register(t, s, "ACT")
-	ingest(t, s, "ACT", []etf.Bar{bar(day(0), 0)})
-	persist := func(actions ...etf.Action) etf.Persisted {
-		t.Helper()
-		f := fetchOf("ACT", nil)
-		if err := s.SaveFetch(ctx, f, etf.Response{Actions: actions}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID}); err != nil {
-			t.Fatal(err)
-		}
-		p, err := s.Persist(ctx, f.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
-	split := etf.Action{Kind: etf.Split, Ex: day(1), Numerator: 2, Denominator: 1}
-	dividend := etf.Action{Kind: etf.Dividend, Ex: day(1), Amount: etf.MustPrice("1.83")}
-	if p := persist(split, dividend, dividend); p.Actions != 2 || p.DataVersion.Number != 2 {
-		t.Fatalf("first: %+v", p)
-	}
-	if p := persist(dividend, split); p.Actions != 0 || p.DataVersion.Number != 2 {
-		t.Fatalf("again: %+v", p)
-	}
-	// A person must decide on another amount for the same day: two sources must not make two dividends.
-	dividend.Amount, split.Numerator = etf.MustPrice("1.831"), 3
-	if p := persist(dividend, split); p.Actions != 2 || p.DataVersion.Number != 3 {
-		t.Fatalf("differing: %+v", p)
-	}
-	h, err := s.History(ctx, "ACT", day(9), 10)
-	if err != nil || len(h.Splits) != 1 || h.Splits[0] != (etf.Action{Kind: etf.Split, Ex: day(1), Numerator: 2, Denominator: 1}) {
-		t.Fatalf("accepted splits: %+v, %v", h.Splits, err)
-	}
 }
 
 func testHistory(t *testing.T, d dbtest.Database) {

@@ -34,7 +34,7 @@ func (s *Store) History(ctx context.Context, symbol etf.Symbol, to etf.Session, 
 		if err != nil {
 			return err
 		}
-		splits, err := s.q.ListSplitsWithVersion(ctx, sqlcgen.ListSplitsWithVersionParams{EtfID: head.ID, OpenEnd: openEnd})
+		splits, err := s.q.ListSplitsWithVersion(ctx, sqlcgen.ListSplitsWithVersionParams{EtfID: head.ID, Current: openVersion})
 		if err != nil {
 			return err
 		}

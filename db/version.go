@@ -13,13 +13,14 @@ import (
 // openEnd is the known_to of current rows.
 var openEnd = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// cause is the reason for a data version: the ID of a fetch, or of a finding that was decided on.
+// cause is the reason for a data version: the ID of a fetch, or of a finding or an action that was decided on.
 type cause struct{ kind, id string }
 
 // The kinds of cause.
 const (
 	causeFetch    = etf.CauseFetch
 	causeDecision = etf.CauseDecision
+	causeAction   = etf.CauseAction
 	causeRestated = etf.CauseRestated
 	causeListing  = etf.CauseListing
 	causeMarket   = etf.CauseMarket // of a held bar that the market's moves explain; the ID is that of the run

@@ -100,3 +100,30 @@ func ActionID(symbol Symbol, a Action, source string) string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{"action", string(symbol), string(a.Kind), a.Ex.String(), a.Terms(), source}, "|")))
 	return hex.EncodeToString(sum[:16])
 }
+
+// ActionDecision is a person's decision on a statement about a corporate action, or a statement that a person adds.
+type ActionDecision struct {
+	Action string       `json:"action"` // ID of the statement
+	Symbol Symbol       `json:"symbol"`
+	Status ActionStatus `json:"status"` // Accepted, Rejected or Cancelled
+	By     string       `json:"by"`
+	Why    string       `json:"why"`
+	// Key makes a repeat of the decision change nothing. It is unique among the decisions on the statement.
+	Key string `json:"key"`
+	// Add is the action that the person states, if the statement may not exist yet.
+	Add *Action `json:"add,omitempty"`
+}
+
+// ActionDecided is the result of a decision on a corporate action.
+type ActionDecided struct {
+	Action StatedAction `json:"action"`
+	Freed  int          `json:"freed,omitempty"` // bars released from quarantine
+	// Newest is the newest stored session, if its bar is usable: its forecasts have to be made again. Zero otherwise.
+	Newest Session `json:"newest,omitzero"`
+}
+
+// ActionFilter selects current statements about corporate actions. Zero fields select every one.
+type ActionFilter struct {
+	Status   ActionStatus
+	From, To Session // of the ex-date, inclusive
+}

@@ -101,8 +101,8 @@ func scale(b *etf.Bar, num, den int64) bool {
 	return ok
 }
 
-// wrongSplit is the remedy for an accepted split that can't be right: stored actions are never deleted.
-const wrongSplit = "register the ETF under another symbol (`etfcast etf add`), from a source with the right splits"
+// wrongSplit is the remedy for an accepted split that can't be right.
+const wrongSplit = "list the splits with `etfcast action list` and reject the wrong one with `etfcast action reject`"
 
 func overflow(s etf.Session) error {
 	return &etf.Error{Kind: etf.KindInternal, Field: "actions", Message: fmt.Sprintf("the product of the splits after %s is too large for a price", s), Remedy: wrongSplit}

@@ -41,20 +41,20 @@ func (s *state) factorNoise(rows []row) float64 {
 // the distributions the provider states for it. Providers multiply earlier prices by 1 - amount/close, with the close
 // of the session before.
 func checkAdjusted(s *state) {
-	if len(s.cash) == 0 || s.in.Basis == etf.TotalAdjusted {
+	if len(s.paid) == 0 || s.in.Basis == etf.TotalAdjusted {
 		return
 	}
 	rows := s.series()
 	noise := s.factorNoise(rows)
 	for i := 1; i < len(rows); i++ {
 		a, b := rows[i-1], rows[i]
-		paid := s.between(s.cash, a.Session, b.Session)
+		paid := s.between(s.paid, a.Session, b.Session)
 		if b.ordinal < 0 || s.unchanged(b.Bar) || a.AdjClose <= 0 || b.AdjClose <= 0 || len(s.between(s.splits, a.Session, b.Session)) > 0 {
 			continue
 		}
 		if len(paid) == 0 {
 			// Of the sessions before an update's window not all distributions need be known.
-			if step := factorStep(a, b); math.Abs(step) > lostSteps*noise && (s.in.Initial || b.Session > s.cash[0].Ex) {
+			if step := factorStep(a, b); math.Abs(step) > lostSteps*noise && (s.in.Initial || b.Session > s.paid[0].Ex) {
 				s.flag(ruleAdjusted, etf.SeverityWarning, b.Session, math.Abs(step),
 					fmt.Sprintf("%s: the adjusted close deducts %s, but no distribution is stated: was it lost?", b.Session, short(step*a.Close.Float())))
 			}

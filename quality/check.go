@@ -20,7 +20,12 @@ type Input struct {
 	Ordinals []int        // the positions of Bars among the source's rows, if Condense left some out
 	Defects  []etf.Defect // rows of the response that could not be read
 	Basis    etf.Basis    // of Bars
-	Actions  []etf.Action // stated in the response or accepted in the store, in any order; repeats do no harm
+	Actions  []etf.Action // stated in the response, in any order; repeats do no harm
+	// Covers are the kinds of action that the response states completely; Stated are the stored statements, current ones only.
+	// PlanActions decides which actions the prices are judged with.
+	Covers []etf.ActionKind
+	Stated []etf.StatedAction
+	Window etf.Window // that the response was asked for; zero ends are open
 	// Known holds stored bars that are neither quarantined nor held, in ascending order: up to 60 before the response's first
 	// row, for volatility and levels, and those of the sessions in the response. For a whole history, it is all of them.
 	Known []etf.StoredBar
@@ -46,6 +51,8 @@ type Report struct {
 	// session does not decide on history, and so does each change of level, because each has its own proposal.
 	Findings []etf.Finding
 	Verdicts []etf.Verdict // one for each of Input.Bars
+	// Plan is what becomes of the statements about corporate actions; the prices were judged with the actions in force in it.
+	Plan Plan
 	// MissingNew means that the response has no row for the new session, not even an unusable one.
 	MissingNew bool
 	// QuarantinedNew means that an error-level finding names the new session.
@@ -100,9 +107,12 @@ type state struct {
 	first    etf.Session  // earliest session of the response
 	last     etf.Session  // latest session of the response
 	splits   []etf.Action // each once, ascending
-	cash     []etf.Action // dividends and capital gains, each once, ascending
+	cash     []etf.Action // distributions in force, each once, ascending
+	paid     []etf.Action // distributions in force or stated in the response, each once, ascending
 	from     etf.Session  // earlier rows belong to another security; zero if none do
 	flags    []flag
+	plan     Plan
+	planned  priceEvidence // that the plan is based on
 	whole
 	// gapSplits are the splits that explain the level after a long gap, by the first session after it.
 	gapSplits map[etf.Session]*etf.Action
@@ -146,7 +156,7 @@ func newState(in Input, cal *calendar.Calendar) *state {
 		}
 		s.last = max(s.last, b.Session)
 	}
-	for _, a := range in.Actions {
+	for _, a := range s.actions() {
 		list := &s.cash
 		if a.Kind == etf.Split {
 			list = &s.splits
@@ -163,7 +173,32 @@ func newState(in Input, cal *calendar.Calendar) *state {
 	}
 	byEx(s.splits)
 	byEx(s.cash)
+	s.paid = slices.Clone(s.cash)
+	for _, a := range in.Actions {
+		if a.Kind != etf.Split && !slices.ContainsFunc(s.paid, func(b etf.Action) bool { return sameStatement(a, b) }) {
+			s.paid = append(s.paid, a)
+		}
+	}
+	byEx(s.paid)
 	return s
+}
+
+// actions plans what becomes of the response's statements, and returns the actions that the rules go by: those in force. A
+// split never corrects prices on an adjusted basis, so there those only stated do no harm, and the rules can say so if
+// the prices are not adjusted for them.
+func (s *state) actions() []etf.Action {
+	in := PlanInput{
+		Symbol: s.in.Symbol, Source: s.in.Source, Sources: s.in.Sources, Window: s.in.Window, Basis: s.in.Basis, Actions: s.in.Actions,
+		Covers: s.in.Covers, Stated: s.in.Stated, Bars: s.in.Bars, Known: s.in.Known,
+	}
+	s.plan = PlanActions(in)
+	if len(s.plan.Doubted) > 0 {
+		s.planned = newPriceEvidence(in)
+	}
+	if s.in.Basis == etf.AsTraded {
+		return s.plan.InForce
+	}
+	return append(slices.Clip(s.plan.InForce), s.in.Actions...)
 }
 
 // byEx sorts actions by ex-date.
@@ -240,7 +275,7 @@ func (s *state) drop(ordinal int) { s.verdicts[ordinal] = etf.VerdictDrop }
 
 // report groups the flags into findings, in the registry's order.
 func (s *state) report() Report {
-	r := Report{Verdicts: s.verdicts, MissingNew: true, Restated: s.restated, TakeOver: s.takenOver}
+	r := Report{Verdicts: s.verdicts, MissingNew: true, Restated: s.restated, TakeOver: s.takenOver, Plan: s.plan}
 	for i := range s.in.Bars {
 		if s.in.Bars[i].Session == s.in.Session {
 			r.MissingNew = false

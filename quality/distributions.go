@@ -27,12 +27,12 @@ const (
 // checkDistributions reports the distributions of the response's sessions that are not to be believed, and those that a
 // provider has restated for a split that its prices are not restated for, or the reverse.
 func checkDistributions(s *state) {
-	if len(s.cash) == 0 {
+	if len(s.paid) == 0 {
 		return
 	}
 	rows := s.series()
-	actions := slices.Concat(s.cash, s.splits)
-	for _, a := range s.cash {
+	actions := slices.Concat(s.paid, s.splits)
+	for _, a := range s.paid {
 		at, _ := slices.BinarySearchFunc(rows, a.Ex, func(r row, t etf.Session) int { return cmp.Compare(r.Session, t) })
 		if at == len(rows) || rows[at].ordinal < 0 || s.unchanged(rows[at].Bar) || a.Ex < rows[0].Session {
 			continue
@@ -82,7 +82,7 @@ func (s *state) sigmaAround(rows []row, at int) float64 {
 func (s *state) checkRestatedDividends(rows []row, split etf.Action) {
 	var before, after []float64 // log yields
 	var old []etf.Session
-	for _, a := range s.cash {
+	for _, a := range s.paid {
 		at, _ := slices.BinarySearchFunc(rows, a.Ex, func(r row, t etf.Session) int { return cmp.Compare(r.Session, t) })
 		if a.Kind != etf.Dividend || a.Amount <= 0 || at == 0 || at == len(rows) || a.Ex == split.Ex {
 			continue

@@ -128,6 +128,16 @@ var registry = []rule{
 		Remedy:  "For a warning, compare with another source. If the new row is wrong, `etfcast finding retract` keeps it out, and `etfcast finding replace` corrects it.",
 	}, checkRevised},
 	{Rule{
+		Name: ruleUnconfirmed, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "A split is stated that the prices don't show, and enough rows show that nothing happened. It is proposed and does not count.",
+		Remedy:  "Find out whether there was a split. `etfcast action list --status proposed` shows the statement; then `etfcast action reject ACTION`, or `etfcast action accept ACTION` if the prices are adjusted for it already.",
+	}, checkStated},
+	{Rule{
+		Name: ruleWithdrawn, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "A source no longer states an action, or now states other terms, but the action counts on: a person has accepted it, or the prices still show it.",
+		Remedy:  "Compare with another source. `etfcast action cancel ACTION` if it did not happen; otherwise nothing.",
+	}, nil},
+	{Rule{
 		Name: ruleRevisedVolume, Severities: []etf.Severity{etf.SeverityInfo},
 		Meaning: "The response has other volumes than those stored, and the same prices. The new volumes are used; the old ones are kept as revisions.",
 		Remedy:  "Nothing: forecasts don't use volume.",
@@ -145,7 +155,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleSplit, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "The price level changes by the ratio of a split, but no split was stated; or a split was stated, but the prices don't show it. Each change of level is a finding of its own and proposes the split that would explain it. The finding names the rows that can't be compared with the others: new rows that follow stored ones; in a first response, the older rows, if the new level has lasted 20 sessions.",
-		Remedy:  "Find out whether there was a split: accepting or rejecting rows does not make the two levels comparable. If there was one, correct the file, or wait until the provider states the split or corrects its prices. Then register the ETF under another symbol (`etfcast etf add`); its first update fetches the whole history.",
+		Remedy:  "Find out whether there was a split. `etfcast action list --status proposed` shows the one that would explain it: `etfcast action accept ACTION` adjusts the prices before it and releases the rows, `etfcast action reject ACTION` says that it did not happen, and `etfcast action add SYMBOL` states another one. A source that states the split later, or takes a wrong statement back, releases the rows too.",
 	}, nil},
 	{Rule{
 		Name: ruleUnit, Severities: []etf.Severity{etf.SeverityError},

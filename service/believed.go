@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/quality"
 )
 
 // Believed reads what was believed at earlier data versions; db.Store implements it. It is part of Store.
@@ -60,6 +61,8 @@ type BarQuery struct {
 	Limit  int
 	AsOf   etf.AsOf
 	NAV    bool // with NAV, shares outstanding and premium
+	// Adjust restates prices and volumes to the shares of the last session known (quality.Restate); "" = none.
+	Adjust quality.Adjustment
 }
 
 // BarRow is a bar with what a query asks for in addition.
@@ -90,8 +93,47 @@ func (s *Service) Bars(ctx context.Context, q BarQuery) (rows []BarRow, more boo
 			bars[i].Provisional = list[q.Symbol].provisional(bars[i].Session)
 		}
 	}
-	rows, err = s.barRows(ctx, q, bars)
+	if rows, err = s.barRows(ctx, q, bars); err == nil {
+		err = s.restate(ctx, q, rows)
+	}
 	return rows, more, err
+}
+
+// restate restates rows as q.Adjust says. It reads the bars after them too: later distributions are measured by their closes.
+func (s *Service) restate(ctx context.Context, q BarQuery, rows []BarRow) error {
+	if q.Adjust == "" || q.Adjust == quality.AdjustNone || len(rows) == 0 {
+		return nil
+	}
+	bars := make([]etf.StoredBar, len(rows))
+	for i, r := range rows {
+		bars[i] = r.StoredBar
+	}
+	rest := BarQuery{Symbol: q.Symbol, Window: etf.Window{To: lastDay}, After: bars[len(bars)-1].Session, AsOf: q.AsOf}
+	if err := s.EachBar(ctx, rest, func(b BarRow) error {
+		bars = append(bars, b.StoredBar)
+		return nil
+	}); err != nil {
+		return err
+	}
+	stated, err := s.store.ActionsAt(ctx, q.Symbol, q.version())
+	if err != nil {
+		return err
+	}
+	restated, err := quality.Restate(bars, quality.InForce(stated), bars[len(bars)-1].Session, q.Adjust)
+	if err != nil {
+		return err
+	}
+	basis := bars[0].Basis
+	switch {
+	case q.Adjust == quality.AdjustTotal:
+		basis = etf.TotalAdjusted
+	case basis == etf.AsTraded:
+		basis = etf.SplitAdjusted
+	}
+	for i := range rows {
+		rows[i].Bar, rows[i].Basis = restated[i], basis
+	}
+	return nil
 }
 
 // barsChunk is how many bars EachBar reads at once.
@@ -242,3 +284,7 @@ func (s *Service) BarHistory(ctx context.Context, symbol, session, asOf string) 
 	}
 	return list, nil
 }
+
+// ParseAdjustment reads what prices are to be restated for: none, split or total; "" is none. Errors are of KindInvalid with
+// Field "adjust".
+func ParseAdjustment(text string) (quality.Adjustment, error) { return quality.ParseAdjustment(text) }

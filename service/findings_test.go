@@ -216,6 +216,10 @@ func (s *findingAndRuns) FindingRecord(ctx context.Context, id string) (etf.Find
 	return s.finding.FindingRecord(ctx, id)
 }
 
+func (s *findingAndRuns) ChangeETF(_ context.Context, c etf.ETFEdit) (etf.ETF, bool, error) {
+	return etf.ETF{Symbol: c.Symbol}, true, nil
+}
+
 // decidingEngine is a Temporal that runs what it is told and has a workflow waiting for a decision.
 type decidingEngine struct {
 	*engine

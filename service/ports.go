@@ -13,6 +13,7 @@ import (
 // KindUnavailable. It is safe for concurrent use.
 type Store interface {
 	Believed
+	Actions
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
@@ -94,6 +95,9 @@ type Temporal interface {
 	Decide(ctx context.Context, finding string, d workflows.Decision, wait time.Duration) (f etf.Finding, applied bool, err error)
 	// StartAndDecide starts the workflow of a finding that has none waiting and sends it the decision.
 	StartAndDecide(ctx context.Context, in workflows.ResolveFindingInput, d workflows.Decision, wait time.Duration) (f etf.Finding, applied bool, err error)
+
+	// DecideAction sends a decision to the workflow of a corporate action. Once it returns nil, the decision is kept.
+	DecideAction(ctx context.Context, in workflows.DecideActionInput, d etf.ActionDecision) error
 
 	Schedule(ctx context.Context, id string) (etf.Schedule, error)
 	PauseSchedule(ctx context.Context, id, note string) error

@@ -322,3 +322,9 @@ func (fitted) Diagnostics() map[string]string { return map[string]string{"status
 func (fitted) MarshalBinary() ([]byte, error) { return nil, nil }
 
 func clock() time.Time { return time.Date(2025, 10, 1, 12, 0, 0, 0, time.UTC) }
+
+func (m *memory) DecideAction(_ context.Context, d etf.ActionDecision) (etf.ActionDecided, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	return etf.ActionDecided{Action: etf.StatedAction{ID: d.Action, Symbol: d.Symbol, Status: d.Status}}, err
+}

@@ -16,6 +16,7 @@ func RegisterWorkflows(r sdkworker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(workflows.Daily, workflow.RegisterOptions{Name: workflows.DailyWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.UpdateETF, workflow.RegisterOptions{Name: workflows.UpdateETFWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.ResolveFinding, workflow.RegisterOptions{Name: workflows.ResolveFindingWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.DecideAction, workflow.RegisterOptions{Name: workflows.DecideActionWorkflow})
 }
 
 // The activities' wire names are their method names, so a workflow that calls a method by reference and a worker that
@@ -28,6 +29,7 @@ func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
 	r.RegisterActivity(&activities.Persisting{Store: d.Store})
 	r.RegisterActivity(&activities.Reviewing{Bars: d.Store, History: d.Store})
 	r.RegisterActivity(&activities.Deciding{Store: d.Store})
+	r.RegisterActivity(&activities.DecidingActions{Store: d.Store})
 }
 
 func registerFit(r sdkworker.ActivityRegistry, d Deps, cores int, now func() time.Time) {

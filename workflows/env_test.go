@@ -39,6 +39,8 @@ func newEnvWith(t *testing.T, updateETF func(workflow.Context, UpdateETFInput) (
 	env.RegisterWorkflowWithOptions(Daily, workflow.RegisterOptions{Name: DailyWorkflow})
 	env.RegisterWorkflowWithOptions(updateETF, workflow.RegisterOptions{Name: UpdateETFWorkflow})
 	env.RegisterWorkflowWithOptions(ResolveFinding, workflow.RegisterOptions{Name: ResolveFindingWorkflow})
+	env.RegisterWorkflowWithOptions(DecideAction, workflow.RegisterOptions{Name: DecideActionWorkflow})
+	env.RegisterActivity(&activities.DecidingActions{})
 	env.RegisterActivity(&activities.Fetching{})
 	env.RegisterActivity(&activities.Validating{})
 	env.RegisterActivity(&activities.Persisting{})

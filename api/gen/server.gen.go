@@ -17,6 +17,115 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Action One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
+type Action struct {
+	// Id 32 hex digits, which follow from symbol, kind, ex-date, terms and source.
+	Id string `json:"id"`
+
+	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
+	//
+	// Example: SPY
+	Symbol Symbol `json:"symbol"`
+
+	// Kind The kind of corporate action.
+	Kind string `json:"kind"`
+
+	// Ex A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Ex Session `json:"ex"`
+
+	// Ratio Of a split: new shares for old ones.
+	//
+	// Example: 4:1
+	Ratio *string `json:"ratio"`
+
+	// Amount Of any other kind, per share; of a spin-off, the value spun off.
+	Amount *etf.Price `json:"amount"`
+
+	// Record The record date; null if not stated.
+	Record *etf.Session `json:"record"`
+
+	// Pay The pay date; null if not stated.
+	Pay *etf.Session `json:"pay"`
+
+	// Announced The announcement date; null if not stated.
+	Announced *etf.Session `json:"announced"`
+
+	// Source Who states it: a source of prices, `detection` for a rule, `person`.
+	Source string `json:"source"`
+
+	// Status Only accepted statements adjust prices.
+	Status string `json:"status"`
+
+	// DecidedBy Who decided on this state: a person, or `source:` and the source that it follows from.
+	DecidedBy string `json:"decided_by"`
+
+	// Why The reason.
+	Why string `json:"why"`
+
+	// Evidence The prices that speak for or against it.
+	Evidence string `json:"evidence"`
+
+	// Fetch The fetch that stated it.
+	Fetch *string `json:"fetch"`
+
+	// Finding The finding that proposes it.
+	Finding *string `json:"finding"`
+
+	// Replaces The statement that this one corrects.
+	Replaces *string `json:"replaces"`
+
+	// DataVersion The first data version with this state.
+	DataVersion int64 `json:"data_version"`
+
+	// SupersededBy The first data version with another state; null while it is current.
+	SupersededBy *int64 `json:"superseded_by"`
+
+	// KnownFrom When this state began.
+	KnownFrom time.Time `json:"known_from"`
+
+	// KnownTo When it ended; null while it is current.
+	KnownTo *time.Time `json:"known_to"`
+}
+
+// ActionDecision defines model for ActionDecision.
+type ActionDecision struct {
+	// By Who decides.
+	By string `json:"by"`
+
+	// Decision What is decided.
+	Decision string `json:"decision"`
+
+	// Key An idempotency key.
+	Key *string `json:"key,omitempty"`
+
+	// Why The reason.
+	Why string `json:"why"`
+}
+
+// ActionDetail defines model for ActionDetail.
+type ActionDetail struct {
+	// Action One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
+	Action Action `json:"action"`
+
+	// States Every state, oldest first; the last one is current.
+	States []Action `json:"states"`
+}
+
+// ActionList defines model for ActionList.
+type ActionList struct {
+	Items []Action `json:"items"`
+}
+
+// ActionPage defines model for ActionPage.
+type ActionPage struct {
+	Items []Action `json:"items"`
+
+	// NextCursor Pass it as `cursor` for the next page; null on the last page.
+	NextCursor *string `json:"next_cursor"`
+}
+
 // Bar One session's prices. On XKRX, a bar for a session without trades has open, high, low and volume 0 and the previous close.
 //
 // Example: {"adj_close":null,"basis":"as_traded","close":661.82,"data_version":1,"held":false,"high":662.39,"known_from":"2025-09-27T01:00:00.123456Z","low":656.64,"open":659.51,"provisional":false,"quarantined":false,"session":"2025-09-26","source":"file","volume":69179200}
@@ -673,6 +782,43 @@ type NAVList struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// NewAction defines model for NewAction.
+type NewAction struct {
+	// Amount Of any other kind, per share, as text.
+	//
+	// Example: 0.71
+	Amount *string `json:"amount,omitempty"`
+
+	// Announced The announcement date.
+	Announced *string `json:"announced,omitempty"`
+
+	// By Who states it.
+	By string `json:"by"`
+
+	// Ex The ex-date.
+	Ex string `json:"ex"`
+
+	// Key An idempotency key.
+	Key *string `json:"key,omitempty"`
+
+	// Kind The kind of corporate action.
+	Kind string `json:"kind"`
+
+	// Pay The pay date.
+	Pay *string `json:"pay,omitempty"`
+
+	// Ratio Of a split: new shares for old ones.
+	//
+	// Example: 4:1
+	Ratio *string `json:"ratio,omitempty"`
+
+	// Record The record date.
+	Record *string `json:"record,omitempty"`
+
+	// Why The reason, such as the fund's notice.
+	Why string `json:"why"`
+}
+
 // NewBar A bar that a person gives. An open that is left out is the close; high and low are then those of open and close.
 type NewBar struct {
 	// Close An exact price per share in the ETF's currency, with up to eight decimals.
@@ -1017,6 +1163,12 @@ type Version struct {
 	StartedAt time.Time `json:"started_at"`
 }
 
+// ActionID defines model for ActionID.
+type ActionID = string
+
+// ActionStatus defines model for ActionStatus.
+type ActionStatus = string
+
 // AsOf defines model for AsOf.
 type AsOf = string
 
@@ -1037,6 +1189,12 @@ type ScheduleID = string
 
 // SymbolInPath defines model for SymbolInPath.
 type SymbolInPath = string
+
+// ActionDecided One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
+type ActionDecided = Action
+
+// ActionSent One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
+type ActionSent = Action
 
 // BodyTooLarge An RFC 9457 problem document.
 type BodyTooLarge = Problem
@@ -1077,6 +1235,24 @@ type Unavailable = Problem
 // UnsupportedMediaType An RFC 9457 problem document.
 type UnsupportedMediaType = Problem
 
+// ListActionsParams defines parameters for ListActions.
+type ListActionsParams struct {
+	// From First ex-date.
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last ex-date.
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+
+	// Status Only statements in this state; all by default.
+	Status *ActionStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListETFsParams defines parameters for ListETFs.
 type ListETFsParams struct {
 	// Exchange Only ETFs on this exchange.
@@ -1102,6 +1278,16 @@ type EditETFParams struct {
 	IfMatch *string `json:"If-Match,omitempty"`
 }
 
+// ListETFActionsParams defines parameters for ListETFActions.
+type ListETFActionsParams struct {
+	// Status Only statements in this state; all by default.
+	Status *ActionStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// AsOf What was believed then: an RFC 3339 instant, which stands for the newest data version known at that time, or the number
+	// of a data version. Defaults to now.
+	AsOf *AsOf `form:"as_of,omitempty" json:"as_of,omitempty"`
+}
+
 // ListBarsParams defines parameters for ListBars.
 type ListBarsParams struct {
 	// From First session; defaults to the first stored bar.
@@ -1122,6 +1308,10 @@ type ListBarsParams struct {
 
 	// Include `nav` adds net asset value, shares outstanding and premium to each bar.
 	Include *string `form:"include,omitempty" json:"include,omitempty"`
+
+	// Adjust `split` restates prices and volumes for accepted splits, `total` also for distributions, in the shares of the last
+	// session known. Responds 409 if the stored prices can't be restated so.
+	Adjust *string `form:"adjust,omitempty" json:"adjust,omitempty"`
 
 	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
@@ -1235,11 +1425,17 @@ type GetRunParams struct {
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// DecideActionJSONRequestBody defines body for DecideAction for application/json ContentType.
+type DecideActionJSONRequestBody = ActionDecision
+
 // CreateETFJSONRequestBody defines body for CreateETF for application/json ContentType.
 type CreateETFJSONRequestBody = NewETF
 
 // EditETFJSONRequestBody defines body for EditETF for application/json ContentType.
 type EditETFJSONRequestBody = ETFEdit
+
+// AddActionJSONRequestBody defines body for AddAction for application/json ContentType.
+type AddActionJSONRequestBody = NewAction
 
 // RefetchETFJSONRequestBody defines body for RefetchETF for application/json ContentType.
 type RefetchETFJSONRequestBody = Refetch
@@ -1258,6 +1454,15 @@ type ServerInterface interface {
 	// GetReadiness Readiness. Says whether the service can do its work and, if not, what it is waiting for.
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
+	// ListActions The calendar of ex-dates: list current statements about all ETFs, ordered by ex-date.
+	// (GET /v1/actions)
+	ListActions(ctx echo.Context, params ListActionsParams) error
+	// GetAction Get a statement about a corporate action, with every state it has had.
+	// (GET /v1/actions/{id})
+	GetAction(ctx echo.Context, id ActionID) error
+	// DecideAction Accept, reject or cancel a corporate action.
+	// (POST /v1/actions/{id}/decision)
+	DecideAction(ctx echo.Context, id ActionID) error
 	// ListETFs List the registered ETFs, ordered by symbol.
 	// (GET /v1/etfs)
 	ListETFs(ctx echo.Context, params ListETFsParams) error
@@ -1270,6 +1475,12 @@ type ServerInterface interface {
 	// EditETF Correct or retire an ETF.
 	// (PATCH /v1/etfs/{symbol})
 	EditETF(ctx echo.Context, symbol SymbolInPath, params EditETFParams) error
+	// ListETFActions List the statements about an ETF's corporate actions, ordered by ex-date.
+	// (GET /v1/etfs/{symbol}/actions)
+	ListETFActions(ctx echo.Context, symbol SymbolInPath, params ListETFActionsParams) error
+	// AddAction State a corporate action that no source states.
+	// (POST /v1/etfs/{symbol}/actions)
+	AddAction(ctx echo.Context, symbol SymbolInPath) error
 	// ListBars List stored bars, ordered by session, as JSON or CSV.
 	// (GET /v1/etfs/{symbol}/bars)
 	ListBars(ctx echo.Context, symbol SymbolInPath, params ListBarsParams) error
@@ -1358,6 +1569,84 @@ func (w *ServerInterfaceWrapper) GetReadiness(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetReadiness(ctx)
+	return err
+}
+
+// ListActions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListActions(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListActionsParams
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListActions(ctx, params)
+	return err
+}
+
+// GetAction converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAction(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ActionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAction(ctx, id)
+	return err
+}
+
+// DecideAction converts echo context to params.
+func (w *ServerInterfaceWrapper) DecideAction(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ActionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DecideAction(ctx, id)
 	return err
 }
 
@@ -1474,6 +1763,54 @@ func (w *ServerInterfaceWrapper) EditETF(ctx echo.Context) error {
 	return err
 }
 
+// ListETFActions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListETFActions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListETFActionsParams
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "as_of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "as_of", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter as_of: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListETFActions(ctx, symbol, params)
+	return err
+}
+
+// AddAction converts echo context to params.
+func (w *ServerInterfaceWrapper) AddAction(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddAction(ctx, symbol)
+	return err
+}
+
 // ListBars converts echo context to params.
 func (w *ServerInterfaceWrapper) ListBars(ctx echo.Context) error {
 	var err error
@@ -1527,6 +1864,13 @@ func (w *ServerInterfaceWrapper) ListBars(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "include", ctx.QueryParams(), &params.Include, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include: %s", err))
+	}
+
+	// ------------- Optional query parameter "adjust" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "adjust", ctx.QueryParams(), &params.Adjust, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter adjust: %s", err))
 	}
 
 	headers := ctx.Request().Header
@@ -2142,6 +2486,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/bars/:session/history", wrapper.ListBarHistory, options.OperationMiddlewares["listBarHistory"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/nav", wrapper.ListNAVs, options.OperationMiddlewares["listNAVs"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/versions", wrapper.ListVersions, options.OperationMiddlewares["listVersions"]...)
+	router.GET(options.BaseURL+"/v1/etfs/:symbol/actions", wrapper.ListETFActions, options.OperationMiddlewares["listETFActions"]...)
+	router.POST(options.BaseURL+"/v1/etfs/:symbol/actions", wrapper.AddAction, options.OperationMiddlewares["addAction"]...)
+	router.GET(options.BaseURL+"/v1/actions", wrapper.ListActions, options.OperationMiddlewares["listActions"]...)
+	router.GET(options.BaseURL+"/v1/actions/:id", wrapper.GetAction, options.OperationMiddlewares["getAction"]...)
+	router.POST(options.BaseURL+"/v1/actions/:id/decision", wrapper.DecideAction, options.OperationMiddlewares["decideAction"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/forecasts/latest", wrapper.GetLatestForecast, options.OperationMiddlewares["getLatestForecast"]...)
 	router.GET(options.BaseURL+"/v1/forecasts/:id", wrapper.GetForecast, options.OperationMiddlewares["getForecast"]...)
 	router.GET(options.BaseURL+"/v1/forecasts/:id/fit", wrapper.GetForecastFit, options.OperationMiddlewares["getForecastFit"]...)
@@ -2161,6 +2510,17 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)
 	router.GET(options.BaseURL+"/version", wrapper.GetVersion, options.OperationMiddlewares["getVersion"]...)
 
+}
+
+type ActionDecidedJSONResponse Action
+
+type ActionSentResponseHeaders struct {
+	Location string
+}
+type ActionSentJSONResponse struct {
+	Body Action
+
+	Headers ActionSentResponseHeaders
 }
 
 type BodyTooLargeApplicationProblemPlusJSONResponse Problem
@@ -2302,6 +2662,318 @@ func (response GetReadiness503JSONResponse) VisitGetReadinessResponse(w http.Res
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListActionsRequestObject struct {
+	Params ListActionsParams
+}
+
+type ListActionsResponseObject interface {
+	VisitListActionsResponse(w http.ResponseWriter) error
+}
+
+type ListActions200JSONResponse ActionPage
+
+func (response ListActions200JSONResponse) VisitListActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListActions400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListActions400ApplicationProblemPlusJSONResponse) VisitListActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListActions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListActions503ApplicationProblemPlusJSONResponse) VisitListActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListActionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListActionsdefaultApplicationProblemPlusJSONResponse) VisitListActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetActionRequestObject struct {
+	Id ActionID `json:"id"`
+}
+
+type GetActionResponseObject interface {
+	VisitGetActionResponse(w http.ResponseWriter) error
+}
+
+type GetAction200JSONResponse ActionDetail
+
+func (response GetAction200JSONResponse) VisitGetActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAction400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetAction400ApplicationProblemPlusJSONResponse) VisitGetActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAction404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetAction404ApplicationProblemPlusJSONResponse) VisitGetActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetAction503ApplicationProblemPlusJSONResponse) VisitGetActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetActiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetActiondefaultApplicationProblemPlusJSONResponse) VisitGetActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideActionRequestObject struct {
+	Id   ActionID `json:"id"`
+	Body *DecideActionJSONRequestBody
+}
+
+type DecideActionResponseObject interface {
+	VisitDecideActionResponse(w http.ResponseWriter) error
+}
+
+type DecideAction200JSONResponse struct{ ActionDecidedJSONResponse }
+
+func (response DecideAction200JSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAction202JSONResponse struct{ ActionSentJSONResponse }
+
+func (response DecideAction202JSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAction400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DecideAction400ApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAction404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DecideAction404ApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAction409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DecideAction409ApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAction413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideAction413ApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAction415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response DecideAction415ApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response DecideAction503ApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideActiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideActiondefaultApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -2812,6 +3484,255 @@ func (response EditETFdefaultApplicationProblemPlusJSONResponse) VisitEditETFRes
 	return err
 }
 
+type ListETFActionsRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Params ListETFActionsParams
+}
+
+type ListETFActionsResponseObject interface {
+	VisitListETFActionsResponse(w http.ResponseWriter) error
+}
+
+type ListETFActions200ResponseHeaders struct {
+	DataVersion string
+}
+
+type ListETFActions200JSONResponse struct {
+	Body    ActionList
+	Headers ListETFActions200ResponseHeaders
+}
+
+func (response ListETFActions200JSONResponse) VisitListETFActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Data-Version", fmt.Sprint(response.Headers.DataVersion))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFActions400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFActions400ApplicationProblemPlusJSONResponse) VisitListETFActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFActions404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFActions404ApplicationProblemPlusJSONResponse) VisitListETFActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFActions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFActions503ApplicationProblemPlusJSONResponse) VisitListETFActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFActionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListETFActionsdefaultApplicationProblemPlusJSONResponse) VisitListETFActionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddActionRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Body   *AddActionJSONRequestBody
+}
+
+type AddActionResponseObject interface {
+	VisitAddActionResponse(w http.ResponseWriter) error
+}
+
+type AddAction200JSONResponse struct{ ActionDecidedJSONResponse }
+
+func (response AddAction200JSONResponse) VisitAddActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddAction202JSONResponse struct{ ActionSentJSONResponse }
+
+func (response AddAction202JSONResponse) VisitAddActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddAction400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response AddAction400ApplicationProblemPlusJSONResponse) VisitAddActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddAction404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response AddAction404ApplicationProblemPlusJSONResponse) VisitAddActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddAction409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AddAction409ApplicationProblemPlusJSONResponse) VisitAddActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddAction413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response AddAction413ApplicationProblemPlusJSONResponse) VisitAddActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddAction415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response AddAction415ApplicationProblemPlusJSONResponse) VisitAddActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddAction503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AddAction503ApplicationProblemPlusJSONResponse) VisitAddActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddActiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddActiondefaultApplicationProblemPlusJSONResponse) VisitAddActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListBarsRequestObject struct {
 	Symbol SymbolInPath `json:"symbol"`
 	Params ListBarsParams
@@ -2920,6 +3841,22 @@ func (response ListBars406ApplicationProblemPlusJSONResponse) VisitListBarsRespo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBars409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListBars409ApplicationProblemPlusJSONResponse) VisitListBarsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5020,6 +5957,15 @@ type StrictServerInterface interface {
 	// GetReadiness Readiness. Says whether the service can do its work and, if not, what it is waiting for.
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// ListActions The calendar of ex-dates: list current statements about all ETFs, ordered by ex-date.
+	// (GET /v1/actions)
+	ListActions(ctx context.Context, request ListActionsRequestObject) (ListActionsResponseObject, error)
+	// GetAction Get a statement about a corporate action, with every state it has had.
+	// (GET /v1/actions/{id})
+	GetAction(ctx context.Context, request GetActionRequestObject) (GetActionResponseObject, error)
+	// DecideAction Accept, reject or cancel a corporate action.
+	// (POST /v1/actions/{id}/decision)
+	DecideAction(ctx context.Context, request DecideActionRequestObject) (DecideActionResponseObject, error)
 	// ListETFs List the registered ETFs, ordered by symbol.
 	// (GET /v1/etfs)
 	ListETFs(ctx context.Context, request ListETFsRequestObject) (ListETFsResponseObject, error)
@@ -5032,6 +5978,12 @@ type StrictServerInterface interface {
 	// EditETF Correct or retire an ETF.
 	// (PATCH /v1/etfs/{symbol})
 	EditETF(ctx context.Context, request EditETFRequestObject) (EditETFResponseObject, error)
+	// ListETFActions List the statements about an ETF's corporate actions, ordered by ex-date.
+	// (GET /v1/etfs/{symbol}/actions)
+	ListETFActions(ctx context.Context, request ListETFActionsRequestObject) (ListETFActionsResponseObject, error)
+	// AddAction State a corporate action that no source states.
+	// (POST /v1/etfs/{symbol}/actions)
+	AddAction(ctx context.Context, request AddActionRequestObject) (AddActionResponseObject, error)
 	// ListBars List stored bars, ordered by session, as JSON or CSV.
 	// (GET /v1/etfs/{symbol}/bars)
 	ListBars(ctx context.Context, request ListBarsRequestObject) (ListBarsResponseObject, error)
@@ -5152,6 +6104,104 @@ func (sh *strictHandler) GetReadiness(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetReadinessResponseObject); ok {
 		return validResponse.VisitGetReadinessResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListActions operation middleware
+func (sh *strictHandler) ListActions(ctx echo.Context, params ListActionsParams) error {
+	var request ListActionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListActions(ctx.Request().Context(), request.(ListActionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListActions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListActionsResponseObject); ok {
+		return validResponse.VisitListActionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAction operation middleware
+func (sh *strictHandler) GetAction(ctx echo.Context, id ActionID) error {
+	var request GetActionRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAction(ctx.Request().Context(), request.(GetActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetActionResponseObject); ok {
+		return validResponse.VisitGetActionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DecideAction operation middleware
+func (sh *strictHandler) DecideAction(ctx echo.Context, id ActionID) error {
+	var request DecideActionRequestObject
+
+	request.Id = id
+
+	var body DecideActionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideAction(ctx.Request().Context(), request.(DecideActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DecideActionResponseObject); ok {
+		return validResponse.VisitDecideActionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -5298,6 +6348,80 @@ func (sh *strictHandler) EditETF(ctx echo.Context, symbol SymbolInPath, params E
 		return err
 	} else if validResponse, ok := response.(EditETFResponseObject); ok {
 		return validResponse.VisitEditETFResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListETFActions operation middleware
+func (sh *strictHandler) ListETFActions(ctx echo.Context, symbol SymbolInPath, params ListETFActionsParams) error {
+	var request ListETFActionsRequestObject
+
+	request.Symbol = symbol
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListETFActions(ctx.Request().Context(), request.(ListETFActionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListETFActions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListETFActionsResponseObject); ok {
+		return validResponse.VisitListETFActionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddAction operation middleware
+func (sh *strictHandler) AddAction(ctx echo.Context, symbol SymbolInPath) error {
+	var request AddActionRequestObject
+
+	request.Symbol = symbol
+
+	var body AddActionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddAction(ctx.Request().Context(), request.(AddActionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddAction")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddActionResponseObject); ok {
+		return validResponse.VisitAddActionResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

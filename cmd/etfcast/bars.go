@@ -20,7 +20,7 @@ func barsCommand(a *app) *cobra.Command {
 }
 
 func barsListCommand(a *app) *cobra.Command {
-	var from, to, asOf string
+	var from, to, asOf, adjust string
 	var nav, asJSON bool
 	var limit int
 	cmd := &cobra.Command{
@@ -46,6 +46,9 @@ func barsListCommand(a *app) *cobra.Command {
 				return err
 			}
 			if q.AsOf, err = svc.AsOf(cmd.Context(), e.Symbol, asOf); err != nil {
+				return err
+			}
+			if q.Adjust, err = service.ParseAdjustment(adjust); err != nil {
 				return err
 			}
 			var rows []service.BarRow // the newest ones
@@ -86,6 +89,7 @@ func barsListCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&from, "from", "", "first session")
 	cmd.Flags().StringVar(&to, "to", "", "last session")
 	cmd.Flags().StringVar(&asOf, "as-of", "", "what was believed then: an instant, or the number of a data version")
+	cmd.Flags().StringVar(&adjust, "adjust", "none", "restate prices for splits (split), or for splits and distributions (total)")
 	cmd.Flags().BoolVar(&nav, "nav", false, "with net asset value, shares outstanding and premium")
 	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of bars")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one bar on a line")

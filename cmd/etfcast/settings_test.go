@@ -38,6 +38,7 @@ var (
 		"config", "help",
 		"all", "as-of", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "rerun",
 		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
+		"adjust", "amount", "announced", "ex", "kind", "pay", "ratio", "record", // of corporate actions
 		// finding
 		"close", "high", "key", "low", "open", "rule", "severity", "value", "volume", "yes",
 	}

@@ -23,23 +23,26 @@ CREATE TABLE IF NOT EXISTS actions (
     fetch_id      VARCHAR(32)   NOT NULL,
     finding_id    VARCHAR(64)   NOT NULL,
     replaces      VARCHAR(32)   NOT NULL,
+    request_key   VARCHAR(128)  CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
     known_from    DATETIME(6)   NOT NULL,
     known_to      DATETIME(6)   NOT NULL,
     superseded_by BIGINT        NOT NULL,
     PRIMARY KEY (etf_id, id, data_version),
     KEY actions_current (etf_id, superseded_by),
+    KEY actions_id (id),
     KEY actions_ex (ex)
 ) DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
 
 -- The id is the first half of the SHA-256 of symbol, kind, ex, terms and source, as etf.ActionID makes it.
 INSERT IGNORE INTO actions (etf_id, id, data_version, kind, ex, terms, amount, numerator, denominator, record_date, pay_date,
-    announced, source, status, decided_by, why, evidence, fetch_id, finding_id, replaces, known_from, known_to, superseded_by)
+    announced, source, status, decided_by, why, evidence, fetch_id, finding_id, replaces, request_key,
+    known_from, known_to, superseded_by)
 SELECT a.etf_id,
     LEFT(SHA2(CONCAT_WS('|', 'action', e.symbol, a.kind, CAST(a.ex AS CHAR), a.terms,
         IF(a.decided_by LIKE 'source:%', SUBSTRING(a.decided_by, 8), 'person')), 256), 32),
     a.data_version, a.kind, a.ex, a.terms, a.amount, a.numerator, a.denominator, NULL, NULL, NULL,
     IF(a.decided_by LIKE 'source:%', SUBSTRING(a.decided_by, 8), 'person'), a.status, a.decided_by, '', '', a.fetch_id, '', '',
-    a.known_from, a.known_to, 9223372036854775807
+    '', a.known_from, a.known_to, 9223372036854775807
 FROM corporate_actions a JOIN etfs e ON e.id = a.etf_id;
 
 -- The corporate action that would explain a finding.

@@ -112,7 +112,7 @@ WHERE etf_id = sqlc.arg('etf_id') AND session >= CAST(sqlc.arg('from_session') A
 ORDER BY etf_id, session LIMIT ?;
 
 -- name: ListNewestGoodBars :many
-SELECT session, open, high, low, close, adj_close, volume, source FROM bars
+SELECT session, open, high, low, close, adj_close, volume, source, data_version FROM bars
 WHERE etf_id = sqlc.arg('etf_id') AND session <= CAST(sqlc.arg('to_session') AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?;
 
@@ -131,20 +131,3 @@ ORDER BY etf_id DESC, session DESC LIMIT ?;
 
 -- name: ListRevisions :many
 SELECT * FROM bar_revisions WHERE etf_id = ? AND session = ? ORDER BY etf_id, session, data_version;
-
--- name: ListActions :many
-SELECT * FROM corporate_actions WHERE etf_id = ? AND known_to = ? ORDER BY ex, kind, terms;
-
--- name: InsertAction :exec
-INSERT INTO corporate_actions (etf_id, kind, ex, terms, data_version, amount, numerator, denominator, status,
-    decided_by, fetch_id, known_from, known_to)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
-
--- name: ListSplitsWithVersion :many
--- One row without an action if there is none: the version read here shows whether the bars read before are consistent.
-SELECT e.data_version, e.data_version_writer, a.ex, a.numerator, a.denominator
-FROM etfs e
-LEFT JOIN corporate_actions a ON a.etf_id = e.id AND a.kind = 'split' AND a.status = 'accepted'
-    AND a.known_to = sqlc.arg('open_end')
-WHERE e.id = sqlc.arg('etf_id')
-ORDER BY a.ex;

@@ -7,7 +7,6 @@ package sqlcgen
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/etfcast/etfcast/db/column"
@@ -166,47 +165,6 @@ func (q *Queries) ClassifyStagedBars(ctx context.Context, arg ClassifyStagedBars
 	return i, err
 }
 
-const insertAction = `-- name: InsertAction :exec
-INSERT INTO corporate_actions (etf_id, kind, ex, terms, data_version, amount, numerator, denominator, status,
-    decided_by, fetch_id, known_from, known_to)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-`
-
-type InsertActionParams struct {
-	EtfID       uint32
-	Kind        string
-	Ex          column.Session
-	Terms       string
-	DataVersion int64
-	Amount      column.OptionalPrice
-	Numerator   int64
-	Denominator int64
-	Status      string
-	DecidedBy   string
-	FetchID     string
-	KnownFrom   time.Time
-	KnownTo     time.Time
-}
-
-func (q *Queries) InsertAction(ctx context.Context, arg InsertActionParams) error {
-	_, err := q.db.ExecContext(ctx, insertAction,
-		arg.EtfID,
-		arg.Kind,
-		arg.Ex,
-		arg.Terms,
-		arg.DataVersion,
-		arg.Amount,
-		arg.Numerator,
-		arg.Denominator,
-		arg.Status,
-		arg.DecidedBy,
-		arg.FetchID,
-		arg.KnownFrom,
-		arg.KnownTo,
-	)
-	return err
-}
-
 const insertAllStagedBars = `-- name: InsertAllStagedBars :execrows
 INSERT INTO bars (etf_id, session, open, high, low, close, adj_close, volume, basis, source, fetch_id, quarantined,
     data_version, known_from)
@@ -298,52 +256,6 @@ func (q *Queries) InsertNewStagedBars(ctx context.Context, arg InsertNewStagedBa
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const listActions = `-- name: ListActions :many
-SELECT etf_id, kind, ex, terms, data_version, amount, numerator, denominator, status, decided_by, fetch_id, known_from, known_to FROM corporate_actions WHERE etf_id = ? AND known_to = ? ORDER BY ex, kind, terms
-`
-
-type ListActionsParams struct {
-	EtfID   uint32
-	KnownTo time.Time
-}
-
-func (q *Queries) ListActions(ctx context.Context, arg ListActionsParams) ([]CorporateAction, error) {
-	rows, err := q.db.QueryContext(ctx, listActions, arg.EtfID, arg.KnownTo)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []CorporateAction{}
-	for rows.Next() {
-		var i CorporateAction
-		if err := rows.Scan(
-			&i.EtfID,
-			&i.Kind,
-			&i.Ex,
-			&i.Terms,
-			&i.DataVersion,
-			&i.Amount,
-			&i.Numerator,
-			&i.Denominator,
-			&i.Status,
-			&i.DecidedBy,
-			&i.FetchID,
-			&i.KnownFrom,
-			&i.KnownTo,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const listBars = `-- name: ListBars :many
@@ -488,7 +400,7 @@ func (q *Queries) ListHistoryUntil(ctx context.Context, arg ListHistoryUntilPara
 }
 
 const listNewestGoodBars = `-- name: ListNewestGoodBars :many
-SELECT session, open, high, low, close, adj_close, volume, source FROM bars
+SELECT session, open, high, low, close, adj_close, volume, source, data_version FROM bars
 WHERE etf_id = ? AND session <= CAST(? AS DATE) AND quarantined = 0
 ORDER BY etf_id DESC, session DESC LIMIT ?
 `
@@ -500,14 +412,15 @@ type ListNewestGoodBarsParams struct {
 }
 
 type ListNewestGoodBarsRow struct {
-	Session  column.Session
-	Open     column.Price
-	High     column.Price
-	Low      column.Price
-	Close    column.Price
-	AdjClose column.OptionalPrice
-	Volume   column.Volume
-	Source   string
+	Session     column.Session
+	Open        column.Price
+	High        column.Price
+	Low         column.Price
+	Close       column.Price
+	AdjClose    column.OptionalPrice
+	Volume      column.Volume
+	Source      string
+	DataVersion int64
 }
 
 func (q *Queries) ListNewestGoodBars(ctx context.Context, arg ListNewestGoodBarsParams) ([]ListNewestGoodBarsRow, error) {
@@ -528,6 +441,7 @@ func (q *Queries) ListNewestGoodBars(ctx context.Context, arg ListNewestGoodBars
 			&i.AdjClose,
 			&i.Volume,
 			&i.Source,
+			&i.DataVersion,
 		); err != nil {
 			return nil, err
 		}
@@ -620,58 +534,6 @@ func (q *Queries) ListRevisions(ctx context.Context, arg ListRevisionsParams) ([
 			&i.KnownFrom,
 			&i.KnownTo,
 			&i.SupersededBy,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const listSplitsWithVersion = `-- name: ListSplitsWithVersion :many
-SELECT e.data_version, e.data_version_writer, a.ex, a.numerator, a.denominator
-FROM etfs e
-LEFT JOIN corporate_actions a ON a.etf_id = e.id AND a.kind = 'split' AND a.status = 'accepted'
-    AND a.known_to = ?
-WHERE e.id = ?
-ORDER BY a.ex
-`
-
-type ListSplitsWithVersionParams struct {
-	OpenEnd time.Time
-	EtfID   uint32
-}
-
-type ListSplitsWithVersionRow struct {
-	DataVersion       int64
-	DataVersionWriter string
-	Ex                column.Session
-	Numerator         sql.NullInt64
-	Denominator       sql.NullInt64
-}
-
-// One row without an action if there is none: the version read here shows whether the bars read before are consistent.
-func (q *Queries) ListSplitsWithVersion(ctx context.Context, arg ListSplitsWithVersionParams) ([]ListSplitsWithVersionRow, error) {
-	rows, err := q.db.QueryContext(ctx, listSplitsWithVersion, arg.OpenEnd, arg.EtfID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []ListSplitsWithVersionRow{}
-	for rows.Next() {
-		var i ListSplitsWithVersionRow
-		if err := rows.Scan(
-			&i.DataVersion,
-			&i.DataVersionWriter,
-			&i.Ex,
-			&i.Numerator,
-			&i.Denominator,
 		); err != nil {
 			return nil, err
 		}

@@ -140,7 +140,7 @@ func (q *Queries) GetVersionByNumber(ctx context.Context, arg GetVersionByNumber
 }
 
 const listActionsAt = `-- name: ListActionsAt :many
-SELECT etf_id, id, data_version, kind, ex, terms, amount, numerator, denominator, record_date, pay_date, announced, source, status, decided_by, why, evidence, fetch_id, finding_id, replaces, known_from, known_to, superseded_by FROM actions
+SELECT etf_id, id, data_version, kind, ex, terms, amount, numerator, denominator, record_date, pay_date, announced, source, status, decided_by, why, evidence, fetch_id, finding_id, replaces, request_key, known_from, known_to, superseded_by FROM actions
 WHERE etf_id = ? AND data_version <= ? AND superseded_by > ?
 ORDER BY ex, kind, terms, source
 `
@@ -180,6 +180,7 @@ func (q *Queries) ListActionsAt(ctx context.Context, arg ListActionsAtParams) ([
 			&i.FetchID,
 			&i.FindingID,
 			&i.Replaces,
+			&i.RequestKey,
 			&i.KnownFrom,
 			&i.KnownTo,
 			&i.SupersededBy,

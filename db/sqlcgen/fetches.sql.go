@@ -93,9 +93,9 @@ func (q *Queries) GetFetchBody(ctx context.Context, fetchID string) (GetFetchBod
 }
 
 const getFetchToPersist = `-- name: GetFetchToPersist :one
-SELECT f.etf_id, f.source, f.basis, f.row_count, f.fetched_at, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
+SELECT f.etf_id, f.source, f.window_from, f.window_to, f.basis, f.row_count, f.fetched_at, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
     f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from,
-    e.symbol, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
+    e.symbol, e.exchange, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
     e.first_session, e.last_session
 FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?
@@ -105,6 +105,8 @@ FOR UPDATE
 type GetFetchToPersistRow struct {
 	EtfID             uint32
 	Source            string
+	WindowFrom        column.Session
+	WindowTo          column.Session
 	Basis             string
 	RowCount          int32
 	FetchedAt         time.Time
@@ -120,6 +122,7 @@ type GetFetchToPersistRow struct {
 	ResultWriter      string
 	ResultKnownFrom   sql.NullTime
 	Symbol            string
+	Exchange          string
 	SeriesBasis       string
 	DataVersion       int64
 	DataVersionWriter string
@@ -138,6 +141,8 @@ func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToP
 	err := row.Scan(
 		&i.EtfID,
 		&i.Source,
+		&i.WindowFrom,
+		&i.WindowTo,
 		&i.Basis,
 		&i.RowCount,
 		&i.FetchedAt,
@@ -153,6 +158,7 @@ func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToP
 		&i.ResultWriter,
 		&i.ResultKnownFrom,
 		&i.Symbol,
+		&i.Exchange,
 		&i.SeriesBasis,
 		&i.DataVersion,
 		&i.DataVersionWriter,

@@ -32,6 +32,7 @@ type Action struct {
 	FetchID      string
 	FindingID    string
 	Replaces     string
+	RequestKey   string
 	KnownFrom    time.Time
 	KnownTo      time.Time
 	SupersededBy int64

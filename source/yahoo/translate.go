@@ -50,6 +50,7 @@ func translate(c chart, ticker string, cal *calendar.Calendar, q etf.Query, a *e
 	}
 	a.Defects = append(a.Defects, defects...)
 	a.Actions, a.Splits = nil, nil
+	a.Covers = []etf.ActionKind{etf.Split, etf.Dividend, etf.SpecialDividend, etf.CapitalGain}
 
 	splits, defects := applied(acts, rows)
 	a.Defects = append(a.Defects, defects...)

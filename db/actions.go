@@ -1,0 +1,512 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/etfcast/etfcast/db/column"
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/quality"
+)
+
+// proposal is the corporate action that a finding proposes, as statements keeps it until its fetch is persisted.
+type proposal struct {
+	Finding  string     `json:"finding"`
+	Evidence string     `json:"evidence"`
+	Action   etf.Action `json:"action"`
+}
+
+// saveProposals stores the actions that new findings propose, and puts them down for Persist to state.
+func saveProposals(ctx context.Context, q *sqlcgen.Queries, fetch sqlcgen.GetFetchRow, found []quality.FindingWithRows) error {
+	var list []proposal
+	for _, f := range found {
+		if f.Proposal == nil {
+			continue
+		}
+		a := *f.Proposal
+		if err := q.InsertProposal(ctx, sqlcgen.InsertProposalParams{
+			FindingID: f.ID, Kind: string(a.Kind), Ex: column.Session(a.Ex), Amount: column.OptionalPrice(a.Amount),
+			Numerator: a.Numerator, Denominator: a.Denominator,
+		}); err != nil {
+			return err
+		}
+		list = append(list, proposal{f.ID, f.Evidence, a})
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	s, err := decodeStatements(fetch.Fetch.Actions)
+	if err != nil {
+		return err
+	}
+	s.Proposals = list
+	text, err := encodeStatements(s)
+	if err != nil {
+		return err
+	}
+	return q.SetFetchStatements(ctx, sqlcgen.SetFetchStatementsParams{ID: fetch.Fetch.ID, Actions: text})
+}
+
+// plan decides what becomes of the fetch's statements, from the bars and statements stored before it. It is the plan that the
+// rows were judged with (quality.Check), unless somebody has decided on an action since.
+func (p *persisting) plan(ctx context.Context, first, last etf.Session) (changes []etf.StatedAction, err error) {
+	st, err := decodeStatements(p.row.Actions)
+	if err != nil || len(st.Actions)+len(st.Covers)+len(st.Proposals) == 0 {
+		return nil, err
+	}
+	rows, err := p.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: p.old.id, SupersededBy: openVersion})
+	if err != nil {
+		return nil, err
+	}
+	p.stated = domainActions(rows, p.row.Symbol)
+	in := quality.PlanInput{
+		Symbol: etf.Symbol(p.row.Symbol), Source: p.row.Source, Basis: etf.Basis(p.row.Basis), Actions: st.Actions, Covers: st.Covers, Stated: p.stated,
+		Window: etf.Window{From: etf.Session(p.row.WindowFrom), To: etf.Session(p.row.WindowTo)},
+	}
+	if !in.Idle(first, last) {
+		if err := p.planPrices(ctx, &in); err != nil {
+			return nil, err
+		}
+		changes = quality.PlanActions(in).Changes
+	}
+	after := withChanges(p.stated, changes)
+	for _, x := range st.Proposals {
+		for i := range changes { // a new statement by the source that says the same
+			if changes[i].Finding == "" && quality.SameAction(changes[i].Action, x.Action) {
+				changes[i].Finding = x.Finding
+			}
+		}
+		if detected, ok := quality.Detected(etf.Symbol(p.row.Symbol), x.Action, after); ok {
+			detected.Finding, detected.Evidence = x.Finding, x.Evidence
+			changes, after = append(changes, detected), append(after, detected)
+		}
+	}
+	for i := range changes {
+		changes[i].Fetch = p.fetch
+	}
+	return changes, nil
+}
+
+// planPrices adds what a plan that may change something needs: the staged rows, the bars in use and the order of sources.
+func (p *persisting) planPrices(ctx context.Context, in *quality.PlanInput) error {
+	fetch, err := p.q.GetFetch(ctx, p.fetch)
+	if err != nil {
+		return err
+	}
+	staged, err := p.q.ListStagedBars(ctx, p.fetch)
+	if err != nil {
+		return err
+	}
+	in.Bars = stagedBars(staged)
+	p.rows = in.Bars
+	if in.Known, err = known(ctx, p.q, fetch, in.Bars); err != nil {
+		return err
+	}
+	row, err := p.q.GetETF(ctx, p.row.Symbol) // on this transaction's connection: others may hold all the rest
+	if err != nil {
+		return err
+	}
+	list, err := complete(ctx, p.q, []sqlcgen.Etf{row})
+	if err == nil {
+		in.Sources = list[0].Sources
+	}
+	return err
+}
+
+// withChanges returns the statements after changes.
+func withChanges(stated, changes []etf.StatedAction) []etf.StatedAction {
+	after := slices.Clone(stated)
+	for _, c := range changes {
+		if i := slices.IndexFunc(after, func(a etf.StatedAction) bool { return a.ID == c.ID }); i >= 0 {
+			after[i] = c
+		} else {
+			after = append(after, c)
+		}
+	}
+	return after
+}
+
+// storeStates writes the new states of statements; stated are the current ones.
+func storeStates(ctx context.Context, q *sqlcgen.Queries, stated, changes []etf.StatedAction, to series, key string) error {
+	for _, c := range changes {
+		if slices.ContainsFunc(stated, func(a etf.StatedAction) bool { return a.ID == c.ID }) {
+			n, err := q.SupersedeAction(ctx, sqlcgen.SupersedeActionParams{
+				EtfID: to.id, ID: c.ID, SupersededBy: to.version.Number, KnownTo: to.knownFrom, Current: openVersion,
+			})
+			if err != nil {
+				return err
+			}
+			if n != 1 {
+				return errLost
+			}
+		}
+		if err := q.InsertAction(ctx, sqlcgen.InsertActionParams{
+			EtfID: to.id, ID: c.ID, DataVersion: to.version.Number, Kind: string(c.Kind), Ex: column.Session(c.Ex), Terms: c.Terms(),
+			Amount: column.OptionalPrice(c.Amount), Numerator: c.Numerator, Denominator: c.Denominator, RecordDate: column.Session(c.Record),
+			PayDate: column.Session(c.Pay), Announced: column.Session(c.Announced), Source: c.Source, Status: string(c.Status), DecidedBy: c.By,
+			Why: etf.Clip(c.Why, maxWhy), Evidence: etf.Clip(c.Evidence, maxActionEvidence), FetchID: c.Fetch, FindingID: c.Finding, Replaces: c.Replaces,
+			RequestKey: key, KnownFrom: to.knownFrom, KnownTo: openEnd, SupersededBy: openVersion,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The widths of actions.why and actions.evidence.
+const (
+	maxWhy            = 2000
+	maxActionEvidence = 1000
+)
+
+// frees reports whether changes of statements may let quarantined bars fit: a split counts or no longer counts, or one that the
+// prices contradicted has gone.
+func frees(stated, changes []etf.StatedAction) bool {
+	for _, c := range changes {
+		i := slices.IndexFunc(stated, func(a etf.StatedAction) bool { return a.ID == c.ID })
+		known := i >= 0
+		if c.Kind == etf.Split && (c.Status == etf.Accepted || known && c.Status != stated[i].Status) {
+			return true
+		}
+	}
+	return false
+}
+
+// free releases the quarantined bars that fit now that other splits are in force (quality.Freed), and settles the findings that
+// kept them out. stated are the statements before the changes. It returns the sessions of the bars it released. Bars that this
+// transaction has quarantined itself stay so: they were judged with these splits.
+func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to series, stated, changes []etf.StatedAction, by string) ([]etf.Session, error) {
+	rows, err := q.ListQuarantinedBars(ctx, to.id)
+	if err != nil {
+		return nil, err
+	}
+	var quarantined []etf.StoredBar
+	var sessions []etf.Session
+	for _, r := range rows {
+		if r.DataVersion != to.version.Number {
+			quarantined, sessions = append(quarantined, storedBar(r)), append(sessions, etf.Session(r.Session))
+		}
+	}
+	cases, err := casesOn(ctx, q, to.id, sessions)
+	if err != nil {
+		return nil, err
+	}
+	candidates := quality.FreeCandidates(quarantined, cases)
+	var freed []etf.Session
+	if len(candidates) > 0 {
+		list, err := q.ListSeries(ctx, to.id)
+		if err != nil {
+			return nil, err
+		}
+		bars := make([]etf.StoredBar, len(list))
+		for i, r := range list {
+			bars[i] = etf.StoredBar{Bar: etf.Bar{Session: etf.Session(r.Session), Close: etf.Price(r.Close), Volume: etf.VolumeUnknown}, Basis: etf.Basis(to.basis),
+				Quarantined: r.Quarantined == column.Quarantined, Held: r.Quarantined == column.Held}
+		}
+		if freed, err = quality.Freed(x, bars, candidates, quality.InForce(withChanges(stated, changes))); err != nil {
+			return nil, err
+		}
+		if err := release(ctx, q, to, freed); err != nil {
+			return nil, err
+		}
+	}
+	return freed, s.settleFreed(ctx, q, to, freed, cases, changes, by)
+}
+
+// release puts quarantined bars to use.
+func release(ctx context.Context, q *sqlcgen.Queries, to series, freed []etf.Session) error {
+	if len(freed) == 0 {
+		return nil
+	}
+	if _, err := q.ArchiveBars(ctx, sqlcgen.ArchiveBarsParams{
+		EtfID: to.id, KnownTo: to.knownFrom, SupersededBy: to.version.Number, Sessions: columns(freed),
+	}); err != nil {
+		return err
+	}
+	n, err := q.ReleaseBars(ctx, sqlcgen.ReleaseBarsParams{
+		EtfID: to.id, DataVersion: to.version.Number, KnownFrom: to.knownFrom, Sessions: columns(freed),
+	})
+	if err == nil && n != int64(len(freed)) {
+		err = fmt.Errorf("%d bars released, but %d were counted", n, len(freed))
+	}
+	return err
+}
+
+// settleFreed decides the undecided findings about levels that name freed sessions or sessions near a changed split, or that
+// propose it, if nothing they name is kept out any more.
+func (s *Store) settleFreed(ctx context.Context, q *sqlcgen.Queries, to series, freed []etf.Session, cases quality.Cases, changes []etf.StatedAction, by string) error {
+	var ids []string
+	undecided := func(list []quality.Case) {
+		for _, c := range list {
+			if c.Decision == etf.Undecided && quality.AboutLevel(c.Rule) {
+				ids = append(ids, c.Finding)
+			}
+		}
+	}
+	for _, session := range freed {
+		undecided(cases[session])
+	}
+	near, err := casesOn(ctx, q, to.id, sessionsNear(changes))
+	if err != nil {
+		return err
+	}
+	for _, list := range near {
+		undecided(list)
+	}
+	proposed, err := q.ListProposalsOfETF(ctx, to.id)
+	if err != nil {
+		return err
+	}
+	for _, r := range proposed {
+		a := etf.Action{Kind: etf.ActionKind(r.Kind), Ex: etf.Session(r.Ex), Amount: etf.Price(r.Amount), Numerator: r.Numerator, Denominator: r.Denominator}
+		if quality.AboutLevel(r.Rule) && slices.ContainsFunc(changes, func(c etf.StatedAction) bool { return quality.SameAction(c.Action, a) }) {
+			ids = append(ids, r.FindingID)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := rowsOf(ctx, q, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		f, err := finding(ctx, q, id)
+		if err != nil {
+			return err
+		}
+		if f.Decision != etf.Undecided || f.Severity != etf.SeverityError || len(rows[id]) == 0 {
+			continue
+		}
+		list, err := q.ListBarsOfSessions(ctx, sqlcgen.ListBarsOfSessionsParams{EtfID: to.id, Sessions: columns(sessionsOf(rows[id]))})
+		if err != nil {
+			return err
+		}
+		stored := make([]etf.StoredBar, len(list))
+		for i, b := range list {
+			stored[i] = storedBar(b)
+		}
+		if d := quality.Outcome(rows[id], stored); d != etf.Undecided {
+			if err := s.settleFinding(ctx, q, id, d, by, whyFreed(changes), to.version.Number); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sessionsNear returns the days around the ex-dates of changed splits.
+func sessionsNear(changes []etf.StatedAction) []etf.Session {
+	const days = 7
+	var list []etf.Session
+	for _, c := range changes {
+		for s := c.Ex - days; c.Kind == etf.Split && s <= c.Ex+days; s++ {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// settleFinding records a decision that follows from a change of the actions in force.
+func (s *Store) settleFinding(ctx context.Context, q *sqlcgen.Queries, id string, d etf.Decision, by, why string, version int64) error {
+	return s.enter(ctx, q, id, etf.DecisionRecord{Decision: d, By: by, Why: why, DataVersion: version})
+}
+
+// whyFreed says which changes of actions settle findings.
+func whyFreed(changes []etf.StatedAction) string {
+	text := ""
+	for _, c := range changes {
+		if c.Kind == etf.Split && c.Status != etf.Proposed {
+			if text != "" {
+				text += "; "
+			}
+			text += fmt.Sprintf("the split %s of %s stated by %s is %s (action %s)", c.Terms(), c.Ex, c.Source, c.Status, c.ID)
+		}
+	}
+	return etf.Clip(text, maxWhy)
+}
+
+// DecideAction records a person's decision on a statement about a corporate action, or states what the person adds: see
+// activities.Actions.
+func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.ActionDecided, error) {
+	if d.Add != nil {
+		d.Action = etf.ActionID(d.Symbol, *d.Add, etf.SourcePerson)
+	}
+	var result etf.ActionDecided
+	err := s.transaction(ctx, "deciding on action "+d.Action, func(q *sqlcgen.Queries, _ *sql.Tx) error {
+		e, err := q.GetETFToDecide(ctx, string(d.Symbol))
+		if errors.Is(err, sql.ErrNoRows) {
+			return unknownSymbol(d.Symbol)
+		}
+		if err != nil {
+			return err
+		}
+		result, err = s.decideAction(ctx, q, e, d)
+		return err
+	})
+	return result, err
+}
+
+func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision) (result etf.ActionDecided, err error) {
+	states, err := q.ListActionStates(ctx, d.Action)
+	if err != nil {
+		return result, err
+	}
+	for _, r := range states {
+		if d.Key != "" && r.Action.RequestKey == d.Key {
+			if etf.ActionStatus(r.Action.Status) != d.Status {
+				return result, &etf.Error{Kind: etf.KindConflict, Field: "key", Message: fmt.Sprintf("the decision with key %q was %s", d.Key, r.Action.Status), Remedy: "use another key for another decision"}
+			}
+			result.Action = statedAction(r.Action, etf.Symbol(r.Symbol))
+			result.Newest, err = newestUsable(ctx, q, e.ID)
+			return result, err
+		}
+	}
+	rows, err := q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: e.ID, SupersededBy: openVersion})
+	if err != nil {
+		return result, err
+	}
+	stored := domainActions(rows, e.Symbol)
+	stated := stored
+	if d.Add != nil && !slices.ContainsFunc(stored, func(a etf.StatedAction) bool { return a.ID == d.Action }) {
+		stated = append(slices.Clip(stored), etf.StatedAction{
+			ID: d.Action, Symbol: d.Symbol, Action: *d.Add, Source: etf.SourcePerson, Status: etf.Proposed, By: d.By,
+		})
+	}
+	changes, err := quality.DecideAction(stated, quality.ActionRuling{ID: d.Action, Status: d.Status, By: d.By, Why: d.Why})
+	if err != nil {
+		return result, err
+	}
+	if len(changes) > 0 {
+		if result.Freed, err = s.applyDecision(ctx, q, e, d, stored, changes); err != nil {
+			return result, err
+		}
+		if states, err = q.ListActionStates(ctx, d.Action); err != nil {
+			return result, err
+		}
+	}
+	newest := states[len(states)-1]
+	result.Action = statedAction(newest.Action, etf.Symbol(newest.Symbol))
+	result.Newest, err = newestUsable(ctx, q, e.ID)
+	return result, err
+}
+
+func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision, stored, changes []etf.StatedAction) (freed int, err error) {
+	old := series{
+		id: e.ID, basis: e.Basis, version: etf.DataVersion{Number: e.DataVersion, Writer: e.DataVersionWriter}, knownFrom: e.KnownFrom,
+		bars: int(e.Bars), quarantined: int(e.Quarantined), first: etf.Session(e.FirstSession), last: etf.Session(e.LastSession),
+	}
+	to := old
+	to.version, to.knownFrom = old.next(s.now())
+	var others []etf.StatedAction // only the statement decided on gets the key
+	for _, c := range changes {
+		if c.ID != d.Action {
+			others = append(others, c)
+			continue
+		}
+		if err := storeStates(ctx, q, stored, []etf.StatedAction{c}, to, d.Key); err != nil {
+			return 0, err
+		}
+	}
+	if err := storeStates(ctx, q, stored, others, to, ""); err != nil {
+		return 0, err
+	}
+	if frees(stored, changes) && old.quarantined > 0 {
+		released, err := s.free(ctx, q, etf.Exchange(e.Exchange), to, stored, changes, d.By)
+		if err != nil {
+			return 0, err
+		}
+		freed = len(released)
+		to.quarantined -= freed
+	}
+	return freed, advance(ctx, q, old, to, cause{causeAction, d.Action})
+}
+
+// newestUsable returns the session of the newest bar unless it is quarantined.
+func newestUsable(ctx context.Context, q *sqlcgen.Queries, id uint32) (etf.Session, error) {
+	b, err := q.GetNewestBar(ctx, id)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && b.Quarantined == column.Quarantined {
+		return 0, nil
+	}
+	return etf.Session(b.Session), err
+}
+
+// ActionStates returns every state of a statement, oldest first; KindNotFound for an unknown ID.
+func (s *Store) ActionStates(ctx context.Context, id string) ([]etf.StatedAction, error) {
+	rows, err := s.q.ListActionStates(ctx, id)
+	if err != nil {
+		return nil, translate(err, "reading an action")
+	}
+	if len(rows) == 0 {
+		return nil, etf.NotFound("id", fmt.Sprintf("there is no action %q", etf.Clip(id, etf.MaxQuoted)), "list the actions: `etfcast action list`")
+	}
+	list := make([]etf.StatedAction, len(rows))
+	for i, r := range rows {
+		list[i] = statedAction(r.Action, etf.Symbol(r.Symbol))
+	}
+	return list, nil
+}
+
+// ActionDecided returns the state of a statement that the decision with the key led to; KindNotFound if there is none yet.
+func (s *Store) ActionDecided(ctx context.Context, id, key string) (etf.StatedAction, error) {
+	rows, err := s.q.ListActionStates(ctx, id)
+	if err != nil {
+		return etf.StatedAction{}, translate(err, "reading an action")
+	}
+	for _, r := range rows {
+		if r.Action.RequestKey == key {
+			return statedAction(r.Action, etf.Symbol(r.Symbol)), nil
+		}
+	}
+	return etf.StatedAction{}, etf.NotFound("key", "no decision with this key has been applied", "")
+}
+
+// ActionsByEx returns up to limit current statements about all ETFs, by ex-date and ID, after the given position.
+func (s *Store) ActionsByEx(ctx context.Context, f etf.ActionFilter, afterEx etf.Session, afterID string, limit int) ([]etf.StatedAction, error) {
+	from, to := f.From, f.To
+	if from.IsZero() {
+		from = firstDate
+	}
+	if to.IsZero() {
+		to = lastSession
+	}
+	if afterEx.IsZero() {
+		afterEx = firstDate
+	}
+	rows, err := s.q.ListActionsByEx(ctx, sqlcgen.ListActionsByExParams{
+		FromSession: column.Session(from), ToSession: column.Session(to), Current: openVersion, Status: string(f.Status),
+		AfterEx: column.Session(afterEx), AfterID: afterID, Limit: int32(limit),
+	})
+	if err != nil {
+		return nil, translate(err, "listing actions")
+	}
+	list := make([]etf.StatedAction, len(rows))
+	for i, r := range rows {
+		list[i] = statedAction(r.Action, etf.Symbol(r.Symbol))
+	}
+	return list, nil
+}
+
+func domainActions(rows []sqlcgen.Action, symbol string) []etf.StatedAction {
+	list := make([]etf.StatedAction, len(rows))
+	for i, r := range rows {
+		list[i] = statedAction(r, etf.Symbol(symbol))
+	}
+	return list
+}
+
+func domainSplits(rows []sqlcgen.ListSplitsWithVersionRow) []etf.Action {
+	var list []etf.Action
+	for _, r := range rows {
+		if r.Numerator.Valid {
+			list = append(list, etf.Action{Kind: etf.Split, Ex: etf.Session(r.Ex), Numerator: r.Numerator.Int64, Denominator: r.Denominator.Int64})
+		}
+	}
+	return list
+}
