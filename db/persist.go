@@ -26,7 +26,7 @@ func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error
 // Replace is Persist for a fetch that also takes stored bars out: see activities.Bars and etf.Replacement. Revised then
 // counts what is taken out, too. settled are the findings that it settles, at most a hundred.
 func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Replacement) (result etf.Persisted, settled []string, err error) {
-	var symbol etf.Symbol // of a fetch that is persisted now
+	var symbol etf.Symbol
 	err = s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		row, err := q.GetFetchToPersist(ctx, fetch)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -37,6 +37,7 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 		}
 		if row.PersistedAt.Valid {
 			result = firstResult(row)
+			symbol = etf.Symbol(row.Symbol) // the first one may have ended before releaseAccepted
 			if row.RowsRevised > 0 {
 				result.Released, err = releasedBy(ctx, q, row.EtfID, row.ResultVersion)
 			}
@@ -52,7 +53,7 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 		result, err = s.persist(ctx, q, tx, fetch, row, replacement.Whole, removed)
 		return err
 	})
-	if err == nil && result.Quarantined > 0 && symbol != "" {
+	if err == nil && result.Quarantined > 0 {
 		err = s.releaseAccepted(ctx, symbol)
 	}
 	if err != nil || replacement.IsZero() {

@@ -62,6 +62,8 @@ func TestStore(t *testing.T) {
 		{"filters of findings", testFindingFilters},
 		{"decide before persist", testDecideEarly},
 		{"findings", testFindings},
+		{"findings as of a version", testFindingsAt},
+		{"undo of a decision before persist", testUndoEarly},
 		{"actions", testActions},
 		{"a split stated a day early and corrected", testSplitCorrected},
 		{"a split that did not happen", testSplitWithdrawn},
