@@ -179,15 +179,19 @@ func frees(stated, changes []etf.StatedAction) bool {
 // free releases the quarantined bars that fit now that other splits are in force (quality.Freed), and settles the findings that
 // kept them out. stated are the statements before the changes. It returns the sessions of the bars it released. Bars that this
 // transaction has quarantined itself stay so: they were judged with these splits.
-func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to series, stated, changes []etf.StatedAction, by string) ([]etf.Session, error) {
+//
+// With late, a split was decided on after they were judged, so that they are released too.
+func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to series, stated, changes []etf.StatedAction, late bool, by string) ([]etf.Session, error) {
 	rows, err := q.ListQuarantinedBars(ctx, to.id)
 	if err != nil {
 		return nil, err
 	}
 	var quarantined []etf.StoredBar
 	var sessions []etf.Session
+	own := map[etf.Session]bool{} // written by this transaction
 	for _, r := range rows {
-		if r.DataVersion != to.version.Number {
+		own[etf.Session(r.Session)] = r.DataVersion == to.version.Number
+		if late || r.DataVersion != to.version.Number {
 			quarantined, sessions = append(quarantined, storedBar(r)), append(sessions, etf.Session(r.Session))
 		}
 	}
@@ -210,22 +214,24 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 		if freed, err = quality.Freed(x, bars, candidates, quality.InForce(withChanges(stated, changes))); err != nil {
 			return nil, err
 		}
-		if err := release(ctx, q, to, freed); err != nil {
+		if err := release(ctx, q, to, freed, own); err != nil {
 			return nil, err
 		}
 	}
 	return freed, s.settleFreed(ctx, q, to, freed, cases, changes, by)
 }
 
-// release puts quarantined bars to use.
-func release(ctx context.Context, q *sqlcgen.Queries, to series, freed []etf.Session) error {
+// release puts quarantined bars to use. Those that this transaction itself has written have nothing to archive.
+func release(ctx context.Context, q *sqlcgen.Queries, to series, freed []etf.Session, own map[etf.Session]bool) error {
 	if len(freed) == 0 {
 		return nil
 	}
-	if _, err := q.ArchiveBars(ctx, sqlcgen.ArchiveBarsParams{
-		EtfID: to.id, KnownTo: to.knownFrom, SupersededBy: to.version.Number, Sessions: columns(freed),
-	}); err != nil {
-		return err
+	if earlier := slices.DeleteFunc(slices.Clone(freed), func(s etf.Session) bool { return own[s] }); len(earlier) > 0 {
+		if _, err := q.ArchiveBars(ctx, sqlcgen.ArchiveBarsParams{
+			EtfID: to.id, KnownTo: to.knownFrom, SupersededBy: to.version.Number, Sessions: columns(earlier),
+		}); err != nil {
+			return err
+		}
 	}
 	n, err := q.ReleaseBars(ctx, sqlcgen.ReleaseBarsParams{
 		EtfID: to.id, DataVersion: to.version.Number, KnownFrom: to.knownFrom, Sessions: columns(freed),
@@ -418,7 +424,7 @@ func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, e sqlcgen
 		return 0, err
 	}
 	if frees(stored, changes) && old.quarantined > 0 {
-		released, err := s.free(ctx, q, etf.Exchange(e.Exchange), to, stored, changes, d.By)
+		released, err := s.free(ctx, q, etf.Exchange(e.Exchange), to, stored, changes, false, d.By)
 		if err != nil {
 			return 0, err
 		}

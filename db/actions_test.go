@@ -408,3 +408,35 @@ func testActionDecisions(t *testing.T, d dbtest.Database) {
 		wantKind(t, err, c.kind, c.field)
 	}
 }
+
+// testSplitAcceptedBetween: rows that were judged without a split which a person has accepted before they are stored are free.
+func testSplitAcceptedBetween(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "BTW")
+	bars := sessionsAround(t)
+	k := at(t, bars, "2026-11-20")
+	traded := quartered(bars, k)
+	updateETF(t, s, "BTW", "simulated", traded[:k])
+	f := fetchOf("BTW", traded[k-2:k+1])
+	if err := s.SaveFetch(ctx, f, etf.Response{Bars: traded[k-2 : k+1], Basis: f.Basis}); err != nil {
+		t.Fatal(err)
+	}
+	suspected := finding(f, "split_suspected", traded[k].Session)
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{suspected}, Verdicts: []etf.Verdict{0, 0, etf.VerdictQuarantine}}); err != nil {
+		t.Fatal(err)
+	}
+	stated := split("2026-11-20", 4, 1)
+	if _, err := s.DecideAction(ctx, etf.ActionDecision{Add: &stated, Symbol: "BTW", Status: etf.Accepted, By: "kim", Why: "the fund's notice", Key: "k1"}); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := s.Persist(ctx, f.ID); err != nil || p.New != 1 || p.Quarantined != 0 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	wantSeries(t, s, "BTW", "2026-11-20", k+1, 25)
+	if e := etfOf(t, s, "BTW"); e.Quarantined != 0 {
+		t.Errorf("%+v", e)
+	}
+	if decided, err := s.Finding(ctx, suspected.ID); err != nil || decided.Decision != etf.Accept {
+		t.Errorf("%+v, %v", decided, err)
+	}
+}

@@ -142,8 +142,12 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 				to.first = min(old.first, to.first)
 			}
 		}
-		if to.quarantined > 0 && frees(p.stated, changes) {
-			freed, err := s.free(ctx, q, etf.Exchange(row.Exchange), *to, p.stated, changes, quality.BySource(row.Source))
+		late, err := p.lateSplits(ctx, c)
+		if err != nil {
+			return etf.Persisted{}, err
+		}
+		if to.quarantined > 0 && (len(late) > 0 || frees(p.stated, changes)) {
+			freed, err := s.free(ctx, q, etf.Exchange(row.Exchange), *to, p.stated, append(late, changes...), len(late) > 0, quality.BySource(row.Source))
 			if err != nil {
 				return etf.Persisted{}, err
 			}
@@ -192,6 +196,32 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 		}
 	}
 	return result, markPersisted(ctx, q, fetch, s.now(), result)
+}
+
+// lateSplits returns the splits that were decided on after the fetch, so perhaps after its rows were judged; none if no row is
+// quarantined.
+func (p *persisting) lateSplits(ctx context.Context, c sqlcgen.ClassifyStagedBarsRow) (late []etf.StatedAction, err error) {
+	if c.NewQuarantined+c.BecomeQuarantined == 0 || p.old.bars == 0 {
+		return nil, nil
+	}
+	if p.stated == nil {
+		rows, err := p.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: p.old.id, SupersededBy: openVersion})
+		if err != nil {
+			return nil, err
+		}
+		p.stated = domainActions(rows, p.row.Symbol)
+	}
+	for _, a := range p.stated {
+		if a.Kind == etf.Split && a.KnownFrom.After(p.row.FetchedAt) && a.KnownFrom != p.to.knownFrom && quality.DecidedByPerson(a) {
+			late = append(late, a)
+		}
+	}
+	if len(late) == 0 || p.rows != nil {
+		return late, nil
+	}
+	staged, err := p.q.ListStagedBars(ctx, p.fetch)
+	p.rows = stagedBars(staged)
+	return late, err
 }
 
 // persisting is the state of one Persist.

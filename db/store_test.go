@@ -64,6 +64,7 @@ func TestStore(t *testing.T) {
 		{"findings", testFindings},
 		{"findings as of a version", testFindingsAt},
 		{"undo of a decision before persist", testUndoEarly},
+		{"a split accepted between judgement and persist", testSplitAcceptedBetween},
 		{"actions", testActions},
 		{"a split stated a day early and corrected", testSplitCorrected},
 		{"a split that did not happen", testSplitWithdrawn},
