@@ -345,6 +345,7 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 		d.Action = etf.ActionID(d.Symbol, *d.Add, etf.SourcePerson)
 	}
 	var result etf.ActionDecided
+	var id uint32
 	err := s.transaction(ctx, "deciding on action "+d.Action, func(q *sqlcgen.Queries, _ *sql.Tx) error {
 		e, err := q.GetETFToDecide(ctx, string(d.Symbol))
 		if errors.Is(err, sql.ErrNoRows) {
@@ -353,9 +354,16 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 		if err != nil {
 			return err
 		}
+		id = e.ID
 		result, err = s.decideAction(ctx, q, e, d)
 		return err
 	})
+	if err == nil && result.Action.Kind == etf.Split {
+		result.Settled, err = s.q.ListSettledAt(ctx, sqlcgen.ListSettledAtParams{
+			EtfID: id, DataVersion: result.Action.DataVersion, DecidedBy: d.By, Why: "%(action " + result.Action.ID + ")%", Limit: mostSettled,
+		})
+		err = translate(err, "listing the findings that action "+d.Action+" settles")
+	}
 	return result, err
 }
 

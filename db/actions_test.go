@@ -325,6 +325,9 @@ func testProposedSplit(t *testing.T, d dbtest.Database) {
 		t.Fatalf("%+v %v", got, err)
 	}
 	wantSeries(t, s, "PRO", "2026-11-20", k+1, 25)
+	if !reflect.DeepEqual(got.Settled, []string{suspected.ID}) {
+		t.Errorf("settled %v", got.Settled)
+	}
 	decided, err := s.Finding(ctx, suspected.ID)
 	if err != nil || decided.Decision != etf.Accept || decided.By != "kim" || !strings.Contains(decided.Why, list[0].ID) {
 		t.Errorf("%+v %v", decided, err)
@@ -382,7 +385,7 @@ func testActionDecisions(t *testing.T, d dbtest.Database) {
 	if err != nil || added.Action.Source != etf.SourcePerson || added.Action.Status != etf.Accepted || added.Action.ID != etf.ActionID("DEC", paid, etf.SourcePerson) {
 		t.Fatalf("%+v %v", added, err)
 	}
-	if again, err := s.DecideAction(ctx, add); err != nil || again != added {
+	if again, err := s.DecideAction(ctx, add); err != nil || !reflect.DeepEqual(again, added) {
 		t.Errorf("%+v %v", again, err)
 	}
 	other := paid

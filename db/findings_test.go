@@ -474,6 +474,9 @@ func testSuperseded(t *testing.T, d dbtest.Database) {
 	if r.Decision != etf.Superseded || r.By != "source:simulated" || len(r.Decisions) != 1 {
 		t.Fatalf("%+v", r)
 	}
+	if _, settled, err := s.Replace(ctx, barOn(t, s, "SUPER", day(1)).Fetch, etf.Replacement{}); err != nil || !reflect.DeepEqual(settled, []string{f[0].ID}) {
+		t.Errorf("a repeat settles %v, %v", settled, err)
+	}
 	_, again := ingest(t, s, "SUPER", []etf.Bar{bad}, findingBy("jump", day(1)))
 	if r = recordOf(t, s, f[0].ID); r.Decision != etf.Undecided || len(r.Decisions) != 2 || r.Decisions[1].Decision != etf.Reopened {
 		t.Errorf("%+v", r)
