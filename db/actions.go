@@ -206,12 +206,7 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 		if err != nil {
 			return nil, err
 		}
-		bars := make([]etf.StoredBar, len(list))
-		for i, r := range list {
-			bars[i] = etf.StoredBar{Bar: etf.Bar{Session: etf.Session(r.Session), Close: etf.Price(r.Close), Volume: etf.VolumeUnknown}, Basis: etf.Basis(to.basis),
-				Quarantined: r.Quarantined == column.Quarantined, Held: r.Quarantined == column.Held}
-		}
-		if freed, err = quality.Freed(x, bars, candidates, quality.InForce(withChanges(stated, changes))); err != nil {
+		if freed, err = quality.Freed(x, seriesBars(list, to.basis), candidates, quality.InForce(withChanges(stated, changes))); err != nil {
 			return nil, err
 		}
 		if err := release(ctx, q, to, freed, own); err != nil {
@@ -219,6 +214,16 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 		}
 	}
 	return freed, s.settleFreed(ctx, q, to, freed, cases, changes, by)
+}
+
+// seriesBars converts the rows that ListSeries returns.
+func seriesBars(list []sqlcgen.ListSeriesRow, basis string) []etf.StoredBar {
+	bars := make([]etf.StoredBar, len(list))
+	for i, r := range list {
+		bars[i] = etf.StoredBar{Bar: etf.Bar{Session: etf.Session(r.Session), Close: etf.Price(r.Close), Volume: etf.VolumeUnknown}, Basis: etf.Basis(basis),
+			Quarantined: r.Quarantined == column.Quarantined, Held: r.Quarantined == column.Held}
+	}
+	return bars
 }
 
 // release puts quarantined bars to use. Those that this transaction itself has written have nothing to archive.
@@ -346,7 +351,7 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 	}
 	var result etf.ActionDecided
 	var id uint32
-	err := s.transaction(ctx, "deciding on action "+d.Action, func(q *sqlcgen.Queries, _ *sql.Tx) error {
+	err := s.transaction(ctx, "deciding on action "+d.Action, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		e, err := q.GetETFToDecide(ctx, string(d.Symbol))
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(d.Symbol)
@@ -355,7 +360,7 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 			return err
 		}
 		id = e.ID
-		result, err = s.decideAction(ctx, q, e, d)
+		result, err = s.decideAction(ctx, q, tx, e, d)
 		return err
 	})
 	if err == nil && result.Action.Kind == etf.Split {
@@ -367,7 +372,7 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 	return result, err
 }
 
-func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision) (result etf.ActionDecided, err error) {
+func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision) (result etf.ActionDecided, err error) {
 	states, err := q.ListActionStates(ctx, d.Action)
 	if err != nil {
 		return result, err
@@ -398,7 +403,7 @@ func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.
 		return result, err
 	}
 	if len(changes) > 0 {
-		if result.Freed, err = s.applyDecision(ctx, q, e, d, stored, changes); err != nil {
+		if result.Freed, err = s.applyDecision(ctx, q, tx, e, d, stored, changes); err != nil {
 			return result, err
 		}
 		if states, err = q.ListActionStates(ctx, d.Action); err != nil {
@@ -411,7 +416,7 @@ func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.
 	return result, err
 }
 
-func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision, stored, changes []etf.StatedAction) (freed int, err error) {
+func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision, stored, changes []etf.StatedAction) (freed int, err error) {
 	old := series{
 		id: e.ID, basis: e.Basis, version: etf.DataVersion{Number: e.DataVersion, Writer: e.DataVersionWriter}, knownFrom: e.KnownFrom,
 		bars: int(e.Bars), quarantined: int(e.Quarantined), first: etf.Session(e.FirstSession), last: etf.Session(e.LastSession),
@@ -439,6 +444,11 @@ func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, e sqlcgen
 		freed = len(released)
 		to.quarantined -= freed
 	}
+	parked, err := s.park(ctx, q, tx, etf.Exchange(e.Exchange), to, stored, changes, d.By)
+	if err != nil {
+		return 0, err
+	}
+	to.quarantined += parked
 	return freed, advance(ctx, q, old, to, cause{causeAction, d.Action})
 }
 

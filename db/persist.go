@@ -326,7 +326,7 @@ func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRo
 			return 0, err
 		}
 		c.FirstSession, c.LastSession = first, last // the source has the rejected rows all the same
-		c.RowsUnchanged += kept - c.Kept // the rejected rows count as unchanged
+		c.RowsUnchanged += kept - c.Kept            // the rejected rows count as unchanged
 		c.Kept = kept
 	}
 	rejudged, err := p.rejudge(ctx, c.Rejudged)

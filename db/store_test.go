@@ -65,6 +65,7 @@ func TestStore(t *testing.T) {
 		{"findings as of a version", testFindingsAt},
 		{"undo of a decision before persist", testUndoEarly},
 		{"a split accepted between judgement and persist", testSplitAcceptedBetween},
+		{"an accepted split is rejected", testAcceptedSplitRejected},
 		{"actions", testActions},
 		{"a split stated a day early and corrected", testSplitCorrected},
 		{"a split that did not happen", testSplitWithdrawn},
