@@ -448,12 +448,12 @@ func testSplitAcceptedBetween(t *testing.T, d dbtest.Database) {
 // their finding waits again.
 func testAcceptedSplitRejected(t *testing.T, d dbtest.Database) {
 	ctx, s := t.Context(), d.Store
-	register(t, s, "REJ")
+	register(t, s, "SPLITREJ")
 	bars := sessionsAround(t)
 	k := at(t, bars, "2026-11-20")
 	traded := quartered(bars, k)
-	updateETF(t, s, "REJ", "simulated", traded[:k])
-	f := fetchOf("REJ", traded[k-2:k+1])
+	updateETF(t, s, "SPLITREJ", "simulated", traded[:k])
+	f := fetchOf("SPLITREJ", traded[k-2:k+1])
 	if err := s.SaveFetch(ctx, f, etf.Response{Bars: traded[k-2 : k+1], Basis: f.Basis}); err != nil {
 		t.Fatal(err)
 	}
@@ -461,32 +461,32 @@ func testAcceptedSplitRejected(t *testing.T, d dbtest.Database) {
 	proposed := split("2026-11-20", 4, 1)
 	suspected.Proposal = &proposed
 	saveReport(t, s, f.ID, quality.Report{Findings: []etf.Finding{suspected}, Verdicts: []etf.Verdict{0, 0, etf.VerdictQuarantine}})
-	list, err := s.ActionsAt(ctx, "REJ", etf.NewestVersion)
+	list, err := s.ActionsAt(ctx, "SPLITREJ", etf.NewestVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
-	decision := etf.ActionDecision{Action: list[0].ID, Symbol: "REJ", Status: etf.Accepted, By: "kim", Why: "the fund's notice", Key: "k1"}
+	decision := etf.ActionDecision{Action: list[0].ID, Symbol: "SPLITREJ", Status: etf.Accepted, By: "kim", Why: "the fund's notice", Key: "k1"}
 	if got, err := s.DecideAction(ctx, decision); err != nil || got.Freed != 1 {
 		t.Fatalf("%+v %v", got, err)
 	}
 	// The next session is judged with the split, and believed.
-	updateETF(t, s, "REJ", "simulated", traded[k-10:k+2])
+	updateETF(t, s, "SPLITREJ", "simulated", traded[k-10:k+2])
 	decision.Status, decision.Why, decision.Key = etf.Rejected, "that was another fund", "k2"
 	if got, err := s.DecideAction(ctx, decision); err != nil || got.Newest != 0 {
 		t.Fatalf("%+v %v", got, err)
 	}
 	for _, session := range []etf.Session{traded[k].Session, traded[k+1].Session} {
-		if b := barOn(t, s, "REJ", session); !b.Quarantined {
+		if b := barOn(t, s, "SPLITREJ", session); !b.Quarantined {
 			t.Errorf("at another level than the bars before, and in use: %+v", b)
 		}
 	}
-	if e := etfOf(t, s, "REJ"); e.Quarantined != 2 {
+	if e := etfOf(t, s, "SPLITREJ"); e.Quarantined != 2 {
 		t.Errorf("%+v", e)
 	}
 	if decided, err := s.Finding(ctx, suspected.ID); err != nil || decided.Decision != etf.Undecided {
 		t.Errorf("%+v, %v", decided, err)
 	}
-	open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: "REJ", Undecided: true, Sessions: etf.Window{From: traded[k+1].Session}}, etf.Cursor{}, 10)
+	open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: "SPLITREJ", Undecided: true, Sessions: etf.Window{From: traded[k+1].Session}}, etf.Cursor{}, 10)
 	if err != nil || len(open) != 1 || len(open[0].Sessions) != 1 {
 		t.Errorf("nobody is asked about the session after: %+v, %v", open, err)
 	}
@@ -495,8 +495,8 @@ func testAcceptedSplitRejected(t *testing.T, d dbtest.Database) {
 	if got, err := s.DecideAction(ctx, decision); err != nil || got.Freed != 2 || got.Newest != traded[k+1].Session {
 		t.Fatalf("%+v %v", got, err)
 	}
-	wantSeries(t, s, "REJ", "2026-11-23", k+2, 25)
-	if open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: "REJ", Undecided: true}, etf.Cursor{}, 10); err != nil || len(open) != 0 {
+	wantSeries(t, s, "SPLITREJ", "2026-11-23", k+2, 25)
+	if open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: "SPLITREJ", Undecided: true}, etf.Cursor{}, 10); err != nil || len(open) != 0 {
 		t.Errorf("%+v, %v", open, err)
 	}
 }
