@@ -22,7 +22,7 @@ import (
 type remedied struct {
 	symbol  etf.Symbol
 	rule    string
-	held    bool   // the finding must hold the newest row
+	warning bool   // it must be a warning; otherwise an error, if the rule has errors
 	options string // of the file's reference
 	sources []etf.SourceRef
 	listed  int // the listing date is that row's; 0 = none
@@ -155,13 +155,13 @@ var remedies = []remedied{
 
 	{symbol: "EARLY", rule: "before_listing", listed: 100, edit: whole, commands: []string{"etf edit SYMBOL --listed FIRST AUTHOR", refetch}},
 
-	{symbol: "WEEKLY", rule: "wrong_frequency", edit: weekly, mend: whole, commands: []string{rerun}},
+	{symbol: "WEEKLY", rule: "wrong_frequency", edit: weekly, mend: whole, commands: []string{refetch}},
 	{symbol: "WEEKLYPART", rule: "wrong_frequency", edit: func(x table) table {
 		old, young := x[:len(x)-100], x[len(x)-100:]
 		return append(weekly(old), young...)
 	}, mend: whole, commands: []string{refetch}},
 
-	{symbol: "DATES", rule: "wrong_dates", edit: dayLater, mend: whole, commands: []string{rerun}},
+	{symbol: "DATES", rule: "wrong_dates", edit: dayLater, mend: whole, commands: []string{refetch}},
 	{symbol: "DATESADD", rule: "wrong_dates", edit: korean, commands: []string{"etf add SEOUL --exchange XKRX --source file=DATESADD.csv", "etf retire SYMBOL AUTHOR"}, at: "SEOUL", exchange: etf.XKRX},
 
 	{symbol: "ORDER", rule: "row_order", edit: func(x table) table { x[100], x[101] = x[101], x[100]; return x }, commands: []string{"finding show FINDING"}},
@@ -179,6 +179,12 @@ var remedies = []remedied{
 		return append(append(x[:at:at], a, b), x[at+1:]...)
 	}, commands: []string{decide("reject")}, out: 1},
 
+	{symbol: "DUPREP", rule: "duplicate_row", edit: func(x table) table {
+		bad := slices.Clone(x.row(0))
+		times(bad, 1.2)
+		return append(x, bad)
+	}, commands: []string{decide("replace") + " --close 100"}},
+
 	{symbol: "SIMDIF", rule: "source_difference", sources: []etf.SourceRef{{Name: "simulated", Ref: "SIMDIF?inception=2024-06-03&faults=missing:4@2025-09-26"}, {Name: "file", Ref: "SIMDIF.csv?basis=as_traded"}},
 		commands: []string{rerun}},
 	{symbol: "SIMDIFS", rule: "source_difference", sources: []etf.SourceRef{{Name: "simulated", Ref: "SIMDIFS?inception=2024-06-03&faults=missing:99@2025-09-26"}, {Name: "file", Ref: "SIMDIFS.csv?basis=as_traded"}},
@@ -187,16 +193,20 @@ var remedies = []remedied{
 	{symbol: "CLOSED", rule: "unknown_session", edit: change(40, func(f []string) { f[0] = "2025-08-02" }), commands: []string{decide("reject")}, out: 1},
 	{symbol: "CLOSEDACC", rule: "unknown_session", edit: change(40, func(f []string) { f[0] = "2025-08-02" }), commands: []string{decide("accept")}},
 
-	{symbol: "UNFIN", rule: "unfinished_row", held: true, edit: change(0, begun), mend: whole, commands: []string{rerun}},
-	{symbol: "UNFINACC", rule: "unfinished_row", held: true, edit: change(0, begun), commands: []string{decide("accept")}},
+	{symbol: "UNFIN", rule: "unfinished_row", edit: change(0, begun), mend: whole, commands: []string{rerun}},
+	{symbol: "UNFINACC", rule: "unfinished_row", edit: change(0, begun), commands: []string{decide("accept")}},
 
 	{symbol: "NOTRADE", rule: "no_trade", edit: change(0, func(f []string) {
 		times(f, 1.15)
 		f[1], f[2], f[3], f[5] = "0", "0", "0", "0"
 	}), commands: []string{decide("replace") + " --close 100"}},
+	{symbol: "NOTRADEACC", rule: "no_trade", options: "?basis=as_traded", before: whole, edit: change(0, func(f []string) {
+		times(f, .5)
+		f[1], f[2], f[3], f[5] = "0", "0", "0", "0"
+	}), commands: []string{decide("accept"), "action add SYMBOL --kind split --ex SESSION --ratio 2:1 AUTHOR"}},
 
 	{symbol: "NOOPEN", rule: "missing_open", edit: func(x table) table {
-		for i := 1; i < 4; i++ {
+		for i := 1; i < 13; i++ {
 			x[i][1] = "0"
 		}
 		return x
@@ -213,24 +223,25 @@ var remedies = []remedied{
 	{symbol: "VOLUME", rule: "volume", edit: change(40, func(f []string) { f[5] += "000" }), commands: []string{decide("replace") + " --close 100.2 --volume 1000000"}},
 
 	{symbol: "MISSNEW", rule: "missing_session", edit: func(x table) table { return x[:len(x)-1] }, mend: whole, commands: []string{rerun}},
-	{symbol: "MISSADD", rule: "missing_session", edit: func(x table) table { return append(x[:100:100], x[115:]...) }, mend: newestLast(137),
-		commands: []string{"etf add YOUNG --exchange XNYS --source file=MISSADD.csv", "etf retire SYMBOL AUTHOR"}, at: "YOUNG"},
+	{symbol: "MISSOLD", rule: "missing_session", edit: func(x table) table { return append(x[:100:100], x[115:]...) }, mend: whole, commands: []string{refetch}},
+	{symbol: "MISSGAP", rule: "missing_session", edit: func(x table) table { return append(x[:100:100], x[115:]...) }, commands: []string{"etf edit SYMBOL --listed AFTER AUTHOR"}},
 
 	{symbol: "SHIFT", rule: "shifted_dates", before: whole, edit: shifted, mend: whole, commands: []string{rerun}},
 	{symbol: "SHIFTREJ", rule: "shifted_dates", before: whole, edit: shifted, mend: whole, commands: []string{decide("reject"), rerun}},
 
-	{symbol: "RESTATE", rule: "restated_series", before: whole, edit: then(scale(250, 1, .97), newestLast(30)), mend: scale(250, 1, .97), commands: []string{refetch}},
-	{symbol: "RESTATEL", rule: "restated_series", before: whole, edit: then(scale(250, 0, 2.3), newestLast(30)), commands: []string{"etf edit SYMBOL --listed CUT AUTHOR", refetch}},
+	{symbol: "RESTATE", rule: "restated_series", before: whole, edit: then(scale(250, 1, .97), newestLast(60)), mend: scale(250, 1, .97), commands: []string{refetch}},
+	{symbol: "RESTATEL", rule: "restated_series", before: whole, edit: then(scale(250, 0, 2.3), newestLast(60)), commands: []string{"etf edit SYMBOL --listed CUT AUTHOR", refetch}},
 
 	{symbol: "REVISED", rule: "revised_bar", before: whole, edit: scale(3, 3, 1.023), commands: []string{decide("retract")}, out: 1},
 	{symbol: "REVISEDREP", rule: "revised_bar", before: whole, edit: scale(3, 3, 1.023), commands: []string{decide("replace") + " --close 100.1"}},
 
 	{symbol: "NOSPLIT", rule: "split_unconfirmed", options: "?basis=as_traded", edit: splitStated(lines, 40, "2"),
 		commands: []string{"action list --status proposed --symbol SYMBOL", "action reject ACTION AUTHOR"}},
+	{symbol: "ADJSPLIT", rule: "split_unconfirmed", options: "?basis=as_traded", edit: splitStated(lines, 40, "2"),
+		commands: []string{"etf sources SYMBOL file=SYMBOL.csv?basis=split_adjusted AUTHOR", refetch}},
 
-	{symbol: "WITHDRAWN", rule: "action_withdrawn", options: "?basis=as_traded", before: splitStated(lines, 40, "2"),
-		prepare:  []string{"action list --status proposed --symbol SYMBOL", "action accept ACTION AUTHOR"},
-		edit:     whole,
+	{symbol: "WITHDRAWN", rule: "action_withdrawn", options: "?basis=as_traded", before: splitStated(lines, 40, "2"), edit: column("Stock Splits", func(int) string { return "0" }),
+		prepare:  []string{"action list --status proposed --symbol SYMBOL", "action accept ACTION AUTHOR", refetch},
 		commands: []string{"action list --status accepted --symbol SYMBOL", "action cancel ACTION AUTHOR"}},
 
 	{symbol: "REUSED", rule: "reused_ticker", edit: func(x table) table {
@@ -252,16 +263,19 @@ var remedies = []remedied{
 		commands: []string{"action add SYMBOL --kind split --ex SESSION --ratio 2:1 AUTHOR"}},
 	{symbol: "SPLITREJ", rule: "split_suspected", options: "?basis=as_traded", before: whole, edit: scale(0, 0, .5), mend: whole,
 		commands: []string{"action list --status proposed --symbol SYMBOL", "action reject ACTION AUTHOR", rerun}},
+	{symbol: "SPLITNOT", rule: "split_suspected", options: "?basis=as_traded", before: whole, edit: scale(0, 0, .5), moves: true,
+		commands: []string{"action list --status proposed --symbol SYMBOL", "action reject ACTION AUTHOR", decide("accept")}},
 
 	{symbol: "UNIT", rule: "unit_change", before: whole, edit: scale(0, 0, 100), mend: whole, commands: []string{decide("reject"), rerun}},
-	{symbol: "UNITADD", rule: "unit_change", before: scale(250, 0, 100), edit: scale(250, 1, 100), mend: whole,
-		commands: []string{"etf add POUNDS --exchange XNYS --source file=UNITADD.csv", "etf retire SYMBOL AUTHOR"}, at: "POUNDS"},
+	{symbol: "UNITOLD", rule: "unit_change", before: scale(250, 0, 100), edit: scale(250, 1, 100), mend: whole, commands: []string{refetch}},
 
-	{symbol: "JUMP", rule: "price_jump", edit: scale(40, 0, 1.75), commands: []string{decide("accept")}, moves: true},
-	{symbol: "JUMPREJ", rule: "price_jump", before: whole, edit: scale(0, 0, 1.75), mend: whole, commands: []string{decide("reject"), rerun}},
+	{symbol: "JUMP", rule: "price_jump", edit: scale(40, 0, 3.37), commands: []string{decide("accept")}, moves: true},
+	{symbol: "JUMPREJ", rule: "price_jump", edit: scale(40, 0, 3.37), mend: whole, commands: []string{decide("reject"), refetch}},
+	{symbol: "JUMPRET", rule: "price_jump", warning: true, edit: scale(40, 0, 1.05), mend: whole, commands: []string{decide("retract"), refetch}},
 
-	{symbol: "HELD", rule: "held_close", held: true, before: whole, edit: scale(0, 0, 1.06), commands: []string{decide("accept")}, moves: true},
-	{symbol: "HELDREJ", rule: "held_close", held: true, before: whole, edit: scale(0, 0, 1.06), mend: whole, commands: []string{decide("reject"), rerun}},
+	{symbol: "HELD", rule: "held_close", before: whole, edit: scale(0, 0, 1.06), commands: []string{decide("accept")}, moves: true},
+	{symbol: "HELDREP", rule: "held_close", before: whole, edit: scale(0, 0, 1.06), commands: []string{decide("replace") + " --close 100"}},
+	{symbol: "HELDREJ", rule: "held_close", before: whole, edit: scale(0, 0, 1.06), mend: whole, commands: []string{decide("reject"), rerun}},
 
 	{symbol: "RANGE", rule: "price_range", edit: change(40, func(f []string) { f[2] = "550" }), commands: []string{decide("accept")}},
 	{symbol: "RANGEREJ", rule: "price_range", edit: change(40, func(f []string) { f[2] = "550" }), commands: []string{decide("reject")}, out: 1},
@@ -274,12 +288,17 @@ var remedies = []remedied{
 	}, commands: []string{decide("retract")}, out: 10},
 
 	{symbol: "ADJUSTED", rule: "adjusted_close", edit: func(x table) table {
-		return column("Adj Close", func(i int) string {
-			f := 1.0
-			if i < 200 {
-				f = .95
+		x = column("Adj Close", func(i int) string {
+			if i < 150 {
+				return decimals(number(x[i][4]) * .95)
 			}
-			return decimals(number(x[i][4]) * f)
+			return x[i][4]
+		})(x)
+		return column("Dividends", func(i int) string {
+			if i == 150 {
+				return "1"
+			}
+			return "0"
 		})(x)
 	}, commands: []string{"finding show FINDING"}},
 	{symbol: "DIVIDEND", rule: "implausible_distribution", edit: column("Dividends", func(i int) string {
@@ -338,8 +357,8 @@ func pricesOf(exchange etf.Exchange, to etf.Session, n int) table {
 		level = 1000
 	}
 	for i, s := range days[len(days)-n:] {
-		price := level * (100 + 5*math.Sin(float64(i)/20) + .3*math.Sin(.37*float64(i*i)))
-		at := func(off float64) string { return fmt.Sprintf("%.2f", price+level*off) }
+		price := level * (100 + 5*math.Sin(float64(i)/20) + .3*math.Sin(1.7*float64(i)))
+		at := func(off float64) string { return fmt.Sprintf("%.3f", price+level*off) }
 		if exchange == etf.XKRX {
 			at = func(off float64) string { return fmt.Sprintf("%.0f", math.Round((price+level*off)/5)*5) }
 		}
@@ -458,6 +477,9 @@ func TestRemedies(t *testing.T) {
 	}
 	daily(previous)
 	for _, r := range remedies {
+		if r.edit != nil {
+			write(r, r.edit(base.clone()))
+		}
 		switch {
 		case r.prepare != nil:
 			s.follow(t, r, "", r.prepare, base)
@@ -467,9 +489,6 @@ func TestRemedies(t *testing.T) {
 		if r.before == nil && r.sources == nil {
 			register(r)
 		}
-		if r.edit != nil {
-			write(r, r.edit(base.clone()))
-		}
 	}
 	daily(session)
 	for _, r := range remedies {
@@ -477,8 +496,12 @@ func TestRemedies(t *testing.T) {
 			t.Parallel()
 			p := &process{t: t, name: p.name, base: p.base, done: p.done}
 			f := p.reported(r.symbol, r.rule)
-			if r.held != (f.Severity == etf.SeverityWarning && quality.Holds(r.rule)) {
-				t.Fatalf("the finding is %+v", f)
+			want := quality.Rules()[slices.IndexFunc(quality.Rules(), func(x quality.Rule) bool { return x.Name == r.rule })].Severities[0]
+			if r.warning {
+				want = etf.SeverityWarning
+			}
+			if f.Severity != want {
+				t.Fatalf("the finding is not of severity %s: %+v", want, f)
 			}
 			if r.mend != nil {
 				write(r, r.mend(base.clone()))
@@ -511,7 +534,7 @@ func (s *stack) follow(t *testing.T, r remedied, finding string, commands []stri
 	action := ""
 	for _, command := range commands {
 		line := strings.NewReplacer("FINDING", finding, "SYMBOL", string(r.symbol), "SESSION", remedySession.String(), "FIRST", base[1][0],
-			"CUT", base[len(base)-30][0], "AFTER", base[130][0], "ACTION", action, "AUTHOR", `--by kim --why "compared with the exchange"`).Replace(command)
+			"CUT", base[len(base)-60][0], "AFTER", base[130][0], "ACTION", action, "AUTHOR", `--by kim --why "compared with the exchange"`).Replace(command)
 		run := s.start(t, nil, words(line)...)
 		if run.wait() != 0 {
 			t.Fatalf("%s: %s", line, run.tail())
