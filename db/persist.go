@@ -176,7 +176,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 	if settles, err := p.settles(ctx, c, result); err != nil {
 		return etf.Persisted{}, err
 	} else if settles {
-		if err := s.settle(ctx, q, old.id, result.DataVersion.Number, "source:"+row.Source); err != nil {
+		if err := s.settle(ctx, q, old.id, result.DataVersion.Number, "source:"+row.Source, fetch); err != nil {
 			return etf.Persisted{}, err
 		}
 	}

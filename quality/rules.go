@@ -115,7 +115,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleShifted, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "Stored rows come back dated one session earlier or later.",
-		Remedy:  "Compare a few dates with another source: the provider has probably changed its time zone or timestamps. Keep the rows out (`etfcast finding reject`), and once the source or the file is right again, run the session again (`etfcast run daily --rerun`).",
+		Remedy:  "Compare a few dates with another source: the provider has probably changed its time zone or timestamps. Keep the rows out (`etfcast finding reject`), and once the source or the file is right again, run the session again (`etfcast run daily --rerun`), which settles the findings.",
 	}, checkShifted},
 	{Rule{
 		Name: ruleRestated, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
@@ -130,7 +130,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleUnconfirmed, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "A split is stated that the prices don't show, and enough rows show that nothing happened. It is proposed and does not count.",
-		Remedy:  "Find out whether there was a split. `etfcast action list --status proposed` shows the statement. If there was none, `etfcast action reject ACTION`. If a file's prices are adjusted for it already, say so with the option basis=split_adjusted (`etfcast etf sources SYMBOL file=SYMBOL.csv?basis=split_adjusted`), then `etfcast etf refetch SYMBOL`.",
+		Remedy:  "Find out whether there was a split. `etfcast action list --status proposed` shows the statement. If there was none, or if the prices before it are adjusted for it already, `etfcast action reject ACTION`: the prices stay as they are.",
 	}, checkStated},
 	{Rule{
 		Name: ruleWithdrawn, Severities: []etf.Severity{etf.SeverityWarning},
