@@ -512,9 +512,9 @@ func TestRemedies(t *testing.T) {
 			if at.at == "" {
 				at.at = at.symbol
 			}
-			run := s.start(t, nil, "run", "daily", "--exchange", string(at.exchange), "--session", session.String(), "--symbols", string(at.at), "--rerun", "--wait")
-			if run.wait() != 0 {
-				t.Fatalf("the run at the end: %s", run.tail())
+			run := p.waitRun(p.startRun(map[string]any{"workflow": "daily", "exchange": at.exchange, "session": session, "symbols": []etf.Symbol{at.at}, "rerun": true}))
+			if run.Counts.Updated+run.Counts.Unchanged != 1 {
+				t.Fatalf("the run at the end: %+v", run)
 			}
 			p.upToDate(t, at, session)
 		})
