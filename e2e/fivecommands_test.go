@@ -23,7 +23,7 @@ func TestFiveCommandsOfTheReadme(t *testing.T) {
 	if !found {
 		t.Fatal("README.md has no such section")
 	}
-	section, _, _ = strings.Cut(section, "\n## ")
+	section, _, _ = strings.Cut(section, "\n##")
 	blocks := strings.Split(section, "```\n")
 	if len(blocks) != 5 {
 		t.Fatalf("README.md has %d parts there, not two blocks of commands", len(blocks))

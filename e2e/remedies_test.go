@@ -218,6 +218,7 @@ var remedies = []remedied{
 	{symbol: "OHLC", rule: "ohlc_order", edit: change(40, swapped), commands: []string{decide("accept")}},
 	{symbol: "OHLCNEW", rule: "ohlc_order", edit: change(0, swapped), commands: []string{decide("accept")}},
 	{symbol: "OHLCREJ", rule: "ohlc_order", edit: change(3, swapped), commands: []string{decide("reject")}, out: 1},
+	{symbol: "OHLCREF", rule: "ohlc_order", edit: change(3, swapped), mend: whole, commands: []string{decide("refetch")}},
 	{symbol: "OHLCREP", rule: "ohlc_order", edit: change(0, swapped), commands: []string{decide("replace") + " --close 100.1"}},
 
 	{symbol: "VOLUME", rule: "volume", edit: change(40, func(f []string) { f[5] += "000" }), commands: []string{decide("replace") + " --close 100.2 --volume 1000000"}},
@@ -480,7 +481,7 @@ func TestRemedies(t *testing.T) {
 		}
 		switch {
 		case r.prepare != nil:
-			s.follow(t, r, "", r.prepare, base)
+			s.follow(t, p, r, "", r.prepare, base)
 		case r.sources != nil:
 			write(r, p.halfAsHighAgain(r.symbol, base.row(0)))
 		}
@@ -504,7 +505,7 @@ func TestRemedies(t *testing.T) {
 			if r.mend != nil {
 				write(r, r.mend(base.clone()))
 			}
-			s.follow(t, r, f.ID, r.commands, base)
+			s.follow(t, p, r, f.ID, r.commands, base)
 			at := r
 			if at.exchange == "" {
 				at.exchange = etf.XNYS
@@ -522,12 +523,12 @@ func TestRemedies(t *testing.T) {
 }
 
 var (
-	startedRun = regexp.MustCompile(`(?m)^run (\S+)`)
-	listed     = regexp.MustCompile(`(?m)^([0-9a-f]{32}) `)
+	fetchingAgain = regexp.MustCompile(`(?m)^run (\S+) fetches again`)
+	listed        = regexp.MustCompile(`(?m)^([0-9a-f]{32}) `)
 )
 
 // follow runs the commands as a person types them.
-func (s *stack) follow(t *testing.T, r remedied, finding string, commands []string, base table) {
+func (s *stack) follow(t *testing.T, p *process, r remedied, finding string, commands []string, base table) {
 	t.Helper()
 	action := ""
 	for _, command := range commands {
@@ -538,6 +539,9 @@ func (s *stack) follow(t *testing.T, r remedied, finding string, commands []stri
 			t.Fatalf("%s: %s", line, run.tail())
 		}
 		out := run.tail()
+		if m := fetchingAgain.FindStringSubmatch(out); m != nil {
+			p.waitRun("/v1/runs/" + m[1])
+		}
 		if strings.HasPrefix(command, "action list") {
 			m := listed.FindAllStringSubmatch(out, -1)
 			if len(m) != 1 {

@@ -100,7 +100,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleOHLC, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "High is not the highest of the four prices, or low not the lowest, by more than one tick and more than 0.01 %.",
-		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right; otherwise give the right prices (`etfcast finding replace`) or keep it out (`etfcast finding reject`). If all rows are affected, columns are mixed up.",
+		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right; otherwise give the right prices (`etfcast finding replace`), keep it out (`etfcast finding reject`), or fetch it again once the source has corrected it (`etfcast finding refetch`). If all rows are affected, columns are mixed up.",
 	}, checkOHLC},
 	{Rule{
 		Name: ruleVolume, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
