@@ -142,7 +142,7 @@ func (d *deciding) decide(ctx context.Context) error {
 	if err := d.record(ctx, also); err != nil || d.changed == 0 {
 		return err
 	}
-	return d.store.settle(ctx, d.q, id, d.to.version.Number, d.ruling.By)
+	return d.store.settle(ctx, d.q, id, d.to.version.Number, d.ruling.By, "")
 }
 
 // ruleStaged sets the verdict on rows that are still staged. A decision may come before they are stored.
@@ -581,8 +581,8 @@ func (d *deciding) duplicates(ctx context.Context, cases quality.Cases) ([]strin
 }
 
 // settle records which of an ETF's undecided findings have become moot (quality.Moot), in the name of whoever has written
-// the rows.
-func (s *Store) settle(ctx context.Context, q *sqlcgen.Queries, etfID uint32, version int64, by string) error {
+// the rows. fetch is the fetch that is being stored, "" if there is none.
+func (s *Store) settle(ctx context.Context, q *sqlcgen.Queries, etfID uint32, version int64, by, fetch string) error {
 	open, err := q.ListUndecidedOfETF(ctx, sqlcgen.ListUndecidedOfETFParams{EtfID: etfID, Holding: quality.HoldingRules()})
 	if err != nil || len(open) == 0 {
 		return err
@@ -608,6 +608,10 @@ func (s *Store) settle(ctx context.Context, q *sqlcgen.Queries, etfID uint32, ve
 	if err != nil {
 		return err
 	}
+	confirmed, err := keptRows(ctx, q, fetch)
+	if err != nil {
+		return err
+	}
 	for _, o := range open {
 		since := o.ResultVersion
 		for _, d := range taken[o.Finding.ID] {
@@ -616,7 +620,11 @@ func (s *Store) settle(ctx context.Context, q *sqlcgen.Queries, etfID uint32, ve
 		f := quality.FindingWithRows{Rows: rows[o.Finding.ID], Finding: etf.Finding{
 			ID: o.Finding.ID, Rule: o.Finding.Rule, Severity: etf.Severity(o.Finding.Severity), FoundAt: o.Finding.FoundAt,
 		}}
-		if !quality.Moot(f, since, stored) {
+		back := confirmed
+		if o.Finding.FetchID == fetch {
+			back = nil
+		}
+		if !quality.Moot(f, since, stored, back) {
 			continue
 		}
 		if err := s.enter(ctx, q, f.ID, etf.DecisionRecord{
@@ -626,6 +634,26 @@ func (s *Store) settle(ctx context.Context, q *sqlcgen.Queries, etfID uint32, ve
 		}
 	}
 	return nil
+}
+
+// keptRows returns the rows of a staged fetch that are kept, by session.
+func keptRows(ctx context.Context, q *sqlcgen.Queries, fetch string) (map[etf.Session]etf.Bar, error) {
+	if fetch == "" {
+		return nil, nil
+	}
+	rows, err := q.ListStagedBars(ctx, fetch)
+	if err != nil {
+		return nil, err
+	}
+	kept := make(map[etf.Session]etf.Bar, len(rows))
+	for _, r := range rows {
+		if etf.Verdict(r.Verdict) == etf.VerdictKeep {
+			kept[etf.Session(r.Session)] = etf.Bar{
+				Session: etf.Session(r.Session), Open: etf.Price(r.Open), High: etf.Price(r.High), Low: etf.Price(r.Low), Close: etf.Price(r.Close),
+			}
+		}
+	}
+	return kept, nil
 }
 
 // releaseAccepted releases bars with accepted numbers that are kept out all the same. A decision and a Persist that run at

@@ -198,7 +198,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 		return etf.Persisted{}, false, err
 	}
 	if settles {
-		if err := s.settle(ctx, q, old.id, result.DataVersion.Number, "source:"+row.Source); err != nil {
+		if err := s.settle(ctx, q, old.id, result.DataVersion.Number, "source:"+row.Source, fetch); err != nil {
 			return etf.Persisted{}, false, err
 		}
 	}

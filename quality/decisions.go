@@ -490,17 +490,19 @@ func Complete(v etf.Bar) (etf.Bar, error) {
 // Moot reports whether nothing is left to decide on an undecided finding, because later rows have taken the place of those
 // it names: every session has a bar that is used and is not merely what the finding's response disputed. version is the data
 // version since which the finding waits, which storing that response resulted in; 0 if it was not stored; stored are the current bars of the sessions. A held
-// row is no longer waiting once its bar is quarantined, too.
-func Moot(f FindingWithRows, version int64, stored []etf.StoredBar) bool {
+// row is no longer waiting once its bar is quarantined, too. confirmed are the rows of a later response that are kept: a bar
+// that came back with the stored prices is disputed no longer.
+func Moot(f FindingWithRows, version int64, stored []etf.StoredBar, confirmed map[etf.Session]etf.Bar) bool {
 	bars := make(map[etf.Session]etf.StoredBar, len(stored))
 	for _, b := range stored {
 		bars[b.Session] = b
 	}
 	for _, row := range f.Rows {
 		bar, ok := bars[row.Session]
-		later := bar.DataVersion > version
+		again, back := confirmed[row.Session]
+		later := bar.DataVersion > version || back && samePrices(again, bar.Bar)
 		if version == 0 {
-			later = bar.KnownFrom.After(f.FoundAt)
+			later = bar.KnownFrom.After(f.FoundAt) || back && samePrices(again, bar.Bar)
 		}
 		switch {
 		case !ok || bar.Held:

@@ -405,9 +405,19 @@ func TestMoot(t *testing.T) {
 		{"held, and quarantined by the next session", holds, 5, []etf.StoredBar{out}, true},
 		{"held, and still held", holds, 5, []etf.StoredBar{held}, false},
 	} {
-		if got := Moot(c.f, c.version, c.stored); got != c.want {
+		if got := Moot(c.f, c.version, c.stored, nil); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
+	}
+	disputed := []etf.StoredBar{bar(tueOther, 5, at)}
+	if !Moot(error1, 5, disputed, map[etf.Session]etf.Bar{tueOther.Session: tueOther.Bar}) {
+		t.Error("a later response has the stored prices, and the finding still waits")
+	}
+	if Moot(error1, 5, disputed, map[etf.Session]etf.Bar{tueOther.Session: tueRow.Bar}) {
+		t.Error("a later response has the disputed prices again, and the finding does not wait")
+	}
+	if Moot(error1, 5, []etf.StoredBar{out}, map[etf.Session]etf.Bar{tueOther.Session: tueOther.Bar}) {
+		t.Error("a quarantined bar that comes back does not wait")
 	}
 }
 

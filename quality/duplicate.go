@@ -277,6 +277,10 @@ func (s *state) decide(undecided []pair) {
 		if s.verdicts[p.last] != etf.VerdictKeep {
 			continue
 		}
+		if k := s.stored(s.in.Bars[p.last].Session); k != nil && !Yields(s.in.Sources, k.Source, s.in.Source) {
+			s.differ(p.other, p.last, "the stored bar from "+k.Source+" counts in any case")
+			continue
+		}
 		a, b := s.in.Bars[p.other], s.in.Bars[p.last]
 		text := fmt.Sprintf("%s: row %d (%s, volume %s) contradicts row %d (%s, volume %s), and nothing shows which one is right: neither is used",
 			b.Session, s.number(p.other), ohlc(a), volumeText(a.Volume), s.number(p.last), ohlc(b), volumeText(b.Volume))

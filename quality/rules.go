@@ -50,12 +50,12 @@ var registry = []rule{
 	{Rule{
 		Name: ruleFrequency, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "The rows are not daily: several a session, or one a week, a month or a longer time. All rows are named; if only a part of the response is so, the rows of that part.",
-		Remedy:  "Don't accept the rows. Ask the source for daily rows, or correct the file; then run the session again (`etfcast run daily --rerun`).",
+		Remedy:  "Don't accept the rows. Ask the source for daily rows, or correct the file; then fetch all of it again (`etfcast etf refetch SYMBOL`).",
 	}, checkFrequency},
 	{Rule{
 		Name: ruleDates, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "The dates of the response are not those of the exchange: most rows on closed days, rows on Sundays in place of Fridays or on Saturdays in place of Mondays, or trading on many of its holidays. All rows are named; if only some weeks running are shifted, those.",
-		Remedy:  "Don't accept the rows. The file's dates are in another time zone: correct them. Or the ETF trades on another exchange: register it there under another symbol (`etfcast etf add`).",
+		Remedy:  "Don't accept the rows. If the dates are in another time zone, correct the file, then fetch all of it again (`etfcast etf refetch SYMBOL`). If the ETF trades on another exchange, register it there under another symbol (`etfcast etf add`) and retire this one (`etfcast etf retire SYMBOL`).",
 	}, checkDates},
 	{Rule{
 		Name: ruleOrder, Severities: []etf.Severity{etf.SeverityWarning},
@@ -65,17 +65,17 @@ var registry = []rule{
 	{Rule{
 		Name: ruleDuplicate, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "A session appears more than once. Info if the rows are the same. A warning if they differ: the last one is kept, or another one that is plainly the finished bar, with far more volume or on the level of its neighbours. An error if they contradict each other by more than the fund moves in a day and nothing shows which one is right: neither is used.",
-		Remedy:  "Compare with another source. For an error, accept the finding to use the last row (`etfcast finding accept`), or reject it.",
+		Remedy:  "Compare with another source. For an error, `etfcast finding accept` uses the last row, `etfcast finding replace` uses the price you give, and `etfcast finding reject` leaves the session out.",
 	}, checkDuplicate},
 	{Rule{
 		Name: ruleDifference, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
 		Meaning: "A source's row differs from the bar that a more preferred source has for the session; the stored bar counts, and the source fills only sessions without one. An error, on those sessions, if the source is on another level than the stored bars: all its closes differ by one factor.",
-		Remedy:  "Find out which source is right. `etfcast etf sources SYMBOL` shows their order and changes it, and `etfcast etf refetch SYMBOL` fetches the whole history in that order. A row kept out because of its level is replaced as soon as the preferred source has the session.",
+		Remedy:  "Find out which source is right. `etfcast etf sources SYMBOL` shows their order and changes it, and `etfcast etf refetch SYMBOL` fetches the whole history in that order. A row kept out because of its level is replaced as soon as the preferred source has the session: run it again later (`etfcast run daily --rerun`).",
 	}, checkPrecedence},
 	{Rule{
 		Name: ruleCalendar, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "A single row is dated on a day when the exchange was closed.",
-		Remedy:  "Reject the row (`etfcast finding reject`); accept it only if the calendar is wrong, and report that.",
+		Remedy:  "Reject the row (`etfcast finding reject`). Only if the calendar is wrong, accept it (`etfcast finding accept`) and report the mistake.",
 	}, checkCalendar},
 	{Rule{
 		Name: ruleUnfinished, Severities: []etf.Severity{etf.SeverityWarning},
@@ -85,7 +85,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleNoTrade, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "A session without a trade: open, high and low are 0 and the close is carried over, or the bar is flat with volume 0. A warning if the carried close differs from the previous close, an error if it differs by more than 10 %.",
-		Remedy:  "For info, nothing: thinly traded funds have such days. Otherwise compare the close with another source: the exchange may have set a new base price, as it does after a split. If the close is wrong, give the right one (`etfcast finding replace`).",
+		Remedy:  "For info, nothing: thinly traded funds have such days. Otherwise compare the close with another source. If it is wrong, give the right one (`etfcast finding replace`). If it is an error and right, as after a split, for which the exchange sets a new base price, use it (`etfcast finding accept`) and state the split (`etfcast action add SYMBOL`).",
 	}, checkNoTrade},
 	{Rule{
 		Name: ruleMissingOpen, Severities: []etf.Severity{etf.SeverityWarning},
@@ -100,7 +100,7 @@ var registry = []rule{
 	{Rule{
 		Name: ruleOHLC, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "High is not the highest of the four prices, or low not the lowest, by more than one tick and more than 0.01 %.",
-		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right; otherwise give the right prices (`etfcast finding replace`) or keep it out (`etfcast finding reject`). If all rows are affected, columns are mixed up.",
+		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right; otherwise give the right prices (`etfcast finding replace`), keep it out (`etfcast finding reject`), or fetch it again once the source has corrected it (`etfcast finding refetch`). If all rows are affected, columns are mixed up.",
 	}, checkOHLC},
 	{Rule{
 		Name: ruleVolume, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
@@ -110,12 +110,12 @@ var registry = []rule{
 	{Rule{
 		Name: ruleMissing, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "Trading sessions between the first session and the new one have no row, either in the response or among the stored rows in use.",
-		Remedy:  "The new session: run it again later (`etfcast run daily --rerun`); the provider may be late. Earlier sessions: the next updates fetch the last 15 stored sessions again and fill what the provider has by then; an older gap stays, and forecasts work without it. If the rows before the gap belong to another fund with the same ticker, register the ETF under another symbol, from a file without those rows (`etfcast etf add`).",
+		Remedy:  "The new session: run it again later (`etfcast run daily --rerun`); the provider may be late. Earlier sessions: the next updates fetch the last 15 stored sessions again and fill what the provider has by then; `etfcast etf refetch SYMBOL` fetches all of them; a gap that stays does no harm. If the rows before the gap belong to another fund with the same ticker, set the listing date (`etfcast etf edit SYMBOL --listed DATE`).",
 	}, checkMissing},
 	{Rule{
 		Name: ruleShifted, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "Stored rows come back dated one session earlier or later.",
-		Remedy:  "Reject the rows (`etfcast finding reject`) after comparing a few dates with another source: the provider has probably changed its time zone or timestamps, and then the source's adapter has to be changed too.",
+		Remedy:  "Compare a few dates with another source: the provider has probably changed its time zone or timestamps. Keep the rows out (`etfcast finding reject`), and once the source or the file is right again, run the session again (`etfcast run daily --rerun`), which settles the findings.",
 	}, checkShifted},
 	{Rule{
 		Name: ruleRestated, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},
@@ -130,12 +130,12 @@ var registry = []rule{
 	{Rule{
 		Name: ruleUnconfirmed, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "A split is stated that the prices don't show, and enough rows show that nothing happened. It is proposed and does not count.",
-		Remedy:  "Find out whether there was a split. `etfcast action list --status proposed` shows the statement; then `etfcast action reject ACTION`, or `etfcast action accept ACTION` if the prices are adjusted for it already.",
+		Remedy:  "Find out whether there was a split. `etfcast action list --status proposed` shows the statement. If there was none, or if the prices before it are adjusted for it already, `etfcast action reject ACTION`: the prices stay as they are.",
 	}, checkStated},
 	{Rule{
 		Name: ruleWithdrawn, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "A source no longer states an action, or now states other terms, but the action counts on: a person has accepted it, or the prices still show it.",
-		Remedy:  "Compare with another source. `etfcast action cancel ACTION` if it did not happen; otherwise nothing.",
+		Remedy:  "Compare with another source. If it did not happen, `etfcast action list --status accepted` shows it and `etfcast action cancel ACTION` takes it back; otherwise nothing.",
 	}, nil},
 	{Rule{
 		Name: ruleRevisedVolume, Severities: []etf.Severity{etf.SeverityInfo},
@@ -150,27 +150,27 @@ var registry = []rule{
 	{Rule{
 		Name: ruleSpike, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
 		Meaning: "One to three closes leave the level of their neighbours and the next close is back on it: a bad tick. An error from 11 daily volatilities of the sessions around it; a warning below that, and for a row already in use.",
-		Remedy:  "Compare with another source. `etfcast finding reject` keeps a bad tick out; `etfcast finding accept` uses a genuine move.",
+		Remedy:  "Compare with another source. `etfcast finding reject` keeps a bad tick out, `etfcast finding replace` gives the right price in its place, and `etfcast finding accept` uses a genuine move.",
 	}, checkLevels},
 	{Rule{
 		Name: ruleSplit, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "The price level changes by the ratio of a split, but no split was stated; or a split was stated, but the prices don't show it. Each change of level is a finding of its own and proposes the split that would explain it. The finding names the rows that can't be compared with the others: new rows that follow stored ones; in a first response, the older rows, if the new level has lasted 20 sessions.",
-		Remedy:  "Find out whether there was a split. `etfcast action list --status proposed` shows the one that would explain it: `etfcast action accept ACTION` adjusts the prices before it and releases the rows, `etfcast action reject ACTION` says that it did not happen, and `etfcast action add SYMBOL` states another one. A source that states the split later, or takes a wrong statement back, releases the rows too.",
+		Remedy:  "Find out whether there was a split. `etfcast action list --status proposed` shows the one that would explain it: `etfcast action accept ACTION` adjusts the prices before it and releases the rows, and `etfcast action add SYMBOL` states another one. If there was none, `etfcast action reject ACTION`; once the source has the right prices, run the session again (`etfcast run daily --rerun`), or use the rows as they are (`etfcast finding accept`). A source that states the split later, or takes a wrong statement back, releases the rows too.",
 	}, nil},
 	{Rule{
 		Name: ruleUnit, Severities: []etf.Severity{etf.SeverityError},
 		Meaning: "The price level changes by a factor of 100 or 1000: probably another unit, such as pence instead of pounds.",
-		Remedy:  "Reject rows in the wrong unit (`etfcast finding reject`), and correct the file or choose another source. If the older rows are wrong, register the ETF under another symbol (`etfcast etf add`); its first update fetches the whole history.",
+		Remedy:  "Keep rows in the wrong unit out (`etfcast finding reject`), correct the file or choose another source, and run the session again (`etfcast run daily --rerun`). If the older rows are wrong, correct them and fetch all of them again (`etfcast etf refetch SYMBOL`).",
 	}, nil},
 	{Rule{
 		Name: ruleJump, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning},
 		Meaning: "A close is more than 7 daily volatilities away from the previous one and the next closes stay there. A warning: such moves are rare, but genuine. An error if the market does not make such a move: the volume changes by the inverse ratio while the fund stays as calm as before, or the move exceeds 100 volatilities between calm days.",
-		Remedy:  "Look for news or a distribution on that day, or compare with another source. `etfcast finding accept` uses a genuine move; `etfcast finding reject` keeps a wrong price out.",
+		Remedy:  "Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast finding reject` keeps wrong prices out; for a warning, `etfcast finding retract` does. Once the source has the right prices, `etfcast etf refetch SYMBOL` fetches them.",
 	}, nil},
 	{Rule{
 		Name: ruleHeld, Severities: []etf.Severity{etf.SeverityWarning, etf.SeverityInfo},
 		Meaning: "The newest close is more than 10 daily volatilities away from the previous one, and no corporate action, net asset value or other source explains it. The row is held: stored, but not believed until the next session's close, which decides: back at the old level, it was a bad tick (`price_spike`); still there, it is believed (info).",
-		Remedy:  "Nothing urgent: the next session decides. To decide earlier, compare with another source, then `etfcast finding accept` or `etfcast finding reject`.",
+		Remedy:  "Nothing urgent: the next session decides. To decide earlier, compare with another source: `etfcast finding accept` uses the close, `etfcast finding replace` gives the right one, and `etfcast finding reject` keeps it out until the source corrects it (`etfcast run daily --rerun`).",
 	}, nil},
 	{Rule{
 		Name: rulePriceRange, Severities: []etf.Severity{etf.SeverityError, etf.SeverityWarning, etf.SeverityInfo},

@@ -146,7 +146,12 @@ func findingNextCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return writeNext(a.stdout, d)
+			proposed, err := svc.ActionsOf(cmd.Context(), d.Symbol, etf.Proposed, etf.AsOf{})
+			if err != nil {
+				return err
+			}
+			proposed = slices.DeleteFunc(proposed, func(s etf.StatedAction) bool { return s.Finding != d.ID })
+			return writeNext(a.stdout, d, proposed)
 		},
 	}
 	cmd.Flags().StringVar(&symbol, "symbol", "", "only findings about this ETF")
@@ -161,7 +166,8 @@ func fieldOf(err error) string {
 	return ""
 }
 
-func writeNext(w io.Writer, d service.FindingDetail) error {
+// writeNext writes a finding, the rows around it and the commands to decide; proposed are the actions that it proposes.
+func writeNext(w io.Writer, d service.FindingDetail, proposed []etf.StatedAction) error {
 	fmt.Fprintf(w, "%s  %s  %s %s\n\n", d.ID, d.Symbol, d.Severity, d.Rule)
 	fmt.Fprintf(w, "%s\n\n", etf.OneLine(d.Evidence))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -197,6 +203,10 @@ func writeNext(w io.Writer, d service.FindingDetail) error {
 		fmt.Fprintf(w, "\n%s\n", remedy)
 	}
 	fmt.Fprintln(w, "\nDecide with one of")
+	for _, s := range proposed {
+		fmt.Fprintf(w, "  etfcast action accept %s --by NAME --why \"the %s %s of %s happened: ...\"\n", s.ID, s.Kind, s.Terms(), s.Ex)
+		fmt.Fprintf(w, "  etfcast action reject %s --by NAME --why \"it did not happen: ...\"\n", s.ID)
+	}
 	fmt.Fprintf(w, "  etfcast finding accept %s --by NAME --why \"the rows are right because ...\"\n", d.ID)
 	fmt.Fprintf(w, "  etfcast finding reject %s --by NAME --why \"they are wrong because ...\"\n", d.ID)
 	fmt.Fprintf(w, "  etfcast finding replace %s --session %s --close PRICE --by NAME --why \"the exchange says ...\"\n", d.ID, d.Sessions[0])

@@ -79,7 +79,7 @@ func TestNextShowsRowsAndCommands(t *testing.T) {
 		},
 	}
 	var out bytes.Buffer
-	if err := writeNext(&out, d); err != nil {
+	if err := writeNext(&out, d, []etf.StatedAction{{ID: "5f0c", Action: etf.Action{Kind: etf.Split, Ex: etf.MustSession("2025-09-26"), Numerator: 4, Denominator: 1}}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"SPY", "ten times higher", "100.5", "101.5", "1015", "found", "Compare with another source"} {
@@ -91,7 +91,7 @@ func TestNextShowsRowsAndCommands(t *testing.T) {
 	for line := range strings.Lines(out.String()) {
 		commands += checkLine(t, "finding next", strings.Replace(line, "PRICE", "1", 1), true)
 	}
-	if commands != 4 {
+	if commands != 6 {
 		t.Errorf("%d commands in\n%s", commands, &out)
 	}
 }
