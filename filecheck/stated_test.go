@@ -50,3 +50,20 @@ func TestStoredActions(t *testing.T) {
 		t.Errorf("the split withdrawn, the prices as before: %s", got)
 	}
 }
+
+// A source that divides older prices by a split once too often leaves a step before the rows in use.
+func TestStoredSplitTwice(t *testing.T) {
+	t.Parallel()
+	old := File{Name: "old.csv", Raw: []byte(csv(t, 200, nil))}
+	r := checked(t, csv(t, 200, func(i int, b *etf.Bar) {
+		if i < 120 {
+			times(b, 1, 4)
+		}
+	}), Options{Stored: &old})
+	for _, l := range r.Lines {
+		if l.Rule == "split_suspected" && l.Severity == etf.SeverityError && l.Sessions == 120 {
+			return
+		}
+	}
+	t.Errorf("no error on the 120 rows: %+v", r.Lines)
+}

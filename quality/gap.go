@@ -100,8 +100,9 @@ func (l *levels) fits(k, missing int) (text string, ok bool) {
 	}
 	years := float64(missing) / 250 // with the geometric mean of the volatilities, one wild side does not excuse every level
 	log := l.moves[k].log
+	drift := 1.5 + 0.5/(1+years) // a month may be that of a crash, years are not
 	score := func(log, volume float64) float64 {
-		x := log / (1.5 * sigma * math.Sqrt(float64(missing)))
+		x := log / (drift * sigma * math.Sqrt(float64(missing)))
 		sum := x * x
 		if before.sigma > 0 && after.sigma > 0 {
 			x := math.Log(after.sigma/before.sigma) / 0.5
