@@ -81,6 +81,7 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 		Actions: staged.Actions, Covers: staged.Covers, Stated: staged.Stated, Window: staged.Fetch.Window, Known: staged.Known, Held: staged.Held,
 		Source: staged.Fetch.Source, Sources: staged.Sources, Listed: staged.Listed,
 		DataAt: staged.DataAt, FetchedAt: staged.Fetch.FetchedAt, Whole: in.Whole && !staged.Initial,
+		NAVs: staged.NAVs,
 	})
 	if err != nil {
 		return ValidateResult{}, err

@@ -176,7 +176,7 @@ func newest(cal *calendar.Calendar, r etf.Response, now time.Time) etf.Session {
 func input(r etf.Response, o Options, session etf.Session) quality.Input {
 	return quality.Input{
 		Exchange: o.Exchange, Session: session, Initial: true,
-		Bars: r.Bars, Ordinals: r.Ordinals, Defects: r.Defects, Basis: r.Basis, Actions: r.Actions, NAVs: r.NAVs,
+		Bars: r.Bars, Ordinals: r.Ordinals, Defects: r.Defects, Basis: r.Basis, Actions: r.Actions, Covers: r.Covers, NAVs: r.NAVs,
 		Source: file.Name, Sources: []etf.SourceRef{{Name: file.Name}}, DataAt: r.DataAt, FetchedAt: o.Now,
 	}
 }
@@ -206,7 +206,12 @@ func withStored(in quality.Input, stored File, cal *calendar.Calendar, o Options
 	slices.SortStableFunc(in.Known, bySession)
 	slices.SortStableFunc(in.Held, bySession)
 	in.Initial = len(in.Known)+len(in.Held) == 0
-	in.Actions = slices.Concat(in.Actions, response.Actions)
+	// What the earlier export states is stored, not stated again: the file may correct or withdraw it.
+	in.Stated = slices.Clone(report.Plan.Changes)
+	for i := range in.Stated {
+		a := &in.Stated[i]
+		a.ID = etf.ActionID(a.Symbol, a.Action, a.Source)
+	}
 	in.NAVs = slices.Concat(in.NAVs, response.NAVs)
 	return in, nil
 }

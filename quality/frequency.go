@@ -14,6 +14,8 @@ const ruleFrequency = "wrong_frequency"
 const (
 	// leastIntraday is how many rows a session has on average in a response of hours or minutes.
 	leastIntraday = 3
+	// leastTwice is how many sessions, nearly all with two different rows, show that the second row is no mishap.
+	leastTwice = 10
 	// regular is the share of steps that must be near the usual one in a series of weekly or monthly rows. Among the random
 	// steps of a fund that trades seldom, a fifth are.
 	regular = 0.85
@@ -63,6 +65,11 @@ func (s *state) intraday() bool {
 		}
 	}
 	rows := len(s.in.Bars) + s.leftOut()
+	twice := len(sessions) >= leastTwice && len(several)*10 >= 9*len(sessions)
+	if twice && rows < leastIntraday*len(sessions) {
+		s.condemn(ruleFrequency, fmt.Sprintf("%d rows for %s, different ones for nearly each: parts of a session, or two series in one file? One bar a session is needed", rows, count(len(sessions), "session")))
+		return true
+	}
 	if len(several)*2 <= len(sessions) || rows < leastIntraday*len(sessions) {
 		return false
 	}

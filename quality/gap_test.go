@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 )
 
@@ -53,6 +54,32 @@ func TestReusedTicker(t *testing.T) {
 			scalePricesOnly(in.Bars[80:], 1.5)
 		}, []string{"no_trade info 2025-06-05..2025-07-31 (40)"}},
 	})
+}
+
+// Years between two funds allow for other levels, but not for a plain fund at eight times the level of a wild one.
+func TestReusedTickerAfterYears(t *testing.T) {
+	t.Parallel()
+	cal, err := calendar.For(etf.XNYS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sessions := range []int{250, 500, 1000, 1250} {
+		wild := walk(t, etf.XNYS, 80, .03, newRandom(3))
+		in := Input{Symbol: "SIM", Exchange: etf.XNYS, Initial: true, Basis: etf.SplitAdjusted}
+		calm := walk(t, etf.XNYS, 80, .008, newRandom(4))
+		scalePricesOnly(wild, calm[0].Close.Float()/wild[79].Close.Float()/8)
+		for i := range wild {
+			if wild[i].Session, err = cal.Nth(calm[0].Session, -sessions-80+i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		in.Bars = slices.Concat(wild, calm)
+		in.Session = in.Bars[159].Session
+		r := check(t, in)
+		if !slices.ContainsFunc(r.Findings, func(f etf.Finding) bool { return f.Rule == ruleReused && len(f.Sessions) == 80 }) {
+			t.Errorf("%d sessions: %q", sessions, summary(r))
+		}
+	}
 }
 
 // The stored rows in use are those of the other security: the new rows are named.
@@ -104,4 +131,24 @@ func TestReusedTickerShares(t *testing.T) {
 	if two.share() < .85 || one.share() > .02 {
 		t.Errorf("two funds are told apart in %.3f, one fund is taken for two in %.3f", two.share(), one.share())
 	}
+}
+
+// Two different rows for every session are no daily series, even if they are near each other; the two states of one bar are.
+func TestTwoRowsASession(t *testing.T) {
+	t.Parallel()
+	twice := func(edit func(*etf.Bar)) func(in *Input) {
+		return func(in *Input) {
+			var bars []etf.Bar
+			for _, b := range in.Bars {
+				second := b
+				edit(&second)
+				bars = append(bars, b, second)
+			}
+			in.Bars = bars
+		}
+	}
+	run(t, []scenario{
+		{"two halves of a session", twice(func(b *etf.Bar) { b.Open = b.Close }), []string{"wrong_frequency error 2025-09-26", "wrong_frequency error 2025-04-07..2025-09-25 (119)"}},
+		{"two states of a bar", twice(func(b *etf.Bar) { b.Volume += etf.Shares(1000) }), []string{"duplicate_row warning 2025-04-07..2025-09-26 (120)"}},
+	})
 }

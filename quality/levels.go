@@ -131,6 +131,8 @@ func checkLevels(s *state) {
 			sigma = max(vol.careful(floor), sigma)
 		}
 		switch b, isBreak := l.classify(prev, i, move, sigma); {
+		case isBreak && rows[i].stored && rows[i].ordinal >= 0 && !rows[prev].stored && rows[prev].ordinal >= 0:
+			breaks = append(breaks, b) // between a row that comes with other prices and one in use: the source has moved older rows
 		case rows[i].stored || rows[i].ordinal < 0: // in use already, or not in the response: nothing to report
 			if move.size() <= surprising*sigma {
 				vol.add(move.size(), floor)

@@ -178,6 +178,11 @@ var registry = []rule{
 		Remedy:  "Compare with another source. `etfcast finding accept` uses the row if its close is right: forecasts use closes only. `etfcast finding reject` keeps it out.",
 	}, checkPriceRange},
 	{Rule{
+		Name: ruleNAV, Severities: []etf.Severity{etf.SeverityWarning},
+		Meaning: "The close and the net asset value don't fit: the premium or discount is far outside its usual range, measured by the sessions around it and by the ETF's daily moves. If both had moved, the move would be real; as only one has, it may be a bad tick, or the net asset value is wrong. The row is used.",
+		Remedy:  "`etfcast bars list SYMBOL --nav` shows both numbers. If the close is wrong, `etfcast finding retract` keeps it out and `etfcast finding replace` corrects it. If the net asset value is wrong or the fund did trade there, nothing: forecasts don't use it.",
+	}, checkNAV},
+	{Rule{
 		Name: ruleStale, Severities: []etf.Severity{etf.SeverityWarning},
 		Meaning: "A bar repeats the previous one although there was trading, several bars repeat those of other dates, or the close stays the same for longer than the ETF's history and its tick make plausible.",
 		Remedy:  "Compare with another source: the provider may be repeating an old price, which `etfcast finding retract` keeps out. After a halt it is right.",

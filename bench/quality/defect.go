@@ -76,6 +76,9 @@ func (s series) csv(extra map[etf.Session][]string) []byte {
 	if len(paid) > 0 {
 		out = append(out, ",Dividends,Stock Splits,Capital Gains"...)
 	}
+	if s.navs != nil {
+		out = append(out, ",NAV"...)
+	}
 	out = append(out, '\n')
 	for _, b := range s.bars {
 		out = append(out, b.Session.String()...)
@@ -94,6 +97,9 @@ func (s series) csv(extra map[etf.Session][]string) []byte {
 				}
 				out = append(append(out, ','), text...)
 			}
+		}
+		if s.navs != nil {
+			out = append(append(out, ','), s.navs[b.Session].String()...)
 		}
 		out = append(out, '\n')
 		for _, line := range extra[b.Session] {

@@ -61,6 +61,7 @@ var kinds = []kind{
 	{name: "dividend in another currency", rules: distributions, aim: true, needs: pays, inject: dividendCurrency},
 	{name: "dividend not in the adjusted close", rules: distributions, aim: true, needs: pays, inject: adjustedWrong(0)},
 	{name: "gain twice in the adjusted close", rules: distributions, aim: true, needs: pays, inject: adjustedWrong(2)},
+	{name: "wrong net asset value", rules: []string{"nav_difference"}, sized: true, aim: true, needs: liquid, inject: wrongNAV},
 	{name: "missing rows", rules: []string{"missing_session"}, aim: true, inject: missing},
 	{name: "repeated row", rules: []string{"duplicate_row"}, info: true, aim: true, inject: repeatedRow},
 	{name: "repeated row with other prices", rules: []string{"duplicate_row"}, aim: true, inject: repeatedOther},
@@ -865,6 +866,27 @@ func heldConfirmed(r random, d *defect, log float64) bool {
 	stored.bars = slices.Clone(stored.bars[:n-1])
 	d.stored = &stored
 	d.mark(n-2, n)
+	return true
+}
+
+// wrongNAV gives every row a net asset value, with a premium that varies by a quarter of the fund's volatility, and makes one wrong.
+func wrongNAV(r random, d *defect, log float64) bool {
+	at, ok := d.place(r, 0, 0)
+	if !ok {
+		return false
+	}
+	sigma := d.series.volatility(at)
+	log *= sigma * r.sign()
+	d.log = log
+	d.series.navs = make(map[etf.Session]etf.Price, len(d.series.bars))
+	for i, b := range d.series.bars {
+		x := r.NormFloat64() * sigma / 4
+		if i == at {
+			x += log
+		}
+		d.series.navs[b.Session] = rounded(b.Close.Float()*math.Exp(x), 4)
+	}
+	d.mark(at, at+1)
 	return true
 }
 

@@ -20,6 +20,7 @@ type series struct {
 	basis    etf.Basis
 	bars     []etf.Bar
 	actions  []etf.Action
+	navs     map[etf.Session]etf.Price // net asset values, in the file if there are any
 	// thin: the fund does not trade every session, or its price moves by few ticks. A price that stays the same and a
 	// volume near zero are nothing unusual there.
 	thin bool

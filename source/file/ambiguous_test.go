@@ -482,3 +482,16 @@ func TestDataAt(t *testing.T) {
 		t.Errorf("without a time: %d bars, changed at %v, %v", len(got.Bars), got.DataAt, err)
 	}
 }
+
+// A date whose readings are the same would explain nothing.
+func TestAmbiguousDateExample(t *testing.T) {
+	t.Parallel()
+	text := englishHeader + "\n"
+	for _, d := range []string{"02/02/2025", "03/04/2025", "04/03/2025"} {
+		text += d + ",98,99,97,98.5,1000\n"
+	}
+	_, err := Parse("x.csv", []byte(text), time.Time{}, etf.Query{Exchange: etf.XNYS})
+	if err == nil || !strings.Contains(err.Error(), `"03/04/2025" could be`) {
+		t.Errorf("%v", err)
+	}
+}

@@ -83,14 +83,16 @@ func decideDates(stamps []stamp, text func(i int) string, opt options) (f dateFo
 		}
 	}
 	of := make([]stamp, 0, count[f.kind])
-	for _, st := range stamps {
+	at := make([]int, 0, count[f.kind]) // the positions of these in stamps
+	for i, st := range stamps {
 		if st.kind == f.kind {
 			of = append(of, st)
+			at = append(at, i)
 		}
 	}
 	switch f.kind {
 	case yearLast, shortYear:
-		if wrong, remedy = f.decideOrder(of, opt); wrong != "" {
+		if wrong, remedy = f.decideOrder(of, func(i int) string { return text(at[i]) }, opt); wrong != "" {
 			return f, wrong, remedy
 		}
 	case serial:
@@ -102,8 +104,8 @@ func decideDates(stamps []stamp, text func(i int) string, opt options) (f dateFo
 	return f, wrong, remedy
 }
 
-// decideOrder decides the order of day, month and year.
-func (f *dateFormat) decideOrder(of []stamp, opt options) (wrong, remedy string) {
+// decideOrder decides the order of day, month and year. text returns a date as it is written.
+func (f *dateFormat) decideOrder(of []stamp, text func(i int) string, opt options) (wrong, remedy string) {
 	orders := []string{"dmy", "mdy"}
 	if f.kind == shortYear {
 		orders = append(orders, "ymd")
@@ -165,9 +167,13 @@ func (f *dateFormat) decideOrder(of []stamp, opt options) (wrong, remedy string)
 			fit = possible[:1]
 		}
 		if len(fit) != 1 {
-			a, _ := dateFormat{kind: f.kind, order: possible[0]}.civil(of[0])
-			b, _ := dateFormat{kind: f.kind, order: possible[1]}.civil(of[0])
-			return fmt.Sprintf("%q could be %s or %s, and no date of the file shows which", f.example, a, b), remedy
+			for i, st := range of { // 01/01/2025 would be a poor example
+				a, _ := dateFormat{kind: f.kind, order: possible[0]}.civil(st)
+				b, _ := dateFormat{kind: f.kind, order: possible[1]}.civil(st)
+				if a != b || i == len(of)-1 {
+					return fmt.Sprintf("%q could be %s or %s, and no date of the file shows which", text(i), a, b), remedy
+				}
+			}
 		}
 		possible = fit
 	}
