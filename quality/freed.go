@@ -41,7 +41,7 @@ func Freed(x etf.Exchange, bars []etf.StoredBar, candidates map[etf.Session]bool
 	if err != nil {
 		return nil, err
 	}
-	f := freeing{x: x, list: list, adjusted: adjusted, at: positions(cal, list)}
+	f := freeing{x: x, list: list, adjusted: adjusted, at: positions(cal, list), splits: actions}
 	var freed []etf.Session
 	for i := 0; i < len(list); {
 		if !list[i].Quarantined {
@@ -67,6 +67,7 @@ type freeing struct {
 	list     []etf.StoredBar
 	adjusted []etf.Bar
 	at       []int // positions of the sessions on the calendar
+	splits   []etf.Action
 }
 
 // positions counts sessions, so that the gap between two bars is known.
@@ -115,7 +116,23 @@ func (f *freeing) usual(a, b int) bool {
 	if f.list[a].Quarantined && f.list[b].Quarantined {
 		most = unlikely
 	}
-	return f.size(a, b) <= max(most*f.sigma(b), leastMove)
+	size, sigma := f.size(a, b), f.sigma(b)
+	return size <= max(most*sigma, leastMove) || size <= min(unlikely*sigma, f.ratio(a, b)/splitRest)
+}
+
+// splitRest is what part of a split's ratio, as a logarithm, the step across it may leave: too little for the next likely
+// ratio (5:1 instead of 4:1 leaves a seventh, 2:1 instead of 3:2 more than two fifths), but enough for a lively day.
+const splitRest = 8
+
+// ratio is the size of the splits in force between a and b, as a logarithm; 0 without any.
+func (f *freeing) ratio(a, b int) float64 {
+	sum := 0.0
+	for _, s := range f.splits {
+		if s.Kind == etf.Split && s.Ex > f.list[a].Session && s.Ex <= f.list[b].Session && s.Numerator > 0 && s.Denominator > 0 {
+			sum += math.Log(float64(s.Numerator) / float64(s.Denominator))
+		}
+	}
+	return math.Abs(sum)
 }
 
 // size is the move from a to b as a daily one.
