@@ -177,7 +177,11 @@ func (m *memory) store(id string, whole bool) (etf.Persisted, error) {
 				quarantined = append(quarantined, b)
 			}
 		}
-		freed, err := quality.Freed(m.x, m.bars, quality.FreeCandidates(quarantined, m.cases), m.inForce())
+		changed := make([]etf.Action, len(plan.Changes))
+		for i, c := range plan.Changes {
+			changed[i] = c.Action
+		}
+		freed, err := quality.Freed(m.x, m.bars, quality.FreeCandidates(quarantined, m.cases), m.inForce(), changed)
 		if err != nil {
 			return p, err
 		}

@@ -207,7 +207,7 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 			bars[i] = etf.StoredBar{Bar: etf.Bar{Session: etf.Session(r.Session), Close: etf.Price(r.Close), Volume: etf.VolumeUnknown}, Basis: etf.Basis(to.basis),
 				Quarantined: r.Quarantined == column.Quarantined, Held: r.Quarantined == column.Held}
 		}
-		if freed, err = quality.Freed(x, bars, candidates, quality.InForce(withChanges(stated, changes))); err != nil {
+		if freed, err = quality.Freed(x, bars, candidates, quality.InForce(withChanges(stated, changes)), actionsOf(changes)); err != nil {
 			return nil, err
 		}
 		if err := release(ctx, q, to, freed); err != nil {
@@ -215,6 +215,14 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 		}
 	}
 	return freed, s.settleFreed(ctx, q, to, freed, cases, changes, by)
+}
+
+func actionsOf(stated []etf.StatedAction) []etf.Action {
+	list := make([]etf.Action, len(stated))
+	for i, s := range stated {
+		list[i] = s.Action
+	}
+	return list
 }
 
 // release puts quarantined bars to use.
