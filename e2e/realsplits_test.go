@@ -55,7 +55,7 @@ func TestRealSplits(t *testing.T) {
 				if a.Status != string(etf.Proposed) {
 					t.Errorf("%+v is not proposed", a)
 				}
-				splits = append(splits, fmt.Sprintf("%s %d:%d", a.Ex, a.Numerator, a.Denominator))
+				splits = append(splits, fmt.Sprintf("%s %s", a.Ex, a.Ratio))
 				if run := s.start(t, nil, append([]string{"action", "accept", a.ID}, words(decides)...)...); run.wait() != 0 {
 					t.Fatal(run.tail())
 				}

@@ -250,9 +250,8 @@ func splitsAt(sessions []etf.Session, list string) (splits []etf.Action) {
 
 type listedActions struct {
 	Items []struct {
-		ID, Kind, Status       string
-		Ex                     etf.Session
-		Numerator, Denominator int64
+		ID, Kind, Status, Ratio string
+		Ex                      etf.Session
 	}
 }
 
@@ -270,7 +269,7 @@ func (p *process) actionsInForce(t *testing.T, symbol etf.Symbol, sessions []etf
 	t.Helper()
 	var list []string
 	for _, a := range p.actions(t, symbol).Items {
-		text := fmt.Sprintf("%d %d:%d", slices.Index(sessions, a.Ex)-splitDay, a.Numerator, a.Denominator)
+		text := fmt.Sprintf("%d %s", slices.Index(sessions, a.Ex)-splitDay, a.Ratio)
 		if a.Status == string(etf.Accepted) && !slices.Contains(list, text) {
 			list = append(list, text)
 		}
