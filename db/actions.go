@@ -206,7 +206,7 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 		if err != nil {
 			return nil, err
 		}
-		if freed, err = quality.Freed(x, seriesBars(list, to.basis), candidates, quality.InForce(withChanges(stated, changes))); err != nil {
+		if freed, err = quality.Freed(x, seriesBars(list, to.basis), candidates, quality.InForce(withChanges(stated, changes)), actionsOf(changes)); err != nil {
 			return nil, err
 		}
 		if err := release(ctx, q, to, freed, own); err != nil {
@@ -214,6 +214,14 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 		}
 	}
 	return freed, s.settleFreed(ctx, q, to, freed, cases, changes, by)
+}
+
+func actionsOf(stated []etf.StatedAction) []etf.Action {
+	list := make([]etf.Action, len(stated))
+	for i, s := range stated {
+		list[i] = s.Action
+	}
+	return list
 }
 
 // seriesBars converts the rows that ListSeries returns.

@@ -60,17 +60,26 @@ func timeless(s snapshot) snapshot {
 
 // believedWriters are the kinds of write that the as-of test runs at once.
 var believedWriters = []func(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Rand) error{
-	writeDaily, writeDecision,
+	writeDaily, writeDecision, writeTakeOver, writeListing, writeAction,
 }
 
 // writeDaily is an update: new, revised, unchanged and quarantined rows, NAVs and actions.
 func writeDaily(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Rand) error {
+	return update(ctx, s, symbol, r, r.IntN(2) == 0)
+}
+
+// update stores a few rows. If one of them is doubted, a finding quarantines it, with numbers that no other row has.
+func update(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Rand, doubted bool) error {
 	first := r.IntN(40)
 	bars := make([]etf.Bar, 1+r.IntN(8))
 	navs := make([]etf.NAV, len(bars))
 	for i := range bars {
 		bars[i] = bar(day(first+i), r.IntN(3))
 		navs[i] = etf.NAV{Session: day(first + i), NAV: bars[i].Close + etf.Price(r.IntN(3)*1e6), Shares: etf.VolumeUnknown}
+	}
+	i := r.IntN(len(bars))
+	if doubted {
+		bars[i] = bar(bars[i].Session, 3+r.IntN(900))
 	}
 	f := fetchOf(symbol, bars)
 	f.ID, f.Basis = randomID(r), etf.AsTraded
@@ -82,7 +91,7 @@ func writeDaily(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Ran
 		return err
 	}
 	j := etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, len(bars))}
-	if i := r.IntN(2 * len(bars)); i < len(bars) {
+	if doubted {
 		found := finding(f, "ohlc_order", bars[i].Session)
 		found.ID = randomID(r)
 		j.Findings, j.Verdicts[i] = []etf.Finding{found}, etf.VerdictQuarantine
@@ -94,8 +103,11 @@ func writeDaily(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Ran
 	return err
 }
 
-// writeDecision decides on an open finding.
+// writeDecision decides on an open finding, of which an update of its own makes sure that there is one.
 func writeDecision(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Rand) error {
+	if err := update(ctx, s, symbol, r, true); err != nil {
+		return err
+	}
 	open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: symbol, Undecided: true}, etf.Cursor{}, 20)
 	if err != nil || len(open) == 0 {
 		return err
@@ -105,6 +117,77 @@ func writeDecision(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.
 		decision = etf.Reject
 	}
 	_, err = s.Decide(ctx, etf.Ruling{Finding: open[r.IntN(len(open))].ID, Decision: decision, By: "kim", Why: "test"})
+	if etf.KindOf(err) == etf.KindConflict {
+		err = nil // somebody else decided first
+	}
+	return err
+}
+
+// writeTakeOver fetches a whole history that replaces the stored one: some of its rows have other prices, some lie outside it,
+// and some are quarantined.
+func writeTakeOver(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Rand) error {
+	if r.IntN(3) > 0 {
+		return nil // rarer than updates and decisions, as it settles most findings
+	}
+	return replaceHistory(ctx, s, symbol, r, etf.Replacement{Whole: true})
+}
+
+// writeListing takes out the bars before a listing date, and fills in others.
+func writeListing(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Rand) error {
+	if r.IntN(4) > 0 {
+		return nil
+	}
+	return replaceHistory(ctx, s, symbol, r, etf.Replacement{Whole: r.IntN(2) == 0, Listed: day(1 + r.IntN(4))})
+}
+
+func replaceHistory(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Rand, replacement etf.Replacement) error {
+	first := r.IntN(6)
+	if !replacement.Listed.IsZero() {
+		first = int(replacement.Listed - day(0))
+	}
+	var bars []etf.Bar
+	for i := first; i < 44+r.IntN(4); i++ {
+		if r.IntN(12) > 0 {
+			bars = append(bars, bar(day(i), r.IntN(3)))
+		}
+	}
+	f := fetchOf(symbol, bars)
+	f.ID, f.Basis = randomID(r), etf.AsTraded
+	if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars, Basis: f.Basis}); err != nil {
+		return err
+	}
+	j := etf.Judgement{Fetch: f.ID, Verdicts: make([]etf.Verdict, len(bars))}
+	if r.IntN(2) == 0 {
+		i := r.IntN(len(bars))
+		found := finding(f, "ohlc_order", bars[i].Session)
+		found.ID = randomID(r)
+		j.Findings, j.Verdicts[i] = []etf.Finding{found}, etf.VerdictQuarantine
+	}
+	if _, err := s.SaveFindings(ctx, j); err != nil {
+		return err
+	}
+	_, _, err := s.Replace(ctx, f.ID, replacement)
+	return err
+}
+
+// writeAction states a split or a dividend in a person's name, or decides on a statement that there is.
+func writeAction(ctx context.Context, s *db.Store, symbol etf.Symbol, r *rand.Rand) error {
+	stated, err := s.ActionsAt(ctx, symbol, etf.NewestVersion)
+	if err != nil {
+		return err
+	}
+	d := etf.ActionDecision{Symbol: symbol, By: "kim", Why: "test", Key: randomID(r)}
+	if len(stated) == 0 || r.IntN(3) == 0 {
+		d.Status = etf.Accepted
+		d.Add = &etf.Action{Kind: etf.Split, Ex: day(r.IntN(40)), Numerator: 2 + r.Int64N(3), Denominator: 1}
+		if r.IntN(2) == 0 {
+			d.Add = &etf.Action{Kind: etf.Dividend, Ex: day(r.IntN(40)), Amount: etf.Price(1e8 + r.Int64N(3)*1e6)}
+		}
+	} else {
+		d.Action = stated[r.IntN(len(stated))].ID
+		d.Status = []etf.ActionStatus{etf.Accepted, etf.Rejected, etf.Cancelled}[r.IntN(3)]
+	}
+	_, err = s.DecideAction(ctx, d)
 	if etf.KindOf(err) == etf.KindConflict {
 		err = nil // somebody else decided first
 	}
@@ -190,6 +273,21 @@ func testAsOf(t *testing.T, d dbtest.Database) {
 	}
 	if compared < instants/2 || versions < rounds {
 		t.Errorf("only %d instants and %d versions compared", compared, versions)
+	}
+	causes := map[string]int{}
+	for _, symbol := range symbols {
+		list, err := s.Versions(ctx, symbol, 0, 10_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range list {
+			causes[v.Cause]++
+		}
+	}
+	for _, cause := range []string{etf.CauseFetch, etf.CauseRestated, etf.CauseListing, etf.CauseDecision, etf.CauseAction} {
+		if causes[cause] < 3 {
+			t.Errorf("only %d versions were caused by: %s", causes[cause], cause)
+		}
 	}
 }
 

@@ -23,7 +23,10 @@ func AboutLevel(rule string) bool {
 // those splits, each step from a bar in use to a freed one, and from one freed bar to the next, is a usual move. bars are the
 // ETF's stored bars, ascending, with at least their closes; candidates are the quarantined ones that nothing but a rule about levels keeps out. A
 // run of candidates between two bars in use is freed only as a whole.
-func Freed(x etf.Exchange, bars []etf.StoredBar, candidates map[etf.Session]bool, actions []etf.Action) ([]etf.Session, error) {
+//
+// changed are the splits whose statements have changed, whether they count now or no longer: across one of these a step may be
+// surprising, as long as it is small beside the split.
+func Freed(x etf.Exchange, bars []etf.StoredBar, candidates map[etf.Session]bool, actions, changed []etf.Action) ([]etf.Session, error) {
 	cal, err := calendar.For(x)
 	if err != nil {
 		return nil, err
@@ -41,7 +44,7 @@ func Freed(x etf.Exchange, bars []etf.StoredBar, candidates map[etf.Session]bool
 	if err != nil {
 		return nil, err
 	}
-	f := freeing{x: x, list: list, adjusted: adjusted, at: positions(cal, list)}
+	f := freeing{x: x, list: list, adjusted: adjusted, at: positions(cal, list), changed: changed}
 	var freed []etf.Session
 	for i := 0; i < len(list); {
 		if !list[i].Quarantined {
@@ -67,6 +70,7 @@ type freeing struct {
 	list     []etf.StoredBar
 	adjusted []etf.Bar
 	at       []int // positions of the sessions on the calendar
+	changed  []etf.Action
 }
 
 // positions counts sessions, so that the gap between two bars is known.
@@ -115,7 +119,23 @@ func (f *freeing) usual(a, b int) bool {
 	if f.list[a].Quarantined && f.list[b].Quarantined {
 		most = unlikely
 	}
-	return f.size(a, b) <= max(most*f.sigma(b), leastMove)
+	size, sigma := f.size(a, b), f.sigma(b)
+	return size <= max(most*sigma, leastMove) || size <= min(unlikely*sigma, f.ratio(a, b)/splitRest)
+}
+
+// splitRest is what part of a split's ratio, as a logarithm, the step across it may leave: too little for the next likely
+// ratio (5:1 instead of 4:1 leaves a seventh, 2:1 instead of 3:2 more than two fifths), but enough for a lively day.
+const splitRest = 8
+
+// ratio is the size of the changed splits between a and b, as a logarithm; 0 without any.
+func (f *freeing) ratio(a, b int) float64 {
+	size := 0.0
+	for _, s := range f.changed {
+		if s.Kind == etf.Split && s.Ex > f.list[a].Session && s.Ex <= f.list[b].Session && s.Numerator > 0 && s.Denominator > 0 {
+			size = max(size, math.Abs(math.Log(float64(s.Numerator)/float64(s.Denominator))))
+		}
+	}
+	return size
 }
 
 // size is the move from a to b as a daily one.

@@ -58,7 +58,7 @@ func TestRealSplits(t *testing.T) {
 			if !slices.Equal(splits, c.splits) {
 				t.Fatalf("splits %v, want %v", splits, c.splits)
 			}
-			freed, err := Freed(etf.XNYS, kept, parked, splits)
+			freed, err := Freed(etf.XNYS, kept, parked, splits, splits)
 			if err != nil || len(freed) != len(parked) || len(parked) == 0 {
 				t.Fatalf("%d of %d rows freed, %v", len(freed), len(parked), err)
 			}

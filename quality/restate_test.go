@@ -133,11 +133,11 @@ func TestFreed(t *testing.T) {
 					bars[i].Quarantined, candidates[bars[i].Session] = true, true
 				}
 			}
-			got, err := Freed(etf.XNYS, bars, candidates, c.actions)
+			got, err := Freed(etf.XNYS, bars, candidates, c.actions, c.actions)
 			if err != nil || len(got) != c.want {
 				t.Errorf("%v %v, want %d", got, err, c.want)
 			}
-			if none, err := Freed(etf.XNYS, bars, nil, c.actions); err != nil || len(none) > 0 {
+			if none, err := Freed(etf.XNYS, bars, nil, c.actions, c.actions); err != nil || len(none) > 0 {
 				t.Errorf("without candidates: %v %v", none, err)
 			}
 		})

@@ -36,6 +36,9 @@ func appendBar(b []byte, bar etf.Bar) []byte {
 
 // appendPrice writes a price that is a whole number of cents.
 func appendPrice(b []byte, p etf.Price) []byte {
+	if p < 0 {
+		b, p = append(b, '-'), -p
+	}
 	b = strconv.AppendInt(b, int64(p)/1e8, 10)
 	if cents := int64(p) % 1e8 / 1e6; cents != 0 {
 		b = append(b, '.', byte('0'+cents/10), byte('0'+cents%10))
@@ -53,7 +56,7 @@ func appendAction(b []byte, a etf.Action) []byte {
 // parseBody parses a body. A body without its end line is truncated: KindUnavailable. A line in between that can't be
 // read is a defect, located by where and line.
 func parseBody(where string, body []byte) (etf.Response, error) {
-	response := etf.Response{Raw: body, MediaType: mediaType}
+	response := etf.Response{Raw: body, MediaType: mediaType, Covers: []etf.ActionKind{etf.Split, etf.Dividend}}
 	first, rest, _ := bytes.Cut(body, []byte{'\n'})
 	head := strings.Split(string(first), ",")
 	if !bytes.HasPrefix(first, []byte(bodyHeader)) || len(head) != 6 {

@@ -38,6 +38,16 @@
 //	bad_tick               the close and high of the last closed session are ten times too high
 //	duplicate              the row of the last closed session appears twice
 //	garbled                the row of the last closed session can't be read: an etf.Defect
+//	tenth                  the close of the last closed session is a tenth, and so is the low
+//	unit                   its prices are a hundred times too high, as in another unit
+//	zero, negative         its prices are zero, or have the wrong sign
+//	ohlc                   its high is below its low
+//	wrong_date             its row is dated the next day without trading
+//	stale                  its row repeats that of the session before
+//	partial                its row is of the first minutes: little volume, and no price but the open
+//	crash[:K]              its prices are 40 % lower; with a date, so are those of the K-1 sessions after it (1)
+//	false_split            a split of 4:1 in it is stated, which its prices don't show
+//	shifted                every row is dated one day later
 //
 // WHICH picks sessions: a date ("bad_tick@2025-09-26"), or one in n by date and seed ("late:2@1/20"). Faults of a whole
 // fetch go by the last requested session, so "rate_limit:1@1/20" affects about one ETF in twenty each session.

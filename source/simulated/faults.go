@@ -42,6 +42,17 @@ var faultShapes = map[string]struct {
 	"bad_tick":     {form: "bad_tick"},
 	"duplicate":    {form: "duplicate"},
 	"garbled":      {form: "garbled"},
+	"tenth":        {form: "tenth"},
+	"unit":         {form: "unit"},
+	"zero":         {form: "zero"},
+	"negative":     {form: "negative"},
+	"ohlc":         {form: "ohlc"},
+	"wrong_date":   {form: "wrong_date"},
+	"shifted":      {form: "shifted"},
+	"stale":        {form: "stale"},
+	"partial":      {form: "partial"},
+	"crash":        {n: 1, form: "crash[:K]"},
+	"false_split":  {form: "false_split"},
 }
 
 // parseFaults parses a list as described in the package documentation. Errors are of KindInvalid with the given field.
@@ -120,6 +131,75 @@ func parseFault(text string) (string, fault, *etf.Error) {
 	}
 	f.date = s
 	return name, f, nil
+}
+
+// alter returns the session's row as the faults of single rows change it. previous is the row of the session before, zero for
+// the window's first one.
+func (a resolved) alter(b, previous etf.Bar) etf.Bar {
+	last := b.Session == a.closed
+	on := func(name string) bool {
+		f, ok := a.faults[name]
+		return ok && f.appliesTo(a.traits.seed, b.Session, last)
+	}
+	prices := [4]*etf.Price{&b.Open, &b.High, &b.Low, &b.Close}
+	if on("bad_tick") {
+		b.Close *= 10
+		b.High = max(b.High, b.Close)
+	}
+	if on("tenth") {
+		b.Close = whole(b.Close / 10)
+		b.Low = min(b.Low, b.Close)
+	}
+	if on("unit") {
+		for _, p := range prices {
+			*p *= 100
+		}
+	}
+	if on("zero") {
+		b.Open, b.High, b.Low, b.Close = 0, 0, 0, 0
+	}
+	if on("negative") {
+		b.Open, b.High, b.Low, b.Close = -b.Open, -b.Low, -b.High, -b.Close
+	}
+	if on("ohlc") {
+		b.High, b.Low = b.Low-b.Low/20, b.High+b.High/20
+		b.High, b.Low = whole(b.High), whole(b.Low)
+	}
+	if on("stale") && previous.Close != 0 {
+		previous.Session, b = b.Session, previous
+	}
+	if on("partial") {
+		b.High, b.Low, b.Close, b.Volume = b.Open, b.Open, b.Open, b.Volume/10_000/500*10_000
+	}
+	if f, ok := a.faults["crash"]; ok && a.within(f, b.Session, last) {
+		for _, p := range prices {
+			*p = whole(*p / 10 * 6)
+		}
+	}
+	return b
+}
+
+// within reports whether the session is the fault's or, for a date, one of the f.n-1 sessions after it.
+func (a resolved) within(f fault, s etf.Session, last bool) bool {
+	if f.date == 0 {
+		return f.appliesTo(a.traits.seed, s, last)
+	}
+	return s >= f.date && (f.n == maxCount || a.cal.Count(etf.Window{From: f.date + 1, To: s}) < f.n)
+}
+
+// whole rounds a price down to what a body can hold, whole cents.
+func whole(p etf.Price) etf.Price { return p / 1e6 * 1e6 }
+
+// dated returns the date of a session's row.
+func (a resolved) dated(s etf.Session) etf.Session {
+	if f, ok := a.faults["shifted"]; ok && a.has(f) {
+		return s + 1
+	}
+	if f, ok := a.faults["wrong_date"]; ok && f.appliesTo(a.traits.seed, s, s == a.closed) {
+		for s++; a.cal.IsSession(s); s++ {
+		}
+	}
+	return s
 }
 
 // appliesTo reports whether the fault is on for session s. byDefault is the result for a fault without "@".

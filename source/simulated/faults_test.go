@@ -254,6 +254,50 @@ func TestBrokenRows(t *testing.T) {
 	}
 }
 
+// Each fault of a row changes its session and no other, in the same way each time.
+func TestWrongRows(t *testing.T) {
+	t.Parallel()
+	clean := fetch(t, newSource(t, ""), week("")).Bars
+	for name, wrong := range map[string]func(b, was etf.Bar) bool{
+		"tenth": func(b, was etf.Bar) bool {
+			return b.Close/10 <= was.Close/100 && b.Close > was.Close/11 && b.Low <= b.Close
+		},
+		"unit":     func(b, was etf.Bar) bool { return b.Open == 100*was.Open && b.Close == 100*was.Close },
+		"zero":     func(b, _ etf.Bar) bool { return b.Open == 0 && b.High == 0 && b.Low == 0 && b.Close == 0 },
+		"negative": func(b, was etf.Bar) bool { return b.Close == -was.Close && b.Low == -was.High },
+		"ohlc":     func(b, was etf.Bar) bool { return b.High < b.Low && b.Close == was.Close },
+		"partial":  func(b, was etf.Bar) bool { return b.High == b.Low && b.Close == was.Open && b.Volume < was.Volume/400 },
+		"crash":    func(b, was etf.Bar) bool { return b.Close < was.Close*61/100 && b.Close > was.Close*59/100 },
+		"stale": func(b, _ etf.Bar) bool {
+			old := clean[1]
+			old.Session = b.Session
+			return b == old
+		},
+	} {
+		got := fetch(t, newSource(t, ""), week("?faults="+name+"@2026-11-18")).Bars
+		if len(got) != 5 || !slices.Equal(got[:2], clean[:2]) || !slices.Equal(got[3:], clean[3:]) || !wrong(got[2], clean[2]) {
+			t.Errorf("%s: %v for %v", name, got, clean)
+		}
+		again := fetch(t, newSource(t, ""), week("?faults="+name+"@2026-11-18")).Bars
+		if !slices.Equal(got, again) {
+			t.Errorf("%s: %v, then %v", name, got, again)
+		}
+	}
+	if got := fetch(t, newSource(t, ""), week("?faults=crash:2@2026-11-17")).Bars; got[0] != clean[0] || got[1] == clean[1] || got[2] == clean[2] || got[3] != clean[3] {
+		t.Errorf("a crash of two sessions: %v", got)
+	}
+	if got := sessions(fetch(t, newSource(t, ""), week("?faults=wrong_date@2026-11-18")).Bars); got != "16 17 21 19 20" {
+		t.Errorf("a wrong date: %s", got)
+	}
+	if got := sessions(fetch(t, newSource(t, ""), week("?faults=shifted")).Bars); got != "17 18 19 20 21" {
+		t.Errorf("shifted dates: %s", got)
+	}
+	a := fetch(t, newSource(t, ""), week("?faults=false_split@2026-11-18"))
+	if len(a.Actions) != 1 || a.Actions[0].Kind != etf.Split || a.Actions[0].Ex != clean[2].Session || !slices.Equal(a.Bars, clean) {
+		t.Errorf("a split that did not happen: %v", a.Actions)
+	}
+}
+
 // @1/n picks about one session in n of a long history, and not the same ones for every ETF.
 func TestOneInN(t *testing.T) {
 	t.Parallel()

@@ -201,6 +201,7 @@ func (s *Source) write(a resolved) []byte {
 	body := make([]byte, 0, 128+64*len(sessions))
 	body = fmt.Appendf(body, "%s%s,%s,%s,%s\n", bodyHeader, a.seed, a.market.exchange, a.market.currency, etf.AsTraded)
 	lines := 0
+	var previous etf.Bar
 	row := func(b etf.Bar) {
 		body = appendBar(body, b)
 		lines++
@@ -214,23 +215,27 @@ func (s *Source) write(a resolved) []byte {
 			lines++
 		}
 		last := b.Session == a.closed
+		if f, ok := a.faults["false_split"]; ok && f.appliesTo(a.traits.seed, b.Session, last) {
+			body = appendAction(body, etf.Action{Kind: etf.Split, Ex: b.Session, Numerator: 4, Denominator: 1})
+			lines++
+		}
 		if s.withheld(a, b.Session) {
 			return
 		}
 		if f, ok := a.faults["revised"]; ok && f.appliesTo(a.traits.seed, b.Session, true) && a.later(b.Session, f.n) < f.n {
 			b = a.market.provisional(b)
 		}
-		if f, ok := a.faults["bad_tick"]; ok && f.appliesTo(a.traits.seed, b.Session, last) {
-			b.Close *= 10
-			b.High = max(b.High, b.Close)
-		}
-		if f, ok := a.faults["garbled"]; ok && f.appliesTo(a.traits.seed, b.Session, last) {
+		clean := b
+		b = a.alter(b, previous)
+		previous = clean
+		b.Session = a.dated(b.Session)
+		if f, ok := a.faults["garbled"]; ok && f.appliesTo(a.traits.seed, clean.Session, last) {
 			body = fmt.Appendf(body, "bar,%s,%s,#VALUE!,%s,%s,0\n", b.Session, b.Open, b.Low, b.Close)
 			lines++
 			return
 		}
 		row(b)
-		if f, ok := a.faults["duplicate"]; ok && f.appliesTo(a.traits.seed, b.Session, last) {
+		if f, ok := a.faults["duplicate"]; ok && f.appliesTo(a.traits.seed, clean.Session, last) {
 			row(b)
 		}
 	})
