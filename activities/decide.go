@@ -51,7 +51,7 @@ type NewestInput struct {
 	Symbol etf.Symbol `json:"symbol"`
 }
 
-// NewestResult is an ETF's newest session, and whether its price can be used.
+// NewestResult is an ETF's newest session, and whether forecasts can be made from it: its price can be used, or is held.
 type NewestResult struct {
 	Session etf.Session `json:"session,omitzero"`
 	Usable  bool        `json:"usable,omitempty"`
@@ -68,5 +68,5 @@ func (a *Deciding) NewestSession(ctx context.Context, in NewestInput) (NewestRes
 		return NewestResult{}, err
 	}
 	n := len(h.Bars)
-	return NewestResult{Session: e.Last, Usable: n > 0 && h.Bars[n-1].Session == e.Last}, nil
+	return NewestResult{Session: e.Last, Usable: n > 0 && (h.Held || h.Bars[n-1].Session == e.Last)}, nil
 }

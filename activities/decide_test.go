@@ -53,15 +53,18 @@ func TestNewestSession(t *testing.T) {
 		name string
 		last etf.Session
 		bars []etf.StoredBar
+		held bool
 		want NewestResult
 	}{
-		{"usable", friday, storedBars(bars(2, friday), etf.AsTraded), NewestResult{Session: friday, Usable: true}},
-		{"kept out", friday, storedBars(bars(2, friday-1), etf.AsTraded), NewestResult{Session: friday}},
-		{"no usable bar", friday, nil, NewestResult{Session: friday}},
-		{"no bar", 0, nil, NewestResult{}},
+		{"usable", friday, storedBars(bars(2, friday), etf.AsTraded), false, NewestResult{Session: friday, Usable: true}},
+		{"held", friday, storedBars(bars(2, friday-1), etf.AsTraded), true, NewestResult{Session: friday, Usable: true}},
+		{"kept out", friday, storedBars(bars(2, friday-1), etf.AsTraded), false, NewestResult{Session: friday}},
+		{"no usable bar", friday, nil, false, NewestResult{Session: friday}},
+		{"held, and none believed", friday, nil, true, NewestResult{Session: friday}},
+		{"no bar", 0, nil, false, NewestResult{}},
 	} {
 		store := newFakeStore()
-		store.etf, store.history = etf.ETF{Symbol: "SPY", Last: c.last}, etf.History{Bars: c.bars}
+		store.etf, store.history = etf.ETF{Symbol: "SPY", Last: c.last}, etf.History{Bars: c.bars, Held: c.held}
 		d := &Deciding{Store: store}
 		if got, err := do[NewestResult](t, newEnv(t, d), d.NewestSession, NewestInput{Symbol: "SPY"}); err != nil || got != c.want {
 			t.Errorf("%s: %+v, %v", c.name, got, err)

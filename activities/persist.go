@@ -26,21 +26,14 @@ type PersistInput struct {
 type PersistResult struct {
 	etf.Persisted
 	Attempt int32 `json:"attempt"`
-	// Settled are findings that wait for a decision no longer, because what they are about is no longer stored.
+	// Settled are findings that wait for a decision no longer, because other rows have taken the place of those they are about.
 	Settled []string `json:"settled,omitempty"`
 }
 
 // Persist stores a fetch's validated rows in one transaction. The fetch is the idempotency key: a repeat has no further
 // effect and returns the same result.
 func (a *Persisting) Persist(ctx context.Context, in PersistInput) (PersistResult, error) {
-	var p etf.Persisted
-	var settled []string
-	var err error
-	if r := (etf.Replacement{Whole: in.Whole, Listed: in.Listed}); r.IsZero() {
-		p, err = a.Store.Persist(ctx, in.Fetch)
-	} else {
-		p, settled, err = a.Store.Replace(ctx, in.Fetch, r)
-	}
+	p, settled, err := a.Store.Replace(ctx, in.Fetch, etf.Replacement{Whole: in.Whole, Listed: in.Listed})
 	if err != nil {
 		return PersistResult{}, err
 	}

@@ -70,7 +70,7 @@ func TestValidateCleanRows(t *testing.T) {
 func TestStepErrorsHaveTypes(t *testing.T) {
 	t.Parallel()
 	store := newFakeStore()
-	for _, m := range []string{"Persist", "SaveFindings", "Decide", "RecordOutcomes", "FinishRun", "LastCompleted", "Due", "History", "StartRun"} {
+	for _, m := range []string{"Replace", "SaveFindings", "Decide", "RecordOutcomes", "FinishRun", "LastCompleted", "Due", "History", "StartRun"} {
 		store.err[m] = &etf.Error{Kind: etf.KindUnavailable, Message: "database down"}
 	}
 	fetch := stage(store, etf.Response{Bars: bars(1, friday)})

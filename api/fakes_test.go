@@ -313,6 +313,10 @@ func (f *fakeStore) FindingRecord(_ context.Context, id string) (etf.FindingReco
 	return etf.FindingRecord{}, etf.NotFound("id", "no such finding", "list them")
 }
 
+func (f *fakeStore) AsOfVersion(_ context.Context, _ etf.Symbol, number int64) (etf.AsOf, error) {
+	return etf.AsOf{Version: number, Given: true}, f.err
+}
+
 func (f *fakeStore) OldestUndecided(context.Context, etf.Symbol) (etf.Finding, error) {
 	return etf.Finding{}, etf.NotFound("", "none waits", "")
 }

@@ -55,6 +55,11 @@ func TestListFindings(t *testing.T) {
 	f.get("/v1/findings?symbol=spy&rule=nothing&severity=fatal&state=open&from=x&to=y&limit=0&cursor=zz").
 		wantProblem(t, 400, "symbol", "rule", "severity", "state", "from", "to", "cursor", "limit")
 	f.get(strings.Replace(next, "limit=2", "limit=3", 1)+"&rule=price_jump").wantProblem(t, 400, "rule")
+	f.get("/v1/findings?as_of=2").wantProblem(t, 400, "as_of")
+	f.get("/v1/findings?symbol=SPY&as_of=yesterday").wantProblem(t, 400, "as_of")
+	if page := decode[gen.FindingList](t, f.get("/v1/findings?symbol=SPY&as_of=0").want(t, 200)); page.DataVersion == nil || *page.DataVersion != 0 {
+		t.Errorf("%+v", page.DataVersion)
+	}
 }
 
 func TestGetFinding(t *testing.T) {

@@ -19,9 +19,9 @@ const decideWait = 5 * time.Second
 func (s *server) ListFindings(ctx context.Context, r gen.ListFindingsRequestObject) (gen.ListFindingsResponseObject, error) {
 	q := service.FindingQuery{
 		Symbol: textOf(r.Params.Symbol), Rule: textOf(r.Params.Rule), Severity: textOf(r.Params.Severity), State: textOf(r.Params.State),
-		From: textOf(r.Params.From), To: textOf(r.Params.To),
+		From: textOf(r.Params.From), To: textOf(r.Params.To), AsOf: textOf(r.Params.AsOf),
 	}
-	query := []string{"findings", q.Symbol, q.Rule, q.Severity, q.State, q.From, q.To}
+	query := []string{"findings", q.Symbol, q.Rule, q.Severity, q.State, q.From, q.To, q.AsOf}
 	_, filterErr := q.Filter()
 	var cursorErr, limitErr error
 	q.After, cursorErr = timeCursor(query, r.Params.Cursor)
@@ -29,13 +29,16 @@ func (s *server) ListFindings(ctx context.Context, r gen.ListFindingsRequestObje
 	if err := errors.Join(filterErr, cursorErr, limitErr); err != nil {
 		return nil, err
 	}
-	found, next, err := s.Findings(ctx, q)
+	found, next, asOf, err := s.FindingsAt(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	page := gen.ListFindings200JSONResponse{Items: make([]gen.Finding, len(found))}
 	for i, f := range found {
 		page.Items[i] = findingOut(f)
+	}
+	if asOf.Given {
+		page.DataVersion = &asOf.Version
 	}
 	if !next.IsZero() {
 		page.NextCursor = encodeCursor(query, timePosition(next))

@@ -179,15 +179,19 @@ func frees(stated, changes []etf.StatedAction) bool {
 // free releases the quarantined bars that fit now that other splits are in force (quality.Freed), and settles the findings that
 // kept them out. stated are the statements before the changes. It returns the sessions of the bars it released. Bars that this
 // transaction has quarantined itself stay so: they were judged with these splits.
-func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to series, stated, changes []etf.StatedAction, by string) ([]etf.Session, error) {
+//
+// With late, a split was decided on after they were judged, so that they are released too.
+func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to series, stated, changes []etf.StatedAction, late bool, by string) ([]etf.Session, error) {
 	rows, err := q.ListQuarantinedBars(ctx, to.id)
 	if err != nil {
 		return nil, err
 	}
 	var quarantined []etf.StoredBar
 	var sessions []etf.Session
+	own := map[etf.Session]bool{} // written by this transaction
 	for _, r := range rows {
-		if r.DataVersion != to.version.Number {
+		own[etf.Session(r.Session)] = r.DataVersion == to.version.Number
+		if late || r.DataVersion != to.version.Number {
 			quarantined, sessions = append(quarantined, storedBar(r)), append(sessions, etf.Session(r.Session))
 		}
 	}
@@ -202,30 +206,37 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 		if err != nil {
 			return nil, err
 		}
-		bars := make([]etf.StoredBar, len(list))
-		for i, r := range list {
-			bars[i] = etf.StoredBar{Bar: etf.Bar{Session: etf.Session(r.Session), Close: etf.Price(r.Close), Volume: etf.VolumeUnknown}, Basis: etf.Basis(to.basis),
-				Quarantined: r.Quarantined == column.Quarantined, Held: r.Quarantined == column.Held}
-		}
-		if freed, err = quality.Freed(x, bars, candidates, quality.InForce(withChanges(stated, changes))); err != nil {
+		if freed, err = quality.Freed(x, seriesBars(list, to.basis), candidates, quality.InForce(withChanges(stated, changes))); err != nil {
 			return nil, err
 		}
-		if err := release(ctx, q, to, freed); err != nil {
+		if err := release(ctx, q, to, freed, own); err != nil {
 			return nil, err
 		}
 	}
 	return freed, s.settleFreed(ctx, q, to, freed, cases, changes, by)
 }
 
-// release puts quarantined bars to use.
-func release(ctx context.Context, q *sqlcgen.Queries, to series, freed []etf.Session) error {
+// seriesBars converts the rows that ListSeries returns.
+func seriesBars(list []sqlcgen.ListSeriesRow, basis string) []etf.StoredBar {
+	bars := make([]etf.StoredBar, len(list))
+	for i, r := range list {
+		bars[i] = etf.StoredBar{Bar: etf.Bar{Session: etf.Session(r.Session), Close: etf.Price(r.Close), Volume: etf.VolumeUnknown}, Basis: etf.Basis(basis),
+			Quarantined: r.Quarantined == column.Quarantined, Held: r.Quarantined == column.Held}
+	}
+	return bars
+}
+
+// release puts quarantined bars to use. Those that this transaction itself has written have nothing to archive.
+func release(ctx context.Context, q *sqlcgen.Queries, to series, freed []etf.Session, own map[etf.Session]bool) error {
 	if len(freed) == 0 {
 		return nil
 	}
-	if _, err := q.ArchiveBars(ctx, sqlcgen.ArchiveBarsParams{
-		EtfID: to.id, KnownTo: to.knownFrom, SupersededBy: to.version.Number, Sessions: columns(freed),
-	}); err != nil {
-		return err
+	if earlier := slices.DeleteFunc(slices.Clone(freed), func(s etf.Session) bool { return own[s] }); len(earlier) > 0 {
+		if _, err := q.ArchiveBars(ctx, sqlcgen.ArchiveBarsParams{
+			EtfID: to.id, KnownTo: to.knownFrom, SupersededBy: to.version.Number, Sessions: columns(earlier),
+		}); err != nil {
+			return err
+		}
 	}
 	n, err := q.ReleaseBars(ctx, sqlcgen.ReleaseBarsParams{
 		EtfID: to.id, DataVersion: to.version.Number, KnownFrom: to.knownFrom, Sessions: columns(freed),
@@ -339,7 +350,8 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 		d.Action = etf.ActionID(d.Symbol, *d.Add, etf.SourcePerson)
 	}
 	var result etf.ActionDecided
-	err := s.transaction(ctx, "deciding on action "+d.Action, func(q *sqlcgen.Queries, _ *sql.Tx) error {
+	var id uint32
+	err := s.transaction(ctx, "deciding on action "+d.Action, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		e, err := q.GetETFToDecide(ctx, string(d.Symbol))
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(d.Symbol)
@@ -347,13 +359,20 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 		if err != nil {
 			return err
 		}
-		result, err = s.decideAction(ctx, q, e, d)
+		id = e.ID
+		result, err = s.decideAction(ctx, q, tx, e, d)
 		return err
 	})
+	if err == nil && result.Action.Kind == etf.Split {
+		result.Settled, err = s.q.ListSettledAt(ctx, sqlcgen.ListSettledAtParams{
+			EtfID: id, DataVersion: result.Action.DataVersion, DecidedBy: d.By, Why: "%(action " + result.Action.ID + ")%", Limit: mostSettled,
+		})
+		err = translate(err, "listing the findings that action "+d.Action+" settles")
+	}
 	return result, err
 }
 
-func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision) (result etf.ActionDecided, err error) {
+func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision) (result etf.ActionDecided, err error) {
 	states, err := q.ListActionStates(ctx, d.Action)
 	if err != nil {
 		return result, err
@@ -384,7 +403,7 @@ func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.
 		return result, err
 	}
 	if len(changes) > 0 {
-		if result.Freed, err = s.applyDecision(ctx, q, e, d, stored, changes); err != nil {
+		if result.Freed, err = s.applyDecision(ctx, q, tx, e, d, stored, changes); err != nil {
 			return result, err
 		}
 		if states, err = q.ListActionStates(ctx, d.Action); err != nil {
@@ -397,7 +416,7 @@ func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.
 	return result, err
 }
 
-func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision, stored, changes []etf.StatedAction) (freed int, err error) {
+func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision, stored, changes []etf.StatedAction) (freed int, err error) {
 	old := series{
 		id: e.ID, basis: e.Basis, version: etf.DataVersion{Number: e.DataVersion, Writer: e.DataVersionWriter}, knownFrom: e.KnownFrom,
 		bars: int(e.Bars), quarantined: int(e.Quarantined), first: etf.Session(e.FirstSession), last: etf.Session(e.LastSession),
@@ -418,13 +437,18 @@ func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, e sqlcgen
 		return 0, err
 	}
 	if frees(stored, changes) && old.quarantined > 0 {
-		released, err := s.free(ctx, q, etf.Exchange(e.Exchange), to, stored, changes, d.By)
+		released, err := s.free(ctx, q, etf.Exchange(e.Exchange), to, stored, changes, false, d.By)
 		if err != nil {
 			return 0, err
 		}
 		freed = len(released)
 		to.quarantined -= freed
 	}
+	parked, err := s.park(ctx, q, tx, etf.Exchange(e.Exchange), to, stored, changes, d.By)
+	if err != nil {
+		return 0, err
+	}
+	to.quarantined += parked
 	return freed, advance(ctx, q, old, to, cause{causeAction, d.Action})
 }
 

@@ -325,6 +325,9 @@ func testProposedSplit(t *testing.T, d dbtest.Database) {
 		t.Fatalf("%+v %v", got, err)
 	}
 	wantSeries(t, s, "PRO", "2026-11-20", k+1, 25)
+	if !reflect.DeepEqual(got.Settled, []string{suspected.ID}) {
+		t.Errorf("settled %v", got.Settled)
+	}
 	decided, err := s.Finding(ctx, suspected.ID)
 	if err != nil || decided.Decision != etf.Accept || decided.By != "kim" || !strings.Contains(decided.Why, list[0].ID) {
 		t.Errorf("%+v %v", decided, err)
@@ -382,7 +385,7 @@ func testActionDecisions(t *testing.T, d dbtest.Database) {
 	if err != nil || added.Action.Source != etf.SourcePerson || added.Action.Status != etf.Accepted || added.Action.ID != etf.ActionID("DEC", paid, etf.SourcePerson) {
 		t.Fatalf("%+v %v", added, err)
 	}
-	if again, err := s.DecideAction(ctx, add); err != nil || again != added {
+	if again, err := s.DecideAction(ctx, add); err != nil || !reflect.DeepEqual(again, added) {
 		t.Errorf("%+v %v", again, err)
 	}
 	other := paid
@@ -406,5 +409,94 @@ func testActionDecisions(t *testing.T, d dbtest.Database) {
 	} {
 		_, err := s.DecideAction(ctx, c.d)
 		wantKind(t, err, c.kind, c.field)
+	}
+}
+
+// testSplitAcceptedBetween: rows that were judged without a split which a person has accepted before they are stored are free.
+func testSplitAcceptedBetween(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "BTW")
+	bars := sessionsAround(t)
+	k := at(t, bars, "2026-11-20")
+	traded := quartered(bars, k)
+	updateETF(t, s, "BTW", "simulated", traded[:k])
+	f := fetchOf("BTW", traded[k-2:k+1])
+	if err := s.SaveFetch(ctx, f, etf.Response{Bars: traded[k-2 : k+1], Basis: f.Basis}); err != nil {
+		t.Fatal(err)
+	}
+	suspected := finding(f, "split_suspected", traded[k].Session)
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{suspected}, Verdicts: []etf.Verdict{0, 0, etf.VerdictQuarantine}}); err != nil {
+		t.Fatal(err)
+	}
+	stated := split("2026-11-20", 4, 1)
+	if _, err := s.DecideAction(ctx, etf.ActionDecision{Add: &stated, Symbol: "BTW", Status: etf.Accepted, By: "kim", Why: "the fund's notice", Key: "k1"}); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := s.Persist(ctx, f.ID); err != nil || p.New != 1 || p.Quarantined != 0 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	wantSeries(t, s, "BTW", "2026-11-20", k+1, 25)
+	if e := etfOf(t, s, "BTW"); e.Quarantined != 0 {
+		t.Errorf("%+v", e)
+	}
+	if decided, err := s.Finding(ctx, suspected.ID); err != nil || decided.Decision != etf.Accept {
+		t.Errorf("%+v, %v", decided, err)
+	}
+}
+
+// testAcceptedSplitRejected: the rows that an accepted split has released are kept out again when it no longer counts, and
+// their finding waits again.
+func testAcceptedSplitRejected(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "SPLITREJ")
+	bars := sessionsAround(t)
+	k := at(t, bars, "2026-11-20")
+	traded := quartered(bars, k)
+	updateETF(t, s, "SPLITREJ", "simulated", traded[:k])
+	f := fetchOf("SPLITREJ", traded[k-2:k+1])
+	if err := s.SaveFetch(ctx, f, etf.Response{Bars: traded[k-2 : k+1], Basis: f.Basis}); err != nil {
+		t.Fatal(err)
+	}
+	suspected := finding(f, "split_suspected", traded[k].Session)
+	proposed := split("2026-11-20", 4, 1)
+	suspected.Proposal = &proposed
+	saveReport(t, s, f.ID, quality.Report{Findings: []etf.Finding{suspected}, Verdicts: []etf.Verdict{0, 0, etf.VerdictQuarantine}})
+	list, err := s.ActionsAt(ctx, "SPLITREJ", etf.NewestVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decision := etf.ActionDecision{Action: list[0].ID, Symbol: "SPLITREJ", Status: etf.Accepted, By: "kim", Why: "the fund's notice", Key: "k1"}
+	if got, err := s.DecideAction(ctx, decision); err != nil || got.Freed != 1 {
+		t.Fatalf("%+v %v", got, err)
+	}
+	// The next session is judged with the split, and believed.
+	updateETF(t, s, "SPLITREJ", "simulated", traded[k-10:k+2])
+	decision.Status, decision.Why, decision.Key = etf.Rejected, "that was another fund", "k2"
+	if got, err := s.DecideAction(ctx, decision); err != nil || got.Newest != 0 {
+		t.Fatalf("%+v %v", got, err)
+	}
+	for _, session := range []etf.Session{traded[k].Session, traded[k+1].Session} {
+		if b := barOn(t, s, "SPLITREJ", session); !b.Quarantined {
+			t.Errorf("at another level than the bars before, and in use: %+v", b)
+		}
+	}
+	if e := etfOf(t, s, "SPLITREJ"); e.Quarantined != 2 {
+		t.Errorf("%+v", e)
+	}
+	if decided, err := s.Finding(ctx, suspected.ID); err != nil || decided.Decision != etf.Undecided {
+		t.Errorf("%+v, %v", decided, err)
+	}
+	open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: "SPLITREJ", Undecided: true, Sessions: etf.Window{From: traded[k+1].Session}}, etf.Cursor{}, 10)
+	if err != nil || len(open) != 1 || len(open[0].Sessions) != 1 {
+		t.Errorf("nobody is asked about the session after: %+v, %v", open, err)
+	}
+	// Accepted after all: everything is as before.
+	decision.Status, decision.Why, decision.Key = etf.Accepted, "it was this one", "k3"
+	if got, err := s.DecideAction(ctx, decision); err != nil || got.Freed != 2 || got.Newest != traded[k+1].Session {
+		t.Fatalf("%+v %v", got, err)
+	}
+	wantSeries(t, s, "SPLITREJ", "2026-11-23", k+2, 25)
+	if open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: "SPLITREJ", Undecided: true}, etf.Cursor{}, 10); err != nil || len(open) != 0 {
+		t.Errorf("%+v, %v", open, err)
 	}
 }

@@ -23,9 +23,9 @@ func (s *Store) AsOfTime(ctx context.Context, symbol etf.Symbol, at time.Time) (
 	}
 	row, err := s.q.GetVersionAtTime(ctx, sqlcgen.GetVersionAtTimeParams{EtfID: id, KnownFrom: instant(at)})
 	if errors.Is(err, sql.ErrNoRows) {
-		return etf.AsOf{Given: true}, nil
+		return etf.AsOf{Given: true, At: at}, nil
 	}
-	return etf.AsOf{Version: row.Number, KnownFrom: row.KnownFrom, Given: true}, translate(err, "looking up a data version of "+string(symbol))
+	return etf.AsOf{Version: row.Number, KnownFrom: row.KnownFrom, Given: true, At: at}, translate(err, "looking up a data version of "+string(symbol))
 }
 
 // AsOfVersion returns a data version of the ETF by its number; 0 is the one before the first. KindInvalid with Field "as_of" if

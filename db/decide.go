@@ -391,7 +391,7 @@ func (d *deciding) undo(ctx context.Context) error {
 		}
 	}
 	if made.RowsChanged == 0 {
-		return nil
+		return d.undoEarly(ctx, made)
 	}
 	id := d.old.id
 	if _, err := d.q.ReinstateForecasts(ctx, sqlcgen.ReinstateForecastsParams{MarkedAt: d.store.now(), EtfID: id, CauseID: d.markCause(made.Number)}); err != nil {
@@ -452,6 +452,21 @@ func (d *deciding) undo(ctx context.Context) error {
 	}
 	d.changed = len(all)
 	return advance(ctx, d.q, d.old, d.to, cause{causeDecision, d.finding.ID})
+}
+
+// undoEarly keeps out what an acceptance has let in that came before the finding's rows were stored.
+func (d *deciding) undoEarly(ctx context.Context, made etf.DecisionRecord) error {
+	stored := d.fetch.ResultVersion
+	if made.Decision != etf.Accept || !d.fetch.PersistedAt.Valid || made.DataVersion >= stored {
+		return nil
+	}
+	bars, err := barsOn(ctx, d.q, d.old.id, d.finding.Sessions)
+	if err != nil {
+		return err
+	}
+	// A bar that was in use before is not so because of the decision.
+	bars = slices.DeleteFunc(bars, func(b etf.StoredBar) bool { return b.DataVersion < stored })
+	return d.change(ctx, quality.RetractRows(d.finding.Rows, bars, 0), bars, d.fetch.Source, d.finding.Fetch)
 }
 
 // record writes the decision, on the finding and on its duplicates.

@@ -340,6 +340,10 @@ func (s *Store) Findings(ctx context.Context, filter etf.FindingFilter, after et
 		if p.EtfID, err = s.idOf(ctx, filter.Symbol); err != nil {
 			return nil, next, err
 		}
+		if filter.AsOf.Given {
+			page, next, err = s.findingsAt(ctx, p, filter.AsOf)
+			return page, next, translate(err, "listing earlier findings of "+string(filter.Symbol))
+		}
 		list, err := s.q.ListFindingsOfETF(ctx, p)
 		if err != nil {
 			return nil, next, translate(err, "listing findings of "+string(filter.Symbol))

@@ -474,6 +474,9 @@ func testSuperseded(t *testing.T, d dbtest.Database) {
 	if r.Decision != etf.Superseded || r.By != "source:simulated" || len(r.Decisions) != 1 {
 		t.Fatalf("%+v", r)
 	}
+	if _, settled, err := s.Replace(ctx, barOn(t, s, "SUPER", day(1)).Fetch, etf.Replacement{}); err != nil || !reflect.DeepEqual(settled, []string{f[0].ID}) {
+		t.Errorf("a repeat settles %v, %v", settled, err)
+	}
 	_, again := ingest(t, s, "SUPER", []etf.Bar{bad}, findingBy("jump", day(1)))
 	if r = recordOf(t, s, f[0].ID); r.Decision != etf.Undecided || len(r.Decisions) != 2 || r.Decisions[1].Decision != etf.Reopened {
 		t.Errorf("%+v", r)
@@ -710,4 +713,34 @@ func testFindings(t *testing.T, d dbtest.Database) {
 	wantKind(t, err, etf.KindInvalid, "decision")
 	_, err = s.Decide(ctx, etf.Ruling{Finding: findings[0].ID, Decision: etf.Accept})
 	wantKind(t, err, etf.KindInvalid, "by")
+}
+
+// testUndoEarly: a row that was accepted before it was stored is in use because of that decision, and is kept out again when the
+// decision is taken back.
+func testUndoEarly(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	register(t, s, "EARLYUNDO")
+	ingest(t, s, "EARLYUNDO", []etf.Bar{bar(day(0), 0)})
+	bars := []etf.Bar{bar(day(0), 0), bar(day(1), 1)}
+	f := fetchOf("EARLYUNDO", bars)
+	if err := s.SaveFetch(ctx, f, etf.Response{Bars: bars, Basis: f.Basis}); err != nil {
+		t.Fatal(err)
+	}
+	// The rule names a row that is in use already, too.
+	found := finding(f, "jump", day(0), day(1))
+	if _, err := s.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: []etf.Finding{found}, Verdicts: verdictsOf(bars, []etf.Finding{found})}); err != nil {
+		t.Fatal(err)
+	}
+	decide(t, s, found.ID, etf.Accept)
+	if p, err := s.Persist(ctx, f.ID); err != nil || p.New != 1 || p.Quarantined != 0 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	decide(t, s, found.ID, etf.Undo)
+	if before, accepted, e := barOn(t, s, "EARLYUNDO", day(0)), barOn(t, s, "EARLYUNDO", day(1)), etfOf(t, s, "EARLYUNDO"); before.Quarantined || !accepted.Quarantined || e.Quarantined != 1 || e.Bars != 2 {
+		t.Errorf("%+v, %+v, %+v", before, accepted, e)
+	}
+	decide(t, s, found.ID, etf.Accept)
+	if b, e := barOn(t, s, "EARLYUNDO", day(1)), etfOf(t, s, "EARLYUNDO"); b.Quarantined || e.Quarantined != 0 {
+		t.Errorf("%+v, %+v", b, e)
+	}
 }

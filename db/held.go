@@ -136,9 +136,33 @@ func (s *Store) ReleaseHeld(ctx context.Context, symbol etf.Symbol, session etf.
 			return err
 		}
 		released = true
-		return advance(ctx, q, old, to, cause{causeMarket, etf.Clip(string(run), maxCauseID)})
+		if err := advance(ctx, q, old, to, cause{causeMarket, etf.Clip(string(run), maxCauseID)}); err != nil {
+			return err
+		}
+		return s.settleReleased(ctx, q, old.id, session, to.version.Number, run)
 	})
 	return released, err
+}
+
+// settleReleased accepts the undecided findings that held the session's bar, and nothing else: the market has decided on them.
+func (s *Store) settleReleased(ctx context.Context, q *sqlcgen.Queries, id uint32, session etf.Session, version int64, run etf.RunID) error {
+	cases, err := casesOn(ctx, q, id, []etf.Session{session})
+	if err != nil {
+		return err
+	}
+	settled := map[string]bool{}
+	for _, c := range cases[session] {
+		if c.Rule != quality.HeldClose || c.Decision != etf.Undecided || settled[c.Finding] {
+			continue
+		}
+		settled[c.Finding] = true
+		if err := s.enter(ctx, q, c.Finding, etf.DecisionRecord{
+			Decision: etf.Accept, By: settledBy, Why: "the moves of the session's other ETFs explain this one", Run: run, DataVersion: version, RowsChanged: 1,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxCauseID is the width of data_versions.cause_id.

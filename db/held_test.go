@@ -243,6 +243,10 @@ func testReleaseHeld(t *testing.T, d dbtest.Database) {
 	if e := etfOf(t, s, "REL"); e.DataVersion.Number != 2 || e.Quarantined != 0 || e.Bars != 2 {
 		t.Errorf("ETF %+v", e)
 	}
+	open, _, err := s.Findings(ctx, etf.FindingFilter{Symbol: "REL", Rule: "held_close", Undecided: true}, etf.Cursor{}, 10)
+	if err != nil || len(open) != 0 {
+		t.Errorf("nothing is left to decide, but: %+v, %v", open, err)
+	}
 	beliefs, err := s.BarRevisions(ctx, "REL", day(1))
 	if err != nil || len(beliefs) != 2 || !beliefs[0].Held || beliefs[1].Held || beliefs[0].Fetch != beliefs[1].Fetch {
 		t.Errorf("beliefs %+v, %v", beliefs, err)

@@ -26,7 +26,9 @@ func (s *Store) Persist(ctx context.Context, fetch string) (etf.Persisted, error
 // Replace is Persist for a fetch that also takes stored bars out: see activities.Bars and etf.Replacement. Revised then
 // counts what is taken out, too. settled are the findings that it settles, at most a hundred.
 func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Replacement) (result etf.Persisted, settled []string, err error) {
-	var symbol etf.Symbol // of a fetch that is persisted now
+	var symbol etf.Symbol
+	var of sqlcgen.GetFetchToPersistRow
+	settles := false // findings may be settled
 	err = s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		row, err := q.GetFetchToPersist(ctx, fetch)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -35,8 +37,10 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 		if err != nil {
 			return err
 		}
+		of = row
 		if row.PersistedAt.Valid {
-			result = firstResult(row)
+			settles, result = true, firstResult(row)
+			symbol = etf.Symbol(row.Symbol) // the first one may have ended before releaseAccepted
 			if row.RowsRevised > 0 {
 				result.Released, err = releasedBy(ctx, q, row.EtfID, row.ResultVersion)
 			}
@@ -49,17 +53,30 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 			}
 		}
 		symbol = etf.Symbol(row.Symbol)
-		result, err = s.persist(ctx, q, tx, fetch, row, replacement.Whole, removed)
+		result, settles, err = s.persist(ctx, q, tx, fetch, row, replacement.Whole, removed)
 		return err
 	})
-	if err == nil && result.Quarantined > 0 && symbol != "" {
+	if err == nil && result.Quarantined > 0 {
 		err = s.releaseAccepted(ctx, symbol)
 	}
-	if err != nil || replacement.IsZero() {
+	if err != nil || replacement.IsZero() && !settles {
 		return result, nil, err
 	}
-	settled, err = s.q.ListSettled(ctx, sqlcgen.ListSettledParams{DecidedBy: settledBy, RequestKey: fetch, Limit: mostSettled})
+	settled, err = s.settled(ctx, fetch, of, result.DataVersion.Number)
 	return result, settled, translate(err, "listing the findings that fetch "+fetch+" settles")
+}
+
+// settled lists the findings that storing the fetch has settled.
+func (s *Store) settled(ctx context.Context, fetch string, row sqlcgen.GetFetchToPersistRow, version int64) ([]string, error) {
+	removed, err := s.q.ListSettled(ctx, sqlcgen.ListSettledParams{DecidedBy: settledBy, RequestKey: fetch, Limit: mostSettled})
+	if err != nil {
+		return nil, err
+	}
+	replaced, err := s.q.ListSettledAt(ctx, sqlcgen.ListSettledAtParams{
+		EtfID: row.EtfID, DataVersion: version, DecidedBy: quality.BySource(row.Source), Why: "%", Limit: mostSettled,
+	})
+	list := append(removed, replaced...)
+	return list[:min(len(list), mostSettled)], err
 }
 
 func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
@@ -70,56 +87,56 @@ func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
 	}
 }
 
-func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow, whole bool, removed int) (etf.Persisted, error) {
+func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow, whole bool, removed int) (result etf.Persisted, settles bool, err error) {
 	if !row.JudgedAt.Valid {
-		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
+		return etf.Persisted{}, false, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
 			Message: fmt.Sprintf("fetch %s has no saved findings", fetch), Remedy: "save its findings first"}
 	}
 	p := persisting{q: q, fetch: fetch, row: row, old: seriesOf(row), to: seriesOf(row)}
 	c, err := p.classify(ctx)
 	if err != nil {
-		return etf.Persisted{}, err
+		return etf.Persisted{}, false, err
 	}
 	if row.RowCount > 0 && c.Kept == 0 { // every row is dropped, or none is left
 		if n, err := q.CountStagedBars(ctx, fetch); err != nil || n == 0 {
-			return etf.Persisted{}, cmp.Or(err, discarded(fetch))
+			return etf.Persisted{}, false, cmp.Or(err, discarded(fetch))
 		}
 	}
 	if c.Sessions != c.Kept {
-		return etf.Persisted{}, etf.Invalid("session", fmt.Sprintf("fetch %s keeps more than one row for a session", fetch), "drop all but one of them")
+		return etf.Persisted{}, false, etf.Invalid("session", fmt.Sprintf("fetch %s keeps more than one row for a session", fetch), "drop all but one of them")
 	}
 	old, to := p.old, &p.to
 	if c.Kept > 0 && old.bars > 0 && row.Basis != old.basis {
-		return etf.Persisted{}, &etf.Error{Kind: etf.KindConflict, Field: "basis",
+		return etf.Persisted{}, false, &etf.Error{Kind: etf.KindConflict, Field: "basis",
 			Message: fmt.Sprintf("the prices of fetch %s are %s, but the bars of %s are %s", fetch, row.Basis, row.Symbol, old.basis),
 			Remedy:  "use a source with the same basis"}
 	}
 
 	changes, err := p.plan(ctx, etf.Session(c.FirstSession), etf.Session(c.LastSession))
 	if err != nil {
-		return etf.Persisted{}, err
+		return etf.Persisted{}, false, err
 	}
 	to.version, to.knownFrom = old.next(s.now())
-	result := etf.Persisted{DataVersion: old.version, KnownFrom: old.knownFrom}
+	result = etf.Persisted{DataVersion: old.version, KnownFrom: old.knownFrom}
 	var taken quality.TakeOver
 	if whole && old.bars > 0 {
 		if taken, err = p.takeOver(ctx, &c); err != nil {
-			return etf.Persisted{}, err
+			return etf.Persisted{}, false, err
 		}
 	} else if result.Revised, err = p.revise(ctx, &c); err != nil {
-		return etf.Persisted{}, err
+		return etf.Persisted{}, false, err
 	}
 	if c.RowsNew > 0 {
 		if err := p.insertNew(ctx, c); err != nil {
-			return etf.Persisted{}, err
+			return etf.Persisted{}, false, err
 		}
 	}
 	if err := storeStates(ctx, q, p.stated, changes, *to, ""); err != nil {
-		return etf.Persisted{}, err
+		return etf.Persisted{}, false, err
 	}
 	result.Actions = len(changes)
 	if result.NAVs, err = p.storeNAVs(ctx, tx); err != nil {
-		return etf.Persisted{}, err
+		return etf.Persisted{}, false, err
 	}
 	result.New = int(c.RowsNew) - taken.Replaced
 	result.Unchanged = int(c.Kept) - result.New - result.Revised - taken.Replaced
@@ -132,7 +149,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 		to.quarantined += int(c.NewQuarantined + c.BecomeQuarantined - c.WereQuarantined)
 		if whole && old.bars > 0 {
 			if err := p.summarise(ctx); err != nil {
-				return etf.Persisted{}, err
+				return etf.Persisted{}, false, err
 			}
 		} else if result.New > 0 {
 			to.basis = row.Basis
@@ -141,10 +158,14 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 				to.first = min(old.first, to.first)
 			}
 		}
-		if to.quarantined > 0 && frees(p.stated, changes) {
-			freed, err := s.free(ctx, q, etf.Exchange(row.Exchange), *to, p.stated, changes, quality.BySource(row.Source))
+		late, err := p.lateSplits(ctx, c)
+		if err != nil {
+			return etf.Persisted{}, false, err
+		}
+		if to.quarantined > 0 && (len(late) > 0 || frees(p.stated, changes)) {
+			freed, err := s.free(ctx, q, etf.Exchange(row.Exchange), *to, p.stated, append(late, changes...), len(late) > 0, quality.BySource(row.Source))
 			if err != nil {
-				return etf.Persisted{}, err
+				return etf.Persisted{}, false, err
 			}
 			to.quarantined -= len(freed)
 			for _, session := range freed {
@@ -158,39 +179,66 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 			by.kind = causeRestated
 		}
 		if err := advance(ctx, q, old, *to, by); err != nil {
-			return etf.Persisted{}, err
+			return etf.Persisted{}, false, err
 		}
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom
 	}
 	if whole && old.bars > 0 {
 		if err := p.settle(ctx, s.now(), lastSession, "the whole history was fetched again, in fetch "+fetch); err != nil {
-			return etf.Persisted{}, err
+			return etf.Persisted{}, false, err
 		}
 	}
 	result.Revised += removed
 	if c.Released > 0 {
 		if result.Released, err = releasedBy(ctx, q, old.id, result.DataVersion.Number); err != nil {
-			return etf.Persisted{}, err
+			return etf.Persisted{}, false, err
 		}
 	}
-	if settles, err := p.settles(ctx, c, result); err != nil {
-		return etf.Persisted{}, err
-	} else if settles {
+	if settles, err = p.settles(ctx, c, result); err != nil {
+		return etf.Persisted{}, false, err
+	}
+	if settles {
 		if err := s.settle(ctx, q, old.id, result.DataVersion.Number, "source:"+row.Source, fetch); err != nil {
-			return etf.Persisted{}, err
+			return etf.Persisted{}, false, err
 		}
 	}
 	if c.Kept > 0 {
 		if err := p.confirm(ctx, etf.Session(c.LastSession)); err != nil {
-			return etf.Persisted{}, err
+			return etf.Persisted{}, false, err
 		}
 	}
 	if row.RowCount > 0 {
 		if err := q.DeleteStagedBars(ctx, fetch); err != nil {
-			return etf.Persisted{}, err
+			return etf.Persisted{}, false, err
 		}
 	}
-	return result, markPersisted(ctx, q, fetch, s.now(), result)
+	return result, settles || result.Actions > 0, markPersisted(ctx, q, fetch, s.now(), result)
+}
+
+// lateSplits returns the splits that were decided on after the fetch, so perhaps after its rows were judged; none if no row is
+// quarantined.
+func (p *persisting) lateSplits(ctx context.Context, c sqlcgen.ClassifyStagedBarsRow) (late []etf.StatedAction, err error) {
+	if c.NewQuarantined+c.BecomeQuarantined == 0 || p.old.bars == 0 {
+		return nil, nil
+	}
+	if p.stated == nil {
+		rows, err := p.q.ListCurrentActions(ctx, sqlcgen.ListCurrentActionsParams{EtfID: p.old.id, SupersededBy: openVersion})
+		if err != nil {
+			return nil, err
+		}
+		p.stated = domainActions(rows, p.row.Symbol)
+	}
+	for _, a := range p.stated {
+		if a.Kind == etf.Split && a.KnownFrom.After(p.row.FetchedAt) && a.KnownFrom != p.to.knownFrom && quality.DecidedByPerson(a) {
+			late = append(late, a)
+		}
+	}
+	if len(late) == 0 || p.rows != nil {
+		return late, nil
+	}
+	staged, err := p.q.ListStagedBars(ctx, p.fetch)
+	p.rows = stagedBars(staged)
+	return late, err
 }
 
 // persisting is the state of one Persist.
@@ -273,11 +321,12 @@ func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRo
 		if err := setVerdicts(ctx, p.q, p.fetch, rows); err != nil {
 			return 0, err
 		}
-		kept := c.Kept
+		kept, first, last := c.Kept, c.FirstSession, c.LastSession
 		if *c, err = p.classify(ctx); err != nil {
 			return 0, err
 		}
-		c.RowsUnchanged += kept - c.Kept // the rejected rows count as unchanged
+		c.FirstSession, c.LastSession = first, last // the source has the rejected rows all the same
+		c.RowsUnchanged += kept - c.Kept            // the rejected rows count as unchanged
 		c.Kept = kept
 	}
 	rejudged, err := p.rejudge(ctx, c.Rejudged)

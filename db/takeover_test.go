@@ -93,6 +93,9 @@ func settled(t *testing.T, d dbtest.Database) map[string]string {
 		}
 		out[id] = why
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return out
 }
 

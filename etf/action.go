@@ -120,6 +120,8 @@ type ActionDecided struct {
 	Freed  int          `json:"freed,omitempty"` // bars released from quarantine
 	// Newest is the newest stored session, if its bar is usable: its forecasts have to be made again. Zero otherwise.
 	Newest Session `json:"newest,omitzero"`
+	// Settled are findings that the decision leaves nothing to decide on, at most a hundred.
+	Settled []string `json:"settled,omitempty"`
 }
 
 // ActionFilter selects current statements about corporate actions. Zero fields select every one.

@@ -139,6 +139,8 @@ type FindingFilter struct {
 	Decided   bool // only those with a decision in force
 	// Sessions selects the findings that name a session of the window; a zero end is open.
 	Sessions Window
+	// AsOf selects the findings of Symbol known then, with the decisions in force then.
+	AsOf AsOf
 }
 
 // Cursor is the position of a page's last row in a list ordered by time and ID, both descending. The zero value is the

@@ -10,6 +10,7 @@ type AsOf struct {
 	Version   int64     // 0 with a KnownFrom of zero: before the first version, when nothing was known
 	KnownFrom time.Time // of that version
 	Given     bool      // false: what is believed now
+	At        time.Time // the instant that was asked for; zero if a version was
 }
 
 // NewestVersion is greater than every data version's number, but less than the SupersededBy of what is current in the store.

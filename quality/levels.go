@@ -493,18 +493,15 @@ const mostLevels = 20
 // like is the row whose level an untraded session carries: of the traded rows before and after it, the one with the nearer
 // close, the earlier if they are about as near. -1 if there is neither.
 func (l *levels) like(b etf.Bar) int {
-	before, after := -1, -1
-	for lo, hi := 0, len(l.rows); ; {
-		if lo == hi {
-			before, after = lo-1, lo
-			break
-		}
+	lo, hi := 0, len(l.rows)
+	for lo < hi {
 		if mid := (lo + hi) / 2; l.rows[mid].Session < b.Session {
 			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
+	before, after := lo-1, lo
 	switch {
 	case after == len(l.rows):
 		return before

@@ -233,8 +233,8 @@ func parseAction(r ActionRequest) (etf.Action, error) {
 	date("record", r.Record, &a.Record, false)
 	date("pay", r.Pay, &a.Pay, false)
 	date("announced", r.Announced, &a.Announced, false)
-	switch {
-	case a.Kind == etf.Split:
+	switch a.Kind {
+	case etf.Split:
 		var err error
 		if a.Numerator, a.Denominator, err = parseRatio(r.Ratio); err != nil {
 			errs = append(errs, err)

@@ -21,6 +21,7 @@ type FindingQuery struct {
 	State     string // "undecided": those that await a decision; "decided"
 	Undecided bool   // the same as State "undecided"
 	From, To  string // sessions: findings that name one of them
+	AsOf      string // what was known then; needs a symbol
 	After     etf.Cursor
 	Limit     int
 }
@@ -55,6 +56,9 @@ func (q FindingQuery) Filter() (etf.FindingFilter, error) {
 	default:
 		problems = append(problems, etf.Invalid("state", fmt.Sprintf("%q is not a state", etf.Clip(q.State, etf.MaxQuoted)), "use undecided or decided"))
 	}
+	if q.AsOf != "" && q.Symbol == "" {
+		problems = append(problems, etf.Invalid("as_of", "data versions are those of one ETF", "name it with symbol"))
+	}
 	parse("from", q.From, &f.Sessions.From)
 	parse("to", q.To, &f.Sessions.To)
 	if w := f.Sessions; !w.From.IsZero() && !w.To.IsZero() && w.From > w.To {
@@ -65,11 +69,23 @@ func (q FindingQuery) Filter() (etf.FindingFilter, error) {
 
 // Findings returns findings, newest first, and the position of the next page: zero after the last.
 func (s *Service) Findings(ctx context.Context, q FindingQuery) (page []etf.Finding, next etf.Cursor, err error) {
+	page, next, _, err = s.FindingsAt(ctx, q)
+	return page, next, err
+}
+
+// FindingsAt is Findings that also returns which data version q.AsOf stands for.
+func (s *Service) FindingsAt(ctx context.Context, q FindingQuery) (page []etf.Finding, next etf.Cursor, asOf etf.AsOf, err error) {
 	filter, filterErr := q.Filter()
 	if err := errors.Join(filterErr, checkLimit(q.Limit)); err != nil {
-		return nil, etf.Cursor{}, err
+		return nil, etf.Cursor{}, asOf, err
 	}
-	return s.store.Findings(ctx, filter, q.After, q.Limit)
+	if q.AsOf != "" {
+		if filter.AsOf, err = s.AsOf(ctx, filter.Symbol, q.AsOf); err != nil {
+			return nil, etf.Cursor{}, asOf, err
+		}
+	}
+	page, next, err = s.store.Findings(ctx, filter, q.After, q.Limit)
+	return page, next, filter.AsOf, err
 }
 
 // Overdue reports whether a finding has awaited a decision for longer than workflows.DecisionDeadline.

@@ -109,6 +109,9 @@ func DecideAction(ctx workflow.Context, in DecideActionInput) (DecideActionStatu
 			}
 			status.Status, status.Decided, status.Freed = result.Action.Status, status.Decided+1, status.Freed+result.Freed
 			newest = result.Newest
+			if err := endWaiting(ctx, result.Settled); err != nil {
+				return status, err
+			}
 		}
 		status.Session = newest
 		if !newest.IsZero() {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -61,6 +62,22 @@ func TestDecideActionRefused(t *testing.T) {
 	}
 	if s := query[DecideActionStatus](t, env); s.Keys["k1"] == "" || s.Decided != 0 {
 		t.Errorf("%+v", s)
+	}
+	env.AssertExpectations(t)
+}
+
+// The workflows that wait for decisions on findings which the decision settles end.
+func TestDecideActionEndsWaiting(t *testing.T) {
+	env := newEnv(t)
+	decided := decidedAs(etf.Accepted, 0)
+	decided.Settled = []string{"a", "b"}
+	env.OnActivity(decidingActions.DecideAction, mock.Anything, mock.Anything).Return(decided, nil).Once()
+	env.OnRequestCancelExternalWorkflow(mock.Anything, FindingID("a"), "").Return(errors.New("not found")).Once()
+	env.OnRequestCancelExternalWorkflow(mock.Anything, FindingID("b"), "").Return(nil).Once()
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(DecideActionSignal, decisionOn(etf.Accepted, "k1")) }, 0)
+	env.ExecuteWorkflow(DecideAction, splitAction)
+	if got := result[DecideActionStatus](t, env); got.Decided != 1 {
+		t.Errorf("%+v", got)
 	}
 	env.AssertExpectations(t)
 }

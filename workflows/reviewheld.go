@@ -26,6 +26,9 @@ func (d *daily) review(ctx workflow.Context) error {
 	d.reviewing = true
 	for {
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			if err := d.record(ctx); err != nil { // the next run does not know the rows
+				return err
+			}
 			return d.continueAsNew(ctx)
 		}
 		actx := workflow.WithActivityOptions(ctx, storePolicy(d.in.Summary()+": held closes"))

@@ -278,6 +278,15 @@ func TestDailyReviewsAfterContinuingAsNew(t *testing.T) {
 	if len(m.updated) != 100 || len(m.forecasts) != 90 || !in.Progress.Reviewing {
 		t.Errorf("%d updates, %d forecasts, progress %+v", len(m.updated), len(m.forecasts), in.Progress)
 	}
+	released := 0 // rows recorded anew, whichever run of the chain released them
+	for _, row := range m.recorded {
+		if !row.Held {
+			released++
+		}
+	}
+	if released != 90 {
+		t.Errorf("%d rows are recorded as released, not 90", released)
+	}
 	afters := map[etf.Symbol]bool{}
 	for _, r := range m.reviews {
 		if afters[r.After] {

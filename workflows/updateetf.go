@@ -243,12 +243,12 @@ func (u *update) persist(ctx workflow.Context, fetched activities.FetchResult, v
 	if err != nil {
 		return err
 	}
-	return u.endWaiting(ctx, result.Settled)
+	return endWaiting(ctx, result.Settled)
 }
 
 // endWaiting cancels the workflows that wait for decisions on findings which the data no longer need. Most findings have
 // none, so that a workflow that is not there is not an error.
-func (u *update) endWaiting(ctx workflow.Context, findings []string) error {
+func endWaiting(ctx workflow.Context, findings []string) error {
 	waiting := make([]workflow.Future, len(findings))
 	for i, id := range findings {
 		waiting[i] = workflow.RequestCancelExternalWorkflow(ctx, FindingID(id), "")

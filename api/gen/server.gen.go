@@ -566,6 +566,9 @@ type FindingList struct {
 
 	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 	NextCursor *NextCursor `json:"next_cursor"`
+
+	// DataVersion The data version that `as_of` stands for; null without it.
+	DataVersion *int64 `json:"data_version"`
 }
 
 // FindingRow One session, named by the finding or near one that is.
@@ -1382,6 +1385,11 @@ type ListFindingsParams struct {
 	// To Only findings that name this session or an earlier one.
 	To *string `form:"to,omitempty" json:"to,omitempty"`
 
+	// AsOf What was known then, with the decisions in force then: an RFC 3339 instant, which stands for the newest data version
+	// known at that time, or the number of a data version. Needs `symbol`, because each ETF has data versions of its own.
+	// Defaults to now.
+	AsOf *string `form:"as_of,omitempty" json:"as_of,omitempty"`
+
 	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
@@ -2133,6 +2141,13 @@ func (w *ServerInterfaceWrapper) ListFindings(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "as_of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "as_of", ctx.QueryParams(), &params.AsOf, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter as_of: %s", err))
 	}
 
 	// ------------- Optional query parameter "cursor" -------------

@@ -294,8 +294,8 @@ func unstatedSplit(reverse bool) func(random, *defect, float64) bool {
 		if !ok {
 			return false
 		}
-		num, den := int64(0), int64(1)
-		switch num = pick[int64](r, 3, 2, 3, 4, 5, 6, 8, 10, 20); {
+		num, den := pick[int64](r, 3, 2, 3, 4, 5, 6, 8, 10, 20), int64(1)
+		switch {
 		case num == 3 && r.IntN(2) == 0:
 			den = 2
 		case reverse && r.IntN(3) == 0:

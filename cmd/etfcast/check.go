@@ -168,7 +168,7 @@ func fileName(path string) string {
 func readPrices(cmd *cobra.Command, path string) (filecheck.File, error) {
 	name := fileName(path)
 	f := filecheck.File{Name: path}
-	var from io.Reader = cmd.InOrStdin()
+	from := cmd.InOrStdin()
 	if name == standardStream {
 		f.Name = "standard input" + path[1:]
 	} else {

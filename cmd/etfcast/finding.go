@@ -49,6 +49,7 @@ func findingListCommand(a *app) *cobra.Command {
 	var filter findingFilter
 	var all, asJSON bool
 	var limit int
+	var asOf string
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List findings, newest first; without --all, only those that await a decision",
@@ -60,7 +61,7 @@ func findingListCommand(a *app) *cobra.Command {
 			}
 			defer closeAll()
 			query := filter.query(limit)
-			query.Undecided = !all
+			query.Undecided, query.AsOf = !all, asOf
 			found, _, err := svc.Findings(cmd.Context(), query)
 			if err != nil {
 				return err
@@ -77,6 +78,7 @@ func findingListCommand(a *app) *cobra.Command {
 	filter.flags(cmd.Flags())
 	cmd.Flags().StringVar(&filter.severity, "severity", "", "only findings of this severity: info, warning or error")
 	cmd.Flags().BoolVar(&all, "all", false, "every severity, including decided findings")
+	cmd.Flags().StringVar(&asOf, "as-of", "", "what was known then, with --symbol: an instant, or the number of a data version")
 	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of findings")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

@@ -67,3 +67,17 @@ ORDER BY ex, kind, terms, source;
 -- name: SupersedeNAVs :execrows
 UPDATE navs SET superseded_by = sqlc.arg('superseded_by'), known_to = sqlc.arg('known_to')
 WHERE etf_id = sqlc.arg('etf_id') AND superseded_by = sqlc.arg('open_version') AND session IN (sqlc.slice('sessions'));
+
+-- name: ListFindingsOfETFAt :many
+-- The findings of an ETF that were known at the data version and found by the instant. A finding belongs to the version that
+-- storing its response resulted in (0 if it was never stored).
+SELECT sqlc.embed(f), e.symbol
+FROM findings f JOIN etfs e ON e.id = f.etf_id JOIN fetches fe ON fe.id = f.fetch_id
+WHERE f.etf_id = sqlc.arg('etf_id') AND f.found_at <= sqlc.arg('before_at')
+    AND (f.found_at < sqlc.arg('before_at') OR f.id < sqlc.arg('before_id'))
+    AND f.found_at <= sqlc.arg('until') AND fe.result_version <= sqlc.arg('version')
+    AND (sqlc.arg('rule') = '' OR f.rule = sqlc.arg('rule'))
+    AND (sqlc.arg('severity') = '' OR f.severity = sqlc.arg('severity'))
+    AND (sqlc.arg('by_session') = 0 OR EXISTS (SELECT 1 FROM finding_rows r WHERE r.finding_id = f.id
+        AND r.session >= CAST(sqlc.arg('from_session') AS DATE) AND r.session <= CAST(sqlc.arg('to_session') AS DATE)))
+ORDER BY f.found_at DESC, f.id DESC LIMIT ?;

@@ -59,3 +59,12 @@ FROM decisions d WHERE d.finding_id = sqlc.arg('finding_id');
 
 -- name: ListSettled :many
 SELECT finding_id FROM decisions WHERE decided_by = ? AND request_key = ? ORDER BY finding_id LIMIT ?;
+
+-- name: ListSettledAt :many
+-- The findings that were settled at the data version, as a consequence of it, in the name of the decider. A person's reasons for
+-- an action have its ID.
+SELECT DISTINCT d.finding_id
+FROM findings f JOIN decisions d ON d.finding_id = f.id
+WHERE f.etf_id = sqlc.arg('etf_id') AND d.in_force = 1 AND d.data_version = sqlc.arg('data_version') AND d.rows_changed = 0
+    AND d.decided_by = sqlc.arg('decided_by') AND d.why LIKE sqlc.arg('why')
+ORDER BY d.finding_id LIMIT ?;

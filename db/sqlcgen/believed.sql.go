@@ -347,6 +347,87 @@ func (q *Queries) ListFetchesByID(ctx context.Context, ids []string) ([]ListFetc
 	return items, nil
 }
 
+const listFindingsOfETFAt = `-- name: ListFindingsOfETFAt :many
+SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e.symbol
+FROM findings f JOIN etfs e ON e.id = f.etf_id JOIN fetches fe ON fe.id = f.fetch_id
+WHERE f.etf_id = ? AND f.found_at <= ?
+    AND (f.found_at < ? OR f.id < ?)
+    AND f.found_at <= ? AND fe.result_version <= ?
+    AND (? = '' OR f.rule = ?)
+    AND (? = '' OR f.severity = ?)
+    AND (? = 0 OR EXISTS (SELECT 1 FROM finding_rows r WHERE r.finding_id = f.id
+        AND r.session >= CAST(? AS DATE) AND r.session <= CAST(? AS DATE)))
+ORDER BY f.found_at DESC, f.id DESC LIMIT ?
+`
+
+type ListFindingsOfETFAtParams struct {
+	EtfID       uint32
+	BeforeAt    time.Time
+	BeforeID    string
+	Until       time.Time
+	Version     int64
+	Rule        string
+	Severity    string
+	BySession   interface{}
+	FromSession column.Session
+	ToSession   column.Session
+	Limit       int32
+}
+
+type ListFindingsOfETFAtRow struct {
+	Finding Finding
+	Symbol  string
+}
+
+// The findings of an ETF that were known at the data version and found by the instant. A finding belongs to the version that
+// storing its response resulted in (0 if it was never stored).
+func (q *Queries) ListFindingsOfETFAt(ctx context.Context, arg ListFindingsOfETFAtParams) ([]ListFindingsOfETFAtRow, error) {
+	rows, err := q.db.QueryContext(ctx, listFindingsOfETFAt,
+		arg.EtfID,
+		arg.BeforeAt,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.Until,
+		arg.Version,
+		arg.Rule,
+		arg.Rule,
+		arg.Severity,
+		arg.Severity,
+		arg.BySession,
+		arg.FromSession,
+		arg.ToSession,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListFindingsOfETFAtRow{}
+	for rows.Next() {
+		var i ListFindingsOfETFAtRow
+		if err := rows.Scan(
+			&i.Finding.ID,
+			&i.Finding.EtfID,
+			&i.Finding.FetchID,
+			&i.Finding.Rule,
+			&i.Finding.Severity,
+			&i.Finding.Evidence,
+			&i.Finding.FoundAt,
+			&i.Symbol,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listNAVsAt = `-- name: ListNAVsAt :many
 SELECT etf_id, session, data_version, nav, shares, source, fetch_id, known_from, known_to, superseded_by FROM navs
 WHERE etf_id = ? AND session >= CAST(? AS DATE)

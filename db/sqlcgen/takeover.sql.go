@@ -235,6 +235,53 @@ func (q *Queries) ListSettled(ctx context.Context, arg ListSettledParams) ([]str
 	return items, nil
 }
 
+const listSettledAt = `-- name: ListSettledAt :many
+SELECT DISTINCT d.finding_id
+FROM findings f JOIN decisions d ON d.finding_id = f.id
+WHERE f.etf_id = ? AND d.in_force = 1 AND d.data_version = ? AND d.rows_changed = 0
+    AND d.decided_by = ? AND d.why LIKE ?
+ORDER BY d.finding_id LIMIT ?
+`
+
+type ListSettledAtParams struct {
+	EtfID       uint32
+	DataVersion int64
+	DecidedBy   string
+	Why         string
+	Limit       int32
+}
+
+// The findings that were settled at the data version, as a consequence of it, in the name of the decider. A person's reasons for
+// an action have its ID.
+func (q *Queries) ListSettledAt(ctx context.Context, arg ListSettledAtParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, listSettledAt,
+		arg.EtfID,
+		arg.DataVersion,
+		arg.DecidedBy,
+		arg.Why,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var finding_id string
+		if err := rows.Scan(&finding_id); err != nil {
+			return nil, err
+		}
+		items = append(items, finding_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listUndecidedRows = `-- name: ListUndecidedRows :many
 SELECT r.finding_id, r.session
 FROM finding_rows r JOIN findings f ON f.id = r.finding_id

@@ -60,6 +60,8 @@ var scenarios = []scenario{
 	{"update_released", update("FREE2", completed)},
 	{"finding_decided", findingDecided},
 	{"finding_taken", findingTaken},
+	{"finding_overdue", findingOverdue},
+	{"action_decided", actionDecided},
 	{"daily_subset", daily(workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Symbols: []etf.Symbol{
 		"OK0001", "OK0002", "OK0003", "BOOM1", "DENY1", "DOWN1", "EMPTY1", "FAULT1", "LATE1"}}, completed)},
 	{"daily_closed", daily(workflows.DailyInput{Exchange: etf.XNYS, Session: sunday}, completed)},
@@ -171,7 +173,55 @@ func findingTaken(ctx context.Context, s *environment) (recorded, error) {
 	if err != nil {
 		return recorded{}, err
 	}
-	return s.wait(ctx, run, failed)
+	return s.wait(ctx, run, completed)
+}
+
+// findingOverdue is decided on after its reminder and its deadline.
+func findingOverdue(ctx context.Context, s *environment) (recorded, error) {
+	in := workflows.ResolveFindingInput{
+		Finding: "overdue", Symbol: "FAULT1", Exchange: etf.XNYS, Session: friday, Rule: "jump", Evidence: "too far",
+		RemindAfter: time.Second, DeadlineAfter: 2 * time.Second,
+	}
+	run, err := s.client.ExecuteWorkflow(ctx, dispatch.FindingOptions(in), workflows.ResolveFindingWorkflow, in)
+	if err != nil {
+		return recorded{}, err
+	}
+	select {
+	case <-time.After(4 * time.Second):
+	case <-ctx.Done():
+		return recorded{}, ctx.Err()
+	}
+	handle, err := s.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: run.GetID(), UpdateName: workflows.DecideUpdate, WaitForStage: client.WorkflowUpdateStageCompleted,
+		Args: []any{workflows.Decision{Decision: etf.Reject, By: "jo", Why: "bad tick"}},
+	})
+	if err != nil {
+		return recorded{}, err
+	}
+	if err := handle.Get(ctx, nil); err != nil {
+		return recorded{}, err
+	}
+	return s.wait(ctx, run, completed)
+}
+
+// actionDecided has a decision that is refused and one that is applied.
+func actionDecided(ctx context.Context, s *environment) (recorded, error) {
+	in := workflows.DecideActionInput{Action: "split1", Symbol: "OK0001", Exchange: etf.XNYS}
+	options := dispatch.ActionOptions(in)
+	send := func(by, key string) (client.WorkflowRun, error) {
+		d := etf.ActionDecision{Action: in.Action, Symbol: in.Symbol, Status: etf.Accepted, By: by, Why: "notice of the fund", Key: key}
+		return s.client.SignalWithStartWorkflow(ctx, options.ID, workflows.DecideActionSignal, d, options, workflows.DecideActionWorkflow, in)
+	}
+	run, err := send("", "1")
+	if err != nil {
+		return recorded{}, err
+	}
+	if again, err := send("jo", "2"); err != nil {
+		return recorded{}, err
+	} else if again.GetRunID() != run.GetRunID() { // the first had ended: it failed
+		run = again
+	}
+	return s.wait(ctx, run, completed)
 }
 
 func daily(in workflows.DailyInput, how func(error) error) func(context.Context, *environment) (recorded, error) {

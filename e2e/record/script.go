@@ -56,6 +56,11 @@ func (s *script) register(main, fit sdkworker.ActivityRegistry, sources ...sdkwo
 	named(main, "Persist", s.persist)
 	named(main, "ReviewHeld", s.reviewHeld)
 	named(main, "Decide", s.decide)
+	named(main, "FindingState", s.findingState)
+	named(main, "NewestSession", func(context.Context, activities.NewestInput) (activities.NewestResult, error) {
+		return activities.NewestResult{Session: friday, Usable: true}, nil
+	})
+	named(main, "DecideAction", s.decideAction)
 	named(fit, "Forecast", s.forecast)
 	for _, r := range sources {
 		named(r, "Fetch", s.fetch)
@@ -179,6 +184,22 @@ func (s *script) decide(_ context.Context, in activities.DecideInput) (etf.Findi
 		return etf.Finding{}, permanentError(activities.TypeConflict, "decided before by al")
 	}
 	return etf.Finding{ID: in.Finding, Symbol: "FAULT1", Rule: "jump", Decision: in.Decision, By: in.By, Why: in.Why}, nil
+}
+
+// findingState is asked for after a decision that could not be applied, and by the timers.
+func (s *script) findingState(_ context.Context, in activities.FindingInput) (etf.Finding, error) {
+	f := etf.Finding{ID: in.Finding, Symbol: "FAULT1", Rule: "jump"}
+	if in.Finding == "taken" {
+		f.Decision, f.By, f.Why = etf.Accept, "al", "seen on two sources"
+	}
+	return f, nil
+}
+
+func (s *script) decideAction(_ context.Context, d etf.ActionDecision) (etf.ActionDecided, error) {
+	if d.By == "" {
+		return etf.ActionDecided{}, permanentError(activities.TypeInvalid, "by: no name is given")
+	}
+	return etf.ActionDecided{Action: etf.StatedAction{ID: d.Action, Symbol: d.Symbol, Status: d.Status, By: d.By}, Freed: 96, Newest: friday}, nil
 }
 
 func permanentError(errorType, message string) error {

@@ -243,7 +243,6 @@ func (st stamp) withTime(s string) stamp {
 	if s == "" {
 		return st
 	}
-	afternoon, morning := false, false
 	cut := func(word string) bool {
 		var found bool
 		if strings.HasPrefix(strings.ToLower(s), word) {
@@ -254,8 +253,8 @@ func (st stamp) withTime(s string) stamp {
 		s = strings.TrimSpace(s)
 		return found
 	}
-	afternoon = cut("오후") || cut("下午") || cut("午後") || cut("pm")
-	morning = !afternoon && (cut("오전") || cut("上午") || cut("午前") || cut("am"))
+	afternoon := cut("오후") || cut("下午") || cut("午後") || cut("pm")
+	morning := !afternoon && (cut("오전") || cut("上午") || cut("午前") || cut("am"))
 	var field [3]int
 	n := 0
 	if len(s) >= 6 {
