@@ -48,8 +48,8 @@ func TestBadBarsOfManyETFs(t *testing.T) {
 		t.Errorf("the run ended with %+v", done.Counts)
 	}
 	var rows []etf.RunETF
-	for cursor := ""; ; {
-		body, _ := p.must(http.MethodGet, location+"?limit=200&cursor="+cursor, nil, http.StatusOK)
+	for query := "?limit=200"; ; {
+		body, _ := p.must(http.MethodGet, location+query, nil, http.StatusOK)
 		var page struct {
 			ETFs struct {
 				Items []etf.RunETF
@@ -63,7 +63,7 @@ func TestBadBarsOfManyETFs(t *testing.T) {
 		if page.ETFs.Next == nil {
 			break
 		}
-		cursor = *page.ETFs.Next
+		query = "?limit=200&cursor=" + *page.ETFs.Next
 	}
 	good, out := 0, map[string]int{}
 	for _, row := range rows {

@@ -64,9 +64,12 @@ func TestRealSplits(t *testing.T) {
 			if !slices.Equal(splits, c.splits) {
 				t.Fatalf("%v are proposed, want %v", splits, c.splits)
 			}
-			if e := p.etf(c.symbol); e.Quarantined != 0 {
-				t.Errorf("%d rows are quarantined", e.Quarantined)
-			}
+			eventually(t, "the decisions to be applied", func() error {
+				if e := p.etf(c.symbol); e.Quarantined != 0 {
+					return fmt.Errorf("%d rows are quarantined", e.Quarantined)
+				}
+				return nil
+			})
 			if c.differ == nil {
 				return
 			}

@@ -226,7 +226,8 @@ func TestSplitLives(t *testing.T) {
 				deadline := time.Now().Add(20 * time.Second)
 				for err := check(); err != nil; err = check() { // a decision's forecasts are made a moment later
 					if step.command == "" || time.Now().After(deadline) {
-						t.Fatalf("%s: %v", what, err)
+						findings, _ := p.must(http.MethodGet, "/v1/findings?symbol="+string(life.symbol), nil, http.StatusOK)
+						t.Fatalf("%s: %v\nactions: %+v\nfindings: %s", what, err, p.actions(t, life.symbol), findings)
 					}
 					time.Sleep(100 * time.Millisecond)
 				}

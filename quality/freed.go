@@ -169,6 +169,7 @@ func FreeCandidates(quarantined []etf.StoredBar, cases Cases) map[etf.Session]bo
 		for _, c := range cases[b.Session] {
 			switch {
 			case !c.Staged || !sameNumbers(b.Bar, c.Bar):
+			case c.Decision == etf.Undecided && (c.Severity == etf.SeverityWarning || c.Severity == etf.SeverityInfo): // keeps nothing out
 			case c.Decision == etf.Reject, c.Decision == etf.Undecided && !AboutLevel(c.Rule):
 				other = true
 			default:
