@@ -63,14 +63,20 @@ bin/devstack: $(DEVSTACK_SOURCES)
 TEST_FLAGS ?= -race -shuffle=on
 # These two compute for minutes, ten times as long under the race detector. They have goroutines in few places: there it is on.
 NUMERIC     := ./forecast/prophet ./forecast/prophet/diagnostics
+# These have no goroutines and many histories to go through.
+RULES       := ./quality ./filecheck ./bench/quality
 NUMERIC_RUN := MCMC|Gibbs|Sampl|Draws|Parallel|Progress|Deterministic|Concurrent|Shared
 .PHONY: test
 test: build devstack ## Run every test on the embedded stack.
 	@# devstack: without -trimpath and -vet=off every dependency would be compiled again.
 	cd devstack && $(GO) test -tags gms_pure_go -trimpath -vet=off -shuffle=on .
-	$(GO) test $(filter-out -race,$(TEST_FLAGS)) $(NUMERIC)
+	$(GO) test -timeout 30m $(filter-out -race,$(TEST_FLAGS)) $(NUMERIC) $(RULES)
 	$(GO) test $(TEST_FLAGS) -run '$(NUMERIC_RUN)' $(NUMERIC)
-	bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) $$($(GO) list ./... | grep -vE '/forecast/prophet(/diagnostics)?$$')
+	bin/devstack run --ephemeral -- $(GO) test -timeout 30m $(TEST_FLAGS) $$($(GO) list ./... | grep -vE '/(forecast/prophet(/diagnostics)?|quality|filecheck)$$')
+
+.PHONY: test-bad-bars
+test-bad-bars: ## Send 1,000 bad bars of each kind through the activities instead of the 100 of make test.
+	$(GO) test -count=1 -timeout 30m ./activities -run '^TestBadBarsReachNoForecast$$'
 
 KILLS ?= 20
 SEED  ?= 0
