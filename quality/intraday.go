@@ -14,7 +14,7 @@ const rulePriceRange = "price_range"
 // lie on any day: on 2010-05-06 a fund of midsize companies traded at 60 % below its close, and thinly traded funds open
 // 15 % away from all other trades.
 const (
-	strangeRange    = 6.6
+	strangeRange    = 6.2
 	impossibleRange = 100.0
 )
 

@@ -132,7 +132,7 @@ var realFiles = []realFile{
 	{"yahoo/IWM.csv", etf.XNYS, etf.SplitAdjusted, 0, []string{"volume info 2008-03-25..2019-07-30 (3)", "price_jump warning 2007-02-27"}},
 	{"yahoo/EEM.csv", etf.XNYS, etf.SplitAdjusted, 0, nil},
 	{"alphavantage/SPY.csv", etf.XNYS, etf.AsTraded, 0, []string{"volume info 2010-03-18"}},
-	{"alphavantage/QQQ.csv", etf.XNYS, etf.AsTraded, 96, []string{"split_suspected error 1999-11-01..2000-03-17 (96)", "price_range info 2010-05-06"}},
+	{"alphavantage/QQQ.csv", etf.XNYS, etf.AsTraded, 96, []string{"split_suspected error 1999-11-01..2000-03-17 (96)", "price_range warning 2004-12-17", "price_range info 2010-05-06"}},
 	{"alphavantage/IWM.csv", etf.XNYS, etf.AsTraded, 1264, []string{"volume info 2008-03-25..2008-07-03 (2)", "split_suspected error 2000-05-26..2005-06-08 (1264)"}},
 	{"alphavantage/IJH.csv", etf.XNYS, etf.AsTraded, 5971, []string{"split_suspected error 2000-05-26..2005-06-08 (1264)", "split_suspected error 2005-06-09..2024-02-21 (4707)"}},
 	{"alphavantage/XLF.csv", etf.XNYS, etf.AsTraded, 0, []string{"price_jump warning 2016-09-19..2024-11-06 (2)", "price_range info 2002-05-01..2015-08-24 (2)", "stale_close warning 2003-01-29..2014-07-18 (2)"}},
