@@ -87,6 +87,29 @@ func name(f File) string {
 	return n
 }
 
+// withLastLine uses the file's last line although it has no line end, if it can be read: nobody is writing the file any more.
+// A daily run leaves it out, and a line for information says so.
+func withLastLine(r etf.Response, name string, f File, q etf.Query) etf.Response {
+	i := slices.IndexFunc(r.Defects, func(d etf.Defect) bool { return d.Unfinished })
+	if i < 0 || strings.Contains(q.Ref, "last_line=") {
+		return r
+	}
+	join := "?"
+	if q.Ref != "" {
+		join = "&"
+	}
+	q.Ref += join + "last_line=complete"
+	whole, err := file.Parse(name, f.Raw, f.Modified, q)
+	if err != nil || len(whole.Bars) <= len(r.Bars) {
+		return r
+	}
+	d := r.Defects[i]
+	d.Unfinished, d.Side, d.NoPrice = false, true, true
+	d.Reason = "a daily run does not use this row: " + d.Reason
+	whole.Defects = append(whole.Defects, d)
+	return whole
+}
+
 // read parses a file up to a session, or all of it, and names the session it is checked for.
 func read(f File, cal *calendar.Calendar, session etf.Session, now time.Time) (etf.Response, etf.Session, error) {
 	// Without an instant as of which to read: a row of a session that has not closed yet is for the rules to judge.
@@ -99,6 +122,7 @@ func read(f File, cal *calendar.Calendar, session etf.Session, now time.Time) (e
 	if err != nil {
 		return etf.Response{}, 0, err
 	}
+	response = withLastLine(response, n, f, q)
 	response.DataAt = settled(cal, response)
 	given := session
 	if session.IsZero() {

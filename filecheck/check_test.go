@@ -67,6 +67,19 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+// A file without a last line end is checked to its end, with a line that says that a daily run is more careful.
+func TestLastLineWithoutEnd(t *testing.T) {
+	t.Parallel()
+	text := strings.TrimSuffix(csv(t, 30, nil), "\n")
+	r := checked(t, text, Options{})
+	if len(r.Bars) != 30 || r.Session != etf.MustSession("2025-06-30") || r.Severity() != etf.SeverityInfo || len(r.Lines) != 1 || !strings.Contains(r.Lines[0].Evidence, "a daily run does not use this row") {
+		t.Errorf("%d bars, %+v", len(r.Bars), r.Lines)
+	}
+	if r := checked(t, text[:strings.LastIndex(text, ",")-7], Options{}); len(r.Bars) != 29 || r.Severity() != etf.SeverityWarning {
+		t.Errorf("a row that is cut within its numbers: %d bars, %+v", len(r.Bars), r.Lines)
+	}
+}
+
 func TestLines(t *testing.T) {
 	t.Parallel()
 	text := csv(t, 100, func(i int, b *etf.Bar) {

@@ -86,7 +86,8 @@ func TestSizes(t *testing.T) {
 	pool := simulated(3)
 	for i := range kinds {
 		k := kinds[i]
-		if !k.sized || k.name == "spike in a file of 10 rows" { // whose rows are not those of the history it is put into
+		// The rows of the one are not those of the history it is put into, and the other changes no price.
+		if !k.sized || k.name == "spike in a file of 10 rows" || k.name == "wrong net asset value" {
 			continue
 		}
 		var clean series
