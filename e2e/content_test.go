@@ -17,7 +17,7 @@ var contentQueries = map[string]string{
 	"revision": `SELECT symbol, session, r.data_version, open, high, low, close, adj_close, volume, r.basis, source, r.quarantined, superseded_by
 		FROM bar_revisions r JOIN etfs e ON e.id = r.etf_id`,
 	"action": `SELECT symbol, kind, ex, terms, a.data_version, amount, numerator, denominator, status
-		FROM corporate_actions a JOIN etfs e ON e.id = a.etf_id`,
+		FROM actions a JOIN etfs e ON e.id = a.etf_id`,
 	"version": `SELECT symbol, number, cause FROM data_versions v JOIN etfs e ON e.id = v.etf_id`,
 	"fetch": `SELECT symbol, run_id, source, window_from, window_to, raw_hash, f.basis, row_count, actions, undone_splits, defects,
 			judged_at IS NULL, persisted_at IS NULL, rows_new, rows_unchanged, rows_revised, rows_quarantined, actions_new, result_version

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/mock"
@@ -104,6 +105,7 @@ func TestUpdateETFQuarantinedAfterARelease(t *testing.T) {
 // heldMarket is a market in which every ETF's close is held.
 type heldMarket struct {
 	*market
+	mu        sync.Mutex // several forecasts are made at once
 	reviews   []activities.ReviewHeldInput
 	forecasts []etf.Symbol
 }
@@ -142,7 +144,9 @@ func (m *heldMarket) review(_ context.Context, in activities.ReviewHeldInput) (a
 }
 
 func (m *heldMarket) forecast(_ context.Context, in activities.ForecastInput) (activities.ForecastResult, error) {
+	m.mu.Lock()
 	m.forecasts = append(m.forecasts, in.Symbol)
+	m.mu.Unlock()
 	result := activities.ForecastResult{Appended: 2}
 	if in.Symbol == "SIM00004" {
 		result.Failed = []string{"prophet: no"}
