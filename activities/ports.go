@@ -57,12 +57,12 @@ type Findings interface {
 
 // Bars keeps prices.
 type Bars interface {
-	// Persist moves a fetch's validated rows into the ETF's bars in one transaction that distinguishes new, unchanged
+	// Replace moves a fetch's validated rows into the ETF's bars in one transaction that distinguishes new, unchanged
 	// and revised rows; a revision keeps the previous values. The data version advances by
 	// compare-and-set, and only if something changed. The fetch is the idempotency key: a repeat returns the first
 	// result. Staged rows are deleted in the same transaction. A basis other than the stored series' is KindConflict.
-	Persist(ctx context.Context, fetch string) (etf.Persisted, error)
-	// Replace is Persist for a fetch that also takes stored bars out, in the same transaction: all that a whole history
+	//
+	// A replacement that is not zero also takes stored bars out, in the same transaction: all that a whole history
 	// replaces, or those before the ETF's listing. They stay among the revisions, and count as revised. Undecided findings
 	// that no longer keep anything out are settled; settled names them, at most a hundred.
 	Replace(ctx context.Context, fetch string, r etf.Replacement) (p etf.Persisted, settled []string, err error)

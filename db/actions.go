@@ -312,7 +312,7 @@ func (s *Store) settleFreed(ctx context.Context, q *sqlcgen.Queries, to series, 
 			stored[i] = storedBar(b)
 		}
 		if d := quality.Outcome(rows[id], stored); d != etf.Undecided {
-			if err := s.settleFinding(ctx, q, id, d, by, whyFreed(changes), to.version.Number); err != nil {
+			if err := s.enter(ctx, q, id, etf.DecisionRecord{Decision: d, By: by, Why: whyFreed(changes), DataVersion: to.version.Number}); err != nil {
 				return err
 			}
 		}
@@ -330,11 +330,6 @@ func sessionsNear(changes []etf.StatedAction) []etf.Session {
 		}
 	}
 	return list
-}
-
-// settleFinding records a decision that follows from a change of the actions in force.
-func (s *Store) settleFinding(ctx context.Context, q *sqlcgen.Queries, id string, d etf.Decision, by, why string, version int64) error {
-	return s.enter(ctx, q, id, etf.DecisionRecord{Decision: d, By: by, Why: why, DataVersion: version})
 }
 
 // whyFreed says which changes of actions settle findings.

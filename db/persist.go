@@ -184,7 +184,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom
 	}
 	if whole && old.bars > 0 {
-		if err := p.settle(ctx, s.now(), lastSession, "the whole history was fetched again, in fetch "+fetch); err != nil {
+		if err := p.settle(ctx, s, lastSession, "the whole history was fetched again, in fetch "+fetch); err != nil {
 			return etf.Persisted{}, false, err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
@@ -128,7 +127,7 @@ func (s *Store) removeEarly(ctx context.Context, q *sqlcgen.Queries, fetch strin
 	if err := advance(ctx, q, p.old, p.to, cause{causeListing, fetch}); err != nil {
 		return row, 0, err
 	}
-	if err := p.settle(ctx, s.now(), listed, fmt.Sprintf("the rows are from before the listing on %s", listed)); err != nil {
+	if err := p.settle(ctx, s, listed, fmt.Sprintf("the rows are from before the listing on %s", listed)); err != nil {
 		return row, 0, err
 	}
 	row, err = q.GetFetchToPersist(ctx, fetch)
@@ -138,7 +137,7 @@ func (s *Store) removeEarly(ctx context.Context, q *sqlcgen.Queries, fetch strin
 // settle decides on the error-level findings of earlier fetches that nobody has decided on and that keep nothing out any
 // longer: no session that they name, all of them before the given one, has a quarantined bar or a row that this fetch
 // quarantines.
-func (p *persisting) settle(ctx context.Context, now time.Time, before etf.Session, why string) error {
+func (p *persisting) settle(ctx context.Context, s *Store, before etf.Session, why string) error {
 	rows, err := p.q.ListUndecidedRows(ctx, sqlcgen.ListUndecidedRowsParams{EtfID: p.old.id, FetchID: p.fetch})
 	if err != nil || len(rows) == 0 {
 		return err
@@ -161,8 +160,8 @@ func (p *persisting) settle(ctx context.Context, now time.Time, before etf.Sessi
 			n++
 		}
 		if !open {
-			if err := p.q.SettleFinding(ctx, sqlcgen.SettleFindingParams{
-				FindingID: rows[0].FindingID, DecidedBy: settledBy, Why: why, RequestKey: p.fetch, DecidedAt: now, DataVersion: p.to.version.Number,
+			if err := s.enter(ctx, p.q, rows[0].FindingID, etf.DecisionRecord{
+				Decision: etf.Refetch, By: settledBy, Why: why, Key: p.fetch, DataVersion: p.to.version.Number,
 			}); err != nil {
 				return err
 			}

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	ruleHeld       = "held_close"
-	ruleUnfinished = "unfinished_row"
+	ruleHeld       = HeldClose
+	ruleUnfinished = UnfinishedRow
 )
 
 // holdSurprise holds the newest row, whose close is further from the one before than the market is likely to move, unless

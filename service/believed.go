@@ -74,6 +74,27 @@ type BarRow struct {
 
 // Bars returns up to q.Limit stored bars, ascending; more says whether more follow.
 func (s *Service) Bars(ctx context.Context, q BarQuery) (rows []BarRow, more bool, err error) {
+	final, err := s.finalityOf(ctx, q)
+	if err != nil {
+		return nil, false, err
+	}
+	if rows, more, err = s.barsPage(ctx, q, final); err == nil {
+		err = s.restate(ctx, q, rows)
+	}
+	return rows, more, err
+}
+
+// finalityOf tells which bars of the query are provisional; none at an earlier version, where that is not recorded.
+func (s *Service) finalityOf(ctx context.Context, q BarQuery) (finality, error) {
+	if q.AsOf.Given {
+		return finality{}, nil
+	}
+	list, err := s.finalities(ctx, q.Symbol)
+	return list[q.Symbol], err
+}
+
+// barsPage returns a page of the query's bars as they are stored.
+func (s *Service) barsPage(ctx context.Context, q BarQuery, final finality) (rows []BarRow, more bool, err error) {
 	var bars []etf.StoredBar
 	if q.AsOf.Given {
 		bars, err = s.store.BarsPageAt(ctx, q.Symbol, q.AsOf.Version, q.Window, q.After, q.Limit+1)
@@ -84,24 +105,16 @@ func (s *Service) Bars(ctx context.Context, q BarQuery) (rows []BarRow, more boo
 		return nil, false, err
 	}
 	bars, more = cut(bars, q.Limit)
-	if !q.AsOf.Given { // what was provisional at an earlier version is not recorded
-		list, err := s.finalities(ctx, q.Symbol)
-		if err != nil {
-			return nil, false, err
-		}
-		for i := range bars {
-			bars[i].Provisional = list[q.Symbol].provisional(bars[i].Session)
-		}
+	for i := range bars {
+		bars[i].Provisional = final.provisional(bars[i].Session)
 	}
-	if rows, err = s.barRows(ctx, q, bars); err == nil {
-		err = s.restate(ctx, q, rows)
-	}
+	rows, err = s.barRows(ctx, q, bars)
 	return rows, more, err
 }
 
 // restate restates rows as q.Adjust says. It reads the bars after them too: later distributions are measured by their closes.
 func (s *Service) restate(ctx context.Context, q BarQuery, rows []BarRow) error {
-	if q.Adjust == "" || q.Adjust == quality.AdjustNone || len(rows) == 0 {
+	if !q.adjusts() || len(rows) == 0 {
 		return nil
 	}
 	bars := make([]etf.StoredBar, len(rows))
@@ -140,8 +153,15 @@ func (s *Service) restate(ctx context.Context, q BarQuery, rows []BarRow) error 
 const barsChunk = 2000
 
 // EachBar calls f with every bar of the query, ascending, up to q.Limit of them (0 = all). It stops at and returns the first
-// error of f.
+// error of f. Restated bars depend on the ones after them, so these are read first, once.
 func (s *Service) EachBar(ctx context.Context, q BarQuery, f func(BarRow) error) error {
+	if q.adjusts() {
+		return s.eachRestated(ctx, q, f)
+	}
+	final, err := s.finalityOf(ctx, q)
+	if err != nil {
+		return err
+	}
 	left := q.Limit
 	for {
 		page := q
@@ -149,7 +169,7 @@ func (s *Service) EachBar(ctx context.Context, q BarQuery, f func(BarRow) error)
 		if left > 0 {
 			page.Limit = min(left, barsChunk)
 		}
-		rows, more, err := s.Bars(ctx, page)
+		rows, more, err := s.barsPage(ctx, page, final)
 		if err != nil {
 			return err
 		}
@@ -169,6 +189,30 @@ func (s *Service) EachBar(ctx context.Context, q BarQuery, f func(BarRow) error)
 		}
 	}
 }
+
+func (s *Service) eachRestated(ctx context.Context, q BarQuery, f func(BarRow) error) error {
+	stored := q
+	stored.Adjust = quality.AdjustNone
+	var rows []BarRow
+	if err := s.EachBar(ctx, stored, func(b BarRow) error {
+		rows = append(rows, b)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := s.restate(ctx, q, rows); err != nil {
+		return err
+	}
+	for _, b := range rows {
+		if err := f(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adjusts reports whether the query asks for restated prices.
+func (q BarQuery) adjusts() bool { return q.Adjust != "" && q.Adjust != quality.AdjustNone }
 
 func (s *Service) barRows(ctx context.Context, q BarQuery, bars []etf.StoredBar) ([]BarRow, error) {
 	rows := make([]BarRow, len(bars))

@@ -49,14 +49,6 @@ WHERE r.etf_id = sqlc.arg('etf_id') AND f.severity = 'error' AND f.fetch_id <> s
     AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1)
 ORDER BY r.finding_id, r.session;
 
--- name: SettleFinding :exec
--- A decision that no person made: what a finding is about is no longer stored.
-INSERT INTO decisions (finding_id, number, in_force, decision, decided_by, why, request_key, details, run_id, decided_at,
-    data_version, rows_changed)
-SELECT sqlc.arg('finding_id'), COALESCE(MAX(d.number), 0) + 1, 1, 'refetch', sqlc.arg('decided_by'), sqlc.arg('why'),
-    sqlc.arg('request_key'), '', '', sqlc.arg('decided_at'), sqlc.arg('data_version'), 0
-FROM decisions d WHERE d.finding_id = sqlc.arg('finding_id');
-
 -- name: ListSettled :many
 SELECT finding_id FROM decisions WHERE decided_by = ? AND request_key = ? ORDER BY finding_id LIMIT ?;
 

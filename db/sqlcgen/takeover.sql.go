@@ -9,7 +9,6 @@ import (
 	"context"
 	"database/sql"
 	"strings"
-	"time"
 
 	"github.com/etfcast/etfcast/db/column"
 )
@@ -322,37 +321,6 @@ func (q *Queries) ListUndecidedRows(ctx context.Context, arg ListUndecidedRowsPa
 		return nil, err
 	}
 	return items, nil
-}
-
-const settleFinding = `-- name: SettleFinding :exec
-INSERT INTO decisions (finding_id, number, in_force, decision, decided_by, why, request_key, details, run_id, decided_at,
-    data_version, rows_changed)
-SELECT ?, COALESCE(MAX(d.number), 0) + 1, 1, 'refetch', ?, ?,
-    ?, '', '', ?, ?, 0
-FROM decisions d WHERE d.finding_id = ?
-`
-
-type SettleFindingParams struct {
-	FindingID   string
-	DecidedBy   string
-	Why         string
-	RequestKey  string
-	DecidedAt   time.Time
-	DataVersion int64
-}
-
-// A decision that no person made: what a finding is about is no longer stored.
-func (q *Queries) SettleFinding(ctx context.Context, arg SettleFindingParams) error {
-	_, err := q.db.ExecContext(ctx, settleFinding,
-		arg.FindingID,
-		arg.DecidedBy,
-		arg.Why,
-		arg.RequestKey,
-		arg.DecidedAt,
-		arg.DataVersion,
-		arg.FindingID,
-	)
-	return err
 }
 
 const summariseBars = `-- name: SummariseBars :one
