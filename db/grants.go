@@ -39,6 +39,16 @@ var rights = map[string]string{
 	"forecast_points":     "SELECT, INSERT",
 	"forecast_components": "SELECT, INSERT",
 	"forecast_fits":       "SELECT, INSERT",
+	"forecast_provenance": "SELECT, INSERT",
+	"forecast_tails":      "SELECT, INSERT",
+	"forecast_targets":    "SELECT, INSERT",
+	"scores":              "SELECT, INSERT",
+	"score_sums":          "SELECT, INSERT, UPDATE",
+	"scorings":            "SELECT, INSERT, UPDATE",
+	"ledger_leaves":       "SELECT, INSERT",
+	"ledger_hashes":       "SELECT, INSERT",
+	"ledger_checkpoints":  "SELECT, INSERT",
+	"entrants":            "SELECT, INSERT",
 	"runs":                "SELECT, INSERT, UPDATE",
 	"run_etfs":            "SELECT, INSERT, DELETE", // DELETE is REPLACE's
 }

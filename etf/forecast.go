@@ -61,6 +61,14 @@ type Forecast struct {
 	Held int `json:"held,omitempty"`
 	// Provisional means that the origin's price may still change before the day is over. It is derived, not stored.
 	Provisional bool `json:"-"`
+	// Tails are the quantiles at TailLevels, a pair for each point. Empty for forecasts issued before 0.2.0.
+	Tails [][2]float64 `json:"tails,omitempty"`
+	// ClosesHash is the SHA-256, in hex, of the closes fitted (forecast.ClosesHash).
+	ClosesHash string `json:"closes_hash,omitempty"`
+	// Scale is that of the closes fitted.
+	Scale Scale `json:"scale,omitzero"`
+	// Build is the program that made it.
+	Build Build `json:"build,omitzero"`
 }
 
 // Appended is what became of one forecast that was to be appended.
