@@ -93,6 +93,14 @@ type HeldBars interface {
 	RunETFs(ctx context.Context, run etf.RunID, after etf.Symbol, limit int) ([]etf.RunETF, error)
 }
 
+// Ledger keeps the transparency log over the chains of forecasts.
+type Ledger interface {
+	// Anchor appends a leaf for each chain of the scope whose head has moved since it was last anchored, and the checkpoint of
+	// the log then, in one transaction. If none has moved it changes nothing and returns the newest checkpoint. Concurrent
+	// calls append one after another. KindNotFound for an unknown symbol.
+	Anchor(ctx context.Context, scope etf.AnchorScope, note etf.CheckpointNote) (etf.Anchored, error)
+}
+
 // Runs keeps the record of runs beyond Temporal's retention.
 type Runs interface {
 	// StartRun records that a run has started (again). r.ID is the idempotency key.

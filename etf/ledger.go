@@ -31,3 +31,6 @@ type AnchorScope struct {
 	Exchange Exchange `json:"exchange,omitempty"`
 	Symbols  []Symbol `json:"symbols,omitempty"`
 }
+
+// CheckpointNote makes the text of a checkpoint of the instance's log, and says whether it is signed.
+type CheckpointNote func(instance string, size int64, root [32]byte) (note string, signed bool, err error)
