@@ -114,6 +114,11 @@ type Decision struct {
 	RowsChanged int32
 }
 
+type Entrant struct {
+	Model        string
+	RegisteredAt time.Time
+}
+
 type Etf struct {
 	ID                uint32
 	Symbol            string
@@ -297,6 +302,53 @@ type ForecastPoint struct {
 	Q95        float64
 }
 
+type ForecastProvenance struct {
+	ForecastID    string
+	ClosesHash    string
+	ScaleAbsolute float64
+	ScaleSquared  float64
+	GoVersion     string
+	Arch          string
+	Features      string
+	Modified      bool
+}
+
+type ForecastTail struct {
+	ForecastID string
+	ByHorizon  string
+}
+
+type ForecastTarget struct {
+	ForecastID string
+	Horizon    uint16
+	Target     column.Session
+	MovedAt    time.Time
+}
+
+type LedgerCheckpoint struct {
+	Size     int64
+	Root     string
+	Note     string
+	IsSigned bool
+	MadeAt   time.Time
+}
+
+type LedgerHash struct {
+	FirstHash int64
+	HashCount int64
+	Hashes    []byte
+}
+
+type LedgerLeafe struct {
+	Number     int64
+	Symbol     string
+	Model      string
+	Position   int64
+	Hash       string
+	Writer     string
+	AnchoredAt time.Time
+}
+
 type Nav struct {
 	EtfID        uint32
 	Session      column.Session
@@ -353,6 +405,95 @@ type RunEtf struct {
 	Attempts        int32
 	ErrorType       string
 	ErrorMessage    string
+}
+
+type Score struct {
+	EtfID         uint32
+	Model         string
+	Horizon       uint16
+	Origin        column.Session
+	ForecastID    string
+	Version       int32
+	Target        column.Session
+	Standing      string
+	Withdrawn     bool
+	DataVersion   int64
+	ScoredAt      time.Time
+	Actual        float64
+	ScaleAbsolute float64
+	ScaleSquared  float64
+	Error         float64
+	AbsoluteError float64
+	SquaredError  float64
+	Crps          float64
+	Pin025        sql.NullFloat64
+	Pin05         float64
+	Pin10         float64
+	Pin25         float64
+	Pin50         float64
+	Pin75         float64
+	Pin90         float64
+	Pin95         float64
+	Pin975        sql.NullFloat64
+	Inside50      bool
+	Inside80      bool
+	Inside90      bool
+	Inside95      sql.NullBool
+	Winkler80     float64
+	Winkler90     float64
+	Width80       float64
+	Width90       float64
+	Pit           float64
+}
+
+type ScoreSum struct {
+	Exchange        string
+	Model           string
+	Horizon         uint16
+	Standing        string
+	Origin          column.Session
+	Shard           uint16
+	N               int64
+	Absolute        int64
+	Squared         int64
+	Crps            int64
+	Pinball         int64
+	Winkler80       int64
+	Winkler90       int64
+	Width80         int64
+	Width90         int64
+	Inside50        int64
+	Inside80        int64
+	Inside90        int64
+	Tailed          int64
+	Inside95        int64
+	Pit0            int64
+	Pit1            int64
+	Pit2            int64
+	Pit3            int64
+	Pit4            int64
+	Pit5            int64
+	Pit6            int64
+	Pit7            int64
+	Pit8            int64
+	Pit9            int64
+	Paired          int64
+	PairedAbsolute  int64
+	PairedSquared   int64
+	PairedCrps      int64
+	AgainstAbsolute int64
+	AgainstSquared  int64
+	AgainstCrps     int64
+	Difference      int64
+}
+
+type Scoring struct {
+	EtfID       uint32
+	DataVersion int64
+	Writer      string
+	Horizons    string
+	Models      string
+	ScoredAt    time.Time
 }
 
 type StagedBar struct {
