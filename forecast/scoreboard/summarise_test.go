@@ -188,17 +188,34 @@ func TestNonOverlappingOrigins(t *testing.T) {
 	require.Zero(t, Summarise(sessions, Options{Horizon: 3}).Difference.N, "sessions of two exchanges overlap")
 }
 
-func TestBoundary(t *testing.T) {
-	previous := 0.
-	for _, v := range []float64{0, 1e-300, 1e-9, .01, .5, 3, 40, 312.5, 1e4} {
-		u := boundary(v)
-		require.GreaterOrEqual(t, u, previous, "increases")
-		previous = u
-		// The boundary of a normal mixture, which is never wider, and the law of the iterated logarithm.
-		require.Greater(t, u, math.Sqrt(2*v*math.Log(2/Alpha)))
-		require.False(t, (&sequence{n: 1, sum: u * (1 - 1e-9), squares: v}).excludesZero())
-		require.True(t, (&sequence{n: 1, sum: -u * (1 + 1e-9), squares: v}).excludesZero())
+// At the ends of an interval the capital is exactly what Ville's inequality allows, and whatever is outside is excluded.
+func TestSequenceEnds(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 0))
+	for _, sd := range []float64{0, 1e-12, .01, .1, .5, 3} {
+		for _, mean := range []float64{-.4, -.01, 0, .2} {
+			var s sequence
+			for range 500 {
+				s.add(mean + sd*r.NormFloat64())
+				d, n := s.at(), float64(s.n)
+				require.LessOrEqual(t, d.Low, d.Mean+1e-12)
+				require.GreaterOrEqual(t, d.High, d.Mean-1e-12)
+				if d.Low > -d.Limit && d.High < d.Limit {
+					up, _ := logCapital(&s.up, n*d.Low)
+					down, _ := logCapital(&s.down, -n*d.High)
+					require.InDelta(t, math.Log(2/Alpha), up, 1e-9)
+					require.InDelta(t, math.Log(2/Alpha), down, 1e-9)
+				}
+				require.False(t, s.excludes(n*d.Mean))
+				require.True(t, s.excludes(n*(d.Low-1e-6)) || d.Low == -d.Limit)
+				require.True(t, s.excludes(n*(d.High+1e-6)) || d.High == d.Limit)
+			}
+		}
 	}
+	var weights float64
+	for _, w := range logWeights {
+		weights += math.Exp(w)
+	}
+	require.InDelta(t, 1, weights, 1e-14)
 }
 
 func BenchmarkSummarise(b *testing.B) {

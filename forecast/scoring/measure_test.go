@@ -152,7 +152,7 @@ func TestNormalCRPS(t *testing.T) {
 // forecast that is a point mass at the same place; PIT is nondecreasing in the actual price.
 func TestProperties(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 500 {
+	for range 40 {
 		p := etf.ForecastPoint{Mean: 100}
 		q := 80 + 10*random.Float64()
 		for i := range p.Quantiles {
