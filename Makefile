@@ -161,8 +161,8 @@ report-quality: ## Make docs/data-quality.md: what the rules find of injected de
 
 RECORDS ?= 20000
 .PHONY: report-scores
-report-scores: ## Simulate RECORDS confidence sequences in each case and print the tables of docs/scores.md: how often they err, how wide they are, what clipping does.
-	@$(GO) test ./forecast/scoreboard -count 1 -timeout 30m -run '^(TestConfidenceSequence|TestWidth|TestClipping)$$' -v -records $(RECORDS) | sed -n 's/^.*: \(|.*\)$$/\1/p; s/^  *\(|.*\)$$/\1/p; /FAIL/p'
+report-scores: ## Simulate RECORDS confidence sequences in each case and print the tables of docs/scores.md: how often they err, how wide they are, what clipping does, and how well the intervals of one day hold.
+	@$(GO) test ./forecast/scoreboard -count 1 -timeout 30m -run '^(TestConfidenceSequence|TestWidth|TestClipping|TestIntervals)$$' -v -records $(RECORDS) | sed -n 's/^.*: \(|.*\)$$/\1/p; s/^  *\(|.*\)$$/\1/p; /FAIL/p'
 
 .PHONY: score-golden
 score-golden: ## Record the golden values of losses and statistics (PYTHON with bench/scores/requirements.txt). SCORE_FLAGS=--check compares.

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Compute the golden values of packages forecast/scoring and forecast/scoreboard.
 
-    python3 bench/scores/golden.py [--check]
+    python3 bench/scores/golden.py [--check | --widths]
 
 Writes forecast/scoring/testdata/losses.json and forecast/scoreboard/testdata/statistics.json, or with --check compares
-with them. Each number comes from a published package, or, where none has it, from a formula written down here in another way than
+with them. --widths prints the half-widths of confseq's sequences beside ours on the same increments. Each number comes from a published package, or, where none has it, from a formula written down here in another way than
 in Go: numerical integration of the stated distribution (scipy.integrate.quad) for the CRPS of arbitrary quantiles,
 the Harvey-Leybourne-Newbold correction on statsmodels' autocovariances, and the ends of the confidence sequence as roots
 (scipy.optimize.brentq) of the capital that confseq's bets have made. See requirements.txt.
@@ -28,7 +28,9 @@ with warnings.catch_warnings():
     import properscoring
 
 np.float_ = np.float64  # which confseq still uses
-from confseq.betting import betting_mart  # noqa: E402
+from confseq.betting import betting_mart, hedged_cs  # noqa: E402
+from confseq.boundaries import gamma_exponential_mixture_bound  # noqa: E402
+from confseq.predmix import predmix_empbern_twosided_cs  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEVELS = np.array([.05, .10, .25, .50, .75, .90, .95])
@@ -167,10 +169,30 @@ def scoreboard():
     return cases
 
 
+def widths():
+    rng = np.random.default_rng(20260104)
+    places = np.array([60, 250, 750])
+    print("| standard deviation | n | ours | hedged capital | predictable plug-in | gamma-exponential |\n|---:|---:|---:|---:|---:|---:|")
+    for sd in (.02, .05, .1):
+        x = np.clip(sd * rng.standard_t(5, 750) / np.sqrt(5 / 3), -LIMIT, LIMIT)
+        unit = (x + LIMIT) / (2 * LIMIT)
+        up, down = capital(x, 1), capital(x, -1)
+        columns = [np.array([-(least(up[:, n - 1]) + least(down[:, n - 1])) / 2 / n for n in places])]
+        for low, high in (hedged_cs(unit, breaks=2000, running_intersection=False), predmix_empbern_twosided_cs(unit)):
+            columns.append(((high - low) * LIMIT)[places - 1])
+        columns.append((gamma_exponential_mixture_bound(np.cumsum(x ** 2), alpha=ALPHA / 2, v_opt=1, c=LIMIT, alpha_opt=ALPHA / 2) / np.arange(1, 751))[places - 1])
+        for i, n in enumerate(places):
+            print(f"| {sd:.2f} | {n} | " + " | ".join(f"±{c[i]:.4f}" for c in columns) + " |")
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--check", action="store_true", help="compare with the files instead of writing them")
-    check = arguments.parse_args().check
+    arguments.add_argument("--widths", action="store_true", help="print the half-widths of several confidence sequences")
+    options = arguments.parse_args()
+    if options.widths:
+        return widths()
+    check = options.check
     for path, cases in (("forecast/scoring/testdata/losses.json", scoring()), ("forecast/scoreboard/testdata/statistics.json", scoreboard())):
         file = ROOT / path
         if not check:

@@ -292,3 +292,46 @@ func TestClipping(t *testing.T) {
 	}
 	t.Log("\n" + table.String())
 }
+
+// The intervals that hold on one day: how often they contain what they should, 95 % of times if all were well, on errors that overlap.
+// They fall short where there are few blocks.
+func TestIntervals(t *testing.T) {
+	repeats := max(300, *records/10)
+	var table strings.Builder
+	for _, c := range []struct {
+		h, n  int
+		least float64 // of all three
+	}{{1, 60, .9}, {1, 250, .9}, {5, 60, .75}, {5, 250, .87}, {21, 150, .68}, {21, 250, .78}, {21, 750, .83}} {
+		r := rand.New(rand.NewPCG(4, uint64(c.h)))
+		var relative, coverage, accepted int
+		for range repeats {
+			walk := make([]float64, c.n+c.h)
+			for i := 1; i < len(walk); i++ {
+				walk[i] = walk[i-1] + r.NormFloat64()/math.Sqrt(float64(c.h))
+			}
+			sessions := make([]etf.SessionLosses, c.n)
+			for i := range sessions {
+				y := walk[i+c.h] - walk[i]
+				s := etf.SessionLosses{Origin: day(i), N: 1, Paired: 1, PairedAbsolute: math.Abs(y - .3), AgainstAbsolute: math.Abs(y + .3)}
+				if math.Abs(y) < -zLevels[1] {
+					s.Inside80 = 1
+				}
+				sessions[i] = s
+			}
+			row := Summarise(sessions, Options{Horizon: c.h, Replicates: 300, FixedWindow: true})
+			if row.RelMAE.Low <= 1 && 1 <= row.RelMAE.High {
+				relative++
+			}
+			if math.Abs(row.Coverage80.Value-.8) < 1.96*row.Coverage80.SE {
+				coverage++
+			}
+			if row.DM.Absolute.P >= .05 {
+				accepted++
+			}
+		}
+		of := float64(repeats)
+		fmt.Fprintf(&table, "| %d | %d | %.0f %% | %.0f %% | %.0f %% |\n", c.h, c.n, 100*float64(relative)/of, 100*float64(coverage)/of, 100*float64(accepted)/of)
+		require.GreaterOrEqual(t, float64(min(relative, coverage, accepted))/of, c.least, "h=%d n=%d", c.h, c.n)
+	}
+	t.Log("\n" + table.String())
+}

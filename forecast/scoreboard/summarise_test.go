@@ -146,33 +146,6 @@ func TestBootstrap(t *testing.T) {
 	require.Equal(t, Estimate{1, 1, 1}, same)
 }
 
-// Errors that overlap make sums of h neighbours: an interval that ignored it would be too narrow by the square root of h.
-func TestBootstrapOfOverlappingErrors(t *testing.T) {
-	const n, h, records = 500, 5, 200
-	r := rand.New(rand.NewPCG(4, 0))
-	covered := 0
-	for range records {
-		innovations := make([]float64, n+h-1)
-		for i := range innovations {
-			innovations[i] = r.NormFloat64()
-		}
-		sessions := make([]etf.SessionLosses, n)
-		for i := range sessions {
-			var sum float64
-			for _, v := range innovations[i : i+h] {
-				sum += v / h
-			}
-			sessions[i] = etf.SessionLosses{Origin: day(i), N: 1, Paired: 1, PairedAbsolute: 1 + .2*sum, AgainstAbsolute: 1}
-		}
-		e := Summarise(sessions, Options{Horizon: h, Replicates: 400}).RelMAE
-		if e.Low <= 1 && 1 <= e.High {
-			covered++
-		}
-	}
-	// 95 %, less what the bootstrap is known to miss in small samples, less two standard errors of 200 records (1.5 points each).
-	require.GreaterOrEqual(t, float64(covered)/records, .95-.03-.03)
-}
-
 func TestNonOverlappingOrigins(t *testing.T) {
 	session := func(i, paired int, mean float64) etf.SessionLosses {
 		return etf.SessionLosses{Origin: day(i), N: 2, Paired: paired, Difference: mean * float64(paired)}
