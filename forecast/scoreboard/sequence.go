@@ -90,13 +90,6 @@ func (s *sequence) at() Difference {
 	return d
 }
 
-// excludes is whether at excludes that the expectations add up to sum.
-func (s *sequence) excludes(sum float64) bool {
-	up, _ := logCapital(&s.up, sum)
-	down, _ := logCapital(&s.down, -sum)
-	return max(up, down) > math.Log(2/Alpha)
-}
-
 // logCapital is the logarithm of the weighted mean of all bets if the expectations add up to sum, and its derivative by sum.
 func logCapital(logs *[len(bets)]float64, sum float64) (value, derivative float64) {
 	var terms [len(bets)]float64

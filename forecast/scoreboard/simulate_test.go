@@ -90,6 +90,22 @@ func TestConfidenceSequence(t *testing.T) {
 	}
 }
 
+// excludes is whether at excludes that the expectations add up to sum.
+func (s *sequence) excludes(sum float64) bool {
+	exceeds := func(logs *[len(bets)]float64, sum float64) bool {
+		largest := math.Inf(-1)
+		for k, bet := range bets {
+			largest = max(largest, logs[k]+logWeights[k]-bet*sum)
+		}
+		if largest+math.Log(float64(len(bets))) < math.Log(2/Alpha) {
+			return false // which is so nearly always, and known without exponentials
+		}
+		value, _ := logCapital(logs, sum)
+		return value > math.Log(2/Alpha)
+	}
+	return exceeds(&s.up, sum) || exceeds(&s.down, -sum)
+}
+
 func inParallel(n int, f func(i int)) {
 	var next atomic.Int64
 	var wait sync.WaitGroup
