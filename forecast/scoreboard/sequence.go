@@ -1,0 +1,128 @@
+package scoreboard
+
+import (
+	"math"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Alpha is the probability, at most, that a confidence sequence ever excludes the true mean.
+const Alpha = .05
+
+// Difference is the confidence sequence of the difference from the benchmark at its newest place: the mean over sessions of the
+// pinball loss minus the benchmark's, in units of the scale times the square root of the horizon. Below 0 the model is better.
+//
+// An increment is a session's mean over ETFs of the clipped differences (etf.SessionLosses.Difference), between ±Limit. For
+// horizons above 1, every h-th origin is used, from the first one on, so that no two increments cover the same session; an origin
+// without pairs gives way to the next one. Increments of several exchanges cover hours of each other: then there is no sequence (N is 0).
+//
+// Low and High bound the mean of the expected increments, each expected given everything before its origin, with probability 1-Alpha
+// at all N at once: they may be looked at every day, and nothing is assumed of the increments but their limit. They may change their
+// distribution and their mean, and depend on earlier ones.
+//
+// The method is betting (Waudby-Smith and Ramdas 2024) with bets that are fixed beforehand. Let x be the increments, m their
+// expectations, and 0 < λ < 1/Limit. The expectation of 1+λx is 1+λm ≤ exp(λm), so that the product of (1+λx)exp(-λm) is a
+// nonnegative supermartingale, which ever exceeds 2/Alpha with a probability of at most Alpha/2 (Ville's inequality). It
+// depends on the expectations only by their sum, and so does a weighted mean over several λ: Low is the mean at which that is 2/Alpha, High the
+// same of -x. Because the mean that is bounded may change, sequences are not intersected over time.
+type Difference struct {
+	Mean, Low, High float64 // NaN, and ±Limit, if N is 0
+	N               int     // increments
+	Alpha, Limit    float64
+}
+
+// difference returns the sequence's newest place. The origins are ascending.
+func difference(origins []etf.SessionLosses, horizon, exchanges int) Difference {
+	var s sequence
+	eachIncrement(origins, horizon, exchanges, s.add)
+	return s.at()
+}
+
+// eachIncrement calls add with the increments of a sequence, oldest first.
+func eachIncrement(origins []etf.SessionLosses, horizon, exchanges int, add func(float64)) {
+	if exchanges > 1 {
+		return
+	}
+	next := 0
+	for i := range origins {
+		if o := &origins[i]; i >= next && o.Paired > 0 {
+			add(o.Difference / float64(o.Paired))
+			next = i + horizon
+		}
+	}
+}
+
+// sequence is a confidence sequence in the making.
+type sequence struct {
+	n        int
+	sum      float64
+	up, down [len(bets)]float64 // logarithms of what each bet has made of 1, on increments above and below 0
+}
+
+// bets are the λ. Each is best for a sum of squared increments of about 2 log(2/Alpha)/λ²: from 2, at first, to 4,000.
+var bets, logWeights = func() (bets, logWeights [12]float64) {
+	for k := range bets {
+		bets[k] = .95 / etf.DifferenceLimit * math.Pow(2, -float64(k)/2)
+		// 1/((k+1)(k+2)), which add up to 1-1/(len+1): most weight where every record begins.
+		logWeights[k] = -math.Log(float64((k+1)*(k+2))) - math.Log1p(-1/float64(len(bets)+1))
+	}
+	return bets, logWeights
+}()
+
+func (s *sequence) add(increment float64) {
+	// Sums of thousands of clipped numbers may exceed the limit in their last bits.
+	increment = min(max(increment, -etf.DifferenceLimit), etf.DifferenceLimit)
+	s.n++
+	s.sum += increment
+	for k, bet := range bets {
+		s.up[k] += math.Log1p(bet * increment)
+		s.down[k] += math.Log1p(-bet * increment)
+	}
+}
+
+func (s *sequence) at() Difference {
+	d := Difference{Mean: math.NaN(), Low: -etf.DifferenceLimit, High: etf.DifferenceLimit, N: s.n, Alpha: Alpha, Limit: etf.DifferenceLimit}
+	if s.n > 0 {
+		n := float64(s.n)
+		d.Mean = s.sum / n
+		d.Low, d.High = max(d.Low, least(&s.up)/n), min(d.High, -least(&s.down)/n)
+	}
+	return d
+}
+
+// logCapital is the logarithm of the weighted mean of all bets if the expectations add up to sum, and its derivative by sum.
+func logCapital(logs *[len(bets)]float64, sum float64) (value, derivative float64) {
+	var terms [len(bets)]float64
+	largest := math.Inf(-1)
+	for k, bet := range bets {
+		terms[k] = logs[k] + logWeights[k] - bet*sum
+		largest = max(largest, terms[k])
+	}
+	var all, moment float64
+	for k, bet := range bets {
+		e := math.Exp(terms[k] - largest)
+		all += e
+		moment += e * bet
+	}
+	return largest + math.Log(all), -moment / all
+}
+
+// least is the sum of expectations at which logCapital is log(2/Alpha): it decreases with the sum.
+func least(logs *[len(bets)]float64) float64 {
+	threshold := math.Log(2 / Alpha)
+	// Where the first of the bets alone gets there.
+	sum := math.Inf(-1)
+	for k, bet := range bets {
+		sum = max(sum, (logs[k]+logWeights[k]-threshold)/bet)
+	}
+	// Newton's steps approach the root of a convex function from one side.
+	for range 100 {
+		value, derivative := logCapital(logs, sum)
+		next := sum - (value-threshold)/derivative
+		if !(next > sum+1e-15*math.Abs(sum)) {
+			break
+		}
+		sum = next
+	}
+	return sum
+}
