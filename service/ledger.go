@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/ledger"
 )
@@ -29,6 +27,8 @@ type Ledger interface {
 type Checkpoint struct {
 	etf.Checkpoint
 	Instance string
+
+	said ledger.Checkpoint // by the note
 }
 
 const anchoring = "the first run anchors its forecasts when it ends: `etfcast run daily --exchange XNYS --wait`"
@@ -91,7 +91,7 @@ func checked(c etf.Checkpoint) (Checkpoint, error) {
 	if err != nil || said.Size != c.Size || said.Root.String() != c.Root || said.Signed() != c.Signed {
 		return Checkpoint{}, rewritten(fmt.Sprintf("the checkpoint of %d leaves is not as it was made", c.Size))
 	}
-	return Checkpoint{c, said.Instance}, nil
+	return Checkpoint{c, said.Instance, said}, nil
 }
 
 func rewritten(message string) error {
@@ -129,20 +129,10 @@ func (s *Service) LedgerConsistency(ctx context.Context, from, to string) (first
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	if !consistent(hashes, earlier, later) {
+	if ledger.CheckConsistency(hashes, earlier.said, later.said) != nil {
 		return 0, 0, nil, rewritten(fmt.Sprintf("the log of %d leaves does not begin with that of the checkpoint of %d", later.Size, earlier.Size))
 	}
 	return earlier.Size, later.Size, hashes, nil
-}
-
-func consistent(hashes []string, earlier, later Checkpoint) bool {
-	proof, err := ledger.ParseHashes(hashes, "hashes")
-	if err != nil {
-		return false
-	}
-	from, fromErr := tlog.ParseHash(earlier.Root)
-	to, toErr := tlog.ParseHash(later.Root)
-	return fromErr == nil && toErr == nil && tlog.CheckTree(proof, later.Size, to, earlier.Size, from) == nil
 }
 
 // LedgerProof returns the proof that a forecast is part of the ledger. If a size is given as since, the proof also shows that the
