@@ -181,6 +181,19 @@ func TestLedgerCheckpointAltered(t *testing.T) {
 	}
 }
 
+// So is a ledger that the store can't read because something is missing in it.
+func TestLedgerThatCantBeRead(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.store.log = newLedger(t, 5, nil)
+	f.store.err = &etf.Error{Kind: etf.KindCorrupt, Field: "ledger", Message: "hash 7 of the log is missing"}
+	for _, path := range []string{"checkpoint", "checkpoint?size=3", "consistency?from=3", "proof?forecast=" + chained(1)} {
+		if p := f.get("/v1/ledger/"+path).wantProblem(t, http.StatusInternalServerError); p.Type != "/problems/integrity" || !strings.Contains(p.Detail, "etfcast ledger verify") {
+			t.Errorf("%s: %+v", path, p)
+		}
+	}
+}
+
 func TestLedgerConsistency(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

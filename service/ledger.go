@@ -52,7 +52,7 @@ func (s *Service) newestCheckpoint(ctx context.Context) (Checkpoint, error) {
 		return Checkpoint{}, etf.NotFound("", "the ledger is empty", anchoring)
 	}
 	if err != nil {
-		return Checkpoint{}, err
+		return Checkpoint{}, altered(err)
 	}
 	return checked(c)
 }
@@ -63,7 +63,7 @@ func (s *Service) checkpointAt(ctx context.Context, field string, size int64) (C
 		return checked(c)
 	}
 	if etf.KindOf(err) != etf.KindNotFound {
-		return Checkpoint{}, err
+		return Checkpoint{}, altered(err)
 	}
 	newest, err := s.newestCheckpoint(ctx)
 	if err != nil {
@@ -92,6 +92,14 @@ func checked(c etf.Checkpoint) (Checkpoint, error) {
 		return Checkpoint{}, rewritten(fmt.Sprintf("the checkpoint of %d leaves is not as it was made", c.Size))
 	}
 	return Checkpoint{c, said.Instance, said}, nil
+}
+
+// altered marks an error of a ledger that can't be read: nothing but a change from outside makes it so.
+func altered(err error) error {
+	if etf.KindOf(err) != etf.KindCorrupt || errors.Is(err, etf.ErrAltered) {
+		return err
+	}
+	return rewritten("the ledger is not as it was written: " + err.Error())
 }
 
 func rewritten(message string) error {
@@ -127,7 +135,7 @@ func (s *Service) LedgerConsistency(ctx context.Context, from, to string) (first
 	}
 	hashes, err = s.store.LedgerConsistency(ctx, earlier.Size, later.Size)
 	if err != nil {
-		return 0, 0, nil, err
+		return 0, 0, nil, altered(err)
 	}
 	if ledger.CheckConsistency(hashes, earlier.said, later.said) != nil {
 		return 0, 0, nil, rewritten(fmt.Sprintf("the log of %d leaves does not begin with that of the checkpoint of %d", later.Size, earlier.Size))
@@ -152,7 +160,7 @@ func (s *Service) LedgerProof(ctx context.Context, forecast, since string) (ledg
 	}
 	p, err := s.store.LedgerProof(ctx, forecast)
 	if err != nil {
-		return p, etf.WithField(err, "forecast")
+		return p, altered(etf.WithField(err, "forecast"))
 	}
 	shown, err := p.Verify(ledger.Options{})
 	if err != nil {
