@@ -7,8 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -19,35 +21,40 @@ import (
 )
 
 const (
-	// lookups is how many rows are looked up with one statement.
-	lookups = 100
+	// How many ETFs' heads, and how many single rows, are looked up with one statement. Dolt's time for a UNION grows with the square of its
+	// length.
+	etfsPerLookup = 40
+	rowsPerLookup = 10
 	// hashesPerRow limits the size of a row of ledger_hashes to 128 KiB.
 	hashesPerRow = 1 << 12
 
 	verifyLedger = "run `etfcast ledger verify`, and compare the database with a backup"
 )
 
-// head is the newest forecast of a chain.
-type head struct {
-	ledger.Leaf
-	etfID uint32
-}
-
 // Anchor appends a leaf for each chain of the scope (the zero scope: of every ETF) whose head is not anchored yet: see
 // activities.Ledger. The first anchoring of a database also makes its instance. KindCorrupt if the stored log does not lead to
 // its newest checkpoint: nothing is appended to a log that has been changed.
 func (s *Store) Anchor(ctx context.Context, scope etf.AnchorScope, note etf.CheckpointNote) (etf.Anchored, error) {
-	heads, err := s.headsOf(ctx, scope)
+	etfs, err := s.etfsOf(ctx, scope)
 	if err != nil {
 		return etf.Anchored{}, err
+	}
+	before, err := s.anchored.refresh(ctx, s.db)
+	if err != nil {
+		return etf.Anchored{}, translate(err, "reading the leaves of the ledger")
+	}
+	heads, err := s.movedHeads(ctx, etfs, before.positions)
+	if err != nil {
+		return etf.Anchored{}, translate(err, "reading the heads of chains")
 	}
 	var done etf.Anchored
 	err = s.transaction(ctx, "anchoring the heads of chains", func(q *sqlcgen.Queries, tx *sql.Tx) error {
 		// Others may have anchored since the heads were read: only what is newer than the log is appended.
-		moved, err := notAnchored(ctx, tx, heads)
+		since, size, err := leavesFrom(ctx, tx, before.size)
 		if err != nil {
 			return err
 		}
+		moved := slices.DeleteFunc(slices.Clone(heads), func(h ledger.Leaf) bool { return h.Position <= since[chainOf(h)] })
 		newest, err := q.GetCheckpoint(ctx)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -56,7 +63,7 @@ func (s *Store) Anchor(ctx context.Context, scope etf.AnchorScope, note etf.Chec
 		if len(moved) == 0 {
 			return nil
 		}
-		done.Checkpoint, err = s.appendLeaves(ctx, q, tx, newest, moved, note)
+		done.Checkpoint, err = s.appendLeaves(ctx, q, tx, size, newest, moved, note)
 		return err
 	})
 	if err != nil {
@@ -65,20 +72,15 @@ func (s *Store) Anchor(ctx context.Context, scope etf.AnchorScope, note etf.Chec
 	return done, nil
 }
 
-// appendLeaves appends leaves to the log, whose newest checkpoint is given, and returns its new one.
-func (s *Store) appendLeaves(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, newest sqlcgen.LedgerCheckpoint, moved []head, note etf.CheckpointNote) (etf.Checkpoint, error) {
-	last, err := q.GetLastLeaf(ctx)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return etf.Checkpoint{}, err
-	}
-	size, now := int64(0), s.now()
+// appendLeaves appends leaves to the log, whose size and newest checkpoint are given, and returns its new one.
+func (s *Store) appendLeaves(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, size int64, newest sqlcgen.LedgerCheckpoint, moved []ledger.Leaf, note etf.CheckpointNote) (etf.Checkpoint, error) {
+	now := s.now()
 	var leaves []ledger.Leaf
 	var instance string
-	if errors.Is(err, sql.ErrNoRows) {
+	if size == 0 {
 		instance = newWriter()
 		leaves = append(leaves, ledger.Genesis(instance))
 	} else {
-		size = last.Number + 1
 		genesis, err := q.GetLeaf(ctx, 0)
 		if err != nil {
 			return etf.Checkpoint{}, err
@@ -96,9 +98,7 @@ func (s *Store) appendLeaves(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 		return etf.Checkpoint{}, &etf.Error{Kind: etf.KindCorrupt, Field: "ledger", Err: etf.ErrAltered,
 			Message: fmt.Sprintf("the log of %d leaves is not the one of its newest checkpoint, of %d", size, newest.Size), Remedy: verifyLedger}
 	}
-	for _, h := range moved {
-		leaves = append(leaves, h.Leaf)
-	}
+	leaves = append(leaves, moved...)
 	hashes, err := insertLeaves(ctx, tx, log, leaves, now)
 	if err != nil {
 		return etf.Checkpoint{}, err
@@ -143,79 +143,200 @@ func checkpointOf(r sqlcgen.LedgerCheckpoint) etf.Checkpoint {
 	return etf.Checkpoint{Size: r.Size, Root: r.Root, Note: r.Note, Signed: r.IsSigned, At: r.MadeAt}
 }
 
-// headsOf returns the heads of all chains of the scope, ascending by symbol and model.
-func (s *Store) headsOf(ctx context.Context, scope etf.AnchorScope) ([]head, error) {
+// etfsOf returns the ETFs of the scope by their numbers.
+func (s *Store) etfsOf(ctx context.Context, scope etf.AnchorScope) (map[uint32]etf.Symbol, error) {
 	ids := map[uint32]etf.Symbol{}
-	if len(scope.Symbols) > 0 {
-		for part := range slices.Chunk(scope.Symbols, 10*lookups) {
-			names := make([]string, len(part))
-			for i, symbol := range part {
-				names[i] = string(symbol)
-			}
-			rows, err := s.q.ListETFsBySymbol(ctx, names)
-			if err != nil {
-				return nil, translate(err, "listing the ETFs to anchor")
-			}
-			found := map[string]bool{}
-			for _, r := range rows {
-				found[r.Symbol] = true
-				ids[r.ID] = etf.Symbol(r.Symbol)
-			}
-			for _, symbol := range part {
-				if !found[string(symbol)] {
-					return nil, unknownSymbol(symbol)
-				}
-			}
-		}
-	} else {
+	if len(scope.Symbols) == 0 {
 		var id uint32
 		var symbol etf.Symbol
 		query, args := "SELECT id, symbol FROM etfs", []any{}
 		if scope.Exchange != "" {
 			query, args = query+" WHERE exchange = ?", append(args, string(scope.Exchange))
 		}
-		if err := s.eachRow(ctx, query, args, func() { ids[id] = symbol }, &id, &symbol); err != nil {
+		err := s.eachRow(ctx, query, args, func() { ids[id] = symbol }, &id, &symbol)
+		return ids, translate(err, "listing the ETFs to anchor")
+	}
+	for part := range slices.Chunk(scope.Symbols, 1000) {
+		names := make([]string, len(part))
+		for i, symbol := range part {
+			names[i] = string(symbol)
+		}
+		rows, err := s.q.ListETFsBySymbol(ctx, names)
+		if err != nil {
 			return nil, translate(err, "listing the ETFs to anchor")
 		}
-	}
-	var heads []head
-	below := make([]head, 0, len(ids)) // the model is the one below which the next chain's head is looked for
-	for id, symbol := range ids {
-		below = append(below, head{Leaf: ledger.Leaf{Symbol: symbol, Model: "~"}, etfID: id}) // "~" comes after every model's name
-	}
-	byChain := func(a, b head) int { return cmp.Or(cmp.Compare(a.Symbol, b.Symbol), cmp.Compare(a.Model, b.Model)) }
-	slices.SortFunc(below, byChain) // neighbours are looked up together
-	for len(below) > 0 {
-		var found []head
-		for part := range slices.Chunk(below, lookups) {
-			list, err := s.lastBelow(ctx, part, ids)
-			if err != nil {
-				return nil, translate(err, "reading the heads of chains")
-			}
-			found = append(found, list...)
+		found := map[string]bool{}
+		for _, r := range rows {
+			found[r.Symbol] = true
+			ids[r.ID] = etf.Symbol(r.Symbol)
 		}
-		heads = append(heads, found...)
-		below = found
+		for _, symbol := range part {
+			if !found[string(symbol)] {
+				return nil, unknownSymbol(symbol)
+			}
+		}
 	}
-	slices.SortFunc(heads, byChain)
-	return heads, nil
+	return ids, nil
 }
 
-// lastBelow returns, for each of the ETFs, the head of its last chain whose model comes before the given one. Each is one backward
-// step in the primary key, whatever the number of forecasts; one statement for many saves the round trips.
-func (s *Store) lastBelow(ctx context.Context, etfs []head, symbols map[uint32]etf.Symbol) ([]head, error) {
-	var found []head
-	var h head
-	args := make([]any, 0, 2*len(etfs))
-	for _, e := range etfs {
-		args = append(args, e.etfID, e.Model)
+// chain identifies a chain of forecasts.
+type chain struct {
+	symbol etf.Symbol
+	model  string
+}
+
+func chainOf(l ledger.Leaf) chain { return chain{l.Symbol, l.Model} }
+
+// anchoredHeads is up to which position each chain is anchored, when the log had a certain size. A log only grows, so a store that has
+// read it once only reads what is new.
+type anchoredHeads struct {
+	mu        sync.Mutex
+	size      int64  // leaves
+	writer    string // of the last of them
+	positions map[chain]int64
+}
+
+// anchoredAt is a copy of anchoredHeads.
+type anchoredAt struct {
+	size      int64
+	positions map[chain]int64
+}
+
+func (a *anchoredHeads) refresh(ctx context.Context, q queryer) (anchoredAt, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for {
+		positions, size, writer := maps.Clone(a.positions), a.size, a.writer
+		if positions == nil {
+			positions = map[chain]int64{}
+		}
+		same := size == 0
+		var c chain
+		var number, position int64
+		var by string
+		// The last leaf is read again: another writer means that this is another log, of a database restored meanwhile.
+		err := eachRowOf(ctx, q, "SELECT number, symbol, model, position, writer FROM ledger_leaves WHERE number >= ? ORDER BY number", []any{max(0, size-1)}, func() {
+			same = same || number == size-1 && by == writer
+			positions[c], a.size, a.writer = max(positions[c], position), number+1, by
+		}, &number, &c.symbol, &c.model, &position, &by)
+		if err != nil {
+			a.size, a.writer = size, writer
+			return anchoredAt{}, err
+		}
+		if same {
+			a.positions = positions
+			return anchoredAt{size: a.size, positions: positions}, nil
+		}
+		a.size, a.writer, a.positions = 0, "", nil
 	}
-	query := union(len(etfs), `SELECT etf_id, model, chain, hash FROM forecasts WHERE etf_id = ? AND model < ? ORDER BY etf_id DESC, model DESC, chain DESC LIMIT 1`)
-	err := s.eachRow(ctx, query, args, func() {
-		h.Symbol = symbols[h.etfID]
-		found = append(found, h)
-	}, &h.etfID, &h.Model, &h.Position, &h.Hash)
-	return found, err
+}
+
+// leavesFrom returns the positions anchored by the leaves from a number on, and the size of the log.
+func leavesFrom(ctx context.Context, q queryer, number int64) (map[chain]int64, int64, error) {
+	since, size := map[chain]int64{}, number
+	var c chain
+	var position int64
+	err := eachRowOf(ctx, q, "SELECT number + 1, symbol, model, position FROM ledger_leaves WHERE number >= ? ORDER BY number", []any{number}, func() {
+		since[c] = position
+	}, &size, &c.symbol, &c.model, &position)
+	return since, size, err
+}
+
+// movedHeads returns the heads of the ETFs' chains that are newer than the anchored positions, ascending by symbol and model.
+func (s *Store) movedHeads(ctx context.Context, etfs map[uint32]etf.Symbol, anchored map[chain]int64) ([]ledger.Leaf, error) {
+	models := map[etf.Symbol][]string{}
+	for c := range anchored {
+		models[c.symbol] = append(models[c.symbol], c.model)
+	}
+	var known, unknown []uint32
+	for id, symbol := range etfs {
+		if len(models[symbol]) > 0 {
+			slices.Sort(models[symbol])
+			known = append(known, id)
+		} else {
+			unknown = append(unknown, id)
+		}
+	}
+	heads := map[chain]ledger.Leaf{}
+	for part := range slices.Chunk(slices.Sorted(slices.Values(known)), etfsPerLookup) {
+		if err := s.newerThan(ctx, part, etfs, models, anchored, heads); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.allHeads(ctx, unknown, etfs, heads); err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(maps.Values(heads), func(a, b ledger.Leaf) int {
+		return cmp.Or(cmp.Compare(a.Symbol, b.Symbol), cmp.Compare(a.Model, b.Model))
+	}), nil
+}
+
+// newerThan adds the heads of some ETFs' chains, with one statement that reads only what is not anchored: of the anchored chains, the
+// positions that follow, and whatever there is of other models.
+func (s *Store) newerThan(ctx context.Context, ids []uint32, etfs map[uint32]etf.Symbol, models map[etf.Symbol][]string, anchored map[chain]int64, heads map[chain]ledger.Leaf) error {
+	var ranges []string
+	var args []any
+	add := func(condition string, values ...any) {
+		ranges, args = append(ranges, "(etf_id = ? AND "+condition+")"), append(args, values...)
+	}
+	for _, id := range ids {
+		symbol := etfs[id]
+		list := models[symbol]
+		add("model < ?", id, list[0])
+		for i, model := range list {
+			add("model = ? AND chain > ?", id, model, anchored[chain{symbol, model}])
+			if i+1 < len(list) {
+				add("model > ? AND model < ?", id, model, list[i+1])
+			} else {
+				add("model > ?", id, model)
+			}
+		}
+	}
+	return s.eachHead(ctx, "SELECT etf_id, model, chain, hash FROM forecasts WHERE "+strings.Join(ranges, " OR "), args, etfs, func(h ledger.Leaf, _ uint32) {
+		if h.Position > heads[chainOf(h)].Position {
+			heads[chainOf(h)] = h
+		}
+	})
+}
+
+// allHeads adds the heads of all chains of some ETFs. Each is one backward step in the primary key, whatever the number of forecasts:
+// from the ETF's last chain to the one before it.
+func (s *Store) allHeads(ctx context.Context, ids []uint32, etfs map[uint32]etf.Symbol, heads map[chain]ledger.Leaf) error {
+	type place struct {
+		id    uint32
+		below string
+	}
+	var places []place
+	for _, id := range slices.Sorted(slices.Values(ids)) {
+		places = append(places, place{id, "~"}) // which comes after every model's name
+	}
+	for len(places) > 0 {
+		var next []place
+		for part := range slices.Chunk(places, rowsPerLookup) {
+			var args []any
+			for _, p := range part {
+				args = append(args, p.id, p.below)
+			}
+			query := union(len(part), `SELECT etf_id, model, chain, hash FROM forecasts WHERE etf_id = ? AND model < ? ORDER BY etf_id DESC, model DESC, chain DESC LIMIT 1`)
+			if err := s.eachHead(ctx, query, args, etfs, func(h ledger.Leaf, id uint32) {
+				heads[chainOf(h)] = h
+				next = append(next, place{id, h.Model})
+			}); err != nil {
+				return err
+			}
+		}
+		places = next
+	}
+	return nil
+}
+
+func (s *Store) eachHead(ctx context.Context, query string, args []any, etfs map[uint32]etf.Symbol, do func(h ledger.Leaf, id uint32)) error {
+	var h ledger.Leaf
+	var id uint32
+	return s.eachRow(ctx, query, args, func() {
+		h.Symbol = etfs[id]
+		do(h, id)
+	}, &id, &h.Model, &h.Position, &h.Hash)
 }
 
 // union is n times a query that returns at most one row.
@@ -224,31 +345,6 @@ func union(n int, query string) string {
 		return query // Dolt refuses one SELECT in parentheses with a LIMIT
 	}
 	return "(" + query + ")" + strings.Repeat(" UNION ALL ("+query+")", n-1)
-}
-
-// notAnchored returns the heads that are newer than the last leaf of their chain.
-func notAnchored(ctx context.Context, tx *sql.Tx, heads []head) ([]head, error) {
-	type chain struct{ symbol, model string }
-	anchored := map[chain]int64{}
-	for part := range slices.Chunk(heads, lookups) {
-		args := make([]any, 0, 2*len(part))
-		for _, h := range part {
-			args = append(args, string(h.Symbol), h.Model)
-		}
-		query := union(len(part), `SELECT symbol, model, position FROM ledger_leaves WHERE symbol = ? AND model = ? ORDER BY symbol DESC, model DESC, position DESC LIMIT 1`)
-		var c chain
-		var position int64
-		if err := eachRowOf(ctx, tx, query, args, func() { anchored[c] = position }, &c.symbol, &c.model, &position); err != nil {
-			return nil, err
-		}
-	}
-	var moved []head
-	for _, h := range heads {
-		if h.Position > anchored[chain{string(h.Symbol), h.Model}] {
-			moved = append(moved, h)
-		}
-	}
-	return moved, nil
 }
 
 // storedHashes reads the hashes of the log's tree (tlog.HashReader).
@@ -260,7 +356,7 @@ type storedHashes struct {
 // ReadHashes implements tlog.HashReader. KindCorrupt if one is missing.
 func (r storedHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	found := map[int64]tlog.Hash{}
-	for part := range slices.Chunk(indexes, lookups) {
+	for part := range slices.Chunk(indexes, rowsPerLookup) {
 		args := make([]any, 0, 5*len(part))
 		for _, i := range part {
 			args = append(args, i, i, i)
@@ -375,7 +471,7 @@ func (s *Store) LedgerProofSince(ctx context.Context, forecast string, since int
 		p.Since = &ledger.Consistency{Size: since, Hashes: hashes}
 	}
 	if _, err := p.Verify(ledger.Options{}); err != nil {
-		return ledger.Proof{}, &etf.Error{Kind: etf.KindCorrupt, Message: "the ledger does not prove forecast " + forecast, 
+		return ledger.Proof{}, &etf.Error{Kind: etf.KindCorrupt, Message: "the ledger does not prove forecast " + forecast,
 			Err: errors.New(withoutRemedy(err)), Remedy: verifyLedger}
 	}
 	return p, nil

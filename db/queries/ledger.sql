@@ -1,8 +1,5 @@
 -- The transparency log. Reads that are made for many chains at once are in ledger.go.
 
--- name: GetLastLeaf :one
-SELECT number, anchored_at FROM ledger_leaves ORDER BY number DESC LIMIT 1;
-
 -- name: GetLeaf :one
 SELECT symbol, model, position, hash FROM ledger_leaves WHERE number = ?;
 

@@ -44,25 +44,8 @@ func (q *Queries) GetCheckpointAt(ctx context.Context, size int64) (LedgerCheckp
 	return i, err
 }
 
-const getLastLeaf = `-- name: GetLastLeaf :one
-
-SELECT number, anchored_at FROM ledger_leaves ORDER BY number DESC LIMIT 1
-`
-
-type GetLastLeafRow struct {
-	Number     int64
-	AnchoredAt time.Time
-}
-
-// The transparency log. Reads that are made for many chains at once are in ledger.go.
-func (q *Queries) GetLastLeaf(ctx context.Context) (GetLastLeafRow, error) {
-	row := q.db.QueryRowContext(ctx, getLastLeaf)
-	var i GetLastLeafRow
-	err := row.Scan(&i.Number, &i.AnchoredAt)
-	return i, err
-}
-
 const getLeaf = `-- name: GetLeaf :one
+
 SELECT symbol, model, position, hash FROM ledger_leaves WHERE number = ?
 `
 
@@ -73,6 +56,7 @@ type GetLeafRow struct {
 	Hash     string
 }
 
+// The transparency log. Reads that are made for many chains at once are in ledger.go.
 func (q *Queries) GetLeaf(ctx context.Context, number int64) (GetLeafRow, error) {
 	row := q.db.QueryRowContext(ctx, getLeaf, number)
 	var i GetLeafRow
