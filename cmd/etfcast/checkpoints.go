@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,12 +11,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/pflag"
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/ledger"
+	"github.com/etfcast/etfcast/service"
 )
 
 // ledgerSettings say how checkpoints are signed and where they are kept.
@@ -165,16 +168,60 @@ func (d *doctor) ledger() {
 		d.bad("checkpoint files", err, "")
 		return
 	}
-	note, err := os.ReadFile(filepath.Join(string(dir), newestCheckpoint))
-	switch c, parseErr := ledger.ParseCheckpoint(string(note)); {
-	case errors.Is(err, fs.ErrNotExist):
-		d.ok("checkpoint files", string(dir)+" has none yet: the next run writes one")
+	d.ok("checkpoint files", "written to "+string(dir))
+}
+
+// checkpoint compares the stored ledger with the newest checkpoint in the folder.
+func (d *doctor) checkpoint(ctx context.Context, svc *service.Service) {
+	newest, err := svc.Checkpoint(ctx, "")
+	empty := err != nil && etf.KindOf(err) == etf.KindNotFound
+	switch {
+	case empty:
+		d.ok("ledger", "it is empty: the next run begins it")
 	case err != nil:
-		d.bad("checkpoint files", dir.failed("reading "+newestCheckpoint, err), "")
-	case parseErr != nil:
-		d.bad("checkpoint files", fmt.Errorf("%s in %s is not a checkpoint", newestCheckpoint, string(dir)), "move it away: the next run writes it again")
+		d.bad("ledger", err, "")
+		return
 	default:
-		d.ok("checkpoint files", fmt.Sprintf("%s, the newest of %d leaves", string(dir), c.Size))
+		d.ok("ledger", fmt.Sprintf("%d leaves, since %s", newest.Size, newest.At.UTC().Format(time.RFC3339)))
+	}
+	if d.checkpoints.dir == "" {
+		return
+	}
+	const check = "checkpoint kept"
+	path := filepath.Join(d.checkpoints.dir, newestCheckpoint)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		d.ok(check, "none yet in "+d.checkpoints.dir+": the next run writes one")
+		return
+	}
+	kept, parseErr := ledger.ParseCheckpoint(string(text))
+	if err := cmp.Or(err, parseErr); err != nil {
+		d.bad(check, fmt.Errorf("%s is not a checkpoint: %w", path, err), "move it away: the next run writes it again")
+		return
+	}
+	tampered := func(what string) {
+		d.bad(check, fmt.Errorf("%s: %s", path, what), "keep the folder; `etfcast ledger verify --against "+path+"` says what was changed")
+	}
+	switch {
+	case empty:
+		tampered(fmt.Sprintf("it is of %d leaves, but the ledger is empty", kept.Size))
+	case kept.Instance != newest.Instance:
+		d.bad(check, fmt.Errorf("%s is of another instance, %s", path, kept.Instance), "give each instance a folder of its own")
+	case kept.Size > newest.Size:
+		tampered(fmt.Sprintf("it is of %d leaves, but the ledger has %d", kept.Size, newest.Size))
+	default:
+		stored, err := svc.Checkpoint(ctx, strconv.FormatInt(kept.Size, 10))
+		switch {
+		case err != nil:
+			d.bad(check, err, "")
+		case stored.Root != kept.Root.String():
+			tampered("the ledger's checkpoint of that size is another one")
+		case kept.Size < newest.Size:
+			d.warn(check, fmt.Sprintf("%s is of %d leaves, but the ledger has %d", path, kept.Size, newest.Size),
+				"the log of the worker says why it was not written; the next run writes the newest")
+		default:
+			d.ok(check, path+" is the ledger's newest checkpoint")
+		}
 	}
 }
 

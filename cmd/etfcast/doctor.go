@@ -170,6 +170,7 @@ func (d *doctor) rights(ctx context.Context, svc *service.Service, store *db.Sto
 		d.ok("append-only", "that user can't change or delete what was issued")
 	}
 	d.contents(ctx, svc)
+	d.checkpoint(ctx, svc)
 }
 
 func (d *doctor) contents(ctx context.Context, svc *service.Service) {
