@@ -6,6 +6,8 @@ import (
 	"maps"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/etfcast/etfcast/etf"
 )
 
 // MigrateTo migrates an empty database to the schema of an earlier release.
@@ -22,3 +24,8 @@ func MigrateTo(ctx context.Context, adminDSN string, version int64) error {
 
 // Rights are the privileges of the pipeline's user, table by table.
 func Rights() map[string]string { return maps.Clone(rights) }
+
+// VerifyChain verifies one chain, without the log. What does not verify is KindCorrupt with Field "chain".
+func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string) error {
+	return s.verifyChain(ctx, symbol, model)
+}

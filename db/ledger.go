@@ -27,8 +27,6 @@ const (
 	rowsPerLookup = 10
 	// hashesPerRow limits the size of a row of ledger_hashes to 128 KiB.
 	hashesPerRow = 1 << 12
-
-	verifyLedger = "run `etfcast ledger verify`, and compare the database with a backup"
 )
 
 // Anchor appends a leaf for each chain of the scope (the zero scope: of every ETF) whose head is not anchored yet: see
@@ -96,7 +94,7 @@ func (s *Store) appendLeaves(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 	}
 	if size != newest.Size || size > 0 && log.Root().String() != newest.Root {
 		return etf.Checkpoint{}, &etf.Error{Kind: etf.KindCorrupt, Field: "ledger", Err: etf.ErrAltered,
-			Message: fmt.Sprintf("the log of %d leaves is not the one of its newest checkpoint, of %d", size, newest.Size), Remedy: verifyLedger}
+			Message: fmt.Sprintf("the log of %d leaves is not the one of its newest checkpoint, of %d", size, newest.Size), Remedy: compareWithBackup}
 	}
 	leaves = append(leaves, moved...)
 	hashes, err := insertLeaves(ctx, tx, log, leaves, now)
@@ -378,7 +376,7 @@ FROM ledger_hashes WHERE first_hash <= ? ORDER BY first_hash DESC LIMIT 1`)
 	for i, index := range indexes {
 		h, ok := found[index]
 		if !ok {
-			return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "ledger", Message: fmt.Sprintf("hash %d of the log is missing", index), Remedy: verifyLedger}
+			return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "ledger", Message: fmt.Sprintf("hash %d of the log is missing", index), Remedy: compareWithBackup}
 		}
 		hashes[i] = h
 	}
@@ -472,7 +470,7 @@ func (s *Store) LedgerProofSince(ctx context.Context, forecast string, since int
 	}
 	if _, err := p.Verify(ledger.Options{}); err != nil {
 		return ledger.Proof{}, &etf.Error{Kind: etf.KindCorrupt, Message: "the ledger does not prove forecast " + forecast,
-			Err: errors.New(withoutRemedy(err)), Remedy: verifyLedger}
+			Err: errors.New(withoutRemedy(err)), Remedy: compareWithBackup}
 	}
 	return p, nil
 }
@@ -496,7 +494,7 @@ func (s *Store) links(ctx context.Context, f etf.Forecast, to int64) ([]string, 
 		}
 		if len(list) == 0 {
 			return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "chain",
-				Message: fmt.Sprintf("the chain of %s and %s ends at position %d, before its anchored position %d", f.Symbol, f.Model, after, to), Remedy: verifyLedger}
+				Message: fmt.Sprintf("the chain of %s and %s ends at position %d, before its anchored position %d", f.Symbol, f.Model, after, to), Remedy: compareWithBackup}
 		}
 		for i := range list {
 			text, err := ledger.AppendForecast(nil, &list[i])

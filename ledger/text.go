@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -15,7 +17,45 @@ import (
 // AppendForecast appends the text of a forecast that its hash covers: the JSON that encoding/json writes for it with an empty Hash, but
 // several times as fast. The fields are in the order of etf.Forecast, map keys sorted, instants in UTC, and numbers are the shortest
 // texts that read back as the same float64. KindCorrupt for numbers and instants that JSON has no text for.
-func AppendForecast(b []byte, f *etf.Forecast) ([]byte, error) {
+func AppendForecast(b []byte, f *etf.Forecast) ([]byte, error) { return appendForecast(b, f, nil) }
+
+// Encoded has the parts of a forecast that are stored as JSON, as they are stored: the text takes them over unread.
+type Encoded struct {
+	Diagnostics string // an object
+	Components  []EncodedComponent
+	Tails       string // a list; empty if there are none
+}
+
+// EncodedComponent is one component of a forecast.
+type EncodedComponent struct {
+	Name   string
+	Values string // a list
+}
+
+// AppendEncoded is AppendForecast of a forecast whose diagnostics, components and tails are encoded; its own are not read. The components
+// are sorted by name. KindCorrupt also for a part that is not JSON, which could otherwise pretend to be more than one part.
+func AppendEncoded(b []byte, f *etf.Forecast, parts Encoded) ([]byte, error) {
+	slices.SortFunc(parts.Components, func(x, y EncodedComponent) int { return cmp.Compare(x.Name, y.Name) })
+	unreadable := func(part string) ([]byte, error) {
+		return b, &etf.Error{Kind: etf.KindCorrupt, Field: part, Message: "it is not JSON: it can't be read"}
+	}
+	if !isJSON(parts.Diagnostics, '{') {
+		return unreadable("diagnostics")
+	}
+	for _, c := range parts.Components {
+		if !isJSON(c.Values, '[') {
+			return unreadable("components[" + strconv.Quote(c.Name) + "]")
+		}
+	}
+	if parts.Tails != "" && !isJSON(parts.Tails, '[') {
+		return unreadable("tails")
+	}
+	return appendForecast(b, f, &parts)
+}
+
+func isJSON(s string, first byte) bool { return s != "" && s[0] == first && json.Valid([]byte(s)) }
+
+func appendForecast(b []byte, f *etf.Forecast, parts *Encoded) ([]byte, error) {
 	w := textWriter{b: b}
 	w.key(`{"id":`, f.ID)
 	w.key(`,"symbol":`, string(f.Symbol))
@@ -32,7 +72,11 @@ func AppendForecast(b []byte, f *etf.Forecast) ([]byte, error) {
 	w.b = strconv.AppendUint(w.b, f.Seed, 10)
 	w.key(`,"code_version":`, f.CodeVersion)
 	w.raw(`,"diagnostics":`)
-	w.diagnostics(f.Diagnostics)
+	if parts != nil {
+		w.raw(parts.Diagnostics)
+	} else {
+		w.diagnostics(f.Diagnostics)
+	}
 	w.key(`,"run":`, string(f.Run))
 	w.raw(`,"as_of":`)
 	w.instant(f.AsOf)
@@ -43,13 +87,23 @@ func AppendForecast(b []byte, f *etf.Forecast) ([]byte, error) {
 	w.key(`,"prev_hash":`, f.PrevHash)
 	w.raw(`,"hash":"","points":`)
 	w.points(f.Points)
-	w.components(f.Components)
+	if parts != nil {
+		w.encoded(parts.Components)
+	} else {
+		w.components(f.Components)
+	}
 	if f.FitHash != "" {
 		w.key(`,"fit_hash":`, f.FitHash)
 	}
 	if f.Held != 0 {
 		w.raw(`,"held":`)
 		w.b = strconv.AppendInt(w.b, int64(f.Held), 10)
+	}
+	if parts == nil {
+		w.tails(f.Tails)
+	} else if parts.Tails != "" {
+		w.raw(`,"tails":`)
+		w.raw(parts.Tails)
 	}
 	w.provenance(f)
 	w.raw("}")
@@ -178,14 +232,28 @@ func (w *textWriter) components(m map[string][]float64) {
 	w.b = append(w.b, '}')
 }
 
-func (w *textWriter) provenance(f *etf.Forecast) {
-	if len(f.Tails) > 0 {
-		for i := range f.Tails {
-			w.raw([...]string{`,"tails":[`, `,`}[min(i, 1)])
-			w.numbers(f.Tails[i][:])
-		}
+func (w *textWriter) encoded(list []EncodedComponent) {
+	for i, c := range list {
+		w.key([...]string{`,"components":{`, `,`}[min(i, 1)], c.Name)
+		w.b = append(w.b, ':')
+		w.raw(c.Values)
+	}
+	if len(list) > 0 {
+		w.b = append(w.b, '}')
+	}
+}
+
+func (w *textWriter) tails(list [][2]float64) {
+	for i := range list {
+		w.raw([...]string{`,"tails":[`, `,`}[min(i, 1)])
+		w.numbers(list[i][:])
+	}
+	if len(list) > 0 {
 		w.b = append(w.b, ']')
 	}
+}
+
+func (w *textWriter) provenance(f *etf.Forecast) {
 	if f.ClosesHash != "" {
 		w.key(`,"closes_hash":`, f.ClosesHash)
 	}

@@ -88,6 +88,25 @@ func TestForecastTextIsThatOfEncodingJSON(t *testing.T) {
 		if err != nil || string(got) != "before"+string(want) {
 			t.Fatalf("forecast %d: %v\n%s\nwant\n%s", i, err, got, want)
 		}
+		parts := Encoded{Diagnostics: string(mustJSON(t, f.Diagnostics))}
+		if f.Diagnostics == nil {
+			continue // none is stored so
+		}
+		for name, values := range f.Components {
+			if values == nil {
+				continue
+			}
+			parts.Components = append(parts.Components, EncodedComponent{name, string(mustJSON(t, values))})
+		}
+		if len(parts.Components) != len(f.Components) {
+			continue // a component without a list is refused
+		}
+		if len(f.Tails) > 0 {
+			parts.Tails = string(mustJSON(t, f.Tails))
+		}
+		if got, err = AppendEncoded(nil, &f, parts); err != nil || string(got) != string(want) {
+			t.Fatalf("forecast %d, encoded: %v\n%s\nwant\n%s", i, err, got, want)
+		}
 	}
 }
 
@@ -118,4 +137,19 @@ func BenchmarkForecastText(b *testing.B) {
 			text, _ = json.Marshal(f)
 		}
 	})
+}
+
+// A stored part that isn't JSON is refused, even if the text with it would be that of another forecast.
+func TestEncodedPartsAreJSON(t *testing.T) {
+	const empty, list = "{}", "[1]"
+	for name, parts := range map[string]Encoded{
+		"diagnostics": {}, "text after them": {Diagnostics: `{},"run":"x"`}, "a list of them": {Diagnostics: list}, "null": {Diagnostics: "null"},
+		"a component": {Diagnostics: empty, Components: []EncodedComponent{{"trend", `[1],"weekly":[2]`}}},
+		"no list":     {Diagnostics: empty, Components: []EncodedComponent{{"trend", ""}}},
+		"tails":       {Diagnostics: empty, Tails: `[1],"held":1`},
+	} {
+		if text, err := AppendEncoded(nil, &etf.Forecast{}, parts); etf.KindOf(err) != etf.KindCorrupt || len(text) != 0 {
+			t.Errorf("%s: %v, %s", name, err, text)
+		}
+	}
 }

@@ -36,7 +36,7 @@ var (
 	}
 	invocationFlags = []string{
 		"config", "help",
-		"all", "as-of", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "rerun",
+		"against", "all", "as-of", "by", "checkpoint", "currency", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "public-key", "rerun",
 		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 		"adjust", "amount", "announced", "ex", "kind", "pay", "ratio", "record", // of corporate actions
 		// finding
@@ -158,7 +158,6 @@ func TestVariablesThatAreNotSettings(t *testing.T) {
 	}{
 		{"ETFCAST_CURRENCY=KRW", []string{"etf", "add"}, "currency"},
 		{"ETFCAST_SOURCE=yahoo", []string{"etf", "add"}, "source"},
-		{"ETFCAST_CHAINS=true", []string{"doctor"}, "chains"},
 		{"ETFCAST_GRANT=root", []string{"migrate"}, "grant"},
 	} {
 		cmd, _, err := testRoot().Find(c.command)
