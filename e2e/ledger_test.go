@@ -133,11 +133,11 @@ func TestLedger(t *testing.T) {
 
 	// Neither database nor Temporal from here on.
 	alone := &stack{temporal: "127.0.0.1:1", namespace: "none", dsn: "nobody:x@tcp(127.0.0.1:1)/none", adminDSN: "nobody:x@tcp(127.0.0.1:1)/none"}
-	offline := alone.start(t, nil, "ledger", "verify-proof", proofFile, "--against", checkpointFile)
+	offline := alone.start(t, nil, "ledger", "verify-proof", proofFile, "--against", checkpointFile, "--public-key", strings.TrimSpace(made.out.String()))
 	if code := offline.wait(); code != 0 || !strings.Contains(offline.out.String(), forecast.ID) {
 		t.Errorf("ledger verify-proof ended with %d: %s", code, offline.out.String())
 	}
-	forged := save(t, "forged.json", []byte(strings.Replace(string(proof), `\"mean\":1`, `\"mean\":2`, 1)))
+	forged := save(t, "forged.json", []byte(strings.Replace(string(proof), `\"mean\":`, `\"mean\":1`, 1))) // another first digit
 	refused := alone.start(t, nil, "ledger", "verify-proof", forged, "--against", checkpointFile)
 	if code := refused.wait(); code == 0 {
 		t.Errorf("a forged proof was accepted: %s", refused.out.String())
