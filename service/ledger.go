@@ -160,7 +160,10 @@ func (s *Service) LedgerProof(ctx context.Context, forecast, since string) (ledg
 	}
 	p, err := s.store.LedgerProof(ctx, forecast)
 	if err != nil {
-		return p, altered(etf.WithField(err, "forecast"))
+		if etf.KindOf(err) == etf.KindNotFound { // of the ID, or of its leaf
+			return p, etf.WithField(err, "forecast")
+		}
+		return p, altered(err)
 	}
 	shown, err := p.Verify(ledger.Options{})
 	if err != nil {
