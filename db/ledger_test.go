@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +38,8 @@ func parsed(t testing.TB, c etf.Checkpoint) *ledger.Checkpoint {
 	return &p
 }
 
+var seeds atomic.Uint64
+
 // grow registers ETFs, one for each symbol, and appends n forecasts to each of the chains of drift and prophet.
 func grow(t testing.TB, s *db.Store, n int, symbols ...etf.Symbol) (ids []string) {
 	t.Helper()
@@ -50,6 +53,9 @@ func grow(t testing.TB, s *db.Store, n int, symbols ...etf.Symbol) (ids []string
 		}
 		for i := range n {
 			list := []etf.Forecast{forecastOf(symbol, "drift", day(i), e.DataVersion), withParts(forecastOf(symbol, "prophet", day(i), e.DataVersion))}
+			for k := range list {
+				list[k].Seed = seeds.Add(1) // each is a forecast of its own, also when this is called again
+			}
 			results, err := s.AppendForecasts(ctx, list)
 			if err != nil {
 				t.Fatal(err)

@@ -223,6 +223,9 @@ func (l *storedLog) readCheckpoints(ctx context.Context, s *Store, o VerifyOptio
 		if err == nil {
 			instances[c.Instance] = true
 		}
+		if !anchored {
+			end.last = l.leafAt(r.Size - 1)
+		}
 		at := LedgerProblem{Symbol: end.last.Symbol, Model: end.last.Model, Position: end.last.Position}
 		name := fmt.Sprintf("the checkpoint of %d leaves", r.Size)
 		switch {
@@ -276,7 +279,7 @@ func (l *storedLog) compare(kept *ledger.Checkpoint, instances map[string]bool) 
 	switch {
 	case l.size == 0:
 		l.problem(LedgerProblem{Message: fmt.Sprintf("the ledger is empty, but the checkpoint you kept is of %d leaves", kept.Size)})
-	case kept.Instance != l.report.Instance && !instances[kept.Instance] && root != kept.Root:
+	case kept.Instance != l.report.Instance && !instances[kept.Instance]:
 		return kept.SameLog(l.report.Instance)
 	case !known:
 		l.problem(LedgerProblem{Message: fmt.Sprintf("the log has %d leaves, but the checkpoint you kept is of %d: some were removed", l.size, kept.Size)})
