@@ -150,6 +150,10 @@ bench-store: ## Measure Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_
 bench-asof: devstack ## Compare reads as of an earlier data version with the plain read of 5,000 bars.
 	@bin/devstack run --ephemeral -- $(GO) test ./db -run '^$$' -bench AsOf -benchtime 15x
 
+.PHONY: bench-ledger
+bench-ledger: ## Verify a ledger of 100,000 forecasts on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
+	@$(GO) test ./db -run '^$$' -bench 'VerifyLedger' -benchtime 3x -timeout 30m
+
 .PHONY: bench-check
 bench-check: build ## Measure `etfcast check` on a file of 6,000 rows.
 	@$(GO) run ./bench/check -etfcast bin/etfcast

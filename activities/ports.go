@@ -101,6 +101,13 @@ type Ledger interface {
 	Anchor(ctx context.Context, scope etf.AnchorScope, note etf.CheckpointNote) (etf.Anchored, error)
 }
 
+// Checkpoints keeps the ledger's checkpoints outside the database.
+type Checkpoints interface {
+	// Keep keeps the checkpoint's note. A repeat changes nothing. KindConflict if another checkpoint of the same size is kept
+	// already, which stays.
+	Keep(ctx context.Context, c etf.Checkpoint) error
+}
+
 // Runs keeps the record of runs beyond Temporal's retention.
 type Runs interface {
 	// StartRun records that a run has started (again). r.ID is the idempotency key.
@@ -139,5 +146,6 @@ type Store interface {
 	Bars
 	Forecasts
 	HeldBars
+	Ledger
 	Runs
 }

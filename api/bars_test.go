@@ -341,7 +341,7 @@ func TestChangedForecastIsNotServed(t *testing.T) {
 	if got := metric(); got != "12" {
 		t.Errorf("etfcast_integrity_failures_total is %q, want 12", got)
 	}
-	if text := string(f.get("/problems/integrity").want(t, http.StatusOK).body); !strings.Contains(text, "doctor --chains") {
+	if text := string(f.get("/problems/integrity").want(t, http.StatusOK).body); !strings.Contains(text, "ledger verify") {
 		t.Errorf("/problems/integrity: %s", text)
 	}
 }

@@ -489,7 +489,7 @@ func TestServicesDown(t *testing.T) {
 		f.store.err = down
 		for _, path := range []string{
 			"/v1/etfs", "/v1/etfs/SPY", "/v1/etfs/SPY/bars", "/v1/etfs/SPY/forecasts/latest", "/v1/forecasts/" + id, "/v1/forecasts/" + id + "/fit", "/v1/runs",
-			"/v1/runs/daily:XNYS:2025-09-26",
+			"/v1/runs/daily:XNYS:2025-09-26", "/v1/ledger/checkpoint", "/v1/ledger/checkpoint?size=3", "/v1/ledger/consistency?from=3", "/v1/ledger/proof?forecast=" + id,
 		} {
 			check(t, f, http.MethodGet, path, "")
 		}

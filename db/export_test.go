@@ -6,6 +6,9 @@ import (
 	"maps"
 
 	"github.com/pressly/goose/v3"
+
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
 )
 
 // MigrateTo migrates an empty database to the schema of an earlier release.
@@ -22,3 +25,31 @@ func MigrateTo(ctx context.Context, adminDSN string, version int64) error {
 
 // Rights are the privileges of the pipeline's user, table by table.
 func Rights() map[string]string { return maps.Clone(rights) }
+
+// VerifyChain verifies one chain, without the log. What does not verify is KindCorrupt with Field "chain".
+func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string) error {
+	return s.verifyChain(ctx, symbol, model)
+}
+
+// Rehash calls set with the hashes that the forecasts of a chain would have if they had been stored as they are now.
+func (s *Store) Rehash(ctx context.Context, symbol etf.Symbol, model string, set func(id, previous, hash string)) error {
+	id, err := s.idOf(ctx, symbol)
+	if err != nil {
+		return err
+	}
+	rows, err := s.q.ListForecastsAfter(ctx, sqlcgen.ListForecastsAfterParams{EtfID: id, Model: model, Limit: 1000})
+	if err != nil {
+		return err
+	}
+	list, err := s.withParts(ctx, symbol, rows)
+	previous := ""
+	for _, f := range list {
+		f.PrevHash = previous
+		if f.Hash, err = chainHash(f); err != nil {
+			return err
+		}
+		set(f.ID, previous, f.Hash)
+		previous = f.Hash
+	}
+	return err
+}

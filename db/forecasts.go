@@ -397,13 +397,7 @@ func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen
 	at := make(map[string]int, len(rows))
 	for i, r := range rows {
 		ids[i], at[r.ID] = r.ID, i
-		list[i] = etf.Forecast{
-			ID: r.ID, Symbol: symbol, Model: r.Model, Origin: etf.Session(r.Origin),
-			DataVersion: etf.DataVersion{Number: r.DataVersion, Writer: r.DataVersionWriter},
-			Basis:       etf.Basis(r.Basis), Params: r.Params, ParamsHash: r.ParamsHash, Seed: r.Seed,
-			CodeVersion: r.CodeVersion, Run: etf.RunID(r.RunID), AsOf: r.AsOf, IssuedAt: r.IssuedAt,
-			Chain: r.Chain, PrevHash: r.PrevHash, Hash: r.Hash,
-		}
+		list[i] = forecastOf(r, symbol)
 		if err := json.Unmarshal([]byte(r.Diagnostics), &list[i].Diagnostics); err != nil {
 			return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "diagnostics", Err: err,
 				Message: "decoding the diagnostics of forecast " + r.ID, Remedy: compareWithBackup}

@@ -309,7 +309,7 @@ func testHeldForecasts(t *testing.T, d dbtest.Database) {
 		wantKind(t, err, etf.KindCorrupt, "")
 		wantKind(t, s.VerifyChain(ctx, "HFC", "drift"), etf.KindCorrupt, "chain")
 	}
-	if _, err := admin.ExecContext(ctx, "INSERT INTO forecast_marks VALUES ('"+f.ID+"', 'held', '', 2, NOW())"); err != nil {
+	if _, err := admin.ExecContext(ctx, "INSERT INTO forecast_marks SELECT id, 'held', '', 2, issued_at FROM forecasts WHERE id = '"+f.ID+"'"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.VerifyChain(ctx, "HFC", "drift"); err != nil {

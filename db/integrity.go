@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -25,6 +26,9 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]Orphan, error) {
 		{"forecast_components", "forecast_id", "forecasts", "id"},
 		{"forecast_fits", "forecast_id", "forecasts", "id"},
 		{"forecast_marks", "forecast_id", "forecasts", "id"},
+		{"forecast_tails", "forecast_id", "forecasts", "id"},
+		{"forecast_provenance", "forecast_id", "forecasts", "id"},
+		{"forecast_targets", "forecast_id", "forecasts", "id"},
 	} {
 		// Looking up each owner once, not once a row.
 		query := fmt.Sprintf(`SELECT owned.k, owned.n FROM (SELECT %[2]s AS k, COUNT(*) AS n FROM %[1]s GROUP BY %[2]s) AS owned
@@ -108,7 +112,16 @@ func (s *Store) symbols(ctx context.Context) (map[uint32]etf.Symbol, error) {
 
 // eachRow scans each row of a query into the columns and calls do.
 func (s *Store) eachRow(ctx context.Context, query string, args []any, do func(), columns ...any) error {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+	return eachRowOf(ctx, s.db, query, args, do, columns...)
+}
+
+// queryer is a pool of connections or a transaction.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func eachRowOf(ctx context.Context, q queryer, query string, args []any, do func(), columns ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

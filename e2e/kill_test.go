@@ -178,10 +178,10 @@ func TestKills(t *testing.T) {
 		t.Errorf("%d lines of content, %d undisturbed; %s", len(got), len(want), differences(got, want))
 	}
 	rough.checkCounts()
-	doctor := rough.start(t, nil, "doctor", "--chains", "--json")
-	doctor.wait()
-	if report := doctor.out.String(); !strings.Contains(report, `"check":"chains","state":"ok"`) {
-		t.Errorf("doctor reports %s", report)
+	verify := rough.start(t, nil, "ledger", "verify", "--json")
+	verify.wait()
+	if report := verify.out.String(); !strings.Contains(report, `"broken":0`) {
+		t.Errorf("ledger verify reports %s", report)
 	}
 	t.Logf("%d kills, %s in all", *kills, time.Since(began).Round(time.Second))
 }

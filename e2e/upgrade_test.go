@@ -254,10 +254,10 @@ func upgrade(t *testing.T, program string) {
 		t.Errorf("%d forecasts were the release's, of %d", chained, models*(updates-1))
 	}
 	s.noFailedWorkflowTasks(t)
-	doctor := s.start(t, nil, "doctor", "--chains", "--json")
-	doctor.wait()
-	if report := doctor.out.String(); !strings.Contains(report, `"check":"chains","state":"ok"`) {
-		t.Errorf("doctor reports %s", report)
+	verify := s.start(t, nil, "ledger", "verify", "--json")
+	verify.wait()
+	if report := verify.out.String(); !strings.Contains(report, `"broken":0`) {
+		t.Errorf("ledger verify reports %s", report)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Believed
 	Actions
+	Ledger
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
@@ -58,10 +59,6 @@ type Store interface {
 	// OldestUndecided returns the finding that has waited longest for a decision, of one ETF or ("") of all; KindNotFound if
 	// none waits.
 	OldestUndecided(ctx context.Context, symbol etf.Symbol) (etf.Finding, error)
-	// ForecastModels lists the models that have forecasts of the ETF, those no longer run included.
-	ForecastModels(ctx context.Context, symbol etf.Symbol) ([]string, error)
-	// VerifyChain recomputes one hash chain; what does not verify is KindCorrupt.
-	VerifyChain(ctx context.Context, symbol etf.Symbol, model string) error
 	// LastCompleted returns the newest session whose run over the whole exchange completed; zero when there is none.
 	LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.Session, error)
 	Contents(ctx context.Context) (etf.Contents, error)

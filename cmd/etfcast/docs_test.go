@@ -219,10 +219,10 @@ func checkLine(t *testing.T, where, line string, typed bool) (checked int) {
 
 func TestCheckCall(t *testing.T) {
 	for line, right := range map[string]bool{
-		"etfcast doctor --chains": true, "$ A=1 bin/etfcast run show daily:XNYS:2025-09-26 # then": true,
+		"etfcast ledger verify --json": true, "$ A=1 bin/etfcast run show daily:XNYS:2025-09-26 # then": true,
 		"etfcast finding accept|reject ID --by me": true, "etfcast help settings": true, "etfcast schedule resume %s": true,
 		"etfcast prophet plot --model m.json --out x | head": true, "etfcast": true, "etfcast --version": true,
-		"etfcast backfill SPY": false, "etfcast doctor --chain": false, "etfcast run weekly": false, "etfcast finding accept|refuse ID": false,
+		"etfcast backfill SPY": false, "etfcast ledger verify --jso": false, "etfcast run weekly": false, "etfcast finding accept|refuse ID": false,
 		"etfcast run show": false, "etfcast run list --limit many": false, "etfcast help nothing": false, "etfcast etf add A B": false,
 	} {
 		args, ok := callOf(line)

@@ -29,33 +29,25 @@ type diagnosis struct {
 }
 
 func doctorCommand(a *app) *cobra.Command {
-	var asJSON, chains bool
+	var asJSON bool
 	var s sourceSettings
+	var checkpoints ledgerSettings
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check settings, database, Temporal, workers and schedules, and print remedies (exit code 1 if something is wrong)",
 		Long: `Check settings, database, Temporal, workers and schedules, look for rows that belong to no forecast and for
-traces of a clock that went back, and print a remedy for every problem. The exit code is 1 if something is wrong. With --chains, read every stored forecast with its components and fit,
-recompute its hash, and report what was changed or removed since it was issued. That takes a while on
-a large database and has no timeout.`,
-		Example: "  etfcast doctor --chains",
+traces of a clock that went back, and print a remedy for every problem. The exit code is 1 if something is wrong. Whether the
+forecasts are as they were issued is checked by ` + "`etfcast ledger verify`.",
+		Example: "  etfcast doctor",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
-			d := &doctor{app: a, sources: s}
+			d := &doctor{app: a, sources: s, checkpoints: checkpoints}
 			d.examine(ctx)
-			if !chains {
-				ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
-				defer cancel()
-				d.records(ctx)
-			} else {
-				d.records(cmd.Context())
-				d.chains(cmd.Context())
-				if err := cmd.Context().Err(); err != nil {
-					return err // interrupted: the chains were not all checked
-				}
-			}
+			ctx, cancel = context.WithTimeout(cmd.Context(), 30*time.Second)
+			defer cancel()
+			d.records(ctx)
 			if asJSON {
 				if err := json.NewEncoder(a.stdout).Encode(d.found); err != nil {
 					return err
@@ -72,15 +64,17 @@ a large database and has no timeout.`,
 		},
 	}
 	s.addFlags(cmd.Flags())
+	checkpoints.addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&chains, "chains", false, "recompute the hash chain of every ETF and model")
 	return cmd
 }
 
 type doctor struct {
 	app     *app
 	sources sourceSettings
-	found   []diagnosis
+	// checkpoints are the settings of the ledger.
+	checkpoints ledgerSettings
+	found       []diagnosis
 }
 
 func (d *doctor) ok(check, detail string) {
@@ -106,6 +100,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.database(ctx)
 	d.temporal(ctx)
 	d.files()
+	d.ledger()
 }
 
 func (d *doctor) database(ctx context.Context) {
@@ -160,11 +155,12 @@ func (d *doctor) rights(ctx context.Context, svc *service.Service, store *db.Sto
 			"revoke them, or use a user whose only rights are from `etfcast migrate --grant USER`: a mistake could change what was issued")
 	case excess.Upsert:
 		d.warn("append-only", "this server lets ON DUPLICATE KEY UPDATE change rows without the right to update them",
-			"keep forecasts that matter on MySQL or MariaDB; `etfcast doctor --chains` finds changed ones")
+			"keep forecasts that matter on MySQL or MariaDB; `etfcast ledger verify` finds changed ones")
 	default:
 		d.ok("append-only", "that user can't change or delete what was issued")
 	}
 	d.contents(ctx, svc)
+	d.checkpoint(ctx, svc)
 }
 
 func (d *doctor) contents(ctx context.Context, svc *service.Service) {
@@ -193,7 +189,7 @@ func (d *doctor) records(ctx context.Context) {
 	}
 	unfinished := func(check string, err error) {
 		if ctx.Err() != nil {
-			d.warn(check, "the check did not end within its 30 seconds", "run `etfcast doctor --chains`, which has no time limit")
+			d.warn(check, "the check did not end within its 30 seconds", "run `etfcast ledger verify`, which has no time limit and looks for orphans too")
 			return
 		}
 		d.bad(check, err, "")
@@ -236,31 +232,8 @@ func (d *doctor) records(ctx context.Context) {
 	}
 }
 
-// brokenShown is how many broken chains are listed; beyond that, a longer list does not help to find the cause.
+// brokenShown is how many orphans and steps of a clock are listed; beyond that, a longer list does not help to find the cause.
 const brokenShown = 20
-
-// chains verifies the hash chain of every ETF and model, including former models.
-func (d *doctor) chains(ctx context.Context) {
-	store, err := d.app.openStoreWith(db.Options{}) // however long the server takes to say something
-	if err != nil {
-		return // the database check has reported it
-	}
-	defer store.Close()
-	shown := 0
-	v, err := service.New(service.Deps{Store: store}).VerifyChains(ctx, func(symbol etf.Symbol, model string, err error) {
-		if shown++; shown <= brokenShown {
-			d.bad(fmt.Sprintf("chain %s %s", symbol, model), err, "")
-		}
-	})
-	switch {
-	case err != nil:
-		d.bad("chains", err, "")
-	case v.Broken > 0:
-		d.bad("chains", fmt.Errorf("%d of %d are broken (%d ETFs)", v.Broken, v.Chains, v.ETFs), "compare the database with a backup")
-	default:
-		d.ok("chains", fmt.Sprintf("all %d are intact (%d ETFs)", v.Chains, v.ETFs))
-	}
-}
 
 func (d *doctor) temporal(ctx context.Context) {
 	c, err := d.app.temporal()

@@ -30,13 +30,13 @@ func commands(root *cobra.Command, do func(*cobra.Command)) {
 // installation; other flags say what a single invocation does.
 var (
 	settingFlags = []string{
-		"allowed-hosts", "file-dir", "final-xkrx", "final-xnys", "fit-cores", "insecure", "listen", "log-format", "log-level", "mysql-admin-dsn",
+		"allowed-hosts", "checkpoint-dir", "file-dir", "final-xkrx", "final-xnys", "fit-cores", "insecure", "ledger-key", "listen", "log-format", "log-level", "mysql-admin-dsn",
 		"mysql-dsn", "schedule-xkrx", "schedule-xnys", "sim-faults",
 		"source-rate", "store-activities", "temporal-ui", "yahoo-base-url",
 	}
 	invocationFlags = []string{
 		"config", "help",
-		"all", "as-of", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "rerun",
+		"against", "all", "as-of", "by", "checkpoint", "currency", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "public-key", "rerun",
 		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 		"adjust", "amount", "announced", "ex", "kind", "pay", "ratio", "record", // of corporate actions
 		// finding
@@ -158,7 +158,6 @@ func TestVariablesThatAreNotSettings(t *testing.T) {
 	}{
 		{"ETFCAST_CURRENCY=KRW", []string{"etf", "add"}, "currency"},
 		{"ETFCAST_SOURCE=yahoo", []string{"etf", "add"}, "source"},
-		{"ETFCAST_CHAINS=true", []string{"doctor"}, "chains"},
 		{"ETFCAST_GRANT=root", []string{"migrate"}, "grant"},
 	} {
 		cmd, _, err := testRoot().Find(c.command)

@@ -33,15 +33,12 @@ func processOn(t *testing.T, dsn string) *process {
 	return p
 }
 
-// diagnoses runs doctor's database checks and, if chains is true, the check of the hash chains.
-func diagnoses(t *testing.T, dsn string, chains bool) map[string]diagnosis {
+// diagnoses runs doctor's database checks.
+func diagnoses(t *testing.T, dsn string) map[string]diagnosis {
 	t.Helper()
 	d := &doctor{app: &app{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}}
 	d.app.common.mysqlDSN = dsn
 	d.database(t.Context())
-	if chains {
-		d.chains(t.Context())
-	}
 	found := map[string]diagnosis{}
 	for _, f := range d.found {
 		found[f.Check] = f
@@ -80,7 +77,7 @@ func TestMissingRights(t *testing.T) {
 			if err := p.service().Migrated(t.Context()); etf.KindOf(err) != etf.KindUnavailable || !strings.Contains(err.Error(), missing) {
 				t.Errorf("the worker: %v", err)
 			}
-			if got := diagnoses(t, database.UserDSN, false)[check]; got.State != "error" || !strings.Contains(got.Detail, missing) || !strings.Contains(got.Remedy, remedy) {
+			if got := diagnoses(t, database.UserDSN)[check]; got.State != "error" || !strings.Contains(got.Detail, missing) || !strings.Contains(got.Remedy, remedy) {
 				t.Errorf("doctor: %+v", got)
 			}
 
@@ -93,7 +90,7 @@ func TestMissingRights(t *testing.T) {
 			if got := schemaCheck(t, p); got != "ok " {
 				t.Errorf("/readyz, after the grant: %s", got)
 			}
-			found := diagnoses(t, database.UserDSN, false)
+			found := diagnoses(t, database.UserDSN)
 			for _, check := range []string{"schema", "rights"} {
 				if found[check].State != "ok" {
 					t.Errorf("doctor, after the grant: %+v", found[check])
@@ -194,7 +191,7 @@ func TestDoctorAppendOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := diagnoses(t, database.UserDSN, false)["append-only"]
+		got := diagnoses(t, database.UserDSN)["append-only"]
 		if want := map[bool]string{true: "warning", false: "ok"}[can.Server == "Dolt"]; got.State != want {
 			t.Errorf("as documented: %+v, want %s", got, want)
 		}
@@ -202,13 +199,13 @@ func TestDoctorAppendOnly(t *testing.T) {
 		if _, err := database.Admin(t).Exec("GRANT UPDATE ON " + database.Name + ".forecasts TO '" + user + "'@'%'"); err != nil {
 			t.Fatal(err)
 		}
-		if got := diagnoses(t, database.UserDSN, false)["append-only"]; got.State != "warning" || !strings.Contains(got.Detail, "UPDATE on forecasts") {
+		if got := diagnoses(t, database.UserDSN)["append-only"]; got.State != "warning" || !strings.Contains(got.Detail, "UPDATE on forecasts") {
 			t.Errorf("a user who may change forecasts: %+v", got)
 		}
 	})
 }
 
-// Rows that belong to nothing are errors, and traces of a clock that went back warnings, also without --chains.
+// Rows that belong to nothing are errors, and traces of a clock that went back warnings.
 func TestDoctorRecords(t *testing.T) {
 	t.Parallel()
 	database := dbtest.Open(t, dbtest.Embedded(t))
@@ -243,67 +240,6 @@ func TestDoctorRecords(t *testing.T) {
 	}
 	if d := got["clock"]; d.State != "warning" || !strings.Contains(d.Detail, "data version 1 of SPY is from 2100-01-01T00:00:00Z, but it is ") || d.Remedy == "" {
 		t.Errorf("clock: %+v", d)
-	}
-}
-
-func TestDoctorChains(t *testing.T) {
-	t.Parallel()
-	database := dbtest.Open(t, dbtest.Embedded(t))
-	s := database.Store
-	for _, symbol := range []etf.Symbol{"AAA", "BBB", "NONE"} {
-		e := etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "simulated", Ref: string(symbol)}}}
-		if _, _, err := s.CreateETF(t.Context(), e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	chains := func() map[string]diagnosis { return diagnoses(t, database.UserDSN, true) }
-	if got := chains()["chains"]; got.State != "ok" || got.Detail != "all 0 are intact (3 ETFs)" {
-		t.Errorf("without a forecast: %+v", got)
-	}
-	origin := etf.MustSession("2025-09-26")
-	for i, c := range []struct {
-		symbol etf.Symbol
-		model  string
-	}{{"AAA", "drift"}, {"AAA", "drift"}, {"AAA", "a_former_one"}, {"BBB", "drift"}, {"BBB", "prophet"}} {
-		f := etf.Forecast{ID: fmt.Sprintf("%032x", i), Symbol: c.symbol, Model: c.model, Origin: origin.AddDays(i), Basis: etf.SplitAdjusted, Params: "{}",
-			AsOf: time.Now(), IssuedAt: time.Now(), Fit: []byte("{}"), Components: map[string][]float64{"trend": {1}},
-			Points: []etf.ForecastPoint{{Horizon: 1, Target: origin.AddDays(i + 3), Mean: 1}}}
-		if r, err := s.AppendForecasts(t.Context(), []etf.Forecast{f}); err != nil || r[0].Refused != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := chains()["chains"]; got.State != "ok" || got.Detail != "all 4 are intact (3 ETFs)" {
-		t.Errorf("unchanged: %+v", got)
-	}
-	for _, change := range []string{
-		"UPDATE forecast_components SET by_horizon = 'garbage' WHERE forecast_id = '" + fmt.Sprintf("%032x", 1) + "'",
-		"UPDATE forecasts SET seed = seed + 1 WHERE model = 'a_former_one'",
-	} {
-		if _, err := database.Admin(t).Exec(change); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got := chains()
-	if c := got["chains"]; c.State != "error" || c.Detail != "2 of 4 are broken (3 ETFs)" || c.Remedy == "" {
-		t.Errorf("changed: %+v", c)
-	}
-	if c := got["chain AAA drift"]; c.State != "error" || !strings.Contains(c.Detail, "position 2") || !strings.Contains(c.Remedy, "backup") {
-		t.Errorf("changed: %+v", c)
-	}
-	if c := got["chain AAA a_former_one"]; c.State != "error" || !strings.Contains(c.Detail, "position 1") {
-		t.Errorf("changed: %+v", c)
-	}
-
-	// The command: --chains reports broken chains as errors; without it, the chains are not checked.
-	env := []string{"ETFCAST_MYSQL_DSN=" + database.UserDSN, "TEMPORAL_ADDRESS=127.0.0.1:1"}
-	if code, out, _ := etfcast(t, env, "doctor", "--chains"); code != exitError || !strings.Contains(out, "2 of 4 are broken") {
-		t.Errorf("doctor --chains: exit code %d, %s", code, out)
-	}
-	if _, out, _ := etfcast(t, env, "doctor"); strings.Contains(out, "broken") || strings.Contains(out, "intact") {
-		t.Errorf("doctor: %s", out)
-	}
-	if got := diagnoses(t, "u:p@tcp(127.0.0.1:1)/etfcast", true)["chains"]; got.State != "error" {
-		t.Errorf("without a database: %+v", got)
 	}
 }
 
