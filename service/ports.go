@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Believed
 	Actions
+	Scores
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
@@ -74,6 +75,17 @@ type Store interface {
 	// MissingRights lists the rights that this code needs and its database user lacks ("INSERT on bars"). Its result may be
 	// some seconds old.
 	MissingRights(ctx context.Context) ([]string, error)
+}
+
+// Scores reads how forecasts have fared.
+type Scores interface {
+	// SessionLosses returns the scores that count, summed over ETFs, ascending by exchange, model, horizon, standing and origin.
+	// The filter has no symbol.
+	SessionLosses(ctx context.Context, filter etf.ScoreFilter) ([]etf.SessionLosses, error)
+	// Scores returns the scores of one ETF that count, ascending by model, horizon, origin and forecast.
+	Scores(ctx context.Context, filter etf.ScoreFilter) ([]etf.Score, error)
+	// Entrants returns the models whose forecasts others enter, ascending.
+	Entrants(ctx context.Context) ([]string, error)
 }
 
 // Temporal starts, finds and cancels workflows and manages the schedules; dispatch.Client implements it. An unknown

@@ -1,0 +1,114 @@
+package service
+
+import (
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/etfcast/etfcast/etf"
+)
+
+// Statistics are many scores in few numbers (package scoreboard; docs/scores.md has the rules). What is undefined, because there are
+// too few scores, is nil. Units: ScoreUnits.
+type Statistics struct {
+	Sessions    int          `json:"sessions"` // origins
+	From        *etf.Session `json:"from"`     // the first and the last origin
+	To          *etf.Session `json:"to"`
+	RelMAE      *float64     `json:"rel_mae"`
+	RelMAELow   *float64     `json:"rel_mae_low"`
+	RelMAEHigh  *float64     `json:"rel_mae_high"`
+	RelCRPS     *float64     `json:"rel_crps"`
+	RelCRPSLow  *float64     `json:"rel_crps_low"`
+	RelCRPSHigh *float64     `json:"rel_crps_high"`
+	MASE        *float64     `json:"mase"`
+	RMSSE       *float64     `json:"rmsse"`
+	CRPS        *float64     `json:"crps"`
+	Pinball     *float64     `json:"pinball"`
+	Coverage50  *float64     `json:"coverage_50"` // shares, 0 to 1
+	Coverage50E *float64     `json:"coverage_50_se"`
+	Coverage80  *float64     `json:"coverage_80"`
+	Coverage80E *float64     `json:"coverage_80_se"`
+	Coverage90  *float64     `json:"coverage_90"`
+	Coverage90E *float64     `json:"coverage_90_se"`
+	Coverage95  *float64     `json:"coverage_95"` // of the forecasts with tails
+	Coverage95E *float64     `json:"coverage_95_se"`
+	Winkler80   *float64     `json:"winkler_80"`
+	Winkler90   *float64     `json:"winkler_90"`
+	Width80     *float64     `json:"width_80"`
+	Width90     *float64     `json:"width_90"`
+	PIT         []int        `json:"pit"` // scores in each of etf.PITBins equal bins
+	// Difference is nil for the benchmark itself, and while no forecast has a counterpart.
+	Difference *Difference `json:"difference"`
+	// DM is nil unless the window is fixed: both of its ends are given.
+	DM *DieboldMariano `json:"dm"`
+}
+
+// Difference is the confidence sequence of the mean difference of loss to the benchmark. It holds at all times at once: it may be
+// looked at every day.
+type Difference struct {
+	Mean  float64 `json:"mean"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+	N     int     `json:"n"`     // sessions, non-overlapping ones for a horizon above 1
+	Alpha float64 `json:"alpha"` // the probability that it ever excludes the true mean, at most
+	Limit float64 `json:"limit"` // where a difference is clipped
+}
+
+// DieboldMariano is the test that both models' losses have the same mean, with the correction of Harvey, Leybourne and Newbold.
+type DieboldMariano struct {
+	Absolute *Test `json:"absolute_error"`
+	CRPS     *Test `json:"crps"`
+}
+
+// Test is a statistic, below 0 if the model is better than the benchmark, and its two-sided p-value.
+type Test struct {
+	Statistic float64 `json:"statistic"`
+	P         float64 `json:"p_value"`
+}
+
+// number is nil for what JSON can't say.
+func number(x float64) *float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	return &x
+}
+
+// each calls f(0) to f(n-1), on as many cores as there are, and returns when all have returned.
+func each(n int, f func(int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// statisticsOf summarises the sessions of one model and horizon.
+func statisticsOf(sessions []etf.SessionLosses, horizon int, fixed, benchmark bool) (n int, s Statistics) {
+	s.PIT = make([]int, etf.PITBins)
+	var sum etf.SessionLosses
+	for _, l := range sessions {
+		sum.N += l.N
+		sum.Absolute += l.Absolute
+		sum.CRPS += l.CRPS
+		sum.Inside80 += l.Inside80
+		sum.PairedAbsolute += l.PairedAbsolute
+		sum.AgainstAbsolute += l.AgainstAbsolute
+		for i, count := range l.PIT {
+			s.PIT[i] += count
+		}
+	}
+	s.Sessions = len(sessions)
+	s.MASE = number(sum.Absolute / float64(sum.N))
+	s.CRPS = number(sum.CRPS / float64(sum.N))
+	s.Coverage80 = number(float64(sum.Inside80) / float64(sum.N))
+	s.RelMAE = number(sum.PairedAbsolute / sum.AgainstAbsolute)
+	_, _, _ = horizon, fixed, benchmark
+	return sum.N, s
+}
