@@ -12,32 +12,32 @@ import (
 // Statistics are many scores in few numbers (package scoreboard; docs/scores.md has the rules). What is undefined, because there are
 // too few scores, is nil. Units: ScoreUnits.
 type Statistics struct {
-	Sessions    int          `json:"sessions"` // origins
-	From        *etf.Session `json:"from"`     // the first and the last origin
-	To          *etf.Session `json:"to"`
-	RelMAE      *float64     `json:"rel_mae"`
-	RelMAELow   *float64     `json:"rel_mae_low"`
-	RelMAEHigh  *float64     `json:"rel_mae_high"`
-	RelCRPS     *float64     `json:"rel_crps"`
-	RelCRPSLow  *float64     `json:"rel_crps_low"`
-	RelCRPSHigh *float64     `json:"rel_crps_high"`
-	MASE        *float64     `json:"mase"`
-	RMSSE       *float64     `json:"rmsse"`
-	CRPS        *float64     `json:"crps"`
-	Pinball     *float64     `json:"pinball"`
-	Coverage50  *float64     `json:"coverage_50"` // shares, 0 to 1
-	Coverage50E *float64     `json:"coverage_50_se"`
-	Coverage80  *float64     `json:"coverage_80"`
-	Coverage80E *float64     `json:"coverage_80_se"`
-	Coverage90  *float64     `json:"coverage_90"`
-	Coverage90E *float64     `json:"coverage_90_se"`
-	Coverage95  *float64     `json:"coverage_95"` // of the forecasts with tails
-	Coverage95E *float64     `json:"coverage_95_se"`
-	Winkler80   *float64     `json:"winkler_80"`
-	Winkler90   *float64     `json:"winkler_90"`
-	Width80     *float64     `json:"width_80"`
-	Width90     *float64     `json:"width_90"`
-	PIT         []int        `json:"pit"` // scores in each of etf.PITBins equal bins
+	Sessions     int          `json:"sessions"` // origins
+	From         *etf.Session `json:"from"`     // the first and the last origin
+	To           *etf.Session `json:"to"`
+	RelMAE       *float64     `json:"rel_mae"`
+	RelMAELow    *float64     `json:"rel_mae_low"`
+	RelMAEHigh   *float64     `json:"rel_mae_high"`
+	RelCRPS      *float64     `json:"rel_crps"`
+	RelCRPSLow   *float64     `json:"rel_crps_low"`
+	RelCRPSHigh  *float64     `json:"rel_crps_high"`
+	MASE         *float64     `json:"mase"`
+	RMSSE        *float64     `json:"rmsse"`
+	CRPS         *float64     `json:"crps"`
+	Pinball      *float64     `json:"pinball"`
+	Coverage50   *float64     `json:"coverage_50"` // shares, 0 to 1
+	Coverage50SE *float64     `json:"coverage_50_se"`
+	Coverage80   *float64     `json:"coverage_80"`
+	Coverage80SE *float64     `json:"coverage_80_se"`
+	Coverage90   *float64     `json:"coverage_90"`
+	Coverage90SE *float64     `json:"coverage_90_se"`
+	Coverage95   *float64     `json:"coverage_95"` // of the forecasts with tails
+	Coverage95SE *float64     `json:"coverage_95_se"`
+	Winkler80    *float64     `json:"winkler_80"`
+	Winkler90    *float64     `json:"winkler_90"`
+	Width80      *float64     `json:"width_80"`
+	Width90      *float64     `json:"width_90"`
+	PIT          []int        `json:"pit"` // scores in each of etf.PITBins equal bins
 	// Difference is nil for the benchmark itself, and while no forecast has a counterpart.
 	Difference *Difference `json:"difference"`
 	// DM is nil unless the window is fixed: both of its ends are given.

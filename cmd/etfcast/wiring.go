@@ -230,14 +230,19 @@ func queues() []string { return worker.Queues(etf.SourceNames()) }
 
 // service returns the service behind the API.
 func (p *process) service() *service.Service {
-	infos := make([]service.Model, len(p.models))
-	for i, m := range p.models {
-		infos[i] = service.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
-	}
 	return service.New(service.Deps{
-		Store: p.requests, Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
+		Store: p.requests, Temporal: p.temporal, Sources: etf.SourceNames(), Models: modelInfos(p.models),
 		UI: p.ui, Namespace: p.temporal.Namespace(), Final: p.final, Schedules: p.schedules,
 	})
+}
+
+// modelInfos describes the models to the service.
+func modelInfos(models []activities.Model) []service.Model {
+	infos := make([]service.Model, len(models))
+	for i, m := range models {
+		infos[i] = service.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
+	}
+	return infos
 }
 
 // serveAPI serves the HTTP API until ctx ends. The probes of the workers are part of its readiness.
