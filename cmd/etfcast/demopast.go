@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/etfcast/etfcast/calendar"
@@ -18,69 +19,73 @@ import (
 // horizon.
 const pastSessions = 25
 
-// past runs the sessions before the newest ones for the demo's ETFs, oldest first, and prints where to see how those forecasts have
-// fared. Runs that have completed are not started again. What goes wrong is logged: the demo works without it.
+// past runs the sessions before the newest ones for the demo's ETFs, oldest first and behind all other runs, and prints where to see
+// how those forecasts have fared. Sessions that have been run are not run again. What goes wrong is logged: the demo works
+// without it.
 func (p *process) past(ctx context.Context, out io.Writer, newest []etf.Run) {
 	svc := p.service()
 	began := time.Now()
-	counts := make([]int, len(newest))
+	var sessions atomic.Int64
 	var wg sync.WaitGroup
-	for i, run := range newest {
+	for _, run := range newest {
 		wg.Go(func() {
-			var err error
-			counts[i], err = pastRuns(ctx, svc, run)
-			if err != nil && ctx.Err() == nil {
+			if err := pastRuns(ctx, svc, run, func() { sessions.Add(1) }); err != nil && ctx.Err() == nil {
 				p.log.Warn("the demo's earlier sessions are incomplete; the next start goes on with them", "exchange", run.Exchange, "error", err)
 			}
 		})
 	}
 	wg.Wait()
-	total := 0
-	for _, n := range counts {
-		total += n
-	}
-	if ctx.Err() != nil || total == 0 {
+	board, err := svc.Scoreboard(ctx, service.ScoreRequest{Late: true})
+	if err != nil {
+		if ctx.Err() == nil {
+			p.log.Warn("the scoreboard can't be shown", "error", err)
+		}
 		return
 	}
-	base := "http://" + p.listener.Addr().String()
+	fmt.Fprintf(out, "\n%d earlier sessions are forecast, %.1f s after that.\n", sessions.Load(), time.Since(began).Seconds())
+	for _, line := range wrapped(board.Summary, 100) {
+		fmt.Fprintln(out, line)
+	}
 	fmt.Fprintf(out, `
-%d earlier sessions are forecast too, after %.0f s. These forecasts were made when the prices were known: they are late, are scored,
-and prove nothing. The record begins today.
-  how they fared   curl -s '%s/v1/scoreboard?late=true'
+  how they fared   curl -s 'http://%s/v1/scoreboard?late=true'
                    etfcast scoreboard --late
-`, total, time.Since(began).Seconds(), base)
+`, p.listener.Addr())
 }
 
-// pastRuns runs the sessions before that of the newest run, one after another, and returns how many have completed.
-func pastRuns(ctx context.Context, svc *service.Service, newest etf.Run) (completed int, err error) {
+// pastRuns runs the sessions before that of the newest run, one after another, and calls done for each that has completed, now or
+// earlier.
+func pastRuns(ctx context.Context, svc *service.Service, newest etf.Run, done func()) error {
 	cal, err := calendar.For(newest.Exchange)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	first, err := cal.Nth(newest.Session, -pastSessions)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	symbols, err := demoSymbols(ctx, svc, newest.Exchange)
 	if err != nil || len(symbols) == 0 {
-		return 0, err
+		return err
 	}
 	for _, session := range cal.Sessions(etf.Window{From: first, To: newest.Session - 1}) {
-		request := service.RunRequest{
-			Workflow: etf.DailyRun, Exchange: string(newest.Exchange), Session: session.String(), Symbols: symbols, Behind: true,
-		}
-		run, _, err := svc.StartRun(ctx, request)
-		if err == nil {
-			run, err = ended(ctx, svc, run)
-		}
-		if err != nil {
-			return completed, err
+		// A run of the whole exchange, by the schedule, has forecast these ETFs too.
+		run, err := svc.Run(ctx, etf.DailyRunID(newest.Exchange, session, nil, 1))
+		if err != nil || run.Status != etf.RunCompleted {
+			request := service.RunRequest{
+				Workflow: etf.DailyRun, Exchange: string(newest.Exchange), Session: session.String(), Symbols: symbols, Behind: true,
+			}
+			if run, _, err = svc.StartRun(ctx, request); err != nil {
+				return err
+			}
+			if run, err = ended(ctx, svc, run); err != nil {
+				return err
+			}
 		}
 		if run.Status == etf.RunCompleted {
-			completed++
+			done()
 		}
 	}
-	return completed, nil
+	return nil
 }
 
 // demoSymbols returns those of the demo's ETFs that are still simulated and not retired.
