@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/scoring"
 )
 
 // ETFScores is how the models have fared on one ETF.
@@ -64,7 +65,7 @@ func (s *Service) ETFScores(ctx context.Context, r ScoreRequest, after ScorePosi
 	if err != nil {
 		return ETFScores{}, err
 	}
-	out := ETFScores{Symbol: q.symbol, Exchange: q.exchange, Board: s.board(q, sumsOf(scores, s.benchmark())), Scores: []etf.Score{}}
+	out := ETFScores{Symbol: q.symbol, Exchange: q.exchange, Board: s.board(q, scoring.Contributions(scores, s.benchmark())), Scores: []etf.Score{}}
 	out.Pooled = s.board(q, pooled).Items
 	listed := slices.DeleteFunc(scores, func(score etf.Score) bool {
 		return q.model != "" && score.Model != q.model || q.horizon != 0 && score.Horizon != q.horizon ||

@@ -85,7 +85,7 @@ type Scores interface {
 	// Scores returns the scores of one ETF that count, ascending by model, horizon, origin and forecast.
 	Scores(ctx context.Context, filter etf.ScoreFilter) ([]etf.Score, error)
 	// Entrants returns the models whose forecasts others enter, ascending.
-	Entrants(ctx context.Context) ([]string, error)
+	Entrants(ctx context.Context) ([]etf.Entrant, error)
 }
 
 // Temporal starts, finds and cancels workflows and manages the schedules; dispatch.Client implements it. An unknown

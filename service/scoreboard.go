@@ -78,33 +78,7 @@ func (s *Service) losses(ctx context.Context, q scoreQuery) ([]etf.SessionLosses
 	if err != nil {
 		return nil, err
 	}
-	return sumsOf(scores, s.benchmark()), nil
-}
-
-// sumsOf sums up the scores of one ETF by session. Each has the benchmark's of the same origin, horizon and standing for its
-// counterpart; if there are several late ones, the first.
-func sumsOf(scores []etf.Score, benchmark string) []etf.SessionLosses {
-	type place struct {
-		horizon  int
-		origin   etf.Session
-		standing etf.Standing
-	}
-	against := map[place]*etf.Score{}
-	for i, score := range scores {
-		at := place{score.Horizon, score.Origin, score.Standing}
-		if score.Model == benchmark && against[at] == nil {
-			against[at] = &scores[i]
-		}
-	}
-	sums := make([]etf.SessionLosses, len(scores))
-	for i, score := range scores {
-		counterpart := against[place{score.Horizon, score.Origin, score.Standing}]
-		if score.Model == benchmark {
-			counterpart = &scores[i]
-		}
-		sums[i] = scoring.Contribution(score, counterpart)
-	}
-	return sums
+	return scoring.Contributions(scores, s.benchmark()), nil
 }
 
 // board makes the scoreboard from the sums that losses has read.
@@ -209,8 +183,11 @@ func (s *Service) checkScores(ctx context.Context, r ScoreRequest) (scoreQuery, 
 			q.exchange = e.Exchange
 		}
 	}
-	q.entrants, err = s.store.Entrants(ctx)
+	entrants, err := s.store.Entrants(ctx)
 	note(err)
+	for _, e := range entrants {
+		q.entrants = append(q.entrants, e.Model)
+	}
 	if away == nil && r.Model != "" {
 		note(s.checkScoredModel(ctx, r.Model, q))
 	}
