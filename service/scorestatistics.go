@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/scoreboard"
 )
 
 // Statistics are many scores in few numbers (package scoreboard; docs/scores.md has the rules). What is undefined, because there are
@@ -89,26 +90,41 @@ func each(n int, f func(int)) {
 	wg.Wait()
 }
 
-// statisticsOf summarises the sessions of one model and horizon.
+// statisticsOf summarises the sessions of one model and horizon; n counts their scores.
 func statisticsOf(sessions []etf.SessionLosses, horizon int, fixed, benchmark bool) (n int, s Statistics) {
-	s.PIT = make([]int, etf.PITBins)
-	var sum etf.SessionLosses
-	for _, l := range sessions {
-		sum.N += l.N
-		sum.Absolute += l.Absolute
-		sum.CRPS += l.CRPS
-		sum.Inside80 += l.Inside80
-		sum.PairedAbsolute += l.PairedAbsolute
-		sum.AgainstAbsolute += l.AgainstAbsolute
-		for i, count := range l.PIT {
-			s.PIT[i] += count
-		}
+	o := scoreboard.Options{Horizon: horizon, FixedWindow: fixed && !benchmark}
+	if benchmark {
+		o.Replicates = -1 // its ratios to itself are 1
 	}
-	s.Sessions = len(sessions)
-	s.MASE = number(sum.Absolute / float64(sum.N))
-	s.CRPS = number(sum.CRPS / float64(sum.N))
-	s.Coverage80 = number(float64(sum.Inside80) / float64(sum.N))
-	s.RelMAE = number(sum.PairedAbsolute / sum.AgainstAbsolute)
-	_, _, _ = horizon, fixed, benchmark
-	return sum.N, s
+	row := scoreboard.Summarise(sessions, o)
+	s = Statistics{
+		Sessions: row.Sessions,
+		RelMAE:   number(row.RelMAE.Value), RelMAELow: number(row.RelMAE.Low), RelMAEHigh: number(row.RelMAE.High),
+		RelCRPS: number(row.RelCRPS.Value), RelCRPSLow: number(row.RelCRPS.Low), RelCRPSHigh: number(row.RelCRPS.High),
+		MASE: number(row.MASE), RMSSE: number(row.RMSSE), CRPS: number(row.CRPS), Pinball: number(row.Pinball),
+		Coverage50: number(row.Coverage50.Value), Coverage50SE: number(row.Coverage50.SE),
+		Coverage80: number(row.Coverage80.Value), Coverage80SE: number(row.Coverage80.SE),
+		Coverage90: number(row.Coverage90.Value), Coverage90SE: number(row.Coverage90.SE),
+		Coverage95: number(row.Coverage95.Value), Coverage95SE: number(row.Coverage95.SE),
+		Winkler80: number(row.Winkler80), Winkler90: number(row.Winkler90), Width80: number(row.Width80), Width90: number(row.Width90),
+		PIT: row.PIT[:],
+	}
+	if row.Sessions > 0 {
+		s.From, s.To = &row.From, &row.To
+	}
+	if d := row.Difference; d.N > 0 && !benchmark {
+		s.Difference = &Difference{Mean: d.Mean, Low: d.Low, High: d.High, N: d.N, Alpha: d.Alpha, Limit: d.Limit}
+	}
+	if row.DM != nil {
+		s.DM = &DieboldMariano{Absolute: testOf(row.DM.Absolute), CRPS: testOf(row.DM.CRPS)}
+	}
+	return row.N, s
+}
+
+// testOf is nil for a test with too few sessions.
+func testOf(t scoreboard.Test) *Test {
+	if number(t.Statistic) == nil || number(t.P) == nil {
+		return nil
+	}
+	return &Test{Statistic: t.Statistic, P: t.P}
 }

@@ -41,16 +41,19 @@ func (s *Service) summary(q scoreQuery, b Board) string {
 // edges says which models beat the benchmark, and which it beats.
 func (s *Service) edges(q scoreQuery, items []BoardItem) string {
 	benchmark := s.benchmark()
+	if q.model == benchmark {
+		return "The others are compared with it."
+	}
 	if q.begun {
 		return "The request chose where the window begins, and no claim is made about such a window; without from, this says which models beat " + benchmark + "."
 	}
 	var better, worse []string
-	compared, horizons := false, map[int]bool{}
+	compared := false
 	for _, item := range items {
 		if item.Model == benchmark || item.Difference == nil {
 			continue
 		}
-		compared, horizons[item.Horizon] = true, true
+		compared = true
 		row := fmt.Sprintf("%s at horizon %d on %s", item.Model, item.Horizon, item.Exchange)
 		switch {
 		case item.Difference.High < 0:
