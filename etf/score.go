@@ -108,8 +108,9 @@ type SessionLosses struct {
 }
 
 // DifferenceLimit is where the difference of two pinball losses, each divided by the scale times the square root of the horizon, is
-// clipped, so that its mean can be bounded at any time (SessionLosses.Difference is in these units).
-const DifferenceLimit = 1.0
+// clipped, so that its mean can be bounded at any time (SessionLosses.Difference is in these units). The pinball loss of a good
+// forecast is about .3 in them. A lower limit makes narrower bounds and more clipping (docs/scores.md has the figures).
+const DifferenceLimit = 0.5
 
 // ScoreFilter selects scores. Zero fields select everything.
 type ScoreFilter struct {
