@@ -98,7 +98,7 @@ func (s *Service) board(q scoreQuery, sums []etf.SessionLosses) Board {
 		if l.Standing == etf.OfRecord && l.N > 0 && (b.RecordBegins == nil || l.Origin < *b.RecordBegins) {
 			b.RecordBegins = &l.Origin
 		}
-		if !q.window.Contains(l.Origin) || l.N == 0 {
+		if !q.window.Contains(l.Origin) || l.N == 0 || q.late && l.Standing != etf.Late {
 			continue
 		}
 		at := row{l.Exchange, l.Horizon, l.Model}
