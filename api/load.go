@@ -79,7 +79,7 @@ func (s *server) limited(next echo.HandlerFunc) echo.HandlerFunc {
 // heavy reports whether the request reads many items. The handler reports an invalid limit.
 func heavy(c echo.Context) bool {
 	if c.Path() == scoreboardRoute || c.Path() == scoresRoute {
-		return true // whatever the page: statistics of all scores take up to a quarter of a second
+		return true // whatever the page: they read all scores
 	}
 	l, ok := pageRoutes[c.Path()]
 	if !ok || c.Request().Method != http.MethodGet {

@@ -117,12 +117,11 @@ func (s *Service) board(q scoreQuery, sums []etf.SessionLosses) Board {
 			cmp.Compare(s.rank(x.model), s.rank(y.model)), cmp.Compare(x.model, y.model))
 	})
 	b.Items = make([]BoardItem, len(order))
-	each(len(order), func(i int) {
-		at := order[i]
+	for i, at := range order {
 		item := BoardItem{Model: at.model, Entry: slices.Contains(q.entrants, at.model), Exchange: at.exchange, Horizon: at.horizon, LateN: late[at]}
 		item.N, item.Statistics = statisticsOf(counted[at], at.horizon, q.fixed, at.model == s.benchmark())
 		b.Items[i] = item
-	})
+	}
 	b.Summary = s.summary(q, b)
 	return b
 }

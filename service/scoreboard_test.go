@@ -379,3 +379,32 @@ func TestScoresWithoutTheStore(t *testing.T) {
 		}
 	}
 }
+
+// The statistics of 3 models at 3 horizons on 2 exchanges over 250 sessions, as they are read for 500 ETFs.
+func BenchmarkScoreboard(b *testing.B) {
+	var sums []etf.SessionLosses
+	for _, x := range etf.Exchanges() {
+		for _, h := range etf.ScoreHorizons {
+			for m, model := range []string{"drift", "prophet", "naive"} {
+				for day := range 250 {
+					u := 1 + .1*math.Sin(float64(day*(m+1)))
+					sums = append(sums, etf.SessionLosses{
+						Exchange: x, Model: model, Horizon: h, Standing: etf.OfRecord, Origin: etf.MustSession("2025-01-02").AddDays(day), N: 250,
+						Absolute: 200 * u, Squared: 300 * u, CRPS: 150 * u, Pinball: 80 * u, Inside80: 200 - day%9, Inside90: 225 - day%5, Inside50: 125 - day%11,
+						Paired: 250, PairedAbsolute: 200 * u, PairedCRPS: 150 * u, AgainstAbsolute: 200, AgainstCRPS: 150, Difference: 80 * (u - 1),
+					})
+				}
+			}
+		}
+	}
+	s := New(Deps{Models: models})
+	q, err := New(Deps{Store: &scored{}, Models: models}).checkScores(b.Context(), ScoreRequest{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if n := len(s.board(q, sums).Items); n != 18 {
+			b.Fatalf("%d items", n)
+		}
+	}
+}

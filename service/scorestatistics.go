@@ -2,9 +2,6 @@ package service
 
 import (
 	"math"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/scoreboard"
@@ -74,20 +71,6 @@ func number(x float64) *float64 {
 		return nil
 	}
 	return &x
-}
-
-// each calls f(0) to f(n-1), on as many cores as there are, and returns when all have returned.
-func each(n int, f func(int)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				f(i)
-			}
-		})
-	}
-	wg.Wait()
 }
 
 // statisticsOf summarises the sessions of one model and horizon; n counts their scores.
