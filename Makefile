@@ -63,8 +63,8 @@ bin/devstack: $(DEVSTACK_SOURCES)
 TEST_FLAGS ?= -race -shuffle=on
 # These two compute for minutes, ten times as long under the race detector. They have goroutines in few places: there it is on.
 NUMERIC     := ./forecast/prophet ./forecast/prophet/diagnostics
-# These have no goroutines and many histories to go through.
-RULES       := ./quality ./filecheck ./bench/quality
+# These have no goroutines, and many cases to go through.
+RULES       := ./quality ./filecheck ./bench/quality ./forecast/scoreboard
 NUMERIC_RUN := MCMC|Gibbs|Sampl|Draws|Parallel|Progress|Deterministic|Concurrent|Shared
 .PHONY: test
 test: build devstack ## Run every test on the embedded stack.
@@ -72,7 +72,7 @@ test: build devstack ## Run every test on the embedded stack.
 	cd devstack && $(GO) test -tags gms_pure_go -trimpath -vet=off -shuffle=on .
 	$(GO) test -timeout 30m $(filter-out -race,$(TEST_FLAGS)) $(NUMERIC) $(RULES)
 	$(GO) test $(TEST_FLAGS) -run '$(NUMERIC_RUN)' $(NUMERIC)
-	bin/devstack run --ephemeral -- $(GO) test -timeout 30m $(TEST_FLAGS) $$($(GO) list ./... | grep -vE '/(forecast/prophet(/diagnostics)?|quality|filecheck)$$')
+	bin/devstack run --ephemeral -- $(GO) test -timeout 30m $(TEST_FLAGS) $$($(GO) list ./... | grep -vE '/(forecast/prophet(/diagnostics)?|forecast/scoreboard|quality|filecheck)$$')
 
 .PHONY: test-bad-bars
 test-bad-bars: ## Send 1,000 bad bars of each kind through the activities instead of the 100 of make test.
@@ -158,6 +158,15 @@ bench-check: build ## Measure `etfcast check` on a file of 6,000 rows.
 report-quality: ## Make docs/data-quality.md: what the rules find of injected defects, false alarms, known cases (ETFCAST_REAL_DATA).
 	@[ -n "$$ETFCAST_REAL_DATA" ] || { echo "set ETFCAST_REAL_DATA to the folder of real prices and recorded responses" >&2; exit 1; }
 	@$(GO) run ./bench/quality -out docs/data-quality.md $(QUALITY_FLAGS)
+
+RECORDS ?= 20000
+.PHONY: report-scores
+report-scores: ## Simulate RECORDS confidence sequences in each case and print the tables of docs/scores.md: how often they err, how wide they are, what clipping does, and how well the intervals of one day hold.
+	@$(GO) test ./forecast/scoreboard -count 1 -timeout 30m -run '^(TestConfidenceSequence|TestWidth|TestClipping|TestIntervals)$$' -v -records $(RECORDS) | sed -n 's/^.*: \(|.*\)$$/\1/p; s/^  *\(|.*\)$$/\1/p; /FAIL/p'
+
+.PHONY: score-golden
+score-golden: ## Record the golden values of losses and statistics (PYTHON with bench/scores/requirements.txt). SCORE_FLAGS=--check compares.
+	@$(PYTHON) bench/scores/golden.py $(SCORE_FLAGS)
 
 .PHONY: bench-prophet
 bench-prophet: build ## Measure Prophet against the original, in one process and as whole processes (python3 with prophet; ETFCAST_REAL_DATA).

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compute the golden values of packages forecast/scoring and forecast/scoreboard.
 
-    python3 bench/scores/golden.py [--check]
+    python3 bench/scores/golden.py [--check | --widths]
 
 Writes forecast/scoring/testdata/losses.json and forecast/scoreboard/testdata/statistics.json, or with --check compares
-with them. Each number comes from a published package, or, where none has it, from a formula written down here in another way than
-in Go: numerical integration of the stated distribution (scipy.integrate.quad) for the CRPS of arbitrary quantiles, and
-the Harvey-Leybourne-Newbold correction on statsmodels' autocovariances. See requirements.txt.
+with them. --widths prints the half-widths of confseq's sequences beside ours on the same increments. Each number comes from a published package, or, where none has it, from a formula written down here in another way than
+in Go: numerical integration of the stated distribution (scipy.integrate.quad) for the CRPS of arbitrary quantiles,
+the Harvey-Leybourne-Newbold correction on statsmodels' autocovariances, and the ends of the confidence sequence as roots
+(scipy.optimize.brentq) of the capital that confseq's bets have made. See requirements.txt.
 """
 
 import argparse
@@ -15,21 +16,29 @@ import pathlib
 import sys
 import warnings
 
-import confseq.boundaries
 import numpy as np
 import scoringrules
 import statsmodels.api as sm
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
+from scipy.special import logsumexp
 from statsmodels.tsa.stattools import acovf
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import properscoring
 
+np.float_ = np.float64  # which confseq still uses
+from confseq.betting import betting_mart, hedged_cs  # noqa: E402
+from confseq.boundaries import gamma_exponential_mixture_bound  # noqa: E402
+from confseq.predmix import predmix_empbern_twosided_cs  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEVELS = np.array([.05, .10, .25, .50, .75, .90, .95])
 TAILS = np.array([.025, .975])
-LIMIT, ALPHA, TIGHTEST = .5, .05, 1.
+LIMIT, ALPHA = .5, .05
+BETS = .95 / LIMIT * 2. ** (-np.arange(12) / 2)
+WEIGHTS = 1 / (np.arange(1, 13) * np.arange(2, 14))
+WEIGHTS /= WEIGHTS.sum()
 
 
 class Distribution:
@@ -106,14 +115,30 @@ def scoring():
     return cases
 
 
+def capital(x, sign):
+    """What each bet on the sign of the increments has made of 1, bet by increment. confseq wants values from 0 to 1."""
+    unit = (x + LIMIT) / (2 * LIMIT)
+    rows = [betting_mart(unit, .5, theta=1 if sign > 0 else 0, trunc_scale=1,
+                         lambdas_fn_positive=lambda x, m, b=b: np.repeat(b, len(x)), lambdas_fn_negative=lambda x, m, b=b: np.repeat(b, len(x)))
+            for b in 2 * LIMIT * BETS]
+    return np.array(rows)
+
+
+def least(capitals):
+    """The sum of expectations at which the weighted mean of the bets is 2/ALPHA."""
+    return optimize.brentq(lambda m: logsumexp(np.log(capitals * WEIGHTS) - BETS * m) - np.log(2 / ALPHA), -1e4, 1e4, xtol=1e-13, rtol=1e-14, maxiter=500)
+
+
 def scoreboard():
     rng = np.random.default_rng(20260103)
     cases = []
-    for n, h, etfs in ((12, 1, 1), (60, 1, 30), (64, 21, 8), (250, 1, 1), (250, 5, 40), (250, 21, 25), (750, 5, 3), (1250, 1, 500)):
+    for n, h, etfs in ((12, 1, 1), (60, 1, 30), (64, 21, 8), (250, 1, 1), (250, 5, 40), (250, 21, 25), (750, 5, 3), (1250, 1, 500), (40, 2, 2)):
         of = rng.integers(max(1, etfs // 2), etfs + 1, n)
         common = np.convolve(rng.standard_normal(n + h - 1), np.ones(h) / np.sqrt(h), "valid")
         hits = np.array([rng.binomial(k, stats.norm.cdf(1.2 + .6 * c)) for k, c in zip(of, common)])
         difference = np.convolve(rng.standard_t(5, n + h - 1), np.ones(h) / h, "valid") * .05 + .01
+        if n == 40:  # so that the rectangular variance of Diebold and Mariano is negative
+            difference = .01 + .05 * (-1.) ** np.arange(n) + .001 * rng.standard_normal(n)
         increments = np.clip(difference * rng.uniform(.5, 2, n), -LIMIT, LIMIT)
 
         # The share of hits is the weighted mean over sessions of their shares.
@@ -130,22 +155,44 @@ def scoreboard():
 
         used = increments[::h]
         count = np.arange(1, len(used) + 1)
-        radius = confseq.boundaries.gamma_exponential_mixture_bound(
-            np.cumsum(used ** 2), alpha=ALPHA / 2, v_opt=TIGHTEST, c=LIMIT, alpha_opt=ALPHA / 2) / count
+        up, down = capital(used, 1), capital(used, -1)
         mean = np.cumsum(used) / count
+        low = [max(-LIMIT, least(up[:, i]) / (i + 1)) for i in range(len(used))]
+        high = [min(LIMIT, -least(down[:, i]) / (i + 1)) for i in range(len(used))]
         cases.append({
             "horizon": h, "of": of.tolist(), "hits": hits.tolist(), "difference": difference.tolist(), "increments": increments.tolist(),
             "coverage": float(fit.params[0]), "coverage_se": float(fit.bse[0]),
             "dm": float(hln), "dm_p": float(2 * stats.t.sf(abs(hln), n - 1)), "dm_bartlett": bartlett,
-            "mean": mean.tolist(), "low": np.maximum(mean - radius, -LIMIT).tolist(), "high": np.minimum(mean + radius, LIMIT).tolist(),
+            "mean": mean.tolist(), "low": low, "high": high,
+            "capital_up": (WEIGHTS @ up).tolist(), "capital_down": (WEIGHTS @ down).tolist(),
         })
     return cases
+
+
+def widths():
+    rng = np.random.default_rng(20260104)
+    places = np.array([60, 250, 750])
+    print("| standard deviation | n | ours | hedged capital | predictable plug-in | gamma-exponential |\n|---:|---:|---:|---:|---:|---:|")
+    for sd in (.02, .05, .1):
+        x = np.clip(sd * rng.standard_t(5, 750) / np.sqrt(5 / 3), -LIMIT, LIMIT)
+        unit = (x + LIMIT) / (2 * LIMIT)
+        up, down = capital(x, 1), capital(x, -1)
+        columns = [np.array([-(least(up[:, n - 1]) + least(down[:, n - 1])) / 2 / n for n in places])]
+        for low, high in (hedged_cs(unit, breaks=2000, running_intersection=False), predmix_empbern_twosided_cs(unit)):
+            columns.append(((high - low) * LIMIT)[places - 1])
+        columns.append((gamma_exponential_mixture_bound(np.cumsum(x ** 2), alpha=ALPHA / 2, v_opt=1, c=LIMIT, alpha_opt=ALPHA / 2) / np.arange(1, 751))[places - 1])
+        for i, n in enumerate(places):
+            print(f"| {sd:.2f} | {n} | " + " | ".join(f"±{c[i]:.4f}" for c in columns) + " |")
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--check", action="store_true", help="compare with the files instead of writing them")
-    check = arguments.parse_args().check
+    arguments.add_argument("--widths", action="store_true", help="print the half-widths of several confidence sequences")
+    options = arguments.parse_args()
+    if options.widths:
+        return widths()
+    check = options.check
     for path, cases in (("forecast/scoring/testdata/losses.json", scoring()), ("forecast/scoreboard/testdata/statistics.json", scoreboard())):
         file = ROOT / path
         if not check:

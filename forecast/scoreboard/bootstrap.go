@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"gonum.org/v1/gonum/stat/distuv"
+
 	"github.com/etfcast/etfcast/etf"
 )
 
@@ -48,9 +50,17 @@ func relative(paired []etf.SessionLosses, o Options) (mae, crps Estimate) {
 		}
 		maes[r], crpss[r] = ratio(sum[0], sum[1]), ratio(sum[2], sum[3])
 	}
-	mae.Low, mae.High = middle(maes)
-	crps.Low, crps.High = middle(crpss)
+	// A few blocks tell the spread no better than as many observations do.
+	widen := distuv.StudentsT{Sigma: 1, Nu: float64(n)/float64(block) - 1}.Quantile(.975) / distuv.UnitNormal.Quantile(.975)
+	mae.around(maes, widen)
+	crps.around(crpss, widen)
 	return mae, crps
+}
+
+// around sets the interval to the middle 95 % of values, its ends moved away from the value by a factor, as logarithms.
+func (e *Estimate) around(values []float64, widen float64) {
+	low, high := middle(values)
+	e.Low, e.High = e.Value*math.Pow(low/e.Value, widen), e.Value*math.Pow(high/e.Value, widen)
 }
 
 func estimate(v float64) Estimate { return Estimate{v, math.NaN(), math.NaN()} }

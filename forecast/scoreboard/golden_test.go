@@ -2,6 +2,7 @@ package scoreboard
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"testing"
 
@@ -29,9 +30,11 @@ func TestGolden(t *testing.T) {
 		Mean       []float64 `json:"mean"`
 		Low        []float64 `json:"low"`
 		High       []float64 `json:"high"`
+		Up         []float64 `json:"capital_up"`
+		Down       []float64 `json:"capital_down"`
 	}
 	require.NoError(t, json.Unmarshal(data, &cases))
-	require.Len(t, cases, 8)
+	require.Len(t, cases, 9)
 	bartlett := 0
 	for i, c := range cases {
 		if c.Bartlett {
@@ -54,6 +57,14 @@ func TestGolden(t *testing.T) {
 			require.InDelta(t, c.DM, test.Statistic, 1e-9, "case %d", i)
 			require.InDelta(t, c.DMP, test.P, 1e-9, "case %d", i)
 		}
+		var s sequence
+		eachIncrement(sessions, c.Horizon, 1, func(increment float64) {
+			s.add(increment)
+			up, _ := logCapital(&s.up, 0)
+			down, _ := logCapital(&s.down, 0)
+			require.InEpsilon(t, c.Up[s.n-1], math.Exp(up), 1e-9, "case %d place %d", i, s.n)
+			require.InEpsilon(t, c.Down[s.n-1], math.Exp(down), 1e-9, "case %d place %d", i, s.n)
+		})
 		// Each place of the sequence: the record up to there.
 		for k := range c.Mean {
 			d := difference(sessions[:k*c.Horizon+1], c.Horizon, 1)
@@ -63,5 +74,5 @@ func TestGolden(t *testing.T) {
 			require.InDelta(t, c.High[k], d.High, 1e-9, "case %d place %d", i, k)
 		}
 	}
-	t.Logf("%d of %d tests with Bartlett's weights", bartlett, len(cases))
+	require.Equal(t, 1, bartlett, "one case has a negative variance without Bartlett's weights")
 }

@@ -3,8 +3,6 @@ package scoreboard
 import (
 	"math"
 
-	"gonum.org/v1/gonum/mathext"
-
 	"github.com/etfcast/etfcast/etf"
 )
 
@@ -19,11 +17,14 @@ const Alpha = .05
 // without pairs gives way to the next one. Increments of several exchanges cover hours of each other: then there is no sequence (N is 0).
 //
 // Low and High bound the mean of the expected increments, each expected given everything before its origin, with probability 1-Alpha
-// at all N at once: they may be looked at every day, and nothing is assumed of the increments but their bounds. They
-// may change their distribution and their mean, and depend on earlier ones. The method is the empirical Bernstein confidence
-// sequence of Howard, Ramdas, McAuliffe and Sekhon (2021, theorem 4), as Choe and Ramdas (2024) use it for
-// forecasts, with increments centred at 0: the mean ± u(V)/N, where V is the sum of squared increments and u the gamma-exponential
-// boundary of scale Limit at Alpha/2. Because the mean that is bounded may change, sequences are not intersected over time.
+// at all N at once: they may be looked at every day, and nothing is assumed of the increments but their limit. They may change their
+// distribution and their mean, and depend on earlier ones.
+//
+// The method is betting (Waudby-Smith and Ramdas 2024) with bets that are fixed beforehand. Let x be the increments, m their
+// expectations, and 0 < λ < 1/Limit. The expectation of 1+λx is 1+λm ≤ exp(λm), so that the product of (1+λx)exp(-λm) is a
+// nonnegative supermartingale, which ever exceeds 2/Alpha with a probability of at most Alpha/2 (Ville's inequality). It
+// depends on the expectations only by their sum, and so does a weighted mean over several λ: Low is the mean at which that is 2/Alpha, High the
+// same of -x. Because the mean that is bounded may change, sequences are not intersected over time.
 type Difference struct {
 	Mean, Low, High float64 // NaN, and ±Limit, if N is 0
 	N               int     // increments
@@ -33,93 +34,95 @@ type Difference struct {
 // difference returns the sequence's newest place. The origins are ascending.
 func difference(origins []etf.SessionLosses, horizon, exchanges int) Difference {
 	var s sequence
-	if exchanges == 1 {
-		next := 0
-		for i := range origins {
-			if o := &origins[i]; i >= next && o.Paired > 0 {
-				s.add(o.Difference / float64(o.Paired))
-				next = i + horizon
-			}
+	eachIncrement(origins, horizon, exchanges, s.add)
+	return s.at()
+}
+
+// eachIncrement calls add with the increments of a sequence, oldest first.
+func eachIncrement(origins []etf.SessionLosses, horizon, exchanges int, add func(float64)) {
+	if exchanges > 1 {
+		return
+	}
+	next := 0
+	for i := range origins {
+		if o := &origins[i]; i >= next && o.Paired > 0 {
+			add(o.Difference / float64(o.Paired))
+			next = i + horizon
 		}
 	}
-	return s.at()
 }
 
 // sequence is a confidence sequence in the making.
 type sequence struct {
-	n            int
-	sum, squares float64
+	n        int
+	sum      float64
+	up, down [len(bets)]float64 // logarithms of what each bet has made of 1, on increments above and below 0
 }
+
+// bets are the λ. Each is best for a sum of squared increments of about 2 log(2/Alpha)/λ²: from 2, at first, to 4,000.
+var bets, logWeights = func() (bets, logWeights [12]float64) {
+	for k := range bets {
+		bets[k] = .95 / etf.DifferenceLimit * math.Pow(2, -float64(k)/2)
+		// 1/((k+1)(k+2)), which add up to 1-1/(len+1): most weight where every record begins.
+		logWeights[k] = -math.Log(float64((k+1)*(k+2))) - math.Log1p(-1/float64(len(bets)+1))
+	}
+	return bets, logWeights
+}()
 
 func (s *sequence) add(increment float64) {
 	// Sums of thousands of clipped numbers may exceed the limit in their last bits.
 	increment = min(max(increment, -etf.DifferenceLimit), etf.DifferenceLimit)
 	s.n++
 	s.sum += increment
-	s.squares += increment * increment
+	for k, bet := range bets {
+		s.up[k] += math.Log1p(bet * increment)
+		s.down[k] += math.Log1p(-bet * increment)
+	}
 }
 
 func (s *sequence) at() Difference {
 	d := Difference{Mean: math.NaN(), Low: -etf.DifferenceLimit, High: etf.DifferenceLimit, N: s.n, Alpha: Alpha, Limit: etf.DifferenceLimit}
 	if s.n > 0 {
 		n := float64(s.n)
-		u := boundary(s.squares) / n
 		d.Mean = s.sum / n
-		d.Low, d.High = max(d.Low, d.Mean-u), min(d.High, d.Mean+u)
+		d.Low, d.High = max(d.Low, least(&s.up)/n), min(d.High, -least(&s.down)/n)
 	}
 	return d
 }
 
-// excludesZero is whether at excludes 0, in a fraction of its time.
-func (s *sequence) excludesZero() bool {
-	return logMixture(math.Abs(s.sum), s.squares) > math.Log(2/Alpha)
-}
-
-// The boundary is tightest at about tightest sum of squares: 400 sessions of increments with a standard deviation of .05, or 100 of .1.
-// It holds for any value that is fixed beforehand.
-const tightest = 1.
-
-// rho is the parameter of the mixture that is best for tightest (Howard et al. 2021, section 3.5; best_rho of confseq).
-var rho = func() float64 {
-	l := 2 * math.Log(1/Alpha)
-	return tightest / (l + math.Log(1+l))
-}()
-
-var mixtureConstant = func() float64 {
-	r := rho / (etf.DifferenceLimit * etf.DifferenceLimit)
-	g, _ := math.Lgamma(r)
-	return r*math.Log(r) - g - math.Log(mathext.GammaIncReg(r, r))
-}()
-
-// logMixture is the logarithm of the gamma-exponential mixture: of exp(λs - ψ(λ)v) over λ, with ψ that of an exponential variable
-// of scale etf.DifferenceLimit. s is not negative.
-func logMixture(s, v float64) float64 {
-	const c = etf.DifferenceLimit
-	a := (v + rho) / (c * c)
-	x := (c*s + v + rho) / (c * c)
-	g, _ := math.Lgamma(a)
-	return mixtureConstant + g + math.Log(mathext.GammaIncReg(a, x)) - a*math.Log(x) + (c*s+v)/(c*c)
-}
-
-// boundary is what a sum of increments minus their expectations, with the sum of squares v, ever exceeds with a probability of at
-// most Alpha/2.
-func boundary(v float64) float64 {
-	threshold := math.Log(2 / Alpha)
-	low, high := 0., 1.
-	for logMixture(high, v) < threshold {
-		low, high = high, 2*high
+// logCapital is the logarithm of the weighted mean of all bets if the expectations add up to sum, and its derivative by sum.
+func logCapital(logs *[len(bets)]float64, sum float64) (value, derivative float64) {
+	var terms [len(bets)]float64
+	largest := math.Inf(-1)
+	for k, bet := range bets {
+		terms[k] = logs[k] + logWeights[k] - bet*sum
+		largest = max(largest, terms[k])
 	}
-	// The mixture increases with s.
-	for high-low > 1e-13*high {
-		s := low + (high-low)/2
-		if s <= low || s >= high {
+	var all, moment float64
+	for k, bet := range bets {
+		e := math.Exp(terms[k] - largest)
+		all += e
+		moment += e * bet
+	}
+	return largest + math.Log(all), -moment / all
+}
+
+// least is the sum of expectations at which logCapital is log(2/Alpha): it decreases with the sum.
+func least(logs *[len(bets)]float64) float64 {
+	threshold := math.Log(2 / Alpha)
+	// Where the first of the bets alone gets there.
+	sum := math.Inf(-1)
+	for k, bet := range bets {
+		sum = max(sum, (logs[k]+logWeights[k]-threshold)/bet)
+	}
+	// Newton's steps approach the root of a convex function from one side.
+	for range 100 {
+		value, derivative := logCapital(logs, sum)
+		next := sum - (value-threshold)/derivative
+		if !(next > sum+1e-15*math.Abs(sum)) {
 			break
 		}
-		if logMixture(s, v) < threshold {
-			low = s
-		} else {
-			high = s
-		}
+		sum = next
 	}
-	return high
+	return sum
 }

@@ -54,7 +54,8 @@ type Coverage struct{ Value, SE float64 }
 // The rules, with n the number of origins:
 //   - RelMAE and RelCRPS are ratios of sums over the pairs. Their intervals are the 2.5 % and 97.5 % quantiles of a moving-block
 //     bootstrap over the origins, the model's and the benchmark's losses of an origin drawn together. Blocks have round(n^(1/3)) +
-//     2(h-1) origins; with fewer than 3 blocks or 10 origins there is no interval.
+//     2(h-1) origins. The ends' distance from the ratio, as logarithms, is widened by Student's t with n/block - 1 degrees of
+//     freedom. With fewer than 3 blocks or 10 origins there is no interval.
 //   - The standard error of a coverage is that of Newey and West (1987) for the mean over all scores, with Bartlett weights up to
 //     lag max(floor(4(n/100)^(2/9)), 2(h-1)) and the factor n/(n-1) for the variance. There is none with fewer than 10 or 3h
 //     origins, nor if all prices are inside or all outside.

@@ -146,33 +146,6 @@ func TestBootstrap(t *testing.T) {
 	require.Equal(t, Estimate{1, 1, 1}, same)
 }
 
-// Errors that overlap make sums of h neighbours: an interval that ignored it would be too narrow by the square root of h.
-func TestBootstrapOfOverlappingErrors(t *testing.T) {
-	const n, h, records = 500, 5, 200
-	r := rand.New(rand.NewPCG(4, 0))
-	covered := 0
-	for range records {
-		innovations := make([]float64, n+h-1)
-		for i := range innovations {
-			innovations[i] = r.NormFloat64()
-		}
-		sessions := make([]etf.SessionLosses, n)
-		for i := range sessions {
-			var sum float64
-			for _, v := range innovations[i : i+h] {
-				sum += v / h
-			}
-			sessions[i] = etf.SessionLosses{Origin: day(i), N: 1, Paired: 1, PairedAbsolute: 1 + .2*sum, AgainstAbsolute: 1}
-		}
-		e := Summarise(sessions, Options{Horizon: h, Replicates: 400}).RelMAE
-		if e.Low <= 1 && 1 <= e.High {
-			covered++
-		}
-	}
-	// 95 %, less what the bootstrap is known to miss in small samples, less two standard errors of 200 records (1.5 points each).
-	require.GreaterOrEqual(t, float64(covered)/records, .95-.03-.03)
-}
-
 func TestNonOverlappingOrigins(t *testing.T) {
 	session := func(i, paired int, mean float64) etf.SessionLosses {
 		return etf.SessionLosses{Origin: day(i), N: 2, Paired: paired, Difference: mean * float64(paired)}
@@ -188,17 +161,34 @@ func TestNonOverlappingOrigins(t *testing.T) {
 	require.Zero(t, Summarise(sessions, Options{Horizon: 3}).Difference.N, "sessions of two exchanges overlap")
 }
 
-func TestBoundary(t *testing.T) {
-	previous := 0.
-	for _, v := range []float64{0, 1e-300, 1e-9, .01, .5, 3, 40, 312.5, 1e4} {
-		u := boundary(v)
-		require.GreaterOrEqual(t, u, previous, "increases")
-		previous = u
-		// The boundary of a normal mixture, which is never wider, and the law of the iterated logarithm.
-		require.Greater(t, u, math.Sqrt(2*v*math.Log(2/Alpha)))
-		require.False(t, (&sequence{n: 1, sum: u * (1 - 1e-9), squares: v}).excludesZero())
-		require.True(t, (&sequence{n: 1, sum: -u * (1 + 1e-9), squares: v}).excludesZero())
+// At the ends of an interval the capital is exactly what Ville's inequality allows, and whatever is outside is excluded.
+func TestSequenceEnds(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 0))
+	for _, sd := range []float64{0, 1e-12, .01, .1, .5, 3} {
+		for _, mean := range []float64{-.4, -.01, 0, .2} {
+			var s sequence
+			for range 500 {
+				s.add(mean + sd*r.NormFloat64())
+				d, n := s.at(), float64(s.n)
+				require.LessOrEqual(t, d.Low, d.Mean+1e-12)
+				require.GreaterOrEqual(t, d.High, d.Mean-1e-12)
+				if d.Low > -d.Limit && d.High < d.Limit {
+					up, _ := logCapital(&s.up, n*d.Low)
+					down, _ := logCapital(&s.down, -n*d.High)
+					require.InDelta(t, math.Log(2/Alpha), up, 1e-9)
+					require.InDelta(t, math.Log(2/Alpha), down, 1e-9)
+				}
+				require.False(t, s.excludes(n*d.Mean))
+				require.True(t, s.excludes(n*(d.Low-1e-6)) || d.Low == -d.Limit)
+				require.True(t, s.excludes(n*(d.High+1e-6)) || d.High == d.Limit)
+			}
+		}
 	}
+	var weights float64
+	for _, w := range logWeights {
+		weights += math.Exp(w)
+	}
+	require.InDelta(t, 1, weights, 1e-14)
 }
 
 func BenchmarkSummarise(b *testing.B) {

@@ -23,7 +23,8 @@ import (
 //   - PIT is F(y); at a point mass, the middle of the jump.
 //   - An interval's ends belong to it. Its Winkler score at 1-α is its width, plus 2/α times the distance of y from it.
 //
-// Errors are of KindInvalid: the actual price is not a positive finite number, or the quantiles are not finite and nondecreasing.
+// Errors are of KindInvalid: the actual price is not a positive finite number, the quantiles are not finite and nondecreasing, or they are
+// so far from the price that a loss is not finite.
 func Measure(p etf.ForecastPoint, tails *[2]float64, actual float64) (etf.Losses, error) {
 	if !(actual > 0) || math.IsInf(actual, 1) {
 		return etf.Losses{}, etf.Invalid("actual", fmt.Sprintf("%v is no price", actual), "give a positive finite number")
@@ -61,6 +62,12 @@ func Measure(p etf.ForecastPoint, tails *[2]float64, actual float64) (etf.Losses
 		}
 	}
 	l.CRPS, l.PIT = d.crps(actual), d.pit(actual)
+	for _, v := range []float64{l.Squared, l.CRPS, l.PIT, l.Winkler[0], l.Winkler[1]} {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return etf.Losses{}, etf.Invalid("quantiles", fmt.Sprintf("they reach from %v to %v, too far from the price %v to be measured", d.q[0], d.q[d.n-1], actual),
+				"give quantiles of the price")
+		}
+	}
 	return l, nil
 }
 
