@@ -44,7 +44,7 @@ func BenchmarkDailyPath(b *testing.B) {
 		cpu[name] += parentCPU() - before
 	}
 	n, scores := 0, 0
-	a := &activities.Scoring{Store: timedScores{s, timed}, Horizons: etf.ScoreHorizons, Models: []string{"drift", "prophet"}, Benchmark: "drift", Now: time.Now}
+	a := &activities.Scoring{Store: s, Horizons: etf.ScoreHorizons, Models: []string{"drift", "prophet"}, Benchmark: "drift", Now: time.Now}
 	for b.Loop() {
 		i := n % symbols
 		symbol := etf.Symbol(fmt.Sprintf("SIM%03d", i))
@@ -92,32 +92,6 @@ func BenchmarkDailyPath(b *testing.B) {
 		})
 		n++
 	}
-	defer func() {
-		last := next[0][len(next[0])-1].Session
-		o := fmt.Sprintf("'%s','%s','%s'", last.AddDays(-1), last.AddDays(-5), last.AddDays(-21))
-		from := last.AddDays(-110)
-		micro(d.Admin(b),
-			"SELECT 1",
-			"SELECT e.id, e.exchange, e.basis, e.data_version, e.data_version_writer, e.last_session, s.data_version AS scored_version, s.writer, s.horizons, s.chains, s.last_session AS scored_session, s.sessions FROM etfs e LEFT JOIN scorings s ON s.etf_id = e.id WHERE e.symbol = 'SIM000'",
-			"SELECT id, exchange, basis, data_version, data_version_writer, last_session FROM etfs WHERE symbol = 'SIM000'",
-			"SELECT data_version, writer, horizons, chains, last_session, sessions FROM scorings WHERE etf_id = 1",
-			"SELECT v.number, v.cause, f.window_from, f.window_to, f.rows_new, f.rows_revised, f.rows_quarantined, f.actions_new FROM data_versions v LEFT JOIN fetches f ON f.id = v.cause_id WHERE v.etf_id = 1 AND v.number > 10",
-			"SELECT v.number, v.cause, v.cause_id FROM data_versions v WHERE v.etf_id = 1 AND v.number > 14",
-			"SELECT model FROM entrants ORDER BY model",
-			"SELECT * FROM actions WHERE etf_id = 1 AND kind = 'split' ORDER BY etf_id, id, data_version",
-			"SELECT session, close, quarantined, data_version, (open = 0 AND high = 0 AND low = 0 AND COALESCE(volume, 1) = 0) AS no_trade FROM bars WHERE etf_id = 1 AND session >= CAST('"+from.String()+"' AS DATE) ORDER BY etf_id, session",
-			"SELECT session, close, quarantined, data_version, high FROM bars WHERE etf_id = 1 AND session >= CAST('"+from.String()+"' AS DATE) ORDER BY etf_id, session",
-			"SELECT session, close, quarantined, data_version, high FROM bars WHERE etf_id = 1 ORDER BY etf_id DESC, session DESC LIMIT 20",
-			"SELECT session, close, quarantined, data_version, high FROM bars WHERE etf_id = 1 AND session IN ("+o+")",
-			"SELECT model, origin, chain FROM forecasts WHERE etf_id = 1 AND (model = 'drift' AND chain > 14 OR model = 'prophet' AND chain > 14) ORDER BY etf_id, model, chain",
-			"SELECT model, origin, chain FROM forecasts WHERE etf_id = 1 AND model = 'drift' AND chain > 14",
-			"SELECT f.id, f.model, f.origin, f.data_version, f.issued_at, f.chain, p.scale_absolute, p.scale_squared, t.by_horizon AS tails, m.mark, m.skipped FROM forecasts f LEFT JOIN forecast_provenance p ON p.forecast_id = f.id LEFT JOIN forecast_tails t ON t.forecast_id = f.id LEFT JOIN forecast_marks m ON m.forecast_id = f.id WHERE f.etf_id = 1 AND f.model IN ('drift','prophet') AND f.origin IN ("+o+") ORDER BY f.model, f.origin, f.chain",
-			"SELECT f.id, f.model, f.origin, f.data_version, f.issued_at, f.chain FROM forecasts f WHERE f.etf_id = 1 AND f.model IN ('drift','prophet') AND f.origin IN ("+o+")",
-			"SELECT * FROM scores WHERE etf_id = 1 AND model IN ('drift','prophet') AND horizon IN (1,5,21) AND origin IN ("+o+") ORDER BY etf_id, model, horizon, origin, forecast_id, version",
-			"SELECT * FROM scores WHERE etf_id = 1 AND model = 'drift' AND horizon = 1 AND origin = '"+last.AddDays(-1).String()+"'",
-			"SELECT * FROM forecast_points WHERE forecast_id IN ('00000000000000000000000000000001','0000000000000000000000000000001f') AND horizon IN (1,5,21)",
-		)
-	}()
 	for name, t := range stages {
 		b.Logf("%-20s %6.2f ms wall %6.2f ms server", name, t.Seconds()*1e3/float64(n), cpu[name].Seconds()*1e3/float64(n))
 	}
