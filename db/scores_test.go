@@ -262,7 +262,7 @@ func TestScoreRevisions(t *testing.T) {
 	})
 }
 
-// TestScoreLate checks that a forecast issued at its deadline or later is late, and scored by the next Score.
+// TestScoreLate checks that a forecast issued at its deadline or later is late, and scored when its origin is asked for.
 func TestScoreLate(t *testing.T) {
 	d := dbtest.Open(t, dbtest.Embedded(t))
 	s := d.Store
@@ -271,8 +271,9 @@ func TestScoreLate(t *testing.T) {
 	days(t, s, "SPY", 1, 8, func(int) { score(t, a, "SPY") })
 	score(t, a, "SPY")
 	issueAt(t, s, "SPY", nth(t, 2), time.Now(), "drift", "other")
-	if done := score(t, a, "SPY"); done.Scores != 4 { // at 1 and 5 sessions
-		t.Fatalf("late forecasts: %+v", done)
+	done, err := a.ScoreOrigins(t.Context(), "SPY", etf.XNYS, nth(t, 2))
+	if err != nil || done.Scores != 4 { // at 1 and 5 sessions
+		t.Fatalf("late forecasts: %+v %v", done, err)
 	}
 	late, err := s.SessionLosses(t.Context(), etf.ScoreFilter{Standing: etf.Late})
 	if err != nil || len(late) != 4 || late[0].N != 1 || late[0].Origin != nth(t, 2) {
