@@ -11,6 +11,7 @@ import (
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/internal/retry"
 	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/source/simulated"
 )
@@ -29,7 +30,7 @@ func (p *process) past(ctx context.Context, out io.Writer, newest []etf.Run) {
 	var wg sync.WaitGroup
 	for _, run := range newest {
 		wg.Go(func() {
-			if err := pastRuns(ctx, svc, run, func() { sessions.Add(1) }); err != nil && ctx.Err() == nil {
+			if err := p.pastRuns(ctx, svc, run, func() { sessions.Add(1) }); err != nil && ctx.Err() == nil {
 				p.log.Warn("the demo's earlier sessions are incomplete; the next start goes on with them", "exchange", run.Exchange, "error", err)
 			}
 		})
@@ -54,7 +55,7 @@ func (p *process) past(ctx context.Context, out io.Writer, newest []etf.Run) {
 
 // pastRuns runs the sessions before that of the newest run, one after another, and calls done for each that has completed, now or
 // earlier.
-func pastRuns(ctx context.Context, svc *service.Service, newest etf.Run, done func()) error {
+func (p *process) pastRuns(ctx context.Context, svc *service.Service, newest etf.Run, done func()) error {
 	cal, err := calendar.For(newest.Exchange)
 	if err != nil {
 		return err
@@ -74,7 +75,10 @@ func pastRuns(ctx context.Context, svc *service.Service, newest etf.Run, done fu
 			request := service.RunRequest{
 				Workflow: etf.DailyRun, Exchange: string(newest.Exchange), Session: session.String(), Symbols: symbols, Behind: true,
 			}
-			if run, _, err = svc.StartRun(ctx, request); err != nil {
+			if err := retry.Until(ctx, p.log, retry.Limit, func(ctx context.Context) (err error) {
+				run, _, err = svc.StartRun(ctx, request)
+				return err
+			}); err != nil {
 				return err
 			}
 			if run, err = ended(ctx, svc, run); err != nil {
