@@ -42,9 +42,7 @@ func (s *Store) Unscored(ctx context.Context, symbol etf.Symbol, q etf.UnscoredQ
 	case err != nil:
 		return etf.Unscored{}, translate(err, what)
 	default:
-		if u.Mark, err = scoringMark(mark); err != nil {
-			return etf.Unscored{}, err
-		}
+		u.Mark = scoringMark(mark)
 	}
 	r := scoringReader{Store: s, ctx: ctx, u: &u, everything: q.Everything || u.Mark.Writer == ""}
 	for _, origin := range q.Origins {
@@ -53,23 +51,19 @@ func (s *Store) Unscored(ctx context.Context, symbol etf.Symbol, q etf.UnscoredQ
 	return u, translate(r.read(q.Models), what)
 }
 
-// scoringMark converts the part of a row that is a mark.
-func scoringMark(r sqlcgen.GetScoringRow) (etf.ScoringMark, error) {
+// scoringMark converts a mark. One whose lists can't be read stands for no horizons: everything is looked at again, and it is replaced.
+func scoringMark(r sqlcgen.GetScoringRow) etf.ScoringMark {
 	m := etf.ScoringMark{DataVersion: r.DataVersion, Writer: r.Writer, Last: etf.Session(r.LastSession), Sessions: int(r.Sessions)}
-	corrupt := func(field string, err error) error {
-		return &etf.Error{Kind: etf.KindCorrupt, Field: field, Err: err, Message: "scorings." + field + " can't be read", Remedy: compareWithBackup}
-	}
-	if err := json.Unmarshal([]byte(r.Chains), &m.Chains); err != nil {
-		return m, corrupt("chains", err)
-	}
+	unreadable := json.Unmarshal([]byte(r.Chains), &m.Chains) != nil
 	for text := range strings.SplitSeq(r.Horizons, ",") {
 		h, err := strconv.Atoi(text)
-		if err != nil {
-			return m, corrupt("horizons", err)
-		}
+		unreadable = unreadable || err != nil
 		m.Horizons = append(m.Horizons, h)
 	}
-	return m, nil
+	if unreadable {
+		m.Horizons, m.Chains = nil, nil
+	}
+	return m
 }
 
 // scoringReader fills in u.
