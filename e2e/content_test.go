@@ -41,7 +41,7 @@ var contentQueries = map[string]string{
 		FROM scores s JOIN forecasts f ON f.id = s.forecast_id JOIN etfs e ON e.id = s.etf_id`,
 	"score sum": `SELECT exchange, model, horizon, standing, origin, SUM(n), SUM(absolute), SUM(squared), SUM(crps), SUM(pinball), SUM(paired), SUM(difference)
 		FROM score_sums GROUP BY exchange, model, horizon, standing, origin`,
-	"scoring": `SELECT symbol, s.data_version, horizons, chains, s.last_session, sessions FROM scorings s JOIN etfs e ON e.id = s.etf_id`,
+	"scoring": `SELECT symbol, s.data_version, horizons, s.last_session, sessions FROM scorings s JOIN etfs e ON e.id = s.etf_id`,
 	"run": `SELECT id, attempt, workflow, exchange, session, status, closed, due, updated, unchanged, quarantined, failed, elsewhere,
 			cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error FROM runs WHERE closed = 0`,
 	"run etf": `SELECT symbol, run_id, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings,
