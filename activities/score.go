@@ -57,9 +57,9 @@ func (a *Scoring) score(ctx context.Context, cal *calendar.Calendar, symbol etf.
 	if err != nil {
 		return etf.Scored{}, err
 	}
-	complete := scoring.Complete(cal, u.Mark, a.Horizons)
-	if complete && u.Version.Number == u.Mark.DataVersion && len(u.Appended) == 0 {
-		return etf.Scored{DataVersion: u.Version.Number}, nil
+	first, complete := u.Mark.Writer == "", scoring.Complete(cal, u.Mark, a.Horizons)
+	if len(u.Appended) == 0 && (first || complete && u.Version.Number == u.Mark.DataVersion) {
+		return etf.Scored{DataVersion: u.Version.Number}, nil // without a forecast there is nothing to mark as scored
 	}
 	pairs := scoring.Due(cal, u, a.Horizons)
 	u.OnlyNew = !q.Everything && scoring.OnlyNew(cal, u, pairs)

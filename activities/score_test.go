@@ -20,7 +20,7 @@ type fakeScores struct {
 
 func (s *fakeScores) Unscored(_ context.Context, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Unscored, error) {
 	s.scored, s.origins = append(s.scored, symbol), append(s.origins, q.Origins...)
-	return etf.Unscored{Symbol: symbol, Exchange: etf.XNYS, Version: etf.DataVersion{Number: 7}}, s.err
+	return etf.Unscored{Symbol: symbol, Exchange: etf.XNYS, Version: etf.DataVersion{Number: 7}, Appended: []etf.ForecastPlace{{Model: "drift", Origin: friday, Chain: 1}}}, s.err
 }
 
 func (s *fakeScores) ScoringInput(context.Context, etf.Unscored, []etf.Session, []int) (etf.ScoringInput, error) {

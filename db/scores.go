@@ -78,7 +78,7 @@ func (r *scoringReader) read(models []string) error {
 	if err := r.forecasts(models); err != nil {
 		return err
 	}
-	if !r.everything && r.u.Version.Number == r.u.Mark.DataVersion && len(r.u.Appended) == 0 {
+	if len(r.u.Appended) == 0 && (r.everything || r.u.Version.Number == r.u.Mark.DataVersion) {
 		return nil
 	}
 	splits, err := r.q.ListSplitStates(r.ctx, r.u.Number)
@@ -95,9 +95,6 @@ func (r *scoringReader) read(models []string) error {
 		}
 		r.u.Splits = append(r.u.Splits, split)
 	}
-	if r.everything {
-		return r.bars(firstDate, true)
-	}
 	from := lastSession
 	for _, f := range r.u.Appended {
 		from = min(from, f.Origin)
@@ -107,7 +104,7 @@ func (r *scoringReader) read(models []string) error {
 			from = min(from, a.Ex)
 		}
 	}
-	if r.u.Version.Number == r.u.Mark.DataVersion {
+	if r.everything || r.u.Version.Number == r.u.Mark.DataVersion {
 		return r.bars(from.AddDays(-scoringReach), true)
 	}
 	return r.changedBars(from)

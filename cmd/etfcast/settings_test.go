@@ -205,3 +205,17 @@ func TestHelpTopics(t *testing.T) {
 		}
 	}
 }
+
+func TestScoreHorizons(t *testing.T) {
+	for text, want := range map[string][]int{"": {1, 5, 21}, "1,5,21": {1, 5, 21}, "1": {1}, "2, 3": {2, 3}, "21": {21}} {
+		if got, err := (&serverSettings{horizons: text}).scoreHorizons(); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"0", "22", "5,1", "1,1", "1,,5", "1,x", "-1"} {
+		_, err := (&serverSettings{horizons: text}).scoreHorizons()
+		if err == nil || !strings.Contains(err.Error(), "score-horizons") || !strings.Contains(err.Error(), "1,5,21") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
