@@ -108,6 +108,21 @@ type Checkpoints interface {
 	Keep(ctx context.Context, c etf.Checkpoint) error
 }
 
+// Scores keeps how forecasts fared, and their sums.
+type Scores interface {
+	// Unscored returns what has changed since the ETF's scores were complete: sessions, splits and entrants' forecasts. Everything
+	// counts as changed if it is asked for or nothing has been scored. What it reads may change meanwhile; then SaveScores says
+	// so. KindNotFound for an unknown symbol.
+	Unscored(ctx context.Context, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Unscored, error)
+	// ScoringInput returns the forecasts from the origins with their points at the horizons, and their scores.
+	ScoringInput(ctx context.Context, u etf.Unscored, origins []etf.Session, horizons []int) (etf.ScoringInput, error)
+	// BarStates returns the states of an ETF's bars from a session on, ascending by session and data version.
+	BarStates(ctx context.Context, number uint32, from etf.Session) ([]etf.BarState, error)
+	// SaveScores stores new versions of scores, what they change in the sums of their sessions, and the new mark, in one
+	// transaction. KindConflict if the ETF's data or its mark have changed since they were read: read them again.
+	SaveScores(ctx context.Context, c etf.ScoreChanges) error
+}
+
 // Runs keeps the record of runs beyond Temporal's retention.
 type Runs interface {
 	// StartRun records that a run has started (again). r.ID is the idempotency key.
@@ -147,5 +162,6 @@ type Store interface {
 	Forecasts
 	HeldBars
 	Ledger
+	Scores
 	Runs
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/scoring"
 	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/workflows"
 )
@@ -38,6 +39,8 @@ type fakeStore struct {
 	findings      []etf.FindingRecord
 	retracted     map[string]string // the finding, by forecast
 	log           *fakeLedger       // nil while it is empty
+	scores        []etf.Score
+	entrants      []string
 }
 
 func newFakeStore() *fakeStore {
@@ -185,6 +188,37 @@ func (f *fakeStore) LatestForecasts(_ context.Context, s etf.Symbol, model strin
 		}
 	}
 	return nil, f.err
+}
+
+func (f *fakeStore) ForecastModels(_ context.Context, symbol etf.Symbol) (models []string, err error) {
+	defer f.locked()()
+	for _, c := range f.forecasts {
+		if c.Symbol == symbol {
+			models = append(models, c.Model)
+		}
+	}
+	return models, f.err
+}
+
+func (f *fakeStore) Scores(_ context.Context, filter etf.ScoreFilter) ([]etf.Score, error) {
+	defer f.locked()()
+	return slices.DeleteFunc(slices.Clone(f.scores), func(s etf.Score) bool { return s.Symbol != filter.Symbol }), f.err
+}
+
+func (f *fakeStore) SessionLosses(_ context.Context, filter etf.ScoreFilter) ([]etf.SessionLosses, error) {
+	defer f.locked()()
+	sums := scoring.Contributions(f.scores, "drift")
+	return slices.DeleteFunc(sums, func(l etf.SessionLosses) bool {
+		return filter.Exchange != "" && l.Exchange != filter.Exchange || filter.Model != "" && l.Model != filter.Model
+	}), f.err
+}
+
+func (f *fakeStore) Entrants(context.Context) (list []etf.Entrant, err error) {
+	defer f.locked()()
+	for _, model := range f.entrants {
+		list = append(list, etf.Entrant{Model: model})
+	}
+	return list, f.err
 }
 
 func (f *fakeStore) Retracted(_ context.Context, forecasts []string) (map[string][]string, error) {

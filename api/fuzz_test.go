@@ -56,15 +56,15 @@ func FuzzBodies(f *testing.F) {
 
 // FuzzCursors: whatever the cursor, the response is a list or a refusal.
 func FuzzCursors(f *testing.F) {
-	for _, query := range [][]string{{"etfs", ""}, {"runs", "", ""}, {"bars", "SPY", "", ""}, {"run", "daily:XNYS:2025-09-26"}} {
-		for _, position := range []string{"SPY", "2025-09-26", "5", "-1", "\x00", strings.Repeat("9", 300)} {
+	for _, query := range [][]string{{"etfs", ""}, {"runs", "", ""}, {"bars", "SPY", "", ""}, {"scores", "SPY", "", "", "", "", ""}, {"run", "daily:XNYS:2025-09-26"}} {
+		for _, position := range []string{"SPY", "2025-09-26", "5", "-1", "\x00", "2025-09-26 drift 1 a", strings.Repeat("9", 300)} {
 			f.Add(*encodeCursor(query, position))
 		}
 	}
 	f.Add("!!!")
 	f.Fuzz(func(t *testing.T, cursor string) {
 		fx := fuzzFixture(t)
-		for _, path := range []string{"/v1/etfs", "/v1/runs", "/v1/etfs/SPY/bars", "/v1/runs/daily:XNYS:2025-09-26"} {
+		for _, path := range []string{"/v1/etfs", "/v1/runs", "/v1/etfs/SPY/bars", "/v1/etfs/SPY/scores", "/v1/runs/daily:XNYS:2025-09-26"} {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path+"?cursor="+url.QueryEscape(cursor), nil)
 			r.Host = "localhost"
 			w := httptest.NewRecorder()

@@ -19,7 +19,9 @@ const (
 	// heavyWait is how long a heavy read waits for its turn before it gets 429.
 	heavyWait = time.Second
 
-	runRoute = "/v1/runs/:id"
+	runRoute        = "/v1/runs/:id"
+	scoreboardRoute = "/v1/scoreboard"
+	scoresRoute     = "/v1/etfs/:symbol/scores"
 )
 
 // pageRoutes are the routes whose cost grows with their limit, and its default.
@@ -76,6 +78,9 @@ func (s *server) limited(next echo.HandlerFunc) echo.HandlerFunc {
 
 // heavy reports whether the request reads many items. The handler reports an invalid limit.
 func heavy(c echo.Context) bool {
+	if c.Path() == scoreboardRoute || c.Path() == scoresRoute {
+		return true // whatever the page: they read all scores
+	}
 	l, ok := pageRoutes[c.Path()]
 	if !ok || c.Request().Method != http.MethodGet {
 		return false

@@ -162,7 +162,7 @@ func TestLimitsMatchTheDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]limits{
-		"/v1/etfs": listLimits, "/v1/runs": listLimits, "/v1/etfs/{symbol}/bars": barLimits, "/v1/runs/{id}": runETFLimits,
+		"/v1/etfs": listLimits, "/v1/etfs/{symbol}/scores": listLimits, "/v1/runs": listLimits, "/v1/etfs/{symbol}/bars": barLimits, "/v1/runs/{id}": runETFLimits,
 	} {
 		schema := doc.spec.Paths.Value(path).Get.Parameters.GetByInAndName("query", "limit").Schema.Value
 		if *schema.Max != float64(want.maxSize) || *schema.Min != 1 || schema.Default != float64(want.defaultSize) {

@@ -303,7 +303,7 @@ func (s *Store) Forecast(ctx context.Context, id string) (etf.Forecast, error) {
 }
 
 // LatestForecasts returns the newest forecast of each model (or of the given one) with all its parts, in order of model:
-// the one with the newest origin, and of those the one appended last. Empty if there is none; KindNotFound for an unknown
+// the one with the newest origin, and of those the one appended last. Without a model, entries are left out. Empty if there is none; KindNotFound for an unknown
 // symbol, KindCorrupt if one does not match its hash.
 func (s *Store) LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error) {
 	rows, err := s.latest(ctx, symbol, model)
@@ -325,25 +325,28 @@ func (s *Store) latest(ctx context.Context, symbol etf.Symbol, model string) ([]
 		}
 	}
 	var rows []sqlcgen.Forecast
-	for _, model := range models {
-		origin, err := s.q.GetNewestOrigin(ctx, sqlcgen.GetNewestOriginParams{EtfID: id, Model: model})
+	for _, name := range models {
+		origin, err := s.q.GetNewestOrigin(ctx, sqlcgen.GetNewestOriginParams{EtfID: id, Model: name})
 		if err != nil {
 			return nil, err
 		}
 		if origin == 0 {
 			continue
 		}
-		r, err := s.q.GetNewestOfModel(ctx, sqlcgen.GetNewestOfModelParams{EtfID: id, Model: model, Origin: origin})
+		r, err := s.q.GetNewestOfModel(ctx, sqlcgen.GetNewestOfModelParams{EtfID: id, Model: name, Origin: origin})
 		if err != nil {
 			return nil, err
+		}
+		if model == "" && r.CodeVersion == etf.EntryVersion {
+			continue
 		}
 		rows = append(rows, r)
 	}
 	return rows, nil
 }
 
-// ForecastModels lists the models that have forecasts of the ETF, ascending, including those that no longer run: each has
-// a chain. KindNotFound for an unknown symbol.
+// ForecastModels lists the models that have forecasts of the ETF, ascending, including those that no longer run and entrants: each
+// has a chain. KindNotFound for an unknown symbol.
 func (s *Store) ForecastModels(ctx context.Context, symbol etf.Symbol) ([]string, error) {
 	id, err := s.idOf(ctx, symbol)
 	if err != nil {

@@ -21,7 +21,7 @@ func DailyOptions(in workflows.DailyInput) client.StartWorkflowOptions {
 		StaticSummary:            in.Summary(),
 		StaticDetails:            in.Details(),
 		TypedSearchAttributes:    in.SearchAttributes(),
-		Priority:                 workflows.DailyPriority,
+		Priority:                 in.Priority(),
 	}
 }
 

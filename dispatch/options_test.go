@@ -33,6 +33,18 @@ func TestDailyOptions(t *testing.T) {
 	}
 }
 
+// What a run starts inherits its priority; a lower key goes first, and 3 is the default.
+func TestRunsBehindGoLast(t *testing.T) {
+	in := workflows.DailyInput{Exchange: etf.XNYS, Session: etf.MustSession("2025-09-26"), Attempt: 1}
+	if key := DailyOptions(in).Priority.PriorityKey; key != 2 {
+		t.Errorf("a run has the priority %d", key)
+	}
+	in.Behind = true
+	if o := DailyOptions(in); o.Priority.PriorityKey != 5 || o.ID != "daily/XNYS/2025-09-26" {
+		t.Errorf("a run behind the others is %s with the priority %d", o.ID, o.Priority.PriorityKey)
+	}
+}
+
 func TestScheduleFiresAfterTheClose(t *testing.T) {
 	for _, c := range []struct {
 		exchange   etf.Exchange

@@ -36,12 +36,12 @@ var contentQueries = map[string]string{
 		FROM forecast_components c JOIN forecasts f ON f.id = c.forecast_id JOIN etfs e ON e.id = f.etf_id`,
 	"fit": `SELECT symbol, model, chain, t.hash, encoding, size
 		FROM forecast_fits t JOIN forecasts f ON f.id = t.forecast_id JOIN etfs e ON e.id = f.etf_id`,
-	"score": `SELECT symbol, model, horizon, origin, target, standing, version, withdrawn, actual, scale_absolute, scale_squared, error, absolute_error,
-			squared_error, crps, pin05, pin50, pin95, inside50, inside80, inside90, winkler80, width80, pit
-		FROM scores s JOIN etfs e ON e.id = s.etf_id`,
-	"score sum": `SELECT exchange, model, horizon, standing, origin, SUM(n), SUM(absolute), SUM(squared), SUM(crps), SUM(pinball), SUM(inside80), SUM(pit0),
-			SUM(paired), SUM(difference) FROM score_sums GROUP BY exchange, model, horizon, standing, origin`,
-	"scoring": `SELECT symbol, s.data_version, horizons, models FROM scorings s JOIN etfs e ON e.id = s.etf_id`,
+	"score": `SELECT symbol, s.model, f.chain, horizon, version, target, standing, withdrawn, s.data_version, actual, scale_absolute, scale_squared, error,
+			squared_error, crps, pin05, pin50, pin95, winkler90, pit
+		FROM scores s JOIN forecasts f ON f.id = s.forecast_id JOIN etfs e ON e.id = s.etf_id`,
+	"score sum": `SELECT exchange, model, horizon, standing, origin, SUM(n), SUM(absolute), SUM(squared), SUM(crps), SUM(pinball), SUM(paired), SUM(difference)
+		FROM score_sums GROUP BY exchange, model, horizon, standing, origin`,
+	"scoring": `SELECT symbol, s.data_version, horizons, s.last_session, sessions FROM scorings s JOIN etfs e ON e.id = s.etf_id`,
 	"leaf":    `SELECT symbol, model, MAX(position) FROM ledger_leaves GROUP BY symbol, model`,
 	"run": `SELECT id, attempt, workflow, exchange, session, status, closed, due, updated, unchanged, quarantined, failed, elsewhere,
 			cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error FROM runs WHERE closed = 0`,

@@ -15,6 +15,7 @@ type Store interface {
 	Believed
 	Actions
 	Ledger
+	Scores
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
@@ -59,6 +60,8 @@ type Store interface {
 	// OldestUndecided returns the finding that has waited longest for a decision, of one ETF or ("") of all; KindNotFound if
 	// none waits.
 	OldestUndecided(ctx context.Context, symbol etf.Symbol) (etf.Finding, error)
+	// ForecastModels lists the models that have forecasts of the ETF, those no longer run and entrants included.
+	ForecastModels(ctx context.Context, symbol etf.Symbol) ([]string, error)
 	// LastCompleted returns the newest session whose run over the whole exchange completed; zero when there is none.
 	LastCompleted(ctx context.Context, exchange etf.Exchange) (etf.Session, error)
 	Contents(ctx context.Context) (etf.Contents, error)
@@ -71,6 +74,17 @@ type Store interface {
 	// MissingRights lists the rights that this code needs and its database user lacks ("INSERT on bars"). Its result may be
 	// some seconds old.
 	MissingRights(ctx context.Context) ([]string, error)
+}
+
+// Scores reads how forecasts have fared.
+type Scores interface {
+	// SessionLosses returns the scores that count, summed over ETFs, ascending by exchange, model, horizon, standing and origin.
+	// The filter has no symbol.
+	SessionLosses(ctx context.Context, filter etf.ScoreFilter) ([]etf.SessionLosses, error)
+	// Scores returns the scores of one ETF that count, ascending by model, horizon, origin and forecast.
+	Scores(ctx context.Context, filter etf.ScoreFilter) ([]etf.Score, error)
+	// Entrants returns the models whose forecasts others enter, ascending.
+	Entrants(ctx context.Context) ([]etf.Entrant, error)
 }
 
 // Temporal starts, finds and cancels workflows and manages the schedules; dispatch.Client implements it. An unknown

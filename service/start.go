@@ -20,6 +20,7 @@ type RunRequest struct {
 	Session  string   // "" = the last closed session
 	Symbols  []string // nil = every ETF of the exchange
 	Rerun    bool     // start a new run even if one is running or completed
+	Behind   bool     // let every other run go first
 }
 
 // StartRun checks the whole request and starts the run, or finds the running or completed run with the same identity
@@ -109,7 +110,7 @@ func (s *Service) checkRun(ctx context.Context, r RunRequest) (workflows.DailyIn
 	if r.Workflow != etf.DailyRun {
 		errs = append(errs, etf.Invalid("workflow", fmt.Sprintf("there is no workflow %q", etf.Clip(r.Workflow, etf.MaxQuoted)), "use "+etf.DailyRun))
 	}
-	in := workflows.DailyInput{Attempt: 1}
+	in := workflows.DailyInput{Attempt: 1, Behind: r.Behind}
 	exchange, err := etf.ParseExchange(r.Exchange)
 	if err != nil {
 		errs = append(errs, err)

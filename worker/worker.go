@@ -17,14 +17,16 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// Deps are the dependencies of the activities. All but Checkpoints, Observe, ModelFailed, Ping, Now and Started are required.
+// Deps are the dependencies of the activities. All but Checkpoints, ScoreHorizons, Observe, ModelFailed, Ping, Now and Started are required.
 type Deps struct {
-	Store       activities.Store
-	Watcher     activities.Watcher
-	Sources     []activities.Source
-	Models      []activities.Model // the benchmark first; see activities.Forecasting
-	CodeVersion string             // of the running program; part of every forecast's identity
-	Log         *slog.Logger
+	Store   activities.Store
+	Watcher activities.Watcher
+	Sources []activities.Source
+	Models  []activities.Model // the benchmark first; see activities.Forecasting
+	// ScoreHorizons are the horizons that are scored, distinct and ascending; etf.ScoreHorizons if empty.
+	ScoreHorizons []int
+	CodeVersion   string // of the running program; part of every forecast's identity
+	Log           *slog.Logger
 	// Note makes the text of the ledger's checkpoints.
 	Note etf.CheckpointNote
 	// Checkpoints keeps them outside the database; nil = nowhere.

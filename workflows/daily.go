@@ -115,7 +115,7 @@ func (d *daily) continueAsNew(ctx workflow.Context) error {
 	d.pages.clear()
 	d.info.Counts.Due = d.info.Counts.Done()
 	return workflow.NewContinueAsNewError(ctx, DailyWorkflow, DailyInput{
-		Exchange: d.in.Exchange, Session: d.in.Session, Symbols: d.in.Symbols, Attempt: d.in.Attempt, Whole: d.in.Whole,
+		Exchange: d.in.Exchange, Session: d.in.Session, Symbols: d.in.Symbols, Attempt: d.in.Attempt, Whole: d.in.Whole, Behind: d.in.Behind,
 		Progress: &DailyProgress{
 			After: d.pages.taken, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems, Until: d.until,
 			Held: d.held, Reviewing: d.reviewing, Reviewed: d.reviewed,

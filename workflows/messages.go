@@ -47,6 +47,8 @@ type DailyInput struct {
 	Attempt int `json:"attempt,omitempty"`
 	// Whole fetches the whole history of each ETF and replaces what is stored.
 	Whole bool `json:"whole,omitempty"`
+	// Behind lets every other run go first. The updates inherit the priority with which the run is started.
+	Behind bool `json:"behind,omitempty"`
 
 	// Progress is carried over when a run continues as new; starters leave it empty.
 	Progress *DailyProgress `json:"progress,omitempty"`

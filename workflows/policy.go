@@ -69,6 +69,17 @@ const (
 // DailyPriority is higher than the default (3), so that the daily run precedes a backfill on a source's task queue.
 var DailyPriority = temporal.Priority{PriorityKey: 2}
 
+// BehindPriority is the lowest: for runs that only fill in the past.
+var BehindPriority = temporal.Priority{PriorityKey: 5}
+
+// Priority is that of the run and of everything it starts.
+func (in DailyInput) Priority() temporal.Priority {
+	if in.Behind {
+		return BehindPriority
+	}
+	return DailyPriority
+}
+
 // retrySoon is how soon another worker, or the same one after a restart, takes over from a killed worker, once
 // heartbeatTimeout has passed. However long the database was away before, that is within seconds.
 func retrySoon() *temporal.RetryPolicy {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/ledger"
+	"github.com/etfcast/etfcast/service"
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
 )
@@ -471,6 +472,39 @@ type ETFEdit struct {
 // ETFList defines model for ETFList.
 type ETFList struct {
 	Items []ETF `json:"items"`
+
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
+// ETFScores defines model for ETFScores.
+type ETFScores struct {
+	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
+	//
+	// Example: SPY
+	Symbol Symbol `json:"symbol"`
+
+	// Exchange ISO 10383 market identifier.
+	Exchange Exchange `json:"exchange"`
+
+	// Late Whether everything is about the late forecasts.
+	Late bool `json:"late"`
+
+	// RecordBegins This ETF's first origin of record; null while there is none.
+	RecordBegins *etf.Session `json:"record_begins"`
+
+	// Summary What `statistics` shows, in words.
+	Summary string `json:"summary"`
+	Units   string `json:"units"`
+
+	// Statistics This ETF's, by horizon and model.
+	Statistics []ScoreboardItem `json:"statistics"`
+
+	// Pooled Those of all ETFs of its exchange.
+	Pooled []ScoreboardItem `json:"pooled"`
+
+	// Items The scores, newest origin first, then ascending by model, horizon and forecast.
+	Items []Score `json:"items"`
 
 	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 	NextCursor *NextCursor `json:"next_cursor"`
@@ -1171,6 +1205,18 @@ type ScheduleList struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// Score How one forecast fared at one horizon. Errors and losses are in the ETF's currency, in the shares of the origin.
+type Score = etf.Score
+
+// ScoreTest defines model for ScoreTest.
+type ScoreTest = service.Test
+
+// Scoreboard defines model for Scoreboard.
+type Scoreboard = service.Board
+
+// ScoreboardItem How one model has fared at one horizon. Losses are in multiples of the mean absolute change of the close from one session to the next before the origin.
+type ScoreboardItem = service.BoardItem
+
 // Session A trading session, identified by its civil date in the exchange's time zone.
 //
 // Example: 2025-09-26
@@ -1227,6 +1273,21 @@ type RunID = string
 
 // ScheduleID defines model for ScheduleID.
 type ScheduleID = string
+
+// ScoredFrom defines model for ScoredFrom.
+type ScoredFrom = string
+
+// ScoredHorizon defines model for ScoredHorizon.
+type ScoredHorizon = string
+
+// ScoredLate defines model for ScoredLate.
+type ScoredLate = string
+
+// ScoredModel defines model for ScoredModel.
+type ScoredModel = string
+
+// ScoredTo defines model for ScoredTo.
+type ScoredTo = string
 
 // SymbolInPath defines model for SymbolInPath.
 type SymbolInPath = string
@@ -1394,6 +1455,31 @@ type ListNAVsParams struct {
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListScoresParams defines parameters for ListScores.
+type ListScoresParams struct {
+	// Model Only this model: one that `/v1/models` lists, one that others enter forecasts for, or a former one that has scores. Any other
+	// is refused with 400.
+	Model *ScoredModel `form:"model,omitempty" json:"model,omitempty"`
+
+	// Horizon Only this horizon, in sessions.
+	Horizon *ScoredHorizon `form:"horizon,omitempty" json:"horizon,omitempty"`
+
+	// From First origin, inclusive. With `from` nothing is claimed about who is better; with `from` and `to` there is a `dm`.
+	From *ScoredFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last origin, inclusive.
+	To *ScoredTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Late `true` scores the late forecasts instead of those of record.
+	Late *ScoredLate `form:"late,omitempty" json:"late,omitempty"`
+
+	// Limit The most scores of a page.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListVersionsParams defines parameters for ListVersions.
 type ListVersionsParams struct {
 	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
@@ -1496,6 +1582,34 @@ type GetRunParams struct {
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetScoreboardParams defines parameters for GetScoreboard.
+type GetScoreboardParams struct {
+	// Exchange Only ETFs of this exchange.
+	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
+
+	// Symbol Only this ETF.
+	Symbol *string `form:"symbol,omitempty" json:"symbol,omitempty"`
+
+	// Etf Another name of `symbol`.
+	Etf *string `form:"etf,omitempty" json:"etf,omitempty"`
+
+	// Model Only this model: one that `/v1/models` lists, one that others enter forecasts for, or a former one that has scores. Any other
+	// is refused with 400.
+	Model *ScoredModel `form:"model,omitempty" json:"model,omitempty"`
+
+	// Horizon Only this horizon, in sessions.
+	Horizon *ScoredHorizon `form:"horizon,omitempty" json:"horizon,omitempty"`
+
+	// From First origin, inclusive. With `from` nothing is claimed about who is better; with `from` and `to` there is a `dm`.
+	From *ScoredFrom `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Last origin, inclusive.
+	To *ScoredTo `form:"to,omitempty" json:"to,omitempty"`
+
+	// Late `true` scores the late forecasts instead of those of record.
+	Late *ScoredLate `form:"late,omitempty" json:"late,omitempty"`
+}
+
 // DecideActionJSONRequestBody defines body for DecideAction for application/json ContentType.
 type DecideActionJSONRequestBody = ActionDecision
 
@@ -1570,6 +1684,9 @@ type ServerInterface interface {
 	// RefetchETF Fetch an ETF's whole history again, and replace what is stored.
 	// (POST /v1/etfs/{symbol}/refetch)
 	RefetchETF(ctx echo.Context, symbol SymbolInPath) error
+	// ListScores List an ETF's scores, newest origin first, with their statistics and those of its whole exchange.
+	// (GET /v1/etfs/{symbol}/scores)
+	ListScores(ctx echo.Context, symbol SymbolInPath, params ListScoresParams) error
 	// ListVersions List the ETF's data versions, newest first, with what each changed and why.
 	// (GET /v1/etfs/{symbol}/versions)
 	ListVersions(ctx echo.Context, symbol SymbolInPath, params ListVersionsParams) error
@@ -1624,6 +1741,9 @@ type ServerInterface interface {
 	// TriggerSchedule Fire a schedule now, even if paused. Completed sessions are not run again. Takes no body.
 	// (POST /v1/schedules/{id}/trigger)
 	TriggerSchedule(ctx echo.Context, id ScheduleID) error
+	// GetScoreboard Show how the models' forecasts have fared against the prices that came.
+	// (GET /v1/scoreboard)
+	GetScoreboard(ctx echo.Context, params GetScoreboardParams) error
 	// GetVersion Get the version of the code.
 	// (GET /version)
 	GetVersion(ctx echo.Context) error
@@ -2135,6 +2255,73 @@ func (w *ServerInterfaceWrapper) RefetchETF(ctx echo.Context) error {
 	return err
 }
 
+// ListScores converts echo context to params.
+func (w *ServerInterfaceWrapper) ListScores(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListScoresParams
+	// ------------- Optional query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "model", ctx.QueryParams(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
+	}
+
+	// ------------- Optional query parameter "horizon" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "horizon", ctx.QueryParams(), &params.Horizon, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter horizon: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "late" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "late", ctx.QueryParams(), &params.Late, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter late: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListScores(ctx, symbol, params)
+	return err
+}
+
 // ListVersions converts echo context to params.
 func (w *ServerInterfaceWrapper) ListVersions(ctx echo.Context) error {
 	var err error
@@ -2575,6 +2762,73 @@ func (w *ServerInterfaceWrapper) TriggerSchedule(ctx echo.Context) error {
 	return err
 }
 
+// GetScoreboard converts echo context to params.
+func (w *ServerInterfaceWrapper) GetScoreboard(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetScoreboardParams
+	// ------------- Optional query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// ------------- Optional query parameter "symbol" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "symbol", ctx.QueryParams(), &params.Symbol, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// ------------- Optional query parameter "etf" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "etf", ctx.QueryParams(), &params.Etf, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter etf: %s", err))
+	}
+
+	// ------------- Optional query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "model", ctx.QueryParams(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
+	}
+
+	// ------------- Optional query parameter "horizon" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "horizon", ctx.QueryParams(), &params.Horizon, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter horizon: %s", err))
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "late" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "late", ctx.QueryParams(), &params.Late, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter late: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetScoreboard(ctx, params)
+	return err
+}
+
 // GetVersion converts echo context to params.
 func (w *ServerInterfaceWrapper) GetVersion(ctx echo.Context) error {
 	var err error
@@ -2653,6 +2907,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/ledger/checkpoint", wrapper.GetLedgerCheckpoint, options.OperationMiddlewares["getLedgerCheckpoint"]...)
 	router.GET(options.BaseURL+"/v1/ledger/consistency", wrapper.GetLedgerConsistency, options.OperationMiddlewares["getLedgerConsistency"]...)
 	router.GET(options.BaseURL+"/v1/ledger/proof", wrapper.GetLedgerProof, options.OperationMiddlewares["getLedgerProof"]...)
+	router.GET(options.BaseURL+"/v1/scoreboard", wrapper.GetScoreboard, options.OperationMiddlewares["getScoreboard"]...)
+	router.GET(options.BaseURL+"/v1/etfs/:symbol/scores", wrapper.ListScores, options.OperationMiddlewares["listScores"]...)
 	router.GET(options.BaseURL+"/v1/runs", wrapper.ListRuns, options.OperationMiddlewares["listRuns"]...)
 	router.POST(options.BaseURL+"/v1/runs", wrapper.CreateRun, options.OperationMiddlewares["createRun"]...)
 	router.GET(options.BaseURL+"/v1/runs/:id", wrapper.GetRun, options.OperationMiddlewares["getRun"]...)
@@ -4611,6 +4867,95 @@ func (response RefetchETFdefaultApplicationProblemPlusJSONResponse) VisitRefetch
 	return err
 }
 
+type ListScoresRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Params ListScoresParams
+}
+
+type ListScoresResponseObject interface {
+	VisitListScoresResponse(w http.ResponseWriter) error
+}
+
+type ListScores200JSONResponse ETFScores
+
+func (response ListScores200JSONResponse) VisitListScoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScores400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListScores400ApplicationProblemPlusJSONResponse) VisitListScoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScores404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListScores404ApplicationProblemPlusJSONResponse) VisitListScoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScores503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListScores503ApplicationProblemPlusJSONResponse) VisitListScoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListScoresdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListScoresdefaultApplicationProblemPlusJSONResponse) VisitListScoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVersionsRequestObject struct {
 	Symbol SymbolInPath `json:"symbol"`
 	Params ListVersionsParams
@@ -6409,6 +6754,78 @@ func (response TriggerScheduledefaultApplicationProblemPlusJSONResponse) VisitTr
 	return err
 }
 
+type GetScoreboardRequestObject struct {
+	Params GetScoreboardParams
+}
+
+type GetScoreboardResponseObject interface {
+	VisitGetScoreboardResponse(w http.ResponseWriter) error
+}
+
+type GetScoreboard200JSONResponse Scoreboard
+
+func (response GetScoreboard200JSONResponse) VisitGetScoreboardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScoreboard400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetScoreboard400ApplicationProblemPlusJSONResponse) VisitGetScoreboardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScoreboard503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetScoreboard503ApplicationProblemPlusJSONResponse) VisitGetScoreboardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetScoreboarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetScoreboarddefaultApplicationProblemPlusJSONResponse) VisitGetScoreboardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetVersionRequestObject struct {
 }
 
@@ -6499,6 +6916,9 @@ type StrictServerInterface interface {
 	// RefetchETF Fetch an ETF's whole history again, and replace what is stored.
 	// (POST /v1/etfs/{symbol}/refetch)
 	RefetchETF(ctx context.Context, request RefetchETFRequestObject) (RefetchETFResponseObject, error)
+	// ListScores List an ETF's scores, newest origin first, with their statistics and those of its whole exchange.
+	// (GET /v1/etfs/{symbol}/scores)
+	ListScores(ctx context.Context, request ListScoresRequestObject) (ListScoresResponseObject, error)
 	// ListVersions List the ETF's data versions, newest first, with what each changed and why.
 	// (GET /v1/etfs/{symbol}/versions)
 	ListVersions(ctx context.Context, request ListVersionsRequestObject) (ListVersionsResponseObject, error)
@@ -6553,6 +6973,9 @@ type StrictServerInterface interface {
 	// TriggerSchedule Fire a schedule now, even if paused. Completed sessions are not run again. Takes no body.
 	// (POST /v1/schedules/{id}/trigger)
 	TriggerSchedule(ctx context.Context, request TriggerScheduleRequestObject) (TriggerScheduleResponseObject, error)
+	// GetScoreboard Show how the models' forecasts have fared against the prices that came.
+	// (GET /v1/scoreboard)
+	GetScoreboard(ctx context.Context, request GetScoreboardRequestObject) (GetScoreboardResponseObject, error)
 	// GetVersion Get the version of the code.
 	// (GET /version)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
@@ -7112,6 +7535,32 @@ func (sh *strictHandler) RefetchETF(ctx echo.Context, symbol SymbolInPath) error
 	return nil
 }
 
+// ListScores operation middleware
+func (sh *strictHandler) ListScores(ctx echo.Context, symbol SymbolInPath, params ListScoresParams) error {
+	var request ListScoresRequestObject
+
+	request.Symbol = symbol
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListScores(ctx.Request().Context(), request.(ListScoresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListScores")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListScoresResponseObject); ok {
+		return validResponse.VisitListScoresResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListVersions operation middleware
 func (sh *strictHandler) ListVersions(ctx echo.Context, symbol SymbolInPath, params ListVersionsParams) error {
 	var request ListVersionsRequestObject
@@ -7600,6 +8049,31 @@ func (sh *strictHandler) TriggerSchedule(ctx echo.Context, id ScheduleID) error 
 		return err
 	} else if validResponse, ok := response.(TriggerScheduleResponseObject); ok {
 		return validResponse.VisitTriggerScheduleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetScoreboard operation middleware
+func (sh *strictHandler) GetScoreboard(ctx echo.Context, params GetScoreboardParams) error {
+	var request GetScoreboardRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetScoreboard(ctx.Request().Context(), request.(GetScoreboardRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetScoreboard")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetScoreboardResponseObject); ok {
+		return validResponse.VisitGetScoreboardResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -88,6 +88,9 @@ func exercise(ctx context.Context, s *server, listings []listing) (result, error
 			res.Forecasts[model]++
 		}
 	}
+	if res.Scores, err = checkScoreboard(ctx, s, listings); err != nil {
+		return res, err
+	}
 	return res, badInput(ctx, s, listings[0].etf)
 }
 
@@ -261,6 +264,63 @@ func checkForecast(ctx context.Context, s *server, stored etf.ETF, model string,
 	return nil
 }
 
+// checkScoreboard checks that the scoreboard responds, and that what it counts for all ETFs of an exchange is what it counts for each
+// of them. It returns the number of scores, late ones included.
+func checkScoreboard(ctx context.Context, s *server, listings []listing) (scores int, err error) {
+	type board struct {
+		Late    bool   `json:"late"`
+		Summary string `json:"summary"`
+		Items   []struct {
+			Model    string       `json:"model"`
+			Exchange etf.Exchange `json:"exchange"`
+			Horizon  int          `json:"horizon"`
+			N        int          `json:"n"`
+			LateN    int          `json:"late_n"`
+		} `json:"items"`
+	}
+	type row struct {
+		exchange etf.Exchange
+		model    string
+		horizon  int
+	}
+	for _, late := range []bool{false, true} {
+		counted := map[row]int{}
+		count := func(path string, sign int) error {
+			var b board
+			if err := s.get(ctx, path, &b); err != nil {
+				return err
+			}
+			if b.Late != late || b.Summary == "" || late && strings.Contains(b.Summary, " beats ") {
+				return fmt.Errorf("GET %s: late is %v, and it says %q", path, b.Late, b.Summary)
+			}
+			for _, i := range b.Items {
+				counted[row{i.Exchange, i.Model, i.Horizon}] += sign * i.N
+				if sign > 0 {
+					scores += i.N
+				}
+				if late && i.N != i.LateN {
+					return fmt.Errorf("GET %s: %d scores, of which %d are late", path, i.N, i.LateN)
+				}
+			}
+			return nil
+		}
+		if err := count(fmt.Sprintf("/v1/scoreboard?late=%v", late), 1); err != nil {
+			return scores, err
+		}
+		for _, l := range listings {
+			if err := count(fmt.Sprintf("/v1/scoreboard?late=%v&symbol=%s", late, l.etf.Symbol), -1); err != nil {
+				return scores, err
+			}
+		}
+		for at, n := range counted {
+			if n != 0 {
+				return scores, fmt.Errorf("the scoreboard has %d more scores by %s at horizon %d on %s than its ETFs have", n, at.model, at.horizon, at.exchange)
+			}
+		}
+	}
+	return scores, nil
+}
+
 // badInput checks that invalid requests are refused with a problem that names the field.
 func badInput(ctx context.Context, s *server, e etf.ETF) error {
 	for _, c := range []struct {
@@ -275,6 +335,7 @@ func badInput(ctx context.Context, s *server, e etf.ETF) error {
 		{"unknown field", http.MethodPost, "/v1/runs", map[string]any{"workflow": "daily", "exchange": e.Exchange, "sesion": "2025-09-26"}, 0, "sesion"},
 		{"unknown ETF", http.MethodGet, "/v1/etfs/NOSUCHETF", nil, http.StatusNotFound, "symbol"},
 		{"unknown model", http.MethodGet, "/v1/etfs/" + string(e.Symbol) + "/forecasts/latest?model=oracle", nil, http.StatusBadRequest, "model"},
+		{"no horizon", http.MethodGet, "/v1/scoreboard?horizon=22", nil, http.StatusBadRequest, "horizon"},
 		{"bad cursor", http.MethodGet, "/v1/etfs?cursor=%21%21", nil, 0, "cursor"},
 		{"wrong method", http.MethodDelete, "/v1/etfs", nil, http.StatusMethodNotAllowed, ""},
 	} {

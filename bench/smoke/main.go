@@ -19,6 +19,7 @@ type result struct {
 	Quarantined    int            `json:"quarantined"`
 	Forecasts      map[string]int `json:"forecasts"` // by model
 	RunsCompleted  int            `json:"runs_completed"`
+	Scores         int            `json:"scores"` // on the scoreboard, late ones included
 	SecondsToReady float64        `json:"seconds_to_ready"`
 	SecondsTotal   float64        `json:"seconds_total"`
 }

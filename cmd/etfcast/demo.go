@@ -23,7 +23,7 @@ var demoETFs = []struct {
 }
 
 // demo registers the demo's ETFs, applies the schedules, runs the last closed session of each exchange and prints where
-// to look. It is idempotent: a second start finds everything in place.
+// to look; then it runs the sessions before those. It is idempotent: a second start finds everything in place.
 func (p *process) demo(ctx context.Context, out io.Writer) error {
 	began := time.Now()
 	svc := p.service()
@@ -57,23 +57,17 @@ func (p *process) demo(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
 	for i := range runs {
-		for runs[i].Status == etf.RunRunning {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-tick.C:
-			}
-			if now, err := svc.Run(ctx, runs[i].ID); err == nil {
-				runs[i] = now
-			} else if etf.KindOf(err) != etf.KindUnavailable {
-				return err
-			}
+		var err error
+		if runs[i], err = ended(ctx, svc, runs[i]); err != nil {
+			return err
 		}
 	}
-	return p.printDemo(ctx, out, svc, runs, time.Since(began))
+	if err := p.printDemo(ctx, out, svc, runs, time.Since(began)); err != nil {
+		return err
+	}
+	p.past(ctx, out, runs)
+	return nil
 }
 
 func (p *process) printDemo(ctx context.Context, out io.Writer, svc *service.Service, runs []etf.Run, took time.Duration) error {
@@ -93,6 +87,7 @@ func (p *process) printDemo(ctx context.Context, out io.Writer, svc *service.Ser
   a forecast       curl -s %[1]s/v1/etfs/SIMUS1/forecasts/latest
   its prices       curl -s '%[1]s/v1/etfs/SIMUS1/bars?limit=5'
   the runs         curl -s %[1]s/v1/runs
+  the scoreboard   curl -s '%[1]s/v1/scoreboard?late=true'
 `, base)
 	if ui := p.ui; ui != "" {
 		fmt.Fprintf(out, "  Temporal Web UI  %s\n", ui)

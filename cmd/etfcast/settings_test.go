@@ -31,7 +31,7 @@ func commands(root *cobra.Command, do func(*cobra.Command)) {
 var (
 	settingFlags = []string{
 		"allowed-hosts", "checkpoint-dir", "file-dir", "final-xkrx", "final-xnys", "fit-cores", "insecure", "ledger-key", "listen", "log-format", "log-level", "mysql-admin-dsn",
-		"mysql-dsn", "schedule-xkrx", "schedule-xnys", "sim-faults",
+		"mysql-dsn", "schedule-xkrx", "schedule-xnys", "score-horizons", "sim-faults",
 		"source-rate", "store-activities", "temporal-ui", "yahoo-base-url",
 	}
 	invocationFlags = []string{
@@ -40,6 +40,7 @@ var (
 		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 		"adjust", "amount", "announced", "ex", "kind", "pay", "ratio", "record", // of corporate actions
 		// finding
+		"etf", "late", // of the scoreboard
 		"close", "high", "key", "low", "open", "rule", "severity", "value", "volume", "yes",
 	}
 	// Prophet's commands read no settings at all.
@@ -200,6 +201,20 @@ func TestHelpTopics(t *testing.T) {
 	for _, c := range exitCodes {
 		if code != exitOK || !strings.Contains(out, c.meaning) || !strings.Contains(out, c.remedy) {
 			t.Errorf("exit code %d; `etfcast help exit-codes` lacks code %d", code, c.code)
+		}
+	}
+}
+
+func TestScoreHorizons(t *testing.T) {
+	for text, want := range map[string][]int{"": {1, 5, 21}, "1,5,21": {1, 5, 21}, "1": {1}, "2, 3": {2, 3}, "21": {21}} {
+		if got, err := (&serverSettings{horizons: text}).scoreHorizons(); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"0", "22", "5,1", "1,1", "1,,5", "1,x", "-1"} {
+		_, err := (&serverSettings{horizons: text}).scoreHorizons()
+		if err == nil || !strings.Contains(err.Error(), "score-horizons") || !strings.Contains(err.Error(), "1,5,21") {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

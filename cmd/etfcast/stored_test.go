@@ -205,7 +205,7 @@ func TestDoctorAppendOnly(t *testing.T) {
 	})
 }
 
-// Rows that belong to nothing are errors, and traces of a clock that went back warnings.
+// Rows that belong to nothing and sums that nothing adds up to are errors, and traces of a clock that went back warnings.
 func TestDoctorRecords(t *testing.T) {
 	t.Parallel()
 	database := dbtest.Open(t, dbtest.Embedded(t))
@@ -222,8 +222,11 @@ func TestDoctorRecords(t *testing.T) {
 		}
 		return found
 	}
-	if got := run(); got["orphans"].State != "ok" || got["clock"].State != "ok" {
-		t.Errorf("an empty database: %+v, %+v", got["orphans"], got["clock"])
+	if got := run(); got["orphans"].State != "ok" || got["clock"].State != "ok" || got["scores"].State != "ok" {
+		t.Errorf("an empty database: %+v, %+v, %+v", got["orphans"], got["clock"], got["scores"])
+	}
+	if _, err := database.Admin(t).Exec("INSERT INTO score_sums VALUES ('XNYS', 'drift', 1, 'record', '2025-01-02', 0, 1" + strings.Repeat(", 0", 31) + ")"); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := database.Admin(t).Exec("INSERT INTO forecast_points VALUES ('lost', 1, '2025-01-03', 1, 1, 1, 1, 1, 1, 1, 1), ('lost', 2, '2025-01-04', 1, 1, 1, 1, 1, 1, 1, 1)"); err != nil {
 		t.Fatal(err)
@@ -237,6 +240,9 @@ func TestDoctorRecords(t *testing.T) {
 	got := run()
 	if d := got["orphans"]; d.State != "error" || !strings.Contains(d.Detail, "2 in forecast_points of forecast lost") || !strings.Contains(d.Remedy, "backup") {
 		t.Errorf("orphans: %+v", d)
+	}
+	if d := got["scores"]; d.State != "error" || !strings.Contains(d.Detail, "n of drift on XNYS, horizon 1, record, origin 2025-01-02: 1 is stored, the scores add up to 0") || !strings.Contains(d.Remedy, "backup") {
+		t.Errorf("scores: %+v", d)
 	}
 	if d := got["clock"]; d.State != "warning" || !strings.Contains(d.Detail, "data version 1 of SPY is from 2100-01-01T00:00:00Z, but it is ") || d.Remedy == "" {
 		t.Errorf("clock: %+v", d)

@@ -51,6 +51,7 @@ type serverSettings struct {
 	ledger       ledgerSettings
 	worker       worker.Options
 	rates        map[string]string
+	horizons     string // that are scored
 }
 
 func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
@@ -58,6 +59,7 @@ func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	declare.StringVar(&s.listen, "listen", listen, "address of the HTTP server (the API, or health and metrics)")
 	declare.StringSliceVar(&s.allowedHosts, "allowed-hosts", nil, "names by which requests may address the server, apart from localhost, its own addresses and the host of --listen; separated by commas")
 	declare.BoolVar(&s.insecure, "insecure", false, "listen beyond loopback although there are no keys yet: whoever reaches the address can do everything")
+	declare.StringVar(&s.horizons, "score-horizons", joinInts(etf.ScoreHorizons), "horizons at which forecasts are scored, in sessions, separated by commas")
 	declare.IntVar(&s.worker.Cores, "fit-cores", 0, "number of concurrent model fits (default: number of cores)")
 	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "number of concurrent database activities (default: 16)")
 	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, across all workers: NAME=RATE, separated by commas (default: "+defaultRates()+")")
@@ -89,6 +91,31 @@ func (s *serverSettings) sourceRates() (map[string]float64, error) {
 	return rates, nil
 }
 
+// scoreHorizons returns the horizons that are scored.
+func (s *serverSettings) scoreHorizons() ([]int, error) {
+	if s.horizons == "" {
+		return etf.ScoreHorizons, nil
+	}
+	var list []int
+	for text := range strings.SplitSeq(s.horizons, ",") {
+		h, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || h < 1 || h > etf.MaxHorizon || len(list) > 0 && h <= list[len(list)-1] {
+			return nil, usageError{etf.Invalid("score-horizons", fmt.Sprintf("%q is not a list of horizons", s.horizons),
+				fmt.Sprintf("write distinct numbers from 1 to %d, ascending, such as 1,5,21", etf.MaxHorizon))}
+		}
+		list = append(list, h)
+	}
+	return list, nil
+}
+
+func joinInts(list []int) string {
+	texts := make([]string, len(list))
+	for i, n := range list {
+		texts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(texts, ",")
+}
+
 // process holds the parts of a running etfcast. Creating it does not need the database or Temporal to be up.
 type process struct {
 	settings serverSettings
@@ -106,6 +133,7 @@ type process struct {
 	modelFailed func(model string)
 	models      []activities.Model // the benchmark first
 	signer      *ledger.Signer     // of checkpoints; nil = they are not signed
+	horizons    []int              // that are scored
 	// final and schedules are the exchanges' times of day (exchangeTimes).
 	final, schedules map[etf.Exchange]etf.TimeOfDay
 }
@@ -144,6 +172,8 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	p.signer, err = s.ledger.signer()
 	note(err)
 	options, err := a.temporalOptions(log)
+	note(err)
+	p.horizons, err = s.scoreHorizons()
 	note(err)
 	p.settings.worker.SourceRates, err = s.sourceRates()
 	note(err)
@@ -191,6 +221,15 @@ func models() ([]activities.Model, error) {
 	return []activities.Model{benchmark, sessions}, nil
 }
 
+// benchmarkName is the name of the model that the others are compared with.
+func benchmarkName() (string, error) {
+	list, err := models()
+	if err != nil {
+		return "", err
+	}
+	return list[0].Name(), nil
+}
+
 func (p *process) close() {
 	if p.temporal != nil {
 		p.temporal.Close()
@@ -236,7 +275,7 @@ func (p *process) deps() worker.Deps {
 	return worker.Deps{
 		Ping: p.store.Ping, Note: p.signer.Note, Checkpoints: files,
 		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
-		CodeVersion: version, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
+		ScoreHorizons: p.horizons, CodeVersion: version, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
 	}
 }
 
@@ -245,14 +284,19 @@ func queues() []string { return worker.Queues(etf.SourceNames()) }
 
 // service returns the service behind the API.
 func (p *process) service() *service.Service {
-	infos := make([]service.Model, len(p.models))
-	for i, m := range p.models {
-		infos[i] = service.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
-	}
 	return service.New(service.Deps{
-		Store: p.requests, Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
+		Store: p.requests, Temporal: p.temporal, Sources: etf.SourceNames(), Models: modelInfos(p.models),
 		UI: p.ui, Namespace: p.temporal.Namespace(), Final: p.final, Schedules: p.schedules,
 	})
+}
+
+// modelInfos describes the models to the service.
+func modelInfos(models []activities.Model) []service.Model {
+	infos := make([]service.Model, len(models))
+	for i, m := range models {
+		infos[i] = service.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
+	}
+	return infos
 }
 
 // serveAPI serves the HTTP API until ctx ends. The probes of the workers are part of its readiness.

@@ -144,12 +144,12 @@ ORDER BY r.finding_id;
 
 -- name: MarkForecasts :execrows
 -- A mark on every forecast made from data that had the session's bar: of a data version from first up to, but not
--- including, past.
+-- including, past. Entries are not made from the stored data.
 INSERT IGNORE INTO forecast_marks (forecast_id, mark, cause_id, skipped, marked_at)
 SELECT f.id, 'retracted', sqlc.arg('cause_id'), 0, sqlc.arg('marked_at')
 FROM forecasts f
 WHERE f.etf_id = sqlc.arg('etf_id') AND f.origin >= CAST(sqlc.arg('session') AS DATE)
-    AND f.data_version >= sqlc.arg('first') AND f.data_version < sqlc.arg('past');
+    AND f.data_version >= sqlc.arg('first') AND f.data_version < sqlc.arg('past') AND f.code_version <> 'entry';
 
 -- name: ReinstateForecasts :execrows
 -- The retraction with the cause was taken back.

@@ -932,7 +932,7 @@ INSERT IGNORE INTO forecast_marks (forecast_id, mark, cause_id, skipped, marked_
 SELECT f.id, 'retracted', ?, 0, ?
 FROM forecasts f
 WHERE f.etf_id = ? AND f.origin >= CAST(? AS DATE)
-    AND f.data_version >= ? AND f.data_version < ?
+    AND f.data_version >= ? AND f.data_version < ? AND f.code_version <> 'entry'
 `
 
 type MarkForecastsParams struct {
@@ -945,7 +945,7 @@ type MarkForecastsParams struct {
 }
 
 // A mark on every forecast made from data that had the session's bar: of a data version from first up to, but not
-// including, past.
+// including, past. Entries are not made from the stored data.
 func (q *Queries) MarkForecasts(ctx context.Context, arg MarkForecastsParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, markForecasts,
 		arg.CauseID,

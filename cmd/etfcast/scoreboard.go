@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/service"
+)
+
+func scoreboardCommand(a *app) *cobra.Command {
+	var request service.ScoreRequest
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "scoreboard",
+		Short: "Show how the models' forecasts have fared against the prices that came",
+		Long: `Show how the models' forecasts have fared against the prices that came. Forecasts of record count: those
+issued before the open of their first target session. --late shows the others, which prove nothing. It
+needs the database only.`,
+		Example: `  etfcast scoreboard
+  etfcast scoreboard --etf SPY --horizon 5
+  etfcast scoreboard --late --json`,
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			svc, closeAll, err := a.scoreService()
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			board, err := svc.Scoreboard(cmd.Context(), request)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(a.stdout).Encode(board)
+			}
+			return printScoreboard(a.stdout, board)
+		},
+	}
+	cmd.Flags().StringVar(&request.Exchange, "exchange", "", "only ETFs of this exchange, XNYS or XKRX")
+	cmd.Flags().StringVar(&request.Symbol, "etf", "", "only this ETF")
+	cmd.Flags().StringVar(&request.Model, "model", "", "only this model")
+	cmd.Flags().StringVar(&request.Horizon, "horizon", "", "only this horizon, in sessions")
+	cmd.Flags().StringVar(&request.From, "from", "", "first origin, YYYY-MM-DD")
+	cmd.Flags().StringVar(&request.To, "to", "", "last origin; with --from, JSON has Diebold-Mariano tests")
+	cmd.Flags().BoolVar(&request.Late, "late", false, "the late forecasts instead of those of record")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, as GET /v1/scoreboard responds")
+	return cmd
+}
+
+// scoreService returns a service that knows this program's models. It needs no Temporal.
+func (a *app) scoreService() (*service.Service, func(), error) {
+	all, err := models()
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := a.openStore()
+	if err != nil {
+		return nil, nil, err
+	}
+	return service.New(service.Deps{Store: store, Models: modelInfos(all)}), func() { _ = store.Close() }, nil
+}
+
+// printScoreboard prints a scoreboard for people: in words, then as a table.
+func printScoreboard(w io.Writer, b service.Board) error {
+	for _, line := range wrapped(b.Summary, 100) {
+		fmt.Fprintln(w, line)
+	}
+	if len(b.Items) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "EXCHANGE\tHORIZON\tMODEL\tN\tLATE\tSESSIONS\tREL MAE\t95 %\tREL CRPS\t95 %\tMASE\tIN 80 %\tWIDTH 80\tDIFFERENCE\tSEQUENCE")
+	for _, i := range b.Items {
+		model := i.Model
+		if i.Entry {
+			model += " (entry)"
+		}
+		mean, sequence := "-", "-"
+		if d := i.Difference; d != nil {
+			mean, sequence = fmt.Sprintf("%.4f", d.Mean), fmt.Sprintf("%.4f to %.4f", d.Low, d.High)
+		}
+		fmt.Fprintf(tw, "%s\t%d\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.Exchange, i.Horizon, model, i.N, i.LateN, i.Sessions,
+			decimals(i.RelMAE), interval(i.RelMAELow, i.RelMAEHigh), decimals(i.RelCRPS), interval(i.RelCRPSLow, i.RelCRPSHigh),
+			decimals(i.MASE), coverage(i.Coverage80, i.Coverage80SE), decimals(i.Width80), mean, sequence)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprint(w, `
+REL: the model's loss divided by the benchmark's on the same forecasts; below 1 is better. IN 80 %: the
+share of prices inside the 80 % interval, and its standard error. MASE, WIDTH: in mean daily changes.
+DIFFERENCE: of pinball loss to the benchmark, below 0 is better; SEQUENCE holds at all times at once.
+--json has the rest.
+`)
+	return nil
+}
+
+// decimals formats a statistic; "-" if it is undefined.
+func decimals(x *float64) string {
+	if x == nil {
+		return "-"
+	}
+	return strconv.FormatFloat(*x, 'f', 3, 64)
+}
+
+func interval(low, high *float64) string {
+	if low == nil || high == nil {
+		return "-"
+	}
+	return decimals(low) + " to " + decimals(high)
+}
+
+// coverage formats a share and its standard error as percentages.
+func coverage(share, se *float64) string {
+	if share == nil {
+		return "-"
+	}
+	text := fmt.Sprintf("%.1f %%", 100**share)
+	if se != nil {
+		text += fmt.Sprintf(" ±%.1f", 100**se)
+	}
+	return text
+}
+
+// wrapped breaks a text into lines of at most width characters, longer words apart.
+func wrapped(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}
