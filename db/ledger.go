@@ -94,7 +94,7 @@ func (s *Store) appendLeaves(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 	}
 	if size < newest.Size {
 		if _, grown, err := leavesFrom(ctx, tx, size); err != nil || grown >= newest.Size {
-			return etf.Checkpoint{}, cmp.Or(err, error(errLost)) // others have appended since the leaves were read
+			return etf.Checkpoint{}, cmp.Or(err, errLost) // others have appended since the leaves were read
 		}
 	}
 	if size != newest.Size || size > 0 && log.Root().String() != newest.Root {
