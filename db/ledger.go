@@ -92,6 +92,11 @@ func (s *Store) appendLeaves(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 	if err != nil {
 		return etf.Checkpoint{}, err
 	}
+	if size < newest.Size {
+		if _, grown, err := leavesFrom(ctx, tx, size); err != nil || grown >= newest.Size {
+			return etf.Checkpoint{}, cmp.Or(err, errLost) // others have appended since the leaves were read
+		}
+	}
 	if size != newest.Size || size > 0 && log.Root().String() != newest.Root {
 		return etf.Checkpoint{}, &etf.Error{Kind: etf.KindCorrupt, Field: "ledger", Err: etf.ErrAltered,
 			Message: fmt.Sprintf("the log of %d leaves is not the one of its newest checkpoint, of %d", size, newest.Size), Remedy: compareWithBackup}

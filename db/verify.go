@@ -501,7 +501,7 @@ func (c *chainCheck) check(f *storedForecast, r *partReader) {
 	if c.problem != nil {
 		return
 	}
-	reason := ""
+	var reason string
 	switch text, err := f.text(c.text[:0]); {
 	case f.Chain != c.position+1:
 		reason = fmt.Sprintf("position %d follows %d", f.Chain, c.position)

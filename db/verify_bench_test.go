@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,11 +17,14 @@ import (
 	"github.com/etfcast/etfcast/ledger"
 )
 
+var ledgerETFs = flag.Int("ledger-etfs", 100, "chains of 1,000 forecasts that BenchmarkVerifyLedger verifies")
+
 // BenchmarkVerifyLedger measures the verification of 100,000 forecasts of 21 points (100 ETFs, 1,000 origins each) and of the log over
 // them, on MySQL (make bench-ledger).
 func BenchmarkVerifyLedger(b *testing.B) {
 	d := dbtest.Open(b, testenv.MySQL.Value(b))
-	const etfs, origins = 100, 1000
+	const origins = 1000
+	etfs := *ledgerETFs
 	seedChains(b, d, etfs, origins)
 	a := anchor(b, d.Store)
 	if a.Leaves != etfs {
@@ -29,11 +33,11 @@ func BenchmarkVerifyLedger(b *testing.B) {
 	against := parsed(b, a.Checkpoint)
 	for b.Loop() {
 		r, err := d.Store.VerifyLedger(context.Background(), db.VerifyOptions{Against: against})
-		if err != nil || r.Broken != 0 || r.Forecasts != etfs*origins {
+		if err != nil || r.Broken != 0 || r.Forecasts != int64(etfs*origins) {
 			b.Fatalf("%+v, %v", r, err)
 		}
 	}
-	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/(etfs*origins), "µs/forecast")
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(etfs*origins), "µs/forecast")
 }
 
 // seedChains stores chains of forecasts as AppendForecasts would, in bulk.

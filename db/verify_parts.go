@@ -71,7 +71,7 @@ func (s *Store) newPartReader(ctx context.Context) (*partReader, error) {
 	}
 	r := &partReader{conn: conn, ids: make([]any, partsPage)}
 	for _, table := range partTables {
-		statement, err := conn.PrepareContext(ctx, strings.Replace(partQueries[table], "?", "?"+strings.Repeat(",?", partsPage-1), 1))
+		statement, err := conn.PrepareContext(ctx, strings.Replace(partQueries[table], "?", "?"+strings.Repeat(",?", partsPage-1), 1)) //nolint:sqlclosecheck // close does
 		if err != nil {
 			r.close()
 			return nil, err
@@ -135,23 +135,27 @@ func (r *partReader) read(ctx context.Context, page []storedForecast) (int64, er
 	}
 	var read int64
 	for i, add := range []func(*sql.Rows, []storedForecast) error{r.points, r.components, r.fits, r.marks, r.tails, r.provenance} {
-		rows, err := r.parts[i].QueryContext(ctx, r.ids...)
+		n, err := r.eachPart(ctx, r.parts[i], func(rows *sql.Rows) error { return add(rows, page) })
 		if err != nil {
 			return read, err
 		}
-		for rows.Next() {
-			read++
-			if err := add(rows, page); err != nil {
-				_ = rows.Close()
-				return read, err
-			}
-		}
-		if err := rows.Err(); err != nil {
-			return read, err
-		}
-		_ = rows.Close()
+		read += n
 	}
 	return read, nil
+}
+
+func (r *partReader) eachPart(ctx context.Context, statement *sql.Stmt, add func(*sql.Rows) error) (n int64, err error) {
+	rows, err := statement.QueryContext(ctx, r.ids...)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	for ; rows.Next(); n++ {
+		if err := add(rows); err != nil {
+			return n, err
+		}
+	}
+	return n, rows.Err()
 }
 
 // of returns the forecast that a row belongs to.

@@ -26,8 +26,8 @@ var exitCodes = []struct {
 	remedy  string // for a script
 }{
 	{exitOK, "success; also a server that was asked to stop", "continue"},
-	{exitError, "the command failed; the message says why (doctor: a check failed; check: a file has errors)", "alert a person"},
-	{exitUsage, "invalid command line or input (check: a file can't be read); the message names the field and the remedy", "correct it; a retry gives the same error"},
+	{exitError, "the command failed; the message says why (doctor: a check failed; check: a file has errors; ledger verify: something was changed)", "alert a person"},
+	{exitUsage, "invalid command line or input (check: a file can't be read; ledger: a checkpoint or proof that is unreadable, of another instance or wrongly signed); the message names the field and the remedy", "correct it; a retry gives the same error"},
 	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined", "see `etfcast run show RUN`"},
 	{exitUnavailable, "the database or Temporal can't be reached (ready: not ready)", "retry later"},
 	{exitInterrupted, "interrupted by Ctrl-C or a signal; a run that --wait was following continues", "none"},

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS ledger_hashes (
 CREATE TABLE IF NOT EXISTS ledger_checkpoints (
     size      BIGINT      NOT NULL,
     root      VARCHAR(64) NOT NULL,
-    note      TEXT        NOT NULL,
+    note      TEXT        CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, -- signature lines begin with a dash that is not ASCII
     is_signed TINYINT(1)  NOT NULL,
     made_at   DATETIME(6) NOT NULL,
     PRIMARY KEY (size)
