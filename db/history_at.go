@@ -20,7 +20,7 @@ func (s *Store) HistoryAt(ctx context.Context, symbol etf.Symbol, version int64,
 	if err != nil {
 		return etf.History{}, err
 	}
-	h := etf.History{DataVersion: etf.DataVersion{Number: v.Number, Writer: v.Writer}, AsOf: v.KnownFrom}
+	h := etf.History{DataVersion: etf.DataVersion{Number: v.Number, Writer: v.Writer}, AsOf: v.KnownFrom, Bars: []etf.StoredBar{}}
 	what := "reading the history of " + string(symbol)
 	rows := int32(min(limit, math.MaxInt32))
 	// Bars first: see BarsPageAt.

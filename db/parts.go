@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
 
@@ -83,7 +84,16 @@ func (s *Store) withProvenance(ctx context.Context, list []etf.Forecast, ids []s
 }
 
 func addStoredTails(f *etf.Forecast, row sqlcgen.ForecastTail) error {
-	if err := json.Unmarshal([]byte(row.ByHorizon), &f.Tails); err != nil {
+	var list [][]float64 // an array would take numbers too few or too many
+	err := json.Unmarshal([]byte(row.ByHorizon), &list)
+	for i := 0; i < len(list) && err == nil; i++ {
+		if len(list[i]) != 2 {
+			err = fmt.Errorf("%d numbers at point %d", len(list[i]), i+1)
+			break
+		}
+		f.Tails = append(f.Tails, [2]float64(list[i]))
+	}
+	if err != nil {
 		return &etf.Error{Kind: etf.KindCorrupt, Field: "tails", Err: err,
 			Message: "decoding the tails of forecast " + row.ForecastID, Remedy: compareWithBackup}
 	}
