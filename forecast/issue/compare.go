@@ -27,7 +27,8 @@ const (
 )
 
 // Tolerance is the largest difference of equivalent numbers, relative to the greater of the two; of a component, relative to the
-// greatest of its numbers over the horizons, since a component may pass through zero.
+// greatest of its numbers over the horizons, or to 1 if all are smaller: a component may pass through zero, and may be the logarithm
+// of a factor, whose absolute error is the relative error of the price.
 const Tolerance = 1e-9
 
 // Difference is a number or text that is not equal in a stored forecast and in one made again.
@@ -170,7 +171,7 @@ func (c *comparing) components(stored, made map[string][]float64) {
 			c.far(field, fmt.Sprintf("%d numbers", len(a)), fmt.Sprintf("%d numbers", len(b)))
 			continue
 		}
-		size := 0.0
+		size := 1.0
 		for _, v := range a {
 			size = max(size, math.Abs(v))
 		}

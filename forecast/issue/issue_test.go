@@ -237,4 +237,11 @@ func TestCompare(t *testing.T) {
 	if got := issue.Compare(a, in, b); got.Verdict != issue.Equivalent {
 		t.Errorf("a small component: %+v", got)
 	}
+	// The logarithm of a factor counts by its absolute error: half and twice of 1e-9.
+	for off, want := range map[float64]issue.Verdict{.5e-9: issue.Equivalent, 2e-9: issue.Different} {
+		a.Components, b.Components = map[string][]float64{"x": {.001}}, map[string][]float64{"x": {.001 + off}}
+		if got := issue.Compare(a, in, b); got.Verdict != want || got.LargestOf != `components["x"][0]` {
+			t.Errorf("a logarithm that is off by %v: %+v", off, got)
+		}
+	}
 }
