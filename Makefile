@@ -175,6 +175,10 @@ report-scores: ## Simulate RECORDS confidence sequences in each case and print t
 .PHONY: score-golden
 score-golden: ## Record the golden values of losses and statistics (PYTHON with bench/scores/requirements.txt). SCORE_FLAGS=--check compares.
 	@$(PYTHON) bench/scores/golden.py $(SCORE_FLAGS)
+.PHONY: report-reproduce
+report-reproduce: build devstack ## Issue forecasts of simulated ETFs, draw N at random and make them again: same program, one core, GOAMD64=v3.
+	@GOAMD64=v3 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/etfcast-v3 ./cmd/etfcast
+	@bin/devstack run --ephemeral -- $(GO) run ./bench/reproduce -etfcast bin/etfcast $(if $(filter amd64,$(shell $(GO) env GOARCH)),-v3 bin/etfcast-v3) -n $(if $(filter file,$(origin N)),200,$(N)) $(REPORT_FLAGS)
 
 .PHONY: bench-prophet
 bench-prophet: build ## Measure Prophet against the original, in one process and as whole processes (python3 with prophet; ETFCAST_REAL_DATA).

@@ -17,7 +17,7 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// Deps are the dependencies of the activities. All but Checkpoints, ScoreHorizons, Observe, ModelFailed, Ping, Now and Started are required.
+// Deps are the dependencies of the activities. All but Build, Checkpoints, ScoreHorizons, Observe, ModelFailed, Ping, Now and Started are required.
 type Deps struct {
 	Store   activities.Store
 	Watcher activities.Watcher
@@ -25,7 +25,8 @@ type Deps struct {
 	Models  []activities.Model // the benchmark first; see activities.Forecasting
 	// ScoreHorizons are the horizons that are scored, distinct and ascending; etf.ScoreHorizons if empty.
 	ScoreHorizons []int
-	CodeVersion   string // of the running program; part of every forecast's identity
+	CodeVersion   string    // of the running program; part of every forecast's identity
+	Build         etf.Build // of the running program; recorded with every forecast
 	Log           *slog.Logger
 	// Note makes the text of the ledger's checkpoints.
 	Note etf.CheckpointNote

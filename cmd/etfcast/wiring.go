@@ -275,7 +275,7 @@ func (p *process) deps() worker.Deps {
 	return worker.Deps{
 		Ping: p.store.Ping, Note: p.signer.Note, Checkpoints: files,
 		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
-		ScoreHorizons: p.horizons, CodeVersion: version, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
+		ScoreHorizons: p.horizons, CodeVersion: version, Build: thisBuild, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
 	}
 }
 
