@@ -31,47 +31,43 @@ func (b *builder) apply(v etf.VersionChange) error {
 		}
 	}
 	b.remove(func(s etf.Session) bool { return gone[s] })
-	var changes []etf.StatedAction
-	for _, a := range b.states[v.Number] {
-		changes = append(changes, a)
-	}
-	b.state(changes, v)
+	b.state(b.states[v.Number], v)
 	return nil
 }
 
 // possible says what is wrong with a bar that a version of people or the market is recorded to have written; empty if nothing is.
 func (b *builder) possible(v etf.VersionChange, k etf.StoredBar) (string, error) {
-	what := fmt.Sprintf("a bar with the close %s", k.Close)
+	what := func(why string) string { return fmt.Sprintf("a bar with the close %s (%s)", k.Close, why) }
 	now := b.bar(k.Session)
-	same := now != nil && sameBar(now.Bar, k.Bar) && now.Fetch == k.Fetch
+	same := now != nil && now.Bar == k.Bar && now.Fetch == k.Fetch
 	switch v.Cause {
 	case etf.CauseMarket:
 		if !same || !now.Held || !good(k) {
-			return what + ", which is not the held one released", nil
+			return what("not the held one"), nil
 		}
 		return "", nil
 	case etf.CauseAction:
 		if !same {
-			return what + ", but a decision on an action only changes whether bars are used", nil
+			return what("a decision on an action changes no numbers"), nil
 		}
 		return "", nil
 	}
 	if !b.named(v.CauseID, k.Session) && len(b.states[v.Number]) == 0 {
-		return what + ", but the finding does not name the session", nil
+		return what("the finding does not name the session"), nil
 	}
-	if same || slices.ContainsFunc(b.ever[k.Session], func(e etf.StoredBar) bool { return sameBar(e.Bar, k.Bar) && e.Fetch == k.Fetch }) {
+	if same || slices.ContainsFunc(b.ever[k.Session], func(e etf.StoredBar) bool { return e.Bar == k.Bar && e.Fetch == k.Fetch }) {
 		return "", nil // its state has changed, or an earlier bar is back
 	}
 	f, ok := b.fetches[k.Fetch]
 	if !ok {
-		return what + " of an unknown fetch", nil
+		return what("its fetch " + k.Fetch + " is not recorded"), nil
 	}
 	r, err := b.response(f)
 	if err != nil {
 		return "", err
 	}
-	if !slices.ContainsFunc(r.Bars, func(row etf.Bar) bool { return sameBar(row, k.Bar) }) {
-		return what + ", which fetch " + k.Fetch + " has no such row for", nil
+	if !slices.ContainsFunc(r.Bars, func(row etf.Bar) bool { return row == k.Bar }) {
+		return what("fetch " + k.Fetch + " has no such row"), nil
 	}
 	return "", nil
 }
@@ -79,9 +75,6 @@ func (b *builder) possible(v etf.VersionChange, k etf.StoredBar) (string, error)
 func (b *builder) named(finding string, session etf.Session) bool {
 	return slices.ContainsFunc(b.cases[session], func(p past) bool { return p.Finding == finding })
 }
-
-// sameBar reports whether all numbers are the same.
-func sameBar(a, b etf.Bar) bool { return a == b }
 
 // compare compares what a version changed, as rebuilt, with what is recorded of it.
 func (b *builder) compare(v etf.VersionChange, before []etf.StoredBar) {
@@ -162,24 +155,28 @@ func fields(k etf.StoredBar) (f [len(fieldNames)]string) {
 
 // compareStates compares the states of statements about actions that a version made.
 func (b *builder) compareStates(v etf.VersionChange) {
-	text := func(list []etf.StatedAction) map[string]etf.StatedAction {
-		states := map[string]etf.StatedAction{}
-		for _, a := range list {
-			if a.DataVersion == v.Number {
-				states[a.ID] = a
-			}
-		}
-		return states
+	state := func(a etf.StatedAction) string { return fmt.Sprintf("%s %s", a.Terms(), a.Status) }
+	what := func(a etf.StatedAction) string { return fmt.Sprintf("%s of %s", a.Kind, a.Source) }
+	stored := map[string]etf.StatedAction{}
+	for _, s := range b.states[v.Number] {
+		stored[s.ID] = s
 	}
-	made, stored := text(b.stated), text(b.states[v.Number])
 	for _, a := range b.stated {
-		if s, ok := stored[a.ID]; a.DataVersion == v.Number && (!ok || s.Status != a.Status || !quality.SameAction(s.Action, a.Action)) {
-			b.differs(v, a.Ex, fmt.Sprintf("%s %s of %s", a.Kind, a.Terms(), a.Source), string(a.Status), string(s.Status))
+		if a.DataVersion != v.Number {
+			continue
+		}
+		s, ok := stored[a.ID]
+		delete(stored, a.ID)
+		switch {
+		case !ok:
+			b.differs(v, a.Ex, what(a), state(a), "")
+		case s.Status != a.Status || !quality.SameAction(s.Action, a.Action):
+			b.differs(v, a.Ex, what(a), state(a), state(s))
 		}
 	}
 	for _, s := range b.states[v.Number] {
-		if _, ok := made[s.ID]; !ok {
-			b.differs(v, s.Ex, fmt.Sprintf("%s %s of %s", s.Kind, s.Terms(), s.Source), "", string(s.Status))
+		if _, left := stored[s.ID]; left {
+			b.differs(v, s.Ex, what(s), "", state(s))
 		}
 	}
 }
