@@ -120,7 +120,9 @@ func (p *past) findings() error {
 func (p *past) versions() error {
 	rows, err := p.s.q.ListVersions(p.ctx, p.row.ID)
 	for _, r := range rows {
-		p.to.Versions = append(p.to.Versions, etf.VersionChange{Number: r.Number, KnownFrom: r.KnownFrom, Cause: r.Cause, CauseID: r.CauseID})
+		p.to.Versions = append(p.to.Versions, etf.PastVersion{
+			DataVersion: etf.DataVersion{Number: r.Number, Writer: r.Writer}, KnownFrom: r.KnownFrom, Cause: r.Cause, CauseID: r.CauseID,
+		})
 	}
 	return err
 }

@@ -5,9 +5,8 @@ import "time"
 // Past is what is recorded about how an ETF's data came to be, except for the responses: everything that package rebuild needs
 // to make the data again from them.
 type Past struct {
-	ETF ETF // its exchange; Preferences have what can change
-	// Versions are the data versions, ascending and without holes from 1. Of each, Number, KnownFrom, Cause and CauseID are set.
-	Versions []VersionChange
+	ETF      ETF           // its exchange; Preferences have what can change
+	Versions []PastVersion // ascending and without holes from 1
 	// Fetches are those that caused a data version, that a bar came from, or that had a finding first, in no order.
 	Fetches []PastFetch
 	// Bars are all bars ever believed for any session, in no order; SupersededBy is 0 for current ones. Cause and CauseID are empty.
@@ -16,6 +15,14 @@ type Past struct {
 	Findings []FindingRecord
 	// Preferences are the ETF's sources, currency and listing date over time, ascending.
 	Preferences []Preference
+}
+
+// PastVersion is a data version with its cause.
+type PastVersion struct {
+	DataVersion
+	KnownFrom time.Time
+	Cause     string // CauseFetch, ...
+	CauseID   string
 }
 
 // PastFetch is a fetch that was judged, with the instants at which it was used.

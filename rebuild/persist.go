@@ -13,7 +13,7 @@ import (
 const rejected = etf.VerdictDrop + 1
 
 // persist does what db.Store.Replace did with a judged response, as the given version.
-func (b *builder) persist(v etf.VersionChange) error {
+func (b *builder) persist(v etf.PastVersion) error {
 	f, j := b.fetches[v.CauseID], b.judged[v.CauseID]
 	verdicts := slices.Clone(j.verdicts)
 	sessions := sessionsOf(j.Bars)
@@ -47,7 +47,7 @@ func (b *builder) persist(v etf.VersionChange) error {
 // persisting is the state of one Persist.
 type persisting struct {
 	*builder
-	v        etf.VersionChange
+	v        etf.PastVersion
 	f        etf.PastFetch
 	judged   *judged
 	verdicts []etf.Verdict
@@ -161,7 +161,7 @@ func withChanges(stated, changes []etf.StatedAction) []etf.StatedAction {
 }
 
 // state gives statements their new states.
-func (b *builder) state(changes []etf.StatedAction, v etf.VersionChange) {
+func (b *builder) state(changes []etf.StatedAction, v etf.PastVersion) {
 	if len(changes) == 0 {
 		return
 	}
@@ -310,7 +310,7 @@ func (b *builder) bar(session etf.Session) *etf.StoredBar {
 }
 
 // put makes the bar that of its session from the version on.
-func (b *builder) put(k etf.StoredBar, v etf.VersionChange) {
+func (b *builder) put(k etf.StoredBar, v etf.PastVersion) {
 	k.DataVersion, k.KnownFrom = v.Number, v.KnownFrom
 	i, ok := b.at(k.Session)
 	if ok {
@@ -322,7 +322,7 @@ func (b *builder) put(k etf.StoredBar, v etf.VersionChange) {
 }
 
 // add adds the first bars of their sessions.
-func (b *builder) add(fresh []etf.StoredBar, v etf.VersionChange) {
+func (b *builder) add(fresh []etf.StoredBar, v etf.PastVersion) {
 	b.bars = append(b.bars, fresh...)
 	slices.SortStableFunc(b.bars, func(x, y etf.StoredBar) int { return cmp.Compare(x.Session, y.Session) })
 	for _, k := range fresh {

@@ -41,8 +41,9 @@ type Result struct {
 	// Differences are the first differences from what is recorded, ascending by version and session; at most maxDifferences.
 	Differences []Difference `json:"differences,omitempty"`
 
-	bars   []etf.StoredBar
-	stated []etf.StatedAction
+	version etf.PastVersion
+	bars    []etf.StoredBar
+	stated  []etf.StatedAction
 }
 
 const maxDifferences = 20
@@ -69,9 +70,9 @@ func (d Difference) String() string {
 }
 
 // History returns the series that a forecast was made from: the bars in use up to and including session to, at most the newest
-// limit of them, and the accepted splits. Of the data version, the number is set.
+// limit of them, and the accepted splits.
 func (r Result) History(to etf.Session, limit int) etf.History {
-	h := etf.History{DataVersion: etf.DataVersion{Number: r.Version}}
+	h := etf.History{DataVersion: r.version.DataVersion, AsOf: r.version.KnownFrom}
 	for _, b := range r.bars {
 		switch {
 		case b.Session > to:
@@ -79,9 +80,6 @@ func (r Result) History(to etf.Session, limit int) etf.History {
 			h.Bars = append(h.Bars, etf.StoredBar{Bar: etf.Bar{Session: b.Session, Close: b.Close, Volume: etf.VolumeUnknown}, Basis: b.Basis})
 		case b.Held && b.Session == to:
 			h.Held = true
-		}
-		if b.DataVersion == r.Version {
-			h.AsOf = b.KnownFrom
 		}
 	}
 	h.Bars = h.Bars[max(0, len(h.Bars)-limit):]
@@ -97,7 +95,7 @@ func (r Result) History(to etf.Session, limit int) etf.History {
 // KindInvalid for a version that there is not and for a source without a parser. A body that differs from its hash is a difference,
 // and ends the work.
 func Data(in Inputs) (Result, error) {
-	n := slices.IndexFunc(in.Past.Versions, func(v etf.VersionChange) bool { return v.Number == in.Version })
+	n := slices.IndexFunc(in.Past.Versions, func(v etf.PastVersion) bool { return v.Number == in.Version })
 	if n < 0 && in.Version != 0 {
 		return Result{}, etf.Invalid("data_version", fmt.Sprintf("%s has no data version %d", in.Past.ETF.Symbol, in.Version),
 			fmt.Sprintf("`etfcast etf versions %s` lists its versions", in.Past.ETF.Symbol))
@@ -105,6 +103,9 @@ func Data(in Inputs) (Result, error) {
 	b := builder{in: in, result: Result{Version: in.Version}, fetches: map[string]etf.PastFetch{}, parsed: map[string]etf.Response{},
 		judged: map[string]*judged{}, written: map[int64][]etf.BarBelief{}, superseded: map[int64][]etf.BarBelief{},
 		states: map[int64][]etf.StatedAction{}, ever: map[etf.Session][]etf.StoredBar{}, by: map[etf.Session]string{}}
+	if n >= 0 {
+		b.result.version = in.Past.Versions[n]
+	}
 	b.index()
 	err := b.replay(in.Past.Versions[:n+1])
 	b.result.Bars, b.result.bars, b.result.stated = len(b.bars), b.bars, b.stated
@@ -161,7 +162,7 @@ func (b *builder) index() {
 
 // replay makes one version after another. A response is judged against the newest version there was when it was judged, which may
 // not be the one before its own.
-func (b *builder) replay(versions []etf.VersionChange) error {
+func (b *builder) replay(versions []etf.PastVersion) error {
 	judge := map[int64][]string{} // by the version that they were judged against
 	for i, v := range versions {
 		if v.Number != int64(i+1) {
@@ -222,7 +223,7 @@ func fromFetch(cause string) bool {
 // errDiffers ends the work: what follows can't be rebuilt.
 var errDiffers = &etf.Error{Kind: etf.KindCorrupt, Message: "the record differs"}
 
-func (b *builder) differs(v etf.VersionChange, session etf.Session, field, rebuilt, stored string) {
+func (b *builder) differs(v etf.PastVersion, session etf.Session, field, rebuilt, stored string) {
 	if len(b.result.Differences) < maxDifferences {
 		b.result.Differences = append(b.result.Differences, Difference{
 			Version: v.Number, Cause: v.Cause, CauseID: v.CauseID, Session: session, Field: field, Rebuilt: rebuilt, Stored: stored,
@@ -231,13 +232,13 @@ func (b *builder) differs(v etf.VersionChange, session etf.Session, field, rebui
 }
 
 // versionOf returns the first version that the fetch caused, for messages.
-func (b *builder) versionOf(fetch string) etf.VersionChange {
+func (b *builder) versionOf(fetch string) etf.PastVersion {
 	for _, v := range b.in.Past.Versions {
 		if v.CauseID == fetch {
 			return v
 		}
 	}
-	return etf.VersionChange{Cause: etf.CauseFetch, CauseID: fetch}
+	return etf.PastVersion{Cause: etf.CauseFetch, CauseID: fetch}
 }
 
 // body returns the stored body of a fetch, after its hash has been compared.

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -37,7 +39,7 @@ type pipeline struct {
 	t      *testing.T
 	dsn    dbtest.Database
 	store  *db.Store
-	source *simulated.Source
+	source activities.Source
 	cal    *calendar.Calendar
 	clock  *atomic.Int64 // microseconds
 	random *rand.Rand
@@ -53,10 +55,11 @@ func newPipeline(t *testing.T, seed uint64, e etf.ETF) *pipeline {
 	d := dbtest.Open(t, dbtest.Embedded(t))
 	p.dsn = d
 	p.store = d.Another(t, db.Options{Now: func() time.Time { return time.UnixMicro(p.clock.Add(1000)).UTC() }})
-	var err error
-	if p.source, err = simulated.New(simulated.Options{}); err != nil {
+	market, err := simulated.New(simulated.Options{})
+	if err != nil {
 		t.Fatal(err)
 	}
+	p.source = market
 	if p.cal, err = calendar.For(e.Exchange); err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +121,7 @@ func (p *pipeline) validated(session etf.Session, whole bool) (string, activitie
 	}
 	hash := sha256.Sum256(r.Raw)
 	if err := p.store.SaveFetch(ctx, etf.Fetch{
-		ID: id, Symbol: p.etf.Symbol, Source: simulated.Name, Window: window, Request: r.Request, MediaType: r.MediaType,
+		ID: id, Symbol: p.etf.Symbol, Source: p.source.Name(), Window: window, Request: r.Request, MediaType: r.MediaType,
 		Hash: hex.EncodeToString(hash[:]), Basis: r.Basis, Rows: len(r.Bars), FetchedAt: now, Run: "daily:XNYS:2025-01-02",
 	}, r); err != nil {
 		p.t.Fatal(err)
@@ -259,8 +262,11 @@ func (p *pipeline) history(t *testing.T, sessions int) {
 			p.update(session, false)
 		case 2: // other numbers for the whole history
 			p.done["other market"]++
-			ref := strings.Replace(p.etf.Sources[0].Ref, "?", "x?", 1)
-			p.etf.Sources = []etf.SourceRef{{Name: simulated.Name, Ref: ref}}
+			if x, ok := p.source.(*export); ok {
+				x.ref = strings.Replace(x.ref, "?", "x?", 1)
+			} else {
+				p.etf.Sources[0].Ref = strings.Replace(p.etf.Sources[0].Ref, "?", "x?", 1)
+			}
 			p.update(session, true)
 		default:
 			p.update(session, false)
@@ -333,6 +339,66 @@ func (p *pipeline) checkAll(t *testing.T) {
 		if v == last {
 			t.Logf("%d versions, %d fetches, %d rows, %d bars, %d as decided, %d released", last, result.Fetches, result.Rows, result.Bars, result.Decided, result.Released)
 		}
+	}
+}
+
+// export is a provider of files of split-adjusted prices, which it restates after each split: it writes the simulated market's
+// whole history to a file and has the file's source read it.
+type export struct {
+	*file.Source
+	dir    string
+	market *simulated.Source
+	ref    string // of the market
+}
+
+func (x *export) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
+	whole := q
+	whole.Ref, whole.Window = x.ref, etf.Window{To: q.Window.To}
+	r, err := x.market.Fetch(ctx, whole)
+	if err != nil {
+		return r, err
+	}
+	var b strings.Builder
+	b.WriteString("Date,Open,High,Low,Close,Volume\n")
+	for _, row := range r.Bars {
+		factor := 1.0
+		for _, a := range r.Actions {
+			if a.Kind == etf.Split && a.Ex > row.Session {
+				factor *= float64(a.Denominator) / float64(a.Numerator)
+			}
+		}
+		fmt.Fprintf(&b, "%s,%.2f,%.2f,%.2f,%.2f,%.0f\n", row.Session, row.Open.Float()*factor, row.High.Float()*factor, row.Low.Float()*factor, row.Close.Float()*factor, row.Volume.Float()/factor)
+	}
+	if err := os.WriteFile(filepath.Join(x.dir, string(q.Symbol)+".csv"), []byte(b.String()), 0o600); err != nil {
+		return r, err
+	}
+	if err := os.Chtimes(filepath.Join(x.dir, string(q.Symbol)+".csv"), q.AsOf, q.AsOf); err != nil {
+		return r, err
+	}
+	return x.Source.Fetch(ctx, q)
+}
+
+// TestFilesAreRebuilt is TestDataEqualTheStored for a source that restates its series, which whole histories then replace.
+func TestFilesAreRebuilt(t *testing.T) {
+	for seed := range uint64(2) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			symbol := etf.Symbol(fmt.Sprintf("SIMF%d", seed))
+			p := newPipeline(t, seed, etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD",
+				Sources: []etf.SourceRef{{Name: file.Name, Ref: string(symbol) + ".csv?basis=split_adjusted"}}})
+			x := &export{dir: t.TempDir(), market: p.source.(*simulated.Source),
+				ref: fmt.Sprintf("f%d?inception=2024-06-03&split=2025-02-1%d:4:1&faults=revised:2@1/4,late:1@1/7,tenth@1/20,crash:1@1/15", seed, seed)}
+			var err error
+			if x.Source, err = file.New(file.Options{Dir: x.dir}); err != nil {
+				t.Fatal(err)
+			}
+			p.source = x
+			p.history(t, 45)
+			p.checkAll(t)
+			restated := slices.ContainsFunc(p.inputs(0).Past.Versions, func(v etf.PastVersion) bool { return v.Cause == etf.CauseRestated })
+			if !restated {
+				t.Errorf("no whole history replaced what was stored: %v", p.done)
+			}
+		})
 	}
 }
 

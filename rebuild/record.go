@@ -10,7 +10,7 @@ import (
 
 // apply makes a version that people or the market caused: its changes are those recorded, where they can be what they are said
 // to be.
-func (b *builder) apply(v etf.VersionChange) error {
+func (b *builder) apply(v etf.PastVersion) error {
 	written := map[etf.Session]bool{}
 	for _, belief := range b.written[v.Number] {
 		written[belief.Session] = true
@@ -36,7 +36,7 @@ func (b *builder) apply(v etf.VersionChange) error {
 }
 
 // possible says what is wrong with a bar that a version of people or the market is recorded to have written; empty if nothing is.
-func (b *builder) possible(v etf.VersionChange, k etf.StoredBar) (string, error) {
+func (b *builder) possible(v etf.PastVersion, k etf.StoredBar) (string, error) {
 	what := func(why string) string { return fmt.Sprintf("a bar with the close %s (%s)", k.Close, why) }
 	now := b.bar(k.Session)
 	same := now != nil && now.Bar == k.Bar && now.Fetch == k.Fetch
@@ -77,7 +77,7 @@ func (b *builder) named(finding string, session etf.Session) bool {
 }
 
 // compare compares what a version changed, as rebuilt, with what is recorded of it.
-func (b *builder) compare(v etf.VersionChange, before []etf.StoredBar) {
+func (b *builder) compare(v etf.PastVersion, before []etf.StoredBar) {
 	recorded := map[etf.Session]etf.StoredBar{}
 	gone := map[etf.Session]bool{}
 	for _, k := range b.superseded[v.Number] {
@@ -115,7 +115,7 @@ func (b *builder) compare(v etf.VersionChange, before []etf.StoredBar) {
 	b.compareStates(v)
 }
 
-func (b *builder) compareBar(v etf.VersionChange, s etf.Session, rebuilt, recorded map[etf.Session]etf.StoredBar, gone bool) {
+func (b *builder) compareBar(v etf.PastVersion, s etf.Session, rebuilt, recorded map[etf.Session]etf.StoredBar, gone bool) {
 	made, isMade := rebuilt[s]
 	stored, isStored := recorded[s]
 	switch {
@@ -154,7 +154,7 @@ func fields(k etf.StoredBar) (f [len(fieldNames)]string) {
 }
 
 // compareStates compares the states of statements about actions that a version made.
-func (b *builder) compareStates(v etf.VersionChange) {
+func (b *builder) compareStates(v etf.PastVersion) {
 	state := func(a etf.StatedAction) string { return fmt.Sprintf("%s %s", a.Terms(), a.Status) }
 	what := func(a etf.StatedAction) string { return fmt.Sprintf("%s of %s", a.Kind, a.Source) }
 	stored := map[string]etf.StatedAction{}

@@ -1,7 +1,7 @@
 -- What is recorded about how an ETF's data came to be (etf.Past).
 
 -- name: ListVersions :many
-SELECT number, known_from, cause, cause_id FROM data_versions WHERE etf_id = ? ORDER BY etf_id, number;
+SELECT number, writer, known_from, cause, cause_id FROM data_versions WHERE etf_id = ? ORDER BY etf_id, number;
 
 -- name: ListPastFetches :many
 -- By ID: fetches has no index on etf_id.

@@ -263,11 +263,12 @@ func (q *Queries) ListPastFetches(ctx context.Context, ids []string) ([]ListPast
 
 const listVersions = `-- name: ListVersions :many
 
-SELECT number, known_from, cause, cause_id FROM data_versions WHERE etf_id = ? ORDER BY etf_id, number
+SELECT number, writer, known_from, cause, cause_id FROM data_versions WHERE etf_id = ? ORDER BY etf_id, number
 `
 
 type ListVersionsRow struct {
 	Number    int64
+	Writer    string
 	KnownFrom time.Time
 	Cause     string
 	CauseID   string
@@ -285,6 +286,7 @@ func (q *Queries) ListVersions(ctx context.Context, etfID uint32) ([]ListVersion
 		var i ListVersionsRow
 		if err := rows.Scan(
 			&i.Number,
+			&i.Writer,
 			&i.KnownFrom,
 			&i.Cause,
 			&i.CauseID,
