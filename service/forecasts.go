@@ -123,10 +123,7 @@ func (s *Service) storedForecast(ctx context.Context, id string) (etf.Forecast, 
 	if err != nil && etf.KindOf(err) == etf.KindNotFound {
 		return etf.Forecast{}, etf.NotFound("id", fmt.Sprintf("there is no forecast %s", id), "GET /v1/etfs/{symbol}/forecasts/latest gives the ID of the newest")
 	}
-	if err != nil {
-		return etf.Forecast{}, err
-	}
-	return s.marked(ctx, f)
+	return f, err
 }
 
 // ForecastFit returns what a forecast's model needs to reproduce it, byte for byte as stored, and its SHA-256. The errors

@@ -13,6 +13,7 @@ import (
 // KindUnavailable. It is safe for concurrent use.
 type Store interface {
 	Believed
+	Record
 	Actions
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
