@@ -59,14 +59,23 @@ type Difference struct {
 	Stored  string      `json:"stored"`
 }
 
+// What names the part of the data that differs.
+func (d Difference) What() string {
+	if d.Session.IsZero() {
+		return d.Field
+	}
+	return fmt.Sprintf("%s of %s", d.Field, d.Session)
+}
+
+// RebuiltText is what was rebuilt, in words if it is nothing.
+func (d Difference) RebuiltText() string { return cmp.Or(d.Rebuilt, "nothing") }
+
+// StoredText is what is recorded, in words if it is nothing.
+func (d Difference) StoredText() string { return cmp.Or(d.Stored, "nothing") }
+
 // String says what differs in one sentence.
 func (d Difference) String() string {
-	where := d.Field
-	if !d.Session.IsZero() {
-		where = fmt.Sprintf("%s of %s", d.Field, d.Session)
-	}
-	value := func(s string) string { return cmp.Or(s, "nothing") }
-	return fmt.Sprintf("data version %d (%s %s): %s is %s as rebuilt, but %s is stored", d.Version, d.Cause, d.CauseID, where, value(d.Rebuilt), value(d.Stored))
+	return fmt.Sprintf("data version %d (%s %s): %s is %s as rebuilt, but %s is stored", d.Version, d.Cause, d.CauseID, d.What(), d.RebuiltText(), d.StoredText())
 }
 
 // History returns the series that a forecast was made from: the bars in use up to and including session to, at most the newest

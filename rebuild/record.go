@@ -161,9 +161,17 @@ func (b *builder) compareStates(v etf.PastVersion) {
 	for _, s := range b.states[v.Number] {
 		stored[s.ID] = s
 	}
-	for _, a := range b.stated {
+	for i, a := range b.stated {
 		if a.DataVersion != v.Number {
 			continue
+		}
+		if _, ok := stored[a.ID]; !ok {
+			// A migration has not given every statement the ID that etf.ActionID does: the recorded one counts.
+			for id, s := range stored {
+				if s.Source == a.Source && s.Status == a.Status && quality.SameAction(s.Action, a.Action) {
+					b.stated[i].ID, a.ID = id, id
+				}
+			}
 		}
 		s, ok := stored[a.ID]
 		delete(stored, a.ID)

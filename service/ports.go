@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Believed
 	Record
+	Pasts
 	Actions
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
