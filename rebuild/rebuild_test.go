@@ -71,8 +71,8 @@ func newPipeline(t *testing.T, seed uint64, e etf.ETF) *pipeline {
 
 func (p *pipeline) now() time.Time { return time.UnixMicro(p.clock.Add(1000)).UTC() }
 
-// update fetches, validates and persists, as the workflow UpdateETF does, and returns the fetch.
-func (p *pipeline) update(session etf.Session, whole bool) string {
+// update fetches, validates and persists, as the workflow UpdateETF does.
+func (p *pipeline) update(session etf.Session, whole bool) {
 	p.t.Helper()
 	id, result := p.validated(session, whole)
 	if result.FetchWhole {
@@ -80,10 +80,19 @@ func (p *pipeline) update(session etf.Session, whole bool) string {
 		id, result = p.validated(session, true)
 	}
 	if id == "" {
-		return ""
+		return
+	}
+	switch p.random.IntN(8) { // between the two steps
+	case 0:
+		p.done["decided meanwhile"]++
+		p.decide()
+	case 1:
+		if !result.TakeOver && result.Listed.IsZero() {
+			p.done["updated meanwhile"]++
+			p.update(session, false)
+		}
 	}
 	p.persist(id, result)
-	return id
 }
 
 func (p *pipeline) persist(id string, v activities.ValidateResult) {
@@ -220,18 +229,18 @@ const faults = "revised:2@1/4,late:1@1/7,missing@1/9,bad_tick@1/12,duplicate@1/8
 // rebuilds every version: the bars and the splits must be those that the store has as of it.
 func TestDataEqualTheStored(t *testing.T) {
 	total := map[string]int{}
-	for seed := range uint64(6) {
+	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			p := newPipeline(t, seed, etf.ETF{Symbol: etf.Symbol(fmt.Sprintf("SIMR%d", seed)), Exchange: etf.Exchanges()[seed%2], Currency: etf.Exchanges()[seed%2].DefaultCurrency(),
 				Sources: []etf.SourceRef{{Name: simulated.Name, Ref: fmt.Sprintf("r%d?inception=2024-06-03&split=2025-02-1%d:4:1&faults=%s", seed, seed%5, faults)}}})
-			p.history(t, 45)
+			p.history(t, 32)
 			for what, n := range p.done {
 				total[what] += n
 			}
 			p.checkAll(t)
 		})
 	}
-	for _, what := range []string{"accept", "reject", "replace", "retract", "undo", "action accepted", "action rejected", "released", "whole", "listing"} {
+	for _, what := range []string{"accept", "reject", "replace", "retract", "undo", "action accepted", "action rejected", "released", "whole", "listing", "decided meanwhile", "updated meanwhile"} {
 		if total[what] == 0 {
 			t.Errorf("the random histories have no %q: %v", what, total)
 		}
@@ -249,7 +258,7 @@ func (p *pipeline) history(t *testing.T, sessions int) {
 			t.Fatal(err)
 		}
 		p.clock.Store(closed.Add(time.Hour).UnixMicro())
-		switch p.random.IntN(25) {
+		switch p.random.IntN(15) {
 		case 0:
 			p.done["whole"]++
 			p.update(session, true)
@@ -274,7 +283,7 @@ func (p *pipeline) history(t *testing.T, sessions int) {
 		if p.random.IntN(3) == 0 {
 			p.release(session)
 		}
-		for p.random.IntN(2) == 0 {
+		for p.random.IntN(5) > 1 {
 			p.decide()
 		}
 		if p.random.IntN(4) == 0 { // the same session again
@@ -392,7 +401,7 @@ func TestFilesAreRebuilt(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.source = x
-			p.history(t, 45)
+			p.history(t, 32)
 			p.checkAll(t)
 			restated := slices.ContainsFunc(p.inputs(0).Past.Versions, func(v etf.PastVersion) bool { return v.Cause == etf.CauseRestated })
 			if !restated {
