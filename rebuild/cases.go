@@ -37,8 +37,10 @@ func casesOf(findings []etf.FindingRecord, fetches map[string]etf.PastFetch) cas
 	return all
 }
 
-// before returns the cases on the sessions that were stored before the instant, with the decisions in force then.
-func (c cases) before(at time.Time, sessions []etf.Session) quality.Cases {
+// before returns the cases on the sessions that were stored before the instant, with the decisions in force then. An ETF's data
+// versions tell for sure what came before a later one, which instants do not if the clock was set back: only decisions made at
+// the version or an earlier one count.
+func (c cases) before(at time.Time, version int64, sessions []etf.Session) quality.Cases {
 	list := quality.Cases{}
 	for _, session := range sessions {
 		if _, done := list[session]; done {
@@ -48,17 +50,17 @@ func (c cases) before(at time.Time, sessions []etf.Session) quality.Cases {
 			if !p.since.Before(at) {
 				continue
 			}
-			p.Decision, p.By = inForce(p.entries, at)
+			p.Decision, p.By = inForce(p.entries, at, version)
 			list[session] = append(list[session], p.Case)
 		}
 	}
 	return list
 }
 
-func inForce(entries []etf.DecisionRecord, at time.Time) (d etf.Decision, by string) {
+func inForce(entries []etf.DecisionRecord, at time.Time, version int64) (d etf.Decision, by string) {
 	for _, e := range entries { // oldest first
 		switch {
-		case !e.At.Before(at):
+		case !e.At.Before(at), e.DataVersion > version:
 		case e.Decision == etf.Undo, e.Decision == etf.Reopened:
 			d, by = etf.Undecided, ""
 		default:
@@ -66,18 +68,4 @@ func inForce(entries []etf.DecisionRecord, at time.Time) (d etf.Decision, by str
 		}
 	}
 	return d, by
-}
-
-// decidedWithin reports whether a case on the sessions was decided on from one instant up to, but not at, another.
-func (c cases) decidedWithin(from, to time.Time, sessions []etf.Session) bool {
-	for _, session := range sessions {
-		for _, p := range c[session] {
-			for _, e := range p.entries {
-				if !e.At.Before(from) && e.At.Before(to) && e.Decision != etf.Reopened {
-					return true
-				}
-			}
-		}
-	}
-	return false
 }

@@ -74,7 +74,7 @@ func (b *builder) judge(f etf.PastFetch) error {
 	if len(j.found) == 0 && !slices.ContainsFunc(j.own, func(v etf.Verdict) bool { return v != etf.VerdictKeep }) {
 		return nil
 	}
-	assessed := quality.Assess(j.found, b.cases.before(f.JudgedAt, j.named()), j.own, r.Bars)
+	assessed := quality.Assess(j.found, b.cases.before(f.JudgedAt, b.made, j.named()), j.own, r.Bars)
 	j.verdicts = assessed.Verdicts
 	seen := map[string]bool{}
 	for _, fresh := range assessed.Store {

@@ -3,6 +3,7 @@ package rebuild
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
@@ -15,13 +16,7 @@ const rejected = etf.VerdictDrop + 1
 // persist does what db.Store.Replace did with a judged response, as the given version.
 func (b *builder) persist(v etf.PastVersion) error {
 	f, j := b.fetches[v.CauseID], b.judged[v.CauseID]
-	verdicts := slices.Clone(j.verdicts)
-	sessions := sessionsOf(j.Bars)
-	if b.cases.decidedWithin(f.JudgedAt, v.KnownFrom, sessions) {
-		// A person decided between the two steps: the decision changed the staged rows' verdicts.
-		verdicts = quality.Assess(j.found, b.cases.before(v.KnownFrom, sessions), j.own, j.Bars).Verdicts
-	}
-	p := persisting{builder: b, v: v, f: f, judged: j, verdicts: verdicts}
+	p := persisting{builder: b, v: v, f: f, judged: j, verdicts: b.ruled(f, j, v)}
 	old := len(b.bars) > 0
 	p.classify()
 	changes := p.plan()
@@ -42,6 +37,72 @@ func (b *builder) persist(v etf.PastVersion) error {
 		return p.free(stated, append(late, changes...), len(late) > 0)
 	}
 	return nil
+}
+
+// ruled returns the verdicts on a response's rows as they were when it was stored: a decision on one of its findings that came
+// before changed them.
+func (b *builder) ruled(f etf.PastFetch, j *judged, v etf.PastVersion) []etf.Verdict {
+	type ruling struct {
+		etf.DecisionRecord
+		on    etf.FindingRecord
+		taken etf.Decision // back
+	}
+	var rulings []ruling
+	for _, finding := range b.in.Past.Findings {
+		if finding.Fetch != f.ID {
+			continue
+		}
+		for i, e := range finding.Decisions {
+			meanwhile := !e.At.Before(f.JudgedAt) && e.At.Before(f.PersistedAt) && e.DataVersion < v.Number
+			if !meanwhile || strings.HasPrefix(e.Why, "as decided on finding ") { // which decided the rows of the other one
+				continue
+			}
+			r := ruling{DecisionRecord: e, on: finding}
+			if i > 0 {
+				r.taken = finding.Decisions[i-1].Decision
+			}
+			rulings = append(rulings, r)
+		}
+	}
+	slices.SortStableFunc(rulings, func(a, b ruling) int { return a.At.Compare(b.At) })
+	verdicts := slices.Clone(j.verdicts)
+	for _, r := range rulings {
+		found := quality.FindingWithRows{Finding: r.on.Finding, Rows: namedRows(r.on)}
+		verdict, rows := etf.VerdictQuarantine, found.Rows
+		switch r.Decision {
+		case etf.Accept:
+			verdict, rows = etf.VerdictKeep, quality.Unblocked(found, b.cases.before(r.At, r.DataVersion, r.on.Sessions))
+		case etf.Reject, etf.Replace:
+		case etf.Undo:
+			if r.taken == etf.Retract {
+				continue
+			}
+			if r.on.Severity != etf.SeverityError {
+				verdict = etf.VerdictHold
+			}
+		default:
+			continue
+		}
+		for _, row := range rows {
+			for i := range verdicts {
+				if j.Bars[i].Session == row.Session && (verdicts[i] == etf.VerdictQuarantine || verdicts[i] == etf.VerdictHold) {
+					verdicts[i] = verdict
+				}
+			}
+		}
+	}
+	return verdicts
+}
+
+func namedRows(f etf.FindingRecord) []quality.NamedRow {
+	rows := make([]quality.NamedRow, len(f.Rows))
+	for i, r := range f.Rows {
+		rows[i].Session = r.Session
+		if r.Row != nil {
+			rows[i] = quality.NamedRow{Bar: *r.Row, Staged: true}
+		}
+	}
+	return rows
 }
 
 // persisting is the state of one Persist.
@@ -127,7 +188,7 @@ func (p *persisting) plan() (changes []etf.StatedAction) {
 		Symbol: p.in.Past.ETF.Symbol, Source: p.f.Source, Basis: j.Basis, Actions: j.Actions, Covers: j.Covers, Stated: p.stated, Window: p.f.Window,
 	}
 	if !in.Idle(p.first, p.last) {
-		in.Bars, in.Known, in.Sources = j.Bars, p.knownTo(p.f, j.Bars), p.preference(p.v.KnownFrom).Sources
+		in.Bars, in.Known, in.Sources = j.Bars, p.knownTo(p.f, j.Bars), p.preference(p.f.PersistedAt).Sources
 		changes = quality.PlanActions(in).Changes
 	}
 	after := withChanges(p.stated, changes)
@@ -187,7 +248,7 @@ func (p *persisting) revise() {
 	if p.superseded+p.rejudged+p.parked == 0 {
 		return
 	}
-	all := p.cases.before(p.v.KnownFrom, sessionsOf(p.judged.Bars))
+	all := p.cases.before(p.f.PersistedAt, p.v.Number-1, sessionsOf(p.judged.Bars))
 	found := false
 	for i, row := range p.judged.Bars {
 		if r := p.relation(i); kept(p.verdicts[i]) && r.stored != nil && !r.same && p.condemned(row, all) {
@@ -220,7 +281,7 @@ func (p *persisting) stored(i int, row etf.Bar) etf.StoredBar {
 
 // takeOver takes out the bars that a whole history replaces.
 func (p *persisting) takeOver() {
-	all := p.cases.before(p.v.KnownFrom, sessionsOf(p.judged.Bars))
+	all := p.cases.before(p.f.PersistedAt, p.v.Number-1, sessionsOf(p.judged.Bars))
 	for i, row := range p.judged.Bars {
 		if (p.verdicts[i] == etf.VerdictKeep || p.verdicts[i] == etf.VerdictHold) && p.condemned(row, all) {
 			p.verdicts[i] = etf.VerdictQuarantine
@@ -278,7 +339,7 @@ func (p *persisting) free(stated, changes []etf.StatedAction, late bool) error {
 			quarantined, sessions = append(quarantined, k), append(sessions, k.Session)
 		}
 	}
-	candidates := quality.FreeCandidates(quarantined, p.cases.before(p.v.KnownFrom, sessions))
+	candidates := quality.FreeCandidates(quarantined, p.cases.before(p.f.PersistedAt, p.v.Number-1, sessions))
 	if len(candidates) == 0 {
 		return nil
 	}

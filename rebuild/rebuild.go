@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -146,6 +147,7 @@ type builder struct {
 	cases               cases
 
 	// What is rebuilt.
+	made   int64           // the newest version
 	bars   []etf.StoredBar // ascending
 	stated []etf.StatedAction
 	ever   map[etf.Session][]etf.StoredBar // every bar so far
@@ -187,8 +189,8 @@ func (b *builder) replay(versions []etf.PastVersion) error {
 			return errDiffers
 		}
 		against := int64(0)
-		for _, earlier := range versions {
-			if earlier.Number < v.Number && !earlier.KnownFrom.After(f.JudgedAt) && earlier.CauseID != f.ID {
+		for _, earlier := range versions[:i] {
+			if earlier.CauseID != f.ID && b.before(earlier, f.JudgedAt) {
 				against = earlier.Number
 			}
 		}
@@ -198,6 +200,7 @@ func (b *builder) replay(versions []etf.PastVersion) error {
 		}
 	}
 	for n := int64(0); ; n++ {
+		b.made = n
 		for _, id := range judge[n] {
 			if err := b.judge(b.fetches[id]); err != nil {
 				return err
@@ -223,6 +226,13 @@ func (b *builder) replay(versions []etf.PastVersion) error {
 		}
 		b.compare(v, before)
 	}
+}
+
+// before reports whether a version was there at the instant. While the clock is behind, KnownFrom is after the instant at which the
+// version was made.
+func (b *builder) before(v etf.PastVersion, at time.Time) bool {
+	persisted := b.fetches[v.CauseID].PersistedAt
+	return !v.KnownFrom.After(at) || fromFetch(v.Cause) && !persisted.After(at)
 }
 
 func fromFetch(cause string) bool {

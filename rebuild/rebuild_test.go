@@ -113,7 +113,11 @@ func (p *pipeline) validated(session etf.Session, whole bool) (string, activitie
 	}
 	window := etf.Window{To: session}
 	if stored.Bars > 0 && !whole { // activities.fetchWindow
-		if window.From, err = p.cal.Nth(min(stored.Last, stored.LastUsed, session), -activities.TrailingSessions); err != nil {
+		last := min(stored.Last, session)
+		if !stored.LastUsed.IsZero() {
+			last = min(last, stored.LastUsed)
+		}
+		if window.From, err = p.cal.Nth(last, -activities.TrailingSessions); err != nil {
 			p.t.Fatal(err)
 		}
 	}
