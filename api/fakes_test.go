@@ -31,6 +31,7 @@ type fakeStore struct {
 	runETFs       map[string][]etf.RunETF
 	schema        int64
 	missing       []string
+	provenance    provenanceStore
 	actions       []etf.StatedAction // every state of statements, oldest first
 	keys          map[string]etf.StatedAction
 	barErr        func(n int) error  // called before the n-th bar, counted from 0

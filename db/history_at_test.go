@@ -106,3 +106,49 @@ func testHistoryAt(t *testing.T, d dbtest.Database) {
 	_, err = s.HistoryAt(ctx, "NOSUCH", 1, day(0), 1)
 	wantKind(t, err, etf.KindNotFound, "symbol")
 }
+
+// testBarFetches checks which fetches the believed bars of a version come from, before and after a revision, a quarantine and a decision.
+func testBarFetches(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	const symbol = "BEHIND"
+	register(t, s, symbol)
+	ingest(t, s, symbol, weekdays(day(0), 10))
+	bars := weekdays(day(0), 10)
+	first, last := bars[0].Session, bars[9].Session
+	p, found := ingest(t, s, symbol, []etf.Bar{bar(bars[4].Session, 900), bar(last.AddDays(1), 901)}, findingBy("ohlc_order", last.AddDays(1)))
+	if p.DataVersion.Number != 2 || len(found) != 1 {
+		t.Fatalf("%+v, %v", p, found)
+	}
+	if _, err := s.Decide(ctx, etf.Ruling{Finding: found[0].ID, Decision: etf.Accept, By: "kim", Why: "checked"}); err != nil {
+		t.Fatal(err)
+	}
+	type use struct{ bars, first, last int } // sessions by their distance from the first
+	for version, want := range map[int64][]use{
+		0: nil,
+		1: {{10, 0, int(last - first)}},
+		2: {{9, 0, int(last - first)}, {1, int(bars[4].Session - first), int(bars[4].Session - first)}},
+		3: {{9, 0, int(last - first)}, {2, int(bars[4].Session - first), int(last - first + 1)}},
+	} {
+		list, err := s.BarFetchesAt(ctx, symbol, version, etf.Window{From: first, To: last.AddDays(5)})
+		if err != nil || len(list) != len(want) {
+			t.Fatalf("version %d: %+v, %v", version, list, err)
+		}
+		for i, u := range list {
+			if got := (use{u.Bars, int(u.First - first), int(u.Last - first)}); got != want[i] || u.ID == "" || u.Source == "" || u.FetchedAt.IsZero() || u.Hash == "" || u.Stored { // ingest keeps no body
+				t.Errorf("version %d: %+v, want %+v", version, u, want[i])
+			}
+		}
+	}
+	cause, err := s.VersionCause(ctx, symbol, 3)
+	if err != nil || cause.Cause != etf.CauseDecision || cause.CauseID != found[0].ID || cause.Number != 3 || cause.Writer == "" {
+		t.Errorf("%+v, %v", cause, err)
+	}
+	if list, err := s.Decisions(ctx, symbol, 3, 5); err != nil || len(list) != 1 || list[0].CauseID != found[0].ID {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if list, err := s.Decisions(ctx, symbol, 2, 5); err != nil || len(list) != 0 {
+		t.Errorf("before the decision: %+v, %v", list, err)
+	}
+	_, err = s.VersionCause(ctx, symbol, 4)
+	wantKind(t, err, etf.KindInvalid, "data_version")
+}

@@ -76,6 +76,7 @@ func TestStore(t *testing.T) {
 		{"as of random instants", testAsOf},
 		{"pages as of a version", testAsOfPages},
 		{"histories as of a version", testHistoryAt},
+		{"fetches behind bars", testBarFetches},
 		{"versions", testVersions},
 		{"NAV", testNAVs},
 		{"forecasts", testForecasts},

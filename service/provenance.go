@@ -76,5 +76,5 @@ func rowsFitted(f etf.Forecast) int {
 func anotherVersion(f etf.Forecast) error {
 	return &etf.Error{Kind: etf.KindCorrupt, Field: "data_version",
 		Message: fmt.Sprintf("data version %d of %s is not the one that forecast %s was made from", f.DataVersion.Number, f.Symbol, f.ID),
-		Remedy:  "compare the database with a backup"}
+		Remedy:  "compare the database with a backup", Err: etf.ErrAltered}
 }

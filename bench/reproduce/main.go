@@ -23,18 +23,18 @@ import (
 	"github.com/etfcast/etfcast/service"
 )
 
-// etfs are the simulated ETFs. Some have a split, a late start, or crashes, whose prices are held at first.
+// etfs are the simulated ETFs. Some have a split, a late start, or a crash in the newest session, whose price is held.
 var etfs = []struct {
 	exchange etf.Exchange
 	symbol   string
 	ref      string
 }{
 	{etf.XNYS, "SIMA", ""},
-	{etf.XNYS, "SIMB", "?faults=crash:2@1/9"},
+	{etf.XNYS, "SIMB", "?faults=crash"},
 	{etf.XNYS, "SIMC", "?split=2026-11-05:4:1"},
 	{etf.XNYS, "SIMD", "?inception=2026-01-05"},
 	{etf.XKRX, "SIMK", ""},
-	{etf.XKRX, "SIML", "?faults=crash:1@1/9"},
+	{etf.XKRX, "SIML", "?faults=crash"},
 	{etf.XKRX, "SIMM", "?inception=2025-06-02"},
 	{etf.XKRX, "SIMN", "?split=2026-11-05:4:1"},
 }
@@ -60,6 +60,7 @@ type pass struct {
 	Numbers    int       `json:"numbers"` // compared
 	Unequal    int       `json:"unequal"` // to the bit
 	Largest    float64   `json:"largest"` // relative difference
+	LargestOf  string    `json:"largest_of,omitempty"`
 	Seconds    float64   `json:"seconds"`
 }
 
@@ -256,7 +257,10 @@ func (p program) all(ctx context.Context, list []drawable) (pass, error) {
 		if r.Verdict != issue.Identical && out.Identical < i+1 && out.Equivalent+out.Different == 1 {
 			fmt.Fprintf(os.Stderr, "\n%s: the first that is not identical is %s: %+v\n", p.name, f.ID, *r.First)
 		}
-		out.Build, out.Numbers, out.Unequal, out.Largest = r.By.Build, out.Numbers+r.Numbers, out.Unequal+r.Unequal, max(out.Largest, r.Largest)
+		out.Build, out.Numbers, out.Unequal = r.By.Build, out.Numbers+r.Numbers, out.Unequal+r.Unequal
+		if r.Largest > out.Largest {
+			out.Largest, out.LargestOf = r.Largest, r.Model+" "+r.LargestOf
+		}
 		fmt.Fprintf(os.Stderr, "\r%s: %d of %d", p.name, i+1, len(list))
 	}
 	fmt.Fprintln(os.Stderr)

@@ -72,18 +72,22 @@ var goRelease = regexp.MustCompile(`^go1\.\d+(\.\d+)?$`)
 func (r rebuild) build(ctx context.Context, progress io.Writer, f etf.Forecast, commit, folder string) (program string, err error) {
 	source := filepath.Join(folder, "source")
 	program = filepath.Join(folder, "etfcast")
-	if _, err := toolOutput(ctx, "", nil, "git", "-C", r.repository, "rev-parse", "--verify", "--quiet", commit+"^{commit}"); err != nil {
+	whole, err := toolOutput(ctx, "", nil, "git", "-C", r.repository, "rev-parse", "--verify", "--quiet", commit+"^{commit}")
+	if etf.KindOf(err) == etf.KindInvalid { // there is no git
+		return "", err
+	}
+	if err != nil {
 		return "", etf.Invalid("repo", fmt.Sprintf("%s is no git repository with commit %s", r.repository, commit),
 			"name one with --repo, and fetch all of its commits (`git fetch --unshallow`)")
 	}
-	root, err := toolOutput(ctx, "", nil, "git", "-C", r.repository, "rev-parse", "--absolute-git-dir")
+	root, err := toolOutput(ctx, "", nil, "git", "-C", r.repository, "rev-parse", "--path-format=absolute", "--git-common-dir")
 	if err != nil {
 		return "", err
 	}
 	fmt.Fprintf(progress, "etfcast: building commit %s for %s\n", commit, programText(f.CodeVersion, f.Build))
 	for _, call := range [][]string{
 		{"git", "clone", "--quiet", "--no-checkout", "--shared", root, source},
-		{"git", "-C", source, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit},
+		{"git", "-C", source, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", whole},
 	} {
 		if _, err := toolOutput(ctx, "", nil, call[0], call[1:]...); err != nil {
 			return "", err

@@ -111,13 +111,17 @@ exit code is 2 for a forecast that can't be made again here.`,
 }
 
 func printReproduction(w io.Writer, r service.Reproduction) error {
+	of := ""
+	if r.LargestOf != "" {
+		of = " of " + r.LargestOf
+	}
 	_, err := fmt.Fprintf(w, `%s: forecast %s of %s by %s from %s
   data          version %d, %d closes
   issued by     %s
   made again by %s
-  compared      %d numbers, %d not equal to the bit, largest relative difference %.2g
+  compared      %d numbers, %d not equal to the bit, largest relative difference %.2g%s
 `, r.Verdict, r.Forecast, r.Symbol, r.Model, r.Origin, r.DataVersion, r.Rows, programText(r.CodeVersion, r.Build), programText(r.By.CodeVersion, r.By.Build),
-		r.Numbers, r.Unequal, r.Largest)
+		r.Numbers, r.Unequal, r.Largest, of)
 	if err == nil && r.First != nil {
 		_, err = fmt.Fprintf(w, "  first         %s: stored %s, made again %s\n", r.First.Field, r.First.Stored, r.First.Made)
 	}

@@ -243,10 +243,13 @@ func TestReproduceBuilds(t *testing.T) {
 	write("cmd/etfcast/main.go", "package broken\n") // the folder's own state does not matter
 	git("commit", "--quiet", "-a", "-m", "later")
 
+	linked := filepath.Join(t.TempDir(), "linked") // a worktree of the repository
+	git("worktree", "add", "--quiet", "--detach", linked)
+
 	a := &app{env: newEnvironment(append(os.Environ(), "ETFCAST_LISTEN=nowhere")), stdout: new(strings.Builder), stderr: new(strings.Builder)}
 	a.common.mysqlDSN = "the-dsn"
 	f := etf.Forecast{ID: "the-forecast", CodeVersion: "0.0.1+" + commit[:12], Build: thisBuild}
-	err := rebuild{wanted: true, repository: filepath.Join(repository, "cmd")}.run(t.Context(), a, f, true)
+	err := rebuild{wanted: true, repository: filepath.Join(linked, "cmd")}.run(t.Context(), a, f, true)
 	if code := exitCode(t.Context(), err); code != 1 {
 		t.Errorf("exit code %d, %v; %s", code, err, a.stderr)
 	}

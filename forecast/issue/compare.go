@@ -44,6 +44,8 @@ type Comparison struct {
 	// Unequal is how many numbers and texts are not equal to the bit, and Largest the largest difference, relative as for Tolerance.
 	Unequal int     `json:"unequal"`
 	Largest float64 `json:"largest"`
+	// LargestOf is the field that differs most; empty if every number is equal.
+	LargestOf string `json:"largest_of,omitempty"`
 	// First is the first that makes the verdict worse than identical, or, of different forecasts, worse than equivalent. Nil if
 	// they are identical.
 	First *Difference `json:"first,omitempty"`
@@ -157,7 +159,7 @@ func (c *comparing) number(field string, stored, made, size float64) {
 		c.near(false, field, number(stored), number(made))
 	}
 	if difference > c.Largest && !math.IsInf(difference, 0) {
-		c.Largest = difference
+		c.Largest, c.LargestOf = difference, field
 	}
 }
 
