@@ -231,8 +231,18 @@ func (b *builder) replay(versions []etf.PastVersion) error {
 // before reports whether a version was there at the instant. While the clock is behind, KnownFrom is after the instant at which the
 // version was made.
 func (b *builder) before(v etf.PastVersion, at time.Time) bool {
-	persisted := b.fetches[v.CauseID].PersistedAt
-	return !v.KnownFrom.After(at) || fromFetch(v.Cause) && !persisted.After(at)
+	switch {
+	case !v.KnownFrom.After(at):
+		return true
+	case fromFetch(v.Cause):
+		return !b.fetches[v.CauseID].PersistedAt.After(at)
+	case v.Cause != etf.CauseDecision:
+		return false
+	}
+	i := slices.IndexFunc(b.in.Past.Findings, func(f etf.FindingRecord) bool { return f.ID == v.CauseID })
+	return i >= 0 && slices.ContainsFunc(b.in.Past.Findings[i].Decisions, func(d etf.DecisionRecord) bool {
+		return d.DataVersion == v.Number && !d.At.After(at)
+	})
 }
 
 func fromFetch(cause string) bool {
