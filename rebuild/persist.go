@@ -153,24 +153,24 @@ func (p *persisting) classify() {
 		}
 		last = max(last, row.Session)
 		quarantined := p.verdicts[i] == etf.VerdictQuarantine
-		switch r := p.relation(i); {
-		case r.stored == nil:
+		r := p.relation(i)
+		if r.stored == nil {
 			if quarantined {
 				p.newQuarantined++
 			}
-		default:
-			if r.superseded {
-				p.superseded++
-			}
-			if r.rejudged {
-				p.rejudged++
-			}
-			if (r.superseded || r.rejudged) && quarantined {
-				p.becomeQuarantined++
-			}
-			if good(*r.stored) && !r.same && !r.superseded {
-				p.parked++
-			}
+			continue
+		}
+		if r.superseded {
+			p.superseded++
+		}
+		if r.rejudged {
+			p.rejudged++
+		}
+		if (r.superseded || r.rejudged) && quarantined {
+			p.becomeQuarantined++
+		}
+		if good(*r.stored) && !r.same && !r.superseded {
+			p.parked++
 		}
 	}
 	if p.first.IsZero() {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -127,7 +128,7 @@ func Data(in Inputs) (Result, error) {
 			b.result.Released++
 		}
 	}
-	if err == errDiffers {
+	if errors.Is(err, errDiffers) {
 		err = nil
 	}
 	return b.result, err
