@@ -32,7 +32,7 @@ func affordable(r etf.Response) (etf.Response, error) {
 			return r, tooMuch(c.have, c.most, c.what)
 		}
 	}
-	r.Bars, r.Ordinals = quality.Condense(r.Bars)
+	r = quality.Compact(r)
 	if len(r.Bars) > maxResponseSessions {
 		sessions := make(map[etf.Session]bool, maxResponseSessions)
 		for _, b := range r.Bars {
@@ -42,7 +42,6 @@ func affordable(r etf.Response) (etf.Response, error) {
 			return r, tooMuch(len(sessions), maxResponseSessions, "different dates")
 		}
 	}
-	r.Actions, r.Splits = distinct(r.Actions), distinct(r.Splits)
 	if n := len(r.Actions) + len(r.Splits); n > maxResponseActions {
 		return r, tooMuch(n, maxResponseActions, "splits and distributions")
 	}
@@ -52,17 +51,4 @@ func affordable(r etf.Response) (etf.Response, error) {
 func tooMuch(have, most int, what string) error {
 	return &etf.Error{Kind: etf.KindCorrupt, Message: fmt.Sprintf("the response has %d %s; the limit is %d", have, what, most),
 		Remedy: "keep only the daily prices of one ETF in it, each session once"}
-}
-
-// distinct returns the actions without repeats, in their order.
-func distinct(actions []etf.Action) []etf.Action {
-	seen := make(map[etf.Action]bool, len(actions))
-	var kept []etf.Action
-	for _, a := range actions {
-		if !seen[a] {
-			seen[a] = true
-			kept = append(kept, a)
-		}
-	}
-	return kept
 }

@@ -75,14 +75,7 @@ func (a *Validating) Validate(ctx context.Context, in ValidateInput) (ValidateRe
 	if err != nil {
 		return ValidateResult{}, err
 	}
-	report, err := quality.Check(quality.Input{
-		Symbol: in.Symbol, Exchange: in.Exchange, Session: in.Session, Initial: staged.Initial,
-		Bars: staged.Bars, Ordinals: staged.Ordinals, Defects: staged.Defects, Basis: staged.Fetch.Basis,
-		Actions: staged.Actions, Covers: staged.Covers, Stated: staged.Stated, Window: staged.Fetch.Window, Known: staged.Known, Held: staged.Held,
-		Source: staged.Fetch.Source, Sources: staged.Sources, Listed: staged.Listed,
-		DataAt: staged.DataAt, FetchedAt: staged.Fetch.FetchedAt, Whole: in.Whole && !staged.Initial,
-		NAVs: staged.NAVs,
-	})
+	report, err := quality.Check(quality.InputOf(staged, in.Exchange, in.Session, in.Whole))
 	if err != nil {
 		return ValidateResult{}, err
 	}

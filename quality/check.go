@@ -44,6 +44,19 @@ type Input struct {
 	Second []etf.Bar
 }
 
+// InputOf returns the input for checking what a fetch staged. session is the one the run is for; whole says that the response is
+// the whole history, to replace what is stored, if anything is.
+func InputOf(staged etf.Staged, exchange etf.Exchange, session etf.Session, whole bool) Input {
+	return Input{
+		Symbol: staged.Fetch.Symbol, Exchange: exchange, Session: session, Initial: staged.Initial,
+		Bars: staged.Bars, Ordinals: staged.Ordinals, Defects: staged.Defects, Basis: staged.Fetch.Basis,
+		Actions: staged.Actions, Covers: staged.Covers, Stated: staged.Stated, Window: staged.Fetch.Window, Known: staged.Known, Held: staged.Held,
+		Source: staged.Fetch.Source, Sources: staged.Sources, Listed: staged.Listed,
+		DataAt: staged.DataAt, FetchedAt: staged.Fetch.FetchedAt, Whole: whole && !staged.Initial,
+		NAVs: staged.NAVs,
+	}
+}
+
 // Report is the outcome of Check.
 type Report struct {
 	// Findings lack ID, Fetch and FoundAt: the caller sets them, the ID with WithRows and FindingID. A finding groups what one

@@ -26,3 +26,23 @@ func Condense(bars []etf.Bar) (kept []etf.Bar, ordinals []int) {
 	}
 	return kept, ordinals
 }
+
+// Compact returns the response without what only costs time: rows that Condense leaves out, and repeated actions.
+func Compact(r etf.Response) etf.Response {
+	r.Bars, r.Ordinals = Condense(r.Bars)
+	r.Actions, r.Splits = distinct(r.Actions), distinct(r.Splits)
+	return r
+}
+
+// distinct returns the actions without repeats, in their order.
+func distinct(actions []etf.Action) []etf.Action {
+	seen := make(map[etf.Action]bool, len(actions))
+	var kept []etf.Action
+	for _, a := range actions {
+		if !seen[a] {
+			seen[a] = true
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}

@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Believed
 	Record
+	Pasts
 	Actions
 	Ledger
 	Scores

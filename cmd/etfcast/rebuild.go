@@ -22,6 +22,7 @@ import (
 type rebuild struct {
 	wanted     bool
 	repository string // a folder in it
+	deep       bool   // beginning at the stored responses
 }
 
 // childExit is the exit code of a program that was run in place of this one and has reported everything itself.
@@ -48,6 +49,9 @@ func (r rebuild) run(ctx context.Context, a *app, f etf.Forecast, asJSON bool) e
 	args := []string{"reproduce", f.ID}
 	if asJSON {
 		args = append(args, "--json")
+	}
+	if r.deep {
+		args = append(args, "--deep")
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = slices.DeleteFunc(a.env.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "ETFCAST_") })

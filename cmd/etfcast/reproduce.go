@@ -48,6 +48,11 @@ its seed, and compare every number of the two.
   equivalent   the closes are the same, and every number is within 1e-9 of the stored one
   different    the first number that differs is printed; the exit code is 1
 
+With --deep, the prices are made again, too: from the responses of the ETF's sources as they were stored, through
+the rules that judge them and what people have decided since, version by version. A difference from what is
+recorded, in any version up to the forecast's, gives exit code 1 and names the first; a response that has been
+pruned, exit code 2. Data that an earlier release judged by other rules differ, too.
+
 A forecast of another code version is made with that version: with --build, etfcast checks its commit out of
 a git repository into a temporary folder, builds it with the Go that the forecast names, and runs it. The
 exit code is 2 for a forecast that can't be made again here.`,
@@ -71,12 +76,22 @@ exit code is 2 for a forecast that can't be made again here.`,
 					return r.run(cmd.Context(), a, f, asJSON)
 				}
 			}
-			result, err := svc.Reproduce(cmd.Context(), args[0], reproducer)
+			var result service.Reproduction
+			var shown any = &result
+			if r.deep {
+				var deep service.DeepReproduction
+				if deep, err = svc.ReproduceDeep(cmd.Context(), args[0], reproducer, parsers); err == nil && !asJSON {
+					err = printData(a.stdout, deep.Data)
+				}
+				result, shown = deep.Reproduction, deep
+			} else {
+				result, err = svc.Reproduce(cmd.Context(), args[0], reproducer)
+			}
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				err = json.NewEncoder(a.stdout).Encode(result)
+				err = json.NewEncoder(a.stdout).Encode(shown)
 			} else {
 				err = printReproduction(a.stdout, result)
 			}
@@ -88,6 +103,7 @@ exit code is 2 for a forecast that can't be made again here.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&r.deep, "deep", false, "begin at the stored responses of the sources: make the data again, and compare them, too")
 	cmd.Flags().BoolVar(&r.wanted, "build", false, "build the code version of the forecast, if it is another one, and run that")
 	cmd.Flags().StringVar(&r.repository, "repo", ".", "with --build: folder of a git repository that has its commit")
 	cmd.Flags().BoolVar(&reproducer.Anyway, "anyway", false, "use this program, whatever code version made the forecast")

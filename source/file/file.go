@@ -70,7 +70,7 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if err != nil {
 		return etf.Response{}, err
 	}
-	request := "file:" + q.Ref
+	request := requestPrefix + q.Ref
 	if q.Ref == "" {
 		request += name
 	}
@@ -104,6 +104,32 @@ func Parse(name string, raw []byte, modified time.Time, q etf.Query) (etf.Respon
 	}
 	return read(etf.Response{Request: "file:" + name, Raw: raw, MediaType: mediaType, DataAt: modified}, name, opt, window)
 }
+
+// ParseStored parses the stored content of a file, as Fetch did. Of q it uses Exchange, Window and AsOf; the options are those of the
+// fetch's request. The response's DataAt is not set: the content does not say it.
+func ParseStored(q etf.Query, f etf.Fetch, body []byte) (etf.Response, error) {
+	cal, err := calendar.For(q.Exchange)
+	if err != nil {
+		return etf.Response{}, err
+	}
+	window, err := source.ClosedWindow(cal, q)
+	if err != nil {
+		return etf.Response{}, err
+	}
+	ref, ok := strings.CutPrefix(f.Request, requestPrefix)
+	if !ok {
+		return etf.Response{}, etf.Invalid("request", fmt.Sprintf("%q is not a request to this source", etf.Clip(f.Request, etf.MaxQuoted)), "")
+	}
+	q.Ref = ref
+	name, opt, err := parseRef(q, cal)
+	if err != nil {
+		return etf.Response{}, err
+	}
+	return read(etf.Response{Request: f.Request, Raw: body, MediaType: mediaType}, filepath.ToSlash(name), opt, window)
+}
+
+// requestPrefix begins Response.Request; the reference follows.
+const requestPrefix = "file:"
 
 // parseRef returns the name and the options of q's reference.
 func parseRef(q etf.Query, cal *calendar.Calendar) (name string, opt options, err error) {

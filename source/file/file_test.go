@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -249,6 +250,37 @@ func BenchmarkParse8000Rows(b *testing.B) {
 	for b.Loop() {
 		if _, err := parse("x.csv", raw, options{}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What is stored of a fetch is parsed again to the same rows, whatever the reference says: the options are in the request.
+func TestParseStored(t *testing.T) {
+	dir := t.TempDir()
+	s, err := New(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const plain = "Date,Open,High,Low,Close,Volume\n2025-01-02,10,11,9,10.5,100\n2025-01-03,10.5,x,10,10.25,\n2025-01-06,10,12,10,11,50"
+	for ref, body := range map[string]string{
+		"": plain, "SPY.csv": plain + "\n", "SPY.csv?basis=as_traded&currency=USD&last_line=complete": plain,
+		"SPY.csv?dates=dmy&decimal=,": "Date;Open;High;Low;Close\n02/01/2025;10,5;11;9;10,25\n03/01/2025;10,5;11;9;10,75\n",
+		"SPY.csv?basis=unknown":       "Date,Open,High,Low,Close,Volume\n", // no row
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "SPY.csv"), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		q := etf.Query{Symbol: "SPY", Ref: ref, Exchange: etf.XNYS, Currency: "USD", Window: etf.Window{To: etf.MustSession("2025-01-06")},
+			AsOf: time.Date(2025, 1, 7, 12, 0, 0, 0, time.UTC)}
+		want, err := s.Fetch(t.Context(), q)
+		if err != nil {
+			t.Fatalf("%q: %v", ref, err)
+		}
+		q.Ref = ""
+		got, err := ParseStored(q, etf.Fetch{Request: want.Request}, want.Raw)
+		want.DataAt = time.Time{}
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: parsed again as %+v (%v), fetched as %+v", ref, got, err, want)
 		}
 	}
 }

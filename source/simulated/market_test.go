@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -45,6 +46,9 @@ func fetch(t testing.TB, s *Source, q etf.Query) etf.Response {
 	a, err := s.Fetch(context.Background(), q)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if again, err := ParseStored(etf.Query{}, etf.Fetch{Request: a.Request}, a.Raw); err != nil || !reflect.DeepEqual(a, again) {
+		t.Errorf("the stored body is parsed as %+v (%v), but was fetched as %+v", again, err, a)
 	}
 	return a
 }

@@ -73,12 +73,24 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	if f, ok := a.faults["truncated"]; ok && a.has(f) && s.fetches.first(a, "truncated", a.target, f.n) {
 		body = body[:len(body)*3/5]
 	}
-	response, err := parseBody(Name+":"+a.seed, body)
-	response.Request = a.request
+	response, err := parse(a.request, body)
 	if err != nil {
 		return etf.Response{}, err
 	}
 	return response, nil
+}
+
+// ParseStored parses the stored body of a fetch, as Fetch did.
+func ParseStored(_ etf.Query, f etf.Fetch, body []byte) (etf.Response, error) {
+	return parse(f.Request, body)
+}
+
+// parse parses the response to a request, which begins with the source's name and the seed.
+func parse(request string, body []byte) (etf.Response, error) {
+	where, _, _ := strings.Cut(request, "?")
+	response, err := parseBody(where, body)
+	response.Request = request
+	return response, err
 }
 
 // resolved is a parsed query with its market.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"strconv"
 	"time"
@@ -87,6 +88,31 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 	s.log.DebugContext(ctx, "yahoo responded", "symbol", q.Symbol, "ticker", ticker, "bars", len(response.Bars),
 		"actions", len(response.Actions), "splits_undone", len(response.Splits), "defects", len(response.Defects), "bytes", len(response.Raw))
 	return response, nil
+}
+
+// ParseStored parses the stored body of a fetch, as Fetch did; the ticker is that of the fetch's request. Of q it uses Exchange,
+// Currency, Window and AsOf. Errors are those of Fetch.
+func ParseStored(q etf.Query, f etf.Fetch, body []byte) (etf.Response, error) {
+	parsed := etf.Response{Basis: etf.AsTraded, Request: f.Request, MediaType: f.MediaType, Raw: body}
+	cal, err := calendar.For(q.Exchange)
+	if err != nil {
+		return parsed, err
+	}
+	request, err := url.Parse(f.Request)
+	if err != nil {
+		return parsed, etf.Invalid("request", "the stored request is not a URL", "")
+	}
+	q.Ref = path.Base(request.Path)
+	ticker, err := Ticker(q)
+	if err != nil {
+		return parsed, err
+	}
+	// Only a response with status 200 has rows.
+	ch, empty, err := classify(response{status: http.StatusOK, mediaType: f.MediaType, body: body}, ticker)
+	if err != nil || empty {
+		return parsed, err
+	}
+	return parsed, translate(ch, ticker, cal, q, &parsed)
 }
 
 // tickerForm keeps a ticker inside one path segment; Yahoo's tickers use these characters.

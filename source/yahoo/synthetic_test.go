@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -139,6 +140,12 @@ func fetch(t *testing.T, s *Source, q etf.Query) etf.Response {
 	}
 	if a.Basis != etf.AsTraded {
 		t.Errorf("basis %q, want as_traded", a.Basis)
+	}
+	// Parsed again from what is stored of it, it says the same.
+	again, err := ParseStored(etf.Query{Symbol: q.Symbol, Exchange: q.Exchange, Currency: q.Currency, Window: q.Window, AsOf: q.AsOf},
+		etf.Fetch{Source: Name, Request: a.Request, MediaType: a.MediaType}, a.Raw)
+	if err != nil || !reflect.DeepEqual(a, again) {
+		t.Errorf("the stored body is parsed as %+v (%v), but was fetched as %+v", again, err, a)
 	}
 	return a
 }

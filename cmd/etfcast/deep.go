@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	data "github.com/etfcast/etfcast/rebuild"
+	"github.com/etfcast/etfcast/source/file"
+	"github.com/etfcast/etfcast/source/simulated"
+	"github.com/etfcast/etfcast/source/yahoo"
+)
+
+// parsers are those of the sources' stored responses.
+var parsers = map[string]data.Parse{file.Name: file.ParseStored, simulated.Name: simulated.ParseStored, yahoo.Name: yahoo.ParseStored}
+
+// printData says what an ETF's data were made again from, and where they differ from what is recorded.
+func printData(w io.Writer, r data.Result) error {
+	_, err := fmt.Fprintf(w, "data made again: version %d, %d bars from %d responses with %d rows; every hash verified\n", r.Version, r.Bars, r.Fetches, r.Rows)
+	if err == nil && r.Decided > 0 {
+		_, err = fmt.Fprintf(w, "  as decided    %s\n", counted(r.Decided, "bar"))
+	}
+	if err == nil && r.Released > 0 {
+		_, err = fmt.Fprintf(w, "  released      %s that the market's moves explain\n", counted(r.Released, "bar"))
+	}
+	for _, d := range r.Differences {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "  differs       %s\n", d)
+		}
+	}
+	return err
+}

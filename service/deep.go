@@ -1,0 +1,65 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/issue"
+	"github.com/etfcast/etfcast/rebuild"
+)
+
+// Pasts reads what an ETF's data can be made again from.
+type Pasts interface {
+	// Past returns what is recorded about how the ETF's data came to be; KindNotFound for an unknown symbol.
+	Past(ctx context.Context, symbol etf.Symbol) (etf.Past, error)
+	// FetchBody returns the response of a fetch as received: KindNotFound if it is not stored, KindCorrupt if it can't be unpacked.
+	FetchBody(ctx context.Context, fetch string) ([]byte, error)
+}
+
+// DeepReproduction is the result of making a forecast again from the responses of the ETF's sources.
+type DeepReproduction struct {
+	Reproduction
+	// Data are those made from the responses. If they differ from what is recorded, the verdict is issue.Different, the first
+	// difference is theirs, and no forecast has been made.
+	Data rebuild.Result `json:"data"`
+}
+
+// ReproduceDeep makes a forecast again, and before that the data it was made from, beginning at the stored responses. parsers are those
+// of the sources. The errors are those of Reproduce, and KindNotFound with Field "fetch" for a response that is not stored any more.
+func (s *Service) ReproduceDeep(ctx context.Context, id string, r Reproducer, parsers map[string]rebuild.Parse) (DeepReproduction, error) {
+	var deep DeepReproduction
+	var issued etf.Forecast
+	differs := errors.New("the data differ from what is recorded")
+	r.History = func(ctx context.Context, f etf.Forecast, limit int) (etf.History, error) {
+		past, err := s.store.Past(ctx, f.Symbol)
+		if err != nil {
+			return etf.History{}, err
+		}
+		deep.Exchange, issued = past.ETF.Exchange, f
+		deep.Data, err = rebuild.Data(rebuild.Inputs{
+			Past: past, Version: f.DataVersion.Number, Parsers: parsers,
+			Body: func(fetch string) ([]byte, error) { return s.store.FetchBody(ctx, fetch) },
+		})
+		if err == nil && len(deep.Data.Differences) > 0 {
+			err = differs
+		}
+		return deep.Data.History(f.Origin, limit), err
+	}
+	made, err := s.Reproduce(ctx, id, r)
+	if !errors.Is(err, differs) {
+		deep.Reproduction = made
+		return deep, err
+	}
+	d := deep.Data.Differences[0]
+	deep.Reproduction = Reproduction{
+		Forecast: issued.ID, Symbol: issued.Symbol, Exchange: deep.Exchange, Model: issued.Model, Origin: issued.Origin,
+		DataVersion: issued.DataVersion.Number, CodeVersion: issued.CodeVersion, Build: issued.Build, By: MadeBy{r.CodeVersion, r.Build},
+		SameBuild: issued.CodeVersion == r.CodeVersion && issued.Build == r.Build,
+		Comparison: issue.Comparison{Verdict: issue.Different, First: &issue.Difference{
+			Field: fmt.Sprintf("in data version %d (%s %s), %s", d.Version, d.Cause, d.CauseID, d.What()), Stored: d.StoredText(), Made: d.RebuiltText(),
+		}},
+	}
+	return deep, nil
+}
