@@ -14,6 +14,7 @@ import (
 type Store interface {
 	Believed
 	Actions
+	Entries
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
@@ -74,6 +75,27 @@ type Store interface {
 	// MissingRights lists the rights that this code needs and its database user lacks ("INSERT on bars"). Its result may be
 	// some seconds old.
 	MissingRights(ctx context.Context) ([]string, error)
+}
+
+// Entries keeps the forecasts that others enter.
+type Entries interface {
+	// AppendEntries appends entries of one model, all or none; it sets DataVersion and then calls name, which sets ID and Run. The
+	// errors name entries[i] and are joined: KindConflict for an ETF and origin that the model has entered before, and for
+	// the name of a model that has forecasts which are no entries.
+	AppendEntries(ctx context.Context, list []etf.Forecast, name func(*etf.Forecast)) ([]etf.Forecast, error)
+	// Entries returns up to limit entries of a model after the position, ascending by symbol and position in the chain, of one ETF
+	// if symbol is not empty. KindNotFound for an unknown entrant or symbol.
+	Entries(ctx context.Context, model string, symbol etf.Symbol, after etf.EntryPosition, limit int) ([]etf.Forecast, error)
+	// Entrants lists the names under which others have entered forecasts, ascending.
+	Entrants(ctx context.Context) ([]etf.Entrant, error)
+	// History returns the believed bars up to and including session `to`, ascending, at most the newest limit of them.
+	History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error)
+}
+
+// Ledger anchors chains of forecasts in the transparency log; db.Store implements it.
+type Ledger interface {
+	// Anchor appends a leaf for each chain of the scope whose head has moved, and a checkpoint with the text that note makes.
+	Anchor(ctx context.Context, scope etf.AnchorScope, note etf.CheckpointNote) (etf.Anchored, error)
 }
 
 // Temporal starts, finds and cancels workflows and manages the schedules; dispatch.Client implements it. An unknown
