@@ -41,6 +41,7 @@ var (
 		"adjust", "amount", "announced", "ex", "kind", "pay", "ratio", "record", // of corporate actions
 		// finding
 		"close", "high", "key", "low", "open", "rule", "severity", "value", "volume", "yes",
+		"late", // entry
 	}
 	// Prophet's commands read no settings at all.
 	prophetFlags = []string{
