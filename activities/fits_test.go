@@ -7,15 +7,16 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/forecast/issue"
 )
 
 func TestFitsAreBounded(t *testing.T) {
 	t.Parallel()
 	rows := 0
 	model := fakeModel{name: "m", min: 1, rows: &rows}
-	series := forecast.Series{Close: []float64{1, 2, 3}}
+	series := forecast.Series{Sessions: []etf.Session{friday - 2, friday - 1, friday}, Close: []float64{1, 2, 3}}
 	f := &Forecasting{Fits: make(chan struct{}, 1), Now: clock}
-	data := modelInput{history: etf.History{Bars: storedBars(bars(3, friday), etf.AsTraded)}, series: series, targets: []etf.Session{friday + 3}}
+	data := modelInput{Input: issue.Input{Basis: etf.AsTraded, Series: series, Targets: []etf.Session{friday + 3}}}
 	fit := func(ctx context.Context) error {
 		_, err := f.fit(ctx, forecastSPY, model, data)
 		return err

@@ -3,11 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
-	"maps"
-	"math"
 	"runtime/debug"
-	"slices"
-	"strconv"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -15,7 +11,7 @@ import (
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
-	"github.com/etfcast/etfcast/quality"
+	"github.com/etfcast/etfcast/forecast/issue"
 )
 
 // Forecasting fits models and appends their forecasts.
@@ -23,6 +19,7 @@ type Forecasting struct {
 	Store       Forecasts
 	Models      []Model // fitted in this order; the first is the benchmark
 	CodeVersion string  // of the running program, part of a forecast's identity
+	Build       etf.Build
 	Now         func() time.Time
 	// Fits is a semaphore: its capacity limits how many models are fitted at once, over all activities. Nil means no limit.
 	Fits chan struct{}
@@ -110,7 +107,7 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (tally, er
 	var fitted []etf.Forecast
 	var of []int // the index of each forecast's model
 	for i, m := range a.Models {
-		if rows := len(data.series.Close); rows < m.MinRows() {
+		if rows := len(data.Series.Close); rows < m.MinRows() {
 			r.Skipped = append(r.Skipped, fmt.Sprintf("%s: %d of %d sessions", m.Name(), rows, m.MinRows()))
 		} else if f, err := a.fit(ctx, in, m, data); err == nil {
 			fitted, of = append(fitted, f), append(of, i)
@@ -147,14 +144,11 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (tally, er
 	return r, nil
 }
 
-// modelInput is what the models are fitted to and asked to predict.
+// modelInput is what the models are fitted to, and which data it comes from.
 type modelInput struct {
-	history etf.History
-	series  forecast.Series
-	// targets are the sessions after the series. The first held of them are not after the origin, whose price is held: they
-	// are predicted on the way to the others, but are no part of the forecast.
-	targets []etf.Session
-	held    int
+	issue.Input
+	version etf.DataVersion
+	asOf    time.Time
 }
 
 // read builds the models' input from what is known now.
@@ -167,50 +161,8 @@ func (a *Forecasting) read(ctx context.Context, in ForecastInput) (modelInput, e
 	if err != nil {
 		return modelInput{}, err
 	}
-	bars := history.Bars
-	held, err := skipped(cal, in, history)
-	if err != nil {
-		return modelInput{}, err
-	}
-	targets, err := forecast.Targets(cal, bars[len(bars)-1].Session, held+etf.MaxHorizon)
-	if err != nil {
-		return modelInput{}, err
-	}
-	adjusted, err := quality.Adjust(bars, history.Splits, in.Session)
-	if err != nil {
-		// A contradiction in the stored data is not a lost race: reading again would find it again.
-		if etf.KindOf(err) == etf.KindConflict {
-			err = etf.Wrap(etf.KindCorrupt, err, "stored rows contradict each other")
-		}
-		return modelInput{}, fmt.Errorf("adjusting the prices of %s: %w", in.Symbol, err)
-	}
-	series, err := forecast.NewSeries(cal, in.Symbol, in.Exchange, adjusted)
-	if err != nil {
-		return modelInput{}, fmt.Errorf("the series of %s: %w", in.Symbol, err)
-	}
-	return modelInput{history, series, targets, held}, nil
-}
-
-// skipped is how many sessions before the origin the history ends: 0 unless the origin's price is held.
-func skipped(cal *calendar.Calendar, in ForecastInput, h etf.History) (int, error) {
-	n := len(h.Bars)
-	switch {
-	case n > 0 && h.Bars[n-1].Session == in.Session:
-		return 0, nil
-	case !h.Held:
-		return 0, etf.NotFound("session", fmt.Sprintf("%s has no usable price on %s", in.Symbol, in.Session),
-			"decide on that session's findings, then run it again")
-	case n == 0:
-		return 0, etf.NotFound("session", fmt.Sprintf("the price of %s on %s is held, and no earlier one is believed", in.Symbol, in.Session),
-			"wait for the next session, or decide on that session's findings (`etfcast finding list`)")
-	}
-	last := h.Bars[n-1].Session
-	held := cal.Count(etf.Window{From: last + 1, To: in.Session})
-	if held < 1 || held > etf.MaxHeld {
-		return 0, etf.NotFound("session", fmt.Sprintf("the price of %s on %s is held, and the last believed one is of %s, %d sessions before",
-			in.Symbol, in.Session, last, held), "decide on the findings of the sessions between (`etfcast finding list`), then run the session again")
-	}
-	return held, nil
+	input, err := issue.Prepare(cal, in.Symbol, in.Exchange, in.Session, history)
+	return modelInput{input, history.DataVersion, history.AsOf}, err
 }
 
 // fail records a model that gave no forecast.
@@ -237,67 +189,18 @@ func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data m
 		}
 	}()
 	seed := forecast.Seed(in.Symbol, m.Name(), in.Session)
-	fitted, err := m.Fit(ctx, data.series, seed, nil)
+	made, err := issue.Make(ctx, m, data.Input, seed)
 	if err != nil {
-		return etf.Forecast{}, fmt.Errorf("fitting %s: %w", in.Symbol, err)
-	}
-	points, err := fitted.Predict(data.targets)
-	if err != nil {
-		return etf.Forecast{}, fmt.Errorf("predicting %s: %w", in.Symbol, err)
-	}
-	points = slices.Clone(points[data.held:])
-	for i := range points {
-		points[i].Horizon = i + 1
-	}
-	if err := forecast.Check(points); err != nil {
-		return etf.Forecast{}, fmt.Errorf("checking the forecast of %s: %w", in.Symbol, err)
-	}
-	parts, err := components(fitted, data.targets)
-	if err != nil {
-		return etf.Forecast{}, fmt.Errorf("decomposing the forecast of %s: %w", in.Symbol, err)
-	}
-	for name := range parts {
-		parts[name] = parts[name][data.held:]
-	}
-	blob, err := fitted.MarshalBinary()
-	if err != nil {
-		return etf.Forecast{}, fmt.Errorf("writing the fit of %s: %w", in.Symbol, err)
+		return etf.Forecast{}, err
 	}
 	f = etf.Forecast{
-		Symbol: in.Symbol, Model: m.Name(), Origin: in.Session, DataVersion: data.history.DataVersion, Basis: basisFitted(data.history),
+		Symbol: in.Symbol, Model: m.Name(), Origin: in.Session, DataVersion: data.version, Basis: data.Basis,
 		Params: m.Params(), ParamsHash: forecast.ParamsHash(m.Params()), Seed: seed, CodeVersion: a.CodeVersion,
-		Diagnostics: fitted.Diagnostics(), Run: in.Run, AsOf: data.history.AsOf, IssuedAt: a.Now(), Points: points,
-		Components: parts, Fit: blob, Held: data.held,
+		Diagnostics: made.Diagnostics, Run: in.Run, AsOf: data.asOf, IssuedAt: a.Now(), Points: made.Points, Tails: made.Tails,
+		Components: made.Components, Fit: made.Fit, Held: data.Held, ClosesHash: made.ClosesHash, Scale: made.Scale, Build: a.Build,
 	}
 	f.ID = forecast.ID(f)
 	return f, nil
-}
-
-// components returns the components of a model that has any, after checking that each has one finite value per target.
-func components(fitted forecast.Fitted, targets []etf.Session) (map[string][]float64, error) {
-	d, ok := fitted.(forecast.Decomposer)
-	if !ok {
-		return nil, nil
-	}
-	parts, err := d.Components(targets)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range slices.Sorted(maps.Keys(parts)) {
-		bad := func(format string, args ...any) error {
-			return &etf.Error{Kind: etf.KindInternal, Field: "components[" + strconv.Quote(name) + "]",
-				Message: fmt.Sprintf(format, args...), Remedy: "report it as a bug in the model"}
-		}
-		if len(parts[name]) != len(targets) {
-			return nil, bad("%d values for %d horizons", len(parts[name]), len(targets))
-		}
-		for i, v := range parts[name] {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, bad("%v at horizon %d", v, i+1)
-			}
-		}
-	}
-	return parts, nil
 }
 
 // acquireFit waits until one more model may be fitted (Fits). The caller must call release.
@@ -311,14 +214,6 @@ func (a *Forecasting) acquireFit(ctx context.Context) (release func(), err error
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// basisFitted is the basis of the prices quality.Adjust returns: as-traded prices become split-adjusted, others stay.
-func basisFitted(h etf.History) etf.Basis {
-	if basis := h.Bars[0].Basis; basis != etf.AsTraded {
-		return basis
-	}
-	return etf.SplitAdjusted
 }
 
 // historyLimit is the largest number of rows any model uses.

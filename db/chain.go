@@ -15,8 +15,9 @@ import (
 // chainHash returns the hash of a forecast at its position: SHA-256 over the previous hash (empty for the first), a
 // newline, and the forecast as JSON with Hash empty. The JSON has the fields in the order of etf.Forecast, map keys
 // sorted, instants in UTC with microseconds at most, and numbers as encoding/json writes them (the shortest text that
-// reads back as the same float64), so it can be recomputed from the stored rows. It includes components, and of a fit
-// its hash, and how many sessions a held origin skipped; a forecast without them has the same hash as before they were introduced.
+// reads back as the same float64), so it can be recomputed from the stored rows. It includes components, tails, the hash of the
+// closes, their scale, the build, of a fit its hash, and how many sessions a held origin skipped; a forecast without them has the same
+// hash as before they were introduced.
 func chainHash(f etf.Forecast) (string, error) {
 	f.Hash = ""
 	f.AsOf, f.IssuedAt = instant(f.AsOf), instant(f.IssuedAt)

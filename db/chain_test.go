@@ -36,6 +36,7 @@ func TestChainHashOfAnOlderForecast(t *testing.T) {
 	for name, change := range map[string]func(*etf.Forecast){
 		"unchanged":              func(*etf.Forecast) {},
 		"without any components": func(f *etf.Forecast) { f.Components = map[string][]float64{} },
+		"without any tails":      func(f *etf.Forecast) { f.Tails = [][2]float64{} },
 		"with a fit but no hash": func(f *etf.Forecast) { f.Fit = []byte("{}") },
 	} {
 		if h := hash(change); h != hashBeforeParts {
@@ -48,6 +49,15 @@ func TestChainHashOfAnOlderForecast(t *testing.T) {
 		"another value":      func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {2}} },
 		"another name":       func(f *etf.Forecast) { f.Components = map[string][]float64{"weekly": {1}} },
 		"an empty component": func(f *etf.Forecast) { f.Components = map[string][]float64{"trend": {}} },
+		"tails":              func(f *etf.Forecast) { f.Tails = [][2]float64{{.5, 8}} },
+		"other tails":        func(f *etf.Forecast) { f.Tails = [][2]float64{{.5, 9}} },
+		"a hash of closes":   func(f *etf.Forecast) { f.ClosesHash = "ab" },
+		"a scale":            func(f *etf.Forecast) { f.Scale.Absolute = 1 },
+		"another scale":      func(f *etf.Forecast) { f.Scale.Squared = 1 },
+		"a version of Go":    func(f *etf.Forecast) { f.Build.Go = "go1" },
+		"an architecture":    func(f *etf.Forecast) { f.Build.Arch = "go1" },
+		"features":           func(f *etf.Forecast) { f.Build.Features = "go1" },
+		"a modified build":   func(f *etf.Forecast) { f.Build.Modified = true },
 		"a fit":              func(f *etf.Forecast) { f.FitHash = hashOf([]byte("{}")) },
 	} {
 		h := hash(change)

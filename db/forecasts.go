@@ -96,8 +96,10 @@ func newDraft(f etf.Forecast) (draft, error) {
 	if err := checkPoints(f.Points); err != nil {
 		return draft{}, err
 	}
-	if err := checkComponents(f); err != nil {
-		return draft{}, err
+	for _, check := range []func(etf.Forecast) error{checkComponents, checkTails, checkScale} {
+		if err := check(f); err != nil {
+			return draft{}, err
+		}
 	}
 	fit, err := packFit(f)
 	if err != nil {
@@ -106,6 +108,9 @@ func newDraft(f etf.Forecast) (draft, error) {
 	f.Fit, f.FitHash = nil, fit.hash
 	if len(f.Components) == 0 {
 		f.Components = nil
+	}
+	if len(f.Tails) == 0 {
+		f.Tails = nil
 	}
 	f.AsOf, f.IssuedAt = instant(f.AsOf), instant(f.IssuedAt)
 	if f.Diagnostics == nil {
@@ -230,13 +235,16 @@ params, params_hash, seed, code_version, diagnostics, run_id, as_of, issued_at, 
 	return ins.done()
 }
 
-// insertParts writes the points, components, fits and marks of the forecasts that have a Hash, with one statement for each kind.
+// insertParts writes the points, components, fits, marks, tails and provenance of the forecasts that have a Hash, with one statement for each kind.
 func insertParts(ctx context.Context, tx *sql.Tx, drafts []draft, placed []etf.Forecast) error {
 	points := inserter{ctx: ctx, tx: tx,
 		into: "INSERT INTO forecast_points (forecast_id, horizon, target, mean, q05, q10, q25, q50, q75, q90, q95)"}
 	components := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_components (forecast_id, component, by_horizon)"}
 	fits := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_fits (forecast_id, hash, encoding, size, fit)"}
 	marks := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_marks (forecast_id, mark, cause_id, skipped, marked_at)"}
+	tails := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_tails (forecast_id, by_horizon)"}
+	provenance := inserter{ctx: ctx, tx: tx,
+		into: "INSERT INTO forecast_provenance (forecast_id, closes_hash, scale_absolute, scale_squared, go_version, arch, features, modified)"}
 	for i, f := range placed {
 		if f.Hash == "" {
 			continue
@@ -255,8 +263,12 @@ func insertParts(ctx context.Context, tx *sql.Tx, drafts []draft, placed []etf.F
 		if f.Held > 0 {
 			marks.row(f.ID, markHeld, "", f.Held, f.IssuedAt)
 		}
+		if err := addTails(&tails, f); err != nil {
+			return err
+		}
+		addProvenance(&provenance, f)
 	}
-	for _, ins := range []*inserter{&points, &components, &fits, &marks} {
+	for _, ins := range []*inserter{&points, &components, &fits, &marks, &tails, &provenance} {
 		if err := ins.done(); err != nil {
 			return err
 		}
@@ -390,7 +402,7 @@ func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model strin
 	return verified(s.withParts(ctx, symbol, rows))
 }
 
-// withParts converts rows and adds their points, components, hashes of fits and marks, with one statement each for all rows.
+// withParts converts rows and adds their points, components, hashes of fits, marks, tails and provenance, with one statement each for all rows.
 func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen.Forecast) ([]etf.Forecast, error) {
 	list := make([]etf.Forecast, len(rows))
 	if len(rows) == 0 {
@@ -448,5 +460,5 @@ func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen
 			list[at[m.ForecastID]].Held = int(m.Skipped)
 		}
 	}
-	return list, nil
+	return list, s.withProvenance(ctx, list, ids, at)
 }

@@ -25,6 +25,8 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]Orphan, error) {
 		{"forecast_components", "forecast_id", "forecasts", "id"},
 		{"forecast_fits", "forecast_id", "forecasts", "id"},
 		{"forecast_marks", "forecast_id", "forecasts", "id"},
+		{"forecast_tails", "forecast_id", "forecasts", "id"},
+		{"forecast_provenance", "forecast_id", "forecasts", "id"},
 	} {
 		// Looking up each owner once, not once a row.
 		query := fmt.Sprintf(`SELECT owned.k, owned.n FROM (SELECT %[2]s AS k, COUNT(*) AS n FROM %[1]s GROUP BY %[2]s) AS owned

@@ -45,6 +45,12 @@ type Fitted interface {
 	encoding.BinaryMarshaler
 }
 
+// TailForecaster is implemented by fitted models that have quantiles at etf.TailLevels. Tails returns a pair for each target, such
+// that with Predict's points it passes CheckTails. Errors are those of Predict.
+type TailForecaster interface {
+	Tails(targets []etf.Session) ([][2]float64, error)
+}
+
 // Decomposer is implemented by fitted models that are a sum or product of named components, such as a trend and
 // weekly and yearly seasonality. Components returns, by name, one value of each component for each target.
 type Decomposer interface {

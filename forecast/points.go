@@ -73,4 +73,20 @@ func Check(points []etf.ForecastPoint) error {
 	return nil
 }
 
+// CheckTails checks the tails of a forecast whose points have passed Check: a pair for each point, finite and positive, the lower not
+// above the lowest quantile and the upper not below the highest. An error is a bug in the model (KindInternal).
+func CheckTails(points []etf.ForecastPoint, tails [][2]float64) error {
+	if len(tails) != len(points) {
+		return &etf.Error{Kind: etf.KindInternal, Field: "tails", Message: fmt.Sprintf("%d tails for %d points", len(tails), len(points))}
+	}
+	for i, tail := range tails {
+		q := points[i].Quantiles
+		if !positive(tail[0]) || !positive(tail[1]) || tail[0] > q[0] || tail[1] < q[len(q)-1] {
+			return &etf.Error{Kind: etf.KindInternal, Field: fmt.Sprintf("tails[%d]", i),
+				Message: fmt.Sprintf("tails %v and %v do not enclose the quantiles %v to %v", tail[0], tail[1], q[0], q[len(q)-1])}
+		}
+	}
+	return nil
+}
+
 func positive(x float64) bool { return x > 0 && !math.IsInf(x, 1) }

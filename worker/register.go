@@ -34,7 +34,7 @@ func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
 
 func registerFit(r sdkworker.ActivityRegistry, d Deps, cores int, now func() time.Time) {
 	r.RegisterActivity(&activities.Forecasting{
-		Store: d.Store, Models: d.Models, CodeVersion: d.CodeVersion, Now: now, Fits: make(chan struct{}, cores),
+		Store: d.Store, Models: d.Models, CodeVersion: d.CodeVersion, Build: d.Build, Now: now, Fits: make(chan struct{}, cores),
 		ModelFailed: d.ModelFailed,
 	})
 }

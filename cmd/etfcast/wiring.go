@@ -221,7 +221,7 @@ func (p *process) deps() worker.Deps {
 	return worker.Deps{
 		Ping:  p.store.Ping,
 		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
-		CodeVersion: version, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
+		CodeVersion: version, Build: thisBuild, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
 	}
 }
 

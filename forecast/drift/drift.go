@@ -48,7 +48,10 @@ type Model struct {
 	params string
 }
 
-var _ forecast.Model = (*Model)(nil)
+var (
+	_ forecast.Model          = (*Model)(nil)
+	_ forecast.TailForecaster = (*fitted)(nil)
+)
 
 // New replaces zeros by defaults and checks the settings. Errors are of KindInvalid and name the setting.
 func New(set Settings) (*Model, error) {
@@ -218,9 +221,8 @@ func (f *fitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) {
 	}
 	points := make([]etf.ForecastPoint, len(targets))
 	for i, target := range targets {
-		h := float64(i + 1)
-		v := h*f.Sigma*f.Sigma + h*h*f.Spread*f.Spread/float64(f.Span)
-		sd, centre := math.Sqrt(v), h*f.Drift
+		centre, v := f.logPrice(i + 1)
+		sd := math.Sqrt(v)
 		p := etf.ForecastPoint{Horizon: i + 1, Target: target, Mean: f.Last * math.Exp(centre+v/2)}
 		for k, z := range normalQuantiles {
 			p.Quantiles[k] = f.Last * math.Exp(centre+z*sd)
@@ -231,6 +233,33 @@ func (f *fitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) {
 		return nil, fmt.Errorf("drift forecast with sigma %v a session: %w", f.Sigma, err)
 	}
 	return points, nil
+}
+
+// normalTail is the standard normal quantile at the upper of etf.TailLevels; the lower is its negative.
+var normalTail = -distuv.UnitNormal.Quantile(etf.TailLevels[0])
+
+// Tails implements forecast.TailForecaster.
+func (f *fitted) Tails(targets []etf.Session) ([][2]float64, error) {
+	if err := forecast.CheckTargets(f.Origin, targets); err != nil {
+		return nil, err
+	}
+	tails := make([][2]float64, len(targets))
+	for i := range targets {
+		centre, v := f.logPrice(i + 1)
+		sd := math.Sqrt(v)
+		tails[i] = [2]float64{f.Last * math.Exp(centre-normalTail*sd), f.Last * math.Exp(centre+normalTail*sd)}
+		if math.IsInf(tails[i][1], 1) || tails[i][0] <= 0 {
+			return nil, &etf.Error{Kind: etf.KindInternal, Field: fmt.Sprintf("tails[%d]", i),
+				Message: fmt.Sprintf("drift forecast with sigma %v a session: tails %v and %v", f.Sigma, tails[i][0], tails[i][1])}
+		}
+	}
+	return tails, nil
+}
+
+// logPrice returns the mean of the logarithm of the price h sessions ahead, less that of the last close, and its variance.
+func (f *fitted) logPrice(h int) (centre, variance float64) {
+	n := float64(h)
+	return n * f.Drift, n*f.Sigma*f.Sigma + n*n*f.Spread*f.Spread/float64(f.Span)
 }
 
 // Diagnostics implements forecast.Fitted.

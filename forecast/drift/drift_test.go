@@ -467,3 +467,47 @@ func BenchmarkFitAndPredict(b *testing.B) {
 		}
 	}
 }
+
+// The normal quantile at 0.975 is 1.959963985 (Abramowitz and Stegun, table 26.1, to nine digits). The tails enclose the quantiles and
+// are those of the restored fit.
+func TestTails(t *testing.T) {
+	t.Parallel()
+	d, mu := math.Log(1.2/1.1), math.Log(1.32)/2
+	m := model(t, Settings{MinReturns: 2})
+	f, err := m.Fit(context.Background(), series(100, 110, 132), 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := targets(t, 21)
+	tails, err := f.(forecast.TailForecaster).Tails(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, tail := range tails {
+		h := float64(i + 1)
+		sd := math.Sqrt(d * d / 4 * (h + h*h)) // see TestTwoReturnsByHand
+		near(t, "lower tail", tail[0], 132*math.Exp(h*mu-1.959963985*sd), 1e-9)
+		near(t, "upper tail", tail[1], 132*math.Exp(h*mu+1.959963985*sd), 1e-9)
+	}
+	points, err := f.Predict(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := forecast.CheckTails(points, tails); err != nil {
+		t.Error(err)
+	}
+	blob, err := f.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := m.Restore(blob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := back.(forecast.TailForecaster).Tails(at); err != nil || !slices.Equal(again, tails) {
+		t.Errorf("the restored model has other tails: %v", err)
+	}
+	if _, err := f.(forecast.TailForecaster).Tails(nil); etf.KindOf(err) != etf.KindInvalid {
+		t.Errorf("no targets: %v", err)
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
@@ -139,12 +141,26 @@ func (m *Model) Fit(ctx context.Context, s forecast.Series, seed uint64, progres
 type fitted struct {
 	f            *prophet.Forecaster
 	origin, from etf.Session
+
+	mu   sync.Mutex
+	last simulated // the last forecast asked for: Predict and Tails share one simulation
+}
+
+// simulated is a forecast of targets. It is not changed once made.
+type simulated struct {
+	targets []etf.Session
+	points  []etf.ForecastPoint
+	tails   [][2]float64
 }
 
 var (
-	_ forecast.Fitted     = (*fitted)(nil)
-	_ forecast.Decomposer = (*fitted)(nil)
+	_ forecast.Fitted         = (*fitted)(nil)
+	_ forecast.Decomposer     = (*fitted)(nil)
+	_ forecast.TailForecaster = (*fitted)(nil)
 )
+
+// levels are the lower tail, the quantiles and the upper tail.
+var levels = slices.Concat(etf.TailLevels[:1], etf.QuantileLevels[:], etf.TailLevels[1:])
 
 // frameOf returns a frame with a row for each session.
 func frameOf(sessions []etf.Session) *prophet.Frame {
@@ -157,21 +173,43 @@ func frameOf(sessions []etf.Session) *prophet.Frame {
 
 // Predict implements forecast.Fitted: quantiles and mean of the simulated closes.
 func (m *fitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) {
+	s, err := m.simulate(targets)
+	return slices.Clone(s.points), err
+}
+
+// Tails implements forecast.TailForecaster: quantiles of the same simulated closes.
+func (m *fitted) Tails(targets []etf.Session) ([][2]float64, error) {
+	s, err := m.simulate(targets)
+	return slices.Clone(s.tails), err
+}
+
+// simulate returns the forecast of the targets.
+func (m *fitted) simulate(targets []etf.Session) (simulated, error) {
 	if err := forecast.CheckTargets(m.origin, targets); err != nil {
-		return nil, err
+		return simulated{}, err
 	}
-	fc, err := m.f.Predict(context.Background(), frameOf(targets), prophet.PredictOptions{Levels: etf.QuantileLevels[:]})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if slices.Equal(m.last.targets, targets) {
+		return m.last, nil
+	}
+	fc, err := m.f.Predict(context.Background(), frameOf(targets), prophet.PredictOptions{Levels: levels})
 	if err != nil {
-		return nil, err
+		return simulated{}, err
 	}
-	points := make([]etf.ForecastPoint, len(targets))
+	s := simulated{slices.Clone(targets), make([]etf.ForecastPoint, len(targets)), make([][2]float64, len(targets))}
 	for i, target := range targets {
-		points[i] = etf.ForecastPoint{Horizon: i + 1, Target: target, Mean: fc.Mean[i]}
+		s.points[i] = etf.ForecastPoint{Horizon: i + 1, Target: target, Mean: fc.Mean[i]}
 		for k := range etf.QuantileLevels {
-			points[i].Quantiles[k] = fc.Quantiles[k][i]
+			s.points[i].Quantiles[k] = fc.Quantiles[k+1][i]
 		}
+		s.tails[i] = [2]float64{fc.Quantiles[0][i], fc.Quantiles[len(levels)-1][i]}
 	}
-	return points, forecast.Check(points)
+	if err := forecast.Check(s.points); err != nil {
+		return s, err
+	}
+	m.last = s
+	return s, nil
 }
 
 // Components implements forecast.Decomposer: "trend" is a price and every other component the logarithm of its factor

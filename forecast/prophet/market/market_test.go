@@ -237,3 +237,76 @@ func TestStoredFitsKeepTheirArithmetic(t *testing.T) {
 		}
 	}
 }
+
+// The tails come from the simulation that gives the quantiles: they enclose them, are what the restored fit gives, and asking for them
+// does not change a bit of the quantiles, which are those of a simulation without tails.
+func TestTails(t *testing.T) {
+	t.Parallel()
+	for _, exchange := range []etf.Exchange{etf.XNYS, etf.XKRX} {
+		p := market.Default()
+		s, targets := closes(t, exchange, "2025-09-26", 700)
+		fit, err := p.Fit(t.Context(), s, 5, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blob, err := fit.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		restored, err := p.Restore(blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tails, err := fit.(forecast.TailForecaster).Tails(targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		points, err := restored.Predict(targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := forecast.CheckTails(points, tails); err != nil {
+			t.Error(err)
+		}
+		if again, err := restored.(forecast.TailForecaster).Tails(targets); err != nil || !reflect.DeepEqual(again, tails) {
+			t.Errorf("%s: the restored fit has other tails (%v)", exchange, err)
+		}
+		few, err := restored.(forecast.TailForecaster).Tails(targets[:3])
+		if err != nil || len(few) != 3 {
+			t.Errorf("%s: %d tails of 3 targets (%v)", exchange, len(few), err)
+		}
+		o := prophet.MarketDefaults(string(exchange))
+		o.Seed = 5
+		model, err := prophet.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		frame := func(sessions []etf.Session) *prophet.Frame {
+			f := &prophet.Frame{}
+			for _, s := range sessions {
+				f.DS = append(f.DS, prophet.SessionStamp(s))
+			}
+			return f
+		}
+		history := frame(s.Sessions)
+		history.Y = s.Close
+		direct, err := model.Fit(t.Context(), history, prophet.FitOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fc, err := direct.Forecaster().Predict(t.Context(), frame(targets), prophet.PredictOptions{Levels: etf.QuantileLevels[:]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range points {
+			for k, q := range p.Quantiles {
+				if q != fc.Quantiles[k][i] {
+					t.Fatalf("%s, horizon %d: quantile %v is %v, and %v without tails", exchange, p.Horizon, etf.QuantileLevels[k], q, fc.Quantiles[k][i])
+				}
+			}
+		}
+		if _, err := restored.(forecast.TailForecaster).Tails(nil); etf.KindOf(err) != etf.KindInvalid {
+			t.Errorf("no targets: %v", err)
+		}
+	}
+}

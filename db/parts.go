@@ -1,0 +1,101 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/etfcast/etfcast/db/sqlcgen"
+	"github.com/etfcast/etfcast/etf"
+)
+
+// checkTails requires no tails at all, or a pair of finite numbers for each point.
+func checkTails(f etf.Forecast) error {
+	if len(f.Tails) == 0 {
+		return nil
+	}
+	if len(f.Tails) != len(f.Points) {
+		return etf.Invalid("tails", strconv.Itoa(len(f.Tails))+" pairs for "+strconv.Itoa(len(f.Points))+" points", "give one for each point, or none")
+	}
+	for i, tail := range f.Tails {
+		for _, v := range tail {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return etf.Invalid("tails["+strconv.Itoa(i)+"]", "a value is not finite", "fix the model: it must refuse such a fit")
+			}
+		}
+	}
+	return nil
+}
+
+// checkScale requires finite numbers.
+func checkScale(f etf.Forecast) error {
+	for _, v := range []float64{f.Scale.Absolute, f.Scale.Squared} {
+		if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
+			return etf.Invalid("scale", "it is not finite, or below zero", "compute it with forecast.ScaleOf")
+		}
+	}
+	return nil
+}
+
+// addTails adds the row of a forecast's tails, if it has any. The shortest digits read back as the same float64s.
+func addTails(ins *inserter, f etf.Forecast) error {
+	if len(f.Tails) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(f.Tails)
+	if err != nil {
+		return etf.Wrap(etf.KindInternal, err, "encoding a forecast's tails")
+	}
+	ins.row(f.ID, string(list))
+	return nil
+}
+
+// addProvenance adds the row of what a forecast was made by and from, if it says anything about that.
+func addProvenance(ins *inserter, f etf.Forecast) {
+	if f.ClosesHash == "" && f.Scale == (etf.Scale{}) && f.Build == (etf.Build{}) {
+		return
+	}
+	ins.row(f.ID, f.ClosesHash, double(f.Scale.Absolute), double(f.Scale.Squared), f.Build.Go, f.Build.Arch, f.Build.Features, f.Build.Modified)
+}
+
+// withProvenance fills in the tails of the forecasts and what they were made by and from. at has their indices by ID.
+func (s *Store) withProvenance(ctx context.Context, list []etf.Forecast, ids []string, at map[string]int) error {
+	tails, err := s.q.ListForecastTails(ctx, ids)
+	if err != nil {
+		return translate(err, "reading the forecasts' tails")
+	}
+	for _, r := range tails {
+		if err := addStoredTails(&list[at[r.ForecastID]], r); err != nil {
+			return err
+		}
+	}
+	rows, err := s.q.ListForecastProvenance(ctx, ids)
+	if err != nil {
+		return translate(err, "reading what the forecasts were made by")
+	}
+	for _, r := range rows {
+		f := &list[at[r.ForecastID]]
+		f.ClosesHash, f.Scale = r.ClosesHash, etf.Scale{Absolute: r.ScaleAbsolute, Squared: r.ScaleSquared}
+		f.Build = etf.Build{Go: r.GoVersion, Arch: r.Arch, Features: r.Features, Modified: r.Modified}
+	}
+	return nil
+}
+
+func addStoredTails(f *etf.Forecast, row sqlcgen.ForecastTail) error {
+	var list [][]float64 // an array would take numbers too few or too many
+	err := json.Unmarshal([]byte(row.ByHorizon), &list)
+	for i := 0; i < len(list) && err == nil; i++ {
+		if len(list[i]) != 2 {
+			err = fmt.Errorf("%d numbers at point %d", len(list[i]), i+1)
+			break
+		}
+		f.Tails = append(f.Tails, [2]float64(list[i]))
+	}
+	if err != nil {
+		return &etf.Error{Kind: etf.KindCorrupt, Field: "tails", Err: err,
+			Message: "decoding the tails of forecast " + row.ForecastID, Remedy: compareWithBackup}
+	}
+	return nil
+}

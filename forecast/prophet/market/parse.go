@@ -1,0 +1,56 @@
+package market
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/prophet/config"
+)
+
+// Parse returns the model with the settings that Params wrote. Any other text, also what another version wrote with other settings, is
+// an error of KindInvalid.
+func Parse(params string) (*Model, error) {
+	m, err := parse(params)
+	if err == nil && m.params != params {
+		err = fmt.Errorf("they read back as %s", m.params)
+	}
+	if err != nil {
+		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "params", Message: "these are not the parameters of a prophet model of this version", Err: err,
+			Remedy: "use the program that wrote them: `etfcast reproduce FORECAST` says which"}
+	}
+	return m, nil
+}
+
+func parse(params string) (*Model, error) {
+	decode := json.NewDecoder(strings.NewReader(params))
+	decode.UseNumber()
+	var all map[string]any
+	if err := decode.Decode(&all); err != nil {
+		return nil, err
+	}
+	var own struct {
+		Window  int `json:"window"`
+		MinRows int `json:"min_rows"`
+	}
+	if err := json.Unmarshal([]byte(params), &own); err != nil {
+		return nil, err
+	}
+	if own.Window <= 0 || own.MinRows <= 0 {
+		return nil, errors.New("window or min_rows is missing")
+	}
+	for _, name := range []string{"window", "min_rows", "innovations", "market"} { // New sets the market's options
+		delete(all, name)
+	}
+	raw, err := json.Marshal(all)
+	if err != nil {
+		return nil, err
+	}
+	options, err := config.Unmarshal(raw)
+	if err != nil {
+		return nil, err
+	}
+	return New(Settings{Window: own.Window, MinRows: own.MinRows, Options: &options})
+}
