@@ -44,6 +44,7 @@ func testEntries(t *testing.T, d dbtest.Database) {
 	for i := range list {
 		list[i].IssuedAt = list[0].IssuedAt // as the entries of one request
 	}
+	list[0].Scale, list[0].Tails = etf.Scale{Absolute: 1.5, Squared: 3.25}, [][2]float64{{80, 120}, {70, 130}, {60, 140}}
 	stored, err := s.AppendEntries(ctx, list, named)
 	if err != nil || len(stored) != 3 {
 		t.Fatalf("%+v, %v", stored, err)
