@@ -167,7 +167,7 @@ func TestEntriesAnchored(t *testing.T) {
 	store := newFakeStore()
 	store.etfs["SPY"] = etf.ETF{Symbol: "SPY", Exchange: etf.XNYS}
 	s := &server{Service: service.New(service.Deps{
-		Store: store, Now: newFixture(t).clock, Ledger: anchor{}, CheckpointNote: func(string, int64, [32]byte) (string, bool, error) { return "note", true, nil },
+		Store: store, Now: newFixture(t).clock, Anchors: anchor{}, CheckpointNote: func(string, int64, [32]byte) (string, bool, error) { return "note", true, nil },
 	})}
 	body, err := ReadEntries([]byte(`{"model":"naive","symbol":"SPY","origin":"2025-09-26","horizons":{"1":`+quantilesJSON+`}}`), "application/json", "naive")
 	if err != nil || !body.Inline {

@@ -133,10 +133,10 @@ func nameEntry(f *etf.Forecast) {
 // anchor anchors the chains of the ETFs.
 func (s *Service) anchor(ctx context.Context, symbols []etf.Symbol) (*etf.Checkpoint, string) {
 	const next = "the next daily run anchors it"
-	if s.ledger == nil || s.note == nil {
-		return nil, "this process has no ledger; " + next
+	if s.anchors == nil || s.note == nil {
+		return nil, "this process does not anchor; " + next
 	}
-	a, err := s.ledger.Anchor(ctx, etf.AnchorScope{Symbols: symbols}, s.note)
+	a, err := s.anchors.Anchor(ctx, etf.AnchorScope{Symbols: symbols}, s.note)
 	if err != nil {
 		return nil, fmt.Sprintf("the ledger is not available (%s); %s", etf.KindOf(err), next)
 	}

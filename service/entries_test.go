@@ -76,7 +76,7 @@ func (s *arena) Entries(_ context.Context, model string, symbol etf.Symbol, afte
 	return list, nil
 }
 
-// anchors is a Ledger.
+// anchors is an Anchorer.
 type anchors struct {
 	scopes []etf.AnchorScope
 	err    error
@@ -124,7 +124,7 @@ func points(p EntryPoint) []EntryPoint { return []EntryPoint{p} }
 func TestEnter(t *testing.T) {
 	t.Parallel()
 	store, ledger := newArena(), &anchors{}
-	s := New(Deps{Store: store, Now: atNow, Ledger: ledger, CheckpointNote: unsignedNote})
+	s := New(Deps{Store: store, Now: atNow, Anchors: ledger, CheckpointNote: unsignedNote})
 	mean := 101.5
 	tails := map[string]float64{"0.025": 90, "0.975": 110}
 	receipt, err := s.Enter(t.Context(), EntryRequest{Model: "naive", Entries: []NewEntry{
@@ -192,11 +192,11 @@ func fieldsOf(err error) []string {
 }
 
 // An entry stands even if it can't be anchored at once.
-func TestEnterWithoutLedger(t *testing.T) {
+func TestEnterWithoutAnchor(t *testing.T) {
 	t.Parallel()
 	away := etf.Wrap(etf.KindUnavailable, errors.New("dial tcp 10.0.0.7: refused"), "anchoring")
 	for what, d := range map[string]Deps{
-		"no ledger": {CheckpointNote: unsignedNote}, "no note": {Ledger: &anchors{}}, "away": {Ledger: &anchors{err: away}, CheckpointNote: unsignedNote},
+		"no ledger": {CheckpointNote: unsignedNote}, "no note": {Anchors: &anchors{}}, "away": {Anchors: &anchors{err: away}, CheckpointNote: unsignedNote},
 	} {
 		store := newArena()
 		d.Store, d.Now = store, atNow
@@ -312,7 +312,7 @@ func TestEnterBadInput(t *testing.T) {
 		}}, []string{"model", "entries[0].symbol", "entries[0].points[0].horizon", q + ".1", q, "entries[1].origin"}, ""},
 	} {
 		store, ledger := newArena(), &anchors{}
-		s := New(Deps{Store: store, Now: atNow, Models: []Model{{Name: "running"}}, Ledger: ledger, CheckpointNote: unsignedNote})
+		s := New(Deps{Store: store, Now: atNow, Models: []Model{{Name: "running"}}, Anchors: ledger, CheckpointNote: unsignedNote})
 		_, err := s.Enter(t.Context(), c.request)
 		if got := fieldsOf(err); !slices.Equal(got, c.fields) {
 			t.Errorf("%s: fields %q, want %q: %v", c.name, got, c.fields, err)

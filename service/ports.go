@@ -92,8 +92,8 @@ type Entries interface {
 	History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error)
 }
 
-// Ledger anchors chains of forecasts in the transparency log; db.Store implements it.
-type Ledger interface {
+// Anchorer anchors chains of forecasts in the transparency log; db.Store implements it.
+type Anchorer interface {
 	// Anchor appends a leaf for each chain of the scope whose head has moved, and a checkpoint with the text that note makes.
 	Anchor(ctx context.Context, scope etf.AnchorScope, note etf.CheckpointNote) (etf.Anchored, error)
 }

@@ -15,8 +15,8 @@ import (
 type Deps struct {
 	Store    Store // may be nil if no request needs it
 	Temporal Temporal
-	// Ledger anchors entries, with checkpoints whose text CheckpointNote makes. Without either, the next daily run anchors them.
-	Ledger         Ledger
+	// Anchors anchors entries, with checkpoints whose text CheckpointNote makes. Without either, the next daily run does.
+	Anchors        Anchorer
 	CheckpointNote etf.CheckpointNote
 	// Now reads the clock; nil = time.Now.
 	Now func() time.Time
@@ -52,7 +52,7 @@ func checkLimit(limit int) error {
 type Service struct {
 	store     Store
 	temporal  Temporal
-	ledger    Ledger
+	anchors   Anchorer
 	note      etf.CheckpointNote
 	now       func() time.Time
 	sources   []string
@@ -74,7 +74,7 @@ type Model struct {
 // New returns a Service.
 func New(d Deps) *Service {
 	s := &Service{
-		store: d.Store, temporal: d.Temporal, ledger: d.Ledger, note: d.CheckpointNote, now: d.Now, sources: d.Sources,
+		store: d.Store, temporal: d.Temporal, anchors: d.Anchors, note: d.CheckpointNote, now: d.Now, sources: d.Sources,
 		models: d.Models, served: d.ServedModel, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
 		final: d.Final, schedules: d.Schedules,
 	}

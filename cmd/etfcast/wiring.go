@@ -235,15 +235,15 @@ func (p *process) service() *service.Service {
 		infos[i] = service.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
 	}
 	return service.New(service.Deps{
-		Store: p.requests, Ledger: ledgerOf(p.requests), Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
+		Store: p.requests, Anchors: anchorsOf(p.requests), Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
 		UI: p.ui, Namespace: p.temporal.Namespace(), Final: p.final, Schedules: p.schedules,
 	})
 }
 
-// ledgerOf returns the ledger that a store keeps; nil if it keeps none.
-func ledgerOf(store any) service.Ledger {
-	l, _ := store.(service.Ledger)
-	return l
+// anchorsOf returns what anchors the forecasts of a store; nil if nothing does.
+func anchorsOf(store any) service.Anchorer {
+	a, _ := store.(service.Anchorer)
+	return a
 }
 
 // serveAPI serves the HTTP API until ctx ends. The probes of the workers are part of its readiness.
