@@ -15,7 +15,8 @@ type DecisionStore interface {
 
 // Deciding applies a person's decisions.
 type Deciding struct {
-	Store DecisionStore
+	Store   DecisionStore
+	Scoring *Scoring
 }
 
 // DecideInput is a person's decision on a finding.
@@ -31,9 +32,14 @@ type DecideInput struct {
 }
 
 // Decide records the decision and changes the bars accordingly, or takes the decision in force back (etf.Undo). A decision
-// stands until it is taken back: a repeat of it changes nothing, a different one is TypeConflict.
+// stands until it is taken back: a repeat of it changes nothing, a different one is TypeConflict. Then it scores the forecasts that
+// the changed bars decide on.
 func (a *Deciding) Decide(ctx context.Context, in DecideInput) (etf.Finding, error) {
-	return a.Store.Decide(ctx, etf.Ruling(in))
+	f, err := a.Store.Decide(ctx, etf.Ruling(in))
+	if err != nil {
+		return f, err
+	}
+	return f, scoreETF(ctx, a.Scoring, a.Store, f.Symbol)
 }
 
 // FindingInput names a finding.

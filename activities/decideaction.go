@@ -16,10 +16,19 @@ type Actions interface {
 
 // DecidingActions applies people's decisions on corporate actions.
 type DecidingActions struct {
-	Store Actions
+	Store interface {
+		Actions
+		Registry
+	}
+	Scoring *Scoring
 }
 
-// DecideAction applies a decision on a corporate action. Its key makes a repeat change nothing.
+// DecideAction applies a decision on a corporate action. Its key makes a repeat change nothing. Then it scores the forecasts that the
+// action or the released bars decide on.
 func (a *DecidingActions) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.ActionDecided, error) {
-	return a.Store.DecideAction(ctx, d)
+	decided, err := a.Store.DecideAction(ctx, d)
+	if err != nil {
+		return decided, err
+	}
+	return decided, scoreETF(ctx, a.Scoring, a.Store, decided.Action.Symbol)
 }

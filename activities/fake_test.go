@@ -29,6 +29,7 @@ func clock() time.Time { return fridayEvening }
 // fakeStore keeps everything in memory and follows the ports' contracts as far as the tests need. err holds the errors
 // its methods return, by method name.
 type fakeStore struct {
+	Scores    // nil: what is scored is tested on the database
 	stored    etf.Stored
 	fetches   map[string]etf.Fetch
 	responses map[string]etf.Response

@@ -26,6 +26,8 @@ type Forecasting struct {
 	// ModelFailed is called with the name of each model that gave no forecast, the benchmark included, once per attempt of
 	// the activity; for metrics. May be nil.
 	ModelFailed func(model string)
+	// Scoring scores forecasts that are issued after their first target's open. May be nil.
+	Scoring *Scoring
 }
 
 // ForecastInput asks for the forecasts of one ETF from one origin.
@@ -120,6 +122,9 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (tally, er
 	}
 	appended, err := a.Store.AppendForecasts(ctx, fitted)
 	if err != nil {
+		return r, err
+	}
+	if err := a.Scoring.scoreLate(ctx, in, a.Now()); err != nil {
 		return r, err
 	}
 	for k, result := range appended {

@@ -15,6 +15,7 @@ import (
 type Reviewing struct {
 	Bars    HeldBars
 	History Forecasts
+	Scoring *Scoring
 }
 
 // ReviewHeldInput asks for a review of a run's held closes.
@@ -48,7 +49,7 @@ const (
 
 // ReviewHeld releases the held closes of a run that the moves of the session's other ETFs explain
 // (quality.MarketExplains), and returns their rows without the mark. All updates of the run have ended, so the result does not
-// depend on their order. A repeat finds what an earlier attempt has released.
+// depend on their order. The forecasts that a released close decides on are scored. A repeat finds what an earlier attempt has released.
 func (a *Reviewing) ReviewHeld(ctx context.Context, in ReviewHeldInput) (ReviewHeldResult, error) {
 	rows, result, err := a.heldRows(ctx, in)
 	if err != nil || len(rows) == 0 {
@@ -78,6 +79,9 @@ func (a *Reviewing) ReviewHeld(ctx context.Context, in ReviewHeldInput) (ReviewH
 			}
 		}
 		if released {
+			if _, err := a.Scoring.Score(ctx, row.Symbol, in.Exchange); err != nil {
+				return result, err
+			}
 			row.Held, row.ErrorType, row.ErrorMessage = false, "", ""
 			result.Released = append(result.Released, row)
 		}

@@ -10,7 +10,8 @@ import (
 
 // Persisting moves validated rows into the series.
 type Persisting struct {
-	Store Bars
+	Store   Bars
+	Scoring *Scoring
 }
 
 // PersistInput names a fetch whose rows have been validated.
@@ -28,14 +29,20 @@ type PersistResult struct {
 	Attempt int32 `json:"attempt"`
 	// Settled are findings that wait for a decision no longer, because other rows have taken the place of those they are about.
 	Settled []string `json:"settled,omitempty"`
+	// Scored says what was scored with the rows.
+	Scored etf.Scored `json:"scored,omitzero"`
 }
 
-// Persist stores a fetch's validated rows in one transaction. The fetch is the idempotency key: a repeat has no further
-// effect and returns the same result.
+// Persist stores a fetch's validated rows in one transaction, and scores the forecasts that they decide on in another. The fetch is
+// the idempotency key: a repeat has no further effect and returns the same result, but scores what an earlier attempt left out.
 func (a *Persisting) Persist(ctx context.Context, in PersistInput) (PersistResult, error) {
 	p, settled, err := a.Store.Replace(ctx, in.Fetch, etf.Replacement{Whole: in.Whole, Listed: in.Listed})
 	if err != nil {
 		return PersistResult{}, err
 	}
-	return PersistResult{Persisted: p, Attempt: activity.GetInfo(ctx).Attempt, Settled: settled}, nil
+	scored, err := a.Scoring.Score(ctx, p.Symbol, p.Exchange)
+	if err != nil {
+		return PersistResult{}, err
+	}
+	return PersistResult{Persisted: p, Attempt: activity.GetInfo(ctx).Attempt, Settled: settled, Scored: scored}, nil
 }

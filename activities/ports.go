@@ -101,6 +101,21 @@ type Ledger interface {
 	Anchor(ctx context.Context, scope etf.AnchorScope, note etf.CheckpointNote) (etf.Anchored, error)
 }
 
+// Scores keeps how forecasts fared, and their sums.
+type Scores interface {
+	// Unscored returns what has changed since the ETF's scores were complete: sessions, splits and forecasts of the models, of
+	// entrants and of those scored before. Everything counts as changed if it is asked for or nothing has been scored. What it
+	// reads may change meanwhile; then SaveScores says so. KindNotFound for an unknown symbol.
+	Unscored(ctx context.Context, symbol etf.Symbol, models []string, everything bool) (etf.Unscored, error)
+	// ScoringInput returns the forecasts from the origins with their points at the horizons, and their scores.
+	ScoringInput(ctx context.Context, u etf.Unscored, origins []etf.Session, horizons []int) (etf.ScoringInput, error)
+	// BarStates returns the states of an ETF's bars from a session on, ascending by session and data version.
+	BarStates(ctx context.Context, number uint32, from etf.Session) ([]etf.BarState, error)
+	// SaveScores stores new versions of scores, what they change in the sums of their sessions, and the new mark, in one
+	// transaction. KindConflict if the ETF's data or its mark have changed since they were read: read them again.
+	SaveScores(ctx context.Context, c etf.ScoreChanges) error
+}
+
 // Runs keeps the record of runs beyond Temporal's retention.
 type Runs interface {
 	// StartRun records that a run has started (again). r.ID is the idempotency key.
@@ -139,5 +154,6 @@ type Store interface {
 	Bars
 	Forecasts
 	HeldBars
+	Scores
 	Runs
 }

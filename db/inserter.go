@@ -17,6 +17,7 @@ type inserter struct {
 	ctx  context.Context
 	tx   *sql.Tx
 	into string // the statement up to VALUES
+	then string // what follows the values, such as ON DUPLICATE KEY UPDATE
 
 	columns int
 	values  []any
@@ -51,7 +52,7 @@ func (i *inserter) flush() {
 	}
 	row := "(?" + strings.Repeat(",?", i.columns-1) + ")"
 	rows := row + strings.Repeat(","+row, len(i.values)/i.columns-1)
-	_, i.err = i.tx.ExecContext(i.ctx, i.into+" VALUES "+rows, i.values...)
+	_, i.err = i.tx.ExecContext(i.ctx, i.into+" VALUES "+rows+i.then, i.values...)
 	i.values, i.size = i.values[:0], 0
 }
 

@@ -27,6 +27,8 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]Orphan, error) {
 		{"forecast_marks", "forecast_id", "forecasts", "id"},
 		{"forecast_tails", "forecast_id", "forecasts", "id"},
 		{"forecast_provenance", "forecast_id", "forecasts", "id"},
+		{"forecast_targets", "forecast_id", "forecasts", "id"},
+		{"scores", "forecast_id", "forecasts", "id"},
 	} {
 		// Looking up each owner once, not once a row.
 		query := fmt.Sprintf(`SELECT owned.k, owned.n FROM (SELECT %[2]s AS k, COUNT(*) AS n FROM %[1]s GROUP BY %[2]s) AS owned

@@ -47,6 +47,7 @@ type Store struct {
 	variable string
 	noLocal  atomic.Bool // the server refuses LOAD DATA LOCAL
 	granted  grantedTables
+	shards   shards
 }
 
 // Open prepares a store; it does not connect, so that the order in which processes start does not matter. A malformed

@@ -127,5 +127,6 @@ type Scored struct {
 	Revised     int   `json:"revised,omitempty"`     // of those: the actual price had been another one
 	Withdrawn   int   `json:"withdrawn,omitempty"`   // of those: no actual price is believed any more
 	Redated     int   `json:"redated,omitempty"`     // targets that a closure announced later has moved
+	Corrupt     int   `json:"corrupt,omitempty"`     // forecasts left out because what is stored of them can't be scored
 	DataVersion int64 `json:"data_version,omitzero"` // as of which the scores are complete
 }

@@ -35,6 +35,24 @@ func newMemory(symbols ...etf.Symbol) *memory {
 
 var _ activities.Store = (*memory)(nil)
 
+// Nothing of the memory's is scored.
+
+func (m *memory) Unscored(_ context.Context, symbol etf.Symbol, _ []string, _ bool) (etf.Unscored, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	return etf.Unscored{Symbol: symbol}, err
+}
+
+func (m *memory) ScoringInput(context.Context, etf.Unscored, []etf.Session, []int) (etf.ScoringInput, error) {
+	return etf.ScoringInput{}, nil
+}
+
+func (m *memory) BarStates(context.Context, uint32, etf.Session) ([]etf.BarState, error) {
+	return nil, nil
+}
+
+func (m *memory) SaveScores(context.Context, etf.ScoreChanges) error { return nil }
+
 func (m *memory) lock() (unlock func(), err error) {
 	m.mu.Lock()
 	if m.down {
@@ -152,6 +170,7 @@ func (m *memory) Decide(_ context.Context, r etf.Ruling) (etf.Finding, error) {
 
 func (m *memory) Replace(ctx context.Context, fetch string, _ etf.Replacement) (etf.Persisted, []string, error) {
 	p, err := m.Persist(ctx, fetch)
+	p.Symbol, p.Exchange = m.fetches[fetch].Symbol, etf.XNYS
 	return p, nil, err
 }
 

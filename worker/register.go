@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/etfcast/etfcast/activities"
+	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/workflows"
 )
 
@@ -22,20 +23,31 @@ func RegisterWorkflows(r sdkworker.WorkflowRegistry) {
 // The activities' wire names are their method names, so a workflow that calls a method by reference and a worker that
 // registers it agree without depending on each other.
 
+// scoring is shared by the activities that change prices or append forecasts.
+func (d Deps) scoring(now func() time.Time) *activities.Scoring {
+	horizons := d.ScoreHorizons
+	if len(horizons) == 0 {
+		horizons = etf.ScoreHorizons
+	}
+	models := d.modelNames()
+	return &activities.Scoring{Store: d.Store, Horizons: horizons, Models: models, Benchmark: models[0], Now: now}
+}
+
 func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
+	scoring := d.scoring(now)
 	r.RegisterActivity(&activities.Recording{Store: d.Store, Models: d.modelNames(), Now: now})
 	r.RegisterActivity(&activities.Planning{Registry: d.Store, Runs: d.Store, Watcher: d.Watcher})
 	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Findings: d.Store})
-	r.RegisterActivity(&activities.Persisting{Store: d.Store})
-	r.RegisterActivity(&activities.Reviewing{Bars: d.Store, History: d.Store})
-	r.RegisterActivity(&activities.Deciding{Store: d.Store})
-	r.RegisterActivity(&activities.DecidingActions{Store: d.Store})
+	r.RegisterActivity(&activities.Persisting{Store: d.Store, Scoring: scoring})
+	r.RegisterActivity(&activities.Reviewing{Bars: d.Store, History: d.Store, Scoring: scoring})
+	r.RegisterActivity(&activities.Deciding{Store: d.Store, Scoring: scoring})
+	r.RegisterActivity(&activities.DecidingActions{Store: d.Store, Scoring: scoring})
 }
 
 func registerFit(r sdkworker.ActivityRegistry, d Deps, cores int, now func() time.Time) {
 	r.RegisterActivity(&activities.Forecasting{
 		Store: d.Store, Models: d.Models, CodeVersion: d.CodeVersion, Build: d.Build, Now: now, Fits: make(chan struct{}, cores),
-		ModelFailed: d.ModelFailed,
+		ModelFailed: d.ModelFailed, Scoring: d.scoring(now),
 	})
 }
 

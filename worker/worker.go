@@ -17,15 +17,17 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// Deps are the dependencies of the activities. All but Build, Observe, ModelFailed, Now and Started are required.
+// Deps are the dependencies of the activities. All but ScoreHorizons, Build, Observe, ModelFailed, Now and Started are required.
 type Deps struct {
-	Store       activities.Store
-	Watcher     activities.Watcher
-	Sources     []activities.Source
-	Models      []activities.Model // the benchmark first; see activities.Forecasting
-	CodeVersion string             // of the running program; part of every forecast's identity
-	Build       etf.Build          // of the running program; recorded with every forecast
-	Log         *slog.Logger
+	Store   activities.Store
+	Watcher activities.Watcher
+	Sources []activities.Source
+	Models  []activities.Model // the benchmark first; see activities.Forecasting
+	// ScoreHorizons are the horizons that are scored, distinct and ascending; etf.ScoreHorizons if empty.
+	ScoreHorizons []int
+	CodeVersion   string    // of the running program; part of every forecast's identity
+	Build         etf.Build // of the running program; recorded with every forecast
+	Log           *slog.Logger
 	// Observe is called for every finished attempt of an activity; for metrics. May be nil.
 	Observe func(Activity)
 	// ModelFailed is called for each model that gave no forecast for an ETF; for metrics. May be nil.

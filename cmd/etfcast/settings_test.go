@@ -31,7 +31,7 @@ func commands(root *cobra.Command, do func(*cobra.Command)) {
 var (
 	settingFlags = []string{
 		"allowed-hosts", "file-dir", "final-xkrx", "final-xnys", "fit-cores", "insecure", "listen", "log-format", "log-level", "mysql-admin-dsn",
-		"mysql-dsn", "schedule-xkrx", "schedule-xnys", "sim-faults",
+		"mysql-dsn", "schedule-xkrx", "schedule-xnys", "score-horizons", "sim-faults",
 		"source-rate", "store-activities", "temporal-ui", "yahoo-base-url",
 	}
 	invocationFlags = []string{

@@ -47,6 +47,7 @@ type serverSettings struct {
 	sources      sourceSettings
 	worker       worker.Options
 	rates        map[string]string
+	horizons     string // that are scored
 }
 
 func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
@@ -54,6 +55,7 @@ func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	declare.StringVar(&s.listen, "listen", listen, "address of the HTTP server (the API, or health and metrics)")
 	declare.StringSliceVar(&s.allowedHosts, "allowed-hosts", nil, "names by which requests may address the server, apart from localhost, its own addresses and the host of --listen; separated by commas")
 	declare.BoolVar(&s.insecure, "insecure", false, "listen beyond loopback although there are no keys yet: whoever reaches the address can do everything")
+	declare.StringVar(&s.horizons, "score-horizons", joinInts(etf.ScoreHorizons), "horizons at which forecasts are scored, in sessions, separated by commas")
 	declare.IntVar(&s.worker.Cores, "fit-cores", 0, "number of concurrent model fits (default: number of cores)")
 	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "number of concurrent database activities (default: 16)")
 	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, across all workers: NAME=RATE, separated by commas (default: "+defaultRates()+")")
@@ -84,6 +86,31 @@ func (s *serverSettings) sourceRates() (map[string]float64, error) {
 	return rates, nil
 }
 
+// scoreHorizons returns the horizons that are scored.
+func (s *serverSettings) scoreHorizons() ([]int, error) {
+	if s.horizons == "" {
+		return etf.ScoreHorizons, nil
+	}
+	var list []int
+	for text := range strings.SplitSeq(s.horizons, ",") {
+		h, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || h < 1 || h > etf.MaxHorizon || len(list) > 0 && h <= list[len(list)-1] {
+			return nil, usageError{etf.Invalid("score-horizons", fmt.Sprintf("%q is not a list of horizons", s.horizons),
+				fmt.Sprintf("write distinct numbers from 1 to %d, ascending, such as 1,5,21", etf.MaxHorizon))}
+		}
+		list = append(list, h)
+	}
+	return list, nil
+}
+
+func joinInts(list []int) string {
+	texts := make([]string, len(list))
+	for i, n := range list {
+		texts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(texts, ",")
+}
+
 // process holds the parts of a running etfcast. Creating it does not need the database or Temporal to be up.
 type process struct {
 	settings serverSettings
@@ -100,6 +127,7 @@ type process struct {
 	// modelFailed counts a failure of the model.
 	modelFailed func(model string)
 	models      []activities.Model // the benchmark first
+	horizons    []int              // that are scored
 	// final and schedules are the exchanges' times of day (exchangeTimes).
 	final, schedules map[etf.Exchange]etf.TimeOfDay
 }
@@ -136,6 +164,8 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	p.sources, err = s.sources.open(log)
 	note(err)
 	options, err := a.temporalOptions(log)
+	note(err)
+	p.horizons, err = s.scoreHorizons()
 	note(err)
 	p.settings.worker.SourceRates, err = s.sourceRates()
 	note(err)
@@ -221,7 +251,7 @@ func (p *process) deps() worker.Deps {
 	return worker.Deps{
 		Ping:  p.store.Ping,
 		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
-		CodeVersion: version, Build: thisBuild, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
+		ScoreHorizons: p.horizons, CodeVersion: version, Build: thisBuild, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
 	}
 }
 

@@ -84,13 +84,17 @@ CREATE TABLE IF NOT EXISTS score_sums (
     PRIMARY KEY (exchange, model, horizon, standing, origin, shard)
 ) DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
 
--- As of which data version an ETF's scores are complete, at which horizons and for which models.
+-- As of which data version an ETF's scores are complete, at which horizons, and for each model up to which position of its chain
+-- (a JSON object). sessions is how many sessions the calendar had up to the newest stored one, last_session: another number now
+-- means that a closure has been announced since.
 CREATE TABLE IF NOT EXISTS scorings (
     etf_id       INT UNSIGNED NOT NULL,
     data_version BIGINT       NOT NULL,
     writer       CHAR(32)     NOT NULL,
     horizons     VARCHAR(200) NOT NULL,
-    models       TEXT         NOT NULL,
+    chains       TEXT         NOT NULL,
+    last_session DATE         NULL,
+    sessions     INT          NOT NULL,
     scored_at    DATETIME(6)  NOT NULL,
     PRIMARY KEY (etf_id)
 ) DEFAULT CHARACTER SET ascii COLLATE ascii_bin;

@@ -492,7 +492,9 @@ type Scoring struct {
 	DataVersion int64
 	Writer      string
 	Horizons    string
-	Models      string
+	Chains      string
+	LastSession column.Session
+	Sessions    int32
 	ScoredAt    time.Time
 }
 

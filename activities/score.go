@@ -1,0 +1,142 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/scoring"
+)
+
+// Scoring scores forecasts against the prices that came. A nil Scoring scores nothing.
+type Scoring struct {
+	Store     Scores
+	Horizons  []int    // distinct, ascending
+	Models    []string // those of this program
+	Benchmark string   // the model that the others are compared with
+	Now       func() time.Time
+}
+
+// Score brings the scores of an ETF up to date with everything that is stored about it: bars, splits and forecasts, of this
+// program's models and of entrants. It looks only at what may have changed since the last time, so that a repeat changes nothing.
+//
+// A forecast whose stored parts can't be read or measured is left out, logged and counted (etf.Scored.Corrupt): it must not keep
+// the ETF's other forecasts from being scored. It is looked at again when its actual price changes.
+func (a *Scoring) Score(ctx context.Context, symbol etf.Symbol, exchange etf.Exchange) (etf.Scored, error) {
+	if a == nil {
+		return etf.Scored{}, nil
+	}
+	cal, err := calendar.For(exchange)
+	if err != nil {
+		return etf.Scored{}, err
+	}
+	for race := 0; ; race++ {
+		done, err := a.score(ctx, cal, symbol)
+		if etf.KindOf(err) == etf.KindConflict && race < maxLostRaces {
+			continue
+		}
+		return done, err
+	}
+}
+
+func (a *Scoring) score(ctx context.Context, cal *calendar.Calendar, symbol etf.Symbol) (etf.Scored, error) {
+	u, err := a.Store.Unscored(ctx, symbol, a.Models, false)
+	if err == nil && u.Mark.Writer != "" && !scoring.Complete(cal, u.Mark, a.Horizons) {
+		u, err = a.Store.Unscored(ctx, symbol, a.Models, true)
+	}
+	if err != nil {
+		return etf.Scored{}, err
+	}
+	complete := scoring.Complete(cal, u.Mark, a.Horizons)
+	if complete && u.Version.Number == u.Mark.DataVersion && len(u.Appended) == 0 {
+		return etf.Scored{DataVersion: u.Version.Number}, nil
+	}
+	pairs := scoring.Due(cal, u, a.Horizons)
+	in, err := a.input(ctx, cal, &u, pairs)
+	if err != nil {
+		return etf.Scored{}, err
+	}
+	changes, done, corrupt := scoring.Evaluate(scoring.Task{
+		Calendar: cal, Symbol: symbol, Exchange: u.Exchange, Benchmark: a.Benchmark, Version: u.Version.Number, Now: a.Now(),
+		Prices: scoring.Prices{Basis: u.Basis, Bars: u.Bars, Splits: u.Splits}, Pairs: pairs, Forecasts: in.Forecasts, Scores: in.Scores,
+	})
+	changes.Number, changes.Version, changes.Before = u.Number, u.Version, u.Mark.Writer
+	changes.Mark = scoring.Mark(cal, u, a.Horizons)
+	if err := a.Store.SaveScores(ctx, changes); err != nil {
+		return etf.Scored{}, err
+	}
+	for _, reason := range append(in.Corrupt, corrupt...) {
+		activity.GetLogger(ctx).Error("forecast not scored", "symbol", symbol, "error", reason)
+	}
+	done.Corrupt, done.DataVersion = len(in.Corrupt)+len(corrupt), u.Version.Number
+	return done, nil
+}
+
+// input reads the pairs' forecasts and scores. The scale of a forecast that has none stored, because it was issued before 0.2, is
+// computed from all that was known when it was made.
+func (a *Scoring) input(ctx context.Context, cal *calendar.Calendar, u *etf.Unscored, pairs []scoring.Pair) (etf.ScoringInput, error) {
+	if len(pairs) == 0 {
+		return etf.ScoringInput{}, nil
+	}
+	var origins []etf.Session
+	for _, p := range pairs {
+		if n := len(origins); n == 0 || origins[n-1] != p.Origin {
+			origins = append(origins, p.Origin)
+		}
+	}
+	in, err := a.Store.ScoringInput(ctx, *u, origins, a.Horizons)
+	if err != nil {
+		return in, err
+	}
+	if u.BarsFrom > firstBar && slices.ContainsFunc(in.Forecasts, unscaled) {
+		if u.Bars, err = a.Store.BarStates(ctx, u.Number, firstBar); err != nil {
+			return in, err
+		}
+		u.BarsFrom = firstBar
+	}
+	prices := scoring.Prices{Basis: u.Basis, Bars: u.Bars, Splits: u.Splits}
+	for i, f := range in.Forecasts {
+		if unscaled(f) {
+			in.Forecasts[i].Scale = scoring.ScaleAt(cal, prices, f)
+		}
+	}
+	return in, nil
+}
+
+// firstBar comes before every bar.
+var firstBar = etf.NewSession(1000, 1, 1)
+
+func unscaled(f etf.Forecast) bool { return f.Scale == etf.Scale{} }
+
+// scoreETF is Score for an ETF whose exchange has to be looked up.
+func scoreETF(ctx context.Context, a *Scoring, registry Registry, symbol etf.Symbol) error {
+	if a == nil {
+		return nil
+	}
+	e, err := registry.ETF(ctx, symbol)
+	if err == nil {
+		_, err = a.Score(ctx, symbol, e.Exchange)
+	}
+	return err
+}
+
+// scoreLate scores what has come already of forecasts that were issued too late for the record.
+func (a *Scoring) scoreLate(ctx context.Context, in ForecastInput, now time.Time) error {
+	if a == nil {
+		return nil
+	}
+	cal, err := calendar.For(in.Exchange)
+	if err != nil {
+		return err
+	}
+	deadline, err := scoring.Deadline(cal, in.Session)
+	if err != nil || now.Before(deadline) {
+		return err
+	}
+	_, err = a.Score(ctx, in.Symbol, in.Exchange)
+	return err
+}
