@@ -60,6 +60,9 @@ type fakeStore struct {
 	held      []etf.SessionBar
 	released  []etf.Symbol
 	histories map[etf.Symbol]etf.History
+	// anchored is what Anchor returns, scope what it was last asked for.
+	anchored etf.Anchored
+	scope    etf.AnchorScope
 }
 
 func newFakeStore() *fakeStore {
@@ -232,6 +235,11 @@ func (s *fakeStore) Run(_ context.Context, id etf.RunID) (etf.Run, error) {
 		return etf.Run{ID: id, Status: status}, err
 	}
 	return etf.Run{}, etf.NotFound("id", "no run "+string(id), "")
+}
+
+func (s *fakeStore) Anchor(_ context.Context, scope etf.AnchorScope, _ etf.CheckpointNote) (etf.Anchored, error) {
+	s.scope = scope
+	return s.anchored, s.called("Anchor")
 }
 
 var _ Store = (*fakeStore)(nil)

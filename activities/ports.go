@@ -116,6 +116,13 @@ type Scores interface {
 	SaveScores(ctx context.Context, c etf.ScoreChanges) error
 }
 
+// Checkpoints keeps the ledger's checkpoints outside the database.
+type Checkpoints interface {
+	// Keep keeps the checkpoint's note. A repeat changes nothing. KindConflict if another checkpoint of the same size is kept
+	// already, which stays.
+	Keep(ctx context.Context, c etf.Checkpoint) error
+}
+
 // Runs keeps the record of runs beyond Temporal's retention.
 type Runs interface {
 	// StartRun records that a run has started (again). r.ID is the idempotency key.
@@ -155,5 +162,6 @@ type Store interface {
 	Forecasts
 	HeldBars
 	Scores
+	Ledger
 	Runs
 }

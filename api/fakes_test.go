@@ -37,6 +37,7 @@ type fakeStore struct {
 	onRun         func(id etf.RunID) // called by Run before it reads
 	findings      []etf.FindingRecord
 	retracted     map[string]string // the finding, by forecast
+	log           *fakeLedger       // nil while it is empty
 }
 
 func newFakeStore() *fakeStore {

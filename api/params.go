@@ -52,10 +52,10 @@ func textOrNil(s string) *string {
 	return &s
 }
 
-// checkQuery refuses unknown, repeated, empty and unreadable query parameters: a misspelled parameter would otherwise be silently
-// ignored.
+// checkQuery refuses unknown, repeated, empty, missing and unreadable query parameters: a misspelled parameter would otherwise be
+// silently ignored.
 func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
-	known := map[string][]string{} // by method and path in echo's notation
+	known, needed := map[string][]string{}, map[string][]string{} // by method and path in echo's notation
 	for path, item := range doc.Paths.Map() {
 		route := strings.NewReplacer("{", ":", "}", "").Replace(path)
 		for method, op := range item.Operations() {
@@ -63,6 +63,9 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 			for _, p := range op.Parameters {
 				if p.Value.In == openapi3.ParameterInQuery {
 					names = append(names, p.Value.Name)
+					if p.Value.Required {
+						needed[method+" "+route] = append(needed[method+" "+route], p.Value.Name)
+					}
 				}
 			}
 			known[method+" "+route] = names
@@ -70,8 +73,9 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			names, ok := known[c.Request().Method+" "+c.Path()]
-			if !ok || c.Request().URL.RawQuery == "" {
+			route := c.Request().Method + " " + c.Path()
+			names, ok := known[route]
+			if !ok || c.Request().URL.RawQuery == "" && len(needed[route]) == 0 {
 				return next(c)
 			}
 			query, errs := readQuery(c.Request().URL.RawQuery)
@@ -90,6 +94,11 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 					errs = append(errs, etf.Invalid(name, "the query parameter is given more than once", "give it only once"))
 				case query[name][0] == "":
 					errs = append(errs, etf.Invalid(name, "the query parameter is empty", "give it a value or omit it"))
+				}
+			}
+			for _, name := range needed[route] {
+				if len(errs) < maxFieldErrors && len(query[name]) == 0 {
+					errs = append(errs, etf.Invalid(name, "the query parameter is missing", "add ?"+name+"="))
 				}
 			}
 			if err := errors.Join(errs...); err != nil {

@@ -47,8 +47,8 @@ var (
 		"Send JSON with the header Content-Type: application/json."}
 	problemRate = problemClass{"rate-limited", http.StatusTooManyRequests, "Too many requests",
 		"Retry after the number of seconds in the Retry-After header."}
-	problemIntegrity = problemClass{"integrity", http.StatusInternalServerError, "A stored forecast is not as it was issued",
-		"The forecast, its points, components or fit no longer match the hash they were issued with: the database has been changed. The numbers are not shown. The operator has to run `etfcast doctor --chains` and compare the database with a backup; repeating the request will fail again."}
+	problemIntegrity = problemClass{"integrity", http.StatusInternalServerError, "What is stored is not as it was issued",
+		"The forecast, its points, components or fit no longer match the hash they were issued with, or the ledger no longer matches its own: the database has been changed. The numbers are not shown. The operator has to run `etfcast doctor --chains` and compare the database with a backup; repeating the request will fail again."}
 	problemInternal = problemClass{"internal", http.StatusInternalServerError, "Internal error",
 		"The service failed. Its log has the cause under the problem's request_id."}
 	problemUnavailable = problemClass{"unavailable", http.StatusServiceUnavailable, "The database or Temporal can't be reached",

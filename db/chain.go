@@ -2,14 +2,12 @@ package db
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/ledger"
 )
 
 // chainHash returns the hash of a forecast at its position: SHA-256 over the previous hash (empty for the first), a
@@ -24,15 +22,8 @@ func chainHash(f etf.Forecast) (string, error) {
 	if f.Diagnostics == nil {
 		f.Diagnostics = map[string]string{}
 	}
-	text, err := json.Marshal(f)
-	if err != nil {
-		return "", err
-	}
-	h := sha256.New()
-	h.Write([]byte(f.PrevHash))
-	h.Write([]byte{'\n'})
-	h.Write(text)
-	return hex.EncodeToString(h.Sum(nil)), nil
+	text, err := ledger.AppendForecast(nil, &f)
+	return ledger.LinkHash(f.PrevHash, text), err
 }
 
 // verified returns the forecasts if each has the content that its hash was made of: they are as they were issued, or the

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -112,7 +113,16 @@ func (s *Store) symbols(ctx context.Context) (map[uint32]etf.Symbol, error) {
 
 // eachRow scans each row of a query into the columns and calls do.
 func (s *Store) eachRow(ctx context.Context, query string, args []any, do func(), columns ...any) error {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+	return eachRowOf(ctx, s.db, query, args, do, columns...)
+}
+
+// queryer is a pool of connections or a transaction.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func eachRowOf(ctx context.Context, q queryer, query string, args []any, do func(), columns ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,7 @@ type Store struct {
 	noLocal  atomic.Bool // the server refuses LOAD DATA LOCAL
 	granted  grantedTables
 	shards   shards
+	anchored anchoredHeads
 }
 
 // Open prepares a store; it does not connect, so that the order in which processes start does not matter. A malformed

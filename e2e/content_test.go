@@ -36,11 +36,21 @@ var contentQueries = map[string]string{
 		FROM forecast_components c JOIN forecasts f ON f.id = c.forecast_id JOIN etfs e ON e.id = f.etf_id`,
 	"fit": `SELECT symbol, model, chain, t.hash, encoding, size
 		FROM forecast_fits t JOIN forecasts f ON f.id = t.forecast_id JOIN etfs e ON e.id = f.etf_id`,
+	"score": `SELECT symbol, model, horizon, origin, target, standing, version, withdrawn, actual, scale_absolute, scale_squared, error, absolute_error,
+			squared_error, crps, pin05, pin50, pin95, inside50, inside80, inside90, winkler80, width80, pit
+		FROM scores s JOIN etfs e ON e.id = s.etf_id`,
+	"score sum": `SELECT exchange, model, horizon, standing, origin, SUM(n), SUM(absolute), SUM(squared), SUM(crps), SUM(pinball), SUM(inside80), SUM(pit0),
+			SUM(paired), SUM(difference) FROM score_sums GROUP BY exchange, model, horizon, standing, origin`,
+	"scoring": `SELECT symbol, s.data_version, horizons, models FROM scorings s JOIN etfs e ON e.id = s.etf_id`,
+	"leaf":    `SELECT symbol, model, MAX(position) FROM ledger_leaves GROUP BY symbol, model`,
 	"run": `SELECT id, attempt, workflow, exchange, session, status, closed, due, updated, unchanged, quarantined, failed, elsewhere,
 			cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error FROM runs WHERE closed = 0`,
 	"run etf": `SELECT symbol, run_id, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings,
 			forecasts, error_type FROM run_etfs`,
 }
+
+// mayBeEmpty are the kinds of which an installation need not have any.
+var mayBeEmpty = map[string]bool{"staged": true, "revision": true, "score": true, "score sum": true, "scoring": true}
 
 // content returns what contentQueries select, one line a row.
 func (in *installation) content() []string {
@@ -54,7 +64,7 @@ func (in *installation) content() []string {
 	var lines []string
 	for name, query := range contentQueries {
 		found := rowsOf(t, db, query)
-		if len(found) == 0 && name != "staged" && name != "revision" {
+		if len(found) == 0 && !mayBeEmpty[name] {
 			t.Errorf("nothing is stored of kind %q: the case does not test it", name)
 		}
 		for _, row := range found {
@@ -145,6 +155,13 @@ func (in *installation) checkCounts() {
 			(SELECT COUNT(*) FROM run_etfs x WHERE x.run_id = r.id) AS n,
 			(SELECT SUM(x.forecasts) FROM run_etfs x WHERE x.run_id = r.id) AS f,
 			(SELECT SUM(x.rows_new) FROM run_etfs x WHERE x.run_id = r.id) AS rn FROM runs r) y WHERE due <> n OR forecasts <> f OR rows_new <> rn`,
+		"positions anchored twice": anchoredTwice,
+		"leaves that are no forecast's": `SELECT l.number, l.symbol, l.model, l.position FROM ledger_leaves l WHERE l.number > 0 AND NOT EXISTS (
+			SELECT 1 FROM forecasts f JOIN etfs e ON e.id = f.etf_id WHERE e.symbol = l.symbol AND f.model = l.model AND f.chain = l.position AND f.hash = l.hash)`,
+		"heads that are not anchored":            headsMissing,
+		"checkpoints that are not of the leaves": `SELECT c.size FROM ledger_checkpoints c WHERE c.size > (SELECT COUNT(*) FROM ledger_leaves)`,
+		"scores twice": `SELECT etf_id, model, origin, horizon, target, actual, forecast_id, COUNT(*) FROM scores WHERE withdrawn = 0
+			GROUP BY etf_id, model, origin, horizon, target, actual, forecast_id HAVING COUNT(*) > 1`,
 		"runs that have not completed": `SELECT id, status FROM runs WHERE status <> 'completed'`,
 		"forecasts stored twice":       `SELECT etf_id, model, origin, COUNT(*) FROM forecasts GROUP BY etf_id, model, origin, data_version HAVING COUNT(*) > 1`,
 	} {

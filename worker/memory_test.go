@@ -22,6 +22,7 @@ type memory struct {
 	runs      map[string]etf.Run
 	rows      map[string][]etf.RunETF
 	findings  map[string]etf.Finding
+	anchors   []etf.AnchorScope
 	down      bool // every call is unavailable
 }
 
@@ -346,4 +347,14 @@ func (m *memory) DecideAction(_ context.Context, d etf.ActionDecision) (etf.Acti
 	unlock, err := m.lock()
 	defer unlock()
 	return etf.ActionDecided{Action: etf.StatedAction{ID: d.Action, Symbol: d.Symbol, Status: d.Status}}, err
+}
+
+func (m *memory) Anchor(_ context.Context, scope etf.AnchorScope, _ etf.CheckpointNote) (etf.Anchored, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	if err != nil {
+		return etf.Anchored{}, err
+	}
+	m.anchors = append(m.anchors, scope)
+	return etf.Anchored{Leaves: 1, Checkpoint: etf.Checkpoint{Size: int64(len(m.anchors)), Root: "root", Note: "note"}}, nil
 }

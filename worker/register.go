@@ -40,6 +40,7 @@ func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
 	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Findings: d.Store})
 	r.RegisterActivity(&activities.Persisting{Store: d.Store, Scoring: scoring})
 	r.RegisterActivity(&activities.Reviewing{Bars: d.Store, History: d.Store, Scoring: scoring})
+	r.RegisterActivity(&activities.Anchoring{Store: d.Store, Note: d.Note, Files: d.Checkpoints})
 	r.RegisterActivity(&activities.Deciding{Store: d.Store, Scoring: scoring})
 	r.RegisterActivity(&activities.DecidingActions{Store: d.Store, Scoring: scoring})
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// Deps are the dependencies of the activities. All but ScoreHorizons, Build, Observe, ModelFailed, Now and Started are required.
+// Deps are the dependencies of the activities. All but ScoreHorizons, Build, Checkpoints, Observe, ModelFailed, Ping, Now and Started are required.
 type Deps struct {
 	Store   activities.Store
 	Watcher activities.Watcher
@@ -28,6 +28,10 @@ type Deps struct {
 	CodeVersion   string    // of the running program; part of every forecast's identity
 	Build         etf.Build // of the running program; recorded with every forecast
 	Log           *slog.Logger
+	// Note makes the text of the ledger's checkpoints.
+	Note etf.CheckpointNote
+	// Checkpoints keeps them outside the database; nil = nowhere.
+	Checkpoints activities.Checkpoints
 	// Observe is called for every finished attempt of an activity; for metrics. May be nil.
 	Observe func(Activity)
 	// ModelFailed is called for each model that gave no forecast for an ETF; for metrics. May be nil.
@@ -53,8 +57,8 @@ func (d Deps) modelNames() []string {
 // wait for Temporal: call Await and EnsureSearchAttributes of a dispatch.Client first. It returns nil after ctx has
 // ended, and an error if a worker can't start or fails.
 func Run(ctx context.Context, c client.Client, deps Deps, options Options) error {
-	if deps.Store == nil || deps.Watcher == nil || len(deps.Models) == 0 || len(deps.Sources) == 0 || deps.CodeVersion == "" || deps.Log == nil {
-		return etf.Invalid("deps", "a worker needs a store, a watcher, sources, models, a code version and a log", "set all of them")
+	if deps.Store == nil || deps.Watcher == nil || len(deps.Models) == 0 || len(deps.Sources) == 0 || deps.CodeVersion == "" || deps.Log == nil || deps.Note == nil {
+		return etf.Invalid("deps", "a worker needs a store, a watcher, sources, models, a code version, a log and the text of checkpoints", "set all of them")
 	}
 	options = options.withDefaults()
 	now := deps.Now

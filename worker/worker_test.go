@@ -41,7 +41,8 @@ func serve(t *testing.T, c *dispatch.Client, m *memory) (stop func(), observed f
 	go func() {
 		done <- worker.Run(ctx, c.SDK(), worker.Deps{
 			Store: m, Watcher: c, Sources: []activities.Source{steady{}}, Models: []activities.Model{last{}, broken{}}, CodeVersion: "test", Log: silent,
-			Now: clock, Started: func() { close(started) },
+			Note: func(string, int64, [32]byte) (string, bool, error) { return "note", false, nil },
+			Now:  clock, Started: func() { close(started) },
 			Observe: func(a worker.Activity) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -118,7 +119,10 @@ func TestDailyOnAServer(t *testing.T) {
 	if err := startDaily(t, c, in).Get(ctx, &result); err != nil || result.Counts.Unchanged != 2 || result.Counts.Forecasts != 0 || m.issued() != 2 {
 		t.Errorf("the re-run ended with %+v, %v", result.Counts, err)
 	}
-	for _, name := range []string{"Fetch", "Validate", "Persist", "Forecast", "BeginRun", "DueETFs", "RecordOutcomes", "FinishRun"} {
+	if n := m.anchors; len(n) != 2 || n[0].Exchange != etf.XNYS || len(n[0].Symbols) > 0 || result.Checkpoint == nil || result.Checkpoint.Size != 2 {
+		t.Errorf("anchored %+v, the last run's checkpoint is %+v", n, result.Checkpoint)
+	}
+	for _, name := range []string{"Fetch", "Validate", "Persist", "Forecast", "BeginRun", "DueETFs", "RecordOutcomes", "Anchor", "FinishRun"} {
 		if observed()[name] == 0 {
 			t.Errorf("%s was not observed: %v", name, observed())
 		}

@@ -59,6 +59,7 @@ type DecideActionStatus struct {
 	Freed     int               `json:"freed,omitempty"`  // bars released by them
 	Session   etf.Session       `json:"session,omitzero"` // forecast again; zero if the newest bar is not usable
 	Forecasts int               `json:"forecasts"`
+	Ledger    string            `json:"ledger,omitempty"`  // what anchoring the forecasts came to
 	Refused   []string          `json:"refused,omitempty"` // why decisions could not be applied
 	Keys      map[string]string `json:"keys,omitempty"`    // the error of each decision refused, by its key
 }
@@ -139,12 +140,21 @@ func (in DecideActionInput) forecast(ctx workflow.Context, status *DecideActionS
 	if err != nil && !temporal.IsCanceledError(err) && failureOf(err).Type == activities.TypeNotFound {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
 	status.Forecasts += result.Appended
-	return err
+	if result.Appended > 0 { // otherwise no head has moved
+		status.Ledger = anchorHeads(ctx, etf.AnchorScope{Symbols: []etf.Symbol{in.Symbol}}, in.run(), string(in.Symbol)).String()
+	}
+	return nil
 }
 
 func (s DecideActionStatus) details() string {
 	text := fmt.Sprintf("Action `%s` is %s; %d bars released, %d forecasts made.", s.Action, s.Status, s.Freed, s.Forecasts)
+	if s.Ledger != "" {
+		text += "\n\nledger: " + cell(s.Ledger, 500)
+	}
 	if len(s.Refused) > 0 {
 		text += "\n\nRefused: " + cell(strings.Join(s.Refused, "; "), 1000)
 	}

@@ -27,10 +27,11 @@ func TestDecideAction(t *testing.T) {
 	env := newEnv(t)
 	env.OnActivity(decidingActions.DecideAction, mock.Anything, decisionOn(etf.Accepted, "k1")).Return(decidedAs(etf.Accepted, friday), nil).Once()
 	env.OnActivity(forecasting.Forecast, mock.Anything, forecastAgain).Return(activities.ForecastResult{Appended: 2}, nil).Once()
+	expectAnchored(env, "action:ab12")
 	env.RegisterDelayedCallback(func() { env.SignalWorkflow(DecideActionSignal, decisionOn(etf.Accepted, "k1")) }, 0)
 	env.ExecuteWorkflow(DecideAction, splitAction)
 	got := result[DecideActionStatus](t, env)
-	if got.Status != etf.Accepted || got.Decided != 1 || got.Freed != 2 || got.Forecasts != 2 || got.Session != friday {
+	if got.Status != etf.Accepted || got.Decided != 1 || got.Freed != 2 || got.Forecasts != 2 || got.Session != friday || got.Ledger != "2 leaves, checkpoint 17" {
 		t.Errorf("%+v", got)
 	}
 	env.AssertExpectations(t)
@@ -42,6 +43,7 @@ func TestDecideActionTwice(t *testing.T) {
 	env.OnActivity(decidingActions.DecideAction, mock.Anything, decisionOn(etf.Accepted, "k1")).Return(decidedAs(etf.Accepted, friday), nil).Once()
 	env.OnActivity(decidingActions.DecideAction, mock.Anything, decisionOn(etf.Rejected, "k2")).Return(decidedAs(etf.Rejected, 0), nil).Once()
 	env.OnActivity(forecasting.Forecast, mock.Anything, forecastAgain).After(time.Hour).Return(activities.ForecastResult{Appended: 2}, nil).Once()
+	expectAnchored(env, "action:ab12")
 	env.RegisterDelayedCallback(func() { env.SignalWorkflow(DecideActionSignal, decisionOn(etf.Accepted, "k1")) }, 0)
 	env.RegisterDelayedCallback(func() { env.SignalWorkflow(DecideActionSignal, decisionOn(etf.Rejected, "k2")) }, time.Minute)
 	env.ExecuteWorkflow(DecideAction, splitAction)

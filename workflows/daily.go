@@ -19,7 +19,7 @@ var recording *activities.Recording
 // included; it fails only if the run itself is impossible (a session that has not closed, an unknown symbol, a database
 // that is down for a day). It never waits for a person. At the end of a run over the whole exchange it looks again at the closes
 // that are held (review). Cancelling it cancels the open updates, records their outcomes
-// and ends as cancelled.
+// and ends as cancelled. However it ends, it then anchors the heads of the ETFs' chains of forecasts in the ledger.
 //
 // When the server suggests it, it continues as new with no update open, carrying over the counts and the position.
 func Daily(ctx workflow.Context, in DailyInput) (DailyResult, error) {
@@ -45,6 +45,8 @@ type daily struct {
 	// again, reviewed up to which ETF.
 	held, reviewing bool
 	reviewed        etf.Symbol
+
+	anchored anchored // what anchoring came to
 
 	until    time.Time // see UpdateETFInput
 	problems []etf.RunETF
@@ -217,6 +219,7 @@ func (d *daily) end(ctx workflow.Context, err error) (DailyResult, error) {
 			workflow.GetLogger(ctx).Error("outcomes not recorded", "error", recordErr)
 		}
 	}
+	d.anchor(ctx)
 	d.show(ctx)
 	finishErr := d.finish(ctx)
 	switch {
@@ -227,7 +230,22 @@ func (d *daily) end(ctx workflow.Context, err error) (DailyResult, error) {
 	case finishErr != nil:
 		return DailyResult{}, finishErr
 	}
-	return DailyResult{Run: d.info.ID, Closed: d.info.Closed, Counts: d.info.Counts}, nil
+	return DailyResult{
+		Run: d.info.ID, Closed: d.info.Closed, Counts: d.info.Counts, Checkpoint: d.anchored.checkpoint(), NotAnchored: d.anchored.failure,
+	}, nil
+}
+
+// anchor anchors the heads of the chains of the run's ETFs, whichever run has moved them. A failure does not fail the run: the
+// next one anchors them.
+func (d *daily) anchor(ctx workflow.Context) {
+	if d.info.Counts.Done() == 0 {
+		return // nothing was done: the exchange was closed, or the run was impossible from the start
+	}
+	scope := etf.AnchorScope{Symbols: d.in.Symbols}
+	if len(scope.Symbols) == 0 {
+		scope.Exchange = d.in.Exchange
+	}
+	d.anchored = anchorHeads(ctx, scope, d.info.ID, d.in.Summary())
 }
 
 // drain waits until no update is open; with timeout 0 it waits without limit. Updates still open after the timeout are
@@ -269,7 +287,7 @@ func (d *daily) finish(ctx workflow.Context) error {
 
 func (d *daily) status() DailyStatus {
 	return DailyStatus{
-		Run: d.info, Active: d.fan.active(), Recent: d.recorder.unrecorded(), Problems: slices.Clone(d.problems),
+		Run: d.info, Active: d.fan.active(), Recent: d.recorder.unrecorded(), Problems: slices.Clone(d.problems), Ledger: d.anchored.String(),
 	}
 }
 

@@ -32,6 +32,10 @@ type market struct {
 	ended    time.Time // when the run was finished, if now is set
 
 	nextClose time.Time // of the exchange
+
+	anchors   []activities.AnchorInput
+	anchorErr error
+	onAnchor  func() // called when heads are anchored
 }
 
 func newMarket(n int) *market {
@@ -48,6 +52,17 @@ func (m *market) serve(env *testsuite.TestWorkflowEnvironment) {
 	env.OnActivity(planning.DueETFs, mock.Anything, mock.Anything).Return(m.due)
 	env.OnActivity(recording.RecordOutcomes, mock.Anything, mock.Anything).Return(m.record).Maybe()
 	env.OnActivity(recording.FinishRun, mock.Anything, mock.Anything).Return(m.finish).Maybe()
+	env.OnActivity(anchoring.Anchor, mock.Anything, mock.Anything).Return(m.anchor).Maybe()
+}
+
+// anchor stands in for the ledger: each call adds three leaves to it.
+func (m *market) anchor(_ context.Context, in activities.AnchorInput) (activities.AnchorResult, error) {
+	m.anchors = append(m.anchors, in)
+	if m.onAnchor != nil {
+		m.onAnchor()
+	}
+	size := int64(3 * len(m.anchors))
+	return activities.AnchorResult{Leaves: 3, Checkpoint: etf.Checkpoint{Size: size, Root: "r", Note: "n"}}, m.anchorErr
 }
 
 func (m *market) due(_ context.Context, in activities.DueETFsInput) (activities.DueETFsResult, error) {

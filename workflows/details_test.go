@@ -46,7 +46,7 @@ func TestDailyDetails(t *testing.T) {
 		},
 	}
 	golden(t, "daily_running.md", dailyDetails(s, 83*time.Second+400*time.Millisecond, 64, false))
-	s.Active, s.Run.Status = nil, etf.RunCompleted
+	s.Active, s.Run.Status, s.Ledger = nil, etf.RunCompleted, "2,366 leaves, checkpoint 41,007"
 	golden(t, "daily_completed.md", dailyDetails(s, 2*time.Hour, 0, true))
 	golden(t, "daily_closed.md", dailyDetails(DailyStatus{Run: etf.Run{Exchange: etf.XKRX, Session: friday, Status: etf.RunCompleted, Closed: true}}, time.Second, 0, false))
 }

@@ -46,6 +46,7 @@ func newEnvWith(t *testing.T, updateETF func(workflow.Context, UpdateETFInput) (
 	env.RegisterActivity(&activities.Persisting{})
 	env.RegisterActivity(&activities.Forecasting{})
 	env.RegisterActivity(&activities.Reviewing{})
+	env.RegisterActivity(&activities.Anchoring{})
 	env.RegisterActivity(&activities.Recording{})
 	env.RegisterActivity(&activities.Planning{})
 	env.RegisterActivity(&activities.Deciding{})

@@ -163,8 +163,8 @@ func TestDailyOfThreeThousand(t *testing.T) {
 	if len(m.distinct()) != n || len(m.updated) != n || len(m.recorded) != n || m.most != FanOut {
 		t.Errorf("%d updates of %d ETFs, %d recorded, at most %d open", len(m.updated), len(m.distinct()), len(m.recorded), m.most)
 	}
-	if len(m.finished) != 1 {
-		t.Errorf("finished %d times", len(m.finished))
+	if len(m.finished) != 1 || len(m.anchors) != 1 { // at the end of the last run only
+		t.Errorf("finished %d times, anchored %d times", len(m.finished), len(m.anchors))
 	}
 }
 

@@ -77,6 +77,10 @@ type DailyResult struct {
 	Run    etf.RunID     `json:"run"`
 	Closed bool          `json:"closed,omitempty"` // not a trading session: nothing was due
 	Counts etf.RunCounts `json:"counts"`
+	// Checkpoint is that of the ledger once the run had anchored the heads of its ETFs' chains; nil if the ledger was empty.
+	Checkpoint *etf.Checkpoint `json:"checkpoint,omitempty"`
+	// NotAnchored says why the heads could not be anchored. The next run anchors them.
+	NotAnchored string `json:"not_anchored,omitempty"`
 }
 
 // DailyStatus is the result of a Daily's status query. Its size is bounded whatever the number of ETFs: finished ETFs are
@@ -92,6 +96,8 @@ type DailyStatus struct {
 	// Problems are the newest ETFs that failed, are quarantined or held, are updated elsewhere or lack a model's forecast, oldest
 	// first, at most 20.
 	Problems []etf.RunETF `json:"problems"`
+	// Ledger says what anchoring the heads of the chains came to; empty before it.
+	Ledger string `json:"ledger,omitempty"`
 }
 
 // UpdateETFInput asks for the update of one ETF. Daily fills it from the registry, so that the update does not have to

@@ -213,7 +213,7 @@ func (r *resolving) forecast(ctx workflow.Context) error {
 	fctx := workflow.WithActivityOptions(ctx, fitPolicy(fmt.Sprintf("%s from %s", symbol, newest.Session)))
 	var result activities.ForecastResult
 	if err := workflow.ExecuteActivity(fctx, forecasting.Forecast, activities.ForecastInput{
-		Symbol: symbol, Exchange: r.in.Exchange, Session: newest.Session, Run: etf.RunID("finding:" + r.in.Finding),
+		Symbol: symbol, Exchange: r.in.Exchange, Session: newest.Session, Run: r.run(),
 	}).Get(fctx, &result); err != nil {
 		return err
 	}
@@ -221,8 +221,17 @@ func (r *resolving) forecast(ctx workflow.Context) error {
 	if len(result.Failed) > 0 {
 		r.followed += " Failed: " + etf.Clip(strings.Join(result.Failed, "; "), modelFailures)
 	}
+	if result.Appended > 0 { // otherwise no head has moved
+		anchored := anchorHeads(ctx, etf.AnchorScope{Symbols: []etf.Symbol{symbol}}, r.run(), string(symbol))
+		if text := anchored.String(); text != "" {
+			r.followed += " Ledger: " + text + "."
+		}
+	}
 	return nil
 }
+
+// run is the run that forecasts made after a decision name.
+func (r *resolving) run() etf.RunID { return etf.RunID("finding:" + r.in.Finding) }
 
 // validate rejects an incomplete decision, before anything enters the history.
 func (d Decision) validate() error {

@@ -43,6 +43,7 @@ func expectFollowUp(env *testsuite.TestWorkflowEnvironment) {
 	env.OnActivity(deciding.NewestSession, mock.Anything, activities.NewestInput{Symbol: "SPY"}).Return(activities.NewestResult{Session: friday + 3, Usable: true}, nil).Once()
 	env.OnActivity(forecasting.Forecast, mock.Anything, activities.ForecastInput{Symbol: "SPY", Exchange: etf.XNYS, Session: friday + 3, Run: "finding:ab12"}).
 		Return(activities.ForecastResult{Appended: 2}, nil).Once()
+	expectAnchored(env, "finding:ab12")
 }
 
 // undecided makes the finding wait in the store whenever the workflow asks.
@@ -79,7 +80,7 @@ func TestResolveFindingAppliesTheDecision(t *testing.T) {
 	if second.err == nil || second.rejected != nil {
 		t.Errorf("the result of the second decision is %+v", second)
 	}
-	if s := query[FindingStatus](t, env); s.Decision != etf.Accept || s.By != "jo" || s.Followed != "Forecasts from 2025-09-29: 2 new, 0 as before." {
+	if s := query[FindingStatus](t, env); s.Decision != etf.Accept || s.By != "jo" || s.Followed != "Forecasts from 2025-09-29: 2 new, 0 as before. Ledger: 2 leaves, checkpoint 17." {
 		t.Errorf("after the decision the status is %+v", s)
 	}
 	env.AssertExpectations(t)

@@ -10,4 +10,8 @@ const (
 	// changeFindingFollowUp (0.2): after a decision, ResolveFinding makes the forecasts again, and a request that can't be applied
 	// does not end it. Those that wait since 0.1 do the same once the new code runs. The old branch goes with their histories.
 	changeFindingFollowUp = "finding-follow-up"
+	// changeAnchor (0.2): the heads of the chains are anchored at the end of a Daily, and after ResolveFinding and DecideAction have
+	// made forecasts. Those that began before do the same if they get there with the new code. The old branch goes when no
+	// Daily, ResolveFinding or DecideAction from before is left.
+	changeAnchor = "anchor"
 )

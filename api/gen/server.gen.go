@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/ledger"
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
 )
@@ -791,6 +792,43 @@ type Health struct {
 	Status string `json:"status"`
 }
 
+// LedgerCheckpoint Example: {"at":"2025-09-26T21:33:07.418203Z","instance":"5f0c9a7e2d1b4c3895e6a1d07b2f4c88","note":"etfcast/5f0c9a7e2d1b4c3895e6a1d07b2f4c88\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n","root":"CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=","signed":false,"size":42}
+type LedgerCheckpoint struct {
+	// Instance The installation whose ledger it is.
+	Instance string `json:"instance"`
+
+	// Size Leaves.
+	Size int64 `json:"size"`
+
+	// Root The hash of the tree over the leaves (RFC 6962), base64.
+	Root string `json:"root"`
+
+	// Note The checkpoint as text, with its signatures. Only this counts as a checkpoint.
+	Note string `json:"note"`
+
+	// Signed Whether the note has a signature.
+	Signed bool `json:"signed"`
+
+	// At When it was made.
+	At time.Time `json:"at"`
+}
+
+// LedgerConsistency defines model for LedgerConsistency.
+type LedgerConsistency struct {
+	// From Leaves of the earlier checkpoint.
+	From int64 `json:"from"`
+
+	// To Leaves of the later checkpoint.
+	To int64 `json:"to"`
+
+	// Hashes The consistency proof of RFC 6962, base64; empty between a checkpoint and itself.
+	Hashes []string `json:"hashes"`
+}
+
+// LedgerProof The links lead from the forecast to the head of its chain that the leaf names; the inclusion proof leads from the leaf to the
+// checkpoint.
+type LedgerProof = ledger.Proof
+
 // Model defines model for Model.
 type Model struct {
 	// Name Example: drift
@@ -1541,6 +1579,31 @@ type GetForecastFitParams struct {
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
+// GetLedgerCheckpointParams defines parameters for GetLedgerCheckpoint.
+type GetLedgerCheckpointParams struct {
+	// Size The checkpoint of that many leaves; defaults to the newest.
+	Size *string `form:"size,omitempty" json:"size,omitempty"`
+}
+
+// GetLedgerConsistencyParams defines parameters for GetLedgerConsistency.
+type GetLedgerConsistencyParams struct {
+	// From Leaves of the earlier checkpoint.
+	From string `form:"from" json:"from"`
+
+	// To Leaves of the later checkpoint; defaults to the newest.
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// GetLedgerProofParams defines parameters for GetLedgerProof.
+type GetLedgerProofParams struct {
+	// Forecast The forecast's ID, 32 hex digits.
+	Forecast string `form:"forecast" json:"forecast"`
+
+	// Since Leaves of a checkpoint that you have kept: the proof then also shows that the ledger has only grown since, as
+	// `etfcast ledger verify-proof FILE --against FILE` needs it.
+	Since *string `form:"since,omitempty" json:"since,omitempty"`
+}
+
 // ListRunsParams defines parameters for ListRuns.
 type ListRunsParams struct {
 	// Exchange Only runs for this exchange.
@@ -1666,6 +1729,15 @@ type ServerInterface interface {
 	// GetForecastFit Get the fitted model behind a forecast, exactly as stored. It never changes.
 	// (GET /v1/forecasts/{id}/fit)
 	GetForecastFit(ctx echo.Context, id string, params GetForecastFitParams) error
+	// GetLedgerCheckpoint Get the ledger's newest checkpoint, to be kept.
+	// (GET /v1/ledger/checkpoint)
+	GetLedgerCheckpoint(ctx echo.Context, params GetLedgerCheckpointParams) error
+	// GetLedgerConsistency Get the proof that the ledger at one checkpoint begins with the ledger at an earlier one.
+	// (GET /v1/ledger/consistency)
+	GetLedgerConsistency(ctx echo.Context, params GetLedgerConsistencyParams) error
+	// GetLedgerProof Get the proof that a forecast is part of the ledger.
+	// (GET /v1/ledger/proof)
+	GetLedgerProof(ctx echo.Context, params GetLedgerProofParams) error
 	// ListModels List the models that forecast every ETF, the benchmark first. The list is short and never paged.
 	// (GET /v1/models)
 	ListModels(ctx echo.Context) error
@@ -2478,6 +2550,74 @@ func (w *ServerInterfaceWrapper) GetForecastFit(ctx echo.Context) error {
 	return err
 }
 
+// GetLedgerCheckpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLedgerCheckpoint(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetLedgerCheckpointParams
+	// ------------- Optional query parameter "size" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "size", ctx.QueryParams(), &params.Size, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter size: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLedgerCheckpoint(ctx, params)
+	return err
+}
+
+// GetLedgerConsistency converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLedgerConsistency(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetLedgerConsistencyParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLedgerConsistency(ctx, params)
+	return err
+}
+
+// GetLedgerProof converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLedgerProof(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetLedgerProofParams
+	// ------------- Required query parameter "forecast" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "forecast", ctx.QueryParams(), &params.Forecast, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter forecast: %s", err))
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", ctx.QueryParams(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter since: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLedgerProof(ctx, params)
+	return err
+}
+
 // ListModels converts echo context to params.
 func (w *ServerInterfaceWrapper) ListModels(ctx echo.Context) error {
 	var err error
@@ -2717,6 +2857,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/models", wrapper.ListModels, options.OperationMiddlewares["listModels"]...)
 	router.GET(options.BaseURL+"/v1/entries", wrapper.ListEntries, options.OperationMiddlewares["listEntries"]...)
 	router.POST(options.BaseURL+"/v1/entries", wrapper.CreateEntries, options.OperationMiddlewares["createEntries"]...)
+	router.GET(options.BaseURL+"/v1/ledger/checkpoint", wrapper.GetLedgerCheckpoint, options.OperationMiddlewares["getLedgerCheckpoint"]...)
+	router.GET(options.BaseURL+"/v1/ledger/consistency", wrapper.GetLedgerConsistency, options.OperationMiddlewares["getLedgerConsistency"]...)
+	router.GET(options.BaseURL+"/v1/ledger/proof", wrapper.GetLedgerProof, options.OperationMiddlewares["getLedgerProof"]...)
 	router.GET(options.BaseURL+"/v1/runs", wrapper.ListRuns, options.OperationMiddlewares["listRuns"]...)
 	router.POST(options.BaseURL+"/v1/runs", wrapper.CreateRun, options.OperationMiddlewares["createRun"]...)
 	router.GET(options.BaseURL+"/v1/runs/:id", wrapper.GetRun, options.OperationMiddlewares["getRun"]...)
@@ -5585,6 +5728,345 @@ func (response GetForecastFitdefaultApplicationProblemPlusJSONResponse) VisitGet
 	return err
 }
 
+type GetLedgerCheckpointRequestObject struct {
+	Params GetLedgerCheckpointParams
+}
+
+type GetLedgerCheckpointResponseObject interface {
+	VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error
+}
+
+type GetLedgerCheckpoint200JSONResponse LedgerCheckpoint
+
+func (response GetLedgerCheckpoint200JSONResponse) VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerCheckpoint200TextResponse string
+
+func (response GetLedgerCheckpoint200TextResponse) VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type GetLedgerCheckpoint400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerCheckpoint400ApplicationProblemPlusJSONResponse) VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerCheckpoint404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerCheckpoint404ApplicationProblemPlusJSONResponse) VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerCheckpoint406ApplicationProblemPlusJSONResponse struct {
+	NotAcceptableApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerCheckpoint406ApplicationProblemPlusJSONResponse) VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(406)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerCheckpoint500ApplicationProblemPlusJSONResponse struct {
+	IntegrityApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerCheckpoint500ApplicationProblemPlusJSONResponse) VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerCheckpoint503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerCheckpoint503ApplicationProblemPlusJSONResponse) VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerCheckpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLedgerCheckpointdefaultApplicationProblemPlusJSONResponse) VisitGetLedgerCheckpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerConsistencyRequestObject struct {
+	Params GetLedgerConsistencyParams
+}
+
+type GetLedgerConsistencyResponseObject interface {
+	VisitGetLedgerConsistencyResponse(w http.ResponseWriter) error
+}
+
+type GetLedgerConsistency200JSONResponse LedgerConsistency
+
+func (response GetLedgerConsistency200JSONResponse) VisitGetLedgerConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerConsistency400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerConsistency400ApplicationProblemPlusJSONResponse) VisitGetLedgerConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerConsistency404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerConsistency404ApplicationProblemPlusJSONResponse) VisitGetLedgerConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerConsistency500ApplicationProblemPlusJSONResponse struct {
+	IntegrityApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerConsistency500ApplicationProblemPlusJSONResponse) VisitGetLedgerConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerConsistency503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerConsistency503ApplicationProblemPlusJSONResponse) VisitGetLedgerConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerConsistencydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLedgerConsistencydefaultApplicationProblemPlusJSONResponse) VisitGetLedgerConsistencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerProofRequestObject struct {
+	Params GetLedgerProofParams
+}
+
+type GetLedgerProofResponseObject interface {
+	VisitGetLedgerProofResponse(w http.ResponseWriter) error
+}
+
+type GetLedgerProof200JSONResponse LedgerProof
+
+func (response GetLedgerProof200JSONResponse) VisitGetLedgerProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerProof400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerProof400ApplicationProblemPlusJSONResponse) VisitGetLedgerProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerProof404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerProof404ApplicationProblemPlusJSONResponse) VisitGetLedgerProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerProof500ApplicationProblemPlusJSONResponse struct {
+	IntegrityApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerProof500ApplicationProblemPlusJSONResponse) VisitGetLedgerProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerProof503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetLedgerProof503ApplicationProblemPlusJSONResponse) VisitGetLedgerProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLedgerProofdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLedgerProofdefaultApplicationProblemPlusJSONResponse) VisitGetLedgerProofResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListModelsRequestObject struct {
 }
 
@@ -6475,6 +6957,15 @@ type StrictServerInterface interface {
 	// GetForecastFit Get the fitted model behind a forecast, exactly as stored. It never changes.
 	// (GET /v1/forecasts/{id}/fit)
 	GetForecastFit(ctx context.Context, request GetForecastFitRequestObject) (GetForecastFitResponseObject, error)
+	// GetLedgerCheckpoint Get the ledger's newest checkpoint, to be kept.
+	// (GET /v1/ledger/checkpoint)
+	GetLedgerCheckpoint(ctx context.Context, request GetLedgerCheckpointRequestObject) (GetLedgerCheckpointResponseObject, error)
+	// GetLedgerConsistency Get the proof that the ledger at one checkpoint begins with the ledger at an earlier one.
+	// (GET /v1/ledger/consistency)
+	GetLedgerConsistency(ctx context.Context, request GetLedgerConsistencyRequestObject) (GetLedgerConsistencyResponseObject, error)
+	// GetLedgerProof Get the proof that a forecast is part of the ledger.
+	// (GET /v1/ledger/proof)
+	GetLedgerProof(ctx context.Context, request GetLedgerProofRequestObject) (GetLedgerProofResponseObject, error)
 	// ListModels List the models that forecast every ETF, the benchmark first. The list is short and never paged.
 	// (GET /v1/models)
 	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
@@ -7309,6 +7800,81 @@ func (sh *strictHandler) GetForecastFit(ctx echo.Context, id string, params GetF
 		return err
 	} else if validResponse, ok := response.(GetForecastFitResponseObject); ok {
 		return validResponse.VisitGetForecastFitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLedgerCheckpoint operation middleware
+func (sh *strictHandler) GetLedgerCheckpoint(ctx echo.Context, params GetLedgerCheckpointParams) error {
+	var request GetLedgerCheckpointRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLedgerCheckpoint(ctx.Request().Context(), request.(GetLedgerCheckpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLedgerCheckpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLedgerCheckpointResponseObject); ok {
+		return validResponse.VisitGetLedgerCheckpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLedgerConsistency operation middleware
+func (sh *strictHandler) GetLedgerConsistency(ctx echo.Context, params GetLedgerConsistencyParams) error {
+	var request GetLedgerConsistencyRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLedgerConsistency(ctx.Request().Context(), request.(GetLedgerConsistencyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLedgerConsistency")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLedgerConsistencyResponseObject); ok {
+		return validResponse.VisitGetLedgerConsistencyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLedgerProof operation middleware
+func (sh *strictHandler) GetLedgerProof(ctx echo.Context, params GetLedgerProofParams) error {
+	var request GetLedgerProofRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLedgerProof(ctx.Request().Context(), request.(GetLedgerProofRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLedgerProof")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLedgerProofResponseObject); ok {
+		return validResponse.VisitGetLedgerProofResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -65,6 +65,9 @@ func (m *memory) RecordOutcomes(context.Context, etf.RunID, []string, etf.RunCou
 func (m *memory) FinishRun(_ context.Context, end etf.RunEnd) (etf.RunCounts, error) {
 	return end.Counts, nil
 }
+func (m *memory) Anchor(context.Context, etf.AnchorScope, etf.CheckpointNote) (etf.Anchored, error) {
+	return etf.Anchored{}, nil
+}
 func (m *memory) DiscardStaged(context.Context, etf.RunID) (int, error)            { return 0, nil }
 func (m *memory) LastCompleted(context.Context, etf.Exchange) (etf.Session, error) { return 0, nil }
 func (m *memory) Run(context.Context, etf.RunID) (etf.Run, error)                  { return etf.Run{}, nil }
@@ -82,6 +85,7 @@ func bareRun(ctx context.Context, c client.Client, cal *calendar.Calendar, sessi
 	main.RegisterWorkflowWithOptions(bareUpdate, workflow.RegisterOptions{Name: workflows.UpdateETFWorkflow})
 	main.RegisterActivity(&activities.Recording{Store: m, Now: time.Now})
 	main.RegisterActivity(&activities.Planning{Registry: m, Runs: m})
+	main.RegisterActivity(&activities.Anchoring{Store: m})
 	fit := sdkworker.New(c, workflows.FitTaskQueue, options.Fit())
 	fetch := sdkworker.New(c, workflows.SourceTaskQueue(simulated.Name), options.Source(simulated.Name))
 	for _, w := range []sdkworker.Worker{main, fit, fetch} {

@@ -87,7 +87,7 @@ func (a *app) serviceOn(store service.Store, temporal *dispatch.Client) (*servic
 		return nil, err
 	}
 	return service.New(service.Deps{
-		Store: store, Anchors: anchorsOf(store), Temporal: temporal, Sources: etf.SourceNames(), UI: a.common.temporalUI, Namespace: temporal.Namespace(),
+		Store: store, Anchors: anchorsOf(store), CheckpointNote: a.checkpointNote, Temporal: temporal, Sources: etf.SourceNames(), UI: a.common.temporalUI, Namespace: temporal.Namespace(),
 		Final: final, Schedules: schedules,
 	}), nil
 }

@@ -31,6 +31,7 @@ type diagnosis struct {
 func doctorCommand(a *app) *cobra.Command {
 	var asJSON, chains bool
 	var s sourceSettings
+	var checkpoints ledgerSettings
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check settings, database, Temporal, workers and schedules, and print remedies (exit code 1 if something is wrong)",
@@ -43,7 +44,7 @@ a large database and has no timeout.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
-			d := &doctor{app: a, sources: s}
+			d := &doctor{app: a, sources: s, checkpoints: checkpoints}
 			d.examine(ctx)
 			if !chains {
 				ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
@@ -72,6 +73,7 @@ a large database and has no timeout.`,
 		},
 	}
 	s.addFlags(cmd.Flags())
+	checkpoints.addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&chains, "chains", false, "recompute the hash chain of every ETF and model")
 	return cmd
@@ -80,7 +82,9 @@ a large database and has no timeout.`,
 type doctor struct {
 	app     *app
 	sources sourceSettings
-	found   []diagnosis
+	// checkpoints are the settings of the ledger.
+	checkpoints ledgerSettings
+	found       []diagnosis
 }
 
 func (d *doctor) ok(check, detail string) {
@@ -106,6 +110,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.database(ctx)
 	d.temporal(ctx)
 	d.files()
+	d.ledger()
 }
 
 func (d *doctor) database(ctx context.Context) {

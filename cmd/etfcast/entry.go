@@ -43,6 +43,7 @@ func (f *entryFlags) flags(flags *pflag.FlagSet) {
 
 func entrySubmitCommand(a *app) *cobra.Command {
 	var f entryFlags
+	var key ledgerSettings
 	cmd := &cobra.Command{
 		Use:   "submit FILE",
 		Short: "Enter forecasts: all that the file has, or none",
@@ -60,6 +61,11 @@ can be entered once.`,
 			if err != nil {
 				return err
 			}
+			signer, err := key.signer()
+			if err != nil {
+				return usageError{err}
+			}
+			a.checkpointNote = signer.Note
 			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
@@ -86,6 +92,7 @@ can be entered once.`,
 		},
 	}
 	f.flags(cmd.Flags())
+	key.addKeyFlag(cmd.Flags())
 	return cmd
 }
 

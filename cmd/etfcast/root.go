@@ -18,6 +18,8 @@ type app struct {
 	env            environment
 	stdout, stderr io.Writer // escape what could act on a terminal (safeWriter)
 	common         commonSettings
+	// checkpointNote makes the texts of the checkpoints that a command's entries get; nil for a command that enters none.
+	checkpointNote etf.CheckpointNote
 }
 
 // commonSettings are the settings of every command.

@@ -25,6 +25,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/drift"
 	"github.com/etfcast/etfcast/forecast/prophet/market"
 	"github.com/etfcast/etfcast/internal/retry"
+	"github.com/etfcast/etfcast/ledger"
 	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/worker"
 )
@@ -35,6 +36,8 @@ var (
 	_ service.Store      = (*db.Store)(nil)
 	_ service.Temporal   = (*dispatch.Client)(nil)
 	_ activities.Watcher = (*dispatch.Client)(nil)
+
+	_ activities.Checkpoints = checkpointFolder("")
 )
 
 // serverSettings are the settings of the commands that run until stopped.
@@ -45,6 +48,7 @@ type serverSettings struct {
 	// allowedHosts are more names by which requests may address the server.
 	allowedHosts []string
 	sources      sourceSettings
+	ledger       ledgerSettings
 	worker       worker.Options
 	rates        map[string]string
 	horizons     string // that are scored
@@ -60,6 +64,7 @@ func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "number of concurrent database activities (default: 16)")
 	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, across all workers: NAME=RATE, separated by commas (default: "+defaultRates()+")")
 	s.sources.addFlags(flags)
+	s.ledger.addFlags(flags)
 }
 
 // defaultRates formats the default rates as the flag takes them.
@@ -128,6 +133,7 @@ type process struct {
 	modelFailed func(model string)
 	models      []activities.Model // the benchmark first
 	horizons    []int              // that are scored
+	signer      *ledger.Signer     // of checkpoints; nil = they are not signed
 	// final and schedules are the exchanges' times of day (exchangeTimes).
 	final, schedules map[etf.Exchange]etf.TimeOfDay
 }
@@ -162,6 +168,8 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	p.final, p.schedules, err = a.common.times.parse()
 	note(err)
 	p.sources, err = s.sources.open(log)
+	note(err)
+	p.signer, err = s.ledger.signer()
 	note(err)
 	options, err := a.temporalOptions(log)
 	note(err)
@@ -238,6 +246,9 @@ func (p *process) work(ctx context.Context) error {
 	if err := p.temporal.EnsureSearchAttributes(ctx, p.log); err != nil {
 		return err
 	}
+	if p.signer == nil {
+		p.log.Info("checkpoints of the ledger are not signed", "remedy", "make a key with `etfcast key init --out FILE` and set --ledger-key")
+	}
 	return worker.Run(ctx, p.temporal.SDK(), p.deps(), p.settings.worker)
 }
 
@@ -248,8 +259,12 @@ func (p *process) awaitSchema(ctx context.Context) error {
 
 // deps are the dependencies of this process's workers.
 func (p *process) deps() worker.Deps {
+	var files activities.Checkpoints
+	if dir := p.settings.ledger.dir; dir != "" {
+		files = checkpointFolder(dir)
+	}
 	return worker.Deps{
-		Ping:  p.store.Ping,
+		Ping: p.store.Ping, Note: p.signer.Note, Checkpoints: files,
 		Store: p.store, Watcher: p.temporal, Sources: p.sources, Models: p.models,
 		ScoreHorizons: p.horizons, CodeVersion: version, Build: thisBuild, Log: p.log, Observe: p.observe, ModelFailed: p.modelFailed,
 	}
@@ -265,7 +280,7 @@ func (p *process) service() *service.Service {
 		infos[i] = service.Model{Name: m.Name(), MinSessions: m.MinRows(), Params: m.Params()}
 	}
 	return service.New(service.Deps{
-		Store: p.requests, Anchors: anchorsOf(p.requests), Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
+		Store: p.requests, Anchors: anchorsOf(p.requests), CheckpointNote: p.signer.Note, Temporal: p.temporal, Sources: etf.SourceNames(), Models: infos,
 		UI: p.ui, Namespace: p.temporal.Namespace(), Final: p.final, Schedules: p.schedules,
 	})
 }

@@ -72,6 +72,7 @@ var scenarios = []scenario{
 	{"tick_two_sessions", tick},
 	{"update_restated", update("RESTA1", completed)},
 	{"daily_refetch", daily(workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Symbols: []etf.Symbol{"OK0004"}, Attempt: 2, Whole: true}, completed)},
+	{"daily_not_anchored", daily(workflows.DailyInput{Exchange: etf.XNYS, Session: friday, Symbols: []etf.Symbol{"OK0009"}}, completed)},
 	{"update_model_fails", update("PART1", completed)},
 	{"update_finding_open", updateFindingOpen},
 	{"daily_elsewhere", dailyElsewhere},

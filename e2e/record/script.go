@@ -55,6 +55,7 @@ func (s *script) register(main, fit sdkworker.ActivityRegistry, sources ...sdkwo
 	named(main, "Validate", s.validate)
 	named(main, "Persist", s.persist)
 	named(main, "ReviewHeld", s.reviewHeld)
+	named(main, "Anchor", s.anchor)
 	named(main, "Decide", s.decide)
 	named(main, "FindingState", s.findingState)
 	named(main, "NewestSession", func(context.Context, activities.NewestInput) (activities.NewestResult, error) {
@@ -150,6 +151,16 @@ func (s *script) reviewHeld(_ context.Context, in activities.ReviewHeldInput) (a
 		Symbol: symbol, Session: in.Session, Stage: etf.StageDone, Outcome: etf.OutcomeUpdated, Source: "simulated",
 		RowsNew: 1, RowsUnchanged: 15, Findings: 1, Forecasts: 1, Attempts: 1,
 	}}}, nil
+}
+
+func (s *script) anchor(_ context.Context, in activities.AnchorInput) (activities.AnchorResult, error) {
+	if contains(in.Scope.Symbols, "OK0009") {
+		return activities.AnchorResult{}, permanentError(activities.TypeCorrupt, "leaf 4 of the ledger is not as it was written")
+	}
+	return activities.AnchorResult{Leaves: 2, Checkpoint: etf.Checkpoint{
+		Size: 42, Root: "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=", At: friday.Time(),
+		Note: "etfcast/5f0c9a7e2d1b4c3895e6a1d07b2f4c88\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n",
+	}}, nil
 }
 
 func findingOf(symbol etf.Symbol) string { return "f1" + strings.ToLower(string(symbol)) }

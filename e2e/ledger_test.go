@@ -1,0 +1,248 @@
+package e2e
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/ledger"
+	"github.com/etfcast/etfcast/workflows"
+)
+
+// checkpoint returns the body of the checkpoint as curl gets it, and what it says.
+func (p *process) checkpoint() ([]byte, ledger.Checkpoint) {
+	p.t.Helper()
+	raw, header := p.must(http.MethodGet, "/v1/ledger/checkpoint", nil, http.StatusOK)
+	c, err := ledger.ReadCheckpoint(raw)
+	if err != nil || !strings.HasPrefix(header.Get("Content-Type"), "text/plain") {
+		p.t.Fatalf("%s %s: %v", header.Get("Content-Type"), raw, err)
+	}
+	return raw, c
+}
+
+// save writes a file in a folder of the test and returns its path.
+func save(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// anchoredTwice selects the positions that the ledger has more than once: none.
+const anchoredTwice = `SELECT symbol, model, position, COUNT(*) FROM ledger_leaves GROUP BY symbol, model, position HAVING COUNT(*) > 1`
+
+// headsMissing selects the heads of chains that the ledger does not have with their hash: none, once every run has ended.
+const headsMissing = `SELECT e.symbol, f.model, f.chain FROM forecasts f JOIN etfs e ON e.id = f.etf_id
+	WHERE f.chain = (SELECT MAX(g.chain) FROM forecasts g WHERE g.etf_id = f.etf_id AND g.model = f.model)
+	AND NOT EXISTS (SELECT 1 FROM ledger_leaves l WHERE l.symbol = e.symbol AND l.model = f.model AND l.position = f.chain AND l.hash = f.hash)`
+
+// From a run to a proof that is checked with the database stopped: a checkpoint is kept, the ledger grows, and what was kept
+// is still part of it.
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	dir, keys := filepath.Join(t.TempDir(), "checkpoints"), filepath.Join(t.TempDir(), "ledger.key")
+	made := s.start(t, nil, "key", "init", "--out", keys)
+	if code := made.wait(); code != 0 {
+		t.Fatalf("key init ended with %d: %s", code, made.out.String())
+	}
+	p := s.start(t, []string{"ETFCAST_CHECKPOINT_DIR=" + dir, "ETFCAST_LEDGER_KEY=" + keys}, "up")
+	p.waitReady()
+	symbols := p.registerSimulated(etf.XNYS, 3)
+	models := len(p.models())
+
+	raw, _ := p.must(http.MethodGet, "/v1/ledger/checkpoint", nil, http.StatusNotFound)
+	if !strings.Contains(string(raw), "the ledger is empty") {
+		t.Errorf("before the first run: %s", raw)
+	}
+	run := map[string]any{"workflow": "daily", "exchange": etf.XNYS, "session": "2025-09-25"}
+	first := p.waitRun(p.startRun(run))
+	kept, early := p.checkpoint()
+	if want := int64(1 + 3*models); early.Size != want { // the instance's leaf, and a head of each chain
+		t.Errorf("after the first run the ledger has %d leaves, not %d: run %+v", early.Size, want, first.Counts)
+	}
+	if !early.Signed() {
+		t.Errorf("the checkpoint is not signed:\n%s", kept)
+	}
+	var result workflows.DailyResult
+	if err := s.client.GetWorkflow(t.Context(), first.ID.WorkflowID(), "").Get(t.Context(), &result); err != nil || result.Checkpoint == nil ||
+		result.Checkpoint.Note != string(kept) || result.NotAnchored != "" {
+		t.Errorf("the run's result is %+v, %v", result, err)
+	}
+	raw, _ = p.must(http.MethodGet, "/v1/etfs/"+string(symbols[0])+"/forecasts/latest", nil, http.StatusOK)
+	var forecast struct{ ID string }
+	if err := json.Unmarshal(raw, &forecast); err != nil {
+		t.Fatal(err)
+	}
+
+	// A run over one ETF anchors its heads alone, and then one over the exchange the others'.
+	run["session"], run["symbols"] = "2025-09-26", symbols[:1]
+	p.waitRun(p.startRun(run))
+	if _, c := p.checkpoint(); c.Size != early.Size+int64(models) {
+		t.Errorf("after a run over one ETF the ledger has %d leaves, %d before", c.Size, early.Size)
+	}
+	delete(run, "symbols")
+	p.waitRun(p.startRun(run))
+	newest, late := p.checkpoint()
+	if late.Size != early.Size+3*int64(models) {
+		t.Errorf("after the second run the ledger has %d leaves, %d before", late.Size, early.Size)
+	}
+	run["rerun"] = true // changes nothing
+	p.waitRun(p.startRun(run))
+	if _, c := p.checkpoint(); c.Size != late.Size {
+		t.Errorf("a run that changed nothing made %d leaves of %d", c.Size, late.Size)
+	}
+
+	var consistency struct {
+		From, To int64
+		Hashes   []string
+	}
+	raw, _ = p.must(http.MethodGet, fmt.Sprintf("/v1/ledger/consistency?from=%d", early.Size), nil, http.StatusOK)
+	if err := json.Unmarshal(raw, &consistency); err != nil {
+		t.Fatal(err)
+	}
+	if err := ledger.CheckConsistency(consistency.Hashes, early, late); err != nil {
+		t.Errorf("%s: %v", raw, err)
+	}
+	proof, _ := p.must(http.MethodGet, fmt.Sprintf("/v1/ledger/proof?forecast=%s&since=%d", forecast.ID, early.Size), nil, http.StatusOK)
+
+	// The files are the responses.
+	for name, want := range map[string][]byte{
+		fmt.Sprintf("checkpoint-%d.txt", early.Size): kept, fmt.Sprintf("checkpoint-%d.txt", late.Size): newest, "checkpoint.txt": newest,
+	} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != string(want) {
+			t.Errorf("%s is %q, want %q; %v", name, got, want, err)
+		}
+	}
+
+	checkpointFile, proofFile := save(t, "checkpoint.txt", kept), save(t, "proof.json", proof)
+	verify := s.start(t, nil, "ledger", "verify", "--against", checkpointFile)
+	if code := verify.wait(); code != 0 {
+		t.Errorf("ledger verify ended with %d: %s", code, verify.out.String())
+	}
+	p.kill()
+
+	// Neither database nor Temporal from here on.
+	alone := &stack{temporal: "127.0.0.1:1", namespace: "none", dsn: "nobody:x@tcp(127.0.0.1:1)/none", adminDSN: "nobody:x@tcp(127.0.0.1:1)/none"}
+	offline := alone.start(t, nil, "ledger", "verify-proof", proofFile, "--against", checkpointFile)
+	if code := offline.wait(); code != 0 || !strings.Contains(offline.out.String(), forecast.ID) {
+		t.Errorf("ledger verify-proof ended with %d: %s", code, offline.out.String())
+	}
+	forged := save(t, "forged.json", []byte(strings.Replace(string(proof), `\"mean\":1`, `\"mean\":2`, 1)))
+	refused := alone.start(t, nil, "ledger", "verify-proof", forged, "--against", checkpointFile)
+	if code := refused.wait(); code == 0 {
+		t.Errorf("a forged proof was accepted: %s", refused.out.String())
+	}
+}
+
+// A folder that can't be written to costs nothing but the files.
+func TestCheckpointFolderIsAFile(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	path := save(t, "file", nil)
+	p := s.start(t, []string{"ETFCAST_CHECKPOINT_DIR=" + path}, "up")
+	p.waitReady()
+	p.registerSimulated(etf.XNYS, 1)
+	done := p.waitRun(p.startRun(map[string]any{"workflow": "daily", "exchange": etf.XNYS, "session": "2025-09-26"}))
+	if done.Status != etf.RunCompleted || done.Counts.Updated != 1 {
+		t.Errorf("the run ended %s with %+v", done.Status, done.Counts)
+	}
+	if _, c := p.checkpoint(); c.Signed() {
+		t.Error("the checkpoint is signed without a key")
+	}
+	if log := p.out.String(); !strings.Contains(log, "checkpoint not written") || !strings.Contains(log, "checkpoints of the ledger are not signed") {
+		t.Errorf("the log does not say that the file is missing, and the signature:\n%s", p.tail())
+	}
+	value, err := s.client.QueryWorkflow(t.Context(), done.ID.WorkflowID(), "", workflows.StatusQuery)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var status workflows.DailyStatus
+	if err := value.Get(&status); err != nil || !strings.Contains(status.Ledger, "not in a file: checkpoint-dir: making the folder") {
+		t.Errorf("the run says %q, %v", status.Ledger, err)
+	}
+}
+
+// The worker is killed after the last forecast of a run is stored, and after its heads are: whoever takes over anchors them once, and
+// the file of the checkpoint is there in the end.
+func TestKilledAroundAnchor(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	dir := t.TempDir()
+	if code := s.start(t, nil, "migrate", "--grant", s.user).wait(); code != 0 {
+		t.Fatalf("migrate ended with %d", code)
+	}
+	environment := []string{"ETFCAST_CHECKPOINT_DIR=" + dir}
+	worker, api := s.start(t, environment, "worker"), s.start(t, nil, "api")
+	worker.waitReady()
+	api.waitReady()
+	api.registerSimulated(etf.XNYS, 2)
+	perRun := 2 * len(api.models())
+	db, err := sql.Open("mysql", s.adminDSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	count := func(table string) (n int) {
+		if err := db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+
+	const between = 4 // sessions: the two instants in turns
+	session, before := etf.MustSession("2025-09-15"), map[string]int{}
+	for i := range between {
+		table, want := "forecasts", (i+1)*perRun
+		if i%2 == 1 {
+			table, want = "ledger_leaves", 1+(i+1)*perRun
+		}
+		location := api.startRun(map[string]any{"workflow": "daily", "exchange": etf.XNYS, "session": session})
+		deadline := time.Now().Add(waitLimit)
+		for count(table) < want {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s has %d rows, not %d, after %s", table, count(table), want, waitLimit)
+			}
+		}
+		worker.kill()
+		switch {
+		case table == "forecasts" && count("ledger_leaves") < 1+(i+1)*perRun:
+			before["anchoring"]++
+		case table == "ledger_leaves" && count("runs WHERE status = 'running'") == 1:
+			before["the end of the run"]++
+		}
+		worker = s.start(t, environment, "worker")
+		if done := api.waitRun(location); done.Status != etf.RunCompleted {
+			t.Errorf("session %s ended %s", session, done.Status)
+		}
+		if n := count("ledger_leaves"); n != 1+(i+1)*perRun {
+			t.Errorf("after session %s the ledger has %d leaves, not %d", session, n, 1+(i+1)*perRun)
+		}
+		raw, c := api.checkpoint()
+		if kept, err := os.ReadFile(filepath.Join(dir, "checkpoint.txt")); err != nil || string(kept) != string(raw) {
+			t.Errorf("the newest checkpoint, of %d leaves, is not in the folder: %q, %v", c.Size, kept, err)
+		}
+		if session++; session.Weekday() == time.Saturday {
+			session += 2
+		}
+	}
+	if rows := rowsOf(t, db, anchoredTwice); len(rows) > 0 {
+		t.Errorf("anchored twice: %v", rows)
+	}
+	if rows := rowsOf(t, db, headsMissing); len(rows) > 0 {
+		t.Errorf("not anchored: %v", rows)
+	}
+	t.Logf("killed before %v", before)
+	if len(before) == 0 {
+		t.Error("no kill came between two steps: the case tests nothing")
+	}
+}
