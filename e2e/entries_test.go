@@ -12,6 +12,7 @@ import (
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/ledger"
 )
 
 // openForEntries returns an exchange whose newest closed session can still be entered, and its last three sessions. There always is one:
@@ -67,7 +68,8 @@ func TestEntries(t *testing.T) {
 
 	// In time, by request.
 	type receipt struct {
-		Items []struct {
+		Checkpoint *etf.Checkpoint `json:"checkpoint"`
+		Items      []struct {
 			ID       string `json:"id"`
 			Standing string `json:"standing"`
 			Chain    struct {
@@ -85,6 +87,11 @@ func TestEntries(t *testing.T) {
 	}
 	if raw, _ := p.must(http.MethodPost, "/v1/entries", entry, http.StatusConflict); !strings.Contains(string(raw), first.Items[0].ID) {
 		t.Errorf("a second entry: %s", raw)
+	}
+
+	// The checkpoint of the response proves it, also once the ledger has grown.
+	if first.Checkpoint == nil {
+		t.Fatalf("the entry is not anchored: %s", raw)
 	}
 
 	// By command, as CSV: late, at first without saying so.
@@ -111,11 +118,27 @@ func TestEntries(t *testing.T) {
 	if n := s.count(t, "SELECT COUNT(*) FROM forecasts WHERE code_version = 'entry'"); n != 1 {
 		t.Errorf("%d entries are stored, want 1", n)
 	}
-	command(0, "late", "submit", file, "--model", "outsider", "--late")
+	if out := command(0, "The checkpoint with", "submit", file, "--model", "outsider", "--late"); !strings.Contains(out, "late") {
+		t.Errorf("not said to be late: %s", out)
+	}
 	command(2, "already", "submit", file, "--model", "outsider", "--late")
 	command(0, "outsider", "list")
 	if out := command(0, first.Items[0].ID, "list", "--model", "outsider"); !strings.Contains(out, string(symbols[1])) {
 		t.Errorf("the list lacks %s: %s", symbols[1], out)
+	}
+
+	raw, _ = p.must(http.MethodGet, fmt.Sprintf("/v1/ledger/proof?forecast=%s&since=%d", first.Items[0].ID, first.Checkpoint.Size), nil, http.StatusOK)
+	proof, err := ledger.ReadProof(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := ledger.ParseCheckpoint(first.Checkpoint.Note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := proof.Verify(ledger.Options{Against: &kept})
+	if err != nil || shown.Number >= kept.Size || shown.Forecast.ID != first.Items[0].ID || shown.Forecast.Points[0].Quantiles[0] != quantiles(symbols[0])["0.05"] {
+		t.Errorf("the proof shows %+v: %v", shown, err)
 	}
 
 	// Never served; by ID as entered.
