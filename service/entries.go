@@ -331,11 +331,11 @@ func (c *entryCheck) past(ctx context.Context, e etf.ETF, cal *calendar.Calendar
 		return known, nil
 	}
 	h, err := c.service.store.History(ctx, e.Symbol, origin, etf.ScaleSessions+1)
-	if err != nil && etf.KindOf(err) != etf.KindNotFound {
-		return pastCloses{}, err
+	if etf.KindOf(err) == etf.KindNotFound {
+		h, err = etf.History{}, nil
 	}
 	if err != nil || len(h.Bars) == 0 {
-		return pastCloses{}, nil
+		return pastCloses{}, err
 	}
 	// Contradictions in what is stored are the daily run's to report, not a fault of the entry.
 	bars, err := quality.Adjust(h.Bars, h.Splits, origin)
