@@ -150,19 +150,23 @@ func standing(issued, deadline time.Time) etf.Standing {
 	return etf.Late
 }
 
-// fields returns err with the fields as the request has them.
+// fields returns the first problems in err with the fields as the request has them, and how many more there are.
 func (r EntryRequest) fields(err error) error {
-	if !r.Inline {
+	problems := etf.Errors(err)
+	if len(problems) == 0 {
 		return err
 	}
 	var list []error
-	for _, e := range etf.Errors(err) {
+	for _, e := range problems[:min(len(problems), maxEntryProblems)] {
 		c := *e
-		c.Field = strings.TrimPrefix(e.Field, "entries[0].")
+		if r.Inline {
+			c.Field = strings.TrimPrefix(e.Field, "entries[0].")
+		}
 		list = append(list, &c)
 	}
-	if len(list) == 0 {
-		return err
+	if more := len(problems) - maxEntryProblems; more > 0 {
+		list = append(list, &etf.Error{Kind: problems[0].Kind, Field: "entries",
+			Message: fmt.Sprintf("%d more problems were found", more), Remedy: "correct those named; the rest is named then"})
 	}
 	return errors.Join(list...)
 }
@@ -189,12 +193,7 @@ func (c *entryCheck) refuse(field, message, remedy string) {
 }
 
 func (c *entryCheck) problem() error {
-	list := c.problems
-	if more := len(list) - maxEntryProblems; more > 0 {
-		list = append(list[:maxEntryProblems:maxEntryProblems],
-			etf.Invalid("entries", fmt.Sprintf("%d more problems were found", more), "correct those named; the rest is named then"))
-	}
-	return c.request.fields(errors.Join(list...))
+	return c.request.fields(errors.Join(c.problems...))
 }
 
 func (c *entryCheck) model() {

@@ -366,6 +366,14 @@ func TestEnterRefusedByStore(t *testing.T) {
 			t.Errorf("%v, want fields %q, kind %s", err, c.fields, c.kind)
 		}
 	}
+	var many []error
+	for range 60 {
+		many = append(many, twice)
+	}
+	store.refuse = errors.Join(many...)
+	if _, err := s.Enter(t.Context(), EntryRequest{Model: "naive", Entries: []NewEntry{entryFor("SPY", "2025-09-26")}}); etf.KindOf(err) != etf.KindConflict || len(etf.Errors(err)) != 51 {
+		t.Errorf("60 entries entered before: %d problems of kind %s", len(etf.Errors(err)), etf.KindOf(err))
+	}
 	store.refuse, store.fail = nil, failures{"ETF": storeAway}
 	if _, err := s.Enter(t.Context(), EntryRequest{Model: "naive", Entries: []NewEntry{entryFor("SPY", "2025-09-26")}}); etf.KindOf(err) != etf.KindUnavailable {
 		t.Errorf("registry away: %v", err)

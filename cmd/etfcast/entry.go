@@ -216,8 +216,12 @@ type entryJSON struct {
 	IssuedAt time.Time    `json:"issued_at"`
 	Standing etf.Standing `json:"standing"`
 	Horizons []int        `json:"horizons"`
-	Chain    int64        `json:"position,omitempty"`
-	Hash     string       `json:"hash,omitempty"`
+	Chain    *entryChain  `json:"chain,omitempty"` // nil for an entry that is not stored
+}
+
+type entryChain struct {
+	Position int64  `json:"position"`
+	Hash     string `json:"hash"`
 }
 
 // entryReceiptJSON is the result of submitting entries.
@@ -231,7 +235,10 @@ type entryReceiptJSON struct {
 func entriesJSON(list []service.Entered) []entryJSON {
 	out := make([]entryJSON, len(list))
 	for i, e := range list {
-		out[i] = entryJSON{e.ID, e.Symbol, e.Exchange, e.Model, e.Origin, e.Deadline, e.IssuedAt, e.Standing, horizonsOf(e), e.Chain, e.Hash}
+		out[i] = entryJSON{e.ID, e.Symbol, e.Exchange, e.Model, e.Origin, e.Deadline, e.IssuedAt, e.Standing, horizonsOf(e), nil}
+		if e.Chain > 0 {
+			out[i].Chain = &entryChain{e.Chain, e.Hash}
+		}
 	}
 	return out
 }
