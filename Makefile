@@ -159,6 +159,11 @@ report-quality: ## Make docs/data-quality.md: what the rules find of injected de
 	@[ -n "$$ETFCAST_REAL_DATA" ] || { echo "set ETFCAST_REAL_DATA to the folder of real prices and recorded responses" >&2; exit 1; }
 	@$(GO) run ./bench/quality -out docs/data-quality.md $(QUALITY_FLAGS)
 
+.PHONY: report-reproduce
+report-reproduce: build devstack ## Issue forecasts of simulated ETFs, draw N at random and make them again: same program, one core, GOAMD64=v3.
+	@GOAMD64=v3 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/etfcast-v3 ./cmd/etfcast
+	@bin/devstack run --ephemeral -- $(GO) run ./bench/reproduce -etfcast bin/etfcast $(if $(filter amd64,$(shell $(GO) env GOARCH)),-v3 bin/etfcast-v3) -n $(if $(filter file,$(origin N)),200,$(N)) $(REPORT_FLAGS)
+
 .PHONY: bench-prophet
 bench-prophet: build ## Measure Prophet against the original, in one process and as whole processes (python3 with prophet; ETFCAST_REAL_DATA).
 	@$(GO) run ./bench/prophet/bench -etfcast bin/etfcast $(BENCH_FLAGS)

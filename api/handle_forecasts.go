@@ -92,6 +92,7 @@ func forecastOut(f etf.Forecast) gen.Forecast {
 		Diagnostics: f.Diagnostics, Components: f.Components, FitHash: textOrNil(f.FitHash),
 		Held: f.Held > 0, Skipped: f.Held, Provisional: f.Provisional,
 		RetractedBy: append([]string{}, f.Retracted...),
+		ClosesHash:  textOrNil(f.ClosesHash), Scale: scaleOut(f.Scale), Build: buildOut(f.Build),
 	}
 	if f.Params == "" {
 		out.Params = json.RawMessage("{}")
@@ -106,6 +107,11 @@ func forecastOut(f etf.Forecast) gen.Forecast {
 		quantiles := make(map[string]float64, len(p.Quantiles))
 		for q, level := range etf.QuantileLevels {
 			quantiles[strconv.FormatFloat(level, 'f', -1, 64)] = p.Quantiles[q]
+		}
+		if i < len(f.Tails) {
+			for q, level := range etf.TailLevels {
+				quantiles[strconv.FormatFloat(level, 'f', -1, 64)] = f.Tails[i][q]
+			}
 		}
 		out.Points[i] = gen.ForecastPoint{Horizon: p.Horizon, Target: p.Target, Mean: p.Mean, Quantiles: quantiles}
 	}

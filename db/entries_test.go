@@ -50,7 +50,7 @@ func testEntries(t *testing.T, d dbtest.Database) {
 		t.Fatalf("%+v, %v", stored, err)
 	}
 	for i, f := range stored {
-		if f.Symbol != list[i].Symbol || f.Origin != list[i].Origin || !f.Entry() || f.Run != etf.RunID("entry:"+f.ID) || len(f.Points) != 3 {
+		if f.Symbol != list[i].Symbol || f.Origin != list[i].Origin || !f.Entered() || f.Run != etf.RunID("entry:"+f.ID) || len(f.Points) != 3 {
 			t.Errorf("entry %d: %+v", i, f)
 		}
 		if read, err := s.Forecast(ctx, f.ID); err != nil || !reflect.DeepEqual(read, f) {

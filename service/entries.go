@@ -127,7 +127,7 @@ func (s *Service) Enter(ctx context.Context, r EntryRequest) (EntryReceipt, erro
 // nameEntry sets the identity of an entry.
 func nameEntry(f *etf.Forecast) {
 	f.ID = forecast.ID(*f)
-	f.Run = etf.RunID("entry:" + f.ID)
+	f.Run = etf.RunID(etf.EntryRun + f.ID)
 }
 
 // anchor anchors the chains of the ETFs.

@@ -387,14 +387,14 @@ func TestEnterRefusedByStore(t *testing.T) {
 func TestEntryNotServed(t *testing.T) {
 	t.Parallel()
 	store := withForecasts()
-	store.stored = append(store.stored, etf.Forecast{ID: unknownID, Symbol: "SPY", Model: "naive", CodeVersion: etf.EntryVersion, Origin: friday})
+	store.stored = append(store.stored, etf.Forecast{ID: unknownID, Symbol: "SPY", Model: "naive", CodeVersion: etf.EntryVersion, Run: "entry:x", Origin: friday})
 	s := New(Deps{Store: store, Models: models, Now: atNow})
 	_, err := s.LatestForecast(t.Context(), "SPY", "naive")
 	if etf.KindOf(err) != etf.KindNotFound || fieldsOf(err)[0] != "model" || !strings.Contains(err.Error(), "GET /v1/forecasts/{id}") {
 		t.Errorf("latest: %v", err)
 	}
 	store.fail = failures{"Confirmations": errors.New("an entry needs none")}
-	if f, err := s.Forecast(t.Context(), unknownID); err != nil || !f.Entry() {
+	if f, err := s.Forecast(t.Context(), unknownID); err != nil || !f.Entered() {
 		t.Errorf("by ID: %+v, %v", f, err)
 	}
 	if _, _, err := s.ForecastFit(t.Context(), unknownID); etf.KindOf(err) != etf.KindNotFound || !strings.Contains(err.Error(), "entry of naive") {

@@ -45,7 +45,7 @@ func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf
 	if err != nil || len(found) == 0 {
 		return etf.Forecast{}, s.noForecast(e, model)
 	}
-	if found[0].Entry() {
+	if found[0].Entered() {
 		return etf.Forecast{}, etf.NotFound("model", fmt.Sprintf("%s is the name of an entrant, whose forecasts are scored and not served", model),
 			"list its entries with GET /v1/entries and read one with GET /v1/forecasts/{id}")
 	}
@@ -54,7 +54,7 @@ func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf
 
 // marked adds to a forecast what has become known about its prices since. An entry was not made from the stored ones.
 func (s *Service) marked(ctx context.Context, f etf.Forecast) (etf.Forecast, error) {
-	if f.Entry() {
+	if f.Entered() {
 		return f, nil
 	}
 	retracted, err := s.store.Retracted(ctx, []string{f.ID})
@@ -130,10 +130,7 @@ func (s *Service) storedForecast(ctx context.Context, id string) (etf.Forecast, 
 	if err != nil && etf.KindOf(err) == etf.KindNotFound {
 		return etf.Forecast{}, etf.NotFound("id", fmt.Sprintf("there is no forecast %s", id), "GET /v1/etfs/{symbol}/forecasts/latest gives the ID of the newest")
 	}
-	if err != nil {
-		return etf.Forecast{}, err
-	}
-	return s.marked(ctx, f)
+	return f, err
 }
 
 // ForecastFit returns what a forecast's model needs to reproduce it, byte for byte as stored, and its SHA-256. The errors
@@ -143,7 +140,7 @@ func (s *Service) ForecastFit(ctx context.Context, id string) (fit []byte, hash 
 	if err != nil {
 		return nil, "", err
 	}
-	if f.Entry() {
+	if f.Entered() {
 		return nil, "", etf.NotFound("id", fmt.Sprintf("forecast %s is an entry of %s, which has no fit", id, f.Model), "ask the entrant how it was made")
 	}
 	if f.FitHash == "" {

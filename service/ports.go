@@ -13,6 +13,7 @@ import (
 // KindUnavailable. It is safe for concurrent use.
 type Store interface {
 	Believed
+	Record
 	Actions
 	Entries
 	Ledger

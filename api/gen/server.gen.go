@@ -276,6 +276,27 @@ type BarList struct {
 // Basis What the prices are adjusted for.
 type Basis = etf.Basis
 
+// Build The program that made a forecast. Null if none was recorded.
+type Build struct {
+	// Go Version of Go.
+	//
+	// Example: go1.26.8
+	Go string `json:"go"`
+
+	// Arch Architecture it was compiled for.
+	//
+	// Example: amd64
+	Arch string `json:"arch"`
+
+	// Features What of the processor changes the last bits of numbers.
+	//
+	// Example: v1+fma
+	Features string `json:"features"`
+
+	// Modified It was built from a tree that differs from its commit.
+	Modified bool `json:"modified"`
+}
+
 // Cause Why a data version came to be. More causes may be added.
 //
 // Example: fetch
@@ -539,6 +560,41 @@ type EntryReceipt struct {
 // Exchange ISO 10383 market identifier.
 type Exchange = etf.Exchange
 
+// FetchUse defines model for FetchUse.
+type FetchUse struct {
+	Id string `json:"id"`
+
+	// Source Example: file
+	Source string `json:"source"`
+
+	// Request What was requested, without secrets.
+	Request string `json:"request"`
+
+	// Sha256 SHA-256 of the response's body.
+	Sha256    string    `json:"sha256"`
+	FetchedAt time.Time `json:"fetched_at"`
+	Run       string    `json:"run"`
+
+	// Stored The body is still stored.
+	Stored bool `json:"stored"`
+
+	// Rows Rows in the response.
+	Rows int `json:"rows"`
+
+	// Closes Closes of the forecast that come from it.
+	Closes int `json:"closes"`
+
+	// First A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	First Session `json:"first"`
+
+	// Last A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Last Session `json:"last"`
+}
+
 // FieldError defines model for FieldError.
 type FieldError struct {
 	// Field The invalid field, parameter or header, such as `symbols[2]`.
@@ -735,6 +791,11 @@ type Forecast struct {
 
 	// RetractedBy The findings whose decision says that prices this forecast was made from are wrong. It is not part of what was issued.
 	RetractedBy []string `json:"retracted_by"`
+
+	// ClosesHash SHA-256 of the closes fitted, as text; null if none was recorded.
+	ClosesHash *string `json:"closes_hash"`
+	Scale      *Scale  `json:"scale"`
+	Build      *Build  `json:"build"`
 }
 
 // ForecastPoint defines model for ForecastPoint.
@@ -750,9 +811,9 @@ type ForecastPoint struct {
 	// Mean Mean of the closing price.
 	Mean float64 `json:"mean"`
 
-	// Quantiles Quantiles of the closing price, keyed by probability level.
+	// Quantiles Quantiles of the closing price, keyed by probability level. Forecasts issued before 0.2.0 and entries without them lack 0.025 and 0.975.
 	//
-	// Example: {"0.05":640.11,"0.1":645.3,"0.25":653.9,"0.5":662.1,"0.75":670.4,"0.9":678.2,"0.95":683}
+	// Example: {"0.025":636.2,"0.05":640.11,"0.1":645.3,"0.25":653.9,"0.5":662.1,"0.75":670.4,"0.9":678.2,"0.95":683,"0.975":687.4}
 	Quantiles map[string]float64 `json:"quantiles"`
 }
 
@@ -1072,6 +1133,62 @@ type Problem struct {
 	Errors    *[]FieldError `json:"errors,omitempty"`
 }
 
+// Provenance defines model for Provenance.
+type Provenance struct {
+	// Forecast Its ID.
+	Forecast string `json:"forecast"`
+
+	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
+	//
+	// Example: SPY
+	Symbol Symbol `json:"symbol"`
+
+	// Exchange ISO 10383 market identifier.
+	Exchange Exchange `json:"exchange"`
+
+	// Model Example: drift
+	Model string `json:"model"`
+
+	// Origin A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Origin   Session   `json:"origin"`
+	IssuedAt time.Time `json:"issued_at"`
+
+	// Run Example: daily:XNYS:2025-09-26
+	Run         string          `json:"run"`
+	CodeVersion string          `json:"code_version"`
+	Build       *Build          `json:"build"`
+	Params      json.RawMessage `json:"params"`
+	Seed        string          `json:"seed"`
+	DataVersion *VersionCause   `json:"data_version"`
+	Used        *SessionSpan    `json:"used"`
+
+	// Closes How many closes it was fitted to.
+	Closes     int     `json:"closes"`
+	ClosesHash *string `json:"closes_hash"`
+	FitHash    *string `json:"fit_hash"`
+
+	// Fetches The responses that the closes come from, ascending by their earliest close.
+	Fetches []FetchUse `json:"fetches"`
+
+	// Actions The statements about corporate actions accepted at the data version, ascending by ex-date, in the state that held then.
+	Actions []Action `json:"actions"`
+
+	// Decisions The data versions that a decision or the release of a held bar caused, newest first, at most 100.
+	Decisions []VersionCause `json:"decisions"`
+	Chain     struct {
+		Hash     string `json:"hash"`
+		Position int64  `json:"position"`
+		PrevHash string `json:"prev_hash"`
+	} `json:"chain"`
+
+	// Links Paths of what this is about.
+	//
+	// Example: {"bars":"/v1/etfs/SPY/bars?as_of=12"}
+	Links map[string]string `json:"links"`
+}
+
 // Readiness Example: {"checks":[{"detail":"","name":"database","since":"2025-09-26T21:00:00Z","state":"ok"},{"detail":"Temporal can't be reached","name":"temporal","since":"2025-09-26T21:03:10Z","state":"waiting"}],"ready":false,"waiting_for":["temporal"]}
 type Readiness struct {
 	Ready bool `json:"ready"`
@@ -1244,6 +1361,15 @@ type RunList struct {
 // RunStatus A run in which ETFs failed or were quarantined is completed; its counts say how many.
 type RunStatus = etf.RunStatus
 
+// Scale How much the closes fitted moved from one to the next, over the newest 250 changes. Null for forecasts issued before 0.2.0.
+type Scale struct {
+	// Absolute Mean absolute change, in the ETF's currency.
+	Absolute float64 `json:"absolute"`
+
+	// Squared Mean squared change.
+	Squared float64 `json:"squared"`
+}
+
 // Schedule defines model for Schedule.
 type Schedule struct {
 	// Id Example: daily-XNYS
@@ -1284,6 +1410,19 @@ type ScheduleList struct {
 // Example: 2025-09-26
 type Session = etf.Session
 
+// SessionSpan defines model for SessionSpan.
+type SessionSpan struct {
+	// From A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	From Session `json:"from"`
+
+	// To A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	To Session `json:"to"`
+}
+
 // SourceRef defines model for SourceRef.
 type SourceRef struct {
 	// Name The source's name.
@@ -1310,6 +1449,21 @@ type Version struct {
 	// Go The Go version it was built with.
 	Go        string    `json:"go"`
 	StartedAt time.Time `json:"started_at"`
+}
+
+// VersionCause defines model for VersionCause.
+type VersionCause struct {
+	Number int64 `json:"number"`
+
+	// Writer Unique to the transaction that made the version; null in lists.
+	Writer *string `json:"writer"`
+
+	// KnownFrom When it became current.
+	KnownFrom time.Time `json:"known_from"`
+	Cause     string    `json:"cause"`
+
+	// CauseId ID of the fetch, finding, statement about an action, or run.
+	CauseId string `json:"cause_id"`
 }
 
 // ActionID defines model for ActionID.
@@ -1729,6 +1883,9 @@ type ServerInterface interface {
 	// GetForecastFit Get the fitted model behind a forecast, exactly as stored. It never changes.
 	// (GET /v1/forecasts/{id}/fit)
 	GetForecastFit(ctx echo.Context, id string, params GetForecastFitParams) error
+	// GetForecastProvenance Get what a forecast was made from and by.
+	// (GET /v1/forecasts/{id}/provenance)
+	GetForecastProvenance(ctx echo.Context, id string) error
 	// GetLedgerCheckpoint Get the ledger's newest checkpoint, to be kept.
 	// (GET /v1/ledger/checkpoint)
 	GetLedgerCheckpoint(ctx echo.Context, params GetLedgerCheckpointParams) error
@@ -2550,6 +2707,22 @@ func (w *ServerInterfaceWrapper) GetForecastFit(ctx echo.Context) error {
 	return err
 }
 
+// GetForecastProvenance converts echo context to params.
+func (w *ServerInterfaceWrapper) GetForecastProvenance(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetForecastProvenance(ctx, id)
+	return err
+}
+
 // GetLedgerCheckpoint converts echo context to params.
 func (w *ServerInterfaceWrapper) GetLedgerCheckpoint(ctx echo.Context) error {
 	var err error
@@ -2860,6 +3033,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/ledger/checkpoint", wrapper.GetLedgerCheckpoint, options.OperationMiddlewares["getLedgerCheckpoint"]...)
 	router.GET(options.BaseURL+"/v1/ledger/consistency", wrapper.GetLedgerConsistency, options.OperationMiddlewares["getLedgerConsistency"]...)
 	router.GET(options.BaseURL+"/v1/ledger/proof", wrapper.GetLedgerProof, options.OperationMiddlewares["getLedgerProof"]...)
+	router.GET(options.BaseURL+"/v1/forecasts/:id/provenance", wrapper.GetForecastProvenance, options.OperationMiddlewares["getForecastProvenance"]...)
 	router.GET(options.BaseURL+"/v1/runs", wrapper.ListRuns, options.OperationMiddlewares["listRuns"]...)
 	router.POST(options.BaseURL+"/v1/runs", wrapper.CreateRun, options.OperationMiddlewares["createRun"]...)
 	router.GET(options.BaseURL+"/v1/runs/:id", wrapper.GetRun, options.OperationMiddlewares["getRun"]...)
@@ -5728,6 +5902,110 @@ func (response GetForecastFitdefaultApplicationProblemPlusJSONResponse) VisitGet
 	return err
 }
 
+type GetForecastProvenanceRequestObject struct {
+	Id string `json:"id"`
+}
+
+type GetForecastProvenanceResponseObject interface {
+	VisitGetForecastProvenanceResponse(w http.ResponseWriter) error
+}
+
+type GetForecastProvenance200JSONResponse Provenance
+
+func (response GetForecastProvenance200JSONResponse) VisitGetForecastProvenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForecastProvenance400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetForecastProvenance400ApplicationProblemPlusJSONResponse) VisitGetForecastProvenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForecastProvenance404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetForecastProvenance404ApplicationProblemPlusJSONResponse) VisitGetForecastProvenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForecastProvenance500ApplicationProblemPlusJSONResponse struct {
+	IntegrityApplicationProblemPlusJSONResponse
+}
+
+func (response GetForecastProvenance500ApplicationProblemPlusJSONResponse) VisitGetForecastProvenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForecastProvenance503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetForecastProvenance503ApplicationProblemPlusJSONResponse) VisitGetForecastProvenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetForecastProvenancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetForecastProvenancedefaultApplicationProblemPlusJSONResponse) VisitGetForecastProvenanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetLedgerCheckpointRequestObject struct {
 	Params GetLedgerCheckpointParams
 }
@@ -6957,6 +7235,9 @@ type StrictServerInterface interface {
 	// GetForecastFit Get the fitted model behind a forecast, exactly as stored. It never changes.
 	// (GET /v1/forecasts/{id}/fit)
 	GetForecastFit(ctx context.Context, request GetForecastFitRequestObject) (GetForecastFitResponseObject, error)
+	// GetForecastProvenance Get what a forecast was made from and by.
+	// (GET /v1/forecasts/{id}/provenance)
+	GetForecastProvenance(ctx context.Context, request GetForecastProvenanceRequestObject) (GetForecastProvenanceResponseObject, error)
 	// GetLedgerCheckpoint Get the ledger's newest checkpoint, to be kept.
 	// (GET /v1/ledger/checkpoint)
 	GetLedgerCheckpoint(ctx context.Context, request GetLedgerCheckpointRequestObject) (GetLedgerCheckpointResponseObject, error)
@@ -7800,6 +8081,31 @@ func (sh *strictHandler) GetForecastFit(ctx echo.Context, id string, params GetF
 		return err
 	} else if validResponse, ok := response.(GetForecastFitResponseObject); ok {
 		return validResponse.VisitGetForecastFitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetForecastProvenance operation middleware
+func (sh *strictHandler) GetForecastProvenance(ctx echo.Context, id string) error {
+	var request GetForecastProvenanceRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetForecastProvenance(ctx.Request().Context(), request.(GetForecastProvenanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetForecastProvenance")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetForecastProvenanceResponseObject); ok {
+		return validResponse.VisitGetForecastProvenanceResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -26,7 +26,7 @@ var exitCodes = []struct {
 	remedy  string // for a script
 }{
 	{exitOK, "success; also a server that was asked to stop", "continue"},
-	{exitError, "the command failed; the message says why (doctor: a check failed; check: a file has errors)", "alert a person"},
+	{exitError, "the command failed; the message says why (doctor: a check failed; check: a file has errors; reproduce: other numbers)", "alert a person"},
 	{exitUsage, "invalid command line or input (check: a file can't be read); the message names the field and the remedy", "correct it; a retry gives the same error"},
 	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined", "see `etfcast run show RUN`"},
 	{exitUnavailable, "the database or Temporal can't be reached (ready: not ready)", "retry later"},
@@ -62,6 +62,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError
+	var child childExit
 	switch {
 	case err == nil:
 		return exitOK
@@ -69,6 +70,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitIncomplete
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
+	case errors.As(err, &child):
+		return int(child)
 	case errors.As(err, &usage):
 		return exitUsage
 	}
@@ -83,7 +86,8 @@ func exitCode(ctx context.Context, err error) int {
 
 func report(stderr io.Writer, err error) {
 	var continues errRunContinues
-	if err == nil || errors.Is(err, context.Canceled) && !errors.As(err, &continues) {
+	var child childExit
+	if err == nil || errors.As(err, &child) || errors.Is(err, context.Canceled) && !errors.As(err, &continues) {
 		return
 	}
 	fmt.Fprintf(stderr, "etfcast: %v\n", err)

@@ -36,7 +36,7 @@ var (
 	}
 	invocationFlags = []string{
 		"config", "help",
-		"all", "as-of", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "rerun",
+		"all", "anyway", "as-of", "build", "by", "chains", "currency", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "repo", "rerun",
 		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 		"adjust", "amount", "announced", "ex", "kind", "pay", "ratio", "record", // of corporate actions
 		// finding

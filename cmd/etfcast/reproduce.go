@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/forecast/drift"
+	"github.com/etfcast/etfcast/forecast/issue"
+	"github.com/etfcast/etfcast/forecast/prophet/market"
+	"github.com/etfcast/etfcast/service"
+)
+
+// modelWith returns the model of a stored forecast, by its name and the parameters it was stored with.
+func modelWith(name, params string) (forecast.Model, error) {
+	switch name {
+	case drift.Name:
+		m, err := drift.Parse(params)
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
+	case market.Name:
+		m, err := market.Parse(params)
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+	return nil, etf.Invalid("model", fmt.Sprintf("this program has no model %q", name), "use the program that made the forecast")
+}
+
+func reproduceCommand(a *app) *cobra.Command {
+	var asJSON bool
+	var r rebuild
+	reproducer := service.Reproducer{CodeVersion: version, Build: thisBuild, Model: modelWith}
+	cmd := &cobra.Command{
+		Use:   "reproduce FORECAST",
+		Short: "Make a stored forecast again from the data it was made from, and compare the two",
+		Long: `Make a stored forecast again from the prices as they were believed at its data version, its parameters and
+its seed, and compare every number of the two.
+
+  identical    every bit is equal: expected of the same program on the same class of processor
+  equivalent   the closes are the same, and every number is within 1e-9 of the stored one
+  different    the first number that differs is printed; the exit code is 1
+
+A forecast of another code version is made with that version: with --build, etfcast checks its commit out of
+a git repository into a temporary folder, builds it with the Go that the forecast names, and runs it. The
+exit code is 2 for a forecast that can't be made again here.`,
+		Example: "  etfcast reproduce 0123456789abcdef0123456789abcdef --build",
+		Args:    exactArgs("FORECAST"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if r.wanted && reproducer.Anyway {
+				return usageError{etf.Invalid("anyway", "--anyway runs this program, --build another one", "give one of them")}
+			}
+			svc, closeAll, err := a.service()
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			if r.wanted {
+				f, err := svc.Reproducible(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if f.CodeVersion != version {
+					return r.run(cmd.Context(), a, f, asJSON)
+				}
+			}
+			result, err := svc.Reproduce(cmd.Context(), args[0], reproducer)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = json.NewEncoder(a.stdout).Encode(result)
+			} else {
+				err = printReproduction(a.stdout, result)
+			}
+			if err == nil && result.Verdict == issue.Different {
+				err = fmt.Errorf("forecast %s is not what this program makes of its data: %s is %s, and %s now",
+					result.Forecast, result.First.Field, result.First.Stored, result.First.Made)
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&r.wanted, "build", false, "build the code version of the forecast, if it is another one, and run that")
+	cmd.Flags().StringVar(&r.repository, "repo", ".", "with --build: folder of a git repository that has its commit")
+	cmd.Flags().BoolVar(&reproducer.Anyway, "anyway", false, "use this program, whatever code version made the forecast")
+	return cmd
+}
+
+func printReproduction(w io.Writer, r service.Reproduction) error {
+	_, err := fmt.Fprintf(w, `%s: forecast %s of %s by %s from %s
+  data          version %d, %d closes
+  issued by     %s
+  made again by %s
+  compared      %d numbers, %d not equal to the bit, largest relative difference %.2g
+`, r.Verdict, r.Forecast, r.Symbol, r.Model, r.Origin, r.DataVersion, r.Rows, programText(r.CodeVersion, r.Build), programText(r.By.CodeVersion, r.By.Build),
+		r.Numbers, r.Unequal, r.Largest)
+	if err == nil && r.First != nil {
+		_, err = fmt.Fprintf(w, "  first         %s: stored %s, made again %s\n", r.First.Field, r.First.Stored, r.First.Made)
+	}
+	if err == nil && r.SameBuild && r.Verdict == issue.Equivalent {
+		_, err = fmt.Fprintln(w, "  note          the same program gave other bits: report it as a bug")
+	}
+	return err
+}
+
+// programText describes a program in a line.
+func programText(code string, b etf.Build) string {
+	if b == (etf.Build{}) {
+		return code + " (its build is not recorded)"
+	}
+	text := fmt.Sprintf("%s (%s %s %s", code, b.Go, b.Arch, b.Features)
+	if b.Modified {
+		text += ", modified"
+	}
+	return text + ")"
+}
