@@ -146,6 +146,10 @@ bench-seed: build devstack ## The same with ten years of bars on that server, ag
 bench-store: ## Measure Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
 	@$(GO) run ./bench/store
 
+.PHONY: bench-scores
+bench-scores: ## Score 10,000 due forecasts, and read the sums of a year, on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
+	@$(GO) run ./bench/scores $(BENCH_FLAGS)
+
 .PHONY: bench-asof
 bench-asof: devstack ## Compare reads as of an earlier data version with the plain read of 5,000 bars.
 	@bin/devstack run --ephemeral -- $(GO) test ./db -run '^$$' -bench AsOf -benchtime 15x

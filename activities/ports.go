@@ -103,10 +103,10 @@ type Ledger interface {
 
 // Scores keeps how forecasts fared, and their sums.
 type Scores interface {
-	// Unscored returns what has changed since the ETF's scores were complete: sessions, splits and forecasts of the models, of
-	// entrants and of those scored before. Everything counts as changed if it is asked for or nothing has been scored. What it
-	// reads may change meanwhile; then SaveScores says so. KindNotFound for an unknown symbol.
-	Unscored(ctx context.Context, symbol etf.Symbol, models []string, everything bool) (etf.Unscored, error)
+	// Unscored returns what has changed since the ETF's scores were complete: sessions, splits and entrants' forecasts. Everything
+	// counts as changed if it is asked for or nothing has been scored. What it reads may change meanwhile; then SaveScores says
+	// so. KindNotFound for an unknown symbol.
+	Unscored(ctx context.Context, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Unscored, error)
 	// ScoringInput returns the forecasts from the origins with their points at the horizons, and their scores.
 	ScoringInput(ctx context.Context, u etf.Unscored, origins []etf.Session, horizons []int) (etf.ScoringInput, error)
 	// BarStates returns the states of an ETF's bars from a session on, ascending by session and data version.

@@ -22,11 +22,16 @@ type Scoring struct {
 }
 
 // Score brings the scores of an ETF up to date with everything that is stored about it: bars, splits and forecasts, of this
-// program's models and of entrants. It looks only at what may have changed since the last time, so that a repeat changes nothing.
+// program's models and of entrants. Of this program's, it does not look for forecasts issued after their target: see ScoreOrigins. It looks only at what may have changed since the last time, so that a repeat changes nothing.
 //
 // A forecast whose stored parts can't be read or measured is left out, logged and counted (etf.Scored.Corrupt): it must not keep
 // the ETF's other forecasts from being scored. It is looked at again when its actual price changes.
 func (a *Scoring) Score(ctx context.Context, symbol etf.Symbol, exchange etf.Exchange) (etf.Scored, error) {
+	return a.ScoreOrigins(ctx, symbol, exchange)
+}
+
+// ScoreOrigins is Score, and also looks at all forecasts from the origins: some may have been issued after their target.
+func (a *Scoring) ScoreOrigins(ctx context.Context, symbol etf.Symbol, exchange etf.Exchange, origins ...etf.Session) (etf.Scored, error) {
 	if a == nil {
 		return etf.Scored{}, nil
 	}
@@ -35,7 +40,7 @@ func (a *Scoring) Score(ctx context.Context, symbol etf.Symbol, exchange etf.Exc
 		return etf.Scored{}, err
 	}
 	for race := 0; ; race++ {
-		done, err := a.score(ctx, cal, symbol)
+		done, err := a.score(ctx, cal, symbol, etf.UnscoredQuery{Models: a.Models, Origins: origins})
 		if etf.KindOf(err) == etf.KindConflict && race < maxLostRaces {
 			continue
 		}
@@ -43,10 +48,11 @@ func (a *Scoring) Score(ctx context.Context, symbol etf.Symbol, exchange etf.Exc
 	}
 }
 
-func (a *Scoring) score(ctx context.Context, cal *calendar.Calendar, symbol etf.Symbol) (etf.Scored, error) {
-	u, err := a.Store.Unscored(ctx, symbol, a.Models, false)
+func (a *Scoring) score(ctx context.Context, cal *calendar.Calendar, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Scored, error) {
+	u, err := a.Store.Unscored(ctx, symbol, q)
 	if err == nil && u.Mark.Writer != "" && !scoring.Complete(cal, u.Mark, a.Horizons) {
-		u, err = a.Store.Unscored(ctx, symbol, a.Models, true)
+		q.Everything = true
+		u, err = a.Store.Unscored(ctx, symbol, q)
 	}
 	if err != nil {
 		return etf.Scored{}, err
@@ -56,6 +62,7 @@ func (a *Scoring) score(ctx context.Context, cal *calendar.Calendar, symbol etf.
 		return etf.Scored{DataVersion: u.Version.Number}, nil
 	}
 	pairs := scoring.Due(cal, u, a.Horizons)
+	u.OnlyNew = !q.Everything && scoring.OnlyNew(cal, u, pairs)
 	in, err := a.input(ctx, cal, &u, pairs)
 	if err != nil {
 		return etf.Scored{}, err
@@ -137,6 +144,6 @@ func (a *Scoring) scoreLate(ctx context.Context, in ForecastInput, now time.Time
 	if err != nil || now.Before(deadline) {
 		return err
 	}
-	_, err = a.Score(ctx, in.Symbol, in.Exchange)
+	_, err = a.ScoreOrigins(ctx, in.Symbol, in.Exchange, in.Session)
 	return err
 }

@@ -10,12 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/etfcast/etfcast/activities"
 	"github.com/etfcast/etfcast/db/dbtest"
 	"github.com/etfcast/etfcast/etf"
 )
 
 // BenchmarkDailyPath measures the database work of one ETF's daily update on the embedded server: 15 fetched rows, one of
-// them new, five years of history, and two forecasts of 21 points, one with six components and a fit.
+// them new, five years of history, and two forecasts of 21 points, one with six components and a fit. Score finds forecasts at horizons 1, 5 and, after 21 updates of an ETF, 21.
 // server-ms/op is the CPU time of the parent process, which is the database server when this runs as
 // `bin/devstack run --ephemeral -- db.test -test.bench DailyPath`.
 func BenchmarkDailyPath(b *testing.B) {
@@ -42,7 +43,8 @@ func BenchmarkDailyPath(b *testing.B) {
 		stages[name] += time.Since(start)
 		cpu[name] += parentCPU() - before
 	}
-	n := 0
+	n, scores := 0, 0
+	a := &activities.Scoring{Store: s, Horizons: etf.ScoreHorizons, Models: []string{"drift", "prophet"}, Benchmark: "drift", Now: time.Now}
 	for b.Loop() {
 		i := n % symbols
 		symbol := etf.Symbol(fmt.Sprintf("SIM%03d", i))
@@ -75,6 +77,11 @@ func BenchmarkDailyPath(b *testing.B) {
 		if p.New != 1 || p.Unchanged != 14 {
 			b.Fatalf("persisted %+v", p)
 		}
+		timed("4 Score", func() {
+			scored, err := a.Score(ctx, symbol, etf.XNYS)
+			must(err)
+			scores += scored.Scores
+		})
 		timed("5 History", func() { h, err = s.History(ctx, symbol, window[14].Session, 1300); must(err) })
 		timed("6 AppendForecasts", func() {
 			plain := forecastOf(symbol, "drift", window[14].Session, h.DataVersion)
@@ -88,6 +95,7 @@ func BenchmarkDailyPath(b *testing.B) {
 	for name, t := range stages {
 		b.Logf("%-20s %6.2f ms wall %6.2f ms server", name, t.Seconds()*1e3/float64(n), cpu[name].Seconds()*1e3/float64(n))
 	}
+	b.Logf("%.1f scores each", float64(scores)/float64(n))
 	var all time.Duration
 	for _, t := range cpu {
 		all += t

@@ -24,8 +24,8 @@ const mostOrigins = 200
 
 // Unscored returns what has changed since the ETF's scores were complete, or everything if there are none or everything is asked
 // for: see activities.Scores.
-func (s *Store) Unscored(ctx context.Context, symbol etf.Symbol, models []string, everything bool) (etf.Unscored, error) {
-	head, err := s.q.GetScoring(ctx, string(symbol))
+func (s *Store) Unscored(ctx context.Context, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Unscored, error) {
+	head, err := s.q.GetETFToScore(ctx, string(symbol))
 	if errors.Is(err, sql.ErrNoRows) {
 		return etf.Unscored{}, unknownSymbol(symbol)
 	}
@@ -37,33 +37,33 @@ func (s *Store) Unscored(ctx context.Context, symbol etf.Symbol, models []string
 		Symbol: symbol, Number: head.ID, Exchange: etf.Exchange(head.Exchange), Basis: etf.Basis(head.Basis),
 		Version: etf.DataVersion{Number: head.DataVersion, Writer: head.DataVersionWriter}, Last: etf.Session(head.LastSession),
 	}
-	if u.Mark, err = scoringMark(head); err != nil {
-		return etf.Unscored{}, err
+	switch mark, err := s.q.GetScoring(ctx, head.ID); {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return etf.Unscored{}, translate(err, what)
+	default:
+		u.Mark = scoringMark(mark)
 	}
-	r := scoringReader{Store: s, ctx: ctx, u: &u, everything: everything || u.Mark.Writer == ""}
-	return u, translate(r.read(models), what)
+	r := scoringReader{Store: s, ctx: ctx, u: &u, everything: q.Everything || u.Mark.Writer == ""}
+	for _, origin := range q.Origins {
+		u.Appended = append(u.Appended, etf.ForecastPlace{Origin: origin})
+	}
+	return u, translate(r.read(q.Models), what)
 }
 
-// scoringMark converts the part of a row that is a mark.
-func scoringMark(r sqlcgen.GetScoringRow) (etf.ScoringMark, error) {
-	if !r.Writer.Valid {
-		return etf.ScoringMark{}, nil
-	}
-	m := etf.ScoringMark{DataVersion: r.ScoredVersion.Int64, Writer: r.Writer.String, Last: etf.Session(r.ScoredSession), Sessions: int(r.Sessions.Int32)}
-	corrupt := func(field string, err error) error {
-		return &etf.Error{Kind: etf.KindCorrupt, Field: field, Err: err, Message: "scorings." + field + " can't be read", Remedy: compareWithBackup}
-	}
-	if err := json.Unmarshal([]byte(r.Chains.String), &m.Chains); err != nil {
-		return m, corrupt("chains", err)
-	}
-	for text := range strings.SplitSeq(r.Horizons.String, ",") {
+// scoringMark converts a mark. One whose lists can't be read stands for no horizons: everything is looked at again, and it is replaced.
+func scoringMark(r sqlcgen.GetScoringRow) etf.ScoringMark {
+	m := etf.ScoringMark{DataVersion: r.DataVersion, Writer: r.Writer, Last: etf.Session(r.LastSession), Sessions: int(r.Sessions)}
+	unreadable := json.Unmarshal([]byte(r.Chains), &m.Chains) != nil
+	for text := range strings.SplitSeq(r.Horizons, ",") {
 		h, err := strconv.Atoi(text)
-		if err != nil {
-			return m, corrupt("horizons", err)
-		}
+		unreadable = unreadable || err != nil
 		m.Horizons = append(m.Horizons, h)
 	}
-	return m, nil
+	if unreadable {
+		m.Horizons, m.Chains = nil, nil
+	}
+	return m
 }
 
 // scoringReader fills in u.
@@ -85,7 +85,16 @@ func (r *scoringReader) read(models []string) error {
 	if err != nil {
 		return err
 	}
-	r.u.Splits = domainActions(splits, string(r.u.Symbol))
+	for _, a := range splits {
+		split := etf.StatedAction{
+			Action: etf.Action{Kind: etf.ActionKind(a.Kind), Ex: etf.Session(a.Ex), Numerator: a.Numerator, Denominator: a.Denominator},
+			Status: etf.ActionStatus(a.Status), DataVersion: a.DataVersion,
+		}
+		if a.SupersededBy != openVersion {
+			split.SupersededBy = a.SupersededBy
+		}
+		r.u.Splits = append(r.u.Splits, split)
+	}
 	if r.everything {
 		return r.bars(firstDate, true)
 	}
@@ -111,19 +120,14 @@ func (r *scoringReader) changedBars(from etf.Session) error {
 		return err
 	}
 	// An ordinary fetch changes only bars of its window; then those outside it need not be read to know that.
-	local, rows, revised := true, 0, 0
-	first := from
+	var fetches []string
 	for _, v := range versions {
-		if v.Cause != causeFetch || v.WindowFrom == 0 || v.RowsQuarantined.Int32 > 0 || v.ActionsNew.Int32 > 0 {
-			local = false
-			break
+		if v.Cause == causeFetch {
+			fetches = append(fetches, v.CauseID)
 		}
-		first = min(first, etf.Session(v.WindowFrom))
-		rows += int(v.RowsNew.Int32 + v.RowsRevised.Int32)
-		revised += int(v.RowsRevised.Int32)
 	}
-	if local {
-		if err := r.bars(first.AddDays(-scoringReach), revised > 0 || r.u.Basis != etf.AsTraded); err != nil || len(r.u.Changed) == rows {
+	if len(fetches) > 0 && len(fetches) == len(versions) {
+		if done, err := r.changedByFetches(from, fetches); done || err != nil {
 			return err
 		}
 	}
@@ -143,6 +147,31 @@ func (r *scoringReader) changedBars(from etf.Session) error {
 		from = min(from, etf.Session(b.Session))
 	}
 	return r.bars(from.AddDays(-scoringReach), true)
+}
+
+// changedByFetches is changedBars if the fetches say where the changes are; otherwise done is false.
+func (r *scoringReader) changedByFetches(from etf.Session, ids []string) (done bool, err error) {
+	fetches, err := r.q.ListFetchesToScore(r.ctx, ids)
+	if err != nil {
+		return false, err
+	}
+	rows, revised := 0, 0
+	first := lastSession
+	for _, f := range fetches {
+		if f.WindowFrom == 0 || f.RowsQuarantined > 0 || f.ActionsNew > 0 {
+			return false, nil
+		}
+		first = min(first, etf.Session(f.WindowFrom))
+		rows += int(f.RowsNew + f.RowsRevised)
+		revised += int(f.RowsRevised)
+	}
+	if r.u.Basis != etf.AsTraded || revised > 0 || from < lastSession {
+		first = min(first, from).AddDays(-scoringReach)
+	} // else only the targets' closes are needed
+	if err := r.bars(first, r.u.Basis != etf.AsTraded || revised > 0); err != nil {
+		return false, err
+	}
+	return len(r.u.Changed) == rows, nil
 }
 
 // bars reads the states of bars, and finds those that are newer than the mark.
@@ -229,10 +258,19 @@ func (r *scoringReader) forecasts(models []string) error {
 	if len(r.u.Models) == 0 {
 		return nil
 	}
+	// This program's forecasts become due with a bar, and those issued later are asked for by their origin. Those of others may come
+	// at any time.
+	since := entrants
+	if r.everything {
+		since = r.u.Models
+	}
+	if len(since) == 0 {
+		return nil
+	}
 	var query strings.Builder
 	query.WriteString("SELECT model, origin, chain FROM forecasts WHERE etf_id = ? AND (")
 	args := []any{r.u.Number}
-	for i, model := range r.u.Models {
+	for i, model := range since {
 		if i > 0 {
 			query.WriteString(" OR ")
 		}
@@ -322,6 +360,9 @@ func (s *Store) addScoringInput(ctx context.Context, in *etf.ScoringInput, u etf
 		kept = append(kept, f)
 	}
 	in.Forecasts = kept
+	if u.OnlyNew {
+		return nil
+	}
 	scores, err := s.q.ListScoresOfOrigins(ctx, sqlcgen.ListScoresOfOriginsParams{EtfID: u.Number, Models: u.Models, Horizons: horizons, Origins: origins})
 	in.Scores = append(in.Scores, newestScores(scores, u.Symbol, u.Exchange)...)
 	return err
@@ -466,19 +507,27 @@ func advanceScoring(ctx context.Context, q *sqlcgen.Queries, c etf.ScoreChanges)
 	for i, h := range c.Mark.Horizons {
 		horizons[i] = strconv.Itoa(h)
 	}
-	var n int64
-	if c.Before == "" {
-		n, err = q.InsertScoring(ctx, sqlcgen.InsertScoringParams{
-			EtfID: c.Number, DataVersion: c.Version.Number, DataVersionWriter: c.Version.Writer, Writer: newWriter(), Horizons: strings.Join(horizons, ","),
-			Chains: string(chains), LastSession: column.Session(c.Mark.Last), Sessions: int32(c.Mark.Sessions), ScoredAt: instant(c.At),
-		})
-		if duplicate(err) {
-			n, err = 0, nil
+	writer, err := q.GetETFWriter(ctx, c.Number)
+	if err != nil {
+		return err
+	}
+	n := int64(0)
+	mark := sqlcgen.InsertScoringParams{
+		EtfID: c.Number, DataVersion: c.Version.Number, Writer: newWriter(), Horizons: strings.Join(horizons, ","),
+		Chains: string(chains), LastSession: column.Session(c.Mark.Last), Sessions: int32(c.Mark.Sessions), ScoredAt: instant(c.At),
+	}
+	switch {
+	case writer != c.Version.Writer:
+	case c.Before == "":
+		if err = q.InsertScoring(ctx, mark); err == nil {
+			n = 1
+		} else if duplicate(err) {
+			err = nil
 		}
-	} else {
+	default:
 		n, err = q.AdvanceScoring(ctx, sqlcgen.AdvanceScoringParams{
-			EtfID: c.Number, DataVersion: c.Version.Number, DataVersionWriter: c.Version.Writer, Writer: newWriter(), Horizons: strings.Join(horizons, ","),
-			Chains: string(chains), LastSession: column.Session(c.Mark.Last), Sessions: int32(c.Mark.Sessions), ScoredAt: instant(c.At), Before: c.Before,
+			EtfID: mark.EtfID, DataVersion: mark.DataVersion, Writer: mark.Writer, Horizons: mark.Horizons, Chains: mark.Chains,
+			LastSession: mark.LastSession, Sessions: mark.Sessions, ScoredAt: mark.ScoredAt, Before: c.Before,
 		})
 	}
 	if err == nil && n != 1 {

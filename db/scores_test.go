@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -262,7 +263,7 @@ func TestScoreRevisions(t *testing.T) {
 	})
 }
 
-// TestScoreLate checks that a forecast issued at its deadline or later is late, and scored by the next Score.
+// TestScoreLate checks that a forecast issued at its deadline or later is late, and scored when its origin is asked for.
 func TestScoreLate(t *testing.T) {
 	d := dbtest.Open(t, dbtest.Embedded(t))
 	s := d.Store
@@ -271,8 +272,9 @@ func TestScoreLate(t *testing.T) {
 	days(t, s, "SPY", 1, 8, func(int) { score(t, a, "SPY") })
 	score(t, a, "SPY")
 	issueAt(t, s, "SPY", nth(t, 2), time.Now(), "drift", "other")
-	if done := score(t, a, "SPY"); done.Scores != 4 { // at 1 and 5 sessions
-		t.Fatalf("late forecasts: %+v", done)
+	done, err := a.ScoreOrigins(t.Context(), "SPY", etf.XNYS, nth(t, 2))
+	if err != nil || done.Scores != 4 { // at 1 and 5 sessions
+		t.Fatalf("late forecasts: %+v %v", done, err)
 	}
 	late, err := s.SessionLosses(t.Context(), etf.ScoreFilter{Standing: etf.Late})
 	if err != nil || len(late) != 4 || late[0].N != 1 || late[0].Origin != nth(t, 2) {
@@ -325,4 +327,155 @@ func TestScoreConcurrently(t *testing.T) {
 		}
 		checkSums(t, s)
 	})
+}
+
+// TestScoreMovedTargets checks that a target that the calendar has moved since is scored where it is now, with a row that says so, and
+// that another calendar makes everything be looked at again.
+func TestScoreMovedTargets(t *testing.T) {
+	d := dbtest.Open(t, dbtest.Embedded(t))
+	s := d.Store
+	register(t, s, "SPY")
+	ingest(t, s, "SPY", []etf.Bar{bar(nth(t, 1), 1)})
+	f := forecastOf("SPY", "drift", nth(t, 1), etfOf(t, s, "SPY").DataVersion)
+	closed, _ := nyse.Close(nth(t, 1))
+	f.IssuedAt = closed.Add(time.Minute)
+	f.Points = f.Points[:1]
+	f.Points[0].Target = etf.MustSession("2025-01-04") // a Saturday, as if 3 January had been closed and this day open
+	if _, _, err := appendOne(t.Context(), s, f); err != nil {
+		t.Fatal(err)
+	}
+	a := scorer(s)
+	ingest(t, s, "SPY", []etf.Bar{bar(nth(t, 2), 2)})
+	if done := score(t, a, "SPY"); done.Scores != 1 || done.Redated != 1 {
+		t.Fatalf("%+v", done)
+	}
+	if list := scoresOf(t, s, "SPY"); len(list) != 1 || list[0].Target != nth(t, 2) {
+		t.Errorf("%+v", list)
+	}
+	moved := dump(t, d, "forecast_targets")
+	admin := d.Admin(t)
+	if _, err := admin.Exec("UPDATE scorings SET sessions = sessions + 1"); err != nil { // as scored with another calendar
+		t.Fatal(err)
+	}
+	if done := score(t, a, "SPY"); done.Scores+done.Redated != 0 {
+		t.Errorf("looked at again: %+v", done)
+	}
+	if after := dump(t, d, "forecast_targets"); moved == "" || after != moved {
+		t.Errorf("targets %q, then %q", moved, after)
+	}
+	var sessions int
+	if err := admin.QueryRow("SELECT sessions FROM scorings").Scan(&sessions); err != nil || sessions != nyse.Count(etf.Window{To: nth(t, 2)}) {
+		t.Errorf("%d sessions, %v", sessions, err)
+	}
+	checkSums(t, s)
+}
+
+// TestScoreEntrants checks that forecasts of a model that is not this program's are scored, those that come late too.
+func TestScoreEntrants(t *testing.T) {
+	d := dbtest.Open(t, dbtest.Embedded(t))
+	s := d.Store
+	register(t, s, "SPY")
+	a := scorer(s, 1)
+	days(t, s, "SPY", 1, 3, func(int) { score(t, a, "SPY") })
+	if _, err := d.Admin(t).Exec("INSERT INTO entrants (model, registered_at) VALUES ('naive', '2025-01-01')"); err != nil {
+		t.Fatal(err)
+	}
+	issueNewest(t, s, "SPY", "naive")
+	late, _ := nyse.Close(nth(t, 4))
+	issueAt(t, s, "SPY", nth(t, 2), late, "naive")
+	days(t, s, "SPY", 4, 4, func(int) {
+		if done := score(t, a, "SPY"); done.Scores != 4 { // day 3 of three models, and the late one of day 2
+			t.Errorf("%+v", done)
+		}
+	})
+	list, err := s.Scores(t.Context(), etf.ScoreFilter{Symbol: "SPY", Model: "naive"})
+	if err != nil || len(list) != 2 || list[0].Standing != etf.Late || list[1].Standing != etf.OfRecord {
+		t.Errorf("%+v %v", list, err)
+	}
+	if again := score(t, a, "SPY"); again.Scores != 0 {
+		t.Errorf("a repeat: %+v", again)
+	}
+	checkSums(t, s)
+}
+
+// TestScoreCorrupt checks that a forecast whose parts can't be read keeps no other from being scored.
+func TestScoreCorrupt(t *testing.T) {
+	d := dbtest.Open(t, dbtest.Embedded(t))
+	s := d.Store
+	register(t, s, "SPY")
+	ingest(t, s, "SPY", []etf.Bar{bar(nth(t, 1), 1)})
+	closed, _ := nyse.Close(nth(t, 1))
+	list := issueAt(t, s, "SPY", nth(t, 1), closed, "drift", "other", "third")
+	admin := d.Admin(t)
+	for id, tails := range map[string]string{list[1].ID: "[[1,2],", list[2].ID: "[[90,130]" + strings.Repeat(",[90,130]", 20) + "]"} {
+		if _, err := admin.Exec("INSERT INTO forecast_tails (forecast_id, by_horizon) VALUES (?, ?)", id, tails); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ingest(t, s, "SPY", []etf.Bar{bar(nth(t, 2), 2)})
+	u, err := s.Unscored(t.Context(), "SPY", etf.UnscoredQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := s.ScoringInput(t.Context(), u, []etf.Session{nth(t, 1)}, []int{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(in.Forecasts) != 2 || len(in.Corrupt) != 1 || etf.KindOf(in.Corrupt[0]) != etf.KindCorrupt {
+		t.Fatalf("%+v", in)
+	}
+	if third := in.Forecasts[1]; third.Model != "third" || len(third.Tails) != 1 || third.Tails[0] != [2]float64{90, 130} {
+		t.Errorf("%+v", third)
+	}
+}
+
+// TestScoreSumsChanged checks that a changed sum, a changed score and a removed sum are found.
+func TestScoreSumsChanged(t *testing.T) {
+	d := dbtest.Open(t, dbtest.Embedded(t))
+	s := d.Store
+	register(t, s, "SPY")
+	a := scorer(s, 1)
+	days(t, s, "SPY", 1, 3, func(int) { score(t, a, "SPY") })
+	admin := d.Admin(t)
+	check := func() []etf.ScoreDifference {
+		_, found, err := s.CheckScoreSums(t.Context(), func(list []etf.Score) []etf.SessionLosses { return scoring.Contributions(list, "drift") }, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	for _, c := range []struct{ change, undo, column string }{
+		{"UPDATE score_sums SET crps = crps + 1 WHERE model = 'other'", "UPDATE score_sums SET crps = crps - 1 WHERE model = 'other'", "crps"},
+		{"UPDATE scores SET pit = pit / 100 + 0.9 WHERE model = 'other'", "", "pit"},
+		{"DELETE FROM score_sums WHERE model = 'drift'", "", "n"},
+	} {
+		if _, err := admin.Exec(c.change); err != nil {
+			t.Fatal(err)
+		}
+		found := check()
+		if len(found) != 2 && c.undo != "" || len(found) == 0 || !strings.HasPrefix(found[0].Column, c.column) {
+			t.Errorf("%s: %+v", c.change, found)
+		}
+		if c.undo == "" {
+			continue
+		}
+		if _, err := admin.Exec(c.undo); err != nil {
+			t.Fatal(err)
+		}
+		if found := check(); len(found) != 0 {
+			t.Errorf("%s: %+v", c.undo, found)
+		}
+	}
+}
+
+func TestScoresNeedTheirFilter(t *testing.T) {
+	s := dbtest.New(t)
+	_, err := s.Scores(t.Context(), etf.ScoreFilter{})
+	wantKind(t, err, etf.KindInvalid, "symbol")
+	_, err = s.Scores(t.Context(), etf.ScoreFilter{Symbol: "NONE"})
+	wantKind(t, err, etf.KindNotFound, "symbol")
+	_, err = s.SessionLosses(t.Context(), etf.ScoreFilter{Symbol: "SPY"})
+	wantKind(t, err, etf.KindInvalid, "symbol")
+	_, err = s.Unscored(t.Context(), "NONE", etf.UnscoredQuery{})
+	wantKind(t, err, etf.KindNotFound, "symbol")
 }

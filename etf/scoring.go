@@ -22,9 +22,10 @@ type ScoringMark struct {
 	DataVersion int64
 	Writer      string // unique to the transaction that wrote it; empty if nothing has been scored yet
 	Horizons    []int
-	// Chains has, for each model, the position in its chain up to which its forecasts have been looked at.
+	// Chains has, for each model that has been looked at, the position in its chain up to which all of its forecasts have been. Those
+	// of this program's models may have been looked at beyond it.
 	Chains map[string]int64
-	// Last is the newest stored session then, and Sessions how many sessions the calendar had up to it: another number now means
+	// Last is the newest session ever stored, and Sessions how many sessions the calendar had up to it: another number now means
 	// that a closure has been announced since.
 	Last     Session
 	Sessions int
@@ -48,15 +49,25 @@ type Unscored struct {
 	Mark     ScoringMark
 	// Changed are the sessions with a state that is newer than Mark, written or superseded, ascending.
 	Changed []Session
+	// OnlyNew means that nothing can have been scored yet of what is due: all targets are later than Mark.Last.
+	OnlyNew bool
 	// Splits are all states of all statements about splits.
 	Splits []StatedAction
-	// Bars are the states of the bars from BarsFrom on, ascending by session and version: those from MaxHorizon+MaxHeld sessions
-	// before whatever has changed.
+	// Bars are the states of the bars from BarsFrom on, ascending by session and version: all that the actual prices of what is due
+	// are made from.
 	Bars     []BarState
 	BarsFrom Session
-	// Appended are the forecasts at positions after Mark.
+	// Appended are the forecasts at positions after Mark, if they may be due for another reason than a bar: entrants', and, if
+	// everything was asked for, all. Origins asked for are among them, without model.
 	Appended []ForecastPlace
 	Models   []string // whose chains were looked at
+}
+
+// UnscoredQuery says what is asked for beyond what has changed.
+type UnscoredQuery struct {
+	Models     []string  // of this program
+	Everything bool      // as if nothing had been scored
+	Origins    []Session // of forecasts that were issued after their target
 }
 
 // ScoringInput is what is scored.

@@ -38,7 +38,7 @@ var _ activities.Store = (*memory)(nil)
 
 // Nothing of the memory's is scored.
 
-func (m *memory) Unscored(_ context.Context, symbol etf.Symbol, _ []string, _ bool) (etf.Unscored, error) {
+func (m *memory) Unscored(_ context.Context, symbol etf.Symbol, _ etf.UnscoredQuery) (etf.Unscored, error) {
 	unlock, err := m.lock()
 	defer unlock()
 	return etf.Unscored{Symbol: symbol}, err

@@ -16,6 +16,7 @@ import (
 	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/scoring"
 	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/workflows"
 )
@@ -35,8 +36,8 @@ func doctorCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check settings, database, Temporal, workers and schedules, and print remedies (exit code 1 if something is wrong)",
-		Long: `Check settings, database, Temporal, workers and schedules, look for rows that belong to no forecast and for
-traces of a clock that went back, and print a remedy for every problem. The exit code is 1 if something is wrong. With --chains, read every stored forecast with its components and fit,
+		Long: `Check settings, database, Temporal, workers and schedules, look for rows that belong to no forecast, for
+sums that are not those of their scores and for traces of a clock that went back, and print a remedy for every problem. The exit code is 1 if something is wrong. With --chains, read every stored forecast with its components and fit,
 recompute its hash, and report what was changed or removed since it was issued. That takes a while on
 a large database and has no timeout.`,
 		Example: "  etfcast doctor --chains",
@@ -220,6 +221,7 @@ func (d *doctor) records(ctx context.Context) {
 	default:
 		d.ok("orphans", "all parts of forecasts belong to a stored forecast")
 	}
+	d.scores(ctx, store, unfinished)
 	steps, err := store.ClockSteps(ctx, brokenShown)
 	switch {
 	case err != nil:
@@ -238,6 +240,33 @@ func (d *doctor) records(ctx context.Context) {
 			"synchronise the clocks of the workers' machines; the numbers are right, but not these instants")
 	default:
 		d.ok("clock", "no trace of one that went back")
+	}
+}
+
+// scores recomputes the sums of scores that the scoreboard is made from.
+func (d *doctor) scores(ctx context.Context, store *db.Store, unfinished func(check string, err error)) {
+	const check = "scores"
+	benchmark, err := benchmarkName()
+	if err != nil {
+		d.bad(check, err, "")
+		return
+	}
+	sessions, found, err := store.CheckScoreSums(ctx, func(list []etf.Score) []etf.SessionLosses {
+		return scoring.Contributions(list, benchmark)
+	}, brokenShown)
+	switch {
+	case err != nil:
+		unfinished(check, err)
+	case len(found) > 0:
+		var list []string
+		for _, f := range found {
+			list = append(list, fmt.Sprintf("%s of %s on %s, horizon %d, %s, origin %s: %d is stored, the scores add up to %d",
+				f.Column, f.Model, f.Exchange, f.Horizon, f.Standing, f.Origin, f.Stored, f.Scores))
+		}
+		d.bad(check, fmt.Errorf("sums that are not those of the scores: %s", strings.Join(list, "; ")),
+			"compare the database with a backup: a score or a sum was changed by hand")
+	default:
+		d.ok(check, fmt.Sprintf("the sums of %d sessions are those of their scores", sessions))
 	}
 }
 

@@ -221,6 +221,15 @@ func models() ([]activities.Model, error) {
 	return []activities.Model{benchmark, sessions}, nil
 }
 
+// benchmarkName is the name of the model that the others are compared with.
+func benchmarkName() (string, error) {
+	list, err := models()
+	if err != nil {
+		return "", err
+	}
+	return list[0].Name(), nil
+}
+
 func (p *process) close() {
 	if p.temporal != nil {
 		p.temporal.Close()

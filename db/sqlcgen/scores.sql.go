@@ -18,24 +18,21 @@ const advanceScoring = `-- name: AdvanceScoring :execrows
 UPDATE scorings SET data_version = ?, writer = ?, horizons = ?,
     chains = ?, last_session = ?, sessions = ?, scored_at = ?
 WHERE etf_id = ? AND writer = ?
-    AND EXISTS (SELECT 1 FROM etfs e WHERE e.id = ? AND e.data_version = ?
-        AND e.data_version_writer = ?)
 `
 
 type AdvanceScoringParams struct {
-	DataVersion       int64
-	Writer            string
-	Horizons          string
-	Chains            string
-	LastSession       column.Session
-	Sessions          int32
-	ScoredAt          time.Time
-	EtfID             uint32
-	Before            string
-	DataVersionWriter string
+	DataVersion int64
+	Writer      string
+	Horizons    string
+	Chains      string
+	LastSession column.Session
+	Sessions    int32
+	ScoredAt    time.Time
+	EtfID       uint32
+	Before      string
 }
 
-// The compare-and-set of the mark, while the ETF's data are still those that were read.
+// The compare-and-set of the mark.
 func (q *Queries) AdvanceScoring(ctx context.Context, arg AdvanceScoringParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, advanceScoring,
 		arg.DataVersion,
@@ -47,9 +44,6 @@ func (q *Queries) AdvanceScoring(ctx context.Context, arg AdvanceScoringParams) 
 		arg.ScoredAt,
 		arg.EtfID,
 		arg.Before,
-		arg.EtfID,
-		arg.DataVersion,
-		arg.DataVersionWriter,
 	)
 	if err != nil {
 		return 0, err
@@ -57,32 +51,25 @@ func (q *Queries) AdvanceScoring(ctx context.Context, arg AdvanceScoringParams) 
 	return result.RowsAffected()
 }
 
-const getScoring = `-- name: GetScoring :one
-SELECT e.id, e.exchange, e.basis, e.data_version, e.data_version_writer, e.last_session,
-    s.data_version AS scored_version, s.writer, s.horizons, s.chains, s.last_session AS scored_session, s.sessions
-FROM etfs e LEFT JOIN scorings s ON s.etf_id = e.id
-WHERE e.symbol = ?
+const getETFToScore = `-- name: GetETFToScore :one
+
+SELECT id, exchange, basis, data_version, data_version_writer, last_session FROM etfs WHERE symbol = ?
 `
 
-type GetScoringRow struct {
+type GetETFToScoreRow struct {
 	ID                uint32
 	Exchange          string
 	Basis             string
 	DataVersion       int64
 	DataVersionWriter string
 	LastSession       column.Session
-	ScoredVersion     sql.NullInt64
-	Writer            sql.NullString
-	Horizons          sql.NullString
-	Chains            sql.NullString
-	ScoredSession     column.Session
-	Sessions          sql.NullInt32
 }
 
-// An ETF with as of what its scores are complete; NULLs if nothing has been scored.
-func (q *Queries) GetScoring(ctx context.Context, symbol string) (GetScoringRow, error) {
-	row := q.db.QueryRowContext(ctx, getScoring, symbol)
-	var i GetScoringRow
+// Each of these is read or written once for every ETF and session: joins and subqueries are left out where two statements cost
+// Dolt less.
+func (q *Queries) GetETFToScore(ctx context.Context, symbol string) (GetETFToScoreRow, error) {
+	row := q.db.QueryRowContext(ctx, getETFToScore, symbol)
+	var i GetETFToScoreRow
 	err := row.Scan(
 		&i.ID,
 		&i.Exchange,
@@ -90,51 +77,75 @@ func (q *Queries) GetScoring(ctx context.Context, symbol string) (GetScoringRow,
 		&i.DataVersion,
 		&i.DataVersionWriter,
 		&i.LastSession,
-		&i.ScoredVersion,
+	)
+	return i, err
+}
+
+const getETFWriter = `-- name: GetETFWriter :one
+SELECT data_version_writer FROM etfs WHERE id = ?
+`
+
+func (q *Queries) GetETFWriter(ctx context.Context, id uint32) (string, error) {
+	row := q.db.QueryRowContext(ctx, getETFWriter, id)
+	var data_version_writer string
+	err := row.Scan(&data_version_writer)
+	return data_version_writer, err
+}
+
+const getScoring = `-- name: GetScoring :one
+SELECT data_version, writer, horizons, chains, last_session, sessions FROM scorings WHERE etf_id = ?
+`
+
+type GetScoringRow struct {
+	DataVersion int64
+	Writer      string
+	Horizons    string
+	Chains      string
+	LastSession column.Session
+	Sessions    int32
+}
+
+func (q *Queries) GetScoring(ctx context.Context, etfID uint32) (GetScoringRow, error) {
+	row := q.db.QueryRowContext(ctx, getScoring, etfID)
+	var i GetScoringRow
+	err := row.Scan(
+		&i.DataVersion,
 		&i.Writer,
 		&i.Horizons,
 		&i.Chains,
-		&i.ScoredSession,
+		&i.LastSession,
 		&i.Sessions,
 	)
 	return i, err
 }
 
-const insertScoring = `-- name: InsertScoring :execrows
-INSERT INTO scorings (etf_id, data_version, writer, horizons, chains, last_session, sessions, scored_at)
-SELECT e.id, e.data_version, ?, ?, ?, ?, ?,
-    ?
-FROM etfs e WHERE e.id = ? AND e.data_version = ? AND e.data_version_writer = ?
+const insertScoring = `-- name: InsertScoring :exec
+INSERT INTO scorings (etf_id, data_version, writer, horizons, chains, last_session, sessions, scored_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 `
 
 type InsertScoringParams struct {
-	Writer            string
-	Horizons          string
-	Chains            string
-	LastSession       column.Session
-	Sessions          int32
-	ScoredAt          time.Time
-	EtfID             uint32
-	DataVersion       int64
-	DataVersionWriter string
+	EtfID       uint32
+	DataVersion int64
+	Writer      string
+	Horizons    string
+	Chains      string
+	LastSession column.Session
+	Sessions    int32
+	ScoredAt    time.Time
 }
 
-func (q *Queries) InsertScoring(ctx context.Context, arg InsertScoringParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, insertScoring,
+func (q *Queries) InsertScoring(ctx context.Context, arg InsertScoringParams) error {
+	_, err := q.db.ExecContext(ctx, insertScoring,
+		arg.EtfID,
+		arg.DataVersion,
 		arg.Writer,
 		arg.Horizons,
 		arg.Chains,
 		arg.LastSession,
 		arg.Sessions,
 		arg.ScoredAt,
-		arg.EtfID,
-		arg.DataVersion,
-		arg.DataVersionWriter,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return err
 }
 
 const listBarStates = `-- name: ListBarStates :many
@@ -202,6 +213,58 @@ func (q *Queries) ListEntrantModels(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		items = append(items, model)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listFetchesToScore = `-- name: ListFetchesToScore :many
+SELECT window_from, rows_new, rows_revised, rows_quarantined, actions_new FROM fetches WHERE id IN (/*SLICE:ids*/?)
+`
+
+type ListFetchesToScoreRow struct {
+	WindowFrom      column.Session
+	RowsNew         int32
+	RowsRevised     int32
+	RowsQuarantined int32
+	ActionsNew      int32
+}
+
+// What fetches may have changed.
+func (q *Queries) ListFetchesToScore(ctx context.Context, ids []string) ([]ListFetchesToScoreRow, error) {
+	query := listFetchesToScore
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListFetchesToScoreRow{}
+	for rows.Next() {
+		var i ListFetchesToScoreRow
+		if err := rows.Scan(
+			&i.WindowFrom,
+			&i.RowsNew,
+			&i.RowsRevised,
+			&i.RowsQuarantined,
+			&i.ActionsNew,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -626,42 +689,36 @@ func (q *Queries) ListScoresOfOrigins(ctx context.Context, arg ListScoresOfOrigi
 }
 
 const listSplitStates = `-- name: ListSplitStates :many
-SELECT etf_id, id, data_version, kind, ex, terms, amount, numerator, denominator, record_date, pay_date, announced, source, status, decided_by, why, evidence, fetch_id, finding_id, replaces, request_key, known_from, known_to, superseded_by FROM actions WHERE etf_id = ? AND kind = 'split' ORDER BY etf_id, id, data_version
+SELECT kind, ex, numerator, denominator, status, data_version, superseded_by FROM actions WHERE etf_id = ? AND kind = 'split'
+ORDER BY etf_id, id, data_version
 `
 
-func (q *Queries) ListSplitStates(ctx context.Context, etfID uint32) ([]Action, error) {
+type ListSplitStatesRow struct {
+	Kind         string
+	Ex           column.Session
+	Numerator    int64
+	Denominator  int64
+	Status       string
+	DataVersion  int64
+	SupersededBy int64
+}
+
+func (q *Queries) ListSplitStates(ctx context.Context, etfID uint32) ([]ListSplitStatesRow, error) {
 	rows, err := q.db.QueryContext(ctx, listSplitStates, etfID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Action{}
+	items := []ListSplitStatesRow{}
 	for rows.Next() {
-		var i Action
+		var i ListSplitStatesRow
 		if err := rows.Scan(
-			&i.EtfID,
-			&i.ID,
-			&i.DataVersion,
 			&i.Kind,
 			&i.Ex,
-			&i.Terms,
-			&i.Amount,
 			&i.Numerator,
 			&i.Denominator,
-			&i.RecordDate,
-			&i.PayDate,
-			&i.Announced,
-			&i.Source,
 			&i.Status,
-			&i.DecidedBy,
-			&i.Why,
-			&i.Evidence,
-			&i.FetchID,
-			&i.FindingID,
-			&i.Replaces,
-			&i.RequestKey,
-			&i.KnownFrom,
-			&i.KnownTo,
+			&i.DataVersion,
 			&i.SupersededBy,
 		); err != nil {
 			return nil, err
@@ -678,9 +735,7 @@ func (q *Queries) ListSplitStates(ctx context.Context, etfID uint32) ([]Action, 
 }
 
 const listVersionsToScore = `-- name: ListVersionsToScore :many
-SELECT v.number, v.cause, f.window_from, f.window_to, f.rows_new, f.rows_revised, f.rows_quarantined, f.actions_new
-FROM data_versions v LEFT JOIN fetches f ON f.id = v.cause_id
-WHERE v.etf_id = ? AND v.number > ?
+SELECT number, cause, cause_id FROM data_versions WHERE etf_id = ? AND number > ?
 `
 
 type ListVersionsToScoreParams struct {
@@ -689,17 +744,11 @@ type ListVersionsToScoreParams struct {
 }
 
 type ListVersionsToScoreRow struct {
-	Number          int64
-	Cause           string
-	WindowFrom      column.Session
-	WindowTo        column.Session
-	RowsNew         sql.NullInt32
-	RowsRevised     sql.NullInt32
-	RowsQuarantined sql.NullInt32
-	ActionsNew      sql.NullInt32
+	Number  int64
+	Cause   string
+	CauseID string
 }
 
-// What the data versions after the given one may have changed, as far as their fetches say.
 func (q *Queries) ListVersionsToScore(ctx context.Context, arg ListVersionsToScoreParams) ([]ListVersionsToScoreRow, error) {
 	rows, err := q.db.QueryContext(ctx, listVersionsToScore, arg.EtfID, arg.After)
 	if err != nil {
@@ -709,16 +758,7 @@ func (q *Queries) ListVersionsToScore(ctx context.Context, arg ListVersionsToSco
 	items := []ListVersionsToScoreRow{}
 	for rows.Next() {
 		var i ListVersionsToScoreRow
-		if err := rows.Scan(
-			&i.Number,
-			&i.Cause,
-			&i.WindowFrom,
-			&i.WindowTo,
-			&i.RowsNew,
-			&i.RowsRevised,
-			&i.RowsQuarantined,
-			&i.ActionsNew,
-		); err != nil {
+		if err := rows.Scan(&i.Number, &i.Cause, &i.CauseID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

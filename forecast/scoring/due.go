@@ -27,13 +27,23 @@ func sessionsUpTo(cal *calendar.Calendar, s etf.Session) int {
 	return cal.Count(etf.Window{To: s})
 }
 
+// OnlyNew reports whether no pair can have scores yet: every target is later than any session stored as of the mark.
+func OnlyNew(cal *calendar.Calendar, u etf.Unscored, pairs []Pair) bool {
+	for _, p := range pairs {
+		if target, err := cal.Nth(p.Origin, p.Horizon); err != nil || target <= u.Mark.Last {
+			return false
+		}
+	}
+	return true
+}
+
 // Due returns the pairs whose scores may have to change, ascending by origin and horizon, without those whose target is after the
 // newest session, now and as of the mark:
 //   - those whose target's bar has changed;
 //   - on a basis on which bars are restated, those whose base may be a session with a changed bar: its own, and the following
 //     ones, from which forecasts may have been made while their prices were held;
 //   - as traded, those with a split between origin and target, of which a state has changed;
-//   - those of forecasts that have been appended.
+//   - those of forecasts that have been appended, and of origins asked for.
 func Due(cal *calendar.Calendar, u etf.Unscored, horizons []int) []Pair {
 	last := max(u.Last, u.Mark.Last) // the newest bar may have been taken out
 	due := map[Pair]bool{}

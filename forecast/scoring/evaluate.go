@@ -175,14 +175,20 @@ func finite(l etf.Losses) bool {
 
 // Mark returns the mark of scores that are complete as of what is known about the ETF now.
 func Mark(cal *calendar.Calendar, u etf.Unscored, horizons []int) etf.ScoringMark {
+	last := max(u.Last, u.Mark.Last)
 	m := etf.ScoringMark{
-		DataVersion: u.Version.Number, Horizons: horizons, Chains: map[string]int64{}, Last: u.Last, Sessions: sessionsUpTo(cal, u.Last),
+		DataVersion: u.Version.Number, Horizons: horizons, Chains: map[string]int64{}, Last: last, Sessions: sessionsUpTo(cal, last),
+	}
+	for _, model := range u.Models {
+		m.Chains[model] = 0
 	}
 	for model, position := range u.Mark.Chains {
 		m.Chains[model] = position
 	}
 	for _, f := range u.Appended {
-		m.Chains[f.Model] = max(m.Chains[f.Model], f.Chain)
+		if f.Model != "" {
+			m.Chains[f.Model] = max(m.Chains[f.Model], f.Chain)
+		}
 	}
 	return m
 }
