@@ -18,7 +18,7 @@ func (f *fakeStore) History(context.Context, etf.Symbol, etf.Session, int) (etf.
 	return etf.History{}, etf.NotFound("session", "no bars", "")
 }
 
-func (f *fakeStore) AppendEntries(_ context.Context, list []etf.Forecast, name func(*etf.Forecast)) ([]etf.Forecast, error) {
+func (f *fakeStore) AppendEntries(_ context.Context, list []etf.Forecast, complete func(*etf.Forecast) error) ([]etf.Forecast, error) {
 	defer f.locked()()
 	if f.err != nil {
 		return nil, f.err
@@ -26,7 +26,9 @@ func (f *fakeStore) AppendEntries(_ context.Context, list []etf.Forecast, name f
 	var repeated []error
 	for i := range list {
 		e := &list[i]
-		name(e)
+		if err := complete(e); err != nil {
+			return nil, err
+		}
 		e.Chain, e.Hash = 1, strings.Repeat("0a", 32)
 		for _, old := range f.forecasts {
 			if old.Symbol != e.Symbol || old.Model != e.Model {

@@ -25,10 +25,11 @@ func entryOf(symbol etf.Symbol, model string, origin etf.Session) etf.Forecast {
 }
 
 // named sets what the service's function sets: an ID that follows from the rest.
-func named(f *etf.Forecast) {
+func named(f *etf.Forecast) error {
 	sum := sha256.Sum256(fmt.Append(nil, f.Symbol, f.Model, f.Origin, f.DataVersion))
 	f.ID = hex.EncodeToString(sum[:16])
 	f.Run = etf.RunID("entry:" + f.ID)
+	return nil
 }
 
 func testEntries(t *testing.T, d dbtest.Database) {
@@ -145,6 +146,15 @@ func testEntries(t *testing.T, d dbtest.Database) {
 	none := entryOf("EN1", "naive", day(2))
 	none.Points = nil
 	refused("without points", etf.KindInvalid, []string{"entries[1].points"}, entryOf("EN2", "naive", day(2)), none)
+	_, err = s.AppendEntries(ctx, []etf.Forecast{entryOf("EN2", "naive", day(2)), entryOf("EN1", "naive", day(2))}, func(f *etf.Forecast) error {
+		if f.Symbol == "EN1" {
+			return etf.Invalid("origin", "the deadline has passed", "enter it earlier")
+		}
+		return named(f)
+	})
+	if wantKind(t, err, etf.KindInvalid, "entries[1].origin"); state() != before {
+		t.Error("something was stored although one entry was refused at last")
+	}
 	_, err = s.AppendEntries(ctx, []etf.Forecast{entryOf("EN1", "naive", day(1))}, named)
 	if !strings.Contains(fmt.Sprint(err), stored[0].ID) {
 		t.Errorf("%v does not name the first entry %s", err, stored[0].ID)

@@ -107,10 +107,22 @@ func (s *Service) Enter(ctx context.Context, r EntryRequest) (EntryReceipt, erro
 		return EntryReceipt{}, err
 	}
 	list := make([]etf.Forecast, len(entered))
+	deadlines := make(map[entryPlace]time.Time, len(entered))
 	for i, e := range entered {
 		list[i] = e.Forecast
+		deadlines[entryPlace{e.Symbol, e.Origin}] = e.Deadline
 	}
-	stored, err := s.store.AppendEntries(ctx, list, nameEntry)
+	stored, err := s.store.AppendEntries(ctx, list, func(f *etf.Forecast) error {
+		// Checking may have taken a while: what counts is when the entry is stored.
+		f.IssuedAt = s.now().UTC().Truncate(time.Microsecond)
+		f.AsOf = f.IssuedAt
+		f.ID = forecast.ID(*f)
+		f.Run = etf.RunID(etf.EntryRun + f.ID)
+		if until := deadlines[entryPlace{f.Symbol, f.Origin}]; !r.Late && standing(f.IssuedAt, until) == etf.Late {
+			return tooLate("origin", *f, until, lateRemedy)
+		}
+		return nil
+	})
 	if err != nil {
 		return EntryReceipt{}, r.fields(err)
 	}
@@ -124,10 +136,10 @@ func (s *Service) Enter(ctx context.Context, r EntryRequest) (EntryReceipt, erro
 	return receipt, nil
 }
 
-// nameEntry sets the identity of an entry.
-func nameEntry(f *etf.Forecast) {
-	f.ID = forecast.ID(*f)
-	f.Run = etf.RunID(etf.EntryRun + f.ID)
+const lateRemedy = `send it with "late": true (--late): it is scored and marked late`
+
+func tooLate(field string, f etf.Forecast, deadline time.Time, remedy string) *etf.Error {
+	return etf.Invalid(field, fmt.Sprintf("the deadline for %s from %s was %s, the open of its first target", f.Symbol, f.Origin, instantText(deadline)), remedy)
 }
 
 // anchor anchors the chains of the ETFs.
@@ -297,11 +309,11 @@ func (c *entryCheck) origin(i int, x *Entered, cal *calendar.Calendar) bool {
 	case cal.Count(etf.Window{From: x.Origin + 1, To: last}) > MaxEntryAge:
 		c.refuse(field, fmt.Sprintf("%s is more than %d sessions ago", x.Origin, MaxEntryAge), fmt.Sprintf("forecast from the newest session, %s", last))
 	case x.Standing == etf.Late && !c.request.Late:
-		remedy := `send it with "late": true (--late): it is scored and marked late`
+		remedy := lateRemedy
 		if until, err := deadline(cal, last); err == nil && c.now.Before(until) {
 			remedy = fmt.Sprintf("forecast from %s, until %s, or %s", last, instantText(until), remedy)
 		}
-		c.refuse(field, fmt.Sprintf("the deadline for %s from %s was %s, the open of its first target", x.Symbol, x.Origin, instantText(x.Deadline)), remedy)
+		c.problems = append(c.problems, tooLate(field, x.Forecast, x.Deadline, remedy))
 	}
 	return true
 }

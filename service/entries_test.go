@@ -22,7 +22,8 @@ type arena struct {
 	*record
 	bars     map[etf.Symbol]etf.ETF
 	appended []etf.Forecast
-	refuse   error // of AppendEntries
+	refuse   error  // of AppendEntries
+	before   func() // called before it appends
 	history  error
 	read     int // histories
 }
@@ -53,13 +54,18 @@ func (s *arena) History(_ context.Context, symbol etf.Symbol, to etf.Session, li
 	return h, s.history
 }
 
-func (s *arena) AppendEntries(_ context.Context, list []etf.Forecast, name func(*etf.Forecast)) ([]etf.Forecast, error) {
+func (s *arena) AppendEntries(_ context.Context, list []etf.Forecast, complete func(*etf.Forecast) error) ([]etf.Forecast, error) {
 	if s.refuse != nil {
 		return nil, s.refuse
 	}
+	if s.before != nil {
+		s.before()
+	}
 	for i := range list {
 		list[i].DataVersion.Number = 7
-		name(&list[i])
+		if err := complete(&list[i]); err != nil {
+			return nil, etf.WithField(err, fmt.Sprintf("entries[%d].%s", i, etf.Errors(err)[0].Field))
+		}
 		list[i].Chain = int64(i + 1)
 	}
 	s.appended = append(s.appended, list...)
@@ -341,6 +347,26 @@ func TestEnterManyProblems(t *testing.T) {
 	_, err := New(Deps{Store: store, Now: atNow}).Enter(t.Context(), r)
 	if all := etf.Errors(err); err == nil || len(all) != 51 || all[50].Message != "10 more problems were found" {
 		t.Errorf("%d problems: %v", len(etf.Errors(err)), err)
+	}
+}
+
+// The clock is read once more when the entry is stored.
+func TestEnterSlowStore(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		late bool
+		want etf.Standing // "" = refused
+	}{{false, ""}, {true, etf.Late}} {
+		at := time.Date(2025, 9, 29, 13, 29, 59, 0, time.UTC)
+		store := newArena()
+		store.before = func() { at = at.Add(time.Second) } // the deadline
+		receipt, err := New(Deps{Store: store, Now: func() time.Time { return at }}).Enter(t.Context(), EntryRequest{Model: "naive", Late: c.late, Entries: []NewEntry{entryFor("SPY", "2025-09-26")}})
+		switch {
+		case c.want == "" && (!slices.Equal(fieldsOf(err), []string{"entries[0].origin"}) || len(store.appended) > 0):
+			t.Errorf("%v, %d stored; want a refusal of the origin", err, len(store.appended))
+		case c.want != "" && (err != nil || receipt.Entries[0].Standing != c.want || !receipt.Entries[0].IssuedAt.Equal(at)):
+			t.Errorf("%+v, %v", receipt, err)
+		}
 	}
 }
 

@@ -81,10 +81,10 @@ type Store interface {
 
 // Entries keeps the forecasts that others enter.
 type Entries interface {
-	// AppendEntries appends entries of one model, all or none; it sets DataVersion and then calls name, which sets ID and Run. The
-	// errors name entries[i] and are joined: KindConflict for an ETF and origin that the model has entered before, and for
-	// the name of a model that has forecasts which are no entries.
-	AppendEntries(ctx context.Context, list []etf.Forecast, name func(*etf.Forecast)) ([]etf.Forecast, error)
+	// AppendEntries appends entries of one model, all or none; it sets DataVersion and then calls complete, which sets AsOf,
+	// IssuedAt, ID and Run, or refuses the entry, and may be called again. The errors name entries[i] and are joined: KindConflict for
+	// an ETF and origin that the model has entered before, and for the name of a model that has forecasts which are no entries.
+	AppendEntries(ctx context.Context, list []etf.Forecast, complete func(*etf.Forecast) error) ([]etf.Forecast, error)
 	// Entries returns up to limit entries of a model after the position, ascending by symbol and position in the chain, of one ETF
 	// if symbol is not empty. KindNotFound for an unknown entrant or symbol.
 	Entries(ctx context.Context, model string, symbol etf.Symbol, after etf.EntryPosition, limit int) ([]etf.Forecast, error)
