@@ -269,3 +269,23 @@ func TestEntriesBadBodies(t *testing.T) {
 		t.Errorf("something was stored: %+v", f.store.forecasts)
 	}
 }
+
+// Non-numbers are quoted only where a value stands, and nothing else is changed.
+func TestQuoteNonNumbers(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		`{"a":NaN}`:                          `{"a":"NaN"}`,
+		`[-Infinity,Infinity , 1]`:           `["-Infinity","Infinity" , 1]`,
+		`{"NaN":"Infinity"}`:                 `{"NaN":"Infinity"}`,
+		`{"a":"quote \" NaN","b":NaN}`:       `{"a":"quote \" NaN","b":"NaN"}`,
+		`{"a":"backslash \\","b":-Infinity}`: `{"a":"backslash \\","b":"-Infinity"}`,
+		`{"a":1}`:                            `{"a":1}`,
+		`"`:                                  `"`,
+		`"\`:                                 `"\`,
+		``:                                   ``,
+	} {
+		if got := string(quoteNonNumbers([]byte(in))); got != want {
+			t.Errorf("%s becomes %s, want %s", in, got, want)
+		}
+	}
+}

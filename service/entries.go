@@ -380,7 +380,7 @@ func (c *entryCheck) points(x *Entered, e NewEntry, cal *calendar.Calendar, past
 	var medians []string
 	for k, p := range e.Points {
 		name := func(rest string) string { return field(fmt.Sprintf("points[%d].%s", k, rest)) }
-		of := fmt.Sprintf("%s from %s at horizon %d", e.Symbol, e.Origin, p.Horizon)
+		of := fmt.Sprintf("%s from %s at horizon %d", etf.Clip(e.Symbol, etf.MaxQuoted), etf.Clip(e.Origin, etf.MaxQuoted), p.Horizon)
 		valid := p.Horizon >= 1 && p.Horizon <= etf.MaxHorizon
 		if first, twice := at[p.Horizon]; twice {
 			c.refuse(name("horizon"), fmt.Sprintf("points[%d] is at horizon %d too", first, p.Horizon), "give each horizon once")

@@ -146,7 +146,7 @@ func (t *entryTable) read() {
 	p := &t.request.Entries[i].Points[k]
 	if target := t.at("target_end_date"); target != "" && target != notApplicable {
 		if p.Target != "" && p.Target != target {
-			t.refuse("target_end_date", fmt.Sprintf("%q is not %s, as in an earlier line of the same horizon", etf.Clip(target, etf.MaxQuoted), p.Target), "correct one of them, or leave it out")
+			t.refuse("target_end_date", fmt.Sprintf("%q is not %s, as in an earlier line of the same horizon", etf.Clip(target, etf.MaxQuoted), etf.Clip(p.Target, etf.MaxQuoted)), "correct one of them, or leave it out")
 		}
 		p.Target = target
 	}
@@ -212,7 +212,7 @@ func (t *entryTable) addMedians() {
 			}
 			if !same {
 				t.problems = append(t.problems, etf.Invalid(fmt.Sprintf("entries[%d].points[%d].quantiles.%s", i, k, at),
-					fmt.Sprintf("the median of %s from %s at horizon %d is not its quantile 0.5", e.Symbol, e.Origin, p.Horizon), "keep one of them"))
+					fmt.Sprintf("the median of %s from %s at horizon %d is not its quantile 0.5", etf.Clip(e.Symbol, etf.MaxQuoted), etf.Clip(e.Origin, etf.MaxQuoted), p.Horizon), "keep one of them"))
 			}
 			p.Quantiles[at] = median
 		}

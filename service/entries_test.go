@@ -504,3 +504,24 @@ func TestReadEntriesCSV(t *testing.T) {
 		t.Errorf("two models: %v", err)
 	}
 }
+
+func FuzzReadEntriesCSV(f *testing.F) {
+	f.Add(csvHead + csvRows("2025-09-26", "SPY", "1", "2025-09-29", 100))
+	f.Add(csvHead + "2025-09-26,1,close,,SPY,median,NA,99\n2025-09-26,1,close,,SPY,quantile,.5,98\n")
+	f.Add("\ufeffvalue,value\n")
+	f.Add(csvHead + "2025-09-26,1,close,,SPY,quantile,0.5,1e999\n\"")
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := ReadEntriesCSV([]byte(text), "naive")
+		if err == nil {
+			_, err = New(Deps{Store: newArena(), Now: atNow}).CheckEntries(t.Context(), r)
+		}
+		for _, e := range etf.Errors(err) {
+			if e.Kind != etf.KindInvalid || e.Field == "" || e.Message == "" || e.Remedy == "" {
+				t.Errorf("%q: %+v", text, e)
+			}
+		}
+		if err != nil && len(etf.Errors(err)) == 0 {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}
