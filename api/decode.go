@@ -21,12 +21,47 @@ const maxFieldErrors = 50
 // unless it is a pointer; for a pointer, null means absent. Errors are KindInvalid; Field is the path
 // ("sources[0].name"), or "body" for the whole.
 func decodeStrict(data []byte, into any) error {
+	if !json.Valid(data) {
+		if quoted := quoteNonNumbers(data); json.Valid(quoted) {
+			data = quoted // so that the message names the field
+		}
+	}
 	if err := checkSyntax(data); err != nil {
 		return err
 	}
 	d := strictDecoder{}
 	d.value("", data, reflect.ValueOf(into).Elem())
 	return errors.Join(d.errs...)
+}
+
+// nonNumbers are what some programs write for numbers that JSON does not have.
+var nonNumbers = []string{"-Infinity", "Infinity", "NaN"}
+
+// quoteNonNumbers puts non-numbers outside strings in quotes.
+func quoteNonNumbers(data []byte) []byte {
+	var out []byte
+	quoted := false
+	for i := 0; i < len(data); i++ {
+		switch {
+		case data[i] == '"':
+			quoted = !quoted
+		case quoted && data[i] == '\\' && i+1 < len(data):
+			out = append(out, data[i])
+			i++
+		case !quoted:
+			for _, name := range nonNumbers {
+				if bytes.HasPrefix(data[i:], []byte(name)) {
+					out = append(append(append(out, '"'), name...), '"')
+					i += len(name)
+					break
+				}
+			}
+		}
+		if i < len(data) {
+			out = append(out, data[i])
+		}
+	}
+	return out
 }
 
 func checkSyntax(data []byte) error {
@@ -71,7 +106,7 @@ func (d *strictDecoder) value(path string, raw json.RawMessage, into reflect.Val
 	}
 	var wanted, opens string
 	switch into.Kind() {
-	case reflect.Struct:
+	case reflect.Struct, reflect.Map:
 		wanted, opens = "an object", "{"
 	case reflect.Slice:
 		wanted, opens = "a list", "["
@@ -79,10 +114,16 @@ func (d *strictDecoder) value(path string, raw json.RawMessage, into reflect.Val
 		wanted, opens = "a string", `"`
 	case reflect.Bool:
 		wanted, opens = "true or false", "tf"
-	case reflect.Int64: // a price or a volume, which read themselves
+	case reflect.Int64, reflect.Float64: // an Int64 is a price or a volume, which read themselves
 		wanted, opens = "a number", "-0123456789"
+	case reflect.Int:
+		wanted, opens = "a whole number", "-0123456789"
 	default:
 		panic("api: no strict decoding into " + into.Type().String())
+	}
+	if text := strings.Trim(string(raw), `"`); opens[0] == '-' && slices.Contains(nonNumbers, text) {
+		d.refuse(path, text+" is not a number", "write "+wanted)
+		return
 	}
 	if !strings.ContainsRune(opens, rune(raw[0])) {
 		d.refuse(path, fmt.Sprintf("this is %s, not %s", nameOf(raw), wanted), "write "+wanted)
@@ -91,6 +132,8 @@ func (d *strictDecoder) value(path string, raw json.RawMessage, into reflect.Val
 	switch into.Kind() {
 	case reflect.Struct:
 		d.object(path, raw, into)
+	case reflect.Map:
+		d.members(path, raw, into)
 	case reflect.Slice:
 		d.list(path, raw, into)
 	default:
@@ -121,6 +164,33 @@ func (d *strictDecoder) list(path string, raw json.RawMessage, into reflect.Valu
 		}
 		into.Set(reflect.Append(into, reflect.Zero(into.Type().Elem())))
 		d.value(fmt.Sprintf("%s[%d]", path, i), item, into.Index(i))
+	}
+}
+
+// members decodes an object whose names are data.
+func (d *strictDecoder) members(path string, raw json.RawMessage, into reflect.Value) {
+	into.Set(reflect.MakeMap(into.Type()))
+	in := json.NewDecoder(bytes.NewReader(raw))
+	_, _ = in.Token() // the opening brace
+	for in.More() && len(d.errs) < maxFieldErrors {
+		key, err := in.Token()
+		var item json.RawMessage
+		if err == nil {
+			err = in.Decode(&item)
+		}
+		if err != nil {
+			d.refuse(path, "the object can't be read", "send a well-formed JSON object")
+			return
+		}
+		name, _ := key.(string)
+		at := within(path, etf.Clip(name, etf.MaxQuoted))
+		if into.MapIndex(reflect.ValueOf(name)).IsValid() {
+			d.refuse(at, "the field is given twice", "give it only once")
+			continue
+		}
+		value := reflect.New(into.Type().Elem()).Elem()
+		d.value(at, item, value)
+		into.SetMapIndex(reflect.ValueOf(name), value)
 	}
 }
 

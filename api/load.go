@@ -25,7 +25,7 @@ const (
 )
 
 // pageRoutes are the routes whose cost grows with their limit, and its default.
-var pageRoutes = map[string]limits{"/v1/etfs": listLimits, barsRoute: barLimits, "/v1/runs": listLimits, runRoute: runETFLimits, "/v1/findings": listLimits}
+var pageRoutes = map[string]limits{"/v1/etfs": listLimits, barsRoute: barLimits, "/v1/runs": listLimits, runRoute: runETFLimits, "/v1/findings": listLimits, "/v1/entries": listLimits}
 
 // turnstile admits few requests at once, in the order of their arrival.
 type turnstile struct{ slots chan struct{} }

@@ -44,7 +44,7 @@ var (
 	problemTooLarge = problemClass{"body-too-large", http.StatusRequestEntityTooLarge, "The body is too large",
 		"The limit is 1 MiB. Nothing was done."}
 	problemMediaType = problemClass{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body has the wrong media type",
-		"Send JSON with the header Content-Type: application/json."}
+		"Send JSON with the header Content-Type: application/json; POST /v1/entries takes text/csv too."}
 	problemRate = problemClass{"rate-limited", http.StatusTooManyRequests, "Too many requests",
 		"Retry after the number of seconds in the Retry-After header."}
 	problemIntegrity = problemClass{"integrity", http.StatusInternalServerError, "What is stored is not as it was issued",

@@ -15,11 +15,12 @@ import (
 )
 
 // AppendEntries appends forecasts that somebody else has made, all of one model and of any ETFs, to their chains: all of them in
-// one transaction, or none. It sets DataVersion to the ETF's and then calls name, which sets ID and Run; the rest is as with
-// AppendForecasts. The model's name belongs to entrants from then on. The errors name entries[i] and are joined:
+// one transaction, or none. It sets DataVersion to the ETF's and then calls complete, which sets AsOf, IssuedAt, ID and Run, or refuses
+// the entry; the rest is as with AppendForecasts. The model's name belongs to entrants from then on. The errors name entries[i] and are joined:
 // KindConflict if the model has an entry of the same ETF and origin, or forecasts that are no entries; KindNotFound for an unknown
-// symbol; KindInvalid for a value that can't be stored. name must have no effect except through its argument.
-func (s *Store) AppendEntries(ctx context.Context, list []etf.Forecast, name func(*etf.Forecast)) ([]etf.Forecast, error) {
+// symbol; KindInvalid for a value that can't be stored. A
+// transaction that lost to another is tried again, and complete called again.
+func (s *Store) AppendEntries(ctx context.Context, list []etf.Forecast, complete func(*etf.Forecast) error) ([]etf.Forecast, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -33,7 +34,7 @@ func (s *Store) AppendEntries(ctx context.Context, list []etf.Forecast, name fun
 		if err != nil {
 			return err
 		}
-		drafts, err := entryDrafts(list, places, name)
+		drafts, err := entryDrafts(list, places, complete)
 		if err != nil {
 			return err
 		}
@@ -112,14 +113,17 @@ func placesOf(ctx context.Context, q *sqlcgen.Queries, list []etf.Forecast) (map
 }
 
 // entryDrafts returns the checked entries by ETF, ascending by symbol, so that concurrent requests lock the ETFs in the same order.
-func entryDrafts(list []etf.Forecast, places map[etf.Symbol]sqlcgen.Etf, name func(*etf.Forecast)) ([][]draft, error) {
+func entryDrafts(list []etf.Forecast, places map[etf.Symbol]sqlcgen.Etf, complete func(*etf.Forecast) error) ([][]draft, error) {
 	bySymbol := map[etf.Symbol][]draft{}
 	var problems []error
 	for i, f := range list {
 		place := places[f.Symbol]
 		f.DataVersion = etf.DataVersion{Number: place.DataVersion, Writer: place.DataVersionWriter}
-		name(&f)
-		d, err := newDraft(f)
+		var d draft
+		err := complete(&f)
+		if err == nil {
+			d, err = newDraft(f)
+		}
 		if err != nil {
 			field := "points"
 			if all := etf.Errors(err); len(all) > 0 && all[0].Field != "" {

@@ -25,10 +25,11 @@ func entryOf(symbol etf.Symbol, model string, origin etf.Session) etf.Forecast {
 }
 
 // named sets what the service's function sets: an ID that follows from the rest.
-func named(f *etf.Forecast) {
+func named(f *etf.Forecast) error {
 	sum := sha256.Sum256(fmt.Append(nil, f.Symbol, f.Model, f.Origin, f.DataVersion))
 	f.ID = hex.EncodeToString(sum[:16])
 	f.Run = etf.RunID("entry:" + f.ID)
+	return nil
 }
 
 func testEntries(t *testing.T, d dbtest.Database) {
@@ -44,12 +45,13 @@ func testEntries(t *testing.T, d dbtest.Database) {
 	for i := range list {
 		list[i].IssuedAt = list[0].IssuedAt // as the entries of one request
 	}
+	list[0].Scale, list[0].Tails = etf.Scale{Absolute: 1.5, Squared: 3.25}, [][2]float64{{80, 120}, {70, 130}, {60, 140}}
 	stored, err := s.AppendEntries(ctx, list, named)
 	if err != nil || len(stored) != 3 {
 		t.Fatalf("%+v, %v", stored, err)
 	}
 	for i, f := range stored {
-		if f.Symbol != list[i].Symbol || f.Origin != list[i].Origin || !f.Entry() || f.Run != etf.RunID("entry:"+f.ID) || len(f.Points) != 3 {
+		if f.Symbol != list[i].Symbol || f.Origin != list[i].Origin || !f.Entered() || f.Run != etf.RunID("entry:"+f.ID) || len(f.Points) != 3 {
 			t.Errorf("entry %d: %+v", i, f)
 		}
 		if read, err := s.Forecast(ctx, f.ID); err != nil || !reflect.DeepEqual(read, f) {
@@ -144,6 +146,15 @@ func testEntries(t *testing.T, d dbtest.Database) {
 	none := entryOf("EN1", "naive", day(2))
 	none.Points = nil
 	refused("without points", etf.KindInvalid, []string{"entries[1].points"}, entryOf("EN2", "naive", day(2)), none)
+	_, err = s.AppendEntries(ctx, []etf.Forecast{entryOf("EN2", "naive", day(2)), entryOf("EN1", "naive", day(2))}, func(f *etf.Forecast) error {
+		if f.Symbol == "EN1" {
+			return etf.Invalid("origin", "the deadline has passed", "enter it earlier")
+		}
+		return named(f)
+	})
+	if wantKind(t, err, etf.KindInvalid, "entries[1].origin"); state() != before {
+		t.Error("something was stored although one entry was refused at last")
+	}
 	_, err = s.AppendEntries(ctx, []etf.Forecast{entryOf("EN1", "naive", day(1))}, named)
 	if !strings.Contains(fmt.Sprint(err), stored[0].ID) {
 		t.Errorf("%v does not name the first entry %s", err, stored[0].ID)

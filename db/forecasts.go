@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
@@ -349,7 +350,7 @@ func (s *Store) latest(ctx context.Context, symbol etf.Symbol, model string) ([]
 		if err != nil {
 			return nil, err
 		}
-		if model == "" && r.CodeVersion == etf.EntryVersion {
+		if model == "" && strings.HasPrefix(r.RunID, etf.EntryRun) {
 			continue
 		}
 		rows = append(rows, r)

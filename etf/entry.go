@@ -8,10 +8,6 @@ const EntryVersion = "entry"
 // MaxEntries is how many entries one request may have.
 const MaxEntries = 1000
 
-// Entry reports whether the forecast was entered by somebody else under the name of an entrant. It is chained and scored like any
-// other, and never served.
-func (f Forecast) Entry() bool { return f.CodeVersion == EntryVersion }
-
 // Entrant is a name under which others enter forecasts. It belongs to them from the first entry on.
 type Entrant struct {
 	Model        string    `json:"model"`

@@ -17,7 +17,7 @@ var (
 )
 
 // LatestForecast returns the newest forecast of the ETF by the model; "" means the served model. KindNotFound for an
-// unknown symbol and while there is no such forecast; KindInvalid for an unknown model, unless forecasts of a former
+// unknown symbol, while there is no such forecast, and for an entrant; KindInvalid for an unknown model, unless forecasts of a former
 // model of that name are stored.
 func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf.Forecast, error) {
 	if model == "" {
@@ -45,11 +45,18 @@ func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf
 	if err != nil || len(found) == 0 {
 		return etf.Forecast{}, s.noForecast(e, model)
 	}
+	if found[0].Entered() {
+		return etf.Forecast{}, etf.NotFound("model", fmt.Sprintf("%s is the name of an entrant, whose forecasts are scored and not served", model),
+			"list its entries with GET /v1/entries and read one with GET /v1/forecasts/{id}")
+	}
 	return s.marked(ctx, found[0])
 }
 
-// marked adds to a forecast what has become known about its prices since.
+// marked adds to a forecast what has become known about its prices since. An entry was not made from the stored ones.
 func (s *Service) marked(ctx context.Context, f etf.Forecast) (etf.Forecast, error) {
+	if f.Entered() {
+		return f, nil
+	}
 	retracted, err := s.store.Retracted(ctx, []string{f.ID})
 	if err != nil {
 		return f, err
@@ -132,6 +139,9 @@ func (s *Service) ForecastFit(ctx context.Context, id string) (fit []byte, hash 
 	f, err := s.storedForecast(ctx, id)
 	if err != nil {
 		return nil, "", err
+	}
+	if f.Entered() {
+		return nil, "", etf.NotFound("id", fmt.Sprintf("forecast %s is an entry of %s, which has no fit", id, f.Model), "ask the entrant how it was made")
 	}
 	if f.FitHash == "" {
 		return nil, "", etf.NotFound("id", fmt.Sprintf("forecast %s was stored without a fit", id), "fit the model again: same data version, parameters and seed")

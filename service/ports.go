@@ -16,6 +16,7 @@ type Store interface {
 	Record
 	Pasts
 	Actions
+	Entries
 	Ledger
 	Scores
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
@@ -85,8 +86,27 @@ type Scores interface {
 	SessionLosses(ctx context.Context, filter etf.ScoreFilter) ([]etf.SessionLosses, error)
 	// Scores returns the scores of one ETF that count, ascending by model, horizon, origin and forecast.
 	Scores(ctx context.Context, filter etf.ScoreFilter) ([]etf.Score, error)
-	// Entrants returns the models whose forecasts others enter, ascending.
+}
+
+// Entries keeps the forecasts that others enter.
+type Entries interface {
+	// AppendEntries appends entries of one model, all or none; it sets DataVersion and then calls complete, which sets AsOf,
+	// IssuedAt, ID and Run, or refuses the entry, and may be called again. The errors name entries[i] and are joined: KindConflict for
+	// an ETF and origin that the model has entered before, and for the name of a model that has forecasts which are no entries.
+	AppendEntries(ctx context.Context, list []etf.Forecast, complete func(*etf.Forecast) error) ([]etf.Forecast, error)
+	// Entries returns up to limit entries of a model after the position, ascending by symbol and position in the chain, of one ETF
+	// if symbol is not empty. KindNotFound for an unknown entrant or symbol.
+	Entries(ctx context.Context, model string, symbol etf.Symbol, after etf.EntryPosition, limit int) ([]etf.Forecast, error)
+	// Entrants lists the names under which others have entered forecasts, ascending.
 	Entrants(ctx context.Context) ([]etf.Entrant, error)
+	// History returns the believed bars up to and including session `to`, ascending, at most the newest limit of them.
+	History(ctx context.Context, symbol etf.Symbol, to etf.Session, limit int) (etf.History, error)
+}
+
+// Anchorer anchors chains of forecasts in the transparency log; db.Store implements it.
+type Anchorer interface {
+	// Anchor appends a leaf for each chain of the scope whose head has moved, and a checkpoint with the text that note makes.
+	Anchor(ctx context.Context, scope etf.AnchorScope, note etf.CheckpointNote) (etf.Anchored, error)
 }
 
 // Temporal starts, finds and cancels workflows and manages the schedules; dispatch.Client implements it. An unknown

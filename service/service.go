@@ -15,6 +15,9 @@ import (
 type Deps struct {
 	Store    Store // may be nil if no request needs it
 	Temporal Temporal
+	// Anchors anchors entries, with checkpoints whose text CheckpointNote makes. Without either, the next daily run does.
+	Anchors        Anchorer
+	CheckpointNote etf.CheckpointNote
 	// Now reads the clock; nil = time.Now.
 	Now func() time.Time
 	// Sources are the source names an ETF may have; empty = any name of the right form.
@@ -49,6 +52,8 @@ func checkLimit(limit int) error {
 type Service struct {
 	store     Store
 	temporal  Temporal
+	anchors   Anchorer
+	note      etf.CheckpointNote
 	now       func() time.Time
 	sources   []string
 	models    []Model
@@ -69,7 +74,7 @@ type Model struct {
 // New returns a Service.
 func New(d Deps) *Service {
 	s := &Service{
-		store: d.Store, temporal: d.Temporal, now: d.Now, sources: d.Sources,
+		store: d.Store, temporal: d.Temporal, anchors: d.Anchors, note: d.CheckpointNote, now: d.Now, sources: d.Sources,
 		models: d.Models, served: d.ServedModel, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
 		final: d.Final, schedules: d.Schedules,
 	}

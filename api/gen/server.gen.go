@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
@@ -531,6 +532,65 @@ type ETFScores struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// Entry defines model for Entry.
+type Entry struct {
+	// Id Its forecast's; `GET /v1/forecasts/{id}` shows it.
+	Id       string       `json:"id"`
+	Symbol   etf.Symbol   `json:"symbol"`
+	Exchange etf.Exchange `json:"exchange"`
+	Model    string       `json:"model"`
+	Origin   etf.Session  `json:"origin"`
+
+	// Deadline The open of the session after the origin.
+	Deadline time.Time `json:"deadline"`
+
+	// IssuedAt When the server received it.
+	IssuedAt time.Time `json:"issued_at"`
+
+	// Standing `record`: issued before the deadline. `late`: at the deadline or after it.
+	Standing string `json:"standing"`
+	Horizons []int  `json:"horizons"`
+	Chain    struct {
+		// Position In the chain of the ETF and the model, from 1.
+		Position int64  `json:"position"`
+		Hash     string `json:"hash"`
+	} `json:"chain"`
+}
+
+// EntryHorizons The quantiles by horizon, such as `{"1":{"0.05":652.1}}`, in the place of `points`.
+type EntryHorizons map[string]EntryQuantiles
+
+// EntryList defines model for EntryList.
+type EntryList struct {
+	Items []Entry `json:"items"`
+
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
+// EntryQuantiles Prices by level: all of 0.05, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.95, and if you like 0.025 and 0.975, then at every point. They are in the
+// ETF's currency, per share as of the origin, and don't decrease from level to level.
+type EntryQuantiles map[string]float64
+
+// EntryReceipt defines model for EntryReceipt.
+type EntryReceipt struct {
+	Model string `json:"model"`
+
+	// Items In the order of the request.
+	Items []Entry `json:"items"`
+
+	// Checkpoint A checkpoint of the ledger that covers the entries: keep its note, to prove later what was entered when. Null if they could not be anchored at once.
+	Checkpoint *struct {
+		Size   int64  `json:"size"`
+		Root   string `json:"root"`
+		Note   string `json:"note"`
+		Signed bool   `json:"signed"`
+	} `json:"checkpoint"`
+
+	// NotAnchored Why there is no checkpoint.
+	NotAnchored *string `json:"not_anchored"`
+}
+
 // Exchange ISO 10383 market identifier.
 type Exchange = etf.Exchange
 
@@ -1015,6 +1075,54 @@ type NewETF struct {
 	//
 	// Example: SPY
 	Symbol string `json:"symbol"`
+}
+
+// NewEntries Entries of one model: a list, or a single one at the request's own level.
+type NewEntries struct {
+	Entries *[]NewEntry `json:"entries,omitempty"`
+
+	// Horizons The quantiles by horizon, such as `{"1":{"0.05":652.1}}`, in the place of `points`.
+	Horizons *EntryHorizons `json:"horizons,omitempty"`
+
+	// Late Store and score also what comes after its deadline.
+	Late *bool `json:"late,omitempty"`
+
+	// Model The entrant's name.
+	Model string `json:"model"`
+
+	// Origin The origin of a single entry.
+	Origin *string          `json:"origin,omitempty"`
+	Points *[]NewEntryPoint `json:"points,omitempty"`
+
+	// Symbol The ETF of a single entry.
+	Symbol *string `json:"symbol,omitempty"`
+}
+
+// NewEntry A forecast of one ETF from one origin, with `points` or `horizons`.
+type NewEntry struct {
+	// Horizons The quantiles by horizon, such as `{"1":{"0.05":652.1}}`, in the place of `points`.
+	Horizons *EntryHorizons `json:"horizons,omitempty"`
+
+	// Origin A session that has closed.
+	Origin string           `json:"origin"`
+	Points *[]NewEntryPoint `json:"points,omitempty"`
+	Symbol string           `json:"symbol"`
+}
+
+// NewEntryPoint defines model for NewEntryPoint.
+type NewEntryPoint struct {
+	// Horizon In sessions after the origin.
+	Horizon int `json:"horizon"`
+
+	// Mean By default the median.
+	Mean *float64 `json:"mean,omitempty"`
+
+	// Quantiles Prices by level: all of 0.05, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.95, and if you like 0.025 and 0.975, then at every point. They are in the
+	// ETF's currency, per share as of the origin, and don't decrease from level to level.
+	Quantiles EntryQuantiles `json:"quantiles"`
+
+	// Target The session that the horizon leads to; by default it is not checked.
+	Target *string `json:"target,omitempty"`
 }
 
 // NewRun defines model for NewRun.
@@ -1509,6 +1617,30 @@ type ListActionsParams struct {
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListEntriesParams defines parameters for ListEntries.
+type ListEntriesParams struct {
+	// Model The entrant's name.
+	Model string `form:"model" json:"model"`
+
+	// Symbol Only entries of this ETF.
+	Symbol *string `form:"symbol,omitempty" json:"symbol,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// CreateEntriesParams defines parameters for CreateEntries.
+type CreateEntriesParams struct {
+	// Model The entrant's name, for `text/csv` without the column `model_id`.
+	Model *string `form:"model,omitempty" json:"model,omitempty"`
+
+	// Late For `text/csv`, the same as `late` in JSON.
+	Late *string `form:"late,omitempty" json:"late,omitempty"`
+}
+
 // ListETFsParams defines parameters for ListETFs.
 type ListETFsParams struct {
 	// Exchange Only ETFs on this exchange.
@@ -1767,6 +1899,9 @@ type GetScoreboardParams struct {
 // DecideActionJSONRequestBody defines body for DecideAction for application/json ContentType.
 type DecideActionJSONRequestBody = ActionDecision
 
+// CreateEntriesJSONRequestBody defines body for CreateEntries for application/json ContentType.
+type CreateEntriesJSONRequestBody = NewEntries
+
 // CreateETFJSONRequestBody defines body for CreateETF for application/json ContentType.
 type CreateETFJSONRequestBody = NewETF
 
@@ -1802,6 +1937,12 @@ type ServerInterface interface {
 	// DecideAction Accept, reject or cancel a corporate action.
 	// (POST /v1/actions/{id}/decision)
 	DecideAction(ctx echo.Context, id ActionID) error
+	// ListEntries List an entrant's entries, ordered by symbol and position in the chain.
+	// (GET /v1/entries)
+	ListEntries(ctx echo.Context, params ListEntriesParams) error
+	// CreateEntries Enter forecasts under a name of your own.
+	// (POST /v1/entries)
+	CreateEntries(ctx echo.Context, params CreateEntriesParams) error
 	// ListETFs List the registered ETFs, ordered by symbol.
 	// (GET /v1/etfs)
 	ListETFs(ctx echo.Context, params ListETFsParams) error
@@ -2004,6 +2145,70 @@ func (w *ServerInterfaceWrapper) DecideAction(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DecideAction(ctx, id)
+	return err
+}
+
+// ListEntries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEntries(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEntriesParams
+	// ------------- Required query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "model", ctx.QueryParams(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
+	}
+
+	// ------------- Optional query parameter "symbol" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "symbol", ctx.QueryParams(), &params.Symbol, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEntries(ctx, params)
+	return err
+}
+
+// CreateEntries converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateEntries(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateEntriesParams
+	// ------------- Optional query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "model", ctx.QueryParams(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
+	}
+
+	// ------------- Optional query parameter "late" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "late", ctx.QueryParams(), &params.Late, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter late: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateEntries(ctx, params)
 	return err
 }
 
@@ -3077,6 +3282,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/forecasts/:id", wrapper.GetForecast, options.OperationMiddlewares["getForecast"]...)
 	router.GET(options.BaseURL+"/v1/forecasts/:id/fit", wrapper.GetForecastFit, options.OperationMiddlewares["getForecastFit"]...)
 	router.GET(options.BaseURL+"/v1/models", wrapper.ListModels, options.OperationMiddlewares["listModels"]...)
+	router.GET(options.BaseURL+"/v1/entries", wrapper.ListEntries, options.OperationMiddlewares["listEntries"]...)
+	router.POST(options.BaseURL+"/v1/entries", wrapper.CreateEntries, options.OperationMiddlewares["createEntries"]...)
 	router.GET(options.BaseURL+"/v1/forecasts/:id/provenance", wrapper.GetForecastProvenance, options.OperationMiddlewares["getForecastProvenance"]...)
 	router.GET(options.BaseURL+"/v1/ledger/checkpoint", wrapper.GetLedgerCheckpoint, options.OperationMiddlewares["getLedgerCheckpoint"]...)
 	router.GET(options.BaseURL+"/v1/ledger/consistency", wrapper.GetLedgerConsistency, options.OperationMiddlewares["getLedgerConsistency"]...)
@@ -3555,6 +3762,233 @@ type DecideActiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DecideActiondefaultApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntriesRequestObject struct {
+	Params ListEntriesParams
+}
+
+type ListEntriesResponseObject interface {
+	VisitListEntriesResponse(w http.ResponseWriter) error
+}
+
+type ListEntries200JSONResponse EntryList
+
+func (response ListEntries200JSONResponse) VisitListEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntries400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListEntries400ApplicationProblemPlusJSONResponse) VisitListEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntries404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListEntries404ApplicationProblemPlusJSONResponse) VisitListEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntries429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListEntries429ApplicationProblemPlusJSONResponse) VisitListEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntries503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListEntries503ApplicationProblemPlusJSONResponse) VisitListEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntriesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListEntriesdefaultApplicationProblemPlusJSONResponse) VisitListEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntriesRequestObject struct {
+	Params   CreateEntriesParams
+	JSONBody *CreateEntriesJSONRequestBody
+	Body     io.Reader
+}
+
+type CreateEntriesResponseObject interface {
+	VisitCreateEntriesResponse(w http.ResponseWriter) error
+}
+
+type CreateEntries201JSONResponse EntryReceipt
+
+func (response CreateEntries201JSONResponse) VisitCreateEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntries400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEntries400ApplicationProblemPlusJSONResponse) VisitCreateEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntries409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEntries409ApplicationProblemPlusJSONResponse) VisitCreateEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntries413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEntries413ApplicationProblemPlusJSONResponse) VisitCreateEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntries415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEntries415ApplicationProblemPlusJSONResponse) VisitCreateEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntries503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateEntries503ApplicationProblemPlusJSONResponse) VisitCreateEntriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntriesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateEntriesdefaultApplicationProblemPlusJSONResponse) VisitCreateEntriesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7158,6 +7592,12 @@ type StrictServerInterface interface {
 	// DecideAction Accept, reject or cancel a corporate action.
 	// (POST /v1/actions/{id}/decision)
 	DecideAction(ctx context.Context, request DecideActionRequestObject) (DecideActionResponseObject, error)
+	// ListEntries List an entrant's entries, ordered by symbol and position in the chain.
+	// (GET /v1/entries)
+	ListEntries(ctx context.Context, request ListEntriesRequestObject) (ListEntriesResponseObject, error)
+	// CreateEntries Enter forecasts under a name of your own.
+	// (POST /v1/entries)
+	CreateEntries(ctx context.Context, request CreateEntriesRequestObject) (CreateEntriesResponseObject, error)
 	// ListETFs List the registered ETFs, ordered by symbol.
 	// (GET /v1/etfs)
 	ListETFs(ctx context.Context, request ListETFsRequestObject) (ListETFsResponseObject, error)
@@ -7412,6 +7852,84 @@ func (sh *strictHandler) DecideAction(ctx echo.Context, id ActionID) error {
 		return err
 	} else if validResponse, ok := response.(DecideActionResponseObject); ok {
 		return validResponse.VisitDecideActionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEntries operation middleware
+func (sh *strictHandler) ListEntries(ctx echo.Context, params ListEntriesParams) error {
+	var request ListEntriesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEntries(ctx.Request().Context(), request.(ListEntriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEntries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEntriesResponseObject); ok {
+		return validResponse.VisitListEntriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateEntries operation middleware
+func (sh *strictHandler) CreateEntries(ctx echo.Context, params CreateEntriesParams) error {
+	var request CreateEntriesRequestObject
+
+	request.Params = params
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "application/json") {
+		var body CreateEntriesJSONRequestBody
+		var err error
+		if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+			// A request validator built on kin-openapi's openapi3filter with
+			// KeepValidatedValue leaves the value it validated on the body. Bind
+			// that value, matching member names exactly, so the handler receives
+			// what was validated instead of a second, case-insensitive decode.
+			// Otherwise bind only the request body, so that path and query
+			// parameters are not also bound into the body struct.
+			if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+				err = binder.BindBody(ctx, &body)
+			}
+		} else {
+			// A custom binder is installed on the Echo instance; defer to it
+			// entirely, since echo.Binder does not expose body-only binding and
+			// the binder may do more than decode (for example call ctx.Validate).
+			err = ctx.Bind(&body)
+		}
+		if err != nil {
+			return err
+		}
+		request.JSONBody = &body
+
+	}
+	if strings.HasPrefix(ctx.Request().Header.Get("Content-Type"), "text/csv") {
+		request.Body = ctx.Request().Body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateEntries(ctx.Request().Context(), request.(CreateEntriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateEntries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateEntriesResponseObject); ok {
+		return validResponse.VisitCreateEntriesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -26,8 +26,13 @@ type ledgerSettings struct{ key, dir string }
 
 func (s *ledgerSettings) addFlags(flags *pflag.FlagSet) {
 	declare := settings{flags}
-	declare.StringVar(&s.key, "ledger-key", "", "file with the private key that signs the ledger's checkpoints, as `etfcast key init --out FILE` writes it (default: they are not signed)")
+	s.addKeyFlag(flags)
 	declare.StringVar(&s.dir, "checkpoint-dir", "", "folder to which the ledger's checkpoints are written, to be kept elsewhere too (default: only the database has them)")
+}
+
+func (s *ledgerSettings) addKeyFlag(flags *pflag.FlagSet) {
+	declare := settings{flags}
+	declare.StringVar(&s.key, "ledger-key", "", "file with the private key that signs the ledger's checkpoints, as `etfcast key init --out FILE` writes it (default: they are not signed)")
 }
 
 // signer reads the key; nil without one.

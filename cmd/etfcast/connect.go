@@ -86,8 +86,9 @@ func (a *app) serviceOn(store service.Store, temporal *dispatch.Client) (*servic
 	if err != nil {
 		return nil, err
 	}
+	anchors, _ := store.(service.Anchorer) // nil: there is no store
 	return service.New(service.Deps{
-		Store: store, Temporal: temporal, Sources: etf.SourceNames(), UI: a.common.temporalUI, Namespace: temporal.Namespace(),
+		Store: store, Anchors: anchors, CheckpointNote: a.checkpointNote, Temporal: temporal, Sources: etf.SourceNames(), UI: a.common.temporalUI, Namespace: temporal.Namespace(),
 		Final: final, Schedules: schedules,
 	}), nil
 }

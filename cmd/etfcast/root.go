@@ -18,6 +18,8 @@ type app struct {
 	env            environment
 	stdout, stderr io.Writer // escape what could act on a terminal (safeWriter)
 	common         commonSettings
+	// checkpointNote makes the texts of the checkpoints that a command's entries get; nil for a command that enters none.
+	checkpointNote etf.CheckpointNote
 }
 
 // commonSettings are the settings of every command.
@@ -86,7 +88,7 @@ configured by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* vari
 	addCommonFlags(root.PersistentFlags(), &a.common)
 	root.AddCommand(
 		upCommand(a), workerCommand(a), apiCommand(a), migrateCommand(a), readyCommand(a),
-		etfCommand(a), barsCommand(a), scoreboardCommand(a), runCommand(a), scheduleCommand(a), findingCommand(a), actionCommand(a),
+		etfCommand(a), barsCommand(a), scoreboardCommand(a), runCommand(a), scheduleCommand(a), findingCommand(a), actionCommand(a), entryCommand(a),
 		calendarCommand(a), checkCommand(a), prophetCommand(a), pruneCommand(a), reproduceCommand(a), provenanceCommand(a), ledgerCommand(a), keyCommand(a), doctorCommand(a), versionCommand(a),
 		settingsTopic(), exitCodesTopic())
 	// A group is not a command by itself: without a subcommand it prints its help, with an unknown one it fails.

@@ -42,6 +42,7 @@ var (
 		// finding
 		"etf", "late", // of the scoreboard
 		"close", "high", "key", "low", "open", "rule", "severity", "value", "volume", "yes",
+		"late", // entry
 	}
 	// Prophet's commands read no settings at all.
 	prophetFlags = []string{
