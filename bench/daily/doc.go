@@ -9,7 +9,8 @@
 //
 // The measured session is an ordinary day: forecasts of both models from the sessions 21, 5 and 1 before it are of record, scored so far and
 // anchored, so that it scores one of each. With -without (`make bench-record`), it measures instead what scoring and anchoring cost:
-// four parts of the ETFs are updated by the program with and without them, in the order with, without, without, with.
+// after a first part that warms up, four parts of the ETFs are updated by the program with and without them, in the order with, without,
+// without, with.
 //
 // The last line it prints is JSON (result). Rates are ETFs divided by the Daily workflow's duration as recorded by
 // Temporal; rss_mb is the peak resident memory of the etfcast process. A run in which an ETF fails is an error.

@@ -36,7 +36,7 @@ type result struct {
 	Record    *cost   `json:"record,omitempty"`
 }
 
-// cost is what scoring and anchoring add to a day, in the same run: each of the two programs does a day for half of the ETFs. Percentages
+// cost is what scoring and anchoring add to a day, in the same run: each of the two programs does a day for two fifths of the ETFs. Percentages
 // are of the day without.
 type cost struct {
 	With        cpu     `json:"cpu_ms_per_etf"`
@@ -86,8 +86,8 @@ func bench(ctx context.Context) error {
 	if *n < 1 || *years < 1 {
 		return etf.Invalid("n", "at least one ETF with one year of bars is needed", "run, for example, `make bench-daily N=500`")
 	}
-	if *without != "" && *n < 4 {
-		return etf.Invalid("n", "-without needs four ETFs at least", "run, for example, `make bench-record N=400`")
+	if *without != "" && *n < 5 {
+		return etf.Invalid("n", "-without needs five ETFs at least", "run, for example, `make bench-record N=400`")
 	}
 	if *python != "" {
 		if !*server {
