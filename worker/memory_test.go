@@ -81,7 +81,10 @@ func (m *memory) issued() int {
 	return len(m.forecasts)
 }
 
-func (m *memory) ETF(context.Context, etf.Symbol) (etf.ETF, error) { return etf.ETF{}, nil }
+func (m *memory) ETF(_ context.Context, symbol etf.Symbol) (etf.ETF, error) {
+	return etf.ETF{Symbol: symbol, Exchange: etf.XNYS}, nil
+}
+
 
 func (m *memory) Due(_ context.Context, x etf.Exchange, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
 	unlock, err := m.lock()

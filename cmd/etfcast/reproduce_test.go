@@ -211,9 +211,6 @@ func main() {
 // The program that made a forecast is checked out, built and run in place of this one.
 func TestReproduceBuilds(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("builds a program")
-	}
 	repository := t.TempDir()
 	git := func(args ...string) string {
 		t.Helper()
