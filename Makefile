@@ -137,6 +137,11 @@ N ?= 500
 bench-daily: build devstack ## Update N simulated ETFs for one new session, against bare workflows on the same stack. MYSQL=1 uses the server of ETFCAST_TEST_MYSQL_DSN.
 	@bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -n $(N) $(if $(MYSQL),-mysql) $(BENCH_FLAGS)
 
+.PHONY: bench-record
+bench-record: build devstack ## What scoring and anchoring add to that, by a program without them, in the same run.
+	@$(GO) build -trimpath -tags withoutrecord -ldflags "$(LDFLAGS)" -o bin/etfcast-without-record ./cmd/etfcast
+	@bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -without bin/etfcast-without-record -n $(N) $(if $(MYSQL),-mysql) $(BENCH_FLAGS)
+
 PYTHON ?= python3
 .PHONY: bench-seed
 bench-seed: build devstack ## The same with ten years of bars on that server, against SQLAlchemy, pandas and Prophet (PYTHON with bench/seed/requirements.txt).

@@ -409,7 +409,7 @@ func domainScore(r sqlcgen.Score, symbol etf.Symbol, exchange etf.Exchange) etf.
 	return etf.Score{
 		Forecast: r.ForecastID, Symbol: symbol, Exchange: exchange, Model: r.Model, Origin: etf.Session(r.Origin), Horizon: int(r.Horizon),
 		Standing: etf.Standing(r.Standing), Version: int(r.Version), Target: etf.Session(r.Target), Withdrawn: r.Withdrawn,
-		Actual: r.Actual, DataVersion: r.DataVersion, ScoredAt: r.ScoredAt, Scale: etf.Scale{Absolute: r.ScaleAbsolute, Squared: r.ScaleSquared},
+		Actual: r.Actual, DataVersion: r.DataVersion, ForecastVersion: r.ForecastDataVersion, ScoredAt: r.ScoredAt, Scale: etf.Scale{Absolute: r.ScaleAbsolute, Squared: r.ScaleSquared},
 		Losses: etf.Losses{
 			Error: r.Error, Absolute: r.AbsoluteError, Squared: r.SquaredError,
 			Pinball:  [7]float64{r.Pin05, r.Pin10, r.Pin25, r.Pin50, r.Pin75, r.Pin90, r.Pin95},
@@ -536,7 +536,7 @@ func advanceScoring(ctx context.Context, q *sqlcgen.Queries, c etf.ScoreChanges)
 
 func insertScores(ctx context.Context, tx *sql.Tx, c etf.ScoreChanges) error {
 	scores := inserter{ctx: ctx, tx: tx, into: "INSERT INTO scores (etf_id, model, horizon, origin, forecast_id, version, target, standing, withdrawn, " +
-		"data_version, scored_at, actual, scale_absolute, scale_squared, error, absolute_error, squared_error, crps, " +
+		"data_version, forecast_data_version, scored_at, actual, scale_absolute, scale_squared, error, absolute_error, squared_error, crps, " +
 		"pin025, pin05, pin10, pin25, pin50, pin75, pin90, pin95, pin975, inside50, inside80, inside90, inside95, " +
 		"winkler80, winkler90, width80, width90, pit)"}
 	for _, x := range c.Scores {
@@ -546,7 +546,7 @@ func insertScores(ctx context.Context, tx *sql.Tx, c etf.ScoreChanges) error {
 			low, high, inside = double(x.TailPinball[0]), double(x.TailPinball[1]), x.Inside95
 		}
 		scores.row(c.Number, x.Model, x.Horizon, column.Session(x.Origin), x.Forecast, x.Version, column.Session(x.Target), string(x.Standing), x.Withdrawn,
-			x.DataVersion, instant(x.ScoredAt), double(x.Actual), double(x.Scale.Absolute), double(x.Scale.Squared), double(x.Error), double(x.Absolute),
+			x.DataVersion, x.ForecastVersion, instant(x.ScoredAt), double(x.Actual), double(x.Scale.Absolute), double(x.Scale.Squared), double(x.Error), double(x.Absolute),
 			double(x.Squared), double(x.CRPS),
 			low, double(p[0]), double(p[1]), double(p[2]), double(p[3]), double(p[4]), double(p[5]), double(p[6]), high, x.Inside50, x.Inside80, x.Inside90, inside,
 			double(x.Winkler[0]), double(x.Winkler[1]), double(x.Width[0]), double(x.Width[1]), double(x.PIT))

@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -279,6 +280,61 @@ func TestScoreLate(t *testing.T) {
 	late, err := s.SessionLosses(t.Context(), etf.ScoreFilter{Standing: etf.Late})
 	if err != nil || len(late) != 4 || late[0].N != 1 || late[0].Origin != nth(t, 2) {
 		t.Errorf("%+v %v", late, err)
+	}
+	checkSums(t, s)
+}
+
+// TestScoreAfterARelease checks that of an origin whose price was held, the forecast made in time after its release counts, and the held one
+// does if the second comes too late; a forecast in time for an origin that had none counts.
+func TestScoreAfterARelease(t *testing.T) {
+	d := dbtest.Open(t, dbtest.Embedded(t))
+	s := d.Store
+	register(t, s, "SPY")
+	a := scorer(s, 1)
+	ingest(t, s, "SPY", []etf.Bar{bar(nth(t, 1), 7)})
+	issue := func(n int, at time.Time, held int) string {
+		t.Helper()
+		h, err := s.History(t.Context(), "SPY", nth(t, n), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := forecastOf("SPY", "drift", nth(t, n), h.DataVersion)
+		f.IssuedAt, f.Held, f.CodeVersion = at, held, fmt.Sprint("v", held) // a release makes another data version, and so another forecast
+		if _, _, err := appendOne(t.Context(), s, f); err != nil {
+			t.Fatal(err)
+		}
+		return f.ID
+	}
+	deadline := func(n int) time.Time {
+		at, err := scoring.Deadline(nyse, nth(t, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	want := map[string]etf.Standing{}
+	for n := 2; n <= 4; n++ {
+		ingest(t, s, "SPY", []etf.Bar{bar(nth(t, n), n*7)})
+		score(t, a, "SPY")
+		switch n {
+		case 2: // held, then released in time
+			issue(n, deadline(n).Add(-2*time.Hour), 1)
+			want[issue(n, deadline(n).Add(-time.Microsecond), 0)] = etf.OfRecord
+		case 3: // held, then released too late
+			want[issue(n, deadline(n).Add(-time.Hour), 1)] = etf.OfRecord
+			want[issue(n, deadline(n), 0)] = etf.Late
+		case 4: // nothing until a decision in the last minute
+			want[issue(n, deadline(n).Add(-time.Minute), 0)] = etf.OfRecord
+		}
+	}
+	ingest(t, s, "SPY", []etf.Bar{bar(nth(t, 5), 35)})
+	score(t, a, "SPY")
+	have := map[string]etf.Standing{}
+	for _, x := range scoresOf(t, s, "SPY") {
+		have[x.Forecast] = x.Standing
+	}
+	if !maps.Equal(have, want) {
+		t.Errorf("%v, want %v", have, want)
 	}
 	checkSums(t, s)
 }

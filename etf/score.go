@@ -1,6 +1,9 @@
 package etf
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // ScoreHorizons are the horizons that are scored unless others are set, in sessions.
 var ScoreHorizons = []int{1, 5, 21}
@@ -38,10 +41,10 @@ type Losses struct {
 	Width    [2]float64 `json:"width"`   // of the same intervals
 	PIT      float64    `json:"pit"`     // the forecast's distribution function at the actual price, 0 to 1
 
-	// Tailed says that the forecast has tails; without them the next two are zero.
+	// Tailed says that the forecast has tails; without them the next two are zero, and absent from a Score's JSON.
 	Tailed      bool       `json:"tailed,omitempty"`
-	TailPinball [2]float64 `json:"tail_pinball,omitzero"` // at TailLevels
-	Inside95    bool       `json:"inside_95,omitempty"`
+	TailPinball [2]float64 `json:"tail_pinball"` // at TailLevels
+	Inside95    bool       `json:"inside_95"`
 }
 
 // Score is how one forecast fared at one horizon.
@@ -60,12 +63,28 @@ type Score struct {
 	// own target differs if a closure was announced later.
 	Target Session `json:"target"`
 	// Withdrawn: no actual price is believed any more. Actual and the losses are zero.
-	Withdrawn   bool      `json:"withdrawn,omitempty"`
-	Actual      float64   `json:"actual"`
-	DataVersion int64     `json:"data_version"` // the ETF's, as of which the actual price is believed
-	ScoredAt    time.Time `json:"scored_at"`
-	Scale       Scale     `json:"scale"` // of the forecast
+	Withdrawn   bool    `json:"withdrawn,omitempty"`
+	Actual      float64 `json:"actual"`
+	DataVersion int64   `json:"data_version"` // the ETF's, as of which the actual price is believed
+	// ForecastVersion is the data version that the forecast was made from.
+	ForecastVersion int64     `json:"forecast_data_version"`
+	ScoredAt        time.Time `json:"scored_at"`
+	Scale           Scale     `json:"scale"` // of the forecast
 	Losses
+}
+
+// MarshalJSON gives the losses at the tails exactly if the forecast has tails: a zero or a false of theirs is no absence.
+func (s Score) MarshalJSON() ([]byte, error) {
+	type score Score
+	out := struct {
+		score
+		TailPinball *[2]float64 `json:"tail_pinball,omitempty"`
+		Inside95    *bool       `json:"inside_95,omitempty"`
+	}{score: score(s)}
+	if s.Tailed {
+		out.TailPinball, out.Inside95 = &s.TailPinball, &s.Inside95
+	}
+	return json.Marshal(out)
 }
 
 // Scale is how much the closes a forecast was made from moved from one session to the next before its origin: errors divided
@@ -99,7 +118,8 @@ type SessionLosses struct {
 	Tailed, Inside95             int // scores of forecasts with tails, and hits of their 95 % interval
 	PIT                          [PITBins]int
 
-	// The rest is over the scores that have a counterpart: the benchmark's score of the same ETF, origin, horizon and standing.
+	// The rest is over the scores that have a counterpart: the benchmark's score of the same ETF, origin, horizon and standing (for a
+	// late one without: the benchmark's of record). Both models' losses are divided by the counterpart's scale.
 	Paired                                       int
 	PairedAbsolute, PairedSquared, PairedCRPS    float64 // this model's
 	AgainstAbsolute, AgainstSquared, AgainstCRPS float64 // the benchmark's

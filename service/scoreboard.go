@@ -151,12 +151,13 @@ type scoreQuery struct {
 	window   etf.Window
 	begun    bool // from was given
 	fixed    bool // from and to were given
+	windowed bool // from or to was given
 	late     bool
 	entrants []string
 }
 
 func (s *Service) checkScores(ctx context.Context, r ScoreRequest) (scoreQuery, error) {
-	q := scoreQuery{late: r.Late, model: r.Model, begun: r.From != "", fixed: r.From != "" && r.To != ""}
+	q := scoreQuery{late: r.Late, model: r.Model, begun: r.From != "", fixed: r.From != "" && r.To != "", windowed: r.From != "" || r.To != ""}
 	var problems []error
 	var away error // what is wrong with the database, not with the request
 	note := func(err error) {

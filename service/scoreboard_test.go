@@ -234,16 +234,24 @@ func TestScoreboardInWords(t *testing.T) {
 			s.addScores("SPY", "drift", 1, etf.Late, us, constant(.4))
 			s.addScores("SPY", "prophet", 1, etf.Late, us, constant(.1))
 		}, ScoreRequest{Late: true}, []string{"The record begins today", "nothing is claimed about them"}, "beats"},
+		{"late ones, asked for, of which there are none", func(s *scored) { s.addScores("SPY", "drift", 1, etf.OfRecord, us[:9], constant(.4)) }, ScoreRequest{Late: true},
+			[]string{"The record begins on 2025-01-02. There are no scores of late forecasts."}, "shown"},
+		{"none in the window", func(s *scored) { s.addScores("SPY", "drift", 1, etf.OfRecord, us[:9], constant(.4)) }, ScoreRequest{From: us[20].String(), To: us[30].String()},
+			[]string{"The record begins on 2025-01-02. There are no scores with an origin in the window asked for."}, "claim"},
+		{"just begun", func(s *scored) {
+			s.addScores("SPY", "drift", 1, etf.OfRecord, us[:1], constant(.9))
+			s.addScores("SPY", "prophet", 1, etf.OfRecord, us[:1], constant(.1))
+		}, ScoreRequest{}, []string{"The record begins on 2025-01-02. No model has been shown to beat drift, in at most 1 session."}, "prophet"},
 		{"the benchmark only", func(s *scored) { s.addScores("SPY", "drift", 1, etf.OfRecord, us, constant(.4)) }, ScoreRequest{},
 			[]string{"The record begins on 2025-01-02. There is nothing to compare with drift yet."}, "beats"},
 		{"equal", func(s *scored) {
 			s.addScores("SPY", "drift", 1, etf.OfRecord, us, swinging(.4))
 			s.addScores("SPY", "prophet", 1, etf.OfRecord, us, constant(.4))
-		}, ScoreRequest{}, []string{"The record begins on 2025-01-02. No model beats drift.", "at most 5 %"}, "prophet"},
+		}, ScoreRequest{}, []string{"The record begins on 2025-01-02. No model has been shown to beat drift, in at most 250 sessions.", "at most 5 %"}, "prophet"},
 		{"better by little, on few sessions", func(s *scored) {
 			s.addScores("SPY", "drift", 1, etf.OfRecord, us[:20], swinging(.4))
 			s.addScores("SPY", "prophet", 1, etf.OfRecord, us[:20], swinging(.39))
-		}, ScoreRequest{}, []string{"No model beats drift."}, "prophet"},
+		}, ScoreRequest{}, []string{"No model has been shown to beat drift, in at most 20 sessions."}, "prophet"},
 		{"better by much", func(s *scored) {
 			s.addScores("SPY", "drift", 5, etf.OfRecord, us, constant(.9))
 			s.addScores("SPY", "prophet", 5, etf.OfRecord, us, constant(.1))
@@ -251,7 +259,7 @@ func TestScoreboardInWords(t *testing.T) {
 		{"worse by much", func(s *scored) {
 			s.addScores("SPY", "drift", 1, etf.OfRecord, us, constant(.1))
 			s.addScores("SPY", "prophet", 1, etf.OfRecord, us, constant(.9))
-		}, ScoreRequest{Exchange: "XNYS"}, []string{"The record of XNYS begins on 2025-01-02. No model beats drift; drift beats prophet at horizon 1 on XNYS."}, ""},
+		}, ScoreRequest{Exchange: "XNYS"}, []string{"The record of XNYS begins on 2025-01-02. No model has been shown to beat drift, in at most 250 sessions; drift beats prophet at horizon 1 on XNYS."}, ""},
 		{"better by much, in a window", func(s *scored) {
 			s.addScores("SPY", "drift", 1, etf.OfRecord, us, constant(.9))
 			s.addScores("SPY", "prophet", 1, etf.OfRecord, us, constant(.1))

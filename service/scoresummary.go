@@ -22,6 +22,9 @@ func (s *Service) summary(q scoreQuery, b Board) string {
 	if b.RecordBegins != nil {
 		begins = fmt.Sprintf("The record%s begins on %s.", of, *b.RecordBegins)
 	}
+	if q.late && len(b.Items) == 0 {
+		return begins + " There are no scores of late forecasts" + within(q) + "."
+	}
 	if q.late {
 		return begins + " The forecasts shown are late: they were issued at or after the open of their first target session. They are not part of the record, and nothing is claimed about them."
 	}
@@ -35,7 +38,18 @@ func (s *Service) summary(q scoreQuery, b Board) string {
 		}
 		return begins
 	}
+	if len(b.Items) == 0 {
+		return begins + " There are no scores" + within(q) + "."
+	}
 	return begins + " " + s.edges(q, b.Items)
+}
+
+// within says that a window was asked for, if one was.
+func within(q scoreQuery) string {
+	if q.windowed {
+		return " with an origin in the window asked for"
+	}
+	return ""
 }
 
 // edges says which models beat the benchmark, and which it beats.
@@ -48,12 +62,12 @@ func (s *Service) edges(q scoreQuery, items []BoardItem) string {
 		return "The request chose where the window begins, and no claim is made about such a window; without from, this says which models beat " + benchmark + "."
 	}
 	var better, worse []string
-	compared := false
+	compared, most := false, 0
 	for _, item := range items {
 		if item.Model == benchmark || item.Difference == nil {
 			continue
 		}
-		compared = true
+		compared, most = true, max(most, item.Difference.N)
 		row := fmt.Sprintf("%s at horizon %d on %s", item.Model, item.Horizon, item.Exchange)
 		switch {
 		case item.Difference.High < 0:
@@ -65,7 +79,7 @@ func (s *Service) edges(q scoreQuery, items []BoardItem) string {
 	if !compared {
 		return "There is nothing to compare with " + benchmark + " yet."
 	}
-	text := fmt.Sprintf("No model beats %s", benchmark)
+	text := fmt.Sprintf("No model has been shown to beat %s, in at most %d %s", benchmark, most, plural(most, "session", "sessions"))
 	if len(better) > 0 {
 		text = fmt.Sprintf("%s %s %s", list(better), plural(len(better), "beats", "beat"), benchmark)
 	}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"time"
 
 	sdkworker "go.temporal.io/sdk/worker"
@@ -25,12 +26,29 @@ func RegisterWorkflows(r sdkworker.WorkflowRegistry) {
 
 // scoring is shared by the activities that change prices or append forecasts.
 func (d Deps) scoring(now func() time.Time) *activities.Scoring {
+	if withoutRecord {
+		return nil
+	}
 	horizons := d.ScoreHorizons
 	if len(horizons) == 0 {
 		horizons = etf.ScoreHorizons
 	}
 	models := d.modelNames()
 	return &activities.Scoring{Store: d.Store, Horizons: horizons, Models: models, Benchmark: models[0], Now: now}
+}
+
+func (d Deps) anchoring() *activities.Anchoring {
+	if withoutRecord {
+		return &activities.Anchoring{Store: noLedger{}}
+	}
+	return &activities.Anchoring{Store: d.Store, Note: d.Note, Files: d.Checkpoints}
+}
+
+// noLedger stays empty.
+type noLedger struct{}
+
+func (noLedger) Anchor(context.Context, etf.AnchorScope, etf.CheckpointNote) (etf.Anchored, error) {
+	return etf.Anchored{}, nil
 }
 
 func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
@@ -40,7 +58,7 @@ func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
 	r.RegisterActivity(&activities.Validating{Fetches: d.Store, Findings: d.Store})
 	r.RegisterActivity(&activities.Persisting{Store: d.Store, Scoring: scoring})
 	r.RegisterActivity(&activities.Reviewing{Bars: d.Store, History: d.Store, Scoring: scoring})
-	r.RegisterActivity(&activities.Anchoring{Store: d.Store, Note: d.Note, Files: d.Checkpoints})
+	r.RegisterActivity(d.anchoring())
 	r.RegisterActivity(&activities.Deciding{Store: d.Store, Scoring: scoring})
 	r.RegisterActivity(&activities.DecidingActions{Store: d.Store, Scoring: scoring})
 }

@@ -18,20 +18,31 @@ import (
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/workflows"
 )
 
 type result struct {
 	ETFs      int     `json:"etfs"`
 	Years     int     `json:"years"`    // of stored bars
 	Database  string  `json:"database"` // "embedded", or the server and its version
-	PerS      float64 `json:"etfs_per_s"`
-	BarePerS  float64 `json:"bare_per_s"`
-	Ratio     float64 `json:"ratio"`
-	RSSMB     float64 `json:"rss_mb"`
-	CPU       cpu     `json:"cpu_ms_per_etf"`
-	BareCPU   cpu     `json:"bare_cpu_ms_per_etf"`
+	PerS      float64 `json:"etfs_per_s,omitempty"`
+	BarePerS  float64 `json:"bare_per_s,omitempty"`
+	Ratio     float64 `json:"ratio,omitempty"`
+	RSSMB     float64 `json:"rss_mb,omitempty"`
+	CPU       cpu     `json:"cpu_ms_per_etf,omitzero"`
+	BareCPU   cpu     `json:"bare_cpu_ms_per_etf,omitzero"`
 	Seed      *seeded `json:"seed,omitempty"`
 	SeedRatio float64 `json:"seed_ratio,omitempty"` // PerS to Seed's
+	Record    *cost   `json:"record,omitempty"`
+}
+
+// cost is what scoring and anchoring add to a day, in the same run: each of the two programs does a day for two fifths of the ETFs. Percentages
+// are of the day without.
+type cost struct {
+	With        cpu     `json:"cpu_ms_per_etf"`
+	Without     cpu     `json:"without_cpu_ms_per_etf"`
+	CPUPercent  float64 `json:"record_cpu_percent"`
+	CostPercent float64 `json:"record_cost_percent"` // of the time per ETF
 }
 
 // cpu is CPU time in ms per ETF.
@@ -68,11 +79,15 @@ func bench(ctx context.Context) error {
 	n := flag.Int("n", 500, "number of ETFs")
 	years := flag.Int("years", 5, "years of stored bars")
 	server := flag.Bool("mysql", false, "use the MySQL server of "+database.Variable+" instead of the embedded database")
+	without := flag.String("without", "", "a binary built with the tag withoutrecord: also measure what the record costs")
 	python := flag.String("python", "", "with -mysql: also run bench/seed, with this Python")
 	limit := flag.Duration("timeout", 40*time.Minute, "give up after this long")
 	flag.Parse()
 	if *n < 1 || *years < 1 {
 		return etf.Invalid("n", "at least one ETF with one year of bars is needed", "run, for example, `make bench-daily N=500`")
+	}
+	if *without != "" && *n < 5 {
+		return etf.Invalid("n", "-without needs five ETFs at least", "run, for example, `make bench-record N=400`")
 	}
 	if *python != "" {
 		if !*server {
@@ -117,10 +132,20 @@ func bench(ctx context.Context) error {
 		return err
 	}
 	var bare [2]figures
+	if err := seedRecord(ctx, cal, session, symbols); err != nil {
+		return err
+	}
+	if *without != "" {
+		record, err := recordCost(ctx, temporal.SDK(), *binary, *without, session, symbols, pids)
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(result{ETFs: *n, Years: *years, Database: about, Record: &record})
+	}
 	if bare[0], err = bareRun(ctx, temporal.SDK(), cal, session, symbols, 1, pids); err != nil {
 		return err
 	}
-	run, rss, err := productRun(ctx, temporal.SDK(), *binary, session, len(symbols), pids)
+	run, rss, err := productRun(ctx, temporal.SDK(), *binary, workflows.DailyInput{Exchange: etf.XNYS, Session: session}, len(symbols), pids)
 	if err != nil {
 		return err
 	}

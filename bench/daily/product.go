@@ -15,12 +15,11 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/etfcast/etfcast/dispatch"
-	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/workflows"
 )
 
-// productRun runs the session with the real binary and returns its figures and the process's peak memory in MB.
-func productRun(ctx context.Context, c client.Client, binary string, session etf.Session, etfs int, pids processes) (run figures, rss float64, err error) {
+// productRun runs the day with the real binary and returns its figures and the process's peak memory in MB.
+func productRun(ctx context.Context, c client.Client, binary string, in workflows.DailyInput, etfs int, pids processes) (run figures, rss float64, err error) {
 	log := &output{started: make(chan struct{})}
 	cmd := exec.CommandContext(ctx, binary, "up", "--listen", "127.0.0.1:0")
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
@@ -45,7 +44,6 @@ func productRun(ctx context.Context, c client.Client, binary string, session etf
 	case <-ctx.Done():
 		return figures{}, 0, ctx.Err()
 	}
-	in := workflows.DailyInput{Exchange: etf.XNYS, Session: session}
 	used, err := startMeter(cmd.Process.Pid, pids)
 	if err != nil {
 		return figures{}, 0, err

@@ -502,7 +502,7 @@ func (q *Queries) ListRevisionStates(ctx context.Context, arg ListRevisionStates
 }
 
 const listScores = `-- name: ListScores :many
-SELECT etf_id, model, horizon, origin, forecast_id, version, target, standing, withdrawn, data_version, scored_at, actual, scale_absolute, scale_squared, error, absolute_error, squared_error, crps, pin025, pin05, pin10, pin25, pin50, pin75, pin90, pin95, pin975, inside50, inside80, inside90, inside95, winkler80, winkler90, width80, width90, pit FROM scores
+SELECT etf_id, model, horizon, origin, forecast_id, version, target, standing, withdrawn, data_version, forecast_data_version, scored_at, actual, scale_absolute, scale_squared, error, absolute_error, squared_error, crps, pin025, pin05, pin10, pin25, pin50, pin75, pin90, pin95, pin975, inside50, inside80, inside90, inside95, winkler80, winkler90, width80, width90, pit FROM scores
 WHERE etf_id = ? AND (? = '' OR model = ?)
     AND (? = 0 OR horizon = ?)
     AND origin >= CAST(? AS DATE) AND origin <= CAST(? AS DATE)
@@ -546,6 +546,7 @@ func (q *Queries) ListScores(ctx context.Context, arg ListScoresParams) ([]Score
 			&i.Standing,
 			&i.Withdrawn,
 			&i.DataVersion,
+			&i.ForecastDataVersion,
 			&i.ScoredAt,
 			&i.Actual,
 			&i.ScaleAbsolute,
@@ -587,7 +588,7 @@ func (q *Queries) ListScores(ctx context.Context, arg ListScoresParams) ([]Score
 }
 
 const listScoresOfOrigins = `-- name: ListScoresOfOrigins :many
-SELECT etf_id, model, horizon, origin, forecast_id, version, target, standing, withdrawn, data_version, scored_at, actual, scale_absolute, scale_squared, error, absolute_error, squared_error, crps, pin025, pin05, pin10, pin25, pin50, pin75, pin90, pin95, pin975, inside50, inside80, inside90, inside95, winkler80, winkler90, width80, width90, pit FROM scores
+SELECT etf_id, model, horizon, origin, forecast_id, version, target, standing, withdrawn, data_version, forecast_data_version, scored_at, actual, scale_absolute, scale_squared, error, absolute_error, squared_error, crps, pin025, pin05, pin10, pin25, pin50, pin75, pin90, pin95, pin975, inside50, inside80, inside90, inside95, winkler80, winkler90, width80, width90, pit FROM scores
 WHERE etf_id = ? AND model IN (/*SLICE:models*/?) AND horizon IN (/*SLICE:horizons*/?)
     AND origin IN (/*SLICE:origins*/?)
 ORDER BY etf_id, model, horizon, origin, forecast_id, version
@@ -648,6 +649,7 @@ func (q *Queries) ListScoresOfOrigins(ctx context.Context, arg ListScoresOfOrigi
 			&i.Standing,
 			&i.Withdrawn,
 			&i.DataVersion,
+			&i.ForecastDataVersion,
 			&i.ScoredAt,
 			&i.Actual,
 			&i.ScaleAbsolute,

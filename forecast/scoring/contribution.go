@@ -18,8 +18,9 @@ const (
 // squared one by Scale.Squared, and at most a million. A scale counts as at least 1e-4 of the forecast's median (its square). A
 // withdrawn score adds nothing.
 //
-// against is the benchmark's score of the same ETF, origin, horizon and standing, nil if there is none; its losses are divided by
-// its own scale. The benchmark's own counterpart is itself.
+// against is its counterpart, a score of the benchmark (see Contributions), nil if there is none. Both models' paired losses are divided
+// by the counterpart's scale, so that equal forecasts have equal losses; if their shares differ, because a split was restated between
+// the two forecasts, it is first converted by what the same price is in each. The benchmark's own counterpart is itself.
 func Contribution(s etf.Score, against *etf.Score) etf.SessionLosses {
 	sum := etf.SessionLosses{Exchange: s.Exchange, Model: s.Model, Horizon: s.Horizon, Standing: s.Standing, Origin: s.Origin}
 	if s.Withdrawn {
@@ -40,43 +41,72 @@ func Contribution(s etf.Score, against *etf.Score) etf.SessionLosses {
 	}
 	theirs, theirsSquared := scales(*against)
 	sum.Paired = 1
-	sum.PairedAbsolute, sum.PairedSquared, sum.PairedCRPS = sum.Absolute, sum.Squared, sum.CRPS
+	shares := s.Actual / against.Actual
+	mine, mineSquared := theirs*shares, theirsSquared*shares*shares
+	sum.PairedAbsolute, sum.PairedSquared, sum.PairedCRPS = atMost(s.Absolute/mine), atMost(s.Squared/mineSquared), atMost(s.CRPS/mine)
 	sum.AgainstAbsolute, sum.AgainstSquared = atMost(against.Absolute/theirs), atMost(against.Squared/theirsSquared)
 	sum.AgainstCRPS = atMost(against.CRPS / theirs)
 	root := math.Sqrt(float64(s.Horizon))
-	difference := (pinball/absolute - mean(against.Pinball)/theirs) / root
+	difference := (pinball/mine - mean(against.Pinball)/theirs) / root
 	sum.Difference = min(max(difference, -etf.DifferenceLimit), etf.DifferenceLimit)
 	return sum
 }
 
 // Contributions returns what each of an ETF's scores adds to the sums, in the order given. The scores are those that count: the
-// newest versions. The counterpart is the benchmark's score of the same origin, horizon and standing; of several late ones it is
-// the one with the least forecast ID.
+// newest versions.
+//
+// The counterpart is the benchmark's score of the same origin, horizon and standing. Of several late ones it is one whose forecast was
+// made from the same data version, else the first by data version; of these the one with the least forecast ID. A late score without
+// a late counterpart has the benchmark's of record: the benchmark was in time.
 func Contributions(scores []etf.Score, benchmark string) []etf.SessionLosses {
 	type place struct {
-		origin   etf.Session
-		horizon  int
-		standing etf.Standing
+		origin  etf.Session
+		horizon int
 	}
-	at := func(s etf.Score) place { return place{s.Origin, s.Horizon, s.Standing} }
-	against := map[place]*etf.Score{}
+	against := map[place][]*etf.Score{}
 	for i, s := range scores {
-		if s.Model != benchmark || s.Withdrawn {
-			continue
-		}
-		if other := against[at(s)]; other == nil || s.Forecast < other.Forecast {
-			against[at(s)] = &scores[i]
+		if s.Model == benchmark && !s.Withdrawn {
+			at := place{s.Origin, s.Horizon}
+			against[at] = append(against[at], &scores[i])
 		}
 	}
 	list := make([]etf.SessionLosses, len(scores))
 	for i, s := range scores {
-		counterpart := against[at(s)]
 		if s.Model == benchmark {
-			counterpart = &scores[i]
+			list[i] = Contribution(s, &scores[i])
+			continue
 		}
-		list[i] = Contribution(s, counterpart)
+		list[i] = Contribution(s, counterpart(s, against[place{s.Origin, s.Horizon}]))
 	}
 	return list
+}
+
+// counterpart chooses among the benchmark's scores of the same origin and horizon; nil if there is none to choose.
+func counterpart(s etf.Score, of []*etf.Score) *etf.Score {
+	var best *etf.Score
+	for _, b := range of {
+		if b.Standing != s.Standing && s.Standing != etf.Late {
+			continue
+		}
+		if best == nil || closer(s, b, best) {
+			best = b
+		}
+	}
+	return best
+}
+
+// closer reports whether a is nearer to being s's counterpart than b.
+func closer(s etf.Score, a, b *etf.Score) bool {
+	if same := a.Standing == s.Standing; same != (b.Standing == s.Standing) {
+		return same
+	}
+	if same := a.ForecastVersion == s.ForecastVersion; same != (b.ForecastVersion == s.ForecastVersion) {
+		return same
+	}
+	if a.ForecastVersion != b.ForecastVersion {
+		return a.ForecastVersion < b.ForecastVersion
+	}
+	return a.Forecast < b.Forecast
 }
 
 // scales returns the scale of a score's forecast and that of squares, at least the least.

@@ -144,7 +144,7 @@ func (t Task) score(f etf.Forecast, standing etf.Standing, horizon int, target e
 	}
 	s = &etf.Score{
 		Forecast: f.ID, Symbol: t.Symbol, Exchange: t.Exchange, Model: f.Model, Origin: f.Origin, Horizon: horizon, Standing: standing,
-		Version: 1, Target: target, Withdrawn: !known, DataVersion: t.Version, ScoredAt: t.Now, Scale: f.Scale,
+		Version: 1, Target: target, Withdrawn: !known, DataVersion: t.Version, ForecastVersion: f.DataVersion.Number, ScoredAt: t.Now, Scale: f.Scale,
 	}
 	if old != nil {
 		s.Version = old.Version + 1

@@ -1,0 +1,5 @@
+//go:build withoutrecord
+
+package worker
+
+const withoutRecord = true
