@@ -3,6 +3,7 @@ package db
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"math"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/ledger"
 )
@@ -63,21 +65,26 @@ func (s *Store) VerifyLedger(ctx context.Context, o VerifyOptions) (LedgerReport
 			return LedgerReport{}, err
 		}
 	}
+	conn, err := s.current(ctx)
+	if err != nil {
+		return LedgerReport{}, translate(err, "connecting to the database")
+	}
+	defer giveBack(conn)
 	// The log is read first: whatever it names is in the chains that are read then.
-	log, err := s.readLog(ctx, o)
+	log, err := readLog(ctx, conn, o)
 	if err != nil {
 		return LedgerReport{}, err
 	}
 	v.leaves = log.chains
-	parts, err := s.countParts(ctx)
+	parts, err := countParts(ctx, conn)
 	if err != nil {
 		return LedgerReport{}, err
 	}
-	if err := v.chains(ctx); err != nil {
+	if err := v.chains(ctx, conn); err != nil {
 		return LedgerReport{}, err
 	}
 	if parts != v.parts.Load() || v.broken > 0 {
-		orphans, err := s.Orphans(ctx, v.limit)
+		orphans, err := orphansOf(ctx, conn, v.limit)
 		if err != nil {
 			return LedgerReport{}, err
 		}
@@ -128,18 +135,18 @@ func (l *storedLog) leafProblem(leaf ledger.Leaf, message string) {
 }
 
 // readLog reads the log and recomputes its tree.
-func (s *Store) readLog(ctx context.Context, o VerifyOptions) (*storedLog, error) {
+func readLog(ctx context.Context, conn *sql.Conn, o VerifyOptions) (*storedLog, error) {
 	l := &storedLog{chains: map[chain][]anchoredLeaf{}, roots: map[int64]tlog.Hash{}, ends: map[int64]leafEnd{}}
-	if err := l.readLeaves(ctx, s, o.Against); err != nil {
+	if err := l.readLeaves(ctx, conn, o.Against); err != nil {
 		return nil, err
 	}
-	if err := l.readCheckpoints(ctx, s, o); err != nil {
+	if err := l.readCheckpoints(ctx, conn, o); err != nil {
 		return nil, err
 	}
-	return l, l.readHashes(ctx, s)
+	return l, l.readHashes(ctx, conn)
 }
 
-func (l *storedLog) readLeaves(ctx context.Context, s *Store, against *ledger.Checkpoint) error {
+func (l *storedLog) readLeaves(ctx context.Context, conn *sql.Conn, against *ledger.Checkpoint) error {
 	var tree ledger.Builder
 	var leaf ledger.Leaf
 	var number int64
@@ -155,7 +162,7 @@ func (l *storedLog) readLeaves(ctx context.Context, s *Store, against *ledger.Ch
 		names[s] = s
 		return s
 	}
-	err := s.eachRow(ctx, "SELECT number, symbol, model, position, hash, writer, anchored_at FROM ledger_leaves ORDER BY number", nil, func() {
+	err := eachRowOf(ctx, conn, "SELECT number, symbol, model, position, hash, writer, anchored_at FROM ledger_leaves ORDER BY number", nil, func() {
 		if gap {
 			return
 		}
@@ -204,9 +211,9 @@ func (l *storedLog) readLeaves(ctx context.Context, s *Store, against *ledger.Ch
 }
 
 // readCheckpoints compares the checkpoints with the roots of the leaves, and with the one that was kept.
-func (l *storedLog) readCheckpoints(ctx context.Context, s *Store, o VerifyOptions) error {
+func (l *storedLog) readCheckpoints(ctx context.Context, conn *sql.Conn, o VerifyOptions) error {
 	// There may be newer ones by now, of an anchoring that was after the leaves were read.
-	rows, err := s.q.ListCheckpoints(ctx, l.size)
+	rows, err := sqlcgen.New(conn).ListCheckpoints(ctx, l.size)
 	if err != nil {
 		return translate(err, "reading the checkpoints")
 	}
@@ -290,12 +297,12 @@ func (l *storedLog) compare(kept *ledger.Checkpoint, instances map[string]bool) 
 }
 
 // readHashes compares the stored hashes of the tree with those of the leaves.
-func (l *storedLog) readHashes(ctx context.Context, s *Store) error {
+func (l *storedLog) readHashes(ctx context.Context, conn *sql.Conn) error {
 	var first, count, at int64
 	var hashes []byte
 	wrong := int64(-1)
 	all := int64(len(l.hashes) / tlog.HashSize)
-	err := s.eachRow(ctx, "SELECT first_hash, hash_count, hashes FROM ledger_hashes WHERE first_hash < ? ORDER BY first_hash", []any{all}, func() {
+	err := eachRowOf(ctx, conn, "SELECT first_hash, hash_count, hashes FROM ledger_hashes WHERE first_hash < ? ORDER BY first_hash", []any{all}, func() {
 		if wrong >= 0 {
 			return
 		}
@@ -348,10 +355,10 @@ func (l *storedLog) leafAt(number int64) ledger.Leaf {
 var partTables = []string{"forecast_points", "forecast_components", "forecast_fits", "forecast_marks", "forecast_tails", "forecast_provenance"}
 
 // countParts counts the rows of all parts and forecasts.
-func (s *Store) countParts(ctx context.Context) (int64, error) {
+func countParts(ctx context.Context, q queryer) (int64, error) {
 	var sum, n int64
 	for _, table := range append([]string{"forecasts"}, partTables...) {
-		if err := s.eachRow(ctx, "SELECT COUNT(*) FROM "+table, nil, func() { sum += n }, &n); err != nil {
+		if err := eachRowOf(ctx, q, "SELECT COUNT(*) FROM "+table, nil, func() { sum += n }, &n); err != nil {
 			return 0, translate(err, "counting the rows of "+table)
 		}
 	}
@@ -376,8 +383,8 @@ type verification struct {
 }
 
 // chains verifies all chains, one ETF after another in each of a few workers.
-func (v *verification) chains(ctx context.Context) error {
-	symbols, err := v.store.symbols(ctx)
+func (v *verification) chains(ctx context.Context, conn *sql.Conn) error {
+	symbols, err := symbolsOf(ctx, conn)
 	if err != nil {
 		return err
 	}
