@@ -76,10 +76,16 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 }
 
 // ReadCheckpoint reads a saved checkpoint: a note, or a JSON object with the note in its field note, and a size and a root
-// that agree with it if it has them.
+// that agree with it if it has them. What editors, shells and git do to line ends, and a byte order mark, is undone: it changes nothing of what
+// the checkpoint says.
 func ReadCheckpoint(saved []byte) (Checkpoint, error) {
+	saved = bytes.TrimPrefix(saved, []byte("\ufeff"))
 	if !bytes.HasPrefix(bytes.TrimLeft(saved, " \t\r\n"), []byte("{")) {
-		return ParseCheckpoint(string(saved))
+		text := strings.ReplaceAll(string(saved), "\r\n", "\n")
+		if text != "" && !strings.HasSuffix(text, "\n") {
+			text += "\n"
+		}
+		return ParseCheckpoint(text)
 	}
 	var object etf.Checkpoint
 	if err := json.Unmarshal(saved, &object); err != nil {
