@@ -94,8 +94,9 @@ func (x *tamperer) undo() {
 
 func (x *tamperer) insert(list rowsOf) {
 	x.Helper()
-	for _, row := range list.rows {
-		x.exec("INSERT INTO "+list.table+" ("+strings.Join(list.columns, ", ")+") VALUES (?"+strings.Repeat(", ?", len(row)-1)+")", row...)
+	for rows := range slices.Chunk(list.rows, 100) { // a statement is a commit
+		marks := "(?" + strings.Repeat(", ?", len(list.columns)-1) + ")"
+		x.exec("INSERT INTO "+list.table+" ("+strings.Join(list.columns, ", ")+") VALUES "+marks+strings.Repeat(", "+marks, len(rows)-1), slices.Concat(rows...)...)
 	}
 }
 
@@ -138,7 +139,7 @@ var tampers = map[string]func(x *tamperer, f map[string]any) string{
 		set := x.one("model = 'other'", "origin = origin + INTERVAL 1 DAY", "data_version = data_version + 1", "data_version_writer = 'x'", "basis = 'as_traded'",
 			"params = CONCAT(params, ' ')", "params_hash = REVERSE(CONCAT('x', SUBSTRING(params_hash, 2)))", "seed = seed - 1", "code_version = 'v9'",
 			"diagnostics = CONCAT(diagnostics, ' ')", "diagnostics = '{}'", "run_id = 'x'", "as_of = as_of - INTERVAL 1 MICROSECOND", "issued_at = issued_at - INTERVAL 1 HOUR",
-			"chain = chain + 1000", "prev_hash = REVERSE(CONCAT('x', prev_hash))", "hash = REVERSE(CONCAT('x', SUBSTRING(hash, 2)))")
+			"chain = chain + 1000", "prev_hash = CONCAT('x', SUBSTRING(prev_hash, 2))", "hash = REVERSE(CONCAT('x', SUBSTRING(hash, 2)))")
 		x.exec("UPDATE forecasts SET "+set+" WHERE id = ?", f["id"])
 		return set
 	},
@@ -441,7 +442,11 @@ func TestTampering(t *testing.T) {
 	if err != nil || kept.Size != 19 { // the genesis and 3 leaves of each of 6 chains
 		t.Fatal(kept, err)
 	}
-	against := parsed(t, kept)
+	second, err := s.CheckpointAt(ctx, 13)
+	if err != nil {
+		t.Fatal(err)
+	}
+	against, earlier := parsed(t, kept), []ledger.Checkpoint{*parsed(t, second), *parsed(t, first)}
 	whole := func(name string, against *ledger.Checkpoint) {
 		t.Helper()
 		if r, err := s.VerifyLedger(ctx, db.VerifyOptions{Against: against}); err != nil || r.Broken != 0 {
@@ -450,6 +455,9 @@ func TestTampering(t *testing.T) {
 	}
 	whole("before", against)
 	whole("against an earlier one", parsed(t, first))
+	if r, err := s.VerifyLedger(ctx, db.VerifyOptions{Against: against, Earlier: earlier}); err != nil || r.Broken != 0 || r.Against != 19 {
+		t.Fatalf("against all: %+v, %v", r, err)
+	}
 	grow(t, s, 1, "TAMA", "TAMC")
 	whole("with forecasts that are not anchored", against)
 	anchor(t, s)
@@ -480,7 +488,13 @@ func TestTampering(t *testing.T) {
 		}
 		f := x.pick(from)
 		what := tampers[name](x, f)
-		r, err := s.VerifyLedger(ctx, db.VerifyOptions{Against: against})
+		o := db.VerifyOptions{Against: against}
+		if name == "rebuilt chain and log" {
+			// Only checkpoints between which it changed tell what was rewritten, and no single leaf.
+			o.Earlier = earlier
+			x.wantSuspect(s, o, f)
+		}
+		r, err := s.VerifyLedger(ctx, o)
 		if name == "the genesis" || name == "leaves removed" {
 			// With another genesis and no other trace of its instance, the log is another instance's.
 			if err == nil && r.Broken == 0 {
@@ -497,6 +511,23 @@ func TestTampering(t *testing.T) {
 		}
 	}
 	t.Logf("%d tamperings of %d kinds, each found", *tamperings, len(names))
+}
+
+// wantSuspect requires that the verification names the position of the forecast among few, and with a single checkpoint only the leaves.
+func (x *tamperer) wantSuspect(s *db.Store, o db.VerifyOptions, f map[string]any) {
+	x.Helper()
+	var symbol string
+	if err := x.admin.QueryRow("SELECT symbol FROM etfs WHERE id = ?", f["etf_id"]).Scan(&symbol); err != nil {
+		x.Fatal(err)
+	}
+	r, err := s.VerifyLedger(context.Background(), o)
+	if want := fmt.Sprintf("%s %s %d", symbol, f["model"], f["chain"]); err != nil || r.Broken != 1 || !strings.Contains(r.Problems[0].Message, "; what was changed is among ") || !strings.Contains(r.Problems[0].Message+",", want+",") {
+		x.Errorf("%+v, %v do not name %s", r.Problems, err, want)
+	}
+	r, err = s.VerifyLedger(context.Background(), db.VerifyOptions{Against: o.Against})
+	if err != nil || r.Broken != 1 || !strings.Contains(r.Problems[0].Message, "one of leaves 1 to 18, and more checkpoints would tell which") {
+		x.Errorf("%+v, %v", r.Problems, err)
+	}
 }
 
 // What the pipeline's user can change without the right to is found. Dolt lets its INSERT ... ON DUPLICATE KEY UPDATE change rows of tables

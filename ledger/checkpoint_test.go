@@ -48,7 +48,12 @@ func TestReadCheckpoint(t *testing.T) {
 		t.Error(err)
 	}
 	_, other, _ := GenerateKey("etfcast/a")
-	wantField(t, "another key of that name", c.CheckSignature(other), "public_key")
+	err = c.CheckSignature(other)
+	wantField(t, "another key of that name", err, "public_key")
+	keyOf := func(public string) string { return public[:len("etfcast/a+00000000")] }
+	if want := "with the key " + keyOf(other) + " but with " + keyOf(public); !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, not %q", err, want)
+	}
 	wantField(t, "no key", c.CheckSignature(private), "public_key")
 	wantField(t, "unsigned", checkpointOf(t, b, nil).CheckSignature(public), "public_key")
 	edited, err := ParseCheckpoint(strings.Replace(c.Note, "\n2\n", "\n3\n", 1))
