@@ -83,6 +83,11 @@ func (s Shown) Words() []string {
 			f.ID, f.Symbol, f.Model, f.Origin, f.Chain, f.IssuedAt.Format("2006-01-02T15:04:05.999999Z07:00"), f.Hash),
 		fmt.Sprintf("With the %d that follow it, it leads to leaf %d of the log of instance %s, of %d leaves.", s.Links-1, s.Number, s.Checkpoint.Instance, s.Checkpoint.Size),
 	}
+	for i, p := range f.Points {
+		if i == 0 || i == len(f.Points)-1 {
+			list = append(list, fmt.Sprintf("For %s, horizon %d, it says: mean %v, quantiles %v at %v.", p.Target, p.Horizon, p.Mean, p.Quantiles, etf.QuantileLevels))
+		}
+	}
 	if f.FitHash != "" {
 		list = append(list, "Of its fit, it holds only the hash.")
 	}

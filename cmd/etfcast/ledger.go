@@ -262,14 +262,25 @@ checkpoint. Others check it with ` + "`etfcast ledger verify-proof FILE`.",
 	return cmd
 }
 
+// shownJSON is what a proof has shown.
+type shownJSON struct {
+	Forecast etf.Forecast `json:"forecast"` // with its hash
+	Instance string       `json:"instance"`
+	Size     int64        `json:"size"`   // of the checkpoint's log, in leaves
+	Leaf     int64        `json:"leaf"`   // the number of the leaf to which the forecast's chain leads
+	Signed   bool         `json:"signed"` // the signature was checked with the public key
+	Words    []string     `json:"words"`
+}
+
 func ledgerVerifyProofCommand(a *app) *cobra.Command {
 	var c comparison
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify-proof FILE",
 		Short: "Check a proof, without a database (exit code 2 if it does not hold)",
 		Long: `Check a proof that ` + "`etfcast ledger proof FORECAST`" + ` or GET /v1/ledger/proof has made, and say what it shows. It needs neither
 database nor settings. With --public-key, the checkpoint must be signed with that key; with --against, the proof must belong to the log of a
-checkpoint that you have kept.`,
+checkpoint that you have kept. With --json, it prints the whole forecast as the proof holds it, to be compared with what was served.`,
 		Example: "  etfcast ledger verify-proof proof.json --against checkpoint.txt --public-key key.pub",
 		Args:    exactArgs("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -289,6 +300,9 @@ checkpoint that you have kept.`,
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return json.NewEncoder(a.stdout).Encode(shownJSON{shown.Forecast, shown.Checkpoint.Instance, shown.Checkpoint.Size, shown.Number, shown.Signed, shown.Words()})
+			}
 			for _, line := range shown.Words() {
 				fmt.Fprintln(a.stdout, line)
 			}
@@ -296,5 +310,6 @@ checkpoint that you have kept.`,
 		},
 	}
 	c.addFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -147,6 +147,12 @@ func TestLedgerCommands(t *testing.T) {
 	if code != exitOK || !strings.Contains(out, "as it was when you kept that checkpoint") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
+	if !strings.Contains(out, "For 2025-09-29, horizon 1, it says: mean 1, quantiles [0 0 0 0 0 0 0] at [0.05 0.1 0.25 0.5 0.75 0.9 0.95].") {
+		t.Error(out)
+	}
+	if code, out, _ := etfcast(t, nil, "ledger", "verify-proof", proof, "--json"); code != exitOK || !strings.HasPrefix(out, `{"forecast":{"id":"`+first+`","symbol":"AAA",`) || !strings.Contains(out, `"leaf":1,"signed":false,`) {
+		t.Errorf("exit code %d: %s", code, out)
+	}
 	text, _ := os.ReadFile(proof)
 	other := strings.Replace(note, "etfcast/", "etfcast/0", 1)
 	otherInstance := strings.Replace(note, note[8:40], strings.Repeat("0", 32), 1)
