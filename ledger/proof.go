@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/etfcast/etfcast/etf"
@@ -71,7 +72,8 @@ type Shown struct {
 	Leaf       Leaf
 	Number     int64
 	Checkpoint Checkpoint
-	Signed     bool // the signature was checked with the public key
+	Signed     bool   // a signature was checked with the public key
+	Key        string // the name of that key
 	Against    *Checkpoint
 }
 
@@ -93,7 +95,7 @@ func (s Shown) Words() []string {
 	}
 	switch {
 	case s.Signed:
-		list = append(list, "The checkpoint of that log is signed with "+strings.Join(s.Checkpoint.Signers, ", ")+".")
+		list = append(list, "The checkpoint of that log is signed with "+s.Key+".")
 	case s.Checkpoint.Signed():
 		list = append(list, "The checkpoint's signature was not checked: give the instance's public key with --public-key.")
 	default:
@@ -139,7 +141,11 @@ func (p Proof) Verify(o Options) (Shown, error) {
 		if err := c.CheckSignature(o.PublicKey); err != nil {
 			return shown, err
 		}
-		shown.Signed = true
+		verifier, err := note.NewVerifier(strings.TrimSpace(o.PublicKey))
+		if err != nil {
+			return shown, err
+		}
+		shown.Signed, shown.Key = true, verifier.Name()
 	}
 	if o.Against != nil {
 		return shown, p.checkAgainst(c, *o.Against)

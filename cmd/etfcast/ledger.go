@@ -132,7 +132,7 @@ of another instance or not signed with the given key.`,
 					return err
 				}
 			} else {
-				a.printLedgerReport(report)
+				a.printLedgerReport(report, key != "")
 			}
 			if report.Broken > 0 {
 				return errors.New("the record is not as it was: compare the database with a backup")
@@ -146,7 +146,7 @@ of another instance or not signed with the given key.`,
 	return cmd
 }
 
-func (a *app) printLedgerReport(r db.LedgerReport) {
+func (a *app) printLedgerReport(r db.LedgerReport, checked bool) {
 	for _, p := range r.Problems {
 		where := "ledger"
 		if p.Symbol != "" {
@@ -167,8 +167,11 @@ func (a *app) printLedgerReport(r db.LedgerReport) {
 		return
 	}
 	signed := "unsigned"
-	if r.Signed {
-		signed = "signed"
+	switch {
+	case r.Signed && checked:
+		signed = "signed with the key"
+	case r.Signed:
+		signed = "signed (not checked: --public-key)"
 	}
 	fmt.Fprintf(a.stdout, "%s ledger    instance %s: %d leaves, %d checkpoints, the newest %s, root %s\n", state, r.Instance, r.Leaves, r.Checkpoints, signed, r.Root)
 	if r.Against > 0 && r.Broken == 0 {
