@@ -78,6 +78,10 @@ test: build devstack ## Run every test on the embedded stack.
 test-bad-bars: ## Send 1,000 bad bars of each kind through the activities instead of the 100 of make test.
 	$(GO) test -count=1 -timeout 30m ./activities -run '^TestBadBarsReachNoForecast$$'
 
+.PHONY: test-tampering
+test-tampering: devstack ## Change the stored record in N places (default 1,000), one after another: ledger verify --against must find each.
+	bin/devstack run --ephemeral -- $(GO) test -count=1 -v -timeout 30m ./db -run '^TestTampering$$' -tamperings $(if $(filter file,$(origin N)),1000,$(N))
+
 KILLS ?= 20
 SEED  ?= 0
 .PHONY: test-kill

@@ -53,3 +53,17 @@ func (s *Store) Rehash(ctx context.Context, symbol etf.Symbol, model string, set
 	}
 	return err
 }
+
+// FailOn lets a statement fail on n connections of the pool.
+func (s *Store) FailOn(ctx context.Context, n int) {
+	var conns []*sql.Conn
+	for range n {
+		if c, err := s.db.Conn(ctx); err == nil {
+			conns = append(conns, c)
+			_, _ = c.ExecContext(ctx, "INSERT INTO etfs (id) VALUES (1)")
+		}
+	}
+	for _, c := range conns {
+		_ = c.Close()
+	}
+}

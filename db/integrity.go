@@ -19,6 +19,10 @@ type Orphan struct {
 // Orphans returns up to limit orphans of each table that belongs to forecasts, and of forecasts. It reads all of them,
 // so it is for doctor.
 func (s *Store) Orphans(ctx context.Context, limit int) ([]Orphan, error) {
+	return orphansOf(ctx, s.db, limit)
+}
+
+func orphansOf(ctx context.Context, q queryer, limit int) ([]Orphan, error) {
 	var found []Orphan
 	for _, t := range []struct{ table, key, owners, id string }{
 		{"forecasts", "etf_id", "etfs", "id"},
@@ -35,7 +39,7 @@ func (s *Store) Orphans(ctx context.Context, limit int) ([]Orphan, error) {
 		query := fmt.Sprintf(`SELECT owned.k, owned.n FROM (SELECT %[2]s AS k, COUNT(*) AS n FROM %[1]s GROUP BY %[2]s) AS owned
 LEFT JOIN %[3]s AS owner ON owner.%[4]s = owned.k WHERE owner.%[4]s IS NULL ORDER BY owned.k LIMIT %[5]d`, t.table, t.key, t.owners, t.id, limit)
 		o := Orphan{Table: t.table}
-		if err := s.eachRow(ctx, query, nil, func() { found = append(found, o) }, &o.Owner, &o.Rows); err != nil {
+		if err := eachRowOf(ctx, q, query, nil, func() { found = append(found, o) }, &o.Owner, &o.Rows); err != nil {
 			return nil, translate(err, "looking for orphans in "+t.table)
 		}
 	}
@@ -104,10 +108,14 @@ func (s *Store) ClockSteps(ctx context.Context, limit int) ([]ClockStep, error) 
 
 // symbols returns the symbol of each ETF by its number.
 func (s *Store) symbols(ctx context.Context) (map[uint32]etf.Symbol, error) {
+	return symbolsOf(ctx, s.db)
+}
+
+func symbolsOf(ctx context.Context, q queryer) (map[uint32]etf.Symbol, error) {
 	list := map[uint32]etf.Symbol{}
 	var id uint32
 	var symbol etf.Symbol
-	err := s.eachRow(ctx, "SELECT id, symbol FROM etfs", nil, func() { list[id] = symbol }, &id, &symbol)
+	err := eachRowOf(ctx, q, "SELECT id, symbol FROM etfs", nil, func() { list[id] = symbol }, &id, &symbol)
 	return list, translate(err, "reading the registry")
 }
 

@@ -94,8 +94,9 @@ func (x *tamperer) undo() {
 
 func (x *tamperer) insert(list rowsOf) {
 	x.Helper()
-	for _, row := range list.rows {
-		x.exec("INSERT INTO "+list.table+" ("+strings.Join(list.columns, ", ")+") VALUES (?"+strings.Repeat(", ?", len(row)-1)+")", row...)
+	for rows := range slices.Chunk(list.rows, 100) { // a statement is a commit
+		marks := "(?" + strings.Repeat(", ?", len(list.columns)-1) + ")"
+		x.exec("INSERT INTO "+list.table+" ("+strings.Join(list.columns, ", ")+") VALUES "+marks+strings.Repeat(", "+marks, len(rows)-1), slices.Concat(rows...)...)
 	}
 }
 
@@ -138,7 +139,7 @@ var tampers = map[string]func(x *tamperer, f map[string]any) string{
 		set := x.one("model = 'other'", "origin = origin + INTERVAL 1 DAY", "data_version = data_version + 1", "data_version_writer = 'x'", "basis = 'as_traded'",
 			"params = CONCAT(params, ' ')", "params_hash = REVERSE(CONCAT('x', SUBSTRING(params_hash, 2)))", "seed = seed - 1", "code_version = 'v9'",
 			"diagnostics = CONCAT(diagnostics, ' ')", "diagnostics = '{}'", "run_id = 'x'", "as_of = as_of - INTERVAL 1 MICROSECOND", "issued_at = issued_at - INTERVAL 1 HOUR",
-			"chain = chain + 1000", "prev_hash = REVERSE(CONCAT('x', prev_hash))", "hash = REVERSE(CONCAT('x', SUBSTRING(hash, 2)))")
+			"chain = chain + 1000", "prev_hash = CONCAT('x', SUBSTRING(prev_hash, 2))", "hash = REVERSE(CONCAT('x', SUBSTRING(hash, 2)))")
 		x.exec("UPDATE forecasts SET "+set+" WHERE id = ?", f["id"])
 		return set
 	},
@@ -207,17 +208,8 @@ var tampers = map[string]func(x *tamperer, f map[string]any) string{
 		x.exec(what + where)
 		return what
 	},
-	"tails and provenance": func(x *tamperer, f map[string]any) string {
-		table := x.one("forecast_tails", "forecast_provenance")
-		where := fmt.Sprintf("forecast_id = '%s'", f["id"])
-		if had := x.save(table, where); len(had.rows) > 0 {
-			x.exec("DELETE FROM " + table + " WHERE " + where)
-			return table + " removed"
-		}
-		what := map[string]string{"forecast_tails": "'[[1,2]]'", "forecast_provenance": x.one("'', 0, 0, '', '', '', 0", "'ab', 0, 0, '', '', '', 0", "'', 0, 0, 'go1', '', '', 1", "'', 1, 0, '', '', '', 0")}[table]
-		x.exec("INSERT INTO "+table+" VALUES (?, "+what+")", f["id"])
-		return table + " inserted: " + what
-	},
+	"tails and provenance": tailsAndProvenance,
+	"a part stored beside": tailsAndProvenance, // of a forecast that has them
 	"order": func(x *tamperer, f map[string]any) string {
 		chain := fmt.Sprintf("etf_id = %v AND model = '%s'", f["etf_id"], f["model"])
 		x.save("forecasts", chain)
@@ -317,6 +309,29 @@ var tampers = map[string]func(x *tamperer, f map[string]any) string{
 	},
 }
 
+// tailsAndProvenance changes or removes the forecast's tails or provenance or, if it has none, inserts some.
+func tailsAndProvenance(x *tamperer, f map[string]any) string {
+	table := x.one("forecast_tails", "forecast_provenance")
+	where := fmt.Sprintf("forecast_id = '%s'", f["id"])
+	if had := x.save(table, where); len(had.rows) > 0 {
+		set := x.one("closes_hash = REVERSE(CONCAT('x', SUBSTRING(closes_hash, 2)))", "closes_hash = ''", "scale_absolute = scale_absolute * 1.0000000001", "scale_absolute = 0, scale_squared = 0",
+			"scale_squared = -scale_squared", "go_version = 'go1.26.9'", "arch = CONCAT(arch, ' ')", "features = 'v3'", "modified = 1 - modified", "removed")
+		if table == "forecast_tails" && set != "removed" {
+			x.exec("UPDATE forecast_tails SET by_horizon = ? WHERE forecast_id = ?", x.flipped(x.pick(had)["by_horizon"].(string)), f["id"])
+			return "a digit of tails"
+		}
+		if set != "removed" {
+			x.exec("UPDATE " + table + " SET " + set + " WHERE " + where)
+			return set
+		}
+		x.exec("DELETE FROM " + table + " WHERE " + where)
+		return table + " removed"
+	}
+	what := map[string]string{"forecast_tails": "'[[1,2]]'", "forecast_provenance": x.one("'', 0, 0, '', '', '', 0", "'ab', 0, 0, '', '', '', 0", "'', 0, 0, 'go1', '', '', 1", "'', 1, 0, '', '', '', 0")}[table]
+	x.exec("INSERT INTO "+table+" VALUES (?, "+what+")", f["id"])
+	return table + " inserted: " + what
+}
+
 // removeFrom removes positions of the forecast's chain, with all parts.
 func (x *tamperer) removeFrom(f map[string]any, from, to int64) {
 	x.Helper()
@@ -390,30 +405,48 @@ func (x *tamperer) rebuildLog() {
 	x.exec("INSERT INTO ledger_hashes VALUES (0, ?, ?)", len(hashes)/tlog.HashSize, hashes)
 }
 
+// fullForecast has everything that is stored beside points, except components and a fit.
+func fullForecast(symbol etf.Symbol, v etf.DataVersion) etf.Forecast {
+	f := forecastOf(symbol, "full", day(0), v)
+	f.Seed, f.ClosesHash, f.Scale = seeds.Add(1), strings.Repeat("c", 64), etf.Scale{Absolute: 1.25, Squared: 2.5}
+	f.Build = etf.Build{Go: "go1.26.8", Arch: "amd64", Features: "v1+fma", Modified: true}
+	for _, p := range f.Points {
+		f.Tails = append(f.Tails, [2]float64{p.Quantiles[0] - 1.5, p.Quantiles[6] + 1.5})
+	}
+	return f
+}
+
 // Whatever is changed in what a kept checkpoint covers, or in the log, verification against that checkpoint finds it; and it finds nothing before and after.
 func TestTampering(t *testing.T) {
 	d := dbtest.Open(t, dbtest.Embedded(t))
 	ctx, s := t.Context(), d.Store
 	storeOf[t] = s
-	for range 3 { // three positions and leaves for each of the four chains
+	for range 3 { // three positions and leaves for each chain
 		grow(t, s, 1, "TAMA", "TAMB")
 		e := etfOf(t, s, "TAMA")
 		held := forecastOf("TAMA", "held", day(0), e.DataVersion)
 		held.Held, held.Seed = 2, seeds.Add(1)
-		if _, _, err := appendOne(ctx, s, held); err != nil {
-			t.Fatal(err)
+		full := fullForecast("TAMA", e.DataVersion)
+		for _, f := range []etf.Forecast{held, full} {
+			if _, _, err := appendOne(ctx, s, f); err != nil {
+				t.Fatal(err)
+			}
 		}
 		anchor(t, s)
 	}
-	first, err := s.CheckpointAt(ctx, 6)
+	first, err := s.CheckpointAt(ctx, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
 	kept, err := s.Checkpoint(ctx)
-	if err != nil || kept.Size != 16 { // the genesis and 3 leaves of each of 5 chains
+	if err != nil || kept.Size != 19 { // the genesis and 3 leaves of each of 6 chains
 		t.Fatal(kept, err)
 	}
-	against := parsed(t, kept)
+	second, err := s.CheckpointAt(ctx, 13)
+	if err != nil {
+		t.Fatal(err)
+	}
+	against, earlier := parsed(t, kept), []ledger.Checkpoint{*parsed(t, second), *parsed(t, first)}
 	whole := func(name string, against *ledger.Checkpoint) {
 		t.Helper()
 		if r, err := s.VerifyLedger(ctx, db.VerifyOptions{Against: against}); err != nil || r.Broken != 0 {
@@ -422,6 +455,9 @@ func TestTampering(t *testing.T) {
 	}
 	whole("before", against)
 	whole("against an earlier one", parsed(t, first))
+	if r, err := s.VerifyLedger(ctx, db.VerifyOptions{Against: against, Earlier: earlier}); err != nil || r.Broken != 0 || r.Against != 19 {
+		t.Fatalf("against all: %+v, %v", r, err)
+	}
 	grow(t, s, 1, "TAMA", "TAMC")
 	whole("with forecasts that are not anchored", against)
 	anchor(t, s)
@@ -429,10 +465,13 @@ func TestTampering(t *testing.T) {
 
 	x := &tamperer{TB: t, admin: d.Admin(t), r: rand.New(rand.NewPCG(*tamperSeed, 10))}
 	forecasts := readRows(t, x.admin, "forecasts", "chain <= 3 AND etf_id IN (SELECT id FROM etfs WHERE symbol IN ('TAMA', 'TAMB'))")
-	prophets := forecasts
-	prophets.rows = slices.DeleteFunc(slices.Clone(forecasts.rows), func(r []any) bool {
-		return fmt.Sprintf("%s", r[slices.Index(forecasts.columns, "model")]) != "prophet"
-	})
+	of := func(model string) rowsOf {
+		list := forecasts
+		list.rows = slices.DeleteFunc(slices.Clone(forecasts.rows), func(r []any) bool {
+			return fmt.Sprintf("%s", r[slices.Index(forecasts.columns, "model")]) != model
+		})
+		return list
+	}
 	var names []string
 	for name := range tampers {
 		names = append(names, name)
@@ -441,12 +480,21 @@ func TestTampering(t *testing.T) {
 	for i := range *tamperings {
 		name := names[i%len(names)]
 		from := forecasts
-		if name == "a fit" || name == "a component" {
-			from = prophets
+		switch name {
+		case "a fit", "a component":
+			from = of("prophet")
+		case "a part stored beside":
+			from = of("full")
 		}
 		f := x.pick(from)
 		what := tampers[name](x, f)
-		r, err := s.VerifyLedger(ctx, db.VerifyOptions{Against: against})
+		o := db.VerifyOptions{Against: against}
+		if name == "rebuilt chain and log" {
+			// Only checkpoints between which it changed tell what was rewritten, and no single leaf.
+			o.Earlier = earlier
+			x.wantSuspect(s, o, f)
+		}
+		r, err := s.VerifyLedger(ctx, o)
 		if name == "the genesis" || name == "leaves removed" {
 			// With another genesis and no other trace of its instance, the log is another instance's.
 			if err == nil && r.Broken == 0 {
@@ -465,13 +513,35 @@ func TestTampering(t *testing.T) {
 	t.Logf("%d tamperings of %d kinds, each found", *tamperings, len(names))
 }
 
+// wantSuspect requires that the verification names the position of the forecast among few, and with a single checkpoint only the leaves.
+func (x *tamperer) wantSuspect(s *db.Store, o db.VerifyOptions, f map[string]any) {
+	x.Helper()
+	var symbol string
+	if err := x.admin.QueryRow("SELECT symbol FROM etfs WHERE id = ?", f["etf_id"]).Scan(&symbol); err != nil {
+		x.Fatal(err)
+	}
+	r, err := s.VerifyLedger(context.Background(), o)
+	if want := fmt.Sprintf("%s %s %d", symbol, f["model"], f["chain"]); err != nil || r.Broken != 1 || !strings.Contains(r.Problems[0].Message, "; what was changed is among ") || !strings.Contains(r.Problems[0].Message+",", want+",") {
+		x.Errorf("%+v, %v do not name %s", r.Problems, err, want)
+	}
+	r, err = s.VerifyLedger(context.Background(), db.VerifyOptions{Against: o.Against})
+	if err != nil || r.Broken != 1 || !strings.Contains(r.Problems[0].Message, "one of leaves 1 to 18, and more checkpoints would tell which") {
+		x.Errorf("%+v, %v", r.Problems, err)
+	}
+}
+
 // What the pipeline's user can change without the right to is found. Dolt lets its INSERT ... ON DUPLICATE KEY UPDATE change rows of tables
 // that it may only append to; REPLACE needs the right to delete everywhere.
 func TestUpsertsAreFound(t *testing.T) {
 	dbtest.Servers(t, func(t *testing.T, dsn string) {
 		d := dbtest.Open(t, dsn)
-		s := d.Store
+		ctx, s := t.Context(), d.Store
 		grow(t, s, 2, "UPS")
+		full := fullForecast("UPS", etfOf(t, s, "UPS").DataVersion)
+		full.Held = 1
+		if _, _, err := appendOne(ctx, s, full); err != nil {
+			t.Fatal(err)
+		}
 		a := anchor(t, s)
 		against := parsed(t, a.Checkpoint)
 		user, err := sql.Open("mysql", d.UserDSN)
@@ -484,6 +554,7 @@ func TestUpsertsAreFound(t *testing.T) {
 		changed := 0
 		for table, set := range map[string]string{
 			"forecasts": "params = '7'", "forecast_points": "mean = 7", "forecast_components": "by_horizon = '[7]'", "forecast_fits": "size = 7",
+			"forecast_tails": "by_horizon = '[[7,7]]'", "forecast_provenance": "scale_absolute = 7", "forecast_marks": "skipped = 7",
 			"ledger_leaves": "hash = '7'", "ledger_hashes": "hashes = '7'", "ledger_checkpoints": "root = '7'",
 		} {
 			list := x.save(table, "1 = 1")
@@ -503,8 +574,7 @@ func TestUpsertsAreFound(t *testing.T) {
 					t.Errorf("%s is allowed", statement)
 				}
 				changed++
-				// On connections of its own, as the command does: on Dolt, one that has just committed may read once what was before.
-				if r, err := d.Another(t, db.Options{}).VerifyLedger(t.Context(), db.VerifyOptions{Against: against}); err != nil || r.Broken == 0 {
+				if r, err := s.VerifyLedger(ctx, db.VerifyOptions{Against: against}); err != nil || r.Broken == 0 {
 					t.Errorf("%s changed %s: not found; %v", statement, table, err)
 				}
 			}
@@ -513,6 +583,40 @@ func TestUpsertsAreFound(t *testing.T) {
 		t.Logf("%d tables could be changed", changed)
 		if r, err := s.VerifyLedger(t.Context(), db.VerifyOptions{Against: against}); err != nil || r.Broken != 0 {
 			t.Errorf("%+v, %v", r, err)
+		}
+	})
+}
+
+// A verification sees what is stored now, on whatever connections of a pool it runs: on Dolt, a statement that was prepared for nothing, or that
+// failed, leaves its snapshot behind on the connection, so that a change after it would be missed once.
+func TestVerificationIsCurrent(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		ctx, s, admin := t.Context(), d.Store, d.Admin(t)
+		grow(t, s, 2, "CUR") // one ETF: the other readers have nothing to execute
+		against := parsed(t, anchor(t, s).Checkpoint)
+		verify := func(broken bool, what string) {
+			t.Helper()
+			for range 3 {
+				if r, err := s.VerifyLedger(ctx, db.VerifyOptions{Against: against}); err != nil || r.Broken > 0 != broken {
+					t.Fatalf("%s: %+v, %v", what, r.Problems, err)
+				}
+			}
+		}
+		// Ten of the pool's connections.
+		for range 10 {
+			s.FailOn(ctx, 10)
+			for _, change := range [][2]string{
+				{"UPDATE forecasts SET seed = seed - 1 WHERE chain = 1", "UPDATE forecasts SET seed = seed + 1 WHERE chain = 1"},
+				{"UPDATE ledger_leaves SET position = position + 1 WHERE number = 1", "UPDATE ledger_leaves SET position = position - 1 WHERE number = 1"},
+			} {
+				for i, statement := range change {
+					if _, err := admin.Exec(statement); err != nil {
+						t.Fatal(err)
+					}
+					verify(i == 0, statement)
+				}
+			}
 		}
 	})
 }

@@ -3,17 +3,21 @@ package db
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"math"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/etfcast/etfcast/db/sqlcgen"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/ledger"
 )
@@ -48,14 +52,15 @@ type LedgerReport struct {
 
 // VerifyOptions are what the ledger is verified with beyond itself.
 type VerifyOptions struct {
-	Against   *ledger.Checkpoint // one that was kept: the log must begin with its leaves
-	PublicKey string             // the newest checkpoint and Against must be signed with it
-	Limit     int                // of the problems listed; 20 if zero
+	Against   *ledger.Checkpoint  // one that was kept: the log must begin with its leaves
+	Earlier   []ledger.Checkpoint // smaller ones that were kept too: they narrow down what was rewritten
+	PublicKey string              // the newest checkpoint and Against must be signed with it
+	Limit     int                 // of the problems listed; 20 if zero
 }
 
 // VerifyLedger reads every forecast with all its parts and every leaf, hash and checkpoint of the log, and recomputes every hash.
 // What others append meanwhile is no problem. What is wrong is in the report; an error means that it could not be told:
-// KindInvalid with Field "checkpoint" if Against is of another instance, "public_key" if a checkpoint is not signed with that key.
+// KindInvalid with Field "checkpoint" if Against or one of Earlier is of another instance, "public_key" if a checkpoint is not signed with that key.
 func (s *Store) VerifyLedger(ctx context.Context, o VerifyOptions) (LedgerReport, error) {
 	v := &verification{store: s, limit: cmp.Or(o.Limit, 20)}
 	if o.Against != nil && o.PublicKey != "" {
@@ -63,21 +68,26 @@ func (s *Store) VerifyLedger(ctx context.Context, o VerifyOptions) (LedgerReport
 			return LedgerReport{}, err
 		}
 	}
+	conn, err := s.current(ctx)
+	if err != nil {
+		return LedgerReport{}, translate(err, "connecting to the database")
+	}
+	defer giveBack(conn)
 	// The log is read first: whatever it names is in the chains that are read then.
-	log, err := s.readLog(ctx, o)
+	log, err := readLog(ctx, conn, o)
 	if err != nil {
 		return LedgerReport{}, err
 	}
 	v.leaves = log.chains
-	parts, err := s.countParts(ctx)
+	parts, err := countParts(ctx, conn)
 	if err != nil {
 		return LedgerReport{}, err
 	}
-	if err := v.chains(ctx); err != nil {
+	if err := v.chains(ctx, conn); err != nil {
 		return LedgerReport{}, err
 	}
 	if parts != v.parts.Load() || v.broken > 0 {
-		orphans, err := s.Orphans(ctx, v.limit)
+		orphans, err := orphansOf(ctx, conn, v.limit)
 		if err != nil {
 			return LedgerReport{}, err
 		}
@@ -109,7 +119,7 @@ type storedLog struct {
 	problems []LedgerProblem
 
 	size   int64
-	roots  map[int64]tlog.Hash // after each anchoring, and at the size of the checkpoint that is compared with
+	roots  map[int64]tlog.Hash // after each anchoring, and at the sizes of the checkpoints that are compared with
 	ends   map[int64]leafEnd   // the sizes at which an anchoring ended
 	hashes []byte              // of the tree, in the order of their indexes
 }
@@ -128,25 +138,25 @@ func (l *storedLog) leafProblem(leaf ledger.Leaf, message string) {
 }
 
 // readLog reads the log and recomputes its tree.
-func (s *Store) readLog(ctx context.Context, o VerifyOptions) (*storedLog, error) {
+func readLog(ctx context.Context, conn *sql.Conn, o VerifyOptions) (*storedLog, error) {
 	l := &storedLog{chains: map[chain][]anchoredLeaf{}, roots: map[int64]tlog.Hash{}, ends: map[int64]leafEnd{}}
-	if err := l.readLeaves(ctx, s, o.Against); err != nil {
+	if err := l.readLeaves(ctx, conn, o.kept()); err != nil {
 		return nil, err
 	}
-	if err := l.readCheckpoints(ctx, s, o); err != nil {
+	if err := l.readCheckpoints(ctx, conn, o); err != nil {
 		return nil, err
 	}
-	return l, l.readHashes(ctx, s)
+	return l, l.readHashes(ctx, conn)
 }
 
-func (l *storedLog) readLeaves(ctx context.Context, s *Store, against *ledger.Checkpoint) error {
+func (l *storedLog) readLeaves(ctx context.Context, conn *sql.Conn, kept []ledger.Checkpoint) error {
 	var tree ledger.Builder
 	var leaf ledger.Leaf
 	var number int64
 	var end leafEnd
 	var writer string
 	var at microseconds
-	gap := false
+	gap, next := false, 0
 	names := map[string]string{} // each symbol and model once in memory
 	intern := func(s string) string {
 		if known, ok := names[s]; ok {
@@ -155,7 +165,7 @@ func (l *storedLog) readLeaves(ctx context.Context, s *Store, against *ledger.Ch
 		names[s] = s
 		return s
 	}
-	err := s.eachRow(ctx, "SELECT number, symbol, model, position, hash, writer, anchored_at FROM ledger_leaves ORDER BY number", nil, func() {
+	err := eachRowOf(ctx, conn, "SELECT number, symbol, model, position, hash, writer, anchored_at FROM ledger_leaves ORDER BY number", nil, func() {
 		if gap {
 			return
 		}
@@ -173,8 +183,9 @@ func (l *storedLog) readLeaves(ctx context.Context, s *Store, against *ledger.Ch
 		for _, h := range tree.Append(leaf) {
 			l.hashes = append(l.hashes, h[:]...)
 		}
-		if against != nil && tree.Size() == against.Size {
+		for next < len(kept) && kept[next].Size <= tree.Size() {
 			l.roots[tree.Size()] = tree.Root()
+			next++
 		}
 		end = leafEnd{writer: writer, at: int64(at), last: leaf}
 		switch {
@@ -204,9 +215,9 @@ func (l *storedLog) readLeaves(ctx context.Context, s *Store, against *ledger.Ch
 }
 
 // readCheckpoints compares the checkpoints with the roots of the leaves, and with the one that was kept.
-func (l *storedLog) readCheckpoints(ctx context.Context, s *Store, o VerifyOptions) error {
+func (l *storedLog) readCheckpoints(ctx context.Context, conn *sql.Conn, o VerifyOptions) error {
 	// There may be newer ones by now, of an anchoring that was after the leaves were read.
-	rows, err := s.q.ListCheckpoints(ctx, l.size)
+	rows, err := sqlcgen.New(conn).ListCheckpoints(ctx, l.size)
 	if err != nil {
 		return translate(err, "reading the checkpoints")
 	}
@@ -266,36 +277,89 @@ func (l *storedLog) readCheckpoints(ctx context.Context, s *Store, o VerifyOptio
 		last := l.ends[size].last
 		l.leafProblem(last, fmt.Sprintf("the checkpoint of %d leaves is missing", size))
 	}
-	return l.compare(o.Against, instances)
+	return l.compare(o.kept(), instances)
 }
 
-// compare compares the log with a checkpoint that was kept.
-func (l *storedLog) compare(kept *ledger.Checkpoint, instances map[string]bool) error {
-	if kept == nil {
+// kept returns the checkpoints that were kept, ascending by size.
+func (o VerifyOptions) kept() []ledger.Checkpoint {
+	list := slices.Clone(o.Earlier)
+	if o.Against != nil {
+		list = append(list, *o.Against)
+	}
+	slices.SortStableFunc(list, func(a, b ledger.Checkpoint) int { return cmp.Compare(a.Size, b.Size) })
+	return list
+}
+
+// compare compares the log with the checkpoints that were kept, ascending by size. The problem is the first that is not the log's.
+func (l *storedLog) compare(list []ledger.Checkpoint, instances map[string]bool) error {
+	if len(list) == 0 {
 		return nil
 	}
-	l.report.Against = kept.Size
-	root, known := l.roots[kept.Size]
-	switch {
-	case l.size == 0:
-		l.problem(LedgerProblem{Message: fmt.Sprintf("the ledger is empty, but the checkpoint you kept is of %d leaves", kept.Size)})
-	case kept.Instance != l.report.Instance && !instances[kept.Instance]:
-		return kept.SameLog(l.report.Instance)
-	case !known:
-		l.problem(LedgerProblem{Message: fmt.Sprintf("the log has %d leaves, but the checkpoint you kept is of %d: some were removed", l.size, kept.Size)})
-	case root != kept.Root:
-		l.problem(LedgerProblem{Message: fmt.Sprintf("the first %d leaves are not those of the checkpoint you kept: the log has been rewritten since", kept.Size)})
+	l.report.Against = list[len(list)-1].Size
+	if l.size == 0 {
+		l.problem(LedgerProblem{Message: fmt.Sprintf("the ledger is empty, but the checkpoint you kept is of %d leaves", l.report.Against)})
+		return nil
+	}
+	same := int64(1) // the first leaves that are known to be those that were kept: at least the one that names the instance
+	for _, kept := range list {
+		root, known := l.roots[kept.Size]
+		switch {
+		case kept.Instance != l.report.Instance && !instances[kept.Instance]:
+			return kept.SameLog(l.report.Instance)
+		case !known:
+			l.problem(LedgerProblem{Message: fmt.Sprintf("the log has %d leaves, but the checkpoint you kept is of %d: some were removed", l.size, kept.Size)})
+			return nil
+		case root != kept.Root:
+			p := LedgerProblem{Message: fmt.Sprintf("the first %d leaves are not those of the checkpoint you kept: the log has been rewritten since", kept.Size)}
+			if kept.Instance == l.report.Instance {
+				p.Message += l.suspects(same, kept.Size, len(list) == 1)
+				if leaf := l.leafAt(same); kept.Size == same+1 {
+					p.Symbol, p.Model, p.Position = leaf.Symbol, leaf.Model, leaf.Position
+				}
+			}
+			l.problem(p)
+			return nil
+		}
+		same = kept.Size
 	}
 	return nil
 }
 
+// suspects says of which chains and positions some must have been rewritten, if the leaves up to a number are as they were, and those
+// from there up to another are not.
+func (l *storedLog) suspects(from, to int64, alone bool) string {
+	const named = 10
+	if to-from > named {
+		text := fmt.Sprintf("; what was changed is anchored by one of leaves %d to %d", from, to-1)
+		if alone {
+			text += ", and more checkpoints would tell which (--against a folder of them)"
+		}
+		return text
+	}
+	var list []string
+	for number := from; number < to; number++ {
+		leaf, before := l.leafAt(number), int64(0)
+		for _, x := range l.chains[chainOf(leaf)] {
+			if x.number < number {
+				before = max(before, x.position)
+			}
+		}
+		positions := strconv.FormatInt(leaf.Position, 10)
+		if before+1 < leaf.Position {
+			positions = fmt.Sprintf("%d to %d", before+1, leaf.Position)
+		}
+		list = append(list, fmt.Sprintf("%s %s %s", leaf.Symbol, leaf.Model, positions))
+	}
+	return "; what was changed is among " + strings.Join(list, ", ")
+}
+
 // readHashes compares the stored hashes of the tree with those of the leaves.
-func (l *storedLog) readHashes(ctx context.Context, s *Store) error {
+func (l *storedLog) readHashes(ctx context.Context, conn *sql.Conn) error {
 	var first, count, at int64
 	var hashes []byte
 	wrong := int64(-1)
 	all := int64(len(l.hashes) / tlog.HashSize)
-	err := s.eachRow(ctx, "SELECT first_hash, hash_count, hashes FROM ledger_hashes WHERE first_hash < ? ORDER BY first_hash", []any{all}, func() {
+	err := eachRowOf(ctx, conn, "SELECT first_hash, hash_count, hashes FROM ledger_hashes WHERE first_hash < ? ORDER BY first_hash", []any{all}, func() {
 		if wrong >= 0 {
 			return
 		}
@@ -348,10 +412,10 @@ func (l *storedLog) leafAt(number int64) ledger.Leaf {
 var partTables = []string{"forecast_points", "forecast_components", "forecast_fits", "forecast_marks", "forecast_tails", "forecast_provenance"}
 
 // countParts counts the rows of all parts and forecasts.
-func (s *Store) countParts(ctx context.Context) (int64, error) {
+func countParts(ctx context.Context, q queryer) (int64, error) {
 	var sum, n int64
 	for _, table := range append([]string{"forecasts"}, partTables...) {
-		if err := s.eachRow(ctx, "SELECT COUNT(*) FROM "+table, nil, func() { sum += n }, &n); err != nil {
+		if err := eachRowOf(ctx, q, "SELECT COUNT(*) FROM "+table, nil, func() { sum += n }, &n); err != nil {
 			return 0, translate(err, "counting the rows of "+table)
 		}
 	}
@@ -376,8 +440,8 @@ type verification struct {
 }
 
 // chains verifies all chains, one ETF after another in each of a few workers.
-func (v *verification) chains(ctx context.Context) error {
-	symbols, err := v.store.symbols(ctx)
+func (v *verification) chains(ctx context.Context, conn *sql.Conn) error {
+	symbols, err := symbolsOf(ctx, conn)
 	if err != nil {
 		return err
 	}

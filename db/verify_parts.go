@@ -65,7 +65,7 @@ var partQueries = map[string]string{
 }
 
 func (s *Store) newPartReader(ctx context.Context) (*partReader, error) {
-	conn, err := s.db.Conn(ctx)
+	conn, err := s.current(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,29 @@ func (r *partReader) close() {
 	for _, statement := range r.parts {
 		_ = statement.Close()
 	}
-	_ = r.conn.Close()
+	giveBack(r.conn)
+}
+
+// current returns a connection whose statements see what is stored now. On Dolt, a statement that failed outside of a transaction, or
+// was prepared and never executed, leaves its snapshot behind, in which the next statement of the connection would look.
+func (s *Store) current(ctx context.Context) (*sql.Conn, error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// giveBack returns a connection of current to the pool, without a snapshot.
+func giveBack(conn *sql.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, _ = conn.ExecContext(ctx, "ROLLBACK")
+	_ = conn.Close()
 }
 
 // forecasts returns up to partsPage forecasts of an ETF, or only of one model, after the given one (zero: from the first) in order of

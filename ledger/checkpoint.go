@@ -2,9 +2,11 @@ package ledger
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,10 +78,16 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 }
 
 // ReadCheckpoint reads a saved checkpoint: a note, or a JSON object with the note in its field note, and a size and a root
-// that agree with it if it has them.
+// that agree with it if it has them. What editors, shells and git do to line ends, and a byte order mark, is undone: it changes nothing of what
+// the checkpoint says.
 func ReadCheckpoint(saved []byte) (Checkpoint, error) {
+	saved = bytes.TrimPrefix(saved, []byte("\ufeff"))
 	if !bytes.HasPrefix(bytes.TrimLeft(saved, " \t\r\n"), []byte("{")) {
-		return ParseCheckpoint(string(saved))
+		text := strings.ReplaceAll(string(saved), "\r\n", "\n")
+		if text != "" && !strings.HasSuffix(text, "\n") {
+			text += "\n"
+		}
+		return ParseCheckpoint(text)
 	}
 	var object etf.Checkpoint
 	if err := json.Unmarshal(saved, &object); err != nil {
@@ -114,13 +122,27 @@ func (c Checkpoint) CheckSignature(publicKey string) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unverified):
-		return etf.Invalid("public_key", fmt.Sprintf("the checkpoint is not signed with the key %s but with %s", verifier.Name(), strings.Join(c.Signers, ", ")),
+		return etf.Invalid("public_key", fmt.Sprintf("the checkpoint is not signed with the key %s+%08x but with %s", verifier.Name(), verifier.KeyHash(), strings.Join(c.keys(), ", ")),
 			"give the public key of the instance that made the checkpoint")
 	case errors.As(err, &bad):
 		return etf.Invalid("checkpoint", "its signature does not match its text: it is not what the key "+verifier.Name()+" has signed",
 			"fetch it again; if it came from the instance itself, keep it as evidence")
 	}
 	return unreadable(err.Error())
+}
+
+// keys names the keys that the note claims to be signed with: names, and hashes as in their public keys.
+func (c Checkpoint) keys() []string {
+	list := slices.Clone(c.Signers)
+	_, signatures, _ := strings.Cut(c.Note, "\n\n")
+	i := 0
+	for line := range strings.Lines(signatures) {
+		if raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:])); err == nil && len(raw) > 4 && i < len(list) {
+			list[i] += fmt.Sprintf("+%x", raw[:4])
+		}
+		i++
+	}
+	return list
 }
 
 // SameLog requires that the checkpoint is of the instance's log.

@@ -24,14 +24,14 @@ func TestReadCheckpoint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, saved := range []string{c.Note, string(object), "\n " + string(object) + "\n", `{"note":` + string(mustJSON(t, c.Note)) + `}`} {
+		for _, saved := range []string{c.Note, strings.TrimSuffix(c.Note, "\n"), "\ufeff" + strings.ReplaceAll(c.Note, "\n", "\r\n"), "\ufeff" + string(object), string(object), "\n " + string(object) + "\n", `{"note":` + string(mustJSON(t, c.Note)) + `}`} {
 			got, err := ReadCheckpoint([]byte(saved))
 			if err != nil || got.Note != c.Note || got.Root != c.Root {
 				t.Errorf("%v of %q", err, saved)
 			}
 		}
 		for name, saved := range map[string]string{
-			"empty": "", "no line end": strings.TrimSuffix(c.Note, "\n"), "carriage returns": strings.ReplaceAll(c.Note, "\n", "\r\n"),
+			"empty": "", "an empty line": "\n", "cut off": c.Note[:len(instance)+20], "carriage returns alone": strings.ReplaceAll(c.Note, "\n", "\r"),
 			"another origin": "x" + c.Note, "no instance": strings.Replace(c.Note, instance, "", 1), "capitals": strings.Replace(c.Note, instance, strings.ToUpper(instance), 1),
 			"a leading zero": strings.Replace(c.Note, "\n2\n", "\n02\n", 1), "size 0": strings.Replace(c.Note, "\n2\n", "\n0\n", 1),
 			"a negative size": strings.Replace(c.Note, "\n2\n", "\n-2\n", 1), "no number": strings.Replace(c.Note, "\n2\n", "\nx\n", 1),
@@ -48,7 +48,12 @@ func TestReadCheckpoint(t *testing.T) {
 		t.Error(err)
 	}
 	_, other, _ := GenerateKey("etfcast/a")
-	wantField(t, "another key of that name", c.CheckSignature(other), "public_key")
+	err = c.CheckSignature(other)
+	wantField(t, "another key of that name", err, "public_key")
+	keyOf := func(public string) string { return public[:len("etfcast/a+00000000")] }
+	if want := "with the key " + keyOf(other) + " but with " + keyOf(public); !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, not %q", err, want)
+	}
 	wantField(t, "no key", c.CheckSignature(private), "public_key")
 	wantField(t, "unsigned", checkpointOf(t, b, nil).CheckSignature(public), "public_key")
 	edited, err := ParseCheckpoint(strings.Replace(c.Note, "\n2\n", "\n3\n", 1))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/etfcast/etfcast/etf"
@@ -71,7 +72,8 @@ type Shown struct {
 	Leaf       Leaf
 	Number     int64
 	Checkpoint Checkpoint
-	Signed     bool // the signature was checked with the public key
+	Signed     bool   // a signature was checked with the public key
+	Key        string // the name of that key
 	Against    *Checkpoint
 }
 
@@ -83,12 +85,17 @@ func (s Shown) Words() []string {
 			f.ID, f.Symbol, f.Model, f.Origin, f.Chain, f.IssuedAt.Format("2006-01-02T15:04:05.999999Z07:00"), f.Hash),
 		fmt.Sprintf("With the %d that follow it, it leads to leaf %d of the log of instance %s, of %d leaves.", s.Links-1, s.Number, s.Checkpoint.Instance, s.Checkpoint.Size),
 	}
+	for i, p := range f.Points {
+		if i == 0 || i == len(f.Points)-1 {
+			list = append(list, fmt.Sprintf("For %s, horizon %d, it says: mean %v, quantiles %v at %v.", p.Target, p.Horizon, p.Mean, p.Quantiles, etf.QuantileLevels))
+		}
+	}
 	if f.FitHash != "" {
 		list = append(list, "Of its fit, it holds only the hash.")
 	}
 	switch {
 	case s.Signed:
-		list = append(list, "The checkpoint of that log is signed with "+strings.Join(s.Checkpoint.Signers, ", ")+".")
+		list = append(list, "The checkpoint of that log is signed with "+s.Key+".")
 	case s.Checkpoint.Signed():
 		list = append(list, "The checkpoint's signature was not checked: give the instance's public key with --public-key.")
 	default:
@@ -134,7 +141,11 @@ func (p Proof) Verify(o Options) (Shown, error) {
 		if err := c.CheckSignature(o.PublicKey); err != nil {
 			return shown, err
 		}
-		shown.Signed = true
+		verifier, err := note.NewVerifier(strings.TrimSpace(o.PublicKey))
+		if err != nil {
+			return shown, err
+		}
+		shown.Signed, shown.Key = true, verifier.Name()
 	}
 	if o.Against != nil {
 		return shown, p.checkAgainst(c, *o.Against)

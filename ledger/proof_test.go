@@ -157,6 +157,13 @@ func TestProof(t *testing.T) {
 			t.Errorf("%q is not said:\n%s", want, words)
 		}
 	}
+	// Anybody can add a line that pretends to be another's signature.
+	pretended := p
+	pretended.Checkpoint += "— NYSE AAAAAAAAAAAAAAAA\n"
+	shown, err = pretended.Verify(Options{PublicKey: public})
+	if words := strings.Join(shown.Words(), "\n"); err != nil || !strings.Contains(words, "signed with etfcast/test.") || strings.Contains(words, "NYSE") {
+		t.Errorf("%v: %s", err, words)
+	}
 	shown, err = p.Verify(Options{})
 	if words := strings.Join(shown.Words(), "\n"); err != nil || !strings.Contains(words, "was not checked") || !strings.Contains(words, "Nothing shows when") {
 		t.Errorf("%v: %s", err, words)

@@ -435,7 +435,7 @@ func (c *entryCheck) target(p *etf.ForecastPoint, origin etf.Session, named stri
 	case err != nil:
 		c.problems = append(c.problems, etf.WithField(err, field))
 	case said != target:
-		c.refuse(field, fmt.Sprintf("%s is not %d sessions of %s after %s", said, p.Horizon, cal.Exchange(), origin), fmt.Sprintf("use %s, or leave it out", target))
+		c.refuse(field, fmt.Sprintf("%s is not %d %s of %s after %s", said, p.Horizon, plural(p.Horizon, "session", "sessions"), cal.Exchange(), origin), fmt.Sprintf("use %s, or leave it out", target))
 	}
 }
 
@@ -458,7 +458,7 @@ func (c *entryCheck) quantiles(given map[string]float64, past pastCloses, name f
 	texts := make([]string, len(entryLevels)) // as given
 	sound := true
 	for _, text := range slices.Sorted(maps.Keys(given)) {
-		level, err := strconv.ParseFloat(text, 64)
+		level, err := decimal(text)
 		at := slices.Index(entryLevels, level)
 		field := name("quantiles." + etf.Clip(text, etf.MaxQuoted))
 		switch {
@@ -479,7 +479,7 @@ func (c *entryCheck) quantiles(given map[string]float64, past pastCloses, name f
 		}
 	}
 	if len(missing) > 0 {
-		c.refuse(name("quantiles"), fmt.Sprintf("the levels %s of %s are missing", levelsText(missing), of), "give them")
+		c.refuse(name("quantiles"), fmt.Sprintf("%s %s of %s %s missing", plural(len(missing), "the level", "the levels"), levelsText(missing), of, plural(len(missing), "is", "are")), "give a quantile at every level")
 	}
 	before := -1
 	for i := range entryLevels {

@@ -137,7 +137,7 @@ func (t *entryTable) read() {
 		t.refuse("horizon", fmt.Sprintf("%q is not a number of sessions", etf.Clip(t.at("horizon"), etf.MaxQuoted)), fmt.Sprintf("use 1 to %d", etf.MaxHorizon))
 		return
 	}
-	value, err := strconv.ParseFloat(t.at("value"), 64)
+	value, err := decimal(t.at("value"))
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		t.refuse("value", fmt.Sprintf("%q is not a number", etf.Clip(t.at("value"), etf.MaxQuoted)), "give a price")
 		return
@@ -176,6 +176,14 @@ func (t *entryTable) read() {
 	}
 }
 
+// decimal reads a number without the forms of Go's literals that other programs don't know (0x1p7, 1_000).
+func decimal(text string) (float64, error) {
+	if strings.ContainsAny(text, "xX_") {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseFloat(text, 64)
+}
+
 // place returns the indexes of the row's entry and of its point.
 func (t *entryTable) place(horizon int) (entry, point int) {
 	of := [2]string{t.at("location"), t.at("origin_date")}
@@ -206,7 +214,7 @@ func (t *entryTable) addMedians() {
 			}
 			same, at := true, "0.5"
 			for text, v := range p.Quantiles {
-				if level, err := strconv.ParseFloat(text, 64); err == nil && level == .5 {
+				if level, err := decimal(text); err == nil && level == .5 {
 					same, at = v == median, text
 				}
 			}

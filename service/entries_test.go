@@ -483,6 +483,8 @@ func TestReadEntriesCSV(t *testing.T) {
 		{"columns", "origin_date,horizon,target,location,output_type,output_type_id,value,colour,value\n", []string{"line 1, colour", "line 1, value", "line 1, target_end_date"}},
 		{"another target", csvHead + "2025-09-26,1,open,,SPY,quantile,0.5,99\n", []string{"line 2, target"}},
 		{"a horizon in days", csvHead + "2025-09-26,1d,close,,SPY,quantile,0.5,99\n", []string{"line 2, horizon"}},
+		{"a hexadecimal value", csvHead + "2025-09-26,1,close,,SPY,quantile,0.5,0x1p7\n", []string{"line 2, value"}},
+		{"a value with an underscore", csvHead + "2025-09-26,1,close,,SPY,quantile,0.5,1_40\n", []string{"line 2, value"}},
 		{"no value", csvHead + "2025-09-26,1,close,,SPY,quantile,0.5,NA\n", []string{"line 2, value"}},
 		{"a type that is not scored", csvHead + "2025-09-26,1,close,,SPY,cdf,0.5,99\n", []string{"line 2, output_type"}},
 		{"the ID of a mean", csvHead + "2025-09-26,1,close,,SPY,mean,0.5,99\n", []string{"line 2, output_type_id"}},

@@ -26,13 +26,8 @@ type ledgerSettings struct{ key, dir string }
 
 func (s *ledgerSettings) addFlags(flags *pflag.FlagSet) {
 	declare := settings{flags}
-	s.addKeyFlag(flags)
-	declare.StringVar(&s.dir, "checkpoint-dir", "", "folder to which the ledger's checkpoints are written, to be kept elsewhere too (default: only the database has them)")
-}
-
-func (s *ledgerSettings) addKeyFlag(flags *pflag.FlagSet) {
-	declare := settings{flags}
 	declare.StringVar(&s.key, "ledger-key", "", "file with the private key that signs the ledger's checkpoints, as `etfcast key init --out FILE` writes it (default: they are not signed)")
+	declare.StringVar(&s.dir, "checkpoint-dir", "", "folder to which the ledger's checkpoints are written, to be kept elsewhere too (default: only the database has them)")
 }
 
 // signer reads the key; nil without one.
@@ -145,6 +140,33 @@ func (dir checkpointFolder) newest(instance string) (string, error) {
 	return "", nil
 }
 
+// keepingAnchors anchors what is entered and keeps the checkpoints in a folder, as a run does.
+type keepingAnchors struct {
+	service.Anchorer
+	dir     checkpointFolder
+	notKept func(etf.Checkpoint, error) // is told of one that could not be written: the entries and the database's checkpoint stand
+}
+
+// Anchor implements service.Anchorer.
+func (k keepingAnchors) Anchor(ctx context.Context, scope etf.AnchorScope, note etf.CheckpointNote) (etf.Anchored, error) {
+	a, err := k.Anchorer.Anchor(ctx, scope, note)
+	if err != nil || a.Checkpoint.Size == 0 {
+		return a, err
+	}
+	if err := k.dir.Keep(ctx, a.Checkpoint); err != nil {
+		k.notKept(a.Checkpoint, err)
+	}
+	return a, nil
+}
+
+// anchors returns the store's anchoring, which also keeps the checkpoints if there is a folder.
+func (s ledgerSettings) anchors(store service.Anchorer, notKept func(etf.Checkpoint, error)) service.Anchorer {
+	if s.dir == "" || store == nil {
+		return store
+	}
+	return keepingAnchors{store, checkpointFolder(s.dir), notKept}
+}
+
 func (dir checkpointFolder) failed(doing string, err error) error {
 	return &etf.Error{Kind: etf.KindUnavailable, Field: "checkpoint-dir", Message: fmt.Sprintf("%s in %s", doing, string(dir)), Err: cause(err),
 		Remedy: "let the worker's user write there; the next run writes the newest checkpoint"}
@@ -178,6 +200,9 @@ func (d *doctor) ledger() {
 
 // checkpoint compares the stored ledger with the newest checkpoint in the folder.
 func (d *doctor) checkpoint(ctx context.Context, svc *service.Service) {
+	// The file is read first: a run that ends meanwhile must not make it look newer than the ledger.
+	path := filepath.Join(d.checkpoints.dir, newestCheckpoint)
+	text, readErr := os.ReadFile(path)
 	newest, err := svc.Checkpoint(ctx, "")
 	empty := err != nil && etf.KindOf(err) == etf.KindNotFound
 	switch {
@@ -193,14 +218,12 @@ func (d *doctor) checkpoint(ctx context.Context, svc *service.Service) {
 		return
 	}
 	const check = "checkpoint kept"
-	path := filepath.Join(d.checkpoints.dir, newestCheckpoint)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(readErr, fs.ErrNotExist) {
 		d.ok(check, "none yet in "+d.checkpoints.dir+": the next run writes one")
 		return
 	}
 	kept, parseErr := ledger.ParseCheckpoint(string(text))
-	if err := cmp.Or(err, parseErr); err != nil {
+	if err := cmp.Or(readErr, parseErr); err != nil {
 		d.bad(check, fmt.Errorf("%s is not a checkpoint: %w", path, err), "move it away: the next run writes it again")
 		return
 	}

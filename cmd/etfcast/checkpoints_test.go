@@ -121,6 +121,38 @@ func TestCheckpointFolderThatCantBeWritten(t *testing.T) {
 	}
 }
 
+// anchorerOf anchors to one checkpoint.
+type anchorerOf etf.Anchored
+
+func (a anchorerOf) Anchor(context.Context, etf.AnchorScope, etf.CheckpointNote) (etf.Anchored, error) {
+	return etf.Anchored(a), nil
+}
+
+// The checkpoints of entries are kept in the folder too, and one that can't be written leaves the entries anchored.
+func TestCheckpointsOfEntriesAreKept(t *testing.T) {
+	t.Parallel()
+	nine := checkpointOf(t, thisInstance, 9, 0)
+	ledger := anchorerOf{Leaves: 1, Checkpoint: nine}
+	path := filepath.Join(t.TempDir(), "kept")
+	notKept := 0
+	count := func(etf.Checkpoint, error) { notKept++ }
+	for dir, want := range map[string]int{"": 0, path: 0} {
+		if a, err := (ledgerSettings{dir: dir}).anchors(ledger, count).Anchor(t.Context(), etf.AnchorScope{}, nil); err != nil || a.Checkpoint != nine || notKept != want {
+			t.Errorf("%q: %+v, %v, %d not kept", dir, a, err, notKept)
+		}
+	}
+	if got := content(t, checkpointFolder(path), newestCheckpoint); got != nine.Note {
+		t.Errorf("kept %q", got)
+	}
+	broken := ledgerSettings{dir: filepath.Join(path, newestCheckpoint)} // a file
+	if a, err := broken.anchors(ledger, count).Anchor(t.Context(), etf.AnchorScope{}, nil); err != nil || a.Checkpoint != nine || notKept != 1 {
+		t.Errorf("%+v, %v, %d not kept", a, err, notKept)
+	}
+	if broken.anchors(nil, count) != nil {
+		t.Error("without a store there is something that anchors")
+	}
+}
+
 func diagnosed(d *doctor, check string) diagnosis {
 	for _, f := range d.found {
 		if f.Check == check {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -88,7 +89,9 @@ func (a *app) serviceOn(store service.Store, temporal *dispatch.Client) (*servic
 	}
 	anchors, _ := store.(service.Anchorer) // nil: there is no store
 	return service.New(service.Deps{
-		Store: store, Anchors: anchors, CheckpointNote: a.checkpointNote, Temporal: temporal, Sources: etf.SourceNames(), UI: a.common.temporalUI, Namespace: temporal.Namespace(),
+		Store: store, Anchors: a.checkpoints.anchors(anchors, func(_ etf.Checkpoint, err error) {
+			fmt.Fprintf(a.stderr, "warning: the checkpoint is not in a file: %v\n", err)
+		}), CheckpointNote: a.checkpointNote, Temporal: temporal, Sources: etf.SourceNames(), UI: a.common.temporalUI, Namespace: temporal.Namespace(),
 		Final: final, Schedules: schedules,
 	}), nil
 }

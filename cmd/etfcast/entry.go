@@ -65,7 +65,7 @@ can be entered once.`,
 			if err != nil {
 				return usageError{err}
 			}
-			a.checkpointNote = signer.Note
+			a.checkpointNote, a.checkpoints = signer.Note, key
 			svc, closeAll, err := a.service()
 			if err != nil {
 				return err
@@ -92,7 +92,7 @@ can be entered once.`,
 		},
 	}
 	f.flags(cmd.Flags())
-	key.addKeyFlag(cmd.Flags())
+	key.addFlags(cmd.Flags())
 	return cmd
 }
 

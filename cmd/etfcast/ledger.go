@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -58,6 +61,37 @@ func (c *comparison) read() (*ledger.Checkpoint, string, error) {
 	return &checkpoint, key, err
 }
 
+// readAll is read, but against may also be a folder of checkpoints as --checkpoint-dir fills it: the largest of them, and the others.
+func (c *comparison) readAll() (*ledger.Checkpoint, []ledger.Checkpoint, string, error) {
+	if info, err := os.Stat(c.against); c.against == "" || err != nil || !info.IsDir() {
+		newest, key, err := c.read()
+		return newest, nil, key, err
+	}
+	_, key, err := (&comparison{publicKey: c.publicKey}).read()
+	if err != nil {
+		return nil, nil, "", err
+	}
+	paths, err := filepath.Glob(filepath.Join(strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`, `\`, `\\`).Replace(c.against), "checkpoint-*.txt"))
+	if err != nil || len(paths) == 0 {
+		return nil, nil, "", etf.Invalid("against", c.against+" has no checkpoint-*.txt", "name a folder that --checkpoint-dir has filled, or a file with a checkpoint")
+	}
+	var list []ledger.Checkpoint
+	for _, path := range paths {
+		saved, err := os.ReadFile(path)
+		if err != nil {
+			return nil, nil, "", fileError("against", err)
+		}
+		checkpoint, err := ledger.ReadCheckpoint(saved)
+		if err != nil {
+			return nil, nil, "", fmt.Errorf("%s: %w", path, err)
+		}
+		list = append(list, checkpoint)
+	}
+	slices.SortFunc(list, func(a, b ledger.Checkpoint) int { return cmp.Compare(a.Size, b.Size) })
+	last := len(list) - 1
+	return &list[last], list[:last], key, nil
+}
+
 // fileError is the error of a file that can't be read: exit code 2.
 func fileError(flag string, err error) error {
 	return &etf.Error{Kind: etf.KindInvalid, Field: flag, Message: "the file can't be read", Err: err, Remedy: "name a file that exists"}
@@ -71,7 +105,8 @@ func ledgerVerifyCommand(a *app) *cobra.Command {
 		Short: "Recompute every hash of the ledger and of every forecast (exit code 1 if something was changed)",
 		Long: `Read every stored forecast with its points, components, tails, fit and provenance, recompute its hash and its chain, and
 recompute the log's tree with all its checkpoints. With --against, also require that the log begins with the leaves of a checkpoint that
-you have kept elsewhere: only that finds what the database's owner has rewritten consistently.
+you have kept elsewhere: only that finds what the database's owner has rewritten consistently. A single checkpoint tells that the log was
+rewritten; a folder of them (checkpoint-*.txt, as --checkpoint-dir fills it) also tells between which two.
 
 It changes nothing, needs only the pipeline's user and may run at any time. The exit code is 0 if everything is intact, 1 if
 something was changed, removed or inserted (the first problem names symbol, model and position), and 2 if the checkpoint can't be read, is
@@ -79,7 +114,7 @@ of another instance or not signed with the given key.`,
 		Example: "  etfcast ledger verify --against checkpoint.txt",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			against, key, err := c.read()
+			against, earlier, key, err := c.readAll()
 			if err != nil {
 				return err
 			}
@@ -88,7 +123,7 @@ of another instance or not signed with the given key.`,
 				return err
 			}
 			defer store.Close()
-			report, err := store.VerifyLedger(cmd.Context(), db.VerifyOptions{Against: against, PublicKey: key})
+			report, err := store.VerifyLedger(cmd.Context(), db.VerifyOptions{Against: against, Earlier: earlier, PublicKey: key})
 			if err != nil {
 				return err
 			}
@@ -97,7 +132,7 @@ of another instance or not signed with the given key.`,
 					return err
 				}
 			} else {
-				a.printLedgerReport(report)
+				a.printLedgerReport(report, key != "")
 			}
 			if report.Broken > 0 {
 				return errors.New("the record is not as it was: compare the database with a backup")
@@ -106,11 +141,12 @@ of another instance or not signed with the given key.`,
 		},
 	}
 	c.addFlags(cmd)
+	cmd.Flags().Lookup("against").Usage = "file with a checkpoint that you have kept (the body of GET /v1/ledger/checkpoint), or a folder of them"
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func (a *app) printLedgerReport(r db.LedgerReport) {
+func (a *app) printLedgerReport(r db.LedgerReport, checked bool) {
 	for _, p := range r.Problems {
 		where := "ledger"
 		if p.Symbol != "" {
@@ -131,8 +167,11 @@ func (a *app) printLedgerReport(r db.LedgerReport) {
 		return
 	}
 	signed := "unsigned"
-	if r.Signed {
-		signed = "signed"
+	switch {
+	case r.Signed && checked:
+		signed = "signed with the key"
+	case r.Signed:
+		signed = "signed (not checked: --public-key)"
 	}
 	fmt.Fprintf(a.stdout, "%s ledger    instance %s: %d leaves, %d checkpoints, the newest %s, root %s\n", state, r.Instance, r.Leaves, r.Checkpoints, signed, r.Root)
 	if r.Against > 0 && r.Broken == 0 {
@@ -226,14 +265,25 @@ checkpoint. Others check it with ` + "`etfcast ledger verify-proof FILE`.",
 	return cmd
 }
 
+// shownJSON is what a proof has shown.
+type shownJSON struct {
+	Forecast etf.Forecast `json:"forecast"` // with its hash
+	Instance string       `json:"instance"`
+	Size     int64        `json:"size"`   // of the checkpoint's log, in leaves
+	Leaf     int64        `json:"leaf"`   // the number of the leaf to which the forecast's chain leads
+	Signed   bool         `json:"signed"` // the signature was checked with the public key
+	Words    []string     `json:"words"`
+}
+
 func ledgerVerifyProofCommand(a *app) *cobra.Command {
 	var c comparison
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify-proof FILE",
 		Short: "Check a proof, without a database (exit code 2 if it does not hold)",
 		Long: `Check a proof that ` + "`etfcast ledger proof FORECAST`" + ` or GET /v1/ledger/proof has made, and say what it shows. It needs neither
 database nor settings. With --public-key, the checkpoint must be signed with that key; with --against, the proof must belong to the log of a
-checkpoint that you have kept.`,
+checkpoint that you have kept. With --json, it prints the whole forecast as the proof holds it, to be compared with what was served.`,
 		Example: "  etfcast ledger verify-proof proof.json --against checkpoint.txt --public-key key.pub",
 		Args:    exactArgs("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -253,6 +303,9 @@ checkpoint that you have kept.`,
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return json.NewEncoder(a.stdout).Encode(shownJSON{shown.Forecast, shown.Checkpoint.Instance, shown.Checkpoint.Size, shown.Number, shown.Signed, shown.Words()})
+			}
 			for _, line := range shown.Words() {
 				fmt.Fprintln(a.stdout, line)
 			}
@@ -260,5 +313,6 @@ checkpoint that you have kept.`,
 		},
 	}
 	c.addFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -115,6 +115,31 @@ func TestLedgerCommands(t *testing.T) {
 			}
 		}
 	}
+	// A folder of kept checkpoints, also with other line ends.
+	newest, _ := call(exitOK, "ledger", "show", "--checkpoint")
+	folder := filepath.Join(dir, "[kept]")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("[kept]/checkpoint-3.txt", strings.ReplaceAll(note, "\n", "\r\n"))
+	write("[kept]/checkpoint-4.txt", newest)
+	if out, _ := call(exitOK, "ledger", "verify", "--against", folder, "--public-key", keyFile); !strings.Contains(out, "begins with the 4 leaves") {
+		t.Error(out)
+	}
+	line := strings.Split(newest, "\n")
+	root := []byte(line[2])
+	root[0] ^= 1
+	if 'A' > root[0] || root[0] > 'Z' {
+		root[0] = 'B'
+	}
+	write("[kept]/checkpoint-4.txt", strings.Join([]string{line[0], line[1], string(root), ""}, "\n")) // as before the last leaf was rewritten
+	if out, _ := call(exitError, "ledger", "verify", "--against", folder); !strings.Contains(out, "ERROR    AAA drift 3 ") || !strings.Contains(out, "among AAA drift 3\n") {
+		t.Error(out)
+	}
+	write("[kept]/checkpoint-4.txt", "x")
+	if _, stderr := call(exitUsage, "ledger", "verify", "--against", folder); !strings.Contains(stderr, "checkpoint-4.txt: ") {
+		t.Error(stderr)
+	}
 	proof := filepath.Join(dir, "proof.json")
 	call(exitOK, "ledger", "proof", first, "--against", kept, "--out", proof)
 	// verify-proof has neither database nor settings.
@@ -122,12 +147,18 @@ func TestLedgerCommands(t *testing.T) {
 	if code != exitOK || !strings.Contains(out, "as it was when you kept that checkpoint") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
+	if !strings.Contains(out, "For 2025-09-29, horizon 1, it says: mean 1, quantiles [0 0 0 0 0 0 0] at [0.05 0.1 0.25 0.5 0.75 0.9 0.95].") {
+		t.Error(out)
+	}
+	if code, out, _ := etfcast(t, nil, "ledger", "verify-proof", proof, "--json"); code != exitOK || !strings.HasPrefix(out, `{"forecast":{"id":"`+first+`","symbol":"AAA",`) || !strings.Contains(out, `"leaf":1,"signed":false,`) {
+		t.Errorf("exit code %d: %s", code, out)
+	}
 	text, _ := os.ReadFile(proof)
 	other := strings.Replace(note, "etfcast/", "etfcast/0", 1)
 	otherInstance := strings.Replace(note, note[8:40], strings.Repeat("0", 32), 1)
 	_, otherKey, _ := ledger.GenerateKey("etfcast/test")
 	for _, args := range [][]string{
-		{"verify", "--against", write("unreadable", other)}, {"verify", "--against", write("instance", otherInstance)}, {"verify", "--against", dir},
+		{"verify", "--against", write("unreadable", other)}, {"verify", "--against", write("instance", otherInstance)}, {"verify", "--against", dir}, // which has no checkpoint-*.txt
 		{"verify", "--public-key", otherKey}, {"verify", "--public-key", filepath.Join(dir, "none")}, {"verify", "--against", kept, "--public-key", otherKey},
 		{"proof", "none"}, {"proof", first, "--against", dir},
 		{"verify-proof", write("tampered", strings.Replace(string(text), `\"seed\":0`, `\"seed\":1`, 1))}, {"verify-proof", write("empty", "")},

@@ -20,6 +20,7 @@ type app struct {
 	common         commonSettings
 	// checkpointNote makes the texts of the checkpoints that a command's entries get; nil for a command that enters none.
 	checkpointNote etf.CheckpointNote
+	checkpoints    ledgerSettings // where those are kept
 }
 
 // commonSettings are the settings of every command.

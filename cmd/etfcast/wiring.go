@@ -285,7 +285,9 @@ func queues() []string { return worker.Queues(etf.SourceNames()) }
 // service returns the service behind the API.
 func (p *process) service() *service.Service {
 	return service.New(service.Deps{
-		Store: p.requests, Anchors: p.requests, CheckpointNote: p.signer.Note, Temporal: p.temporal, Sources: etf.SourceNames(), Models: modelInfos(p.models),
+		Store: p.requests, Anchors: p.settings.ledger.anchors(p.requests, func(c etf.Checkpoint, err error) {
+			p.log.Error("checkpoint of entries not written", "checkpoint", c.Size, "error", err)
+		}), CheckpointNote: p.signer.Note, Temporal: p.temporal, Sources: etf.SourceNames(), Models: modelInfos(p.models),
 		UI: p.ui, Namespace: p.temporal.Namespace(), Final: p.final, Schedules: p.schedules,
 	})
 }

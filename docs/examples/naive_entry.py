@@ -2,7 +2,7 @@
 """Enters a naive forecast of every ETF: the last close times the returns that came before.
 
 For each ETF on the exchange whose newest session can still be entered, the quantiles at horizon h are those of the h-session
-returns of the last 500 sessions, applied to the last close. All go into one request.
+returns of the last 500 sessions, applied to the last close. They go into requests of 200 ETFs: one has at most 1 MiB.
 
     pip install pandas requests
     python3 naive_entry.py                                  # all ETFs of a server on this machine
@@ -19,6 +19,7 @@ import requests
 LEVELS = [0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975]
 HORIZONS = [1, 5, 21]  # those that are scored
 SESSIONS = 500
+AT_ONCE = 200  # entries in a request
 
 
 def symbols_of(api):
@@ -91,16 +92,17 @@ def main():
         closes = closes_of(options.api, symbol)
         if len(closes) > 2 * max(HORIZONS):
             entries.append(entry_of(symbol, closes))
-    receipt = submit(options.api, options.model, entries)
-    if receipt is None:
+    parts = [entries[start : start + AT_ONCE] for start in range(0, len(entries), AT_ONCE)]
+    receipts = [receipt for part in parts if (receipt := submit(options.api, options.model, part))]
+    if not receipts:
         print("nothing was entered")
-        return
-    for item in receipt["items"]:
-        print(item["symbol"], item["origin"], item["standing"], "until", item["deadline"], "forecast", item["id"])
-    if receipt["checkpoint"]:
-        print(receipt["checkpoint"]["note"])  # keep it: it proves what was entered before the session opened
-    else:
-        print("not anchored yet:", receipt["not_anchored"])
+    for receipt in receipts:
+        for item in receipt["items"]:
+            print(item["symbol"], item["origin"], item["standing"], "until", item["deadline"], "forecast", item["id"])
+        if receipt["checkpoint"]:
+            print(receipt["checkpoint"]["note"])  # keep it: it proves what was entered before the session opened
+        else:
+            print("not anchored yet:", receipt["not_anchored"])
 
 
 if __name__ == "__main__":
