@@ -23,6 +23,7 @@ type rebuild struct {
 	wanted     bool
 	repository string // a folder in it
 	deep       bool   // beginning at the stored responses
+	anyway     bool   // with deep: what other versions judged counts as recorded
 }
 
 // childExit is the exit code of a program that was run in place of this one and has reported everything itself.
@@ -52,6 +53,9 @@ func (r rebuild) run(ctx context.Context, a *app, f etf.Forecast, asJSON bool) e
 	}
 	if r.deep {
 		args = append(args, "--deep")
+	}
+	if r.anyway {
+		args = append(args, "--anyway")
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = slices.DeleteFunc(a.env.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "ETFCAST_") })
