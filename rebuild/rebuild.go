@@ -35,8 +35,8 @@ type Inputs struct {
 // Result is an ETF's data as rebuilt.
 type Result struct {
 	Version int64 `json:"data_version"`
-	// Fetches is how many responses were parsed, each after its hash was compared with the recorded one; Rows is how many rows
-	// they have.
+	// Fetches is how many responses were compared with their hashes: those that were parsed, which have Rows rows, and those that had
+	// findings and changed nothing.
 	Fetches int `json:"fetches"`
 	Rows    int `json:"rows"`
 	// Bars is how many bars there are as of the version, used or not.
@@ -128,6 +128,9 @@ func Data(in Inputs) (Result, error) {
 	}
 	b.index()
 	err := b.replay(in.Past.Versions[:n+1])
+	if err == nil && n >= 0 {
+		err = b.unused()
+	}
 	b.result.Bars, b.result.bars, b.result.stated = len(b.bars), b.bars, b.stated
 	for _, cause := range b.by {
 		switch cause {
@@ -288,6 +291,20 @@ func (b *builder) before(v etf.PastVersion, at time.Time) bool {
 	return i >= 0 && slices.ContainsFunc(b.in.Past.Findings[i].Decisions, func(d etf.DecisionRecord) bool {
 		return d.DataVersion == v.Number && !d.At.After(at)
 	})
+}
+
+// unused compares the responses that made no version, but had findings by the instant of the version, with their hashes: people decided
+// in view of them. One that is not stored any more is not needed.
+func (b *builder) unused() error {
+	for _, f := range b.in.Past.Fetches {
+		if _, used := b.parsed[f.ID]; used || f.JudgedAt.IsZero() || f.JudgedAt.After(b.result.version.KnownFrom) {
+			continue
+		}
+		if _, err := b.body(f); err != nil && etf.KindOf(err) != etf.KindNotFound {
+			return err
+		}
+	}
+	return nil
 }
 
 func fromFetch(cause string) bool {

@@ -440,6 +440,11 @@ func TestTamperingIsFound(t *testing.T) {
 	if err := admin.QueryRowContext(t.Context(), "SELECT fetch_id FROM bars WHERE source = 'simulated' ORDER BY session LIMIT 1").Scan(&sample); err != nil {
 		t.Fatal(err)
 	}
+	var unused string // a response with findings that made no version
+	if err := admin.QueryRowContext(t.Context(), `SELECT f.fetch_id FROM findings f WHERE NOT EXISTS (SELECT * FROM data_versions v WHERE v.cause_id = f.fetch_id)
+		ORDER BY f.found_at LIMIT 1`).Scan(&unused); err != nil {
+		t.Fatal(err)
+	}
 	other := []byte("simulated,1,t,XNYS,USD,as_traded\nend,0\n") // another response than the one stored
 	sum := sha256.Sum256(other)
 	hash := hex.EncodeToString(sum[:])
@@ -465,6 +470,7 @@ func TestTamperingIsFound(t *testing.T) {
 		{"terms of a split", "actions", "UPDATE actions SET numerator = numerator + 1, terms = '5:1' WHERE kind = 'split' AND source = 'simulated'", nil, "split of simulated"},
 		{"a body", "fetch_bodies", "UPDATE fetch_bodies SET body = ?, size = ? WHERE fetch_id = ?", []any{zip, len(other), sample}, "SHA-256 of the response to fetch " + sample},
 		{"a body of another size", "fetch_bodies", "UPDATE fetch_bodies SET size = size - 1 WHERE fetch_id = ?", []any{sample}, "body of fetch " + sample},
+		{"a body that only had findings", "fetch_bodies", "UPDATE fetch_bodies SET body = ?, size = ? WHERE fetch_id = ?", []any{zip, len(other), unused}, "SHA-256 of the response to fetch " + unused},
 		{"a body and its hash", "fetch_bodies fetches", "UPDATE fetch_bodies b JOIN fetches f ON f.id = b.fetch_id SET b.body = ?, b.size = ?, f.raw_hash = ? WHERE b.fetch_id = ?", []any{zip, len(other), hash, sample}, ""},
 		{"the cause of a version", "data_versions", "UPDATE data_versions SET cause_id = 'x' WHERE number = 2", nil, ""},
 		{"a version deleted", "data_versions", "DELETE FROM data_versions WHERE number = 2", nil, "number of the version"},
