@@ -242,6 +242,7 @@ const faults = "revised:2@1/4,late:1@1/7,missing@1/9,bad_tick@1/12,duplicate@1/8
 // TestDataEqualTheStored runs random histories, with faults, decisions by people, releases, whole histories and listing dates, and
 // rebuilds every version: the bars and the splits must be those that the store has as of it.
 func TestDataEqualTheStored(t *testing.T) {
+	dbtest.Embedded(t) // skips without a database
 	total := map[string]int{}
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

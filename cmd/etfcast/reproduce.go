@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -123,6 +124,9 @@ func printReproduction(w io.Writer, r service.Reproduction) error {
   compared      %d numbers, %d not equal to the bit, largest relative difference %.2g%s
 `, r.Verdict, r.Forecast, r.Symbol, r.Model, r.Origin, r.DataVersion, r.Rows, programText(r.CodeVersion, r.Build), programText(r.By.CodeVersion, r.By.Build),
 		r.Numbers, r.Unequal, r.Largest, of)
+	if err == nil && len(r.NotRecorded) > 0 {
+		_, err = fmt.Fprintf(w, "  not compared  %s: not recorded with this forecast\n", strings.Join(r.NotRecorded, ", "))
+	}
 	if err == nil && r.First != nil {
 		_, err = fmt.Fprintf(w, "  first         %s: stored %s, made again %s\n", r.First.Field, r.First.Stored, r.First.Made)
 	}
