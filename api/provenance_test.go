@@ -105,6 +105,18 @@ func TestProvenance(t *testing.T) {
 		}
 	}
 
+	// One of two responses, the later one.
+	if p.Earlier != nil {
+		t.Errorf("nothing is left out, but %+v", p.Earlier)
+	}
+	f.store.provenance.fetches = append([]etf.FetchUse{{Fetch: etf.Fetch{ID: "f0"}, Bars: 7, First: etf.MustSession("2025-09-01"), Last: etf.MustSession("2025-09-24")}}, f.store.provenance.fetches...)
+	p = decode[gen.Provenance](t, f.get("/v1/forecasts/"+one.ID+"/provenance?limit=1").want(t, http.StatusOK))
+	if len(p.Fetches) != 1 || p.Fetches[0].Id != "f1" || p.Earlier == nil || p.Earlier.Fetches != 1 || p.Earlier.Closes != 7 || p.Earlier.Actions != 0 ||
+		*p.Earlier.From != etf.MustSession("2025-09-01") || *p.Earlier.To != etf.MustSession("2025-09-24") {
+		t.Errorf("%+v, left out are %+v", p.Fetches, p.Earlier)
+	}
+	f.get("/v1/forecasts/"+one.ID+"/provenance?limit=0").wantProblem(t, http.StatusBadRequest, "limit")
+
 	raw := f.get("/v1/forecasts/"+entry.ID+"/provenance").want(t, http.StatusOK)
 	e := decode[gen.Provenance](t, raw)
 	if e.DataVersion != nil || e.Used != nil || e.Build != nil || e.Closes != 0 || string(e.Params) != "{}" || e.Links["run"] != "" || !json.Valid(raw.body) ||
