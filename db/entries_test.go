@@ -139,7 +139,7 @@ func testEntries(t *testing.T, d dbtest.Database) {
 	}
 	refused("twice, of three", etf.KindConflict, []string{"entries[1].origin"},
 		entryOf("EN1", "naive", day(2)), entryOf("EN1", "naive", day(1)), entryOf("EN2", "naive", day(2)))
-	refused("twice in the list", etf.KindConflict, []string{"entries[1].origin"}, entryOf("EN1", "other", day(2)), entryOf("EN1", "other", day(2)))
+	refused("twice in the list", etf.KindConflict, []string{"entries[1].origin"}, entryOf("EN1", "twice", day(2)), entryOf("EN1", "twice", day(2)))
 	refused("a name of this installation", etf.KindConflict, []string{"model"}, entryOf("EN2", "drift", day(2)))
 	refused("unknown symbols", etf.KindNotFound, []string{"entries[0].symbol", "entries[2].symbol"},
 		entryOf("NOEN1", "naive", day(2)), entryOf("EN1", "naive", day(2)), entryOf("NOEN2", "naive", day(2)))
