@@ -20,28 +20,28 @@ type provenanceStore struct {
 	decisions []etf.VersionCause
 }
 
-func (s *fakeStore) HistoryAt(_ context.Context, _ etf.Symbol, version int64, _ etf.Session, limit int) (etf.History, error) {
-	h := s.provenance.history
-	if version != s.provenance.cause.Number {
+func (f *fakeStore) HistoryAt(_ context.Context, _ etf.Symbol, version int64, _ etf.Session, limit int) (etf.History, error) {
+	h := f.provenance.history
+	if version != f.provenance.cause.Number {
 		return etf.History{}, etf.Invalid("data_version", "another version", "")
 	}
 	h.Bars = h.Bars[max(0, len(h.Bars)-limit):]
-	return h, s.err
+	return h, f.err
 }
 
-func (s *fakeStore) VersionCause(context.Context, etf.Symbol, int64) (etf.VersionCause, error) {
-	return s.provenance.cause, s.err
+func (f *fakeStore) VersionCause(context.Context, etf.Symbol, int64) (etf.VersionCause, error) {
+	return f.provenance.cause, f.err
 }
 
-func (s *fakeStore) Decisions(context.Context, etf.Symbol, int64, int) ([]etf.VersionCause, error) {
-	return s.provenance.decisions, s.err
+func (f *fakeStore) Decisions(context.Context, etf.Symbol, int64, int) ([]etf.VersionCause, error) {
+	return f.provenance.decisions, f.err
 }
 
-func (s *fakeStore) BarFetchesAt(_ context.Context, _ etf.Symbol, _ int64, w etf.Window) ([]etf.FetchUse, error) {
+func (f *fakeStore) BarFetchesAt(_ context.Context, _ etf.Symbol, _ int64, w etf.Window) ([]etf.FetchUse, error) {
 	if w != (etf.Window{From: etf.MustSession("2025-09-25"), To: etf.MustSession("2025-09-26")}) {
 		return nil, etf.Invalid("window", w.From.String(), "")
 	}
-	return s.provenance.fetches, s.err
+	return f.provenance.fetches, f.err
 }
 
 func TestProvenance(t *testing.T) {
