@@ -13,15 +13,23 @@ import (
 
 // GetForecastProvenance implements gen.StrictServerInterface.
 func (s *server) GetForecastProvenance(ctx context.Context, r gen.GetForecastProvenanceRequestObject) (gen.GetForecastProvenanceResponseObject, error) {
+	limit, err := provenanceLimits.parse(r.Params.Limit)
+	if err != nil {
+		return nil, err
+	}
 	p, err := s.Provenance(ctx, r.Id)
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetForecastProvenance200JSONResponse(provenanceOut(p)), nil
+	return gen.GetForecastProvenance200JSONResponse(provenanceOut(p, limit)), nil
 }
 
-func provenanceOut(p etf.Provenance) gen.Provenance {
+// provenanceOut lists at most limit fetches and actions, the last ones, and summarises the others.
+func provenanceOut(p etf.Provenance, limit int) gen.Provenance {
 	f := p.Forecast
+	fetches, actions := max(0, len(p.Fetches)-limit), max(0, len(p.Actions)-limit)
+	earlier := p.Fetches[:fetches]
+	p.Fetches, p.Actions = p.Fetches[fetches:], p.Actions[actions:]
 	out := gen.Provenance{
 		Forecast: f.ID, Symbol: f.Symbol, Exchange: p.Exchange, Model: f.Model, Origin: f.Origin, IssuedAt: f.IssuedAt.UTC(), Run: string(f.Run),
 		CodeVersion: f.CodeVersion, Build: buildOut(f.Build), Params: json.RawMessage(f.Params), Seed: strconv.FormatUint(f.Seed, 10),
@@ -44,6 +52,19 @@ func provenanceOut(p etf.Provenance) gen.Provenance {
 	if p.Rows > 0 {
 		out.Used = &gen.SessionSpan{From: p.Used.From, To: p.Used.To}
 		out.Links["bars"] = fmt.Sprintf("/v1/etfs/%s/bars?as_of=%d&from=%s&to=%s", url.PathEscape(string(f.Symbol)), p.DataVersion.Number, p.Used.From, p.Used.To)
+	}
+	if fetches+actions > 0 {
+		out.Earlier = &gen.EarlierProvenance{Fetches: fetches, Actions: actions}
+		var first, last etf.Session
+		for _, u := range earlier {
+			out.Earlier.Closes += u.Bars
+			if last = max(last, u.Last); first.IsZero() {
+				first = u.First
+			}
+		}
+		if fetches > 0 {
+			out.Earlier.From, out.Earlier.To = &first, &last
+		}
 	}
 	for i, u := range p.Fetches {
 		out.Fetches[i] = gen.FetchUse{

@@ -23,6 +23,8 @@ var (
 	listLimits   = limits{100, service.MaxPage}
 	barLimits    = limits{1000, 10_000}
 	runETFLimits = limits{1000, 10_000}
+	// provenanceLimits are those of each list: a forecast of a daily series may have thousands of responses behind it.
+	provenanceLimits = limits{200, 10_000}
 )
 
 // parse parses a limit; nil gives the default. Errors are KindInvalid with Field "limit".

@@ -20,28 +20,28 @@ type provenanceStore struct {
 	decisions []etf.VersionCause
 }
 
-func (s *fakeStore) HistoryAt(_ context.Context, _ etf.Symbol, version int64, _ etf.Session, limit int) (etf.History, error) {
-	h := s.provenance.history
-	if version != s.provenance.cause.Number {
+func (f *fakeStore) HistoryAt(_ context.Context, _ etf.Symbol, version int64, _ etf.Session, limit int) (etf.History, error) {
+	h := f.provenance.history
+	if version != f.provenance.cause.Number {
 		return etf.History{}, etf.Invalid("data_version", "another version", "")
 	}
 	h.Bars = h.Bars[max(0, len(h.Bars)-limit):]
-	return h, s.err
+	return h, f.err
 }
 
-func (s *fakeStore) VersionCause(context.Context, etf.Symbol, int64) (etf.VersionCause, error) {
-	return s.provenance.cause, s.err
+func (f *fakeStore) VersionCause(context.Context, etf.Symbol, int64) (etf.VersionCause, error) {
+	return f.provenance.cause, f.err
 }
 
-func (s *fakeStore) Decisions(context.Context, etf.Symbol, int64, int) ([]etf.VersionCause, error) {
-	return s.provenance.decisions, s.err
+func (f *fakeStore) Decisions(context.Context, etf.Symbol, int64, int) ([]etf.VersionCause, error) {
+	return f.provenance.decisions, f.err
 }
 
-func (s *fakeStore) BarFetchesAt(_ context.Context, _ etf.Symbol, _ int64, w etf.Window) ([]etf.FetchUse, error) {
+func (f *fakeStore) BarFetchesAt(_ context.Context, _ etf.Symbol, _ int64, w etf.Window) ([]etf.FetchUse, error) {
 	if w != (etf.Window{From: etf.MustSession("2025-09-25"), To: etf.MustSession("2025-09-26")}) {
 		return nil, etf.Invalid("window", w.From.String(), "")
 	}
-	return s.provenance.fetches, s.err
+	return f.provenance.fetches, f.err
 }
 
 func TestProvenance(t *testing.T) {
@@ -104,6 +104,18 @@ func TestProvenance(t *testing.T) {
 			t.Errorf("link %s is %s, want %s", name, p.Links[name], path)
 		}
 	}
+
+	// One of two responses, the later one.
+	if p.Earlier != nil {
+		t.Errorf("nothing is left out, but %+v", p.Earlier)
+	}
+	f.store.provenance.fetches = append([]etf.FetchUse{{Fetch: etf.Fetch{ID: "f0"}, Bars: 7, First: etf.MustSession("2025-09-01"), Last: etf.MustSession("2025-09-24")}}, f.store.provenance.fetches...)
+	p = decode[gen.Provenance](t, f.get("/v1/forecasts/"+one.ID+"/provenance?limit=1").want(t, http.StatusOK))
+	if len(p.Fetches) != 1 || p.Fetches[0].Id != "f1" || p.Earlier == nil || p.Earlier.Fetches != 1 || p.Earlier.Closes != 7 || p.Earlier.Actions != 0 ||
+		*p.Earlier.From != etf.MustSession("2025-09-01") || *p.Earlier.To != etf.MustSession("2025-09-24") {
+		t.Errorf("%+v, left out are %+v", p.Fetches, p.Earlier)
+	}
+	f.get("/v1/forecasts/"+one.ID+"/provenance?limit=0").wantProblem(t, http.StatusBadRequest, "limit")
 
 	raw := f.get("/v1/forecasts/"+entry.ID+"/provenance").want(t, http.StatusOK)
 	e := decode[gen.Provenance](t, raw)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
+	"time"
 
 	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
@@ -29,7 +31,7 @@ func (s *Store) Past(ctx context.Context, symbol etf.Symbol) (etf.Past, error) {
 		do   func() error
 	}{
 		{"bars", p.bars}, {"statements about actions", p.actions}, {"findings", p.findings}, {"data versions", p.versions},
-		{"fetches", p.fetches}, {"preferences", p.preferences},
+		{"fetches", p.fetches}, {"forecasts", p.issued}, {"preferences", p.preferences},
 	} {
 		if err := read.do(); err != nil {
 			return etf.Past{}, translate(err, fmt.Sprintf("reading the %s of %s", read.what, symbol))
@@ -162,6 +164,32 @@ func (p *past) fetches() error {
 				DataAt: stated.DataAt, JudgedAt: r.JudgedAt.Time, PersistedAt: r.PersistedAt.Time, Result: r.ResultVersion,
 			})
 		}
+	}
+	return nil
+}
+
+// issued tells which code was at work when a fetch was judged and persisted, by the forecasts issued around it.
+func (p *past) issued() error {
+	rows, err := p.s.q.ListIssued(p.ctx, p.row.ID)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(rows, func(a, b sqlcgen.ListIssuedRow) int { return a.IssuedAt.Compare(b.IssuedAt) })
+	after := func(at time.Time) int { // the first forecast after the instant
+		return sort.Search(len(rows), func(i int) bool { return rows[i].IssuedAt.After(at) })
+	}
+	for i, f := range p.to.Fetches {
+		from, to := after(f.JudgedAt)-1, after(f.JudgedAt)
+		if f.PersistedAt.After(f.JudgedAt) {
+			to = after(f.PersistedAt)
+		}
+		var codes []string
+		for _, r := range rows[max(from, 0):min(to+1, len(rows))] {
+			if !slices.Contains(codes, r.CodeVersion) {
+				codes = append(codes, r.CodeVersion)
+			}
+		}
+		p.to.Fetches[i].CodeVersions = codes
 	}
 	return nil
 }

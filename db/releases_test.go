@@ -106,7 +106,7 @@ func testRelease(t *testing.T, d dbtest.Database, f archive.Facts) {
 		run  func(*testing.T, dbtest.Database, archive.Facts)
 	}{
 		{"commands", releaseCommands}, {"prices", releasePrices}, {"chains", releaseChains}, {"hashed text", releaseTexts},
-		{"fits", releaseFits}, {"new rows", releaseNewRows}, {"tampering", releaseTampering},
+		{"fits", releaseFits}, {"actions", releaseActions}, {"new rows", releaseNewRows}, {"tampering", releaseTampering},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, d, f) })
 	}
@@ -389,6 +389,27 @@ func fuses() bool { return squarePlus(1+0x1p-30, -1-0x1p-29) != 0 }
 
 //go:noinline
 func squarePlus(x, y float64) float64 { return x*x + y }
+
+// releaseActions checks that a migrated statement has the ID that the next response stating the same will be given: otherwise it would be
+// stored a second time, and couldn't be made again from the responses.
+func releaseActions(t *testing.T, d dbtest.Database, f archive.Facts) {
+	n := 0
+	for _, p := range f.Prices {
+		list, err := d.Store.ActionsAt(t.Context(), p.Symbol, etf.NewestVersion)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range list {
+			if want := etf.ActionID(p.Symbol, a.Action, a.Source); a.ID != want {
+				t.Errorf("%s: the %s of %s by %s has ID %s, want %s", p.Symbol, a.Kind, a.Ex, a.Source, a.ID, want)
+			}
+		}
+		n += len(list)
+	}
+	if want := f.Rows["corporate_actions"]; n != want || n == 0 {
+		t.Errorf("%d statements, want the %d of the archive", n, want)
+	}
+}
 
 // releaseNewRows checks that new prices and a new forecast continue what was stored.
 func releaseNewRows(t *testing.T, d dbtest.Database, f archive.Facts) {

@@ -33,6 +33,9 @@ type PastFetch struct {
 	PersistedAt time.Time // zero if it never was
 	// Result is the data version that persisting it resulted in, which it may have found as it was.
 	Result int64
+	// CodeVersions are those that may have judged and persisted it: of the last forecast of the ETF before, the first after, and those
+	// between, each once. Forecasts are chained, so these are harder to change than a note beside the fetch. Empty if none was issued.
+	CodeVersions []string
 }
 
 // Preference is what was registered about an ETF from an instant on.

@@ -7,6 +7,7 @@
 // for such a version are applied, after a check that each only changes whether a bar is used, or gives it numbers that a stored body
 // has, or brings back an earlier bar.
 //
-// The result is compared with what is recorded of every version. A difference means that one of the two was changed, or that
-// the rules were other ones then: nothing records which code judged a response.
+// The result is compared with what is recorded of every version. A difference means that one of the two was changed, unless another
+// code version judged the response, by other rules: the forecasts issued around it tell. Such a version is taken as recorded, if the
+// response has its numbers, and named.
 package rebuild

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
@@ -24,6 +26,8 @@ type Inputs struct {
 	Version int64
 	// Parsers are those of the sources, by name.
 	Parsers map[string]Parse
+	// CodeVersion is that of the running program, whose rules judge. If it is empty, those of other versions count as its own.
+	CodeVersion string
 	// Body returns the stored body of a fetch: KindNotFound if there is none, KindCorrupt if it can't be unpacked.
 	Body func(fetch string) ([]byte, error)
 }
@@ -31,8 +35,8 @@ type Inputs struct {
 // Result is an ETF's data as rebuilt.
 type Result struct {
 	Version int64 `json:"data_version"`
-	// Fetches is how many responses were parsed, each after its hash was compared with the recorded one; Rows is how many rows
-	// they have.
+	// Fetches is how many responses were compared with their hashes: those that were parsed, which have Rows rows, and those that had
+	// findings and changed nothing.
 	Fetches int `json:"fetches"`
 	Rows    int `json:"rows"`
 	// Bars is how many bars there are as of the version, used or not.
@@ -42,6 +46,9 @@ type Result struct {
 	Released int `json:"released"`
 	// Differences are the first differences from what is recorded, ascending by version and session; at most maxDifferences.
 	Differences []Difference `json:"differences,omitempty"`
+	// Otherwise are the versions whose responses another code version judged, and that its rules would make differently: the first
+	// difference of each. They are taken as recorded, after a check that their numbers are those of the responses.
+	Otherwise []Difference `json:"otherwise,omitempty"`
 
 	version etf.PastVersion
 	bars    []etf.StoredBar
@@ -59,6 +66,8 @@ type Difference struct {
 	Field   string      `json:"field"`   // such as "close"
 	Rebuilt string      `json:"rebuilt"` // empty if there is nothing
 	Stored  string      `json:"stored"`
+	// JudgedBy are the code versions that may have judged the response, if this program's is not the only one.
+	JudgedBy []string `json:"judged_by,omitempty"`
 }
 
 // What names the part of the data that differs.
@@ -103,8 +112,8 @@ func (r Result) History(to etf.Session, limit int) etf.History {
 }
 
 // Data rebuilds an ETF's data as of a version. Errors: KindNotFound with Field "fetch" for a response whose body is not stored,
-// KindInvalid for a version that there is not and for a source without a parser. A body that differs from its hash is a difference,
-// and ends the work.
+// KindInvalid for a version that there is not and for a source without a parser, KindConflict with Field "code_version" for a response
+// that another code version could parse and this one can't. A body that differs from its hash is a difference, and ends the work.
 func Data(in Inputs) (Result, error) {
 	n := slices.IndexFunc(in.Past.Versions, func(v etf.PastVersion) bool { return v.Number == in.Version })
 	if n < 0 && in.Version != 0 {
@@ -119,6 +128,9 @@ func Data(in Inputs) (Result, error) {
 	}
 	b.index()
 	err := b.replay(in.Past.Versions[:n+1])
+	if err == nil && n >= 0 {
+		err = b.unused()
+	}
 	b.result.Bars, b.result.bars, b.result.stated = len(b.bars), b.bars, b.stated
 	for _, cause := range b.by {
 		switch cause {
@@ -210,23 +222,58 @@ func (b *builder) replay(versions []etf.PastVersion) error {
 		if n == int64(len(versions)) {
 			return nil
 		}
-		v := versions[n]
-		before := slices.Clone(b.bars)
-		switch {
-		case v.Cause == etf.CauseListing:
-			listed := b.judged[v.CauseID].listed
-			b.remove(func(s etf.Session) bool { return s < listed })
-		case fromFetch(v.Cause):
-			if err := b.persist(v); err != nil {
-				return err
-			}
-		default:
-			if err := b.apply(v); err != nil {
-				return err
-			}
+		if err := b.version(versions[n]); err != nil {
+			return err
+		}
+	}
+}
+
+// version makes a version.
+func (b *builder) version(v etf.PastVersion) error {
+	before := slices.Clone(b.bars)
+	if !fromFetch(v.Cause) {
+		if err := b.apply(v); err != nil {
+			return err
 		}
 		b.compare(v, before)
+		return nil
 	}
+	other := b.judgedBy(b.fetches[v.CauseID])
+	found, stated, by := len(b.result.Differences), b.stated, maps.Clone(b.by)
+	if v.Cause == etf.CauseListing {
+		listed := b.judged[v.CauseID].listed
+		b.remove(func(s etf.Session) bool { return s < listed })
+	} else if err := b.persist(v); err != nil {
+		return err
+	}
+	b.compare(v, before)
+	if len(other) == 0 || len(b.result.Differences) == found {
+		return nil
+	}
+	difference := b.result.Differences[found]
+	difference.JudgedBy = other
+	b.result.Differences = b.result.Differences[:found]
+	b.bars, b.stated, b.by = slices.Clone(before), stated, by
+	b.adopt(v)
+	b.compare(v, before)
+	if len(b.result.Differences) == found {
+		b.otherwise(difference)
+	}
+	return nil
+}
+
+func (b *builder) otherwise(d Difference) {
+	if !slices.ContainsFunc(b.result.Otherwise, func(o Difference) bool { return o.Version == d.Version }) {
+		b.result.Otherwise = append(b.result.Otherwise, d)
+	}
+}
+
+// judgedBy returns the code versions that may have judged the fetch; nil if only the running one can have.
+func (b *builder) judgedBy(f etf.PastFetch) []string {
+	if b.in.CodeVersion == "" || !slices.ContainsFunc(f.CodeVersions, func(code string) bool { return code != b.in.CodeVersion }) {
+		return nil
+	}
+	return f.CodeVersions
 }
 
 // before reports whether a version was there at the instant. While the clock is behind, KnownFrom is after the instant at which the
@@ -244,6 +291,20 @@ func (b *builder) before(v etf.PastVersion, at time.Time) bool {
 	return i >= 0 && slices.ContainsFunc(b.in.Past.Findings[i].Decisions, func(d etf.DecisionRecord) bool {
 		return d.DataVersion == v.Number && !d.At.After(at)
 	})
+}
+
+// unused compares the responses that made no version, but had findings by the instant of the version, with their hashes: people decided
+// in view of them. One that is not stored any more is not needed.
+func (b *builder) unused() error {
+	for _, f := range b.in.Past.Fetches {
+		if _, used := b.parsed[f.ID]; used || f.JudgedAt.IsZero() || f.JudgedAt.After(b.result.version.KnownFrom) {
+			continue
+		}
+		if _, err := b.body(f); err != nil && etf.KindOf(err) != etf.KindNotFound {
+			return err
+		}
+	}
+	return nil
 }
 
 func fromFetch(cause string) bool {
@@ -316,6 +377,12 @@ func (b *builder) response(f etf.PastFetch) (etf.Response, error) {
 			Window: f.Window, AsOf: f.FetchedAt,
 		}, f.Fetch, body)
 	}
+	other := b.judgedBy(f)
+	if err != nil && len(other) > 0 {
+		return r, &etf.Error{Kind: etf.KindConflict, Field: "code_version",
+			Message: fmt.Sprintf("this etfcast can't read the response to fetch %s: %v; etfcast %s may have read it", f.ID, err, strings.Join(other, " or ")),
+			Remedy:  "reproduce with that version, or without --deep"}
+	}
 	if err != nil {
 		b.differs(b.versionOf(f.ID), 0, "response to fetch "+f.ID, err.Error(), fmt.Sprintf("%d rows", f.Rows))
 		return etf.Response{}, errDiffers
@@ -323,7 +390,14 @@ func (b *builder) response(f etf.PastFetch) (etf.Response, error) {
 	r = compact(r)
 	r.DataAt, r.Raw = f.DataAt, nil
 	if len(r.Bars) != f.Rows {
-		b.differs(b.versionOf(f.ID), 0, "number of rows in fetch "+f.ID, fmt.Sprint(len(r.Bars)), fmt.Sprint(f.Rows))
+		v := b.versionOf(f.ID)
+		d := Difference{Version: v.Number, Cause: v.Cause, CauseID: v.CauseID, Field: "number of rows in fetch " + f.ID,
+			Rebuilt: fmt.Sprint(len(r.Bars)), Stored: fmt.Sprint(f.Rows), JudgedBy: other}
+		if len(other) > 0 {
+			b.otherwise(d)
+		} else {
+			b.differs(v, 0, d.Field, d.Rebuilt, d.Stored)
+		}
 	}
 	b.result.Rows += len(r.Bars)
 	b.parsed[f.ID] = r

@@ -72,6 +72,38 @@ func (b *builder) possible(v etf.PastVersion, k etf.StoredBar) (string, error) {
 	return "", nil
 }
 
+// adopt makes a version that another code version judged: its changes are those recorded, where the response has their numbers.
+func (b *builder) adopt(v etf.PastVersion) {
+	f, r := b.fetches[v.CauseID], b.judged[v.CauseID].Response
+	written := map[etf.Session]bool{}
+	for _, belief := range b.written[v.Number] {
+		k := belief.StoredBar
+		written[k.Session] = true
+		now := b.bar(k.Session)
+		kept := now != nil && now.Bar == k.Bar && now.Fetch == k.Fetch && now.Basis == k.Basis && now.Source == k.Source
+		fresh := k.Fetch == f.ID && k.Basis == r.Basis && k.Source == f.Source && slices.Contains(r.Bars, k.Bar)
+		if !kept && !fresh {
+			b.differs(v, k.Session, "bar", "", fmt.Sprintf("a bar with the close %s (fetch %s has no such row)", k.Close, f.ID))
+			continue
+		}
+		b.put(k, v)
+	}
+	gone := map[etf.Session]bool{}
+	for _, belief := range b.superseded[v.Number] {
+		gone[belief.Session] = !written[belief.Session]
+	}
+	b.remove(func(s etf.Session) bool { return gone[s] })
+	for _, s := range b.states[v.Number] {
+		known := slices.ContainsFunc(b.stated, func(a etf.StatedAction) bool { return a.ID == s.ID && quality.SameAction(a.Action, s.Action) })
+		stated := s.Source == f.Source && slices.ContainsFunc(r.Actions, func(a etf.Action) bool { return quality.SameAction(a, s.Action) })
+		detected := s.Source == etf.SourceDetection && s.Status == etf.Proposed
+		if !known && !stated && !detected {
+			b.differs(v, s.Ex, fmt.Sprintf("%s of %s", s.Kind, s.Source), "", fmt.Sprintf("%s (fetch %s states none)", s.Terms(), f.ID))
+		}
+	}
+	b.state(b.states[v.Number], v)
+}
+
 func (b *builder) named(finding string, session etf.Session) bool {
 	return slices.ContainsFunc(b.cases[session], func(p past) bool { return p.Finding == finding })
 }
@@ -161,17 +193,9 @@ func (b *builder) compareStates(v etf.PastVersion) {
 	for _, s := range b.states[v.Number] {
 		stored[s.ID] = s
 	}
-	for i, a := range b.stated {
+	for _, a := range b.stated {
 		if a.DataVersion != v.Number {
 			continue
-		}
-		if _, ok := stored[a.ID]; !ok {
-			// A migration has not given every statement the ID that etf.ActionID does: the recorded one counts.
-			for id, s := range stored {
-				if s.Source == a.Source && s.Status == a.Status && quality.SameAction(s.Action, a.Action) {
-					b.stated[i].ID, a.ID = id, id
-				}
-			}
 		}
 		s, ok := stored[a.ID]
 		delete(stored, a.ID)

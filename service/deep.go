@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/issue"
@@ -27,7 +29,9 @@ type DeepReproduction struct {
 }
 
 // ReproduceDeep makes a forecast again, and before that the data it was made from, beginning at the stored responses. parsers are those
-// of the sources. The errors are those of Reproduce, and KindNotFound with Field "fetch" for a response that is not stored any more.
+// of the sources. The errors are those of Reproduce, KindNotFound with Field "fetch" for a response that is not stored any more, and KindConflict with Field
+// "code_version" for responses that another code version judged otherwise than this one does, unless r.Anyway: then what is recorded of
+// them counts.
 func (s *Service) ReproduceDeep(ctx context.Context, id string, r Reproducer, parsers map[string]rebuild.Parse) (DeepReproduction, error) {
 	var deep DeepReproduction
 	var issued etf.Forecast
@@ -39,11 +43,13 @@ func (s *Service) ReproduceDeep(ctx context.Context, id string, r Reproducer, pa
 		}
 		deep.Exchange, issued = past.ETF.Exchange, f
 		deep.Data, err = rebuild.Data(rebuild.Inputs{
-			Past: past, Version: f.DataVersion.Number, Parsers: parsers,
+			Past: past, Version: f.DataVersion.Number, Parsers: parsers, CodeVersion: r.CodeVersion,
 			Body: func(fetch string) ([]byte, error) { return s.store.FetchBody(ctx, fetch) },
 		})
 		if err == nil && len(deep.Data.Differences) > 0 {
 			err = differs
+		} else if err == nil && len(deep.Data.Otherwise) > 0 && !r.Anyway {
+			err = judgedOtherwise(f, r.CodeVersion, deep.Data.Otherwise)
 		}
 		return deep.Data.History(f.Origin, limit), err
 	}
@@ -62,4 +68,29 @@ func (s *Service) ReproduceDeep(ctx context.Context, id string, r Reproducer, pa
 		}},
 	}
 	return deep, nil
+}
+
+// judgedOtherwise says which program judged what a forecast was made from.
+func judgedOtherwise(f etf.Forecast, running string, list []rebuild.Difference) error {
+	var others, builds []string
+	for _, d := range list {
+		for _, code := range d.JudgedBy {
+			if code == running || slices.Contains(others, code) {
+				continue
+			}
+			others = append(others, code)
+			if commit := CommitOf(code); commit != "" {
+				builds = append(builds, commit)
+			}
+		}
+	}
+	err := &etf.Error{Kind: etf.KindConflict, Field: "code_version",
+		Message: fmt.Sprintf("%s, because etfcast %s may have judged it by other rules than etfcast %s; so it is with %d of the data versions behind forecast %s",
+			list[0], strings.Join(others, " or "), running, len(list), f.ID),
+		Remedy: "take those versions as recorded with --anyway: their numbers are checked against the responses, whether they were to be used is not",
+	}
+	if len(builds) > 0 {
+		err.Remedy = fmt.Sprintf("build commit %s and run its `reproduce %s --deep --anyway`, or ", strings.Join(builds, " or "), f.ID) + err.Remedy
+	}
+	return err
 }

@@ -532,6 +532,21 @@ type ETFScores struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// EarlierProvenance What a provenance's `fetches` and `actions` leave out; null if they are complete.
+type EarlierProvenance struct {
+	Fetches int `json:"fetches"`
+
+	// Closes Closes that come from these responses.
+	Closes int `json:"closes"`
+
+	// From Session of the first of these closes.
+	From *etf.Session `json:"from"`
+
+	// To Session of the last of these closes.
+	To      *etf.Session `json:"to"`
+	Actions int          `json:"actions"`
+}
+
 // Entry defines model for Entry.
 type Entry struct {
 	// Id Its forecast's; `GET /v1/forecasts/{id}` shows it.
@@ -1203,10 +1218,10 @@ type Provenance struct {
 	ClosesHash *string `json:"closes_hash"`
 	FitHash    *string `json:"fit_hash"`
 
-	// Fetches The responses that the closes come from, ascending by their earliest close.
+	// Fetches The responses that the closes come from, ascending by their earliest close; at most the last `limit` of them.
 	Fetches []FetchUse `json:"fetches"`
 
-	// Actions The statements about corporate actions accepted at the data version, ascending by ex-date, in the state that held then.
+	// Actions The statements about corporate actions accepted at the data version, ascending by ex-date, in the state that held then; at most the last `limit` of them.
 	Actions []Action `json:"actions"`
 
 	// Decisions The data versions that a decision or the release of a held bar caused, newest first, at most 100.
@@ -1220,7 +1235,8 @@ type Provenance struct {
 	// Links Paths of what this is about.
 	//
 	// Example: {"bars":"/v1/etfs/SPY/bars?as_of=12"}
-	Links map[string]string `json:"links"`
+	Links   map[string]string  `json:"links"`
+	Earlier *EarlierProvenance `json:"earlier"`
 }
 
 // Readiness Example: {"checks":[{"detail":"","name":"database","since":"2025-09-26T21:00:00Z","state":"ok"},{"detail":"Temporal can't be reached","name":"temporal","since":"2025-09-26T21:03:10Z","state":"waiting"}],"ready":false,"waiting_for":["temporal"]}
@@ -1819,6 +1835,12 @@ type GetForecastFitParams struct {
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
+// GetForecastProvenanceParams defines parameters for GetForecastProvenance.
+type GetForecastProvenanceParams struct {
+	// Limit Maximum number of responses, and of actions. `earlier` summarises the others.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // GetLedgerCheckpointParams defines parameters for GetLedgerCheckpoint.
 type GetLedgerCheckpointParams struct {
 	// Size The checkpoint of that many leaves; defaults to the newest.
@@ -2002,7 +2024,7 @@ type ServerInterface interface {
 	GetForecastFit(ctx echo.Context, id string, params GetForecastFitParams) error
 	// GetForecastProvenance Get what a forecast was made from and by.
 	// (GET /v1/forecasts/{id}/provenance)
-	GetForecastProvenance(ctx echo.Context, id string) error
+	GetForecastProvenance(ctx echo.Context, id string, params GetForecastProvenanceParams) error
 	// GetLedgerCheckpoint Get the ledger's newest checkpoint, to be kept.
 	// (GET /v1/ledger/checkpoint)
 	GetLedgerCheckpoint(ctx echo.Context, params GetLedgerCheckpointParams) error
@@ -2905,8 +2927,17 @@ func (w *ServerInterfaceWrapper) GetForecastProvenance(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetForecastProvenanceParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetForecastProvenance(ctx, id)
+	err = w.Handler.GetForecastProvenance(ctx, id, params)
 	return err
 }
 
@@ -6248,7 +6279,8 @@ func (response GetForecastFitdefaultApplicationProblemPlusJSONResponse) VisitGet
 }
 
 type GetForecastProvenanceRequestObject struct {
-	Id string `json:"id"`
+	Id     string `json:"id"`
+	Params GetForecastProvenanceParams
 }
 
 type GetForecastProvenanceResponseObject interface {
@@ -8537,10 +8569,11 @@ func (sh *strictHandler) GetForecastFit(ctx echo.Context, id string, params GetF
 }
 
 // GetForecastProvenance operation middleware
-func (sh *strictHandler) GetForecastProvenance(ctx echo.Context, id string) error {
+func (sh *strictHandler) GetForecastProvenance(ctx echo.Context, id string, params GetForecastProvenanceParams) error {
 	var request GetForecastProvenanceRequestObject
 
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetForecastProvenance(ctx.Request().Context(), request.(GetForecastProvenanceRequestObject))

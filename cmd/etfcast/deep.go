@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	data "github.com/etfcast/etfcast/rebuild"
 	"github.com/etfcast/etfcast/source/file"
@@ -21,6 +22,12 @@ func printData(w io.Writer, r data.Result) error {
 	}
 	if err == nil && r.Released > 0 {
 		_, err = fmt.Fprintf(w, "  released      %s that the market's moves explain\n", counted(r.Released, "bar"))
+	}
+	for _, d := range r.Otherwise {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "  as recorded   data version %d, perhaps judged by etfcast %s: %s would be %s by these rules, and is %s\n",
+				d.Version, strings.Join(d.JudgedBy, " or "), d.What(), d.RebuiltText(), d.StoredText())
+		}
 	}
 	for _, d := range r.Differences {
 		if err == nil {

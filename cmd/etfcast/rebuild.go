@@ -23,6 +23,7 @@ type rebuild struct {
 	wanted     bool
 	repository string // a folder in it
 	deep       bool   // beginning at the stored responses
+	anyway     bool   // with deep: what other versions judged counts as recorded
 }
 
 // childExit is the exit code of a program that was run in place of this one and has reported everything itself.
@@ -53,6 +54,9 @@ func (r rebuild) run(ctx context.Context, a *app, f etf.Forecast, asJSON bool) e
 	if r.deep {
 		args = append(args, "--deep")
 	}
+	if r.anyway {
+		args = append(args, "--anyway")
+	}
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = slices.DeleteFunc(a.env.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "ETFCAST_") })
 	cmd.Env = append(cmd.Env, "ETFCAST_MYSQL_DSN="+a.common.mysqlDSN) // the other settings may be unknown to that version
@@ -82,7 +86,7 @@ func (r rebuild) build(ctx context.Context, progress io.Writer, f etf.Forecast, 
 	}
 	root, err := toolOutput(ctx, "", nil, "git", "-C", r.repository, "rev-parse", "--path-format=absolute", "--git-common-dir")
 	if err != nil {
-		return "", err
+		return "", notBuilt(ctx, commit, err)
 	}
 	fmt.Fprintf(progress, "etfcast: building commit %s for %s\n", commit, programText(f.CodeVersion, f.Build))
 	for _, call := range [][]string{
@@ -90,7 +94,7 @@ func (r rebuild) build(ctx context.Context, progress io.Writer, f etf.Forecast, 
 		{"git", "-C", source, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", whole},
 	} {
 		if _, err := toolOutput(ctx, "", nil, call[0], call[1:]...); err != nil {
-			return "", err
+			return "", notBuilt(ctx, commit, err)
 		}
 	}
 	// The same Go and level of instructions as the forecast's, so that every bit may be equal. The go command gets this Go if it is
@@ -103,11 +107,11 @@ func (r rebuild) build(ctx context.Context, progress io.Writer, f etf.Forecast, 
 		env = append(env, "GO"+strings.ToUpper(levelOf(f.Build.Arch))+"="+level)
 	}
 	if _, err := toolOutput(ctx, source, env, "go", "build", "-buildvcs=true", "-trimpath", "-o", program, "./cmd/etfcast"); err != nil {
-		return "", err
+		return "", notBuilt(ctx, commit, err)
 	}
 	told, err := toolOutput(ctx, "", nil, program, "version")
 	if err != nil {
-		return "", err
+		return "", notBuilt(ctx, commit, err)
 	}
 	if words := strings.Fields(told); len(words) < 2 || words[1] != f.CodeVersion {
 		return "", &etf.Error{Kind: etf.KindConflict, Field: "build", Message: fmt.Sprintf("commit %s gives %q, not etfcast %s", commit, told, f.CodeVersion),
@@ -118,6 +122,15 @@ func (r rebuild) build(ctx context.Context, progress io.Writer, f etf.Forecast, 
 			Remedy: "try this program with --anyway"}
 	}
 	return program, nil
+}
+
+// notBuilt is the error of a program that can't be built: not that of a forecast that differs.
+func notBuilt(ctx context.Context, commit string, err error) error {
+	if ctx.Err() != nil || etf.KindOf(err) == etf.KindInvalid { // interrupted; a program is missing
+		return err
+	}
+	return &etf.Error{Kind: etf.KindConflict, Field: "build", Message: fmt.Sprintf("commit %s can't be built here: %v", commit, err),
+		Remedy: "build it elsewhere and run it, or try this program with --anyway", Err: err}
 }
 
 // toolOutput runs a program and returns what it prints, without the space around it. The error has what it printed to standard error.

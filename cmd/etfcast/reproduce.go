@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +52,8 @@ its seed, and compare every number of the two.
 With --deep, the prices are made again, too: from the responses of the ETF's sources as they were stored, through
 the rules that judge them and what people have decided since, version by version. A difference from what is
 recorded, in any version up to the forecast's, gives exit code 1 and names the first; a response that has been
-pruned, exit code 2. Data that an earlier release judged by other rules differ, too.
+pruned, exit code 2. So do data that another code version judged otherwise than this one would: it is named. With
+--anyway, they are taken as recorded, after a check that the responses have their numbers.
 
 A forecast of another code version is made with that version: with --build, etfcast checks its commit out of
 a git repository into a temporary folder, builds it with the Go that the forecast names, and runs it. The
@@ -59,7 +61,7 @@ exit code is 2 for a forecast that can't be made again here.`,
 		Example: "  etfcast reproduce 0123456789abcdef0123456789abcdef --build",
 		Args:    exactArgs("FORECAST"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if r.wanted && reproducer.Anyway {
+			if r.anyway = reproducer.Anyway; r.wanted && r.anyway && !r.deep {
 				return usageError{etf.Invalid("anyway", "--anyway runs this program, --build another one", "give one of them")}
 			}
 			svc, closeAll, err := a.service()
@@ -106,7 +108,7 @@ exit code is 2 for a forecast that can't be made again here.`,
 	cmd.Flags().BoolVar(&r.deep, "deep", false, "begin at the stored responses of the sources: make the data again, and compare them, too")
 	cmd.Flags().BoolVar(&r.wanted, "build", false, "build the code version of the forecast, if it is another one, and run that")
 	cmd.Flags().StringVar(&r.repository, "repo", ".", "with --build: folder of a git repository that has its commit")
-	cmd.Flags().BoolVar(&reproducer.Anyway, "anyway", false, "use this program, whatever code version made the forecast")
+	cmd.Flags().BoolVar(&reproducer.Anyway, "anyway", false, "use this program, whatever code version made the forecast; with --deep, take what others judged as recorded")
 	return cmd
 }
 
@@ -122,6 +124,9 @@ func printReproduction(w io.Writer, r service.Reproduction) error {
   compared      %d numbers, %d not equal to the bit, largest relative difference %.2g%s
 `, r.Verdict, r.Forecast, r.Symbol, r.Model, r.Origin, r.DataVersion, r.Rows, programText(r.CodeVersion, r.Build), programText(r.By.CodeVersion, r.By.Build),
 		r.Numbers, r.Unequal, r.Largest, of)
+	if err == nil && len(r.NotRecorded) > 0 {
+		_, err = fmt.Fprintf(w, "  not compared  %s: not recorded with this forecast\n", strings.Join(r.NotRecorded, ", "))
+	}
 	if err == nil && r.First != nil {
 		_, err = fmt.Fprintf(w, "  first         %s: stored %s, made again %s\n", r.First.Field, r.First.Stored, r.First.Made)
 	}

@@ -258,6 +258,12 @@ func TestReproduceBuilds(t *testing.T) {
 	if printed.Len() > 0 {
 		t.Errorf("its report is followed by %s", printed.String())
 	}
+	// A commit that can't be built is not a forecast that differs.
+	f.CodeVersion = "0.0.1+" + git("rev-parse", "HEAD")[:12]
+	err = rebuild{wanted: true, repository: repository}.run(t.Context(), a, f, true)
+	if code := exitCode(t.Context(), err); code != 2 || !strings.Contains(err.Error(), "can't be built here") {
+		t.Errorf("a commit that can't be built: exit code %d, %v", code, err)
+	}
 	f.CodeVersion = "0.0.2+" + commit[:12]
 	err = rebuild{wanted: true, repository: repository}.run(t.Context(), a, f, true)
 	if etf.KindOf(err) != etf.KindConflict || !strings.Contains(err.Error(), "0.0.2") {

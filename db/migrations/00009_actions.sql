@@ -33,12 +33,13 @@ CREATE TABLE IF NOT EXISTS actions (
     KEY actions_ex (ex)
 ) DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
 
--- The id is the first half of the SHA-256 of symbol, kind, ex, terms and source, as etf.ActionID makes it.
+-- The id is the first half of the SHA-256 of symbol, kind, ex, terms and source, as etf.ActionID makes it. Dolt casts a DATE to a text
+-- with a time.
 INSERT IGNORE INTO actions (etf_id, id, data_version, kind, ex, terms, amount, numerator, denominator, record_date, pay_date,
     announced, source, status, decided_by, why, evidence, fetch_id, finding_id, replaces, request_key,
     known_from, known_to, superseded_by)
 SELECT a.etf_id,
-    LEFT(SHA2(CONCAT_WS('|', 'action', e.symbol, a.kind, CAST(a.ex AS CHAR), a.terms,
+    LEFT(SHA2(CONCAT_WS('|', 'action', e.symbol, a.kind, DATE_FORMAT(a.ex, '%Y-%m-%d'), a.terms,
         IF(a.decided_by LIKE 'source:%', SUBSTRING(a.decided_by, 8), 'person')), 256), 32),
     a.data_version, a.kind, a.ex, a.terms, a.amount, a.numerator, a.denominator, NULL, NULL, NULL,
     IF(a.decided_by LIKE 'source:%', SUBSTRING(a.decided_by, 8), 'person'), a.status, a.decided_by, '', '', a.fetch_id, '', '',

@@ -18,5 +18,9 @@ SELECT * FROM bar_revisions WHERE etf_id = ? ORDER BY etf_id, session, data_vers
 -- name: ListAllActions :many
 SELECT * FROM actions WHERE etf_id = ? ORDER BY data_version, ex, kind, terms, source;
 
+-- name: ListIssued :many
+-- When which code issued forecasts; not those that others have entered.
+SELECT issued_at, code_version FROM forecasts WHERE etf_id = ? AND code_version <> 'entry';
+
 -- name: ListAllFindings :many
 SELECT * FROM findings WHERE etf_id = ? ORDER BY etf_id, found_at, id;

@@ -187,6 +187,39 @@ func (q *Queries) ListAllRevisions(ctx context.Context, etfID uint32) ([]BarRevi
 	return items, nil
 }
 
+const listIssued = `-- name: ListIssued :many
+SELECT issued_at, code_version FROM forecasts WHERE etf_id = ? AND code_version <> 'entry'
+`
+
+type ListIssuedRow struct {
+	IssuedAt    time.Time
+	CodeVersion string
+}
+
+// When which code issued forecasts; not those that others have entered.
+func (q *Queries) ListIssued(ctx context.Context, etfID uint32) ([]ListIssuedRow, error) {
+	rows, err := q.db.QueryContext(ctx, listIssued, etfID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListIssuedRow{}
+	for rows.Next() {
+		var i ListIssuedRow
+		if err := rows.Scan(&i.IssuedAt, &i.CodeVersion); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listPastFetches = `-- name: ListPastFetches :many
 SELECT id, source, window_from, window_to, request, media_type, raw_hash, basis, row_count, fetched_at, run_id, actions, judged_at,
     persisted_at, result_version

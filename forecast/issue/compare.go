@@ -45,6 +45,9 @@ type Comparison struct {
 	// Unequal is how many numbers and texts are not equal to the bit, and Largest the largest difference, relative as for Tolerance.
 	Unequal int     `json:"unequal"`
 	Largest float64 `json:"largest"`
+	// NotRecorded is what the stored forecast does not have, because it was issued before there was such a thing, and what is
+	// therefore not compared: "closes_hash", "tails", "scale", "fit_hash".
+	NotRecorded []string `json:"not_recorded,omitempty"`
 	// LargestOf is the field that differs most; empty if every number is equal.
 	LargestOf string `json:"largest_of,omitempty"`
 	// First is the first that makes the verdict worse than identical, or, of different forecasts, worse than equivalent. Nil if
@@ -61,6 +64,8 @@ func Compare(stored etf.Forecast, in Input, made Made) Comparison {
 	c.text("basis", string(stored.Basis), string(in.Basis))
 	if stored.ClosesHash != "" {
 		c.text("closes_hash", stored.ClosesHash, made.ClosesHash)
+	} else {
+		c.missing("closes_hash")
 	}
 	c.text("points", strconv.Itoa(len(stored.Points)), strconv.Itoa(len(made.Points)))
 	for i := range min(len(stored.Points), len(made.Points)) {
@@ -80,10 +85,15 @@ func Compare(stored etf.Forecast, in Input, made Made) Comparison {
 			}
 		}
 	}
+	if len(stored.Tails) == 0 && len(made.Tails) > 0 {
+		c.missing("tails")
+	}
 	c.components(stored.Components, made.Components)
 	if stored.Scale != (etf.Scale{}) {
 		c.number("scale.absolute", stored.Scale.Absolute, made.Scale.Absolute, 0)
 		c.number("scale.squared", stored.Scale.Squared, made.Scale.Squared, 0)
+	} else if made.Scale != (etf.Scale{}) {
+		c.missing("scale")
 	}
 	// What follows tells how the fit went: another build may need an iteration more and arrive at the same numbers.
 	for _, name := range keys(stored.Diagnostics, made.Diagnostics) {
@@ -97,6 +107,8 @@ func Compare(stored etf.Forecast, in Input, made Made) Comparison {
 			hash = hex.EncodeToString(sum[:])
 		}
 		c.near(stored.FitHash == hash, "fit_hash", stored.FitHash, hash)
+	} else if len(made.Fit) > 0 {
+		c.missing("fit_hash")
 	}
 	return c.result()
 }
@@ -118,6 +130,8 @@ func (c *comparing) result() Comparison {
 	}
 	return c.Comparison
 }
+
+func (c *comparing) missing(field string) { c.NotRecorded = append(c.NotRecorded, field) }
 
 // near notes a difference that equivalent forecasts may have.
 func (c *comparing) near(equal bool, field, stored, made string) {

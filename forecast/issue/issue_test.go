@@ -1,10 +1,12 @@
 package issue_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"testing"
@@ -225,6 +227,10 @@ func TestCompare(t *testing.T) {
 		field := ""
 		if got.First != nil {
 			field = got.First.Field
+		}
+		missing := map[string]string{"no tails": "[tails]", "no hash of closes": "[closes_hash]", "no scale": "[scale]"}
+		if want := cmp.Or(missing[name], "[]"); fmt.Sprint(got.NotRecorded) != want {
+			t.Errorf("%s: not recorded are %v, want %s", name, got.NotRecorded, want)
 		}
 		if got.Verdict != c.want || field != c.field || (got.Unequal == 0) != (c.want == issue.Identical) {
 			t.Errorf("%s: %+v (first %+v), want %s at %s", name, got, got.First, c.want, c.field)
