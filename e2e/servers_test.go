@@ -152,3 +152,19 @@ func (s *servers) await(t *testing.T) {
 		})
 	}
 }
+
+// stop stops both servers for good and waits until neither responds.
+func (s *servers) stop(t *testing.T) {
+	t.Helper()
+	s.signal(t, syscall.SIGTERM)
+	for name, check := range s.checks {
+		eventually(t, "the "+name+" server to be gone", func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			if check(ctx) == nil {
+				return errors.New("it responds")
+			}
+			return nil
+		})
+	}
+}
