@@ -30,7 +30,9 @@ func (a *Scoring) Score(ctx context.Context, symbol etf.Symbol, exchange etf.Exc
 	return a.ScoreOrigins(ctx, symbol, exchange)
 }
 
-// ScoreOrigins is Score, and also looks at all forecasts from the origins: some may have been issued after their target.
+// ScoreOrigins is Score, and also looks at all forecasts from the origins: some may have been issued after their target. It follows a
+// transaction that is committed, and goes on if the activity is cancelled: a cancelled run waits for the result that says what was
+// stored, and nobody comes back to what is late.
 func (a *Scoring) ScoreOrigins(ctx context.Context, symbol etf.Symbol, exchange etf.Exchange, origins ...etf.Session) (etf.Scored, error) {
 	if a == nil {
 		return etf.Scored{}, nil
@@ -39,6 +41,8 @@ func (a *Scoring) ScoreOrigins(ctx context.Context, symbol etf.Symbol, exchange 
 	if err != nil {
 		return etf.Scored{}, err
 	}
+	ctx, release := uncancelled(ctx)
+	defer release()
 	for race := 0; ; race++ {
 		done, err := a.score(ctx, cal, symbol, etf.UnscoredQuery{Models: a.Models, Origins: origins})
 		if etf.KindOf(err) == etf.KindConflict && race < maxLostRaces {
@@ -46,6 +50,16 @@ func (a *Scoring) ScoreOrigins(ctx context.Context, symbol etf.Symbol, exchange 
 		}
 		return done, err
 	}
+}
+
+// uncancelled is a context that ends at the same time as ctx unless that is cancelled.
+func uncancelled(ctx context.Context) (context.Context, context.CancelFunc) {
+	until, limited := ctx.Deadline()
+	ctx = context.WithoutCancel(ctx)
+	if !limited {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, until)
 }
 
 func (a *Scoring) score(ctx context.Context, cal *calendar.Calendar, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Scored, error) {

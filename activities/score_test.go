@@ -18,7 +18,10 @@ type fakeScores struct {
 	err     error
 }
 
-func (s *fakeScores) Unscored(_ context.Context, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Unscored, error) {
+func (s *fakeScores) Unscored(ctx context.Context, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Unscored, error) {
+	if ctx.Err() != nil {
+		return etf.Unscored{}, ctx.Err()
+	}
 	s.scored, s.origins = append(s.scored, symbol), append(s.origins, q.Origins...)
 	return etf.Unscored{Symbol: symbol, Exchange: etf.XNYS, Version: etf.DataVersion{Number: 7}, Appended: []etf.ForecastPlace{{Model: "drift", Origin: friday, Chain: 1}}}, s.err
 }
@@ -53,6 +56,29 @@ func TestScoreReadsAgainAfterALostRace(t *testing.T) {
 		done, err := scoringOn(s, clock()).Score(t.Context(), "SPY", etf.XNYS)
 		if (err == nil) != c.ok || c.ok && (done.DataVersion != 7 || s.saved != 1 || len(s.scored) != c.fails+1) {
 			t.Errorf("%d lost races: %+v %v, read %d times", c.fails, done, err, len(s.scored))
+		}
+	}
+}
+
+// What the activity has stored is committed when it scores: a cancellation does not stop that, only the end of its time does.
+func TestScoreGoesOnWhenCancelled(t *testing.T) {
+	for name, c := range map[string]struct {
+		ctx   func(context.Context) (context.Context, context.CancelFunc)
+		saved int
+	}{
+		"no limit": {context.WithCancel, 1},
+		"limit": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Hour)
+		}, 1},
+		"limit exceeded": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, -time.Hour)
+		}, 0},
+	} {
+		s := &fakeScores{}
+		ctx, cancel := c.ctx(t.Context())
+		cancel()
+		if _, err := scoringOn(s, clock()).Score(ctx, "SPY", etf.XNYS); s.saved != c.saved || (err == nil) != (c.saved == 1) {
+			t.Errorf("%s: %d saved, %v", name, s.saved, err)
 		}
 	}
 }

@@ -36,13 +36,21 @@ var contentQueries = map[string]string{
 		FROM forecast_components c JOIN forecasts f ON f.id = c.forecast_id JOIN etfs e ON e.id = f.etf_id`,
 	"fit": `SELECT symbol, model, chain, t.hash, encoding, size
 		FROM forecast_fits t JOIN forecasts f ON f.id = t.forecast_id JOIN etfs e ON e.id = f.etf_id`,
+	"tails": `SELECT symbol, model, chain, by_horizon FROM forecast_tails t JOIN forecasts f ON f.id = t.forecast_id JOIN etfs e ON e.id = f.etf_id`,
+	"provenance": `SELECT symbol, model, chain, closes_hash, scale_absolute, scale_squared, go_version, arch, features, modified
+		FROM forecast_provenance p JOIN forecasts f ON f.id = p.forecast_id JOIN etfs e ON e.id = f.etf_id`,
 	"score": `SELECT symbol, s.model, f.chain, horizon, version, target, standing, withdrawn, s.data_version, actual, scale_absolute, scale_squared, error,
-			squared_error, crps, pin05, pin50, pin95, winkler90, pit
+			absolute_error, squared_error, crps, pin025, pin05, pin10, pin25, pin50, pin75, pin90, pin95, pin975, inside50, inside80, inside90, inside95,
+			winkler80, winkler90, width80, width90, pit
 		FROM scores s JOIN forecasts f ON f.id = s.forecast_id JOIN etfs e ON e.id = s.etf_id`,
-	"score sum": `SELECT exchange, model, horizon, standing, origin, SUM(n), SUM(absolute), SUM(squared), SUM(crps), SUM(pinball), SUM(paired), SUM(difference)
+	// Losses are whole billionths: in whichever order they are added, the sums are equal.
+	"score sum": `SELECT exchange, model, horizon, standing, origin, SUM(n), SUM(absolute), SUM(squared), SUM(crps), SUM(pinball), SUM(winkler80), SUM(winkler90),
+			SUM(width80), SUM(width90), SUM(inside50), SUM(inside80), SUM(inside90), SUM(tailed), SUM(inside95), SUM(pit0), SUM(pit1), SUM(pit2), SUM(pit3),
+			SUM(pit4), SUM(pit5), SUM(pit6), SUM(pit7), SUM(pit8), SUM(pit9), SUM(paired), SUM(paired_absolute), SUM(paired_squared), SUM(paired_crps),
+			SUM(against_absolute), SUM(against_squared), SUM(against_crps), SUM(difference)
 		FROM score_sums GROUP BY exchange, model, horizon, standing, origin`,
-	"scoring": `SELECT symbol, s.data_version, horizons, s.last_session, sessions FROM scorings s JOIN etfs e ON e.id = s.etf_id`,
-	"leaf":    `SELECT symbol, model, MAX(position) FROM ledger_leaves GROUP BY symbol, model`,
+	"scoring": `SELECT symbol, s.data_version, horizons, chains, s.last_session, sessions FROM scorings s JOIN etfs e ON e.id = s.etf_id`,
+	"leaf":    `SELECT symbol, model, position FROM ledger_leaves`,
 	"run": `SELECT id, attempt, workflow, exchange, session, status, closed, due, updated, unchanged, quarantined, failed, elsewhere,
 			cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error FROM runs WHERE closed = 0`,
 	"run etf": `SELECT symbol, run_id, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings,
@@ -50,7 +58,7 @@ var contentQueries = map[string]string{
 }
 
 // mayBeEmpty are the kinds of which an installation need not have any.
-var mayBeEmpty = map[string]bool{"staged": true, "revision": true, "score": true, "score sum": true, "scoring": true}
+var mayBeEmpty = map[string]bool{"staged": true, "revision": true}
 
 // content returns what contentQueries select, one line a row.
 func (in *installation) content() []string {

@@ -1,18 +1,22 @@
 package e2e
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/etfcast/etfcast/calendar"
+	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/ledger"
+	"github.com/etfcast/etfcast/service"
 )
 
 // openForEntries returns an exchange whose newest closed session can still be entered, and its last three sessions. There always is one:
@@ -159,4 +163,91 @@ func TestEntries(t *testing.T) {
 		WHERE x.model = 'outsider' AND x.standing = 'late' AND x.target = ? AND x.actual = b.close AND x.inside95 IS NOT NULL AND x.scale_absolute > 0`, sessions[1].String()); n != 1 {
 		t.Error("the late entry is not scored against the stored close, or not marked late")
 	}
+}
+
+// An entry in time is of record and one at the open is late: the run that brings the price scores both. That a session closes after an
+// entry takes a clock: only that of the service that takes the entry is turned back, to the evening of a session.
+func TestEntryIsScoredWhenItsPriceComes(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	p := s.start(t, nil, "up")
+	p.waitReady()
+	symbols := p.registerSimulated(etf.XNYS, 2)
+	origin, target := etf.MustSession("2025-09-16"), etf.MustSession("2025-09-17")
+	p.waitRun(p.startRun(map[string]any{"workflow": "daily", "exchange": etf.XNYS, "session": origin}))
+
+	open := time.Date(2025, time.September, 17, 9, 30, 0, 0, newYork(t))
+	now := open.Add(-time.Microsecond)
+	clock := func() time.Time { return now }
+	store, err := db.Open(s.dsn, db.Options{Now: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	var unsigned *ledger.Signer
+	arena := service.New(service.Deps{Store: store, Anchors: store, CheckpointNote: unsigned.Note, Now: clock})
+	enter := func(symbol etf.Symbol, late bool) (service.EntryReceipt, error) {
+		bars := p.bars(t, symbol)
+		q := map[string]float64{}
+		for i, level := range []string{"0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95"} {
+			q[level] = bars[len(bars)-1].Close.Float() * (1 + float64(i-3)/100)
+		}
+		return arena.Enter(t.Context(), service.EntryRequest{Model: "outsider", Late: late, Entries: []service.NewEntry{
+			{Symbol: string(symbol), Origin: origin.String(), Points: []service.EntryPoint{{Horizon: 1, Quantiles: q}}},
+		}})
+	}
+	inTime, err := enter(symbols[0], false)
+	if err != nil || inTime.Entries[0].Standing != etf.OfRecord || inTime.Checkpoint == nil {
+		t.Fatalf("a microsecond before the open: %+v, %v", inTime, err)
+	}
+	now = open
+	if r, err := enter(symbols[1], false); etf.KindOf(err) != etf.KindInvalid {
+		t.Errorf("at the open: %+v, %v", r, err)
+	}
+	if r, err := enter(symbols[1], true); err != nil || r.Entries[0].Standing != etf.Late {
+		t.Fatalf("at the open, as late: %+v, %v", r, err)
+	}
+
+	run := map[string]any{"workflow": "daily", "exchange": etf.XNYS, "session": origin, "rerun": true}
+	p.waitRun(p.startRun(run))
+	if n := s.count(t, "SELECT COUNT(*) FROM scores"); n != 0 {
+		t.Errorf("%d scores before a price has come", n)
+	}
+	scored := func() []string {
+		admin, err := sql.Open("mysql", s.adminDSN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer admin.Close()
+		return rowsOf(t, admin, `SELECT e.symbol, x.standing, x.version, x.withdrawn, x.target, ABS(x.absolute_error - ABS(b.close - p.q50)) < 1e-6 FROM scores x
+			JOIN etfs e ON e.id = x.etf_id JOIN bars b ON b.etf_id = x.etf_id AND b.session = x.target
+			JOIN forecast_points p ON p.forecast_id = x.forecast_id AND p.horizon = x.horizon WHERE x.model = 'outsider' ORDER BY e.symbol`)
+	}
+	run["session"] = target
+	var want []string
+	for i, standing := range []string{"record", "late"} {
+		want = append(want, fmt.Sprintf("%s | %s | 1 | 0 | %s | 1", symbols[i], standing, target))
+	}
+	for range 2 { // a repeat changes nothing
+		p.waitRun(p.startRun(run))
+		if got := scored(); !slices.Equal(got, want) {
+			t.Errorf("scored are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	for query, late := range map[string]bool{"?model=outsider": false, "?model=outsider&late=true": true} {
+		var b board
+		raw, _ := p.must(http.MethodGet, "/v1/scoreboard"+query, nil, http.StatusOK)
+		if err := json.Unmarshal(raw, &b); err != nil || b.Late != late || len(b.Items) != 1 || b.Items[0].N != 1 || b.Items[0].LateN != 1 {
+			t.Errorf("%s: %s: %v", query, raw, err)
+		}
+	}
+}
+
+func newYork(t *testing.T) *time.Location {
+	t.Helper()
+	location, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return location
 }

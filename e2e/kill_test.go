@@ -87,10 +87,11 @@ func plan(rng *rand.Rand, kills int) (rounds [][]strike) {
 }
 
 // market is what the undisturbed and the disturbed installation have to do: ETFs on both exchanges, some of them with a
-// faulty source, a run on XNYS for each session and one Tick on XKRX, which catches up with several sessions.
+// faulty source, a run on XNYS for each session and one Tick on XKRX, which catches up with several sessions. Every session but
+// the first scores the forecasts of those before it.
 type market struct {
 	etfs map[etf.Symbol]map[string]any
-	xnys []etf.Session
+	xnys []etf.Session // the first has a run before the rounds, which have one each
 	tick workflows.TickInput
 	xkrx []etf.Session // the first has a run before the Tick
 
@@ -114,7 +115,7 @@ func newMarket(t *testing.T, rounds int) market {
 		}
 		return cal.Sessions(etf.Window{From: first, To: last})
 	}
-	m.xnys = sessions(etf.XNYS, rounds)
+	m.xnys = sessions(etf.XNYS, 1+rounds)
 	m.xkrx = sessions(etf.XKRX, min(1+rounds, 4))
 	for i := range rounds {
 		m.sundays = append(m.sundays, etf.MustSession("2025-06-01").AddDays(7*i))
@@ -126,9 +127,9 @@ func newMarket(t *testing.T, rounds int) market {
 			ref := string(symbol) + "?inception=2024-01-02"
 			switch {
 			case i == 1:
-				ref += "&faults=bad_tick@" + m.xnys[0].String() // a person has to decide
+				ref += "&faults=bad_tick@" + m.xnys[1].String() // a person has to decide
 			case i == 2:
-				ref += "&faults=duplicate@" + m.xnys[0].String()
+				ref += "&faults=duplicate@" + m.xnys[1].String()
 			case i == 3:
 				ref += "&faults=server_error:1" // once per session and worker
 			case i == 4:
@@ -158,7 +159,7 @@ func TestKills(t *testing.T) {
 
 	calm := newInstallation(t, servers, m)
 	calm.begin()
-	for _, session := range m.xnys {
+	for _, session := range m.xnys[1:] {
 		calm.awaitRun(calm.startRun(etf.XNYS, session))
 	}
 	calm.finish()
@@ -170,7 +171,7 @@ func TestKills(t *testing.T) {
 	rough := newInstallation(t, servers, m)
 	rough.begin()
 	for i, round := range rounds {
-		rough.round(i, m.xnys[i], round)
+		rough.round(i, m.xnys[1+i], round)
 	}
 	rough.finish()
 	got := rough.content()
@@ -202,7 +203,7 @@ func newInstallation(t *testing.T, servers *servers, m market) *installation {
 	return &installation{stack: servers.newStack(t), t: t, servers: servers, market: m}
 }
 
-// begin migrates, starts the processes, registers the ETFs, completes the first session on XKRX and starts the Tick.
+// begin migrates, starts the processes, registers the ETFs, completes the first session of both exchanges and starts the Tick.
 func (in *installation) begin() {
 	t := in.t
 	t.Helper()
@@ -215,7 +216,9 @@ func (in *installation) begin() {
 	for _, body := range in.market.etfs {
 		in.api.must(http.MethodPost, "/v1/etfs", body, http.StatusCreated)
 	}
-	in.awaitRun(in.startRun(etf.XKRX, in.market.xkrx[0]))
+	for _, location := range []string{in.startRun(etf.XNYS, in.market.xnys[0]), in.startRun(etf.XKRX, in.market.xkrx[0])} {
+		in.awaitRun(location)
+	}
 	tick, err := in.client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: workflows.TickID(etf.XKRX), TaskQueue: workflows.TaskQueue, TypedSearchAttributes: in.market.tick.SearchAttributes(),
 	}, workflows.TickWorkflow, in.market.tick)

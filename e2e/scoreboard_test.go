@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"reflect"
 	"strings"
@@ -132,68 +131,5 @@ func TestScoreboardOfLateForecasts(t *testing.T) {
 			t.Errorf("%s + 1 is %s, want %s, %v", score.Origin, score.Target, target, err)
 		}
 		p.must(http.MethodGet, "/v1/forecasts/"+score.Forecast, nil, http.StatusOK)
-	}
-}
-
-// The demo is up to date as soon as the newest sessions are forecast. The sessions before them follow, oldest first and one at a time on each
-// exchange, and soon there are late scores. Stopping the demo does not wait for the rest.
-func TestDemoFillsInItsPast(t *testing.T) {
-	t.Parallel()
-	s := newStack(t)
-	p := s.start(t, nil, "up", "--demo")
-	eventually(t, "the demo to be up to date", func() error {
-		if !strings.Contains(p.out.String(), "up to date after") {
-			return errors.New("it is not yet")
-		}
-		return nil
-	})
-	var late, record board
-	eventually(t, "late scores", func() error {
-		for query, into := range map[string]*board{"?late=true": &late, "": &record} {
-			raw, _ := p.must(http.MethodGet, "/v1/scoreboard"+query, nil, http.StatusOK)
-			if err := json.Unmarshal(raw, into); err != nil {
-				return err
-			}
-		}
-		for _, item := range late.Items {
-			if item.N > 0 {
-				return nil
-			}
-		}
-		return errors.New("there are none")
-	})
-	for _, item := range record.Items {
-		if item.N != 0 {
-			t.Errorf("a new demo has %d scores of record: %+v", item.N, item)
-		}
-	}
-	if !strings.Contains(record.Summary, "The record begins today") {
-		t.Errorf("the record in words: %q", record.Summary)
-	}
-	if out := p.out.String(); !strings.Contains(out, "/v1/scoreboard?late=true") {
-		t.Errorf("it does not say where the scoreboard is:\n%s", out)
-	}
-	for _, x := range etf.Exchanges() {
-		raw, _ := p.must(http.MethodGet, "/v1/runs?exchange="+string(x), nil, http.StatusOK)
-		var page struct {
-			Items []etf.Run `json:"items"`
-		}
-		if err := json.Unmarshal(raw, &page); err != nil {
-			t.Fatal(err)
-		}
-		var after *etf.Run // the run that was started next; the list is newest first
-		for i, r := range page.Items {
-			if len(r.Symbols) == 0 {
-				continue // that of the newest session
-			}
-			if after != nil && (r.Session >= after.Session || r.FinishedAt.IsZero() || r.FinishedAt.After(after.StartedAt)) {
-				t.Errorf("%s, which ended at %s, is before %s, which began at %s", r.ID, r.FinishedAt, after.ID, after.StartedAt)
-			}
-			after = &page.Items[i]
-		}
-	}
-	p.interrupt()
-	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("stopping the demo ended with %d", code)
 	}
 }

@@ -152,3 +152,26 @@ func (s *servers) await(t *testing.T) {
 		})
 	}
 }
+
+// stop kills both servers and waits until neither responds. They stay away until again is called.
+func (s *servers) stop(t *testing.T) (again func()) {
+	t.Helper()
+	s.signal(t, syscall.SIGSTOP)
+	for name, check := range s.checks {
+		if err := syscall.Kill(s.pid(name), syscall.SIGKILL); err != nil {
+			t.Fatalf("killing the %s server: %v", name, err)
+		}
+		eventually(t, "the "+name+" server to be gone", func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			if check(ctx) == nil {
+				return errors.New("it responds")
+			}
+			return nil
+		})
+	}
+	return func() {
+		s.signal(t, syscall.SIGCONT)
+		s.await(t)
+	}
+}
