@@ -85,7 +85,6 @@ func (m *memory) ETF(_ context.Context, symbol etf.Symbol) (etf.ETF, error) {
 	return etf.ETF{Symbol: symbol, Exchange: etf.XNYS}, nil
 }
 
-
 func (m *memory) Due(_ context.Context, x etf.Exchange, _ []etf.Symbol, after etf.Symbol, limit int) ([]etf.ETF, error) {
 	unlock, err := m.lock()
 	defer unlock()
