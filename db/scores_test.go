@@ -448,6 +448,11 @@ func TestScoreEntrants(t *testing.T) {
 	if err != nil || len(list) != 2 || list[0].Standing != etf.Late || list[1].Standing != etf.OfRecord {
 		t.Errorf("%+v %v", list, err)
 	}
+	// The benchmark was in time: the late entry is compared with its forecast of record.
+	sums, err := s.SessionLosses(t.Context(), etf.ScoreFilter{Model: "naive", Standing: etf.Late})
+	if err != nil || len(sums) != 1 || sums[0].Paired != 1 || sums[0].AgainstAbsolute <= 0 || sums[0].Difference != 0 {
+		t.Errorf("%+v %v", sums, err)
+	}
 	if again := score(t, a, "SPY"); again.Scores != 0 {
 		t.Errorf("a repeat: %+v", again)
 	}
