@@ -390,7 +390,7 @@ FROM ledger_hashes WHERE first_hash <= ? ORDER BY first_hash DESC LIMIT 1`)
 
 // noCheckpoint is the error of every question about an empty ledger.
 func noCheckpoint() error {
-	return etf.NotFound("ledger", "the ledger is empty", "it begins with the next daily run: `etfcast run daily EXCHANGE`")
+	return etf.NotFound("ledger", "the ledger is empty", "it begins with the next daily run: `etfcast run daily --exchange XNYS`")
 }
 
 // Checkpoint returns the newest checkpoint; KindNotFound while the ledger is empty.

@@ -153,6 +153,35 @@ func TestLedger(t *testing.T) {
 	})
 }
 
+// Nothing is appended to a log that does not lead to its newest checkpoint.
+func TestAnchorOfAChangedLog(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		d := dbtest.Open(t, dsn)
+		ctx, s, x := t.Context(), d.Store, &tamperer{TB: t, admin: d.Admin(t)}
+		grow(t, s, 1, "AAA", "BBB")
+		newest := anchor(t, s).Checkpoint
+		grow(t, s, 1, "AAA")
+		for _, change := range []string{
+			"DELETE FROM ledger_leaves WHERE number = 4", "UPDATE ledger_checkpoints SET root = REVERSE(root)", "DELETE FROM ledger_checkpoints",
+			"UPDATE ledger_hashes SET hashes = REPEAT('0', LENGTH(hashes))", "DELETE FROM ledger_hashes",
+		} {
+			for _, table := range []string{"ledger_leaves", "ledger_checkpoints", "ledger_hashes"} {
+				x.save(table, "1 = 1")
+			}
+			x.exec(change)
+			for _, store := range []*db.Store{s, d.Another(t, db.Options{})} { // one that has read the log before, and one that has not
+				if a, err := store.Anchor(ctx, etf.AnchorScope{}, unsigned); etf.KindOf(err) != etf.KindCorrupt {
+					t.Errorf("%s: %+v, %v", change, a, err)
+				}
+			}
+			x.undo()
+		}
+		if a := anchor(t, s); a.Leaves != 2 || a.Checkpoint.Size != newest.Size+2 {
+			t.Errorf("after all was undone: %+v", a)
+		}
+	})
+}
+
 // Concurrent anchorings, each after a forecast of its own ETF, leave a log without gaps in which every head is anchored once.
 func TestConcurrentAnchors(t *testing.T) {
 	dbtest.Servers(t, func(t *testing.T, dsn string) {

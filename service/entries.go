@@ -149,6 +149,9 @@ func (s *Service) anchor(ctx context.Context, symbols []etf.Symbol) (*etf.Checkp
 		return nil, "this process does not anchor; " + next
 	}
 	a, err := s.anchors.Anchor(ctx, etf.AnchorScope{Symbols: symbols}, s.note)
+	if etf.KindOf(err) == etf.KindCorrupt {
+		return nil, "the ledger is not as it was written, and nothing is anchored until its owner has put that right (`etfcast ledger verify`)"
+	}
 	if err != nil {
 		return nil, fmt.Sprintf("the ledger is not available (%s); %s", etf.KindOf(err), next)
 	}

@@ -213,6 +213,18 @@ func TestEnterWithoutAnchor(t *testing.T) {
 	}
 }
 
+// If the log has been changed, no run anchors the entry either.
+func TestEnterIntoAChangedLog(t *testing.T) {
+	t.Parallel()
+	changed := &etf.Error{Kind: etf.KindCorrupt, Err: etf.ErrAltered, Message: "the log of 5 leaves is not the one of its newest checkpoint, of 6"}
+	store := newArena()
+	receipt, err := New(Deps{Store: store, Now: atNow, Anchors: &anchors{err: changed}, CheckpointNote: unsignedNote}).Enter(t.Context(),
+		EntryRequest{Model: "naive", Entries: []NewEntry{entryFor("SPY", "2025-09-26")}})
+	if err != nil || len(store.appended) != 1 || receipt.Checkpoint != nil || !strings.Contains(receipt.NotAnchored, "`etfcast ledger verify`") || strings.Contains(receipt.NotAnchored, "next daily run") {
+		t.Errorf("%+v, %v", receipt, err)
+	}
+}
+
 func TestEnterDeadline(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -293,10 +305,10 @@ func TestEnterBadInput(t *testing.T) {
 		{"a horizon twice", EntryRequest{Model: "naive", Entries: []NewEntry{entryFor("SPY", "2025-09-26", EntryPoint{Horizon: 5, Quantiles: levels(100)}, EntryPoint{Horizon: 5, Quantiles: levels(101)})}},
 			[]string{"entries[0].points[1].horizon"}, "points[0] is at horizon 5 too"},
 		{"another target", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Target: "2025-09-30", Quantiles: levels(100)})},
-			[]string{"entries[0].points[0].target"}, "2025-09-30 is not 1 sessions of XNYS after 2025-09-26"},
+			[]string{"entries[0].points[0].target"}, "2025-09-30 is not 1 session of XNYS after 2025-09-26"},
 		{"a target that is no date", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Target: "soon", Quantiles: levels(100)})}, []string{"entries[0].points[0].target"}, "not a date"},
 		{"no quantiles", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1})}, []string{q}, "the levels 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95 of SPY from 2025-09-26 at horizon 1 are missing"},
-		{"a missing level", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Quantiles: with(100, map[string]float64{"0.75": 0})})}, []string{q}, "the levels 0.75 of"},
+		{"a missing level", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Quantiles: with(100, map[string]float64{"0.75": 0})})}, []string{q}, "the level 0.75 of"},
 		{"an unknown level", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Quantiles: with(100, map[string]float64{"0.2": 98.5})})}, []string{q + ".0.2"}, "no such level"},
 		{"a level that is no number", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Quantiles: with(100, map[string]float64{"median": 100})})}, []string{q + ".median"}, "no such level"},
 		{"a level twice", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Quantiles: with(100, map[string]float64{".050": 97})})}, []string{q + ".0.05"}, "the level 0.05 is given twice"},
@@ -308,7 +320,7 @@ func TestEnterBadInput(t *testing.T) {
 		{"negative", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Quantiles: with(100, map[string]float64{"0.05": -1})})}, []string{q + ".0.05"}, "is -1, not a positive"},
 		{"another unit", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Quantiles: with(100, map[string]float64{"0.95": 10_201})})}, []string{q + ".0.95"}, "more than 100 times away from the last close, 102"},
 		{"a mean that is none", EntryRequest{Model: "naive", Entries: at(mean(math.NaN()))}, []string{"entries[0].points[0].mean"}, "the mean of SPY"},
-		{"one tail", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Quantiles: with(100, map[string]float64{"0.025": 96})})}, []string{q}, "the levels 0.975 of"},
+		{"one tail", EntryRequest{Model: "naive", Entries: at(EntryPoint{Horizon: 1, Quantiles: with(100, map[string]float64{"0.025": 96})})}, []string{q}, "the level 0.975 of"},
 		{"tails at one of two points", EntryRequest{Model: "naive", Entries: []NewEntry{entryFor("SPY", "2025-09-26",
 			EntryPoint{Horizon: 1, Quantiles: with(100, map[string]float64{"0.025": 90, "0.975": 110})}, EntryPoint{Horizon: 2, Quantiles: levels(100)})}},
 			[]string{"entries[0].points"}, "1 of 2 points"},
