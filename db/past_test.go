@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -8,7 +9,13 @@ import (
 
 	"github.com/etfcast/etfcast/db/archive"
 	"github.com/etfcast/etfcast/db/dbtest"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/forecast/drift"
+	issuing "github.com/etfcast/etfcast/forecast/issue"
+	"github.com/etfcast/etfcast/forecast/prophet/market"
 	"github.com/etfcast/etfcast/rebuild"
+	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/source/file"
 	"github.com/etfcast/etfcast/source/simulated"
 	"github.com/etfcast/etfcast/source/yahoo"
@@ -67,6 +74,34 @@ func TestReleasesAreRebuilt(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestReleasesAreReproduced makes the forecasts of earlier releases again with this program. 0.1.0's Prophet had other parameters, which
+// this one refuses; its drift is the same.
+func TestReleasesAreReproduced(t *testing.T) {
+	a, err := archive.Read(releases, "0.1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := upgraded(t, dbtest.Embedded(t), a).Store
+	r := service.Reproducer{Anyway: true, CodeVersion: "this", Model: func(name, params string) (forecast.Model, error) {
+		if name == drift.Name {
+			return drift.Parse(params)
+		}
+		return market.Parse(params)
+	}}
+	everyForecast(t, s, a.Facts, func(f etf.Forecast) {
+		got, err := service.New(service.Deps{Store: s}).Reproduce(t.Context(), f.ID, r)
+		var e *etf.Error
+		switch {
+		case f.Model == market.Name:
+			if !errors.As(err, &e) || e.Kind != etf.KindInvalid || e.Field != "params" {
+				t.Errorf("%s by %s: %+v, %v", f.ID, f.Model, got, err)
+			}
+		case err != nil, got.Verdict == issuing.Different, got.Verdict != issuing.Identical && !fuses(), fmt.Sprint(got.NotRecorded) != "[closes_hash tails scale]":
+			t.Errorf("%s by %s: %+v, %v", f.ID, f.Model, got, err)
+		}
+	})
 }
 
 // otherRules are what the rules make of the responses in a release's database now, but did not when it was recorded: symbol, version

@@ -135,7 +135,7 @@ func anotherCode(f etf.Forecast, running string) error {
 		err.Remedy = fmt.Sprintf("build commit %s and run it (`etfcast reproduce %s --build` does both), or try this program with --anyway", commit, f.ID)
 		return err
 	}
-	err.Message += "; its code is not that of a commit, so it can't be built again"
+	err.Message += "; that version does not name the commit of its code, so it can't be built again"
 	err.Remedy = "run the program that made it, if it was kept, or try this one with --anyway"
 	return err
 }

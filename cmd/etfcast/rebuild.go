@@ -35,7 +35,7 @@ func (e childExit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 func (r rebuild) run(ctx context.Context, a *app, f etf.Forecast, asJSON bool) error {
 	commit := service.CommitOf(f.CodeVersion)
 	if commit == "" {
-		return etf.Invalid("build", fmt.Sprintf("forecast %s was made by etfcast %s, whose code is not that of a commit", f.ID, f.CodeVersion),
+		return etf.Invalid("build", fmt.Sprintf("forecast %s was made by etfcast %s, which does not name the commit of its code", f.ID, f.CodeVersion),
 			"run the program that made it, if it was kept, or try this one with --anyway")
 	}
 	folder, err := os.MkdirTemp("", "etfcast-reproduce-")

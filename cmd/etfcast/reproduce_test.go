@@ -154,7 +154,7 @@ func TestReproduce(t *testing.T) {
 		{"another code version, anyway", []string{late["prophet"], "--anyway"}, 0, "", ""},
 		{"no repository", []string{late["drift"], "--build", "--repo", t.TempDir()}, 2, "with commit 0123456789ab", ""},
 		{"changed code", []string{local["drift"]}, 2, "can't be built again", "--build"},
-		{"changed code, to be built", []string{local["drift"], "--build"}, 2, "whose code is not that of a commit", ""},
+		{"changed code, to be built", []string{local["drift"], "--build"}, 2, "which does not name the commit of its code", ""},
 		{"two ways", []string{late["drift"], "--build", "--anyway"}, 2, "anyway: ", ""},
 		{"an entry", []string{entered["drift"]}, 2, "was entered by others", ""},
 		{"other parameters", []string{strange["prophet"]}, 2, "params: ", ""},
