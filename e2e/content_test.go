@@ -28,8 +28,8 @@ var contentQueries = map[string]string{
 		FROM findings n JOIN fetches f ON f.id = n.fetch_id JOIN etfs e ON e.id = n.etf_id`,
 	"finding row": `SELECT symbol, run_id, rule, session, staged, open, high, low, close, adj_close, volume
 		FROM finding_rows r JOIN findings n ON n.id = r.finding_id JOIN fetches f ON f.id = n.fetch_id JOIN etfs e ON e.id = n.etf_id`,
-	"forecast": `SELECT symbol, model, chain, origin, f.data_version, f.basis, params_hash, seed, code_version, diagnostics, run_id
-		FROM forecasts f JOIN etfs e ON e.id = f.etf_id`,
+	"forecast": `SELECT symbol, model, chain, origin, f.data_version, f.basis, params_hash, seed, code_version, diagnostics,
+			IF(code_version = 'entry', 'entry', run_id) FROM forecasts f JOIN etfs e ON e.id = f.etf_id`,
 	"point": `SELECT symbol, model, chain, horizon, target, mean, q05, q10, q25, q50, q75, q90, q95
 		FROM forecast_points p JOIN forecasts f ON f.id = p.forecast_id JOIN etfs e ON e.id = f.etf_id`,
 	"component": `SELECT symbol, model, chain, component, by_horizon

@@ -35,13 +35,16 @@ var (
 		{name: "in the score of what has come already", at: "COMMIT", within: "INSERT INTO scores"},
 		{name: "between the score of what has come already and the end of its activity", at: "COMMIT", within: "INSERT INTO scores", answered: true},
 	}
+	enterPlaces = []place{ // of the API
+		{name: "between an entry and Anchor", at: "SELECT number, symbol, model, position, writer FROM ledger_leaves"},
+	}
 	decidePlaces = []place{
 		{name: "between a decision and Score", at: "COMMIT", within: "-- name: InsertDecision ", answered: true},
 	}
 )
 
 // The worker is killed in and between the transactions of Persist, Score, Forecast, Anchor and a decision, with another ETF at each
-// place. Whoever takes over completes each of them once: in the end everything stored is what an undisturbed installation stores.
+// place, and the API between those of an entry. Whoever takes over completes each of them once: in the end everything stored is what an undisturbed installation stores.
 func TestKilledAtEachPlace(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
@@ -51,8 +54,8 @@ func TestKilledAtEachPlace(t *testing.T) {
 	calm.api.kill()
 	t.Logf("undisturbed: %d lines of content after %s", len(want[len(want)-1]), time.Since(began).Round(time.Second))
 	rough := newSeries(t)
-	w, dsn := newWire(t, rough.dsn)
-	rough.through = dsn
+	w, through := newWire(t, rough.dsn)
+	rough.through = through
 	// Also before the next sessions, which would catch up with what was left out.
 	for i, got := range rough.play(w) {
 		if !slices.Equal(got, want[i]) {
@@ -74,7 +77,7 @@ func TestKilledAtEachPlace(t *testing.T) {
 // series is an installation on which several sessions in a row are run.
 type series struct {
 	*installation
-	through string // the DSN of the worker
+	through string // the DSN of worker and API
 	dir     string // of checkpoints
 	began   time.Time
 }
@@ -89,6 +92,8 @@ func (s *series) startWorker() {
 	s.worker = s.start(s.t, []string{"ETFCAST_MYSQL_DSN=" + s.through, "ETFCAST_CHECKPOINT_DIR=" + s.dir, "ETFCAST_FIT_CORES=4", "ETFCAST_SCORE_HORIZONS=1,2"}, "worker")
 }
 
+func (s *series) startAPI() { s.api = s.start(s.t, []string{"ETFCAST_MYSQL_DSN=" + s.through}, "api") }
+
 // play runs the sessions and returns the content after each part. With a wire, the worker is killed at each place.
 func (s *series) play(w *wire) (contents [][]string) {
 	t := s.t
@@ -97,7 +102,7 @@ func (s *series) play(w *wire) (contents [][]string) {
 		t.Fatalf("migrate ended with %d", code)
 	}
 	s.startWorker()
-	s.api = s.start(t, nil, "api")
+	s.startAPI()
 	s.worker.waitReady()
 	s.api.waitReady()
 	earlier, first, second, third := etf.MustSession("2025-09-15"), etf.MustSession("2025-09-16"), etf.MustSession("2025-09-17"), etf.MustSession("2025-09-18")
@@ -189,11 +194,37 @@ func (s *series) play(w *wire) (contents [][]string) {
 		return nil
 	})
 
-	contents = append(contents, s.content())
+	// Whoever enters a forecast and gets no response sends it again, and learns that it is stored; the next run anchors it, and scores it.
+	hold(enterPlaces...)
+	entry := map[string]any{"model": "outsider", "late": true, "entries": []any{map[string]any{"symbol": symbols[0], "origin": second, "points": []any{
+		map[string]any{"horizon": 1, "quantiles": map[string]float64{"0.05": 94, "0.1": 96, "0.25": 98, "0.5": 100, "0.75": 102, "0.9": 104, "0.95": 106}},
+	}}}}
+	if w == nil {
+		s.api.must(http.MethodPost, "/v1/entries", entry, http.StatusCreated)
+	} else {
+		sent := make(chan error, 1)
+		go func() {
+			_, _, _, err := s.api.request(http.MethodPost, "/v1/entries", entry)
+			sent <- err
+		}()
+		w.kill(t, s.api)
+		if err := <-sent; err == nil {
+			t.Error("the entry got a response")
+		}
+		s.startAPI()
+		s.api.waitReady()
+		s.api.must(http.MethodPost, "/v1/entries", entry, http.StatusConflict)
+	}
+	contents = append(contents, withoutLeaves(s.content()))
 
 	runs = []string{run(etf.XNYS, third, symbols...), run(etf.XKRX, third)}
 	for _, location := range runs {
 		s.awaitRun(location)
 	}
 	return append(contents, s.content())
+}
+
+// withoutLeaves leaves out what the ledger has.
+func withoutLeaves(lines []string) []string {
+	return slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, "leaf: ") })
 }
