@@ -40,7 +40,7 @@ func (a *Persisting) Persist(ctx context.Context, in PersistInput) (PersistResul
 	if err != nil {
 		return PersistResult{}, err
 	}
-	scored, err := a.Scoring.Score(ctx, p.Symbol, p.Exchange)
+	scored, err := a.Scoring.scorePersisted(ctx, p)
 	if err != nil {
 		return PersistResult{}, err
 	}

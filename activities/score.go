@@ -30,13 +30,27 @@ func (a *Scoring) Score(ctx context.Context, symbol etf.Symbol, exchange etf.Exc
 	return a.ScoreOrigins(ctx, symbol, exchange)
 }
 
+// scorePersisted is Score for an ETF whose bars have been stored. It says if they only add to the others.
+func (a *Scoring) scorePersisted(ctx context.Context, p etf.Persisted) (etf.Scored, error) {
+	var q etf.UnscoredQuery
+	if p.New > 0 && p.Revised+p.Actions+p.Quarantined+len(p.Released) == 0 {
+		q.Added = etf.AddedBars{Version: p.DataVersion.Number, Bars: p.New}
+	}
+	return a.bringUpToDate(ctx, p.Symbol, p.Exchange, q)
+}
+
 // ScoreOrigins is Score, and also looks at all forecasts from the origins: some may have been issued after their target. It follows a
 // transaction that is committed, and goes on if the activity is cancelled: a cancelled run waits for the result that says what was
 // stored, and nobody comes back to what is late.
 func (a *Scoring) ScoreOrigins(ctx context.Context, symbol etf.Symbol, exchange etf.Exchange, origins ...etf.Session) (etf.Scored, error) {
+	return a.bringUpToDate(ctx, symbol, exchange, etf.UnscoredQuery{Origins: origins})
+}
+
+func (a *Scoring) bringUpToDate(ctx context.Context, symbol etf.Symbol, exchange etf.Exchange, q etf.UnscoredQuery) (etf.Scored, error) {
 	if a == nil {
 		return etf.Scored{}, nil
 	}
+	q.Models = a.Models
 	cal, err := calendar.For(exchange)
 	if err != nil {
 		return etf.Scored{}, err
@@ -44,7 +58,7 @@ func (a *Scoring) ScoreOrigins(ctx context.Context, symbol etf.Symbol, exchange 
 	ctx, release := uncancelled(ctx)
 	defer release()
 	for race := 0; ; race++ {
-		done, err := a.score(ctx, cal, symbol, etf.UnscoredQuery{Models: a.Models, Origins: origins})
+		done, err := a.score(ctx, cal, symbol, q)
 		if etf.KindOf(err) == etf.KindConflict && race < maxLostRaces {
 			continue
 		}

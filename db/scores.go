@@ -44,7 +44,7 @@ func (s *Store) Unscored(ctx context.Context, symbol etf.Symbol, q etf.UnscoredQ
 	default:
 		u.Mark = scoringMark(mark)
 	}
-	r := scoringReader{Store: s, ctx: ctx, u: &u, everything: q.Everything || u.Mark.Writer == ""}
+	r := scoringReader{Store: s, ctx: ctx, u: &u, everything: q.Everything || u.Mark.Writer == "", added: q.Added}
 	for _, origin := range q.Origins {
 		u.Appended = append(u.Appended, etf.ForecastPlace{Origin: origin})
 	}
@@ -72,6 +72,7 @@ type scoringReader struct {
 	ctx        context.Context
 	u          *etf.Unscored
 	everything bool
+	added      etf.AddedBars
 }
 
 func (r *scoringReader) read(models []string) error {
@@ -112,6 +113,12 @@ func (r *scoringReader) read(models []string) error {
 
 // changedBars reads the bars around those that have changed, and around from.
 func (r *scoringReader) changedBars(from etf.Session) error {
+	if r.added.Version == r.u.Version.Number && r.added.Version == r.u.Mark.DataVersion+1 && r.u.Basis == etf.AsTraded && from == lastSession {
+		// The ordinary day. If the bars are not all after the newest one that was known, their number says so.
+		if err := r.bars(r.u.Mark.Last+1, false); err != nil || len(r.u.Changed) == r.added.Bars {
+			return err
+		}
+	}
 	versions, err := r.q.ListVersionsToScore(r.ctx, sqlcgen.ListVersionsToScoreParams{EtfID: r.u.Number, After: r.u.Mark.DataVersion})
 	if err != nil {
 		return err

@@ -134,6 +134,34 @@ func scoresOf(t testing.TB, s *db.Store, symbol etf.Symbol) []etf.Score {
 	return list
 }
 
+// What a version has added is found with the same bars whether the reader is told that it only adds or not: for the next session, for
+// one that fills a gap, and if it is told a wrong number.
+func TestUnscoredAdded(t *testing.T) {
+	s := dbtest.Open(t, dbtest.Embedded(t)).Store
+	register(t, s, "SPY")
+	a := scorer(s)
+	days(t, s, "SPY", 1, 6, func(int) { score(t, a, "SPY") })
+	for _, c := range []struct {
+		what  string
+		day   int
+		wrong int
+	}{{"next session", 7, 0}, {"after a gap", 9, 0}, {"in the gap", 8, 0}, {"wrong number", 10, 1}} {
+		p, _ := ingest(t, s, "SPY", []etf.Bar{bar(nth(t, c.day), c.day*7)})
+		var found [2][]etf.Session
+		for i, added := range []etf.AddedBars{{}, {Version: p.DataVersion.Number, Bars: p.New + c.wrong}} {
+			u, err := s.Unscored(t.Context(), "SPY", etf.UnscoredQuery{Models: a.Models, Added: added})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[i] = u.Changed
+		}
+		if want := []etf.Session{nth(t, c.day)}; !slices.Equal(found[0], want) || !slices.Equal(found[1], want) {
+			t.Errorf("%s: changed %v, and %v if told", c.what, found[0], found[1])
+		}
+		score(t, a, "SPY")
+	}
+}
+
 // TestScoreDaily runs 25 days with a Score after each Persist. By hand: the forecasts of day n are due at day n+h, so that after day
 // 25 there are 24, 20 and 4 scores of each model.
 func TestScoreDaily(t *testing.T) {

@@ -68,6 +68,14 @@ type UnscoredQuery struct {
 	Models     []string  // of this program
 	Everything bool      // as if nothing had been scored
 	Origins    []Session // of forecasts that were issued after their target
+	// Added: the data version with that number has added so many bars and changed nothing else. Zero if that is not known.
+	Added AddedBars
+}
+
+// AddedBars is a data version that has only added bars.
+type AddedBars struct {
+	Version int64
+	Bars    int
 }
 
 // ScoringInput is what is scored.
