@@ -43,7 +43,7 @@ func (p *process) past(ctx context.Context, out io.Writer, newest []etf.Run) {
 		}
 		return
 	}
-	fmt.Fprintf(out, "\n%d earlier sessions are forecast, %.1f s after that.\n", sessions.Load(), time.Since(began).Seconds())
+	fmt.Fprintf(out, "\n%d earlier sessions were forecast too, %.1f s later.\n", sessions.Load(), time.Since(began).Seconds())
 	for _, line := range wrapped(board.Summary, 100) {
 		fmt.Fprintln(out, line)
 	}
