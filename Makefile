@@ -64,7 +64,7 @@ TEST_FLAGS ?= -race -shuffle=on
 # These two compute for minutes, ten times as long under the race detector. They have goroutines in few places: there it is on.
 NUMERIC     := ./forecast/prophet ./forecast/prophet/diagnostics
 # These have no goroutines, and many cases to go through.
-RULES       := ./quality ./filecheck ./bench/quality ./forecast/scoring ./forecast/scoreboard ./rebuild
+RULES       := ./quality ./filecheck ./bench/quality ./forecast/scoring ./forecast/scoreboard
 NUMERIC_RUN := MCMC|Gibbs|Sampl|Draws|Parallel|Progress|Deterministic|Concurrent|Shared
 .PHONY: test
 test: build devstack ## Run every test on the embedded stack.
@@ -72,6 +72,7 @@ test: build devstack ## Run every test on the embedded stack.
 	cd devstack && $(GO) test -tags gms_pure_go -trimpath -vet=off -shuffle=on .
 	$(GO) test -timeout 30m $(filter-out -race,$(TEST_FLAGS)) $(NUMERIC) $(RULES)
 	$(GO) test $(TEST_FLAGS) -run '$(NUMERIC_RUN)' $(NUMERIC)
+	bin/devstack run --ephemeral -- $(GO) test -timeout 30m $(filter-out -race,$(TEST_FLAGS)) ./rebuild
 	bin/devstack run --ephemeral -- $(GO) test -timeout 30m $(TEST_FLAGS) $$($(GO) list ./... | grep -vE '/(forecast/prophet(/diagnostics)?|forecast/scor(ing|eboard)|quality|filecheck|rebuild)$$')
 
 .PHONY: test-bad-bars
