@@ -80,6 +80,10 @@ func registerEntrant(ctx context.Context, q *sqlcgen.Queries, model string, now 
 		return err
 	}
 	if taken {
+		// Another request may have registered it between the two reads, with these forecasts.
+		if _, err = q.GetEntrant(ctx, model); !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
 		return &etf.Error{Kind: etf.KindConflict, Field: "model", Message: fmt.Sprintf("%s is the name of a model of this installation", model),
 			Remedy: "enter forecasts under another name"}
 	}
