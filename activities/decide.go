@@ -39,7 +39,8 @@ func (a *Deciding) Decide(ctx context.Context, in DecideInput) (etf.Finding, err
 	if err != nil {
 		return f, err
 	}
-	return f, scoreETF(ctx, a.Scoring, a.Store, f.Symbol)
+	_, err = a.Scoring.Score(ctx, f.Symbol)
+	return f, err
 }
 
 // FindingInput names a finding.

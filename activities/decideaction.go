@@ -16,10 +16,7 @@ type Actions interface {
 
 // DecidingActions applies people's decisions on corporate actions.
 type DecidingActions struct {
-	Store interface {
-		Actions
-		Registry
-	}
+	Store   Actions
 	Scoring *Scoring
 }
 
@@ -30,5 +27,6 @@ func (a *DecidingActions) DecideAction(ctx context.Context, d etf.ActionDecision
 	if err != nil {
 		return decided, err
 	}
-	return decided, scoreETF(ctx, a.Scoring, a.Store, decided.Action.Symbol)
+	_, err = a.Scoring.Score(ctx, decided.Action.Symbol)
+	return decided, err
 }

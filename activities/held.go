@@ -79,7 +79,7 @@ func (a *Reviewing) ReviewHeld(ctx context.Context, in ReviewHeldInput) (ReviewH
 			}
 		}
 		if released {
-			if _, err := a.Scoring.Score(ctx, row.Symbol, in.Exchange); err != nil {
+			if _, err := a.Scoring.Score(ctx, row.Symbol); err != nil {
 				return result, err
 			}
 			row.Held, row.ErrorType, row.ErrorMessage = false, "", ""

@@ -26,8 +26,8 @@ type Scoring struct {
 //
 // A forecast whose stored parts can't be read or measured is left out, logged and counted (etf.Scored.Corrupt): it must not keep
 // the ETF's other forecasts from being scored. It is looked at again when its actual price changes.
-func (a *Scoring) Score(ctx context.Context, symbol etf.Symbol, exchange etf.Exchange) (etf.Scored, error) {
-	return a.ScoreOrigins(ctx, symbol, exchange)
+func (a *Scoring) Score(ctx context.Context, symbol etf.Symbol) (etf.Scored, error) {
+	return a.ScoreOrigins(ctx, symbol)
 }
 
 // scorePersisted is Score for an ETF whose bars have been stored. It says if they only add to the others.
@@ -36,29 +36,25 @@ func (a *Scoring) scorePersisted(ctx context.Context, p etf.Persisted) (etf.Scor
 	if p.New > 0 && p.Revised+p.Actions+p.Quarantined+len(p.Released) == 0 {
 		q.Added = etf.AddedBars{Version: p.DataVersion.Number, Bars: p.New}
 	}
-	return a.bringUpToDate(ctx, p.Symbol, p.Exchange, q)
+	return a.bringUpToDate(ctx, p.Symbol, q)
 }
 
 // ScoreOrigins is Score, and also looks at all forecasts from the origins: some may have been issued after their target. It follows a
 // transaction that is committed, and goes on if the activity is cancelled: a cancelled run waits for the result that says what was
 // stored, and nobody comes back to what is late.
-func (a *Scoring) ScoreOrigins(ctx context.Context, symbol etf.Symbol, exchange etf.Exchange, origins ...etf.Session) (etf.Scored, error) {
-	return a.bringUpToDate(ctx, symbol, exchange, etf.UnscoredQuery{Origins: origins})
+func (a *Scoring) ScoreOrigins(ctx context.Context, symbol etf.Symbol, origins ...etf.Session) (etf.Scored, error) {
+	return a.bringUpToDate(ctx, symbol, etf.UnscoredQuery{Origins: origins})
 }
 
-func (a *Scoring) bringUpToDate(ctx context.Context, symbol etf.Symbol, exchange etf.Exchange, q etf.UnscoredQuery) (etf.Scored, error) {
+func (a *Scoring) bringUpToDate(ctx context.Context, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Scored, error) {
 	if a == nil {
 		return etf.Scored{}, nil
 	}
 	q.Models = a.Models
-	cal, err := calendar.For(exchange)
-	if err != nil {
-		return etf.Scored{}, err
-	}
 	ctx, release := uncancelled(ctx)
 	defer release()
 	for race := 0; ; race++ {
-		done, err := a.score(ctx, cal, symbol, q)
+		done, err := a.score(ctx, symbol, q)
 		if etf.KindOf(err) == etf.KindConflict && race < maxLostRaces {
 			continue
 		}
@@ -76,8 +72,12 @@ func uncancelled(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, until)
 }
 
-func (a *Scoring) score(ctx context.Context, cal *calendar.Calendar, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Scored, error) {
+func (a *Scoring) score(ctx context.Context, symbol etf.Symbol, q etf.UnscoredQuery) (etf.Scored, error) {
 	u, err := a.Store.Unscored(ctx, symbol, q)
+	if err != nil {
+		return etf.Scored{}, err
+	}
+	cal, err := calendar.For(u.Exchange)
 	if err == nil && u.Mark.Writer != "" && !scoring.Complete(cal, u.Mark, a.Horizons) {
 		q.Everything = true
 		u, err = a.Store.Unscored(ctx, symbol, q)
@@ -147,18 +147,6 @@ var firstBar = etf.NewSession(1000, 1, 1)
 
 func unscaled(f etf.Forecast) bool { return f.Scale == etf.Scale{} }
 
-// scoreETF is Score for an ETF whose exchange has to be looked up.
-func scoreETF(ctx context.Context, a *Scoring, registry Registry, symbol etf.Symbol) error {
-	if a == nil {
-		return nil
-	}
-	e, err := registry.ETF(ctx, symbol)
-	if err == nil {
-		_, err = a.Score(ctx, symbol, e.Exchange)
-	}
-	return err
-}
-
 // scoreLate scores what has come already of forecasts that were issued too late for the record.
 func (a *Scoring) scoreLate(ctx context.Context, in ForecastInput, now time.Time) error {
 	if a == nil {
@@ -172,6 +160,6 @@ func (a *Scoring) scoreLate(ctx context.Context, in ForecastInput, now time.Time
 	if err != nil || now.Before(deadline) {
 		return err
 	}
-	_, err = a.ScoreOrigins(ctx, in.Symbol, in.Exchange, in.Session)
+	_, err = a.ScoreOrigins(ctx, in.Symbol, in.Session)
 	return err
 }

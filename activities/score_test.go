@@ -53,7 +53,7 @@ func TestScoreReadsAgainAfterALostRace(t *testing.T) {
 		ok    bool
 	}{{0, true}, {maxLostRaces, true}, {maxLostRaces + 1, false}} {
 		s := &fakeScores{fails: c.fails}
-		done, err := scoringOn(s, clock()).Score(t.Context(), "SPY", etf.XNYS)
+		done, err := scoringOn(s, clock()).Score(t.Context(), "SPY")
 		if (err == nil) != c.ok || c.ok && (done.DataVersion != 7 || s.saved != 1 || len(s.scored) != c.fails+1) {
 			t.Errorf("%d lost races: %+v %v, read %d times", c.fails, done, err, len(s.scored))
 		}
@@ -77,7 +77,7 @@ func TestScoreGoesOnWhenCancelled(t *testing.T) {
 		s := &fakeScores{}
 		ctx, cancel := c.ctx(t.Context())
 		cancel()
-		if _, err := scoringOn(s, clock()).Score(ctx, "SPY", etf.XNYS); s.saved != c.saved || (err == nil) != (c.saved == 1) {
+		if _, err := scoringOn(s, clock()).Score(ctx, "SPY"); s.saved != c.saved || (err == nil) != (c.saved == 1) {
 			t.Errorf("%s: %d saved, %v", name, s.saved, err)
 		}
 	}
@@ -86,7 +86,7 @@ func TestScoreGoesOnWhenCancelled(t *testing.T) {
 // Every activity that may change what is believed scores the ETF, also when a repeat finds the change made, and fails if that does.
 func TestActivitiesScore(t *testing.T) {
 	store := newFakeStore()
-	store.persisted = etf.Persisted{New: 1, Symbol: "SPY", Exchange: etf.XNYS}
+	store.persisted = etf.Persisted{New: 1, Symbol: "SPY"}
 	store.etf = etf.ETF{Symbol: "SPY", Exchange: etf.XNYS}
 	for name, call := range map[string]func(*Scoring) error{
 		"Persist": func(a *Scoring) error {

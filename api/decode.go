@@ -167,9 +167,8 @@ func (d *strictDecoder) list(path string, raw json.RawMessage, into reflect.Valu
 	}
 }
 
-// members decodes an object whose names are data.
-func (d *strictDecoder) members(path string, raw json.RawMessage, into reflect.Value) {
-	into.Set(reflect.MakeMap(into.Type()))
+// eachMember calls do with each member of an object, in order, and returns false if the object can't be read to its end.
+func (d *strictDecoder) eachMember(path string, raw json.RawMessage, do func(name string, item json.RawMessage)) bool {
 	in := json.NewDecoder(bytes.NewReader(raw))
 	_, _ = in.Token() // the opening brace
 	for in.More() && len(d.errs) < maxFieldErrors {
@@ -180,18 +179,27 @@ func (d *strictDecoder) members(path string, raw json.RawMessage, into reflect.V
 		}
 		if err != nil {
 			d.refuse(path, "the object can't be read", "send a well-formed JSON object")
-			return
+			return false
 		}
 		name, _ := key.(string)
+		do(name, item)
+	}
+	return true
+}
+
+// members decodes an object whose names are data.
+func (d *strictDecoder) members(path string, raw json.RawMessage, into reflect.Value) {
+	into.Set(reflect.MakeMap(into.Type()))
+	d.eachMember(path, raw, func(name string, item json.RawMessage) {
 		at := within(path, etf.Clip(name, etf.MaxQuoted))
 		if into.MapIndex(reflect.ValueOf(name)).IsValid() {
 			d.refuse(at, "the field is given twice", "give it only once")
-			continue
+			return
 		}
 		value := reflect.New(into.Type().Elem()).Elem()
 		d.value(at, item, value)
 		into.SetMapIndex(reflect.ValueOf(name), value)
-	}
+	})
 }
 
 func (d *strictDecoder) object(path string, raw json.RawMessage, into reflect.Value) {
@@ -206,20 +214,8 @@ func (d *strictDecoder) object(path string, raw json.RawMessage, into reflect.Va
 		}
 	}
 	slices.Sort(names)
-	in := json.NewDecoder(bytes.NewReader(raw))
-	_, _ = in.Token() // the opening brace
 	seen := map[string]bool{}
-	for in.More() && len(d.errs) < maxFieldErrors {
-		key, err := in.Token()
-		var item json.RawMessage
-		if err == nil {
-			err = in.Decode(&item)
-		}
-		if err != nil {
-			d.refuse(path, "the object can't be read", "send a well-formed JSON object")
-			return
-		}
-		name, _ := key.(string)
+	readable := d.eachMember(path, raw, func(name string, item json.RawMessage) {
 		field, known := fields[name]
 		switch at := within(path, name); {
 		case !known:
@@ -230,6 +226,9 @@ func (d *strictDecoder) object(path string, raw json.RawMessage, into reflect.Va
 			d.value(at, item, field)
 		}
 		seen[name] = true
+	})
+	if !readable {
+		return
 	}
 	slices.Sort(required)
 	for _, name := range required {

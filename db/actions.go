@@ -73,7 +73,7 @@ func (p *persisting) plan(ctx context.Context, first, last etf.Session) (changes
 		}
 		changes = quality.PlanActions(in).Changes
 	}
-	after := withChanges(p.stated, changes)
+	after := quality.WithChanges(p.stated, changes)
 	for _, x := range st.Proposals {
 		for i := range changes { // a new statement by the source that says the same
 			if changes[i].Finding == "" && quality.SameAction(changes[i].Action, x.Action) {
@@ -115,19 +115,6 @@ func (p *persisting) planPrices(ctx context.Context, in *quality.PlanInput) erro
 		in.Sources = list[0].Sources
 	}
 	return err
-}
-
-// withChanges returns the statements after changes.
-func withChanges(stated, changes []etf.StatedAction) []etf.StatedAction {
-	after := slices.Clone(stated)
-	for _, c := range changes {
-		if i := slices.IndexFunc(after, func(a etf.StatedAction) bool { return a.ID == c.ID }); i >= 0 {
-			after[i] = c
-		} else {
-			after = append(after, c)
-		}
-	}
-	return after
 }
 
 // storeStates writes the new states of statements; stated are the current ones.
@@ -206,7 +193,7 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 		if err != nil {
 			return nil, err
 		}
-		if freed, err = quality.Freed(x, seriesBars(list, to.basis), candidates, quality.InForce(withChanges(stated, changes)), actionsOf(changes)); err != nil {
+		if freed, err = quality.Freed(x, seriesBars(list, to.basis), candidates, quality.InForce(quality.WithChanges(stated, changes)), actionsOf(changes)); err != nil {
 			return nil, err
 		}
 		if err := release(ctx, q, to, freed, own); err != nil {

@@ -78,7 +78,7 @@ func BenchmarkDailyPath(b *testing.B) {
 			b.Fatalf("persisted %+v", p)
 		}
 		timed("4 Score", func() {
-			scored, err := a.Score(ctx, symbol, etf.XNYS)
+			scored, err := a.Score(ctx, symbol)
 			must(err)
 			scores += scored.Scores
 		})

@@ -51,7 +51,7 @@ func (s *Store) Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error) {
 		}
 		d := &deciding{
 			store: s, q: q, ruling: r, fetch: fetch, before: record.Decisions, old: seriesOf(fetch), to: seriesOf(fetch),
-			finding: quality.FindingWithRows{Finding: settled, Rows: rowsFound(record)},
+			finding: quality.FindingWithRows{Finding: settled, Rows: quality.RowsOf(record)},
 		}
 		return d.decide(ctx)
 	})
@@ -59,17 +59,6 @@ func (s *Store) Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error) {
 		err = s.releaseAccepted(ctx, head.Symbol)
 	}
 	return result, err
-}
-
-func rowsFound(record etf.FindingRecord) []quality.NamedRow {
-	rows := make([]quality.NamedRow, len(record.Rows))
-	for i, r := range record.Rows {
-		rows[i].Session = r.Session
-		if r.Row != nil {
-			rows[i] = quality.NamedRow{Bar: *r.Row, Staged: true}
-		}
-	}
-	return rows
 }
 
 // deciding is the state of one decision.
@@ -683,7 +672,7 @@ func (s *Store) releaseAccepted(ctx context.Context, symbol etf.Symbol) error {
 			}
 			d := &deciding{
 				store: s, q: q, fetch: fetch, before: record.Decisions, old: seriesOf(fetch), to: seriesOf(fetch),
-				finding: quality.FindingWithRows{Finding: record.Finding, Rows: rowsFound(record)},
+				finding: quality.FindingWithRows{Finding: record.Finding, Rows: quality.RowsOf(record)},
 			}
 			cases, err := casesOn(ctx, q, id, record.Sessions)
 			if err != nil {

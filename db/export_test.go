@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"maps"
+	"math"
 
 	"github.com/pressly/goose/v3"
 
@@ -28,7 +29,24 @@ func Rights() map[string]string { return maps.Clone(rights) }
 
 // VerifyChain verifies one chain, without the log. What does not verify is KindCorrupt with Field "chain".
 func (s *Store) VerifyChain(ctx context.Context, symbol etf.Symbol, model string) error {
-	return s.verifyChain(ctx, symbol, model)
+	id, err := s.idOf(ctx, symbol)
+	if err != nil {
+		return err
+	}
+	r, err := s.newPartReader(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	v := &verification{store: s, limit: math.MaxInt, seen: map[chain]bool{}}
+	if err := v.etf(ctx, r, id, symbol, model); err != nil {
+		return translate(err, "reading the chain of "+string(symbol))
+	}
+	if len(v.problems) > 0 {
+		return &etf.Error{Kind: etf.KindCorrupt, Field: "chain", Message: v.problems[0].Message,
+			Remedy: "compare the database with a backup: a stored forecast has been changed or removed"}
+	}
+	return nil
 }
 
 // Rehash calls set with the hashes that the forecasts of a chain would have if they had been stored as they are now.

@@ -30,7 +30,7 @@ func (s *Store) park(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, x etf.
 	if err != nil {
 		return 0, err
 	}
-	sessions, last, err := quality.Parked(x, seriesBars(list, to.basis), ended, quality.InForce(stated), quality.InForce(withChanges(stated, changes)))
+	sessions, last, err := quality.Parked(x, seriesBars(list, to.basis), ended, quality.InForce(stated), quality.InForce(quality.WithChanges(stated, changes)))
 	if err != nil || len(sessions) == 0 {
 		return 0, err
 	}

@@ -83,19 +83,26 @@ func (s *Store) withProvenance(ctx context.Context, list []etf.Forecast, ids []s
 	return nil
 }
 
-func addStoredTails(f *etf.Forecast, row sqlcgen.ForecastTail) error {
+func addStoredTails(f *etf.Forecast, row sqlcgen.ForecastTail) (err error) {
+	f.Tails, err = decodeTails(row.ForecastID, row.ByHorizon)
+	return err
+}
+
+// decodeTails reads the stored text of a forecast's tails: a pair for each of its points. KindCorrupt with Field "tails".
+func decodeTails(forecast, text string) ([][2]float64, error) {
 	var list [][]float64 // an array would take numbers too few or too many
-	err := json.Unmarshal([]byte(row.ByHorizon), &list)
+	err := json.Unmarshal([]byte(text), &list)
+	var pairs [][2]float64
 	for i := 0; i < len(list) && err == nil; i++ {
 		if len(list[i]) != 2 {
 			err = fmt.Errorf("%d numbers at point %d", len(list[i]), i+1)
 			break
 		}
-		f.Tails = append(f.Tails, [2]float64(list[i]))
+		pairs = append(pairs, [2]float64(list[i]))
 	}
 	if err != nil {
-		return &etf.Error{Kind: etf.KindCorrupt, Field: "tails", Err: err,
-			Message: "decoding the tails of forecast " + row.ForecastID, Remedy: compareWithBackup}
+		return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "tails", Err: err,
+			Message: "decoding the tails of forecast " + forecast, Remedy: compareWithBackup}
 	}
-	return nil
+	return pairs, nil
 }

@@ -59,7 +59,7 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 	if err == nil && result.Quarantined > 0 {
 		err = s.releaseAccepted(ctx, symbol)
 	}
-	result.Symbol, result.Exchange = symbol, etf.Exchange(of.Exchange)
+	result.Symbol = symbol
 	if err != nil || replacement.IsZero() && !settles {
 		return result, nil, err
 	}

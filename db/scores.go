@@ -374,12 +374,9 @@ func (s *Store) addScoringInput(ctx context.Context, in *etf.ScoringInput, u etf
 
 // tailsOf returns the tails at f's points from those of all of its points.
 func (s *Store) tailsOf(ctx context.Context, f etf.Forecast, text string) ([][2]float64, error) {
-	corrupt := func(err error) error {
-		return &etf.Error{Kind: etf.KindCorrupt, Field: "tails", Message: "the tails of forecast " + f.ID + " can't be read", Remedy: compareWithBackup, Err: err}
-	}
-	var all [][2]float64
-	if err := json.Unmarshal([]byte(text), &all); err != nil {
-		return nil, corrupt(err)
+	all, err := decodeTails(f.ID, text)
+	if err != nil {
+		return nil, err
 	}
 	position := func(horizon uint16) int { return int(horizon) - 1 }
 	if len(all) != etf.MaxHorizon {
@@ -393,7 +390,8 @@ func (s *Store) tailsOf(ctx context.Context, f etf.Forecast, text string) ([][2]
 	for i, p := range f.Points {
 		k := position(uint16(p.Horizon))
 		if k < 0 || k >= len(all) {
-			return nil, corrupt(fmt.Errorf("%d pairs, and none for horizon %d", len(all), p.Horizon))
+			return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "tails",
+				Message: fmt.Sprintf("the tails of forecast %s are %d pairs, and none is for horizon %d", f.ID, len(all), p.Horizon), Remedy: compareWithBackup}
 		}
 		list[i] = all[k]
 	}

@@ -46,7 +46,7 @@ func scorer(s *db.Store, horizons ...int) *activities.Scoring {
 
 func score(t testing.TB, a *activities.Scoring, symbol etf.Symbol) etf.Scored {
 	t.Helper()
-	done, err := a.Score(context.Background(), symbol, etf.XNYS)
+	done, err := a.Score(context.Background(), symbol)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func TestScoreLate(t *testing.T) {
 	days(t, s, "SPY", 1, 8, func(int) { score(t, a, "SPY") })
 	score(t, a, "SPY")
 	issueAt(t, s, "SPY", nth(t, 2), time.Now(), "drift", "other")
-	done, err := a.ScoreOrigins(t.Context(), "SPY", etf.XNYS, nth(t, 2))
+	done, err := a.ScoreOrigins(t.Context(), "SPY", nth(t, 2))
 	if err != nil || done.Scores != 4 { // at 1 and 5 sessions
 		t.Fatalf("late forecasts: %+v %v", done, err)
 	}
@@ -385,7 +385,7 @@ func TestScoreConcurrently(t *testing.T) {
 				for k := range symbols {
 					symbol := symbols[(i+k)%len(symbols)]
 					for {
-						_, err := a.Score(context.Background(), symbol, etf.XNYS)
+						_, err := a.Score(context.Background(), symbol)
 						if etf.KindOf(err) == etf.KindConflict && err != nil {
 							continue // as Temporal does
 						}

@@ -128,17 +128,22 @@ func (k sumKey) compare(o sumKey) int {
 func sumChanges(c etf.ScoreChanges) map[sumKey]scoreSums {
 	changes := map[sumKey]scoreSums{}
 	for sign, list := range map[int64][]etf.SessionLosses{-1: c.Remove, 1: c.Add} {
-		for _, l := range list {
-			k := keyOf(l)
-			total := changes[k]
-			for i, v := range sumsOf(l) {
-				total[i] += sign * v
-			}
-			changes[k] = total
-		}
+		addSums(changes, list, sign)
 	}
 	maps.DeleteFunc(changes, func(_ sumKey, s scoreSums) bool { return s == scoreSums{} })
 	return changes
+}
+
+// addSums adds the contributions to the sums, or with the sign -1 takes them away.
+func addSums(sums map[sumKey]scoreSums, list []etf.SessionLosses, sign int64) {
+	for _, l := range list {
+		k := keyOf(l)
+		total := sums[k]
+		for i, v := range sumsOf(l) {
+			total[i] += sign * v
+		}
+		sums[k] = total
+	}
 }
 
 // sumsInsert adds the values given to the stored ones.
@@ -263,14 +268,7 @@ func (s *Store) CheckScoreSums(ctx context.Context, contributions func([]etf.Sco
 			if err != nil {
 				return 0, nil, translate(err, what)
 			}
-			for _, l := range contributions(scores) {
-				k := keyOf(l)
-				total := computed[k]
-				for i, v := range sumsOf(l) {
-					total[i] += v
-				}
-				computed[k] = total
-			}
+			addSums(computed, contributions(scores), 1)
 		}
 		if len(etfs) < page {
 			break

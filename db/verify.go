@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
-	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -596,26 +595,4 @@ func (c *chainCheck) check(f *storedForecast, r *partReader) {
 	if c.unanchored++; len(c.leaves) > 0 || anchored {
 		c.unanchored = 0
 	}
-}
-
-// verifyChain verifies the chain of one ETF and model, without the log. What does not verify is KindCorrupt.
-func (s *Store) verifyChain(ctx context.Context, symbol etf.Symbol, model string) error {
-	id, err := s.idOf(ctx, symbol)
-	if err != nil {
-		return err
-	}
-	r, err := s.newPartReader(ctx)
-	if err != nil {
-		return err
-	}
-	defer r.close()
-	v := &verification{store: s, limit: math.MaxInt, seen: map[chain]bool{}}
-	if err := v.etf(ctx, r, id, symbol, model); err != nil {
-		return translate(err, "reading the chain of "+string(symbol))
-	}
-	if len(v.problems) > 0 {
-		return &etf.Error{Kind: etf.KindCorrupt, Field: "chain", Message: v.problems[0].Message,
-			Remedy: "compare the database with a backup: a stored forecast has been changed or removed"}
-	}
-	return nil
 }

@@ -86,9 +86,8 @@ type Persisted struct {
 	KnownFrom   time.Time   `json:"known_from"` // when DataVersion became current
 	// Released are the sessions whose bars were held before and are believed now, ascending.
 	Released []Session `json:"released,omitempty"`
-	// Symbol and Exchange say whose rows they are.
-	Symbol   Symbol   `json:"-"`
-	Exchange Exchange `json:"-"`
+	// Symbol says whose rows they are.
+	Symbol Symbol `json:"-"`
 }
 
 // History is an ETF's series as of one data version.

@@ -549,3 +549,16 @@ func Detected(symbol etf.Symbol, a etf.Action, stated []etf.StatedAction) (s etf
 		Status: etf.Proposed, By: BySource(etf.SourceDetection), Why: "the prices show it, but nobody states it",
 	}, true
 }
+
+// WithChanges returns the statements after changes: a change takes the place of the statement with its ID, or is added.
+func WithChanges(stated, changes []etf.StatedAction) []etf.StatedAction {
+	after := slices.Clone(stated)
+	for _, c := range changes {
+		if i := slices.IndexFunc(after, func(a etf.StatedAction) bool { return a.ID == c.ID }); i >= 0 {
+			after[i] = c
+		} else {
+			after = append(after, c)
+		}
+	}
+	return after
+}

@@ -517,3 +517,15 @@ func Moot(f FindingWithRows, version int64, stored []etf.StoredBar, confirmed ma
 	}
 	return len(f.Rows) > 0
 }
+
+// RowsOf returns the rows that a recorded finding names.
+func RowsOf(record etf.FindingRecord) []NamedRow {
+	rows := make([]NamedRow, len(record.Rows))
+	for i, r := range record.Rows {
+		rows[i].Session = r.Session
+		if r.Row != nil {
+			rows[i] = NamedRow{Bar: *r.Row, Staged: true}
+		}
+	}
+	return rows
+}

@@ -67,7 +67,7 @@ func (b *builder) ruled(f etf.PastFetch, j *judged, v etf.PastVersion) []etf.Ver
 	slices.SortStableFunc(rulings, func(a, b ruling) int { return a.At.Compare(b.At) })
 	verdicts := slices.Clone(j.verdicts)
 	for _, r := range rulings {
-		found := quality.FindingWithRows{Finding: r.on.Finding, Rows: namedRows(r.on)}
+		found := quality.FindingWithRows{Finding: r.on.Finding, Rows: quality.RowsOf(r.on)}
 		verdict, rows := etf.VerdictQuarantine, found.Rows
 		switch r.Decision {
 		case etf.Accept:
@@ -92,17 +92,6 @@ func (b *builder) ruled(f etf.PastFetch, j *judged, v etf.PastVersion) []etf.Ver
 		}
 	}
 	return verdicts
-}
-
-func namedRows(f etf.FindingRecord) []quality.NamedRow {
-	rows := make([]quality.NamedRow, len(f.Rows))
-	for i, r := range f.Rows {
-		rows[i].Session = r.Session
-		if r.Row != nil {
-			rows[i] = quality.NamedRow{Bar: *r.Row, Staged: true}
-		}
-	}
-	return rows
 }
 
 // persisting is the state of one Persist.
@@ -191,7 +180,7 @@ func (p *persisting) plan() (changes []etf.StatedAction) {
 		in.Bars, in.Known, in.Sources = j.Bars, p.knownTo(p.f, j.Bars), p.preference(p.f.PersistedAt).Sources
 		changes = quality.PlanActions(in).Changes
 	}
-	after := withChanges(p.stated, changes)
+	after := quality.WithChanges(p.stated, changes)
 	for _, x := range j.proposals {
 		for i := range changes { // a new statement by the source that says the same
 			if changes[i].Finding == "" && quality.SameAction(changes[i].Action, x.action) {
@@ -209,18 +198,6 @@ func (p *persisting) plan() (changes []etf.StatedAction) {
 	return changes
 }
 
-func withChanges(stated, changes []etf.StatedAction) []etf.StatedAction {
-	after := slices.Clone(stated)
-	for _, c := range changes {
-		if i := slices.IndexFunc(after, func(a etf.StatedAction) bool { return a.ID == c.ID }); i >= 0 {
-			after[i] = c
-		} else {
-			after = append(after, c)
-		}
-	}
-	return after
-}
-
 // state gives statements their new states.
 func (b *builder) state(changes []etf.StatedAction, v etf.PastVersion) {
 	if len(changes) == 0 {
@@ -231,7 +208,7 @@ func (b *builder) state(changes []etf.StatedAction, v etf.PastVersion) {
 		changes[i].DataVersion, changes[i].KnownFrom = v.Number, v.KnownFrom
 		changes[i].SupersededBy, changes[i].KnownTo = 0, time.Time{}
 	}
-	b.stated = withChanges(b.stated, changes)
+	b.stated = quality.WithChanges(b.stated, changes)
 	sortStated(b.stated)
 }
 
@@ -347,7 +324,7 @@ func (p *persisting) free(stated, changes []etf.StatedAction, late bool) error {
 	for i, c := range changes {
 		events[i] = c.Action
 	}
-	freed, err := quality.Freed(p.in.Past.ETF.Exchange, series, candidates, quality.InForce(withChanges(stated, changes)), events)
+	freed, err := quality.Freed(p.in.Past.ETF.Exchange, series, candidates, quality.InForce(quality.WithChanges(stated, changes)), events)
 	for _, s := range freed {
 		k := *p.bar(s)
 		k.Quarantined = false

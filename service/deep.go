@@ -59,14 +59,9 @@ func (s *Service) ReproduceDeep(ctx context.Context, id string, r Reproducer, pa
 		return deep, err
 	}
 	d := deep.Data.Differences[0]
-	deep.Reproduction = Reproduction{
-		Forecast: issued.ID, Symbol: issued.Symbol, Exchange: deep.Exchange, Model: issued.Model, Origin: issued.Origin,
-		DataVersion: issued.DataVersion.Number, CodeVersion: issued.CodeVersion, Build: issued.Build, By: MadeBy{r.CodeVersion, r.Build},
-		SameBuild: issued.CodeVersion == r.CodeVersion && issued.Build == r.Build,
-		Comparison: issue.Comparison{Verdict: issue.Different, First: &issue.Difference{
-			Field: fmt.Sprintf("in data version %d (%s %s), %s", d.Version, d.Cause, d.CauseID, d.What()), Stored: d.StoredText(), Made: d.RebuiltText(),
-		}},
-	}
+	deep.Reproduction = r.reproduction(issued, deep.Exchange, issue.Comparison{Verdict: issue.Different, First: &issue.Difference{
+		Field: fmt.Sprintf("in data version %d (%s %s), %s", d.Version, d.Cause, d.CauseID, d.What()), Stored: d.StoredText(), Made: d.RebuiltText(),
+	}})
 	return deep, nil
 }
 

@@ -120,11 +120,18 @@ func (s *Service) Reproduce(ctx context.Context, id string, r Reproducer) (Repro
 	if err != nil {
 		return Reproduction{}, err
 	}
+	result := r.reproduction(f, e.Exchange, issue.Compare(f, in, made))
+	result.Rows = len(history.Bars)
+	return result, nil
+}
+
+// reproduction is the result of a comparison.
+func (r Reproducer) reproduction(f etf.Forecast, exchange etf.Exchange, compared issue.Comparison) Reproduction {
 	return Reproduction{
-		Forecast: f.ID, Symbol: f.Symbol, Exchange: e.Exchange, Model: f.Model, Origin: f.Origin, DataVersion: f.DataVersion.Number,
-		Rows: len(history.Bars), Comparison: issue.Compare(f, in, made), CodeVersion: f.CodeVersion, Build: f.Build,
+		Forecast: f.ID, Symbol: f.Symbol, Exchange: exchange, Model: f.Model, Origin: f.Origin, DataVersion: f.DataVersion.Number,
+		Comparison: compared, CodeVersion: f.CodeVersion, Build: f.Build,
 		By: MadeBy{r.CodeVersion, r.Build}, SameBuild: f.CodeVersion == r.CodeVersion && f.Build == r.Build,
-	}, nil
+	}
 }
 
 // anotherCode says which program made a forecast.

@@ -41,7 +41,7 @@ var _ activities.Store = (*memory)(nil)
 func (m *memory) Unscored(_ context.Context, symbol etf.Symbol, _ etf.UnscoredQuery) (etf.Unscored, error) {
 	unlock, err := m.lock()
 	defer unlock()
-	return etf.Unscored{Symbol: symbol}, err
+	return etf.Unscored{Symbol: symbol, Exchange: etf.XNYS}, err
 }
 
 func (m *memory) ScoringInput(context.Context, etf.Unscored, []etf.Session, []int) (etf.ScoringInput, error) {
@@ -173,7 +173,7 @@ func (m *memory) Decide(_ context.Context, r etf.Ruling) (etf.Finding, error) {
 
 func (m *memory) Replace(ctx context.Context, fetch string, _ etf.Replacement) (etf.Persisted, []string, error) {
 	p, err := m.Persist(ctx, fetch)
-	p.Symbol, p.Exchange = m.fetches[fetch].Symbol, etf.XNYS
+	p.Symbol = m.fetches[fetch].Symbol
 	return p, nil, err
 }
 

@@ -58,7 +58,7 @@ func seedRecord(ctx context.Context, cal *calendar.Calendar, session etf.Session
 				return a.Refused
 			}
 		}
-		done, err := scoring.Score(ctx, symbol, etf.XNYS)
+		done, err := scoring.Score(ctx, symbol)
 		if err != nil {
 			return err
 		}

@@ -134,7 +134,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	for _, ms := range []*float64{&f.DailyMs, &f.IdleMs} {
 		start := time.Now()
 		for _, symbol := range b.etfs[:alone] {
-			if _, err := b.scorer([]int{1, 5, 10}).Score(ctx, symbol, etf.XNYS); err != nil {
+			if _, err := b.scorer([]int{1, 5, 10}).Score(ctx, symbol); err != nil {
 				return err
 			}
 		}
@@ -243,7 +243,7 @@ func (b *bench) score(horizons []int) (scores int, seconds float64, err error) {
 	a := b.scorer(horizons)
 	start := time.Now()
 	err = b.each(func(symbol etf.Symbol) error {
-		done, err := a.Score(b.ctx, symbol, etf.XNYS)
+		done, err := a.Score(b.ctx, symbol)
 		total.Add(int64(done.Scores))
 		return err
 	})
