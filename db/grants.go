@@ -49,6 +49,8 @@ var rights = map[string]string{
 	"ledger_hashes":       "SELECT, INSERT",
 	"ledger_checkpoints":  "SELECT, INSERT",
 	"entrants":            "SELECT, INSERT",
+	"events":              "SELECT, INSERT, DELETE", // DELETE after 30 days
+	"missed_deadlines":    "SELECT, INSERT, UPDATE",
 	"runs":                "SELECT, INSERT, UPDATE",
 	"run_etfs":            "SELECT, INSERT, DELETE", // DELETE is REPLACE's
 }
