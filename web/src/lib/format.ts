@@ -1,0 +1,72 @@
+// Numbers, dates and times as the reader's language writes them.
+import { language } from './i18n.svelte.ts';
+
+const cache = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>();
+
+function kept<T extends Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>(name: string, make: (locale: string) => T): T {
+  const key = `${language()} ${name}`;
+  let found = cache.get(key);
+  if (!found) {
+    found = make(language());
+    cache.set(key, found);
+  }
+  return found as T;
+}
+
+/** A whole or decimal number with a fixed number of decimals. */
+export function number(value: number, decimals = 0): string {
+  return kept(`n${decimals}`, (l) => new Intl.NumberFormat(l, { minimumFractionDigits: decimals, maximumFractionDigits: decimals })).format(value);
+}
+
+/** A price in its currency's usual decimals: 661.82 for USD, 36,120 for KRW. */
+export function price(value: number, currency: string): string {
+  const decimals = currency === 'KRW' || currency === 'JPY' ? 0 : 2;
+  return number(value, decimals);
+}
+
+/** A ratio as a percentage: 0.0123 is 1.23 %. */
+export function percent(ratio: number, decimals = 2): string {
+  return kept(`p${decimals}`, (l) => new Intl.NumberFormat(l, { style: 'percent', minimumFractionDigits: decimals, maximumFractionDigits: decimals })).format(ratio);
+}
+
+/** A percentage with its sign: +1.23 %. */
+export function change(ratio: number, decimals = 2): string {
+  return kept(
+    `c${decimals}`,
+    (l) => new Intl.NumberFormat(l, { style: 'percent', minimumFractionDigits: decimals, maximumFractionDigits: decimals, signDisplay: 'exceptZero' }),
+  ).format(ratio);
+}
+
+/** A large number in few digits: 1.2M. */
+export function compact(value: number): string {
+  return kept('k', (l) => new Intl.NumberFormat(l, { notation: 'compact', maximumFractionDigits: 1 })).format(value);
+}
+
+/** A session (a civil date such as 2025-09-26, in the exchange's time zone). */
+export function session(date: string): string {
+  return kept('session', (l) => new Intl.DateTimeFormat(l, { dateStyle: 'medium', timeZone: 'UTC' })).format(new Date(`${date}T00:00:00Z`));
+}
+
+/** An instant in the reader's own time zone. */
+export function instant(at: string | Date): string {
+  return kept('instant', (l) => new Intl.DateTimeFormat(l, { dateStyle: 'medium', timeStyle: 'short' })).format(new Date(at));
+}
+
+/** An instant's time of day, in the reader's own time zone or the given one. */
+export function time(at: string | Date, zone?: string): string {
+  return kept(`time${zone ?? ''}`, (l) => new Intl.DateTimeFormat(l, { timeStyle: 'short', ...(zone ? { timeZone: zone } : {}) })).format(new Date(at));
+}
+
+const units: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1],
+];
+
+/** How long ago an instant was, or how far ahead it is: "3 hours ago". */
+export function ago(at: string | Date, now: Date): string {
+  const seconds = Math.round((new Date(at).getTime() - now.getTime()) / 1000);
+  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
+  return kept('ago', (l) => new Intl.RelativeTimeFormat(l, { numeric: 'auto' })).format(Math.trunc(seconds / size), unit);
+}

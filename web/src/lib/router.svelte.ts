@@ -1,0 +1,82 @@
+// Which page the address names. Links are ordinary <a href>: navaid listens for clicks on them.
+import navaid from 'navaid';
+
+export type Page =
+  | 'overview'
+  | 'etf'
+  | 'findings'
+  | 'finding'
+  | 'runs'
+  | 'run'
+  | 'scoreboard'
+  | 'cell'
+  | 'schedules'
+  | 'forecast'
+  | 'register'
+  | 'notFound';
+
+/** The pages by path. The server serves the same paths (api/assets.go). */
+export const paths: Record<Exclude<Page, 'notFound'>, string> = {
+  overview: '/',
+  etf: '/etfs/:symbol',
+  findings: '/findings',
+  finding: '/findings/:id',
+  runs: '/runs',
+  run: '/runs/:id',
+  scoreboard: '/scoreboard',
+  cell: '/scoreboard/:exchange/:model/:horizon',
+  schedules: '/schedules',
+  forecast: '/forecasts/:id',
+  register: '/register',
+};
+
+type Route = { page: Page; params: Record<string, string> };
+
+let route = $state<Route>({ page: 'overview', params: {} });
+let query = $state<URLSearchParams>(new URLSearchParams(location.search));
+
+const router = navaid('/', () => show('notFound', {}));
+for (const [page, path] of Object.entries(paths)) {
+  router.on(path, (params) => show(page as Page, (params ?? {}) as Record<string, string>));
+}
+
+function show(page: Page, params: Record<string, string>): void {
+  query = new URLSearchParams(location.search);
+  route = { page, params };
+}
+
+/** Follows the address from now on. */
+export function listen(): () => void {
+  router.listen();
+  return () => router.unlisten?.();
+}
+
+export function page(): Page {
+  return route.page;
+}
+
+/** A part of the path, decoded; empty if the path has no such part. */
+export function param(name: string): string {
+  return route.params[name] ?? '';
+}
+
+export function parameter(name: string): string | null {
+  return query.get(name);
+}
+
+/** Goes to another page. */
+export function go(to: string, replace = false): void {
+  router.route(to, replace);
+}
+
+/** Sets or (null) removes parameters of the address without leaving the page. */
+export function setParameters(changes: Record<string, string | null>): void {
+  const next = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null) next.delete(name);
+    else next.set(name, value);
+  }
+  const text = next.toString();
+  history.replaceState(history.state, '', location.pathname + (text ? `?${text}` : ''));
+  query = next;
+}

@@ -1,0 +1,13 @@
+import type { Messages } from '../en/index.ts';
+import common from './common.json';
+import etf from './etf.json';
+import findings from './findings.json';
+import forecast from './forecast.json';
+import overview from './overview.json';
+import register from './register.json';
+import runs from './runs.json';
+import schedules from './schedules.json';
+import scoreboard from './scoreboard.json';
+
+const messages: Messages = { ...common, ...overview, ...etf, ...findings, ...runs, ...scoreboard, ...schedules, ...forecast, ...register };
+export default messages;
