@@ -35,6 +35,9 @@ const (
 	eventsKept = 4096
 )
 
+// ErrTooManyStreams is why no stream of events can be opened.
+var ErrTooManyStreams = errors.New("too many streams")
+
 // eventHub reads new events for all streams of the process: one query each eventPoll, however many streams there are, and none
 // without streams. It keeps the newest events that may be passed on; a stream that is further behind reads from the database.
 type eventHub struct {
@@ -58,7 +61,7 @@ func (h *eventHub) enter(ctx context.Context) error {
 	h.mu.Lock()
 	if h.streams >= MaxEventStreams {
 		h.mu.Unlock()
-		return &etf.Error{Kind: etf.KindUnavailable, Message: fmt.Sprintf("%d streams of events are open, which is the limit", MaxEventStreams),
+		return &etf.Error{Kind: etf.KindUnavailable, Err: ErrTooManyStreams, Message: fmt.Sprintf("%d streams of events are open, which is the limit", MaxEventStreams),
 			Remedy: "close streams that nobody reads, or connect again after the seconds in Retry-After"}
 	}
 	h.streams++
@@ -238,6 +241,12 @@ func (s *Service) FollowEvents(ctx context.Context, f EventFollow) (*EventStream
 		return nil, err
 	}
 	return stream, nil
+}
+
+// CheckEventFollow reports what is wrong with the form of what a stream is to show.
+func CheckEventFollow(f EventFollow) error {
+	_, err := eventQuery(f)
+	return err
 }
 
 func eventQuery(f EventFollow) (q etf.EventQuery, err error) {
