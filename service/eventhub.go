@@ -79,29 +79,34 @@ func (h *eventHub) enter(ctx context.Context) error {
 
 // begin finds out from where on to read, and starts the polling.
 func (h *eventHub) begin(ctx context.Context) error {
-	from, err := h.store.NewestEventBefore(ctx, h.now().Add(-settledAge))
+	order, err := h.settled(ctx)
 	if err != nil {
 		return err
 	}
 	h.mu.Lock()
-	h.order, h.recent, h.after = eventOrder{passed: from}, nil, from
+	h.order, h.recent, h.after = order, nil, order.passed
 	h.changed = make(chan struct{})
 	h.mu.Unlock()
-	for {
-		n, err := h.poll(ctx)
-		if err != nil {
-			return err
-		}
-		if n < eventPage {
-			break
-		}
-	}
 	polling, stop := context.WithCancel(context.Background())
 	h.mu.Lock()
 	h.stop = stop
 	h.mu.Unlock()
 	go h.run(polling)
 	return nil
+}
+
+// settled reads up to where events may be passed on now.
+func (h *eventHub) settled(ctx context.Context) (eventOrder, error) {
+	from, err := h.store.NewestEventBefore(ctx, h.now().Add(-settledAge))
+	for order := (eventOrder{passed: from}); ; {
+		if err != nil {
+			return eventOrder{}, err
+		}
+		var rows []etf.Event
+		if rows, err = h.store.Events(ctx, etf.EventQuery{After: order.passed, Limit: eventPage}); err == nil && len(order.pass(rows, h.now())) < eventPage {
+			return order, nil
+		}
+	}
 }
 
 // leave counts a stream out; the last one ends the polling.
@@ -331,6 +336,19 @@ func (s *EventStream) askWhetherEnded(ctx context.Context) error {
 		s.end = span.Newest
 	}
 	return err
+}
+
+// EventPosition returns the number of an event such that whoever reads data now and follows the events after it misses no change. It must be
+// read before the data.
+func (s *Service) EventPosition(ctx context.Context) (int64, error) {
+	s.events.mu.Lock()
+	running, passed := s.events.stop != nil, s.events.order.passed
+	s.events.mu.Unlock()
+	if running {
+		return passed, nil
+	}
+	order, err := s.events.settled(ctx)
+	return order.passed, err
 }
 
 // Position is the number up to which the stream has passed on everything that the query selects.

@@ -188,6 +188,29 @@ func TestPollingFollowsStreams(t *testing.T) {
 	}
 }
 
+// The position from which a page goes on is before a gap, with streams and without.
+func TestEventPosition(t *testing.T) {
+	t.Parallel()
+	table := &eventTable{}
+	s := New(Deps{Store: table, Now: atNow})
+	table.add(now.Add(-time.Hour), 2, etf.Event{Kind: etf.EventStored})
+	table.add(now, 3, etf.Event{Kind: etf.EventStored})
+	table.set(func() { table.events = slices.Delete(table.events, 3, 4) }) // 4 may still come
+	want := func() {
+		t.Helper()
+		if id, err := s.EventPosition(t.Context()); id != 3 || err != nil {
+			t.Errorf("%d, %v; want 3", id, err)
+		}
+	}
+	want()
+	stream := follow(t, s, EventFollow{})
+	defer stream.Close()
+	want()
+	if stream.Position() != 3 {
+		t.Errorf("the stream begins at %d", stream.Position())
+	}
+}
+
 // The end of a run that was terminated is in no event: the stream asks.
 func TestStreamOfATerminatedRun(t *testing.T) {
 	t.Parallel()
