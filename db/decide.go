@@ -684,7 +684,12 @@ func (s *Store) releaseAccepted(ctx context.Context, symbol etf.Symbol) error {
 			if err != nil {
 				return err
 			}
-			return d.change(ctx, quality.AcceptRows(quality.Unblocked(d.finding, cases), stored, 0), stored, fetch.Source, head.Finding.FetchID)
+			q.concerns(fetch.Exchange, fetch.Symbol, etf.RunID(fetch.RunID))
+			changes := quality.AcceptRows(quality.Unblocked(d.finding, cases), stored, 0)
+			for _, session := range changes.Sessions() {
+				q.released(session)
+			}
+			return d.change(ctx, changes, stored, fetch.Source, head.Finding.FetchID)
 		})
 		if err != nil {
 			return err

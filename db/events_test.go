@@ -83,9 +83,13 @@ func testEvents(t *testing.T, d dbtest.Database) {
 	save := func(f etf.Fetch, bars []etf.Bar) func() error {
 		return func() error { return s.SaveFetch(ctx, f, etf.Response{Bars: bars, Basis: f.Basis}) }
 	}
-	about := func(kind, subject, data string) string { return kind + "|XNYS|2025-01-06|EVT|" + run + "|" + subject + "|" + data }
+	about := func(kind, subject, data string) string {
+		return kind + "|XNYS|2025-01-06|EVT|" + run + "|" + subject + "|" + data
+	}
 	wantOnce("fetch", save(quiet, []etf.Bar{bar(day(0), 0)}), about("etf.fetched", quiet.ID, `{"rows":1,"source":"simulated","stage":"fetch"}`))
-	wantOnce("judge", func() error { return saveFindings(s, etf.Judgement{Fetch: quiet.ID, Verdicts: []etf.Verdict{etf.VerdictKeep}}) },
+	wantOnce("judge", func() error {
+		return saveFindings(s, etf.Judgement{Fetch: quiet.ID, Verdicts: []etf.Verdict{etf.VerdictKeep}})
+	},
 		about("etf.validated", quiet.ID, `{"errors":0,"findings":0,"stage":"validate"}`))
 	persist := func(id string) func() error {
 		return func() error { _, err := s.Persist(ctx, id); return err }
@@ -143,7 +147,9 @@ func testEvents(t *testing.T, d dbtest.Database) {
 	wantOnce("fetch a statement", func() error {
 		return s.SaveFetch(ctx, stated, etf.Response{Bars: bars, Basis: stated.Basis, Actions: []etf.Action{paid}})
 	}, about("etf.fetched", stated.ID, `{"rows":2,"source":"simulated","stage":"fetch"}`))
-	wantOnce("judge it", func() error { return saveFindings(s, etf.Judgement{Fetch: stated.ID, Verdicts: make([]etf.Verdict, 2)}) },
+	wantOnce("judge it", func() error {
+		return saveFindings(s, etf.Judgement{Fetch: stated.ID, Verdicts: make([]etf.Verdict, 2)})
+	},
 		about("etf.validated", stated.ID, `{"errors":0,"findings":0,"stage":"validate"}`))
 	wantOnce("persist it", persist(stated.ID), about("action.stated", id, `{"ex":"2025-01-03","kind":"dividend","status":"accepted"}`),
 		about("etf.stored", stated.ID, `{"data_version":4,"new":0,"quarantined":0,"revised":0,"stage":"persist","unchanged":2}`))
@@ -181,11 +187,17 @@ func testEvents(t *testing.T, d dbtest.Database) {
 	}); len(got) > 0 {
 		t.Errorf("refused entries: %q", got)
 	}
-	wantAnchored := happened(t, s, func() error { _, err := s.Anchor(ctx, etf.AnchorScope{Symbols: []etf.Symbol{"EVT"}}, unsigned); return err })
+	wantAnchored := happened(t, s, func() error {
+		_, err := s.Anchor(ctx, etf.AnchorScope{Symbols: []etf.Symbol{"EVT"}}, unsigned)
+		return err
+	})
 	if len(wantAnchored) != 1 || !strings.HasPrefix(wantAnchored[0], `ledger.anchored||||||{"root":"`) {
 		t.Errorf("anchored: %q", wantAnchored)
 	}
-	if got := happened(t, s, func() error { _, err := s.Anchor(ctx, etf.AnchorScope{Symbols: []etf.Symbol{"EVT"}}, unsigned); return err }); len(got) > 0 {
+	if got := happened(t, s, func() error {
+		_, err := s.Anchor(ctx, etf.AnchorScope{Symbols: []etf.Symbol{"EVT"}}, unsigned)
+		return err
+	}); len(got) > 0 {
 		t.Errorf("nothing to anchor: %q", got)
 	}
 
