@@ -21,7 +21,6 @@ const (
 
 	eventsRoute    = "/v1/events"
 	runEventsRoute = "/v1/runs/:id/events"
-
 )
 
 // StreamTimes are the times of streams of events.
@@ -165,7 +164,7 @@ func (e eventStream) send(w http.ResponseWriter) error {
 // greeting is what a stream begins with.
 func (e eventStream) greeting() []byte {
 	text := []byte("retry: 2000\n\n")
-	name := ""
+	var name string
 	switch {
 	case e.stream.Begins:
 		name = "hello"

@@ -53,7 +53,8 @@ var contentQueries = map[string]string{
 	// Each event is there once for what happened once. How an exchange's progress is cut into events, when its chains are anchored and
 	// which deadlines pass depends on the time it took.
 	"event": `SELECT kind, exchange, session, symbol, run_id, IF(kind = 'etf.forecast', '', data) FROM events
-		WHERE kind NOT IN ('run.progress', 'ledger.anchored', 'deadline.missed', 'deadline.met')`,
+		WHERE kind NOT IN ('run.progress', 'ledger.anchored', 'deadline.missed', 'deadline.met')
+			AND run_id NOT IN (SELECT id FROM runs WHERE closed = 1)`,
 	"leaf": `SELECT symbol, model, position FROM ledger_leaves`,
 	"run": `SELECT id, attempt, workflow, exchange, session, status, closed, due, updated, unchanged, quarantined, failed, elsewhere,
 			cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error FROM runs WHERE closed = 0`,
