@@ -68,7 +68,7 @@ func BenchmarkDailyPath(b *testing.B) {
 		})
 		timed("1 SaveFetch", func() {
 			must(s.SaveFetch(ctx, etf.Fetch{ID: id, Symbol: symbol, Source: "simulated", Basis: etf.AsTraded, Rows: len(window),
-				Window: etf.Window{From: window[0].Session, To: window[14].Session}, FetchedAt: time.Now(), Run: "daily:XNYS:x"},
+				Window: etf.Window{From: window[0].Session, To: window[14].Session}, FetchedAt: time.Now(), Run: "daily:XNYS:2025-01-02"},
 				etf.Response{Bars: window, Raw: []byte(strings.Repeat("1,2,3;", 300))}))
 		})
 		timed("2 Staged", func() { _, err = s.Staged(ctx, id); must(err) })

@@ -546,8 +546,9 @@ func testDecideBetween(t *testing.T, d dbtest.Database) {
 		t.Fatalf("%+v, %+v", first, second)
 	}
 	decide(t, s, first[0].Finding.ID, etf.Accept)
-	if _, err := s.Persist(ctx, fetch); err != nil {
-		t.Fatal(err)
+	events := happened(t, s, func() error { _, err := s.Persist(ctx, fetch); return err })
+	if len(events) != 2 || !strings.HasPrefix(events[0], "etf.stored|") || !strings.HasPrefix(events[1], "bar.released|XNYS|2025-01-02|BETWEEN|") || !strings.HasSuffix(events[1], `|{"session":"2025-01-03"}`) {
+		t.Errorf("events: %q", events)
 	}
 	if e := etfOf(t, s, "BETWEEN"); barOn(t, s, "BETWEEN", day(1)).Quarantined || e.Quarantined != 0 {
 		t.Errorf("the decision is lost: %+v", e)
