@@ -37,6 +37,8 @@ type server struct {
 	metrics *httpMetrics
 	ready   *service.Readiness
 	heavy   turnstile
+	// overviews are kept as they are sent.
+	overviews overviewPages
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
