@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	mathrand "math/rand/v2"
 	"slices"
 	"strings"
@@ -87,10 +86,10 @@ func (s *Store) RecordMissed(ctx context.Context, missed []etf.MissedDeadline) (
 	var recorded []etf.MissedDeadline
 	for part := range slices.Chunk(missed, deadlinesAtOnce) {
 		var fresh []etf.MissedDeadline
-		err := s.transaction(ctx, "recording missed deadlines", func(q *sqlcgen.Queries, tx *sql.Tx) error {
+		err := s.transaction(ctx, "recording missed deadlines", func(q *writing, tx *sql.Tx) error {
 			var ids map[string]uint32
 			var err error
-			if fresh, ids, err = unrecorded(ctx, q, part); err != nil || len(fresh) == 0 {
+			if fresh, ids, err = newDeadlines(ctx, q.Queries, part); err != nil || len(fresh) == 0 {
 				return err
 			}
 			rows := inserter{ctx: ctx, tx: tx, into: "INSERT INTO missed_deadlines (etf_id, session, kind, due_at, seen_at, met_at)"}
@@ -102,7 +101,10 @@ func (s *Store) RecordMissed(ctx context.Context, missed []etf.MissedDeadline) (
 			} else if err != nil {
 				return err
 			}
-			return insertDeadlineEvents(ctx, tx, s.now(), etf.EventDeadlineMissed, fresh)
+			for _, m := range fresh {
+				q.deadline(etf.EventDeadlineMissed, m, m.SeenAt)
+			}
+			return nil
 		})
 		if err != nil {
 			return recorded, err
@@ -112,8 +114,8 @@ func (s *Store) RecordMissed(ctx context.Context, missed []etf.MissedDeadline) (
 	return recorded, nil
 }
 
-// unrecorded returns those of the deadlines that have no row yet, and the ETFs' IDs.
-func unrecorded(ctx context.Context, q *sqlcgen.Queries, list []etf.MissedDeadline) (fresh []etf.MissedDeadline, ids map[string]uint32, err error) {
+// newDeadlines returns those of the deadlines that have no row yet, and the ETFs' IDs.
+func newDeadlines(ctx context.Context, q *sqlcgen.Queries, list []etf.MissedDeadline) (fresh []etf.MissedDeadline, ids map[string]uint32, err error) {
 	var symbols []string
 	from, to := list[0].Session, list[0].Session
 	for _, m := range list {
@@ -158,7 +160,7 @@ func (s *Store) RecordMet(ctx context.Context, met []etf.MissedDeadline) ([]etf.
 	var recorded []etf.MissedDeadline
 	for part := range slices.Chunk(met, deadlinesAtOnce) {
 		var fresh []etf.MissedDeadline
-		err := s.transaction(ctx, "recording that deadlines were met", func(q *sqlcgen.Queries, tx *sql.Tx) error {
+		err := s.transaction(ctx, "recording that deadlines were met", func(q *writing, _ *sql.Tx) error {
 			fresh = nil
 			var symbols []string
 			for _, m := range part {
@@ -193,9 +195,10 @@ func (s *Store) RecordMet(ctx context.Context, met []etf.MissedDeadline) ([]etf.
 				}
 				if n > 0 {
 					fresh = append(fresh, m)
+					q.deadline(etf.EventDeadlineMet, m, m.MetAt)
 				}
 			}
-			return insertDeadlineEvents(ctx, tx, s.now(), etf.EventDeadlineMet, fresh)
+			return nil
 		})
 		if err != nil {
 			return recorded, err
@@ -211,25 +214,9 @@ func unlike(at time.Time) time.Time {
 	return at.UTC().Truncate(time.Millisecond).Add(mathrand.N(time.Millisecond).Truncate(time.Microsecond))
 }
 
-// deadlineData is the data of an event about a deadline.
-type deadlineData struct {
-	Deadline    etf.Deadline `json:"deadline"`
-	DueAt       time.Time    `json:"due_at"`
-	LateSeconds int64        `json:"late_seconds"`
-}
-
-func insertDeadlineEvents(ctx context.Context, tx *sql.Tx, at time.Time, kind etf.EventKind, list []etf.MissedDeadline) error {
-	rows := inserter{ctx: ctx, tx: tx, into: "INSERT INTO events (at, kind, exchange, session, symbol, run_id, subject, data)"}
-	for _, m := range list {
-		late := m.SeenAt.Sub(m.DueAt)
-		if kind == etf.EventDeadlineMet {
-			late = m.MetAt.Sub(m.DueAt)
-		}
-		data, err := json.Marshal(deadlineData{m.Kind, m.DueAt.UTC(), int64(late / time.Second)})
-		if err != nil {
-			return err
-		}
-		rows.row(at, string(kind), string(m.Exchange), column.Session(m.Session), string(m.Symbol), "", string(m.Kind), string(data))
-	}
-	return rows.done()
+// deadline adds the event of a deadline that is missed or met, as of the instant.
+func (w *writing) deadline(kind etf.EventKind, m etf.MissedDeadline, at time.Time) {
+	w.emitAbout(etf.Event{Exchange: m.Exchange, Session: m.Session, Symbol: m.Symbol}, kind, string(m.Kind), map[string]any{
+		"deadline": m.Kind, "due_at": m.DueAt.UTC(), "late_seconds": int64(at.Sub(m.DueAt) / time.Second),
+	})
 }

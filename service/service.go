@@ -66,6 +66,7 @@ type Service struct {
 	schedules map[etf.Exchange]etf.TimeOfDay
 	dueAfter  DueAfter
 	overview  overviews
+	events    *eventHub
 }
 
 // Model describes a forecasting model.
@@ -85,6 +86,7 @@ func New(d Deps) *Service {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.events = &eventHub{store: s.store, now: s.now}
 	if s.served == "" && len(s.models) > 0 {
 		s.served = s.models[0].Name
 	}
