@@ -79,7 +79,7 @@ func (s *Service) WatchDeadlines(ctx context.Context) (Watched, error) {
 			at.Late = max(at.Late, f.Late)
 			for _, kind := range s.lacks(e, f) {
 				lacking[kind] = true
-				if !recorded(open[e.Symbol], f.Session, kind) {
+				if !knownMissed(open[e.Symbol], f.Session, kind) {
 					missed = append(missed, etf.MissedDeadline{Symbol: e.Symbol, Exchange: x, Session: f.Session, Kind: kind, DueAt: f.DueAt, SeenAt: now})
 				}
 			}
@@ -115,7 +115,7 @@ func arrived(a etf.Arrival, kind etf.Deadline) time.Time {
 	return a.Stored
 }
 
-func recorded(open []etf.MissedDeadline, session etf.Session, kind etf.Deadline) bool {
+func knownMissed(open []etf.MissedDeadline, session etf.Session, kind etf.Deadline) bool {
 	for _, m := range open {
 		if m.Session == session && m.Kind == kind {
 			return true
