@@ -50,6 +50,10 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	assets, err := loadAssets()
+	if err != nil {
+		return nil, err
+	}
 	registry := d.Metrics
 	if registry == nil {
 		registry = prometheus.NewRegistry()
@@ -78,6 +82,7 @@ func New(d Deps) (http.Handler, error) {
 	e.Use(s.observe, checkQuery(doc.spec), s.limited)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
 	doc.register(e)
+	registerAssets(e, assets)
 	e.GET("/metrics", echo.WrapHandler(metrics.handler))
 
 	problem := func(err error) func(http.ResponseWriter, *http.Request) {
