@@ -204,6 +204,13 @@ web: ## Build the dashboard from web/ into api/assets.
 web-check: web ## Fail if api/assets is not what web/ gives.
 	@[ -z "$$(git status --porcelain -- api/assets)" ] || { git status --short -- api/assets; echo "api/assets is out of date: run 'make web' and commit" >&2; exit 1; }
 
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+
+.PHONY: test-web
+test-web: build devstack web/node_modules/.package-lock.json ## Drive every page of the dashboard in a real browser (CHROMIUM) against a running demo; pictures are left in web/screenshots.
+	bin/devstack run --ephemeral --quiet -- npm --prefix web run test:browser
+
 ##@ Generated code and tools
 
 .PHONY: generate
