@@ -1445,6 +1445,11 @@ type Schedule struct {
 
 	// Recent The last times it fired, newest last.
 	Recent []Firing `json:"recent"`
+
+	// CatchUpSeconds How far back firings are made up for that were missed while Temporal was down.
+	//
+	// Example: 604800
+	CatchUpSeconds int64 `json:"catch_up_seconds"`
 }
 
 // ScheduleList defines model for ScheduleList.
@@ -1483,6 +1488,30 @@ type SessionSpan struct {
 	//
 	// Example: 2025-09-26
 	To Session `json:"to"`
+}
+
+// Source defines model for Source.
+type Source struct {
+	// Name Example: file
+	Name string `json:"name"`
+
+	// Description What it is.
+	//
+	// Example: CSV files from the server's folder
+	Description string `json:"description"`
+
+	// Ref What a reference to it names.
+	//
+	// Example: a file's name, such as SPY.csv
+	Ref string `json:"ref"`
+}
+
+// SourceList defines model for SourceList.
+type SourceList struct {
+	Items []Source `json:"items"`
+
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	NextCursor *NextCursor `json:"next_cursor"`
 }
 
 // SourceRef defines model for SourceRef.
@@ -1551,6 +1580,9 @@ type RunID = string
 
 // ScheduleID defines model for ScheduleID.
 type ScheduleID = string
+
+// ScheduleWhy defines model for ScheduleWhy.
+type ScheduleWhy = string
 
 // ScoredFrom defines model for ScoredFrom.
 type ScoredFrom = string
@@ -1890,6 +1922,18 @@ type GetRunParams struct {
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// PauseScheduleParams defines parameters for PauseSchedule.
+type PauseScheduleParams struct {
+	// Why The reason, for the schedule's note.
+	Why *ScheduleWhy `form:"why,omitempty" json:"why,omitempty"`
+}
+
+// ResumeScheduleParams defines parameters for ResumeSchedule.
+type ResumeScheduleParams struct {
+	// Why The reason, for the schedule's note.
+	Why *ScheduleWhy `form:"why,omitempty" json:"why,omitempty"`
+}
+
 // GetScoreboardParams defines parameters for GetScoreboard.
 type GetScoreboardParams struct {
 	// Exchange Only ETFs of this exchange.
@@ -2052,18 +2096,21 @@ type ServerInterface interface {
 	// ListSchedules List the schedules. There is at most one per exchange, so the list is never paged.
 	// (GET /v1/schedules)
 	ListSchedules(ctx echo.Context) error
-	// PauseSchedule Pause a schedule. Repeating the request changes nothing. Takes no body.
+	// PauseSchedule Pause a schedule. Repeating the request changes at most its note. Takes no body.
 	// (POST /v1/schedules/{id}/pause)
-	PauseSchedule(ctx echo.Context, id ScheduleID) error
+	PauseSchedule(ctx echo.Context, id ScheduleID, params PauseScheduleParams) error
 	// ResumeSchedule Resume a schedule. The next time it fires, it catches up on sessions missed while paused. Takes no body.
 	// (POST /v1/schedules/{id}/resume)
-	ResumeSchedule(ctx echo.Context, id ScheduleID) error
+	ResumeSchedule(ctx echo.Context, id ScheduleID, params ResumeScheduleParams) error
 	// TriggerSchedule Fire a schedule now, even if paused. Completed sessions are not run again. Takes no body.
 	// (POST /v1/schedules/{id}/trigger)
 	TriggerSchedule(ctx echo.Context, id ScheduleID) error
 	// GetScoreboard Show how the models' forecasts have fared against the prices that came.
 	// (GET /v1/scoreboard)
 	GetScoreboard(ctx echo.Context, params GetScoreboardParams) error
+	// ListSources List the sources of prices that an ETF can name. The list is short and never paged.
+	// (GET /v1/sources)
+	ListSources(ctx echo.Context) error
 	// GetVersion Get the version of the code.
 	// (GET /version)
 	GetVersion(ctx echo.Context) error
@@ -3134,8 +3181,17 @@ func (w *ServerInterfaceWrapper) PauseSchedule(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseScheduleParams
+	// ------------- Optional query parameter "why" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "why", ctx.QueryParams(), &params.Why, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter why: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PauseSchedule(ctx, id)
+	err = w.Handler.PauseSchedule(ctx, id, params)
 	return err
 }
 
@@ -3150,8 +3206,17 @@ func (w *ServerInterfaceWrapper) ResumeSchedule(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeScheduleParams
+	// ------------- Optional query parameter "why" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "why", ctx.QueryParams(), &params.Why, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter why: %s", err))
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ResumeSchedule(ctx, id)
+	err = w.Handler.ResumeSchedule(ctx, id, params)
 	return err
 }
 
@@ -3235,6 +3300,15 @@ func (w *ServerInterfaceWrapper) GetScoreboard(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetScoreboard(ctx, params)
+	return err
+}
+
+// ListSources converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSources(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSources(ctx)
 	return err
 }
 
@@ -3328,6 +3402,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/findings", wrapper.ListFindings, options.OperationMiddlewares["listFindings"]...)
 	router.GET(options.BaseURL+"/v1/findings/:id", wrapper.GetFinding, options.OperationMiddlewares["getFinding"]...)
 	router.POST(options.BaseURL+"/v1/findings/:id/decision", wrapper.DecideFinding, options.OperationMiddlewares["decideFinding"]...)
+	router.GET(options.BaseURL+"/v1/sources", wrapper.ListSources, options.OperationMiddlewares["listSources"]...)
 	router.GET(options.BaseURL+"/v1/schedules", wrapper.ListSchedules, options.OperationMiddlewares["listSchedules"]...)
 	router.POST(options.BaseURL+"/v1/schedules/:id/pause", wrapper.PauseSchedule, options.OperationMiddlewares["pauseSchedule"]...)
 	router.POST(options.BaseURL+"/v1/schedules/:id/resume", wrapper.ResumeSchedule, options.OperationMiddlewares["resumeSchedule"]...)
@@ -7235,7 +7310,8 @@ func (response ListSchedulesdefaultApplicationProblemPlusJSONResponse) VisitList
 }
 
 type PauseScheduleRequestObject struct {
-	Id ScheduleID `json:"id"`
+	Id     ScheduleID `json:"id"`
+	Params PauseScheduleParams
 }
 
 type PauseScheduleResponseObject interface {
@@ -7323,7 +7399,8 @@ func (response PauseScheduledefaultApplicationProblemPlusJSONResponse) VisitPaus
 }
 
 type ResumeScheduleRequestObject struct {
-	Id ScheduleID `json:"id"`
+	Id     ScheduleID `json:"id"`
+	Params ResumeScheduleParams
 }
 
 type ResumeScheduleResponseObject interface {
@@ -7570,6 +7647,44 @@ func (response GetScoreboarddefaultApplicationProblemPlusJSONResponse) VisitGetS
 	return err
 }
 
+type ListSourcesRequestObject struct {
+}
+
+type ListSourcesResponseObject interface {
+	VisitListSourcesResponse(w http.ResponseWriter) error
+}
+
+type ListSources200JSONResponse SourceList
+
+func (response ListSources200JSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSourcesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSourcesdefaultApplicationProblemPlusJSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetVersionRequestObject struct {
 }
 
@@ -7717,7 +7832,7 @@ type StrictServerInterface interface {
 	// ListSchedules List the schedules. There is at most one per exchange, so the list is never paged.
 	// (GET /v1/schedules)
 	ListSchedules(ctx context.Context, request ListSchedulesRequestObject) (ListSchedulesResponseObject, error)
-	// PauseSchedule Pause a schedule. Repeating the request changes nothing. Takes no body.
+	// PauseSchedule Pause a schedule. Repeating the request changes at most its note. Takes no body.
 	// (POST /v1/schedules/{id}/pause)
 	PauseSchedule(ctx context.Context, request PauseScheduleRequestObject) (PauseScheduleResponseObject, error)
 	// ResumeSchedule Resume a schedule. The next time it fires, it catches up on sessions missed while paused. Takes no body.
@@ -7729,6 +7844,9 @@ type StrictServerInterface interface {
 	// GetScoreboard Show how the models' forecasts have fared against the prices that came.
 	// (GET /v1/scoreboard)
 	GetScoreboard(ctx context.Context, request GetScoreboardRequestObject) (GetScoreboardResponseObject, error)
+	// ListSources List the sources of prices that an ETF can name. The list is short and never paged.
+	// (GET /v1/sources)
+	ListSources(ctx context.Context, request ListSourcesRequestObject) (ListSourcesResponseObject, error)
 	// GetVersion Get the version of the code.
 	// (GET /version)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
@@ -8838,10 +8956,11 @@ func (sh *strictHandler) ListSchedules(ctx echo.Context) error {
 }
 
 // PauseSchedule operation middleware
-func (sh *strictHandler) PauseSchedule(ctx echo.Context, id ScheduleID) error {
+func (sh *strictHandler) PauseSchedule(ctx echo.Context, id ScheduleID, params PauseScheduleParams) error {
 	var request PauseScheduleRequestObject
 
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.PauseSchedule(ctx.Request().Context(), request.(PauseScheduleRequestObject))
@@ -8863,10 +8982,11 @@ func (sh *strictHandler) PauseSchedule(ctx echo.Context, id ScheduleID) error {
 }
 
 // ResumeSchedule operation middleware
-func (sh *strictHandler) ResumeSchedule(ctx echo.Context, id ScheduleID) error {
+func (sh *strictHandler) ResumeSchedule(ctx echo.Context, id ScheduleID, params ResumeScheduleParams) error {
 	var request ResumeScheduleRequestObject
 
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ResumeSchedule(ctx.Request().Context(), request.(ResumeScheduleRequestObject))
@@ -8931,6 +9051,29 @@ func (sh *strictHandler) GetScoreboard(ctx echo.Context, params GetScoreboardPar
 		return err
 	} else if validResponse, ok := response.(GetScoreboardResponseObject); ok {
 		return validResponse.VisitGetScoreboardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListSources operation middleware
+func (sh *strictHandler) ListSources(ctx echo.Context) error {
+	var request ListSourcesRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSources(ctx.Request().Context(), request.(ListSourcesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSources")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListSourcesResponseObject); ok {
+		return validResponse.VisitListSourcesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -626,6 +626,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the sources of prices that an ETF can name. The list is short and never paged. */
+        get: operations["listSources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/schedules": {
         parameters: {
             query?: never;
@@ -652,7 +669,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Pause a schedule. Repeating the request changes nothing. Takes no body. */
+        /** Pause a schedule. Repeating the request changes at most its note. Takes no body. */
         post: operations["pauseSchedule"];
         delete?: never;
         options?: never;
@@ -803,7 +820,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An HTML page of links. */
+        /**
+         * The dashboard.
+         * @description An HTML page. Its other pages are answered likewise.
+         */
         get: operations["getIndex"];
         put?: never;
         post?: never;
@@ -861,6 +881,24 @@ export interface components {
              * @example SPY.csv
              */
             ref: string;
+        };
+        Source: {
+            /** @example file */
+            name: string;
+            /**
+             * @description What it is.
+             * @example CSV files from the server's folder
+             */
+            description: string;
+            /**
+             * @description What a reference to it names.
+             * @example a file's name, such as SPY.csv
+             */
+            ref: string;
+        };
+        SourceList: {
+            items: components["schemas"]["Source"][];
+            next_cursor: components["schemas"]["NextCursor"];
         };
         NewETF: {
             /**
@@ -1751,6 +1789,11 @@ export interface components {
             next_at: string[];
             /** @description The last times it fired, newest last. */
             recent: components["schemas"]["Firing"][];
+            /**
+             * @description How far back firings are made up for that were missed while Temporal was down.
+             * @example 604800
+             */
+            catch_up_seconds: number;
         };
         Firing: {
             /**
@@ -2593,6 +2636,11 @@ export interface components {
          * @example daily-XNYS
          */
         ScheduleID: string;
+        /**
+         * @description The reason, for the schedule's note.
+         * @example the provider is being changed
+         */
+        ScheduleWhy: string;
         /**
          * @description Only this model: one that `/v1/models` lists, one that others enter forecasts for, or a former one that has scores. Any other
          *     is refused with 400.
@@ -4020,6 +4068,27 @@ export interface operations {
             default: components["responses"]["OtherProblem"];
         };
     };
+    listSources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sources. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceList"];
+                };
+            };
+            default: components["responses"]["OtherProblem"];
+        };
+    };
     listSchedules: {
         parameters: {
             query?: never;
@@ -4044,7 +4113,13 @@ export interface operations {
     };
     pauseSchedule: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The reason, for the schedule's note.
+                 * @example the provider is being changed
+                 */
+                why?: components["parameters"]["ScheduleWhy"];
+            };
             header?: never;
             path: {
                 /**
@@ -4066,7 +4141,13 @@ export interface operations {
     };
     resumeSchedule: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The reason, for the schedule's note.
+                 * @example the provider is being changed
+                 */
+                why?: components["parameters"]["ScheduleWhy"];
+            };
             header?: never;
             path: {
                 /**
