@@ -37,6 +37,7 @@ type server struct {
 	metrics *httpMetrics
 	ready   *service.Readiness
 	heavy   turnstile
+	uploads chan struct{} // files that are being received
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -64,7 +65,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
-		heavy: newTurnstile(),
+		heavy: newTurnstile(), uploads: make(chan struct{}, maxUploads),
 		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {
@@ -79,7 +80,7 @@ func New(d Deps) (http.Handler, error) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.log.Error("unhandled error", "error", err, "path", c.Request().URL.Path)
 	}
-	e.Use(s.observe, checkQuery(doc.spec), s.limited)
+	e.Use(s.observe, checkQuery(doc.spec), s.received, s.limited)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
 	doc.register(e)
 	registerAssets(e, assets)
@@ -96,7 +97,7 @@ func New(d Deps) (http.Handler, error) {
 	// A browser sends requests to loopback for any page, so a page of another site could start runs.
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(problem(refuse(problemForbidden, "Origin", "the request comes from another site's page", "send it from a page of this server or without a browser"))))
-	return identified(drained(d.Hosts.only(origin.Handler(normalised(e)), problem), problem(errBodyTooLarge))), nil
+	return identified(drained(d.Hosts.only(origin.Handler(normalised(e)), problem), problem)), nil
 }
 
 // logWriter writes echo's own messages to the log.

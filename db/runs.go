@@ -191,15 +191,19 @@ func (s *Store) RunETFs(ctx context.Context, run etf.RunID, after etf.Symbol, li
 	}
 	list := make([]etf.RunETF, len(rows))
 	for i, r := range rows {
-		list[i] = etf.RunETF{
-			Symbol: etf.Symbol(r.Symbol), Session: etf.Session(r.Session), Stage: etf.Stage(r.Stage),
-			Outcome: etf.Outcome(r.Outcome), Source: r.Source, RowsNew: int(r.RowsNew), RowsUnchanged: int(r.RowsUnchanged),
-			RowsRevised: int(r.RowsRevised), RowsQuarantined: int(r.RowsQuarantined), Findings: int(r.Findings),
-			Forecasts: int(r.Forecasts), Attempts: int(r.Attempts), ErrorType: r.ErrorType, ErrorMessage: r.ErrorMessage,
-			Held: r.ErrorType == etf.HeldClose,
-		}
+		list[i] = domainRunETF(r)
 	}
 	return list, nil
+}
+
+func domainRunETF(r sqlcgen.RunEtf) etf.RunETF {
+	return etf.RunETF{
+		Symbol: etf.Symbol(r.Symbol), Session: etf.Session(r.Session), Stage: etf.Stage(r.Stage),
+		Outcome: etf.Outcome(r.Outcome), Source: r.Source, RowsNew: int(r.RowsNew), RowsUnchanged: int(r.RowsUnchanged),
+		RowsRevised: int(r.RowsRevised), RowsQuarantined: int(r.RowsQuarantined), Findings: int(r.Findings),
+		Forecasts: int(r.Forecasts), Attempts: int(r.Attempts), ErrorType: r.ErrorType, ErrorMessage: r.ErrorMessage,
+		Held: r.ErrorType == etf.HeldClose,
+	}
 }
 
 // RerunCount returns the highest recorded attempt of a run, given the ID of its first attempt: 0 if there is none, 1 if

@@ -154,6 +154,12 @@ type EtfConfirmation struct {
 	FetchedAt time.Time
 }
 
+type EtfFetch struct {
+	EtfID     uint32
+	FetchedAt time.Time
+	FetchID   string
+}
+
 type EtfListing struct {
 	EtfID  uint32
 	Number int32
@@ -165,6 +171,18 @@ type EtfSource struct {
 	Ordinal uint8
 	Name    string
 	Ref     string
+}
+
+type Event struct {
+	ID       int64
+	At       time.Time
+	Kind     string
+	Exchange string
+	Session  column.Session
+	Symbol   string
+	RunID    string
+	Subject  string
+	Data     string
 }
 
 type Fetch struct {
@@ -347,6 +365,15 @@ type LedgerLeafe struct {
 	Hash       string
 	Writer     string
 	AnchoredAt time.Time
+}
+
+type MissedDeadline struct {
+	EtfID   uint32
+	Session column.Session
+	Kind    string
+	DueAt   time.Time
+	SeenAt  time.Time
+	MetAt   time.Time
 }
 
 type Nav struct {
