@@ -37,6 +37,7 @@ const statusClientGone = 499
 type requestInfo struct {
 	id     string
 	accept string
+	head   bool
 }
 
 type requestInfoKey struct{}
@@ -52,7 +53,7 @@ var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // a random one.
 func identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		info := requestInfo{id: r.Header.Get("X-Request-Id"), accept: strings.Join(r.Header.Values("Accept"), ",")}
+		info := requestInfo{id: r.Header.Get("X-Request-Id"), accept: strings.Join(r.Header.Values("Accept"), ","), head: r.Method == http.MethodHead}
 		if !requestIDForm.MatchString(info.id) {
 			var b [8]byte
 			_, _ = rand.Read(b[:]) // never fails
@@ -117,7 +118,13 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			if errors.Is(err, echo.ErrMethodNotAllowed) {
 				allowHead(w.Header())
 			}
-			if writing := writeProblem(w, r, infoOf(ctx).id, err); writing != nil {
+			writing := error(nil)
+			if errors.Is(err, echo.ErrNotFound) && wantsPage(r) {
+				writing = writeUnknownPage(w)
+			} else {
+				writing = writeProblem(w, r, infoOf(ctx).id, err)
+			}
+			if writing != nil {
 				err = errors.Join(err, writing)
 			}
 			status = w.Status
@@ -134,8 +141,12 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// cacheHeaders lets caches store only what has an ETag, and makes them revalidate it each time.
+// cacheHeaders lets caches store only what has an ETag, and makes them revalidate it each time; the dashboard's files say
+// themselves how long they last.
 func cacheHeaders(h http.Header, route string) {
+	if h.Get("Cache-Control") != "" {
+		return
+	}
 	h.Set("Cache-Control", "no-store")
 	if h.Get("ETag") != "" {
 		h.Set("Cache-Control", "no-cache")

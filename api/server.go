@@ -37,6 +37,8 @@ type server struct {
 	metrics *httpMetrics
 	ready   *service.Readiness
 	heavy   turnstile
+	// heartbeat is how often a stream of events without any sends a comment.
+	heartbeat time.Duration
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -50,6 +52,10 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	assets, err := loadAssets()
+	if err != nil {
+		return nil, err
+	}
 	registry := d.Metrics
 	if registry == nil {
 		registry = prometheus.NewRegistry()
@@ -60,7 +66,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
-		heavy: newTurnstile(),
+		heavy: newTurnstile(), heartbeat: heartbeat,
 		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {
@@ -78,6 +84,7 @@ func New(d Deps) (http.Handler, error) {
 	e.Use(s.observe, checkQuery(doc.spec), s.limited)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
 	doc.register(e)
+	registerAssets(e, assets)
 	e.GET("/metrics", echo.WrapHandler(metrics.handler))
 
 	problem := func(err error) func(http.ResponseWriter, *http.Request) {

@@ -545,6 +545,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/runs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a run.
+         * @description The events of one run, as `GET /v1/events` sends them. Without `Last-Event-ID` and `after` it begins with the first event of the
+         *     run that is kept. Once the run has ended and everything is sent, the stream ends with the event `end`, whose data is
+         *     `{"ended":true}`.
+         */
+        get: operations["streamRunEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what happens.
+         * @description A stream of server-sent events that does not end by itself. Each message has an `id`, the kind of the event as `event`, and an
+         *     `Event` as `data`, on one line. A client that connects again with the last `id` it has, in `Last-Event-ID` (as a
+         *     browser's `EventSource` does) or in `after`, gets every event since then, in order and once.
+         *
+         *     Other messages: `hello`, first, if the client names no event: the stream begins now, after event `newest`. `reset`: the named
+         *     event is unknown, or older than 30 days, so events may be missing: read the data again and go on from there. `end`: the server
+         *     is shutting down; connect again. A comment line comes every 15 s. A client that does not read is disconnected.
+         *
+         *     Events come in the order of their IDs. An ID that is missing because its transaction is still open delays those after it by
+         *     at most 10 s.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/runs/{id}/cancel": {
         parameters: {
             query?: never;
@@ -626,6 +677,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the sources of prices that an ETF can name. The list is short and never paged. */
+        get: operations["listSources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/schedules": {
         parameters: {
             query?: never;
@@ -652,7 +720,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Pause a schedule. Repeating the request changes nothing. Takes no body. */
+        /** Pause a schedule. Repeating the request changes at most its note. Takes no body. */
         post: operations["pauseSchedule"];
         delete?: never;
         options?: never;
@@ -803,7 +871,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An HTML page of links. */
+        /**
+         * The dashboard.
+         * @description An HTML page. Its other pages are answered likewise.
+         */
         get: operations["getIndex"];
         put?: never;
         post?: never;
@@ -861,6 +932,24 @@ export interface components {
              * @example SPY.csv
              */
             ref: string;
+        };
+        Source: {
+            /** @example file */
+            name: string;
+            /**
+             * @description What it is.
+             * @example CSV files from the server's folder
+             */
+            description: string;
+            /**
+             * @description What a reference to it names.
+             * @example a file's name, such as SPY.csv
+             */
+            ref: string;
+        };
+        SourceList: {
+            items: components["schemas"]["Source"][];
+            next_cursor: components["schemas"]["NextCursor"];
         };
         NewETF: {
             /**
@@ -1613,6 +1702,64 @@ export interface components {
          * @enum {string}
          */
         RunStatus: "running" | "completed" | "failed" | "cancelled" | "terminated" | "timed_out";
+        /**
+         * @description One thing that happened: the `data` of a message of an event stream. What does not apply is left out. `data` has, by kind:
+         *
+         *     - `run.started`: `status`, `whole_exchange`, `symbols` (how many are named)
+         *     - `run.progress`: `counts` (`RunCounts`), `etfs` (at most 50; `symbol`, `stage`, `outcome`, `error_type`, `error_message`)
+         *     - `run.ended`: `status`, `counts`, `error`
+         *     - `etf.fetched`: `source`, `rows`, `stage`
+         *     - `etf.validated`: `findings`, `errors`, `stage`
+         *     - `etf.stored`: `new`, `unchanged`, `revised`, `quarantined`, `data_version`, `stage`
+         *     - `etf.forecast`: `models` (the forecast's ID by model), `stage`
+         *     - `etf.registered`: nothing; `etf.changed`: `fields`
+         *     - `bar.released`: `session`
+         *     - `finding.reported`: `rule`, `severity`; `finding.decided`: `decision`, `by`, `rows_changed`
+         *     - `action.stated`: `kind`, `ex`, `status`; `action.decided`: `decision`, `by`
+         *     - `entry.appended`: `model`, `entries` (how many)
+         *     - `ledger.anchored`: `size`, `root`
+         *     - `deadline.missed`, `deadline.met`: `deadline`, `due_at`, `late_seconds`
+         * @example {
+         *       "id": 1301,
+         *       "at": "2025-09-26T20:31:04.512Z",
+         *       "kind": "etf.stored",
+         *       "exchange": "XNYS",
+         *       "session": "2025-09-26",
+         *       "symbol": "SPY",
+         *       "run": "daily:XNYS:2025-09-26",
+         *       "subject": "5f0c0d9e6a4b4c0f8f5d3f2b1a09e8d7",
+         *       "data": {
+         *         "new": 1,
+         *         "unchanged": 5,
+         *         "revised": 0,
+         *         "quarantined": 0,
+         *         "data_version": 12,
+         *         "stage": "persist"
+         *       }
+         *     }
+         */
+        Event: {
+            /**
+             * Format: int64
+             * @description Ascending, with gaps.
+             */
+            id: number;
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            kind: "run.started" | "run.progress" | "run.ended" | "etf.fetched" | "etf.validated" | "etf.stored" | "etf.forecast" | "etf.registered" | "etf.changed" | "bar.released" | "finding.reported" | "finding.decided" | "action.stated" | "action.decided" | "entry.appended" | "ledger.anchored" | "deadline.missed" | "deadline.met";
+            /** @enum {string} */
+            exchange?: "XNYS" | "XKRX";
+            session?: components["schemas"]["Session"];
+            symbol?: string;
+            /** @description The run's ID. */
+            run?: string;
+            /** @description The ID of the fetch, finding or action that it is about. */
+            subject?: string;
+            data: {
+                [key: string]: unknown;
+            };
+        };
         /** @description Counts of ETFs by outcome, of rows and of forecasts. */
         RunCounts: {
             /** @description ETFs dispatched so far. */
@@ -1751,6 +1898,11 @@ export interface components {
             next_at: string[];
             /** @description The last times it fired, newest last. */
             recent: components["schemas"]["Firing"][];
+            /**
+             * @description How far back firings are made up for that were missed while Temporal was down.
+             * @example 604800
+             */
+            catch_up_seconds: number;
         };
         Firing: {
             /**
@@ -2364,6 +2516,28 @@ export interface components {
         };
     };
     responses: {
+        /** @description The stream. */
+        EventStream: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example retry: 2000
+                 *
+                 *     id: 1300
+                 *     event: hello
+                 *     data: {"newest":1300}
+                 *
+                 *     id: 1301
+                 *     event: etf.stored
+                 *     data: {"id":1301,"at":"2025-09-26T20:31:04.512Z","kind":"etf.stored","exchange":"XNYS","session":"2025-09-26","symbol":"SPY","run":"daily:XNYS:2025-09-26","subject":"5f0c0d9e6a4b4c0f8f5d3f2b1a09e8d7","data":{"new":1,"unchanged":5,"revised":0,"quarantined":0,"data_version":12,"stage":"persist"}}
+                 *
+                 *     : heartbeat
+                 */
+                "text/event-stream": string;
+            };
+        };
         /** @description The client holds the current state. No body. */
         NotModified: {
             headers: {
@@ -2594,6 +2768,11 @@ export interface components {
          */
         ScheduleID: string;
         /**
+         * @description The reason, for the schedule's note.
+         * @example the provider is being changed
+         */
+        ScheduleWhy: string;
+        /**
          * @description Only this model: one that `/v1/models` lists, one that others enter forecasts for, or a former one that has scores. Any other
          *     is refused with 400.
          * @example drift
@@ -2617,6 +2796,16 @@ export interface components {
         AsOf: string;
         /** @description ETags the client holds; responds 304 if one of them is current. */
         IfNoneMatch: string;
+        /**
+         * @description The `id` of the last event that the client has. `Last-Event-ID` takes precedence.
+         * @example 1234
+         */
+        EventsAfter: number;
+        /**
+         * @description The `id` of the last event that the client has.
+         * @example 1234
+         */
+        LastEventID: string;
     };
     requestBodies: never;
     headers: {
@@ -3848,6 +4037,79 @@ export interface operations {
             default: components["responses"]["OtherProblem"];
         };
     };
+    streamRunEvents: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The `id` of the last event that the client has. `Last-Event-ID` takes precedence.
+                 * @example 1234
+                 */
+                after?: components["parameters"]["EventsAfter"];
+            };
+            header?: {
+                /**
+                 * @description The `id` of the last event that the client has.
+                 * @example 1234
+                 */
+                "Last-Event-ID"?: components["parameters"]["LastEventID"];
+            };
+            path: {
+                /**
+                 * @description The run's ID. One with an impossible date is refused with 400.
+                 * @example daily:XNYS:2025-09-26
+                 */
+                id: components["parameters"]["RunID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["EventStream"];
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                /** @description Only events about this exchange. */
+                exchange?: "XNYS" | "XKRX";
+                /** @description Only events about this ETF. */
+                symbol?: string;
+                /**
+                 * @description Only events of these kinds, separated by commas: see `kind` of `Event`.
+                 * @example etf.stored,run.ended
+                 */
+                kinds?: string;
+                /**
+                 * @description The `id` of the last event that the client has. `Last-Event-ID` takes precedence.
+                 * @example 1234
+                 */
+                after?: components["parameters"]["EventsAfter"];
+            };
+            header?: {
+                /**
+                 * @description The `id` of the last event that the client has.
+                 * @example 1234
+                 */
+                "Last-Event-ID"?: components["parameters"]["LastEventID"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["EventStream"];
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
     cancelRun: {
         parameters: {
             query?: never;
@@ -4020,6 +4282,27 @@ export interface operations {
             default: components["responses"]["OtherProblem"];
         };
     };
+    listSources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sources. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceList"];
+                };
+            };
+            default: components["responses"]["OtherProblem"];
+        };
+    };
     listSchedules: {
         parameters: {
             query?: never;
@@ -4044,7 +4327,13 @@ export interface operations {
     };
     pauseSchedule: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The reason, for the schedule's note.
+                 * @example the provider is being changed
+                 */
+                why?: components["parameters"]["ScheduleWhy"];
+            };
             header?: never;
             path: {
                 /**
@@ -4066,7 +4355,13 @@ export interface operations {
     };
     resumeSchedule: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The reason, for the schedule's note.
+                 * @example the provider is being changed
+                 */
+                why?: components["parameters"]["ScheduleWhy"];
+            };
             header?: never;
             path: {
                 /**
