@@ -23,7 +23,7 @@ WORKFLOWCHECK := $(TOOLS)/workflowcheck-$(WORKFLOWCHECK_VERSION)
 GOVULNCHECK   := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 
 GO_SOURCES       := $(shell find . -name '*.go' -not -path './devstack/*' -not -path './bin/*' 2>/dev/null)
-EMBEDDED         := $(wildcard db/migrations/*.sql api/openapi.yaml api/assets/*)
+EMBEDDED         := $(wildcard db/migrations/*.sql api/openapi.yaml) $(shell find api/assets -type f 2>/dev/null)
 DEVSTACK_SOURCES := $(wildcard devstack/*.go devstack/go.mod devstack/go.sum)
 
 ##@ Use
@@ -193,6 +193,23 @@ report-reproduce: build devstack ## Issue forecasts of simulated ETFs, draw N at
 .PHONY: bench-prophet
 bench-prophet: build ## Measure Prophet against the original, in one process and as whole processes (python3 with prophet; ETFCAST_REAL_DATA).
 	@$(GO) run ./bench/prophet/bench -etfcast bin/etfcast $(BENCH_FLAGS)
+
+##@ Dashboard (needs Node and npm; the built files are committed, so that nothing else does)
+
+.PHONY: web
+web: ## Build the dashboard from web/ into api/assets.
+	cd web && npm ci --no-audit --no-fund && npm run build
+
+.PHONY: web-check
+web-check: web ## Fail if api/assets is not what web/ gives.
+	@[ -z "$$(git status --porcelain -- api/assets)" ] || { git status --short -- api/assets; echo "api/assets is out of date: run 'make web' and commit" >&2; exit 1; }
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+
+.PHONY: test-web
+test-web: build devstack web/node_modules/.package-lock.json ## Drive every page of the dashboard in a real browser (CHROMIUM) against a running demo; pictures are left in web/screenshots.
+	bin/devstack run --ephemeral --quiet -- npm --prefix web run test:browser
 
 ##@ Generated code and tools
 

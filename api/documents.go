@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"net/http"
 	"strings"
 	"sync"
@@ -77,27 +76,4 @@ func (d *document) register(e *echo.Echo) {
 		}
 		return etf.NotFound("type", "there is no such problem type", "GET /openapi.json lists the problems of each path")
 	})
-	e.GET("/", func(c echo.Context) error {
-		var page strings.Builder
-		if err := indexPage.Execute(&page, d.spec); err != nil {
-			return err
-		}
-		return c.HTML(http.StatusOK, page.String())
-	})
 }
-
-var indexPage = template.Must(template.New("index").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{{.Info.Title}}</title>
-<h1>{{.Info.Title}}</h1>
-<p>Daily ETF prices that can be trusted and forecasts that can be checked.</p>
-<ul>
-<li><a href="/v1/etfs">ETFs</a></li>
-<li><a href="/v1/runs">Runs</a></li>
-<li><a href="/v1/schedules">Schedules</a></li>
-<li><a href="/readyz">Is it ready?</a></li>
-<li><a href="/version">Version</a></li>
-<li><a href="/metrics">Metrics</a></li>
-<li><a href="/openapi.json">OpenAPI document</a></li>
-</ul>
-</html>
-`))

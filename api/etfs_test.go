@@ -242,3 +242,19 @@ func TestGetETF(t *testing.T) {
 		t.Errorf("problem %+v", p)
 	}
 }
+
+// The list has exactly the sources that registering an ETF accepts: those the server was given (newFixture).
+func TestSources(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, one := range decode[gen.SourceList](t, f.get("/v1/sources").want(t, http.StatusOK)).Items {
+		if one.Description == "" || one.Ref == "" {
+			t.Errorf("nothing is said about source %s", one.Name)
+		}
+		body := `{"symbol":"NEW` + strings.ToUpper(one.Name) + `","exchange":"XNYS","sources":[{"name":"` + one.Name + `","ref":"x"}]}`
+		f.post("/v1/etfs", body).want(t, http.StatusCreated)
+	}
+	if n := len(decode[gen.SourceList](t, f.get("/v1/sources").want(t, http.StatusOK)).Items); n != 3 {
+		t.Errorf("there are %d sources, want the 3 of newFixture", n)
+	}
+}

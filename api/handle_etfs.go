@@ -167,3 +167,12 @@ func sessionOut(s etf.Session) *etf.Session {
 	}
 	return &s
 }
+
+// ListSources implements gen.StrictServerInterface.
+func (s *server) ListSources(context.Context, gen.ListSourcesRequestObject) (gen.ListSourcesResponseObject, error) {
+	page := gen.ListSources200JSONResponse{Items: []gen.Source{}}
+	for _, one := range s.Sources() {
+		page.Items = append(page.Items, gen.Source{Name: one.Name, Description: one.About, Ref: one.Refers})
+	}
+	return page, nil
+}

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -143,28 +142,6 @@ func (r overviewResponse) VisitGetOverviewResponse(w http.ResponseWriter) error 
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(body)
 	return err
-}
-
-// acceptsGzip reports whether an Accept-Encoding header allows gzip.
-func acceptsGzip(header string) bool {
-	allowed := false
-	for part := range strings.SplitSeq(header, ",") {
-		name, params, _ := strings.Cut(strings.TrimSpace(part), ";")
-		weight := 1.0
-		if text, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
-			var err error
-			if weight, err = strconv.ParseFloat(text, 64); err != nil {
-				continue
-			}
-		}
-		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "gzip":
-			return weight > 0
-		case "*":
-			allowed = weight > 0
-		}
-	}
-	return allowed
 }
 
 func overviewExchangesOut(list []service.OverviewExchange) []gen.OverviewExchange {

@@ -23,7 +23,7 @@ func (s *server) ListSchedules(ctx context.Context, _ gen.ListSchedulesRequestOb
 
 // PauseSchedule implements gen.StrictServerInterface.
 func (s *server) PauseSchedule(ctx context.Context, r gen.PauseScheduleRequestObject) (gen.PauseScheduleResponseObject, error) {
-	one, err := s.Service.PauseSchedule(ctx, r.Id, "the API")
+	one, err := s.Service.PauseSchedule(ctx, r.Id, "the API", textOf(r.Params.Why))
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (s *server) PauseSchedule(ctx context.Context, r gen.PauseScheduleRequestOb
 
 // ResumeSchedule implements gen.StrictServerInterface.
 func (s *server) ResumeSchedule(ctx context.Context, r gen.ResumeScheduleRequestObject) (gen.ResumeScheduleResponseObject, error) {
-	one, err := s.Service.ResumeSchedule(ctx, r.Id, "the API")
+	one, err := s.Service.ResumeSchedule(ctx, r.Id, "the API", textOf(r.Params.Why))
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (s *server) TriggerSchedule(ctx context.Context, r gen.TriggerScheduleReque
 func scheduleOut(one etf.Schedule) gen.Schedule {
 	out := gen.Schedule{
 		Id: one.ID, Exchange: one.Exchange, Fires: one.Fires, TimeZone: one.TimeZone, Paused: one.Paused, Note: one.Note,
-		NextAt: one.Next,
+		NextAt: one.Next, CatchUpSeconds: one.CatchUpSeconds,
 	}
 	if out.NextAt == nil {
 		out.NextAt = []time.Time{}

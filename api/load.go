@@ -22,11 +22,14 @@ const (
 	runRoute        = "/v1/runs/:id"
 	scoreboardRoute = "/v1/scoreboard"
 	scoresRoute     = "/v1/etfs/:symbol/scores"
-	freshnessRoute  = "/v1/freshness"
+
+	originScoresRoute = "/v1/scores"
+	freshnessRoute    = "/v1/freshness"
 )
 
 // pageRoutes are the routes whose cost grows with their limit, and its default.
-var pageRoutes = map[string]limits{"/v1/etfs": listLimits, barsRoute: barLimits, "/v1/runs": listLimits, runRoute: runETFLimits, "/v1/findings": listLimits, "/v1/entries": listLimits}
+var pageRoutes = map[string]limits{"/v1/etfs": listLimits, barsRoute: barLimits, "/v1/runs": listLimits, runRoute: runETFLimits, "/v1/findings": listLimits, "/v1/entries": listLimits,
+	"/v1/etfs/:symbol/forecasts": listLimits, "/v1/etfs/:symbol/fetches": listLimits, "/v1/etfs/:symbol/runs": listLimits}
 
 // turnstile admits few requests at once, in the order of their arrival.
 type turnstile struct{ slots chan struct{} }
@@ -51,7 +54,7 @@ func (t turnstile) enter(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-		return &etf.Error{Kind: etf.KindRateLimited, Message: "too many large pages are being read at once", RetryAfter: 2 * heavyWait,
+		return &etf.Error{Kind: etf.KindRateLimited, Message: "too many large requests are being served at once", RetryAfter: 2 * heavyWait,
 			Remedy: "retry after the seconds in Retry-After, with fewer requests at once or a smaller limit"}
 	}
 }
@@ -82,8 +85,12 @@ func (s *server) limited(next echo.HandlerFunc) echo.HandlerFunc {
 
 // heavy reports whether the request reads many items. The handler reports an invalid limit.
 func heavy(c echo.Context) bool {
-	if c.Path() == scoreboardRoute || c.Path() == scoresRoute || c.Path() == freshnessRoute {
+	switch c.Path() {
+	case scoreboardRoute, scoresRoute, originScoresRoute, freshnessRoute:
 		return true // whatever the page: they read all scores, or all ETFs
+	}
+	if takesFile(c.Path()) {
+		return true // it computes, and reads nothing
 	}
 	l, ok := pageRoutes[c.Path()]
 	if !ok || c.Request().Method != http.MethodGet {

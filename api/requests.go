@@ -122,7 +122,13 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			if errors.Is(err, echo.ErrMethodNotAllowed) {
 				allowHead(w.Header())
 			}
-			if writing := writeProblem(w, r, infoOf(ctx).id, err); writing != nil {
+			writing := error(nil)
+			if errors.Is(err, echo.ErrNotFound) && wantsPage(r) {
+				writing = writeUnknownPage(w)
+			} else {
+				writing = writeProblem(w, r, infoOf(ctx).id, err)
+			}
+			if writing != nil {
 				err = errors.Join(err, writing)
 			}
 			status = w.Status
@@ -139,8 +145,12 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// cacheHeaders lets caches store only what has an ETag, and makes them revalidate it each time.
+// cacheHeaders lets caches store only what has an ETag, and makes them revalidate it each time; the dashboard's files say
+// themselves how long they last.
 func cacheHeaders(h http.Header, route string) {
+	if h.Get("Cache-Control") != "" {
+		return
+	}
 	h.Set("Cache-Control", "no-store")
 	if h.Get("ETag") != "" {
 		h.Set("Cache-Control", "no-cache")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/workflows"
 )
 
@@ -451,6 +452,11 @@ func TestSchedules(t *testing.T) {
 	if one := decode[gen.Schedule](t, f.post("/v1/schedules/daily-XNYS/pause", "").want(t, http.StatusOK)); !one.Paused || one.Note != "paused by the API" {
 		t.Errorf("paused: %+v", one)
 	}
+	because := f.post("/v1/schedules/daily-XNYS/pause?why=a+new+provider", "").want(t, http.StatusOK)
+	if one := decode[gen.Schedule](t, because); one.Note != "paused by the API: a new provider" {
+		t.Errorf("paused for a reason: %+v", one)
+	}
+	f.post("/v1/schedules/daily-XNYS/pause?why="+strings.Repeat("x", service.MaxScheduleWhy+1), "").wantProblem(t, http.StatusBadRequest, "why")
 	if one := decode[gen.Schedule](t, f.post("/v1/schedules/daily-XNYS/resume", "{}").want(t, http.StatusOK)); one.Paused {
 		t.Errorf("resumed: %+v", one)
 	}

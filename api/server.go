@@ -42,6 +42,7 @@ type server struct {
 	// overviews are kept as they are sent.
 	overviews overviewPages
 	streams   StreamTimes
+	uploads   chan struct{} // files that are being received
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -55,6 +56,10 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	assets, err := loadAssets()
+	if err != nil {
+		return nil, err
+	}
 	registry := d.Metrics
 	if registry == nil {
 		registry = prometheus.NewRegistry()
@@ -65,7 +70,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
-		heavy: newTurnstile(), streams: d.Streams.orDefault(),
+		heavy: newTurnstile(), streams: d.Streams.orDefault(), uploads: make(chan struct{}, maxUploads),
 		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {
@@ -80,9 +85,10 @@ func New(d Deps) (http.Handler, error) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.log.Error("unhandled error", "error", err, "path", c.Request().URL.Path)
 	}
-	e.Use(s.observe, checkQuery(doc.spec), s.limited)
+	e.Use(s.observe, checkQuery(doc.spec), s.received, s.limited)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
 	doc.register(e)
+	registerAssets(e, assets)
 	e.GET("/metrics", echo.WrapHandler(metrics.handler))
 
 	problem := func(err error) func(http.ResponseWriter, *http.Request) {
@@ -96,7 +102,7 @@ func New(d Deps) (http.Handler, error) {
 	// A browser sends requests to loopback for any page, so a page of another site could start runs.
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(problem(refuse(problemForbidden, "Origin", "the request comes from another site's page", "send it from a page of this server or without a browser"))))
-	return identified(drained(d.Hosts.only(origin.Handler(normalised(e)), problem), problem(errBodyTooLarge))), nil
+	return identified(drained(d.Hosts.only(origin.Handler(normalised(e)), problem), problem)), nil
 }
 
 // logWriter writes echo's own messages to the log.

@@ -164,7 +164,8 @@ func TestSchedulesOnAServer(t *testing.T) {
 		}
 	}
 	created, err := temporal.ApplySchedule(ctx, etf.XNYS, 0)
-	if one := state(); err != nil || !created || one.Exchange != etf.XNYS || one.TimeZone != "America/New_York" || one.Fires == "" || len(one.Next) == 0 {
+	if one := state(); err != nil || !created || one.Exchange != etf.XNYS || one.TimeZone != "America/New_York" || one.Fires == "" || len(one.Next) == 0 ||
+		one.CatchUpSeconds != 7*24*60*60 { // a week (ScheduleOptions)
 		t.Fatalf("%+v, created %v, %v", one, created, err)
 	}
 	if err := temporal.PauseSchedule(ctx, id, "by a test"); err != nil {

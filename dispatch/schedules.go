@@ -36,6 +36,9 @@ func (c *Client) Schedule(ctx context.Context, id string) (etf.Schedule, error) 
 	if d.Schedule.State != nil {
 		one.Paused, one.Note = d.Schedule.State.Paused, d.Schedule.State.Note
 	}
+	if d.Schedule.Policy != nil {
+		one.CatchUpSeconds = int64(d.Schedule.Policy.CatchupWindow / time.Second)
+	}
 	if !one.Paused {
 		for _, at := range d.Info.NextActionTimes[:min(maxFirings, len(d.Info.NextActionTimes))] {
 			one.Next = append(one.Next, at.UTC())

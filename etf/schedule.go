@@ -12,6 +12,8 @@ type Schedule struct {
 	Note     string      `json:"note"`
 	Next     []time.Time `json:"next_at"` // UTC, ascending; empty while paused
 	Recent   []Firing    `json:"recent"`  // newest last
+	// CatchUpSeconds is how far back firings are made up for that were missed while Temporal was down.
+	CatchUpSeconds int64 `json:"catch_up_seconds"`
 }
 
 // Firing is one time a schedule fired.

@@ -16,6 +16,8 @@ type SourceRef struct {
 // SourceTraits is what the pipeline needs to know about a source before it fetches from it.
 type SourceTraits struct {
 	Name string
+	// About says what the source is, and Refers what a reference to it names, for people to read.
+	About, Refers string
 	// Rate is the default limit of fetches per second, over all workers; 0 means no limit.
 	Rate float64
 	// Waits are the successive pauses before fetching again from a source whose response lacked the session. The number of
@@ -33,16 +35,16 @@ type SourceTraits struct {
 var sources = []SourceTraits{
 	// Yahoo publishes no limits: 2 per second is about a browser's pace. It marks the Korea Exchange with a suffix and
 	// writes classes of shares with a hyphen.
-	{Name: "yahoo", Rate: 2, Waits: providerWaits, DefaultRef: func(s Symbol, x Exchange) string {
+	{Name: "yahoo", About: "Yahoo Finance, over the internet", Refers: "Yahoo's ticker, such as SPY or 069500.KS", Rate: 2, Waits: providerWaits, DefaultRef: func(s Symbol, x Exchange) string {
 		if x == XKRX {
 			return string(s) + ".KS"
 		}
 		return strings.ReplaceAll(string(s), ".", "-")
 	}},
 	// Waiting does not change a complete file. One that looks half-written is waited for all the same (workflows).
-	{Name: "file", CheapHistory: true, DefaultRef: func(s Symbol, _ Exchange) string { return string(s) + ".csv" }},
+	{Name: "file", About: "CSV files from the server's folder", Refers: "a file's name, such as SPY.csv", CheapHistory: true, DefaultRef: func(s Symbol, _ Exchange) string { return string(s) + ".csv" }},
 	// The simulated market fills in a missing session within seconds.
-	{Name: "simulated", CheapHistory: true, Waits: []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}, DefaultRef: symbolItself},
+	{Name: "simulated", About: "a simulated market, to try things out", Refers: "any name; each has prices of its own", CheapHistory: true, Waits: []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second}, DefaultRef: symbolItself},
 }
 
 // providerWaits are for providers on the internet, which publish the close minutes to hours late.

@@ -229,6 +229,16 @@ func checkSourceRef(field, ref string) error {
 	return checkText(field, ref, MaxSourceRef)
 }
 
+// Sources returns the sources that an ETF can name.
+func (s *Service) Sources() []etf.SourceTraits {
+	all := etf.Sources()
+	if len(s.sources) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(one etf.SourceTraits) bool { return !slices.Contains(s.sources, one.Name) })
+}
+
+// sourcesRemedy names the sources that there are.
 func (s *Service) sourcesRemedy() string {
 	if len(s.sources) == 0 {
 		return "use a lower-case name, for example yahoo or file"

@@ -25,14 +25,35 @@ func (s *Service) Schedules(ctx context.Context) ([]etf.Schedule, error) {
 	return found, nil
 }
 
-// PauseSchedule pauses a schedule and returns it; by says who paused it, for the note. A paused one stays paused.
-func (s *Service) PauseSchedule(ctx context.Context, id, by string) (etf.Schedule, error) {
-	return s.onSchedule(ctx, id, func() error { return s.temporal.PauseSchedule(ctx, id, "paused by "+by) })
+// PauseSchedule pauses a schedule and returns it; by says who paused it and why ("" for nothing) for what reason, for the
+// note. A paused one stays paused. The error is of KindInvalid with Field "why" if the reason is too long.
+func (s *Service) PauseSchedule(ctx context.Context, id, by, why string) (etf.Schedule, error) {
+	note, err := scheduleNote("paused by "+by, why)
+	if err != nil {
+		return etf.Schedule{}, err
+	}
+	return s.onSchedule(ctx, id, func() error { return s.temporal.PauseSchedule(ctx, id, note) })
 }
 
-// ResumeSchedule resumes a schedule and returns it. Its next firing makes up for the sessions missed in the meantime.
-func (s *Service) ResumeSchedule(ctx context.Context, id, by string) (etf.Schedule, error) {
-	return s.onSchedule(ctx, id, func() error { return s.temporal.ResumeSchedule(ctx, id, "resumed by "+by) })
+// ResumeSchedule resumes a schedule and returns it, with a note as PauseSchedule. Its next firing makes up for the sessions
+// missed in the meantime.
+func (s *Service) ResumeSchedule(ctx context.Context, id, by, why string) (etf.Schedule, error) {
+	note, err := scheduleNote("resumed by "+by, why)
+	if err != nil {
+		return etf.Schedule{}, err
+	}
+	return s.onSchedule(ctx, id, func() error { return s.temporal.ResumeSchedule(ctx, id, note) })
+}
+
+// MaxScheduleWhy is how long the reason for pausing or resuming a schedule can be, in characters.
+const MaxScheduleWhy = 200
+
+func scheduleNote(what, why string) (string, error) {
+	why = strings.TrimSpace(why)
+	if why == "" {
+		return what, nil
+	}
+	return what + ": " + why, checkText("why", why, MaxScheduleWhy)
 }
 
 // TriggerSchedule fires a schedule now, paused or not, and returns it.

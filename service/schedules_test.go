@@ -93,8 +93,8 @@ func TestSchedules(t *testing.T) {
 func TestScheduleActions(t *testing.T) {
 	t.Parallel()
 	type action func(*Service, string) (etf.Schedule, error)
-	pause := func(s *Service, id string) (etf.Schedule, error) { return s.PauseSchedule(t.Context(), id, "kim") }
-	resume := func(s *Service, id string) (etf.Schedule, error) { return s.ResumeSchedule(t.Context(), id, "lee") }
+	pause := func(s *Service, id string) (etf.Schedule, error) { return s.PauseSchedule(t.Context(), id, "kim", "") }
+	resume := func(s *Service, id string) (etf.Schedule, error) { return s.ResumeSchedule(t.Context(), id, "lee", "") }
 	trigger := func(s *Service, id string) (etf.Schedule, error) { return s.TriggerSchedule(t.Context(), id) }
 	paused := etf.Schedule{ID: "daily-XNYS", Paused: true, Note: "paused by kim"}
 	running := etf.Schedule{ID: "daily-XNYS", Note: "resumed by lee"}
@@ -114,6 +114,16 @@ func TestScheduleActions(t *testing.T) {
 		if got, err := c.act(s, "daily-XNYS"); err != nil || !reflect.DeepEqual(got, c.want) || len(temporal.triggered) != c.triggers {
 			t.Errorf("%s: %+v, %v, triggered %v; want %+v", c.name, got, err, temporal.triggered, c.want)
 		}
+	}
+	// The reason is part of the note; one that does not fit is refused, and nothing changes.
+	s, _ := withSchedules(etf.Schedule{ID: "daily-XNYS"})
+	if got, err := s.PauseSchedule(t.Context(), "daily-XNYS", "kim", " a new provider "); err != nil || got.Note != "paused by kim: a new provider" {
+		t.Errorf("with a reason: %+v, %v", got, err)
+	}
+	_, err := s.ResumeSchedule(t.Context(), "daily-XNYS", "lee", strings.Repeat("x", MaxScheduleWhy+1))
+	wantProblems(t, err, etf.KindInvalid, "why")
+	if all, err := s.Schedules(t.Context()); err != nil || len(all) != 1 || !all[0].Paused {
+		t.Errorf("after a reason that is too long: %+v, %v", all, err)
 	}
 	for name, act := range map[string]action{"pause": pause, "resume": resume, "trigger": trigger} {
 		// Another's schedule exists, but is not ours to act on.
@@ -144,7 +154,7 @@ func TestApplySchedule(t *testing.T) {
 	if one, created, err := s.ApplySchedule(t.Context(), etf.XKRX); err != nil || !created || one.ID != "daily-XKRX" || one.Exchange != etf.XKRX {
 		t.Errorf("created: %+v %t, %v", one, created, err)
 	}
-	if _, err := s.PauseSchedule(t.Context(), "daily-XKRX", "kim"); err != nil {
+	if _, err := s.PauseSchedule(t.Context(), "daily-XKRX", "kim", ""); err != nil {
 		t.Fatal(err)
 	}
 	if one, created, err := s.ApplySchedule(t.Context(), etf.XKRX); err != nil || created || !one.Paused {

@@ -16,13 +16,13 @@ import (
 func scheduleCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "schedule", Short: "Manage the schedules that start the daily runs"}
 	cmd.AddCommand(scheduleApplyCommand(a), scheduleListCommand(a),
-		scheduleAct(a, "pause", "Pause a schedule", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
-			return s.PauseSchedule(ctx, id, "etfcast schedule pause")
+		scheduleAct(a, "pause", "Pause a schedule", func(ctx context.Context, s *service.Service, id, why string) (etf.Schedule, error) {
+			return s.PauseSchedule(ctx, id, "etfcast schedule pause", why)
 		}),
-		scheduleAct(a, "resume", "Resume a paused schedule; it catches up on missed sessions", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
-			return s.ResumeSchedule(ctx, id, "etfcast schedule resume")
+		scheduleAct(a, "resume", "Resume a paused schedule; it catches up on missed sessions", func(ctx context.Context, s *service.Service, id, why string) (etf.Schedule, error) {
+			return s.ResumeSchedule(ctx, id, "etfcast schedule resume", why)
 		}),
-		scheduleAct(a, "trigger", "Fire a schedule now, even if paused", func(ctx context.Context, s *service.Service, id string) (etf.Schedule, error) {
+		scheduleAct(a, "trigger", "Fire a schedule now, even if paused", func(ctx context.Context, s *service.Service, id, _ string) (etf.Schedule, error) {
 			return s.TriggerSchedule(ctx, id)
 		}))
 	return cmd
@@ -122,8 +122,9 @@ func scheduleListCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func scheduleAct(a *app, use, short string, act func(context.Context, *service.Service, string) (etf.Schedule, error)) *cobra.Command {
-	return &cobra.Command{
+func scheduleAct(a *app, use, short string, act func(ctx context.Context, s *service.Service, id, why string) (etf.Schedule, error)) *cobra.Command {
+	var why string
+	cmd := &cobra.Command{
 		Use:     use + " SCHEDULE",
 		Short:   short,
 		Example: "  etfcast schedule " + use + " daily-XNYS",
@@ -134,7 +135,7 @@ func scheduleAct(a *app, use, short string, act func(context.Context, *service.S
 				return err
 			}
 			defer closeAll()
-			s, err := act(cmd.Context(), svc, args[0])
+			s, err := act(cmd.Context(), svc, args[0], why)
 			if err != nil {
 				return err
 			}
@@ -146,4 +147,8 @@ func scheduleAct(a *app, use, short string, act func(context.Context, *service.S
 			return err
 		},
 	}
+	if use != "trigger" {
+		cmd.Flags().StringVar(&why, "why", "", "the reason, for the schedule's note")
+	}
+	return cmd
 }

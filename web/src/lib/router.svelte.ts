@@ -57,7 +57,12 @@ export function page(): Page {
 
 /** A part of the path, decoded; empty if the path has no such part. */
 export function param(name: string): string {
-  return route.params[name] ?? '';
+  const part = route.params[name] ?? '';
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // a stray percent sign: no page has that name
+  }
 }
 
 export function parameter(name: string): string | null {

@@ -1,0 +1,89 @@
+// Adding an ETF: from a file that is dropped to the run that fetches it.
+import type { Page } from 'playwright-core';
+import { csv, eventually, expect, test } from './harness.ts';
+
+/** Drops a file on the page as a person does. */
+async function drop(page: Page, name: string, text: string): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    ([n, content]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([content ?? ''], n ?? '', { type: 'text/csv' }));
+      return data;
+    },
+    [name, text],
+  );
+  const area = page.getByRole('group', { name: 'A file of prices' });
+  await area.dispatchEvent('dragover', { dataTransfer: transfer });
+  await area.dispatchEvent('drop', { dataTransfer: transfer });
+}
+
+test('a dropped CSV is checked at once, drawn with its findings, registered and run', async ({ open, server, shots }) => {
+  const sessions = await server.sessions(120);
+  const page = await open('/register');
+  await drop(page, 'DROPPED.csv', csv(sessions, { split: { row: 80, ratio: 2 }, disordered: [30] }));
+  const found = page.getByRole('region', { name: 'What the check found' });
+  await found.getByText('120 rows').waitFor();
+  await found.getByText('Split suspected').first().waitFor();
+  await found.getByText(new RegExp(`${sessions[30]}: .*high`)).waitFor();
+  expect(await found.locator('circle').count()).toBeGreaterThanOrEqual(80); // all sessions before the split
+  expect(await page.getByLabel('Symbol').inputValue()).toBe('DROPPED');
+  expect((await server.request('GET', '/v1/etfs/DROPPED')).status).toBe(404); // nothing is stored yet
+  await shots(page, 'register');
+
+  await page.getByRole('button', { name: 'Add it and start the run' }).click();
+  await page.waitForURL('**/runs/**');
+  const run = decodeURIComponent(new URL(page.url()).pathname.slice('/runs/'.length));
+  const status = await eventually('the run to end', async () => {
+    const now = await server.get<{ status: string }>(`/v1/runs/${encodeURIComponent(run)}`);
+    return now.status === 'running' ? undefined : now.status;
+  });
+  expect(status).toBe('completed');
+  expect(await server.get('/v1/etfs/DROPPED')).toMatchObject({ exchange: 'XNYS', currency: 'USD', sources: [{ name: 'file', ref: 'DROPPED.csv' }] });
+  const bars = await server.get<{ items: unknown[] }>('/v1/etfs/DROPPED/bars?limit=200');
+  expect(bars.items.length).toBeGreaterThan(0);
+});
+
+test('a file is chosen by keyboard, and one that can’t be used is not registered', async ({ open }) => {
+  const page = await open('/register');
+  await page.getByLabel('Choose a file').focus();
+  const chooser = page.waitForEvent('filechooser');
+  await page.keyboard.press('Enter');
+  await (await chooser).setFiles({ name: 'PAGE.csv', mimeType: 'text/csv', buffer: Buffer.from('<html><body>not found</body></html>') });
+  await page.getByText('No row can be used').waitFor();
+  expect(await page.getByRole('button', { name: 'Add it and start the run' }).isDisabled()).toBe(true);
+});
+
+test('a simulated ETF needs no file', async ({ open, server }) => {
+  const page = await open('/register');
+  await page.getByLabel('Source of the prices').selectOption('simulated');
+  await page.getByRole('button', { name: 'Add it and start the run' }).click();
+  await page.getByText('Enter the symbol.').waitFor();
+  await page.getByLabel('Symbol').fill('simform');
+  await page.getByLabel('Name at the source').fill('SIMFORM?inception=2026-01-02');
+  await page.getByRole('button', { name: 'Add it and start the run' }).click();
+  await page.waitForURL('**/runs/**');
+  expect(await server.get('/v1/etfs/SIMFORM')).toMatchObject({ sources: [{ name: 'simulated', ref: 'SIMFORM?inception=2026-01-02' }] });
+});
+
+test('a symbol that exists is refused with what to do', async ({ open }) => {
+  const page = await open('/register', { allow: [/409/] });
+  await page.getByLabel('Source of the prices').selectOption('simulated');
+  await page.getByLabel('Symbol').fill('SIMUS1');
+  await page.getByLabel('Exchange').selectOption('XKRX');
+  await page.getByRole('button', { name: 'Add it and start the run' }).click();
+  await page.getByRole('alert').filter({ hasText: 'SIMUS1' }).waitFor();
+});
+
+test('a server that keeps no files says which setting it takes', async ({ open, server }) => {
+  const page = await open('/register', {
+    allow: [/403/],
+    before: async (p) => {
+      await p.route('**/v1/files*', (route) => route.fulfill({ status: 403, contentType: 'application/problem+json', json: { type: '/problems/refused', title: 'Refused', status: 403, detail: 'no folder is configured' } }));
+    },
+  });
+  await drop(page, 'REFUSED.csv', csv(await server.sessions(60)));
+  await page.getByText('60 rows').waitFor();
+  await page.getByRole('button', { name: 'Add it and start the run' }).click();
+  await page.getByText('etfcast up --file-dir ./prices --upload-dir ./prices').waitFor();
+  await page.getByText("etfcast etf add REFUSED --exchange XNYS --source 'file=REFUSED.csv'").waitFor();
+});

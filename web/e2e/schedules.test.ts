@@ -1,0 +1,79 @@
+// The schedules: what they say, and what their buttons do.
+import type { components } from '../src/lib/api/schema.d.ts';
+import { eventually, expect, test, type Server } from './harness.ts';
+
+type Schedule = components['schemas']['Schedule'];
+
+async function state(server: Server, id: string): Promise<Schedule> {
+  const found = (await server.get<{ items: Schedule[] }>('/v1/schedules')).items.find((s) => s.id === id);
+  if (!found) throw new Error(`there is no schedule ${id}`);
+  return found;
+}
+
+test('they show when they fire in both time zones, how far they catch up, and the runs they lead to', async ({ open, shots }) => {
+  const page = await open('/schedules');
+  const card = page.getByRole('region', { name: 'daily-XNYS' });
+  await card.getByText('America/New_York').waitFor();
+  await card.getByText(/^7 days:/).waitFor(); // dispatch.ScheduleOptions
+  // 17:30 in New York (the demo's setting), up to two minutes later; the browser is in Berlin, six hours ahead, but for the weeks between two changes of the clocks.
+  expect(await card.getByRole('cell').first().textContent()).toMatch(/5:3[0-2] PM/);
+  expect(await card.getByRole('cell').nth(1).textContent()).toMatch(/1[01]:3[0-2] PM/);
+  await shots(page, 'schedules');
+  await card.getByRole('link', { name: 'All runs of XNYS' }).waitFor();
+  await card.locator('tbody a').first().click();
+  await page.waitForURL('**/runs/daily*');
+});
+
+test('pausing asks first, keeps the reason, and is undone by resuming', async ({ open, server }) => {
+  const page = await open('/schedules');
+  const card = page.getByRole('region', { name: 'daily-XKRX' });
+  await card.getByRole('button', { name: 'Pause' }).click();
+  await page.keyboard.press('Escape');
+  await card.getByRole('form').waitFor({ state: 'detached' });
+  expect((await state(server, 'daily-XKRX')).paused).toBe(false);
+
+  await card.getByRole('button', { name: 'Pause' }).click();
+  await page.keyboard.type('the provider is being changed'); // the field has the focus
+  await page.keyboard.press('Enter');
+  await page.getByText('Paused: daily-XKRX.').waitFor();
+  await card.getByText('paused by the API: the provider is being changed').waitFor();
+  await card.getByText('None while it is paused.').waitFor();
+  expect(await state(server, 'daily-XKRX')).toMatchObject({ paused: true, next_at: [] });
+
+  await card.getByRole('button', { name: 'Resume' }).click();
+  await card.getByRole('form').getByRole('button', { name: 'Resume' }).click();
+  await page.getByText('Resumed: daily-XKRX.').waitFor();
+  expect((await state(server, 'daily-XKRX')).paused).toBe(false);
+});
+
+test('all are paused and resumed at once', async ({ open, server }) => {
+  const page = await open('/schedules');
+  await page.getByRole('button', { name: 'Pause all' }).click();
+  await page.getByRole('form').getByRole('button', { name: 'Pause all' }).click();
+  await page.getByText('Paused: all schedules.').waitFor();
+  for (const id of ['daily-XNYS', 'daily-XKRX']) expect((await state(server, id)).paused, id).toBe(true);
+  await page.getByRole('button', { name: 'Resume all' }).click();
+  await page.getByRole('form').getByRole('button', { name: 'Resume all' }).click();
+  await page.getByText('Resumed: all schedules.').waitFor();
+  for (const id of ['daily-XNYS', 'daily-XKRX']) expect((await state(server, id)).paused, id).toBe(false);
+});
+
+test('one fires when it is triggered', async ({ open, server }) => {
+  const before = (await state(server, 'daily-XKRX')).recent.length;
+  const page = await open('/schedules');
+  const card = page.getByRole('region', { name: 'daily-XKRX' });
+  await card.getByRole('button', { name: 'Trigger now' }).click();
+  await card.getByRole('form').getByRole('button', { name: 'Trigger now' }).click();
+  await page.getByText('Triggered: daily-XKRX.').waitFor();
+  await eventually('the firing to be recorded', async () => ((await state(server, 'daily-XKRX')).recent.length > before ? true : undefined));
+  await card.getByText(/^Last fired/).waitFor();
+});
+
+test('without schedules it says which command makes them', async ({ open }) => {
+  const page = await open('/schedules', {
+    before: async (p) => {
+      await p.route('**/v1/schedules', (route) => route.fulfill({ json: { items: [], next_cursor: null } }));
+    },
+  });
+  await page.getByText('etfcast schedule apply').waitFor();
+});
