@@ -187,8 +187,11 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 func symbol(i int) etf.Symbol { return etf.Symbol(fmt.Sprintf("SIM%05d", i)) }
 
 func (b *bench) service() *service.Service {
-	return service.New(service.Deps{Store: b.store, Models: []service.Model{{Name: "drift", MinSessions: 21}}})
+	return service.New(service.Deps{Store: b.store, Temporal: noTemporal{}, Models: []service.Model{{Name: "drift", MinSessions: 21}}})
 }
+
+// noTemporal stands for a server that no overview asks.
+type noTemporal struct{ service.Temporal }
 
 // serve starts the API of a process that has read nothing yet.
 func (b *bench) serve() (*httptest.Server, error) {
