@@ -85,19 +85,19 @@ func TestDeadlinesPassWithoutARun(t *testing.T) {
 		t.Fatalf("exit code %d, stale: %v", code, stale)
 	}
 	worker := s.start(t, due, "worker")
-	// Two ETFs, two sessions, prices and forecast.
+	// Two ETFs and two sessions. Without any prices, no forecast is due.
 	eventually(t, "the deadlines to be recorded as missed", func() error {
-		if n := count("SELECT COUNT(*) FROM missed_deadlines"); n != 8 {
+		if n := count("SELECT COUNT(*) FROM missed_deadlines"); n != 4 {
 			return fmt.Errorf("%d deadlines", n)
 		}
 		return nil
 	})
-	if n := count("SELECT COUNT(*) FROM events WHERE kind = 'deadline.missed'"); n != 8 {
+	if n := count("SELECT COUNT(*) FROM events WHERE kind = 'deadline.missed' AND subject = 'stored'"); n != 4 {
 		t.Errorf("%d events", n)
 	}
 	eventually(t, "the metrics", func() error {
 		_, body, _, err := worker.request(http.MethodGet, "/metrics", nil)
-		for _, line := range []string{`etfcast_stale_etfs{deadline="stored",exchange="XNYS"} 2`, `etfcast_deadlines_missed_total{deadline="forecast",exchange="XNYS"} 4`} {
+		for _, line := range []string{`etfcast_stale_etfs{deadline="stored",exchange="XNYS"} 2`, `etfcast_deadlines_missed_total{deadline="stored",exchange="XNYS"} 4`} {
 			if err == nil && !strings.Contains(string(body), line+"\n") {
 				err = errors.New("the metrics lack " + line)
 			}
@@ -124,7 +124,7 @@ func TestDeadlinesPassWithoutARun(t *testing.T) {
 		t.Errorf("after the run of the newest session: exit code %d, stale: %v", code, stale)
 	}
 	eventually(t, "the deadlines to be recorded as met", func() error {
-		if n := count("SELECT COUNT(*) FROM events WHERE kind = 'deadline.met'"); n != 8 {
+		if n := count("SELECT COUNT(*) FROM events WHERE kind = 'deadline.met' AND subject = 'stored'"); n != 4 {
 			return fmt.Errorf("%d events", n)
 		}
 		return nil
