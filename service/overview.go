@@ -182,58 +182,36 @@ func (b *builder) runs(ctx context.Context) error {
 	return nil
 }
 
-// item says how an ETF stands and counts it in. It is nil for a retired ETF, whose findings are counted all the same.
-func (b *builder) item(e *etf.ETFState, open []etf.MissedDeadline) (*OverviewItem, error) {
-	p := b.places[e.Exchange]
-	if p == nil {
-		return nil, etf.Invalid("exchange", fmt.Sprintf("%s is registered on %s, which has no calendar", e.Symbol, e.Exchange), "run a release that knows the exchange")
-	}
-	p.at.Waiting.Findings += e.Waiting
-	p.at.Waiting.Warnings += e.Warnings
-	p.at.Waiting.Actions += e.Proposed
-	if e.Retired {
-		return nil, nil
-	}
-	p.at.ETFs++
-	list, err := b.s.assess(p.cal, e, p.at.Session, p.first, open, b.now)
-	if err != nil {
-		return nil, err
-	}
-	i := &OverviewItem{ETF: &e.ETF, Findings: e.Waiting, Freshness: worst(list)}
-	b.count(p, i, e, list)
-	i.Closes = b.closes(e)
-	if n := len(e.Closes); n > 0 {
-		i.Session, i.KnownFrom = e.Closes[n-1].Session, e.Closes[n-1].KnownFrom
-	}
-	if i.State, err = b.state(p, i, e); err != nil {
-		return nil, err
-	}
-	i.Forecasts = forecastsAt(e, i.Session)
-	return i, nil
+// overviewEntry is an item with what it adds to the sums of its exchange.
+type overviewEntry struct {
+	item             *OverviewItem // nil for a retired ETF, whose findings are counted all the same
+	expected         bool          // something is due or has come
+	stored, forecast bool          // for the newest session
+	late             time.Duration // for the newest session
 }
 
-// count adds what an ETF has and lacks to its exchange's sums, and sets how late the ETF is.
-func (b *builder) count(p *place, i *OverviewItem, e *etf.ETFState, list []etf.Freshness) {
+// entry says how an ETF stands.
+func (b *builder) entry(e *etf.ETFState, open []etf.MissedDeadline) (overviewEntry, error) {
+	p := b.places[e.Exchange]
+	if p == nil {
+		return overviewEntry{}, etf.Invalid("exchange", fmt.Sprintf("%s is registered on %s, which has no calendar", e.Symbol, e.Exchange), "run a release that knows the exchange")
+	}
+	if e.Retired {
+		return overviewEntry{}, nil
+	}
+	list, err := b.s.assess(p.cal, e, p.at.Session, p.first, open, b.now)
+	if err != nil {
+		return overviewEntry{}, err
+	}
+	i := &OverviewItem{ETF: &e.ETF, Findings: e.Waiting, Freshness: worst(list), Closes: b.closes(e)}
+	entry := overviewEntry{item: i, expected: len(list) > 0}
+	if !entry.expected { // nothing is due yet
+		i.Freshness = etf.FreshnessWaiting
+	}
 	for _, a := range e.Arrivals {
 		if a.Session == p.at.Session {
-			if !a.Stored.IsZero() {
-				p.at.Stored++
-			}
-			if !a.Forecast.IsZero() {
-				p.at.Forecast++
-			}
+			entry.stored, entry.forecast = !a.Stored.IsZero(), !a.Forecast.IsZero()
 		}
-	}
-	if i.Freshness == "" { // nothing is due yet
-		i.Freshness = etf.FreshnessWaiting
-	} else {
-		p.items++
-	}
-	switch i.Freshness {
-	case etf.FreshnessOK:
-		p.done++
-	case etf.FreshnessStale:
-		p.at.Waiting.Stale++
 	}
 	for _, f := range list {
 		late := f.Late
@@ -242,9 +220,43 @@ func (b *builder) count(p *place, i *OverviewItem, e *etf.ETFState, list []etf.F
 		}
 		i.Late = max(i.Late, late)
 		if f.Session == p.at.Session {
-			p.at.Late = max(p.at.Late, late)
+			entry.late = late
 		}
 	}
+	if n := len(e.Closes); n > 0 {
+		i.Session, i.KnownFrom = e.Closes[n-1].Session, e.Closes[n-1].KnownFrom
+	}
+	i.Forecasts = forecastsAt(e, i.Session)
+	i.State, err = b.state(p, i, e)
+	return entry, err
+}
+
+// add counts an ETF in.
+func (b *builder) add(e *etf.ETFState, entry overviewEntry) {
+	p := b.places[e.Exchange]
+	p.at.Waiting.Findings += e.Waiting
+	p.at.Waiting.Warnings += e.Warnings
+	p.at.Waiting.Actions += e.Proposed
+	if entry.item == nil {
+		return
+	}
+	p.at.ETFs++
+	if entry.stored {
+		p.at.Stored++
+	}
+	if entry.forecast {
+		p.at.Forecast++
+	}
+	if entry.expected {
+		p.items++
+	}
+	switch entry.item.Freshness {
+	case etf.FreshnessOK:
+		p.done++
+	case etf.FreshnessStale:
+		p.at.Waiting.Stale++
+	}
+	p.at.Late = max(p.at.Late, entry.late)
 }
 
 // closes returns the split-adjusted closes. If the stated splits contradict each other, only the last is certain.
@@ -369,10 +381,12 @@ func (b *builder) until(states map[etf.Symbol]*etf.ETFState) time.Time {
 }
 
 // sortedItems returns the items ascending by symbol.
-func sortedItems(items map[etf.Symbol]*OverviewItem) []*OverviewItem {
-	list := make([]*OverviewItem, 0, len(items))
-	for _, i := range items {
-		list = append(list, i)
+func sortedItems(entries map[etf.Symbol]overviewEntry) []*OverviewItem {
+	list := make([]*OverviewItem, 0, len(entries))
+	for _, e := range entries {
+		if e.item != nil {
+			list = append(list, e.item)
+		}
 	}
 	slices.SortFunc(list, func(a, b *OverviewItem) int { return strings.Compare(string(a.ETF.Symbol), string(b.ETF.Symbol)) })
 	return list

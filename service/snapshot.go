@@ -51,7 +51,7 @@ type snapshot struct {
 	until  time.Time // when the overview is to be made again
 	states map[etf.Symbol]*etf.ETFState
 	open   map[etf.Symbol][]etf.MissedDeadline
-	items  map[etf.Symbol]*OverviewItem
+	items  map[etf.Symbol]overviewEntry
 	whole  *Overview
 	parts  map[etf.Exchange]*Overview
 }
@@ -234,21 +234,29 @@ func (n *snapshot) build(ctx context.Context, b *builder, cur *snapshot) error {
 	if err := b.runs(ctx); err != nil {
 		return err
 	}
-	n.items = make(map[etf.Symbol]*OverviewItem, len(n.states))
+	n.items = make(map[etf.Symbol]overviewEntry, len(n.states))
+	// Until cur.until, an entry depends on nothing but what is stored.
+	stands := cur != nil && b.now.Before(cur.until)
 	for symbol, e := range n.states {
-		item, err := b.item(e, n.open[symbol])
+		var old overviewEntry
+		known := false
+		if cur != nil {
+			old, known = cur.items[symbol]
+		}
+		if known && stands && cur.states[symbol] == e && len(cur.open[symbol]) == 0 && len(n.open[symbol]) == 0 {
+			n.items[symbol] = old
+			b.add(e, old)
+			continue
+		}
+		entry, err := b.entry(e, n.open[symbol])
 		if err != nil {
 			return err
 		}
-		if item == nil {
-			continue
+		if old.item != nil && reflect.DeepEqual(old.item, entry.item) {
+			entry.item = old.item
 		}
-		if cur != nil {
-			if old := cur.items[symbol]; old != nil && reflect.DeepEqual(old, item) {
-				item = old
-			}
-		}
-		n.items[symbol] = item
+		n.items[symbol] = entry
+		b.add(e, entry)
 	}
 	n.until = b.until(n.states)
 	n.whole = &Overview{AsOf: b.now.UTC(), Event: n.marks.newest, Exchanges: b.exchanges(), Items: sortedItems(n.items)}
