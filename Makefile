@@ -21,6 +21,8 @@ OAPI_CODEGEN  := $(TOOLS)/oapi-codegen-$(OAPI_CODEGEN_VERSION)
 GOLANGCI      := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 WORKFLOWCHECK := $(TOOLS)/workflowcheck-$(WORKFLOWCHECK_VERSION)
 GOVULNCHECK   := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
+# Its version, and those of everything in it, are in a module of its own.
+VACUUM        := $(TOOLS)/vacuum-$(shell awk '$$1 == "require" && $$2 == "github.com/daveshanley/vacuum" {print $$3}' api/lint/go.mod)
 
 GO_SOURCES       := $(shell find . -name '*.go' -not -path './devstack/*' -not -path './bin/*' 2>/dev/null)
 EMBEDDED         := $(wildcard db/migrations/*.sql api/openapi.yaml) $(shell find api/assets -type f 2>/dev/null)
@@ -116,6 +118,15 @@ lint: $(GOLANGCI) ## Run gofmt, vet and the linters, including the import rules.
 	@# devstack: -trimpath, to reuse the dependencies that make devstack has compiled.
 	$(GOLANGCI) run ./...
 	cd devstack && GOFLAGS="$$GOFLAGS -trimpath" $(GOLANGCI) run --config ../.golangci.yml --build-tags gms_pure_go ./...
+
+.PHONY: lint-openapi
+lint-openapi: $(VACUUM) ## Lint api/openapi.yaml: every rule of api/lint/ruleset.yaml, no warnings.
+	$(VACUUM) lint --no-banner --no-style --details --fail-severity warn --ruleset api/lint/ruleset.yaml api/openapi.yaml
+
+CASES ?= 10000
+.PHONY: fuzz-api
+fuzz-api: build devstack ## Send CASES requests made from the OpenAPI document to a server with the demo's data (python3 with venv). SEED=N repeats.
+	CASES=$(CASES) SEED=$(if $(filter file,$(origin SEED)),1,$(SEED)) api/fuzz/run.sh
 
 .PHONY: workflowcheck
 workflowcheck: $(WORKFLOWCHECK) ## Check that the workflows are deterministic.
@@ -255,6 +266,8 @@ $(GOLANGCI):
 	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint,$(GOLANGCI_VERSION),golangci-lint)
 $(WORKFLOWCHECK):
 	$(call install,go.temporal.io/sdk/contrib/tools/workflowcheck,$(WORKFLOWCHECK_VERSION),workflowcheck)
+$(VACUUM): api/lint/go.mod api/lint/go.sum
+	cd api/lint && $(GO) build -o $@ github.com/daveshanley/vacuum
 $(GOVULNCHECK):
 	$(call install,golang.org/x/vuln/cmd/govulncheck,$(GOVULNCHECK_VERSION),govulncheck)
 

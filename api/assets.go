@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,8 +44,7 @@ const pagePolicy = "default-src 'self'; script-src 'self'; style-src 'self' 'uns
 
 const (
 	// assetLife is the Cache-Control of files whose names have a hash of their content: they never change.
-	assetLife  = "public, max-age=31536000, immutable"
-	hashedPart = "app/"
+	assetLife = "public, max-age=31536000, immutable"
 	// revalidate is that of the others: a new release changes them under the same name.
 	revalidate = "no-cache"
 	// leastCompressed is the size in bytes from which a file is worth compressing.
@@ -94,7 +94,7 @@ func newAsset(name string, body []byte) *asset {
 	sum := sha256.Sum256(body)
 	a := &asset{
 		body: body, mediaType: mediaTypes[path.Ext(name)], tag: `"` + hex.EncodeToString(sum[:8]) + `"`,
-		lasting: strings.HasPrefix(name, hashedPart), page: path.Ext(name) == ".html",
+		lasting: hashed(name), page: path.Ext(name) == ".html",
 	}
 	if a.mediaType == "" {
 		if a.mediaType = mime.TypeByExtension(path.Ext(name)); a.mediaType == "" {
@@ -107,6 +107,15 @@ func newAsset(name string, body []byte) *asset {
 		a.small = sync.OnceValue(func() []byte { return compressed(body) })
 	}
 	return a
+}
+
+var hashForm = regexp.MustCompile(`^app/.*-([A-Za-z0-9_-]{8})\.[a-z0-9]+$`)
+
+// hashed reports whether the name has a hash of the content. A word of eight letters is none: a hash without a digit or a capital is
+// taken for a word, and only asked for more often.
+func hashed(name string) bool {
+	m := hashForm.FindStringSubmatch(name)
+	return m != nil && strings.ContainsFunc(m[1], func(c rune) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' })
 }
 
 func compressed(body []byte) []byte {

@@ -124,6 +124,7 @@ func TestUnreadableQueryHasARemedy(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	for query, want := range map[string]string{
+		"=1":               `a query parameter has no name | write name=value`,
 		"limit=1;cursor=2": `"limit=1;cursor=2" has a semicolon | separate parameters with &, and write a semicolon in a value as %3B`,
 		"limit=5%":         `"limit=5%" has a % that is not followed by two hex digits | write a percent sign as %25`,
 	} {

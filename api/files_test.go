@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -95,8 +96,10 @@ func TestCheckFile(t *testing.T) {
 		if i >= 35 {
 			cells := strings.Split(line, ",")
 			for k := 1; k < 5; k++ {
-				var price float64
-				fmt.Sscan(cells[k], &price)
+				price, err := strconv.ParseFloat(cells[k], 64)
+				if err != nil {
+					t.Fatal(err)
+				}
 				cells[k] = fmt.Sprintf("%.2f", price/2)
 			}
 			return strings.Join(cells, ",")

@@ -85,6 +85,18 @@ func (s *server) GetAction(ctx context.Context, r gen.GetActionRequestObject) (g
 // AddAction implements gen.StrictServerInterface.
 func (s *server) AddAction(ctx context.Context, r gen.AddActionRequestObject) (gen.AddActionResponseObject, error) {
 	b := r.Body
+	var empty []error
+	for _, given := range []struct {
+		name string
+		text *string
+	}{{"record", b.Record}, {"pay", b.Pay}, {"announced", b.Announced}, {"ratio", b.Ratio}, {"amount", b.Amount}} {
+		if given.text != nil && *given.text == "" {
+			empty = append(empty, etf.Invalid(given.name, "the field is empty", "give it a value or omit it"))
+		}
+	}
+	if err := errors.Join(empty...); err != nil {
+		return nil, err
+	}
 	a, applied, err := s.Service.AddAction(ctx, service.ActionRequest{
 		Symbol: r.Symbol, Kind: b.Kind, Ex: b.Ex, Ratio: textOf(b.Ratio), Amount: textOf(b.Amount), Record: textOf(b.Record), Pay: textOf(b.Pay),
 		Announced: textOf(b.Announced), By: b.By, Why: b.Why, Key: textOf(b.Key),

@@ -86,6 +86,8 @@ func checkQuery(doc *openapi3.T) echo.MiddlewareFunc {
 					break
 				}
 				switch {
+				case name == "":
+					errs = append(errs, etf.Invalid("query", "a query parameter has no name", "write name=value"))
 				case !slices.Contains(names, name):
 					remedy := "omit it: this path takes no query parameters"
 					if len(names) > 0 {

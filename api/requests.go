@@ -122,7 +122,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			if errors.Is(err, echo.ErrMethodNotAllowed) {
 				allowHead(w.Header())
 			}
-			writing := error(nil)
+			var writing error
 			if errors.Is(err, echo.ErrNotFound) && wantsPage(r) {
 				writing = writeUnknownPage(w)
 			} else {

@@ -194,7 +194,9 @@ func TestOriginScores(t *testing.T) {
 		}
 		for _, none := range []func() ([]etf.Score, error){
 			func() ([]etf.Score, error) { return s.OriginScores(ctx, etf.XKRX, one.Model, one.Horizon, one.Origin) },
-			func() ([]etf.Score, error) { return s.OriginScores(ctx, one.Exchange, "theta", one.Horizon, one.Origin) },
+			func() ([]etf.Score, error) {
+				return s.OriginScores(ctx, one.Exchange, "theta", one.Horizon, one.Origin)
+			},
 			func() ([]etf.Score, error) { return s.OriginScores(ctx, one.Exchange, one.Model, 21, one.Origin) },
 			func() ([]etf.Score, error) {
 				return s.OriginScores(ctx, one.Exchange, one.Model, one.Horizon, one.Origin.AddDays(-1))
