@@ -202,8 +202,8 @@ func TestMonitoringFitsTogether(t *testing.T) {
 	p := withPasswords(t)
 	grafana := p.Services["grafana"].Environment
 	for name, want := range map[string]string{
-		"ETFCAST_READER_USER": "etfcast_reader", "ETFCAST_READER_PASSWORD": "secret-etfcast_reader_password", "ETFCAST_MYSQL_ADDRESS": "mysql:3306",
-		"ETFCAST_MYSQL_DATABASE": "etfcast", "ETFCAST_PROMETHEUS_URL": "http://prometheus:9090", "GF_SECURITY_ADMIN_PASSWORD": "secret-grafana_password",
+		"READER_USER": "etfcast_reader", "ETFCAST_READER_PASSWORD": "secret-etfcast_reader_password", "READER_ADDRESS": "mysql:3306",
+		"READER_DATABASE": "etfcast", "PROMETHEUS_URL": "http://prometheus:9090", "GF_SECURITY_ADMIN_PASSWORD": "secret-grafana_password",
 	} {
 		if value := grafana[name]; value == nil || *value != want {
 			t.Errorf("grafana has no %s=%s", name, want)
