@@ -26,16 +26,19 @@ import (
 	"github.com/etfcast/etfcast/internal/testenv"
 )
 
-// pastDone is what the demo prints when all its sessions have been forecast.
-const pastDone = "earlier sessions were forecast too"
-
 // Every query of the dashboards runs as the reader, on each kind of server, and finds rows in what the demo has stored.
 func TestDashboardsOnTheDemo(t *testing.T) {
 	t.Parallel()
 	dbtest.Servers(t, func(t *testing.T, server string) {
 		s := newStackOn(t, server, testenv.Temporal.Value(t))
 		p := s.start(t, nil, "up", "--demo")
-		p.prints(pastDone)
+		p.prints("up to date after")
+		eventually(t, "scores on both exchanges", func() error {
+			if n := s.count(t, "SELECT COUNT(DISTINCT exchange) FROM score_sums WHERE n > 0"); n < 2 {
+				return fmt.Errorf("there are some on %d", n)
+			}
+			return nil
+		})
 		readerDSN := s.newReader(t, server)
 		doctor := s.start(t, []string{"ETFCAST_READER_DSN=" + readerDSN}, "doctor")
 		doctor.wait()
@@ -227,7 +230,7 @@ func TestPrometheusOnTheDemo(t *testing.T) {
 	}
 	p := s.start(t, nil, "up", "--demo")
 	prometheus := startPrometheus(t, p.base)
-	p.prints(pastDone)
+	p.prints("up to date after")
 	p.must(http.MethodGet, "/v1/etfs", nil, http.StatusOK) // a request, for the metrics of requests
 	known := sdkMetricNames(t)
 	names := func(where, expression string) {
