@@ -39,7 +39,9 @@ type server struct {
 	metrics *httpMetrics
 	ready   *service.Readiness
 	heavy   turnstile
-	streams StreamTimes
+	// overviews are kept as they are sent.
+	overviews overviewPages
+	streams   StreamTimes
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)

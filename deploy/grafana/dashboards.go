@@ -153,7 +153,7 @@ func data() Dashboard {
 				Kind: TimeSeries, Width: 8, Height: 8, Unit: count,
 				Queries: []Query{{PromQL: `max by (exchange, deadline) (etfcast_stale_etfs{exchange=~"${exchange:regex}"})`, Legend: "{{exchange}} {{deadline}}"}},
 			}, {
-				Title: "Lateness", Description: "By how much the latest ETF of each exchange is late; 0 while nothing is.",
+				Title: "Lateness", Description: "How long ago what has been missing for longest was due, by exchange; 0 while nothing is missing.",
 				Kind: TimeSeries, Width: 8, Height: 8, Unit: seconds,
 				Queries: []Query{{PromQL: `max by (exchange) (etfcast_freshness_lateness_seconds{exchange=~"${exchange:regex}"})`, Legend: "{{exchange}}"}},
 			}, {
