@@ -34,6 +34,7 @@ func doctorCommand(a *app) *cobra.Command {
 	var readerDSN string
 	var s sourceSettings
 	var checkpoints ledgerSettings
+	var due dueSettings
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check settings, database, Temporal, workers and schedules, and print remedies (exit code 1 if something is wrong)",
@@ -45,7 +46,7 @@ forecasts are as they were issued is checked by ` + "`etfcast ledger verify`.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
-			d := &doctor{app: a, sources: s, checkpoints: checkpoints, readerDSN: readerDSN}
+			d := &doctor{app: a, sources: s, checkpoints: checkpoints, due: due, readerDSN: readerDSN}
 			d.examine(ctx)
 			ctx, cancel = context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
@@ -68,6 +69,7 @@ forecasts are as they were issued is checked by ` + "`etfcast ledger verify`.",
 	s.addFlags(cmd.Flags())
 	checkpoints.addFlags(cmd.Flags())
 	settings{cmd.Flags()}.StringVar(&readerDSN, "reader-dsn", "", "DSN of the user who only reads, such as Grafana's, whose rights doctor checks (default: none)")
+	due.addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -78,6 +80,7 @@ type doctor struct {
 	// checkpoints are the settings of the ledger.
 	checkpoints ledgerSettings
 	readerDSN   string // may be empty
+	due         dueSettings
 	found       []diagnosis
 }
 
@@ -165,6 +168,7 @@ func (d *doctor) rights(ctx context.Context, svc *service.Service, store *db.Sto
 		d.ok("append-only", "that user can't change or delete what was issued")
 	}
 	d.contents(ctx, svc)
+	d.freshness(ctx, store)
 	d.checkpoint(ctx, svc)
 }
 
@@ -197,6 +201,38 @@ func (d *doctor) reader(ctx context.Context) {
 	default:
 		d.ok(check, "the user of ETFCAST_READER_DSN can read what it is meant to, and nothing else")
 	}
+}
+
+// freshness says in one line what is stale.
+func (d *doctor) freshness(ctx context.Context, store *db.Store) {
+	svc, err := freshnessService(store, d.due)
+	if err != nil {
+		d.bad("freshness", err, "")
+		return
+	}
+	report, err := svc.Freshness(ctx, service.FreshnessQuery{})
+	if err != nil {
+		d.bad("freshness", err, "")
+		return
+	}
+	var stale []string
+	var symbols []etf.Symbol
+	for _, f := range report.Items {
+		if f.State == etf.FreshnessStale && !slices.Contains(symbols, f.Symbol) {
+			symbols = append(symbols, f.Symbol)
+		}
+	}
+	for _, x := range report.Exchanges {
+		if x.Stale > 0 {
+			stale = append(stale, fmt.Sprintf("%d of %d ETFs on %s", x.Stale, x.OK+x.Waiting+x.Stale, x.Exchange))
+		}
+	}
+	if len(stale) == 0 {
+		d.ok("freshness", "every ETF has the prices and the forecast that are due")
+		return
+	}
+	shown := symbols[:min(len(symbols), 5)]
+	d.warn("freshness", fmt.Sprintf("%s lack what is due: %v", strings.Join(stale, " and "), shown), "see `etfcast freshness`; `etfcast run daily --exchange EXCHANGE` fetches it")
 }
 
 func (d *doctor) contents(ctx context.Context, svc *service.Service) {

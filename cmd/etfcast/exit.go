@@ -28,7 +28,7 @@ var exitCodes = []struct {
 	{exitOK, "success; also a server that was asked to stop", "continue"},
 	{exitError, "the command failed; the message says why (doctor: a check failed; check: a file has errors; ledger verify: something was changed; reproduce: other numbers)", "alert a person"},
 	{exitUsage, "invalid command line or input (check: a file can't be read; ledger: a checkpoint or proof that is unreadable, of another instance or wrongly signed); the message names the field and the remedy", "correct it; a retry gives the same error"},
-	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined", "see `etfcast run show RUN`"},
+	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined; freshness: something that is due is missing", "see `etfcast run show RUN` or `etfcast freshness`"},
 	{exitUnavailable, "the database or Temporal can't be reached (ready: not ready)", "retry later"},
 	{exitInterrupted, "interrupted by Ctrl-C or a signal; a run that --wait was following continues", "none"},
 }
@@ -66,7 +66,7 @@ func exitCode(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errIncomplete):
+	case errors.Is(err, errIncomplete), errors.Is(err, errStale):
 		return exitIncomplete
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted

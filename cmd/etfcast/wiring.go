@@ -54,6 +54,7 @@ type serverSettings struct {
 	worker       worker.Options
 	rates        map[string]string
 	horizons     string // that are scored
+	due          dueSettings
 }
 
 func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
@@ -67,6 +68,7 @@ func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, across all workers: NAME=RATE, separated by commas (default: "+defaultRates()+")")
 	s.sources.addFlags(flags)
 	s.ledger.addFlags(flags)
+	s.due.addFlags(flags)
 }
 
 // defaultRates formats the default rates as the flag takes them.
@@ -136,6 +138,7 @@ type process struct {
 	models      []activities.Model // the benchmark first
 	signer      *ledger.Signer     // of checkpoints; nil = they are not signed
 	horizons    []int              // that are scored
+	dueAfter    service.DueAfter
 	// final and schedules are the exchanges' times of day (exchangeTimes).
 	final, schedules map[etf.Exchange]etf.TimeOfDay
 }
@@ -176,6 +179,8 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	options, err := a.temporalOptions(log)
 	note(err)
 	p.horizons, err = s.scoreHorizons()
+	note(err)
+	p.dueAfter, err = s.due.parse()
 	note(err)
 	p.settings.worker.SourceRates, err = s.sourceRates()
 	note(err)
@@ -252,7 +257,7 @@ func (p *process) work(ctx context.Context) error {
 	if err := p.awaitSchema(ctx); err != nil {
 		return err
 	}
-	defer p.beside(ctx, p.pruneEvents)()
+	defer p.beside(ctx, p.pruneEvents, p.watchDeadlines)()
 	if err := p.temporal.Await(ctx, p.log); err != nil {
 		return err
 	}
@@ -329,7 +334,7 @@ func (p *process) service() *service.Service {
 		Store: p.requests, Anchors: p.settings.ledger.anchors(p.requests, func(c etf.Checkpoint, err error) {
 			p.log.Error("checkpoint of entries not written", "checkpoint", c.Size, "error", err)
 		}), CheckpointNote: p.signer.Note, Temporal: p.temporal, Sources: etf.SourceNames(), Models: modelInfos(p.models),
-		UI: p.ui, Namespace: p.temporal.Namespace(), Final: p.final, Schedules: p.schedules,
+		UI: p.ui, Namespace: p.temporal.Namespace(), Final: p.final, Schedules: p.schedules, DueAfter: p.dueAfter,
 	})
 }
 
