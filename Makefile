@@ -96,6 +96,11 @@ test-databases: build devstack ## Run the store's tests and first starts on the 
 	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 -run TestFirstStart ./e2e
 	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test $(TEST_FLAGS) -count=1 ./db ./db/column ./deploy
 
+.PHONY: test-monitoring
+test-monitoring: build devstack ## Run the dashboards' queries on the demo's data and the rules on a Prometheus that scrapes it (prometheus, promtool; the variables of test-databases).
+	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test -count=1 -timeout 30m ./deploy/...
+	ETFCAST_NO_SKIP=1 bin/devstack run --ephemeral -- $(GO) test -count=1 -timeout 30m -run 'OnTheDemo$$' ./e2e
+
 .PHONY: test-map
 test-map: ## Compare Prophet's optimisers on 300 random configurations instead of the 30 of make test.
 	$(GO) test -count=1 -timeout 30m ./forecast/prophet -run '^TestMAPIsNeverBelowNewton$$' -configurations 300

@@ -56,6 +56,31 @@ var rights = map[string]string{
 	"run_etfs":            "SELECT, INSERT, DELETE", // DELETE is REPLACE's
 }
 
+// hidden are the tables that a reader's user gets no right to, with the reason. The first two hold what providers have
+// sent, which their terms seldom allow to pass on; the others have nothing to show.
+var hidden = map[string]string{
+	"fetch_bodies":      "the raw responses",
+	"staged_bars":       "rows of responses that nobody has judged yet",
+	"forecast_fits":     "compressed fits, for this program only",
+	"ledger_hashes":     "packed hashes, for this program only",
+	"finding_decisions": "replaced by decisions",
+	"corporate_actions": "replaced by actions",
+}
+
+// ReaderTables lists, by name, the tables that the reader's user may read: all but the hidden ones.
+func ReaderTables() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(rights)), func(table string) bool { return hidden[table] != "" })
+}
+
+// readerRights are the privileges of a reader's user, table by table.
+func readerRights() map[string]string {
+	list := map[string]string{}
+	for _, table := range ReaderTables() {
+		list[table] = "SELECT"
+	}
+	return list
+}
+
 // AppendOnly lists, by name, the tables that the pipeline's user may neither update nor delete from.
 func AppendOnly() []string {
 	var names []string
@@ -89,15 +114,13 @@ func accountOf(ctx context.Context, dsn string) (string, error) {
 	return account, nil
 }
 
-func grant(ctx context.Context, pool *sql.DB, database, user string) error {
-	name, host, _ := strings.Cut(user, "@")
-	if host == "" {
-		host = "%"
-	}
+// grant gives the user, "name" or "name@host", the rights on the tables. field is the flag that named the user.
+func grant(ctx context.Context, pool *sql.DB, database, field, user string, rights map[string]string) error {
+	name, host := splitUser(user)
 	if name == "" || strings.ContainsAny(user, "'\"\\`") {
-		return etf.Invalid("grant", fmt.Sprintf("%q is not a user", user), "use name or name@host")
+		return etf.Invalid(field, fmt.Sprintf("%q is not a user", user), "use name or name@host")
 	}
-	unknown := etf.NotFound("grant", fmt.Sprintf("the database has no user '%s'@'%s'", name, host), "create it with CREATE USER first")
+	unknown := etf.NotFound(field, fmt.Sprintf("the database has no user '%s'@'%s'", name, host), "create it with CREATE USER first")
 	// MariaDB creates a missing user, without a password, if the administrator may create users. One who may not read
 	// mysql.user may not create users either: GRANT fails.
 	var found int
@@ -117,4 +140,20 @@ func grant(ctx context.Context, pool *sql.DB, database, user string) error {
 		}
 	}
 	return nil
+}
+
+// splitUser splits "name@host"; without a host it is "%", any.
+func splitUser(user string) (name, host string) {
+	name, host, _ = strings.Cut(user, "@")
+	if host == "" {
+		host = "%"
+	}
+	return name, host
+}
+
+// sameUser reports whether both name the same account.
+func sameUser(a, b string) bool {
+	nameA, hostA := splitUser(a)
+	nameB, hostB := splitUser(b)
+	return nameA == nameB && hostA == hostB
 }

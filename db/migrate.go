@@ -33,6 +33,9 @@ type MigrateOptions struct {
 	// GrantDSN is the DSN of another user who gets them: the account that the server takes this user for, whatever host it
 	// is limited to. Empty grants nothing.
 	GrantDSN string
+	// GrantReaders get SELECT on ReaderTables and nothing else: for Grafana and other programs that only look. They are
+	// written like GrantUsers, must exist, and can't be among them.
+	GrantReaders []string
 	// Variable is the name of the setting that holds the DSN, for messages; AdminDSNVariable if empty.
 	Variable string
 	// Log gets a line for each migration; nil logs nothing.
@@ -80,8 +83,19 @@ func Migrate(ctx context.Context, adminDSN string, o MigrateOptions) error {
 			}
 			users = append(slices.Clone(users), user)
 		}
+		for _, reader := range o.GrantReaders {
+			if slices.ContainsFunc(users, func(user string) bool { return sameUser(user, reader) }) {
+				return etf.Invalid("grant-reader", fmt.Sprintf("%s is the pipeline's user, who may write", reader),
+					"create another user with CREATE USER and name that one")
+			}
+		}
 		for _, user := range users {
-			if err := grant(ctx, pool, cfg.DBName, user); err != nil {
+			if err := grant(ctx, pool, cfg.DBName, "grant", user, rights); err != nil {
+				return err
+			}
+		}
+		for _, reader := range o.GrantReaders {
+			if err := grant(ctx, pool, cfg.DBName, "grant-reader", reader, readerRights()); err != nil {
 				return err
 			}
 		}

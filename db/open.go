@@ -17,10 +17,12 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
-// The environment variables that hold the two data source names, for messages.
+// The environment variables that hold the data source names, for messages.
 const (
 	DSNVariable      = "ETFCAST_MYSQL_DSN"
 	AdminDSNVariable = "ETFCAST_MYSQL_ADMIN_DSN"
+	// ReaderDSNVariable holds that of a reader's user, which only doctor looks at.
+	ReaderDSNVariable = "ETFCAST_READER_DSN"
 )
 
 // Options tunes a Store. The zero value is right for production.

@@ -134,6 +134,41 @@ func (s *Store) ExcessRights(ctx context.Context) (ExcessRights, error) {
 	return found, err
 }
 
+// ReaderRights checks the rights of a reader's user, the DSN's: missing lists what `etfcast migrate --grant-reader` grants and
+// the user lacks, excess what it may do beyond that, both as in "SELECT on bars, runs". It tries a statement for each right, so it
+// is for doctor.
+func (s *Store) ReaderRights(ctx context.Context) (missing, excess []string, err error) {
+	var lacking, beyond byTable
+	err = s.probing(ctx, func(p prober) error {
+		for _, table := range slices.Sorted(maps.Keys(rights)) {
+			_, err := p.columns(table)
+			readable := err == nil
+			if err != nil && etf.KindOf(err) != etf.KindDenied {
+				return err
+			}
+			may := hidden[table] == ""
+			if may && !readable {
+				lacking.add(table, []string{"SELECT"})
+			}
+			if !readable {
+				continue // the statements that try other rights read the table
+			}
+			found, _, err := p.excess(table, nil)
+			if err != nil {
+				return err
+			}
+			if !may {
+				found = append([]string{"SELECT"}, found...)
+			}
+			beyond.add(table, found)
+		}
+		owned, err := p.owned()
+		excess = append(beyond.list(), owned...)
+		return err
+	})
+	return lacking.list(), excess, err
+}
+
 // prober runs statements that need a right and change nothing, on one connection.
 type prober struct {
 	ctx  context.Context //nolint:containedctx // it lives for one call

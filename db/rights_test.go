@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -184,6 +185,95 @@ func TestExcessRights(t *testing.T) {
 	})
 }
 
+// newReader makes an account without rights, to which migrate grants those of a reader.
+func newReader(t *testing.T, dsn string) (a *account, migrate func() error) {
+	t.Helper()
+	a = newAccount(t, dsn)
+	name := a.user + "_g"
+	a.name = "'" + name + "'@'%'"
+	_, rest, _ := strings.Cut(a.d.UserDSN, ":")
+	password, _, _ := strings.Cut(rest, "@")
+	a.do("CREATE USER ACCOUNT IDENTIFIED BY '" + password + "'")
+	t.Cleanup(func() {
+		if err := a.exec("DROP USER " + a.name); err != nil {
+			t.Error(err)
+		}
+	})
+	pipeline := a.user
+	a.d.UserDSN = name + ":" + rest
+	a.s = a.d.Another(t, db.Options{Variable: db.ReaderDSNVariable})
+	return a, func() error {
+		return db.Migrate(t.Context(), a.d.AdminDSN, db.MigrateOptions{GrantUsers: []string{pipeline}, GrantReaders: []string{name}})
+	}
+}
+
+// The reader may read exactly the tables that are not hidden, and change none; doctor's check names every deviation.
+func TestReaderRights(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		ctx := t.Context()
+		a, migrate := newReader(t, dsn)
+		for range 2 { // it may be repeated
+			if err := migrate(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check := func(when string, wantMissing, wantExcess []string) {
+			t.Helper()
+			s := a.d.Another(t, db.Options{}) // rights apply to new connections
+			missing, excess, err := s.ReaderRights(ctx)
+			if err != nil || !slices.Equal(missing, wantMissing) || !slices.Equal(excess, wantExcess) {
+				t.Errorf("%s: missing %q, excess %q (%v), want %q and %q", when, missing, excess, err, wantMissing, wantExcess)
+			}
+		}
+		check("as granted", nil, nil)
+
+		reader := connectAs(t, a.d.UserDSN)
+		readable := db.ReaderTables()
+		for table := range db.Rights() {
+			_, err := reader.ExecContext(ctx, "SELECT * FROM "+table+" LIMIT 0")
+			if may := slices.Contains(readable, table); may != (err == nil) {
+				t.Errorf("reading %s: %v", table, err)
+			}
+			for _, statement := range []string{"DELETE FROM " + table, "INSERT INTO " + table + " SELECT * FROM " + table, "DROP TABLE " + table} {
+				if _, err := reader.ExecContext(ctx, statement); err == nil {
+					t.Errorf("the reader may %s", statement)
+				}
+			}
+		}
+		for _, table := range []string{"fetch_bodies", "staged_bars"} { // what providers have sent
+			if slices.Contains(readable, table) {
+				t.Errorf("%s can be read", table)
+			}
+		}
+
+		a.do("REVOKE SELECT ON DB.bars FROM ACCOUNT")
+		a.do("REVOKE SELECT ON DB.runs FROM ACCOUNT")
+		check("two tables less", []string{"SELECT on bars, runs"}, nil)
+		a.do("GRANT SELECT ON DB.bars TO ACCOUNT")
+		a.do("GRANT SELECT ON DB.runs TO ACCOUNT")
+		a.do("GRANT SELECT ON DB.fetch_bodies TO ACCOUNT")
+		a.do("GRANT UPDATE ON DB.forecasts TO ACCOUNT")
+		check("more than it should", nil, []string{"SELECT on fetch_bodies", "UPDATE on forecasts"})
+	})
+}
+
+// The pipeline's user can't be the reader, in whichever way they are named, and a reader must exist.
+func TestGrantReaderErrors(t *testing.T) {
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		ctx, d := t.Context(), dbtest.Open(t, dsn)
+		user, _, _ := strings.Cut(d.UserDSN, ":")
+		for _, o := range []db.MigrateOptions{
+			{GrantUsers: []string{user}, GrantReaders: []string{user}},
+			{GrantUsers: []string{user}, GrantReaders: []string{user + "@%"}},
+			{GrantDSN: d.UserDSN, GrantReaders: []string{user}},
+			{GrantReaders: []string{"x' IDENTIFIED BY 'y"}},
+		} {
+			wantKind(t, db.Migrate(ctx, d.AdminDSN, o), etf.KindInvalid, "grant-reader")
+		}
+		wantKind(t, db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{GrantReaders: []string{"nobody_of_that_name"}}), etf.KindNotFound, "grant-reader")
+	})
+}
+
 // An empty result is cached, a missing right is not.
 func TestMissingRightsAreCached(t *testing.T) {
 	ctx, a := t.Context(), newAccount(t, dbtest.Embedded(t))
@@ -282,4 +372,15 @@ func TestGrantToTheUserOfADSN(t *testing.T) {
 		nobody := strings.Replace(d.UserDSN, name, "nobody_of_that_name", 1)
 		wantKind(t, db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{GrantDSN: nobody}), etf.KindNotFound, "grant")
 	})
+}
+
+// connectAs opens a database without the store.
+func connectAs(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	pool, err := sql.Open("mysql", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pool.Close() })
+	return pool
 }

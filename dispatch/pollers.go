@@ -46,11 +46,5 @@ func (c *Client) pollers(ctx context.Context, queue string, kind enumspb.TaskQue
 	if err != nil {
 		return 0, temporalError(ctx, err, "describe task queue "+queue)
 	}
-	n := 0
-	for _, p := range d.GetPollers() {
-		if (identity == "" || p.GetIdentity() == identity) && time.Since(p.GetLastAccessTime().AsTime()) < pollerAge {
-			n++
-		}
-	}
-	return n, nil
+	return recent(d.GetPollers(), identity), nil
 }

@@ -293,6 +293,32 @@ func TestCommandsInPagesExist(t *testing.T) {
 	}
 }
 
+// The command that each alert begins with exists.
+func TestCommandsOfAlertsExist(t *testing.T) {
+	var file struct {
+		Groups []struct {
+			Rules []struct {
+				Alert       string
+				Annotations map[string]string
+			}
+		}
+	}
+	const path = repository + "deploy/prometheus/rules.yml"
+	if err := yaml.Unmarshal([]byte(readText(t, path)), &file); err != nil {
+		t.Fatal(err)
+	}
+	label := regexp.MustCompile(`\{\{ \$labels\.\w+ \}\}`)
+	checked := 0
+	for _, g := range file.Groups {
+		for _, rule := range g.Rules {
+			checked += checkLine(t, path+": "+rule.Alert, label.ReplaceAllString(rule.Annotations["command"], "XNYS"), true)
+		}
+	}
+	if checked < 15 {
+		t.Errorf("only %d commands were checked", checked)
+	}
+}
+
 // literal returns the value of an expression of string literals, with "%" for operands that are not literals.
 func literal(e ast.Expr) (text string, isText bool) {
 	switch e := e.(type) {

@@ -31,6 +31,7 @@ type diagnosis struct {
 
 func doctorCommand(a *app) *cobra.Command {
 	var asJSON bool
+	var readerDSN string
 	var s sourceSettings
 	var checkpoints ledgerSettings
 	var due dueSettings
@@ -45,7 +46,7 @@ forecasts are as they were issued is checked by ` + "`etfcast ledger verify`.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
-			d := &doctor{app: a, sources: s, checkpoints: checkpoints, due: due}
+			d := &doctor{app: a, sources: s, checkpoints: checkpoints, due: due, readerDSN: readerDSN}
 			d.examine(ctx)
 			ctx, cancel = context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
@@ -67,6 +68,7 @@ forecasts are as they were issued is checked by ` + "`etfcast ledger verify`.",
 	}
 	s.addFlags(cmd.Flags())
 	checkpoints.addFlags(cmd.Flags())
+	settings{cmd.Flags()}.StringVar(&readerDSN, "reader-dsn", "", "DSN of the user who only reads, such as Grafana's, whose rights doctor checks (default: none)")
 	due.addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -77,6 +79,7 @@ type doctor struct {
 	sources sourceSettings
 	// checkpoints are the settings of the ledger.
 	checkpoints ledgerSettings
+	readerDSN   string // may be empty
 	due         dueSettings
 	found       []diagnosis
 }
@@ -102,6 +105,7 @@ func (d *doctor) warn(check, detail, remedy string) {
 
 func (d *doctor) examine(ctx context.Context) {
 	d.database(ctx)
+	d.reader(ctx)
 	d.temporal(ctx)
 	d.files()
 	d.ledger()
@@ -166,6 +170,37 @@ func (d *doctor) rights(ctx context.Context, svc *service.Service, store *db.Sto
 	d.contents(ctx, svc)
 	d.freshness(ctx, store)
 	d.checkpoint(ctx, svc)
+}
+
+// reader checks that the reader's user has the right to read what it is meant to, and no other.
+func (d *doctor) reader(ctx context.Context) {
+	const check = "reader"
+	if d.readerDSN == "" {
+		return
+	}
+	if err := checkDSN("reader-dsn", d.readerDSN, ""); err != nil {
+		d.bad(check, err, "")
+		return
+	}
+	store, err := db.Open(d.readerDSN, db.Options{Variable: db.ReaderDSNVariable, Timeout: commandTimeout})
+	if err != nil {
+		d.bad(check, err, "")
+		return
+	}
+	defer store.Close()
+	missing, excess, err := store.ReaderRights(ctx)
+	switch {
+	case err != nil:
+		d.bad(check, err, "start the database, or correct ETFCAST_READER_DSN ("+redactDSN(d.readerDSN)+")")
+	case len(missing) > 0:
+		d.bad(check, fmt.Errorf("the user of ETFCAST_READER_DSN has too few rights; missing: %s", strings.Join(missing, "; ")),
+			"run `etfcast migrate --grant-reader USER`")
+	case len(excess) > 0:
+		d.warn(check, "the user of ETFCAST_READER_DSN may do more than read what it is meant to: "+strings.Join(excess, "; "),
+			"revoke it, or use a user whose only rights are from `etfcast migrate --grant-reader USER`")
+	default:
+		d.ok(check, "the user of ETFCAST_READER_DSN can read what it is meant to, and nothing else")
+	}
 }
 
 // freshness says in one line what is stale.

@@ -31,12 +31,12 @@ func commands(root *cobra.Command, do func(*cobra.Command)) {
 var (
 	settingFlags = []string{
 		"allowed-hosts", "checkpoint-dir", "due-after", "file-dir", "final-xkrx", "final-xnys", "fit-cores", "insecure", "ledger-key", "listen", "log-format", "log-level", "mysql-admin-dsn",
-		"mysql-dsn", "schedule-xkrx", "schedule-xnys", "score-horizons", "sim-faults",
+		"mysql-dsn", "reader-dsn", "schedule-xkrx", "schedule-xnys", "score-horizons", "sim-faults",
 		"source-rate", "store-activities", "temporal-ui", "upload-dir", "yahoo-base-url",
 	}
 	invocationFlags = []string{
 		"config", "help",
-		"against", "all", "anyway", "as-of", "build", "by", "checkpoint", "currency", "deep", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "public-key", "repo", "rerun",
+		"against", "all", "anyway", "as-of", "build", "by", "checkpoint", "currency", "deep", "demo", "exchange", "from", "grant", "grant-reader", "json", "limit", "listed", "name", "nav", "older-than", "public-key", "repo", "rerun",
 		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 		"adjust", "amount", "announced", "ex", "kind", "pay", "ratio", "record", // of corporate actions
 		// finding

@@ -188,6 +188,8 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	note(err)
 	p.settings.worker.SourceRates, err = s.sourceRates()
 	note(err)
+	p.metrics = prometheus.NewRegistry()
+	options.MetricsHandler = newSDKMetrics(p.metrics).handler()
 	if len(problems) == 0 {
 		p.temporal, err = dispatch.New(options, log)
 		note(err)
@@ -210,9 +212,8 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 		p.close()
 		return nil, err
 	}
-	p.metrics = prometheus.NewRegistry()
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	p.metrics.MustRegister(storeMetrics{p.service()})
+	p.metrics.MustRegister(storeMetrics{p.service()}, queueMetrics{p.temporal.Backlogs})
 	p.observe = activityMetrics(p.metrics)
 	p.modelFailed = modelMetrics(p.metrics, p.models)
 	return p, nil

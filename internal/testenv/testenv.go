@@ -41,6 +41,8 @@ var (
 	OrdinaryUser = Need{name: "ordinary-user", remedy: "run the test as a user other than root: file permissions do not apply to root"}
 	// NamedPipes are what mkfifo creates.
 	NamedPipes = Need{name: "named-pipes", remedy: "install mkfifo (coreutils)"}
+	// Prometheus are Prometheus and promtool, on the path.
+	Prometheus = Need{name: "prometheus", remedy: "install Prometheus (Debian: apt-get install prometheus)"}
 	// GitHistory is git with the commits of the releases.
 	GitHistory = Need{name: "git-history", remedy: "run the test in a git clone with the whole history (git fetch --unshallow)"}
 )
@@ -50,7 +52,7 @@ const (
 	withServers = `run eval "$(scripts/test-databases.sh start)"`
 )
 
-var needs = []Need{RealData, Temporal, Database, Pipeline, MySQL, MariaDB, FullDevice, OrdinaryUser, NamedPipes, GitHistory}
+var needs = []Need{RealData, Temporal, Database, Pipeline, MySQL, MariaDB, FullDevice, OrdinaryUser, NamedPipes, Prometheus, GitHistory}
 
 // Value returns the value of the need's variable; if it is not set, Value calls Missing.
 func (n Need) Value(t testing.TB) string {
