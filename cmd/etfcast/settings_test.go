@@ -36,6 +36,7 @@ var (
 	}
 	invocationFlags = []string{
 		"config", "help",
+		"csv",
 		"against", "all", "anyway", "as-of", "build", "by", "checkpoint", "currency", "deep", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "public-key", "repo", "rerun",
 		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 		"adjust", "amount", "announced", "ex", "kind", "pay", "ratio", "record", // of corporate actions
