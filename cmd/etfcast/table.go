@@ -18,6 +18,7 @@ import (
 type screen struct {
 	columns int  // COLUMNS; 0 if it is not set
 	ascii   bool // the locale is not UTF-8
+	fixed   bool // in tests: what is written goes to a terminal with that many columns
 }
 
 // screenOf reads COLUMNS and the locale: LC_ALL, or else LC_CTYPE, or else LANG, as POSIX has it.
@@ -42,10 +43,11 @@ func screenOf(env environment) screen {
 
 // screenWidth returns the width of the terminal that w writes to, in columns; 0 if w is no terminal, where nothing is cut.
 func screenWidth(w io.Writer) int {
-	if !isTerminal(w) {
+	safe, ok := w.(*safeWriter)
+	if !(ok && safe.screen.fixed) && !isTerminal(w) {
 		return 0
 	}
-	if safe, ok := w.(*safeWriter); ok && safe.screen.columns > 0 {
+	if ok && safe.screen.columns > 0 {
 		return safe.screen.columns
 	}
 	n, _, err := term.GetSize(int(unwrap(w).(*os.File).Fd()))
@@ -119,6 +121,7 @@ type table struct {
 	titles []string
 	right  []bool
 	spared []int // columns, the least important first
+	uncut  bool  // no text is cut: a column is left out instead
 	rows   [][]string
 }
 
@@ -190,7 +193,7 @@ func (t *table) layout() (widths []int, left []string) {
 			}
 		}
 		for _, i := range t.spared[out:] {
-			if excess <= 0 || t.right[i] {
+			if excess <= 0 || t.right[i] || t.uncut {
 				continue
 			}
 			least := min(widths[i], max(leastText, textWidth(t.titles[i])))

@@ -114,7 +114,7 @@ func TestScreen(t *testing.T) {
 		{[]string{"LANG=C", "LC_CTYPE=C.utf8", "COLUMNS=-3"}, 0, false},
 		{[]string{"LANG=de_DE", "COLUMNS=99999999999999999999"}, 0, true},
 	} {
-		if got := screenOf(newEnvironment(c.env)); got != (screen{c.columns, c.ascii}) {
+		if got := screenOf(newEnvironment(c.env)); got != (screen{columns: c.columns, ascii: c.ascii}) {
 			t.Errorf("%v: %+v", c.env, got)
 		}
 	}

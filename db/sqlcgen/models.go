@@ -167,6 +167,18 @@ type EtfSource struct {
 	Ref     string
 }
 
+type Event struct {
+	ID       int64
+	At       time.Time
+	Kind     string
+	Exchange string
+	Session  column.Session
+	Symbol   string
+	RunID    string
+	Subject  string
+	Data     string
+}
+
 type Fetch struct {
 	ID              string
 	EtfID           uint32
@@ -347,6 +359,15 @@ type LedgerLeafe struct {
 	Hash       string
 	Writer     string
 	AnchoredAt time.Time
+}
+
+type MissedDeadline struct {
+	EtfID   uint32
+	Session column.Session
+	Kind    string
+	DueAt   time.Time
+	SeenAt  time.Time
+	MetAt   time.Time
 }
 
 type Nav struct {
