@@ -69,6 +69,9 @@ func (s *server) limited(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().Writer = turn
 			defer turn.over()
 		}
+		if follows(c.Path()) {
+			return next(c)
+		}
 		ctx, stop := context.WithTimeout(c.Request().Context(), timeLimit(c))
 		defer stop()
 		c.SetRequest(c.Request().WithContext(ctx))

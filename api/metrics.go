@@ -17,7 +17,10 @@ type httpMetrics struct {
 	seconds  *prometheus.HistogramVec
 	// integrity counts responses that were refused because a stored forecast does not match its hash.
 	integrity prometheus.Counter
-	handler   http.Handler
+	// streams are those of events that are open, and events what they have sent.
+	streams prometheus.Gauge
+	events  prometheus.Counter
+	handler http.Handler
 }
 
 func newHTTPMetrics(registry *prometheus.Registry) (*httpMetrics, error) {
@@ -32,27 +35,29 @@ func newHTTPMetrics(registry *prometheus.Registry) (*httpMetrics, error) {
 		integrity: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "etfcast_integrity_failures_total", Help: "Requests for a stored forecast that does not match its hash.",
 		}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{Name: "etfcast_event_streams", Help: "Open streams of events."}),
+		events:  prometheus.NewCounter(prometheus.CounterOpts{Name: "etfcast_events_sent_total", Help: "Events sent to streams."}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
 	// The registry is shared: the Go and process metrics may already be registered.
-	for _, c := range []prometheus.Collector{
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.requests, m.seconds, m.integrity,
-	} {
-		var twice prometheus.AlreadyRegisteredError
-		if err := registry.Register(c); err != nil && !errors.As(err, &twice) {
-			return nil, err
-		} else if errors.As(err, &twice) {
-			switch known := twice.ExistingCollector.(type) {
-			case *prometheus.CounterVec:
-				m.requests = known
-			case *prometheus.HistogramVec:
-				m.seconds = known
-			case prometheus.Counter:
-				m.integrity = known
-			}
-		}
+	golang, process := collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+	return m, errors.Join(
+		register(registry, &golang), register(registry, &process), register(registry, &m.requests), register(registry, &m.seconds),
+		register(registry, &m.integrity), register(registry, &m.streams), register(registry, &m.events),
+	)
+}
+
+// register registers the collector, or replaces it by the one that is registered under its names already.
+func register[C prometheus.Collector](registry *prometheus.Registry, c *C) error {
+	err := registry.Register(*c)
+	var twice prometheus.AlreadyRegisteredError
+	if !errors.As(err, &twice) {
+		return err
 	}
-	return m, nil
+	if known, ok := twice.ExistingCollector.(C); ok {
+		*c = known
+	}
+	return nil
 }
 
 func (m *httpMetrics) observe(method, route string, status int, took time.Duration) {
@@ -65,5 +70,7 @@ func (m *httpMetrics) observe(method, route string, status int, took time.Durati
 		method = "other" // clients can send any method
 	}
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
+	if !follows(route) { // a stream takes as long as its client wants
+		m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
+	}
 }

@@ -53,11 +53,13 @@ var (
 		"The service failed. Its log has the cause under the problem's request_id."}
 	problemUnavailable = problemClass{"unavailable", http.StatusServiceUnavailable, "The database or Temporal can't be reached",
 		"The database or Temporal is down or still starting. Nothing was lost; retry after the number of seconds in the Retry-After header. GET /readyz says what the service is waiting for."}
+	problemStreams = problemClass{"too-many-streams", http.StatusServiceUnavailable, "Too many streams of events are open",
+		"This process serves as many streams as it can. Close those that nobody reads, or connect again after the number of seconds in the Retry-After header."}
 
 	problemClasses = []problemClass{
 		problemInvalid, problemForbidden, problemHost, problemNotFound, problemMethod, problemAccept, problemConflict,
 		problemPrecondition,
-		problemTooLarge, problemMediaType, problemRate, problemIntegrity, problemInternal, problemUnavailable,
+		problemTooLarge, problemMediaType, problemRate, problemIntegrity, problemInternal, problemUnavailable, problemStreams,
 	}
 )
 
@@ -85,7 +87,7 @@ func problemOf(err error) (p gen.Problem, wait time.Duration) {
 	case problemInternal.name:
 		p.Detail = "the log has the cause under this request_id"
 		return p, 0
-	case problemUnavailable.name:
+	case problemUnavailable.name, problemStreams.name:
 		wait = retryAfter
 	case problemRate.name:
 		wait = max(causes[0].RetryAfter, time.Second)

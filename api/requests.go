@@ -37,6 +37,7 @@ const statusClientGone = 499
 type requestInfo struct {
 	id     string
 	accept string
+	head   bool
 }
 
 type requestInfoKey struct{}
@@ -52,7 +53,7 @@ var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // a random one.
 func identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		info := requestInfo{id: r.Header.Get("X-Request-Id"), accept: strings.Join(r.Header.Values("Accept"), ",")}
+		info := requestInfo{id: r.Header.Get("X-Request-Id"), accept: strings.Join(r.Header.Values("Accept"), ","), head: r.Method == http.MethodHead}
 		if !requestIDForm.MatchString(info.id) {
 			var b [8]byte
 			_, _ = rand.Read(b[:]) // never fails

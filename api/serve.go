@@ -19,10 +19,24 @@ const (
 	maxHeaderBytes  = 64 << 10
 )
 
+type drainingKey struct{}
+
+// drainingOf returns the context that ends when the server of the request begins to shut down: what does not end by itself has to
+// end then.
+func drainingOf(ctx context.Context) context.Context {
+	if draining, ok := ctx.Value(drainingKey{}).(context.Context); ok {
+		return draining
+	}
+	return context.Background()
+}
+
 // Serve serves requests on the listener until ctx ends, then accepts no new ones, waits for those in flight (at most
 // 10 s) and returns nil. It closes the listener.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
 	srv := &http.Server{
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithValue(context.WithoutCancel(ctx), drainingKey{}, ctx)
+		},
 		Handler:           handler,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,

@@ -37,6 +37,8 @@ type server struct {
 	metrics *httpMetrics
 	ready   *service.Readiness
 	heavy   turnstile
+	// heartbeat is how often a stream of events without any sends a comment.
+	heartbeat time.Duration
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -60,7 +62,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
-		heavy: newTurnstile(),
+		heavy: newTurnstile(), heartbeat: heartbeat,
 		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {

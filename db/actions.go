@@ -103,14 +103,14 @@ func (p *persisting) planPrices(ctx context.Context, in *quality.PlanInput) erro
 	}
 	in.Bars = stagedBars(staged)
 	p.rows = in.Bars
-	if in.Known, err = known(ctx, p.q, fetch, in.Bars); err != nil {
+	if in.Known, err = known(ctx, p.q.Queries, fetch, in.Bars); err != nil {
 		return err
 	}
 	row, err := p.q.GetETF(ctx, p.row.Symbol) // on this transaction's connection: others may hold all the rest
 	if err != nil {
 		return err
 	}
-	list, err := complete(ctx, p.q, []sqlcgen.Etf{row})
+	list, err := complete(ctx, p.q.Queries, []sqlcgen.Etf{row})
 	if err == nil {
 		in.Sources = list[0].Sources
 	}
@@ -168,7 +168,7 @@ func frees(stated, changes []etf.StatedAction) bool {
 // transaction has quarantined itself stay so: they were judged with these splits.
 //
 // With late, a split was decided on after they were judged, so that they are released too.
-func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to series, stated, changes []etf.StatedAction, late bool, by string) ([]etf.Session, error) {
+func (s *Store) free(ctx context.Context, q *writing, x etf.Exchange, to series, stated, changes []etf.StatedAction, late bool, by string) ([]etf.Session, error) {
 	rows, err := q.ListQuarantinedBars(ctx, to.id)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 			quarantined, sessions = append(quarantined, storedBar(r)), append(sessions, etf.Session(r.Session))
 		}
 	}
-	cases, err := casesOn(ctx, q, to.id, sessions)
+	cases, err := casesOn(ctx, q.Queries, to.id, sessions)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +196,7 @@ func (s *Store) free(ctx context.Context, q *sqlcgen.Queries, x etf.Exchange, to
 		if freed, err = quality.Freed(x, seriesBars(list, to.basis), candidates, quality.InForce(quality.WithChanges(stated, changes)), actionsOf(changes)); err != nil {
 			return nil, err
 		}
-		if err := release(ctx, q, to, freed, own); err != nil {
+		if err := release(ctx, q.Queries, to, freed, own); err != nil {
 			return nil, err
 		}
 	}
@@ -244,7 +244,7 @@ func release(ctx context.Context, q *sqlcgen.Queries, to series, freed []etf.Ses
 
 // settleFreed decides the undecided findings about levels that name freed sessions or sessions near a changed split, or that
 // propose it, if nothing they name is kept out any more.
-func (s *Store) settleFreed(ctx context.Context, q *sqlcgen.Queries, to series, freed []etf.Session, cases quality.Cases, changes []etf.StatedAction, by string) error {
+func (s *Store) settleFreed(ctx context.Context, q *writing, to series, freed []etf.Session, cases quality.Cases, changes []etf.StatedAction, by string) error {
 	var ids []string
 	undecided := func(list []quality.Case) {
 		for _, c := range list {
@@ -256,7 +256,7 @@ func (s *Store) settleFreed(ctx context.Context, q *sqlcgen.Queries, to series, 
 	for _, session := range freed {
 		undecided(cases[session])
 	}
-	near, err := casesOn(ctx, q, to.id, sessionsNear(changes))
+	near, err := casesOn(ctx, q.Queries, to.id, sessionsNear(changes))
 	if err != nil {
 		return err
 	}
@@ -278,12 +278,12 @@ func (s *Store) settleFreed(ctx context.Context, q *sqlcgen.Queries, to series, 
 	if len(ids) == 0 {
 		return nil
 	}
-	rows, err := rowsOf(ctx, q, ids)
+	rows, err := rowsOf(ctx, q.Queries, ids)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		f, err := finding(ctx, q, id)
+		f, err := finding(ctx, q.Queries, id)
 		if err != nil {
 			return err
 		}
@@ -341,7 +341,7 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 	}
 	var result etf.ActionDecided
 	var id uint32
-	err := s.transaction(ctx, "deciding on action "+d.Action, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+	err := s.transaction(ctx, "deciding on action "+d.Action, func(q *writing, tx *sql.Tx) error {
 		e, err := q.GetETFToDecide(ctx, string(d.Symbol))
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(d.Symbol)
@@ -350,6 +350,7 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 			return err
 		}
 		id = e.ID
+		q.concerns(e.Exchange, e.Symbol, "")
 		result, err = s.decideAction(ctx, q, tx, e, d)
 		return err
 	})
@@ -362,7 +363,7 @@ func (s *Store) DecideAction(ctx context.Context, d etf.ActionDecision) (etf.Act
 	return result, err
 }
 
-func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision) (result etf.ActionDecided, err error) {
+func (s *Store) decideAction(ctx context.Context, q *writing, tx *sql.Tx, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision) (result etf.ActionDecided, err error) {
 	states, err := q.ListActionStates(ctx, d.Action)
 	if err != nil {
 		return result, err
@@ -373,7 +374,7 @@ func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 				return result, &etf.Error{Kind: etf.KindConflict, Field: "key", Message: fmt.Sprintf("the decision with key %q was %s", d.Key, r.Action.Status), Remedy: "use another key for another decision"}
 			}
 			result.Action = statedAction(r.Action, etf.Symbol(r.Symbol))
-			result.Newest, err = newestUsable(ctx, q, e.ID)
+			result.Newest, err = newestUsable(ctx, q.Queries, e.ID)
 			return result, err
 		}
 	}
@@ -402,11 +403,11 @@ func (s *Store) decideAction(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 	}
 	newest := states[len(states)-1]
 	result.Action = statedAction(newest.Action, etf.Symbol(newest.Symbol))
-	result.Newest, err = newestUsable(ctx, q, e.ID)
+	result.Newest, err = newestUsable(ctx, q.Queries, e.ID)
 	return result, err
 }
 
-func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision, stored, changes []etf.StatedAction) (freed int, err error) {
+func (s *Store) applyDecision(ctx context.Context, q *writing, tx *sql.Tx, e sqlcgen.GetETFToDecideRow, d etf.ActionDecision, stored, changes []etf.StatedAction) (freed int, err error) {
 	old := series{
 		id: e.ID, basis: e.Basis, version: etf.DataVersion{Number: e.DataVersion, Writer: e.DataVersionWriter}, knownFrom: e.KnownFrom,
 		bars: int(e.Bars), quarantined: int(e.Quarantined), first: etf.Session(e.FirstSession), last: etf.Session(e.LastSession),
@@ -419,12 +420,20 @@ func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, tx *sql.T
 			others = append(others, c)
 			continue
 		}
-		if err := storeStates(ctx, q, stored, []etf.StatedAction{c}, to, d.Key); err != nil {
+		if d.Add != nil && !slices.ContainsFunc(stored, func(a etf.StatedAction) bool { return a.ID == c.ID }) {
+			q.stated(c)
+		} else {
+			q.emit(etf.EventActionDecided, c.ID, map[string]any{"decision": c.Status, "by": d.By})
+		}
+		if err := storeStates(ctx, q.Queries, stored, []etf.StatedAction{c}, to, d.Key); err != nil {
 			return 0, err
 		}
 	}
-	if err := storeStates(ctx, q, stored, others, to, ""); err != nil {
+	if err := storeStates(ctx, q.Queries, stored, others, to, ""); err != nil {
 		return 0, err
+	}
+	for _, c := range others {
+		q.stated(c)
 	}
 	if frees(stored, changes) && old.quarantined > 0 {
 		released, err := s.free(ctx, q, etf.Exchange(e.Exchange), to, stored, changes, false, d.By)
@@ -439,7 +448,7 @@ func (s *Store) applyDecision(ctx context.Context, q *sqlcgen.Queries, tx *sql.T
 		return 0, err
 	}
 	to.quarantined += parked
-	return freed, advance(ctx, q, old, to, cause{causeAction, d.Action})
+	return freed, advance(ctx, q.Queries, old, to, cause{causeAction, d.Action})
 }
 
 // newestUsable returns the session of the newest bar unless it is quarantined.

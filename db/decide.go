@@ -32,12 +32,13 @@ func (s *Store) Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error) {
 		return etf.Finding{}, translate(err, "reading a finding")
 	}
 	var result etf.Finding
-	err = s.transaction(ctx, "deciding finding "+r.Finding, func(q *sqlcgen.Queries, _ *sql.Tx) error {
+	err = s.transaction(ctx, "deciding finding "+r.Finding, func(q *writing, _ *sql.Tx) error {
 		fetch, err := q.GetFetchToPersist(ctx, head.Fetch) // locks it, as Persist does
 		if err != nil {
 			return err
 		}
-		record, err := findingRecord(ctx, q, r.Finding)
+		q.concerns(fetch.Exchange, fetch.Symbol, r.Run)
+		record, err := findingRecord(ctx, q.Queries, r.Finding)
 		if err != nil {
 			return err
 		}
@@ -64,7 +65,7 @@ func (s *Store) Decide(ctx context.Context, r etf.Ruling) (etf.Finding, error) {
 // deciding is the state of one decision.
 type deciding struct {
 	store   *Store
-	q       *sqlcgen.Queries
+	q       *writing
 	ruling  etf.Ruling
 	finding quality.FindingWithRows
 	fetch   sqlcgen.GetFetchToPersistRow // the finding's
@@ -75,11 +76,11 @@ type deciding struct {
 
 func (d *deciding) decide(ctx context.Context) error {
 	id := d.old.id
-	cases, err := casesOn(ctx, d.q, id, d.finding.Sessions)
+	cases, err := casesOn(ctx, d.q.Queries, id, d.finding.Sessions)
 	if err != nil {
 		return err
 	}
-	stored, err := barsOn(ctx, d.q, id, d.finding.Sessions)
+	stored, err := barsOn(ctx, d.q.Queries, id, d.finding.Sessions)
 	if err != nil {
 		return err
 	}
@@ -224,7 +225,7 @@ func (d *deciding) personsFetch(ctx context.Context, bars []etf.Bar) (id string,
 		return "", err
 	}
 	d.begin()
-	return id, markPersisted(ctx, d.q, id, now, etf.Persisted{New: len(bars), DataVersion: d.to.version, KnownFrom: d.to.knownFrom})
+	return id, markPersisted(ctx, d.q.Queries, id, now, etf.Persisted{New: len(bars), DataVersion: d.to.version, KnownFrom: d.to.knownFrom})
 }
 
 // begin makes the data version that the decision creates, once.
@@ -316,7 +317,7 @@ func (d *deciding) change(ctx context.Context, c quality.BarChanges, stored []et
 		}
 	}
 	d.changed += len(sessions)
-	return advance(ctx, d.q, d.old, d.to, cause{causeDecision, d.finding.ID})
+	return advance(ctx, d.q.Queries, d.old, d.to, cause{causeDecision, d.finding.ID})
 }
 
 func (d *deciding) archive(ctx context.Context, sessions []etf.Session) error {
@@ -440,7 +441,7 @@ func (d *deciding) undo(ctx context.Context) error {
 		}
 	}
 	d.changed = len(all)
-	return advance(ctx, d.q, d.old, d.to, cause{causeDecision, d.finding.ID})
+	return advance(ctx, d.q.Queries, d.old, d.to, cause{causeDecision, d.finding.ID})
 }
 
 // undoEarly keeps out what an acceptance has let in that came before the finding's rows were stored.
@@ -449,7 +450,7 @@ func (d *deciding) undoEarly(ctx context.Context, made etf.DecisionRecord) error
 	if made.Decision != etf.Accept || !d.fetch.PersistedAt.Valid || made.DataVersion >= stored {
 		return nil
 	}
-	bars, err := barsOn(ctx, d.q, d.old.id, d.finding.Sessions)
+	bars, err := barsOn(ctx, d.q.Queries, d.old.id, d.finding.Sessions)
 	if err != nil {
 		return err
 	}
@@ -481,13 +482,13 @@ func (d *deciding) record(ctx context.Context, also []string) error {
 }
 
 // enter adds a decision that is in force to a finding's list.
-func (s *Store) enter(ctx context.Context, q *sqlcgen.Queries, finding string, r etf.DecisionRecord) error {
+func (s *Store) enter(ctx context.Context, q *writing, finding string, r etf.DecisionRecord) error {
 	r.InForce = true
 	return s.insertDecision(ctx, q, finding, r)
 }
 
 // takeBack ends the decision in force and adds the entry that says so.
-func (s *Store) takeBack(ctx context.Context, q *sqlcgen.Queries, finding string, r etf.DecisionRecord) error {
+func (s *Store) takeBack(ctx context.Context, q *writing, finding string, r etf.DecisionRecord) error {
 	n, err := q.EndDecision(ctx, finding)
 	if err != nil {
 		return err
@@ -499,7 +500,7 @@ func (s *Store) takeBack(ctx context.Context, q *sqlcgen.Queries, finding string
 }
 
 // insertDecision numbers the entry: two transactions that add one to the same finding collide.
-func (s *Store) insertDecision(ctx context.Context, q *sqlcgen.Queries, finding string, r etf.DecisionRecord) error {
+func (s *Store) insertDecision(ctx context.Context, q *writing, finding string, r etf.DecisionRecord) error {
 	before, err := q.ListDecisions(ctx, []string{finding})
 	if err != nil {
 		return err
@@ -512,6 +513,7 @@ func (s *Store) insertDecision(ctx context.Context, q *sqlcgen.Queries, finding 
 		}
 		details = string(text)
 	}
+	q.emit(etf.EventFindingDecided, finding, map[string]any{"decision": r.Decision, "by": r.By, "rows_changed": r.RowsChanged})
 	return q.InsertDecision(ctx, sqlcgen.InsertDecisionParams{
 		FindingID: finding, Number: int32(len(before) + 1), InForce: r.InForce, Decision: string(r.Decision), DecidedBy: r.By, Why: r.Why,
 		RequestKey: r.Key, Details: details, RunID: string(r.Run), DecidedAt: s.now(), DataVersion: r.DataVersion, RowsChanged: int32(r.RowsChanged),
@@ -547,7 +549,7 @@ func (d *deciding) duplicates(ctx context.Context, cases quality.Cases) ([]strin
 		if len(candidates) == 0 {
 			return nil, nil
 		}
-		rows, err := rowsOf(ctx, d.q, candidates)
+		rows, err := rowsOf(ctx, d.q.Queries, candidates)
 		return slices.DeleteFunc(candidates, func(id string) bool { return !d.finding.Covers(rows[id]) }), err
 	}
 	var others []string
@@ -563,7 +565,7 @@ func (d *deciding) duplicates(ctx context.Context, cases quality.Cases) ([]strin
 	}
 	slices.Sort(others)
 	others = slices.Compact(others)
-	decided, err := decisionsOf(ctx, d.q, others)
+	decided, err := decisionsOf(ctx, d.q.Queries, others)
 	return slices.DeleteFunc(others, func(id string) bool {
 		return !slices.ContainsFunc(decided[id], func(r etf.DecisionRecord) bool { return r.InForce && r.Why == asDecidedOn(d.finding.ID) })
 	}), err
@@ -571,7 +573,7 @@ func (d *deciding) duplicates(ctx context.Context, cases quality.Cases) ([]strin
 
 // settle records which of an ETF's undecided findings have become moot (quality.Moot), in the name of whoever has written
 // the rows. fetch is the fetch that is being stored, "" if there is none.
-func (s *Store) settle(ctx context.Context, q *sqlcgen.Queries, etfID uint32, version int64, by, fetch string) error {
+func (s *Store) settle(ctx context.Context, q *writing, etfID uint32, version int64, by, fetch string) error {
 	open, err := q.ListUndecidedOfETF(ctx, sqlcgen.ListUndecidedOfETFParams{EtfID: etfID, Holding: quality.HoldingRules()})
 	if err != nil || len(open) == 0 {
 		return err
@@ -580,7 +582,7 @@ func (s *Store) settle(ctx context.Context, q *sqlcgen.Queries, etfID uint32, ve
 	for i, f := range open {
 		ids[i] = f.Finding.ID
 	}
-	rows, err := rowsOf(ctx, q, ids)
+	rows, err := rowsOf(ctx, q.Queries, ids)
 	if err != nil {
 		return err
 	}
@@ -589,15 +591,15 @@ func (s *Store) settle(ctx context.Context, q *sqlcgen.Queries, etfID uint32, ve
 		sessions = append(sessions, sessionsOf(list)...)
 	}
 	slices.Sort(sessions)
-	stored, err := barsOn(ctx, q, etfID, slices.Compact(sessions))
+	stored, err := barsOn(ctx, q.Queries, etfID, slices.Compact(sessions))
 	if err != nil {
 		return err
 	}
-	taken, err := decisionsOf(ctx, q, ids)
+	taken, err := decisionsOf(ctx, q.Queries, ids)
 	if err != nil {
 		return err
 	}
-	confirmed, err := keptRows(ctx, q, fetch)
+	confirmed, err := keptRows(ctx, q.Queries, fetch)
 	if err != nil {
 		return err
 	}
@@ -657,7 +659,7 @@ func (s *Store) releaseAccepted(ctx context.Context, symbol etf.Symbol) error {
 		return translate(err, "looking for accepted rows of "+string(symbol))
 	}
 	for _, finding := range findings {
-		err := s.transaction(ctx, "releasing the rows of finding "+finding, func(q *sqlcgen.Queries, _ *sql.Tx) error {
+		err := s.transaction(ctx, "releasing the rows of finding "+finding, func(q *writing, _ *sql.Tx) error {
 			head, err := q.GetFinding(ctx, finding)
 			if err != nil {
 				return err
@@ -666,7 +668,7 @@ func (s *Store) releaseAccepted(ctx context.Context, symbol etf.Symbol) error {
 			if err != nil {
 				return err
 			}
-			record, err := findingRecord(ctx, q, finding)
+			record, err := findingRecord(ctx, q.Queries, finding)
 			if err != nil || record.Decision != etf.Accept {
 				return err
 			}
@@ -674,11 +676,11 @@ func (s *Store) releaseAccepted(ctx context.Context, symbol etf.Symbol) error {
 				store: s, q: q, fetch: fetch, before: record.Decisions, old: seriesOf(fetch), to: seriesOf(fetch),
 				finding: quality.FindingWithRows{Finding: record.Finding, Rows: quality.RowsOf(record)},
 			}
-			cases, err := casesOn(ctx, q, id, record.Sessions)
+			cases, err := casesOn(ctx, q.Queries, id, record.Sessions)
 			if err != nil {
 				return err
 			}
-			stored, err := barsOn(ctx, q, id, record.Sessions)
+			stored, err := barsOn(ctx, q.Queries, id, record.Sessions)
 			if err != nil {
 				return err
 			}

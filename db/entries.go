@@ -25,12 +25,12 @@ func (s *Store) AppendEntries(ctx context.Context, list []etf.Forecast, complete
 		return nil, nil
 	}
 	var stored []etf.Forecast
-	err := s.transaction(ctx, "appending entries of "+list[0].Model, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+	err := s.transaction(ctx, "appending entries of "+list[0].Model, func(q *writing, tx *sql.Tx) error {
 		stored = make([]etf.Forecast, len(list))
-		if err := registerEntrant(ctx, q, list[0].Model, list[0].IssuedAt); err != nil {
+		if err := registerEntrant(ctx, q.Queries, list[0].Model, list[0].IssuedAt); err != nil {
 			return err
 		}
-		places, err := placesOf(ctx, q, list)
+		places, err := placesOf(ctx, q.Queries, list)
 		if err != nil {
 			return err
 		}
@@ -42,13 +42,13 @@ func (s *Store) AppendEntries(ctx context.Context, list []etf.Forecast, complete
 		var inOrder []draft
 		var placed []etf.Forecast
 		for _, of := range drafts {
-			part, err := chained(ctx, q, places[of[0].f.Symbol].ID, of, nil)
+			part, err := chained(ctx, q.Queries, places[of[0].f.Symbol].ID, of, nil)
 			if err != nil {
 				return err
 			}
 			inOrder, placed = append(inOrder, of...), append(placed, part...)
 		}
-		if err := refuseRepeated(ctx, q, inOrder, places); err != nil {
+		if err := refuseRepeated(ctx, q.Queries, inOrder, places); err != nil {
 			return err
 		}
 		done := 0
@@ -61,6 +61,7 @@ func (s *Store) AppendEntries(ctx context.Context, list []etf.Forecast, complete
 		for i, d := range inOrder {
 			stored[d.index] = placed[i]
 		}
+		q.entered(places, drafts)
 		return insertParts(ctx, tx, inOrder, placed)
 	})
 	if err != nil {

@@ -54,7 +54,7 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judg
 	if len(body) > maxBody {
 		return etf.Invalid("body", fmt.Sprintf("the compressed response has %d bytes; the limit is %d", len(body), maxBody), "request a shorter window")
 	}
-	return s.transaction(ctx, "saving fetch "+f.ID, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+	return s.transaction(ctx, "saving fetch "+f.ID, func(q *writing, tx *sql.Tx) error {
 		n, err := q.InsertFetch(ctx, params)
 		switch {
 		case duplicate(err):
@@ -63,6 +63,9 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judg
 			return err
 		case n == 0:
 			return unknownSymbol(f.Symbol)
+		}
+		if err := q.fetched(ctx, f); err != nil {
+			return err
 		}
 		if err := s.stageBars(ctx, tx, f.ID, r); err != nil {
 			return err

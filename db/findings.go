@@ -29,14 +29,21 @@ func (s *Store) SaveFindings(ctx context.Context, j etf.Judgement) ([]etf.Report
 	mark := sqlcgen.MarkFetchJudgedParams{ID: j.Fetch, Rows: int32(len(j.Verdicts)), JudgedAt: sql.NullTime{Time: s.now(), Valid: true}}
 	what := "saving the findings of fetch " + j.Fetch
 	if len(j.Findings) == 0 && keepAll {
-		return nil, s.retry(ctx, what, func() error {
-			_, err := s.markJudged(ctx, s.q, mark)
+		return nil, s.transaction(ctx, what, func(q *writing, _ *sql.Tx) error {
+			first, err := s.markJudged(ctx, q.Queries, mark)
+			if err != nil || !first {
+				return err
+			}
+			fetch, err := q.GetFetch(ctx, j.Fetch)
+			if err == nil {
+				q.validated(fetch, j)
+			}
 			return err
 		})
 	}
 	var reported []etf.Reported
-	err := s.transaction(ctx, what, func(q *sqlcgen.Queries, tx *sql.Tx) error {
-		first, err := s.markJudged(ctx, q, mark)
+	err := s.transaction(ctx, what, func(q *writing, tx *sql.Tx) error {
+		first, err := s.markJudged(ctx, q.Queries, mark)
 		if err == nil {
 			reported, err = s.saveFindings(ctx, q, tx, j, first)
 		}
@@ -66,7 +73,7 @@ func (s *Store) markJudged(ctx context.Context, q *sqlcgen.Queries, mark sqlcgen
 }
 
 // saveFindings stores what is new if this is the first judgement of the fetch, and returns what the judgement reports.
-func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, j etf.Judgement, first bool) ([]etf.Reported, error) {
+func (s *Store) saveFindings(ctx context.Context, q *writing, tx *sql.Tx, j etf.Judgement, first bool) ([]etf.Reported, error) {
 	fetch, err := q.GetFetch(ctx, j.Fetch)
 	if err != nil {
 		return nil, err
@@ -80,19 +87,20 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 	if err != nil {
 		return nil, err
 	}
-	before, err := casesOn(ctx, q, fetch.Fetch.EtfID, sessionsNamed(found, fetch.Bars > 0))
+	before, err := casesOn(ctx, q.Queries, fetch.Fetch.EtfID, sessionsNamed(found, fetch.Bars > 0))
 	if err != nil {
 		return nil, err
 	}
 	assessed := quality.Assess(found, before, j.Verdicts, bars)
-	fresh, err := unknown(ctx, q, assessed)
+	fresh, err := unknown(ctx, q.Queries, assessed)
 	if err != nil || !first {
 		return assessed.Reported, err
 	}
-	if err := s.insertFindings(ctx, tx, fetch, fresh); err != nil {
+	q.validated(fetch, j)
+	if err := s.insertFindings(ctx, q, tx, fetch, fresh); err != nil {
 		return nil, err
 	}
-	if err := saveProposals(ctx, q, fetch, fresh); err != nil {
+	if err := saveProposals(ctx, q.Queries, fetch, fresh); err != nil {
 		return nil, err
 	}
 	for _, id := range assessed.Reopen {
@@ -108,7 +116,7 @@ func (s *Store) saveFindings(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx
 			changed = append(changed, rowVerdict{staged[i].Ordinal, v})
 		}
 	}
-	return assessed.Reported, setVerdicts(ctx, q, j.Fetch, changed)
+	return assessed.Reported, setVerdicts(ctx, q.Queries, j.Fetch, changed)
 }
 
 // unknown returns the findings to be stored that are not stored yet, and marks the others as reported before.
@@ -166,7 +174,7 @@ func setVerdicts(ctx context.Context, q *sqlcgen.Queries, fetch string, rows []r
 	return nil
 }
 
-func (s *Store) insertFindings(ctx context.Context, tx *sql.Tx, fetch sqlcgen.GetFetchRow, found []quality.FindingWithRows) error {
+func (s *Store) insertFindings(ctx context.Context, q *writing, tx *sql.Tx, fetch sqlcgen.GetFetchRow, found []quality.FindingWithRows) error {
 	head := inserter{ctx: ctx, tx: tx, into: "INSERT INTO findings (id, etf_id, fetch_id, rule, severity, evidence, found_at)"}
 	rows := inserter{ctx: ctx, tx: tx, into: "INSERT INTO finding_rows (etf_id, finding_id, session, staged, open, high, low, close, adj_close, volume)"}
 	id := fetch.Fetch.EtfID
@@ -175,6 +183,7 @@ func (s *Store) insertFindings(ctx context.Context, tx *sql.Tx, fetch sqlcgen.Ge
 		if at.IsZero() {
 			at = s.now()
 		}
+		q.emit(etf.EventFindingReported, f.ID, map[string]any{"rule": f.Rule, "severity": f.Severity})
 		head.row(f.ID, id, fetch.Fetch.ID, f.Rule, string(f.Severity), f.Evidence, instant(at))
 		for _, r := range f.Rows {
 			rows.row(id, f.ID, column.Session(r.Session), r.Staged, column.Price(r.Open), column.Price(r.High),

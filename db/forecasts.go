@@ -132,7 +132,7 @@ func (s *Store) place(ctx context.Context, drafts []draft, keep bool) (placed []
 		return nil, nil
 	}
 	what := "appending forecasts of " + string(drafts[0].f.Symbol)
-	err = s.transaction(ctx, what, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+	err = s.transaction(ctx, what, func(q *writing, tx *sql.Tx) error {
 		place, err := q.GetETFVersion(ctx, string(drafts[0].f.Symbol))
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownSymbol(drafts[0].f.Symbol)
@@ -143,7 +143,7 @@ func (s *Store) place(ctx context.Context, drafts []draft, keep bool) (placed []
 		v := drafts[0].f.DataVersion
 		stored := map[string]bool{}
 		if place.DataVersion != v.Number || place.DataVersionWriter != v.Writer {
-			if stored, err = storedForecasts(ctx, q, drafts); err != nil {
+			if stored, err = storedForecasts(ctx, q.Queries, drafts); err != nil {
 				return err
 			}
 			if len(stored) < len(drafts) {
@@ -153,7 +153,7 @@ func (s *Store) place(ctx context.Context, drafts []draft, keep bool) (placed []
 			}
 		}
 		for {
-			if placed, err = chained(ctx, q, place.ID, drafts, stored); err != nil {
+			if placed, err = chained(ctx, q.Queries, place.ID, drafts, stored); err != nil {
 				return err
 			}
 			err = insertForecasts(ctx, tx, place.ID, drafts, placed)
@@ -162,7 +162,7 @@ func (s *Store) place(ctx context.Context, drafts []draft, keep bool) (placed []
 			}
 			known := len(stored)
 			var missing error
-			if stored, missing = storedForecasts(ctx, q, drafts); missing != nil || len(stored) == known {
+			if stored, missing = storedForecasts(ctx, q.Queries, drafts); missing != nil || len(stored) == known {
 				return err // a place in a chain was taken meanwhile: retry
 			}
 		}
@@ -172,6 +172,7 @@ func (s *Store) place(ctx context.Context, drafts []draft, keep bool) (placed []
 		if err == nil && !keep {
 			err = errTried
 		}
+		q.forecast(place.Exchange, placed)
 		return err
 	})
 	if errors.Is(err, errTried) {

@@ -105,7 +105,7 @@ func (s *Store) sessionBars(ctx context.Context, etfs []sqlcgen.Etf, session etf
 // not held any more is left as it is (released is false).
 func (s *Store) ReleaseHeld(ctx context.Context, symbol etf.Symbol, session etf.Session, run etf.RunID) (released bool, err error) {
 	what := "releasing the bar of " + string(symbol) + " on " + session.String()
-	err = s.transaction(ctx, what, func(q *sqlcgen.Queries, _ *sql.Tx) error {
+	err = s.transaction(ctx, what, func(q *writing, _ *sql.Tx) error {
 		released = false
 		row, err := q.LockETFToRelease(ctx, string(symbol))
 		if errors.Is(err, sql.ErrNoRows) {
@@ -114,7 +114,8 @@ func (s *Store) ReleaseHeld(ctx context.Context, symbol etf.Symbol, session etf.
 		if err != nil {
 			return err
 		}
-		if held, err := isHeld(ctx, q, row.ID, session); err != nil || !held {
+		q.concerns(row.Exchange, string(symbol), run)
+		if held, err := isHeld(ctx, q.Queries, row.ID, session); err != nil || !held {
 			return err
 		}
 		old := series{
@@ -136,7 +137,8 @@ func (s *Store) ReleaseHeld(ctx context.Context, symbol etf.Symbol, session etf.
 			return err
 		}
 		released = true
-		if err := advance(ctx, q, old, to, cause{causeMarket, etf.Clip(string(run), maxCauseID)}); err != nil {
+		q.released(session)
+		if err := advance(ctx, q.Queries, old, to, cause{causeMarket, etf.Clip(string(run), maxCauseID)}); err != nil {
 			return err
 		}
 		return s.settleReleased(ctx, q, old.id, session, to.version.Number, run)
@@ -145,8 +147,8 @@ func (s *Store) ReleaseHeld(ctx context.Context, symbol etf.Symbol, session etf.
 }
 
 // settleReleased accepts the undecided findings that held the session's bar, and nothing else: the market has decided on them.
-func (s *Store) settleReleased(ctx context.Context, q *sqlcgen.Queries, id uint32, session etf.Session, version int64, run etf.RunID) error {
-	cases, err := casesOn(ctx, q, id, []etf.Session{session})
+func (s *Store) settleReleased(ctx context.Context, q *writing, id uint32, session etf.Session, version int64, run etf.RunID) error {
+	cases, err := casesOn(ctx, q.Queries, id, []etf.Session{session})
 	if err != nil {
 		return err
 	}

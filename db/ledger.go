@@ -46,7 +46,7 @@ func (s *Store) Anchor(ctx context.Context, scope etf.AnchorScope, note etf.Chec
 		return etf.Anchored{}, translate(err, "reading the heads of chains")
 	}
 	var done etf.Anchored
-	err = s.transaction(ctx, "anchoring the heads of chains", func(q *sqlcgen.Queries, tx *sql.Tx) error {
+	err = s.transaction(ctx, "anchoring the heads of chains", func(q *writing, tx *sql.Tx) error {
 		// Others may have anchored since the heads were read: only what is newer than the log is appended.
 		since, size, err := leavesFrom(ctx, tx, before.size)
 		if err != nil {
@@ -61,8 +61,12 @@ func (s *Store) Anchor(ctx context.Context, scope etf.AnchorScope, note etf.Chec
 		if len(moved) == 0 {
 			return nil
 		}
-		done.Checkpoint, err = s.appendLeaves(ctx, q, tx, size, newest, moved, note)
-		return err
+		if done.Checkpoint, err = s.appendLeaves(ctx, q.Queries, tx, size, newest, moved, note); err != nil {
+			return err
+		}
+		q.about = etf.Event{Exchange: scope.Exchange}
+		q.emit(etf.EventAnchored, "", map[string]any{"size": done.Checkpoint.Size, "root": done.Checkpoint.Root})
+		return nil
 	})
 	if err != nil {
 		return etf.Anchored{}, err

@@ -14,7 +14,7 @@ import (
 // park keeps out the bars that are on another level than those before them, now that a split which a person had accepted no
 // longer counts (quality.Parked), so that no forecast is made across the step. Findings that were settled by the split wait
 // again, and a new one names the bars that none names. It returns how many bars it keeps out.
-func (s *Store) park(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, x etf.Exchange, to series, stated, changes []etf.StatedAction, by string) (int, error) {
+func (s *Store) park(ctx context.Context, q *writing, tx *sql.Tx, x etf.Exchange, to series, stated, changes []etf.StatedAction, by string) (int, error) {
 	var ended []etf.Action
 	var what etf.StatedAction
 	for _, c := range changes {
@@ -34,7 +34,7 @@ func (s *Store) park(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, x etf.
 	if err != nil || len(sessions) == 0 {
 		return 0, err
 	}
-	bars, err := barsOn(ctx, q, to.id, sessions)
+	bars, err := barsOn(ctx, q.Queries, to.id, sessions)
 	if err != nil {
 		return 0, err
 	}
@@ -74,16 +74,16 @@ func (s *Store) park(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, x etf.
 	if err != nil || len(known) > 0 {
 		return len(sessions), err
 	}
-	return len(sessions), s.insertFindings(ctx, tx, fetch, []quality.FindingWithRows{f})
+	return len(sessions), s.insertFindings(ctx, q, tx, fetch, []quality.FindingWithRows{f})
 }
 
 // reopen takes back the acceptances of findings about levels that name the bars, and returns which sessions such findings name.
-func (s *Store) reopen(ctx context.Context, q *sqlcgen.Queries, to series, bars []etf.StoredBar, why etf.DecisionRecord) (map[etf.Session]bool, error) {
+func (s *Store) reopen(ctx context.Context, q *writing, to series, bars []etf.StoredBar, why etf.DecisionRecord) (map[etf.Session]bool, error) {
 	sessions := make([]etf.Session, len(bars))
 	for i, b := range bars {
 		sessions[i] = b.Session
 	}
-	cases, err := casesOn(ctx, q, to.id, sessions)
+	cases, err := casesOn(ctx, q.Queries, to.id, sessions)
 	if err != nil {
 		return nil, err
 	}

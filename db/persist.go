@@ -29,7 +29,7 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 	var symbol etf.Symbol
 	var of sqlcgen.GetFetchToPersistRow
 	settles := false // findings may be settled
-	err = s.transaction(ctx, "persisting fetch "+fetch, func(q *sqlcgen.Queries, tx *sql.Tx) error {
+	err = s.transaction(ctx, "persisting fetch "+fetch, func(q *writing, tx *sql.Tx) error {
 		row, err := q.GetFetchToPersist(ctx, fetch)
 		if errors.Is(err, sql.ErrNoRows) {
 			return unknownFetch(fetch)
@@ -42,10 +42,11 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 			settles, result = true, firstResult(row)
 			symbol = etf.Symbol(row.Symbol) // the first one may have ended before releaseAccepted
 			if row.RowsRevised > 0 {
-				result.Released, err = releasedBy(ctx, q, row.EtfID, row.ResultVersion)
+				result.Released, err = releasedBy(ctx, q.Queries, row.EtfID, row.ResultVersion)
 			}
 			return err
 		}
+		q.concerns(row.Exchange, row.Symbol, etf.RunID(row.RunID))
 		removed := 0
 		if !replacement.Listed.IsZero() {
 			if row, removed, err = s.removeEarly(ctx, q, fetch, row, replacement.Listed); err != nil {
@@ -53,8 +54,15 @@ func (s *Store) Replace(ctx context.Context, fetch string, replacement etf.Repla
 			}
 		}
 		symbol = etf.Symbol(row.Symbol)
-		result, settles, err = s.persist(ctx, q, tx, fetch, row, replacement.Whole, removed)
-		return err
+		if result, settles, err = s.persist(ctx, q, tx, fetch, row, replacement.Whole, removed); err != nil {
+			return err
+		}
+		q.emit(etf.EventStored, fetch, map[string]any{"new": result.New, "unchanged": result.Unchanged, "revised": result.Revised,
+			"quarantined": result.Quarantined, "data_version": result.DataVersion.Number, "stage": etf.StagePersist})
+		for _, session := range result.Released {
+			q.released(session)
+		}
+		return nil
 	})
 	if err == nil && result.Quarantined > 0 {
 		err = s.releaseAccepted(ctx, symbol)
@@ -88,7 +96,7 @@ func firstResult(r sqlcgen.GetFetchToPersistRow) etf.Persisted {
 	}
 }
 
-func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow, whole bool, removed int) (result etf.Persisted, settles bool, err error) {
+func (s *Store) persist(ctx context.Context, q *writing, tx *sql.Tx, fetch string, row sqlcgen.GetFetchToPersistRow, whole bool, removed int) (result etf.Persisted, settles bool, err error) {
 	if !row.JudgedAt.Valid {
 		return etf.Persisted{}, false, &etf.Error{Kind: etf.KindConflict, Field: "fetch",
 			Message: fmt.Sprintf("fetch %s has no saved findings", fetch), Remedy: "save its findings first"}
@@ -132,8 +140,11 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 			return etf.Persisted{}, false, err
 		}
 	}
-	if err := storeStates(ctx, q, p.stated, changes, *to, ""); err != nil {
+	if err := storeStates(ctx, q.Queries, p.stated, changes, *to, ""); err != nil {
 		return etf.Persisted{}, false, err
+	}
+	for _, c := range changes {
+		q.stated(c)
 	}
 	result.Actions = len(changes)
 	if result.NAVs, err = p.storeNAVs(ctx, tx); err != nil {
@@ -179,7 +190,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 		if len(taken.Remove) > 0 {
 			by.kind = causeRestated
 		}
-		if err := advance(ctx, q, old, *to, by); err != nil {
+		if err := advance(ctx, q.Queries, old, *to, by); err != nil {
 			return etf.Persisted{}, false, err
 		}
 		result.DataVersion, result.KnownFrom = to.version, to.knownFrom
@@ -191,7 +202,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 	}
 	result.Revised += removed
 	if c.Released > 0 {
-		if result.Released, err = releasedBy(ctx, q, old.id, result.DataVersion.Number); err != nil {
+		if result.Released, err = releasedBy(ctx, q.Queries, old.id, result.DataVersion.Number); err != nil {
 			return etf.Persisted{}, false, err
 		}
 	}
@@ -213,7 +224,7 @@ func (s *Store) persist(ctx context.Context, q *sqlcgen.Queries, tx *sql.Tx, fet
 			return etf.Persisted{}, false, err
 		}
 	}
-	return result, settles || result.Actions > 0, markPersisted(ctx, q, fetch, s.now(), result)
+	return result, settles || result.Actions > 0, markPersisted(ctx, q.Queries, fetch, s.now(), result)
 }
 
 // lateSplits returns the splits that were decided on after the fetch, so perhaps after its rows were judged; none if no row is
@@ -244,7 +255,7 @@ func (p *persisting) lateSplits(ctx context.Context, c sqlcgen.ClassifyStagedBar
 
 // persisting is the state of one Persist.
 type persisting struct {
-	q       *sqlcgen.Queries
+	q       *writing
 	fetch   string // ID
 	row     sqlcgen.GetFetchToPersistRow
 	old, to series             // before and after
@@ -319,7 +330,7 @@ func (p *persisting) revise(ctx context.Context, c *sqlcgen.ClassifyStagedBarsRo
 		for i, ordinal := range rejected {
 			rows[i] = rowVerdict{ordinal, verdictRejected}
 		}
-		if err := setVerdicts(ctx, p.q, p.fetch, rows); err != nil {
+		if err := setVerdicts(ctx, p.q.Queries, p.fetch, rows); err != nil {
 			return 0, err
 		}
 		kept, first, last := c.Kept, c.FirstSession, c.LastSession

@@ -20,11 +20,11 @@ func (s *Store) CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, creat
 	if len(e.Sources) == 0 {
 		return etf.ETF{}, false, etf.Invalid("sources", "an ETF needs at least one source", "name the source of its prices")
 	}
-	err = s.transaction(ctx, "registering "+string(e.Symbol), func(q *sqlcgen.Queries, _ *sql.Tx) error {
+	err = s.transaction(ctx, "registering "+string(e.Symbol), func(q *writing, _ *sql.Tx) error {
 		created = false
 		old, err := q.GetETF(ctx, string(e.Symbol))
 		if err == nil {
-			return s.compareRegistered(ctx, q, old, e)
+			return s.compareRegistered(ctx, q.Queries, old, e)
 		}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -44,6 +44,8 @@ func (s *Store) CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, creat
 			}
 		}
 		created = true
+		q.concerns(string(e.Exchange), string(e.Symbol), "")
+		q.emit(etf.EventRegistered, "", map[string]any{})
 		if !e.Listed.IsZero() {
 			return q.InsertListing(ctx, sqlcgen.InsertListingParams{EtfID: uint32(id), Number: 0, Listed: column.Session(e.Listed)})
 		}
@@ -229,7 +231,7 @@ func complete(ctx context.Context, q *sqlcgen.Queries, rows []sqlcgen.Etf) ([]et
 // amounts in the new one.
 func (s *Store) ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, changed bool, err error) {
 	writer := newWriter()
-	err = s.transaction(ctx, "changing "+string(c.Symbol), func(q *sqlcgen.Queries, _ *sql.Tx) error {
+	err = s.transaction(ctx, "changing "+string(c.Symbol), func(q *writing, _ *sql.Tx) error {
 		changed = false
 		row, err := q.LockETF(ctx, string(c.Symbol))
 		if errors.Is(err, sql.ErrNoRows) {
@@ -238,7 +240,7 @@ func (s *Store) ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, c
 		if err != nil {
 			return err
 		}
-		list, err := complete(ctx, q, []sqlcgen.Etf{row})
+		list, err := complete(ctx, q.Queries, []sqlcgen.Etf{row})
 		if err != nil {
 			return err
 		}
@@ -251,6 +253,8 @@ func (s *Store) ChangeETF(ctx context.Context, c etf.ETFEdit) (stored etf.ETF, c
 			return err
 		}
 		changed = true
+		q.concerns(row.Exchange, row.Symbol, "")
+		q.emit(etf.EventChanged, "", map[string]any{"fields": changedFields(list[0], e)})
 		if e.Listed != list[0].Listed {
 			if err := q.InsertListing(ctx, sqlcgen.InsertListingParams{EtfID: row.ID, Number: int32(e.Changes + 1), Listed: column.Session(e.Listed)}); err != nil {
 				return err
@@ -299,7 +303,27 @@ func applied(e etf.ETF, c etf.ETFEdit) (etf.ETF, error) {
 
 // sameRegistration reports whether two states of an ETF agree in everything that can be changed.
 func sameRegistration(a, b etf.ETF) bool {
-	return a.Currency == b.Currency && a.Name == b.Name && a.Retired == b.Retired && a.Listed == b.Listed && slices.Equal(a.Sources, b.Sources)
+	return len(changedFields(a, b)) == 0
+}
+
+// changedFields names what differs between two states of an ETF.
+func changedFields(before, after etf.ETF) []string {
+	fields := []string{}
+	for _, f := range []struct {
+		name    string
+		differs bool
+	}{
+		{"currency", before.Currency != after.Currency},
+		{"name", before.Name != after.Name},
+		{"sources", !slices.Equal(before.Sources, after.Sources)},
+		{"listed", before.Listed != after.Listed},
+		{"retired", before.Retired != after.Retired},
+	} {
+		if f.differs {
+			fields = append(fields, f.name)
+		}
+	}
+	return fields
 }
 
 // ETFChanges returns every change of the ETF, oldest first; none for an ETF that is as registered, or unknown.

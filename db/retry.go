@@ -8,8 +8,6 @@ import (
 	"errors"
 	mathrand "math/rand/v2"
 	"time"
-
-	"github.com/etfcast/etfcast/db/sqlcgen"
 )
 
 // How often a transaction that lost to another is retried. With 16 writers of one ETF on a server without row locks,
@@ -20,16 +18,20 @@ const (
 	maxPause    = 128 * time.Millisecond
 )
 
-// transaction runs do in a transaction and commits it. A transaction that loses to another one is retried from the start,
+// transaction runs do in a transaction, stores the events that it has emitted, and commits it. A transaction that loses to another one is retried from the start,
 // and is KindConflict after too many attempts. do must have no effect except through its arguments.
-func (s *Store) transaction(ctx context.Context, what string, do func(q *sqlcgen.Queries, tx *sql.Tx) error) error {
+func (s *Store) transaction(ctx context.Context, what string, do func(q *writing, tx *sql.Tx) error) error {
 	return s.retry(ctx, what, func() error {
 		tx, err := s.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }() // after a commit it is a no-op
-		if err := do(s.q.WithTx(tx), tx); err != nil {
+		w := &writing{Queries: s.q.WithTx(tx)}
+		if err := do(w, tx); err != nil {
+			return err
+		}
+		if err := w.storeEvents(ctx, tx, s.now()); err != nil {
 			return err
 		}
 		return tx.Commit()

@@ -21,13 +21,37 @@ func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
 	for i, symbol := range r.Symbols {
 		symbols[i] = string(symbol)
 	}
-	return s.retry(ctx, "recording the start of "+string(r.ID), func() error {
-		return s.q.StartRun(ctx, sqlcgen.StartRunParams{
-			ID: string(r.ID), BaseID: string(r.ID.Base()), Attempt: int32(r.ID.Attempt()), Workflow: r.Workflow, Exchange: string(r.Exchange),
-			Session: column.Session(r.Session), WholeExchange: len(symbols) == 0, Symbols: strings.Join(symbols, ","),
-			StartedAt: instant(r.StartedAt),
-		})
+	return s.transaction(ctx, "recording the start of "+string(r.ID), func(q *writing, _ *sql.Tx) error {
+		old, err := q.LockRun(ctx, string(r.ID))
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			err = q.InsertRun(ctx, sqlcgen.InsertRunParams{
+				ID: string(r.ID), BaseID: string(r.ID.Base()), Attempt: int32(r.ID.Attempt()), Workflow: r.Workflow, Exchange: string(r.Exchange),
+				Session: column.Session(r.Session), WholeExchange: len(symbols) == 0, Symbols: strings.Join(symbols, ","),
+				StartedAt: instant(r.StartedAt),
+			})
+			if duplicate(err) {
+				return errLost // a repeat at the same time
+			}
+		case err == nil && old.StartedAt.Equal(instant(r.StartedAt)):
+			return nil
+		case err == nil:
+			err = q.StartRunAgain(ctx, sqlcgen.StartRunAgainParams{ID: string(r.ID), StartedAt: instant(r.StartedAt)})
+		}
+		q.about = etf.Event{Exchange: r.Exchange, Session: r.Session, Run: r.ID}
+		q.emit(etf.EventRunStarted, "", map[string]any{"status": etf.RunRunning, "whole_exchange": len(symbols) == 0, "symbols": len(symbols)})
+		return err
 	})
+}
+
+// lockRun locks the run and returns it. KindNotFound if its start is not recorded.
+func lockRun(ctx context.Context, q *writing, run etf.RunID) (etf.Run, error) {
+	row, err := q.LockRun(ctx, string(run))
+	if errors.Is(err, sql.ErrNoRows) {
+		return etf.Run{}, unknownRun(string(run))
+	}
+	q.about = etf.Event{Exchange: etf.Exchange(row.Exchange), Session: etf.Session(row.Session), Run: run}
+	return domainRun(row), err
 }
 
 // RecordOutcomes adds or replaces the run's rows of these ETFs and sets the run's counts, those of rows and forecasts as sums
@@ -35,24 +59,53 @@ func (s *Store) StartRun(ctx context.Context, r etf.Run) error {
 // counted in what is stored for the run, because the result of a step may be lost, and a run that is started again finds
 // what it stored before. KindNotFound if the run's start is not recorded.
 func (s *Store) RecordOutcomes(ctx context.Context, run etf.RunID, models []string, counts etf.RunCounts, etfs []etf.RunETF) error {
-	return s.transaction(ctx, "recording the outcomes of "+string(run), func(q *sqlcgen.Queries, tx *sql.Tx) error {
-		counted, err := recount(ctx, q, run, models, etfs)
+	return s.transaction(ctx, "recording the outcomes of "+string(run), func(q *writing, tx *sql.Tx) error {
+		if _, err := lockRun(ctx, q, run); err != nil {
+			return err
+		}
+		counted, err := recount(ctx, q.Queries, run, models, etfs)
+		if err != nil {
+			return err
+		}
+		changed, err := unrecorded(ctx, q.Queries, run, counted)
 		if err != nil {
 			return err
 		}
 		if err := replaceRunETFs(ctx, tx, run, counted); err != nil {
 			return err
 		}
-		recorded, err := sums(ctx, q, run, counts)
+		recorded, err := sums(ctx, q.Queries, run, counts)
 		if err != nil {
 			return err
 		}
-		n, err := q.SetRunCounts(ctx, countsParams(run, recorded))
-		if err == nil && n == 0 {
-			return unknownRun(string(run))
-		}
+		q.progressed(recorded, changed)
+		_, err = q.SetRunCounts(ctx, countsParams(run, recorded))
 		return err
 	})
+}
+
+// unrecorded returns those of the rows that are not in the table like this already.
+func unrecorded(ctx context.Context, q *sqlcgen.Queries, run etf.RunID, etfs []etf.RunETF) ([]etf.RunETF, error) {
+	if len(etfs) == 0 {
+		return nil, nil
+	}
+	symbols := make([]string, len(etfs))
+	for i, e := range etfs {
+		symbols[i] = string(e.Symbol)
+	}
+	rows, err := q.ListRunETFsOf(ctx, sqlcgen.ListRunETFsOfParams{RunID: string(run), Symbols: symbols})
+	recorded := map[etf.Symbol]etf.RunETF{}
+	for _, r := range rows {
+		recorded[etf.Symbol(r.Symbol)] = domainRunETF(r)
+	}
+	var changed []etf.RunETF
+	for _, e := range etfs {
+		e.Held, e.Provisional = e.ErrorType == etf.HeldClose, false // which are derived
+		if old, ok := recorded[e.Symbol]; !ok || old != e {
+			changed = append(changed, e)
+		}
+	}
+	return changed, err
 }
 
 // sums returns the counts with those of rows and forecasts as sums over the run's rows.
@@ -133,21 +186,24 @@ rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, e
 // writes the same values, with the time of the repeat as its end.
 func (s *Store) FinishRun(ctx context.Context, end etf.RunEnd) (etf.RunCounts, error) {
 	var counts etf.RunCounts
-	err := s.transaction(ctx, "recording the end of "+string(end.Run), func(q *sqlcgen.Queries, _ *sql.Tx) error {
-		var err error
-		if counts, err = sums(ctx, q, end.Run, end.Counts); err != nil {
+	err := s.transaction(ctx, "recording the end of "+string(end.Run), func(q *writing, _ *sql.Tx) error {
+		old, err := lockRun(ctx, q, end.Run)
+		if err != nil {
 			return err
 		}
+		if counts, err = sums(ctx, q.Queries, end.Run, end.Counts); err != nil {
+			return err
+		}
+		if old.FinishedAt.IsZero() || old.Status != end.Status || old.Closed != end.Closed || old.Error != end.Reason || old.Counts != counts {
+			q.emit(etf.EventRunEnded, "", map[string]any{"status": end.Status, "counts": counts, "error": etf.Clip(end.Reason, maxEventText)})
+		}
 		c := countsParams(end.Run, counts)
-		n, err := q.FinishRun(ctx, sqlcgen.FinishRunParams{
+		_, err = q.FinishRun(ctx, sqlcgen.FinishRunParams{
 			ID: string(end.Run), Status: string(end.Status), Closed: end.Closed, Error: end.Reason, Due: c.Due, Updated: c.Updated,
 			Unchanged: c.Unchanged, Quarantined: c.Quarantined, Failed: c.Failed, Elsewhere: c.Elsewhere,
 			Cancelled: c.Cancelled, RowsNew: c.RowsNew, RowsUnchanged: c.RowsUnchanged, RowsRevised: c.RowsRevised,
 			Forecasts: c.Forecasts, FinishedAt: sql.NullTime{Time: s.now(), Valid: true},
 		})
-		if err == nil && n == 0 {
-			return unknownRun(string(end.Run))
-		}
 		return err
 	})
 	return counts, err
@@ -191,15 +247,19 @@ func (s *Store) RunETFs(ctx context.Context, run etf.RunID, after etf.Symbol, li
 	}
 	list := make([]etf.RunETF, len(rows))
 	for i, r := range rows {
-		list[i] = etf.RunETF{
-			Symbol: etf.Symbol(r.Symbol), Session: etf.Session(r.Session), Stage: etf.Stage(r.Stage),
-			Outcome: etf.Outcome(r.Outcome), Source: r.Source, RowsNew: int(r.RowsNew), RowsUnchanged: int(r.RowsUnchanged),
-			RowsRevised: int(r.RowsRevised), RowsQuarantined: int(r.RowsQuarantined), Findings: int(r.Findings),
-			Forecasts: int(r.Forecasts), Attempts: int(r.Attempts), ErrorType: r.ErrorType, ErrorMessage: r.ErrorMessage,
-			Held: r.ErrorType == etf.HeldClose,
-		}
+		list[i] = domainRunETF(r)
 	}
 	return list, nil
+}
+
+func domainRunETF(r sqlcgen.RunEtf) etf.RunETF {
+	return etf.RunETF{
+		Symbol: etf.Symbol(r.Symbol), Session: etf.Session(r.Session), Stage: etf.Stage(r.Stage),
+		Outcome: etf.Outcome(r.Outcome), Source: r.Source, RowsNew: int(r.RowsNew), RowsUnchanged: int(r.RowsUnchanged),
+		RowsRevised: int(r.RowsRevised), RowsQuarantined: int(r.RowsQuarantined), Findings: int(r.Findings),
+		Forecasts: int(r.Forecasts), Attempts: int(r.Attempts), ErrorType: r.ErrorType, ErrorMessage: r.ErrorMessage,
+		Held: r.ErrorType == etf.HeldClose,
+	}
 }
 
 // RerunCount returns the highest recorded attempt of a run, given the ID of its first attempt: 0 if there is none, 1 if

@@ -480,8 +480,8 @@ func (s *Store) SaveScores(ctx context.Context, c etf.ScoreChanges) error {
 		return translate(err, "saving scores of "+string(c.Symbol))
 	}
 	defer s.shards.give(shard)
-	return s.transaction(ctx, "saving scores of "+string(c.Symbol), func(q *sqlcgen.Queries, tx *sql.Tx) error {
-		if err := advanceScoring(ctx, q, c); err != nil {
+	return s.transaction(ctx, "saving scores of "+string(c.Symbol), func(q *writing, tx *sql.Tx) error {
+		if err := advanceScoring(ctx, q.Queries, c); err != nil {
 			return err
 		}
 		if err := insertScores(ctx, tx, c); err != nil {

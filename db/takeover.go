@@ -30,7 +30,7 @@ func (p *persisting) takeOver(ctx context.Context, c *sqlcgen.ClassifyStagedBars
 		for i, ordinal := range rejected {
 			rows[i] = rowVerdict{ordinal, etf.VerdictQuarantine}
 		}
-		if err := setVerdicts(ctx, p.q, p.fetch, rows); err != nil {
+		if err := setVerdicts(ctx, p.q.Queries, p.fetch, rows); err != nil {
 			return quality.TakeOver{}, err
 		}
 	}
@@ -107,7 +107,7 @@ func (p *persisting) summarise(ctx context.Context) error {
 
 // removeEarly takes out the bars before the ETF's listing, in a data version of their own, and settles the findings about
 // them. It returns the fetch's row as it is afterwards.
-func (s *Store) removeEarly(ctx context.Context, q *sqlcgen.Queries, fetch string, row sqlcgen.GetFetchToPersistRow, listed etf.Session) (sqlcgen.GetFetchToPersistRow, int, error) {
+func (s *Store) removeEarly(ctx context.Context, q *writing, fetch string, row sqlcgen.GetFetchToPersistRow, listed etf.Session) (sqlcgen.GetFetchToPersistRow, int, error) {
 	p := persisting{q: q, fetch: fetch, row: row, old: seriesOf(row), to: seriesOf(row)}
 	stored, err := p.storedBars(ctx, etf.Window{To: listed - 1})
 	if err != nil || len(stored) == 0 {
@@ -124,7 +124,7 @@ func (s *Store) removeEarly(ctx context.Context, q *sqlcgen.Queries, fetch strin
 	if err := p.summarise(ctx); err != nil {
 		return row, 0, err
 	}
-	if err := advance(ctx, q, p.old, p.to, cause{causeListing, fetch}); err != nil {
+	if err := advance(ctx, q.Queries, p.old, p.to, cause{causeListing, fetch}); err != nil {
 		return row, 0, err
 	}
 	if err := p.settle(ctx, s, listed, fmt.Sprintf("the rows are from before the listing on %s", listed)); err != nil {

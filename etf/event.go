@@ -2,6 +2,7 @@ package etf
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -49,3 +50,32 @@ const EventRetention = 30 * 24 * time.Hour
 
 // EventGap is how long a reader waits for a missing number before it takes it for rolled back.
 const EventGap = 10 * time.Second
+
+// EventKinds lists the kinds of events.
+func EventKinds() []EventKind {
+	return []EventKind{
+		EventRunStarted, EventRunProgress, EventRunEnded, EventFetched, EventValidated, EventStored, EventForecast, EventRegistered,
+		EventChanged, EventReleased, EventFindingReported, EventFindingDecided, EventActionStated, EventActionDecided, EventEntered,
+		EventAnchored, EventDeadlineMissed, EventDeadlineMet,
+	}
+}
+
+// EventQuery selects events; what is zero selects all.
+type EventQuery struct {
+	After    int64 // those with a higher ID
+	Through  int64 // and up to this one
+	Exchange Exchange
+	Symbol   Symbol
+	Run      RunID
+	Kinds    []EventKind
+	Limit    int // at least 1
+}
+
+// Selects reports whether the event is one of those that the query selects, whatever its ID.
+func (q EventQuery) Selects(e Event) bool {
+	return (q.Exchange == "" || q.Exchange == e.Exchange) && (q.Symbol == "" || q.Symbol == e.Symbol) &&
+		(q.Run == "" || q.Run == e.Run) && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, e.Kind))
+}
+
+// EventSpan is which events are stored: the lowest and the highest ID, zero if there is none.
+type EventSpan struct{ Oldest, Newest int64 }

@@ -62,6 +62,7 @@ type Service struct {
 	namespace string
 	final     map[etf.Exchange]etf.TimeOfDay
 	schedules map[etf.Exchange]etf.TimeOfDay
+	events    *eventHub
 }
 
 // Model describes a forecasting model.
@@ -81,6 +82,7 @@ func New(d Deps) *Service {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.events = &eventHub{store: s.store, now: s.now}
 	if s.served == "" && len(s.models) > 0 {
 		s.served = s.models[0].Name
 	}

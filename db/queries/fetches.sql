@@ -19,7 +19,7 @@ SELECT encoding, size, body FROM fetch_bodies WHERE fetch_id = ?;
 DELETE FROM fetch_bodies WHERE stored_at < ? ORDER BY stored_at LIMIT ?;
 
 -- name: GetFetch :one
-SELECT sqlc.embed(f), e.symbol, e.basis AS series_basis, e.bars, e.data_version, e.first_session
+SELECT sqlc.embed(f), e.symbol, e.exchange, e.basis AS series_basis, e.bars, e.data_version, e.first_session
 FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?;
 
@@ -27,7 +27,7 @@ WHERE f.id = ?;
 -- On servers with row locks, this locks the fetch and its ETF, in this order everywhere, so that writers of one ETF wait
 -- for each other instead of colliding. On Dolt, which has none, the colliding COMMIT fails.
 SELECT f.etf_id, f.source, f.window_from, f.window_to, f.basis, f.row_count, f.fetched_at, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
-    f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from,
+    f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from, f.run_id,
     e.symbol, e.exchange, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
     e.first_session, e.last_session
 FROM fetches f JOIN etfs e ON e.id = f.etf_id

@@ -20,7 +20,7 @@ SELECT chain, hash, issued_at FROM forecasts WHERE etf_id = ? AND model = ?
 ORDER BY etf_id DESC, model DESC, chain DESC LIMIT 1;
 
 -- name: GetETFVersion :one
-SELECT id, basis, data_version, data_version_writer, known_from, last_session FROM etfs WHERE symbol = ?;
+SELECT id, exchange, basis, data_version, data_version_writer, known_from, last_session FROM etfs WHERE symbol = ?;
 
 -- name: ListStoredForecasts :many
 SELECT id FROM forecasts WHERE id IN (sqlc.slice('ids'));

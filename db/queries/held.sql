@@ -50,7 +50,7 @@ JOIN findings f ON f.id = r.finding_id
 WHERE b.etf_id = sqlc.arg('etf_id') AND b.session = sqlc.arg('session') AND f.rule IN (sqlc.slice('rules'));
 
 -- name: LockETFToRelease :one
-SELECT id, basis, data_version, data_version_writer, known_from, bars, quarantined, first_session, last_session
+SELECT id, exchange, basis, data_version, data_version_writer, known_from, bars, quarantined, first_session, last_session
 FROM etfs WHERE symbol = ? FOR UPDATE;
 
 -- name: ConfirmSession :exec

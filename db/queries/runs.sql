@@ -1,18 +1,15 @@
--- name: StartRun :exec
--- A repeat of the same start (same started_at) does not change a later status; a new start sets it to running again.
--- started_at comes last, because assignments take effect from left to right.
+-- name: LockRun :one
+-- On servers with row locks, this locks the run, so that a repeat waits for the first and sees what it has done.
+SELECT * FROM runs WHERE id = ? FOR UPDATE;
+
+-- name: InsertRun :exec
 INSERT INTO runs (id, base_id, attempt, workflow, exchange, session, whole_exchange, symbols, status, closed, due,
     updated, unchanged, quarantined, failed, elsewhere, cancelled, rows_new, rows_unchanged, rows_revised, forecasts,
     error, started_at)
-VALUES (sqlc.arg('id'), sqlc.arg('base_id'), sqlc.arg('attempt'), sqlc.arg('workflow'), sqlc.arg('exchange'),
-    sqlc.arg('session'), sqlc.arg('whole_exchange'), sqlc.arg('symbols'), 'running', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    '', sqlc.arg('started_at'))
-ON DUPLICATE KEY UPDATE
-    status = IF(started_at = sqlc.arg('started_at'), status, 'running'),
-    closed = IF(started_at = sqlc.arg('started_at'), closed, 0),
-    error = IF(started_at = sqlc.arg('started_at'), error, ''),
-    finished_at = IF(started_at = sqlc.arg('started_at'), finished_at, NULL),
-    started_at = sqlc.arg('started_at');
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', ?);
+
+-- name: StartRunAgain :exec
+UPDATE runs SET status = 'running', closed = 0, error = '', finished_at = NULL, started_at = ? WHERE id = ?;
 
 -- name: SetRunCounts :execrows
 UPDATE runs SET due = ?, updated = ?, unchanged = ?, quarantined = ?, failed = ?, elsewhere = ?, cancelled = ?,
@@ -44,6 +41,9 @@ ORDER BY started_at DESC, id DESC LIMIT ?;
 
 -- name: ListRunETFs :many
 SELECT * FROM run_etfs WHERE run_id = ? AND symbol > ? ORDER BY run_id, symbol LIMIT ?;
+
+-- name: ListRunETFsOf :many
+SELECT * FROM run_etfs WHERE run_id = sqlc.arg('run_id') AND symbol IN (sqlc.slice('symbols'));
 
 -- name: SumRunETFs :one
 SELECT CAST(COALESCE(SUM(rows_new), 0) AS SIGNED) AS rows_new, CAST(COALESCE(SUM(rows_unchanged), 0) AS SIGNED) AS rows_unchanged,

@@ -23,7 +23,7 @@ func (q *Queries) DeleteStagedBars(ctx context.Context, fetchID string) error {
 }
 
 const getFetch = `-- name: GetFetch :one
-SELECT f.id, f.etf_id, f.source, f.window_from, f.window_to, f.request, f.media_type, f.raw_hash, f.basis, f.row_count, f.fetched_at, f.run_id, f.actions, f.undone_splits, f.defects, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged, f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from, e.symbol, e.basis AS series_basis, e.bars, e.data_version, e.first_session
+SELECT f.id, f.etf_id, f.source, f.window_from, f.window_to, f.request, f.media_type, f.raw_hash, f.basis, f.row_count, f.fetched_at, f.run_id, f.actions, f.undone_splits, f.defects, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged, f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from, e.symbol, e.exchange, e.basis AS series_basis, e.bars, e.data_version, e.first_session
 FROM fetches f JOIN etfs e ON e.id = f.etf_id
 WHERE f.id = ?
 `
@@ -31,6 +31,7 @@ WHERE f.id = ?
 type GetFetchRow struct {
 	Fetch        Fetch
 	Symbol       string
+	Exchange     string
 	SeriesBasis  string
 	Bars         int32
 	DataVersion  int64
@@ -67,6 +68,7 @@ func (q *Queries) GetFetch(ctx context.Context, id string) (GetFetchRow, error) 
 		&i.Fetch.ResultWriter,
 		&i.Fetch.ResultKnownFrom,
 		&i.Symbol,
+		&i.Exchange,
 		&i.SeriesBasis,
 		&i.Bars,
 		&i.DataVersion,
@@ -94,7 +96,7 @@ func (q *Queries) GetFetchBody(ctx context.Context, fetchID string) (GetFetchBod
 
 const getFetchToPersist = `-- name: GetFetchToPersist :one
 SELECT f.etf_id, f.source, f.window_from, f.window_to, f.basis, f.row_count, f.fetched_at, f.actions, f.judged_at, f.persisted_at, f.rows_new, f.rows_unchanged,
-    f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from,
+    f.rows_revised, f.rows_quarantined, f.actions_new, f.result_version, f.result_writer, f.result_known_from, f.run_id,
     e.symbol, e.exchange, e.basis AS series_basis, e.data_version, e.data_version_writer, e.known_from, e.bars, e.quarantined,
     e.first_session, e.last_session
 FROM fetches f JOIN etfs e ON e.id = f.etf_id
@@ -121,6 +123,7 @@ type GetFetchToPersistRow struct {
 	ResultVersion     int64
 	ResultWriter      string
 	ResultKnownFrom   sql.NullTime
+	RunID             string
 	Symbol            string
 	Exchange          string
 	SeriesBasis       string
@@ -157,6 +160,7 @@ func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToP
 		&i.ResultVersion,
 		&i.ResultWriter,
 		&i.ResultKnownFrom,
+		&i.RunID,
 		&i.Symbol,
 		&i.Exchange,
 		&i.SeriesBasis,

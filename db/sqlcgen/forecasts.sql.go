@@ -102,11 +102,12 @@ func (q *Queries) GetChainHead(ctx context.Context, arg GetChainHeadParams) (Get
 }
 
 const getETFVersion = `-- name: GetETFVersion :one
-SELECT id, basis, data_version, data_version_writer, known_from, last_session FROM etfs WHERE symbol = ?
+SELECT id, exchange, basis, data_version, data_version_writer, known_from, last_session FROM etfs WHERE symbol = ?
 `
 
 type GetETFVersionRow struct {
 	ID                uint32
+	Exchange          string
 	Basis             string
 	DataVersion       int64
 	DataVersionWriter string
@@ -119,6 +120,7 @@ func (q *Queries) GetETFVersion(ctx context.Context, symbol string) (GetETFVersi
 	var i GetETFVersionRow
 	err := row.Scan(
 		&i.ID,
+		&i.Exchange,
 		&i.Basis,
 		&i.DataVersion,
 		&i.DataVersionWriter,

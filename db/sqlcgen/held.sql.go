@@ -410,12 +410,13 @@ func (q *Queries) ListRulesThatHold(ctx context.Context, arg ListRulesThatHoldPa
 }
 
 const lockETFToRelease = `-- name: LockETFToRelease :one
-SELECT id, basis, data_version, data_version_writer, known_from, bars, quarantined, first_session, last_session
+SELECT id, exchange, basis, data_version, data_version_writer, known_from, bars, quarantined, first_session, last_session
 FROM etfs WHERE symbol = ? FOR UPDATE
 `
 
 type LockETFToReleaseRow struct {
 	ID                uint32
+	Exchange          string
 	Basis             string
 	DataVersion       int64
 	DataVersionWriter string
@@ -431,6 +432,7 @@ func (q *Queries) LockETFToRelease(ctx context.Context, symbol string) (LockETFT
 	var i LockETFToReleaseRow
 	err := row.Scan(
 		&i.ID,
+		&i.Exchange,
 		&i.Basis,
 		&i.DataVersion,
 		&i.DataVersionWriter,

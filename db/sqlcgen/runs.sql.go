@@ -177,6 +177,40 @@ func (q *Queries) GetRun(ctx context.Context, id string) (Run, error) {
 	return i, err
 }
 
+const insertRun = `-- name: InsertRun :exec
+INSERT INTO runs (id, base_id, attempt, workflow, exchange, session, whole_exchange, symbols, status, closed, due,
+    updated, unchanged, quarantined, failed, elsewhere, cancelled, rows_new, rows_unchanged, rows_revised, forecasts,
+    error, started_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', ?)
+`
+
+type InsertRunParams struct {
+	ID            string
+	BaseID        string
+	Attempt       int32
+	Workflow      string
+	Exchange      string
+	Session       column.Session
+	WholeExchange bool
+	Symbols       string
+	StartedAt     time.Time
+}
+
+func (q *Queries) InsertRun(ctx context.Context, arg InsertRunParams) error {
+	_, err := q.db.ExecContext(ctx, insertRun,
+		arg.ID,
+		arg.BaseID,
+		arg.Attempt,
+		arg.Workflow,
+		arg.Exchange,
+		arg.Session,
+		arg.WholeExchange,
+		arg.Symbols,
+		arg.StartedAt,
+	)
+	return err
+}
+
 const listRunETFs = `-- name: ListRunETFs :many
 SELECT run_id, symbol, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message FROM run_etfs WHERE run_id = ? AND symbol > ? ORDER BY run_id, symbol LIMIT ?
 `
@@ -189,6 +223,65 @@ type ListRunETFsParams struct {
 
 func (q *Queries) ListRunETFs(ctx context.Context, arg ListRunETFsParams) ([]RunEtf, error) {
 	rows, err := q.db.QueryContext(ctx, listRunETFs, arg.RunID, arg.Symbol, arg.Limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RunEtf{}
+	for rows.Next() {
+		var i RunEtf
+		if err := rows.Scan(
+			&i.RunID,
+			&i.Symbol,
+			&i.Session,
+			&i.Stage,
+			&i.Outcome,
+			&i.Source,
+			&i.RowsNew,
+			&i.RowsUnchanged,
+			&i.RowsRevised,
+			&i.RowsQuarantined,
+			&i.Findings,
+			&i.Forecasts,
+			&i.Attempts,
+			&i.ErrorType,
+			&i.ErrorMessage,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listRunETFsOf = `-- name: ListRunETFsOf :many
+SELECT run_id, symbol, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message FROM run_etfs WHERE run_id = ? AND symbol IN (/*SLICE:symbols*/?)
+`
+
+type ListRunETFsOfParams struct {
+	RunID   string
+	Symbols []string
+}
+
+func (q *Queries) ListRunETFsOf(ctx context.Context, arg ListRunETFsOfParams) ([]RunEtf, error) {
+	query := listRunETFsOf
+	var queryParams []interface{}
+	queryParams = append(queryParams, arg.RunID)
+	if len(arg.Symbols) > 0 {
+		for _, v := range arg.Symbols {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:symbols*/?", strings.Repeat(",?", len(arg.Symbols))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:symbols*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
 	if err != nil {
 		return nil, err
 	}
@@ -299,6 +392,43 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]Run, erro
 	return items, nil
 }
 
+const lockRun = `-- name: LockRun :one
+SELECT id, base_id, attempt, workflow, exchange, session, whole_exchange, symbols, status, closed, due, updated, unchanged, quarantined, failed, elsewhere, cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error, started_at, finished_at FROM runs WHERE id = ? FOR UPDATE
+`
+
+// On servers with row locks, this locks the run, so that a repeat waits for the first and sees what it has done.
+func (q *Queries) LockRun(ctx context.Context, id string) (Run, error) {
+	row := q.db.QueryRowContext(ctx, lockRun, id)
+	var i Run
+	err := row.Scan(
+		&i.ID,
+		&i.BaseID,
+		&i.Attempt,
+		&i.Workflow,
+		&i.Exchange,
+		&i.Session,
+		&i.WholeExchange,
+		&i.Symbols,
+		&i.Status,
+		&i.Closed,
+		&i.Due,
+		&i.Updated,
+		&i.Unchanged,
+		&i.Quarantined,
+		&i.Failed,
+		&i.Elsewhere,
+		&i.Cancelled,
+		&i.RowsNew,
+		&i.RowsUnchanged,
+		&i.RowsRevised,
+		&i.Forecasts,
+		&i.Error,
+		&i.StartedAt,
+		&i.FinishedAt,
+	)
+	return i, err
+}
+
 const setRunCounts = `-- name: SetRunCounts :execrows
 UPDATE runs SET due = ?, updated = ?, unchanged = ?, quarantined = ?, failed = ?, elsewhere = ?, cancelled = ?,
     rows_new = ?, rows_unchanged = ?, rows_revised = ?, forecasts = ?
@@ -341,52 +471,17 @@ func (q *Queries) SetRunCounts(ctx context.Context, arg SetRunCountsParams) (int
 	return result.RowsAffected()
 }
 
-const startRun = `-- name: StartRun :exec
-INSERT INTO runs (id, base_id, attempt, workflow, exchange, session, whole_exchange, symbols, status, closed, due,
-    updated, unchanged, quarantined, failed, elsewhere, cancelled, rows_new, rows_unchanged, rows_revised, forecasts,
-    error, started_at)
-VALUES (?, ?, ?, ?, ?,
-    ?, ?, ?, 'running', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    '', ?)
-ON DUPLICATE KEY UPDATE
-    status = IF(started_at = ?, status, 'running'),
-    closed = IF(started_at = ?, closed, 0),
-    error = IF(started_at = ?, error, ''),
-    finished_at = IF(started_at = ?, finished_at, NULL),
-    started_at = ?
+const startRunAgain = `-- name: StartRunAgain :exec
+UPDATE runs SET status = 'running', closed = 0, error = '', finished_at = NULL, started_at = ? WHERE id = ?
 `
 
-type StartRunParams struct {
-	ID            string
-	BaseID        string
-	Attempt       int32
-	Workflow      string
-	Exchange      string
-	Session       column.Session
-	WholeExchange bool
-	Symbols       string
-	StartedAt     time.Time
+type StartRunAgainParams struct {
+	StartedAt time.Time
+	ID        string
 }
 
-// A repeat of the same start (same started_at) does not change a later status; a new start sets it to running again.
-// started_at comes last, because assignments take effect from left to right.
-func (q *Queries) StartRun(ctx context.Context, arg StartRunParams) error {
-	_, err := q.db.ExecContext(ctx, startRun,
-		arg.ID,
-		arg.BaseID,
-		arg.Attempt,
-		arg.Workflow,
-		arg.Exchange,
-		arg.Session,
-		arg.WholeExchange,
-		arg.Symbols,
-		arg.StartedAt,
-		arg.StartedAt,
-		arg.StartedAt,
-		arg.StartedAt,
-		arg.StartedAt,
-		arg.StartedAt,
-	)
+func (q *Queries) StartRunAgain(ctx context.Context, arg StartRunAgainParams) error {
+	_, err := q.db.ExecContext(ctx, startRunAgain, arg.StartedAt, arg.ID)
 	return err
 }
 
