@@ -53,7 +53,12 @@ func (a *app) encodeRows(f format, value, rows any) error {
 // object in it joined with a dot: data_version.number. A list of plain values is written with spaces between them, other lists
 // and objects as JSON; what JSON leaves out or has as null is empty. A text that a spreadsheet would take for a formula gets an
 // apostrophe before it, and control characters are spelled out as on a terminal.
-func writeCSV(w io.Writer, rows any) error {
+func writeCSV(w io.Writer, rows any) error { return writeCSVPart(w, rows, true) }
+
+// writeCSVRows is writeCSV without the names of the columns.
+func writeCSVRows(w io.Writer, rows any) error { return writeCSVPart(w, rows, false) }
+
+func writeCSVPart(w io.Writer, rows any, header bool) error {
 	v := reflect.ValueOf(rows)
 	t := v.Type()
 	if t.Kind() == reflect.Slice {
@@ -72,8 +77,10 @@ func writeCSV(w io.Writer, rows any) error {
 	for i, c := range columns {
 		record[i] = c.name
 	}
-	if err := out.Write(record); err != nil {
-		return err
+	if header {
+		if err := out.Write(record); err != nil {
+			return err
+		}
 	}
 	for n := range v.Len() {
 		for i, c := range columns {

@@ -3,10 +3,11 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -14,8 +15,12 @@ import (
 
 // terminal is a pseudo-terminal: what a command writes to tty, a person would see.
 type terminal struct {
-	tty  *os.File
-	seen chan string
+	tty   *os.File
+	ended chan struct{}
+
+	mu    sync.Mutex
+	all   strings.Builder
+	await map[string]chan struct{}
 }
 
 // openTerminal opens a pseudo-terminal of the given size.
@@ -41,17 +46,44 @@ func openTerminal(t *testing.T, columns, rows int) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &terminal{tty: tty, seen: make(chan string, 1)}
+	p := &terminal{tty: tty, ended: make(chan struct{}), await: map[string]chan struct{}{}}
 	go func() {
-		var all bytes.Buffer
-		_, _ = io.Copy(&all, control) // ends with an error once the other side is closed
-		p.seen <- all.String()
+		defer close(p.ended)
+		_, _ = io.Copy(p, control) // ends with an error once the other side is closed
 	}()
 	return p
+}
+
+// Write takes what is shown.
+func (p *terminal) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all.Write(text)
+	for awaited, found := range p.await {
+		if strings.Contains(p.all.String(), awaited) {
+			close(found)
+			delete(p.await, awaited)
+		}
+	}
+	return len(text), nil
+}
+
+// shown returns a channel that is closed once the text, which is awaited once, is shown.
+func (p *terminal) shown(text string) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := make(chan struct{})
+	if strings.Contains(p.all.String(), text) {
+		close(found)
+	} else {
+		p.await[text] = found
+	}
+	return found
 }
 
 // close ends the session and returns what was shown, with the line ends of a terminal.
 func (p *terminal) close() string {
 	p.tty.Close()
-	return <-p.seen
+	<-p.ended
+	return p.all.String()
 }

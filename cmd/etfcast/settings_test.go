@@ -35,7 +35,7 @@ var (
 		"source-rate", "store-activities", "temporal-ui", "yahoo-base-url",
 	}
 	invocationFlags = []string{
-		"config", "help", "ascii",
+		"config", "help", "ascii", "once",
 		"csv",
 		"against", "all", "anyway", "as-of", "build", "by", "checkpoint", "currency", "deep", "demo", "exchange", "from", "grant", "json", "limit", "listed", "name", "nav", "older-than", "public-key", "repo", "rerun",
 		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",

@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 )
 
 // On a terminal a list fits its width, or COLUMNS if that is set; in a pipe nothing is cut, whatever COLUMNS says.
@@ -44,5 +45,31 @@ func TestListsFitTheTerminal(t *testing.T) {
 	// The text of the list follows the locale.
 	if got := show("LANG=C.UTF-8"); longest(got) > 40 {
 		t.Errorf("in 40 columns of UTF-8:\n%s", got)
+	}
+}
+
+// On a terminal, the picture is drawn on the alternate screen, and an interruption leaves the terminal as it was.
+func TestWatchLeavesTheTerminalClean(t *testing.T) {
+	t.Parallel()
+	database := stocked(t)
+	p := openTerminal(t, 60, 12)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	go func() {
+		<-p.shown("no run yet")
+		stop()
+	}()
+	code := run(ctx, []string{"watch", "--exchange", "XNYS"}, []string{"ETFCAST_MYSQL_DSN=" + database.UserDSN, "TEMPORAL_ADDRESS=127.0.0.1:1", "LANG=C.UTF-8"}, p.tty, p.tty)
+	seen := p.close()
+	if code != exitInterrupted || !strings.HasPrefix(seen, enterScreen+toTop) || !strings.HasSuffix(seen, leaveScreen) {
+		t.Errorf("exit code %d, %q", code, seen)
+	}
+	if !strings.Contains(seen, "no run yet") || strings.Contains(seen, "XKRX") {
+		t.Errorf("%q", seen)
+	}
+	for _, line := range strings.FieldsFunc(strings.ReplaceAll(seen, toLineEnd, ""), func(r rune) bool { return r == '\r' || r == '\n' || r == '\x1b' }) {
+		if textWidth(line) > 60+len("[?1049h") {
+			t.Errorf("%q has %d columns", line, textWidth(line))
+		}
 	}
 }
