@@ -42,6 +42,8 @@ type fakeStore struct {
 	log           *fakeLedger       // nil while it is empty
 	scores        []etf.Score
 	entrants      []string
+	events        []etf.Event // ascending
+	eventReads    int
 }
 
 func newFakeStore() *fakeStore {

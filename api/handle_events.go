@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,11 +22,19 @@ const (
 	eventsRoute    = "/v1/events"
 	runEventsRoute = "/v1/runs/:id/events"
 
-	// heartbeat is how often a stream without events sends a comment, so that both sides notice a broken connection.
-	heartbeat = 15 * time.Second
-	// streamWriteTimeout is how long a client may take to make room for the next messages.
-	streamWriteTimeout = 20 * time.Second
 )
+
+// StreamTimes are the times of streams of events.
+type StreamTimes struct {
+	// Heartbeat is how often a stream without events sends a comment, so that both sides notice a broken connection: 15 s if zero.
+	Heartbeat time.Duration
+	// Write is how long a client may take to make room for the next messages: 20 s if zero.
+	Write time.Duration
+}
+
+func (s StreamTimes) orDefault() StreamTimes {
+	return StreamTimes{Heartbeat: cmp.Or(s.Heartbeat, 15*time.Second), Write: cmp.Or(s.Write, 20*time.Second)}
+}
 
 // follows reports whether the route's response is a stream that does not end by itself.
 func follows(route string) bool { return route == eventsRoute || route == runEventsRoute }
@@ -75,16 +84,16 @@ func (s *server) follow(ctx context.Context, f service.EventFollow, after, last 
 	case err != nil:
 		return eventStream{}, err
 	}
-	return eventStream{ctx: ctx, stream: stream, metrics: s.metrics, head: info.head, heartbeat: s.heartbeat}, nil
+	return eventStream{ctx: ctx, stream: stream, metrics: s.metrics, head: info.head, times: s.streams}, nil
 }
 
 // eventStream responds with events as they happen.
 type eventStream struct {
-	ctx       context.Context // the generated interface passes none to the response
-	stream    *service.EventStream
-	metrics   *httpMetrics
-	head      bool // HEAD: only the header
-	heartbeat time.Duration
+	ctx     context.Context // the generated interface passes none to the response
+	stream  *service.EventStream
+	metrics *httpMetrics
+	head    bool // HEAD: only the header
+	times   StreamTimes
 }
 
 // VisitStreamEventsResponse implements gen.StreamEventsResponseObject.
@@ -116,7 +125,7 @@ func (e eventStream) send(w http.ResponseWriter) error {
 	defer context.AfterFunc(draining, stop)()
 
 	write := func(text []byte) bool {
-		if err := sender.SetWriteDeadline(time.Now().Add(streamWriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		if err := sender.SetWriteDeadline(time.Now().Add(e.times.Write)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return false
 		}
 		if _, err := w.Write(text); err != nil {
@@ -128,7 +137,7 @@ func (e eventStream) send(w http.ResponseWriter) error {
 		return nil
 	}
 	for {
-		events, ended, err := e.stream.Next(ctx, e.heartbeat)
+		events, ended, err := e.stream.Next(ctx, e.times.Heartbeat)
 		var text []byte
 		switch {
 		case draining.Err() != nil:

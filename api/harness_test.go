@@ -124,7 +124,7 @@ func init() {
 		data, err := io.ReadAll(body)
 		return string(data), err
 	}
-	for _, media := range []string{"text/csv", "text/html", "text/plain"} {
+	for _, media := range []string{"text/csv", "text/html", "text/plain", "text/event-stream"} {
 		openapi3filter.RegisterBodyDecoder(media, text)
 	}
 }

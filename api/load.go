@@ -22,6 +22,7 @@ const (
 	runRoute        = "/v1/runs/:id"
 	scoreboardRoute = "/v1/scoreboard"
 	scoresRoute     = "/v1/etfs/:symbol/scores"
+	freshnessRoute  = "/v1/freshness"
 )
 
 // pageRoutes are the routes whose cost grows with their limit, and its default.
@@ -81,8 +82,8 @@ func (s *server) limited(next echo.HandlerFunc) echo.HandlerFunc {
 
 // heavy reports whether the request reads many items. The handler reports an invalid limit.
 func heavy(c echo.Context) bool {
-	if c.Path() == scoreboardRoute || c.Path() == scoresRoute {
-		return true // whatever the page: they read all scores
+	if c.Path() == scoreboardRoute || c.Path() == scoresRoute || c.Path() == freshnessRoute {
+		return true // whatever the page: they read all scores, or all ETFs
 	}
 	l, ok := pageRoutes[c.Path()]
 	if !ok || c.Request().Method != http.MethodGet {

@@ -24,6 +24,8 @@ type Deps struct {
 	Log     *slog.Logger // nil = none
 	// Hosts are the names by which requests may address the server.
 	Hosts Hosts
+	// Streams are the times of streams of events; zero = the defaults.
+	Streams StreamTimes
 	// Metrics is served at /metrics, together with the API's own metrics; nil = a new registry.
 	Metrics *prometheus.Registry
 }
@@ -37,8 +39,9 @@ type server struct {
 	metrics *httpMetrics
 	ready   *service.Readiness
 	heavy   turnstile
-	// heartbeat is how often a stream of events without any sends a comment.
-	heartbeat time.Duration
+	// overviews are kept as they are sent.
+	overviews overviewPages
+	streams   StreamTimes
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -62,7 +65,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
-		heavy: newTurnstile(), heartbeat: heartbeat,
+		heavy: newTurnstile(), streams: d.Streams.orDefault(),
 		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {

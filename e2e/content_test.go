@@ -50,7 +50,11 @@ var contentQueries = map[string]string{
 			SUM(against_absolute), SUM(against_squared), SUM(against_crps), SUM(difference)
 		FROM score_sums GROUP BY exchange, model, horizon, standing, origin`,
 	"scoring": `SELECT symbol, s.data_version, horizons, chains, s.last_session, sessions FROM scorings s JOIN etfs e ON e.id = s.etf_id`,
-	"leaf":    `SELECT symbol, model, position FROM ledger_leaves`,
+	// Each event is there once for what happened once. How an exchange's progress is cut into events, when its chains are anchored and
+	// which deadlines pass depends on the time it took.
+	"event": `SELECT kind, exchange, session, symbol, run_id, IF(kind = 'etf.forecast', '', data) FROM events
+		WHERE kind NOT IN ('run.progress', 'ledger.anchored', 'deadline.missed', 'deadline.met')`,
+	"leaf": `SELECT symbol, model, position FROM ledger_leaves`,
 	"run": `SELECT id, attempt, workflow, exchange, session, status, closed, due, updated, unchanged, quarantined, failed, elsewhere,
 			cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error FROM runs WHERE closed = 0`,
 	"run etf": `SELECT symbol, run_id, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings,

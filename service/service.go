@@ -35,6 +35,8 @@ type Deps struct {
 	// and the dispatcher's default for an exchange that is not listed.
 	Final     map[etf.Exchange]etf.TimeOfDay
 	Schedules map[etf.Exchange]etf.TimeOfDay
+	// DueAfter is how long after its close a session is due.
+	DueAfter DueAfter
 }
 
 // MaxPage is the most runs, findings or ETFs one call lists.
@@ -62,6 +64,8 @@ type Service struct {
 	namespace string
 	final     map[etf.Exchange]etf.TimeOfDay
 	schedules map[etf.Exchange]etf.TimeOfDay
+	dueAfter  DueAfter
+	overview  overviews
 	events    *eventHub
 }
 
@@ -77,7 +81,7 @@ func New(d Deps) *Service {
 	s := &Service{
 		store: d.Store, temporal: d.Temporal, anchors: d.Anchors, note: d.CheckpointNote, now: d.Now, sources: d.Sources,
 		models: d.Models, served: d.ServedModel, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
-		final: d.Final, schedules: d.Schedules,
+		final: d.Final, schedules: d.Schedules, dueAfter: d.DueAfter,
 	}
 	if s.now == nil {
 		s.now = time.Now
