@@ -129,14 +129,14 @@ func TestWatchOnce(t *testing.T) {
 
 // notifying is a buffer that says when a text has been written.
 type notifying struct {
-	bytes.Buffer
+	text    bytes.Buffer
 	awaited string
 	found   chan struct{}
 }
 
 func (n *notifying) Write(p []byte) (int, error) {
-	k, err := n.Buffer.Write(p)
-	if n.found != nil && strings.Contains(n.String(), n.awaited) {
+	k, err := n.text.Write(p)
+	if n.found != nil && strings.Contains(n.text.String(), n.awaited) {
 		close(n.found)
 		n.found = nil
 	}
@@ -186,7 +186,7 @@ func TestWatchWritesEvents(t *testing.T) {
 		case <-found:
 		case code := <-ended:
 			t.Fatalf("%v: it ended with exit code %d: %s", c.flags, code, stderr.String())
-		case <-time.After(time.Minute):
+		case <-time.After(20 * time.Second):
 			t.Errorf("%v: no event was written", c.flags)
 		}
 		stop()
@@ -194,8 +194,8 @@ func TestWatchWritesEvents(t *testing.T) {
 		if code := <-ended; code != exitInterrupted {
 			t.Errorf("%v: exit code %d, %s", c.flags, code, stderr.String())
 		}
-		if controls(strings.ReplaceAll(out.String(), "\r\n", "\n")) {
-			t.Errorf("%v: %q", c.flags, out.String())
+		if controls(strings.ReplaceAll(out.text.String(), "\r\n", "\n")) {
+			t.Errorf("%v: %q", c.flags, out.text.String())
 		}
 	}
 }
