@@ -160,6 +160,10 @@ bench-store: ## Measure Persist against LOAD DATA on a real MySQL (ETFCAST_TEST_
 bench-scores: ## Score 10,000 due forecasts, and read the sums of a year, on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
 	@$(GO) run ./bench/scores $(BENCH_FLAGS)
 
+.PHONY: bench-api
+bench-api: build ## Ask `etfcast api` for forecast, bars and overview beside FastAPI (PYTHON with bench/api/requirements.txt), on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
+	@$(GO) run ./bench/api -etfcast bin/etfcast -python $(PYTHON) $(BENCH_FLAGS)
+
 .PHONY: bench-asof
 bench-asof: devstack ## Compare reads as of an earlier data version with the plain read of 5,000 bars.
 	@bin/devstack run --ephemeral -- $(GO) test ./db -run '^$$' -bench AsOf -benchtime 15x
