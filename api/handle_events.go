@@ -21,7 +21,6 @@ const (
 
 	eventsRoute    = "/v1/events"
 	runEventsRoute = "/v1/runs/:id/events"
-
 )
 
 // StreamTimes are the times of streams of events.

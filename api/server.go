@@ -26,6 +26,8 @@ type Deps struct {
 	Hosts Hosts
 	// Streams are the times of streams of events; zero = the defaults.
 	Streams StreamTimes
+	// Keep is how long a response about an ETF may be sent again while no event names the ETF; zero = never.
+	Keep time.Duration
 	// Metrics is served at /metrics, together with the API's own metrics; nil = a new registry.
 	Metrics *prometheus.Registry
 }
@@ -42,6 +44,7 @@ type server struct {
 	// overviews are kept as they are sent.
 	overviews overviewPages
 	streams   StreamTimes
+	kept      kept
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -65,7 +68,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
-		heavy: newTurnstile(), streams: d.Streams.orDefault(),
+		heavy: newTurnstile(), streams: d.Streams.orDefault(), kept: kept{span: d.Keep},
 		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {
@@ -80,7 +83,7 @@ func New(d Deps) (http.Handler, error) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.log.Error("unhandled error", "error", err, "path", c.Request().URL.Path)
 	}
-	e.Use(s.observe, checkQuery(doc.spec), s.limited)
+	e.Use(s.observe, checkQuery(doc.spec), s.keeps, s.limited)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
 	doc.register(e)
 	e.GET("/metrics", echo.WrapHandler(metrics.handler))

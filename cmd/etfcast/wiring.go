@@ -344,6 +344,7 @@ func modelInfos(models []activities.Model) []service.Model {
 // serveAPI serves the HTTP API until ctx ends. The probes of the workers are part of its readiness.
 func (p *process) serveAPI(ctx context.Context, workers []service.Probe) error {
 	handler, err := api.New(api.Deps{
+		Keep:    keepResponses,
 		Service: p.service(), Version: version, Workers: workers, Log: p.log, Metrics: p.metrics, Hosts: p.hosts,
 	})
 	if err != nil {
@@ -359,3 +360,7 @@ func (p *process) serveHealth(ctx context.Context) error {
 	p.log.Info("health server listening", "address", p.listener.Addr().String())
 	return api.Serve(ctx, p.listener, api.NewHealth(ready, p.metrics, p.hosts))
 }
+
+// keepResponses is how long the API may send a response about an ETF again while no event names the ETF: for that long, a change made
+// past the program is not seen.
+const keepResponses = 5 * time.Second
