@@ -24,7 +24,7 @@ const (
 // kept holds responses about ETFs as they were sent. One is sent again only if no event has named its ETF since it was made, which is
 // checked for every request, and for a short time: what is read is verified again after it, and the time of day may change it.
 type kept struct {
-	span time.Duration // 0: nothing is kept
+	spans map[string]time.Duration // by route; what is zero is not kept
 
 	mu    sync.Mutex
 	size  int
@@ -42,7 +42,8 @@ type keptResponse struct {
 func (s *server) keeps(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
-		if s.kept.span == 0 || r.Method != http.MethodGet || c.Path() != latestRoute && c.Path() != barsRoute || exports(c) || r.Header.Get("If-None-Match") != "" {
+		span := s.kept.spans[c.Path()]
+		if span == 0 || r.Method != http.MethodGet || exports(c) || r.Header.Get("If-None-Match") != "" {
 			return next(c)
 		}
 		symbol, err := etf.ParseSymbol(c.Param("symbol"))
@@ -74,14 +75,14 @@ func (s *server) keeps(next echo.HandlerFunc) echo.HandlerFunc {
 		header := tee.Header().Clone()
 		header.Del("X-Request-Id")
 		header.Del("Date")
-		s.kept.put(key, &keptResponse{generation, now.Add(s.kept.time()), header, tee.body.Bytes()}, now)
+		s.kept.put(key, &keptResponse{generation, now.Add(keepTime(span)), header, tee.body.Bytes()}, now)
 		return nil
 	}
 }
 
-// time returns how long a response is kept: between half of the span and all of it, so that those made at once are not all made again
+// keepTime returns how long a response is kept: between half of the span and all of it, so that those made at once are not all made again
 // at once.
-func (k *kept) time() time.Duration { return k.span/2 + rand.N(k.span/2+1) }
+func keepTime(span time.Duration) time.Duration { return span/2 + rand.N(span/2+1) }
 
 func (k *kept) get(key string, generation uint64, now time.Time) *keptResponse {
 	k.mu.Lock()

@@ -26,8 +26,9 @@ type Deps struct {
 	Hosts Hosts
 	// Streams are the times of streams of events; zero = the defaults.
 	Streams StreamTimes
-	// Keep is how long a response about an ETF may be sent again while no event names the ETF; zero = never.
-	Keep time.Duration
+	// KeepForecasts and KeepBars are how long a latest forecast and a page of bars may be sent again while no event names the ETF;
+	// zero = never.
+	KeepForecasts, KeepBars time.Duration
 	// Metrics is served at /metrics, together with the API's own metrics; nil = a new registry.
 	Metrics *prometheus.Registry
 }
@@ -68,7 +69,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
-		heavy: newTurnstile(), streams: d.Streams.orDefault(), kept: kept{span: d.Keep},
+		heavy: newTurnstile(), streams: d.Streams.orDefault(), kept: kept{spans: map[string]time.Duration{latestRoute: d.KeepForecasts, barsRoute: d.KeepBars}},
 		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {

@@ -44,7 +44,10 @@ func (t target) dial() (*connection, error) {
 
 var contentLength, chunked = []byte("content-length:"), []byte("transfer-encoding: chunked")
 
-// ask sends a request and returns the size of the response's body. A status other than 200 is an error.
+// errRefused is a response with status 429: the server has too much to do.
+var errRefused = errors.New("refused")
+
+// ask sends a request and returns the size of the response's body. A status other than 200 and 429 is an error.
 func (c *connection) ask(request []byte) (int, error) {
 	if _, err := c.Write(request); err != nil {
 		return 0, err
@@ -53,7 +56,10 @@ func (c *connection) ask(request []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
+	var outcome error
+	if bytes.HasPrefix(status, []byte("HTTP/1.1 429 ")) {
+		outcome = errRefused
+	} else if !bytes.HasPrefix(status, []byte("HTTP/1.1 200 ")) {
 		rest, _ := c.in.Peek(min(c.in.Buffered(), 2000))
 		return 0, fmt.Errorf("%s%s", status, rest)
 	}
@@ -72,8 +78,10 @@ func (c *connection) ask(request []byte) (int, error) {
 			if size < 0 {
 				return 0, errors.New("a response without a length")
 			}
-			_, err := c.in.Discard(size)
-			return size, err
+			if _, err := c.in.Discard(size); err != nil {
+				return 0, err
+			}
+			return size, outcome
 		case bytes.HasPrefix(line, contentLength):
 			if size, err = strconv.Atoi(string(bytes.TrimSpace(line[len(contentLength):]))); err != nil {
 				return 0, err
@@ -110,15 +118,17 @@ type result struct {
 	perSecond float64
 	p50, p99  time.Duration
 	bytes     int // of a response, on average
+	refused   int // with status 429; the rest does not count them
 }
 
 // load sends requests on n connections for the duration. With a rate, they are sent at that rate, whatever the responses take, and
 // times count from when a request was due; without one (0), each connection sends its next request after the response.
 func (t target) load(ctx context.Context, n int, d time.Duration, rate float64) (result, error) {
 	type share struct {
-		times []time.Duration
-		bytes int
-		err   error
+		times   []time.Duration
+		bytes   int
+		refused int
+		err     error
 	}
 	shares := make([]share, n)
 	var wg sync.WaitGroup
@@ -144,6 +154,10 @@ func (t target) load(ctx context.Context, n int, d time.Duration, rate float64) 
 				}
 				time.Sleep(time.Until(due))
 				size, err := c.ask(t.requests[number%len(t.requests)])
+				if errors.Is(err, errRefused) {
+					s.refused++
+					continue
+				}
 				if err != nil {
 					s.err = err
 					return
@@ -163,7 +177,7 @@ func (t target) load(ctx context.Context, n int, d time.Duration, rate float64) 
 		if s.err != nil {
 			return r, fmt.Errorf("%s closed a connection", t.address)
 		}
-		times, r.bytes = append(times, s.times...), r.bytes+s.bytes
+		times, r.bytes, r.refused = append(times, s.times...), r.bytes+s.bytes, r.refused+s.refused
 	}
 	if len(times) == 0 {
 		return r, errors.New("no request was answered")

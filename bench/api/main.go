@@ -47,6 +47,7 @@ type figures struct {
 	P99       float64 `json:"p99_ms"`
 	FullP99   float64 `json:"p99_ms_at_full_load"`
 	PeerP99   float64 `json:"peer_p99_ms_at_full_load,omitempty"`
+	Refused   int     `json:"refused,omitempty"` // by etfcast with status 429, in both loads
 	Bytes     int     `json:"bytes"`
 	PeerBytes int     `json:"peer_bytes,omitempty"`
 }
@@ -151,7 +152,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 			}
 			fmt.Fprintf(stderr, "%-16s %-8s %9.1f requests/s, p50 %.2f ms, p99 %.2f ms, %d bytes\n", endpoint.name, s.name, r.perSecond, ms(r.p50), ms(r.p99), r.bytes)
 			if s == own {
-				f.PerSecond, f.FullP99, f.Bytes = round(r.perSecond), ms(r.p99), r.bytes
+				f.PerSecond, f.FullP99, f.Bytes, f.Refused = round(r.perSecond), ms(r.p99), r.bytes, r.refused
 			} else {
 				f.Peer, f.PeerP99, f.PeerBytes, f.Ratio = round(r.perSecond), ms(r.p99), r.bytes, round(f.PerSecond/r.perSecond)
 			}
@@ -161,6 +162,7 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 			return err
 		}
 		f.P50, f.P99 = ms(half.p50), ms(half.p99)
+		f.Refused += half.refused
 		fmt.Fprintf(stderr, "%-16s %-8s %9.1f requests/s, p50 %.2f ms, p99 %.2f ms\n", endpoint.name, "at half", half.perSecond, f.P50, f.P99)
 	}
 	if out.Memory, err = own.peak(); err != nil {
