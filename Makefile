@@ -180,6 +180,10 @@ bench-scores: ## Score 10,000 due forecasts, and read the sums of a year, on a r
 bench-overview: ## Read the overview of 2,000 ETFs: in a new process, unchanged, after changes, on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
 	@$(GO) run ./bench/overview $(BENCH_FLAGS)
 
+.PHONY: bench-api
+bench-api: build ## Ask `etfcast api` for forecast, bars and overview beside FastAPI (PYTHON with bench/api/requirements.txt), on a real MySQL (ETFCAST_TEST_MYSQL_DSN).
+	@$(GO) run ./bench/api -etfcast bin/etfcast -python $(PYTHON) $(BENCH_FLAGS)
+
 .PHONY: bench-asof
 bench-asof: devstack ## Compare reads as of an earlier data version with the plain read of 5,000 bars.
 	@bin/devstack run --ephemeral -- $(GO) test ./db -run '^$$' -bench AsOf -benchtime 15x

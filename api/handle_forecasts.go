@@ -83,6 +83,15 @@ func forecastTag(f etf.Forecast) string {
 	return `"` + tag + `"`
 }
 
+// ForecastJSON returns the forecast as GET /v1/forecasts/{id} does.
+func ForecastJSON(f etf.Forecast) json.RawMessage {
+	text, err := json.Marshal(forecastOut(f))
+	if err != nil {
+		panic(err) // a forecast that was read from the store has finite numbers and valid JSON
+	}
+	return text
+}
+
 func forecastOut(f etf.Forecast) gen.Forecast {
 	out := gen.Forecast{
 		Id: f.ID, Symbol: f.Symbol, Model: f.Model, Origin: f.Origin, Basis: f.Basis,

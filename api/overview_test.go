@@ -64,7 +64,7 @@ func newStatesFixture(t *testing.T) (*fixture, *statesStore) {
 		Closes:    []etf.KnownClose{{Session: before, Close: etf.MustPrice("658.05"), KnownFrom: at}, {Session: session, Close: etf.MustPrice("661.82"), KnownFrom: at}},
 		Arrivals:  []etf.Arrival{{Session: session, Stored: at.Add(-3 * time.Hour), Forecast: at}},
 		Confirmed: etf.Confirmation{Exchange: etf.XNYS, Session: session, At: at},
-		Forecast: &etf.ForecastHead{ID: strings.Repeat("5f", 16), Model: "drift", Origin: session, Points: []etf.ForecastPoint{
+		Forecast: &etf.ServedForecast{ID: strings.Repeat("5f", 16), Model: "drift", Origin: session, Points: []etf.ForecastPoint{
 			{Horizon: 1, Target: etf.MustSession("2025-09-29"), Mean: 662.1, Quantiles: [7]float64{651.2, 0, 0, 0, 0, 0, 673.4}}}},
 	}}
 	return f, store
@@ -141,17 +141,6 @@ func TestOverview(t *testing.T) {
 	}
 	if body, err := io.ReadAll(r); err != nil || !bytes.Equal(body, plain.body) {
 		t.Errorf("unpacked: %v: %s", err, body)
-	}
-}
-
-func TestAcceptsGzip(t *testing.T) {
-	t.Parallel()
-	for header, want := range map[string]bool{
-		"": false, "gzip": true, "GZIP": true, "br, gzip": true, "gzip;q=0": false, "gzip; q=0.0, *": false, "*": true, "*;q=0": false, "identity": false, "gzip;q=x": false,
-	} {
-		if got := acceptsGzip(header); got != want {
-			t.Errorf("%q: %v", header, got)
-		}
 	}
 }
 

@@ -26,6 +26,9 @@ type Deps struct {
 	Hosts Hosts
 	// Streams are the times of streams of events; zero = the defaults.
 	Streams StreamTimes
+	// KeepForecasts and KeepBars are how long a latest forecast and a page of bars may be sent again while no event names the ETF;
+	// zero = never.
+	KeepForecasts, KeepBars time.Duration
 	// Metrics is served at /metrics, together with the API's own metrics; nil = a new registry.
 	Metrics *prometheus.Registry
 }
@@ -43,6 +46,7 @@ type server struct {
 	overviews overviewPages
 	streams   StreamTimes
 	uploads   chan struct{} // files that are being received
+	kept      kept
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -71,6 +75,7 @@ func New(d Deps) (http.Handler, error) {
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
 		heavy: newTurnstile(), streams: d.Streams.orDefault(), uploads: make(chan struct{}, maxUploads),
+		kept:  kept{spans: map[string]time.Duration{latestRoute: d.KeepForecasts, barsRoute: d.KeepBars}},
 		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {
@@ -85,7 +90,7 @@ func New(d Deps) (http.Handler, error) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.log.Error("unhandled error", "error", err, "path", c.Request().URL.Path)
 	}
-	e.Use(s.observe, checkQuery(doc.spec), s.received, s.limited)
+	e.Use(s.observe, checkQuery(doc.spec), s.received, s.keeps, s.limited)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
 	doc.register(e)
 	registerAssets(e, assets)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/etfcast/etfcast/db/column"
 	"github.com/etfcast/etfcast/db/sqlcgen"
@@ -357,6 +358,31 @@ func (s *Store) latest(ctx context.Context, symbol etf.Symbol, model string) ([]
 		rows = append(rows, r)
 	}
 	return rows, nil
+}
+
+// NewestOrigin returns the newest origin of the forecasts by the model that were issued by the instant and made from the data
+// version or an earlier one; zero if there is none. KindNotFound for an unknown symbol.
+func (s *Store) NewestOrigin(ctx context.Context, symbol etf.Symbol, model string, issuedBy time.Time, version int64) (etf.Session, error) {
+	id, err := s.idOf(ctx, symbol)
+	if err != nil {
+		return 0, err
+	}
+	origin, err := s.q.GetNewestOriginAt(ctx, sqlcgen.GetNewestOriginAtParams{EtfID: id, Model: model, IssuedBy: issuedBy.UTC(), DataVersion: version})
+	return etf.Session(origin), translate(err, "reading the newest forecast of "+string(symbol))
+}
+
+// ForecastsOf returns the forecasts by the model from the origin with all their parts, in the order in which they were appended.
+// KindNotFound for an unknown symbol, KindCorrupt if one does not match its hash.
+func (s *Store) ForecastsOf(ctx context.Context, symbol etf.Symbol, model string, origin etf.Session) ([]etf.Forecast, error) {
+	id, err := s.idOf(ctx, symbol)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.q.ListForecastsOfOrigin(ctx, sqlcgen.ListForecastsOfOriginParams{EtfID: id, Model: model, Origin: column.Session(origin)})
+	if err != nil {
+		return nil, translate(err, "reading the forecasts of "+string(symbol))
+	}
+	return verified(s.withParts(ctx, symbol, rows))
 }
 
 // ForecastModels lists the models that have forecasts of the ETF, ascending, including those that no longer run and entrants: each

@@ -308,10 +308,10 @@ func (p *states) forecasts() error {
 			newest[r.EtfID] = r
 		}
 	}
-	heads := make(map[string]*etf.ForecastGlimpse, len(newest))
+	heads := make(map[string]*etf.ServedForecast, len(newest))
 	ids := make([]string, 0, len(newest))
 	for id, r := range newest {
-		head := &etf.ForecastGlimpse{ID: r.ID, Model: p.query.Served, Origin: etf.Session(r.Origin)}
+		head := &etf.ServedForecast{ID: r.ID, Model: p.query.Served, Origin: etf.Session(r.Origin)}
 		p.at[id].Forecast, heads[r.ID] = head, head
 		ids = append(ids, r.ID)
 	}

@@ -26,7 +26,7 @@ type ETFState struct {
 	// statements about corporate actions that are proposed.
 	Waiting, Warnings, Proposed int
 	// Forecast is the newest of StateQuery.Served; nil if there is none.
-	Forecast *ForecastGlimpse
+	Forecast *ServedForecast
 }
 
 // MaxCloses is how many closes a ETFState has at most.
@@ -46,8 +46,8 @@ type Arrival struct {
 	Forecast time.Time // the first forecast from it by StateQuery.Model
 }
 
-// ForecastGlimpse is a forecast at a few of its horizons.
-type ForecastGlimpse struct {
+// ServedForecast is a forecast at a few of its horizons.
+type ServedForecast struct {
 	ID     string
 	Model  string
 	Origin Session

@@ -51,10 +51,10 @@ func itemOf(t *testing.T, o *Overview, symbol etf.Symbol) *OverviewItem {
 func TestOverview(t *testing.T) {
 	now := utc("2025-09-27 12:00")
 	ok := pricedETF("OK", "100", "110")
-	ok.Forecast = &etf.ForecastHead{ID: "f1", Model: "drift", Origin: etf.MustSession("2025-09-26"), Points: []etf.ForecastPoint{{Horizon: 1, Mean: 111}, {Horizon: 21, Mean: 120}}}
+	ok.Forecast = &etf.ServedForecast{ID: "f1", Model: "drift", Origin: etf.MustSession("2025-09-26"), Points: []etf.ForecastPoint{{Horizon: 1, Mean: 111}, {Horizon: 21, Mean: 120}}}
 	split := pricedETF("SPLIT", "100", "51") // 2:1 on the 26th: the price of half a share before is 50
 	split.Splits = []etf.Action{{Kind: etf.Split, Ex: etf.MustSession("2025-09-26"), Numerator: 2, Denominator: 1}}
-	split.Forecast = &etf.ForecastHead{ID: "f2", Model: "drift", Origin: etf.MustSession("2025-09-25"), Points: []etf.ForecastPoint{{Horizon: 1, Mean: 102}}}
+	split.Forecast = &etf.ServedForecast{ID: "f2", Model: "drift", Origin: etf.MustSession("2025-09-25"), Points: []etf.ForecastPoint{{Horizon: 1, Mean: 102}}}
 	soon := pricedETF("SOON", "100", "101") // its split is not in effect yet
 	soon.Splits = []etf.Action{{Kind: etf.Split, Ex: etf.MustSession("2025-09-29"), Numerator: 2, Denominator: 1}}
 	held := pricedETF("HELD", "100")

@@ -43,6 +43,12 @@ type Store interface {
 	// A forecast that does not match its hash is KindCorrupt, here and in the next two methods.
 	LatestForecasts(ctx context.Context, symbol etf.Symbol, model string) ([]etf.Forecast, error)
 	Forecast(ctx context.Context, id string) (etf.Forecast, error)
+	// NewestOrigin returns the newest origin of the forecasts by the model that were issued by the instant and made from the data
+	// version or an earlier one; zero if there is none.
+	NewestOrigin(ctx context.Context, symbol etf.Symbol, model string, issuedBy time.Time, version int64) (etf.Session, error)
+	// ForecastsOf returns the forecasts by the model from the origin, in the order in which they were appended. One that does not
+	// match its hash is KindCorrupt.
+	ForecastsOf(ctx context.Context, symbol etf.Symbol, model string, origin etf.Session) ([]etf.Forecast, error)
 	// Retracted returns, by forecast, the findings whose decision says that prices it was made from are wrong.
 	Retracted(ctx context.Context, forecasts []string) (map[string][]string, error)
 	// ForecastFit returns the fit stored with a forecast, byte for byte as hashed in its FitHash; KindNotFound if it has

@@ -56,23 +56,24 @@ func checkLimit(limit int) error {
 // Service is shared by the HTTP handlers and the commands. Its methods report everything that is wrong with their input
 // at once: each problem is an *etf.Error, and several are joined (errors.Join). It is safe for concurrent use.
 type Service struct {
-	store     Store
-	temporal  Temporal
-	anchors   Anchorer
-	note      etf.CheckpointNote
-	now       func() time.Time
-	sources   []string
-	models    []Model
-	served    string
-	files     PriceFolder
-	remedies  map[string]string
-	ui        string
-	namespace string
-	final     map[etf.Exchange]etf.TimeOfDay
-	schedules map[etf.Exchange]etf.TimeOfDay
-	events    *eventHub
-	dueAfter  DueAfter
-	overview  overviews
+	store       Store
+	temporal    Temporal
+	anchors     Anchorer
+	note        etf.CheckpointNote
+	now         func() time.Time
+	sources     []string
+	models      []Model
+	served      string
+	files       PriceFolder
+	remedies    map[string]string
+	ui          string
+	namespace   string
+	final       map[etf.Exchange]etf.TimeOfDay
+	schedules   map[etf.Exchange]etf.TimeOfDay
+	events      *eventHub
+	dueAfter    DueAfter
+	overview    overviews
+	generations generations
 }
 
 // Model describes a forecasting model.

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +23,7 @@ func actionCommand(a *app) *cobra.Command {
 func actionListCommand(a *app) *cobra.Command {
 	var symbol, status, from, to, asOf string
 	var limit int
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List statements about corporate actions by ex-date: of one ETF, or of all",
@@ -41,11 +39,8 @@ func actionListCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				if list == nil {
-					list = []etf.StatedAction{}
-				}
-				return json.NewEncoder(a.stdout).Encode(list)
+			if !as.forPeople() {
+				return a.encode(as, list)
 			}
 			if err := writeActions(a.stdout, list); err != nil || !more {
 				return err
@@ -60,7 +55,7 @@ func actionListCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&to, "to", "", "last ex-date")
 	cmd.Flags().StringVar(&asOf, "as-of", "", "what was believed then, with --symbol: an instant, or the number of a data version")
 	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of statements")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 
@@ -108,16 +103,15 @@ func listActions(cmd *cobra.Command, svc *service.Service, symbol, status, from,
 }
 
 func writeActions(w io.Writer, list []etf.StatedAction) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "ACTION\tSYMBOL\tEX\tKIND\tTERMS\tSOURCE\tSTATUS\tBY\tWHY")
+	t := newTable(w, "ACTION", "SYMBOL", "EX", "KIND", "TERMS", "SOURCE", "STATUS", "BY", "WHY").spare("WHY", "BY", "SOURCE")
 	for _, s := range list {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.Symbol, s.Ex, s.Kind, s.Terms(), s.Source, s.Status, etf.OneLine(s.By), dash(etf.OneLine(s.Why)))
+		t.row(s.ID, s.Symbol, s.Ex, s.Kind, s.Terms(), s.Source, s.Status, s.By, s.Why)
 	}
-	return tw.Flush()
+	return t.flush()
 }
 
 func actionShowCommand(a *app) *cobra.Command {
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:     "show ACTION",
 		Short:   "Show a statement about a corporate action with every state it has had",
@@ -133,8 +127,8 @@ func actionShowCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(states)
+			if !as.forPeople() {
+				return a.encode(as, states)
 			}
 			s := states[len(states)-1]
 			fmt.Fprintf(a.stdout, "%s %s %s, ex-date %s, stated by %s\n", s.Symbol, s.Kind, s.Terms(), s.Ex, s.Source)
@@ -152,15 +146,14 @@ func actionShowCommand(a *app) *cobra.Command {
 			if s.Replaces != "" {
 				fmt.Fprintf(a.stdout, "corrects action %s\n", s.Replaces)
 			}
-			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "VERSION\tSINCE\tSTATUS\tBY\tWHY\tEVIDENCE")
+			t := newTable(a.stdout, "VERSION", "SINCE", "STATUS", "BY", "WHY", "EVIDENCE").numbers("VERSION").spare("EVIDENCE", "WHY", "BY")
 			for _, s := range states {
-				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n", s.DataVersion, s.KnownFrom.UTC().Format(time.RFC3339), s.Status, etf.OneLine(s.By), dash(etf.OneLine(s.Why)), dash(etf.OneLine(s.Evidence)))
+				t.row(s.DataVersion, s.KnownFrom.UTC().Format(time.RFC3339), s.Status, s.By, s.Why, s.Evidence)
 			}
-			return tw.Flush()
+			return t.flush()
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: every state, oldest first")
+	as.addFlags(cmd, "every state, oldest first", "")
 	return cmd
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +20,8 @@ func barsCommand(a *app) *cobra.Command {
 
 func barsListCommand(a *app) *cobra.Command {
 	var from, to, asOf, adjust string
-	var nav, asJSON bool
+	var nav bool
+	var as format
 	var limit int
 	cmd := &cobra.Command{
 		Use:     "list SYMBOL",
@@ -61,7 +61,7 @@ func barsListCommand(a *app) *cobra.Command {
 				return err
 			}
 			rows = rows[max(0, len(rows)-limit):]
-			if asJSON {
+			if as.json {
 				enc := json.NewEncoder(a.stdout)
 				for _, row := range rows {
 					if err := enc.Encode(row); err != nil {
@@ -70,20 +70,26 @@ func barsListCommand(a *app) *cobra.Command {
 				}
 				return nil
 			}
-			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			head := "SESSION\tOPEN\tHIGH\tLOW\tCLOSE\tVOLUME\tSTATE\tSOURCE\tVERSION"
+			if as.csv {
+				return writeCSV(a.stdout, rows)
+			}
+			titles := []string{"SESSION", "OPEN", "HIGH", "LOW", "CLOSE", "VOLUME", "STATE", "SOURCE", "VERSION"}
 			if nav {
-				head += "\tNAV\tSHARES\tPREMIUM"
+				titles = append(titles, "NAV", "SHARES", "PREMIUM")
 			}
-			fmt.Fprintln(tw, head)
+			t := newTable(a.stdout, titles...).numbers("OPEN", "HIGH", "LOW", "CLOSE", "VOLUME", "VERSION").
+				spare("VERSION", "SOURCE", "VOLUME", "OPEN", "HIGH", "LOW")
+			if nav {
+				t.numbers("NAV", "SHARES", "PREMIUM")
+			}
 			for _, b := range rows {
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d", b.Session, b.Open, b.High, b.Low, b.Close, dash(b.Volume.String()), barState(b.StoredBar), b.Source, b.DataVersion)
+				cells := []any{b.Session, b.Open, b.High, b.Low, b.Close, b.Volume, barState(b.StoredBar), b.Source, b.DataVersion}
 				if nav {
-					fmt.Fprint(tw, "\t"+navColumns(b))
+					cells = append(cells, navColumns(b)...)
 				}
-				fmt.Fprintln(tw)
+				t.row(cells...)
 			}
-			return tw.Flush()
+			return t.flush()
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "first session")
@@ -92,22 +98,22 @@ func barsListCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&adjust, "adjust", "none", "restate prices for splits (split), or for splits and distributions (total)")
 	cmd.Flags().BoolVar(&nav, "nav", false, "with net asset value, shares outstanding and premium")
 	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of bars")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, one bar on a line")
+	as.addFlags(cmd, "one bar on a line", "")
 	return cmd
 }
 
-func navColumns(b service.BarRow) string {
+func navColumns(b service.BarRow) []any {
 	nav, shares, premium := "-", "-", "-"
 	if b.NAV.NAV != 0 {
 		nav = b.NAV.NAV.String()
 	}
 	if !b.NAV.Session.IsZero() {
-		shares = dash(b.NAV.Shares.String())
+		shares = b.NAV.Shares.String()
 	}
 	if b.Premium != nil {
 		premium = strconv.FormatFloat(100**b.Premium, 'f', 2, 64) + "%"
 	}
-	return nav + "\t" + shares + "\t" + premium
+	return []any{nav, shares, premium}
 }
 
 // barState says in a word whether forecasts use the bar.
@@ -125,7 +131,7 @@ func barState(b etf.StoredBar) string {
 
 func barsHistoryCommand(a *app) *cobra.Command {
 	var asOf string
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:     "history SYMBOL SESSION",
 		Short:   "Show everything that was believed about one session, oldest first, with source and cause",
@@ -141,30 +147,31 @@ func barsHistoryCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(list)
+			if !as.forPeople() {
+				return a.encode(as, list)
 			}
-			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "VERSION\tFROM\tTO\tOPEN\tHIGH\tLOW\tCLOSE\tVOLUME\tSTATE\tSOURCE\tCAUSE")
+			t := newTable(a.stdout, "VERSION", "FROM", "TO", "OPEN", "HIGH", "LOW", "CLOSE", "VOLUME", "STATE", "SOURCE", "CAUSE").
+				numbers("VERSION", "OPEN", "HIGH", "LOW", "CLOSE", "VOLUME").spare("CAUSE", "VOLUME", "OPEN", "HIGH", "LOW", "SOURCE")
 			for _, b := range list {
 				to := "now"
 				if b.SupersededBy != 0 {
 					to = b.KnownTo.UTC().Format(time.RFC3339)
 				}
-				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s %s\n", b.DataVersion, b.KnownFrom.UTC().Format(time.RFC3339), to,
-					b.Open, b.High, b.Low, b.Close, dash(b.Volume.String()), barState(b.StoredBar), b.Source, b.Cause, b.CauseID)
+				t.row(b.DataVersion, instantText(b.KnownFrom), to, b.Open, b.High, b.Low, b.Close, b.Volume, barState(b.StoredBar), b.Source,
+					fmt.Sprint(b.Cause, " ", b.CauseID))
+
 			}
-			return tw.Flush()
+			return t.flush()
 		},
 	}
 	cmd.Flags().StringVar(&asOf, "as-of", "", "only what was believed by then: an instant, or the number of a data version")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 
 func etfVersionsCommand(a *app) *cobra.Command {
 	var limit int
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:     "versions SYMBOL",
 		Short:   "List an ETF's data versions, newest first, with what each changed and why",
@@ -180,19 +187,17 @@ func etfVersionsCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				if list == nil {
-					list = []etf.VersionChange{}
-				}
-				return json.NewEncoder(a.stdout).Encode(list)
+			if !as.forPeople() {
+				return a.encode(as, list)
 			}
-			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "VERSION\tSINCE\tCAUSE\tSOURCE\tNEW\tREVISED\tRELEASED\tPARKED\tREMOVED\tACTIONS\tNAVS")
+			t := newTable(a.stdout, "VERSION", "SINCE", "CAUSE", "SOURCE", "NEW", "REVISED", "RELEASED", "PARKED", "REMOVED", "ACTIONS", "NAVS").
+				numbers("VERSION", "NEW", "REVISED", "RELEASED", "PARKED", "REMOVED", "ACTIONS", "NAVS").
+				spare("CAUSE", "NAVS", "ACTIONS", "REMOVED", "PARKED", "RELEASED", "SOURCE")
 			for _, v := range list {
-				fmt.Fprintf(tw, "%d\t%s\t%s %s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", v.Number, v.KnownFrom.UTC().Format(time.RFC3339), v.Cause, v.CauseID,
-					dash(v.Source), v.New, v.Revised, v.Released, v.Parked, v.Removed, v.Actions, v.NAVs)
+				t.row(v.Number, instantText(v.KnownFrom), fmt.Sprint(v.Cause, " ", v.CauseID), v.Source, v.New, v.Revised, v.Released, v.Parked, v.Removed, v.Actions, v.NAVs)
+
 			}
-			if err := tw.Flush(); err != nil || !more {
+			if err := t.flush(); err != nil || !more {
 				return err
 			}
 			_, err = fmt.Fprintf(a.stdout, "older versions follow; show more with --limit, at most %d\n", service.MaxPage)
@@ -200,6 +205,6 @@ func etfVersionsCommand(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of versions")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,9 +20,9 @@ func calendarCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func calendarList(a *app, use, short string, show func(*app, *calendar.Calendar, etf.Window, bool) error) *cobra.Command {
+func calendarList(a *app, use, short string, show func(*app, *calendar.Calendar, etf.Window, format) error) *cobra.Command {
 	var from, to string
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:     use + " EXCHANGE",
 		Short:   short,
@@ -49,12 +47,12 @@ func calendarList(a *app, use, short string, show func(*app, *calendar.Calendar,
 			if w.From > w.To {
 				return etf.Invalid("from", fmt.Sprintf("%s is after --to %s", w.From, w.To), "swap them")
 			}
-			return show(a, cal, w, asJSON)
+			return show(a, cal, w, as)
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "first date, inclusive (default: the calendar's first)")
 	cmd.Flags().StringVar(&to, "to", "", "last date, inclusive (default: the calendar's last)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 
@@ -73,7 +71,7 @@ func parseBound(field, text string, bound *etf.Session, span etf.Window) error {
 	return nil
 }
 
-func printSessions(a *app, cal *calendar.Calendar, w etf.Window, asJSON bool) error {
+func printSessions(a *app, cal *calendar.Calendar, w etf.Window, as format) error {
 	type session struct {
 		Session etf.Session `json:"session"`
 		Open    time.Time   `json:"open"`
@@ -81,7 +79,7 @@ func printSessions(a *app, cal *calendar.Calendar, w etf.Window, asJSON bool) er
 	}
 	rows := []session{}
 	for _, s := range cal.Sessions(w) {
-		if !asJSON {
+		if as.forPeople() {
 			fmt.Fprintln(a.stdout, s)
 			continue
 		}
@@ -95,13 +93,13 @@ func printSessions(a *app, cal *calendar.Calendar, w etf.Window, asJSON bool) er
 		}
 		rows = append(rows, session{s, open, end})
 	}
-	if asJSON {
-		return json.NewEncoder(a.stdout).Encode(rows)
+	if as.forPeople() {
+		return nil
 	}
-	return nil
+	return a.encode(as, rows)
 }
 
-func printClosures(a *app, cal *calendar.Calendar, w etf.Window, asJSON bool) error {
+func printClosures(a *app, cal *calendar.Calendar, w etf.Window, as format) error {
 	type closure struct {
 		Date      etf.Session  `json:"date"`
 		Name      string       `json:"name"`
@@ -115,16 +113,16 @@ func printClosures(a *app, cal *calendar.Calendar, w etf.Window, asJSON bool) er
 		}
 		rows = append(rows, row)
 	}
-	if asJSON {
-		return json.NewEncoder(a.stdout).Encode(rows)
+	if !as.forPeople() {
+		return a.encode(as, rows)
 	}
-	tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	t := newTable(a.stdout, "DATE", "DAY", "NAME", "ANNOUNCED").spare("ANNOUNCED", "NAME")
 	for _, c := range rows {
 		announced := "by rule"
 		if c.Announced != nil {
-			announced = "announced " + c.Announced.String()
+			announced = c.Announced.String()
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", c.Date, c.Date.Weekday().String()[:3], c.Name, announced)
+		t.row(c.Date, c.Date.Weekday().String()[:3], c.Name, announced)
 	}
-	return tw.Flush()
+	return t.flush()
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/filecheck"
@@ -22,7 +21,7 @@ import (
 
 func checkCommand(a *app) *cobra.Command {
 	var exchange, session, stored string
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "check FILE...",
 		Short: "Check the prices in CSV files; needs no server",
@@ -45,7 +44,7 @@ all are checked, and the greatest code counts.`,
 			}
 			return nil
 		},
-		PersistentPreRunE: func(*cobra.Command, []string) error { return nil }, // reads no settings
+		PersistentPreRunE: checkFlagGroups, // reads no settings
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o := filecheck.Options{Now: time.Now()}
 			if exchange == "" {
@@ -74,13 +73,13 @@ all are checked, and the greatest code counts.`,
 				}
 				o.Stored = &f
 			}
-			return checkFiles(a, cmd, args, o, asJSON)
+			return checkFiles(a, cmd, args, o, as)
 		},
 	}
 	cmd.Flags().StringVar(&exchange, "exchange", "", "exchange whose calendar the dates follow: XNYS or XKRX")
 	cmd.Flags().StringVar(&session, "session", "", "session that the file is checked for; later rows are left out (default: the file's newest)")
 	cmd.Flags().StringVar(&stored, "stored", "", "an earlier export of the same ETF, taken as stored")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a line")
+	as.addFlags(cmd, "one object a line", "one row for each line")
 	help := cmd.HelpFunc()
 	cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = true }) // the pipeline's
@@ -95,8 +94,9 @@ func inStored(err error) error { return usageError{fmt.Errorf("--stored: %w", er
 var errCheck = errors.New("errors were found")
 
 // checkFiles checks one file after the other. A file that can't be read does not keep the others from being checked.
-func checkFiles(a *app, cmd *cobra.Command, args []string, o filecheck.Options, asJSON bool) error {
+func checkFiles(a *app, cmd *cobra.Command, args []string, o filecheck.Options, as format) error {
 	var unreadable []error
+	lines := []filecheck.Line{} // of every file, for CSV
 	faulty := 0
 	for i, path := range args {
 		f, err := readPrices(cmd, path)
@@ -117,7 +117,9 @@ func checkFiles(a *app, cmd *cobra.Command, args []string, o filecheck.Options, 
 			faulty++
 		}
 		switch {
-		case asJSON:
+		case as.csv:
+			lines = append(lines, r.Lines...)
+		case as.json:
 			enc := json.NewEncoder(a.stdout)
 			enc.SetEscapeHTML(false)
 			for _, l := range r.Lines {
@@ -132,6 +134,11 @@ func checkFiles(a *app, cmd *cobra.Command, args []string, o filecheck.Options, 
 			if err := newCheckView(a).show(fileName(f.Name), r); err != nil {
 				return err
 			}
+		}
+	}
+	if as.csv {
+		if err := writeCSV(a.stdout, lines); err != nil {
+			return err
 		}
 	}
 	if len(unreadable) > 0 {
@@ -217,8 +224,8 @@ type checkView struct {
 
 func newCheckView(a *app) checkView {
 	v := checkView{out: a.stdout, raw: unwrap(a.stdout), terminal: isTerminal(a.stdout)}
-	if f, ok := v.raw.(*os.File); ok && v.terminal {
-		v.width, _, _ = term.GetSize(int(f.Fd()))
+	if v.terminal {
+		v.width = screenWidth(a.stdout)
 		none, _ := a.env.lookup("NO_COLOR")
 		kind, _ := a.env.lookup("TERM")
 		v.colours = none == "" && kind != "dumb"
@@ -258,7 +265,7 @@ func (v checkView) show(name string, r filecheck.Result) error {
 		}
 		row := []string{string(l.Severity), l.Rule, cmp.Or(l.From.String(), "-"), cmp.Or(l.To.String(), "-"), fmt.Sprint(l.Sessions), etf.OneLine(evidence)}
 		for i := range widths[:len(widths)-1] {
-			widths[i] = max(widths[i], len(row[i]))
+			widths[i] = max(widths[i], textWidth(row[i]))
 		}
 		rows = append(rows, row)
 	}
@@ -272,7 +279,7 @@ func (v checkView) show(name string, r filecheck.Result) error {
 	print := func(row []string, severity etf.Severity) {
 		var b strings.Builder
 		for i, cell := range row[:len(row)-1] {
-			fmt.Fprintf(&b, "%-*s  ", widths[i], cell)
+			b.WriteString(cell + strings.Repeat(" ", widths[i]-textWidth(cell)+2))
 		}
 		text := []string{row[len(row)-1]}
 		if v.terminal {
@@ -363,7 +370,7 @@ func verdictText(r filecheck.Result) string {
 	return text
 }
 
-// wrap breaks text between words into lines of at most width characters; a longer word gets a line of its own.
+// wrap breaks text between words into lines of at most width columns; a longer word gets a line of its own.
 func wrap(text string, width int) []string {
 	width = max(width, 20)
 	var lines []string
@@ -372,7 +379,7 @@ func wrap(text string, width int) []string {
 		switch {
 		case line == "":
 			line = word
-		case len([]rune(line))+1+len([]rune(word)) <= width:
+		case textWidth(line)+1+textWidth(word) <= width:
 			line += " " + word
 		default:
 			lines, line = append(lines, line), word

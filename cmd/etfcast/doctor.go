@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,7 +29,7 @@ type diagnosis struct {
 }
 
 func doctorCommand(a *app) *cobra.Command {
-	var asJSON bool
+	var as format
 	var readerDSN string
 	var s sourceSettings
 	var checkpoints ledgerSettings
@@ -51,12 +50,10 @@ forecasts are as they were issued is checked by ` + "`etfcast ledger verify`.",
 			ctx, cancel = context.WithTimeout(cmd.Context(), 30*time.Second)
 			defer cancel()
 			d.records(ctx)
-			if asJSON {
-				if err := json.NewEncoder(a.stdout).Encode(d.found); err != nil {
-					return err
-				}
-			} else {
+			if as.forPeople() {
 				d.print()
+			} else if err := a.encode(as, d.found); err != nil {
+				return err
 			}
 			for _, f := range d.found {
 				if f.State == "error" {
@@ -70,7 +67,7 @@ forecasts are as they were issued is checked by ` + "`etfcast ledger verify`.",
 	checkpoints.addFlags(cmd.Flags())
 	settings{cmd.Flags()}.StringVar(&readerDSN, "reader-dsn", "", "DSN of the user who only reads, such as Grafana's, whose rights doctor checks (default: none)")
 	due.addFlags(cmd.Flags())
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 

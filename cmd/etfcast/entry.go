@@ -2,16 +2,13 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/etfcast/etfcast/api"
 	"github.com/etfcast/etfcast/etf"
@@ -30,15 +27,16 @@ like model_id. "-" is standard input. docs/arena.md has examples.`
 
 // entryFlags are the flags of the commands that read entries.
 type entryFlags struct {
-	model  string
-	late   bool
-	asJSON bool
+	model string
+	late  bool
+	as    format
 }
 
-func (f *entryFlags) flags(flags *pflag.FlagSet) {
+func (f *entryFlags) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.StringVar(&f.model, "model", "", "name under which the forecasts are entered, if the file has none")
 	flags.BoolVar(&f.late, "late", false, "take entries after their deadline too: they are scored and marked late")
-	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
+	f.as.addFlags(cmd, "", "")
 }
 
 func entrySubmitCommand(a *app) *cobra.Command {
@@ -75,10 +73,11 @@ can be entered once.`,
 			if err != nil {
 				return err
 			}
-			if f.asJSON {
-				return json.NewEncoder(a.stdout).Encode(entryReceiptJSON{
-					Model: receipt.Model, Items: entriesJSON(receipt.Entries), Checkpoint: receipt.Checkpoint, NotAnchored: receipt.NotAnchored,
-				})
+			if !f.as.forPeople() {
+				items := entriesJSON(receipt.Entries)
+				return a.encodeRows(f.as, entryReceiptJSON{
+					Model: receipt.Model, Items: items, Checkpoint: receipt.Checkpoint, NotAnchored: receipt.NotAnchored,
+				}, items)
 			}
 			if err := writeEntries(a.stdout, receipt.Entries); err != nil {
 				return err
@@ -91,7 +90,7 @@ can be entered once.`,
 			return err
 		},
 	}
-	f.flags(cmd.Flags())
+	f.addFlags(cmd)
 	key.addFlags(cmd.Flags())
 	return cmd
 }
@@ -120,19 +119,19 @@ func entryCheckCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if f.asJSON {
-				return json.NewEncoder(a.stdout).Encode(entriesJSON(entered))
+			if !f.as.forPeople() {
+				return a.encode(f.as, entriesJSON(entered))
 			}
 			return writeEntries(a.stdout, entered)
 		},
 	}
-	f.flags(cmd.Flags())
+	f.addFlags(cmd)
 	return cmd
 }
 
 func entryListCommand(a *app) *cobra.Command {
 	var q service.EntryQuery
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the entrants, or with --model the entries of one",
@@ -151,8 +150,8 @@ func entryListCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if asJSON {
-					return json.NewEncoder(a.stdout).Encode(entrants)
+				if !as.forPeople() {
+					return a.encode(as, entrants)
 				}
 				return writeEntrants(a.stdout, entrants)
 			}
@@ -160,8 +159,8 @@ func entryListCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(entriesJSON(page))
+			if !as.forPeople() {
+				return a.encode(as, entriesJSON(page))
 			}
 			if err := writeEntries(a.stdout, page); err != nil {
 				return err
@@ -175,7 +174,7 @@ func entryListCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&q.Model, "model", "", "the entrant whose entries are listed")
 	cmd.Flags().StringVar(&q.Symbol, "symbol", "", "only entries of this ETF")
 	cmd.Flags().IntVar(&q.Limit, "limit", 100, "maximum number of entries")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 
@@ -252,16 +251,15 @@ func horizonsOf(e service.Entered) []int {
 }
 
 func writeEntries(w io.Writer, list []service.Entered) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "SYMBOL\tORIGIN\tHORIZONS\tSTANDING\tDEADLINE\tFORECAST")
+	t := newTable(w, "SYMBOL", "ORIGIN", "HORIZONS", "STANDING", "DEADLINE", "FORECAST").spare("DEADLINE", "HORIZONS")
 	for _, e := range list {
 		horizons := make([]string, len(e.Points))
 		for i, h := range horizonsOf(e) {
 			horizons[i] = strconv.Itoa(h)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Symbol, e.Origin, strings.Join(horizons, ","), e.Standing, e.Deadline.UTC().Format(time.RFC3339), dash(e.ID))
+		t.row(e.Symbol, e.Origin, strings.Join(horizons, ","), e.Standing, e.Deadline.UTC().Format(time.RFC3339), dash(e.ID))
 	}
-	return tw.Flush()
+	return t.flush()
 }
 
 func writeEntrants(w io.Writer, list []etf.Entrant) error {
@@ -269,10 +267,9 @@ func writeEntrants(w io.Writer, list []etf.Entrant) error {
 		_, err := fmt.Fprintln(w, "Nobody has entered forecasts yet.")
 		return err
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "MODEL\tSINCE")
+	t := newTable(w, "MODEL", "SINCE")
 	for _, e := range list {
-		fmt.Fprintf(tw, "%s\t%s\n", e.Model, e.RegisteredAt.UTC().Format(time.RFC3339))
+		t.row(e.Model, e.RegisteredAt.UTC().Format(time.RFC3339))
 	}
-	return tw.Flush()
+	return t.flush()
 }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +36,7 @@ func sourceRequests(texts []string) []service.SourceRequest {
 func etfAddCommand(a *app) *cobra.Command {
 	var exchange, currency, listed string
 	var sources []string
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "add SYMBOL",
 		Short: "Register an ETF; the next run fetches its whole history",
@@ -56,8 +54,8 @@ func etfAddCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(stored)
+			if !as.forPeople() {
+				return a.encode(as, stored)
 			}
 			result := "registered"
 			if !created {
@@ -74,7 +72,7 @@ func etfAddCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&currency, "currency", "", "ISO 4217 code (default: the exchange's)")
 	cmd.Flags().StringArrayVar(&sources, "source", nil, "NAME or NAME=REF, in order of preference; may be repeated")
 	cmd.Flags().StringVar(&listed, "listed", "", "the first session, YYYY-MM-DD: earlier rows belong to another security (default: unknown)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 
@@ -144,13 +142,13 @@ func etfRetireCommand(a *app) *cobra.Command {
 // author is who makes a change, why, and how to print the result.
 type author struct {
 	by, why string
-	asJSON  bool
+	as      format
 }
 
 func (w *author) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.by, "by", "", "who makes the change (default: the user of this shell)")
 	cmd.Flags().StringVar(&w.why, "why", "", "the reason, for the record")
-	cmd.Flags().BoolVar(&w.asJSON, "json", false, "print JSON")
+	w.as.addFlags(cmd, "", "")
 }
 
 // name is who makes the change.
@@ -173,8 +171,8 @@ func (a *app) edit(cmd *cobra.Command, request service.ETFEditRequest, by author
 	if err != nil {
 		return err
 	}
-	if by.asJSON {
-		return json.NewEncoder(a.stdout).Encode(stored)
+	if !by.as.forPeople() {
+		return a.encode(by.as, stored)
 	}
 	if !changed {
 		result = "is so already; nothing changed"
@@ -184,7 +182,7 @@ func (a *app) edit(cmd *cobra.Command, request service.ETFEditRequest, by author
 }
 
 func etfChangesCommand(a *app) *cobra.Command {
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:     "changes SYMBOL",
 		Short:   "List the changes made to an ETF since it was registered",
@@ -200,19 +198,19 @@ func etfChangesCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(changes)
+			if !as.forPeople() {
+				return a.encode(as, changes)
 			}
-			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "NUMBER\tAT\tBY\tSTATE\tCURRENCY\tSOURCES\tLISTED\tNAME\tWHY")
+			t := newTable(a.stdout, "NUMBER", "AT", "BY", "STATE", "CURRENCY", "SOURCES", "LISTED", "NAME", "WHY").
+				numbers("NUMBER").spare("NAME", "SOURCES", "WHY", "LISTED", "CURRENCY", "BY")
 			for _, c := range changes {
-				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Number, c.At.UTC().Format(time.RFC3339), c.By, stateOf(c.Retired), c.Currency,
+				t.row(c.Number, c.At.UTC().Format(time.RFC3339), c.By, stateOf(c.Retired), c.Currency,
 					sourceList(c.Sources), dash(c.Listed.String()), dash(c.Name), dash(c.Why))
 			}
-			return tw.Flush()
+			return t.flush()
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 
@@ -234,7 +232,7 @@ func sourceList(sources []etf.SourceRef) string {
 
 func etfListCommand(a *app) *cobra.Command {
 	var exchange string
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the registered ETFs and their stored bars",
@@ -256,20 +254,20 @@ func etfListCommand(a *app) *cobra.Command {
 					after = page[len(page)-1].Symbol
 				}
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(all)
+			if !as.forPeople() {
+				return a.encode(as, all)
 			}
-			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "SYMBOL\tEXCHANGE\tCURRENCY\tSTATE\tBARS\tQUARANTINED\tFIRST\tLAST\tVERSION\tSOURCES\tNAME")
+			t := newTable(a.stdout, "SYMBOL", "EXCHANGE", "CURRENCY", "STATE", "BARS", "QUARANTINED", "FIRST", "LAST", "VERSION", "SOURCES", "NAME").
+				numbers("BARS", "QUARANTINED", "VERSION").spare("NAME", "SOURCES", "VERSION", "FIRST", "CURRENCY", "QUARANTINED", "STATE", "BARS")
 			for _, e := range all {
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\t%d\t%s\t%s\n", e.Symbol, e.Exchange, e.Currency, stateOf(e.Retired), e.Bars,
+				t.row(e.Symbol, e.Exchange, e.Currency, stateOf(e.Retired), e.Bars,
 					e.Quarantined, dash(e.First.String()), dash(e.Last.String()), e.DataVersion.Number, sourceList(e.Sources), dash(e.Name))
 			}
-			return tw.Flush()
+			return t.flush()
 		},
 	}
 	cmd.Flags().StringVar(&exchange, "exchange", "", "only ETFs on this exchange")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -34,10 +33,10 @@ recorded (etf changes).`,
 				return err
 			}
 			if wait {
-				return a.waitForRun(cmd.Context(), svc, run, author.asJSON)
+				return a.waitForRun(cmd.Context(), svc, run, author.as)
 			}
-			if author.asJSON {
-				return json.NewEncoder(a.stdout).Encode(run)
+			if !author.as.forPeople() {
+				return a.encode(author.as, run)
 			}
 			fmt.Fprintf(a.stdout, "run %s started\n", run.ID)
 			if link := svc.RunURL(run.ID); link != "" {

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"text/tabwriter"
-
 	"github.com/spf13/cobra"
 
 	"github.com/etfcast/etfcast/etf"
@@ -40,19 +36,18 @@ that a person has given counts more than any source's.`,
 			if err != nil {
 				return err
 			}
-			if author.asJSON {
-				return json.NewEncoder(a.stdout).Encode(e.Sources)
+			if !author.as.forPeople() {
+				return a.encode(author.as, e.Sources)
 			}
-			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "ORDER\tSOURCE\tREF\tRESTATED HISTORY")
+			t := newTable(a.stdout, "ORDER", "SOURCE", "REF", "RESTATED HISTORY").numbers("ORDER").spare("RESTATED HISTORY", "REF")
 			for i, src := range e.Sources {
 				takeOver := "replaced by `etfcast etf refetch " + string(e.Symbol) + "`"
 				if etf.Source(src.Name).CheapHistory {
 					takeOver = "replaced at once"
 				}
-				fmt.Fprintf(tw, "%d\t%s\t%s\t%s\n", i+1, src.Name, src.Ref, takeOver)
+				t.row(i+1, src.Name, src.Ref, takeOver)
 			}
-			return tw.Flush()
+			return t.flush()
 		},
 	}
 	author.addFlags(cmd)

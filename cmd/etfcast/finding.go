@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,7 +46,8 @@ func (f *findingFilter) empty() bool { return *f == findingFilter{} }
 
 func findingListCommand(a *app) *cobra.Command {
 	var filter findingFilter
-	var all, asJSON bool
+	var all bool
+	var as format
 	var limit int
 	var asOf string
 	cmd := &cobra.Command{
@@ -66,11 +66,8 @@ func findingListCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				if found == nil {
-					found = []etf.Finding{}
-				}
-				return json.NewEncoder(a.stdout).Encode(found)
+			if !as.forPeople() {
+				return a.encode(as, found)
 			}
 			return writeFindings(a.stdout, found)
 		},
@@ -80,17 +77,16 @@ func findingListCommand(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&all, "all", false, "every severity, including decided findings")
 	cmd.Flags().StringVar(&asOf, "as-of", "", "what was known then, with --symbol: an instant, or the number of a data version")
 	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of findings")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 
 func writeFindings(w io.Writer, found []etf.Finding) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "FINDING\tSYMBOL\tSEVERITY\tRULE\tSESSIONS\tDECISION\tFOUND")
+	t := newTable(w, "FINDING", "SYMBOL", "SEVERITY", "RULE", "SESSIONS", "DECISION", "FOUND").spare("FOUND", "SESSIONS", "DECISION")
 	for _, f := range found {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.ID, f.Symbol, f.Severity, f.Rule, sessionsText(f.Sessions), dash(string(f.Decision)), f.FoundAt.UTC().Format(time.RFC3339))
+		t.row(f.ID, f.Symbol, f.Severity, f.Rule, sessionsText(f.Sessions), dash(string(f.Decision)), f.FoundAt.UTC().Format(time.RFC3339))
 	}
-	return tw.Flush()
+	return t.flush()
 }
 
 func sessionsText(sessions []etf.Session) string {
@@ -104,7 +100,8 @@ func sessionsText(sessions []etf.Session) string {
 }
 
 func findingShowCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var as format
+	cmd := &cobra.Command{
 		Use:     "show FINDING",
 		Short:   "Show a finding with its evidence, the rows around it and every decision, as JSON",
 		Example: "  etfcast finding show 4f6c...",
@@ -119,15 +116,21 @@ func findingShowCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if !as.forPeople() {
+				return a.encode(as, f)
+			}
 			enc := json.NewEncoder(a.stdout)
 			enc.SetIndent("", "  ")
 			return enc.Encode(f)
 		},
 	}
+	as.addFlags(cmd, "in one line", "one row")
+	return cmd
 }
 
 func findingNextCommand(a *app) *cobra.Command {
 	var symbol string
+	var as format
 	cmd := &cobra.Command{
 		Use:   "next",
 		Short: "Show the finding that has waited longest for a decision, with the rows around it and the commands to decide",
@@ -140,11 +143,17 @@ func findingNextCommand(a *app) *cobra.Command {
 			defer closeAll()
 			d, err := svc.NextFinding(cmd.Context(), symbol)
 			if etf.KindOf(err) == etf.KindNotFound && fieldOf(err) == "" {
+				if !as.forPeople() {
+					return a.encode(as, []service.FindingDetail{})
+				}
 				_, err = fmt.Fprintln(a.stdout, "No finding waits for a decision.")
 				return err
 			}
 			if err != nil {
 				return err
+			}
+			if !as.forPeople() {
+				return a.encode(as, []service.FindingDetail{d})
 			}
 			proposed, err := svc.ActionsOf(cmd.Context(), d.Symbol, etf.Proposed, etf.AsOf{})
 			if err != nil {
@@ -155,6 +164,7 @@ func findingNextCommand(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&symbol, "symbol", "", "only findings about this ETF")
+	as.addFlags(cmd, "a list of one finding, or of none", "")
 	return cmd
 }
 
@@ -170,33 +180,31 @@ func fieldOf(err error) string {
 func writeNext(w io.Writer, d service.FindingDetail, proposed []etf.StatedAction) error {
 	fmt.Fprintf(w, "%s  %s  %s %s\n\n", d.ID, d.Symbol, d.Severity, d.Rule)
 	fmt.Fprintf(w, "%s\n\n", etf.OneLine(d.Evidence))
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "\tSESSION\tOPEN\tHIGH\tLOW\tCLOSE\tVOLUME\t\t")
+	t := newTable(w, ">", "SESSION", "OPEN", "HIGH", "LOW", "CLOSE", "VOLUME", "STATE").numbers("OPEN", "HIGH", "LOW", "CLOSE", "VOLUME").
+		spare("VOLUME", "STATE")
 	line := func(mark string, b etf.Bar, state string) {
-		volume := "-"
-		if b.Volume.Known() {
-			volume = b.Volume.String()
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t %s\t\n", mark, b.Session, b.Open, b.High, b.Low, b.Close, volume, state)
+		t.row(mark, b.Session, b.Open, b.High, b.Low, b.Close, b.Volume, state)
+
 	}
 	for _, r := range d.Around {
-		mark := ""
+		mark := " "
 		if r.Named {
 			mark = ">"
 		}
 		switch {
 		case r.Stored == nil && r.Found == nil:
-			fmt.Fprintf(tw, "%s\t%s\t-\t-\t-\t-\t-\t no row\t\n", mark, r.Session)
+			t.row(mark, r.Session, "", "", "", "", "", "no row")
 		case r.Stored == nil:
 			line(mark, *r.Found, "found, not stored")
 		case r.Found == nil || sameBar(*r.Found, r.Stored.Bar):
 			line(mark, r.Stored.Bar, barState(*r.Stored))
 		default:
-			line("", r.Stored.Bar, barState(*r.Stored))
+			line(" ", r.Stored.Bar, barState(*r.Stored))
 			line(mark, *r.Found, "found")
+
 		}
 	}
-	if err := tw.Flush(); err != nil {
+	if err := t.flush(); err != nil {
 		return err
 	}
 	if remedy := service.Remedy(d.Rule); remedy != "" {

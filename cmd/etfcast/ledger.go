@@ -99,7 +99,7 @@ func fileError(flag string, err error) error {
 
 func ledgerVerifyCommand(a *app) *cobra.Command {
 	var c comparison
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Recompute every hash of the ledger and of every forecast (exit code 1 if something was changed)",
@@ -127,12 +127,10 @@ of another instance or not signed with the given key.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				if err := json.NewEncoder(a.stdout).Encode(report); err != nil {
-					return err
-				}
-			} else {
+			if as.forPeople() {
 				a.printLedgerReport(report, key != "")
+			} else if err := a.encode(as, report); err != nil {
+				return err
 			}
 			if report.Broken > 0 {
 				return errors.New("the record is not as it was: compare the database with a backup")
@@ -142,7 +140,7 @@ of another instance or not signed with the given key.`,
 	}
 	c.addFlags(cmd)
 	cmd.Flags().Lookup("against").Usage = "file with a checkpoint that you have kept (the body of GET /v1/ledger/checkpoint), or a folder of them"
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 
@@ -180,7 +178,8 @@ func (a *app) printLedgerReport(r db.LedgerReport, checked bool) {
 }
 
 func ledgerShowCommand(a *app) *cobra.Command {
-	var asJSON, onlyNote bool
+	var onlyNote bool
+	var as format
 	cmd := &cobra.Command{
 		Use:     "show",
 		Short:   "Print the newest checkpoint of the ledger",
@@ -197,8 +196,8 @@ func ledgerShowCommand(a *app) *cobra.Command {
 				return err
 			}
 			switch {
-			case asJSON:
-				return json.NewEncoder(a.stdout).Encode(c)
+			case !as.forPeople():
+				return a.encode(as, c)
 			case onlyNote:
 				_, err = fmt.Fprint(a.stdout, c.Note)
 				return err
@@ -211,9 +210,9 @@ func ledgerShowCommand(a *app) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	cmd.Flags().BoolVar(&onlyNote, "checkpoint", false, "print only the checkpoint, as it is to be kept")
-	cmd.MarkFlagsMutuallyExclusive("json", "checkpoint")
+	cmd.MarkFlagsMutuallyExclusive("json", "csv", "checkpoint")
 	return cmd
 }
 
@@ -277,7 +276,7 @@ type shownJSON struct {
 
 func ledgerVerifyProofCommand(a *app) *cobra.Command {
 	var c comparison
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "verify-proof FILE",
 		Short: "Check a proof, without a database (exit code 2 if it does not hold)",
@@ -303,8 +302,8 @@ checkpoint that you have kept. With --json, it prints the whole forecast as the 
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(shownJSON{shown.Forecast, shown.Checkpoint.Instance, shown.Checkpoint.Size, shown.Number, shown.Signed, shown.Words()})
+			if !as.forPeople() {
+				return a.encode(as, shownJSON{shown.Forecast, shown.Checkpoint.Instance, shown.Checkpoint.Size, shown.Number, shown.Signed, shown.Words()})
 			}
 			for _, line := range shown.Words() {
 				fmt.Fprintln(a.stdout, line)
@@ -313,6 +312,6 @@ checkpoint that you have kept. With --json, it prints the whole forecast as the 
 		},
 	}
 	c.addFlags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }

@@ -37,7 +37,10 @@ environment and the settings file do not change them.`,
   etfcast prophet plot --model model.json --out figures
   etfcast prophet regressors --model model.json`,
 		// Replaces the root's, which would read --config as the settings file.
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFlagGroups(cmd, args); err != nil {
+				return err
+			}
 			if f := cmd.InheritedFlags().Lookup("config"); f != nil && f.Changed {
 				return usageError{etf.Invalid("config", "a model file already contains the model's options", "give --config to `etfcast prophet fit` or `cv`")}
 			}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -91,10 +90,8 @@ type fitReport struct {
 }
 
 func (a *app) printFit(r prophet.Report, s prophet.Summary) {
-	tw := tabwriter.NewWriter(a.stderr, 0, 0, 2, ' ', 0)
-	row := func(name, format string, values ...any) {
-		fmt.Fprintf(tw, "%s\t%s\n", name, fmt.Sprintf(format, values...))
-	}
+	report := newPairs(a.stderr)
+	row := report.line
 	row("status", "%s", r.Status)
 	row("optimizer", "%s", r.Optimizer)
 	row("iterations", "%d", r.Iterations)
@@ -124,7 +121,7 @@ func (a *app) printFit(r prophet.Report, s prophet.Summary) {
 	for _, warning := range s.Warnings {
 		row("warning", "%s", warning)
 	}
-	tw.Flush()
+	_ = report.flush()
 }
 
 func counted(n int, what string) string {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +10,7 @@ import (
 
 func prophetRegressorsCommand(a *app) *cobra.Command {
 	var model string
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "regressors --model MODEL",
 		Short: "Show the coefficients of a fitted model's regressors",
@@ -36,18 +34,22 @@ The bounds differ from the coefficient only if the posterior was sampled
 			if len(list) == 0 {
 				return usageError{inFile(model, etf.Invalid("regressors", "the model has none", "fit it with regressors in its options"))}
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(list)
+			if !as.forPeople() {
+				return a.encode(as, list)
 			}
-			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "regressor\tmode\tcenter\tcoef_lower\tcoef\tcoef_upper")
+			t := newTable(a.stdout, "regressor", "mode", "center", "coef_lower", "coef", "coef_upper").
+				numbers("center", "coef_lower", "coef", "coef_upper").spare("center", "mode")
 			for _, r := range list {
-				fmt.Fprintf(tw, "%s\t%s\t%.6g\t%.6g\t%.6g\t%.6g\n", r.Regressor, r.Mode, r.Center, r.Lower, r.Coef, r.Upper)
+				t.row(r.Regressor, r.Mode, significant(r.Center), significant(r.Lower), significant(r.Coef), significant(r.Upper))
+
 			}
-			return tw.Flush()
+			return t.flush()
 		},
 	}
 	cmd.Flags().StringVar(&model, "model", "", "model file, written by etfcast prophet fit or by the original's model_to_json")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON list with the original's names")
+	as.addFlags(cmd, "a list with the original's names", "with the original's names")
 	return cmd
 }
+
+// significant formats a coefficient with 6 significant digits.
+func significant(x float64) string { return fmt.Sprintf("%.6g", x) }

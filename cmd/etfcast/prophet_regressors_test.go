@@ -42,7 +42,7 @@ func TestProphetRegressors(t *testing.T) {
 		}
 		stdout, _ = b.must("regressors --model @model.json")
 		lines := strings.Split(strings.TrimSpace(stdout), "\n")
-		if len(lines) != 4 || strings.Join(strings.Fields(lines[0]), " ") != "regressor mode center coef_lower coef coef_upper" || !strings.HasPrefix(lines[3], "wind       multiplicative  0 ") {
+		if len(lines) != 4 || strings.Join(strings.Fields(lines[0]), " ") != "regressor mode center coef_lower coef coef_upper" || !strings.HasPrefix(strings.Join(strings.Fields(lines[3]), " "), "wind multiplicative 0 ") {
 			t.Errorf("table:\n%s", stdout)
 		}
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +11,7 @@ import (
 )
 
 func provenanceCommand(a *app) *cobra.Command {
-	var asJSON bool
+	var as format
 	var limit int
 	cmd := &cobra.Command{
 		Use:     "provenance FORECAST",
@@ -33,27 +31,27 @@ func provenanceCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(p)
+			if !as.forPeople() {
+				return a.encode(as, p)
 			}
 			return printProvenance(a.stdout, p, limit)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with everything")
+	as.addFlags(cmd, "with everything", "one row, with the lists as JSON")
 	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of responses, actions and decisions, each")
 	return cmd
 }
 
 func printProvenance(w io.Writer, p etf.Provenance, limit int) error {
 	f := p.Forecast
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line := func(name, format string, args ...any) { fmt.Fprintf(tw, name+"\t"+format+"\n", args...) }
+	facts := newPairs(w)
+	line := facts.line
 	line("forecast", "%s of %s (%s) by %s from %s", f.ID, f.Symbol, p.Exchange, f.Model, f.Origin)
 	line("issued", "%s, in run %s", instantText(f.IssuedAt), f.Run)
 	line("ledger", "position %d of its chain, hash %s", f.Chain, f.Hash)
 	if f.Entered() {
 		line("entered", "by others: how it was made is not known here")
-		return tw.Flush()
+		return facts.flush()
 	}
 	line("program", "%s", programText(f.CodeVersion, f.Build))
 	line("parameters", "%s, seed %d", f.Params, f.Seed)
@@ -61,7 +59,7 @@ func printProvenance(w io.Writer, p etf.Provenance, limit int) error {
 	line("closes", "%d, %s to %s (`etfcast bars list %s --as-of %d`)", p.Rows, p.Used.From, p.Used.To, f.Symbol, p.DataVersion.Number)
 	line("hash of closes", "%s", dash(f.ClosesHash))
 	line("hash of fit", "%s", dash(f.FitHash))
-	if err := tw.Flush(); err != nil {
+	if err := facts.flush(); err != nil {
 		return err
 	}
 	more := func(what string, n int) {
@@ -70,32 +68,33 @@ func printProvenance(w io.Writer, p etf.Provenance, limit int) error {
 		}
 	}
 	fmt.Fprintln(w)
-	fmt.Fprintln(tw, "CLOSES\tFROM\tTO\tSOURCE\tFETCHED\tSTORED\tSHA-256\tFETCH")
+	fetches := newTable(w, "CLOSES", "FROM", "TO", "SOURCE", "FETCHED", "STORED", "SHA-256", "FETCH").numbers("CLOSES").
+		spare("SHA-256", "FETCHED", "STORED", "SOURCE")
 	for _, u := range newest(p.Fetches, limit) {
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", u.Bars, u.First, u.Last, u.Source, instantText(u.FetchedAt), yesNo(u.Stored), u.Hash, u.ID)
+		fetches.row(u.Bars, u.First, u.Last, u.Source, instantText(u.FetchedAt), yesNo(u.Stored), u.Hash, u.ID)
 	}
-	if err := tw.Flush(); err != nil {
+	if err := fetches.flush(); err != nil {
 		return err
 	}
 	more("responses, with earlier closes", len(p.Fetches))
 	if len(p.Actions) > 0 {
 		fmt.Fprintln(w)
-		fmt.Fprintln(tw, "ACTION\tEX\tSTATES\tSOURCE\tID")
+		actions := newTable(w, "ACTION", "EX", "STATES", "SOURCE", "ID").spare("SOURCE")
 		for _, x := range newest(p.Actions, limit) {
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", x.Kind, x.Ex, termsText(x), x.Source, x.ID)
+			actions.row(x.Kind, x.Ex, termsText(x), x.Source, x.ID)
 		}
-		if err := tw.Flush(); err != nil {
+		if err := actions.flush(); err != nil {
 			return err
 		}
 		more("actions, earlier ones", len(p.Actions))
 	}
 	if len(p.Decisions) > 0 {
 		fmt.Fprintln(w)
-		fmt.Fprintln(tw, "DECIDED\tVERSION\tCAUSE\tID")
+		decisions := newTable(w, "DECIDED", "VERSION", "CAUSE", "ID").numbers("VERSION").spare("DECIDED")
 		for _, d := range p.Decisions[:min(len(p.Decisions), limit)] {
-			fmt.Fprintf(tw, "%s\t%d\t%s\t%s\n", instantText(d.KnownFrom), d.Number, d.Cause, d.CauseID)
+			decisions.row(instantText(d.KnownFrom), d.Number, d.Cause, d.CauseID)
 		}
-		if err := tw.Flush(); err != nil {
+		if err := decisions.flush(); err != nil {
 			return err
 		}
 		more("decisions, earlier ones", len(p.Decisions))

@@ -32,7 +32,7 @@ type childExit int
 func (e childExit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // run builds the code version of the forecast in a temporary folder and runs its `reproduce`.
-func (r rebuild) run(ctx context.Context, a *app, f etf.Forecast, asJSON bool) error {
+func (r rebuild) run(ctx context.Context, a *app, f etf.Forecast, as format) error {
 	commit := service.CommitOf(f.CodeVersion)
 	if commit == "" {
 		return etf.Invalid("build", fmt.Sprintf("forecast %s was made by etfcast %s, which does not name the commit of its code", f.ID, f.CodeVersion),
@@ -48,8 +48,11 @@ func (r rebuild) run(ctx context.Context, a *app, f etf.Forecast, asJSON bool) e
 		return err
 	}
 	args := []string{"reproduce", f.ID}
-	if asJSON {
+	if as.json {
 		args = append(args, "--json")
+	}
+	if as.csv {
+		args = append(args, "--csv")
 	}
 	if r.deep {
 		args = append(args, "--deep")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -36,7 +35,7 @@ func modelWith(name, params string) (forecast.Model, error) {
 }
 
 func reproduceCommand(a *app) *cobra.Command {
-	var asJSON bool
+	var as format
 	var r rebuild
 	reproducer := service.Reproducer{CodeVersion: version, Build: thisBuild, Model: modelWith}
 	cmd := &cobra.Command{
@@ -75,14 +74,14 @@ exit code is 2 for a forecast that can't be made again here.`,
 					return err
 				}
 				if f.CodeVersion != version {
-					return r.run(cmd.Context(), a, f, asJSON)
+					return r.run(cmd.Context(), a, f, as)
 				}
 			}
 			var result service.Reproduction
 			var shown any = &result
 			if r.deep {
 				var deep service.DeepReproduction
-				if deep, err = svc.ReproduceDeep(cmd.Context(), args[0], reproducer, parsers); err == nil && !asJSON {
+				if deep, err = svc.ReproduceDeep(cmd.Context(), args[0], reproducer, parsers); err == nil && as.forPeople() {
 					err = printData(a.stdout, deep.Data)
 				}
 				result, shown = deep.Reproduction, deep
@@ -92,10 +91,10 @@ exit code is 2 for a forecast that can't be made again here.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				err = json.NewEncoder(a.stdout).Encode(shown)
-			} else {
+			if as.forPeople() {
 				err = printReproduction(a.stdout, result)
+			} else {
+				err = a.encode(as, shown)
 			}
 			if err == nil && result.Verdict == issue.Different {
 				err = fmt.Errorf("forecast %s is not what this program makes of its data: %s is %s, and %s now",
@@ -104,7 +103,7 @@ exit code is 2 for a forecast that can't be made again here.`,
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	cmd.Flags().BoolVar(&r.deep, "deep", false, "begin at the stored responses of the sources: make the data again, and compare them, too")
 	cmd.Flags().BoolVar(&r.wanted, "build", false, "build the code version of the forecast, if it is another one, and run that")
 	cmd.Flags().StringVar(&r.repository, "repo", ".", "with --build: folder of a git repository that has its commit")

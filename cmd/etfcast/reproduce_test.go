@@ -246,7 +246,7 @@ func TestReproduceBuilds(t *testing.T) {
 	a := &app{env: newEnvironment(append(os.Environ(), "ETFCAST_LISTEN=nowhere")), stdout: new(strings.Builder), stderr: new(strings.Builder)}
 	a.common.mysqlDSN = "the-dsn"
 	f := etf.Forecast{ID: "the-forecast", CodeVersion: "0.0.1+" + commit[:12], Build: thisBuild}
-	err := rebuild{wanted: true, repository: filepath.Join(linked, "cmd")}.run(t.Context(), a, f, true)
+	err := rebuild{wanted: true, repository: filepath.Join(linked, "cmd")}.run(t.Context(), a, f, format{json: true})
 	if code := exitCode(t.Context(), err); code != 1 {
 		t.Errorf("exit code %d, %v; %s", code, err, a.stderr)
 	}
@@ -260,12 +260,12 @@ func TestReproduceBuilds(t *testing.T) {
 	}
 	// A commit that can't be built is not a forecast that differs.
 	f.CodeVersion = "0.0.1+" + git("rev-parse", "HEAD")[:12]
-	err = rebuild{wanted: true, repository: repository}.run(t.Context(), a, f, true)
+	err = rebuild{wanted: true, repository: repository}.run(t.Context(), a, f, format{json: true})
 	if code := exitCode(t.Context(), err); code != 2 || !strings.Contains(err.Error(), "can't be built here") {
 		t.Errorf("a commit that can't be built: exit code %d, %v", code, err)
 	}
 	f.CodeVersion = "0.0.2+" + commit[:12]
-	err = rebuild{wanted: true, repository: repository}.run(t.Context(), a, f, true)
+	err = rebuild{wanted: true, repository: repository}.run(t.Context(), a, f, format{json: true})
 	if etf.KindOf(err) != etf.KindConflict || !strings.Contains(err.Error(), "0.0.2") {
 		t.Errorf("another version than the forecast's: %v", err)
 	}

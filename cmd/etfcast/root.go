@@ -35,7 +35,10 @@ type commonSettings struct {
 
 // run is the whole program.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	a := &app{env: newEnvironment(environ), stdout: newSafeWriter(stdout), stderr: newSafeWriter(stderr)}
+	env := newEnvironment(environ)
+	out, errs := newSafeWriter(stdout), newSafeWriter(stderr)
+	out.screen, errs.screen = screenOf(env), screenOf(env)
+	a := &app{env: env, stdout: out, stderr: errs}
 	root := rootCommand(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -66,7 +69,10 @@ configured by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* vari
   etfcast doctor                                 check everything and print remedies`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFlagGroups(cmd, args); err != nil {
+				return err
+			}
 			warnings, err := applySettings(cmd, a.env)
 			if err != nil || len(warnings) == 0 {
 				return err
@@ -89,7 +95,7 @@ configured by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* vari
 	addCommonFlags(root.PersistentFlags(), &a.common)
 	root.AddCommand(
 		upCommand(a), workerCommand(a), apiCommand(a), migrateCommand(a), readyCommand(a),
-		etfCommand(a), barsCommand(a), freshnessCommand(a), scoreboardCommand(a), runCommand(a), scheduleCommand(a), findingCommand(a), actionCommand(a), entryCommand(a),
+		etfCommand(a), barsCommand(a), forecastCommand(a), freshnessCommand(a), scoreboardCommand(a), runCommand(a), watchCommand(a), scheduleCommand(a), findingCommand(a), actionCommand(a), entryCommand(a),
 		calendarCommand(a), checkCommand(a), prophetCommand(a), pruneCommand(a), reproduceCommand(a), provenanceCommand(a), ledgerCommand(a), keyCommand(a), doctorCommand(a), versionCommand(a),
 		settingsTopic(), exitCodesTopic())
 	// A group is not a command by itself: without a subcommand it prints its help, with an unknown one it fails.
@@ -136,6 +142,14 @@ func (a *app) logger() (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(a.stderr, options)), nil
 	}
 	return nil, usageError{etf.Invalid("log-format", fmt.Sprintf("%q is not a log format", a.common.logFormat), "use text or json")}
+}
+
+// checkFlagGroups refuses flags that exclude each other as an error in the command line, which cobra alone does not.
+func checkFlagGroups(cmd *cobra.Command, _ []string) error {
+	if err := cmd.ValidateFlagGroups(); err != nil {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+	}
+	return nil
 }
 
 // exactArgs checks the number of arguments and names the missing or extra ones.

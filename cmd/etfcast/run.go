@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -24,7 +22,8 @@ func runCommand(a *app) *cobra.Command {
 
 func runDailyCommand(a *app) *cobra.Command {
 	var request service.RunRequest
-	var wait, asJSON bool
+	var wait bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "daily",
 		Short: "Update the ETFs of an exchange for one session; repeating the command finds the same run",
@@ -44,10 +43,10 @@ func runDailyCommand(a *app) *cobra.Command {
 				return err
 			}
 			if wait {
-				return a.waitForRun(cmd.Context(), svc, run, asJSON)
+				return a.waitForRun(cmd.Context(), svc, run, as)
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(run)
+			if !as.forPeople() {
+				return a.encode(as, run)
 			}
 			result := "started"
 			if !started {
@@ -65,12 +64,12 @@ func runDailyCommand(a *app) *cobra.Command {
 	cmd.Flags().StringSliceVar(&request.Symbols, "symbols", nil, "only these ETFs, separated by commas (default: every ETF of the exchange)")
 	cmd.Flags().BoolVar(&request.Rerun, "rerun", false, "start a new run even if one is running or completed")
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the run has ended; exit code 3 if any ETF failed or is quarantined")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "with --wait including the ETFs", "with --wait one row for each ETF")
 	return cmd
 }
 
 // waitForRun waits until the run has ended, with a progress bar if on a terminal, and prints its result.
-func (a *app) waitForRun(ctx context.Context, svc *service.Service, run etf.Run, asJSON bool) error {
+func (a *app) waitForRun(ctx context.Context, svc *service.Service, run etf.Run, as format) error {
 	bar := a.progressBar(string(run.ID))
 	id := run.ID
 	tick := time.NewTicker(250 * time.Millisecond)
@@ -101,7 +100,7 @@ func (a *app) waitForRun(ctx context.Context, svc *service.Service, run etf.Run,
 	if bar != nil {
 		_ = bar.Clear()
 	}
-	if err := a.printRun(ctx, svc, run, asJSON, true); err != nil {
+	if err := a.printRun(ctx, svc, run, as, true); err != nil {
 		return err
 	}
 	if run.Status != etf.RunCompleted {
@@ -123,7 +122,7 @@ func (a *app) progressBar(title string) *progressbar.ProgressBar {
 }
 
 func runShowCommand(a *app) *cobra.Command {
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:     "show RUN",
 		Short:   "Show a run and its result for each ETF",
@@ -143,15 +142,15 @@ func runShowCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.printRun(cmd.Context(), svc, run, asJSON, false)
+			return a.printRun(cmd.Context(), svc, run, as, false)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "the run with its ETFs", "one row for each ETF")
 	return cmd
 }
 
 // printRun prints a run and its ETFs; with onlyBad, only the ETFs that need attention.
-func (a *app) printRun(ctx context.Context, svc *service.Service, run etf.Run, asJSON, onlyBad bool) error {
+func (a *app) printRun(ctx context.Context, svc *service.Service, run etf.Run, as format, onlyBad bool) error {
 	etfs := []etf.RunETF{}
 	for after, more := etf.Symbol(""), true; more; {
 		var page []etf.RunETF
@@ -165,11 +164,11 @@ func (a *app) printRun(ctx context.Context, svc *service.Service, run etf.Run, a
 		}
 		after = page[len(page)-1].Symbol
 	}
-	if asJSON {
-		return json.NewEncoder(a.stdout).Encode(struct {
+	if !as.forPeople() {
+		return a.encodeRows(as, struct {
 			etf.Run
 			ETFs []etf.RunETF `json:"etfs"`
-		}{run, etfs})
+		}{run, etfs}, etfs)
 	}
 	c := run.Counts
 	took := ""
@@ -202,29 +201,29 @@ func (a *app) printRun(ctx context.Context, svc *service.Service, run etf.Run, a
 }
 
 func printRunETFs(w io.Writer, etfs []etf.RunETF, onlyBad bool) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	header := false
+	t := newTable(w, "SYMBOL", "OUTCOME", "STAGE", "ATTEMPTS", "NEW", "UNCHANGED", "REVISED", "FORECASTS", "ERROR").
+		numbers("ATTEMPTS", "NEW", "UNCHANGED", "REVISED", "FORECASTS").spare("UNCHANGED", "FORECASTS", "NEW", "REVISED", "ATTEMPTS", "ERROR")
 	for _, e := range etfs {
 		if onlyBad && (e.Outcome == etf.OutcomeUpdated || e.Outcome == etf.OutcomeUnchanged) && e.ErrorType == "" {
 			continue
-		}
-		if !header {
-			fmt.Fprintln(tw, "\nSYMBOL\tOUTCOME\tSTAGE\tATTEMPTS\tNEW\tUNCHANGED\tREVISED\tFORECASTS\tERROR")
-			header = true
 		}
 		failure := e.ErrorType
 		if e.ErrorMessage != "" {
 			failure += ": " + etf.OneLine(e.ErrorMessage)
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", e.Symbol, e.Outcome, e.Stage, e.Attempts, e.RowsNew, e.RowsUnchanged, e.RowsRevised, e.Forecasts, failure)
+		t.row(e.Symbol, e.Outcome, e.Stage, e.Attempts, e.RowsNew, e.RowsUnchanged, e.RowsRevised, e.Forecasts, failure)
 	}
-	return tw.Flush()
+	if len(t.rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	return t.flush()
 }
 
 func runListCommand(a *app) *cobra.Command {
 	var exchange, status string
 	var limit int
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List runs, newest first",
@@ -239,25 +238,22 @@ func runListCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				if runs == nil {
-					runs = []etf.Run{}
-				}
-				return json.NewEncoder(a.stdout).Encode(runs)
+			if !as.forPeople() {
+				return a.encode(as, runs)
 			}
-			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "RUN\tSTATUS\tSTARTED\tDUE\tUPDATED\tUNCHANGED\tQUARANTINED\tFAILED")
+			t := newTable(a.stdout, "RUN", "STATUS", "STARTED", "DUE", "UPDATED", "UNCHANGED", "QUARANTINED", "FAILED").
+				numbers("DUE", "UPDATED", "UNCHANGED", "QUARANTINED", "FAILED").spare("STARTED", "UNCHANGED", "DUE")
 			for _, r := range runs {
 				c := r.Counts
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\n", r.ID, r.Status, r.StartedAt.UTC().Format(time.RFC3339), c.Due, c.Updated, c.Unchanged, c.Quarantined, c.Failed)
+				t.row(r.ID, r.Status, r.StartedAt.UTC().Format(time.RFC3339), c.Due, c.Updated, c.Unchanged, c.Quarantined, c.Failed)
 			}
-			return tw.Flush()
+			return t.flush()
 		},
 	}
 	cmd.Flags().StringVar(&exchange, "exchange", "", "only runs for this exchange")
 	cmd.Flags().StringVar(&status, "status", "", "only runs with this status: running, completed, failed, cancelled, terminated or timed_out")
 	cmd.Flags().IntVar(&limit, "limit", 20, "maximum number of runs")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +28,7 @@ func scheduleCommand(a *app) *cobra.Command {
 
 func scheduleApplyCommand(a *app) *cobra.Command {
 	var exchange string
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:     "apply",
 		Short:   "Create or update the schedules; a paused one stays paused",
@@ -57,7 +55,7 @@ func scheduleApplyCommand(a *app) *cobra.Command {
 					return err
 				}
 				applied = append(applied, s)
-				if !asJSON {
+				if as.forPeople() {
 					result := "updated"
 					if created {
 						result = "created"
@@ -65,20 +63,20 @@ func scheduleApplyCommand(a *app) *cobra.Command {
 					fmt.Fprintf(a.stdout, "schedule %s %s: %s\n", s.ID, result, s.Fires)
 				}
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(applied)
+			if !as.forPeople() {
+				return a.encode(as, applied)
 			}
 			return nil
 		},
 	}
 	cmd.Flags().StringVar(&exchange, "exchange", "", "only this exchange (default: all)")
 	a.common.times.addSchedule(cmd.Flags())
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 
 func scheduleListCommand(a *app) *cobra.Command {
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the schedules and when they fire next",
@@ -93,18 +91,14 @@ func scheduleListCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				if all == nil {
-					all = []etf.Schedule{}
-				}
-				return json.NewEncoder(a.stdout).Encode(all)
+			if !as.forPeople() {
+				return a.encode(as, all)
 			}
 			if len(all) == 0 {
 				fmt.Fprintln(a.stdout, "there are no schedules yet; create them with `etfcast schedule apply`")
 				return nil
 			}
-			tw := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(tw, "SCHEDULE\tFIRES\tSTATE\tNEXT")
+			t := newTable(a.stdout, "SCHEDULE", "FIRES", "STATE", "NEXT").spare("FIRES")
 			for _, s := range all {
 				state, next := "active", "-"
 				if s.Paused {
@@ -113,12 +107,12 @@ func scheduleListCommand(a *app) *cobra.Command {
 				if len(s.Next) > 0 {
 					next = s.Next[0].UTC().Format(time.RFC3339)
 				}
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", s.ID, s.Fires, state, next)
+				t.row(s.ID, s.Fires, state, next)
 			}
-			return tw.Flush()
+			return t.flush()
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }
 

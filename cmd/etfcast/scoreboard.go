@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +13,7 @@ import (
 
 func scoreboardCommand(a *app) *cobra.Command {
 	var request service.ScoreRequest
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "scoreboard",
 		Short: "Show how the models' forecasts have fared against the prices that came",
@@ -36,8 +34,8 @@ needs the database only.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(board)
+			if !as.forPeople() {
+				return a.encodeRows(as, board, board.Items)
 			}
 			return printScoreboard(a.stdout, board)
 		},
@@ -49,7 +47,7 @@ needs the database only.`,
 	cmd.Flags().StringVar(&request.From, "from", "", "first origin, YYYY-MM-DD")
 	cmd.Flags().StringVar(&request.To, "to", "", "last origin; with --from, JSON has Diebold-Mariano tests")
 	cmd.Flags().BoolVar(&request.Late, "late", false, "the late forecasts instead of those of record")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, as GET /v1/scoreboard responds")
+	as.addFlags(cmd, "as GET /v1/scoreboard responds", "one row for each model and horizon")
 	return cmd
 }
 
@@ -75,8 +73,9 @@ func printScoreboard(w io.Writer, b service.Board) error {
 		return nil
 	}
 	fmt.Fprintln(w)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "EXCHANGE\tHORIZON\tMODEL\tN\tLATE\tSESSIONS\tREL MAE\t95 %\tREL CRPS\t95 %\tMASE\tIN 80 %\tWIDTH 80\tDIFFERENCE\tSEQUENCE")
+	t := newTable(w, "EXCHANGE", "HORIZON", "MODEL", "N", "LATE", "SESSIONS", "REL MAE", "95 % MAE", "REL CRPS", "95 % CRPS", "MASE", "IN 80 %", "WIDTH 80", "DIFFERENCE", "SEQUENCE").
+		numbers("HORIZON", "N", "LATE", "SESSIONS", "REL MAE", "REL CRPS", "MASE", "IN 80 %", "WIDTH 80", "DIFFERENCE").
+		spare("SEQUENCE", "DIFFERENCE", "WIDTH 80", "MASE", "SESSIONS", "LATE", "95 % CRPS", "95 % MAE", "REL MAE", "EXCHANGE")
 	for _, i := range b.Items {
 		model := i.Model
 		if i.Entry {
@@ -86,18 +85,18 @@ func printScoreboard(w io.Writer, b service.Board) error {
 		if d := i.Difference; d != nil {
 			mean, sequence = fmt.Sprintf("%.4f", d.Mean), fmt.Sprintf("%.4f to %.4f", d.Low, d.High)
 		}
-		fmt.Fprintf(tw, "%s\t%d\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", i.Exchange, i.Horizon, model, i.N, i.LateN, i.Sessions,
+		t.row(i.Exchange, i.Horizon, model, i.N, i.LateN, i.Sessions,
 			decimals(i.RelMAE), interval(i.RelMAELow, i.RelMAEHigh), decimals(i.RelCRPS), interval(i.RelCRPSLow, i.RelCRPSHigh),
 			decimals(i.MASE), coverage(i.Coverage80, i.Coverage80SE), decimals(i.Width80), mean, sequence)
 	}
-	if err := tw.Flush(); err != nil {
+	if err := t.flush(); err != nil {
 		return err
 	}
 	fmt.Fprint(w, `
 REL: the model's loss divided by the benchmark's on the same forecasts; below 1 is better. IN 80 %: the
 share of prices inside the 80 % interval, and its standard error. MASE, WIDTH: in mean daily changes.
 DIFFERENCE: of pinball loss to the benchmark, below 0 is better; SEQUENCE holds at all times at once.
---json has the rest.
+--json and --csv have the rest.
 `)
 	return nil
 }

@@ -35,7 +35,8 @@ var (
 		"source-rate", "store-activities", "temporal-ui", "upload-dir", "yahoo-base-url",
 	}
 	invocationFlags = []string{
-		"config", "help",
+		"config", "help", "ascii", "once",
+		"csv",
 		"against", "all", "anyway", "as-of", "build", "by", "checkpoint", "currency", "deep", "demo", "exchange", "from", "grant", "grant-reader", "json", "limit", "listed", "name", "nav", "older-than", "public-key", "repo", "rerun",
 		"session", "source", "status", "stored", "symbol", "symbols", "to", "undo", "url", "wait", "why",
 		"adjust", "amount", "announced", "ex", "kind", "pay", "ratio", "record", // of corporate actions

@@ -281,3 +281,75 @@ func scrape(t *testing.T, registry *prometheus.Registry) string {
 	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(response, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	return response.Body.String()
 }
+
+// A response is sent again only as long as nothing has happened to its ETF: a new forecast is served at once, and a change made past
+// the program is found once the response has been kept for its time.
+func TestKeptResponses(t *testing.T) {
+	t.Parallel()
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		database := dbtest.Open(t, dsn)
+		for _, symbol := range []etf.Symbol{"SPY", "QQQ"} {
+			if _, _, err := database.Store.CreateETF(t.Context(), etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "simulated", Ref: string(symbol)}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		origin := etf.MustSession("2025-09-26")
+		issue := func(id string, seed uint64) {
+			t.Helper()
+			f := etf.Forecast{ID: id, Symbol: "SPY", Model: "drift", Origin: origin, Basis: etf.SplitAdjusted, Params: "{}", Seed: seed, AsOf: time.Now(), IssuedAt: time.Now(), Fit: []byte("{}"),
+				Points: []etf.ForecastPoint{{Horizon: 1, Target: origin.AddDays(3), Mean: 1}}}
+			if r, err := database.Store.AppendForecasts(t.Context(), []etf.Forecast{f}); err != nil || r[0].Refused != nil {
+				t.Fatal(r, err)
+			}
+		}
+		p := processOn(t, database.UserDSN)
+		handler, err := api.New(api.Deps{Service: p.service(), Version: "test", Log: p.log, Metrics: p.metrics, KeepForecasts: 2 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		get := func(headers ...string) *httptest.ResponseRecorder {
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/v1/etfs/SPY/forecasts/latest", nil)
+			for i := 0; i < len(headers); i += 2 {
+				request.Header.Set(headers[i], headers[i+1])
+			}
+			response := httptest.NewRecorder()
+			handler.ServeHTTP(response, request)
+			return response
+		}
+		first, second := strings.Repeat("a", 32), strings.Repeat("b", 32)
+		if response := get(); response.Code != http.StatusNotFound {
+			t.Fatalf("%d %s", response.Code, response.Body)
+		}
+		issue(first, 1)
+		one := get() // what was not found is not kept
+		if one.Code != http.StatusOK || !strings.Contains(one.Body.String(), first) {
+			t.Fatalf("%d %s", one.Code, one.Body)
+		}
+		again := get()
+		if again.Body.String() != one.Body.String() || again.Header().Get("ETag") != one.Header().Get("ETag") || again.Header().Get("Content-Type") != one.Header().Get("Content-Type") ||
+			again.Header().Get("X-Request-Id") == one.Header().Get("X-Request-Id") || again.Header().Get("X-Request-Id") == "" {
+			t.Errorf("kept: %v %s, first %v %s", again.Header(), again.Body, one.Header(), one.Body)
+		}
+		if tagged := get("If-None-Match", one.Header().Get("ETag")); tagged.Code != http.StatusNotModified {
+			t.Errorf("with its ETag: %d", tagged.Code)
+		}
+		issue(second, 2)
+		if response := get(); !strings.Contains(response.Body.String(), second) {
+			t.Errorf("after another forecast: %s", response.Body)
+		}
+		pipeline, err := sql.Open("mysql", database.UserDSN)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pipeline.Close()
+		if _, err := pipeline.Exec("INSERT INTO forecast_points VALUES (?, 2, '2025-09-30', 1, 1, 1, 1, 1, 1, 1, 1)", second); err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(time.Minute)
+		for get().Code != http.StatusInternalServerError {
+			if time.Now().After(deadline) {
+				t.Fatal("a changed forecast is served although the time is over")
+			}
+		}
+	})
+}

@@ -14,7 +14,8 @@ import (
 // safeWriter passes text on through etf.Escape: whatever a provider, a file or an old row of the database holds, it can't act on
 // the terminal that shows it. It is safe for concurrent use.
 type safeWriter struct {
-	to io.Writer
+	to     io.Writer
+	screen screen
 
 	mu   sync.Mutex
 	tail []byte // the beginning of a character whose rest has not been written yet
@@ -47,7 +48,7 @@ func unwrap(w io.Writer) io.Writer {
 	return w
 }
 
-// isTerminal reports whether w writes to a terminal, which can show a progress bar.
+// isTerminal reports whether w writes to a terminal, which can show a progress bar and has a width.
 func isTerminal(w io.Writer) bool {
 	f, ok := unwrap(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

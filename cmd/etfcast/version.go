@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -79,21 +78,23 @@ func executableHash() string {
 }
 
 func versionCommand(a *app) *cobra.Command {
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version that every forecast records",
 		Args:  exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
-			if asJSON {
-				return json.NewEncoder(a.stdout).Encode(map[string]string{
-					"version": version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
-				})
+			if !as.forPeople() {
+				return a.encode(as, struct {
+					Go       string `json:"go"`
+					Platform string `json:"platform"`
+					Version  string `json:"version"`
+				}{runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, version})
 			}
 			_, err := fmt.Fprintf(a.stdout, "etfcast %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	as.addFlags(cmd, "", "")
 	return cmd
 }

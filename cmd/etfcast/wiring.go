@@ -364,6 +364,7 @@ func modelInfos(models []activities.Model) []service.Model {
 // serveAPI serves the HTTP API until ctx ends. The probes of the workers are part of its readiness.
 func (p *process) serveAPI(ctx context.Context, workers []service.Probe) error {
 	handler, err := api.New(api.Deps{
+		KeepForecasts: keepForecasts, KeepBars: keepBars,
 		Service: p.service(), Version: version, Workers: workers, Log: p.log, Metrics: p.metrics, Hosts: p.hosts,
 	})
 	if err != nil {
@@ -379,3 +380,10 @@ func (p *process) serveHealth(ctx context.Context) error {
 	p.log.Info("health server listening", "address", p.listener.Addr().String())
 	return api.Serve(ctx, p.listener, api.NewHealth(ready, p.metrics, p.hosts))
 }
+
+// How long the API may send a response again while no event names its ETF. For that long, a change made past the program is not
+// seen; a forecast is verified against its hash each time it is read.
+const (
+	keepForecasts = 5 * time.Second
+	keepBars      = time.Minute
+)

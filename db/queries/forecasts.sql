@@ -58,6 +58,13 @@ ORDER BY etf_id, model, origin;
 -- name: ListHorizonsOfForecasts :many
 SELECT forecast_id, horizon FROM forecast_points WHERE forecast_id IN (sqlc.slice('forecasts')) ORDER BY forecast_id, horizon;
 
+-- name: GetNewestOriginAt :one
+SELECT CAST(MAX(origin) AS DATE) AS origin FROM forecasts
+WHERE etf_id = sqlc.arg('etf_id') AND model = sqlc.arg('model') AND issued_at <= sqlc.arg('issued_by') AND data_version <= sqlc.arg('data_version');
+
+-- name: ListForecastsOfOrigin :many
+SELECT * FROM forecasts WHERE etf_id = ? AND model = ? AND origin = ? ORDER BY chain;
+
 -- name: ListForecastsBefore :many
 SELECT * FROM forecasts WHERE etf_id = ? AND model = ? AND chain < ?
 ORDER BY etf_id DESC, model DESC, chain DESC LIMIT ?;

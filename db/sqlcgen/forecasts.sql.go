@@ -259,6 +259,30 @@ func (q *Queries) GetNewestOrigin(ctx context.Context, arg GetNewestOriginParams
 	return origin, err
 }
 
+const getNewestOriginAt = `-- name: GetNewestOriginAt :one
+SELECT CAST(MAX(origin) AS DATE) AS origin FROM forecasts
+WHERE etf_id = ? AND model = ? AND issued_at <= ? AND data_version <= ?
+`
+
+type GetNewestOriginAtParams struct {
+	EtfID       uint32
+	Model       string
+	IssuedBy    time.Time
+	DataVersion int64
+}
+
+func (q *Queries) GetNewestOriginAt(ctx context.Context, arg GetNewestOriginAtParams) (column.Session, error) {
+	row := q.db.QueryRowContext(ctx, getNewestOriginAt,
+		arg.EtfID,
+		arg.Model,
+		arg.IssuedBy,
+		arg.DataVersion,
+	)
+	var origin column.Session
+	err := row.Scan(&origin)
+	return origin, err
+}
+
 const getOriginBefore = `-- name: GetOriginBefore :one
 SELECT origin FROM forecasts WHERE etf_id = ? AND model = ? AND origin < CAST(? AS DATE)
 ORDER BY etf_id DESC, model DESC, origin DESC, data_version DESC, data_version_writer DESC, params_hash DESC, seed DESC, code_version DESC
@@ -555,6 +579,58 @@ func (q *Queries) ListForecastsBefore(ctx context.Context, arg ListForecastsBefo
 		arg.Chain,
 		arg.Limit,
 	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Forecast{}
+	for rows.Next() {
+		var i Forecast
+		if err := rows.Scan(
+			&i.ID,
+			&i.EtfID,
+			&i.Model,
+			&i.Origin,
+			&i.DataVersion,
+			&i.DataVersionWriter,
+			&i.Basis,
+			&i.Params,
+			&i.ParamsHash,
+			&i.Seed,
+			&i.CodeVersion,
+			&i.Diagnostics,
+			&i.RunID,
+			&i.AsOf,
+			&i.IssuedAt,
+			&i.Chain,
+			&i.PrevHash,
+			&i.Hash,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listForecastsOfOrigin = `-- name: ListForecastsOfOrigin :many
+SELECT id, etf_id, model, origin, data_version, data_version_writer, basis, params, params_hash, seed, code_version, diagnostics, run_id, as_of, issued_at, chain, prev_hash, hash FROM forecasts WHERE etf_id = ? AND model = ? AND origin = ? ORDER BY chain
+`
+
+type ListForecastsOfOriginParams struct {
+	EtfID  uint32
+	Model  string
+	Origin column.Session
+}
+
+func (q *Queries) ListForecastsOfOrigin(ctx context.Context, arg ListForecastsOfOriginParams) ([]Forecast, error) {
+	rows, err := q.db.QueryContext(ctx, listForecastsOfOrigin, arg.EtfID, arg.Model, arg.Origin)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etfcast/etfcast/api"
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/service"
+)
+
+func forecastCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{Use: "forecast", Short: "Show forecasts"}
+	cmd.AddCommand(forecastShowCommand(a))
+	return cmd
+}
+
+// chartCloses is how many closes the chart shows at most.
+const chartCloses = 250
+
+func forecastShowCommand(a *app) *cobra.Command {
+	var model, asOf string
+	var horizon int
+	var ascii bool
+	var as format
+	cmd := &cobra.Command{
+		Use:   "show SYMBOL",
+		Short: "Show an ETF's newest forecast: closes and fan as a chart, intervals by horizon, and whether it is of record",
+		Long: `Show an ETF's newest forecast: the closes it was made from and its fan as a chart, the intervals by horizon,
+and whether it is of record. --as-of shows the one that was the newest then. The chart is drawn with Unicode characters, or with --ascii, and where the
+locale is not UTF-8, without.`,
+		Example: `  etfcast forecast show SPY
+  etfcast forecast show SPY --model prophet --horizon 5
+  etfcast forecast show SPY --as-of 2025-09-26T21:00:00Z --csv`,
+		Args: exactArgs("SYMBOL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("horizon") && (horizon < 1 || horizon > etf.MaxHorizon) {
+				return usageError{etf.Invalid("horizon", fmt.Sprintf("%d is out of range", horizon), fmt.Sprintf("use 1 to %d", etf.MaxHorizon))}
+			}
+			svc, closeAll, err := a.scoreService()
+			if err != nil {
+				return err
+			}
+			defer closeAll()
+			f, err := svc.ForecastAsOf(cmd.Context(), args[0], model, asOf, chartCloses)
+			if err != nil {
+				return err
+			}
+			if horizon != 0 && !slices.ContainsFunc(f.Points, func(p etf.ForecastPoint) bool { return p.Horizon == horizon }) {
+				return etf.NotFound("horizon", fmt.Sprintf("forecast %s has no horizon %d", f.ID, horizon), "leave it out to see those that it has")
+			}
+			if !as.forPeople() {
+				return a.encodeRows(as, shownForecast(f, horizon), forecastRows(f, horizon))
+			}
+			return printForecast(a.stdout, f, horizon, ascii || asciiOnly(a.stdout))
+		},
+	}
+	cmd.Flags().StringVar(&model, "model", "", "the model (default: the one that is served)")
+	cmd.Flags().IntVar(&horizon, "horizon", 0, "only this horizon, in sessions (default: all; the table for people has 1, 5, 10, 15 and 21)")
+	cmd.Flags().StringVar(&asOf, "as-of", "", "the newest forecast then: an instant, or the number of a data version")
+	cmd.Flags().BoolVar(&ascii, "ascii", false, "draw with ASCII characters only")
+	as.addFlags(cmd, "exchange, currency, standing, and the forecast as GET /v1/forecasts/{id} responds", "one row for each horizon")
+	return cmd
+}
+
+// shownForecast is a forecast as JSON: what the API says, and what judging it takes.
+func shownForecast(f service.ShownForecast, horizon int) any {
+	g := f.Forecast
+	if horizon != 0 {
+		i := slices.IndexFunc(g.Points, func(p etf.ForecastPoint) bool { return p.Horizon == horizon })
+		components := map[string][]float64{}
+		for name, values := range g.Components {
+			components[name] = values[i : i+1]
+		}
+		g.Components, g.Points = components, g.Points[i:i+1]
+		if len(g.Tails) > 0 {
+			g.Tails = g.Tails[i : i+1]
+		}
+	}
+	return struct {
+		Exchange etf.Exchange    `json:"exchange"`
+		Currency etf.Currency    `json:"currency"`
+		Standing etf.Standing    `json:"standing"`
+		Forecast json.RawMessage `json:"forecast"`
+	}{f.ETF.Exchange, f.ETF.Currency, f.Standing, api.ForecastJSON(g)}
+}
+
+// forecastRow is a forecast at one horizon.
+type forecastRow struct {
+	Symbol   etf.Symbol   `json:"symbol"`
+	Model    string       `json:"model"`
+	Forecast string       `json:"forecast"`
+	Origin   etf.Session  `json:"origin"`
+	Standing etf.Standing `json:"standing"`
+	Horizon  int          `json:"horizon"`
+	Target   etf.Session  `json:"target"`
+	Mean     float64      `json:"mean"`
+	Q025     *float64     `json:"quantiles.0.025"`
+	Q05      float64      `json:"quantiles.0.05"`
+	Q10      float64      `json:"quantiles.0.1"`
+	Q25      float64      `json:"quantiles.0.25"`
+	Q50      float64      `json:"quantiles.0.5"`
+	Q75      float64      `json:"quantiles.0.75"`
+	Q90      float64      `json:"quantiles.0.9"`
+	Q95      float64      `json:"quantiles.0.95"`
+	Q975     *float64     `json:"quantiles.0.975"`
+}
+
+func forecastRows(f service.ShownForecast, horizon int) []forecastRow {
+	var rows []forecastRow
+	for i, p := range f.Points {
+		if horizon != 0 && p.Horizon != horizon {
+			continue
+		}
+		q := p.Quantiles
+		row := forecastRow{Symbol: f.Symbol, Model: f.Model, Forecast: f.ID, Origin: f.Origin, Standing: f.Standing, Horizon: p.Horizon, Target: p.Target,
+			Mean: p.Mean, Q05: q[0], Q10: q[1], Q25: q[2], Q50: q[3], Q75: q[4], Q90: q[5], Q95: q[6]}
+		if i < len(f.Tails) {
+			row.Q025, row.Q975 = &f.Tails[i][0], &f.Tails[i][1]
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// tableHorizons are those that the table for people has, unless one is asked for.
+var tableHorizons = []int{1, 5, 10, 15, 21}
+
+// standingText says in words what a standing means.
+var standingText = map[etf.Standing]string{
+	etf.OfRecord: "of record: issued before its first target session opened",
+	etf.Late:     "late: issued after its first target session had opened; it proves nothing",
+	etf.Repeated: "repeated: issued in time, but another forecast from this origin is of record",
+}
+
+func printForecast(w io.Writer, f service.ShownForecast, horizon int, ascii bool) error {
+	chart := fan{closes: f.Closes, points: f.Points, width: screenWidth(w), height: 15, ascii: ascii}
+	if chart.width == 0 {
+		chart.width = 80
+	}
+	chart.width = min(max(chart.width, 40), 160)
+	facts := newPairs(w)
+	last := 0.0
+	if n := len(f.Closes); n > 0 {
+		last = f.Closes[n-1].Close.Float()
+	}
+	fmt.Fprintf(w, "%s (%s, %s): forecast by %s from %s\n\n", f.Symbol, f.ETF.Exchange, f.ETF.Currency, f.Model, f.Origin)
+	for _, line := range chart.draw() {
+		fmt.Fprintln(w, line)
+	}
+	fmt.Fprintf(w, "%s\n\n", chart.legend())
+
+	t := newTable(w, "HORIZON", "TARGET", "MEDIAN", "CHANGE", "50 %", "80 %", "90 %", "MEAN").numbers("HORIZON", "MEDIAN", "CHANGE", "MEAN").
+		spare("MEAN", "50 %", "CHANGE", "80 %")
+	t.uncut = true
+	for _, p := range f.Points {
+		if horizon != 0 && p.Horizon != horizon || horizon == 0 && !slices.Contains(tableHorizons, p.Horizon) {
+			continue
+		}
+		q := p.Quantiles
+		change := ""
+		if last > 0 {
+			change = fmt.Sprintf("%+.2f%%", 100*(q[medianLevel]/last-1))
+		}
+		between := func(low, high int) string { return priceText(q[low]) + " to " + priceText(q[high]) }
+		t.row(p.Horizon, p.Target, priceText(q[medianLevel]), change, between(2, 4), between(1, 5), between(0, 6), priceText(p.Mean))
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	if last > 0 {
+		facts.line("last close", "%s on %s", priceText(last), f.Closes[len(f.Closes)-1].Session)
+	}
+	facts.line("standing", "%s", standingText[f.Standing])
+	facts.line("issued", "%s, in run %s", instantText(f.IssuedAt), f.Run)
+	if f.Held > 0 {
+		facts.line("held", "the price of %s was held: the series ends %s before it", f.Origin, counted(f.Held, "session"))
+	}
+	if f.Provisional {
+		facts.line("provisional", "the price of %s may still change before the day is over", f.Origin)
+	}
+	if len(f.Retracted) > 0 {
+		facts.line("retracted", "prices it was made from are wrong by the decision on %s (`etfcast finding show %s`)", strings.Join(f.Retracted, ", "), f.Retracted[0])
+	}
+	facts.line("forecast", "%s", f.ID)
+	facts.line("made from", "`etfcast provenance %s`", f.ID)
+	facts.line("make again", "`etfcast reproduce %s`", f.ID)
+	return facts.flush()
+}
