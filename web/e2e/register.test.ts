@@ -46,6 +46,7 @@ test('a dropped CSV is checked at once, drawn with its findings, registered and 
 
 test('a file is chosen by keyboard, and one that can’t be used is not registered', async ({ open }) => {
   const page = await open('/register');
+  await page.locator('option[value=yahoo]').waitFor({ state: 'attached' }); // the form is complete
   await page.getByLabel('Choose a file').focus();
   const chooser = page.waitForEvent('filechooser');
   await page.keyboard.press('Enter');
