@@ -16,8 +16,8 @@ declare module 'vitest' {
   }
 }
 
-/** How long the demo may take until its runs are done: 25 sessions of two exchanges, one after another. */
-const patience = 240_000;
+/** How long the demo may take until its runs are done: 25 sessions of two exchanges, one after another. A busy machine needs minutes. */
+const patience = 900_000;
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   project.provide('chromium', chromium());

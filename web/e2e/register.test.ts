@@ -19,15 +19,16 @@ async function drop(page: Page, name: string, text: string): Promise<void> {
 
 test('a dropped CSV is checked at once, drawn with its findings, registered and run', async ({ open, server, shots }) => {
   const sessions = await server.sessions(120);
+  const symbol = `DROPPED${Date.now().toString(36).toUpperCase()}`; // a server that is tested twice has the last one's
   const page = await open('/register');
-  await drop(page, 'DROPPED.csv', csv(sessions, { split: { row: 80, ratio: 2 }, disordered: [30] }));
+  await drop(page, `${symbol}.csv`, csv(sessions, { split: { row: 80, ratio: 2 }, disordered: [30] }));
   const found = page.getByRole('region', { name: 'What the check found' });
   await found.getByText('120 rows').waitFor();
   await found.getByText('Split suspected').first().waitFor();
   await found.getByText(new RegExp(`${sessions[30]}: .*high`)).waitFor();
   expect(await found.locator('circle').count()).toBeGreaterThanOrEqual(80); // all sessions before the split
-  expect(await page.getByLabel('Symbol').inputValue()).toBe('DROPPED');
-  expect((await server.request('GET', '/v1/etfs/DROPPED')).status).toBe(404); // nothing is stored yet
+  expect(await page.getByLabel('Symbol', { exact: true }).inputValue()).toBe(symbol);
+  expect((await server.request('GET', `/v1/etfs/${symbol}`)).status).toBe(404); // nothing is stored yet
   await shots(page, 'register');
 
   await page.getByRole('button', { name: 'Add it and start the run' }).click();
@@ -38,13 +39,14 @@ test('a dropped CSV is checked at once, drawn with its findings, registered and 
     return now.status === 'running' ? undefined : now.status;
   });
   expect(status).toBe('completed');
-  expect(await server.get('/v1/etfs/DROPPED')).toMatchObject({ exchange: 'XNYS', currency: 'USD', sources: [{ name: 'file', ref: 'DROPPED.csv' }] });
-  const bars = await server.get<{ items: unknown[] }>('/v1/etfs/DROPPED/bars?limit=200');
+  expect(await server.get(`/v1/etfs/${symbol}`)).toMatchObject({ exchange: 'XNYS', currency: 'USD', sources: [{ name: 'file', ref: `${symbol}.csv` }] });
+  const bars = await server.get<{ items: unknown[] }>(`/v1/etfs/${symbol}/bars?limit=200`);
   expect(bars.items.length).toBeGreaterThan(0);
 });
 
 test('a file is chosen by keyboard, and one that can’t be used is not registered', async ({ open }) => {
   const page = await open('/register');
+  await page.locator('option[value=yahoo]').waitFor({ state: 'attached' }); // the form is complete
   await page.getByLabel('Choose a file').focus();
   const chooser = page.waitForEvent('filechooser');
   await page.keyboard.press('Enter');
@@ -58,7 +60,7 @@ test('a simulated ETF needs no file', async ({ open, server }) => {
   await page.getByLabel('Source of the prices').selectOption('simulated');
   await page.getByRole('button', { name: 'Add it and start the run' }).click();
   await page.getByText('Enter the symbol.').waitFor();
-  await page.getByLabel('Symbol').fill('simform');
+  await page.getByLabel('Symbol', { exact: true }).fill('simform');
   await page.getByLabel('Name at the source').fill('SIMFORM?inception=2026-01-02');
   await page.getByRole('button', { name: 'Add it and start the run' }).click();
   await page.waitForURL('**/runs/**');
@@ -68,8 +70,8 @@ test('a simulated ETF needs no file', async ({ open, server }) => {
 test('a symbol that exists is refused with what to do', async ({ open }) => {
   const page = await open('/register', { allow: [/409/] });
   await page.getByLabel('Source of the prices').selectOption('simulated');
-  await page.getByLabel('Symbol').fill('SIMUS1');
-  await page.getByLabel('Exchange').selectOption('XKRX');
+  await page.getByLabel('Symbol', { exact: true }).fill('SIMUS1');
+  await page.getByRole('combobox', { name: /^Exchange/ }).selectOption('XKRX');
   await page.getByRole('button', { name: 'Add it and start the run' }).click();
   await page.getByRole('alert').filter({ hasText: 'SIMUS1' }).waitFor();
 });
