@@ -128,7 +128,7 @@ func (w *writing) forecast(exchange string, placed []etf.Forecast) {
 func (w *writing) entered(places map[etf.Symbol]sqlcgen.Etf, drafts [][]draft) {
 	for _, of := range drafts {
 		f := of[0].f
-		w.emitAbout(etf.Event{Exchange: etf.Exchange(places[f.Symbol].Exchange), Symbol: f.Symbol, Run: f.Run}, etf.EventEntered, "",
+		w.emitAbout(etf.Event{Exchange: etf.Exchange(places[f.Symbol].Exchange), Symbol: f.Symbol}, etf.EventEntered, "",
 			map[string]any{"model": f.Model, "entries": len(of)})
 	}
 }

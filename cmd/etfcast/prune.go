@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // pruneCommand deletes the bodies of old responses, which are large and not needed to trace a number. Their records,
-// including the hash, stay.
+// including the hash, stay. It also deletes the events that workers would delete within the hour.
 func pruneCommand(a *app) *cobra.Command {
 	var olderThan string
 	cmd := &cobra.Command{
@@ -33,7 +34,13 @@ func pruneCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.stdout, "bodies of %d responses deleted; their records stay\n", n)
+			if _, err = fmt.Fprintf(a.stdout, "bodies of %d responses deleted; their records stay\n", n); err != nil {
+				return err
+			}
+			if n, err = svc.PruneEvents(cmd.Context()); err != nil || n == 0 {
+				return err
+			}
+			_, err = fmt.Fprintf(a.stdout, "%d events older than %d days deleted\n", n, etf.EventRetention/(24*time.Hour))
 			return err
 		},
 	}

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -253,6 +255,7 @@ func (p *process) work(ctx context.Context) error {
 	if err := p.awaitSchema(ctx); err != nil {
 		return err
 	}
+	defer p.beside(ctx, p.pruneEvents)()
 	if err := p.temporal.Await(ctx, p.log); err != nil {
 		return err
 	}
@@ -263,6 +266,43 @@ func (p *process) work(ctx context.Context) error {
 		p.log.Info("checkpoints of the ledger are not signed", "remedy", "make a key with `etfcast key init --out FILE` and set --ledger-key")
 	}
 	return worker.Run(ctx, p.temporal.SDK(), p.deps(), p.settings.worker)
+}
+
+// beside runs loops beside the workers, which need the database and not Temporal, and returns the function that ends them and waits for
+// them.
+func (p *process) beside(ctx context.Context, loops ...func(context.Context)) (end func()) {
+	ctx, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	for _, loop := range loops {
+		running.Go(func() { loop(ctx) })
+	}
+	return func() {
+		stop()
+		running.Wait()
+	}
+}
+
+// pruneEvery is about how often a worker deletes old events. Each waits for a random time, so that many do not come at once.
+const pruneEvery = time.Hour
+
+// pruneEvents deletes old events now and then until ctx ends.
+func (p *process) pruneEvents(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pruneEvery/2 + rand.N(pruneEvery)):
+		}
+		n, err := p.service().PruneEvents(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			p.log.Warn("old events not deleted, they are next time", "error", err)
+		case n > 0:
+			p.log.Info("old events deleted", "events", n)
+		}
+	}
 }
 
 // awaitSchema returns once the database can be reached and has the schema and the rights that this program needs.

@@ -203,6 +203,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a file of prices by the rules that a daily update applies. Nothing is stored.
+         * @description The body is a CSV as source `file` reads it, of at most 8 MiB. The findings are those of `etfcast check`: a finding is what one rule says of
+         *     an unbroken run of sessions. A file that can't be read is a finding, too (`unreadable_file`).
+         */
+        post: operations["checkFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a checked file of prices, so that an ETF can be registered with it.
+         * @description The file is kept in the folder of the setting `--upload-dir`, as `{symbol}.csv`; without the setting this responds 403. `ref` is what source
+         *     `file` calls it: register the ETF with `{"name":"file","ref":ref}`. A file from which no row would be used is refused with what was found. A
+         *     different file is never overwritten (409); the same one again responds 200.
+         */
+        post: operations["createFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/actions": {
         parameters: {
             query?: never;
@@ -257,6 +300,64 @@ export interface paths {
          *     will. A repeat with the same `key` changes nothing.
          */
         post: operations["decideAction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/etfs/{symbol}/forecasts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an ETF's forecasts, newest origin first, without their numbers.
+         * @description Of one origin, they are ascending by model, and of one model the one issued last comes first. Entries of others are not listed
+         *     (`/v1/entries`). The numbers, and whether they are as they were issued, are at `/v1/forecasts/{id}`.
+         */
+        get: operations["listForecasts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/etfs/{symbol}/fetches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what was fetched for an ETF, newest first, and what became of it. */
+        get: operations["listFetches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/etfs/{symbol}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what the newest runs did for an ETF, newest first.
+         * @description The newest 1,000 runs of its exchange are looked through. The list is not paged.
+         */
+        get: operations["listETFRuns"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -489,6 +590,27 @@ export interface paths {
          *     of its actual price. Without `late=true` the scores of record are listed, with it the late ones.
          */
         get: operations["listScores"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the scores of every ETF of an exchange at one origin.
+         * @description Ascending by symbol and forecast, never paged. Without `origin` it is the newest that has scores; `origins` are the newest 60. Without
+         *     `late=true` the scores of record are listed, with it the late ones.
+         */
+        get: operations["listOriginScores"];
         put?: never;
         post?: never;
         delete?: never;
@@ -856,6 +978,23 @@ export interface paths {
         };
         /** Explain a problem's `type`. */
         get: operations["getProblemType"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page that shows this document and sends requests (Swagger UI). */
+        get: operations["getDocs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1871,6 +2010,223 @@ export interface components {
             held: boolean;
             /** @description The session's price may still change before its day is over. See the bar's `provisional`. */
             provisional: boolean;
+            /** @description What to do about error_type; null without one. */
+            remedy: string | null;
+        };
+        ETFRunList: {
+            items: components["schemas"]["ETFRun"][];
+        };
+        /** @description What a run did for one ETF. */
+        ETFRun: {
+            /** @example daily:XNYS:2025-09-26 */
+            run: string;
+            /**
+             * Format: date-time
+             * @description When the run started.
+             */
+            started_at: string;
+            symbol: components["schemas"]["Symbol"];
+            session: components["schemas"]["Session"];
+            /**
+             * @description The stage reached; null if not known yet.
+             * @enum {string|null}
+             */
+            stage: "fetch" | "validate" | "persist" | "forecast" | "done" | null;
+            /** @enum {string} */
+            outcome: "running" | "updated" | "unchanged" | "quarantined" | "failed" | "elsewhere" | "cancelled";
+            /** @description The source whose response was used. */
+            source: string | null;
+            rows_new: number;
+            rows_unchanged: number;
+            rows_revised: number;
+            rows_quarantined: number;
+            findings: number;
+            /** @description Forecasts appended by this run. */
+            forecasts: number;
+            /** @description Attempts at the stage reached. */
+            attempts: number;
+            /** @description Why it failed. `ModelFailed` with another outcome: only the forecast by the model named in error_message is missing. `HeldClose`: the session's price is held. */
+            error_type: string | null;
+            error_message: string | null;
+            /** @description The session's price is held; the forecasts were made from the last believed one. */
+            held: boolean;
+            /** @description The session's price may still change before its day is over. See the bar's `provisional`. */
+            provisional: boolean;
+            /** @description What to do about error_type; null without one. */
+            remedy: string | null;
+        };
+        ForecastHeadList: {
+            items: components["schemas"]["ForecastHead"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
+        /** @description A forecast without its numbers. */
+        ForecastHead: {
+            /** @example 31dbfb8f08f5adc05dc4ab539e34a466 */
+            id: string;
+            /** @example drift */
+            model: string;
+            origin: components["schemas"]["Session"];
+            /** Format: date-time */
+            issued_at: string;
+            /**
+             * Format: date-time
+             * @description When the data it was made from were known.
+             */
+            as_of: string;
+            /**
+             * @description `record`: it counts. `late`: it was issued when the first session after its origin had opened. `repeated`: it was issued in time, but another one of its model and origin counts.
+             * @enum {string}
+             */
+            standing: "record" | "late" | "repeated";
+            /** @example daily:XNYS:2025-09-26 */
+            run: string;
+            code_version: string;
+            /**
+             * Format: int64
+             * @description Of the ETF.
+             */
+            data_version: number;
+            /** @description The origin's price was held. */
+            held: boolean;
+            /** @description In sessions, ascending. */
+            horizons: number[];
+        };
+        FetchList: {
+            items: components["schemas"]["Fetch"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
+        /** @description The response of a source, and what became of its rows. */
+        Fetch: {
+            /** @example 31dbfb8f08f5adc05dc4ab539e34a466 */
+            id: string;
+            /** @example yahoo */
+            source: string;
+            /** @description The request as sent, without secrets. */
+            request: string;
+            /** @description Of the response's body. */
+            sha256: string;
+            /** Format: date-time */
+            fetched_at: string;
+            /** @description Empty if no run fetched it. */
+            run: string;
+            /** @description Rows that could be read. */
+            rows: number;
+            /**
+             * Format: date-time
+             * @description When its rows were stored; null while they are not, and the following counts are 0.
+             */
+            persisted_at: string | null;
+            new: number;
+            unchanged: number;
+            revised: number;
+            quarantined: number;
+            /** @description The body is still stored. */
+            stored: boolean;
+        };
+        OriginScores: {
+            exchange: components["schemas"]["Exchange"];
+            /** @example drift */
+            model: string;
+            horizon: number;
+            /** @description Whether these are the late forecasts' scores. */
+            late: boolean;
+            /**
+             * Format: date
+             * @description Null if nothing is scored.
+             */
+            origin: string | null;
+            /** @description The newest with scores, newest first. */
+            origins: components["schemas"]["Session"][];
+            items: components["schemas"]["Score"][];
+        };
+        FileCheck: {
+            /** @description No finding is an error. */
+            ok: boolean;
+            /** @description Rows that could be read, up to `session`. */
+            rows: number;
+            /**
+             * Format: date
+             * @description The first date; null without rows.
+             */
+            from: string | null;
+            /**
+             * Format: date
+             * @description The last date; null without rows.
+             */
+            to: string | null;
+            /** @description That the file or an option states. */
+            currency: string | null;
+            /** @description Whose calendar the dates were compared with. */
+            exchange: string | null;
+            /**
+             * Format: date
+             * @description The session that the file was checked for; null if it can't be read.
+             */
+            session: string | null;
+            /** @description How the prices are adjusted, as far as the file shows it. */
+            basis: string | null;
+            /** @description Ascending by first session. */
+            findings: components["schemas"]["FileFinding"][];
+            /** @description How many more there are, the last ones. */
+            findings_left_out: number;
+            /** @description The last 2,000 rows at most, ascending by session. */
+            bars: components["schemas"]["FileBar"][];
+        };
+        /** @description What one rule says of an unbroken run of sessions. */
+        FileFinding: {
+            /** @example ohlc_order */
+            rule: string;
+            /** @enum {string} */
+            severity: "info" | "warning" | "error";
+            /**
+             * Format: date
+             * @description Null if it is about the whole file.
+             */
+            from: string | null;
+            /** Format: date */
+            to: string | null;
+            /** @description How many sessions it names. */
+            count: number;
+            /** @description The sessions it names, ascending; the first 500 at most. */
+            sessions: components["schemas"]["Session"][];
+            /** @description The line of the file, if the evidence names one. */
+            line: number | null;
+            evidence: string;
+            /** @description What to do about it, once the rows are stored. */
+            remedy: string | null;
+            proposal: components["schemas"]["FileProposal"] | null;
+        };
+        /** @description The corporate action that would explain a finding. */
+        FileProposal: {
+            /** @enum {string} */
+            kind: "split" | "dividend" | "capital_gain";
+            ex: components["schemas"]["Session"];
+            /**
+             * @description Of a split: new shares for old ones.
+             * @example 2:1
+             */
+            ratio: string | null;
+            /** @description Of a distribution. */
+            amount: number | null;
+        };
+        FileBar: {
+            session: components["schemas"]["Session"];
+            open: number;
+            high: number;
+            low: number;
+            close: number;
+            volume: number | null;
+        };
+        KeptFile: {
+            /**
+             * @description What source `file` calls it.
+             * @example SPY.csv
+             */
+            ref: string;
+            /** @description Of the file. */
+            sha256: string;
+            /** @description Rows that could be read. */
+            rows: number;
         };
         RunETFList: {
             items: components["schemas"]["RunETF"][];
@@ -2643,6 +2999,33 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The file is larger than 8 MiB. */
+        FileTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is not text/csv. */
+        NotCSV: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The setting that this needs is not set, or the request comes from another site's page. */
+        Refused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The body is not application/json. */
         UnsupportedMediaType: {
             headers: {
@@ -2786,6 +3169,12 @@ export interface components {
         ScoredTo: string;
         /** @description `true` scores the late forecasts instead of those of record. */
         ScoredLate: "true" | "false";
+        /**
+         * @description How to read the file, as in the reference of a file source: `basis=as_traded&dates=dmy`, percent-encoded. docs/sources.md lists
+         *     the options.
+         * @example basis=as_traded
+         */
+        FileOptions: string;
         /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
         PageCursor: string;
         /**
@@ -3359,6 +3748,124 @@ export interface operations {
             default: components["responses"]["OtherProblem"];
         };
     };
+    checkFile: {
+        parameters: {
+            query: {
+                /**
+                 * @description The exchange whose calendar the dates follow.
+                 * @example XNYS
+                 */
+                exchange: "XNYS" | "XKRX";
+                /**
+                 * @description What to call the file in the findings.
+                 * @example SPY
+                 */
+                symbol?: string;
+                /**
+                 * @description The session that the file is checked for; later rows are left out. By default the newest in the file that has closed.
+                 * @example 2025-09-26
+                 */
+                session?: string;
+                /**
+                 * @description How to read the file, as in the reference of a file source: `basis=as_traded&dates=dmy`, percent-encoded. docs/sources.md lists
+                 *     the options.
+                 * @example basis=as_traded
+                 */
+                options?: components["parameters"]["FileOptions"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example Date,Open,High,Low,Close,Volume
+                 *     2025-09-25,660.09,661.98,656.64,658.05,64500000
+                 *     2025-09-26,659.51,662.39,656.64,661.82,69179200
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileCheck"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            413: components["responses"]["FileTooLarge"];
+            415: components["responses"]["NotCSV"];
+            429: components["responses"]["TooManyReads"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    createFile: {
+        parameters: {
+            query: {
+                /**
+                 * @description The symbol that the ETF has or will have.
+                 * @example SPY
+                 */
+                symbol: string;
+                /**
+                 * @description The exchange whose calendar the dates follow.
+                 * @example XNYS
+                 */
+                exchange: "XNYS" | "XKRX";
+                /**
+                 * @description How to read the file, as in the reference of a file source: `basis=as_traded&dates=dmy`, percent-encoded. docs/sources.md lists
+                 *     the options.
+                 * @example basis=as_traded
+                 */
+                options?: components["parameters"]["FileOptions"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example Date,Open,High,Low,Close,Volume
+                 *     2025-09-25,660.09,661.98,656.64,658.05,64500000
+                 *     2025-09-26,659.51,662.39,656.64,661.82,69179200
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description The same file is kept already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptFile"];
+                };
+            };
+            /** @description The file is kept. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptFile"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            403: components["responses"]["Refused"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["FileTooLarge"];
+            415: components["responses"]["NotCSV"];
+            429: components["responses"]["TooManyReads"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
     listActions: {
         parameters: {
             query?: {
@@ -3462,6 +3969,117 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listForecasts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only forecasts by this model, which may be a former one.
+                 * @example drift
+                 */
+                model?: string;
+                /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
+                cursor?: components["parameters"]["PageCursor"];
+                /** @description Maximum number of items. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The ETF's symbol.
+                 * @example SPY
+                 */
+                symbol: components["parameters"]["SymbolInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of forecasts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastHeadList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listFetches: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
+                cursor?: components["parameters"]["PageCursor"];
+                /** @description Maximum number of items. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The ETF's symbol.
+                 * @example SPY
+                 */
+                symbol: components["parameters"]["SymbolInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of fetches. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listETFRuns: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of items. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The ETF's symbol.
+                 * @example SPY
+                 */
+                symbol: components["parameters"]["SymbolInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the runs did. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ETFRunList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
             503: components["responses"]["Unavailable"];
             default: components["responses"]["OtherProblem"];
         };
@@ -3924,6 +4542,50 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listOriginScores: {
+        parameters: {
+            query: {
+                /**
+                 * @description The exchange.
+                 * @example XNYS
+                 */
+                exchange: "XNYS" | "XKRX";
+                /**
+                 * @description The model, one that has scores; the served one by default.
+                 * @example drift
+                 */
+                model?: string;
+                /** @description The horizon, in sessions. */
+                horizon?: number;
+                /**
+                 * @description The origin; by default the newest that has scores.
+                 * @example 2025-09-26
+                 */
+                origin?: string;
+                /** @description `true` scores the late forecasts instead of those of record. */
+                late?: components["parameters"]["ScoredLate"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The scores. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OriginScores"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            429: components["responses"]["TooManyReads"];
             503: components["responses"]["Unavailable"];
             default: components["responses"]["OtherProblem"];
         };
@@ -4543,6 +5205,27 @@ export interface operations {
                 };
             };
             404: components["responses"]["NotFound"];
+            421: components["responses"]["Misdirected"];
+        };
+    };
+    getDocs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
             421: components["responses"]["Misdirected"];
         };
     };

@@ -1,0 +1,172 @@
+// What the page of an ETF loads.
+import { api, data, Problem, type Schema } from '../api/client.ts';
+import type { Action, Adjust, Bar, Finding, Forecast } from '../chart/model.ts';
+
+export type ETF = Schema<'ETF'>;
+export type Version = Schema<'DataVersionChange'>;
+export type Score = Schema<'Score'>;
+
+/** The most bars of one response. */
+const page = 10_000;
+
+export interface BarsQuery {
+  symbol: string;
+  adjust: Adjust;
+  asOf: number | null;
+}
+
+async function bars(q: BarsQuery, window: { from?: string; to?: string }, signal: AbortSignal): Promise<Bar[]> {
+  const items: Bar[] = [];
+  let cursor: string | null = null;
+  do {
+    const query = { ...window, limit: page, include: 'nav' as const, adjust: q.adjust, ...(q.asOf === null ? {} : { as_of: String(q.asOf) }), ...(cursor ? { cursor } : {}) };
+    const list = (await data(api.GET('/v1/etfs/{symbol}/bars', { params: { path: { symbol: q.symbol }, query }, signal }))) as Schema<'BarList'>; // not CSV: that has to be asked for
+    items.push(...list.items);
+    cursor = list.next_cursor;
+  } while (cursor);
+  return items;
+}
+
+/** Bars as stored (not adjusted): of all sessions, or of some. */
+export function rawBars(symbol: string, asOf: number | null, signal: AbortSignal, window: { from?: string; to?: string } = {}): Promise<Bar[]> {
+  return bars({ symbol, adjust: 'none', asOf }, window, signal);
+}
+
+/** The bars that the chart shows, from some session on. Earlier ones are loaded when they are asked for. */
+export class BarWindow {
+  items = $state.raw<readonly Bar[]>([]);
+  /** What the items are of. */
+  query = $state.raw<BarsQuery | undefined>(undefined);
+  problem = $state.raw<Problem | undefined>(undefined);
+  loading = $state(false);
+  at = $state.raw<Date | undefined>(undefined);
+  #from: string | null = null;
+
+  /** The first session asked for; null for the first stored one. */
+  get from(): string | null {
+    return this.#from;
+  }
+  #abort: AbortController | undefined;
+
+  /** Loads the bars from a session on, and keeps the old ones visible meanwhile. If there are none that late, it loads all. */
+  async load(query: BarsQuery, from: string | null): Promise<void> {
+    await this.#run(async (signal) => {
+      let items = await bars(query, from === null ? {} : { from }, signal);
+      let first = from;
+      if (items.length === 0 && from !== null) {
+        items = await bars(query, {}, signal);
+        first = null;
+      }
+      if (signal.aborted) return;
+      this.items = items;
+      this.query = query;
+      this.#from = first;
+    });
+  }
+
+  /** The same bars again, for they have changed. */
+  async reload(): Promise<void> {
+    if (this.query) await this.load(this.query, this.#from);
+  }
+
+  /** Loads the bars before those loaded, back to a session; null for all. */
+  async older(to: string | null): Promise<void> {
+    const first = this.items[0]?.session;
+    const query = this.query;
+    if (this.loading || this.#from === null || !first || !query || (to !== null && to >= this.#from)) return;
+    await this.#run(async (signal) => {
+      const day = new Date(`${first}T00:00:00Z`);
+      day.setUTCDate(day.getUTCDate() - 1);
+      const before = await bars(query, { to: day.toISOString().slice(0, 10), ...(to === null ? {} : { from: to }) }, signal);
+      if (signal.aborted) return;
+      this.items = [...before, ...this.items];
+      this.#from = before.length === 0 && to !== null ? null : to;
+    });
+  }
+
+  async #run(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    this.#abort?.abort();
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.loading = true;
+    try {
+      await work(abort.signal);
+      if (abort.signal.aborted) return;
+      this.problem = undefined;
+      this.at = new Date();
+    } catch (cause) {
+      if (abort.signal.aborted) return;
+      if (!(cause instanceof Problem)) throw cause;
+      this.problem = cause;
+    } finally {
+      if (this.#abort === abort) this.loading = false;
+    }
+  }
+
+  stop(): void {
+    this.#abort?.abort();
+  }
+}
+
+export function loadETF(symbol: string, signal: AbortSignal): Promise<ETF> {
+  return data(api.GET('/v1/etfs/{symbol}', { params: { path: { symbol } }, signal }));
+}
+
+/** The ETF's data versions, oldest first. */
+export async function loadVersions(symbol: string, signal: AbortSignal): Promise<Version[]> {
+  const items: Version[] = [];
+  let cursor: string | null = null;
+  do {
+    const list: Schema<'DataVersionList'> = await data(
+      api.GET('/v1/etfs/{symbol}/versions', { params: { path: { symbol }, query: { limit: 1000, ...(cursor ? { cursor } : {}) } }, signal }),
+    );
+    items.push(...list.items);
+    cursor = list.next_cursor;
+  } while (cursor);
+  return items.reverse();
+}
+
+export async function loadActions(symbol: string, asOf: number | null, signal: AbortSignal): Promise<Action[]> {
+  const query = asOf === null ? {} : { as_of: String(asOf) };
+  return (await data(api.GET('/v1/etfs/{symbol}/actions', { params: { path: { symbol }, query }, signal }))).items;
+}
+
+/** The ETF's newest findings, at most 1,000. */
+export async function loadFindings(symbol: string, asOf: number | null, signal: AbortSignal): Promise<Finding[]> {
+  const query = { symbol, limit: 1000, ...(asOf === null ? {} : { as_of: String(asOf) }) };
+  return (await data(api.GET('/v1/findings', { params: { query }, signal }))).items;
+}
+
+/** The models that forecast the ETF: etfcast's own, the served one first, and those that others enter forecasts for. */
+export async function loadModels(symbol: string, signal: AbortSignal): Promise<{ own: string[]; entrants: string[] }> {
+  const boards = [false, true].map((late) => data(api.GET('/v1/scoreboard', { params: { query: { symbol, late: late ? 'true' : 'false' } }, signal })));
+  const [list, ...scored] = await Promise.all([data(api.GET('/v1/models', { signal })), ...boards]);
+  const own = [...list.items].sort((a, b) => Number(b.served) - Number(a.served)).map((m) => m.name);
+  const entrants = new Set(scored.flatMap((b) => b.items).filter((i) => i.entry).map((i) => i.model));
+  return { own, entrants: [...entrants].filter((m) => !own.includes(m)).sort() };
+}
+
+/** The latest forecast by a model, or null if there is none. */
+export async function loadLatest(symbol: string, model: string, signal: AbortSignal): Promise<Forecast | null> {
+  try {
+    return await data(api.GET('/v1/etfs/{symbol}/forecasts/latest', { params: { path: { symbol }, query: { model } }, signal }));
+  } catch (cause) {
+    if (cause instanceof Problem && cause.status === 404) return null;
+    throw cause;
+  }
+}
+
+export function loadForecast(id: string, signal: AbortSignal): Promise<Forecast> {
+  return data(api.GET('/v1/forecasts/{id}', { params: { path: { id } }, signal }));
+}
+
+/** The scores of one forecast, of record or late, by horizon. */
+export async function loadScores(forecast: Pick<Forecast, 'id' | 'symbol' | 'model' | 'origin'>, signal: AbortSignal): Promise<Score[]> {
+  const { symbol, model, origin } = forecast;
+  const lists = await Promise.all(
+    (['false', 'true'] as const).map((late) =>
+      data(api.GET('/v1/etfs/{symbol}/scores', { params: { path: { symbol }, query: { model, from: origin, to: origin, late, limit: 1000 } }, signal })),
+    ),
+  );
+  return lists.flatMap((l) => l.items).filter((s) => s.forecast === forecast.id).sort((a, b) => a.horizon - b.horizon);
+}
