@@ -19,7 +19,7 @@ describe('runs', () => {
     await page.waitForURL(/\/runs\/daily/);
     await page.locator('h1').waitFor();
     // What is shown from now on comes by events: a load of the run would be a request of the page.
-    await page.getByRole('status').getByText('completed').waitFor();
+    await page.getByRole('status').filter({ hasText: 'completed' }).waitFor();
     const run = await server.get<Run>(`/v1/runs/${idOf(page.url())}`);
     expect([run.status, run.symbols]).toEqual(['completed', ['SIMUS1', 'SIMUS2']]);
     await page.getByText('2 of 2').waitFor();
@@ -34,7 +34,7 @@ describe('runs', () => {
     await server.post('/v1/etfs', { symbol: 'SIMRUN2', exchange: 'XNYS', sources: [{ name: 'file', ref: 'no-such-file.csv' }] });
     const started = await server.post<{ id: string }>('/v1/runs', { workflow: 'daily', exchange: 'XNYS', session, symbols: ['SIMRUN1', 'SIMRUN2'] });
     const page = await open(`/runs/${started.id}`);
-    await page.getByRole('status').getByText('completed').waitFor();
+    await page.getByRole('status').filter({ hasText: 'completed' }).waitFor();
     const row = page.getByRole('row', { name: /SIMRUN2/ });
     await row.getByText('SourceNotFound').waitFor();
     const run = await server.get<Run>(`/v1/runs/${started.id}`);
@@ -48,7 +48,7 @@ describe('runs', () => {
       const again = await server.get<Run>(`/v1/runs/${idOf(page.url())}`);
       return again.symbols.join() === 'SIMRUN2' || undefined;
     });
-    await page.getByRole('status').getByText('completed').waitFor();
+    await page.getByRole('status').filter({ hasText: 'completed' }).waitFor();
   });
 
   test('one that takes long is cancelled in place', async ({ open, server }) => {
@@ -59,7 +59,7 @@ describe('runs', () => {
     await page.getByRole('button', { name: 'Go on' }).click();
     await page.getByRole('button', { name: 'Cancel the run' }).click();
     await page.getByRole('button', { name: 'Yes, cancel' }).click();
-    await page.getByRole('status').getByText('cancelled').waitFor({ timeout: 60_000 });
+    await page.getByRole('status').filter({ hasText: 'cancelled' }).waitFor({ timeout: 60_000 });
     expect((await server.get<Run>(`/v1/runs/${started.id}`)).status).toBe('cancelled');
   });
 
