@@ -18,7 +18,7 @@ describe('runs', () => {
     await page.getByRole('button', { name: 'Start', exact: true }).click();
     await page.waitForURL(/\/runs\/daily/);
     await page.locator('h1').waitFor();
-    // What is shown from now on comes by events: a load of the run would be a request of the page.
+    // Nothing is clicked from here on.
     await page.getByRole('status').filter({ hasText: 'completed' }).waitFor();
     const run = await server.get<Run>(`/v1/runs/${idOf(page.url())}`);
     expect([run.status, run.symbols]).toEqual(['completed', ['SIMUS1', 'SIMUS2']]);
