@@ -40,6 +40,8 @@ type server struct {
 	// heartbeat is how often a stream of events without any sends a comment.
 	heartbeat time.Duration
 	uploads   chan struct{} // files that are being received
+	// overviews are kept as they are sent.
+	overviews overviewPages
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)

@@ -4,6 +4,52 @@
  */
 
 export interface paths {
+    "/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How every exchange and ETF stands now.
+         * @description All ETFs that daily runs update, in one response that is never paged. Closes and changes are split-adjusted to the newest believed
+         *     close, and forecasts made before a split are restated for it. A response counts in every change that was committed before the
+         *     request began; one made by a worker of an earlier release, which writes no events, is counted in within about a minute.
+         *     `Accept-Encoding: gzip` makes the response a fifth of its size.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/freshness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether each ETF has what is due after its newest sessions, whatever runs there were.
+         * @description A session is due some time after its close (setting `due-after`). Then an ETF must have a bar of it, whatever the rules thought
+         *     of that, and a forecast from it by the benchmark model. There is an item for each ETF and its newest closed session, and one
+         *     for each older session that is still missing something: data of other sessions does not clear it. Sessions that closed
+         *     before the ETF was registered, or before its listing, are not due, and retired ETFs are left out.
+         */
+        get: operations["getFreshness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/etfs": {
         parameters: {
             query?: never;
@@ -1027,6 +1073,333 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
+         * @enum {string}
+         */
+        FreshnessState: "ok" | "waiting" | "stale";
+        Overview: {
+            /**
+             * Format: date-time
+             * @description When the response was put together: at most a minute ago, and nothing has changed since.
+             */
+            as_of: string;
+            /**
+             * Format: int64
+             * @description The newest event that is counted in; 0 while there is none.
+             * @example 1234
+             */
+            event: number;
+            /**
+             * @description The model of the forecasts.
+             * @example drift
+             */
+            served_model: string;
+            /** @description What waits for a person. */
+            waiting: components["schemas"]["OverviewWaiting"];
+            exchanges: components["schemas"]["OverviewExchange"][];
+            /** @description Ascending by symbol. */
+            items: components["schemas"]["OverviewItem"][];
+        };
+        /**
+         * @example {
+         *       "findings": 2,
+         *       "warnings": 1,
+         *       "actions": 1,
+         *       "stale": 0,
+         *       "failed": 0
+         *     }
+         */
+        OverviewWaiting: {
+            /** @description Findings that wait for a decision. */
+            findings: number;
+            /** @description Warnings without a decision; they need none. */
+            warnings: number;
+            /** @description Proposed statements about corporate actions. */
+            actions: number;
+            /** @description ETFs that lack something that is due. */
+            stale: number;
+            /** @description ETFs that failed in the newest runs. */
+            failed: number;
+        };
+        /**
+         * @example {
+         *       "exchange": "XNYS",
+         *       "name": "New York Stock Exchange",
+         *       "time_zone": "America/New_York",
+         *       "session": "2025-09-26",
+         *       "closed_at": "2025-09-26T20:00:00Z",
+         *       "due_at": "2025-09-26T23:00:00Z",
+         *       "next_session": "2025-09-29",
+         *       "next_open": "2025-09-29T13:30:00Z",
+         *       "next_close": "2025-09-29T20:00:00Z",
+         *       "open_now": false,
+         *       "state": "complete",
+         *       "late_seconds": 0,
+         *       "etfs": 6,
+         *       "stored": 6,
+         *       "forecast": 6,
+         *       "stale": 0,
+         *       "failed": 0,
+         *       "run": {
+         *         "id": "daily:XNYS:2025-09-26",
+         *         "status": "completed",
+         *         "done": 6,
+         *         "due": 6
+         *       }
+         *     }
+         */
+        OverviewExchange: {
+            exchange: components["schemas"]["Exchange"];
+            /** @example New York Stock Exchange */
+            name: string;
+            /** @example America/New_York */
+            time_zone: string;
+            session: components["schemas"]["Session"];
+            /**
+             * Format: date-time
+             * @description The close of the session.
+             */
+            closed_at: string;
+            /**
+             * Format: date-time
+             * @description When the session is due, without the delay of a source.
+             */
+            due_at: string;
+            /**
+             * Format: date
+             * @description The session that is open or opens next; null after the last one in the calendar.
+             */
+            next_session: string | null;
+            /** Format: date-time */
+            next_open: string | null;
+            /** Format: date-time */
+            next_close: string | null;
+            open_now: boolean;
+            /**
+             * @description empty: no ETFs. complete: every ETF that is due has the session's prices and a forecast. running: the session's run is at work. late: an ETF is stale. waiting: the rest.
+             * @enum {string}
+             */
+            state: "complete" | "running" | "waiting" | "late" | "empty";
+            /**
+             * Format: int64
+             * @description By how much the latest ETF was late for the session, or is so far; whole minutes while something is missing.
+             */
+            late_seconds: number;
+            /** @description ETFs that daily runs update. */
+            etfs: number;
+            /** @description ETFs with a bar of the session. */
+            stored: number;
+            /** @description ETFs with a forecast from the session. */
+            forecast: number;
+            /** @description ETFs that lack something that is due for this or an older session. */
+            stale: number;
+            /** @description ETFs that failed in the session's newest run. */
+            failed: number;
+            /** @description The newest recorded run of the whole exchange for the session; null if there is none. */
+            run: components["schemas"]["OverviewRun"] | null;
+        };
+        OverviewRun: {
+            /** @example daily:XNYS:2025-09-26 */
+            id: string;
+            status: components["schemas"]["RunStatus"];
+            done: number;
+            due: number;
+        };
+        /**
+         * @example {
+         *       "symbol": "SPY",
+         *       "name": null,
+         *       "exchange": "XNYS",
+         *       "currency": "USD",
+         *       "source": "yahoo",
+         *       "session": "2025-09-26",
+         *       "close": 661.82,
+         *       "previous_close": 658.05,
+         *       "change": 0.005729,
+         *       "closes": [
+         *         658.05,
+         *         661.82
+         *       ],
+         *       "known_from": "2025-09-26T22:31:07Z",
+         *       "state": "ok",
+         *       "freshness": "ok",
+         *       "late_seconds": 0,
+         *       "findings": 0,
+         *       "data_version": 12,
+         *       "forecasts": [
+         *         {
+         *           "horizon": 1,
+         *           "target": "2025-09-29",
+         *           "model": "drift",
+         *           "forecast": "5f0c2a9d1b3e4f605f0c2a9d1b3e4f60",
+         *           "mean": 662.1,
+         *           "low": 651.2,
+         *           "high": 673.4,
+         *           "level": 0.9
+         *         }
+         *       ]
+         *     }
+         */
+        OverviewItem: {
+            symbol: components["schemas"]["Symbol"];
+            /** @description The fund's name; null if none is registered. */
+            name: string | null;
+            exchange: components["schemas"]["Exchange"];
+            /** @example USD */
+            currency: string;
+            /**
+             * @description The preferred source.
+             * @example yahoo
+             */
+            source: string;
+            /**
+             * Format: date
+             * @description The session of the newest believed close; null if there is none.
+             */
+            session: string | null;
+            close: number | null;
+            /** @description The believed close before that, split-adjusted. */
+            previous_close: number | null;
+            /**
+             * Format: double
+             * @description close over previous_close, minus 1.
+             */
+            change: number | null;
+            /** @description The believed closes among the newest sessions, up to and including the newest, ascending, split-adjusted. */
+            closes: components["schemas"]["Price"][];
+            /**
+             * Format: date-time
+             * @description When the newest believed close became known.
+             */
+            known_from: string | null;
+            /**
+             * @description held, quarantined: the newest bar is. missing: there is no believed close of the exchange's newest closed session although it is due, or none at all. provisional: the newest close may still change before its day is over.
+             * @enum {string}
+             */
+            state: "ok" | "held" | "quarantined" | "provisional" | "missing";
+            freshness: components["schemas"]["FreshnessState"];
+            /**
+             * Format: int64
+             * @description By how much it was late for the newest session, or is for the one that has been missing something for longest; whole minutes while something is missing.
+             */
+            late_seconds: number;
+            /** @description Findings that wait for a decision. */
+            findings: number;
+            /** Format: int64 */
+            data_version: number;
+            /** @description The newest forecast of the served model, for 1 and 21 sessions; empty while there is none. */
+            forecasts: components["schemas"]["OverviewForecast"][];
+        };
+        OverviewForecast: {
+            /** @description Sessions after the forecast's origin. */
+            horizon: number;
+            target: components["schemas"]["Session"];
+            /** @example drift */
+            model: string;
+            /**
+             * @description The forecast's ID.
+             * @example 5f0c2a9d1b3e4f605f0c2a9d1b3e4f60
+             */
+            forecast: string;
+            /** Format: double */
+            mean: number;
+            /**
+             * Format: double
+             * @description The quantile at 0.05.
+             */
+            low: number;
+            /**
+             * Format: double
+             * @description The quantile at 0.95.
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description How much lies between them.
+             * @example 0.9
+             */
+            level: number;
+        };
+        FreshnessReport: {
+            /** Format: date-time */
+            as_of: string;
+            exchanges: components["schemas"]["FreshnessExchange"][];
+            /** @description Ascending by symbol and session. */
+            items: components["schemas"]["FreshnessItem"][];
+            /** @description There are more sessions with a missed deadline than the 20,000 newest deadlines name; older ones are left out. */
+            clipped: boolean;
+        };
+        /**
+         * @example {
+         *       "exchange": "XNYS",
+         *       "session": "2025-09-26",
+         *       "closed_at": "2025-09-26T20:00:00Z",
+         *       "due_at": "2025-09-26T23:00:00Z",
+         *       "etfs": 6,
+         *       "ok": 5,
+         *       "waiting": 0,
+         *       "stale": 1
+         *     }
+         */
+        FreshnessExchange: {
+            exchange: components["schemas"]["Exchange"];
+            session: components["schemas"]["Session"];
+            /** Format: date-time */
+            closed_at: string;
+            /**
+             * Format: date-time
+             * @description When the session is due, without the delay of a source.
+             */
+            due_at: string;
+            /** @description ETFs for which something is due, now or later: the sum of the next three. */
+            etfs: number;
+            ok: number;
+            waiting: number;
+            /** @description ETFs that lack something that is due for this or an older session. */
+            stale: number;
+        };
+        /**
+         * @example {
+         *       "symbol": "SPY",
+         *       "exchange": "XNYS",
+         *       "session": "2025-09-26",
+         *       "closed_at": "2025-09-26T20:00:00Z",
+         *       "due_at": "2025-09-26T23:00:00Z",
+         *       "stored_at": "2025-09-26T22:31:07Z",
+         *       "forecast_at": null,
+         *       "state": "stale",
+         *       "late_seconds": 5400
+         *     }
+         */
+        FreshnessItem: {
+            symbol: components["schemas"]["Symbol"];
+            exchange: components["schemas"]["Exchange"];
+            session: components["schemas"]["Session"];
+            /** Format: date-time */
+            closed_at: string;
+            /**
+             * Format: date-time
+             * @description close + delay of the exchange + delay of the preferred source.
+             */
+            due_at: string;
+            /**
+             * Format: date-time
+             * @description When the first bar of the session was stored, be it believed, held or quarantined; null if none was.
+             */
+            stored_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the benchmark model's first forecast from the session was issued; null if none was.
+             */
+            forecast_at: string | null;
+            state: components["schemas"]["FreshnessState"];
+            /**
+             * Format: int64
+             * @description By how much it was, or is so far, after due_at that both were there; 0 if in time.
+             */
+            late_seconds: number;
+        };
         /**
          * Format: date
          * @description A trading session, identified by its civil date in the exchange's time zone.
@@ -3223,6 +3596,74 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getOverview: {
+        parameters: {
+            query?: {
+                /** @description Only this exchange and its ETFs. */
+                exchange?: "XNYS" | "XKRX";
+            };
+            header?: {
+                /** @description ETags the client holds; responds 304 if one of them is current. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The overview. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["InvalidRequest"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    getFreshness: {
+        parameters: {
+            query?: {
+                /** @description Only ETFs on this exchange. */
+                exchange?: "XNYS" | "XKRX";
+                /** @description Only this ETF. */
+                symbol?: string;
+                /** @description Only items in this state. It does not change the counts of the exchanges. */
+                state?: "ok" | "waiting" | "stale";
+                /**
+                 * @description How things stand for this session, which must have closed, instead of the newest ones.
+                 * @example 2025-09-26
+                 */
+                session?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The freshness. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreshnessReport"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
     listETFs: {
         parameters: {
             query?: {
