@@ -1,4 +1,5 @@
 // The inbox: a finding decided by a key, taken back, given another value; a split accepted; several decided at once.
+import type { Page } from 'playwright-core';
 import { describe } from 'vitest';
 import type { components } from '../src/lib/api/schema.d.ts';
 import { eventually, expect, test, type Server } from './harness.ts';
@@ -19,6 +20,11 @@ async function faulty(server: Server, faults: Record<string, string>): Promise<v
     const now = await server.get<{ status: string }>(`/v1/runs/${run.id}`);
     return now.status === 'running' ? undefined : now;
   });
+}
+
+/** A reader whose name is known from an earlier visit. */
+async function named(page: Page): Promise<void> {
+  await page.addInitScript(() => localStorage.setItem('etfcast.by', 'kim'));
 }
 
 async function only(server: Server, symbol: string, rule?: string): Promise<Finding> {
@@ -52,7 +58,7 @@ describe('findings', () => {
     await decision(server, f, 'reject');
     const made = await server.get<{ finding: Finding }>(`/v1/findings/${f.id}`);
     // the reason that the button shows
-    expect([made.finding.decided_by, made.finding.decided_why]).toEqual(['kim', 'a bad tick']);
+    expect([made.finding.decided_by, made.finding.decided_why]).toEqual(['kim', 'judged wrong by the rows shown']);
     await page.getByText(/data version \d+\./).first().waitFor();
 
     await page.keyboard.press('u');
@@ -64,7 +70,7 @@ describe('findings', () => {
 
   test('from the list to the decision it is one key, and the next one follows', async ({ open, server }) => {
     await faulty(server, { SIMNEXT1: `faults=ohlc@${session}`, SIMNEXT2: `faults=ohlc@${session}` });
-    const page = await open('/findings?rule=ohlc_order', { before: (p) => p.addInitScript(() => localStorage.setItem('etfcast.by', 'kim')) });
+    const page = await open('/findings?rule=ohlc_order', { before: named });
     const title = page.getByRole('heading', { level: 2 }).filter({ hasText: /SIM/ });
     await title.waitFor();
     const first = (await title.innerText()).split(' ')[0]!;
@@ -79,7 +85,7 @@ describe('findings', () => {
   test('a split that nobody stated is accepted', async ({ open, server, shots }) => {
     await faulty(server, { SIMSPL1: `split=${session}:4:1&faults=unsplit:10000` });
     const f = await only(server, 'SIMSPL1');
-    const page = await open(`/findings/${f.id}`, { before: (p) => p.addInitScript(() => localStorage.setItem('etfcast.by', 'kim')) });
+    const page = await open(`/findings/${f.id}`, { before: named });
     await page.getByText('4:1 split on Sep 26, 2025: did it happen?').waitFor();
     await shots(page, 'finding');
     expect((await server.get<ETF>('/v1/etfs/SIMSPL1')).quarantined).toBe(1);
@@ -93,7 +99,7 @@ describe('findings', () => {
   test('another value takes the place of a wrong one', async ({ open, server }) => {
     await faulty(server, { SIMVAL1: `faults=bad_tick@${session}` });
     const f = await only(server, 'SIMVAL1');
-    const page = await open(`/findings/${f.id}`, { before: (p) => p.addInitScript(() => localStorage.setItem('etfcast.by', 'kim')), allow: [/400/] });
+    const page = await open(`/findings/${f.id}`, { before: named, allow: [/400/] });
     await page.getByRole('heading', { level: 2, name: /SIMVAL1/ }).waitFor();
     await page.keyboard.press('e');
     const close = page.getByLabel('Close, Sep 26, 2025');
@@ -121,7 +127,7 @@ describe('findings', () => {
     await faulty(server, { SIMBAT1: `faults=unit@${session}`, SIMBAT2: `faults=unit@${session}`, SIMBAT3: `faults=unit@${session}` });
     const all = await Promise.all(['SIMBAT1', 'SIMBAT2', 'SIMBAT3'].map((s) => only(server, s)));
     // One is decided by somebody else meanwhile: its failure is shown, and stops none of the others.
-    const page = await open('/findings?rule=unit_change', { before: (p) => p.addInitScript(() => localStorage.setItem('etfcast.by', 'kim')), allow: [/409/] });
+    const page = await open('/findings?rule=unit_change', { before: named, allow: [/409/] });
     await page.getByText('SIMBAT1', { exact: true }).first().waitFor();
     await page.route('**/v1/findings?**', (route) => route.abort()); // the list stays as it was
     for (const f of all) await page.getByRole('checkbox', { name: new RegExp(f.symbol) }).check();
@@ -143,7 +149,7 @@ describe('findings', () => {
 
   test('a statement without a finding is rejected among the corporate actions', async ({ open, server, axe }) => {
     await faulty(server, { SIMFAL1: 'faults=false_split@2025-06-16' });
-    const page = await open('/findings?view=actions&symbol=SIMFAL1', { before: (p) => p.addInitScript(() => localStorage.setItem('etfcast.by', 'kim')) });
+    const page = await open('/findings?view=actions&symbol=SIMFAL1', { before: named });
     await page.getByText('4:1 split on Jun 16, 2025: did it happen?').waitFor();
     await axe(page);
     await page.keyboard.press('r');

@@ -1,6 +1,6 @@
 // The scoreboard: late scores while there is no record, cells that lead to forecasts, and words that claim no more than the intervals.
-import { describe } from 'vitest';
 import type { Page } from 'playwright-core';
+import { describe } from 'vitest';
 import type { components } from '../src/lib/api/schema.d.ts';
 import { expect, test } from './harness.ts';
 
@@ -8,8 +8,8 @@ type Board = components['schemas']['Scoreboard'];
 
 /** Answers requests for the scoreboard with the server's late one, made one of record whose first comparison has this interval. */
 function record(low: number, high: number): (page: Page) => Promise<void> {
-  return (page) =>
-    page.route('**/v1/scoreboard*', async (route) => {
+  return async (page) => {
+    await page.route('**/v1/scoreboard*', async (route) => {
       const response = await route.fetch({ url: new URL('/v1/scoreboard?late=true', route.request().url()).href });
       const board = (await response.json()) as Board;
       let done = false;
@@ -20,6 +20,7 @@ function record(low: number, high: number): (page: Page) => Promise<void> {
       }
       await route.fulfill({ response, json: { ...board, late: false, record_begins: '2025-09-02' } });
     });
+  };
 }
 
 describe('the scoreboard', () => {
