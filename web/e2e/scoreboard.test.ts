@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { describe } from 'vitest';
 import type { components } from '../src/lib/api/schema.d.ts';
-import { expect, test } from './harness.ts';
+import { eventually, expect, test } from './harness.ts';
 
 type Board = components['schemas']['Scoreboard'];
 
@@ -49,7 +49,7 @@ describe('the scoreboard', () => {
     const newest = await picked.inputValue();
     await page.getByRole('button', { name: 'Earlier origin' }).click();
     await page.waitForURL(/origin=/);
-    expect((await picked.inputValue()) < newest).toBe(true);
+    await eventually('the earlier origin', async () => (await picked.inputValue()) < newest || undefined);
     const link = page.getByRole('link', { name: 'Open the forecast of SIMUS1' });
     const id = (await link.getAttribute('href'))!.split('/').at(-1)!;
     const forecast = await server.get<{ model: string; symbol: string; origin: string }>(`/v1/forecasts/${id}`);
