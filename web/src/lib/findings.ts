@@ -57,19 +57,22 @@ export function evidenceParts(evidence: string): string[] {
   return parts.map((p) => p.trim()).filter((p) => p !== '');
 }
 
-/** The reasons offered for a decision, by the names of their messages, the most usual first. */
+/**
+ * The reasons offered for a decision, by the names of their messages. The first is recorded if none is chosen: it says no more than what
+ * the page has shown.
+ */
 export function reasons(rule: string, decision: Decision): string[] {
   const price = ['price_jump', 'price_spike', 'held_close', 'price_range', 'nav_difference'].includes(rule);
   switch (decision) {
     case 'accept':
-      if (rule === 'unfinished_row') return ['final', 'checked'];
-      return price ? ['genuine', 'checked', 'news'] : ['checked', 'closeRight'];
+      if (rule === 'unfinished_row') return ['looksRight', 'final', 'checked'];
+      return ['looksRight', 'checked', ...(price ? ['genuine', 'news'] : ['closeRight'])];
     case 'reject':
-      return rule === 'unit_change' ? ['unit', 'badTick', 'otherSource'] : ['badTick', 'otherSource', 'notPlausible'];
+      return ['looksWrong', ...(rule === 'unit_change' ? ['unit'] : ['badTick']), 'otherSource'];
     case 'replace':
-      return ['asPrinted', 'otherSourceValue'];
+      return ['byHand', 'asPrinted', 'otherSourceValue'];
     case 'refetch':
-      return ['corrected', 'again'];
+      return ['again', 'corrected'];
     case 'retract':
       return ['wrongInUse', 'otherSource'];
     case 'undo':

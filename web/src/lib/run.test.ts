@@ -7,7 +7,7 @@ const none: Counts = { due: 0, updated: 0, unchanged: 0, quarantined: 0, failed:
 function one(symbol: string, outcome: RunETF['outcome'], stage: RunETF['stage'] = 'done'): RunETF {
   return {
     symbol, session: '2025-09-26', stage, outcome, source: null, rows_new: 0, rows_unchanged: 0, rows_revised: 0, rows_quarantined: 0, findings: 0, forecasts: 0,
-    attempts: 1, error_type: null, error_message: null, held: false, provisional: false,
+    attempts: 1, error_type: null, error_message: null, remedy: null, held: false, provisional: false,
   }; // prettier-ignore
 }
 

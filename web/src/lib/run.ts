@@ -66,7 +66,7 @@ const next: Record<string, Stage> = { 'etf.fetched': 'validate', 'etf.validated'
 function blank(symbol: string, session: string): RunETF {
   return {
     symbol, session, stage: null, outcome: 'running', source: null, rows_new: 0, rows_unchanged: 0, rows_revised: 0, rows_quarantined: 0, findings: 0, forecasts: 0,
-    attempts: 0, error_type: null, error_message: null, held: false, provisional: false,
+    attempts: 0, error_type: null, error_message: null, remedy: null, held: false, provisional: false,
   }; // prettier-ignore
 }
 
