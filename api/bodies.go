@@ -23,22 +23,23 @@ const (
 
 // drained reads the rest of a body that the handler left unread before the response is sent (net/http holds back a
 // short one until the handler returns), and refuses bodies whose declared length is too large without reading them.
-func drained(next http.Handler, tooLarge func(http.ResponseWriter, *http.Request)) http.Handler {
+func drained(next http.Handler, problem func(error) func(http.ResponseWriter, *http.Request)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)
 			return
 		}
 		body := r.Body // the handlers may replace it
-		if r.ContentLength > maxBody && r.Header.Get("Expect") != "" {
+		limit := bodyLimit(r)
+		if r.ContentLength > limit && r.Header.Get("Expect") != "" {
 			// The client waits for 100 Continue and gets the response instead.
 			w.Header().Set("Connection", "close")
-			tooLarge(w, r)
+			problem(tooLarge(limit))(w, r)
 			return
 		}
-		if r.ContentLength > maxBody {
+		if r.ContentLength > limit {
 			drain(w, body)
-			tooLarge(w, r)
+			problem(tooLarge(limit))(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -53,16 +54,19 @@ func drain(w http.ResponseWriter, body io.Reader) {
 }
 
 // readBody returns the whole body of a request, at most maxBody bytes.
-func readBody(r *http.Request) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+func readBody(r *http.Request) ([]byte, error) { return readAtMost(r.Body, maxBody) }
+
+// readAtMost returns a whole body, at most limit bytes.
+func readAtMost(body io.Reader, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil, etf.Invalid("body", "the body is shorter than its Content-Length", "send the whole body")
 		}
 		return nil, etf.Invalid("body", "the body can't be read", "send the whole body within a minute, correctly framed")
 	}
-	if len(data) > maxBody {
-		return nil, errBodyTooLarge
+	if int64(len(data)) > limit {
+		return nil, tooLarge(limit)
 	}
 	return data, nil
 }

@@ -42,6 +42,7 @@ type fakeStore struct {
 	log           *fakeLedger       // nil while it is empty
 	scores        []etf.Score
 	entrants      []string
+	fetches       []etf.StoredFetch // newest first
 }
 
 func newFakeStore() *fakeStore {
@@ -210,7 +211,8 @@ func (f *fakeStore) SessionLosses(_ context.Context, filter etf.ScoreFilter) ([]
 	defer f.locked()()
 	sums := scoring.Contributions(f.scores, "drift")
 	return slices.DeleteFunc(sums, func(l etf.SessionLosses) bool {
-		return filter.Exchange != "" && l.Exchange != filter.Exchange || filter.Model != "" && l.Model != filter.Model
+		return filter.Exchange != "" && l.Exchange != filter.Exchange || filter.Model != "" && l.Model != filter.Model ||
+			filter.Horizon != 0 && l.Horizon != filter.Horizon || filter.Standing != "" && l.Standing != filter.Standing
 	}), f.err
 }
 
@@ -526,3 +528,75 @@ func (f *fakeTemporal) StartAndDecide(_ context.Context, in workflows.ResolveFin
 }
 
 func (f *fakeTemporal) Check(context.Context) error { return f.err }
+
+// ForecastHeads returns all there are, which is more than the port asks for.
+func (f *fakeStore) ForecastHeads(_ context.Context, symbol etf.Symbol, models []string, through etf.Session, _ int) (list []etf.ForecastHead, err error) {
+	defer f.locked()()
+	for _, c := range f.forecasts {
+		if c.Symbol != symbol || c.Origin > through || !slices.Contains(models, c.Model) {
+			continue
+		}
+		h := etf.ForecastHead{
+			ID: c.ID, Symbol: c.Symbol, Model: c.Model, Origin: c.Origin, IssuedAt: c.IssuedAt, AsOf: c.AsOf, Run: c.Run, CodeVersion: c.CodeVersion,
+			DataVersion: c.DataVersion.Number, Chain: c.Chain, Held: c.Held > 0,
+		}
+		for _, p := range c.Points {
+			h.Horizons = append(h.Horizons, p.Horizon)
+		}
+		list = append(list, h)
+	}
+	return list, f.err
+}
+
+func (f *fakeStore) ETFFetches(_ context.Context, symbol etf.Symbol, after etf.Cursor, limit int) (page []etf.StoredFetch, next etf.Cursor, err error) {
+	defer f.locked()()
+	for _, one := range f.fetches {
+		at := etf.Cursor{At: one.FetchedAt, ID: one.ID}
+		if one.Symbol != symbol || !after.IsZero() && (at.At.After(after.At) || at.At.Equal(after.At) && at.ID >= after.ID) {
+			continue
+		}
+		if len(page) == limit {
+			last := page[limit-1]
+			return page, etf.Cursor{At: last.FetchedAt, ID: last.ID}, f.err
+		}
+		page = append(page, one)
+	}
+	return page, next, f.err
+}
+
+func (f *fakeStore) RunsOfETF(_ context.Context, symbol etf.Symbol, runs []etf.RunID) (map[etf.RunID]etf.RunETF, error) {
+	defer f.locked()()
+	list := map[etf.RunID]etf.RunETF{}
+	for _, id := range runs {
+		for _, r := range f.runETFs[string(id)] {
+			if r.Symbol == symbol {
+				list[id] = r
+			}
+		}
+	}
+	return list, f.err
+}
+
+func (f *fakeStore) OriginScores(_ context.Context, exchange etf.Exchange, model string, horizon int, origin etf.Session) ([]etf.Score, error) {
+	defer f.locked()()
+	return slices.DeleteFunc(slices.Clone(f.scores), func(s etf.Score) bool {
+		return s.Exchange != exchange || s.Model != model || s.Horizon != horizon || s.Origin != origin
+	}), f.err
+}
+
+// fakeFolder keeps files in memory.
+type fakeFolder struct {
+	mu    sync.Mutex
+	files map[string]string
+}
+
+func (f *fakeFolder) Keep(_ context.Context, name string, raw []byte) (string, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	kept, ok := f.files[name]
+	if ok && kept != string(raw) {
+		return "", false, &etf.Error{Kind: etf.KindConflict, Field: "symbol", Message: "another file is kept"}
+	}
+	f.files[name] = string(raw)
+	return "uploads/" + name, !ok, nil
+}

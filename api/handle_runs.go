@@ -77,7 +77,7 @@ func (s *server) GetRun(ctx context.Context, r gen.GetRunRequestObject) (gen.Get
 	}
 	body.Links = out.Links
 	for i, e := range etfs {
-		body.Etfs.Items[i] = runETFOut(e)
+		body.Etfs.Items[i] = s.runETFOut(e)
 	}
 	if more {
 		body.Etfs.NextCursor = encodeCursor(query, string(etfs[len(etfs)-1].Symbol))
@@ -113,13 +113,13 @@ func (s *server) runOut(run etf.Run) gen.Run {
 	return out
 }
 
-func runETFOut(r etf.RunETF) gen.RunETF {
+func (s *server) runETFOut(r etf.RunETF) gen.RunETF {
 	return gen.RunETF{
 		Symbol: r.Symbol, Session: r.Session, Stage: textOrNil(string(r.Stage)), Outcome: string(r.Outcome),
 		Source: textOrNil(r.Source), RowsNew: r.RowsNew, RowsUnchanged: r.RowsUnchanged, RowsRevised: r.RowsRevised,
 		RowsQuarantined: r.RowsQuarantined, Findings: r.Findings, Forecasts: r.Forecasts, Attempts: r.Attempts,
 		ErrorType: textOrNil(r.ErrorType), ErrorMessage: textOrNil(redacted(r.ErrorMessage)),
-		Held: r.Held, Provisional: r.Provisional,
+		Held: r.Held, Provisional: r.Provisional, Remedy: textOrNil(s.Remedy(r.ErrorType)),
 	}
 }
 

@@ -77,6 +77,12 @@ func newFixture(t testing.TB) *fixture {
 // newFixtureOn is newFixture on a store that wraps the fake one.
 func newFixtureOn(t testing.TB, wrap func(*fakeStore) service.Store) *fixture {
 	t.Helper()
+	return newFixtureWith(t, wrap, nil)
+}
+
+// newFixtureWith is newFixtureOn with a folder that keeps files; nil = none.
+func newFixtureWith(t testing.TB, wrap func(*fakeStore) service.Store, files service.PriceFolder) *fixture {
+	t.Helper()
 	f := &fixture{t: t, store: newFakeStore(), temporal: newFakeTemporal(), now: testNow, log: &lockedBuffer{}}
 	f.temporal.now = f.clock
 	f.service = service.New(service.Deps{
@@ -84,6 +90,7 @@ func newFixtureOn(t testing.TB, wrap func(*fakeStore) service.Store) *fixture {
 		Models: []service.Model{
 			{Name: "drift", MinSessions: 21, Params: `{"half_life":60}`}, {Name: "prophet", MinSessions: 2, Params: `{"growth":"linear"}`},
 		},
+		Remedies: map[string]string{"SourceCorrupt": "correct the line named"}, Files: files,
 		UI: "http://127.0.0.1:8233/", Namespace: "default",
 	})
 	handler, err := New(Deps{

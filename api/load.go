@@ -22,10 +22,13 @@ const (
 	runRoute        = "/v1/runs/:id"
 	scoreboardRoute = "/v1/scoreboard"
 	scoresRoute     = "/v1/etfs/:symbol/scores"
+
+	originScoresRoute = "/v1/scores"
 )
 
 // pageRoutes are the routes whose cost grows with their limit, and its default.
-var pageRoutes = map[string]limits{"/v1/etfs": listLimits, barsRoute: barLimits, "/v1/runs": listLimits, runRoute: runETFLimits, "/v1/findings": listLimits, "/v1/entries": listLimits}
+var pageRoutes = map[string]limits{"/v1/etfs": listLimits, barsRoute: barLimits, "/v1/runs": listLimits, runRoute: runETFLimits, "/v1/findings": listLimits, "/v1/entries": listLimits,
+	"/v1/etfs/:symbol/forecasts": listLimits, "/v1/etfs/:symbol/fetches": listLimits, "/v1/etfs/:symbol/runs": listLimits}
 
 // turnstile admits few requests at once, in the order of their arrival.
 type turnstile struct{ slots chan struct{} }
@@ -50,7 +53,7 @@ func (t turnstile) enter(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
-		return &etf.Error{Kind: etf.KindRateLimited, Message: "too many large pages are being read at once", RetryAfter: 2 * heavyWait,
+		return &etf.Error{Kind: etf.KindRateLimited, Message: "too many large requests are being served at once", RetryAfter: 2 * heavyWait,
 			Remedy: "retry after the seconds in Retry-After, with fewer requests at once or a smaller limit"}
 	}
 }
@@ -81,8 +84,11 @@ func (s *server) limited(next echo.HandlerFunc) echo.HandlerFunc {
 
 // heavy reports whether the request reads many items. The handler reports an invalid limit.
 func heavy(c echo.Context) bool {
-	if c.Path() == scoreboardRoute || c.Path() == scoresRoute {
+	if c.Path() == scoreboardRoute || c.Path() == scoresRoute || c.Path() == originScoresRoute {
 		return true // whatever the page: they read all scores
+	}
+	if takesFile(c.Path()) {
+		return true // it computes, and reads nothing
 	}
 	l, ok := pageRoutes[c.Path()]
 	if !ok || c.Request().Method != http.MethodGet {

@@ -29,6 +29,8 @@ var (
 		"`errors` names every invalid field, parameter or header, what is wrong with it, and the remedy. Nothing was done; repeating the same request will fail again."}
 	problemForbidden = problemClass{"cross-origin", http.StatusForbidden, "The request comes from another site's page",
 		"A browser sent this request for a page from another origin. Only pages from this server and clients that are not browsers may change anything."}
+	problemOff = problemClass{"not-enabled", http.StatusForbidden, "This installation does not do that",
+		"The setting that the request needs is not set. The remedy names it; only the operator can set it."}
 	problemHost = problemClass{"host-not-allowed", http.StatusMisdirectedRequest, "The host is not a name of this server",
 		"The Host header names neither localhost, nor the server's own address, nor one of its allowed hosts (setting `allowed-hosts`). Refusing it keeps pages of other sites out whose name was made to resolve to this server (DNS rebinding)."}
 	problemNotFound = problemClass{"not-found", http.StatusNotFound, "There is no such resource",
@@ -42,9 +44,9 @@ var (
 	problemPrecondition = problemClass{"precondition-failed", http.StatusPreconditionFailed, "The resource has changed",
 		"The If-Match header names another state of the resource than the current one. Nothing was done: read the resource again."}
 	problemTooLarge = problemClass{"body-too-large", http.StatusRequestEntityTooLarge, "The body is too large",
-		"The limit is 1 MiB. Nothing was done."}
+		"The limit is 1 MiB, and 8 MiB for a file of prices (POST /v1/check, POST /v1/files). Nothing was done."}
 	problemMediaType = problemClass{"unsupported-media-type", http.StatusUnsupportedMediaType, "The body has the wrong media type",
-		"Send JSON with the header Content-Type: application/json; POST /v1/entries takes text/csv too."}
+		"Send JSON with the header Content-Type: application/json; POST /v1/entries takes text/csv too, and POST /v1/check and POST /v1/files take nothing else."}
 	problemRate = problemClass{"rate-limited", http.StatusTooManyRequests, "Too many requests",
 		"Retry after the number of seconds in the Retry-After header."}
 	problemIntegrity = problemClass{"integrity", http.StatusInternalServerError, "What is stored is not as it was issued",
@@ -57,7 +59,7 @@ var (
 		"This process serves as many streams as it can. Close those that nobody reads, or connect again after the number of seconds in the Retry-After header."}
 
 	problemClasses = []problemClass{
-		problemInvalid, problemForbidden, problemHost, problemNotFound, problemMethod, problemAccept, problemConflict,
+		problemInvalid, problemForbidden, problemOff, problemHost, problemNotFound, problemMethod, problemAccept, problemConflict,
 		problemPrecondition,
 		problemTooLarge, problemMediaType, problemRate, problemIntegrity, problemInternal, problemUnavailable, problemStreams,
 	}

@@ -39,6 +39,7 @@ type server struct {
 	heavy   turnstile
 	// heartbeat is how often a stream of events without any sends a comment.
 	heartbeat time.Duration
+	uploads chan struct{} // files that are being received
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)
@@ -66,7 +67,7 @@ func New(d Deps) (http.Handler, error) {
 	}
 	s := &server{
 		Service: d.Service, version: d.Version, started: d.Service.Now().UTC(), log: d.Log, metrics: metrics,
-		heavy: newTurnstile(), heartbeat: heartbeat,
+		heavy: newTurnstile(), heartbeat: heartbeat, uploads: make(chan struct{}, maxUploads),
 		ready: service.NewReadiness(d.Service.Now, append(d.Service.Probes(), d.Workers...)...),
 	}
 	if s.log == nil {
@@ -81,7 +82,7 @@ func New(d Deps) (http.Handler, error) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		s.log.Error("unhandled error", "error", err, "path", c.Request().URL.Path)
 	}
-	e.Use(s.observe, checkQuery(doc.spec), s.limited)
+	e.Use(s.observe, checkQuery(doc.spec), s.received, s.limited)
 	gen.RegisterHandlers(e, gen.NewStrictHandler(s, []gen.StrictMiddlewareFunc{refuseBodies}))
 	doc.register(e)
 	registerAssets(e, assets)
@@ -98,7 +99,7 @@ func New(d Deps) (http.Handler, error) {
 	// A browser sends requests to loopback for any page, so a page of another site could start runs.
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(problem(refuse(problemForbidden, "Origin", "the request comes from another site's page", "send it from a page of this server or without a browser"))))
-	return identified(drained(d.Hosts.only(origin.Handler(normalised(e)), problem), problem(errBodyTooLarge))), nil
+	return identified(drained(d.Hosts.only(origin.Handler(normalised(e)), problem), problem)), nil
 }
 
 // logWriter writes echo's own messages to the log.

@@ -67,6 +67,9 @@ func (s *Store) saveFetch(ctx context.Context, f etf.Fetch, r etf.Response, judg
 		if err := q.fetched(ctx, f); err != nil {
 			return err
 		}
+		if err := q.InsertETFFetch(ctx, sqlcgen.InsertETFFetchParams{FetchedAt: params.FetchedAt, FetchID: f.ID, Symbol: params.Symbol}); err != nil {
+			return err
+		}
 		if err := s.stageBars(ctx, tx, f.ID, r); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ var rights = map[string]string{
 	"etf_changes":         "SELECT, INSERT",
 	"data_versions":       "SELECT, INSERT",
 	"fetches":             "SELECT, INSERT, UPDATE",
+	"etf_fetches":         "SELECT, INSERT",
 	"fetch_bodies":        "SELECT, INSERT, DELETE",
 	"staged_bars":         "SELECT, INSERT, UPDATE, DELETE",
 	"bars":                "SELECT, INSERT, UPDATE, DELETE", // DELETE for a series that its source has restated

@@ -61,11 +61,7 @@ func (s *Store) BarFetchesAt(ctx context.Context, symbol etf.Symbol, version int
 		return nil, translate(err, what)
 	}
 	for _, r := range records {
-		list[at[r.ID]].Fetch = etf.Fetch{
-			ID: r.ID, Symbol: symbol, Source: r.Source, Window: etf.Window{From: etf.Session(r.WindowFrom), To: etf.Session(r.WindowTo)},
-			Request: r.Request, MediaType: r.MediaType, Hash: r.RawHash, Basis: etf.Basis(r.Basis), Rows: int(r.RowCount),
-			FetchedAt: r.FetchedAt, Run: etf.RunID(r.RunID),
-		}
+		list[at[r.ID]].Fetch = fetchRecord(r, symbol)
 	}
 	bodies, err := s.q.ListStoredBodies(ctx, ids)
 	if err != nil {
@@ -75,4 +71,12 @@ func (s *Store) BarFetchesAt(ctx context.Context, symbol etf.Symbol, version int
 		list[at[id]].Stored = true
 	}
 	return list, nil
+}
+
+func fetchRecord(r sqlcgen.ListFetchRecordsRow, symbol etf.Symbol) etf.Fetch {
+	return etf.Fetch{
+		ID: r.ID, Symbol: symbol, Source: r.Source, Window: etf.Window{From: etf.Session(r.WindowFrom), To: etf.Session(r.WindowTo)},
+		Request: r.Request, MediaType: r.MediaType, Hash: r.RawHash, Basis: etf.Basis(r.Basis), Rows: int(r.RowCount),
+		FetchedAt: r.FetchedAt, Run: etf.RunID(r.RunID),
+	}
 }

@@ -85,6 +85,11 @@ func upgraded(t *testing.T, dsn string, a archive.Archive) dbtest.Database {
 	if err := db.Migrate(ctx, d.AdminDSN, db.MigrateOptions{GrantUsers: []string{user}}); err != nil {
 		t.Fatal(err)
 	}
+	// Every fetch is listed with its ETF, those of the release too.
+	var listed int
+	if err := pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM etf_fetches l JOIN fetches f ON f.id = l.fetch_id AND f.etf_id = l.etf_id AND f.fetched_at = l.fetched_at").Scan(&listed); err != nil || listed != a.Facts.Rows["fetches"] {
+		t.Errorf("%d fetches are listed with their ETF, %v; want %d", listed, err, a.Facts.Rows["fetches"])
+	}
 	d.Store = d.Another(t, db.Options{})
 	return d
 }

@@ -95,7 +95,7 @@ func testRights(t *testing.T, d dbtest.Database) {
 	}
 	column := map[string]string{"data_versions": "number", "etf_sources": "name", "finding_decisions": "decision",
 		"finding_rows": "session", "findings": "rule", "bar_revisions": "close", "forecasts": "hash", "forecast_points": "mean",
-		"forecast_components": "by_horizon", "forecast_fits": "hash", "etf_changes": "name",
+		"forecast_components": "by_horizon", "forecast_fits": "hash", "etf_changes": "name", "etf_fetches": "fetch_id",
 		"forecast_marks": "skipped", "etf_listings": "listed", "finding_proposals": "kind",
 		"forecast_provenance": "closes_hash", "forecast_tails": "by_horizon", "forecast_targets": "target", "scores": "crps",
 		"ledger_leaves": "hash", "ledger_hashes": "hashes", "ledger_checkpoints": "root", "entrants": "model"}

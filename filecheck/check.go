@@ -37,6 +37,11 @@ type Result struct {
 	Verdicts []etf.Verdict // of Bars
 	Actions  []etf.Action  // that the file states
 	Lines    []Line        // ascending by first session
+	Basis    etf.Basis
+	Currency etf.Currency // that the file or an option states; empty if neither does
+	// WholeLastLine means that the last row has no line end and is used nevertheless: a daily run needs the option last_line=complete to
+	// use it.
+	WholeLastLine bool
 }
 
 // Severity is the most serious severity among the lines; empty without lines.
@@ -61,7 +66,7 @@ func Check(f File, o Options) (Result, error) {
 			return Result{}, err
 		}
 	}
-	response, session, err := read(f, cal, o.Session, o.Now)
+	response, session, whole, err := read(f, cal, o.Session, o.Now)
 	if err != nil {
 		return Result{}, err
 	}
@@ -78,6 +83,7 @@ func Check(f File, o Options) (Result, error) {
 	return Result{
 		Session: session, Bars: response.Bars, Verdicts: report.Verdicts, Actions: response.Actions,
 		Lines: lines(name(f), cal, response.Bars, report.Findings, details),
+		Basis: response.Basis, Currency: response.Currency, WholeLastLine: whole,
 	}, nil
 }
 
@@ -89,10 +95,10 @@ func name(f File) string {
 
 // withLastLine uses the file's last line although it has no line end, if it can be read: nobody is writing the file any more.
 // A daily run leaves it out, and a line for information says so.
-func withLastLine(r etf.Response, name string, f File, q etf.Query) etf.Response {
+func withLastLine(r etf.Response, name string, f File, q etf.Query) (_ etf.Response, used bool) {
 	i := slices.IndexFunc(r.Defects, func(d etf.Defect) bool { return d.Unfinished })
 	if i < 0 || strings.Contains(q.Ref, "last_line=") {
-		return r
+		return r, false
 	}
 	join := "?"
 	if q.Ref != "" {
@@ -101,17 +107,18 @@ func withLastLine(r etf.Response, name string, f File, q etf.Query) etf.Response
 	q.Ref += join + "last_line=complete"
 	whole, err := file.Parse(name, f.Raw, f.Modified, q)
 	if err != nil || len(whole.Bars) <= len(r.Bars) {
-		return r
+		return r, false
 	}
 	d := r.Defects[i]
 	d.Unfinished, d.Side, d.NoPrice = false, true, true
 	d.Reason = "a daily run does not use this row: " + d.Reason
 	whole.Defects = append(whole.Defects, d)
-	return whole
+	return whole, true
 }
 
-// read parses a file up to a session, or all of it, and names the session it is checked for.
-func read(f File, cal *calendar.Calendar, session etf.Session, now time.Time) (etf.Response, etf.Session, error) {
+// read parses a file up to a session, or all of it, names the session it is checked for, and says whether a last line without an end
+// is used.
+func read(f File, cal *calendar.Calendar, session etf.Session, now time.Time) (_ etf.Response, _ etf.Session, whole bool, err error) {
 	// Without an instant as of which to read: a row of a session that has not closed yet is for the rules to judge.
 	q := etf.Query{Exchange: cal.Exchange(), Window: etf.Window{To: session}}
 	n, options, has := strings.Cut(f.Name, "?")
@@ -120,9 +127,9 @@ func read(f File, cal *calendar.Calendar, session etf.Session, now time.Time) (e
 	}
 	response, err := file.Parse(n, f.Raw, f.Modified, q)
 	if err != nil {
-		return etf.Response{}, 0, err
+		return etf.Response{}, 0, false, err
 	}
-	response = withLastLine(response, n, f, q)
+	response, whole = withLastLine(response, n, f, q)
 	response.DataAt = settled(cal, response)
 	given := session
 	if session.IsZero() {
@@ -130,13 +137,13 @@ func read(f File, cal *calendar.Calendar, session etf.Session, now time.Time) (e
 	}
 	switch empty := len(response.Bars)+len(response.Defects) == 0; {
 	case empty && !given.IsZero():
-		return etf.Response{}, 0, &etf.Error{Kind: etf.KindCorrupt, Field: n, Message: fmt.Sprintf("the file has no row up to %s", given), Remedy: "name a session that it covers"}
+		return etf.Response{}, 0, false, &etf.Error{Kind: etf.KindCorrupt, Field: n, Message: fmt.Sprintf("the file has no row up to %s", given), Remedy: "name a session that it covers"}
 	case session.IsZero():
-		return etf.Response{}, 0, &etf.Error{Kind: etf.KindCorrupt, Field: n, Message: "the file has no row that can be used" + reason(response),
+		return etf.Response{}, 0, false, &etf.Error{Kind: etf.KindCorrupt, Field: n, Message: "the file has no row that can be used" + reason(response),
 			Remedy: "export it again, or correct the rows"}
 	}
 	response.Bars, response.Ordinals = quality.Condense(response.Bars)
-	return response, session, nil
+	return response, session, whole, nil
 }
 
 func reason(r etf.Response) string {
@@ -208,7 +215,7 @@ func input(r etf.Response, o Options, session etf.Session) quality.Input {
 // withStored adds the rows of an earlier export as they would be stored: those that its own check keeps, and those that
 // it holds.
 func withStored(in quality.Input, stored File, cal *calendar.Calendar, o Options) (quality.Input, error) {
-	response, session, err := read(stored, cal, 0, o.Now)
+	response, session, _, err := read(stored, cal, 0, o.Now)
 	if err != nil {
 		return in, err
 	}

@@ -219,7 +219,7 @@ func TestModified(t *testing.T) {
 	cal, _ := calendar.For(etf.XNYS)
 	for at, want := range map[string]bool{"1980-01-01T00:00:00Z": false, "2025-06-27T12:00:00Z": false, "2025-06-30T12:00:00Z": true, "2025-07-01T12:00:00Z": true} {
 		modified, _ := time.Parse(time.RFC3339, at)
-		response, _, err := read(File{Name: "x.csv", Raw: []byte(csv(t, 30, nil)), Modified: modified}, cal, 0, time.Time{})
+		response, _, _, err := read(File{Name: "x.csv", Raw: []byte(csv(t, 30, nil)), Modified: modified}, cal, 0, time.Time{})
 		if err != nil || response.DataAt.Equal(modified) != want {
 			t.Errorf("%s: %s, %v", at, response.DataAt, err)
 		}

@@ -20,6 +20,8 @@ type Line struct {
 	Sessions int          `json:"sessions"` // how many the rule names from From to To
 	Evidence string       `json:"evidence"`
 	Proposal *Proposal    `json:"proposal"` // null: none
+
+	Named []etf.Session `json:"-"` // the sessions, ascending
 }
 
 // Proposal is the corporate action that would explain what a rule found.
@@ -67,7 +69,7 @@ func lines(name string, cal *calendar.Calendar, bars []etf.Bar, findings []etf.F
 			out = append(out, l) // about the file as a whole, such as its order
 		}
 		for _, run := range all {
-			l.From, l.To, l.Sessions = run[0], run[len(run)-1], len(run)
+			l.From, l.To, l.Sessions, l.Named = run[0], run[len(run)-1], len(run), run
 			l.Evidence = evidence(group, l, len(all) == 1, details)
 			out = append(out, l)
 		}

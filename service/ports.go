@@ -20,6 +20,7 @@ type Store interface {
 	Ledger
 	Scores
 	Events
+	Lists
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
@@ -87,6 +88,20 @@ type Scores interface {
 	SessionLosses(ctx context.Context, filter etf.ScoreFilter) ([]etf.SessionLosses, error)
 	// Scores returns the scores of one ETF that count, ascending by model, horizon, origin and forecast.
 	Scores(ctx context.Context, filter etf.ScoreFilter) ([]etf.Score, error)
+}
+
+// Lists reads what belongs to one ETF, or to one origin, for lists.
+type Lists interface {
+	// ForecastHeads returns forecasts of the models, of whole origins, in no order: all of those with the origin `through`, and of
+	// those with earlier origins the newest n at least, or all there are. KindNotFound for an unknown symbol.
+	ForecastHeads(ctx context.Context, symbol etf.Symbol, models []string, through etf.Session, n int) ([]etf.ForecastHead, error)
+	// ETFFetches returns up to limit fetches of the ETF after the given position, newest first, and the position of the next page:
+	// zero after the last. KindNotFound for an unknown symbol.
+	ETFFetches(ctx context.Context, symbol etf.Symbol, after etf.Cursor, limit int) (page []etf.StoredFetch, next etf.Cursor, err error)
+	// RunsOfETF returns what each of the runs did for the ETF; runs that did nothing for it are not among them.
+	RunsOfETF(ctx context.Context, symbol etf.Symbol, runs []etf.RunID) (map[etf.RunID]etf.RunETF, error)
+	// OriginScores returns the scores of every ETF of an exchange at one origin that count, ascending by symbol and forecast.
+	OriginScores(ctx context.Context, exchange etf.Exchange, model string, horizon int, origin etf.Session) ([]etf.Score, error)
 }
 
 // Entries keeps the forecasts that others enter.

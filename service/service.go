@@ -27,6 +27,10 @@ type Deps struct {
 	// ServedModel is the model whose forecast is returned if the request names none; empty = the benchmark, or "drift" if
 	// Models is empty.
 	ServedModel string
+	// Files keeps files of prices for clients; nil = none are kept.
+	Files PriceFolder
+	// Remedies are what to do about each error type that a run can record; a type that is not among them has none.
+	Remedies map[string]string
 	// UI is the base URL of Temporal's Web UI, for links; empty = no links. Namespace is the namespace the links point to;
 	// empty = "default".
 	UI        string
@@ -58,6 +62,8 @@ type Service struct {
 	sources   []string
 	models    []Model
 	served    string
+	files     PriceFolder
+	remedies  map[string]string
 	ui        string
 	namespace string
 	final     map[etf.Exchange]etf.TimeOfDay
@@ -76,7 +82,7 @@ type Model struct {
 func New(d Deps) *Service {
 	s := &Service{
 		store: d.Store, temporal: d.Temporal, anchors: d.Anchors, note: d.CheckpointNote, now: d.Now, sources: d.Sources,
-		models: d.Models, served: d.ServedModel, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
+		models: d.Models, served: d.ServedModel, files: d.Files, remedies: d.Remedies, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
 		final: d.Final, schedules: d.Schedules,
 	}
 	if s.now == nil {
@@ -103,6 +109,10 @@ func (s *Service) Models() []Model { return slices.Clone(s.models) }
 
 // ServedModel returns the model whose forecast is returned if a request names none.
 func (s *Service) ServedModel() string { return s.served }
+
+// Remedy returns what to do about an error type that a run has recorded, as docs/operations.md says it; "" for a type that is
+// not known.
+func (s *Service) Remedy(errorType string) string { return s.remedies[errorType] }
 
 // RunURL returns the URL of a run in Temporal's Web UI, or "" if the UI's URL is not known.
 func (s *Service) RunURL(run etf.RunID) string {

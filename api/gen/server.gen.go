@@ -499,6 +499,61 @@ type ETFList struct {
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
+// ETFRun What a run did for one ETF.
+type ETFRun struct {
+	// Run Example: daily:XNYS:2025-09-26
+	Run string `json:"run"`
+
+	// StartedAt When the run started.
+	StartedAt time.Time `json:"started_at"`
+
+	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
+	//
+	// Example: SPY
+	Symbol Symbol `json:"symbol"`
+
+	// Session A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Session Session `json:"session"`
+
+	// Stage The stage reached; null if not known yet.
+	Stage   *string `json:"stage"`
+	Outcome string  `json:"outcome"`
+
+	// Source The source whose response was used.
+	Source          *string `json:"source"`
+	RowsNew         int     `json:"rows_new"`
+	RowsUnchanged   int     `json:"rows_unchanged"`
+	RowsRevised     int     `json:"rows_revised"`
+	RowsQuarantined int     `json:"rows_quarantined"`
+	Findings        int     `json:"findings"`
+
+	// Forecasts Forecasts appended by this run.
+	Forecasts int `json:"forecasts"`
+
+	// Attempts Attempts at the stage reached.
+	Attempts int `json:"attempts"`
+
+	// ErrorType Why it failed. `ModelFailed` with another outcome: only the forecast by the model named in error_message is missing. `HeldClose`: the session's price is held.
+	ErrorType    *string `json:"error_type"`
+	ErrorMessage *string `json:"error_message"`
+
+	// Held The session's price is held; the forecasts were made from the last believed one.
+	Held bool `json:"held"`
+
+	// Provisional The session's price may still change before its day is over. See the bar's `provisional`.
+	Provisional bool `json:"provisional"`
+
+	// Remedy What to do about error_type; null without one.
+	Remedy *string `json:"remedy"`
+}
+
+// ETFRunList defines model for ETFRunList.
+type ETFRunList struct {
+	Items []ETFRun `json:"items"`
+}
+
 // ETFScores defines model for ETFScores.
 type ETFScores struct {
 	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
@@ -609,6 +664,46 @@ type EntryReceipt struct {
 // Exchange ISO 10383 market identifier.
 type Exchange = etf.Exchange
 
+// Fetch The response of a source, and what became of its rows.
+type Fetch struct {
+	// Id Example: 31dbfb8f08f5adc05dc4ab539e34a466
+	Id string `json:"id"`
+
+	// Source Example: yahoo
+	Source string `json:"source"`
+
+	// Request The request as sent, without secrets.
+	Request string `json:"request"`
+
+	// Sha256 Of the response's body.
+	Sha256    string    `json:"sha256"`
+	FetchedAt time.Time `json:"fetched_at"`
+
+	// Run Empty if no run fetched it.
+	Run string `json:"run"`
+
+	// Rows Rows that could be read.
+	Rows int `json:"rows"`
+
+	// PersistedAt When its rows were stored; null while they are not, and the following counts are 0.
+	PersistedAt *time.Time `json:"persisted_at"`
+	New         int        `json:"new"`
+	Unchanged   int        `json:"unchanged"`
+	Revised     int        `json:"revised"`
+	Quarantined int        `json:"quarantined"`
+
+	// Stored The body is still stored.
+	Stored bool `json:"stored"`
+}
+
+// FetchList defines model for FetchList.
+type FetchList struct {
+	Items []Fetch `json:"items"`
+
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
 // FetchUse defines model for FetchUse.
 type FetchUse struct {
 	Id string `json:"id"`
@@ -650,6 +745,98 @@ type FieldError struct {
 	Field   string  `json:"field"`
 	Message string  `json:"message"`
 	Remedy  *string `json:"remedy,omitempty"`
+}
+
+// FileBar defines model for FileBar.
+type FileBar struct {
+	// Session A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Session Session    `json:"session"`
+	Open    etf.Price  `json:"open"`
+	High    etf.Price  `json:"high"`
+	Low     etf.Price  `json:"low"`
+	Close   etf.Price  `json:"close"`
+	Volume  etf.Volume `json:"volume"`
+}
+
+// FileCheck defines model for FileCheck.
+type FileCheck struct {
+	// Ok No finding is an error.
+	Ok bool `json:"ok"`
+
+	// Rows Rows that could be read, up to `session`.
+	Rows int `json:"rows"`
+
+	// From The first date; null without rows.
+	From *etf.Session `json:"from"`
+
+	// To The last date; null without rows.
+	To *etf.Session `json:"to"`
+
+	// Currency That the file or an option states.
+	Currency *string `json:"currency"`
+
+	// Exchange Whose calendar the dates were compared with.
+	Exchange *string `json:"exchange"`
+
+	// Session The session that the file was checked for; null if it can't be read.
+	Session *etf.Session `json:"session"`
+
+	// Basis How the prices are adjusted, as far as the file shows it.
+	Basis *string `json:"basis"`
+
+	// Findings Ascending by first session.
+	Findings []FileFinding `json:"findings"`
+
+	// FindingsLeftOut How many more there are, the last ones.
+	FindingsLeftOut int `json:"findings_left_out"`
+
+	// Bars The last 2,000 rows at most, ascending by session.
+	Bars []FileBar `json:"bars"`
+}
+
+// FileFinding What one rule says of an unbroken run of sessions.
+type FileFinding struct {
+	// Rule Example: ohlc_order
+	Rule     string `json:"rule"`
+	Severity string `json:"severity"`
+
+	// From Null if it is about the whole file.
+	From *etf.Session `json:"from"`
+	To   *etf.Session `json:"to"`
+
+	// Count How many sessions it names.
+	Count int `json:"count"`
+
+	// Sessions The sessions it names, ascending; the first 500 at most.
+	Sessions []Session `json:"sessions"`
+
+	// Line The line of the file, if the evidence names one.
+	Line     *int   `json:"line"`
+	Evidence string `json:"evidence"`
+
+	// Remedy What to do about it, once the rows are stored.
+	Remedy   *string       `json:"remedy"`
+	Proposal *FileProposal `json:"proposal"`
+}
+
+// FileProposal The corporate action that would explain a finding.
+type FileProposal struct {
+	Kind string `json:"kind"`
+
+	// Ex A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Ex Session `json:"ex"`
+
+	// Ratio Of a split: new shares for old ones.
+	//
+	// Example: 2:1
+	Ratio *string `json:"ratio"`
+
+	// Amount Of a distribution.
+	Amount *etf.Price `json:"amount"`
 }
 
 // Finding What one rule reported about some sessions of one ETF.
@@ -847,6 +1034,48 @@ type Forecast struct {
 	Build      *Build  `json:"build"`
 }
 
+// ForecastHead A forecast without its numbers.
+type ForecastHead struct {
+	// Id Example: 31dbfb8f08f5adc05dc4ab539e34a466
+	Id string `json:"id"`
+
+	// Model Example: drift
+	Model string `json:"model"`
+
+	// Origin A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Origin   Session   `json:"origin"`
+	IssuedAt time.Time `json:"issued_at"`
+
+	// AsOf When the data it was made from were known.
+	AsOf time.Time `json:"as_of"`
+
+	// Standing `record`: it counts. `late`: it was issued when the first session after its origin had opened. `repeated`: it was issued in time, but another one of its model and origin counts.
+	Standing string `json:"standing"`
+
+	// Run Example: daily:XNYS:2025-09-26
+	Run         string `json:"run"`
+	CodeVersion string `json:"code_version"`
+
+	// DataVersion Of the ETF.
+	DataVersion int64 `json:"data_version"`
+
+	// Held The origin's price was held.
+	Held bool `json:"held"`
+
+	// Horizons In sessions, ascending.
+	Horizons []int `json:"horizons"`
+}
+
+// ForecastHeadList defines model for ForecastHeadList.
+type ForecastHeadList struct {
+	Items []ForecastHead `json:"items"`
+
+	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	NextCursor *NextCursor `json:"next_cursor"`
+}
+
 // ForecastPoint defines model for ForecastPoint.
 type ForecastPoint struct {
 	// Horizon Number of sessions after the origin.
@@ -900,6 +1129,20 @@ type FoundBar struct {
 // Health defines model for Health.
 type Health struct {
 	Status string `json:"status"`
+}
+
+// KeptFile defines model for KeptFile.
+type KeptFile struct {
+	// Ref What source `file` calls it.
+	//
+	// Example: SPY.csv
+	Ref string `json:"ref"`
+
+	// Sha256 Of the file.
+	Sha256 string `json:"sha256"`
+
+	// Rows Rows that could be read.
+	Rows int `json:"rows"`
 }
 
 // LedgerCheckpoint Example: {"at":"2025-09-26T21:33:07.418203Z","instance":"5f0c9a7e2d1b4c3895e6a1d07b2f4c88","note":"etfcast/5f0c9a7e2d1b4c3895e6a1d07b2f4c88\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n","root":"CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=","signed":false,"size":42}
@@ -1161,6 +1404,26 @@ type NewRun struct {
 // NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 type NextCursor = string
 
+// OriginScores defines model for OriginScores.
+type OriginScores struct {
+	// Exchange ISO 10383 market identifier.
+	Exchange Exchange `json:"exchange"`
+
+	// Model Example: drift
+	Model   string `json:"model"`
+	Horizon int    `json:"horizon"`
+
+	// Late Whether these are the late forecasts' scores.
+	Late bool `json:"late"`
+
+	// Origin Null if nothing is scored.
+	Origin *etf.Session `json:"origin"`
+
+	// Origins The newest with scores, newest first.
+	Origins []Session `json:"origins"`
+	Items   []Score   `json:"items"`
+}
+
 // Price An exact price per share in the ETF's currency, with up to eight decimals.
 //
 // Example: 661.82
@@ -1390,6 +1653,9 @@ type RunETF struct {
 
 	// Provisional The session's price may still change before its day is over. See the bar's `provisional`.
 	Provisional bool `json:"provisional"`
+
+	// Remedy What to do about error_type; null without one.
+	Remedy *string `json:"remedy"`
 }
 
 // RunETFList defines model for RunETFList.
@@ -1569,6 +1835,9 @@ type AsOf = string
 // EventsAfter defines model for EventsAfter.
 type EventsAfter = string
 
+// FileOptions defines model for FileOptions.
+type FileOptions = string
+
 // FindingID defines model for FindingID.
 type FindingID = string
 
@@ -1620,6 +1889,9 @@ type BodyTooLarge = Problem
 // Conflict An RFC 9457 problem document.
 type Conflict = Problem
 
+// FileTooLarge An RFC 9457 problem document.
+type FileTooLarge = Problem
+
 // Integrity An RFC 9457 problem document.
 type Integrity = Problem
 
@@ -1632,6 +1904,9 @@ type Misdirected = Problem
 // NotAcceptable An RFC 9457 problem document.
 type NotAcceptable = Problem
 
+// NotCSV An RFC 9457 problem document.
+type NotCSV = Problem
+
 // NotFound An RFC 9457 problem document.
 type NotFound = Problem
 
@@ -1640,6 +1915,9 @@ type OtherProblem = Problem
 
 // PreconditionFailed An RFC 9457 problem document.
 type PreconditionFailed = Problem
+
+// Refused An RFC 9457 problem document.
+type Refused = Problem
 
 // ScheduleState defines model for ScheduleState.
 type ScheduleState = Schedule
@@ -1669,6 +1947,22 @@ type ListActionsParams struct {
 
 	// Limit Maximum number of items.
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// CheckFileParams defines parameters for CheckFile.
+type CheckFileParams struct {
+	// Exchange The exchange whose calendar the dates follow.
+	Exchange string `form:"exchange" json:"exchange"`
+
+	// Symbol What to call the file in the findings.
+	Symbol *string `form:"symbol,omitempty" json:"symbol,omitempty"`
+
+	// Session The session that the file is checked for; later rows are left out. By default the newest in the file that has closed.
+	Session *string `form:"session,omitempty" json:"session,omitempty"`
+
+	// Options How to read the file, as in the reference of a file source: `basis=as_traded&dates=dmy`, percent-encoded. docs/sources.md lists
+	// the options.
+	Options *FileOptions `form:"options,omitempty" json:"options,omitempty"`
 }
 
 // ListEntriesParams defines parameters for ListEntries.
@@ -1766,6 +2060,27 @@ type ListBarHistoryParams struct {
 	AsOf *AsOf `form:"as_of,omitempty" json:"as_of,omitempty"`
 }
 
+// ListFetchesParams defines parameters for ListFetches.
+type ListFetchesParams struct {
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListForecastsParams defines parameters for ListForecasts.
+type ListForecastsParams struct {
+	// Model Only forecasts by this model, which may be a former one.
+	Model *string `form:"model,omitempty" json:"model,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // GetLatestForecastParams defines parameters for GetLatestForecast.
 type GetLatestForecastParams struct {
 	// Model The model's name, as listed by `/v1/models`. Defaults to the served model, which is the benchmark. A name that is
@@ -1791,6 +2106,12 @@ type ListNAVsParams struct {
 	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
 	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListETFRunsParams defines parameters for ListETFRuns.
+type ListETFRunsParams struct {
 	// Limit Maximum number of items.
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
@@ -1845,6 +2166,19 @@ type StreamEventsParams struct {
 
 	// LastEventID The `id` of the last event that the client has.
 	LastEventID *LastEventID `json:"Last-Event-ID,omitempty"`
+}
+
+// CreateFileParams defines parameters for CreateFile.
+type CreateFileParams struct {
+	// Symbol The symbol that the ETF has or will have.
+	Symbol string `form:"symbol" json:"symbol"`
+
+	// Exchange The exchange whose calendar the dates follow.
+	Exchange string `form:"exchange" json:"exchange"`
+
+	// Options How to read the file, as in the reference of a file source: `basis=as_traded&dates=dmy`, percent-encoded. docs/sources.md lists
+	// the options.
+	Options *FileOptions `form:"options,omitempty" json:"options,omitempty"`
 }
 
 // ListFindingsParams defines parameters for ListFindings.
@@ -1995,6 +2329,24 @@ type GetScoreboardParams struct {
 	Late *ScoredLate `form:"late,omitempty" json:"late,omitempty"`
 }
 
+// ListOriginScoresParams defines parameters for ListOriginScores.
+type ListOriginScoresParams struct {
+	// Exchange The exchange.
+	Exchange string `form:"exchange" json:"exchange"`
+
+	// Model The model, one that has scores; the served one by default.
+	Model *string `form:"model,omitempty" json:"model,omitempty"`
+
+	// Horizon The horizon, in sessions.
+	Horizon *string `form:"horizon,omitempty" json:"horizon,omitempty"`
+
+	// Origin The origin; by default the newest that has scores.
+	Origin *string `form:"origin,omitempty" json:"origin,omitempty"`
+
+	// Late `true` scores the late forecasts instead of those of record.
+	Late *ScoredLate `form:"late,omitempty" json:"late,omitempty"`
+}
+
 // DecideActionJSONRequestBody defines body for DecideAction for application/json ContentType.
 type DecideActionJSONRequestBody = ActionDecision
 
@@ -2036,6 +2388,9 @@ type ServerInterface interface {
 	// DecideAction Accept, reject or cancel a corporate action.
 	// (POST /v1/actions/{id}/decision)
 	DecideAction(ctx echo.Context, id ActionID) error
+	// CheckFile Check a file of prices by the rules that a daily update applies. Nothing is stored.
+	// (POST /v1/check)
+	CheckFile(ctx echo.Context, params CheckFileParams) error
 	// ListEntries List an entrant's entries, ordered by symbol and position in the chain.
 	// (GET /v1/entries)
 	ListEntries(ctx echo.Context, params ListEntriesParams) error
@@ -2069,6 +2424,12 @@ type ServerInterface interface {
 	// ListETFChanges List the changes made to an ETF since it was registered, oldest first. The list is never paged.
 	// (GET /v1/etfs/{symbol}/changes)
 	ListETFChanges(ctx echo.Context, symbol SymbolInPath) error
+	// ListFetches List what was fetched for an ETF, newest first, and what became of it.
+	// (GET /v1/etfs/{symbol}/fetches)
+	ListFetches(ctx echo.Context, symbol SymbolInPath, params ListFetchesParams) error
+	// ListForecasts List an ETF's forecasts, newest origin first, without their numbers.
+	// (GET /v1/etfs/{symbol}/forecasts)
+	ListForecasts(ctx echo.Context, symbol SymbolInPath, params ListForecastsParams) error
 	// GetLatestForecast Get the latest forecast by one model.
 	// (GET /v1/etfs/{symbol}/forecasts/latest)
 	GetLatestForecast(ctx echo.Context, symbol SymbolInPath, params GetLatestForecastParams) error
@@ -2078,6 +2439,9 @@ type ServerInterface interface {
 	// RefetchETF Fetch an ETF's whole history again, and replace what is stored.
 	// (POST /v1/etfs/{symbol}/refetch)
 	RefetchETF(ctx echo.Context, symbol SymbolInPath) error
+	// ListETFRuns List what the newest runs did for an ETF, newest first.
+	// (GET /v1/etfs/{symbol}/runs)
+	ListETFRuns(ctx echo.Context, symbol SymbolInPath, params ListETFRunsParams) error
 	// ListScores List an ETF's scores, newest origin first, with their statistics and those of its whole exchange.
 	// (GET /v1/etfs/{symbol}/scores)
 	ListScores(ctx echo.Context, symbol SymbolInPath, params ListScoresParams) error
@@ -2087,6 +2451,9 @@ type ServerInterface interface {
 	// StreamEvents Follow what happens.
 	// (GET /v1/events)
 	StreamEvents(ctx echo.Context, params StreamEventsParams) error
+	// CreateFile Keep a checked file of prices, so that an ETF can be registered with it.
+	// (POST /v1/files)
+	CreateFile(ctx echo.Context, params CreateFileParams) error
 	// ListFindings List what the validation rules reported, newest first.
 	// (GET /v1/findings)
 	ListFindings(ctx echo.Context, params ListFindingsParams) error
@@ -2147,6 +2514,9 @@ type ServerInterface interface {
 	// GetScoreboard Show how the models' forecasts have fared against the prices that came.
 	// (GET /v1/scoreboard)
 	GetScoreboard(ctx echo.Context, params GetScoreboardParams) error
+	// ListOriginScores List the scores of every ETF of an exchange at one origin.
+	// (GET /v1/scores)
+	ListOriginScores(ctx echo.Context, params ListOriginScoresParams) error
 	// ListSources List the sources of prices that an ETF can name. The list is short and never paged.
 	// (GET /v1/sources)
 	ListSources(ctx echo.Context) error
@@ -2253,6 +2623,45 @@ func (w *ServerInterfaceWrapper) DecideAction(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DecideAction(ctx, id)
+	return err
+}
+
+// CheckFile converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckFile(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckFileParams
+	// ------------- Required query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// ------------- Optional query parameter "symbol" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "symbol", ctx.QueryParams(), &params.Symbol, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// ------------- Optional query parameter "session" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "session", ctx.QueryParams(), &params.Session, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session: %s", err))
+	}
+
+	// ------------- Optional query parameter "options" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "options", ctx.QueryParams(), &params.Options, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter options: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckFile(ctx, params)
 	return err
 }
 
@@ -2614,6 +3023,77 @@ func (w *ServerInterfaceWrapper) ListETFChanges(ctx echo.Context) error {
 	return err
 }
 
+// ListFetches converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFetches(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFetchesParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFetches(ctx, symbol, params)
+	return err
+}
+
+// ListForecasts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListForecasts(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListForecastsParams
+	// ------------- Optional query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "model", ctx.QueryParams(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListForecasts(ctx, symbol, params)
+	return err
+}
+
 // GetLatestForecast converts echo context to params.
 func (w *ServerInterfaceWrapper) GetLatestForecast(ctx echo.Context) error {
 	var err error
@@ -2722,6 +3202,31 @@ func (w *ServerInterfaceWrapper) RefetchETF(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.RefetchETF(ctx, symbol)
+	return err
+}
+
+// ListETFRuns converts echo context to params.
+func (w *ServerInterfaceWrapper) ListETFRuns(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "symbol" -------------
+	var symbol SymbolInPath
+
+	err = runtime.BindStyledParameterWithOptions("simple", "symbol", ctx.Param("symbol"), &symbol, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListETFRunsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListETFRuns(ctx, symbol, params)
 	return err
 }
 
@@ -2877,6 +3382,38 @@ func (w *ServerInterfaceWrapper) StreamEvents(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.StreamEvents(ctx, params)
+	return err
+}
+
+// CreateFile converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateFile(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateFileParams
+	// ------------- Required query parameter "symbol" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "symbol", ctx.QueryParams(), &params.Symbol, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// ------------- Required query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// ------------- Optional query parameter "options" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "options", ctx.QueryParams(), &params.Options, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter options: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateFile(ctx, params)
 	return err
 }
 
@@ -3440,6 +3977,52 @@ func (w *ServerInterfaceWrapper) GetScoreboard(ctx echo.Context) error {
 	return err
 }
 
+// ListOriginScores converts echo context to params.
+func (w *ServerInterfaceWrapper) ListOriginScores(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOriginScoresParams
+	// ------------- Required query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// ------------- Optional query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "model", ctx.QueryParams(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
+	}
+
+	// ------------- Optional query parameter "horizon" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "horizon", ctx.QueryParams(), &params.Horizon, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter horizon: %s", err))
+	}
+
+	// ------------- Optional query parameter "origin" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "origin", ctx.QueryParams(), &params.Origin, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter origin: %s", err))
+	}
+
+	// ------------- Optional query parameter "late" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "late", ctx.QueryParams(), &params.Late, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter late: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListOriginScores(ctx, params)
+	return err
+}
+
 // ListSources converts echo context to params.
 func (w *ServerInterfaceWrapper) ListSources(ctx echo.Context) error {
 	var err error
@@ -3517,9 +4100,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/versions", wrapper.ListVersions, options.OperationMiddlewares["listVersions"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/actions", wrapper.ListETFActions, options.OperationMiddlewares["listETFActions"]...)
 	router.POST(options.BaseURL+"/v1/etfs/:symbol/actions", wrapper.AddAction, options.OperationMiddlewares["addAction"]...)
+	router.POST(options.BaseURL+"/v1/check", wrapper.CheckFile, options.OperationMiddlewares["checkFile"]...)
+	router.POST(options.BaseURL+"/v1/files", wrapper.CreateFile, options.OperationMiddlewares["createFile"]...)
 	router.GET(options.BaseURL+"/v1/actions", wrapper.ListActions, options.OperationMiddlewares["listActions"]...)
 	router.GET(options.BaseURL+"/v1/actions/:id", wrapper.GetAction, options.OperationMiddlewares["getAction"]...)
 	router.POST(options.BaseURL+"/v1/actions/:id/decision", wrapper.DecideAction, options.OperationMiddlewares["decideAction"]...)
+	router.GET(options.BaseURL+"/v1/etfs/:symbol/forecasts", wrapper.ListForecasts, options.OperationMiddlewares["listForecasts"]...)
+	router.GET(options.BaseURL+"/v1/etfs/:symbol/fetches", wrapper.ListFetches, options.OperationMiddlewares["listFetches"]...)
+	router.GET(options.BaseURL+"/v1/etfs/:symbol/runs", wrapper.ListETFRuns, options.OperationMiddlewares["listETFRuns"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/forecasts/latest", wrapper.GetLatestForecast, options.OperationMiddlewares["getLatestForecast"]...)
 	router.GET(options.BaseURL+"/v1/forecasts/:id", wrapper.GetForecast, options.OperationMiddlewares["getForecast"]...)
 	router.GET(options.BaseURL+"/v1/forecasts/:id/fit", wrapper.GetForecastFit, options.OperationMiddlewares["getForecastFit"]...)
@@ -3532,6 +4120,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/ledger/proof", wrapper.GetLedgerProof, options.OperationMiddlewares["getLedgerProof"]...)
 	router.GET(options.BaseURL+"/v1/scoreboard", wrapper.GetScoreboard, options.OperationMiddlewares["getScoreboard"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/scores", wrapper.ListScores, options.OperationMiddlewares["listScores"]...)
+	router.GET(options.BaseURL+"/v1/scores", wrapper.ListOriginScores, options.OperationMiddlewares["listOriginScores"]...)
 	router.GET(options.BaseURL+"/v1/runs", wrapper.ListRuns, options.OperationMiddlewares["listRuns"]...)
 	router.POST(options.BaseURL+"/v1/runs", wrapper.CreateRun, options.OperationMiddlewares["createRun"]...)
 	router.GET(options.BaseURL+"/v1/runs/:id", wrapper.GetRun, options.OperationMiddlewares["getRun"]...)
@@ -3573,6 +4162,8 @@ type EventStreamTexteventStreamResponse struct {
 	ContentLength int64
 }
 
+type FileTooLargeApplicationProblemPlusJSONResponse Problem
+
 type IntegrityApplicationProblemPlusJSONResponse Problem
 
 type InvalidRequestApplicationProblemPlusJSONResponse Problem
@@ -3580,6 +4171,8 @@ type InvalidRequestApplicationProblemPlusJSONResponse Problem
 type MisdirectedApplicationProblemPlusJSONResponse Problem
 
 type NotAcceptableApplicationProblemPlusJSONResponse Problem
+
+type NotCSVApplicationProblemPlusJSONResponse Problem
 
 type NotFoundApplicationProblemPlusJSONResponse Problem
 
@@ -3593,6 +4186,8 @@ type NotModifiedResponse struct {
 type OtherProblemApplicationProblemPlusJSONResponse Problem
 
 type PreconditionFailedApplicationProblemPlusJSONResponse Problem
+
+type RefusedApplicationProblemPlusJSONResponse Problem
 
 type ScheduleStateJSONResponse Schedule
 
@@ -4013,6 +4608,111 @@ type DecideActiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DecideActiondefaultApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckFileRequestObject struct {
+	Params CheckFileParams
+	Body   io.Reader
+}
+
+type CheckFileResponseObject interface {
+	VisitCheckFileResponse(w http.ResponseWriter) error
+}
+
+type CheckFile200JSONResponse FileCheck
+
+func (response CheckFile200JSONResponse) VisitCheckFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckFile400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CheckFile400ApplicationProblemPlusJSONResponse) VisitCheckFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckFile413ApplicationProblemPlusJSONResponse struct {
+	FileTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CheckFile413ApplicationProblemPlusJSONResponse) VisitCheckFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckFile415ApplicationProblemPlusJSONResponse struct {
+	NotCSVApplicationProblemPlusJSONResponse
+}
+
+func (response CheckFile415ApplicationProblemPlusJSONResponse) VisitCheckFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckFile429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response CheckFile429ApplicationProblemPlusJSONResponse) VisitCheckFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckFiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckFiledefaultApplicationProblemPlusJSONResponse) VisitCheckFileResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5363,6 +6063,218 @@ func (response ListETFChangesdefaultApplicationProblemPlusJSONResponse) VisitLis
 	return err
 }
 
+type ListFetchesRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Params ListFetchesParams
+}
+
+type ListFetchesResponseObject interface {
+	VisitListFetchesResponse(w http.ResponseWriter) error
+}
+
+type ListFetches200JSONResponse FetchList
+
+func (response ListFetches200JSONResponse) VisitListFetchesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFetches400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListFetches400ApplicationProblemPlusJSONResponse) VisitListFetchesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFetches404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListFetches404ApplicationProblemPlusJSONResponse) VisitListFetchesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFetches429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListFetches429ApplicationProblemPlusJSONResponse) VisitListFetchesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFetches503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListFetches503ApplicationProblemPlusJSONResponse) VisitListFetchesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFetchesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListFetchesdefaultApplicationProblemPlusJSONResponse) VisitListFetchesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListForecastsRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Params ListForecastsParams
+}
+
+type ListForecastsResponseObject interface {
+	VisitListForecastsResponse(w http.ResponseWriter) error
+}
+
+type ListForecasts200JSONResponse ForecastHeadList
+
+func (response ListForecasts200JSONResponse) VisitListForecastsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListForecasts400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListForecasts400ApplicationProblemPlusJSONResponse) VisitListForecastsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListForecasts404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListForecasts404ApplicationProblemPlusJSONResponse) VisitListForecastsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListForecasts429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListForecasts429ApplicationProblemPlusJSONResponse) VisitListForecastsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListForecasts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListForecasts503ApplicationProblemPlusJSONResponse) VisitListForecastsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListForecastsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListForecastsdefaultApplicationProblemPlusJSONResponse) VisitListForecastsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetLatestForecastRequestObject struct {
 	Symbol SymbolInPath `json:"symbol"`
 	Params GetLatestForecastParams
@@ -5726,6 +6638,112 @@ func (response RefetchETFdefaultApplicationProblemPlusJSONResponse) VisitRefetch
 	return err
 }
 
+type ListETFRunsRequestObject struct {
+	Symbol SymbolInPath `json:"symbol"`
+	Params ListETFRunsParams
+}
+
+type ListETFRunsResponseObject interface {
+	VisitListETFRunsResponse(w http.ResponseWriter) error
+}
+
+type ListETFRuns200JSONResponse ETFRunList
+
+func (response ListETFRuns200JSONResponse) VisitListETFRunsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFRuns400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFRuns400ApplicationProblemPlusJSONResponse) VisitListETFRunsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFRuns404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFRuns404ApplicationProblemPlusJSONResponse) VisitListETFRunsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFRuns429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFRuns429ApplicationProblemPlusJSONResponse) VisitListETFRunsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFRuns503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListETFRuns503ApplicationProblemPlusJSONResponse) VisitListETFRunsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListETFRunsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListETFRunsdefaultApplicationProblemPlusJSONResponse) VisitListETFRunsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListScoresRequestObject struct {
 	Symbol SymbolInPath `json:"symbol"`
 	Params ListScoresParams
@@ -6025,6 +7043,157 @@ type StreamEventsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response StreamEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFileRequestObject struct {
+	Params CreateFileParams
+	Body   io.Reader
+}
+
+type CreateFileResponseObject interface {
+	VisitCreateFileResponse(w http.ResponseWriter) error
+}
+
+type CreateFile200JSONResponse KeptFile
+
+func (response CreateFile200JSONResponse) VisitCreateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFile201JSONResponse KeptFile
+
+func (response CreateFile201JSONResponse) VisitCreateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFile400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateFile400ApplicationProblemPlusJSONResponse) VisitCreateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFile403ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateFile403ApplicationProblemPlusJSONResponse) VisitCreateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFile409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateFile409ApplicationProblemPlusJSONResponse) VisitCreateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFile413ApplicationProblemPlusJSONResponse struct {
+	FileTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateFile413ApplicationProblemPlusJSONResponse) VisitCreateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFile415ApplicationProblemPlusJSONResponse struct {
+	NotCSVApplicationProblemPlusJSONResponse
+}
+
+func (response CreateFile415ApplicationProblemPlusJSONResponse) VisitCreateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFile429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response CreateFile429ApplicationProblemPlusJSONResponse) VisitCreateFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateFiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateFiledefaultApplicationProblemPlusJSONResponse) VisitCreateFileResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8057,6 +9226,95 @@ func (response GetScoreboarddefaultApplicationProblemPlusJSONResponse) VisitGetS
 	return err
 }
 
+type ListOriginScoresRequestObject struct {
+	Params ListOriginScoresParams
+}
+
+type ListOriginScoresResponseObject interface {
+	VisitListOriginScoresResponse(w http.ResponseWriter) error
+}
+
+type ListOriginScores200JSONResponse OriginScores
+
+func (response ListOriginScores200JSONResponse) VisitListOriginScoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOriginScores400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListOriginScores400ApplicationProblemPlusJSONResponse) VisitListOriginScoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOriginScores429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListOriginScores429ApplicationProblemPlusJSONResponse) VisitListOriginScoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOriginScores503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOriginScores503ApplicationProblemPlusJSONResponse) VisitListOriginScoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOriginScoresdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOriginScoresdefaultApplicationProblemPlusJSONResponse) VisitListOriginScoresResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSourcesRequestObject struct {
 }
 
@@ -8149,6 +9407,9 @@ type StrictServerInterface interface {
 	// DecideAction Accept, reject or cancel a corporate action.
 	// (POST /v1/actions/{id}/decision)
 	DecideAction(ctx context.Context, request DecideActionRequestObject) (DecideActionResponseObject, error)
+	// CheckFile Check a file of prices by the rules that a daily update applies. Nothing is stored.
+	// (POST /v1/check)
+	CheckFile(ctx context.Context, request CheckFileRequestObject) (CheckFileResponseObject, error)
 	// ListEntries List an entrant's entries, ordered by symbol and position in the chain.
 	// (GET /v1/entries)
 	ListEntries(ctx context.Context, request ListEntriesRequestObject) (ListEntriesResponseObject, error)
@@ -8182,6 +9443,12 @@ type StrictServerInterface interface {
 	// ListETFChanges List the changes made to an ETF since it was registered, oldest first. The list is never paged.
 	// (GET /v1/etfs/{symbol}/changes)
 	ListETFChanges(ctx context.Context, request ListETFChangesRequestObject) (ListETFChangesResponseObject, error)
+	// ListFetches List what was fetched for an ETF, newest first, and what became of it.
+	// (GET /v1/etfs/{symbol}/fetches)
+	ListFetches(ctx context.Context, request ListFetchesRequestObject) (ListFetchesResponseObject, error)
+	// ListForecasts List an ETF's forecasts, newest origin first, without their numbers.
+	// (GET /v1/etfs/{symbol}/forecasts)
+	ListForecasts(ctx context.Context, request ListForecastsRequestObject) (ListForecastsResponseObject, error)
 	// GetLatestForecast Get the latest forecast by one model.
 	// (GET /v1/etfs/{symbol}/forecasts/latest)
 	GetLatestForecast(ctx context.Context, request GetLatestForecastRequestObject) (GetLatestForecastResponseObject, error)
@@ -8191,6 +9458,9 @@ type StrictServerInterface interface {
 	// RefetchETF Fetch an ETF's whole history again, and replace what is stored.
 	// (POST /v1/etfs/{symbol}/refetch)
 	RefetchETF(ctx context.Context, request RefetchETFRequestObject) (RefetchETFResponseObject, error)
+	// ListETFRuns List what the newest runs did for an ETF, newest first.
+	// (GET /v1/etfs/{symbol}/runs)
+	ListETFRuns(ctx context.Context, request ListETFRunsRequestObject) (ListETFRunsResponseObject, error)
 	// ListScores List an ETF's scores, newest origin first, with their statistics and those of its whole exchange.
 	// (GET /v1/etfs/{symbol}/scores)
 	ListScores(ctx context.Context, request ListScoresRequestObject) (ListScoresResponseObject, error)
@@ -8200,6 +9470,9 @@ type StrictServerInterface interface {
 	// StreamEvents Follow what happens.
 	// (GET /v1/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
+	// CreateFile Keep a checked file of prices, so that an ETF can be registered with it.
+	// (POST /v1/files)
+	CreateFile(ctx context.Context, request CreateFileRequestObject) (CreateFileResponseObject, error)
 	// ListFindings List what the validation rules reported, newest first.
 	// (GET /v1/findings)
 	ListFindings(ctx context.Context, request ListFindingsRequestObject) (ListFindingsResponseObject, error)
@@ -8260,6 +9533,9 @@ type StrictServerInterface interface {
 	// GetScoreboard Show how the models' forecasts have fared against the prices that came.
 	// (GET /v1/scoreboard)
 	GetScoreboard(ctx context.Context, request GetScoreboardRequestObject) (GetScoreboardResponseObject, error)
+	// ListOriginScores List the scores of every ETF of an exchange at one origin.
+	// (GET /v1/scores)
+	ListOriginScores(ctx context.Context, request ListOriginScoresRequestObject) (ListOriginScoresResponseObject, error)
 	// ListSources List the sources of prices that an ETF can name. The list is short and never paged.
 	// (GET /v1/sources)
 	ListSources(ctx context.Context, request ListSourcesRequestObject) (ListSourcesResponseObject, error)
@@ -8418,6 +9694,33 @@ func (sh *strictHandler) DecideAction(ctx echo.Context, id ActionID) error {
 		return err
 	} else if validResponse, ok := response.(DecideActionResponseObject); ok {
 		return validResponse.VisitDecideActionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckFile operation middleware
+func (sh *strictHandler) CheckFile(ctx echo.Context, params CheckFileParams) error {
+	var request CheckFileRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckFile(ctx.Request().Context(), request.(CheckFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckFileResponseObject); ok {
+		return validResponse.VisitCheckFileResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -8800,6 +10103,58 @@ func (sh *strictHandler) ListETFChanges(ctx echo.Context, symbol SymbolInPath) e
 	return nil
 }
 
+// ListFetches operation middleware
+func (sh *strictHandler) ListFetches(ctx echo.Context, symbol SymbolInPath, params ListFetchesParams) error {
+	var request ListFetchesRequestObject
+
+	request.Symbol = symbol
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFetches(ctx.Request().Context(), request.(ListFetchesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFetches")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFetchesResponseObject); ok {
+		return validResponse.VisitListFetchesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListForecasts operation middleware
+func (sh *strictHandler) ListForecasts(ctx echo.Context, symbol SymbolInPath, params ListForecastsParams) error {
+	var request ListForecastsRequestObject
+
+	request.Symbol = symbol
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListForecasts(ctx.Request().Context(), request.(ListForecastsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListForecasts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListForecastsResponseObject); ok {
+		return validResponse.VisitListForecastsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetLatestForecast operation middleware
 func (sh *strictHandler) GetLatestForecast(ctx echo.Context, symbol SymbolInPath, params GetLatestForecastParams) error {
 	var request GetLatestForecastRequestObject
@@ -8900,6 +10255,32 @@ func (sh *strictHandler) RefetchETF(ctx echo.Context, symbol SymbolInPath) error
 	return nil
 }
 
+// ListETFRuns operation middleware
+func (sh *strictHandler) ListETFRuns(ctx echo.Context, symbol SymbolInPath, params ListETFRunsParams) error {
+	var request ListETFRunsRequestObject
+
+	request.Symbol = symbol
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListETFRuns(ctx.Request().Context(), request.(ListETFRunsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListETFRuns")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListETFRunsResponseObject); ok {
+		return validResponse.VisitListETFRunsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListScores operation middleware
 func (sh *strictHandler) ListScores(ctx echo.Context, symbol SymbolInPath, params ListScoresParams) error {
 	var request ListScoresRequestObject
@@ -8971,6 +10352,33 @@ func (sh *strictHandler) StreamEvents(ctx echo.Context, params StreamEventsParam
 		return err
 	} else if validResponse, ok := response.(StreamEventsResponseObject); ok {
 		return validResponse.VisitStreamEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateFile operation middleware
+func (sh *strictHandler) CreateFile(ctx echo.Context, params CreateFileParams) error {
+	var request CreateFileRequestObject
+
+	request.Params = params
+
+	request.Body = ctx.Request().Body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateFile(ctx.Request().Context(), request.(CreateFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateFileResponseObject); ok {
+		return validResponse.VisitCreateFileResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -9518,6 +10926,31 @@ func (sh *strictHandler) GetScoreboard(ctx echo.Context, params GetScoreboardPar
 		return err
 	} else if validResponse, ok := response.(GetScoreboardResponseObject); ok {
 		return validResponse.VisitGetScoreboardResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListOriginScores operation middleware
+func (sh *strictHandler) ListOriginScores(ctx echo.Context, params ListOriginScoresParams) error {
+	var request ListOriginScoresRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOriginScores(ctx.Request().Context(), request.(ListOriginScoresRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOriginScores")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListOriginScoresResponseObject); ok {
+		return validResponse.VisitListOriginScoresResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
@@ -20,6 +22,32 @@ var demoETFs = []struct {
 }{
 	{etf.XNYS, []string{"SIMUS1", "SIMUS2", "SIMUS3", "SIMUS4", "SIMUS5", "SIMUS6"}},
 	{etf.XKRX, []string{"SIMKR1", "SIMKR2", "SIMKR3", "SIMKR4"}},
+}
+
+// demoData is where the embedded stack keeps its data by default.
+const demoData = ".devstack"
+
+// demoFiles lets the demo keep files that its dashboard is given, beside its data or, where the embedded stack has its data elsewhere,
+// in a folder that remove removes. Whoever has set a folder keeps it.
+func (s *serverSettings) demoFiles() (remove func(), err error) {
+	remove = func() {}
+	if s.uploads.dir != "" || s.sources.fileDir != "" {
+		return remove, nil
+	}
+	dir := filepath.Join(demoData, "files")
+	if info, err := os.Stat(demoData); err == nil && info.IsDir() {
+		err = os.MkdirAll(dir, 0o755)
+		if err != nil {
+			return remove, etf.Wrap(etf.KindUnavailable, err, "making the folder for files")
+		}
+	} else {
+		if dir, err = os.MkdirTemp("", "etfcast-demo-"); err != nil {
+			return remove, etf.Wrap(etf.KindUnavailable, err, "making the folder for files")
+		}
+		remove = func() { _ = os.RemoveAll(dir) } // nothing needs it any more
+	}
+	s.uploads.dir, s.sources.fileDir = dir, dir
+	return remove, nil
 }
 
 // demo registers the demo's ETFs, applies the schedules, runs the last closed session of each exchange and prints where
@@ -83,7 +111,8 @@ func (p *process) printDemo(ctx context.Context, out io.Writer, svc *service.Ser
 		fmt.Fprintf(out, "  %-24s %s in %d sessions (%s): 90 %% between %.2f and %.2f\n", "", e.Symbol, pt.Horizon, pt.Target, pt.Quantiles[0], pt.Quantiles[6])
 	}
 	fmt.Fprintf(out, `
-  API              %[1]s
+  the dashboard    %[1]s
+  the API          %[1]s/docs
   a forecast       curl -s %[1]s/v1/etfs/SIMUS1/forecasts/latest
   its prices       curl -s '%[1]s/v1/etfs/SIMUS1/bars?limit=5'
   the runs         curl -s %[1]s/v1/runs

@@ -32,7 +32,7 @@ var (
 	settingFlags = []string{
 		"allowed-hosts", "checkpoint-dir", "file-dir", "final-xkrx", "final-xnys", "fit-cores", "insecure", "ledger-key", "listen", "log-format", "log-level", "mysql-admin-dsn",
 		"mysql-dsn", "schedule-xkrx", "schedule-xnys", "score-horizons", "sim-faults",
-		"source-rate", "store-activities", "temporal-ui", "yahoo-base-url",
+		"source-rate", "store-activities", "temporal-ui", "upload-dir", "yahoo-base-url",
 	}
 	invocationFlags = []string{
 		"config", "help",

@@ -24,6 +24,13 @@ waits until the schema is up to date. Ctrl-C stops it after letting running acti
 		Example: "  etfcast up --listen 127.0.0.1:8080",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if demo {
+				remove, err := s.demoFiles()
+				if err != nil {
+					return err
+				}
+				defer remove()
+			}
 			p, err := a.newProcess(s)
 			if err != nil {
 				return err
@@ -55,6 +62,7 @@ waits until the schema is up to date. Ctrl-C stops it after letting running acti
 		},
 	}
 	s.addFlags(cmd.Flags(), "127.0.0.1:8080")
+	s.uploads.addFlags(cmd.Flags())
 	a.common.times.addFinal(cmd.Flags())
 	a.common.times.addSchedule(cmd.Flags())
 	addAdminDSN(cmd, &adminDSN)
@@ -101,6 +109,7 @@ func apiCommand(a *app) *cobra.Command {
 		},
 	}
 	s.addFlags(cmd.Flags(), "127.0.0.1:8080")
+	s.uploads.addFlags(cmd.Flags())
 	a.common.times.addFinal(cmd.Flags())
 	return cmd
 }

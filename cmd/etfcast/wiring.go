@@ -50,6 +50,7 @@ type serverSettings struct {
 	// allowedHosts are more names by which requests may address the server.
 	allowedHosts []string
 	sources      sourceSettings
+	uploads      uploadSettings
 	ledger       ledgerSettings
 	worker       worker.Options
 	rates        map[string]string
@@ -131,6 +132,7 @@ type process struct {
 	temporal *dispatch.Client
 	metrics  *prometheus.Registry
 	observe  func(worker.Activity)
+	uploads  service.PriceFolder // nil = none
 	// modelFailed counts a failure of the model.
 	modelFailed func(model string)
 	models      []activities.Model // the benchmark first
@@ -170,6 +172,8 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	p.final, p.schedules, err = a.common.times.parse()
 	note(err)
 	p.sources, err = s.sources.open(log)
+	note(err)
+	p.uploads, err = s.uploads.open(s.sources.fileDir)
 	note(err)
 	p.signer, err = s.ledger.signer()
 	note(err)
@@ -328,8 +332,18 @@ func (p *process) service() *service.Service {
 		Store: p.requests, Anchors: p.settings.ledger.anchors(p.requests, func(c etf.Checkpoint, err error) {
 			p.log.Error("checkpoint of entries not written", "checkpoint", c.Size, "error", err)
 		}), CheckpointNote: p.signer.Note, Temporal: p.temporal, Sources: etf.SourceNames(), Models: modelInfos(p.models),
+		Files: p.uploads, Remedies: remedies(),
 		UI: p.ui, Namespace: p.temporal.Namespace(), Final: p.final, Schedules: p.schedules,
 	})
+}
+
+// remedies are what to do about each type of error, as docs/operations.md lists them.
+func remedies() map[string]string {
+	list := map[string]string{}
+	for _, e := range activities.ErrorTypes() {
+		list[e.Name] = e.Remedy
+	}
+	return list
 }
 
 // modelInfos describes the models to the service.

@@ -9,6 +9,20 @@ SELECT sqlc.arg('id'), e.id, sqlc.arg('source'), sqlc.narg('window_from'), sqlc.
     sqlc.arg('defects'), sqlc.narg('judged_at'), 0, 0, 0, 0, 0, 0, ''
 FROM etfs e WHERE e.symbol = sqlc.arg('symbol');
 
+-- name: InsertETFFetch :exec
+INSERT INTO etf_fetches (etf_id, fetched_at, fetch_id)
+SELECT e.id, sqlc.arg('fetched_at'), sqlc.arg('fetch_id') FROM etfs e WHERE e.symbol = sqlc.arg('symbol');
+
+-- name: ListETFFetches :many
+-- The newest first. Dolt scans backwards only if ORDER BY names all columns of the index.
+SELECT fetched_at, fetch_id FROM etf_fetches
+WHERE etf_id = sqlc.arg('etf_id') AND fetched_at <= sqlc.arg('before_at')
+    AND (fetched_at < sqlc.arg('before_at') OR fetch_id < sqlc.arg('before_id'))
+ORDER BY etf_id DESC, fetched_at DESC, fetch_id DESC LIMIT ?;
+
+-- name: ListFetchOutcomes :many
+SELECT id, persisted_at, rows_new, rows_unchanged, rows_revised, rows_quarantined FROM fetches WHERE id IN (sqlc.slice('ids'));
+
 -- name: InsertFetchBody :exec
 INSERT INTO fetch_bodies (fetch_id, encoding, size, stored_at, body) VALUES (?, ?, ?, ?, ?);
 

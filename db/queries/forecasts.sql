@@ -43,6 +43,21 @@ SELECT * FROM forecasts WHERE etf_id = ? AND model = ? AND origin = ? ORDER BY c
 -- name: GetNewestOrigin :one
 SELECT CAST(MAX(origin) AS DATE) AS origin FROM forecasts WHERE etf_id = ? AND model = ?;
 
+-- name: GetOriginBefore :one
+-- The origin of the n-th newest forecast before an origin; the whole index is named for Dolt.
+SELECT origin FROM forecasts WHERE etf_id = sqlc.arg('etf_id') AND model = sqlc.arg('model') AND origin < CAST(sqlc.arg('before') AS DATE)
+ORDER BY etf_id DESC, model DESC, origin DESC, data_version DESC, data_version_writer DESC, params_hash DESC, seed DESC, code_version DESC
+LIMIT 1 OFFSET ?;
+
+-- name: ListForecastHeads :many
+SELECT id, model, origin, data_version, code_version, run_id, as_of, issued_at, chain FROM forecasts
+WHERE etf_id = sqlc.arg('etf_id') AND model = sqlc.arg('model') AND origin >= CAST(sqlc.arg('from_origin') AS DATE)
+    AND origin <= CAST(sqlc.arg('to_origin') AS DATE)
+ORDER BY etf_id, model, origin;
+
+-- name: ListHorizonsOfForecasts :many
+SELECT forecast_id, horizon FROM forecast_points WHERE forecast_id IN (sqlc.slice('forecasts')) ORDER BY forecast_id, horizon;
+
 -- name: ListForecastsBefore :many
 SELECT * FROM forecasts WHERE etf_id = ? AND model = ? AND chain < ?
 ORDER BY etf_id DESC, model DESC, chain DESC LIMIT ?;

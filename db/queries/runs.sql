@@ -45,6 +45,10 @@ SELECT * FROM run_etfs WHERE run_id = ? AND symbol > ? ORDER BY run_id, symbol L
 -- name: ListRunETFsOf :many
 SELECT * FROM run_etfs WHERE run_id = sqlc.arg('run_id') AND symbol IN (sqlc.slice('symbols'));
 
+-- name: ListRunsOfSymbol :many
+-- What each of these runs did for one ETF: a lookup in the primary key per run.
+SELECT * FROM run_etfs WHERE run_id IN (sqlc.slice('runs')) AND symbol = sqlc.arg('symbol') ORDER BY run_id, symbol;
+
 -- name: SumRunETFs :one
 SELECT CAST(COALESCE(SUM(rows_new), 0) AS SIGNED) AS rows_new, CAST(COALESCE(SUM(rows_unchanged), 0) AS SIGNED) AS rows_unchanged,
     CAST(COALESCE(SUM(rows_revised), 0) AS SIGNED) AS rows_revised, CAST(COALESCE(SUM(forecasts), 0) AS SIGNED) AS forecasts

@@ -64,6 +64,12 @@ WHERE etf_id = sqlc.arg('etf_id') AND (sqlc.arg('model') = '' OR model = sqlc.ar
     AND origin >= CAST(sqlc.arg('from_origin') AS DATE) AND origin <= CAST(sqlc.arg('to_origin') AS DATE)
 ORDER BY etf_id, model, horizon, origin, forecast_id, version;
 
+-- name: ListScoresAt :many
+-- All versions, of these ETFs at one origin: a lookup in the primary key per ETF.
+SELECT * FROM scores
+WHERE etf_id IN (sqlc.slice('etfs')) AND model = sqlc.arg('model') AND horizon = sqlc.arg('horizon') AND origin = CAST(sqlc.arg('origin') AS DATE)
+ORDER BY etf_id, model, horizon, origin, forecast_id, version;
+
 -- name: GetETFWriter :one
 SELECT data_version_writer FROM etfs WHERE id = ?;
 

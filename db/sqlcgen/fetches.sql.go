@@ -8,6 +8,7 @@ package sqlcgen
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"github.com/etfcast/etfcast/db/column"
@@ -175,6 +176,22 @@ func (q *Queries) GetFetchToPersist(ctx context.Context, id string) (GetFetchToP
 	return i, err
 }
 
+const insertETFFetch = `-- name: InsertETFFetch :exec
+INSERT INTO etf_fetches (etf_id, fetched_at, fetch_id)
+SELECT e.id, ?, ? FROM etfs e WHERE e.symbol = ?
+`
+
+type InsertETFFetchParams struct {
+	FetchedAt time.Time
+	FetchID   string
+	Symbol    string
+}
+
+func (q *Queries) InsertETFFetch(ctx context.Context, arg InsertETFFetchParams) error {
+	_, err := q.db.ExecContext(ctx, insertETFFetch, arg.FetchedAt, arg.FetchID, arg.Symbol)
+	return err
+}
+
 const insertFetch = `-- name: InsertFetch :execrows
 INSERT INTO fetches (id, etf_id, source, window_from, window_to, request, media_type, raw_hash, basis, row_count,
     fetched_at, run_id, actions, undone_splits, defects, judged_at, rows_new, rows_unchanged, rows_revised,
@@ -252,6 +269,108 @@ func (q *Queries) InsertFetchBody(ctx context.Context, arg InsertFetchBodyParams
 		arg.Body,
 	)
 	return err
+}
+
+const listETFFetches = `-- name: ListETFFetches :many
+SELECT fetched_at, fetch_id FROM etf_fetches
+WHERE etf_id = ? AND fetched_at <= ?
+    AND (fetched_at < ? OR fetch_id < ?)
+ORDER BY etf_id DESC, fetched_at DESC, fetch_id DESC LIMIT ?
+`
+
+type ListETFFetchesParams struct {
+	EtfID    uint32
+	BeforeAt time.Time
+	BeforeID string
+	Limit    int32
+}
+
+type ListETFFetchesRow struct {
+	FetchedAt time.Time
+	FetchID   string
+}
+
+// The newest first. Dolt scans backwards only if ORDER BY names all columns of the index.
+func (q *Queries) ListETFFetches(ctx context.Context, arg ListETFFetchesParams) ([]ListETFFetchesRow, error) {
+	rows, err := q.db.QueryContext(ctx, listETFFetches,
+		arg.EtfID,
+		arg.BeforeAt,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.Limit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListETFFetchesRow{}
+	for rows.Next() {
+		var i ListETFFetchesRow
+		if err := rows.Scan(&i.FetchedAt, &i.FetchID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listFetchOutcomes = `-- name: ListFetchOutcomes :many
+SELECT id, persisted_at, rows_new, rows_unchanged, rows_revised, rows_quarantined FROM fetches WHERE id IN (/*SLICE:ids*/?)
+`
+
+type ListFetchOutcomesRow struct {
+	ID              string
+	PersistedAt     sql.NullTime
+	RowsNew         int32
+	RowsUnchanged   int32
+	RowsRevised     int32
+	RowsQuarantined int32
+}
+
+func (q *Queries) ListFetchOutcomes(ctx context.Context, ids []string) ([]ListFetchOutcomesRow, error) {
+	query := listFetchOutcomes
+	var queryParams []interface{}
+	if len(ids) > 0 {
+		for _, v := range ids {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:ids*/?", strings.Repeat(",?", len(ids))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:ids*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListFetchOutcomesRow{}
+	for rows.Next() {
+		var i ListFetchOutcomesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.PersistedAt,
+			&i.RowsNew,
+			&i.RowsUnchanged,
+			&i.RowsRevised,
+			&i.RowsQuarantined,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listStagedBars = `-- name: ListStagedBars :many

@@ -259,6 +259,32 @@ func (q *Queries) GetNewestOrigin(ctx context.Context, arg GetNewestOriginParams
 	return origin, err
 }
 
+const getOriginBefore = `-- name: GetOriginBefore :one
+SELECT origin FROM forecasts WHERE etf_id = ? AND model = ? AND origin < CAST(? AS DATE)
+ORDER BY etf_id DESC, model DESC, origin DESC, data_version DESC, data_version_writer DESC, params_hash DESC, seed DESC, code_version DESC
+LIMIT 1 OFFSET ?
+`
+
+type GetOriginBeforeParams struct {
+	EtfID  uint32
+	Model  string
+	Before column.Session
+	Offset int32
+}
+
+// The origin of the n-th newest forecast before an origin; the whole index is named for Dolt.
+func (q *Queries) GetOriginBefore(ctx context.Context, arg GetOriginBeforeParams) (column.Session, error) {
+	row := q.db.QueryRowContext(ctx, getOriginBefore,
+		arg.EtfID,
+		arg.Model,
+		arg.Before,
+		arg.Offset,
+	)
+	var origin column.Session
+	err := row.Scan(&origin)
+	return origin, err
+}
+
 const listForecastComponents = `-- name: ListForecastComponents :many
 SELECT forecast_id, component, by_horizon FROM forecast_components WHERE forecast_id IN (/*SLICE:forecasts*/?) ORDER BY forecast_id, component
 `
@@ -325,6 +351,70 @@ func (q *Queries) ListForecastFitHashes(ctx context.Context, forecasts []string)
 	for rows.Next() {
 		var i ListForecastFitHashesRow
 		if err := rows.Scan(&i.ForecastID, &i.Hash); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listForecastHeads = `-- name: ListForecastHeads :many
+SELECT id, model, origin, data_version, code_version, run_id, as_of, issued_at, chain FROM forecasts
+WHERE etf_id = ? AND model = ? AND origin >= CAST(? AS DATE)
+    AND origin <= CAST(? AS DATE)
+ORDER BY etf_id, model, origin
+`
+
+type ListForecastHeadsParams struct {
+	EtfID      uint32
+	Model      string
+	FromOrigin column.Session
+	ToOrigin   column.Session
+}
+
+type ListForecastHeadsRow struct {
+	ID          string
+	Model       string
+	Origin      column.Session
+	DataVersion int64
+	CodeVersion string
+	RunID       string
+	AsOf        time.Time
+	IssuedAt    time.Time
+	Chain       int64
+}
+
+func (q *Queries) ListForecastHeads(ctx context.Context, arg ListForecastHeadsParams) ([]ListForecastHeadsRow, error) {
+	rows, err := q.db.QueryContext(ctx, listForecastHeads,
+		arg.EtfID,
+		arg.Model,
+		arg.FromOrigin,
+		arg.ToOrigin,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListForecastHeadsRow{}
+	for rows.Next() {
+		var i ListForecastHeadsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Model,
+			&i.Origin,
+			&i.DataVersion,
+			&i.CodeVersion,
+			&i.RunID,
+			&i.AsOf,
+			&i.IssuedAt,
+			&i.Chain,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -492,6 +582,48 @@ func (q *Queries) ListForecastsBefore(ctx context.Context, arg ListForecastsBefo
 			&i.PrevHash,
 			&i.Hash,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listHorizonsOfForecasts = `-- name: ListHorizonsOfForecasts :many
+SELECT forecast_id, horizon FROM forecast_points WHERE forecast_id IN (/*SLICE:forecasts*/?) ORDER BY forecast_id, horizon
+`
+
+type ListHorizonsOfForecastsRow struct {
+	ForecastID string
+	Horizon    uint16
+}
+
+func (q *Queries) ListHorizonsOfForecasts(ctx context.Context, forecasts []string) ([]ListHorizonsOfForecastsRow, error) {
+	query := listHorizonsOfForecasts
+	var queryParams []interface{}
+	if len(forecasts) > 0 {
+		for _, v := range forecasts {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:forecasts*/?", strings.Repeat(",?", len(forecasts))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:forecasts*/?", "NULL", 1)
+	}
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListHorizonsOfForecastsRow{}
+	for rows.Next() {
+		var i ListHorizonsOfForecastsRow
+		if err := rows.Scan(&i.ForecastID, &i.Horizon); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

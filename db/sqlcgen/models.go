@@ -154,6 +154,12 @@ type EtfConfirmation struct {
 	FetchedAt time.Time
 }
 
+type EtfFetch struct {
+	EtfID     uint32
+	FetchedAt time.Time
+	FetchID   string
+}
+
 type EtfListing struct {
 	EtfID  uint32
 	Number int32

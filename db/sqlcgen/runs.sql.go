@@ -392,6 +392,66 @@ func (q *Queries) ListRuns(ctx context.Context, arg ListRunsParams) ([]Run, erro
 	return items, nil
 }
 
+const listRunsOfSymbol = `-- name: ListRunsOfSymbol :many
+SELECT run_id, symbol, session, stage, outcome, source, rows_new, rows_unchanged, rows_revised, rows_quarantined, findings, forecasts, attempts, error_type, error_message FROM run_etfs WHERE run_id IN (/*SLICE:runs*/?) AND symbol = ? ORDER BY run_id, symbol
+`
+
+type ListRunsOfSymbolParams struct {
+	Runs   []string
+	Symbol string
+}
+
+// What each of these runs did for one ETF: a lookup in the primary key per run.
+func (q *Queries) ListRunsOfSymbol(ctx context.Context, arg ListRunsOfSymbolParams) ([]RunEtf, error) {
+	query := listRunsOfSymbol
+	var queryParams []interface{}
+	if len(arg.Runs) > 0 {
+		for _, v := range arg.Runs {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:runs*/?", strings.Repeat(",?", len(arg.Runs))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:runs*/?", "NULL", 1)
+	}
+	queryParams = append(queryParams, arg.Symbol)
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RunEtf{}
+	for rows.Next() {
+		var i RunEtf
+		if err := rows.Scan(
+			&i.RunID,
+			&i.Symbol,
+			&i.Session,
+			&i.Stage,
+			&i.Outcome,
+			&i.Source,
+			&i.RowsNew,
+			&i.RowsUnchanged,
+			&i.RowsRevised,
+			&i.RowsQuarantined,
+			&i.Findings,
+			&i.Forecasts,
+			&i.Attempts,
+			&i.ErrorType,
+			&i.ErrorMessage,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockRun = `-- name: LockRun :one
 SELECT id, base_id, attempt, workflow, exchange, session, whole_exchange, symbols, status, closed, due, updated, unchanged, quarantined, failed, elsewhere, cancelled, rows_new, rows_unchanged, rows_revised, forecasts, error, started_at, finished_at FROM runs WHERE id = ? FOR UPDATE
 `

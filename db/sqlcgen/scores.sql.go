@@ -587,6 +587,94 @@ func (q *Queries) ListScores(ctx context.Context, arg ListScoresParams) ([]Score
 	return items, nil
 }
 
+const listScoresAt = `-- name: ListScoresAt :many
+SELECT etf_id, model, horizon, origin, forecast_id, version, target, standing, withdrawn, data_version, forecast_data_version, scored_at, actual, scale_absolute, scale_squared, error, absolute_error, squared_error, crps, pin025, pin05, pin10, pin25, pin50, pin75, pin90, pin95, pin975, inside50, inside80, inside90, inside95, winkler80, winkler90, width80, width90, pit FROM scores
+WHERE etf_id IN (/*SLICE:etfs*/?) AND model = ? AND horizon = ? AND origin = CAST(? AS DATE)
+ORDER BY etf_id, model, horizon, origin, forecast_id, version
+`
+
+type ListScoresAtParams struct {
+	Etfs    []uint32
+	Model   string
+	Horizon uint16
+	Origin  column.Session
+}
+
+// All versions, of these ETFs at one origin: a lookup in the primary key per ETF.
+func (q *Queries) ListScoresAt(ctx context.Context, arg ListScoresAtParams) ([]Score, error) {
+	query := listScoresAt
+	var queryParams []interface{}
+	if len(arg.Etfs) > 0 {
+		for _, v := range arg.Etfs {
+			queryParams = append(queryParams, v)
+		}
+		query = strings.Replace(query, "/*SLICE:etfs*/?", strings.Repeat(",?", len(arg.Etfs))[1:], 1)
+	} else {
+		query = strings.Replace(query, "/*SLICE:etfs*/?", "NULL", 1)
+	}
+	queryParams = append(queryParams, arg.Model)
+	queryParams = append(queryParams, arg.Horizon)
+	queryParams = append(queryParams, arg.Origin)
+	rows, err := q.db.QueryContext(ctx, query, queryParams...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Score{}
+	for rows.Next() {
+		var i Score
+		if err := rows.Scan(
+			&i.EtfID,
+			&i.Model,
+			&i.Horizon,
+			&i.Origin,
+			&i.ForecastID,
+			&i.Version,
+			&i.Target,
+			&i.Standing,
+			&i.Withdrawn,
+			&i.DataVersion,
+			&i.ForecastDataVersion,
+			&i.ScoredAt,
+			&i.Actual,
+			&i.ScaleAbsolute,
+			&i.ScaleSquared,
+			&i.Error,
+			&i.AbsoluteError,
+			&i.SquaredError,
+			&i.Crps,
+			&i.Pin025,
+			&i.Pin05,
+			&i.Pin10,
+			&i.Pin25,
+			&i.Pin50,
+			&i.Pin75,
+			&i.Pin90,
+			&i.Pin95,
+			&i.Pin975,
+			&i.Inside50,
+			&i.Inside80,
+			&i.Inside90,
+			&i.Inside95,
+			&i.Winkler80,
+			&i.Winkler90,
+			&i.Width80,
+			&i.Width90,
+			&i.Pit,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listScoresOfOrigins = `-- name: ListScoresOfOrigins :many
 SELECT etf_id, model, horizon, origin, forecast_id, version, target, standing, withdrawn, data_version, forecast_data_version, scored_at, actual, scale_absolute, scale_squared, error, absolute_error, squared_error, crps, pin025, pin05, pin10, pin25, pin50, pin75, pin90, pin95, pin975, inside50, inside80, inside90, inside95, winkler80, winkler90, width80, width90, pit FROM scores
 WHERE etf_id = ? AND model IN (/*SLICE:models*/?) AND horizon IN (/*SLICE:horizons*/?)

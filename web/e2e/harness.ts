@@ -109,7 +109,11 @@ export const test = base.extend<Fixtures>({
           for (const th of ['light', 'dark']) {
             await setTheme(page, th);
             if (l === 'en') found.push(...(await violations(page)).map((v) => `${th}, ${width} px: ${v}`));
-            await page.screenshot({ path: resolve(folder, `${name}-${l}-${th}-${width}.png`), fullPage: true, animations: 'disabled' });
+            // As high as the page, within reason: of a long list only the rows in the window are drawn.
+            const height = await page.evaluate(() => document.documentElement.scrollHeight);
+            await page.setViewportSize({ width, height: Math.min(Math.max(height, size === 'phone' ? 844 : 900), 2400) });
+            await settled(page);
+            await page.screenshot({ path: resolve(folder, `${name}-${l}-${th}-${width}.png`), animations: 'disabled' });
           }
           const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
           if (overflow > 0) found.push(`${l}, ${width} px: the page is ${overflow} px wider than its window`);

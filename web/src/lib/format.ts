@@ -70,3 +70,32 @@ export function ago(at: string | Date, now: Date): string {
   const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
   return kept('ago', (l) => new Intl.RelativeTimeFormat(l, { numeric: 'auto' })).format(Math.trunc(seconds / size), unit);
 }
+
+/** A length of time in its two largest units: "2 hr 5 min". Less than a minute is in seconds. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const part = (value: number, unit: 'day' | 'hour' | 'minute' | 'second'): string =>
+    kept(`u${unit}`, (l) => new Intl.NumberFormat(l, { style: 'unit', unit, unitDisplay: 'short' })).format(value);
+  const [days, hours, minutes] = [Math.floor(whole / 86_400), Math.floor(whole / 3_600) % 24, Math.floor(whole / 60) % 60];
+  if (days > 0) return hours > 0 ? `${part(days, 'day')} ${part(hours, 'hour')}` : part(days, 'day');
+  if (hours > 0) return minutes > 0 ? `${part(hours, 'hour')} ${part(minutes, 'minute')}` : part(hours, 'hour');
+  if (minutes > 0) return part(minutes, 'minute');
+  return part(whole, 'second');
+}
+
+/** How long ago an instant was, in few characters: "3h ago". */
+export function shortAgo(at: string | Date, now: Date): string {
+  const seconds = Math.min(0, Math.round((new Date(at).getTime() - now.getTime()) / 1000));
+  const [unit, size] = units.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
+  return kept('shortAgo', (l) => new Intl.RelativeTimeFormat(l, { numeric: 'auto', style: 'narrow' })).format(Math.trunc(seconds / size), unit);
+}
+
+/** The city that names a time zone: America/New_York is New York. */
+export function city(zone: string): string {
+  return (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ');
+}
+
+/** The reader's own time zone. */
+export function ownZone(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}

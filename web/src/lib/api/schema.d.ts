@@ -4,6 +4,52 @@
  */
 
 export interface paths {
+    "/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How every exchange and ETF stands now.
+         * @description All ETFs that daily runs update, in one response that is never paged. Closes and changes are split-adjusted to the newest believed
+         *     close, and forecasts made before a split are restated for it. A response counts in every change that was committed before the
+         *     request began; one made by a worker of an earlier release, which writes no events, is counted in within about a minute.
+         *     `Accept-Encoding: gzip` makes the response a fifth of its size.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/freshness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether each ETF has what is due after its newest sessions, whatever runs there were.
+         * @description A session is due some time after its close (setting `due-after`). Then an ETF must have a bar of it, whatever the rules thought
+         *     of that, and a forecast from it by the benchmark model. There is an item for each ETF and its newest closed session, and one
+         *     for each older session that is still missing something: data of other sessions does not clear it. Sessions that closed
+         *     before the ETF was registered, or before its listing, are not due, and retired ETFs are left out.
+         */
+        get: operations["getFreshness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/etfs": {
         parameters: {
             query?: never;
@@ -203,6 +249,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a file of prices by the rules that a daily update applies. Nothing is stored.
+         * @description The body is a CSV as source `file` reads it, of at most 8 MiB. The findings are those of `etfcast check`: a finding is what one rule says of
+         *     an unbroken run of sessions. A file that can't be read is a finding, too (`unreadable_file`).
+         */
+        post: operations["checkFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a checked file of prices, so that an ETF can be registered with it.
+         * @description The file is kept in the folder of the setting `--upload-dir`, as `{symbol}.csv`; without the setting this responds 403. `ref` is what source
+         *     `file` calls it: register the ETF with `{"name":"file","ref":ref}`. A file from which no row would be used is refused with what was found. A
+         *     different file is never overwritten (409); the same one again responds 200.
+         */
+        post: operations["createFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/actions": {
         parameters: {
             query?: never;
@@ -257,6 +346,64 @@ export interface paths {
          *     will. A repeat with the same `key` changes nothing.
          */
         post: operations["decideAction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/etfs/{symbol}/forecasts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an ETF's forecasts, newest origin first, without their numbers.
+         * @description Of one origin, they are ascending by model, and of one model the one issued last comes first. Entries of others are not listed
+         *     (`/v1/entries`). The numbers, and whether they are as they were issued, are at `/v1/forecasts/{id}`.
+         */
+        get: operations["listForecasts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/etfs/{symbol}/fetches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what was fetched for an ETF, newest first, and what became of it. */
+        get: operations["listFetches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/etfs/{symbol}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what the newest runs did for an ETF, newest first.
+         * @description The newest 1,000 runs of its exchange are looked through. The list is not paged.
+         */
+        get: operations["listETFRuns"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -489,6 +636,27 @@ export interface paths {
          *     of its actual price. Without `late=true` the scores of record are listed, with it the late ones.
          */
         get: operations["listScores"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/scores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the scores of every ETF of an exchange at one origin.
+         * @description Ascending by symbol and forecast, never paged. Without `origin` it is the newest that has scores; `origins` are the newest 60. Without
+         *     `late=true` the scores of record are listed, with it the late ones.
+         */
+        get: operations["listOriginScores"];
         put?: never;
         post?: never;
         delete?: never;
@@ -888,6 +1056,333 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
+         * @enum {string}
+         */
+        FreshnessState: "ok" | "waiting" | "stale";
+        Overview: {
+            /**
+             * Format: date-time
+             * @description When the response was put together: at most a minute ago, and nothing has changed since.
+             */
+            as_of: string;
+            /**
+             * Format: int64
+             * @description The newest event that is counted in; 0 while there is none.
+             * @example 1234
+             */
+            event: number;
+            /**
+             * @description The model of the forecasts.
+             * @example drift
+             */
+            served_model: string;
+            /** @description What waits for a person. */
+            waiting: components["schemas"]["OverviewWaiting"];
+            exchanges: components["schemas"]["OverviewExchange"][];
+            /** @description Ascending by symbol. */
+            items: components["schemas"]["OverviewItem"][];
+        };
+        /**
+         * @example {
+         *       "findings": 2,
+         *       "warnings": 1,
+         *       "actions": 1,
+         *       "stale": 0,
+         *       "failed": 0
+         *     }
+         */
+        OverviewWaiting: {
+            /** @description Findings that wait for a decision. */
+            findings: number;
+            /** @description Warnings without a decision; they need none. */
+            warnings: number;
+            /** @description Proposed statements about corporate actions. */
+            actions: number;
+            /** @description ETFs that lack something that is due. */
+            stale: number;
+            /** @description ETFs that failed in the newest runs. */
+            failed: number;
+        };
+        /**
+         * @example {
+         *       "exchange": "XNYS",
+         *       "name": "New York Stock Exchange",
+         *       "time_zone": "America/New_York",
+         *       "session": "2025-09-26",
+         *       "closed_at": "2025-09-26T20:00:00Z",
+         *       "due_at": "2025-09-26T23:00:00Z",
+         *       "next_session": "2025-09-29",
+         *       "next_open": "2025-09-29T13:30:00Z",
+         *       "next_close": "2025-09-29T20:00:00Z",
+         *       "open_now": false,
+         *       "state": "complete",
+         *       "late_seconds": 0,
+         *       "etfs": 6,
+         *       "stored": 6,
+         *       "forecast": 6,
+         *       "stale": 0,
+         *       "failed": 0,
+         *       "run": {
+         *         "id": "daily:XNYS:2025-09-26",
+         *         "status": "completed",
+         *         "done": 6,
+         *         "due": 6
+         *       }
+         *     }
+         */
+        OverviewExchange: {
+            exchange: components["schemas"]["Exchange"];
+            /** @example New York Stock Exchange */
+            name: string;
+            /** @example America/New_York */
+            time_zone: string;
+            session: components["schemas"]["Session"];
+            /**
+             * Format: date-time
+             * @description The close of the session.
+             */
+            closed_at: string;
+            /**
+             * Format: date-time
+             * @description When the session is due, without the delay of a source.
+             */
+            due_at: string;
+            /**
+             * Format: date
+             * @description The session that is open or opens next; null after the last one in the calendar.
+             */
+            next_session: string | null;
+            /** Format: date-time */
+            next_open: string | null;
+            /** Format: date-time */
+            next_close: string | null;
+            open_now: boolean;
+            /**
+             * @description empty: no ETFs. complete: every ETF that is due has the session's prices and a forecast. running: the session's run is at work. late: an ETF is stale. waiting: the rest.
+             * @enum {string}
+             */
+            state: "complete" | "running" | "waiting" | "late" | "empty";
+            /**
+             * Format: int64
+             * @description By how much the latest ETF was late for the session, or is so far; whole minutes while something is missing.
+             */
+            late_seconds: number;
+            /** @description ETFs that daily runs update. */
+            etfs: number;
+            /** @description ETFs with a bar of the session. */
+            stored: number;
+            /** @description ETFs with a forecast from the session. */
+            forecast: number;
+            /** @description ETFs that lack something that is due for this or an older session. */
+            stale: number;
+            /** @description ETFs that failed in the session's newest run. */
+            failed: number;
+            /** @description The newest recorded run of the whole exchange for the session; null if there is none. */
+            run: components["schemas"]["OverviewRun"] | null;
+        };
+        OverviewRun: {
+            /** @example daily:XNYS:2025-09-26 */
+            id: string;
+            status: components["schemas"]["RunStatus"];
+            done: number;
+            due: number;
+        };
+        /**
+         * @example {
+         *       "symbol": "SPY",
+         *       "name": null,
+         *       "exchange": "XNYS",
+         *       "currency": "USD",
+         *       "source": "yahoo",
+         *       "session": "2025-09-26",
+         *       "close": 661.82,
+         *       "previous_close": 658.05,
+         *       "change": 0.005729,
+         *       "closes": [
+         *         658.05,
+         *         661.82
+         *       ],
+         *       "known_from": "2025-09-26T22:31:07Z",
+         *       "state": "ok",
+         *       "freshness": "ok",
+         *       "late_seconds": 0,
+         *       "findings": 0,
+         *       "data_version": 12,
+         *       "forecasts": [
+         *         {
+         *           "horizon": 1,
+         *           "target": "2025-09-29",
+         *           "model": "drift",
+         *           "forecast": "5f0c2a9d1b3e4f605f0c2a9d1b3e4f60",
+         *           "mean": 662.1,
+         *           "low": 651.2,
+         *           "high": 673.4,
+         *           "level": 0.9
+         *         }
+         *       ]
+         *     }
+         */
+        OverviewItem: {
+            symbol: components["schemas"]["Symbol"];
+            /** @description The fund's name; null if none is registered. */
+            name: string | null;
+            exchange: components["schemas"]["Exchange"];
+            /** @example USD */
+            currency: string;
+            /**
+             * @description The preferred source.
+             * @example yahoo
+             */
+            source: string;
+            /**
+             * Format: date
+             * @description The session of the newest believed close; null if there is none.
+             */
+            session: string | null;
+            close: number | null;
+            /** @description The believed close before that, split-adjusted. */
+            previous_close: number | null;
+            /**
+             * Format: double
+             * @description close over previous_close, minus 1.
+             */
+            change: number | null;
+            /** @description The believed closes among the newest sessions, up to and including the newest, ascending, split-adjusted. */
+            closes: components["schemas"]["Price"][];
+            /**
+             * Format: date-time
+             * @description When the newest believed close became known.
+             */
+            known_from: string | null;
+            /**
+             * @description held, quarantined: the newest bar is. missing: there is no believed close of the exchange's newest closed session although it is due, or none at all. provisional: the newest close may still change before its day is over.
+             * @enum {string}
+             */
+            state: "ok" | "held" | "quarantined" | "provisional" | "missing";
+            freshness: components["schemas"]["FreshnessState"];
+            /**
+             * Format: int64
+             * @description By how much it was late for the newest session, or is for the one that has been missing something for longest; whole minutes while something is missing.
+             */
+            late_seconds: number;
+            /** @description Findings that wait for a decision. */
+            findings: number;
+            /** Format: int64 */
+            data_version: number;
+            /** @description The newest forecast of the served model, for 1 and 21 sessions; empty while there is none. */
+            forecasts: components["schemas"]["OverviewForecast"][];
+        };
+        OverviewForecast: {
+            /** @description Sessions after the forecast's origin. */
+            horizon: number;
+            target: components["schemas"]["Session"];
+            /** @example drift */
+            model: string;
+            /**
+             * @description The forecast's ID.
+             * @example 5f0c2a9d1b3e4f605f0c2a9d1b3e4f60
+             */
+            forecast: string;
+            /** Format: double */
+            mean: number;
+            /**
+             * Format: double
+             * @description The quantile at 0.05.
+             */
+            low: number;
+            /**
+             * Format: double
+             * @description The quantile at 0.95.
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description How much lies between them.
+             * @example 0.9
+             */
+            level: number;
+        };
+        FreshnessReport: {
+            /** Format: date-time */
+            as_of: string;
+            exchanges: components["schemas"]["FreshnessExchange"][];
+            /** @description Ascending by symbol and session. */
+            items: components["schemas"]["FreshnessItem"][];
+            /** @description There are more sessions with a missed deadline than the 20,000 newest deadlines name; older ones are left out. */
+            clipped: boolean;
+        };
+        /**
+         * @example {
+         *       "exchange": "XNYS",
+         *       "session": "2025-09-26",
+         *       "closed_at": "2025-09-26T20:00:00Z",
+         *       "due_at": "2025-09-26T23:00:00Z",
+         *       "etfs": 6,
+         *       "ok": 5,
+         *       "waiting": 0,
+         *       "stale": 1
+         *     }
+         */
+        FreshnessExchange: {
+            exchange: components["schemas"]["Exchange"];
+            session: components["schemas"]["Session"];
+            /** Format: date-time */
+            closed_at: string;
+            /**
+             * Format: date-time
+             * @description When the session is due, without the delay of a source.
+             */
+            due_at: string;
+            /** @description ETFs for which something is due, now or later: the sum of the next three. */
+            etfs: number;
+            ok: number;
+            waiting: number;
+            /** @description ETFs that lack something that is due for this or an older session. */
+            stale: number;
+        };
+        /**
+         * @example {
+         *       "symbol": "SPY",
+         *       "exchange": "XNYS",
+         *       "session": "2025-09-26",
+         *       "closed_at": "2025-09-26T20:00:00Z",
+         *       "due_at": "2025-09-26T23:00:00Z",
+         *       "stored_at": "2025-09-26T22:31:07Z",
+         *       "forecast_at": null,
+         *       "state": "stale",
+         *       "late_seconds": 5400
+         *     }
+         */
+        FreshnessItem: {
+            symbol: components["schemas"]["Symbol"];
+            exchange: components["schemas"]["Exchange"];
+            session: components["schemas"]["Session"];
+            /** Format: date-time */
+            closed_at: string;
+            /**
+             * Format: date-time
+             * @description close + delay of the exchange + delay of the preferred source.
+             */
+            due_at: string;
+            /**
+             * Format: date-time
+             * @description When the first bar of the session was stored, be it believed, held or quarantined; null if none was.
+             */
+            stored_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the benchmark model's first forecast from the session was issued; null if none was.
+             */
+            forecast_at: string | null;
+            state: components["schemas"]["FreshnessState"];
+            /**
+             * Format: int64
+             * @description By how much it was, or is so far, after due_at that both were there; 0 if in time.
+             */
+            late_seconds: number;
+        };
         /**
          * Format: date
          * @description A trading session, identified by its civil date in the exchange's time zone.
@@ -1871,6 +2366,223 @@ export interface components {
             held: boolean;
             /** @description The session's price may still change before its day is over. See the bar's `provisional`. */
             provisional: boolean;
+            /** @description What to do about error_type; null without one. */
+            remedy: string | null;
+        };
+        ETFRunList: {
+            items: components["schemas"]["ETFRun"][];
+        };
+        /** @description What a run did for one ETF. */
+        ETFRun: {
+            /** @example daily:XNYS:2025-09-26 */
+            run: string;
+            /**
+             * Format: date-time
+             * @description When the run started.
+             */
+            started_at: string;
+            symbol: components["schemas"]["Symbol"];
+            session: components["schemas"]["Session"];
+            /**
+             * @description The stage reached; null if not known yet.
+             * @enum {string|null}
+             */
+            stage: "fetch" | "validate" | "persist" | "forecast" | "done" | null;
+            /** @enum {string} */
+            outcome: "running" | "updated" | "unchanged" | "quarantined" | "failed" | "elsewhere" | "cancelled";
+            /** @description The source whose response was used. */
+            source: string | null;
+            rows_new: number;
+            rows_unchanged: number;
+            rows_revised: number;
+            rows_quarantined: number;
+            findings: number;
+            /** @description Forecasts appended by this run. */
+            forecasts: number;
+            /** @description Attempts at the stage reached. */
+            attempts: number;
+            /** @description Why it failed. `ModelFailed` with another outcome: only the forecast by the model named in error_message is missing. `HeldClose`: the session's price is held. */
+            error_type: string | null;
+            error_message: string | null;
+            /** @description The session's price is held; the forecasts were made from the last believed one. */
+            held: boolean;
+            /** @description The session's price may still change before its day is over. See the bar's `provisional`. */
+            provisional: boolean;
+            /** @description What to do about error_type; null without one. */
+            remedy: string | null;
+        };
+        ForecastHeadList: {
+            items: components["schemas"]["ForecastHead"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
+        /** @description A forecast without its numbers. */
+        ForecastHead: {
+            /** @example 31dbfb8f08f5adc05dc4ab539e34a466 */
+            id: string;
+            /** @example drift */
+            model: string;
+            origin: components["schemas"]["Session"];
+            /** Format: date-time */
+            issued_at: string;
+            /**
+             * Format: date-time
+             * @description When the data it was made from were known.
+             */
+            as_of: string;
+            /**
+             * @description `record`: it counts. `late`: it was issued when the first session after its origin had opened. `repeated`: it was issued in time, but another one of its model and origin counts.
+             * @enum {string}
+             */
+            standing: "record" | "late" | "repeated";
+            /** @example daily:XNYS:2025-09-26 */
+            run: string;
+            code_version: string;
+            /**
+             * Format: int64
+             * @description Of the ETF.
+             */
+            data_version: number;
+            /** @description The origin's price was held. */
+            held: boolean;
+            /** @description In sessions, ascending. */
+            horizons: number[];
+        };
+        FetchList: {
+            items: components["schemas"]["Fetch"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
+        /** @description The response of a source, and what became of its rows. */
+        Fetch: {
+            /** @example 31dbfb8f08f5adc05dc4ab539e34a466 */
+            id: string;
+            /** @example yahoo */
+            source: string;
+            /** @description The request as sent, without secrets. */
+            request: string;
+            /** @description Of the response's body. */
+            sha256: string;
+            /** Format: date-time */
+            fetched_at: string;
+            /** @description Empty if no run fetched it. */
+            run: string;
+            /** @description Rows that could be read. */
+            rows: number;
+            /**
+             * Format: date-time
+             * @description When its rows were stored; null while they are not, and the following counts are 0.
+             */
+            persisted_at: string | null;
+            new: number;
+            unchanged: number;
+            revised: number;
+            quarantined: number;
+            /** @description The body is still stored. */
+            stored: boolean;
+        };
+        OriginScores: {
+            exchange: components["schemas"]["Exchange"];
+            /** @example drift */
+            model: string;
+            horizon: number;
+            /** @description Whether these are the late forecasts' scores. */
+            late: boolean;
+            /**
+             * Format: date
+             * @description Null if nothing is scored.
+             */
+            origin: string | null;
+            /** @description The newest with scores, newest first. */
+            origins: components["schemas"]["Session"][];
+            items: components["schemas"]["Score"][];
+        };
+        FileCheck: {
+            /** @description No finding is an error. */
+            ok: boolean;
+            /** @description Rows that could be read, up to `session`. */
+            rows: number;
+            /**
+             * Format: date
+             * @description The first date; null without rows.
+             */
+            from: string | null;
+            /**
+             * Format: date
+             * @description The last date; null without rows.
+             */
+            to: string | null;
+            /** @description That the file or an option states. */
+            currency: string | null;
+            /** @description Whose calendar the dates were compared with. */
+            exchange: string | null;
+            /**
+             * Format: date
+             * @description The session that the file was checked for; null if it can't be read.
+             */
+            session: string | null;
+            /** @description How the prices are adjusted, as far as the file shows it. */
+            basis: string | null;
+            /** @description Ascending by first session. */
+            findings: components["schemas"]["FileFinding"][];
+            /** @description How many more there are, the last ones. */
+            findings_left_out: number;
+            /** @description The last 2,000 rows at most, ascending by session. */
+            bars: components["schemas"]["FileBar"][];
+        };
+        /** @description What one rule says of an unbroken run of sessions. */
+        FileFinding: {
+            /** @example ohlc_order */
+            rule: string;
+            /** @enum {string} */
+            severity: "info" | "warning" | "error";
+            /**
+             * Format: date
+             * @description Null if it is about the whole file.
+             */
+            from: string | null;
+            /** Format: date */
+            to: string | null;
+            /** @description How many sessions it names. */
+            count: number;
+            /** @description The sessions it names, ascending; the first 500 at most. */
+            sessions: components["schemas"]["Session"][];
+            /** @description The line of the file, if the evidence names one. */
+            line: number | null;
+            evidence: string;
+            /** @description What to do about it, once the rows are stored. */
+            remedy: string | null;
+            proposal: components["schemas"]["FileProposal"] | null;
+        };
+        /** @description The corporate action that would explain a finding. */
+        FileProposal: {
+            /** @enum {string} */
+            kind: "split" | "dividend" | "capital_gain";
+            ex: components["schemas"]["Session"];
+            /**
+             * @description Of a split: new shares for old ones.
+             * @example 2:1
+             */
+            ratio: string | null;
+            /** @description Of a distribution. */
+            amount: number | null;
+        };
+        FileBar: {
+            session: components["schemas"]["Session"];
+            open: number;
+            high: number;
+            low: number;
+            close: number;
+            volume: number | null;
+        };
+        KeptFile: {
+            /**
+             * @description What source `file` calls it.
+             * @example SPY.csv
+             */
+            ref: string;
+            /** @description Of the file. */
+            sha256: string;
+            /** @description Rows that could be read. */
+            rows: number;
         };
         RunETFList: {
             items: components["schemas"]["RunETF"][];
@@ -2643,6 +3355,33 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The file is larger than 8 MiB. */
+        FileTooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is not text/csv. */
+        NotCSV: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The setting that this needs is not set, or the request comes from another site's page. */
+        Refused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The body is not application/json. */
         UnsupportedMediaType: {
             headers: {
@@ -2786,6 +3525,12 @@ export interface components {
         ScoredTo: string;
         /** @description `true` scores the late forecasts instead of those of record. */
         ScoredLate: "true" | "false";
+        /**
+         * @description How to read the file, as in the reference of a file source: `basis=as_traded&dates=dmy`, percent-encoded. docs/sources.md lists
+         *     the options.
+         * @example basis=as_traded
+         */
+        FileOptions: string;
         /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
         PageCursor: string;
         /**
@@ -2834,6 +3579,74 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getOverview: {
+        parameters: {
+            query?: {
+                /** @description Only this exchange and its ETFs. */
+                exchange?: "XNYS" | "XKRX";
+            };
+            header?: {
+                /** @description ETags the client holds; responds 304 if one of them is current. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The overview. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["InvalidRequest"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    getFreshness: {
+        parameters: {
+            query?: {
+                /** @description Only ETFs on this exchange. */
+                exchange?: "XNYS" | "XKRX";
+                /** @description Only this ETF. */
+                symbol?: string;
+                /** @description Only items in this state. It does not change the counts of the exchanges. */
+                state?: "ok" | "waiting" | "stale";
+                /**
+                 * @description How things stand for this session, which must have closed, instead of the newest ones.
+                 * @example 2025-09-26
+                 */
+                session?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The freshness. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FreshnessReport"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
     listETFs: {
         parameters: {
             query?: {
@@ -3359,6 +4172,124 @@ export interface operations {
             default: components["responses"]["OtherProblem"];
         };
     };
+    checkFile: {
+        parameters: {
+            query: {
+                /**
+                 * @description The exchange whose calendar the dates follow.
+                 * @example XNYS
+                 */
+                exchange: "XNYS" | "XKRX";
+                /**
+                 * @description What to call the file in the findings.
+                 * @example SPY
+                 */
+                symbol?: string;
+                /**
+                 * @description The session that the file is checked for; later rows are left out. By default the newest in the file that has closed.
+                 * @example 2025-09-26
+                 */
+                session?: string;
+                /**
+                 * @description How to read the file, as in the reference of a file source: `basis=as_traded&dates=dmy`, percent-encoded. docs/sources.md lists
+                 *     the options.
+                 * @example basis=as_traded
+                 */
+                options?: components["parameters"]["FileOptions"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example Date,Open,High,Low,Close,Volume
+                 *     2025-09-25,660.09,661.98,656.64,658.05,64500000
+                 *     2025-09-26,659.51,662.39,656.64,661.82,69179200
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileCheck"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            413: components["responses"]["FileTooLarge"];
+            415: components["responses"]["NotCSV"];
+            429: components["responses"]["TooManyReads"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    createFile: {
+        parameters: {
+            query: {
+                /**
+                 * @description The symbol that the ETF has or will have.
+                 * @example SPY
+                 */
+                symbol: string;
+                /**
+                 * @description The exchange whose calendar the dates follow.
+                 * @example XNYS
+                 */
+                exchange: "XNYS" | "XKRX";
+                /**
+                 * @description How to read the file, as in the reference of a file source: `basis=as_traded&dates=dmy`, percent-encoded. docs/sources.md lists
+                 *     the options.
+                 * @example basis=as_traded
+                 */
+                options?: components["parameters"]["FileOptions"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example Date,Open,High,Low,Close,Volume
+                 *     2025-09-25,660.09,661.98,656.64,658.05,64500000
+                 *     2025-09-26,659.51,662.39,656.64,661.82,69179200
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description The same file is kept already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptFile"];
+                };
+            };
+            /** @description The file is kept. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptFile"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            403: components["responses"]["Refused"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["FileTooLarge"];
+            415: components["responses"]["NotCSV"];
+            429: components["responses"]["TooManyReads"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
     listActions: {
         parameters: {
             query?: {
@@ -3462,6 +4393,117 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listForecasts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Only forecasts by this model, which may be a former one.
+                 * @example drift
+                 */
+                model?: string;
+                /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
+                cursor?: components["parameters"]["PageCursor"];
+                /** @description Maximum number of items. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The ETF's symbol.
+                 * @example SPY
+                 */
+                symbol: components["parameters"]["SymbolInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of forecasts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForecastHeadList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listFetches: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
+                cursor?: components["parameters"]["PageCursor"];
+                /** @description Maximum number of items. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The ETF's symbol.
+                 * @example SPY
+                 */
+                symbol: components["parameters"]["SymbolInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of fetches. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listETFRuns: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of items. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The ETF's symbol.
+                 * @example SPY
+                 */
+                symbol: components["parameters"]["SymbolInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the runs did. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ETFRunList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
             503: components["responses"]["Unavailable"];
             default: components["responses"]["OtherProblem"];
         };
@@ -3924,6 +4966,50 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listOriginScores: {
+        parameters: {
+            query: {
+                /**
+                 * @description The exchange.
+                 * @example XNYS
+                 */
+                exchange: "XNYS" | "XKRX";
+                /**
+                 * @description The model, one that has scores; the served one by default.
+                 * @example drift
+                 */
+                model?: string;
+                /** @description The horizon, in sessions. */
+                horizon?: number;
+                /**
+                 * @description The origin; by default the newest that has scores.
+                 * @example 2025-09-26
+                 */
+                origin?: string;
+                /** @description `true` scores the late forecasts instead of those of record. */
+                late?: components["parameters"]["ScoredLate"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The scores. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OriginScores"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            429: components["responses"]["TooManyReads"];
             503: components["responses"]["Unavailable"];
             default: components["responses"]["OtherProblem"];
         };
