@@ -27,7 +27,7 @@ export async function loadForecasts(symbol: string, model: string, entrant: bool
 }
 
 export function loadFetches(symbol: string, cursor: string | null, signal: AbortSignal): Promise<Page<FetchItem>> {
-  return data(api.GET('/v1/etfs/{symbol}/fetches', { params: { path: { symbol }, query: { limit: 20, ...(cursor ? { cursor } : {}) } }, signal }));
+  return data(api.GET('/v1/etfs/{symbol}/fetches', { params: { path: { symbol }, query: { limit: 8, ...(cursor ? { cursor } : {}) } }, signal }));
 }
 
 export async function loadRuns(symbol: string, signal: AbortSignal): Promise<RunItem[]> {
