@@ -13,12 +13,12 @@ export interface Page<T> {
 /** A page of an ETF's forecasts by one of etfcast's models, newest origin first; all at once by an entrant. */
 export async function loadForecasts(symbol: string, model: string, entrant: boolean, cursor: string | null, signal: AbortSignal): Promise<Page<ForecastItem>> {
   if (!entrant) {
-    return data(api.GET('/v1/etfs/{symbol}/forecasts', { params: { path: { symbol }, query: { model, limit: 200, ...(cursor ? { cursor } : {}) } }, signal }));
+    return data(api.GET('/v1/etfs/{symbol}/forecasts', { params: { path: { symbol }, query: { model, limit: 100, ...(cursor ? { cursor } : {}) } }, signal }));
   }
   const items: ForecastItem[] = []; // entries are listed oldest first
   let next: string | null = null;
   do {
-    const list: Schema<'EntryList'> = await data(api.GET('/v1/entries', { params: { query: { model, symbol, limit: 1000, ...(next ? { cursor: next } : {}) } }, signal }));
+    const list: Schema<'EntryList'> = await data(api.GET('/v1/entries', { params: { query: { model, symbol, limit: 199, ...(next ? { cursor: next } : {}) } }, signal }));
     items.push(...list.items.map((e) => ({ id: e.id, model: e.model, origin: e.origin, issued_at: e.issued_at, standing: e.standing, data_version: null })));
     next = list.next_cursor;
   } while (next);
