@@ -123,7 +123,7 @@ func (a *asset) serve(c echo.Context) error {
 	body, tag := a.body, a.tag
 	if a.small != nil {
 		h.Set("Vary", "Accept-Encoding")
-		if acceptsGzip(c.Request()) {
+		if acceptsGzip(strings.Join(c.Request().Header.Values("Accept-Encoding"), ",")) {
 			body, tag = a.small(), strings.TrimSuffix(a.tag, `"`)+`-gzip"`
 			h.Set("Content-Encoding", "gzip")
 		}
@@ -151,10 +151,10 @@ func pageHeaders(h http.Header) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 }
 
-// acceptsGzip reports whether the request's Accept-Encoding allows gzip.
-func acceptsGzip(r *http.Request) bool {
+// acceptsGzip reports whether an Accept-Encoding header allows gzip.
+func acceptsGzip(header string) bool {
 	named, any := -1.0, -1.0
-	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+	for part := range strings.SplitSeq(header, ",") {
 		coding, params, _ := strings.Cut(part, ";")
 		q := 1.0
 		if name, value, ok := strings.Cut(params, "="); ok && strings.TrimSpace(name) == "q" {

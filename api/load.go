@@ -24,6 +24,7 @@ const (
 	scoresRoute     = "/v1/etfs/:symbol/scores"
 
 	originScoresRoute = "/v1/scores"
+	freshnessRoute    = "/v1/freshness"
 )
 
 // pageRoutes are the routes whose cost grows with their limit, and its default.
@@ -84,8 +85,9 @@ func (s *server) limited(next echo.HandlerFunc) echo.HandlerFunc {
 
 // heavy reports whether the request reads many items. The handler reports an invalid limit.
 func heavy(c echo.Context) bool {
-	if c.Path() == scoreboardRoute || c.Path() == scoresRoute || c.Path() == originScoresRoute {
-		return true // whatever the page: they read all scores
+	switch c.Path() {
+	case scoreboardRoute, scoresRoute, originScoresRoute, freshnessRoute:
+		return true // whatever the page: they read all scores, or all ETFs
 	}
 	if takesFile(c.Path()) {
 		return true // it computes, and reads nothing

@@ -35,9 +35,10 @@ const (
 const statusClientGone = 499
 
 type requestInfo struct {
-	id     string
-	accept string
-	head   bool
+	id        string
+	accept    string
+	encodings string // Accept-Encoding
+	head      bool
 }
 
 type requestInfoKey struct{}
@@ -53,7 +54,10 @@ var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // a random one.
 func identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		info := requestInfo{id: r.Header.Get("X-Request-Id"), accept: strings.Join(r.Header.Values("Accept"), ","), head: r.Method == http.MethodHead}
+		info := requestInfo{
+			id: r.Header.Get("X-Request-Id"), accept: strings.Join(r.Header.Values("Accept"), ","),
+			encodings: strings.Join(r.Header.Values("Accept-Encoding"), ","), head: r.Method == http.MethodHead,
+		}
 		if !requestIDForm.MatchString(info.id) {
 			var b [8]byte
 			_, _ = rand.Read(b[:]) // never fails

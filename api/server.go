@@ -39,7 +39,9 @@ type server struct {
 	heavy   turnstile
 	// heartbeat is how often a stream of events without any sends a comment.
 	heartbeat time.Duration
-	uploads chan struct{} // files that are being received
+	uploads   chan struct{} // files that are being received
+	// overviews are kept as they are sent.
+	overviews overviewPages
 }
 
 var _ gen.StrictServerInterface = (*server)(nil)

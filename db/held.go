@@ -187,13 +187,17 @@ func (s *Store) Confirmations(ctx context.Context, symbols []etf.Symbol) (map[et
 		return nil, translate(err, "reading when bars were confirmed")
 	}
 	for _, r := range rows {
-		c := etf.Confirmation{Exchange: etf.Exchange(r.Exchange), Session: etf.Session(r.Session), At: r.FetchedAt.Time}
-		if c.Session.IsZero() {
-			c.Session, c.At = etf.Session(r.LastSession), r.KnownFrom
-		}
-		if !c.Session.IsZero() {
+		if c := confirmation(r); !c.Session.IsZero() {
 			list[etf.Symbol(r.Symbol)] = c
 		}
 	}
 	return list, nil
+}
+
+func confirmation(r sqlcgen.ListConfirmationsRow) etf.Confirmation {
+	c := etf.Confirmation{Exchange: etf.Exchange(r.Exchange), Session: etf.Session(r.Session), At: r.FetchedAt.Time}
+	if c.Session.IsZero() {
+		c.Session, c.At = etf.Session(r.LastSession), r.KnownFrom
+	}
+	return c
 }

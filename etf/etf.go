@@ -32,6 +32,17 @@ const (
 // Exchanges lists the known exchanges in the order they are shown.
 func Exchanges() []Exchange { return []Exchange{XNYS, XKRX} }
 
+// Name returns the exchange's name, for people.
+func (x Exchange) Name() string {
+	switch x {
+	case XNYS:
+		return "New York Stock Exchange"
+	case XKRX:
+		return "Korea Exchange"
+	}
+	return string(x)
+}
+
 // ParseExchange checks that the exchange is known. Errors are of KindInvalid with Field "exchange".
 func ParseExchange(s string) (Exchange, error) {
 	for _, x := range Exchanges() {

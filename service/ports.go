@@ -21,6 +21,7 @@ type Store interface {
 	Scores
 	Events
 	Lists
+	States
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
@@ -79,6 +80,24 @@ type Store interface {
 	// MissingRights lists the rights that this code needs and its database user lacks ("INSERT on bars"). Its result may be
 	// some seconds old.
 	MissingRights(ctx context.Context) ([]string, error)
+}
+
+// States reads how the ETFs stand, and keeps the deadlines that were missed.
+type States interface {
+	// ETFStates returns how the selected ETFs stand, ascending by symbol; unknown symbols are left out. It takes no snapshot.
+	ETFStates(ctx context.Context, q etf.StateQuery) ([]etf.ETFState, error)
+	// SessionRun returns the newest recorded run of the whole exchange for the session; KindNotFound if there is none.
+	SessionRun(ctx context.Context, exchange etf.Exchange, session etf.Session) (etf.Run, error)
+	// NewestEvent returns the number of the newest event; zero if there is none.
+	NewestEvent(ctx context.Context) (int64, error)
+	// EventMarks returns up to limit events after the number, ascending; lower numbers can appear later (etf.EventGap).
+	EventMarks(ctx context.Context, after int64, limit int) ([]etf.EventMark, error)
+	// OpenDeadlines returns up to limit of the missed deadlines that are not recorded as met, newest session first.
+	OpenDeadlines(ctx context.Context, model string, limit int) ([]etf.MissedDeadline, error)
+	// RecordMissed and RecordMet record deadlines as missed, and missed ones as met, each with its event, and return those that
+	// were not recorded before.
+	RecordMissed(ctx context.Context, missed []etf.MissedDeadline) ([]etf.MissedDeadline, error)
+	RecordMet(ctx context.Context, met []etf.MissedDeadline) ([]etf.MissedDeadline, error)
 }
 
 // Scores reads how forecasts have fared.

@@ -39,6 +39,8 @@ type Deps struct {
 	// and the dispatcher's default for an exchange that is not listed.
 	Final     map[etf.Exchange]etf.TimeOfDay
 	Schedules map[etf.Exchange]etf.TimeOfDay
+	// DueAfter is how long after its close a session is due.
+	DueAfter DueAfter
 }
 
 // MaxPage is the most runs, findings or ETFs one call lists.
@@ -69,6 +71,8 @@ type Service struct {
 	final     map[etf.Exchange]etf.TimeOfDay
 	schedules map[etf.Exchange]etf.TimeOfDay
 	events    *eventHub
+	dueAfter  DueAfter
+	overview  overviews
 }
 
 // Model describes a forecasting model.
@@ -83,7 +87,7 @@ func New(d Deps) *Service {
 	s := &Service{
 		store: d.Store, temporal: d.Temporal, anchors: d.Anchors, note: d.CheckpointNote, now: d.Now, sources: d.Sources,
 		models: d.Models, served: d.ServedModel, files: d.Files, remedies: d.Remedies, ui: strings.TrimRight(d.UI, "/"), namespace: d.Namespace,
-		final: d.Final, schedules: d.Schedules,
+		final: d.Final, schedules: d.Schedules, dueAfter: d.DueAfter,
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -1126,6 +1126,76 @@ type FoundBar struct {
 	Volume etf.Volume `json:"volume"`
 }
 
+// FreshnessExchange Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","ok":5,"session":"2025-09-26","stale":1,"waiting":0}
+type FreshnessExchange struct {
+	// Exchange ISO 10383 market identifier.
+	Exchange Exchange `json:"exchange"`
+
+	// Session A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Session  Session   `json:"session"`
+	ClosedAt time.Time `json:"closed_at"`
+
+	// DueAt When the session is due, without the delay of a source.
+	DueAt time.Time `json:"due_at"`
+
+	// Etfs ETFs for which something is due, now or later: the sum of the next three.
+	Etfs    int `json:"etfs"`
+	Ok      int `json:"ok"`
+	Waiting int `json:"waiting"`
+
+	// Stale ETFs that lack something that is due for this or an older session.
+	Stale int `json:"stale"`
+}
+
+// FreshnessItem Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","exchange":"XNYS","forecast_at":null,"late_seconds":5400,"session":"2025-09-26","state":"stale","stored_at":"2025-09-26T22:31:07Z","symbol":"SPY"}
+type FreshnessItem struct {
+	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
+	//
+	// Example: SPY
+	Symbol Symbol `json:"symbol"`
+
+	// Exchange ISO 10383 market identifier.
+	Exchange Exchange `json:"exchange"`
+
+	// Session A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Session  Session   `json:"session"`
+	ClosedAt time.Time `json:"closed_at"`
+
+	// DueAt close + delay of the exchange + delay of the preferred source.
+	DueAt time.Time `json:"due_at"`
+
+	// StoredAt When the first bar of the session was stored, be it believed, held or quarantined; null if none was.
+	StoredAt *time.Time `json:"stored_at"`
+
+	// ForecastAt When the benchmark model's first forecast from the session was issued; null if none was.
+	ForecastAt *time.Time `json:"forecast_at"`
+
+	// State ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
+	State FreshnessState `json:"state"`
+
+	// LateSeconds By how much it was, or is so far, after due_at that both were there; 0 if in time.
+	LateSeconds int64 `json:"late_seconds"`
+}
+
+// FreshnessReport defines model for FreshnessReport.
+type FreshnessReport struct {
+	AsOf      time.Time           `json:"as_of"`
+	Exchanges []FreshnessExchange `json:"exchanges"`
+
+	// Items Ascending by symbol and session.
+	Items []FreshnessItem `json:"items"`
+
+	// Clipped There are more sessions with a missed deadline than the 20,000 newest deadlines name; older ones are left out.
+	Clipped bool `json:"clipped"`
+}
+
+// FreshnessState ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
+type FreshnessState = string
+
 // Health defines model for Health.
 type Health struct {
 	Status string `json:"status"`
@@ -1422,6 +1492,196 @@ type OriginScores struct {
 	// Origins The newest with scores, newest first.
 	Origins []Session `json:"origins"`
 	Items   []Score   `json:"items"`
+}
+
+// Overview defines model for Overview.
+type Overview struct {
+	// AsOf When the response was put together: at most a minute ago, and nothing has changed since.
+	AsOf time.Time `json:"as_of"`
+
+	// Event The newest event that is counted in; 0 while there is none.
+	//
+	// Example: 1234
+	Event int64 `json:"event"`
+
+	// ServedModel The model of the forecasts.
+	//
+	// Example: drift
+	ServedModel string `json:"served_model"`
+
+	// Waiting What waits for a person.
+	Waiting   OverviewWaiting    `json:"waiting"`
+	Exchanges []OverviewExchange `json:"exchanges"`
+
+	// Items Ascending by symbol.
+	Items []OverviewItem `json:"items"`
+}
+
+// OverviewExchange Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","failed":0,"forecast":6,"late_seconds":0,"name":"New York Stock Exchange","next_close":"2025-09-29T20:00:00Z","next_open":"2025-09-29T13:30:00Z","next_session":"2025-09-29","open_now":false,"run":{"done":6,"due":6,"id":"daily:XNYS:2025-09-26","status":"completed"},"session":"2025-09-26","stale":0,"state":"complete","stored":6,"time_zone":"America/New_York"}
+type OverviewExchange struct {
+	// Exchange ISO 10383 market identifier.
+	Exchange Exchange `json:"exchange"`
+
+	// Name Example: New York Stock Exchange
+	Name string `json:"name"`
+
+	// TimeZone Example: America/New_York
+	TimeZone string `json:"time_zone"`
+
+	// Session A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Session Session `json:"session"`
+
+	// ClosedAt The close of the session.
+	ClosedAt time.Time `json:"closed_at"`
+
+	// DueAt When the session is due, without the delay of a source.
+	DueAt time.Time `json:"due_at"`
+
+	// NextSession The session that is open or opens next; null after the last one in the calendar.
+	NextSession *etf.Session `json:"next_session"`
+	NextOpen    *time.Time   `json:"next_open"`
+	NextClose   *time.Time   `json:"next_close"`
+	OpenNow     bool         `json:"open_now"`
+
+	// State empty: no ETFs. complete: every ETF that is due has the session's prices and a forecast. running: the session's run is at work. late: an ETF is stale. waiting: the rest.
+	State string `json:"state"`
+
+	// LateSeconds By how much the latest ETF was late for the session, or is so far; whole minutes while something is missing.
+	LateSeconds int64 `json:"late_seconds"`
+
+	// Etfs ETFs that daily runs update.
+	Etfs int `json:"etfs"`
+
+	// Stored ETFs with a bar of the session.
+	Stored int `json:"stored"`
+
+	// Forecast ETFs with a forecast from the session.
+	Forecast int `json:"forecast"`
+
+	// Stale ETFs that lack something that is due for this or an older session.
+	Stale int `json:"stale"`
+
+	// Failed ETFs that failed in the session's newest run.
+	Failed int `json:"failed"`
+
+	// Run The newest recorded run of the whole exchange for the session; null if there is none.
+	Run *OverviewRun `json:"run"`
+}
+
+// OverviewForecast defines model for OverviewForecast.
+type OverviewForecast struct {
+	// Horizon Sessions after the forecast's origin.
+	Horizon int `json:"horizon"`
+
+	// Target A trading session, identified by its civil date in the exchange's time zone.
+	//
+	// Example: 2025-09-26
+	Target Session `json:"target"`
+
+	// Model Example: drift
+	Model string `json:"model"`
+
+	// Forecast The forecast's ID.
+	//
+	// Example: 5f0c2a9d1b3e4f605f0c2a9d1b3e4f60
+	Forecast string  `json:"forecast"`
+	Mean     float64 `json:"mean"`
+
+	// Low The quantile at 0.05.
+	Low float64 `json:"low"`
+
+	// High The quantile at 0.95.
+	High float64 `json:"high"`
+
+	// Level How much lies between them.
+	//
+	// Example: 0.9
+	Level float64 `json:"level"`
+}
+
+// OverviewItem Example: {"change":0.005729,"close":661.82,"closes":[658.05,661.82],"currency":"USD","data_version":12,"exchange":"XNYS","findings":0,"forecasts":[{"forecast":"5f0c2a9d1b3e4f605f0c2a9d1b3e4f60","high":673.4,"horizon":1,"level":0.9,"low":651.2,"mean":662.1,"model":"drift","target":"2025-09-29"}],"freshness":"ok","known_from":"2025-09-26T22:31:07Z","late_seconds":0,"name":null,"previous_close":658.05,"session":"2025-09-26","source":"yahoo","state":"ok","symbol":"SPY"}
+type OverviewItem struct {
+	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
+	//
+	// Example: SPY
+	Symbol Symbol `json:"symbol"`
+
+	// Name The fund's name; null if none is registered.
+	Name *string `json:"name"`
+
+	// Exchange ISO 10383 market identifier.
+	Exchange Exchange `json:"exchange"`
+
+	// Currency Example: USD
+	Currency string `json:"currency"`
+
+	// Source The preferred source.
+	//
+	// Example: yahoo
+	Source string `json:"source"`
+
+	// Session The session of the newest believed close; null if there is none.
+	Session *etf.Session `json:"session"`
+	Close   *etf.Price   `json:"close"`
+
+	// PreviousClose The believed close before that, split-adjusted.
+	PreviousClose *etf.Price `json:"previous_close"`
+
+	// Change close over previous_close, minus 1.
+	Change *float64 `json:"change"`
+
+	// Closes The believed closes among the newest sessions, up to and including the newest, ascending, split-adjusted.
+	Closes []Price `json:"closes"`
+
+	// KnownFrom When the newest believed close became known.
+	KnownFrom *time.Time `json:"known_from"`
+
+	// State held, quarantined: the newest bar is. missing: there is no believed close of the exchange's newest closed session although it is due, or none at all. provisional: the newest close may still change before its day is over.
+	State string `json:"state"`
+
+	// Freshness ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
+	Freshness FreshnessState `json:"freshness"`
+
+	// LateSeconds By how much it was late for the newest session, or is for the one that has been missing something for longest; whole minutes while something is missing.
+	LateSeconds int64 `json:"late_seconds"`
+
+	// Findings Findings that wait for a decision.
+	Findings    int   `json:"findings"`
+	DataVersion int64 `json:"data_version"`
+
+	// Forecasts The newest forecast of the served model, for 1 and 21 sessions; empty while there is none.
+	Forecasts []OverviewForecast `json:"forecasts"`
+}
+
+// OverviewRun defines model for OverviewRun.
+type OverviewRun struct {
+	// Id Example: daily:XNYS:2025-09-26
+	Id string `json:"id"`
+
+	// Status A run in which ETFs failed or were quarantined is completed; its counts say how many.
+	Status RunStatus `json:"status"`
+	Done   int       `json:"done"`
+	Due    int       `json:"due"`
+}
+
+// OverviewWaiting Example: {"actions":1,"failed":0,"findings":2,"stale":0,"warnings":1}
+type OverviewWaiting struct {
+	// Findings Findings that wait for a decision.
+	Findings int `json:"findings"`
+
+	// Warnings Warnings without a decision; they need none.
+	Warnings int `json:"warnings"`
+
+	// Actions Proposed statements about corporate actions.
+	Actions int `json:"actions"`
+
+	// Stale ETFs that lack something that is due.
+	Stale int `json:"stale"`
+
+	// Failed ETFs that failed in the newest runs.
+	Failed int `json:"failed"`
 }
 
 // Price An exact price per share in the ETF's currency, with up to eight decimals.
@@ -2231,6 +2491,21 @@ type GetForecastProvenanceParams struct {
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// GetFreshnessParams defines parameters for GetFreshness.
+type GetFreshnessParams struct {
+	// Exchange Only ETFs on this exchange.
+	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
+
+	// Symbol Only this ETF.
+	Symbol *string `form:"symbol,omitempty" json:"symbol,omitempty"`
+
+	// State Only items in this state. It does not change the counts of the exchanges.
+	State *string `form:"state,omitempty" json:"state,omitempty"`
+
+	// Session How things stand for this session, which must have closed, instead of the newest ones.
+	Session *string `form:"session,omitempty" json:"session,omitempty"`
+}
+
 // GetLedgerCheckpointParams defines parameters for GetLedgerCheckpoint.
 type GetLedgerCheckpointParams struct {
 	// Size The checkpoint of that many leaves; defaults to the newest.
@@ -2254,6 +2529,15 @@ type GetLedgerProofParams struct {
 	// Since Leaves of a checkpoint that you have kept: the proof then also shows that the ledger has only grown since, as
 	// `etfcast ledger verify-proof FILE --against FILE` needs it.
 	Since *string `form:"since,omitempty" json:"since,omitempty"`
+}
+
+// GetOverviewParams defines parameters for GetOverview.
+type GetOverviewParams struct {
+	// Exchange Only this exchange and its ETFs.
+	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
+
+	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListRunsParams defines parameters for ListRuns.
@@ -2472,6 +2756,9 @@ type ServerInterface interface {
 	// GetForecastProvenance Get what a forecast was made from and by.
 	// (GET /v1/forecasts/{id}/provenance)
 	GetForecastProvenance(ctx echo.Context, id string, params GetForecastProvenanceParams) error
+	// GetFreshness Whether each ETF has what is due after its newest sessions, whatever runs there were.
+	// (GET /v1/freshness)
+	GetFreshness(ctx echo.Context, params GetFreshnessParams) error
 	// GetLedgerCheckpoint Get the ledger's newest checkpoint, to be kept.
 	// (GET /v1/ledger/checkpoint)
 	GetLedgerCheckpoint(ctx echo.Context, params GetLedgerCheckpointParams) error
@@ -2484,6 +2771,9 @@ type ServerInterface interface {
 	// ListModels List the models that forecast every ETF, the benchmark first. The list is short and never paged.
 	// (GET /v1/models)
 	ListModels(ctx echo.Context) error
+	// GetOverview How every exchange and ETF stands now.
+	// (GET /v1/overview)
+	GetOverview(ctx echo.Context, params GetOverviewParams) error
 	// ListRuns List runs, newest first.
 	// (GET /v1/runs)
 	ListRuns(ctx echo.Context, params ListRunsParams) error
@@ -3620,6 +3910,45 @@ func (w *ServerInterfaceWrapper) GetForecastProvenance(ctx echo.Context) error {
 	return err
 }
 
+// GetFreshness converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFreshness(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFreshnessParams
+	// ------------- Optional query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// ------------- Optional query parameter "symbol" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "symbol", ctx.QueryParams(), &params.Symbol, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "session" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "session", ctx.QueryParams(), &params.Session, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter session: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFreshness(ctx, params)
+	return err
+}
+
 // GetLedgerCheckpoint converts echo context to params.
 func (w *ServerInterfaceWrapper) GetLedgerCheckpoint(ctx echo.Context) error {
 	var err error
@@ -3694,6 +4023,41 @@ func (w *ServerInterfaceWrapper) ListModels(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListModels(ctx)
+	return err
+}
+
+// GetOverview converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOverview(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOverviewParams
+	// ------------- Optional query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOverview(ctx, params)
 	return err
 }
 
@@ -4088,6 +4452,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.GET(options.BaseURL+"/v1/overview", wrapper.GetOverview, options.OperationMiddlewares["getOverview"]...)
+	router.GET(options.BaseURL+"/v1/freshness", wrapper.GetFreshness, options.OperationMiddlewares["getFreshness"]...)
 	router.GET(options.BaseURL+"/v1/etfs", wrapper.ListETFs, options.OperationMiddlewares["listETFs"]...)
 	router.POST(options.BaseURL+"/v1/etfs", wrapper.CreateETF, options.OperationMiddlewares["createETF"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol", wrapper.GetETF, options.OperationMiddlewares["getETF"]...)
@@ -7904,6 +8270,111 @@ func (response GetForecastProvenancedefaultApplicationProblemPlusJSONResponse) V
 	return err
 }
 
+type GetFreshnessRequestObject struct {
+	Params GetFreshnessParams
+}
+
+type GetFreshnessResponseObject interface {
+	VisitGetFreshnessResponse(w http.ResponseWriter) error
+}
+
+type GetFreshness200JSONResponse FreshnessReport
+
+func (response GetFreshness200JSONResponse) VisitGetFreshnessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFreshness400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetFreshness400ApplicationProblemPlusJSONResponse) VisitGetFreshnessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFreshness404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetFreshness404ApplicationProblemPlusJSONResponse) VisitGetFreshnessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFreshness429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response GetFreshness429ApplicationProblemPlusJSONResponse) VisitGetFreshnessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFreshness503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetFreshness503ApplicationProblemPlusJSONResponse) VisitGetFreshnessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFreshnessdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFreshnessdefaultApplicationProblemPlusJSONResponse) VisitGetFreshnessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetLedgerCheckpointRequestObject struct {
 	Params GetLedgerCheckpointParams
 }
@@ -8270,6 +8741,94 @@ type ListModelsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListModelsdefaultApplicationProblemPlusJSONResponse) VisitListModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverviewRequestObject struct {
+	Params GetOverviewParams
+}
+
+type GetOverviewResponseObject interface {
+	VisitGetOverviewResponse(w http.ResponseWriter) error
+}
+
+type GetOverview200ResponseHeaders struct {
+	ETag string
+}
+
+type GetOverview200JSONResponse struct {
+	Body    Overview
+	Headers GetOverview200ResponseHeaders
+}
+
+func (response GetOverview200JSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverview304Response = NotModifiedResponse
+
+func (response GetOverview304Response) VisitGetOverviewResponse(w http.ResponseWriter) error {
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetOverview400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetOverview400ApplicationProblemPlusJSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverview503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetOverview503ApplicationProblemPlusJSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOverviewdefaultApplicationProblemPlusJSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9491,6 +10050,9 @@ type StrictServerInterface interface {
 	// GetForecastProvenance Get what a forecast was made from and by.
 	// (GET /v1/forecasts/{id}/provenance)
 	GetForecastProvenance(ctx context.Context, request GetForecastProvenanceRequestObject) (GetForecastProvenanceResponseObject, error)
+	// GetFreshness Whether each ETF has what is due after its newest sessions, whatever runs there were.
+	// (GET /v1/freshness)
+	GetFreshness(ctx context.Context, request GetFreshnessRequestObject) (GetFreshnessResponseObject, error)
 	// GetLedgerCheckpoint Get the ledger's newest checkpoint, to be kept.
 	// (GET /v1/ledger/checkpoint)
 	GetLedgerCheckpoint(ctx context.Context, request GetLedgerCheckpointRequestObject) (GetLedgerCheckpointResponseObject, error)
@@ -9503,6 +10065,9 @@ type StrictServerInterface interface {
 	// ListModels List the models that forecast every ETF, the benchmark first. The list is short and never paged.
 	// (GET /v1/models)
 	ListModels(ctx context.Context, request ListModelsRequestObject) (ListModelsResponseObject, error)
+	// GetOverview How every exchange and ETF stands now.
+	// (GET /v1/overview)
+	GetOverview(ctx context.Context, request GetOverviewRequestObject) (GetOverviewResponseObject, error)
 	// ListRuns List runs, newest first.
 	// (GET /v1/runs)
 	ListRuns(ctx context.Context, request ListRunsRequestObject) (ListRunsResponseObject, error)
@@ -10561,6 +11126,31 @@ func (sh *strictHandler) GetForecastProvenance(ctx echo.Context, id string, para
 	return nil
 }
 
+// GetFreshness operation middleware
+func (sh *strictHandler) GetFreshness(ctx echo.Context, params GetFreshnessParams) error {
+	var request GetFreshnessRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFreshness(ctx.Request().Context(), request.(GetFreshnessRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFreshness")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFreshnessResponseObject); ok {
+		return validResponse.VisitGetFreshnessResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetLedgerCheckpoint operation middleware
 func (sh *strictHandler) GetLedgerCheckpoint(ctx echo.Context, params GetLedgerCheckpointParams) error {
 	var request GetLedgerCheckpointRequestObject
@@ -10653,6 +11243,31 @@ func (sh *strictHandler) ListModels(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(ListModelsResponseObject); ok {
 		return validResponse.VisitListModelsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOverview operation middleware
+func (sh *strictHandler) GetOverview(ctx echo.Context, params GetOverviewParams) error {
+	var request GetOverviewRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOverview(ctx.Request().Context(), request.(GetOverviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOverview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOverviewResponseObject); ok {
+		return validResponse.VisitGetOverviewResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

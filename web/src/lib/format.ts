@@ -71,16 +71,18 @@ export function ago(at: string | Date, now: Date): string {
   return kept('ago', (l) => new Intl.RelativeTimeFormat(l, { numeric: 'auto' })).format(Math.trunc(seconds / size), unit);
 }
 
-/** A length of time in its two largest units: "2 hr 5 min". Less than a minute is in seconds. */
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.floor(seconds));
-  const part = (value: number, unit: 'day' | 'hour' | 'minute' | 'second'): string =>
-    kept(`u${unit}`, (l) => new Intl.NumberFormat(l, { style: 'unit', unit, unitDisplay: 'short' })).format(value);
-  const [days, hours, minutes] = [Math.floor(whole / 86_400), Math.floor(whole / 3_600) % 24, Math.floor(whole / 60) % 60];
-  if (days > 0) return hours > 0 ? `${part(days, 'day')} ${part(hours, 'hour')}` : part(days, 'day');
-  if (hours > 0) return minutes > 0 ? `${part(hours, 'hour')} ${part(minutes, 'minute')}` : part(hours, 'hour');
-  if (minutes > 0) return part(minutes, 'minute');
-  return part(whole, 'second');
+/** A duration in its two greatest units: "1 min 12 s", "0 s". */
+export function duration(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  const parts: [string, number][] = [
+    ['day', Math.floor(seconds / 86_400)],
+    ['hour', Math.floor(seconds / 3_600) % 24],
+    ['minute', Math.floor(seconds / 60) % 60],
+    ['second', seconds % 60],
+  ];
+  const first = parts.findIndex(([, n]) => n > 0);
+  const shown = first < 0 ? parts.slice(3) : parts.slice(first, first + 2).filter(([, n], i) => i === 0 || n > 0);
+  return shown.map(([unit, n]) => kept(`d${unit}`, (l) => new Intl.NumberFormat(l, { style: 'unit', unit, unitDisplay: 'short' })).format(n)).join(' ');
 }
 
 /** How long ago an instant was, in few characters: "3h ago". */

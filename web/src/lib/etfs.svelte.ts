@@ -1,0 +1,38 @@
+// Which exchange each ETF is on. Loaded once, when a page first needs it, and again when it meets a symbol that it does not know.
+import { api, data, Problem } from './api/client.ts';
+
+let exchanges = $state.raw<ReadonlyMap<string, string>>(new Map());
+let loading: Promise<void> | undefined;
+
+export function exchangeOf(symbol: string): string | undefined {
+  return exchanges.get(symbol);
+}
+
+/** The symbols known, ascending. */
+export function symbols(exchange?: string): string[] {
+  return [...exchanges].filter(([, x]) => !exchange || x === exchange).map(([s]) => s);
+}
+
+/** Loads the map if a symbol is missing in it, or if it is empty. */
+export async function needExchanges(of: readonly string[] = []): Promise<void> {
+  if (exchanges.size > 0 && of.every((s) => exchanges.has(s))) return;
+  loading ??= load().finally(() => (loading = undefined));
+  await loading;
+}
+
+async function load(): Promise<void> {
+  const found = new Map<string, string>();
+  let cursor: string | null = null;
+  try {
+    do {
+      const page: { items: { symbol: string; exchange: string }[]; next_cursor: string | null } = await data(
+        api.GET('/v1/etfs', { params: { query: { limit: 1000, ...(cursor ? { cursor } : {}) } } }),
+      );
+      for (const e of page.items) found.set(e.symbol, e.exchange);
+      cursor = page.next_cursor;
+    } while (cursor);
+    exchanges = found;
+  } catch (cause) {
+    if (!(cause instanceof Problem)) throw cause; // the list shows no exchanges then
+  }
+}
