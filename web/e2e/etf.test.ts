@@ -18,11 +18,13 @@ const money = (n: number) => n.toLocaleString('en-US', { minimumFractionDigits: 
 /** How a session reads in English. */
 const day = (session: string) => new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(`${session}T00:00:00Z`));
 
+// Symbols of this run of the tests: with ETFCAST_URL, the server may know those of earlier ones.
 /**
  * An ETF with a life: a row that can't be right is quarantined (data version 1), a person gives its close (version 2), and a split that nobody has
  * stated is accepted (version 3).
  */
-const life = { symbol: 'LIFEWEB', wrong: '', close: 101.5, ex: '', before: 0 };
+const life = { symbol: `LIFE${process.pid}`, wrong: '', close: 101.5, ex: '', before: 0 };
+const other = `LIVE${process.pid}`;
 let lived: Promise<void> | undefined;
 
 function live(server: Server): Promise<void> {
@@ -234,13 +236,13 @@ test('the bars shown are downloaded as CSV and JSON, and the command does the sa
 test('what happens to the ETF shows without loading the page again', async ({ open, server }) => {
   await live(server);
   const sessions = await server.sessions(120);
-  await server.upload('LIVEWEB', csv(sessions, { disordered: [60] }), 'XNYS', '?basis=as_traded');
-  const page = await drawn(await open('/etfs/LIVEWEB'));
+  await server.upload(other, csv(sessions, { disordered: [60] }), 'XNYS', '?basis=as_traded');
+  const page = await drawn(await open('/etfs/' + other));
   const row = page.locator('section', { has: page.getByRole('heading', { name: 'Findings' }) }).getByRole('listitem').filter({ has: page.getByRole('link', { name: 'ohlc_order' }) });
   await row.getByText('waits for a decision').waitFor();
   await page.getByText('Data version 1', { exact: true }).waitFor();
   await page.locator('.age[data-state=open]').waitFor();
-  const id = (await server.get<Schema<'FindingList'>>('/v1/findings?symbol=LIVEWEB&rule=ohlc_order')).items[0]!.id;
+  const id = (await server.get<Schema<'FindingList'>>(`/v1/findings?symbol=${other}&rule=ohlc_order`)).items[0]!.id;
   await server.post(`/v1/findings/${id}/decision`, { decision: 'accept', by: 'Kim', why: 'the exchange printed it so' });
   await row.getByText('accepted').waitFor();
   await page.getByText('Data version 2', { exact: true }).waitFor();

@@ -82,7 +82,7 @@ test('the proof that is saved is one, and the commands are those of the program'
 test('an entry of others says what is not known of it', async ({ open, server }) => {
   const origin = (await server.sessions(1))[0]!;
   const quantiles = Object.fromEntries(['0.05', '0.1', '0.25', '0.5', '0.75', '0.9', '0.95'].map((level, i) => [level, 150 + 5 * i]));
-  const receipt = await server.post<Schema<'EntryReceipt'>>('/v1/entries', { model: 'naiveweb', late: true, entries: [{ symbol: 'SIMUS4', origin, points: [{ horizon: 1, quantiles }] }] });
+  const receipt = await server.post<Schema<'EntryReceipt'>>('/v1/entries', { model: `naive${process.pid}`, late: true, entries: [{ symbol: 'SIMUS4', origin, points: [{ horizon: 1, quantiles }] }] });
   const page = await open(`/forecasts/${receipt.items[0]!.id}`);
   await page.getByText('Entered by others: how it was made is not known here.').first().waitFor();
   await page.locator('.badge', { hasText: receipt.items[0]!.standing === 'late' ? 'late' : 'of record' }).waitFor();
