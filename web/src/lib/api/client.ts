@@ -2,7 +2,18 @@
 import createClient from 'openapi-fetch';
 import type { components, paths } from './schema.d.ts';
 
-export const api = createClient<paths>({ baseUrl: '/' });
+/** Reads that the server lets in one after another: a page that sent several at once would be refused some of them. */
+const large = /\/(bars|scores|scoreboard)$/;
+let turn: Promise<unknown> = Promise.resolve();
+
+function send(request: Request): Promise<Response> {
+  if (request.method !== 'GET' || !large.test(new URL(request.url).pathname)) return fetch(request);
+  const sent = turn.then(() => fetch(request));
+  turn = sent.catch(() => undefined);
+  return sent;
+}
+
+export const api = createClient<paths>({ baseUrl: '/', fetch: send });
 
 /** A type of the API's document: `Schema<'Run'>`. */
 export type Schema<Name extends keyof components['schemas']> = components['schemas'][Name];

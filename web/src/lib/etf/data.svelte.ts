@@ -131,19 +131,26 @@ export async function loadActions(symbol: string, asOf: number | null, signal: A
   return (await data(api.GET('/v1/etfs/{symbol}/actions', { params: { path: { symbol }, query }, signal }))).items;
 }
 
-/** The ETF's newest findings, at most 1,000. */
+/** The ETF's newest findings: as many as the server reads at once without making others wait. */
 export async function loadFindings(symbol: string, asOf: number | null, signal: AbortSignal): Promise<Finding[]> {
-  const query = { symbol, limit: 1000, ...(asOf === null ? {} : { as_of: String(asOf) }) };
+  const query = { symbol, limit: 199, ...(asOf === null ? {} : { as_of: String(asOf) }) };
   return (await data(api.GET('/v1/findings', { params: { query }, signal }))).items;
 }
 
-/** The models that forecast the ETF: etfcast's own, the served one first, and those that others enter forecasts for. */
-export async function loadModels(symbol: string, signal: AbortSignal): Promise<{ own: string[]; entrants: string[] }> {
-  const boards = [false, true].map((late) => data(api.GET('/v1/scoreboard', { params: { query: { symbol, late: late ? 'true' : 'false' } }, signal })));
-  const [list, ...scored] = await Promise.all([data(api.GET('/v1/models', { signal })), ...boards]);
-  const own = [...list.items].sort((a, b) => Number(b.served) - Number(a.served)).map((m) => m.name);
-  const entrants = new Set(scored.flatMap((b) => b.items).filter((i) => i.entry).map((i) => i.model));
-  return { own, entrants: [...entrants].filter((m) => !own.includes(m)).sort() };
+/** etfcast's own models, the served one first. */
+export async function loadModels(signal: AbortSignal): Promise<string[]> {
+  const list = await data(api.GET('/v1/models', { signal }));
+  return [...list.items].sort((a, b) => Number(b.served) - Number(a.served)).map((m) => m.name);
+}
+
+/** The models that others enter forecasts of the ETF for, if any of them is scored. */
+export async function loadEntrants(symbol: string, signal: AbortSignal): Promise<string[]> {
+  const found = new Set<string>();
+  for (const late of ['false', 'true'] as const) {
+    const board = await data(api.GET('/v1/scoreboard', { params: { query: { symbol, late } }, signal }));
+    for (const i of board.items) if (i.entry) found.add(i.model);
+  }
+  return [...found].sort();
 }
 
 /** The latest forecast by a model, or null if there is none. */
@@ -160,13 +167,18 @@ export function loadForecast(id: string, signal: AbortSignal): Promise<Forecast>
   return data(api.GET('/v1/forecasts/{id}', { params: { path: { id } }, signal }));
 }
 
-/** The scores of one forecast, of record or late, by horizon. */
-export async function loadScores(forecast: Pick<Forecast, 'id' | 'symbol' | 'model' | 'origin'>, signal: AbortSignal): Promise<Score[]> {
+/** The scores of one forecast by horizon. A repeated forecast has none; of unknown standing, both kinds are looked through. */
+export async function loadScores(
+  forecast: Pick<Forecast, 'id' | 'symbol' | 'model' | 'origin'>,
+  standing: 'record' | 'late' | 'repeated' | undefined,
+  signal: AbortSignal,
+): Promise<Score[]> {
   const { symbol, model, origin } = forecast;
-  const lists = await Promise.all(
-    (['false', 'true'] as const).map((late) =>
-      data(api.GET('/v1/etfs/{symbol}/scores', { params: { path: { symbol }, query: { model, from: origin, to: origin, late, limit: 1000 } }, signal })),
-    ),
-  );
-  return lists.flatMap((l) => l.items).filter((s) => s.forecast === forecast.id).sort((a, b) => a.horizon - b.horizon);
+  const kinds = standing === undefined ? (['false', 'true'] as const) : standing === 'record' ? (['false'] as const) : standing === 'late' ? (['true'] as const) : [];
+  const found: Score[] = [];
+  for (const late of kinds) {
+    const list = await data(api.GET('/v1/etfs/{symbol}/scores', { params: { path: { symbol }, query: { model, from: origin, to: origin, late } }, signal }));
+    found.push(...list.items.filter((s) => s.forecast === forecast.id));
+  }
+  return found.sort((a, b) => a.horizon - b.horizon);
 }

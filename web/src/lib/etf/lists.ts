@@ -1,86 +1,39 @@
-// Lists about one ETF that its page shows below the chart.
-import { Problem } from '../api/client.ts';
+// Lists about one ETF that its page shows around the chart.
+import { api, data, type Schema } from '../api/client.ts';
 
-export interface ForecastItem {
-  id: string;
-  model: string;
-  origin: string;
-  issued_at: string;
-  as_of: string;
-  standing: 'record' | 'late';
-  run: string;
-  code_version: string;
-  horizons: number[];
-}
-export interface FetchItem {
-  id: string;
-  source: string;
-  request: string;
-  sha256: string;
-  fetched_at: string;
-  run: string;
-  rows: number;
-  new: number;
-  unchanged: number;
-  revised: number;
-  quarantined: number;
-  stored: boolean;
-}
-export interface RunItem {
-  run: string;
-  started_at: string;
-  session: string;
-  stage: string | null;
-  outcome: string;
-  source: string | null;
-  attempts: number;
-  findings: number;
-  forecasts: number;
-  error_type: string | null;
-  error_message: string | null;
-  remedy: string | null;
-}
+/** A forecast in a list: etfcast's own, or an entry of others, of which no data version is known. */
+export type ForecastItem = Pick<Schema<'ForecastHead'>, 'id' | 'model' | 'origin' | 'issued_at' | 'standing'> & { data_version: number | null };
+export type FetchItem = Schema<'Fetch'>;
+export type RunItem = Schema<'ETFRun'>;
 export interface Page<T> {
   items: T[];
   next_cursor: string | null;
 }
-export interface FreshnessItem {
-  symbol: string;
-  session: string;
-  due_at: string;
-  stored_at: string | null;
-  forecast_at: string | null;
-  state: 'ok' | 'waiting' | 'stale';
-  late_seconds: number;
-}
 
-async function get<T>(path: string, signal: AbortSignal): Promise<T> {
-  let response: Response;
-  try {
-    response = await fetch(path, { signal, headers: { Accept: 'application/json' } });
-  } catch (cause) {
-    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
-    throw new Problem(0, {});
+/** A page of an ETF's forecasts by one of etfcast's models, newest origin first; all at once by an entrant. */
+export async function loadForecasts(symbol: string, model: string, entrant: boolean, cursor: string | null, signal: AbortSignal): Promise<Page<ForecastItem>> {
+  if (!entrant) {
+    return data(api.GET('/v1/etfs/{symbol}/forecasts', { params: { path: { symbol }, query: { model, limit: 100, ...(cursor ? { cursor } : {}) } }, signal }));
   }
-  const body: unknown = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Problem(response.status, body);
-  return body as T;
-}
-
-const of = (symbol: string) => `/v1/etfs/${encodeURIComponent(symbol)}`;
-
-export function loadForecasts(symbol: string, model: string, cursor: string | null, signal: AbortSignal): Promise<Page<ForecastItem>> {
-  return get(`${of(symbol)}/forecasts?${new URLSearchParams({ model, limit: '200', ...(cursor ? { cursor } : {}) })}`, signal);
+  const items: ForecastItem[] = []; // entries are listed oldest first
+  let next: string | null = null;
+  do {
+    const list: Schema<'EntryList'> = await data(api.GET('/v1/entries', { params: { query: { model, symbol, limit: 199, ...(next ? { cursor: next } : {}) } }, signal }));
+    items.push(...list.items.map((e) => ({ id: e.id, model: e.model, origin: e.origin, issued_at: e.issued_at, standing: e.standing, data_version: null })));
+    next = list.next_cursor;
+  } while (next);
+  items.sort((a, b) => b.origin.localeCompare(a.origin) || b.issued_at.localeCompare(a.issued_at));
+  return { items, next_cursor: null };
 }
 
 export function loadFetches(symbol: string, cursor: string | null, signal: AbortSignal): Promise<Page<FetchItem>> {
-  return get(`${of(symbol)}/fetches?${new URLSearchParams({ limit: '20', ...(cursor ? { cursor } : {}) })}`, signal);
+  return data(api.GET('/v1/etfs/{symbol}/fetches', { params: { path: { symbol }, query: { limit: 8, ...(cursor ? { cursor } : {}) } }, signal }));
 }
 
 export async function loadRuns(symbol: string, signal: AbortSignal): Promise<RunItem[]> {
-  return (await get<{ items: RunItem[] }>(`${of(symbol)}/runs?limit=20`, signal)).items;
+  return (await data(api.GET('/v1/etfs/{symbol}/runs', { params: { path: { symbol }, query: { limit: 20 } }, signal }))).items;
 }
 
-export async function loadFreshness(symbol: string, signal: AbortSignal): Promise<FreshnessItem[]> {
-  return (await get<{ items: FreshnessItem[] }>(`/v1/freshness?${new URLSearchParams({ symbol })}`, signal)).items;
+export async function loadFreshness(symbol: string, signal: AbortSignal): Promise<Schema<'FreshnessItem'>[]> {
+  return (await data(api.GET('/v1/freshness', { params: { query: { symbol } }, signal }))).items;
 }
