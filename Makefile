@@ -220,16 +220,17 @@ bench-prophet: build ## Measure Prophet against the original, in one process and
 
 ##@ Dashboard (needs Node and npm; the built files are committed, so that nothing else does)
 
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --ignore-scripts --no-audit --no-fund
+
 .PHONY: web
-web: ## Build the dashboard from web/ into api/assets.
-	cd web && npm ci --no-audit --no-fund && npm run build
+web: web/node_modules/.package-lock.json ## Build the dashboard from web/ into api/assets, and its types from openapi.yaml (Node 20).
+	cd web && npm run --silent generate && npm run --silent build
 
 .PHONY: web-check
-web-check: web ## Fail if api/assets is not what web/ gives.
-	@[ -z "$$(git status --porcelain -- api/assets)" ] || { git status --short -- api/assets; echo "api/assets is out of date: run 'make web' and commit" >&2; exit 1; }
-
-web/node_modules/.package-lock.json: web/package-lock.json
-	cd web && npm ci --no-audit --no-fund
+web-check: web ## Check the dashboard's types and functions; fail if api/assets is not what web/ gives.
+	cd web && npm run --silent check && npm test --silent
+	@[ -z "$$(git status --porcelain -- api/assets web/src/lib/api)" ] || { git status --short -- api/assets web/src/lib/api; echo "the dashboard's build is out of date: run 'make web' and commit" >&2; exit 1; }
 
 .PHONY: test-web
 test-web: build devstack web/node_modules/.package-lock.json ## Drive every page of the dashboard in a real browser (CHROMIUM) against a running demo; pictures are left in web/screenshots.

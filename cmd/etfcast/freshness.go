@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,7 +43,7 @@ func (d *dueSettings) parse() (service.DueAfter, error) {
 func freshnessCommand(a *app) *cobra.Command {
 	var q service.FreshnessQuery
 	var due dueSettings
-	var asJSON bool
+	var as format
 	cmd := &cobra.Command{
 		Use:   "freshness",
 		Short: "Show which ETFs lack prices or a forecast that are due (exit code 3 if any does)",
@@ -70,10 +68,11 @@ and every older one that is still missing something. It needs the database only.
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				err = json.NewEncoder(a.stdout).Encode(api.FreshnessOut(report))
-			} else {
+			if as.forPeople() {
 				err = printFreshness(a.stdout, report)
+			} else {
+				out := api.FreshnessOut(report)
+				err = a.encodeRows(as, out, out.Items)
 			}
 			if err == nil && slices.ContainsFunc(report.Exchanges, func(x service.FreshnessExchange) bool { return x.Stale > 0 }) {
 				return errStale
@@ -84,7 +83,7 @@ and every older one that is still missing something. It needs the database only.
 	cmd.Flags().StringVar(&q.Exchange, "exchange", "", "only this exchange, XNYS or XKRX")
 	cmd.Flags().StringVar(&q.Symbol, "symbol", "", "only this ETF")
 	cmd.Flags().StringVar(&q.Session, "session", "", "look at this session instead of the newest ones, YYYY-MM-DD")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, as GET /v1/freshness responds")
+	as.addFlags(cmd, "as GET /v1/freshness responds", "its items")
 	due.addFlags(cmd.Flags())
 	return cmd
 }
@@ -112,16 +111,15 @@ func printFreshness(w io.Writer, r service.FreshnessReport) error {
 		return nil
 	}
 	fmt.Fprintln(w)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "SYMBOL\tSESSION\tSTATE\tDUE\tSTORED\tFORECAST\tLATE")
+	t := newTable(w, "SYMBOL", "SESSION", "STATE", "DUE", "STORED", "FORECAST", "LATE").numbers("LATE").spare("DUE", "FORECAST", "STORED")
 	for _, f := range lacking {
-		late := "-"
+		late := ""
 		if f.Late > 0 {
 			late = f.Late.Round(time.Second).String()
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.Symbol, f.Session, f.State, f.DueAt.UTC().Format(time.RFC3339), instantOrNone(f.StoredAt), instantOrNone(f.ForecastAt), late)
+		t.row(f.Symbol, f.Session, f.State, f.DueAt.UTC().Format(time.RFC3339), instantOrNone(f.StoredAt), instantOrNone(f.ForecastAt), late)
 	}
-	return tw.Flush()
+	return t.flush()
 }
 
 func instantOrNone(t time.Time) string {

@@ -86,6 +86,7 @@ func envName(flag string) string {
 var otherVariables = []string{
 	"ETFCAST_CONFIG",                                                          // names the settings file
 	"ETFCAST_REAL_DATA", "ETFCAST_NO_SKIP", "ETFCAST_ABSENT", "ETFCAST_TEST_", // tests
+	"ETFCAST_URL", "ETFCAST_WEB_TOOLS", "ETFCAST_BENCH_DSN", // tests and measurements
 	"ETFCAST_ADMIN_PASSWORD", "ETFCAST_PASSWORD", "ETFCAST_READER_PASSWORD", "ETFCAST_VERSION", // docker-compose.yml
 }
 

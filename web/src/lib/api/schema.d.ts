@@ -3333,6 +3333,23 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/not-acceptable",
+                 *       "title": "None of the requested media types is available",
+                 *       "status": 406,
+                 *       "detail": "Accept: the header accepts neither application/json nor text/csv",
+                 *       "instance": "/v1/etfs/SPY/bars",
+                 *       "request_id": "9f2c61d04be84c0d",
+                 *       "errors": [
+                 *         {
+                 *           "field": "Accept",
+                 *           "message": "the header accepts neither application/json nor text/csv",
+                 *           "remedy": "accept one of them"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3342,6 +3359,23 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/conflict",
+                 *       "title": "The request conflicts with the current state",
+                 *       "status": 409,
+                 *       "detail": "symbol: SPY is registered with other sources",
+                 *       "instance": "/v1/etfs",
+                 *       "request_id": "9f2c61d04be84c0d",
+                 *       "errors": [
+                 *         {
+                 *           "field": "symbol",
+                 *           "message": "SPY is registered with other sources",
+                 *           "remedy": "change it with PATCH /v1/etfs/{symbol}"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3351,6 +3385,23 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/precondition-failed",
+                 *       "title": "The resource has changed",
+                 *       "status": 412,
+                 *       "detail": "If-Match: SPY is no longer in the state that the header names",
+                 *       "instance": "/v1/etfs/SPY",
+                 *       "request_id": "9f2c61d04be84c0d",
+                 *       "errors": [
+                 *         {
+                 *           "field": "If-Match",
+                 *           "message": "SPY is no longer in the state that the header names",
+                 *           "remedy": "read it again"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3360,6 +3411,23 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/host-not-allowed",
+                 *       "title": "The host is not a name of this server",
+                 *       "status": 421,
+                 *       "detail": "Host: \"etfcast.example.com\" is not a name of this server",
+                 *       "instance": "/v1/etfs",
+                 *       "request_id": "9f2c61d04be84c0d",
+                 *       "errors": [
+                 *         {
+                 *           "field": "Host",
+                 *           "message": "\"etfcast.example.com\" is not a name of this server",
+                 *           "remedy": "use localhost or the server's address, or allow the name with --allowed-hosts (ETFCAST_ALLOWED_HOSTS)"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3369,6 +3437,23 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/body-too-large",
+                 *       "title": "The body is too large",
+                 *       "status": 413,
+                 *       "detail": "body: the body is larger than 1 MiB",
+                 *       "instance": "/v1/etfs",
+                 *       "request_id": "9f2c61d04be84c0d",
+                 *       "errors": [
+                 *         {
+                 *           "field": "body",
+                 *           "message": "the body is larger than 1 MiB",
+                 *           "remedy": "send at most 1,048,576 bytes"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3378,6 +3463,23 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/body-too-large",
+                 *       "title": "The body is too large",
+                 *       "status": 413,
+                 *       "detail": "body: the file is larger than 8 MiB",
+                 *       "instance": "/v1/check",
+                 *       "request_id": "9f2c61d04be84c0d",
+                 *       "errors": [
+                 *         {
+                 *           "field": "body",
+                 *           "message": "the file is larger than 8 MiB",
+                 *           "remedy": "keep only the daily prices of one ETF in it"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3387,6 +3489,23 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/unsupported-media-type",
+                 *       "title": "The body has the wrong media type",
+                 *       "status": 415,
+                 *       "detail": "Content-Type: \"application/json\" is not text/csv",
+                 *       "instance": "/v1/check",
+                 *       "request_id": "9f2c61d04be84c0d",
+                 *       "errors": [
+                 *         {
+                 *           "field": "Content-Type",
+                 *           "message": "\"application/json\" is not text/csv",
+                 *           "remedy": "send the file as it is with Content-Type: text/csv"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3396,6 +3515,23 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/not-enabled",
+                 *       "title": "This installation does not do that",
+                 *       "status": 403,
+                 *       "detail": "upload-dir: this installation keeps no files for its clients",
+                 *       "instance": "/v1/files",
+                 *       "request_id": "9f2c61d04be84c0d",
+                 *       "errors": [
+                 *         {
+                 *           "field": "upload-dir",
+                 *           "message": "this installation keeps no files for its clients",
+                 *           "remedy": "its operator can set --upload-dir (ETFCAST_UPLOAD_DIR) to the folder of --file-dir or one inside it"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3405,6 +3541,23 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/unsupported-media-type",
+                 *       "title": "The body has the wrong media type",
+                 *       "status": 415,
+                 *       "detail": "Content-Type: the header is missing",
+                 *       "instance": "/v1/runs",
+                 *       "request_id": "9f2c61d04be84c0d",
+                 *       "errors": [
+                 *         {
+                 *           "field": "Content-Type",
+                 *           "message": "the header is missing",
+                 *           "remedy": "send Content-Type: application/json"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3434,6 +3587,16 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/rate-limited",
+                 *       "title": "Too many requests",
+                 *       "status": 429,
+                 *       "detail": "too many large requests are being served at once (retry after the seconds in Retry-After, with fewer requests at once or a smaller limit)",
+                 *       "instance": "/v1/scores",
+                 *       "request_id": "9f2c61d04be84c0d"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3463,6 +3626,16 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/method-not-allowed",
+                 *       "title": "The path does not support this method",
+                 *       "status": 405,
+                 *       "detail": "the path does not support this method (use one of those in the Allow header)",
+                 *       "instance": "/v1/models",
+                 *       "request_id": "9f2c61d04be84c0d"
+                 *     }
+                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -3472,6 +3645,31 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "id": "43fe949385ad3775966a2e37a5e6537d",
+                 *       "symbol": "SIMKR3",
+                 *       "kind": "dividend",
+                 *       "ex": "2015-01-26",
+                 *       "ratio": null,
+                 *       "amount": 115,
+                 *       "record": null,
+                 *       "pay": null,
+                 *       "announced": null,
+                 *       "source": "simulated",
+                 *       "status": "accepted",
+                 *       "decided_by": "source:simulated",
+                 *       "why": "",
+                 *       "evidence": "",
+                 *       "fetch": "111d3868ca1a1159b467c545be16ebba",
+                 *       "finding": null,
+                 *       "replaces": null,
+                 *       "data_version": 1,
+                 *       "superseded_by": null,
+                 *       "known_from": "2026-11-27T14:52:11.700386Z",
+                 *       "known_to": null
+                 *     }
+                 */
                 "application/json": components["schemas"]["Action"];
             };
         };
@@ -3482,6 +3680,31 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "id": "43fe949385ad3775966a2e37a5e6537d",
+                 *       "symbol": "SIMKR3",
+                 *       "kind": "dividend",
+                 *       "ex": "2015-01-26",
+                 *       "ratio": null,
+                 *       "amount": 115,
+                 *       "record": null,
+                 *       "pay": null,
+                 *       "announced": null,
+                 *       "source": "simulated",
+                 *       "status": "accepted",
+                 *       "decided_by": "source:simulated",
+                 *       "why": "",
+                 *       "evidence": "",
+                 *       "fetch": "111d3868ca1a1159b467c545be16ebba",
+                 *       "finding": null,
+                 *       "replaces": null,
+                 *       "data_version": 1,
+                 *       "superseded_by": null,
+                 *       "known_from": "2026-11-27T14:52:11.700386Z",
+                 *       "known_to": null
+                 *     }
+                 */
                 "application/json": components["schemas"]["Action"];
             };
         };
@@ -3491,6 +3714,20 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
+                /**
+                 * @example {
+                 *       "id": "daily-XNYS",
+                 *       "exchange": "XNYS",
+                 *       "fires": "17:30 New York, Monday to Friday",
+                 *       "paused": false,
+                 *       "note": "17:30 New York, Monday to Friday",
+                 *       "time_zone": "America/New_York",
+                 *       "next_at": [
+                 *         "2026-11-27T22:30:12.445Z"
+                 *       ],
+                 *       "recent": []
+                 *     }
+                 */
                 "application/json": components["schemas"]["Schedule"];
             };
         };
@@ -3686,6 +3923,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "symbol": "SIMKR1",
+                     *           "exchange": "XKRX",
+                     *           "currency": "KRW",
+                     *           "name": null,
+                     *           "sources": [
+                     *             {
+                     *               "name": "simulated",
+                     *               "ref": "SIMKR1"
+                     *             }
+                     *           ],
+                     *           "listed": null,
+                     *           "retired": false,
+                     *           "changes": 0,
+                     *           "data_version": {
+                     *             "number": 1,
+                     *             "writer": "cf72ce9179c63e143a5e8d7c093c02ec"
+                     *           },
+                     *           "first_session": "2015-01-02",
+                     *           "last_session": "2026-11-27",
+                     *           "bars": 2922,
+                     *           "quarantined": 0,
+                     *           "created_at": "2026-11-27T14:51:54.797299Z",
+                     *           "links": {
+                     *             "bars": "/v1/etfs/SIMKR1/bars",
+                     *             "changes": "/v1/etfs/SIMKR1/changes",
+                     *             "latest_forecast": "/v1/etfs/SIMKR1/forecasts/latest",
+                     *             "self": "/v1/etfs/SIMKR1"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "NDI3NjRmOTZ-U0lNS1Ix"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ETFList"];
                 };
             };
@@ -3728,6 +4002,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "symbol": "SIMUS1",
+                     *       "exchange": "XNYS",
+                     *       "currency": "USD",
+                     *       "name": null,
+                     *       "sources": [
+                     *         {
+                     *           "name": "simulated",
+                     *           "ref": "SIMUS1"
+                     *         }
+                     *       ],
+                     *       "listed": null,
+                     *       "retired": false,
+                     *       "changes": 0,
+                     *       "data_version": {
+                     *         "number": 1,
+                     *         "writer": "9eae93c244c58245f0ec29b80368e275"
+                     *       },
+                     *       "first_session": "2015-01-02",
+                     *       "last_session": "2026-11-25",
+                     *       "bars": 2993,
+                     *       "quarantined": 0,
+                     *       "created_at": "2026-11-27T14:51:54.216397Z",
+                     *       "links": {
+                     *         "bars": "/v1/etfs/SIMUS1/bars",
+                     *         "changes": "/v1/etfs/SIMUS1/changes",
+                     *         "latest_forecast": "/v1/etfs/SIMUS1/forecasts/latest",
+                     *         "self": "/v1/etfs/SIMUS1"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ETF"];
                 };
             };
@@ -3738,6 +4044,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "symbol": "SIMUS1",
+                     *       "exchange": "XNYS",
+                     *       "currency": "USD",
+                     *       "name": null,
+                     *       "sources": [
+                     *         {
+                     *           "name": "simulated",
+                     *           "ref": "SIMUS1"
+                     *         }
+                     *       ],
+                     *       "listed": null,
+                     *       "retired": false,
+                     *       "changes": 0,
+                     *       "data_version": {
+                     *         "number": 1,
+                     *         "writer": "9eae93c244c58245f0ec29b80368e275"
+                     *       },
+                     *       "first_session": "2015-01-02",
+                     *       "last_session": "2026-11-25",
+                     *       "bars": 2993,
+                     *       "quarantined": 0,
+                     *       "created_at": "2026-11-27T14:51:54.216397Z",
+                     *       "links": {
+                     *         "bars": "/v1/etfs/SIMUS1/bars",
+                     *         "changes": "/v1/etfs/SIMUS1/changes",
+                     *         "latest_forecast": "/v1/etfs/SIMUS1/forecasts/latest",
+                     *         "self": "/v1/etfs/SIMUS1"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ETF"];
                 };
             };
@@ -3774,6 +4112,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "symbol": "SIMUS1",
+                     *       "exchange": "XNYS",
+                     *       "currency": "USD",
+                     *       "name": null,
+                     *       "sources": [
+                     *         {
+                     *           "name": "simulated",
+                     *           "ref": "SIMUS1"
+                     *         }
+                     *       ],
+                     *       "listed": null,
+                     *       "retired": false,
+                     *       "changes": 0,
+                     *       "data_version": {
+                     *         "number": 1,
+                     *         "writer": "9eae93c244c58245f0ec29b80368e275"
+                     *       },
+                     *       "first_session": "2015-01-02",
+                     *       "last_session": "2026-11-25",
+                     *       "bars": 2993,
+                     *       "quarantined": 0,
+                     *       "created_at": "2026-11-27T14:51:54.216397Z",
+                     *       "links": {
+                     *         "bars": "/v1/etfs/SIMUS1/bars",
+                     *         "changes": "/v1/etfs/SIMUS1/changes",
+                     *         "latest_forecast": "/v1/etfs/SIMUS1/forecasts/latest",
+                     *         "self": "/v1/etfs/SIMUS1"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ETF"];
                 };
             };
@@ -3828,6 +4198,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "symbol": "SIMUS1",
+                     *       "exchange": "XNYS",
+                     *       "currency": "USD",
+                     *       "name": null,
+                     *       "sources": [
+                     *         {
+                     *           "name": "simulated",
+                     *           "ref": "SIMUS1"
+                     *         }
+                     *       ],
+                     *       "listed": null,
+                     *       "retired": false,
+                     *       "changes": 0,
+                     *       "data_version": {
+                     *         "number": 1,
+                     *         "writer": "9eae93c244c58245f0ec29b80368e275"
+                     *       },
+                     *       "first_session": "2015-01-02",
+                     *       "last_session": "2026-11-25",
+                     *       "bars": 2993,
+                     *       "quarantined": 0,
+                     *       "created_at": "2026-11-27T14:51:54.216397Z",
+                     *       "links": {
+                     *         "bars": "/v1/etfs/SIMUS1/bars",
+                     *         "changes": "/v1/etfs/SIMUS1/changes",
+                     *         "latest_forecast": "/v1/etfs/SIMUS1/forecasts/latest",
+                     *         "self": "/v1/etfs/SIMUS1"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["ETF"];
                 };
             };
@@ -3862,6 +4264,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["ETFChangeList"];
                 };
             };
@@ -3903,6 +4311,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "daily:XNYS:2026-11-25",
+                     *       "workflow": "daily",
+                     *       "workflow_id": "daily/XNYS/2026-11-25",
+                     *       "exchange": "XNYS",
+                     *       "session": "2026-11-25",
+                     *       "symbols": [],
+                     *       "status": "completed",
+                     *       "closed": false,
+                     *       "counts": {
+                     *         "due": 6,
+                     *         "updated": 6,
+                     *         "unchanged": 0,
+                     *         "quarantined": 0,
+                     *         "failed": 0,
+                     *         "elsewhere": 0,
+                     *         "cancelled": 0,
+                     *         "rows_new": 17958,
+                     *         "rows_unchanged": 0,
+                     *         "rows_revised": 0,
+                     *         "forecasts": 12
+                     *       },
+                     *       "error": null,
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": "2026-11-27T14:52:16.873131Z",
+                     *       "links": {
+                     *         "self": "/v1/runs/daily:XNYS:2026-11-25",
+                     *         "temporal": "http://127.0.0.1:35655/namespaces/default/workflows/daily%2FXNYS%2F2026-11-25"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Run"];
                 };
             };
@@ -3969,6 +4409,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "session": "2015-01-02",
+                     *           "open": 270.99,
+                     *           "high": 271.93,
+                     *           "low": 269.98,
+                     *           "close": 271.88,
+                     *           "adj_close": null,
+                     *           "volume": 27138380,
+                     *           "basis": "as_traded",
+                     *           "source": "simulated",
+                     *           "quarantined": false,
+                     *           "data_version": 1,
+                     *           "known_from": "2026-11-27T14:52:05.023698Z",
+                     *           "held": false,
+                     *           "provisional": false
+                     *         }
+                     *       ],
+                     *       "next_cursor": "MmI5NDgzYTJ-MjAxNS0wMS0wMg"
+                     *     }
+                     */
                     "application/json": components["schemas"]["BarList"];
                     /**
                      * @example session,open,high,low,close,adj_close,volume,basis,source,quarantined,data_version,known_from
@@ -4020,6 +4483,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "session": "2026-11-25",
+                     *           "open": 167.4,
+                     *           "high": 167.58,
+                     *           "low": 165.35,
+                     *           "close": 165.75,
+                     *           "volume": 47474063,
+                     *           "basis": "as_traded",
+                     *           "source": "simulated",
+                     *           "fetch": "82b715cc4a6e88db875e9d52e7999b0c",
+                     *           "held": false,
+                     *           "quarantined": false,
+                     *           "data_version": 1,
+                     *           "superseded_by": null,
+                     *           "known_from": "2026-11-27T14:52:05.023698Z",
+                     *           "known_to": null,
+                     *           "cause": "fetch",
+                     *           "cause_id": "82b715cc4a6e88db875e9d52e7999b0c"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["BarBeliefList"];
                 };
             };
@@ -4066,6 +4554,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["NAVList"];
                 };
             };
@@ -4101,6 +4595,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "number": 1,
+                     *           "known_from": "2026-11-27T14:52:05.023698Z",
+                     *           "cause": "fetch",
+                     *           "cause_id": "82b715cc4a6e88db875e9d52e7999b0c",
+                     *           "source": "simulated",
+                     *           "run": "daily:XNYS:2026-11-25",
+                     *           "bars_new": 2993,
+                     *           "bars_revised": 0,
+                     *           "bars_released": 0,
+                     *           "bars_parked": 0,
+                     *           "bars_removed": 0,
+                     *           "actions": 48,
+                     *           "navs": 0
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["DataVersionList"];
                 };
             };
@@ -4141,6 +4657,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "2701642b6146e0b4ed22c57974133f3f",
+                     *           "symbol": "SIMUS1",
+                     *           "kind": "dividend",
+                     *           "ex": "2015-03-18",
+                     *           "ratio": null,
+                     *           "amount": 2.83,
+                     *           "record": null,
+                     *           "pay": null,
+                     *           "announced": null,
+                     *           "source": "simulated",
+                     *           "status": "accepted",
+                     *           "decided_by": "source:simulated",
+                     *           "why": "",
+                     *           "evidence": "",
+                     *           "fetch": "82b715cc4a6e88db875e9d52e7999b0c",
+                     *           "finding": null,
+                     *           "replaces": null,
+                     *           "data_version": 1,
+                     *           "superseded_by": null,
+                     *           "known_from": "2026-11-27T14:52:05.023698Z",
+                     *           "known_to": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionList"];
                 };
             };
@@ -4235,6 +4780,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ok": false,
+                     *       "rows": 2,
+                     *       "from": "2025-09-25",
+                     *       "to": "2025-09-26",
+                     *       "currency": null,
+                     *       "exchange": "XNYS",
+                     *       "session": "2025-09-26",
+                     *       "basis": "unknown",
+                     *       "findings": [
+                     *         {
+                     *           "rule": "ohlc_order",
+                     *           "severity": "error",
+                     *           "from": "2025-09-26",
+                     *           "to": "2025-09-26",
+                     *           "count": 1,
+                     *           "sessions": [
+                     *             "2025-09-26"
+                     *           ],
+                     *           "line": null,
+                     *           "evidence": "high 656.64 is below low 662.39",
+                     *           "remedy": "Compare with another source.",
+                     *           "proposal": null
+                     *         }
+                     *       ],
+                     *       "findings_left_out": 0,
+                     *       "bars": [
+                     *         {
+                     *           "session": "2025-09-26",
+                     *           "open": 659.51,
+                     *           "high": 656.64,
+                     *           "low": 662.39,
+                     *           "close": 661.82,
+                     *           "volume": 69179200
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["FileCheck"];
                 };
             };
@@ -4286,6 +4870,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ref": "SPY.csv",
+                     *       "sha256": "1f9e0d8c6b5a49382716f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0",
+                     *       "rows": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["KeptFile"];
                 };
             };
@@ -4295,6 +4886,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ref": "SPY.csv",
+                     *       "sha256": "1f9e0d8c6b5a49382716f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0",
+                     *       "rows": 2
+                     *     }
+                     */
                     "application/json": components["schemas"]["KeptFile"];
                 };
             };
@@ -4339,6 +4937,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "43fe949385ad3775966a2e37a5e6537d",
+                     *           "symbol": "SIMKR3",
+                     *           "kind": "dividend",
+                     *           "ex": "2015-01-26",
+                     *           "ratio": null,
+                     *           "amount": 115,
+                     *           "record": null,
+                     *           "pay": null,
+                     *           "announced": null,
+                     *           "source": "simulated",
+                     *           "status": "accepted",
+                     *           "decided_by": "source:simulated",
+                     *           "why": "",
+                     *           "evidence": "",
+                     *           "fetch": "111d3868ca1a1159b467c545be16ebba",
+                     *           "finding": null,
+                     *           "replaces": null,
+                     *           "data_version": 1,
+                     *           "superseded_by": null,
+                     *           "known_from": "2026-11-27T14:52:11.700386Z",
+                     *           "known_to": null
+                     *         }
+                     *       ],
+                     *       "next_cursor": "Mjg3YWU4YzB-MjAxNS0wMS0yNiA0M2ZlOTQ5Mzg1YWQzNzc1OTY2YTJlMzdhNWU2NTM3ZA"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionPage"];
                 };
             };
@@ -4368,6 +4996,58 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "action": {
+                     *         "id": "43fe949385ad3775966a2e37a5e6537d",
+                     *         "symbol": "SIMKR3",
+                     *         "kind": "dividend",
+                     *         "ex": "2015-01-26",
+                     *         "ratio": null,
+                     *         "amount": 115,
+                     *         "record": null,
+                     *         "pay": null,
+                     *         "announced": null,
+                     *         "source": "simulated",
+                     *         "status": "accepted",
+                     *         "decided_by": "source:simulated",
+                     *         "why": "",
+                     *         "evidence": "",
+                     *         "fetch": "111d3868ca1a1159b467c545be16ebba",
+                     *         "finding": null,
+                     *         "replaces": null,
+                     *         "data_version": 1,
+                     *         "superseded_by": null,
+                     *         "known_from": "2026-11-27T14:52:11.700386Z",
+                     *         "known_to": null
+                     *       },
+                     *       "states": [
+                     *         {
+                     *           "id": "43fe949385ad3775966a2e37a5e6537d",
+                     *           "symbol": "SIMKR3",
+                     *           "kind": "dividend",
+                     *           "ex": "2015-01-26",
+                     *           "ratio": null,
+                     *           "amount": 115,
+                     *           "record": null,
+                     *           "pay": null,
+                     *           "announced": null,
+                     *           "source": "simulated",
+                     *           "status": "accepted",
+                     *           "decided_by": "source:simulated",
+                     *           "why": "",
+                     *           "evidence": "",
+                     *           "fetch": "111d3868ca1a1159b467c545be16ebba",
+                     *           "finding": null,
+                     *           "replaces": null,
+                     *           "data_version": 1,
+                     *           "superseded_by": null,
+                     *           "known_from": "2026-11-27T14:52:11.700386Z",
+                     *           "known_to": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ActionDetail"];
                 };
             };
@@ -4445,6 +5125,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "81a858c0c312fa84cb036ececbf7df4f",
+                     *           "model": "drift",
+                     *           "origin": "2026-11-25",
+                     *           "issued_at": "2026-11-27T14:52:13.413859Z",
+                     *           "as_of": "2026-11-27T14:52:05.023698Z",
+                     *           "standing": "late",
+                     *           "run": "daily:XNYS:2026-11-25",
+                     *           "code_version": "0.1.0+executable.b9431d912a85",
+                     *           "data_version": 1,
+                     *           "held": false,
+                     *           "horizons": [
+                     *             1
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next_cursor": "ZmM3MGVhZDB-MjAyNi0xMS0yNSBkcmlmdCAx"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ForecastHeadList"];
                 };
             };
@@ -4481,6 +5183,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "dded96bca63b19da54808afee8651292",
+                     *           "source": "simulated",
+                     *           "request": "simulated:SIMUS1?exchange=XNYS&from=2026-10-09&to=2026-10-30&closed=2026-11-25",
+                     *           "sha256": "f58567b2c66c827206e6ee5dce09b7e85aa9158cc18bd55b026ed45187cebb24",
+                     *           "fetched_at": "2026-11-27T14:53:10.403006Z",
+                     *           "run": "daily:XNYS:2026-10-30:20c385191abc",
+                     *           "rows": 16,
+                     *           "persisted_at": "2026-11-27T14:53:11.474177Z",
+                     *           "new": 0,
+                     *           "unchanged": 16,
+                     *           "revised": 0,
+                     *           "quarantined": 0,
+                     *           "stored": true
+                     *         }
+                     *       ],
+                     *       "next_cursor": "NzQwMjAyOGN-MTc5NTc5MTE5MDQwMzAwNiBkZGVkOTZiY2E2M2IxOWRhNTQ4MDhhZmVlODY1MTI5Mg"
+                     *     }
+                     */
                     "application/json": components["schemas"]["FetchList"];
                 };
             };
@@ -4515,6 +5239,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "run": "daily:XNYS:2026-10-30:20c385191abc",
+                     *           "started_at": "2026-11-27T14:53:08.478635Z",
+                     *           "symbol": "SIMUS1",
+                     *           "session": "2026-10-30",
+                     *           "stage": "done",
+                     *           "outcome": "unchanged",
+                     *           "source": "simulated",
+                     *           "rows_new": 0,
+                     *           "rows_unchanged": 16,
+                     *           "rows_revised": 0,
+                     *           "rows_quarantined": 0,
+                     *           "findings": 0,
+                     *           "forecasts": 2,
+                     *           "attempts": 1,
+                     *           "error_type": null,
+                     *           "error_message": null,
+                     *           "held": false,
+                     *           "provisional": false,
+                     *           "remedy": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ETFRunList"];
                 };
             };
@@ -4557,6 +5308,80 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "81a858c0c312fa84cb036ececbf7df4f",
+                     *       "symbol": "SIMUS1",
+                     *       "model": "drift",
+                     *       "origin": "2026-11-25",
+                     *       "basis": "split_adjusted",
+                     *       "points": [
+                     *         {
+                     *           "horizon": 1,
+                     *           "target": "2026-11-27",
+                     *           "mean": 165.80221463427472,
+                     *           "quantiles": {
+                     *             "0.025": 163.2977201836946,
+                     *             "0.05": 163.69701894904185,
+                     *             "0.1": 164.15859677916075,
+                     *             "0.25": 164.93277928943863,
+                     *             "0.5": 165.79723493313395,
+                     *             "0.75": 166.66622141395655,
+                     *             "0.9": 167.45223004344285,
+                     *             "0.95": 167.92439647315703,
+                     *             "0.975": 168.33500847746419
+                     *           }
+                     *         }
+                     *       ],
+                     *       "run": "daily:XNYS:2026-11-25",
+                     *       "code_version": "0.1.0+executable.b9431d912a85",
+                     *       "data_version": {
+                     *         "number": 1,
+                     *         "writer": "9eae93c244c58245f0ec29b80368e275"
+                     *       },
+                     *       "as_of": "2026-11-27T14:52:05.023698Z",
+                     *       "issued_at": "2026-11-27T14:52:13.413859Z",
+                     *       "seed": "2001179172851465",
+                     *       "params": {
+                     *         "decay": 0.94,
+                     *         "floor": 0.00001,
+                     *         "min_returns": 33,
+                     *         "window": 2520
+                     *       },
+                     *       "params_hash": "029ead74293419da4c720d64f1b2dbad8bfcdf5aafbc3f7143a7656fe8ad50f7",
+                     *       "diagnostics": {
+                     *         "drift": "0.0002849363739258971",
+                     *         "from": "2016-11-15",
+                     *         "gaps": "0",
+                     *         "rows": "2521",
+                     *         "sigma": "0.007747093186455748",
+                     *         "spread": "0.01138304885777651",
+                     *         "status": "ok"
+                     *       },
+                     *       "components": {},
+                     *       "fit_hash": "dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd",
+                     *       "chain": {
+                     *         "hash": "691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d",
+                     *         "position": 1,
+                     *         "prev_hash": ""
+                     *       },
+                     *       "held": false,
+                     *       "skipped": 0,
+                     *       "provisional": false,
+                     *       "retracted_by": [],
+                     *       "closes_hash": "cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0",
+                     *       "scale": {
+                     *         "absolute": 1.119040000000001,
+                     *         "squared": 1.9314992000000015
+                     *       },
+                     *       "build": {
+                     *         "go": "go1.26.8",
+                     *         "arch": "amd64",
+                     *         "features": "v1+fma",
+                     *         "modified": false
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Forecast"];
                 };
             };
@@ -4590,6 +5415,80 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "81a858c0c312fa84cb036ececbf7df4f",
+                     *       "symbol": "SIMUS1",
+                     *       "model": "drift",
+                     *       "origin": "2026-11-25",
+                     *       "basis": "split_adjusted",
+                     *       "points": [
+                     *         {
+                     *           "horizon": 1,
+                     *           "target": "2026-11-27",
+                     *           "mean": 165.80221463427472,
+                     *           "quantiles": {
+                     *             "0.025": 163.2977201836946,
+                     *             "0.05": 163.69701894904185,
+                     *             "0.1": 164.15859677916075,
+                     *             "0.25": 164.93277928943863,
+                     *             "0.5": 165.79723493313395,
+                     *             "0.75": 166.66622141395655,
+                     *             "0.9": 167.45223004344285,
+                     *             "0.95": 167.92439647315703,
+                     *             "0.975": 168.33500847746419
+                     *           }
+                     *         }
+                     *       ],
+                     *       "run": "daily:XNYS:2026-11-25",
+                     *       "code_version": "0.1.0+executable.b9431d912a85",
+                     *       "data_version": {
+                     *         "number": 1,
+                     *         "writer": "9eae93c244c58245f0ec29b80368e275"
+                     *       },
+                     *       "as_of": "2026-11-27T14:52:05.023698Z",
+                     *       "issued_at": "2026-11-27T14:52:13.413859Z",
+                     *       "seed": "2001179172851465",
+                     *       "params": {
+                     *         "decay": 0.94,
+                     *         "floor": 0.00001,
+                     *         "min_returns": 33,
+                     *         "window": 2520
+                     *       },
+                     *       "params_hash": "029ead74293419da4c720d64f1b2dbad8bfcdf5aafbc3f7143a7656fe8ad50f7",
+                     *       "diagnostics": {
+                     *         "drift": "0.0002849363739258971",
+                     *         "from": "2016-11-15",
+                     *         "gaps": "0",
+                     *         "rows": "2521",
+                     *         "sigma": "0.007747093186455748",
+                     *         "spread": "0.01138304885777651",
+                     *         "status": "ok"
+                     *       },
+                     *       "components": {},
+                     *       "fit_hash": "dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd",
+                     *       "chain": {
+                     *         "hash": "691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d",
+                     *         "position": 1,
+                     *         "prev_hash": ""
+                     *       },
+                     *       "held": false,
+                     *       "skipped": 0,
+                     *       "provisional": false,
+                     *       "retracted_by": [],
+                     *       "closes_hash": "cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0",
+                     *       "scale": {
+                     *         "absolute": 1.119040000000001,
+                     *         "squared": 1.9314992000000015
+                     *       },
+                     *       "build": {
+                     *         "go": "go1.26.8",
+                     *         "arch": "amd64",
+                     *         "features": "v1+fma",
+                     *         "modified": false
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Forecast"];
                 };
             };
@@ -4651,6 +5550,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "drift",
+                     *           "served": true,
+                     *           "min_sessions": 34,
+                     *           "params": {
+                     *             "decay": 0.94,
+                     *             "floor": 0.00001,
+                     *             "min_returns": 33,
+                     *             "window": 2520
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["ModelList"];
                 };
             };
@@ -4681,6 +5598,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "31dbfb8f08f5adc05dc4ab539e34a466",
+                     *           "symbol": "SPY",
+                     *           "exchange": "XNYS",
+                     *           "model": "naive",
+                     *           "origin": "2025-09-26",
+                     *           "deadline": "2025-09-29T13:30:00Z",
+                     *           "issued_at": "2025-09-27T08:15:00.123456Z",
+                     *           "standing": "record",
+                     *           "horizons": [
+                     *             1
+                     *           ],
+                     *           "chain": {
+                     *             "position": 1,
+                     *             "hash": "b3ad0a52ed02de3fd1c1fcae0a4a7f0a31e61c1ad42ee3a2a1a7b1c3f9d0c1e2"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["EntryList"];
                 };
             };
@@ -4731,6 +5672,10 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["NewEntries"];
+                /**
+                 * @example origin_date,target,horizon,location,output_type,output_type_id,value
+                 *     2025-09-26,close,1,SPY,quantile,0.5,661.8
+                 */
                 "text/csv": string;
             };
         };
@@ -4741,6 +5686,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "model": "naive",
+                     *       "items": [
+                     *         {
+                     *           "id": "31dbfb8f08f5adc05dc4ab539e34a466",
+                     *           "symbol": "SPY",
+                     *           "exchange": "XNYS",
+                     *           "model": "naive",
+                     *           "origin": "2025-09-26",
+                     *           "deadline": "2025-09-29T13:30:00Z",
+                     *           "issued_at": "2025-09-27T08:15:00.123456Z",
+                     *           "standing": "record",
+                     *           "horizons": [
+                     *             1
+                     *           ],
+                     *           "chain": {
+                     *             "position": 1,
+                     *             "hash": "b3ad0a52ed02de3fd1c1fcae0a4a7f0a31e61c1ad42ee3a2a1a7b1c3f9d0c1e2"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "checkpoint": {
+                     *         "size": 365,
+                     *         "root": "4weOQAuhYu5U0CeuWmKkLjsiJreVmnrhYN+Qf6ihgnw=",
+                     *         "note": "etfcast/abfcb19e6bd2d2b73c77c79b72964144\n365\n4weOQAuhYu5U0CeuWmKkLjsiJreVmnrhYN+Qf6ihgnw=\n",
+                     *         "signed": false
+                     *       },
+                     *       "not_anchored": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["EntryReceipt"];
                 };
             };
@@ -4773,6 +5749,99 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "forecast": "81a858c0c312fa84cb036ececbf7df4f",
+                     *       "symbol": "SIMUS1",
+                     *       "exchange": "XNYS",
+                     *       "model": "drift",
+                     *       "origin": "2026-11-25",
+                     *       "issued_at": "2026-11-27T14:52:13.413859Z",
+                     *       "run": "daily:XNYS:2026-11-25",
+                     *       "code_version": "0.1.0+executable.b9431d912a85",
+                     *       "build": {
+                     *         "go": "go1.26.8",
+                     *         "arch": "amd64",
+                     *         "features": "v1+fma",
+                     *         "modified": false
+                     *       },
+                     *       "params": {
+                     *         "decay": 0.94,
+                     *         "floor": 0.00001,
+                     *         "min_returns": 33,
+                     *         "window": 2520
+                     *       },
+                     *       "seed": "2001179172851465",
+                     *       "data_version": {
+                     *         "number": 1,
+                     *         "writer": "9eae93c244c58245f0ec29b80368e275",
+                     *         "known_from": "2026-11-27T14:52:05.023698Z",
+                     *         "cause": "fetch",
+                     *         "cause_id": "82b715cc4a6e88db875e9d52e7999b0c"
+                     *       },
+                     *       "used": {
+                     *         "from": "2016-11-15",
+                     *         "to": "2026-11-25"
+                     *       },
+                     *       "closes": 2521,
+                     *       "closes_hash": "cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0",
+                     *       "fit_hash": "dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd",
+                     *       "fetches": [
+                     *         {
+                     *           "id": "82b715cc4a6e88db875e9d52e7999b0c",
+                     *           "source": "simulated",
+                     *           "request": "simulated:SIMUS1?exchange=XNYS&from=2015-01-02&to=2026-11-25&closed=2026-11-25",
+                     *           "sha256": "f29b534552cb36e87fb44e4629f440cedf1856e482a3607a49b6478c7b12d52b",
+                     *           "fetched_at": "2026-11-27T14:51:55.762157Z",
+                     *           "run": "daily:XNYS:2026-11-25",
+                     *           "stored": true,
+                     *           "rows": 2993,
+                     *           "closes": 2521,
+                     *           "first": "2016-11-15",
+                     *           "last": "2026-11-25"
+                     *         }
+                     *       ],
+                     *       "actions": [
+                     *         {
+                     *           "id": "2701642b6146e0b4ed22c57974133f3f",
+                     *           "symbol": "SIMUS1",
+                     *           "kind": "dividend",
+                     *           "ex": "2015-03-18",
+                     *           "ratio": null,
+                     *           "amount": 2.83,
+                     *           "record": null,
+                     *           "pay": null,
+                     *           "announced": null,
+                     *           "source": "simulated",
+                     *           "status": "accepted",
+                     *           "decided_by": "source:simulated",
+                     *           "why": "",
+                     *           "evidence": "",
+                     *           "fetch": "82b715cc4a6e88db875e9d52e7999b0c",
+                     *           "finding": null,
+                     *           "replaces": null,
+                     *           "data_version": 1,
+                     *           "superseded_by": null,
+                     *           "known_from": "2026-11-27T14:52:05.023698Z",
+                     *           "known_to": null
+                     *         }
+                     *       ],
+                     *       "decisions": [],
+                     *       "chain": {
+                     *         "hash": "691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d",
+                     *         "position": 1,
+                     *         "prev_hash": ""
+                     *       },
+                     *       "links": {
+                     *         "bars": "/v1/etfs/SIMUS1/bars?as_of=1&from=2016-11-15&to=2026-11-25",
+                     *         "fit": "/v1/forecasts/81a858c0c312fa84cb036ececbf7df4f/fit",
+                     *         "forecast": "/v1/forecasts/81a858c0c312fa84cb036ececbf7df4f",
+                     *         "proof": "/v1/ledger/proof?forecast=81a858c0c312fa84cb036ececbf7df4f",
+                     *         "run": "/v1/runs/daily:XNYS:2026-11-25"
+                     *       },
+                     *       "earlier": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["Provenance"];
                 };
             };
@@ -4810,6 +5879,16 @@ export interface operations {
                      *     CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
                      */
                     "text/plain": string;
+                    /**
+                     * @example {
+                     *       "instance": "abfcb19e6bd2d2b73c77c79b72964144",
+                     *       "size": 365,
+                     *       "root": "4weOQAuhYu5U0CeuWmKkLjsiJreVmnrhYN+Qf6ihgnw=",
+                     *       "note": "etfcast/abfcb19e6bd2d2b73c77c79b72964144\n365\n4weOQAuhYu5U0CeuWmKkLjsiJreVmnrhYN+Qf6ihgnw=\n",
+                     *       "signed": false,
+                     *       "at": "2026-11-27T14:54:58.592283Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerCheckpoint"];
                 };
             };
@@ -4847,6 +5926,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "from": 365,
+                     *       "to": 365,
+                     *       "hashes": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerConsistency"];
                 };
             };
@@ -4881,6 +5967,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "version": 1,
+                     *       "forecast": "81a858c0c312fa84cb036ececbf7df4f",
+                     *       "links": [
+                     *         "{\"id\":\"81a858c0c312fa84cb036ececbf7df4f\",\"symbol\":\"SIMUS1\",\"model\":\"drift\",\"origin\":\"2026-11-25\",\"data_version\":{\"number\":1,\"writer\":\"9eae93c244c58245f0ec29b80368e275\"},\"basis\":\"split_adjusted\",\"params\":\"{\\\"decay\\\":0.94,\\\"floor\\\":0.00001,\\\"min_returns\\\":33,\\\"window\\\":2520}\",\"params_hash\":\"029ead74293419da4c720d64f1b2dbad8bfcdf5aafbc3f7143a7656fe8ad50f7\",\"seed\":2001179172851465,\"code_version\":\"0.1.0+executable.b9431d912a85\",\"diagnostics\":{\"drift\":\"0.0002849363739258971\",\"from\":\"2016-11-15\",\"gaps\":\"0\",\"rows\":\"2521\",\"sigma\":\"0.007747093186455748\",\"spread\":\"0.01138304885777651\",\"status\":\"ok\"},\"run\":\"daily:XNYS:2026-11-25\",\"as_of\":\"2026-11-27T14:52:05.023698Z\",\"issued_at\":\"2026-11-27T14:52:13.413859Z\",\"chain\":1,\"prev_hash\":\"\",\"hash\":\"\",\"points\":[{\"horizon\":1,\"target\":\"2026-11-27\",\"mean\":165.80221463427472,\"quantiles\":[163.69701894904185,164.15859677916075,164.93277928943863,165.79723493313395,166.66622141395655,167.45223004344285,167.92439647315703]},{\"horizon\":2,\"target\":\"2026-11-30\",\"mean\":165.85445424515848,\"quantiles\":[162.8800402147689,163.53020973856098,164.62241112233437,165.8444833271361,167.07562756814212,168.19150843147904,168.86287978427697]},{\"horizon\":3,\"target\":\"2026-12-01\",\"mean\":165.9067188458937,\"quantiles\":[162.2658203088626,163.05980489595427,164.3951974089368,165.89174518584247,167.4019165678404,168.7728691835771,169.5986934797593]},{\"horizon\":4,\"target\":\"2026-12-02\",\"mean\":165.95900844973087,\"quantiles\":[161.75633129265614,162.67100416060092,164.2109387703472,165.93902051309027,167.68528780749003,169.27269042772028,170.2298655563904]},{\"horizon\":5,\"target\":\"2026-12-03\",\"mean\":166.01132306992835,\"quantiles\":[161.31363350680195,162.33424666116585,164.05407650975252,165.9863093127177,167.94129999945076,169.7205330725088,170.79433573167555]},{\"horizon\":6,\"target\":\"2026-12-04\",\"mean\":166.06366271975276,\"quantiles\":[160.91828420062694,162.03438332242965,163.9166371592374,166.03361158856404,168.1779266271912,170.13154623044852,171.31154681448405]},{\"horizon\":7,\"target\":\"2026-12-07\",\"mean\":166.11602741247856,\"quantiles\":[160.55874224583297,161.7624216295016,163.79388760126687,166.08092734446976,168.39990082380643,170.51472245373822,171.79303999134876]},{\"horizon\":8,\"target\":\"2026-12-08\",\"mean\":166.16841716138836,\"quantiles\":[160.22749360861374,161.51250680432472,163.68274619902218,166.1282565842763,168.610304241682,170.87591655776438,172.24632935434906]},{\"horizon\":9,\"target\":\"2026-12-09\",\"mean\":166.22083197977284,\"quantiles\":[159.91932292324816,161.28057510246765,163.5810739946861,166.17559931182632,168.81127585420853,171.21919232430946,172.6766303275177]},{\"horizon\":10,\"target\":\"2026-12-10\",\"mean\":166.27327188093068,\"quantiles\":[159.6304357409218,161.06366991021335,163.48731475330402,166.22295553096347,169.00437191192086,171.54750640446312,173.0877374180192]},{\"horizon\":11,\"target\":\"2026-12-11\",\"mean\":166.32573687816867,\"quantiles\":[159.3579696865822,160.85956085894986,163.40029449161014,166.27032524553255,169.19076641367172,171.8630892042314,173.4825130592947]},{\"horizon\":12,\"target\":\"2026-12-14\",\"mean\":166.3782269848017,\"quantiles\":[159.09970262787974,160.6665164418891,163.3191017989827,166.3177084593795,169.37137078567656,172.167672267818,173.86317944212107]},{\"horizon\":13,\"target\":\"2026-12-15\",\"mean\":166.43074221415262,\"quantiles\":[158.853868727534,160.4831606886568,163.24301240034512,166.36510517635125,169.54690931861228,172.4626316030345,174.23150246224455]},{\"horizon\":14,\"target\":\"2026-12-16\",\"mean\":166.48328257955245,\"quantiles\":[158.61903730987635,160.30837878201424,163.17143947874652,166.4125154002959,169.7179688450368,172.74908206457846,174.5889128538382]},{\"horizon\":15,\"target\":\"2026-12-17\",\"mean\":166.5358480943403,\"quantiles\":[158.39403016379708,160.14125262269627,163.10389976057687,166.45993913506257,169.88503265417407,173.0279417891955,174.93658888655486]},{\"horizon\":16,\"target\":\"2026-12-18\",\"mean\":166.58843877186334,\"quantiles\":[158.1778633529674,159.98101548940983,163.03998965120402,166.5073763845016,170.0485043562768,173.29997753568057,175.27551455530502]},{\"horizon\":17,\"target\":\"2026-12-21\",\"mean\":166.64105462547687,\"quantiles\":[157.96970520308926,159.8270193034176,162.97936800485263,166.55482715246436,170.20872511274757,173.56583742029474,175.60652159300727]},{\"horizon\":18,\"target\":\"2026-12-22\",\"mean\":166.6936956685442,\"quantiles\":[157.76884528844397,159.6787104634274,162.9217434053572,166.6022914428033,170.36598635538596,173.82607508187544,175.93032048403938]},{\"horizon\":19,\"target\":\"2026-12-23\",\"mean\":166.74636191443687,\"quantiles\":[157.5746710912807,159.53561165893737,162.86686459361349,166.64976925937202,170.52053935893696,174.08116786849138,176.24752380485015]},{\"horizon\":20,\"target\":\"2026-12-24\",\"mean\":166.79905337653452,\"quantiles\":[157.38665013474656,159.3973079484216,162.81451313979343,166.69726060602508,170.67260256887624,174.33153075925713,176.55866409102913]},{\"horizon\":21,\"target\":\"2026-12-28\",\"mean\":166.85177006822474,\"quantiles\":[157.20431609827114,159.26343594055027,162.76449774882298,166.74476548661835,170.82236729593214,174.57752718311275,176.86420772192224]}],\"fit_hash\":\"dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd\",\"tails\":[[163.2977201836946,168.33500847746419],[162.31820885355123,169.44736418857403],[161.58028865584407,170.31824456893082],[160.9671549987088,171.06445429233483],[160.43360165478958,171.73119966813806],[159.95646227366407,172.34164712881955],[159.52198556665473,172.90954804517398],[159.12121863683495,173.4438553963057],[158.74794749361143,173.95078325504613],[158.3976511842293,174.43485265644912],[158.06691932445958,174.899474067103],[157.75310437600498,175.34729510772542],[157.45410247024498,175.7804197294177],[157.16820907667147,176.20055254522978],[156.89402046910556,176.60909736394305],[156.63036439273552,177.0072265230327],[156.37625000627682,177.39593094650758],[156.1308309298795,177.77605709700296],[155.89337743524763,178.14833478566115],[155.66325515747639,178.51339846029433],[155.43990855196,178.87180374847668]],\"closes_hash\":\"cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0\",\"scale\":{\"absolute\":1.119040000000001,\"squared\":1.9314992000000015},\"build\":{\"go\":\"go1.26.8\",\"arch\":\"amd64\",\"features\":\"v1+fma\"}}"
+                     *       ],
+                     *       "leaf": {
+                     *         "symbol": "SIMUS1",
+                     *         "model": "drift",
+                     *         "position": 1,
+                     *         "hash": "691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d"
+                     *       },
+                     *       "number": 1,
+                     *       "inclusion": [
+                     *         "vg8nXgRbrGQf3DzhmscVEjIXQzHot1clN79PYX5CbAA="
+                     *       ],
+                     *       "checkpoint": "etfcast/abfcb19e6bd2d2b73c77c79b72964144\n169\nn7kNWF3HzUL3jMLkI4BPDiekrFpxS/mho9qbkmmQEj0=\n"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LedgerProof"];
                 };
             };
@@ -4930,6 +6036,63 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "late": true,
+                     *       "record_begins": null,
+                     *       "summary": "The record of XNYS begins today: no forecast issued in time has met its price yet. The forecasts shown are late: they were issued at or after the …",
+                     *       "units": "rel_mae and rel_crps are ratios to the benchmark's losses on the same forecasts, with a 95 % interval. mase, rmsse, crps, pinball, winkler and width …",
+                     *       "items": [
+                     *         {
+                     *           "model": "drift",
+                     *           "entry": false,
+                     *           "exchange": "XNYS",
+                     *           "horizon": 1,
+                     *           "n": 42,
+                     *           "late_n": 42,
+                     *           "sessions": 7,
+                     *           "from": "2026-10-21",
+                     *           "to": "2026-10-29",
+                     *           "rel_mae": 1,
+                     *           "rel_mae_low": null,
+                     *           "rel_mae_high": null,
+                     *           "rel_crps": 1,
+                     *           "rel_crps_low": null,
+                     *           "rel_crps_high": null,
+                     *           "mase": 1.0451957906904763,
+                     *           "rmsse": 1.0133851563189678,
+                     *           "crps": 0.7295056299285714,
+                     *           "pinball": 0.2903284676428572,
+                     *           "coverage_50": 0.5,
+                     *           "coverage_50_se": null,
+                     *           "coverage_80": 0.7857142857142857,
+                     *           "coverage_80_se": null,
+                     *           "coverage_90": 0.8809523809523809,
+                     *           "coverage_90_se": null,
+                     *           "coverage_95": 0.9523809523809523,
+                     *           "coverage_95_se": null,
+                     *           "winkler_80": 4.335984852666667,
+                     *           "winkler_90": 4.807144956619048,
+                     *           "width_80": 3.2624456720000006,
+                     *           "width_90": 4.187344789785714,
+                     *           "pit": [
+                     *             7,
+                     *             6,
+                     *             2,
+                     *             5,
+                     *             3,
+                     *             3,
+                     *             7,
+                     *             2,
+                     *             5,
+                     *             2
+                     *           ],
+                     *           "difference": null,
+                     *           "dm": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Scoreboard"];
                 };
             };
@@ -4978,6 +6141,167 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "symbol": "SIMUS1",
+                     *       "exchange": "XNYS",
+                     *       "late": true,
+                     *       "record_begins": null,
+                     *       "summary": "The record of SIMUS1 begins today: no forecast issued in time has met its price yet. The forecasts shown are late: they were issued at or after the …",
+                     *       "units": "rel_mae and rel_crps are ratios to the benchmark's losses on the same forecasts, with a 95 % interval. mase, rmsse, crps, pinball, winkler and width …",
+                     *       "statistics": [
+                     *         {
+                     *           "model": "drift",
+                     *           "entry": false,
+                     *           "exchange": "XNYS",
+                     *           "horizon": 1,
+                     *           "n": 7,
+                     *           "late_n": 7,
+                     *           "sessions": 7,
+                     *           "from": "2026-10-21",
+                     *           "to": "2026-10-29",
+                     *           "rel_mae": 1,
+                     *           "rel_mae_low": null,
+                     *           "rel_mae_high": null,
+                     *           "rel_crps": 1,
+                     *           "rel_crps_low": null,
+                     *           "rel_crps_high": null,
+                     *           "mase": 1.0254010272378593,
+                     *           "rmsse": 1.0337839299399636,
+                     *           "crps": 0.7397930982871844,
+                     *           "pinball": 0.3043356235374016,
+                     *           "coverage_50": 0.5714285714285714,
+                     *           "coverage_50_se": null,
+                     *           "coverage_80": 0.7142857142857143,
+                     *           "coverage_80_se": null,
+                     *           "coverage_90": 0.8571428571428571,
+                     *           "coverage_90_se": null,
+                     *           "coverage_95": 0.8571428571428571,
+                     *           "coverage_95_se": null,
+                     *           "winkler_80": 4.8303534063310165,
+                     *           "winkler_90": 5.413640400770383,
+                     *           "width_80": 3.043609276698347,
+                     *           "width_90": 3.906473088380147,
+                     *           "pit": [
+                     *             2,
+                     *             0,
+                     *             0,
+                     *             2,
+                     *             0,
+                     *             0,
+                     *             2,
+                     *             0,
+                     *             1,
+                     *             0
+                     *           ],
+                     *           "difference": null,
+                     *           "dm": null
+                     *         }
+                     *       ],
+                     *       "pooled": [
+                     *         {
+                     *           "model": "drift",
+                     *           "entry": false,
+                     *           "exchange": "XNYS",
+                     *           "horizon": 1,
+                     *           "n": 42,
+                     *           "late_n": 42,
+                     *           "sessions": 7,
+                     *           "from": "2026-10-21",
+                     *           "to": "2026-10-29",
+                     *           "rel_mae": 1,
+                     *           "rel_mae_low": null,
+                     *           "rel_mae_high": null,
+                     *           "rel_crps": 1,
+                     *           "rel_crps_low": null,
+                     *           "rel_crps_high": null,
+                     *           "mase": 1.0451957906904763,
+                     *           "rmsse": 1.0133851563189678,
+                     *           "crps": 0.7295056299285714,
+                     *           "pinball": 0.2903284676428572,
+                     *           "coverage_50": 0.5,
+                     *           "coverage_50_se": null,
+                     *           "coverage_80": 0.7857142857142857,
+                     *           "coverage_80_se": null,
+                     *           "coverage_90": 0.8809523809523809,
+                     *           "coverage_90_se": null,
+                     *           "coverage_95": 0.9523809523809523,
+                     *           "coverage_95_se": null,
+                     *           "winkler_80": 4.335984852666667,
+                     *           "winkler_90": 4.807144956619048,
+                     *           "width_80": 3.2624456720000006,
+                     *           "width_90": 4.187344789785714,
+                     *           "pit": [
+                     *             7,
+                     *             6,
+                     *             2,
+                     *             5,
+                     *             3,
+                     *             3,
+                     *             7,
+                     *             2,
+                     *             5,
+                     *             2
+                     *           ],
+                     *           "difference": null,
+                     *           "dm": null
+                     *         }
+                     *       ],
+                     *       "items": [
+                     *         {
+                     *           "forecast": "f3008724cb9f30dce036e46191fcb539",
+                     *           "symbol": "SIMUS1",
+                     *           "exchange": "XNYS",
+                     *           "model": "drift",
+                     *           "origin": "2026-10-29",
+                     *           "horizon": 1,
+                     *           "standing": "late",
+                     *           "version": 1,
+                     *           "target": "2026-10-30",
+                     *           "actual": 164.68,
+                     *           "data_version": 1,
+                     *           "forecast_data_version": 1,
+                     *           "scored_at": "2026-11-27T14:53:05.059358Z",
+                     *           "scale": {
+                     *             "absolute": 1.107,
+                     *             "squared": 1.8975028000000016
+                     *           },
+                     *           "error": 0.42285184624546446,
+                     *           "absolute_error": 0.42285184624546446,
+                     *           "squared_error": 0.1742528241597585,
+                     *           "pinball": [
+                     *             0.13011242622302036,
+                     *             0.2123382520080952,
+                     *             0.3300147764378991,
+                     *             0.21142592312273223,
+                     *             0.11982076620352444,
+                     *             0.1295468349896083,
+                     *             0.0892925167018661
+                     *           ],
+                     *           "crps": 0.36460939991662605,
+                     *           "inside_50": true,
+                     *           "inside_80": true,
+                     *           "inside_90": true,
+                     *           "winkler": [
+                     *             3.4188508699770352,
+                     *             4.388098858497727
+                     *           ],
+                     *           "width": [
+                     *             3.4188508699770352,
+                     *             4.388098858497727
+                     *           ],
+                     *           "pit": 0.6240553703382881,
+                     *           "tailed": true,
+                     *           "tail_pinball": [
+                     *             0.07541127074727712,
+                     *             0.0553089184462039
+                     *           ],
+                     *           "inside_95": true
+                     *         }
+                     *       ],
+                     *       "next_cursor": "ZjAzMGE2NmJ-MjAyNi0xMC0yOSBkcmlmdCAxIGYzMDA4NzI0Y2I5ZjMwZGNlMDM2ZTQ2MTkxZmNiNTM5"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ETFScores"];
                 };
             };
@@ -5022,6 +6346,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "exchange": "XNYS",
+                     *       "model": "drift",
+                     *       "horizon": 1,
+                     *       "late": true,
+                     *       "origin": "2026-10-29",
+                     *       "origins": [
+                     *         "2026-10-29"
+                     *       ],
+                     *       "items": [
+                     *         {
+                     *           "forecast": "f3008724cb9f30dce036e46191fcb539",
+                     *           "symbol": "SIMUS1",
+                     *           "exchange": "XNYS",
+                     *           "model": "drift",
+                     *           "origin": "2026-10-29",
+                     *           "horizon": 1,
+                     *           "standing": "late",
+                     *           "version": 1,
+                     *           "target": "2026-10-30",
+                     *           "actual": 164.68,
+                     *           "data_version": 1,
+                     *           "forecast_data_version": 1,
+                     *           "scored_at": "2026-11-27T14:53:05.059358Z",
+                     *           "scale": {
+                     *             "absolute": 1.107,
+                     *             "squared": 1.8975028000000016
+                     *           },
+                     *           "error": 0.42285184624546446,
+                     *           "absolute_error": 0.42285184624546446,
+                     *           "squared_error": 0.1742528241597585,
+                     *           "pinball": [
+                     *             0.13011242622302036,
+                     *             0.2123382520080952,
+                     *             0.3300147764378991,
+                     *             0.21142592312273223,
+                     *             0.11982076620352444,
+                     *             0.1295468349896083,
+                     *             0.0892925167018661
+                     *           ],
+                     *           "crps": 0.36460939991662605,
+                     *           "inside_50": true,
+                     *           "inside_80": true,
+                     *           "inside_90": true,
+                     *           "winkler": [
+                     *             3.4188508699770352,
+                     *             4.388098858497727
+                     *           ],
+                     *           "width": [
+                     *             3.4188508699770352,
+                     *             4.388098858497727
+                     *           ],
+                     *           "pit": 0.6240553703382881,
+                     *           "tailed": true,
+                     *           "tail_pinball": [
+                     *             0.07541127074727712,
+                     *             0.0553089184462039
+                     *           ],
+                     *           "inside_95": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["OriginScores"];
                 };
             };
@@ -5055,6 +6443,45 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "daily:XNYS:2026-10-30:20c385191abc",
+                     *           "workflow": "daily",
+                     *           "workflow_id": "daily/XNYS/2026-10-30/20c385191abc",
+                     *           "exchange": "XNYS",
+                     *           "session": "2026-10-30",
+                     *           "symbols": [
+                     *             "SIMUS1"
+                     *           ],
+                     *           "status": "running",
+                     *           "closed": false,
+                     *           "counts": {
+                     *             "due": 6,
+                     *             "updated": 0,
+                     *             "unchanged": 0,
+                     *             "quarantined": 0,
+                     *             "failed": 0,
+                     *             "elsewhere": 0,
+                     *             "cancelled": 0,
+                     *             "rows_new": 0,
+                     *             "rows_unchanged": 0,
+                     *             "rows_revised": 0,
+                     *             "forecasts": 0
+                     *           },
+                     *           "error": null,
+                     *           "started_at": "2026-11-27T14:53:08.478635323Z",
+                     *           "finished_at": null,
+                     *           "links": {
+                     *             "self": "/v1/runs/daily:XNYS:2026-10-30:20c385191abc",
+                     *             "temporal": "http://127.0.0.1:35655/namespaces/default/workflows/daily%2FXNYS%2F2026-10-30%2F20c385191abc"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "NmMxODg5NDl-MTc5NTc5MTE4ODQ3ODYzNSBkYWlseTpYTllTOjIwMjYtMTAtMzA6MjBjMzg1MTkxYWJj"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunList"];
                 };
             };
@@ -5094,6 +6521,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "daily:XNYS:2026-11-25",
+                     *       "workflow": "daily",
+                     *       "workflow_id": "daily/XNYS/2026-11-25",
+                     *       "exchange": "XNYS",
+                     *       "session": "2026-11-25",
+                     *       "symbols": [],
+                     *       "status": "completed",
+                     *       "closed": false,
+                     *       "counts": {
+                     *         "due": 6,
+                     *         "updated": 6,
+                     *         "unchanged": 0,
+                     *         "quarantined": 0,
+                     *         "failed": 0,
+                     *         "elsewhere": 0,
+                     *         "cancelled": 0,
+                     *         "rows_new": 17958,
+                     *         "rows_unchanged": 0,
+                     *         "rows_revised": 0,
+                     *         "forecasts": 12
+                     *       },
+                     *       "error": null,
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": "2026-11-27T14:52:16.873131Z",
+                     *       "links": {
+                     *         "self": "/v1/runs/daily:XNYS:2026-11-25",
+                     *         "temporal": "http://127.0.0.1:35655/namespaces/default/workflows/daily%2FXNYS%2F2026-11-25"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Run"];
                 };
             };
@@ -5130,6 +6589,62 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "daily:XNYS:2026-11-25",
+                     *       "workflow": "daily",
+                     *       "workflow_id": "daily/XNYS/2026-11-25",
+                     *       "exchange": "XNYS",
+                     *       "session": "2026-11-25",
+                     *       "symbols": [],
+                     *       "status": "completed",
+                     *       "closed": false,
+                     *       "counts": {
+                     *         "due": 6,
+                     *         "updated": 6,
+                     *         "unchanged": 0,
+                     *         "quarantined": 0,
+                     *         "failed": 0,
+                     *         "elsewhere": 0,
+                     *         "cancelled": 0,
+                     *         "rows_new": 17958,
+                     *         "rows_unchanged": 0,
+                     *         "rows_revised": 0,
+                     *         "forecasts": 12
+                     *       },
+                     *       "error": null,
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": "2026-11-27T14:52:16.873131Z",
+                     *       "links": {
+                     *         "self": "/v1/runs/daily:XNYS:2026-11-25",
+                     *         "temporal": "http://127.0.0.1:35655/namespaces/default/workflows/daily%2FXNYS%2F2026-11-25"
+                     *       },
+                     *       "etfs": {
+                     *         "items": [
+                     *           {
+                     *             "symbol": "SIMUS1",
+                     *             "session": "2026-11-25",
+                     *             "stage": "done",
+                     *             "outcome": "updated",
+                     *             "source": "simulated",
+                     *             "rows_new": 2993,
+                     *             "rows_unchanged": 0,
+                     *             "rows_revised": 0,
+                     *             "rows_quarantined": 0,
+                     *             "findings": 0,
+                     *             "forecasts": 2,
+                     *             "attempts": 1,
+                     *             "error_type": null,
+                     *             "error_message": null,
+                     *             "held": false,
+                     *             "provisional": false,
+                     *             "remedy": null
+                     *           }
+                     *         ],
+                     *         "next_cursor": null
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunDetail"];
                 };
             };
@@ -5235,6 +6750,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "daily:XNYS:2026-11-25",
+                     *       "workflow": "daily",
+                     *       "workflow_id": "daily/XNYS/2026-11-25",
+                     *       "exchange": "XNYS",
+                     *       "session": "2026-11-25",
+                     *       "symbols": [],
+                     *       "status": "completed",
+                     *       "closed": false,
+                     *       "counts": {
+                     *         "due": 6,
+                     *         "updated": 6,
+                     *         "unchanged": 0,
+                     *         "quarantined": 0,
+                     *         "failed": 0,
+                     *         "elsewhere": 0,
+                     *         "cancelled": 0,
+                     *         "rows_new": 17958,
+                     *         "rows_unchanged": 0,
+                     *         "rows_revised": 0,
+                     *         "forecasts": 12
+                     *       },
+                     *       "error": null,
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": "2026-11-27T14:52:16.873131Z",
+                     *       "links": {
+                     *         "self": "/v1/runs/daily:XNYS:2026-11-25",
+                     *         "temporal": "http://127.0.0.1:35655/namespaces/default/workflows/daily%2FXNYS%2F2026-11-25"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Run"];
                 };
             };
@@ -5290,6 +6837,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "4ec2779ee00626decbf9287ab1602cc9",
+                     *           "symbol": "SIMKR2",
+                     *           "rule": "price_jump",
+                     *           "severity": "warning",
+                     *           "sessions": [
+                     *             "2017-10-10"
+                     *           ],
+                     *           "evidence": "2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …",
+                     *           "remedy": "Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …",
+                     *           "decision": null,
+                     *           "decided_by": null,
+                     *           "decided_why": null,
+                     *           "found_at": "2026-11-27T14:52:02.080122Z",
+                     *           "links": {
+                     *             "decision": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision",
+                     *             "etf": "/v1/etfs/SIMKR2",
+                     *             "self": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "ZGEwN2U0MTF-MTc5NTc5MTEyMjA4MDEyMiA0ZWMyNzc5ZWUwMDYyNmRlY2JmOTI4N2FiMTYwMmNjOQ",
+                     *       "data_version": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["FindingList"];
                 };
             };
@@ -5321,6 +6896,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "finding": {
+                     *         "id": "4ec2779ee00626decbf9287ab1602cc9",
+                     *         "symbol": "SIMKR2",
+                     *         "rule": "price_jump",
+                     *         "severity": "warning",
+                     *         "sessions": [
+                     *           "2017-10-10"
+                     *         ],
+                     *         "evidence": "2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …",
+                     *         "remedy": "Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …",
+                     *         "decision": null,
+                     *         "decided_by": null,
+                     *         "decided_why": null,
+                     *         "found_at": "2026-11-27T14:52:02.080122Z",
+                     *         "links": {
+                     *           "decision": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision",
+                     *           "etf": "/v1/etfs/SIMKR2",
+                     *           "self": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9"
+                     *         }
+                     *       },
+                     *       "rows": [
+                     *         {
+                     *           "session": "2017-09-18",
+                     *           "named": false,
+                     *           "found": null,
+                     *           "stored": {
+                     *             "session": "2017-09-18",
+                     *             "open": 6400,
+                     *             "high": 6420,
+                     *             "low": 6365,
+                     *             "close": 6410,
+                     *             "adj_close": null,
+                     *             "volume": 407920,
+                     *             "basis": "as_traded",
+                     *             "source": "simulated",
+                     *             "quarantined": false,
+                     *             "data_version": 1,
+                     *             "known_from": "2026-11-27T14:52:13.45182Z",
+                     *             "held": false,
+                     *             "provisional": false
+                     *           }
+                     *         }
+                     *       ],
+                     *       "clipped": true,
+                     *       "decisions": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["FindingDetail"];
                 };
             };
@@ -5363,6 +6987,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "4ec2779ee00626decbf9287ab1602cc9",
+                     *       "symbol": "SIMKR2",
+                     *       "rule": "price_jump",
+                     *       "severity": "warning",
+                     *       "sessions": [
+                     *         "2017-10-10"
+                     *       ],
+                     *       "evidence": "2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …",
+                     *       "remedy": "Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …",
+                     *       "decision": null,
+                     *       "decided_by": null,
+                     *       "decided_why": null,
+                     *       "found_at": "2026-11-27T14:52:02.080122Z",
+                     *       "links": {
+                     *         "decision": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision",
+                     *         "etf": "/v1/etfs/SIMKR2",
+                     *         "self": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Finding"];
                 };
             };
@@ -5373,6 +7019,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "4ec2779ee00626decbf9287ab1602cc9",
+                     *       "symbol": "SIMKR2",
+                     *       "rule": "price_jump",
+                     *       "severity": "warning",
+                     *       "sessions": [
+                     *         "2017-10-10"
+                     *       ],
+                     *       "evidence": "2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …",
+                     *       "remedy": "Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …",
+                     *       "decision": null,
+                     *       "decided_by": null,
+                     *       "decided_why": null,
+                     *       "found_at": "2026-11-27T14:52:02.080122Z",
+                     *       "links": {
+                     *         "decision": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision",
+                     *         "etf": "/v1/etfs/SIMKR2",
+                     *         "self": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Finding"];
                 };
             };
@@ -5421,6 +7089,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "daily-XNYS",
+                     *           "exchange": "XNYS",
+                     *           "fires": "17:30 New York, Monday to Friday",
+                     *           "paused": false,
+                     *           "note": "17:30 New York, Monday to Friday",
+                     *           "time_zone": "America/New_York",
+                     *           "next_at": [
+                     *             "2026-11-27T22:30:12.445Z"
+                     *           ],
+                     *           "recent": []
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["ScheduleList"];
                 };
             };
@@ -5521,6 +7208,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Health"];
                 };
             };
@@ -5542,6 +7234,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ready": true,
+                     *       "waiting_for": [],
+                     *       "checks": [
+                     *         {
+                     *           "name": "database",
+                     *           "state": "ok",
+                     *           "detail": "",
+                     *           "since": "2026-11-27T14:52:45.268272049Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
@@ -5573,6 +7279,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "version": "0.1.0+executable.b9431d912a85",
+                     *       "go": "go1.26.8",
+                     *       "started_at": "2026-11-27T14:51:53.496814479Z"
+                     *     }
+                     */
                     "application/json": components["schemas"]["Version"];
                 };
             };

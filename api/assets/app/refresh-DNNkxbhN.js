@@ -1,0 +1,1 @@
+function e(e,t=1e3){let n,r=!1,i=!1,a=!1;async function o(){r=!0,i=!1;try{await e()}finally{r=!1,a||(n=setTimeout(s,t))}}function s(){n=void 0,i&&o()}return{soon:()=>{i=!0,!r&&n===void 0&&!a&&o()},stop:()=>{a=!0,clearTimeout(n)}}}export{e as t};
