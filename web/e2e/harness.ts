@@ -29,6 +29,8 @@ export interface Look {
   theme?: 'light' | 'dark';
   width?: number;
   height?: number;
+  /** Pixels of a picture per pixel of the page. */
+  scale?: number;
   /** Texts of console errors that the test provokes on purpose, such as a request that is refused. */
   allow?: RegExp[];
   /** Called before the page is loaded, for instance to answer requests in the server's place. */
@@ -134,6 +136,7 @@ const all = new WeakMap<Page, Watch>();
 async function watched(browser: Browser, look: Look): Promise<Watch> {
   const context = await browser.newContext({
     viewport: { width: look.width ?? widths.wide, height: look.height ?? 900 },
+    deviceScaleFactor: look.scale ?? 1,
     reducedMotion: 'reduce',
     locale: look.language === 'ko' ? 'ko-KR' : 'en-US',
     timezoneId: 'Europe/Berlin', // neither exchange's, so that a time in the wrong zone shows

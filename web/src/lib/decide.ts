@@ -33,6 +33,15 @@ export interface Case {
   proposals: Action[];
 }
 
+/**
+ * The corporate actions that would explain a finding, or were proposed by it. The rows of a suspected split may be in two findings, since the
+ * newest session has its own; the split is offered in both.
+ */
+export function proposalsOf(finding: Pick<Schema<'Finding'>, 'id' | 'rule' | 'sessions'>, actions: readonly Action[]): Action[] {
+  const same = (a: Action) => finding.rule === 'split_suspected' && a.kind === 'split' && a.status === 'proposed' && finding.sessions.includes(a.ex);
+  return actions.filter((a) => a.superseded_by === null && (a.finding === finding.id || same(a)));
+}
+
 export async function loadCase(id: string, signal: AbortSignal): Promise<Case> {
   const detail = await data(api.GET('/v1/findings/{id}', { params: { path: { id } }, signal }));
   const symbol = detail.finding.symbol;
@@ -50,6 +59,6 @@ export async function loadCase(id: string, signal: AbortSignal): Promise<Case> {
     exchange: registered.exchange,
     sources: registered.sources.map((s) => s.name),
     navs: new Map(list.flatMap((b) => (b.nav === undefined ? [] : [[b.session, { nav: b.nav, premium: b.premium }]]))),
-    proposals: actions.items.filter((a) => a.finding === id && a.superseded_by === null),
+    proposals: proposalsOf(detail.finding, actions.items),
   };
 }

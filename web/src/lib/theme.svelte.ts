@@ -1,3 +1,5 @@
+import { language } from './i18n.svelte.ts';
+
 export type Theme = 'light' | 'dark';
 
 let current = $state<Theme>(document.documentElement.dataset['theme'] === 'dark' ? 'dark' : 'light');
@@ -16,8 +18,8 @@ export function setTheme(to: Theme): void {
   }
 }
 
-/** The value of a colour of the theme, for what is drawn on a canvas. Reading it makes the caller follow the theme. */
+/** The value of a colour of the theme, for what is drawn on a canvas. Reading it makes the caller follow the theme and the language. */
 export function color(name: string): string {
-  void current;
+  void [current, language()];
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }

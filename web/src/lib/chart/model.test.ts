@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { candle, changes, earlier, fan, insideOf, lastChange, marks, restating, sharesPer, splitsOf, stateOf, type Action, type Bar, type Finding, type Forecast } from './model.ts';
+import { candle, changeOf, changes, earlier, fan, insideOf, lastChange, marks, restating, sharesPer, splitsOf, stateOf, type Action, type Bar, type Finding, type Forecast } from './model.ts';
 
 const bar = (session: string, close: number, more: Partial<Bar> = {}): Bar => ({
   session, open: close, high: close, low: close, close, adj_close: null, volume: 1000, basis: 'as_traded', source: 'file',
@@ -38,6 +38,13 @@ describe('bars', () => {
     expect(change).toBeCloseTo(0.02, 12);
     expect(lastChange([]).last).toBeUndefined();
     expect(lastChange([bar('2025-09-24', 100)]).change).toBeUndefined();
+  });
+
+  test('a split is no loss: prices as stored are compared per share of the later session', () => {
+    const bars = [bar('2025-09-23', 100), bar('2025-09-24', 25.5)]; // 4:1 on the second session: 4 × 25.5 = 102
+    expect(lastChange(bars, [{ ex: '2025-09-24', ratio: 4 }]).change).toBeCloseTo(0.02, 12);
+    expect(lastChange(bars, [{ ex: '2025-09-23', ratio: 4 }]).change).toBeCloseTo(-0.745, 12); // before both
+    expect(changeOf(bar('2025-09-23', 0), bars[1])).toBeUndefined();
   });
 });
 

@@ -38,12 +38,19 @@ export function candle(bar: Bar): Candle {
   return { session, ...at, close, volume, state: stateOf(bar), traded };
 }
 
-/** The last believed bar and the one before it; the change between their closes as a ratio. */
-export function lastChange(bars: readonly Bar[]): { last: Bar | undefined; change: number | undefined } {
+/**
+ * The change from one close to a later one as a ratio. `splits` are those that the closes are not restated for: on the day of a 2:1 split the price
+ * halves, and nobody has lost anything.
+ */
+export function changeOf(before: Bar | undefined, bar: Bar | undefined, splits: readonly Split[] = []): number | undefined {
+  if (!before || !bar || before.close === 0) return undefined;
+  return (bar.close * sharesPer(splits, before.session, bar.session)) / before.close - 1;
+}
+
+/** The last believed bar and the change from the believed one before it. */
+export function lastChange(bars: readonly Bar[], splits: readonly Split[] = []): { last: Bar | undefined; change: number | undefined } {
   const used = bars.filter(believed).slice(-2);
-  const last = used.at(-1);
-  const before = used.length === 2 ? used[0] : undefined;
-  return { last, change: last && before && before.close !== 0 ? last.close / before.close - 1 : undefined };
+  return { last: used.at(-1), change: used.length === 2 ? changeOf(used[0], used[1], splits) : undefined };
 }
 
 /** A civil date so many days, months or years earlier. */
