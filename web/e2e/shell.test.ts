@@ -51,7 +51,7 @@ test('without JavaScript the document says that it needs it and where the data i
 
 test('another page begins at its top, with the keyboard on it; going back leads to the same place', async ({ open }) => {
   const page = await open('/', {
-    allow: [/v1\/etfs/], // the ETF is made up
+    allow: [/404/], // the ETF is made up
     before: async (p) => {
       await p.route('**/v1/overview*', (route) => route.fulfill({ json: overview(2000) }));
     },
@@ -88,9 +88,10 @@ test('a page says that the connection is lost, and catches up when it is back', 
   let way = proxy();
   const port = await listening(way, 0);
   const context = await browser.newContext({ locale: 'en-US' });
+  context.setDefaultTimeout(60_000);
   try {
     const page = await context.newPage();
-    await page.goto(`http://127.0.0.1:${port}/`);
+    await page.goto(`http://127.0.0.1:${port}/?q=SIMUS1`);
     await page.locator('.age[data-state=open]').waitFor();
     await page.locator('[data-symbol=SIMUS1]').waitFor();
     way.close();
@@ -101,10 +102,11 @@ test('a page says that the connection is lost, and catches up when it is back', 
     await page.getByRole('link', { name: 'Schedules', exact: true }).click();
     await page.getByText(/The page could not be loaded/).waitFor();
     await page.getByRole('link', { name: 'Overview', exact: true }).click();
-    await page.locator('[data-symbol=SIMUS1]').waitFor();
+    await page.locator('[role=row][data-symbol]').first().waitFor();
 
     const symbol = `MISSED${Date.now().toString(36).toUpperCase()}`;
     await server.post('/v1/etfs', { symbol, exchange: 'XNYS', sources: [{ name: 'simulated', ref: `${symbol}?inception=2026-06-01` }] });
+    await page.getByRole('searchbox').fill(symbol);
     way = proxy();
     await listening(way, port);
     await page.locator('.age[data-state=open]').waitFor();

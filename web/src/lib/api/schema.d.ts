@@ -1058,7 +1058,7 @@ export interface paths {
         };
         /**
          * The dashboard.
-         * @description An HTML page. Its other pages are answered likewise.
+         * @description An HTML page. Its other pages are answered likewise. Query parameters are for the page's program, and none is refused.
          */
         get: operations["getIndex"];
         put?: never;
