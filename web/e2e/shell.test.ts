@@ -96,7 +96,7 @@ test('a page says that the connection is lost, and catches up when it is back', 
     await page.locator('[data-symbol=SIMUS1]').waitFor();
     way.close();
     for (const s of sockets) s.destroy();
-    await page.getByText(/^Connection lost\. Trying again; what you see is from /).waitFor();
+    await page.getByText(/Connection lost\. Trying again; what you see is from /).waitFor();
     // What has been read stays, and a page whose code is not loaded yet says why it does not come.
     await page.locator('[data-symbol=SIMUS1]').waitFor();
     await page.getByRole('link', { name: 'Schedules', exact: true }).click();
