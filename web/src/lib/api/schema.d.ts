@@ -3725,7 +3725,8 @@ export interface components {
                  *       "next_at": [
                  *         "2026-11-27T22:30:12.445Z"
                  *       ],
-                 *       "recent": []
+                 *       "recent": [],
+                 *       "catch_up_seconds": 604800
                  *     }
                  */
                 "application/json": components["schemas"]["Schedule"];
@@ -6797,6 +6798,8 @@ export interface operations {
             query?: {
                 /** @description Only findings about this ETF. */
                 symbol?: string;
+                /** @description Only findings about ETFs of this exchange. */
+                exchange?: "XNYS" | "XKRX";
                 /** @description Only findings of this rule. A name that no rule has is refused with 400. */
                 rule?: string;
                 /** @description Only findings of this severity. */
@@ -7102,7 +7105,8 @@ export interface operations {
                      *           "next_at": [
                      *             "2026-11-27T22:30:12.445Z"
                      *           ],
-                     *           "recent": []
+                     *           "recent": [],
+                     *           "catch_up_seconds": 604800
                      *         }
                      *       ],
                      *       "next_cursor": null
