@@ -22,14 +22,13 @@ async function picture(page: Page, name: string): Promise<void> {
 
 test('from a file with defects to a decided finding and a read forecast', { timeout: 300_000 }, async ({ open, server }) => {
   // The overview, as it greets after `make demo`.
-  const page = await open('/', { width: 1180, height: 760, scale: 2 });
+  let page = await open('/', { width: 1280, height: 720, scale: 2 });
   await page.getByRole('link', { name: 'SIMUS6' }).waitFor();
   await page.getByRole('row', { name: /SIMUS1/ }).getByText(/\d–\d/).first().waitFor();
   await picture(page, 'dashboard');
   await setTheme(page, 'dark');
   await picture(page, 'dashboard-dark');
   await setTheme(page, 'light');
-  await page.setViewportSize({ width: 1080, height: 820 });
 
   // A file: the prices of a simulated ETF, damaged as the documentation says.
   const answer = await fetch(`${server.url}/v1/etfs/SIMUS2/bars?limit=10000`, { headers: { Accept: 'text/csv' } });
@@ -40,6 +39,7 @@ test('from a file with defects to a decided finding and a read forecast', { time
   const tick = rows.at(-30)!;
   const ex = rows.at(-10)![0]!;
 
+  page = await open('/', { width: 1280, height: 860, scale: 1.5 });
   await page.getByRole('link', { name: 'Add an ETF' }).click();
   await page.locator('option[value=yahoo]').waitFor({ state: 'attached' }); // the form is complete
   await page.locator('input[type=file]').setInputFiles({ name: `${symbol}.csv`, mimeType: 'text/csv', buffer: Buffer.from(damaged) });
@@ -65,6 +65,7 @@ test('from a file with defects to a decided finding and a read forecast', { time
   await page.getByLabel(/^Close, /).fill(Number(tick[4]).toFixed(2));
   await page.getByLabel(/^High, /).fill(Number(tick[2]).toFixed(2));
   await page.getByLabel('Who decides').first().fill('kim');
+  await page.evaluate(() => scrollTo(0, 0));
   await picture(page, 'first-steps-finding');
   await page.getByRole('button', { name: 'Use these values' }).click();
   await page.getByText(`${symbol}: values replaced`).waitFor();
