@@ -35,6 +35,15 @@ func newBoard(states ...etf.ETFState) *board {
 	return b
 }
 
+// clock reads the instant.
+func (b *board) clock(at *time.Time) func() time.Time {
+	return func() time.Time {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return *at
+	}
+}
+
 // put changes an ETF and writes the event.
 func (b *board) put(e etf.ETFState) {
 	b.mu.Lock()
@@ -201,10 +210,11 @@ func came(session, stored, forecast string) etf.Arrival {
 	return a
 }
 
-// watching is a service on the board with the clock at an instant, which the test may move.
+// watching is a service on the board with the clock at an instant, which the test may move: while the board is locked if something reads in
+// the background.
 func watching(b *board, at *time.Time) *Service {
 	return New(Deps{
-		Store: b, Now: func() time.Time { return *at }, Models: []Model{{Name: "drift", MinSessions: 21}},
+		Store: b, Now: b.clock(at), Models: []Model{{Name: "drift", MinSessions: 21}},
 		DueAfter: DueAfter{Exchanges: map[etf.Exchange]time.Duration{etf.XKRX: time.Hour}, Sources: map[string]time.Duration{"yahoo": 15 * time.Minute}},
 	})
 }
