@@ -128,7 +128,7 @@ func newest(cal *calendar.Calendar, now time.Time) (session, first etf.Session, 
 	for range lookBack - 1 {
 		before, err := cal.Previous(first)
 		if err != nil {
-			break // the calendar begins here
+			return session, first, nil //nolint:nilerr // the calendar begins here
 		}
 		first = before
 	}

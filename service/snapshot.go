@@ -57,11 +57,11 @@ type snapshot struct {
 }
 
 // of returns the overview of an exchange, or of all.
-func (s *snapshot) of(x etf.Exchange) *Overview {
+func (n *snapshot) of(x etf.Exchange) *Overview {
 	if x == "" {
-		return s.whole
+		return n.whole
 	}
-	return s.parts[x]
+	return n.parts[x]
 }
 
 // get returns a snapshot that was checked after the call began.

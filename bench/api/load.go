@@ -35,7 +35,7 @@ type connection struct {
 }
 
 func (t target) dial() (*connection, error) {
-	c, err := net.Dial("tcp", t.address)
+	c, err := new(net.Dialer).DialContext(context.Background(), "tcp", t.address)
 	if err != nil {
 		return nil, err
 	}

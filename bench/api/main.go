@@ -296,7 +296,7 @@ func startPeer(ctx context.Context, python, dsn string, stderr io.Writer) (*serv
 }
 
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
