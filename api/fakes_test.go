@@ -326,7 +326,8 @@ func (f *fakeStore) RerunCount(_ context.Context, base etf.RunID) (int, error) {
 func (f *fakeStore) Findings(_ context.Context, filter etf.FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error) {
 	defer f.locked()()
 	for _, r := range f.findings {
-		if !after.IsZero() && r.ID >= after.ID || filter.Symbol != "" && filter.Symbol != r.Symbol || filter.Rule != "" && filter.Rule != r.Rule {
+		if !after.IsZero() && r.ID >= after.ID || filter.Symbol != "" && filter.Symbol != r.Symbol || filter.Rule != "" && filter.Rule != r.Rule ||
+			filter.Exchange != "" && f.etfs[r.Symbol].Exchange != filter.Exchange {
 			continue
 		}
 		if len(page) == limit {

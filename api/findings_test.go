@@ -52,8 +52,14 @@ func TestListFindings(t *testing.T) {
 	if strings.Join(got, " ") != strings.Join(ids, " ") {
 		t.Errorf("pages %v, want %v", got, ids)
 	}
-	f.get("/v1/findings?symbol=spy&rule=nothing&severity=fatal&state=open&from=x&to=y&limit=0&cursor=zz").
-		wantProblem(t, 400, "symbol", "rule", "severity", "state", "from", "to", "cursor", "limit")
+	for exchange, want := range map[string]int{"XNYS": 5, "XKRX": 0} {
+		if page := decode[gen.FindingList](t, f.get("/v1/findings?exchange="+exchange).want(t, 200)); len(page.Items) != want {
+			t.Errorf("%s: %d findings, want %d: SPY trades on XNYS", exchange, len(page.Items), want)
+		}
+	}
+	f.get(strings.Replace(next, "limit=2", "limit=2&exchange=XNYS", 1)).wantProblem(t, 400, "cursor") // it belongs to another list
+	f.get("/v1/findings?symbol=spy&exchange=NYSE&rule=nothing&severity=fatal&state=open&from=x&to=y&limit=0&cursor=zz").
+		wantProblem(t, 400, "symbol", "exchange", "rule", "severity", "state", "from", "to", "cursor", "limit")
 	f.get(strings.Replace(next, "limit=2", "limit=3", 1)+"&rule=price_jump").wantProblem(t, 400, "rule")
 	f.get("/v1/findings?as_of=2").wantProblem(t, 400, "as_of")
 	f.get("/v1/findings?symbol=SPY&as_of=yesterday").wantProblem(t, 400, "as_of")

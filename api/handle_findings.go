@@ -18,10 +18,11 @@ const decideWait = 5 * time.Second
 // ListFindings implements gen.StrictServerInterface.
 func (s *server) ListFindings(ctx context.Context, r gen.ListFindingsRequestObject) (gen.ListFindingsResponseObject, error) {
 	q := service.FindingQuery{
-		Symbol: textOf(r.Params.Symbol), Rule: textOf(r.Params.Rule), Severity: textOf(r.Params.Severity), State: textOf(r.Params.State),
-		From: textOf(r.Params.From), To: textOf(r.Params.To), AsOf: textOf(r.Params.AsOf),
+		Symbol: textOf(r.Params.Symbol), Exchange: textOf(r.Params.Exchange), Rule: textOf(r.Params.Rule), Severity: textOf(r.Params.Severity),
+		State: textOf(r.Params.State),
+		From:  textOf(r.Params.From), To: textOf(r.Params.To), AsOf: textOf(r.Params.AsOf),
 	}
-	query := []string{"findings", q.Symbol, q.Rule, q.Severity, q.State, q.From, q.To, q.AsOf}
+	query := []string{"findings", q.Symbol, q.Exchange, q.Rule, q.Severity, q.State, q.From, q.To, q.AsOf}
 	_, filterErr := q.Filter()
 	var cursorErr, limitErr error
 	q.After, cursorErr = timeCursor(query, r.Params.Cursor)

@@ -322,7 +322,7 @@ func finding(ctx context.Context, q *sqlcgen.Queries, id string) (etf.Finding, e
 // after the last one.
 func (s *Store) Findings(ctx context.Context, filter etf.FindingFilter, after etf.Cursor, limit int) (page []etf.Finding, next etf.Cursor, err error) {
 	p := sqlcgen.ListFindingsOfETFParams{
-		BeforeAt: startOf(after), BeforeID: after.ID, Rule: filter.Rule, Severity: string(filter.Severity),
+		BeforeAt: startOf(after), BeforeID: after.ID, Exchange: string(filter.Exchange), Rule: filter.Rule, Severity: string(filter.Severity),
 		Decided: bit(filter.Decided), Undecided: bit(filter.Undecided), Holding: quality.HoldingRules(),
 		BySession: bit(filter.Sessions != (etf.Window{})), FromSession: column.Session(firstDate), ToSession: column.Session(lastSession),
 		Limit: int32(limit + 1),
@@ -336,7 +336,7 @@ func (s *Store) Findings(ctx context.Context, filter etf.FindingFilter, after et
 	var rows []sqlcgen.GetFindingRow
 	if filter.Symbol == "" {
 		list, err := s.q.ListFindings(ctx, sqlcgen.ListFindingsParams{
-			BeforeAt: p.BeforeAt, BeforeID: p.BeforeID, Rule: p.Rule, Severity: p.Severity, Decided: p.Decided, Undecided: p.Undecided,
+			BeforeAt: p.BeforeAt, BeforeID: p.BeforeID, Exchange: p.Exchange, Rule: p.Rule, Severity: p.Severity, Decided: p.Decided, Undecided: p.Undecided,
 			Holding: p.Holding, BySession: p.BySession, FromSession: p.FromSession, ToSession: p.ToSession, Limit: p.Limit,
 		})
 		if err != nil {

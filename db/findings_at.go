@@ -22,8 +22,8 @@ func (s *Store) findingsAt(ctx context.Context, p sqlcgen.ListFindingsOfETFParam
 	}
 	for {
 		list, err := s.q.ListFindingsOfETFAt(ctx, sqlcgen.ListFindingsOfETFAtParams{
-			EtfID: p.EtfID, BeforeAt: p.BeforeAt, BeforeID: p.BeforeID, Until: until, Version: asOf.Version, Rule: p.Rule, Severity: p.Severity,
-			BySession: p.BySession, FromSession: p.FromSession, ToSession: p.ToSession, Limit: p.Limit,
+			EtfID: p.EtfID, BeforeAt: p.BeforeAt, BeforeID: p.BeforeID, Until: until, Version: asOf.Version, Exchange: p.Exchange, Rule: p.Rule,
+			Severity: p.Severity, BySession: p.BySession, FromSession: p.FromSession, ToSession: p.ToSession, Limit: p.Limit,
 		})
 		if err != nil || len(list) == 0 {
 			return page, etf.Cursor{}, err

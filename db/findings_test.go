@@ -587,6 +587,8 @@ func testFindingFilters(t *testing.T, d dbtest.Database) {
 	}{
 		{"all", etf.FindingFilter{}, []int{2, 0, 1, 3}},
 		{"a rule", etf.FindingFilter{Rule: "jump"}, []int{2, 0}},
+		{"its exchange", etf.FindingFilter{Exchange: etf.XNYS, Rule: "jump"}, []int{2, 0}},
+		{"another exchange", etf.FindingFilter{Exchange: etf.XKRX}, nil},
 		{"a severity", etf.FindingFilter{Severity: etf.SeverityError}, []int{0, 1}},
 		{"undecided", etf.FindingFilter{Undecided: true}, []int{0, 1, 3}},
 		{"from", etf.FindingFilter{Sessions: etf.Window{From: day(2)}}, []int{2, 1, 3}},

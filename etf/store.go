@@ -135,6 +135,7 @@ type RunFilter struct {
 // FindingFilter selects findings. Zero fields select every finding.
 type FindingFilter struct {
 	Symbol    Symbol
+	Exchange  Exchange
 	Rule      string
 	Severity  Severity
 	Undecided bool // only those that await a decision

@@ -16,6 +16,7 @@ import (
 // FindingQuery selects findings, as the user wrote it. "" selects all.
 type FindingQuery struct {
 	Symbol    string
+	Exchange  string
 	Rule      string
 	Severity  string
 	State     string // "undecided": those that await a decision; "decided"
@@ -41,6 +42,11 @@ func (q FindingQuery) Filter() (etf.FindingFilter, error) {
 	if q.Symbol != "" {
 		var err error
 		f.Symbol, err = etf.ParseSymbol(q.Symbol)
+		problems = append(problems, err)
+	}
+	if q.Exchange != "" {
+		var err error
+		f.Exchange, err = etf.ParseExchange(q.Exchange)
 		problems = append(problems, err)
 	}
 	if q.Rule != "" && !slices.ContainsFunc(quality.Rules(), func(r quality.Rule) bool { return r.Name == q.Rule }) {

@@ -78,8 +78,8 @@ func runStatusOf(err error) etf.RunStatus {
 	}
 }
 
-// ErrorOf turns the application error of one of our workflows, queries or updates back into an error of its kind, or
-// returns nil if err is not an application error. The message already includes field and remedy.
+// ErrorOf turns the application error of one of our workflows, queries or updates back into an error of its kind, with its field and
+// remedy, or returns nil if err is not an application error. Long texts may be clipped.
 func ErrorOf(err error) error {
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) {
@@ -87,8 +87,22 @@ func ErrorOf(err error) error {
 	}
 	e := &etf.Error{Kind: activities.KindOf(app.Type()), Message: app.Message()}
 	var detail activities.ErrorDetail
-	if app.HasDetails() && app.Details(&detail) == nil && !strings.HasPrefix(e.Message, detail.Field) {
-		e.Field = detail.Field
+	if !app.HasDetails() || app.Details(&detail) != nil {
+		return e
+	}
+	e.Field, e.Remedy = detail.Field, detail.Remedy
+	// The message is that of etf.Error: "field: message; remedy".
+	if e.Field != "" {
+		e.Message = strings.TrimPrefix(e.Message, e.Field+": ")
+	}
+	if e.Remedy != "" {
+		begin := "; " + e.Remedy[:min(len(e.Remedy), 40)] // the ends may be clipped
+		if i := strings.LastIndex(e.Message, begin); i > 0 {
+			if text := e.Message[i+len("; "):]; len(text) > len(e.Remedy) {
+				e.Remedy = text
+			}
+			e.Message = e.Message[:i]
+		}
 	}
 	return e
 }

@@ -2446,6 +2446,9 @@ type ListFindingsParams struct {
 	// Symbol Only findings about this ETF.
 	Symbol *string `form:"symbol,omitempty" json:"symbol,omitempty"`
 
+	// Exchange Only findings about ETFs of this exchange.
+	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
+
 	// Rule Only findings of this rule. A name that no rule has is refused with 400.
 	Rule *string `form:"rule,omitempty" json:"rule,omitempty"`
 
@@ -3718,6 +3721,13 @@ func (w *ServerInterfaceWrapper) ListFindings(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "symbol", ctx.QueryParams(), &params.Symbol, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter symbol: %s", err))
+	}
+
+	// ------------- Optional query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
 	}
 
 	// ------------- Optional query parameter "rule" -------------

@@ -29,17 +29,18 @@ func findingCommand(a *app) *cobra.Command {
 }
 
 // findingFilter is the flags that select findings.
-type findingFilter struct{ symbol, rule, severity, from, to string }
+type findingFilter struct{ symbol, exchange, rule, severity, from, to string }
 
 func (f *findingFilter) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.symbol, "symbol", "", "only findings about this ETF")
+	flags.StringVar(&f.exchange, "exchange", "", "only findings about ETFs of this exchange, XNYS or XKRX")
 	flags.StringVar(&f.rule, "rule", "", "only findings of this rule")
 	flags.StringVar(&f.from, "from", "", "only findings that name this session or a later one")
 	flags.StringVar(&f.to, "to", "", "only findings that name this session or an earlier one")
 }
 
 func (f *findingFilter) query(limit int) service.FindingQuery {
-	return service.FindingQuery{Symbol: f.symbol, Rule: f.rule, Severity: f.severity, From: f.from, To: f.to, Limit: limit}
+	return service.FindingQuery{Symbol: f.symbol, Exchange: f.exchange, Rule: f.rule, Severity: f.severity, From: f.from, To: f.to, Limit: limit}
 }
 
 func (f *findingFilter) empty() bool { return *f == findingFilter{} }
@@ -262,9 +263,9 @@ func findingDecide(a *app, decision etf.Decision, short string) *cobra.Command {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 0 && !filter.empty():
-				return usageError{fmt.Errorf("name a finding or select some with --rule, --symbol, --from and --to, not both; usage: %s", cmd.UseLine())}
+				return usageError{fmt.Errorf("name a finding or select some with --rule, --symbol, --exchange, --from and --to, not both; usage: %s", cmd.UseLine())}
 			case len(args) == 0 && filter.empty():
-				return usageError{fmt.Errorf("argument FINDING is missing; name one, or select some with --rule, --symbol, --from and --to; usage: %s", cmd.UseLine())}
+				return usageError{fmt.Errorf("argument FINDING is missing; name one, or select some with --rule, --symbol, --exchange, --from and --to; usage: %s", cmd.UseLine())}
 			case len(args) == 0:
 				return nil
 			}
@@ -327,7 +328,7 @@ func (a *app) decideAll(ctx context.Context, svc *service.Service, filter findin
 		return err
 	}
 	if !next.IsZero() {
-		return etf.Invalid("filter", fmt.Sprintf("it selects more than %d findings", service.MaxPage), "select fewer with --rule, --symbol, --from and --to")
+		return etf.Invalid("filter", fmt.Sprintf("it selects more than %d findings", service.MaxPage), "select fewer with --rule, --symbol, --exchange, --from and --to")
 	}
 	if len(found) == 0 {
 		_, err = fmt.Fprintln(a.stdout, "No such finding waits for a decision.")

@@ -76,6 +76,7 @@ FROM findings f JOIN etfs e ON e.id = f.etf_id JOIN fetches fe ON fe.id = f.fetc
 WHERE f.etf_id = sqlc.arg('etf_id') AND f.found_at <= sqlc.arg('before_at')
     AND (f.found_at < sqlc.arg('before_at') OR f.id < sqlc.arg('before_id'))
     AND f.found_at <= sqlc.arg('until') AND fe.result_version <= sqlc.arg('version')
+    AND (sqlc.arg('exchange') = '' OR e.exchange = sqlc.arg('exchange'))
     AND (sqlc.arg('rule') = '' OR f.rule = sqlc.arg('rule'))
     AND (sqlc.arg('severity') = '' OR f.severity = sqlc.arg('severity'))
     AND (sqlc.arg('by_session') = 0 OR EXISTS (SELECT 1 FROM finding_rows r WHERE r.finding_id = f.id

@@ -13,6 +13,7 @@ SELECT sqlc.embed(f), e.symbol
 FROM findings f JOIN etfs e ON e.id = f.etf_id
 WHERE f.found_at <= sqlc.arg('before_at')
     AND (f.found_at < sqlc.arg('before_at') OR f.id < sqlc.arg('before_id'))
+    AND (sqlc.arg('exchange') = '' OR e.exchange = sqlc.arg('exchange'))
     AND (sqlc.arg('rule') = '' OR f.rule = sqlc.arg('rule'))
     AND (sqlc.arg('severity') = '' OR f.severity = sqlc.arg('severity'))
     AND (sqlc.arg('decided') = 0 OR EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1))
@@ -27,6 +28,7 @@ SELECT sqlc.embed(f), e.symbol
 FROM findings f JOIN etfs e ON e.id = f.etf_id
 WHERE f.etf_id = sqlc.arg('etf_id') AND f.found_at <= sqlc.arg('before_at')
     AND (f.found_at < sqlc.arg('before_at') OR f.id < sqlc.arg('before_id'))
+    AND (sqlc.arg('exchange') = '' OR e.exchange = sqlc.arg('exchange'))
     AND (sqlc.arg('rule') = '' OR f.rule = sqlc.arg('rule'))
     AND (sqlc.arg('severity') = '' OR f.severity = sqlc.arg('severity'))
     AND (sqlc.arg('decided') = 0 OR EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1))

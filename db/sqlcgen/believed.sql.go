@@ -353,6 +353,7 @@ FROM findings f JOIN etfs e ON e.id = f.etf_id JOIN fetches fe ON fe.id = f.fetc
 WHERE f.etf_id = ? AND f.found_at <= ?
     AND (f.found_at < ? OR f.id < ?)
     AND f.found_at <= ? AND fe.result_version <= ?
+    AND (? = '' OR e.exchange = ?)
     AND (? = '' OR f.rule = ?)
     AND (? = '' OR f.severity = ?)
     AND (? = 0 OR EXISTS (SELECT 1 FROM finding_rows r WHERE r.finding_id = f.id
@@ -366,6 +367,7 @@ type ListFindingsOfETFAtParams struct {
 	BeforeID    string
 	Until       time.Time
 	Version     int64
+	Exchange    string
 	Rule        string
 	Severity    string
 	BySession   interface{}
@@ -389,6 +391,8 @@ func (q *Queries) ListFindingsOfETFAt(ctx context.Context, arg ListFindingsOfETF
 		arg.BeforeID,
 		arg.Until,
 		arg.Version,
+		arg.Exchange,
+		arg.Exchange,
 		arg.Rule,
 		arg.Rule,
 		arg.Severity,

@@ -556,6 +556,7 @@ SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e
 FROM findings f JOIN etfs e ON e.id = f.etf_id
 WHERE f.found_at <= ?
     AND (f.found_at < ? OR f.id < ?)
+    AND (? = '' OR e.exchange = ?)
     AND (? = '' OR f.rule = ?)
     AND (? = '' OR f.severity = ?)
     AND (? = 0 OR EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1))
@@ -569,6 +570,7 @@ ORDER BY f.found_at DESC, f.id DESC LIMIT ?
 type ListFindingsParams struct {
 	BeforeAt    time.Time
 	BeforeID    string
+	Exchange    string
 	Rule        string
 	Severity    string
 	Decided     interface{}
@@ -592,6 +594,8 @@ func (q *Queries) ListFindings(ctx context.Context, arg ListFindingsParams) ([]L
 	queryParams = append(queryParams, arg.BeforeAt)
 	queryParams = append(queryParams, arg.BeforeAt)
 	queryParams = append(queryParams, arg.BeforeID)
+	queryParams = append(queryParams, arg.Exchange)
+	queryParams = append(queryParams, arg.Exchange)
 	queryParams = append(queryParams, arg.Rule)
 	queryParams = append(queryParams, arg.Rule)
 	queryParams = append(queryParams, arg.Severity)
@@ -646,6 +650,7 @@ SELECT f.id, f.etf_id, f.fetch_id, f.rule, f.severity, f.evidence, f.found_at, e
 FROM findings f JOIN etfs e ON e.id = f.etf_id
 WHERE f.etf_id = ? AND f.found_at <= ?
     AND (f.found_at < ? OR f.id < ?)
+    AND (? = '' OR e.exchange = ?)
     AND (? = '' OR f.rule = ?)
     AND (? = '' OR f.severity = ?)
     AND (? = 0 OR EXISTS (SELECT 1 FROM decisions d WHERE d.finding_id = f.id AND d.in_force = 1))
@@ -660,6 +665,7 @@ type ListFindingsOfETFParams struct {
 	EtfID       uint32
 	BeforeAt    time.Time
 	BeforeID    string
+	Exchange    string
 	Rule        string
 	Severity    string
 	Decided     interface{}
@@ -683,6 +689,8 @@ func (q *Queries) ListFindingsOfETF(ctx context.Context, arg ListFindingsOfETFPa
 	queryParams = append(queryParams, arg.BeforeAt)
 	queryParams = append(queryParams, arg.BeforeAt)
 	queryParams = append(queryParams, arg.BeforeID)
+	queryParams = append(queryParams, arg.Exchange)
+	queryParams = append(queryParams, arg.Exchange)
 	queryParams = append(queryParams, arg.Rule)
 	queryParams = append(queryParams, arg.Rule)
 	queryParams = append(queryParams, arg.Severity)

@@ -6929,6 +6929,8 @@ export interface operations {
             query?: {
                 /** @description Only findings about this ETF. */
                 symbol?: string;
+                /** @description Only findings about ETFs of this exchange. */
+                exchange?: "XNYS" | "XKRX";
                 /** @description Only findings of this rule. A name that no rule has is refused with 400. */
                 rule?: string;
                 /** @description Only findings of this severity. */
