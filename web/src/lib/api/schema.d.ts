@@ -4093,13 +4093,13 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "symbol": "SPY",
+                 *       "symbol": "QQQ",
                  *       "exchange": "XNYS",
                  *       "currency": "USD",
                  *       "sources": [
                  *         {
                  *           "name": "file",
-                 *           "ref": "SPY.csv"
+                 *           "ref": "QQQ.csv"
                  *         }
                  *       ]
                  *     }

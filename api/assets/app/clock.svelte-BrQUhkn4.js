@@ -1,1 +1,0 @@
-import{I as e}from"./i18n.svelte-BbOYXujE.js";import"./index-client-BoUNOLnN.js";var t=e(e=>{let t=setInterval(e,1e3);return()=>clearInterval(t)});function n(){return t(),new Date}export{n as t};
