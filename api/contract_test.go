@@ -1,10 +1,13 @@
 package api
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 
 	"github.com/etfcast/etfcast/etf"
@@ -56,6 +59,16 @@ func TestDocumentAndServerAgree(t *testing.T) {
 		{"POST", "/v1/etfs/SPY/refetch", `{"by":""}`, false},
 		{"POST", "/v1/etfs/SPY/refetch", `{"session":"2025-09-26"}`, false},
 		{"PATCH", "/v1/etfs/SPY", `{"by":""}`, false},
+		{"PATCH", "/v1/etfs/SPY", `{"name":"SPDR","by":" "}`, false},
+		{"PATCH", "/v1/etfs/SPY", `{"name":"SPDR","by":"k\u0007im"}`, false},
+		{"PATCH", "/v1/etfs/SPY", `{"name":"에스피","by":"김","why":"이름"}`, true},
+		{"PATCH", "/v1/etfs/SPY", `{"listed":"1993-13-29"}`, false},
+		{"PATCH", "/v1/etfs/SPY", `{"sources":[{"name":"file","ref":"a\u0085"}]}`, false},
+		{"POST", "/v1/etfs", `{"symbol":"IWM3","exchange":"XNYS","listed":"2000-13-01","sources":[{"name":"file","ref":"IWM.csv"}]}`, false},
+		{"GET", "/v1/etfs/SPY/bars?as_of=2025-09-26T25:00:00Z", "", false},
+		{"GET", "/v1/findings?symbol=SPY&as_of=yesterday", "", false},
+		{"POST", "/v1/etfs/SPY/actions", `{"kind":"split","ex":"2025-09-26","ratio":"0:1","by":"kim","why":"x"}`, false},
+		{"POST", "/v1/etfs/SPY/actions", `{"kind":"dividend","ex":"2025-09-26","amount":"0.7","by":" ","why":"x"}`, false},
 		{"PATCH", "/v1/etfs/SPY", `{"sources":[{"name":"file","ref":"a"},{"name":"file","ref":"a"}]}`, false},
 	} {
 		if got := documented(c.method, c.path, c.body); got != c.good {
@@ -65,5 +78,51 @@ func TestDocumentAndServerAgree(t *testing.T) {
 		if accepted := a.status < 300; accepted != c.good {
 			t.Errorf("%s %s %s: status %d, want accepted %v: %s", c.method, c.path, c.body, a.status, c.good, a.body)
 		}
+	}
+}
+
+// Every response and every request body has an example, its own or its schema's, and the example is one that the document allows.
+func TestEveryBodyHasAnExample(t *testing.T) {
+	t.Parallel()
+	doc, err := loadDocument()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	check := func(where string, content openapi3.Content, opts ...openapi3.SchemaValidationOption) {
+		for _, media := range slices.Sorted(maps.Keys(content)) {
+			m := content[media]
+			if m.Schema == nil || m.Schema.Value == nil {
+				t.Errorf("%s, %s: there is no schema", where, media)
+				continue
+			}
+			example := m.Example
+			if example == nil {
+				example = m.Schema.Value.Example
+			}
+			if example == nil {
+				t.Errorf("%s, %s: there is no example", where, media)
+				continue
+			}
+			if err := m.Schema.Value.VisitJSON(example, opts...); err != nil {
+				t.Errorf("%s, %s: the example is not one that the schema allows: %v", where, media, err)
+			}
+			checked++
+		}
+	}
+	for path, item := range doc.spec.Paths.Map() {
+		for method, op := range item.Operations() {
+			where := method + " " + path
+			if op.RequestBody != nil {
+				check(where+": request", op.RequestBody.Value.Content, openapi3.VisitAsRequest(), openapi3.MultiErrors(), openapi3.EnableFormatValidation())
+			}
+			for status, r := range op.Responses.Map() {
+				check(where+": "+status, r.Value.Content, openapi3.VisitAsResponse(), openapi3.MultiErrors(), openapi3.EnableFormatValidation())
+			}
+		}
+	}
+	// 56 operations with four documented bodies on average: a reader that finds none checks nothing.
+	if checked < 200 {
+		t.Errorf("only %d examples were found", checked)
 	}
 }

@@ -33,10 +33,10 @@ func eventsOf(t *testing.T, d dbtest.Database, symbol etf.Symbol) (list []etf.Ev
 }
 
 // A deadline is recorded as missed once, whoever sees it, and as met once, each time with an event.
-func TestDeadlines(t *testing.T) {
-	t.Parallel()
+func TestDeadlines(t *testing.T) { onServers(t, testDeadlines) }
+
+func testDeadlines(t *testing.T, d dbtest.Database) {
 	ctx := context.Background()
-	d := dbtest.Open(t, dbtest.Embedded(t))
 	s := d.Store
 	for _, symbol := range []etf.Symbol{"AAA", "BBB"} {
 		register(t, s, symbol)
@@ -140,9 +140,10 @@ func TestDeadlines(t *testing.T) {
 }
 
 // More deadlines than one transaction records.
-func TestManyDeadlines(t *testing.T) {
-	t.Parallel()
-	s := dbtest.New(t)
+func TestManyDeadlines(t *testing.T) { onServers(t, testManyDeadlines) }
+
+func testManyDeadlines(t *testing.T, d dbtest.Database) {
+	s := d.Store
 	register(t, s, "AAA")
 	var list []etf.MissedDeadline
 	for n := range 600 {

@@ -16,6 +16,13 @@ import (
 	"github.com/etfcast/etfcast/etf"
 )
 
+// onServers runs the test in a new database on each kind of server.
+func onServers(t *testing.T, run func(t *testing.T, d dbtest.Database)) {
+	t.Helper()
+	t.Parallel()
+	dbtest.Servers(t, func(t *testing.T, dsn string) { run(t, dbtest.Open(t, dsn)) })
+}
+
 func register(t testing.TB, s *db.Store, symbol etf.Symbol) {
 	t.Helper()
 	_, _, err := s.CreateETF(context.Background(), etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD",

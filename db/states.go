@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -28,6 +29,9 @@ func (s *Store) ETFStates(ctx context.Context, q etf.StateQuery) ([]etf.ETFState
 	rows, err := s.etfRows(ctx, q)
 	if err != nil {
 		return nil, translate(err, "listing ETFs")
+	}
+	if len(q.Except) > 0 {
+		rows = slices.DeleteFunc(rows, func(r sqlcgen.Etf) bool { return q.Except[etf.Symbol(r.Symbol)] })
 	}
 	list := make([]etf.ETFState, len(rows))
 	slots := make(chan struct{}, statesAtOnce)
@@ -164,13 +168,15 @@ func (p *states) arrivals() error {
 			continue
 		}
 		from, to := column.Session(since), column.Session(until)
-		bars, err := p.q.ListArrivedBars(p.ctx, sqlcgen.ListArrivedBarsParams{Etfs: ids, FromSession: from, ToSession: to})
-		if err != nil {
-			return err
-		}
-		for _, r := range bars {
-			a := p.arrival(r.EtfID, r.Session)
-			a.Stored = earlier(a.Stored, r.KnownFrom)
+		if !p.query.Full { // otherwise closes reads them
+			bars, err := p.q.ListArrivedBars(p.ctx, sqlcgen.ListArrivedBarsParams{Etfs: ids, FromSession: from, ToSession: to})
+			if err != nil {
+				return err
+			}
+			for _, r := range bars {
+				a := p.arrival(r.EtfID, r.Session)
+				a.Stored = earlier(a.Stored, r.KnownFrom)
+			}
 		}
 		revisions, err := p.q.ListArrivedRevisions(p.ctx, sqlcgen.ListArrivedRevisionsParams{Etfs: ids, FromSession: from, ToSession: to})
 		if err != nil {
@@ -194,21 +200,33 @@ func (p *states) arrivals() error {
 	return nil
 }
 
-// closes reads the newest bars. ETFs whose newest bar is of the same session are read together: nearly all, as a rule.
+// closes reads the newest bars, and those since the session of the query. ETFs that are read from the same session on are read
+// together: nearly all, as a rule.
 func (p *states) closes() error {
-	together := map[column.Session][]uint32{}
+	type span struct{ from, arrivals, until column.Session } // arrivals is zero if none are asked for
+	together := map[span][]uint32{}
 	for i, r := range p.rows {
-		if r.LastSession != 0 {
-			together[r.LastSession] = append(together[r.LastSession], p.ids[i])
+		if r.LastSession == 0 {
+			continue
 		}
+		of := span{from: r.LastSession - closesWithin}
+		if since, ok := p.query.Since[etf.Exchange(r.Exchange)]; ok {
+			of.arrivals, of.until = column.Session(since), column.Session(cmp.Or(p.query.Until, lastSession))
+			of.from = min(of.from, of.arrivals)
+		}
+		together[of] = append(together[of], p.ids[i])
 	}
-	for last, ids := range together {
-		rows, err := p.q.ListRecentBars(p.ctx, sqlcgen.ListRecentBarsParams{Etfs: ids, FromSession: last - closesWithin})
+	for of, ids := range together {
+		rows, err := p.q.ListRecentBars(p.ctx, sqlcgen.ListRecentBarsParams{Etfs: ids, FromSession: of.from})
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
 			to := p.at[r.EtfID]
+			if of.arrivals != 0 && r.Session >= of.arrivals && r.Session <= of.until {
+				a := p.arrival(r.EtfID, r.Session)
+				a.Stored = earlier(a.Stored, r.KnownFrom)
+			}
 			to.NewestQuarantined, to.NewestHeld = r.Quarantined == column.Quarantined, r.Quarantined == column.Held
 			if r.Quarantined == column.Believed {
 				to.Closes = append(to.Closes, etf.KnownClose{Session: etf.Session(r.Session), Close: etf.Price(r.Close), KnownFrom: r.KnownFrom})

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"context"
+	"reflect"
 	"testing"
 	"time"
 
@@ -23,10 +24,11 @@ func stateOf(t *testing.T, s *db.Store, symbol etf.Symbol, since etf.Session) et
 }
 
 // An ETF's state is what the other reads say, one by one.
-func TestETFStates(t *testing.T) {
-	t.Parallel()
+func TestETFStates(t *testing.T) { onServers(t, testETFStates) }
+
+func testETFStates(t *testing.T, d dbtest.Database) {
 	ctx := context.Background()
-	s := dbtest.New(t)
+	s := d.Store
 	for _, symbol := range []etf.Symbol{"AAA", "BBB", "CCC"} {
 		register(t, s, symbol)
 	}
@@ -92,6 +94,26 @@ func TestETFStates(t *testing.T) {
 	if c := stateOf(t, s, "CCC", bars[0].Session); len(c.Closes) != 0 || len(c.Arrivals) != 0 || !c.Confirmed.Session.IsZero() {
 		t.Errorf("state of CCC: %+v", c)
 	}
+	for _, since := range []etf.Session{bars[0].Session, bars[36].Session, bars[39].Session + 9} { // with and without the closes, the same has arrived
+		q := etf.StateQuery{Model: "drift", Since: map[etf.Exchange]etf.Session{etf.XNYS: since}, Until: bars[38].Session}
+		plain, err := s.ETFStates(ctx, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Full = true
+		full, err := s.ETFStates(ctx, q)
+		if err != nil || len(full) != len(plain) {
+			t.Fatal(len(full), err)
+		}
+		for i := range full {
+			if !reflect.DeepEqual(full[i].Arrivals, plain[i].Arrivals) {
+				t.Errorf("%s since %s: %v, without closes %v", full[i].Symbol, since, full[i].Arrivals, plain[i].Arrivals)
+			}
+		}
+	}
+	if rest, err := s.ETFStates(ctx, etf.StateQuery{Except: map[etf.Symbol]bool{"AAA": true, "CCC": true}}); err != nil || len(rest) != 1 || rest[0].Symbol != "BBB" {
+		t.Errorf("without AAA and CCC: %v, %v", rest, err)
+	}
 	all, err := s.ETFStates(ctx, etf.StateQuery{Model: "drift"})
 	if err != nil || len(all) != 3 || all[0].Symbol != "AAA" || all[2].Symbol != "CCC" || all[0].Closes != nil || all[0].Arrivals != nil {
 		t.Errorf("all states: %+v, %v", all, err)
@@ -102,9 +124,10 @@ func TestETFStates(t *testing.T) {
 }
 
 // If the newest bars are all kept out, the closes before them are still found.
-func TestETFStatesBehindQuarantine(t *testing.T) {
-	t.Parallel()
-	s := dbtest.New(t)
+func TestETFStatesBehindQuarantine(t *testing.T) { onServers(t, testETFStatesBehindQuarantine) }
+
+func testETFStatesBehindQuarantine(t *testing.T, d dbtest.Database) {
+	s := d.Store
 	register(t, s, "AAA")
 	bars := weekdays(day(0), 60)
 	ingest(t, s, "AAA", bars[:10])
@@ -120,10 +143,11 @@ func TestETFStatesBehindQuarantine(t *testing.T) {
 }
 
 // An ETF that returned from retirement is due from then on.
-func TestETFStatesSince(t *testing.T) {
-	t.Parallel()
+func TestETFStatesSince(t *testing.T) { onServers(t, testETFStatesSince) }
+
+func testETFStatesSince(t *testing.T, d dbtest.Database) {
 	ctx := context.Background()
-	s := dbtest.New(t)
+	s := d.Store
 	register(t, s, "AAA")
 	change := func(retired bool, name string) etf.ETFChange {
 		t.Helper()
@@ -148,10 +172,11 @@ func TestETFStatesSince(t *testing.T) {
 	}
 }
 
-func TestSessionRun(t *testing.T) {
-	t.Parallel()
+func TestSessionRun(t *testing.T) { onServers(t, testSessionRun) }
+
+func testSessionRun(t *testing.T, d dbtest.Database) {
 	ctx := context.Background()
-	s := dbtest.New(t)
+	s := d.Store
 	if _, err := s.SessionRun(ctx, etf.XNYS, day(0)); etf.KindOf(err) != etf.KindNotFound {
 		t.Fatal(err)
 	}

@@ -61,6 +61,7 @@ var OverviewHorizons = [2]int{1, MaxHorizon}
 type StateQuery struct {
 	Exchange Exchange
 	Symbols  []Symbol
+	Except   map[Symbol]bool      // are left out
 	Model    string               // whose forecasts arrive
 	Served   string               // of Forecast
 	Since    map[Exchange]Session // the first session of Arrivals; an exchange that is not there has none

@@ -104,13 +104,13 @@ func (s *Service) DecideAction(ctx context.Context, r ActionDecisionRequest) (a 
 // checkDecider checks who decides and why.
 func checkDecider(d etf.ActionDecision) error {
 	var errs []error
-	if d.By == "" {
+	if strings.TrimSpace(d.By) == "" {
 		errs = append(errs, etf.Invalid("by", "no name is given", `say who decides: --by, or "by" in a request`))
 	}
 	if strings.HasPrefix(d.By, quality.BySource("")) {
 		errs = append(errs, etf.Invalid("by", "that is the name of a source", "name the person who decides"))
 	}
-	if d.Why == "" {
+	if strings.TrimSpace(d.Why) == "" {
 		errs = append(errs, etf.Invalid("why", "no reason is given", `say why: --why, or "why" in a request`))
 	}
 	return errors.Join(append(errs, checkText("by", d.By, MaxName), checkText("why", d.Why, MaxWhy), checkText("key", d.Key, MaxKey))...)
@@ -236,7 +236,9 @@ func parseAction(r ActionRequest) (etf.Action, error) {
 	switch a.Kind {
 	case etf.Split:
 		var err error
-		if a.Numerator, a.Denominator, err = parseRatio(r.Ratio); err != nil {
+		if r.Ratio == "" {
+			errs = append(errs, etf.Invalid("ratio", "a split needs a ratio", "write new shares for old ones, such as 4:1"))
+		} else if a.Numerator, a.Denominator, err = parseRatio(r.Ratio); err != nil {
 			errs = append(errs, err)
 		}
 		if r.Amount != "" {
@@ -244,7 +246,9 @@ func parseAction(r ActionRequest) (etf.Action, error) {
 		}
 	default:
 		p, err := etf.ParsePrice(r.Amount)
-		if err != nil || p <= 0 {
+		if r.Amount == "" {
+			errs = append(errs, etf.Invalid("amount", "every kind but a split needs an amount", "give it per share, such as 0.71"))
+		} else if err != nil || p <= 0 {
 			errs = append(errs, etf.Invalid("amount", fmt.Sprintf("%q is not an amount per share", etf.Clip(r.Amount, etf.MaxQuoted)), "use a positive number, such as 0.71"))
 		}
 		a.Amount = p

@@ -286,21 +286,14 @@ func (r *DecisionRequest) check() error {
 	if r.Decision != etf.Undo && !slices.Contains(etf.Decisions(), r.Decision) {
 		refuse("decision", fmt.Sprintf("%q is not a decision", etf.Clip(string(r.Decision), etf.MaxQuoted)), "use accept, reject, replace, refetch, retract or undo")
 	}
-	switch {
-	case strings.TrimSpace(r.By) == "":
+	if strings.TrimSpace(r.By) == "" {
 		refuse("by", "no name is given", `say who decides: --by, or "by" in a request`)
-	case len(r.By) > workflows.MaxDecidedBy:
-		refuse("by", "the name is too long", fmt.Sprintf("use at most %d bytes", workflows.MaxDecidedBy))
 	}
-	switch {
-	case strings.TrimSpace(r.Why) == "":
+	if strings.TrimSpace(r.Why) == "" {
 		refuse("why", "no reason is given", `say why: --why, or "why" in a request`)
-	case len(r.Why) > workflows.MaxDecidedWhy:
-		refuse("why", "the reason is too long", fmt.Sprintf("use at most %d bytes", workflows.MaxDecidedWhy))
 	}
-	if len(r.Key) > workflows.MaxDecisionKey {
-		refuse("key", "the key is too long", fmt.Sprintf("use at most %d bytes", workflows.MaxDecisionKey))
-	}
+	problems = append(problems, checkText("by", r.By, workflows.MaxDecidedBy), checkText("why", r.Why, workflows.MaxDecidedWhy),
+		checkText("key", r.Key, workflows.MaxDecisionKey))
 	switch {
 	case r.Decision == etf.Replace && len(r.Values) == 0:
 		refuse("values", "no value is given", `give the session's close at least: --close, or "values" in a request`)

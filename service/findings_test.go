@@ -150,6 +150,9 @@ func TestDecideReportsEverythingWrong(t *testing.T) {
 		{DecisionRequest{Decision: etf.Accept}, "by why"},
 		{DecisionRequest{Decision: "maybe", By: "kim", Why: "x"}, "decision"},
 		{DecisionRequest{Decision: etf.Accept, By: strings.Repeat("k", 101), Why: strings.Repeat("x", 1001), Key: strings.Repeat("k", 129)}, "by why key"},
+		// Limits are characters: Hangul takes three bytes for each.
+		{DecisionRequest{Decision: etf.Replace, By: strings.Repeat("김", 100), Why: strings.Repeat("틀", 1000), Key: strings.Repeat("키", 128)}, "values"},
+		{DecisionRequest{Decision: etf.Accept, By: "k\x07im", Why: "a\nb", Key: "\xff"}, "by why key"},
 		{DecisionRequest{Decision: etf.Replace, By: "kim", Why: "x"}, "values"},
 		{DecisionRequest{Decision: etf.Reject, By: "kim", Why: "x", Values: value, Sessions: []etf.Session{monday}}, "values sessions"},
 		{DecisionRequest{Decision: etf.Replace, By: "kim", Why: "x", Values: []etf.Bar{{Session: monday}, {Close: 1}}}, "values.close values.session"},

@@ -35,6 +35,15 @@ func newBoard(states ...etf.ETFState) *board {
 	return b
 }
 
+// clock reads the instant.
+func (b *board) clock(at *time.Time) func() time.Time {
+	return func() time.Time {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return *at
+	}
+}
+
 // put changes an ETF and writes the event.
 func (b *board) put(e etf.ETFState) {
 	b.mu.Lock()
@@ -71,7 +80,7 @@ func (b *board) ETFStates(_ context.Context, q etf.StateQuery) ([]etf.ETFState, 
 	end, err := b.begin("ETFStates")
 	var list []etf.ETFState
 	for _, e := range b.states {
-		if q.Exchange != "" && e.Exchange != q.Exchange || q.Symbols != nil && !slices.Contains(q.Symbols, e.Symbol) {
+		if q.Exchange != "" && e.Exchange != q.Exchange || q.Symbols != nil && !slices.Contains(q.Symbols, e.Symbol) || q.Except[e.Symbol] {
 			continue
 		}
 		since, ok := q.Since[e.Exchange]
@@ -201,10 +210,11 @@ func came(session, stored, forecast string) etf.Arrival {
 	return a
 }
 
-// watching is a service on the board with the clock at an instant, which the test may move.
+// watching is a service on the board with the clock at an instant, which the test may move: while the board is locked if something reads in
+// the background.
 func watching(b *board, at *time.Time) *Service {
 	return New(Deps{
-		Store: b, Now: func() time.Time { return *at }, Models: []Model{{Name: "drift", MinSessions: 21}},
+		Store: b, Now: b.clock(at), Models: []Model{{Name: "drift", MinSessions: 21}},
 		DueAfter: DueAfter{Exchanges: map[etf.Exchange]time.Duration{etf.XKRX: time.Hour}, Sources: map[string]time.Duration{"yahoo": 15 * time.Minute}},
 	})
 }
@@ -387,6 +397,40 @@ func TestWatchDeadlines(t *testing.T) {
 	if r, err = svc.Freshness(t.Context(), FreshnessQuery{Symbol: "AAA"}); err != nil || len(r.Items) != 1 || r.Items[0].State != etf.FreshnessOK {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+// An ETF that has everything is not read again before the next session is due.
+func TestWatchDeadlinesReadsWhatCanBeLate(t *testing.T) {
+	now := utc("2025-09-26 23:30") // Friday, half an hour after XNYS was due
+	done := longStanding("DONE", etf.XNYS, "file")
+	late := longStanding("LATE", etf.XNYS, "file")
+	for _, session := range []string{"2025-09-22", "2025-09-23", "2025-09-24", "2025-09-25", "2025-09-26"} {
+		done.Arrivals = append(done.Arrivals, came(session, session+" 21:00", session+" 21:01"))
+	}
+	late.Arrivals = slices.Clone(done.Arrivals[:4])
+	gone := longStanding("GONE", etf.XNYS, "file")
+	gone.Retired = true
+	fresh := longStanding("FRESH", etf.XNYS, "file") // registered this evening
+	fresh.Since = utc("2025-09-26 23:00")
+	b := newBoard(done, late, gone, fresh)
+	svc := watching(b, &now)
+	look := func(at string, stale, read int) {
+		t.Helper()
+		now = utc(at)
+		w, err := svc.WatchDeadlines(t.Context())
+		q := b.asked[len(b.asked)-1]
+		if got := len(b.states) - len(q.Except); err != nil || w.Exchanges[etf.XNYS].Stale[etf.DeadlineStored] != stale || got != read {
+			t.Fatalf("%s: stale %v, read %d, want %d; %v", now, w.Exchanges[etf.XNYS].Stale, got, read, err)
+		}
+	}
+	look("2025-09-26 23:30", 1, 4)
+	look("2025-09-26 23:31", 1, 1)
+	late.Arrivals = append(late.Arrivals, came("2025-09-26", "2025-09-26 23:31", "2025-09-26 23:31"))
+	b.put(late)
+	look("2025-09-26 23:32", 0, 1)
+	look("2025-09-26 23:33", 0, 1) // its deadline was still open in the look before
+	look("2025-09-29 22:59", 0, 0) // Monday's session has closed, and is due at 23:00
+	look("2025-09-29 23:00", 3, 4) // the retired one owes nothing
 }
 
 // A day that has been announced as closed is no session any more: what was missed then is no longer late. 2025-09-13 is a Saturday.

@@ -135,8 +135,13 @@ func TestOverviewReadsWhatHasChanged(t *testing.T) {
 	now := utc("2025-09-27 12:00")
 	b := newBoard(pricedETF("AAA", "1", "2"), pricedETF("BBB", "1", "2"))
 	svc := watching(b, &now)
+	move := func(to time.Time) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		now = to
+	}
 	first := overviewOf(t, svc, "")
-	now = now.Add(time.Second)
+	move(now.Add(time.Second))
 	if again := overviewOf(t, svc, ""); again != first || b.reads["ETFStates"] != 1 {
 		t.Errorf("the same overview: %v, after %d reads", again == first, b.reads["ETFStates"])
 	}
@@ -154,7 +159,7 @@ func TestOverviewReadsWhatHasChanged(t *testing.T) {
 	b.mu.Unlock()
 	b.put(pricedETF("CCC", "1", "2"))
 	overviewOf(t, svc, "")
-	now = now.Add(5 * time.Second)
+	move(now.Add(5 * time.Second))
 	overviewOf(t, svc, "")
 	b.mu.Lock()
 	b.states["BBB"] = pricedETF("BBB", "1", "4")
@@ -164,19 +169,21 @@ func TestOverviewReadsWhatHasChanged(t *testing.T) {
 		t.Errorf("the event that committed late is not counted in: %v", got.Closes)
 	}
 	// The session of Monday closes at 20:00 UTC.
-	now = utc("2025-09-29 19:59")
+	move(utc("2025-09-29 19:59"))
 	if x := overviewOf(t, svc, "").Exchanges[0]; x.Session.String() != "2025-09-26" || !x.OpenNow {
 		t.Errorf("before the close: %+v", x)
 	}
-	now = utc("2025-09-29 20:00")
+	move(utc("2025-09-29 20:00"))
 	if x := overviewOf(t, svc, "").Exchanges[0]; x.Session.String() != "2025-09-29" || x.OpenNow || x.State != ExchangeWaiting {
 		t.Errorf("after the close: %+v", x)
 	}
-	now = utc("2025-09-29 23:00")
+	move(utc("2025-09-29 23:00"))
 	if o := overviewOf(t, svc, ""); o.Waiting.Stale != 3 || itemOf(t, o, "AAA").Freshness != etf.FreshnessStale {
 		t.Errorf("when it is due: %+v", o.Waiting)
 	}
+	b.mu.Lock()
 	b.fail = failures{"EventMarks": storeAway}
+	b.mu.Unlock()
 	if _, err := svc.Overview(t.Context(), ""); etf.KindOf(err) != etf.KindUnavailable {
 		t.Errorf("without a database: %v", err)
 	}

@@ -74,6 +74,7 @@ type Service struct {
 	dueAfter    DueAfter
 	overview    overviews
 	generations generations
+	watching    deadlineWatch
 }
 
 // Model describes a forecasting model.

@@ -55,7 +55,7 @@ const (
 	RemindAfter      = 24 * time.Hour
 	DecisionDeadline = 5 * 24 * time.Hour
 
-	// The limits of a decision: bytes, and sessions.
+	// The limits of a decision: characters, and sessions.
 	MaxDecidedBy   = 100
 	MaxDecidedWhy  = 1000
 	MaxDecisionKey = 128

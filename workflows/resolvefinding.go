@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -242,12 +243,12 @@ func (d Decision) validate() error {
 		return invalid(`decision: use "accept", "reject", "replace", "refetch", "retract" or "undo"`)
 	}
 	switch {
-	case strings.TrimSpace(d.By) == "" || len(d.By) > MaxDecidedBy:
-		return invalid("by: say who decides, in at most 100 bytes")
-	case strings.TrimSpace(d.Why) == "" || len(d.Why) > MaxDecidedWhy:
-		return invalid("why: give the reason, in at most 1,000 bytes")
-	case len(d.Key) > MaxDecisionKey:
-		return invalid("key: use at most 128 bytes")
+	case strings.TrimSpace(d.By) == "" || utf8.RuneCountInString(d.By) > MaxDecidedBy:
+		return invalid("by: say who decides, in at most 100 characters")
+	case strings.TrimSpace(d.Why) == "" || utf8.RuneCountInString(d.Why) > MaxDecidedWhy:
+		return invalid("why: give the reason, in at most 1,000 characters")
+	case utf8.RuneCountInString(d.Key) > MaxDecisionKey:
+		return invalid("key: use at most 128 characters")
 	case d.Decision == etf.Replace && len(d.Values) == 0:
 		return invalid("values: give the values to use instead")
 	case d.Decision != etf.Replace && len(d.Values) > 0:

@@ -1345,10 +1345,10 @@ type NewAction struct {
 
 // NewBar A bar that a person gives. An open that is left out is the close; high and low are then those of open and close.
 type NewBar struct {
-	// Close An exact price per share in the ETF's currency, with up to eight decimals.
+	// Close In the ETF's currency per share, with up to eight decimals.
 	//
 	// Example: 661.82
-	Close Price      `json:"close"`
+	Close etf.Price  `json:"close"`
 	High  *etf.Price `json:"high,omitempty"`
 	Low   *etf.Price `json:"low,omitempty"`
 	Open  *etf.Price `json:"open,omitempty"`

@@ -353,3 +353,86 @@ func TestKeptResponses(t *testing.T) {
 		}
 	})
 }
+
+// A page of bars is sent again only as long as nothing has happened to its ETF: whatever is committed before a request is in its response.
+func TestKeptBars(t *testing.T) {
+	t.Parallel()
+	dbtest.Servers(t, func(t *testing.T, dsn string) {
+		ctx, database := t.Context(), dbtest.Open(t, dsn)
+		session := etf.MustSession("2025-09-26")
+		// store takes a close through the pipeline; a finding keeps it out.
+		store := func(symbol etf.Symbol, name string, price etf.Price, at time.Time, findings ...etf.Finding) {
+			t.Helper()
+			bars := []etf.Bar{{Session: session, Open: price, High: price, Low: price, Close: price, AdjClose: price, Volume: etf.Shares(1)}}
+			f := etf.Fetch{ID: strings.Repeat(name, 32), Symbol: symbol, Source: "simulated", Basis: etf.AsTraded, Rows: 1, Request: "GET", MediaType: "text/csv",
+				Hash: strings.Repeat("0", 64), FetchedAt: at, Run: "daily:XNYS:2025-09-26", Window: etf.Window{From: session, To: session}}
+			verdicts := []etf.Verdict{etf.VerdictKeep}
+			for i := range findings {
+				findings[i].Symbol, findings[i].Fetch, verdicts[0] = symbol, f.ID, etf.VerdictQuarantine
+			}
+			if err := database.Store.SaveFetch(ctx, f, etf.Response{Bars: bars, Basis: f.Basis}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := database.Store.SaveFindings(ctx, etf.Judgement{Fetch: f.ID, Findings: findings, Verdicts: verdicts}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := database.Store.Persist(ctx, f.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, symbol := range []etf.Symbol{"SPY", "QQQ"} {
+			if _, _, err := database.Store.CreateETF(ctx, etf.ETF{Symbol: symbol, Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "simulated", Ref: string(symbol)}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := processOn(t, database.UserDSN)
+		const keep = time.Hour // no response here is made again because of its age
+		handler, err := api.New(api.Deps{Service: p.service(), Version: "test", Log: p.log, Metrics: p.metrics, KeepBars: keep})
+		if err != nil {
+			t.Fatal(err)
+		}
+		get := func(accept string) string {
+			t.Helper()
+			request := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/v1/etfs/SPY/bars", nil)
+			request.Header.Set("Accept", accept)
+			response := httptest.NewRecorder()
+			handler.ServeHTTP(response, request)
+			if response.Code != http.StatusOK || !strings.HasPrefix(response.Header().Get("Content-Type"), accept) {
+				t.Fatalf("%d %s %s", response.Code, response.Header().Get("Content-Type"), response.Body)
+			}
+			return response.Body.String()
+		}
+		bars := func(want ...string) {
+			t.Helper()
+			text := get("application/json")
+			for _, w := range want {
+				if !strings.Contains(text, w) {
+					t.Errorf("%s is not in %s", w, text)
+				}
+			}
+		}
+		bars(`"items":[]`)
+		// At 17:00 in New York, before late trading ends: the close is provisional.
+		store("SPY", "a", 100e8, time.Date(2025, 9, 26, 21, 0, 0, 0, time.UTC), etf.Finding{ID: strings.Repeat("f", 32), Rule: "price_spike", Severity: etf.SeverityError,
+			Sessions: []etf.Session{session}, Evidence: "test", FoundAt: time.Now()})
+		bars(`"close":100,`, `"quarantined":true`, `"provisional":true`)
+		if text := get("text/csv"); !strings.Contains(text, "2025-09-26") {
+			t.Errorf("as CSV: %s", text)
+		}
+		if _, err := database.Store.Decide(ctx, etf.Ruling{Finding: strings.Repeat("f", 32), Decision: etf.Accept, By: "Kim", Why: "right"}); err != nil {
+			t.Fatal(err)
+		}
+		bars(`"close":100,`, `"quarantined":false`, `"provisional":true`)
+		// The next day the same close comes again: no new data version, but the close is final.
+		store("SPY", "b", 100e8, time.Date(2025, 9, 27, 12, 0, 0, 0, time.UTC))
+		bars(`"close":100,`, `"provisional":false`)
+		// A change made past the program has no event, and neither has it one of another ETF: the page is sent again.
+		if _, err := database.Admin(t).ExecContext(ctx, "UPDATE bars SET close = 99 WHERE session = '2025-09-26'"); err != nil {
+			t.Fatal(err)
+		}
+		store("QQQ", "c", 50e8, time.Date(2025, 9, 27, 12, 0, 0, 0, time.UTC))
+		bars(`"close":100,`)
+		store("SPY", "d", 101e8, time.Date(2025, 9, 27, 13, 0, 0, 0, time.UTC))
+		bars(`"close":101,`)
+	})
+}

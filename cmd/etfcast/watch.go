@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -24,11 +25,12 @@ func watchCommand(a *app) *cobra.Command {
 	var exchange string
 	var once bool
 	var as format
+	var due dueSettings
 	cmd := &cobra.Command{
 		Use:   "watch",
-		Short: "Watch the exchanges live: sessions, runs, failures with what to do, and what waits for a person",
-		Long: `Watch the exchanges live: sessions, runs with their progress, failures with what to do about them, and what
-waits for a person. On a terminal the picture is kept up to date until Ctrl-C. In a pipe or a file, a line is
+		Short: "Watch the exchanges live: sessions, runs, failures with what to do, what is late, and what waits for a person",
+		Long: `Watch the exchanges live: sessions, runs with their progress, failures with what to do about them, ETFs that
+lack what is due, and what waits for a person. On a terminal the picture is kept up to date until Ctrl-C. In a pipe or a file, a line is
 written for each event instead; with --json, each as an object. --once shows the picture once.`,
 		Example: "  etfcast watch\n  etfcast watch --exchange XNYS --once --json\n  etfcast watch | grep failed",
 		Args:    exactArgs(),
@@ -46,7 +48,16 @@ written for each event instead; with --json, each as an object. --once shows the
 				return err
 			}
 			defer closeAll()
-			w := &watcher{app: a, svc: svc, exchanges: exchanges, failures: map[etf.RunID]seenRun{}, places: map[etf.Symbol]etf.Exchange{}}
+			store, err := a.openStore()
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			fresh, err := freshnessService(store, due)
+			if err != nil {
+				return err
+			}
+			w := &watcher{app: a, svc: svc, fresh: fresh, only: exchange, exchanges: exchanges, failures: map[etf.RunID]seenRun{}, places: map[etf.Symbol]etf.Exchange{}}
 			if once {
 				return w.once(cmd.Context(), as)
 			}
@@ -63,6 +74,7 @@ written for each event instead; with --json, each as an object. --once shows the
 	}
 	cmd.Flags().StringVar(&exchange, "exchange", "", "only this exchange, XNYS or XKRX")
 	cmd.Flags().BoolVar(&once, "once", false, "show how things stand, and end")
+	due.addFlags(cmd.Flags())
 	as.addFlags(cmd, "one event on a line; with --once, how things stand", "one row for each event; with --once, one for each run")
 	return cmd
 }
@@ -71,6 +83,8 @@ written for each event instead; with --json, each as an object. --once shows the
 type watcher struct {
 	app       *app
 	svc       *service.Service
+	fresh     *service.Service // knows what is due
+	only      string           // this exchange; "" = all
 	exchanges []etf.Exchange
 	failures  map[etf.RunID]seenRun       // as last read
 	places    map[etf.Symbol]etf.Exchange // as far as they were asked for
@@ -256,6 +270,9 @@ func (w *watcher) state(ctx context.Context) (watchState, error) {
 		}
 		s.Exchanges = append(s.Exchanges, at)
 	}
+	if err := w.late(ctx, s.Exchanges); err != nil {
+		return s, err
+	}
 	found, next, err := w.svc.Findings(ctx, service.FindingQuery{Undecided: true, Limit: service.MaxPage})
 	if err != nil {
 		return s, err
@@ -286,6 +303,29 @@ func (w *watcher) state(ctx context.Context) (watchState, error) {
 	}
 	s.Waiting.More = more || !next.IsZero()
 	return s, nil
+}
+
+// late sets which ETFs lack what is due.
+func (w *watcher) late(ctx context.Context, exchanges []watchExchange) error {
+	report, err := w.fresh.Freshness(ctx, service.FreshnessQuery{Exchange: w.only})
+	if err != nil {
+		return err
+	}
+	for i := range exchanges {
+		x := &exchanges[i]
+		for _, r := range report.Exchanges {
+			if r.Exchange == x.Exchange {
+				x.DueAt, x.Stale = r.DueAt, r.Stale
+			}
+		}
+		for _, f := range report.Items {
+			if f.Exchange == x.Exchange && f.State == etf.FreshnessStale {
+				x.Late = append(x.Late, watchLate{f.Symbol, f.Session, f.DueAt, f.StoredAt, f.ForecastAt, int64(f.Late / time.Second)})
+			}
+		}
+		slices.SortStableFunc(x.Late, func(a, b watchLate) int { return cmp.Compare(b.LateSeconds, a.LateSeconds) })
+	}
+	return nil
 }
 
 // watches reports whether the ETF's exchange is shown. An ETF never changes its exchange.
@@ -331,7 +371,7 @@ func (w *watcher) exchange(ctx context.Context, x etf.Exchange, now time.Time) (
 
 // sessionsAt says where the exchange's calendar is at the instant.
 func sessionsAt(x etf.Exchange, now time.Time) (watchExchange, error) {
-	out := watchExchange{Exchange: x, Runs: []watchRun{}}
+	out := watchExchange{Exchange: x, Late: []watchLate{}, Runs: []watchRun{}}
 	cal, err := calendar.For(x)
 	if err != nil {
 		return out, err

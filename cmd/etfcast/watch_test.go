@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,15 @@ func sampleState(t *testing.T) watchState {
 	before := watchRun{ID: "daily:XNYS:2025-09-25", Status: etf.RunCompleted, StartedAt: s.AsOf.Add(-24 * time.Hour), FinishedAt: s.AsOf.Add(-24*time.Hour + 75*time.Second),
 		Counts: etf.RunCounts{Due: 20, Updated: 20}, Done: 20}
 	s.Exchanges[0].Runs = []watchRun{running, before}
+	// Friday's session of Seoul closed at 15:30 and was due at 18:30 there, 09:30 UTC: it is late by 11 hours.
+	s.Exchanges[1].Stale = 5
+	for n := range 5 {
+		late := watchLate{Symbol: etf.Symbol(fmt.Sprintf("SIMKR%d", n)), Session: etf.MustSession("2025-09-26"), LateSeconds: 39600}
+		if n == 1 {
+			late.StoredAt = s.AsOf.Add(-time.Hour)
+		}
+		s.Exchanges[1].Late = append(s.Exchanges[1].Late, late)
+	}
 	s.events = []etf.Event{
 		{At: s.AsOf.Add(-3 * time.Second), Kind: etf.EventStored, Exchange: etf.XNYS, Session: etf.MustSession("2025-09-26"), Symbol: "SPY", Data: json.RawMessage(`{"new":1,"unchanged":5,"revised":0,"stage":"persist"}`)},
 		{At: s.AsOf.Add(-2 * time.Second), Kind: etf.EventRunProgress, Exchange: etf.XNYS, Run: running.ID,
@@ -104,6 +114,19 @@ func TestWatchOnce(t *testing.T) {
 	var s watchState
 	code, out, stderr = etfcast(t, env, "watch", "--once", "--json", "--exchange", "XNYS")
 	if err := json.Unmarshal([]byte(out), &s); code != 0 || err != nil || len(s.Exchanges) != 1 || s.Exchanges[0].Exchange != etf.XNYS || s.Exchanges[0].Session.IsZero() || !s.Exchanges[0].NextClose.After(s.AsOf) {
+		t.Errorf("exit code %d, %v: %s%s", code, err, out, stderr)
+	}
+	if len(s.Exchanges) == 1 && (s.Exchanges[0].Stale != 0 || len(s.Exchanges[0].Late) != 0) {
+		t.Errorf("late although the ETF has just been registered: %+v", s.Exchanges[0])
+	}
+	// Had it been registered long ago, today's prices would be missing, and those of the four sessions before.
+	if _, err := database.Admin(t).ExecContext(t.Context(), "UPDATE etfs SET created_at = '2020-01-02'"); err != nil {
+		t.Fatal(err)
+	}
+	code, out, stderr = etfcast(t, env, "watch", "--once", "--json", "--exchange", "XNYS", "--due-after", "XNYS=0s")
+	s = watchState{}
+	if err := json.Unmarshal([]byte(out), &s); code != 0 || err != nil || len(s.Exchanges) != 1 || s.Exchanges[0].Stale == 0 || len(s.Exchanges[0].Late) != 5*s.Exchanges[0].Stale ||
+		s.Exchanges[0].Late[0].Session >= s.Exchanges[0].Late[len(s.Exchanges[0].Late)-1].Session || s.Exchanges[0].Late[0].LateSeconds <= 0 || !s.Exchanges[0].DueAt.Equal(s.Exchanges[0].ClosedAt) {
 		t.Errorf("exit code %d, %v: %s%s", code, err, out, stderr)
 	}
 	code, out, stderr = etfcast(t, env, "watch", "--once", "--csv")

@@ -38,7 +38,20 @@ type watchExchange struct {
 	NextSession etf.Session  `json:"next_session"`
 	NextOpen    time.Time    `json:"next_open"`
 	NextClose   time.Time    `json:"next_close"`
-	Runs        []watchRun   `json:"runs"` // those at work, and the newest one that has ended
+	DueAt       time.Time    `json:"due_at"` // the session, without the delay of a source
+	Stale       int          `json:"stale"`  // ETFs that lack something that is due
+	Late        []watchLate  `json:"late"`   // what they lack, by session, the latest first
+	Runs        []watchRun   `json:"runs"`   // those at work, and the newest one that has ended
+}
+
+// watchLate is a session of an ETF that lacks something that is due.
+type watchLate struct {
+	Symbol      etf.Symbol  `json:"symbol"`
+	Session     etf.Session `json:"session"`
+	DueAt       time.Time   `json:"due_at"`
+	StoredAt    time.Time   `json:"stored_at,omitzero"`
+	ForecastAt  time.Time   `json:"forecast_at,omitzero"`
+	LateSeconds int64       `json:"late_seconds"`
 }
 
 // watchRun is a run with what went wrong in it.
@@ -68,6 +81,7 @@ type watchRow struct {
 	Exchange etf.Exchange  `json:"exchange"`
 	Session  etf.Session   `json:"session"`
 	OpenNow  bool          `json:"open_now"`
+	Stale    int           `json:"stale"`
 	Run      etf.RunID     `json:"run"`
 	Status   etf.RunStatus `json:"status"`
 	Done     int           `json:"done"`
@@ -78,7 +92,7 @@ type watchRow struct {
 func (s watchState) rows() []watchRow {
 	var rows []watchRow
 	for _, x := range s.Exchanges {
-		row := watchRow{Exchange: x.Exchange, Session: x.Session, OpenNow: x.OpenNow}
+		row := watchRow{Exchange: x.Exchange, Session: x.Session, OpenNow: x.OpenNow, Stale: x.Stale}
 		for _, r := range x.Runs {
 			row.Run, row.Status, row.Done, row.Counts = r.ID, r.Status, r.Done, r.Counts
 			rows = append(rows, row)
@@ -91,9 +105,10 @@ func (s watchState) rows() []watchRow {
 }
 
 const (
-	// shownFailures and shownEvents are how many a frame has at most.
+	// shownFailures, shownEvents and shownLate are how many a frame has at most.
 	shownFailures = 4
 	shownEvents   = 8
+	shownLate     = 3
 )
 
 // frame is a picture of the state in lines.
@@ -130,6 +145,7 @@ func (s watchState) picture(width int, ascii bool) []string {
 			state = fmt.Sprintf("open until %s; last session %s", clockText(x.NextClose), x.Session)
 		}
 		f.add(0, fmt.Sprintf("%s  %s", x.Exchange, state))
+		f.late(x)
 		if len(x.Runs) == 0 {
 			f.add(2, fmt.Sprintf("no run yet (`etfcast run daily --exchange %s`)", x.Exchange))
 		}
@@ -150,6 +166,28 @@ func (s watchState) picture(width int, ascii bool) []string {
 		f.add(0, s.notice)
 	}
 	return f.lines
+}
+
+// late tells which ETFs lack what is due.
+func (f *frame) late(x watchExchange) {
+	if x.Stale == 0 {
+		return
+	}
+	verb := "lack"
+	if x.Stale == 1 {
+		verb = "lacks"
+	}
+	f.add(2, fmt.Sprintf("late: %s %s what is due (`etfcast freshness --exchange %s`)", counted(x.Stale, "ETF"), verb, x.Exchange))
+	for _, l := range x.Late[:min(len(x.Late), shownLate)] {
+		what := "prices"
+		if !l.StoredAt.IsZero() {
+			what = "forecast"
+		}
+		f.add(4, fmt.Sprintf("%s %s: no %s, late by %s", l.Symbol, l.Session, what, spanText(time.Duration(l.LateSeconds)*time.Second)))
+	}
+	if more := len(x.Late) - shownLate; more > 0 {
+		f.add(4, fmt.Sprintf("%d more", more))
+	}
 }
 
 func (f *frame) run(r watchRun, now time.Time) {

@@ -363,14 +363,24 @@ func modelInfos(models []activities.Model) []service.Model {
 
 // serveAPI serves the HTTP API until ctx ends. The probes of the workers are part of its readiness.
 func (p *process) serveAPI(ctx context.Context, workers []service.Probe) error {
+	svc := p.service()
 	handler, err := api.New(api.Deps{
-		KeepForecasts: keepForecasts, KeepBars: keepBars,
-		Service: p.service(), Version: version, Workers: workers, Log: p.log, Metrics: p.metrics, Hosts: p.hosts,
+		KeepForecasts: keepFor, KeepBars: keepFor,
+		Service: svc, Version: version, Workers: workers, Log: p.log, Metrics: p.metrics, Hosts: p.hosts,
 	})
 	if err != nil {
 		return err
 	}
+	defer p.beside(ctx, func(ctx context.Context) { warm(ctx, svc) })()
 	return api.Serve(ctx, p.listener, handler)
+}
+
+// warm reads the overview once the database has its schema, so that the first page does not wait for all ETFs to be read. A failure
+// costs nothing but that: the request reads them.
+func warm(ctx context.Context, svc *service.Service) {
+	if retry.Until(ctx, slog.New(slog.DiscardHandler), retry.Limit, svc.Migrated) == nil {
+		_, _ = svc.Overview(ctx, "")
+	}
 }
 
 // serveHealth serves health and metrics, for a process without the API, until ctx ends.
@@ -381,9 +391,6 @@ func (p *process) serveHealth(ctx context.Context) error {
 	return api.Serve(ctx, p.listener, api.NewHealth(ready, p.metrics, p.hosts))
 }
 
-// How long the API may send a response again while no event names its ETF. For that long, a change made past the program is not
-// seen; a forecast is verified against its hash each time it is read.
-const (
-	keepForecasts = 5 * time.Second
-	keepBars      = time.Minute
-)
+// keepFor is how long the API may send a latest forecast or a page of bars again while no event names its ETF. For that long, a change
+// made past the program is not seen, and a forecast is not verified against its hash again.
+const keepFor = 5 * time.Second

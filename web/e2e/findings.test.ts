@@ -98,6 +98,13 @@ describe('findings', () => {
     await eventually('the row to be released', async () => (await server.get<ETF>(`/v1/etfs/${of('SIMSPL1')}`)).quarantined === 0 || undefined);
     const actions = await server.get<{ items: { kind: string; ratio: string; decided_by: string }[] }>(`/v1/etfs/${of('SIMSPL1')}/actions?status=accepted`);
     expect(actions.items.filter((a) => a.kind === 'split').map((a) => [a.ratio, a.decided_by])).toEqual([['4:1', 'kim']]);
+
+    // Accepted by mistake: the action is cancelled where it was accepted, and the row is out again.
+    await page.keyboard.press('u');
+    await page.getByText(`${of('SIMSPL1')}: corporate action cancelled`).waitFor();
+    await eventually('the row to be out again', async () => (await server.get<ETF>(`/v1/etfs/${of('SIMSPL1')}`)).quarantined === 1 || undefined);
+    const cancelled = await server.get<{ items: { kind: string }[] }>(`/v1/etfs/${of('SIMSPL1')}/actions?status=cancelled`);
+    expect(cancelled.items.map((a) => a.kind)).toEqual(['split']);
   });
 
   test('another value takes the place of a wrong one', async ({ open, server }) => {
@@ -158,8 +165,15 @@ describe('findings', () => {
     await axe(page);
     await page.keyboard.press('r');
     await page.getByText(`${of('SIMFAL1')}: corporate action rejected`).waitFor();
-    const actions = await server.get<{ items: unknown[] }>(`/v1/etfs/${of('SIMFAL1')}/actions?status=rejected`);
+    const actions = await server.get<{ items: { id: string }[] }>(`/v1/etfs/${of('SIMFAL1')}/actions?status=rejected`);
     expect(actions.items.length).toBe(1);
+
+    // A later decision overturns it.
+    await page.goto(`${server.url}/findings?view=actions&action=${actions.items[0]?.id}`);
+    await page.getByRole('button', { name: 'It happened after all' }).click();
+    await page.getByText(`${of('SIMFAL1')}: corporate action accepted`).waitFor();
+    const accepted = await server.get<{ items: { id: string }[] }>(`/v1/etfs/${of('SIMFAL1')}/actions?status=accepted`);
+    expect(accepted.items.map((a) => a.id)).toContain(actions.items[0]?.id);
   });
 
   test('on a phone the list and the finding are pages of their own', async ({ open, server }) => {

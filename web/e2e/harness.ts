@@ -143,7 +143,7 @@ async function watched(browser: Browser, look: Look): Promise<Watch> {
     colorScheme: look.theme ?? 'light',
     permissions: ['clipboard-read', 'clipboard-write'],
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000); // how long a busy machine may take: a wait ends as soon as what it waits for is there
   const page = await context.newPage();
   const problems: string[] = [];
   const home = new URL(inject('url')).host;

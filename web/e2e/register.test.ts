@@ -46,9 +46,9 @@ test('a dropped CSV is checked at once, drawn with its findings, registered and 
 
 test('a file is chosen by keyboard, and one that can’t be used is not registered', async ({ open }) => {
   const page = await open('/register');
+  const chooser = page.waitForEvent('filechooser'); // before the key: the browser has to be told to hand its dialog over
   await page.locator('option[value=yahoo]').waitFor({ state: 'attached' }); // the form is complete
   await page.getByLabel('Choose a file').focus();
-  const chooser = page.waitForEvent('filechooser');
   await page.keyboard.press('Enter');
   await (await chooser).setFiles({ name: 'PAGE.csv', mimeType: 'text/csv', buffer: Buffer.from('<html><body>not found</body></html>') });
   await page.getByText('No row can be used').waitFor();

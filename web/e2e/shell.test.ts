@@ -1,5 +1,7 @@
 // What all pages share: the frame, languages, themes, and an address that leads nowhere.
-import { expect, setLanguage, setTheme, test } from './harness.ts';
+import { connect, createServer, type Socket } from 'node:net';
+import { overview } from './fixtures.ts';
+import { eventually, expect, setLanguage, setTheme, test } from './harness.ts';
 
 test.for([
   ['/', 'Overview'],
@@ -45,4 +47,73 @@ test('without JavaScript the document says that it needs it and where the data i
   const instead = /<noscript>(.*)<\/noscript>/s.exec(document)?.[1] ?? '';
   expect(instead).toContain('These pages need JavaScript');
   for (const [, path] of instead.matchAll(/href="([^"]+)"/g)) expect((await server.request('GET', path ?? '')).status, path).toBe(200);
+});
+
+test('another page begins at its top, with the keyboard on it; going back leads to the same place', async ({ open }) => {
+  const page = await open('/', {
+    allow: [/404/], // the ETF is made up
+    before: async (p) => {
+      await p.route('**/v1/overview*', (route) => route.fulfill({ json: overview(2000) }));
+    },
+  });
+  await page.getByText('2,000 of 2,000 ETFs').waitFor();
+  await page.evaluate(() => window.scrollTo(0, 20_000));
+  const link = page.locator('[data-symbol] .symbol a').nth(15);
+  const symbol = await link.textContent();
+  await link.click();
+  await page.waitForURL(`**/etfs/${symbol}`);
+  await page.locator('main:focus').waitFor();
+  await eventually('the top of the page', () => page.evaluate(() => window.scrollY === 0 || undefined));
+  await page.goBack();
+  await page.locator(`[data-symbol="${symbol}"]`).waitFor();
+  await eventually('the place left before', () => page.evaluate(() => Math.abs(window.scrollY - 20_000) < 200 || undefined));
+});
+
+test('a page says that the connection is lost, and catches up when it is back', async ({ browser, server }) => {
+  // A way to the server that can be closed, as restarting the server closes it.
+  const target = new URL(server.url);
+  const sockets = new Set<Socket>();
+  const proxy = (): ReturnType<typeof createServer> =>
+    createServer((from) => {
+      const to = connect(Number(target.port), target.hostname);
+      for (const s of [from, to]) {
+        sockets.add(s);
+        s.on('error', () => undefined);
+        s.on('close', () => (from.destroy(), to.destroy(), sockets.delete(s)));
+      }
+      from.pipe(to).pipe(from);
+    });
+  const listening = (p: ReturnType<typeof createServer>, port: number): Promise<number> =>
+    new Promise((done, fail) => p.on('error', fail).listen(port, '127.0.0.1', () => done((p.address() as { port: number }).port)));
+  let way = proxy();
+  const port = await listening(way, 0);
+  const context = await browser.newContext({ locale: 'en-US' });
+  context.setDefaultTimeout(60_000);
+  try {
+    const page = await context.newPage();
+    await page.goto(`http://127.0.0.1:${port}/?q=SIMUS1`);
+    await page.locator('.age[data-state=open]').waitFor();
+    await page.locator('[data-symbol=SIMUS1]').waitFor();
+    way.close();
+    for (const s of sockets) s.destroy();
+    await page.getByText(/Connection lost\. Trying again; what you see is from /).waitFor();
+    // What has been read stays, and a page whose code is not loaded yet says why it does not come.
+    await page.locator('[data-symbol=SIMUS1]').waitFor();
+    await page.getByRole('link', { name: 'Schedules', exact: true }).click();
+    await page.getByText(/The page could not be loaded/).waitFor();
+    await page.getByRole('link', { name: 'Overview', exact: true }).click();
+    await page.locator('[role=row][data-symbol]').first().waitFor();
+
+    const symbol = `MISSED${Date.now().toString(36).toUpperCase()}`;
+    await server.post('/v1/etfs', { symbol, exchange: 'XNYS', sources: [{ name: 'simulated', ref: `${symbol}?inception=2026-06-01` }] });
+    await page.getByRole('searchbox').fill(symbol);
+    way = proxy();
+    await listening(way, port);
+    await page.locator('.age[data-state=open]').waitFor();
+    await page.locator(`[data-symbol=${symbol}]`).waitFor();
+  } finally {
+    await context.close();
+    way.close();
+    for (const s of sockets) s.destroy();
+  }
 });

@@ -1,5 +1,5 @@
 // Numbers, dates and times as the reader's language writes them.
-import { language } from './i18n.svelte.ts';
+import { language, named } from './i18n.svelte.ts';
 
 const cache = new Map<string, Intl.NumberFormat | Intl.DateTimeFormat | Intl.RelativeTimeFormat>();
 
@@ -45,6 +45,14 @@ export function compact(value: number): string {
 /** A session (a civil date such as 2025-09-26, in the exchange's time zone). */
 export function session(date: string): string {
   return kept('session', (l) => new Intl.DateTimeFormat(l, { dateStyle: 'medium', timeZone: 'UTC' })).format(new Date(`${date}T00:00:00Z`));
+}
+
+/** A session in few characters: month and day, and of one longer ago than about ten months, month and year. */
+export function shortSession(date: string, now: Date): string {
+  const at = new Date(`${date}T00:00:00Z`);
+  const old = now.getTime() - at.getTime() > 300 * 86_400_000;
+  const parts: Intl.DateTimeFormatOptions = old ? { year: 'numeric', month: 'short' } : { month: 'short', day: 'numeric' };
+  return kept(old ? 'month' : 'day', (l) => new Intl.DateTimeFormat(l, { ...parts, timeZone: 'UTC' })).format(at);
 }
 
 /** An instant in the reader's own time zone. */
@@ -94,7 +102,8 @@ export function shortAgo(at: string | Date, now: Date): string {
 
 /** The city that names a time zone: America/New_York is New York. */
 export function city(zone: string): string {
-  return (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ');
+  const name = named('city', zone);
+  return name !== zone ? name : (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ');
 }
 
 /** The reader's own time zone. */

@@ -57,6 +57,7 @@ let wait = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let newest = ''; // ID of the last event received
 let ended = false;
+let lost = false; // since the connection was last open
 
 function open(url: string): void {
   close();
@@ -66,9 +67,14 @@ function open(url: string): void {
   const from = newest && url === '/v1/events' ? `?after=${newest}` : '';
   source = new EventSource(url + from);
   source.onopen = () => {
-    state = 'open';
     heard = new Date();
     wait = 0;
+    if (state === 'open') return;
+    const back = lost;
+    lost = false;
+    state = 'open';
+    // What a page could not load meanwhile is no event.
+    if (back) for (const l of [...listeners]) l.reset();
   };
   source.onerror = () => {
     if (ended) {
@@ -77,6 +83,7 @@ function open(url: string): void {
       return;
     }
     state = 'lost';
+    lost = true;
     // The browser tries again by itself, unless the server refused the request.
     if (source?.readyState === EventSource.CLOSED) {
       wait = Math.min(wait * 2 + 1000, 30_000);

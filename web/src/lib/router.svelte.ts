@@ -30,10 +30,26 @@ export const paths: Record<Exclude<Page, 'notFound'>, string> = {
   register: '/register',
 };
 
-type Route = { page: Page; params: Record<string, string> };
+type Route = { page: Page; params: Record<string, string>; path: string };
 
-let route = $state<Route>({ page: 'overview', params: {} });
+let route = $state<Route>({ page: 'overview', params: {}, path: '/' });
 let query = $state<URLSearchParams>(new URLSearchParams(location.search));
+
+// Where the reader had scrolled to when leaving an address, for coming back to it.
+const scrolled = new Map<string, number>();
+let returning = false;
+addEventListener('popstate', () => (returning = true));
+addEventListener('pushstate', () => (returning = false));
+
+/** Notes how far the page is scrolled that is shown at an address. */
+export function noteScroll(address: string, y: number): void {
+  scrolled.set(address, y);
+}
+
+/** Where the page at the address is to be scrolled to: to the top, unless the reader comes back to it. */
+export function scrollFor(address: string): number {
+  return returning ? (scrolled.get(address) ?? 0) : 0;
+}
 
 const router = navaid('/', () => show('notFound', {}));
 for (const [page, path] of Object.entries(paths)) {
@@ -42,7 +58,7 @@ for (const [page, path] of Object.entries(paths)) {
 
 function show(page: Page, params: Record<string, string>): void {
   query = new URLSearchParams(location.search);
-  route = { page, params };
+  route = { page, params, path: location.pathname };
 }
 
 /** Follows the address from now on. */
@@ -53,6 +69,10 @@ export function listen(): () => void {
 
 export function page(): Page {
   return route.page;
+}
+
+export function path(): string {
+  return route.path;
 }
 
 /** A part of the path, decoded; empty if the path has no such part. */

@@ -1058,7 +1058,7 @@ export interface paths {
         };
         /**
          * The dashboard.
-         * @description An HTML page. Its other pages are answered likewise.
+         * @description An HTML page. Its other pages are answered likewise. Query parameters are for the page's program, and none is refused.
          */
         get: operations["getIndex"];
         put?: never;
@@ -1482,6 +1482,7 @@ export interface components {
             /** @description The sources of its prices, in order of preference. One that the server does not know is refused with 400. */
             sources: components["schemas"]["SourceRef"][];
             /**
+             * Format: date
              * @description The ETF's first session. Earlier rows under its symbol belong to another security and are not used.
              * @example 1993-01-29
              */
@@ -1917,7 +1918,11 @@ export interface components {
             open?: number | null;
             high?: number | null;
             low?: number | null;
-            close: components["schemas"]["Price"];
+            /**
+             * @description In the ETF's currency per share, with up to eight decimals.
+             * @example 661.82
+             */
+            close: number;
             /** @description Left out if unknown. */
             volume?: number | null;
         };
@@ -3856,6 +3861,82 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "as_of": "2025-09-27T01:00:00Z",
+                     *       "event": 1234,
+                     *       "served_model": "drift",
+                     *       "waiting": {
+                     *         "findings": 2,
+                     *         "warnings": 1,
+                     *         "actions": 1,
+                     *         "stale": 0,
+                     *         "failed": 0
+                     *       },
+                     *       "exchanges": [
+                     *         {
+                     *           "exchange": "XNYS",
+                     *           "name": "New York Stock Exchange",
+                     *           "time_zone": "America/New_York",
+                     *           "session": "2025-09-26",
+                     *           "closed_at": "2025-09-26T20:00:00Z",
+                     *           "due_at": "2025-09-26T23:00:00Z",
+                     *           "next_session": "2025-09-29",
+                     *           "next_open": "2025-09-29T13:30:00Z",
+                     *           "next_close": "2025-09-29T20:00:00Z",
+                     *           "open_now": false,
+                     *           "state": "complete",
+                     *           "late_seconds": 0,
+                     *           "etfs": 1,
+                     *           "stored": 1,
+                     *           "forecast": 1,
+                     *           "stale": 0,
+                     *           "failed": 0,
+                     *           "run": {
+                     *             "id": "daily:XNYS:2025-09-26",
+                     *             "status": "completed",
+                     *             "done": 1,
+                     *             "due": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "items": [
+                     *         {
+                     *           "symbol": "SPY",
+                     *           "name": null,
+                     *           "exchange": "XNYS",
+                     *           "currency": "USD",
+                     *           "source": "yahoo",
+                     *           "session": "2025-09-26",
+                     *           "close": 661.82,
+                     *           "previous_close": 658.05,
+                     *           "change": 0.005729,
+                     *           "closes": [
+                     *             658.05,
+                     *             661.82
+                     *           ],
+                     *           "known_from": "2025-09-26T22:31:07Z",
+                     *           "state": "ok",
+                     *           "freshness": "ok",
+                     *           "late_seconds": 0,
+                     *           "findings": 0,
+                     *           "data_version": 12,
+                     *           "forecasts": [
+                     *             {
+                     *               "horizon": 1,
+                     *               "target": "2025-09-29",
+                     *               "model": "drift",
+                     *               "forecast": "5f0c2a9d1b3e4f605f0c2a9d1b3e4f60",
+                     *               "mean": 662.1,
+                     *               "low": 651.2,
+                     *               "high": 673.4,
+                     *               "level": 0.9
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["Overview"];
                 };
             };
@@ -3892,6 +3973,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "as_of": "2025-09-27T00:30:00Z",
+                     *       "exchanges": [
+                     *         {
+                     *           "exchange": "XNYS",
+                     *           "session": "2025-09-26",
+                     *           "closed_at": "2025-09-26T20:00:00Z",
+                     *           "due_at": "2025-09-26T23:00:00Z",
+                     *           "etfs": 6,
+                     *           "ok": 5,
+                     *           "waiting": 0,
+                     *           "stale": 1
+                     *         }
+                     *       ],
+                     *       "items": [
+                     *         {
+                     *           "symbol": "SPY",
+                     *           "exchange": "XNYS",
+                     *           "session": "2025-09-26",
+                     *           "closed_at": "2025-09-26T20:00:00Z",
+                     *           "due_at": "2025-09-26T23:00:00Z",
+                     *           "stored_at": "2025-09-26T22:31:07Z",
+                     *           "forecast_at": null,
+                     *           "state": "stale",
+                     *           "late_seconds": 5400
+                     *         }
+                     *       ],
+                     *       "clipped": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["FreshnessReport"];
                 };
             };
@@ -5523,6 +5635,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "format": 1,
+                     *       "model": "drift",
+                     *       "origin": "2025-09-26",
+                     *       "from": "2015-09-17",
+                     *       "last": 661.82,
+                     *       "drift": 0.0002849363739258971,
+                     *       "sigma": 0.007747093186455748,
+                     *       "spread": 0.01138304885777651,
+                     *       "span": 2520,
+                     *       "rows": 2521,
+                     *       "gaps": 0,
+                     *       "floored": false
+                     *     }
+                     */
                     "application/json": {
                         [key: string]: unknown;
                     };
@@ -5578,7 +5706,10 @@ export interface operations {
     listEntries: {
         parameters: {
             query: {
-                /** @description The entrant's name. */
+                /**
+                 * @description The entrant's name.
+                 * @example naive
+                 */
                 model: string;
                 /** @description Only entries of this ETF. */
                 symbol?: string;
@@ -5674,8 +5805,8 @@ export interface operations {
                  */
                 "application/json": components["schemas"]["NewEntries"];
                 /**
-                 * @example origin_date,target,horizon,location,output_type,output_type_id,value
-                 *     2025-09-26,close,1,SPY,quantile,0.5,661.8
+                 * @example origin_date,horizon,target,target_end_date,location,output_type,output_type_id,value
+                 *     2025-09-26,1,close,2025-09-29,SPY,quantile,0.5,661.8
                  */
                 "text/csv": string;
             };
@@ -7071,6 +7202,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "file",
+                     *           "description": "CSV files from the server's folder",
+                     *           "ref": "a file's name, such as SPY.csv"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["SourceList"];
                 };
             };
@@ -7311,6 +7454,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example # HELP etfcast_database_up 1 if the database can be reached.
+                     *     # TYPE etfcast_database_up gauge
+                     *     etfcast_database_up 1
+                     */
                     "text/plain": string;
                 };
             };
@@ -7332,7 +7480,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    /**
+                     * @example {
+                     *       "openapi": "3.0.3",
+                     *       "info": {
+                     *         "title": "etfcast",
+                     *         "version": "1"
+                     *       },
+                     *       "paths": {}
+                     *     }
+                     */
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
             421: components["responses"]["Misdirected"];
@@ -7359,6 +7519,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example not-found (404): There is no such resource
+                     *
+                     *     The path, or the resource its ID names, does not exist. The remedy says how to find or create it.
+                     */
                     "text/plain": string;
                 };
             };
@@ -7381,6 +7546,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example <!doctype html><title>API: etfcast</title> */
                     "text/html": string;
                 };
             };
@@ -7402,6 +7568,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example <!doctype html><title>etfcast</title> */
                     "text/html": string;
                 };
             };
