@@ -239,7 +239,7 @@ test-web: build devstack web/node_modules/.package-lock.json ## Drive every page
 PICTURES ?= $(CURDIR)/docs/images
 .PHONY: pictures
 pictures: build devstack web/node_modules/.package-lock.json ## Walk through docs/first-steps.md on a fresh demo and save its pictures in docs/images, or in PICTURES (pngquant, if installed, makes them smaller).
-	ETFCAST_PICTURES=$(PICTURES) bin/devstack run --ephemeral --quiet -- npm --prefix web run test:browser -- e2e/first-steps.test.ts
+	PICTURES=$(PICTURES) bin/devstack run --ephemeral --quiet -- npm --prefix web run test:browser -- e2e/first-steps.test.ts
 	@if command -v pngquant > /dev/null; then cd $(PICTURES) && pngquant --force --ext .png --speed 1 dashboard*.png first-steps-*.png; fi
 
 ##@ Generated code and tools

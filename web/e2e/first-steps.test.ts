@@ -8,7 +8,7 @@ import { eventually, expect, setTheme, test } from './harness.ts';
 
 type Schema<Name extends keyof components['schemas']> = components['schemas'][Name];
 
-const pictures = process.env['ETFCAST_PICTURES'];
+const pictures = process.env['PICTURES'];
 const symbol = pictures ? 'FIRST' : `FIRST${Date.now().toString(36).toUpperCase()}`; // a server that is tested twice has the last one's
 
 /** Saves what the window shows. */
@@ -91,6 +91,7 @@ test('from a file with defects to a decided finding and a read forecast', { time
   await page.getByText('forecast by drift: median; 50, 80, 90, 95 %').waitFor();
   await page.getByRole('cell', { name: /^\d+\.\d\d–\d+\.\d\d$/ }).first().waitFor();
   await page.getByText('up to date').or(page.getByText('not due yet')).waitFor();
+  await page.locator('.plot[aria-busy=false]').waitFor();
   await picture(page, 'first-steps-forecast');
 
   // Where it comes from, and how to check it.

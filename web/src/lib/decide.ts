@@ -29,6 +29,8 @@ export interface Case {
   currency: string;
   exchange: string;
   sources: string[];
+  /** Whether the prices say if they are as traded or adjusted: without that, no split can restate them. */
+  basisKnown: boolean;
   navs: Map<string, { nav: number; premium: number | undefined }>;
   proposals: Action[];
 }
@@ -58,6 +60,7 @@ export async function loadCase(id: string, signal: AbortSignal): Promise<Case> {
     currency: registered.currency,
     exchange: registered.exchange,
     sources: registered.sources.map((s) => s.name),
+    basisKnown: list.every((b) => b.basis !== 'unknown'),
     navs: new Map(list.flatMap((b) => (b.nav === undefined ? [] : [[b.session, { nav: b.nav, premium: b.premium }]]))),
     proposals: proposalsOf(detail.finding, actions.items),
   };

@@ -1,0 +1,1 @@
+import{vt as e}from"./i18n.svelte-C_MvboVr.js";e();
