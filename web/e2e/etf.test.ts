@@ -232,7 +232,7 @@ test('what happens to the ETF shows without loading the page again', async ({ op
   const sessions = await server.sessions(120);
   await server.upload(other, csv(sessions, { disordered: [60] }), 'XNYS', '?basis=as_traded');
   const page = await drawn(await open('/etfs/' + other));
-  const row = page.locator('section', { has: page.getByRole('heading', { name: 'Findings' }) }).getByRole('listitem').filter({ has: page.getByRole('link', { name: 'ohlc_order' }) });
+  const row = page.locator('section', { has: page.getByRole('heading', { name: 'Findings' }) }).getByRole('listitem').filter({ has: page.getByRole('link', { name: 'High and low don’t fit' }) });
   await row.getByText('waits for a decision').waitFor();
   await page.getByText('Data version 1', { exact: true }).waitFor();
   await page.locator('.age[data-state=open]').waitFor();
