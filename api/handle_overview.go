@@ -150,7 +150,7 @@ func overviewExchangesOut(list []service.OverviewExchange) []gen.OverviewExchang
 		out[i] = gen.OverviewExchange{
 			Exchange: x.Exchange, Name: x.Exchange.Name(), TimeZone: x.TimeZone, Session: x.Session, ClosedAt: x.ClosedAt, DueAt: x.DueAt,
 			NextSession: sessionOut(x.NextSession), NextOpen: instantOut(x.NextOpen), NextClose: instantOut(x.NextClose), OpenNow: x.OpenNow,
-			State: x.State, LateSeconds: seconds(x.Late), Etfs: x.ETFs, Stored: x.Stored, Forecast: x.Forecast, Stale: x.Stale, Failed: x.Waiting.Failed,
+			State: x.State, LateSeconds: seconds(x.Late), Etfs: x.ETFs, Counted: x.Counted, Stored: x.Stored, Forecast: x.Forecast, Stale: x.Stale, Failed: x.Waiting.Failed,
 		}
 		if r := x.Run; r != nil {
 			out[i].Run = &gen.OverviewRun{Id: string(r.ID), Status: r.Status, Done: r.Counts.Done(), Due: r.Counts.Due}

@@ -48,6 +48,7 @@ type OverviewExchange struct {
 	State               string
 	Late                time.Duration
 	ETFs                int
+	Counted             int // ETFs that have the session's prices, or owe them: not one registered after its close
 	Stored, Forecast    int // ETFs that have it
 	Stale               int
 	Waiting             OverviewWaiting
@@ -186,6 +187,7 @@ func (b *builder) runs(ctx context.Context) error {
 type overviewEntry struct {
 	item             *OverviewItem // nil for a retired ETF, whose findings are counted all the same
 	expected         bool          // something is due or has come
+	counted          bool          // that holds for the newest session
 	stored, forecast bool          // for the newest session
 	late             time.Duration // for the newest session
 }
@@ -220,7 +222,7 @@ func (b *builder) entry(e *etf.ETFState, open []etf.MissedDeadline) (overviewEnt
 		}
 		i.Late = max(i.Late, late)
 		if f.Session == p.at.Session {
-			entry.late = late
+			entry.late, entry.counted = late, true
 		}
 	}
 	if n := len(e.Closes); n > 0 {
@@ -241,6 +243,9 @@ func (b *builder) add(e *etf.ETFState, entry overviewEntry) {
 		return
 	}
 	p.at.ETFs++
+	if entry.counted || entry.stored {
+		p.at.Counted++
+	}
 	if entry.stored {
 		p.at.Stored++
 	}

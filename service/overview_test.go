@@ -105,7 +105,7 @@ func TestOverview(t *testing.T) {
 	x := o.Exchanges[0]
 	if x.Exchange != etf.XNYS || x.Session.String() != "2025-09-26" || !x.ClosedAt.Equal(utc("2025-09-26 20:00")) || !x.DueAt.Equal(utc("2025-09-26 23:00")) ||
 		x.NextSession.String() != "2025-09-29" || !x.NextOpen.Equal(utc("2025-09-29 13:30")) || !x.NextClose.Equal(utc("2025-09-29 20:00")) || x.OpenNow ||
-		x.State != ExchangeLate || x.Late != 13*time.Hour || x.ETFs != 9 || x.Stored != 7 || x.Forecast != 7 || x.Stale != 1 {
+		x.State != ExchangeLate || x.Late != 13*time.Hour || x.ETFs != 9 || x.Counted != 8 || x.Stored != 7 || x.Forecast != 7 || x.Stale != 1 {
 		t.Errorf("exchange %+v", x)
 	}
 	if o.Exchanges[1].State != ExchangeRunning && o.Exchanges[1].State != ExchangeEmpty {

@@ -1517,7 +1517,7 @@ type Overview struct {
 	Items []OverviewItem `json:"items"`
 }
 
-// OverviewExchange Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","failed":0,"forecast":6,"late_seconds":0,"name":"New York Stock Exchange","next_close":"2025-09-29T20:00:00Z","next_open":"2025-09-29T13:30:00Z","next_session":"2025-09-29","open_now":false,"run":{"done":6,"due":6,"id":"daily:XNYS:2025-09-26","status":"completed"},"session":"2025-09-26","stale":0,"state":"complete","stored":6,"time_zone":"America/New_York"}
+// OverviewExchange Example: {"closed_at":"2025-09-26T20:00:00Z","counted":6,"due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","failed":0,"forecast":6,"late_seconds":0,"name":"New York Stock Exchange","next_close":"2025-09-29T20:00:00Z","next_open":"2025-09-29T13:30:00Z","next_session":"2025-09-29","open_now":false,"run":{"done":6,"due":6,"id":"daily:XNYS:2025-09-26","status":"completed"},"session":"2025-09-26","stale":0,"state":"complete","stored":6,"time_zone":"America/New_York"}
 type OverviewExchange struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange Exchange `json:"exchange"`
@@ -1550,6 +1550,9 @@ type OverviewExchange struct {
 
 	// LateSeconds By how much the latest ETF was late for the session, or is so far; whole minutes while something is missing.
 	LateSeconds int64 `json:"late_seconds"`
+
+	// Counted ETFs that have the session's prices, or owe them: not those that were registered after its close.
+	Counted int `json:"counted"`
 
 	// Etfs ETFs that daily runs update.
 	Etfs int `json:"etfs"`

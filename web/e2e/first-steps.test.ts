@@ -23,8 +23,7 @@ async function picture(page: Page, name: string): Promise<void> {
 test('from a file with defects to a decided finding and a read forecast', { timeout: 300_000 }, async ({ open, server }) => {
   // The overview, as it greets after `make demo`.
   let page = await open('/', { width: 1280, height: 720, scale: 2 });
-  await page.getByRole('link', { name: 'SIMUS6' }).waitFor();
-  await page.getByRole('row', { name: /SIMUS1/ }).getByText(/\d–\d/).first().waitFor();
+  await page.getByRole('row').getByText(/\d–\d/).first().waitFor(); // which rows are in sight depends on the tests before
   await picture(page, 'dashboard');
   await setTheme(page, 'dark');
   await picture(page, 'dashboard-dark');

@@ -10,7 +10,7 @@ export function overview(count: number): Overview {
   const at = (hours: number): string => new Date(now + hours * 3_600_000).toISOString();
   const exchange = (code: 'XNYS' | 'XKRX', name: string, zone: string, more: Partial<Overview['exchanges'][number]>): Overview['exchanges'][number] => ({
     exchange: code, name, time_zone: zone, session: '2026-11-26', closed_at: at(-5), due_at: at(-2), next_session: '2026-11-27', next_open: at(12.5), next_close: at(19),
-    open_now: false, state: 'complete', late_seconds: 0, etfs: Math.ceil(count / 2), stored: Math.ceil(count / 2), forecast: Math.ceil(count / 2), stale: 0, failed: 0,
+    open_now: false, state: 'complete', late_seconds: 0, etfs: Math.ceil(count / 2), counted: Math.ceil(count / 2), stored: Math.ceil(count / 2), forecast: Math.ceil(count / 2), stale: 0, failed: 0,
     run: { id: `daily:${code}:2026-11-26`, status: 'completed', done: count, due: count }, ...more,
   }); // prettier-ignore
   return {

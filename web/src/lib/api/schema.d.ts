@@ -1137,6 +1137,7 @@ export interface components {
          *       "state": "complete",
          *       "late_seconds": 0,
          *       "etfs": 6,
+         *       "counted": 6,
          *       "stored": 6,
          *       "forecast": 6,
          *       "stale": 0,
@@ -1188,6 +1189,8 @@ export interface components {
             late_seconds: number;
             /** @description ETFs that daily runs update. */
             etfs: number;
+            /** @description ETFs that have the session's prices, or owe them: not those that were registered after its close. */
+            counted: number;
             /** @description ETFs with a bar of the session. */
             stored: number;
             /** @description ETFs with a forecast from the session. */
@@ -3888,6 +3891,7 @@ export interface operations {
                      *           "state": "complete",
                      *           "late_seconds": 0,
                      *           "etfs": 1,
+                     *           "counted": 1,
                      *           "stored": 1,
                      *           "forecast": 1,
                      *           "stale": 0,
