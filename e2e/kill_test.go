@@ -334,7 +334,7 @@ func (in *installation) round(i int, session etf.Session, strikes []strike) {
 				if err != nil {
 					return err
 				}
-				if now == nil || now.GetState() == enums.PENDING_ACTIVITY_STATE_STARTED && now.GetLastStartedTime().AsTime().After(struck) {
+				if now == nil || now.GetState() == enums.PENDING_ACTIVITY_STATE_STARTED && now.GetLastStartedTime().AsTime().After(struck) || refusedSince(now, struck) {
 					delete(inFlight, key)
 				} else if *timed && time.Since(ready) > resumeLimit {
 					t.Errorf("round %d %v: %s of %s is not resumed %s after the worker was ready: attempt %d, %s, last failure %q", i, strikes,
@@ -430,6 +430,12 @@ func (in *installation) activitiesDone() int {
 
 // activityKey names an activity of a workflow's run.
 type activityKey struct{ workflow, run, activity string }
+
+// refusedSince reports whether an attempt has ended since the instant with an error of its own, such as the simulated provider's 503: a worker
+// has had it, and it waits for its next attempt.
+func refusedSince(a *workflow.PendingActivityInfo, at time.Time) bool {
+	return a.GetLastAttemptCompleteTime().AsTime().After(at) && a.GetLastFailure().GetApplicationFailureInfo() != nil
+}
 
 // pendingActivities returns the activities in flight whose latest attempt started before the instant.
 func (in *installation) pendingActivities(before time.Time) map[activityKey]bool {
