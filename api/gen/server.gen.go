@@ -23,20 +23,12 @@ import (
 // Action One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
 type Action struct {
 	// Id 32 hex digits, which follow from symbol, kind, ex-date, terms and source.
-	Id string `json:"id"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
+	Id     string `json:"id"`
 	Symbol Symbol `json:"symbol"`
 
 	// Kind The kind of corporate action.
-	Kind string `json:"kind"`
-
-	// Ex A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Ex Session `json:"ex"`
+	Kind string  `json:"kind"`
+	Ex   Session `json:"ex"`
 
 	// Ratio Of a split: new shares for old ones.
 	//
@@ -92,7 +84,7 @@ type Action struct {
 	KnownTo *time.Time `json:"known_to"`
 }
 
-// ActionDecision defines model for ActionDecision.
+// ActionDecision A decision on a statement about a corporate action.
 type ActionDecision struct {
 	// By Who decides.
 	By string `json:"by"`
@@ -107,21 +99,20 @@ type ActionDecision struct {
 	Why string `json:"why"`
 }
 
-// ActionDetail defines model for ActionDetail.
+// ActionDetail A statement about a corporate action, with every state it has been in.
 type ActionDetail struct {
-	// Action One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
 	Action Action `json:"action"`
 
 	// States Every state, oldest first; the last one is current.
 	States []Action `json:"states"`
 }
 
-// ActionList defines model for ActionList.
+// ActionList Statements about an ETF's corporate actions, ordered by ex-date.
 type ActionList struct {
 	Items []Action `json:"items"`
 }
 
-// ActionPage defines model for ActionPage.
+// ActionPage A page of statements about corporate actions.
 type ActionPage struct {
 	Items []Action `json:"items"`
 
@@ -133,39 +124,18 @@ type ActionPage struct {
 //
 // Example: {"adj_close":null,"basis":"as_traded","close":661.82,"data_version":1,"held":false,"high":662.39,"known_from":"2025-09-27T01:00:00.123456Z","low":656.64,"open":659.51,"provisional":false,"quarantined":false,"session":"2025-09-26","source":"file","volume":69179200}
 type Bar struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session `json:"session"`
-
-	// Open An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Open Price `json:"open"`
-
-	// High An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	High Price `json:"high"`
-
-	// Low An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Low Price `json:"low"`
-
-	// Close An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Close Price `json:"close"`
+	Open    Price   `json:"open"`
+	High    Price   `json:"high"`
+	Low     Price   `json:"low"`
+	Close   Price   `json:"close"`
 
 	// AdjClose The provider's adjusted close, kept as evidence; null if the provider gave none.
 	AdjClose *etf.Price `json:"adj_close"`
 
 	// Volume Number of shares traded; null if the provider gave none.
 	Volume etf.Volume `json:"volume"`
-
-	// Basis What the prices are adjusted for.
-	Basis Basis `json:"basis"`
+	Basis  Basis      `json:"basis"`
 
 	// Source The source of the bar.
 	Source string `json:"source"`
@@ -197,36 +167,15 @@ type Bar struct {
 
 // BarBelief A bar that was believed for a session, and why.
 type BarBelief struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session `json:"session"`
-
-	// Open An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Open Price `json:"open"`
-
-	// High An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	High Price `json:"high"`
-
-	// Low An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Low Price `json:"low"`
-
-	// Close An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Close Price `json:"close"`
+	Open    Price   `json:"open"`
+	High    Price   `json:"high"`
+	Low     Price   `json:"low"`
+	Close   Price   `json:"close"`
 
 	// Volume Number of shares traded; null if the provider gave none.
 	Volume etf.Volume `json:"volume"`
-
-	// Basis What the prices are adjusted for.
-	Basis Basis `json:"basis"`
+	Basis  Basis      `json:"basis"`
 
 	// Source The source of the bar.
 	Source string `json:"source"`
@@ -251,26 +200,20 @@ type BarBelief struct {
 
 	// KnownTo When it ended; null while it is current.
 	KnownTo *time.Time `json:"known_to"`
-
-	// Cause Why a data version came to be. More causes may be added.
-	//
-	// Example: fetch
-	Cause Cause `json:"cause"`
+	Cause   Cause      `json:"cause"`
 
 	// CauseId The ID of the cause: of a fetch, a finding or an action.
 	CauseId string `json:"cause_id"`
 }
 
-// BarBeliefList defines model for BarBeliefList.
+// BarBeliefList What was believed about one session's bar, oldest first.
 type BarBeliefList struct {
 	Items []BarBelief `json:"items"`
 }
 
-// BarList defines model for BarList.
+// BarList A page of bars, ordered by session.
 type BarList struct {
-	Items []Bar `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Bar       `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -303,7 +246,7 @@ type Build struct {
 // Example: fetch
 type Cause = string
 
-// Check defines model for Check.
+// Check One check of something that the service needs.
 type Check struct {
 	// Name `database`, `schema`, `temporal`, or `pollers:` followed by a task queue.
 	Name  string `json:"name"`
@@ -337,11 +280,7 @@ type DataVersionChange struct {
 
 	// KnownFrom When it became current.
 	KnownFrom time.Time `json:"known_from"`
-
-	// Cause Why a data version came to be. More causes may be added.
-	//
-	// Example: fetch
-	Cause Cause `json:"cause"`
+	Cause     Cause     `json:"cause"`
 
 	// CauseId The ID of the cause: of a fetch, a finding or an action.
 	CauseId string `json:"cause_id"`
@@ -374,27 +313,18 @@ type DataVersionChange struct {
 	Navs int `json:"navs"`
 }
 
-// DataVersionList defines model for DataVersionList.
+// DataVersionList A page of an ETF's data versions, newest first.
 type DataVersionList struct {
-	Items []DataVersionChange `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
-	NextCursor *NextCursor `json:"next_cursor"`
+	Items      []DataVersionChange `json:"items"`
+	NextCursor *NextCursor         `json:"next_cursor"`
 }
 
-// ETF Example: {"bars":8222,"changes":0,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","changes":"/v1/etfs/SPY/changes","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"listed":"1993-01-29","name":null,"quarantined":0,"retired":false,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
+// ETF A registered ETF and what is stored of it.
+//
+// Example: {"bars":8222,"changes":0,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","changes":"/v1/etfs/SPY/changes","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"listed":"1993-01-29","name":null,"quarantined":0,"retired":false,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
 type ETF struct {
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Exchange ISO 10383 market identifier.
+	Symbol   Symbol   `json:"symbol"`
 	Exchange Exchange `json:"exchange"`
-
-	// Currency ISO 4217 code.
-	//
-	// Example: USD
 	Currency Currency `json:"currency"`
 
 	// Name The fund's name; null if none is set.
@@ -408,9 +338,7 @@ type ETF struct {
 	Retired bool `json:"retired"`
 
 	// Changes How often it has been changed since it was registered.
-	Changes int `json:"changes"`
-
-	// DataVersion Identifies one state of an ETF's market data.
+	Changes     int         `json:"changes"`
 	DataVersion DataVersion `json:"data_version"`
 
 	// FirstSession First stored session; null before the first update.
@@ -436,11 +364,7 @@ type ETF struct {
 // ETFChange An ETF's values after a change.
 type ETFChange struct {
 	// Number Counts the ETF's changes.
-	Number int `json:"number"`
-
-	// Currency ISO 4217 code.
-	//
-	// Example: USD
+	Number   int          `json:"number"`
 	Currency Currency     `json:"currency"`
 	Name     *string      `json:"name"`
 	Sources  []SourceRef  `json:"sources"`
@@ -455,15 +379,13 @@ type ETFChange struct {
 	At  time.Time `json:"at"`
 }
 
-// ETFChangeList defines model for ETFChangeList.
+// ETFChangeList The changes made to an ETF, oldest first.
 type ETFChangeList struct {
-	Items []ETFChange `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []ETFChange `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// ETFEdit defines model for ETFEdit.
+// ETFEdit The values of an ETF to change, with who changes them and why.
 type ETFEdit struct {
 	// By Who makes the change; defaults to `the API`.
 	By *string `json:"by,omitempty"`
@@ -491,11 +413,9 @@ type ETFEdit struct {
 	Why *string `json:"why,omitempty"`
 }
 
-// ETFList defines model for ETFList.
+// ETFList A page of ETFs, ordered by symbol.
 type ETFList struct {
-	Items []ETF `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []ETF       `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -506,16 +426,8 @@ type ETFRun struct {
 
 	// StartedAt When the run started.
 	StartedAt time.Time `json:"started_at"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Session Session `json:"session"`
+	Symbol    Symbol    `json:"symbol"`
+	Session   Session   `json:"session"`
 
 	// Stage The stage reached; null if not known yet.
 	Stage   *string `json:"stage"`
@@ -549,19 +461,14 @@ type ETFRun struct {
 	Remedy *string `json:"remedy"`
 }
 
-// ETFRunList defines model for ETFRunList.
+// ETFRunList What the newest runs did for one ETF.
 type ETFRunList struct {
 	Items []ETFRun `json:"items"`
 }
 
-// ETFScores defines model for ETFScores.
+// ETFScores How the forecasts of one ETF have fared.
 type ETFScores struct {
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Exchange ISO 10383 market identifier.
+	Symbol   Symbol   `json:"symbol"`
 	Exchange Exchange `json:"exchange"`
 
 	// Late Whether everything is about the late forecasts.
@@ -581,9 +488,7 @@ type ETFScores struct {
 	Pooled []ScoreboardItem `json:"pooled"`
 
 	// Items The scores, newest origin first, then ascending by model, horizon and forecast.
-	Items []Score `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Score     `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -602,7 +507,7 @@ type EarlierProvenance struct {
 	Actions int          `json:"actions"`
 }
 
-// Entry defines model for Entry.
+// Entry A stored entry.
 type Entry struct {
 	// Id Its forecast's; `GET /v1/forecasts/{id}` shows it.
 	Id       string       `json:"id"`
@@ -630,11 +535,9 @@ type Entry struct {
 // EntryHorizons The quantiles by horizon, such as `{"1":{"0.05":652.1}}`, in the place of `points`.
 type EntryHorizons map[string]EntryQuantiles
 
-// EntryList defines model for EntryList.
+// EntryList A page of an entrant's entries.
 type EntryList struct {
-	Items []Entry `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Entry     `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -642,7 +545,7 @@ type EntryList struct {
 // ETF's currency, per share as of the origin, and don't decrease from level to level.
 type EntryQuantiles map[string]float64
 
-// EntryReceipt defines model for EntryReceipt.
+// EntryReceipt What was stored of a request's entries, with the checkpoint that covers them.
 type EntryReceipt struct {
 	Model string `json:"model"`
 
@@ -696,15 +599,13 @@ type Fetch struct {
 	Stored bool `json:"stored"`
 }
 
-// FetchList defines model for FetchList.
+// FetchList A page of the responses of an ETF's sources.
 type FetchList struct {
-	Items []Fetch `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Fetch     `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// FetchUse defines model for FetchUse.
+// FetchUse The response of a source, and how many of a forecast's closes come from it.
 type FetchUse struct {
 	Id string `json:"id"`
 
@@ -726,20 +627,12 @@ type FetchUse struct {
 	Rows int `json:"rows"`
 
 	// Closes Closes of the forecast that come from it.
-	Closes int `json:"closes"`
-
-	// First A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	First Session `json:"first"`
-
-	// Last A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Last Session `json:"last"`
+	Closes int     `json:"closes"`
+	First  Session `json:"first"`
+	Last   Session `json:"last"`
 }
 
-// FieldError defines model for FieldError.
+// FieldError What is wrong with one field, parameter or header of a request.
 type FieldError struct {
 	// Field The invalid field, parameter or header, such as `symbols[2]`.
 	Field   string  `json:"field"`
@@ -747,11 +640,8 @@ type FieldError struct {
 	Remedy  *string `json:"remedy,omitempty"`
 }
 
-// FileBar defines model for FileBar.
+// FileBar One row of a checked file.
 type FileBar struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session    `json:"session"`
 	Open    etf.Price  `json:"open"`
 	High    etf.Price  `json:"high"`
@@ -760,7 +650,7 @@ type FileBar struct {
 	Volume  etf.Volume `json:"volume"`
 }
 
-// FileCheck defines model for FileCheck.
+// FileCheck What the rules say of a file.
 type FileCheck struct {
 	// Ok No finding is an error.
 	Ok bool `json:"ok"`
@@ -823,12 +713,8 @@ type FileFinding struct {
 
 // FileProposal The corporate action that would explain a finding.
 type FileProposal struct {
-	Kind string `json:"kind"`
-
-	// Ex A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Ex Session `json:"ex"`
+	Kind string  `json:"kind"`
+	Ex   Session `json:"ex"`
 
 	// Ratio Of a split: new shares for old ones.
 	//
@@ -842,11 +728,7 @@ type FileProposal struct {
 // Finding What one rule reported about some sessions of one ETF.
 type Finding struct {
 	// Id Follows from the rule and the numbers it is about.
-	Id string `json:"id"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
+	Id     string `json:"id"`
 	Symbol Symbol `json:"symbol"`
 
 	// Rule Example: price_jump
@@ -874,7 +756,7 @@ type Finding struct {
 	} `json:"links"`
 }
 
-// FindingDecision defines model for FindingDecision.
+// FindingDecision One decision on a finding, and what it changed.
 type FindingDecision struct {
 	// Number Counts the finding's decisions.
 	Number  int  `json:"number"`
@@ -898,9 +780,8 @@ type FindingDecision struct {
 	RowsChanged int `json:"rows_changed"`
 }
 
-// FindingDetail defines model for FindingDetail.
+// FindingDetail A finding with the bars around it and every decision on it.
 type FindingDetail struct {
-	// Finding What one rule reported about some sessions of one ETF.
 	Finding Finding `json:"finding"`
 
 	// Rows The sessions that the finding names and ten stored ones on each side, ascending.
@@ -913,11 +794,9 @@ type FindingDetail struct {
 	Decisions []FindingDecision `json:"decisions"`
 }
 
-// FindingList defines model for FindingList.
+// FindingList A page of findings.
 type FindingList struct {
-	Items []Finding `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Finding   `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 
 	// DataVersion The data version that `as_of` stands for; null without it.
@@ -926,9 +805,6 @@ type FindingList struct {
 
 // FindingRow One session, named by the finding or near one that is.
 type FindingRow struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session `json:"session"`
 
 	// Named Whether the finding names the session.
@@ -941,7 +817,7 @@ type FindingRow struct {
 	Stored *Bar `json:"stored"`
 }
 
-// Firing defines model for Firing.
+// Firing One time that a schedule fired.
 type Firing struct {
 	// ScheduledAt When it was due to fire.
 	ScheduledAt time.Time `json:"scheduled_at"`
@@ -953,23 +829,13 @@ type Firing struct {
 // and everything needed to trace it.
 type Forecast struct {
 	// Id 32 hex digits.
-	Id string `json:"id"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
+	Id     string `json:"id"`
 	Symbol Symbol `json:"symbol"`
 
 	// Model Example: drift
-	Model string `json:"model"`
-
-	// Origin A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Model  string  `json:"model"`
 	Origin Session `json:"origin"`
-
-	// Basis What the prices are adjusted for.
-	Basis Basis `json:"basis"`
+	Basis  Basis   `json:"basis"`
 
 	// Points Ordered by horizon.
 	Points []ForecastPoint `json:"points"`
@@ -977,10 +843,8 @@ type Forecast struct {
 	// Run The run that issued it.
 	//
 	// Example: daily:XNYS:2025-09-26
-	Run         string `json:"run"`
-	CodeVersion string `json:"code_version"`
-
-	// DataVersion Identifies one state of an ETF's market data.
+	Run         string      `json:"run"`
+	CodeVersion string      `json:"code_version"`
 	DataVersion DataVersion `json:"data_version"`
 
 	// AsOf It used the data known at this instant.
@@ -1040,11 +904,7 @@ type ForecastHead struct {
 	Id string `json:"id"`
 
 	// Model Example: drift
-	Model string `json:"model"`
-
-	// Origin A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Model    string    `json:"model"`
 	Origin   Session   `json:"origin"`
 	IssuedAt time.Time `json:"issued_at"`
 
@@ -1068,23 +928,17 @@ type ForecastHead struct {
 	Horizons []int `json:"horizons"`
 }
 
-// ForecastHeadList defines model for ForecastHeadList.
+// ForecastHeadList A page of forecasts without their numbers.
 type ForecastHeadList struct {
-	Items []ForecastHead `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
-	NextCursor *NextCursor `json:"next_cursor"`
+	Items      []ForecastHead `json:"items"`
+	NextCursor *NextCursor    `json:"next_cursor"`
 }
 
-// ForecastPoint defines model for ForecastPoint.
+// ForecastPoint The forecast of the closing price at one horizon.
 type ForecastPoint struct {
 	// Horizon Number of sessions after the origin.
-	Horizon int `json:"horizon"`
-
-	// Target A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Target Session `json:"target"`
+	Horizon int     `json:"horizon"`
+	Target  Session `json:"target"`
 
 	// Mean Mean of the closing price.
 	Mean float64 `json:"mean"`
@@ -1097,43 +951,21 @@ type ForecastPoint struct {
 
 // FoundBar The numbers of one session that a finding or a decision is about.
 type FoundBar struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session `json:"session"`
-
-	// Open An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Open Price `json:"open"`
-
-	// High An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	High Price `json:"high"`
-
-	// Low An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Low Price `json:"low"`
-
-	// Close An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Close Price `json:"close"`
+	Open    Price   `json:"open"`
+	High    Price   `json:"high"`
+	Low     Price   `json:"low"`
+	Close   Price   `json:"close"`
 
 	// Volume Number of shares traded; null if unknown.
 	Volume etf.Volume `json:"volume"`
 }
 
-// FreshnessExchange Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","ok":5,"session":"2025-09-26","stale":1,"waiting":0}
+// FreshnessExchange How many ETFs of an exchange are in which state for one session.
+//
+// Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","ok":5,"session":"2025-09-26","stale":1,"waiting":0}
 type FreshnessExchange struct {
-	// Exchange ISO 10383 market identifier.
-	Exchange Exchange `json:"exchange"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Exchange Exchange  `json:"exchange"`
 	Session  Session   `json:"session"`
 	ClosedAt time.Time `json:"closed_at"`
 
@@ -1149,19 +981,12 @@ type FreshnessExchange struct {
 	Stale int `json:"stale"`
 }
 
-// FreshnessItem Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","exchange":"XNYS","forecast_at":null,"late_seconds":5400,"session":"2025-09-26","state":"stale","stored_at":"2025-09-26T22:31:07Z","symbol":"SPY"}
+// FreshnessItem Whether an ETF has what is due after one session.
+//
+// Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","exchange":"XNYS","forecast_at":null,"late_seconds":5400,"session":"2025-09-26","state":"stale","stored_at":"2025-09-26T22:31:07Z","symbol":"SPY"}
 type FreshnessItem struct {
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Exchange ISO 10383 market identifier.
-	Exchange Exchange `json:"exchange"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Symbol   Symbol    `json:"symbol"`
+	Exchange Exchange  `json:"exchange"`
 	Session  Session   `json:"session"`
 	ClosedAt time.Time `json:"closed_at"`
 
@@ -1172,16 +997,14 @@ type FreshnessItem struct {
 	StoredAt *time.Time `json:"stored_at"`
 
 	// ForecastAt When the benchmark model's first forecast from the session was issued; null if none was.
-	ForecastAt *time.Time `json:"forecast_at"`
-
-	// State ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
-	State FreshnessState `json:"state"`
+	ForecastAt *time.Time     `json:"forecast_at"`
+	State      FreshnessState `json:"state"`
 
 	// LateSeconds By how much it was, or is so far, after due_at that both were there; 0 if in time.
 	LateSeconds int64 `json:"late_seconds"`
 }
 
-// FreshnessReport defines model for FreshnessReport.
+// FreshnessReport Whether each ETF has what is due after its sessions.
 type FreshnessReport struct {
 	AsOf      time.Time           `json:"as_of"`
 	Exchanges []FreshnessExchange `json:"exchanges"`
@@ -1196,12 +1019,12 @@ type FreshnessReport struct {
 // FreshnessState ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
 type FreshnessState = string
 
-// Health defines model for Health.
+// Health That the process runs.
 type Health struct {
 	Status string `json:"status"`
 }
 
-// KeptFile defines model for KeptFile.
+// KeptFile A file that was kept, by the name under which a source can read it.
 type KeptFile struct {
 	// Ref What source `file` calls it.
 	//
@@ -1215,7 +1038,9 @@ type KeptFile struct {
 	Rows int `json:"rows"`
 }
 
-// LedgerCheckpoint Example: {"at":"2025-09-26T21:33:07.418203Z","instance":"5f0c9a7e2d1b4c3895e6a1d07b2f4c88","note":"etfcast/5f0c9a7e2d1b4c3895e6a1d07b2f4c88\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n","root":"CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=","signed":false,"size":42}
+// LedgerCheckpoint A checkpoint of the ledger.
+//
+// Example: {"at":"2025-09-26T21:33:07.418203Z","instance":"5f0c9a7e2d1b4c3895e6a1d07b2f4c88","note":"etfcast/5f0c9a7e2d1b4c3895e6a1d07b2f4c88\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n","root":"CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=","signed":false,"size":42}
 type LedgerCheckpoint struct {
 	// Instance The installation whose ledger it is.
 	Instance string `json:"instance"`
@@ -1236,7 +1061,7 @@ type LedgerCheckpoint struct {
 	At time.Time `json:"at"`
 }
 
-// LedgerConsistency defines model for LedgerConsistency.
+// LedgerConsistency The proof that a later checkpoint of the ledger extends an earlier one.
 type LedgerConsistency struct {
 	// From Leaves of the earlier checkpoint.
 	From int64 `json:"from"`
@@ -1252,7 +1077,7 @@ type LedgerConsistency struct {
 // checkpoint.
 type LedgerProof = ledger.Proof
 
-// Model defines model for Model.
+// Model A model that forecasts every ETF.
 type Model struct {
 	// Name Example: drift
 	Name string `json:"name"`
@@ -1267,19 +1092,14 @@ type Model struct {
 	Params json.RawMessage `json:"params"`
 }
 
-// ModelList defines model for ModelList.
+// ModelList The models that forecast every ETF, the benchmark first.
 type ModelList struct {
-	Items []Model `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Model     `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// NAV defines model for NAV.
+// NAV An ETF's net asset value and shares outstanding at the end of one session.
 type NAV struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session `json:"session"`
 
 	// Nav Net asset value per share; null if the source gave none.
@@ -1298,15 +1118,13 @@ type NAV struct {
 	KnownFrom time.Time `json:"known_from"`
 }
 
-// NAVList defines model for NAVList.
+// NAVList A page of NAVs, ordered by session.
 type NAVList struct {
-	Items []NAV `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []NAV       `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// NewAction defines model for NewAction.
+// NewAction A corporate action that a person states.
 type NewAction struct {
 	// Amount Of any other kind, per share, as text.
 	//
@@ -1360,7 +1178,7 @@ type NewBar struct {
 	Volume *etf.Volume `json:"volume,omitempty"`
 }
 
-// NewDecision defines model for NewDecision.
+// NewDecision A decision on a finding.
 type NewDecision struct {
 	// By Who decides.
 	//
@@ -1381,7 +1199,7 @@ type NewDecision struct {
 	Why string `json:"why"`
 }
 
-// NewETF defines model for NewETF.
+// NewETF An ETF to register.
 type NewETF struct {
 	// Currency ISO 4217 code; defaults to the exchange's currency.
 	//
@@ -1437,7 +1255,7 @@ type NewEntry struct {
 	Symbol string           `json:"symbol"`
 }
 
-// NewEntryPoint defines model for NewEntryPoint.
+// NewEntryPoint The forecast at one horizon of an entry.
 type NewEntryPoint struct {
 	// Horizon In sessions after the origin.
 	Horizon int `json:"horizon"`
@@ -1453,7 +1271,7 @@ type NewEntryPoint struct {
 	Target *string `json:"target,omitempty"`
 }
 
-// NewRun defines model for NewRun.
+// NewRun A run to start.
 type NewRun struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange string `json:"exchange"`
@@ -1474,9 +1292,8 @@ type NewRun struct {
 // NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 type NextCursor = string
 
-// OriginScores defines model for OriginScores.
+// OriginScores How the forecasts of one model from one origin fared, for the ETFs of an exchange.
 type OriginScores struct {
-	// Exchange ISO 10383 market identifier.
 	Exchange Exchange `json:"exchange"`
 
 	// Model Example: drift
@@ -1494,7 +1311,7 @@ type OriginScores struct {
 	Items   []Score   `json:"items"`
 }
 
-// Overview defines model for Overview.
+// Overview How every exchange and ETF stands now.
 type Overview struct {
 	// AsOf When the response was put together: at most a minute ago, and nothing has changed since.
 	AsOf time.Time `json:"as_of"`
@@ -1517,21 +1334,18 @@ type Overview struct {
 	Items []OverviewItem `json:"items"`
 }
 
-// OverviewExchange Example: {"closed_at":"2025-09-26T20:00:00Z","counted":6,"due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","failed":0,"forecast":6,"late_seconds":0,"name":"New York Stock Exchange","next_close":"2025-09-29T20:00:00Z","next_open":"2025-09-29T13:30:00Z","next_session":"2025-09-29","open_now":false,"run":{"done":6,"due":6,"id":"daily:XNYS:2025-09-26","status":"completed"},"session":"2025-09-26","stale":0,"state":"complete","stored":6,"time_zone":"America/New_York"}
+// OverviewExchange How an exchange stands for its newest closed session.
+//
+// Example: {"closed_at":"2025-09-26T20:00:00Z","counted":6,"due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","failed":0,"forecast":6,"late_seconds":0,"name":"New York Stock Exchange","next_close":"2025-09-29T20:00:00Z","next_open":"2025-09-29T13:30:00Z","next_session":"2025-09-29","open_now":false,"run":{"done":6,"due":6,"id":"daily:XNYS:2025-09-26","status":"completed"},"session":"2025-09-26","stale":0,"state":"complete","stored":6,"time_zone":"America/New_York"}
 type OverviewExchange struct {
-	// Exchange ISO 10383 market identifier.
 	Exchange Exchange `json:"exchange"`
 
 	// Name Example: New York Stock Exchange
 	Name string `json:"name"`
 
 	// TimeZone Example: America/New_York
-	TimeZone string `json:"time_zone"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Session Session `json:"session"`
+	TimeZone string  `json:"time_zone"`
+	Session  Session `json:"session"`
 
 	// ClosedAt The close of the session.
 	ClosedAt time.Time `json:"closed_at"`
@@ -1573,15 +1387,11 @@ type OverviewExchange struct {
 	Run *OverviewRun `json:"run"`
 }
 
-// OverviewForecast defines model for OverviewForecast.
+// OverviewForecast The newest forecast of an ETF's close for one horizon.
 type OverviewForecast struct {
 	// Horizon Sessions after the forecast's origin.
-	Horizon int `json:"horizon"`
-
-	// Target A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Target Session `json:"target"`
+	Horizon int     `json:"horizon"`
+	Target  Session `json:"target"`
 
 	// Model Example: drift
 	Model string `json:"model"`
@@ -1604,17 +1414,14 @@ type OverviewForecast struct {
 	Level float64 `json:"level"`
 }
 
-// OverviewItem Example: {"change":0.005729,"close":661.82,"closes":[658.05,661.82],"currency":"USD","data_version":12,"exchange":"XNYS","findings":0,"forecasts":[{"forecast":"5f0c2a9d1b3e4f605f0c2a9d1b3e4f60","high":673.4,"horizon":1,"level":0.9,"low":651.2,"mean":662.1,"model":"drift","target":"2025-09-29"}],"freshness":"ok","known_from":"2025-09-26T22:31:07Z","late_seconds":0,"name":null,"previous_close":658.05,"session":"2025-09-26","source":"yahoo","state":"ok","symbol":"SPY"}
+// OverviewItem How an ETF stands now, with its newest believed close.
+//
+// Example: {"change":0.005729,"close":661.82,"closes":[658.05,661.82],"currency":"USD","data_version":12,"exchange":"XNYS","findings":0,"forecasts":[{"forecast":"5f0c2a9d1b3e4f605f0c2a9d1b3e4f60","high":673.4,"horizon":1,"level":0.9,"low":651.2,"mean":662.1,"model":"drift","target":"2025-09-29"}],"freshness":"ok","known_from":"2025-09-26T22:31:07Z","late_seconds":0,"name":null,"previous_close":658.05,"session":"2025-09-26","source":"yahoo","state":"ok","symbol":"SPY"}
 type OverviewItem struct {
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
 	Symbol Symbol `json:"symbol"`
 
 	// Name The fund's name; null if none is registered.
-	Name *string `json:"name"`
-
-	// Exchange ISO 10383 market identifier.
+	Name     *string  `json:"name"`
 	Exchange Exchange `json:"exchange"`
 
 	// Currency Example: USD
@@ -1642,9 +1449,7 @@ type OverviewItem struct {
 	KnownFrom *time.Time `json:"known_from"`
 
 	// State held, quarantined: the newest bar is. missing: there is no believed close of the exchange's newest closed session although it is due, or none at all. provisional: the newest close may still change before its day is over.
-	State string `json:"state"`
-
-	// Freshness ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
+	State     string         `json:"state"`
 	Freshness FreshnessState `json:"freshness"`
 
 	// LateSeconds By how much it was late for the newest session, or is for the one that has been missing something for longest; whole minutes while something is missing.
@@ -1658,18 +1463,18 @@ type OverviewItem struct {
 	Forecasts []OverviewForecast `json:"forecasts"`
 }
 
-// OverviewRun defines model for OverviewRun.
+// OverviewRun How far a run is: `done` of the `due` ETFs.
 type OverviewRun struct {
 	// Id Example: daily:XNYS:2025-09-26
-	Id string `json:"id"`
-
-	// Status A run in which ETFs failed or were quarantined is completed; its counts say how many.
+	Id     string    `json:"id"`
 	Status RunStatus `json:"status"`
 	Done   int       `json:"done"`
 	Due    int       `json:"due"`
 }
 
-// OverviewWaiting Example: {"actions":1,"failed":0,"findings":2,"stale":0,"warnings":1}
+// OverviewWaiting How many things wait for a person, by kind.
+//
+// Example: {"actions":1,"failed":0,"findings":2,"stale":0,"warnings":1}
 type OverviewWaiting struct {
 	// Findings Findings that wait for a decision.
 	Findings int `json:"findings"`
@@ -1708,25 +1513,15 @@ type Problem struct {
 	Errors    *[]FieldError `json:"errors,omitempty"`
 }
 
-// Provenance defines model for Provenance.
+// Provenance What a forecast was made from.
 type Provenance struct {
 	// Forecast Its ID.
-	Forecast string `json:"forecast"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Exchange ISO 10383 market identifier.
+	Forecast string   `json:"forecast"`
+	Symbol   Symbol   `json:"symbol"`
 	Exchange Exchange `json:"exchange"`
 
 	// Model Example: drift
-	Model string `json:"model"`
-
-	// Origin A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Model    string    `json:"model"`
 	Origin   Session   `json:"origin"`
 	IssuedAt time.Time `json:"issued_at"`
 
@@ -1765,7 +1560,9 @@ type Provenance struct {
 	Earlier *EarlierProvenance `json:"earlier"`
 }
 
-// Readiness Example: {"checks":[{"detail":"","name":"database","since":"2025-09-26T21:00:00Z","state":"ok"},{"detail":"Temporal can't be reached","name":"temporal","since":"2025-09-26T21:03:10Z","state":"waiting"}],"ready":false,"waiting_for":["temporal"]}
+// Readiness Whether the service can do its work, with the checks behind that.
+//
+// Example: {"checks":[{"detail":"","name":"database","since":"2025-09-26T21:00:00Z","state":"ok"},{"detail":"Temporal can't be reached","name":"temporal","since":"2025-09-26T21:03:10Z","state":"waiting"}],"ready":false,"waiting_for":["temporal"]}
 type Readiness struct {
 	Ready bool `json:"ready"`
 
@@ -1774,7 +1571,7 @@ type Readiness struct {
 	Checks     []Check  `json:"checks"`
 }
 
-// Refetch defines model for Refetch.
+// Refetch Who asks for an ETF's whole history to be fetched again, and why.
 type Refetch struct {
 	// By Who asks; defaults to `the API`.
 	By *string `json:"by,omitempty"`
@@ -1783,7 +1580,7 @@ type Refetch struct {
 	Why *string `json:"why,omitempty"`
 }
 
-// Run defines model for Run.
+// Run A daily run: the update of an exchange's ETFs for one session.
 type Run struct {
 	// Id Safe in a URL path.
 	//
@@ -1794,26 +1591,16 @@ type Run struct {
 	// WorkflowId The workflow ID in Temporal.
 	//
 	// Example: daily/XNYS/2025-09-26
-	WorkflowId string `json:"workflow_id"`
-
-	// Exchange ISO 10383 market identifier.
-	Exchange Exchange `json:"exchange"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Session Session `json:"session"`
+	WorkflowId string   `json:"workflow_id"`
+	Exchange   Exchange `json:"exchange"`
+	Session    Session  `json:"session"`
 
 	// Symbols The requested ETFs; empty = every ETF of the exchange.
-	Symbols []Symbol `json:"symbols"`
-
-	// Status A run in which ETFs failed or were quarantined is completed; its counts say how many.
-	Status RunStatus `json:"status"`
+	Symbols []Symbol  `json:"symbols"`
+	Status  RunStatus `json:"status"`
 
 	// Closed The exchange was closed that day, so no ETF was due.
-	Closed bool `json:"closed"`
-
-	// Counts Counts of ETFs by outcome, of rows and of forecasts.
+	Closed bool      `json:"closed"`
 	Counts RunCounts `json:"counts"`
 
 	// Error Why the run did not complete.
@@ -1831,7 +1618,7 @@ type Run struct {
 // RunCounts Counts of ETFs by outcome, of rows and of forecasts.
 type RunCounts = etf.RunCounts
 
-// RunDetail defines model for RunDetail.
+// RunDetail A run with a page of what it did for each ETF.
 type RunDetail struct {
 	// Id Safe in a URL path.
 	//
@@ -1842,26 +1629,16 @@ type RunDetail struct {
 	// WorkflowId The workflow ID in Temporal.
 	//
 	// Example: daily/XNYS/2025-09-26
-	WorkflowId string `json:"workflow_id"`
-
-	// Exchange ISO 10383 market identifier.
-	Exchange Exchange `json:"exchange"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Session Session `json:"session"`
+	WorkflowId string   `json:"workflow_id"`
+	Exchange   Exchange `json:"exchange"`
+	Session    Session  `json:"session"`
 
 	// Symbols The requested ETFs; empty = every ETF of the exchange.
-	Symbols []Symbol `json:"symbols"`
-
-	// Status A run in which ETFs failed or were quarantined is completed; its counts say how many.
-	Status RunStatus `json:"status"`
+	Symbols []Symbol  `json:"symbols"`
+	Status  RunStatus `json:"status"`
 
 	// Closed The exchange was closed that day, so no ETF was due.
-	Closed bool `json:"closed"`
-
-	// Counts Counts of ETFs by outcome, of rows and of forecasts.
+	Closed bool      `json:"closed"`
 	Counts RunCounts `json:"counts"`
 
 	// Error Why the run did not complete.
@@ -1877,16 +1654,9 @@ type RunDetail struct {
 	Etfs RunETFList `json:"etfs"`
 }
 
-// RunETF defines model for RunETF.
+// RunETF What a run did for one ETF, in the list of the run.
 type RunETF struct {
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Symbol  Symbol  `json:"symbol"`
 	Session Session `json:"session"`
 
 	// Stage The stage reached; null if not known yet.
@@ -1921,19 +1691,15 @@ type RunETF struct {
 	Remedy *string `json:"remedy"`
 }
 
-// RunETFList defines model for RunETFList.
+// RunETFList A page of what a run did for its ETFs.
 type RunETFList struct {
-	Items []RunETF `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []RunETF    `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// RunList defines model for RunList.
+// RunList A page of runs.
 type RunList struct {
-	Items []Run `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Run       `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -1949,12 +1715,10 @@ type Scale struct {
 	Squared float64 `json:"squared"`
 }
 
-// Schedule defines model for Schedule.
+// Schedule A schedule that starts the daily runs of an exchange.
 type Schedule struct {
 	// Id Example: daily-XNYS
-	Id string `json:"id"`
-
-	// Exchange ISO 10383 market identifier.
+	Id       string   `json:"id"`
 	Exchange Exchange `json:"exchange"`
 
 	// Fires When it fires, as text.
@@ -1981,21 +1745,19 @@ type Schedule struct {
 	CatchUpSeconds int64 `json:"catch_up_seconds"`
 }
 
-// ScheduleList defines model for ScheduleList.
+// ScheduleList The schedules, at most one for each exchange.
 type ScheduleList struct {
-	Items []Schedule `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Schedule  `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
 // Score How one forecast fared at one horizon. Errors and losses are in the ETF's currency, in the shares of the origin.
 type Score = etf.Score
 
-// ScoreTest defines model for ScoreTest.
+// ScoreTest A test of whether a model is better than the benchmark; null if it can't be made.
 type ScoreTest = service.Test
 
-// Scoreboard defines model for Scoreboard.
+// Scoreboard How the models have fared, by exchange and horizon.
 type Scoreboard = service.Board
 
 // ScoreboardItem How one model has fared at one horizon. Losses are in multiples of the mean absolute change of the close from one session to the next before the origin.
@@ -2006,20 +1768,13 @@ type ScoreboardItem = service.BoardItem
 // Example: 2025-09-26
 type Session = etf.Session
 
-// SessionSpan defines model for SessionSpan.
+// SessionSpan The first and the last of some sessions.
 type SessionSpan struct {
-	// From A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	From Session `json:"from"`
-
-	// To A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	To Session `json:"to"`
+	To   Session `json:"to"`
 }
 
-// Source defines model for Source.
+// Source A source of prices that an ETF can name.
 type Source struct {
 	// Name Example: file
 	Name string `json:"name"`
@@ -2035,15 +1790,13 @@ type Source struct {
 	Ref string `json:"ref"`
 }
 
-// SourceList defines model for SourceList.
+// SourceList The sources that an ETF can name.
 type SourceList struct {
-	Items []Source `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Source    `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// SourceRef defines model for SourceRef.
+// SourceRef A source of an ETF's prices, and what the source calls the ETF.
 type SourceRef struct {
 	// Name The source's name.
 	//
@@ -2061,7 +1814,7 @@ type SourceRef struct {
 // Example: SPY
 type Symbol = etf.Symbol
 
-// Version defines model for Version.
+// Version The version of the code, and since when the process runs.
 type Version struct {
 	// Version The version of the code; forecasts record it as code_version.
 	Version string `json:"version"`
@@ -2071,7 +1824,7 @@ type Version struct {
 	StartedAt time.Time `json:"started_at"`
 }
 
-// VersionCause defines model for VersionCause.
+// VersionCause A data version and what caused it.
 type VersionCause struct {
 	Number int64 `json:"number"`
 
@@ -2182,7 +1935,7 @@ type PreconditionFailed = Problem
 // Refused An RFC 9457 problem document.
 type Refused = Problem
 
-// ScheduleState defines model for ScheduleState.
+// ScheduleState A schedule that starts the daily runs of an exchange.
 type ScheduleState = Schedule
 
 // TooManyReads An RFC 9457 problem document.
@@ -8748,6 +8501,22 @@ func (response ListModels200JSONResponse) VisitListModelsResponse(w http.Respons
 	return err
 }
 
+type ListModels400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListModels400ApplicationProblemPlusJSONResponse) VisitListModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListModelsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -9426,6 +9195,22 @@ func (response ListSchedules200JSONResponse) VisitListSchedulesResponse(w http.R
 	return err
 }
 
+type ListSchedules400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListSchedules400ApplicationProblemPlusJSONResponse) VisitListSchedulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSchedules503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
@@ -9904,6 +9689,22 @@ func (response ListSources200JSONResponse) VisitListSourcesResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSources400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListSources400ApplicationProblemPlusJSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
 }
