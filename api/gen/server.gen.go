@@ -1072,7 +1072,7 @@ type Health struct {
 	Status string `json:"status"`
 }
 
-// KeptFile A file that was kept, by the name under which a source can read it.
+// KeptFile A file that was kept, and what source `file` calls it.
 //
 // Example: {"ref":"SPY.csv","rows":2,"sha256":"1f9e0d8c6b5a49382716f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0"}
 type KeptFile struct {
@@ -1360,7 +1360,7 @@ type NewRun struct {
 // NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 type NextCursor = string
 
-// OriginScores How the forecasts of one model from one origin fared, for the ETFs of an exchange.
+// OriginScores How the forecasts of one model from one origin fared at one horizon, for the ETFs of an exchange.
 //
 // Example: {"exchange":"XNYS","horizon":1,"items":[{"absolute_error":0.42285184624546446,"actual":164.68,"crps":0.36460939991662605,"data_version":1,"error":0.42285184624546446,"exchange":"XNYS","forecast":"f3008724cb9f30dce036e46191fcb539","forecast_data_version":1,"horizon":1,"inside_50":true,"inside_80":true,"inside_90":true,"inside_95":true,"model":"drift","origin":"2026-10-29","pinball":[0.13011242622302036,0.2123382520080952,0.3300147764378991,0.21142592312273223,0.11982076620352444,0.1295468349896083,0.0892925167018661],"pit":0.6240553703382881,"scale":{"absolute":1.107,"squared":1.8975028000000016},"scored_at":"2026-11-27T14:53:05.059358Z","squared_error":0.1742528241597585,"standing":"late","symbol":"SIMUS1","tail_pinball":[0.07541127074727712,0.0553089184462039],"tailed":true,"target":"2026-10-30","version":1,"width":[3.4188508699770352,4.388098858497727],"winkler":[3.4188508699770352,4.388098858497727]}],"late":true,"model":"drift","origin":"2026-10-29","origins":["2026-10-29"]}
 type OriginScores struct {
@@ -1848,7 +1848,7 @@ type ScheduleList struct {
 // Score How one forecast fared at one horizon. Errors and losses are in the ETF's currency, in the shares of the origin.
 type Score = etf.Score
 
-// ScoreTest A test of whether a model is better than the benchmark; null if it can't be made.
+// ScoreTest A test of whether a model is better than the benchmark; null with too few sessions.
 type ScoreTest = service.Test
 
 // Scoreboard How the models have fared, by exchange and horizon.

@@ -3375,7 +3375,7 @@ export interface components {
             stored: boolean;
         };
         /**
-         * @description How the forecasts of one model from one origin fared, for the ETFs of an exchange.
+         * @description How the forecasts of one model from one origin fared at one horizon, for the ETFs of an exchange.
          * @example {
          *       "exchange": "XNYS",
          *       "model": "drift",
@@ -3575,7 +3575,7 @@ export interface components {
             volume: number | null;
         };
         /**
-         * @description A file that was kept, by the name under which a source can read it.
+         * @description A file that was kept, and what source `file` calls it.
          * @example {
          *       "ref": "SPY.csv",
          *       "sha256": "1f9e0d8c6b5a49382716f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0",
@@ -4299,7 +4299,7 @@ export interface components {
                 crps: components["schemas"]["ScoreTest"];
             } | null;
         };
-        /** @description A test of whether a model is better than the benchmark; null if it can't be made. */
+        /** @description A test of whether a model is better than the benchmark; null with too few sessions. */
         ScoreTest: {
             /** @description Below 0 if the model is better than the benchmark. */
             statistic: number;
