@@ -125,8 +125,8 @@ lint: $(GOLANGCI) ## Run gofmt, vet and the linters, including the import rules.
 	cd devstack && GOFLAGS="$$GOFLAGS -trimpath" $(GOLANGCI) run --config ../.golangci.yml --build-tags gms_pure_go ./...
 
 .PHONY: lint-openapi
-lint-openapi: $(VACUUM) ## Lint api/openapi.yaml: every rule of api/lint/ruleset.yaml, no warnings.
-	$(VACUUM) lint --no-banner --no-style --details --fail-severity warn --ruleset api/lint/ruleset.yaml api/openapi.yaml
+lint-openapi: $(VACUUM) ## Lint api/openapi.yaml: every rule of api/lint/ruleset.yaml; whatever it reports is a failure.
+	$(VACUUM) lint --no-banner --no-style --details --fail-severity info --ruleset api/lint/ruleset.yaml api/openapi.yaml
 
 CASES ?= 10000
 .PHONY: fuzz-api

@@ -21,22 +21,16 @@ import (
 )
 
 // Action One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
+//
+// Example: {"amount":2.83,"announced":null,"data_version":1,"decided_by":"source:simulated","evidence":"","ex":"2015-03-18","fetch":"82b715cc4a6e88db875e9d52e7999b0c","finding":null,"id":"2701642b6146e0b4ed22c57974133f3f","kind":"dividend","known_from":"2026-11-27T14:52:05.023698Z","known_to":null,"pay":null,"ratio":null,"record":null,"replaces":null,"source":"simulated","status":"accepted","superseded_by":null,"symbol":"SIMUS1","why":""}
 type Action struct {
 	// Id 32 hex digits, which follow from symbol, kind, ex-date, terms and source.
-	Id string `json:"id"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
+	Id     string `json:"id"`
 	Symbol Symbol `json:"symbol"`
 
 	// Kind The kind of corporate action.
-	Kind string `json:"kind"`
-
-	// Ex A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Ex Session `json:"ex"`
+	Kind string  `json:"kind"`
+	Ex   Session `json:"ex"`
 
 	// Ratio Of a split: new shares for old ones.
 	//
@@ -92,7 +86,9 @@ type Action struct {
 	KnownTo *time.Time `json:"known_to"`
 }
 
-// ActionDecision defines model for ActionDecision.
+// ActionDecision A decision on a statement about a corporate action.
+//
+// Example: {"by":"kim","decision":"accept","why":"notice of the fund"}
 type ActionDecision struct {
 	// By Who decides.
 	By string `json:"by"`
@@ -107,21 +103,26 @@ type ActionDecision struct {
 	Why string `json:"why"`
 }
 
-// ActionDetail defines model for ActionDetail.
+// ActionDetail A statement about a corporate action, with every state it has been in.
+//
+// Example: {"action":{"amount":115,"announced":null,"data_version":1,"decided_by":"source:simulated","evidence":"","ex":"2015-01-26","fetch":"111d3868ca1a1159b467c545be16ebba","finding":null,"id":"43fe949385ad3775966a2e37a5e6537d","kind":"dividend","known_from":"2026-11-27T14:52:11.700386Z","known_to":null,"pay":null,"ratio":null,"record":null,"replaces":null,"source":"simulated","status":"accepted","superseded_by":null,"symbol":"SIMKR3","why":""},"states":[{"amount":115,"announced":null,"data_version":1,"decided_by":"source:simulated","evidence":"","ex":"2015-01-26","fetch":"111d3868ca1a1159b467c545be16ebba","finding":null,"id":"43fe949385ad3775966a2e37a5e6537d","kind":"dividend","known_from":"2026-11-27T14:52:11.700386Z","known_to":null,"pay":null,"ratio":null,"record":null,"replaces":null,"source":"simulated","status":"accepted","superseded_by":null,"symbol":"SIMKR3","why":""}]}
 type ActionDetail struct {
-	// Action One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
 	Action Action `json:"action"`
 
 	// States Every state, oldest first; the last one is current.
 	States []Action `json:"states"`
 }
 
-// ActionList defines model for ActionList.
+// ActionList Statements about an ETF's corporate actions, ordered by ex-date.
+//
+// Example: {"items":[{"amount":2.83,"announced":null,"data_version":1,"decided_by":"source:simulated","evidence":"","ex":"2015-03-18","fetch":"82b715cc4a6e88db875e9d52e7999b0c","finding":null,"id":"2701642b6146e0b4ed22c57974133f3f","kind":"dividend","known_from":"2026-11-27T14:52:05.023698Z","known_to":null,"pay":null,"ratio":null,"record":null,"replaces":null,"source":"simulated","status":"accepted","superseded_by":null,"symbol":"SIMUS1","why":""}]}
 type ActionList struct {
 	Items []Action `json:"items"`
 }
 
-// ActionPage defines model for ActionPage.
+// ActionPage A page of statements about corporate actions.
+//
+// Example: {"items":[{"amount":115,"announced":null,"data_version":1,"decided_by":"source:simulated","evidence":"","ex":"2015-01-26","fetch":"111d3868ca1a1159b467c545be16ebba","finding":null,"id":"43fe949385ad3775966a2e37a5e6537d","kind":"dividend","known_from":"2026-11-27T14:52:11.700386Z","known_to":null,"pay":null,"ratio":null,"record":null,"replaces":null,"source":"simulated","status":"accepted","superseded_by":null,"symbol":"SIMKR3","why":""}],"next_cursor":"Mjg3YWU4YzB-MjAxNS0wMS0yNiA0M2ZlOTQ5Mzg1YWQzNzc1OTY2YTJlMzdhNWU2NTM3ZA"}
 type ActionPage struct {
 	Items []Action `json:"items"`
 
@@ -133,39 +134,18 @@ type ActionPage struct {
 //
 // Example: {"adj_close":null,"basis":"as_traded","close":661.82,"data_version":1,"held":false,"high":662.39,"known_from":"2025-09-27T01:00:00.123456Z","low":656.64,"open":659.51,"provisional":false,"quarantined":false,"session":"2025-09-26","source":"file","volume":69179200}
 type Bar struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session `json:"session"`
-
-	// Open An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Open Price `json:"open"`
-
-	// High An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	High Price `json:"high"`
-
-	// Low An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Low Price `json:"low"`
-
-	// Close An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Close Price `json:"close"`
+	Open    Price   `json:"open"`
+	High    Price   `json:"high"`
+	Low     Price   `json:"low"`
+	Close   Price   `json:"close"`
 
 	// AdjClose The provider's adjusted close, kept as evidence; null if the provider gave none.
 	AdjClose *etf.Price `json:"adj_close"`
 
 	// Volume Number of shares traded; null if the provider gave none.
 	Volume etf.Volume `json:"volume"`
-
-	// Basis What the prices are adjusted for.
-	Basis Basis `json:"basis"`
+	Basis  Basis      `json:"basis"`
 
 	// Source The source of the bar.
 	Source string `json:"source"`
@@ -197,36 +177,15 @@ type Bar struct {
 
 // BarBelief A bar that was believed for a session, and why.
 type BarBelief struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session `json:"session"`
-
-	// Open An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Open Price `json:"open"`
-
-	// High An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	High Price `json:"high"`
-
-	// Low An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Low Price `json:"low"`
-
-	// Close An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Close Price `json:"close"`
+	Open    Price   `json:"open"`
+	High    Price   `json:"high"`
+	Low     Price   `json:"low"`
+	Close   Price   `json:"close"`
 
 	// Volume Number of shares traded; null if the provider gave none.
 	Volume etf.Volume `json:"volume"`
-
-	// Basis What the prices are adjusted for.
-	Basis Basis `json:"basis"`
+	Basis  Basis      `json:"basis"`
 
 	// Source The source of the bar.
 	Source string `json:"source"`
@@ -251,26 +210,24 @@ type BarBelief struct {
 
 	// KnownTo When it ended; null while it is current.
 	KnownTo *time.Time `json:"known_to"`
-
-	// Cause Why a data version came to be. More causes may be added.
-	//
-	// Example: fetch
-	Cause Cause `json:"cause"`
+	Cause   Cause      `json:"cause"`
 
 	// CauseId The ID of the cause: of a fetch, a finding or an action.
 	CauseId string `json:"cause_id"`
 }
 
-// BarBeliefList defines model for BarBeliefList.
+// BarBeliefList What was believed about one session's bar, oldest first.
+//
+// Example: {"items":[{"basis":"as_traded","cause":"fetch","cause_id":"82b715cc4a6e88db875e9d52e7999b0c","close":165.75,"data_version":1,"fetch":"82b715cc4a6e88db875e9d52e7999b0c","held":false,"high":167.58,"known_from":"2026-11-27T14:52:05.023698Z","known_to":null,"low":165.35,"open":167.4,"quarantined":false,"session":"2026-11-25","source":"simulated","superseded_by":null,"volume":47474063}]}
 type BarBeliefList struct {
 	Items []BarBelief `json:"items"`
 }
 
-// BarList defines model for BarList.
+// BarList A page of bars, ordered by session.
+//
+// Example: {"items":[{"adj_close":null,"basis":"as_traded","close":271.88,"data_version":1,"held":false,"high":271.93,"known_from":"2026-11-27T14:52:05.023698Z","low":269.98,"open":270.99,"provisional":false,"quarantined":false,"session":"2015-01-02","source":"simulated","volume":27138380}],"next_cursor":"MmI5NDgzYTJ-MjAxNS0wMS0wMg"}
 type BarList struct {
-	Items []Bar `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Bar       `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -303,7 +260,7 @@ type Build struct {
 // Example: fetch
 type Cause = string
 
-// Check defines model for Check.
+// Check One check of something that the service needs.
 type Check struct {
 	// Name `database`, `schema`, `temporal`, or `pollers:` followed by a task queue.
 	Name  string `json:"name"`
@@ -337,11 +294,7 @@ type DataVersionChange struct {
 
 	// KnownFrom When it became current.
 	KnownFrom time.Time `json:"known_from"`
-
-	// Cause Why a data version came to be. More causes may be added.
-	//
-	// Example: fetch
-	Cause Cause `json:"cause"`
+	Cause     Cause     `json:"cause"`
 
 	// CauseId The ID of the cause: of a fetch, a finding or an action.
 	CauseId string `json:"cause_id"`
@@ -374,27 +327,20 @@ type DataVersionChange struct {
 	Navs int `json:"navs"`
 }
 
-// DataVersionList defines model for DataVersionList.
+// DataVersionList A page of an ETF's data versions, newest first.
+//
+// Example: {"items":[{"actions":48,"bars_new":2993,"bars_parked":0,"bars_released":0,"bars_removed":0,"bars_revised":0,"cause":"fetch","cause_id":"82b715cc4a6e88db875e9d52e7999b0c","known_from":"2026-11-27T14:52:05.023698Z","navs":0,"number":1,"run":"daily:XNYS:2026-11-25","source":"simulated"}],"next_cursor":null}
 type DataVersionList struct {
-	Items []DataVersionChange `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
-	NextCursor *NextCursor `json:"next_cursor"`
+	Items      []DataVersionChange `json:"items"`
+	NextCursor *NextCursor         `json:"next_cursor"`
 }
 
-// ETF Example: {"bars":8222,"changes":0,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","changes":"/v1/etfs/SPY/changes","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"listed":"1993-01-29","name":null,"quarantined":0,"retired":false,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
+// ETF A registered ETF and what is stored of it.
+//
+// Example: {"bars":8222,"changes":0,"created_at":"2025-09-26T21:00:00Z","currency":"USD","data_version":{"number":12,"writer":"5f0c2a9d1b3e4f60"},"exchange":"XNYS","first_session":"1993-01-29","last_session":"2025-09-26","links":{"bars":"/v1/etfs/SPY/bars","changes":"/v1/etfs/SPY/changes","latest_forecast":"/v1/etfs/SPY/forecasts/latest","self":"/v1/etfs/SPY"},"listed":"1993-01-29","name":null,"quarantined":0,"retired":false,"sources":[{"name":"file","ref":"SPY.csv"}],"symbol":"SPY"}
 type ETF struct {
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Exchange ISO 10383 market identifier.
+	Symbol   Symbol   `json:"symbol"`
 	Exchange Exchange `json:"exchange"`
-
-	// Currency ISO 4217 code.
-	//
-	// Example: USD
 	Currency Currency `json:"currency"`
 
 	// Name The fund's name; null if none is set.
@@ -408,9 +354,7 @@ type ETF struct {
 	Retired bool `json:"retired"`
 
 	// Changes How often it has been changed since it was registered.
-	Changes int `json:"changes"`
-
-	// DataVersion Identifies one state of an ETF's market data.
+	Changes     int         `json:"changes"`
 	DataVersion DataVersion `json:"data_version"`
 
 	// FirstSession First stored session; null before the first update.
@@ -436,11 +380,7 @@ type ETF struct {
 // ETFChange An ETF's values after a change.
 type ETFChange struct {
 	// Number Counts the ETF's changes.
-	Number int `json:"number"`
-
-	// Currency ISO 4217 code.
-	//
-	// Example: USD
+	Number   int          `json:"number"`
 	Currency Currency     `json:"currency"`
 	Name     *string      `json:"name"`
 	Sources  []SourceRef  `json:"sources"`
@@ -455,15 +395,17 @@ type ETFChange struct {
 	At  time.Time `json:"at"`
 }
 
-// ETFChangeList defines model for ETFChangeList.
+// ETFChangeList The changes made to an ETF, oldest first.
+//
+// Example: {"items":[{"at":"2025-09-26T21:33:07.418203Z","by":"Kim","currency":"KRW","listed":null,"name":null,"number":1,"retired":false,"sources":[{"name":"yahoo","ref":"069500.KS"}],"why":"the ticker was wrong"}],"next_cursor":null}
 type ETFChangeList struct {
-	Items []ETFChange `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []ETFChange `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// ETFEdit defines model for ETFEdit.
+// ETFEdit The values of an ETF to change, with who changes them and why.
+//
+// Example: {"by":"Kim","sources":[{"name":"yahoo","ref":"069500.KS"}],"why":"the ticker was wrong"}
 type ETFEdit struct {
 	// By Who makes the change; defaults to `the API`.
 	By *string `json:"by,omitempty"`
@@ -491,11 +433,11 @@ type ETFEdit struct {
 	Why *string `json:"why,omitempty"`
 }
 
-// ETFList defines model for ETFList.
+// ETFList A page of ETFs, ordered by symbol.
+//
+// Example: {"items":[{"bars":2922,"changes":0,"created_at":"2026-11-27T14:51:54.797299Z","currency":"KRW","data_version":{"number":1,"writer":"cf72ce9179c63e143a5e8d7c093c02ec"},"exchange":"XKRX","first_session":"2015-01-02","last_session":"2026-11-27","links":{"bars":"/v1/etfs/SIMKR1/bars","changes":"/v1/etfs/SIMKR1/changes","latest_forecast":"/v1/etfs/SIMKR1/forecasts/latest","self":"/v1/etfs/SIMKR1"},"listed":null,"name":null,"quarantined":0,"retired":false,"sources":[{"name":"simulated","ref":"SIMKR1"}],"symbol":"SIMKR1"}],"next_cursor":"NDI3NjRmOTZ-U0lNS1Ix"}
 type ETFList struct {
-	Items []ETF `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []ETF       `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -506,16 +448,8 @@ type ETFRun struct {
 
 	// StartedAt When the run started.
 	StartedAt time.Time `json:"started_at"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Session Session `json:"session"`
+	Symbol    Symbol    `json:"symbol"`
+	Session   Session   `json:"session"`
 
 	// Stage The stage reached; null if not known yet.
 	Stage   *string `json:"stage"`
@@ -549,19 +483,18 @@ type ETFRun struct {
 	Remedy *string `json:"remedy"`
 }
 
-// ETFRunList defines model for ETFRunList.
+// ETFRunList What the newest runs did for one ETF.
+//
+// Example: {"items":[{"attempts":1,"error_message":null,"error_type":null,"findings":0,"forecasts":2,"held":false,"outcome":"unchanged","provisional":false,"remedy":null,"rows_new":0,"rows_quarantined":0,"rows_revised":0,"rows_unchanged":16,"run":"daily:XNYS:2026-10-30:20c385191abc","session":"2026-10-30","source":"simulated","stage":"done","started_at":"2026-11-27T14:53:08.478635Z","symbol":"SIMUS1"}]}
 type ETFRunList struct {
 	Items []ETFRun `json:"items"`
 }
 
-// ETFScores defines model for ETFScores.
+// ETFScores How the forecasts of one ETF have fared.
+//
+// Example: {"exchange":"XNYS","items":[{"absolute_error":0.42285184624546446,"actual":164.68,"crps":0.36460939991662605,"data_version":1,"error":0.42285184624546446,"exchange":"XNYS","forecast":"f3008724cb9f30dce036e46191fcb539","forecast_data_version":1,"horizon":1,"inside_50":true,"inside_80":true,"inside_90":true,"inside_95":true,"model":"drift","origin":"2026-10-29","pinball":[0.13011242622302036,0.2123382520080952,0.3300147764378991,0.21142592312273223,0.11982076620352444,0.1295468349896083,0.0892925167018661],"pit":0.6240553703382881,"scale":{"absolute":1.107,"squared":1.8975028000000016},"scored_at":"2026-11-27T14:53:05.059358Z","squared_error":0.1742528241597585,"standing":"late","symbol":"SIMUS1","tail_pinball":[0.07541127074727712,0.0553089184462039],"tailed":true,"target":"2026-10-30","version":1,"width":[3.4188508699770352,4.388098858497727],"winkler":[3.4188508699770352,4.388098858497727]}],"late":true,"next_cursor":"ZjAzMGE2NmJ-MjAyNi0xMC0yOSBkcmlmdCAxIGYzMDA4NzI0Y2I5ZjMwZGNlMDM2ZTQ2MTkxZmNiNTM5","pooled":[{"coverage_50":0.5,"coverage_50_se":null,"coverage_80":0.7857142857142857,"coverage_80_se":null,"coverage_90":0.8809523809523809,"coverage_90_se":null,"coverage_95":0.9523809523809523,"coverage_95_se":null,"crps":0.7295056299285714,"difference":null,"dm":null,"entry":false,"exchange":"XNYS","from":"2026-10-21","horizon":1,"late_n":42,"mase":1.0451957906904763,"model":"drift","n":42,"pinball":0.2903284676428572,"pit":[7,6,2,5,3,3,7,2,5,2],"rel_crps":1,"rel_crps_high":null,"rel_crps_low":null,"rel_mae":1,"rel_mae_high":null,"rel_mae_low":null,"rmsse":1.0133851563189678,"sessions":7,"to":"2026-10-29","width_80":3.2624456720000006,"width_90":4.187344789785714,"winkler_80":4.335984852666667,"winkler_90":4.807144956619048}],"record_begins":null,"statistics":[{"coverage_50":0.5714285714285714,"coverage_50_se":null,"coverage_80":0.7142857142857143,"coverage_80_se":null,"coverage_90":0.8571428571428571,"coverage_90_se":null,"coverage_95":0.8571428571428571,"coverage_95_se":null,"crps":0.7397930982871844,"difference":null,"dm":null,"entry":false,"exchange":"XNYS","from":"2026-10-21","horizon":1,"late_n":7,"mase":1.0254010272378593,"model":"drift","n":7,"pinball":0.3043356235374016,"pit":[2,0,0,2,0,0,2,0,1,0],"rel_crps":1,"rel_crps_high":null,"rel_crps_low":null,"rel_mae":1,"rel_mae_high":null,"rel_mae_low":null,"rmsse":1.0337839299399636,"sessions":7,"to":"2026-10-29","width_80":3.043609276698347,"width_90":3.906473088380147,"winkler_80":4.8303534063310165,"winkler_90":5.413640400770383}],"summary":"The record of SIMUS1 begins today: no forecast issued in time has met its price yet. The forecasts shown are late: they were issued at or after the …","symbol":"SIMUS1","units":"rel_mae and rel_crps are ratios to the benchmark's losses on the same forecasts, with a 95 % interval. mase, rmsse, crps, pinball, winkler and width …"}
 type ETFScores struct {
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Exchange ISO 10383 market identifier.
+	Symbol   Symbol   `json:"symbol"`
 	Exchange Exchange `json:"exchange"`
 
 	// Late Whether everything is about the late forecasts.
@@ -581,9 +514,7 @@ type ETFScores struct {
 	Pooled []ScoreboardItem `json:"pooled"`
 
 	// Items The scores, newest origin first, then ascending by model, horizon and forecast.
-	Items []Score `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Score     `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -602,7 +533,7 @@ type EarlierProvenance struct {
 	Actions int          `json:"actions"`
 }
 
-// Entry defines model for Entry.
+// Entry A stored entry.
 type Entry struct {
 	// Id Its forecast's; `GET /v1/forecasts/{id}` shows it.
 	Id       string       `json:"id"`
@@ -630,11 +561,11 @@ type Entry struct {
 // EntryHorizons The quantiles by horizon, such as `{"1":{"0.05":652.1}}`, in the place of `points`.
 type EntryHorizons map[string]EntryQuantiles
 
-// EntryList defines model for EntryList.
+// EntryList A page of an entrant's entries.
+//
+// Example: {"items":[{"chain":{"hash":"b3ad0a52ed02de3fd1c1fcae0a4a7f0a31e61c1ad42ee3a2a1a7b1c3f9d0c1e2","position":1},"deadline":"2025-09-29T13:30:00Z","exchange":"XNYS","horizons":[1],"id":"31dbfb8f08f5adc05dc4ab539e34a466","issued_at":"2025-09-27T08:15:00.123456Z","model":"naive","origin":"2025-09-26","standing":"record","symbol":"SPY"}],"next_cursor":null}
 type EntryList struct {
-	Items []Entry `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Entry     `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -642,7 +573,9 @@ type EntryList struct {
 // ETF's currency, per share as of the origin, and don't decrease from level to level.
 type EntryQuantiles map[string]float64
 
-// EntryReceipt defines model for EntryReceipt.
+// EntryReceipt What was stored of a request's entries, with the checkpoint that covers them.
+//
+// Example: {"checkpoint":{"note":"etfcast/abfcb19e6bd2d2b73c77c79b72964144\n365\n4weOQAuhYu5U0CeuWmKkLjsiJreVmnrhYN+Qf6ihgnw=\n","root":"4weOQAuhYu5U0CeuWmKkLjsiJreVmnrhYN+Qf6ihgnw=","signed":false,"size":365},"items":[{"chain":{"hash":"b3ad0a52ed02de3fd1c1fcae0a4a7f0a31e61c1ad42ee3a2a1a7b1c3f9d0c1e2","position":1},"deadline":"2025-09-29T13:30:00Z","exchange":"XNYS","horizons":[1],"id":"31dbfb8f08f5adc05dc4ab539e34a466","issued_at":"2025-09-27T08:15:00.123456Z","model":"naive","origin":"2025-09-26","standing":"record","symbol":"SPY"}],"model":"naive","not_anchored":null}
 type EntryReceipt struct {
 	Model string `json:"model"`
 
@@ -696,15 +629,15 @@ type Fetch struct {
 	Stored bool `json:"stored"`
 }
 
-// FetchList defines model for FetchList.
+// FetchList A page of the responses of an ETF's sources.
+//
+// Example: {"items":[{"fetched_at":"2026-11-27T14:53:10.403006Z","id":"dded96bca63b19da54808afee8651292","new":0,"persisted_at":"2026-11-27T14:53:11.474177Z","quarantined":0,"request":"simulated:SIMUS1?exchange=XNYS\u0026from=2026-10-09\u0026to=2026-10-30\u0026closed=2026-11-25","revised":0,"rows":16,"run":"daily:XNYS:2026-10-30:20c385191abc","sha256":"f58567b2c66c827206e6ee5dce09b7e85aa9158cc18bd55b026ed45187cebb24","source":"simulated","stored":true,"unchanged":16}],"next_cursor":"NzQwMjAyOGN-MTc5NTc5MTE5MDQwMzAwNiBkZGVkOTZiY2E2M2IxOWRhNTQ4MDhhZmVlODY1MTI5Mg"}
 type FetchList struct {
-	Items []Fetch `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Fetch     `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// FetchUse defines model for FetchUse.
+// FetchUse The response of a source, and how many of a forecast's closes come from it.
 type FetchUse struct {
 	Id string `json:"id"`
 
@@ -726,20 +659,12 @@ type FetchUse struct {
 	Rows int `json:"rows"`
 
 	// Closes Closes of the forecast that come from it.
-	Closes int `json:"closes"`
-
-	// First A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	First Session `json:"first"`
-
-	// Last A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Last Session `json:"last"`
+	Closes int     `json:"closes"`
+	First  Session `json:"first"`
+	Last   Session `json:"last"`
 }
 
-// FieldError defines model for FieldError.
+// FieldError What is wrong with one field, parameter or header of a request.
 type FieldError struct {
 	// Field The invalid field, parameter or header, such as `symbols[2]`.
 	Field   string  `json:"field"`
@@ -747,11 +672,8 @@ type FieldError struct {
 	Remedy  *string `json:"remedy,omitempty"`
 }
 
-// FileBar defines model for FileBar.
+// FileBar One row of a checked file.
 type FileBar struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session    `json:"session"`
 	Open    etf.Price  `json:"open"`
 	High    etf.Price  `json:"high"`
@@ -760,7 +682,9 @@ type FileBar struct {
 	Volume  etf.Volume `json:"volume"`
 }
 
-// FileCheck defines model for FileCheck.
+// FileCheck What the rules say of a file.
+//
+// Example: {"bars":[{"close":661.82,"high":656.64,"low":662.39,"open":659.51,"session":"2025-09-26","volume":69179200}],"basis":"unknown","currency":null,"exchange":"XNYS","findings":[{"count":1,"evidence":"high 656.64 is below low 662.39","from":"2025-09-26","line":null,"proposal":null,"remedy":"Compare with another source.","rule":"ohlc_order","sessions":["2025-09-26"],"severity":"error","to":"2025-09-26"}],"findings_left_out":0,"from":"2025-09-25","ok":false,"rows":2,"session":"2025-09-26","to":"2025-09-26"}
 type FileCheck struct {
 	// Ok No finding is an error.
 	Ok bool `json:"ok"`
@@ -823,12 +747,8 @@ type FileFinding struct {
 
 // FileProposal The corporate action that would explain a finding.
 type FileProposal struct {
-	Kind string `json:"kind"`
-
-	// Ex A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Ex Session `json:"ex"`
+	Kind string  `json:"kind"`
+	Ex   Session `json:"ex"`
 
 	// Ratio Of a split: new shares for old ones.
 	//
@@ -840,13 +760,11 @@ type FileProposal struct {
 }
 
 // Finding What one rule reported about some sessions of one ETF.
+//
+// Example: {"decided_by":null,"decided_why":null,"decision":null,"evidence":"2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …","found_at":"2026-11-27T14:52:02.080122Z","id":"4ec2779ee00626decbf9287ab1602cc9","links":{"decision":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision","etf":"/v1/etfs/SIMKR2","self":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9"},"remedy":"Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …","rule":"price_jump","sessions":["2017-10-10"],"severity":"warning","symbol":"SIMKR2"}
 type Finding struct {
 	// Id Follows from the rule and the numbers it is about.
-	Id string `json:"id"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
+	Id     string `json:"id"`
 	Symbol Symbol `json:"symbol"`
 
 	// Rule Example: price_jump
@@ -874,7 +792,7 @@ type Finding struct {
 	} `json:"links"`
 }
 
-// FindingDecision defines model for FindingDecision.
+// FindingDecision One decision on a finding, and what it changed.
 type FindingDecision struct {
 	// Number Counts the finding's decisions.
 	Number  int  `json:"number"`
@@ -898,9 +816,10 @@ type FindingDecision struct {
 	RowsChanged int `json:"rows_changed"`
 }
 
-// FindingDetail defines model for FindingDetail.
+// FindingDetail A finding with the bars around it and every decision on it.
+//
+// Example: {"clipped":true,"decisions":[],"finding":{"decided_by":null,"decided_why":null,"decision":null,"evidence":"2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …","found_at":"2026-11-27T14:52:02.080122Z","id":"4ec2779ee00626decbf9287ab1602cc9","links":{"decision":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision","etf":"/v1/etfs/SIMKR2","self":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9"},"remedy":"Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …","rule":"price_jump","sessions":["2017-10-10"],"severity":"warning","symbol":"SIMKR2"},"rows":[{"found":null,"named":false,"session":"2017-09-18","stored":{"adj_close":null,"basis":"as_traded","close":6410,"data_version":1,"held":false,"high":6420,"known_from":"2026-11-27T14:52:13.45182Z","low":6365,"open":6400,"provisional":false,"quarantined":false,"session":"2017-09-18","source":"simulated","volume":407920}}]}
 type FindingDetail struct {
-	// Finding What one rule reported about some sessions of one ETF.
 	Finding Finding `json:"finding"`
 
 	// Rows The sessions that the finding names and ten stored ones on each side, ascending.
@@ -913,11 +832,11 @@ type FindingDetail struct {
 	Decisions []FindingDecision `json:"decisions"`
 }
 
-// FindingList defines model for FindingList.
+// FindingList A page of findings.
+//
+// Example: {"data_version":null,"items":[{"decided_by":null,"decided_why":null,"decision":null,"evidence":"2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …","found_at":"2026-11-27T14:52:02.080122Z","id":"4ec2779ee00626decbf9287ab1602cc9","links":{"decision":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision","etf":"/v1/etfs/SIMKR2","self":"/v1/findings/4ec2779ee00626decbf9287ab1602cc9"},"remedy":"Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …","rule":"price_jump","sessions":["2017-10-10"],"severity":"warning","symbol":"SIMKR2"}],"next_cursor":"ZGEwN2U0MTF-MTc5NTc5MTEyMjA4MDEyMiA0ZWMyNzc5ZWUwMDYyNmRlY2JmOTI4N2FiMTYwMmNjOQ"}
 type FindingList struct {
-	Items []Finding `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Finding   `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 
 	// DataVersion The data version that `as_of` stands for; null without it.
@@ -926,9 +845,6 @@ type FindingList struct {
 
 // FindingRow One session, named by the finding or near one that is.
 type FindingRow struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session `json:"session"`
 
 	// Named Whether the finding names the session.
@@ -941,7 +857,7 @@ type FindingRow struct {
 	Stored *Bar `json:"stored"`
 }
 
-// Firing defines model for Firing.
+// Firing One time that a schedule fired.
 type Firing struct {
 	// ScheduledAt When it was due to fire.
 	ScheduledAt time.Time `json:"scheduled_at"`
@@ -951,25 +867,17 @@ type Firing struct {
 
 // Forecast One model's forecast of the closing price from one origin, in the ETF's currency per share as of the origin session,
 // and everything needed to trace it.
+//
+// Example: {"as_of":"2026-11-27T14:52:05.023698Z","basis":"split_adjusted","build":{"arch":"amd64","features":"v1+fma","go":"go1.26.8","modified":false},"chain":{"hash":"691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d","position":1,"prev_hash":""},"closes_hash":"cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0","code_version":"0.1.0+executable.b9431d912a85","components":{},"data_version":{"number":1,"writer":"9eae93c244c58245f0ec29b80368e275"},"diagnostics":{"drift":"0.0002849363739258971","from":"2016-11-15","gaps":"0","rows":"2521","sigma":"0.007747093186455748","spread":"0.01138304885777651","status":"ok"},"fit_hash":"dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd","held":false,"id":"81a858c0c312fa84cb036ececbf7df4f","issued_at":"2026-11-27T14:52:13.413859Z","model":"drift","origin":"2026-11-25","params":{"decay":0.94,"floor":0.00001,"min_returns":33,"window":2520},"params_hash":"029ead74293419da4c720d64f1b2dbad8bfcdf5aafbc3f7143a7656fe8ad50f7","points":[{"horizon":1,"mean":165.80221463427472,"quantiles":{"0.025":163.2977201836946,"0.05":163.69701894904185,"0.1":164.15859677916075,"0.25":164.93277928943863,"0.5":165.79723493313395,"0.75":166.66622141395655,"0.9":167.45223004344285,"0.95":167.92439647315703,"0.975":168.33500847746419},"target":"2026-11-27"}],"provisional":false,"retracted_by":[],"run":"daily:XNYS:2026-11-25","scale":{"absolute":1.119040000000001,"squared":1.9314992000000015},"seed":"2001179172851465","skipped":0,"symbol":"SIMUS1"}
 type Forecast struct {
 	// Id 32 hex digits.
-	Id string `json:"id"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
+	Id     string `json:"id"`
 	Symbol Symbol `json:"symbol"`
 
 	// Model Example: drift
-	Model string `json:"model"`
-
-	// Origin A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Model  string  `json:"model"`
 	Origin Session `json:"origin"`
-
-	// Basis What the prices are adjusted for.
-	Basis Basis `json:"basis"`
+	Basis  Basis   `json:"basis"`
 
 	// Points Ordered by horizon.
 	Points []ForecastPoint `json:"points"`
@@ -977,10 +885,8 @@ type Forecast struct {
 	// Run The run that issued it.
 	//
 	// Example: daily:XNYS:2025-09-26
-	Run         string `json:"run"`
-	CodeVersion string `json:"code_version"`
-
-	// DataVersion Identifies one state of an ETF's market data.
+	Run         string      `json:"run"`
+	CodeVersion string      `json:"code_version"`
 	DataVersion DataVersion `json:"data_version"`
 
 	// AsOf It used the data known at this instant.
@@ -1040,11 +946,7 @@ type ForecastHead struct {
 	Id string `json:"id"`
 
 	// Model Example: drift
-	Model string `json:"model"`
-
-	// Origin A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Model    string    `json:"model"`
 	Origin   Session   `json:"origin"`
 	IssuedAt time.Time `json:"issued_at"`
 
@@ -1068,23 +970,19 @@ type ForecastHead struct {
 	Horizons []int `json:"horizons"`
 }
 
-// ForecastHeadList defines model for ForecastHeadList.
+// ForecastHeadList A page of forecasts without their numbers.
+//
+// Example: {"items":[{"as_of":"2026-11-27T14:52:05.023698Z","code_version":"0.1.0+executable.b9431d912a85","data_version":1,"held":false,"horizons":[1],"id":"81a858c0c312fa84cb036ececbf7df4f","issued_at":"2026-11-27T14:52:13.413859Z","model":"drift","origin":"2026-11-25","run":"daily:XNYS:2026-11-25","standing":"late"}],"next_cursor":"ZmM3MGVhZDB-MjAyNi0xMS0yNSBkcmlmdCAx"}
 type ForecastHeadList struct {
-	Items []ForecastHead `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
-	NextCursor *NextCursor `json:"next_cursor"`
+	Items      []ForecastHead `json:"items"`
+	NextCursor *NextCursor    `json:"next_cursor"`
 }
 
-// ForecastPoint defines model for ForecastPoint.
+// ForecastPoint The forecast of the closing price at one horizon.
 type ForecastPoint struct {
 	// Horizon Number of sessions after the origin.
-	Horizon int `json:"horizon"`
-
-	// Target A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Target Session `json:"target"`
+	Horizon int     `json:"horizon"`
+	Target  Session `json:"target"`
 
 	// Mean Mean of the closing price.
 	Mean float64 `json:"mean"`
@@ -1097,43 +995,21 @@ type ForecastPoint struct {
 
 // FoundBar The numbers of one session that a finding or a decision is about.
 type FoundBar struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session `json:"session"`
-
-	// Open An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Open Price `json:"open"`
-
-	// High An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	High Price `json:"high"`
-
-	// Low An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Low Price `json:"low"`
-
-	// Close An exact price per share in the ETF's currency, with up to eight decimals.
-	//
-	// Example: 661.82
-	Close Price `json:"close"`
+	Open    Price   `json:"open"`
+	High    Price   `json:"high"`
+	Low     Price   `json:"low"`
+	Close   Price   `json:"close"`
 
 	// Volume Number of shares traded; null if unknown.
 	Volume etf.Volume `json:"volume"`
 }
 
-// FreshnessExchange Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","ok":5,"session":"2025-09-26","stale":1,"waiting":0}
+// FreshnessExchange How many ETFs of an exchange are in which state for one session.
+//
+// Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","ok":5,"session":"2025-09-26","stale":1,"waiting":0}
 type FreshnessExchange struct {
-	// Exchange ISO 10383 market identifier.
-	Exchange Exchange `json:"exchange"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Exchange Exchange  `json:"exchange"`
 	Session  Session   `json:"session"`
 	ClosedAt time.Time `json:"closed_at"`
 
@@ -1149,19 +1025,12 @@ type FreshnessExchange struct {
 	Stale int `json:"stale"`
 }
 
-// FreshnessItem Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","exchange":"XNYS","forecast_at":null,"late_seconds":5400,"session":"2025-09-26","state":"stale","stored_at":"2025-09-26T22:31:07Z","symbol":"SPY"}
+// FreshnessItem Whether an ETF has what is due after one session.
+//
+// Example: {"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","exchange":"XNYS","forecast_at":null,"late_seconds":5400,"session":"2025-09-26","state":"stale","stored_at":"2025-09-26T22:31:07Z","symbol":"SPY"}
 type FreshnessItem struct {
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Exchange ISO 10383 market identifier.
-	Exchange Exchange `json:"exchange"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Symbol   Symbol    `json:"symbol"`
+	Exchange Exchange  `json:"exchange"`
 	Session  Session   `json:"session"`
 	ClosedAt time.Time `json:"closed_at"`
 
@@ -1172,16 +1041,16 @@ type FreshnessItem struct {
 	StoredAt *time.Time `json:"stored_at"`
 
 	// ForecastAt When the benchmark model's first forecast from the session was issued; null if none was.
-	ForecastAt *time.Time `json:"forecast_at"`
-
-	// State ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
-	State FreshnessState `json:"state"`
+	ForecastAt *time.Time     `json:"forecast_at"`
+	State      FreshnessState `json:"state"`
 
 	// LateSeconds By how much it was, or is so far, after due_at that both were there; 0 if in time.
 	LateSeconds int64 `json:"late_seconds"`
 }
 
-// FreshnessReport defines model for FreshnessReport.
+// FreshnessReport Whether each ETF has what is due after its sessions.
+//
+// Example: {"as_of":"2025-09-27T00:30:00Z","clipped":false,"exchanges":[{"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","ok":5,"session":"2025-09-26","stale":1,"waiting":0}],"items":[{"closed_at":"2025-09-26T20:00:00Z","due_at":"2025-09-26T23:00:00Z","exchange":"XNYS","forecast_at":null,"late_seconds":5400,"session":"2025-09-26","state":"stale","stored_at":"2025-09-26T22:31:07Z","symbol":"SPY"}]}
 type FreshnessReport struct {
 	AsOf      time.Time           `json:"as_of"`
 	Exchanges []FreshnessExchange `json:"exchanges"`
@@ -1196,12 +1065,16 @@ type FreshnessReport struct {
 // FreshnessState ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
 type FreshnessState = string
 
-// Health defines model for Health.
+// Health That the process runs.
+//
+// Example: {"status":"ok"}
 type Health struct {
 	Status string `json:"status"`
 }
 
-// KeptFile defines model for KeptFile.
+// KeptFile A file that was kept, and what source `file` calls it.
+//
+// Example: {"ref":"SPY.csv","rows":2,"sha256":"1f9e0d8c6b5a49382716f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0"}
 type KeptFile struct {
 	// Ref What source `file` calls it.
 	//
@@ -1215,7 +1088,9 @@ type KeptFile struct {
 	Rows int `json:"rows"`
 }
 
-// LedgerCheckpoint Example: {"at":"2025-09-26T21:33:07.418203Z","instance":"5f0c9a7e2d1b4c3895e6a1d07b2f4c88","note":"etfcast/5f0c9a7e2d1b4c3895e6a1d07b2f4c88\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n","root":"CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=","signed":false,"size":42}
+// LedgerCheckpoint A checkpoint of the ledger.
+//
+// Example: {"at":"2025-09-26T21:33:07.418203Z","instance":"5f0c9a7e2d1b4c3895e6a1d07b2f4c88","note":"etfcast/5f0c9a7e2d1b4c3895e6a1d07b2f4c88\n42\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n","root":"CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=","signed":false,"size":42}
 type LedgerCheckpoint struct {
 	// Instance The installation whose ledger it is.
 	Instance string `json:"instance"`
@@ -1236,7 +1111,9 @@ type LedgerCheckpoint struct {
 	At time.Time `json:"at"`
 }
 
-// LedgerConsistency defines model for LedgerConsistency.
+// LedgerConsistency The proof that a later checkpoint of the ledger extends an earlier one.
+//
+// Example: {"from":365,"hashes":[],"to":365}
 type LedgerConsistency struct {
 	// From Leaves of the earlier checkpoint.
 	From int64 `json:"from"`
@@ -1250,9 +1127,11 @@ type LedgerConsistency struct {
 
 // LedgerProof The links lead from the forecast to the head of its chain that the leaf names; the inclusion proof leads from the leaf to the
 // checkpoint.
+//
+// Example: {"checkpoint":"etfcast/abfcb19e6bd2d2b73c77c79b72964144\n169\nn7kNWF3HzUL3jMLkI4BPDiekrFpxS/mho9qbkmmQEj0=\n","forecast":"81a858c0c312fa84cb036ececbf7df4f","inclusion":["vg8nXgRbrGQf3DzhmscVEjIXQzHot1clN79PYX5CbAA="],"leaf":{"hash":"691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d","model":"drift","position":1,"symbol":"SIMUS1"},"links":["{\"id\":\"81a858c0c312fa84cb036ececbf7df4f\",\"symbol\":\"SIMUS1\",\"model\":\"drift\",\"origin\":\"2026-11-25\",\"data_version\":{\"number\":1,\"writer\":\"9eae93c244c58245f0ec29b80368e275\"},\"basis\":\"split_adjusted\",\"params\":\"{\\\"decay\\\":0.94,\\\"floor\\\":0.00001,\\\"min_returns\\\":33,\\\"window\\\":2520}\",\"params_hash\":\"029ead74293419da4c720d64f1b2dbad8bfcdf5aafbc3f7143a7656fe8ad50f7\",\"seed\":2001179172851465,\"code_version\":\"0.1.0+executable.b9431d912a85\",\"diagnostics\":{\"drift\":\"0.0002849363739258971\",\"from\":\"2016-11-15\",\"gaps\":\"0\",\"rows\":\"2521\",\"sigma\":\"0.007747093186455748\",\"spread\":\"0.01138304885777651\",\"status\":\"ok\"},\"run\":\"daily:XNYS:2026-11-25\",\"as_of\":\"2026-11-27T14:52:05.023698Z\",\"issued_at\":\"2026-11-27T14:52:13.413859Z\",\"chain\":1,\"prev_hash\":\"\",\"hash\":\"\",\"points\":[{\"horizon\":1,\"target\":\"2026-11-27\",\"mean\":165.80221463427472,\"quantiles\":[163.69701894904185,164.15859677916075,164.93277928943863,165.79723493313395,166.66622141395655,167.45223004344285,167.92439647315703]},{\"horizon\":2,\"target\":\"2026-11-30\",\"mean\":165.85445424515848,\"quantiles\":[162.8800402147689,163.53020973856098,164.62241112233437,165.8444833271361,167.07562756814212,168.19150843147904,168.86287978427697]},{\"horizon\":3,\"target\":\"2026-12-01\",\"mean\":165.9067188458937,\"quantiles\":[162.2658203088626,163.05980489595427,164.3951974089368,165.89174518584247,167.4019165678404,168.7728691835771,169.5986934797593]},{\"horizon\":4,\"target\":\"2026-12-02\",\"mean\":165.95900844973087,\"quantiles\":[161.75633129265614,162.67100416060092,164.2109387703472,165.93902051309027,167.68528780749003,169.27269042772028,170.2298655563904]},{\"horizon\":5,\"target\":\"2026-12-03\",\"mean\":166.01132306992835,\"quantiles\":[161.31363350680195,162.33424666116585,164.05407650975252,165.9863093127177,167.94129999945076,169.7205330725088,170.79433573167555]},{\"horizon\":6,\"target\":\"2026-12-04\",\"mean\":166.06366271975276,\"quantiles\":[160.91828420062694,162.03438332242965,163.9166371592374,166.03361158856404,168.1779266271912,170.13154623044852,171.31154681448405]},{\"horizon\":7,\"target\":\"2026-12-07\",\"mean\":166.11602741247856,\"quantiles\":[160.55874224583297,161.7624216295016,163.79388760126687,166.08092734446976,168.39990082380643,170.51472245373822,171.79303999134876]},{\"horizon\":8,\"target\":\"2026-12-08\",\"mean\":166.16841716138836,\"quantiles\":[160.22749360861374,161.51250680432472,163.68274619902218,166.1282565842763,168.610304241682,170.87591655776438,172.24632935434906]},{\"horizon\":9,\"target\":\"2026-12-09\",\"mean\":166.22083197977284,\"quantiles\":[159.91932292324816,161.28057510246765,163.5810739946861,166.17559931182632,168.81127585420853,171.21919232430946,172.6766303275177]},{\"horizon\":10,\"target\":\"2026-12-10\",\"mean\":166.27327188093068,\"quantiles\":[159.6304357409218,161.06366991021335,163.48731475330402,166.22295553096347,169.00437191192086,171.54750640446312,173.0877374180192]},{\"horizon\":11,\"target\":\"2026-12-11\",\"mean\":166.32573687816867,\"quantiles\":[159.3579696865822,160.85956085894986,163.40029449161014,166.27032524553255,169.19076641367172,171.8630892042314,173.4825130592947]},{\"horizon\":12,\"target\":\"2026-12-14\",\"mean\":166.3782269848017,\"quantiles\":[159.09970262787974,160.6665164418891,163.3191017989827,166.3177084593795,169.37137078567656,172.167672267818,173.86317944212107]},{\"horizon\":13,\"target\":\"2026-12-15\",\"mean\":166.43074221415262,\"quantiles\":[158.853868727534,160.4831606886568,163.24301240034512,166.36510517635125,169.54690931861228,172.4626316030345,174.23150246224455]},{\"horizon\":14,\"target\":\"2026-12-16\",\"mean\":166.48328257955245,\"quantiles\":[158.61903730987635,160.30837878201424,163.17143947874652,166.4125154002959,169.7179688450368,172.74908206457846,174.5889128538382]},{\"horizon\":15,\"target\":\"2026-12-17\",\"mean\":166.5358480943403,\"quantiles\":[158.39403016379708,160.14125262269627,163.10389976057687,166.45993913506257,169.88503265417407,173.0279417891955,174.93658888655486]},{\"horizon\":16,\"target\":\"2026-12-18\",\"mean\":166.58843877186334,\"quantiles\":[158.1778633529674,159.98101548940983,163.03998965120402,166.5073763845016,170.0485043562768,173.29997753568057,175.27551455530502]},{\"horizon\":17,\"target\":\"2026-12-21\",\"mean\":166.64105462547687,\"quantiles\":[157.96970520308926,159.8270193034176,162.97936800485263,166.55482715246436,170.20872511274757,173.56583742029474,175.60652159300727]},{\"horizon\":18,\"target\":\"2026-12-22\",\"mean\":166.6936956685442,\"quantiles\":[157.76884528844397,159.6787104634274,162.9217434053572,166.6022914428033,170.36598635538596,173.82607508187544,175.93032048403938]},{\"horizon\":19,\"target\":\"2026-12-23\",\"mean\":166.74636191443687,\"quantiles\":[157.5746710912807,159.53561165893737,162.86686459361349,166.64976925937202,170.52053935893696,174.08116786849138,176.24752380485015]},{\"horizon\":20,\"target\":\"2026-12-24\",\"mean\":166.79905337653452,\"quantiles\":[157.38665013474656,159.3973079484216,162.81451313979343,166.69726060602508,170.67260256887624,174.33153075925713,176.55866409102913]},{\"horizon\":21,\"target\":\"2026-12-28\",\"mean\":166.85177006822474,\"quantiles\":[157.20431609827114,159.26343594055027,162.76449774882298,166.74476548661835,170.82236729593214,174.57752718311275,176.86420772192224]}],\"fit_hash\":\"dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd\",\"tails\":[[163.2977201836946,168.33500847746419],[162.31820885355123,169.44736418857403],[161.58028865584407,170.31824456893082],[160.9671549987088,171.06445429233483],[160.43360165478958,171.73119966813806],[159.95646227366407,172.34164712881955],[159.52198556665473,172.90954804517398],[159.12121863683495,173.4438553963057],[158.74794749361143,173.95078325504613],[158.3976511842293,174.43485265644912],[158.06691932445958,174.899474067103],[157.75310437600498,175.34729510772542],[157.45410247024498,175.7804197294177],[157.16820907667147,176.20055254522978],[156.89402046910556,176.60909736394305],[156.63036439273552,177.0072265230327],[156.37625000627682,177.39593094650758],[156.1308309298795,177.77605709700296],[155.89337743524763,178.14833478566115],[155.66325515747639,178.51339846029433],[155.43990855196,178.87180374847668]],\"closes_hash\":\"cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0\",\"scale\":{\"absolute\":1.119040000000001,\"squared\":1.9314992000000015},\"build\":{\"go\":\"go1.26.8\",\"arch\":\"amd64\",\"features\":\"v1+fma\"}}"],"number":1,"version":1}
 type LedgerProof = ledger.Proof
 
-// Model defines model for Model.
+// Model A model that forecasts every ETF.
 type Model struct {
 	// Name Example: drift
 	Name string `json:"name"`
@@ -1267,19 +1146,16 @@ type Model struct {
 	Params json.RawMessage `json:"params"`
 }
 
-// ModelList defines model for ModelList.
+// ModelList The models that forecast every ETF, the benchmark first.
+//
+// Example: {"items":[{"min_sessions":34,"name":"drift","params":{"decay":0.94,"floor":0.00001,"min_returns":33,"window":2520},"served":true}],"next_cursor":null}
 type ModelList struct {
-	Items []Model `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Model     `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// NAV defines model for NAV.
+// NAV An ETF's net asset value and shares outstanding at the end of one session.
 type NAV struct {
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	Session Session `json:"session"`
 
 	// Nav Net asset value per share; null if the source gave none.
@@ -1298,15 +1174,17 @@ type NAV struct {
 	KnownFrom time.Time `json:"known_from"`
 }
 
-// NAVList defines model for NAVList.
+// NAVList A page of NAVs, ordered by session.
+//
+// Example: {"items":[{"data_version":12,"known_from":"2025-09-27T01:00:00.123456Z","nav":661.71,"session":"2025-09-26","shares":1012232116,"source":"file"}],"next_cursor":null}
 type NAVList struct {
-	Items []NAV `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []NAV       `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// NewAction defines model for NewAction.
+// NewAction A corporate action that a person states.
+//
+// Example: {"by":"kim","ex":"2026-11-20","kind":"split","ratio":"4:1","why":"notice of the fund"}
 type NewAction struct {
 	// Amount Of any other kind, per share, as text.
 	//
@@ -1360,7 +1238,9 @@ type NewBar struct {
 	Volume *etf.Volume `json:"volume,omitempty"`
 }
 
-// NewDecision defines model for NewDecision.
+// NewDecision A decision on a finding.
+//
+// Example: {"by":"Kim","decision":"reject","key":"7d1f","why":"ten times too high: a bad tick"}
 type NewDecision struct {
 	// By Who decides.
 	//
@@ -1381,7 +1261,9 @@ type NewDecision struct {
 	Why string `json:"why"`
 }
 
-// NewETF defines model for NewETF.
+// NewETF An ETF to register.
+//
+// Example: {"currency":"USD","exchange":"XNYS","sources":[{"name":"file","ref":"QQQ.csv"}],"symbol":"QQQ"}
 type NewETF struct {
 	// Currency ISO 4217 code; defaults to the exchange's currency.
 	//
@@ -1406,6 +1288,8 @@ type NewETF struct {
 }
 
 // NewEntries Entries of one model: a list, or a single one at the request's own level.
+//
+// Example: {"entries":[{"origin":"2025-09-26","points":[{"horizon":1,"quantiles":{"0.05":652.1,"0.1":654.8,"0.25":658.6,"0.5":661.8,"0.75":665.1,"0.9":668.7,"0.95":671.2}}],"symbol":"SPY"}],"model":"naive"}
 type NewEntries struct {
 	Entries *[]NewEntry `json:"entries,omitempty"`
 
@@ -1437,7 +1321,7 @@ type NewEntry struct {
 	Symbol string           `json:"symbol"`
 }
 
-// NewEntryPoint defines model for NewEntryPoint.
+// NewEntryPoint The forecast at one horizon of an entry.
 type NewEntryPoint struct {
 	// Horizon In sessions after the origin.
 	Horizon int `json:"horizon"`
@@ -1453,7 +1337,9 @@ type NewEntryPoint struct {
 	Target *string `json:"target,omitempty"`
 }
 
-// NewRun defines model for NewRun.
+// NewRun A run to start.
+//
+// Example: {"exchange":"XNYS","session":"2025-09-26","symbols":["SPY"],"workflow":"daily"}
 type NewRun struct {
 	// Exchange ISO 10383 market identifier.
 	Exchange string `json:"exchange"`
@@ -1474,9 +1360,10 @@ type NewRun struct {
 // NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
 type NextCursor = string
 
-// OriginScores defines model for OriginScores.
+// OriginScores How the forecasts of one model from one origin fared at one horizon, for the ETFs of an exchange.
+//
+// Example: {"exchange":"XNYS","horizon":1,"items":[{"absolute_error":0.42285184624546446,"actual":164.68,"crps":0.36460939991662605,"data_version":1,"error":0.42285184624546446,"exchange":"XNYS","forecast":"f3008724cb9f30dce036e46191fcb539","forecast_data_version":1,"horizon":1,"inside_50":true,"inside_80":true,"inside_90":true,"inside_95":true,"model":"drift","origin":"2026-10-29","pinball":[0.13011242622302036,0.2123382520080952,0.3300147764378991,0.21142592312273223,0.11982076620352444,0.1295468349896083,0.0892925167018661],"pit":0.6240553703382881,"scale":{"absolute":1.107,"squared":1.8975028000000016},"scored_at":"2026-11-27T14:53:05.059358Z","squared_error":0.1742528241597585,"standing":"late","symbol":"SIMUS1","tail_pinball":[0.07541127074727712,0.0553089184462039],"tailed":true,"target":"2026-10-30","version":1,"width":[3.4188508699770352,4.388098858497727],"winkler":[3.4188508699770352,4.388098858497727]}],"late":true,"model":"drift","origin":"2026-10-29","origins":["2026-10-29"]}
 type OriginScores struct {
-	// Exchange ISO 10383 market identifier.
 	Exchange Exchange `json:"exchange"`
 
 	// Model Example: drift
@@ -1494,9 +1381,13 @@ type OriginScores struct {
 	Items   []Score   `json:"items"`
 }
 
-// Overview defines model for Overview.
+// Overview How every exchange and ETF stands now.
+//
+// Example: {"as_of":"2025-09-27T01:00:00Z","event":1234,"exchanges":[{"closed_at":"2025-09-26T20:00:00Z","counted":1,"due_at":"2025-09-26T23:00:00Z","etfs":1,"exchange":"XNYS","failed":0,"forecast":1,"late_seconds":0,"name":"New York Stock Exchange","next_close":"2025-09-29T20:00:00Z","next_open":"2025-09-29T13:30:00Z","next_session":"2025-09-29","open_now":false,"run":{"done":1,"due":1,"id":"daily:XNYS:2025-09-26","status":"completed"},"session":"2025-09-26","stale":0,"state":"complete","stored":1,"time_zone":"America/New_York"}],"items":[{"change":0.005729,"close":661.82,"closes":[658.05,661.82],"currency":"USD","data_version":12,"exchange":"XNYS","findings":0,"forecasts":[{"forecast":"5f0c2a9d1b3e4f605f0c2a9d1b3e4f60","high":673.4,"horizon":1,"level":0.9,"low":651.2,"mean":662.1,"model":"drift","target":"2025-09-29"}],"freshness":"ok","known_from":"2025-09-26T22:31:07Z","late_seconds":0,"name":null,"previous_close":658.05,"session":"2025-09-26","source":"yahoo","state":"ok","symbol":"SPY"}],"served_model":"drift","waiting":{"actions":1,"failed":0,"findings":2,"stale":0,"warnings":1}}
 type Overview struct {
 	// AsOf When the response was put together: at most a minute ago, and nothing has changed since.
+	//
+	// Example: 2025-09-27T01:00:00Z
 	AsOf time.Time `json:"as_of"`
 
 	// Event The newest event that is counted in; 0 while there is none.
@@ -1510,28 +1401,31 @@ type Overview struct {
 	ServedModel string `json:"served_model"`
 
 	// Waiting What waits for a person.
-	Waiting   OverviewWaiting    `json:"waiting"`
+	//
+	// Example: {"actions":1,"failed":0,"findings":2,"stale":0,"warnings":1}
+	Waiting OverviewWaiting `json:"waiting"`
+
+	// Exchanges Example: [{"closed_at":"2025-09-26T20:00:00Z","counted":1,"due_at":"2025-09-26T23:00:00Z","etfs":1,"exchange":"XNYS","failed":0,"forecast":1,"late_seconds":0,"name":"New York Stock Exchange","next_close":"2025-09-29T20:00:00Z","next_open":"2025-09-29T13:30:00Z","next_session":"2025-09-29","open_now":false,"run":{"done":1,"due":1,"id":"daily:XNYS:2025-09-26","status":"completed"},"session":"2025-09-26","stale":0,"state":"complete","stored":1,"time_zone":"America/New_York"}]
 	Exchanges []OverviewExchange `json:"exchanges"`
 
 	// Items Ascending by symbol.
+	//
+	// Example: [{"change":0.005729,"close":661.82,"closes":[658.05,661.82],"currency":"USD","data_version":12,"exchange":"XNYS","findings":0,"forecasts":[{"forecast":"5f0c2a9d1b3e4f605f0c2a9d1b3e4f60","high":673.4,"horizon":1,"level":0.9,"low":651.2,"mean":662.1,"model":"drift","target":"2025-09-29"}],"freshness":"ok","known_from":"2025-09-26T22:31:07Z","late_seconds":0,"name":null,"previous_close":658.05,"session":"2025-09-26","source":"yahoo","state":"ok","symbol":"SPY"}]
 	Items []OverviewItem `json:"items"`
 }
 
-// OverviewExchange Example: {"closed_at":"2025-09-26T20:00:00Z","counted":6,"due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","failed":0,"forecast":6,"late_seconds":0,"name":"New York Stock Exchange","next_close":"2025-09-29T20:00:00Z","next_open":"2025-09-29T13:30:00Z","next_session":"2025-09-29","open_now":false,"run":{"done":6,"due":6,"id":"daily:XNYS:2025-09-26","status":"completed"},"session":"2025-09-26","stale":0,"state":"complete","stored":6,"time_zone":"America/New_York"}
+// OverviewExchange How an exchange stands for its newest closed session.
+//
+// Example: {"closed_at":"2025-09-26T20:00:00Z","counted":6,"due_at":"2025-09-26T23:00:00Z","etfs":6,"exchange":"XNYS","failed":0,"forecast":6,"late_seconds":0,"name":"New York Stock Exchange","next_close":"2025-09-29T20:00:00Z","next_open":"2025-09-29T13:30:00Z","next_session":"2025-09-29","open_now":false,"run":{"done":6,"due":6,"id":"daily:XNYS:2025-09-26","status":"completed"},"session":"2025-09-26","stale":0,"state":"complete","stored":6,"time_zone":"America/New_York"}
 type OverviewExchange struct {
-	// Exchange ISO 10383 market identifier.
 	Exchange Exchange `json:"exchange"`
 
 	// Name Example: New York Stock Exchange
 	Name string `json:"name"`
 
 	// TimeZone Example: America/New_York
-	TimeZone string `json:"time_zone"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Session Session `json:"session"`
+	TimeZone string  `json:"time_zone"`
+	Session  Session `json:"session"`
 
 	// ClosedAt The close of the session.
 	ClosedAt time.Time `json:"closed_at"`
@@ -1573,15 +1467,11 @@ type OverviewExchange struct {
 	Run *OverviewRun `json:"run"`
 }
 
-// OverviewForecast defines model for OverviewForecast.
+// OverviewForecast The newest forecast of an ETF's close for one horizon.
 type OverviewForecast struct {
 	// Horizon Sessions after the forecast's origin.
-	Horizon int `json:"horizon"`
-
-	// Target A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Target Session `json:"target"`
+	Horizon int     `json:"horizon"`
+	Target  Session `json:"target"`
 
 	// Model Example: drift
 	Model string `json:"model"`
@@ -1604,17 +1494,14 @@ type OverviewForecast struct {
 	Level float64 `json:"level"`
 }
 
-// OverviewItem Example: {"change":0.005729,"close":661.82,"closes":[658.05,661.82],"currency":"USD","data_version":12,"exchange":"XNYS","findings":0,"forecasts":[{"forecast":"5f0c2a9d1b3e4f605f0c2a9d1b3e4f60","high":673.4,"horizon":1,"level":0.9,"low":651.2,"mean":662.1,"model":"drift","target":"2025-09-29"}],"freshness":"ok","known_from":"2025-09-26T22:31:07Z","late_seconds":0,"name":null,"previous_close":658.05,"session":"2025-09-26","source":"yahoo","state":"ok","symbol":"SPY"}
+// OverviewItem How an ETF stands now, with its newest believed close.
+//
+// Example: {"change":0.005729,"close":661.82,"closes":[658.05,661.82],"currency":"USD","data_version":12,"exchange":"XNYS","findings":0,"forecasts":[{"forecast":"5f0c2a9d1b3e4f605f0c2a9d1b3e4f60","high":673.4,"horizon":1,"level":0.9,"low":651.2,"mean":662.1,"model":"drift","target":"2025-09-29"}],"freshness":"ok","known_from":"2025-09-26T22:31:07Z","late_seconds":0,"name":null,"previous_close":658.05,"session":"2025-09-26","source":"yahoo","state":"ok","symbol":"SPY"}
 type OverviewItem struct {
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
 	Symbol Symbol `json:"symbol"`
 
 	// Name The fund's name; null if none is registered.
-	Name *string `json:"name"`
-
-	// Exchange ISO 10383 market identifier.
+	Name     *string  `json:"name"`
 	Exchange Exchange `json:"exchange"`
 
 	// Currency Example: USD
@@ -1642,9 +1529,7 @@ type OverviewItem struct {
 	KnownFrom *time.Time `json:"known_from"`
 
 	// State held, quarantined: the newest bar is. missing: there is no believed close of the exchange's newest closed session although it is due, or none at all. provisional: the newest close may still change before its day is over.
-	State string `json:"state"`
-
-	// Freshness ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
+	State     string         `json:"state"`
 	Freshness FreshnessState `json:"freshness"`
 
 	// LateSeconds By how much it was late for the newest session, or is for the one that has been missing something for longest; whole minutes while something is missing.
@@ -1658,18 +1543,18 @@ type OverviewItem struct {
 	Forecasts []OverviewForecast `json:"forecasts"`
 }
 
-// OverviewRun defines model for OverviewRun.
+// OverviewRun How far a run is: `done` of the `due` ETFs.
 type OverviewRun struct {
 	// Id Example: daily:XNYS:2025-09-26
-	Id string `json:"id"`
-
-	// Status A run in which ETFs failed or were quarantined is completed; its counts say how many.
+	Id     string    `json:"id"`
 	Status RunStatus `json:"status"`
 	Done   int       `json:"done"`
 	Due    int       `json:"due"`
 }
 
-// OverviewWaiting Example: {"actions":1,"failed":0,"findings":2,"stale":0,"warnings":1}
+// OverviewWaiting How many things wait for a person, by kind.
+//
+// Example: {"actions":1,"failed":0,"findings":2,"stale":0,"warnings":1}
 type OverviewWaiting struct {
 	// Findings Findings that wait for a decision.
 	Findings int `json:"findings"`
@@ -1693,6 +1578,8 @@ type OverviewWaiting struct {
 type Price = etf.Price
 
 // Problem An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type Problem struct {
 	// Type Stable; `GET` it for an explanation.
 	Type   string `json:"type"`
@@ -1708,25 +1595,17 @@ type Problem struct {
 	Errors    *[]FieldError `json:"errors,omitempty"`
 }
 
-// Provenance defines model for Provenance.
+// Provenance What a forecast was made from.
+//
+// Example: {"actions":[{"amount":2.83,"announced":null,"data_version":1,"decided_by":"source:simulated","evidence":"","ex":"2015-03-18","fetch":"82b715cc4a6e88db875e9d52e7999b0c","finding":null,"id":"2701642b6146e0b4ed22c57974133f3f","kind":"dividend","known_from":"2026-11-27T14:52:05.023698Z","known_to":null,"pay":null,"ratio":null,"record":null,"replaces":null,"source":"simulated","status":"accepted","superseded_by":null,"symbol":"SIMUS1","why":""}],"build":{"arch":"amd64","features":"v1+fma","go":"go1.26.8","modified":false},"chain":{"hash":"691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d","position":1,"prev_hash":""},"closes":2521,"closes_hash":"cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0","code_version":"0.1.0+executable.b9431d912a85","data_version":{"cause":"fetch","cause_id":"82b715cc4a6e88db875e9d52e7999b0c","known_from":"2026-11-27T14:52:05.023698Z","number":1,"writer":"9eae93c244c58245f0ec29b80368e275"},"decisions":[],"earlier":null,"exchange":"XNYS","fetches":[{"closes":2521,"fetched_at":"2026-11-27T14:51:55.762157Z","first":"2016-11-15","id":"82b715cc4a6e88db875e9d52e7999b0c","last":"2026-11-25","request":"simulated:SIMUS1?exchange=XNYS\u0026from=2015-01-02\u0026to=2026-11-25\u0026closed=2026-11-25","rows":2993,"run":"daily:XNYS:2026-11-25","sha256":"f29b534552cb36e87fb44e4629f440cedf1856e482a3607a49b6478c7b12d52b","source":"simulated","stored":true}],"fit_hash":"dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd","forecast":"81a858c0c312fa84cb036ececbf7df4f","issued_at":"2026-11-27T14:52:13.413859Z","links":{"bars":"/v1/etfs/SIMUS1/bars?as_of=1\u0026from=2016-11-15\u0026to=2026-11-25","fit":"/v1/forecasts/81a858c0c312fa84cb036ececbf7df4f/fit","forecast":"/v1/forecasts/81a858c0c312fa84cb036ececbf7df4f","proof":"/v1/ledger/proof?forecast=81a858c0c312fa84cb036ececbf7df4f","run":"/v1/runs/daily:XNYS:2026-11-25"},"model":"drift","origin":"2026-11-25","params":{"decay":0.94,"floor":0.00001,"min_returns":33,"window":2520},"run":"daily:XNYS:2026-11-25","seed":"2001179172851465","symbol":"SIMUS1","used":{"from":"2016-11-15","to":"2026-11-25"}}
 type Provenance struct {
 	// Forecast Its ID.
-	Forecast string `json:"forecast"`
-
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Exchange ISO 10383 market identifier.
+	Forecast string   `json:"forecast"`
+	Symbol   Symbol   `json:"symbol"`
 	Exchange Exchange `json:"exchange"`
 
 	// Model Example: drift
-	Model string `json:"model"`
-
-	// Origin A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Model    string    `json:"model"`
 	Origin   Session   `json:"origin"`
 	IssuedAt time.Time `json:"issued_at"`
 
@@ -1765,7 +1644,9 @@ type Provenance struct {
 	Earlier *EarlierProvenance `json:"earlier"`
 }
 
-// Readiness Example: {"checks":[{"detail":"","name":"database","since":"2025-09-26T21:00:00Z","state":"ok"},{"detail":"Temporal can't be reached","name":"temporal","since":"2025-09-26T21:03:10Z","state":"waiting"}],"ready":false,"waiting_for":["temporal"]}
+// Readiness Whether the service can do its work, with the checks behind that.
+//
+// Example: {"checks":[{"detail":"","name":"database","since":"2025-09-26T21:00:00Z","state":"ok"},{"detail":"Temporal can't be reached","name":"temporal","since":"2025-09-26T21:03:10Z","state":"waiting"}],"ready":false,"waiting_for":["temporal"]}
 type Readiness struct {
 	Ready bool `json:"ready"`
 
@@ -1774,7 +1655,9 @@ type Readiness struct {
 	Checks     []Check  `json:"checks"`
 }
 
-// Refetch defines model for Refetch.
+// Refetch Who asks for an ETF's whole history to be fetched again, and why.
+//
+// Example: {"by":"Kim","why":"the source has restated its series"}
 type Refetch struct {
 	// By Who asks; defaults to `the API`.
 	By *string `json:"by,omitempty"`
@@ -1783,7 +1666,9 @@ type Refetch struct {
 	Why *string `json:"why,omitempty"`
 }
 
-// Run defines model for Run.
+// Run A daily run: the update of an exchange's ETFs for one session.
+//
+// Example: {"closed":false,"counts":{"cancelled":0,"due":6,"elsewhere":0,"failed":0,"forecasts":12,"quarantined":0,"rows_new":17958,"rows_revised":0,"rows_unchanged":0,"unchanged":0,"updated":6},"error":null,"etfs":{"items":[{"attempts":1,"error_message":null,"error_type":null,"findings":0,"forecasts":2,"held":false,"outcome":"updated","provisional":false,"remedy":null,"rows_new":2993,"rows_quarantined":0,"rows_revised":0,"rows_unchanged":0,"session":"2026-11-25","source":"simulated","stage":"done","symbol":"SIMUS1"}],"next_cursor":null},"exchange":"XNYS","finished_at":"2026-11-27T14:52:16.873131Z","id":"daily:XNYS:2026-11-25","links":{"self":"/v1/runs/daily:XNYS:2026-11-25","temporal":"http://127.0.0.1:35655/namespaces/default/workflows/daily%2FXNYS%2F2026-11-25"},"session":"2026-11-25","started_at":"2026-11-27T14:51:54.704586Z","status":"completed","symbols":[],"workflow":"daily","workflow_id":"daily/XNYS/2026-11-25"}
 type Run struct {
 	// Id Safe in a URL path.
 	//
@@ -1794,26 +1679,16 @@ type Run struct {
 	// WorkflowId The workflow ID in Temporal.
 	//
 	// Example: daily/XNYS/2025-09-26
-	WorkflowId string `json:"workflow_id"`
-
-	// Exchange ISO 10383 market identifier.
-	Exchange Exchange `json:"exchange"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Session Session `json:"session"`
+	WorkflowId string   `json:"workflow_id"`
+	Exchange   Exchange `json:"exchange"`
+	Session    Session  `json:"session"`
 
 	// Symbols The requested ETFs; empty = every ETF of the exchange.
-	Symbols []Symbol `json:"symbols"`
-
-	// Status A run in which ETFs failed or were quarantined is completed; its counts say how many.
-	Status RunStatus `json:"status"`
+	Symbols []Symbol  `json:"symbols"`
+	Status  RunStatus `json:"status"`
 
 	// Closed The exchange was closed that day, so no ETF was due.
-	Closed bool `json:"closed"`
-
-	// Counts Counts of ETFs by outcome, of rows and of forecasts.
+	Closed bool      `json:"closed"`
 	Counts RunCounts `json:"counts"`
 
 	// Error Why the run did not complete.
@@ -1831,7 +1706,7 @@ type Run struct {
 // RunCounts Counts of ETFs by outcome, of rows and of forecasts.
 type RunCounts = etf.RunCounts
 
-// RunDetail defines model for RunDetail.
+// RunDetail A run with a page of what it did for each ETF.
 type RunDetail struct {
 	// Id Safe in a URL path.
 	//
@@ -1842,26 +1717,16 @@ type RunDetail struct {
 	// WorkflowId The workflow ID in Temporal.
 	//
 	// Example: daily/XNYS/2025-09-26
-	WorkflowId string `json:"workflow_id"`
-
-	// Exchange ISO 10383 market identifier.
-	Exchange Exchange `json:"exchange"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	Session Session `json:"session"`
+	WorkflowId string   `json:"workflow_id"`
+	Exchange   Exchange `json:"exchange"`
+	Session    Session  `json:"session"`
 
 	// Symbols The requested ETFs; empty = every ETF of the exchange.
-	Symbols []Symbol `json:"symbols"`
-
-	// Status A run in which ETFs failed or were quarantined is completed; its counts say how many.
-	Status RunStatus `json:"status"`
+	Symbols []Symbol  `json:"symbols"`
+	Status  RunStatus `json:"status"`
 
 	// Closed The exchange was closed that day, so no ETF was due.
-	Closed bool `json:"closed"`
-
-	// Counts Counts of ETFs by outcome, of rows and of forecasts.
+	Closed bool      `json:"closed"`
 	Counts RunCounts `json:"counts"`
 
 	// Error Why the run did not complete.
@@ -1877,16 +1742,9 @@ type RunDetail struct {
 	Etfs RunETFList `json:"etfs"`
 }
 
-// RunETF defines model for RunETF.
+// RunETF What a run did for one ETF, in the list of the run.
 type RunETF struct {
-	// Symbol An ETF's symbol. KRX codes keep their leading zeros.
-	//
-	// Example: SPY
-	Symbol Symbol `json:"symbol"`
-
-	// Session A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
+	Symbol  Symbol  `json:"symbol"`
 	Session Session `json:"session"`
 
 	// Stage The stage reached; null if not known yet.
@@ -1921,19 +1779,17 @@ type RunETF struct {
 	Remedy *string `json:"remedy"`
 }
 
-// RunETFList defines model for RunETFList.
+// RunETFList A page of what a run did for its ETFs.
 type RunETFList struct {
-	Items []RunETF `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []RunETF    `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// RunList defines model for RunList.
+// RunList A page of runs.
+//
+// Example: {"items":[{"closed":false,"counts":{"cancelled":0,"due":6,"elsewhere":0,"failed":0,"forecasts":0,"quarantined":0,"rows_new":0,"rows_revised":0,"rows_unchanged":0,"unchanged":0,"updated":0},"error":null,"exchange":"XNYS","finished_at":null,"id":"daily:XNYS:2026-10-30:20c385191abc","links":{"self":"/v1/runs/daily:XNYS:2026-10-30:20c385191abc","temporal":"http://127.0.0.1:35655/namespaces/default/workflows/daily%2FXNYS%2F2026-10-30%2F20c385191abc"},"session":"2026-10-30","started_at":"2026-11-27T14:53:08.478635323Z","status":"running","symbols":["SIMUS1"],"workflow":"daily","workflow_id":"daily/XNYS/2026-10-30/20c385191abc"}],"next_cursor":"NmMxODg5NDl-MTc5NTc5MTE4ODQ3ODYzNSBkYWlseTpYTllTOjIwMjYtMTAtMzA6MjBjMzg1MTkxYWJj"}
 type RunList struct {
-	Items []Run `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Run       `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
@@ -1949,12 +1805,12 @@ type Scale struct {
 	Squared float64 `json:"squared"`
 }
 
-// Schedule defines model for Schedule.
+// Schedule A schedule that starts the daily runs of an exchange.
+//
+// Example: {"catch_up_seconds":604800,"exchange":"XNYS","fires":"17:30 New York, Monday to Friday","id":"daily-XNYS","next_at":["2026-11-27T22:30:12.445Z"],"note":"17:30 New York, Monday to Friday","paused":false,"recent":[],"time_zone":"America/New_York"}
 type Schedule struct {
 	// Id Example: daily-XNYS
-	Id string `json:"id"`
-
-	// Exchange ISO 10383 market identifier.
+	Id       string   `json:"id"`
 	Exchange Exchange `json:"exchange"`
 
 	// Fires When it fires, as text.
@@ -1981,21 +1837,23 @@ type Schedule struct {
 	CatchUpSeconds int64 `json:"catch_up_seconds"`
 }
 
-// ScheduleList defines model for ScheduleList.
+// ScheduleList The schedules, at most one for each exchange.
+//
+// Example: {"items":[{"catch_up_seconds":604800,"exchange":"XNYS","fires":"17:30 New York, Monday to Friday","id":"daily-XNYS","next_at":["2026-11-27T22:30:12.445Z"],"note":"17:30 New York, Monday to Friday","paused":false,"recent":[],"time_zone":"America/New_York"}],"next_cursor":null}
 type ScheduleList struct {
-	Items []Schedule `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Schedule  `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
 // Score How one forecast fared at one horizon. Errors and losses are in the ETF's currency, in the shares of the origin.
 type Score = etf.Score
 
-// ScoreTest defines model for ScoreTest.
+// ScoreTest A test of whether a model is better than the benchmark; null with too few sessions.
 type ScoreTest = service.Test
 
-// Scoreboard defines model for Scoreboard.
+// Scoreboard How the models have fared, by exchange and horizon.
+//
+// Example: {"items":[{"coverage_50":0.5,"coverage_50_se":null,"coverage_80":0.7857142857142857,"coverage_80_se":null,"coverage_90":0.8809523809523809,"coverage_90_se":null,"coverage_95":0.9523809523809523,"coverage_95_se":null,"crps":0.7295056299285714,"difference":null,"dm":null,"entry":false,"exchange":"XNYS","from":"2026-10-21","horizon":1,"late_n":42,"mase":1.0451957906904763,"model":"drift","n":42,"pinball":0.2903284676428572,"pit":[7,6,2,5,3,3,7,2,5,2],"rel_crps":1,"rel_crps_high":null,"rel_crps_low":null,"rel_mae":1,"rel_mae_high":null,"rel_mae_low":null,"rmsse":1.0133851563189678,"sessions":7,"to":"2026-10-29","width_80":3.2624456720000006,"width_90":4.187344789785714,"winkler_80":4.335984852666667,"winkler_90":4.807144956619048}],"late":true,"record_begins":null,"summary":"The record of XNYS begins today: no forecast issued in time has met its price yet. The forecasts shown are late: they were issued at or after the …","units":"rel_mae and rel_crps are ratios to the benchmark's losses on the same forecasts, with a 95 % interval. mase, rmsse, crps, pinball, winkler and width …"}
 type Scoreboard = service.Board
 
 // ScoreboardItem How one model has fared at one horizon. Losses are in multiples of the mean absolute change of the close from one session to the next before the origin.
@@ -2006,20 +1864,13 @@ type ScoreboardItem = service.BoardItem
 // Example: 2025-09-26
 type Session = etf.Session
 
-// SessionSpan defines model for SessionSpan.
+// SessionSpan The first and the last of some sessions.
 type SessionSpan struct {
-	// From A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
 	From Session `json:"from"`
-
-	// To A trading session, identified by its civil date in the exchange's time zone.
-	//
-	// Example: 2025-09-26
-	To Session `json:"to"`
+	To   Session `json:"to"`
 }
 
-// Source defines model for Source.
+// Source A source of prices that an ETF can name.
 type Source struct {
 	// Name Example: file
 	Name string `json:"name"`
@@ -2035,15 +1886,15 @@ type Source struct {
 	Ref string `json:"ref"`
 }
 
-// SourceList defines model for SourceList.
+// SourceList The sources that an ETF can name.
+//
+// Example: {"items":[{"description":"CSV files from the server's folder","name":"file","ref":"a file's name, such as SPY.csv"}],"next_cursor":null}
 type SourceList struct {
-	Items []Source `json:"items"`
-
-	// NextCursor Pass it as `cursor` to get the next page; null at the end of the list.
+	Items      []Source    `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
 }
 
-// SourceRef defines model for SourceRef.
+// SourceRef A source of an ETF's prices, and what the source calls the ETF.
 type SourceRef struct {
 	// Name The source's name.
 	//
@@ -2061,7 +1912,9 @@ type SourceRef struct {
 // Example: SPY
 type Symbol = etf.Symbol
 
-// Version defines model for Version.
+// Version The version of the code, and since when the process runs.
+//
+// Example: {"go":"go1.26.8","started_at":"2026-11-27T14:51:53.496814479Z","version":"0.1.0+executable.b9431d912a85"}
 type Version struct {
 	// Version The version of the code; forecasts record it as code_version.
 	Version string `json:"version"`
@@ -2071,7 +1924,7 @@ type Version struct {
 	StartedAt time.Time `json:"started_at"`
 }
 
-// VersionCause defines model for VersionCause.
+// VersionCause A data version and what caused it.
 type VersionCause struct {
 	Number int64 `json:"number"`
 
@@ -2141,57 +1994,93 @@ type ScoredTo = string
 type SymbolInPath = string
 
 // ActionDecided One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
+//
+// Example: {"amount":2.83,"announced":null,"data_version":1,"decided_by":"source:simulated","evidence":"","ex":"2015-03-18","fetch":"82b715cc4a6e88db875e9d52e7999b0c","finding":null,"id":"2701642b6146e0b4ed22c57974133f3f","kind":"dividend","known_from":"2026-11-27T14:52:05.023698Z","known_to":null,"pay":null,"ratio":null,"record":null,"replaces":null,"source":"simulated","status":"accepted","superseded_by":null,"symbol":"SIMUS1","why":""}
 type ActionDecided = Action
 
 // ActionSent One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
+//
+// Example: {"amount":2.83,"announced":null,"data_version":1,"decided_by":"source:simulated","evidence":"","ex":"2015-03-18","fetch":"82b715cc4a6e88db875e9d52e7999b0c","finding":null,"id":"2701642b6146e0b4ed22c57974133f3f","kind":"dividend","known_from":"2026-11-27T14:52:05.023698Z","known_to":null,"pay":null,"ratio":null,"record":null,"replaces":null,"source":"simulated","status":"accepted","superseded_by":null,"symbol":"SIMUS1","why":""}
 type ActionSent = Action
 
 // BodyTooLarge An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type BodyTooLarge = Problem
 
 // Conflict An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type Conflict = Problem
 
 // FileTooLarge An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type FileTooLarge = Problem
 
 // Integrity An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type Integrity = Problem
 
 // InvalidRequest An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type InvalidRequest = Problem
 
 // Misdirected An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type Misdirected = Problem
 
 // NotAcceptable An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type NotAcceptable = Problem
 
 // NotCSV An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type NotCSV = Problem
 
 // NotFound An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type NotFound = Problem
 
 // OtherProblem An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type OtherProblem = Problem
 
 // PreconditionFailed An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type PreconditionFailed = Problem
 
 // Refused An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type Refused = Problem
 
-// ScheduleState defines model for ScheduleState.
+// ScheduleState A schedule that starts the daily runs of an exchange.
+//
+// Example: {"catch_up_seconds":604800,"exchange":"XNYS","fires":"17:30 New York, Monday to Friday","id":"daily-XNYS","next_at":["2026-11-27T22:30:12.445Z"],"note":"17:30 New York, Monday to Friday","paused":false,"recent":[],"time_zone":"America/New_York"}
 type ScheduleState = Schedule
 
 // TooManyReads An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type TooManyReads = Problem
 
 // Unavailable An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type Unavailable = Problem
 
 // UnsupportedMediaType An RFC 9457 problem document.
+//
+// Example: {"detail":"session: XNYS does not trade on 2025-09-27, a Saturday","errors":[{"field":"session","message":"XNYS does not trade on 2025-09-27, a Saturday","remedy":"the nearest sessions are 2025-09-26 and 2025-09-29"}],"instance":"/v1/runs","request_id":"9f2c61d04be84c0d","status":400,"title":"The request is invalid","type":"/problems/invalid-request"}
 type UnsupportedMediaType = Problem
 
 // ListActionsParams defines parameters for ListActions.
@@ -8748,6 +8637,22 @@ func (response ListModels200JSONResponse) VisitListModelsResponse(w http.Respons
 	return err
 }
 
+type ListModels400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListModels400ApplicationProblemPlusJSONResponse) VisitListModelsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListModelsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -9426,6 +9331,22 @@ func (response ListSchedules200JSONResponse) VisitListSchedulesResponse(w http.R
 	return err
 }
 
+type ListSchedules400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListSchedules400ApplicationProblemPlusJSONResponse) VisitListSchedulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSchedules503ApplicationProblemPlusJSONResponse struct {
 	UnavailableApplicationProblemPlusJSONResponse
 }
@@ -9904,6 +9825,22 @@ func (response ListSources200JSONResponse) VisitListSourcesResponse(w http.Respo
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSources400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListSources400ApplicationProblemPlusJSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
 	_, err := buf.WriteTo(w)
 	return err
 }

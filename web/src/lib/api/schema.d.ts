@@ -1078,10 +1078,89 @@ export interface components {
          * @enum {string}
          */
         FreshnessState: "ok" | "waiting" | "stale";
+        /**
+         * @description How every exchange and ETF stands now.
+         * @example {
+         *       "as_of": "2025-09-27T01:00:00Z",
+         *       "event": 1234,
+         *       "served_model": "drift",
+         *       "waiting": {
+         *         "findings": 2,
+         *         "warnings": 1,
+         *         "actions": 1,
+         *         "stale": 0,
+         *         "failed": 0
+         *       },
+         *       "exchanges": [
+         *         {
+         *           "exchange": "XNYS",
+         *           "name": "New York Stock Exchange",
+         *           "time_zone": "America/New_York",
+         *           "session": "2025-09-26",
+         *           "closed_at": "2025-09-26T20:00:00Z",
+         *           "due_at": "2025-09-26T23:00:00Z",
+         *           "next_session": "2025-09-29",
+         *           "next_open": "2025-09-29T13:30:00Z",
+         *           "next_close": "2025-09-29T20:00:00Z",
+         *           "open_now": false,
+         *           "state": "complete",
+         *           "late_seconds": 0,
+         *           "etfs": 1,
+         *           "counted": 1,
+         *           "stored": 1,
+         *           "forecast": 1,
+         *           "stale": 0,
+         *           "failed": 0,
+         *           "run": {
+         *             "id": "daily:XNYS:2025-09-26",
+         *             "status": "completed",
+         *             "done": 1,
+         *             "due": 1
+         *           }
+         *         }
+         *       ],
+         *       "items": [
+         *         {
+         *           "symbol": "SPY",
+         *           "name": null,
+         *           "exchange": "XNYS",
+         *           "currency": "USD",
+         *           "source": "yahoo",
+         *           "session": "2025-09-26",
+         *           "close": 661.82,
+         *           "previous_close": 658.05,
+         *           "change": 0.005729,
+         *           "closes": [
+         *             658.05,
+         *             661.82
+         *           ],
+         *           "known_from": "2025-09-26T22:31:07Z",
+         *           "state": "ok",
+         *           "freshness": "ok",
+         *           "late_seconds": 0,
+         *           "findings": 0,
+         *           "data_version": 12,
+         *           "forecasts": [
+         *             {
+         *               "horizon": 1,
+         *               "target": "2025-09-29",
+         *               "model": "drift",
+         *               "forecast": "5f0c2a9d1b3e4f605f0c2a9d1b3e4f60",
+         *               "mean": 662.1,
+         *               "low": 651.2,
+         *               "high": 673.4,
+         *               "level": 0.9
+         *             }
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
         Overview: {
             /**
              * Format: date-time
              * @description When the response was put together: at most a minute ago, and nothing has changed since.
+             * @example 2025-09-27T01:00:00Z
              */
             as_of: string;
             /**
@@ -1095,13 +1174,90 @@ export interface components {
              * @example drift
              */
             served_model: string;
-            /** @description What waits for a person. */
+            /**
+             * @description What waits for a person.
+             * @example {
+             *       "findings": 2,
+             *       "warnings": 1,
+             *       "actions": 1,
+             *       "stale": 0,
+             *       "failed": 0
+             *     }
+             */
             waiting: components["schemas"]["OverviewWaiting"];
+            /**
+             * @example [
+             *       {
+             *         "exchange": "XNYS",
+             *         "name": "New York Stock Exchange",
+             *         "time_zone": "America/New_York",
+             *         "session": "2025-09-26",
+             *         "closed_at": "2025-09-26T20:00:00Z",
+             *         "due_at": "2025-09-26T23:00:00Z",
+             *         "next_session": "2025-09-29",
+             *         "next_open": "2025-09-29T13:30:00Z",
+             *         "next_close": "2025-09-29T20:00:00Z",
+             *         "open_now": false,
+             *         "state": "complete",
+             *         "late_seconds": 0,
+             *         "etfs": 1,
+             *         "counted": 1,
+             *         "stored": 1,
+             *         "forecast": 1,
+             *         "stale": 0,
+             *         "failed": 0,
+             *         "run": {
+             *           "id": "daily:XNYS:2025-09-26",
+             *           "status": "completed",
+             *           "done": 1,
+             *           "due": 1
+             *         }
+             *       }
+             *     ]
+             */
             exchanges: components["schemas"]["OverviewExchange"][];
-            /** @description Ascending by symbol. */
+            /**
+             * @description Ascending by symbol.
+             * @example [
+             *       {
+             *         "symbol": "SPY",
+             *         "name": null,
+             *         "exchange": "XNYS",
+             *         "currency": "USD",
+             *         "source": "yahoo",
+             *         "session": "2025-09-26",
+             *         "close": 661.82,
+             *         "previous_close": 658.05,
+             *         "change": 0.005729,
+             *         "closes": [
+             *           658.05,
+             *           661.82
+             *         ],
+             *         "known_from": "2025-09-26T22:31:07Z",
+             *         "state": "ok",
+             *         "freshness": "ok",
+             *         "late_seconds": 0,
+             *         "findings": 0,
+             *         "data_version": 12,
+             *         "forecasts": [
+             *           {
+             *             "horizon": 1,
+             *             "target": "2025-09-29",
+             *             "model": "drift",
+             *             "forecast": "5f0c2a9d1b3e4f605f0c2a9d1b3e4f60",
+             *             "mean": 662.1,
+             *             "low": 651.2,
+             *             "high": 673.4,
+             *             "level": 0.9
+             *           }
+             *         ]
+             *       }
+             *     ]
+             */
             items: components["schemas"]["OverviewItem"][];
         };
         /**
+         * @description How many things wait for a person, by kind.
          * @example {
          *       "findings": 2,
          *       "warnings": 1,
@@ -1123,6 +1279,7 @@ export interface components {
             failed: number;
         };
         /**
+         * @description How an exchange stands for its newest closed session.
          * @example {
          *       "exchange": "XNYS",
          *       "name": "New York Stock Exchange",
@@ -1202,6 +1359,7 @@ export interface components {
             /** @description The newest recorded run of the whole exchange for the session; null if there is none. */
             run: components["schemas"]["OverviewRun"] | null;
         };
+        /** @description How far a run is: `done` of the `due` ETFs. */
         OverviewRun: {
             /** @example daily:XNYS:2025-09-26 */
             id: string;
@@ -1210,6 +1368,7 @@ export interface components {
             due: number;
         };
         /**
+         * @description How an ETF stands now, with its newest believed close.
          * @example {
          *       "symbol": "SPY",
          *       "name": null,
@@ -1294,6 +1453,7 @@ export interface components {
             /** @description The newest forecast of the served model, for 1 and 21 sessions; empty while there is none. */
             forecasts: components["schemas"]["OverviewForecast"][];
         };
+        /** @description The newest forecast of an ETF's close for one horizon. */
         OverviewForecast: {
             /** @description Sessions after the forecast's origin. */
             horizon: number;
@@ -1324,6 +1484,38 @@ export interface components {
              */
             level: number;
         };
+        /**
+         * @description Whether each ETF has what is due after its sessions.
+         * @example {
+         *       "as_of": "2025-09-27T00:30:00Z",
+         *       "exchanges": [
+         *         {
+         *           "exchange": "XNYS",
+         *           "session": "2025-09-26",
+         *           "closed_at": "2025-09-26T20:00:00Z",
+         *           "due_at": "2025-09-26T23:00:00Z",
+         *           "etfs": 6,
+         *           "ok": 5,
+         *           "waiting": 0,
+         *           "stale": 1
+         *         }
+         *       ],
+         *       "items": [
+         *         {
+         *           "symbol": "SPY",
+         *           "exchange": "XNYS",
+         *           "session": "2025-09-26",
+         *           "closed_at": "2025-09-26T20:00:00Z",
+         *           "due_at": "2025-09-26T23:00:00Z",
+         *           "stored_at": "2025-09-26T22:31:07Z",
+         *           "forecast_at": null,
+         *           "state": "stale",
+         *           "late_seconds": 5400
+         *         }
+         *       ],
+         *       "clipped": false
+         *     }
+         */
         FreshnessReport: {
             /** Format: date-time */
             as_of: string;
@@ -1334,6 +1526,7 @@ export interface components {
             clipped: boolean;
         };
         /**
+         * @description How many ETFs of an exchange are in which state for one session.
          * @example {
          *       "exchange": "XNYS",
          *       "session": "2025-09-26",
@@ -1363,6 +1556,7 @@ export interface components {
             stale: number;
         };
         /**
+         * @description Whether an ETF has what is due after one session.
          * @example {
          *       "symbol": "SPY",
          *       "exchange": "XNYS",
@@ -1436,6 +1630,7 @@ export interface components {
         Basis: "as_traded" | "split_adjusted" | "total_adjusted" | "unknown";
         /** @description Pass it as `cursor` to get the next page; null at the end of the list. */
         NextCursor: string | null;
+        /** @description A source of an ETF's prices, and what the source calls the ETF. */
         SourceRef: {
             /**
              * @description The source's name.
@@ -1448,6 +1643,7 @@ export interface components {
              */
             ref: string;
         };
+        /** @description A source of prices that an ETF can name. */
         Source: {
             /** @example file */
             name: string;
@@ -1462,10 +1658,37 @@ export interface components {
              */
             ref: string;
         };
+        /**
+         * @description The sources that an ETF can name.
+         * @example {
+         *       "items": [
+         *         {
+         *           "name": "file",
+         *           "description": "CSV files from the server's folder",
+         *           "ref": "a file's name, such as SPY.csv"
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         SourceList: {
             items: components["schemas"]["Source"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
+        /**
+         * @description An ETF to register.
+         * @example {
+         *       "symbol": "QQQ",
+         *       "exchange": "XNYS",
+         *       "currency": "USD",
+         *       "sources": [
+         *         {
+         *           "name": "file",
+         *           "ref": "QQQ.csv"
+         *         }
+         *       ]
+         *     }
+         */
         NewETF: {
             /**
              * @description The ETF's symbol.
@@ -1491,6 +1714,19 @@ export interface components {
              */
             listed?: string | null;
         };
+        /**
+         * @description The values of an ETF to change, with who changes them and why.
+         * @example {
+         *       "sources": [
+         *         {
+         *           "name": "yahoo",
+         *           "ref": "069500.KS"
+         *         }
+         *       ],
+         *       "by": "Kim",
+         *       "why": "the ticker was wrong"
+         *     }
+         */
         ETFEdit: {
             /**
              * @description ISO 4217 code. Can't be changed once bars are stored.
@@ -1530,17 +1766,49 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /**
+         * @description Who asks for an ETF's whole history to be fetched again, and why.
+         * @example {
+         *       "by": "Kim",
+         *       "why": "the source has restated its series"
+         *     }
+         */
         Refetch: {
             /** @description Who asks; defaults to `the API`. */
             by?: string | null;
             /** @description The reason. */
             why?: string | null;
         };
+        /**
+         * @description The changes made to an ETF, oldest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "number": 1,
+         *           "currency": "KRW",
+         *           "name": null,
+         *           "sources": [
+         *             {
+         *               "name": "yahoo",
+         *               "ref": "069500.KS"
+         *             }
+         *           ],
+         *           "listed": null,
+         *           "retired": false,
+         *           "by": "Kim",
+         *           "why": "the ticker was wrong",
+         *           "at": "2025-09-26T21:33:07.418203Z"
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         ETFChangeList: {
             items: components["schemas"]["ETFChange"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
         /**
+         * @description A registered ETF and what is stored of it.
          * @example {
          *       "symbol": "SPY",
          *       "exchange": "XNYS",
@@ -1622,6 +1890,44 @@ export interface components {
             /** @description Unique to the transaction that made the change. */
             writer: string;
         };
+        /**
+         * @description A page of ETFs, ordered by symbol.
+         * @example {
+         *       "items": [
+         *         {
+         *           "symbol": "SIMKR1",
+         *           "exchange": "XKRX",
+         *           "currency": "KRW",
+         *           "name": null,
+         *           "sources": [
+         *             {
+         *               "name": "simulated",
+         *               "ref": "SIMKR1"
+         *             }
+         *           ],
+         *           "listed": null,
+         *           "retired": false,
+         *           "changes": 0,
+         *           "data_version": {
+         *             "number": 1,
+         *             "writer": "cf72ce9179c63e143a5e8d7c093c02ec"
+         *           },
+         *           "first_session": "2015-01-02",
+         *           "last_session": "2026-11-27",
+         *           "bars": 2922,
+         *           "quarantined": 0,
+         *           "created_at": "2026-11-27T14:51:54.797299Z",
+         *           "links": {
+         *             "bars": "/v1/etfs/SIMKR1/bars",
+         *             "changes": "/v1/etfs/SIMKR1/changes",
+         *             "latest_forecast": "/v1/etfs/SIMKR1/forecasts/latest",
+         *             "self": "/v1/etfs/SIMKR1"
+         *           }
+         *         }
+         *       ],
+         *       "next_cursor": "NDI3NjRmOTZ-U0lNS1Ix"
+         *     }
+         */
         ETFList: {
             items: components["schemas"]["ETF"][];
             next_cursor: components["schemas"]["NextCursor"];
@@ -1726,6 +2032,32 @@ export interface components {
             /** @description The ID of the cause: of a fetch, a finding or an action. */
             cause_id: string;
         };
+        /**
+         * @description What was believed about one session's bar, oldest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "session": "2026-11-25",
+         *           "open": 167.4,
+         *           "high": 167.58,
+         *           "low": 165.35,
+         *           "close": 165.75,
+         *           "volume": 47474063,
+         *           "basis": "as_traded",
+         *           "source": "simulated",
+         *           "fetch": "82b715cc4a6e88db875e9d52e7999b0c",
+         *           "held": false,
+         *           "quarantined": false,
+         *           "data_version": 1,
+         *           "superseded_by": null,
+         *           "known_from": "2026-11-27T14:52:05.023698Z",
+         *           "known_to": null,
+         *           "cause": "fetch",
+         *           "cause_id": "82b715cc4a6e88db875e9d52e7999b0c"
+         *         }
+         *       ]
+         *     }
+         */
         BarBeliefList: {
             items: components["schemas"]["BarBelief"][];
         };
@@ -1734,6 +2066,7 @@ export interface components {
          * @example fetch
          */
         Cause: string;
+        /** @description An ETF's net asset value and shares outstanding at the end of one session. */
         NAV: {
             session: components["schemas"]["Session"];
             /** @description Net asset value per share; null if the source gave none. */
@@ -1753,6 +2086,22 @@ export interface components {
              */
             known_from: string;
         };
+        /**
+         * @description A page of NAVs, ordered by session.
+         * @example {
+         *       "items": [
+         *         {
+         *           "session": "2025-09-26",
+         *           "nav": 661.71,
+         *           "shares": 1012232116,
+         *           "source": "file",
+         *           "data_version": 12,
+         *           "known_from": "2025-09-27T01:00:00.123456Z"
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         NAVList: {
             items: components["schemas"]["NAV"][];
             next_cursor: components["schemas"]["NextCursor"];
@@ -1791,15 +2140,84 @@ export interface components {
             /** @description NAVs that are new or changed. */
             navs: number;
         };
+        /**
+         * @description A page of an ETF's data versions, newest first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "number": 1,
+         *           "known_from": "2026-11-27T14:52:05.023698Z",
+         *           "cause": "fetch",
+         *           "cause_id": "82b715cc4a6e88db875e9d52e7999b0c",
+         *           "source": "simulated",
+         *           "run": "daily:XNYS:2026-11-25",
+         *           "bars_new": 2993,
+         *           "bars_revised": 0,
+         *           "bars_released": 0,
+         *           "bars_parked": 0,
+         *           "bars_removed": 0,
+         *           "actions": 48,
+         *           "navs": 0
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         DataVersionList: {
             items: components["schemas"]["DataVersionChange"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
+        /**
+         * @description A page of bars, ordered by session.
+         * @example {
+         *       "items": [
+         *         {
+         *           "session": "2015-01-02",
+         *           "open": 270.99,
+         *           "high": 271.93,
+         *           "low": 269.98,
+         *           "close": 271.88,
+         *           "adj_close": null,
+         *           "volume": 27138380,
+         *           "basis": "as_traded",
+         *           "source": "simulated",
+         *           "quarantined": false,
+         *           "data_version": 1,
+         *           "known_from": "2026-11-27T14:52:05.023698Z",
+         *           "held": false,
+         *           "provisional": false
+         *         }
+         *       ],
+         *       "next_cursor": "MmI5NDgzYTJ-MjAxNS0wMS0wMg"
+         *     }
+         */
         BarList: {
             items: components["schemas"]["Bar"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
-        /** @description What one rule reported about some sessions of one ETF. */
+        /**
+         * @description What one rule reported about some sessions of one ETF.
+         * @example {
+         *       "id": "4ec2779ee00626decbf9287ab1602cc9",
+         *       "symbol": "SIMKR2",
+         *       "rule": "price_jump",
+         *       "severity": "warning",
+         *       "sessions": [
+         *         "2017-10-10"
+         *       ],
+         *       "evidence": "2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …",
+         *       "remedy": "Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …",
+         *       "decision": null,
+         *       "decided_by": null,
+         *       "decided_why": null,
+         *       "found_at": "2026-11-27T14:52:02.080122Z",
+         *       "links": {
+         *         "decision": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision",
+         *         "etf": "/v1/etfs/SIMKR2",
+         *         "self": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9"
+         *       }
+         *     }
+         */
         Finding: {
             /** @description Follows from the rule and the numbers it is about. */
             id: string;
@@ -1831,6 +2249,35 @@ export interface components {
                 etf: string;
             };
         };
+        /**
+         * @description A page of findings.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "4ec2779ee00626decbf9287ab1602cc9",
+         *           "symbol": "SIMKR2",
+         *           "rule": "price_jump",
+         *           "severity": "warning",
+         *           "sessions": [
+         *             "2017-10-10"
+         *           ],
+         *           "evidence": "2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …",
+         *           "remedy": "Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …",
+         *           "decision": null,
+         *           "decided_by": null,
+         *           "decided_why": null,
+         *           "found_at": "2026-11-27T14:52:02.080122Z",
+         *           "links": {
+         *             "decision": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision",
+         *             "etf": "/v1/etfs/SIMKR2",
+         *             "self": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9"
+         *           }
+         *         }
+         *       ],
+         *       "next_cursor": "ZGEwN2U0MTF-MTc5NTc5MTEyMjA4MDEyMiA0ZWMyNzc5ZWUwMDYyNmRlY2JmOTI4N2FiMTYwMmNjOQ",
+         *       "data_version": null
+         *     }
+         */
         FindingList: {
             items: components["schemas"]["Finding"][];
             next_cursor: components["schemas"]["NextCursor"];
@@ -1860,6 +2307,7 @@ export interface components {
             /** @description The stored bar; null if there is none. */
             stored: components["schemas"]["Bar"] | null;
         };
+        /** @description One decision on a finding, and what it changed. */
         FindingDecision: {
             /** @description Counts the finding's decisions. */
             number: number;
@@ -1885,6 +2333,56 @@ export interface components {
             /** @description How many bars it changed. */
             rows_changed: number;
         };
+        /**
+         * @description A finding with the bars around it and every decision on it.
+         * @example {
+         *       "finding": {
+         *         "id": "4ec2779ee00626decbf9287ab1602cc9",
+         *         "symbol": "SIMKR2",
+         *         "rule": "price_jump",
+         *         "severity": "warning",
+         *         "sessions": [
+         *           "2017-10-10"
+         *         ],
+         *         "evidence": "2017-10-10: close 6200 after 6470 on 2017-09-29 (-4.2%, 6.14 daily volatilities of 0.69%); 2018-04-27: close 5480 after 5145 on 2018-04-26 (6.5%, …",
+         *         "remedy": "Look for news or a distribution on that day, or compare with another source. For an error, `etfcast finding accept` uses a genuine move and `etfcast …",
+         *         "decision": null,
+         *         "decided_by": null,
+         *         "decided_why": null,
+         *         "found_at": "2026-11-27T14:52:02.080122Z",
+         *         "links": {
+         *           "decision": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9/decision",
+         *           "etf": "/v1/etfs/SIMKR2",
+         *           "self": "/v1/findings/4ec2779ee00626decbf9287ab1602cc9"
+         *         }
+         *       },
+         *       "rows": [
+         *         {
+         *           "session": "2017-09-18",
+         *           "named": false,
+         *           "found": null,
+         *           "stored": {
+         *             "session": "2017-09-18",
+         *             "open": 6400,
+         *             "high": 6420,
+         *             "low": 6365,
+         *             "close": 6410,
+         *             "adj_close": null,
+         *             "volume": 407920,
+         *             "basis": "as_traded",
+         *             "source": "simulated",
+         *             "quarantined": false,
+         *             "data_version": 1,
+         *             "known_from": "2026-11-27T14:52:13.45182Z",
+         *             "held": false,
+         *             "provisional": false
+         *           }
+         *         }
+         *       ],
+         *       "clipped": true,
+         *       "decisions": []
+         *     }
+         */
         FindingDetail: {
             finding: components["schemas"]["Finding"];
             /** @description The sessions that the finding names and ten stored ones on each side, ascending. */
@@ -1894,6 +2392,15 @@ export interface components {
             /** @description Every decision on the finding, oldest first. */
             decisions: components["schemas"]["FindingDecision"][];
         };
+        /**
+         * @description A decision on a finding.
+         * @example {
+         *       "decision": "reject",
+         *       "by": "Kim",
+         *       "why": "ten times too high: a bad tick",
+         *       "key": "7d1f"
+         *     }
+         */
         NewDecision: {
             /** @enum {string} */
             decision: "accept" | "reject" | "replace" | "refetch" | "retract" | "undo";
@@ -1929,6 +2436,7 @@ export interface components {
             /** @description Left out if unknown. */
             volume?: number | null;
         };
+        /** @description The forecast of the closing price at one horizon. */
         ForecastPoint: {
             /** @description Number of sessions after the origin. */
             horizon: number;
@@ -1959,6 +2467,78 @@ export interface components {
         /**
          * @description One model's forecast of the closing price from one origin, in the ETF's currency per share as of the origin session,
          *     and everything needed to trace it.
+         * @example {
+         *       "id": "81a858c0c312fa84cb036ececbf7df4f",
+         *       "symbol": "SIMUS1",
+         *       "model": "drift",
+         *       "origin": "2026-11-25",
+         *       "basis": "split_adjusted",
+         *       "points": [
+         *         {
+         *           "horizon": 1,
+         *           "target": "2026-11-27",
+         *           "mean": 165.80221463427472,
+         *           "quantiles": {
+         *             "0.025": 163.2977201836946,
+         *             "0.05": 163.69701894904185,
+         *             "0.1": 164.15859677916075,
+         *             "0.25": 164.93277928943863,
+         *             "0.5": 165.79723493313395,
+         *             "0.75": 166.66622141395655,
+         *             "0.9": 167.45223004344285,
+         *             "0.95": 167.92439647315703,
+         *             "0.975": 168.33500847746419
+         *           }
+         *         }
+         *       ],
+         *       "run": "daily:XNYS:2026-11-25",
+         *       "code_version": "0.1.0+executable.b9431d912a85",
+         *       "data_version": {
+         *         "number": 1,
+         *         "writer": "9eae93c244c58245f0ec29b80368e275"
+         *       },
+         *       "as_of": "2026-11-27T14:52:05.023698Z",
+         *       "issued_at": "2026-11-27T14:52:13.413859Z",
+         *       "seed": "2001179172851465",
+         *       "params": {
+         *         "decay": 0.94,
+         *         "floor": 0.00001,
+         *         "min_returns": 33,
+         *         "window": 2520
+         *       },
+         *       "params_hash": "029ead74293419da4c720d64f1b2dbad8bfcdf5aafbc3f7143a7656fe8ad50f7",
+         *       "diagnostics": {
+         *         "drift": "0.0002849363739258971",
+         *         "from": "2016-11-15",
+         *         "gaps": "0",
+         *         "rows": "2521",
+         *         "sigma": "0.007747093186455748",
+         *         "spread": "0.01138304885777651",
+         *         "status": "ok"
+         *       },
+         *       "components": {},
+         *       "fit_hash": "dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd",
+         *       "chain": {
+         *         "hash": "691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d",
+         *         "position": 1,
+         *         "prev_hash": ""
+         *       },
+         *       "held": false,
+         *       "skipped": 0,
+         *       "provisional": false,
+         *       "retracted_by": [],
+         *       "closes_hash": "cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0",
+         *       "scale": {
+         *         "absolute": 1.119040000000001,
+         *         "squared": 1.9314992000000015
+         *       },
+         *       "build": {
+         *         "go": "go1.26.8",
+         *         "arch": "amd64",
+         *         "features": "v1+fma",
+         *         "modified": false
+         *       }
+         *     }
          */
         Forecast: {
             /** @description 32 hex digits. */
@@ -2035,6 +2615,7 @@ export interface components {
             scale: components["schemas"]["Scale"] | null;
             build: components["schemas"]["Build"] | null;
         };
+        /** @description A model that forecasts every ETF. */
         Model: {
             /** @example drift */
             name: string;
@@ -2047,11 +2628,55 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /**
+         * @description The models that forecast every ETF, the benchmark first.
+         * @example {
+         *       "items": [
+         *         {
+         *           "name": "drift",
+         *           "served": true,
+         *           "min_sessions": 34,
+         *           "params": {
+         *             "decay": 0.94,
+         *             "floor": 0.00001,
+         *             "min_returns": 33,
+         *             "window": 2520
+         *           }
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         ModelList: {
             items: components["schemas"]["Model"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
-        /** @description One statement about a corporate action, in one of its states. Two sources that state the same make two statements. */
+        /**
+         * @description One statement about a corporate action, in one of its states. Two sources that state the same make two statements.
+         * @example {
+         *       "id": "2701642b6146e0b4ed22c57974133f3f",
+         *       "symbol": "SIMUS1",
+         *       "kind": "dividend",
+         *       "ex": "2015-03-18",
+         *       "ratio": null,
+         *       "amount": 2.83,
+         *       "record": null,
+         *       "pay": null,
+         *       "announced": null,
+         *       "source": "simulated",
+         *       "status": "accepted",
+         *       "decided_by": "source:simulated",
+         *       "why": "",
+         *       "evidence": "",
+         *       "fetch": "82b715cc4a6e88db875e9d52e7999b0c",
+         *       "finding": null,
+         *       "replaces": null,
+         *       "data_version": 1,
+         *       "superseded_by": null,
+         *       "known_from": "2026-11-27T14:52:05.023698Z",
+         *       "known_to": null
+         *     }
+         */
         Action: {
             /** @description 32 hex digits, which follow from symbol, kind, ex-date, terms and source. */
             id: string;
@@ -2124,19 +2749,143 @@ export interface components {
              */
             known_to: string | null;
         };
+        /**
+         * @description Statements about an ETF's corporate actions, ordered by ex-date.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "2701642b6146e0b4ed22c57974133f3f",
+         *           "symbol": "SIMUS1",
+         *           "kind": "dividend",
+         *           "ex": "2015-03-18",
+         *           "ratio": null,
+         *           "amount": 2.83,
+         *           "record": null,
+         *           "pay": null,
+         *           "announced": null,
+         *           "source": "simulated",
+         *           "status": "accepted",
+         *           "decided_by": "source:simulated",
+         *           "why": "",
+         *           "evidence": "",
+         *           "fetch": "82b715cc4a6e88db875e9d52e7999b0c",
+         *           "finding": null,
+         *           "replaces": null,
+         *           "data_version": 1,
+         *           "superseded_by": null,
+         *           "known_from": "2026-11-27T14:52:05.023698Z",
+         *           "known_to": null
+         *         }
+         *       ]
+         *     }
+         */
         ActionList: {
             items: components["schemas"]["Action"][];
         };
+        /**
+         * @description A page of statements about corporate actions.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "43fe949385ad3775966a2e37a5e6537d",
+         *           "symbol": "SIMKR3",
+         *           "kind": "dividend",
+         *           "ex": "2015-01-26",
+         *           "ratio": null,
+         *           "amount": 115,
+         *           "record": null,
+         *           "pay": null,
+         *           "announced": null,
+         *           "source": "simulated",
+         *           "status": "accepted",
+         *           "decided_by": "source:simulated",
+         *           "why": "",
+         *           "evidence": "",
+         *           "fetch": "111d3868ca1a1159b467c545be16ebba",
+         *           "finding": null,
+         *           "replaces": null,
+         *           "data_version": 1,
+         *           "superseded_by": null,
+         *           "known_from": "2026-11-27T14:52:11.700386Z",
+         *           "known_to": null
+         *         }
+         *       ],
+         *       "next_cursor": "Mjg3YWU4YzB-MjAxNS0wMS0yNiA0M2ZlOTQ5Mzg1YWQzNzc1OTY2YTJlMzdhNWU2NTM3ZA"
+         *     }
+         */
         ActionPage: {
             items: components["schemas"]["Action"][];
             /** @description Pass it as `cursor` for the next page; null on the last page. */
             next_cursor: string | null;
         };
+        /**
+         * @description A statement about a corporate action, with every state it has been in.
+         * @example {
+         *       "action": {
+         *         "id": "43fe949385ad3775966a2e37a5e6537d",
+         *         "symbol": "SIMKR3",
+         *         "kind": "dividend",
+         *         "ex": "2015-01-26",
+         *         "ratio": null,
+         *         "amount": 115,
+         *         "record": null,
+         *         "pay": null,
+         *         "announced": null,
+         *         "source": "simulated",
+         *         "status": "accepted",
+         *         "decided_by": "source:simulated",
+         *         "why": "",
+         *         "evidence": "",
+         *         "fetch": "111d3868ca1a1159b467c545be16ebba",
+         *         "finding": null,
+         *         "replaces": null,
+         *         "data_version": 1,
+         *         "superseded_by": null,
+         *         "known_from": "2026-11-27T14:52:11.700386Z",
+         *         "known_to": null
+         *       },
+         *       "states": [
+         *         {
+         *           "id": "43fe949385ad3775966a2e37a5e6537d",
+         *           "symbol": "SIMKR3",
+         *           "kind": "dividend",
+         *           "ex": "2015-01-26",
+         *           "ratio": null,
+         *           "amount": 115,
+         *           "record": null,
+         *           "pay": null,
+         *           "announced": null,
+         *           "source": "simulated",
+         *           "status": "accepted",
+         *           "decided_by": "source:simulated",
+         *           "why": "",
+         *           "evidence": "",
+         *           "fetch": "111d3868ca1a1159b467c545be16ebba",
+         *           "finding": null,
+         *           "replaces": null,
+         *           "data_version": 1,
+         *           "superseded_by": null,
+         *           "known_from": "2026-11-27T14:52:11.700386Z",
+         *           "known_to": null
+         *         }
+         *       ]
+         *     }
+         */
         ActionDetail: {
             action: components["schemas"]["Action"];
             /** @description Every state, oldest first; the last one is current. */
             states: components["schemas"]["Action"][];
         };
+        /**
+         * @description A corporate action that a person states.
+         * @example {
+         *       "kind": "split",
+         *       "ex": "2026-11-20",
+         *       "ratio": "4:1",
+         *       "by": "kim",
+         *       "why": "notice of the fund"
+         *     }
+         */
         NewAction: {
             /**
              * @description The kind of corporate action.
@@ -2180,6 +2929,14 @@ export interface components {
             /** @description An idempotency key. */
             key?: string | null;
         };
+        /**
+         * @description A decision on a statement about a corporate action.
+         * @example {
+         *       "decision": "accept",
+         *       "by": "kim",
+         *       "why": "notice of the fund"
+         *     }
+         */
         ActionDecision: {
             /**
              * @description What is decided.
@@ -2193,6 +2950,17 @@ export interface components {
             /** @description An idempotency key. */
             key?: string | null;
         };
+        /**
+         * @description A run to start.
+         * @example {
+         *       "workflow": "daily",
+         *       "exchange": "XNYS",
+         *       "session": "2025-09-26",
+         *       "symbols": [
+         *         "SPY"
+         *       ]
+         *     }
+         */
         NewRun: {
             /**
              * @description What to run.
@@ -2296,6 +3064,63 @@ export interface components {
             rows_revised: number;
             forecasts: number;
         };
+        /**
+         * @description A daily run: the update of an exchange's ETFs for one session.
+         * @example {
+         *       "id": "daily:XNYS:2026-11-25",
+         *       "workflow": "daily",
+         *       "workflow_id": "daily/XNYS/2026-11-25",
+         *       "exchange": "XNYS",
+         *       "session": "2026-11-25",
+         *       "symbols": [],
+         *       "status": "completed",
+         *       "closed": false,
+         *       "counts": {
+         *         "due": 6,
+         *         "updated": 6,
+         *         "unchanged": 0,
+         *         "quarantined": 0,
+         *         "failed": 0,
+         *         "elsewhere": 0,
+         *         "cancelled": 0,
+         *         "rows_new": 17958,
+         *         "rows_unchanged": 0,
+         *         "rows_revised": 0,
+         *         "forecasts": 12
+         *       },
+         *       "error": null,
+         *       "started_at": "2026-11-27T14:51:54.704586Z",
+         *       "finished_at": "2026-11-27T14:52:16.873131Z",
+         *       "links": {
+         *         "self": "/v1/runs/daily:XNYS:2026-11-25",
+         *         "temporal": "http://127.0.0.1:35655/namespaces/default/workflows/daily%2FXNYS%2F2026-11-25"
+         *       },
+         *       "etfs": {
+         *         "items": [
+         *           {
+         *             "symbol": "SIMUS1",
+         *             "session": "2026-11-25",
+         *             "stage": "done",
+         *             "outcome": "updated",
+         *             "source": "simulated",
+         *             "rows_new": 2993,
+         *             "rows_unchanged": 0,
+         *             "rows_revised": 0,
+         *             "rows_quarantined": 0,
+         *             "findings": 0,
+         *             "forecasts": 2,
+         *             "attempts": 1,
+         *             "error_type": null,
+         *             "error_message": null,
+         *             "held": false,
+         *             "provisional": false,
+         *             "remedy": null
+         *           }
+         *         ],
+         *         "next_cursor": null
+         *       }
+         *     }
+         */
         Run: {
             /**
              * @description Safe in a URL path.
@@ -2329,40 +3154,11 @@ export interface components {
                 temporal?: string;
             };
         };
-        RunDetail: {
-            /**
-             * @description Safe in a URL path.
-             * @example daily:XNYS:2025-09-26
-             */
-            id: string;
-            /** @enum {string} */
-            workflow: "daily";
-            /**
-             * @description The workflow ID in Temporal.
-             * @example daily/XNYS/2025-09-26
-             */
-            workflow_id: string;
-            exchange: components["schemas"]["Exchange"];
-            session: components["schemas"]["Session"];
-            /** @description The requested ETFs; empty = every ETF of the exchange. */
-            symbols: components["schemas"]["Symbol"][];
-            status: components["schemas"]["RunStatus"];
-            /** @description The exchange was closed that day, so no ETF was due. */
-            closed: boolean;
-            counts: components["schemas"]["RunCounts"];
-            /** @description Why the run did not complete. */
-            error: string | null;
-            /** Format: date-time */
-            started_at: string;
-            /** Format: date-time */
-            finished_at: string | null;
-            links: {
-                self: string;
-                /** @description The run in Temporal's Web UI. */
-                temporal?: string;
-            };
+        /** @description A run with a page of what it did for each ETF. */
+        RunDetail: components["schemas"]["Run"] & {
             etfs: components["schemas"]["RunETFList"];
         };
+        /** @description What a run did for one ETF, in the list of the run. */
         RunETF: {
             symbol: components["schemas"]["Symbol"];
             session: components["schemas"]["Session"];
@@ -2394,6 +3190,34 @@ export interface components {
             /** @description What to do about error_type; null without one. */
             remedy: string | null;
         };
+        /**
+         * @description What the newest runs did for one ETF.
+         * @example {
+         *       "items": [
+         *         {
+         *           "run": "daily:XNYS:2026-10-30:20c385191abc",
+         *           "started_at": "2026-11-27T14:53:08.478635Z",
+         *           "symbol": "SIMUS1",
+         *           "session": "2026-10-30",
+         *           "stage": "done",
+         *           "outcome": "unchanged",
+         *           "source": "simulated",
+         *           "rows_new": 0,
+         *           "rows_unchanged": 16,
+         *           "rows_revised": 0,
+         *           "rows_quarantined": 0,
+         *           "findings": 0,
+         *           "forecasts": 2,
+         *           "attempts": 1,
+         *           "error_type": null,
+         *           "error_message": null,
+         *           "held": false,
+         *           "provisional": false,
+         *           "remedy": null
+         *         }
+         *       ]
+         *     }
+         */
         ETFRunList: {
             items: components["schemas"]["ETFRun"][];
         };
@@ -2436,6 +3260,29 @@ export interface components {
             /** @description What to do about error_type; null without one. */
             remedy: string | null;
         };
+        /**
+         * @description A page of forecasts without their numbers.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "81a858c0c312fa84cb036ececbf7df4f",
+         *           "model": "drift",
+         *           "origin": "2026-11-25",
+         *           "issued_at": "2026-11-27T14:52:13.413859Z",
+         *           "as_of": "2026-11-27T14:52:05.023698Z",
+         *           "standing": "late",
+         *           "run": "daily:XNYS:2026-11-25",
+         *           "code_version": "0.1.0+executable.b9431d912a85",
+         *           "data_version": 1,
+         *           "held": false,
+         *           "horizons": [
+         *             1
+         *           ]
+         *         }
+         *       ],
+         *       "next_cursor": "ZmM3MGVhZDB-MjAyNi0xMS0yNSBkcmlmdCAx"
+         *     }
+         */
         ForecastHeadList: {
             items: components["schemas"]["ForecastHead"][];
             next_cursor: components["schemas"]["NextCursor"];
@@ -2472,6 +3319,29 @@ export interface components {
             /** @description In sessions, ascending. */
             horizons: number[];
         };
+        /**
+         * @description A page of the responses of an ETF's sources.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "dded96bca63b19da54808afee8651292",
+         *           "source": "simulated",
+         *           "request": "simulated:SIMUS1?exchange=XNYS&from=2026-10-09&to=2026-10-30&closed=2026-11-25",
+         *           "sha256": "f58567b2c66c827206e6ee5dce09b7e85aa9158cc18bd55b026ed45187cebb24",
+         *           "fetched_at": "2026-11-27T14:53:10.403006Z",
+         *           "run": "daily:XNYS:2026-10-30:20c385191abc",
+         *           "rows": 16,
+         *           "persisted_at": "2026-11-27T14:53:11.474177Z",
+         *           "new": 0,
+         *           "unchanged": 16,
+         *           "revised": 0,
+         *           "quarantined": 0,
+         *           "stored": true
+         *         }
+         *       ],
+         *       "next_cursor": "NzQwMjAyOGN-MTc5NTc5MTE5MDQwMzAwNiBkZGVkOTZiY2E2M2IxOWRhNTQ4MDhhZmVlODY1MTI5Mg"
+         *     }
+         */
         FetchList: {
             items: components["schemas"]["Fetch"][];
             next_cursor: components["schemas"]["NextCursor"];
@@ -2504,6 +3374,71 @@ export interface components {
             /** @description The body is still stored. */
             stored: boolean;
         };
+        /**
+         * @description How the forecasts of one model from one origin fared at one horizon, for the ETFs of an exchange.
+         * @example {
+         *       "exchange": "XNYS",
+         *       "model": "drift",
+         *       "horizon": 1,
+         *       "late": true,
+         *       "origin": "2026-10-29",
+         *       "origins": [
+         *         "2026-10-29"
+         *       ],
+         *       "items": [
+         *         {
+         *           "forecast": "f3008724cb9f30dce036e46191fcb539",
+         *           "symbol": "SIMUS1",
+         *           "exchange": "XNYS",
+         *           "model": "drift",
+         *           "origin": "2026-10-29",
+         *           "horizon": 1,
+         *           "standing": "late",
+         *           "version": 1,
+         *           "target": "2026-10-30",
+         *           "actual": 164.68,
+         *           "data_version": 1,
+         *           "forecast_data_version": 1,
+         *           "scored_at": "2026-11-27T14:53:05.059358Z",
+         *           "scale": {
+         *             "absolute": 1.107,
+         *             "squared": 1.8975028000000016
+         *           },
+         *           "error": 0.42285184624546446,
+         *           "absolute_error": 0.42285184624546446,
+         *           "squared_error": 0.1742528241597585,
+         *           "pinball": [
+         *             0.13011242622302036,
+         *             0.2123382520080952,
+         *             0.3300147764378991,
+         *             0.21142592312273223,
+         *             0.11982076620352444,
+         *             0.1295468349896083,
+         *             0.0892925167018661
+         *           ],
+         *           "crps": 0.36460939991662605,
+         *           "inside_50": true,
+         *           "inside_80": true,
+         *           "inside_90": true,
+         *           "winkler": [
+         *             3.4188508699770352,
+         *             4.388098858497727
+         *           ],
+         *           "width": [
+         *             3.4188508699770352,
+         *             4.388098858497727
+         *           ],
+         *           "pit": 0.6240553703382881,
+         *           "tailed": true,
+         *           "tail_pinball": [
+         *             0.07541127074727712,
+         *             0.0553089184462039
+         *           ],
+         *           "inside_95": true
+         *         }
+         *       ]
+         *     }
+         */
         OriginScores: {
             exchange: components["schemas"]["Exchange"];
             /** @example drift */
@@ -2520,6 +3455,46 @@ export interface components {
             origins: components["schemas"]["Session"][];
             items: components["schemas"]["Score"][];
         };
+        /**
+         * @description What the rules say of a file.
+         * @example {
+         *       "ok": false,
+         *       "rows": 2,
+         *       "from": "2025-09-25",
+         *       "to": "2025-09-26",
+         *       "currency": null,
+         *       "exchange": "XNYS",
+         *       "session": "2025-09-26",
+         *       "basis": "unknown",
+         *       "findings": [
+         *         {
+         *           "rule": "ohlc_order",
+         *           "severity": "error",
+         *           "from": "2025-09-26",
+         *           "to": "2025-09-26",
+         *           "count": 1,
+         *           "sessions": [
+         *             "2025-09-26"
+         *           ],
+         *           "line": null,
+         *           "evidence": "high 656.64 is below low 662.39",
+         *           "remedy": "Compare with another source.",
+         *           "proposal": null
+         *         }
+         *       ],
+         *       "findings_left_out": 0,
+         *       "bars": [
+         *         {
+         *           "session": "2025-09-26",
+         *           "open": 659.51,
+         *           "high": 656.64,
+         *           "low": 662.39,
+         *           "close": 661.82,
+         *           "volume": 69179200
+         *         }
+         *       ]
+         *     }
+         */
         FileCheck: {
             /** @description No finding is an error. */
             ok: boolean;
@@ -2590,6 +3565,7 @@ export interface components {
             /** @description Of a distribution. */
             amount: number | null;
         };
+        /** @description One row of a checked file. */
         FileBar: {
             session: components["schemas"]["Session"];
             open: number;
@@ -2598,6 +3574,14 @@ export interface components {
             close: number;
             volume: number | null;
         };
+        /**
+         * @description A file that was kept, and what source `file` calls it.
+         * @example {
+         *       "ref": "SPY.csv",
+         *       "sha256": "1f9e0d8c6b5a49382716f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0",
+         *       "rows": 2
+         *     }
+         */
         KeptFile: {
             /**
              * @description What source `file` calls it.
@@ -2609,14 +3593,71 @@ export interface components {
             /** @description Rows that could be read. */
             rows: number;
         };
+        /** @description A page of what a run did for its ETFs. */
         RunETFList: {
             items: components["schemas"]["RunETF"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
+        /**
+         * @description A page of runs.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "daily:XNYS:2026-10-30:20c385191abc",
+         *           "workflow": "daily",
+         *           "workflow_id": "daily/XNYS/2026-10-30/20c385191abc",
+         *           "exchange": "XNYS",
+         *           "session": "2026-10-30",
+         *           "symbols": [
+         *             "SIMUS1"
+         *           ],
+         *           "status": "running",
+         *           "closed": false,
+         *           "counts": {
+         *             "due": 6,
+         *             "updated": 0,
+         *             "unchanged": 0,
+         *             "quarantined": 0,
+         *             "failed": 0,
+         *             "elsewhere": 0,
+         *             "cancelled": 0,
+         *             "rows_new": 0,
+         *             "rows_unchanged": 0,
+         *             "rows_revised": 0,
+         *             "forecasts": 0
+         *           },
+         *           "error": null,
+         *           "started_at": "2026-11-27T14:53:08.478635323Z",
+         *           "finished_at": null,
+         *           "links": {
+         *             "self": "/v1/runs/daily:XNYS:2026-10-30:20c385191abc",
+         *             "temporal": "http://127.0.0.1:35655/namespaces/default/workflows/daily%2FXNYS%2F2026-10-30%2F20c385191abc"
+         *           }
+         *         }
+         *       ],
+         *       "next_cursor": "NmMxODg5NDl-MTc5NTc5MTE4ODQ3ODYzNSBkYWlseTpYTllTOjIwMjYtMTAtMzA6MjBjMzg1MTkxYWJj"
+         *     }
+         */
         RunList: {
             items: components["schemas"]["Run"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
+        /**
+         * @description A schedule that starts the daily runs of an exchange.
+         * @example {
+         *       "id": "daily-XNYS",
+         *       "exchange": "XNYS",
+         *       "fires": "17:30 New York, Monday to Friday",
+         *       "paused": false,
+         *       "note": "17:30 New York, Monday to Friday",
+         *       "time_zone": "America/New_York",
+         *       "next_at": [
+         *         "2026-11-27T22:30:12.445Z"
+         *       ],
+         *       "recent": [],
+         *       "catch_up_seconds": 604800
+         *     }
+         */
         Schedule: {
             /** @example daily-XNYS */
             id: string;
@@ -2641,6 +3682,7 @@ export interface components {
              */
             catch_up_seconds: number;
         };
+        /** @description One time that a schedule fired. */
         Firing: {
             /**
              * Format: date-time
@@ -2651,15 +3693,43 @@ export interface components {
             started_at: string;
             workflow_id: string;
         };
+        /**
+         * @description The schedules, at most one for each exchange.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "daily-XNYS",
+         *           "exchange": "XNYS",
+         *           "fires": "17:30 New York, Monday to Friday",
+         *           "paused": false,
+         *           "note": "17:30 New York, Monday to Friday",
+         *           "time_zone": "America/New_York",
+         *           "next_at": [
+         *             "2026-11-27T22:30:12.445Z"
+         *           ],
+         *           "recent": [],
+         *           "catch_up_seconds": 604800
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         ScheduleList: {
             items: components["schemas"]["Schedule"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
+        /**
+         * @description That the process runs.
+         * @example {
+         *       "status": "ok"
+         *     }
+         */
         Health: {
             /** @enum {string} */
             status: "ok";
         };
         /**
+         * @description Whether the service can do its work, with the checks behind that.
          * @example {
          *       "ready": false,
          *       "waiting_for": [
@@ -2687,6 +3757,7 @@ export interface components {
             waiting_for: string[];
             checks: components["schemas"]["Check"][];
         };
+        /** @description One check of something that the service needs. */
         Check: {
             /** @description `database`, `schema`, `temporal`, or `pollers:` followed by a task queue. */
             name: string;
@@ -2700,6 +3771,14 @@ export interface components {
              */
             since: string;
         };
+        /**
+         * @description The version of the code, and since when the process runs.
+         * @example {
+         *       "version": "0.1.0+executable.b9431d912a85",
+         *       "go": "go1.26.8",
+         *       "started_at": "2026-11-27T14:51:53.496814479Z"
+         *     }
+         */
         Version: {
             /** @description The version of the code; forecasts record it as code_version. */
             version: string;
@@ -2708,7 +3787,24 @@ export interface components {
             /** Format: date-time */
             started_at: string;
         };
-        /** @description An RFC 9457 problem document. */
+        /**
+         * @description An RFC 9457 problem document.
+         * @example {
+         *       "type": "/problems/invalid-request",
+         *       "title": "The request is invalid",
+         *       "status": 400,
+         *       "detail": "session: XNYS does not trade on 2025-09-27, a Saturday",
+         *       "instance": "/v1/runs",
+         *       "request_id": "9f2c61d04be84c0d",
+         *       "errors": [
+         *         {
+         *           "field": "session",
+         *           "message": "XNYS does not trade on 2025-09-27, a Saturday",
+         *           "remedy": "the nearest sessions are 2025-09-26 and 2025-09-29"
+         *         }
+         *       ]
+         *     }
+         */
         Problem: {
             /**
              * Format: uri-reference
@@ -2724,13 +3820,39 @@ export interface components {
             request_id: string;
             errors?: components["schemas"]["FieldError"][];
         };
+        /** @description What is wrong with one field, parameter or header of a request. */
         FieldError: {
             /** @description The invalid field, parameter or header, such as `symbols[2]`. */
             field: string;
             message: string;
             remedy?: string;
         };
-        /** @description Entries of one model: a list, or a single one at the request's own level. */
+        /**
+         * @description Entries of one model: a list, or a single one at the request's own level.
+         * @example {
+         *       "model": "naive",
+         *       "entries": [
+         *         {
+         *           "symbol": "SPY",
+         *           "origin": "2025-09-26",
+         *           "points": [
+         *             {
+         *               "horizon": 1,
+         *               "quantiles": {
+         *                 "0.05": 652.1,
+         *                 "0.1": 654.8,
+         *                 "0.25": 658.6,
+         *                 "0.5": 661.8,
+         *                 "0.75": 665.1,
+         *                 "0.9": 668.7,
+         *                 "0.95": 671.2
+         *               }
+         *             }
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
         NewEntries: {
             /** @description The entrant's name. */
             model: string;
@@ -2761,6 +3883,7 @@ export interface components {
             points?: components["schemas"]["NewEntryPoint"][] | null;
             horizons?: components["schemas"]["EntryHorizons"];
         };
+        /** @description The forecast at one horizon of an entry. */
         NewEntryPoint: {
             /** @description In sessions after the origin. */
             horizon: number;
@@ -2787,6 +3910,7 @@ export interface components {
         EntryHorizons: {
             [key: string]: components["schemas"]["EntryQuantiles"];
         } | null;
+        /** @description A stored entry. */
         Entry: {
             /** @description Its forecast's; `GET /v1/forecasts/{id}` shows it. */
             id: string;
@@ -2821,10 +3945,67 @@ export interface components {
                 hash: string;
             };
         };
+        /**
+         * @description A page of an entrant's entries.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "31dbfb8f08f5adc05dc4ab539e34a466",
+         *           "symbol": "SPY",
+         *           "exchange": "XNYS",
+         *           "model": "naive",
+         *           "origin": "2025-09-26",
+         *           "deadline": "2025-09-29T13:30:00Z",
+         *           "issued_at": "2025-09-27T08:15:00.123456Z",
+         *           "standing": "record",
+         *           "horizons": [
+         *             1
+         *           ],
+         *           "chain": {
+         *             "position": 1,
+         *             "hash": "b3ad0a52ed02de3fd1c1fcae0a4a7f0a31e61c1ad42ee3a2a1a7b1c3f9d0c1e2"
+         *           }
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
         EntryList: {
             items: components["schemas"]["Entry"][];
             next_cursor: components["schemas"]["NextCursor"];
         };
+        /**
+         * @description What was stored of a request's entries, with the checkpoint that covers them.
+         * @example {
+         *       "model": "naive",
+         *       "items": [
+         *         {
+         *           "id": "31dbfb8f08f5adc05dc4ab539e34a466",
+         *           "symbol": "SPY",
+         *           "exchange": "XNYS",
+         *           "model": "naive",
+         *           "origin": "2025-09-26",
+         *           "deadline": "2025-09-29T13:30:00Z",
+         *           "issued_at": "2025-09-27T08:15:00.123456Z",
+         *           "standing": "record",
+         *           "horizons": [
+         *             1
+         *           ],
+         *           "chain": {
+         *             "position": 1,
+         *             "hash": "b3ad0a52ed02de3fd1c1fcae0a4a7f0a31e61c1ad42ee3a2a1a7b1c3f9d0c1e2"
+         *           }
+         *         }
+         *       ],
+         *       "checkpoint": {
+         *         "size": 365,
+         *         "root": "4weOQAuhYu5U0CeuWmKkLjsiJreVmnrhYN+Qf6ihgnw=",
+         *         "note": "etfcast/abfcb19e6bd2d2b73c77c79b72964144\n365\n4weOQAuhYu5U0CeuWmKkLjsiJreVmnrhYN+Qf6ihgnw=\n",
+         *         "signed": false
+         *       },
+         *       "not_anchored": null
+         *     }
+         */
         EntryReceipt: {
             model: string;
             /** @description In the order of the request. */
@@ -2841,6 +4022,7 @@ export interface components {
             not_anchored: string | null;
         };
         /**
+         * @description A checkpoint of the ledger.
          * @example {
          *       "instance": "5f0c9a7e2d1b4c3895e6a1d07b2f4c88",
          *       "size": 42,
@@ -2870,6 +4052,14 @@ export interface components {
              */
             at: string;
         };
+        /**
+         * @description The proof that a later checkpoint of the ledger extends an earlier one.
+         * @example {
+         *       "from": 365,
+         *       "to": 365,
+         *       "hashes": []
+         *     }
+         */
         LedgerConsistency: {
             /**
              * Format: int64
@@ -2887,6 +4077,24 @@ export interface components {
         /**
          * @description The links lead from the forecast to the head of its chain that the leaf names; the inclusion proof leads from the leaf to the
          *     checkpoint.
+         * @example {
+         *       "version": 1,
+         *       "forecast": "81a858c0c312fa84cb036ececbf7df4f",
+         *       "links": [
+         *         "{\"id\":\"81a858c0c312fa84cb036ececbf7df4f\",\"symbol\":\"SIMUS1\",\"model\":\"drift\",\"origin\":\"2026-11-25\",\"data_version\":{\"number\":1,\"writer\":\"9eae93c244c58245f0ec29b80368e275\"},\"basis\":\"split_adjusted\",\"params\":\"{\\\"decay\\\":0.94,\\\"floor\\\":0.00001,\\\"min_returns\\\":33,\\\"window\\\":2520}\",\"params_hash\":\"029ead74293419da4c720d64f1b2dbad8bfcdf5aafbc3f7143a7656fe8ad50f7\",\"seed\":2001179172851465,\"code_version\":\"0.1.0+executable.b9431d912a85\",\"diagnostics\":{\"drift\":\"0.0002849363739258971\",\"from\":\"2016-11-15\",\"gaps\":\"0\",\"rows\":\"2521\",\"sigma\":\"0.007747093186455748\",\"spread\":\"0.01138304885777651\",\"status\":\"ok\"},\"run\":\"daily:XNYS:2026-11-25\",\"as_of\":\"2026-11-27T14:52:05.023698Z\",\"issued_at\":\"2026-11-27T14:52:13.413859Z\",\"chain\":1,\"prev_hash\":\"\",\"hash\":\"\",\"points\":[{\"horizon\":1,\"target\":\"2026-11-27\",\"mean\":165.80221463427472,\"quantiles\":[163.69701894904185,164.15859677916075,164.93277928943863,165.79723493313395,166.66622141395655,167.45223004344285,167.92439647315703]},{\"horizon\":2,\"target\":\"2026-11-30\",\"mean\":165.85445424515848,\"quantiles\":[162.8800402147689,163.53020973856098,164.62241112233437,165.8444833271361,167.07562756814212,168.19150843147904,168.86287978427697]},{\"horizon\":3,\"target\":\"2026-12-01\",\"mean\":165.9067188458937,\"quantiles\":[162.2658203088626,163.05980489595427,164.3951974089368,165.89174518584247,167.4019165678404,168.7728691835771,169.5986934797593]},{\"horizon\":4,\"target\":\"2026-12-02\",\"mean\":165.95900844973087,\"quantiles\":[161.75633129265614,162.67100416060092,164.2109387703472,165.93902051309027,167.68528780749003,169.27269042772028,170.2298655563904]},{\"horizon\":5,\"target\":\"2026-12-03\",\"mean\":166.01132306992835,\"quantiles\":[161.31363350680195,162.33424666116585,164.05407650975252,165.9863093127177,167.94129999945076,169.7205330725088,170.79433573167555]},{\"horizon\":6,\"target\":\"2026-12-04\",\"mean\":166.06366271975276,\"quantiles\":[160.91828420062694,162.03438332242965,163.9166371592374,166.03361158856404,168.1779266271912,170.13154623044852,171.31154681448405]},{\"horizon\":7,\"target\":\"2026-12-07\",\"mean\":166.11602741247856,\"quantiles\":[160.55874224583297,161.7624216295016,163.79388760126687,166.08092734446976,168.39990082380643,170.51472245373822,171.79303999134876]},{\"horizon\":8,\"target\":\"2026-12-08\",\"mean\":166.16841716138836,\"quantiles\":[160.22749360861374,161.51250680432472,163.68274619902218,166.1282565842763,168.610304241682,170.87591655776438,172.24632935434906]},{\"horizon\":9,\"target\":\"2026-12-09\",\"mean\":166.22083197977284,\"quantiles\":[159.91932292324816,161.28057510246765,163.5810739946861,166.17559931182632,168.81127585420853,171.21919232430946,172.6766303275177]},{\"horizon\":10,\"target\":\"2026-12-10\",\"mean\":166.27327188093068,\"quantiles\":[159.6304357409218,161.06366991021335,163.48731475330402,166.22295553096347,169.00437191192086,171.54750640446312,173.0877374180192]},{\"horizon\":11,\"target\":\"2026-12-11\",\"mean\":166.32573687816867,\"quantiles\":[159.3579696865822,160.85956085894986,163.40029449161014,166.27032524553255,169.19076641367172,171.8630892042314,173.4825130592947]},{\"horizon\":12,\"target\":\"2026-12-14\",\"mean\":166.3782269848017,\"quantiles\":[159.09970262787974,160.6665164418891,163.3191017989827,166.3177084593795,169.37137078567656,172.167672267818,173.86317944212107]},{\"horizon\":13,\"target\":\"2026-12-15\",\"mean\":166.43074221415262,\"quantiles\":[158.853868727534,160.4831606886568,163.24301240034512,166.36510517635125,169.54690931861228,172.4626316030345,174.23150246224455]},{\"horizon\":14,\"target\":\"2026-12-16\",\"mean\":166.48328257955245,\"quantiles\":[158.61903730987635,160.30837878201424,163.17143947874652,166.4125154002959,169.7179688450368,172.74908206457846,174.5889128538382]},{\"horizon\":15,\"target\":\"2026-12-17\",\"mean\":166.5358480943403,\"quantiles\":[158.39403016379708,160.14125262269627,163.10389976057687,166.45993913506257,169.88503265417407,173.0279417891955,174.93658888655486]},{\"horizon\":16,\"target\":\"2026-12-18\",\"mean\":166.58843877186334,\"quantiles\":[158.1778633529674,159.98101548940983,163.03998965120402,166.5073763845016,170.0485043562768,173.29997753568057,175.27551455530502]},{\"horizon\":17,\"target\":\"2026-12-21\",\"mean\":166.64105462547687,\"quantiles\":[157.96970520308926,159.8270193034176,162.97936800485263,166.55482715246436,170.20872511274757,173.56583742029474,175.60652159300727]},{\"horizon\":18,\"target\":\"2026-12-22\",\"mean\":166.6936956685442,\"quantiles\":[157.76884528844397,159.6787104634274,162.9217434053572,166.6022914428033,170.36598635538596,173.82607508187544,175.93032048403938]},{\"horizon\":19,\"target\":\"2026-12-23\",\"mean\":166.74636191443687,\"quantiles\":[157.5746710912807,159.53561165893737,162.86686459361349,166.64976925937202,170.52053935893696,174.08116786849138,176.24752380485015]},{\"horizon\":20,\"target\":\"2026-12-24\",\"mean\":166.79905337653452,\"quantiles\":[157.38665013474656,159.3973079484216,162.81451313979343,166.69726060602508,170.67260256887624,174.33153075925713,176.55866409102913]},{\"horizon\":21,\"target\":\"2026-12-28\",\"mean\":166.85177006822474,\"quantiles\":[157.20431609827114,159.26343594055027,162.76449774882298,166.74476548661835,170.82236729593214,174.57752718311275,176.86420772192224]}],\"fit_hash\":\"dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd\",\"tails\":[[163.2977201836946,168.33500847746419],[162.31820885355123,169.44736418857403],[161.58028865584407,170.31824456893082],[160.9671549987088,171.06445429233483],[160.43360165478958,171.73119966813806],[159.95646227366407,172.34164712881955],[159.52198556665473,172.90954804517398],[159.12121863683495,173.4438553963057],[158.74794749361143,173.95078325504613],[158.3976511842293,174.43485265644912],[158.06691932445958,174.899474067103],[157.75310437600498,175.34729510772542],[157.45410247024498,175.7804197294177],[157.16820907667147,176.20055254522978],[156.89402046910556,176.60909736394305],[156.63036439273552,177.0072265230327],[156.37625000627682,177.39593094650758],[156.1308309298795,177.77605709700296],[155.89337743524763,178.14833478566115],[155.66325515747639,178.51339846029433],[155.43990855196,178.87180374847668]],\"closes_hash\":\"cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0\",\"scale\":{\"absolute\":1.119040000000001,\"squared\":1.9314992000000015},\"build\":{\"go\":\"go1.26.8\",\"arch\":\"amd64\",\"features\":\"v1+fma\"}}"
+         *       ],
+         *       "leaf": {
+         *         "symbol": "SIMUS1",
+         *         "model": "drift",
+         *         "position": 1,
+         *         "hash": "691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d"
+         *       },
+         *       "number": 1,
+         *       "inclusion": [
+         *         "vg8nXgRbrGQf3DzhmscVEjIXQzHot1clN79PYX5CbAA="
+         *       ],
+         *       "checkpoint": "etfcast/abfcb19e6bd2d2b73c77c79b72964144\n169\nn7kNWF3HzUL3jMLkI4BPDiekrFpxS/mho9qbkmmQEj0=\n"
+         *     }
          */
         LedgerProof: {
             /** @description The version of this form. */
@@ -2926,6 +4134,64 @@ export interface components {
                 hashes: string[];
             };
         };
+        /**
+         * @description How the models have fared, by exchange and horizon.
+         * @example {
+         *       "late": true,
+         *       "record_begins": null,
+         *       "summary": "The record of XNYS begins today: no forecast issued in time has met its price yet. The forecasts shown are late: they were issued at or after the …",
+         *       "units": "rel_mae and rel_crps are ratios to the benchmark's losses on the same forecasts, with a 95 % interval. mase, rmsse, crps, pinball, winkler and width …",
+         *       "items": [
+         *         {
+         *           "model": "drift",
+         *           "entry": false,
+         *           "exchange": "XNYS",
+         *           "horizon": 1,
+         *           "n": 42,
+         *           "late_n": 42,
+         *           "sessions": 7,
+         *           "from": "2026-10-21",
+         *           "to": "2026-10-29",
+         *           "rel_mae": 1,
+         *           "rel_mae_low": null,
+         *           "rel_mae_high": null,
+         *           "rel_crps": 1,
+         *           "rel_crps_low": null,
+         *           "rel_crps_high": null,
+         *           "mase": 1.0451957906904763,
+         *           "rmsse": 1.0133851563189678,
+         *           "crps": 0.7295056299285714,
+         *           "pinball": 0.2903284676428572,
+         *           "coverage_50": 0.5,
+         *           "coverage_50_se": null,
+         *           "coverage_80": 0.7857142857142857,
+         *           "coverage_80_se": null,
+         *           "coverage_90": 0.8809523809523809,
+         *           "coverage_90_se": null,
+         *           "coverage_95": 0.9523809523809523,
+         *           "coverage_95_se": null,
+         *           "winkler_80": 4.335984852666667,
+         *           "winkler_90": 4.807144956619048,
+         *           "width_80": 3.2624456720000006,
+         *           "width_90": 4.187344789785714,
+         *           "pit": [
+         *             7,
+         *             6,
+         *             2,
+         *             5,
+         *             3,
+         *             3,
+         *             7,
+         *             2,
+         *             5,
+         *             2
+         *           ],
+         *           "difference": null,
+         *           "dm": null
+         *         }
+         *       ]
+         *     }
+         */
         Scoreboard: {
             /** @description Whether the statistics are of the late forecasts. */
             late: boolean;
@@ -3033,12 +4299,175 @@ export interface components {
                 crps: components["schemas"]["ScoreTest"];
             } | null;
         };
+        /** @description A test of whether a model is better than the benchmark; null with too few sessions. */
         ScoreTest: {
             /** @description Below 0 if the model is better than the benchmark. */
             statistic: number;
             /** @description Two-sided. */
             p_value: number;
         } | null;
+        /**
+         * @description How the forecasts of one ETF have fared.
+         * @example {
+         *       "symbol": "SIMUS1",
+         *       "exchange": "XNYS",
+         *       "late": true,
+         *       "record_begins": null,
+         *       "summary": "The record of SIMUS1 begins today: no forecast issued in time has met its price yet. The forecasts shown are late: they were issued at or after the …",
+         *       "units": "rel_mae and rel_crps are ratios to the benchmark's losses on the same forecasts, with a 95 % interval. mase, rmsse, crps, pinball, winkler and width …",
+         *       "statistics": [
+         *         {
+         *           "model": "drift",
+         *           "entry": false,
+         *           "exchange": "XNYS",
+         *           "horizon": 1,
+         *           "n": 7,
+         *           "late_n": 7,
+         *           "sessions": 7,
+         *           "from": "2026-10-21",
+         *           "to": "2026-10-29",
+         *           "rel_mae": 1,
+         *           "rel_mae_low": null,
+         *           "rel_mae_high": null,
+         *           "rel_crps": 1,
+         *           "rel_crps_low": null,
+         *           "rel_crps_high": null,
+         *           "mase": 1.0254010272378593,
+         *           "rmsse": 1.0337839299399636,
+         *           "crps": 0.7397930982871844,
+         *           "pinball": 0.3043356235374016,
+         *           "coverage_50": 0.5714285714285714,
+         *           "coverage_50_se": null,
+         *           "coverage_80": 0.7142857142857143,
+         *           "coverage_80_se": null,
+         *           "coverage_90": 0.8571428571428571,
+         *           "coverage_90_se": null,
+         *           "coverage_95": 0.8571428571428571,
+         *           "coverage_95_se": null,
+         *           "winkler_80": 4.8303534063310165,
+         *           "winkler_90": 5.413640400770383,
+         *           "width_80": 3.043609276698347,
+         *           "width_90": 3.906473088380147,
+         *           "pit": [
+         *             2,
+         *             0,
+         *             0,
+         *             2,
+         *             0,
+         *             0,
+         *             2,
+         *             0,
+         *             1,
+         *             0
+         *           ],
+         *           "difference": null,
+         *           "dm": null
+         *         }
+         *       ],
+         *       "pooled": [
+         *         {
+         *           "model": "drift",
+         *           "entry": false,
+         *           "exchange": "XNYS",
+         *           "horizon": 1,
+         *           "n": 42,
+         *           "late_n": 42,
+         *           "sessions": 7,
+         *           "from": "2026-10-21",
+         *           "to": "2026-10-29",
+         *           "rel_mae": 1,
+         *           "rel_mae_low": null,
+         *           "rel_mae_high": null,
+         *           "rel_crps": 1,
+         *           "rel_crps_low": null,
+         *           "rel_crps_high": null,
+         *           "mase": 1.0451957906904763,
+         *           "rmsse": 1.0133851563189678,
+         *           "crps": 0.7295056299285714,
+         *           "pinball": 0.2903284676428572,
+         *           "coverage_50": 0.5,
+         *           "coverage_50_se": null,
+         *           "coverage_80": 0.7857142857142857,
+         *           "coverage_80_se": null,
+         *           "coverage_90": 0.8809523809523809,
+         *           "coverage_90_se": null,
+         *           "coverage_95": 0.9523809523809523,
+         *           "coverage_95_se": null,
+         *           "winkler_80": 4.335984852666667,
+         *           "winkler_90": 4.807144956619048,
+         *           "width_80": 3.2624456720000006,
+         *           "width_90": 4.187344789785714,
+         *           "pit": [
+         *             7,
+         *             6,
+         *             2,
+         *             5,
+         *             3,
+         *             3,
+         *             7,
+         *             2,
+         *             5,
+         *             2
+         *           ],
+         *           "difference": null,
+         *           "dm": null
+         *         }
+         *       ],
+         *       "items": [
+         *         {
+         *           "forecast": "f3008724cb9f30dce036e46191fcb539",
+         *           "symbol": "SIMUS1",
+         *           "exchange": "XNYS",
+         *           "model": "drift",
+         *           "origin": "2026-10-29",
+         *           "horizon": 1,
+         *           "standing": "late",
+         *           "version": 1,
+         *           "target": "2026-10-30",
+         *           "actual": 164.68,
+         *           "data_version": 1,
+         *           "forecast_data_version": 1,
+         *           "scored_at": "2026-11-27T14:53:05.059358Z",
+         *           "scale": {
+         *             "absolute": 1.107,
+         *             "squared": 1.8975028000000016
+         *           },
+         *           "error": 0.42285184624546446,
+         *           "absolute_error": 0.42285184624546446,
+         *           "squared_error": 0.1742528241597585,
+         *           "pinball": [
+         *             0.13011242622302036,
+         *             0.2123382520080952,
+         *             0.3300147764378991,
+         *             0.21142592312273223,
+         *             0.11982076620352444,
+         *             0.1295468349896083,
+         *             0.0892925167018661
+         *           ],
+         *           "crps": 0.36460939991662605,
+         *           "inside_50": true,
+         *           "inside_80": true,
+         *           "inside_90": true,
+         *           "winkler": [
+         *             3.4188508699770352,
+         *             4.388098858497727
+         *           ],
+         *           "width": [
+         *             3.4188508699770352,
+         *             4.388098858497727
+         *           ],
+         *           "pit": 0.6240553703382881,
+         *           "tailed": true,
+         *           "tail_pinball": [
+         *             0.07541127074727712,
+         *             0.0553089184462039
+         *           ],
+         *           "inside_95": true
+         *         }
+         *       ],
+         *       "next_cursor": "ZjAzMGE2NmJ-MjAyNi0xMC0yOSBkcmlmdCAxIGYzMDA4NzI0Y2I5ZjMwZGNlMDM2ZTQ2MTkxZmNiNTM5"
+         *     }
+         */
         ETFScores: {
             symbol: components["schemas"]["Symbol"];
             exchange: components["schemas"]["Exchange"];
@@ -3148,6 +4577,100 @@ export interface components {
             /** @description It was built from a tree that differs from its commit. */
             modified: boolean;
         };
+        /**
+         * @description What a forecast was made from.
+         * @example {
+         *       "forecast": "81a858c0c312fa84cb036ececbf7df4f",
+         *       "symbol": "SIMUS1",
+         *       "exchange": "XNYS",
+         *       "model": "drift",
+         *       "origin": "2026-11-25",
+         *       "issued_at": "2026-11-27T14:52:13.413859Z",
+         *       "run": "daily:XNYS:2026-11-25",
+         *       "code_version": "0.1.0+executable.b9431d912a85",
+         *       "build": {
+         *         "go": "go1.26.8",
+         *         "arch": "amd64",
+         *         "features": "v1+fma",
+         *         "modified": false
+         *       },
+         *       "params": {
+         *         "decay": 0.94,
+         *         "floor": 0.00001,
+         *         "min_returns": 33,
+         *         "window": 2520
+         *       },
+         *       "seed": "2001179172851465",
+         *       "data_version": {
+         *         "number": 1,
+         *         "writer": "9eae93c244c58245f0ec29b80368e275",
+         *         "known_from": "2026-11-27T14:52:05.023698Z",
+         *         "cause": "fetch",
+         *         "cause_id": "82b715cc4a6e88db875e9d52e7999b0c"
+         *       },
+         *       "used": {
+         *         "from": "2016-11-15",
+         *         "to": "2026-11-25"
+         *       },
+         *       "closes": 2521,
+         *       "closes_hash": "cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0",
+         *       "fit_hash": "dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd",
+         *       "fetches": [
+         *         {
+         *           "id": "82b715cc4a6e88db875e9d52e7999b0c",
+         *           "source": "simulated",
+         *           "request": "simulated:SIMUS1?exchange=XNYS&from=2015-01-02&to=2026-11-25&closed=2026-11-25",
+         *           "sha256": "f29b534552cb36e87fb44e4629f440cedf1856e482a3607a49b6478c7b12d52b",
+         *           "fetched_at": "2026-11-27T14:51:55.762157Z",
+         *           "run": "daily:XNYS:2026-11-25",
+         *           "stored": true,
+         *           "rows": 2993,
+         *           "closes": 2521,
+         *           "first": "2016-11-15",
+         *           "last": "2026-11-25"
+         *         }
+         *       ],
+         *       "actions": [
+         *         {
+         *           "id": "2701642b6146e0b4ed22c57974133f3f",
+         *           "symbol": "SIMUS1",
+         *           "kind": "dividend",
+         *           "ex": "2015-03-18",
+         *           "ratio": null,
+         *           "amount": 2.83,
+         *           "record": null,
+         *           "pay": null,
+         *           "announced": null,
+         *           "source": "simulated",
+         *           "status": "accepted",
+         *           "decided_by": "source:simulated",
+         *           "why": "",
+         *           "evidence": "",
+         *           "fetch": "82b715cc4a6e88db875e9d52e7999b0c",
+         *           "finding": null,
+         *           "replaces": null,
+         *           "data_version": 1,
+         *           "superseded_by": null,
+         *           "known_from": "2026-11-27T14:52:05.023698Z",
+         *           "known_to": null
+         *         }
+         *       ],
+         *       "decisions": [],
+         *       "chain": {
+         *         "hash": "691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d",
+         *         "position": 1,
+         *         "prev_hash": ""
+         *       },
+         *       "links": {
+         *         "bars": "/v1/etfs/SIMUS1/bars?as_of=1&from=2016-11-15&to=2026-11-25",
+         *         "fit": "/v1/forecasts/81a858c0c312fa84cb036ececbf7df4f/fit",
+         *         "forecast": "/v1/forecasts/81a858c0c312fa84cb036ececbf7df4f",
+         *         "proof": "/v1/ledger/proof?forecast=81a858c0c312fa84cb036ececbf7df4f",
+         *         "run": "/v1/runs/daily:XNYS:2026-11-25"
+         *       },
+         *       "earlier": null
+         *     }
+         */
         Provenance: {
             /** @description Its ID. */
             forecast: string;
@@ -3212,6 +4735,7 @@ export interface components {
             to: string | null;
             actions: number;
         };
+        /** @description A data version and what caused it. */
         VersionCause: {
             /** Format: int64 */
             number: number;
@@ -3227,10 +4751,12 @@ export interface components {
             /** @description ID of the fetch, finding, statement about an action, or run. */
             cause_id: string;
         };
+        /** @description The first and the last of some sessions. */
         SessionSpan: {
             from: components["schemas"]["Session"];
             to: components["schemas"]["Session"];
         };
+        /** @description The response of a source, and how many of a forecast's closes come from it. */
         FetchUse: {
             id: string;
             /** @example file */
@@ -4093,6 +5619,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description The ETF to register. */
         requestBody: {
             content: {
                 /**
@@ -4290,6 +5817,7 @@ export interface operations {
             };
             cookie?: never;
         };
+        /** @description The values to change. */
         requestBody: {
             content: {
                 /**
@@ -4409,6 +5937,7 @@ export interface operations {
             };
             cookie?: never;
         };
+        /** @description Who asks, and why. */
         requestBody: {
             content: {
                 /**
@@ -4825,6 +6354,7 @@ export interface operations {
             };
             cookie?: never;
         };
+        /** @description The corporate action. */
         requestBody: {
             content: {
                 /**
@@ -4880,6 +6410,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description The file, as it is. */
         requestBody: {
             content: {
                 /**
@@ -4970,6 +6501,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description The file to keep, as it is. */
         requestBody: {
             content: {
                 /**
@@ -5187,6 +6719,7 @@ export interface operations {
             };
             cookie?: never;
         };
+        /** @description The decision on the statement. */
         requestBody: {
             content: {
                 /**
@@ -5704,6 +7237,7 @@ export interface operations {
                     "application/json": components["schemas"]["ModelList"];
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -5780,6 +7314,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description The entries of one model. */
         requestBody: {
             content: {
                 /**
@@ -6634,6 +8169,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description The run to start. */
         requestBody: {
             content: {
                 /**
@@ -7105,6 +8641,7 @@ export interface operations {
             };
             cookie?: never;
         };
+        /** @description The decision on the finding. */
         requestBody: {
             content: {
                 /**
@@ -7221,6 +8758,7 @@ export interface operations {
                     "application/json": components["schemas"]["SourceList"];
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -7262,6 +8800,7 @@ export interface operations {
                     "application/json": components["schemas"]["ScheduleList"];
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             503: components["responses"]["Unavailable"];
             default: components["responses"]["OtherProblem"];
         };
@@ -7495,6 +9034,18 @@ export interface operations {
                      *     }
                      */
                     "application/json": {
+                        /** @example 3.0.3 */
+                        openapi: string;
+                        /**
+                         * @example {
+                         *       "title": "etfcast",
+                         *       "version": "1"
+                         *     }
+                         */
+                        info: Record<string, never>;
+                        /** @example {} */
+                        paths: Record<string, never>;
+                    } & {
                         [key: string]: unknown;
                     };
                 };
