@@ -34,8 +34,12 @@ type kept struct {
 type keptResponse struct {
 	generation uint64
 	until      time.Time
-	header     http.Header
-	body       []byte
+	// From renew on, one request makes the response again, while the others are sent this one: many that come at once need not all
+	// wait for the database.
+	renew    time.Time
+	renewing bool
+	header   http.Header
+	body     []byte
 }
 
 // keeps sends a response again that is still right.
@@ -69,21 +73,31 @@ func (s *server) keeps(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		tee := &teeWriter{ResponseWriter: c.Response().Writer}
 		c.Response().Writer = tee
-		if err := next(c); err != nil || tee.status != http.StatusOK || tee.body.Len() > maxKeptBody {
+		err = next(c)
+		switch kind := etf.KindOf(err); {
+		case err == nil && tee.status == http.StatusOK && tee.body.Len() <= maxKeptBody:
+		case err != nil && (kind == etf.KindRateLimited || kind == etf.KindUnavailable):
+			s.kept.retry(key)
+			return err
+		default:
+			s.kept.drop(key) // what can't be made again is not sent again
 			return err
 		}
 		header := tee.Header().Clone()
 		header.Del("X-Request-Id")
 		header.Del("Date")
-		s.kept.put(key, &keptResponse{generation, now.Add(keepTime(span)), header, tee.body.Bytes()}, now)
+		s.kept.put(key, &keptResponse{
+			generation: generation, until: now.Add(span), renew: now.Add(renewAfter(span)), header: header, body: tee.body.Bytes(),
+		}, now)
 		return nil
 	}
 }
 
-// keepTime returns how long a response is kept: between half of the span and all of it, so that those made at once are not all made again
-// at once.
-func keepTime(span time.Duration) time.Duration { return span/2 + rand.N(span/2+1) }
+// renewAfter returns the age at which a response is made again: between half of the span and nine tenths of it, so that those made at
+// once are not all made again at once.
+func renewAfter(span time.Duration) time.Duration { return span/2 + rand.N(span*2/5+1) }
 
+// get returns the response, or nil if the request has to make it.
 func (k *kept) get(key string, generation uint64, now time.Time) *keptResponse {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -91,31 +105,55 @@ func (k *kept) get(key string, generation uint64, now time.Time) *keptResponse {
 	if found == nil || found.generation != generation || !now.Before(found.until) {
 		return nil
 	}
+	if !now.Before(found.renew) && !found.renewing {
+		found.renewing = true
+		return nil
+	}
 	return found
 }
+
+// retry lets the next request make the response again.
+func (k *kept) retry(key string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if old := k.items[key]; old != nil {
+		old.renewing = false
+	}
+}
+
+func (k *kept) drop(key string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.remove(key)
+}
+
+func (k *kept) remove(key string) {
+	if old := k.items[key]; old != nil {
+		k.size -= old.cost(key)
+		delete(k.items, key)
+	}
+}
+
+func (r *keptResponse) cost(key string) int { return len(key) + len(r.body) + 1024 }
 
 func (k *kept) put(key string, r *keptResponse, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	cost := func(key string, r *keptResponse) int { return len(key) + len(r.body) + 1024 }
-	if old := k.items[key]; old != nil {
-		k.size -= cost(key, old)
-	}
-	if k.size+cost(key, r) > maxKept || k.items == nil {
+	k.remove(key)
+	if k.size+r.cost(key) > maxKept || k.items == nil {
 		if k.items == nil {
 			k.items = map[string]*keptResponse{}
 		}
 		for key, old := range k.items {
 			if !now.Before(old.until) {
-				k.size -= cost(key, old)
-				delete(k.items, key)
+				k.remove(key)
 			}
 		}
-		if k.size+cost(key, r) > maxKept {
+		if k.size+r.cost(key) > maxKept {
 			k.size, k.items = 0, map[string]*keptResponse{}
 		}
 	}
-	k.size += cost(key, r)
+	k.size += r.cost(key)
 	k.items[key] = r
 }
 
