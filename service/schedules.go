@@ -49,11 +49,13 @@ func (s *Service) ResumeSchedule(ctx context.Context, id, by, why string) (etf.S
 const MaxScheduleWhy = 200
 
 func scheduleNote(what, why string) (string, error) {
-	why = strings.TrimSpace(why)
-	if why == "" {
+	if err := checkText("why", why, MaxScheduleWhy); err != nil {
+		return "", err
+	}
+	if why = strings.TrimSpace(why); why == "" {
 		return what, nil
 	}
-	return what + ": " + why, checkText("why", why, MaxScheduleWhy)
+	return what + ": " + why, nil
 }
 
 // TriggerSchedule fires a schedule now, paused or not, and returns it.

@@ -120,10 +120,12 @@ func TestScheduleActions(t *testing.T) {
 	if got, err := s.PauseSchedule(t.Context(), "daily-XNYS", "kim", " a new provider "); err != nil || got.Note != "paused by kim: a new provider" {
 		t.Errorf("with a reason: %+v, %v", got, err)
 	}
-	_, err := s.ResumeSchedule(t.Context(), "daily-XNYS", "lee", strings.Repeat("x", MaxScheduleWhy+1))
-	wantProblems(t, err, etf.KindInvalid, "why")
+	for _, why := range []string{strings.Repeat("x", MaxScheduleWhy+1), "a\nb", "\u0085 a line break that counts as a space"} {
+		_, err := s.ResumeSchedule(t.Context(), "daily-XNYS", "lee", why)
+		wantProblems(t, err, etf.KindInvalid, "why")
+	}
 	if all, err := s.Schedules(t.Context()); err != nil || len(all) != 1 || !all[0].Paused {
-		t.Errorf("after a reason that is too long: %+v, %v", all, err)
+		t.Errorf("after reasons that do not fit: %+v, %v", all, err)
 	}
 	for name, act := range map[string]action{"pause": pause, "resume": resume, "trigger": trigger} {
 		// Another's schedule exists, but is not ours to act on.
