@@ -157,6 +157,9 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 				f.Peer, f.PeerP99, f.PeerBytes, f.Ratio = round(r.perSecond), ms(r.p99), r.bytes, round(f.PerSecond/r.perSecond)
 			}
 		}
+		if _, err := ask(own, *each/5, f.PerSecond/2); err != nil { // what was kept is out of date since the other server's turn
+			return err
+		}
 		half, err := ask(own, *each, f.PerSecond/2)
 		if err != nil {
 			return err
