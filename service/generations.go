@@ -2,18 +2,14 @@ package service
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
 
-// generations tells whether something has happened to an ETF. A check reads the events since the last one. Requests that arrive
-// during a check share the next one, so many requests cost few checks.
+// generations tells whether something has happened to an ETF. A check reads the events since the last one.
 type generations struct {
-	mu      sync.Mutex
-	next    *generationCheck // not begun yet
-	running bool
+	checks rounds[generationCheck]
 
 	// The rest belongs to the check that runs.
 	begun bool
@@ -24,10 +20,8 @@ type generations struct {
 }
 
 type generationCheck struct {
-	done chan struct{}
-	all  uint64
-	of   map[etf.Symbol]uint64 // never changed
-	err  error
+	all uint64
+	of  map[etf.Symbol]uint64 // never changed
 }
 
 // generationTimeout limits a check, which no request can cancel: others wait for it too.
@@ -37,40 +31,11 @@ const generationTimeout = 5 * time.Second
 // with an event before the call counts.
 func (s *Service) Generation(ctx context.Context, symbol etf.Symbol) (uint64, error) {
 	g := &s.generations
-	g.mu.Lock()
-	c := g.next
-	if c == nil {
-		c = &generationCheck{done: make(chan struct{})}
-		g.next = c
-		if !g.running {
-			g.running = true
-			go g.run(s)
-		}
-	}
-	g.mu.Unlock()
-	select {
-	case <-c.done:
-		return max(c.all, c.of[symbol]), c.err
-	case <-ctx.Done():
-		return 0, etf.Wrap(etf.KindUnavailable, ctx.Err(), "reading what has changed")
-	}
-}
-
-// run makes checks as long as requests wait for one.
-func (g *generations) run(s *Service) {
-	for {
-		g.mu.Lock()
-		c := g.next
-		g.next = nil
-		g.running = c != nil
-		g.mu.Unlock()
-		if c == nil {
-			return
-		}
-		c.err = g.check(s)
-		c.all, c.of = g.all, g.of
-		close(c.done)
-	}
+	c, err := g.checks.get(ctx, "reading what has changed", func() (generationCheck, error) {
+		err := g.check(s)
+		return generationCheck{g.all, g.of}, err
+	})
+	return max(c.all, c.of[symbol]), err
 }
 
 // check counts in every event that is committed now.

@@ -107,7 +107,7 @@ func (s *Service) Overview(ctx context.Context, exchange string) (*Overview, err
 			return nil, err
 		}
 	}
-	snap, err := s.overview.get(ctx, s)
+	snap, err := s.overview.checked(ctx, s)
 	if err != nil {
 		return nil, err
 	}

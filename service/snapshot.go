@@ -24,24 +24,15 @@ const (
 	overviewTimeout = 20 * time.Second
 )
 
-// overviews keeps the newest overview of a process. Each request is answered with one that was checked after the request had begun;
-// requests that arrive during a check share the next one, so many requests cost few checks. A check reads the events since the last,
-// and then the ETFs that they name.
+// overviews keeps the newest overview of a process. A check reads the events since the last, and then the ETFs that they name.
 type overviews struct {
+	checks rounds[*snapshot]
+
 	mu      sync.Mutex
-	next    *flight // not begun yet
-	running bool
 	current *snapshot
 	// fresh is everything, read in the background; it takes the place of current at the next check. reading says that it is being read.
 	fresh   *snapshot
 	reading bool
-}
-
-// flight is a check that requests wait for.
-type flight struct {
-	done chan struct{}
-	snap *snapshot
-	err  error
 }
 
 // snapshot is what was read and the overview made of it. It is never changed.
@@ -64,50 +55,23 @@ func (n *snapshot) of(x etf.Exchange) *Overview {
 	return n.parts[x]
 }
 
-// get returns a snapshot that was checked after the call began.
-func (o *overviews) get(ctx context.Context, s *Service) (*snapshot, error) {
-	o.mu.Lock()
-	f := o.next
-	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		o.next = f
-		if !o.running {
-			o.running = true
-			go o.run(s)
-		}
-	}
-	o.mu.Unlock()
-	select {
-	case <-f.done:
-		return f.snap, f.err
-	case <-ctx.Done():
-		return nil, etf.Wrap(etf.KindUnavailable, ctx.Err(), "reading the overview")
-	}
-}
-
-// run makes checks as long as requests wait for one.
-func (o *overviews) run(s *Service) {
-	for {
+// checked returns a snapshot that was checked after the call began.
+func (o *overviews) checked(ctx context.Context, s *Service) (*snapshot, error) {
+	return o.checks.get(ctx, "reading the overview", func() (*snapshot, error) {
 		o.mu.Lock()
-		f, cur := o.next, o.current
-		o.next = nil
-		if f == nil {
-			o.running = false
-			o.mu.Unlock()
-			return
-		}
+		cur := o.current
 		if o.fresh != nil {
 			cur, o.fresh = o.fresh, nil
 		}
 		o.mu.Unlock()
-		f.snap, f.err = o.check(s, cur)
-		o.mu.Lock()
-		if f.err == nil {
-			o.current = f.snap
+		snap, err := o.check(s, cur)
+		if err == nil {
+			o.mu.Lock()
+			o.current = snap
+			o.mu.Unlock()
 		}
-		o.mu.Unlock()
-		close(f.done)
-	}
+		return snap, err
+	})
 }
 
 // check returns a snapshot that counts in everything that is committed now.
