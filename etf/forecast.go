@@ -69,6 +69,10 @@ type Forecast struct {
 	Scale Scale `json:"scale,omitzero"`
 	// Build is the program that made it.
 	Build Build `json:"build,omitzero"`
+	// Raw are the quantiles before calibration, a value for each point. Empty for a forecast that is not calibrated.
+	Raw []RawPoint `json:"raw,omitempty"`
+	// Volatility is forecast.Volatility of the closes fitted. Zero for forecasts issued before 0.2.0.
+	Volatility float64 `json:"volatility,omitempty"`
 }
 
 // Appended is what became of one forecast that was to be appended.

@@ -56,3 +56,20 @@ type TailForecaster interface {
 type Decomposer interface {
 	Components(targets []etf.Session) (map[string][]float64, error)
 }
+
+// Filterer is implemented by fits that can be carried on to later closes without estimating their parameters again: volatility, level and
+// the like are rolled forward over the new rows, in time proportional to their number. Filter returns the fit at the end of s. The rows
+// of s up to the fit's origin are those it was fitted to; rows before its window may be absent. KindInvalid if s ends before the
+// fit's origin or does not have its row. A series that has been restated since, by a split, is not recognised: fit again.
+type Filterer interface {
+	Filter(ctx context.Context, s Series) (Fitted, error)
+}
+
+// Composite is a model made of others. Its Fit fits every member; Combine makes the same fit of members that are fitted already, so
+// that a caller who has them need not fit them twice.
+type Composite interface {
+	Model
+	Members() []Model
+	// Combine combines fits of the members, in their order, all from the same origin.
+	Combine(fitted []Fitted) (Fitted, error)
+}

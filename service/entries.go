@@ -15,6 +15,7 @@ import (
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/forecast/catalogue"
 	"github.com/etfcast/etfcast/quality"
 )
 
@@ -27,8 +28,8 @@ const entryRange = 100
 // maxEntryProblems is how many problems with one request are listed.
 const maxEntryProblems = 50
 
-// reservedModels are names of models that this program has, had or may get.
-var reservedModels = []string{"combination", "drift", "ets", "ewma", "garch", "gjr", "histsim", "lstm", "prophet", "theta"}
+// reservedModels are names of models that this program has or may get, measured by a backtest or run every day.
+var reservedModels = catalogue.Reserved()
 
 // EntryRequest enters forecasts under the name of an entrant, as the user wrote it.
 type EntryRequest struct {

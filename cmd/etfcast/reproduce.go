@@ -8,36 +8,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/etfcast/etfcast/etf"
-	"github.com/etfcast/etfcast/forecast"
-	"github.com/etfcast/etfcast/forecast/drift"
+	"github.com/etfcast/etfcast/forecast/catalogue"
 	"github.com/etfcast/etfcast/forecast/issue"
-	"github.com/etfcast/etfcast/forecast/prophet/market"
 	"github.com/etfcast/etfcast/service"
 )
-
-// modelWith returns the model of a stored forecast, by its name and the parameters it was stored with.
-func modelWith(name, params string) (forecast.Model, error) {
-	switch name {
-	case drift.Name:
-		m, err := drift.Parse(params)
-		if err != nil {
-			return nil, err
-		}
-		return m, nil
-	case market.Name:
-		m, err := market.Parse(params)
-		if err != nil {
-			return nil, err
-		}
-		return m, nil
-	}
-	return nil, etf.Invalid("model", fmt.Sprintf("this program has no model %q", name), "use the program that made the forecast")
-}
 
 func reproduceCommand(a *app) *cobra.Command {
 	var as format
 	var r rebuild
-	reproducer := service.Reproducer{CodeVersion: version, Build: thisBuild, Model: modelWith}
+	reproducer := service.Reproducer{CodeVersion: version, Build: thisBuild, Model: catalogue.Parse}
 	cmd := &cobra.Command{
 		Use:   "reproduce FORECAST",
 		Short: "Make a stored forecast again from the data it was made from, and compare the two",

@@ -24,6 +24,7 @@ import (
 	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/catalogue"
 	"github.com/etfcast/etfcast/forecast/drift"
 	"github.com/etfcast/etfcast/forecast/prophet/market"
 	"github.com/etfcast/etfcast/internal/retry"
@@ -219,19 +220,9 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	return p, nil
 }
 
-// models returns the models that forecast every ETF. The first is the benchmark: it is the served model, and its failure
-// fails an update. The API and the smoke test use this list.
-func models() ([]activities.Model, error) {
-	benchmark, err := drift.New(drift.Settings{})
-	if err != nil {
-		return nil, err
-	}
-	sessions, err := market.New(market.Settings{})
-	if err != nil {
-		return nil, err
-	}
-	return []activities.Model{benchmark, sessions}, nil
-}
+// models returns the models that forecast every ETF. The first is the benchmark, whose failure fails an update. The API and the smoke
+// test use this list.
+func models() ([]activities.Model, error) { return catalogue.New([]string{drift.Name, market.Name}) }
 
 // benchmarkName is the name of the model that the others are compared with.
 func benchmarkName() (string, error) {

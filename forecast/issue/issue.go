@@ -97,7 +97,7 @@ func basisFitted(h etf.History) etf.Basis {
 // Make fits the model to the input and predicts its targets. It is deterministic in the input, the model's parameters and the seed.
 // Errors are the model's own, and KindInternal if it gives a forecast that breaks the rules of package forecast.
 func Make(ctx context.Context, m forecast.Model, in Input, seed uint64) (Made, error) {
-	fitted, err := m.Fit(ctx, in.Series, seed, nil)
+	fitted, err := fit(ctx, m, in, seed)
 	if err != nil {
 		return Made{}, fmt.Errorf("fitting %s: %w", in.Symbol, err)
 	}
@@ -111,6 +111,23 @@ func Make(ctx context.Context, m forecast.Model, in Input, seed uint64) (Made, e
 	used := in.Series.Tail(m.MaxRows())
 	made.Diagnostics, made.ClosesHash, made.Scale = fitted.Diagnostics(), forecast.ClosesHash(used), forecast.ScaleOf(used.Close)
 	return made, nil
+}
+
+// fit fits the model. The members of a composite have the seeds of their own forecasts, which depend on the origin, not on where the series
+// ends.
+func fit(ctx context.Context, m forecast.Model, in Input, seed uint64) (forecast.Fitted, error) {
+	c, ok := m.(forecast.Composite)
+	if !ok {
+		return m.Fit(ctx, in.Series, seed, nil)
+	}
+	fits := make([]forecast.Fitted, len(c.Members()))
+	for i, member := range c.Members() {
+		var err error
+		if fits[i], err = member.Fit(ctx, in.Series, forecast.Seed(in.Symbol, member.Name(), in.Origin), nil); err != nil {
+			return nil, fmt.Errorf("member %s: %w", member.Name(), err)
+		}
+	}
+	return c.Combine(fits)
 }
 
 // Predict returns the points, tails and components that a fit to the input gives, and nothing else.

@@ -67,7 +67,7 @@ func TestGolden(t *testing.T) {
 		})
 		// Each place of the sequence: the record up to there.
 		for k := range c.Mean {
-			d := difference(sessions[:k*c.Horizon+1], c.Horizon, 1)
+			d := difference(sessions[:k*c.Horizon+1], c.Horizon, 1, Alpha)
 			require.Equal(t, k+1, d.N)
 			require.InDelta(t, c.Mean[k], d.Mean, 1e-9, "case %d place %d", i, k)
 			require.InDelta(t, c.Low[k], d.Low, 1e-9, "case %d place %d", i, k)

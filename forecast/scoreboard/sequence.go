@@ -31,11 +31,21 @@ type Difference struct {
 	Alpha, Limit    float64
 }
 
+// Compare returns the newest place of the confidence sequence at level alpha of one model and horizon; 0 means Alpha. The sessions may
+// come in any order.
+func Compare(sessions []etf.SessionLosses, horizon int, alpha float64) Difference {
+	origins, exchanges := byOrigin(sessions)
+	if alpha == 0 {
+		alpha = Alpha
+	}
+	return difference(origins, max(horizon, 1), exchanges, alpha)
+}
+
 // difference returns the sequence's newest place. The origins are ascending.
-func difference(origins []etf.SessionLosses, horizon, exchanges int) Difference {
+func difference(origins []etf.SessionLosses, horizon, exchanges int, alpha float64) Difference {
 	var s sequence
 	eachIncrement(origins, horizon, exchanges, s.add)
-	return s.at()
+	return s.at(alpha)
 }
 
 // eachIncrement calls add with the increments of a sequence, oldest first.
@@ -80,12 +90,12 @@ func (s *sequence) add(increment float64) {
 	}
 }
 
-func (s *sequence) at() Difference {
-	d := Difference{Mean: math.NaN(), Low: -etf.DifferenceLimit, High: etf.DifferenceLimit, N: s.n, Alpha: Alpha, Limit: etf.DifferenceLimit}
+func (s *sequence) at(alpha float64) Difference {
+	d := Difference{Mean: math.NaN(), Low: -etf.DifferenceLimit, High: etf.DifferenceLimit, N: s.n, Alpha: alpha, Limit: etf.DifferenceLimit}
 	if s.n > 0 {
 		n := float64(s.n)
 		d.Mean = s.sum / n
-		d.Low, d.High = max(d.Low, least(&s.up)/n), min(d.High, -least(&s.down)/n)
+		d.Low, d.High = max(d.Low, least(&s.up, alpha)/n), min(d.High, -least(&s.down, alpha)/n)
 	}
 	return d
 }
@@ -107,9 +117,9 @@ func logCapital(logs *[len(bets)]float64, sum float64) (value, derivative float6
 	return largest + math.Log(all), -moment / all
 }
 
-// least is the sum of expectations at which logCapital is log(2/Alpha): it decreases with the sum.
-func least(logs *[len(bets)]float64) float64 {
-	threshold := math.Log(2 / Alpha)
+// least is the sum of expectations at which logCapital is log(2/alpha): it decreases with the sum.
+func least(logs *[len(bets)]float64, alpha float64) float64 {
+	threshold := math.Log(2 / alpha)
 	// Where the first of the bets alone gets there.
 	sum := math.Inf(-1)
 	for k, bet := range bets {

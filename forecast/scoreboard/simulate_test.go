@@ -224,7 +224,7 @@ func TestWidth(t *testing.T) {
 			for s.n < 750 {
 				s.add(heavy.Rand())
 				if _, ok := widths[s.n]; ok {
-					d := s.at()
+					d := s.at(Alpha)
 					widths[s.n] += (d.High - d.Low) / 2 / repeats
 				}
 			}

@@ -79,7 +79,7 @@ func Summarise(sessions []etf.SessionLosses, o Options) Row {
 		Coverage80: coverage(origins, o.Horizon, func(s *etf.SessionLosses) (int, int) { return s.Inside80, s.N }),
 		Coverage90: coverage(origins, o.Horizon, func(s *etf.SessionLosses) (int, int) { return s.Inside90, s.N }),
 		Coverage95: coverage(origins, o.Horizon, func(s *etf.SessionLosses) (int, int) { return s.Inside95, s.Tailed }),
-		Difference: difference(origins, o.Horizon, exchanges),
+		Difference: difference(origins, o.Horizon, exchanges, Alpha),
 	}
 	if len(origins) > 0 {
 		row.From, row.To = origins[0].Origin, origins[len(origins)-1].Origin

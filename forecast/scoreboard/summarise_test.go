@@ -169,7 +169,7 @@ func TestSequenceEnds(t *testing.T) {
 			var s sequence
 			for range 500 {
 				s.add(mean + sd*r.NormFloat64())
-				d, n := s.at(), float64(s.n)
+				d, n := s.at(Alpha), float64(s.n)
 				require.LessOrEqual(t, d.Low, d.Mean+1e-12)
 				require.GreaterOrEqual(t, d.High, d.Mean-1e-12)
 				if d.Low > -d.Limit && d.High < d.Limit {
