@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"github.com/etfcast/etfcast/etf"
@@ -54,7 +56,17 @@ func (r *rounds[T]) run(check func() (T, error)) {
 		if c == nil {
 			return
 		}
-		c.result, c.err = check()
+		c.result, c.err = recovered(check)
 		close(c.done)
 	}
+}
+
+// recovered makes the check. A panic in it is an error of KindInternal: no request is there to recover from it, and the process must not end.
+func recovered[T any](check func() (T, error)) (result T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &etf.Error{Kind: etf.KindInternal, Message: fmt.Sprintf("panic: %v\n%s", r, debug.Stack())}
+		}
+	}()
+	return check()
 }
