@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -142,16 +143,12 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-// forge gives the first quantile of a proof another first digit.
+// forge makes the first quantile of a proof 1.
 func forge(proof string) []byte {
-	const before = `\"quantiles\":[`
-	forged := []byte(proof)
-	if i := strings.Index(proof, before) + len(before); forged[i] == '1' {
-		forged[i] = '2'
-	} else {
-		forged[i] = '1'
-	}
-	return forged
+	// A whole number is written in one way only, whatever digits the true one has.
+	number := regexp.MustCompile(`(\\"quantiles\\":\[)[0-9.e+-]+`)
+	first := number.FindStringSubmatchIndex(proof)
+	return []byte(proof[:first[3]] + "1" + proof[first[1]:])
 }
 
 // notItsHash is in the reason why a forged proof is refused.
