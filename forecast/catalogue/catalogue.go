@@ -13,6 +13,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/combination"
 	"github.com/etfcast/etfcast/forecast/drift"
 	"github.com/etfcast/etfcast/forecast/ewma"
+	"github.com/etfcast/etfcast/forecast/histsim"
 	"github.com/etfcast/etfcast/forecast/prophet/market"
 	"github.com/etfcast/etfcast/forecast/theta"
 )
@@ -31,6 +32,7 @@ type entry struct {
 var entries = []entry{
 	{drift.Name, of(func() (*drift.Model, error) { return drift.New(drift.Settings{}) }), parsed(drift.Parse)},
 	{ewma.Name, of(func() (*ewma.Model, error) { return ewma.New(ewma.Settings{}) }), parsed(ewma.Parse)},
+	{histsim.Name, of(func() (*histsim.Model, error) { return histsim.New(histsim.Settings{}) }), parsed(histsim.Parse)},
 	thetaEntry(theta.Standard),
 	thetaEntry(theta.Optimised),
 	thetaEntry(theta.Dynamic),
@@ -128,7 +130,7 @@ func Parse(name, params string) (forecast.Model, error) {
 }
 
 // reserved are names of models that are not there yet; others' entries can't take them.
-var reserved = []string{"ets", "garch", "gjr", "histsim", "lstm", "prophet-ewma"}
+var reserved = []string{"ets", "garch", "gjr", "lstm", "prophet-ewma"}
 
 // Reserved returns the names that no entrant may take.
 func Reserved() []string {
