@@ -37,6 +37,7 @@ var entries = []entry{
 	thetaEntry(theta.Optimised),
 	thetaEntry(theta.Dynamic),
 	{market.Name, of(func() (*market.Model, error) { return market.New(market.Settings{}) }), parsed(market.Parse)},
+	{market.NameEWMA, of(func() (*market.Model, error) { return market.New(market.Settings{Volatility: market.EWMA}) }), parsed(market.EWMA.Parse)},
 }
 
 func thetaEntry(v theta.Variant) entry {
@@ -130,7 +131,7 @@ func Parse(name, params string) (forecast.Model, error) {
 }
 
 // reserved are names of models that are not there yet; others' entries can't take them.
-var reserved = []string{"ets", "garch", "gjr", "lstm", "prophet-ewma"}
+var reserved = []string{"ets", "garch", "gjr", "lstm"}
 
 // Reserved returns the names that no entrant may take.
 func Reserved() []string {
