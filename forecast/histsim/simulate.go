@@ -3,10 +3,10 @@ package histsim
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"sync"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/order"
 )
 
 // levels are the lower tail, the quantiles and the upper tail.
@@ -69,13 +69,8 @@ func (s *shape) order(n int) [][]uint16 {
 // price that drift alone leads to.
 func (s *shape) forecast(sigma float64, horizons int, visit func(h int, mean float64, q *[9]float64)) {
 	var q [9]float64
-	at := func(sorted []float64, p float64) float64 { // position (n+1)p of an ordered sample
-		x := p*float64(len(sorted)+1) - 1
-		i := min(max(int(x), 0), len(sorted)-2)
-		return sorted[i] + (sorted[i+1]-sorted[i])*min(max(x-float64(i), 0), 1)
-	}
 	for k, p := range levels {
-		q[k] = sigma * at(s.z, p)
+		q[k] = sigma * quantile(len(s.z), p, func(i int) float64 { return s.z[i] })
 	}
 	mean := 0.
 	for _, z := range s.z {
@@ -90,7 +85,7 @@ func (s *shape) forecast(sigma float64, horizons int, visit func(h int, mean flo
 	for p := range sd {
 		sd[p] = sigma
 	}
-	sort := newSorter(s.paths)
+	sample := order.New(s.paths)
 	for h, draw := range draws {
 		for p, i := range draw {
 			sum[p] += sd[p] * s.z[i]
@@ -103,9 +98,20 @@ func (s *shape) forecast(sigma float64, horizons int, visit func(h int, mean flo
 		for _, x := range sum {
 			mean += exp(x)
 		}
-		sort.quantiles(sum, &q)
+		sample.Load(sum)
+		for k, p := range levels {
+			q[k] = quantile(s.paths, p, sample.Value)
+		}
 		visit(h+1, mean/float64(s.paths), &q)
 	}
+}
+
+// quantile returns the quantile at level p of a sample of n values, value(i) being the i-th in order: it is at position (n+1)p.
+func quantile(n int, p float64, value func(i int) float64) float64 {
+	at := p*float64(n+1) - 1
+	i := min(max(int(at), 0), n-2)
+	low := value(i)
+	return low + (value(i+1)-low)*min(max(at-float64(i), 0), 1)
 }
 
 // exp is math.Exp; near 0, where most returns are, by its series, whose error there is below 1e-15.
@@ -114,66 +120,4 @@ func exp(x float64) float64 {
 		return math.Exp(x)
 	}
 	return 1 + x*(1+x*(1./2+x*(1./6+x*(1./24+x*(1./120+x*(1./720+x*(1./5040+x*(1./40320+x/362880))))))))
-}
-
-// sorter finds the quantiles of samples of one size in linear time: it counts the values in equal parts of their range and sorts only the
-// parts that a quantile lies in.
-type sorter struct {
-	part   []uint16
-	counts []int
-	sorted []float64
-}
-
-func newSorter(n int) *sorter {
-	return &sorter{make([]uint16, n), make([]int, 257), make([]float64, n)}
-}
-
-// quantiles writes the quantiles of x at levels, at position (n+1)p of the ordered sample.
-func (s *sorter) quantiles(x []float64, q *[9]float64) {
-	lo, hi := x[0], x[0]
-	for _, v := range x {
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	parts := len(s.counts) - 1
-	scale := float64(parts) / (hi - lo)
-	if !(scale > 0) || math.IsInf(scale, 1) { // all values are the same, or not numbers
-		for k := range q {
-			q[k] = lo
-		}
-		return
-	}
-	clear(s.counts)
-	for i, v := range x {
-		p := uint16(min(int((v-lo)*scale), parts-1))
-		s.part[i] = p
-		s.counts[p+1]++
-	}
-	for p := range parts {
-		s.counts[p+1] += s.counts[p] // where part p+1 begins
-	}
-	for i, v := range x {
-		p := s.part[i]
-		s.sorted[s.counts[p]] = v
-		s.counts[p]++ // where part p ends, in the end
-	}
-	done := 0 // parts before it are sorted as far as needed
-	value := func(i int) float64 {
-		for done < parts && s.counts[done] <= i {
-			done++
-		}
-		from := 0
-		if done > 0 {
-			from = s.counts[done-1]
-		}
-		if part := s.sorted[from:s.counts[done]]; !slices.IsSorted(part) {
-			slices.Sort(part)
-		}
-		return s.sorted[i]
-	}
-	for k, p := range levels {
-		at := p*float64(len(x)+1) - 1
-		i := min(max(int(at), 0), len(x)-2)
-		a := value(i)
-		q[k] = a + (value(i+1)-a)*min(max(at-float64(i), 0), 1)
-	}
 }
