@@ -1,16 +1,16 @@
 """Golden values of the Theta models, by statsforecast (versions in requirements.txt):
 
-    python bench/models/theta_golden.py [--real FOLDER]
+    pip install -r bench/models/requirements.txt
+    ETFCAST_REAL_DATA=<folder of real prices> python bench/models/theta_golden.py
 
-writes forecast/theta/testdata/golden.json: 20 generated series with their closes and, if the folder of real prices is given
-(ETFCAST_REAL_DATA), the results of 8 real series without their closes. For each series and variant: the reference's parameters, its sum of
+writes forecast/theta/testdata/golden.json: 20 generated series with their closes, and the results of 8 real series without their closes. For each series and variant: the reference's parameters, its sum of
 squared errors from the fourth row on, and its forecasts of the logarithm at horizons 1, 5 and 21.
 """
 
-import argparse
 import csv
 import hashlib
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -75,13 +75,11 @@ def results(closes):
 
 
 def main():
-    args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument("--real", help="folder of real prices")
-    folder = args.parse_args().real
+    folder = os.environ["ETFCAST_REAL_DATA"]
     doc = {"reference": f"statsforecast {statsforecast.__version__}", "horizons": HORIZONS, "series": []}
     for name, closes in generated():
         doc["series"].append({"name": name, "rows": len(closes), "closes": closes, "results": results(closes)})
-    for name, closes in real(folder) if folder else []:
+    for name, closes in real(folder):
         text = "\n".join(repr(c) for c in closes)
         doc["series"].append({"name": name, "rows": len(closes), "hash": hashlib.sha256(text.encode()).hexdigest(), "results": results(closes)})
     path = pathlib.Path(__file__).parents[2] / "forecast/theta/testdata/golden.json"

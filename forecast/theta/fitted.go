@@ -160,6 +160,7 @@ func (f *fitted) Diagnostics() map[string]string {
 		"theta":          number(1 / (1 - f.Share)),
 		"drift":          number(f.Share * st.drift(f.Alpha)),
 		"sigma":          number(f.Sigma),
+		"squares":        number(f.Squares),
 		"log_likelihood": number(f.LogLikelihood),
 		"gaps":           strconv.Itoa(f.Gaps),
 	}
