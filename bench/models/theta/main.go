@@ -130,7 +130,7 @@ func reference(python string, closes map[string][]float64) (map[string]result, e
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(python, filepath.Join("bench", "models", "theta_time.py"))
+	cmd := exec.CommandContext(context.Background(), python, filepath.Join("bench", "models", "theta_time.py"))
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

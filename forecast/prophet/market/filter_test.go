@@ -114,7 +114,7 @@ func TestFilter(t *testing.T) {
 		if r := width(next, targets[0]) / width(f, s.Sessions[at+1]); math.Abs(r-1) > .01 {
 			t.Errorf("%s: the interval is %v times as wide", m.Name(), r)
 		}
-		var steps forecast.Fitted = f
+		steps := f
 		for i := at + 3; i < len(s.Close); i += 3 {
 			part := until(s, i)
 			if i%2 == 0 { // rows before the fit's origin may be absent
