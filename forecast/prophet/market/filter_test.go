@@ -292,7 +292,7 @@ func TestParamsOfTheDefaultStay(t *testing.T) {
 }
 
 // On real closes a volatility that follows the market has the lower pinball loss one session ahead: lower than a constant one's, and close to the
-// benchmark's. Fitted every 21 sessions and carried on in between, from row 750 on.
+// benchmark's. Fitted every 63 sessions and carried on in between, from row 750 on.
 func TestPinballOnRealFunds(t *testing.T) {
 	t.Parallel()
 	folder := testenv.RealData.Value(t)
@@ -312,7 +312,7 @@ func TestPinballOnRealFunds(t *testing.T) {
 			volatility := forecast.Volatility(past)
 			for i, m := range []forecast.Model{list[0], list[1], drift.Default()} {
 				var err error
-				if carried, ok := fits[i].(forecast.Filterer); ok && (at-749)%21 != 0 {
+				if carried, ok := fits[i].(forecast.Filterer); ok && (at-749)%63 != 0 {
 					fits[i], err = carried.Filter(t.Context(), past)
 				} else {
 					fits[i], err = m.Fit(t.Context(), past, forecast.Seed(s.Symbol, m.Name(), past.Origin), nil)
