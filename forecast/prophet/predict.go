@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/order"
 )
 
 // PredictOptions are the options of a prediction. The zero value gives the original's results.
@@ -300,7 +301,7 @@ func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]
 		}
 		sd := f.s.Params.SigmaObs[0] * f.s.YScale
 		for i := range n {
-			if r.t[i] > 1 {
+			if r.t[i] > f.until() {
 				future = i
 				break
 			}
@@ -328,8 +329,8 @@ func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]
 	}
 	ends := []float64{tail, 1 - tail}
 	var t [2]float64
-	track := tracker{levels: levels}
 	sim := f.newSimulation(r, x, samples, f.seed(po), po.Slow)
+	sample := order.New(sim.paths)
 	return sim.run(ctx, future, func(i int, yhat, trend []float64) {
 		if logScale {
 			var sum float64
@@ -338,7 +339,8 @@ func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]
 			}
 			fc.Mean[i] = sum / float64(len(yhat))
 		}
-		track.at(yhat, fc.Yhat[i], y)
+		sample.Load(yhat)
+		sampleQuantiles(sample, len(yhat), levels, y)
 		if !po.NoTrendIntervals {
 			quantiles(trend, ends, t[:])
 		}

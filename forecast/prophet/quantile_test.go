@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/etfcast/etfcast/forecast/order"
 )
 
 // numpyQuantile is the definition of numpy's default method: linear interpolation at (n-1)p of the sorted sample.
@@ -111,48 +113,28 @@ func FuzzQuantiles(f *testing.F) {
 	})
 }
 
-// The tracker gives exactly what sorting gives, for samples that drift, jump, spread and shrink, with ties and with few
-// values.
-func TestTrackerIsExact(t *testing.T) {
+// The quantiles of a loaded sample are exactly those of the sorted one.
+func TestSampleQuantilesAgainstSorting(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(8, 9))
-	for _, n := range []int{1, 2, 3, 10, 100, 1000} {
-		levels := []float64{0.05, 0.1, 0.25, 0.5, 0.9, 0.95}
-		track := tracker{levels: levels}
-		x, sorted := make([]float64, n), make([]float64, n)
-		got := make([]float64, len(levels))
-		centre, sd, guessed := 0.0, 1.0, 0
-		for row := range 400 {
-			centre += 0.01 * rng.NormFloat64()
-			sd *= math.Exp(0.01 * rng.NormFloat64())
-			switch row % 100 {
-			case 50:
-				centre += 100
-			case 70:
-				sd *= 50
-			case 90:
-				sd /= 50
-			}
+	levels := []float64{0.0001, 0.05, 0.1, 0.25, 0.5, 0.9, 0.95, 0.9999}
+	got := make([]float64, len(levels))
+	for _, n := range []int{1, 2, 3, 10, 101, 1000} {
+		sample, x := order.New(n), make([]float64, n)
+		for row := range 100 {
 			for i := range x {
-				x[i] = centre + sd*rng.NormFloat64()
+				x[i] = 5 + rng.NormFloat64()
 				if row%10 == 3 {
 					x[i] = math.Round(x[i])
 				}
 			}
-			copy(sorted, x)
-			slices.Sort(sorted)
-			if track.offset != nil && track.guessed(slices.Clone(x), centre, got) {
-				guessed++
-			}
-			track.at(x, centre, got)
+			sample.Load(x)
+			sampleQuantiles(sample, n, levels, got)
 			for k, p := range levels {
-				if want := sortedQuantile(sorted, p); got[k] != want {
+				if want := numpyQuantile(x, p); got[k] != want {
 					t.Fatalf("%d values, row %d, level %v: got %v, want %v", n, row, p, got[k], want)
 				}
 			}
-		}
-		if n == 1000 && guessed < 300 {
-			t.Errorf("only %d of 400 samples were found near their guesses", guessed)
 		}
 	}
 }
