@@ -163,24 +163,24 @@ func choose(ctx context.Context, d sample, progress forecast.Progress) (estimate
 		total /= 2
 	}
 	v := newProfile(d)
-	additive := map[shape][]optimum{}
+	places := map[shape][]optimum{}
 	var all []estimate
 	best := -1
 	for i, k := range shapes[:total] {
 		if err := ctx.Err(); err != nil {
 			return estimate{}, nil, err
 		}
-		var found []optimum
+		// Relative errors of log closes are nearly additive ones: the search for their parameters begins at the same places, and at the optimum.
+		twin := k
+		twin.relative = false
 		if !k.relative {
-			found = v.search(k)
-			additive[k] = found
-		} else {
-			// Relative errors of log closes are nearly additive ones, whose optima are good places to start from.
-			twin := k
-			twin.relative = false
-			found = v.refine(k, additive[twin])
+			places[k] = v.lows(k)
 		}
-		e := d.estimate(k, found[0])
+		o := v.deepest(k, places[twin])
+		if !k.relative {
+			places[k] = append([]optimum{o}, places[k]...)
+		}
+		e := d.estimate(k, o)
 		if all = append(all, e); best < 0 || e.aicc < all[best].aicc {
 			best = i
 		}

@@ -76,8 +76,11 @@ func (f *fitted) Filter(ctx context.Context, s forecast.Series) (forecast.Fitted
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if len(s.Close) != len(s.Sessions) || s.Steps != nil && len(s.Steps) != len(s.Sessions) {
+		return nil, s.Validate(1) // which says so
+	}
 	at, ok := slices.BinarySearch(s.Sessions, f.Origin)
-	if !ok || at >= len(s.Close) {
+	if !ok {
 		return nil, etf.Invalid("sessions", fmt.Sprintf("the series has no row on %s, up to which the model was fitted", f.Origin), "fit the model again")
 	}
 	if math.Abs(s.Close[at]-f.Last) > 1e-9*f.Last {
@@ -119,8 +122,8 @@ func (f *fitted) check() error {
 		return fmt.Errorf("volatility %q, decay %v, floor %v", f.Volatility, f.Decay, f.Floor)
 	case f.Last <= 0, f.Squares < 0, !(f.Weights >= 1), f.Constant < 0, f.Unknown[0] < 0, f.Unknown[2] < 0, f.Rows < 1, f.Filtered < 0, f.Gaps < 0, f.Origin <= f.From:
 		return fmt.Errorf("last close %v, squared errors %v of weight %v, constant %v, rows %d and %d, origin %s", f.Last, f.Squares, f.Weights, f.Constant, f.Rows, f.Filtered, f.Origin)
-	case k.relative && !(f.Level > 0):
-		return fmt.Errorf("%s with level %v", f.Shape, f.Level)
+	case k.relative && !(f.Level > 0 && p.next(state{f.Level, f.Trend}).level > 0):
+		return fmt.Errorf("%s with level %v and trend %v", f.Shape, f.Level, f.Trend)
 	}
 	return nil
 }
@@ -154,7 +157,7 @@ func (f *fitted) sigma() (float64, bool) {
 	}
 	floor := f.Floor
 	if k, _ := parseShape(f.Shape); k.relative {
-		floor /= f.Level
+		floor /= f.smoothing().next(state{f.Level, f.Trend}).level
 	}
 	return max(sigma, floor), sigma < floor
 }

@@ -67,7 +67,7 @@ type profile struct {
 	f      []float64    // one-step forecasts from the base states
 	slopes [][2]float64 // their derivatives by initial level and trend, as long as they matter
 	w      []float64    // 1 over the variance of each error; nil without gaps
-	evals  int
+
 }
 
 func newProfile(d sample) *profile {
@@ -82,7 +82,7 @@ func newProfile(d sample) *profile {
 }
 
 // negligible is the derivative of a forecast by an initial state below which its effect is less than rounding.
-const negligible = 1e-17
+const negligible = 1e-13
 
 // pass runs the recursion from the state x, fills f and slopes, and returns how many rows have slopes, and the sum of log variances.
 func (v *profile) pass(p smoothing, x state) (rows int, logVariances float64) {
@@ -150,7 +150,6 @@ func (v *profile) passWithGaps(p smoothing, x state) (rows int, logVariances flo
 
 // best returns the criterion at the best initial states, and these.
 func (v *profile) best(k shape, p smoothing) (float64, state) {
-	v.evals++
 	base := state{level: v.y[0]}
 	rows, logVariances := v.pass(p, base)
 	y, f, slopes := v.y, v.f[:len(v.y)], v.slopes[:rows]

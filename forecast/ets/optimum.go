@@ -1,6 +1,7 @@
 package ets
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -47,15 +48,16 @@ type optimum struct {
 	initial state
 }
 
-// The grid on which the search looks first. Alphas are .0001, .01, .05, .18, .5, .82, .95, .99 and .9999.
+// The grid on which the search looks first. Alphas are .0001, .001, .003, .01, .05, .18, .5, .82, .95, .99 and .9999.
 var grid = [3][]float64{
-	{0, .25, .34, .418, .5, .582, .66, .75, 1},
-	{0, .35, .6, .8, .95},
+	{0, .125, .185, .25, .34, .418, .5, .582, .66, .75, 1},
+	{0, .3, .48, .64, .8, .92, 1},
 	{0, .5, 1},
 }
 
-// search returns the best local optima, the best first, of those that the lowest places of the grid lead to. It is deterministic.
-func (v *profile) search(k shape) []optimum {
+// lows returns the places of the grid that the search goes on from, the lowest first: those that have no lower neighbour, and the lowest of those
+// with the least beta, with the largest, and with others, because the basins of these are often apart and narrow.
+func (v *profile) lows(k shape) []optimum {
 	dims := k.dimensions()
 	sizes := [3]int{1, 1, 1}
 	for d := range dims {
@@ -81,54 +83,87 @@ func (v *profile) search(k shape) []optimum {
 	each(func(i [3]int) { values[index(i)], _ = v.best(k, k.smoothing(at(i))) })
 
 	var starts []optimum
+	var groups [3]optimum // by beta
+	for i := range groups {
+		groups[i].value = math.Inf(1)
+	}
 	each(func(i [3]int) {
-		here := values[index(i)]
+		here := optimum{u: at(i), value: values[index(i)]}
+		group := &groups[1]
+		switch {
+		case i[1] == 0:
+			group = &groups[0]
+		case i[1] == sizes[1]-1:
+			group = &groups[2]
+		}
+		if here.value < group.value {
+			*group = here
+		}
 		for d := range dims {
 			for _, side := range []int{-1, 1} {
 				j := i
-				if j[d] += side; j[d] >= 0 && j[d] < sizes[d] && values[index(j)] < here {
+				if j[d] += side; j[d] >= 0 && j[d] < sizes[d] && values[index(j)] < here.value {
 					return
 				}
 			}
 		}
-		starts = append(starts, optimum{u: at(i), value: here})
+		starts = append(starts, here)
 	})
 	slices.SortStableFunc(starts, byValue)
-	return v.refine(k, starts[:min(len(starts), maxStarts)])
+	starts = starts[:min(len(starts), maxStarts)]
+	for _, g := range groups {
+		if !math.IsInf(g.value, 1) && !slices.Contains(starts, g) {
+			starts = append(starts, g)
+		}
+	}
+	slices.SortStableFunc(starts, byValue)
+	return starts
 }
 
-// maxStarts is how many places the search goes on from.
+// deepest returns the best of the local optima that the places lead to. It is deterministic. It follows each place roughly, and to the end
+// only those that may become the best.
+func (v *profile) deepest(k shape, places []optimum) optimum {
+	rough := make([]optimum, 0, len(places))
+	for _, p := range places {
+		o := v.descend(k, p.u, roughTolerance)
+		if !slices.ContainsFunc(rough, func(r optimum) bool { return r.near(o) }) {
+			rough = append(rough, o)
+		}
+	}
+	slices.SortStableFunc(rough, byValue)
+	best := optimum{value: math.Inf(1)}
+	for i, r := range rough {
+		if i > 0 && r.value > best.value+hopeless {
+			break
+		}
+		if o := v.descend(k, r.u, tolerance); i == 0 || o.value < best.value {
+			best = o
+		}
+	}
+	return best
+}
+
+// near says whether two places are in one basin.
+func (o optimum) near(b optimum) bool {
+	return math.Abs(o.value-b.value) < .01 && math.Abs(o.u[0]-b.u[0]) < .01 && math.Abs(o.u[1]-b.u[1]) < .01 && math.Abs(o.u[2]-b.u[2]) < .02
+}
+
+func byValue(a, b optimum) int { return cmp.Compare(a.value, b.value) }
+
+// maxStarts is how many places without lower neighbours the search goes on from.
 const maxStarts = 3
 
-// refine goes on from each start to a local optimum, and returns these, the best first.
-func (v *profile) refine(k shape, starts []optimum) []optimum {
-	var found []optimum
-	for _, s := range starts {
-		found = append(found, v.descend(k, s.u))
-	}
-	slices.SortStableFunc(found, byValue)
-	return found
-}
-
-func byValue(a, b optimum) int {
-	switch {
-	case a.value < b.value:
-		return -1
-	case a.value > b.value:
-		return 1
-	}
-	return 0
-}
-
 const (
-	difference   = 2e-4 // of the finite differences, in the unit box
-	tolerance    = 1e-9 // of the criterion
-	maxIteration = 50
+	difference     = 2e-4 // of the finite differences, in the unit box
+	tolerance      = 1e-9 // of the criterion
+	roughTolerance = 1e-3
+	hopeless       = .5 // how much worse a place may be that was followed roughly
+	maxIteration   = 50
 )
 
 // descend minimises the criterion in the unit box from u, by Newton's method with derivatives from finite differences and the damping of
 // Levenberg and Marquardt; coordinates at a bound stay there while the criterion falls towards it.
-func (v *profile) descend(k shape, u point) optimum {
+func (v *profile) descend(k shape, u point, tolerance float64) optimum {
 	dims := k.dimensions()
 	value, initial := v.best(k, k.smoothing(u))
 	at := optimum{u, value, initial}
@@ -221,10 +256,7 @@ func (v *profile) derivatives(k shape, u point) (g point, h [3][3]float64) {
 	}
 	for i := range dims {
 		for j := range i {
-			both := at(i+1, j+1)
-			h[i][j] = (both - up[i] - up[j] + middle) / (difference * difference)
-			// The mean of the third derivatives' effect: the other diagonal cancels it.
-			h[i][j] = (h[i][j] + (at(-i-1, -j-1)-down[i]-down[j]+middle)/(difference*difference)) / 2
+			h[i][j] = (at(i+1, j+1) - up[i] - up[j] + middle) / (difference * difference)
 			h[j][i] = h[i][j]
 		}
 	}
