@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -137,7 +139,6 @@ func TestReferenceNumbers(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			d := c.sample(t, g)
-			n := float64(len(d.y))
 			for name, m := range c.Models {
 				k, ok := parseShape(name)
 				if !ok {
@@ -174,7 +175,6 @@ func TestReferenceNumbers(t *testing.T) {
 				for i, h := range g.Horizons {
 					near(t, name+": mean of statsmodels", means[h-1], r.Mean[i], 1e-9)
 				}
-				_ = n
 			}
 		})
 	}
@@ -189,15 +189,35 @@ func end(d sample, k shape, r reference) state {
 	return x
 }
 
-// worse is how much smaller a log likelihood may be than a reference's.
+// worse is how much smaller a log likelihood may be than a reference's within the same bounds.
 const worse = 1e-6
 
+// update writes the table of docs/models.md instead of comparing with it. It needs the real prices.
+var update = flag.Bool("update", false, "write the table of likelihoods in docs/models.md")
+
+const (
+	models     = "../../docs/models.md"
+	tableBegin = "<!-- likelihoods of ets: go test ./forecast/ets -update -->\n"
+	tableEnd   = "<!-- end -->"
+)
+
+// Our optimum is nowhere worse than a reference's within the bounds, and docs/models.md has the likelihoods of all three.
 func TestOptimumIsNoWorse(t *testing.T) {
 	t.Parallel()
 	g := readGolden(t)
+	text, err := os.ReadFile(models)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), tableBegin)
+	table, after, ok2 := strings.Cut(rest, tableEnd)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no table between %q and %q", models, tableBegin, tableEnd)
+	}
+	var lines strings.Builder
+	lines.WriteString("| series | ANN | AAN | AAdN | MNN | MAN | MAdN | chosen |\n|---|---:|---:|---:|---:|---:|---:|---|\n")
 	for _, c := range g.Cases {
 		t.Run(c.Name, func(t *testing.T) {
-			t.Parallel()
 			d := c.sample(t, g)
 			n := float64(len(d.y))
 			constant := -n / 2 * (math.Log(2*math.Pi/n) + 1)
@@ -205,22 +225,48 @@ func TestOptimumIsNoWorse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			cells := map[shape]string{}
 			for _, e := range all {
 				m := c.Models[e.shape.String()]
-				a, b := m.Statsforecast.Likelihood+constant, m.Statsmodels.Likelihood
-				if !m.Statsforecast.feasible(e.shape) {
-					a = math.Inf(-1)
+				cells[e.shape] = fmt.Sprintf("%.2f", e.logLikelihood)
+				for i, r := range []reference{m.Statsforecast, m.Statsmodels} {
+					theirs := r.Likelihood
+					if i == 0 {
+						theirs += constant
+					}
+					feasible := r.feasible(e.shape)
+					if feasible && e.logLikelihood < theirs-worse {
+						t.Errorf("%s: log likelihood %.8f at %v, but a reference has %.8f at %v", e.shape, e.logLikelihood, e.smoothing, theirs, r.smoothing())
+					}
+					cells[e.shape] += "; " + strings.Replace(fmt.Sprintf("%+.2f", theirs-e.logLikelihood), "+0.00", "0", 1)
+					if !feasible {
+						cells[e.shape] += "*"
+					}
 				}
-				if !m.Statsmodels.feasible(e.shape) {
-					b = math.Inf(-1)
-				}
-				if e.logLikelihood < max(a, b)-worse {
-					t.Errorf("%s: log likelihood %.8f, statsforecast %.8f, statsmodels %.8f", e.shape, e.logLikelihood, a, b)
-				}
-				t.Logf("%s: log likelihood %.4f, more than statsforecast by %.5f, statsmodels %.5f, %v %v", e.shape, e.logLikelihood, e.logLikelihood-a, e.logLikelihood-b, e.smoothing, m.Statsforecast.smoothing())
+				cells[e.shape] = strings.ReplaceAll(cells[e.shape], "-0.00", "0")
 			}
-			t.Logf("%s chosen, by statsforecast %s", chosen.shape, c.Chosen)
+			line := "| " + c.Name + " |"
+			for _, k := range shapes {
+				line += " " + cells[k] + " |"
+			}
+			line += " " + chosen.shape.String()
+			if chosen.shape.String() != c.Chosen {
+				line += ", theirs " + c.Chosen
+			}
+			line += " |\n"
+			lines.WriteString(line)
+			if !*update && !strings.Contains(table, line) {
+				t.Errorf("%s lacks this line: run `go test ./forecast/ets -update` with the real prices\n%s", models, line)
+			}
 		})
+	}
+	if *update && !t.Failed() {
+		if strings.Count(lines.String(), "\n") != len(g.Cases)+2 {
+			t.Fatal("without the real prices the table would lose them")
+		}
+		if err := os.WriteFile(models, []byte(before+tableBegin+lines.String()+tableEnd+after), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

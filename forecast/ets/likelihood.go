@@ -98,7 +98,7 @@ func (v *profile) pass(p smoothing, x state) (rows int, logVariances float64) {
 	l1, b1, l2, b2 := 1.0, 0.0, 0.0, 1.0
 	i := 0
 	for ; i < n; i++ {
-		if math.Abs(l1)+math.Abs(b1)+math.Abs(l2)+math.Abs(b2) < negligible {
+		if i%8 == 0 && math.Abs(l1)+math.Abs(b1)+math.Abs(l2)+math.Abs(b2) < negligible {
 			break
 		}
 		f[i] = l + p.phi*b
@@ -155,10 +155,18 @@ func (v *profile) best(k shape, p smoothing) (float64, state) {
 	y, f, slopes := v.y, v.f[:len(v.y)], v.slopes[:rows]
 
 	var a normal
-	for i := range slopes {
-		e, w := y[i]-f[i], v.weight(i)
-		a.add(w*e, w, slopes[i])
-		a.sum += w * e * e
+	if v.w == nil {
+		for i, d := range slopes {
+			e := y[i] - f[i]
+			a.add(e, 1, d)
+			a.sum += e * e
+		}
+	} else {
+		for i, d := range slopes {
+			e, w := y[i]-f[i], v.w[i]
+			a.add(w*e, w, d)
+			a.sum += w * e * e
+		}
 	}
 	shift := a.solve(k.trend)
 	if !k.relative {
