@@ -170,15 +170,16 @@ func choose(ctx context.Context, d sample, progress forecast.Progress) (estimate
 		if err := ctx.Err(); err != nil {
 			return estimate{}, nil, err
 		}
-		// Relative errors of log closes are nearly additive ones: the search for their parameters begins at the same places, and at the optimum.
+		// Relative errors of log closes are nearly additive ones, whose optima are good places to begin at.
 		twin := k
 		twin.relative = false
+		begin := places[twin]
 		if !k.relative {
-			places[k] = v.lows(k)
+			begin = v.lows(k)
 		}
-		o := v.deepest(k, places[twin])
+		o, promising := v.deepest(k, begin)
 		if !k.relative {
-			places[k] = append([]optimum{o}, places[k]...)
+			places[k] = promising
 		}
 		e := d.estimate(k, o)
 		if all = append(all, e); best < 0 || e.aicc < all[best].aicc {

@@ -65,13 +65,16 @@ func (d sample) aicc(logLikelihood float64, k int) float64 {
 type profile struct {
 	sample
 	f      []float64    // one-step forecasts from the base states
-	slopes [][2]float64 // their derivatives by initial level and trend, as long as they matter
-	w      []float64    // 1 over the variance of each error; nil without gaps
+	slopes [][2]float64 // their derivatives by initial level and trend, in the first rows
+	// Further on the two derivatives are proportional, while they matter: slow[i] times ratio and slow[i].
+	slow  []float64
+	ratio float64
+	w     []float64 // 1 over the variance of each error; nil without gaps
 
 }
 
 func newProfile(d sample) *profile {
-	v := &profile{sample: d, f: make([]float64, len(d.y)), slopes: make([][2]float64, len(d.y))}
+	v := &profile{sample: d, f: make([]float64, len(d.y)), slopes: make([][2]float64, len(d.y)), slow: make([]float64, len(d.y))}
 	for i := 1; i < len(d.step); i++ {
 		if d.step[i] > 1 {
 			v.w = make([]float64, len(d.y))
@@ -84,22 +87,28 @@ func newProfile(d sample) *profile {
 // negligible is the derivative of a forecast by an initial state below which its effect is less than rounding.
 const negligible = 1e-13
 
-// pass runs the recursion from the state x, fills f and slopes, and returns how many rows have slopes, and the sum of log variances.
-func (v *profile) pass(p smoothing, x state) (rows int, logVariances float64) {
+// pass runs the recursion from the state x, and fills f, slopes and slow. The rows before fast have slopes, those from there to rows slow.
+func (v *profile) pass(p smoothing, x state) (fast, rows int, logVariances float64) {
 	if v.w != nil {
 		return v.passWithGaps(p, x)
 	}
 	n := len(v.y)
-	y, f, slopes := v.y, v.f[:n], v.slopes[:n]
+	y, f, slopes, slow := v.y, v.f[:n], v.slopes[:n], v.slow[:n]
 	// The recursion as one linear map, state = m state + gain y: its chain of dependent operations is the shortest.
 	m11, m12 := 1-p.alpha, (1-p.alpha)*p.phi
 	m21, m22 := -p.beta, p.phi-p.beta*p.phi
 	l, b := x.level, x.trend
 	l1, b1, l2, b2 := 1.0, 0.0, 0.0, 1.0
+	if p.beta == 0 {
+		b2 = 0 // no trend
+	}
 	i := 0
 	for ; i < n; i++ {
-		if i%8 == 0 && math.Abs(l1)+math.Abs(b1)+math.Abs(l2)+math.Abs(b2) < negligible {
-			break
+		if i%8 == 0 {
+			d1, d2 := math.Abs(l1)+math.Abs(b1), math.Abs(l2)+math.Abs(b2)
+			if d1+d2 < negligible || math.Abs(l1*b2-l2*b1) < 1e-14*d1*d2 {
+				break // too small to matter, or proportional
+			}
 		}
 		f[i] = l + p.phi*b
 		slopes[i] = [2]float64{l1 + p.phi*b1, l2 + p.phi*b2}
@@ -107,15 +116,30 @@ func (v *profile) pass(p smoothing, x state) (rows int, logVariances float64) {
 		l1, b1 = m11*l1+m12*b1, m21*l1+m22*b1
 		l2, b2 = m11*l2+m12*b2, m21*l2+m22*b2
 	}
+	fast = i
+	// What is left is a multiple of the map's eigenvector, that of the larger eigenvalue.
+	trace, determinant := m11+m22, m11*m22-m12*m21
+	decay := (trace + math.Sqrt(max(trace*trace-4*determinant, 0))) / 2
+	d := l2 + p.phi*b2
+	v.ratio = 0
+	if d != 0 {
+		v.ratio = (l1 + p.phi*b1) / d
+	}
+	for ; i < n && math.Abs(d)*(1+math.Abs(v.ratio)) >= negligible; i++ {
+		f[i] = l + p.phi*b
+		l, b = m11*l+(m12*b+p.alpha*y[i]), m22*b+(m21*l+p.beta*y[i])
+		slow[i] = d
+		d *= decay
+	}
 	rows = i
 	for ; i < n; i++ {
 		f[i] = l + p.phi*b
 		l, b = m11*l+(m12*b+p.alpha*y[i]), m22*b+(m21*l+p.beta*y[i])
 	}
-	return rows, 0
+	return fast, rows, 0
 }
 
-func (v *profile) passWithGaps(p smoothing, x state) (rows int, logVariances float64) {
+func (v *profile) passWithGaps(p smoothing, x state) (fast, rows int, logVariances float64) {
 	var c covariance
 	d1, d2 := state{1, 0}, state{0, 1}
 	variances := logProduct{product: 1}
@@ -145,53 +169,59 @@ func (v *profile) passWithGaps(p smoothing, x state) (rows int, logVariances flo
 			rows++
 		}
 	}
-	return rows, variances.total()
+	return rows, rows, variances.total()
 }
 
 // best returns the criterion at the best initial states, and these.
 func (v *profile) best(k shape, p smoothing) (float64, state) {
 	base := state{level: v.y[0]}
-	rows, logVariances := v.pass(p, base)
-	y, f, slopes := v.y, v.f[:len(v.y)], v.slopes[:rows]
+	fast, rows, logVariances := v.pass(p, base)
+	y, f := v.y, v.f[:len(v.y)]
 
 	var a normal
+	var tail float64
 	if v.w == nil {
-		for i, d := range slopes {
+		for i, d := range v.slopes[:fast] {
 			e := y[i] - f[i]
 			a.add(e, 1, d)
 			a.sum += e * e
 		}
+		var s slowSums
+		slow := v.slow[:rows]
+		for i := fast; i < rows; i++ {
+			e, d := y[i]-f[i], slow[i]
+			s.r += e * d
+			s.a += d * d
+			a.sum += e * e
+		}
+		a.addSlow(s, v.ratio)
+		for i := rows; i < len(y); i++ {
+			e := y[i] - f[i]
+			tail += e * e
+		}
 	} else {
-		for i, d := range slopes {
+		for i, d := range v.slopes[:fast] {
 			e, w := y[i]-f[i], v.w[i]
 			a.add(w*e, w, d)
 			a.sum += w * e * e
 		}
+		for i := rows; i < len(y); i++ {
+			e := y[i] - f[i]
+			tail += v.w[i] * e * e
+		}
 	}
 	shift := a.solve(k.trend)
 	if !k.relative {
-		var tail float64
-		if v.w == nil {
-			for i := rows; i < len(y); i++ {
-				e := y[i] - f[i]
-				tail += e * e
-			}
-		} else {
-			for i := rows; i < len(y); i++ {
-				e := y[i] - f[i]
-				tail += v.w[i] * e * e
-			}
-		}
 		sum := max(a.sum-a.r[0]*shift.level-a.r[1]*shift.trend, 0) + tail
 		return v.value(sum, 0, logVariances), state{base.level + shift.level, shift.trend}
 	}
-	return v.bestRelative(k, base, shift, rows, logVariances)
+	return v.bestRelative(k, base, shift, fast, rows, logVariances)
 }
 
 // bestRelative goes on from the least-squares shift of the initial states for multiplicative errors. Newton's steps use the Hessian of
 // the squares, which is nearly exact as relative errors are small.
-func (v *profile) bestRelative(k shape, base, shift state, rows int, logVariances float64) (float64, state) {
-	y, f, slopes := v.y, v.f, v.slopes
+func (v *profile) bestRelative(k shape, base, shift state, fast, rows int, logVariances float64) (float64, state) {
+	y, f := v.y, v.f[:len(v.y)]
 	tail := logProduct{product: 1}
 	var tailSum float64
 	for i := rows; i < len(y); i++ {
@@ -206,10 +236,11 @@ func (v *profile) bestRelative(k shape, base, shift state, rows int, logVariance
 	n := float64(len(y))
 	value, at := math.Inf(1), shift
 	for range 6 {
-		var a, b normal
+		var a normal
+		var logs [2]float64 // half the derivatives of 2 sum log f by level and trend, negative
 		head := logProduct{product: 1}
 		sum := tailSum
-		for i, d := range slopes[:rows] {
+		for i, d := range v.slopes[:fast] {
 			fi := f[i] + d[0]*shift.level + d[1]*shift.trend
 			if fi <= 0 {
 				return value, state{base.level + at.level, base.trend + at.trend}
@@ -221,19 +252,42 @@ func (v *profile) bestRelative(k shape, base, shift state, rows int, logVariance
 			sum += w * e * e
 			g := ratio * inverse
 			a.add(w*e*g, w*g*g, d)
-			b.r[0] -= inverse * d[0]
-			b.r[1] -= inverse * d[1]
+			logs[0] -= inverse * d[0]
+			logs[1] -= inverse * d[1]
 		}
+		var s slowSums // without gaps
+		var slowLogs float64
+		slowShift := v.ratio*shift.level + shift.trend
+		slow := v.slow[:rows]
+		for i := fast; i < rows; i++ {
+			d := slow[i]
+			fi := f[i] + d*slowShift
+			if fi <= 0 {
+				return value, state{base.level + at.level, base.trend + at.trend}
+			}
+			head.multiply(fi)
+			inverse := 1 / fi
+			ratio := y[i] * inverse
+			e := ratio - 1
+			sum += e * e
+			g := ratio * inverse * d
+			s.r += e * g
+			s.a += g * g
+			slowLogs -= inverse * d
+		}
+		a.addSlow(s, v.ratio)
+		logs[0] += v.ratio * slowLogs
+		logs[1] += slowLogs
 		now := v.value(sum, head.total()+logTail, logVariances)
 		if !(now < value) {
 			break
 		}
 		gain := value - now
 		value, at = now, shift
-		// Half the gradient of n log S + 2 sum log f, divided by n/S, is -(a.r + b.r S/n); half the Hessian is a's matrix.
+		// Half the gradient of n log S + 2 sum log f, divided by n/S, is -(a.r + logs S/n); half the Hessian is a's matrix.
 		scale := (sum + n*tiny) / n
-		a.r[0] += scale * b.r[0]
-		a.r[1] += scale * b.r[1]
+		a.r[0] += scale * logs[0]
+		a.r[1] += scale * logs[1]
 		step := a.solve(k.trend)
 		if expected := (a.r[0]*step.level + a.r[1]*step.trend) / scale; expected < 1e-10 || gain < 1e-11 {
 			break
@@ -262,6 +316,17 @@ func (a *normal) add(e, w float64, d [2]float64) {
 	a.a11 += w * d[0] * d[0]
 	a.a12 += w * d[0] * d[1]
 	a.a22 += w * d[1] * d[1]
+}
+
+// slowSums are what rows with proportional derivatives add to the normal equations, for the second of the two.
+type slowSums struct{ r, a float64 }
+
+func (a *normal) addSlow(s slowSums, ratio float64) {
+	a.r[0] += ratio * s.r
+	a.r[1] += s.r
+	a.a11 += ratio * ratio * s.a
+	a.a12 += ratio * s.a
+	a.a22 += s.a
 }
 
 // solve returns the solution; its trend is 0 unless trend, or if the two can't be told apart.

@@ -120,27 +120,28 @@ func (v *profile) lows(k shape) []optimum {
 	return starts
 }
 
-// deepest returns the best of the local optima that the places lead to. It is deterministic. It follows each place roughly, and to the end
-// only those that may become the best.
-func (v *profile) deepest(k shape, places []optimum) optimum {
+// deepest returns the best of the local optima that the places lead to, and the places to begin at for a similar criterion: all that are not
+// hopeless. It is deterministic. It follows each place roughly, and to the end only those that may become the best.
+func (v *profile) deepest(k shape, places []optimum) (best optimum, promising []optimum) {
 	rough := make([]optimum, 0, len(places))
 	for _, p := range places {
-		o := v.descend(k, p.u, roughTolerance)
+		o := v.descend(k, p.u, roughTolerance, roughIterations)
 		if !slices.ContainsFunc(rough, func(r optimum) bool { return r.near(o) }) {
 			rough = append(rough, o)
 		}
 	}
 	slices.SortStableFunc(rough, byValue)
-	best := optimum{value: math.Inf(1)}
 	for i, r := range rough {
 		if i > 0 && r.value > best.value+hopeless {
 			break
 		}
-		if o := v.descend(k, r.u, tolerance); i == 0 || o.value < best.value {
+		o := v.descend(k, r.u, tolerance, maxIterations)
+		promising = append(promising, o)
+		if i == 0 || o.value < best.value {
 			best = o
 		}
 	}
-	return best
+	return best, promising
 }
 
 // near says whether two places are in one basin.
@@ -154,21 +155,22 @@ func byValue(a, b optimum) int { return cmp.Compare(a.value, b.value) }
 const maxStarts = 3
 
 const (
-	difference     = 2e-4 // of the finite differences, in the unit box
-	tolerance      = 1e-9 // of the criterion
-	roughTolerance = 1e-3
-	hopeless       = .5 // how much worse a place may be that was followed roughly
-	maxIteration   = 50
+	difference      = 2e-4 // of the finite differences, in the unit box
+	tolerance       = 1e-9 // of the criterion
+	maxIterations   = 50
+	roughTolerance  = 1e-3
+	roughIterations = 12
+	hopeless        = 2 // how much worse a place may be that was followed roughly
 )
 
 // descend minimises the criterion in the unit box from u, by Newton's method with derivatives from finite differences and the damping of
 // Levenberg and Marquardt; coordinates at a bound stay there while the criterion falls towards it.
-func (v *profile) descend(k shape, u point, tolerance float64) optimum {
+func (v *profile) descend(k shape, u point, tolerance float64, iterations int) optimum {
 	dims := k.dimensions()
 	value, initial := v.best(k, k.smoothing(u))
 	at := optimum{u, value, initial}
 	damping := 1e-3
-	for range maxIteration {
+	for range iterations {
 		if math.IsInf(at.value, 1) {
 			break
 		}
