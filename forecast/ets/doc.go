@@ -21,9 +21,10 @@
 //
 // Intervals. The variance h sessions ahead is sigma² times a factor of the parameters: for additive errors that of class 1 models, for
 // multiplicative ones that of class 2 (the same book, chapter 6), both exact. The distribution of the log close is taken to be normal, which
-// with multiplicative errors is an approximation (their skewness is below .01 for log closes). By default sigma² is the exponentially weighted
+// with multiplicative errors is an approximation: their skewness is about three times the standard deviation relative to the log close, .03 at 21
+// sessions. By default sigma² is the exponentially weighted
 // mean of e²/v with decay .94, as in package drift: volatility of markets clusters, which a constant sigma² ignores. The setting
-// Volatility "constant" gives the latter: sum of e²/v divided by rows less the numbers estimated. The parameters' own uncertainty,
+// Volatility "constant" gives the latter: the sum of e²/v divided by the rows less parameters and initial states. The parameters' own uncertainty,
 // also that of the trend, is left out, as in the book and the reference programs: drift contains it, and its intervals are .4 % wider for it
 // at 21 sessions. Quantiles of the close are exp of those of its logarithm, the mean is the lognormal mean.
 //

@@ -90,10 +90,10 @@ func (v *profile) lows(k shape) []optimum {
 	each(func(i [3]int) {
 		here := optimum{u: at(i), value: values[index(i)]}
 		group := &groups[1]
-		switch {
-		case i[1] == 0:
+		switch i[1] {
+		case 0:
 			group = &groups[0]
-		case i[1] == sizes[1]-1:
+		case sizes[1] - 1:
 			group = &groups[2]
 		}
 		if here.value < group.value {
