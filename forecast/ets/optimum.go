@@ -80,7 +80,13 @@ func (v *profile) lows(k shape) []optimum {
 			}
 		}
 	}
-	each(func(i [3]int) { values[index(i)], _ = v.best(k, k.smoothing(at(i))) })
+	each(func(i [3]int) {
+		if i[0] == 0 && i[1] > 0 { // there beta has one value only
+			values[index(i)] = math.Inf(1)
+			return
+		}
+		values[index(i)], _ = v.best(k, k.smoothing(at(i)))
+	})
 
 	var starts []optimum
 	var groups [3]optimum // by beta
@@ -89,6 +95,9 @@ func (v *profile) lows(k shape) []optimum {
 	}
 	each(func(i [3]int) {
 		here := optimum{u: at(i), value: values[index(i)]}
+		if math.IsInf(here.value, 1) {
+			return
+		}
 		group := &groups[1]
 		switch i[1] {
 		case 0:

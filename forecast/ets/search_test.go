@@ -89,18 +89,22 @@ func randomSmoothing(random *rand.Rand, k shape) smoothing {
 	return k.smoothing(point{random.Float64(), random.Float64(), random.Float64()})
 }
 
+type named struct {
+	name string
+	sample
+}
+
 // samples are short series of all kinds, with gaps and without.
-func samples(random *rand.Rand) map[string]sample {
-	all := map[string]sample{}
+func samples(random *rand.Rand) (all []named) {
 	for _, k := range shapes {
 		x := state{level: 4.6}
 		if k.trend {
 			x.trend = .001
 		}
 		y := simulate(random, k, randomSmoothing(random, k), x, .01, 150)
-		all["from "+k.String()] = sample{y: y}
+		all = append(all, named{"from " + k.String(), sample{y: y}})
 		s := withGaps(random, series(exp(y)...))
-		all["from "+k.String()+", gaps"] = newSample(s)
+		all = append(all, named{"from " + k.String() + ", gaps", newSample(s)})
 	}
 	return all
 }
@@ -109,7 +113,8 @@ func samples(random *rand.Rand) map[string]sample {
 func TestInitialStatesAreBest(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(22, 1))
-	for name, d := range samples(random) {
+	for _, s := range samples(random) {
+		name, d := s.name, s.sample
 		v := newProfile(d)
 		for _, k := range shapes {
 			for range 4 {
@@ -141,14 +146,15 @@ func TestInitialStatesAreBest(t *testing.T) {
 func TestSearchFindsTheBest(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(23, 1))
-	for name, d := range samples(random) {
+	for _, s := range samples(random) {
+		name, d := s.name, s.sample
 		_, all, err := choose(t.Context(), d, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		v := newProfile(d)
 		for _, e := range all {
-			for range 400 {
+			for range 1500 {
 				p := randomSmoothing(random, e.shape)
 				if random.IntN(3) == 0 { // near the optimum
 					p.alpha = min(max(e.smoothing.alpha*math.Exp(.1*random.NormFloat64()), lowest), highest)
