@@ -12,6 +12,7 @@ import (
 	"github.com/etfcast/etfcast/forecast"
 	"github.com/etfcast/etfcast/forecast/combination"
 	"github.com/etfcast/etfcast/forecast/drift"
+	"github.com/etfcast/etfcast/forecast/ets"
 	"github.com/etfcast/etfcast/forecast/ewma"
 	"github.com/etfcast/etfcast/forecast/histsim"
 	"github.com/etfcast/etfcast/forecast/prophet/market"
@@ -31,6 +32,7 @@ type entry struct {
 // entries are the models but for the combination, the benchmark first.
 var entries = []entry{
 	{drift.Name, of(func() (*drift.Model, error) { return drift.New(drift.Settings{}) }), parsed(drift.Parse)},
+	{ets.Name, of(func() (*ets.Model, error) { return ets.New(ets.Settings{}) }), parsed(ets.Parse)},
 	{ewma.Name, of(func() (*ewma.Model, error) { return ewma.New(ewma.Settings{}) }), parsed(ewma.Parse)},
 	{histsim.Name, of(func() (*histsim.Model, error) { return histsim.New(histsim.Settings{}) }), parsed(histsim.Parse)},
 	thetaEntry(theta.Standard),
@@ -131,7 +133,7 @@ func Parse(name, params string) (forecast.Model, error) {
 }
 
 // reserved are names of models that are not there yet; others' entries can't take them.
-var reserved = []string{"ets", "garch", "gjr", "lstm"}
+var reserved = []string{"garch", "gjr", "lstm"}
 
 // Reserved returns the names that no entrant may take.
 func Reserved() []string {
