@@ -91,10 +91,9 @@ func (d *data) logLikelihood(p *theta, gradient *[size]float64) (value, variance
 	}
 	n := len(d.y)
 	y, root := d.y[:n], d.root[:n]
-	left, right := 1/(1-p.lambda), 1/(1+p.lambda)
-	meet := -s.a / s.b
+	sides := [2]float64{1 / (1 + p.lambda), 1 / (1 - p.lambda)} // to the right and to the left of where they meet
 	inverse := 1 / (p.nu - 2)
-	up, down := p.alpha, p.alpha+p.gamma
+	effects := [2]float64{p.alpha, p.alpha + p.gamma} // of rises and of falls
 	h := p.omega + (p.alpha+p.gamma/2+p.beta)*d.backcast
 	var e, logs, logq float64
 	ph, pq := 1.0, 1.0
@@ -104,11 +103,8 @@ func (d *data) logLikelihood(p *theta, gradient *[size]float64) (value, variance
 		}
 		e = y[i] - p.mu*root[i]
 		z := e / math.Sqrt(h)
-		side := right
-		if z < meet {
-			side = left
-		}
-		w := (s.b*z + s.a) * side
+		w := s.b*z + s.a
+		w *= sides[negative(w)]
 		ph *= h
 		pq *= 1 + w*w*inverse
 		if ph > 1e100 || ph < 1e-100 {
@@ -118,16 +114,15 @@ func (d *data) logLikelihood(p *theta, gradient *[size]float64) (value, variance
 			logq, pq = logq+math.Log(pq), 1
 		}
 		variance = h
-		effect := up
-		if e < 0 {
-			effect = down
-		}
-		h = p.omega + effect*e*e + p.beta*h
+		h = p.omega + effects[negative(e)]*e*e + p.beta*h
 	}
 	logs, logq = logs+math.Log(ph), logq+math.Log(pq)
 	value = float64(n)*(math.Log(s.b)+s.c) - logs/2 - (p.nu+1)/2*logq + d.jacobian
 	return value, variance, e
 }
+
+// negative returns 1 for a negative number and 0 for a positive one, without a branch that no processor can predict.
+func negative(x float64) uint64 { return math.Float64bits(x) >> 63 }
 
 // bound applies the bounds of return i to a variance, and returns the derivative of the result.
 func (d *data) bound(h float64, i int) (bounded, slope float64) {
@@ -145,10 +140,10 @@ func (d *data) bound(h float64, i int) (bounded, slope float64) {
 func (d *data) withGradient(p *theta, s *student, gradient *[size]float64) (value, variance, residual float64) {
 	n := len(d.y)
 	y, root := d.y[:n], d.root[:n]
-	left, right := 1/(1-p.lambda), 1/(1+p.lambda)
-	meet := -s.a / s.b
+	sides := [2]float64{1 / (1 + p.lambda), 1 / (1 - p.lambda)} // to the right and to the left of where they meet
 	inverse := 1 / (p.nu - 2)
-	up, down := p.alpha, p.alpha+p.gamma
+	effects := [2]float64{p.alpha, p.alpha + p.gamma} // of rises and of falls
+	signs := [2]float64{1, -1}
 	start := p.alpha + p.gamma/2 + p.beta
 	h := p.omega + start*d.backcast
 	// derivatives of h
@@ -167,11 +162,10 @@ func (d *data) withGradient(p *theta, s *student, gradient *[size]float64) (valu
 		inv := 1 / h
 		scale := math.Sqrt(inv)
 		z := e * scale
-		side, sign := right, 1.0
-		if z < meet {
-			side, sign = left, -1
-		}
-		w := (s.b*z + s.a) * side
+		w := s.b*z + s.a
+		below := negative(w)
+		side := sides[below]
+		w *= side
 		q := 1 + w*w*inverse
 		ph *= h
 		pq *= q
@@ -186,7 +180,7 @@ func (d *data) withGradient(p *theta, s *student, gradient *[size]float64) (valu
 		sumW2 += aw * w
 		sumW += awd
 		sumWZ += awd * z
-		sumSide += sign * awd * w
+		sumSide += signs[below] * awd * w
 		m := (p.nu + 1) * inverse * awd * s.b
 		toH := (m*z - 1) * inv / 2 // derivative by h
 		gMu += toH*hMu + m*scale*root[i]
@@ -197,10 +191,8 @@ func (d *data) withGradient(p *theta, s *student, gradient *[size]float64) (valu
 
 		variance = h
 		e2 := e * e
-		effect, fall := up, 0.0
-		if e < 0 {
-			effect, fall = down, e2
-		}
+		fell := negative(e)
+		effect, fall := effects[fell], e2*float64(fell)
 		hMu = p.beta*hMu - 2*effect*e*root[i]
 		hOmega = p.beta*hOmega + 1
 		hAlpha = p.beta*hAlpha + e2

@@ -78,7 +78,7 @@ const (
 	tableEnd  = 6
 	tableRate = 16
 	tableSize = 2*tableEnd*tableRate + 1
-	substeps  = 2
+	substeps  = 4
 )
 
 // table is the function z(g) of a distribution and its slope at equal steps of g. Between them it is the cubic with these values and slopes.
