@@ -87,7 +87,12 @@ func (b *problem) point(p *theta) vector {
 func (b *problem) loss(u, gradient *vector) float64 {
 	p := b.params(u)
 	var g [size]float64
-	value, _, _ := b.d.logLikelihood(&p, &g)
+	var value float64
+	if b.leverage {
+		value, _, _ = b.d.logLikelihood(&p, &g)
+	} else {
+		value, _, _ = b.d.symmetricWithGradient(&p, &g)
+	}
 	if math.IsNaN(value) {
 		return math.Inf(1)
 	}
@@ -143,10 +148,12 @@ func estimate(ctx context.Context, d *data, leverage bool) (best theta, value fl
 }
 
 // starts returns where to search from: of a grid of parameters whose variance in the long run is the sample's (variance targeting), the
-// likeliest of those with a high persistence and the likeliest of the others.
+// likeliest of those with a high persistence and the likeliest of the others. One that is far less likely than the other is left out: on the windows
+// of real series that were tried, and on simulated ones, it leads to the same maximum.
 func (b *problem) starts() []theta {
 	groups := [][]float64{{.9, .97, .995}, {.2, .6}}
 	var out []theta
+	var values []float64
 	for _, persistences := range groups {
 		best, at := math.Inf(-1), theta{}
 		for _, persistence := range persistences {
@@ -168,13 +175,20 @@ func (b *problem) starts() []theta {
 			}
 		}
 		if !math.IsInf(best, -1) {
-			out = append(out, at)
+			out, values = append(out, at), append(values, best)
 		}
+	}
+	if len(out) == 2 && math.Abs(values[0]-values[1]) > farLess {
+		if values[1] > values[0] {
+			return out[1:]
+		}
+		return out[:1]
 	}
 	return out
 }
 
 const (
+	farLess       = 15 // of the log likelihood
 	maxIterations = 200
 	tolerance     = 1e-7 // of the log likelihood: what the next step would still gain
 )

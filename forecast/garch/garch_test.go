@@ -106,6 +106,15 @@ func TestGradient(t *testing.T) {
 		if plain, _, _ := d.logLikelihood(&p, nil); math.Abs(plain-value) > 1e-9*math.Abs(value) {
 			t.Errorf("log likelihood %v with gradient, %v without", value, plain)
 		}
+		if p == symmetric { // the same in the form without gamma and lambda
+			var h [size]float64
+			if plain, _, _ := d.symmetricWithGradient(&p, &h); math.Abs(plain-value) > 1e-9*math.Abs(value) {
+				t.Errorf("log likelihood %v, without gamma and lambda %v", value, plain)
+			}
+			for _, k := range []int{atMu, atOmega, atAlpha, atBeta, atNu} {
+				near(t, "derivative", h[k], g[k], 1e-9)
+			}
+		}
 		for k := range size {
 			at := func(x float64) float64 {
 				q := p

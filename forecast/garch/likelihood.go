@@ -86,6 +86,9 @@ func newData(returns []float64, steps []int) *data {
 // residual of the last of them. If gradient is not nil, it is set to the derivatives.
 func (d *data) logLikelihood(p *theta, gradient *[size]float64) (value, variance, residual float64) {
 	s := newStudent(p.nu, p.lambda)
+	if p.lambda == 0 && gradient == nil {
+		return d.symmetric(p, &s)
+	}
 	if gradient != nil {
 		return d.withGradient(p, &s, gradient)
 	}
@@ -207,6 +210,84 @@ func (d *data) withGradient(p *theta, s *student, gradient *[size]float64) (valu
 	gradient[atLambda] = float64(n)*s.bLam/s.b - k*(s.aLam*sumW+s.bLam*sumWZ-sumSide)
 	value = float64(n)*(math.Log(s.b)+s.c) - logs/2 - (p.nu+1)/2*logq + d.jacobian
 	return value, variance, e
+}
+
+// symmetric is logLikelihood for lambda = 0. With u = e²/(nu-2), the log density is a constant plus nu/2 log(h) - (nu+1)/2 log(h+u):
+// there is no root in it.
+func (d *data) symmetric(p *theta, s *student) (value, variance, residual float64) {
+	n := len(d.y)
+	y, root := d.y[:n], d.root[:n]
+	inverse := 1 / (p.nu - 2)
+	effects := [2]float64{p.alpha, p.alpha + p.gamma}
+	h := p.omega + (p.alpha+p.gamma/2+p.beta)*d.backcast
+	var e, logh, logk float64
+	ph, pk := 1.0, 1.0
+	for i := range y {
+		if h < d.highest || h > d.lowest {
+			h, _ = d.bound(h, i)
+		}
+		e = y[i] - p.mu*root[i]
+		e2 := e * e
+		ph *= h
+		pk *= h + e2*inverse
+		if ph > 1e100 || ph < 1e-100 || pk > 1e100 || pk < 1e-100 {
+			logh, ph = logh+math.Log(ph), 1
+			logk, pk = logk+math.Log(pk), 1
+		}
+		variance = h
+		h = p.omega + effects[negative(e)]*e2 + p.beta*h
+	}
+	logh, logk = logh+math.Log(ph), logk+math.Log(pk)
+	return float64(n)*s.c + p.nu/2*logh - (p.nu+1)/2*logk + d.jacobian, variance, e
+}
+
+// symmetricWithGradient is the same for gamma = 0, too, with the gradient. The derivatives by gamma and lambda are left at 0.
+func (d *data) symmetricWithGradient(p *theta, gradient *[size]float64) (value, variance, residual float64) {
+	n := len(d.y)
+	y, root := d.y[:n], d.root[:n]
+	inverse := 1 / (p.nu - 2)
+	h := p.omega + (p.alpha+p.beta)*d.backcast
+	hMu, hOmega, hAlpha, hBeta := 0.0, 1.0, d.backcast, d.backcast
+	s := newStudent(p.nu, 0)
+	var gMu, gOmega, gAlpha, gBeta, sum float64 // sum of u/k
+	var e, logh, logk float64
+	ph, pk := 1.0, 1.0
+	half, halfNu, more := (p.nu+1)/2, p.nu/2, (p.nu+1)*inverse
+	for i := range y {
+		if h < d.highest || h > d.lowest {
+			var slope float64
+			h, slope = d.bound(h, i)
+			hMu, hOmega, hAlpha, hBeta = slope*hMu, slope*hOmega, slope*hAlpha, slope*hBeta
+		}
+		e = y[i] - p.mu*root[i]
+		e2 := e * e
+		u := e2 * inverse
+		k := h + u
+		ph *= h
+		pk *= k
+		if ph > 1e100 || ph < 1e-100 || pk > 1e100 || pk < 1e-100 {
+			logh, ph = logh+math.Log(ph), 1
+			logk, pk = logk+math.Log(pk), 1
+		}
+		both := 1 / (h * k)
+		overK := both * h
+		toH := halfNu*both*k - half*overK
+		sum += u * overK
+		gMu += toH*hMu + more*e*overK*root[i]
+		gOmega += toH * hOmega
+		gAlpha += toH * hAlpha
+		gBeta += toH * hBeta
+		variance = h
+		hMu = p.beta*hMu - 2*p.alpha*e*root[i]
+		hOmega = p.beta*hOmega + 1
+		hAlpha = p.beta*hAlpha + e2
+		hBeta = p.beta*hBeta + h
+		h = p.omega + p.alpha*e2 + p.beta*h
+	}
+	logh, logk = logh+math.Log(ph), logk+math.Log(pk)
+	*gradient = [size]float64{atMu: gMu, atOmega: gOmega, atAlpha: gAlpha, atBeta: gBeta}
+	gradient[atNu] = float64(n)*s.cNu + (logh-logk)/2 + half*inverse*sum
+	return float64(n)*s.c + halfNu*logh - half*logk + d.jacobian, variance, e
 }
 
 // next returns the variance of the session after one with this variance and residual.
