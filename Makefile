@@ -164,6 +164,10 @@ bench-record: build devstack ## What scoring and anchoring add to that, by a pro
 	@bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -without bin/etfcast-without-record -n $(N) $(if $(MYSQL),-mysql) $(BENCH_FLAGS)
 
 PYTHON ?= python3
+.PHONY: bench-models
+bench-models: ## Statistical models beside their references, likelihoods beside the times (PYTHON with bench/models/requirements.txt).
+	@$(GO) run ./bench/models/garch -python $(PYTHON) $(BENCH_FLAGS)
+
 .PHONY: bench-seed
 bench-seed: build devstack ## The same with ten years of bars on that server, against SQLAlchemy, pandas and Prophet (PYTHON with bench/seed/requirements.txt).
 	@bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -n $(N) -years 10 -mysql -python $(PYTHON) $(BENCH_FLAGS)

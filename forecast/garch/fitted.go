@@ -107,7 +107,8 @@ func (f *fitted) Tails(targets []etf.Session) ([][2]float64, error) {
 	return tails, nil
 }
 
-// Filter implements forecast.Filterer: the variance goes on by its recursion, with the parameters as they were fitted.
+// Filter implements forecast.Filterer: the variance goes on by its recursion, with the parameters as they were fitted. Only ratios of the series' closes
+// enter, so that it may have been restated by a split since.
 func (f *fitted) Filter(ctx context.Context, s forecast.Series) (forecast.Fitted, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

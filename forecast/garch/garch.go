@@ -34,6 +34,12 @@ type Settings struct {
 	Floor      float64 `json:"floor"`       // the smallest standard deviation of a log return per session
 }
 
+// params is the JSON of a model's parameters: its settings, and which model it is.
+type params struct {
+	Settings
+	Leverage bool `json:"leverage"`
+}
+
 // Model is one of the two models and its settings. It implements forecast.Model.
 type Model struct {
 	set    Settings
@@ -72,7 +78,7 @@ func newModel(name string, set Settings) (*Model, error) {
 	case !(set.Floor >= 1e-9 && set.Floor < 1):
 		return nil, etf.Invalid("floor", fmt.Sprintf("%v is not between 1e-9 and 1", set.Floor), "use 1e-5")
 	}
-	params, err := forecast.CanonicalJSON(set)
+	params, err := forecast.CanonicalJSON(params{set, name == NameGJR})
 	if err != nil {
 		return nil, err
 	}
@@ -237,14 +243,14 @@ func Parse(params string) (*Model, error) { return parse(Name, params) }
 // ParseGJR does the same of "gjr".
 func ParseGJR(params string) (*Model, error) { return parse(NameGJR, params) }
 
-func parse(name, params string) (*Model, error) {
-	var set Settings
-	err := json.Unmarshal([]byte(params), &set)
+func parse(name, text string) (*Model, error) {
+	var p params
+	err := json.Unmarshal([]byte(text), &p)
 	var m *Model
 	if err == nil {
-		m, err = newModel(name, set)
+		m, err = newModel(name, p.Settings)
 	}
-	if err == nil && m.params != params {
+	if err == nil && m.params != text {
 		err = fmt.Errorf("they read back as %s", m.params)
 	}
 	if err != nil {

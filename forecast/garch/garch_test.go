@@ -3,6 +3,7 @@ package garch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -577,11 +578,10 @@ func TestSettings(t *testing.T) {
 	if _, err := NewGJR(Settings{Floor: math.NaN()}); err == nil {
 		t.Error("a floor of NaN is accepted")
 	}
-	const want = `{"floor":0.00001,"min_returns":250,"window":2520}`
-	if m := Default(); m.Params() != want || m.Name() != "garch" {
+	if m := Default(); m.Params() != `{"floor":0.00001,"leverage":false,"min_returns":250,"window":2520}` || m.Name() != "garch" {
 		t.Errorf("%s with parameters %s", m.Name(), m.Params())
 	}
-	if m := DefaultGJR(); m.Params() != want || m.Name() != "gjr" {
+	if m := DefaultGJR(); m.Params() != `{"floor":0.00001,"leverage":true,"min_returns":250,"window":2520}` || m.Name() != "gjr" {
 		t.Errorf("%s with parameters %s", m.Name(), m.Params())
 	}
 	small, err := New(Settings{Window: 100})
@@ -596,7 +596,8 @@ func TestSettings(t *testing.T) {
 		if back, err := parse(m.Params()); err != nil || *back != *m {
 			t.Errorf("%s: %+v (%v)", m.Params(), back, err)
 		}
-		for _, bad := range []string{"", "{}", "null", m.Params() + " ", `{"floor":0.00001,"min_returns":1,"window":2520}`, `{"extra":1,"floor":0.00001,"min_returns":250,"window":2520}`} {
+		for _, bad := range []string{"", "{}", "null", m.Params() + " ", strings.Replace(m.Params(), fmt.Sprintf(`"min_returns":%d`, m.set.MinReturns), `"min_returns":1`, 1), `{"extra":1,` + m.Params()[1:],
+			`{"floor":0.00001,"min_returns":250,"window":2520}`, strings.NewReplacer("false", "true", "true", "false").Replace(m.Params())} {
 			_, err := parse(bad)
 			var e *etf.Error
 			if !errors.As(err, &e) || e.Kind != etf.KindInvalid || e.Field != "params" || e.Remedy == "" {

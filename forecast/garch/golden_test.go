@@ -116,6 +116,38 @@ func compare(t *testing.T, s goldenSeries, closes []float64) {
 	}
 }
 
+// Twelve further starts find nothing likelier than ours do, up to .01, but for skewed errors on uniform returns, where the likelihood grows up to the
+// bound of lambda.
+func TestFurtherStarts(t *testing.T) {
+	t.Parallel()
+	for _, s := range readGolden(t).Generated {
+		for _, leverage := range []bool{false, true} {
+			if leverage && strings.HasPrefix(s.Name, "iid uniform") {
+				continue
+			}
+			d := dataOf(s.Closes)
+			_, value, _, err := estimate(context.Background(), d, leverage)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := newProblem(d, leverage)
+			for _, persistence := range []float64{.1, .5, .8, .9, .98, .9995} {
+				for _, share := range []float64{.02, .1} {
+					alpha := share * persistence
+					p := theta{mu: d.mean, omega: d.variance * (1 - persistence), alpha: alpha, beta: persistence - alpha, nu: 5}
+					if leverage {
+						p.alpha, p.gamma = alpha/4, 1.5*alpha
+					}
+					u := b.point(&p)
+					if loss, _ := b.minimise(&u); -loss > value+.01 {
+						t.Errorf("%s, leverage %v: log likelihood %.4f from %+v, ours %.4f", s.Name, leverage, -loss, p, value)
+					}
+				}
+			}
+		}
+	}
+}
+
 func dataOf(closes []float64) *data {
 	returns, steps := make([]float64, len(closes)-1), make([]int, len(closes)-1)
 	for i := range returns {
