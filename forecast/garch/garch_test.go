@@ -35,15 +35,6 @@ func fromReturns(returns []float64) forecast.Series {
 	return series(closes...)
 }
 
-// targets are the n days after the origin.
-func targets(n int) []etf.Session {
-	out := make([]etf.Session, n)
-	for i := range out {
-		out[i] = origin.AddDays(i + 1)
-	}
-	return out
-}
-
 // simulate returns n returns in percent of the model, after 300 that are thrown away.
 func simulate(random *rand.Rand, p theta, n int) []float64 {
 	s := newStudent(p.nu, p.lambda)
@@ -448,7 +439,7 @@ func TestStatus(t *testing.T) {
 func TestUglySeries(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(10, 10))
-	for i := range 48 {
+	for i := range 24 {
 		ugly(t, random.Uint64(), uint8(i))
 	}
 }

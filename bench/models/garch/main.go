@@ -198,7 +198,7 @@ func reference(python string, all [][]float64, rounds int) (referenceTimes, erro
 	if err != nil {
 		return t, err
 	}
-	c := exec.Command(python, "bench/models/garch_time.py")
+	c := exec.CommandContext(context.Background(), python, "bench/models/garch_time.py")
 	c.Stdin, c.Stderr = bytes.NewReader(job), os.Stderr
 	out, err := c.Output()
 	if err != nil {
