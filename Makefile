@@ -165,8 +165,10 @@ bench-record: build devstack ## What scoring and anchoring add to that, by a pro
 
 PYTHON ?= python3
 .PHONY: bench-models
-bench-models: ## Statistical models beside statsforecast, likelihoods beside the times (PYTHON with bench/models/requirements.txt).
+bench-models: ## Statistical models beside their references, likelihoods beside the times (PYTHON with bench/models/requirements.txt).
 	@$(GO) run ./bench/models/ets -python $(PYTHON) $(BENCH_FLAGS)
+	@$(GO) run ./bench/models/theta -python $(PYTHON) $(BENCH_FLAGS)
+	@$(GO) run ./bench/models/garch -python $(PYTHON) $(BENCH_FLAGS)
 
 .PHONY: bench-seed
 bench-seed: build devstack ## The same with ten years of bars on that server, against SQLAlchemy, pandas and Prophet (PYTHON with bench/seed/requirements.txt).
