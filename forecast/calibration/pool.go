@@ -2,6 +2,7 @@ package calibration
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -26,14 +27,14 @@ var normal = func() (z [sides]float64) {
 // The parameters. docs/calibration.md says what they were chosen by.
 const (
 	decay       = .998 // of a session's weight in a pool, per session: half after 346 sessions
-	priorCount  = 20   // how many independent outcomes the model's own quantiles count for
+	priorCount  = 40   // how many independent outcomes the model's own quantiles count for
 	scaleCount  = 3    // the same of the model's own spread
 	priorWeight = 4.0  // what priorSlopes count for: the sum of squares of a regressor
 	leastError  = .05  // smaller errors count as this in the regression of the exponent, in units of volatility
 	mostRatio   = 2.0  // of the logarithm of the ratio of own width and volatility, on both sides
 	mostCalm    = .7   // of the logarithm of the ratio of usual and present volatility, on both sides
 	usualRate   = .002 // of the usual volatility
-	rate        = .05  // least step of an ETF's own correction, in units of the pool's spread, at horizon 1
+	rate        = .03  // least step of an ETF's own correction, in units of the pool's spread, at horizon 1
 	firstRate   = .1   // the first step
 	rateCount   = 50.0 // independent outcomes after which the step is half of the first, if that is not below the least
 	leastWidth  = .1   // of a quantile's distance from the median, in units of the normal one at one session's volatility
@@ -54,6 +55,14 @@ const (
 	binWidth = .04
 	bins     = 206
 )
+
+// edges are the ends of the bins, as scores.
+var edges = func() (list [bins + 1]float64) {
+	for i := range list {
+		list[i] = math.Sinh(float64(i-bins/2) * binWidth)
+	}
+	return list
+}()
 
 // pool is the calibration of one model at one horizon: the scores of all ETFs, and each ETF's own correction.
 type pool struct {
@@ -293,17 +302,19 @@ func (p *pool) derive() {
 	}
 	p.count = p.weight * p.weight / p.squares / float64(p.horizon)
 	p.regress()
-	var total float64
-	for _, w := range p.histogram {
-		total += w
-	}
-	p.spread = (p.at(total, .9) - p.at(total, .1)) / spreadWidth
+	// The k-th smallest of n outcomes is the quantile at k/(n+1), and half of its own weight lies below it. The last two shares are those
+	// of the spread.
+	shares := [sides + 2]float64{sides: levels[2], sides + 1: levels[5]}
 	for i, level := range levels {
-		// The k-th smallest of n outcomes is the quantile at k/(n+1), and half of its own weight lies below it.
+		shares[i] = level + (level-.5)/p.count
+	}
+	scores := p.scores(shares)
+	for i, level := range levels {
 		if min(level, 1-level)*(p.count+1) >= 1 {
-			p.empirical[i] = p.at(total, level+(level-.5)/p.count)
+			p.empirical[i] = scores[i]
 		}
 	}
+	p.spread = (scores[sides+1] - scores[sides]) / spreadWidth
 }
 
 // regress finds by how much the logarithms of the two ratios move that of the error: least squares, with a prior (ridge regression) that
@@ -329,18 +340,22 @@ func (p *pool) regress() {
 	p.slopes = [2]float64{clip(a), clip(b)}
 }
 
-// at returns the score below which this share of the weights lies; inside a bin they are spread evenly.
-func (p *pool) at(total, share float64) float64 {
-	want := min(max(share, 0), 1) * total
-	var sum float64
+// scores returns the scores below which these shares of the weights lie; inside a bin, weight is spread evenly.
+func (p *pool) scores(shares [sides + 2]float64) (list [sides + 2]float64) {
+	var below [bins + 1]float64
 	for i, w := range p.histogram {
-		if w > 0 && sum+w >= want {
-			low, high := math.Sinh(float64(i-bins/2)*binWidth), math.Sinh(float64(i+1-bins/2)*binWidth)
-			return low + (want-sum)/w*(high-low)
-		}
-		sum += w
+		below[i+1] = below[i] + w
 	}
-	return math.Sinh(bins / 2 * binWidth)
+	for k, share := range shares {
+		want := min(max(share, 0), 1) * below[bins]
+		i, _ := slices.BinarySearch(below[1:], want) // the first bin up to whose end there is as much
+		i = min(i, bins-1)
+		list[k] = edges[i]
+		if w := p.histogram[i]; w > 0 {
+			list[k] += (want - below[i]) / w * (edges[i+1] - edges[i])
+		}
+	}
+	return list
 }
 
 // prices turns distances from the median into prices that are finite and apart from each other, each on its side of the median.
