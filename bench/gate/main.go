@@ -257,8 +257,12 @@ func scored(outcomes []backtest.Outcome, set settings) []etf.Score {
 			q, _ = state.Apply("WALK", x.Model, x.Horizon, x.Volatility, x.Raw)
 		}
 		s := etf.Score{Symbol: "WALK", Model: x.Model, Origin: x.Origin, Horizon: x.Horizon, Standing: etf.OfRecord, Version: 1, Target: x.Target, Actual: x.Actual, Scale: x.Scale}
+		tails := &q.Tails
+		if *tails == ([2]float64{}) {
+			tails = nil
+		}
 		var err error
-		s.Losses, err = scoring.Measure(etf.ForecastPoint{Horizon: x.Horizon, Target: x.Target, Mean: x.Mean, Quantiles: q.Quantiles}, &q.Tails, x.Actual)
+		s.Losses, err = scoring.Measure(etf.ForecastPoint{Horizon: x.Horizon, Target: x.Target, Mean: x.Mean, Quantiles: q.Quantiles}, tails, x.Actual)
 		if err == nil {
 			scores = append(scores, s)
 		}
