@@ -12,6 +12,7 @@ import (
 	"github.com/etfcast/etfcast/forecast"
 	"github.com/etfcast/etfcast/forecast/combination"
 	"github.com/etfcast/etfcast/forecast/drift"
+	"github.com/etfcast/etfcast/forecast/ets"
 	"github.com/etfcast/etfcast/forecast/prophet/market"
 )
 
@@ -28,6 +29,7 @@ type entry struct {
 // entries are the models but for the combination, the benchmark first.
 var entries = []entry{
 	{drift.Name, of(func() (*drift.Model, error) { return drift.New(drift.Settings{}) }), parsed(drift.Parse)},
+	{ets.Name, of(func() (*ets.Model, error) { return ets.New(ets.Settings{}) }), parsed(ets.Parse)},
 	{market.Name, of(func() (*market.Model, error) { return market.New(market.Settings{}) }), parsed(market.Parse)},
 }
 
@@ -118,7 +120,7 @@ func Parse(name, params string) (forecast.Model, error) {
 }
 
 // reserved are names of models that are not there yet; others' entries can't take them.
-var reserved = []string{"ets", "ewma", "garch", "gjr", "histsim", "lstm", "prophet-ewma", "theta", "theta-dynamic", "theta-optimised"}
+var reserved = []string{"ewma", "garch", "gjr", "histsim", "lstm", "prophet-ewma", "theta", "theta-dynamic", "theta-optimised"}
 
 // Reserved returns the names that no entrant may take.
 func Reserved() []string {
