@@ -4,8 +4,9 @@ import type { LiveEvent } from './live.svelte.ts';
 
 export type Backtest = Schema<'Backtest'>;
 export type Detail = Schema<'BacktestDetail'>;
-export type Result = Schema<'BacktestResult'>;
-export type Row = Result['results'][number];
+export type Result = Schema<'BacktestOutcome'>;
+/** How one model fared at one horizon. What the gate saw is a verdict; the benchmark has none. */
+export type Row = Omit<Schema<'BacktestResult'>, 'gate'> & { gate?: { n: number; mean: number; low: number; high: number; passed: boolean } };
 
 /** The model that the others are compared with. */
 export const benchmark = 'drift';
@@ -37,11 +38,10 @@ export interface Group {
 }
 
 /** The results, those of all ETFs of an exchange first, each by horizon with the benchmark first. */
-export function groups(r: Pick<Result, 'results' | 'pooled'>): Group[] {
+export function groups(r: { results: readonly object[]; pooled: readonly object[] }): Group[] {
   const out = new Map<string, Group>();
-  for (const row of [...r.pooled, ...r.results]) {
-    const etf = row.etf ?? '';
-    const exchange = row.exchange ?? '';
+  for (const row of [...r.pooled, ...r.results] as Row[]) {
+    const { etf, exchange } = row;
     const key = etf || `all ${exchange}`;
     let g = out.get(key);
     if (!g) out.set(key, (g = { key, exchange, etf, horizons: [] }));
