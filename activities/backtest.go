@@ -14,7 +14,6 @@ import (
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/backtest"
-	"github.com/etfcast/etfcast/forecast/catalogue"
 )
 
 // Backtests keeps the backtests of stored ETFs.
@@ -296,7 +295,7 @@ func (a *Backtesting) measure(ctx context.Context, run etf.BacktestRun, e etf.Ba
 	if err != nil {
 		return part, err
 	}
-	models, err := catalogue.New(run.Options.Models)
+	models, err := backtest.Models(run.Options)
 	if err != nil {
 		return part, err
 	}
@@ -304,12 +303,12 @@ func (a *Backtesting) measure(ctx context.Context, run etf.BacktestRun, e etf.Ba
 	if err != nil {
 		return part, err
 	}
-	in := backtest.Input{Symbol: e.Symbol, Exchange: e.Exchange, Calendar: cal, Bars: make([]etf.Bar, len(history.Bars))}
+	in := backtest.Input{Symbol: e.Symbol, Exchange: e.Exchange, Calendar: cal, Bars: make([]etf.Bar, len(history.Bars)), Splits: history.Splits}
 	for i, b := range history.Bars {
 		in.Bars[i] = b.Bar
 	}
-	if len(history.Bars) > 0 && history.Bars[0].Basis == etf.AsTraded {
-		in.Splits = history.Splits // prices of another basis are restated already
+	if len(history.Bars) > 0 {
+		in.Basis = history.Bars[0].Basis
 	}
 	release, err := acquire(ctx, a.Fits)
 	if err != nil {

@@ -355,7 +355,7 @@ func (s *Store) Backtest(ctx context.Context, id string) (etf.BacktestRun, error
 // the last one.
 func (s *Store) Backtests(ctx context.Context, filter etf.BacktestFilter, after etf.Cursor, limit int) (page []etf.BacktestRun, next etf.Cursor, err error) {
 	rows, err := s.q.ListBacktests(ctx, sqlcgen.ListBacktestsParams{
-		BeforeAt: startOf(after), BeforeID: after.ID, Exchange: string(filter.Exchange), Status: string(filter.Status), Limit: int32(limit + 1),
+		BeforeAt: startOf(after), BeforeID: after.ID, Exchange: string(filter.Exchange), Statuses: joinStatuses(filter.Statuses), Limit: int32(limit + 1),
 	})
 	if err != nil {
 		return nil, next, translate(err, "listing backtests")

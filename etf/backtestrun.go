@@ -78,7 +78,7 @@ type BacktestEnd struct {
 // BacktestFilter selects backtests; what is empty selects all.
 type BacktestFilter struct {
 	Exchange Exchange
-	Status   BacktestStatus
+	Statuses []BacktestStatus
 }
 
 // ID returns the ID of the backtest that answers the question.

@@ -29,7 +29,7 @@ SELECT attempt FROM backtests WHERE base_id = ? ORDER BY base_id DESC, attempt D
 SELECT * FROM backtests
 WHERE started_at <= sqlc.arg('before_at') AND (started_at < sqlc.arg('before_at') OR id < sqlc.arg('before_id'))
     AND (sqlc.arg('exchange') = '' OR exchange = sqlc.arg('exchange'))
-    AND (sqlc.arg('status') = '' OR status = sqlc.arg('status'))
+    AND (sqlc.arg('statuses') = '' OR FIND_IN_SET(status, sqlc.arg('statuses')) > 0)
 ORDER BY started_at DESC, id DESC LIMIT ?;
 
 -- name: ListOpenBacktests :many

@@ -391,7 +391,7 @@ const listBacktests = `-- name: ListBacktests :many
 SELECT id, base_id, attempt, exchange, whole_exchange, symbols, as_of, options, status, error, etfs, measured, failed, origins, leak_suspected, result_hash, result_size, code_version, started_at, finished_at FROM backtests
 WHERE started_at <= ? AND (started_at < ? OR id < ?)
     AND (? = '' OR exchange = ?)
-    AND (? = '' OR status = ?)
+    AND (? = '' OR FIND_IN_SET(status, ?) > 0)
 ORDER BY started_at DESC, id DESC LIMIT ?
 `
 
@@ -399,7 +399,7 @@ type ListBacktestsParams struct {
 	BeforeAt time.Time
 	BeforeID string
 	Exchange string
-	Status   string
+	Statuses string
 	Limit    int32
 }
 
@@ -410,8 +410,8 @@ func (q *Queries) ListBacktests(ctx context.Context, arg ListBacktestsParams) ([
 		arg.BeforeID,
 		arg.Exchange,
 		arg.Exchange,
-		arg.Status,
-		arg.Status,
+		arg.Statuses,
+		arg.Statuses,
 		arg.Limit,
 	)
 	if err != nil {
