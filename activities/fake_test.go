@@ -30,6 +30,8 @@ func clock() time.Time { return fridayEvening }
 // its methods return, by method name.
 type fakeStore struct {
 	Scores    // nil: what is scored is tested on the database
+	Backtests // nil, like the next
+	BacktestHistory
 	stored    etf.Stored
 	fetches   map[string]etf.Fetch
 	responses map[string]etf.Response

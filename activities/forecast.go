@@ -210,15 +210,7 @@ func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data m
 
 // acquireFit waits until one more model may be fitted (Fits). The caller must call release.
 func (a *Forecasting) acquireFit(ctx context.Context) (release func(), err error) {
-	if a.Fits == nil {
-		return func() {}, nil
-	}
-	select {
-	case a.Fits <- struct{}{}:
-		return func() { <-a.Fits }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return acquire(ctx, a.Fits)
 }
 
 // historyLimit is the largest number of rows any model uses.

@@ -164,4 +164,6 @@ type Store interface {
 	Ledger
 	Scores
 	Runs
+	Backtests
+	BacktestHistory
 }

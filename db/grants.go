@@ -54,6 +54,10 @@ var rights = map[string]string{
 	"missed_deadlines":    "SELECT, INSERT, UPDATE",
 	"runs":                "SELECT, INSERT, UPDATE",
 	"run_etfs":            "SELECT, INSERT, DELETE", // DELETE is REPLACE's
+	"backtests":           "SELECT, INSERT, UPDATE",
+	"backtest_etfs":       "SELECT, INSERT, DELETE", // DELETE, here and below, when one is cancelled
+	"backtest_parts":      "SELECT, INSERT, DELETE",
+	"backtest_pieces":     "SELECT, INSERT, DELETE", // and of parts that the result replaces
 }
 
 // hidden are the tables that a reader's user gets no right to, with the reason. The first two hold what providers have
@@ -63,6 +67,7 @@ var hidden = map[string]string{
 	"staged_bars":       "rows of responses that nobody has judged yet",
 	"forecast_fits":     "compressed fits, for this program only",
 	"ledger_hashes":     "packed hashes, for this program only",
+	"backtest_pieces":   "compressed results, for this program only",
 	"finding_decisions": "replaced by decisions",
 	"corporate_actions": "replaced by actions",
 }

@@ -41,3 +41,20 @@ type RawPoint struct {
 	Quantiles [7]float64 `json:"quantiles"` // at QuantileLevels
 	Tails     [2]float64 `json:"tails"`     // at TailLevels
 }
+
+// CoverageMeasure is how often the actual price fell inside a model's interval so far, beside how often it should have. Low and High are a 95 %
+// confidence sequence of the expected coverage: they may be looked at every day. EValue is evidence against a correct coverage: if
+// the coverage is right it ever reaches 20 with a probability of at most 5 %, whatever the dependence between ETFs.
+type CoverageMeasure struct {
+	Nominal  float64 `json:"nominal"`  // .5, .8, .9 or .95
+	Measured float64 `json:"measured"` // share inside, over all scores; 0 if N is
+	N        int     `json:"n"`        // scores
+	Sessions int     `json:"sessions"` // origins that don't overlap: what Low, High and EValue are made from
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
+	EValue   float64 `json:"e_value"` // at the newest session; 1 without evidence
+	// Alarm: the e-value has reached 20 at some session, which a correct coverage ever does with a probability of at most 5 %.
+	Alarm bool `json:"alarm"`
+	// Since is the origin at which it first did; zero without an alarm.
+	Since Session `json:"since,omitzero"`
+}

@@ -11,24 +11,27 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventRunStarted      EventKind = "run.started"
-	EventRunProgress     EventKind = "run.progress" // some ETFs have ended; data: counts and the ETFs
-	EventRunEnded        EventKind = "run.ended"
-	EventFetched         EventKind = "etf.fetched"   // a response is stored; subject: the fetch
-	EventValidated       EventKind = "etf.validated" // and judged
-	EventStored          EventKind = "etf.stored"    // its rows are among the bars; data: rows new, unchanged, revised
-	EventForecast        EventKind = "etf.forecast"  // forecasts are issued; data: their IDs by model
-	EventRegistered      EventKind = "etf.registered"
-	EventChanged         EventKind = "etf.changed"
-	EventReleased        EventKind = "bar.released"     // a held close is believed
-	EventFindingReported EventKind = "finding.reported" // subject: the finding
-	EventFindingDecided  EventKind = "finding.decided"
-	EventActionStated    EventKind = "action.stated" // subject: the statement
-	EventActionDecided   EventKind = "action.decided"
-	EventEntered         EventKind = "entry.appended"
-	EventAnchored        EventKind = "ledger.anchored"
-	EventDeadlineMissed  EventKind = "deadline.missed" // subject: "stored" or "forecast"
-	EventDeadlineMet     EventKind = "deadline.met"    // after it was missed
+	EventRunStarted       EventKind = "run.started"
+	EventRunProgress      EventKind = "run.progress" // some ETFs have ended; data: counts and the ETFs
+	EventRunEnded         EventKind = "run.ended"
+	EventFetched          EventKind = "etf.fetched"   // a response is stored; subject: the fetch
+	EventValidated        EventKind = "etf.validated" // and judged
+	EventStored           EventKind = "etf.stored"    // its rows are among the bars; data: rows new, unchanged, revised
+	EventForecast         EventKind = "etf.forecast"  // forecasts are issued; data: their IDs by model
+	EventRegistered       EventKind = "etf.registered"
+	EventChanged          EventKind = "etf.changed"
+	EventReleased         EventKind = "bar.released"     // a held close is believed
+	EventFindingReported  EventKind = "finding.reported" // subject: the finding
+	EventFindingDecided   EventKind = "finding.decided"
+	EventActionStated     EventKind = "action.stated" // subject: the statement
+	EventActionDecided    EventKind = "action.decided"
+	EventEntered          EventKind = "entry.appended"
+	EventAnchored         EventKind = "ledger.anchored"
+	EventDeadlineMissed   EventKind = "deadline.missed"   // subject: "stored" or "forecast"
+	EventDeadlineMet      EventKind = "deadline.met"      // after it was missed
+	EventBacktestStarted  EventKind = "backtest.started"  // subject: the backtest, as in the next two
+	EventBacktestProgress EventKind = "backtest.progress" // an ETF is measured; data: counts
+	EventBacktestEnded    EventKind = "backtest.ended"
 )
 
 // Event is one thing that happened. It is written in the transaction of what it tells of: there is an event if and only if
@@ -56,7 +59,7 @@ func EventKinds() []EventKind {
 	return []EventKind{
 		EventRunStarted, EventRunProgress, EventRunEnded, EventFetched, EventValidated, EventStored, EventForecast, EventRegistered,
 		EventChanged, EventReleased, EventFindingReported, EventFindingDecided, EventActionStated, EventActionDecided, EventEntered,
-		EventAnchored, EventDeadlineMissed, EventDeadlineMet,
+		EventAnchored, EventDeadlineMissed, EventDeadlineMet, EventBacktestStarted, EventBacktestProgress, EventBacktestEnded,
 	}
 }
 

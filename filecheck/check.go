@@ -24,10 +24,10 @@ type File struct {
 
 // Options say how a file is checked.
 type Options struct {
-	Exchange etf.Exchange
-	Session  etf.Session // the new session; zero: the newest one in the file
-	Stored   *File       // an earlier export of the same ETF, as if it were stored; nil: the file is the ETF's first
-	Now      time.Time   // when the file is checked; zero if that does not matter
+	Exchange etf.Exchange // empty: the file's own dates are the calendar (quality.Input.OwnDates)
+	Session  etf.Session  // the new session; zero: the newest one in the file
+	Stored   *File        // an earlier export of the same ETF, as if it were stored; nil: the file is the ETF's first
+	Now      time.Time    // when the file is checked; zero if that does not matter
 }
 
 // Result is what a check finds.
@@ -36,6 +36,8 @@ type Result struct {
 	Bars     []etf.Bar     // the file's rows up to it
 	Verdicts []etf.Verdict // of Bars
 	Actions  []etf.Action  // that the file states
+	InForce  []etf.Action  // of those: the ones that count
+	Dates    []etf.Session // of all rows of the file up to the session, ascending, each once
 	Lines    []Line        // ascending by first session
 	Basis    etf.Basis
 	Currency etf.Currency // that the file or an option states; empty if neither does
@@ -57,11 +59,11 @@ func (r Result) Severity() etf.Severity {
 // Check reads the file and applies every rule to it. The errors are those of the file source: of KindCorrupt if the file
 // can't be read, of KindInvalid if an option can't.
 func Check(f File, o Options) (Result, error) {
-	cal, err := calendar.For(o.Exchange)
+	cal, err := calendarOf(f, o)
 	if err != nil {
 		return Result{}, err
 	}
-	if !o.Session.IsZero() {
+	if o.Exchange != "" && !o.Session.IsZero() {
 		if err := cal.Check(o.Session); err != nil {
 			return Result{}, err
 		}
@@ -81,10 +83,40 @@ func Check(f File, o Options) (Result, error) {
 		return Result{}, err
 	}
 	return Result{
-		Session: session, Bars: response.Bars, Verdicts: report.Verdicts, Actions: response.Actions,
+		Session: session, Bars: response.Bars, Verdicts: report.Verdicts, Actions: response.Actions, InForce: report.Plan.InForce, Dates: dates(response.Bars),
 		Lines: lines(name(f), cal, response.Bars, report.Findings, details),
 		Basis: response.Basis, Currency: response.Currency, WholeLastLine: whole,
 	}, nil
+}
+
+// calendarOf returns the exchange's calendar, or that of the file's own dates.
+func calendarOf(f File, o Options) (*calendar.Calendar, error) {
+	if o.Exchange != "" {
+		return calendar.For(o.Exchange)
+	}
+	n, options, has := strings.Cut(f.Name, "?")
+	q := etf.Query{Window: etf.Window{To: o.Session}}
+	if has {
+		q.Ref = "?" + options
+	}
+	r, err := file.Parse(n, f.Raw, f.Modified, q)
+	if err != nil {
+		return nil, err
+	}
+	r, _ = withLastLine(r, n, f, q)
+	days := make([]etf.Session, 0, len(r.Bars))
+	for _, b := range r.Bars {
+		days = append(days, b.Session)
+	}
+	for _, d := range r.Defects {
+		if !d.Session.IsZero() {
+			days = append(days, d.Session)
+		}
+	}
+	if len(days) == 0 {
+		return nil, &etf.Error{Kind: etf.KindCorrupt, Field: n, Message: "the file has no row that can be used" + reason(r), Remedy: "export it again, or correct the rows"}
+	}
+	return calendar.OfDates(days)
 }
 
 // name is the file's name without options.
@@ -208,7 +240,7 @@ func input(r etf.Response, o Options, session etf.Session) quality.Input {
 	return quality.Input{
 		Exchange: o.Exchange, Session: session, Initial: true,
 		Bars: r.Bars, Ordinals: r.Ordinals, Defects: r.Defects, Basis: r.Basis, Actions: r.Actions, Covers: r.Covers, NAVs: r.NAVs,
-		Source: file.Name, Sources: []etf.SourceRef{{Name: file.Name}}, DataAt: r.DataAt, FetchedAt: o.Now,
+		Source: file.Name, Sources: []etf.SourceRef{{Name: file.Name}}, DataAt: r.DataAt, FetchedAt: o.Now, OwnDates: o.Exchange == "",
 	}
 }
 

@@ -42,6 +42,28 @@ type Input struct {
 	// ETF's other sources. Both may be empty: they only explain surprising closes.
 	NAVs   []etf.NAV
 	Second []etf.Bar
+	// OwnDates means that the rows are of no exchange (Exchange is empty) and their own dates are the calendar. The rules about days and
+	// trading are off then: CalendarRules lists them.
+	OwnDates bool
+}
+
+// calendarRules are the rules that make no sense without an exchange's calendar, nor for series that are no prices of trades, such as simulated
+// closes: about dates, missing and unfinished sessions, flat bars and volumes.
+var calendarRules = []string{ruleFrequency, ruleDates, ruleCalendar, ruleUnfinished, ruleNoTrade, ruleVolume, ruleMissing, ruleShifted, ruleStale}
+
+// CalendarRules returns the names of the rules that Input.OwnDates turns off.
+func CalendarRules() []string { return slices.Clone(calendarRules) }
+
+// calendarOf is the calendar that the rows are checked by.
+func calendarOf(in Input) (*calendar.Calendar, error) {
+	if !in.OwnDates {
+		return calendar.For(in.Exchange)
+	}
+	dates := []etf.Session{in.Session}
+	for _, b := range in.Bars {
+		dates = append(dates, b.Session)
+	}
+	return calendar.OfDates(dates)
 }
 
 // InputOf returns the input for checking what a fetch staged. session is the one the run is for; whole says that the response is
@@ -91,15 +113,18 @@ func Check(in Input) (Report, error) {
 
 // apply runs every rule.
 func apply(in Input) (*state, error) {
-	cal, err := calendar.For(in.Exchange)
-	if err != nil {
-		return nil, err
-	}
 	if in.Session.IsZero() {
 		return nil, etf.Invalid("session", "no session to check the response for", "name the session the run is for")
 	}
+	cal, err := calendarOf(in)
+	if err != nil {
+		return nil, err
+	}
 	s := newState(in, cal)
 	for _, r := range registry {
+		if in.OwnDates && slices.Contains(calendarRules, r.Name) {
+			continue
+		}
 		if r.check != nil && !s.condemned {
 			r.check(s)
 		}

@@ -22,6 +22,7 @@ type Store interface {
 	Events
 	Lists
 	States
+	Backtests
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.
 	CreateETF(ctx context.Context, e etf.ETF) (stored etf.ETF, created bool, err error)
@@ -156,6 +157,8 @@ type Temporal interface {
 	// StartDaily starts a daily run under its business ID. With restart, a failed, cancelled, terminated or timed-out
 	// run with the same ID is started again; without, any earlier run stands. started is false if an earlier run stands.
 	StartDaily(ctx context.Context, in workflows.DailyInput, restart bool) (started bool, err error)
+	// StartBacktest starts the workflow of a backtest, unless it is running or completed (started is false).
+	StartBacktest(ctx context.Context, in workflows.BacktestInput) (started bool, err error)
 	// Execution returns the newest execution of a workflow ID.
 	Execution(ctx context.Context, workflowID string) (etf.Execution, error)
 	// DailyStatus queries the status of a daily run. It needs a worker: without one the error is KindUnavailable.

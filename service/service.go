@@ -121,9 +121,11 @@ func (s *Service) ServedModel() string { return s.served }
 func (s *Service) Remedy(errorType string) string { return s.remedies[errorType] }
 
 // RunURL returns the URL of a run in Temporal's Web UI, or "" if the UI's URL is not known.
-func (s *Service) RunURL(run etf.RunID) string {
+func (s *Service) RunURL(run etf.RunID) string { return s.workflowURL(run.WorkflowID()) }
+
+func (s *Service) workflowURL(id string) string {
 	if s.ui == "" {
 		return ""
 	}
-	return s.ui + "/namespaces/" + url.PathEscape(s.namespace) + "/workflows/" + url.PathEscape(run.WorkflowID())
+	return s.ui + "/namespaces/" + url.PathEscape(s.namespace) + "/workflows/" + url.PathEscape(id)
 }

@@ -13,6 +13,8 @@ import (
 
 // memory is a store that keeps what the tests look at.
 type memory struct {
+	activities.Backtests // nil, like the next: no test measures
+	activities.BacktestHistory
 	mu        sync.Mutex
 	symbols   []etf.Symbol
 	fetches   map[string]etf.Fetch

@@ -18,6 +18,7 @@ func RegisterWorkflows(r sdkworker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(workflows.Daily, workflow.RegisterOptions{Name: workflows.DailyWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.UpdateETF, workflow.RegisterOptions{Name: workflows.UpdateETFWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.ResolveFinding, workflow.RegisterOptions{Name: workflows.ResolveFindingWorkflow})
+	r.RegisterWorkflowWithOptions(workflows.Backtest, workflow.RegisterOptions{Name: workflows.BacktestWorkflow})
 	r.RegisterWorkflowWithOptions(workflows.DecideAction, workflow.RegisterOptions{Name: workflows.DecideActionWorkflow})
 }
 
@@ -51,7 +52,7 @@ func (noLedger) Anchor(context.Context, etf.AnchorScope, etf.CheckpointNote) (et
 	return etf.Anchored{}, nil
 }
 
-func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
+func registerMain(r sdkworker.ActivityRegistry, d Deps, cores int, now func() time.Time) {
 	scoring := d.scoring(now)
 	r.RegisterActivity(&activities.Recording{Store: d.Store, Models: d.modelNames(), Now: now})
 	r.RegisterActivity(&activities.Planning{Registry: d.Store, Runs: d.Store, Watcher: d.Watcher})
@@ -61,13 +62,16 @@ func registerMain(r sdkworker.ActivityRegistry, d Deps, now func() time.Time) {
 	r.RegisterActivity(d.anchoring())
 	r.RegisterActivity(&activities.Deciding{Store: d.Store, Scoring: scoring})
 	r.RegisterActivity(&activities.DecidingActions{Store: d.Store, Scoring: scoring})
+	r.RegisterActivity(&activities.BacktestPlanning{Store: d.Store, History: d.Store, Cores: cores})
 }
 
 func registerFit(r sdkworker.ActivityRegistry, d Deps, cores int, now func() time.Time) {
+	fits := make(chan struct{}, cores)
 	r.RegisterActivity(&activities.Forecasting{
-		Store: d.Store, Models: d.Models, CodeVersion: d.CodeVersion, Build: d.Build, Now: now, Fits: make(chan struct{}, cores),
+		Store: d.Store, Models: d.Models, CodeVersion: d.CodeVersion, Build: d.Build, Now: now, Fits: fits,
 		ModelFailed: d.ModelFailed, Scoring: d.scoring(now),
 	})
+	r.RegisterActivity(&activities.Backtesting{Store: d.Store, History: d.Store, CodeVersion: d.CodeVersion, Fits: fits})
 }
 
 func registerSource(r sdkworker.ActivityRegistry, d Deps, source activities.Source, now func() time.Time) {

@@ -84,7 +84,7 @@ func Run(ctx context.Context, c client.Client, deps Deps, options Options) error
 
 	main := sdkworker.New(c, workflows.TaskQueue, finish(options.Main(), workflows.TaskQueue))
 	RegisterWorkflows(main)
-	registerMain(main, deps, now)
+	registerMain(main, deps, options.Cores, now)
 	fit := sdkworker.New(c, workflows.FitTaskQueue, finish(options.Fit(), workflows.FitTaskQueue))
 	registerFit(fit, deps, options.Cores, now)
 	workers := []sdkworker.Worker{main, fit}

@@ -7,9 +7,10 @@ const (
 	DailyWorkflow          = "Daily"
 	UpdateETFWorkflow      = "UpdateETF"
 	ResolveFindingWorkflow = "ResolveFinding"
+	BacktestWorkflow       = "Backtest"
 
 	// StatusQuery asks a running or ended workflow for its status. Daily returns a DailyStatus, UpdateETF an etf.RunETF,
-	// ResolveFinding a FindingStatus.
+	// ResolveFinding a FindingStatus, Backtest a BacktestStatus.
 	StatusQuery = "status"
 	// DecideUpdate sends ResolveFinding a person's Decision; it returns the decided etf.Finding.
 	DecideUpdate = "decide"

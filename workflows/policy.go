@@ -47,6 +47,9 @@ const (
 	// less: three attempts of a fit, and of each of the steps before it.
 	untilClose = 75 * time.Minute
 
+	// measurePage is how many ETFs of a backtest one activity returns: symbols only, a few KB.
+	measurePage = 100
+
 	// detailsEvery is the shortest interval between two renderings of current details.
 	detailsEvery = 5 * time.Second
 
@@ -71,6 +74,9 @@ var DailyPriority = temporal.Priority{PriorityKey: 2}
 
 // BehindPriority is the lowest: for runs that only fill in the past.
 var BehindPriority = temporal.Priority{PriorityKey: 5}
+
+// BacktestPriority is that of a backtest and of everything it starts: no run waits for one.
+var BacktestPriority = BehindPriority
 
 // Priority is that of the run and of everything it starts.
 func (in DailyInput) Priority() temporal.Priority {
@@ -133,6 +139,14 @@ func fitPolicy(summary string) workflow.ActivityOptions {
 		// The result counts the forecasts appended, and a cancelled run records that.
 		WaitForCancellation: true,
 	}
+}
+
+// measurePolicy is for measuring models on an ETF's whole history, and for assembling what came of it: minutes, on few cores.
+func measurePolicy(summary string) workflow.ActivityOptions {
+	o := fitPolicy(summary)
+	o.ScheduleToCloseTimeout = 7 * 24 * time.Hour // others may be before it in the queue for long
+	o.StartToCloseTimeout = 6 * time.Hour
+	return o
 }
 
 // watchPolicy is for waiting until a run somebody else started has ended. Each attempt may last a day.

@@ -130,6 +130,191 @@ type ActionPage struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// Backtest A backtest of stored ETFs.
+//
+// Example: {"as_of":"2026-11-26T21:20:11.123456Z","attempt":1,"code_version":"0.2.0","counts":{"etfs":2,"failed":0,"measured":2,"origins":4486},"error":null,"exchange":"XNYS","finished_at":"2026-11-27T14:52:22.116873Z","hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","id":"0123456789abcdef0123456789abcdef","leak_suspected":false,"links":{"report":"/v1/backtests/0123456789abcdef0123456789abcdef/report","self":"/v1/backtests/0123456789abcdef0123456789abcdef","temporal":null},"options":{"calibrate":true,"horizons":[1,5,21],"models":["drift","prophet"],"origins_every":1,"refit_every":21},"started_at":"2026-11-27T14:51:54.704586Z","status":"completed","symbols":["SIMUS1","SIMUS2"],"workflow_id":"backtest/0123456789abcdef0123456789abcdef"}
+type Backtest struct {
+	// Id Safe in a URL path.
+	Id string `json:"id"`
+
+	// WorkflowId The workflow ID in Temporal.
+	WorkflowId string `json:"workflow_id"`
+
+	// Exchange Null for ETFs that were named without their exchange.
+	Exchange *string `json:"exchange"`
+
+	// Symbols The ETFs that were named; empty = every ETF of the exchange.
+	Symbols []Symbol `json:"symbols"`
+
+	// AsOf What was believed at this instant is measured. Without one in the request, when the newest data of the ETFs became known.
+	AsOf    time.Time       `json:"as_of"`
+	Options BacktestOptions `json:"options"`
+
+	// Attempt How often the question had been asked.
+	Attempt int       `json:"attempt"`
+	Status  RunStatus `json:"status"`
+
+	// Error Why it did not complete; of a running one, what it waits for.
+	Error  *string        `json:"error"`
+	Counts BacktestCounts `json:"counts"`
+
+	// LeakSuspected A model beats the benchmark at one session by more than 5 %, which no honest forecast of closes does.
+	LeakSuspected bool `json:"leak_suspected"`
+
+	// Hash SHA-256 of the result; null before there is one. The same question on the same data by the same code has the same.
+	Hash *string `json:"hash"`
+
+	// CodeVersion Of the programs that measured.
+	CodeVersion *string `json:"code_version"`
+
+	// StartedAt When it was started.
+	StartedAt time.Time `json:"started_at"`
+
+	// FinishedAt When it ended.
+	FinishedAt *time.Time `json:"finished_at"`
+
+	// Links Where to go on.
+	Links struct {
+		// Report The report; null before there is one.
+		Report *string `json:"report"`
+
+		// Self This backtest.
+		Self string `json:"self"`
+
+		// Temporal The backtest in Temporal's Web UI.
+		Temporal *string `json:"temporal"`
+	} `json:"links"`
+}
+
+// BacktestCounts How far a backtest is.
+//
+// Example: {"etfs":2,"failed":0,"measured":2,"origins":4486}
+type BacktestCounts = etf.BacktestCounts
+
+// BacktestDetail A backtest with a page of its ETFs, and its result.
+type BacktestDetail struct {
+	// Id Safe in a URL path.
+	Id string `json:"id"`
+
+	// WorkflowId The workflow ID in Temporal.
+	WorkflowId string `json:"workflow_id"`
+
+	// Exchange Null for ETFs that were named without their exchange.
+	Exchange *string `json:"exchange"`
+
+	// Symbols The ETFs that were named; empty = every ETF of the exchange.
+	Symbols []Symbol `json:"symbols"`
+
+	// AsOf What was believed at this instant is measured. Without one in the request, when the newest data of the ETFs became known.
+	AsOf    time.Time       `json:"as_of"`
+	Options BacktestOptions `json:"options"`
+
+	// Attempt How often the question had been asked.
+	Attempt int       `json:"attempt"`
+	Status  RunStatus `json:"status"`
+
+	// Error Why it did not complete; of a running one, what it waits for.
+	Error  *string        `json:"error"`
+	Counts BacktestCounts `json:"counts"`
+
+	// LeakSuspected A model beats the benchmark at one session by more than 5 %, which no honest forecast of closes does.
+	LeakSuspected bool `json:"leak_suspected"`
+
+	// Hash SHA-256 of the result; null before there is one. The same question on the same data by the same code has the same.
+	Hash *string `json:"hash"`
+
+	// CodeVersion Of the programs that measured.
+	CodeVersion *string `json:"code_version"`
+
+	// StartedAt When it was started.
+	StartedAt time.Time `json:"started_at"`
+
+	// FinishedAt When it ended.
+	FinishedAt *time.Time `json:"finished_at"`
+
+	// Links Where to go on.
+	Links struct {
+		// Report The report; null before there is one.
+		Report *string `json:"report"`
+
+		// Self This backtest.
+		Self string `json:"self"`
+
+		// Temporal The backtest in Temporal's Web UI.
+		Temporal *string `json:"temporal"`
+	} `json:"links"`
+	Etfs BacktestETFList `json:"etfs"`
+
+	// Result Null until the backtest is completed.
+	Result *BacktestOutcome `json:"result"`
+}
+
+// BacktestETF What came of one ETF of a backtest.
+//
+// Example: {"data_version":2,"done":true,"error":null,"exchange":"XNYS","origins":2243,"symbol":"SIMUS1"}
+type BacktestETF struct {
+	Symbol   Symbol   `json:"symbol"`
+	Exchange Exchange `json:"exchange"`
+
+	// DataVersion The newest one at the backtest's instant; 0 if nothing was stored then.
+	DataVersion int64 `json:"data_version"`
+
+	// Done It is measured, or can't be.
+	Done bool `json:"done"`
+
+	// Origins Origins measured.
+	Origins int `json:"origins"`
+
+	// Error Why it can't be measured.
+	Error *string `json:"error"`
+}
+
+// BacktestETFList A page of the ETFs of a backtest.
+//
+// Example: {"items":[{"data_version":2,"done":true,"error":null,"exchange":"XNYS","origins":2243,"symbol":"SIMUS1"}],"next_cursor":null}
+type BacktestETFList struct {
+	// Items Ascending by symbol.
+	Items []BacktestETF `json:"items"`
+
+	// NextCursor Null at the end of the list.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// BacktestList A page of backtests.
+//
+// Example: {"items":[{"as_of":"2026-11-26T21:20:11.123456Z","attempt":1,"code_version":"0.2.0","counts":{"etfs":2,"failed":0,"measured":2,"origins":4486},"error":null,"exchange":"XNYS","finished_at":"2026-11-27T14:52:22.116873Z","hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","id":"0123456789abcdef0123456789abcdef","leak_suspected":false,"links":{"report":"/v1/backtests/0123456789abcdef0123456789abcdef/report","self":"/v1/backtests/0123456789abcdef0123456789abcdef","temporal":null},"options":{"calibrate":true,"horizons":[1,5,21],"models":["drift","prophet"],"origins_every":1,"refit_every":21},"started_at":"2026-11-27T14:51:54.704586Z","status":"completed","symbols":["SIMUS1","SIMUS2"],"workflow_id":"backtest/0123456789abcdef0123456789abcdef"}],"next_cursor":null}
+type BacktestList struct {
+	// Items Newest first.
+	Items []Backtest `json:"items"`
+
+	// NextCursor Null at the end of the list.
+	NextCursor *string `json:"next_cursor"`
+}
+
+// BacktestOptions What a backtest measures, defaults written out.
+//
+// Example: {"calibrate":true,"horizons":[1,5,21],"models":["drift","prophet"],"origins_every":1,"refit_every":21}
+type BacktestOptions = etf.BacktestOptions
+
+// BacktestOutcome The result of a backtest.
+//
+// Example: {"leaks":[],"pooled":[],"results":[{"christoffersen_p":0.41,"coverage_50":0.52,"coverage_50_se":0.011,"coverage_80":0.81,"coverage_80_se":0.008,"coverage_90":0.903,"coverage_90_se":0.006,"coverage_95":0.949,"coverage_95_se":0.005,"crps":0.72,"dm_p":null,"dm_p_mae":null,"etf":"SIMUS1","exchange":"XNYS","from":"2017-11-27","horizon":1,"kupiec_p":0.62,"mase":1.012,"model":"drift","n":2243,"pinball":0.341,"pit":[224,225,224,224,225,224,224,225,224,224],"rel_crps":1,"rel_crps_high":1,"rel_crps_low":1,"rel_mae":1,"rel_mae_high":1,"rel_mae_low":1,"rmsse":1.004,"served":true,"to":"2026-11-24","width_80":3.2,"width_90":4.1,"winkler_80":4.5,"winkler_90":5.4}]}
+type BacktestOutcome struct {
+	// Results One for each ETF, model and horizon.
+	Results []BacktestResult `json:"results"`
+
+	// Pooled One for each exchange, model and horizon, if there are several ETFs.
+	Pooled []BacktestResult `json:"pooled"`
+
+	// Leaks If a leak is suspected: what to look at, in words.
+	Leaks []string `json:"leaks"`
+}
+
+// BacktestResult How one model fared at one horizon. Losses are divided by the forecasts' scales. What is undefined is null.
+//
+// Example: {"christoffersen_p":0.41,"coverage_50":0.52,"coverage_50_se":0.011,"coverage_80":0.81,"coverage_80_se":0.008,"coverage_90":0.903,"coverage_90_se":0.006,"coverage_95":0.949,"coverage_95_se":0.005,"crps":0.72,"dm_p":null,"dm_p_mae":null,"etf":"SIMUS1","exchange":"XNYS","from":"2017-11-27","horizon":1,"kupiec_p":0.62,"mase":1.012,"model":"drift","n":2243,"pinball":0.341,"pit":[224,225,224,224,225,224,224,225,224,224],"rel_crps":1,"rel_crps_high":1,"rel_crps_low":1,"rel_mae":1,"rel_mae_high":1,"rel_mae_low":1,"rmsse":1.004,"served":true,"to":"2026-11-24","width_80":3.2,"width_90":4.1,"winkler_80":4.5,"winkler_90":5.4}
+type BacktestResult = etf.BacktestResult
+
 // Bar One session's prices. On XKRX, a bar for a session without trades has open, high, low and volume 0 and the previous close.
 //
 // Example: {"adj_close":null,"basis":"as_traded","close":661.82,"data_version":1,"held":false,"high":662.39,"known_from":"2025-09-27T01:00:00.123456Z","low":656.64,"open":659.51,"provisional":false,"quarantined":false,"session":"2025-09-26","source":"file","volume":69179200}
@@ -1221,6 +1406,47 @@ type NewAction struct {
 	Why string `json:"why"`
 }
 
+// NewBacktest A backtest to start. One of `exchange` and `symbols` is needed.
+//
+// Example: {"calibrate":true,"exchange":"XNYS","horizons":[1,5,21],"models":["drift","prophet"],"symbols":["SIMUS1","SIMUS2"]}
+type NewBacktest struct {
+	// Again Ask again what was answered already.
+	Again *bool `json:"again,omitempty"`
+
+	// AsOf What was believed at this instant is measured; null and by default what is believed now.
+	AsOf *string `json:"as_of,omitempty"`
+
+	// Calibrate Calibrate the intervals on the outcomes that had matured by each origin.
+	Calibrate *bool `json:"calibrate,omitempty"`
+
+	// Exchange Every ETF of this exchange, or that of the symbols.
+	Exchange *string `json:"exchange,omitempty"`
+
+	// ExpectSignal Why a model may be much better than the benchmark at one session; without it that is taken for a leak.
+	ExpectSignal *string `json:"expect_signal,omitempty"`
+
+	// From First origin, at the earliest; never before 750 rows.
+	From *string `json:"from,omitempty"`
+
+	// Horizons In sessions; null and by default 1, 5 and 21.
+	Horizons *[]int `json:"horizons,omitempty"`
+
+	// Models The names of models; null and by default those that the report of a file has. The benchmark is always measured.
+	Models *[]string `json:"models,omitempty"`
+
+	// OriginsEvery Sessions from one origin to the next.
+	OriginsEvery *int `json:"origins_every,omitempty"`
+
+	// RefitEvery Sessions from one estimation of a model's parameters to the next.
+	RefitEvery *int `json:"refit_every,omitempty"`
+
+	// Symbols Registered ETFs, retired ones too; null and by default all of the exchange. Order and duplicates don't matter.
+	Symbols *[]string `json:"symbols,omitempty"`
+
+	// To Last origin.
+	To *string `json:"to,omitempty"`
+}
+
 // NewBar A bar that a person gives. An open that is left out is the close; high and low are then those of open and close.
 type NewBar struct {
 	// Close In the ETF's currency per share, with up to eight decimals.
@@ -1948,6 +2174,9 @@ type ActionStatus = string
 // AsOf defines model for AsOf.
 type AsOf = string
 
+// BacktestID defines model for BacktestID.
+type BacktestID = string
+
 // EventsAfter defines model for EventsAfter.
 type EventsAfter = string
 
@@ -2099,6 +2328,36 @@ type ListActionsParams struct {
 
 	// Limit Maximum number of items.
 	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListBacktestsParams defines parameters for ListBacktests.
+type ListBacktestsParams struct {
+	// Exchange Only backtests of this exchange. Those of ETFs of several are of none.
+	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
+
+	// Status Only backtests with this status.
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetBacktestParams defines parameters for GetBacktest.
+type GetBacktestParams struct {
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of ETFs.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetBacktestReportParams defines parameters for GetBacktestReport.
+type GetBacktestReportParams struct {
+	// Lang The language of the page.
+	Lang *string `form:"lang,omitempty" json:"lang,omitempty"`
 }
 
 // CheckFileParams defines parameters for CheckFile.
@@ -2529,6 +2788,9 @@ type ListOriginScoresParams struct {
 // DecideActionJSONRequestBody defines body for DecideAction for application/json ContentType.
 type DecideActionJSONRequestBody = ActionDecision
 
+// CreateBacktestJSONRequestBody defines body for CreateBacktest for application/json ContentType.
+type CreateBacktestJSONRequestBody = NewBacktest
+
 // CreateEntriesJSONRequestBody defines body for CreateEntries for application/json ContentType.
 type CreateEntriesJSONRequestBody = NewEntries
 
@@ -2567,6 +2829,21 @@ type ServerInterface interface {
 	// DecideAction Accept, reject or cancel a corporate action.
 	// (POST /v1/actions/{id}/decision)
 	DecideAction(ctx echo.Context, id ActionID) error
+	// ListBacktests List backtests of stored ETFs, newest first.
+	// (GET /v1/backtests)
+	ListBacktests(ctx echo.Context, params ListBacktestsParams) error
+	// CreateBacktest Start a backtest of stored ETFs, or find the existing one.
+	// (POST /v1/backtests)
+	CreateBacktest(ctx echo.Context) error
+	// GetBacktest Get one backtest with its ETFs and its result.
+	// (GET /v1/backtests/{id})
+	GetBacktest(ctx echo.Context, id BacktestID, params GetBacktestParams) error
+	// CancelBacktest Cancel a backtest; what it has measured is deleted.
+	// (POST /v1/backtests/{id}/cancel)
+	CancelBacktest(ctx echo.Context, id BacktestID) error
+	// GetBacktestReport Get the report of a completed backtest, one HTML page that needs nothing else.
+	// (GET /v1/backtests/{id}/report)
+	GetBacktestReport(ctx echo.Context, id BacktestID, params GetBacktestReportParams) error
 	// CheckFile Check a file of prices by the rules that a daily update applies. Nothing is stored.
 	// (POST /v1/check)
 	CheckFile(ctx echo.Context, params CheckFileParams) error
@@ -2808,6 +3085,127 @@ func (w *ServerInterfaceWrapper) DecideAction(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.DecideAction(ctx, id)
+	return err
+}
+
+// ListBacktests converts echo context to params.
+func (w *ServerInterfaceWrapper) ListBacktests(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBacktestsParams
+	// ------------- Optional query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListBacktests(ctx, params)
+	return err
+}
+
+// CreateBacktest converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateBacktest(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateBacktest(ctx)
+	return err
+}
+
+// GetBacktest converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBacktest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id BacktestID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetBacktestParams
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBacktest(ctx, id, params)
+	return err
+}
+
+// CancelBacktest converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelBacktest(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id BacktestID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelBacktest(ctx, id)
+	return err
+}
+
+// GetBacktestReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetBacktestReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id BacktestID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetBacktestReportParams
+	// ------------- Optional query parameter "lang" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "lang", ctx.QueryParams(), &params.Lang, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter lang: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetBacktestReport(ctx, id, params)
 	return err
 }
 
@@ -4395,6 +4793,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/runs/:id/events", wrapper.StreamRunEvents, options.OperationMiddlewares["streamRunEvents"]...)
 	router.GET(options.BaseURL+"/v1/events", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
 	router.POST(options.BaseURL+"/v1/runs/:id/cancel", wrapper.CancelRun, options.OperationMiddlewares["cancelRun"]...)
+	router.GET(options.BaseURL+"/v1/backtests", wrapper.ListBacktests, options.OperationMiddlewares["listBacktests"]...)
+	router.POST(options.BaseURL+"/v1/backtests", wrapper.CreateBacktest, options.OperationMiddlewares["createBacktest"]...)
+	router.GET(options.BaseURL+"/v1/backtests/:id", wrapper.GetBacktest, options.OperationMiddlewares["getBacktest"]...)
+	router.POST(options.BaseURL+"/v1/backtests/:id/cancel", wrapper.CancelBacktest, options.OperationMiddlewares["cancelBacktest"]...)
+	router.GET(options.BaseURL+"/v1/backtests/:id/report", wrapper.GetBacktestReport, options.OperationMiddlewares["getBacktestReport"]...)
 	router.GET(options.BaseURL+"/v1/findings", wrapper.ListFindings, options.OperationMiddlewares["listFindings"]...)
 	router.GET(options.BaseURL+"/v1/findings/:id", wrapper.GetFinding, options.OperationMiddlewares["getFinding"]...)
 	router.POST(options.BaseURL+"/v1/findings/:id/decision", wrapper.DecideFinding, options.OperationMiddlewares["decideFinding"]...)
@@ -4876,6 +5279,561 @@ type DecideActiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DecideActiondefaultApplicationProblemPlusJSONResponse) VisitDecideActionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBacktestsRequestObject struct {
+	Params ListBacktestsParams
+}
+
+type ListBacktestsResponseObject interface {
+	VisitListBacktestsResponse(w http.ResponseWriter) error
+}
+
+type ListBacktests200JSONResponse BacktestList
+
+func (response ListBacktests200JSONResponse) VisitListBacktestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBacktests400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListBacktests400ApplicationProblemPlusJSONResponse) VisitListBacktestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBacktests429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListBacktests429ApplicationProblemPlusJSONResponse) VisitListBacktestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBacktests503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListBacktests503ApplicationProblemPlusJSONResponse) VisitListBacktestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBacktestsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListBacktestsdefaultApplicationProblemPlusJSONResponse) VisitListBacktestsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBacktestRequestObject struct {
+	Body *CreateBacktestJSONRequestBody
+}
+
+type CreateBacktestResponseObject interface {
+	VisitCreateBacktestResponse(w http.ResponseWriter) error
+}
+
+type CreateBacktest202ResponseHeaders struct {
+	Location string
+}
+
+type CreateBacktest202JSONResponse struct {
+	Body    Backtest
+	Headers CreateBacktest202ResponseHeaders
+}
+
+func (response CreateBacktest202JSONResponse) VisitCreateBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBacktest400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBacktest400ApplicationProblemPlusJSONResponse) VisitCreateBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBacktest409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBacktest409ApplicationProblemPlusJSONResponse) VisitCreateBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBacktest413ApplicationProblemPlusJSONResponse struct {
+	BodyTooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBacktest413ApplicationProblemPlusJSONResponse) VisitCreateBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBacktest415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaTypeApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBacktest415ApplicationProblemPlusJSONResponse) VisitCreateBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBacktest503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CreateBacktest503ApplicationProblemPlusJSONResponse) VisitCreateBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBacktestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateBacktestdefaultApplicationProblemPlusJSONResponse) VisitCreateBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktestRequestObject struct {
+	Id     BacktestID `json:"id"`
+	Params GetBacktestParams
+}
+
+type GetBacktestResponseObject interface {
+	VisitGetBacktestResponse(w http.ResponseWriter) error
+}
+
+type GetBacktest200JSONResponse BacktestDetail
+
+func (response GetBacktest200JSONResponse) VisitGetBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktest400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBacktest400ApplicationProblemPlusJSONResponse) VisitGetBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktest404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBacktest404ApplicationProblemPlusJSONResponse) VisitGetBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktest429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBacktest429ApplicationProblemPlusJSONResponse) VisitGetBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktest503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBacktest503ApplicationProblemPlusJSONResponse) VisitGetBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBacktestdefaultApplicationProblemPlusJSONResponse) VisitGetBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBacktestRequestObject struct {
+	Id BacktestID `json:"id"`
+}
+
+type CancelBacktestResponseObject interface {
+	VisitCancelBacktestResponse(w http.ResponseWriter) error
+}
+
+type CancelBacktest202ResponseHeaders struct {
+	Location string
+}
+
+type CancelBacktest202JSONResponse struct {
+	Body    Backtest
+	Headers CancelBacktest202ResponseHeaders
+}
+
+func (response CancelBacktest202JSONResponse) VisitCancelBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBacktest400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBacktest400ApplicationProblemPlusJSONResponse) VisitCancelBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBacktest404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBacktest404ApplicationProblemPlusJSONResponse) VisitCancelBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBacktest409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBacktest409ApplicationProblemPlusJSONResponse) VisitCancelBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBacktest503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CancelBacktest503ApplicationProblemPlusJSONResponse) VisitCancelBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelBacktestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelBacktestdefaultApplicationProblemPlusJSONResponse) VisitCancelBacktestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktestReportRequestObject struct {
+	Id     BacktestID `json:"id"`
+	Params GetBacktestReportParams
+}
+
+type GetBacktestReportResponseObject interface {
+	VisitGetBacktestReportResponse(w http.ResponseWriter) error
+}
+
+type GetBacktestReport200ResponseHeaders struct {
+	ContentSecurityPolicy *string
+}
+
+type GetBacktestReport200TexthtmlResponse struct {
+	Body          io.Reader
+	Headers       GetBacktestReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetBacktestReport200TexthtmlResponse) VisitGetBacktestReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentSecurityPolicy != nil {
+		w.Header().Set("Content-Security-Policy", fmt.Sprint(*response.Headers.ContentSecurityPolicy))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetBacktestReport400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetBacktestReport400ApplicationProblemPlusJSONResponse) VisitGetBacktestReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktestReport404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetBacktestReport404ApplicationProblemPlusJSONResponse) VisitGetBacktestReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktestReport429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response GetBacktestReport429ApplicationProblemPlusJSONResponse) VisitGetBacktestReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktestReport503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetBacktestReport503ApplicationProblemPlusJSONResponse) VisitGetBacktestReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBacktestReportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetBacktestReportdefaultApplicationProblemPlusJSONResponse) VisitGetBacktestReportResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9916,6 +10874,21 @@ type StrictServerInterface interface {
 	// DecideAction Accept, reject or cancel a corporate action.
 	// (POST /v1/actions/{id}/decision)
 	DecideAction(ctx context.Context, request DecideActionRequestObject) (DecideActionResponseObject, error)
+	// ListBacktests List backtests of stored ETFs, newest first.
+	// (GET /v1/backtests)
+	ListBacktests(ctx context.Context, request ListBacktestsRequestObject) (ListBacktestsResponseObject, error)
+	// CreateBacktest Start a backtest of stored ETFs, or find the existing one.
+	// (POST /v1/backtests)
+	CreateBacktest(ctx context.Context, request CreateBacktestRequestObject) (CreateBacktestResponseObject, error)
+	// GetBacktest Get one backtest with its ETFs and its result.
+	// (GET /v1/backtests/{id})
+	GetBacktest(ctx context.Context, request GetBacktestRequestObject) (GetBacktestResponseObject, error)
+	// CancelBacktest Cancel a backtest; what it has measured is deleted.
+	// (POST /v1/backtests/{id}/cancel)
+	CancelBacktest(ctx context.Context, request CancelBacktestRequestObject) (CancelBacktestResponseObject, error)
+	// GetBacktestReport Get the report of a completed backtest, one HTML page that needs nothing else.
+	// (GET /v1/backtests/{id}/report)
+	GetBacktestReport(ctx context.Context, request GetBacktestReportRequestObject) (GetBacktestReportResponseObject, error)
 	// CheckFile Check a file of prices by the rules that a daily update applies. Nothing is stored.
 	// (POST /v1/check)
 	CheckFile(ctx context.Context, request CheckFileRequestObject) (CheckFileResponseObject, error)
@@ -10209,6 +11182,154 @@ func (sh *strictHandler) DecideAction(ctx echo.Context, id ActionID) error {
 		return err
 	} else if validResponse, ok := response.(DecideActionResponseObject); ok {
 		return validResponse.VisitDecideActionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListBacktests operation middleware
+func (sh *strictHandler) ListBacktests(ctx echo.Context, params ListBacktestsParams) error {
+	var request ListBacktestsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBacktests(ctx.Request().Context(), request.(ListBacktestsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBacktests")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListBacktestsResponseObject); ok {
+		return validResponse.VisitListBacktestsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateBacktest operation middleware
+func (sh *strictHandler) CreateBacktest(ctx echo.Context) error {
+	var request CreateBacktestRequestObject
+
+	var body CreateBacktestJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBacktest(ctx.Request().Context(), request.(CreateBacktestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBacktest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateBacktestResponseObject); ok {
+		return validResponse.VisitCreateBacktestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBacktest operation middleware
+func (sh *strictHandler) GetBacktest(ctx echo.Context, id BacktestID, params GetBacktestParams) error {
+	var request GetBacktestRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBacktest(ctx.Request().Context(), request.(GetBacktestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBacktest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBacktestResponseObject); ok {
+		return validResponse.VisitGetBacktestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelBacktest operation middleware
+func (sh *strictHandler) CancelBacktest(ctx echo.Context, id BacktestID) error {
+	var request CancelBacktestRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelBacktest(ctx.Request().Context(), request.(CancelBacktestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelBacktest")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelBacktestResponseObject); ok {
+		return validResponse.VisitCancelBacktestResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetBacktestReport operation middleware
+func (sh *strictHandler) GetBacktestReport(ctx echo.Context, id BacktestID, params GetBacktestReportParams) error {
+	var request GetBacktestReportRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetBacktestReport(ctx.Request().Context(), request.(GetBacktestReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetBacktestReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetBacktestReportResponseObject); ok {
+		return validResponse.VisitGetBacktestReportResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

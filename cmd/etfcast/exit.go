@@ -16,6 +16,7 @@ const (
 	exitUsage       = 2
 	exitIncomplete  = 3
 	exitUnavailable = 4
+	exitLeak        = 5
 	exitInterrupted = 130
 )
 
@@ -30,6 +31,7 @@ var exitCodes = []struct {
 	{exitUsage, "invalid command line or input (check: a file can't be read; ledger: a checkpoint or proof that is unreadable, of another instance or wrongly signed); the message names the field and the remedy", "correct it; a retry gives the same error"},
 	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined; freshness: something that is due is missing", "see `etfcast run show RUN` or `etfcast freshness`"},
 	{exitUnavailable, "the database or Temporal can't be reached (ready: not ready)", "retry later"},
+	{exitLeak, "backtest: a model is so much better than the benchmark that a leak is suspected; the results are written nevertheless", "look at the places that the message names, or give --expect-signal"},
 	{exitInterrupted, "interrupted by Ctrl-C or a signal; a run that --wait was following continues", "none"},
 }
 
@@ -68,6 +70,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitOK
 	case errors.Is(err, errIncomplete), errors.Is(err, errStale):
 		return exitIncomplete
+	case errors.Is(err, errLeak):
+		return exitLeak
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &child):

@@ -43,7 +43,8 @@ var (
 		// finding
 		"etf", "late", // of the scoreboard
 		"close", "high", "key", "low", "open", "rule", "severity", "value", "volume", "yes",
-		"late", // entry
+		"late",                                                                                                        // entry
+		"accept-errors", "calibrate", "expect-signal", "horizons", "models", "origins-every", "refit-every", "report", // backtest
 	}
 	// Prophet's commands read no settings at all.
 	prophetFlags = []string{

@@ -38,6 +38,53 @@ type Action struct {
 	SupersededBy int64
 }
 
+type Backtest struct {
+	ID            string
+	BaseID        string
+	Attempt       int32
+	Exchange      string
+	WholeExchange bool
+	Symbols       string
+	AsOf          time.Time
+	Options       string
+	Status        string
+	Error         string
+	Etfs          int32
+	Measured      int32
+	Failed        int32
+	Origins       int32
+	LeakSuspected bool
+	ResultHash    string
+	ResultSize    int32
+	CodeVersion   string
+	StartedAt     time.Time
+	FinishedAt    sql.NullTime
+}
+
+type BacktestEtf struct {
+	BacktestID  string
+	Symbol      string
+	Exchange    string
+	DataVersion int64
+}
+
+type BacktestPart struct {
+	BacktestID  string
+	Symbol      string
+	Origins     int32
+	Error       string
+	CodeVersion string
+	Size        int32
+	MeasuredAt  time.Time
+}
+
+type BacktestPiece struct {
+	BacktestID string
+	Symbol     string
+	Number     int32
+	Body       []byte
+}
+
 type Bar struct {
 	EtfID       uint32
 	Session     column.Session

@@ -277,21 +277,63 @@ func (f *fitted) weights(horizon int) []float64 {
 		}
 		return list
 	}
-	k, found := slices.BinarySearch(at, horizon)
-	low, high, share := k-1, k, 0.0
-	switch {
-	case found || k == 0:
-		low = k
-		high = k
-	case k == len(at):
-		high = low
-	default:
-		share = math.Log(float64(horizon)/float64(at[low])) / math.Log(float64(at[high])/float64(at[low]))
-	}
+	low, high, share := between(at, horizon)
 	for i, member := range f.model.set.Members {
 		list[i] = member.Weights[low]*(1-share) + member.Weights[high]*share
 	}
 	return list
+}
+
+// between returns the two of the ascending horizons that a horizon lies between, and how far, from 0 to 1, on a logarithmic scale.
+func between(at []int, horizon int) (low, high int, share float64) {
+	k, found := slices.BinarySearch(at, horizon)
+	switch {
+	case found || k == 0:
+		return k, k, 0
+	case k == len(at):
+		return k - 1, k - 1, 0
+	}
+	return k - 1, k, math.Log(float64(horizon)/float64(at[k-1])) / math.Log(float64(at[k])/float64(at[k-1]))
+}
+
+// Between returns the weights at a horizon, given those at ascending horizons (weights[k] are the members' at horizons[k]), as a
+// combination with these Settings has them.
+func Between(horizons []int, weights [][]float64, horizon int) []float64 {
+	low, high, share := between(horizons, horizon)
+	list := make([]float64, len(weights[low]))
+	for i := range list {
+		list[i] = weights[low][i]*(1-share) + weights[high][i]*share
+	}
+	return list
+}
+
+// Average returns the weighted mean of the members' quantiles and tails at one horizon, as a combination's Predict and Tails have them. The
+// weights add up to 1. Without tails of every member (they are 0 then) there are none.
+func Average(points []etf.RawPoint, weights []float64) etf.RawPoint {
+	var sum etf.RawPoint
+	tailed := true
+	for i, p := range points {
+		for k, q := range p.Quantiles {
+			sum.Quantiles[k] += weights[i] * q
+		}
+		tailed = tailed && p.Tails != ([2]float64{})
+		sum.Tails[0] += weights[i] * p.Tails[0]
+		sum.Tails[1] += weights[i] * p.Tails[1]
+	}
+	uncross(&sum.Quantiles)
+	if !tailed {
+		sum.Tails = [2]float64{}
+		return sum
+	}
+	sum.Tails = [2]float64{min(sum.Tails[0], sum.Quantiles[0]), max(sum.Tails[1], sum.Quantiles[len(sum.Quantiles)-1])}
+	return sum
+}
+
+// uncross takes back what the rounding of sums may have done to the order of quantiles.
+func uncross(q *[7]float64) {
+	for k := 1; k < len(q); k++ {
+		q[k] = max(q[k], q[k-1])
+	}
 }
 
 // Predict implements forecast.Fitted. The mean of the averaged distribution is the average of the means.
@@ -312,9 +354,7 @@ func (f *fitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) {
 		}
 	}
 	for h := range points {
-		for k := 1; k < len(points[h].Quantiles); k++ { // rounding of sums must not make quantiles cross
-			points[h].Quantiles[k] = max(points[h].Quantiles[k], points[h].Quantiles[k-1])
-		}
+		uncross(&points[h].Quantiles)
 	}
 	return points, forecast.Check(points)
 }

@@ -44,7 +44,12 @@ func WeightsOf(records []Record, horizon int) []float64 {
 			}
 		}
 	}
-	weights := make([]float64, len(records))
+	return softmax(losses)
+}
+
+// softmax returns weights in proportion to exp(-loss).
+func softmax(losses []float64) []float64 {
+	weights := make([]float64, len(losses))
 	least, sum := math.Inf(1), 0.0
 	for _, l := range losses {
 		least = min(least, l)
@@ -58,6 +63,36 @@ func WeightsOf(records []Record, horizon int) []float64 {
 	}
 	return weights
 }
+
+// Weigher gives the weights of WeightsOf as sessions are added one by one, oldest first, in time that does not grow with their number.
+type Weigher struct {
+	horizon int
+	losses  []float64
+}
+
+// NewWeigher returns one of some members at a horizon, without sessions: with equal weights.
+func NewWeigher(members, horizon int) *Weigher { return &Weigher{horizon, make([]float64, members)} }
+
+// Add adds a session: the sums of each member's scores, empty ones of a member without. A session in which no score of any has a counterpart
+// does not count.
+func (w *Weigher) Add(sums []etf.SessionLosses) {
+	any := false
+	for _, s := range sums {
+		any = any || s.Paired > 0
+	}
+	if !any {
+		return
+	}
+	for k, s := range sums {
+		w.losses[k] *= Discount
+		if s.Paired > 0 {
+			w.losses[k] += (s.PairedCRPS - s.AgainstCRPS) / float64(s.Paired) / math.Sqrt(float64(w.horizon))
+		}
+	}
+}
+
+// Weights returns the weights, in the order of the members; they add up to 1.
+func (w *Weigher) Weights() []float64 { return softmax(w.losses) }
 
 func sorted(set map[etf.Session]bool) []etf.Session {
 	list := make([]etf.Session, 0, len(set))

@@ -3,6 +3,7 @@ package prophet
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -70,3 +71,17 @@ func (p *Forecaster) State() State {
 
 // Tail returns what the model keeps about the end of the history.
 func (p *Forecaster) Tail() Tail { return Tail{p.f.gap, p.f.residual, p.f.end, p.f.volatility} }
+
+// Knowing returns the model with more sessions of its series' own calendar (Market.Own): of these, which are ascending, those that come after the
+// ones that it knows. A model of an exchange stays as it is.
+func (p *Forecaster) Knowing(sessions []etf.Session) *Forecaster {
+	if !p.f.clock.own {
+		return p
+	}
+	days := p.f.clock.sessions
+	from, _ := slices.BinarySearch(sessions, days[len(days)-1]+1)
+	days = slices.Concat(days, sessions[from:])
+	f := *p.f
+	f.s.Options.Market.Own, f.clock.sessions = &OwnSessions{days}, days
+	return &Forecaster{&f}
+}

@@ -1,6 +1,7 @@
 package scoreboard
 
 import (
+	"iter"
 	"math"
 
 	"github.com/etfcast/etfcast/etf"
@@ -41,6 +42,22 @@ func Compare(sessions []etf.SessionLosses, horizon int, alpha float64) Differenc
 	return difference(origins, max(horizon, 1), exchanges, alpha)
 }
 
+// CompareEach calls each with every place of the sequence that Compare returns the newest of, oldest first, and the origin of its last
+// increment, until it returns false.
+func CompareEach(sessions []etf.SessionLosses, horizon int, alpha float64, each func(origin etf.Session, d Difference) bool) {
+	origins, exchanges := byOrigin(sessions)
+	if alpha == 0 {
+		alpha = Alpha
+	}
+	var s sequence
+	for origin, increment := range increments(origins, max(horizon, 1), exchanges) {
+		s.add(increment)
+		if !each(origin, s.at(alpha)) {
+			return
+		}
+	}
+}
+
 // difference returns the sequence's newest place. The origins are ascending.
 func difference(origins []etf.SessionLosses, horizon, exchanges int, alpha float64) Difference {
 	var s sequence
@@ -50,14 +67,25 @@ func difference(origins []etf.SessionLosses, horizon, exchanges int, alpha float
 
 // eachIncrement calls add with the increments of a sequence, oldest first.
 func eachIncrement(origins []etf.SessionLosses, horizon, exchanges int, add func(float64)) {
-	if exchanges > 1 {
-		return
+	for _, increment := range increments(origins, horizon, exchanges) {
+		add(increment)
 	}
-	next := 0
-	for i := range origins {
-		if o := &origins[i]; i >= next && o.Paired > 0 {
-			add(o.Difference / float64(o.Paired))
-			next = i + horizon
+}
+
+// increments are the increments of a sequence with their origins, oldest first.
+func increments(origins []etf.SessionLosses, horizon, exchanges int) iter.Seq2[etf.Session, float64] {
+	return func(yield func(etf.Session, float64) bool) {
+		if exchanges > 1 {
+			return
+		}
+		next := 0
+		for i := range origins {
+			if o := &origins[i]; i >= next && o.Paired > 0 {
+				if !yield(o.Origin, o.Difference/float64(o.Paired)) {
+					return
+				}
+				next = i + horizon
+			}
 		}
 	}
 }
@@ -102,24 +130,31 @@ func (s *sequence) at(alpha float64) Difference {
 
 // logCapital is the logarithm of the weighted mean of all bets if the expectations add up to sum, and its derivative by sum.
 func logCapital(logs *[len(bets)]float64, sum float64) (value, derivative float64) {
-	var terms [len(bets)]float64
+	return capital(bets[:], logWeights[:], logs[:], sum)
+}
+
+// least is the sum of expectations at which logCapital is log(2/alpha): it decreases with the sum.
+func least(logs *[len(bets)]float64, alpha float64) float64 {
+	return leastSum(bets[:], logWeights[:], logs[:], math.Log(2/alpha))
+}
+
+// capital is logCapital for any bets.
+func capital(bets, logWeights, logs []float64, sum float64) (value, derivative float64) {
 	largest := math.Inf(-1)
 	for k, bet := range bets {
-		terms[k] = logs[k] + logWeights[k] - bet*sum
-		largest = max(largest, terms[k])
+		largest = max(largest, logs[k]+logWeights[k]-bet*sum)
 	}
 	var all, moment float64
 	for k, bet := range bets {
-		e := math.Exp(terms[k] - largest)
+		e := math.Exp(logs[k] + logWeights[k] - bet*sum - largest)
 		all += e
 		moment += e * bet
 	}
 	return largest + math.Log(all), -moment / all
 }
 
-// least is the sum of expectations at which logCapital is log(2/alpha): it decreases with the sum.
-func least(logs *[len(bets)]float64, alpha float64) float64 {
-	threshold := math.Log(2 / alpha)
+// leastSum is the sum at which capital is the threshold.
+func leastSum(bets, logWeights, logs []float64, threshold float64) float64 {
 	// Where the first of the bets alone gets there.
 	sum := math.Inf(-1)
 	for k, bet := range bets {
@@ -127,7 +162,7 @@ func least(logs *[len(bets)]float64, alpha float64) float64 {
 	}
 	// Newton's steps approach the root of a convex function from one side.
 	for range 100 {
-		value, derivative := logCapital(logs, sum)
+		value, derivative := capital(bets, logWeights, logs, sum)
 		next := sum - (value-threshold)/derivative
 		if !(next > sum+1e-15*math.Abs(sum)) {
 			break

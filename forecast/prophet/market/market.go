@@ -157,6 +157,9 @@ func (m *Model) Fit(ctx context.Context, s forecast.Series, seed uint64, progres
 	s = s.Tail(m.window)
 	o := m.options
 	o.Market, o.Seed = prophet.MarketFor(string(s.Exchange)), seed
+	if s.Exchange == "" {
+		o.Market = prophet.MarketOf(s.Sessions) // the series' own dates are the calendar
+	}
 	model, err := prophet.New(o)
 	if err != nil {
 		return nil, err
@@ -219,7 +222,7 @@ func (m *fitted) Filter(ctx context.Context, s forecast.Series) (forecast.Fitted
 	first := max(0, from-prophet.Context)
 	rows := frameOf(s.Sessions[first:])
 	rows.Y = s.Close[first:]
-	f, err := m.f.Carry(ctx, rows, from-first)
+	f, err := m.f.Knowing(s.Sessions).Carry(ctx, rows, from-first)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +263,7 @@ func (m *fitted) simulate(targets []etf.Session) (simulated, error) {
 	if slices.Equal(m.last.targets, targets) {
 		return m.last, nil
 	}
-	fc, err := m.f.Predict(context.Background(), frameOf(targets), prophet.PredictOptions{Levels: levels, NoTrendIntervals: true})
+	fc, err := m.f.Knowing(targets).Predict(context.Background(), frameOf(targets), prophet.PredictOptions{Levels: levels, NoTrendIntervals: true})
 	if err != nil {
 		return simulated{}, err
 	}
@@ -282,7 +285,7 @@ func (m *fitted) simulate(targets []etf.Session) (simulated, error) {
 // Components implements forecast.Decomposer: "trend" is a price and every other component the logarithm of its factor
 // on the trend, so that the median forecast is trend * exp(additive_terms + residual).
 func (m *fitted) Components(targets []etf.Session) (map[string][]float64, error) {
-	fc, err := m.f.Predict(context.Background(), frameOf(targets), prophet.PredictOptions{NoIntervals: true})
+	fc, err := m.f.Knowing(targets).Predict(context.Background(), frameOf(targets), prophet.PredictOptions{NoIntervals: true})
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,8 @@ type storedFit struct {
 	Report            prophet.Report        `json:"report"`
 	// Fourier is the version of the original in whose order the seasonalities are computed; "" = 1.3.0, as in 0.1.0.
 	Fourier string `json:"fourier"`
+	// Sessions are those of a series of no exchange.
+	Sessions []etf.Session `json:"sessions,omitempty"`
 	// End is the scaled time of the last row of a fit that was carried on, Volatility one that follows the market.
 	End        float64             `json:"end,omitempty"`
 	Volatility *prophet.Volatility `json:"volatility,omitempty"`
@@ -69,12 +71,16 @@ func (m *fitted) MarshalBinary() ([]byte, error) {
 	} else if e := tail.Residual; s.YMin == 0 && e.DF == 0 && e.Slope == 0 && e.Behind == 0 {
 		format = 1
 	}
+	var own []etf.Session
+	if k := s.Options.Market.Own; k != nil {
+		own = k.Days
+	}
 	b, err := json.Marshal(storedFit{
 		Format: format, Model: m.name, Origin: m.origin, From: m.from, Gap: tail.Gap, Options: options,
 		YMin: s.YMin, YScale: s.YScale, Start: s.Start, TScale: s.TScale, Seasonalities: s.Seasonalities,
 		TrainHolidayNames: s.TrainHolidayNames, Changepoints: s.Changepoints, ChangepointsT: s.ChangepointsT,
 		Params: storedParams{s.Params.K, s.Params.M, s.Params.SigmaObs, s.Params.Delta, s.Params.Beta}, Residual: tail.Residual, Report: s.Report,
-		Fourier: order, End: tail.End, Volatility: tail.Volatility,
+		Fourier: order, Sessions: own, End: tail.End, Volatility: tail.Volatility,
 	})
 	return b, etf.Wrap(etf.KindInternal, err, "writing a prophet fit")
 }
@@ -94,6 +100,9 @@ func (m *Model) Restore(blob []byte) (forecast.Fitted, error) {
 	options, err := config.Unmarshal(v.Options)
 	if err != nil {
 		return nil, etf.Wrap(etf.KindCorrupt, err, "reading the options of a stored prophet fit")
+	}
+	if len(v.Sessions) > 0 {
+		options.Market.Own = &prophet.OwnSessions{Days: v.Sessions}
 	}
 	f, err := prophet.NewForecaster(prophet.State{
 		Options: options, YMin: v.YMin, YScale: v.YScale, Start: v.Start, TScale: v.TScale, Seasonalities: v.Seasonalities,
