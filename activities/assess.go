@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -110,10 +111,16 @@ func (a *Assessing) task(ctx context.Context, cal *calendar.Calendar, in AssessI
 	previous, err := a.Store.AssessmentBefore(ctx, in.Exchange, in.Session)
 	switch {
 	case err == nil:
-		if _, t.State, err = assess.Read(previous); err != nil {
+		_, state, err := assess.Read(previous)
+		if errors.Is(err, etf.ErrAltered) {
 			return t, err
 		}
-		t.Previous, t.Through = previous.Hash, previous.Through
+		t.Previous = previous.Hash
+		if err == nil {
+			t.State, t.Through = state, previous.Through
+		} else { // another version of the program wrote it
+			activity.GetLogger(ctx).Warn("the calibration is begun anew", "exchange", in.Exchange, "previous", previous.Hash, "error", err)
+		}
 	case etf.KindOf(err) != etf.KindNotFound:
 		return t, err
 	}

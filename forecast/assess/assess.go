@@ -73,7 +73,7 @@ func Make(cal *calendar.Calendar, t Task) (etf.Assessment, error) {
 			body.Skill = append(body.Skill, skill(m, h, sessions))
 		}
 		for _, m := range append([]string{t.Benchmark}, t.Models...) {
-			body.Coverage = append(body.Coverage, etf.ModelCoverage{Model: m, Horizon: h, Measures: coverage(sums[key{m, h}], h)})
+			body.Coverage = append(body.Coverage, etf.ModelCoverage{Model: m, Horizon: h, Measures: scoreboard.MeasureCoverage(sums[key{m, h}], h)})
 		}
 	}
 	if len(records) > 0 {
