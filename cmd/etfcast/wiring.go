@@ -227,8 +227,11 @@ func (s *modelSettings) addFlags(flags *pflag.FlagSet) {
 
 // open returns the models, the benchmark first: its failure fails an update, and the others are compared with it.
 func (s *modelSettings) open() ([]activities.Model, error) {
-	names := []string{catalogue.Benchmark}
-	for _, name := range s.names {
+	names, asked := []string{catalogue.Benchmark}, s.names
+	if len(asked) == 0 {
+		asked = catalogue.Daily()
+	}
+	for _, name := range asked {
 		if name = strings.TrimSpace(name); name != "" && name != catalogue.Benchmark {
 			names = append(names, name)
 		}
