@@ -46,6 +46,7 @@ type fakeStore struct {
 	events        []etf.Event // ascending
 	eventReads    int
 	fetches       []etf.StoredFetch // newest first
+	verdicts      []etf.GateVerdict // newest session first
 }
 
 func newFakeStore() *fakeStore {
