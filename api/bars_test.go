@@ -427,8 +427,8 @@ func TestForecastModels(t *testing.T) {
 	f.get("/v1/etfs/SPY/forecasts/latest?model=naive").want(t, http.StatusOK)
 
 	a := f.get("/v1/models").want(t, http.StatusOK)
-	want := `{"items":[{"name":"drift","served":true,"min_sessions":21,"params":{"half_life":60}},` +
-		`{"name":"prophet","served":false,"min_sessions":2,"params":{"growth":"linear"}}],"next_cursor":null}`
+	want := `{"items":[{"name":"drift","served":true,"min_sessions":21,"params":{"half_life":60},"served_for":[]},` +
+		`{"name":"prophet","served":false,"min_sessions":2,"params":{"growth":"linear"},"served_for":[]}],"next_cursor":null}`
 	if strings.TrimSpace(string(a.body)) != want {
 		t.Errorf("the models are %s", a.body)
 	}

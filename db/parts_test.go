@@ -14,6 +14,10 @@ func provenanced(f etf.Forecast) etf.Forecast {
 	for i := range f.Points {
 		f.Tails = append(f.Tails, [2]float64{100.0/3 - float64(i+1)/7, 100.0 / 3 * math.Pi * float64(i+1)})
 	}
+	f.Volatility = .01 / 3
+	for i, p := range f.Points {
+		f.Raw = append(f.Raw, etf.RawPoint{Quantiles: p.Quantiles, Tails: [2]float64{1.0 / 3, 100 + float64(i)/7}})
+	}
 	f.Tails[3] = [2]float64{math.SmallestNonzeroFloat64, math.MaxFloat64}
 	f.ClosesHash = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	f.Scale = etf.Scale{Absolute: .1, Squared: 1e-300 / 3}
@@ -32,12 +36,13 @@ func testProvenance(t *testing.T, d dbtest.Database) {
 		t.Fatal(isNew, err)
 	}
 	plain, _, err := appendOne(ctx, s, forecastOf("PROV", "drift", day(1), p.DataVersion))
-	if err != nil || plain.Tails != nil || plain.ClosesHash != "" || plain.Build != (etf.Build{}) {
+	if err != nil || plain.Tails != nil || plain.ClosesHash != "" || plain.Build != (etf.Build{}) || plain.Raw != nil || plain.Volatility != 0 {
 		t.Fatalf("%+v, %v", plain, err)
 	}
 	for _, f := range []etf.Forecast{want, stored} {
 		read, err := s.Forecast(ctx, f.ID)
-		if err != nil || !reflect.DeepEqual(read.Tails, f.Tails) || read.ClosesHash != f.ClosesHash || read.Scale != f.Scale || read.Build != f.Build {
+		if err != nil || !reflect.DeepEqual(read.Tails, f.Tails) || read.ClosesHash != f.ClosesHash || read.Scale != f.Scale || read.Build != f.Build ||
+			!reflect.DeepEqual(read.Raw, f.Raw) || read.Volatility != f.Volatility {
 			t.Errorf("read %+v, %v", read, err)
 		}
 	}
@@ -56,6 +61,9 @@ func testProvenance(t *testing.T, d dbtest.Database) {
 		{"the features", "UPDATE forecast_provenance SET features = 'v3' WHERE forecast_id = ?", "UPDATE forecast_provenance SET features = 'v1+fma' WHERE forecast_id = ?"},
 		{"the modified flag", "UPDATE forecast_provenance SET modified = 0 WHERE forecast_id = ?", "UPDATE forecast_provenance SET modified = 1 WHERE forecast_id = ?"},
 		{"the removal of tails", "UPDATE forecast_tails SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = ?", "UPDATE forecast_tails SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = REVERSE(?)"},
+		{"the volatility", "UPDATE forecast_raw SET volatility = 2 WHERE forecast_id = ?", "UPDATE forecast_raw SET volatility = 0.01 / 3e0 WHERE forecast_id = ?"},
+		{"a raw quantile", "UPDATE forecast_raw SET by_horizon = REPLACE(by_horizon, '[{\"q', '[{},{\"q') WHERE forecast_id = ?", "UPDATE forecast_raw SET by_horizon = REPLACE(by_horizon, '[{},{\"q', '[{\"q') WHERE forecast_id = ?"},
+		{"the removal of raw quantiles", "UPDATE forecast_raw SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = ?", "UPDATE forecast_raw SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = REVERSE(?)"},
 		{"the removal of the row", "UPDATE forecast_provenance SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = ?", "UPDATE forecast_provenance SET forecast_id = REVERSE(forecast_id) WHERE forecast_id = REVERSE(?)"},
 	} {
 		if _, err := admin.ExecContext(ctx, c.change, want.ID); err != nil {
@@ -71,9 +79,12 @@ func testProvenance(t *testing.T, d dbtest.Database) {
 	}
 	before := dump(t, d, "forecasts", "forecast_points", "forecast_provenance")
 	for field, change := range map[string]func(*etf.Forecast){
-		"tails":    func(f *etf.Forecast) { f.Tails = f.Tails[:20] },
-		"tails[2]": func(f *etf.Forecast) { f.Tails[2][1] = math.Inf(1) },
-		"scale":    func(f *etf.Forecast) { f.Scale.Squared = math.NaN() },
+		"tails":      func(f *etf.Forecast) { f.Tails = f.Tails[:20] },
+		"tails[2]":   func(f *etf.Forecast) { f.Tails[2][1] = math.Inf(1) },
+		"raw":        func(f *etf.Forecast) { f.Raw = f.Raw[:20] },
+		"raw[4]":     func(f *etf.Forecast) { f.Raw[4].Quantiles[2] = math.NaN() },
+		"volatility": func(f *etf.Forecast) { f.Volatility = -1 },
+		"scale":      func(f *etf.Forecast) { f.Scale.Squared = math.NaN() },
 	} {
 		bad := provenanced(forecastOf("PROV", "drift", day(2), p.DataVersion))
 		change(&bad)

@@ -300,9 +300,10 @@ var tampers = map[string]func(x *tamperer, f map[string]any) string{
 		return ""
 	},
 	"rows of nothing": func(x *tamperer, f map[string]any) string {
-		table := x.one("forecast_points", "forecast_components", "forecast_fits", "forecast_marks", "forecast_tails", "forecast_provenance")
+		table := x.one("forecast_points", "forecast_components", "forecast_fits", "forecast_marks", "forecast_tails", "forecast_provenance", "forecast_raw")
 		row := map[string]string{"forecast_points": "1, '2025-01-03', 1, 1, 1, 1, 1, 1, 1, 1", "forecast_components": "'trend', '[1]'", "forecast_fits": "'ab', 'gzip', 1, 'x'",
-			"forecast_marks": "'held', '', 1, '2025-01-03'", "forecast_tails": "'[[1,2]]'", "forecast_provenance": "'ab', 1, 1, '', '', '', 0"}[table]
+			"forecast_marks": "'held', '', 1, '2025-01-03'", "forecast_tails": "'[[1,2]]'", "forecast_provenance": "'ab', 1, 1, '', '', '', 0",
+			"forecast_raw": "1, ''"}[table]
 		x.save(table, "forecast_id = 'lost'")
 		x.exec("INSERT INTO " + table + " VALUES ('lost', " + row + ")")
 		return table
@@ -311,7 +312,7 @@ var tampers = map[string]func(x *tamperer, f map[string]any) string{
 
 // tailsAndProvenance changes or removes the forecast's tails or provenance or, if it has none, inserts some.
 func tailsAndProvenance(x *tamperer, f map[string]any) string {
-	table := x.one("forecast_tails", "forecast_provenance")
+	table := x.one("forecast_tails", "forecast_provenance", "forecast_raw")
 	where := fmt.Sprintf("forecast_id = '%s'", f["id"])
 	if had := x.save(table, where); len(had.rows) > 0 {
 		set := x.one("closes_hash = REVERSE(CONCAT('x', SUBSTRING(closes_hash, 2)))", "closes_hash = ''", "scale_absolute = scale_absolute * 1.0000000001", "scale_absolute = 0, scale_squared = 0",
@@ -320,6 +321,12 @@ func tailsAndProvenance(x *tamperer, f map[string]any) string {
 			x.exec("UPDATE forecast_tails SET by_horizon = ? WHERE forecast_id = ?", x.flipped(x.pick(had)["by_horizon"].(string)), f["id"])
 			return "a digit of tails"
 		}
+		if table == "forecast_raw" && set != "removed" {
+			change := x.one("volatility = volatility * 1.0000000001", "volatility = 0", "volatility = -volatility", "by_horizon = REPLACE(by_horizon, '1', '2')",
+				"by_horizon = IF(by_horizon = '', '[{}]', '')", "by_horizon = CONCAT(by_horizon, ' ')")
+			x.exec("UPDATE forecast_raw SET " + change + " WHERE " + where)
+			return change
+		}
 		if set != "removed" {
 			x.exec("UPDATE " + table + " SET " + set + " WHERE " + where)
 			return set
@@ -327,7 +334,7 @@ func tailsAndProvenance(x *tamperer, f map[string]any) string {
 		x.exec("DELETE FROM " + table + " WHERE " + where)
 		return table + " removed"
 	}
-	what := map[string]string{"forecast_tails": "'[[1,2]]'", "forecast_provenance": x.one("'', 0, 0, '', '', '', 0", "'ab', 0, 0, '', '', '', 0", "'', 0, 0, 'go1', '', '', 1", "'', 1, 0, '', '', '', 0")}[table]
+	what := map[string]string{"forecast_tails": "'[[1,2]]'", "forecast_raw": x.one("0, ''", "1, ''"), "forecast_provenance": x.one("'', 0, 0, '', '', '', 0", "'ab', 0, 0, '', '', '', 0", "'', 0, 0, 'go1', '', '', 1", "'', 1, 0, '', '', '', 0")}[table]
 	x.exec("INSERT INTO "+table+" VALUES (?, "+what+")", f["id"])
 	return table + " inserted: " + what
 }
@@ -338,7 +345,7 @@ func (x *tamperer) removeFrom(f map[string]any, from, to int64) {
 	where := fmt.Sprintf("etf_id = %v AND model = '%s' AND chain BETWEEN %d AND %d", f["etf_id"], f["model"], from, to)
 	list := x.save("forecasts", where)
 	for _, row := range list.rows {
-		for _, table := range []string{"forecast_points", "forecast_components", "forecast_fits", "forecast_marks", "forecast_tails", "forecast_provenance"} {
+		for _, table := range []string{"forecast_points", "forecast_components", "forecast_fits", "forecast_marks", "forecast_tails", "forecast_provenance", "forecast_raw"} {
 			of := fmt.Sprintf("forecast_id = '%s'", row[slices.Index(list.columns, "id")])
 			x.save(table, of)
 			x.exec("DELETE FROM " + table + " WHERE " + of)
@@ -412,7 +419,9 @@ func fullForecast(symbol etf.Symbol, v etf.DataVersion) etf.Forecast {
 	f.Build = etf.Build{Go: "go1.26.8", Arch: "amd64", Features: "v1+fma", Modified: true}
 	for _, p := range f.Points {
 		f.Tails = append(f.Tails, [2]float64{p.Quantiles[0] - 1.5, p.Quantiles[6] + 1.5})
+		f.Raw = append(f.Raw, etf.RawPoint{Quantiles: p.Quantiles, Tails: [2]float64{p.Quantiles[0] - 1, p.Quantiles[6] + 1}})
 	}
+	f.Volatility = .0125
 	return f
 }
 
@@ -554,7 +563,7 @@ func TestUpsertsAreFound(t *testing.T) {
 		changed := 0
 		for table, set := range map[string]string{
 			"forecasts": "params = '7'", "forecast_points": "mean = 7", "forecast_components": "by_horizon = '[7]'", "forecast_fits": "size = 7",
-			"forecast_tails": "by_horizon = '[[7,7]]'", "forecast_provenance": "scale_absolute = 7", "forecast_marks": "skipped = 7",
+			"forecast_tails": "by_horizon = '[[7,7]]'", "forecast_provenance": "scale_absolute = 7", "forecast_raw": "volatility = 7", "forecast_marks": "skipped = 7",
 			"ledger_leaves": "hash = '7'", "ledger_hashes": "hashes = '7'", "ledger_checkpoints": "root = '7'",
 		} {
 			list := x.save(table, "1 = 1")

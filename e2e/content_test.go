@@ -39,6 +39,9 @@ var contentQueries = map[string]string{
 	"tails": `SELECT symbol, model, chain, by_horizon FROM forecast_tails t JOIN forecasts f ON f.id = t.forecast_id JOIN etfs e ON e.id = f.etf_id`,
 	"provenance": `SELECT symbol, model, chain, closes_hash, scale_absolute, scale_squared, go_version, arch, features, modified
 		FROM forecast_provenance p JOIN forecasts f ON f.id = p.forecast_id JOIN etfs e ON e.id = f.etf_id`,
+	"raw":        `SELECT symbol, model, chain, volatility, r.by_horizon FROM forecast_raw r JOIN forecasts f ON f.id = r.forecast_id JOIN etfs e ON e.id = f.etf_id`,
+	"assessment": `SELECT exchange, session, hash, previous, through, body FROM assessments`,
+	"verdict":    `SELECT exchange, session, horizon, model, passed, is_served, increments, mean, low, high, error_level FROM gate_verdicts`,
 	"score": `SELECT symbol, s.model, f.chain, horizon, version, target, standing, withdrawn, s.data_version, actual, scale_absolute, scale_squared, error,
 			absolute_error, squared_error, crps, pin025, pin05, pin10, pin25, pin50, pin75, pin90, pin95, pin975, inside50, inside80, inside90, inside95,
 			winkler80, winkler90, width80, width90, pit

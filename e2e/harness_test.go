@@ -161,7 +161,8 @@ func built(t *testing.T, name, target string) string {
 func (s *stack) environment(extra ...string) []string {
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 		"TEMPORAL_ADDRESS=" + s.temporal, "TEMPORAL_NAMESPACE=" + s.namespace,
-		"ETFCAST_MYSQL_DSN=" + s.dsn, "ETFCAST_MYSQL_ADMIN_DSN=" + s.adminDSN}, extra...)
+		"ETFCAST_MYSQL_DSN=" + s.dsn, "ETFCAST_MYSQL_ADMIN_DSN=" + s.adminDSN,
+		"ETFCAST_MODELS=drift,prophet"}, extra...)
 }
 
 // start starts etfcast with args. A command that listens gets a free address, which base has.

@@ -1,12 +1,14 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -20,6 +22,24 @@ type forecasts struct {
 	fits   map[string][]byte
 	// confirmed says how far the ETF's bars are confirmed.
 	confirmed etf.Confirmation
+	// newest is the exchange's newest assessment; zero before there is one.
+	newest etf.Assessment
+}
+
+func (s *forecasts) NewestAssessment(context.Context, etf.Exchange) (etf.Assessment, error) {
+	if s.newest.Hash == "" {
+		return etf.Assessment{}, cmp.Or[error](s.fail["NewestAssessment"], etf.NotFound("assessment", "there is none", ""))
+	}
+	return s.newest, s.fail["NewestAssessment"]
+}
+
+func (s *forecasts) NewestOrigin(_ context.Context, symbol etf.Symbol, model string, _ time.Time, _ int64) (newest etf.Session, err error) {
+	for _, f := range s.stored {
+		if f.Symbol == symbol && f.Model == model {
+			newest = max(newest, f.Origin)
+		}
+	}
+	return newest, s.fail["NewestOrigin"]
 }
 
 func (s *forecasts) Confirmations(context.Context, []etf.Symbol) (map[etf.Symbol]etf.Confirmation, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/forecast/assess"
 	"github.com/etfcast/etfcast/forecast/issue"
 )
 
@@ -83,7 +84,11 @@ func (s *Service) Reproduce(ctx context.Context, id string, r Reproducer) (Repro
 	if f.CodeVersion != r.CodeVersion && !r.Anyway {
 		return Reproduction{}, anotherCode(f, r.CodeVersion)
 	}
-	model, err := r.Model(f.Model, f.Params)
+	params, calibration, err := issue.ModelParams(f.Params)
+	if err != nil {
+		return Reproduction{}, err
+	}
+	model, err := r.Model(f.Model, params)
 	if err != nil {
 		return Reproduction{}, err
 	}
@@ -120,9 +125,32 @@ func (s *Service) Reproduce(ctx context.Context, id string, r Reproducer) (Repro
 	if err != nil {
 		return Reproduction{}, err
 	}
+	if calibration != "" {
+		if made, err = s.calibrated(ctx, made, in, f, calibration); err != nil {
+			return Reproduction{}, err
+		}
+	}
 	result := r.reproduction(f, e.Exchange, issue.Compare(f, in, made))
 	result.Rows = len(history.Bars)
 	return result, nil
+}
+
+// calibrated calibrates a forecast again by the assessment that it was calibrated by.
+func (s *Service) calibrated(ctx context.Context, made issue.Made, in issue.Input, f etf.Forecast, hash string) (issue.Made, error) {
+	a, err := s.store.AssessmentByHash(ctx, hash)
+	if err == nil && a.Session != f.Origin {
+		err = &etf.Error{Kind: etf.KindCorrupt, Message: fmt.Sprintf("forecast %s from %s was calibrated by the assessment of %s", f.ID, f.Origin, a.Session),
+			Remedy: "compare the database with a backup"}
+	}
+	if err != nil {
+		return made, err
+	}
+	_, state, err := assess.Read(a)
+	if err != nil {
+		return made, err
+	}
+	out, _, err := issue.Calibrate(made, in, f.Model, state)
+	return out, err
 }
 
 // reproduction is the result of a comparison.

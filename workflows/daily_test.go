@@ -36,6 +36,8 @@ type market struct {
 	anchors   []activities.AnchorInput
 	anchorErr error
 	onAnchor  func() // called when heads are anchored
+
+	assessments []string // that updates were given
 }
 
 func newMarket(n int) *market {
@@ -99,6 +101,7 @@ func (m *market) update(ctx workflow.Context, in UpdateETFInput) (etf.RunETF, er
 	m.open++
 	m.most = max(m.most, m.open)
 	m.updated = append(m.updated, in.Symbol)
+	m.assessments = append(m.assessments, in.Assessment)
 	defer func() { m.open-- }()
 	var n int
 	_, _ = fmt.Sscanf(string(in.Symbol), "SIM%d", &n)

@@ -15,6 +15,7 @@ import (
 	"github.com/etfcast/etfcast/db"
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/catalogue"
 	"github.com/etfcast/etfcast/forecast/scoring"
 	"github.com/etfcast/etfcast/service"
 	"github.com/etfcast/etfcast/workflows"
@@ -305,13 +306,8 @@ func (d *doctor) records(ctx context.Context) {
 // scores recomputes the sums of scores that the scoreboard is made from.
 func (d *doctor) scores(ctx context.Context, store *db.Store, unfinished func(check string, err error)) {
 	const check = "scores"
-	benchmark, err := benchmarkName()
-	if err != nil {
-		d.bad(check, err, "")
-		return
-	}
 	sessions, found, err := store.CheckScoreSums(ctx, func(list []etf.Score) []etf.SessionLosses {
-		return scoring.Contributions(list, benchmark)
+		return scoring.Contributions(list, catalogue.Benchmark)
 	}, brokenShown)
 	switch {
 	case err != nil:

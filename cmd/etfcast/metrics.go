@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,6 +54,12 @@ var (
 		"Findings that await a decision, at most 1000.", nil, nil)
 	descOverdue = prometheus.NewDesc("etfcast_overdue_findings",
 		"Findings that have awaited a decision for longer than its deadline of five days, at most 1000.", nil, nil)
+	descCoverage = prometheus.NewDesc("etfcast_coverage",
+		"Share of prices inside a model's interval, over the forecasts of record.", []string{"exchange", "model", "horizon", "nominal"}, nil)
+	descCoverageAlarm = prometheus.NewDesc("etfcast_coverage_alarm",
+		"1 if the coverage of a model's interval is refuted: the evidence against it has reached 20 at some session.", []string{"exchange", "model", "horizon", "nominal"}, nil)
+	descServed = prometheus.NewDesc("etfcast_served",
+		"1 for a model that is served instead of the benchmark.", []string{"exchange", "model", "horizon"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -61,6 +68,9 @@ func (storeMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- descCompleted
 	ch <- descUndecided
 	ch <- descOverdue
+	ch <- descCoverage
+	ch <- descCoverageAlarm
+	ch <- descServed
 }
 
 // Collect implements prometheus.Collector.
@@ -83,6 +93,29 @@ func (m storeMetrics) Collect(ch chan<- prometheus.Metric) {
 				ch <- prometheus.MustNewConstMetric(descCompleted, prometheus.GaugeValue, float64(s.Time().Unix()), string(x))
 			}
 		}
+		m.record(ctx, ch)
 	}
 	ch <- prometheus.MustNewConstMetric(descUp, prometheus.GaugeValue, up)
+}
+
+// record sends what the newest assessments say; nothing before there is one.
+func (m storeMetrics) record(ctx context.Context, ch chan<- prometheus.Metric) {
+	send := func(desc *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	_ = m.service.Coverages(ctx, func(exchange etf.Exchange, model string, horizon int, c etf.CoverageMeasure) {
+		labels := []string{string(exchange), model, strconv.Itoa(horizon), strconv.FormatFloat(c.Nominal, 'g', -1, 64)}
+		if c.N > 0 {
+			send(descCoverage, c.Measured, labels...)
+		}
+		alarm := 0.0
+		if c.Alarm {
+			alarm = 1
+		}
+		send(descCoverageAlarm, alarm, labels...)
+	})
+	served, _ := m.service.ServedModels(ctx)
+	for _, v := range served {
+		send(descServed, 1, string(v.Exchange), v.Model, strconv.Itoa(v.Horizon))
+	}
 }

@@ -25,8 +25,6 @@ import (
 	"github.com/etfcast/etfcast/dispatch"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/catalogue"
-	"github.com/etfcast/etfcast/forecast/drift"
-	"github.com/etfcast/etfcast/forecast/prophet/market"
 	"github.com/etfcast/etfcast/internal/retry"
 	"github.com/etfcast/etfcast/ledger"
 	"github.com/etfcast/etfcast/service"
@@ -56,6 +54,7 @@ type serverSettings struct {
 	worker       worker.Options
 	rates        map[string]string
 	horizons     string // that are scored
+	models       modelSettings
 	due          dueSettings
 }
 
@@ -68,6 +67,7 @@ func (s *serverSettings) addFlags(flags *pflag.FlagSet, listen string) {
 	declare.IntVar(&s.worker.Cores, "fit-cores", 0, "number of concurrent model fits (default: number of cores)")
 	declare.IntVar(&s.worker.StoreActivities, "store-activities", 0, "number of concurrent database activities (default: 16)")
 	declare.StringToStringVar(&s.rates, "source-rate", nil, "fetches per second from a source, across all workers: NAME=RATE, separated by commas (default: "+defaultRates()+")")
+	s.models.addFlags(flags)
 	s.sources.addFlags(flags)
 	s.ledger.addFlags(flags)
 	s.due.addFlags(flags)
@@ -205,13 +205,11 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 		}
 		note(err)
 	}
+	p.models, err = s.models.open()
+	note(err)
 	if len(problems) > 0 {
 		p.close()
 		return nil, usageError{errors.Join(problems...)}
-	}
-	if p.models, err = models(); err != nil {
-		p.close()
-		return nil, err
 	}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.metrics.MustRegister(storeMetrics{p.service()}, queueMetrics{p.temporal.Backlogs})
@@ -220,18 +218,33 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 	return p, nil
 }
 
-// models returns the models that forecast every ETF. The first is the benchmark, whose failure fails an update. The API and the smoke
-// test use this list.
-func models() ([]activities.Model, error) { return catalogue.New([]string{drift.Name, market.Name}) }
+// modelSettings say which models forecast every ETF.
+type modelSettings struct{ names []string }
 
-// benchmarkName is the name of the model that the others are compared with.
-func benchmarkName() (string, error) {
-	list, err := models()
-	if err != nil {
-		return "", err
-	}
-	return list[0].Name(), nil
+func (s *modelSettings) addFlags(flags *pflag.FlagSet) {
+	settings{flags}.StringSliceVar(&s.names, "models", catalogue.Daily(), "models that forecast every ETF, separated by commas; the benchmark, "+catalogue.Benchmark+", is always the first")
 }
+
+// open returns the models, the benchmark first: its failure fails an update, and the others are compared with it.
+func (s *modelSettings) open() ([]activities.Model, error) {
+	names, asked := []string{catalogue.Benchmark}, s.names
+	if len(asked) == 0 {
+		asked = catalogue.Daily()
+	}
+	for _, name := range asked {
+		if name = strings.TrimSpace(name); name != "" && name != catalogue.Benchmark {
+			names = append(names, name)
+		}
+	}
+	list, err := catalogue.New(names)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return list, nil
+}
+
+// models returns every model that this program has, the benchmark first: what commands that only read may be asked about.
+func models() ([]activities.Model, error) { return catalogue.New(catalogue.Names()) }
 
 func (p *process) close() {
 	if p.temporal != nil {
