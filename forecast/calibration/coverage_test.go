@@ -7,6 +7,9 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast/calibration"
 )
 
 // records is how many series of each truth are simulated; `make report-calibration` sets it.
@@ -147,6 +150,64 @@ func TestCoverageAfterABreak(t *testing.T) {
 		// A published study of conformal methods has .562 for split conformal and .70 to .875 for adaptive ones over 60 sessions.
 		if calibrated[i][1] < .8 {
 			t.Errorf("%s: %.3f in the 60 sessions after the break", m, calibrated[i][1])
+		}
+	}
+}
+
+// Six ETFs of one exchange, whose returns share a factor and whose volatilities differ by a factor of 4: each is covered as it should be from the
+// first session that counts on, a newcomer's first 250 forecasts too.
+func TestCoverageOfAPool(t *testing.T) {
+	const etfs, sessions, joins = 6, 1500, 750 // the last ETF joins there
+	r := rand.New(rand.NewPCG(6, 6))
+	factor := truths[3].make(r, sessions)
+	var paths []*path
+	for i := range etfs {
+		own := truths[3].make(r, sessions)
+		for k := range own {
+			own[k] = (.8*factor[k] + .6*own[k]) * math.Pow(4, float64(i)/(etfs-1)-.5)
+		}
+		paths = append(paths, newPath(own))
+	}
+	state := &calibration.State{}
+	got := map[place][]*cellCoverage{}
+	for row := 250; row+21 < sessions; row++ {
+		var matured []calibration.Outcome
+		for i, p := range paths {
+			for _, h := range horizons {
+				if from := row - h; from >= 250 && (i < etfs-1 || from >= joins) {
+					matured = append(matured, calibration.Outcome{Symbol: etf.Symbol(rune('A' + i)), Model: "constant", Horizon: h, Origin: etf.Session(from), Target: etf.Session(row),
+						Volatility: p.vol[from], Raw: p.point("constant", from, h), Actual: p.prices[row]})
+				}
+			}
+		}
+		state.Update(matured)
+		for i, p := range paths {
+			if row < joins || i == etfs-1 && row >= joins+250 {
+				continue
+			}
+			for _, h := range horizons {
+				at := place{"constant", h}
+				if got[at] == nil {
+					got[at] = make([]*cellCoverage, etfs)
+				}
+				if got[at][i] == nil {
+					got[at][i] = &cellCoverage{}
+				}
+				q, _ := state.Apply(etf.Symbol(rune('A'+i)), "constant", h, p.vol[row], p.point("constant", row, h))
+				got[at][i].add(q, p.prices[row+h], p.vol[row])
+			}
+		}
+	}
+	for _, h := range horizons {
+		for i, c := range got[place{"constant", h}] {
+			for l := range nominal {
+				if z := math.Abs(mean(c.inside[l])-nominal[l]) / hac(c.inside[l], h); z > 3 {
+					t.Errorf("h=%d, ETF %d: the %.0f %% interval covers %.3f, %.1f standard errors off", h, i, 100*nominal[l], mean(c.inside[l]), z)
+				}
+			}
+			if h == 1 {
+				t.Logf("ETF %d: %.3f %.3f %.3f %.3f", i, mean(c.inside[0]), mean(c.inside[1]), mean(c.inside[2]), mean(c.inside[3]))
+			}
 		}
 	}
 }

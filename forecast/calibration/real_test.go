@@ -82,6 +82,7 @@ func TestCoverageOnRealFunds(t *testing.T) {
 		width, winkler          float64
 		years, yearsRaw, counts map[int]float64
 		last                    [4]float64
+		alarmsRaw, alarms       int
 	}
 	all := map[place]*sums{}
 	t.Log("| series | origins | model | h | raw 50 80 90 95 | calibrated | terciles of volatility, raw 90 % | calibrated | width | Winkler |")
@@ -104,6 +105,8 @@ func TestCoverageOnRealFunds(t *testing.T) {
 					a.calibrated[l] += covered[l]
 					a.last[l] += mean(c.inside[l][len(c.inside[l])-504:])
 				}
+				a.alarmsRaw += r.alarms(h)
+				a.alarms += c.alarms(h)
 				byRaw, by := r.terciles(2), c.terciles(2)
 				for i := range by {
 					a.byRaw[i] += byRaw[i] / n
@@ -134,6 +137,16 @@ func TestCoverageOnRealFunds(t *testing.T) {
 				if off := math.Abs(a.calibrated[l]/n - nominal[l]); off > .02 {
 					t.Errorf("%s, h=%d: %.0f %% intervals cover %.3f", m, h, 100*nominal[l], a.calibrated[l]/n)
 				}
+			}
+		}
+	}
+	t.Logf("| model | h | coverages refuted of %d, raw | calibrated |", 4*len(list))
+	for _, m := range models {
+		for _, h := range horizons {
+			a := all[place{m, h}]
+			t.Logf("| %s | %d | %d | %d |", m, h, a.alarmsRaw, a.alarms)
+			if a.alarms > 4 { // 32 right coverages have 1.6 alarms at most, in the mean, and the four levels of a series have theirs together
+				t.Errorf("%s, h=%d: %d calibrated coverages are refuted", m, h, a.alarms)
 			}
 		}
 	}

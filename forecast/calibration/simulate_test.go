@@ -10,6 +10,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/calibration"
+	"github.com/etfcast/etfcast/forecast/scoreboard"
 )
 
 // truth is a process of daily log returns.
@@ -192,6 +193,21 @@ func (c *cellCoverage) terciles(level int) (by [3]float64) {
 func (c *cellCoverage) spread(level int) float64 {
 	by := c.terciles(level)
 	return max(by[0], by[1], by[2]) - min(by[0], by[1], by[2])
+}
+
+// alarms is how many of the four coverages the e-process has refuted.
+func (c *cellCoverage) alarms(horizon int) (n int) {
+	var sessions []etf.SessionLosses
+	for i := range c.vol {
+		in := func(level int) int { return int(c.inside[level][i]) }
+		sessions = append(sessions, etf.SessionLosses{Origin: etf.Session(i + 1), N: 1, Tailed: 1, Inside50: in(0), Inside80: in(1), Inside90: in(2), Inside95: in(3)})
+	}
+	for _, m := range scoreboard.MeasureCoverage(sessions, horizon) {
+		if m.Alarm {
+			n++
+		}
+	}
+	return n
 }
 
 type place struct {
