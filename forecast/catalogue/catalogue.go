@@ -14,6 +14,7 @@ import (
 	"github.com/etfcast/etfcast/forecast/drift"
 	"github.com/etfcast/etfcast/forecast/ets"
 	"github.com/etfcast/etfcast/forecast/ewma"
+	"github.com/etfcast/etfcast/forecast/garch"
 	"github.com/etfcast/etfcast/forecast/histsim"
 	"github.com/etfcast/etfcast/forecast/prophet/market"
 	"github.com/etfcast/etfcast/forecast/theta"
@@ -38,6 +39,8 @@ var entries = []entry{
 	thetaEntry(theta.Standard),
 	thetaEntry(theta.Optimised),
 	thetaEntry(theta.Dynamic),
+	{garch.Name, of(func() (*garch.Model, error) { return garch.New(garch.Settings{}) }), parsed(garch.Parse)},
+	{garch.NameGJR, of(func() (*garch.Model, error) { return garch.NewGJR(garch.Settings{}) }), parsed(garch.ParseGJR)},
 	{market.Name, of(func() (*market.Model, error) { return market.New(market.Settings{}) }), parsed(market.Parse)},
 	{market.NameEWMA, of(func() (*market.Model, error) { return market.New(market.Settings{Volatility: market.EWMA}) }), parsed(market.EWMA.Parse)},
 }
@@ -133,7 +136,7 @@ func Parse(name, params string) (forecast.Model, error) {
 }
 
 // reserved are names of models that are not there yet; others' entries can't take them.
-var reserved = []string{"garch", "gjr", "lstm"}
+var reserved = []string{"lstm"}
 
 // Reserved returns the names that no entrant may take.
 func Reserved() []string {
