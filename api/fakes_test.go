@@ -419,6 +419,19 @@ func (f *fakeTemporal) StartDaily(_ context.Context, in workflows.DailyInput, ag
 	return true, nil
 }
 
+func (f *fakeTemporal) StartBacktest(_ context.Context, in workflows.BacktestInput) (bool, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return false, f.err
+	}
+	id := etf.BacktestWorkflowID(in.ID)
+	if x, there := f.executions[id]; there && (x.Status == etf.RunRunning || x.Status == etf.RunCompleted) {
+		return false, nil
+	}
+	f.executions[id] = etf.Execution{Status: etf.RunRunning, StartedAt: f.now()}
+	return true, nil
+}
+
 func (f *fakeTemporal) Execution(_ context.Context, id string) (etf.Execution, error) {
 	defer f.locked()()
 	if f.err != nil {
