@@ -45,6 +45,7 @@ type fakeStore struct {
 	events        []etf.Event // ascending
 	eventReads    int
 	fetches       []etf.StoredFetch // newest first
+	backtests     backtests
 }
 
 func newFakeStore() *fakeStore {
