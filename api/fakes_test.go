@@ -18,7 +18,8 @@ import (
 
 // fakeStore is an in-memory service.Store. If err is set, every method fails with it.
 type fakeStore struct {
-	service.Store // nil: methods that no handler calls
+	assessments   map[etf.Exchange]etf.Assessment // the newest, without state
+	service.Store                                 // nil: methods that no handler calls
 	mu            sync.Mutex
 	err           error
 	etfs          map[etf.Symbol]etf.ETF
@@ -616,4 +617,11 @@ func (f *fakeFolder) Keep(_ context.Context, name string, raw []byte) (string, b
 	}
 	f.files[name] = string(raw)
 	return "uploads/" + name, !ok, nil
+}
+
+func (f *fakeStore) NewestAssessment(_ context.Context, exchange etf.Exchange) (etf.Assessment, error) {
+	if a, ok := f.assessments[exchange]; ok {
+		return a, nil
+	}
+	return etf.Assessment{}, etf.NotFound("assessment", "there is none", "")
 }

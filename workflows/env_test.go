@@ -51,6 +51,7 @@ func newEnvWith(t *testing.T, updateETF func(workflow.Context, UpdateETFInput) (
 	env.RegisterActivity(&activities.Reviewing{})
 	env.RegisterActivity(&activities.Anchoring{})
 	env.RegisterActivity(&activities.Recording{})
+	env.RegisterActivity(&activities.Assessing{})
 	env.RegisterActivity(&activities.Planning{})
 	env.RegisterActivity(&activities.Deciding{})
 	return env

@@ -102,24 +102,31 @@ func (s *sequence) at(alpha float64) Difference {
 
 // logCapital is the logarithm of the weighted mean of all bets if the expectations add up to sum, and its derivative by sum.
 func logCapital(logs *[len(bets)]float64, sum float64) (value, derivative float64) {
-	var terms [len(bets)]float64
+	return capital(bets[:], logWeights[:], logs[:], sum)
+}
+
+// least is the sum of expectations at which logCapital is log(2/alpha): it decreases with the sum.
+func least(logs *[len(bets)]float64, alpha float64) float64 {
+	return leastSum(bets[:], logWeights[:], logs[:], math.Log(2/alpha))
+}
+
+// capital is logCapital for any bets.
+func capital(bets, logWeights, logs []float64, sum float64) (value, derivative float64) {
 	largest := math.Inf(-1)
 	for k, bet := range bets {
-		terms[k] = logs[k] + logWeights[k] - bet*sum
-		largest = max(largest, terms[k])
+		largest = max(largest, logs[k]+logWeights[k]-bet*sum)
 	}
 	var all, moment float64
 	for k, bet := range bets {
-		e := math.Exp(terms[k] - largest)
+		e := math.Exp(logs[k] + logWeights[k] - bet*sum - largest)
 		all += e
 		moment += e * bet
 	}
 	return largest + math.Log(all), -moment / all
 }
 
-// least is the sum of expectations at which logCapital is log(2/alpha): it decreases with the sum.
-func least(logs *[len(bets)]float64, alpha float64) float64 {
-	threshold := math.Log(2 / alpha)
+// leastSum is the sum at which capital is the threshold.
+func leastSum(bets, logWeights, logs []float64, threshold float64) float64 {
 	// Where the first of the bets alone gets there.
 	sum := math.Inf(-1)
 	for k, bet := range bets {
@@ -127,7 +134,7 @@ func least(logs *[len(bets)]float64, alpha float64) float64 {
 	}
 	// Newton's steps approach the root of a convex function from one side.
 	for range 100 {
-		value, derivative := logCapital(logs, sum)
+		value, derivative := capital(bets, logWeights, logs, sum)
 		next := sum - (value-threshold)/derivative
 		if !(next > sum+1e-15*math.Abs(sum)) {
 			break

@@ -10,6 +10,8 @@ export type Page =
   | 'run'
   | 'scoreboard'
   | 'cell'
+  | 'backtests'
+  | 'backtest'
   | 'schedules'
   | 'forecast'
   | 'register'
@@ -25,6 +27,8 @@ export const paths: Record<Exclude<Page, 'notFound'>, string> = {
   run: '/runs/:id',
   scoreboard: '/scoreboard',
   cell: '/scoreboard/:exchange/:model/:horizon',
+  backtests: '/backtests',
+  backtest: '/backtests/:id',
   schedules: '/schedules',
   forecast: '/forecasts/:id',
   register: '/register',

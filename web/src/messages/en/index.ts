@@ -1,3 +1,4 @@
+import backtests from './backtests.json';
 import common from './common.json';
 import etf from './etf.json';
 import findings from './findings.json';
@@ -8,6 +9,6 @@ import runs from './runs.json';
 import schedules from './schedules.json';
 import scoreboard from './scoreboard.json';
 
-const messages = { ...common, ...overview, ...etf, ...findings, ...runs, ...scoreboard, ...schedules, ...forecast, ...register };
+const messages = { ...common, ...overview, ...etf, ...findings, ...runs, ...scoreboard, ...schedules, ...forecast, ...register, ...backtests };
 export default messages;
 export type Messages = Record<keyof typeof messages, string>;

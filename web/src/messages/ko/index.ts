@@ -1,4 +1,5 @@
 import type { Messages } from '../en/index.ts';
+import backtests from './backtests.json';
 import common from './common.json';
 import etf from './etf.json';
 import findings from './findings.json';
@@ -9,5 +10,5 @@ import runs from './runs.json';
 import schedules from './schedules.json';
 import scoreboard from './scoreboard.json';
 
-const messages: Messages = { ...common, ...overview, ...etf, ...findings, ...runs, ...scoreboard, ...schedules, ...forecast, ...register };
+const messages: Messages = { ...common, ...overview, ...etf, ...findings, ...runs, ...scoreboard, ...schedules, ...forecast, ...register, ...backtests };
 export default messages;
