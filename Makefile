@@ -206,6 +206,16 @@ RECORDS ?= 20000
 report-scores: ## Simulate RECORDS confidence sequences in each case and print the tables of docs/scores.md: how often they err, how wide they are, what clipping does, and how well the intervals of one day hold.
 	@$(GO) test ./forecast/scoreboard -count 1 -timeout 30m -run '^(TestConfidenceSequence|TestWidth|TestClipping|TestIntervals)$$' -v -records $(RECORDS) | sed -n 's/^.*: \(|.*\)$$/\1/p; s/^  *\(|.*\)$$/\1/p; /FAIL/p'
 
+CALIBRATION_RECORDS ?= 40
+.PHONY: report-calibration
+report-calibration: ## Print the tables of docs/calibration.md: coverage on CALIBRATION_RECORDS simulated series of each kind, and on real funds (ETFCAST_REAL_DATA).
+	@$(GO) test ./forecast/calibration -count 1 -timeout 60m -run '^TestCoverage' -v -records $(CALIBRATION_RECORDS) | sed -n 's/^[^|]*: \(|.*\)$$/\1/p; s/^  *\(|.*\)$$/\1/p; /FAIL/p'
+
+GATE_WALKS ?= 1000
+.PHONY: report-gate
+report-gate: ## Simulate GATE_WALKS random walks of each kind, and series with a signal: how often the gate serves a model (docs/gate.md). GATE_FLAGS=-models=ewma,ets measures some models.
+	@$(GO) run ./bench/gate -walks $(GATE_WALKS) -check $(GATE_FLAGS)
+
 .PHONY: score-golden
 score-golden: ## Record the golden values of losses and statistics (PYTHON with bench/scores/requirements.txt). SCORE_FLAGS=--check compares.
 	@$(PYTHON) bench/scores/golden.py $(SCORE_FLAGS)

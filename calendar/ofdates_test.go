@@ -31,9 +31,7 @@ func TestOfDates(t *testing.T) {
 	if end, err := cal.Close(want[1]); err != nil || !end.Equal(day("2025-01-06").Time()) {
 		t.Errorf("close %v, %v", end, err)
 	}
-	for name, dates := range map[string][]etf.Session{"no dates": nil, "a typo in a year": {day("1025-01-01"), day("2025-01-01")}} {
-		if _, err := calendar.OfDates(dates); etf.KindOf(err) != etf.KindInvalid || err == nil {
-			t.Errorf("%s: %v", name, err)
-		}
+	if _, err := calendar.OfDates(nil); etf.KindOf(err) != etf.KindInvalid || err == nil {
+		t.Errorf("no dates: %v", err)
 	}
 }

@@ -300,7 +300,7 @@ func (g *group) score(m *measured, p place) (etf.Score, error) {
 	t := &m.tracks[p.etf][p.horizon]
 	x, q := &t.outcomes[p.i], &t.final[p.i]
 	tails := &q.Tails
-	if x.Untailed && !g.options.Calibrate {
+	if *tails == ([2]float64{}) {
 		tails = nil
 	}
 	s := etf.Score{
@@ -380,7 +380,6 @@ func (g *group) combine(c *measured) {
 				points, shares = points[:0], shares[:0]
 				var first *Outcome
 				mean, sum := 0.0, 0.0
-				untailed := false
 				for k, m := range members {
 					i, ok := m.tracks[e][h].find(origin)
 					if !ok {
@@ -393,13 +392,12 @@ func (g *group) combine(c *measured) {
 					points, shares = append(points, x.Raw), append(shares, weights[h][k])
 					mean += weights[h][k] * x.Mean
 					sum += weights[h][k]
-					untailed = untailed || x.Untailed
 				}
 				if len(points) < 2 || !(sum > 0) {
 					continue
 				}
 				x := *first
-				x.Model, x.Untailed = c.name, untailed
+				x.Model = c.name
 				for k := range shares {
 					shares[k] /= sum
 				}

@@ -261,9 +261,7 @@ func (h *history) measure(ctx context.Context, m forecast.Model, o etf.BacktestO
 				Model: m.Name(), Horizon: horizon, Origin: s.Origin, Target: p.Target, Actual: actual, Mean: p.Mean,
 				Raw: etf.RawPoint{Quantiles: p.Quantiles}, Volatility: volatility, Scale: scale,
 			}
-			if out.Untailed = tails == nil; out.Untailed {
-				out.Raw.Tails = [2]float64{p.Quantiles[0], p.Quantiles[len(p.Quantiles)-1]}
-			} else {
+			if tails != nil {
 				out.Raw.Tails = tails[horizon-1]
 			}
 			part.Outcomes = append(part.Outcomes, out)

@@ -26,10 +26,9 @@ type Outcome struct {
 	Target     etf.Session  `json:"target"`
 	Actual     float64      `json:"actual"`
 	Mean       float64      `json:"mean"`
-	Raw        etf.RawPoint `json:"raw"`                // as the model gave them
-	Untailed   bool         `json:"untailed,omitempty"` // the model has no tails: those of Raw are its outermost quantiles
-	Volatility float64      `json:"volatility"`         // forecast.Volatility of the closes fitted
-	Scale      etf.Scale    `json:"scale"`              // of the closes fitted
+	Raw        etf.RawPoint `json:"raw"`        // as the model gave them; the tails are 0 if it has none
+	Volatility float64      `json:"volatility"` // forecast.Volatility of the closes fitted
+	Scale      etf.Scale    `json:"scale"`      // of the closes fitted
 }
 
 // Part is what one ETF gives, before anything that looks across ETFs: the forecasts of every model but the combination, not calibrated.

@@ -24,19 +24,20 @@ type poolJSON struct {
 	Last    etf.Session `json:"last"`
 	Weight  float64     `json:"weight"`
 	Squares float64     `json:"squares"`
-	Moments [4]float64  `json:"moments"`
+	Moments []float64   `json:"moments"`
 	First   int         `json:"first"` // bin of Bins[0]
 	Bins    []float64   `json:"bins"`
-	// ETFs has, for each, the number of its outcomes and its corrections at the levels, ascending.
-	ETFs map[etf.Symbol][1 + sides]int64 `json:"etfs"`
+	// ETFs has, for each, the number of its outcomes, its usual volatility and its corrections at the levels, ascending.
+	ETFs map[etf.Symbol][2 + sides]int32 `json:"etfs"`
 }
 
 // MarshalJSON writes the state as canonical JSON: the same state gives the same bytes.
 func (s State) MarshalJSON() ([]byte, error) {
 	out := stateJSON{Format: format, Pools: make([]poolJSON, 0, len(s.pools))}
 	for k, p := range s.pools {
-		j := poolJSON{Model: k.model, Horizon: k.horizon, Last: p.last, Weight: p.weight, Squares: p.squares, Moments: [4]float64{p.x, p.y, p.xx, p.xy},
-			Bins: []float64{}, ETFs: make(map[etf.Symbol][1 + sides]int64, len(p.cells))}
+		j := poolJSON{Model: k.model, Horizon: k.horizon, Last: p.last, Weight: p.weight, Squares: p.squares,
+			Bins: []float64{}, ETFs: make(map[etf.Symbol][2 + sides]int32, len(p.cells))}
+		p.moments.each(func(v *float64) { j.Moments = append(j.Moments, *v) })
 		first, end := 0, bins
 		for first < end && p.histogram[first] == 0 {
 			first++
@@ -46,10 +47,8 @@ func (s State) MarshalJSON() ([]byte, error) {
 		}
 		j.First, j.Bins = first, append(j.Bins, p.histogram[first:end]...)
 		for symbol, own := range p.cells {
-			row := [1 + sides]int64{int64(own.n)}
-			for i, v := range own.offsets {
-				row[1+i] = int64(v)
-			}
+			row := [2 + sides]int32{int32(own.n), own.usual}
+			copy(row[2:], own.offsets[:])
 			j.ETFs[symbol] = row
 		}
 		out.Pools = append(out.Pools, j)
@@ -83,12 +82,15 @@ func (s *State) UnmarshalJSON(raw []byte) error {
 			return damaged(j, "it is there twice")
 		case j.First < 0 || j.First+len(j.Bins) > bins:
 			return damaged(j, fmt.Sprintf("%d bins from %d on", len(j.Bins), j.First))
+		case len(j.Moments) != momentCount:
+			return damaged(j, fmt.Sprintf("%d moments", len(j.Moments)))
 		case !(j.Weight >= 0 && j.Squares >= 0) || j.Weight > 0 && j.Squares == 0:
 			return damaged(j, fmt.Sprintf("weight %v, squares %v", j.Weight, j.Squares))
 		}
 		p := newPool(j.Horizon)
 		p.last, p.weight, p.squares = j.Last, j.Weight, j.Squares
-		p.x, p.y, p.xx, p.xy = j.Moments[0], j.Moments[1], j.Moments[2], j.Moments[3]
+		i := 0
+		p.moments.each(func(v *float64) { *v, i = j.Moments[i], i+1 })
 		for i, w := range j.Bins {
 			if !(w >= 0) {
 				return damaged(j, fmt.Sprintf("weight %v in a bin", w))
@@ -96,12 +98,11 @@ func (s *State) UnmarshalJSON(raw []byte) error {
 			p.histogram[j.First+i] = w
 		}
 		for symbol, row := range j.ETFs {
-			own := &cell{n: int(row[0])}
-			for i, v := range row[1:] {
-				if math.Abs(float64(v)) > mostOffset*precision {
-					return damaged(j, fmt.Sprintf("a correction of %d for %s", v, symbol))
+			own := &cell{n: int(row[0]), usual: row[1], offsets: [sides]int32(row[2:])}
+			for _, v := range own.offsets {
+				if own.n < 1 || math.Abs(float64(v)) > mostOffset*precision {
+					return damaged(j, fmt.Sprintf("%d outcomes and a correction of %d for %s", own.n, v, symbol))
 				}
-				own.offsets[i] = int32(v)
 			}
 			p.cells[symbol] = own
 		}

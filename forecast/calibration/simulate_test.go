@@ -1,6 +1,7 @@
 package calibration_test
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/calibration"
+	"github.com/etfcast/etfcast/forecast/scoreboard"
 )
 
 // truth is a process of daily log returns.
@@ -69,8 +71,8 @@ func series(n int, next func(i int) float64) []float64 {
 	return list
 }
 
-// raw are models as cheap to compute as they are wrong in a known way.
-var raws = []string{"drift", "constant", "narrow"}
+// models are as cheap to compute as they are wrong in a known way: see point.
+var models = []string{"drift", "constant", "narrow"}
 
 var tail = distuv.UnitNormal.Quantile(.975)
 
@@ -177,15 +179,7 @@ func (c *cellCoverage) terciles(level int) (by [3]float64) {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case c.vol[a] < c.vol[b]:
-			return -1
-		case c.vol[a] > c.vol[b]:
-			return 1
-		}
-		return a - b
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(c.vol[a], c.vol[b]) })
 	for t := range by {
 		part := order[t*len(order)/3 : (t+1)*len(order)/3]
 		for _, i := range part {
@@ -193,6 +187,27 @@ func (c *cellCoverage) terciles(level int) (by [3]float64) {
 		}
 	}
 	return by
+}
+
+// spread is the largest difference between terciles.
+func (c *cellCoverage) spread(level int) float64 {
+	by := c.terciles(level)
+	return max(by[0], by[1], by[2]) - min(by[0], by[1], by[2])
+}
+
+// alarms is how many of the four coverages the e-process has refuted.
+func (c *cellCoverage) alarms(horizon int) (n int) {
+	var sessions []etf.SessionLosses
+	for i := range c.vol {
+		in := func(level int) int { return int(c.inside[level][i]) }
+		sessions = append(sessions, etf.SessionLosses{Origin: etf.Session(i + 1), N: 1, Tailed: 1, Inside50: in(0), Inside80: in(1), Inside90: in(2), Inside95: in(3)})
+	}
+	for _, m := range scoreboard.MeasureCoverage(sessions, horizon) {
+		if m.Alarm {
+			n++
+		}
+	}
+	return n
 }
 
 type place struct {

@@ -12,7 +12,11 @@ import (
 	"github.com/etfcast/etfcast/forecast"
 	"github.com/etfcast/etfcast/forecast/combination"
 	"github.com/etfcast/etfcast/forecast/drift"
+	"github.com/etfcast/etfcast/forecast/ets"
+	"github.com/etfcast/etfcast/forecast/ewma"
+	"github.com/etfcast/etfcast/forecast/histsim"
 	"github.com/etfcast/etfcast/forecast/prophet/market"
+	"github.com/etfcast/etfcast/forecast/theta"
 )
 
 // Benchmark is the model that the others are compared with.
@@ -28,7 +32,18 @@ type entry struct {
 // entries are the models but for the combination, the benchmark first.
 var entries = []entry{
 	{drift.Name, of(func() (*drift.Model, error) { return drift.New(drift.Settings{}) }), parsed(drift.Parse)},
+	{ets.Name, of(func() (*ets.Model, error) { return ets.New(ets.Settings{}) }), parsed(ets.Parse)},
+	{ewma.Name, of(func() (*ewma.Model, error) { return ewma.New(ewma.Settings{}) }), parsed(ewma.Parse)},
+	{histsim.Name, of(func() (*histsim.Model, error) { return histsim.New(histsim.Settings{}) }), parsed(histsim.Parse)},
+	thetaEntry(theta.Standard),
+	thetaEntry(theta.Optimised),
+	thetaEntry(theta.Dynamic),
 	{market.Name, of(func() (*market.Model, error) { return market.New(market.Settings{}) }), parsed(market.Parse)},
+	{market.NameEWMA, of(func() (*market.Model, error) { return market.New(market.Settings{Volatility: market.EWMA}) }), parsed(market.EWMA.Parse)},
+}
+
+func thetaEntry(v theta.Variant) entry {
+	return entry{string(v), of(func() (*theta.Model, error) { return theta.New(theta.Settings{Variant: v}) }), parsed(v.Parse)}
 }
 
 // of turns a constructor's result into a model; parsed does the same of one that reads parameters. A nil pointer must not become an
@@ -118,7 +133,7 @@ func Parse(name, params string) (forecast.Model, error) {
 }
 
 // reserved are names of models that are not there yet; others' entries can't take them.
-var reserved = []string{"ets", "ewma", "garch", "gjr", "histsim", "lstm", "prophet-ewma", "theta", "theta-dynamic", "theta-optimised"}
+var reserved = []string{"garch", "gjr", "lstm"}
 
 // Reserved returns the names that no entrant may take.
 func Reserved() []string {

@@ -308,17 +308,23 @@ func Between(horizons []int, weights [][]float64, horizon int) []float64 {
 }
 
 // Average returns the weighted mean of the members' quantiles and tails at one horizon, as a combination's Predict and Tails have them. The
-// weights add up to 1.
+// weights add up to 1. Without tails of every member (they are 0 then) there are none.
 func Average(points []etf.RawPoint, weights []float64) etf.RawPoint {
 	var sum etf.RawPoint
+	tailed := true
 	for i, p := range points {
 		for k, q := range p.Quantiles {
 			sum.Quantiles[k] += weights[i] * q
 		}
+		tailed = tailed && p.Tails != ([2]float64{})
 		sum.Tails[0] += weights[i] * p.Tails[0]
 		sum.Tails[1] += weights[i] * p.Tails[1]
 	}
 	uncross(&sum.Quantiles)
+	if !tailed {
+		sum.Tails = [2]float64{}
+		return sum
+	}
 	sum.Tails = [2]float64{min(sum.Tails[0], sum.Quantiles[0]), max(sum.Tails[1], sum.Quantiles[len(sum.Quantiles)-1])}
 	return sum
 }

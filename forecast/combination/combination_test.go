@@ -144,3 +144,77 @@ func TestWeights(t *testing.T) {
 		t.Errorf("without a record: %v", w)
 	}
 }
+
+// A Weigher that has been given the sessions one by one has the weights of all of them, in a time that does not grow with their number.
+func TestWeigher(t *testing.T) {
+	t.Parallel()
+	const horizon = 5
+	records := []combination.Record{{Model: "drift"}, {Model: "a"}, {Model: "b"}}
+	w := combination.NewWeigher(len(records), horizon)
+	for i := range 300 {
+		sums := make([]etf.SessionLosses, len(records))
+		for k := range records {
+			if (i+k)%7 == 0 {
+				continue // a session without a score of this member
+			}
+			s := etf.SessionLosses{Origin: etf.MustSession("2024-01-01") + etf.Session(i), N: 3, Paired: 3, PairedCRPS: 3 + float64(k)*math.Sin(float64(i*k)), AgainstCRPS: 3}
+			sums[k] = s
+			records[k].Sessions = append(records[k].Sessions, s)
+		}
+		w.Add(sums)
+		want, got := combination.WeightsOf(records, horizon), w.Weights()
+		for k := range want {
+			if math.Abs(got[k]-want[k]) > 1e-12 {
+				t.Fatalf("after %d sessions: %v, want %v", i+1, got, want)
+			}
+		}
+	}
+}
+
+// Average and Between give what a combination with these weights predicts.
+func TestAverage(t *testing.T) {
+	t.Parallel()
+	s, targets := series(t, 400)
+	horizons, weights := []int{1, 5, 21}, [][]float64{{.2, .8}, {.5, .5}, {.9, .1}}
+	m := combine(t, horizons, []float64{.2, .5, .9}, []float64{.8, .5, .1})
+	var parts [2][]etf.RawPoint
+	for k, member := range members() {
+		fit, err := member.Fit(t.Context(), s, forecast.Seed(s.Symbol, member.Name(), s.Origin), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		points, err := fit.Predict(targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tails, err := fit.(forecast.TailForecaster).Tails(targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range points {
+			parts[k] = append(parts[k], etf.RawPoint{Quantiles: points[i].Quantiles, Tails: tails[i]})
+		}
+	}
+	fit, err := m.Fit(t.Context(), s, 0, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	points, err := fit.Predict(targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tails, err := fit.(forecast.TailForecaster).Tails(targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range points {
+		got := combination.Average([]etf.RawPoint{parts[0][i], parts[1][i]}, combination.Between(horizons, weights, i+1))
+		if got.Quantiles != p.Quantiles || got.Tails != tails[i] {
+			t.Errorf("horizon %d: %v, the model has %v %v", i+1, got, p.Quantiles, tails[i])
+		}
+	}
+	half := combination.Average([]etf.RawPoint{parts[0][0], {Quantiles: parts[1][0].Quantiles}}, []float64{.5, .5})
+	if half.Tails != ([2]float64{}) {
+		t.Errorf("tails %v although a member has none", half.Tails)
+	}
+}

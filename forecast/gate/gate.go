@@ -19,13 +19,32 @@ type Record struct {
 	Sessions []etf.SessionLosses
 }
 
+// share is the level of each of n comparisons. A sequence gives half of its level to each side, and only one side counts here, so that its
+// level is twice this.
+func share(n int) float64 { return Level / float64(max(n, 1)) }
+
+// FirstPassed returns, for each record in its order, the origin of the score with which it passed for the first time, zero if it never did: what
+// somebody would have seen who looked after each session.
+func FirstPassed(records []Record) []etf.Session {
+	first := make([]etf.Session, len(records))
+	for i, r := range records {
+		scoreboard.CompareEach(r.Sessions, r.Horizon, 2*share(len(records)), func(origin etf.Session, d scoreboard.Difference) bool {
+			if d.High < 0 {
+				first[i] = origin
+			}
+			return first[i].IsZero()
+		})
+	}
+	return first
+}
+
 // Judge returns a verdict for each record, in order of horizon and model. All records are of one exchange. They share Level equally, also those
-// without scores: a model that is added or removed changes what the others have to show.
+// without scores: a model that is added or removed changes what the others have to show. Level then holds for each set of models from the
+// session on that it is judged, not for all sets together.
 func Judge(exchange etf.Exchange, session etf.Session, records []Record) []etf.GateVerdict {
-	level := Level / float64(max(len(records), 1))
+	level := share(len(records))
 	list := make([]etf.GateVerdict, 0, len(records))
 	for _, r := range records {
-		// The sequence gives half of its level to each side, and only one side counts here.
 		d := scoreboard.Compare(r.Sessions, r.Horizon, 2*level)
 		v := etf.GateVerdict{Exchange: exchange, Session: session, Model: r.Model, Horizon: r.Horizon, N: d.N, Low: d.Low, High: d.High, Level: level}
 		if d.N > 0 {

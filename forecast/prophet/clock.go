@@ -15,6 +15,7 @@ type clock struct {
 	sessions    []etf.Session // of the calendar, ascending; nil = runs evenly
 	first, len  float64       // ordinal of the start, ordinals to the end
 	covers      etf.Window
+	own         bool // the sessions are the series' own: after the last of them, every weekday is one
 }
 
 func newClock(k Market, first, last Stamp) (clock, error) {
@@ -22,12 +23,16 @@ func newClock(k Market, first, last Stamp) (clock, error) {
 	if !k.SessionTime {
 		return c, nil
 	}
-	cal, err := tradingCalendar(k.Exchange)
-	if err != nil {
-		return c, err
+	if k.Exchange == "" {
+		c.sessions, c.own = k.Own.Days, true
+	} else {
+		cal, err := tradingCalendar(k.Exchange)
+		if err != nil {
+			return c, err
+		}
+		c.covers = cal.Range()
+		c.sessions = cal.Sessions(c.covers)
 	}
-	c.covers = cal.Range()
-	c.sessions = cal.Sessions(c.covers)
 	a, err := c.ordinal(first)
 	if err != nil {
 		return c, err
@@ -46,7 +51,16 @@ func newClock(k Market, first, last Stamp) (clock, error) {
 // ordinal counts the sessions up to a stamp.
 func (c *clock) ordinal(s Stamp) (float64, error) {
 	day := s.session()
-	if !c.covers.Contains(day) {
+	if last := c.sessions[len(c.sessions)-1]; c.own && day > last {
+		n := len(c.sessions)
+		for last++; last <= day; last++ {
+			if weekday(last) {
+				n++
+			}
+		}
+		return float64(n), nil
+	}
+	if !c.own && !c.covers.Contains(day) {
 		return 0, etf.Invalid("ds", fmt.Sprintf("%s is outside the trading calendar", s), fmt.Sprintf("use dates from %s to %s, or leave session_time out", c.covers.From, c.covers.To))
 	}
 	at, found := slices.BinarySearch(c.sessions, day)

@@ -71,7 +71,7 @@ func (o *Options) holidaysFor(ds []Stamp, train []string) (holidayTable, error) 
 		}
 	}
 	if o.Market.SessionHolidays {
-		before, after, err := closures(o.Market.Exchange, ds)
+		before, after, err := closures(o.Market, ds)
 		if err != nil {
 			return tab, err
 		}

@@ -21,7 +21,13 @@ type Fitted struct {
 	residuals []float64 // one for each row of the history
 	given     given
 	doubted   []bool // the rows that no forecast starts from; nil = none
+	// end is the scaled time that the residual is known until, if the model has been carried on (Forecaster.Carry); otherwise 0.
+	end        float64
+	volatility *Volatility // nil = the residual's innovations are of one size
 }
+
+// until is the scaled time after which rows are future.
+func (f *Fitted) until() float64 { return max(f.end, 1) }
 
 // given holds the columns of the history that State keeps only transformed, as they were given: y if it was fitted as a
 // logarithm, and the regressors. Both are nil for a model made from a State.

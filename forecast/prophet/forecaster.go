@@ -2,6 +2,8 @@ package prophet
 
 import (
 	"context"
+	"math"
+	"slices"
 
 	"github.com/etfcast/etfcast/etf"
 )
@@ -15,6 +17,10 @@ type Tail struct {
 	// Gap is the mean distance between the history's rows in scaled time: the step for a future of one row.
 	Gap      float64
 	Residual Residual // of Market.ResidualAR1
+	// End is the scaled time of the last row that the model was carried on to (Carry); 0 = the history's last.
+	End float64
+	// Volatility of the innovations, if it follows the market (FollowVolatility); Residual's Innovation and DF are then those of the next session.
+	Volatility *Volatility
 }
 
 // Forecaster returns the model without its history.
@@ -33,7 +39,17 @@ func NewForecaster(s State, t Tail) (*Forecaster, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.gap, f.residual = t.Gap, e
+	if t.End != 0 && !(t.End > 1) || math.IsInf(t.End, 1) || (t.End != 0 || t.Volatility != nil) && !f.s.Options.Market.ResidualAR1 {
+		return nil, corrupt("end", sprint(t.End)+" is not a time after the history, or there is no residual")
+	}
+	if v := t.Volatility; v != nil {
+		if err := v.check(); err != nil {
+			return nil, err
+		}
+		own := *v
+		f.volatility = &own
+	}
+	f.gap, f.residual, f.end = t.Gap, e, t.End
 	return &Forecaster{f}, nil
 }
 
@@ -54,4 +70,18 @@ func (p *Forecaster) State() State {
 }
 
 // Tail returns what the model keeps about the end of the history.
-func (p *Forecaster) Tail() Tail { return Tail{Gap: p.f.gap, Residual: p.f.residual} }
+func (p *Forecaster) Tail() Tail { return Tail{p.f.gap, p.f.residual, p.f.end, p.f.volatility} }
+
+// Knowing returns the model with more sessions of its series' own calendar (Market.Own): of these, which are ascending, those that come after the
+// ones that it knows. A model of an exchange stays as it is.
+func (p *Forecaster) Knowing(sessions []etf.Session) *Forecaster {
+	if !p.f.clock.own {
+		return p
+	}
+	days := p.f.clock.sessions
+	from, _ := slices.BinarySearch(sessions, days[len(days)-1]+1)
+	days = slices.Concat(days, sessions[from:])
+	f := *p.f
+	f.s.Options.Market.Own, f.clock.sessions = &OwnSessions{days}, days
+	return &Forecaster{&f}
+}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -25,7 +26,7 @@ func checkMarket(o *Options) error {
 			return err
 		}
 	}
-	if k.Exchange == "" && (k.SessionTime || k.SessionHolidays) {
+	if k.Exchange == "" && k.Own == nil && (k.SessionTime || k.SessionHolidays) {
 		return etf.Invalid("market.exchange", "session_time and session_holidays need an exchange", "use XNYS or XKRX")
 	}
 	if k.ResidualAR1 && !k.SessionTime {
@@ -70,12 +71,16 @@ func tradingCalendar(exchange string) (*calendar.Calendar, error) {
 }
 
 // closures returns the sessions before and after each weekday on which the exchange is closed, within the span of ds.
-func closures(exchange string, ds []Stamp) (before, after []Stamp, err error) {
-	cal, err := tradingCalendar(exchange)
+func closures(k Market, ds []Stamp) (before, after []Stamp, err error) {
+	lo, hi := slices.Min(ds).session().AddDays(-14), slices.Max(ds).session().AddDays(14)
+	if k.Exchange == "" {
+		before, after = gaps(k.Own.Days, lo, hi)
+		return before, after, nil
+	}
+	cal, err := tradingCalendar(k.Exchange)
 	if err != nil {
 		return nil, nil, err
 	}
-	lo, hi := slices.Min(ds).session().AddDays(-14), slices.Max(ds).session().AddDays(14)
 	span := cal.Range()
 	for _, c := range cal.Closures(etf.Window{From: max(lo, span.From), To: min(hi, span.To)}) {
 		if s, err := cal.Previous(c.Date); err == nil {
@@ -87,6 +92,20 @@ func closures(exchange string, ds []Stamp) (before, after []Stamp, err error) {
 	}
 	return before, after, nil
 }
+
+// gaps returns the sessions before and after each weekday between two sessions, from lo to hi.
+func gaps(sessions []etf.Session, lo, hi etf.Session) (before, after []Stamp) {
+	for i := 1; i < len(sessions); i++ {
+		for day := max(sessions[i-1]+1, lo); day < min(sessions[i], hi+1); day++ {
+			if weekday(day) {
+				before, after = append(before, SessionStamp(sessions[i-1])), append(after, SessionStamp(sessions[i]))
+			}
+		}
+	}
+	return before, after
+}
+
+func weekday(s etf.Session) bool { return s.Weekday() != time.Saturday && s.Weekday() != time.Sunday }
 
 // minWeekdayShare is the share of rows below which a weekday counts as not traded: one make-up session on a Saturday each
 // year does not make Saturday a trading day.

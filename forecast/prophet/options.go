@@ -1,5 +1,7 @@
 package prophet
 
+import "github.com/etfcast/etfcast/etf"
+
 // Growth is the shape of the trend.
 type Growth string
 
@@ -137,6 +139,9 @@ type Market struct {
 	// Exchange is the trading calendar, "XNYS" or "XKRX"; "" = none. SessionTime and SessionHolidays use it, and it is the
 	// default frequency of future frames.
 	Exchange string `json:"exchange,omitempty"`
+	// Own are the sessions of a series of no exchange, whose own dates are the calendar; nil = none. It takes the place of Exchange and is not
+	// written to configurations.
+	Own *OwnSessions `json:"-"`
 	// LogScale fits log y and forecasts its exp, so that a forecast is positive and its spread is a percentage. The unit of y
 	// makes no difference: with AbsMax, the scaled y is the distance from the median, and 1 is the distance between the 5 %
 	// and the 95 % quantile. Scaling MinMax does not depend on the unit either.
@@ -159,6 +164,16 @@ type Market struct {
 // MarketFor returns a Market with every option turned on for an exchange.
 func MarketFor(exchange string) Market {
 	return Market{Exchange: exchange, LogScale: true, WeekdayBasis: true, SessionTime: true, SessionHolidays: true, ResidualAR1: true}
+}
+
+// OwnSessions are sessions, ascending. After the last of them, every day from Monday to Friday is one.
+type OwnSessions struct{ Days []etf.Session }
+
+// MarketOf returns a Market with every option turned on for a series of no exchange with these sessions, one or more.
+func MarketOf(sessions []etf.Session) Market {
+	m := MarketFor("")
+	m.Own = &OwnSessions{sessions}
+	return m
 }
 
 // MarketSeasonalityPriorScale is the prior scale of seasonalities for prices. With the logarithm fitted, a unit is the

@@ -300,7 +300,7 @@ func (f *Fitted) addIntervals(ctx context.Context, fc *Forecast, r *rows, x [][]
 		}
 		sd := f.s.Params.SigmaObs[0] * f.s.YScale
 		for i := range n {
-			if r.t[i] > 1 {
+			if r.t[i] > f.until() {
 				future = i
 				break
 			}

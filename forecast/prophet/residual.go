@@ -156,9 +156,15 @@ const spikeWindow = 5
 // there is near rows of its own. A row with a wrong figure is, for the likelihood of a t distribution, only unlikely;
 // several in a row, or one at the start, would still make phi seem larger.
 func (f *Fitted) spikes(t []float64) []bool {
-	y, steps, out := f.s.History.Y, stepsOf(&f.clock, t), make([]bool, len(t))
-	df, sigma := tails(differences(y, steps))
-	if sigma == 0 {
+	y := f.s.History.Y
+	df, sigma := tails(differences(y, stepsOf(&f.clock, t)))
+	return f.spikesOf(y, t, df, sigma)
+}
+
+// spikesOf is spikes of some rows whose changes have a t distribution (df 0 = normal) of scale sigma a session.
+func (f *Fitted) spikesOf(y, t []float64, df, sigma float64) []bool {
+	steps, out := stepsOf(&f.clock, t), make([]bool, len(t))
+	if sigma == 0 || len(y) < 2 {
 		return out
 	}
 	sessions := 0
@@ -166,7 +172,7 @@ func (f *Fitted) spikes(t []float64) []bool {
 		sessions += k
 	}
 	sd := sigma * math.Sqrt(max(1, float64(sessions)/float64(len(y)-1)))
-	levels := f.levels()
+	levels := f.levels(y)
 	var window [2*spikeWindow + 1]float64
 	for i, v := range y {
 		from := max(0, min(i-spikeWindow, len(y)-len(window)))
@@ -615,11 +621,8 @@ func peak(f func(float64) float64, lo, x, hi, fx float64) {
 	}
 }
 
-// setResidual computes the residuals of the history from the parameters and a known phi.
-func (f *Fitted) setResidual(r *rows, x [][]float64) {
-	if !f.s.Options.Market.ResidualAR1 {
-		return
-	}
+// distances returns each row's distance from the model, on scaled y.
+func (f *Fitted) distances(r *rows, x [][]float64) []float64 {
 	p := &f.s.Params
 	e := make([]float64, len(r.t))
 	trend(f.s.Options.Growth, e, r.t, r.limit, p.Delta[0], p.K[0], p.M[0], f.s.ChangepointsT)
@@ -631,6 +634,16 @@ func (f *Fitted) setResidual(r *rows, x [][]float64) {
 	for i := range e {
 		e[i] = r.ys[i] - e[i]
 	}
+	return e
+}
+
+// setResidual computes the residuals of the history from the parameters and a known phi.
+func (f *Fitted) setResidual(r *rows, x [][]float64) {
+	if !f.s.Options.Market.ResidualAR1 {
+		return
+	}
+	p := &f.s.Params
+	e := f.distances(r, x)
 	innovation := f.s.Report.Innovation
 	if innovation == 0 {
 		innovation = p.SigmaObs[0]
@@ -638,9 +651,9 @@ func (f *Fitted) setResidual(r *rows, x [][]float64) {
 	f.residual = Residual{Phi: f.s.Report.Phi, Innovation: innovation, DF: f.s.Report.DF, Slope: f.s.Report.Slope}
 	f.residuals, f.doubted = e, nil
 	if f.s.Report.Innovation > 0 { // not in a fit stored by version 0.1.0
-		f.doubted = f.doubts(r.t)
+		f.doubted = f.doubts(f.s.History.Y, r.t, f.spikes(r.t))
 	}
-	last := f.believed(len(e))
+	last := believed(f.doubted, len(e))
 	f.residual.Last = e[last]
 	f.residual.Behind = f.clock.steps(r.t[last], r.t[len(e)-1])
 }
@@ -661,8 +674,8 @@ const (
 )
 
 // levels reports whether shares of y mean something: y is a logarithm or positive.
-func (f *Fitted) levels() bool {
-	return f.s.Options.Market.LogScale || slices.Min(f.s.History.Y) > 0
+func (f *Fitted) levels(y []float64) bool {
+	return f.s.Options.Market.LogScale || slices.Min(y) > 0
 }
 
 // share returns the change of y from a to b, or back, by a factor of exp(log).
@@ -676,8 +689,9 @@ func (f *Fitted) share(log, a, b float64) float64 {
 // doubts returns which rows are so far from each of the rows before them that a forecast does not start from them. A row
 // that is left out as a spike is doubted if it changes by doubtedShare. A doubted row confirms another only if the rows in
 // between are doubted too: a wrong price that comes back is still wrong.
-func (f *Fitted) doubts(t []float64) []bool {
-	y, out, spikes, levels := f.s.History.Y, make([]bool, len(t)), f.spikes(t), f.levels()
+func (f *Fitted) doubts(y, t []float64, spikes []bool) []bool {
+	out, levels := make([]bool, len(t)), f.levels(y)
+	innovation, _ := f.usual()
 	agree := func(i, j int) bool {
 		d := math.Abs(y[j] - y[i])
 		share := doubtedShare
@@ -688,7 +702,7 @@ func (f *Fitted) doubts(t []float64) []bool {
 			return d <= share
 		}
 		k := max(f.clock.steps(t[i], t[j]), 1)
-		sd := f.residual.Innovation * spread(f.residual.Phi, k) * f.s.YScale
+		sd := innovation * spread(f.residual.Phi, k) * f.s.YScale
 		most := doubtedSpread * sd
 		if levels {
 			most = min(most, max(f.share(doubtedAlways, y[i], y[j]), believedSpread*sd))
@@ -708,10 +722,10 @@ func (f *Fitted) doubts(t []float64) []bool {
 	return out
 }
 
-// believed returns the last row before row at that is not doubted, or the first row.
-func (f *Fitted) believed(at int) int {
+// believed returns the last row before row at that is not doubted, or the first row; nil means that no row is.
+func believed(doubted []bool, at int) int {
 	at--
-	for at > 0 && f.doubted != nil && f.doubted[at] {
+	for at > 0 && doubted != nil && doubted[at] {
 		at--
 	}
 	return at
@@ -721,8 +735,8 @@ func (f *Fitted) believed(at int) int {
 // scaled y.
 func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
 	e := f.residual
-	if t > 1 || len(f.residuals) == 0 {
-		kept, sd := e.ahead(e.Behind + f.clock.steps(1, max(t, 1)))
+	if end := f.until(); t > end || len(f.residuals) == 0 {
+		kept, sd := e.ahead(e.Behind + f.clock.steps(end, max(t, end)))
 		return kept * e.Last, sd
 	}
 	h := &f.s.History
@@ -730,7 +744,7 @@ func (f *Fitted) residualAt(s Stamp, t float64) (mean, sd float64) {
 	if at == 0 {
 		return 0, e.Innovation / math.Sqrt(1-e.Phi*e.Phi)
 	}
-	last := f.believed(at)
+	last := believed(f.doubted, at)
 	k := f.clock.steps(h.T[last], t)
 	if at < len(h.DS) && h.DS[at] == s {
 		k = max(k, 1) // as in the fit: a row on a day that is not in the calendar counts as one step

@@ -25,7 +25,7 @@ type simulation struct {
 	future  *rand.Rand
 	slow    bool
 
-	first int     // first row with t > 1
+	first int     // first row after the end: t > 1, if the model has not been carried on
 	step  float64 // mean distance between the future rows
 	prob  float64 // probability of a rate change at a row
 	wait  int     // cells until the next change
@@ -62,7 +62,8 @@ func (f *Fitted) newSimulation(r *rows, x [][]float64, perDraw int, seed uint64,
 		f: f, r: r, x: x, draws: p.Draws(), perDraw: perDraw, paths: p.Draws() * perDraw, slow: slow,
 		past: rand.New(rand.NewPCG(seed, pastStream)), future: rand.New(rand.NewPCG(seed, futureStream)),
 	}
-	s.first = sort.Search(len(r.t), func(i int) bool { return r.t[i] > 1 })
+	end := f.until()
+	s.first = sort.Search(len(r.t), func(i int) bool { return r.t[i] > end })
 	ahead := r.t[s.first:]
 	s.step = f.gap
 	if len(ahead) > 1 && ahead[len(ahead)-1] > ahead[0] {
@@ -292,7 +293,7 @@ func (s *simulation) linearAt(i, seg int, trend []float64) {
 // begin sets the state of the paths at the end of the history.
 func (s *simulation) begin() error {
 	if s.f.s.Options.Market.ResidualAR1 {
-		s.carried, s.carriedAt = make([]float64, s.paths), 1
+		s.carried, s.carriedAt = make([]float64, s.paths), s.f.until()
 		for p := range s.carried {
 			s.carried[p] = s.f.residual.Last * s.f.s.YScale
 		}

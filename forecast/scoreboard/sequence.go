@@ -1,6 +1,7 @@
 package scoreboard
 
 import (
+	"iter"
 	"math"
 
 	"github.com/etfcast/etfcast/etf"
@@ -41,6 +42,22 @@ func Compare(sessions []etf.SessionLosses, horizon int, alpha float64) Differenc
 	return difference(origins, max(horizon, 1), exchanges, alpha)
 }
 
+// CompareEach calls each with every place of the sequence that Compare returns the newest of, oldest first, and the origin of its last
+// increment, until it returns false.
+func CompareEach(sessions []etf.SessionLosses, horizon int, alpha float64, each func(origin etf.Session, d Difference) bool) {
+	origins, exchanges := byOrigin(sessions)
+	if alpha == 0 {
+		alpha = Alpha
+	}
+	var s sequence
+	for origin, increment := range increments(origins, max(horizon, 1), exchanges) {
+		s.add(increment)
+		if !each(origin, s.at(alpha)) {
+			return
+		}
+	}
+}
+
 // difference returns the sequence's newest place. The origins are ascending.
 func difference(origins []etf.SessionLosses, horizon, exchanges int, alpha float64) Difference {
 	var s sequence
@@ -50,14 +67,25 @@ func difference(origins []etf.SessionLosses, horizon, exchanges int, alpha float
 
 // eachIncrement calls add with the increments of a sequence, oldest first.
 func eachIncrement(origins []etf.SessionLosses, horizon, exchanges int, add func(float64)) {
-	if exchanges > 1 {
-		return
+	for _, increment := range increments(origins, horizon, exchanges) {
+		add(increment)
 	}
-	next := 0
-	for i := range origins {
-		if o := &origins[i]; i >= next && o.Paired > 0 {
-			add(o.Difference / float64(o.Paired))
-			next = i + horizon
+}
+
+// increments are the increments of a sequence with their origins, oldest first.
+func increments(origins []etf.SessionLosses, horizon, exchanges int) iter.Seq2[etf.Session, float64] {
+	return func(yield func(etf.Session, float64) bool) {
+		if exchanges > 1 {
+			return
+		}
+		next := 0
+		for i := range origins {
+			if o := &origins[i]; i >= next && o.Paired > 0 {
+				if !yield(o.Origin, o.Difference/float64(o.Paired)) {
+					return
+				}
+				next = i + horizon
+			}
 		}
 	}
 }

@@ -84,8 +84,21 @@ func (s *Source) Fetch(ctx context.Context, q etf.Query) (etf.Response, error) {
 
 // Parse reads the content of a price file that was last changed at modified; zero if that is not known. name is what messages call the
 // file. Of q it uses Exchange, Window, AsOf and the options of Ref, which are those of Source.Fetch. Without an AsOf, rows of sessions
-// that have not closed are returned too.
+// that have not closed are returned too. Without an Exchange nothing is known of the calendar but weekends, AsOf is not used,
+// and a file needs no open, high and low: its bars are flat.
 func Parse(name string, raw []byte, modified time.Time, q etf.Query) (etf.Response, error) {
+	if q.Exchange == "" {
+		_, opt, err := parseRef(q, nil)
+		if err != nil {
+			return etf.Response{}, err
+		}
+		opt.closesOnly = true
+		window := q.Window
+		if window.To.IsZero() {
+			window.To = etf.MustSession("2200-12-31") // the last date that is read
+		}
+		return read(etf.Response{Request: "file:" + name, Raw: raw, MediaType: mediaType, DataAt: modified}, name, opt, window)
+	}
 	cal, err := calendar.For(q.Exchange)
 	if err != nil {
 		return etf.Response{}, err

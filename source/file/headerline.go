@@ -39,6 +39,9 @@ func (t *table) findHeader(r *lineReader, opt options) error {
 		}
 		h.multi = len(h.keys) > 2 && (h.keys[0] == "price" || h.cells[0] == "" && r.followedByTickers(delimiter)) && h.has("close")
 		cols, wrong := newColumns(h.rolesOf())
+		if wrong != "" && opt.closesOnly && cols.onlyCloses() {
+			wrong = ""
+		}
 		if wrong == "" {
 			t.setHeader(line, h, delimiter, cols)
 			t.useLayout(h, opt)

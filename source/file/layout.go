@@ -142,6 +142,15 @@ func newColumns(of []role) (c columns, wrong string) {
 	return c, ""
 }
 
+// onlyCloses gives open, high and low the column of the close if a date and a close are all that there is of them; false if there is more or less.
+func (c *columns) onlyCloses() bool {
+	if c.at[date] < 0 || c.at[closing] < 0 || c.at[open] >= 0 || c.at[high] >= 0 || c.at[low] >= 0 {
+		return false
+	}
+	c.at[open], c.at[high], c.at[low] = c.at[closing], c.at[closing], c.at[closing]
+	return true
+}
+
 // rolesOf returns the role of each of the header's names. Of several columns with one role, those with the best rank have it.
 func (h header) rolesOf() []role {
 	of := make([]role, len(h.keys))

@@ -20,6 +20,8 @@ type options struct {
 	volume   float64 // what a plain number in the volume column is multiplied by; 0 to decide by the column
 	zone     string  // "exchange" or "written"; empty to decide by the column
 	market   market
+	// closesOnly: a file without open, high and low is read, too; its bars are flat.
+	closesOnly bool
 }
 
 // optionNames are the options of a reference.

@@ -14,8 +14,26 @@ import (
 	"github.com/etfcast/etfcast/forecast/prophet/config"
 )
 
-// Name is the name forecasts of this model are stored under.
-const Name = "prophet"
+// The names forecasts are stored under: of the model as it is, and of the one whose volatility follows the market.
+const (
+	Name     = "prophet"
+	NameEWMA = "prophet-ewma"
+)
+
+// Volatility says how large the innovations of the simulated closes are.
+type Volatility string
+
+// The volatilities.
+const (
+	Constant Volatility = "constant" // as large as those of the whole window: Prophet's own assumption
+	EWMA     Volatility = "ewma"     // as large as an exponentially weighted average of the latest ones
+)
+
+// The decay and the least volatility of EWMA, as in package drift.
+const (
+	decay = 0.94
+	floor = 1e-5
+)
 
 // The defaults of Settings.
 const (
@@ -29,9 +47,11 @@ const (
 
 // Settings are the parameters of a Model. The zero value of each field means its default.
 type Settings struct {
-	Window  int              // rows fitted, the latest ones
-	MinRows int              // the fewest rows fitted
-	Options *prophet.Options // nil = prophet.MarketDefaults; Market and Seed are set for each fit
+	Window  int // rows fitted, the latest ones
+	MinRows int // the fewest rows fitted
+	// Volatility is Constant or EWMA; "" = Constant.
+	Volatility Volatility
+	Options    *prophet.Options // nil = prophet.MarketDefaults; Market and Seed are set for each fit
 }
 
 // Model is Prophet with its settings, fitted to an ETF's closes on the sessions of its exchange with every market option
@@ -39,6 +59,7 @@ type Settings struct {
 type Model struct {
 	options         prophet.Options
 	window, minRows int
+	volatility      Volatility
 	params          string
 }
 
@@ -55,14 +76,19 @@ func New(set Settings) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{options: checked.Options(), window: set.Window, minRows: set.MinRows}
+	m := &Model{options: checked.Options(), window: set.Window, minRows: set.MinRows, volatility: set.Volatility}
 	if m.window == 0 {
 		m.window = DefaultWindow
 	}
 	if m.minRows == 0 {
 		m.minRows = min(DefaultMinRows, m.window)
 	}
+	if m.volatility == "" {
+		m.volatility = Constant
+	}
 	switch {
+	case m.volatility != Constant && m.volatility != EWMA:
+		return nil, etf.Invalid("volatility", fmt.Sprintf("there is no volatility %q", m.volatility), "use constant or ewma")
 	case m.minRows < 2:
 		return nil, etf.Invalid("min_rows", fmt.Sprintf("%d is too few rows for a trend", m.minRows), "use 2 or more")
 	case m.window < m.minRows:
@@ -85,6 +111,9 @@ func New(set Settings) (*Model, error) {
 	}
 	settings["window"], settings["min_rows"] = m.window, m.minRows
 	settings["innovations"] = "t" // version 0.1.0 had normal ones and a scale that depended on the unit
+	if m.volatility != Constant { // without the field, parameters are those of a constant volatility, whose forecasts keep their identity
+		settings["volatility"] = m.volatility
+	}
 	m.params, err = forecast.CanonicalJSON(settings)
 	return m, err
 }
@@ -98,8 +127,15 @@ func Default() *Model {
 	return m
 }
 
-// Name returns "prophet".
-func (m *Model) Name() string { return Name }
+// Name returns "prophet", or "prophet-ewma" with that volatility.
+func (m *Model) Name() string { return nameOf(m.volatility) }
+
+func nameOf(v Volatility) string {
+	if v == EWMA {
+		return NameEWMA
+	}
+	return Name
+}
 
 // Params returns the settings as canonical JSON.
 func (m *Model) Params() string { return m.params }
@@ -121,6 +157,9 @@ func (m *Model) Fit(ctx context.Context, s forecast.Series, seed uint64, progres
 	s = s.Tail(m.window)
 	o := m.options
 	o.Market, o.Seed = prophet.MarketFor(string(s.Exchange)), seed
+	if s.Exchange == "" {
+		o.Market = prophet.MarketOf(s.Sessions) // the series' own dates are the calendar
+	}
 	model, err := prophet.New(o)
 	if err != nil {
 		return nil, err
@@ -134,12 +173,19 @@ func (m *Model) Fit(ctx context.Context, s forecast.Series, seed uint64, progres
 	if progress != nil {
 		progress(1, 1)
 	}
-	return &fitted{f: f.Forecaster(), origin: s.Origin, from: s.Sessions[0]}, nil
+	out := &fitted{f: f.Forecaster(), name: m.Name(), origin: s.Origin, from: s.Sessions[0]}
+	if m.volatility == EWMA {
+		if out.f, err = f.FollowVolatility(decay, floor); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // fitted is a fit to one ETF's closes.
 type fitted struct {
 	f            *prophet.Forecaster
+	name         string
 	origin, from etf.Session
 
 	mu   sync.Mutex
@@ -157,7 +203,31 @@ var (
 	_ forecast.Fitted         = (*fitted)(nil)
 	_ forecast.Decomposer     = (*fitted)(nil)
 	_ forecast.TailForecaster = (*fitted)(nil)
+	_ forecast.Filterer       = (*fitted)(nil)
 )
+
+// Filter implements forecast.Filterer: trend and seasonalities go on as they were fitted, the forecast starts from the residual of the last
+// row, and the volatility, if it follows the market, takes in the new rows.
+func (m *fitted) Filter(ctx context.Context, s forecast.Series) (forecast.Fitted, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	from, err := s.After(m.origin)
+	if err != nil {
+		return nil, err
+	}
+	if from == len(s.Close) {
+		return m, nil
+	}
+	first := max(0, from-prophet.Context)
+	rows := frameOf(s.Sessions[first:])
+	rows.Y = s.Close[first:]
+	f, err := m.f.Knowing(s.Sessions).Carry(ctx, rows, from-first)
+	if err != nil {
+		return nil, err
+	}
+	return &fitted{f: f, name: m.name, origin: s.Origin, from: m.from}, nil
+}
 
 // levels are the lower tail, the quantiles and the upper tail.
 var levels = slices.Concat(etf.TailLevels[:1], etf.QuantileLevels[:], etf.TailLevels[1:])
@@ -193,7 +263,7 @@ func (m *fitted) simulate(targets []etf.Session) (simulated, error) {
 	if slices.Equal(m.last.targets, targets) {
 		return m.last, nil
 	}
-	fc, err := m.f.Predict(context.Background(), frameOf(targets), prophet.PredictOptions{Levels: levels})
+	fc, err := m.f.Knowing(targets).Predict(context.Background(), frameOf(targets), prophet.PredictOptions{Levels: levels, NoTrendIntervals: true})
 	if err != nil {
 		return simulated{}, err
 	}
@@ -215,7 +285,7 @@ func (m *fitted) simulate(targets []etf.Session) (simulated, error) {
 // Components implements forecast.Decomposer: "trend" is a price and every other component the logarithm of its factor
 // on the trend, so that the median forecast is trend * exp(additive_terms + residual).
 func (m *fitted) Components(targets []etf.Session) (map[string][]float64, error) {
-	fc, err := m.f.Predict(context.Background(), frameOf(targets), prophet.PredictOptions{NoIntervals: true})
+	fc, err := m.f.Knowing(targets).Predict(context.Background(), frameOf(targets), prophet.PredictOptions{NoIntervals: true})
 	if err != nil {
 		return nil, err
 	}
@@ -246,6 +316,9 @@ func (m *fitted) Diagnostics() map[string]string {
 		"phi":           sprint(residual.Phi),
 		"innovation":    sprint(residual.Innovation * s.YScale),
 		"df":            sprint(residual.DF),
+	}
+	if m.name == NameEWMA {
+		d["volatility"] = string(EWMA)
 	}
 	if !r.Converged {
 		d["status"] = r.Status

@@ -11,14 +11,17 @@ import (
 )
 
 // Parse returns the model with the settings that Params wrote. Any other text, also what another version wrote with other settings, is
-// an error of KindInvalid.
-func Parse(params string) (*Model, error) {
+// an error of KindInvalid. A model of another volatility is another model.
+func Parse(params string) (*Model, error) { return Constant.Parse(params) }
+
+// Parse is Parse of a model of this volatility.
+func (v Volatility) Parse(params string) (*Model, error) {
 	m, err := parse(params)
-	if err == nil && m.params != params {
+	if err == nil && (m.params != params || m.volatility != v) {
 		err = fmt.Errorf("they read back as %s", m.params)
 	}
 	if err != nil {
-		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "params", Message: "these are not the parameters of a prophet model of this version", Err: err,
+		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "params", Message: "these are not the parameters of a " + nameOf(v) + " model of this version", Err: err,
 			Remedy: "use the program that wrote them: `etfcast reproduce FORECAST` says which"}
 	}
 	return m, nil
@@ -32,8 +35,9 @@ func parse(params string) (*Model, error) {
 		return nil, err
 	}
 	var own struct {
-		Window  int `json:"window"`
-		MinRows int `json:"min_rows"`
+		Window     int        `json:"window"`
+		MinRows    int        `json:"min_rows"`
+		Volatility Volatility `json:"volatility"`
 	}
 	if err := json.Unmarshal([]byte(params), &own); err != nil {
 		return nil, err
@@ -41,7 +45,7 @@ func parse(params string) (*Model, error) {
 	if own.Window <= 0 || own.MinRows <= 0 {
 		return nil, errors.New("window or min_rows is missing")
 	}
-	for _, name := range []string{"window", "min_rows", "innovations", "market"} { // New sets the market's options
+	for _, name := range []string{"window", "min_rows", "innovations", "market", "volatility"} { // New sets the market's options
 		delete(all, name)
 	}
 	raw, err := json.Marshal(all)
@@ -52,5 +56,5 @@ func parse(params string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(Settings{Window: own.Window, MinRows: own.MinRows, Options: &options})
+	return New(Settings{Window: own.Window, MinRows: own.MinRows, Volatility: own.Volatility, Options: &options})
 }

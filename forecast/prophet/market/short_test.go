@@ -115,27 +115,34 @@ func TestShortRealHistories(t *testing.T) {
 		exchange etf.Exchange
 		rows     int
 	}{{"prices/yahoo/SPY.csv", etf.XNYS, 126}, {"prices/krx/069500_D.csv", etf.XKRX, 600}} {
-		cal, err := calendar.For(c.exchange)
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(folder, filepath.FromSlash(c.path))
-		src, err := file.New(file.Options{Dir: filepath.Dir(path)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		symbol := etf.Symbol(strings.TrimSuffix(filepath.Base(path), ".csv"))
-		response, err := src.Fetch(t.Context(), etf.Query{Symbol: symbol, Ref: filepath.Base(path) + "?basis=split_adjusted", Exchange: c.exchange, AsOf: time.Now()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := forecast.NewSeries(cal, symbol, c.exchange, response.Bars)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := readReal(t, folder, c.path, c.exchange)
 		phi, by := score(t, s, c.rows, 42)
-		checkShort(t, fmt.Sprintf("%s, %d rows", symbol, c.rows), phi, by, 0.7, 0.9, 1.1)
+		checkShort(t, fmt.Sprintf("%s, %d rows", s.Symbol, c.rows), phi, by, 0.7, 0.9, 1.1)
 	}
+}
+
+// readReal reads the closes of a file in the folder of real prices.
+func readReal(t *testing.T, folder, name string, exchange etf.Exchange) forecast.Series {
+	t.Helper()
+	cal, err := calendar.For(exchange)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, filepath.FromSlash(name))
+	src, err := file.New(file.Options{Dir: filepath.Dir(path)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	symbol := etf.Symbol(strings.TrimSuffix(filepath.Base(path), ".csv"))
+	response, err := src.Fetch(t.Context(), etf.Query{Symbol: symbol, Ref: filepath.Base(path) + "?basis=split_adjusted", Exchange: exchange, AsOf: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := forecast.NewSeries(cal, symbol, exchange, response.Bars)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // Closes in another currency give the same forecast in percent.
