@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -65,12 +66,75 @@ type fakeStore struct {
 	// anchored is what Anchor returns, scope what it was last asked for.
 	anchored etf.Anchored
 	scope    etf.AnchorScope
+	// assessments are by exchange and session; matured are returned by target and horizon, losses whatever is asked for.
+	assessments map[string]etf.Assessment
+	gate        []etf.GateVerdict
+	matured     map[etf.Session]map[int][]etf.MaturedForecast
+	losses      []etf.SessionLosses
+}
+
+func assessmentKey(exchange etf.Exchange, session etf.Session) string {
+	return string(exchange) + " " + session.String()
+}
+
+func (s *fakeStore) SaveAssessment(_ context.Context, a etf.Assessment, gate []etf.GateVerdict) (etf.Assessment, error) {
+	if err := s.called("SaveAssessment"); err != nil {
+		return a, err
+	}
+	k := assessmentKey(a.Exchange, a.Session)
+	if old, ok := s.assessments[k]; ok {
+		return old, nil
+	}
+	s.assessments[k], s.gate = a, append(s.gate, gate...)
+	return a, nil
+}
+
+func (s *fakeStore) AssessmentOf(_ context.Context, exchange etf.Exchange, session etf.Session) (etf.Assessment, error) {
+	if a, ok := s.assessments[assessmentKey(exchange, session)]; ok {
+		return a, s.called("AssessmentOf")
+	}
+	return etf.Assessment{}, cmp.Or[error](s.called("AssessmentOf"), etf.NotFound("assessment", "there is none", ""))
+}
+
+func (s *fakeStore) AssessmentHash(_ context.Context, exchange etf.Exchange, session etf.Session) (string, error) {
+	return s.assessments[assessmentKey(exchange, session)].Hash, s.called("AssessmentHash")
+}
+
+func (s *fakeStore) AssessmentByHash(_ context.Context, hash string) (etf.Assessment, error) {
+	for _, a := range s.assessments {
+		if a.Hash == hash {
+			return a, s.called("AssessmentByHash")
+		}
+	}
+	return etf.Assessment{}, etf.NotFound("assessment", "there is none", "")
+}
+
+func (s *fakeStore) AssessmentBefore(_ context.Context, exchange etf.Exchange, session etf.Session) (etf.Assessment, error) {
+	var newest etf.Assessment
+	for _, a := range s.assessments {
+		if a.Exchange == exchange && a.Session < session && a.Session > newest.Session {
+			newest = a
+		}
+	}
+	if newest.Hash == "" {
+		return newest, cmp.Or[error](s.called("AssessmentBefore"), etf.NotFound("assessment", "there is none", ""))
+	}
+	return newest, s.called("AssessmentBefore")
+}
+
+func (s *fakeStore) Matured(_ context.Context, q etf.OutcomeQuery) ([]etf.MaturedForecast, []error, error) {
+	return s.matured[q.Target][q.Horizon], nil, s.called("Matured")
+}
+
+func (s *fakeStore) SessionLosses(context.Context, etf.ScoreFilter) ([]etf.SessionLosses, error) {
+	return s.losses, s.called("SessionLosses")
 }
 
 func newFakeStore() *fakeStore {
 	return &fakeStore{
 		fetches: map[string]etf.Fetch{}, responses: map[string]etf.Response{}, forecasts: map[string]etf.Forecast{},
-		rows: map[etf.Symbol]etf.RunETF{}, err: map[string]error{}, times: map[string]int{},
+		assessments: map[string]etf.Assessment{},
+		rows:        map[etf.Symbol]etf.RunETF{}, err: map[string]error{}, times: map[string]int{},
 	}
 }
 

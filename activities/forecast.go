@@ -3,7 +3,9 @@ package activities
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -11,6 +13,7 @@ import (
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
+	"github.com/etfcast/etfcast/forecast/combination"
 	"github.com/etfcast/etfcast/forecast/issue"
 )
 
@@ -28,6 +31,8 @@ type Forecasting struct {
 	ModelFailed func(model string)
 	// Scoring scores forecasts that are issued after their first target's open. May be nil.
 	Scoring *Scoring
+
+	assessments assessments
 }
 
 // ForecastInput asks for the forecasts of one ETF from one origin.
@@ -36,6 +41,8 @@ type ForecastInput struct {
 	Exchange etf.Exchange `json:"exchange"`
 	Session  etf.Session  `json:"session"` // the origin
 	Run      etf.RunID    `json:"run"`
+	// Assessment is the hash of the origin's assessment. If it is empty, the one that is stored for the origin is used, if any.
+	Assessment string `json:"assessment,omitempty"`
 }
 
 // ForecastResult summarises what was done.
@@ -50,6 +57,8 @@ type ForecastResult struct {
 	// is no result. A retry would fail again.
 	Failed  []string `json:"failed,omitempty"`
 	Attempt int32    `json:"attempt,omitempty"`
+	// Calibrated counts the forecasts with calibrated intervals.
+	Calibrated int `json:"calibrated,omitempty"`
 }
 
 // maxLostRaces is how often one attempt reads the history again because somebody else changed the data.
@@ -105,22 +114,43 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (tally, er
 	if err != nil {
 		return r, err
 	}
+	by, err := a.assessment(ctx, in)
+	if err != nil {
+		return r, err
+	}
 	failures := make([]error, len(a.Models))
-	var fitted []etf.Forecast
+	var made []etf.Forecast
 	var of []int // the index of each forecast's model
+	fits := map[string]forecast.Fitted{}
 	for i, m := range a.Models {
-		if rows := len(data.Series.Close); rows < m.MinRows() {
+		c, composite := m.(forecast.Composite)
+		if composite {
+			if m = combined(c, fits, by.body.Weights); m == nil {
+				r.Skipped = append(r.Skipped, fmt.Sprintf("%s: %d of its models have a forecast", c.Name(), len(fits)))
+				continue
+			}
+		} else if rows := len(data.Series.Close); rows < m.MinRows() {
 			r.Skipped = append(r.Skipped, fmt.Sprintf("%s: %d of %d sessions", m.Name(), rows, m.MinRows()))
-		} else if f, err := a.fit(ctx, in, m, data); err == nil {
-			fitted, of = append(fitted, f), append(of, i)
-		} else if ctx.Err() != nil {
+			continue
+		}
+		f, fitted, err := a.fit(ctx, in, m, data, fits, by, i == 0)
+		switch {
+		case err == nil:
+			made, of = append(made, f), append(of, i)
+			if len(f.Raw) > 0 {
+				r.Calibrated++
+			}
+			if !composite {
+				fits[m.Name()] = fitted
+			}
+		case ctx.Err() != nil:
 			return r, ctx.Err()
-		} else {
+		default:
 			failures[i] = err
 		}
 		Progress(ctx, i+1)
 	}
-	appended, err := a.Store.AppendForecasts(ctx, fitted)
+	appended, err := a.Store.AppendForecasts(ctx, made)
 	if err != nil {
 		return r, err
 	}
@@ -180,11 +210,12 @@ func (r *tally) fail(model string, why error, benchmark bool) {
 	r.Failed = append(r.Failed, etf.Clip(why.Error(), errorText))
 }
 
-// fit makes one model's forecast, after waiting for its turn (Fits). A model that panics has failed.
-func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data modelInput) (f etf.Forecast, err error) {
+// fit fits one model, or combines fits, while holding a place in Fits, and makes its forecast, calibrated unless the model is the benchmark: what
+// the others are compared with must not change with them.
+func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data modelInput, fits map[string]forecast.Fitted, by usable, benchmark bool) (f etf.Forecast, fitted forecast.Fitted, err error) {
 	release, err := a.acquireFit(ctx)
 	if err != nil {
-		return etf.Forecast{}, err
+		return etf.Forecast{}, nil, err
 	}
 	defer release()
 	defer func() {
@@ -194,18 +225,102 @@ func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data m
 		}
 	}()
 	seed := forecast.Seed(in.Symbol, m.Name(), in.Session)
-	made, err := issue.Make(ctx, m, data.Input, seed)
+	if c, ok := m.(forecast.Composite); ok {
+		list := make([]forecast.Fitted, len(c.Members()))
+		for i, member := range c.Members() {
+			list[i] = fits[member.Name()]
+		}
+		fitted, err = c.Combine(list)
+	} else {
+		fitted, err = issue.Fit(ctx, m, data.Input, seed)
+	}
 	if err != nil {
-		return etf.Forecast{}, err
+		return etf.Forecast{}, nil, err
+	}
+	made, err := issue.Finish(m, fitted, data.Input)
+	if err != nil {
+		return etf.Forecast{}, nil, err
+	}
+	params := m.Params()
+	if by.state != nil && !benchmark {
+		made, params = calibrated(ctx, made, data.Input, m, by)
 	}
 	f = etf.Forecast{
 		Symbol: in.Symbol, Model: m.Name(), Origin: in.Session, DataVersion: data.version, Basis: data.Basis,
-		Params: m.Params(), ParamsHash: forecast.ParamsHash(m.Params()), Seed: seed, CodeVersion: a.CodeVersion,
+		Params: params, ParamsHash: forecast.ParamsHash(params), Seed: seed, CodeVersion: a.CodeVersion,
 		Diagnostics: made.Diagnostics, Run: in.Run, AsOf: data.asOf, IssuedAt: a.Now(), Points: made.Points, Tails: made.Tails,
 		Components: made.Components, Fit: made.Fit, Held: data.Held, ClosesHash: made.ClosesHash, Scale: made.Scale, Build: a.Build,
+		Volatility: made.Volatility, Raw: made.Raw,
 	}
 	f.ID = forecast.ID(f)
-	return f, nil
+	return f, fitted, nil
+}
+
+// calibrated returns the forecast with calibrated intervals, and the parameters that say so; as it is if there is nothing to go by yet. A
+// calibration that can't be used does not cost the forecast.
+func calibrated(ctx context.Context, made issue.Made, in issue.Input, m Model, by usable) (issue.Made, string) {
+	out, applied, err := issue.Calibrate(made, in, m.Name(), by.state)
+	params := m.Params()
+	if err == nil && applied {
+		params, err = issue.CalibratedParams(params, by.hash)
+	}
+	if err != nil {
+		activity.GetLogger(ctx).Error("forecast not calibrated", "model", m.Name(), "symbol", in.Symbol, "assessment", by.hash, "error", err)
+		return made, m.Params()
+	}
+	return out, params
+}
+
+// assessment returns the assessment of the origin, zero if there is none. A damaged one is logged, and the forecasts are made without it.
+func (a *Forecasting) assessment(ctx context.Context, in ForecastInput) (usable, error) {
+	hash := in.Assessment
+	if hash == "" {
+		var err error
+		if hash, err = a.Store.AssessmentHash(ctx, in.Exchange, in.Session); err != nil || hash == "" {
+			return usable{}, err
+		}
+	}
+	by, err := a.assessments.get(ctx, a.Store, hash)
+	if etf.KindOf(err) == etf.KindCorrupt && err != nil {
+		activity.GetLogger(ctx).Error("forecasts without an assessment: it is damaged", "symbol", in.Symbol, "session", in.Session, "assessment", hash, "error", err)
+		return usable{}, nil
+	}
+	return by, err
+}
+
+// combined returns the combination of those of its members that have a fit, weighted by the record, equally before there is one; nil of fewer
+// than two.
+func combined(c forecast.Composite, fits map[string]forecast.Fitted, weights map[int]map[string]float64) Model {
+	set := combination.Settings{Horizons: slices.Sorted(maps.Keys(weights))}
+	sums := make([]float64, len(set.Horizons))
+	for _, m := range c.Members() {
+		if fits[m.Name()] == nil {
+			continue
+		}
+		member := combination.Member{Model: m, Weights: make([]float64, len(set.Horizons))}
+		for k, h := range set.Horizons {
+			member.Weights[k] = weights[h][m.Name()]
+			sums[k] += member.Weights[k]
+		}
+		set.Members = append(set.Members, member)
+	}
+	if len(set.Members) < 2 {
+		return nil
+	}
+	for _, member := range set.Members {
+		for k := range member.Weights {
+			if sums[k] > 0 {
+				member.Weights[k] /= sums[k]
+			} else {
+				member.Weights[k] = 1 / float64(len(set.Members))
+			}
+		}
+	}
+	m, err := combination.New(set)
+	if err != nil {
+		return nil // a weight is no number: Make would not have stored it
+	}
+	return m
 }
 
 // acquireFit waits until one more model may be fitted (Fits). The caller must call release.

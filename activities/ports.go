@@ -80,6 +80,9 @@ type Forecasts interface {
 	// the list. It sets Chain, PrevHash, Hash and FitHash, and IssuedAt to that of the chain's last forecast if it is
 	// earlier. KindConflict if the ETF's data version is no longer the forecasts': read the history again.
 	AppendForecasts(ctx context.Context, list []etf.Forecast) ([]etf.Appended, error)
+	// AssessmentHash returns the hash of a session's assessment, "" if there is none, and AssessmentByHash the assessment with its state.
+	AssessmentHash(ctx context.Context, exchange etf.Exchange, session etf.Session) (string, error)
+	AssessmentByHash(ctx context.Context, hash string) (etf.Assessment, error)
 }
 
 // HeldBars reads and releases the bars that are held.
@@ -121,6 +124,25 @@ type Scores interface {
 	// SaveScores stores new versions of scores, what they change in the sums of their sessions, and the new mark, in one
 	// transaction. KindConflict if the ETF's data or its mark have changed since they were read: read them again.
 	SaveScores(ctx context.Context, c etf.ScoreChanges) error
+}
+
+// Assessments keeps what the record says before the forecasts of a session are made. Each exchange and session has at most one.
+type Assessments interface {
+	// SaveAssessment stores an assessment and its verdicts in one transaction, unless its exchange and session have one, and returns the
+	// stored one, with its state.
+	SaveAssessment(ctx context.Context, a etf.Assessment, gate []etf.GateVerdict) (etf.Assessment, error)
+	// AssessmentOf returns that of a session, AssessmentByHash the one with the hash, and AssessmentBefore the newest of an earlier session,
+	// each with its state. KindNotFound if there is none.
+	AssessmentOf(ctx context.Context, exchange etf.Exchange, session etf.Session) (etf.Assessment, error)
+	AssessmentByHash(ctx context.Context, hash string) (etf.Assessment, error)
+	AssessmentBefore(ctx context.Context, exchange etf.Exchange, session etf.Session) (etf.Assessment, error)
+	// AssessmentHash returns the hash of a session's assessment; "" if there is none.
+	AssessmentHash(ctx context.Context, exchange etf.Exchange, session etf.Session) (string, error)
+	// Matured returns what came of forecasts of record, in no order. corrupt says which are left out because what is stored of them can't be
+	// read.
+	Matured(ctx context.Context, q etf.OutcomeQuery) (list []etf.MaturedForecast, corrupt []error, err error)
+	// SessionLosses returns the scores that count, summed over ETFs.
+	SessionLosses(ctx context.Context, filter etf.ScoreFilter) ([]etf.SessionLosses, error)
 }
 
 // Runs keeps the record of runs beyond Temporal's retention.
@@ -166,4 +188,5 @@ type Store interface {
 	Runs
 	Backtests
 	BacktestHistory
+	Assessments
 }

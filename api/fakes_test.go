@@ -18,7 +18,8 @@ import (
 
 // fakeStore is an in-memory service.Store. If err is set, every method fails with it.
 type fakeStore struct {
-	service.Store // nil: methods that no handler calls
+	assessments   map[etf.Exchange]etf.Assessment // the newest, without state
+	service.Store                                 // nil: methods that no handler calls
 	mu            sync.Mutex
 	err           error
 	etfs          map[etf.Symbol]etf.ETF
@@ -45,6 +46,7 @@ type fakeStore struct {
 	events        []etf.Event // ascending
 	eventReads    int
 	fetches       []etf.StoredFetch // newest first
+	backtests     backtests
 }
 
 func newFakeStore() *fakeStore {
@@ -419,6 +421,19 @@ func (f *fakeTemporal) StartDaily(_ context.Context, in workflows.DailyInput, ag
 	return true, nil
 }
 
+func (f *fakeTemporal) StartBacktest(_ context.Context, in workflows.BacktestInput) (bool, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return false, f.err
+	}
+	id := etf.BacktestWorkflowID(in.ID)
+	if x, there := f.executions[id]; there && (x.Status == etf.RunRunning || x.Status == etf.RunCompleted) {
+		return false, nil
+	}
+	f.executions[id] = etf.Execution{Status: etf.RunRunning, StartedAt: f.now()}
+	return true, nil
+}
+
 func (f *fakeTemporal) Execution(_ context.Context, id string) (etf.Execution, error) {
 	defer f.locked()()
 	if f.err != nil {
@@ -602,4 +617,11 @@ func (f *fakeFolder) Keep(_ context.Context, name string, raw []byte) (string, b
 	}
 	f.files[name] = string(raw)
 	return "uploads/" + name, !ok, nil
+}
+
+func (f *fakeStore) NewestAssessment(_ context.Context, exchange etf.Exchange) (etf.Assessment, error) {
+	if a, ok := f.assessments[exchange]; ok {
+		return a, nil
+	}
+	return etf.Assessment{}, etf.NotFound("assessment", "there is none", "")
 }

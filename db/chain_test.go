@@ -58,6 +58,9 @@ func TestChainHashOfAnOlderForecast(t *testing.T) {
 		"an architecture":    func(f *etf.Forecast) { f.Build.Arch = "go1" },
 		"features":           func(f *etf.Forecast) { f.Build.Features = "go1" },
 		"a modified build":   func(f *etf.Forecast) { f.Build.Modified = true },
+		"a volatility":       func(f *etf.Forecast) { f.Volatility = 1 },
+		"raw quantiles":      func(f *etf.Forecast) { f.Raw = []etf.RawPoint{{Tails: [2]float64{1, 2}}} },
+		"other raw ones":     func(f *etf.Forecast) { f.Raw = []etf.RawPoint{{Tails: [2]float64{1, 3}}} },
 		"a fit":              func(f *etf.Forecast) { f.FitHash = hashOf([]byte("{}")) },
 	} {
 		h := hash(change)

@@ -98,7 +98,7 @@ func newDraft(f etf.Forecast) (draft, error) {
 	if err := checkPoints(f.Points); err != nil {
 		return draft{}, err
 	}
-	for _, check := range []func(etf.Forecast) error{checkComponents, checkTails, checkScale} {
+	for _, check := range []func(etf.Forecast) error{checkComponents, checkTails, checkScale, checkRaw} {
 		if err := check(f); err != nil {
 			return draft{}, err
 		}
@@ -113,6 +113,9 @@ func newDraft(f etf.Forecast) (draft, error) {
 	}
 	if len(f.Tails) == 0 {
 		f.Tails = nil
+	}
+	if len(f.Raw) == 0 {
+		f.Raw = nil
 	}
 	f.AsOf, f.IssuedAt = instant(f.AsOf), instant(f.IssuedAt)
 	if f.Diagnostics == nil {
@@ -238,7 +241,7 @@ params, params_hash, seed, code_version, diagnostics, run_id, as_of, issued_at, 
 	return ins.done()
 }
 
-// insertParts writes the points, components, fits, marks, tails and provenance of the forecasts that have a Hash, with one statement for each kind.
+// insertParts writes the points, components, fits, marks, tails, provenance and raw quantiles of the forecasts that have a Hash, with one statement for each kind.
 func insertParts(ctx context.Context, tx *sql.Tx, drafts []draft, placed []etf.Forecast) error {
 	points := inserter{ctx: ctx, tx: tx,
 		into: "INSERT INTO forecast_points (forecast_id, horizon, target, mean, q05, q10, q25, q50, q75, q90, q95)"}
@@ -248,6 +251,7 @@ func insertParts(ctx context.Context, tx *sql.Tx, drafts []draft, placed []etf.F
 	tails := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_tails (forecast_id, by_horizon)"}
 	provenance := inserter{ctx: ctx, tx: tx,
 		into: "INSERT INTO forecast_provenance (forecast_id, closes_hash, scale_absolute, scale_squared, go_version, arch, features, modified)"}
+	raw := inserter{ctx: ctx, tx: tx, into: "INSERT INTO forecast_raw (forecast_id, volatility, by_horizon)"}
 	for i, f := range placed {
 		if f.Hash == "" {
 			continue
@@ -270,8 +274,11 @@ func insertParts(ctx context.Context, tx *sql.Tx, drafts []draft, placed []etf.F
 			return err
 		}
 		addProvenance(&provenance, f)
+		if err := addRaw(&raw, f); err != nil {
+			return err
+		}
 	}
-	for _, ins := range []*inserter{&points, &components, &fits, &marks, &tails, &provenance} {
+	for _, ins := range []*inserter{&points, &components, &fits, &marks, &tails, &provenance, &raw} {
 		if err := ins.done(); err != nil {
 			return err
 		}
@@ -430,7 +437,7 @@ func (s *Store) ForecastPage(ctx context.Context, symbol etf.Symbol, model strin
 	return verified(s.withParts(ctx, symbol, rows))
 }
 
-// withParts converts rows and adds their points, components, hashes of fits, marks, tails and provenance, with one statement each for all rows.
+// withParts converts rows and adds their points, components, hashes of fits, marks, tails, provenance and raw quantiles, with one statement each for all rows.
 func (s *Store) withParts(ctx context.Context, symbol etf.Symbol, rows []sqlcgen.Forecast) ([]etf.Forecast, error) {
 	list := make([]etf.Forecast, len(rows))
 	if len(rows) == 0 {

@@ -60,7 +60,7 @@ func addProvenance(ins *inserter, f etf.Forecast) {
 	ins.row(f.ID, f.ClosesHash, double(f.Scale.Absolute), double(f.Scale.Squared), f.Build.Go, f.Build.Arch, f.Build.Features, f.Build.Modified)
 }
 
-// withProvenance fills in the tails of the forecasts and what they were made by and from. at has their indices by ID.
+// withProvenance fills in the tails of the forecasts, what they were made by and from, and their raw quantiles. at has their indices by ID.
 func (s *Store) withProvenance(ctx context.Context, list []etf.Forecast, ids []string, at map[string]int) error {
 	tails, err := s.q.ListForecastTails(ctx, ids)
 	if err != nil {
@@ -80,7 +80,84 @@ func (s *Store) withProvenance(ctx context.Context, list []etf.Forecast, ids []s
 		f.ClosesHash, f.Scale = r.ClosesHash, etf.Scale{Absolute: r.ScaleAbsolute, Squared: r.ScaleSquared}
 		f.Build = etf.Build{Go: r.GoVersion, Arch: r.Arch, Features: r.Features, Modified: r.Modified}
 	}
+	raw, err := s.q.ListForecastRaw(ctx, ids)
+	if err != nil {
+		return translate(err, "reading the forecasts' raw quantiles")
+	}
+	for _, r := range raw {
+		f := &list[at[r.ForecastID]]
+		f.Volatility = r.Volatility
+		if f.Raw, err = decodeRaw(r.ForecastID, r.ByHorizon); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// checkRaw requires a volatility that is not negative, and no raw quantiles at all or, with a volatility, finite ones for each point.
+func checkRaw(f etf.Forecast) error {
+	if math.IsNaN(f.Volatility) || math.IsInf(f.Volatility, 0) || f.Volatility < 0 {
+		return etf.Invalid("volatility", "it is not finite, or below zero", "compute it with forecast.Volatility")
+	}
+	switch {
+	case len(f.Raw) == 0:
+		return nil
+	case len(f.Raw) != len(f.Points) || f.Volatility == 0:
+		return etf.Invalid("raw", strconv.Itoa(len(f.Raw))+" of "+strconv.Itoa(len(f.Points))+" points, or no volatility", "give the volatility, and raw quantiles for each point or none")
+	}
+	for i, p := range f.Raw {
+		for _, v := range append(p.Tails[:], p.Quantiles[:]...) {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return etf.Invalid("raw["+strconv.Itoa(i)+"]", "a value is not finite", "fix the model: it must refuse such a fit")
+			}
+		}
+	}
+	return nil
+}
+
+// addRaw adds the row of a forecast's volatility and its raw quantiles, if it has any.
+func addRaw(ins *inserter, f etf.Forecast) error {
+	if f.Volatility == 0 {
+		return nil
+	}
+	text := ""
+	if len(f.Raw) > 0 {
+		list, err := json.Marshal(f.Raw)
+		if err != nil {
+			return etf.Wrap(etf.KindInternal, err, "encoding a forecast's raw quantiles")
+		}
+		text = string(list)
+	}
+	ins.row(f.ID, double(f.Volatility), text)
+	return nil
+}
+
+// decodeRaw reads the stored text of a forecast's raw quantiles; nil of an empty one. KindCorrupt with Field "raw".
+func decodeRaw(forecast, text string) ([]etf.RawPoint, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var list []struct { // arrays would take numbers too few or too many
+		Quantiles []float64 `json:"quantiles"`
+		Tails     []float64 `json:"tails"`
+	}
+	err := json.Unmarshal([]byte(text), &list)
+	points := make([]etf.RawPoint, len(list))
+	for i, p := range list {
+		if len(p.Quantiles) != len(points[i].Quantiles) || len(p.Tails) != len(points[i].Tails) {
+			err = fmt.Errorf("%d and %d numbers at point %d", len(p.Quantiles), len(p.Tails), i+1)
+			break
+		}
+		points[i] = etf.RawPoint{Quantiles: [7]float64(p.Quantiles), Tails: [2]float64(p.Tails)}
+	}
+	if err == nil && len(points) == 0 {
+		err = fmt.Errorf("it has no points")
+	}
+	if err != nil {
+		return nil, &etf.Error{Kind: etf.KindCorrupt, Field: "raw", Err: err,
+			Message: "decoding the raw quantiles of forecast " + forecast, Remedy: compareWithBackup}
+	}
+	return points, nil
 }
 
 func addStoredTails(f *etf.Forecast, row sqlcgen.ForecastTail) (err error) {

@@ -98,7 +98,8 @@ func testRights(t *testing.T, d dbtest.Database) {
 		"forecast_components": "by_horizon", "forecast_fits": "hash", "etf_changes": "name", "etf_fetches": "fetch_id",
 		"forecast_marks": "skipped", "etf_listings": "listed", "finding_proposals": "kind",
 		"forecast_provenance": "closes_hash", "forecast_tails": "by_horizon", "forecast_targets": "target", "scores": "crps",
-		"ledger_leaves": "hash", "ledger_hashes": "hashes", "ledger_checkpoints": "root", "entrants": "model"}
+		"ledger_leaves": "hash", "ledger_hashes": "hashes", "ledger_checkpoints": "root", "entrants": "model",
+		"forecast_raw": "volatility", "assessments": "body", "gate_verdicts": "mean"}
 	for _, table := range tables {
 		c := column[table]
 		if c == "" {

@@ -408,7 +408,7 @@ func (l *storedLog) leafAt(number int64) ledger.Leaf {
 }
 
 // partTables are the tables with the parts of forecasts that their hashes cover.
-var partTables = []string{"forecast_points", "forecast_components", "forecast_fits", "forecast_marks", "forecast_tails", "forecast_provenance"}
+var partTables = []string{"forecast_points", "forecast_components", "forecast_fits", "forecast_marks", "forecast_tails", "forecast_provenance", "forecast_raw"}
 
 // countParts counts the rows of all parts and forecasts.
 func countParts(ctx context.Context, q queryer) (int64, error) {

@@ -62,6 +62,7 @@ var partQueries = map[string]string{
 	"forecast_marks":      "SELECT forecast_id, mark, cause_id, skipped, marked_at FROM forecast_marks WHERE forecast_id IN (?)",
 	"forecast_tails":      "SELECT forecast_id, by_horizon FROM forecast_tails WHERE forecast_id IN (?)",
 	"forecast_provenance": "SELECT forecast_id, closes_hash, scale_absolute, scale_squared, go_version, arch, features, modified FROM forecast_provenance WHERE forecast_id IN (?)",
+	"forecast_raw":        "SELECT forecast_id, volatility, by_horizon FROM forecast_raw WHERE forecast_id IN (?)",
 }
 
 func (s *Store) newPartReader(ctx context.Context) (*partReader, error) {
@@ -156,7 +157,7 @@ func (r *partReader) read(ctx context.Context, page []storedForecast) (int64, er
 		r.at[page[i].ID] = i
 	}
 	var read int64
-	for i, add := range []func(*sql.Rows, []storedForecast) error{r.points, r.components, r.fits, r.marks, r.tails, r.provenance} {
+	for i, add := range []func(*sql.Rows, []storedForecast) error{r.points, r.components, r.fits, r.marks, r.tails, r.provenance, r.raw} {
 		n, err := r.eachPart(ctx, r.parts[i], func(rows *sql.Rows) error { return add(rows, page) })
 		if err != nil {
 			return read, err
@@ -288,6 +289,23 @@ func (r *partReader) provenance(rows *sql.Rows, page []storedForecast) error {
 		f.reason = "its provenance is empty" // which the hash doesn't tell from none
 	}
 	return nil
+}
+
+func (r *partReader) raw(rows *sql.Rows, page []storedForecast) error {
+	var id sql.RawBytes
+	var volatility any
+	var list string
+	if err := rows.Scan(&id, &volatility, &list); err != nil {
+		return err
+	}
+	f := r.of(id, page)
+	var err error
+	f.Volatility, err = number(volatility)
+	f.encoded.Raw = list
+	if f.Volatility == 0 {
+		f.reason = "its volatility is missing" // which the hash doesn't tell from no row
+	}
+	return err
 }
 
 // checkFit unpacks the fit and says what is wrong with it; empty if it has the forecast's hash of it, or there is none.

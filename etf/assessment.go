@@ -14,7 +14,75 @@ type Assessment struct {
 	Through  Session   `json:"through"`  // the newest target session of the scores in it; zero if there are none
 	MadeAt   time.Time `json:"made_at"`
 	Run      RunID     `json:"run"` // that made it
-	Body     []byte    `json:"-"`   // canonical JSON: calibration, weights, verdicts
+	Body     []byte    `json:"-"`   // canonical JSON of an AssessmentBody
+	State    []byte    `json:"-"`   // JSON of the calibration.State; not read with every assessment, because it is large
+}
+
+// AssessmentBody is what an assessment says. Its models are this program's, apart from the benchmark; its horizons those that are scored.
+type AssessmentBody struct {
+	Exchange Exchange `json:"exchange"`
+	Session  Session  `json:"session"`
+	Previous string   `json:"previous"`
+	Through  Session  `json:"through"`
+	// Calibration is the SHA-256 of the calibration's state.
+	Calibration string `json:"calibration"`
+	// Weights are those of a combination's members, by horizon and model; empty before there is a record.
+	Weights  map[int]map[string]float64 `json:"weights"`
+	Gate     []GateVerdict              `json:"gate"`
+	Coverage []ModelCoverage            `json:"coverage"`
+	Skill    []ModelSkill               `json:"skill"`
+}
+
+// ModelCoverage is how often a model's intervals have held the actual price at a horizon, over the forecasts of record of an exchange:
+// a measure for each of the levels .5, .8, .9 and .95. The benchmark has it, too.
+type ModelCoverage struct {
+	Model    string            `json:"model"`
+	Horizon  int               `json:"horizon"`
+	Measures []CoverageMeasure `json:"measures"`
+}
+
+// ModelSkill is a model's CRPS relative to the benchmark's at a horizon, with its 95 % interval: below 1 the model is better. What is
+// undefined is nil.
+type ModelSkill struct {
+	Model   string   `json:"model"`
+	Horizon int      `json:"horizon"`
+	N       int      `json:"n"` // scores
+	RelCRPS *float64 `json:"rel_crps"`
+	Low     *float64 `json:"low"`
+	High    *float64 `json:"high"`
+}
+
+// OutcomeQuery selects the forecasts of record by some models at one horizon whose actual price has come.
+type OutcomeQuery struct {
+	Exchange Exchange
+	Models   []string
+	Horizon  int
+	Origin   Session
+	Target   Session
+}
+
+// MaturedForecast is a forecast of record at one horizon whose actual price has come.
+type MaturedForecast struct {
+	Symbol     Symbol
+	Model      string
+	Volatility float64
+	Raw        RawPoint
+	Actual     float64
+}
+
+// GateFilter selects verdicts. Zero fields select everything.
+type GateFilter struct {
+	Exchange Exchange
+	Model    string
+	Horizon  int
+}
+
+// GatePosition is a verdict's place in the list of all: newest session first, then by exchange, horizon and model.
+type GatePosition struct {
+	Session  Session
+	Exchange Exchange
+	Horizon  int
+	Model    string
 }
 
 // GateVerdict is what the gate says of one model at one horizon: whether the record shows that it is better than the benchmark.

@@ -24,6 +24,7 @@ type Encoded struct {
 	Diagnostics string // an object
 	Components  []EncodedComponent
 	Tails       string // a list; empty if there are none
+	Raw         string // a list; empty if there is none
 }
 
 // EncodedComponent is one component of a forecast.
@@ -32,7 +33,7 @@ type EncodedComponent struct {
 	Values string // a list
 }
 
-// AppendEncoded is AppendForecast of a forecast whose diagnostics, components and tails are encoded; its own are not read. The components
+// AppendEncoded is AppendForecast of a forecast whose diagnostics, components, tails and raw quantiles are encoded; its own are not read. The components
 // are sorted by name. KindCorrupt also for a part that is not JSON, which could otherwise pretend to be more than one part.
 func AppendEncoded(b []byte, f *etf.Forecast, parts Encoded) ([]byte, error) {
 	slices.SortFunc(parts.Components, func(x, y EncodedComponent) int { return cmp.Compare(x.Name, y.Name) })
@@ -49,6 +50,9 @@ func AppendEncoded(b []byte, f *etf.Forecast, parts Encoded) ([]byte, error) {
 	}
 	if parts.Tails != "" && !isJSON(parts.Tails, '[') {
 		return unreadable("tails")
+	}
+	if parts.Raw != "" && !isJSON(parts.Raw, '[') {
+		return unreadable("raw")
 	}
 	return appendForecast(b, f, &parts)
 }
@@ -106,6 +110,16 @@ func appendForecast(b []byte, f *etf.Forecast, parts *Encoded) ([]byte, error) {
 		w.raw(parts.Tails)
 	}
 	w.provenance(f)
+	if parts == nil {
+		w.rawPoints(f.Raw)
+	} else if parts.Raw != "" {
+		w.raw(`,"raw":`)
+		w.raw(parts.Raw)
+	}
+	if f.Volatility != 0 {
+		w.raw(`,"volatility":`)
+		w.number(f.Volatility)
+	}
 	w.raw("}")
 	if w.err != nil {
 		return b, &etf.Error{Kind: etf.KindCorrupt, Message: "forecast " + f.ID + " has no text", Err: w.err}
@@ -247,6 +261,20 @@ func (w *textWriter) tails(list [][2]float64) {
 	for i := range list {
 		w.raw([...]string{`,"tails":[`, `,`}[min(i, 1)])
 		w.numbers(list[i][:])
+	}
+	if len(list) > 0 {
+		w.b = append(w.b, ']')
+	}
+}
+
+func (w *textWriter) rawPoints(list []etf.RawPoint) {
+	for i := range list {
+		w.raw([...]string{`,"raw":[`, `,`}[min(i, 1)])
+		w.raw(`{"quantiles":`)
+		w.numbers(list[i].Quantiles[:])
+		w.raw(`,"tails":`)
+		w.numbers(list[i].Tails[:])
+		w.b = append(w.b, '}')
 	}
 	if len(list) > 0 {
 		w.b = append(w.b, ']')

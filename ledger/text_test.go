@@ -104,6 +104,9 @@ func TestForecastTextIsThatOfEncodingJSON(t *testing.T) {
 		if len(f.Tails) > 0 {
 			parts.Tails = string(mustJSON(t, f.Tails))
 		}
+		if len(f.Raw) > 0 {
+			parts.Raw = string(mustJSON(t, f.Raw))
+		}
 		if got, err = AppendEncoded(nil, &f, parts); err != nil || string(got) != string(want) {
 			t.Fatalf("forecast %d, encoded: %v\n%s\nwant\n%s", i, err, got, want)
 		}
@@ -147,6 +150,7 @@ func TestEncodedPartsAreJSON(t *testing.T) {
 		"a component": {Diagnostics: empty, Components: []EncodedComponent{{"trend", `[1],"weekly":[2]`}}},
 		"no list":     {Diagnostics: empty, Components: []EncodedComponent{{"trend", ""}}},
 		"tails":       {Diagnostics: empty, Tails: `[1],"held":1`},
+		"raw":         {Diagnostics: empty, Raw: `[1],"held":1`},
 	} {
 		if text, err := AppendEncoded(nil, &etf.Forecast{}, parts); etf.KindOf(err) != etf.KindCorrupt || len(text) != 0 {
 			t.Errorf("%s: %v, %s", name, err, text)

@@ -28,6 +28,7 @@ type failures map[string]error
 
 // record is a Store of ETFs and runs.
 type record struct {
+	assessments map[etf.Exchange]etf.Assessment // the newest, without state
 	Store
 	fail failures
 
@@ -253,4 +254,11 @@ func wantProblems(t *testing.T, err error, kind etf.Kind, fields ...string) []*e
 		t.Fatalf("problems with %q, want %q: %v", got, fields, err)
 	}
 	return all
+}
+
+func (s *record) NewestAssessment(_ context.Context, exchange etf.Exchange) (etf.Assessment, error) {
+	if a, ok := s.assessments[exchange]; ok {
+		return a, nil
+	}
+	return etf.Assessment{}, etf.NotFound("assessment", "there is none", "")
 }

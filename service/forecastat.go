@@ -22,15 +22,33 @@ type ShownForecast struct {
 	Closes []etf.Bar
 }
 
+// shownModel is the model whose forecast is shown if none is named: the newest verdict of the gate says which, and nothing of the past.
+func (s *Service) shownModel(ctx context.Context, symbol, asOf string) (string, error) {
+	if asOf != "" {
+		return s.served, nil
+	}
+	f, err := s.LatestForecast(ctx, symbol, "")
+	switch {
+	case err == nil:
+		return f.Model, nil
+	case etf.KindOf(err) == etf.KindNotFound || etf.KindOf(err) == etf.KindInvalid:
+		return s.served, nil // what is wrong is said below
+	}
+	return "", err
+}
+
 // endOfTime is later than every forecast.
 var endOfTime = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// ForecastAsOf returns the newest forecast of the ETF by the model ("" = the served model) that had been issued at an instant, or made
+// ForecastAsOf returns the newest forecast of the ETF by the model ("" = the one that is served at one session) that had been issued at an instant, or made
 // from a data version or an earlier one ("" = now), with up to closes of the closes before it. The errors are those of LatestForecast
 // and AsOf.
 func (s *Service) ForecastAsOf(ctx context.Context, symbol, model, asOf string, closes int) (ShownForecast, error) {
 	if model == "" {
-		model = s.served
+		var err error
+		if model, err = s.shownModel(ctx, symbol, asOf); err != nil {
+			return ShownForecast{}, err
+		}
 	}
 	_, symbolErr := etf.ParseSymbol(symbol)
 	var modelErr error

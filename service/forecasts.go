@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,13 +17,55 @@ var (
 	forecastForm = regexp.MustCompile(`^[0-9a-f]{32}$`)
 )
 
-// LatestForecast returns the newest forecast of the ETF by the model; "" means the served model. KindNotFound for an
+// LatestForecast returns the newest forecast of the ETF by the model; "" means the one that is served at one session. KindNotFound for an
 // unknown symbol, while there is no such forecast, and for an entrant; KindInvalid for an unknown model, unless forecasts of a former
 // model of that name are stored.
 func (s *Service) LatestForecast(ctx context.Context, symbol, model string) (etf.Forecast, error) {
-	if model == "" {
-		model = s.served
+	return s.LatestForecastAt(ctx, symbol, model, "")
+}
+
+// LatestForecastAt is LatestForecast with the served model of a horizon, as the user wrote it; "" is 1. The forecast has all horizons. If the
+// ETF has no forecast by that model from the newest origin of the benchmark's, because it has not traded for long enough or the
+// fit failed, it is the benchmark's.
+func (s *Service) LatestForecastAt(ctx context.Context, symbol, model, horizon string) (etf.Forecast, error) {
+	h, horizonErr := parseHorizon(horizon)
+	if horizonErr != nil || model != "" {
+		f, err := s.latestForecast(ctx, symbol, cmp.Or(model, s.served))
+		return f, errors.Join(horizonErr, asInvalid(err, horizonErr))
 	}
+	e, err := s.ETF(ctx, symbol)
+	if err != nil {
+		return etf.Forecast{}, err
+	}
+	served, err := s.servedModel(ctx, e.Exchange, max(h, 1))
+	if err != nil {
+		return etf.Forecast{}, err
+	}
+	if served != s.served {
+		f, err := s.latestForecast(ctx, symbol, served)
+		if err != nil && etf.KindOf(err) != etf.KindNotFound {
+			return etf.Forecast{}, err
+		}
+		newest, originErr := s.store.NewestOrigin(ctx, e.Symbol, s.served, endOfTime, etf.NewestVersion)
+		if originErr != nil {
+			return etf.Forecast{}, originErr
+		}
+		if err == nil && f.Origin >= newest {
+			return f, nil
+		}
+	}
+	return s.latestForecast(ctx, symbol, s.served)
+}
+
+// asInvalid leaves of an error what is wrong with the request, if something else is wrong with it, too.
+func asInvalid(err, other error) error {
+	if other != nil && etf.KindOf(err) != etf.KindInvalid {
+		return nil
+	}
+	return err
+}
+
+func (s *Service) latestForecast(ctx context.Context, symbol, model string) (etf.Forecast, error) {
 	_, symbolErr := etf.ParseSymbol(symbol)
 	var modelErr error
 	if !modelForm.MatchString(model) {

@@ -22,6 +22,7 @@ type Store interface {
 	Events
 	Lists
 	States
+	Assessments
 	Backtests
 	// CreateETF registers an ETF, or finds it already registered identically (created is false). The same symbol with
 	// another exchange, currency or list of sources is KindConflict.

@@ -25,7 +25,9 @@ type memory struct {
 	rows      map[string][]etf.RunETF
 	findings  map[string]etf.Finding
 	anchors   []etf.AnchorScope
-	down      bool // every call is unavailable
+	// assessments are by hash.
+	assessments map[string]etf.Assessment
+	down        bool // every call is unavailable
 }
 
 func newMemory(symbols ...etf.Symbol) *memory {
@@ -33,6 +35,7 @@ func newMemory(symbols ...etf.Symbol) *memory {
 		symbols: symbols, fetches: map[string]etf.Fetch{}, responses: map[string]etf.Response{},
 		bars: map[etf.Symbol]map[etf.Session]etf.StoredBar{}, forecasts: map[string]etf.Forecast{},
 		runs: map[string]etf.Run{}, rows: map[string][]etf.RunETF{}, findings: map[string]etf.Finding{},
+		assessments: map[string]etf.Assessment{},
 	}
 }
 
@@ -51,6 +54,43 @@ func (m *memory) ScoringInput(context.Context, etf.Unscored, []etf.Session, []in
 }
 
 func (m *memory) BarStates(context.Context, uint32, etf.Session) ([]etf.BarState, error) {
+	return nil, nil
+}
+
+// Each session's assessment is made again, without a record.
+
+func (m *memory) SaveAssessment(_ context.Context, a etf.Assessment, _ []etf.GateVerdict) (etf.Assessment, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	if err == nil {
+		m.assessments[a.Hash] = a
+	}
+	return a, err
+}
+
+func (m *memory) AssessmentOf(context.Context, etf.Exchange, etf.Session) (etf.Assessment, error) {
+	return etf.Assessment{}, etf.NotFound("assessment", "there is none", "")
+}
+
+func (m *memory) AssessmentBefore(ctx context.Context, exchange etf.Exchange, session etf.Session) (etf.Assessment, error) {
+	return m.AssessmentOf(ctx, exchange, session)
+}
+
+func (m *memory) AssessmentByHash(_ context.Context, hash string) (etf.Assessment, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	return m.assessments[hash], err
+}
+
+func (m *memory) AssessmentHash(context.Context, etf.Exchange, etf.Session) (string, error) {
+	return "", nil
+}
+
+func (m *memory) Matured(context.Context, etf.OutcomeQuery) ([]etf.MaturedForecast, []error, error) {
+	return nil, nil, nil
+}
+
+func (m *memory) SessionLosses(context.Context, etf.ScoreFilter) ([]etf.SessionLosses, error) {
 	return nil, nil
 }
 

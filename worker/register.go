@@ -30,12 +30,24 @@ func (d Deps) scoring(now func() time.Time) *activities.Scoring {
 	if withoutRecord {
 		return nil
 	}
-	horizons := d.ScoreHorizons
-	if len(horizons) == 0 {
-		horizons = etf.ScoreHorizons
-	}
 	models := d.modelNames()
-	return &activities.Scoring{Store: d.Store, Horizons: horizons, Models: models, Benchmark: models[0], Now: now}
+	return &activities.Scoring{Store: d.Store, Horizons: d.horizons(), Models: models, Benchmark: models[0], Now: now}
+}
+
+func (d Deps) assessing(now func() time.Time) *activities.Assessing {
+	a := &activities.Assessing{Models: d.Models, Horizons: d.horizons(), Now: now}
+	if !withoutRecord {
+		a.Store = d.Store
+	}
+	return a
+}
+
+// horizons are those that are scored.
+func (d Deps) horizons() []int {
+	if len(d.ScoreHorizons) == 0 {
+		return etf.ScoreHorizons
+	}
+	return d.ScoreHorizons
 }
 
 func (d Deps) anchoring() *activities.Anchoring {
@@ -60,6 +72,7 @@ func registerMain(r sdkworker.ActivityRegistry, d Deps, cores int, now func() ti
 	r.RegisterActivity(&activities.Persisting{Store: d.Store, Scoring: scoring})
 	r.RegisterActivity(&activities.Reviewing{Bars: d.Store, History: d.Store, Scoring: scoring})
 	r.RegisterActivity(d.anchoring())
+	r.RegisterActivity(d.assessing(now))
 	r.RegisterActivity(&activities.Deciding{Store: d.Store, Scoring: scoring})
 	r.RegisterActivity(&activities.DecidingActions{Store: d.Store, Scoring: scoring})
 	r.RegisterActivity(&activities.BacktestPlanning{Store: d.Store, History: d.Store, Cores: cores})

@@ -48,6 +48,9 @@ type daily struct {
 
 	anchored anchored // what anchoring came to
 
+	assessment  string // hash; empty if there is none
+	notAssessed string // why not
+
 	until    time.Time // see UpdateETFInput
 	problems []etf.RunETF
 	shown    time.Time // when current details were last rendered
@@ -64,6 +67,7 @@ func newDaily(ctx workflow.Context, in DailyInput) *daily {
 		d.info.Counts, d.info.StartedAt = p.Counts, p.StartedAt
 		d.problems, after, d.until = p.Problems, p.After, p.Until
 		d.held, d.reviewing, d.reviewed = p.Held, p.Reviewing, p.Reviewed
+		d.assessment, d.notAssessed = p.Assessment, p.NotAssessed
 	}
 	d.fan = fanOut{limit: FanOut}
 	d.pages = pager{exchange: in.Exchange, symbols: in.Symbols, after: after, taken: after}
@@ -119,11 +123,12 @@ func (d *daily) continueAsNew(ctx workflow.Context) error {
 		Progress: &DailyProgress{
 			After: d.pages.taken, Counts: d.info.Counts, StartedAt: d.info.StartedAt, Problems: d.problems, Until: d.until,
 			Held: d.held, Reviewing: d.reviewing, Reviewed: d.reviewed,
+			Assessment: d.assessment, NotAssessed: d.notAssessed,
 		},
 	})
 }
 
-// begin records the run and finds out whether the exchange was open.
+// begin records the run, and finds out whether the exchange was open and what the record says.
 func (d *daily) begin(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, storePolicy(d.in.Summary()))
 	var begun activities.BeginRunResult
@@ -132,13 +137,16 @@ func (d *daily) begin(ctx workflow.Context) error {
 	if !begun.NextClose.IsZero() {
 		d.until = begun.NextClose.Add(-untilClose)
 	}
-	return err
+	if err != nil || begun.Closed {
+		return err
+	}
+	return d.assess(ctx)
 }
 
 func (d *daily) start(ctx workflow.Context, due activities.DueETF) {
 	d.fan.start(ctx, UpdateETFInput{
 		Symbol: due.Symbol, Exchange: d.in.Exchange, Currency: due.Currency, Session: d.in.Session,
-		Sources: due.Sources, Run: d.info.ID, Until: d.until, Whole: d.in.Whole,
+		Sources: due.Sources, Run: d.info.ID, Until: d.until, Whole: d.in.Whole, Assessment: d.assessment,
 	})
 }
 
@@ -232,6 +240,7 @@ func (d *daily) end(ctx workflow.Context, err error) (DailyResult, error) {
 	}
 	return DailyResult{
 		Run: d.info.ID, Closed: d.info.Closed, Counts: d.info.Counts, Checkpoint: d.anchored.checkpoint(), NotAnchored: d.anchored.failure,
+		Assessment: d.assessment, NotAssessed: d.notAssessed,
 	}, nil
 }
 
@@ -287,7 +296,7 @@ func (d *daily) finish(ctx workflow.Context) error {
 
 func (d *daily) status() DailyStatus {
 	return DailyStatus{
-		Run: d.info, Active: d.fan.active(), Recent: d.recorder.unrecorded(), Problems: slices.Clone(d.problems), Ledger: d.anchored.String(),
+		Run: d.info, Active: d.fan.active(), Recent: d.recorder.unrecorded(), Problems: slices.Clone(d.problems), Ledger: d.anchored.String(), Record: d.recordText(),
 	}
 }
 

@@ -42,6 +42,9 @@ func dailyDetails(s DailyStatus, elapsed time.Duration, waiting int, lastPage bo
 	writef(&b, "\n%s of %s done%s.\n", thousands(c.Done()), thousands(c.Due), more)
 	writef(&b, "Rows: %s new, %s unchanged, %s revised. Forecasts: %s.\n",
 		thousands(c.RowsNew), thousands(c.RowsUnchanged), thousands(c.RowsRevised), thousands(c.Forecasts))
+	if s.Record != "" {
+		writef(&b, "\nrecord: %s\n", cell(s.Record, 500))
+	}
 	if s.Ledger != "" {
 		writef(&b, "\nledger: %s\n", cell(s.Ledger, 500))
 	}

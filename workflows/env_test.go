@@ -40,6 +40,9 @@ func newEnvWith(t *testing.T, updateETF func(workflow.Context, UpdateETFInput) (
 	env.RegisterWorkflowWithOptions(updateETF, workflow.RegisterOptions{Name: UpdateETFWorkflow})
 	env.RegisterWorkflowWithOptions(ResolveFinding, workflow.RegisterOptions{Name: ResolveFindingWorkflow})
 	env.RegisterWorkflowWithOptions(DecideAction, workflow.RegisterOptions{Name: DecideActionWorkflow})
+	env.RegisterWorkflowWithOptions(Backtest, workflow.RegisterOptions{Name: BacktestWorkflow})
+	env.RegisterActivity(&activities.BacktestPlanning{})
+	env.RegisterActivity(&activities.Backtesting{})
 	env.RegisterActivity(&activities.DecidingActions{})
 	env.RegisterActivity(&activities.Fetching{})
 	env.RegisterActivity(&activities.Validating{})
@@ -48,6 +51,7 @@ func newEnvWith(t *testing.T, updateETF func(workflow.Context, UpdateETFInput) (
 	env.RegisterActivity(&activities.Reviewing{})
 	env.RegisterActivity(&activities.Anchoring{})
 	env.RegisterActivity(&activities.Recording{})
+	env.RegisterActivity(&activities.Assessing{})
 	env.RegisterActivity(&activities.Planning{})
 	env.RegisterActivity(&activities.Deciding{})
 	return env

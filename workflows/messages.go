@@ -72,6 +72,9 @@ type DailyProgress struct {
 	Held      bool       `json:"held,omitempty"`
 	Reviewing bool       `json:"reviewing,omitempty"`
 	Reviewed  etf.Symbol `json:"reviewed,omitempty"`
+	// Assessment is the hash of the session's assessment, NotAssessed why there is none.
+	Assessment  string `json:"assessment,omitempty"`
+	NotAssessed string `json:"not_assessed,omitempty"`
 }
 
 // DailyResult summarises a daily run. A run with failed or quarantined ETFs still completes.
@@ -83,6 +86,10 @@ type DailyResult struct {
 	Checkpoint *etf.Checkpoint `json:"checkpoint,omitempty"`
 	// NotAnchored says why the heads could not be anchored. The next run anchors them.
 	NotAnchored string `json:"not_anchored,omitempty"`
+	// Assessment is the hash of the assessment that the forecasts were made by; NotAssessed says why there is none: then they are not
+	// calibrated.
+	Assessment  string `json:"assessment,omitempty"`
+	NotAssessed string `json:"not_assessed,omitempty"`
 }
 
 // DailyStatus is the result of a Daily's status query. Its size is bounded whatever the number of ETFs: finished ETFs are
@@ -100,6 +107,8 @@ type DailyStatus struct {
 	Problems []etf.RunETF `json:"problems"`
 	// Ledger says what anchoring the heads of the chains came to; empty before it.
 	Ledger string `json:"ledger,omitempty"`
+	// Record says what assessing the record came to; empty before it.
+	Record string `json:"record,omitempty"`
 }
 
 // UpdateETFInput asks for the update of one ETF. Daily fills it from the registry, so that the update does not have to
@@ -116,6 +125,8 @@ type UpdateETFInput struct {
 	Until time.Time `json:"until,omitzero"`
 	// Whole fetches the whole history and replaces what is stored.
 	Whole bool `json:"whole,omitempty"`
+	// Assessment is the hash of the session's assessment.
+	Assessment string `json:"assessment,omitempty"`
 }
 
 // ResolveFindingInput asks to wait for a person's decision on a finding.

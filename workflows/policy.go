@@ -107,6 +107,14 @@ func storePolicy(summary string) workflow.ActivityOptions {
 	}
 }
 
+// assessPolicy is for assessing the record: seconds on an ordinary day, minutes after a long pause. The day waits for it, but not for long.
+func assessPolicy(summary string) workflow.ActivityOptions {
+	options := storePolicy(summary)
+	options.StartToCloseTimeout = 15 * time.Minute
+	options.ScheduleToCloseTimeout = time.Hour
+	return options
+}
+
 // fetchPolicy is for fetching from one source. A source may be down or busy activities.SourceAttempts times;
 // ScheduleToStart is for a source whose task queue no worker polls.
 //

@@ -292,9 +292,11 @@ func (u *update) hold(findings []activities.FindingRef) {
 func (u *update) forecast(ctx workflow.Context, origin etf.Session) error {
 	u.row.Stage, u.row.Attempts = etf.StageForecast, 0
 	var result activities.ForecastResult
-	err := startForecast(ctx, activities.ForecastInput{
-		Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: origin, Run: u.in.Run,
-	}).Get(ctx, &result)
+	input := activities.ForecastInput{Symbol: u.in.Symbol, Exchange: u.in.Exchange, Session: origin, Run: u.in.Run}
+	if origin == u.in.Session { // that of another origin is looked up
+		input.Assessment = u.in.Assessment
+	}
+	err := startForecast(ctx, input).Get(ctx, &result)
 	if err == nil {
 		u.row.Forecasts, u.row.Attempts = u.row.Forecasts+result.Appended, int(result.Attempt)
 		u.row.ErrorType, u.row.ErrorMessage = modelsFailed(result)

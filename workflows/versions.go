@@ -14,4 +14,7 @@ const (
 	// made forecasts. Those that began before do the same if they get there with the new code. The old branch goes when no
 	// Daily, ResolveFinding or DecideAction from before is left.
 	changeAnchor = "anchor"
+	// changeAssess (0.2): the record is assessed once for the session at the start of a Daily. One that began before makes its forecasts with
+	// the assessment that another run has made, or without. The old branch goes when no Daily from before is left.
+	changeAssess = "assess"
 )

@@ -458,6 +458,11 @@ type Check struct {
 	Since time.Time `json:"since"`
 }
 
+// CoverageMeasure How often the price came inside an interval, beside how often it should have.
+//
+// Example: {"alarm":false,"e_value":0.31,"high":0.928,"low":0.871,"measured":0.9021,"n":5120,"nominal":0.9,"sessions":640}
+type CoverageMeasure = etf.CoverageMeasure
+
 // Currency ISO 4217 code.
 //
 // Example: USD
@@ -1053,7 +1058,7 @@ type Firing struct {
 // Forecast One model's forecast of the closing price from one origin, in the ETF's currency per share as of the origin session,
 // and everything needed to trace it.
 //
-// Example: {"as_of":"2026-11-27T14:52:05.023698Z","basis":"split_adjusted","build":{"arch":"amd64","features":"v1+fma","go":"go1.26.8","modified":false},"chain":{"hash":"691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d","position":1,"prev_hash":""},"closes_hash":"cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0","code_version":"0.1.0+executable.b9431d912a85","components":{},"data_version":{"number":1,"writer":"9eae93c244c58245f0ec29b80368e275"},"diagnostics":{"drift":"0.0002849363739258971","from":"2016-11-15","gaps":"0","rows":"2521","sigma":"0.007747093186455748","spread":"0.01138304885777651","status":"ok"},"fit_hash":"dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd","held":false,"id":"81a858c0c312fa84cb036ececbf7df4f","issued_at":"2026-11-27T14:52:13.413859Z","model":"drift","origin":"2026-11-25","params":{"decay":0.94,"floor":0.00001,"min_returns":33,"window":2520},"params_hash":"029ead74293419da4c720d64f1b2dbad8bfcdf5aafbc3f7143a7656fe8ad50f7","points":[{"horizon":1,"mean":165.80221463427472,"quantiles":{"0.025":163.2977201836946,"0.05":163.69701894904185,"0.1":164.15859677916075,"0.25":164.93277928943863,"0.5":165.79723493313395,"0.75":166.66622141395655,"0.9":167.45223004344285,"0.95":167.92439647315703,"0.975":168.33500847746419},"target":"2026-11-27"}],"provisional":false,"retracted_by":[],"run":"daily:XNYS:2026-11-25","scale":{"absolute":1.119040000000001,"squared":1.9314992000000015},"seed":"2001179172851465","skipped":0,"symbol":"SIMUS1"}
+// Example: {"as_of":"2026-11-27T14:52:05.023698Z","assessment":null,"basis":"split_adjusted","build":{"arch":"amd64","features":"v1+fma","go":"go1.26.8","modified":false},"calibrated":false,"calibration":null,"chain":{"hash":"691a78cbe44c88d90026719350bacac738907f8daeb61bf65f32e03fb69f187d","position":1,"prev_hash":""},"closes_hash":"cdaa07ec1c0bdf3cda7c896ab113f4371e652231c382e48c0d1e5494f51bb6d0","code_version":"0.1.0+executable.b9431d912a85","components":{},"coverage":[],"data_version":{"number":1,"writer":"9eae93c244c58245f0ec29b80368e275"},"diagnostics":{"drift":"0.0002849363739258971","from":"2016-11-15","gaps":"0","rows":"2521","sigma":"0.007747093186455748","spread":"0.01138304885777651","status":"ok"},"fit_hash":"dfc29917487f37c08398da2764a3cc4825ab853067f41fe70a25696f9a4fd4bd","held":false,"id":"81a858c0c312fa84cb036ececbf7df4f","issued_at":"2026-11-27T14:52:13.413859Z","model":"drift","origin":"2026-11-25","params":{"decay":0.94,"floor":0.00001,"min_returns":33,"window":2520},"params_hash":"029ead74293419da4c720d64f1b2dbad8bfcdf5aafbc3f7143a7656fe8ad50f7","points":[{"horizon":1,"mean":165.80221463427472,"quantiles":{"0.025":163.2977201836946,"0.05":163.69701894904185,"0.1":164.15859677916075,"0.25":164.93277928943863,"0.5":165.79723493313395,"0.75":166.66622141395655,"0.9":167.45223004344285,"0.95":167.92439647315703,"0.975":168.33500847746419},"raw":null,"target":"2026-11-27"}],"provisional":false,"record_through":null,"retracted_by":[],"run":"daily:XNYS:2026-11-25","scale":{"absolute":1.119040000000001,"squared":1.9314992000000015},"seed":"2001179172851465","skill":[],"skipped":0,"symbol":"SIMUS1","volatility":0.007747093186455748,"weights":{}}
 type Forecast struct {
 	// Id 32 hex digits.
 	Id     string `json:"id"`
@@ -1123,7 +1128,38 @@ type Forecast struct {
 	ClosesHash *string `json:"closes_hash"`
 	Scale      *Scale  `json:"scale"`
 	Build      *Build  `json:"build"`
+
+	// Calibrated Whether its quantiles are calibrated by the record of its model; the benchmark's never are.
+	Calibrated bool `json:"calibrated"`
+
+	// Calibration The hash of the assessment that it was calibrated by; null if it is not calibrated.
+	Calibration *string `json:"calibration"`
+
+	// Volatility Exponentially weighted standard deviation of the log return of one session at the origin; null before 0.2.0.
+	Volatility *float64 `json:"volatility"`
+
+	// Assessment The hash of the newest assessment of the exchange, which `coverage` and `skill` are from; null before there is one.
+	Assessment *string `json:"assessment"`
+
+	// RecordThrough The newest session whose prices that assessment has learned from; null before there is one.
+	RecordThrough *etf.Session `json:"record_through"`
+
+	// Coverage How often the model's intervals have held the price so far, over all ETFs of the exchange: by scored horizon, for the 50, 80, 90 and 95 % interval. It is not part of what was issued.
+	Coverage []ForecastCoverage `json:"coverage"`
+
+	// Skill How the model compares with the benchmark so far, by scored horizon, and what the gate makes of it. It is not part of what was issued.
+	Skill []ForecastSkill `json:"skill"`
+
+	// Weights A combination's weights, by horizon and model; between these horizons they are linear in the logarithm of the horizon. Empty for any other model.
+	//
+	// Example: {"1":{"drift":0.4,"prophet":0.6}}
+	Weights map[string]map[string]float64 `json:"weights"`
 }
+
+// ForecastCoverage How often a model's intervals have held the price at one horizon.
+//
+// Example: {"horizon":1,"measures":[{"alarm":false,"e_value":0.31,"high":0.928,"low":0.871,"measured":0.9021,"n":5120,"nominal":0.9,"sessions":640}]}
+type ForecastCoverage = service.HorizonCoverage
 
 // ForecastHead A forecast without its numbers.
 type ForecastHead struct {
@@ -1176,7 +1212,17 @@ type ForecastPoint struct {
 	//
 	// Example: {"0.025":636.2,"0.05":640.11,"0.1":645.3,"0.25":653.9,"0.5":662.1,"0.75":670.4,"0.9":678.2,"0.95":683,"0.975":687.4}
 	Quantiles map[string]float64 `json:"quantiles"`
+
+	// Raw The quantiles as the model gave them, before calibration; null if the forecast is not calibrated.
+	//
+	// Example: {"0.025":638.2,"0.05":641.9,"0.1":646.1,"0.25":654.1,"0.5":662.1,"0.75":670.2,"0.9":677.3,"0.95":681.1,"0.975":685}
+	Raw *map[string]float64 `json:"raw"`
 }
+
+// ForecastSkill How a model compares with the benchmark at one horizon.
+//
+// Example: {"high":0.994,"horizon":1,"low":0.971,"n":5120,"rel_crps":0.982,"served":true,"verdict":{"exchange":"XNYS","high":-0.0019,"horizon":1,"level":0.004166666666666667,"low":-0.0122,"mean":-0.0071,"model":"garch","n":640,"passed":true,"served":true,"session":"2026-11-25"}}
+type ForecastSkill = service.HorizonSkill
 
 // FoundBar The numbers of one session that a finding or a decision is about.
 type FoundBar struct {
@@ -1250,6 +1296,22 @@ type FreshnessReport struct {
 // FreshnessState ok: stored and forecast. waiting: something is missing and not due yet. stale: something is missing although it is due.
 type FreshnessState = string
 
+// GateVerdict What the gate says of one model at one horizon, from a session's forecasts on. A model passes if the confidence sequence of the difference
+// between its pinball loss and the benchmark's lies below 0; of those that pass, the one with the lowest upper end is served, and the
+// benchmark if none does.
+//
+// Example: {"exchange":"XNYS","high":-0.0019,"horizon":1,"level":0.004166666666666667,"low":-0.0122,"mean":-0.0071,"model":"garch","n":640,"passed":true,"served":true,"session":"2026-11-25"}
+type GateVerdict = etf.GateVerdict
+
+// GateVerdictList A page of the gate's verdicts.
+//
+// Example: {"items":[{"exchange":"XNYS","high":-0.0019,"horizon":1,"level":0.004166666666666667,"low":-0.0122,"mean":-0.0071,"model":"garch","n":640,"passed":true,"served":true,"session":"2026-11-25"}],"next_cursor":null}
+type GateVerdictList struct {
+	// Items Newest session first, then by exchange, horizon and model.
+	Items      []GateVerdict `json:"items"`
+	NextCursor *NextCursor   `json:"next_cursor"`
+}
+
 // Health That the process runs.
 //
 // Example: {"status":"ok"}
@@ -1321,7 +1383,7 @@ type Model struct {
 	// Name Example: drift
 	Name string `json:"name"`
 
-	// Served Its forecast is returned if the request names no model.
+	// Served Its forecast is returned if the request names no model: the benchmark's, and that of a model that is served instead somewhere.
 	Served bool `json:"served"`
 
 	// MinSessions Minimum number of stored sessions it needs; it issues no forecast for an ETF with fewer.
@@ -1329,11 +1391,14 @@ type Model struct {
 
 	// Params The parameters it runs with.
 	Params json.RawMessage `json:"params"`
+
+	// ServedFor Where it is served instead of the benchmark, by the newest verdicts.
+	ServedFor []GateVerdict `json:"served_for"`
 }
 
 // ModelList The models that forecast every ETF, the benchmark first.
 //
-// Example: {"items":[{"min_sessions":34,"name":"drift","params":{"decay":0.94,"floor":0.00001,"min_returns":33,"window":2520},"served":true}],"next_cursor":null}
+// Example: {"items":[{"min_sessions":34,"name":"drift","params":{"decay":0.94,"floor":0.00001,"min_returns":33,"window":2520},"served":true,"served_for":[]}],"next_cursor":null}
 type ModelList struct {
 	Items      []Model     `json:"items"`
 	NextCursor *NextCursor `json:"next_cursor"`
@@ -2494,9 +2559,14 @@ type ListForecastsParams struct {
 
 // GetLatestForecastParams defines parameters for GetLatestForecast.
 type GetLatestForecastParams struct {
-	// Model The model's name, as listed by `/v1/models`. Defaults to the served model, which is the benchmark. A name that is
+	// Model The model's name, as listed by `/v1/models`. Defaults to the model that is served at `horizon`. A name that is
 	// not listed is refused with 400, unless forecasts of a former model of that name are stored.
 	Model *string `form:"model,omitempty" json:"model,omitempty"`
+
+	// Horizon In sessions: without `model`, the forecast of the model that is served at this horizon is returned, with all of its horizons. The
+	// gate decides at the horizons that are scored; the verdict is that of the longest one that is not longer, or else of the shortest. If the ETF
+	// has no forecast by that model from the newest origin, the benchmark's is returned.
+	Horizon *string `form:"horizon,omitempty" json:"horizon,omitempty"`
 
 	// IfNoneMatch ETags the client holds; responds 304 if one of them is current.
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
@@ -2658,6 +2728,24 @@ type GetFreshnessParams struct {
 
 	// Session How things stand for this session, which must have closed, instead of the newest ones.
 	Session *string `form:"session,omitempty" json:"session,omitempty"`
+}
+
+// ListGateVerdictsParams defines parameters for ListGateVerdicts.
+type ListGateVerdictsParams struct {
+	// Exchange Only verdicts for this exchange.
+	Exchange *string `form:"exchange,omitempty" json:"exchange,omitempty"`
+
+	// Horizon Only this horizon, in sessions.
+	Horizon *string `form:"horizon,omitempty" json:"horizon,omitempty"`
+
+	// Model Only this model.
+	Model *string `form:"model,omitempty" json:"model,omitempty"`
+
+	// Cursor The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400.
+	Cursor *PageCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit Maximum number of items.
+	Limit *string `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetLedgerCheckpointParams defines parameters for GetLedgerCheckpoint.
@@ -2931,6 +3019,9 @@ type ServerInterface interface {
 	// GetFreshness Whether each ETF has what is due after its newest sessions, whatever runs there were.
 	// (GET /v1/freshness)
 	GetFreshness(ctx echo.Context, params GetFreshnessParams) error
+	// ListGateVerdicts List the gate's verdicts, newest session first.
+	// (GET /v1/gate)
+	ListGateVerdicts(ctx echo.Context, params ListGateVerdictsParams) error
 	// GetLedgerCheckpoint Get the ledger's newest checkpoint, to be kept.
 	// (GET /v1/ledger/checkpoint)
 	GetLedgerCheckpoint(ctx echo.Context, params GetLedgerCheckpointParams) error
@@ -3697,6 +3788,13 @@ func (w *ServerInterfaceWrapper) GetLatestForecast(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
 	}
 
+	// ------------- Optional query parameter "horizon" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "horizon", ctx.QueryParams(), &params.Horizon, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter horizon: %s", err))
+	}
+
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "If-None-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
@@ -4249,6 +4347,52 @@ func (w *ServerInterfaceWrapper) GetFreshness(ctx echo.Context) error {
 	return err
 }
 
+// ListGateVerdicts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListGateVerdicts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListGateVerdictsParams
+	// ------------- Optional query parameter "exchange" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "exchange", ctx.QueryParams(), &params.Exchange, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter exchange: %s", err))
+	}
+
+	// ------------- Optional query parameter "horizon" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "horizon", ctx.QueryParams(), &params.Horizon, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter horizon: %s", err))
+	}
+
+	// ------------- Optional query parameter "model" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "model", ctx.QueryParams(), &params.Model, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter model: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListGateVerdicts(ctx, params)
+	return err
+}
+
 // GetLedgerCheckpoint converts echo context to params.
 func (w *ServerInterfaceWrapper) GetLedgerCheckpoint(ctx echo.Context) error {
 	var err error
@@ -4785,6 +4929,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/ledger/consistency", wrapper.GetLedgerConsistency, options.OperationMiddlewares["getLedgerConsistency"]...)
 	router.GET(options.BaseURL+"/v1/ledger/proof", wrapper.GetLedgerProof, options.OperationMiddlewares["getLedgerProof"]...)
 	router.GET(options.BaseURL+"/v1/scoreboard", wrapper.GetScoreboard, options.OperationMiddlewares["getScoreboard"]...)
+	router.GET(options.BaseURL+"/v1/gate", wrapper.ListGateVerdicts, options.OperationMiddlewares["listGateVerdicts"]...)
 	router.GET(options.BaseURL+"/v1/etfs/:symbol/scores", wrapper.ListScores, options.OperationMiddlewares["listScores"]...)
 	router.GET(options.BaseURL+"/v1/scores", wrapper.ListOriginScores, options.OperationMiddlewares["listOriginScores"]...)
 	router.GET(options.BaseURL+"/v1/runs", wrapper.ListRuns, options.OperationMiddlewares["listRuns"]...)
@@ -9235,6 +9380,95 @@ func (response GetFreshnessdefaultApplicationProblemPlusJSONResponse) VisitGetFr
 	return err
 }
 
+type ListGateVerdictsRequestObject struct {
+	Params ListGateVerdictsParams
+}
+
+type ListGateVerdictsResponseObject interface {
+	VisitListGateVerdictsResponse(w http.ResponseWriter) error
+}
+
+type ListGateVerdicts200JSONResponse GateVerdictList
+
+func (response ListGateVerdicts200JSONResponse) VisitListGateVerdictsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGateVerdicts400ApplicationProblemPlusJSONResponse struct {
+	InvalidRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListGateVerdicts400ApplicationProblemPlusJSONResponse) VisitListGateVerdictsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGateVerdicts429ApplicationProblemPlusJSONResponse struct {
+	TooManyReadsApplicationProblemPlusJSONResponse
+}
+
+func (response ListGateVerdicts429ApplicationProblemPlusJSONResponse) VisitListGateVerdictsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGateVerdicts503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ListGateVerdicts503ApplicationProblemPlusJSONResponse) VisitListGateVerdictsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListGateVerdictsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListGateVerdictsdefaultApplicationProblemPlusJSONResponse) VisitListGateVerdictsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetLedgerCheckpointRequestObject struct {
 	Params GetLedgerCheckpointParams
 }
@@ -10976,6 +11210,9 @@ type StrictServerInterface interface {
 	// GetFreshness Whether each ETF has what is due after its newest sessions, whatever runs there were.
 	// (GET /v1/freshness)
 	GetFreshness(ctx context.Context, request GetFreshnessRequestObject) (GetFreshnessResponseObject, error)
+	// ListGateVerdicts List the gate's verdicts, newest session first.
+	// (GET /v1/gate)
+	ListGateVerdicts(ctx context.Context, request ListGateVerdictsRequestObject) (ListGateVerdictsResponseObject, error)
 	// GetLedgerCheckpoint Get the ledger's newest checkpoint, to be kept.
 	// (GET /v1/ledger/checkpoint)
 	GetLedgerCheckpoint(ctx context.Context, request GetLedgerCheckpointRequestObject) (GetLedgerCheckpointResponseObject, error)
@@ -12216,6 +12453,31 @@ func (sh *strictHandler) GetFreshness(ctx echo.Context, params GetFreshnessParam
 		return err
 	} else if validResponse, ok := response.(GetFreshnessResponseObject); ok {
 		return validResponse.VisitGetFreshnessResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListGateVerdicts operation middleware
+func (sh *strictHandler) ListGateVerdicts(ctx echo.Context, params ListGateVerdictsParams) error {
+	var request ListGateVerdictsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListGateVerdicts(ctx.Request().Context(), request.(ListGateVerdictsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListGateVerdicts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListGateVerdictsResponseObject); ok {
+		return validResponse.VisitListGateVerdictsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -84,7 +84,7 @@ func TestForecastShow(t *testing.T) {
 		var out bytes.Buffer
 		w := newSafeWriter(&out)
 		w.screen = screen{columns: c.columns, ascii: c.ascii, fixed: true}
-		if err := printForecast(w, f, 0, c.ascii); err != nil {
+		if err := printForecast(w, f, service.ForecastRecord{}, 0, c.ascii); err != nil {
 			t.Fatal(err)
 		}
 		for _, line := range strings.Split(out.String(), "\n") {

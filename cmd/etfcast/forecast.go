@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,7 +34,7 @@ func forecastShowCommand(a *app) *cobra.Command {
 		Use:   "show SYMBOL",
 		Short: "Show an ETF's newest forecast: closes and fan as a chart, intervals by horizon, and whether it is of record",
 		Long: `Show an ETF's newest forecast: the closes it was made from and its fan as a chart, the intervals by horizon,
-and whether it is of record. --as-of shows the one that was the newest then. The chart is drawn with Unicode characters, or with --ascii, and where the
+and whether it is of record; beside them, how often its model's intervals have held the price so far. --as-of shows the one that was the newest then. The chart is drawn with Unicode characters, or with --ascii, and where the
 locale is not UTF-8, without.`,
 		Example: `  etfcast forecast show SPY
   etfcast forecast show SPY --model prophet --horizon 5
@@ -54,10 +56,14 @@ locale is not UTF-8, without.`,
 			if horizon != 0 && !slices.ContainsFunc(f.Points, func(p etf.ForecastPoint) bool { return p.Horizon == horizon }) {
 				return etf.NotFound("horizon", fmt.Sprintf("forecast %s has no horizon %d", f.ID, horizon), "leave it out to see those that it has")
 			}
-			if !as.forPeople() {
-				return a.encodeRows(as, shownForecast(f, horizon), forecastRows(f, horizon))
+			record, err := svc.Record(cmd.Context(), f.Forecast)
+			if err != nil {
+				return err
 			}
-			return printForecast(a.stdout, f, horizon, ascii || asciiOnly(a.stdout))
+			if !as.forPeople() {
+				return a.encodeRows(as, shownForecast(f, record, horizon), forecastRows(f, horizon))
+			}
+			return printForecast(a.stdout, f, record, horizon, ascii || asciiOnly(a.stdout))
 		},
 	}
 	cmd.Flags().StringVar(&model, "model", "", "the model (default: the one that is served)")
@@ -69,7 +75,7 @@ locale is not UTF-8, without.`,
 }
 
 // shownForecast is a forecast as JSON: what the API says, and what judging it takes.
-func shownForecast(f service.ShownForecast, horizon int) any {
+func shownForecast(f service.ShownForecast, record service.ForecastRecord, horizon int) any {
 	g := f.Forecast
 	if horizon != 0 {
 		i := slices.IndexFunc(g.Points, func(p etf.ForecastPoint) bool { return p.Horizon == horizon })
@@ -81,13 +87,16 @@ func shownForecast(f service.ShownForecast, horizon int) any {
 		if len(g.Tails) > 0 {
 			g.Tails = g.Tails[i : i+1]
 		}
+		if len(g.Raw) > 0 {
+			g.Raw = g.Raw[i : i+1]
+		}
 	}
 	return struct {
 		Exchange etf.Exchange    `json:"exchange"`
 		Currency etf.Currency    `json:"currency"`
 		Standing etf.Standing    `json:"standing"`
 		Forecast json.RawMessage `json:"forecast"`
-	}{f.ETF.Exchange, f.ETF.Currency, f.Standing, api.ForecastJSON(g)}
+	}{f.ETF.Exchange, f.ETF.Currency, f.Standing, api.ForecastJSON(g, record)}
 }
 
 // forecastRow is a forecast at one horizon.
@@ -138,7 +147,7 @@ var standingText = map[etf.Standing]string{
 	etf.Repeated: "repeated: issued in time, but another forecast from this origin is of record",
 }
 
-func printForecast(w io.Writer, f service.ShownForecast, horizon int, ascii bool) error {
+func printForecast(w io.Writer, f service.ShownForecast, record service.ForecastRecord, horizon int, ascii bool) error {
 	chart := fan{closes: f.Closes, points: f.Points, width: screenWidth(w), height: 15, ascii: ascii}
 	if chart.width == 0 {
 		chart.width = 80
@@ -174,10 +183,19 @@ func printForecast(w io.Writer, f service.ShownForecast, horizon int, ascii bool
 		return err
 	}
 	fmt.Fprintln(w)
+	if err := printRecord(w, f, record, horizon); err != nil {
+		return err
+	}
 	if last > 0 {
 		facts.line("last close", "%s on %s", priceText(last), f.Closes[len(f.Closes)-1].Session)
 	}
 	facts.line("standing", "%s", standingText[f.Standing])
+	switch {
+	case record.Calibration != "":
+		facts.line("intervals", "calibrated by assessment %.12s", record.Calibration)
+	default:
+		facts.line("intervals", "as the model gave them, not calibrated")
+	}
 	facts.line("issued", "%s, in run %s", instantText(f.IssuedAt), f.Run)
 	if f.Held > 0 {
 		facts.line("held", "the price of %s was held: the series ends %s before it", f.Origin, counted(f.Held, "session"))
@@ -192,4 +210,68 @@ func printForecast(w io.Writer, f service.ShownForecast, horizon int, ascii bool
 	facts.line("made from", "`etfcast provenance %s`", f.ID)
 	facts.line("make again", "`etfcast reproduce %s`", f.ID)
 	return facts.flush()
+}
+
+// printRecord prints what the record says of a forecast's model: the measured coverage of its intervals, how it compares with the benchmark,
+// and a combination's weights. Nothing before there is a record.
+func printRecord(w io.Writer, f service.ShownForecast, record service.ForecastRecord, horizon int) error {
+	measured := false
+	t := newTable(w, "HORIZON", "N", "IN 50 %", "IN 80 %", "IN 90 %", "IN 95 %", "REL CRPS", "95 % CRPS", "SERVED").
+		numbers("HORIZON", "N", "IN 50 %", "IN 80 %", "IN 90 %", "IN 95 %", "REL CRPS").spare("IN 95 %", "IN 50 %", "95 % CRPS")
+	alarms := []string{}
+	for _, c := range record.Coverage {
+		if horizon != 0 && c.Horizon != horizon {
+			continue
+		}
+		row := []any{c.Horizon, 0}
+		for _, m := range c.Measures {
+			text := "-"
+			if m.N > 0 {
+				text, row[1], measured = fmt.Sprintf("%.1f %%", 100*m.Measured), m.N, true
+			}
+			if m.Alarm {
+				text += " !"
+				alarms = append(alarms, fmt.Sprintf("%g %% at horizon %d: between %.1f and %.1f %%, found %s", 100*m.Nominal, c.Horizon, 100*m.Low, 100*m.High, m.Since))
+			}
+			row = append(row, text)
+		}
+		k := slices.IndexFunc(record.Skill, func(s service.HorizonSkill) bool { return s.Horizon == c.Horizon })
+		if k < 0 {
+			row = append(row, "-", "-", "")
+		} else {
+			row = append(row, decimals(record.Skill[k].RelCRPS), interval(record.Skill[k].Low, record.Skill[k].High), servedText(record.Skill[k]))
+		}
+		t.row(row...)
+	}
+	if !measured {
+		return nil
+	}
+	fmt.Fprintf(w, "Record of %s on %s through %s: share of prices inside its intervals, and its loss relative to the benchmark's.\n\n", f.Model, f.ETF.Exchange, record.Through)
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, alarm := range alarms {
+		fmt.Fprintf(w, "! coverage of %s\n", alarm)
+	}
+	for _, h := range slices.SortedFunc(maps.Keys(record.Weights), func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }) {
+		var parts []string
+		for _, m := range slices.Sorted(maps.Keys(record.Weights[h])) {
+			parts = append(parts, fmt.Sprintf("%s %.3f", m, record.Weights[h][m]))
+		}
+		fmt.Fprintf(w, "weights at horizon %s: %s\n", h, strings.Join(parts, ", "))
+	}
+	fmt.Fprintln(w)
+	return nil
+}
+
+// servedText says whether a model is served, and what the gate saw.
+func servedText(s service.HorizonSkill) string {
+	text := "no"
+	if s.Served {
+		text = "yes"
+	}
+	if v := s.Verdict; v != nil && v.N > 0 {
+		text += fmt.Sprintf(": %.4f to %.4f", v.Low, v.High)
+	}
+	return text
 }

@@ -38,6 +38,19 @@ type Action struct {
 	SupersededBy int64
 }
 
+type Assessment struct {
+	Exchange  string
+	Session   column.Session
+	Hash      string
+	Previous  string
+	Through   column.Session
+	MadeAt    time.Time
+	RunID     string
+	Body      string
+	StateSize uint32
+	State     []byte
+}
+
 type Backtest struct {
 	ID            string
 	BaseID        string
@@ -378,6 +391,12 @@ type ForecastProvenance struct {
 	Modified      bool
 }
 
+type ForecastRaw struct {
+	ForecastID string
+	Volatility float64
+	ByHorizon  string
+}
+
 type ForecastTail struct {
 	ForecastID string
 	ByHorizon  string
@@ -388,6 +407,20 @@ type ForecastTarget struct {
 	Horizon    uint16
 	Target     column.Session
 	MovedAt    time.Time
+}
+
+type GateVerdict struct {
+	Session    column.Session
+	Exchange   string
+	Horizon    uint16
+	Model      string
+	Passed     bool
+	IsServed   bool
+	Increments uint32
+	Mean       float64
+	Low        float64
+	High       float64
+	ErrorLevel float64
 }
 
 type LedgerCheckpoint struct {

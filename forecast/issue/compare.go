@@ -17,7 +17,7 @@ type Verdict string
 
 // The verdicts.
 const (
-	// Identical: every bit is equal, of the points, tails, components, scale and diagnostics, and so are the hashes of the closes
+	// Identical: every bit is equal, of the points, tails, raw quantiles, volatility, components, scale and diagnostics, and so are the hashes of the closes
 	// and of the fit.
 	Identical Verdict = "identical"
 	// Equivalent: made from the same closes, and every number of the points, tails, components and scale is within Tolerance.
@@ -46,7 +46,7 @@ type Comparison struct {
 	Unequal int     `json:"unequal"`
 	Largest float64 `json:"largest"`
 	// NotRecorded is what the stored forecast does not have, because it was issued before there was such a thing, and what is
-	// therefore not compared: "closes_hash", "tails", "scale", "fit_hash".
+	// therefore not compared: "closes_hash", "tails", "scale", "volatility", "fit_hash".
 	NotRecorded []string `json:"not_recorded,omitempty"`
 	// LargestOf is the field that differs most; empty if every number is equal.
 	LargestOf string `json:"largest_of,omitempty"`
@@ -87,6 +87,20 @@ func Compare(stored etf.Forecast, in Input, made Made) Comparison {
 	}
 	if len(stored.Tails) == 0 && len(made.Tails) > 0 {
 		c.missing("tails")
+	}
+	c.text("raw", strconv.Itoa(len(stored.Raw)), strconv.Itoa(len(made.Raw)))
+	for i := range min(len(stored.Raw), len(made.Raw)) {
+		for k, level := range etf.QuantileLevels {
+			c.number("raw["+strconv.Itoa(i)+"].quantiles["+number(level)+"]", stored.Raw[i].Quantiles[k], made.Raw[i].Quantiles[k], 0)
+		}
+		for k, level := range etf.TailLevels {
+			c.number("raw["+strconv.Itoa(i)+"].quantiles["+number(level)+"]", stored.Raw[i].Tails[k], made.Raw[i].Tails[k], 0)
+		}
+	}
+	if stored.Volatility != 0 {
+		c.number("volatility", stored.Volatility, made.Volatility, 0)
+	} else if made.Volatility != 0 {
+		c.missing("volatility")
 	}
 	c.components(stored.Components, made.Components)
 	if stored.Scale != (etf.Scale{}) {

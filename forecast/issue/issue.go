@@ -35,6 +35,9 @@ type Made struct {
 	Diagnostics map[string]string
 	ClosesHash  string    // of the rows that the model uses (forecast.ClosesHash)
 	Scale       etf.Scale // of the same rows
+	Volatility  float64   // of the same rows (forecast.Volatility)
+	// Raw are the quantiles before calibration, a value for each point; nil if nothing was calibrated.
+	Raw []etf.RawPoint
 }
 
 // Prepare builds the models' input from what is believed of the ETF's prices up to the origin. KindNotFound if the origin has no
@@ -97,10 +100,15 @@ func basisFitted(h etf.History) etf.Basis {
 // Make fits the model to the input and predicts its targets. It is deterministic in the input, the model's parameters and the seed.
 // Errors are the model's own, and KindInternal if it gives a forecast that breaks the rules of package forecast.
 func Make(ctx context.Context, m forecast.Model, in Input, seed uint64) (Made, error) {
-	fitted, err := fit(ctx, m, in, seed)
+	fitted, err := Fit(ctx, m, in, seed)
 	if err != nil {
-		return Made{}, fmt.Errorf("fitting %s: %w", in.Symbol, err)
+		return Made{}, err
 	}
+	return Finish(m, fitted, in)
+}
+
+// Finish makes the forecast of a model that is fitted to the input.
+func Finish(m forecast.Model, fitted forecast.Fitted, in Input) (Made, error) {
 	made, err := Predict(fitted, in)
 	if err != nil {
 		return Made{}, err
@@ -110,11 +118,20 @@ func Make(ctx context.Context, m forecast.Model, in Input, seed uint64) (Made, e
 	}
 	used := in.Series.Tail(m.MaxRows())
 	made.Diagnostics, made.ClosesHash, made.Scale = fitted.Diagnostics(), forecast.ClosesHash(used), forecast.ScaleOf(used.Close)
+	made.Volatility = forecast.Volatility(used)
 	return made, nil
 }
 
-// fit fits the model. The members of a composite have the seeds of their own forecasts, which depend on the origin, not on where the series
-// ends.
+// Fit fits the model to the input. The members of a composite have the seeds of their own forecasts, which depend on the origin, not on where
+// the series ends.
+func Fit(ctx context.Context, m forecast.Model, in Input, seed uint64) (forecast.Fitted, error) {
+	fitted, err := fit(ctx, m, in, seed)
+	if err != nil {
+		return nil, fmt.Errorf("fitting %s: %w", in.Symbol, err)
+	}
+	return fitted, nil
+}
+
 func fit(ctx context.Context, m forecast.Model, in Input, seed uint64) (forecast.Fitted, error) {
 	c, ok := m.(forecast.Composite)
 	if !ok {

@@ -75,7 +75,7 @@ func made(t testing.TB, m forecast.Model, in issue.Input) issue.Made {
 func storedAs(in issue.Input, m issue.Made) etf.Forecast {
 	sum := sha256.Sum256(m.Fit)
 	return etf.Forecast{Origin: in.Origin, Basis: in.Basis, Held: in.Held, Points: m.Points, Tails: m.Tails, Components: m.Components,
-		Diagnostics: m.Diagnostics, ClosesHash: m.ClosesHash, Scale: m.Scale, FitHash: hex.EncodeToString(sum[:])}
+		Diagnostics: m.Diagnostics, ClosesHash: m.ClosesHash, Scale: m.Scale, Volatility: m.Volatility, Raw: m.Raw, FitHash: hex.EncodeToString(sum[:])}
 }
 
 // A stored fit gives the points, tails and components that Make gave; an input that is longer than the model uses gives the same.
@@ -213,6 +213,9 @@ func TestCompare(t *testing.T) {
 		"other closes":         {func(f *etf.Forecast) { f.ClosesHash = "ab" }, issue.Different, "closes_hash"},
 		"no hash of closes":    {func(f *etf.Forecast) { f.ClosesHash = "" }, issue.Identical, ""},
 		"the scale":            {func(f *etf.Forecast) { f.Scale.Squared *= far }, issue.Different, "scale.squared"},
+		"no volatility":        {func(f *etf.Forecast) { f.Volatility = 0 }, issue.Identical, ""},
+		"the volatility":       {func(f *etf.Forecast) { f.Volatility *= far }, issue.Different, "volatility"},
+		"raw quantiles":        {func(f *etf.Forecast) { f.Raw = make([]etf.RawPoint, 21) }, issue.Different, "raw"},
 		"no scale":             {func(f *etf.Forecast) { f.Scale = etf.Scale{} }, issue.Identical, ""},
 		"a diagnostic":         {func(f *etf.Forecast) { f.Diagnostics["iterations"] = "x" }, issue.Equivalent, `diagnostics["iterations"]`},
 		"one diagnostic more":  {func(f *etf.Forecast) { f.Diagnostics["a"] = "x" }, issue.Equivalent, `diagnostics["a"]`},
@@ -228,7 +231,7 @@ func TestCompare(t *testing.T) {
 		if got.First != nil {
 			field = got.First.Field
 		}
-		missing := map[string]string{"no tails": "[tails]", "no hash of closes": "[closes_hash]", "no scale": "[scale]"}
+		missing := map[string]string{"no tails": "[tails]", "no hash of closes": "[closes_hash]", "no scale": "[scale]", "no volatility": "[volatility]"}
 		if want := cmp.Or(missing[name], "[]"); fmt.Sprint(got.NotRecorded) != want {
 			t.Errorf("%s: not recorded are %v, want %s", name, got.NotRecorded, want)
 		}
