@@ -46,9 +46,10 @@ type BacktestHistory interface {
 	ETFs(ctx context.Context, exchange etf.Exchange, after etf.Symbol, limit int) ([]etf.ETF, error)
 	// AsOfTime returns the ETF's newest data version known at the instant; before the first, a Version of 0.
 	AsOfTime(ctx context.Context, symbol etf.Symbol, at time.Time) (etf.AsOf, error)
-	// HistoryAt returns the bars up to the session that were neither quarantined nor held at the data version, and the splits
-	// accepted then.
-	HistoryAt(ctx context.Context, symbol etf.Symbol, version int64, to etf.Session, limit int) (etf.History, error)
+	// BarsPageAt returns up to limit bars of the window after the session, ascending, as they were believed while the data version was
+	// current, those quarantined or held included. ActionsAt returns the statements about corporate actions then.
+	BarsPageAt(ctx context.Context, symbol etf.Symbol, version int64, window etf.Window, after etf.Session, limit int) ([]etf.StoredBar, error)
+	ActionsAt(ctx context.Context, symbol etf.Symbol, version int64) ([]etf.StatedAction, error)
 }
 
 // BacktestPlanning plans backtests and records how they end. It only talks to the database.
@@ -299,17 +300,11 @@ func (a *Backtesting) measure(ctx context.Context, run etf.BacktestRun, e etf.Ba
 	if err != nil {
 		return part, err
 	}
-	history, err := a.History.HistoryAt(ctx, e.Symbol, e.DataVersion, cal.Range().To, fullHistory)
+	in, err := a.believed(ctx, e)
 	if err != nil {
 		return part, err
 	}
-	in := backtest.Input{Symbol: e.Symbol, Exchange: e.Exchange, Calendar: cal, Bars: make([]etf.Bar, len(history.Bars)), Splits: history.Splits}
-	for i, b := range history.Bars {
-		in.Bars[i] = b.Bar
-	}
-	if len(history.Bars) > 0 {
-		in.Basis = history.Bars[0].Basis
-	}
+	in.Calendar = cal
 	release, err := acquire(ctx, a.Fits)
 	if err != nil {
 		return part, err
@@ -334,6 +329,38 @@ func (a *Backtesting) measure(ctx context.Context, run etf.BacktestRun, e etf.Ba
 	})
 	part.ETF.DataVersion, part.ETF.AsOf = e.DataVersion, run.AsOf
 	return part, err
+}
+
+// barsPage is how many bars are read at once.
+const barsPage = 5000
+
+// believed reads the ETF's history as it was believed at its data version: bars that were neither quarantined nor held, and the splits
+// accepted then.
+func (a *Backtesting) believed(ctx context.Context, e etf.BacktestRunETF) (backtest.Input, error) {
+	in := backtest.Input{Symbol: e.Symbol, Exchange: e.Exchange}
+	every := etf.Window{From: etf.MustSession("1900-01-01"), To: etf.MustSession("2200-12-31")}
+	for after := etf.Session(0); ; {
+		page, err := a.History.BarsPageAt(ctx, e.Symbol, e.DataVersion, every, after, barsPage)
+		if err != nil {
+			return in, err
+		}
+		for _, b := range page {
+			after = b.Session
+			if !b.Quarantined && !b.Held {
+				in.Bars, in.Basis = append(in.Bars, b.Bar), b.Basis
+			}
+		}
+		if len(page) < barsPage {
+			break
+		}
+	}
+	actions, err := a.History.ActionsAt(ctx, e.Symbol, e.DataVersion)
+	for _, x := range actions {
+		if x.Kind == etf.Split && x.Status == etf.Accepted {
+			in.Splits = append(in.Splits, x.Action)
+		}
+	}
+	return in, err
 }
 
 // acquire waits for a place in the semaphore; nil means no limit. Places are given in the order in which they were asked for, so

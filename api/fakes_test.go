@@ -47,6 +47,7 @@ type fakeStore struct {
 	eventReads    int
 	fetches       []etf.StoredFetch // newest first
 	verdicts      []etf.GateVerdict // newest session first
+	backtests     backtests
 }
 
 func newFakeStore() *fakeStore {
@@ -418,6 +419,19 @@ func (f *fakeTemporal) StartDaily(_ context.Context, in workflows.DailyInput, ag
 	}
 	f.executions[in.Run().WorkflowID()] = etf.Execution{Status: etf.RunRunning, Symbols: in.Symbols, StartedAt: f.now()}
 	f.starts = append(f.starts, in)
+	return true, nil
+}
+
+func (f *fakeTemporal) StartBacktest(_ context.Context, in workflows.BacktestInput) (bool, error) {
+	defer f.locked()()
+	if f.err != nil {
+		return false, f.err
+	}
+	id := etf.BacktestWorkflowID(in.ID)
+	if x, there := f.executions[id]; there && (x.Status == etf.RunRunning || x.Status == etf.RunCompleted) {
+		return false, nil
+	}
+	f.executions[id] = etf.Execution{Status: etf.RunRunning, StartedAt: f.now()}
 	return true, nil
 }
 

@@ -47,7 +47,9 @@ func (s *Store) StartBacktest(ctx context.Context, r etf.BacktestRequest) (run e
 			run, started = domainBacktest(old), false
 			return nil
 		case err == nil:
-			err = q.StartBacktestAgain(ctx, sqlcgen.StartBacktestAgainParams{StartedAt: now, ID: id})
+			if err = q.StartBacktestAgain(ctx, sqlcgen.StartBacktestAgainParams{StartedAt: now, ID: id}); err == nil {
+				_, err = countBacktest(ctx, q, id) // of one that was cancelled nothing is left
+			}
 		}
 		if err != nil {
 			return err

@@ -96,6 +96,8 @@ func TestStore(t *testing.T) {
 		{"runs", testRuns},
 		{"runs of an ETF", testRunsOfETF},
 		{"counts of a run", testRunCounts},
+		{"backtests", testBacktests},
+		{"backtest of one ETF, 8 workers", testBacktestWorkers},
 		{"counts", testCounts},
 		{"events", testEvents},
 		{"events of many outcomes", testManyOutcomes},

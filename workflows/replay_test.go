@@ -36,6 +36,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 			r.RegisterWorkflowWithOptions(workflows.Daily, workflow.RegisterOptions{Name: workflows.DailyWorkflow})
 			r.RegisterWorkflowWithOptions(workflows.UpdateETF, workflow.RegisterOptions{Name: workflows.UpdateETFWorkflow})
 			r.RegisterWorkflowWithOptions(workflows.ResolveFinding, workflow.RegisterOptions{Name: workflows.ResolveFindingWorkflow})
+			r.RegisterWorkflowWithOptions(workflows.Backtest, workflow.RegisterOptions{Name: workflows.BacktestWorkflow})
 			r.RegisterWorkflowWithOptions(workflows.DecideAction, workflow.RegisterOptions{Name: workflows.DecideActionWorkflow})
 			if err := r.ReplayWorkflowHistory(silent{}, read(t, file)); err != nil {
 				t.Error(err)

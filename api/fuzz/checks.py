@@ -26,6 +26,12 @@ STATED = [
     (r"getScoreboard", r"etf", r"etf and symbol are the same", "parameters can't exclude one another"),
     (r"getScoreboard|getFreshness", r"symbol|etf", r".* is not registered", "depends on what is stored"),
     (r"getScoreboard|getFreshness|createRun|createEntries", r"exchange|symbols\[\d+\]", r".* is registered on .*, not on .*|.* trades on .*", "depends on what is stored"),
+    (r"createBacktest", r"exchange", r"neither an exchange nor symbols are named", "one of the two is enough"),
+    (r"createBacktest", r"symbols(\[\d+\])?", r".* is not registered|.* is registered on .*, not on .*|nothing is stored of these ETFs", "depends on what is stored"),
+    (r"createBacktest", r"models", r"there is no model .*|.* is named twice|a combination needs .*", "models come with releases, and a combination needs two others"),
+    (r"createBacktest", r"as_of", r".* is not an instant|.* is in the future; .*", "a pattern knows no months of 30 days, and no now"),
+    (r"createBacktest", r"from", r"the first origin .* is after the last, .*", "members can't be compared"),
+    (r"createBacktest", r"origins_every", r"that would be some .* forecasts; .*", "depends on what is stored"),
     (r"createRun", r"symbols\[\d+\]", r".* is not registered|.* is retired", "depends on what is stored"),
     (r"getFreshness|createRun|checkFile|listOriginScores", r"session|origin", r".* (has not closed yet|does not close until|is not a trading day|does not trade|is after|is outside|is before).*",
      "depends on the exchange's calendar and the clock"),
@@ -56,6 +62,8 @@ STATED = [tuple(re.compile(p, re.DOTALL) for p in row[:3]) for row in STATED]
 # Operations that can't succeed twice, or only at a certain time. prepare.py has made an entry.
 NEVER_ACCEPTED = {
     "createEntries",  # an ETF and origin can be entered once, and before the next open
+    "cancelBacktest",  # like the next
+    "getBacktestReport",  # needs a completed backtest
     "cancelRun",  # needs a run that is still running
 }
 

@@ -90,7 +90,7 @@ func backtestCommand(a *app) *cobra.Command {
 	var c backtestFiles
 	cmd := &cobra.Command{
 		Use:   "backtest --in FILE...",
-		Short: "Measure models on past prices in files; needs no server",
+		Short: "Measure models on past prices: of files, which needs no server, or of stored ETFs",
 		Long: `Measure models on past prices in files, without a database or Temporal.
 
 At each origin, from the 750th row on, a model sees the closes up to it and nothing else; its forecasts
@@ -100,7 +100,7 @@ own dates are its calendar, and the rules about dates, flat bars and volumes are
 
 Honest forecasts of closes have a relative MAE of 0.98 to 1.02 at a horizon of one session. Below 0.95 a leak is
 suspected: the results say where to look, and the exit code is 5. --expect-signal REASON says that there is
-a reason, as in simulated prices.`,
+a reason, as in simulated prices. "etfcast backtest start" measures ETFs that are stored.`,
 		Example: `  etfcast backtest --in SPY.csv --models drift,prophet
   etfcast backtest --in SPY.csv,QQQ.csv --exchange XNYS --calibrate --report out
   etfcast backtest --in prices/*.csv --horizons 1,5 --from 2020-01-01 --json`,
@@ -130,6 +130,7 @@ a reason, as in simulated prices.`,
 		cmd.InheritedFlags().VisitAll(func(f *pflag.Flag) { f.Hidden = true }) // the pipeline's
 		help(cmd, args)
 	})
+	cmd.AddCommand(storedBacktestCommands(a, help)...)
 	return cmd
 }
 

@@ -29,10 +29,10 @@ var exitCodes = []struct {
 	{exitOK, "success; also a server that was asked to stop", "continue"},
 	{exitError, "the command failed; the message says why (doctor: a check failed; check: a file has errors; ledger verify: something was changed; reproduce: other numbers)", "alert a person"},
 	{exitUsage, "invalid command line or input (check: a file can't be read; ledger: a checkpoint or proof that is unreadable, of another instance or wrongly signed); the message names the field and the remedy", "correct it; a retry gives the same error"},
-	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined; freshness: something that is due is missing", "see `etfcast run show RUN` or `etfcast freshness`"},
+	{exitIncomplete, "run daily --wait: the run ended, but some ETFs failed or are quarantined; backtest start --wait: it did not complete; freshness: something that is due is missing", "see `etfcast run show RUN` or `etfcast freshness`"},
 	{exitUnavailable, "the database or Temporal can't be reached (ready: not ready)", "retry later"},
 	{exitLeak, "backtest: a model is so much better than the benchmark that a leak is suspected; the results are written nevertheless", "look at the places that the message names, or give --expect-signal"},
-	{exitInterrupted, "interrupted by Ctrl-C or a signal; a run that --wait was following continues", "none"},
+	{exitInterrupted, "interrupted by Ctrl-C or a signal; a run or backtest that --wait was following continues", "none"},
 }
 
 // exitCodesHelp is the short form, for the root command's help.
@@ -90,8 +90,9 @@ func exitCode(ctx context.Context, err error) int {
 
 func report(stderr io.Writer, err error) {
 	var continues errRunContinues
+	var goesOn errBacktestContinues
 	var child childExit
-	if err == nil || errors.As(err, &child) || errors.Is(err, context.Canceled) && !errors.As(err, &continues) {
+	if err == nil || errors.As(err, &child) || errors.Is(err, context.Canceled) && !errors.As(err, &continues) && !errors.As(err, &goesOn) {
 		return
 	}
 	fmt.Fprintf(stderr, "etfcast: %v\n", err)

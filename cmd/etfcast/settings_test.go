@@ -20,7 +20,7 @@ func testRoot(env ...string) *cobra.Command {
 func commands(root *cobra.Command, do func(*cobra.Command)) {
 	for _, c := range root.Commands() {
 		commands(c, do)
-		if c.Runnable() && !c.HasSubCommands() {
+		if c.Runnable() && (!c.HasSubCommands() || c.LocalNonPersistentFlags().HasFlags()) { // a group has no flags of its own
 			do(c)
 		}
 	}
@@ -43,8 +43,8 @@ var (
 		// finding
 		"etf", "late", // of the scoreboard
 		"close", "high", "key", "low", "open", "rule", "severity", "value", "volume", "yes",
-		"late",                                                                                                        // entry
-		"accept-errors", "calibrate", "expect-signal", "horizons", "models", "origins-every", "refit-every", "report", // backtest
+		"late",                                                                                                                 // entry
+		"accept-errors", "again", "calibrate", "expect-signal", "horizons", "models", "origins-every", "refit-every", "report", // backtest
 	}
 	// Prophet's commands read no settings at all.
 	prophetFlags = []string{

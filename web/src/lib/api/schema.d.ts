@@ -784,6 +784,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/backtests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List backtests of stored ETFs, newest first.
+         * @description A page may hold fewer items than `limit`, even none, and still have a `next_cursor`: continue until it is null.
+         */
+        get: operations["listBacktests"];
+        put?: never;
+        /**
+         * Start a backtest of stored ETFs, or find the existing one.
+         * @description Measures models at every origin of the past, on the history as it was believed at an instant. A backtest is identified by its ETFs,
+         *     that instant and its options: repeating the request responds 202 with the same `Location` and starts nothing while that backtest is running
+         *     or completed. One that failed or was terminated is started again under the same ID and goes on with what it has measured; one that was
+         *     cancelled begins anew. `again` asks the same question once more, with its own ID. At most two run at once (409), behind every run.
+         */
+        post: operations["createBacktest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/backtests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get one backtest with its ETFs and its result.
+         * @description Combines the stored record with Temporal's state, so a terminated backtest does not stay "running". `etfs` is a paged list, ordered by
+         *     symbol; `cursor` and `limit` apply to it. `result` is null until the backtest is completed.
+         */
+        get: operations["getBacktest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/backtests/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a backtest; what it has measured is deleted.
+         * @description Responds at once: the backtest is still running until the ETFs under way have stopped, which takes some seconds. Repeating the request is
+         *     harmless.
+         */
+        post: operations["cancelBacktest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/backtests/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the report of a completed backtest, one HTML page that needs nothing else.
+         * @description It has no script and loads nothing: its Content-Security-Policy allows only styles and images in the page itself. Save it to read it offline.
+         */
+        get: operations["getBacktestReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/findings": {
         parameters: {
             query?: never;
@@ -2986,6 +3075,644 @@ export interface components {
             rerun: boolean | null;
         };
         /**
+         * @description A backtest to start. One of `exchange` and `symbols` is needed.
+         * @example {
+         *       "exchange": "XNYS",
+         *       "symbols": [
+         *         "SIMUS1",
+         *         "SIMUS2"
+         *       ],
+         *       "models": [
+         *         "drift",
+         *         "prophet"
+         *       ],
+         *       "horizons": [
+         *         1,
+         *         5,
+         *         21
+         *       ],
+         *       "calibrate": true
+         *     }
+         */
+        NewBacktest: {
+            /**
+             * @description Every ETF of this exchange, or that of the symbols.
+             * @enum {string|null}
+             */
+            exchange?: "XNYS" | "XKRX" | null;
+            /** @description Registered ETFs, retired ones too; null and by default all of the exchange. Order and duplicates don't matter. */
+            symbols?: string[] | null;
+            /**
+             * Format: date-time
+             * @description What was believed at this instant is measured; null and by default what is believed now.
+             */
+            as_of?: string | null;
+            /** @description The names of models; null and by default those that the report of a file has. The benchmark is always measured. */
+            models?: string[] | null;
+            /** @description In sessions; null and by default 1, 5 and 21. */
+            horizons?: number[] | null;
+            /**
+             * Format: date
+             * @description First origin, at the earliest; never before 750 rows.
+             */
+            from?: string | null;
+            /**
+             * Format: date
+             * @description Last origin.
+             */
+            to?: string | null;
+            /**
+             * @description Sessions from one origin to the next.
+             * @default 1
+             */
+            origins_every: number | null;
+            /**
+             * @description Sessions from one estimation of a model's parameters to the next.
+             * @default 21
+             */
+            refit_every: number | null;
+            /**
+             * @description Calibrate the intervals on the outcomes that had matured by each origin.
+             * @default false
+             */
+            calibrate: boolean | null;
+            /** @description Why a model may be much better than the benchmark at one session; without it that is taken for a leak. */
+            expect_signal?: string | null;
+            /**
+             * @description Ask again what was answered already.
+             * @default false
+             */
+            again: boolean | null;
+        };
+        /**
+         * @description What a backtest measures, defaults written out.
+         * @example {
+         *       "models": [
+         *         "drift",
+         *         "prophet"
+         *       ],
+         *       "horizons": [
+         *         1,
+         *         5,
+         *         21
+         *       ],
+         *       "origins_every": 1,
+         *       "refit_every": 21,
+         *       "calibrate": true
+         *     }
+         */
+        BacktestOptions: {
+            /** @description The benchmark first. */
+            models: string[];
+            /** @description In sessions. */
+            horizons: number[];
+            from?: components["schemas"]["Session"];
+            to?: components["schemas"]["Session"];
+            /** @description Sessions from one origin to the next. */
+            origins_every: number;
+            /** @description Sessions from one estimation to the next. */
+            refit_every: number;
+            /** @description The intervals are calibrated. */
+            calibrate: boolean;
+            /** @description Why a model may be much better than the benchmark. */
+            expect_signal?: string;
+        };
+        /**
+         * @description How far a backtest is.
+         * @example {
+         *       "etfs": 2,
+         *       "measured": 2,
+         *       "failed": 0,
+         *       "origins": 4486
+         *     }
+         */
+        BacktestCounts: {
+            /** @description ETFs of the backtest; 0 until it has been planned. */
+            etfs: number;
+            /** @description ETFs measured. */
+            measured: number;
+            /** @description ETFs that can't be measured. */
+            failed: number;
+            /** @description Origins of the ETFs measured. */
+            origins: number;
+        };
+        /**
+         * @description A backtest of stored ETFs.
+         * @example {
+         *       "id": "0123456789abcdef0123456789abcdef",
+         *       "workflow_id": "backtest/0123456789abcdef0123456789abcdef",
+         *       "exchange": "XNYS",
+         *       "symbols": [
+         *         "SIMUS1",
+         *         "SIMUS2"
+         *       ],
+         *       "as_of": "2026-11-26T21:20:11.123456Z",
+         *       "options": {
+         *         "models": [
+         *           "drift",
+         *           "prophet"
+         *         ],
+         *         "horizons": [
+         *           1,
+         *           5,
+         *           21
+         *         ],
+         *         "origins_every": 1,
+         *         "refit_every": 21,
+         *         "calibrate": true
+         *       },
+         *       "attempt": 1,
+         *       "status": "completed",
+         *       "error": null,
+         *       "counts": {
+         *         "etfs": 2,
+         *         "measured": 2,
+         *         "failed": 0,
+         *         "origins": 4486
+         *       },
+         *       "leak_suspected": false,
+         *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "code_version": "0.2.0",
+         *       "started_at": "2026-11-27T14:51:54.704586Z",
+         *       "finished_at": "2026-11-27T14:52:22.116873Z",
+         *       "links": {
+         *         "self": "/v1/backtests/0123456789abcdef0123456789abcdef",
+         *         "report": "/v1/backtests/0123456789abcdef0123456789abcdef/report",
+         *         "temporal": null
+         *       }
+         *     }
+         */
+        Backtest: {
+            /** @description Safe in a URL path. */
+            id: string;
+            /** @description The workflow ID in Temporal. */
+            workflow_id: string;
+            /** @description Null for ETFs that were named without their exchange. */
+            exchange: string | null;
+            /** @description The ETFs that were named; empty = every ETF of the exchange. */
+            symbols: components["schemas"]["Symbol"][];
+            /**
+             * Format: date-time
+             * @description What was believed at this instant is measured. Without one in the request, when the newest data of the ETFs became known.
+             */
+            as_of: string;
+            options: components["schemas"]["BacktestOptions"];
+            /** @description How often the question had been asked. */
+            attempt: number;
+            status: components["schemas"]["RunStatus"];
+            /** @description Why it did not complete; of a running one, what it waits for. */
+            error: string | null;
+            counts: components["schemas"]["BacktestCounts"];
+            /** @description A model beats the benchmark at one session by more than 5 %, which no honest forecast of closes does. */
+            leak_suspected: boolean;
+            /** @description SHA-256 of the result; null before there is one. The same question on the same data by the same code has the same. */
+            hash: string | null;
+            /** @description Of the programs that measured. */
+            code_version: string | null;
+            /**
+             * Format: date-time
+             * @description When it was started.
+             */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            finished_at: string | null;
+            /** @description Where to go on. */
+            links: {
+                /** @description This backtest. */
+                self: string;
+                /** @description The report; null before there is one. */
+                report: string | null;
+                /** @description The backtest in Temporal's Web UI. */
+                temporal: string | null;
+            };
+        };
+        /**
+         * @description A page of backtests.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "0123456789abcdef0123456789abcdef",
+         *           "workflow_id": "backtest/0123456789abcdef0123456789abcdef",
+         *           "exchange": "XNYS",
+         *           "symbols": [
+         *             "SIMUS1",
+         *             "SIMUS2"
+         *           ],
+         *           "as_of": "2026-11-26T21:20:11.123456Z",
+         *           "options": {
+         *             "models": [
+         *               "drift",
+         *               "prophet"
+         *             ],
+         *             "horizons": [
+         *               1,
+         *               5,
+         *               21
+         *             ],
+         *             "origins_every": 1,
+         *             "refit_every": 21,
+         *             "calibrate": true
+         *           },
+         *           "attempt": 1,
+         *           "status": "completed",
+         *           "error": null,
+         *           "counts": {
+         *             "etfs": 2,
+         *             "measured": 2,
+         *             "failed": 0,
+         *             "origins": 4486
+         *           },
+         *           "leak_suspected": false,
+         *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *           "code_version": "0.2.0",
+         *           "started_at": "2026-11-27T14:51:54.704586Z",
+         *           "finished_at": "2026-11-27T14:52:22.116873Z",
+         *           "links": {
+         *             "self": "/v1/backtests/0123456789abcdef0123456789abcdef",
+         *             "report": "/v1/backtests/0123456789abcdef0123456789abcdef/report",
+         *             "temporal": null
+         *           }
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
+        BacktestList: {
+            /** @description Newest first. */
+            items: components["schemas"]["Backtest"][];
+            /** @description Null at the end of the list. */
+            next_cursor: string | null;
+        };
+        /**
+         * @description A backtest with a page of its ETFs, and its result.
+         * @example {
+         *       "id": "0123456789abcdef0123456789abcdef",
+         *       "workflow_id": "backtest/0123456789abcdef0123456789abcdef",
+         *       "exchange": "XNYS",
+         *       "symbols": [
+         *         "SIMUS1",
+         *         "SIMUS2"
+         *       ],
+         *       "as_of": "2026-11-26T21:20:11.123456Z",
+         *       "options": {
+         *         "models": [
+         *           "drift",
+         *           "prophet"
+         *         ],
+         *         "horizons": [
+         *           1,
+         *           5,
+         *           21
+         *         ],
+         *         "origins_every": 1,
+         *         "refit_every": 21,
+         *         "calibrate": true
+         *       },
+         *       "attempt": 1,
+         *       "status": "completed",
+         *       "error": null,
+         *       "counts": {
+         *         "etfs": 2,
+         *         "measured": 2,
+         *         "failed": 0,
+         *         "origins": 4486
+         *       },
+         *       "leak_suspected": false,
+         *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "code_version": "0.2.0",
+         *       "started_at": "2026-11-27T14:51:54.704586Z",
+         *       "finished_at": "2026-11-27T14:52:22.116873Z",
+         *       "links": {
+         *         "self": "/v1/backtests/0123456789abcdef0123456789abcdef",
+         *         "report": "/v1/backtests/0123456789abcdef0123456789abcdef/report",
+         *         "temporal": null
+         *       },
+         *       "etfs": {
+         *         "items": [
+         *           {
+         *             "symbol": "SIMUS1",
+         *             "exchange": "XNYS",
+         *             "data_version": 2,
+         *             "done": true,
+         *             "origins": 2243,
+         *             "error": null
+         *           }
+         *         ],
+         *         "next_cursor": null
+         *       },
+         *       "result": {
+         *         "results": [
+         *           {
+         *             "etf": "SIMUS1",
+         *             "exchange": "XNYS",
+         *             "model": "drift",
+         *             "horizon": 1,
+         *             "n": 2243,
+         *             "from": "2017-11-27",
+         *             "to": "2026-11-24",
+         *             "rel_mae": 1,
+         *             "rel_mae_low": 1,
+         *             "rel_mae_high": 1,
+         *             "mase": 1.012,
+         *             "rmsse": 1.004,
+         *             "rel_crps": 1,
+         *             "rel_crps_low": 1,
+         *             "rel_crps_high": 1,
+         *             "pinball": 0.341,
+         *             "crps": 0.72,
+         *             "coverage_50": 0.52,
+         *             "coverage_80": 0.81,
+         *             "coverage_90": 0.903,
+         *             "coverage_95": 0.949,
+         *             "coverage_50_se": 0.011,
+         *             "coverage_80_se": 0.008,
+         *             "coverage_90_se": 0.006,
+         *             "coverage_95_se": 0.005,
+         *             "winkler_80": 4.5,
+         *             "winkler_90": 5.4,
+         *             "width_80": 3.2,
+         *             "width_90": 4.1,
+         *             "dm_p": null,
+         *             "dm_p_mae": null,
+         *             "kupiec_p": 0.62,
+         *             "christoffersen_p": 0.41,
+         *             "pit": [
+         *               224,
+         *               225,
+         *               224,
+         *               224,
+         *               225,
+         *               224,
+         *               224,
+         *               225,
+         *               224,
+         *               224
+         *             ],
+         *             "served": true
+         *           }
+         *         ],
+         *         "pooled": [],
+         *         "leaks": []
+         *       }
+         *     }
+         */
+        BacktestDetail: components["schemas"]["Backtest"] & {
+            etfs: components["schemas"]["BacktestETFList"];
+            /** @description Null until the backtest is completed. */
+            result: components["schemas"]["BacktestOutcome"] | null;
+        };
+        /**
+         * @description A page of the ETFs of a backtest.
+         * @example {
+         *       "items": [
+         *         {
+         *           "symbol": "SIMUS1",
+         *           "exchange": "XNYS",
+         *           "data_version": 2,
+         *           "done": true,
+         *           "origins": 2243,
+         *           "error": null
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
+        BacktestETFList: {
+            /** @description Ascending by symbol. */
+            items: components["schemas"]["BacktestETF"][];
+            /** @description Null at the end of the list. */
+            next_cursor: string | null;
+        };
+        /**
+         * @description What came of one ETF of a backtest.
+         * @example {
+         *       "symbol": "SIMUS1",
+         *       "exchange": "XNYS",
+         *       "data_version": 2,
+         *       "done": true,
+         *       "origins": 2243,
+         *       "error": null
+         *     }
+         */
+        BacktestETF: {
+            symbol: components["schemas"]["Symbol"];
+            exchange: components["schemas"]["Exchange"];
+            /**
+             * Format: int64
+             * @description The newest one at the backtest's instant; 0 if nothing was stored then.
+             */
+            data_version: number;
+            /** @description It is measured, or can't be. */
+            done: boolean;
+            /** @description Origins measured. */
+            origins: number;
+            /** @description Why it can't be measured. */
+            error: string | null;
+        };
+        /**
+         * @description The result of a backtest.
+         * @example {
+         *       "results": [
+         *         {
+         *           "etf": "SIMUS1",
+         *           "exchange": "XNYS",
+         *           "model": "drift",
+         *           "horizon": 1,
+         *           "n": 2243,
+         *           "from": "2017-11-27",
+         *           "to": "2026-11-24",
+         *           "rel_mae": 1,
+         *           "rel_mae_low": 1,
+         *           "rel_mae_high": 1,
+         *           "mase": 1.012,
+         *           "rmsse": 1.004,
+         *           "rel_crps": 1,
+         *           "rel_crps_low": 1,
+         *           "rel_crps_high": 1,
+         *           "pinball": 0.341,
+         *           "crps": 0.72,
+         *           "coverage_50": 0.52,
+         *           "coverage_80": 0.81,
+         *           "coverage_90": 0.903,
+         *           "coverage_95": 0.949,
+         *           "coverage_50_se": 0.011,
+         *           "coverage_80_se": 0.008,
+         *           "coverage_90_se": 0.006,
+         *           "coverage_95_se": 0.005,
+         *           "winkler_80": 4.5,
+         *           "winkler_90": 5.4,
+         *           "width_80": 3.2,
+         *           "width_90": 4.1,
+         *           "dm_p": null,
+         *           "dm_p_mae": null,
+         *           "kupiec_p": 0.62,
+         *           "christoffersen_p": 0.41,
+         *           "pit": [
+         *             224,
+         *             225,
+         *             224,
+         *             224,
+         *             225,
+         *             224,
+         *             224,
+         *             225,
+         *             224,
+         *             224
+         *           ],
+         *           "served": true
+         *         }
+         *       ],
+         *       "pooled": [],
+         *       "leaks": []
+         *     }
+         */
+        BacktestOutcome: {
+            /** @description One for each ETF, model and horizon. */
+            results: components["schemas"]["BacktestResult"][];
+            /** @description One for each exchange, model and horizon, if there are several ETFs. */
+            pooled: components["schemas"]["BacktestResult"][];
+            /** @description If a leak is suspected: what to look at, in words. */
+            leaks: string[];
+        };
+        /**
+         * @description How one model fared at one horizon. Losses are divided by the forecasts' scales. What is undefined is null.
+         * @example {
+         *       "etf": "SIMUS1",
+         *       "exchange": "XNYS",
+         *       "model": "drift",
+         *       "horizon": 1,
+         *       "n": 2243,
+         *       "from": "2017-11-27",
+         *       "to": "2026-11-24",
+         *       "rel_mae": 1,
+         *       "rel_mae_low": 1,
+         *       "rel_mae_high": 1,
+         *       "mase": 1.012,
+         *       "rmsse": 1.004,
+         *       "rel_crps": 1,
+         *       "rel_crps_low": 1,
+         *       "rel_crps_high": 1,
+         *       "pinball": 0.341,
+         *       "crps": 0.72,
+         *       "coverage_50": 0.52,
+         *       "coverage_80": 0.81,
+         *       "coverage_90": 0.903,
+         *       "coverage_95": 0.949,
+         *       "coverage_50_se": 0.011,
+         *       "coverage_80_se": 0.008,
+         *       "coverage_90_se": 0.006,
+         *       "coverage_95_se": 0.005,
+         *       "winkler_80": 4.5,
+         *       "winkler_90": 5.4,
+         *       "width_80": 3.2,
+         *       "width_90": 4.1,
+         *       "dm_p": null,
+         *       "dm_p_mae": null,
+         *       "kupiec_p": 0.62,
+         *       "christoffersen_p": 0.41,
+         *       "pit": [
+         *         224,
+         *         225,
+         *         224,
+         *         224,
+         *         225,
+         *         224,
+         *         224,
+         *         225,
+         *         224,
+         *         224
+         *       ],
+         *       "served": true
+         *     }
+         */
+        BacktestResult: {
+            /** @description Empty for all ETFs of the exchange. */
+            etf: string;
+            /** @description The exchange. */
+            exchange: string;
+            /** @description The model's name. */
+            model: string;
+            /** @description In sessions. */
+            horizon: number;
+            /** @description Forecasts measured. */
+            n: number;
+            from: components["schemas"]["Session"];
+            to: components["schemas"]["Session"];
+            /** @description Mean absolute error divided by the benchmark's on the same origins; below 1 is better. */
+            rel_mae: number | null;
+            /** @description 95 % interval of rel_mae. */
+            rel_mae_low: number | null;
+            /** @description 95 % interval of rel_mae. */
+            rel_mae_high: number | null;
+            /** @description Mean absolute error in mean daily changes. */
+            mase: number | null;
+            /** @description Root mean squared error in root mean squared daily changes. */
+            rmsse: number | null;
+            /** @description CRPS divided by the benchmark's. */
+            rel_crps: number | null;
+            /** @description 95 % interval of rel_crps. */
+            rel_crps_low: number | null;
+            /** @description 95 % interval of rel_crps. */
+            rel_crps_high: number | null;
+            /** @description Mean pinball loss over the quantiles. */
+            pinball: number | null;
+            /** @description Continuous ranked probability score. */
+            crps: number | null;
+            /** @description Share of prices inside the 50 % interval. */
+            coverage_50: number | null;
+            /** @description Share of prices inside the 80 % interval. */
+            coverage_80: number | null;
+            /** @description Share of prices inside the 90 % interval. */
+            coverage_90: number | null;
+            /** @description Share of prices inside the 95 % interval. */
+            coverage_95: number | null;
+            /** @description Its standard error, autocorrelation taken into account. */
+            coverage_50_se: number | null;
+            /** @description Its standard error, autocorrelation taken into account. */
+            coverage_80_se: number | null;
+            /** @description Its standard error, autocorrelation taken into account. */
+            coverage_90_se: number | null;
+            /** @description Its standard error, autocorrelation taken into account. */
+            coverage_95_se: number | null;
+            /** @description Winkler score of the 80 % interval. */
+            winkler_80: number | null;
+            /** @description Winkler score of the 90 % interval. */
+            winkler_90: number | null;
+            /** @description Mean width of the 80 % interval. */
+            width_80: number | null;
+            /** @description Mean width of the 90 % interval. */
+            width_90: number | null;
+            /** @description Two-sided p-value of Diebold and Mariano on CRPS; null for the benchmark. */
+            dm_p: number | null;
+            /** @description The same on absolute errors. */
+            dm_p_mae: number | null;
+            /** @description p-value of Kupiec's test of the 90 % interval. */
+            kupiec_p: number | null;
+            /** @description p-value of Christoffersen's test of the same. */
+            christoffersen_p: number | null;
+            /** @description Histogram of the probability integral transform in ten equal bins. */
+            pit: number[] | null;
+            /** @description The gate's verdict at the last origin. */
+            served: boolean;
+            /** @description What the gate saw; absent for the benchmark. */
+            gate?: Record<string, never>;
+            /** @description By year and by tercile of volatility. */
+            slices?: Record<string, never>[];
+            /** @description Cumulative differences from the benchmark's CRPS, thinned out for drawing. */
+            steps?: {
+                /**
+                 * Format: date
+                 * @description The origin.
+                 */
+                origin?: string;
+                /** @description Below 0 the model is better. */
+                sum?: number;
+            }[];
+        };
+        /**
          * @description A run in which ETFs failed or were quarantined is completed; its counts say how many.
          * @enum {string}
          */
@@ -3007,6 +3734,7 @@ export interface components {
          *     - `entry.appended`: `model`, `entries` (how many)
          *     - `ledger.anchored`: `size`, `root`
          *     - `deadline.missed`, `deadline.met`: `deadline`, `due_at`, `late_seconds`
+         *     - `backtest.started`: `status`; `backtest.progress` (an ETF is measured): `counts` (`BacktestCounts`), `error`; `backtest.ended`: `status`, `counts`, `error`
          * @example {
          *       "id": 1301,
          *       "at": "2025-09-26T20:31:04.512Z",
@@ -3035,14 +3763,14 @@ export interface components {
             /** Format: date-time */
             at: string;
             /** @enum {string} */
-            kind: "run.started" | "run.progress" | "run.ended" | "etf.fetched" | "etf.validated" | "etf.stored" | "etf.forecast" | "etf.registered" | "etf.changed" | "bar.released" | "finding.reported" | "finding.decided" | "action.stated" | "action.decided" | "entry.appended" | "ledger.anchored" | "deadline.missed" | "deadline.met";
+            kind: "run.started" | "run.progress" | "run.ended" | "etf.fetched" | "etf.validated" | "etf.stored" | "etf.forecast" | "etf.registered" | "etf.changed" | "bar.released" | "finding.reported" | "finding.decided" | "action.stated" | "action.decided" | "entry.appended" | "ledger.anchored" | "deadline.missed" | "deadline.met" | "backtest.started" | "backtest.progress" | "backtest.ended";
             /** @enum {string} */
             exchange?: "XNYS" | "XKRX";
             session?: components["schemas"]["Session"];
             symbol?: string;
             /** @description The run's ID. */
             run?: string;
-            /** @description The ID of the fetch, finding or action that it is about. */
+            /** @description The ID of the fetch, finding, action or backtest that it is about. */
             subject?: string;
             data: {
                 [key: string]: unknown;
@@ -5278,6 +6006,11 @@ export interface components {
          * @example daily:XNYS:2025-09-26
          */
         RunID: string;
+        /**
+         * @description The backtest's ID.
+         * @example 0123456789abcdef0123456789abcdef
+         */
+        BacktestID: string;
         /**
          * @description The finding's ID.
          * @example 8f8561af0c8e15770ca86817b3d782a9
@@ -8460,6 +9193,450 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listBacktests: {
+        parameters: {
+            query?: {
+                /** @description Only backtests of this exchange. Those of ETFs of several are of none. */
+                exchange?: "XNYS" | "XKRX";
+                /** @description Only backtests with this status. */
+                status?: "running" | "completed" | "failed" | "cancelled" | "terminated" | "timed_out";
+                /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
+                cursor?: components["parameters"]["PageCursor"];
+                /** @description Maximum number of items. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of backtests. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "0123456789abcdef0123456789abcdef",
+                     *           "workflow_id": "backtest/0123456789abcdef0123456789abcdef",
+                     *           "exchange": "XNYS",
+                     *           "symbols": [
+                     *             "SIMUS1",
+                     *             "SIMUS2"
+                     *           ],
+                     *           "as_of": "2026-11-26T21:20:11.123456Z",
+                     *           "options": {
+                     *             "models": [
+                     *               "drift",
+                     *               "prophet"
+                     *             ],
+                     *             "horizons": [
+                     *               1,
+                     *               5,
+                     *               21
+                     *             ],
+                     *             "origins_every": 1,
+                     *             "refit_every": 21,
+                     *             "calibrate": true
+                     *           },
+                     *           "attempt": 1,
+                     *           "status": "completed",
+                     *           "error": null,
+                     *           "counts": {
+                     *             "etfs": 2,
+                     *             "measured": 2,
+                     *             "failed": 0,
+                     *             "origins": 4486
+                     *           },
+                     *           "leak_suspected": false,
+                     *           "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "code_version": "0.2.0",
+                     *           "started_at": "2026-11-27T14:51:54.704586Z",
+                     *           "finished_at": "2026-11-27T14:52:22.116873Z",
+                     *           "links": {
+                     *             "self": "/v1/backtests/0123456789abcdef0123456789abcdef",
+                     *             "report": "/v1/backtests/0123456789abcdef0123456789abcdef/report",
+                     *             "temporal": null
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    createBacktest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The backtest to start. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "exchange": "XNYS",
+                 *       "symbols": [
+                 *         "SIMUS1",
+                 *         "SIMUS2"
+                 *       ],
+                 *       "models": [
+                 *         "drift",
+                 *         "prophet"
+                 *       ],
+                 *       "horizons": [
+                 *         1,
+                 *         5,
+                 *         21
+                 *       ],
+                 *       "calibrate": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewBacktest"];
+            };
+        };
+        responses: {
+            /** @description The backtest, newly started or existing. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0123456789abcdef0123456789abcdef",
+                     *       "workflow_id": "backtest/0123456789abcdef0123456789abcdef",
+                     *       "exchange": "XNYS",
+                     *       "symbols": [
+                     *         "SIMUS1",
+                     *         "SIMUS2"
+                     *       ],
+                     *       "as_of": "2026-11-26T21:20:11.123456Z",
+                     *       "options": {
+                     *         "models": [
+                     *           "drift",
+                     *           "prophet"
+                     *         ],
+                     *         "horizons": [
+                     *           1,
+                     *           5,
+                     *           21
+                     *         ],
+                     *         "origins_every": 1,
+                     *         "refit_every": 21,
+                     *         "calibrate": true
+                     *       },
+                     *       "attempt": 1,
+                     *       "status": "completed",
+                     *       "error": null,
+                     *       "counts": {
+                     *         "etfs": 2,
+                     *         "measured": 2,
+                     *         "failed": 0,
+                     *         "origins": 4486
+                     *       },
+                     *       "leak_suspected": false,
+                     *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "code_version": "0.2.0",
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": "2026-11-27T14:52:22.116873Z",
+                     *       "links": {
+                     *         "self": "/v1/backtests/0123456789abcdef0123456789abcdef",
+                     *         "report": "/v1/backtests/0123456789abcdef0123456789abcdef/report",
+                     *         "temporal": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Backtest"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    getBacktest: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
+                cursor?: components["parameters"]["PageCursor"];
+                /** @description Maximum number of ETFs. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The backtest's ID.
+                 * @example 0123456789abcdef0123456789abcdef
+                 */
+                id: components["parameters"]["BacktestID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The backtest. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0123456789abcdef0123456789abcdef",
+                     *       "workflow_id": "backtest/0123456789abcdef0123456789abcdef",
+                     *       "exchange": "XNYS",
+                     *       "symbols": [
+                     *         "SIMUS1",
+                     *         "SIMUS2"
+                     *       ],
+                     *       "as_of": "2026-11-26T21:20:11.123456Z",
+                     *       "options": {
+                     *         "models": [
+                     *           "drift",
+                     *           "prophet"
+                     *         ],
+                     *         "horizons": [
+                     *           1,
+                     *           5,
+                     *           21
+                     *         ],
+                     *         "origins_every": 1,
+                     *         "refit_every": 21,
+                     *         "calibrate": true
+                     *       },
+                     *       "attempt": 1,
+                     *       "status": "completed",
+                     *       "error": null,
+                     *       "counts": {
+                     *         "etfs": 2,
+                     *         "measured": 2,
+                     *         "failed": 0,
+                     *         "origins": 4486
+                     *       },
+                     *       "leak_suspected": false,
+                     *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "code_version": "0.2.0",
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": "2026-11-27T14:52:22.116873Z",
+                     *       "links": {
+                     *         "self": "/v1/backtests/0123456789abcdef0123456789abcdef",
+                     *         "report": "/v1/backtests/0123456789abcdef0123456789abcdef/report",
+                     *         "temporal": null
+                     *       },
+                     *       "etfs": {
+                     *         "items": [
+                     *           {
+                     *             "symbol": "SIMUS1",
+                     *             "exchange": "XNYS",
+                     *             "data_version": 2,
+                     *             "done": true,
+                     *             "origins": 2243,
+                     *             "error": null
+                     *           }
+                     *         ],
+                     *         "next_cursor": null
+                     *       },
+                     *       "result": {
+                     *         "results": [
+                     *           {
+                     *             "etf": "SIMUS1",
+                     *             "exchange": "XNYS",
+                     *             "model": "drift",
+                     *             "horizon": 1,
+                     *             "n": 2243,
+                     *             "from": "2017-11-27",
+                     *             "to": "2026-11-24",
+                     *             "rel_mae": 1,
+                     *             "rel_mae_low": 1,
+                     *             "rel_mae_high": 1,
+                     *             "mase": 1.012,
+                     *             "rmsse": 1.004,
+                     *             "rel_crps": 1,
+                     *             "rel_crps_low": 1,
+                     *             "rel_crps_high": 1,
+                     *             "pinball": 0.341,
+                     *             "crps": 0.72,
+                     *             "coverage_50": 0.52,
+                     *             "coverage_80": 0.81,
+                     *             "coverage_90": 0.903,
+                     *             "coverage_95": 0.949,
+                     *             "coverage_50_se": 0.011,
+                     *             "coverage_80_se": 0.008,
+                     *             "coverage_90_se": 0.006,
+                     *             "coverage_95_se": 0.005,
+                     *             "winkler_80": 4.5,
+                     *             "winkler_90": 5.4,
+                     *             "width_80": 3.2,
+                     *             "width_90": 4.1,
+                     *             "dm_p": null,
+                     *             "dm_p_mae": null,
+                     *             "kupiec_p": 0.62,
+                     *             "christoffersen_p": 0.41,
+                     *             "pit": [
+                     *               224,
+                     *               225,
+                     *               224,
+                     *               224,
+                     *               225,
+                     *               224,
+                     *               224,
+                     *               225,
+                     *               224,
+                     *               224
+                     *             ],
+                     *             "served": true
+                     *           }
+                     *         ],
+                     *         "pooled": [],
+                     *         "leaks": []
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BacktestDetail"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    cancelBacktest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The backtest's ID.
+                 * @example 0123456789abcdef0123456789abcdef
+                 */
+                id: components["parameters"]["BacktestID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The cancellation is requested. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0123456789abcdef0123456789abcdef",
+                     *       "workflow_id": "backtest/0123456789abcdef0123456789abcdef",
+                     *       "exchange": "XNYS",
+                     *       "symbols": [
+                     *         "SIMUS1",
+                     *         "SIMUS2"
+                     *       ],
+                     *       "as_of": "2026-11-26T21:20:11.123456Z",
+                     *       "options": {
+                     *         "models": [
+                     *           "drift",
+                     *           "prophet"
+                     *         ],
+                     *         "horizons": [
+                     *           1,
+                     *           5,
+                     *           21
+                     *         ],
+                     *         "origins_every": 1,
+                     *         "refit_every": 21,
+                     *         "calibrate": true
+                     *       },
+                     *       "attempt": 1,
+                     *       "status": "completed",
+                     *       "error": null,
+                     *       "counts": {
+                     *         "etfs": 2,
+                     *         "measured": 2,
+                     *         "failed": 0,
+                     *         "origins": 4486
+                     *       },
+                     *       "leak_suspected": false,
+                     *       "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "code_version": "0.2.0",
+                     *       "started_at": "2026-11-27T14:51:54.704586Z",
+                     *       "finished_at": "2026-11-27T14:52:22.116873Z",
+                     *       "links": {
+                     *         "self": "/v1/backtests/0123456789abcdef0123456789abcdef",
+                     *         "report": "/v1/backtests/0123456789abcdef0123456789abcdef/report",
+                     *         "temporal": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Backtest"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    getBacktestReport: {
+        parameters: {
+            query?: {
+                /** @description The language of the page. */
+                lang?: "en" | "ko";
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The backtest's ID.
+                 * @example 0123456789abcdef0123456789abcdef
+                 */
+                id: components["parameters"]["BacktestID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    /**
+                     * @description What the page may load.
+                     * @example default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'
+                     */
+                    "Content-Security-Policy"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example <!doctype html><title>Backtest</title> */
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyReads"];
             503: components["responses"]["Unavailable"];
             default: components["responses"]["OtherProblem"];
         };
