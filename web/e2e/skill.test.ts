@@ -3,7 +3,7 @@
 import { describe } from 'vitest';
 import type { Page } from 'playwright-core';
 import type { components } from '../src/lib/api/schema.d.ts';
-import { expect, test, type Server } from './harness.ts';
+import { eventually, expect, test, type Server } from './harness.ts';
 
 type Schema<Name extends keyof components['schemas']> = components['schemas'][Name];
 type Verdict = Schema<'GateVerdict'>;
@@ -32,7 +32,9 @@ async function recorded(server: Server): Promise<Schema<'Forecast'>> {
   };
 }
 
-const answer = (page: Page, path: string | RegExp, json: unknown): Promise<void> => page.route(path, (route) => route.fulfill({ json }));
+const answer = async (page: Page, path: string | RegExp, json: unknown): Promise<void> => {
+  await page.route(path, (route) => route.fulfill({ json }));
+};
 
 describe('how far a forecast can be trusted', () => {
   test('is said on the forecast’s page, with what the model gave before calibration', async ({ open, server, axe, shots }) => {
@@ -63,6 +65,8 @@ describe('how far a forecast can be trusted', () => {
     await table.getByText('coverage alarm').first().waitFor();
     await page.getByText('How far to trust it').click();
     await page.getByRole('region', { name: 'Skill, and what the gate saw' }).waitFor();
+    // While prices are loaded, the chart and its legend are pale.
+    await eventually('the chart', () => page.evaluate(() => [...document.querySelectorAll('.legend')].every((l) => { for (let e: Element | null = l; e; e = e.parentElement) if (getComputedStyle(e).opacity !== '1') return false; return true; }) || undefined)); // prettier-ignore
     await axe(page);
     await shots(page, 'etf-trust');
   });
