@@ -333,6 +333,12 @@ func (s *Store) FinishBacktest(ctx context.Context, end etf.BacktestEnd) error {
 			}
 		}
 		run := domainBacktest(row)
+		if end.Status != etf.RunCancelled {
+			// Where a lock does not make others wait (Dolt), two parts that are stored at the same time don't count each other.
+			if run.Counts, err = countBacktest(ctx, q, end.ID); err != nil {
+				return err
+			}
+		}
 		q.about = etf.Event{Exchange: run.Exchange}
 		q.emit(etf.EventBacktestEnded, end.ID, map[string]any{"status": end.Status, "counts": run.Counts, "error": etf.Clip(end.Error, maxEventText)})
 		return q.FinishBacktest(ctx, sqlcgen.FinishBacktestParams{

@@ -87,12 +87,16 @@ describe('backtests', () => {
     const list = await server.get<{ items: Backtest[] }>('/v1/backtests?status=completed');
     const real = await server.get<Backtest>(`/v1/backtests/${list.items[0]!.id}`);
     const changed = (leak: boolean): Backtest => {
-      const b = structuredClone(real);
+      const b = structuredClone(real) as Backtest & { result: NonNullable<Backtest['result']> };
       b.counts = { etfs: 3, measured: 2, failed: 1, origins: b.counts.origins };
       b.etfs.items.push({ symbol: 'SIMUS3', exchange: 'XNYS', data_version: 0, done: true, origins: 0, error: 'nothing was stored at the instant' });
-      for (const r of b.result!.pooled) if (r.horizon === 5) r.served = r.model !== 'drift';
+      // Beside the benchmark, a model that the gate serves at 5 sessions.
+      const gate = (h: number) => ({ exchange: 'XNYS', session: '2026-11-20', model: 'theta', horizon: h, passed: h === 5, served: h === 5, n: 80, mean: -0.01, low: -0.02, high: h === 5 ? -0.001 : 0.01, level: 0.0125 });
+      const only = (list: typeof b.result.pooled) =>
+        list.filter((r) => r.model === 'drift').flatMap((r) => [{ ...r, served: r.horizon !== 5 }, { ...r, model: 'theta', served: r.horizon === 5, gate: gate(r.horizon) as unknown as NonNullable<typeof r.gate> }]);
+      b.result = { ...b.result, pooled: only(b.result.pooled), results: only(b.result.results) };
       b.leak_suspected = leak;
-      b.result!.leaks = leak ? ['combination on SIMUS1: relative MAE 0.412 at horizon 1'] : [];
+      b.result.leaks = leak ? ['combination on SIMUS1: relative MAE 0.412 at horizon 1'] : [];
       return b;
     };
     const show = (leak: boolean) =>

@@ -8,6 +8,7 @@ test.for([
   ['/findings', 'Findings'],
   ['/runs', 'Runs'],
   ['/scoreboard', 'Scoreboard'],
+  ['/backtests', 'Backtests'],
   ['/schedules', 'Schedules'],
   ['/register', 'Add an ETF'],
 ] as const)('%s is marked in the menu, and has a title and one heading', async ([path, entry], { open }) => {

@@ -623,6 +623,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/gate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the gate's verdicts, newest session first.
+         * @description A model is served instead of the benchmark on an exchange and at a horizon only if the record shows that it is better. The verdicts are made
+         *     once for each session, before its forecasts are. The newest ones say what is served now, the others are the history.
+         */
+        get: operations["listGateVerdicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/etfs/{symbol}/scores": {
         parameters: {
             query?: never;
@@ -2552,6 +2573,23 @@ export interface components {
             quantiles: {
                 [key: string]: number;
             };
+            /**
+             * @description The quantiles as the model gave them, before calibration; null if the forecast is not calibrated.
+             * @example {
+             *       "0.025": 638.2,
+             *       "0.05": 641.9,
+             *       "0.1": 646.1,
+             *       "0.25": 654.1,
+             *       "0.5": 662.1,
+             *       "0.75": 670.2,
+             *       "0.9": 677.3,
+             *       "0.95": 681.1,
+             *       "0.975": 685
+             *     }
+             */
+            raw: {
+                [key: string]: number;
+            } | null;
         };
         /**
          * @description One model's forecast of the closing price from one origin, in the ETF's currency per share as of the origin session,
@@ -2577,7 +2615,8 @@ export interface components {
          *             "0.9": 167.45223004344285,
          *             "0.95": 167.92439647315703,
          *             "0.975": 168.33500847746419
-         *           }
+         *           },
+         *           "raw": null
          *         }
          *       ],
          *       "run": "daily:XNYS:2026-11-25",
@@ -2626,7 +2665,15 @@ export interface components {
          *         "arch": "amd64",
          *         "features": "v1+fma",
          *         "modified": false
-         *       }
+         *       },
+         *       "calibrated": false,
+         *       "calibration": null,
+         *       "volatility": 0.007747093186455748,
+         *       "assessment": null,
+         *       "record_through": null,
+         *       "coverage": [],
+         *       "skill": [],
+         *       "weights": {}
          *     }
          */
         Forecast: {
@@ -2703,13 +2750,250 @@ export interface components {
             closes_hash: string | null;
             scale: components["schemas"]["Scale"] | null;
             build: components["schemas"]["Build"] | null;
+            /** @description Whether its quantiles are calibrated by the record of its model; the benchmark's never are. */
+            calibrated: boolean;
+            /** @description The hash of the assessment that it was calibrated by; null if it is not calibrated. */
+            calibration: string | null;
+            /**
+             * Format: double
+             * @description Exponentially weighted standard deviation of the log return of one session at the origin; null before 0.2.0.
+             */
+            volatility: number | null;
+            /** @description The hash of the newest assessment of the exchange, which `coverage` and `skill` are from; null before there is one. */
+            assessment: string | null;
+            /**
+             * Format: date
+             * @description The newest session whose prices that assessment has learned from; null before there is one.
+             */
+            record_through: string | null;
+            /** @description How often the model's intervals have held the price so far, over all ETFs of the exchange: by scored horizon, for the 50, 80, 90 and 95 % interval. It is not part of what was issued. */
+            coverage: components["schemas"]["ForecastCoverage"][];
+            /** @description How the model compares with the benchmark so far, by scored horizon, and what the gate makes of it. It is not part of what was issued. */
+            skill: components["schemas"]["ForecastSkill"][];
+            /**
+             * @description A combination's weights, by horizon and model; between these horizons they are linear in the logarithm of the horizon. Empty for any other model.
+             * @example {
+             *       "1": {
+             *         "drift": 0.4,
+             *         "prophet": 0.6
+             *       }
+             *     }
+             */
+            weights: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+        };
+        /**
+         * @description How often a model's intervals have held the price at one horizon.
+         * @example {
+         *       "horizon": 1,
+         *       "measures": [
+         *         {
+         *           "nominal": 0.9,
+         *           "measured": 0.9021,
+         *           "n": 5120,
+         *           "sessions": 640,
+         *           "low": 0.871,
+         *           "high": 0.928,
+         *           "e_value": 0.31,
+         *           "alarm": false
+         *         }
+         *       ]
+         *     }
+         */
+        ForecastCoverage: {
+            /** @description Sessions. */
+            horizon: number;
+            /** @description Ascending by nominal coverage. */
+            measures: components["schemas"]["CoverageMeasure"][];
+        };
+        /**
+         * @description How often the price came inside an interval, beside how often it should have.
+         * @example {
+         *       "nominal": 0.9,
+         *       "measured": 0.9021,
+         *       "n": 5120,
+         *       "sessions": 640,
+         *       "low": 0.871,
+         *       "high": 0.928,
+         *       "e_value": 0.31,
+         *       "alarm": false
+         *     }
+         */
+        CoverageMeasure: {
+            /**
+             * Format: double
+             * @description 0.5, 0.8, 0.9 or 0.95.
+             */
+            nominal: number;
+            /**
+             * Format: double
+             * @description The share inside, over all scores of record; 0 without any.
+             */
+            measured: number;
+            /** @description Scores. */
+            n: number;
+            /** @description Origins that don't overlap: what `low`, `high` and `e_value` are made from. */
+            sessions: number;
+            /**
+             * Format: double
+             * @description Lower end of a 95 % confidence sequence of the expected coverage, which may be looked at every day.
+             */
+            low: number;
+            /**
+             * Format: double
+             * @description Its upper end.
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description Evidence against a correct coverage: if it is correct, this ever reaches 20 with a probability of at most 5 %.
+             */
+            e_value: number;
+            /** @description The evidence has reached 20 at some session. */
+            alarm: boolean;
+            /**
+             * Format: date
+             * @description The origin at which it first did; absent without an alarm.
+             */
+            since?: string;
+        };
+        /**
+         * @description How a model compares with the benchmark at one horizon.
+         * @example {
+         *       "horizon": 1,
+         *       "n": 5120,
+         *       "rel_crps": 0.982,
+         *       "low": 0.971,
+         *       "high": 0.994,
+         *       "served": true,
+         *       "verdict": {
+         *         "exchange": "XNYS",
+         *         "session": "2026-11-25",
+         *         "model": "garch",
+         *         "horizon": 1,
+         *         "passed": true,
+         *         "served": true,
+         *         "n": 640,
+         *         "mean": -0.0071,
+         *         "low": -0.0122,
+         *         "high": -0.0019,
+         *         "level": 0.004166666666666667
+         *       }
+         *     }
+         */
+        ForecastSkill: {
+            /** @description Sessions. */
+            horizon: number;
+            /** @description Scores of record; 0 for the benchmark. */
+            n: number;
+            /**
+             * Format: double
+             * @description Its CRPS divided by the benchmark's on the same forecasts: below 1 it is better.
+             */
+            rel_crps: number | null;
+            /**
+             * Format: double
+             * @description Lower end of the 95 % interval.
+             */
+            low: number | null;
+            /**
+             * Format: double
+             * @description Its upper end.
+             */
+            high: number | null;
+            /** @description Whether the model is served at this horizon. */
+            served: boolean;
+            verdict: components["schemas"]["GateVerdict"] | null;
+        };
+        /**
+         * @description What the gate says of one model at one horizon, from a session's forecasts on. A model passes if the confidence sequence of the difference
+         *     between its pinball loss and the benchmark's lies below 0; of those that pass, the one with the lowest upper end is served, and the
+         *     benchmark if none does.
+         * @example {
+         *       "exchange": "XNYS",
+         *       "session": "2026-11-25",
+         *       "model": "garch",
+         *       "horizon": 1,
+         *       "passed": true,
+         *       "served": true,
+         *       "n": 640,
+         *       "mean": -0.0071,
+         *       "low": -0.0122,
+         *       "high": -0.0019,
+         *       "level": 0.004166666666666667
+         *     }
+         */
+        GateVerdict: {
+            exchange: components["schemas"]["Exchange"];
+            session: components["schemas"]["Session"];
+            /** @example garch */
+            model: string;
+            /** @description Sessions. */
+            horizon: number;
+            /** @description The sequence lies below 0. */
+            passed: boolean;
+            /** @description Its forecasts are served at this horizon. */
+            served: boolean;
+            /** @description Origins that don't overlap and have a counterpart of the benchmark. */
+            n: number;
+            /**
+             * Format: double
+             * @description Mean difference of the pinball losses, in units of the scale times the square root of the horizon; 0 if n is.
+             */
+            mean: number;
+            /**
+             * Format: double
+             * @description Lower end of the sequence.
+             */
+            low: number;
+            /**
+             * Format: double
+             * @description Its upper end.
+             */
+            high: number;
+            /**
+             * Format: double
+             * @description The probability, at most, that the gate ever errs in this comparison.
+             */
+            level: number;
+        };
+        /**
+         * @description A page of the gate's verdicts.
+         * @example {
+         *       "items": [
+         *         {
+         *           "exchange": "XNYS",
+         *           "session": "2026-11-25",
+         *           "model": "garch",
+         *           "horizon": 1,
+         *           "passed": true,
+         *           "served": true,
+         *           "n": 640,
+         *           "mean": -0.0071,
+         *           "low": -0.0122,
+         *           "high": -0.0019,
+         *           "level": 0.004166666666666667
+         *         }
+         *       ],
+         *       "next_cursor": null
+         *     }
+         */
+        GateVerdictList: {
+            /** @description Newest session first, then by exchange, horizon and model. */
+            items: components["schemas"]["GateVerdict"][];
+            next_cursor: components["schemas"]["NextCursor"];
         };
         /** @description A model that forecasts every ETF. */
         Model: {
             /** @example drift */
             name: string;
-            /** @description Its forecast is returned if the request names no model. */
+            /** @description Its forecast is returned if the request names no model: the benchmark's, and that of a model that is served instead somewhere. */
             served: boolean;
+            /** @description Where it is served instead of the benchmark, by the newest verdicts. */
+            served_for: components["schemas"]["GateVerdict"][];
             /** @description Minimum number of stored sessions it needs; it issues no forecast for an ETF with fewer. */
             min_sessions: number;
             /** @description The parameters it runs with. */
@@ -2724,6 +3008,7 @@ export interface components {
          *         {
          *           "name": "drift",
          *           "served": true,
+         *           "served_for": [],
          *           "min_sessions": 34,
          *           "params": {
          *             "decay": 0.94,
@@ -7663,11 +7948,17 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The model's name, as listed by `/v1/models`. Defaults to the served model, which is the benchmark. A name that is
+                 * @description The model's name, as listed by `/v1/models`. Defaults to the model that is served at `horizon`. A name that is
                  *     not listed is refused with 400, unless forecasts of a former model of that name are stored.
                  * @example drift
                  */
                 model?: string;
+                /**
+                 * @description In sessions: without `model`, the forecast of the model that is served at this horizon is returned, with all of its horizons. The
+                 *     gate decides at the horizons that are scored; the verdict is that of the longest one that is not longer, or else of the shortest. If the ETF
+                 *     has no forecast by that model from the newest origin, the benchmark's is returned.
+                 */
+                horizon?: number;
             };
             header?: {
                 /** @description ETags the client holds; responds 304 if one of them is current. */
@@ -7713,7 +8004,8 @@ export interface operations {
                      *             "0.9": 167.45223004344285,
                      *             "0.95": 167.92439647315703,
                      *             "0.975": 168.33500847746419
-                     *           }
+                     *           },
+                     *           "raw": null
                      *         }
                      *       ],
                      *       "run": "daily:XNYS:2026-11-25",
@@ -7762,7 +8054,15 @@ export interface operations {
                      *         "arch": "amd64",
                      *         "features": "v1+fma",
                      *         "modified": false
-                     *       }
+                     *       },
+                     *       "calibrated": false,
+                     *       "calibration": null,
+                     *       "volatility": 0.007747093186455748,
+                     *       "assessment": null,
+                     *       "record_through": null,
+                     *       "coverage": [],
+                     *       "skill": [],
+                     *       "weights": {}
                      *     }
                      */
                     "application/json": components["schemas"]["Forecast"];
@@ -7820,7 +8120,8 @@ export interface operations {
                      *             "0.9": 167.45223004344285,
                      *             "0.95": 167.92439647315703,
                      *             "0.975": 168.33500847746419
-                     *           }
+                     *           },
+                     *           "raw": null
                      *         }
                      *       ],
                      *       "run": "daily:XNYS:2026-11-25",
@@ -7869,7 +8170,15 @@ export interface operations {
                      *         "arch": "amd64",
                      *         "features": "v1+fma",
                      *         "modified": false
-                     *       }
+                     *       },
+                     *       "calibrated": false,
+                     *       "calibration": null,
+                     *       "volatility": 0.007747093186455748,
+                     *       "assessment": null,
+                     *       "record_through": null,
+                     *       "coverage": [],
+                     *       "skill": [],
+                     *       "weights": {}
                      *     }
                      */
                     "application/json": components["schemas"]["Forecast"];
@@ -7955,6 +8264,7 @@ export interface operations {
                      *         {
                      *           "name": "drift",
                      *           "served": true,
+                     *           "served_for": [],
                      *           "min_sessions": 34,
                      *           "params": {
                      *             "decay": 0.94,
@@ -8501,6 +8811,67 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            503: components["responses"]["Unavailable"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    listGateVerdicts: {
+        parameters: {
+            query?: {
+                /** @description Only verdicts for this exchange. */
+                exchange?: "XNYS" | "XKRX";
+                /**
+                 * @description Only this horizon, in sessions.
+                 * @example 1
+                 */
+                horizon?: number;
+                /**
+                 * @description Only this model.
+                 * @example prophet
+                 */
+                model?: string;
+                /** @description The `next_cursor` of the previous page of the same query. Opaque; any other text is refused with 400. */
+                cursor?: components["parameters"]["PageCursor"];
+                /** @description Maximum number of items. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of verdicts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "exchange": "XNYS",
+                     *           "session": "2026-11-25",
+                     *           "model": "garch",
+                     *           "horizon": 1,
+                     *           "passed": true,
+                     *           "served": true,
+                     *           "n": 640,
+                     *           "mean": -0.0071,
+                     *           "low": -0.0122,
+                     *           "high": -0.0019,
+                     *           "level": 0.004166666666666667
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GateVerdictList"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            429: components["responses"]["TooManyReads"];
             503: components["responses"]["Unavailable"];
             default: components["responses"]["OtherProblem"];
         };

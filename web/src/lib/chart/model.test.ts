@@ -74,8 +74,8 @@ describe('fans', () => {
   // 4:1 on the 24th: a fund at 100 before it trades at 25 from then on. The forecast of the 22nd is in shares of the 22nd.
   const splits = [{ ex: '2025-09-24', ratio: 4 }];
   const points = [
-    { horizon: 1, target: '2025-09-23', mean: 101, quantiles: { '0.25': 99, '0.5': 100, '0.75': 102, '0.05': 95, '0.95': 105 } },
-    { horizon: 2, target: '2025-09-24', mean: 102, quantiles: { '0.25': 98, '0.5': 100, '0.75': 104, '0.05': 92, '0.95': 108 } },
+    { horizon: 1, target: '2025-09-23', mean: 101, quantiles: { '0.25': 99, '0.5': 100, '0.75': 102, '0.05': 95, '0.95': 105 }, raw: null },
+    { horizon: 2, target: '2025-09-24', mean: 102, quantiles: { '0.25': 98, '0.5': 100, '0.75': 104, '0.05': 92, '0.95': 108 }, raw: null },
   ];
 
   test('as stored, each target is in the shares of its own session', () => {

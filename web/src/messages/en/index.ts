@@ -8,7 +8,8 @@ import register from './register.json';
 import runs from './runs.json';
 import schedules from './schedules.json';
 import scoreboard from './scoreboard.json';
+import skill from './skill.json';
 
-const messages = { ...common, ...overview, ...etf, ...findings, ...runs, ...scoreboard, ...schedules, ...forecast, ...register, ...backtests };
+const messages = { ...common, ...overview, ...etf, ...findings, ...runs, ...scoreboard, ...schedules, ...forecast, ...register, ...backtests, ...skill };
 export default messages;
 export type Messages = Record<keyof typeof messages, string>;

@@ -9,6 +9,7 @@ import register from './register.json';
 import runs from './runs.json';
 import schedules from './schedules.json';
 import scoreboard from './scoreboard.json';
+import skill from './skill.json';
 
-const messages: Messages = { ...common, ...overview, ...etf, ...findings, ...runs, ...scoreboard, ...schedules, ...forecast, ...register, ...backtests };
+const messages: Messages = { ...common, ...overview, ...etf, ...findings, ...runs, ...scoreboard, ...schedules, ...forecast, ...register, ...backtests, ...skill };
 export default messages;
