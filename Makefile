@@ -210,6 +210,10 @@ report-quality: ## Make docs/data-quality.md: what the rules find of injected de
 	@[ -n "$$ETFCAST_REAL_DATA" ] || { echo "set ETFCAST_REAL_DATA to the folder of real prices and recorded responses" >&2; exit 1; }
 	@$(GO) run ./bench/quality -out docs/data-quality.md $(QUALITY_FLAGS)
 
+.PHONY: report-forecasting
+report-forecasting: build ## Make docs/forecasting.md: every model on real prices, the last two years apart (ETFCAST_REAL_DATA).
+	@$(GO) run ./bench/forecasting -etfcast bin/etfcast -out docs/forecasting.md
+
 RECORDS ?= 20000
 .PHONY: report-scores
 report-scores: ## Simulate RECORDS confidence sequences in each case and print the tables of docs/scores.md: how often they err, how wide they are, what clipping does, and how well the intervals of one day hold.
