@@ -1,1 +1,0 @@
-import{L as e,Q as t,_ as n,bt as r,k as i,nt as a,z as o}from"./i18n.svelte-C_MvboVr.js";var s=o(`<div class="scroll" role="region" tabindex="0"><!></div>`);function c(o,c){var l=s(),u=a(l);i(u,()=>c.children),r(l),t(()=>n(l,`aria-label`,c.label)),e(o,l)}export{c as t};
