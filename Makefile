@@ -116,7 +116,7 @@ replay: ## Replay the recorded workflow histories against this code.
 
 .PHONY: smoke
 smoke: build devstack ## Run the whole chain once, headless; the last line is JSON. PRICES=<folder of CSVs> [EXCHANGE=XNYS] uses real prices.
-	@ETFCAST_MODELS=$(MODELS) bin/devstack run --ephemeral -- $(GO) run ./bench/smoke -etfcast bin/etfcast $(if $(PRICES),-prices "$(PRICES)") $(if $(EXCHANGE),-exchange "$(EXCHANGE)")
+	@ETFCAST_DAILY_MODELS=$(MODELS) bin/devstack run --ephemeral -- $(GO) run ./bench/smoke -etfcast bin/etfcast $(if $(PRICES),-prices "$(PRICES)") $(if $(EXCHANGE),-exchange "$(EXCHANGE)")
 
 .PHONY: lint
 lint: $(GOLANGCI) ## Run gofmt, vet and the linters, including the import rules.
@@ -159,12 +159,12 @@ MODELS ?= drift,prophet
 
 .PHONY: bench-daily
 bench-daily: build devstack ## Update N simulated ETFs for one new session, against bare workflows on the same stack. MYSQL=1 uses the server of ETFCAST_TEST_MYSQL_DSN, MODELS= other models.
-	@ETFCAST_MODELS=$(MODELS) bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -n $(N) $(if $(MYSQL),-mysql) $(BENCH_FLAGS)
+	@ETFCAST_DAILY_MODELS=$(MODELS) bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -n $(N) $(if $(MYSQL),-mysql) $(BENCH_FLAGS)
 
 .PHONY: bench-record
 bench-record: build devstack ## What scoring and anchoring add to that, by a program without them, in the same run.
 	@$(GO) build -trimpath -tags withoutrecord -ldflags "$(LDFLAGS)" -o bin/etfcast-without-record ./cmd/etfcast
-	@ETFCAST_MODELS=$(MODELS) bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -without bin/etfcast-without-record -n $(N) $(if $(MYSQL),-mysql) $(BENCH_FLAGS)
+	@ETFCAST_DAILY_MODELS=$(MODELS) bin/devstack run --ephemeral -- $(GO) run ./bench/daily -etfcast bin/etfcast -without bin/etfcast-without-record -n $(N) $(if $(MYSQL),-mysql) $(BENCH_FLAGS)
 
 PYTHON ?= python3
 .PHONY: bench-models

@@ -55,7 +55,7 @@ func TestCalibratedForecasts(t *testing.T) {
 	const before = 6
 	run := func(kill bool) (*stack, *process, []etf.Symbol, []string) {
 		s := newStack(t)
-		environment := []string{"ETFCAST_MODELS=drift,prophet,combination"}
+		environment := []string{"ETFCAST_DAILY_MODELS=drift,prophet,combination"}
 		p := s.start(t, environment, "up")
 		p.waitReady()
 		symbols := p.registerSimulated(etf.XNYS, 3)

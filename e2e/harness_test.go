@@ -162,7 +162,7 @@ func (s *stack) environment(extra ...string) []string {
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"),
 		"TEMPORAL_ADDRESS=" + s.temporal, "TEMPORAL_NAMESPACE=" + s.namespace,
 		"ETFCAST_MYSQL_DSN=" + s.dsn, "ETFCAST_MYSQL_ADMIN_DSN=" + s.adminDSN,
-		"ETFCAST_MODELS=drift,prophet"}, extra...)
+		"ETFCAST_DAILY_MODELS=drift,prophet"}, extra...)
 }
 
 // start starts etfcast with args. A command that listens gets a free address, which base has.

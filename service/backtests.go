@@ -365,7 +365,7 @@ type BacktestQuery struct {
 // Filter checks the query and returns the filter for the store and the wanted status ("" = any). Errors are KindInvalid.
 func (q BacktestQuery) Filter() (etf.BacktestFilter, etf.BacktestStatus, error) {
 	f, wanted, err := RunQuery{Exchange: q.Exchange, Status: q.Status}.Filter()
-	return etf.BacktestFilter{Exchange: f.Exchange, Statuses: f.Statuses}, wanted, err
+	return etf.BacktestFilter(f), wanted, err
 }
 
 // Backtests returns up to q.Limit backtests, newest first, and the position of the next page: zero after the last. What is recorded as

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -28,7 +29,6 @@ type study struct {
 
 // holdOut is how long before the last row the last window begins.
 const holdOut = 2 // years
-
 
 func main() {
 	program := flag.String("etfcast", "bin/etfcast", "the program")
@@ -92,7 +92,7 @@ func measure(program string, s study, from, to etf.Session, calibrate bool) (etf
 		args = append(args, "--calibrate")
 	}
 	var stdout, stderr bytes.Buffer
-	c := exec.Command(program, args...)
+	c := exec.CommandContext(context.Background(), program, args...)
 	c.Stdout, c.Stderr = &stdout, &stderr
 	start := time.Now()
 	if err := c.Run(); err != nil {

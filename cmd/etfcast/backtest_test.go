@@ -174,7 +174,7 @@ func TestBacktestRefusals(t *testing.T) {
 		text string
 	}{
 		"no file":             {nil, "give --in FILE"},
-		"a word":              {[]string{"strat"}, `unknown command "strat"`},
+		"a word":              {[]string{"begin"}, `unknown command "begin"`},
 		"absent":              {[]string{"--in", "absent.csv"}, "absent.csv does not exist"},
 		"too short":           {[]string{"--in", short}, "rows: SHORT has 760 rows, and a backtest up to horizon 21 needs 772"},
 		"horizon 0":           {[]string{"--in", good, "--horizons", "0"}, "horizons: horizon 0"},

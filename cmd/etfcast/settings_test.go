@@ -30,7 +30,7 @@ func commands(root *cobra.Command, do func(*cobra.Command)) {
 // installation; other flags say what a single invocation does.
 var (
 	settingFlags = []string{
-		"allowed-hosts", "checkpoint-dir", "due-after", "file-dir", "final-xkrx", "final-xnys", "fit-cores", "insecure", "ledger-key", "listen", "log-format", "log-level", "models", "mysql-admin-dsn",
+		"allowed-hosts", "checkpoint-dir", "daily-models", "due-after", "file-dir", "final-xkrx", "final-xnys", "fit-cores", "insecure", "ledger-key", "listen", "log-format", "log-level", "mysql-admin-dsn",
 		"mysql-dsn", "reader-dsn", "schedule-xkrx", "schedule-xnys", "score-horizons", "sim-faults",
 		"source-rate", "store-activities", "temporal-ui", "upload-dir", "yahoo-base-url",
 	}

@@ -222,7 +222,7 @@ func (a *app) newProcess(s serverSettings) (*process, error) {
 type modelSettings struct{ names []string }
 
 func (s *modelSettings) addFlags(flags *pflag.FlagSet) {
-	settings{flags}.StringSliceVar(&s.names, "models", catalogue.Daily(), "models that forecast every ETF, separated by commas; the benchmark, "+catalogue.Benchmark+", is always the first")
+	settings{flags}.StringSliceVar(&s.names, "daily-models", catalogue.Daily(), "models that forecast every ETF, separated by commas; the benchmark, "+catalogue.Benchmark+", is always the first")
 }
 
 // open returns the models, the benchmark first: its failure fails an update, and the others are compared with it.

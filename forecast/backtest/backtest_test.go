@@ -3,6 +3,7 @@ package backtest_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -457,8 +458,8 @@ func TestRefusals(t *testing.T) {
 
 func checkField(t *testing.T, field string, err error) {
 	t.Helper()
-	e, ok := err.(*etf.Error)
-	if !ok || e.Kind != etf.KindInvalid || e.Field != field || e.Remedy == "" {
+	var e *etf.Error
+	if !errors.As(err, &e) || e.Kind != etf.KindInvalid || e.Field != field || e.Remedy == "" {
 		t.Errorf("%s: %v", field, err)
 	}
 }
