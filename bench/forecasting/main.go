@@ -34,13 +34,14 @@ func main() {
 	program := flag.String("etfcast", "bin/etfcast", "the program")
 	data := flag.String("data", os.Getenv("ETFCAST_REAL_DATA"), "folder of real prices")
 	out := flag.String("out", "docs/forecasting.md", "the page")
+	keep := flag.String("results", "", "folder that results are kept in and read from, so that the page can be written again without measuring")
 	flag.Parse()
-	if err := run(*program, *data, *out); err != nil {
+	if err := run(*program, *data, *out, *keep); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(program, data, out string) error {
+func run(program, data, out, keep string) error {
 	if data == "" {
 		return fmt.Errorf("no folder of real prices: set ETFCAST_REAL_DATA")
 	}
@@ -66,11 +67,11 @@ func run(program, data, out string) error {
 			{"the seven years before", s.from, cut},
 		}
 		for _, w := range windows {
-			raw, took, err := measure(program, s, w.from, w.to, false)
+			raw, took, err := measure(program, s, w.from, w.to, false, keep)
 			if err != nil {
 				return err
 			}
-			calibrated, _, err := measure(program, s, w.from, w.to, true)
+			calibrated, _, err := measure(program, s, w.from, w.to, true, keep)
 			if err != nil {
 				return err
 			}
@@ -85,8 +86,14 @@ func run(program, data, out string) error {
 	return os.WriteFile(out, page.Bytes(), 0o600)
 }
 
-// measure runs the command.
-func measure(program string, s study, from, to etf.Session, calibrate bool) (etf.Backtest, time.Duration, error) {
+// measure runs the command, unless its result was kept.
+func measure(program string, s study, from, to etf.Session, calibrate bool, keep string) (b etf.Backtest, took time.Duration, err error) {
+	kept := filepath.Join(keep, fmt.Sprintf("%s-%s-%s-%t.json", s.exchange, from, to, calibrate))
+	if keep != "" {
+		if raw, err := os.ReadFile(kept); err == nil { //nolint:gosec // the path is this program's flag
+			return b, 0, json.Unmarshal(raw, &b)
+		}
+	}
 	args := []string{"backtest", "--in", strings.Join(s.files, ","), "--exchange", string(s.exchange), "--from", from.String(), "--to", to.String(), "--accept-errors", "--json"}
 	if calibrate {
 		args = append(args, "--calibrate")
@@ -96,11 +103,15 @@ func measure(program string, s study, from, to etf.Session, calibrate bool) (etf
 	c.Stdout, c.Stderr = &stdout, &stderr
 	start := time.Now()
 	if err := c.Run(); err != nil {
-		return etf.Backtest{}, 0, fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, stderr.String())
+		return b, 0, fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, stderr.String())
 	}
-	var b etf.Backtest
-	err := json.Unmarshal(stdout.Bytes(), &b)
-	return b, time.Since(start), err
+	took = time.Since(start)
+	if keep != "" {
+		if err := os.WriteFile(kept, stdout.Bytes(), 0o600); err != nil {
+			return b, took, err
+		}
+	}
+	return b, took, json.Unmarshal(stdout.Bytes(), &b)
 }
 
 func section(page *bytes.Buffer, horizon int, raw, calibrated []etf.BacktestResult) {
