@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func run(program, data, out, keep string) error {
 		{etf.XKRX, in("krx", "069500_D.csv", "114800_D.csv", "139230_D.csv", "152380_D.csv"), etf.MustSession("2014-12-22"), etf.MustSession("2023-12-22")},
 	}
 	var page bytes.Buffer
-	page.WriteString(head)
+	var held []window
 	for _, s := range studies {
 		cut := etf.SessionOf(s.to.Time().AddDate(-holdOut, 0, 0))
 		windows := []struct {
@@ -79,11 +80,14 @@ func run(program, data, out, keep string) error {
 			for _, h := range raw.Options.Horizons {
 				section(&page, h, raw.Pooled, calibrated.Pooled)
 			}
+			if w.from > cut {
+				held = append(held, window{s.exchange, raw, calibrated})
+			}
 			log.Printf("%s, %s: %s", s.exchange, w.name, took.Round(time.Second))
 		}
 	}
 	page.WriteString(tail)
-	return os.WriteFile(out, page.Bytes(), 0o600)
+	return os.WriteFile(out, slices.Concat([]byte(head), summary(held), page.Bytes()), 0o600)
 }
 
 // measure runs the command, unless its result was kept.
@@ -114,48 +118,149 @@ func measure(program string, s study, from, to etf.Session, calibrate bool, keep
 	return b, took, json.Unmarshal(stdout.Bytes(), &b)
 }
 
-func section(page *bytes.Buffer, horizon int, raw, calibrated []etf.BacktestResult) {
-	fmt.Fprintf(page, "\n### %d session%s ahead\n\n%s\n\n", horizon, map[bool]string{true: "", false: "s"}[horizon == 1], verdict(horizon, raw))
-	page.WriteString("| model | n | relative MAE | relative CRPS | DM p | pinball | Winkler 90 | width 90 | coverage 50 | 80 | 90 | 95 | calibrated 50 | 80 | 90 | 95 | its Winkler 90 |\n")
-	page.WriteString("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
-	for _, r := range raw {
-		if r.Horizon != horizon {
-			continue
+// window is one exchange's last two years.
+type window struct {
+	exchange        etf.Exchange
+	raw, calibrated etf.Backtest
+}
+
+// summary says who wins in the last two years, and by how much.
+func summary(held []window) []byte {
+	var page bytes.Buffer
+	page.WriteString("\n## In short: the last two years\n")
+	for _, w := range held {
+		fmt.Fprintf(&page, "\n**%s**\n\n", w.exchange)
+		for _, h := range w.raw.Options.Horizons {
+			fmt.Fprintf(&page, "- %d session%s ahead: %s\n", h, plural(h), verdict(h, w.raw.Pooled, w.calibrated.Pooled))
 		}
-		var c etf.BacktestResult
-		for _, x := range calibrated {
-			if x.Model == r.Model && x.Horizon == horizon {
-				c = x
+	}
+	page.WriteString("\nRelative CRPS of each model as it is, and with calibrated intervals; in **bold** if its interval lies below 1:\n\n| model |")
+	line := "|---|"
+	for _, w := range held {
+		for _, h := range w.raw.Options.Horizons {
+			fmt.Fprintf(&page, " %s, h=%d | calibrated |", w.exchange, h)
+			line += "---:|---:|"
+		}
+	}
+	page.WriteString("\n" + line + "\n")
+	for _, m := range held[0].raw.Options.Models {
+		fmt.Fprintf(&page, "| %s |", m)
+		for _, w := range held {
+			for _, h := range w.raw.Options.Horizons {
+				fmt.Fprintf(&page, " %s | %s |", bold(find(w.raw.Pooled, m, h)), bold(find(w.calibrated.Pooled, m, h)))
 			}
 		}
-		name := r.Model
-		if r.Served {
-			name = "**" + name + "** (served)"
+		page.WriteString("\n")
+	}
+	page.WriteString("\nRelative CRPS of each ETF alone, one session ahead, as the models are:\n\n| model |")
+	line = "|---|"
+	for _, w := range held {
+		for _, e := range w.raw.ETFs {
+			fmt.Fprintf(&page, " %s |", e.ETF)
+			line += "---:|"
 		}
-		fmt.Fprintf(page, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, r.N,
-			interval(r.RelMAE, r.RelMAELow, r.RelMAEHigh), interval(r.RelCRPS, r.RelCRPSLow, r.RelCRPSHigh), number(r.DMP, 3), number(r.Pinball, 3),
-			number(r.Winkler90, 2), number(r.Width90, 2), number(r.Coverage50, 3), number(r.Coverage80, 3), number(r.Coverage90, 3), number(r.Coverage95, 3),
-			number(c.Coverage50, 3), number(c.Coverage80, 3), number(c.Coverage90, 3), number(c.Coverage95, 3), number(c.Winkler90, 2))
+	}
+	page.WriteString("\n" + line + "\n")
+	for _, m := range held[0].raw.Options.Models {
+		fmt.Fprintf(&page, "| %s |", m)
+		for _, w := range held {
+			for _, e := range w.raw.ETFs {
+				own := slices.DeleteFunc(slices.Clone(w.raw.Results), func(r etf.BacktestResult) bool { return r.ETF != e.ETF })
+				fmt.Fprintf(&page, " %s |", bold(find(own, m, 1)))
+			}
+		}
+		page.WriteString("\n")
+	}
+	return page.Bytes()
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
+
+// find returns a model's result at a horizon, empty if there is none.
+func find(rows []etf.BacktestResult, model string, horizon int) etf.BacktestResult {
+	for _, r := range rows {
+		if r.Model == model && r.Horizon == horizon {
+			return r
+		}
+	}
+	return etf.BacktestResult{}
+}
+
+func bold(r etf.BacktestResult) string {
+	if r.RelCRPSHigh != nil && *r.RelCRPSHigh < 1 {
+		return "**" + number(r.RelCRPS, 3) + "**"
+	}
+	return number(r.RelCRPS, 3)
+}
+
+func section(page *bytes.Buffer, horizon int, raw, calibrated []etf.BacktestResult) {
+	fmt.Fprintf(page, "\n### %d session%s ahead\n\n%s\n\n", horizon, plural(horizon), verdict(horizon, raw, calibrated))
+	page.WriteString("| model | n | relative MAE | relative CRPS | DM p | calibrated: relative CRPS |\n|---|---:|---:|---:|---:|---:|\n")
+	for _, r := range raw {
+		if r.Horizon == horizon {
+			c := find(calibrated, r.Model, horizon)
+			fmt.Fprintf(page, "| %s | %d | %s | %s | %s | %s |\n", r.Model, r.N, interval(r.RelMAE, r.RelMAELow, r.RelMAEHigh),
+				interval(r.RelCRPS, r.RelCRPSLow, r.RelCRPSHigh), number(r.DMP, 3), interval(c.RelCRPS, c.RelCRPSLow, c.RelCRPSHigh))
+		}
+	}
+	page.WriteString("\n| model | coverage 50 | 80 | 90 | 95 | width 90 | Winkler 90 | calibrated 50 | 80 | 90 | 95 | width 90 | Winkler 90 |\n")
+	page.WriteString("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	for _, r := range raw {
+		if r.Horizon == horizon {
+			fmt.Fprintf(page, "| %s | %s | %s |\n", r.Model, intervals(r), intervals(find(calibrated, r.Model, horizon)))
+		}
 	}
 }
 
+// intervals are how a model's intervals did.
+func intervals(r etf.BacktestResult) string {
+	return strings.Join([]string{number(r.Coverage50, 3), number(r.Coverage80, 3), number(r.Coverage90, 3), number(r.Coverage95, 3), number(r.Width90, 2), number(r.Winkler90, 2)}, " | ")
+}
+
 // verdict says in words who wins.
-func verdict(horizon int, rows []etf.BacktestResult) string {
-	var better, worse []string
+func verdict(horizon int, raw, calibrated []etf.BacktestResult) string {
 	served := "drift"
-	best, least := "", math.Inf(1)
-	for _, r := range rows {
-		if r.Horizon != horizon {
-			continue
-		}
-		if r.Served {
+	for _, r := range calibrated {
+		if r.Horizon == horizon && r.Served {
 			served = r.Model
 		}
-		if r.Model == "drift" || r.RelCRPS == nil || r.RelCRPSLow == nil || r.RelCRPSHigh == nil {
+	}
+	text := "no model passes the gate, and drift is served."
+	if served != "drift" {
+		text = "the gate would serve " + served + "."
+	}
+	better, worse, least := against(horizon, raw)
+	switch {
+	case len(better) > 0:
+		text += " CRPS lower than drift's, beyond the interval: " + strings.Join(better, ", ") + "."
+	case least != "":
+		text += " None has a CRPS that is lower than drift's beyond its interval; the lowest is " + least + "."
+	}
+	if len(worse) > 0 {
+		text += " Higher: " + strings.Join(worse, ", ") + "."
+	}
+	if better, _, _ := against(horizon, calibrated); len(better) > 0 {
+		text += " All calibrated, lower: " + strings.Join(better, ", ") + "."
+	} else {
+		text += " All calibrated, none is lower."
+	}
+	return text
+}
+
+// against are the models whose CRPS is lower and higher than drift's beyond its interval, with percentages, and the one with the lowest.
+func against(horizon int, rows []etf.BacktestResult) (better, worse []string, least string) {
+	lowest := math.Inf(1)
+	for _, r := range rows {
+		if r.Horizon != horizon || r.Model == "drift" || r.RelCRPS == nil || r.RelCRPSLow == nil || r.RelCRPSHigh == nil {
 			continue
 		}
-		if *r.RelCRPS < least {
-			best, least = r.Model, *r.RelCRPS
+		if *r.RelCRPS < lowest {
+			lowest, least = *r.RelCRPS, fmt.Sprintf("%s's, %.3f of drift's", r.Model, *r.RelCRPS)
 		}
 		switch {
 		case *r.RelCRPSHigh < 1:
@@ -164,21 +269,7 @@ func verdict(horizon int, rows []etf.BacktestResult) string {
 			worse = append(worse, fmt.Sprintf("%s (%.1f %%)", r.Model, 100*(*r.RelCRPS-1)))
 		}
 	}
-	var text strings.Builder
-	if served == "drift" {
-		text.WriteString("No model passes the gate: drift is served.")
-	} else {
-		fmt.Fprintf(&text, "The gate would serve %s.", served)
-	}
-	if len(better) > 0 {
-		fmt.Fprintf(&text, " Less CRPS than drift, by this window's interval alone: %s.", strings.Join(better, ", "))
-	} else if best != "" {
-		fmt.Fprintf(&text, " None has less CRPS than drift by more than its interval; the least is %s's, %.3f of drift's.", best, least)
-	}
-	if len(worse) > 0 {
-		fmt.Fprintf(&text, " More: %s.", strings.Join(worse, ", "))
-	}
-	return text.String()
+	return better, worse, least
 }
 
 func number(v *float64, digits int) string {
