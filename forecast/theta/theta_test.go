@@ -284,7 +284,7 @@ func TestVolatilityFollowsTheMarket(t *testing.T) {
 	for _, v := range variants {
 		s, targets := walk(11, 1000, 0, .01)
 		for i := len(s.Close) - 100; i < len(s.Close); i++ { // three times the returns of the walk
-			s.Close[i] = s.Close[899] * math.Pow(s.Close[i]/s.Close[899], 3)
+			s.Close[i] = s.Close[899] * math.Exp(3*math.Log(s.Close[i]/s.Close[899]))
 		}
 		width := map[string]float64{}
 		medians := map[string]float64{}
