@@ -127,11 +127,11 @@ type window struct {
 // summary says who wins in the last two years, and by how much.
 func summary(held []window) []byte {
 	var page bytes.Buffer
-	page.WriteString("\n## In short: the last two years\n")
+	page.WriteString("\n## In short: the last two years\n\n" + lead(held) + "\n")
 	for _, w := range held {
 		fmt.Fprintf(&page, "\n**%s**\n\n", w.exchange)
 		for _, h := range w.raw.Options.Horizons {
-			fmt.Fprintf(&page, "- %d session%s ahead: %s\n", h, plural(h), verdict(h, w.raw.Pooled, w.calibrated.Pooled))
+			fmt.Fprintf(&page, "- **%d session%s ahead:** %s\n", h, plural(h), verdict(h, w.raw.Pooled, w.calibrated.Pooled))
 		}
 	}
 	page.WriteString("\nRelative CRPS of each model as it is, and with calibrated intervals; in **bold** if its interval lies below 1:\n\n| model |")
@@ -181,6 +181,52 @@ func plural(n int) string {
 	return "s"
 }
 
+// sentence begins with a capital.
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// lead says in one paragraph what the last two years come to.
+func lead(held []window) string {
+	cells, passed := 0, 0
+	var gain, loss etf.BacktestResult
+	note := func(best *etf.BacktestResult, r etf.BacktestResult, more bool) {
+		if best.RelCRPS == nil || (*r.RelCRPS > *best.RelCRPS) == more {
+			*best = r
+		}
+	}
+	for _, w := range held {
+		for _, h := range w.raw.Options.Horizons {
+			cells++
+			if !find(w.calibrated.Pooled, "drift", h).Served {
+				passed++
+			}
+		}
+		for _, r := range w.raw.Pooled {
+			switch {
+			case r.RelCRPSHigh != nil && *r.RelCRPSHigh < 1:
+				note(&gain, r, false)
+			case r.RelCRPSLow != nil && *r.RelCRPSLow > 1:
+				note(&loss, r, true)
+			}
+		}
+	}
+	text := fmt.Sprintf("**A model passes the gate in %d of %d cells of exchange and horizon;** in the others, drift is served.", passed, cells)
+	if passed == 0 {
+		text = fmt.Sprintf("**Drift wins: no model passes the gate in any of %d cells of exchange and horizon.**", cells)
+	}
+	say := func(r etf.BacktestResult, what string) string {
+		return fmt.Sprintf(" The largest %s beyond its interval is %.1f %% of drift's CRPS (%s, %s, h=%d).", what, 100*math.Abs(1-*r.RelCRPS), r.Model, r.Exchange, r.Horizon)
+	}
+	if gain.RelCRPS == nil {
+		text += " None has a lower CRPS beyond its interval."
+	} else {
+		text += say(gain, "gain")
+	}
+	if loss.RelCRPS != nil {
+		text += say(loss, "loss")
+	}
+	return text
+}
+
 // find returns a model's result at a horizon, empty if there is none.
 func find(rows []etf.BacktestResult, model string, horizon int) etf.BacktestResult {
 	for _, r := range rows {
@@ -199,7 +245,7 @@ func bold(r etf.BacktestResult) string {
 }
 
 func section(page *bytes.Buffer, horizon int, raw, calibrated []etf.BacktestResult) {
-	fmt.Fprintf(page, "\n### %d session%s ahead\n\n%s\n\n", horizon, plural(horizon), verdict(horizon, raw, calibrated))
+	fmt.Fprintf(page, "\n### %d session%s ahead\n\n%s\n\n", horizon, plural(horizon), sentence(verdict(horizon, raw, calibrated)))
 	page.WriteString("| model | n | relative MAE | relative CRPS | DM p | calibrated: relative CRPS |\n|---|---:|---:|---:|---:|---:|\n")
 	for _, r := range raw {
 		if r.Horizon == horizon {
@@ -289,19 +335,22 @@ func interval(v, low, high *float64) string {
 const head = `# What the models are worth on real prices
 
 Made by ` + "`make report-forecasting`" + `. Four ETFs of each exchange (SPY, QQQ, IWM, EEM; 069500, 114800, 139230, 152380), every origin of each window, parameters estimated again
-every 21 sessions, horizons of 1, 5 and 21 sessions; figures are over the four ETFs together. The columns are those of [scores.md](scores.md); below 1, a relative figure is
-better than drift's, and its interval holds for one figure looked at once, not for the best of thirty. The gate allows for that
-([ADR 0027](adr/0027-gate.md)); its verdict here is that at the last origin of the window.
+every 21 sessions, horizons of 1, 5 and 21 sessions; figures are over the four ETFs together unless said otherwise. The columns are those of [scores.md](scores.md). A relative figure is
+the model's divided by drift's, so that below 1 the model is better. Its 95 % interval holds for one figure that is looked at once, not for the best of thirty. The gate
+allows for that ([gate.md](gate.md)); its verdict here is that at the last origin of the window, on calibrated forecasts, as in the daily run.
 
-The last two years of each file were kept out of every choice: no default, prior, window or rate was set or changed after seeing a figure of them.
+The last two years of each file were kept apart: no default, prior, window or rate was chosen by a figure of them.
 
-"Calibrated" is the same forecasts with calibrated intervals ([calibration.md](calibration.md)), which begin without any experience at the first origin of the window.
+"Calibrated": the same forecasts with calibrated intervals, drift's too ([calibration.md](calibration.md)). Calibration begins without any experience at the first origin of the window; the
+daily run's goes on from what it has.
 `
 
 const tail = `
 ## How to read this
 - Nobody has an edge in the price itself: relative MAE is 1 for whoever adds nothing, and more for whoever adds noise. A model is worth having for its intervals, if for
   anything: that is what relative CRPS, the Winkler score and coverage show.
+- Calibration takes most of what there is to gain away from the models: once every model's intervals are right, drift's included, the differences are smaller.
+- An exchange's ETFs move together: four of them are fewer than four times as much evidence as one.
 - At 21 sessions a window of two years has 24 origins that don't overlap. Differences of a few per cent mean nothing there.
 - The price of one moment is compared with that of another: costs, distributions and taxes are left out. None of this is a strategy.
 `
