@@ -220,9 +220,11 @@ report-scores: ## Simulate RECORDS confidence sequences in each case and print t
 	@$(GO) test ./forecast/scoreboard -count 1 -timeout 30m -run '^(TestConfidenceSequence|TestWidth|TestClipping|TestIntervals)$$' -v -records $(RECORDS) | sed -n 's/^.*: \(|.*\)$$/\1/p; s/^  *\(|.*\)$$/\1/p; /FAIL/p'
 
 CALIBRATION_RECORDS ?= 40
+ENGINE_RECORDS ?= 8
 .PHONY: report-calibration
-report-calibration: ## Print the tables of docs/calibration.md: coverage on CALIBRATION_RECORDS simulated series of each kind, and on real funds (ETFCAST_REAL_DATA).
+report-calibration: ## Print the tables of docs/calibration.md: coverage on CALIBRATION_RECORDS simulated series of each kind, on real funds (ETFCAST_REAL_DATA), and of real models on ENGINE_RECORDS series.
 	@$(GO) test ./forecast/calibration -count 1 -timeout 60m -run '^TestCoverage' -v -records $(CALIBRATION_RECORDS) | sed -n 's/^[^|]*: \(|.*\)$$/\1/p; s/^  *\(|.*\)$$/\1/p; /FAIL/p'
+	@$(GO) test ./forecast/backtest -count 1 -timeout 60m -run '^TestCoverageOfSimulatedTruth$$' -v -truths $(ENGINE_RECORDS) -truth-models drift,ets,theta,garch | sed -n 's/^[^|]*: \(|.*\)$$/\1/p; /FAIL/p'
 
 GATE_WALKS ?= 1000
 .PHONY: report-gate

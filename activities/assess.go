@@ -159,10 +159,10 @@ func (a *Assessing) outcomes(ctx context.Context, cal *calendar.Calendar, t asse
 	var list []calibration.Outcome
 	for _, h := range a.Horizons {
 		origin, err := cal.Nth(target, -h)
-		if err != nil || !slices.ContainsFunc(t.Sums, func(s etf.SessionLosses) bool { return s.Origin == origin && s.Horizon == h && s.Model != t.Benchmark }) {
+		if err != nil || !slices.ContainsFunc(t.Sums, func(s etf.SessionLosses) bool { return s.Origin == origin && s.Horizon == h }) {
 			continue // before the calendar, or nothing is scored
 		}
-		found, corrupt, err := a.Store.Matured(ctx, etf.OutcomeQuery{Exchange: t.Exchange, Models: t.Models, Horizon: h, Origin: origin, Target: target})
+		found, corrupt, err := a.Store.Matured(ctx, etf.OutcomeQuery{Exchange: t.Exchange, Models: append([]string{t.Benchmark}, t.Models...), Horizon: h, Origin: origin, Target: target})
 		if err != nil {
 			return nil, err
 		}

@@ -18,7 +18,7 @@ func TestFitsAreBounded(t *testing.T) {
 	f := &Forecasting{Fits: make(chan struct{}, 1), Now: clock}
 	data := modelInput{Input: issue.Input{Basis: etf.AsTraded, Series: series, Targets: []etf.Session{friday + 3}}}
 	fit := func(ctx context.Context) error {
-		_, _, err := f.fit(ctx, forecastSPY, model, data, nil, usable{}, true)
+		_, _, err := f.fit(ctx, forecastSPY, model, data, nil, usable{})
 		return err
 	}
 

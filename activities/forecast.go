@@ -133,7 +133,7 @@ func (a *Forecasting) issueAll(ctx context.Context, in ForecastInput) (tally, er
 			r.Skipped = append(r.Skipped, fmt.Sprintf("%s: %d of %d sessions", m.Name(), rows, m.MinRows()))
 			continue
 		}
-		f, fitted, err := a.fit(ctx, in, m, data, fits, by, i == 0)
+		f, fitted, err := a.fit(ctx, in, m, data, fits, by)
 		switch {
 		case err == nil:
 			made, of = append(made, f), append(of, i)
@@ -210,9 +210,9 @@ func (r *tally) fail(model string, why error, benchmark bool) {
 	r.Failed = append(r.Failed, etf.Clip(why.Error(), errorText))
 }
 
-// fit fits one model, or combines fits, while holding a place in Fits, and makes its forecast, calibrated unless the model is the benchmark: what
-// the others are compared with must not change with them.
-func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data modelInput, fits map[string]forecast.Fitted, by usable, benchmark bool) (f etf.Forecast, fitted forecast.Fitted, err error) {
+// fit fits one model, or combines fits, while holding a place in Fits, and makes its forecast, calibrated: the benchmark's too, so that nobody
+// is better than it for being calibrated.
+func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data modelInput, fits map[string]forecast.Fitted, by usable) (f etf.Forecast, fitted forecast.Fitted, err error) {
 	release, err := a.acquireFit(ctx)
 	if err != nil {
 		return etf.Forecast{}, nil, err
@@ -242,7 +242,7 @@ func (a *Forecasting) fit(ctx context.Context, in ForecastInput, m Model, data m
 		return etf.Forecast{}, nil, err
 	}
 	params := m.Params()
-	if by.state != nil && !benchmark {
+	if by.state != nil {
 		made, params = calibrated(ctx, made, data.Input, m, by)
 	}
 	f = etf.Forecast{

@@ -79,6 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	walks := flags.Int("walks", 1000, "random walks of each kind")
 	signals := flags.Int("signals", 20, "series with each signal")
+	only := flags.String("only", "", "only the series whose names contain this")
 	origins := flags.Int("origins", 750, "origins of each series, after 750 rows")
 	refit := flags.Int("refit", backtest.DefaultRefitEvery, "sessions from one estimation to the next")
 	models := flags.String("models", "", "models, separated by commas; empty for all but Prophet and the combination, ar1 included")
@@ -104,7 +105,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fmt.Fprintln(stdout, "| series | number | on which any model is ever served | standard error | of those: model and horizon, times, median sessions until then |")
 	fmt.Fprintln(stdout, "|---|---:|---:|---:|---|")
 	for k, p := range processes(*walks, *signals, []float64{.05, .1, .2}) {
-		if p.walks == 0 {
+		if p.walks == 0 || !strings.Contains(p.name, *only) {
 			continue
 		}
 		all, err := simulate(ctx, k, p, set, stderr)
@@ -141,7 +142,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func simulate(ctx context.Context, k int, p process, set settings, stderr io.Writer) ([]map[string]int, error) {
 	all := make([]map[string]int, p.walks)
 	errs := make([]error, p.walks)
-	var next, done atomic.Int64
+	var next, done, served atomic.Int64
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Add(1)
@@ -149,8 +150,11 @@ func simulate(ctx context.Context, k int, p process, set settings, stderr io.Wri
 			defer workers.Done()
 			for i := int(next.Add(1)) - 1; i < p.walks; i = int(next.Add(1)) - 1 {
 				all[i], errs[i] = walk(ctx, rand.New(rand.NewPCG(uint64(k), uint64(i))), p, set)
-				if n := done.Add(1); n%50 == 0 {
-					fmt.Fprintf(stderr, "%s: %d of %d\n", p.name, n, p.walks)
+				if len(all[i]) > 0 {
+					served.Add(1)
+				}
+				if n := done.Add(1); n%10 == 0 {
+					fmt.Fprintf(stderr, "%s: %d of %d, a model served on %d\n", p.name, n, p.walks, served.Load())
 				}
 			}
 		}()

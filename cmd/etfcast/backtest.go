@@ -36,11 +36,13 @@ var errLeak = errors.New("a leak is suspected")
 type backtestFlags struct {
 	options  etf.BacktestOptions
 	from, to string
+	given    func(flag string) bool // on the command line
 }
 
 // add declares the flags.
 func (b *backtestFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
+	b.given = f.Changed
 	f.StringSliceVar(&b.options.Models, "models", backtest.DefaultModels(), "models to measure, beside the benchmark "+catalogue.Benchmark)
 	f.IntSliceVar(&b.options.Horizons, "horizons", backtest.DefaultHorizons(), "horizons to measure, in sessions")
 	f.StringVar(&b.from, "from", "", "first origin (YYYY-MM-DD)")
@@ -54,6 +56,17 @@ func (b *backtestFlags) add(cmd *cobra.Command) {
 // complete returns the options that the flags say.
 func (b *backtestFlags) complete() (o etf.BacktestOptions, err error) {
 	o = b.options
+	o.Models = slices.Clone(o.Models)
+	for i, name := range o.Models {
+		o.Models[i] = strings.TrimSpace(name)
+	}
+	o.ExpectSignal = strings.TrimSpace(o.ExpectSignal)
+	switch { // an empty value is most often a variable that was not set
+	case len(o.Models) == 0:
+		return o, etf.Invalid("models", "no model is named", "name models, for example drift,ets, or leave the option out")
+	case b.given("expect-signal") && o.ExpectSignal == "":
+		return o, etf.Invalid("expect-signal", "there is no reason", `say why a model may be much better, for example "simulated AR(1) returns"`)
+	}
 	for _, day := range []struct {
 		name, text string
 		to         *etf.Session

@@ -64,7 +64,7 @@ func TestBacktestJSON(t *testing.T) {
 	t.Parallel()
 	a, b := walkFile(t, "spy.csv", 790, true, 0), walkFile(t, "Other walk.csv", 800, true, 0)
 	folder := filepath.Join(t.TempDir(), "out", "report")
-	code, out, errs := backtestRun(t, "--in", a, b, "--exchange", "XNYS", "--models", "ewma,combination,histsim", "--horizons", "5,1", "--json", "--report", folder)
+	code, out, errs := backtestRun(t, "--in", a, b, "--exchange", "XNYS", "--models", "ewma, combination, histsim", "--horizons", "5,1", "--json", "--report", folder)
 	if code != exitOK || errs != "" {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
@@ -182,6 +182,11 @@ func TestBacktestRefusals(t *testing.T) {
 		"no number":           {[]string{"--in", good, "--horizons", "one"}, "--horizons"},
 		"unknown model":       {[]string{"--in", good, "--models", "drift,oracle"}, `models: there is no model "oracle"`},
 		"a model twice":       {[]string{"--in", good, "--models", "ets,ets"}, `models: "ets" is named twice`},
+		"no model":            {[]string{"--in", good, "--models", ""}, "models: no model is named"},
+		"an empty model":      {[]string{"--in", good, "--models", "ets,"}, `models: there is no model ""`},
+		"no reason":           {[]string{"--in", good, "--models", "ets", "--expect-signal", " "}, "expect-signal: there is no reason"},
+		"no horizon":          {[]string{"--in", good, "--horizons", ""}, "--horizons"},
+		"a horizon twice":     {[]string{"--in", good, "--horizons", "5,1,5"}, "horizons: horizon 5 is named twice"},
 		"combination of one":  {[]string{"--in", good, "--models", "drift,combination"}, "models: a combination needs"},
 		"a bad date":          {[]string{"--in", good, "--from", "1.1.2020"}, "from: "},
 		"from after to":       {[]string{"--in", good, "--from", "2020-01-02", "--to", "2020-01-01"}, "from: the first origin"},
@@ -200,6 +205,13 @@ func TestBacktestRefusals(t *testing.T) {
 		if code != exitUsage || out != "" || !strings.Contains(errs, c.text) {
 			t.Errorf("%s: exit %d, %q", name, code, errs)
 		}
+	}
+	// What the message says is enough is enough.
+	if code, out, errs := backtestRun(t, "--in", short, "--models", "drift", "--horizons", "9"); code != exitOK || errs != "" || !strings.Contains(out, ", 2 origins") {
+		t.Errorf("760 rows for horizon 9: exit %d, %s\n%s", code, errs, out)
+	}
+	if code, _, errs := backtestRun(t, "--in", short, "--models", "drift", "--horizons", "10"); code != exitUsage || !strings.Contains(errs, "needs 761: 750 up to the first origin and 11 after it") {
+		t.Errorf("760 rows for horizon 10: exit %d, %s", code, errs)
 	}
 	code, out, errs := backtestRun(t, "--in", bad, "--exchange", "XNYS", "--accept-errors", "--models", "drift", "--horizons", "1")
 	if code != exitOK || errs != "" || !strings.Contains(out, "BAD  799 rows") || !strings.Contains(out, "accepted: non_positive_price on 2018-05-24") {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/etfcast/etfcast/etf"
 )
 
 // The values are the tests' formulas worked out by hand (Kupiec 1995; Christoffersen 1998): chi-squared with 1 degree of freedom is
@@ -56,6 +58,32 @@ func TestFanPlaces(t *testing.T) {
 		got := fanPlaces(n)
 		if len(got) != len(want) || got[len(got)-1] != n-1 {
 			t.Errorf("of %d origins, %v are drawn", n, got)
+		}
+	}
+}
+
+// Spans overlap by sessions: of several ETFs, origins that are not the same ones may follow each other.
+func TestOverlap(t *testing.T) {
+	t.Parallel()
+	at := func(origins ...etf.Session) *track {
+		out := &track{}
+		for _, o := range origins {
+			out.outcomes = append(out.outcomes, Outcome{Origin: o})
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		tracks      []*track
+		every, want int
+	}{
+		"every session":       {[]*track{at(1, 2, 3)}, 1, 21},
+		"every tenth":         {[]*track{at(1, 11, 21)}, 10, 3},
+		"one begins later":    {[]*track{at(1, 11, 21), at(11, 21)}, 10, 3},
+		"between each other":  {[]*track{at(1, 11, 21), at(6, 16)}, 10, 21},
+		"farther than a span": {[]*track{at(1, 36)}, 35, 1},
+	} {
+		if got := (&cell{horizon: 21, tracks: c.tracks}).overlap(c.every); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
 }

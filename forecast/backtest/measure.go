@@ -80,7 +80,7 @@ func newHistory(in Input, o etf.BacktestOptions) (*history, error) {
 		h.cal = Dates(h.sessions)
 	}
 	if need := FirstOrigin + longest(o) + 1; n < need {
-		return nil, etf.Invalid("rows", fmt.Sprintf("%s has %d rows, and a backtest up to horizon %d needs %d: %d before the first origin and %d after it", in.Symbol, n, longest(o), need,
+		return nil, etf.Invalid("rows", fmt.Sprintf("%s has %d rows, and a backtest up to horizon %d needs %d: %d up to the first origin and %d after it", in.Symbol, n, longest(o), need,
 			FirstOrigin, longest(o)+1), "give a longer history")
 	}
 	last := n - 1 - o.Horizons[0]

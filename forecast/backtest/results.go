@@ -124,7 +124,7 @@ func summarise(subjects []subject, o etf.BacktestOptions) []etf.BacktestResult {
 	at := 0
 	for _, s := range subjects {
 		if s.judged {
-			s.judge(list[at : at+len(s.cells)])
+			s.judge(list[at:at+len(s.cells)], o)
 		}
 		at += len(s.cells)
 	}
@@ -132,7 +132,7 @@ func summarise(subjects []subject, o etf.BacktestOptions) []etf.BacktestResult {
 }
 
 // judge adds the verdicts at the last origin to the results of a subject: those of outcomes that have matured by then.
-func (s subject) judge(results []etf.BacktestResult) {
+func (s subject) judge(results []etf.BacktestResult, o etf.BacktestOptions) {
 	var last etf.Session
 	for _, c := range s.cells {
 		for _, t := range c.tracks {
@@ -144,7 +144,7 @@ func (s subject) judge(results []etf.BacktestResult) {
 	var records []gate.Record
 	for _, c := range s.cells {
 		if c.model != catalogue.Benchmark {
-			records = append(records, gate.Record{Model: c.model, Horizon: c.horizon, Sessions: c.sums(func(x *Outcome, _ int) bool { return x.Target <= last })})
+			records = append(records, gate.Record{Model: c.model, Horizon: c.horizon, Overlap: c.overlap(o.OriginsEvery), Sessions: c.sums(func(x *Outcome, _ int) bool { return x.Target <= last })})
 		}
 	}
 	served := map[int]bool{}
@@ -176,10 +176,25 @@ func (c *cell) sums(keep func(x *Outcome, third int) bool) []etf.SessionLosses {
 	return list
 }
 
+// overlap is how many origins a forecast's span reaches over, its own included: errors are correlated as long as their spans overlap. Where
+// the ETFs' origins are not the same ones, they may be as near to each other as sessions are.
+func (c *cell) overlap(every int) int {
+	most, all := 0, map[etf.Session]bool{}
+	for _, t := range c.tracks {
+		most = max(most, len(t.outcomes))
+		for _, x := range t.outcomes {
+			all[x.Origin] = true
+		}
+	}
+	if len(all) > most {
+		return c.horizon
+	}
+	return (c.horizon + every - 1) / every
+}
+
 func (c *cell) result(o etf.BacktestOptions) etf.BacktestResult {
 	all := c.sums(func(*Outcome, int) bool { return true })
-	// Errors are correlated as long as their spans overlap, which is counted in origins here.
-	overlap := (c.horizon + o.OriginsEvery - 1) / o.OriginsEvery
+	overlap := c.overlap(o.OriginsEvery)
 	row := scoreboard.Summarise(all, scoreboard.Options{Horizon: overlap, FixedWindow: true})
 	r := etf.BacktestResult{
 		ETF: c.etf, Exchange: c.exchange, Model: c.model, Horizon: c.horizon, N: row.N, From: row.From, To: row.To,

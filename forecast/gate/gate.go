@@ -17,7 +17,12 @@ type Record struct {
 	Model    string
 	Horizon  int
 	Sessions []etf.SessionLosses
+	// Overlap is how many origins a forecast's span reaches over, its own included, if not every session is an origin; 0 means Horizon.
+	Overlap int
 }
+
+// every is from how many origins one increment is made.
+func (r Record) every() int { return cmp.Or(r.Overlap, r.Horizon) }
 
 // share is the level of each of n comparisons. A sequence gives half of its level to each side, and only one side counts here, so that its
 // level is twice this.
@@ -28,7 +33,7 @@ func share(n int) float64 { return Level / float64(max(n, 1)) }
 func FirstPassed(records []Record) []etf.Session {
 	first := make([]etf.Session, len(records))
 	for i, r := range records {
-		scoreboard.CompareEach(r.Sessions, r.Horizon, 2*share(len(records)), func(origin etf.Session, d scoreboard.Difference) bool {
+		scoreboard.CompareEach(r.Sessions, r.every(), 2*share(len(records)), func(origin etf.Session, d scoreboard.Difference) bool {
 			if d.High < 0 {
 				first[i] = origin
 			}
@@ -45,7 +50,7 @@ func Judge(exchange etf.Exchange, session etf.Session, records []Record) []etf.G
 	level := share(len(records))
 	list := make([]etf.GateVerdict, 0, len(records))
 	for _, r := range records {
-		d := scoreboard.Compare(r.Sessions, r.Horizon, 2*level)
+		d := scoreboard.Compare(r.Sessions, r.every(), 2*level)
 		v := etf.GateVerdict{Exchange: exchange, Session: session, Model: r.Model, Horizon: r.Horizon, N: d.N, Low: d.Low, High: d.High, Level: level}
 		if d.N > 0 {
 			v.Mean, v.Passed = d.Mean, d.High < 0

@@ -63,7 +63,7 @@ func TestFirstPassed(t *testing.T) {
 	for n := range 400 {
 		prefix := make([]Record, len(records))
 		for i, r := range records {
-			prefix[i] = Record{r.Model, r.Horizon, r.Sessions[:n+1]}
+			prefix[i] = Record{Model: r.Model, Horizon: r.Horizon, Sessions: r.Sessions[:n+1]}
 		}
 		for i, v := range Judge("XNYS", 1, prefix) { // their order is that of the records
 			if v.Passed && want[i] == 0 {
@@ -104,5 +104,18 @@ func TestGateErrs(t *testing.T) {
 	}
 	if share := float64(served) / trials; share > Level {
 		t.Errorf("a model was served in %.3f of the records", share)
+	}
+}
+
+// If only every 21st session is an origin, forecasts of 21 sessions don't overlap, and all count.
+func TestSparseOrigins(t *testing.T) {
+	dense := record(rand.New(rand.NewPCG(4, 4)), "much", 21, 100, -.1, .05)
+	sparse := dense
+	sparse.Overlap = 1
+	if d, s := Judge("XNYS", 1, []Record{dense})[0], Judge("XNYS", 1, []Record{sparse})[0]; d.N != 5 || d.Passed || s.N != 100 || !s.Passed {
+		t.Errorf("%+v\n%+v", d, s)
+	}
+	if first := FirstPassed([]Record{dense, sparse}); first[0] != 0 || first[1] == 0 {
+		t.Error(first)
 	}
 }

@@ -18,8 +18,10 @@
 // Intervals are normal, from the model's own variance. With constant A and B it is sigma² (1 + (h-1) alpha²); in the dynamic model future
 // closes move A and B too, and the variance is computed from each future error's effect on every later close, exactly, as the model is linear
 // in them. The reference simulates 200 paths instead, in which A and B move in the static models as well. The uncertainty of the
-// parameters is not part of it, as in the literature, and sigma is one number: the intervals do not follow the market's volatility.
+// parameters is not part of it, as in the literature. By default sigma² is the exponentially weighted mean of the squared errors with decay .94, as
+// in packages drift and ets: volatility of markets clusters, which one sigma² for the whole window ignores. The setting Volatility "constant" gives the
+// literature's: the sum of squares divided by the rows less the parameters.
 //
 // A session left out of the series is a session without observation: the level moves by its expectation, A and B don't, and the error of the
-// next row, k sessions later, has variance sigma² (1 + (k-1) alpha²) and counts accordingly.
+// next row, k sessions later, has variance sigma² (1 + (k-1) alpha²) and counts accordingly, in the volatility too.
 package theta

@@ -279,11 +279,6 @@ func (s *sample) walk(p parameters, visit func(i, k int, mu, y float64)) (level 
 	return st.level, sessions
 }
 
-// end returns level and sessions after the last row.
-func (s *sample) end(p parameters) (float64, int) {
-	return s.walk(p, func(int, int, float64, float64) {})
-}
-
 // sigma estimates the standard deviation of an error from the sum of squares.
 func (s *sample) sigma(squares float64, free bool) float64 {
 	df := len(s.y) - skipped - 2

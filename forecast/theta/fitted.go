@@ -25,15 +25,18 @@ type fitted struct {
 	Alpha   float64     `json:"alpha"`
 	Share   float64     `json:"share"`   // 1 - 1/theta
 	Initial float64     `json:"initial"` // level before the first session
-	Sigma   float64     `json:"sigma"`   // standard deviation of an error
 	Squares float64     `json:"squares"` // weighted sum of squared errors of the fit
 	// LogLikelihood is that of the fit, without its first three rows.
 	LogLikelihood float64 `json:"log_likelihood"`
 	Level         float64 `json:"level"`    // at the origin
 	Sessions      int     `json:"sessions"` // of the window, to the origin
 	Line          line    `json:"line"`     // of the fit; that of the dynamic model goes on
+	Constant      float64 `json:"constant"` // standard deviation of all errors of the fit
+	Volatility    string  `json:"volatility"`
+	Decay         float64 `json:"decay"`
+	Recent        float64 `json:"recent"`  // exponentially weighted sum of squared errors, to the origin
+	Weights       float64 `json:"weights"` // sum of their weights
 	Floor         float64 `json:"floor"`
-	Floored       bool    `json:"floored"`
 	Rows          int     `json:"rows"`
 	Gaps          int     `json:"gaps"` // rows with more than one session since the row before
 }
@@ -41,16 +44,34 @@ type fitted struct {
 func (f *fitted) dynamic() bool { return f.Model == string(Dynamic) }
 
 func (f *fitted) check() error {
-	for _, v := range []float64{f.First, f.Last, f.Initial, f.Sigma, f.Squares, f.LogLikelihood, f.Level, f.Line.X, f.Line.Y, f.Line.XX, f.Line.XY} {
+	for _, v := range []float64{f.First, f.Last, f.Initial, f.Constant, f.Recent, f.Squares, f.LogLikelihood, f.Level, f.Line.X, f.Line.Y, f.Line.XX, f.Line.XY} {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("first close %v, last %v, initial level %v, level %v, sigma %v, line %+v", f.First, f.Last, f.Initial, f.Level, f.Sigma, f.Line)
+			return fmt.Errorf("first close %v, last %v, initial level %v, level %v, errors %v and %v, line %+v", f.First, f.Last, f.Initial, f.Level, f.Constant, f.Recent, f.Line)
 		}
 	}
-	if !(f.First > 0) || !(f.Last > 0) || !(f.Alpha >= minAlpha && f.Alpha <= maxAlpha) || !(f.Share >= 0 && f.Share < 1) || !(f.Sigma > 0) ||
+	if !(f.First > 0) || !(f.Last > 0) || !(f.Alpha >= minAlpha && f.Alpha <= maxAlpha) || !(f.Share >= 0 && f.Share < 1) ||
 		!(f.Line.XX > 0) || f.Line.N < 2 || f.Sessions < f.Line.N || f.Rows < leastRows || f.Origin <= f.From {
-		return fmt.Errorf("first close %v, last %v, alpha %v, share %v, sigma %v, sessions %d, rows %d, line %+v", f.First, f.Last, f.Alpha, f.Share, f.Sigma, f.Sessions, f.Rows, f.Line)
+		return fmt.Errorf("first close %v, last %v, alpha %v, share %v, sessions %d, rows %d, line %+v", f.First, f.Last, f.Alpha, f.Share, f.Sessions, f.Rows, f.Line)
+	}
+	if f.Volatility != EWMA && f.Volatility != Constant || !(f.Decay > 0 && f.Decay < 1) || !(f.Floor > 0 && f.Floor < 1) || f.Constant < 0 || f.Recent < 0 || !(f.Weights >= 1) {
+		return fmt.Errorf("volatility %q, decay %v, floor %v, errors %v and %v of weight %v", f.Volatility, f.Decay, f.Floor, f.Constant, f.Recent, f.Weights)
 	}
 	return nil
+}
+
+// learn takes an error of a row, k sessions after the one before it, into the exponentially weighted volatility.
+func (f *fitted) learn(e float64, k int) {
+	f.Recent = f.Decay*f.Recent + e*e/(1+float64(k-1)*f.Alpha*f.Alpha)
+	f.Weights = f.Decay*f.Weights + 1
+}
+
+// sigma is the standard deviation of the next error, and whether it was raised to the floor.
+func (f *fitted) sigma() (float64, bool) {
+	sigma := f.Constant
+	if f.Volatility == EWMA {
+		sigma = math.Sqrt(f.Recent / f.Weights)
+	}
+	return max(sigma, f.Floor), sigma < f.Floor
 }
 
 // state is where the model stands at the origin.
@@ -59,7 +80,7 @@ func (f *fitted) state() state {
 	return state{level: f.Level, decay: faded(math.Pow(1-f.Alpha, float64(f.Sessions))), a: a, b: b}
 }
 
-// Filter implements forecast.Filterer: the parameters are kept, level and, in the dynamic model, the line go on.
+// Filter implements forecast.Filterer: the parameters and a constant volatility are kept; level, EWMA and, in the dynamic model, the line go on.
 func (f *fitted) Filter(ctx context.Context, s forecast.Series) (forecast.Fitted, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -77,7 +98,7 @@ func (f *fitted) Filter(ctx context.Context, s forecast.Series) (forecast.Fitted
 		next.Sessions += k
 		next.Rows++
 		y := forecast.LogReturn(f.First, s.Close[i])
-		st.expect(f.Alpha, f.Share, k)
+		next.learn(y-st.expect(f.Alpha, f.Share, k), k)
 		st.observe(f.Alpha, y)
 		if f.dynamic() {
 			next.Line.add(float64(next.Sessions), y)
@@ -103,7 +124,8 @@ func (f *fitted) paths(n int) (mean, variance []float64) {
 			st.a, st.b = l.coefficients()
 		}
 	}
-	v := f.Sigma * f.Sigma
+	sigma, _ := f.sigma()
+	v := sigma * sigma
 	if !f.dynamic() {
 		for h := range variance {
 			variance[h] = v * (1 + float64(h)*f.Alpha*f.Alpha)
@@ -152,6 +174,7 @@ func (f *fitted) Tails(targets []etf.Session) ([][2]float64, error) {
 // Diagnostics implements forecast.Fitted. "drift" is what the next session's expectation adds to the level.
 func (f *fitted) Diagnostics() map[string]string {
 	st := f.state()
+	sigma, floored := f.sigma()
 	d := map[string]string{
 		"status":         "ok",
 		"rows":           strconv.Itoa(f.Rows),
@@ -159,12 +182,12 @@ func (f *fitted) Diagnostics() map[string]string {
 		"alpha":          number(f.Alpha),
 		"theta":          number(1 / (1 - f.Share)),
 		"drift":          number(f.Share * st.drift(f.Alpha)),
-		"sigma":          number(f.Sigma),
+		"sigma":          number(sigma),
 		"squares":        number(f.Squares),
 		"log_likelihood": number(f.LogLikelihood),
 		"gaps":           strconv.Itoa(f.Gaps),
 	}
-	if f.Floored {
+	if floored {
 		d["status"] = "sigma raised to the floor: the closes hardly move"
 	}
 	return d

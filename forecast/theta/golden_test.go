@@ -114,8 +114,8 @@ func TestGolden(t *testing.T) {
 				if math.Abs(squares-want.Squares) > 1e-9*want.Squares {
 					t.Errorf("%s: the reference's parameters have squares %v, want %v", v, squares, want.Squares)
 				}
-				f := &fitted{Model: string(v), Alpha: p.alpha, Share: p.share, Sigma: 1, Line: data.line}
-				f.Level, f.Sessions = data.end(p)
+				f := &fitted{Model: string(v), Alpha: p.alpha, Share: p.share, Volatility: Constant, Constant: 1, Line: data.line}
+				f.Level, f.Sessions = data.walk(p, func(int, int, float64, float64) {})
 				mean, _ := f.paths(etf.MaxHorizon)
 				for i, h := range g.Horizons {
 					if math.Abs(mean[h-1]-want.Forecast[i]) > 1e-9 {

@@ -19,12 +19,20 @@ const (
 	Dynamic   Variant = "theta-dynamic"   // theta estimated, the line of the sessions so far
 )
 
+// What the intervals' width follows.
+const (
+	EWMA     = "ewma"     // the errors of late, exponentially weighted
+	Constant = "constant" // all errors of the window alike
+)
+
 // The defaults of Settings.
 const (
 	// DefaultWindow is ten years of 252 sessions, as in package drift: the drift is a share of the slope over the window.
 	DefaultWindow = 2520
 	// DefaultMinRows is half a year of sessions: the slope of a shorter one says nothing about the next.
 	DefaultMinRows = 126
+	// DefaultDecay is RiskMetrics' decay for daily data (Technical Document 1996, section 5.3.2.2).
+	DefaultDecay = .94
 	// DefaultFloor is the smallest plausible volatility per session, as in package drift.
 	DefaultFloor = 1e-5
 )
@@ -34,10 +42,12 @@ const leastRows = 8
 
 // Settings are the model's parameters. The zero value of each field means its default.
 type Settings struct {
-	Variant Variant `json:"variant"`  // Standard
-	Window  int     `json:"window"`   // rows fitted, the latest ones
-	MinRows int     `json:"min_rows"` // the fewest rows fitted
-	Floor   float64 `json:"floor"`    // the smallest standard deviation of an error
+	Variant    Variant `json:"variant"`    // Standard
+	Window     int     `json:"window"`     // rows fitted, the latest ones
+	MinRows    int     `json:"min_rows"`   // the fewest rows fitted
+	Volatility string  `json:"volatility"` // EWMA or Constant
+	Decay      float64 `json:"decay"`      // of EWMA's weights, per row, in (0,1); without effect on Constant
+	Floor      float64 `json:"floor"`      // the smallest standard deviation of an error
 }
 
 // Model is a Theta model and its settings. It implements forecast.Model.
@@ -63,6 +73,12 @@ func New(set Settings) (*Model, error) {
 	if set.MinRows == 0 {
 		set.MinRows = min(DefaultMinRows, set.Window)
 	}
+	if set.Volatility == "" {
+		set.Volatility = EWMA
+	}
+	if set.Decay == 0 {
+		set.Decay = DefaultDecay
+	}
 	if set.Floor == 0 {
 		set.Floor = DefaultFloor
 	}
@@ -73,6 +89,10 @@ func New(set Settings) (*Model, error) {
 		return nil, etf.Invalid("min_rows", fmt.Sprintf("%d is too few rows for three parameters", set.MinRows), fmt.Sprintf("use %d or more", leastRows))
 	case set.Window < set.MinRows:
 		return nil, etf.Invalid("window", fmt.Sprintf("%d is less than min_rows %d", set.Window, set.MinRows), "make the window longer")
+	case set.Volatility != EWMA && set.Volatility != Constant:
+		return nil, etf.Invalid("volatility", fmt.Sprintf("%q is not a kind of volatility", set.Volatility), "use "+EWMA+" or "+Constant)
+	case !(set.Decay > 0 && set.Decay < 1):
+		return nil, etf.Invalid("decay", fmt.Sprintf("%v is not between 0 and 1", set.Decay), "use 0.94 for daily closes")
 	case !(set.Floor > 0 && set.Floor < 1):
 		return nil, etf.Invalid("floor", fmt.Sprintf("%v is not between 0 and 1", set.Floor), "use 1e-5")
 	}
@@ -134,13 +154,14 @@ func (m *Model) Fit(ctx context.Context, s forecast.Series, _ uint64, progress f
 	f := &fitted{
 		Format: format, Model: m.Name(), Origin: s.Origin, From: s.Sessions[0], First: s.Close[0], Last: s.Close[len(s.Close)-1],
 		Alpha: p.alpha, Share: p.share, Initial: p.initial, Squares: p.squares, LogLikelihood: data.logLikelihood(p),
+		Constant: data.sigma(p.squares, m.set.Variant != Standard), Volatility: m.set.Volatility, Decay: m.set.Decay,
 		Floor: m.set.Floor, Rows: len(y), Gaps: data.gaps, Line: data.line,
 	}
-	f.Level, f.Sessions = data.end(p)
-	f.Sigma, f.Floored = data.sigma(p.squares, m.set.Variant != Standard), false
-	if f.Sigma < m.set.Floor {
-		f.Sigma, f.Floored = m.set.Floor, true
-	}
+	f.Level, f.Sessions = data.walk(p, func(i, k int, mu, y float64) {
+		if i >= skipped {
+			f.learn(y-mu, k)
+		}
+	})
 	if err := f.check(); err != nil {
 		return nil, &etf.Error{Kind: etf.KindInternal, Field: "close", Message: "closes of " + string(s.Symbol) + " have no finite level and error", Err: err}
 	}

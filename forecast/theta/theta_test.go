@@ -139,6 +139,7 @@ func TestForecastIsTheModels(t *testing.T) {
 		}
 		f := raw.(*fitted)
 		f.Alpha, f.Share = .7, .8 // far from a random walk, so that every term counts
+		sigma, _ := f.sigma()
 		const paths = 5000
 		rng := rand.New(rand.NewPCG(9, 9))
 		sum, squares := make([]float64, len(targets)), make([]float64, len(targets))
@@ -162,7 +163,7 @@ func TestForecastIsTheModels(t *testing.T) {
 			for h := range targets {
 				power := math.Pow(1-f.Alpha, float64(len(y)))
 				mu := level + f.Share*(power*a+(1-power*(1-f.Alpha))/f.Alpha*b)
-				next := mu + f.Sigma*rng.NormFloat64()
+				next := mu + sigma*rng.NormFloat64()
 				y = append(y, next)
 				level = f.Alpha*next + (1-f.Alpha)*level
 				if v == Dynamic {
@@ -183,7 +184,7 @@ func TestForecastIsTheModels(t *testing.T) {
 				t.Errorf("%s, h=%d: variance %v, simulated %v", v, h+1, variance[h], simulated)
 			}
 		}
-		if v == Dynamic && variance[20] < 1.01*f.Sigma*f.Sigma*(1+20*f.Alpha*f.Alpha) {
+		if v == Dynamic && variance[20] < 1.01*sigma*sigma*(1+20*f.Alpha*f.Alpha) {
 			t.Error("the moving line does not widen the intervals: the test does not tell the variants apart")
 		}
 	}
@@ -229,11 +230,22 @@ func TestFilter(t *testing.T) {
 			la, lb := f.Line.coefficients()
 			data.a, data.b = []float64{la}, []float64{lb}
 		}
-		level, sessions := data.end(parameters{alpha: f.Alpha, share: f.Share, initial: f.Initial})
+		var recent, weights float64
+		level, sessions := data.walk(parameters{alpha: f.Alpha, share: f.Share, initial: f.Initial}, func(i, k int, mu, y float64) {
+			if i < skipped {
+				return
+			}
+			weight := math.Pow(f.Decay, float64(len(data.y)-1-i))
+			recent += weight * (y - mu) * (y - mu) / (1 + float64(k-1)*f.Alpha*f.Alpha)
+			weights += weight
+		})
 		if math.Abs(a.Level-level) > 1e-12 || a.Sessions != sessions || sessions != 900 {
 			t.Errorf("%s: level %v after %d sessions, want %v after %d", v, a.Level, a.Sessions, level, sessions)
 		}
-		if a.Origin != s.Origin || a.Sigma != f.Sigma || a.Last != s.Close[len(s.Close)-1] {
+		if math.Abs(a.Recent/recent-1) > 1e-9 || math.Abs(a.Weights/weights-1) > 1e-9 || a.Recent == f.Recent || b.Recent != a.Recent || b.Weights != a.Weights {
+			t.Errorf("%s: squared errors %v of weight %v, in steps %v of %v, want %v of %v", v, a.Recent, a.Weights, b.Recent, b.Weights, recent, weights)
+		}
+		if a.Origin != s.Origin || a.Constant != f.Constant || a.Last != s.Close[len(s.Close)-1] {
 			t.Errorf("%s: %+v", v, a)
 		}
 		for name, bad := range map[string]forecast.Series{"too short": until(s, at-1), "without the origin": without(s, at), "empty": {}} {
@@ -246,6 +258,96 @@ func TestFilter(t *testing.T) {
 		zero.Close[at+2] = 0
 		if _, err := f.Filter(t.Context(), zero); etf.KindOf(err) != etf.KindInvalid {
 			t.Errorf("%s, a close of 0: %v", v, err)
+		}
+	}
+}
+
+// The average by hand: errors 1 and, over two sessions with alpha .5, 2: .94*1 + 4/1.25 of weight 1.94.
+func TestVolatilityByHand(t *testing.T) {
+	t.Parallel()
+	f := &fitted{Alpha: .5, Volatility: EWMA, Decay: .94, Floor: 1e-5, Constant: 3}
+	f.learn(1, 1)
+	f.learn(2, 2)
+	if sigma, floored := f.sigma(); math.Abs(sigma-math.Sqrt((.94+4/1.25)/1.94)) > 1e-15 || floored {
+		t.Errorf("sigma %v, raised %v", sigma, floored)
+	}
+	f.Volatility = Constant
+	if sigma, floored := f.sigma(); sigma != 3 || floored {
+		t.Errorf("constant: sigma %v, raised %v", sigma, floored)
+	}
+}
+
+// After 100 sessions of three times the volatility, weights of decay .94 have forgotten the calm ones; the constant is in between. The medians are
+// the same, and only one of them moves as the market calms down again.
+func TestVolatilityFollowsTheMarket(t *testing.T) {
+	t.Parallel()
+	for _, v := range variants {
+		s, targets := walk(11, 1000, 0, .01)
+		for i := len(s.Close) - 100; i < len(s.Close); i++ { // three times the returns of the walk
+			s.Close[i] = s.Close[899] * math.Exp(3*math.Log(s.Close[i]/s.Close[899]))
+		}
+		width := map[string]float64{}
+		medians := map[string]float64{}
+		for _, volatility := range []string{EWMA, Constant} {
+			m, err := New(Settings{Variant: v, Volatility: volatility})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := m.Fit(t.Context(), s, 0, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := predict(t, f, targets)
+			width[volatility], medians[volatility] = math.Log(p[0].Quantiles[6]/p[0].Quantiles[0])/2/1.6448536, p[0].Quantiles[3]
+			calm := s
+			calm.Sessions, calm.Close = append([]etf.Session(nil), s.Sessions...), append([]float64(nil), s.Close...)
+			for range 30 { // no move at all
+				calm.Sessions, calm.Close = append(calm.Sessions, calm.Sessions[len(calm.Sessions)-1]+1), append(calm.Close, calm.Close[len(calm.Close)-1])
+			}
+			calm.Origin = calm.Sessions[len(calm.Sessions)-1]
+			next, err := f.(forecast.Filterer).Filter(t.Context(), calm)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, _ := f.(*fitted).sigma()
+			after, _ := next.(*fitted).sigma()
+			if (after == before) != (volatility == Constant) || after > before {
+				t.Errorf("%s, %s: sigma %v after 30 sessions without a move, %v before", v, volatility, after, before)
+			}
+			// A stored fit keeps its own kind of volatility, whatever the settings of the model that reads it.
+			blob, err := next.MarshalBinary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, _ := New(Settings{Variant: v, Volatility: map[string]string{EWMA: Constant, Constant: EWMA}[volatility]})
+			if back, err := other.Restore(blob); err != nil || !reflect.DeepEqual(back, next) {
+				t.Errorf("%s, %s reads back as %+v (%v)", v, blob, back, err)
+			}
+		}
+		if medians[EWMA] != medians[Constant] || !(width[EWMA] > .02 && width[EWMA] < .042) || !(width[Constant] > .011 && width[Constant] < .018) {
+			t.Errorf("%s: sigma %v, medians %v", v, width, medians)
+		}
+	}
+}
+
+// Numbers that no fit has are refused.
+func TestRestoreRefuses(t *testing.T) {
+	t.Parallel()
+	s, _ := walk(7, 300, .0004, .012)
+	m, _ := New(Settings{})
+	f := fit(t, Standard, s)
+	for name, damage := range map[string]func(*fitted){
+		"no volatility": func(f *fitted) { f.Volatility = "" }, "decay": func(f *fitted) { f.Decay = 1 }, "floor": func(f *fitted) { f.Floor = 0 },
+		"negative squares": func(f *fitted) { f.Recent = -1 }, "negative constant": func(f *fitted) { f.Constant = -1 }, "no weights": func(f *fitted) { f.Weights = 0 },
+	} {
+		bad := *f
+		damage(&bad)
+		blob, err := bad.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Restore(blob); etf.KindOf(err) != etf.KindCorrupt {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -265,8 +367,8 @@ func TestModel(t *testing.T) {
 		if r := points[0].Quantiles[3] / last; math.Abs(r-1) > .002 {
 			t.Errorf("%s: median %v of the last close", v, r)
 		}
-		if f.Sigma < .0115 || f.Sigma > .0125 || f.Alpha < .9 {
-			t.Errorf("%s: sigma %v, alpha %v", v, f.Sigma, f.Alpha)
+		if f.Constant < .0115 || f.Constant > .0125 || f.Alpha < .9 {
+			t.Errorf("%s: sigma %v, alpha %v", v, f.Constant, f.Alpha)
 		}
 		if tail := fit(t, v, s.Tail(m.MaxRows())); !reflect.DeepEqual(tail, f) {
 			t.Errorf("%s: the last MaxRows rows give %+v, all %+v", v, tail, f)
@@ -346,6 +448,7 @@ func TestDegenerate(t *testing.T) {
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	for field, set := range map[string]Settings{
+		"volatility": {Volatility: "garch"}, "decay": {Decay: 1},
 		"variant": {Variant: "theta-best"}, "min_rows": {MinRows: 7}, "window": {Window: 20, MinRows: 30}, "floor": {Floor: -1},
 	} {
 		_, err := New(set)
@@ -355,7 +458,7 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	for _, v := range variants {
-		for _, set := range []Settings{{Variant: v}, {Variant: v, Window: 300, MinRows: 20, Floor: 1e-4}} {
+		for _, set := range []Settings{{Variant: v}, {Variant: v, Window: 300, MinRows: 20, Floor: 1e-4}, {Variant: v, Volatility: Constant}, {Variant: v, Decay: .97}} {
 			m, err := New(set)
 			if err != nil {
 				t.Fatal(err)
