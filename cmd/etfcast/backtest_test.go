@@ -195,6 +195,7 @@ func TestBacktestRefusals(t *testing.T) {
 		"a bad date":          {[]string{"--in", good, "--from", "1.1.2020"}, "from: "},
 		"from after to":       {[]string{"--in", good, "--from", "2020-01-02", "--to", "2020-01-01"}, "from: the first origin"},
 		"no origin":           {[]string{"--in", good, "--models", "drift", "--from", "2030-01-02"}, "from: no session of GOOD"},
+		"no target":           {[]string{"--in", good, "--models", "drift", "--from", "2021-02-19"}, "from: GOOD ends before the target of any forecast 21 sessions ahead"},
 		"origins-every":       {[]string{"--in", good, "--origins-every", "0"}, "origins-every: 0"},
 		"refit-every":         {[]string{"--in", good, "--refit-every", "0"}, "refit-every: 0"},
 		"overlapping names":   {[]string{"--in", good, twin}, "would both be called GOOD"},
