@@ -25,8 +25,7 @@ const (
 // estimated at every origin. A model whose fit fails has no forecast from that origin and is fitted again at the next.
 //
 // Errors are of KindInvalid: the history is too short (Field "rows"), or no origin lies between o.From and o.To, or none that the longest horizon has a
-// target from (Field "from"); of
-// KindConflict: splits contradict each other; and ctx's.
+// target from (Field "from"); of KindConflict: splits contradict each other; and ctx's.
 func Measure(ctx context.Context, in Input, models []forecast.Model, o etf.BacktestOptions, progress forecast.Progress) (Part, error) {
 	h, err := newHistory(in, o)
 	if err != nil {
