@@ -19,10 +19,14 @@ func showBacktest(a *app, b etf.Backtest, as format, folder string) error {
 	} else if err := a.encodeRows(as, b, backtestRows(b)); err != nil {
 		return err
 	}
-	if b.LeakSuspected {
-		return fmt.Errorf("%w: %s", errLeak, strings.Join(b.Leaks, "; "))
+	if !b.LeakSuspected {
+		return nil
 	}
-	return nil
+	const remedy = "a signal that is there on purpose is stated with --expect-signal REASON"
+	if as.forPeople() { // who have just read where to look
+		return fmt.Errorf("%w; %s", errLeak, remedy)
+	}
+	return fmt.Errorf("%w: %s; %s", errLeak, strings.Join(b.Leaks, "; "), remedy)
 }
 
 // backtestRows are the rows of a backtest's CSV: results without their parts.
@@ -81,7 +85,10 @@ func backtestText(a *app, b etf.Backtest, folder string) error {
 		}
 		fmt.Fprintln(a.stdout, backtestVerdict(b, h))
 	}
-	if b.Options.ExpectSignal != "" {
+	switch {
+	case b.LeakSuspected:
+		fmt.Fprintln(a.stdout, "\nA leak is suspected:")
+	case b.Options.ExpectSignal != "":
 		fmt.Fprintf(a.stdout, "\nA signal is expected: %s\n", etf.OneLine(b.Options.ExpectSignal))
 	}
 	if b.Options.ExpectSignal != "" || b.LeakSuspected {

@@ -143,8 +143,12 @@ func TestBacktestLeak(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("exit %d: %s, %v", code, errs, err)
 	}
-	if code != exitLeak || !got.LeakSuspected || len(got.Leaks) == 0 || !strings.Contains(errs, "ets on WALK: relative MAE 0.") || !strings.Contains(errs, "UTC") {
+	if code != exitLeak || !got.LeakSuspected || len(got.Leaks) == 0 || !strings.Contains(errs, "ets on WALK: relative MAE 0.") || !strings.Contains(errs, "UTC") || !strings.Contains(errs, "--expect-signal REASON") {
 		t.Errorf("exit %d, suspected %v, %q", code, got.LeakSuspected, errs)
+	}
+	code, out, errs = backtestRun(t, "--in", path, "--models", "ets", "--horizons", "1")
+	if code != exitLeak || !strings.Contains(out, "A leak is suspected:\n  ets on WALK: relative MAE 0.") || !strings.Contains(out, "UTC") || strings.Contains(errs, "UTC") || !strings.Contains(errs, "a leak is suspected; ") {
+		t.Errorf("as text: exit %d, %q\n%s", code, errs, out)
 	}
 	if _, err := os.Stat(filepath.Join(args[len(args)-1], "index.html")); err != nil {
 		t.Errorf("the report is not there: %v", err)
@@ -191,6 +195,7 @@ func TestBacktestRefusals(t *testing.T) {
 		"a bad date":          {[]string{"--in", good, "--from", "1.1.2020"}, "from: "},
 		"from after to":       {[]string{"--in", good, "--from", "2020-01-02", "--to", "2020-01-01"}, "from: the first origin"},
 		"no origin":           {[]string{"--in", good, "--models", "drift", "--from", "2030-01-02"}, "from: no session of GOOD"},
+		"no target":           {[]string{"--in", good, "--models", "drift", "--from", "2021-02-19"}, "from: GOOD ends before the target of any forecast 21 sessions ahead"},
 		"origins-every":       {[]string{"--in", good, "--origins-every", "0"}, "origins-every: 0"},
 		"refit-every":         {[]string{"--in", good, "--refit-every", "0"}, "refit-every: 0"},
 		"overlapping names":   {[]string{"--in", good, twin}, "would both be called GOOD"},

@@ -24,8 +24,8 @@ const (
 // at the first origin on or after the ex-date of a split; between, it is carried on (forecast.Filterer), and a model that can't be is
 // estimated at every origin. A model whose fit fails has no forecast from that origin and is fitted again at the next.
 //
-// Errors are of KindInvalid: the history is too short (Field "rows"), or no origin lies between o.From and o.To (Field "from"); of
-// KindConflict: splits contradict each other; and ctx's.
+// Errors are of KindInvalid: the history is too short (Field "rows"), or no origin lies between o.From and o.To, or none that the longest horizon has a
+// target from (Field "from"); of KindConflict: splits contradict each other; and ctx's.
 func Measure(ctx context.Context, in Input, models []forecast.Model, o etf.BacktestOptions, progress forecast.Progress) (Part, error) {
 	h, err := newHistory(in, o)
 	if err != nil {
@@ -96,6 +96,10 @@ func newHistory(in Input, o etf.BacktestOptions) (*history, error) {
 	if len(h.origins) == 0 {
 		return nil, etf.Invalid("from", fmt.Sprintf("no session of %s from %s to %s can be an origin: they run from %s to %s", in.Symbol, orDash(o.From), orDash(o.To),
 			h.sessions[FirstOrigin-1], h.sessions[last]), "give other dates for the first or last origin")
+	}
+	if at := n - 1 - longest(o); h.origins[0] > at {
+		return nil, etf.Invalid("from", fmt.Sprintf("%s ends before the target of any forecast %d sessions ahead: its first origin is %s", in.Symbol, longest(o), h.sessions[h.origins[0]]),
+			fmt.Sprintf("give a first origin up to %s, or shorter horizons", h.sessions[at]))
 	}
 	if err := h.adjust(); err != nil {
 		return nil, err
