@@ -127,13 +127,26 @@ func (a *Assessing) task(ctx context.Context, cal *calendar.Calendar, in AssessI
 	if t.Sums, err = a.Store.SessionLosses(ctx, etf.ScoreFilter{Exchange: in.Exchange, Standing: etf.OfRecord}); err != nil {
 		return t, err
 	}
+	if err := a.prior(ctx, &t); err != nil {
+		return t, err
+	}
 	if len(t.Sums) == 0 {
 		return t, nil // no forecast of record has been scored
 	}
 	targets := assess.Targets(cal, t.Through, in.Session)
 	oldest := slices.MinFunc(t.Sums, func(x, y etf.SessionLosses) int { return int(x.Origin - y.Origin) }).Origin
+	first := 0
+	if t.Previous == "" && len(targets) > latestOutcomes {
+		if first, err = a.begin(ctx, cal, t, targets, oldest); err != nil {
+			return t, err
+		}
+	}
 	for i, target := range targets {
 		if target <= oldest {
+			continue
+		}
+		if i < first {
+			t.Through = target
 			continue
 		}
 		outcomes, err := a.outcomes(ctx, cal, t, target)
@@ -149,6 +162,57 @@ func (a *Assessing) task(ctx context.Context, cal *calendar.Calendar, in AssessI
 		Progress(ctx, i+1)
 	}
 	return t, nil
+}
+
+// prior reads the combination's weights of the newest backtest, unless every horizon has a record.
+func (a *Assessing) prior(ctx context.Context, t *assess.Task) error {
+	recorded := map[int]bool{}
+	for _, s := range t.Sums {
+		if s.Paired > 0 && slices.Contains(t.Members, s.Model) && s.Model != t.Benchmark {
+			recorded[s.Horizon] = true
+		}
+	}
+	if len(t.Members) == 0 || !slices.ContainsFunc(t.Horizons, func(h int) bool { return !recorded[h] }) {
+		return nil
+	}
+	id, weights, err := a.Store.BacktestWeights(ctx, t.Exchange)
+	switch etf.KindOf(err) {
+	case etf.KindNotFound:
+		return nil
+	case etf.KindCorrupt:
+		if err != nil {
+			activity.GetLogger(ctx).Error("weights without the backtest: it is damaged", "exchange", t.Exchange, "backtest", id, "error", err)
+			return nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	t.Backtest, t.Prior = id, map[int]map[string]float64{}
+	for _, w := range weights {
+		if w.Exchange == t.Exchange {
+			t.Prior[w.Horizon] = w.Models
+		}
+	}
+	return nil
+}
+
+// begin returns which target the first assessment of an exchange begins with: it goes back until there are no outcomes at latestOutcomes sessions
+// in a row. A long record that an earlier release made has scores, but nothing to learn from; after an upgrade it is not read as a whole.
+func (a *Assessing) begin(ctx context.Context, cal *calendar.Calendar, t assess.Task, targets []etf.Session, oldest etf.Session) (int, error) {
+	first, none := len(targets)-latestOutcomes, 0
+	for i := len(targets) - 1; i >= 0 && targets[i] > oldest && none < latestOutcomes; i-- {
+		outcomes, err := a.outcomes(ctx, cal, t, targets[i])
+		if err != nil {
+			return 0, err
+		}
+		none++
+		if len(outcomes) > 0 {
+			first, none = min(first, i), 0
+		}
+		Progress(ctx, len(targets)-i)
+	}
+	return first, nil
 }
 
 // latestOutcomes is how many sessions are looked at again if they had no outcomes at all: a session may be run before the one before it.

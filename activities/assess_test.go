@@ -168,6 +168,73 @@ func TestAssessWithoutRecord(t *testing.T) {
 	}
 }
 
+// The first assessment after an upgrade does not read a long record that has nothing to learn from, and the next one nothing of it again.
+func TestAssessAfterAnUpgrade(t *testing.T) {
+	s, models := recordStore(t)
+	cal, _ := calendar.For(etf.XNYS)
+	sample := s.losses[0]
+	s.losses, s.matured = nil, nil
+	for back := -240; back < -1; back++ {
+		sample.Origin, _ = cal.Nth(friday, back)
+		s.losses = append(s.losses, sample)
+	}
+	r, err := do[AssessResult](t, newEnv(t, assessing(s, models)), "Assess", assessFriday)
+	if through, _ := cal.Nth(friday, -latestOutcomes-1); err != nil || r.Through != through {
+		t.Errorf("through %s, want %s, %v", r.Through, through, err)
+	}
+	if n := s.times["Matured"]; n == 0 || n > 2*latestOutcomes {
+		t.Errorf("%d reads", n)
+	}
+	s.times["Matured"] = 0
+	monday, _ := cal.Next(friday)
+	if _, err := do[AssessResult](t, newEnv(t, assessing(s, models)), "Assess", AssessInput{Exchange: etf.XNYS, Session: monday, Run: "r"}); err != nil || s.times["Matured"] > latestOutcomes+1 {
+		t.Errorf("the next session: %d reads, %v", s.times["Matured"], err)
+	}
+}
+
+// A horizon without a record has the weights of the newest backtest, if that has measured all members; a damaged one is left out.
+func TestWeightsOfTheBacktest(t *testing.T) {
+	measured := func(h int, wide float64) etf.BacktestWeights {
+		return etf.BacktestWeights{Exchange: etf.XNYS, Horizon: h, Models: map[string]float64{"drift": .2, "wide": wide, "narrow": .2, "other": .3}}
+	}
+	some := measured(5, .1)
+	delete(some.Models, "drift")
+	damaged := &etf.Error{Kind: etf.KindCorrupt, Message: "damaged"}
+	for _, c := range []struct {
+		name     string
+		record   bool
+		weights  []etf.BacktestWeights
+		err      error
+		one, two float64 // of wide, at horizons 1 and 5
+	}{
+		{"no record", false, []etf.BacktestWeights{measured(1, .6), measured(5, .1)}, nil, .6, .2},
+		{"a record at horizon 1", true, []etf.BacktestWeights{measured(1, .6), measured(5, .1)}, nil, -1, .2},
+		{"a backtest without a member", true, []etf.BacktestWeights{measured(1, .6), some}, nil, -1, 1.0 / 3},
+		{"another exchange's", false, []etf.BacktestWeights{{Exchange: etf.XKRX, Horizon: 1, Models: measured(1, .6).Models}}, nil, 0, 0},
+		{"a damaged backtest", true, nil, damaged, -1, 1.0 / 3},
+	} {
+		s, models := recordStore(t)
+		if !c.record {
+			s.losses, s.matured = nil, nil
+		}
+		s.weights, s.err["BacktestWeights"] = c.weights, c.err
+		if _, err := do[AssessResult](t, newEnv(t, assessing(s, models)), "Assess", assessFriday); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		body, _, err := assess.Read(s.assessments[assessmentKey(etf.XNYS, friday)])
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, two := body.Weights[1]["wide"], body.Weights[5]["wide"]
+		if c.one >= 0 && math.Abs(one-c.one) > 1e-12 || c.one < 0 && !(one > 0 && one < .2) || math.Abs(two-c.two) > 1e-12 {
+			t.Errorf("%s: weights %v", c.name, body.Weights)
+		}
+		if used := two == .2 || one == .6; used != (body.Backtest == "b1") {
+			t.Errorf("%s: from backtest %q", c.name, body.Backtest)
+		}
+	}
+}
+
 // Forecasts are calibrated by their origin's assessment, by hash or looked up, the benchmark's, too. A damaged assessment costs the
 // calibration, not the forecasts.
 func TestForecastIsCalibrated(t *testing.T) {

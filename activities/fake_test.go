@@ -30,6 +30,7 @@ func clock() time.Time { return fridayEvening }
 // fakeStore keeps everything in memory and follows the ports' contracts as far as the tests need. err holds the errors
 // its methods return, by method name.
 type fakeStore struct {
+	weights   []etf.BacktestWeights
 	Scores    // nil: what is scored is tested on the database
 	Backtests // nil, like the next
 	BacktestHistory
@@ -124,6 +125,13 @@ func (s *fakeStore) AssessmentBefore(_ context.Context, exchange etf.Exchange, s
 
 func (s *fakeStore) Matured(_ context.Context, q etf.OutcomeQuery) ([]etf.MaturedForecast, []error, error) {
 	return s.matured[q.Target][q.Horizon], nil, s.called("Matured")
+}
+
+func (s *fakeStore) BacktestWeights(context.Context, etf.Exchange) (string, []etf.BacktestWeights, error) {
+	if s.weights == nil && s.err["BacktestWeights"] == nil {
+		return "", nil, etf.NotFound("exchange", "there is none", "")
+	}
+	return "b1", s.weights, s.err["BacktestWeights"]
 }
 
 func (s *fakeStore) SessionLosses(context.Context, etf.ScoreFilter) ([]etf.SessionLosses, error) {

@@ -143,6 +143,9 @@ type Assessments interface {
 	Matured(ctx context.Context, q etf.OutcomeQuery) (list []etf.MaturedForecast, corrupt []error, err error)
 	// SessionLosses returns the scores that count, summed over ETFs.
 	SessionLosses(ctx context.Context, filter etf.ScoreFilter) ([]etf.SessionLosses, error)
+	// BacktestWeights returns the combination's weights in the newest completed backtest of the whole exchange that is not suspected of a leak,
+	// and its ID. KindNotFound if there is none.
+	BacktestWeights(ctx context.Context, exchange etf.Exchange) (id string, weights []etf.BacktestWeights, err error)
 }
 
 // Runs keeps the record of runs beyond Temporal's retention.

@@ -64,8 +64,8 @@ func newStatesFixture(t *testing.T) (*fixture, *statesStore) {
 		Closes:    []etf.KnownClose{{Session: before, Close: etf.MustPrice("658.05"), KnownFrom: at}, {Session: session, Close: etf.MustPrice("661.82"), KnownFrom: at}},
 		Arrivals:  []etf.Arrival{{Session: session, Stored: at.Add(-3 * time.Hour), Forecast: at}},
 		Confirmed: etf.Confirmation{Exchange: etf.XNYS, Session: session, At: at},
-		Forecast: &etf.ServedForecast{ID: strings.Repeat("5f", 16), Model: "drift", Origin: session, Points: []etf.ForecastPoint{
-			{Horizon: 1, Target: etf.MustSession("2025-09-29"), Mean: 662.1, Quantiles: [7]float64{651.2, 0, 0, 0, 0, 0, 673.4}}}},
+		Forecasts: []etf.ServedForecast{{ID: strings.Repeat("5f", 16), Model: "drift", Origin: session, Points: []etf.ForecastPoint{
+			{Horizon: 1, Target: etf.MustSession("2025-09-29"), Mean: 662.1, Quantiles: [7]float64{651.2, 0, 0, 0, 0, 0, 673.4}}}}},
 	}}
 	return f, store
 }

@@ -124,7 +124,8 @@ func TestMatured(t *testing.T) {
 		} {
 			f := provenanced(forecastOf("MAT", c.model, day(0), p.DataVersion))
 			f.Tails[3] = f.Tails[2]
-			score := etf.Score{Forecast: f.ID, Symbol: "MAT", Exchange: etf.XNYS, Model: c.model, Origin: day(0), Horizon: 3, Standing: etf.OfRecord, Version: 1, Target: day(3), Actual: 101}
+			score := etf.Score{Forecast: f.ID, Symbol: "MAT", Exchange: etf.XNYS, Model: c.model, Origin: day(0), Horizon: 3, Standing: etf.OfRecord, Version: 1, Target: day(3), Actual: 101,
+				ScoredAt: time.Date(2025, 9, 29, 20, 0, 0, 0, time.UTC)}
 			c.change(&f, &score)
 			if _, _, err := appendOne(ctx, s, f); err != nil {
 				t.Fatal(err)

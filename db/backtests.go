@@ -283,6 +283,29 @@ func (s *Store) SaveBacktestResult(ctx context.Context, id string, body []byte, 
 // maxCodeVersion is the width of backtests.code_version.
 const maxCodeVersion = 64
 
+// BacktestWeights returns the combination's weights in the newest completed backtest of the whole exchange that is not suspected of a leak, and
+// its ID. KindNotFound if there is none, KindCorrupt if its result can't be read.
+func (s *Store) BacktestWeights(ctx context.Context, exchange etf.Exchange) (id string, weights []etf.BacktestWeights, err error) {
+	id, err = s.q.GetNewestBacktestOf(ctx, string(exchange))
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil, etf.NotFound("exchange", "there is no completed backtest of "+string(exchange), "`etfcast backtest start --exchange "+string(exchange)+"` makes one")
+	}
+	if err != nil {
+		return "", nil, translate(err, "looking for a backtest of "+string(exchange))
+	}
+	body, err := s.BacktestResult(ctx, id)
+	if err != nil {
+		return id, nil, err
+	}
+	var result struct {
+		Weights []etf.BacktestWeights `json:"weights"`
+	}
+	if err := json.Unmarshal(body, &result); err != nil {
+		return id, nil, &etf.Error{Kind: etf.KindCorrupt, Err: err, Message: "the result of backtest " + id + " can't be read", Remedy: compareWithBackup}
+	}
+	return id, result.Weights, nil
+}
+
 // BacktestResult returns the result's JSON. KindNotFound if there is none (yet), KindCorrupt if it does not match its hash.
 func (s *Store) BacktestResult(ctx context.Context, id string) ([]byte, error) {
 	row, err := s.q.GetBacktest(ctx, id)

@@ -242,3 +242,42 @@ func testBacktestWorkers(t *testing.T, d dbtest.Database) {
 		t.Errorf("%d events, %v: %+v", len(events), err, events)
 	}
 }
+
+// The weights are those of the newest completed backtest of the whole exchange that is not suspected of a leak.
+func TestBacktestWeights(t *testing.T) { onServers(t, testBacktestWeights) }
+
+func testBacktestWeights(t *testing.T, d dbtest.Database) {
+	ctx, s := t.Context(), d.Store
+	run := func(attempt int, status etf.RunStatus, leak bool, result string, symbols ...etf.Symbol) string {
+		t.Helper()
+		r := backtestOf(symbols...)
+		r.Exchange, r.Attempt = etf.XKRX, attempt
+		b, _, err := s.StartBacktest(ctx, r)
+		if err == nil && result != "" {
+			_, err = s.SaveBacktestResult(ctx, b.ID, []byte(result), leak, "v1")
+		}
+		if err == nil {
+			err = s.FinishBacktest(ctx, etf.BacktestEnd{ID: b.ID, Status: status})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.ID
+	}
+	const result = `{"weights": [{"exchange": "XKRX", "horizon": 5, "models": {"drift": 0.25, "ets": 0.75}}]}`
+	run(1, etf.RunCompleted, false, result, "BTW")
+	run(2, etf.RunCompleted, true, result)
+	run(3, etf.RunFailed, false, "")
+	if _, _, err := s.BacktestWeights(ctx, etf.XKRX); etf.KindOf(err) != etf.KindNotFound {
+		t.Errorf("of single ETFs, with a leak, or failed: %v", err)
+	}
+	id := run(4, etf.RunCompleted, false, result)
+	found, weights, err := s.BacktestWeights(ctx, etf.XKRX)
+	if err != nil || found != id || len(weights) != 1 || weights[0].Horizon != 5 || weights[0].Models["ets"] != .75 {
+		t.Errorf("%s %+v, %v; want %s", found, weights, err, id)
+	}
+	newer := run(5, etf.RunCompleted, false, "no JSON")
+	if found, _, err := s.BacktestWeights(ctx, etf.XKRX); found != newer || etf.KindOf(err) != etf.KindCorrupt {
+		t.Errorf("a result that can't be read: %s, %v", found, err)
+	}
+}

@@ -289,8 +289,8 @@ func (p *states) actions() error {
 		if len(to.Closes) > 0 {
 			from = min(from, to.Closes[0].Session)
 		}
-		if to.Forecast != nil {
-			from = min(from, to.Forecast.Origin)
+		for _, f := range to.Forecasts {
+			from = min(from, f.Origin)
 		}
 	}
 	rows, err := p.q.ListActionsThatMatter(p.ctx, sqlcgen.ListActionsThatMatterParams{Etfs: p.ids, Current: openVersion, FromSession: column.Session(from)})
@@ -314,24 +314,44 @@ func (p *states) findings() error {
 	return err
 }
 
-// forecasts reads the newest forecast of each ETF: the one with the newest origin, and of those the one appended last.
+// forecasts reads the newest forecast of each ETF by each model: the one with the newest origin, and of those the one appended last.
 func (p *states) forecasts() error {
-	rows, err := p.q.ListNewestForecasts(p.ctx, sqlcgen.ListNewestForecastsParams{Etfs: p.ids, Model: p.query.Served})
-	if err != nil || len(rows) == 0 {
-		return err
+	type place struct {
+		to *etf.ETFState
+		at int
 	}
-	newest := map[uint32]sqlcgen.ListNewestForecastsRow{}
-	for _, r := range rows {
-		if r.Chain > newest[r.EtfID].Chain {
-			newest[r.EtfID] = r
+	places := map[string]place{} // by ID
+	var ids []string
+	for _, x := range slices.Sorted(maps.Keys(p.query.Served)) {
+		var etfs []uint32
+		for i, r := range p.rows {
+			if r.Exchange == string(x) {
+				etfs = append(etfs, p.ids[i])
+			}
+		}
+		if len(etfs) == 0 {
+			continue
+		}
+		for _, model := range p.query.Served[x] {
+			rows, err := p.q.ListNewestForecasts(p.ctx, sqlcgen.ListNewestForecastsParams{Etfs: etfs, Model: model})
+			if err != nil {
+				return err
+			}
+			newest := map[uint32]sqlcgen.ListNewestForecastsRow{}
+			for _, r := range rows {
+				if r.Chain > newest[r.EtfID].Chain {
+					newest[r.EtfID] = r
+				}
+			}
+			for id, r := range newest {
+				to := p.at[id]
+				places[r.ID], ids = place{to, len(to.Forecasts)}, append(ids, r.ID)
+				to.Forecasts = append(to.Forecasts, etf.ServedForecast{ID: r.ID, Model: model, Origin: etf.Session(r.Origin)})
+			}
 		}
 	}
-	heads := make(map[string]*etf.ServedForecast, len(newest))
-	ids := make([]string, 0, len(newest))
-	for id, r := range newest {
-		head := &etf.ServedForecast{ID: r.ID, Model: p.query.Served, Origin: etf.Session(r.Origin)}
-		p.at[id].Forecast, heads[r.ID] = head, head
-		ids = append(ids, r.ID)
+	if len(ids) == 0 {
+		return nil
 	}
 	var horizons []uint16
 	for _, h := range etf.OverviewHorizons {
@@ -341,7 +361,8 @@ func (p *states) forecasts() error {
 	for _, r := range points {
 		point := etf.ForecastPoint{Horizon: int(r.Horizon), Target: etf.Session(r.Target), Mean: r.Mean}
 		point.Quantiles[0], point.Quantiles[len(point.Quantiles)-1] = r.Q05, r.Q95
-		heads[r.ForecastID].Points = append(heads[r.ForecastID].Points, point)
+		f := &places[r.ForecastID].to.Forecasts[places[r.ForecastID].at]
+		f.Points = append(f.Points, point)
 	}
 	return err
 }

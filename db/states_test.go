@@ -15,12 +15,20 @@ import (
 func stateOf(t *testing.T, s *db.Store, symbol etf.Symbol, since etf.Session) etf.ETFState {
 	t.Helper()
 	list, err := s.ETFStates(context.Background(), etf.StateQuery{
-		Symbols: []etf.Symbol{symbol}, Model: "drift", Served: "drift", Since: map[etf.Exchange]etf.Session{etf.XNYS: since}, Full: true,
+		Symbols: []etf.Symbol{symbol}, Model: "drift", Served: map[etf.Exchange][]string{etf.XNYS: {"drift"}}, Since: map[etf.Exchange]etf.Session{etf.XNYS: since}, Full: true,
 	})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("states of %s: %d, %v", symbol, len(list), err)
 	}
 	return list[0]
+}
+
+// newestOf returns the forecast of a state that has one; empty otherwise.
+func newestOf(e etf.ETFState) etf.ServedForecast {
+	if len(e.Forecasts) != 1 {
+		return etf.ServedForecast{}
+	}
+	return e.Forecasts[0]
 }
 
 // An ETF's state is what the other reads say, one by one.
@@ -65,7 +73,7 @@ func testETFStates(t *testing.T, d dbtest.Database) {
 	if a.Waiting != 1 || a.Warnings != 0 || a.Proposed != 0 {
 		t.Errorf("%d findings wait, %d warnings, %d statements", a.Waiting, a.Warnings, a.Proposed)
 	}
-	if f := a.Forecast; f == nil || f.ID != early.ID || f.Origin != early.Origin || len(f.Points) != 2 ||
+	if f := newestOf(a); f.ID != early.ID || f.Origin != early.Origin || len(f.Points) != 2 ||
 		f.Points[0].Horizon != 1 || f.Points[1].Horizon != 21 || f.Points[1].Mean != early.Points[20].Mean || f.Points[0].Quantiles[6] != early.Points[0].Quantiles[6] {
 		t.Errorf("forecast %+v", f)
 	}
@@ -88,7 +96,7 @@ func testETFStates(t *testing.T, d dbtest.Database) {
 		t.Errorf("after a revision the bar was stored at %s, before it at %s", got, first)
 	}
 
-	if b := stateOf(t, s, "BBB", bars[0].Session); len(b.Closes) != 3 || b.Forecast != nil || len(b.Arrivals) != 3 || b.Confirmed.Session != bars[2].Session {
+	if b := stateOf(t, s, "BBB", bars[0].Session); len(b.Closes) != 3 || len(b.Forecasts) > 0 || len(b.Arrivals) != 3 || b.Confirmed.Session != bars[2].Session {
 		t.Errorf("state of BBB: %+v", b)
 	}
 	if c := stateOf(t, s, "CCC", bars[0].Session); len(c.Closes) != 0 || len(c.Arrivals) != 0 || !c.Confirmed.Session.IsZero() {

@@ -26,8 +26,10 @@ type AssessmentBody struct {
 	Through  Session  `json:"through"`
 	// Calibration is the SHA-256 of the calibration's state.
 	Calibration string `json:"calibration"`
-	// Weights are those of a combination's members, by horizon and model; empty before there is a record.
+	// Weights are those of a combination's members, by horizon and model: at a horizon without a record those of the exchange's newest
+	// completed backtest, which is then Backtest, or else equal ones. Empty without either.
 	Weights  map[int]map[string]float64 `json:"weights"`
+	Backtest string                     `json:"backtest,omitempty"`
 	Gate     []GateVerdict              `json:"gate"`
 	Coverage []ModelCoverage            `json:"coverage"`
 	Skill    []ModelSkill               `json:"skill"`

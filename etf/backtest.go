@@ -106,10 +106,19 @@ type Backtest struct {
 	Results []BacktestResult `json:"results"` // one for each ETF, model and horizon
 	Pooled  []BacktestResult `json:"pooled"`  // one for each exchange, model and horizon, if there are several ETFs
 	Fans    []BacktestFan    `json:"fans,omitempty"`
+	// Weights are the combination's after the last outcome; empty without one.
+	Weights []BacktestWeights `json:"weights,omitempty"`
 	// LeakSuspected: a model beats the benchmark at one session by more than 5 %, which no honest forecast of closes does. Leaks says where.
 	LeakSuspected bool     `json:"leak_suspected"`
 	Leaks         []string `json:"leaks"` // what to look at, in words
 	CodeVersion   string   `json:"code_version"`
+}
+
+// BacktestWeights are what a combination's members weigh at a horizon, on an exchange or in a file without one.
+type BacktestWeights struct {
+	Exchange Exchange           `json:"exchange"`
+	Horizon  int                `json:"horizon"`
+	Models   map[string]float64 `json:"models"`
 }
 
 // BacktestETF is what a backtest knows of one series.

@@ -25,8 +25,8 @@ type ETFState struct {
 	// Waiting counts the findings that wait for a decision, Warnings the undecided ones that need none, and Proposed the
 	// statements about corporate actions that are proposed.
 	Waiting, Warnings, Proposed int
-	// Forecast is the newest of StateQuery.Served; nil if there is none.
-	Forecast *ServedForecast
+	// Forecasts are the newest by each of the models of StateQuery.Served, in their order, without those that have none.
+	Forecasts []ServedForecast
 }
 
 // MaxCloses is how many closes a ETFState has at most.
@@ -61,11 +61,11 @@ var OverviewHorizons = [2]int{1, MaxHorizon}
 type StateQuery struct {
 	Exchange Exchange
 	Symbols  []Symbol
-	Except   map[Symbol]bool      // are left out
-	Model    string               // whose forecasts arrive
-	Served   string               // of Forecast
-	Since    map[Exchange]Session // the first session of Arrivals; an exchange that is not there has none
-	Until    Session              // the last session of Arrivals; zero = no end
+	Except   map[Symbol]bool       // are left out
+	Model    string                // whose forecasts arrive
+	Served   map[Exchange][]string // the models of Forecasts, each once
+	Since    map[Exchange]Session  // the first session of Arrivals; an exchange that is not there has none
+	Until    Session               // the last session of Arrivals; zero = no end
 	Full     bool
 }
 

@@ -67,6 +67,9 @@ func (s *Service) ETFScores(ctx context.Context, r ScoreRequest, after ScorePosi
 	}
 	out := ETFScores{Symbol: q.symbol, Exchange: q.exchange, Board: s.board(q, scoring.Contributions(scores, s.benchmark())), Scores: []etf.Score{}}
 	out.Pooled = s.board(q, pooled).Items
+	if err := s.judge(ctx, q, out.Pooled); err != nil {
+		return ETFScores{}, err
+	}
 	listed := slices.DeleteFunc(scores, func(score etf.Score) bool {
 		return q.model != "" && score.Model != q.model || q.horizon != 0 && score.Horizon != q.horizon ||
 			!q.window.Contains(score.Origin) || (score.Standing == etf.Late) != q.late

@@ -210,7 +210,7 @@ func (s *Service) RunsOfETF(ctx context.Context, symbol string, limit int) ([]et
 // ScoresRequest asks for the scores of an exchange at one origin, as the user wrote it.
 type ScoresRequest struct {
 	Exchange string // required
-	Model    string // "" = the served model
+	Model    string // "" = the one that is served at the horizon
 	Horizon  string // "" = 1
 	Origin   string // "" = the newest with scores
 	Late     bool   // the late forecasts instead of those of record
@@ -237,7 +237,11 @@ func (s *Service) ScoresOfOrigin(ctx context.Context, r ScoresRequest) (OriginSc
 	if r.Exchange == "" {
 		missing = etf.Invalid("exchange", "no exchange is named", "use "+joinExchanges())
 	}
-	out := OriginScores{Model: cmp.Or(r.Model, s.served), Late: r.Late, Origins: []etf.Session{}, Scores: []etf.Score{}}
+	model, err := s.modelOfScores(ctx, r)
+	if err != nil {
+		return OriginScores{}, err
+	}
+	out := OriginScores{Model: model, Late: r.Late, Origins: []etf.Session{}, Scores: []etf.Score{}}
 	if r.Origin != "" {
 		out.Origin, originErr = etf.ParseSession(r.Origin)
 		originErr = etf.WithField(originErr, "origin")
@@ -277,6 +281,16 @@ func (s *Service) ScoresOfOrigin(ctx context.Context, r ScoresRequest) (OriginSc
 		}
 	}
 	return out, err
+}
+
+// modelOfScores returns the model that is asked for. What is wrong with the rest of the request is said elsewhere.
+func (s *Service) modelOfScores(ctx context.Context, r ScoresRequest) (string, error) {
+	exchange, exchangeErr := etf.ParseExchange(r.Exchange)
+	horizon, horizonErr := parseHorizon(r.Horizon)
+	if r.Model != "" || exchangeErr != nil || horizonErr != nil {
+		return cmp.Or(r.Model, s.served), nil
+	}
+	return s.servedModel(ctx, exchange, max(horizon, 1))
 }
 
 func joinExchanges() string {

@@ -119,6 +119,7 @@ type builder struct {
 	s      *Service
 	now    time.Time
 	places map[etf.Exchange]*place
+	served servedModels
 }
 
 // place is an exchange while its overview is made.
@@ -228,7 +229,7 @@ func (b *builder) entry(e *etf.ETFState, open []etf.MissedDeadline) (overviewEnt
 	if n := len(e.Closes); n > 0 {
 		i.Session, i.KnownFrom = e.Closes[n-1].Session, e.Closes[n-1].KnownFrom
 	}
-	i.Forecasts = forecastsAt(e, i.Session)
+	i.Forecasts = forecastsAt(e, i.Session, b.served[e.Exchange], b.s.served)
 	i.State, err = b.state(p, i, e)
 	return entry, err
 }
@@ -305,28 +306,48 @@ func (b *builder) state(p *place, i *OverviewItem, e *etf.ETFState) (string, err
 	return StateOK, err
 }
 
-// forecastsAt returns the forecast at its horizons, in shares of the session.
-func forecastsAt(e *etf.ETFState, session etf.Session) []OverviewForecast {
+// forecastsAt returns the forecasts at their horizons, in shares of the session: each by the model that is served there, or by the benchmark if
+// that model has none from an origin as new as the benchmark's.
+func forecastsAt(e *etf.ETFState, session etf.Session, served [len(etf.OverviewHorizons)]string, benchmark string) []OverviewForecast {
 	list := []OverviewForecast{}
-	if e.Forecast == nil {
-		return list
+	by := map[string]*etf.ServedForecast{}
+	for i := range e.Forecasts {
+		by[e.Forecasts[i].Model] = &e.Forecasts[i]
 	}
+	base := by[benchmark]
+	for k, horizon := range etf.OverviewHorizons {
+		f := by[served[k]]
+		if f == nil || base != nil && f.Origin < base.Origin {
+			f = base
+		}
+		if f == nil {
+			continue
+		}
+		at := slices.IndexFunc(f.Points, func(p etf.ForecastPoint) bool { return p.Horizon == horizon })
+		if at < 0 {
+			continue
+		}
+		p, scale := f.Points[at], sharesSince(e, f.Origin, session)
+		list = append(list, OverviewForecast{
+			Horizon: p.Horizon, Target: p.Target, Model: f.Model, ID: f.ID,
+			Mean: p.Mean * scale, Low: p.Quantiles[0] * scale, High: p.Quantiles[len(p.Quantiles)-1] * scale,
+		})
+	}
+	return list
+}
+
+// sharesSince is what a price in shares of the origin has to be multiplied by, to be in shares of the session.
+func sharesSince(e *etf.ETFState, origin, session etf.Session) float64 {
 	factor := big.NewRat(1, 1)
 	if e.Basis == etf.AsTraded {
 		for _, split := range e.Splits {
-			if split.Ex > e.Forecast.Origin && split.Ex <= session && split.Numerator > 0 {
+			if split.Ex > origin && split.Ex <= session && split.Numerator > 0 {
 				factor.Mul(factor, big.NewRat(split.Denominator, split.Numerator))
 			}
 		}
 	}
 	scale, _ := factor.Float64()
-	for _, p := range e.Forecast.Points {
-		list = append(list, OverviewForecast{
-			Horizon: p.Horizon, Target: p.Target, Model: e.Forecast.Model, ID: e.Forecast.ID,
-			Mean: p.Mean * scale, Low: p.Quantiles[0] * scale, High: p.Quantiles[len(p.Quantiles)-1] * scale,
-		})
-	}
-	return list
+	return scale
 }
 
 // exchanges sums up the exchanges, when every item has been counted.

@@ -51,10 +51,10 @@ func itemOf(t *testing.T, o *Overview, symbol etf.Symbol) *OverviewItem {
 func TestOverview(t *testing.T) {
 	now := utc("2025-09-27 12:00")
 	ok := pricedETF("OK", "100", "110")
-	ok.Forecast = &etf.ServedForecast{ID: "f1", Model: "drift", Origin: etf.MustSession("2025-09-26"), Points: []etf.ForecastPoint{{Horizon: 1, Mean: 111}, {Horizon: 21, Mean: 120}}}
+	ok.Forecasts = []etf.ServedForecast{{ID: "f1", Model: "drift", Origin: etf.MustSession("2025-09-26"), Points: []etf.ForecastPoint{{Horizon: 1, Mean: 111}, {Horizon: 21, Mean: 120}}}}
 	split := pricedETF("SPLIT", "100", "51") // 2:1 on the 26th: the price of half a share before is 50
 	split.Splits = []etf.Action{{Kind: etf.Split, Ex: etf.MustSession("2025-09-26"), Numerator: 2, Denominator: 1}}
-	split.Forecast = &etf.ServedForecast{ID: "f2", Model: "drift", Origin: etf.MustSession("2025-09-25"), Points: []etf.ForecastPoint{{Horizon: 1, Mean: 102}}}
+	split.Forecasts = []etf.ServedForecast{{ID: "f2", Model: "drift", Origin: etf.MustSession("2025-09-25"), Points: []etf.ForecastPoint{{Horizon: 1, Mean: 102}}}}
 	soon := pricedETF("SOON", "100", "101") // its split is not in effect yet
 	soon.Splits = []etf.Action{{Kind: etf.Split, Ex: etf.MustSession("2025-09-29"), Numerator: 2, Denominator: 1}}
 	held := pricedETF("HELD", "100")
@@ -263,6 +263,53 @@ func TestOverviewUnderConcurrentWrites(t *testing.T) {
 		})
 	}
 	readers.Wait()
+}
+
+// Each horizon shows the model that is served there, once the gate has said so; an ETF without its newest forecast, and a damaged
+// assessment, the benchmark's.
+func TestOverviewOfServed(t *testing.T) {
+	now := utc("2025-09-27 12:00")
+	points := func(mean float64) []etf.ForecastPoint {
+		return []etf.ForecastPoint{{Horizon: 1, Mean: mean}, {Horizon: 21, Mean: mean}}
+	}
+	friday, thursday := etf.MustSession("2025-09-26"), etf.MustSession("2025-09-25")
+	both, behind := pricedETF("BOTH", "100", "110"), pricedETF("BEHIND", "100", "110")
+	both.Forecasts = []etf.ServedForecast{{Model: "drift", Origin: friday, Points: points(1)}, {Model: "prophet", Origin: friday, Points: points(2)}}
+	behind.Forecasts = []etf.ServedForecast{{Model: "drift", Origin: friday, Points: points(1)}, {Model: "prophet", Origin: thursday, Points: points(2)}}
+	b := newBoard(both, behind)
+	svc := New(Deps{Store: b, Now: b.clock(&now), Models: models})
+	shown := func() string {
+		t.Helper()
+		var list []string
+		o := overviewOf(t, svc, "")
+		for _, symbol := range []etf.Symbol{"BOTH", "BEHIND"} {
+			for _, f := range itemOf(t, o, symbol).Forecasts {
+				list = append(list, fmt.Sprintf("%d %s %g", f.Horizon, f.Model, f.Mean))
+			}
+		}
+		return fmt.Sprint(list)
+	}
+	const benchmark = "[1 drift 1 21 drift 1 1 drift 1 21 drift 1]"
+	if got := shown(); got != benchmark {
+		t.Errorf("without an assessment: %s", got)
+	}
+	b.mu.Lock()
+	b.judged = judged(t) // prophet from horizon 5 on
+	b.emit(b.take(), "") // the run's
+	b.mu.Unlock()
+	if got := shown(); got != "[1 drift 1 21 prophet 2 1 drift 1 21 drift 1]" {
+		t.Errorf("after the verdict: %s", got)
+	}
+	if q := b.asked[len(b.asked)-1]; fmt.Sprint(q.Served[etf.XNYS], q.Served[etf.XKRX]) != "[drift prophet] [drift]" {
+		t.Errorf("read: %v", q.Served)
+	}
+	b.mu.Lock()
+	b.judged.Body = append([]byte(" "), b.judged.Body...)
+	b.emit(b.take(), "")
+	b.mu.Unlock()
+	if got := shown(); got != benchmark {
+		t.Errorf("with a damaged assessment: %s", got)
+	}
 }
 
 func symbolOf(n int) etf.Symbol { return etf.Symbol(fmt.Sprintf("E%d", n)) }

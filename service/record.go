@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/etfcast/etfcast/etf"
@@ -75,11 +76,46 @@ func (s *Service) servedModel(ctx context.Context, exchange etf.Exchange, horizo
 	if err != nil {
 		return "", err
 	}
-	model, _ := assess.Served(body, horizon)
-	if model == "" || !s.knows(model) {
-		return s.served, nil
+	return s.servedBy(body, horizon), nil
+}
+
+// servedBy returns the model that an assessment says is served at a horizon; the benchmark without one.
+func (s *Service) servedBy(body etf.AssessmentBody, horizon int) string {
+	if model, _ := assess.Served(body, horizon); model != "" && s.knows(model) {
+		return model
 	}
-	return model, nil
+	return s.served
+}
+
+// servedModels are the models that are served at etf.OverviewHorizons, by exchange.
+type servedModels map[etf.Exchange][len(etf.OverviewHorizons)]string
+
+// servedModels reads which they are. An assessment that is damaged says nothing: then it is the benchmark.
+func (s *Service) servedModels(ctx context.Context) (servedModels, error) {
+	list := servedModels{}
+	for _, x := range etf.Exchanges() {
+		_, body, err := s.assessment(ctx, x)
+		if err != nil && etf.KindOf(err) != etf.KindCorrupt {
+			return nil, err
+		}
+		var served [len(etf.OverviewHorizons)]string
+		for k, h := range etf.OverviewHorizons {
+			served[k] = s.servedBy(body, h)
+		}
+		list[x] = served
+	}
+	return list, nil
+}
+
+// models lists the models of each exchange, the benchmark among them, each once.
+func (l servedModels) models(benchmark string) map[etf.Exchange][]string {
+	all := map[etf.Exchange][]string{}
+	for x, served := range l {
+		names := append([]string{benchmark}, served[:]...)
+		slices.Sort(names)
+		all[x] = slices.Compact(names)
+	}
+	return all
 }
 
 // Record returns what the record says of a forecast. An entry has no calibration and is never served, and nothing is said of it.

@@ -57,6 +57,9 @@ func TestServedByHorizon(t *testing.T) {
 		if m := latest("", horizon); m != want {
 			t.Errorf("horizon %q: %s, want %s", horizon, m, want)
 		}
+		if m, err := s.modelOfScores(t.Context(), ScoresRequest{Exchange: "XNYS", Horizon: horizon}); err != nil || m != want {
+			t.Errorf("scores of horizon %q: %s, want %s, %v", horizon, m, want, err)
+		}
 	}
 	if m := latest("drift", "5"); m != "drift" {
 		t.Errorf("a named model: %s", m)

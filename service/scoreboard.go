@@ -46,6 +46,12 @@ type BoardItem struct {
 	N        int          `json:"n"`       // scores of record, or of late forecasts if these were asked for
 	LateN    int          `json:"late_n"`  // scores of late forecasts
 	Statistics
+	// Served: the gate serves the model at this horizon. Verdict is what it saw; nil for the benchmark. Coverage is how often the model's
+	// intervals have held the price, with the evidence against them; empty where nothing is said. All three are of the newest assessment of
+	// the exchange, whatever the window; none is there for late forecasts, an ETF or an entry.
+	Served   bool                  `json:"served"`
+	Verdict  *etf.GateVerdict      `json:"verdict"`
+	Coverage []etf.CoverageMeasure `json:"coverage"`
 }
 
 // Scoreboard returns one item for each exchange, horizon and model that has scores: of all ETFs, or of one. Items are ascending by
@@ -60,7 +66,11 @@ func (s *Service) Scoreboard(ctx context.Context, r ScoreRequest) (Board, error)
 	if err != nil {
 		return Board{}, err
 	}
-	return s.board(q, sums), nil
+	b := s.board(q, sums)
+	if q.symbol == "" {
+		err = s.judge(ctx, q, b.Items)
+	}
+	return b, err
 }
 
 // CheckScores returns what is wrong with a request, as Scoreboard does.
@@ -118,12 +128,46 @@ func (s *Service) board(q scoreQuery, sums []etf.SessionLosses) Board {
 	})
 	b.Items = make([]BoardItem, len(order))
 	for i, at := range order {
-		item := BoardItem{Model: at.model, Entry: slices.Contains(q.entrants, at.model), Exchange: at.exchange, Horizon: at.horizon, LateN: late[at]}
+		item := BoardItem{Model: at.model, Entry: slices.Contains(q.entrants, at.model), Exchange: at.exchange, Horizon: at.horizon, LateN: late[at], Coverage: []etf.CoverageMeasure{}}
 		item.N, item.Statistics = statisticsOf(counted[at], at.horizon, q.fixed, at.model == s.benchmark())
 		b.Items[i] = item
 	}
 	b.Summary = s.summary(q, b)
 	return b
+}
+
+// judge adds to the items of whole exchanges what the newest assessments say. A damaged one says nothing.
+func (s *Service) judge(ctx context.Context, q scoreQuery, items []BoardItem) error {
+	if q.late {
+		return nil
+	}
+	bodies := map[etf.Exchange]etf.AssessmentBody{}
+	for i := range items {
+		item := &items[i]
+		body, ok := bodies[item.Exchange]
+		if !ok {
+			var err error
+			if _, body, err = s.assessment(ctx, item.Exchange); err != nil && etf.KindOf(err) != etf.KindCorrupt {
+				return err
+			}
+			bodies[item.Exchange] = body
+		}
+		if item.Entry {
+			continue
+		}
+		item.Served = s.servedBy(body, item.Horizon) == item.Model
+		for _, c := range body.Coverage {
+			if c.Model == item.Model && c.Horizon == item.Horizon {
+				item.Coverage = c.Measures
+			}
+		}
+		for _, v := range body.Gate {
+			if v.Model == item.Model && v.Horizon == item.Horizon {
+				item.Verdict = &v
+			}
+		}
+	}
+	return nil
 }
 
 // rank puts the benchmark before all other models.

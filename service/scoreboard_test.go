@@ -21,7 +21,15 @@ type scored struct {
 	fail     failures
 	scores   []etf.Score
 	entrants []string
-	former   []string // models that have forecasts of SPY
+	former   []string       // models that have forecasts of SPY
+	newest   etf.Assessment // of XNYS
+}
+
+func (s *scored) NewestAssessment(_ context.Context, exchange etf.Exchange) (etf.Assessment, error) {
+	if exchange != etf.XNYS || s.newest.Hash == "" {
+		return etf.Assessment{}, etf.NotFound("assessment", "there is none", "")
+	}
+	return s.newest, s.fail["NewestAssessment"]
 }
 
 func (s *scored) ETF(_ context.Context, symbol etf.Symbol) (etf.ETF, error) {
@@ -209,6 +217,9 @@ func TestScoreboardOfTheOnlyETF(t *testing.T) {
 		s.addScores("SPY", "prophet", h, etf.OfRecord, us, swinging(.45))
 	}
 	all, one := boardOf(t, s, ScoreRequest{}), boardOf(t, s, ScoreRequest{Symbol: "SPY"})
+	for i := range all.Items { // only an exchange has a served model
+		all.Items[i].Served = false
+	}
 	a, _ := json.Marshal(all.Items)
 	b, _ := json.Marshal(one.Items)
 	if string(a) != string(b) {
@@ -414,5 +425,46 @@ func BenchmarkScoreboard(b *testing.B) {
 		if n := len(s.board(q, sums).Items); n != 18 {
 			b.Fatalf("%d items", n)
 		}
+	}
+}
+
+// The rows of a whole exchange say what the newest assessment says of their model and horizon; those of an ETF, late ones and entries say nothing.
+func TestScoreboardVerdicts(t *testing.T) {
+	store := &scored{entrants: []string{"naive"}, newest: judged(t)}
+	for _, x := range []struct {
+		symbol etf.Symbol
+		x      etf.Exchange
+	}{{"SPY", etf.XNYS}, {"069500", etf.XKRX}} {
+		for _, model := range []string{"drift", "prophet", "naive"} {
+			for _, h := range []int{1, 5} {
+				store.addScores(x.symbol, model, h, etf.OfRecord, sessionsOf(t, x.x, 3), constant(.25))
+			}
+		}
+	}
+	s := New(Deps{Store: store, Models: models})
+	said := func(items []BoardItem) string {
+		var list []string
+		for _, i := range items {
+			if i.Served || i.Verdict != nil || len(i.Coverage) > 0 {
+				list = append(list, fmt.Sprintf("%s %s %d %t %t %d", i.Exchange, i.Model, i.Horizon, i.Served, i.Verdict != nil && i.Verdict.Passed, len(i.Coverage)))
+			}
+		}
+		return strings.Join(list, "; ")
+	}
+	const want = "XNYS drift 1 true false 1; XNYS prophet 1 false false 1; XNYS drift 5 false false 1; XNYS prophet 5 true true 1; " +
+		"XKRX drift 1 true false 0; XKRX drift 5 true false 0"
+	b, err := s.Scoreboard(t.Context(), ScoreRequest{})
+	if err != nil || len(b.Items) != 12 || said(b.Items) != want {
+		t.Errorf("%d items, %s, %v", len(b.Items), said(b.Items), err)
+	}
+	if b, err := s.Scoreboard(t.Context(), ScoreRequest{Symbol: "SPY"}); err != nil || said(b.Items) != "" {
+		t.Errorf("of an ETF: %s, %v", said(b.Items), err)
+	}
+	if e, err := s.ETFScores(t.Context(), ScoreRequest{Symbol: "SPY"}, ScorePosition{}, 10); err != nil || said(e.Pooled)+"; XKRX drift 1 true false 0; XKRX drift 5 true false 0" != want || said(e.Items) != "" {
+		t.Errorf("beside an ETF: %s; %s, %v", said(e.Pooled), said(e.Items), err)
+	}
+	store.newest.Body = []byte("{}")
+	if b, err := s.Scoreboard(t.Context(), ScoreRequest{}); err != nil || said(b.Items) != "XNYS drift 1 true false 0; XNYS drift 5 true false 0; XKRX drift 1 true false 0; XKRX drift 5 true false 0" {
+		t.Errorf("with a damaged assessment: %s, %v", said(b.Items), err)
 	}
 }

@@ -40,6 +40,7 @@ type snapshot struct {
 	marks  marks
 	readAt time.Time // when everything was read
 	until  time.Time // when the overview is to be made again
+	served servedModels
 	states map[etf.Symbol]*etf.ETFState
 	open   map[etf.Symbol][]etf.MissedDeadline
 	items  map[etf.Symbol]overviewEntry
@@ -99,12 +100,20 @@ func (o *overviews) check(s *Service, cur *snapshot) (*snapshot, error) {
 		same.marks = marks
 		return &same, nil
 	}
-	next := &snapshot{marks: marks, readAt: cur.readAt, states: cur.states, open: cur.open}
+	next := &snapshot{marks: marks, readAt: cur.readAt, served: cur.served, states: cur.states, open: cur.open}
 	b, err := newBuilder(s, now)
 	if err != nil {
 		return nil, err
 	}
+	b.served = cur.served
 	if changed {
+		served, err := s.servedModels(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !maps.Equal(served, cur.served) { // the gate has given another verdict
+			return s.readOverview(ctx, cur)
+		}
 		if err := next.update(ctx, b, named); err != nil {
 			return nil, err
 		}
@@ -150,6 +159,10 @@ func (s *Service) readOverview(ctx context.Context, cur *snapshot) (*snapshot, e
 	if err != nil {
 		return nil, err
 	}
+	if next.served, err = s.servedModels(ctx); err != nil {
+		return nil, err
+	}
+	b.served = next.served
 	if err := next.read(ctx, b, nil, cur); err != nil {
 		return nil, err
 	}
@@ -177,7 +190,7 @@ func (n *snapshot) read(ctx context.Context, b *builder, symbols []etf.Symbol, c
 	if symbols != nil && len(symbols) == 0 {
 		return nil
 	}
-	list, err := b.s.store.ETFStates(ctx, etf.StateQuery{Symbols: symbols, Model: b.s.benchmark(), Served: b.s.served, Since: b.since(), Full: true})
+	list, err := b.s.store.ETFStates(ctx, etf.StateQuery{Symbols: symbols, Model: b.s.benchmark(), Served: b.served.models(b.s.served), Since: b.since(), Full: true})
 	if err != nil {
 		return err
 	}
@@ -199,8 +212,8 @@ func (n *snapshot) build(ctx context.Context, b *builder, cur *snapshot) error {
 		return err
 	}
 	n.items = make(map[etf.Symbol]overviewEntry, len(n.states))
-	// Until cur.until, an entry depends on nothing but what is stored.
-	stands := cur != nil && b.now.Before(cur.until)
+	// Until cur.until, an entry depends on nothing but what is stored and served.
+	stands := cur != nil && b.now.Before(cur.until) && maps.Equal(n.served, cur.served)
 	for symbol, e := range n.states {
 		var old overviewEntry
 		known := false

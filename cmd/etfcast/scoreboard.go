@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/service"
 )
 
@@ -73,7 +75,7 @@ func printScoreboard(w io.Writer, b service.Board) error {
 		return nil
 	}
 	fmt.Fprintln(w)
-	t := newTable(w, "EXCHANGE", "HORIZON", "MODEL", "N", "LATE", "SESSIONS", "REL MAE", "95 % MAE", "REL CRPS", "95 % CRPS", "MASE", "IN 80 %", "WIDTH 80", "DIFFERENCE", "SEQUENCE").
+	t := newTable(w, "EXCHANGE", "HORIZON", "MODEL", "N", "LATE", "SESSIONS", "REL MAE", "95 % MAE", "REL CRPS", "95 % CRPS", "MASE", "IN 80 %", "WIDTH 80", "DIFFERENCE", "SEQUENCE", "GATE", "ALARM").
 		numbers("HORIZON", "N", "LATE", "SESSIONS", "REL MAE", "REL CRPS", "MASE", "IN 80 %", "WIDTH 80", "DIFFERENCE").
 		spare("SEQUENCE", "DIFFERENCE", "WIDTH 80", "MASE", "SESSIONS", "LATE", "95 % CRPS", "95 % MAE", "REL MAE", "EXCHANGE")
 	for _, i := range b.Items {
@@ -87,7 +89,7 @@ func printScoreboard(w io.Writer, b service.Board) error {
 		}
 		t.row(i.Exchange, i.Horizon, model, i.N, i.LateN, i.Sessions,
 			decimals(i.RelMAE), interval(i.RelMAELow, i.RelMAEHigh), decimals(i.RelCRPS), interval(i.RelCRPSLow, i.RelCRPSHigh),
-			decimals(i.MASE), coverage(i.Coverage80, i.Coverage80SE), decimals(i.Width80), mean, sequence)
+			decimals(i.MASE), coverage(i.Coverage80, i.Coverage80SE), decimals(i.Width80), mean, sequence, gateText(i), alarms(i.Coverage))
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -96,9 +98,35 @@ func printScoreboard(w io.Writer, b service.Board) error {
 REL: the model's loss divided by the benchmark's on the same forecasts; below 1 is better. IN 80 %: the
 share of prices inside the 80 % interval, and its standard error. MASE, WIDTH: in mean daily changes.
 DIFFERENCE: of pinball loss to the benchmark, below 0 is better; SEQUENCE holds at all times at once.
+GATE: whether the model is served. ALARM: intervals whose coverage the record refutes, of which it says how
+often the price was inside.
 --json and --csv have the rest.
 `)
 	return nil
+}
+
+// gateText is the gate's verdict on a row: "-" if it gives none.
+func gateText(i service.BoardItem) string {
+	switch {
+	case i.Served:
+		return "served"
+	case i.Verdict == nil:
+		return "-"
+	case i.Verdict.Passed:
+		return "passed"
+	}
+	return "no"
+}
+
+// alarms lists the intervals with an alarm and their measured coverage, in percent; "-" if there is none.
+func alarms(list []etf.CoverageMeasure) string {
+	var texts []string
+	for _, m := range list {
+		if m.Alarm {
+			texts = append(texts, fmt.Sprintf("%.0f %%: %.1f %%", 100*m.Nominal, 100*m.Measured))
+		}
+	}
+	return cmp.Or(strings.Join(texts, ", "), "-")
 }
 
 // decimals formats a statistic; "-" if it is undefined.

@@ -35,6 +35,12 @@ ORDER BY started_at DESC, id DESC LIMIT ?;
 -- name: ListOpenBacktests :many
 SELECT * FROM backtests WHERE status = 'running' ORDER BY status DESC, started_at DESC LIMIT ?;
 
+-- name: GetNewestBacktestOf :one
+-- The newest completed one of a whole exchange, without those that are suspected of a leak.
+SELECT id FROM backtests
+WHERE exchange = sqlc.arg('exchange') AND whole_exchange = 1 AND status = 'completed' AND leak_suspected = 0
+ORDER BY started_at DESC, id DESC LIMIT 1;
+
 -- name: CountBacktestETFs :one
 SELECT COUNT(*) FROM backtest_etfs WHERE backtest_id = ?;
 

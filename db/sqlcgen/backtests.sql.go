@@ -202,6 +202,20 @@ func (q *Queries) GetHighestBacktestAttempt(ctx context.Context, baseID string) 
 	return attempt, err
 }
 
+const getNewestBacktestOf = `-- name: GetNewestBacktestOf :one
+SELECT id FROM backtests
+WHERE exchange = ? AND whole_exchange = 1 AND status = 'completed' AND leak_suspected = 0
+ORDER BY started_at DESC, id DESC LIMIT 1
+`
+
+// The newest completed one of a whole exchange, without those that are suspected of a leak.
+func (q *Queries) GetNewestBacktestOf(ctx context.Context, exchange string) (string, error) {
+	row := q.db.QueryRowContext(ctx, getNewestBacktestOf, exchange)
+	var id string
+	err := row.Scan(&id)
+	return id, err
+}
+
 const getNewestKnownOfExchange = `-- name: GetNewestKnownOfExchange :one
 SELECT known_from FROM etfs WHERE exchange = ? AND data_version > 0 ORDER BY known_from DESC LIMIT 1
 `

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -32,10 +33,13 @@ type Task struct {
 	Models    []string // of this program, without the benchmark
 	Members   []string // of the combination, the benchmark among them if it is a member; empty without one
 	Horizons  []int    // that are scored, ascending
-	Previous  string   // hash of the assessment that it carries on
-	Through   etf.Session
-	State     *calibration.State  // with all outcomes up to Through
-	Sums      []etf.SessionLosses // of record, of the exchange, in any order
+	// Prior are the members' weights where there is no record, by horizon and model, and Backtest is where they are from; may be empty.
+	Prior    map[int]map[string]float64
+	Backtest string
+	Previous string // hash of the assessment that it carries on
+	Through  etf.Session
+	State    *calibration.State  // with all outcomes up to Through
+	Sums     []etf.SessionLosses // of record, of the exchange, in any order
 }
 
 // Targets returns the sessions whose outcomes an assessment takes in: those after through, or all if it is zero, and before the session, at
@@ -64,12 +68,12 @@ func Make(cal *calendar.Calendar, t Task) (etf.Assessment, error) {
 	}
 	sums := t.matured(cal)
 	var records []gate.Record
-	weighted := false
+	recorded := map[int]bool{} // horizons at which a member has a record
 	for _, h := range t.Horizons {
 		for _, m := range t.Models {
 			sessions := sums[key{m, h}]
 			records = append(records, gate.Record{Model: m, Horizon: h, Sessions: sessions})
-			weighted = weighted || slices.Contains(t.Members, m) && slices.ContainsFunc(sessions, func(s etf.SessionLosses) bool { return s.Paired > 0 })
+			recorded[h] = recorded[h] || slices.Contains(t.Members, m) && slices.ContainsFunc(sessions, func(s etf.SessionLosses) bool { return s.Paired > 0 })
 			body.Skill = append(body.Skill, skill(m, h, sessions))
 		}
 		for _, m := range append([]string{t.Benchmark}, t.Models...) {
@@ -79,8 +83,18 @@ func Make(cal *calendar.Calendar, t Task) (etf.Assessment, error) {
 	if len(records) > 0 {
 		body.Gate = gate.Judge(t.Exchange, t.Session, records)
 	}
-	if weighted {
+	prior := map[int]map[string]float64{}
+	for _, h := range t.Horizons {
+		if w := t.prior(h); w != nil && !recorded[h] {
+			prior[h] = w
+		}
+	}
+	if len(prior) > 0 || slices.Contains(slices.Collect(maps.Values(recorded)), true) {
 		for _, h := range t.Horizons {
+			if w := prior[h]; w != nil {
+				body.Weights[h], body.Backtest = w, t.Backtest
+				continue
+			}
 			members := make([]combination.Record, len(t.Members))
 			for i, m := range t.Members {
 				members[i].Model = m
@@ -102,6 +116,29 @@ func Make(cal *calendar.Calendar, t Task) (etf.Assessment, error) {
 		Hash: hashOf([]byte(text)), Exchange: t.Exchange, Session: t.Session, Previous: t.Previous, Through: t.Through, MadeAt: t.Now, Run: t.Run,
 		Body: []byte(text), State: state,
 	}, nil
+}
+
+// prior returns the members' weights of the backtest at a horizon; nil unless it has measured them all.
+func (t Task) prior(horizon int) map[string]float64 {
+	if len(t.Members) == 0 {
+		return nil
+	}
+	weights, sum := map[string]float64{}, 0.0
+	for _, m := range t.Members {
+		w, ok := t.Prior[horizon][m]
+		if !ok || !(w >= 0) {
+			return nil
+		}
+		weights[m] = w
+		sum += w
+	}
+	if !(sum > 0) || math.IsInf(sum, 0) {
+		return nil
+	}
+	for m := range weights {
+		weights[m] /= sum
+	}
+	return weights
 }
 
 type key struct {

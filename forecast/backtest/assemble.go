@@ -3,6 +3,7 @@ package backtest
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -35,6 +36,7 @@ func Assemble(parts []Part, o etf.BacktestOptions) (etf.Backtest, error) {
 	}
 	b.Results, b.Pooled = results(groups, o)
 	for _, g := range groups {
+		b.Weights = append(b.Weights, g.weights...)
 		for e := range g.members {
 			for _, m := range g.models {
 				b.Fans = append(b.Fans, m.fans[e]...)
@@ -105,6 +107,7 @@ type group struct {
 	members  []*Part
 	models   []*measured // in the order of the options
 	origins  []etf.Session
+	weights  []etf.BacktestWeights // of the combination, in the end
 }
 
 // measured is what is known of one model in a group.
@@ -409,6 +412,16 @@ func (g *group) combine(c *measured) {
 				c.fans[e] = append(c.fans[e], f)
 			}
 		}
+	}
+	for h, s := range streams {
+		if len(s.sessions) == 0 {
+			continue
+		}
+		last := etf.BacktestWeights{Exchange: g.exchange, Horizon: horizons[h], Models: map[string]float64{}}
+		for k, w := range s.at(math.MaxInt32) {
+			last.Models[members[k].name] = w
+		}
+		g.weights = append(g.weights, last)
 	}
 }
 

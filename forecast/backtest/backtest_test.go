@@ -125,6 +125,15 @@ func TestRandomWalks(t *testing.T) {
 			t.Errorf("%s at %d: slices of %v scores, want %d", r.Model, r.Horizon, sum, r.N)
 		}
 	}
+	for i, w := range b.Weights { // of the combination in the end
+		sum := w.Models["drift"] + w.Models["ewma"] + w.Models["histsim"]
+		if w.Exchange != etf.XNYS || w.Horizon != o.Horizons[i] || len(w.Models) != 3 || math.Abs(sum-1) > 1e-9 || w.Models["ewma"] == w.Models["drift"] {
+			t.Errorf("weights %+v", w)
+		}
+	}
+	if len(b.Weights) != 2 {
+		t.Errorf("%d lists of weights", len(b.Weights))
+	}
 	// MASE of a random walk: 1 and 2.24 at horizons 1 and 5 (docs/scores.md).
 	for _, r := range b.Pooled[:2] {
 		if want := math.Sqrt(float64(r.Horizon)); math.Abs(*r.MASE/want-1) > .05 {

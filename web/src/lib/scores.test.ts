@@ -6,7 +6,7 @@ function item(model: string, horizon: number, difference: [number, number, numbe
     model, entry: false, exchange: 'XNYS', horizon, n: 60, late_n: 0, sessions: 10, from: '2025-09-02', to: '2025-09-15', rel_mae: 1, rel_mae_low: null, rel_mae_high: null,
     rel_crps: 1, rel_crps_low: null, rel_crps_high: null, mase: 1, rmsse: 1, crps: 1, pinball: 1, coverage_50: null, coverage_50_se: null, coverage_80: null, coverage_80_se: null,
     coverage_90: null, coverage_90_se: null, coverage_95: null, coverage_95_se: null, winkler_80: 1, winkler_90: 1, width_80: 1, width_90: 1, pit: [6, 6, 6, 6, 6, 6, 6, 6, 6, 6],
-    difference: difference && { low: difference[0], mean: difference[1], high: difference[2], n: 10 * horizon, alpha: 0.05, limit: 0.5 }, dm: null, ...more,
+    difference: difference && { low: difference[0], mean: difference[1], high: difference[2], n: 10 * horizon, alpha: 0.05, limit: 0.5 }, dm: null, served: false, verdict: null, coverage: [], ...more,
   }; // prettier-ignore
 }
 

@@ -1280,7 +1280,7 @@ export interface components {
              */
             event: number;
             /**
-             * @description The model of the forecasts.
+             * @description The benchmark, whose forecasts are shown wherever no other model is served. Each forecast names its own model.
              * @example drift
              */
             served_model: string;
@@ -1560,7 +1560,7 @@ export interface components {
             findings: number;
             /** Format: int64 */
             data_version: number;
-            /** @description The newest forecast of the served model, for 1 and 21 sessions; empty while there is none. */
+            /** @description For 1 and for 21 sessions, the newest forecast by the model that is served there on the exchange; the benchmark's, if that model has none from an origin as new. Empty while there is none. */
             forecasts: components["schemas"]["OverviewForecast"][];
         };
         /** @description The newest forecast of an ETF's close for one horizon. */
@@ -5200,7 +5200,10 @@ export interface components {
          *             2
          *           ],
          *           "difference": null,
-         *           "dm": null
+         *           "dm": null,
+         *           "served": false,
+         *           "verdict": null,
+         *           "coverage": []
          *         }
          *       ]
          *     }
@@ -5311,6 +5314,12 @@ export interface components {
                 absolute_error: components["schemas"]["ScoreTest"];
                 crps: components["schemas"]["ScoreTest"];
             } | null;
+            /** @description Whether the model is served at this horizon, by the newest verdicts. False for late forecasts, a single ETF and an entry. */
+            served: boolean;
+            /** @description What the gate saw, in the whole record of the exchange, whatever the window. Null for the benchmark, late forecasts, a single ETF and an entry. */
+            verdict: components["schemas"]["GateVerdict"] | null;
+            /** @description How often the intervals held the price, in the whole record of the exchange, with the evidence against them; empty where there is no verdict, apart from the benchmark. */
+            coverage: components["schemas"]["CoverageMeasure"][];
         };
         /** @description A test of whether a model is better than the benchmark; null with too few sessions. */
         ScoreTest: {
@@ -5374,7 +5383,10 @@ export interface components {
          *             0
          *           ],
          *           "difference": null,
-         *           "dm": null
+         *           "dm": null,
+         *           "served": false,
+         *           "verdict": null,
+         *           "coverage": []
          *         }
          *       ],
          *       "pooled": [
@@ -5423,7 +5435,10 @@ export interface components {
          *             2
          *           ],
          *           "difference": null,
-         *           "dm": null
+         *           "dm": null,
+         *           "served": false,
+         *           "verdict": null,
+         *           "coverage": []
          *         }
          *       ],
          *       "items": [
@@ -8802,7 +8817,10 @@ export interface operations {
                      *             2
                      *           ],
                      *           "difference": null,
-                     *           "dm": null
+                     *           "dm": null,
+                     *           "served": false,
+                     *           "verdict": null,
+                     *           "coverage": []
                      *         }
                      *       ]
                      *     }
@@ -8970,7 +8988,10 @@ export interface operations {
                      *             0
                      *           ],
                      *           "difference": null,
-                     *           "dm": null
+                     *           "dm": null,
+                     *           "served": false,
+                     *           "verdict": null,
+                     *           "coverage": []
                      *         }
                      *       ],
                      *       "pooled": [
@@ -9019,7 +9040,10 @@ export interface operations {
                      *             2
                      *           ],
                      *           "difference": null,
-                     *           "dm": null
+                     *           "dm": null,
+                     *           "served": false,
+                     *           "verdict": null,
+                     *           "coverage": []
                      *         }
                      *       ],
                      *       "items": [
@@ -9095,7 +9119,7 @@ export interface operations {
                  */
                 exchange: "XNYS" | "XKRX";
                 /**
-                 * @description The model, one that has scores; the served one by default.
+                 * @description The model, one that has scores; by default the one that is served at the horizon on the exchange.
                  * @example drift
                  */
                 model?: string;
