@@ -32,6 +32,8 @@ type Backtests interface {
 	BacktestETFs(ctx context.Context, id string, after etf.Symbol, limit int) ([]etf.BacktestRunETF, error)
 	// BacktestResult returns the result's JSON. KindNotFound if there is none yet.
 	BacktestResult(ctx context.Context, id string) ([]byte, error)
+	// CountBacktests returns how many backtests are recorded, by status.
+	CountBacktests(ctx context.Context) (map[etf.BacktestStatus]int, error)
 	// BacktestAttempts returns the highest attempt at the question whose first attempt has the ID; 0 if there is none.
 	BacktestAttempts(ctx context.Context, base string) (int, error)
 	// NewestKnown returns when the newest data version of the ETFs became known; zero if nothing is stored.
@@ -417,6 +419,12 @@ func (s *Service) CancelBacktest(ctx context.Context, id string) (etf.BacktestRu
 	}
 	return b, &etf.Error{Kind: etf.KindConflict, Field: "id", Message: fmt.Sprintf("backtest %s has already ended: it is %s", id, b.Status),
 		Remedy: "only a running backtest can be cancelled"}
+}
+
+// CountBacktests returns how many backtests are recorded, by status; one that was terminated in Temporal counts as running until it is
+// started again.
+func (s *Service) CountBacktests(ctx context.Context) (map[etf.BacktestStatus]int, error) {
+	return s.store.CountBacktests(ctx)
 }
 
 // BacktestURL returns the URL of a backtest in Temporal's Web UI, or "" if the UI's URL is not known.
