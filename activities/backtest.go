@@ -184,18 +184,30 @@ type FinishBacktestInput struct {
 // FinishBacktest records how the backtest ended. The parts of one that is completed or cancelled are deleted: the result has what is in
 // them, or nobody wants it. Those of one that failed are kept, for when it is started again.
 func (a *BacktestPlanning) FinishBacktest(ctx context.Context, in FinishBacktestInput) error {
-	if in.Status == etf.RunCompleted || in.Status == etf.RunCancelled {
-		err := eachBacktestETF(ctx, a.Store, in.ID, func(e etf.BacktestRunETF) error {
-			if !e.Done || e.Error != "" {
-				return nil
-			}
-			return a.Store.DropBacktestPart(ctx, in.ID, e.Symbol)
-		})
-		if err != nil {
+	end := etf.BacktestEnd{ID: in.ID, Status: in.Status, Error: in.Reason}
+	switch in.Status {
+	case etf.RunCompleted:
+		// In this order: as long as it is running, it may have to be assembled again. Once completed, it is never started again.
+		if err := a.Store.FinishBacktest(ctx, end); err != nil {
+			return err
+		}
+		return a.dropParts(ctx, in.ID)
+	case etf.RunCancelled:
+		// In this order: once it is recorded, it may be started again, and has new parts.
+		if err := a.dropParts(ctx, in.ID); err != nil {
 			return err
 		}
 	}
-	return a.Store.FinishBacktest(ctx, etf.BacktestEnd{ID: in.ID, Status: in.Status, Error: in.Reason})
+	return a.Store.FinishBacktest(ctx, end)
+}
+
+func (a *BacktestPlanning) dropParts(ctx context.Context, id string) error {
+	return eachBacktestETF(ctx, a.Store, id, func(e etf.BacktestRunETF) error {
+		if !e.Done || e.Error != "" {
+			return nil
+		}
+		return a.Store.DropBacktestPart(ctx, id, e.Symbol)
+	})
 }
 
 // eachBacktestETF calls f for every ETF of the backtest, ascending.
@@ -222,8 +234,9 @@ type Backtesting struct {
 	Store       Backtests
 	History     BacktestHistory
 	CodeVersion string // of the running program
-	// Fits is the semaphore of Forecasting: measuring takes one place in it, and gives it up between two origins if a forecast waits.
-	Fits chan struct{}
+	// Fits is the semaphore of Forecasting: measuring takes one place in it, and gives it up between two origins, to a forecast that waits
+	// before any other backtest.
+	Fits *Places
 }
 
 // MeasureETFInput names an ETF of a backtest.
@@ -305,7 +318,7 @@ func (a *Backtesting) measure(ctx context.Context, run etf.BacktestRun, e etf.Ba
 		return part, err
 	}
 	in.Calendar = cal
-	release, err := acquire(ctx, a.Fits)
+	release, err := a.Fits.acquire(ctx, forBacktests)
 	if err != nil {
 		return part, err
 	}
@@ -322,7 +335,7 @@ func (a *Backtesting) measure(ctx context.Context, run etf.BacktestRun, e etf.Ba
 		Progress(ctx, MeasureProgress{done, total})
 		release()
 		var stopped error
-		if release, stopped = acquire(ctx, a.Fits); stopped != nil {
+		if release, stopped = a.Fits.acquire(ctx, forBacktests); stopped != nil {
 			release = func() {}
 			cancel()
 		}
@@ -361,20 +374,6 @@ func (a *Backtesting) believed(ctx context.Context, e etf.BacktestRunETF) (backt
 		}
 	}
 	return in, err
-}
-
-// acquire waits for a place in the semaphore; nil means no limit. Places are given in the order in which they were asked for, so
-// whoever gives one up and asks again waits behind the others.
-func acquire(ctx context.Context, places chan struct{}) (release func(), err error) {
-	if places == nil {
-		return func() {}, nil
-	}
-	select {
-	case places <- struct{}{}:
-		return func() { <-places }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // AssembleResult names the result of a backtest.
@@ -423,7 +422,7 @@ func (a *Backtesting) AssembleBacktest(ctx context.Context, in BacktestInput) (A
 		return AssembleResult{}, etf.Invalid("symbols", fmt.Sprintf("none of the %d ETFs could be measured: %s: %s", run.Counts.ETFs, failed.Symbol, failed.Error),
 			"`etfcast backtest show "+in.ID+"` lists why for each")
 	}
-	release, err := acquire(ctx, a.Fits)
+	release, err := a.Fits.acquire(ctx, forBacktests)
 	if err != nil {
 		return AssembleResult{}, err
 	}

@@ -30,7 +30,8 @@ type backtestStore struct {
 	result   []byte
 	ended    []etf.BacktestEnd
 	dropped  []etf.Symbol
-	away     error // of BarsPageAt
+	finished []string // what FinishBacktest and DropBacktestPart did, in order
+	away     error    // of BarsPageAt
 }
 
 func newBacktestStore(symbols ...etf.Symbol) *backtestStore {
@@ -105,7 +106,7 @@ func (s *backtestStore) BacktestPart(_ context.Context, _ string, symbol etf.Sym
 }
 
 func (s *backtestStore) DropBacktestPart(_ context.Context, _ string, symbol etf.Symbol) error {
-	s.dropped = append(s.dropped, symbol)
+	s.dropped, s.finished = append(s.dropped, symbol), append(s.finished, "drop "+string(symbol))
 	return nil
 }
 
@@ -115,7 +116,7 @@ func (s *backtestStore) SaveBacktestResult(_ context.Context, _ string, body []b
 }
 
 func (s *backtestStore) FinishBacktest(_ context.Context, end etf.BacktestEnd) error {
-	s.ended = append(s.ended, end)
+	s.ended, s.finished = append(s.ended, end), append(s.finished, string(end.Status))
 	return nil
 }
 
@@ -202,7 +203,7 @@ func measuredStore(t *testing.T) (*backtestStore, *Backtesting) {
 		s.planned = append(s.planned, etf.BacktestRunETF{Symbol: symbol, Exchange: etf.XNYS, DataVersion: version})
 	}
 	slices.SortFunc(s.planned, func(a, b etf.BacktestRunETF) int { return cmp.Compare(a.Symbol, b.Symbol) })
-	return s, &Backtesting{Store: s, History: s, CodeVersion: "v1", Fits: make(chan struct{}, 1)}
+	return s, &Backtesting{Store: s, History: s, CodeVersion: "v1", Fits: NewPlaces(1)}
 }
 
 // An ETF is measured on what was believed of it: neither the quarantined bar nor the held one is there.
@@ -219,7 +220,7 @@ func TestMeasureETF(t *testing.T) {
 	if e := part.ETF; e.ETF != "CCC" || e.Rows != 998 || e.DataVersion != 2 || !e.AsOf.Equal(s.run.AsOf) || e.Origins != r.Origins || len(part.Outcomes) != r.Origins*2 && len(part.Outcomes) != r.Origins*2-1 {
 		t.Errorf("%+v with %d outcomes", e, len(part.Outcomes))
 	}
-	if len(a.Fits) != 0 {
+	if a.Fits.available() != 1 {
 		t.Error("its place among the fits was not given back")
 	}
 	// A repeat, after an attempt whose result was lost.
@@ -247,7 +248,7 @@ func TestMeasureETFFails(t *testing.T) {
 			c.break_(s)
 		}
 		r, err := do[MeasureETFResult](t, newEnv(t, a), a.MeasureETF, MeasureETFInput{ID: "b1", Symbol: c.symbol})
-		if err != nil || !strings.Contains(r.Reason, c.want) || s.parts[c.symbol].Error != r.Reason || s.parts[c.symbol].Body != nil || len(a.Fits) != 0 {
+		if err != nil || !strings.Contains(r.Reason, c.want) || s.parts[c.symbol].Error != r.Reason || s.parts[c.symbol].Body != nil || a.Fits.available() != 1 {
 			t.Errorf("%s: %+v, %v; stored %+v", c.want, r, err, s.parts[c.symbol])
 		}
 	}
@@ -267,18 +268,28 @@ func TestMeasuringGivesWay(t *testing.T) {
 		_, err := do[MeasureETFResult](t, newEnv(t, a), a.MeasureETF, MeasureETFInput{ID: "b1", Symbol: "DDD"})
 		ended <- err
 	}()
-	for len(a.Fits) == 0 {
-		runtime.Gosched()
+	waitUntil(t, ended, func() bool { return a.Fits.available() == 0 })
+	release, err := a.Fits.acquire(t.Context(), forForecasts)
+	if err != nil {
+		t.Fatal(err)
 	}
-	a.Fits <- struct{}{} // in its midst: it can't go on, nor end, before this place is given back
-	select {
-	case err := <-ended:
-		t.Fatalf("the core was free only after the ETF had been measured (%v)", err)
-	case <-time.After(300 * time.Millisecond):
-	}
-	<-a.Fits
+	waitUntil(t, ended, func() bool { return a.Fits.waiting(forBacktests) == 1 }) // in its midst: it would not wait again after its end
+	release()
 	if err := <-ended; err != nil || s.parts["DDD"].Origins == 0 {
 		t.Fatalf("%v: %+v", err, s.parts["DDD"].Origins)
+	}
+}
+
+// waitUntil waits for a condition. The test fails if the activity ends before.
+func waitUntil(t *testing.T, ended <-chan error, condition func() bool) {
+	t.Helper()
+	for !condition() {
+		select {
+		case err := <-ended:
+			t.Fatalf("the activity ended before: %v", err)
+		default:
+			runtime.Gosched()
+		}
 	}
 }
 
@@ -318,6 +329,13 @@ func TestAssembleBacktest(t *testing.T) {
 	}
 	if want := []etf.BacktestEnd{{ID: "b1", Status: etf.RunFailed, Error: "x"}, {ID: "b1", Status: etf.RunCompleted}}; !slices.Equal(s.ended, want) {
 		t.Errorf("ended %+v", s.ended)
+	}
+	// Parts are needed until it can't be assembled again; a cancelled one may have new ones as soon as that is recorded.
+	if _, err := do[any](t, newEnv(t, planning), planning.FinishBacktest, FinishBacktestInput{ID: "b1", Status: etf.RunCancelled}); err != nil {
+		t.Error(err)
+	}
+	if want := []string{"failed", "completed", "drop CCC", "drop DDD", "drop CCC", "drop DDD", "cancelled"}; !slices.Equal(s.finished, want) {
+		t.Errorf("%q, want %q", s.finished, want)
 	}
 
 	for symbol := range s.parts {

@@ -25,7 +25,7 @@ type Forecasting struct {
 	Build       etf.Build
 	Now         func() time.Time
 	// Fits is a semaphore: its capacity limits how many models are fitted at once, over all activities. Nil means no limit.
-	Fits chan struct{}
+	Fits *Places
 	// ModelFailed is called with the name of each model that gave no forecast, the benchmark included, once per attempt of
 	// the activity; for metrics. May be nil.
 	ModelFailed func(model string)
@@ -325,7 +325,7 @@ func combined(c forecast.Composite, fits map[string]forecast.Fitted, weights map
 
 // acquireFit waits until one more model may be fitted (Fits). The caller must call release.
 func (a *Forecasting) acquireFit(ctx context.Context) (release func(), err error) {
-	return acquire(ctx, a.Fits)
+	return a.Fits.acquire(ctx, forForecasts)
 }
 
 // historyLimit is the largest number of rows any model uses.

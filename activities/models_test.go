@@ -153,7 +153,7 @@ func TestForecastWithoutAModel(t *testing.T) {
 			last := fakeModel{name: "last", min: 1}
 			store, f := forecasting(driftModel(t), decomposed(c.change), last)
 			store.history.Bars = storedBars(bars(600, friday), etf.AsTraded)
-			f.Fits = make(chan struct{}, 1)
+			f.Fits = NewPlaces(1)
 			got, err := do[ForecastResult](t, newEnv(t, f), f.Forecast, forecastSPY)
 			if err != nil || got.Appended != 2 || len(got.Failed) != 1 {
 				t.Fatalf("got %+v, %v", got, err)
@@ -164,7 +164,7 @@ func TestForecastWithoutAModel(t *testing.T) {
 			if found := byModel(store); len(found) != 2 || found["drift"].ID == "" || found["last"].ID == "" {
 				t.Errorf("appended %+v", found)
 			}
-			if len(f.Fits) != 0 {
+			if f.Fits.available() != 1 {
 				t.Error("a fit was not released")
 			}
 			later := forecastSPY

@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"github.com/etfcast/etfcast/api/gen"
 	"github.com/etfcast/etfcast/etf"
@@ -78,6 +81,15 @@ func (f *fakeStore) BacktestResult(_ context.Context, id string) ([]byte, error)
 		return body, f.err
 	}
 	return nil, etf.NotFound("id", "it has no result", "wait")
+}
+
+func (f *fakeStore) CountBacktests(context.Context) (map[etf.BacktestStatus]int, error) {
+	defer f.locked()()
+	by := map[etf.BacktestStatus]int{}
+	for _, b := range f.backtests.runs {
+		by[b.Status]++
+	}
+	return by, f.err
 }
 
 func (f *fakeStore) BacktestAttempts(_ context.Context, base string) (int, error) {
@@ -167,6 +179,18 @@ func TestCreateBacktest(t *testing.T) {
 	other := decode[gen.Backtest](t, f.post("/v1/backtests", `{"symbols":["OLD","069500"],"from":"2020-01-02","to":"2024-12-31","expect_signal":"simulated"}`).want(t, http.StatusAccepted))
 	if other.Exchange != nil || other.Options.From.String() != "2020-01-02" || other.Options.ExpectSignal != "simulated" {
 		t.Errorf("%+v", other)
+	}
+}
+
+// How far a backtest is can be asked while all heavy reads are taken; its result waits for its turn.
+func TestPollBacktest(t *testing.T) {
+	for path, want := range map[string]bool{"/v1/backtests/:id": false, "/v1/backtests/:id/report": true} {
+		e := echo.New()
+		c := e.NewContext(httptest.NewRequest(http.MethodGet, "/?limit=1000", nil), httptest.NewRecorder())
+		c.SetPath(path)
+		if heavy(c) != want {
+			t.Errorf("%s is a heavy read: %v", path, !want)
+		}
 	}
 }
 

@@ -131,11 +131,16 @@ func (s *server) GetBacktest(ctx context.Context, r gen.GetBacktestRequestObject
 		body.Etfs.NextCursor = encodeCursor(query, string(etfs[len(etfs)-1].Symbol))
 	}
 	if b.Status == etf.RunCompleted {
+		// Only with a result is this a heavy read: how far a backtest is may be asked every second.
+		if err := s.heavy.enter(ctx); err != nil {
+			return nil, err
+		}
 		result, err := s.BacktestResult(ctx, id)
+		s.heavy.leave()
 		if err != nil {
 			return nil, err
 		}
-		body.Result = &gen.BacktestOutcome{Results: listed(result.Results), Pooled: listed(result.Pooled), Leaks: listed(result.Leaks)}
+		body.Result = &gen.BacktestOutcome{Results: listed(result.Results), Pooled: listed(result.Pooled), Suspects: listed(result.Suspects), Leaks: listed(result.Leaks)}
 	}
 	return body, nil
 }

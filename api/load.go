@@ -86,7 +86,7 @@ func (s *server) limited(next echo.HandlerFunc) echo.HandlerFunc {
 // heavy reports whether the request reads many items. The handler reports an invalid limit.
 func heavy(c echo.Context) bool {
 	switch c.Path() {
-	case scoreboardRoute, scoresRoute, originScoresRoute, freshnessRoute, backtestRoute, backtestReportRoute:
+	case scoreboardRoute, scoresRoute, originScoresRoute, freshnessRoute, backtestReportRoute:
 		return true // whatever the page: they read all scores, or all ETFs
 	}
 	if takesFile(c.Path()) {

@@ -48,6 +48,12 @@ func (s *Store) StartBacktest(ctx context.Context, r etf.BacktestRequest) (run e
 			return nil
 		case err == nil:
 			if err = q.StartBacktestAgain(ctx, sqlcgen.StartBacktestAgainParams{StartedAt: now, ID: id}); err == nil {
+				err = q.DeleteUnmeasuredBacktestParts(ctx, id)
+			}
+			if err == nil {
+				err = q.DeleteBacktestResult(ctx, id)
+			}
+			if err == nil {
 				_, err = countBacktest(ctx, q, id) // of one that was cancelled nothing is left
 			}
 		}
@@ -196,6 +202,10 @@ func (s *Store) SaveBacktestPart(ctx context.Context, id string, p etf.BacktestP
 		if err != nil {
 			return err
 		}
+		// None are there, unless somebody removed the part by hand.
+		if _, err := q.DeleteBacktestPieces(ctx, sqlcgen.DeleteBacktestPiecesParams{BacktestID: id, Symbol: string(p.Symbol)}); err != nil {
+			return err
+		}
 		if err := addPieces(ctx, tx, id, string(p.Symbol), packed); err != nil {
 			return err
 		}
@@ -336,8 +346,8 @@ func (s *Store) DropBacktestPart(ctx context.Context, id string, symbol etf.Symb
 	})
 }
 
-// FinishBacktest records how a backtest ended. One that is cancelled keeps neither plan nor parts: started again, it begins anew. A
-// repeat changes nothing.
+// FinishBacktest records how a backtest ended. One that is cancelled keeps neither plan, parts nor result: started again, it begins anew.
+// A repeat changes nothing.
 func (s *Store) FinishBacktest(ctx context.Context, end etf.BacktestEnd) error {
 	return s.transaction(ctx, "recording the end of backtest "+end.ID, func(q *writing, _ *sql.Tx) error {
 		row, err := q.LockBacktest(ctx, end.ID)
@@ -352,6 +362,13 @@ func (s *Store) FinishBacktest(ctx context.Context, end etf.BacktestEnd) error {
 				return err
 			}
 			if _, err := q.DeleteBacktestETFs(ctx, end.ID); err != nil {
+				return err
+			}
+			// The caller has deleted most of them one by one; left are those of a part or a result that was stored meanwhile.
+			if err := q.DeleteAllBacktestPieces(ctx, end.ID); err != nil {
+				return err
+			}
+			if err := q.SetBacktestResult(ctx, sqlcgen.SetBacktestResultParams{ID: end.ID}); err != nil {
 				return err
 			}
 		}
@@ -414,6 +431,19 @@ func (s *Store) OpenBacktests(ctx context.Context, limit int) ([]etf.BacktestRun
 		list[i] = domainBacktest(r)
 	}
 	return list, nil
+}
+
+// CountBacktests returns how many backtests are recorded, by status.
+func (s *Store) CountBacktests(ctx context.Context) (map[etf.BacktestStatus]int, error) {
+	rows, err := s.q.CountBacktests(ctx)
+	if err != nil {
+		return nil, translate(err, "counting backtests")
+	}
+	by := make(map[etf.BacktestStatus]int, len(rows))
+	for _, r := range rows {
+		by[etf.BacktestStatus(r.Status)] = int(r.N)
+	}
+	return by, nil
 }
 
 // BacktestAttempts returns the highest attempt at the question whose first attempt has the ID; 0 if there is none.

@@ -134,38 +134,55 @@ func testBacktests(t *testing.T, d dbtest.Database) {
 
 	// Cancelled: neither plan nor parts stay, and it can be started again.
 	r.Attempt = 2
-	second, _, err := s.StartBacktest(ctx, r)
+	other, _, err := s.StartBacktest(ctx, r)
 	must(err)
 	if n, err := s.BacktestAttempts(ctx, r.BaseID()); err != nil || n != 2 {
 		t.Errorf("%d attempts, %v", n, err)
 	}
-	if open, err := s.OpenBacktests(ctx, 10); err != nil || len(open) != 1 || open[0].ID != second.ID {
+	if open, err := s.OpenBacktests(ctx, 10); err != nil || len(open) != 1 || open[0].ID != other.ID {
 		t.Errorf("open: %+v, %v", open, err)
 	}
-	_, err = s.PlanBacktest(ctx, second.ID, plan)
+	_, err = s.PlanBacktest(ctx, other.ID, plan)
 	must(err)
-	_, err = s.SaveBacktestPart(ctx, second.ID, etf.BacktestPart{Symbol: "BTB", Error: "too short"})
+	must(second(s.SaveBacktestPart(ctx, other.ID, etf.BacktestPart{Symbol: "BTA", Origins: 7, CodeVersion: "v1", Body: body})))
+	_, err = s.SaveBacktestPart(ctx, other.ID, etf.BacktestPart{Symbol: "BTB", Error: "too short"})
 	must(err)
-	must(s.FinishBacktest(ctx, etf.BacktestEnd{ID: second.ID, Status: etf.RunCancelled}))
-	if list, err := s.BacktestETFs(ctx, second.ID, "", 10); err != nil || len(list) > 0 {
+	must(second(s.SaveBacktestResult(ctx, other.ID, body, true, "v1"))) // by a worker that was killed before it said so
+	must(s.FinishBacktest(ctx, etf.BacktestEnd{ID: other.ID, Status: etf.RunCancelled}))
+	if got, err := s.Backtest(ctx, other.ID); err != nil || got.Hash != "" || got.LeakSuspected {
+		t.Errorf("cancelled, with a result: %+v, %v", got, err)
+	}
+	if _, err := s.BacktestResult(ctx, other.ID); etf.KindOf(err) != etf.KindNotFound {
+		t.Errorf("the result of a cancelled backtest: %v", err)
+	}
+	if list, err := s.BacktestETFs(ctx, other.ID, "", 10); err != nil || len(list) > 0 {
 		t.Errorf("after it was cancelled: %+v, %v", list, err)
 	}
 	if again, started, err := s.StartBacktest(ctx, r); err != nil || !started || again.Status != etf.RunRunning || !again.FinishedAt.IsZero() || again.Counts != (etf.BacktestCounts{}) {
 		t.Errorf("started again: %v %+v %v", started, again, err)
 	}
-	// Failed: what is there stays.
-	_, err = s.PlanBacktest(ctx, second.ID, plan)
+	// Failed: what was measured stays, what could not be is tried again, and a result is made again.
+	_, err = s.PlanBacktest(ctx, other.ID, plan)
 	must(err)
-	_, err = s.SaveBacktestPart(ctx, second.ID, etf.BacktestPart{Symbol: "BTB", Error: "too short"})
+	must(second(s.SaveBacktestPart(ctx, other.ID, etf.BacktestPart{Symbol: "BTA", Origins: 7, CodeVersion: "v1", Body: []byte("anew")})))
+	must(second(s.SaveBacktestResult(ctx, other.ID, body, true, "v1")))
+	_, err = s.SaveBacktestPart(ctx, other.ID, etf.BacktestPart{Symbol: "BTB", Error: "too short"})
 	must(err)
-	must(s.FinishBacktest(ctx, etf.BacktestEnd{ID: second.ID, Status: etf.RunFailed, Error: "the database was away"}))
-	if again, started, err := s.StartBacktest(ctx, r); err != nil || !started || again.Counts != (etf.BacktestCounts{ETFs: 3, Failed: 1}) || again.Error != "" {
+	must(s.FinishBacktest(ctx, etf.BacktestEnd{ID: other.ID, Status: etf.RunFailed, Error: "the database was away"}))
+	if again, started, err := s.StartBacktest(ctx, r); err != nil || !started || again.Counts != (etf.BacktestCounts{ETFs: 3, Measured: 1, Origins: 7}) || again.Error != "" ||
+		again.Hash != "" || again.LeakSuspected {
 		t.Errorf("started again: %v %+v %v", started, again, err)
+	}
+	if part, err := s.BacktestPart(ctx, other.ID, "BTA"); err != nil || string(part.Body) != "anew" {
+		t.Errorf("%q, %v", part.Body, err)
+	}
+	if counts, err := s.CountBacktests(ctx); err != nil || !reflect.DeepEqual(counts, map[etf.BacktestStatus]int{etf.RunCompleted: 1, etf.RunRunning: 1}) {
+		t.Errorf("%v, %v", counts, err)
 	}
 
 	page, next, err := s.Backtests(ctx, etf.BacktestFilter{Exchange: etf.XNYS}, etf.Cursor{}, 1)
 	must(err)
-	if len(page) != 1 || page[0].ID != second.ID || next.IsZero() {
+	if len(page) != 1 || page[0].ID != other.ID || next.IsZero() {
 		t.Fatalf("%+v, %v", page, next)
 	}
 	if page, next, err = s.Backtests(ctx, etf.BacktestFilter{}, next, 1); err != nil || len(page) != 1 || page[0].ID != run.ID || !next.IsZero() {

@@ -132,8 +132,13 @@ func TestBacktestKilled(t *testing.T) {
 	if killed.Status != etf.RunCompleted || killed.ID == calm.ID || killed.Hash != calm.Hash || !killed.AsOf.Equal(calm.AsOf) || killed.Counts != calm.Counts {
 		t.Errorf("killed: %+v\nundisturbed: %+v", killed, calm)
 	}
+	eventually(t, "the parts to be deleted", func() error {
+		if left := s.count(t, "SELECT COUNT(*) FROM backtest_pieces WHERE symbol <> ''"); left != 0 {
+			return fmt.Errorf("%d pieces are left", left)
+		}
+		return nil
+	})
 	for query, want := range map[string]int{
-		"SELECT COUNT(*) FROM backtest_pieces WHERE symbol <> ''":                               0,
 		"SELECT COUNT(*) FROM backtest_parts":                                                   2 * n,
 		"SELECT COUNT(*) FROM events WHERE kind = 'backtest.progress'":                          2 * n,
 		"SELECT COUNT(*) FROM events WHERE kind IN ('backtest.started', 'backtest.ended')":      4,

@@ -109,9 +109,19 @@ type Backtest struct {
 	// Weights are the combination's after the last outcome; empty without one.
 	Weights []BacktestWeights `json:"weights,omitempty"`
 	// LeakSuspected: a model beats the benchmark at one session by more than 5 %, which no honest forecast of closes does. Leaks says where.
-	LeakSuspected bool     `json:"leak_suspected"`
-	Leaks         []string `json:"leaks"` // what to look at, in words
-	CodeVersion   string   `json:"code_version"`
+	LeakSuspected bool              `json:"leak_suspected"`
+	Suspects      []BacktestSuspect `json:"suspects"` // what is too good to be true, also if a signal is expected
+	Leaks         []string          `json:"leaks"`    // the same in words, and then what to look at
+	CodeVersion   string            `json:"code_version"`
+}
+
+// BacktestSuspect is a model that is too good to be true at a horizon of one session, on one ETF or on all of an exchange (ETF is empty).
+type BacktestSuspect struct {
+	ETF      Symbol   `json:"etf"`
+	Exchange Exchange `json:"exchange"` // empty for a file without one
+	Model    string   `json:"model"`
+	RelMAE   float64  `json:"rel_mae"`
+	N        int      `json:"n"` // forecasts
 }
 
 // BacktestWeights are what a combination's members weigh at a horizon, on an exchange or in a file without one.

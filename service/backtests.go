@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/etfcast/etfcast/calendar"
 	"github.com/etfcast/etfcast/etf"
@@ -31,6 +32,8 @@ type Backtests interface {
 	BacktestETFs(ctx context.Context, id string, after etf.Symbol, limit int) ([]etf.BacktestRunETF, error)
 	// BacktestResult returns the result's JSON. KindNotFound if there is none yet.
 	BacktestResult(ctx context.Context, id string) ([]byte, error)
+	// CountBacktests returns how many backtests are recorded, by status.
+	CountBacktests(ctx context.Context) (map[etf.BacktestStatus]int, error)
 	// BacktestAttempts returns the highest attempt at the question whose first attempt has the ID; 0 if there is none.
 	BacktestAttempts(ctx context.Context, base string) (int, error)
 	// NewestKnown returns when the newest data version of the ETFs became known; zero if nothing is stored.
@@ -59,29 +62,32 @@ type NewBacktest struct {
 	Again    bool // ask again what was answered already
 }
 
-// StartBacktest checks the whole request and starts the backtest, or finds the one that is running or completed with the same question
-// (ETFs, instant, options); started says which. One that failed or was cancelled is started again under its ID, and goes on with
-// what it has. With Again, the same question is asked anew. KindConflict if MaxBacktests are running.
+// StartBacktest checks the whole request and starts the backtest, or finds the newest one that is running or completed with the same
+// question (ETFs, instant, options); started says which. One that failed or was cancelled is started again under its ID, and goes on with
+// what it has. With Again, the question is asked anew unless it is being answered: a request that is repeated because its answer was
+// lost starts no second one. KindConflict if MaxBacktests are running.
 func (s *Service) StartBacktest(ctx context.Context, r NewBacktest) (run etf.BacktestRun, started bool, err error) {
 	q, err := s.checkBacktest(ctx, r)
 	if err != nil {
 		return run, false, err
 	}
-	if r.Again {
-		attempts, err := s.store.BacktestAttempts(ctx, q.BaseID())
-		if err != nil {
-			return run, false, err
-		}
-		q.Attempt = attempts + 1
-	}
-	known, err := s.store.Backtest(ctx, q.ID())
-	if err != nil && etf.KindOf(err) != etf.KindNotFound {
+	attempts, err := s.store.BacktestAttempts(ctx, q.BaseID())
+	if err != nil {
 		return run, false, err
 	}
-	if err == nil && known.Status == etf.RunCompleted {
+	var known etf.BacktestRun
+	if q.Attempt = max(attempts, 1); attempts > 0 {
+		if known, err = s.Backtest(ctx, q.ID()); err != nil {
+			return run, false, err
+		}
+		if r.Again && known.Status != etf.RunRunning {
+			q.Attempt, known = attempts+1, etf.BacktestRun{}
+		}
+	}
+	if known.Status == etf.RunCompleted {
 		return known, false, nil
 	}
-	if err != nil || known.Status != etf.RunRunning {
+	if known.Status != etf.RunRunning {
 		if err := s.roomForBacktest(ctx); err != nil {
 			return run, false, err
 		}
@@ -158,7 +164,7 @@ func (s *Service) checkBacktest(ctx context.Context, r NewBacktest) (etf.Backtes
 			note(etf.WithField(err, date.field))
 		}
 	}
-	if len(q.Options.ExpectSignal) > MaxSignalReason {
+	if utf8.RuneCountInString(q.Options.ExpectSignal) > MaxSignalReason {
 		note(etf.Invalid("expect_signal", "the reason is too long", fmt.Sprintf("use at most %d characters", MaxSignalReason)))
 	}
 	complete, err := backtest.Complete(q.Options)
@@ -283,7 +289,7 @@ func (s *Service) fitsMemory(ctx context.Context, q etf.BacktestRequest, named [
 	}
 	if forecasts > MaxBacktestForecasts {
 		return etf.Invalid("origins_every", fmt.Sprintf("that would be some %d forecasts; the limit is %d", forecasts, MaxBacktestForecasts),
-			fmt.Sprintf("measure an origin every %d sessions or fewer, or fewer ETFs, models or horizons", q.Options.OriginsEvery*(forecasts/MaxBacktestForecasts+1)))
+			fmt.Sprintf("measure an origin every %d sessions, or fewer ETFs, models or horizons", q.Options.OriginsEvery*(forecasts/MaxBacktestForecasts+1)))
 	}
 	return nil
 }
@@ -318,7 +324,11 @@ func (s *Service) joinBacktest(ctx context.Context, b etf.BacktestRun) (etf.Back
 		}
 		return b, nil
 	case x.StartedAt.Add(time.Minute).Before(b.StartedAt):
-		return b, nil // an earlier execution: the new one is being started
+		// An earlier execution: the new one is being started, or could not be.
+		if s.now().Sub(b.StartedAt) > startGrace {
+			b.Status, b.Error = etf.RunTerminated, "recorded as running, but its workflow was not started: start it again"
+		}
+		return b, nil
 	}
 	// It ended between the two reads, or without recording it.
 	if again, err := s.store.Backtest(ctx, b.ID); err == nil && again.Status != etf.RunRunning {
@@ -409,6 +419,12 @@ func (s *Service) CancelBacktest(ctx context.Context, id string) (etf.BacktestRu
 	}
 	return b, &etf.Error{Kind: etf.KindConflict, Field: "id", Message: fmt.Sprintf("backtest %s has already ended: it is %s", id, b.Status),
 		Remedy: "only a running backtest can be cancelled"}
+}
+
+// CountBacktests returns how many backtests are recorded, by status; one that was terminated in Temporal counts as running until it is
+// started again.
+func (s *Service) CountBacktests(ctx context.Context) (map[etf.BacktestStatus]int, error) {
+	return s.store.CountBacktests(ctx)
 }
 
 // BacktestURL returns the URL of a backtest in Temporal's Web UI, or "" if the UI's URL is not known.

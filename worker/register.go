@@ -79,7 +79,7 @@ func registerMain(r sdkworker.ActivityRegistry, d Deps, cores int, now func() ti
 }
 
 func registerFit(r sdkworker.ActivityRegistry, d Deps, cores int, now func() time.Time) {
-	fits := make(chan struct{}, cores)
+	fits := activities.NewPlaces(cores)
 	r.RegisterActivity(&activities.Forecasting{
 		Store: d.Store, Models: d.Models, CodeVersion: d.CodeVersion, Build: d.Build, Now: now, Fits: fits,
 		ModelFailed: d.ModelFailed, Scoring: d.scoring(now),

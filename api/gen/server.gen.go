@@ -298,7 +298,7 @@ type BacktestOptions = etf.BacktestOptions
 
 // BacktestOutcome The result of a backtest.
 //
-// Example: {"leaks":[],"pooled":[],"results":[{"christoffersen_p":0.41,"coverage_50":0.52,"coverage_50_se":0.011,"coverage_80":0.81,"coverage_80_se":0.008,"coverage_90":0.903,"coverage_90_se":0.006,"coverage_95":0.949,"coverage_95_se":0.005,"crps":0.72,"dm_p":null,"dm_p_mae":null,"etf":"SIMUS1","exchange":"XNYS","from":"2017-11-27","horizon":1,"kupiec_p":0.62,"mase":1.012,"model":"drift","n":2243,"pinball":0.341,"pit":[224,225,224,224,225,224,224,225,224,224],"rel_crps":1,"rel_crps_high":1,"rel_crps_low":1,"rel_mae":1,"rel_mae_high":1,"rel_mae_low":1,"rmsse":1.004,"served":true,"to":"2026-11-24","width_80":3.2,"width_90":4.1,"winkler_80":4.5,"winkler_90":5.4}]}
+// Example: {"leaks":[],"pooled":[],"results":[{"christoffersen_p":0.41,"coverage_50":0.52,"coverage_50_se":0.011,"coverage_80":0.81,"coverage_80_se":0.008,"coverage_90":0.903,"coverage_90_se":0.006,"coverage_95":0.949,"coverage_95_se":0.005,"crps":0.72,"dm_p":null,"dm_p_mae":null,"etf":"SIMUS1","exchange":"XNYS","from":"2017-11-27","horizon":1,"kupiec_p":0.62,"mase":1.012,"model":"drift","n":2243,"pinball":0.341,"pit":[224,225,224,224,225,224,224,225,224,224],"rel_crps":1,"rel_crps_high":1,"rel_crps_low":1,"rel_mae":1,"rel_mae_high":1,"rel_mae_low":1,"rmsse":1.004,"served":true,"to":"2026-11-24","width_80":3.2,"width_90":4.1,"winkler_80":4.5,"winkler_90":5.4}],"suspects":[]}
 type BacktestOutcome struct {
 	// Results One for each ETF, model and horizon.
 	Results []BacktestResult `json:"results"`
@@ -306,7 +306,10 @@ type BacktestOutcome struct {
 	// Pooled One for each exchange, model and horizon, if there are several ETFs.
 	Pooled []BacktestResult `json:"pooled"`
 
-	// Leaks If a leak is suspected: what to look at, in words.
+	// Suspects Models that are too good to be true at one session; also if a signal is expected.
+	Suspects []BacktestSuspect `json:"suspects"`
+
+	// Leaks The same in words, and then what to look at.
 	Leaks []string `json:"leaks"`
 }
 
@@ -314,6 +317,11 @@ type BacktestOutcome struct {
 //
 // Example: {"christoffersen_p":0.41,"coverage_50":0.52,"coverage_50_se":0.011,"coverage_80":0.81,"coverage_80_se":0.008,"coverage_90":0.903,"coverage_90_se":0.006,"coverage_95":0.949,"coverage_95_se":0.005,"crps":0.72,"dm_p":null,"dm_p_mae":null,"etf":"SIMUS1","exchange":"XNYS","from":"2017-11-27","horizon":1,"kupiec_p":0.62,"mase":1.012,"model":"drift","n":2243,"pinball":0.341,"pit":[224,225,224,224,225,224,224,225,224,224],"rel_crps":1,"rel_crps_high":1,"rel_crps_low":1,"rel_mae":1,"rel_mae_high":1,"rel_mae_low":1,"rmsse":1.004,"served":true,"to":"2026-11-24","width_80":3.2,"width_90":4.1,"winkler_80":4.5,"winkler_90":5.4}
 type BacktestResult = etf.BacktestResult
+
+// BacktestSuspect A model with a relative MAE below 0.95 at a horizon of one session.
+//
+// Example: {"etf":"SIMUS1","exchange":"XNYS","model":"theta","n":2243,"rel_mae":0.412}
+type BacktestSuspect = etf.BacktestSuspect
 
 // Bar One session's prices. On XKRX, a bar for a session without trades has open, high, low and volume 0 and the previous close.
 //
@@ -1475,7 +1483,7 @@ type NewAction struct {
 //
 // Example: {"calibrate":true,"exchange":"XNYS","horizons":[1,5,21],"models":["drift","prophet"],"symbols":["SIMUS1","SIMUS2"]}
 type NewBacktest struct {
-	// Again Ask again what was answered already.
+	// Again Ask again what was answered already. While it is being answered, this finds that backtest.
 	Again *bool `json:"again,omitempty"`
 
 	// AsOf What was believed at this instant is measured; null and by default what is believed now.

@@ -116,10 +116,13 @@ func (a *app) waitForBacktest(ctx context.Context, svc *service.Service, run etf
 		if run.Error != "" {
 			why = ": " + etf.OneLine(run.Error)
 		}
-		return fmt.Errorf("backtest %s ended as %s%s: %w", run.ID, run.Status, why, errIncomplete)
+		return fmt.Errorf("backtest %s ended as %s%s: %w", run.ID, run.Status, why, errNoResult)
 	}
 	return a.showStoredBacktest(ctx, svc, run, as, folder)
 }
+
+// errNoResult is returned by a command that waited for a backtest which did not complete.
+var errNoResult = errors.New("there is no result")
 
 // errBacktestContinues is returned by a command that was interrupted while watching a backtest, which continues without it.
 type errBacktestContinues struct{ id string }

@@ -68,7 +68,7 @@ func exitCode(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errIncomplete), errors.Is(err, errStale):
+	case errors.Is(err, errIncomplete), errors.Is(err, errStale), errors.Is(err, errNoResult):
 		return exitIncomplete
 	case errors.Is(err, errLeak):
 		return exitLeak

@@ -60,6 +60,8 @@ var (
 		"1 if the coverage of a model's interval is refuted: the evidence against it has reached 20 at some session.", []string{"exchange", "model", "horizon", "nominal"}, nil)
 	descServed = prometheus.NewDesc("etfcast_served",
 		"1 for a model that is served instead of the benchmark.", []string{"exchange", "model", "horizon"}, nil)
+	descBacktests = prometheus.NewDesc("etfcast_backtests",
+		"Recorded backtests of stored ETFs.", []string{"status"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -71,6 +73,7 @@ func (storeMetrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- descCoverage
 	ch <- descCoverageAlarm
 	ch <- descServed
+	ch <- descBacktests
 }
 
 // Collect implements prometheus.Collector.
@@ -94,6 +97,11 @@ func (m storeMetrics) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 		m.record(ctx, ch)
+		if counts, err := m.service.CountBacktests(ctx); err == nil {
+			for _, status := range []etf.BacktestStatus{etf.RunRunning, etf.RunCompleted, etf.RunFailed, etf.RunCancelled} {
+				ch <- prometheus.MustNewConstMetric(descBacktests, prometheus.GaugeValue, float64(counts[status]), string(status))
+			}
+		}
 	}
 	ch <- prometheus.MustNewConstMetric(descUp, prometheus.GaugeValue, up)
 }

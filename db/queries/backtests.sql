@@ -11,7 +11,9 @@ INSERT INTO backtests (id, base_id, attempt, exchange, whole_exchange, symbols, 
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', '', 0, 0, 0, 0, 0, '', 0, '', ?);
 
 -- name: StartBacktestAgain :exec
-UPDATE backtests SET status = 'running', error = '', finished_at = NULL, started_at = ? WHERE id = ?;
+-- A result that was stored before the end was recorded is made again.
+UPDATE backtests SET status = 'running', error = '', finished_at = NULL, leak_suspected = 0, result_hash = '', result_size = 0,
+    code_version = '', started_at = ? WHERE id = ?;
 
 -- name: SetBacktestCounts :exec
 UPDATE backtests SET etfs = ?, measured = ?, failed = ?, origins = ? WHERE id = ?;
@@ -21,6 +23,9 @@ UPDATE backtests SET leak_suspected = ?, result_hash = ?, result_size = ?, code_
 
 -- name: FinishBacktest :exec
 UPDATE backtests SET status = ?, error = ?, finished_at = ? WHERE id = ?;
+
+-- name: CountBacktests :many
+SELECT status, COUNT(*) AS n FROM backtests GROUP BY status ORDER BY status;
 
 -- name: GetHighestBacktestAttempt :one
 SELECT attempt FROM backtests WHERE base_id = ? ORDER BY base_id DESC, attempt DESC LIMIT 1;
@@ -81,8 +86,15 @@ DELETE FROM backtest_pieces WHERE backtest_id = ? AND symbol = '';
 -- Those of the parts of one ETF; the result's stay.
 DELETE FROM backtest_pieces WHERE backtest_id = ? AND symbol = ?;
 
+-- name: DeleteAllBacktestPieces :exec
+DELETE FROM backtest_pieces WHERE backtest_id = ?;
+
 -- name: DeleteBacktestParts :execrows
 DELETE FROM backtest_parts WHERE backtest_id = ?;
+
+-- name: DeleteUnmeasuredBacktestParts :exec
+-- Those without numbers, which say why there are none.
+DELETE FROM backtest_parts WHERE backtest_id = ? AND error <> '';
 
 -- name: DeleteBacktestETFs :execrows
 DELETE FROM backtest_etfs WHERE backtest_id = ?;

@@ -42,6 +42,47 @@ func (q *Queries) CountBacktestParts(ctx context.Context, backtestID string) (Co
 	return i, err
 }
 
+const countBacktests = `-- name: CountBacktests :many
+SELECT status, COUNT(*) AS n FROM backtests GROUP BY status ORDER BY status
+`
+
+type CountBacktestsRow struct {
+	Status string
+	N      int64
+}
+
+func (q *Queries) CountBacktests(ctx context.Context) ([]CountBacktestsRow, error) {
+	rows, err := q.db.QueryContext(ctx, countBacktests)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []CountBacktestsRow{}
+	for rows.Next() {
+		var i CountBacktestsRow
+		if err := rows.Scan(&i.Status, &i.N); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const deleteAllBacktestPieces = `-- name: DeleteAllBacktestPieces :exec
+DELETE FROM backtest_pieces WHERE backtest_id = ?
+`
+
+func (q *Queries) DeleteAllBacktestPieces(ctx context.Context, backtestID string) error {
+	_, err := q.db.ExecContext(ctx, deleteAllBacktestPieces, backtestID)
+	return err
+}
+
 const deleteBacktestETFs = `-- name: DeleteBacktestETFs :execrows
 DELETE FROM backtest_etfs WHERE backtest_id = ?
 `
@@ -90,6 +131,16 @@ DELETE FROM backtest_pieces WHERE backtest_id = ? AND symbol = ''
 
 func (q *Queries) DeleteBacktestResult(ctx context.Context, backtestID string) error {
 	_, err := q.db.ExecContext(ctx, deleteBacktestResult, backtestID)
+	return err
+}
+
+const deleteUnmeasuredBacktestParts = `-- name: DeleteUnmeasuredBacktestParts :exec
+DELETE FROM backtest_parts WHERE backtest_id = ? AND error <> ''
+`
+
+// Those without numbers, which say why there are none.
+func (q *Queries) DeleteUnmeasuredBacktestParts(ctx context.Context, backtestID string) error {
+	_, err := q.db.ExecContext(ctx, deleteUnmeasuredBacktestParts, backtestID)
 	return err
 }
 
@@ -640,7 +691,8 @@ func (q *Queries) SetBacktestResult(ctx context.Context, arg SetBacktestResultPa
 }
 
 const startBacktestAgain = `-- name: StartBacktestAgain :exec
-UPDATE backtests SET status = 'running', error = '', finished_at = NULL, started_at = ? WHERE id = ?
+UPDATE backtests SET status = 'running', error = '', finished_at = NULL, leak_suspected = 0, result_hash = '', result_size = 0,
+    code_version = '', started_at = ? WHERE id = ?
 `
 
 type StartBacktestAgainParams struct {
@@ -648,6 +700,7 @@ type StartBacktestAgainParams struct {
 	ID        string
 }
 
+// A result that was stored before the end was recorded is made again.
 func (q *Queries) StartBacktestAgain(ctx context.Context, arg StartBacktestAgainParams) error {
 	_, err := q.db.ExecContext(ctx, startBacktestAgain, arg.StartedAt, arg.ID)
 	return err

@@ -26,7 +26,7 @@ func Assemble(parts []Part, o etf.BacktestOptions) (etf.Backtest, error) {
 	if err != nil {
 		return etf.Backtest{}, err
 	}
-	b := etf.Backtest{Options: o, Results: []etf.BacktestResult{}, Pooled: []etf.BacktestResult{}, Leaks: []string{}}
+	b := etf.Backtest{Options: o, Results: []etf.BacktestResult{}, Pooled: []etf.BacktestResult{}, Suspects: []etf.BacktestSuspect{}, Leaks: []string{}}
 	groups := groupsOf(joined, o)
 	for _, g := range groups {
 		g.evaluate()
@@ -44,8 +44,9 @@ func Assemble(parts []Part, o etf.BacktestOptions) (etf.Backtest, error) {
 		}
 	}
 	slices.SortStableFunc(b.Fans, func(x, y etf.BacktestFan) int { return cmp.Compare(x.ETF, y.ETF) })
-	b.Leaks = leaks(&b)
-	b.LeakSuspected = len(b.Leaks) > 0 && o.ExpectSignal == ""
+	b.Suspects = suspects(&b)
+	b.Leaks = leaks(b.Suspects)
+	b.LeakSuspected = len(b.Suspects) > 0 && o.ExpectSignal == ""
 	return b, nil
 }
 

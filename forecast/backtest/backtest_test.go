@@ -365,7 +365,7 @@ func TestLeak(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := assembled(t, o, part)
-		if b.LeakSuspected != suspected || len(b.Leaks) < 2 || !strings.HasPrefix(b.Leaks[0], "ewma on A: relative MAE 0.5") {
+		if b.LeakSuspected != suspected || len(b.Suspects) != 1 || b.Suspects[0].ETF != "A" || b.Suspects[0].Model != "ewma" || b.Suspects[0].RelMAE >= .95 || b.Suspects[0].N == 0 || len(b.Leaks) < 2 || !strings.HasPrefix(b.Leaks[0], "ewma on A: relative MAE 0.5") {
 			t.Errorf("%q: suspected %v, %q", reason, b.LeakSuspected, b.Leaks)
 		}
 		for _, r := range b.Results {

@@ -2,6 +2,7 @@ package backtest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast/catalogue"
@@ -10,23 +11,29 @@ import (
 // LeakBelow is the relative MAE at a horizon of one session below which a leak is suspected: honest forecasts of closes have .98 to 1.02.
 const LeakBelow = .95
 
-// leaks says which models are too good to be true, and then where to look; empty if none is.
-func leaks(b *etf.Backtest) []string {
-	list := []string{}
-	for _, results := range [][]etf.BacktestResult{b.Results, b.Pooled} {
-		for _, r := range results {
-			if r.Model == catalogue.Benchmark || r.Horizon != 1 || r.RelMAE == nil || *r.RelMAE >= LeakBelow {
-				continue
-			}
-			of := string(r.ETF)
-			if of == "" {
-				of = "all ETFs together"
-			}
-			list = append(list, fmt.Sprintf("%s on %s: relative MAE %.3f at horizon 1 over %d forecasts; honest forecasts of closes have 0.98 to 1.02", r.Model, of, *r.RelMAE, r.N))
+// suspects returns the models that are too good to be true.
+func suspects(b *etf.Backtest) []etf.BacktestSuspect {
+	list := []etf.BacktestSuspect{}
+	for _, r := range slices.Concat(b.Results, b.Pooled) {
+		if r.Model != catalogue.Benchmark && r.Horizon == 1 && r.RelMAE != nil && *r.RelMAE < LeakBelow {
+			list = append(list, etf.BacktestSuspect{ETF: r.ETF, Exchange: r.Exchange, Model: r.Model, RelMAE: *r.RelMAE, N: r.N})
 		}
 	}
-	if len(list) == 0 {
+	return list
+}
+
+// leaks says in words what is suspected, and then where to look; empty if nothing is.
+func leaks(suspects []etf.BacktestSuspect) []string {
+	list := []string{}
+	if len(suspects) == 0 {
 		return list
+	}
+	for _, s := range suspects {
+		of := string(s.ETF)
+		if of == "" {
+			of = "all ETFs together"
+		}
+		list = append(list, fmt.Sprintf("%s on %s: relative MAE %.3f at horizon 1 over %d forecasts; honest forecasts of closes have 0.98 to 1.02", s.Model, of, s.RelMAE, s.N))
 	}
 	return append(list,
 		"Look whether closes are known too early: rows dated a session too early, or in UTC, so that a row holds a part of the next session",

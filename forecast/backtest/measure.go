@@ -273,9 +273,7 @@ func (h *history) measure(ctx context.Context, m forecast.Model, o etf.BacktestO
 		if slices.Contains(drawn, place) {
 			part.Fans = append(part.Fans, h.fan(m.Name(), s, points, tails))
 		}
-		if place%21 == 0 {
-			report(place)
-		}
+		report(place)
 	}
 	report(len(h.origins))
 	if failed > 0 {

@@ -96,7 +96,7 @@ describe('backtests', () => {
         list.filter((r) => r.model === 'drift').flatMap((r) => [{ ...r, served: r.horizon !== 5 }, { ...r, model: 'theta', served: r.horizon === 5, gate: gate(r.horizon) as unknown as NonNullable<typeof r.gate> }]);
       b.result = { ...b.result, pooled: only(b.result.pooled), results: only(b.result.results) };
       b.leak_suspected = leak;
-      b.result.leaks = leak ? ['combination on SIMUS1: relative MAE 0.412 at horizon 1'] : [];
+      b.result.suspects = leak ? [{ etf: 'SIMUS1', exchange: 'XNYS', model: 'combination', rel_mae: 0.412, n: 1234 }] : [];
       return b;
     };
     const show = (leak: boolean) =>
@@ -109,6 +109,7 @@ describe('backtests', () => {
     await axe(page);
     const leak = await show(true);
     await leak.getByRole('alert').getByText('A leak is suspected').waitFor();
+    await leak.getByRole('alert').getByText(/combination on SIMUS1: relative MAE 0.412 one session ahead over 1,234 forecasts/).waitFor();
     expect(await leak.getByText(/is better than drift, and is served/).count()).toBe(0);
     await shots(leak, 'backtest-leak');
   });

@@ -134,7 +134,7 @@ type maker struct {
 func newPage(b etf.Backtest, t texts, language string) page {
 	m := maker{texts: t, b: b}
 	m.order()
-	p := page{Language: language, Benchmark: drift.Name, Code: orDash(b.CodeVersion), Leak: b.LeakSuspected, Leaks: b.Leaks}
+	p := page{Language: language, Benchmark: drift.Name, Code: orDash(b.CodeVersion), Leak: b.LeakSuspected, Leaks: m.leaks()}
 	p.Title, p.Subtitle = m.title(), m.subtitle()
 	p.Verdicts = m.verdicts()
 	if n := len(m.gates()); n > 1 {

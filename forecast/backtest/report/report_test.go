@@ -325,10 +325,13 @@ func TestLeak(t *testing.T) {
 	for i := range b.Results {
 		b.Results[i].Served = b.Results[i].Model == "theta"
 	}
-	b.LeakSuspected, b.Leaks = true, []string{"theta, ETF1: is a column of the file from the same day's close?"}
-	for language, want := range map[string][2]string{"en": {"A leak is suspected", "is better than drift, and is served"}, "ko": {"정보 누출이 의심됩니다", "제공 모델입니다"}} {
+	b.LeakSuspected, b.Suspects = true, []etf.BacktestSuspect{{ETF: "ETF1", Exchange: "XNYS", Model: "theta", RelMAE: .4123, N: 250}, {Exchange: "XNYS", Model: "theta", RelMAE: .9, N: 500}}
+	for language, want := range map[string][5]string{
+		"en": {"A leak is suspected", "is better than drift, and is served", "theta on ETF1: relative MAE 0.412 one session ahead over 250 forecasts", "theta on all ETFs together: relative MAE 0.900", "Look whether closes are known too early"},
+		"ko": {"정보 누출이 의심됩니다", "제공 모델입니다", "ETF1의 theta 모델: 예측 250개의 1거래일 뒤 상대 MAE가 0.412입니다", "모든 ETF의 theta 모델", "종가를 너무 일찍 알고 있지 않은지"},
+	} {
 		d := parse(t, write(t, b, language))
-		if !strings.Contains(d.text, want[0]) || !strings.Contains(d.text, b.Leaks[0]) || strings.Contains(d.text, want[1]) {
+		if !strings.Contains(d.text, want[0]) || !strings.Contains(d.text, want[2]) || !strings.Contains(d.text, want[3]) || !strings.Contains(d.text, want[4]) || strings.Contains(d.text, want[1]) {
 			t.Errorf("%s: %q", language, d.headings)
 		}
 		b := sample(1, "XNYS", []string{"drift", "theta"})
@@ -370,7 +373,7 @@ func TestHostileNamesAreText(t *testing.T) {
 	}
 	b.Options.ExpectSignal, b.CodeVersion = hostile, hostile
 	for _, leak := range []bool{false, true} {
-		b.LeakSuspected, b.Leaks = leak, []string{hostile}
+		b.LeakSuspected, b.Suspects = leak, []etf.BacktestSuspect{{ETF: hostile, Model: hostile}}
 		for _, language := range []string{"en", "ko"} {
 			page := write(t, b, language)
 			d := parse(t, page)
@@ -643,7 +646,7 @@ func TestNamesOfLinesAreApart(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	leak := sample(1, "", allModels)
-	leak.LeakSuspected, leak.Leaks = true, []string{"theta on ETF1: a column of the same day's close", "prices that were adjusted backwards"}
+	leak.LeakSuspected, leak.Suspects = true, []etf.BacktestSuspect{{ETF: "ETF1", Model: "theta", RelMAE: .412, N: 1000}}
 	folder := cmp.Or(*keep, t.TempDir())
 	for name, b := range map[string]etf.Backtest{"pooled": sample(8, "XNYS", allModels), "file": sample(1, "", allModels), "leak": leak} {
 		for _, language := range []string{"en", "ko"} {

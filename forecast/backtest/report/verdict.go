@@ -133,3 +133,19 @@ func (m *maker) noneBetter(h int, none []judged, gates int) verdict {
 	}
 	return v
 }
+
+// leaks says what is too good to be true, and then where to look.
+func (m maker) leaks() []string {
+	if len(m.b.Suspects) == 0 {
+		return nil
+	}
+	var list []string
+	for _, s := range m.b.Suspects {
+		unit := string(s.ETF)
+		if unit == "" {
+			unit = m.text("leakAll")
+		}
+		list = append(list, m.fill("leakOf", "model", s.Model, "unit", unit, "ratio", strconv.FormatFloat(s.RelMAE, 'f', 3, 64), "n", s.N))
+	}
+	return append(list, m.text("leakEarly"), m.text("leakStale"), m.text("leakRestated"), m.text("leakMixed"))
+}

@@ -3424,7 +3424,7 @@ export interface components {
             /** @description Why a model may be much better than the benchmark at one session; without it that is taken for a leak. */
             expect_signal?: string | null;
             /**
-             * @description Ask again what was answered already.
+             * @description Ask again what was answered already. While it is being answered, this finds that backtest.
              * @default false
              */
             again: boolean | null;
@@ -3740,6 +3740,7 @@ export interface components {
          *           }
          *         ],
          *         "pooled": [],
+         *         "suspects": [],
          *         "leaks": []
          *       }
          *     }
@@ -3851,6 +3852,7 @@ export interface components {
          *         }
          *       ],
          *       "pooled": [],
+         *       "suspects": [],
          *       "leaks": []
          *     }
          */
@@ -3859,8 +3861,32 @@ export interface components {
             results: components["schemas"]["BacktestResult"][];
             /** @description One for each exchange, model and horizon, if there are several ETFs. */
             pooled: components["schemas"]["BacktestResult"][];
-            /** @description If a leak is suspected: what to look at, in words. */
+            /** @description Models that are too good to be true at one session; also if a signal is expected. */
+            suspects: components["schemas"]["BacktestSuspect"][];
+            /** @description The same in words, and then what to look at. */
             leaks: string[];
+        };
+        /**
+         * @description A model with a relative MAE below 0.95 at a horizon of one session.
+         * @example {
+         *       "etf": "SIMUS1",
+         *       "exchange": "XNYS",
+         *       "model": "theta",
+         *       "rel_mae": 0.412,
+         *       "n": 2243
+         *     }
+         */
+        BacktestSuspect: {
+            /** @description Empty for all ETFs of the exchange. */
+            etf: string;
+            /** @description Empty for a file without one. */
+            exchange: string;
+            /** @description The model. */
+            model: string;
+            /** @description Its mean absolute error divided by the benchmark's. */
+            rel_mae: number;
+            /** @description Forecasts. */
+            n: number;
         };
         /**
          * @description How one model fared at one horizon. Losses are divided by the forecasts' scales. What is undefined is null.
@@ -9905,6 +9931,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "pooled": [],
+                     *         "suspects": [],
                      *         "leaks": []
                      *       }
                      *     }
