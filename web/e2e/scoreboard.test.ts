@@ -30,8 +30,13 @@ describe('the scoreboard', () => {
     await page.getByRole('heading', { name: /XNYS · 1 session ahead/ }).waitFor();
     if (board.record_begins === null) {
       await page.getByText('There is no record yet').waitFor();
-      await page.getByText(/of the models drift, prophet/).waitFor();
+      const late = await server.get<Board>('/v1/scoreboard?late=true');
+      const models = [...new Set(late.items.map((i) => i.model))];
+      expect(models).toEqual(expect.arrayContaining(['drift', 'prophet', 'combination']));
+      await page.getByText(`of the models ${models.join(', ')}`).waitFor();
     }
+    await page.getByText('Served on XNYS: drift 1, 5, 21 sessions ahead.').waitFor();
+    await page.getByText('Served on XKRX: drift 1, 5, 21 sessions ahead.').waitFor();
     await shots(page, 'scoreboard');
 
     // The term explains itself.

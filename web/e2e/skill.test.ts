@@ -113,6 +113,7 @@ describe('the gate', () => {
     await row('1 session ahead', /^drift/).getByText('another is served').waitFor();
     await row('5 sessions ahead', /^prophet/).getByText('shown to be worse').waitFor();
     await row('5 sessions ahead', /^drift/).getByText('served', { exact: true }).waitFor();
+    await page.getByText('Served on XNYS: prophet 1 session ahead; drift 5, 21 sessions ahead.').waitFor();
     await axe(page);
     await shots(page, 'scoreboard-gate');
   });
