@@ -1280,7 +1280,7 @@ export interface components {
              */
             event: number;
             /**
-             * @description The model of the forecasts.
+             * @description The benchmark, whose forecasts are shown wherever no other model is served. Each forecast names its own model.
              * @example drift
              */
             served_model: string;
@@ -1560,7 +1560,7 @@ export interface components {
             findings: number;
             /** Format: int64 */
             data_version: number;
-            /** @description The newest forecast of the served model, for 1 and 21 sessions; empty while there is none. */
+            /** @description For 1 and for 21 sessions, the newest forecast by the model that is served there on the exchange; the benchmark's, if that model has none from an origin as new. Empty while there is none. */
             forecasts: components["schemas"]["OverviewForecast"][];
         };
         /** @description The newest forecast of an ETF's close for one horizon. */
@@ -9095,7 +9095,7 @@ export interface operations {
                  */
                 exchange: "XNYS" | "XKRX";
                 /**
-                 * @description The model, one that has scores; the served one by default.
+                 * @description The model, one that has scores; by default the one that is served at the horizon on the exchange.
                  * @example drift
                  */
                 model?: string;
