@@ -157,7 +157,7 @@ test('another model is drawn and listed', async ({ open, server }) => {
   const card = page.locator('section', { has: page.getByRole('heading', { name: 'Forecast', exact: true }) });
   const wanted = forecast.points.filter((p) => [1, 5, 21].includes(p.horizon)).map((p) => [day(p.target), String(p.horizon), money(p.quantiles['0.5']!)]);
   await card.getByText(`prophet, from the close of ${day(forecast.origin)}`).waitFor();
-  const rows = await card.locator('tbody tr').all();
+  const rows = await card.locator('table').first().locator('tbody tr').all();
   expect(await Promise.all(rows.map(async (r) => (await r.getByRole('cell').allTextContents()).slice(0, 3)))).toEqual(wanted);
   // The cursor goes on to the last target, where the legend has the forecast's numbers.
   await page.getByRole('application').focus();

@@ -6,7 +6,7 @@ import { eventually, expect, test } from './harness.ts';
 
 type Board = components['schemas']['Scoreboard'];
 
-/** Answers requests for the scoreboard with the server's late one, made one of record whose first comparison has this interval. */
+/** Answers requests for the scoreboard with the server's late one, made one of record in which prophet's first comparison has this interval. */
 function record(low: number, high: number): (page: Page) => Promise<void> {
   return async (page) => {
     await page.route('**/v1/scoreboard*', async (route) => {
@@ -15,8 +15,8 @@ function record(low: number, high: number): (page: Page) => Promise<void> {
       let done = false;
       for (const i of board.items) {
         if (!i.difference) continue;
-        i.difference = done ? { ...i.difference, low: -0.1, mean: 0, high: 0.1 } : { ...i.difference, low, mean: (low + high) / 2, high };
-        done = true;
+        i.difference = done || i.model !== 'prophet' ? { ...i.difference, low: -0.1, mean: 0, high: 0.1 } : { ...i.difference, low, mean: (low + high) / 2, high };
+        done ||= i.model === 'prophet';
       }
       await route.fulfill({ response, json: { ...board, late: false, record_begins: '2025-09-02' } });
     });
@@ -30,8 +30,13 @@ describe('the scoreboard', () => {
     await page.getByRole('heading', { name: /XNYS · 1 session ahead/ }).waitFor();
     if (board.record_begins === null) {
       await page.getByText('There is no record yet').waitFor();
-      await page.getByText(/of the models drift, prophet/).waitFor();
+      const late = await server.get<Board>('/v1/scoreboard?late=true');
+      const models = [...new Set(late.items.map((i) => i.model))];
+      expect(models).toEqual(expect.arrayContaining(['drift', 'prophet', 'combination']));
+      await page.getByText(`of the models ${models.join(', ')}`).waitFor();
     }
+    await page.getByText('Served on XNYS: drift 1, 5, 21 sessions ahead.').waitFor();
+    await page.getByText('Served on XKRX: drift 1, 5, 21 sessions ahead.').waitFor();
     await shots(page, 'scoreboard');
 
     // The term explains itself.

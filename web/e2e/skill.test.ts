@@ -113,8 +113,32 @@ describe('the gate', () => {
     await row('1 session ahead', /^drift/).getByText('another is served').waitFor();
     await row('5 sessions ahead', /^prophet/).getByText('shown to be worse').waitFor();
     await row('5 sessions ahead', /^drift/).getByText('served', { exact: true }).waitFor();
+    await page.getByText('Served on XNYS: prophet 1 session ahead; drift 5, 21 sessions ahead.').waitFor();
     await axe(page);
     await shots(page, 'scoreboard-gate');
+  });
+
+  test('decides which model the ETF’s page opens with, by horizon', async ({ open, server }) => {
+    const models = await server.get<Schema<'ModelList'>>('/v1/models');
+    const changed = { ...models, items: models.items.map((m) => (m.name === 'prophet' ? { ...m, served: true, served_for: [verdict('2026-11-20', 21, { passed: true, served: true })] } : m)) };
+    const prophet = await server.get<Schema<'Forecast'>>('/v1/etfs/SIMUS1/forecasts/latest?model=prophet');
+    const page = await open('/etfs/SIMUS1', {
+      before: async (p) => {
+        await answer(p, '**/v1/models*', changed);
+        await answer(p, '**/v1/etfs/SIMUS1/forecasts/latest?horizon=21', prophet);
+      },
+    });
+    await page.getByText('forecast by drift').waitFor();
+    await page.getByLabel('Model').selectOption('prophet, served 21 sessions ahead');
+    await page.getByText('forecast by prophet').waitFor();
+    expect(new URL(page.url()).search).toBe('?horizon=21');
+    // Named in the address, a model is shown whatever is served.
+    await page.getByLabel('Model').selectOption('ets');
+    await page.getByText('forecast by ets').waitFor();
+    expect(new URL(page.url()).search).toBe('?model=ets');
+    await page.getByLabel('Model').selectOption('drift, served 1 session ahead');
+    await page.getByText('forecast by drift').waitFor();
+    expect(new URL(page.url()).search).toBe('');
   });
 
   test('says on the overview which model is served, by horizon', async ({ open, server, axe }) => {

@@ -92,6 +92,15 @@ type horizon struct {
 	Slices                  *sliceTable
 }
 
+// Gated says whether a gate decided on any of the rows, and Tested whether the misses of any were tested: columns of dashes are left out.
+func (h horizon) Gated() bool {
+	return slices.ContainsFunc(h.Rows, func(r row) bool { return r.Served || r.Passed || r.Gate != dash })
+}
+
+func (h horizon) Tested() bool {
+	return slices.ContainsFunc(h.Rows, func(r row) bool { return r.Kupiec != dash || r.Christoffersen != dash })
+}
+
 type figure struct {
 	Title, Caption string
 	SVG            template.HTML
@@ -390,6 +399,9 @@ func (m *maker) row(r etf.BacktestResult) row {
 		DMP: pValue(r.DMP), DMPMAE: pValue(r.DMPMAE), Gate: dash,
 		Winkler80: number(r.Winkler80, 2), Winkler90: number(r.Winkler90, 2), Width80: number(r.Width80, 2), Width90: number(r.Width90, 2),
 		Kupiec: pValue(r.KupiecP), Christoffersen: pValue(r.ChristP),
+	}
+	if r.Model == drift.Name { // 1 by definition
+		out.RelMAEInterval, out.RelCRPSInterval = "", ""
 	}
 	if v := r.Gate; v != nil {
 		out.Passed = v.Passed

@@ -37,12 +37,16 @@ export interface Served {
 
 /** The models that are served on an exchange at some horizons, the one of the shortest horizon first. */
 export function served(models: readonly Schema<'Model'>[], exchange: string, horizons: readonly number[], benchmark: string): Served[] {
+  return byModel(horizons.map((horizon) => ({ horizon, model: servedAt(models, exchange, horizon, benchmark) })));
+}
+
+/** The models in the order in which they come, each with its horizons. */
+export function byModel(list: readonly { model: string; horizon: number }[]): Served[] {
   const out: Served[] = [];
-  for (const h of horizons) {
-    const model = servedAt(models, exchange, h, benchmark);
+  for (const { model, horizon } of list) {
     const known = out.find((s) => s.model === model);
-    if (known) known.horizons.push(h);
-    else out.push({ model, horizons: [h] });
+    if (known) known.horizons.push(horizon);
+    else out.push({ model, horizons: [horizon] });
   }
   return out;
 }

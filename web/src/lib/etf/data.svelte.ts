@@ -137,10 +137,9 @@ export async function loadFindings(symbol: string, asOf: number | null, signal: 
   return (await data(api.GET('/v1/findings', { params: { query }, signal }))).items;
 }
 
-/** etfcast's own models, the served one first. */
-export async function loadModels(signal: AbortSignal): Promise<string[]> {
-  const list = await data(api.GET('/v1/models', { signal }));
-  return [...list.items].sort((a, b) => Number(b.served) - Number(a.served)).map((m) => m.name);
+/** etfcast's own models, the benchmark first, with where each is served instead of it. */
+export async function loadModels(signal: AbortSignal): Promise<Schema<'Model'>[]> {
+  return (await data(api.GET('/v1/models', { signal }))).items;
 }
 
 /** The models that others enter forecasts of the ETF for, if any of them is scored. */
@@ -153,10 +152,11 @@ export async function loadEntrants(symbol: string, signal: AbortSignal): Promise
   return [...found].sort();
 }
 
-/** The latest forecast by a model, or null if there is none. */
-export async function loadLatest(symbol: string, model: string, signal: AbortSignal): Promise<Forecast | null> {
+/** The latest forecast by a model, or by the one that is served at a horizon; null if there is none. */
+export async function loadLatest(symbol: string, of: { model: string } | { horizon: number }, signal: AbortSignal): Promise<Forecast | null> {
+  const query = 'model' in of ? { model: of.model } : { horizon: of.horizon };
   try {
-    return await data(api.GET('/v1/etfs/{symbol}/forecasts/latest', { params: { path: { symbol }, query: { model } }, signal }));
+    return await data(api.GET('/v1/etfs/{symbol}/forecasts/latest', { params: { path: { symbol }, query }, signal }));
   } catch (cause) {
     if (cause instanceof Problem && cause.status === 404) return null;
     throw cause;
