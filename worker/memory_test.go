@@ -402,3 +402,7 @@ func (m *memory) Anchor(_ context.Context, scope etf.AnchorScope, _ etf.Checkpoi
 	m.anchors = append(m.anchors, scope)
 	return etf.Anchored{Leaves: 1, Checkpoint: etf.Checkpoint{Size: int64(len(m.anchors)), Root: "root", Note: "note"}}, nil
 }
+
+func (m *memory) BacktestWeights(context.Context, etf.Exchange) (string, []etf.BacktestWeights, error) {
+	return "", nil, nil
+}
