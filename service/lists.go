@@ -287,10 +287,10 @@ func (s *Service) ScoresOfOrigin(ctx context.Context, r ScoresRequest) (OriginSc
 func (s *Service) modelOfScores(ctx context.Context, r ScoresRequest) (string, error) {
 	exchange, exchangeErr := etf.ParseExchange(r.Exchange)
 	horizon, horizonErr := parseHorizon(r.Horizon)
-	if r.Model != "" || exchangeErr != nil || horizonErr != nil {
-		return cmp.Or(r.Model, s.served), nil
+	if r.Model == "" && exchangeErr == nil && horizonErr == nil {
+		return s.servedModel(ctx, exchange, max(horizon, 1))
 	}
-	return s.servedModel(ctx, exchange, max(horizon, 1))
+	return cmp.Or(r.Model, s.served), nil
 }
 
 func joinExchanges() string {
