@@ -73,13 +73,7 @@ func parsed[M forecast.Model](parse func(string) (M, error)) func(string) (forec
 
 // Daily returns the names of the models that forecast every ETF unless others are set, the benchmark first.
 func Daily() []string {
-	var list []string
-	for _, name := range []string{Benchmark, market.Name, "ets", "theta", "garch", combination.Name} {
-		if slices.Contains(Names(), name) {
-			list = append(list, name)
-		}
-	}
-	return list
+	return []string{Benchmark, market.Name, ets.Name, string(theta.Standard), garch.Name, combination.Name}
 }
 
 // Names returns the names of all models, the benchmark first and the combination last.
