@@ -35,7 +35,7 @@ func fetched(t *testing.T, s *db.Store, id string, window etf.Window) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := source.Fetch(t.Context(), etf.Query{Symbol: "SIMSPY", Ref: "SPY?inception=2024-09-03", Exchange: etf.XNYS, Currency: "USD", Window: window, AsOf: at})
+	r, err := source.Fetch(t.Context(), etf.Query{Symbol: "SIMSPY", Ref: "SPY?inception=2024-05-01", Exchange: etf.XNYS, Currency: "USD", Window: window, AsOf: at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestReproduceDeep(t *testing.T) {
 	t.Parallel()
 	database := dbtest.Open(t, dbtest.Embedded(t))
 	s, admin := database.Store, database.Admin(t)
-	if _, _, err := s.CreateETF(t.Context(), etf.ETF{Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "simulated", Ref: "SPY?inception=2024-09-03"}}}); err != nil {
+	if _, _, err := s.CreateETF(t.Context(), etf.ETF{Symbol: "SPY", Exchange: etf.XNYS, Currency: "USD", Sources: []etf.SourceRef{{Name: "simulated", Ref: "SPY?inception=2024-05-01"}}}); err != nil {
 		t.Fatal(err)
 	}
 	change := func(statement string) {

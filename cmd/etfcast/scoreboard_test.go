@@ -33,7 +33,7 @@ func TestScoreboardCommand(t *testing.T) {
 	if code != exitUsage {
 		t.Errorf("exit code %d", code)
 	}
-	for _, want := range []string{"exchange: ", "symbol: ", "model: ", "use drift or prophet", "horizon: ", "from: ", "to: "} {
+	for _, want := range []string{"exchange: ", "symbol: ", "model: ", "use drift or ", " or prophet", "horizon: ", "from: ", "to: "} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("%q is missing in\n%s", want, stderr)
 		}
