@@ -98,7 +98,7 @@ func TestReleasesAreReproduced(t *testing.T) {
 			if !errors.As(err, &e) || e.Kind != etf.KindInvalid || e.Field != "params" {
 				t.Errorf("%s by %s: %+v, %v", f.ID, f.Model, got, err)
 			}
-		case err != nil, got.Verdict == issuing.Different, got.Verdict != issuing.Identical && !fuses(), fmt.Sprint(got.NotRecorded) != "[closes_hash tails scale]":
+		case err != nil, got.Verdict == issuing.Different, got.Verdict != issuing.Identical && !fuses(), fmt.Sprint(got.NotRecorded) != "[closes_hash tails volatility scale]":
 			t.Errorf("%s by %s: %+v, %v", f.ID, f.Model, got, err)
 		}
 	})
