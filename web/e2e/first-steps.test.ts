@@ -88,7 +88,7 @@ test('from a file with defects to a decided finding and a read forecast', { time
   await page.goto(`${server.url}/etfs/${symbol}?adjust=split&range=3m`);
   await page.locator('.chart[data-ready][data-to]').waitFor();
   await page.getByText('forecast by drift: median; 50, 80, 90, 95 %').waitFor();
-  await page.getByRole('cell', { name: /^\d+\.\d\d–\d+\.\d\d$/ }).first().waitFor();
+  await page.getByRole('cell', { name: /^\d+\.\d\d–\d+\.\d\d/ }).first().waitFor();
   await page.getByText('up to date').or(page.getByText('not due yet')).waitFor();
   await page.locator('.plot[aria-busy=false]').waitFor();
   await picture(page, 'first-steps-forecast');

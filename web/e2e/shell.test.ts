@@ -60,7 +60,7 @@ test('another page begins at its top, with the keyboard on it; going back leads 
   await page.getByText('2,000 of 2,000 ETFs').waitFor();
   await page.evaluate(() => window.scrollTo(0, 20_000));
   // The rows of the new place are drawn after the scrolling: until then, the link would be another's.
-  await eventually('the rows there', () => page.evaluate(() => Number(document.querySelector('[data-symbol]')?.getAttribute('aria-rowindex')) > 100 || undefined));
+  await eventually('the rows there', () => page.evaluate(() => Number([...document.querySelectorAll('[data-symbol]')].at(-1)?.getAttribute('aria-rowindex')) > 100 || undefined));
   const link = page.locator('[data-symbol] .symbol a').nth(15);
   const symbol = await link.textContent();
   await link.click();

@@ -1,1 +1,0 @@
-import{$ as e,A as t,B as n,R as r,rt as i,v as a,xt as o}from"./i18n.svelte-DsLYFK8U.js";var s=n(`<div class="scroll" role="region" tabindex="0"><!></div>`);function c(n,c){var l=s(),u=i(l);t(u,()=>c.children),o(l),e(()=>a(l,`aria-label`,c.label)),r(n,l)}export{c as t};
