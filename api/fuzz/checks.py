@@ -30,6 +30,8 @@ STATED = [
     (r"list\w+|getRun|getBacktest", r"cursor", r".*", "a cursor is opaque, and belongs to one query"),
     (r".*", r"session|sessions\[\d+\]|from|to|origin|ex|record|pay|announced|listed|values\[\d+\]\.session", r"the year of .* is out of range",
      "format: date has no bounds; info.description names the years"),
+    (r".*", r"session|sessions\[\d+\]|from|to|origin|ex|listed|values\[\d+\]\.session|entries\[\d+\]\.\w+", r".* is out of range for the calendar of .*",
+     "calendars end some years ahead; each release moves the end"),
     (r"editETF", r"listed", r'".*" is not a date', "its pattern allows the empty text, and the 30th of February"),
     (r"list\w+", r"as_of", r'".*" is neither an instant nor a data version|.* is in the future; .*|.* has no data version .*',
      "two notations in one parameter: a pattern knows no months of 30 days, and no now"),
