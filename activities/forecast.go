@@ -292,7 +292,6 @@ func (a *Forecasting) assessment(ctx context.Context, in ForecastInput) (usable,
 // than two.
 func combined(c forecast.Composite, fits map[string]forecast.Fitted, weights map[int]map[string]float64) Model {
 	set := combination.Settings{Horizons: slices.Sorted(maps.Keys(weights))}
-	sums := make([]float64, len(set.Horizons))
 	for _, m := range c.Members() {
 		if fits[m.Name()] == nil {
 			continue
@@ -300,23 +299,13 @@ func combined(c forecast.Composite, fits map[string]forecast.Fitted, weights map
 		member := combination.Member{Model: m, Weights: make([]float64, len(set.Horizons))}
 		for k, h := range set.Horizons {
 			member.Weights[k] = weights[h][m.Name()]
-			sums[k] += member.Weights[k]
 		}
 		set.Members = append(set.Members, member)
 	}
 	if len(set.Members) < 2 {
 		return nil
 	}
-	for _, member := range set.Members {
-		for k := range member.Weights {
-			if sums[k] > 0 {
-				member.Weights[k] /= sums[k]
-			} else {
-				member.Weights[k] = 1 / float64(len(set.Members))
-			}
-		}
-	}
-	m, err := combination.New(set)
+	m, err := combination.New(combination.Scaled(set))
 	if err != nil {
 		return nil // a weight is no number: Make would not have stored it
 	}

@@ -44,7 +44,10 @@ func (l LogNormal) Points(targets []etf.Session) ([]etf.ForecastPoint, error) {
 		}
 		points[i] = p
 	}
-	return points, Check(points)
+	if err := Check(points); err != nil {
+		return nil, err
+	}
+	return points, nil
 }
 
 // Tails returns a pair for each target that with Points passes CheckTails. Errors are those of TailForecaster.

@@ -43,16 +43,13 @@ type Input struct {
 	NAVs   []etf.NAV
 	Second []etf.Bar
 	// OwnDates means that the rows are of no exchange (Exchange is empty) and their own dates are the calendar. The rules about days and
-	// trading are off then: CalendarRules lists them.
+	// trading are off then: calendarRules lists them.
 	OwnDates bool
 }
 
 // calendarRules are the rules that make no sense without an exchange's calendar, nor for series that are no prices of trades, such as simulated
 // closes: about dates, missing and unfinished sessions, flat bars and volumes.
 var calendarRules = []string{ruleFrequency, ruleDates, ruleCalendar, ruleUnfinished, ruleNoTrade, ruleVolume, ruleMissing, ruleShifted, ruleStale}
-
-// CalendarRules returns the names of the rules that Input.OwnDates turns off.
-func CalendarRules() []string { return slices.Clone(calendarRules) }
 
 // calendarOf is the calendar that the rows are checked by.
 func calendarOf(in Input) (*calendar.Calendar, error) {

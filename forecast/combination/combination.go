@@ -130,28 +130,27 @@ func Parse(text string, model func(name, params string) (forecast.Model, error))
 	return m, nil
 }
 
-// Of returns the combination of some of its members, by name, with their weights in proportion. KindInvalid if fewer than two are left.
-func (m *Model) Of(names []string) (*Model, error) {
-	set := Settings{Horizons: m.set.Horizons}
+// Scaled returns the settings with weights in the same proportions that add up to 1 at each horizon, equal ones where all are 0.
+func Scaled(set Settings) Settings {
 	sums := make([]float64, len(set.Horizons))
-	for _, member := range m.set.Members {
-		if slices.Contains(names, member.Model.Name()) {
-			set.Members = append(set.Members, Member{member.Model, slices.Clone(member.Weights)})
-			for k, w := range member.Weights {
-				sums[k] += w
-			}
+	for _, member := range set.Members {
+		for k, w := range member.Weights {
+			sums[k] += w
 		}
 	}
-	for _, member := range set.Members {
+	members := make([]Member, len(set.Members))
+	for i, member := range set.Members {
+		members[i] = Member{member.Model, slices.Clone(member.Weights)}
 		for k := range member.Weights {
 			if sums[k] > 0 {
-				member.Weights[k] /= sums[k]
+				members[i].Weights[k] /= sums[k]
 			} else {
-				member.Weights[k] = 1 / float64(len(set.Members))
+				members[i].Weights[k] = 1 / float64(len(members))
 			}
 		}
 	}
-	return New(set)
+	set.Members = members
+	return set
 }
 
 // Name returns "combination".

@@ -7,8 +7,6 @@ import (
 	"math"
 	"strconv"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"github.com/etfcast/etfcast/etf"
 	"github.com/etfcast/etfcast/forecast"
 )
@@ -121,7 +119,7 @@ func (m *Model) Fit(ctx context.Context, s forecast.Series, _ uint64, progress f
 		span += s.Step(i)
 	}
 	last := s.Close[n-1]
-	mu := logRatio(s.Close[0], last) / float64(span)
+	mu := forecast.LogReturn(s.Close[0], last) / float64(span)
 
 	var weighted, weights, plain float64
 	w := 1.0
@@ -131,7 +129,7 @@ func (m *Model) Fit(ctx context.Context, s forecast.Series, _ uint64, progress f
 		if k > 1 {
 			gaps++
 		}
-		e := logRatio(s.Close[i-1], s.Close[i]) - k*mu
+		e := forecast.LogReturn(s.Close[i-1], s.Close[i]) - k*mu
 		v := e * e / k
 		weighted += w * v
 		weights += w
@@ -202,58 +200,29 @@ func (f *fitted) check() error {
 	return nil
 }
 
-// normalQuantiles are the standard normal quantiles at etf.QuantileLevels, symmetric so that the median is
-// exactly exp of the mean log price.
-var normalQuantiles = func() (z [7]float64) {
-	for i, p := range etf.QuantileLevels {
-		if i < len(z)/2 {
-			z[i] = distuv.UnitNormal.Quantile(p)
-			z[len(z)-1-i] = -z[i]
-		}
-	}
-	return z
-}()
+// logNormal is the forecast.
+func (f *fitted) logNormal() forecast.LogNormal {
+	return forecast.LogNormal{Base: f.Last, Origin: f.Origin, At: f.logPrice}
+}
 
 // Predict implements forecast.Fitted.
 func (f *fitted) Predict(targets []etf.Session) ([]etf.ForecastPoint, error) {
-	if err := forecast.CheckTargets(f.Origin, targets); err != nil {
-		return nil, err
-	}
-	points := make([]etf.ForecastPoint, len(targets))
-	for i, target := range targets {
-		centre, v := f.logPrice(i + 1)
-		sd := math.Sqrt(v)
-		p := etf.ForecastPoint{Horizon: i + 1, Target: target, Mean: f.Last * math.Exp(centre+v/2)}
-		for k, z := range normalQuantiles {
-			p.Quantiles[k] = f.Last * math.Exp(centre+z*sd)
-		}
-		points[i] = p
-	}
-	if err := forecast.Check(points); err != nil {
-		return nil, fmt.Errorf("drift forecast with sigma %v a session: %w", f.Sigma, err)
-	}
-	return points, nil
+	points, err := f.logNormal().Points(targets)
+	return points, f.named(err)
 }
-
-// normalTail is the standard normal quantile at the upper of etf.TailLevels; the lower is its negative.
-var normalTail = -distuv.UnitNormal.Quantile(etf.TailLevels[0])
 
 // Tails implements forecast.TailForecaster.
 func (f *fitted) Tails(targets []etf.Session) ([][2]float64, error) {
-	if err := forecast.CheckTargets(f.Origin, targets); err != nil {
-		return nil, err
+	tails, err := f.logNormal().Tails(targets)
+	return tails, f.named(err)
+}
+
+// named says what a number that can't be a price came from.
+func (f *fitted) named(err error) error {
+	if err == nil || etf.KindOf(err) != etf.KindInternal {
+		return err
 	}
-	tails := make([][2]float64, len(targets))
-	for i := range targets {
-		centre, v := f.logPrice(i + 1)
-		sd := math.Sqrt(v)
-		tails[i] = [2]float64{f.Last * math.Exp(centre-normalTail*sd), f.Last * math.Exp(centre+normalTail*sd)}
-		if math.IsInf(tails[i][1], 1) || tails[i][0] <= 0 {
-			return nil, &etf.Error{Kind: etf.KindInternal, Field: fmt.Sprintf("tails[%d]", i),
-				Message: fmt.Sprintf("drift forecast with sigma %v a session: tails %v and %v", f.Sigma, tails[i][0], tails[i][1])}
-		}
-	}
-	return tails, nil
+	return fmt.Errorf("drift forecast with sigma %v a session: %w", f.Sigma, err)
 }
 
 // logPrice returns the mean of the logarithm of the price h sessions ahead, less that of the last close, and its variance.
@@ -283,14 +252,6 @@ func (f *fitted) Diagnostics() map[string]string {
 func (f *fitted) MarshalBinary() ([]byte, error) {
 	b, err := json.Marshal(f)
 	return b, etf.Wrap(etf.KindInternal, err, "writing a drift fit")
-}
-
-// logRatio is log(b/a), even if the quotient of extreme numbers would overflow.
-func logRatio(a, b float64) float64 {
-	if q := b / a; q > 0 && !math.IsInf(q, 1) {
-		return math.Log(q)
-	}
-	return math.Log(b) - math.Log(a)
 }
 
 func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

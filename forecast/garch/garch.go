@@ -244,18 +244,5 @@ func Parse(params string) (*Model, error) { return parse(Name, params) }
 func ParseGJR(params string) (*Model, error) { return parse(NameGJR, params) }
 
 func parse(name, text string) (*Model, error) {
-	var p params
-	err := json.Unmarshal([]byte(text), &p)
-	var m *Model
-	if err == nil {
-		m, err = newModel(name, p.Settings)
-	}
-	if err == nil && m.params != text {
-		err = fmt.Errorf("they read back as %s", m.params)
-	}
-	if err != nil {
-		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "params", Message: "these are not the parameters of a " + name + " model of this version", Err: err,
-			Remedy: "use the program that wrote them: `etfcast reproduce FORECAST` says which"}
-	}
-	return m, nil
+	return forecast.ParseParams("a "+name+" model", text, func(p params) (*Model, error) { return newModel(name, p.Settings) })
 }

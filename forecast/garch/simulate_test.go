@@ -220,3 +220,14 @@ func TestQuantilesConcurrently(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+// cdf returns the distribution function at z.
+func (s *student) cdf(z float64) float64 {
+	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: s.nu}
+	scale := math.Sqrt(1 - 2/s.nu)
+	if w := s.b*z + s.a; w < 0 {
+		return (1 - s.lambda) * t.CDF(w/((1-s.lambda)*scale))
+	} else {
+		return (1-s.lambda)/2 + (1+s.lambda)*(t.CDF(w/((1+s.lambda)*scale))-.5)
+	}
+}

@@ -76,3 +76,8 @@ func TestGolden(t *testing.T) {
 	}
 	require.Equal(t, 1, bartlett, "one case has a negative variance without Bartlett's weights")
 }
+
+// logCapital is capital with the bets of a sequence.
+func logCapital(logs *[len(bets)]float64, sum float64) (value, derivative float64) {
+	return capital(bets[:], logWeights[:], logs[:], sum)
+}

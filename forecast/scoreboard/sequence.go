@@ -128,17 +128,12 @@ func (s *sequence) at(alpha float64) Difference {
 	return d
 }
 
-// logCapital is the logarithm of the weighted mean of all bets if the expectations add up to sum, and its derivative by sum.
-func logCapital(logs *[len(bets)]float64, sum float64) (value, derivative float64) {
-	return capital(bets[:], logWeights[:], logs[:], sum)
-}
-
-// least is the sum of expectations at which logCapital is log(2/alpha): it decreases with the sum.
+// least is the sum of expectations at which the logarithm of the capital is log(2/alpha): it decreases with the sum.
 func least(logs *[len(bets)]float64, alpha float64) float64 {
 	return leastSum(bets[:], logWeights[:], logs[:], math.Log(2/alpha))
 }
 
-// capital is logCapital for any bets.
+// capital is the logarithm of the weighted mean of all bets if the expectations add up to sum, and its derivative by sum.
 func capital(bets, logWeights, logs []float64, sum float64) (value, derivative float64) {
 	largest := math.Inf(-1)
 	for k, bet := range bets {

@@ -108,20 +108,13 @@ func (v Variant) valid() bool { return v == Standard || v == Optimised || v == D
 // Parse returns the model with the settings that Params of this variant wrote. Any other text, also what another version wrote with other
 // settings, is an error of KindInvalid.
 func (v Variant) Parse(params string) (*Model, error) {
-	var set Settings
-	err := json.Unmarshal([]byte(params), &set)
-	var m *Model
-	if err == nil {
-		m, err = New(set)
-	}
-	if err == nil && (m.params != params || m.set.Variant != v) {
-		err = fmt.Errorf("they read back as %s", m.params)
-	}
-	if err != nil {
-		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "params", Message: "these are not the parameters of a " + string(v) + " model of this version", Err: err,
-			Remedy: "use the program that wrote them: `etfcast reproduce FORECAST` says which"}
-	}
-	return m, nil
+	return forecast.ParseParams("a "+string(v)+" model", params, func(set Settings) (*Model, error) {
+		m, err := New(set)
+		if err == nil && m.set.Variant != v {
+			err = fmt.Errorf("they read back as %s", m.params)
+		}
+		return m, err
+	})
 }
 
 // Name returns the variant's name.

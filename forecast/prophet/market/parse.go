@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/etfcast/etfcast/etf"
+	"github.com/etfcast/etfcast/forecast"
 	"github.com/etfcast/etfcast/forecast/prophet/config"
 )
 
@@ -16,15 +16,13 @@ func Parse(params string) (*Model, error) { return Constant.Parse(params) }
 
 // Parse is Parse of a model of this volatility.
 func (v Volatility) Parse(params string) (*Model, error) {
-	m, err := parse(params)
-	if err == nil && (m.params != params || m.volatility != v) {
-		err = fmt.Errorf("they read back as %s", m.params)
-	}
-	if err != nil {
-		return nil, &etf.Error{Kind: etf.KindInvalid, Field: "params", Message: "these are not the parameters of a " + nameOf(v) + " model of this version", Err: err,
-			Remedy: "use the program that wrote them: `etfcast reproduce FORECAST` says which"}
-	}
-	return m, nil
+	return forecast.ParseParams("a "+nameOf(v)+" model", params, func(json.RawMessage) (*Model, error) {
+		m, err := parse(params)
+		if err == nil && m.volatility != v {
+			err = fmt.Errorf("they read back as %s", m.params)
+		}
+		return m, err
+	})
 }
 
 func parse(params string) (*Model, error) {
